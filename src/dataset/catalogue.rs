@@ -1,0 +1,111 @@
+//! Static attributes of items.
+
+use crate::ids::ItemId;
+
+/// The items that can be shown, with their attributes. Arrays are indexed by [`ItemId`].
+#[derive(Clone, Debug, Default)]
+pub struct Catalogue {
+    /// Titles as shown to people.
+    pub titles: Vec<String>,
+    /// Year of release.
+    pub years: Vec<Option<u16>>,
+    /// Names of the genres, in the order of their bits.
+    pub genre_names: Vec<String>,
+    /// Genres of each item.
+    pub genres: Vec<GenreSet>,
+}
+
+impl Catalogue {
+    /// Number of items.
+    pub fn len(&self) -> usize {
+        self.titles.len()
+    }
+
+    /// Whether there is no item.
+    pub fn is_empty(&self) -> bool {
+        self.titles.is_empty()
+    }
+
+    /// Genres of one item.
+    #[inline]
+    pub fn genres_of(&self, item: ItemId) -> GenreSet {
+        self.genres[item.index()]
+    }
+
+    /// The bit of a genre, added when the name is new. `None` when [`GenreSet::CAPACITY`] are in use.
+    pub fn genre_bit(&mut self, name: &str) -> Option<u32> {
+        if let Some(place) = self.genre_names.iter().position(|known| known == name) {
+            return Some(place as u32);
+        }
+        if self.genre_names.len() == GenreSet::CAPACITY {
+            return None;
+        }
+        self.genre_names.push(name.to_owned());
+        Some(self.genre_names.len() as u32 - 1)
+    }
+}
+
+/// A set of genres, one bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct GenreSet(pub u64);
+
+impl GenreSet {
+    /// The largest number of different genres in one catalogue.
+    pub const CAPACITY: usize = 64;
+
+    /// Adds a genre.
+    pub fn insert(&mut self, bit: u32) {
+        self.0 |= 1 << bit;
+    }
+
+    /// Whether the genre is in the set.
+    #[inline]
+    pub fn contains(self, bit: u32) -> bool {
+        self.0 >> bit & 1 == 1
+    }
+
+    /// Number of genres.
+    #[inline]
+    pub fn len(self) -> u32 {
+        self.0.count_ones()
+    }
+
+    /// Whether there is none.
+    #[inline]
+    pub fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Jaccard distance `1 - |A and B| / |A or B|`; two empty sets are at distance 0.
+    #[inline]
+    pub fn distance(self, other: GenreSet) -> f64 {
+        let union = (self.0 | other.0).count_ones();
+        if union == 0 { 0.0 } else { 1.0 - f64::from((self.0 & other.0).count_ones()) / f64::from(union) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn jaccard_distance_by_hand() {
+        let (a, b) = (GenreSet(0b0111), GenreSet(0b1110));
+        assert_eq!(a.distance(b), 0.5);
+        assert_eq!(a.distance(a), 0.0);
+        assert_eq!(a.distance(GenreSet(0)), 1.0);
+        assert_eq!(GenreSet(0).distance(GenreSet(0)), 0.0);
+    }
+
+    #[test]
+    fn genres_get_bits_in_order_of_appearance_until_full() {
+        let mut catalogue = Catalogue::default();
+        assert_eq!(catalogue.genre_bit("Drama"), Some(0));
+        assert_eq!(catalogue.genre_bit("Comedy"), Some(1));
+        assert_eq!(catalogue.genre_bit("Drama"), Some(0));
+        for number in 2..GenreSet::CAPACITY {
+            assert_eq!(catalogue.genre_bit(&format!("g{number}")), Some(number as u32));
+        }
+        assert_eq!(catalogue.genre_bit("one too many"), None);
+    }
+}

@@ -1,0 +1,8 @@
+//! Evaluates recommender policies over long horizons on simulated users that mirror real ones.
+
+pub mod dataset;
+pub mod ids;
+pub mod log;
+pub mod policy;
+pub mod random;
+pub mod scenario;

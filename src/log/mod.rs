@@ -1,0 +1,63 @@
+//! What was shown and what came back: the interface between running and reporting.
+//!
+//! A tick's events are one columnar [`EventBatch`]. Everything downstream (metrics, digests, Parquet,
+//! reports) reads batches and never the world, so a live run and a replayed log give equal numbers.
+
+mod digest;
+mod parquet;
+mod sink;
+
+pub use self::digest::{Digest, DigestState};
+pub use self::parquet::{LogError, ParquetWriter, read_batches};
+pub use self::sink::{CountSink, EventSink, MemorySink, NoSink};
+
+use crate::ids::{ItemId, UserId};
+
+/// The slot index that stands for "accepted nothing" in [`EventBatch::accepted`].
+pub const REJECTED: u8 = u8::MAX;
+
+/// The events of one tick of one replication under one policy.
+///
+/// Shapes: `n` users were served, each with a slate of `slate` slots; slot arrays are row-major `[n, slate]`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct EventBatch {
+    /// The tick.
+    pub tick: u32,
+    /// Slots of a slate (at most 254).
+    pub slate: usize,
+    /// `[n]`, ascending.
+    pub users: Vec<UserId>,
+    /// `[n, slate]`; [`ItemId::NONE`] where a slate has fewer items than slots.
+    pub items: Vec<ItemId>,
+    /// `[n, slate]`: the policy's score of the item; NaN where the policy has none.
+    pub scores: Vec<f32>,
+    /// `[n, slate]`: the user model's probability that this slot is the one accepted.
+    pub probabilities: Vec<f32>,
+    /// `[n]`: the accepted slot, or [`REJECTED`].
+    pub accepted: Vec<u8>,
+    /// `[n]`: the rating of the accepted item; NaN when nothing was accepted.
+    pub ratings: Vec<f32>,
+}
+
+impl EventBatch {
+    /// Number of users served.
+    pub fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether nobody was served.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    /// The items shown to the user of row `row`, empty slots included.
+    pub fn slate_of(&self, row: usize) -> &[ItemId] {
+        &self.items[row * self.slate..(row + 1) * self.slate]
+    }
+
+    /// The accepted item of row `row`.
+    pub fn accepted_item(&self, row: usize) -> Option<ItemId> {
+        let slot = self.accepted[row];
+        (slot != REJECTED).then(|| self.slate_of(row)[slot as usize])
+    }
+}

@@ -1,0 +1,12 @@
+use super::{Policy, PolicyKind, Requests, Slates, rank_candidates};
+
+pub(super) const KIND: PolicyKind =
+    PolicyKind { name: "item_knn", summary: "", keys: &[], build: |_, _| Ok(Box::new(ItemKnn)) };
+
+struct ItemKnn;
+
+impl Policy for ItemKnn {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+        slates.fill(requests, |request, slot| rank_candidates(&request, &vec![0.0; request.items], slot));
+    }
+}

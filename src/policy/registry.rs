@@ -1,0 +1,88 @@
+//! Which kinds of policy there are and how a scenario's `[[policy]]` table becomes one.
+
+use super::Policy;
+use crate::dataset::{Catalogue, TrainingLog};
+use crate::ids::UserId;
+use crate::random::Streams;
+use crate::scenario::{Key, Params};
+use std::sync::Arc;
+
+/// What a policy may know before the first tick.
+#[derive(Clone)]
+pub struct PolicyContext {
+    /// The items.
+    pub catalogue: Arc<Catalogue>,
+    /// What happened before the start, by users of the data set.
+    pub log: Arc<TrainingLog>,
+    /// The data-set user whose history each simulated user starts with, indexed by simulated [`UserId`].
+    pub sources: Arc<[UserId]>,
+    /// Slots of a slate.
+    pub slate: usize,
+    /// Random streams for initialisation; draws for users come from [`super::Request::rng`].
+    pub streams: Streams,
+}
+
+/// A policy that cannot be built from its parameters.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct PolicyError(pub String);
+
+/// Builds a policy from checked parameters.
+pub type Build = fn(&Params<'_>, &PolicyContext) -> Result<Box<dyn Policy>, PolicyError>;
+
+/// A kind of policy: its name in scenario files, its parameters, and how to build one.
+#[derive(Clone)]
+pub struct PolicyKind {
+    /// The value of `kind`.
+    pub name: &'static str,
+    /// One line: what it does and the source.
+    pub summary: &'static str,
+    /// Its parameters with types, ranges and defaults.
+    pub keys: &'static [Key],
+    /// Builds it.
+    pub build: Build,
+}
+
+/// The kinds of policy that a scenario may name.
+#[derive(Clone)]
+pub struct Registry {
+    kinds: Vec<PolicyKind>,
+}
+
+impl Registry {
+    /// All kinds that ship with the crate.
+    pub fn builtin() -> Registry {
+        Registry {
+            kinds: vec![
+                super::random::KIND,
+                super::popular::KIND,
+                super::item_knn::KIND,
+                super::ials::KIND,
+                super::linucb::KIND,
+            ],
+        }
+    }
+
+    /// Adds a kind of your own; a kind of the same name is replaced.
+    pub fn with(mut self, kind: PolicyKind) -> Registry {
+        self.kinds.retain(|known| known.name != kind.name);
+        self.kinds.push(kind);
+        self
+    }
+
+    /// The kind with this name.
+    pub fn get(&self, name: &str) -> Option<&PolicyKind> {
+        self.kinds.iter().find(|kind| kind.name == name)
+    }
+
+    /// All kinds, in the order of registration.
+    pub fn kinds(&self) -> &[PolicyKind] {
+        &self.kinds
+    }
+}
+
+impl Default for Registry {
+    fn default() -> Self {
+        Registry::builtin()
+    }
+}

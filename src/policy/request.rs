@@ -1,0 +1,94 @@
+//! What a policy is asked: which users want a slate now, and which items each may be shown.
+
+use crate::ids::{ItemId, UserId};
+use crate::random::{Purpose, Streams};
+use rand_chacha::ChaCha8Rng;
+
+/// The users of one tick that want a slate, in ascending order of their ids.
+pub struct Requests<'a> {
+    /// The tick.
+    pub tick: u32,
+    /// Slots of each slate.
+    pub slate: usize,
+    /// Items of the catalogue.
+    pub items: usize,
+    /// `[n]`.
+    pub users: &'a [UserId],
+    /// `[n, words]`: bit `i` of a row is set when the user may not be shown item `i`.
+    pub blocked: &'a [u64],
+    /// The random streams of this replication.
+    pub streams: Streams,
+}
+
+impl<'a> Requests<'a> {
+    /// 64-bit words of one row of `blocked`.
+    pub fn words(items: usize) -> usize {
+        items.div_ceil(64)
+    }
+
+    /// Number of requests.
+    pub fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether nobody wants a slate.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    /// The request of row `row`.
+    #[inline]
+    pub fn get(&self, row: usize) -> Request<'a> {
+        let words = Self::words(self.items);
+        Request {
+            user: self.users[row],
+            tick: self.tick,
+            slate: self.slate,
+            items: self.items,
+            blocked: &self.blocked[row * words..(row + 1) * words],
+            streams: self.streams,
+        }
+    }
+}
+
+/// One user's request for a slate.
+#[derive(Clone, Copy)]
+pub struct Request<'a> {
+    /// Who asks.
+    pub user: UserId,
+    /// The tick.
+    pub tick: u32,
+    /// Slots of the slate.
+    pub slate: usize,
+    /// Items of the catalogue.
+    pub items: usize,
+    blocked: &'a [u64],
+    streams: Streams,
+}
+
+impl<'a> Request<'a> {
+    /// Whether the user may be shown `item`.
+    #[inline]
+    pub fn allows(&self, item: ItemId) -> bool {
+        self.blocked[item.index() / 64] >> (item.index() % 64) & 1 == 0
+    }
+
+    /// The items that the user may be shown, in ascending order.
+    pub fn candidates(&self) -> impl Iterator<Item = ItemId> + use<'a> {
+        let blocked = self.blocked;
+        (0..self.items as u32)
+            .map(ItemId)
+            .filter(move |item| blocked[item.index() / 64] >> (item.index() % 64) & 1 == 0)
+    }
+
+    /// Number of candidates.
+    pub fn candidate_count(&self) -> usize {
+        self.items - self.blocked.iter().map(|word| word.count_ones() as usize).sum::<usize>()
+    }
+
+    /// The generator from which a stochastic policy draws for this user at this tick.
+    #[inline]
+    pub fn rng(&self) -> ChaCha8Rng {
+        self.streams.derive(Purpose::Policy, u64::from(self.user.0), self.tick)
+    }
+}

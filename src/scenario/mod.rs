@@ -1,0 +1,148 @@
+//! Scenario files: what is simulated, from TOML text to a checked [`Scenario`].
+//!
+//! The table of keys in `keys` is the one source of names, types, ranges, defaults and documentation:
+//! the checker, the JSON Schema, `--set` and the completeness test of `scenarios/reference.toml` read it.
+
+mod key;
+
+pub use self::key::{Key, Kind, Params};
+
+use std::path::PathBuf;
+
+/// A checked scenario. Only a `Scenario` reaches the world.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// Name shown in reports.
+    pub name: String,
+    /// What the experiment asks, in a sentence (may be empty).
+    pub question: String,
+    /// Root of all random streams.
+    pub seed: u64,
+    /// Independent replications of each policy.
+    pub replications: u32,
+    /// Horizon in ticks.
+    pub ticks: u32,
+    /// Seconds that one tick stands for (items age by it).
+    pub tick_seconds: u64,
+    /// Slots of a slate.
+    pub slate: usize,
+    /// Name of the policy that the others are compared with.
+    pub baseline: String,
+    /// Names of the metrics, in the order of the table.
+    pub metrics: Vec<String>,
+    /// The feedback log.
+    pub data: DataSpec,
+    /// Who lives in the world.
+    pub population: PopulationSpec,
+    /// How they decide.
+    pub user: UserSpec,
+    /// When they come.
+    pub arrival: ArrivalSpec,
+    /// How long they stay.
+    pub session: SessionSpec,
+    /// What they may be shown.
+    pub candidates: CandidateSpec,
+    /// How it is computed; nothing here changes a result.
+    pub engine: EngineSpec,
+    /// The policies, in the order of the file; names are unique.
+    pub policies: Vec<PolicySpec>,
+}
+
+/// `[data]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct DataSpec {
+    /// Folder of the data set, resolved against the scenario file's folder.
+    pub path: PathBuf,
+    /// `auto`, `grouplens` or `recbole`.
+    pub format: String,
+    /// Share of each user's latest interactions that is held out.
+    pub holdout: f64,
+}
+
+/// `[population]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct PopulationSpec {
+    /// `None`: every user of the data once. `Some(n)`: n drawn with replacement.
+    pub users: Option<u32>,
+    /// Users with fewer interactions before the cut are left out.
+    pub min_history: u32,
+}
+
+/// `[user]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct UserSpec {
+    /// Mean probability of accepting something from a slate of random candidates at the start.
+    pub acceptance: f64,
+    /// Divides the logits of the choice before the acceptance level is set.
+    pub temperature: f64,
+    /// Which user model.
+    pub model: ModelSpec,
+}
+
+/// The kinds of user model.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ModelSpec {
+    /// Multinomial logit over interest x item attributes.
+    Parametric {
+        /// Weight of the match between interest and item.
+        taste: f64,
+        /// Weight of the popularity so far.
+        popularity: f64,
+        /// Utility lost per doubling of the slot number.
+        position: f64,
+        /// How far one accepted item moves the interest (0 = never).
+        learning: f64,
+    },
+    /// The compact ONNX model in this folder.
+    Mirror {
+        /// Folder with `card.toml`, resolved against the scenario file's folder.
+        path: PathBuf,
+    },
+}
+
+/// `[arrival]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ArrivalSpec {
+    /// Mean probability that an absent user starts a session at a tick.
+    pub probability: f64,
+    /// `uniform`: the same for all; `log`: proportional to the user's interactions in the log (mean kept, capped at 1).
+    pub rate: String,
+}
+
+/// `[session]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct SessionSpec {
+    /// Slates of a session at most; one each tick.
+    pub slates: u32,
+    /// Rejected slates in a row after which the user goes; 0 = never.
+    pub patience: u32,
+    /// Sessions in a row without an acceptance after which the user never returns; 0 = never.
+    pub leave_after: u32,
+}
+
+/// `[candidates]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct CandidateSpec {
+    /// `true`: items that the user has not accepted yet (and has not in the log); `false`: all items.
+    pub unseen: bool,
+}
+
+/// `[engine]`
+#[derive(Clone, Debug, PartialEq)]
+pub struct EngineSpec {
+    /// Rows of one inference call.
+    pub chunk: usize,
+    /// Whether events are written to Parquet.
+    pub events: bool,
+}
+
+/// One `[[policy]]` table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PolicySpec {
+    /// Unique name; the kind when not given.
+    pub name: String,
+    /// A kind of the registry.
+    pub kind: String,
+    /// Its parameters, defaults filled in.
+    pub params: toml::Table,
+}
