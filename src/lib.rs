@@ -1,8 +1,13 @@
 //! Evaluates recommender policies over long horizons on simulated users that mirror real ones.
 
+pub mod cli;
 pub mod dataset;
 pub mod ids;
+pub mod linalg;
 pub mod log;
+pub mod onnx;
 pub mod policy;
 pub mod random;
 pub mod scenario;
+pub mod scene;
+pub mod user;

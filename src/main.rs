@@ -1,1 +1,5 @@
-fn main() {}
+//! The `recmirror` command.
+
+fn main() -> std::process::ExitCode {
+    recmirror::cli::main()
+}

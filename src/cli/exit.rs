@@ -1,0 +1,38 @@
+//! Exit codes: 0 done, 1 anything else, 2 usage or bad input, 3 a check failed.
+
+use std::fmt;
+use std::process::ExitCode;
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+pub enum Failure {
+    /// The user can mend it: bad input, a missing file, a wrong option. Exit code 2.
+    Input(String),
+    /// A check that the user asked for did not hold. Exit code 3.
+    Check(String),
+    /// Anything else. Exit code 1.
+    Other(String),
+}
+
+impl Failure {
+    /// A failure that the user can mend.
+    pub fn input(problem: impl fmt::Display) -> Failure {
+        Failure::Input(problem.to_string())
+    }
+
+    /// A failure that is nobody's input.
+    pub fn other(problem: impl fmt::Display) -> Failure {
+        Failure::Other(problem.to_string())
+    }
+
+    /// Prints the message to stderr and gives the exit code.
+    pub fn report(self) -> ExitCode {
+        let (code, message) = match self {
+            Failure::Input(message) => (2, message),
+            Failure::Check(message) => (3, message),
+            Failure::Other(message) => (1, message),
+        };
+        eprintln!("error: {message}");
+        ExitCode::from(code)
+    }
+}

@@ -1,0 +1,54 @@
+//! `recmirror tensors`: what the training of the mirror model reads.
+
+use super::Failure;
+use crate::dataset::Dataset;
+use crate::scene::{TensorOptions, write_tensors};
+use std::path::PathBuf;
+
+/// Arguments of `tensors`.
+#[derive(clap::Args)]
+pub struct Tensors {
+    /// Folder of the data set.
+    #[arg(long)]
+    data: PathBuf,
+    /// Folder to write; it must not exist yet.
+    #[arg(long)]
+    out: PathBuf,
+    /// Root of the random streams.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Passes over the training rows, each with fresh negatives.
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=64))]
+    passes: u32,
+    /// Dimensions of the item vectors.
+    #[arg(long, default_value_t = 48, value_parser = clap::value_parser!(u16).range(1..=512))]
+    rank: u16,
+    /// Share of each user's latest interactions that is held out.
+    #[arg(long, default_value_t = 0.2)]
+    holdout: f64,
+}
+
+impl Tensors {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        if !(0.0..=0.9).contains(&self.holdout) {
+            return Err(Failure::input(format!("--holdout is {}, expected 0 to 0.9", self.holdout)));
+        }
+        if self.out.exists() {
+            return Err(Failure::input(format!("{} exists already; name a new folder", self.out.display())));
+        }
+        let data = Dataset::read(&self.data, None).map_err(Failure::input)?;
+        eprintln!("{}: {}", data.name, data.cleanup);
+        let partial = self.out.with_extension("partial");
+        let fail = |problem: std::io::Error| Failure::input(format!("cannot write {}: {problem}", self.out.display()));
+        if partial.exists() {
+            std::fs::remove_dir_all(&partial).map_err(fail)?;
+        }
+        std::fs::create_dir_all(&partial).map_err(fail)?;
+        let options =
+            TensorOptions { seed: self.seed, passes: self.passes, rank: usize::from(self.rank), holdout: self.holdout };
+        write_tensors(&data, options, &partial).map_err(fail)?;
+        std::fs::rename(&partial, &self.out).map_err(fail)?;
+        println!("{}", self.out.display());
+        Ok(())
+    }
+}

@@ -1,0 +1,44 @@
+//! The one door to ONNX Runtime: finding and loading the library, and running fixed-shape chunks.
+//!
+//! Nothing outside this module names `ort`.
+
+mod graph;
+mod runtime;
+
+pub use self::graph::{Graph, GraphSpec, Port};
+pub use self::runtime::{Attempt, Runtime, library_name, search_places};
+
+/// What can go wrong between a model file and its numbers.
+#[derive(Debug, thiserror::Error)]
+pub enum OnnxError {
+    /// No usable runtime library.
+    #[error("ONNX Runtime cannot be loaded; run `make runtime` (fetches the pinned version), then `recmirror doctor`\n{}", attempts.iter().map(|attempt| format!("  {attempt}")).collect::<Vec<_>>().join("\n"))]
+    NoRuntime {
+        /// Where it was looked for and what was wrong there.
+        attempts: Vec<Attempt>,
+    },
+    /// A model file cannot be loaded.
+    #[error("cannot load {}: {problem}", path.display())]
+    Load {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// A graph's inputs or outputs are not those that its card promises.
+    #[error("{}: {problem}", path.display())]
+    Contract {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Which tensor and how it differs.
+        problem: String,
+    },
+    /// Inference failed.
+    #[error("inference in {} failed: {problem}", path.display())]
+    Run {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        problem: String,
+    },
+}

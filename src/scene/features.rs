@@ -1,0 +1,157 @@
+//! Features of users, items and moments: the one place that defines them, for training and simulation alike.
+
+use crate::dataset::{Catalogue, Dataset, Profiles, TrainingLog};
+use crate::ids::ItemId;
+use ndarray::Array2;
+use serde::{Deserialize, Serialize};
+
+/// Numbers that depend on item and moment: popularity so far, age of the item.
+pub const CONTEXT: usize = 2;
+
+/// Seconds of a mean Gregorian year.
+const YEAR_SECONDS: f64 = 31_556_952.0;
+
+/// Which attributes a model was trained with. Data that lack one give zeros in its column.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FeatureSpec {
+    /// One column each: 1 when the item has the genre.
+    pub genres: Vec<String>,
+    /// One column each: 1 when the user has the occupation.
+    pub occupations: Vec<String>,
+    /// Dimensions of the vectors from the truncated SVD of the log.
+    pub rank: usize,
+}
+
+impl FeatureSpec {
+    /// Every genre and occupation of a data set, in alphabetical order.
+    pub fn of(data: &Dataset, rank: usize) -> FeatureSpec {
+        let mut genres = data.catalogue.genre_names.clone();
+        genres.sort_unstable();
+        let mut occupations: Vec<String> =
+            data.profiles.0.iter().filter_map(|profile| profile.occupation.clone()).collect();
+        occupations.sort_unstable();
+        occupations.dedup();
+        FeatureSpec { genres, occupations, rank }
+    }
+
+    /// Columns of [`FeatureSpec::attributes`].
+    pub fn attribute_width(&self) -> usize {
+        self.genres.len() + 2
+    }
+
+    /// Columns of [`FeatureSpec::profiles`].
+    pub fn profile_width(&self) -> usize {
+        self.occupations.len() + 2
+    }
+
+    /// Columns of [`super::item_vectors`].
+    pub fn vector_width(&self) -> usize {
+        self.rank + 2
+    }
+
+    /// `[items, attribute_width]`: genre flags, (year - 1990) / 10 or 0, and 1 when the year is missing.
+    pub fn attributes(&self, catalogue: &Catalogue) -> Array2<f32> {
+        let mut table = Array2::zeros((catalogue.len(), self.attribute_width()));
+        let bits: Vec<Option<usize>> =
+            self.genres.iter().map(|genre| catalogue.genre_names.iter().position(|name| name == genre)).collect();
+        for item in 0..catalogue.len() {
+            for (column, bit) in bits.iter().enumerate() {
+                let has = bit.is_some_and(|bit| catalogue.genres[item].contains(bit as u32));
+                table[(item, column)] = f32::from(u8::from(has));
+            }
+            let year = catalogue.years[item];
+            table[(item, self.genres.len())] = year.map_or(0.0, |year| (f32::from(year) - 1990.0) / 10.0);
+            table[(item, self.genres.len() + 1)] = f32::from(u8::from(year.is_none()));
+        }
+        table
+    }
+
+    /// `[users, profile_width]`: (age - 34) / 12 or 0, 1 for gender F, occupation flags.
+    pub fn profiles(&self, profiles: &Profiles) -> Array2<f32> {
+        let mut table = Array2::zeros((profiles.0.len(), self.profile_width()));
+        for (user, profile) in profiles.0.iter().enumerate() {
+            table[(user, 0)] = profile.age.map_or(0.0, |age| (age - 34.0) / 12.0);
+            table[(user, 1)] = f32::from(u8::from(profile.gender.as_deref() == Some("F")));
+            let place = self.occupations.iter().position(|name| Some(name) == profile.occupation.as_ref());
+            if let Some(place) = place {
+                table[(user, 2 + place)] = 1.0;
+            }
+        }
+        table
+    }
+}
+
+/// The context of one item at one moment:
+/// `ln((count + 1) / (total + 1000)) + 7` with the item's and all items' interactions so far, and the item's age
+/// in tens of years (0 when the year is unknown).
+pub fn context(count: u32, total: u64, year: Option<u16>, time: i64) -> [f32; CONTEXT] {
+    let share = (f64::from(count) + 1.0) / (total as f64 + 1000.0);
+    let now = 1970.0 + time as f64 / YEAR_SECONDS;
+    let age = year.map_or(0.0, |year| (now - f64::from(year)) / 10.0);
+    [(libm::log(share) + 7.0) as f32, age as f32]
+}
+
+/// Popularity so far at any moment of a log (interactions strictly before the moment).
+pub struct LogClock {
+    by_item: Vec<Vec<i64>>,
+    all: Vec<i64>,
+}
+
+impl LogClock {
+    /// Indexes the times of a log.
+    pub fn new(log: &TrainingLog) -> LogClock {
+        let mut by_item = vec![Vec::new(); log.items];
+        let mut all = Vec::with_capacity(log.rows.len());
+        for row in &log.rows {
+            by_item[row.item.index()].push(row.time);
+            all.push(row.time);
+        }
+        by_item.iter_mut().for_each(|times| times.sort_unstable());
+        all.sort_unstable();
+        LogClock { by_item, all }
+    }
+
+    /// The context of an item just before `time`.
+    pub fn context(&self, catalogue: &Catalogue, item: ItemId, time: i64) -> [f32; CONTEXT] {
+        let count = self.by_item[item.index()].partition_point(|&earlier| earlier < time) as u32;
+        let total = self.all.partition_point(|&earlier| earlier < time) as u64;
+        context(count, total, catalogue.years[item.index()], time)
+    }
+}
+
+/// Popularity so far in a running simulation, and the context table of the current tick.
+#[derive(Clone, Debug)]
+pub struct PopularityClock {
+    counts: Vec<u32>,
+    total: u64,
+    table: Vec<f32>,
+}
+
+impl PopularityClock {
+    /// Starts from these counts.
+    pub fn new(counts: Vec<u32>) -> PopularityClock {
+        let total = counts.iter().map(|&count| u64::from(count)).sum();
+        let table = vec![0.0; counts.len() * CONTEXT];
+        PopularityClock { counts, total, table }
+    }
+
+    /// Counts one accepted item.
+    pub fn accept(&mut self, item: ItemId) {
+        self.counts[item.index()] += 1;
+        self.total += 1;
+    }
+
+    /// Recomputes the context of all items for a tick that takes place at `time`.
+    pub fn refresh(&mut self, catalogue: &Catalogue, time: i64) {
+        for (item, row) in self.table.chunks_exact_mut(CONTEXT).enumerate() {
+            row.copy_from_slice(&context(self.counts[item], self.total, catalogue.years[item], time));
+        }
+    }
+
+    /// The context of one item at the current tick.
+    #[inline]
+    pub fn context(&self, item: ItemId) -> &[f32] {
+        &self.table[item.index() * CONTEXT..(item.index() + 1) * CONTEXT]
+    }
+}

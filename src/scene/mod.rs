@@ -1,0 +1,18 @@
+//! What one user has in front of them: the memory (profile and history) and the exposure list.
+//!
+//! The world builds scenes from live state, the mirror flow builds them from logs; both use the
+//! features of this module, so training and simulation cannot drift apart.
+
+mod batch;
+mod features;
+mod lists;
+mod neighbours;
+mod tensors;
+mod vectors;
+
+pub use self::batch::SceneBatch;
+pub use self::features::{CONTEXT, FeatureSpec, LogClock, PopularityClock, context};
+pub use self::lists::{ListBuilder, ListKind, ListScene, Seen};
+pub use self::neighbours::CoOccurrence;
+pub use self::tensors::{TensorOptions, write_tensors};
+pub use self::vectors::{FOLDS, fold_of, item_vectors};

@@ -1,0 +1,112 @@
+//! Which items were consumed by the same users: cosine of co-occurrence.
+
+use crate::dataset::TrainingLog;
+use crate::ids::ItemId;
+
+/// Neighbours kept for each item.
+const KEPT: usize = 50;
+
+/// Items with their co-occurrence neighbours, most similar first.
+pub struct CoOccurrence {
+    users_of: Vec<Vec<u32>>,
+    neighbours: Vec<Vec<ItemId>>,
+    holders: Vec<Vec<ItemId>>,
+}
+
+impl CoOccurrence {
+    /// Counts co-occurrence in `log`: `cos(a, b) = n_ab / sqrt(n_a n_b)`, zeros left out.
+    pub fn new(log: &TrainingLog) -> CoOccurrence {
+        let mut users_of = vec![Vec::new(); log.items];
+        for row in &log.rows {
+            users_of[row.item.index()].push(row.user.0);
+        }
+        let mut neighbours = Vec::with_capacity(log.items);
+        let mut counts = vec![0u32; log.items];
+        for users in &users_of {
+            neighbours.push(nearest(log, users, neighbours.len(), &users_of, &mut counts));
+        }
+        let mut holders = vec![Vec::new(); log.items];
+        for (holder, held) in neighbours.iter().enumerate() {
+            for item in held {
+                holders[ItemId::index(*item)].push(ItemId(holder as u32));
+            }
+        }
+        CoOccurrence { users_of, neighbours, holders }
+    }
+
+    /// The (at most 50) nearest neighbours of an item.
+    pub fn neighbours(&self, item: ItemId) -> &[ItemId] {
+        &self.neighbours[item.index()]
+    }
+
+    /// The items that have `item` among their neighbours.
+    pub fn holders(&self, item: ItemId) -> &[ItemId] {
+        &self.holders[item.index()]
+    }
+
+    /// The cosine of two items.
+    pub fn cosine(&self, a: ItemId, b: ItemId) -> f64 {
+        let (left, right) = (&self.users_of[a.index()], &self.users_of[b.index()]);
+        if left.is_empty() || right.is_empty() {
+            return 0.0;
+        }
+        let (mut i, mut j, mut both) = (0, 0, 0u32);
+        while i < left.len() && j < right.len() {
+            both += u32::from(left[i] == right[j]);
+            (i, j) = (i + usize::from(left[i] <= right[j]), j + usize::from(left[i] >= right[j]));
+        }
+        f64::from(both) / ((left.len() * right.len()) as f64).sqrt()
+    }
+
+    /// How many users each item has.
+    pub fn count(&self, item: ItemId) -> usize {
+        self.users_of[item.index()].len()
+    }
+}
+
+fn nearest(log: &TrainingLog, users: &[u32], item: usize, users_of: &[Vec<u32>], counts: &mut [u32]) -> Vec<ItemId> {
+    counts.fill(0);
+    for &user in users {
+        for row in log.of(crate::ids::UserId(user)) {
+            counts[row.item.index()] += 1;
+        }
+    }
+    let mut found: Vec<(f64, u32)> = Vec::new();
+    for (other, &both) in counts.iter().enumerate() {
+        if both > 0 && other != item {
+            let cosine = f64::from(both) / ((users.len() * users_of[other].len()) as f64).sqrt();
+            found.push((cosine, other as u32));
+        }
+    }
+    found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+    found.truncate(KEPT);
+    found.into_iter().map(|(_, other)| ItemId(other)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Interaction;
+    use crate::ids::UserId;
+
+    fn log(pairs: &[(u32, u32)]) -> TrainingLog {
+        let rows = pairs.iter().enumerate().map(|(time, &(user, item))| Interaction {
+            user: UserId(user),
+            item: ItemId(item),
+            rating: 4.0,
+            time: time as i64,
+        });
+        TrainingLog::from_sorted(rows.collect(), 3, 4)
+    }
+
+    #[test]
+    fn cosines_by_hand() {
+        let found = CoOccurrence::new(&log(&[(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 0)]));
+        assert!((found.cosine(ItemId(0), ItemId(1)) - 2.0 / 6f64.sqrt()).abs() < 1e-12);
+        assert!((found.cosine(ItemId(1), ItemId(2)) - 1.0 / 2f64.sqrt()).abs() < 1e-12);
+        assert_eq!(found.cosine(ItemId(0), ItemId(3)), 0.0);
+        assert_eq!(found.neighbours(ItemId(0)), &[ItemId(1), ItemId(2)]);
+        assert_eq!(found.holders(ItemId(2)), &[ItemId(0), ItemId(1)]);
+        assert!(found.neighbours(ItemId(3)).is_empty());
+    }
+}

@@ -1,0 +1,198 @@
+//! From logits to probabilities: temperature, and the acceptance level.
+//!
+//! A log without exposures cannot tell how often people accept what they are shown. The level is therefore a
+//! parameter: the mean probability of accepting something from a slate of random candidates at the start. It fixes
+//! one number, a shift of the "reject all" logit, that is the same for all users, policies and ticks.
+
+use super::{RATINGS, Responses, UserError, UserModel};
+use crate::scene::SceneBatch;
+use rayon::prelude::*;
+use std::sync::Arc;
+
+/// Rows that one parallel task turns into probabilities.
+const ROWS_PER_TASK: usize = 128;
+
+/// A user model with its temperature and acceptance level.
+#[derive(Clone)]
+pub struct Calibrated {
+    model: Arc<dyn UserModel>,
+    temperature: f32,
+    reject_shift: f32,
+}
+
+/// Response probabilities of a batch of scenes.
+#[derive(Clone, Debug, Default)]
+pub struct Probabilities {
+    /// The model's logits; the choice part is overwritten by [`Probabilities::choice`].
+    logits: Responses,
+}
+
+impl Probabilities {
+    /// `[slate + 1]`: the probability of each slot, then of rejecting all.
+    #[inline]
+    pub fn choice(&self, row: usize) -> &[f32] {
+        let width = self.logits.slate + 1;
+        &self.logits.choice[row * width..(row + 1) * width]
+    }
+
+    /// The probabilities of the ratings 1 to 5 for the item of one slot, should it be accepted.
+    pub fn rating(&self, row: usize, slot: usize) -> [f32; RATINGS] {
+        let start = (row * self.logits.slate + slot) * RATINGS;
+        let mut classes = [0.0; RATINGS];
+        classes.copy_from_slice(&self.logits.rating[start..start + RATINGS]);
+        softmax(&mut classes);
+        classes
+    }
+}
+
+impl Calibrated {
+    /// The model as it is: temperature 1, no shift.
+    pub fn plain(model: Arc<dyn UserModel>) -> Calibrated {
+        Calibrated { model, temperature: 1.0, reject_shift: 0.0 }
+    }
+
+    /// Divides the choice logits by `temperature` and shifts "reject all" so that the mean probability of accepting
+    /// something from the `probe` scenes is `acceptance`.
+    ///
+    /// # Errors
+    /// When the model fails on the probe.
+    pub fn fit(
+        model: Arc<dyn UserModel>,
+        temperature: f64,
+        acceptance: f64,
+        probe: &SceneBatch,
+    ) -> Result<Calibrated, UserError> {
+        let mut logits = Responses::default();
+        model.respond(probe, &mut logits)?;
+        let mut gaps = Vec::with_capacity(probe.len());
+        for row in logits.choice.chunks_exact(probe.slate + 1) {
+            gaps.push(acceptance_gap(row, temperature));
+        }
+        let mean = |shift: f64| gaps.iter().map(|gap| sigmoid(gap - shift)).sum::<f64>() / gaps.len().max(1) as f64;
+        let (mut low, mut high) = (-200.0, 200.0);
+        for _ in 0..100 {
+            let middle = (low + high) / 2.0;
+            if mean(middle) > acceptance { low = middle } else { high = middle }
+        }
+        Ok(Calibrated { model, temperature: temperature as f32, reject_shift: low as f32 })
+    }
+
+    /// The wrapped model.
+    pub fn model(&self) -> &dyn UserModel {
+        self.model.as_ref()
+    }
+
+    /// What is added to the "reject all" logit after the temperature.
+    pub fn reject_shift(&self) -> f32 {
+        self.reject_shift
+    }
+
+    /// Gives the response probabilities for a batch of scenes.
+    ///
+    /// # Errors
+    /// When the model fails or gives a number that is not finite.
+    pub fn probabilities(&self, scenes: &SceneBatch, out: &mut Probabilities) -> Result<(), UserError> {
+        self.model.respond(scenes, &mut out.logits)?;
+        let width = scenes.slate + 1;
+        let tasks = out.logits.choice.par_chunks_mut(width * ROWS_PER_TASK).enumerate();
+        let broken = tasks.filter_map(|(task, rows)| {
+            let mut broken = None;
+            for (row, logits) in rows.chunks_exact_mut(width).enumerate() {
+                logits.iter_mut().for_each(|logit| *logit /= self.temperature);
+                logits[width - 1] += self.reject_shift;
+                if !softmax(logits) {
+                    broken = broken.or(Some(task * ROWS_PER_TASK + row));
+                }
+            }
+            broken
+        });
+        match broken.min() {
+            Some(row) => Err(UserError::NotFinite { kind: self.model.kind(), row }),
+            None => Ok(()),
+        }
+    }
+}
+
+/// `ln sum_slots exp(logit / T) - reject / T`: the logit of accepting something.
+fn acceptance_gap(row: &[f32], temperature: f64) -> f64 {
+    let (reject, slots) = row.split_last().map_or((0.0, row), |(last, rest)| (f64::from(*last), rest));
+    let most = slots.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let sum: f64 = slots.iter().map(|&logit| libm::exp(f64::from(logit - most) / temperature)).sum();
+    f64::from(most) / temperature + libm::log(sum) - reject / temperature
+}
+
+fn sigmoid(value: f64) -> f64 {
+    1.0 / (1.0 + libm::exp(-value))
+}
+
+/// Turns logits into probabilities in place, in a fixed order; `false` when the result is not finite.
+pub(crate) fn softmax(logits: &mut [f32]) -> bool {
+    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut sum = 0.0f32;
+    for logit in logits.iter_mut() {
+        *logit = libm::expf(*logit - most);
+        sum += *logit;
+    }
+    let scale = 1.0 / sum;
+    logits.iter_mut().for_each(|value| *value *= scale);
+    scale.is_finite()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::UserId;
+    use crate::user::{Memorised, MemoryShape};
+
+    /// Logits 1, 2 for two slots and 0.5 for rejecting, the same for everyone.
+    struct Fixed(f32);
+
+    impl UserModel for Fixed {
+        fn kind(&self) -> &'static str {
+            "fixed"
+        }
+        fn memory(&self) -> MemoryShape {
+            MemoryShape { read: 0, total: 0 }
+        }
+        fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
+            Ok(())
+        }
+        fn update(&self, _: &mut [f32], _: &[Memorised]) -> Result<(), UserError> {
+            Ok(())
+        }
+        fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
+            out.reset(scenes.len(), scenes.slate);
+            for row in out.choice.chunks_exact_mut(3) {
+                row.copy_from_slice(&[1.0, 2.0, self.0]);
+            }
+            Ok(())
+        }
+    }
+
+    fn scenes(rows: usize) -> SceneBatch {
+        let mut scenes = SceneBatch::default();
+        scenes.reset(rows, 2, 0);
+        scenes
+    }
+
+    #[test]
+    fn acceptance_level_is_met() {
+        for (acceptance, temperature) in [(0.2, 1.0), (0.9, 0.5), (0.05, 4.0)] {
+            let fitted = Calibrated::fit(Arc::new(Fixed(0.5)), temperature, acceptance, &scenes(3)).unwrap();
+            let mut found = Probabilities::default();
+            fitted.probabilities(&scenes(3), &mut found).unwrap();
+            let row = found.choice(1);
+            assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+            assert!((f64::from(row[0] + row[1]) - acceptance).abs() < 1e-4);
+            let ratio = f64::from(row[1] / row[0]).ln() * temperature;
+            assert!((ratio - 1.0).abs() < 1e-3, "the temperature divides the gap between slots");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_are_an_error_with_the_row() {
+        let broken = Calibrated::plain(Arc::new(Fixed(f32::NAN)));
+        let problem = broken.probabilities(&scenes(2), &mut Probabilities::default());
+        assert!(matches!(problem, Err(UserError::NotFinite { row: 0, .. })));
+    }
+}

@@ -1,0 +1,189 @@
+//! A model's card: what the files are, what they expect, where they come from, how well they do.
+//!
+//! `models/README.md` is the contract. Names, shapes, types and hashes of the card are checked against the graphs at
+//! load; a difference is an error that says which.
+
+use crate::scene::FeatureSpec;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The version of the contract that this build reads.
+const VERSION: u32 = 1;
+
+/// A model folder that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CardError {
+    /// A file of the folder cannot be read.
+    #[error("cannot read {}: {problem}; a model is a folder with `card.toml` and its graphs", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// The card is not understood.
+    #[error("{}: {problem}", path.display())]
+    Content {
+        /// The card.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A file is not the one that the card describes.
+    #[error("{} has sha256 {found}, the card says {expected}; the file was changed or the card is of another version", path.display())]
+    Hash {
+        /// The file.
+        path: PathBuf,
+        /// Hash of the file.
+        found: String,
+        /// Hash in the card.
+        expected: String,
+    },
+}
+
+/// `card.toml` of a mirror model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Card {
+    /// `mirror`.
+    pub kind: String,
+    /// Version of the contract.
+    pub version: u32,
+    /// Name of the model.
+    pub name: String,
+    /// What it is, for people.
+    pub summary: String,
+    /// Which attributes and vectors it reads.
+    pub features: FeatureSpec,
+    /// Sizes of its tensors.
+    pub dims: Dims,
+    /// Its graphs: `item`, `start`, `update`, `choice`.
+    pub files: BTreeMap<String, FileEntry>,
+    /// Data, split, seeds, recipe.
+    pub training: toml::Table,
+    /// Terms of the data and of the model.
+    pub licence: toml::Table,
+    /// Figures on held-out scenes, written by `recmirror align`.
+    #[serde(default)]
+    pub measured: toml::Table,
+}
+
+/// Sizes of a mirror model's tensors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Dims {
+    /// Static attributes of an item.
+    pub attributes: usize,
+    /// Vectors of an item from the log.
+    pub vectors: usize,
+    /// An item after the item graph.
+    pub item: usize,
+    /// The leading part of it that a choice reads.
+    pub choice_item: usize,
+    /// A user's profile.
+    pub profile: usize,
+    /// The part of the memory that only an update reads.
+    pub state: usize,
+    /// The part of the memory that a choice reads.
+    pub query: usize,
+    /// An accepted item's rating, encoded.
+    pub event: usize,
+    /// What depends on item and moment.
+    pub context: usize,
+}
+
+/// One graph file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// File name inside the model's folder.
+    pub file: String,
+    /// Hash of its bytes, hexadecimal.
+    pub sha256: String,
+}
+
+impl Card {
+    /// Reads and checks `card.toml` of `folder`.
+    ///
+    /// # Errors
+    /// A missing or malformed card, another kind or version, or a hash that differs.
+    pub fn read(folder: &Path) -> Result<Card, CardError> {
+        let path = folder.join("card.toml");
+        let text = std::fs::read_to_string(&path)
+            .map_err(|problem| CardError::Read { path: path.clone(), problem: problem.to_string() })?;
+        let content = |problem: String| CardError::Content { path: path.clone(), problem };
+        let card: Card = toml::from_str(&text).map_err(|problem| content(problem.to_string()))?;
+        if card.kind != "mirror" {
+            return Err(content(format!("kind is `{}`, expected `mirror`", card.kind)));
+        }
+        if card.version != VERSION {
+            return Err(content(format!("version is {}, this build reads version {VERSION}", card.version)));
+        }
+        card.check_dims().map_err(content)?;
+        for name in ["item", "start", "update", "choice"] {
+            let entry = card.files.get(name).ok_or_else(|| content(format!("no [files.{name}]")))?;
+            if Path::new(&entry.file).components().count() != 1 || entry.file == ".." {
+                return Err(content(format!("[files.{name}] file `{}` is not a plain file name", entry.file)));
+            }
+            verify(&folder.join(&entry.file), &entry.sha256)?;
+        }
+        Ok(card)
+    }
+
+    fn check_dims(&self) -> Result<(), String> {
+        let dims = &self.dims;
+        let wanted = [
+            ("attributes", dims.attributes, self.features.attribute_width()),
+            ("vectors", dims.vectors, self.features.vector_width()),
+            ("profile", dims.profile, self.features.profile_width()),
+            ("event", dims.event, super::mirror::EVENT),
+            ("context", dims.context, crate::scene::CONTEXT),
+        ];
+        for (name, found, wanted) in wanted {
+            if found != wanted {
+                return Err(format!("dims.{name} is {found}, but the features of the card give {wanted}"));
+            }
+        }
+        if dims.choice_item > dims.item {
+            return Err(format!("dims.choice_item is {}, more than dims.item, {}", dims.choice_item, dims.item));
+        }
+        let sizes = [dims.item, dims.choice_item, dims.query, dims.state];
+        if sizes.iter().any(|&size| size == 0 || size > 1 << 16) {
+            return Err("dims.item, choice_item, query and state must be 1 to 65536".to_owned());
+        }
+        Ok(())
+    }
+
+    /// One hash over the hashes of all graphs, for manifests.
+    pub fn hash(&self) -> String {
+        let mut hasher = Sha256::new();
+        for (name, entry) in &self.files {
+            hasher.update(format!("{name} {}\n", entry.sha256));
+        }
+        hex(&hasher.finalize())
+    }
+}
+
+fn verify(path: &Path, expected: &str) -> Result<(), CardError> {
+    let found = sha256_of(path)?;
+    if found == expected {
+        return Ok(());
+    }
+    Err(CardError::Hash { path: path.to_owned(), found, expected: expected.to_owned() })
+}
+
+/// The sha256 of a file, hexadecimal.
+///
+/// # Errors
+/// When the file cannot be read.
+pub(crate) fn sha256_of(path: &Path) -> Result<String, CardError> {
+    let bytes = std::fs::read(path)
+        .map_err(|problem| CardError::Read { path: path.to_owned(), problem: problem.to_string() })?;
+    Ok(hex(&Sha256::digest(&bytes)))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,288 @@
+//! The mirror: a compact ONNX user model that was trained on real feedback.
+//!
+//! Four graphs split what changes from what does not: `item` runs once a catalogue, `start` once a user, `update` once
+//! an accepted item, and `choice` once a scene. A memory is `[query | state]`; a choice reads the query alone.
+//! Every call has the same number of rows, the last one filled up with copies of a valid row: so a row's bits depend
+//! neither on the batch nor on the number of threads.
+
+use super::{Card, EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
+use crate::dataset::{Catalogue, Profiles, TrainingLog};
+use crate::ids::UserId;
+use crate::onnx::{Graph, GraphSpec, Port};
+use crate::scene::{CONTEXT, SceneBatch, item_vectors};
+use ndarray::Array2;
+use rayon::prelude::*;
+use std::path::Path;
+
+/// Numbers of an encoded rating: scaled rating, liked, known.
+pub(super) const EVENT: usize = 3;
+
+/// See the module's documentation.
+pub struct Mirror {
+    card: Card,
+    chunk: usize,
+    start: Graph,
+    update: Graph,
+    choice: Graph,
+    items: Vec<f32>,
+    profiles: Array2<f32>,
+}
+
+impl Mirror {
+    /// Loads the model in `folder` for one data set: `log` is what happened before the start. `chunk` is the number of
+    /// rows of one inference call (at least 2: a product with a single row takes another kernel).
+    ///
+    /// # Errors
+    /// A broken card or graph, or no ONNX Runtime.
+    pub fn load(
+        folder: &Path,
+        catalogue: &Catalogue,
+        profiles: &Profiles,
+        log: &TrainingLog,
+        chunk: usize,
+    ) -> Result<Mirror, UserError> {
+        let card = Card::read(folder)?;
+        let load = |name: &str, spec: GraphSpec| {
+            let file = card.files.get(name).map_or("", |entry| entry.file.as_str());
+            Graph::load(&folder.join(file), spec, rayon::current_num_threads())
+        };
+        let d = card.dims;
+        let item =
+            load("item", ports(&[("attributes", &[d.attributes]), ("vectors", &[d.vectors])], &[("item", &[d.item])]))?;
+        let start =
+            load("start", ports(&[("profile", &[d.profile])], &[("state", &[d.state]), ("query", &[d.query])]))?;
+        let update = load(
+            "update",
+            ports(
+                &[("state", &[d.state]), ("item", &[d.item]), ("event", &[EVENT])],
+                &[("state_next", &[d.state]), ("query", &[d.query])],
+            ),
+        )?;
+        let choice = load("choice", choice_ports(&d))?;
+        let attributes = card.features.attributes(catalogue);
+        let vectors = item_vectors(log, card.features.rank);
+        let mut mirror = Mirror {
+            profiles: card.features.profiles(profiles),
+            items: Vec::new(),
+            card,
+            chunk: chunk.max(2),
+            start,
+            update,
+            choice,
+        };
+        mirror.items = mirror.encode_items(&item, &attributes, &vectors)?;
+        Ok(mirror)
+    }
+
+    /// The model's card.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    fn encode_items(
+        &self,
+        graph: &Graph,
+        attributes: &Array2<f32>,
+        vectors: &Array2<f32>,
+    ) -> Result<Vec<f32>, UserError> {
+        let d = self.card.dims;
+        let count = attributes.nrows();
+        let mut items = vec![0.0; count * d.item];
+        let (mut left, mut right) = (vec![0.0; self.chunk * d.attributes], vec![0.0; self.chunk * d.vectors]);
+        for first in (0..count).step_by(self.chunk) {
+            for row in 0..self.chunk {
+                let source = if first + row < count { first + row } else { first };
+                fill(&mut left, row, attributes.row(source).iter());
+                fill(&mut right, row, vectors.row(source).iter());
+            }
+            let shapes = [[self.rows(), d.attributes as i64], [self.rows(), d.vectors as i64]];
+            let out = &mut items[first * d.item..count.min(first + self.chunk) * d.item];
+            graph.run(&[(&shapes[0], &left), (&shapes[1], &right)], |found| {
+                out.copy_from_slice(&found[0][..out.len()])
+            })?;
+        }
+        Ok(items)
+    }
+
+    fn rows(&self) -> i64 {
+        self.chunk as i64
+    }
+
+    fn item(&self, item: crate::ids::ItemId, width: usize) -> &[f32] {
+        let start = item.index() * self.card.dims.item;
+        &self.items[start..start + width]
+    }
+
+    /// Answers the rows `first..first + chunk` of the batch.
+    fn answer(
+        &self,
+        scenes: &SceneBatch,
+        first: usize,
+        scratch: &mut Scratch,
+        choice: &mut [f32],
+        rating: &mut [f32],
+    ) -> Result<(), UserError> {
+        let (d, slate) = (self.card.dims, scenes.slate);
+        for row in 0..self.chunk {
+            let source = if first + row < scenes.len() { first + row } else { first };
+            scratch.query[row * d.query..(row + 1) * d.query].copy_from_slice(scenes.memory_of(source));
+            let width = slate * CONTEXT;
+            scratch.context[row * width..(row + 1) * width].copy_from_slice(scenes.context_of(source));
+            for (slot, &item) in scenes.items_of(source).iter().enumerate() {
+                let place = row * slate + slot;
+                let target = &mut scratch.items[place * d.choice_item..(place + 1) * d.choice_item];
+                if item.is_some() {
+                    target.copy_from_slice(self.item(item, d.choice_item));
+                } else {
+                    target.fill(0.0);
+                }
+                scratch.slots[place] = f32::from(u8::from(item.is_some()));
+            }
+        }
+        let (rows, slate) = (self.rows(), slate as i64);
+        let inputs: [(&[i64], &[f32]); 4] = [
+            (&[rows, d.query as i64], &scratch.query),
+            (&[rows, slate, d.choice_item as i64], &scratch.items),
+            (&[rows, slate, CONTEXT as i64], &scratch.context),
+            (&[rows, slate], &scratch.slots),
+        ];
+        self.choice.run(&inputs, |found| {
+            choice.copy_from_slice(&found[0][..choice.len()]);
+            rating.copy_from_slice(&found[1][..rating.len()]);
+        })?;
+        Ok(())
+    }
+
+    fn update_chunk(&self, memory: &mut [f32], events: &[Memorised]) -> Result<(), UserError> {
+        let d = self.card.dims;
+        let total = d.query + d.state;
+        let mut state = vec![0.0; self.chunk * d.state];
+        let mut items = vec![0.0; self.chunk * d.item];
+        let mut rated = vec![0.0; self.chunk * EVENT];
+        for row in 0..self.chunk {
+            let source = if row < events.len() { row } else { 0 };
+            let from = &memory[source * total + d.query..(source + 1) * total];
+            state[row * d.state..(row + 1) * d.state].copy_from_slice(from);
+            items[row * d.item..(row + 1) * d.item].copy_from_slice(self.item(events[source].item, d.item));
+            rated[row * EVENT..(row + 1) * EVENT].copy_from_slice(&encode(events[source].rating));
+        }
+        let rows = self.rows();
+        let inputs: [(&[i64], &[f32]); 3] =
+            [(&[rows, d.state as i64], &state), (&[rows, d.item as i64], &items), (&[rows, EVENT as i64], &rated)];
+        self.update.run(&inputs, |found| {
+            for (row, memory) in memory.chunks_exact_mut(total).enumerate() {
+                memory[..d.query].copy_from_slice(&found[1][row * d.query..(row + 1) * d.query]);
+                memory[d.query..].copy_from_slice(&found[0][row * d.state..(row + 1) * d.state]);
+            }
+        })?;
+        Ok(())
+    }
+}
+
+/// Inputs of one call of the choice graph.
+struct Scratch {
+    query: Vec<f32>,
+    items: Vec<f32>,
+    context: Vec<f32>,
+    slots: Vec<f32>,
+}
+
+/// A rating as the update graph reads it: (rating - 3.5) / 1.1, liked (4 or more), known.
+fn encode(rating: f32) -> [f32; EVENT] {
+    if rating.is_nan() { [0.0; EVENT] } else { [(rating - 3.5) / 1.1, f32::from(u8::from(rating >= 4.0)), 1.0] }
+}
+
+fn fill<'v>(target: &mut [f32], row: usize, values: impl ExactSizeIterator<Item = &'v f32>) {
+    let width = values.len();
+    for (slot, value) in target[row * width..(row + 1) * width].iter_mut().zip(values) {
+        *slot = *value;
+    }
+}
+
+fn ports(inputs: &[(&str, &[usize])], outputs: &[(&str, &[usize])]) -> GraphSpec {
+    let make = |list: &[(&str, &[usize])]| {
+        let port = |(name, shape): &(&str, &[usize])| Port {
+            name: (*name).to_owned(),
+            shape: shape.iter().map(|&size| size as i64).collect(),
+        };
+        list.iter().map(port).collect()
+    };
+    GraphSpec { inputs: make(inputs), outputs: make(outputs) }
+}
+
+fn choice_ports(d: &super::card::Dims) -> GraphSpec {
+    let any = |name: &str, rest: &[i64]| Port { name: name.to_owned(), shape: [&[-1], rest].concat() };
+    GraphSpec {
+        inputs: vec![
+            Port { name: "query".to_owned(), shape: vec![d.query as i64] },
+            any("item", &[d.choice_item as i64]),
+            any("context", &[CONTEXT as i64]),
+            any("slots", &[]),
+        ],
+        outputs: vec![any("choice", &[]), any("rating", &[RATINGS as i64])],
+    }
+}
+
+impl UserModel for Mirror {
+    fn kind(&self) -> &'static str {
+        "mirror"
+    }
+
+    fn memory(&self) -> MemoryShape {
+        let d = self.card.dims;
+        MemoryShape { read: d.query, total: d.query + d.state }
+    }
+
+    fn start(&self, users: &[UserId], memory: &mut [f32]) -> Result<(), UserError> {
+        let d = self.card.dims;
+        let total = d.query + d.state;
+        let mut profiles = vec![0.0; self.chunk * d.profile];
+        for (users, memory) in users.chunks(self.chunk).zip(memory.chunks_mut(self.chunk * total)) {
+            for row in 0..self.chunk {
+                let user = users[if row < users.len() { row } else { 0 }];
+                fill(&mut profiles, row, self.profiles.row(user.index()).iter());
+            }
+            self.start.run(&[(&[self.rows(), d.profile as i64], &profiles)], |found| {
+                for (row, memory) in memory.chunks_exact_mut(total).enumerate() {
+                    memory[..d.query].copy_from_slice(&found[1][row * d.query..(row + 1) * d.query]);
+                    memory[d.query..].copy_from_slice(&found[0][row * d.state..(row + 1) * d.state]);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn update(&self, memory: &mut [f32], events: &[Memorised]) -> Result<(), UserError> {
+        let total = self.memory().total;
+        let chunks = memory.par_chunks_mut(self.chunk * total).zip(events.par_chunks(self.chunk));
+        chunks.try_for_each(|(memory, events)| self.update_chunk(memory, events))
+    }
+
+    fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
+        out.reset(scenes.len(), scenes.slate);
+        if scenes.is_empty() {
+            return Ok(());
+        }
+        let (d, slate) = (self.card.dims, scenes.slate);
+        let scratch = || Scratch {
+            query: vec![0.0; self.chunk * d.query],
+            items: vec![0.0; self.chunk * slate * d.choice_item],
+            context: vec![0.0; self.chunk * slate * CONTEXT],
+            slots: vec![0.0; self.chunk * slate],
+        };
+        let choice = out.choice.par_chunks_mut(self.chunk * (slate + 1));
+        let rating = out.rating.par_chunks_mut(self.chunk * slate * RATINGS);
+        choice.zip(rating).enumerate().try_for_each_init(scratch, |scratch, (task, (choice, rating))| {
+            self.answer(scenes, task * self.chunk, scratch, choice, rating)
+        })?;
+        // The graph's own mark for empty slots is not trusted to be the same number.
+        for (row, choice) in out.choice.chunks_exact_mut(slate + 1).enumerate() {
+            for (logit, item) in choice.iter_mut().zip(scenes.items_of(row)) {
+                if !item.is_some() {
+                    *logit = EMPTY_SLOT;
+                }
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,140 @@
+//! User models: a batch of scenes in, response probabilities out.
+//!
+//! A user model is stateless. What it knows of a user is that user's *memory*: a row of numbers that starts
+//! from the profile and is updated with each accepted item. It never draws; only `tick/respond` does.
+//!
+//! ```
+//! use recmirror::scene::SceneBatch;
+//! use recmirror::user::{MemoryShape, Memorised, Responses, UserError, UserModel};
+//! use recmirror::ids::UserId;
+//!
+//! /// Accepts each slot with the same probability, whoever sees it.
+//! struct Indifferent;
+//!
+//! impl UserModel for Indifferent {
+//!     fn kind(&self) -> &'static str {
+//!         "indifferent"
+//!     }
+//!     fn memory(&self) -> MemoryShape {
+//!         MemoryShape { read: 0, total: 0 }
+//!     }
+//!     fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
+//!         Ok(())
+//!     }
+//!     fn update(&self, _: &mut [f32], _: &[Memorised]) -> Result<(), UserError> {
+//!         Ok(())
+//!     }
+//!     fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
+//!         out.reset(scenes.len(), scenes.slate); // all logits 0
+//!         Ok(())
+//!     }
+//! }
+//! ```
+
+mod calibrated;
+mod card;
+mod memory;
+mod mirror;
+mod parametric;
+
+pub use self::calibrated::{Calibrated, Probabilities};
+pub use self::card::{Card, CardError};
+pub use self::memory::{memories_at, memories_of};
+pub use self::mirror::Mirror;
+pub use self::parametric::{Parametric, ParametricSpec};
+
+use crate::ids::{ItemId, UserId};
+use crate::onnx::OnnxError;
+use crate::scene::SceneBatch;
+
+/// Number of rating classes: 1 to 5.
+pub const RATINGS: usize = 5;
+
+/// Logit of a slot that holds no item.
+pub const EMPTY_SLOT: f32 = -1e9;
+
+/// How many numbers a user's memory has. The first `read` of them are all that a choice needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryShape {
+    /// Numbers read by [`UserModel::respond`].
+    pub read: usize,
+    /// Numbers read and written by [`UserModel::update`].
+    pub total: usize,
+}
+
+/// An accepted item that enters a memory.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Memorised {
+    /// The item.
+    pub item: ItemId,
+    /// The rating, 1 to 5; NaN when unknown.
+    pub rating: f32,
+}
+
+/// The logits that a user model gives to a batch of scenes. Arrays are row-major.
+#[derive(Clone, Debug, Default)]
+pub struct Responses {
+    /// Slots of an exposure list.
+    pub slate: usize,
+    /// `[n, slate + 1]`: one logit a slot, then "reject all".
+    pub choice: Vec<f32>,
+    /// `[n, slate, RATINGS]`: logits of the ratings 1 to 5 that the slot's item would get if accepted.
+    pub rating: Vec<f32>,
+}
+
+impl Responses {
+    /// Sets all logits to 0 and makes room for `rows` scenes.
+    pub fn reset(&mut self, rows: usize, slate: usize) {
+        self.slate = slate;
+        self.choice.clear();
+        self.choice.resize(rows * (slate + 1), 0.0);
+        self.rating.clear();
+        self.rating.resize(rows * slate * RATINGS, 0.0);
+    }
+}
+
+/// A user model that cannot answer.
+#[derive(Debug, thiserror::Error)]
+pub enum UserError {
+    /// The ONNX model failed.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// The model's folder is not what it should be.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The model gave a number that is not finite.
+    #[error("the {kind} user model gave a logit that is not finite for row {row}")]
+    NotFinite {
+        /// The model.
+        kind: &'static str,
+        /// Row of the batch.
+        row: usize,
+    },
+}
+
+/// Maps batches of scenes to responses. A row's result must not depend on the other rows of its batch.
+pub trait UserModel: Send + Sync {
+    /// The word for it in scenario files.
+    fn kind(&self) -> &'static str;
+
+    /// Size of a user's memory.
+    fn memory(&self) -> MemoryShape;
+
+    /// Writes the memory `[n, total]` of users without history; `users` are users of the data set.
+    ///
+    /// # Errors
+    /// When the model fails.
+    fn start(&self, users: &[UserId], memory: &mut [f32]) -> Result<(), UserError>;
+
+    /// Adds one accepted item to each memory of `[n, total]`.
+    ///
+    /// # Errors
+    /// When the model fails.
+    fn update(&self, memory: &mut [f32], events: &[Memorised]) -> Result<(), UserError>;
+
+    /// Gives the logits for a batch of scenes.
+    ///
+    /// # Errors
+    /// When the model fails.
+    fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError>;
+}
