@@ -12,6 +12,8 @@ mod load;
 mod nearest;
 mod policies;
 mod raw;
+mod reference;
+mod schema;
 mod scope;
 mod settings;
 mod value;
@@ -20,6 +22,8 @@ mod write;
 pub use self::error::{Place, Problem, ScenarioError};
 pub use self::key::{Key, Kind, Params};
 pub use self::keys::{METRIC_NAMES, POLICY_KEYS, SECTIONS, Section, Variant};
+pub use self::reference::reference_text;
+pub use self::schema::json_schema;
 pub use self::write::to_toml;
 
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! Tests of scenario files: exact messages, shipped files, round trips, mutated texts.
 
+mod files;
 mod mutation;
 mod problems;
 mod round_trip;
