@@ -61,14 +61,18 @@ impl ScenarioError {
     }
 }
 
+/// More would only scroll the first ones away.
+const MOST_SHOWN: usize = 100;
+
 fn list(file: &std::path::Path, problems: &[Problem]) -> String {
     let mut text = String::new();
-    for Problem { place, message } in problems {
+    for Problem { place, message } in problems.iter().take(MOST_SHOWN) {
         text += &match place {
             Place::Line(line) => format!("{}:{line}: {message}\n", file.display()),
             Place::Setting(setting) => format!("--set {setting}: {message}\n"),
         };
     }
     let noun = if problems.len() == 1 { "problem" } else { "problems" };
-    text + &format!("{} {noun} in {}", problems.len(), file.display())
+    let limit = if problems.len() > MOST_SHOWN { format!("; the first {MOST_SHOWN} are shown") } else { String::new() };
+    text + &format!("{} {noun} in {}{limit}", problems.len(), file.display())
 }

@@ -56,8 +56,7 @@ impl Scenario {
             ScenarioError::Invalid { file: origin.to_owned(), problems }
         };
         let (mut root, mut problems) = raw::parse(text);
-        if problems.iter().any(|problem| is_header(text, &problem.place)) {
-            // It cannot be told to which table the lines below a broken header belong.
+        if !are_local(text, &problems) {
             return Err(invalid(problems));
         }
         let partial = !problems.is_empty();
@@ -104,9 +103,21 @@ fn folder_of(origin: &Path) -> PathBuf {
     absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
-fn is_header(text: &str, place: &Place) -> bool {
-    match place {
-        Place::Line(line) => text.lines().nth(line - 1).is_some_and(|line| line.trim_start().starts_with('[')),
-        Place::Setting(_) => false,
-    }
+/// Whether all syntax errors keep to single `KEY = VALUE` lines. A broken header, string or list also changes the
+/// meaning of lines that are right.
+fn are_local(text: &str, errors: &[Problem]) -> bool {
+    // How the parser calls the values that may go on over several lines.
+    const OVER_LINES: [&str; 3] = ["multi-line", "array", "inline table"];
+    let lines: Vec<&str> = text.lines().collect();
+    let is_assignment = |line: &&str| {
+        let key = line.split_once('=').map_or("", |(key, _)| key).trim();
+        !key.is_empty() && key.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-.".contains(letter))
+    };
+    errors.iter().all(|error| match error.place {
+        Place::Line(line) => {
+            !OVER_LINES.iter().any(|words| error.message.contains(words))
+                && lines.get(line - 1).is_some_and(is_assignment)
+        }
+        Place::Setting(_) => true,
+    })
 }

@@ -10,7 +10,11 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
     let word = plain(word);
     let distance = |candidate: &str| {
         let candidate = plain(candidate);
-        let longer = word.chars().count().max(candidate.chars().count());
+        let (length, other) = (word.chars().count(), candidate.chars().count());
+        let longer = length.max(other);
+        if length.abs_diff(other) * 3 > longer {
+            return None;
+        }
         let distance = strsim::damerau_levenshtein(&word, &candidate);
         (distance * 3 <= longer).then_some(distance)
     };
