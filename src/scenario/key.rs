@@ -11,6 +11,13 @@ pub struct Key {
     pub doc: &'static str,
 }
 
+impl Key {
+    /// Whether the key must be given because it has no default.
+    pub fn is_required(&self) -> bool {
+        self.kind.default_value().is_none()
+    }
+}
+
 /// What values a key takes. A `default` of `None` means that the key must be given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
@@ -74,7 +81,8 @@ pub enum Kind {
     },
 }
 
-/// Checked parameters of a policy: every key of its kind is present and has the right type.
+/// Checked values of one table, such as the parameters of a policy: every key of its kind is present and has the
+/// right type.
 pub struct Params<'a> {
     table: &'a toml::Table,
 }
@@ -100,7 +108,20 @@ impl<'a> Params<'a> {
             .unwrap_or_default()
     }
 
-    /// A word or text.
+    /// The whole number of a key that also takes words; `None` when it is one of the words.
+    pub fn optional_integer(&self, name: &str) -> Option<i64> {
+        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
+        self.table.get(name).and_then(toml::Value::as_integer)
+    }
+
+    /// A list of words.
+    pub fn words(&self, name: &str) -> Vec<&'a str> {
+        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
+        let list = self.table.get(name).and_then(toml::Value::as_array);
+        list.into_iter().flatten().filter_map(toml::Value::as_str).collect()
+    }
+
+    /// A word, text or path (paths are absolute).
     pub fn text(&self, name: &str) -> &'a str {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
         self.table.get(name).and_then(toml::Value::as_str).unwrap_or_default()

@@ -3,9 +3,28 @@
 //! The table of keys in `keys` is the one source of names, types, ranges, defaults and documentation:
 //! the checker, the JSON Schema, `--set` and the completeness test of `scenarios/reference.toml` read it.
 
+mod build;
+mod check;
+mod error;
 mod key;
+mod keys;
+mod load;
+mod nearest;
+mod policies;
+mod raw;
+mod reference;
+mod schema;
+mod scope;
+mod settings;
+mod value;
+mod write;
 
+pub use self::error::{Place, Problem, ScenarioError};
 pub use self::key::{Key, Kind, Params};
+pub use self::keys::{METRIC_NAMES, POLICY_KEYS, SECTIONS, Section, Variant};
+pub use self::reference::reference_text;
+pub use self::schema::json_schema;
+pub use self::write::to_toml;
 
 use std::path::PathBuf;
 
@@ -146,3 +165,6 @@ pub struct PolicySpec {
     /// Its parameters, defaults filled in.
     pub params: toml::Table,
 }
+
+#[cfg(test)]
+mod tests;

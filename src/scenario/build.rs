@@ -1,0 +1,86 @@
+//! From checked tables to a [`Scenario`]: every key is present and in range here.
+
+use super::check::Checked;
+use super::{
+    ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ModelSpec, Params, PopulationSpec, Scenario, SessionSpec,
+    UserSpec,
+};
+use std::path::Path;
+use toml::Table;
+
+/// Builds the scenario that came from the file `origin`.
+pub(super) fn build(checked: &Checked, origin: &Path) -> Scenario {
+    let absent = Table::new();
+    let section = |name: &str| Params::new(checked.sections.get(name).unwrap_or(&absent));
+    let root = section("");
+    Scenario {
+        name: name_or_stem(root.text("name"), origin),
+        question: root.text("question").to_owned(),
+        seed: root.integer("seed") as u64,
+        replications: root.integer("replications") as u32,
+        ticks: root.integer("ticks") as u32,
+        tick_seconds: root.integer("tick_seconds") as u64,
+        slate: root.integer("slate") as usize,
+        baseline: root.text("baseline").to_owned(),
+        metrics: root.words("metrics").into_iter().map(str::to_owned).collect(),
+        data: data(&section("data")),
+        population: population(&section("population")),
+        user: user(&section("user")),
+        arrival: arrival(&section("arrival")),
+        session: session(&section("session")),
+        candidates: CandidateSpec { unseen: section("candidates").text("rule") == "unseen" },
+        engine: engine(&section("engine")),
+        policies: checked.policies.clone(),
+    }
+}
+
+fn name_or_stem(name: &str, origin: &Path) -> String {
+    if !name.is_empty() {
+        return name.to_owned();
+    }
+    origin.file_stem().map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+fn data(params: &Params<'_>) -> DataSpec {
+    DataSpec {
+        path: params.text("path").into(),
+        format: params.text("format").to_owned(),
+        holdout: params.number("holdout"),
+    }
+}
+
+fn population(params: &Params<'_>) -> PopulationSpec {
+    PopulationSpec {
+        users: params.optional_integer("users").map(|users| users as u32),
+        min_history: params.integer("min_history") as u32,
+    }
+}
+
+fn user(params: &Params<'_>) -> UserSpec {
+    let model = match params.text("kind") {
+        "mirror" => ModelSpec::Mirror { path: params.text("path").into() },
+        _ => ModelSpec::Parametric {
+            taste: params.number("taste"),
+            popularity: params.number("popularity"),
+            position: params.number("position"),
+            learning: params.number("learning"),
+        },
+    };
+    UserSpec { acceptance: params.number("acceptance"), temperature: params.number("temperature"), model }
+}
+
+fn arrival(params: &Params<'_>) -> ArrivalSpec {
+    ArrivalSpec { probability: params.number("probability"), rate: params.text("rate").to_owned() }
+}
+
+fn session(params: &Params<'_>) -> SessionSpec {
+    SessionSpec {
+        slates: params.integer("slates") as u32,
+        patience: params.integer("patience") as u32,
+        leave_after: params.integer("leave_after") as u32,
+    }
+}
+
+fn engine(params: &Params<'_>) -> EngineSpec {
+    EngineSpec { chunk: params.integer("chunk") as usize, events: params.flag("events") }
+}

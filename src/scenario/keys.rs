@@ -1,0 +1,253 @@
+//! The table of every section and key of a scenario file: names, ranges, defaults, documentation.
+//!
+//! Defaults live here and nowhere else. The checker, the JSON Schema, `--set`, the reference file and
+//! [`super::to_toml`] read this table; the keys of a policy kind stand next to the policy, in its
+//! [`crate::policy::PolicyKind`].
+
+use super::{Key, Kind};
+
+/// One table of a scenario file.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Section {
+    /// The name in brackets; empty for the keys at the top of the file.
+    pub name: &'static str,
+    /// What the section is about, in a sentence.
+    pub heading: &'static str,
+    /// The keys that always apply.
+    pub keys: &'static [Key],
+    /// The kinds between which its `kind` key chooses, if it has one.
+    pub variants: &'static [Variant],
+}
+
+/// One kind of a section that comes in several kinds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Variant {
+    /// The value of `kind`.
+    pub name: &'static str,
+    /// What this kind is, to be read after its name and a colon.
+    pub summary: &'static str,
+    /// The keys that only this kind takes.
+    pub keys: &'static [Key],
+}
+
+/// The metrics that a scenario may name, in the order of the reports.
+pub const METRIC_NAMES: &[&str] =
+    &["acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity"];
+
+/// The table name of the policies.
+pub const POLICY: &str = "policy";
+
+/// What the `[[policy]]` tables are about.
+pub const POLICY_HEADING: &str = "The policies that compete, one [[policy]] table each. They all meet the same users, \
+    the same arrivals and the same luck, so that their differences are paired.";
+
+/// The keys that every `[[policy]]` has besides those of its kind.
+pub const POLICY_KEYS: &[Key] = &[
+    Key { name: "kind", doc: "What the policy does; each kind has its own keys.", kind: Kind::Text { default: None } },
+    text("name", "Name in reports and in `--set policy.NAME.KEY=VALUE`, unique within the file. Empty: the kind.", ""),
+];
+
+/// All sections in the order of the reference file, the top of the file first; policies come after them.
+pub const SECTIONS: &[Section] = &[
+    Section { name: "", heading: "What is asked, and how large the experiment is.", keys: ROOT, variants: &[] },
+    Section { name: "data", heading: "The feedback log that the world starts from.", keys: DATA, variants: &[] },
+    Section { name: "population", heading: "Who lives in the world.", keys: POPULATION, variants: &[] },
+    Section { name: "user", heading: "How the users decide.", keys: USER, variants: USER_KINDS },
+    Section { name: "arrival", heading: "When the users come.", keys: ARRIVAL, variants: &[] },
+    Section { name: "session", heading: "How long the users stay.", keys: SESSION, variants: &[] },
+    Section { name: "candidates", heading: "What the users may be shown.", keys: CANDIDATES, variants: &[] },
+    Section {
+        name: "engine",
+        heading: "How the run is computed; nothing here changes a result.",
+        keys: ENGINE,
+        variants: &[],
+    },
+];
+
+const ROOT: &[Key] = &[
+    text("name", "Name of the experiment in reports. Empty: the file's name without `.toml`.", ""),
+    text("question", "What the experiment asks, in a sentence; it heads the report.", ""),
+    whole(
+        "seed",
+        "Root of all random draws. The same scenario, seed and version give the same run, bit for bit.",
+        (0, i64::MAX),
+        1,
+    ),
+    whole(
+        "replications",
+        "Independent repetitions of each policy, each with its own draws; confidence intervals need at least 2.",
+        (1, 1000),
+        5,
+    ),
+    whole("ticks", "Horizon of the simulation, in ticks.", (1, 100_000), 50),
+    whole(
+        "tick_seconds",
+        "Seconds of simulated time that one tick stands for; items age by it. 86400 is a day.",
+        (1, 1_000_000_000),
+        86_400,
+    ),
+    whole("slate", "Items shown to one user at one tick.", (1, 100), 10),
+    text("baseline", "Name of the policy with which the others are compared. Empty: the first policy of the file.", ""),
+    Key {
+        name: "metrics",
+        doc: "What is measured at every tick and over the whole run.",
+        kind: Kind::Words { words: METRIC_NAMES, default: METRIC_NAMES },
+    },
+];
+
+const DATA: &[Key] = &[
+    Key {
+        name: "path",
+        doc: "Folder of the data set, relative to the folder of this file.",
+        kind: Kind::Path { default: None },
+    },
+    word(
+        "format",
+        "Family of file layouts: `grouplens` (MovieLens csv and dat files), `recbole` (atomic files), or `auto` to \
+         tell them apart by their names.",
+        &["auto", "grouplens", "recbole"],
+        "auto",
+    ),
+    number(
+        "holdout",
+        "Share of each user's latest interactions that is held out: policies do not train on it and users do not \
+         start with it.",
+        (0.0, 0.9),
+        0.2,
+    ),
+];
+
+const POPULATION: &[Key] = &[
+    Key {
+        name: "users",
+        doc: "Number of simulated users, drawn from the users of the data with replacement; `all` takes every user of \
+              the data once.",
+        kind: Kind::WordOrInteger { words: &["all"], min: 1, max: 10_000_000, default: Some("all") },
+    },
+    whole(
+        "min_history",
+        "Interactions before the holdout that a user of the data needs to be taken; users with fewer are left out.",
+        (0, 1_000_000),
+        5,
+    ),
+];
+
+const USER: &[Key] = &[
+    word("kind", "Which user model decides; each kind has its own keys.", &["parametric", "mirror"], "parametric"),
+    number(
+        "acceptance",
+        "Mean probability that a user accepts something from a slate of random candidates, at the start of the run. \
+         Logs without exposures cannot tell how often people accept, therefore it is a parameter.",
+        (0.001, 0.999),
+        0.3,
+    ),
+    number(
+        "temperature",
+        "Divides the utilities (logits) of a choice, before the acceptance level is set. Below 1 the users are more \
+         certain of what they like, above 1 less.",
+        (0.05, 20.0),
+        1.0,
+    ),
+];
+
+const USER_KINDS: &[Variant] = &[
+    Variant {
+        name: "parametric",
+        summary: "a multinomial logit over the match of interest and item, popularity and slot.",
+        keys: PARAMETRIC,
+    },
+    Variant {
+        name: "mirror",
+        summary: "the compact ONNX model that was trained to mirror the users of feedback logs.",
+        keys: MIRROR,
+    },
+];
+
+const PARAMETRIC: &[Key] = &[
+    number("taste", "Weight of the match between a user's interest and an item, in logits.", (0.0, 100.0), 3.0),
+    number(
+        "popularity",
+        "Weight of an item's popularity so far, in logits; negative for users who avoid what all others take.",
+        (-10.0, 10.0),
+        0.3,
+    ),
+    number(
+        "position",
+        "Logits lost with every doubling of the slot number: how much less the lower slots are looked at.",
+        (0.0, 10.0),
+        0.2,
+    ),
+    number(
+        "learning",
+        "How far one accepted item moves the interest towards it, as a share of the distance; 0 keeps tastes fixed.",
+        (0.0, 1.0),
+        0.05,
+    ),
+];
+
+const MIRROR: &[Key] = &[Key {
+    name: "path",
+    doc: "Folder of the model with its card, relative to the folder of this file.",
+    kind: Kind::Path { default: Some("../models/mirror") },
+}];
+
+const ARRIVAL: &[Key] = &[
+    number("probability", "Mean probability that an absent user starts a session at a tick.", (0.0, 1.0), 0.5),
+    word(
+        "rate",
+        "How the probability is spread over the users: `uniform` is the same for all, `log` is proportional to the \
+         number of a user's interactions in the log (the mean is kept, no user exceeds 1).",
+        &["uniform", "log"],
+        "log",
+    ),
+];
+
+const SESSION: &[Key] = &[
+    whole("slates", "Slates that a session has at most; a session sees one slate a tick.", (1, 10_000), 5),
+    whole(
+        "patience",
+        "Rejected slates in a row after which a user ends the session; 0 means that rejection never ends it.",
+        (0, 1_000_000),
+        3,
+    ),
+    whole(
+        "leave_after",
+        "Sessions in a row without an acceptance after which a user leaves for good; 0 means never.",
+        (0, 1_000_000),
+        0,
+    ),
+];
+
+const CANDIDATES: &[Key] = &[word(
+    "rule",
+    "`unseen` offers a user only items that the user has accepted neither in the log nor in the run; `repeats` \
+     offers all items.",
+    &["unseen", "repeats"],
+    "unseen",
+)];
+
+const ENGINE: &[Key] = &[
+    // Never 1: a matrix product of one row takes another kernel and rounds differently.
+    whole("chunk", "Scenes that go through the user model in one call.", (2, 65_536), 128),
+    Key {
+        name: "events",
+        doc: "Whether every event is written to Parquet files in the run's folder. `story` and `replay` need them.",
+        kind: Kind::Bool { default: Some(true) },
+    },
+];
+
+const fn whole(name: &'static str, doc: &'static str, range: (i64, i64), default: i64) -> Key {
+    Key { name, doc, kind: Kind::Integer { min: range.0, max: range.1, default: Some(default) } }
+}
+
+const fn number(name: &'static str, doc: &'static str, range: (f64, f64), default: f64) -> Key {
+    Key { name, doc, kind: Kind::Number { min: range.0, max: range.1, default: Some(default) } }
+}
+
+const fn text(name: &'static str, doc: &'static str, default: &'static str) -> Key {
+    Key { name, doc, kind: Kind::Text { default: Some(default) } }
+}
+
+const fn word(name: &'static str, doc: &'static str, words: &'static [&'static str], default: &'static str) -> Key {
+    Key { name, doc, kind: Kind::Word { words, default: Some(default) } }
+}

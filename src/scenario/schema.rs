@@ -1,0 +1,122 @@
+//! The JSON Schema of scenario files, for editors that complete and check as one types.
+
+use super::keys::{POLICY, POLICY_HEADING, POLICY_KEYS, SECTIONS, Section};
+use super::{Key, Kind};
+use crate::policy::{PolicyKind, Registry};
+use serde_json::{Map, Value, json};
+
+/// The schema (draft 2020-12) of scenario files that may name the policies of `registry`.
+pub fn json_schema(registry: &Registry) -> Value {
+    let mut properties = Map::new();
+    let mut required = vec![POLICY];
+    for section in SECTIONS {
+        if section.name.is_empty() {
+            properties.extend(section.keys.iter().map(|key| (key.name.to_owned(), key_schema(key))));
+        } else {
+            properties.insert(section.name.to_owned(), section_schema(section));
+            required.extend(section.keys.iter().any(Key::is_required).then_some(section.name));
+        }
+    }
+    properties.insert(POLICY.to_owned(), policies_schema(registry));
+    required.sort_unstable();
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "recmirror scenario",
+        "description": "What is simulated: data, users and the policies that compete for them.",
+        "type": "object",
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn section_schema(section: &Section) -> Value {
+    let mut schema = if section.variants.is_empty() {
+        object(section.keys.iter(), None)
+    } else {
+        let default = section.keys.iter().find(|key| key.name == "kind").and_then(|key| key.kind.default_value());
+        let branches = section.variants.iter().map(|variant| {
+            let choice = Choice {
+                name: variant.name,
+                summary: variant.summary,
+                required: default.as_ref().and_then(toml::Value::as_str) != Some(variant.name),
+            };
+            object(section.keys.iter().chain(variant.keys), Some(&choice))
+        });
+        json!({ "type": "object", "oneOf": branches.collect::<Vec<_>>() })
+    };
+    schema["title"] = json!(format!("[{}]", section.name));
+    schema["description"] = json!(section.heading);
+    schema
+}
+
+fn policies_schema(registry: &Registry) -> Value {
+    let branch = |kind: &PolicyKind| {
+        let choice = Choice { name: kind.name, summary: kind.summary, required: true };
+        object(POLICY_KEYS.iter().chain(kind.keys), Some(&choice))
+    };
+    json!({
+        "title": format!("[[{POLICY}]]"),
+        "description": POLICY_HEADING,
+        "type": "array",
+        "minItems": 1,
+        "items": { "type": "object", "oneOf": registry.kinds().iter().map(branch).collect::<Vec<_>>() },
+    })
+}
+
+/// The kind for which one branch of a `oneOf` stands.
+struct Choice {
+    name: &'static str,
+    summary: &'static str,
+    /// Whether `kind` must be written to get it.
+    required: bool,
+}
+
+/// A closed table with these keys; with a choice, its `kind` is fixed.
+fn object(keys: impl Iterator<Item = &'static Key>, choice: Option<&Choice>) -> Value {
+    let mut properties = Map::new();
+    let mut required = Vec::new();
+    for key in keys {
+        let mut schema = key_schema(key);
+        let fixed = choice.filter(|_| key.name == "kind");
+        if let Some(choice) = fixed {
+            schema = json!({ "description": key.doc, "const": choice.name });
+        }
+        if fixed.map_or(key.is_required(), |choice| choice.required) {
+            required.push(key.name);
+        }
+        properties.insert(key.name.to_owned(), schema);
+    }
+    let mut schema = json!({ "type": "object", "properties": properties, "additionalProperties": false });
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    if let Some(choice) = choice {
+        schema["title"] = json!(choice.name);
+        schema["description"] = json!(choice.summary);
+    }
+    schema
+}
+
+fn key_schema(key: &Key) -> Value {
+    let mut schema = match key.kind {
+        Kind::Integer { min, max, .. } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Kind::Number { min, max, .. } if max >= f64::MAX => json!({ "type": "number", "minimum": min }),
+        Kind::Number { min, max, .. } => json!({ "type": "number", "minimum": min, "maximum": max }),
+        Kind::Bool { .. } => json!({ "type": "boolean" }),
+        Kind::Text { .. } => json!({ "type": "string" }),
+        Kind::Word { words, .. } => json!({ "type": "string", "enum": words }),
+        Kind::WordOrInteger { words, min, max, .. } => {
+            json!({ "oneOf": [{ "type": "string", "enum": words }, { "type": "integer", "minimum": min, "maximum": max }] })
+        }
+        Kind::Words { words, .. } => {
+            json!({ "type": "array", "items": { "type": "string", "enum": words }, "minItems": 1, "uniqueItems": true })
+        }
+        Kind::Path { .. } => json!({ "type": "string", "minLength": 1 }),
+    };
+    schema["description"] = json!(key.doc);
+    if let Some(default) = key.kind.default_value() {
+        schema["default"] = json!(default);
+    }
+    schema
+}

@@ -1,0 +1,133 @@
+//! Which keys a table takes, and what to say about one that it does not take.
+
+use super::Key;
+use super::keys::{POLICY, POLICY_KEYS, SECTIONS, Section};
+use super::nearest::{listed, nearest, short};
+use super::raw::{RawEntry, RawTable, RawValue};
+use super::settings::policy_name;
+use crate::policy::{PolicyKind, Registry};
+
+/// The keys of one table.
+pub(super) struct Scope {
+    /// How messages call the table.
+    title: String,
+    /// What stands before a key in messages and in `--set`.
+    prefix: String,
+    /// The section; `None` for a policy.
+    section: Option<&'static str>,
+    /// The keys that it takes.
+    pub keys: Vec<&'static Key>,
+    /// The kind that was chosen; `None` when the choice itself is wrong.
+    kind: Option<&'static str>,
+    /// The kinds that were not chosen, with their keys.
+    others: Vec<(&'static str, &'static [Key])>,
+}
+
+impl Scope {
+    /// A section of which the kind `variant` was chosen.
+    pub fn section(section: &'static Section, variant: Option<&'static str>) -> Scope {
+        let chosen = section.variants.iter().find(|candidate| Some(candidate.name) == variant);
+        let others = section.variants.iter().filter(|candidate| Some(candidate.name) != variant);
+        let top = section.name.is_empty();
+        Scope {
+            title: if top { "at the top of the file".to_owned() } else { format!("in [{}]", section.name) },
+            prefix: if top { String::new() } else { format!("{}.", section.name) },
+            section: Some(section.name),
+            keys: section.keys.iter().chain(chosen.map_or(&[][..], |variant| variant.keys)).collect(),
+            kind: variant,
+            others: others.map(|variant| (variant.name, variant.keys)).collect(),
+        }
+    }
+
+    /// The policy table number `index`.
+    pub fn policy(index: usize, raw: &RawTable, kind: Option<&PolicyKind>, registry: &Registry) -> Scope {
+        let chosen = kind.map(|kind| kind.name);
+        let label = policy_name(raw).map_or_else(|| format!("#{}", index + 1), short);
+        let others = registry.kinds().iter().filter(|other| Some(other.name) != chosen);
+        Scope {
+            title: format!("in [[{POLICY}]] `{label}`"),
+            prefix: format!("{POLICY}.{label}."),
+            section: None,
+            keys: POLICY_KEYS.iter().chain(kind.map_or(&[][..], |kind| kind.keys)).collect(),
+            kind: chosen,
+            others: others.map(|other| (other.name, other.keys)).collect(),
+        }
+    }
+
+    /// The key with this name.
+    pub fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().copied().find(|key| key.name == name)
+    }
+
+    /// The key in full, as in `--set`.
+    pub fn path(&self, key: &str) -> String {
+        format!("{}{key}", self.prefix)
+    }
+
+    /// What the value of a missing key must be.
+    pub fn wanted(&self, key: &Key) -> String {
+        if self.section.is_none() && key.name == "kind" {
+            return format!("one of {}", listed(self.others.iter().map(|(kind, _)| *kind)));
+        }
+        key.kind.wanted()
+    }
+
+    /// What is wrong with an entry that is no key of this table; `None` if that cannot be told.
+    pub fn unknown(&self, entry: &RawEntry) -> Option<String> {
+        let name = entry.name.as_str();
+        if self.section == Some("") && sections().any(|section| section == name) {
+            return None;
+        }
+        let owners: Vec<&str> = self.others.iter().filter(|(_, keys)| has(keys, name)).map(|(kind, _)| *kind).collect();
+        match (owners.is_empty(), self.kind) {
+            (false, None) => None,
+            (false, Some(kind)) => {
+                let owners = listed(owners);
+                Some(format!(
+                    "`{}` is a key of kind {owners}, not of `{kind}`; remove it or change `kind`",
+                    self.path(name)
+                ))
+            }
+            (true, _) if self.section == Some("") && matches!(entry.value, RawValue::Table(_)) => {
+                Some(unknown_section(name))
+            }
+            (true, _) => Some(format!("unknown key `{}` {}{}", short(name), self.title, self.advice(name))),
+        }
+    }
+
+    fn advice(&self, name: &str) -> String {
+        let home = SECTIONS.iter().find(|section| Some(section.name) != self.section && owns(section, name));
+        match home.map(|section| section.name) {
+            Some("") => return "; it belongs at the top of the file, before the first [section]".to_owned(),
+            Some(section) => return format!("; it is a key of [{section}]"),
+            None => {}
+        }
+        let tables = sections().filter(|_| self.section == Some(""));
+        match nearest(name, self.keys.iter().map(|key| key.name).chain(tables)) {
+            Some(near) => format!("; did you mean `{near}`?"),
+            None => format!("; the keys are {}", listed(self.keys.iter().map(|key| key.name))),
+        }
+    }
+}
+
+/// What to say about a section that does not exist.
+pub(super) fn unknown_section(name: &str) -> String {
+    let advice = match nearest(name, sections()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("the sections are {}", listed(sections())),
+    };
+    format!("unknown section `{}`; {advice}", short(name))
+}
+
+/// The names of the sections, policies included.
+pub(super) fn sections() -> impl Iterator<Item = &'static str> {
+    SECTIONS.iter().map(|section| section.name).filter(|name| !name.is_empty()).chain([POLICY])
+}
+
+fn owns(section: &Section, name: &str) -> bool {
+    has(section.keys, name) || section.variants.iter().any(|variant| has(variant.keys, name))
+}
+
+fn has(keys: &[Key], name: &str) -> bool {
+    keys.iter().any(|key| key.name == name)
+}

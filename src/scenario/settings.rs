@@ -1,0 +1,91 @@
+//! `--set KEY=VALUE`: settings of the command line that replace what the file says.
+//!
+//! A key is written as in messages: `seed`, `arrival.probability`, `policy.NAME.KEY`. The value is TOML,
+//! and quotes around text may be left out.
+
+use super::error::{Place, Problem};
+use super::keys::POLICY;
+use super::nearest::{did_you_mean, listed, short};
+use super::raw::{RawEntry, RawTable, RawValue};
+use super::scope::{sections, unknown_section};
+
+/// Writes the settings into the raw scenario, in order: of two settings of one key the last one counts.
+pub(super) fn apply(root: &mut RawTable, settings: &[(String, String)]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for (key, value) in settings {
+        let place = Place::Setting(format!("{}={}", short(key), short(value)));
+        if let Err(message) = apply_one(root, key.trim(), value.trim(), &place) {
+            problems.push(Problem { place, message });
+        }
+    }
+    problems
+}
+
+fn apply_one(root: &mut RawTable, key: &str, value: &str, place: &Place) -> Result<(), String> {
+    let entry = |name: &str| RawEntry {
+        name: name.trim().to_owned(),
+        place: place.clone(),
+        value: RawValue::Argument(value.to_owned()),
+    };
+    match key.split_once('.') {
+        None if key.is_empty() => Err("the key is empty; write --set KEY=VALUE".to_owned()),
+        None if key == POLICY => Err(policy_usage()),
+        None if is_section(key) => Err(format!("`{key}` is a section; set one of its keys: --set {key}.KEY=VALUE")),
+        None => {
+            root.set(entry(key));
+            Ok(())
+        }
+        Some((POLICY, rest)) => {
+            // The name may hold dots, a key does not.
+            let (name, key) = rest.rsplit_once('.').ok_or_else(policy_usage)?;
+            if let Some(table) = policy(root, name)? {
+                table.set(entry(key));
+            }
+            Ok(())
+        }
+        Some((section, key)) if is_section(section) => {
+            if let Some(table) = section_table(root, section) {
+                table.set(entry(key));
+            }
+            Ok(())
+        }
+        Some((section, _)) => Err(unknown_section(section)),
+    }
+}
+
+fn policy_usage() -> String {
+    format!("name the policy and its key: --set {POLICY}.NAME.KEY=VALUE")
+}
+
+fn is_section(name: &str) -> bool {
+    name != POLICY && sections().any(|section| section == name)
+}
+
+/// The table of a section, added when absent; `None` when the file has something else in its place.
+fn section_table<'a>(root: &'a mut RawTable, section: &str) -> Option<&'a mut RawTable> {
+    if root.get(section).is_none() {
+        let value = RawValue::Table(RawTable::empty(Place::Line(1)));
+        root.set(RawEntry { name: section.to_owned(), place: Place::Line(1), value });
+    }
+    root.entries.iter_mut().find(|entry| entry.name == section).and_then(|entry| entry.value.table_mut())
+}
+
+/// The table of the policy that the file calls `name`; `Ok(None)` when the file has no list of policies.
+fn policy<'a>(root: &'a mut RawTable, name: &str) -> Result<Option<&'a mut RawTable>, String> {
+    let Some(entry) = root.entries.iter_mut().find(|entry| entry.name == POLICY) else { return Ok(None) };
+    let RawValue::List(items) = &mut entry.value else { return Ok(None) };
+    let tables = || items.iter().filter_map(|item| item.value.table());
+    let known: Vec<String> = tables().filter_map(policy_name).map(str::to_owned).collect();
+    if known.iter().all(|known| known != name) {
+        let known = || known.iter().map(String::as_str);
+        let hint = did_you_mean(name, known());
+        return Err(format!("no policy is called `{}`{hint} (there are {})", short(name), listed(known())));
+    }
+    let mut tables = items.iter_mut().filter_map(|item| item.value.table_mut());
+    Ok(tables.find(|table| policy_name(table) == Some(name)))
+}
+
+/// What a policy is called: its name, or else its kind.
+pub(super) fn policy_name(table: &RawTable) -> Option<&str> {
+    table.text("name").or_else(|| table.text("kind"))
+}

@@ -1,0 +1,67 @@
+//! Tests of scenario files: exact messages, shipped files, round trips, mutated texts.
+
+mod files;
+mod mutation;
+mod problems;
+mod round_trip;
+
+use super::*;
+use crate::policy::{PolicyKind, Registry};
+use std::path::Path;
+
+/// The shipped kinds, and two with keys of every type.
+fn registry() -> Registry {
+    const KNN: &[Key] = &[
+        Key {
+            name: "neighbours",
+            doc: "Neighbours of an item.",
+            kind: Kind::Integer { min: 1, max: 1000, default: Some(50) },
+        },
+        Key {
+            name: "shrinkage",
+            doc: "Added to the denominator of a similarity.",
+            kind: Kind::Number { min: 0.0, max: f64::MAX, default: Some(10.0) },
+        },
+        Key {
+            name: "weights",
+            doc: "How to weigh.",
+            kind: Kind::Word { words: &["idf", "none"], default: Some("none") },
+        },
+    ];
+    const FILE: &[Key] = &[
+        Key { name: "scores", doc: "File of scores.", kind: Kind::Path { default: None } },
+        Key { name: "cache", doc: "Folder of the cache.", kind: Kind::Path { default: Some("cache") } },
+        Key { name: "label", doc: "Shown nowhere.", kind: Kind::Text { default: Some("") } },
+        Key { name: "sorted", doc: "Whether the file is sorted.", kind: Kind::Bool { default: Some(false) } },
+    ];
+    let build: fn(&Params<'_>, &crate::policy::PolicyContext) -> _ =
+        |_, _| Err(crate::policy::PolicyError("not built in tests".to_owned()));
+    let kind = |name, keys| PolicyKind { name, summary: "For tests.", keys, build };
+    Registry::builtin().with(kind("test_knn", KNN)).with(kind("test_file", FILE))
+}
+
+/// Checks a text as if it were the file `/work/s.toml`, with `--set` texts `KEY=VALUE`.
+fn parse_with(text: &str, settings: &[&str]) -> Result<Scenario, ScenarioError> {
+    let pair = |setting: &&str| setting.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).unwrap();
+    let settings: Vec<_> = settings.iter().map(pair).collect();
+    Scenario::parse(text, Path::new("/work/s.toml"), &registry(), &settings)
+}
+
+fn parse(text: &str) -> Scenario {
+    parse_with(text, &[]).unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// The problems of a text as people see them.
+fn problems(text: &str) -> String {
+    problems_with(text, &[])
+}
+
+fn problems_with(text: &str, settings: &[&str]) -> String {
+    match parse_with(text, settings) {
+        Ok(scenario) => panic!("no problem in {scenario:?}"),
+        Err(error) => error.to_string(),
+    }
+}
+
+/// A scenario with nothing but what has no default; more top-level keys may follow.
+const VALID: &str = "policy = [{ kind = 'popular' }]\ndata.path = 'd'\n";

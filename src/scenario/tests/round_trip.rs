@@ -1,0 +1,104 @@
+//! What `to_toml` writes parses back to an equal scenario, wherever the text is kept.
+
+use super::*;
+use proptest::prelude::*;
+
+fn again(scenario: &Scenario) -> Scenario {
+    let text = to_toml(scenario);
+    let back = Scenario::parse(&text, Path::new("/elsewhere/manifest.toml"), &registry(), &[]);
+    back.unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+#[test]
+fn every_key_is_written() {
+    for model in ["parametric", "mirror"] {
+        let scenario = parse_with(VALID, &[&format!("user.kind={model}")]).unwrap();
+        for section in SECTIONS {
+            let values = write::values(&scenario, section.name);
+            let chosen = section.variants.iter().find(|variant| variant.name == model);
+            let wanted = section.keys.iter().chain(chosen.map_or(&[][..], |variant| variant.keys));
+            let mut wanted: Vec<&str> = wanted.map(|key| key.name).collect();
+            wanted.sort_unstable();
+            assert_eq!(values.keys().collect::<Vec<_>>(), wanted, "[{}]", section.name);
+        }
+    }
+}
+
+#[test]
+fn the_text_reads_like_a_scenario_file() {
+    let scenario = parse_with(VALID, &["user.kind=mirror", "population.users=500", "metrics=gini,coverage"]).unwrap();
+    insta::assert_snapshot!(to_toml(&scenario), @r#"
+    name = "s"
+    question = ""
+    seed = 1
+    replications = 5
+    ticks = 50
+    tick_seconds = 86400
+    slate = 10
+    baseline = "popular"
+    metrics = ["coverage", "gini"]
+
+    [data]
+    path = "/work/d"
+    format = "auto"
+    holdout = 0.2
+
+    [population]
+    users = 500
+    min_history = 5
+
+    [user]
+    kind = "mirror"
+    acceptance = 0.3
+    temperature = 1.0
+    path = "/work/../models/mirror"
+
+    [arrival]
+    probability = 0.5
+    rate = "log"
+
+    [session]
+    slates = 5
+    patience = 3
+    leave_after = 0
+
+    [candidates]
+    rule = "unseen"
+
+    [engine]
+    chunk = 128
+    events = true
+
+    [[policy]]
+    kind = "popular"
+    name = "popular"
+    "#);
+}
+
+proptest! {
+    #[test]
+    fn scenarios_survive_the_round_trip(
+        texts in prop::array::uniform3(".{1,12}"),
+        wholes in (0..i64::MAX, 1..1000i64, 1..100_000i64, 2..65_536i64, prop::option::of(1..10_000_000i64)),
+        numbers in (0.0..0.9f64, 0.001..0.999f64, 0.05..20f64, 0.0..1e300f64),
+        mirror in any::<bool>(),
+        metrics in prop::sample::subsequence(METRIC_NAMES, 1..=METRIC_NAMES.len()),
+    ) {
+        let quoted = |text: &str| toml::Value::from(text).to_string();
+        let model = if mirror { "kind = 'mirror'\npath = 'm'".to_owned() } else { format!("learning = {:?}", numbers.0) };
+        let users = wholes.4.map_or("'all'".to_owned(), |users| users.to_string());
+        let text = format!(
+            "name = {}\nquestion = {}\nseed = {}\nreplications = {}\nticks = {}\nmetrics = {metrics:?}\n\
+             [data]\npath = {}\nholdout = {:?}\n[population]\nusers = {users}\n\
+             [user]\nacceptance = {:?}\ntemperature = {:?}\n{model}\n[candidates]\nrule = 'repeats'\n\
+             [engine]\nchunk = {}\nevents = {mirror}\n\
+             [[policy]]\nkind = 'test_knn'\nname = {}\nshrinkage = {:?}\n[[policy]]\nkind = 'test_file'\nscores = {}\n",
+            quoted(&texts[0]), quoted(&texts[1]), wholes.0, wholes.1, wholes.2,
+            quoted(&texts[2]), numbers.0, numbers.1, numbers.2, wholes.3,
+            quoted(&texts[0]), numbers.3, quoted(&texts[1]),
+        );
+        let scenario = parse(&text);
+        prop_assert_eq!(&again(&scenario), &scenario);
+        prop_assert_eq!(to_toml(&again(&scenario)), to_toml(&scenario));
+    }
+}

@@ -1,0 +1,186 @@
+//! One value against the [`Kind`] of its key.
+
+use super::Kind;
+use super::error::Place;
+use super::nearest::did_you_mean;
+use super::raw::{self, RawItem, RawValue};
+use std::path::{Path, absolute};
+use toml::Value;
+
+impl Kind {
+    /// The value when the key is absent; `None` if the key must be given.
+    pub fn default_value(&self) -> Option<Value> {
+        match *self {
+            Kind::Integer { default, .. } => default.map(Value::Integer),
+            Kind::Number { default, .. } => default.map(Value::Float),
+            Kind::Bool { default } => default.map(Value::Boolean),
+            Kind::Text { default }
+            | Kind::Word { default, .. }
+            | Kind::WordOrInteger { default, .. }
+            | Kind::Path { default } => default.map(Value::from),
+            Kind::Words { default, .. } => Some(Value::from(default.to_vec())),
+        }
+    }
+
+    /// What the values are, as a noun phrase: "a whole number from 1 to 9".
+    pub fn wanted(&self) -> String {
+        match *self {
+            Kind::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
+            Kind::Number { min, max, .. } if max >= f64::MAX => format!("a number of at least {min}"),
+            Kind::Number { min, max, .. } => format!("a number from {min} to {max}"),
+            Kind::Bool { .. } => "true or false".to_owned(),
+            Kind::Text { .. } => "text in quotes".to_owned(),
+            Kind::Word { words, .. } => format!("one of {}", quoted(words)),
+            Kind::WordOrInteger { words, min, max, .. } => {
+                format!("{} or a whole number from {min} to {max}", quoted(words))
+            }
+            Kind::Words { words, .. } => format!("a list of at least one of {}", quoted(words)),
+            Kind::Path { .. } => "a path in quotes".to_owned(),
+        }
+    }
+
+    /// The words of which the value may be one.
+    pub(super) fn words(&self) -> &'static [&'static str] {
+        match *self {
+            Kind::Word { words, .. } | Kind::WordOrInteger { words, .. } | Kind::Words { words, .. } => words,
+            _ => &[],
+        }
+    }
+}
+
+/// Checks a value. `key` is how messages call it, `folder` what relative paths start from.
+pub(super) fn check(
+    key: &str,
+    kind: &Kind,
+    value: &RawValue,
+    place: &Place,
+    folder: &Path,
+) -> Result<Value, Vec<(Place, String)>> {
+    let interpreted;
+    let value = match value {
+        RawValue::Argument(argument) => {
+            interpreted = interpret(argument, kind, place);
+            &interpreted
+        }
+        written => written,
+    };
+    if let (Kind::Words { words, .. }, RawValue::List(items)) = (kind, value) {
+        return check_list(key, kind, words, items, place);
+    }
+    check_single(key, kind, value, folder).map_err(|message| vec![(place.clone(), message)])
+}
+
+fn check_single(key: &str, kind: &Kind, value: &RawValue, folder: &Path) -> Result<Value, String> {
+    match (kind, value) {
+        (Kind::Integer { min, max, .. } | Kind::WordOrInteger { min, max, .. }, RawValue::Integer(Some(whole), _))
+            if (min..=max).contains(&whole) =>
+        {
+            Ok(Value::Integer(*whole))
+        }
+        (Kind::Number { min, max, .. }, RawValue::Integer(Some(whole), _))
+            if (*min..=*max).contains(&(*whole as f64)) =>
+        {
+            Ok(Value::Float(*whole as f64))
+        }
+        // NaN lies in no range; an open range still ends before infinity. Adding zero turns -0 into 0.
+        (Kind::Number { min, max, .. }, RawValue::Number(number, _))
+            if number.is_finite() && (min..=max).contains(&number) =>
+        {
+            Ok(Value::Float(number + 0.0))
+        }
+        (Kind::Bool { .. }, RawValue::Bool(flag)) => Ok(Value::Boolean(*flag)),
+        (Kind::Text { .. }, RawValue::Text(text)) => Ok(Value::from(text.as_str())),
+        (Kind::Word { words, .. } | Kind::WordOrInteger { words, .. }, RawValue::Text(text))
+            if words.contains(&text.as_str()) =>
+        {
+            Ok(Value::from(text.as_str()))
+        }
+        (Kind::Path { .. }, RawValue::Text(text)) => resolve(key, text, folder).map(Value::from),
+        _ => Err(wrong(key, kind, value)),
+    }
+}
+
+fn wrong(key: &str, kind: &Kind, value: &RawValue) -> String {
+    let hint = match value {
+        RawValue::Text(text) if needs_no_quotes(text, kind) => "; remove the quotes".to_owned(),
+        RawValue::Text(text) => did_you_mean(text, kind.words().iter().copied()),
+        _ => String::new(),
+    };
+    format!("`{key}` must be {}, found {}{hint}", kind.wanted(), value.describe())
+}
+
+/// Whether a text would be right as a number, `true` or `false`.
+fn needs_no_quotes(text: &str, kind: &Kind) -> bool {
+    matches!(
+        (kind, raw::parse_value(text, &Place::Line(1))),
+        (Kind::Integer { .. } | Kind::WordOrInteger { .. }, Some(RawValue::Integer(..)))
+            | (Kind::Number { .. }, Some(RawValue::Integer(..) | RawValue::Number(..)))
+            | (Kind::Bool { .. }, Some(RawValue::Bool(_)))
+    )
+}
+
+fn check_list(
+    key: &str,
+    kind: &Kind,
+    words: &[&'static str],
+    items: &[RawItem],
+    place: &Place,
+) -> Result<Value, Vec<(Place, String)>> {
+    let mut problems = Vec::new();
+    let mut found = Vec::new();
+    for item in items {
+        let word = match &item.value {
+            RawValue::Text(text) => words.iter().find(|word| *word == text),
+            _ => None,
+        };
+        match word {
+            None => {
+                let one = Kind::Word { words: kind.words(), default: None };
+                problems.push((item.place.clone(), format!("each word of {}", wrong(key, &one, &item.value))));
+            }
+            Some(word) if found.contains(word) => {
+                problems.push((item.place.clone(), format!("`{key}` lists \"{word}\" twice; each word counts once")));
+            }
+            Some(word) => found.push(*word),
+        }
+    }
+    if items.is_empty() {
+        problems.push((place.clone(), format!("`{key}` must be {}, found an empty list", kind.wanted())));
+    }
+    // The order of the table, so that two scenarios that measure the same are equal.
+    let ordered: Vec<&str> = words.iter().copied().filter(|word| found.contains(word)).collect();
+    if problems.is_empty() { Ok(Value::from(ordered)) } else { Err(problems) }
+}
+
+/// Reads the text of a `--set` as a value of `kind`. Quotes may be left out around text.
+fn interpret(argument: &str, kind: &Kind, place: &Place) -> RawValue {
+    let parsed = raw::parse_value(argument, place);
+    let text = |text: &str| RawValue::Text(text.to_owned());
+    match (kind, parsed) {
+        (_, Some(RawValue::Text(quoted))) if !matches!(kind, Kind::Words { .. }) => RawValue::Text(quoted),
+        (Kind::Words { .. }, Some(RawValue::List(items))) => RawValue::List(items),
+        (Kind::Words { .. }, _) => {
+            let inner = argument.trim().trim_start_matches('[').trim_end_matches(']');
+            let words = inner.split(',').map(|word| word.trim().trim_matches(['"', '\'']));
+            let words = words.filter(|word| !word.is_empty());
+            RawValue::List(words.map(|word| RawItem { place: place.clone(), value: text(word) }).collect())
+        }
+        (Kind::Text { .. } | Kind::Word { .. } | Kind::Path { .. }, _) => text(argument),
+        (Kind::WordOrInteger { .. }, None) => text(argument),
+        (_, Some(value)) => value,
+        (_, None) => RawValue::Argument(argument.to_owned()),
+    }
+}
+
+fn resolve(key: &str, text: &str, folder: &Path) -> Result<String, String> {
+    if text.is_empty() {
+        return Err(format!("`{key}` must be a path in quotes, found an empty text"));
+    }
+    let path = absolute(folder.join(text)).map_err(|error| format!("`{key}` cannot be made absolute: {error}"))?;
+    let utf8 = path.to_str().map(str::to_owned);
+    utf8.ok_or_else(|| format!("`{key}` leads into the folder {}, whose name is not UTF-8", folder.display()))
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,98 @@
+//! The whole of a [`Scenario`] as TOML, for the run's manifest and for replay.
+
+use super::keys::{POLICY, SECTIONS};
+use super::{ModelSpec, PolicySpec, Scenario};
+use std::path::Path;
+use toml::{Table, Value};
+
+/// A scenario as TOML text: every key that applies, paths absolute, so that it parses back to an equal scenario
+/// wherever the text is kept and whatever the defaults of a later version are.
+pub fn to_toml(scenario: &Scenario) -> String {
+    let mut text = String::new();
+    for section in SECTIONS {
+        if !section.name.is_empty() {
+            text += &format!("\n[{}]\n", section.name);
+        }
+        let values = values(scenario, section.name);
+        let variants = section.variants.iter().flat_map(|variant| variant.keys);
+        for key in section.keys.iter().chain(variants) {
+            if let Some(value) = values.get(key.name) {
+                text += &format!("{} = {value}\n", key.name);
+            }
+        }
+    }
+    for policy in &scenario.policies {
+        text += &policy_table(policy);
+    }
+    text
+}
+
+fn policy_table(policy: &PolicySpec) -> String {
+    let head = [("kind", policy.kind.as_str()), ("name", policy.name.as_str())];
+    let head = head.into_iter().map(|(key, text)| format!("{key} = {}\n", Value::from(text)));
+    let params = policy.params.iter().map(|(key, value)| format!("{key} = {value}\n"));
+    format!("\n[[{POLICY}]]\n{}", head.chain(params).collect::<String>())
+}
+
+/// The values of one section; the keys that no one kind has are absent.
+pub(super) fn values(scenario: &Scenario, section: &str) -> Table {
+    let pairs: Vec<(&str, Value)> = match section {
+        "" => root(scenario),
+        "data" => vec![
+            ("path", path(&scenario.data.path)),
+            ("format", scenario.data.format.as_str().into()),
+            ("holdout", scenario.data.holdout.into()),
+        ],
+        "population" => vec![
+            ("users", scenario.population.users.map_or_else(|| "all".into(), Value::from)),
+            ("min_history", scenario.population.min_history.into()),
+        ],
+        "user" => user(scenario),
+        "arrival" => {
+            vec![("probability", scenario.arrival.probability.into()), ("rate", scenario.arrival.rate.as_str().into())]
+        }
+        "session" => vec![
+            ("slates", scenario.session.slates.into()),
+            ("patience", scenario.session.patience.into()),
+            ("leave_after", scenario.session.leave_after.into()),
+        ],
+        "candidates" => vec![("rule", if scenario.candidates.unseen { "unseen" } else { "repeats" }.into())],
+        "engine" => vec![("chunk", (scenario.engine.chunk as i64).into()), ("events", scenario.engine.events.into())],
+        _ => Vec::new(),
+    };
+    pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+fn root(scenario: &Scenario) -> Vec<(&'static str, Value)> {
+    vec![
+        ("name", scenario.name.as_str().into()),
+        ("question", scenario.question.as_str().into()),
+        ("seed", (scenario.seed as i64).into()),
+        ("replications", scenario.replications.into()),
+        ("ticks", scenario.ticks.into()),
+        ("tick_seconds", (scenario.tick_seconds as i64).into()),
+        ("slate", (scenario.slate as i64).into()),
+        ("baseline", scenario.baseline.as_str().into()),
+        ("metrics", scenario.metrics.clone().into()),
+    ]
+}
+
+fn user(scenario: &Scenario) -> Vec<(&'static str, Value)> {
+    let user = &scenario.user;
+    let common = [("acceptance", user.acceptance.into()), ("temperature", user.temperature.into())];
+    let model: Vec<(&str, Value)> = match &user.model {
+        ModelSpec::Parametric { taste, popularity, position, learning } => vec![
+            ("kind", "parametric".into()),
+            ("taste", (*taste).into()),
+            ("popularity", (*popularity).into()),
+            ("position", (*position).into()),
+            ("learning", (*learning).into()),
+        ],
+        ModelSpec::Mirror { path: folder } => vec![("kind", "mirror".into()), ("path", path(folder))],
+    };
+    common.into_iter().chain(model).collect()
+}
+
+fn path(path: &Path) -> Value {
+    path.to_string_lossy().into_owned().into()
+}
