@@ -1,7 +1,11 @@
 use super::{Policy, PolicyKind, Requests, Slates, rank_candidates};
 
-pub(super) const KIND: PolicyKind =
-    PolicyKind { name: "linucb", summary: "", keys: &[], build: |_, _| Ok(Box::new(LinUcb)) };
+pub(super) const KIND: PolicyKind = PolicyKind {
+    name: "linucb",
+    summary: "contextual linear bandit (Li et al. 2010)",
+    keys: &[],
+    build: |_, _| Ok(Box::new(LinUcb)),
+};
 
 struct LinUcb;
 

@@ -21,6 +21,10 @@
 //! }
 //! ```
 
+#[cfg(test)]
+mod contract;
+mod factors;
+mod feedback;
 mod histories;
 mod ials;
 mod item_knn;
@@ -30,6 +34,8 @@ mod random;
 mod registry;
 mod request;
 mod slates;
+#[cfg(test)]
+mod testing;
 
 pub use self::histories::Histories;
 pub use self::registry::{PolicyContext, PolicyError, PolicyKind, Registry};

@@ -43,6 +43,9 @@ impl Slates {
         F: Fn(&mut S, Request<'_>, &mut SlateRow<'_>) + Sync,
     {
         self.reset(requests.len(), requests.slate);
+        if self.items.is_empty() {
+            return;
+        }
         let width = self.slate * ROWS_PER_TASK;
         let tasks = self.items.par_chunks_mut(width).zip(self.scores.par_chunks_mut(width)).enumerate();
         tasks.for_each(|(task, (items, scores))| {
