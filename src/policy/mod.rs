@@ -24,6 +24,7 @@
 #[cfg(test)]
 mod contract;
 mod factors;
+mod features;
 mod feedback;
 mod histories;
 mod ials;
