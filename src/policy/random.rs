@@ -34,9 +34,13 @@ fn sample(request: Request<'_>, slate: &mut SlateRow<'_>) {
         return;
     }
     let mut rng = request.rng();
+    // Bit `i % 64` is set for each item `i` of the slate: most repeats are ruled out without a search.
+    let mut taken = 0u64;
     for _ in 0..TRIES_PER_SLOT * request.slate {
         let item = ItemId(below(&mut rng, request.items as u32));
-        if request.allows(item) && !slate.items().contains(&item) {
+        let bit = 1 << (item.0 % 64);
+        if request.allows(item) && (taken & bit == 0 || !slate.items().contains(&item)) {
+            taken |= bit;
             slate.push(item, f32::NAN);
             if slate.is_full() {
                 return;
