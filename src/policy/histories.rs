@@ -37,6 +37,11 @@ impl Histories {
         logged.chain(self.since[user.index()].iter().copied())
     }
 
+    /// Whether the user has the item already.
+    pub fn contains(&self, user: UserId, item: ItemId) -> bool {
+        self.of(user).any(|(held, _)| held == item)
+    }
+
     /// Number of items of one user.
     pub fn len_of(&self, user: UserId) -> usize {
         self.log.of(self.sources[user.index()]).len() + self.since[user.index()].len()

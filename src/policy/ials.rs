@@ -1,12 +1,150 @@
-use super::{Policy, PolicyKind, Requests, Slates, rank_candidates};
+//! `ials`: implicit matrix factorisation by alternating least squares (Hu, Koren and Volinsky 2008).
+//!
+//! `score(u, j) = x_u . y_j`. Item vectors `y` are fitted on the log with `iterations` sweeps, and every
+//! `retrain_every` ticks with one more sweep over the log and everything that the policy's own users
+//! accepted, starting from the vectors so far. A user's vector `x` is solved for exactly from the
+//! user's distinct items whenever these or the item vectors changed. The objective is in [`super::factors`].
+//!
+//! The paper's `alpha = 40` weighs hours of watching television. For logs in which an item occurs once the
+//! defaults are `alpha = 1` and `regularisation = 5`: on MovieLens 100K (last fifth of each user held out)
+//! they reach an NDCG@10 of 0.198, `alpha = 40` at most 0.155. A stronger regularisation is as good there
+//! (`alpha = 2`, `regularisation = 20`: 0.200) but shrinks all vectors to zero on small logs.
 
-pub(super) const KIND: PolicyKind =
-    PolicyKind { name: "ials", summary: "", keys: &[], build: |_, _| Ok(Box::new(Ials)) };
+use super::factors::{Factors, Objective, UserVectors};
+use super::feedback::Feedback;
+use super::{Histories, Policy, PolicyContext, PolicyKind, Requests, Slates, rank_candidates};
+use crate::log::EventBatch;
+use crate::scenario::{Key, Kind, Params};
 
-struct Ials;
+pub(super) const KIND: PolicyKind = PolicyKind {
+    name: "ials",
+    summary: "implicit matrix factorisation, alternating least squares (Hu, Koren and Volinsky 2008)",
+    keys: &[
+        Key {
+            name: "factors",
+            kind: Kind::Integer { min: 1, max: 256, default: Some(32) },
+            doc: "length of the vectors of users and items",
+        },
+        Key {
+            name: "alpha",
+            kind: Kind::Number { min: 0.0, max: 1e6, default: Some(1.0) },
+            doc: "confidence that an item of the history gains over the others, which have 1",
+        },
+        Key {
+            name: "regularisation",
+            kind: Kind::Number { min: 1e-3, max: 1e9, default: Some(5.0) },
+            doc: "weight of the squared norm of a vector against the sum of squared errors",
+        },
+        Key {
+            name: "iterations",
+            kind: Kind::Integer { min: 1, max: 1000, default: Some(10) },
+            doc: "sweeps over users and items before the first tick",
+        },
+        Key {
+            name: "retrain_every",
+            kind: Kind::Integer { min: 0, max: 1_000_000, default: Some(10) },
+            doc: "ticks between further sweeps; 0 = item vectors from the log only",
+        },
+    ],
+    build: |params, context| Ok(Box::new(Ials::new(params, context))),
+};
+
+struct Ials {
+    retrain_every: u32,
+    feedback: Feedback,
+    histories: Histories,
+    factors: Factors,
+    users: UserVectors,
+}
+
+impl Ials {
+    fn new(params: &Params<'_>, context: &PolicyContext) -> Ials {
+        let objective = Objective {
+            factors: params.integer("factors") as usize,
+            alpha: params.number("alpha"),
+            regularisation: params.number("regularisation"),
+        };
+        let feedback = Feedback::new(context);
+        let mut factors = Factors::new(objective, context.log.items, &context.streams);
+        factors.fit(&feedback.matrix(), params.integer("iterations") as usize);
+        Ials {
+            retrain_every: params.integer("retrain_every") as u32,
+            users: UserVectors::new(context, objective.factors),
+            histories: Histories::new(context),
+            feedback,
+            factors,
+        }
+    }
+}
 
 impl Policy for Ials {
     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
-        slates.fill(requests, |request, slot| rank_candidates(&request, &vec![0.0; request.items], slot));
+        self.users.refresh(requests.users, &self.histories, &self.factors);
+        let (users, factors) = (&self.users, &self.factors);
+        slates.fill_with(requests, Vec::new, |scores, request, slate| {
+            let user = users.of(request.user);
+            scores.clear();
+            scores.extend(factors.items().chunks_exact(factors.factors()).map(|item| dot(user, item)));
+            rank_candidates(&request, scores, slate);
+        });
+    }
+
+    fn observe(&mut self, events: &EventBatch) {
+        self.feedback.observe(events, &self.histories);
+        let users = &mut self.users;
+        self.histories.observe(events, |user, _, _| users.outdate(user));
+        if self.retrain_every > 0 && (events.tick + 1).is_multiple_of(self.retrain_every) {
+            self.factors.fit(&self.feedback.matrix(), 1);
+            self.users.outdate_all();
+        }
+    }
+}
+
+/// Inner product in eight running sums: the order is fixed, and the compiler can use vector registers.
+fn dot(left: &[f32], right: &[f32]) -> f32 {
+    const LANES: usize = 8;
+    let (lefts, rights) = (left.chunks_exact(LANES), right.chunks_exact(LANES));
+    let rest: f32 = lefts.remainder().iter().zip(rights.remainder()).map(|(a, b)| a * b).sum();
+    let mut sums = [0.0f32; LANES];
+    for (left, right) in lefts.zip(rights) {
+        for lane in 0..LANES {
+            sums[lane] += left[lane] * right[lane];
+        }
+    }
+    sums.iter().sum::<f32>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::testing::{World, build_with, mask};
+
+    #[test]
+    fn dot_of_any_length() {
+        for length in [0, 1, 8, 19] {
+            let left: Vec<f32> = (0..length).map(|place| place as f32).collect();
+            let expected: f32 = (0..length).map(|place| (place * 2) as f32).sum();
+            assert_eq!(dot(&left, &vec![2.0; length]), expected);
+        }
+    }
+
+    #[test]
+    fn retraining_learns_new_items() {
+        // Item 5 is in no log: its vector is zero until a sweep sees it accepted.
+        let world = World::with_log(4, 6, &[&[0, 1], &[0, 1], &[0, 1], &[0, 1]]).slate(1);
+        let mut params = toml::Table::new();
+        params.insert("retrain_every".into(), 2.into());
+        let mut policy = build_with("ials", params, &world.context());
+        for tick in 0..2 {
+            policy.observe(&world.accept(tick, &[Some(5), Some(5), Some(5), None]));
+        }
+        let slates = world.recommend(policy.as_mut(), 2, &world.users()[3..], &[mask(6, &[0, 1])]);
+        assert_eq!(slates.items[0].0, 5);
+        assert!(slates.scores[0] > 0.0);
+    }
+
+    #[test]
+    fn finds_the_planted_clusters() {
+        assert!(World::new(60, 80).share_in_cluster("ials", 0) > 0.8);
     }
 }

@@ -21,6 +21,11 @@
 //! }
 //! ```
 
+#[cfg(test)]
+mod contract;
+mod factors;
+mod features;
+mod feedback;
 mod histories;
 mod ials;
 mod item_knn;
@@ -30,6 +35,8 @@ mod random;
 mod registry;
 mod request;
 mod slates;
+#[cfg(test)]
+mod testing;
 
 pub use self::histories::Histories;
 pub use self::registry::{PolicyContext, PolicyError, PolicyKind, Registry};

@@ -1,12 +1,125 @@
-use super::{Policy, PolicyKind, Requests, Slates, rank_candidates};
+//! `random`: slots candidates drawn uniformly without replacement.
+//!
+//! The floor that every other policy has to clear, and the unbiased logging policy of off-policy work.
+//! Draws come from [`Request::rng`], so a user's slate depends on (seed, replication, user, tick) alone.
+//! It has no scores: they are NaN.
 
-pub(super) const KIND: PolicyKind =
-    PolicyKind { name: "random", summary: "", keys: &[], build: |_, _| Ok(Box::new(Random)) };
+use super::{Policy, PolicyKind, Request, Requests, SlateRow, Slates};
+use crate::ids::ItemId;
+use crate::random::below;
+use rand_chacha::rand_core::Rng;
+
+pub(super) const KIND: PolicyKind = PolicyKind {
+    name: "random",
+    summary: "candidates drawn uniformly without replacement",
+    keys: &[],
+    build: |_, _| Ok(Box::new(Random)),
+};
+
+/// Draws for each slot before the remaining candidates are listed instead.
+const TRIES_PER_SLOT: usize = 4;
 
 struct Random;
 
 impl Policy for Random {
     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
-        slates.fill(requests, |request, slot| rank_candidates(&request, &vec![0.0; request.items], slot));
+        slates.fill(requests, sample);
+    }
+}
+
+/// Rejection sampling: no list of candidates is made while most items are allowed. How many draws were
+/// in vain says nothing about which candidates were found, so the change to the list keeps the draw uniform.
+fn sample(request: Request<'_>, slate: &mut SlateRow<'_>) {
+    if request.items == 0 {
+        return;
+    }
+    let mut rng = request.rng();
+    // Bit `i % 64` is set for each item `i` of the slate: most repeats are ruled out without a search.
+    let mut taken = 0u64;
+    for _ in 0..TRIES_PER_SLOT * request.slate {
+        let item = ItemId(below(&mut rng, request.items as u32));
+        let bit = 1 << (item.0 % 64);
+        if request.allows(item) && (taken & bit == 0 || !slate.items().contains(&item)) {
+            taken |= bit;
+            slate.push(item, f32::NAN);
+            if slate.is_full() {
+                return;
+            }
+        }
+    }
+    sample_listed(request, slate, &mut rng);
+}
+
+/// Fills the rest of the slate with a partial Fisher-Yates shuffle of the candidates not in it yet.
+fn sample_listed<R: Rng>(request: Request<'_>, slate: &mut SlateRow<'_>, rng: &mut R) {
+    let mut rest: Vec<ItemId> = request.candidates().filter(|item| !slate.items().contains(item)).collect();
+    for place in 0..rest.len() {
+        if slate.is_full() {
+            return;
+        }
+        let pick = place + below(rng, (rest.len() - place) as u32) as usize;
+        rest.swap(place, pick);
+        slate.push(rest[place], f32::NAN);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ids::{ItemId, UserId};
+    use crate::policy::testing::{World, build, mask};
+
+    /// How often each of `items` items is in each of `slate` slots over many users.
+    fn slot_counts(items: usize, slate: usize, allowed: &[u32], users: u32) -> Vec<Vec<f64>> {
+        let world = World::new(1, items).slate(slate);
+        let mut policy = build("random", &world.context());
+        let blocked: Vec<u32> = (0..items as u32).filter(|item| !allowed.contains(item)).collect();
+        let asked: Vec<UserId> = (0..users).map(UserId).collect();
+        let rows = vec![mask(items, &blocked); asked.len()];
+        let slates = world.recommend(policy.as_mut(), 3, &asked, &rows);
+        let mut counts = vec![vec![0.0; items]; slate];
+        for row in slates.items.chunks(slate) {
+            for (slot, item) in row.iter().enumerate().filter(|(_, item)| item.is_some()) {
+                counts[slot][item.index()] += 1.0;
+            }
+        }
+        counts
+    }
+
+    fn assert_uniform(counts: &[Vec<f64>], allowed: &[u32], users: u32) {
+        let expected = f64::from(users) / allowed.len() as f64;
+        for slot in counts {
+            let chi: f64 = allowed.iter().map(|&item| (slot[item as usize] - expected).powi(2) / expected).sum();
+            let freedom = allowed.len() as f64 - 1.0;
+            // Mean + 5 standard deviations of the chi-square distribution.
+            assert!(chi < freedom + 5.0 * (2.0 * freedom).sqrt(), "chi-square {chi} with {freedom} degrees");
+        }
+    }
+
+    #[test]
+    fn every_candidate_is_equally_likely_in_every_slot() {
+        let many: Vec<u32> = (0..60).filter(|item| item % 7 != 0).collect();
+        assert_uniform(&slot_counts(60, 4, &many, 40_000), &many, 40_000);
+    }
+
+    #[test]
+    fn a_few_candidates_among_many_items_are_equally_likely_too() {
+        let few = [3, 64, 65, 190, 199, 17];
+        assert_uniform(&slot_counts(200, 4, &few, 40_000), &few, 40_000);
+        let fewer_than_slots = [9, 130, 131];
+        let counts = slot_counts(200, 4, &fewer_than_slots, 30_000);
+        assert_uniform(&counts[..3], &fewer_than_slots, 30_000);
+        assert!(counts[3].iter().all(|&count| count == 0.0));
+    }
+
+    #[test]
+    fn scores_are_absent_and_ticks_differ() {
+        let world = World::new(4, 50);
+        let mut policy = build("random", &world.context());
+        let (users, rows) = world.everyone();
+        let first = world.recommend(policy.as_mut(), 0, &users, &rows);
+        let second = world.recommend(policy.as_mut(), 1, &users, &rows);
+        assert!(first.scores.iter().all(|score| score.is_nan()));
+        assert_ne!(first.items, second.items);
+        assert!(first.items.iter().all(|&item| item != ItemId::NONE));
     }
 }

@@ -4,7 +4,7 @@ use super::Policy;
 use crate::dataset::{Catalogue, TrainingLog};
 use crate::ids::UserId;
 use crate::random::Streams;
-use crate::scenario::{Key, Params};
+use crate::scenario::{Key, Kind, Params};
 use std::sync::Arc;
 
 /// What a policy may know before the first tick.
@@ -41,6 +41,27 @@ pub struct PolicyKind {
     pub keys: &'static [Key],
     /// Builds it.
     pub build: Build,
+}
+
+impl PolicyKind {
+    /// Parameters that hold the default of every key; a key that must be given is absent.
+    pub fn defaults(&self) -> toml::Table {
+        let value_of = |key: &Key| Some((key.name.to_owned(), default_of(key.kind)?));
+        self.keys.iter().filter_map(value_of).collect()
+    }
+}
+
+fn default_of(kind: Kind) -> Option<toml::Value> {
+    match kind {
+        Kind::Integer { default, .. } => default.map(Into::into),
+        Kind::Number { default, .. } => default.map(Into::into),
+        Kind::Bool { default } => default.map(Into::into),
+        Kind::Text { default }
+        | Kind::Word { default, .. }
+        | Kind::WordOrInteger { default, .. }
+        | Kind::Path { default } => default.map(Into::into),
+        Kind::Words { default, .. } => Some(default.to_vec().into()),
+    }
 }
 
 /// The kinds of policy that a scenario may name.

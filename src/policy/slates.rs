@@ -42,13 +42,21 @@ impl Slates {
         I: Fn() -> S + Sync,
         F: Fn(&mut S, Request<'_>, &mut SlateRow<'_>) + Sync,
     {
-        self.reset(requests.len(), requests.slate);
+        self.slate = requests.slate;
+        self.items.resize(requests.len() * requests.slate, ItemId::NONE);
+        self.scores.resize(requests.len() * requests.slate, f32::NAN);
+        if self.items.is_empty() {
+            return;
+        }
         let width = self.slate * ROWS_PER_TASK;
         let tasks = self.items.par_chunks_mut(width).zip(self.scores.par_chunks_mut(width)).enumerate();
         tasks.for_each(|(task, (items, scores))| {
             let mut scratch = scratch();
             let rows = items.chunks_mut(requests.slate).zip(scores.chunks_mut(requests.slate)).enumerate();
             for (row, (items, scores)) in rows {
+                // Emptied here, while the row is in the cache, and not all of them beforehand.
+                items.fill(ItemId::NONE);
+                scores.fill(f32::NAN);
                 let mut slot = SlateRow { items, scores, len: 0 };
                 fill(&mut scratch, requests.get(task * ROWS_PER_TASK + row), &mut slot);
             }

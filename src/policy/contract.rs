@@ -1,0 +1,166 @@
+//! What every registered kind of policy must keep: a new policy is tested by being registered.
+
+use super::testing::{World, build, mask};
+use super::{Registry, Slates};
+use crate::ids::UserId;
+
+fn kinds() -> Vec<&'static str> {
+    Registry::builtin().kinds().iter().map(|kind| kind.name).collect()
+}
+
+/// Slates of a dozen ticks (past a retraining), the users accepting some of what they are shown.
+fn rollout(world: &World, kind: &str, batches: usize) -> Vec<Slates> {
+    let mut policy = build(kind, &world.context());
+    let (users, mut blocked) = world.everyone();
+    let mut ticks = Vec::new();
+    for tick in 0..12 {
+        let mut slates = Slates { slate: world.context().slate, ..Slates::default() };
+        let size = users.len().div_ceil(batches);
+        for (users, blocked) in users.chunks(size).zip(blocked.chunks(size)) {
+            let part = world.recommend(policy.as_mut(), tick, users, blocked);
+            slates.items.extend(part.items);
+            slates.scores.extend(part.scores);
+        }
+        let events = world.respond(tick, &users, &slates, |user, item| (user.0 + item.0 + tick) % 3 == 0);
+        for (row, blocked) in blocked.iter_mut().enumerate() {
+            if let Some(item) = events.accepted_item(row) {
+                blocked[item.index() / 64] |= 1 << (item.index() % 64);
+            }
+        }
+        policy.observe(&events);
+        ticks.push(slates);
+    }
+    ticks
+}
+
+fn assert_same(left: &[Slates], right: &[Slates], what: &str) {
+    for (tick, (left, right)) in left.iter().zip(right).enumerate() {
+        assert_eq!(left.items, right.items, "{what}: items at tick {tick}");
+        let bits = |slates: &Slates| slates.scores.iter().map(|score| score.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(left), bits(right), "{what}: scores at tick {tick}");
+    }
+}
+
+/// Items are distinct, allowed and in front of the empty slots; scores do not increase.
+fn assert_valid(slates: &Slates, blocked: &[Vec<u64>], items: usize, kind: &str) {
+    let rows = slates.items.chunks(slates.slate).zip(slates.scores.chunks(slates.slate));
+    for ((row, scores), blocked) in rows.zip(blocked) {
+        let free = items - blocked.iter().map(|word| word.count_ones() as usize).sum::<usize>();
+        let filled = free.min(slates.slate);
+        for (slot, item) in row.iter().enumerate() {
+            assert_eq!(item.is_some(), slot < filled, "{kind}: slot {slot} of {row:?} with {free} candidates");
+        }
+        let (shown, scores) = (&row[..filled], &scores[..filled]);
+        for (slot, item) in shown.iter().enumerate() {
+            assert!(item.index() < items, "{kind}: {item:?} of {items}");
+            assert_eq!(blocked[item.index() / 64] >> (item.index() % 64) & 1, 0, "{kind}: {item:?} is blocked");
+            assert!(!shown[..slot].contains(item), "{kind}: {item:?} twice");
+        }
+        for pair in scores.windows(2).filter(|pair| !pair[0].is_nan() && !pair[1].is_nan()) {
+            assert!(pair[0] >= pair[1], "{kind}: scores {scores:?}");
+        }
+    }
+}
+
+/// Recommends once and once more after an observed tick, and checks both.
+fn check(world: &World, users: &[UserId], blocked: &[Vec<u64>], items: usize) {
+    for kind in kinds() {
+        let mut policy = build(kind, &world.context());
+        for tick in 0..2 {
+            let slates = world.recommend(policy.as_mut(), tick, users, blocked);
+            assert_valid(&slates, blocked, items, kind);
+            let again = world.recommend(policy.as_mut(), tick, users, blocked);
+            assert_same(&[slates], std::slice::from_ref(&again), &format!("{kind}, repeated call"));
+            policy.observe(&world.respond(tick, users, &again, |user, item| (user.0 ^ item.0) % 2 == 0));
+        }
+    }
+}
+
+#[test]
+fn slates_are_full_distinct_allowed_and_in_order_of_score() {
+    for (users, items, slate) in [(30, 120, 5), (7, 64, 1), (3, 65, 40)] {
+        let world = World::new(users, items).slate(slate);
+        let (users, blocked) = world.everyone();
+        check(&world, &users, &blocked, items);
+    }
+}
+
+#[test]
+fn fewer_candidates_than_slots_give_a_shorter_slate() {
+    let world = World::new(4, 100);
+    let all_but = |free: &[u32]| mask(100, &(0..100).filter(|item| !free.contains(item)).collect::<Vec<_>>());
+    let blocked = [all_but(&[7, 64, 99]), all_but(&[]), all_but(&[0]), all_but(&[1, 2, 3, 4, 5, 63])];
+    check(&world, &world.users(), &blocked, 100);
+}
+
+#[test]
+fn nobody_asks() {
+    check(&World::new(4, 20), &[], &[], 20);
+}
+
+#[test]
+fn an_empty_log_and_users_without_history() {
+    let world = World::with_log(3, 30, &[]);
+    check(&world, &world.users(), &vec![mask(30, &[2]); 3], 30);
+    let world = World::with_log(3, 30, &[&[1, 2, 3], &[], &[2, 3, 4]]);
+    check(&world, &world.users(), &vec![mask(30, &[2]); 3], 30);
+}
+
+#[test]
+fn a_catalogue_of_one_item_and_of_none() {
+    let world = World::with_log(2, 1, &[&[0], &[]]);
+    check(&world, &world.users(), &[mask(1, &[]), mask(1, &[0])], 1);
+    let world = World::with_log(2, 0, &[]);
+    check(&world, &world.users(), &[mask(0, &[]), mask(0, &[])], 0);
+}
+
+#[test]
+fn several_users_of_one_source() {
+    let world = World::new(6, 60).cloned(4);
+    let (users, blocked) = world.everyone();
+    check(&world, &users, &blocked, 60);
+}
+
+#[test]
+fn two_instances_agree_over_several_ticks() {
+    let world = World::new(20, 80);
+    for kind in kinds() {
+        assert_same(&rollout(&world, kind, 1), &rollout(&world, kind, 1), kind);
+    }
+}
+
+#[test]
+fn batches_do_not_change_a_slate() {
+    let world = World::new(21, 80).cloned(7);
+    for kind in kinds() {
+        assert_same(&rollout(&world, kind, 1), &rollout(&world, kind, 2), kind);
+    }
+}
+
+#[test]
+fn the_number_of_threads_does_not_change_a_slate() {
+    let world = World::new(20, 80).cloned(9);
+    let on = |threads: usize, kind: &str| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
+        pool.install(|| rollout(&world, kind, 1))
+    };
+    for kind in kinds() {
+        assert_same(&on(1, kind), &on(2, kind), kind);
+    }
+}
+
+#[test]
+fn each_default_is_inside_its_range() {
+    use crate::scenario::Kind;
+    for kind in Registry::builtin().kinds() {
+        for key in kind.keys {
+            let inside = match key.kind {
+                Kind::Integer { min, max, default } => default.is_none_or(|value| (min..=max).contains(&value)),
+                Kind::Number { min, max, default } => default.is_none_or(|value| (min..=max).contains(&value)),
+                _ => true,
+            };
+            assert!(inside && !key.doc.is_empty(), "{}: {}", kind.name, key.name);
+        }
+        assert!(!kind.summary.is_empty(), "{}", kind.name);
+    }
+}

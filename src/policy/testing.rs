@@ -1,0 +1,198 @@
+//! A small seeded world in which policies are tested: a catalogue, a log, users and their responses.
+
+use super::{Policy, PolicyContext, Registry, Requests, Slates};
+use crate::dataset::{Catalogue, GenreSet, Interaction, TrainingLog};
+use crate::ids::{ItemId, UserId};
+use crate::log::{EventBatch, REJECTED};
+use crate::random::{Purpose, Streams, below, unit};
+use crate::scenario::Params;
+use std::sync::Arc;
+
+/// Users of the data set are also the simulated users, one to one.
+#[derive(Clone)]
+pub(super) struct World {
+    log: Arc<TrainingLog>,
+    catalogue: Arc<Catalogue>,
+    sources: Arc<[UserId]>,
+    slate: usize,
+    streams: Streams,
+}
+
+impl World {
+    /// Two clusters: the items of one parity each, user `u` prefers the parity of `u`. Each user has 12
+    /// interactions, 11 of 12 with the own cluster. Genres and years say nothing about the cluster.
+    pub fn new(users: usize, items: usize) -> World {
+        let streams = Streams::new(77, 0);
+        let mut rows: Vec<Vec<u32>> = Vec::new();
+        for user in 0..users as u32 {
+            let mut rng = streams.derive(Purpose::Scenes, u64::from(user), 0);
+            let mut seen = Vec::new();
+            for _ in 0..12.min(items / 2) {
+                let own = if unit(&mut rng) < 11.0 / 12.0 { user % 2 } else { 1 - user % 2 };
+                let item = below(&mut rng, items as u32 / 2) * 2 + own;
+                if !seen.contains(&item) {
+                    seen.push(item);
+                }
+            }
+            rows.push(seen);
+        }
+        let rows: Vec<&[u32]> = rows.iter().map(Vec::as_slice).collect();
+        World::with_log(users, items, &rows)
+    }
+
+    /// A world in which each user has these items in the log.
+    pub fn with_log(users: usize, items: usize, log: &[&[u32]]) -> World {
+        let row = |user: usize, place: usize, item: u32| Interaction {
+            user: UserId(user as u32),
+            item: ItemId(item),
+            rating: (item % 5) as f32 + 1.0,
+            time: place as i64,
+        };
+        let rows = log.iter().enumerate();
+        let rows = rows.flat_map(|(user, seen)| seen.iter().enumerate().map(move |(at, &item)| row(user, at, item)));
+        World {
+            log: Arc::new(TrainingLog::from_sorted(rows.collect(), users, items)),
+            catalogue: Arc::new(catalogue(items)),
+            sources: (0..users as u32).map(UserId).collect(),
+            slate: 5,
+            streams: Streams::new(5, 1),
+        }
+    }
+
+    /// The same world with slates of `slate` slots.
+    pub fn slate(mut self, slate: usize) -> World {
+        self.slate = slate;
+        self
+    }
+
+    /// The same world with `copies` simulated users for each user of the data set.
+    pub fn cloned(mut self, copies: usize) -> World {
+        let users = self.log.users();
+        self.sources = (0..users * copies).map(|user| UserId((user % users) as u32)).collect();
+        self
+    }
+
+    pub fn context(&self) -> PolicyContext {
+        PolicyContext {
+            catalogue: self.catalogue.clone(),
+            log: self.log.clone(),
+            sources: self.sources.clone(),
+            slate: self.slate,
+            streams: self.streams,
+        }
+    }
+
+    pub fn users(&self) -> Vec<UserId> {
+        (0..self.sources.len() as u32).map(UserId).collect()
+    }
+
+    /// All users, and for each the items of the log as blocked.
+    pub fn everyone(&self) -> (Vec<UserId>, Vec<Vec<u64>>) {
+        let seen = |source: &UserId| self.log.of(*source).iter().map(|row| row.item.0).collect::<Vec<_>>();
+        let rows = self.sources.iter().map(|source| mask(self.log.items, &seen(source)));
+        (self.users(), rows.collect())
+    }
+
+    pub fn recommend(&self, policy: &mut dyn Policy, tick: u32, users: &[UserId], blocked: &[Vec<u64>]) -> Slates {
+        let blocked = blocked.concat();
+        let (slate, items, streams) = (self.slate, self.log.items, self.streams);
+        let mut slates = Slates::default();
+        policy.recommend(&Requests { tick, slate, items, users, blocked: &blocked, streams }, &mut slates);
+        slates
+    }
+
+    /// What comes back when `chooses(user, item)` says which items a user accepts: the first such slot.
+    pub fn respond(
+        &self,
+        tick: u32,
+        users: &[UserId],
+        slates: &Slates,
+        chooses: impl Fn(UserId, ItemId) -> bool,
+    ) -> EventBatch {
+        let slot_of = |(user, row): (&UserId, &[ItemId])| {
+            let slot = row.iter().position(|&item| item.is_some() && chooses(*user, item));
+            slot.map_or(REJECTED, |slot| slot as u8)
+        };
+        let accepted: Vec<u8> = users.iter().zip(slates.items.chunks(self.slate)).map(slot_of).collect();
+        EventBatch {
+            tick,
+            slate: self.slate,
+            users: users.to_vec(),
+            items: slates.items.clone(),
+            scores: slates.scores.clone(),
+            probabilities: vec![0.1; slates.items.len()],
+            ratings: accepted.iter().map(|&slot| if slot == REJECTED { f32::NAN } else { 4.0 }).collect(),
+            accepted,
+        }
+    }
+
+    /// A tick in which every user is shown one item and accepts it, or `None`.
+    pub fn accept(&self, tick: u32, choices: &[Option<u32>]) -> EventBatch {
+        let mut items = vec![ItemId::NONE; choices.len() * self.slate];
+        for (row, choice) in choices.iter().enumerate() {
+            items[row * self.slate] = choice.map_or(ItemId::NONE, ItemId);
+        }
+        let slates = Slates { slate: self.slate, scores: vec![0.0; items.len()], items };
+        self.respond(tick, &self.users()[..choices.len()], &slates, |_, _| true)
+    }
+
+    /// Share of recommended items of the user's own cluster after `ticks` rounds in which users accept
+    /// items of their cluster; see [`World::new`].
+    pub fn share_in_cluster(&self, kind: &str, ticks: u32) -> f64 {
+        let own = |user: UserId, item: ItemId| user.0 % 2 == item.0 % 2;
+        let mut policy = build(kind, &self.context());
+        let (users, mut blocked) = self.everyone();
+        for tick in 0..ticks {
+            let slates = self.recommend(policy.as_mut(), tick, &users, &blocked);
+            let events = self.respond(tick, &users, &slates, own);
+            for (row, blocked) in blocked.iter_mut().enumerate() {
+                if let Some(item) = events.accepted_item(row) {
+                    blocked[item.index() / 64] |= 1 << (item.index() % 64);
+                }
+            }
+            policy.observe(&events);
+        }
+        let slates = self.recommend(policy.as_mut(), ticks, &users, &blocked);
+        let shown = users.iter().zip(slates.items.chunks(self.slate));
+        let hits = shown.flat_map(|(&user, row)| row.iter().map(move |&item| own(user, item)));
+        hits.filter(|&hit| hit).count() as f64 / slates.items.len() as f64
+    }
+}
+
+/// The bit row in which `blocked` items are set.
+pub(super) fn mask(items: usize, blocked: &[u32]) -> Vec<u64> {
+    let mut words = vec![0; Requests::words(items)];
+    for &item in blocked {
+        words[item as usize / 64] |= 1 << (item % 64);
+    }
+    words
+}
+
+/// A policy with default parameters.
+pub(super) fn build(kind: &str, context: &PolicyContext) -> Box<dyn Policy> {
+    build_with(kind, toml::Table::new(), context)
+}
+
+/// A policy with some parameters of its own.
+pub(super) fn build_with(kind: &str, params: toml::Table, context: &PolicyContext) -> Box<dyn Policy> {
+    let kind = Registry::builtin().get(kind).cloned().expect("a registered kind");
+    let mut table = kind.defaults();
+    table.extend(params);
+    (kind.build)(&Params::new(&table), context).expect("default parameters build")
+}
+
+fn catalogue(items: usize) -> Catalogue {
+    let mut catalogue = Catalogue::default();
+    for item in 0..items {
+        let mut genres = GenreSet::default();
+        for name in [["Drama", "Comedy", "War"][item / 2 % 3], ["Western", "Crime"][item / 6 % 2]] {
+            if let Some(bit) = catalogue.genre_bit(name) {
+                genres.insert(bit);
+            }
+        }
+        catalogue.titles.push(format!("Item {item}"));
+        catalogue.years.push((item % 9 != 8).then_some(1980 + (item / 2 % 20) as u16));
+        catalogue.genres.push(if item % 11 == 10 { GenreSet::default() } else { genres });
+    }
+    catalogue
+}
