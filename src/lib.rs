@@ -10,4 +10,6 @@ pub mod policy;
 pub mod random;
 pub mod scenario;
 pub mod scene;
+pub mod tick;
 pub mod user;
+pub mod world;

@@ -92,9 +92,9 @@ def write(models: dict[str, onnx.ModelProto], folder: Path) -> dict[str, int]:
 
 def item_graph(layers: dict, dims: Dims) -> onnx.ModelProto:
     g = Graph("item")
-    hidden = _gemm(g, "attributes", layers["attribute_in"], "attribute_linear")
-    hidden = g.node("Relu", [hidden], "attribute_hidden")
-    made = _gemm(g, hidden, layers["attribute_out"], "attribute_part")
+    both = g.node("Concat", ["attributes", "vectors"], "known", axis=1)
+    hidden = g.node("Relu", [_gemm(g, both, layers["item_in"], "item_linear")], "item_hidden")
+    made = _gemm(g, hidden, layers["item_out"], "made_part")
     g.node("Add", [made, _gemm(g, "vectors", layers["vector"], "vector_part")], "item")
     return g.model({"attributes": ["n", dims.attributes], "vectors": ["n", dims.vectors]}, {"item": ["n", dims.item]})
 

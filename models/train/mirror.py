@@ -3,7 +3,7 @@
 A user is a state: exponential averages of the accepted items at several decays, plus a start from the profile.
 A state gives a query, and a query scores every slot on its own:
 
-    item    = MLP(attributes) + linear(vectors)                    [D] = choice part [Dc] | event part [E]
+    item    = MLP(attributes | vectors) + linear(vectors)          [D] = choice part [Dc] | event part [E]
     x       = tanh(event part + linear(event))                     [E]
     state_d = d * state_d + (1 - d) * x      for every decay d     [E] each
     state   = state_d1 | state_d2 | ... | tanh(linear(profile))    [S]
@@ -27,7 +27,6 @@ RATINGS = 5
 PADDED = -1e9  #: the logit of an unused slot
 EVENT = 3  #: columns of an event: scaled rating, liked, rating known
 REJECT_HIDDEN = 16
-ATTRIBUTE_HIDDEN = 32
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,7 @@ class Dims:
     vectors: int
     profile: int
     context: int
+    item_hidden: int = 64
     choice_item: int = 48  #: columns of an item that the choice reads
     event_item: int = 48  #: columns of an item that the state reads
     hidden: int = 48
@@ -65,8 +65,8 @@ class Dims:
 def init(key: jax.Array, dims: Dims) -> Params:
     """Random weights; the gate starts at one, so that an unknown user sees every item as it is."""
     shapes = {
-        "attribute_in": (dims.attributes, ATTRIBUTE_HIDDEN, 1.0),
-        "attribute_out": (ATTRIBUTE_HIDDEN, dims.item, 0.5),
+        "item_in": (dims.attributes + dims.vectors, dims.item_hidden, 1.0),
+        "item_out": (dims.item_hidden, dims.item, 0.5),
         "vector": (dims.vectors, dims.item, 1.0),
         "event": (EVENT, dims.event_item, 1.0),
         "profile": (dims.profile, dims.start, 0.5),
@@ -101,8 +101,9 @@ def count(params: Params) -> int:
 
 def encode_items(params: Params, attributes: jax.Array, vectors: jax.Array) -> jax.Array:
     """attributes [...,A], vectors [...,V] -> item [...,D]."""
-    hidden = jax.nn.relu(linear(params["attribute_in"], attributes))
-    return linear(params["attribute_out"], hidden) + linear(params["vector"], vectors)
+    attributes = jnp.broadcast_to(attributes, (*vectors.shape[:-1], attributes.shape[-1]))
+    hidden = jax.nn.relu(linear(params["item_in"], jnp.concatenate([attributes, vectors], axis=-1)))
+    return linear(params["item_out"], hidden) + linear(params["vector"], vectors)
 
 
 def event_input(params: Params, item: jax.Array, event: jax.Array, dims: Dims) -> jax.Array:

@@ -85,8 +85,8 @@ impl FeatureSpec {
 /// The context of one item at one moment:
 /// `ln((count + 1) / (total + 1000)) + 7` with the item's and all items' interactions so far, and the item's age
 /// in tens of years (0 when the year is unknown).
-pub fn context(count: u32, total: u64, year: Option<u16>, time: i64) -> [f32; CONTEXT] {
-    let share = (f64::from(count) + 1.0) / (total as f64 + 1000.0);
+pub fn context(count: f64, total: f64, year: Option<u16>, time: i64) -> [f32; CONTEXT] {
+    let share = (count + 1.0) / (total + 1000.0);
     let now = 1970.0 + time as f64 / YEAR_SECONDS;
     let age = year.map_or(0.0, |year| (now - f64::from(year)) / 10.0);
     [(libm::log(share) + 7.0) as f32, age as f32]
@@ -114,8 +114,8 @@ impl LogClock {
 
     /// The context of an item just before `time`.
     pub fn context(&self, catalogue: &Catalogue, item: ItemId, time: i64) -> [f32; CONTEXT] {
-        let count = self.by_item[item.index()].partition_point(|&earlier| earlier < time) as u32;
-        let total = self.all.partition_point(|&earlier| earlier < time) as u64;
+        let count = self.by_item[item.index()].partition_point(|&earlier| earlier < time) as f64;
+        let total = self.all.partition_point(|&earlier| earlier < time) as f64;
         context(count, total, catalogue.years[item.index()], time)
     }
 }
@@ -123,23 +123,25 @@ impl LogClock {
 /// Popularity so far in a running simulation, and the context table of the current tick.
 #[derive(Clone, Debug)]
 pub struct PopularityClock {
-    counts: Vec<u32>,
-    total: u64,
+    counts: Vec<f64>,
+    total: f64,
+    weight: f64,
     table: Vec<f32>,
 }
 
 impl PopularityClock {
-    /// Starts from these counts.
-    pub fn new(counts: Vec<u32>) -> PopularityClock {
-        let total = counts.iter().map(|&count| u64::from(count)).sum();
-        let table = vec![0.0; counts.len() * CONTEXT];
-        PopularityClock { counts, total, table }
+    /// Starts from the counts of the log. Each accepted item adds `weight`: the users of the log divided by the
+    /// simulated users, so that a population of any size speaks for the users of the log.
+    pub fn new(log_counts: &[u32], weight: f64) -> PopularityClock {
+        let counts: Vec<f64> = log_counts.iter().map(|&count| f64::from(count)).collect();
+        let (total, table) = (counts.iter().sum(), vec![0.0; counts.len() * CONTEXT]);
+        PopularityClock { counts, total, weight, table }
     }
 
     /// Counts one accepted item.
     pub fn accept(&mut self, item: ItemId) {
-        self.counts[item.index()] += 1;
-        self.total += 1;
+        self.counts[item.index()] += self.weight;
+        self.total += self.weight;
     }
 
     /// Recomputes the context of all items for a tick that takes place at `time`.
@@ -153,5 +155,30 @@ impl PopularityClock {
     #[inline]
     pub fn context(&self, item: ItemId) -> &[f32] {
         &self.table[item.index() * CONTEXT..(item.index() + 1) * CONTEXT]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn context_by_hand() {
+        let [share, age] = context(9.0, 4000.0, Some(1970), 10 * 31_556_952);
+        assert!((f64::from(share) - ((10.0f64 / 5000.0).ln() + 7.0)).abs() < 1e-6);
+        assert!((age - 1.0).abs() < 1e-6, "ten years");
+        assert_eq!(context(0.0, 0.0, None, 0)[1], 0.0);
+    }
+
+    #[test]
+    fn a_population_of_any_size_speaks_for_the_log() {
+        let catalogue = Catalogue { titles: vec!["a".into(); 2], years: vec![None; 2], ..Catalogue::default() };
+        let context_after = |accepted: u32, weight: f64| {
+            let mut clock = PopularityClock::new(&[10, 20], weight);
+            (0..accepted).for_each(|_| clock.accept(ItemId(0)));
+            clock.refresh(&catalogue, 0);
+            clock.context(ItemId(0)).to_vec()
+        };
+        assert_eq!(context_after(2, 1.0), context_after(20, 0.1).iter().map(|value| *value).collect::<Vec<_>>());
     }
 }

@@ -1,0 +1,41 @@
+//! Arrive: users in a session stay, absent ones start a session with their probability.
+
+use crate::random::{Purpose, unit};
+use crate::world::{Clock, Engagement, Status, User, Visits};
+use bevy_ecs::entity::Entity;
+use bevy_ecs::prelude::{Query, Res, ResMut};
+
+pub(super) fn arrive(
+    clock: Res<Clock>,
+    mut visits: ResMut<Visits>,
+    mut users: Query<(Entity, &User, &mut Engagement)>,
+) {
+    let mut here: Vec<(crate::ids::UserId, Entity)> = Vec::with_capacity(visits.users.len());
+    for (entity, user, mut engagement) in &mut users {
+        if engagement.status == Status::Away && starts(&clock, user, engagement.rate) {
+            engagement.status = Status::Here;
+            engagement.sessions += 1;
+            (engagement.slates, engagement.rejected, engagement.accepted) = (0, 0, 0);
+        }
+        if engagement.status == Status::Here {
+            here.push((user.id, entity));
+        }
+    }
+    // The order of a query is the ECS's own business; the order of visitors is part of the contract.
+    if !here.is_sorted_by_key(|visit| visit.0) {
+        here.sort_unstable_by_key(|visit| visit.0);
+    }
+    visits.users.clear();
+    visits.entities.clear();
+    visits.users.extend(here.iter().map(|visit| visit.0));
+    visits.entities.extend(here.iter().map(|visit| visit.1));
+}
+
+fn starts(clock: &Clock, user: &User, rate: f64) -> bool {
+    // A certain event needs no draw.
+    rate >= 1.0
+        || (rate > 0.0 && {
+            let mut rng = clock.streams.derive(Purpose::Arrival, u64::from(user.id.0), clock.tick);
+            unit(&mut rng) < rate
+        })
+}

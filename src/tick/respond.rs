@@ -1,0 +1,66 @@
+//! Respond: behaviour is drawn from the probabilities. Three uniform numbers a visitor and tick decide whether
+//! something is accepted, which slot, and which rating: under every policy the visitor has the same luck.
+
+use crate::log::REJECTED;
+use crate::random::{Purpose, unit};
+use crate::user::Probabilities;
+use crate::world::{Choices, Clock, Events, Visits};
+use bevy_ecs::prelude::{Res, ResMut};
+use rayon::prelude::*;
+
+/// Rows that one parallel task draws for.
+const ROWS_PER_TASK: usize = 128;
+
+pub(super) fn respond(clock: Res<Clock>, visits: Res<Visits>, choices: Res<Choices>, mut events: ResMut<Events>) {
+    let batch = &mut events.0;
+    batch.accepted.resize(visits.users.len(), REJECTED);
+    batch.ratings.resize(visits.users.len(), f32::NAN);
+    let (accepted, ratings) = (&mut batch.accepted, &mut batch.ratings);
+    let rows = accepted.par_iter_mut().zip(ratings).zip(&visits.users).with_min_len(ROWS_PER_TASK).enumerate();
+    rows.for_each(|(row, ((accepted, rating), user))| {
+        let mut rng = clock.streams.derive(Purpose::Response, u64::from(user.0), clock.tick);
+        let draws = [unit(&mut rng), unit(&mut rng), unit(&mut rng)];
+        (*accepted, *rating) = behave(&choices.0, row, draws);
+    });
+}
+
+fn behave(choices: &Probabilities, row: usize, [accept, slot, rating]: [f64; 3]) -> (u8, f32) {
+    let choice = choices.choice(row);
+    let slots = &choice[..choice.len() - 1];
+    let total: f64 = slots.iter().map(|&probability| f64::from(probability)).sum();
+    if accept >= total {
+        return (REJECTED, f32::NAN);
+    }
+    let Some(slot) = draw(slots, slot * total) else { return (REJECTED, f32::NAN) };
+    let classes = choices.rating(row, slot);
+    let sum: f64 = classes.iter().map(|&probability| f64::from(probability)).sum();
+    let class = draw(&classes, rating * sum).unwrap_or(0);
+    (slot as u8, (class + 1) as f32)
+}
+
+/// The first index at which the running sum exceeds `point`; the last one with a positive share when rounding leaves a rest.
+fn draw(shares: &[f32], point: f64) -> Option<usize> {
+    let mut sum = 0.0;
+    for (index, &share) in shares.iter().enumerate() {
+        sum += f64::from(share);
+        if point < sum {
+            return Some(index);
+        }
+    }
+    shares.iter().rposition(|&share| share > 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inverse_of_the_running_sum() {
+        let shares = [0.2, 0.0, 0.3, 0.0];
+        assert_eq!(draw(&shares, 0.0), Some(0));
+        assert_eq!(draw(&shares, 0.19), Some(0));
+        assert_eq!(draw(&shares, 0.21), Some(2), "a share of zero is never drawn");
+        assert_eq!(draw(&shares, 0.6), Some(2), "a rest of rounding goes to the last positive share");
+        assert_eq!(draw(&[0.0], 0.5), None);
+    }
+}

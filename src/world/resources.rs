@@ -1,0 +1,97 @@
+//! What the users share: the clock, the dense arrays of the current tick, the policy and the user model.
+
+use crate::dataset::Catalogue;
+use crate::ids::UserId;
+use crate::log::{EventBatch, EventSink};
+use crate::policy::{Policy, Slates};
+use crate::random::Streams;
+use crate::scenario::SessionSpec;
+use crate::scene::{PopularityClock, SceneBatch};
+use crate::tick::TickError;
+use crate::user::{Calibrated, Probabilities};
+use bevy_ecs::entity::Entity;
+use bevy_ecs::prelude::Resource;
+use std::sync::Arc;
+
+/// The current tick and the random streams of the replication.
+#[derive(Resource)]
+pub struct Clock {
+    /// The tick that is being computed.
+    pub tick: u32,
+    /// Root of all draws.
+    pub streams: Streams,
+}
+
+/// What does not change: the catalogue, the calendar, the shape of a slate.
+#[derive(Resource)]
+pub struct Surroundings {
+    /// The items.
+    pub catalogue: Arc<Catalogue>,
+    /// Name of the policy, for messages.
+    pub policy: String,
+    /// Slots of a slate.
+    pub slate: usize,
+    /// Whether items that a user has accepted are blocked.
+    pub unseen: bool,
+    /// Seconds since 1970 at tick 0.
+    pub start: i64,
+    /// Seconds of a tick.
+    pub tick_seconds: i64,
+}
+
+/// When users stop.
+#[derive(Resource)]
+pub struct Habits(pub SessionSpec);
+
+/// Popularity so far under this policy.
+#[derive(Resource)]
+pub struct Popularity(pub PopularityClock);
+
+/// How users decide.
+#[derive(Resource)]
+pub struct Model(pub Arc<Calibrated>);
+
+/// Who recommends.
+#[derive(Resource)]
+pub struct PolicySlot(pub Box<dyn Policy>);
+
+/// Where events go.
+#[derive(Resource)]
+pub struct Recorder(pub Box<dyn EventSink>);
+
+/// The users who see a slate at this tick, in ascending order of their ids.
+#[derive(Resource, Default)]
+pub struct Visits {
+    /// `[n]`.
+    pub entities: Vec<Entity>,
+    /// `[n]`.
+    pub users: Vec<UserId>,
+}
+
+/// `[n, words]`: which items each visitor may not be shown.
+#[derive(Resource, Default)]
+pub struct Candidates(pub Vec<u64>);
+
+/// What the policy proposed.
+#[derive(Resource, Default)]
+pub struct Proposals(pub Slates);
+
+/// What the visitors have in front of them.
+#[derive(Resource, Default)]
+pub struct Scenes(pub SceneBatch);
+
+/// The user model's answer.
+#[derive(Resource, Default)]
+pub struct Choices(pub Probabilities);
+
+/// The events of this tick; each stage fills in its columns.
+#[derive(Resource, Default)]
+pub struct Events(pub EventBatch);
+
+/// Slates with fewer items than slots although more candidates were left.
+#[derive(Resource, Default)]
+pub struct ShortSlates(pub u64);
+
+/// The first error of the run; no stage runs after it.
+#[derive(Resource, Default)]
+pub struct Fault(pub Option<TickError>);
