@@ -3,6 +3,7 @@
 pub mod dataset;
 pub mod ids;
 pub mod log;
+pub mod metrics;
 pub mod policy;
 pub mod random;
 pub mod scenario;
