@@ -1,6 +1,7 @@
 //! Evaluates recommender policies over long horizons on simulated users that mirror real ones.
 
 pub mod dataset;
+pub mod experiment;
 pub mod ids;
 pub mod log;
 pub mod metrics;
