@@ -7,4 +7,5 @@ pub mod log;
 pub mod metrics;
 pub mod policy;
 pub mod random;
+pub mod report;
 pub mod scenario;

@@ -5,3 +5,6 @@ mod stats;
 
 pub use self::results::{ArmResult, BandPoint, CompareRow, Results, ResultsError, SummaryRow};
 pub use self::stats::{Estimate, Interval, Paired, estimate, paired, student_t};
+
+#[cfg(test)]
+pub(crate) use self::results::testing;
