@@ -21,7 +21,10 @@ pub struct Row<'a> {
 /// Draws the chart; `None` when no difference is defined.
 pub fn chart(caption: &Caption<'_>, format: Format, axis_title: &str, rows: &[Row<'_>]) -> Option<String> {
     let longest = rows.iter().map(|row| row.name.chars().count().min(LABEL)).max()?;
-    let span = (14.0 + longest as f64 * svg::CHARACTER, svg::WIDTH - 16.0);
+    let written: Vec<String> = rows.iter().map(|row| written(row, format)).collect();
+    let widest = written.iter().map(|text| text.chars().count()).max()?;
+    let room = |characters: usize| characters as f64 * svg::CHARACTER;
+    let span = (14.0 + room(longest), svg::WIDTH - 14.0 - room(widest));
     let bottom = TOP + ROW * rows.len() as f64;
     let axis = domain(rows, format.scale())?;
     let mut body = String::new();
@@ -32,13 +35,24 @@ pub fn chart(caption: &Caption<'_>, format: Format, axis_title: &str, rows: &[Ro
         let label = format!("{sign}{value:.digits$}", digits = axis.digits);
         body += &svg::text("tick", (x, bottom + 17.0), "middle", &svg::minus(&label));
     }
-    for (nth, row) in rows.iter().enumerate() {
+    for (nth, (row, written)) in rows.iter().zip(&written).enumerate() {
         let y = TOP + ROW * (nth as f64 + 0.5);
         body += &svg::text("name", (span.0 - 12.0, y + 4.5), "end", &svg::shorten(row.name, LABEL));
         body += &mark(row, &axis, span, y, format.scale());
+        body += &svg::text(if is_shown(row) { "name shown" } else { "name" }, (svg::WIDTH, y + 4.5), "end", written);
     }
     body += &svg::text("tick", ((span.0 + span.1) / 2.0, bottom + 35.0), "middle", axis_title);
     Some(svg::document(caption, bottom + 42.0, &body))
+}
+
+/// The mean, as it stands at the end of the row.
+fn written(row: &Row<'_>, format: Format) -> String {
+    svg::minus(&format.difference(row.difference.map(|found| found.mean)))
+}
+
+/// Whether the interval excludes 0.
+fn is_shown(row: &Row<'_>) -> bool {
+    row.difference.and_then(|found| found.interval).is_some_and(|interval| !interval.contains(0.0))
 }
 
 /// A filled dot when the interval excludes 0, else a hollow one.
@@ -53,8 +67,7 @@ fn mark(row: &Row<'_>, axis: &Axis, span: (f64, f64), y: f64, scale: f64) -> Str
         let ends = [low, high].map(|end| svg::line(&format!("whisker {class}"), (end, y - 4.0), (end, y + 4.0)));
         svg::line(&format!("whisker {class}"), (low, y), (high, y)) + &ends.concat()
     });
-    let shown = found.interval.is_some_and(|interval| !interval.contains(0.0));
-    let dot = if shown { "dot" } else { "dot hollow" };
+    let dot = if is_shown(row) { "dot" } else { "dot hollow" };
     whisker.unwrap_or_default() + &svg::dot(&format!("{dot} {class}"), (x(found.mean), y), 5.0)
 }
 
@@ -68,7 +81,7 @@ fn domain(rows: &[Row<'_>], scale: f64) -> Option<Axis> {
     let low = ends.iter().copied().min_by(f64::total_cmp)?.min(0.0);
     let high = ends.iter().copied().max_by(f64::total_cmp)?.max(0.0);
     let room = if high > low { 0.06 * (high - low) } else { 1.0 };
-    Some(Axis::new(low - room, high + room, 4, 0.0))
+    Some(Axis::new(low - room, high + room, 5, 0.0))
 }
 
 #[cfg(test)]

@@ -112,7 +112,7 @@ impl Subject<'_> {
                 let last = format!(", {}{}.", self.value(rival), self.gap(rival, baseline));
                 words(&[&start, baseline, &end, rival, &last])
             }
-            Some(interval) if interval == (Interval { low: 0.0, high: 0.0 }) => {
+            Some(Interval { low: 0.0, high: 0.0 }) => {
                 let end = format!(" are exactly the same in {metric}: {}.", self.value(rival));
                 words(&["", rival, " and ", baseline, &end])
             }

@@ -12,7 +12,7 @@ const BOTTOM: f64 = HEIGHT - 40.0;
 const DRAWN: usize = 240;
 const LABEL: usize = 14;
 /// Between two names at the end of lines.
-const LABEL_GAP: f64 = 15.0;
+const LABEL_GAP: f64 = 16.0;
 
 /// One policy's line.
 pub struct Series<'a> {
@@ -78,7 +78,7 @@ impl Plot {
         let (low, high) = domain(series, scale)?;
         Some(Plot {
             x: Axis::new(f64::from(first), f64::from(last), 5, 1.0),
-            y: Axis::new(low, high, 4, 0.0),
+            y: Axis::new(low, high, 5, 0.0),
             right,
             ticks,
             scale,

@@ -4,7 +4,7 @@
 pub const WIDTH: f64 = 440.0;
 
 /// Mean width of a character of a label, for room.
-pub const CHARACTER: f64 = 7.0;
+pub const CHARACTER: f64 = 8.4;
 
 /// A chart's name and description, for people who hear it.
 pub struct Caption<'a> {
