@@ -53,7 +53,7 @@ mod set;
 
 pub use self::accumulator::{Accumulator, Metric, accumulator};
 pub use self::kind::{Better, Format, MetricKind, Sizes, Window};
-pub use self::set::{MetricError, MetricSet, TickValue};
+pub use self::set::{MetricError, MetricSet, TickValue, named};
 
 use crate::dataset::Catalogue;
 use crate::log::EventBatch;

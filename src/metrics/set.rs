@@ -57,7 +57,7 @@ impl MetricSet {
     /// # Errors
     /// When there is no metric with one of the names.
     pub fn new<S: AsRef<str>>(names: &[S], users: usize, items: usize) -> Result<MetricSet, MetricError> {
-        Ok(MetricSet::of(&kinds(names)?, users, items))
+        Ok(MetricSet::of(&named(names)?, users, items))
     }
 
     /// These metrics, for a population of `users` and a catalogue of `items`.
@@ -127,11 +127,11 @@ impl Entry {
     }
 }
 
-/// The built-in metrics with these names.
+/// The built-in metrics with these names, in their order.
 ///
 /// # Errors
 /// When there is no metric with one of the names.
-pub(crate) fn kinds<S: AsRef<str>>(names: &[S]) -> Result<Vec<&'static MetricKind>, MetricError> {
+pub fn named<S: AsRef<str>>(names: &[S]) -> Result<Vec<&'static MetricKind>, MetricError> {
     names.iter().map(|name| super::get(name.as_ref()).ok_or_else(|| unknown(name.as_ref()))).collect()
 }
 
