@@ -2,12 +2,15 @@
 
 pub mod cli;
 pub mod dataset;
+pub mod experiment;
 pub mod ids;
 pub mod linalg;
 pub mod log;
+pub mod metrics;
 pub mod onnx;
 pub mod policy;
 pub mod random;
+pub mod report;
 pub mod scenario;
 pub mod scene;
 pub mod tick;

@@ -1,0 +1,396 @@
+//! The outputs of all policies and replications of a run, and what follows from them.
+//!
+//! An arm is one policy in one replication. [`Results`] puts the arms in order, so that nothing here depends
+//! on which arm was finished first, and derives summaries, paired comparisons and bands over time from them.
+
+mod csv;
+mod table;
+
+use super::stats::{Estimate, Paired, estimate, paired};
+use crate::metrics::{MetricKind, TickValue};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Outputs that do not make a run, or that cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum ResultsError {
+    /// There is nothing to summarise.
+    #[error("the run has no arms: give at least one policy and one replication")]
+    Empty,
+    /// No arm ran the baseline.
+    #[error("the baseline `{baseline}` is not among the policies {policies}; set `baseline` to one of them")]
+    NoBaseline {
+        /// The baseline asked for.
+        baseline: String,
+        /// The policies that ran.
+        policies: String,
+    },
+    /// The same policy twice in one replication.
+    #[error("policy `{policy}` ran twice in replication {replication}; policies need unique names")]
+    Duplicate {
+        /// The policy.
+        policy: String,
+        /// The replication.
+        replication: u32,
+    },
+    /// Not one final value for each metric.
+    #[error("policy `{policy}`, replication {replication} has {found} final values for {expected} metrics")]
+    Metrics {
+        /// The policy.
+        policy: String,
+        /// The replication.
+        replication: u32,
+        /// Final values of the arm.
+        found: usize,
+        /// Metrics of the run.
+        expected: usize,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: ::csv::Error,
+    },
+}
+
+/// What one policy gave in one replication.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArmResult {
+    /// Name of the policy.
+    pub policy: String,
+    /// The replication, from 0.
+    pub replication: u32,
+    /// The metrics at each tick.
+    pub ticks: Vec<TickValue>,
+    /// The metrics over the whole run, in their order; `None` when undefined.
+    pub finals: Vec<Option<f64>>,
+    /// Digest of the events.
+    pub digest: String,
+    /// Slates answered.
+    pub steps: u64,
+    /// Wall time.
+    pub seconds: f64,
+    /// Slots that the policy left empty and the engine filled.
+    pub fill_ups: u64,
+}
+
+/// One row of `summary.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SummaryRow {
+    /// Name of the policy.
+    pub policy: String,
+    /// Name of the metric.
+    pub metric: &'static str,
+    /// Mean over replications.
+    pub mean: Option<f64>,
+    /// Lower end of its 95% interval.
+    pub ci_low: Option<f64>,
+    /// Upper end.
+    pub ci_high: Option<f64>,
+    /// Replications in which the metric is defined.
+    pub replications: usize,
+}
+
+/// One row of `compare.csv`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct CompareRow {
+    /// Name of the policy.
+    pub policy: String,
+    /// Name of the policy that it is compared with.
+    pub baseline: String,
+    /// Name of the metric.
+    pub metric: &'static str,
+    /// Mean over replications of policy minus baseline.
+    pub difference: Option<f64>,
+    /// Lower end of its 95% interval.
+    pub ci_low: Option<f64>,
+    /// Upper end.
+    pub ci_high: Option<f64>,
+    /// Two-sided p value of "no difference".
+    pub p_value: Option<f64>,
+    /// The difference in percent of the baseline's mean.
+    pub relative_percent: Option<f64>,
+    /// Replications in which both are defined.
+    pub replications: usize,
+}
+
+/// A metric of a policy at a tick, over replications. Ticks at which no replication defines it have no point.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BandPoint {
+    /// The tick.
+    pub tick: u32,
+    /// Mean and 95% interval.
+    pub estimate: Estimate,
+}
+
+/// The outputs of a run.
+#[derive(Clone, Debug)]
+pub struct Results {
+    metrics: Vec<&'static MetricKind>,
+    baseline: String,
+    policies: Vec<String>,
+    replications: Vec<u32>,
+    /// By place of the policy and by replication.
+    arms: BTreeMap<(usize, u32), ArmResult>,
+}
+
+impl Results {
+    /// Puts a run together. Policies keep the order in which they first appear in `arms`.
+    ///
+    /// # Errors
+    /// When the arms do not make a run: see [`ResultsError`].
+    pub fn new(
+        metrics: Vec<&'static MetricKind>,
+        baseline: &str,
+        arms: Vec<ArmResult>,
+    ) -> Result<Results, ResultsError> {
+        let mut results = Results {
+            metrics,
+            baseline: baseline.to_owned(),
+            policies: Vec::new(),
+            replications: Vec::new(),
+            arms: BTreeMap::new(),
+        };
+        for arm in arms {
+            results.add(arm)?;
+        }
+        if results.arms.is_empty() {
+            return Err(ResultsError::Empty);
+        }
+        if results.place(baseline).is_none() {
+            let policies = format!("`{}`", results.policies.join("`, `"));
+            return Err(ResultsError::NoBaseline { baseline: baseline.to_owned(), policies });
+        }
+        results.replications.sort_unstable();
+        Ok(results)
+    }
+
+    fn add(&mut self, arm: ArmResult) -> Result<(), ResultsError> {
+        let (policy, replication) = (arm.policy.clone(), arm.replication);
+        let (found, expected) = (arm.finals.len(), self.metrics.len());
+        if found != expected {
+            return Err(ResultsError::Metrics { policy, replication, found, expected });
+        }
+        let place = self.place(&policy).unwrap_or(self.policies.len());
+        if place == self.policies.len() {
+            self.policies.push(policy.clone());
+        }
+        if !self.replications.contains(&replication) {
+            self.replications.push(replication);
+        }
+        match self.arms.insert((place, replication), arm) {
+            Some(_) => Err(ResultsError::Duplicate { policy, replication }),
+            None => Ok(()),
+        }
+    }
+
+    fn place(&self, policy: &str) -> Option<usize> {
+        self.policies.iter().position(|known| known == policy)
+    }
+
+    /// The metrics, in the order of the finals.
+    pub fn metrics(&self) -> &[&'static MetricKind] {
+        &self.metrics
+    }
+
+    /// The policy that the others are compared with.
+    pub fn baseline(&self) -> &str {
+        &self.baseline
+    }
+
+    /// Names of the policies.
+    pub fn policies(&self) -> &[String] {
+        &self.policies
+    }
+
+    /// Names of the policies but for the baseline.
+    pub fn challengers(&self) -> impl Iterator<Item = &str> {
+        self.policies.iter().map(String::as_str).filter(|&policy| policy != self.baseline)
+    }
+
+    /// Replications, ascending.
+    pub fn replications(&self) -> &[u32] {
+        &self.replications
+    }
+
+    /// The arms by policy and replication.
+    pub fn arms(&self) -> impl Iterator<Item = &ArmResult> {
+        self.arms.values()
+    }
+
+    /// The final values of a metric, one for each replication of the run.
+    fn finals(&self, policy: &str, metric: usize) -> Vec<Option<f64>> {
+        let place = self.place(policy);
+        let arm = |replication: &u32| self.arms.get(&(place?, *replication));
+        self.replications.iter().map(|replication| arm(replication)?.finals.get(metric).copied().flatten()).collect()
+    }
+
+    /// A policy's final value of a metric over replications; `None` when it is undefined in all.
+    pub fn estimate(&self, policy: &str, metric: usize) -> Option<Estimate> {
+        estimate(self.finals(policy, metric))
+    }
+
+    /// How the final values of two policies differ; `None` when no replication defines both.
+    pub fn paired(&self, policy: &str, other: &str, metric: usize) -> Option<Paired> {
+        paired(&self.finals(policy, metric), &self.finals(other, metric))
+    }
+
+    /// A metric of a policy over time.
+    pub fn band(&self, policy: &str, metric: usize) -> Vec<BandPoint> {
+        let Some(place) = self.place(policy) else { return Vec::new() };
+        let mut ticks: BTreeMap<u32, Vec<Option<f64>>> = BTreeMap::new();
+        for arm in self.arms.range((place, 0)..=(place, u32::MAX)).map(|(_, arm)| arm) {
+            for value in arm.ticks.iter().filter(|value| value.metric == metric) {
+                ticks.entry(value.tick).or_default().push(value.value);
+            }
+        }
+        let points = ticks.into_iter().map(|(tick, values)| Some(BandPoint { tick, estimate: estimate(values)? }));
+        points.flatten().collect()
+    }
+
+    /// Every policy and metric.
+    pub fn summary(&self) -> Vec<SummaryRow> {
+        let row = |policy: &String, metric: usize, kind: &MetricKind| {
+            let found = self.estimate(policy, metric);
+            let interval = found.and_then(|found| found.interval);
+            SummaryRow {
+                policy: policy.clone(),
+                metric: kind.name,
+                mean: found.map(|found| found.mean),
+                ci_low: interval.map(|interval| interval.low),
+                ci_high: interval.map(|interval| interval.high),
+                replications: found.map_or(0, |found| found.used),
+            }
+        };
+        let metrics = || self.metrics.iter().enumerate();
+        self.policies.iter().flat_map(|policy| metrics().map(move |(place, kind)| row(policy, place, kind))).collect()
+    }
+
+    /// Every policy but the baseline, and every metric.
+    pub fn compare(&self) -> Vec<CompareRow> {
+        let row = |policy: &str, metric: usize, kind: &MetricKind| {
+            let found = self.paired(policy, &self.baseline, metric);
+            let interval = found.and_then(|found| found.difference.interval);
+            CompareRow {
+                policy: policy.to_owned(),
+                baseline: self.baseline.clone(),
+                metric: kind.name,
+                difference: found.map(|found| found.difference.mean),
+                ci_low: interval.map(|interval| interval.low),
+                ci_high: interval.map(|interval| interval.high),
+                p_value: found.and_then(|found| found.p_value),
+                relative_percent: found.and_then(|found| found.relative_percent),
+                replications: found.map_or(0, |found| found.difference.used),
+            }
+        };
+        let metrics = || self.metrics.iter().enumerate();
+        self.challengers().flat_map(|policy| metrics().map(move |(place, kind)| row(policy, place, kind))).collect()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use crate::metrics;
+
+    /// A run over the named metrics: `(policy, finals by replication)`, with ticks that rise to the finals.
+    pub fn results(names: &[&str], baseline: &str, arms: &[(&str, &[&[Option<f64>]])], ticks: u32) -> Results {
+        let kinds = names.iter().map(|name| metrics::get(name).unwrap()).collect();
+        let arm = |policy: &str, replication: u32, finals: &[Option<f64>]| ArmResult {
+            policy: policy.to_owned(),
+            replication,
+            ticks: (0..ticks).flat_map(|tick| rise(tick, ticks, finals)).collect(),
+            finals: finals.to_vec(),
+            digest: format!("{policy}-{replication}"),
+            steps: 100,
+            seconds: 0.5,
+            fill_ups: 0,
+        };
+        let all = arms.iter().flat_map(|(policy, runs)| (0..).zip(*runs).map(|(nth, run)| arm(policy, nth, run)));
+        Results::new(kinds, baseline, all.collect()).unwrap()
+    }
+
+    fn rise(tick: u32, ticks: u32, finals: &[Option<f64>]) -> Vec<TickValue> {
+        let share = f64::from(tick + 1) / f64::from(ticks);
+        let value = |value: &Option<f64>| value.map(|value| value * share);
+        finals.iter().enumerate().map(|(metric, found)| TickValue { tick, metric, value: value(found) }).collect()
+    }
+
+    /// Two policies, two metrics, three replications, one undefined value.
+    pub fn small() -> Results {
+        let random: &[&[Option<f64>]] = &[&[Some(0.10), Some(3.0)], &[Some(0.12), Some(3.1)], &[Some(0.14), Some(3.2)]];
+        let popular: &[&[Option<f64>]] = &[&[Some(0.20), None], &[Some(0.23), Some(3.1)], &[Some(0.26), Some(3.2)]];
+        results(&["acceptance_rate", "mean_rating"], "random", &[("random", random), ("popular", popular)], 2)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::small;
+    use super::*;
+    use crate::metrics;
+
+    fn arm(policy: &str, replication: u32, finals: Vec<Option<f64>>) -> ArmResult {
+        let (policy, digest) = (policy.to_owned(), String::new());
+        ArmResult { policy, replication, ticks: Vec::new(), finals, digest, steps: 0, seconds: 0.0, fill_ups: 0 }
+    }
+
+    fn coverage() -> Vec<&'static MetricKind> {
+        vec![metrics::get("coverage").unwrap()]
+    }
+
+    #[test]
+    fn summary_by_hand() {
+        let rows = small().summary();
+        let names: Vec<_> = rows.iter().map(|row| (row.policy.as_str(), row.metric)).collect();
+        assert_eq!(names[..2], [("random", "acceptance_rate"), ("random", "mean_rating")]);
+        assert!((rows[0].mean.unwrap() - 0.12).abs() < 1e-12);
+        // Standard deviation 0.02, t(0.975, 2).
+        let reach = 4.302_652_729_9 * 0.02 / 3.0_f64.sqrt();
+        assert!((rows[0].ci_high.unwrap() - 0.12 - reach).abs() < 1e-9);
+        assert_eq!((rows[0].replications, rows[3].replications), (3, 2));
+    }
+
+    #[test]
+    fn comparison_pairs_by_replication() {
+        let rows = small().compare();
+        assert_eq!(rows.len(), 2);
+        assert!((rows[0].difference.unwrap() - 0.11).abs() < 1e-12);
+        assert!((rows[0].relative_percent.unwrap() - 100.0 * 0.11 / 0.12).abs() < 1e-9);
+        assert_eq!((rows[1].difference, rows[1].ci_low, rows[1].p_value), (Some(0.0), Some(0.0), Some(1.0)));
+        assert_eq!(rows[1].replications, 2);
+    }
+
+    #[test]
+    fn bands_follow_the_ticks() {
+        let band = small().band("popular", 0);
+        assert_eq!(band.iter().map(|point| point.tick).collect::<Vec<_>>(), [0, 1]);
+        assert!((band[0].estimate.mean - 0.115).abs() < 1e-12);
+        assert_eq!(small().band("popular", 1)[0].estimate.left_out, 1);
+        assert!(small().band("nobody", 0).is_empty());
+    }
+
+    #[test]
+    fn replications_may_come_in_any_order() {
+        let value = |share: f64| vec![Some(share)];
+        let arms =
+            vec![arm("a", 1, value(0.2)), arm("b", 0, value(0.4)), arm("b", 1, value(0.6)), arm("a", 0, value(0.1))];
+        let results = Results::new(coverage(), "a", arms).unwrap();
+        let order: Vec<_> = results.arms().map(|arm| (arm.policy.as_str(), arm.replication)).collect();
+        assert_eq!(order, [("a", 0), ("a", 1), ("b", 0), ("b", 1)]);
+        assert!((results.paired("b", "a", 0).unwrap().difference.mean - 0.35).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_is_no_run_is_refused() {
+        let one = || arm("a", 0, vec![Some(0.5)]);
+        let new = |baseline: &str, arms| Results::new(coverage(), baseline, arms).unwrap_err().to_string();
+        assert!(new("a", vec![]).contains("no arms"));
+        assert!(new("b", vec![one()]).contains("`b` is not among the policies `a`"));
+        assert!(new("a", vec![one(), one()]).contains("ran twice in replication 0"));
+        assert!(new("a", vec![arm("a", 0, vec![])]).contains("0 final values for 1 metrics"));
+    }
+}

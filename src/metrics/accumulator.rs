@@ -1,0 +1,68 @@
+//! The state of a metric: typed where it is written, erased where it is kept.
+
+use crate::dataset::Catalogue;
+use crate::log::EventBatch;
+use std::any::Any;
+
+/// The state of one metric. This is what the author of a metric writes.
+///
+/// Laws: the order of rows within a batch does not matter, and folding a log in shards of users and then
+/// merging gives the value of the whole.
+pub trait Metric: Send + Sync + 'static {
+    /// Takes the events of one tick. Items that the catalogue does not have are left out.
+    fn fold(&mut self, batch: &EventBatch, catalogue: &Catalogue);
+
+    /// Takes what another state has folded.
+    fn merge(&mut self, other: &Self);
+
+    /// The value over everything folded; `None` when it is undefined.
+    fn value(&self) -> Option<f64>;
+}
+
+/// A [`Metric`] with its type erased; made by [`accumulator`] only, so that a merge of two different types
+/// is found and refused in one place.
+pub trait Accumulator: Send + Sync + sealed::Sealed {
+    /// See [`Metric::fold`].
+    fn fold(&mut self, batch: &EventBatch, catalogue: &Catalogue);
+
+    /// See [`Metric::merge`]. `false`, and nothing changes, when the other is of another type.
+    #[must_use]
+    fn merge(&mut self, other: &dyn Accumulator) -> bool;
+
+    /// See [`Metric::value`].
+    fn value(&self) -> Option<f64>;
+
+    /// For the downcast of a merge.
+    fn as_any(&self) -> &dyn Any;
+}
+
+/// Erases the type of a metric's state.
+pub fn accumulator(metric: impl Metric) -> Box<dyn Accumulator> {
+    Box::new(Erased(metric))
+}
+
+struct Erased<M>(M);
+
+mod sealed {
+    pub trait Sealed {}
+    impl<M: super::Metric> Sealed for super::Erased<M> {}
+}
+
+impl<M: Metric> Accumulator for Erased<M> {
+    fn fold(&mut self, batch: &EventBatch, catalogue: &Catalogue) {
+        self.0.fold(batch, catalogue);
+    }
+
+    fn merge(&mut self, other: &dyn Accumulator) -> bool {
+        let other = other.as_any().downcast_ref::<M>();
+        other.map(|other| self.0.merge(other)).is_some()
+    }
+
+    fn value(&self) -> Option<f64> {
+        self.0.value().filter(|value| value.is_finite())
+    }
+
+    fn as_any(&self) -> &dyn Any {
+        &self.0
+    }
+}

@@ -1,0 +1,179 @@
+//! A run as one HTML file that needs nothing else: no network, no fonts, no script.
+//!
+//! Everything that is said is computed from [`Results`]; the template `report.html.j2` only lays it out.
+//! Charts are inline SVG drawn here. Policy names and all other text of the caller are escaped.
+
+mod forest;
+mod headline;
+mod line;
+mod svg;
+mod view;
+
+use crate::experiment::Results;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use serde::Serialize;
+
+const TEMPLATE: &str = include_str!("report.html.j2");
+
+/// A report that cannot be rendered: a mistake in the template, not in the input.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot render the report: {0:#}")]
+pub struct ReportError(#[from] minijinja::Error);
+
+/// What a report is made of.
+#[derive(Clone, Debug)]
+pub struct ReportInput<'a> {
+    /// Heading; the scenario's name.
+    pub title: String,
+    /// What the experiment asks; may be empty.
+    pub question: String,
+    /// What a tick stands for, such as `1 day`; may be empty.
+    pub tick: String,
+    /// The outputs of the run.
+    pub results: &'a Results,
+    /// Name and kind of the user model.
+    pub user_model: String,
+    /// How well the user model was measured to mirror people, from its card; may be empty.
+    pub measures: Vec<Measure>,
+    /// Further sentences about trust, such as what was left out of the simulation.
+    pub notes: Vec<String>,
+    /// Names and values of the run: scenario, data set counts, seed, versions, hashes.
+    pub facts: Vec<(String, String)>,
+}
+
+/// One figure of a user model's card.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Measure {
+    /// What was measured.
+    pub name: String,
+    /// The figure as it should be read, with its unit.
+    pub value: String,
+    /// On what, and what would be perfect or chance; may be empty.
+    pub note: String,
+}
+
+/// Renders the report.
+///
+/// # Errors
+/// When the template does not fit the data; the tests guard against it.
+pub fn html(input: &ReportInput<'_>) -> Result<String, ReportError> {
+    let mut environment = Environment::new();
+    environment.set_auto_escape_callback(|_| AutoEscape::Html);
+    environment.set_undefined_behavior(UndefinedBehavior::Strict);
+    environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
+    environment.add_template("report.html", TEMPLATE)?;
+    Ok(environment.get_template("report.html")?.render(Serde(view::View::new(input)))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::testing::results;
+
+    fn input(results: &Results) -> ReportInput<'_> {
+        ReportInput {
+            title: "A <b>title</b>".to_owned(),
+            question: String::new(),
+            tick: "1 day".to_owned(),
+            results,
+            user_model: "parametric".to_owned(),
+            measures: Vec::new(),
+            notes: Vec::new(),
+            facts: vec![("seed".to_owned(), "7 & more".to_owned())],
+        }
+    }
+
+    fn all_metrics() -> Vec<&'static str> {
+        crate::metrics::all().iter().map(|kind| kind.name).collect()
+    }
+
+    /// Every element is closed by its own name, and attributes are quoted.
+    fn assert_well_formed(page: &str) {
+        const VOID: [&str; 1] = ["meta"];
+        let mut open: Vec<&str> = Vec::new();
+        let body = page.strip_prefix("<!doctype html>").unwrap();
+        for tag in body.split('<').skip(1) {
+            let (tag, text) = tag.split_once('>').expect("a tag ends");
+            assert!(!text.contains('>') || tag == "style", "stray `>` after <{tag}>");
+            assert_eq!(tag.matches('"').count() % 2, 0, "quotes of <{tag}>");
+            let name = tag.trim_start_matches('/').split([' ', '/', '\n']).next().unwrap();
+            if tag.starts_with('/') {
+                assert_eq!(open.pop(), Some(name), "</{name}> closes another element");
+            } else if !tag.ends_with('/') && !VOID.contains(&name) {
+                open.push(name);
+            }
+        }
+        assert!(open.is_empty(), "{open:?} stay open");
+    }
+
+    fn checked(input: &ReportInput<'_>) -> String {
+        let page = html(input).unwrap();
+        assert_well_formed(&page);
+        let body = page.split_once("<body>").unwrap().1;
+        for word in ["NaN", "inf", "none", "undefined\""] {
+            assert!(!body.contains(word), "`{word}` is no text for people");
+        }
+        for word in ["http", "<script", "@import", "url(\"", "@font-face"] {
+            assert!(!page.contains(word), "`{word}` would load something");
+        }
+        page
+    }
+
+    #[test]
+    fn names_are_escaped() {
+        let finals: Vec<Option<f64>> = (1..=6).map(|nth| Some(f64::from(nth) / 8.0)).collect();
+        let more: Vec<Option<f64>> = (1..=6).map(|nth| Some(f64::from(nth) / 7.0)).collect();
+        let runs: &[&[Option<f64>]] = &[&finals, &more];
+        let names = ["<script>", "a&b", "\"quoted\" 'name'"];
+        let run = results(&all_metrics(), "a&b", &names.map(|name| (name, runs)), 3);
+        let page = checked(&input(&run));
+        assert!(page.contains("&lt;script&gt;") && page.contains("a&amp;b") && !page.contains("a&b"));
+        assert!(page.contains("A &lt;b&gt;title") && page.contains("7 &amp; more"));
+        assert_eq!(page.matches("role=\"img\"").count(), 12);
+    }
+
+    #[test]
+    fn one_replication_one_tick_one_policy() {
+        let finals = vec![Some(0.25); 6];
+        let one = results(&all_metrics(), "only", &[("only", &[&finals])], 1);
+        let page = checked(&input(&one));
+        assert!(page.contains("gives no interval") && !page.contains("Differences from"));
+        let two = results(&all_metrics(), "only", &[("only", &[&finals]), ("other", &[&finals])], 1);
+        assert!(checked(&input(&two)).contains("Differences from"));
+    }
+
+    #[test]
+    fn undefined_values_are_a_dash() {
+        let half = [vec![None; 6], vec![Some(0.5); 6]];
+        let none: [Vec<Option<f64>>; 2] = [vec![None; 6], vec![None; 6]];
+        let half: Vec<&[Option<f64>]> = half.iter().map(Vec::as_slice).collect();
+        let none: Vec<&[Option<f64>]> = none.iter().map(Vec::as_slice).collect();
+        let run = results(&all_metrics(), "some", &[("some", &half), ("never", &none)], 2);
+        let page = checked(&input(&run));
+        assert!(page.contains("<td>\u{2013}</td>") && page.contains("stands for a value that is undefined"));
+        assert!(page.contains("Undefined in every replication."));
+        let run = results(&all_metrics(), "never", &[("never", &none)], 2);
+        assert!(checked(&input(&run)).contains("Undefined at every tick."));
+    }
+
+    #[test]
+    fn measures_and_notes_are_shown() {
+        let finals = vec![Some(0.25); 6];
+        let run = results(&all_metrics(), "a", &[("a", &[&finals, &finals])], 2);
+        let figure = |name: &str| name.to_owned();
+        let measure = Measure { name: figure("accuracy"), value: figure("0.41"), note: figure("chance: 0.1") };
+        let notes = vec!["Nobody is born.".to_owned()];
+        let page = checked(&ReportInput { measures: vec![measure], notes, ..input(&run) });
+        assert!(page.contains("chance: 0.1") && page.contains("Nobody is born."));
+        assert!(!page.contains("No figures were given"));
+        assert!(checked(&input(&run)).contains("No figures were given"));
+    }
+
+    #[test]
+    fn no_metric_at_all() {
+        let run = results(&[], "a", &[("a", &[&[]])], 0);
+        assert!(checked(&input(&run)).contains("No metric was asked for."));
+    }
+}
