@@ -1,5 +1,6 @@
 //! Evaluates recommender policies over long horizons on simulated users that mirror real ones.
 
+pub mod align;
 pub mod cli;
 pub mod dataset;
 pub mod experiment;

@@ -16,7 +16,7 @@ import numpy as np
 import optax
 
 import mirror
-from dump import FIT, SLOTS, VALID, Dump, Scenes, by_pass
+from dump import SLOTS, Dump, Scenes, by_pass
 from histories import averages, pack
 from mirror import Dims, Params
 
@@ -28,16 +28,16 @@ class Settings:
     """Everything that changes the outcome, besides the data."""
 
     seed: int = 0
-    epochs: int = 20
+    epochs: int = 32
     batch_rows: int = 1024
     learning_rate: float = 3e-3
     warmup_steps: int = 50
-    weight_decay: float = 0.05
+    weight_decay: float = 0.1
     weight_average: float = 0.995  #: decay of the running mean of the weights that is kept in the end
     rating_weight: float = 0.3
     drop_rating_user: float = 0.07  #: share of users whose ratings are hidden from the state
     drop_rating_event: float = 0.05  #: share of single events whose rating is hidden
-    drop_event: float = 0.1  #: share of events that leave no trace
+    drop_event: float = 0.2  #: share of events that leave no trace
     drop_profile: float = 0.1  #: share of users without a profile
     drop_vector: float = 0.03  #: share of items without vectors, so that new items are no surprise
 
@@ -45,16 +45,17 @@ class Settings:
 @dataclass(frozen=True)
 class Fitted:
     params: Params
-    curve: list[float]  #: mean training loss of each epoch, nats per scene
+    curve: list[float]  #: mean training loss of each epoch: choice loss (nats) + rating_weight * rating loss
     steps: int
 
 
 def fit(dump: Dump, dims: Dims, settings: Settings, last: int, say: Callable[[str], None]) -> Fitted:
-    """Trains on the scenes of the rows whose split is at most `last` (FIT or VALID)."""
+    """Trains on the scenes of the rows whose split is at most `last` (dump.FIT or dump.VALID)."""
     rng = np.random.default_rng(settings.seed)
     key = jax.random.PRNGKey(settings.seed)
     params = mirror.init(key, dims)
-    plans = [list(_epoch(dump, settings, last, epoch, rng)) for epoch in range(settings.epochs)]
+    sets = by_pass(dump.train, len(dump.user))
+    plans = [list(_epoch(dump, settings, last, sets[epoch % len(sets)], rng)) for epoch in range(settings.epochs)]
     steps = sum(len(plan) for plan in plans)
     step, optimiser = _make_step(dump, dims, settings, steps)
     carry = (params, optimiser.init(params), params)
@@ -71,10 +72,8 @@ def fit(dump: Dump, dims: Dims, settings: Settings, last: int, say: Callable[[st
     return Fitted(params=jax.device_get(carry[2]), curve=curve, steps=done)
 
 
-def _epoch(dump: Dump, settings: Settings, last: int, epoch: int, rng: np.random.Generator) -> Iterator[Batch]:
-    """One pass over the rows, each with one scene; the epochs go round the dump's sets of fresh negatives."""
-    sets = by_pass(dump.train, len(dump.user))
-    scene = sets[epoch % len(sets)]
+def _epoch(dump: Dump, settings: Settings, last: int, scene: np.ndarray, rng: np.random.Generator) -> Iterator[Batch]:
+    """One pass over the rows, each with its scene (i32[R], -1 = none) of one of the dump's sets of negatives."""
     kept = np.flatnonzero(dump.split <= last)
     users = _rows_of_users(dump.user, kept)
     for rows, owner in pack(users, settings.batch_rows, rng):
@@ -210,6 +209,3 @@ def valid_logits(params: Params, dims: Dims, dump: Dump) -> tuple[np.ndarray, np
         parts = item[np.maximum(shown, 0)]
         logits[at] = mirror.choose(params, asked, parts, scenes.context[at], slots, dims)[0]
     return logits, np.where(scenes.label < 0, SLOTS, scenes.label)
-
-
-__all__ = ["FIT", "VALID", "Fitted", "Settings", "fit", "queries", "valid_logits"]

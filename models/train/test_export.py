@@ -1,4 +1,4 @@
-"""Tests of the exported graphs with random weights. Run with `python -m pytest` or `python test_export.py`."""
+"""Tests of the exported graphs (random weights) and of the batches they are trained on. Run with `python -m pytest` or `python test_export.py`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 import check
 import export
 import mirror
+from dump import SLOTS, Scenes, by_pass
 from histories import BLOCK, averages, pack
 
 DIMS = mirror.Dims(
@@ -98,6 +99,14 @@ def test_pack_keeps_users_whole() -> None:
     for rows, owner in batches:
         for u in set(owner.tolist()) - {-1}:
             np.testing.assert_array_equal(rows[owner == u], users[u])
+
+
+def test_passes_take_the_scenes_of_a_row_in_file_order() -> None:
+    row = np.array([2, 0, 2, 3, 0, 2], np.int32)
+    nothing = np.zeros((6, SLOTS), np.int32)
+    scenes = Scenes(row=row, items=nothing, context=nothing[..., None], label=row, kind=row)
+    expected = [[1, -1, 0, 3], [4, -1, 2, -1], [-1, -1, 5, -1]]
+    np.testing.assert_array_equal(by_pass(scenes, rows=4), expected)
 
 
 if __name__ == "__main__":

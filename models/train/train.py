@@ -54,12 +54,12 @@ def main() -> int:
     )
     settings = learn.Settings(seed=options.seed, epochs=options.epochs, batch_rows=options.batch_rows)
     say("fit without the validation rows")
-    trial = learn.fit(data, dims, settings, learn.FIT, say)
+    trial = learn.fit(data, dims, settings, dumps.FIT, say)
     logits, label = learn.valid_logits(trial.params, dims, data)
     figures = valid_figures(logits, label, data.valid.kind)
     say(f"validation: {figures}")
     say("fit on every training row")
-    final = learn.fit(data, dims, settings, learn.VALID, say)
+    final = learn.fit(data, dims, settings, dumps.VALID, say)
     models = export.build(final.params, dims, options.temperature)
     worst = check.against_jax(models, final.params, dims, options.temperature, seed=options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -75,7 +75,7 @@ def main() -> int:
         "onnx_bytes": sizes,
         "onnx_against_jax": worst,
         "data": data.meta,
-        "versions": {"python": platform.python_version()} | {p: importlib.metadata.version(p) for p in PACKAGES},
+        "versions": versions(),
         "seconds": round(time.monotonic() - began, 1),
     }
     (options.out / "training.json").write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
@@ -97,6 +97,11 @@ def arguments() -> argparse.Namespace:
         help="rows per step, a multiple of 128, at least the rows of the busiest user",
     )
     return parser.parse_args()
+
+
+def versions() -> dict[str, str]:
+    """What computed the weights."""
+    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
 
 
 def say(message: str) -> None:

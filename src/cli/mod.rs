@@ -1,6 +1,12 @@
 //! The command line: arguments in, exit codes out. Results go to stdout, progress and errors to stderr.
 
+mod align;
+mod doctor;
 mod exit;
+mod progress;
+mod replay;
+mod run;
+mod scenario;
 mod tensors;
 
 use clap::{Parser, Subcommand};
@@ -18,17 +24,50 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Run a scenario: policies x replications, logs, tables and a report.
+    Run(run::Run),
+    /// Run a finished run again and compare the digests.
+    Replay(replay::Replay),
+    /// Check a scenario file, or print the JSON Schema of scenario files.
+    #[command(subcommand)]
+    Scenario(scenario::ScenarioCommand),
+    /// Say how well a mirror model predicts held-out people.
+    Align(align::Align),
     /// Write the tensors from which `models/train` trains the mirror model.
     Tensors(tensors::Tensors),
+    /// Say which ONNX Runtime is used, and where it was looked for.
+    Doctor(doctor::Doctor),
 }
 
-/// Runs the command line of this process.
+/// Runs the command line of this process with the policies that ship with the crate.
 pub fn main() -> ExitCode {
+    main_with(&crate::policy::Registry::builtin())
+}
+
+/// Runs the command line of this process with policies of your own: see `examples/custom_policy.rs`.
+pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Run(command) => command.run(registry),
+        Command::Replay(command) => command.run(registry),
+        Command::Scenario(command) => command.run(registry),
+        Command::Align(command) => command.run(),
         Command::Tensors(command) => command.run(),
+        Command::Doctor(command) => command.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.report(),
     }
+}
+
+/// Prints to stdout; a reader that has gone away (`| head`) is no failure.
+fn print(text: &str) {
+    use std::io::Write;
+    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+}
+
+/// Uses this many worker threads in the whole process; `None` = one for each core.
+fn use_threads(threads: Option<usize>) -> Result<(), Failure> {
+    let builder = rayon::ThreadPoolBuilder::new().num_threads(threads.unwrap_or(0));
+    builder.build_global().map_err(Failure::other)
 }

@@ -1,9 +1,23 @@
-//! What a run says about its policies: replications summarised, policies compared in pairs.
+//! What a run says about its policies: replications under common random numbers, summarised and compared in pairs.
+//!
+//! [`Experiment::prepare`] turns a scenario into everything that its replications share, [`Experiment::run`] runs
+//! policies x replications, [`Results`] says which policy is better. [`RunFolder`] and [`Manifest`] are the files.
 
+mod arm;
+mod folder;
+mod manifest;
+mod prepare;
+mod probe;
 mod results;
+mod run;
 mod stats;
 
+pub use self::arm::ArmSink;
+pub use self::folder::{FolderError, RunFolder};
+pub use self::manifest::{ArmRecord, Manifest, ManifestError};
+pub use self::prepare::{Experiment, ExperimentError};
 pub use self::results::{ArmResult, BandPoint, CompareRow, Results, ResultsError, SummaryRow};
+pub use self::run::{NoProgress, Outcome, Progress, RunOptions};
 pub use self::stats::{Estimate, Interval, Paired, estimate, paired, student_t};
 
 #[cfg(test)]

@@ -37,19 +37,24 @@ pub struct DigestState {
 }
 
 impl DigestState {
-    /// Adds one tick's events. Every column counts, floating-point numbers by their bits (all NaN alike).
+    /// Adds one tick's events. Every column counts, floating-point numbers by their bits (all NaN alike). A tick
+    /// without visitors leaves no trace in a log and none here.
     pub fn update(&mut self, batch: &EventBatch) {
+        if batch.is_empty() {
+            return;
+        }
         let bytes = &mut self.bytes;
         bytes.clear();
         for word in [batch.tick, batch.slate as u32, batch.users.len() as u32] {
             bytes.extend_from_slice(&word.to_le_bytes());
         }
-        bytes.extend(batch.users.iter().flat_map(|user| user.0.to_le_bytes()));
-        bytes.extend(batch.items.iter().flat_map(|item| item.0.to_le_bytes()));
-        bytes.extend(batch.scores.iter().flat_map(|&score| canonical(score)));
-        bytes.extend(batch.probabilities.iter().flat_map(|&probability| canonical(probability)));
+        words(bytes, batch.users.iter().map(|user| user.0));
+        words(bytes, batch.items.iter().map(|item| item.0));
+        words(bytes, batch.scores.iter().map(|&score| canonical(score)));
+        let shown = batch.items.iter().zip(&batch.probabilities);
+        words(bytes, shown.map(|(item, &probability)| canonical(if item.is_some() { probability } else { 0.0 })));
         bytes.extend_from_slice(&batch.accepted);
-        bytes.extend(batch.ratings.iter().flat_map(|&rating| canonical(rating)));
+        words(bytes, batch.ratings.iter().map(|&rating| canonical(rating)));
         self.hasher.update(bytes);
     }
 
@@ -59,6 +64,61 @@ impl DigestState {
     }
 }
 
-fn canonical(value: f32) -> [u8; 4] {
-    if value.is_nan() { f32::NAN.to_bits().to_le_bytes() } else { value.to_bits().to_le_bytes() }
+fn canonical(value: f32) -> u32 {
+    if value.is_nan() { f32::NAN.to_bits() } else { value.to_bits() }
+}
+
+fn words(bytes: &mut Vec<u8>, values: impl ExactSizeIterator<Item = u32>) {
+    let start = bytes.len();
+    bytes.resize(start + 4 * values.len(), 0);
+    for (target, value) in bytes[start..].chunks_exact_mut(4).zip(values) {
+        target.copy_from_slice(&value.to_le_bytes());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::{ItemId, UserId};
+
+    fn batch() -> EventBatch {
+        EventBatch {
+            tick: 1,
+            slate: 1,
+            users: vec![UserId(4)],
+            items: vec![ItemId(2)],
+            scores: vec![1.0],
+            probabilities: vec![0.5],
+            accepted: vec![0],
+            ratings: vec![3.0],
+        }
+    }
+
+    fn of(batch: &EventBatch) -> Digest {
+        let mut state = DigestState::default();
+        state.update(batch);
+        state.finish()
+    }
+
+    #[test]
+    fn every_column_counts() {
+        let base = of(&batch());
+        let changes: [fn(&mut EventBatch); 7] = [
+            |batch| batch.tick = 2,
+            |batch| batch.users[0] = UserId(5),
+            |batch| batch.items[0] = ItemId(3),
+            |batch| batch.scores[0] = f32::NAN,
+            |batch| batch.probabilities[0] = 0.500_000_1,
+            |batch| batch.accepted[0] = u8::MAX,
+            |batch| batch.ratings[0] = 4.0,
+        ];
+        for change in changes {
+            let mut other = batch();
+            change(&mut other);
+            assert_ne!(of(&other), base);
+        }
+        assert_eq!(of(&batch()), base);
+        assert_eq!(Digest::parse(&base.to_string()), Some(base));
+        assert_eq!(Digest::parse("nonsense"), None);
+    }
 }

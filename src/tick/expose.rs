@@ -2,6 +2,7 @@
 
 use super::TickError;
 use crate::ids::ItemId;
+use crate::policy::Slates;
 use crate::scene::CONTEXT;
 use crate::world::{
     Candidates, Clock, Events, Fault, Interest, Model, Popularity, Proposals, Scenes, ShortSlates, Surroundings, Visits,
@@ -16,8 +17,8 @@ const ROWS_PER_TASK: usize = 128;
 pub(super) fn expose(
     clock: Res<Clock>,
     surroundings: Res<Surroundings>,
-    visits: Res<Visits>,
-    candidates: Res<Candidates>,
+    mut visits: ResMut<Visits>,
+    mut candidates: ResMut<Candidates>,
     model: Res<Model>,
     mut proposals: ResMut<Proposals>,
     mut popularity: ResMut<Popularity>,
@@ -27,6 +28,7 @@ pub(super) fn expose(
     mut fault: ResMut<Fault>,
     interests: Query<&Interest>,
 ) {
+    drop_empty(surroundings.slate, &mut visits, &mut proposals.0, &mut candidates.0);
     let checker = Checker { items: surroundings.catalogue.len(), slate: surroundings.slate, blocked: &candidates.0 };
     match checker.check(visits.users.len(), &proposals.0.items) {
         Ok(found) => short.0 += found,
@@ -63,6 +65,32 @@ pub(super) fn expose(
             }
         }
     });
+}
+
+/// Takes out the visitors for whom the policy has nothing at all: they are shown nothing, and nothing is recorded.
+fn drop_empty(slate: usize, visits: &mut Visits, proposals: &mut Slates, blocked: &mut Vec<u64>) {
+    let served = |slots: &[ItemId]| slots.iter().any(|item| item.is_some());
+    if proposals.items.len() != visits.users.len() * slate || proposals.items.chunks_exact(slate).all(served) {
+        return;
+    }
+    let words = blocked.len() / visits.users.len().max(1);
+    let mut kept = 0;
+    for row in 0..visits.users.len() {
+        if !served(&proposals.items[row * slate..(row + 1) * slate]) {
+            continue;
+        }
+        visits.users[kept] = visits.users[row];
+        visits.entities[kept] = visits.entities[row];
+        proposals.items.copy_within(row * slate..(row + 1) * slate, kept * slate);
+        proposals.scores.copy_within(row * slate..(row + 1) * slate, kept * slate);
+        blocked.copy_within(row * words..(row + 1) * words, kept * words);
+        kept += 1;
+    }
+    visits.users.truncate(kept);
+    visits.entities.truncate(kept);
+    proposals.items.truncate(kept * slate);
+    proposals.scores.truncate(kept * slate);
+    blocked.truncate(kept * words);
 }
 
 /// Checks slates against the contract of a policy.

@@ -37,8 +37,9 @@ mod memory;
 mod mirror;
 mod parametric;
 
+pub(crate) use self::calibrated::softmax;
 pub use self::calibrated::{Calibrated, Probabilities};
-pub use self::card::{Card, CardError};
+pub use self::card::{Card, CardError, Dims, FileEntry};
 pub use self::memory::{memories_at, memories_of};
 pub use self::mirror::Mirror;
 pub use self::parametric::{Parametric, ParametricSpec};

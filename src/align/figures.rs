@@ -1,0 +1,247 @@
+//! The figures of an alignment, with intervals.
+
+use super::HeldOut;
+use super::rules::{Rule, best};
+use crate::dataset::Dataset;
+use crate::ids::UserId;
+use crate::random::{Purpose, Streams, below};
+use crate::scene::{CoOccurrence, ListKind, ListScene};
+use crate::user::{RATINGS, Responses, UserError, UserModel, softmax};
+use serde::Serialize;
+
+/// Slots of a choice list.
+const CHOICES: usize = 5;
+/// Bins of the calibration error.
+const BINS: usize = 15;
+/// Bootstrap resamples of an interval.
+const RESAMPLES: usize = 1_000;
+
+/// What is measured.
+#[derive(Clone, Copy, Debug)]
+pub struct AlignOptions {
+    /// Held-out scenes of each list type at most.
+    pub scenes: usize,
+    /// Root of the random streams.
+    pub seed: u64,
+    /// Share of each user's latest interactions that is held out.
+    pub holdout: f64,
+}
+
+/// One figure with its 95% interval (bootstrap over users: a user's scenes are not independent).
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// `choice`, `accept`, `calibration` or `rating`.
+    pub measure: &'static str,
+    /// Who or what answered.
+    pub who: String,
+    /// The list type.
+    pub list: &'static str,
+    /// Scenes.
+    pub scenes: usize,
+    /// The estimate.
+    pub estimate: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+/// All figures of one model on one data set.
+#[derive(Clone, Debug, Serialize)]
+pub struct Alignment {
+    /// The data set.
+    pub data: String,
+    /// Held-out scenes of each list type.
+    pub scenes: usize,
+    /// Root of the random streams.
+    pub seed: u64,
+    /// The figures.
+    pub figures: Vec<Figure>,
+}
+
+impl Alignment {
+    /// The estimate of a figure.
+    pub fn estimate(&self, measure: &str, who: &str, list: &str) -> Option<f64> {
+        let fits = |figure: &&Figure| figure.measure == measure && figure.who == who && figure.list == list;
+        self.figures.iter().find(fits).map(|figure| figure.estimate)
+    }
+}
+
+/// Measures `model` on held-out people of `data`. `near` must come from the log before the cut.
+///
+/// # Errors
+/// When the model fails.
+pub fn align(model: &dyn UserModel, data: &Dataset, options: AlignOptions) -> Result<Alignment, UserError> {
+    let before = data.split(options.holdout).before;
+    let near = CoOccurrence::new(&before);
+    let held_out = HeldOut::new(data, &before, &near, options.scenes, options.seed);
+    let mut bench = Bench { model, data, held_out, near: &near, seed: options.seed, figures: Vec::new() };
+    let memory = bench.held_out.memories(model)?;
+    let frozen = bench.held_out.frozen(model)?;
+    for kind in [ListKind::PopularityMatched, ListKind::Anchored, ListKind::Random, ListKind::Mixed] {
+        bench.choices(kind, &memory, &frozen)?;
+    }
+    bench.accept(&memory)?;
+    bench.rating(&memory)?;
+    let (scenes, figures) = (bench.held_out.len(), bench.figures);
+    Ok(Alignment { data: data.name.clone(), scenes, seed: options.seed, figures })
+}
+
+struct Bench<'a> {
+    model: &'a dyn UserModel,
+    data: &'a Dataset,
+    held_out: HeldOut<'a>,
+    near: &'a CoOccurrence,
+    seed: u64,
+    figures: Vec<Figure>,
+}
+
+impl Bench<'_> {
+    fn answer(&self, lists: &[ListScene], memory: Vec<f32>) -> Result<Responses, UserError> {
+        let mut out = Responses::default();
+        self.model.respond(&self.held_out.scenes(lists, memory, self.model.memory().read), &mut out)?;
+        Ok(out)
+    }
+
+    /// Choice accuracy of 5: the model, its controls, and the rules.
+    fn choices(&mut self, kind: ListKind, memory: &[f32], frozen: &[f32]) -> Result<(), UserError> {
+        let lists = self.held_out.lists(kind, CHOICES, true);
+        let hits = |responses: &Responses| -> Vec<f64> {
+            let rows = responses.choice.chunks_exact(CHOICES + 1).zip(&lists);
+            rows.map(|(row, list)| f64::from(u8::from(Some(best(&row[..CHOICES])) == list.real))).collect()
+        };
+        let own = hits(&self.answer(&lists, memory.to_vec())?);
+        let strange = hits(&self.answer(&lists, self.swapped(memory))?);
+        let cold = hits(&self.answer(&lists, frozen.to_vec())?);
+        self.mean("choice", "model", kind.name(), &own);
+        self.mean("choice", "model, another user's memory", kind.name(), &strange);
+        self.mean("choice", "model, memory frozen at the cut", kind.name(), &cold);
+        for rule in Rule::ALL {
+            let hits = rule.hits(&self.held_out, self.near, &self.data.catalogue, &lists);
+            let hits: Vec<f64> = hits.into_iter().map(|hit| f64::from(u8::from(hit))).collect();
+            self.mean("choice", rule.name(), kind.name(), &hits);
+        }
+        Ok(())
+    }
+
+    fn swapped(&self, memory: &[f32]) -> Vec<f32> {
+        let width = self.model.memory().read;
+        let strangers = self.held_out.strangers();
+        strangers.iter().flat_map(|&other| memory[other * width..(other + 1) * width].iter().copied()).collect()
+    }
+
+    /// Accept or reject one item: the real one and one random negative of each moment.
+    fn accept(&mut self, memory: &[f32]) -> Result<(), UserError> {
+        let (mut right, mut pairs) = (vec![0.0; self.held_out.len()], Vec::new());
+        for with_real in [true, false] {
+            let lists = self.held_out.lists(ListKind::Single, 1, with_real);
+            let mut responses = self.answer(&lists, memory.to_vec())?;
+            for (place, row) in responses.choice.chunks_exact_mut(2).enumerate() {
+                softmax(row);
+                let accepts = row[0] > row[1];
+                right[place] += 0.5 * f64::from(u8::from(accepts == with_real));
+                pairs.push((f64::from(row[0].max(row[1])), accepts == with_real));
+            }
+        }
+        let scenes = self.held_out.len();
+        self.mean("accept", "model", "1:1", &right);
+        let moments: Vec<usize> = (0..scenes).collect();
+        let error = |places: &[usize]| {
+            let both = places.iter().flat_map(|&place| [pairs[place], pairs[scenes + place]]);
+            calibration_error(both)
+        };
+        let estimate = error(&moments);
+        let (low, high) = self.bootstrap(error);
+        self.push("calibration", "model", "1:1", (estimate, low, high));
+        Ok(())
+    }
+
+    /// Expected rating against the rating given.
+    fn rating(&mut self, memory: &[f32]) -> Result<(), UserError> {
+        let lists = self.held_out.lists(ListKind::Single, 1, true);
+        let mut responses = self.answer(&lists, memory.to_vec())?;
+        let mut squares = Vec::with_capacity(lists.len());
+        for (place, classes) in responses.rating.chunks_exact_mut(RATINGS).enumerate() {
+            softmax(classes);
+            let expected: f64 =
+                classes.iter().zip(1..).map(|(&share, class)| f64::from(share) * f64::from(class)).sum();
+            let given = f64::from(self.held_out.moment(place).0.rating);
+            if given.is_finite() {
+                squares.push((place, (expected - given) * (expected - given)));
+            }
+        }
+        let mut by_moment = vec![None; self.held_out.len()];
+        squares.iter().for_each(|&(place, square)| by_moment[place] = Some(square));
+        let root = |places: &[usize]| {
+            let known: Vec<f64> = places.iter().filter_map(|&place| by_moment[place]).collect();
+            (known.iter().sum::<f64>() / known.len().max(1) as f64).sqrt()
+        };
+        let estimate = root(&(0..self.held_out.len()).collect::<Vec<_>>());
+        let (low, high) = self.bootstrap(root);
+        self.push("rating", "model", "RMSE", (estimate, low, high));
+        Ok(())
+    }
+
+    fn mean(&mut self, measure: &'static str, who: &str, list: &'static str, values: &[f64]) {
+        let mean =
+            |places: &[usize]| places.iter().map(|&place| values[place]).sum::<f64>() / places.len().max(1) as f64;
+        let estimate = mean(&(0..values.len()).collect::<Vec<_>>());
+        let (low, high) = self.bootstrap(mean);
+        self.push(measure, who, list, (estimate, low, high));
+    }
+
+    fn push(&mut self, measure: &'static str, who: &str, list: &'static str, (estimate, low, high): (f64, f64, f64)) {
+        let scenes = self.held_out.len();
+        self.figures.push(Figure { measure, who: who.to_owned(), list, scenes, estimate, low, high });
+    }
+
+    /// The 95% percentile interval of a statistic over resampled users.
+    fn bootstrap(&self, statistic: impl Fn(&[usize]) -> f64) -> (f64, f64) {
+        let mut places: Vec<(UserId, usize)> = self.held_out.users().zip(0..).collect();
+        places.sort_unstable();
+        let users: Vec<&[(UserId, usize)]> = places.chunk_by(|a, b| a.0 == b.0).collect();
+        if users.is_empty() {
+            return (f64::NAN, f64::NAN);
+        }
+        let mut found: Vec<f64> = Vec::with_capacity(RESAMPLES);
+        let mut sample = Vec::with_capacity(places.len());
+        for resample in 0..RESAMPLES {
+            let mut rng = Streams::new(self.seed, 0).derive(Purpose::Bootstrap, resample as u64, 0);
+            sample.clear();
+            for _ in 0..users.len() {
+                sample.extend(users[below(&mut rng, users.len() as u32) as usize].iter().map(|entry| entry.1));
+            }
+            found.push(statistic(&sample));
+        }
+        found.sort_by(f64::total_cmp);
+        (found[RESAMPLES / 40], found[RESAMPLES - 1 - RESAMPLES / 40])
+    }
+}
+
+/// Expected calibration error of (confidence, right) pairs over 15 equal bins (Guo et al. 2017).
+fn calibration_error(pairs: impl Iterator<Item = (f64, bool)>) -> f64 {
+    let mut bins = [(0.0, 0.0, 0.0); BINS];
+    let mut total = 0.0;
+    for (confidence, right) in pairs {
+        let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
+        bin.0 += 1.0;
+        bin.1 += confidence;
+        bin.2 += f64::from(u8::from(right));
+        total += 1.0;
+    }
+    bins.iter().filter(|bin| bin.0 > 0.0).map(|(_, confidence, right)| (confidence - right).abs() / total).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calibration_error_by_hand() {
+        // Confidence 0.9 and 3 of 4 right; confidence 0.55 and 1 of 2 right.
+        let pairs = [(0.9, true), (0.9, true), (0.9, true), (0.9, false), (0.55, true), (0.55, false)];
+        let expected = (4.0 * 0.15 + 2.0 * 0.05) / 6.0;
+        assert!((calibration_error(pairs.into_iter()) - expected).abs() < 1e-12);
+        assert_eq!(calibration_error(std::iter::empty()), 0.0);
+    }
+}

@@ -1,0 +1,119 @@
+//! Held-out scenes, and the memories that go with them.
+
+use crate::dataset::{Dataset, Interaction, TrainingLog};
+use crate::ids::UserId;
+use crate::random::{Purpose, Streams, below, shuffle};
+use crate::scene::{CONTEXT, CoOccurrence, ListBuilder, ListKind, ListScene, LogClock, SceneBatch, Seen};
+use crate::user::{UserError, UserModel, memories_at};
+
+/// Interactions that must come before a scene.
+const PREDECESSORS: usize = 3;
+/// Id of the stream that picks the scenes, far from the ids of rows.
+const PICK: u64 = 1 << 40;
+
+/// A sample of held-out moments of a data set.
+pub(crate) struct HeldOut<'a> {
+    data: &'a Dataset,
+    whole: TrainingLog,
+    /// The log before the cut.
+    pub(crate) before: &'a TrainingLog,
+    moments: Vec<(UserId, usize)>,
+    near: &'a CoOccurrence,
+    clock: LogClock,
+    seen: Seen,
+    streams: Streams,
+}
+
+impl<'a> HeldOut<'a> {
+    /// Picks up to `count` interactions after the cut that have at least 3 predecessors.
+    pub(crate) fn new(
+        data: &'a Dataset,
+        before: &'a TrainingLog,
+        near: &'a CoOccurrence,
+        count: usize,
+        seed: u64,
+    ) -> HeldOut<'a> {
+        let whole = TrainingLog::from_sorted(data.interactions.clone(), data.users.len(), data.items.len());
+        let streams = Streams::new(seed, 0);
+        let mut moments = Vec::new();
+        for user in (0..data.users.len() as u32).map(UserId) {
+            let first = before.of(user).len().max(PREDECESSORS);
+            moments.extend((first..whole.of(user).len()).map(|position| (user, position)));
+        }
+        shuffle(&mut streams.derive(Purpose::Scenes, PICK, 0), &mut moments);
+        moments.truncate(count);
+        let seen = Seen::empty(data.users.len(), data.items.len()).with(&whole);
+        HeldOut { data, whole, before, moments, near, clock: LogClock::new(before), seen, streams }
+    }
+
+    /// Number of moments.
+    pub(crate) fn len(&self) -> usize {
+        self.moments.len()
+    }
+
+    /// The user of each moment.
+    pub(crate) fn users(&self) -> impl Iterator<Item = UserId> + '_ {
+        self.moments.iter().map(|moment| moment.0)
+    }
+
+    /// The interaction of a moment, and what its user had done before.
+    pub(crate) fn moment(&self, place: usize) -> (&Interaction, &[Interaction]) {
+        let (user, position) = self.moments[place];
+        let rows = self.whole.of(user);
+        (&rows[position], &rows[..position])
+    }
+
+    /// One list for each moment.
+    pub(crate) fn lists(&self, kind: ListKind, length: usize, with_real: bool) -> Vec<ListScene> {
+        let builder = ListBuilder::new(self.before, self.near);
+        let one = |place: usize| {
+            let (real, history) = self.moment(place);
+            let tag = (kind as u32) << 1 | u32::from(with_real);
+            let mut rng = self.streams.derive(Purpose::Scenes, PICK + 1 + place as u64, tag);
+            builder.build(&mut rng, kind, length, with_real, real, history, &self.seen)
+        };
+        (0..self.moments.len()).map(one).collect()
+    }
+
+    /// `[moments, read]`: each user's memory just before the moment.
+    pub(crate) fn memories(&self, model: &dyn UserModel) -> Result<Vec<f32>, UserError> {
+        memories_at(model, &self.whole, &self.moments)
+    }
+
+    /// `[moments, read]`: each user's memory at the cut.
+    pub(crate) fn frozen(&self, model: &dyn UserModel) -> Result<Vec<f32>, UserError> {
+        let at_cut: Vec<(UserId, usize)> =
+            self.moments.iter().map(|&(user, _)| (user, self.before.of(user).len())).collect();
+        memories_at(model, &self.whole, &at_cut)
+    }
+
+    /// For each moment another moment, of another user, whose memory stands in for the own one.
+    pub(crate) fn strangers(&self) -> Vec<usize> {
+        let mut rng = self.streams.derive(Purpose::Scenes, PICK, 1);
+        let count = self.moments.len() as u32;
+        let stranger = |place: usize| {
+            let start = below(&mut rng, count.max(1));
+            let mut around = (0..count).map(|step| ((start + step) % count) as usize);
+            around.find(|&other| self.moments[other].0 != self.moments[place].0).unwrap_or(place)
+        };
+        (0..self.moments.len()).map(stranger).collect()
+    }
+
+    /// The scenes of `lists` with these memories.
+    pub(crate) fn scenes(&self, lists: &[ListScene], memory: Vec<f32>, width: usize) -> SceneBatch {
+        let slate = lists.first().map_or(1, |list| list.items.len());
+        let mut scenes = SceneBatch::default();
+        scenes.reset(lists.len(), slate, width);
+        scenes.memory = memory;
+        for (place, list) in lists.iter().enumerate() {
+            let time = self.moment(place).0.time;
+            for (slot, &item) in list.items.iter().enumerate() {
+                let at = place * slate + slot;
+                scenes.items[at] = item;
+                let context = self.clock.context(&self.data.catalogue, item, time);
+                scenes.context[at * CONTEXT..(at + 1) * CONTEXT].copy_from_slice(&context);
+            }
+        }
+        scenes
+    }
+}

@@ -1,0 +1,13 @@
+//! How well a user model mirrors people: its choices against what held-out people did.
+//!
+//! Scenes are built from the interactions after the cut: the memory is what the user had done before, the exposure
+//! list holds the real item and sampled negatives ([`crate::scene::ListKind`] says how). Beside the model stand
+//! rules that never look at the user, and two controls: another user's memory, and the memory frozen at the cut.
+
+mod figures;
+mod held_out;
+mod rules;
+
+pub use self::figures::{AlignOptions, Alignment, Figure, align};
+
+pub(crate) use self::held_out::HeldOut;

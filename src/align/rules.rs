@@ -1,0 +1,75 @@
+//! Rules beside which a user model must stand: some never look at the user, one looks at the history alone.
+
+use super::HeldOut;
+use crate::dataset::Catalogue;
+use crate::ids::ItemId;
+use crate::scene::{CoOccurrence, ListScene};
+
+/// Latest items that item-kNN compares with.
+const RECENT: usize = 20;
+
+/// A rule that picks one item of a list.
+#[derive(Clone, Copy)]
+pub(super) enum Rule {
+    /// The most popular before the cut.
+    Popularity,
+    /// The newest.
+    Newest,
+    /// The one most similar to the others of the list (co-occurrence): a rule that never looks at the user.
+    ListCentre,
+    /// The first slot.
+    First,
+    /// The highest mean cosine with the user's last 20 items.
+    ItemKnn,
+}
+
+impl Rule {
+    pub(super) const ALL: [Rule; 5] = [Rule::Popularity, Rule::Newest, Rule::ListCentre, Rule::First, Rule::ItemKnn];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Rule::Popularity => "popularity",
+            Rule::Newest => "newest",
+            Rule::ListCentre => "list centre (user-free)",
+            Rule::First => "first slot",
+            Rule::ItemKnn => "item-kNN",
+        }
+    }
+
+    /// Whether the rule finds the real item of each list; of equal scores the earliest slot counts.
+    pub(super) fn hits(
+        self,
+        held_out: &HeldOut<'_>,
+        near: &CoOccurrence,
+        catalogue: &Catalogue,
+        lists: &[ListScene],
+    ) -> Vec<bool> {
+        let hit = |(place, list): (usize, &ListScene)| {
+            let history = held_out.moment(place).1;
+            let recent = &history[history.len().saturating_sub(RECENT)..];
+            let score = |slot: usize, item: ItemId| match self {
+                Rule::Popularity => near.count(item) as f64,
+                Rule::Newest => catalogue.years[item.index()].map_or(0.0, f64::from),
+                Rule::First => -(slot as f64),
+                Rule::ListCentre => {
+                    list.items.iter().filter(|&&other| other != item).map(|&other| near.cosine(item, other)).sum()
+                }
+                Rule::ItemKnn => recent.iter().map(|row| near.cosine(item, row.item)).sum(),
+            };
+            let scores: Vec<f64> = list.items.iter().enumerate().map(|(slot, &item)| score(slot, item)).collect();
+            Some(best(&scores)) == list.real
+        };
+        lists.iter().enumerate().map(hit).collect()
+    }
+}
+
+/// The index of the largest number; the first of equal ones.
+pub(super) fn best<T: PartialOrd + Copy>(scores: &[T]) -> usize {
+    let mut place = 0;
+    for (slot, score) in scores.iter().enumerate() {
+        if *score > scores[place] {
+            place = slot;
+        }
+    }
+    place
+}

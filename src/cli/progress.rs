@@ -1,0 +1,69 @@
+//! Progress on stderr: a bar with rate and time left on a terminal, a line now and then otherwise.
+
+#![expect(clippy::disallowed_methods, reason = "progress is shown in wall-clock time and enters no result")]
+
+use crate::experiment::Progress;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// Time between two plain lines.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// Shows how far a run is.
+pub(super) struct Bar {
+    bar: ProgressBar,
+    total: u64,
+    ticks: AtomicU64,
+    steps: AtomicU64,
+    started: Instant,
+    plain: Option<Mutex<Instant>>,
+}
+
+impl Bar {
+    /// A bar over `total` ticks of all arms; nothing is shown when `quiet`.
+    pub(super) fn new(total: u64, quiet: bool) -> Bar {
+        let terminal = std::io::stderr().is_terminal();
+        let target =
+            if quiet || !terminal { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
+        let bar = ProgressBar::with_draw_target(Some(total), target);
+        let style = ProgressStyle::with_template("{bar:40} {percent:>3}%  {msg}  {elapsed} gone, {eta} left");
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let started = Instant::now();
+        let plain = (!quiet && !terminal).then(|| Mutex::new(started));
+        Bar { bar, total, ticks: AtomicU64::new(0), steps: AtomicU64::new(0), started, plain }
+    }
+
+    /// Takes the bar away.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+
+    /// User-steps so far, and seconds since the start.
+    pub(super) fn totals(&self) -> (u64, f64) {
+        (self.steps.load(Ordering::Relaxed), self.started.elapsed().as_secs_f64())
+    }
+}
+
+impl Progress for Bar {
+    fn tick(&self, steps: u64) {
+        let ticks = self.ticks.fetch_add(1, Ordering::Relaxed) + 1;
+        let steps = self.steps.fetch_add(steps, Ordering::Relaxed) + steps;
+        let seconds = self.started.elapsed().as_secs_f64().max(1e-9);
+        self.bar.inc(1);
+        self.bar.set_message(format!("{:.0} user-steps/s", steps as f64 / seconds));
+        let Some(last) = &self.plain else { return };
+        let Ok(mut last) = last.try_lock() else { return };
+        if last.elapsed() >= LINE_EVERY {
+            *last = Instant::now();
+            let left = seconds / ticks as f64 * self.total.saturating_sub(ticks) as f64;
+            eprintln!(
+                "{ticks} of {} ticks, {:.0} user-steps/s, about {left:.0} s left",
+                self.total,
+                steps as f64 / seconds
+            );
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! `recmirror run`: the main job, from a scenario file to a folder with logs, tables and a report.
+
+use super::progress::Bar;
+use super::scenario::parse_settings;
+use super::{Failure, print, use_threads};
+use crate::experiment::{Experiment, Manifest, Outcome, Results, RunFolder, RunOptions};
+use crate::ids::{ItemId, UserId};
+use crate::metrics;
+use crate::policy::Registry;
+use crate::report::{self, Measure, ReportInput};
+use crate::scenario::{Scenario, ScenarioError};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Columns of the printed tables.
+const TABLE_WIDTH: usize = 100;
+
+/// Arguments of `run`.
+#[derive(clap::Args)]
+pub struct Run {
+    /// The scenario file.
+    scenario: PathBuf,
+    /// The run's folder; it must not exist yet.
+    #[arg(long)]
+    out: PathBuf,
+    /// Replace the run that is there.
+    #[arg(long)]
+    force: bool,
+    /// Override a key of the scenario: `--set slate=5 --set policy.NAME.neighbours=20`.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Override the seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Override the number of replications.
+    #[arg(long)]
+    replications: Option<u32>,
+    /// Worker threads; no result depends on it.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// No progress; only the tables.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Run {
+    pub(super) fn run(self, registry: &Registry) -> Result<(), Failure> {
+        use_threads(self.threads.map(usize::from))?;
+        let mut settings = parse_settings(&self.settings)?;
+        settings.extend(self.seed.map(|seed| ("seed".to_owned(), seed.to_string())));
+        settings.extend(self.replications.map(|count| ("replications".to_owned(), count.to_string())));
+        let scenario = Scenario::load(&self.scenario, registry, &settings);
+        let scenario = scenario.map_err(|problem: ScenarioError| Failure::input(problem))?;
+        let folder = RunFolder::create(&self.out, self.force).map_err(Failure::input)?;
+        let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
+        self.say(&experiment.data.name, &experiment.data.cleanup.to_string());
+        let stop = stop_on_interrupt()?;
+        let total = u64::from(experiment.scenario.replications)
+            * u64::from(experiment.scenario.ticks)
+            * experiment.scenario.policies.len() as u64;
+        let bar = Bar::new(total, self.quiet);
+        let events = folder.path().join("events");
+        let options = RunOptions {
+            events: experiment.scenario.engine.events.then_some(events.as_path()),
+            progress: &bar,
+            stop: &stop,
+        };
+        let outcome = experiment.run(&options);
+        bar.finish();
+        let outcome = outcome.map_err(Failure::input)?;
+        let (steps, seconds) = bar.totals();
+        self.say("simulated", &format!("{steps} user-steps in {seconds:.1} s, {:.0} a second", steps as f64 / seconds));
+        finish(folder, &experiment, &outcome)
+    }
+
+    fn say(&self, what: &str, text: &str) {
+        if !self.quiet {
+            eprintln!("{what}: {text}");
+        }
+    }
+}
+
+/// Sets a flag on the first Ctrl-C; the second one ends the process.
+fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = stop.clone();
+    let handler = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("\nstopping after this tick; what is simulated so far will be kept (Ctrl-C again to lose it)");
+    };
+    ctrlc::set_handler(handler).map_err(Failure::other)?;
+    Ok(stop)
+}
+
+/// Writes everything that follows from the events, names the folder, prints the tables.
+fn finish(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Result<(), Failure> {
+    let manifest = Manifest::new(experiment, outcome);
+    folder.write("manifest.json", &manifest.to_json()).map_err(Failure::input)?;
+    write_names(&folder, experiment).map_err(Failure::input)?;
+    if !experiment.scenario.engine.events {
+        // An empty folder would look like a log that was lost.
+        let _ = std::fs::remove_dir(folder.path().join("events"));
+    }
+    if outcome.interrupted {
+        return interrupted(folder, experiment, outcome);
+    }
+    let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
+    let results = Results::new(kinds, &experiment.scenario.baseline, outcome.arms.clone()).map_err(Failure::other)?;
+    results.write_csv(folder.path()).map_err(Failure::other)?;
+    let html = report::html(&report_input(experiment, &manifest, &results)).map_err(Failure::other)?;
+    folder.write("report.html", &html).map_err(Failure::input)?;
+    let table = results.table(TABLE_WIDTH);
+    let target = folder.finish().map_err(Failure::input)?;
+    print(&format!(
+        "{table}\n{}digest {}\nreport {}\n",
+        short_slates(outcome),
+        manifest.digest,
+        target.join("report.html").display()
+    ));
+    Ok(())
+}
+
+fn short_slates(outcome: &Outcome) -> String {
+    let short: u64 = outcome.arms.iter().map(|arm| arm.fill_ups).sum();
+    if short == 0 {
+        String::new()
+    } else {
+        format!("{short} slates had fewer items than slots although candidates were left\n")
+    }
+}
+
+fn interrupted(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Result<(), Failure> {
+    let done = outcome.ticks.iter().filter(|&&ticks| ticks == experiment.scenario.ticks).count();
+    let (all, started) =
+        (experiment.scenario.policies.len() * experiment.scenario.replications as usize, outcome.ticks.len());
+    let target = folder.finish().map_err(Failure::input)?;
+    Err(Failure::Other(format!(
+        "interrupted: {done} of {all} arms are complete, {} more in part; their events and manifest.json are in {}; \
+         tables and report need a complete run",
+        started - done,
+        target.display()
+    )))
+}
+
+/// `items.csv` and `users.csv`: what the numbers in the event logs stand for.
+fn write_names(folder: &RunFolder, experiment: &Experiment) -> Result<(), csv::Error> {
+    let data = &experiment.data;
+    let mut items = csv::Writer::from_path(folder.path().join("items.csv"))?;
+    items.write_record(["item", "external_id", "title"])?;
+    for item in (0..data.items.len() as u32).map(ItemId) {
+        items.write_record([&item.0.to_string(), data.items.external(item.0), &data.catalogue.titles[item.index()]])?;
+    }
+    items.flush()?;
+    let mut users = csv::Writer::from_path(folder.path().join("users.csv"))?;
+    users.write_record(["replication", "user", "external_id"])?;
+    // A population of all users is the same in every replication.
+    let sampled = experiment.scenario.population.users.is_some();
+    for replication in 0..if sampled { experiment.scenario.replications } else { 1 } {
+        let sources = experiment.population(replication).map(|population| population.sources);
+        let name = if sampled { replication.to_string() } else { "all".to_owned() };
+        for (user, UserId(source)) in sources.iter().flat_map(|sources| sources.iter()).enumerate() {
+            users.write_record([&name, &user.to_string(), data.users.external(*source)])?;
+        }
+    }
+    users.flush()?;
+    Ok(())
+}
+
+fn report_input<'a>(experiment: &Experiment, manifest: &Manifest, results: &'a Results) -> ReportInput<'a> {
+    let scenario = &experiment.scenario;
+    let card = experiment.card();
+    let acceptance = format!(
+        "The acceptance level is an assumption: the scenario sets it to {} for slates of random candidates at the start; \
+         a log without exposures cannot tell it.",
+        scenario.user.acceptance
+    );
+    let summary = card.map(|card| card.summary.trim().to_owned()).unwrap_or_default();
+    let users = manifest.user.name.clone();
+    ReportInput {
+        title: scenario.name.clone(),
+        question: scenario.question.clone(),
+        tick: tick_name(scenario.tick_seconds),
+        results,
+        user_model: if users == manifest.user.kind { users } else { format!("{users} ({})", manifest.user.kind) },
+        measures: card.map(|card| measures(&card.measured)).unwrap_or_default(),
+        notes: [summary, acceptance].into_iter().filter(|note| !note.is_empty()).collect(),
+        facts: facts(experiment, manifest),
+    }
+}
+
+/// The rows of `[[measured.figure]]` of a card.
+fn measures(measured: &toml::Table) -> Vec<Measure> {
+    let figures = measured.get("figure").and_then(toml::Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let text =
+        |figure: &toml::Value, key: &str| figure.get(key).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+    let measure = |figure: &toml::Value| Measure {
+        name: text(figure, "name"),
+        value: text(figure, "value"),
+        note: text(figure, "note"),
+    };
+    figures.iter().map(measure).collect()
+}
+
+fn tick_name(seconds: u64) -> String {
+    match seconds {
+        86_400 => "1 day".to_owned(),
+        3_600 => "1 hour".to_owned(),
+        604_800 => "1 week".to_owned(),
+        other => format!("{other} s"),
+    }
+}
+
+fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> {
+    let (scenario, data) = (&experiment.scenario, &manifest.data);
+    let mut facts = vec![
+        (
+            "Data",
+            format!(
+                "{} ({}): {} users, {} items, {} interactions",
+                data.name, data.format, data.users, data.items, data.interactions
+            ),
+        ),
+        ("Clean-up", data.cleanup.clone()),
+        (
+            "Population",
+            scenario.population.users.map_or_else(
+                || "every user of the data".to_owned(),
+                |count| format!("{count} users drawn with replacement"),
+            ),
+        ),
+        ("Horizon", format!("{} ticks, slates of {}", scenario.ticks, scenario.slate)),
+        ("Replications", scenario.replications.to_string()),
+        ("Seed", scenario.seed.to_string()),
+        ("User model", format!("{} {}", manifest.user.name, manifest.user.hash).trim().to_owned()),
+        ("recmirror", manifest.recmirror.clone()),
+        ("Platform", format!("{} {}", manifest.machine.platform, manifest.machine.cpu_features.join(" "))),
+        ("Digest", manifest.digest.clone()),
+    ];
+    if !manifest.user.runtime.is_empty() {
+        facts.push(("ONNX Runtime", manifest.user.runtime.clone()));
+    }
+    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}

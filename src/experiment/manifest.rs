@@ -1,0 +1,223 @@
+//! `manifest.json`: what ran, exactly enough to run it again.
+
+use super::prepare::Experiment;
+use super::run::Outcome;
+use crate::log::Digest;
+use crate::scenario::to_toml;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The version of the manifest's form.
+const VERSION: u32 = 1;
+
+/// A manifest that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The file is missing or not readable.
+    #[error("cannot read {}: {source}; is this the folder of a run?", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not a manifest.
+    #[error("{}: {problem}", path.display())]
+    Content {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+/// What ran.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Version of this form.
+    pub version: u32,
+    /// Version of recmirror.
+    pub recmirror: String,
+    /// `complete` or `interrupted`.
+    pub status: String,
+    /// The whole effective scenario as TOML, every key given, paths absolute.
+    pub scenario: String,
+    /// Root of all random streams.
+    pub seed: u64,
+    /// The data set.
+    pub data: DataRecord,
+    /// The user model.
+    pub user: UserRecord,
+    /// The machine, where it can change the last bit of an inference.
+    pub machine: MachineRecord,
+    /// Policies x replications, in the order of the scenario.
+    pub arms: Vec<ArmRecord>,
+    /// The digest over all arms' digests.
+    pub digest: String,
+}
+
+/// The data set of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct DataRecord {
+    /// Its name.
+    pub name: String,
+    /// `grouplens` or `recbole`.
+    pub format: String,
+    /// Hash over its files.
+    pub hash: String,
+    /// Users.
+    pub users: usize,
+    /// Items.
+    pub items: usize,
+    /// Interactions.
+    pub interactions: usize,
+    /// What was cleaned up while reading.
+    pub cleanup: String,
+}
+
+/// The user model of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct UserRecord {
+    /// `parametric` or `mirror`.
+    pub kind: String,
+    /// Name of the model.
+    pub name: String,
+    /// Hash over its files; empty for a model without files.
+    pub hash: String,
+    /// What was added to the "reject all" logit to meet the acceptance level.
+    pub reject_shift: f32,
+    /// Version of ONNX Runtime; empty for a model that needs none.
+    pub runtime: String,
+}
+
+/// The machine of a run.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MachineRecord {
+    /// Operating system and processor architecture.
+    pub platform: String,
+    /// Vector instructions.
+    pub cpu_features: Vec<String>,
+    /// Worker threads.
+    pub threads: usize,
+    /// Rows of one inference call.
+    pub chunk: usize,
+}
+
+/// One policy in one replication.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ArmRecord {
+    /// Name of the policy.
+    pub policy: String,
+    /// The replication.
+    pub replication: u32,
+    /// Ticks completed.
+    pub ticks: u32,
+    /// Slates answered.
+    pub user_steps: u64,
+    /// Slates with fewer items than slots although more candidates were left.
+    pub short_slates: u64,
+    /// Wall-clock seconds; no result depends on it.
+    pub seconds: f64,
+    /// Hash over the events.
+    pub digest: String,
+    /// The event log inside the run's folder; absent when events were not written.
+    pub events: Option<String>,
+}
+
+impl Manifest {
+    /// Describes a run.
+    pub fn new(experiment: &Experiment, outcome: &Outcome) -> Manifest {
+        let data = &experiment.data;
+        let arms: Vec<ArmRecord> = outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files).map(record).collect();
+        let digests = outcome.arms.iter().filter_map(|arm| Digest::parse(&arm.digest));
+        Manifest {
+            version: VERSION,
+            recmirror: env!("CARGO_PKG_VERSION").to_owned(),
+            status: if outcome.interrupted { "interrupted" } else { "complete" }.to_owned(),
+            scenario: to_toml(&experiment.scenario),
+            seed: experiment.scenario.seed,
+            data: DataRecord {
+                name: data.name.clone(),
+                format: data.format.name().to_owned(),
+                hash: data.hash.clone(),
+                users: data.users.len(),
+                items: data.items.len(),
+                interactions: data.interactions.len(),
+                cleanup: data.cleanup.to_string(),
+            },
+            user: user_record(experiment),
+            machine: MachineRecord {
+                platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+                cpu_features: cpu_features(),
+                threads: rayon::current_num_threads(),
+                chunk: experiment.scenario.engine.chunk,
+            },
+            arms,
+            digest: Digest::combine(digests).to_string(),
+        }
+    }
+
+    /// Reads the manifest of a run's folder.
+    ///
+    /// # Errors
+    /// When there is none, or it is not one.
+    pub fn read(folder: &Path) -> Result<Manifest, ManifestError> {
+        let path = folder.join("manifest.json");
+        let text = std::fs::read_to_string(&path).map_err(|source| ManifestError::Io { path: path.clone(), source })?;
+        let manifest: Manifest = serde_json::from_str(&text)
+            .map_err(|problem| ManifestError::Content { path: path.clone(), problem: problem.to_string() })?;
+        if manifest.version != VERSION {
+            let problem = format!("version {} of the manifest; this build reads version {VERSION}", manifest.version);
+            return Err(ManifestError::Content { path, problem });
+        }
+        Ok(manifest)
+    }
+
+    /// The text of `manifest.json`.
+    pub fn to_json(&self) -> String {
+        // A value made of strings and numbers always has a JSON form.
+        serde_json::to_string_pretty(self).map(|text| text + "\n").unwrap_or_default()
+    }
+}
+
+fn record(((arm, &ticks), events): ((&super::ArmResult, &u32), &Option<String>)) -> ArmRecord {
+    ArmRecord {
+        policy: arm.policy.clone(),
+        replication: arm.replication,
+        ticks,
+        user_steps: arm.steps,
+        short_slates: arm.fill_ups,
+        seconds: (arm.seconds * 1e3).round() / 1e3,
+        digest: arm.digest.clone(),
+        events: events.as_ref().map(|file| format!("events/{file}")),
+    }
+}
+
+fn user_record(experiment: &Experiment) -> UserRecord {
+    let kind = experiment.model().model().kind();
+    let card = experiment.card();
+    let runtime = card.and_then(|_| crate::onnx::Runtime::get().ok()).map(|runtime| runtime.version.clone());
+    UserRecord {
+        kind: kind.to_owned(),
+        name: card.map_or_else(|| kind.to_owned(), |card| card.name.clone()),
+        hash: card.map(crate::user::Card::hash).unwrap_or_default(),
+        reject_shift: experiment.model().reject_shift(),
+        runtime: runtime.unwrap_or_default(),
+    }
+}
+
+fn cpu_features() -> Vec<String> {
+    #[cfg(target_arch = "x86_64")]
+    {
+        let found = [
+            ("avx2", std::arch::is_x86_feature_detected!("avx2")),
+            ("fma", std::arch::is_x86_feature_detected!("fma")),
+            ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
+        ];
+        found.into_iter().filter(|(_, has)| *has).map(|(name, _)| name.to_owned()).collect()
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        Vec::new()
+    }
+}

@@ -1,0 +1,141 @@
+//! From a checked scenario to everything that its replications share.
+
+use super::probe::probe;
+use crate::dataset::{DataError, Dataset, Format, TrainingLog};
+use crate::policy::{PolicyError, Registry};
+use crate::random::Streams;
+use crate::scenario::{ModelSpec, Scenario};
+use crate::tick::TickError;
+use crate::user::{Calibrated, Card, Mirror, Parametric, ParametricSpec, UserError, UserModel};
+use crate::world::{Population, StartingPoint};
+use std::sync::Arc;
+
+/// An experiment that cannot be prepared or run.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// The data set cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The user model cannot be loaded or failed on the probe.
+    #[error(transparent)]
+    User(#[from] UserError),
+    /// Nobody can take part.
+    #[error(
+        "no user of {data} has `population.min_history` = {min_history} interactions before the cut; the most is {most}"
+    )]
+    NoUsers {
+        /// The data set.
+        data: String,
+        /// The scenario's value.
+        min_history: u32,
+        /// The longest history.
+        most: usize,
+    },
+    /// The slate is longer than the catalogue.
+    #[error("`slate` is {slate}, but {data} has only {items} items")]
+    SlateTooLong {
+        /// The scenario's value.
+        slate: usize,
+        /// The data set.
+        data: String,
+        /// Its items.
+        items: usize,
+    },
+    /// A policy cannot be built.
+    #[error("policy `{policy}`: {source}")]
+    Policy {
+        /// Name of the policy.
+        policy: String,
+        /// Why.
+        source: PolicyError,
+    },
+    /// A metric that does not exist.
+    #[error(transparent)]
+    Metric(#[from] crate::metrics::MetricError),
+    /// A replication stopped.
+    #[error(transparent)]
+    Tick(#[from] TickError),
+    /// Events cannot be stored.
+    #[error(transparent)]
+    Log(#[from] crate::log::LogError),
+}
+
+/// A scenario with its data, user model and starting point.
+pub struct Experiment {
+    /// The checked scenario.
+    pub scenario: Scenario,
+    /// The data set.
+    pub data: Dataset,
+    pub(super) registry: Registry,
+    pub(super) start: StartingPoint,
+    pub(super) model: Arc<Calibrated>,
+    card: Option<Card>,
+}
+
+impl Experiment {
+    /// Reads the data, loads the user model, plays the log through it and sets the acceptance level.
+    ///
+    /// # Errors
+    /// Whatever the scenario promised and the files do not keep.
+    pub fn prepare(scenario: Scenario, registry: Registry) -> Result<Experiment, ExperimentError> {
+        let format = [Format::Grouplens, Format::Recbole].into_iter().find(|it| it.name() == scenario.data.format);
+        let data = Dataset::read(&scenario.data.path, format)?;
+        let log = Arc::new(data.split(scenario.data.holdout).before);
+        check_sizes(&scenario, &data, &log)?;
+        let catalogue = Arc::new(data.catalogue.clone());
+        let (model, card) = user_model(&scenario, &data, &log)?;
+        let start = StartingPoint::new(model.as_ref(), catalogue, log)?;
+        let streams = Streams::new(scenario.seed, 0);
+        let probe = probe(&scenario, &start, model.memory(), &streams);
+        let model = Calibrated::fit(model, scenario.user.temperature, scenario.user.acceptance, &probe)?;
+        Ok(Experiment { scenario, data, registry, start, model: Arc::new(model), card })
+    }
+
+    /// The user model with its temperature and acceptance level.
+    pub fn model(&self) -> &Calibrated {
+        &self.model
+    }
+
+    /// The card of the user model, when it is a mirror.
+    pub fn card(&self) -> Option<&Card> {
+        self.card.as_ref()
+    }
+
+    /// The users of one replication.
+    pub fn population(&self, replication: u32) -> Option<Population> {
+        let streams = Streams::new(self.scenario.seed, replication);
+        Population::draw(&self.start.log, &self.scenario.population, &self.scenario.arrival, &streams)
+    }
+}
+
+fn check_sizes(scenario: &Scenario, data: &Dataset, log: &TrainingLog) -> Result<(), ExperimentError> {
+    if scenario.slate > data.items.len() {
+        let (slate, items) = (scenario.slate, data.items.len());
+        return Err(ExperimentError::SlateTooLong { slate, data: data.name.clone(), items });
+    }
+    let most = (0..log.users()).map(|user| log.of(crate::ids::UserId(user as u32)).len()).max().unwrap_or(0);
+    let min_history = scenario.population.min_history;
+    if most < min_history as usize || log.users() == 0 {
+        return Err(ExperimentError::NoUsers { data: data.name.clone(), min_history, most });
+    }
+    Ok(())
+}
+
+fn user_model(
+    scenario: &Scenario,
+    data: &Dataset,
+    log: &TrainingLog,
+) -> Result<(Arc<dyn UserModel>, Option<Card>), UserError> {
+    match &scenario.user.model {
+        ModelSpec::Parametric { taste, popularity, position, learning } => {
+            let spec =
+                ParametricSpec { taste: *taste, popularity: *popularity, position: *position, learning: *learning };
+            Ok((Arc::new(Parametric::new(spec, &data.catalogue)), None))
+        }
+        ModelSpec::Mirror { path } => {
+            let model = Mirror::load(path, &data.catalogue, &data.profiles, log, scenario.engine.chunk)?;
+            let card = model.card().clone();
+            Ok((Arc::new(model), Some(card)))
+        }
+    }
+}
