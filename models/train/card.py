@@ -1,0 +1,89 @@
+"""Writes `card.toml` of a trained mirror: what the files are, where they come from, what they expect."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+from pathlib import Path
+
+GRAPHS = ("item", "start", "update", "choice")
+#: The sizes that the loader checks, in the order of the contract (models/README.md).
+DIMS = ("attributes", "vectors", "item", "choice_item", "profile", "state", "query", "event", "context")
+
+SUMMARY = (
+    "Compact user model trained on MovieLens-100K: which of the shown films a person takes next, whether any, and "
+    "with which rating. It knows people who rate films on a web site of the 1990s; how often people accept what they "
+    "are shown it cannot know."
+)
+LICENCE = {
+    "model": "MIT OR Apache-2.0 for the code that made it; the weights are for research, as the data are",
+    "data": (
+        "MovieLens-100K by GroupLens, University of Minnesota: research use, no redistribution, no commercial use "
+        "without permission; cite Harper and Konstan 2015, doi 10.1145/2827872. No row of the data is in this model."
+    ),
+}
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes, hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def table(name: str, values: dict[str, object]) -> str:
+    """One TOML table; JSON writes strings, numbers, booleans and flat lists as TOML does."""
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value is not None]
+    return "\n".join([f"[{name}]", *lines, ""])
+
+
+def training_facts(meta: dict, training: dict) -> dict[str, object]:
+    """What was trained on what: data, split, seeds, recipe."""
+    settings = {f"setting_{key}": value for key, value in training["settings"].items()}
+    return {
+        "data": meta["data"],
+        "data_hash": meta["data_hash"],
+        "split": (
+            f"by time, per user: the last {meta['holdout']:.0%} of each user's interactions are held out; "
+            "features, popularity and vectors come from the rest alone"
+        ),
+        "interactions": meta["rows"],
+        "scene_seed": meta["seed"],
+        "passes": meta["passes"],
+        "list_kinds": meta["kinds"],
+        "parameters": training["parameters"],
+        **settings,
+    }
+
+
+def card_text(tensors: Path, model: Path, name: str) -> str:
+    """The card of the model in `model`, trained on the dump in `tensors`."""
+    meta = json.loads((tensors / "meta.json").read_text(encoding="utf-8"))
+    training = json.loads((model / "training.json").read_text(encoding="utf-8"))
+    head = {"kind": "mirror", "version": 1, "name": name, "summary": SUMMARY}
+    parts = ["\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()), ""]
+    parts.append(table("features", meta["features"]))
+    parts.append(table("dims", {key: training["dims"][key] for key in DIMS}))
+    for graph in GRAPHS:
+        file = f"{graph}.onnx"
+        parts.append(table(f"files.{graph}", {"file": file, "sha256": sha256(model / file)}))
+    parts.append(table("training", training_facts(meta, training)))
+    parts.append(table("licence", LICENCE))
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tensors", type=Path, required=True, help="folder written by `recmirror tensors`")
+    parser.add_argument("--model", type=Path, required=True, help="folder written by train.py")
+    parser.add_argument("--name", default="mirror-ml-100k", help="name of the model")
+    arguments = parser.parse_args()
+    text = card_text(arguments.tensors, arguments.model, arguments.name)
+    partial = arguments.model / "card.toml.partial"
+    partial.write_text(text, encoding="utf-8")
+    partial.rename(arguments.model / "card.toml")
+    print(arguments.model / "card.toml")
+
+
+if __name__ == "__main__":
+    main()
