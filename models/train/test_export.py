@@ -1,6 +1,7 @@
 """Tests of the exported graphs (random weights) and of the batches they are trained on.
 
 Run with `python -m pytest` or `python test_export.py`.
+"""
 
 from __future__ import annotations
 

@@ -1,0 +1,70 @@
+# Commands of the project; `make` lists them. They need Rust, Python 3.9 with pip, and a network the first time.
+# Whatever is fetched goes to `.recmirror/` in this folder. Paths are relative, so a clone may live anywhere.
+
+PYTHON ?= python3
+CARGO ?= cargo
+
+RECMIRROR := $(CARGO) run --release --locked --quiet --
+DATA := .recmirror/data/ml-100k
+TRAIN := .recmirror/train
+
+.DEFAULT_GOAL := help
+.PHONY: help demo runtime data build test test-scripts bench model deny clean
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
+
+demo: runtime data build ## fetch, build and run the MovieLens experiment; the report is runs/movielens/report.html
+	$(RECMIRROR) run scenarios/movielens.toml --out runs/movielens --force
+	@echo "open runs/movielens/report.html in a browser"
+
+runtime: ## fetch the pinned ONNX Runtime into .recmirror/onnxruntime
+	@$(PYTHON) scripts/fetch.py runtime
+
+data: ## fetch MovieLens-100K into .recmirror/data/ml-100k (terms: TERMS.txt in that folder)
+	@$(PYTHON) scripts/fetch.py data
+
+build: ## build the program: target/release/recmirror
+	$(CARGO) build --release --locked
+
+# The benches are compiled with the profile of the tests: the dependencies are then built once and not twice.
+test: runtime data ## run every check that a change must pass; stops at the first that fails
+	$(CARGO) fmt --check
+	$(CARGO) clippy --locked --all-targets -- -D warnings
+	$(CARGO) test --locked
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
+	$(CARGO) bench --locked --profile dev --no-run
+	@$(MAKE) --no-print-directory test-scripts
+	@echo "all checks passed"
+
+test-scripts: ## check the Python files alone
+	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models/train
+	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m unittest discover -q -s scripts
+
+bench: runtime data ## measure the hot paths
+	$(CARGO) bench --locked
+
+# `venv` and not an installed Python: the pinned packages stay out of the system. Needs Python 3.11 or newer.
+$(TRAIN)/ready: models/train/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: training needs Python 3.11 or newer; name one: make model PYTHON=..." >&2; exit 2; }
+	$(PYTHON) -m venv --clear $(TRAIN) || \
+		{ echo "error: $(PYTHON) cannot make a venv; install the package python3-venv" >&2; exit 2; }
+	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes \
+		-r models/train/requirements.txt
+	@touch $@
+
+model: runtime data build $(TRAIN)/ready ## train the mirror model anew into models/mirror and measure it for its card
+	rm -rf .recmirror/tensors
+	$(RECMIRROR) tensors --data $(DATA) --out .recmirror/tensors
+	$(TRAIN)/bin/python models/train/train.py --tensors .recmirror/tensors --out models/mirror
+	$(RECMIRROR) align models/mirror $(DATA) --write-card
+
+deny: ## check licences, sources and advisories of the dependencies (needs cargo-deny)
+	@$(CARGO) deny --version >/dev/null 2>&1 || \
+		{ echo "error: cargo-deny is missing; install it: cargo install cargo-deny --locked" >&2; exit 2; }
+	$(CARGO) deny --locked check
+
+clean: ## remove what was built and fetched; runs/ stays
+	rm -rf .recmirror
+	$(CARGO) clean
