@@ -55,9 +55,11 @@ $(TRAIN)/ready: models/train/requirements.txt
 	@touch $@
 
 model: runtime data build $(TRAIN)/ready ## train the mirror model anew into models/mirror and measure it for its card
+	$(TRAIN)/bin/python models/train/test_export.py
 	rm -rf .recmirror/tensors
 	$(RECMIRROR) tensors --data $(DATA) --out .recmirror/tensors
 	$(TRAIN)/bin/python models/train/train.py --tensors .recmirror/tensors --out models/mirror
+	$(TRAIN)/bin/python models/train/card.py --tensors .recmirror/tensors --model models/mirror
 	$(RECMIRROR) align models/mirror $(DATA) --write-card
 
 deny: ## check licences, sources and advisories of the dependencies (needs cargo-deny)

@@ -80,6 +80,14 @@ impl Experiment {
     pub fn prepare(scenario: Scenario, registry: Registry) -> Result<Experiment, ExperimentError> {
         let format = [Format::Grouplens, Format::Recbole].into_iter().find(|it| it.name() == scenario.data.format);
         let data = Dataset::read(&scenario.data.path, format)?;
+        Experiment::with_data(scenario, data, registry)
+    }
+
+    /// Like [`Experiment::prepare`] with a data set that was read or made already; `data.path` is not looked at.
+    ///
+    /// # Errors
+    /// Whatever the scenario promised and the data do not keep.
+    pub fn with_data(scenario: Scenario, data: Dataset, registry: Registry) -> Result<Experiment, ExperimentError> {
         let log = Arc::new(data.split(scenario.data.holdout).before);
         check_sizes(&scenario, &data, &log)?;
         let catalogue = Arc::new(data.catalogue.clone());

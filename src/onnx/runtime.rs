@@ -8,6 +8,7 @@
 //! 4. the system's library search path.
 
 use super::OnnxError;
+use std::ffi::{CStr, c_char, c_void};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -49,7 +50,7 @@ pub struct Runtime {
     pub(super) environment: ort::environment::Environment,
     /// The library file.
     pub library: PathBuf,
-    /// Its version, for example `1.32.0`.
+    /// Its version, such as `1.32.0`.
     pub version: String,
     /// The whole search, the last attempt being the one that worked.
     pub attempts: Vec<Attempt>,
@@ -106,18 +107,34 @@ fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment,
     if must_exist && !path.is_file() {
         return Err(if path.exists() { "not a file".to_owned() } else { "no such file".to_owned() });
     }
-    // A library that answers the version call with nonsense makes ort assert; that must not end the process.
+    let version = version_of(path)?;
+    // ort asserts where a library answers with nonsense; that must not end the process.
     let outcome = std::panic::catch_unwind(|| {
         let builder = ort::init_from(path).map_err(|problem| problem.to_string())?;
         builder.with_telemetry(false).build().map_err(|problem| problem.to_string())
     });
     let environment = outcome.unwrap_or_else(|_| Err("not a usable ONNX Runtime library".to_owned()))?;
-    Ok((environment, version_of(ort::info())))
+    Ok((environment, version))
 }
 
-/// The version inside the build information ("..., ORT Build Info: git-branch=..., version 1.32.0").
-fn version_of(info: &str) -> String {
-    let versions = info.split(|letter: char| !(letter.is_ascii_digit() || letter == '.'));
-    let version = versions.filter(|word| word.split('.').filter(|part| !part.is_empty()).count() == 3).next();
-    version.map_or_else(|| info.to_owned(), |word| word.trim_matches('.').to_owned())
+/// The head of the C interface `OrtApiBase`, which has had this form in all versions.
+#[repr(C)]
+struct ApiBase {
+    get_api: *const c_void,
+    version: Option<unsafe extern "C" fn() -> *const c_char>,
+}
+
+/// Asks the library for its version before ort sees it.
+fn version_of(path: &Path) -> Result<String, String> {
+    // SAFETY: loading a library runs its initialisers; that is what the user asks for by placing it there. The one
+    // symbol used has this signature in every ONNX Runtime, and null pointers are checked.
+    unsafe {
+        let library = libloading::Library::new(path).map_err(|problem| format!("cannot be loaded: {problem}"))?;
+        let base = library.get::<unsafe extern "C" fn() -> *const ApiBase>(b"OrtGetApiBase\0");
+        let base = base.map_err(|_| "not an ONNX Runtime library (no `OrtGetApiBase`)".to_owned())?();
+        let version = base.as_ref().and_then(|base| base.version).map(|version| version());
+        let text =
+            version.filter(|text| !text.is_null()).map(|text| CStr::from_ptr(text).to_string_lossy().into_owned());
+        text.ok_or_else(|| "an ONNX Runtime library without a version".to_owned())
+    }
 }

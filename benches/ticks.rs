@@ -1,0 +1,158 @@
+//! Whole ticks, and the mirror's inference alone. A user-step is one user who sees one slate and responds once.
+//!
+//! Data: 943 users, 1,682 items and 100,000 interactions, generated (the sizes of MovieLens-100K). Every user comes at
+//! every tick. The mirror needs ONNX Runtime: `make runtime`.
+
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
+use rayon::prelude::*;
+use recmirror::dataset::{Catalogue, Cleanup, Dataset, Format, GenreSet, IdTable, Interaction, Profile, Profiles};
+use recmirror::experiment::Experiment;
+use recmirror::ids::{ItemId, UserId};
+use recmirror::log::{CountSink, EventSink, ParquetWriter};
+use recmirror::onnx::{Graph, GraphSpec, Port, Runtime};
+use recmirror::policy::Registry;
+use recmirror::random::{Purpose, Streams, below};
+use recmirror::scenario::Scenario;
+use recmirror::tick::Simulation;
+use recmirror::user::{Card, RATINGS};
+use std::hint::black_box;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+const ITEMS: u32 = 1_682;
+const USERS: u32 = 943;
+const SLATE: usize = 10;
+const CHUNK: usize = 128;
+
+/// A log of the size and density of MovieLens-100K.
+fn data() -> Dataset {
+    let mut rng = Streams::new(1, 0).derive(Purpose::Scenes, 0, 0);
+    let (mut users, mut items, mut catalogue) = (IdTable::default(), IdTable::default(), Catalogue::default());
+    catalogue.genre_names = (0..19).map(|genre| format!("genre {genre}")).collect();
+    for item in 0..ITEMS {
+        items.insert(&item.to_string());
+        catalogue.titles.push(format!("film {item}"));
+        catalogue.years.push(Some(1930 + (item % 68) as u16));
+        catalogue.genres.push(GenreSet(1 << below(&mut rng, 19) | 1 << below(&mut rng, 19)));
+    }
+    let mut interactions = Vec::new();
+    for user in 0..USERS {
+        users.insert(&user.to_string());
+        let mut seen = vec![false; ITEMS as usize];
+        for time in 0..106 {
+            // The product of two uniform numbers: popular items are found at small ids.
+            let item = below(&mut rng, ITEMS) as u64 * u64::from(below(&mut rng, ITEMS)) / u64::from(ITEMS);
+            if !std::mem::replace(&mut seen[item as usize], true) {
+                let rating = (1 + below(&mut rng, 5)) as f32;
+                interactions.push(Interaction { user: UserId(user), item: ItemId(item as u32), rating, time });
+            }
+        }
+    }
+    let profiles = Profiles(vec![Profile::default(); USERS as usize]);
+    let (name, format, cleanup, hash) = ("generated".to_owned(), Format::Grouplens, Cleanup::default(), String::new());
+    Dataset { name, format, users, items, profiles, catalogue, interactions, cleanup, hash }
+}
+
+fn model_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("models/mirror")
+}
+
+fn experiment(user: &str, users: u32) -> Experiment {
+    let text = format!(
+        "ticks = 1000\nslate = {SLATE}\n[data]\npath = \".\"\n[population]\nusers = {users}\n[arrival]\nprobability = 1.0\nrate = \"uniform\"\n\
+         [session]\nslates = 10000\npatience = 0\n[engine]\nchunk = {CHUNK}\n{user}\n[[policy]]\nkind = \"random\"\n"
+    );
+    let scenario =
+        Scenario::parse(&text, Path::new("bench.toml"), &Registry::builtin(), &[]).expect("a valid scenario");
+    Experiment::with_data(scenario, data(), Registry::builtin()).expect("a model that loads")
+}
+
+fn simulation(experiment: &Experiment, sink: Box<dyn EventSink>) -> Simulation {
+    let population = experiment.population(0).expect("users");
+    let policy = &experiment.scenario.policies[0];
+    let mut simulation = experiment.simulation(policy, 0, &population, sink).expect("a policy that builds");
+    for _ in 0..2 {
+        simulation.tick().expect("a warm tick");
+    }
+    simulation
+}
+
+fn ticks(criterion: &mut Criterion) {
+    let mirror = format!("[user]\nkind = \"mirror\"\npath = {:?}", model_folder());
+    let models = [("parametric", "[user]\nkind = \"parametric\"".to_owned()), ("mirror", mirror)];
+    let mut group = criterion.benchmark_group("tick");
+    group.sampling_mode(SamplingMode::Flat).sample_size(10).measurement_time(Duration::from_secs(4));
+    for (name, user) in models {
+        if name == "mirror" && Runtime::get().is_err() {
+            eprintln!("no ONNX Runtime: the mirror is left out; run `make runtime`");
+            continue;
+        }
+        for users in [1_000, 10_000, 100_000] {
+            let experiment = experiment(&user, users);
+            group.throughput(Throughput::Elements(u64::from(users)));
+            let mut counted = simulation(&experiment, Box::new(CountSink::default()));
+            let id = format!("{users} users x {ITEMS} items x slate {SLATE}");
+            group.bench_function(BenchmarkId::new(format!("{name}/counted"), &id), |bencher| {
+                bencher.iter(|| counted.tick().expect("a tick"));
+            });
+            if users == 10_000 {
+                let folder = tempfile::tempdir().expect("a temporary folder");
+                let path = folder.path().join("events.parquet");
+                let writer = ParquetWriter::create(&path, "random", 0, SLATE).expect("a file");
+                let mut written = simulation(&experiment, Box::new(writer));
+                group.bench_function(BenchmarkId::new(format!("{name}/parquet"), &id), |bencher| {
+                    bencher.iter(|| written.tick().expect("a tick"));
+                });
+                written.finish().expect("a complete file");
+            }
+        }
+    }
+    group.finish();
+}
+
+/// The choice graph on prepared inputs, chunks spread over all threads: what inference alone could reach.
+fn batches(criterion: &mut Criterion) {
+    if Runtime::get().is_err() {
+        return;
+    }
+    let card = Card::read(&model_folder()).expect("the card of the committed model");
+    let d = card.dims;
+    let port = |name: &str, shape: &[i64]| Port { name: name.to_owned(), shape: shape.to_vec() };
+    let inputs = [
+        ("query", vec![d.query]),
+        ("item", vec![SLATE, d.choice_item]),
+        ("context", vec![SLATE, d.context]),
+        ("slots", vec![SLATE]),
+    ];
+    let spec = GraphSpec {
+        inputs: inputs.iter().map(|(name, shape)| port(name, &vec![-1; shape.len()])).collect(),
+        outputs: vec![port("choice", &[-1]), port("rating", &[-1, RATINGS as i64])],
+    };
+    let graph = Graph::load(&model_folder().join("choice.onnx"), spec, rayon::current_num_threads()).expect("a graph");
+    let tensors: Vec<(Vec<i64>, Vec<f32>)> = inputs
+        .iter()
+        .map(|(_, shape)| {
+            let whole: Vec<i64> = std::iter::once(CHUNK).chain(shape.iter().copied()).map(|size| size as i64).collect();
+            let count = whole.iter().product::<i64>() as usize;
+            (whole, (0..count).map(|place| 0.5 + (place % 7) as f32 / 14.0).collect())
+        })
+        .collect();
+    let views: Vec<(&[i64], &[f32])> =
+        tensors.iter().map(|(shape, data)| (shape.as_slice(), data.as_slice())).collect();
+    let rows = 10_000usize;
+    let mut group = criterion.benchmark_group("inference");
+    group.throughput(Throughput::Elements(rows as u64)).measurement_time(Duration::from_secs(4));
+    group.bench_function(
+        format!("mirror choice batches alone/{rows} rows x slate {SLATE}, chunks of {CHUNK}"),
+        |bencher| {
+            bencher.iter(|| {
+                let chunks = (0..rows.div_ceil(CHUNK)).into_par_iter();
+                chunks.for_each(|_| graph.run(&views, |found| { black_box(found[0][0]); }).expect("an inference"));
+            });
+        },
+    );
+    group.finish();
+}
+
+criterion_group!(benches, batches, ticks);
+criterion_main!(benches);
