@@ -13,8 +13,9 @@ use recmirror::onnx::{Graph, GraphSpec, Port, Runtime};
 use recmirror::policy::Registry;
 use recmirror::random::{Purpose, Streams, below};
 use recmirror::scenario::Scenario;
+use recmirror::scene::SceneBatch;
 use recmirror::tick::Simulation;
-use recmirror::user::{Card, RATINGS};
+use recmirror::user::{Card, Memorised, Mirror, Responses, UserModel, memories_of};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -110,49 +111,105 @@ fn ticks(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The choice graph on prepared inputs, chunks spread over all threads: what inference alone could reach.
+/// One graph with the inputs of one chunk.
+struct Prepared {
+    graph: Graph,
+    tensors: Vec<(Vec<i64>, Vec<f32>)>,
+}
+
+impl Prepared {
+    fn new(file: &str, inputs: &[(&str, &[usize])], outputs: &[(&str, usize)]) -> Prepared {
+        let port = |name: &str, rank: usize| Port { name: name.to_owned(), shape: vec![-1; rank] };
+        let spec = GraphSpec {
+            inputs: inputs.iter().map(|(name, shape)| port(name, shape.len())).collect(),
+            outputs: outputs.iter().map(|(name, rank)| port(name, *rank)).collect(),
+        };
+        let graph = Graph::load(&model_folder().join(file), spec, rayon::current_num_threads()).expect("a graph");
+        let tensor = |(_, shape): &(&str, &[usize])| {
+            let whole: Vec<i64> = std::iter::once(CHUNK).chain(shape.iter().copied()).map(|size| size as i64).collect();
+            let count = whole.iter().product::<i64>() as usize;
+            (whole, (0..count).map(|place| 0.5 + (place % 7) as f32 / 14.0).collect())
+        };
+        Prepared { graph, tensors: inputs.iter().map(tensor).collect() }
+    }
+
+    /// Runs the chunks of `rows` rows, spread over all threads.
+    fn run(&self, rows: usize) {
+        let views: Vec<(&[i64], &[f32])> =
+            self.tensors.iter().map(|(shape, data)| (shape.as_slice(), data.as_slice())).collect();
+        (0..rows.div_ceil(CHUNK)).into_par_iter().for_each(|_| {
+            let first = self.graph.run(&views, |found| found[0][0]).expect("an inference");
+            black_box(first);
+        });
+    }
+}
+
+/// The graphs on prepared inputs: what inference alone could reach.
 fn batches(criterion: &mut Criterion) {
     if Runtime::get().is_err() {
         return;
     }
-    let card = Card::read(&model_folder()).expect("the card of the committed model");
-    let d = card.dims;
-    let port = |name: &str, shape: &[i64]| Port { name: name.to_owned(), shape: shape.to_vec() };
-    let inputs = [
-        ("query", vec![d.query]),
-        ("item", vec![SLATE, d.choice_item]),
-        ("context", vec![SLATE, d.context]),
-        ("slots", vec![SLATE]),
+    let d = Card::read(&model_folder()).expect("the card of the committed model").dims;
+    let choice: [(&str, &[usize]); 4] = [
+        ("query", &[d.query]),
+        ("item", &[SLATE, d.choice_item]),
+        ("context", &[SLATE, d.context]),
+        ("slots", &[SLATE]),
     ];
-    let spec = GraphSpec {
-        inputs: inputs.iter().map(|(name, shape)| port(name, &vec![-1; shape.len()])).collect(),
-        outputs: vec![port("choice", &[-1]), port("rating", &[-1, RATINGS as i64])],
-    };
-    let graph = Graph::load(&model_folder().join("choice.onnx"), spec, rayon::current_num_threads()).expect("a graph");
-    let tensors: Vec<(Vec<i64>, Vec<f32>)> = inputs
-        .iter()
-        .map(|(_, shape)| {
-            let whole: Vec<i64> = std::iter::once(CHUNK).chain(shape.iter().copied()).map(|size| size as i64).collect();
-            let count = whole.iter().product::<i64>() as usize;
-            (whole, (0..count).map(|place| 0.5 + (place % 7) as f32 / 14.0).collect())
-        })
-        .collect();
-    let views: Vec<(&[i64], &[f32])> =
-        tensors.iter().map(|(shape, data)| (shape.as_slice(), data.as_slice())).collect();
+    let choice = Prepared::new("choice.onnx", &choice, &[("choice", 1), ("rating", 2)]);
+    let update: [(&str, &[usize]); 3] = [("state", &[d.state]), ("item", &[d.item]), ("event", &[d.event])];
+    let update = Prepared::new("update.onnx", &update, &[("state_next", 1), ("query", 1)]);
     let rows = 10_000usize;
     let mut group = criterion.benchmark_group("inference");
     group.throughput(Throughput::Elements(rows as u64)).measurement_time(Duration::from_secs(4));
-    group.bench_function(
-        format!("mirror choice batches alone/{rows} rows x slate {SLATE}, chunks of {CHUNK}"),
-        |bencher| {
-            bencher.iter(|| {
-                let chunks = (0..rows.div_ceil(CHUNK)).into_par_iter();
-                chunks.for_each(|_| graph.run(&views, |found| { black_box(found[0][0]); }).expect("an inference"));
-            });
-        },
-    );
+    group.bench_function(format!("mirror choice alone/{rows} rows x slate {SLATE}, chunks of {CHUNK}"), |bencher| {
+        bencher.iter(|| choice.run(rows));
+    });
+    // What a tick asks of the model: one choice each, and an update for those who accepted (3 of 10 by default).
+    group.bench_function(format!("mirror choice and update of 30% alone/{rows} rows x slate {SLATE}"), |bencher| {
+        bencher.iter(|| {
+            choice.run(rows);
+            update.run(rows * 3 / 10);
+        });
+    });
     group.finish();
 }
 
-criterion_group!(benches, batches, ticks);
+/// The user model's two calls of a tick on 10,000 rows: gathering inputs, inference, copying results.
+fn model(criterion: &mut Criterion) {
+    if Runtime::get().is_err() {
+        return;
+    }
+    let (data, rows) = (data(), 10_000usize);
+    let before = data.split(0.2).before;
+    let model = Mirror::load(&model_folder(), &data.catalogue, &data.profiles, &before, CHUNK).expect("a model");
+    let memory = memories_of(&model, &before).expect("memories");
+    let (total, read) = (model.memory().total, model.memory().read);
+    let mut scenes = SceneBatch::default();
+    scenes.reset(rows, SLATE, read);
+    let mut long = Vec::with_capacity(rows * total);
+    for row in 0..rows {
+        let user = row % USERS as usize;
+        scenes.memory[row * read..(row + 1) * read].copy_from_slice(&memory[user * total..user * total + read]);
+        long.extend_from_slice(&memory[user * total..(user + 1) * total]);
+        for slot in 0..SLATE {
+            scenes.items[row * SLATE + slot] = ItemId(((row * 7 + slot * 31) % ITEMS as usize) as u32);
+        }
+    }
+    let events: Vec<Memorised> =
+        (0..rows).map(|row| Memorised { item: ItemId((row % ITEMS as usize) as u32), rating: 4.0 }).collect();
+    let mut group = criterion.benchmark_group("model");
+    group.throughput(Throughput::Elements(rows as u64)).measurement_time(Duration::from_secs(4));
+    let mut out = Responses::default();
+    let mut memories: Vec<&mut [f32]> = long.chunks_exact_mut(total).collect();
+    group.bench_function(format!("mirror respond/{rows} rows x slate {SLATE}"), |bencher| {
+        bencher.iter(|| model.respond(&scenes, &mut out).expect("an answer"));
+    });
+    group.bench_function(format!("mirror update/{rows} rows"), |bencher| {
+        bencher.iter(|| model.update(&mut memories, &events).expect("an update"));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, batches, model, ticks);
 criterion_main!(benches);

@@ -18,6 +18,7 @@ use recmirror::policy::{Histories, Policy, PolicyContext, PolicyKind, Registry, 
 use recmirror::random::Streams;
 use recmirror::scenario::{Key, Kind, Params};
 use std::error::Error;
+use std::process::ExitCode;
 use std::sync::Arc;
 
 /// What scenario files may say about the policy, and how it is built.
@@ -81,9 +82,14 @@ impl Policy for FreshFavourites {
     }
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
-    let context = small_world();
+fn main() -> Result<ExitCode, Box<dyn Error>> {
     let registry = Registry::builtin().with(KIND);
+    // With arguments this is the whole `recmirror` command with one policy more:
+    // cargo run --example custom_policy -- run my_scenario.toml --out runs/mine
+    if std::env::args().len() > 1 {
+        return Ok(recmirror::cli::main_with(&registry));
+    }
+    let context = small_world();
     let kind = registry.get("fresh_favourites").ok_or("the kind was just registered")?;
     let mut policy = (kind.build)(&Params::new(&kind.defaults()), &context)?;
 
@@ -111,7 +117,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             .collect();
         println!("user {}: {}", user.0, titles.join(", "));
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Six films and two users: one of them likes comedies, the other one dramas.

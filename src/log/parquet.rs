@@ -22,6 +22,9 @@ use std::sync::Arc;
 /// Rows that are collected before they are written.
 const GROUP_ROWS: usize = 1 << 19;
 
+/// Rows of the columns whose value never changes that are kept in memory.
+const CONSTANT_ROWS: usize = 1 << 12;
+
 const SCHEMA: &str = "message events {
   required binary policy (utf8);
   required int32 replication;
@@ -93,16 +96,27 @@ impl Nullable {
 impl Columns {
     fn push(&mut self, batch: &EventBatch) {
         for (row, user) in batch.users.iter().enumerate() {
-            for (slot, item) in batch.slate_of(row).iter().enumerate().filter(|(_, item)| item.is_some()) {
-                let accepted = batch.accepted[row] == slot as u8;
-                self.tick.push(batch.tick as i32);
-                self.user.push(user.0 as i32);
-                self.slot.push(slot as i32);
-                self.item.push(item.0 as i32);
-                self.accepted.push(accepted);
-                self.rating.push(if accepted { batch.ratings[row] } else { f32::NAN });
-                self.probability.push(batch.probabilities[row * batch.slate + slot]);
-                self.score.push(batch.scores[row * batch.slate + slot]);
+            // Empty slots stand at the end of a slate only.
+            let slots = batch.slate_of(row).iter().take_while(|item| item.is_some()).count();
+            let place = row * batch.slate;
+            let shown = place..place + slots;
+            let length = self.tick.len() + slots;
+            self.tick.resize(length, batch.tick as i32);
+            self.user.resize(length, user.0 as i32);
+            self.slot.extend(0..slots as i32);
+            self.item.extend(batch.items[shown.clone()].iter().map(|item| item.0 as i32));
+            self.probability.extend_from_slice(&batch.probabilities[shown.clone()]);
+            batch.scores[shown].iter().for_each(|&score| self.score.push(score));
+            let start = self.accepted.len();
+            self.accepted.resize(length, false);
+            self.rating.levels.resize(length, 0);
+            if batch.accepted[row] != REJECTED {
+                let accepted = start + usize::from(batch.accepted[row]);
+                self.accepted[accepted] = true;
+                if !batch.ratings[row].is_nan() {
+                    self.rating.levels[accepted] = 1;
+                    self.rating.values.push(batch.ratings[row]);
+                }
             }
         }
     }
@@ -122,8 +136,8 @@ impl Columns {
 pub struct ParquetWriter {
     path: PathBuf,
     partial: PathBuf,
-    policy: ByteArray,
-    replication: i32,
+    policy: Vec<ByteArray>,
+    replication: Vec<i32>,
     columns: Columns,
     writer: Option<SerializedFileWriter<File>>,
 }
@@ -145,11 +159,14 @@ impl ParquetWriter {
             .set_compression(Compression::UNCOMPRESSED)
             .set_statistics_enabled(EnabledStatistics::None)
             .set_key_value_metadata(Some(facts.to_vec()));
-        // Probabilities and scores hardly repeat: a dictionary would only cost time.
-        for name in ["probability", "score"] {
+        // Numbers that count up pack into a few bits as differences; probabilities and scores hardly repeat, so that a
+        // dictionary would only cost time.
+        for name in ["replication", "tick", "user", "slot", "item", "probability", "score"] {
             let column = ColumnPath::from(name);
+            let plain = matches!(name, "probability" | "score");
+            let encoding = if plain { Encoding::PLAIN } else { Encoding::DELTA_BINARY_PACKED };
             properties = properties.set_column_dictionary_enabled(column.clone(), false);
-            properties = properties.set_column_encoding(column, Encoding::PLAIN);
+            properties = properties.set_column_encoding(column, encoding);
         }
         let writer = SerializedFileWriter::new(file, schema, Arc::new(properties.build())).map_err(fail)?;
         let policy = ByteArray::from(policy.as_bytes().to_vec());
@@ -157,8 +174,8 @@ impl ParquetWriter {
         Ok(ParquetWriter {
             path: path.to_owned(),
             partial,
-            policy,
-            replication: replication as i32,
+            policy: vec![policy; CONSTANT_ROWS],
+            replication: vec![replication as i32; CONSTANT_ROWS],
             columns,
             writer: Some(writer),
         })
@@ -167,7 +184,7 @@ impl ParquetWriter {
     fn flush(&mut self) -> Result<(), LogError> {
         let rows = self.columns.tick.len();
         let Some(writer) = self.writer.as_mut().filter(|_| rows > 0) else { return Ok(()) };
-        let written = write_group(writer, &self.columns, &self.policy, self.replication);
+        let written = write_group(writer, &self.columns, &self.policy, &self.replication);
         self.columns.clear();
         written.map_err(|problem| LogError::Format { path: self.partial.clone(), problem: problem.to_string() })
     }
@@ -176,16 +193,20 @@ impl ParquetWriter {
 fn write_group(
     writer: &mut SerializedFileWriter<File>,
     columns: &Columns,
-    policy: &ByteArray,
-    replication: i32,
+    policy: &[ByteArray],
+    replication: &[i32],
 ) -> Result<(), ParquetError> {
     let rows = columns.tick.len();
     let mut group = writer.next_row_group()?;
     let some = |group: &mut SerializedRowGroupWriter<'_, File>, numbers: &Nullable| {
         column::<FloatType>(group, |column| column.write_batch(&numbers.values, Some(&numbers.levels), None))
     };
-    column::<ByteArrayType>(&mut group, |column| column.write_batch(&vec![policy.clone(); rows], None, None))?;
-    column::<Int32Type>(&mut group, |column| column.write_batch(&vec![replication; rows], None, None))?;
+    column::<ByteArrayType>(&mut group, |column| {
+        constant(rows, |rows| column.write_batch(&policy[..rows], None, None))
+    })?;
+    column::<Int32Type>(&mut group, |column| {
+        constant(rows, |rows| column.write_batch(&replication[..rows], None, None))
+    })?;
     for values in [&columns.tick, &columns.user, &columns.slot, &columns.item] {
         column::<Int32Type>(&mut group, |column| column.write_batch(values, None, None))?;
     }
@@ -195,6 +216,15 @@ fn write_group(
     some(&mut group, &columns.score)?;
     group.close()?;
     Ok(())
+}
+
+/// Writes `rows` rows of a column whose value never changes, a part at a time.
+fn constant(rows: usize, mut write: impl FnMut(usize) -> Result<usize, ParquetError>) -> Result<usize, ParquetError> {
+    let mut left = rows;
+    while left > 0 {
+        left -= write(left.min(CONSTANT_ROWS))?;
+    }
+    Ok(rows)
 }
 
 fn column<T: DataType>(

@@ -125,6 +125,7 @@ struct ApiBase {
 }
 
 /// Asks the library for its version before ort sees it.
+#[expect(unsafe_code, reason = "a library loaded at run time can only be called this way")]
 fn version_of(path: &Path) -> Result<String, String> {
     // SAFETY: loading a library runs its initialisers; that is what the user asks for by placing it there. The one
     // symbol used has this signature in every ONNX Runtime, and null pointers are checked.

@@ -103,7 +103,7 @@ const DATA: &[Key] = &[
     },
     word(
         "format",
-        "Family of file layouts: `grouplens` (MovieLens csv and dat files), `recbole` (atomic files), or `auto` to \
+        "Family of file layouts: `grouplens` (u.data, u.item, u.user), `recbole` (atomic files), or `auto` to \
          tell them apart by their names.",
         &["auto", "grouplens", "recbole"],
         "auto",

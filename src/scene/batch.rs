@@ -19,13 +19,12 @@ pub struct SceneBatch {
 }
 
 impl SceneBatch {
-    /// Empties the batch and makes room for `rows` scenes.
+    /// Makes room for `rows` scenes with context 0. Memory and items are the caller's to fill; what stood there before
+    /// may still stand there.
     pub fn reset(&mut self, rows: usize, slate: usize, width: usize) {
         self.slate = slate;
         self.width = width;
-        self.memory.clear();
         self.memory.resize(rows * width, 0.0);
-        self.items.clear();
         self.items.resize(rows * slate, ItemId::NONE);
         self.context.clear();
         self.context.resize(rows * slate * CONTEXT, 0.0);

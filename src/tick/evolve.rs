@@ -1,12 +1,13 @@
 //! Evolve: visitors remember what they accepted, tire, end their session, leave.
 
 use super::TickError;
+use crate::ids::UserId;
 use crate::scenario::SessionSpec;
 use crate::user::Memorised;
 use crate::world::{
-    Clock, Engagement, Events, Fault, Habits, History, HistoryEntry, Interest, Model, Popularity, Seen, Status, Visits,
+    Clock, Engagement, Events, Fault, Habits, History, HistoryEntry, Interest, Model, Popularity, Seen, Status, User,
+    Visits,
 };
-use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::{Query, Res, ResMut};
 
 #[expect(clippy::too_many_arguments, reason = "each argument is one resource that the stage reads or writes")]
@@ -19,7 +20,7 @@ pub(super) fn evolve(
     mut popularity: ResMut<Popularity>,
     mut fault: ResMut<Fault>,
     mut engagements: Query<&mut Engagement>,
-    mut memories: Query<(&mut History, &mut Seen, &mut Interest)>,
+    mut memories: Query<(&User, &mut History, &mut Seen, &mut Interest)>,
 ) {
     let mut row = 0;
     let mut visitors = engagements.iter_many_mut(&visits.entities);
@@ -28,11 +29,11 @@ pub(super) fn evolve(
         tire(&mut engagement, &habits.0, events.0.accepted_item(row).is_some());
         row += 1;
     }
-    let mut accepted: Vec<(Entity, Memorised)> = Vec::new();
-    for (row, &entity) in visits.entities.iter().enumerate() {
+    let mut accepted: Vec<(UserId, Memorised)> = Vec::new();
+    for (row, &user) in visits.users.iter().enumerate() {
         if let Some(item) = events.0.accepted_item(row) {
             popularity.0.accept(item);
-            accepted.push((entity, Memorised { item, rating: events.0.ratings[row] }));
+            accepted.push((user, Memorised { item, rating: events.0.ratings[row] }));
         }
     }
     if let Err(source) = remember(&clock, &model, &accepted, &mut memories) {
@@ -54,33 +55,33 @@ fn tire(engagement: &mut Engagement, habits: &SessionSpec, accepted: bool) {
     engagement.status = if gives_up { Status::Left } else { Status::Away };
 }
 
-/// Brings the accepted items into the histories and the user model's memories, all users in one batch.
+/// Brings the accepted items (by ascending user) into the histories and the user model's memories, all in one batch.
 fn remember(
     clock: &Clock,
     model: &Model,
-    accepted: &[(Entity, Memorised)],
-    users: &mut Query<(&mut History, &mut Seen, &mut Interest)>,
+    accepted: &[(UserId, Memorised)],
+    users: &mut Query<(&User, &mut History, &mut Seen, &mut Interest)>,
 ) -> Result<(), crate::user::UserError> {
-    let model = model.0.model();
-    let width = model.memory().total;
-    let entities: Vec<Entity> = accepted.iter().map(|(entity, _)| *entity).collect();
-    let items: Vec<Memorised> = accepted.iter().map(|(_, memorised)| *memorised).collect();
-    let mut memory = Vec::with_capacity(accepted.len() * width);
-    let (mut row, mut some) = (0, users.iter_many_mut(&entities));
-    while let Some(Ok((mut history, mut seen, interest))) = some.fetch_next() {
-        let Memorised { item, rating } = items[row];
+    let mut found: Vec<(usize, &mut [f32])> = Vec::with_capacity(accepted.len());
+    // One pass over all users is cheaper than a look-up for each, unless only a few accepted.
+    let mut next = 0;
+    for (user, mut history, mut seen, interest) in users.iter_mut() {
+        if accepted.get(next).is_none_or(|entry| entry.0 != user.id) {
+            next = accepted.partition_point(|entry| entry.0 < user.id);
+        }
+        let Some(&(_, Memorised { item, rating })) = accepted.get(next).filter(|entry| entry.0 == user.id) else {
+            continue;
+        };
         history.push(HistoryEntry { item, rating, tick: Some(clock.tick) });
         seen.insert(item);
-        memory.extend_from_slice(&interest.0);
-        row += 1;
+        found.push((next, &mut interest.into_inner().0[..]));
+        next += 1;
     }
-    model.update(&mut memory, &items)?;
-    let (mut row, mut some) = (0, users.iter_many_mut(&entities));
-    while let Some(Ok((_, _, mut interest))) = some.fetch_next() {
-        interest.0.copy_from_slice(&memory[row * width..(row + 1) * width]);
-        row += 1;
-    }
-    Ok(())
+    // The order of a query is the ECS's own business.
+    found.sort_unstable_by_key(|entry| entry.0);
+    let events: Vec<Memorised> = found.iter().map(|entry| accepted[entry.0].1).collect();
+    let mut memories: Vec<&mut [f32]> = found.into_iter().map(|entry| entry.1).collect();
+    model.0.model().update(&mut memories, &events)
 }
 
 #[cfg(test)]

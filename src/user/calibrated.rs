@@ -157,7 +157,7 @@ mod tests {
         fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
             Ok(())
         }
-        fn update(&self, _: &mut [f32], _: &[Memorised]) -> Result<(), UserError> {
+        fn update(&self, _: &mut [&mut [f32]], _: &[Memorised]) -> Result<(), UserError> {
             Ok(())
         }
         fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
@@ -184,7 +184,7 @@ mod tests {
             let row = found.choice(1);
             assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6);
             assert!((f64::from(row[0] + row[1]) - acceptance).abs() < 1e-4);
-            let ratio = f64::from(row[1] / row[0]).ln() * temperature;
+            let ratio = libm::log(f64::from(row[1] / row[0])) * temperature;
             assert!((ratio - 1.0).abs() < 1e-3, "the temperature divides the gap between slots");
         }
     }

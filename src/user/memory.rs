@@ -52,23 +52,20 @@ fn play(
     let total = model.memory().total;
     let users: Vec<UserId> = (0..log.users() as u32).map(UserId).collect();
     model.start(&users, memory)?;
+    if total == 0 {
+        return Ok(());
+    }
     let longest = users.iter().map(|&user| log.of(user).len()).max().unwrap_or(0);
-    let (mut batch, mut events) = (Vec::new(), Vec::new());
     for position in 0..longest {
         before(position, memory, false);
-        let active: Vec<UserId> = users.iter().copied().filter(|&user| log.of(user).len() > position).collect();
-        batch.clear();
-        events.clear();
-        for user in &active {
-            let row = log.of(*user)[position];
-            batch.extend_from_slice(&memory[user.index() * total..(user.index() + 1) * total]);
-            events.push(Memorised { item: row.item, rating: row.rating });
+        let (mut active, mut events) = (Vec::new(), Vec::new());
+        for (user, memory) in users.iter().zip(memory.chunks_exact_mut(total)) {
+            if let Some(row) = log.of(*user).get(position) {
+                active.push(memory);
+                events.push(Memorised { item: row.item, rating: row.rating });
+            }
         }
-        model.update(&mut batch, &events)?;
-        for (place, user) in active.iter().enumerate() {
-            memory[user.index() * total..(user.index() + 1) * total]
-                .copy_from_slice(&batch[place * total..(place + 1) * total]);
-        }
+        model.update(&mut active, &events)?;
     }
     before(longest, memory, true);
     Ok(())

@@ -13,6 +13,7 @@ use crate::scene::{CONTEXT, SceneBatch, item_vectors};
 use ndarray::Array2;
 use rayon::prelude::*;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 /// Numbers of an encoded rating: scaled rating, liked, known.
 pub(super) const EVENT: usize = 3;
@@ -26,6 +27,7 @@ pub struct Mirror {
     choice: Graph,
     items: Vec<f32>,
     profiles: Array2<f32>,
+    scratch: Mutex<Vec<Scratch>>,
 }
 
 impl Mirror {
@@ -64,6 +66,7 @@ impl Mirror {
         let mut mirror = Mirror {
             profiles: card.features.profiles(profiles),
             items: Vec::new(),
+            scratch: Mutex::new(Vec::new()),
             card,
             chunk: chunk.max(2),
             start,
@@ -118,11 +121,12 @@ impl Mirror {
         &self,
         scenes: &SceneBatch,
         first: usize,
-        scratch: &mut Scratch,
         choice: &mut [f32],
         rating: &mut [f32],
     ) -> Result<(), UserError> {
         let (d, slate) = (self.card.dims, scenes.slate);
+        let slots = self.chunk * slate;
+        let mut scratch = self.take([self.chunk * d.query, slots * d.choice_item, slots * CONTEXT, slots]);
         for row in 0..self.chunk {
             let source = if first + row < scenes.len() { first + row } else { first };
             scratch.query[row * d.query..(row + 1) * d.query].copy_from_slice(scenes.memory_of(source));
@@ -150,41 +154,68 @@ impl Mirror {
             choice.copy_from_slice(&found[0][..choice.len()]);
             rating.copy_from_slice(&found[1][..rating.len()]);
         })?;
+        // The graph's own mark for empty slots is not trusted to be the same number.
+        for (row, choice) in choice.chunks_exact_mut(scenes.slate + 1).enumerate() {
+            for (logit, item) in choice.iter_mut().zip(scenes.items_of(first + row)) {
+                if !item.is_some() {
+                    *logit = EMPTY_SLOT;
+                }
+            }
+        }
+        self.give_back(scratch);
         Ok(())
     }
 
-    fn update_chunk(&self, memory: &mut [f32], events: &[Memorised]) -> Result<(), UserError> {
+    fn take(&self, sizes: [usize; 4]) -> Scratch {
+        let mut scratch = self.scratch.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default();
+        scratch.reset(sizes);
+        scratch
+    }
+
+    fn give_back(&self, scratch: Scratch) {
+        self.scratch.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+    }
+
+    fn update_chunk(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError> {
         let d = self.card.dims;
-        let total = d.query + d.state;
-        let mut state = vec![0.0; self.chunk * d.state];
-        let mut items = vec![0.0; self.chunk * d.item];
-        let mut rated = vec![0.0; self.chunk * EVENT];
+        let mut scratch = self.take([self.chunk * d.state, self.chunk * d.item, self.chunk * EVENT, 0]);
+        let Scratch { query: state, items, context: rated, .. } = &mut scratch;
         for row in 0..self.chunk {
             let source = if row < events.len() { row } else { 0 };
-            let from = &memory[source * total + d.query..(source + 1) * total];
-            state[row * d.state..(row + 1) * d.state].copy_from_slice(from);
+            state[row * d.state..(row + 1) * d.state].copy_from_slice(&memories[source][d.query..]);
             items[row * d.item..(row + 1) * d.item].copy_from_slice(self.item(events[source].item, d.item));
             rated[row * EVENT..(row + 1) * EVENT].copy_from_slice(&encode(events[source].rating));
         }
         let rows = self.rows();
         let inputs: [(&[i64], &[f32]); 3] =
-            [(&[rows, d.state as i64], &state), (&[rows, d.item as i64], &items), (&[rows, EVENT as i64], &rated)];
+            [(&[rows, d.state as i64], state), (&[rows, d.item as i64], items), (&[rows, EVENT as i64], rated)];
         self.update.run(&inputs, |found| {
-            for (row, memory) in memory.chunks_exact_mut(total).enumerate() {
+            for (row, memory) in memories.iter_mut().enumerate() {
                 memory[..d.query].copy_from_slice(&found[1][row * d.query..(row + 1) * d.query]);
                 memory[d.query..].copy_from_slice(&found[0][row * d.state..(row + 1) * d.state]);
             }
         })?;
+        self.give_back(scratch);
         Ok(())
     }
 }
 
-/// Inputs of one call of the choice graph.
+/// Inputs of one call; kept between calls, because making them anew costs as much as filling them.
+#[derive(Default)]
 struct Scratch {
     query: Vec<f32>,
     items: Vec<f32>,
     context: Vec<f32>,
     slots: Vec<f32>,
+}
+
+impl Scratch {
+    fn reset(&mut self, [query, items, context, slots]: [usize; 4]) {
+        self.query.resize(query, 0.0);
+        self.items.resize(items, 0.0);
+        self.context.resize(context, 0.0);
+        self.slots.resize(slots, 0.0);
+    }
 }
 
 /// A rating as the update graph reads it: (rating - 3.5) / 1.1, liked (4 or more), known.
@@ -252,37 +283,23 @@ impl UserModel for Mirror {
         Ok(())
     }
 
-    fn update(&self, memory: &mut [f32], events: &[Memorised]) -> Result<(), UserError> {
-        let total = self.memory().total;
-        let chunks = memory.par_chunks_mut(self.chunk * total).zip(events.par_chunks(self.chunk));
-        chunks.try_for_each(|(memory, events)| self.update_chunk(memory, events))
+    fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError> {
+        let chunks = memories.par_chunks_mut(self.chunk).zip(events.par_chunks(self.chunk));
+        chunks.try_for_each(|(memories, events)| self.update_chunk(memories, events))
     }
 
     fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
-        out.reset(scenes.len(), scenes.slate);
+        out.resize(scenes.len(), scenes.slate);
         if scenes.is_empty() {
             return Ok(());
         }
-        let (d, slate) = (self.card.dims, scenes.slate);
-        let scratch = || Scratch {
-            query: vec![0.0; self.chunk * d.query],
-            items: vec![0.0; self.chunk * slate * d.choice_item],
-            context: vec![0.0; self.chunk * slate * CONTEXT],
-            slots: vec![0.0; self.chunk * slate],
-        };
+        let slate = scenes.slate;
         let choice = out.choice.par_chunks_mut(self.chunk * (slate + 1));
         let rating = out.rating.par_chunks_mut(self.chunk * slate * RATINGS);
-        choice.zip(rating).enumerate().try_for_each_init(scratch, |scratch, (task, (choice, rating))| {
-            self.answer(scenes, task * self.chunk, scratch, choice, rating)
-        })?;
-        // The graph's own mark for empty slots is not trusted to be the same number.
-        for (row, choice) in out.choice.chunks_exact_mut(slate + 1).enumerate() {
-            for (logit, item) in choice.iter_mut().zip(scenes.items_of(row)) {
-                if !item.is_some() {
-                    *logit = EMPTY_SLOT;
-                }
-            }
-        }
+        choice
+            .zip(rating)
+            .enumerate()
+            .try_for_each(|(task, (choice, rating))| self.answer(scenes, task * self.chunk, choice, rating))?;
         Ok(())
     }
 }

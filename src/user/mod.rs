@@ -21,7 +21,7 @@
 //!     fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
 //!         Ok(())
 //!     }
-//!     fn update(&self, _: &mut [f32], _: &[Memorised]) -> Result<(), UserError> {
+//!     fn update(&self, _: &mut [&mut [f32]], _: &[Memorised]) -> Result<(), UserError> {
 //!         Ok(())
 //!     }
 //!     fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
@@ -86,10 +86,15 @@ pub struct Responses {
 impl Responses {
     /// Sets all logits to 0 and makes room for `rows` scenes.
     pub fn reset(&mut self, rows: usize, slate: usize) {
-        self.slate = slate;
         self.choice.clear();
-        self.choice.resize(rows * (slate + 1), 0.0);
         self.rating.clear();
+        self.resize(rows, slate);
+    }
+
+    /// Makes room for `rows` scenes and leaves old logits where they are: for models that write every one.
+    pub fn resize(&mut self, rows: usize, slate: usize) {
+        self.slate = slate;
+        self.choice.resize(rows * (slate + 1), 0.0);
         self.rating.resize(rows * slate * RATINGS, 0.0);
     }
 }
@@ -127,11 +132,11 @@ pub trait UserModel: Send + Sync {
     /// When the model fails.
     fn start(&self, users: &[UserId], memory: &mut [f32]) -> Result<(), UserError>;
 
-    /// Adds one accepted item to each memory of `[n, total]`.
+    /// Adds one accepted item to each of `n` memories of `total` numbers.
     ///
     /// # Errors
     /// When the model fails.
-    fn update(&self, memory: &mut [f32], events: &[Memorised]) -> Result<(), UserError>;
+    fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError>;
 
     /// Gives the logits for a batch of scenes.
     ///

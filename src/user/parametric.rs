@@ -64,6 +64,7 @@ impl Parametric {
     fn answer(&self, scenes: &SceneBatch, row: usize, choice: &mut [f32], rating: &mut [f32]) {
         let interest = scenes.memory_of(row);
         let context = scenes.context_of(row);
+        choice[scenes.slate] = 0.0;
         for (slot, &item) in scenes.items_of(row).iter().enumerate() {
             if !item.is_some() {
                 choice[slot] = EMPTY_SLOT;
@@ -109,9 +110,9 @@ impl UserModel for Parametric {
         Ok(())
     }
 
-    fn update(&self, memory: &mut [f32], events: &[Memorised]) -> Result<(), UserError> {
+    fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError> {
         let rate = self.spec.learning as f32;
-        for (interest, event) in memory.chunks_exact_mut(self.width).zip(events) {
+        for (interest, event) in memories.iter_mut().zip(events) {
             if event.rating < LIKED {
                 continue;
             }
@@ -123,7 +124,7 @@ impl UserModel for Parametric {
     }
 
     fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
-        out.reset(scenes.len(), scenes.slate);
+        out.resize(scenes.len(), scenes.slate);
         if scenes.is_empty() {
             return Ok(());
         }
@@ -184,9 +185,9 @@ mod tests {
     fn liked_items_move_the_interest_and_disliked_ones_do_not() {
         let model = model(PLAIN);
         let mut memory = vec![0.0; model.memory().total];
-        model.update(&mut memory, &[Memorised { item: ItemId(0), rating: 2.0 }]).unwrap();
+        model.update(&mut [&mut memory], &[Memorised { item: ItemId(0), rating: 2.0 }]).unwrap();
         assert!(memory.iter().all(|&value| value == 0.0));
-        model.update(&mut memory, &[Memorised { item: ItemId(0), rating: f32::NAN }]).unwrap();
+        model.update(&mut [&mut memory], &[Memorised { item: ItemId(0), rating: f32::NAN }]).unwrap();
         assert!((memory[0] - 0.5 / 1.25f32.sqrt()).abs() < 1e-6, "an unknown rating counts as liked");
     }
 

@@ -37,7 +37,7 @@ fn the_reference_is_up_to_date() {
 
 #[test]
 fn the_reference_says_what_the_defaults_are() {
-    let origin = Path::new("/work/scenario.toml");
+    let origin = Path::new("/project/scenario.toml");
     let kinds: String =
         Registry::builtin().kinds().iter().map(|kind| format!("[[policy]]\nkind = '{}'\n", kind.name)).collect();
     let shortest = format!("data.path = '../data/ml-latest-small'\n{kinds}");
@@ -96,11 +96,11 @@ fn the_commented_kind_works_when_it_is_swapped_in() {
     let other: String = other.lines().filter(|line| line.contains(" = ")).map(|line| line.to_owned() + "\n").collect();
     let scenario = Scenario::parse(
         &format!("{before}\n{other}\n{after}"),
-        Path::new("/work/scenarios/s.toml"),
+        Path::new("/project/scenarios/s.toml"),
         &Registry::builtin(),
         &[],
     );
-    let wanted = ModelSpec::Mirror { path: "/work/scenarios/../models/mirror".into() };
+    let wanted = ModelSpec::Mirror { path: "/project/scenarios/../models/mirror".into() };
     assert_eq!(scenario.unwrap().user.model, wanted);
 }
 

@@ -40,11 +40,11 @@ fn registry() -> Registry {
     Registry::builtin().with(kind("test_knn", KNN)).with(kind("test_file", FILE))
 }
 
-/// Checks a text as if it were the file `/work/s.toml`, with `--set` texts `KEY=VALUE`.
+/// Checks a text as if it were the file `/project/s.toml`, with `--set` texts `KEY=VALUE`.
 fn parse_with(text: &str, settings: &[&str]) -> Result<Scenario, ScenarioError> {
     let pair = |setting: &&str| setting.split_once('=').map(|(key, value)| (key.to_owned(), value.to_owned())).unwrap();
     let settings: Vec<_> = settings.iter().map(pair).collect();
-    Scenario::parse(text, Path::new("/work/s.toml"), &registry(), &settings)
+    Scenario::parse(text, Path::new("/project/s.toml"), &registry(), &settings)
 }
 
 fn parse(text: &str) -> Scenario {

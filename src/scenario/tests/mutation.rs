@@ -154,5 +154,5 @@ fn floods_of_problems_are_cut() {
     }
     let many: String = (0..150).map(|number| format!("k{number} = 1\n")).collect();
     let shown = problems(&format!("{VALID}{many}"));
-    assert_eq!(shown.lines().last(), Some("150 problems in /work/s.toml; the first 100 are shown"));
+    assert_eq!(shown.lines().last(), Some("150 problems in /project/s.toml; the first 100 are shown"));
 }

@@ -6,9 +6,9 @@ use insta::assert_snapshot;
 #[test]
 fn an_empty_file_lacks_what_has_no_default() {
     assert_snapshot!(problems(""), @r"
-    /work/s.toml:1: `data.path` is missing; it must be a path in quotes
-    /work/s.toml:1: there is no policy; add a [[policy]] table with a `kind` out of `random`, `popular`, `item_knn`, `ials`, `linucb`, `test_knn`, `test_file`
-    2 problems in /work/s.toml
+    /project/s.toml:1: `data.path` is missing; it must be a path in quotes
+    /project/s.toml:1: there is no policy; add a [[policy]] table with a `kind` out of `random`, `popular`, `item_knn`, `ials`, `linucb`, `test_knn`, `test_file`
+    2 problems in /project/s.toml
     ");
 }
 
@@ -16,10 +16,10 @@ fn an_empty_file_lacks_what_has_no_default() {
 fn a_missing_key_names_the_line_of_its_table() {
     let text = "ticks = 3\n[data]\nformat = 'auto'\n[[policy]]\nkind = 'test_file'\n[[policy]]\nname = 'a'\n";
     assert_snapshot!(problems(text), @r"
-    /work/s.toml:2: `data.path` is missing; it must be a path in quotes
-    /work/s.toml:4: `policy.test_file.scores` is missing; it must be a path in quotes
-    /work/s.toml:6: `policy.a.kind` is missing; it must be one of `random`, `popular`, `item_knn`, `ials`, `linucb`, `test_knn`, `test_file`
-    3 problems in /work/s.toml
+    /project/s.toml:2: `data.path` is missing; it must be a path in quotes
+    /project/s.toml:4: `policy.test_file.scores` is missing; it must be a path in quotes
+    /project/s.toml:6: `policy.a.kind` is missing; it must be one of `random`, `popular`, `item_knn`, `ials`, `linucb`, `test_knn`, `test_file`
+    3 problems in /project/s.toml
     ");
 }
 
@@ -29,15 +29,15 @@ fn unknown_keys_come_with_the_right_one() {
         "{VALID}tics = 3\nTick-Seconds = 5\nqwertz = 1\n[dat]\nx = 1\n[sessions]\n[session]\nticks = 4\nrate = 'log'\nqwertz = 1\n"
     );
     assert_snapshot!(problems(&text), @r"
-    /work/s.toml:3: unknown key `tics` at the top of the file; did you mean `ticks`?
-    /work/s.toml:4: unknown key `Tick-Seconds` at the top of the file; did you mean `tick_seconds`?
-    /work/s.toml:5: unknown key `qwertz` at the top of the file; the keys are `name`, `question`, `seed`, `replications`, `ticks`, `tick_seconds`, `slate`, `baseline`, `metrics`
-    /work/s.toml:6: unknown section `dat`; did you mean `data`?
-    /work/s.toml:8: unknown section `sessions`; did you mean `session`?
-    /work/s.toml:10: unknown key `ticks` in [session]; it belongs at the top of the file, before the first [section]
-    /work/s.toml:11: unknown key `rate` in [session]; it is a key of [arrival]
-    /work/s.toml:12: unknown key `qwertz` in [session]; the keys are `slates`, `patience`, `leave_after`
-    8 problems in /work/s.toml
+    /project/s.toml:3: unknown key `tics` at the top of the file; did you mean `ticks`?
+    /project/s.toml:4: unknown key `Tick-Seconds` at the top of the file; did you mean `tick_seconds`?
+    /project/s.toml:5: unknown key `qwertz` at the top of the file; the keys are `name`, `question`, `seed`, `replications`, `ticks`, `tick_seconds`, `slate`, `baseline`, `metrics`
+    /project/s.toml:6: unknown section `dat`; did you mean `data`?
+    /project/s.toml:8: unknown section `sessions`; did you mean `session`?
+    /project/s.toml:10: unknown key `ticks` in [session]; it belongs at the top of the file, before the first [section]
+    /project/s.toml:11: unknown key `rate` in [session]; it is a key of [arrival]
+    /project/s.toml:12: unknown key `qwertz` in [session]; the keys are `slates`, `patience`, `leave_after`
+    8 problems in /project/s.toml
     ");
 }
 
@@ -48,25 +48,25 @@ fn values_of_the_wrong_type_or_out_of_range() {
         [user]\ntaste = 1e400\nacceptance = inf\n[population]\nusers = 'most'\nmin_history = { a = 1 }\n\
         [arrival]\nprobability = 1.5\nrate = 'lgo'\n[engine]\nchunk = 1\nevents = 'true'\n";
     assert_snapshot!(problems(text), @r#"
-    /work/s.toml:2: `seed` must be a whole number from 0 to 9223372036854775807, found -1
-    /work/s.toml:3: `ticks` must be a whole number from 1 to 100000, found 0.5
-    /work/s.toml:4: `name` must be text in quotes, found 3
-    /work/s.toml:5: `slate` must be a whole number from 1 to 100, found "10"; remove the quotes
-    /work/s.toml:6: `replications` must be a whole number from 1 to 1000, found the date 1979-05-27
-    /work/s.toml:7: `tick_seconds` must be a whole number from 1 to 1000000000, found 99999999999999999999
-    /work/s.toml:8: `question` must be text in quotes, found a list
-    /work/s.toml:10: `data.path` must be a path in quotes, found an empty text
-    /work/s.toml:11: `data.format` must be one of "auto", "grouplens", "recbole", found "csv"
-    /work/s.toml:12: `data.holdout` must be a number from 0 to 0.9, found nan
-    /work/s.toml:14: `user.taste` must be a number from 0 to 100, found 1e400
-    /work/s.toml:15: `user.acceptance` must be a number from 0.001 to 0.999, found inf
-    /work/s.toml:17: `population.users` must be "all" or a whole number from 1 to 10000000, found "most"
-    /work/s.toml:18: `population.min_history` must be a whole number from 0 to 1000000, found a table
-    /work/s.toml:20: `arrival.probability` must be a number from 0 to 1, found 1.5
-    /work/s.toml:21: `arrival.rate` must be one of "uniform", "log", found "lgo"; did you mean `log`?
-    /work/s.toml:23: `engine.chunk` must be a whole number from 2 to 65536, found 1
-    /work/s.toml:24: `engine.events` must be true or false, found "true"; remove the quotes
-    18 problems in /work/s.toml
+    /project/s.toml:2: `seed` must be a whole number from 0 to 9223372036854775807, found -1
+    /project/s.toml:3: `ticks` must be a whole number from 1 to 100000, found 0.5
+    /project/s.toml:4: `name` must be text in quotes, found 3
+    /project/s.toml:5: `slate` must be a whole number from 1 to 100, found "10"; remove the quotes
+    /project/s.toml:6: `replications` must be a whole number from 1 to 1000, found the date 1979-05-27
+    /project/s.toml:7: `tick_seconds` must be a whole number from 1 to 1000000000, found 99999999999999999999
+    /project/s.toml:8: `question` must be text in quotes, found a list
+    /project/s.toml:10: `data.path` must be a path in quotes, found an empty text
+    /project/s.toml:11: `data.format` must be one of "auto", "grouplens", "recbole", found "csv"
+    /project/s.toml:12: `data.holdout` must be a number from 0 to 0.9, found nan
+    /project/s.toml:14: `user.taste` must be a number from 0 to 100, found 1e400
+    /project/s.toml:15: `user.acceptance` must be a number from 0.001 to 0.999, found inf
+    /project/s.toml:17: `population.users` must be "all" or a whole number from 1 to 10000000, found "most"
+    /project/s.toml:18: `population.min_history` must be a whole number from 0 to 1000000, found a table
+    /project/s.toml:20: `arrival.probability` must be a number from 0 to 1, found 1.5
+    /project/s.toml:21: `arrival.rate` must be one of "uniform", "log", found "lgo"; did you mean `log`?
+    /project/s.toml:23: `engine.chunk` must be a whole number from 2 to 65536, found 1
+    /project/s.toml:24: `engine.events` must be true or false, found "true"; remove the quotes
+    18 problems in /project/s.toml
     "#);
 }
 
@@ -74,31 +74,31 @@ fn values_of_the_wrong_type_or_out_of_range() {
 fn metrics_are_known_and_stand_once() {
     let text = format!("{VALID}metrics = [\n  'gini',\n  'ginni',\n  'gini',\n  3,\n]\n");
     assert_snapshot!(problems(&text), @r#"
-    /work/s.toml:5: each word of `metrics` must be one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", found "ginni"; did you mean `gini`?
-    /work/s.toml:6: `metrics` lists "gini" twice; each word counts once
-    /work/s.toml:7: each word of `metrics` must be one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", found 3
-    3 problems in /work/s.toml
+    /project/s.toml:5: each word of `metrics` must be one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", found "ginni"; did you mean `gini`?
+    /project/s.toml:6: `metrics` lists "gini" twice; each word counts once
+    /project/s.toml:7: each word of `metrics` must be one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", found 3
+    3 problems in /project/s.toml
     "#);
     assert_snapshot!(problems(&format!("{VALID}metrics = []")), @r#"
-    /work/s.toml:3: `metrics` must be a list of at least one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", found an empty list
-    1 problem in /work/s.toml
+    /project/s.toml:3: `metrics` must be a list of at least one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", found an empty list
+    1 problem in /project/s.toml
     "#);
 }
 
 #[test]
 fn tables_have_the_right_shape() {
     assert_snapshot!(problems("data = 3\n[[user]]\nkind = 'mirror'\n[policy]\nkind = 'popular'\n"), @r"
-    /work/s.toml:1: `data` must be one table, written [data], found 3
-    /work/s.toml:2: `user` must be one table, written [user], found a list of tables
-    /work/s.toml:4: policies are written [[policy]], one table each; found a table
-    3 problems in /work/s.toml
+    /project/s.toml:1: `data` must be one table, written [data], found 3
+    /project/s.toml:2: `user` must be one table, written [user], found a list of tables
+    /project/s.toml:4: policies are written [[policy]], one table each; found a table
+    3 problems in /project/s.toml
     ");
     assert_snapshot!(problems("data.path.x = 3\npolicy = [1, { kind = 'popular' }]\n[seed]\n[[ticks]]\n"), @r"
-    /work/s.toml:1: `data.path` must be a path in quotes, found a table
-    /work/s.toml:2: policies are written [[policy]], one table each; found 1
-    /work/s.toml:3: `seed` must be a whole number from 0 to 9223372036854775807, found a table
-    /work/s.toml:4: `ticks` must be a whole number from 1 to 100000, found a list of tables
-    4 problems in /work/s.toml
+    /project/s.toml:1: `data.path` must be a path in quotes, found a table
+    /project/s.toml:2: policies are written [[policy]], one table each; found 1
+    /project/s.toml:3: `seed` must be a whole number from 0 to 9223372036854775807, found a table
+    /project/s.toml:4: `ticks` must be a whole number from 1 to 100000, found a list of tables
+    4 problems in /project/s.toml
     ");
 }
 
@@ -107,11 +107,11 @@ fn keys_of_another_kind_say_so() {
     let text = "data.path = 'd'\n[user]\nkind = 'mirror'\ntaste = 3\n[[policy]]\nkind = 'test_knn'\nscores = 'x'\n\
         ticks = 3\nneighbors = 3\n";
     assert_snapshot!(problems(text), @r"
-    /work/s.toml:4: `user.taste` is a key of kind `parametric`, not of `mirror`; remove it or change `kind`
-    /work/s.toml:7: `policy.test_knn.scores` is a key of kind `test_file`, not of `test_knn`; remove it or change `kind`
-    /work/s.toml:8: unknown key `ticks` in [[policy]] `test_knn`; it belongs at the top of the file, before the first [section]
-    /work/s.toml:9: unknown key `neighbors` in [[policy]] `test_knn`; did you mean `neighbours`?
-    4 problems in /work/s.toml
+    /project/s.toml:4: `user.taste` is a key of kind `parametric`, not of `mirror`; remove it or change `kind`
+    /project/s.toml:7: `policy.test_knn.scores` is a key of kind `test_file`, not of `test_knn`; remove it or change `kind`
+    /project/s.toml:8: unknown key `ticks` in [[policy]] `test_knn`; it belongs at the top of the file, before the first [section]
+    /project/s.toml:9: unknown key `neighbors` in [[policy]] `test_knn`; did you mean `neighbours`?
+    4 problems in /project/s.toml
     ");
 }
 
@@ -119,9 +119,9 @@ fn keys_of_another_kind_say_so() {
 fn a_wrong_kind_is_one_problem() {
     let text = "data.path = 'd'\n[user]\nkind = 'miror'\ntaste = 3\npath = 'p'\n[[policy]]\nkind = 'test_kn'\nneighbours = 3\n";
     assert_snapshot!(problems(text), @r#"
-    /work/s.toml:3: `user.kind` must be one of "parametric", "mirror", found "miror"; did you mean `mirror`?
-    /work/s.toml:7: unknown policy kind `test_kn`; did you mean `test_knn`? (there are `random`, `popular`, `item_knn`, `ials`, `linucb`, `test_knn`, `test_file`)
-    2 problems in /work/s.toml
+    /project/s.toml:3: `user.kind` must be one of "parametric", "mirror", found "miror"; did you mean `mirror`?
+    /project/s.toml:7: unknown policy kind `test_kn`; did you mean `test_knn`? (there are `random`, `popular`, `item_knn`, `ials`, `linucb`, `test_knn`, `test_file`)
+    2 problems in /project/s.toml
     "#);
 }
 
@@ -130,10 +130,10 @@ fn policies_have_their_own_names() {
     let text = "baseline = 'poplar'\ndata.path = 'd'\n[[policy]]\nkind = 'popular'\n[[policy]]\nkind = 'random'\n\
         name = 'popular'\n[[policy]]\nkind = 'popular'\n[[policy]]\nkind = 'random'\n";
     assert_snapshot!(problems(text), @r#"
-    /work/s.toml:1: `baseline` must be the name of a policy, found "poplar"; did you mean `popular`? (there are `popular`, `random`)
-    /work/s.toml:7: policy name `popular` is taken by line 3; give this one another `name`
-    /work/s.toml:8: policy name `popular` is taken by line 3; give this one another `name`
-    3 problems in /work/s.toml
+    /project/s.toml:1: `baseline` must be the name of a policy, found "poplar"; did you mean `popular`? (there are `popular`, `random`)
+    /project/s.toml:7: policy name `popular` is taken by line 3; give this one another `name`
+    /project/s.toml:8: policy name `popular` is taken by line 3; give this one another `name`
+    3 problems in /project/s.toml
     "#);
 }
 
@@ -141,26 +141,26 @@ fn policies_have_their_own_names() {
 fn syntax_errors_do_not_hide_other_problems() {
     let text = "seed = = 3\nticks =\nslate = 9999\nslate = 5\nname = 'x\nbaseline = 'elsewhere'\n[engine]\nchunk = 0\n";
     assert_snapshot!(problems(text), @r"
-    /work/s.toml:1: extra `=`, expected nothing
-    /work/s.toml:1: unexpected key or value, expected newline, `#`
-    /work/s.toml:2: string values must be quoted, expected literal string
-    /work/s.toml:3: `slate` must be a whole number from 1 to 100, found 9999
-    /work/s.toml:4: `slate` is written twice; remove one of the two
-    /work/s.toml:5: invalid literal string, expected `'`
-    /work/s.toml:8: `engine.chunk` must be a whole number from 2 to 65536, found 0
-    7 problems in /work/s.toml
+    /project/s.toml:1: extra `=`, expected nothing
+    /project/s.toml:1: unexpected key or value, expected newline, `#`
+    /project/s.toml:2: string values must be quoted, expected literal string
+    /project/s.toml:3: `slate` must be a whole number from 1 to 100, found 9999
+    /project/s.toml:4: `slate` is written twice; remove one of the two
+    /project/s.toml:5: invalid literal string, expected `'`
+    /project/s.toml:8: `engine.chunk` must be a whole number from 2 to 65536, found 0
+    7 problems in /project/s.toml
     ");
 }
 
 #[test]
 fn nothing_is_guessed_below_a_broken_header() {
     assert_snapshot!(problems("[data\npath = 'x'\nticks = 0\n"), @r"
-    /work/s.toml:1: unclosed table, expected `]`
-    1 problem in /work/s.toml
+    /project/s.toml:1: unclosed table, expected `]`
+    1 problem in /project/s.toml
     ");
     assert_snapshot!(problems("[data]\npath = 'x'\n[data]\nholdout = 2\n"), @r"
-    /work/s.toml:3: `data` is written twice; remove one of the two
-    1 problem in /work/s.toml
+    /project/s.toml:3: `data` is written twice; remove one of the two
+    1 problem in /project/s.toml
     ");
 }
 
@@ -168,10 +168,10 @@ fn nothing_is_guessed_below_a_broken_header() {
 fn long_and_strange_texts_stay_on_one_short_line() {
     let text = format!("{VALID}\"a\\nb\\u0007\" = 1\nquestion = 3\n{} = 2\n", "x".repeat(500));
     assert_snapshot!(problems(&text), @r"
-    /work/s.toml:3: unknown key `a\nb\u{7}` at the top of the file; the keys are `name`, `question`, `seed`, `replications`, `ticks`, `tick_seconds`, `slate`, `baseline`, `metrics`
-    /work/s.toml:4: `question` must be text in quotes, found 3
-    /work/s.toml:5: unknown key `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...` at the top of the file; the keys are `name`, `question`, `seed`, `replications`, `ticks`, `tick_seconds`, `slate`, `baseline`, `metrics`
-    3 problems in /work/s.toml
+    /project/s.toml:3: unknown key `a\nb\u{7}` at the top of the file; the keys are `name`, `question`, `seed`, `replications`, `ticks`, `tick_seconds`, `slate`, `baseline`, `metrics`
+    /project/s.toml:4: `question` must be text in quotes, found 3
+    /project/s.toml:5: unknown key `xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...` at the top of the file; the keys are `name`, `question`, `seed`, `replications`, `ticks`, `tick_seconds`, `slate`, `baseline`, `metrics`
+    3 problems in /project/s.toml
     ");
 }
 
@@ -213,7 +213,7 @@ fn settings_are_checked_like_the_file() {
     --set seed=x: `seed` must be a whole number from 0 to 9223372036854775807, found "x"
     --set tics=3: unknown key `tics` at the top of the file; did you mean `ticks`?
     --set user.kind=mirro: `user.kind` must be one of "parametric", "mirror", found "mirro"; did you mean `mirror`?
-    16 problems in /work/s.toml
+    16 problems in /project/s.toml
     "#);
 }
 

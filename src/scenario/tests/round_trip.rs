@@ -39,7 +39,7 @@ fn the_text_reads_like_a_scenario_file() {
     metrics = ["coverage", "gini"]
 
     [data]
-    path = "/work/d"
+    path = "/project/d"
     format = "auto"
     holdout = 0.2
 
@@ -51,7 +51,7 @@ fn the_text_reads_like_a_scenario_file() {
     kind = "mirror"
     acceptance = 0.3
     temperature = 1.0
-    path = "/work/../models/mirror"
+    path = "/project/../models/mirror"
 
     [arrival]
     probability = 0.5
