@@ -1,6 +1,6 @@
 //! The command line as people meet it: help, wrong words, and all errors of a file at once.
 
-use crate::util::{place, recmirror, text, with_data, write, write_scenario};
+use crate::util::{names_in, place, recmirror, text, with_data, write, write_scenario};
 
 #[test]
 fn every_command_explains_itself() {
@@ -87,4 +87,26 @@ fn a_reader_that_goes_away_is_no_failure() {
     drop(child.stdout.take());
     let status = child.wait().expect("a status");
     assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn tensors_are_the_same_twice_and_replace_nothing() {
+    let folder = with_data();
+    let data = folder.path().join("data");
+    let tensors = |name: &str| {
+        let out = folder.path().join(name);
+        let sizes = ["--passes", "1", "--rank", "4"];
+        (recmirror(&[&["tensors", "--data", text(&data), "--out", text(&out)], &sizes[..]].concat()), out)
+    };
+    let ((first, a), (second, b)) = (tensors("a"), tensors("b"));
+    assert_eq!(first.expect(0).stdout, format!("{}\n", a.display()));
+    second.expect(0);
+    assert!(names_in(&a).len() > 3, "{:?}", names_in(&a));
+    assert_eq!(names_in(&a), names_in(&b));
+    for name in names_in(&a) {
+        let bytes = |folder: &std::path::Path| std::fs::read(folder.join(&name)).expect("a file");
+        assert!(bytes(&a) == bytes(&b), "{name}");
+    }
+    tensors("a").0.expect(2).says(&["exists already"]);
+    assert_eq!(names_in(folder.path()), ["a", "b", "data"]);
 }

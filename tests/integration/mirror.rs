@@ -1,12 +1,12 @@
 //! The mirror model on MovieLens-100K: exact whatever the batch, as good as its card says, and safe to damage.
 
-use crate::util::{dataset, has_data_and_runtime, model, movielens, names_in, place, read, write};
+use crate::util::{dataset, has_data_and_runtime, model, movielens, names_in, place, read, recmirror, text, write};
 use recmirror::align::{AlignOptions, align};
 use recmirror::dataset::{Dataset, TrainingLog};
 use recmirror::ids::{ItemId, UserId};
 use recmirror::random::{Purpose, Streams, below, unit};
 use recmirror::scene::{CONTEXT, SceneBatch};
-use recmirror::user::{Memorised, Mirror, Responses, UserModel, memories_of};
+use recmirror::user::{Card, Memorised, Mirror, Responses, UserModel, memories_of};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -324,4 +324,27 @@ fn swapped_graphs_are_refused() {
             write(&folder.join(format!("{right}.onnx")), &a);
         });
     }
+}
+
+#[test]
+fn align_prints_checks_and_writes_figures() {
+    if !has_data_and_runtime() {
+        return;
+    }
+    let folder = damaged(|folder| edit(folder, "name = \"mirror", "name = \"copy"));
+    let (copy, data) = (folder.path().to_owned(), movielens());
+    let align = |extra: &[&str]| recmirror(&[&["align", text(&copy), text(&data), "--scenes", "100"], extra].concat());
+    let json: serde_json::Value = serde_json::from_str(&align(&["--json"]).expect(0).stdout).expect("JSON");
+    assert_eq!((json["scenes"].as_u64(), json["seed"].as_u64()), (Some(100), Some(1)));
+    assert_eq!(json["figures"].as_array().map(Vec::len), Some(4 * 8 + 3));
+    align(&["--min-accuracy", "0.2"]).expect(0);
+    align(&["--min-accuracy", "1.0"]).expect(3).says(&["choice accuracy on popularity-matched lists", "less than 1"]);
+    align(&["--holdout", "0.95"]).expect(2).says(&["--holdout is 0.95"]);
+    let table = align(&["--seed", "2", "--write-card"]).expect(0).stdout;
+    assert!(table.starts_with("ml-100k: 100 held-out scenes of each list type, seed 2\n"), "{table}");
+    let card = Card::read(&copy).unwrap_or_else(|problem| panic!("{problem}"));
+    assert_eq!(card.name, mirror().card().name.replace("mirror", "copy"));
+    assert_eq!(card.measured.get("seed").and_then(toml::Value::as_integer), Some(2));
+    assert_eq!(card.hash(), mirror().card().hash());
+    assert_eq!(names_in(&copy), names_in(&model()), "nothing is left beside the card");
 }
