@@ -3,7 +3,7 @@
 use super::progress::Bar;
 use super::{Failure, print, use_threads};
 use crate::experiment::{ArmRecord, Experiment, Manifest, Outcome, RunOptions};
-use crate::log::{DigestState, read_batches};
+use crate::log::{Digest, DigestState, read_batches};
 use crate::policy::Registry;
 use crate::scenario::Scenario;
 use std::path::{Path, PathBuf};
@@ -32,7 +32,14 @@ impl Replay {
     pub(super) fn run(self, registry: &Registry) -> Result<(), Failure> {
         use_threads(self.threads.map(usize::from))?;
         let manifest = Manifest::read(&self.folder).map_err(Failure::input)?;
+        if self.logs_only && manifest.arms.iter().all(|arm| arm.events.is_none()) {
+            return Err(Failure::input(format!(
+                "{} has no logs (the run had engine.events = false); leave out --logs-only",
+                self.folder.display()
+            )));
+        }
         let mut problems = check_logs(&self.folder, &manifest);
+        problems.extend(check_digest(&manifest));
         if !self.logs_only {
             problems.extend(self.simulate(&manifest, registry)?);
         }
@@ -98,6 +105,13 @@ fn check_logs(folder: &Path, manifest: &Manifest) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Whether the run's digest is the one over its arms.
+fn check_digest(manifest: &Manifest) -> Option<String> {
+    let digests: Option<Vec<Digest>> = manifest.arms.iter().map(|arm| Digest::parse(&arm.digest)).collect();
+    let found = digests.map_or_else(|| "none".to_owned(), |digests| Digest::combine(digests).to_string());
+    (found != manifest.digest).then(|| format!("the run has digest {}, its arms give {found}", manifest.digest))
 }
 
 fn title(arm: &ArmRecord) -> String {

@@ -1,6 +1,6 @@
 //! `recmirror tensors`: what the training of the mirror model reads.
 
-use super::Failure;
+use super::{Failure, print};
 use crate::dataset::Dataset;
 use crate::scene::{TensorOptions, write_tensors};
 use std::path::PathBuf;
@@ -48,7 +48,7 @@ impl Tensors {
             TensorOptions { seed: self.seed, passes: self.passes, rank: usize::from(self.rank), holdout: self.holdout };
         write_tensors(&data, options, &partial).map_err(fail)?;
         std::fs::rename(&partial, &self.out).map_err(fail)?;
-        println!("{}", self.out.display());
+        print(&format!("{}\n", self.out.display()));
         Ok(())
     }
 }

@@ -76,10 +76,10 @@ impl<'h> Lines<'h> {
         Err(self.error(format!("{found} fields separated by {separator}, expected {wanted}")))
     }
 
-    /// A finite number.
+    /// A number that is finite as `f32` too, in which ratings and ages are kept.
     pub(super) fn number(&self, field: &str, name: &str) -> Result<f64, DataError> {
         match field.trim().parse::<f64>() {
-            Ok(value) if value.is_finite() => Ok(value),
+            Ok(value) if (value as f32).is_finite() => Ok(value),
             _ => Err(self.error(format!("{name} `{field}` is not a finite number"))),
         }
     }

@@ -287,6 +287,16 @@ fn check_file(reader: &SerializedFileReader<File>) -> Result<usize, String> {
 }
 
 fn read_group(group: &dyn RowGroupReader) -> Result<Columns, ParquetError> {
+    // The library asserts that places and sizes are not negative; a damaged file must not end the process.
+    for column in group.metadata().columns() {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        if start < 0 || column.compressed_size() < 0 {
+            return Err(ParquetError::General(format!(
+                "column `{}` has a negative place or size",
+                column.column_path()
+            )));
+        }
+    }
     let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
     let integers = |place: usize| -> Result<Vec<i32>, ParquetError> {
         read_column::<Int32Type>(group, place, rows).map(|(values, _)| values)
@@ -312,7 +322,7 @@ fn read_column<T: DataType>(
     rows: usize,
 ) -> Result<(Vec<T::T>, Vec<i16>), ParquetError> {
     let mut reader = parquet::column::reader::get_typed_column_reader::<T>(group.get_column_reader(place)?);
-    let (mut values, mut levels) = (Vec::with_capacity(rows), Vec::new());
+    let (mut values, mut levels) = (Vec::with_capacity(rows.min(2 * GROUP_ROWS)), Vec::new());
     let mut read = 0;
     while read < rows {
         let (records, ..) = reader.read_records(rows - read, Some(&mut levels), None, &mut values)?;

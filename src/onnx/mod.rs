@@ -2,6 +2,7 @@
 //!
 //! Nothing outside this module names `ort`.
 
+mod elf;
 mod graph;
 mod runtime;
 

@@ -107,6 +107,9 @@ fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment,
     if must_exist && !path.is_file() {
         return Err(if path.exists() { "not a file".to_owned() } else { "no such file".to_owned() });
     }
+    if must_exist {
+        super::elf::check_whole(path)?;
+    }
     let version = version_of(path)?;
     // ort asserts where a library answers with nonsense; that must not end the process.
     let outcome = std::panic::catch_unwind(|| {

@@ -1,0 +1,15 @@
+//! Tests of the whole: the library's public interface and the command line, over small data sets made here.
+//!
+//! Everything but `mirror`, `runtime` and part of `scenarios` needs neither data nor ONNX Runtime.
+
+mod data;
+mod determinism;
+mod doors;
+mod interfaces;
+mod metrics;
+mod mirror;
+mod mutations;
+mod run;
+mod runtime;
+mod scenarios;
+mod util;

@@ -1,0 +1,370 @@
+//! `recmirror run` and `replay`: what a run leaves behind, what is refused, what an interruption keeps.
+
+use crate::util::{
+    Answer, Log, csv_rows, digests, digests_of, manifest, names_in, place, prepare, prepare_with, read, recmirror,
+    run_on, text, with_data, write, write_scenario,
+};
+use recmirror::experiment::{ExperimentError, NoProgress, RunOptions};
+use recmirror::log::{DigestState, read_batches};
+use recmirror::policy::{Policy, PolicyKind, Registry, Requests, Slates};
+use recmirror::random::{Purpose, Streams, below};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+/// What a complete run leaves.
+const FILES: [&str; 8] =
+    ["compare.csv", "events", "items.csv", "manifest.json", "report.html", "summary.csv", "ticks.csv", "users.csv"];
+
+/// A data set, a scenario with two policies, and its finished run in `out`.
+fn finished(extra: &[&str]) -> (tempfile::TempDir, PathBuf, PathBuf) {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    let out = folder.path().join("out");
+    run(&scenario, &out, extra).expect(0);
+    (folder, scenario, out)
+}
+
+fn run(scenario: &Path, out: &Path, extra: &[&str]) -> Answer {
+    recmirror(&[&["run", text(scenario), "--out", text(out)], extra].concat())
+}
+
+#[test]
+fn a_run_leaves_its_files_and_nothing_else() {
+    let (folder, _, out) = finished(&[]);
+    assert_eq!(names_in(&out), FILES);
+    let events = ["00-popular-r000", "00-popular-r001", "01-random-r000", "01-random-r001"];
+    assert_eq!(names_in(&out.join("events")), events.map(|name| format!("{name}.parquet")));
+    assert_eq!(names_in(folder.path()), ["data", "out", "small.toml"]);
+    let manifest = manifest(&out);
+    assert_eq!((manifest.status.as_str(), manifest.seed, manifest.arms.len()), ("complete", 5, 4));
+    assert_eq!((manifest.data.users, manifest.data.items, manifest.user.kind.as_str()), (60, 80, "parametric"));
+    assert!(manifest.arms.iter().all(|arm| arm.ticks == 6 && arm.user_steps > 0));
+    let items = csv_rows(&out.join("items.csv"));
+    assert_eq!((items.len(), items[7].as_slice()), (80, &["7", "8", "Café 7"].map(str::to_owned)[..]));
+    let users = csv_rows(&out.join("users.csv"));
+    assert_eq!((users.len(), users[3].as_slice()), (60, &["all", "3", "4"].map(str::to_owned)[..]));
+    assert_eq!(csv_rows(&out.join("summary.csv")).len(), 2 * 6);
+    assert_eq!(csv_rows(&out.join("compare.csv")).len(), 6);
+    assert_eq!(csv_rows(&out.join("ticks.csv")).len(), 2 * 2 * 6 * 6);
+    let html = read(&out.join("report.html"));
+    assert!(html.starts_with("<!doctype html>") || html.starts_with("<!DOCTYPE html>"));
+    assert!(html.contains("Small") && html.contains(&manifest.digest));
+}
+
+#[test]
+fn results_go_to_stdout_and_progress_to_stderr() {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    let loud = run(&scenario, &folder.path().join("loud"), &[]).expect(0);
+    assert!(loud.stderr.contains("data: nothing to clean up") && loud.stderr.contains("user-steps"), "{loud:?}");
+    let quiet = run(&scenario, &folder.path().join("quiet"), &["--quiet"]).expect(0);
+    assert_eq!(quiet.stderr, "");
+    let digest = format!("digest {}\n", manifest(&folder.path().join("quiet")).digest);
+    assert!(quiet.stdout.contains(&digest) && quiet.stdout.contains("popular"), "{}", quiet.stdout);
+    let without_path = |answer: &Answer| answer.stdout.lines().filter(|line| !line.starts_with("report ")).count();
+    assert_eq!(without_path(&loud), without_path(&quiet));
+}
+
+#[test]
+fn options_override_the_file() {
+    let (folder, scenario, out) = finished(&[]);
+    let base = manifest(&out);
+    let with = |name: &str, extra: &[&str]| {
+        let out = folder.path().join(name);
+        run(&scenario, &out, extra).expect(0);
+        manifest(&out)
+    };
+    assert_eq!(with("same", &["--seed", "5"]).digest, base.digest);
+    let other = with("other", &["--seed", "6"]);
+    assert_eq!(other.seed, 6);
+    assert!(base.arms.iter().zip(&other.arms).all(|(left, right)| left.digest != right.digest));
+    let more = with("more", &["--replications", "3"]);
+    assert_eq!(more.arms.len(), 6);
+    assert_eq!(more.arms[0].digest, base.arms[0].digest, "a replication does not depend on their number");
+    let short = with("short", &["--set", "ticks=2", "--set", "slate=3", "--set", "policy.random.name=chance"]);
+    assert_eq!((short.arms[0].ticks, short.arms[3].policy.as_str()), (2, "chance"));
+    let last = with("last", &["--set", "seed=9", "--seed", "5"]);
+    assert_eq!(last.digest, base.digest, "--seed counts more than --set");
+}
+
+#[test]
+fn bad_input_ends_with_code_2_and_leaves_nothing() {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    for (setting, words) in [
+        ("data.path=/nowhere", "/nowhere does not exist"),
+        ("data.format=grouplens", "u.item"),
+        ("slate=81", "has only 80 items"),
+        ("population.min_history=500", "the most is"),
+        ("user.kind=mirror", "card.toml"),
+        ("seed=-1", "--set seed=-1"),
+        ("baseline=nobody", "nobody"),
+    ] {
+        let out = folder.path().join("out");
+        run(&scenario, &out, &["--set", setting]).expect(2).says(&["error: ", words]);
+        assert_eq!(names_in(folder.path()), ["data", "small.toml"], "{setting}");
+    }
+    run(&scenario, &folder.path().join("out"), &["--seed", "18446744073709551615"]).expect(2);
+    let under_a_file = scenario.join("out");
+    run(&scenario, &under_a_file, &[]).expect(2).says(&["cannot write"]);
+}
+
+#[test]
+fn an_existing_folder_is_refused_and_force_replaces_runs_only() {
+    let (folder, scenario, out) = finished(&[]);
+    let first = manifest(&out).digest;
+    run(&scenario, &out, &["--seed", "8"]).expect(2).says(&["exists already", "--force"]);
+    assert_eq!(manifest(&out).digest, first);
+    // A failing run leaves the old one alone.
+    run(&scenario, &out, &["--force", "--set", "data.path=/nowhere"]).expect(2);
+    assert_eq!((manifest(&out).digest, names_in(&out)), (first.clone(), FILES.map(str::to_owned).to_vec()));
+    run(&scenario, &out, &["--seed", "8", "--force"]).expect(0);
+    assert_ne!(manifest(&out).digest, first);
+    assert_eq!(names_in(&out), FILES);
+    let precious = folder.path().join("precious");
+    write(&precious.join("thesis.txt"), "x");
+    run(&scenario, &precious, &["--force"]).expect(2).says(&["is not the folder of a run"]);
+    run(&scenario, &precious, &[]).expect(2).says(&["exists already"]);
+    run(&scenario, &scenario, &["--force"]).expect(2);
+    assert_eq!(names_in(&precious), ["thesis.txt"]);
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty).expect("a folder");
+    run(&scenario, &empty, &[]).expect(0);
+    assert_eq!(names_in(folder.path()), ["data", "empty", "out", "precious", "small.toml"]);
+}
+
+#[test]
+fn replay_confirms_a_run() {
+    let (folder, _, out) = finished(&[]);
+    let answer = recmirror(&["replay", text(&out), "--quiet"]).expect(0);
+    assert!(answer.stdout.contains("4 arms with equal digests"), "{answer:?}");
+    let answer = recmirror(&["replay", text(&out), "--logs-only"]).expect(0);
+    assert!(answer.stdout.starts_with("logs: 4 arms"), "{answer:?}");
+    // The run and its data may move.
+    let (there, moved) = (folder.path().join("there"), folder.path().join("moved"));
+    std::fs::rename(&out, &there).expect("moved");
+    std::fs::rename(folder.path().join("data"), &moved).expect("moved");
+    recmirror(&["replay", text(&there)]).expect(2).says(&["does not exist"]);
+    let path = format!("data.path={}", moved.display());
+    recmirror(&["replay", text(&there), "--set", &path, "--threads", "1", "--set", "engine.chunk=7"]).expect(0);
+    recmirror(&["replay", text(&there), "--set", &path, "--set", "slate=4"]).expect(3).says(&["4 differences"]);
+}
+
+/// The place in a file of the first event's probability, which is stored plain.
+fn first_probability(path: &Path, bytes: &[u8]) -> usize {
+    let mut found = None;
+    read_batches(path, |batch| found = found.or(batch.probabilities.first().copied())).expect("a readable log");
+    let pattern = found.expect("an event").to_le_bytes();
+    bytes.windows(4).position(|window| window == pattern).expect("its bytes")
+}
+
+#[test]
+fn replay_finds_a_changed_log() {
+    let (_folder, _, out) = finished(&[]);
+    let path = out.join("events/01-random-r001.parquet");
+    let whole = std::fs::read(&path).expect("a log");
+    let mut changed = whole.clone();
+    changed[first_probability(&path, &whole)] ^= 1;
+    write(&path, &changed);
+    for extra in [&[][..], &["--logs-only"]] {
+        let answer = recmirror(&[&["replay", text(&out), "--quiet"], extra].concat()).expect(3);
+        answer.says(&["1 differences", "policy `random`, replication 1", "01-random-r001.parquet has digest"]);
+    }
+    for broken in [&whole[..whole.len() / 2], b"", b"PAR1PAR1"] {
+        write(&path, broken);
+        recmirror(&["replay", text(&out), "--logs-only"]).expect(3).says(&["01-random-r001.parquet"]);
+    }
+    std::fs::remove_file(&path).expect("removed");
+    recmirror(&["replay", text(&out), "--logs-only"]).expect(3).says(&["01-random-r001.parquet"]);
+}
+
+#[test]
+fn no_changed_byte_of_a_log_ends_the_process() {
+    let (_folder, _, out) = finished(&["--replications", "1"]);
+    let path = out.join("events/00-popular-r000.parquet");
+    let whole = std::fs::read(&path).expect("a log");
+    let mut refused = 0;
+    for number in 0..1_000 {
+        let mut rng = Streams::new(12, 0).derive(Purpose::Scenes, number, 0);
+        let mut bytes = whole.clone();
+        // Every second change hits the metadata at the end of the file.
+        let start = if number % 2 == 0 { 0 } else { bytes.len().saturating_sub(1_500) };
+        let place = start + below(&mut rng, (bytes.len() - start) as u32) as usize;
+        bytes[place] ^= 1 << below(&mut rng, 8);
+        write(&path, bytes);
+        refused += u32::from(read_batches(&path, |_| ()).is_err());
+    }
+    assert!(refused > 20, "{refused}");
+}
+
+#[test]
+fn replay_finds_a_changed_manifest() {
+    let (_folder, _, out) = finished(&[]);
+    let path = out.join("manifest.json");
+    let whole = read(&path);
+    let good = manifest(&out);
+    let spoil = |digest: &str| {
+        let first = if digest.starts_with('0') { "1" } else { "0" };
+        whole.replace(digest, &format!("{first}{}", &digest[1..]))
+    };
+    for digest in [&good.arms[2].digest, &good.digest] {
+        write(&path, spoil(digest));
+        recmirror(&["replay", text(&out)]).expect(3).says(&[digest]);
+        recmirror(&["replay", text(&out), "--logs-only"]).expect(3).says(&[digest]);
+    }
+    let mut fewer = good.clone();
+    fewer.arms.remove(1);
+    write(&path, fewer.to_json());
+    recmirror(&["replay", text(&out)]).expect(3);
+    write(&path, whole.replacen("seed = 5", "seed = 6", 1));
+    recmirror(&["replay", text(&out)]).expect(3).says(&["4 differences"]);
+    for broken in [&whole[..whole.len() / 2], "", "{}", &whole.replacen("\"version\": 1", "\"version\": 9", 1)] {
+        write(&path, broken);
+        recmirror(&["replay", text(&out)]).expect(2).says(&["manifest.json"]);
+    }
+    std::fs::remove_file(&path).expect("removed");
+    recmirror(&["replay", text(&out)]).expect(2).says(&["is this the folder of a run?"]);
+}
+
+#[test]
+fn replay_finds_changed_data() {
+    let (folder, _, out) = finished(&[]);
+    let mut log = Log::synthetic(60, 80);
+    log.ratings[11].rating = 6 - log.ratings[11].rating;
+    log.write_recbole(&folder.path().join("data"));
+    recmirror(&["replay", text(&out)]).expect(3).says(&["is not the one of the run"]);
+    recmirror(&["replay", text(&out), "--logs-only"]).expect(0);
+}
+
+#[test]
+fn a_run_without_events_has_equal_digests() {
+    let (folder, scenario, out) = finished(&[]);
+    let without = folder.path().join("without");
+    run(&scenario, &without, &["--set", "engine.events=false"]).expect(0);
+    assert_eq!(names_in(&without), FILES.into_iter().filter(|&name| name != "events").collect::<Vec<_>>());
+    assert_eq!(digests_of(&without), digests_of(&out));
+    assert_eq!(read(&without.join("summary.csv")), read(&out.join("summary.csv")));
+    recmirror(&["replay", text(&without)]).expect(0);
+    recmirror(&["replay", text(&without), "--logs-only"]).expect(2).says(&["engine.events"]);
+}
+
+#[test]
+fn stored_events_have_the_digest_of_the_library() {
+    let (folder, _, out) = finished(&[]);
+    let experiment = prepare(folder.path(), &["popular", "random"], &[]);
+    assert_eq!(digests(&run_on(2, &experiment)), digests_of(&out));
+    for arm in manifest(&out).arms {
+        let (mut digest, mut steps) = (DigestState::default(), 0);
+        let each = |batch: &recmirror::log::EventBatch| {
+            digest.update(batch);
+            steps += batch.len() as u64;
+        };
+        read_batches(&out.join(arm.events.as_deref().expect("a log")), each).expect("a readable log");
+        assert_eq!((digest.finish().to_string(), steps), (arm.digest, arm.user_steps));
+    }
+}
+
+/// What a rogue policy puts into the slate of users from 7 on, from tick 2 on.
+#[derive(Clone, Copy)]
+enum Crime {
+    Duplicate,
+    Blocked,
+    OutOfRange,
+    Gap,
+}
+
+struct Rogue(Crime);
+
+impl Policy for Rogue {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+        let crime = self.0;
+        slates.fill(requests, |request, slot| {
+            let rogue = request.tick >= 2 && request.user.0 >= 7;
+            let mut items: Vec<_> = request.candidates().take(request.slate).collect();
+            let last = items.len() - 1;
+            let all = 0..request.items as u32;
+            match crime {
+                _ if !rogue => {}
+                Crime::Duplicate => items[last] = items[0],
+                Crime::OutOfRange => items[last] = recmirror::ids::ItemId(request.items as u32),
+                Crime::Gap => items[0] = recmirror::ids::ItemId::NONE,
+                Crime::Blocked => {
+                    let mut blocked = all.map(recmirror::ids::ItemId).filter(|&item| !request.allows(item));
+                    items[last] = blocked.next().expect("users start with items that they have seen");
+                }
+            }
+            items.into_iter().for_each(|item| slot.push(item, 0.0));
+        });
+    }
+}
+
+#[test]
+fn a_policy_that_breaks_its_contract_is_named() {
+    let kind = |name, build| PolicyKind { name, summary: "breaks its contract", keys: &[], build };
+    let registry = Registry::builtin()
+        .with(kind("duplicate", |_, _| Ok(Box::new(Rogue(Crime::Duplicate)))))
+        .with(kind("blocked", |_, _| Ok(Box::new(Rogue(Crime::Blocked)))))
+        .with(kind("out_of_range", |_, _| Ok(Box::new(Rogue(Crime::OutOfRange)))))
+        .with(kind("gap", |_, _| Ok(Box::new(Rogue(Crime::Gap)))))
+        .with(kind("unbuildable", |_, _| Err(recmirror::policy::PolicyError("no good day".to_owned()))));
+    let folder = with_data();
+    // Everybody comes at tick 0 and stays.
+    let settings = ["arrival.probability=1", "arrival.rate=uniform", "session.slates=100", "session.patience=0"];
+    for (name, words) in [
+        ("duplicate", "for the second time"),
+        ("blocked", "which is not a candidate for this user"),
+        ("out_of_range", "slot 4 shows item 80, the catalogue has 80 items"),
+        ("gap", "slot 1 is filled behind an empty slot"),
+        ("unbuildable", "no good day"),
+    ] {
+        let experiment = prepare_with(registry.clone(), folder.path(), &["random", name], &settings);
+        let stop = AtomicBool::new(false);
+        let out = place();
+        let options = RunOptions { events: Some(out.path()), progress: &NoProgress, stop: &stop };
+        let problem: ExperimentError = experiment.run(&options).err().unwrap_or_else(|| panic!("{name} ran"));
+        let problem = problem.to_string();
+        let (built, tick) = (name != "unbuildable", format!("policy `{name}`, tick 2, user 7: "));
+        let start = if built { tick } else { format!("policy `{name}`: ") };
+        assert!(problem.starts_with(&start) && problem.contains(words), "{problem}");
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_keeps_what_it_has() {
+    use crate::util::{start, wait};
+    use std::time::Duration;
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    let out = folder.path().join("out");
+    let long = ["ticks=100000", "population.users=2000", "candidates.rule=repeats", "replications=3"];
+    let settings = long.iter().flat_map(|setting| ["--set", setting]);
+    let arguments: Vec<&str> = ["run", text(&scenario), "--out", text(&out)].into_iter().chain(settings).collect();
+    let mut child = start(&[], &arguments);
+    let events = folder.path().join(".out.partial/events");
+    let started = || events.is_dir() && !names_in(&events).is_empty();
+    let mut patience = 6_000;
+    while !started() && patience > 0 && child.try_wait().expect("a status").is_none() {
+        std::thread::sleep(Duration::from_millis(10));
+        patience -= 1;
+    }
+    std::thread::sleep(Duration::from_millis(300));
+    let kill = std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
+    assert!(kill.is_ok_and(|status| status.success()), "{:?}", wait(child));
+    wait(child).expect(1).says(&["stopping after this tick", "interrupted: 0 of 6 arms are complete"]);
+    assert_eq!(names_in(&out), ["events", "items.csv", "manifest.json", "users.csv"]);
+    assert_eq!(names_in(folder.path()), ["data", "out", "small.toml"]);
+    let manifest = manifest(&out);
+    assert_eq!(manifest.status, "interrupted");
+    assert!(!manifest.arms.is_empty());
+    for arm in &manifest.arms {
+        let mut digest = DigestState::default();
+        let file = arm.events.as_deref().expect("a log");
+        read_batches(&out.join(file), |batch| digest.update(batch)).expect("a readable log");
+        assert_eq!(digest.finish().to_string(), arm.digest);
+        assert!((1..100_000).contains(&arm.ticks));
+    }
+    recmirror(&["replay", text(&out), "--logs-only"]).expect(0);
+    run(&scenario, &out, &["--force"]).expect(0);
+    assert_eq!(names_in(&out), FILES);
+}

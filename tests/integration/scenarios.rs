@@ -1,0 +1,58 @@
+//! The shipped scenario files: each one loads, the generated ones are up to date, and each one runs.
+
+use crate::util::{has_data_and_runtime, manifest, model, movielens, names_in, package, place, read, recmirror, text};
+use recmirror::policy::Registry;
+use recmirror::scenario::{ModelSpec, Scenario};
+use std::path::PathBuf;
+
+/// The scenario files that ship with the crate.
+fn files() -> Vec<PathBuf> {
+    let folder = package().join("scenarios");
+    let names = names_in(&folder).into_iter().filter(|name| name.ends_with(".toml"));
+    names.map(|name| folder.join(name)).collect()
+}
+
+#[test]
+fn every_file_loads() {
+    let files = files();
+    assert!(files.len() >= 3, "{files:?}");
+    for file in &files {
+        let scenario = Scenario::load(file, &Registry::builtin(), &[]);
+        let scenario = scenario.unwrap_or_else(|problem| panic!("{problem}"));
+        assert!(!scenario.policies.is_empty());
+        if let ModelSpec::Mirror { path } = &scenario.user.model {
+            assert!(path.join("card.toml").is_file(), "{}", path.display());
+        }
+    }
+    let arguments: Vec<&str> = ["scenario", "check"].into_iter().chain(files.iter().map(|file| text(file))).collect();
+    assert_eq!(recmirror(&arguments).expect(0).stdout.lines().count(), files.len());
+}
+
+#[test]
+fn the_generated_files_are_up_to_date() {
+    for (word, file) in [("reference", "scenarios/reference.toml"), ("schema", "scenarios/schema.json")] {
+        let fresh = recmirror(&["scenario", word]).expect(0).stdout;
+        assert!(fresh == read(&package().join(file)), "run `recmirror scenario {word} > {file}`");
+    }
+}
+
+#[test]
+fn every_file_runs() {
+    if !has_data_and_runtime() {
+        return;
+    }
+    let folder = place();
+    let (data, user) = (format!("data.path={}", movielens().display()), format!("user.path={}", model().display()));
+    for (number, file) in files().iter().enumerate() {
+        let out = folder.path().join(number.to_string());
+        let mut settings = vec!["ticks=2", "replications=1", "population.users=50", "slate=5", &data];
+        let scenario = Scenario::load(file, &Registry::builtin(), &[]).unwrap_or_else(|problem| panic!("{problem}"));
+        if matches!(scenario.user.model, ModelSpec::Mirror { .. }) {
+            settings.push(&user);
+        }
+        let settings = settings.iter().flat_map(|setting| ["--set", setting]);
+        let arguments: Vec<&str> = ["run", text(file), "--out", text(&out)].into_iter().chain(settings).collect();
+        recmirror(&arguments).expect(0);
+        assert_eq!(manifest(&out).arms.len(), scenario.policies.len(), "{}", file.display());
+    }
+}
