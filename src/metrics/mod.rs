@@ -140,6 +140,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn scenario_files_know_every_metric_in_this_order() {
+        let names: Vec<&str> = all().iter().map(|kind| kind.name).collect();
+        assert_eq!(names, crate::scenario::METRIC_NAMES);
+    }
+
+    #[test]
     fn names_are_unique_and_found() {
         for (place, kind) in all().iter().enumerate() {
             assert_eq!(all().iter().position(|other| other.name == kind.name), Some(place));
