@@ -23,6 +23,9 @@ pub struct TruncatedSvd {
 /// rank) are zero.
 pub fn truncated_svd(matrix: &Sparse, rank: usize) -> TruncatedSvd {
     let size = matrix.columns();
+    if size == 0 {
+        return TruncatedSvd { values: vec![0.0; rank], vectors: Vec::new(), rank };
+    }
     let mut lanczos = Lanczos::new(size);
     let wanted = rank.min(size);
     let mut target = (2 * wanted + 32).min(size);

@@ -72,6 +72,8 @@ fn the_text_reads_like_a_scenario_file() {
     [[policy]]
     kind = "popular"
     name = "popular"
+    half_life = 0.0
+    learn = true
     "#);
 }
 
