@@ -52,10 +52,11 @@ impl Run {
         settings.extend(self.replications.map(|count| ("replications".to_owned(), count.to_string())));
         let scenario = Scenario::load(&self.scenario, registry, &settings);
         let scenario = scenario.map_err(|problem: ScenarioError| Failure::input(problem))?;
-        let folder = RunFolder::create(&self.out, self.force).map_err(Failure::input)?;
+        RunFolder::check(&self.out, self.force).map_err(Failure::input)?;
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         self.say(&experiment.data.name, &experiment.data.cleanup.to_string());
         let stop = stop_on_interrupt()?;
+        let folder = RunFolder::create(&self.out, self.force).map_err(Failure::input)?;
         let total = u64::from(experiment.scenario.replications)
             * u64::from(experiment.scenario.ticks)
             * experiment.scenario.policies.len() as u64;
@@ -136,7 +137,7 @@ fn interrupted(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) ->
     let done = outcome.ticks.iter().filter(|&&ticks| ticks == experiment.scenario.ticks).count();
     let (all, started) =
         (experiment.scenario.policies.len() * experiment.scenario.replications as usize, outcome.ticks.len());
-    let target = folder.finish().map_err(Failure::input)?;
+    let target = folder.finish_interrupted().map_err(Failure::input)?;
     Err(Failure::Other(format!(
         "interrupted: {done} of {all} arms are complete, {} more in part; their events and manifest.json are in {}; \
          tables and report need a complete run",

@@ -35,11 +35,11 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Makes a folder beside `target`. With `force`, a run that is there is replaced at the end, not before.
+    /// Whether a run may be put at `target`: nothing is there, or `force` and a run is.
     ///
     /// # Errors
-    /// When `target` exists and may not be replaced, or nothing can be written there.
-    pub fn create(target: &Path, force: bool) -> Result<RunFolder, FolderError> {
+    /// When `target` exists and may not be replaced.
+    pub fn check(target: &Path, force: bool) -> Result<PathBuf, FolderError> {
         let target = std::path::absolute(target).map_err(|source| io(target, source))?;
         if target.exists() {
             let empty = std::fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_none());
@@ -50,7 +50,17 @@ impl RunFolder {
                 return Err(FolderError::NotARun { path: target });
             }
         }
-        let partial = sibling(&target, "partial");
+        Ok(target)
+    }
+
+    /// Makes a folder beside `target`. With `force`, a run that is there is replaced at the end, not before.
+    ///
+    /// # Errors
+    /// When `target` exists and may not be replaced, or nothing can be written there.
+    pub fn create(target: &Path, force: bool) -> Result<RunFolder, FolderError> {
+        let target = RunFolder::check(target, force)?;
+        // Two runs with the same target at once must not write into each other's folder.
+        let partial = sibling(&target, &format!("partial-{}", std::process::id()));
         if partial.exists() {
             std::fs::remove_dir_all(&partial).map_err(|source| io(&partial, source))?;
         }
@@ -75,6 +85,20 @@ impl RunFolder {
     pub fn write(&self, name: &str, text: &str) -> Result<(), FolderError> {
         let path = self.partial.join(name);
         std::fs::write(&path, text).map_err(|source| io(&path, source))
+    }
+
+    /// Gives the folder of a stopped run its name: `target`, or, where a run is, a name beside it that is free.
+    ///
+    /// # Errors
+    /// When it cannot be renamed.
+    pub fn finish_interrupted(mut self) -> Result<PathBuf, FolderError> {
+        if self.target.join("manifest.json").exists() {
+            let name = self.target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let beside = |number: u32| self.target.with_file_name(format!("{name}-interrupted-{number}"));
+            let free = (1..).map(beside).find(|path| !path.exists());
+            self.target = free.unwrap_or_else(|| beside(0));
+        }
+        self.finish()
     }
 
     /// Gives the folder its final name.
@@ -142,6 +166,20 @@ mod tests {
         folder.finish().unwrap();
         assert_eq!(std::fs::read_to_string(target.join("manifest.json")).unwrap(), "second");
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn a_stopped_run_does_not_replace_a_whole_one() {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("run");
+        let folder = RunFolder::create(&target, false).unwrap();
+        folder.write("manifest.json", "whole").unwrap();
+        folder.finish().unwrap();
+        let folder = RunFolder::create(&target, true).unwrap();
+        folder.write("manifest.json", "stopped").unwrap();
+        let stopped = folder.finish_interrupted().unwrap();
+        assert_eq!(std::fs::read_to_string(target.join("manifest.json")).unwrap(), "whole");
+        assert_eq!(std::fs::read_to_string(stopped.join("manifest.json")).unwrap(), "stopped");
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl Simulation {
         self.world.resource::<ShortSlates>().0
     }
 
-    /// Completes the sink and gives it back.
+    /// Completes the sink.
     ///
     /// # Errors
     /// When the sink cannot be completed.
