@@ -3,7 +3,7 @@
 use crate::dataset::{Dataset, Interaction, TrainingLog};
 use crate::ids::UserId;
 use crate::random::{Purpose, Streams, below, shuffle};
-use crate::scene::{CONTEXT, CoOccurrence, ListBuilder, ListKind, ListScene, LogClock, SceneBatch, Seen};
+use crate::scene::{CONTEXT, CoOccurrence, ListBuilder, ListKind, ListScene, ListShape, LogClock, SceneBatch, Seen};
 use crate::user::{UserError, UserModel, memories_at};
 
 /// Interactions that must come before a scene.
@@ -70,7 +70,7 @@ impl<'a> HeldOut<'a> {
             let (real, history) = self.moment(place);
             let tag = (kind as u32) << 1 | u32::from(with_real);
             let mut rng = self.streams.derive(Purpose::Scenes, PICK + 1 + place as u64, tag);
-            builder.build(&mut rng, kind, length, with_real, real, history, &self.seen)
+            builder.build(&mut rng, ListShape { kind, length, with_real }, real, history, &self.seen)
         };
         (0..self.moments.len()).map(one).collect()
     }

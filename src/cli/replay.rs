@@ -79,8 +79,8 @@ fn compare(manifest: &Manifest, outcome: &Outcome) -> Vec<String> {
     let mut problems = Vec::new();
     for arm in &manifest.arms {
         let again = outcome.arms.iter().zip(&outcome.ticks);
-        let again = again.filter(|(found, _)| found.policy == arm.policy && found.replication == arm.replication);
-        match again.last() {
+        let mut again = again.filter(|(found, _)| found.policy == arm.policy && found.replication == arm.replication);
+        match again.next() {
             Some((_, &ticks)) if ticks != arm.ticks => {}
             Some((found, _)) if found.digest == arm.digest => {}
             Some((found, _)) => problems.push(format!("{}: digest {}, now {}", title(arm), arm.digest, found.digest)),

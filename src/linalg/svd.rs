@@ -220,7 +220,7 @@ mod tests {
     fn rotation_undoes_a_rotation() {
         let (_, dense) = random_matrix(40, 5, 1.0);
         let vectors: Vec<f64> = (0..40).flat_map(|row| dense.row(row).iter().copied().collect::<Vec<_>>()).collect();
-        let (sine, cosine) = 0.7_f64.sin_cos();
+        let (sine, cosine) = libm::sincos(0.7);
         let mut turned = vectors.clone();
         for row in turned.chunks_mut(5) {
             (row[0], row[3]) = (cosine * row[0] - sine * row[3], sine * row[0] + cosine * row[3]);

@@ -179,6 +179,6 @@ mod tests {
             clock.refresh(&catalogue, 0);
             clock.context(ItemId(0)).to_vec()
         };
-        assert_eq!(context_after(2, 1.0), context_after(20, 0.1).iter().map(|value| *value).collect::<Vec<_>>());
+        assert_eq!(context_after(2, 1.0), context_after(20, 0.1));
     }
 }

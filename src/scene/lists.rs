@@ -81,6 +81,17 @@ impl ListKind {
     }
 }
 
+/// What a list looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListShape {
+    /// How negatives are drawn.
+    pub kind: ListKind,
+    /// Items, the real one included.
+    pub length: usize,
+    /// Whether the list holds the real item.
+    pub with_real: bool,
+}
+
 /// One exposure list.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListScene {
@@ -138,18 +149,17 @@ impl<'a> ListBuilder<'a> {
         ListBuilder { near, items: log.items as u32, ranked, rank_of }
     }
 
-    /// A list of `length` items for the moment before `real`, with the user's `history` so far; negatives are
-    /// items that `seen` does not hold. With `with_real` the real item stands at a uniform position.
+    /// A list for the moment before `real`, with the user's `history` so far; negatives are items that `seen` does
+    /// not hold. The real item, if it is in the list, stands at a uniform position.
     pub fn build<R: Rng>(
         &self,
         rng: &mut R,
-        kind: ListKind,
-        length: usize,
-        with_real: bool,
+        shape: ListShape,
         real: &Interaction,
         history: &[Interaction],
         seen: &Seen,
     ) -> ListScene {
+        let ListShape { kind, length, with_real } = shape;
         let draw = Draw::new(self, rng, real, history);
         let (cycle, own) = kind.sources();
         let mut sources: Vec<Source> = (0..length - 1).map(|place| cycle[place % cycle.len()]).collect();

@@ -12,7 +12,7 @@ mod vectors;
 
 pub use self::batch::SceneBatch;
 pub use self::features::{CONTEXT, FeatureSpec, LogClock, PopularityClock, context};
-pub use self::lists::{ListBuilder, ListKind, ListScene, Seen};
+pub use self::lists::{ListBuilder, ListKind, ListScene, ListShape, Seen};
 pub use self::neighbours::CoOccurrence;
 pub use self::tensors::{TensorOptions, write_tensors};
 pub use self::vectors::{FOLDS, fold_of, item_vectors};

@@ -3,7 +3,9 @@
 //! Python trains on these files and computes no feature itself, so training and simulation cannot drift apart.
 
 use super::vectors::fold_vectors;
-use super::{CONTEXT, CoOccurrence, FOLDS, FeatureSpec, ListBuilder, ListKind, LogClock, Seen, fold_of, item_vectors};
+use super::{
+    CONTEXT, CoOccurrence, FOLDS, FeatureSpec, ListBuilder, ListKind, ListShape, LogClock, Seen, fold_of, item_vectors,
+};
 use crate::dataset::{Catalogue, Dataset, Interaction, TrainingLog};
 use crate::ids::UserId;
 use crate::random::{Purpose, Streams, below, unit};
@@ -195,6 +197,6 @@ impl SceneMaker<'_> {
         let single = kind == ListKind::Single;
         let length = if single { 1 } else { LENGTHS[weighted(rng, LENGTHS.iter().map(|(_, weight)| *weight))].0 };
         let with_real = unit(rng) >= if single { 0.5 } else { 0.15 };
-        (place as u8, self.builder.build(rng, kind, length, with_real, real, history, &self.seen))
+        (place as u8, self.builder.build(rng, ListShape { kind, length, with_real }, real, history, &self.seen))
     }
 }

@@ -32,7 +32,7 @@ pub(super) fn candidates(
         blocked.fill(0);
     }
     // The bits behind the last item are no items.
-    if items % 64 != 0 {
+    if !items.is_multiple_of(64) {
         let beyond = !0u64 << (items % 64);
         blocked.iter_mut().skip(words - 1).step_by(words).for_each(|word| *word |= beyond);
     }

@@ -104,15 +104,15 @@ impl Log {
             title: if number % 10 == 7 { format!("Café {number}") } else { format!("Film {number}") },
             year: Some(1950 + (number * 7 % 48) as u16),
             genres: match number % 2 {
-                0 if number % 3 == 0 => vec!["Action", "Sci-Fi"],
+                0 if number.is_multiple_of(3) => vec!["Action", "Sci-Fi"],
                 0 => vec!["Action", "Thriller"],
-                _ if number % 3 == 0 => vec!["Romance", "Drama"],
+                _ if number.is_multiple_of(3) => vec!["Romance", "Drama"],
                 _ => vec!["Romance", "Comedy"],
             },
         };
         let person = |number: usize| Person {
             age: 18 + (number * 5 % 50) as u32,
-            gender: if number % 3 == 0 { "F" } else { "M" },
+            gender: if number.is_multiple_of(3) { "F" } else { "M" },
             occupation: ["student", "artist", "writer"][number % 3],
         };
         let mut ratings = Vec::new();
