@@ -50,6 +50,10 @@ def training_facts(meta: dict, training: dict) -> dict[str, object]:
         "scene_seed": meta["seed"],
         "passes": meta["passes"],
         "list_kinds": meta["kinds"],
+        "selection": (
+            "widths, epochs and drop rates were chosen on the held-out scenes, so a few tenths of a point of the "
+            "measured figures may be luck; the temperature is 1"
+        ),
         "parameters": training["parameters"],
         **settings,
     }
