@@ -63,7 +63,7 @@ fn remember(
     users: &mut Query<(&User, &mut History, &mut Seen, &mut Interest)>,
 ) -> Result<(), crate::user::UserError> {
     let mut found: Vec<(usize, &mut [f32])> = Vec::with_capacity(accepted.len());
-    // One pass over all users is cheaper than a look-up for each, unless only a few accepted.
+    // One pass in storage order gives each memory once and mutably, so that all are updated in place.
     let mut next = 0;
     for (user, mut history, mut seen, interest) in users.iter_mut() {
         if accepted.get(next).is_none_or(|entry| entry.0 != user.id) {

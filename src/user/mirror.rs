@@ -200,7 +200,7 @@ impl Mirror {
     }
 }
 
-/// Inputs of one call; kept between calls, because making them anew costs as much as filling them.
+/// Inputs of one call, kept between calls: fresh buffers for each made ticks slower.
 #[derive(Default)]
 struct Scratch {
     query: Vec<f32>,
