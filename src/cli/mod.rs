@@ -4,9 +4,13 @@ mod align;
 mod doctor;
 mod exit;
 mod progress;
+#[expect(dead_code, reason = "the stages of the mirror flow use it")]
+mod project;
 mod replay;
 mod run;
 mod scenario;
+#[expect(dead_code, reason = "the stages of the mirror flow use it")]
+mod stage_bar;
 mod tensors;
 
 use clap::{Parser, Subcommand};

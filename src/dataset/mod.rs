@@ -7,17 +7,23 @@
 mod catalogue;
 mod cleanup;
 mod error;
+mod external;
 pub mod grouplens;
 mod profile;
 mod reader;
 pub mod recbole;
 mod split;
+mod template;
+mod unified;
 
 pub use self::catalogue::{Catalogue, GenreSet};
 pub use self::cleanup::{Cleaner, Cleanup};
 pub use self::error::DataError;
+pub use self::external::{ExternalId, Moment};
 pub use self::profile::{Profile, Profiles};
 pub use self::split::{Split, TrainingLog};
+pub use self::template::{TemplateError, TextTemplates};
+pub use self::unified::{InteractionRow, ItemRow, UnifiedFiles, UserRow};
 
 use crate::ids::{ItemId, UserId};
 use std::collections::HashMap;

@@ -1,0 +1,79 @@
+//! Files of records: read line by line with errors that name file and line, written beside their name and
+//! renamed when they are complete.
+//!
+//! Gzip and zstd are read transparently. Nothing here knows what the records mean.
+
+mod jsonl;
+mod partial;
+mod source;
+mod tally;
+
+pub use self::jsonl::{Jsonl, JsonlWriter};
+pub use self::partial::Partial;
+pub use self::source::Source;
+pub use self::tally::{Drops, Tally};
+
+use std::path::PathBuf;
+
+/// A file that cannot be read or written. Every message says where and what to do.
+#[derive(Debug, thiserror::Error)]
+pub enum FileError {
+    /// The file system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// `read` or `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not there.
+    #[error("{} does not exist; {remedy}", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+        /// What makes it, or where to put it.
+        remedy: String,
+    },
+    /// A line cannot be understood.
+    #[error("{}:{line}: {problem}", path.display())]
+    Line {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: u64,
+        /// What is wrong, with the value and what to do.
+        problem: String,
+    },
+    /// The file as a whole cannot be used.
+    #[error("{}: {problem}", path.display())]
+    Whole {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+}
+
+impl FileError {
+    /// A file that cannot be read.
+    pub fn read(path: impl Into<PathBuf>, source: std::io::Error) -> FileError {
+        FileError::Io { action: "read", path: path.into(), source }
+    }
+
+    /// A file that cannot be written.
+    pub fn write(path: impl Into<PathBuf>, source: std::io::Error) -> FileError {
+        FileError::Io { action: "write", path: path.into(), source }
+    }
+
+    /// A line that cannot be understood.
+    pub fn line(path: impl Into<PathBuf>, line: u64, problem: impl Into<String>) -> FileError {
+        FileError::Line { path: path.into(), line, problem: problem.into() }
+    }
+
+    /// A file that cannot be used.
+    pub fn whole(path: impl Into<PathBuf>, problem: impl Into<String>) -> FileError {
+        FileError::Whole { path: path.into(), problem: problem.into() }
+    }
+}

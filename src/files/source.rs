@@ -1,0 +1,184 @@
+//! A text file read line by line, unpacked on the way where it is gzip or zstd.
+
+use super::FileError;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+
+/// Lines longer than this are refused: no known data set comes near, a binary file does.
+const LONGEST_LINE: usize = 16 << 20;
+
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// A file of lines. What it holds is told by its first bytes, not by its name.
+pub struct Source {
+    path: PathBuf,
+    input: Box<dyn BufRead + Send>,
+    bytes: Vec<u8>,
+    line: u64,
+}
+
+impl Source {
+    /// Opens `path`; `remedy` tells what to do when it does not exist.
+    ///
+    /// # Errors
+    /// When the file is missing or cannot be read.
+    pub fn open(path: &Path, remedy: &str) -> Result<Source, FileError> {
+        let input = unpacked(path, remedy)?;
+        Ok(Source { path: path.to_owned(), input, bytes: Vec::new(), line: 0 })
+    }
+
+    /// The unpacked bytes as a reader, for formats with a parser of their own.
+    ///
+    /// # Errors
+    /// When the file is missing or cannot be read.
+    pub fn reader(path: &Path, remedy: &str) -> Result<Box<dyn BufRead + Send>, FileError> {
+        unpacked(path, remedy)
+    }
+
+    /// Steps to the next line that is not blank; `false` at the end of the file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, is cut off inside its compression, or holds a line of more than 16 MiB.
+    pub fn advance(&mut self) -> Result<bool, FileError> {
+        loop {
+            self.bytes.clear();
+            let read = (&mut self.input).take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut self.bytes);
+            self.line += 1;
+            read.map_err(|source| self.broken(&source))?;
+            if self.bytes.is_empty() {
+                return Ok(false);
+            }
+            if self.bytes.len() > LONGEST_LINE {
+                return Err(self.error("the line is longer than 16 MiB; is this a text file?"));
+            }
+            while matches!(self.bytes.last(), Some(b'\n' | b'\r')) {
+                self.bytes.pop();
+            }
+            if self.line == 1 && self.bytes.starts_with(b"\xef\xbb\xbf") {
+                self.bytes.drain(..3);
+            }
+            if !self.bytes.iter().all(u8::is_ascii_whitespace) {
+                return Ok(true);
+            }
+        }
+    }
+
+    /// The current line.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The current line as UTF-8.
+    ///
+    /// # Errors
+    /// When it is not.
+    pub fn text(&self) -> Result<&str, FileError> {
+        std::str::from_utf8(&self.bytes).map_err(|problem| {
+            self.error(format!("byte {} is not UTF-8; convert the file to UTF-8", problem.valid_up_to() + 1))
+        })
+    }
+
+    /// The current line, read as Latin-1 where it is not UTF-8. The flag says whether it was Latin-1.
+    pub fn lossless(&self) -> (String, bool) {
+        match std::str::from_utf8(&self.bytes) {
+            Ok(text) => (text.to_owned(), false),
+            Err(_) => (self.bytes.iter().map(|&byte| char::from(byte)).collect(), true),
+        }
+    }
+
+    /// The number of the current line, counted from 1.
+    pub fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// An error at the current line.
+    pub fn error(&self, problem: impl Into<String>) -> FileError {
+        FileError::line(&self.path, self.line, problem)
+    }
+
+    fn broken(&self, source: &std::io::Error) -> FileError {
+        self.error(format!("{source}; the file is damaged or cut off: fetch it again"))
+    }
+}
+
+fn unpacked(path: &Path, remedy: &str) -> Result<Box<dyn BufRead + Send>, FileError> {
+    let mut file = File::open(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => FileError::Missing { path: path.to_owned(), remedy: remedy.to_owned() },
+        _ => FileError::read(path, source),
+    })?;
+    let mut head = Vec::with_capacity(4);
+    (&mut file).take(4).read_to_end(&mut head).map_err(|source| FileError::read(path, source))?;
+    let whole = Cursor::new(head.clone()).chain(file);
+    let packed = BufReader::with_capacity(1 << 17, whole);
+    if head.starts_with(&GZIP) {
+        let plain = flate2::bufread::MultiGzDecoder::new(packed);
+        return Ok(Box::new(BufReader::with_capacity(1 << 17, plain)));
+    }
+    if head.starts_with(&ZSTD) {
+        let plain = zstd::Decoder::with_buffer(packed).map_err(|source| FileError::read(path, source))?;
+        return Ok(Box::new(BufReader::with_capacity(1 << 17, plain)));
+    }
+    Ok(Box::new(packed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    const TEXT: &str = "first\n\nsecond\r\nthird";
+
+    fn packed(kind: &str) -> Vec<u8> {
+        match kind {
+            "gzip" => {
+                let mut writer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+                writer.write_all(TEXT.as_bytes()).expect("packed");
+                writer.finish().expect("packed")
+            }
+            "zstd" => zstd::encode_all(TEXT.as_bytes(), 3).expect("packed"),
+            _ => TEXT.as_bytes().to_vec(),
+        }
+    }
+
+    fn read(bytes: &[u8]) -> Result<Vec<(u64, String)>, FileError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lines");
+        std::fs::write(&path, bytes).expect("written");
+        let mut source = Source::open(&path, "make it")?;
+        let mut lines = Vec::new();
+        while source.advance()? {
+            lines.push((source.line(), source.text()?.to_owned()));
+        }
+        Ok(lines)
+    }
+
+    #[test]
+    fn packed_files_read_as_plain_ones() {
+        let wanted = vec![(1, "first".to_owned()), (3, "second".to_owned()), (4, "third".to_owned())];
+        for kind in ["plain", "gzip", "zstd"] {
+            assert_eq!(read(&packed(kind)).expect("readable"), wanted, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_cut_off_file_is_an_error_with_its_line() {
+        for kind in ["gzip", "zstd"] {
+            let whole = packed(kind);
+            let problem = read(&whole[..whole.len() - 6]).expect_err("cut off").to_string();
+            assert!(problem.contains("lines:") && problem.contains("fetch it again"), "{kind}: {problem}");
+        }
+    }
+
+    #[test]
+    fn a_missing_file_says_what_to_do() {
+        let problem = Source::open(Path::new("nowhere.txt"), "make it").err().expect("missing").to_string();
+        assert_eq!(problem, "nowhere.txt does not exist; make it");
+    }
+}

@@ -1,0 +1,16 @@
+//! The mirror flow: feedback logs -> scenes -> decisions by two language models -> behaviour probabilities ->
+//! uncertainty -> distilled preference pairs -> training files.
+//!
+//! Each stage is a function over a [`Project`], a folder in the layout of the paper's reference code, and reads
+//! and writes one JSONL file a data set. Source: "Mirroring Users: Towards Building Preference-aligned User
+//! Simulator with User Feedback in Recommendation" (arXiv 2508.18142).
+
+mod project;
+mod prompt;
+mod record;
+mod watch;
+
+pub use self::project::{Project, Strength};
+pub use self::prompt::{BEHAVIOR, PromptError, PromptKind, Prompts};
+pub use self::record::{DecisionRecord, PairRecord, ProbsRecord, SceneRecord, SceneText};
+pub use self::watch::{Quiet, Watch};

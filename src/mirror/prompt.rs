@@ -1,0 +1,224 @@
+//! How a scene is put to a language model: templates that a user can replace.
+
+use super::SceneRecord;
+use crate::language::{Letter, Message, Role};
+use minijinja::{Environment, UndefinedBehavior, context};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+const EKB: &str = include_str!("prompts/ekb.toml");
+
+/// What stands before the letter of a behaviour, in every prompt.
+pub const BEHAVIOR: &str = "Behavior:";
+
+/// What a model is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PromptKind {
+    /// The rationale, then the behaviour.
+    Decision,
+    /// The behaviour alone.
+    Letter,
+}
+
+/// Prompts that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PromptError {
+    /// The file cannot be read.
+    #[error("cannot read the prompts {}: {problem}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+    /// A template is wrong.
+    #[error("{}: `{key}`: {problem}", path.display())]
+    Template {
+        /// The file.
+        path: PathBuf,
+        /// Which template.
+        key: &'static str,
+        /// What is wrong.
+        problem: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: String,
+    system_decision: String,
+    system_letter: String,
+    user: String,
+    none: String,
+    assistant: String,
+}
+
+/// The prompts of a file, ready to be filled in.
+pub struct Prompts {
+    name: String,
+    none: String,
+    path: PathBuf,
+    templates: Environment<'static>,
+}
+
+impl Prompts {
+    /// The prompts that ship with the crate, or those of a file in the same form.
+    ///
+    /// # Errors
+    /// When the file cannot be read or a template is wrong.
+    pub fn load(path: Option<&Path>) -> Result<Prompts, PromptError> {
+        let (text, path) = match path {
+            None => (EKB.to_owned(), PathBuf::from("prompts/ekb.toml")),
+            Some(path) => {
+                let fail =
+                    |problem: std::io::Error| PromptError::Read { path: path.to_owned(), problem: problem.to_string() };
+                (std::fs::read_to_string(path).map_err(fail)?, path.to_owned())
+            }
+        };
+        let file: File = toml::from_str(&text)
+            .map_err(|problem| PromptError::Read { path: path.clone(), problem: problem.to_string() })?;
+        let mut templates = Environment::new();
+        templates.set_undefined_behavior(UndefinedBehavior::Strict);
+        for (key, source) in [
+            ("system_decision", file.system_decision),
+            ("system_letter", file.system_letter),
+            ("user", file.user),
+            ("assistant", file.assistant),
+        ] {
+            let fail = |problem: minijinja::Error| PromptError::Template {
+                path: path.clone(),
+                key,
+                problem: problem.to_string(),
+            };
+            templates.add_template_owned(key, source).map_err(fail)?;
+        }
+        Ok(Prompts { name: file.name, none: file.none, path, templates })
+    }
+
+    /// The prompts' name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The conversation that ends with the question: a system message and the scene.
+    ///
+    /// # Errors
+    /// When a template fails on this scene.
+    pub fn question(&self, scene: &SceneRecord, kind: PromptKind) -> Result<Vec<Message>, PromptError> {
+        let letters: Vec<Letter> = Letter::first(scene.options()).collect();
+        let texts = scene.text.action_list.iter().map(String::as_str).chain([self.none.as_str()]);
+        let options: Vec<_> =
+            letters.iter().zip(texts).map(|(letter, text)| context! { letter => letter.to_string(), text }).collect();
+        let values = context! {
+            dataset => &scene.dataset,
+            profile => &scene.text.profile,
+            history => &scene.text.history,
+            options,
+            letters => listed(&letters),
+        };
+        let system = match kind {
+            PromptKind::Decision => "system_decision",
+            PromptKind::Letter => "system_letter",
+        };
+        let system = self.render(system, &values)?;
+        let user = self.render("user", &values)?;
+        Ok(vec![Message::new(Role::System, system.trim()), Message::new(Role::User, user.trim())])
+    }
+
+    /// What the model says: the decision and the letter that it ends in.
+    ///
+    /// # Errors
+    /// When the template fails.
+    pub fn answer(&self, decision: &str, letter: Letter) -> Result<Message, PromptError> {
+        let values = context! { decision, letter => letter.to_string() };
+        Ok(Message::new(Role::Assistant, self.render("assistant", &values)?))
+    }
+
+    /// What the model says up to the letter, which is to come next: `... Behavior: [`.
+    ///
+    /// # Errors
+    /// When the template fails.
+    pub fn unfinished(&self, decision: &str) -> Result<Message, PromptError> {
+        let values = context! { decision, letter => "\u{0}" };
+        let whole = self.render("assistant", &values)?;
+        let before = whole.split('\u{0}').next().unwrap_or_default();
+        Ok(Message::new(Role::Assistant, before))
+    }
+
+    fn render(&self, key: &'static str, values: &minijinja::Value) -> Result<String, PromptError> {
+        let fail = |problem: minijinja::Error| PromptError::Template {
+            path: self.path.clone(),
+            key,
+            problem: problem.to_string(),
+        };
+        self.templates.get_template(key).and_then(|template| template.render(values)).map_err(fail)
+    }
+}
+
+/// `A, B or C`.
+fn listed(letters: &[Letter]) -> String {
+    let names: Vec<String> = letters.iter().map(Letter::to_string).collect();
+    match names.split_last() {
+        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => names.join(""),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::ExternalId;
+    use crate::mirror::SceneText;
+
+    fn scene() -> SceneRecord {
+        SceneRecord {
+            text: SceneText {
+                profile: "A reader.".to_owned(),
+                history: "Dune\nEmma".to_owned(),
+                action_list: vec!["Ulysses".to_owned(), "Persuasion".to_owned()],
+            },
+            user_id: ExternalId::Number(1),
+            item_id: ExternalId::Number(2),
+            timestamp: None,
+            item_pos: 2,
+            choice_cnt: 2,
+            dataset: "books".to_owned(),
+            offers_none: true,
+            builder: None,
+        }
+    }
+
+    #[test]
+    fn a_scene_becomes_a_question() {
+        let prompts = Prompts::load(None).expect("prompts");
+        let messages = prompts.question(&scene(), PromptKind::Letter).expect("a question");
+        let wanted = "## The user\nA reader.\n\n## What the user did, the latest last\nDune\nEmma\n\n## On the screen now\n\
+            [A] Ulysses\n[B] Persuasion\n[C] None of these\n\nWhich one does this user take: A, B or C?";
+        assert_eq!(messages[1], Message::new(Role::User, wanted));
+        let decision = prompts.question(&scene(), PromptKind::Decision).expect("a question");
+        assert!(decision[0].content.ends_with("Behavior: [letter]"));
+        assert_eq!(decision[1], messages[1]);
+    }
+
+    #[test]
+    fn answers_end_in_the_letter() {
+        let prompts = Prompts::load(None).expect("prompts");
+        let letter = Letter::of(1).expect("a letter");
+        assert_eq!(prompts.answer("Thought:\nx", letter).expect("an answer").content, "Thought:\nx\nBehavior: [B]");
+        assert_eq!(prompts.unfinished("Thought:\nx").expect("an answer").content, "Thought:\nx\nBehavior: [");
+    }
+
+    #[test]
+    fn wrong_files_are_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("mine.toml");
+        std::fs::write(&path, EKB.replace("none = ", "nothing = ")).expect("written");
+        let problem = Prompts::load(Some(&path)).err().expect("wrong").to_string();
+        assert!(problem.contains("mine.toml") && problem.contains("nothing"), "{problem}");
+        std::fs::write(&path, EKB.replace("{{ letters }}", "{{ lettres }}")).expect("written");
+        let prompts = Prompts::load(Some(&path)).expect("a file");
+        let problem = prompts.question(&scene(), PromptKind::Letter).expect_err("wrong").to_string();
+        assert!(problem.contains("mine.toml: `user`"), "{problem}");
+    }
+}

@@ -1,0 +1,154 @@
+//! The records of a project's files, in the columns of the paper's reference code.
+
+use crate::dataset::{ExternalId, Moment};
+use crate::language::{Letter, Message};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a language model reads of a scene.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SceneText {
+    /// The user's profile.
+    pub profile: String,
+    /// The last things that the user did, the oldest first, one a line.
+    pub history: String,
+    /// The exposed items, without their letters.
+    pub action_list: Vec<String>,
+}
+
+/// A scene from a log: a line of `datasets/NAME_{train,eval}.jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SceneRecord {
+    /// What a language model reads.
+    pub text: SceneText,
+    /// The user.
+    pub user_id: ExternalId,
+    /// The item that the user took at this moment.
+    pub item_id: ExternalId,
+    /// When; absent in logs without times.
+    #[serde(default)]
+    pub timestamp: Option<Moment>,
+    /// The place of the real item, counted from 0; `choice_cnt` where the list does not hold it.
+    pub item_pos: usize,
+    /// Items in the list.
+    pub choice_cnt: usize,
+    /// The data set's name.
+    pub dataset: String,
+    /// Whether "none of these" is an option too: the letter after the last item's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub offers_none: bool,
+    /// How the list was built.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub builder: Option<String>,
+}
+
+impl SceneRecord {
+    /// Options that a user has: the items, and "none of these" where it is offered.
+    pub fn options(&self) -> usize {
+        self.choice_cnt + usize::from(self.offers_none)
+    }
+
+    /// The letter of what the user really did.
+    pub fn answer(&self) -> Option<Letter> {
+        Letter::of(self.item_pos)
+    }
+
+    /// What is wrong with the scene, if anything: every reader checks this once.
+    pub fn fault(&self) -> Option<String> {
+        let listed = self.text.action_list.len();
+        if listed != self.choice_cnt {
+            return Some(format!("choice_cnt is {} but action_list has {listed} items", self.choice_cnt));
+        }
+        if self.options() < 2 || self.options() > Letter::MOST {
+            return Some(format!("{} options, expected 2 to {}", self.options(), Letter::MOST));
+        }
+        if self.item_pos >= self.options() {
+            return Some(format!("item_pos {} is beyond the list of {} options", self.item_pos, self.options()));
+        }
+        None
+    }
+}
+
+/// A line of `decisions/NAME_decisions_STRENGTH.jsonl`: a line of an OpenAI batch output file. Only what is read is named.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecisionRecord {
+    /// `DATASET-LINE`, the line of the scene in `NAME_train.jsonl` counted from 0.
+    pub custom_id: String,
+    /// The answer; absent where the request failed.
+    pub response: Option<serde_json::Value>,
+    /// Why the request failed.
+    #[serde(default)]
+    pub error: Option<serde_json::Value>,
+}
+
+/// A line of `probs/NAME_probs_STRENGTH.jsonl`; it belongs to the scene on the same line of `NAME_train.jsonl`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbsRecord {
+    /// The user.
+    pub user_id: ExternalId,
+    /// The item that the user took.
+    pub item_id: ExternalId,
+    /// The texts of the decisions, each without its behaviour.
+    pub decision_list: Vec<String>,
+    /// The probability of each letter, for each decision.
+    pub choice: Vec<BTreeMap<Letter, f64>>,
+    /// The letter that each decision ends in; drawn from `choice` where it is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub behavior: Option<Vec<Letter>>,
+}
+
+/// A distilled pair: a line of `datasets/NAME_pref.jsonl`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairRecord {
+    /// The data set's name.
+    pub dataset: String,
+    /// The user.
+    pub user_id: ExternalId,
+    /// The item that the user took.
+    pub item_id: ExternalId,
+    /// When.
+    #[serde(default)]
+    pub timestamp: Option<Moment>,
+    /// System, user and assistant: the decision that hit.
+    pub messages_chosen: Vec<Message>,
+    /// System, user and assistant: the decision that missed.
+    pub messages_rejected: Vec<Message>,
+    /// The letter of the chosen decision.
+    pub behavior_chosen: Letter,
+    /// The letter of the rejected decision.
+    pub behavior_rejected: Letter,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scene() -> SceneRecord {
+        let text = r#"{"text": {"profile": "p", "history": "h", "action_list": ["a", "b"]}, "user_id": "u0", "item_id": 7,
+            "timestamp": 1766101874000, "item_pos": 1, "choice_cnt": 2, "dataset": "MIND"}"#;
+        serde_json::from_str(text).expect("a scene")
+    }
+
+    #[test]
+    fn a_scene_of_the_reference_reads_and_writes_unchanged() {
+        let scene = scene();
+        assert_eq!((scene.options(), scene.answer(), scene.fault()), (2, Letter::of(1), None));
+        assert_eq!(scene.item_id, ExternalId::Number(7));
+        let wanted = r#"{"text":{"profile":"p","history":"h","action_list":["a","b"]},"user_id":"u0","item_id":7,"timestamp":1766101874000,"item_pos":1,"choice_cnt":2,"dataset":"MIND"}"#;
+        assert_eq!(serde_json::to_string(&scene).expect("text"), wanted);
+    }
+
+    #[test]
+    fn the_letter_after_the_last_item_means_none_of_these() {
+        let scene = SceneRecord { item_pos: 2, offers_none: true, ..scene() };
+        assert_eq!((scene.options(), scene.answer(), scene.fault()), (3, Letter::of(2), None));
+    }
+
+    #[test]
+    fn faults_are_told() {
+        let beyond = SceneRecord { item_pos: 2, ..scene() };
+        assert_eq!(beyond.fault().as_deref(), Some("item_pos 2 is beyond the list of 2 options"));
+        let short = SceneRecord { choice_cnt: 3, ..scene() };
+        assert_eq!(short.fault().as_deref(), Some("choice_cnt is 3 but action_list has 2 items"));
+    }
+}
