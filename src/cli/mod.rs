@@ -1,15 +1,14 @@
 //! The command line: arguments in, exit codes out. Results go to stdout, progress and errors to stderr.
 
 mod align;
+mod distill;
 mod doctor;
 mod exit;
 mod progress;
-#[expect(dead_code, reason = "the stages of the mirror flow use it")]
 mod project;
 mod replay;
 mod run;
 mod scenario;
-#[expect(dead_code, reason = "the stages of the mirror flow use it")]
 mod stage_bar;
 mod tensors;
 
@@ -39,6 +38,8 @@ enum Command {
     Align(align::Align),
     /// Write the tensors from which `models/train` trains the mirror model.
     Tensors(tensors::Tensors),
+    /// Distill judged decisions to preference pairs.
+    Distill(distill::Distill),
     /// Say which ONNX Runtime is used, and where it was looked for.
     Doctor(doctor::Doctor),
 }
@@ -56,6 +57,7 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(),
         Command::Tensors(command) => command.run(),
+        Command::Distill(command) => command.run(),
         Command::Doctor(command) => command.run(),
     };
     match outcome {

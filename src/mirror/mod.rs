@@ -5,11 +5,14 @@
 //! and writes one JSONL file a data set. Source: "Mirroring Users: Towards Building Preference-aligned User
 //! Simulator with User Feedback in Recommendation" (arXiv 2508.18142).
 
+mod difficulty;
+pub mod distill;
 mod project;
 mod prompt;
 mod record;
 mod watch;
 
+pub use self::difficulty::{DifficultyError, DifficultyRecord};
 pub use self::project::{Project, Strength};
 pub use self::prompt::{BEHAVIOR, PromptError, PromptKind, Prompts};
 pub use self::record::{DecisionRecord, PairRecord, ProbsRecord, SceneRecord, SceneText};

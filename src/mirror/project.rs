@@ -75,4 +75,9 @@ impl Project {
     pub fn probs(&self, dataset: &str, strength: Strength) -> PathBuf {
         self.root.join("probs").join(format!("{dataset}_probs_{}.jsonl", strength.name()))
     }
+
+    /// `probs/NAME_ifd.jsonl`: the difficulty of each of the strong model's decisions.
+    pub fn difficulties(&self, dataset: &str) -> PathBuf {
+        self.root.join("probs").join(format!("{dataset}_ifd.jsonl"))
+    }
 }

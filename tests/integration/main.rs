@@ -4,6 +4,7 @@
 
 mod data;
 mod determinism;
+mod distill;
 mod doors;
 mod interfaces;
 mod metrics;
