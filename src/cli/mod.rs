@@ -4,6 +4,7 @@ mod align;
 mod distill;
 mod doctor;
 mod exit;
+mod export;
 mod progress;
 mod project;
 mod replay;
@@ -40,6 +41,8 @@ enum Command {
     Tensors(tensors::Tensors),
     /// Distill judged decisions to preference pairs.
     Distill(distill::Distill),
+    /// Write distilled pairs as training files.
+    Export(export::Export),
     /// Say which ONNX Runtime is used, and where it was looked for.
     Doctor(doctor::Doctor),
 }
@@ -58,6 +61,7 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Align(command) => command.run(),
         Command::Tensors(command) => command.run(),
         Command::Distill(command) => command.run(),
+        Command::Export(command) => command.run(),
         Command::Doctor(command) => command.run(),
     };
     match outcome {

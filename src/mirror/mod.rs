@@ -7,6 +7,7 @@
 
 mod difficulty;
 pub mod distill;
+pub mod export;
 mod project;
 mod prompt;
 mod record;

@@ -6,6 +6,7 @@ mod data;
 mod determinism;
 mod distill;
 mod doors;
+mod export;
 mod interfaces;
 mod metrics;
 mod mirror;

@@ -1,0 +1,106 @@
+//! Training files: distilled pairs as the columns that trainers read, in JSON lines or Parquet.
+//!
+//! `reference` keeps the columns of the paper's reference code; `trl` is the conversational form of Hugging
+//! Face TRL: `prompt`, `chosen`, `rejected` for preferences, `prompt`, `completion` for supervised fine-tuning.
+
+mod parquet;
+mod row;
+
+pub use self::row::{Cell, Row};
+
+use self::parquet::ParquetRows;
+use super::{PairRecord, Watch};
+use crate::files::{FileError, Jsonl, JsonlWriter};
+use std::path::Path;
+
+/// The names of the columns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Form {
+    /// Those of the paper's reference code.
+    Reference,
+    /// Those of Hugging Face TRL.
+    #[default]
+    Trl,
+}
+
+/// What is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Task {
+    /// Supervised fine-tuning on the chosen decisions.
+    Sft,
+    /// Preference optimisation on chosen and rejected decisions.
+    Preference,
+}
+
+impl Task {
+    /// The task's name, as on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Task::Sft => "sft",
+            Task::Preference => "preference",
+        }
+    }
+}
+
+/// How rows are stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Storage {
+    /// JSON, one row a line.
+    #[default]
+    Jsonl,
+    /// Parquet with nested columns.
+    Parquet,
+}
+
+impl Storage {
+    /// The ending of a file's name.
+    pub fn ending(self) -> &'static str {
+        match self {
+            Storage::Jsonl => "jsonl",
+            Storage::Parquet => "parquet",
+        }
+    }
+}
+
+/// Reads the pairs of `from` and writes them to `to`; gives the number of rows.
+///
+/// # Errors
+/// When a pair cannot be read or is no pair, or the file cannot be written.
+pub fn export(
+    from: &Path,
+    to: &Path,
+    form: Form,
+    task: Task,
+    storage: Storage,
+    watch: &dyn Watch,
+) -> Result<u64, FileError> {
+    let mut pairs = Jsonl::<PairRecord>::open(from, "`recmirror distill --name` makes it")?;
+    watch.begin("exporting", 0);
+    let mut writer = match storage {
+        Storage::Jsonl => Writer::Jsonl(JsonlWriter::create(to)?),
+        Storage::Parquet => Writer::Parquet(Box::new(ParquetRows::create(to, &row::columns(form, task))?)),
+    };
+    let mut rows = 0;
+    while let Some((_, pair)) = pairs.step()? {
+        let row = row::of(pair, form, task).map_err(|problem| pairs.error(problem))?;
+        match &mut writer {
+            Writer::Jsonl(writer) => writer.push(&row)?,
+            Writer::Parquet(writer) => writer.push(row)?,
+        }
+        watch.advance(1);
+        rows += 1;
+    }
+    if rows == 0 {
+        return Err(FileError::whole(from, "the file holds no pairs; see what `recmirror distill` dropped and why"));
+    }
+    match writer {
+        Writer::Jsonl(writer) => writer.finish()?,
+        Writer::Parquet(writer) => writer.finish()?,
+    }
+    Ok(rows)
+}
+
+enum Writer {
+    Jsonl(JsonlWriter),
+    Parquet(Box<ParquetRows>),
+}

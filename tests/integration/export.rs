@@ -1,0 +1,77 @@
+//! `export`: training files from distilled pairs.
+
+use crate::util::{names_in, package, place, read, recmirror, write};
+use serde_json::Value;
+use std::path::Path;
+
+/// A project with 20 distilled pairs.
+fn distilled() -> tempfile::TempDir {
+    let folder = place();
+    let fixture = package().join("tests/fixtures/distill/small");
+    for part in ["datasets", "probs"] {
+        for file in names_in(&fixture.join(part)) {
+            write(&folder.path().join(part).join(&file), read(&fixture.join(part).join(&file)));
+        }
+    }
+    let root = folder.path().to_string_lossy().into_owned();
+    recmirror(&["distill", "--project", &root, "--datasets", "ml-1m", "--keep", "20", "-q"]).expect(0);
+    folder
+}
+
+fn export(project: &Path, more: &[&str]) -> crate::util::Answer {
+    let root = project.to_string_lossy().into_owned();
+    let mut arguments = vec!["export", "--project", &root, "-q"];
+    arguments.extend_from_slice(more);
+    recmirror(&arguments)
+}
+
+#[test]
+fn training_files_hold_the_pairs_in_order() {
+    let folder = distilled();
+    let file = |name: &str| read(&folder.path().join("datasets").join(name));
+    let rows = |name: &str| -> Vec<Value> {
+        file(name).lines().map(|line| serde_json::from_str(line).expect("a row")).collect()
+    };
+    export(folder.path(), &["--task", "preference"]).expect(0);
+    export(folder.path(), &["--task", "sft"]).expect(0);
+    let pairs = rows("recmirror_pref.jsonl");
+    let (preferences, examples) = (rows("recmirror_preference.jsonl"), rows("recmirror_sft.jsonl"));
+    assert_eq!((pairs.len(), preferences.len(), examples.len()), (20, 20, 20));
+    for ((pair, preference), example) in pairs.iter().zip(&preferences).zip(&examples) {
+        assert_eq!(preference["prompt"].as_array().expect("turns").len(), 2);
+        assert_eq!(preference["prompt"], example["prompt"]);
+        assert_eq!(preference["chosen"][0], pair["messages_chosen"][2]);
+        assert_eq!(preference["rejected"][0], pair["messages_rejected"][2]);
+        assert_eq!(example["completion"][0], pair["messages_chosen"][2]);
+    }
+    export(folder.path(), &["--task", "preference", "--form", "reference"]).expect(0);
+    assert_eq!(file("recmirror_preference.jsonl"), file("recmirror_pref.jsonl"));
+}
+
+#[test]
+fn parquet_files_appear_under_their_name_when_complete() {
+    let folder = distilled();
+    export(folder.path(), &["--task", "preference", "--storage", "parquet"]).expect(0);
+    let path = folder.path().join("datasets/recmirror_preference.parquet");
+    let bytes = std::fs::read(&path).expect("the file");
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    export(folder.path(), &["--task", "preference", "--storage", "parquet"]).expect(0);
+    assert_eq!(std::fs::read(&path).expect("the file"), bytes, "the same pairs, the same bytes");
+}
+
+#[test]
+fn what_cannot_be_exported_is_told() {
+    let folder = distilled();
+    export(folder.path(), &["--task", "sft", "--name", "other"]).expect(2).says(&["other_pref.jsonl does not exist"]);
+    let path = folder.path().join("datasets/recmirror_pref.jsonl");
+    let whole = read(&path);
+    write(&path, whole.replacen("\"assistant\"", "\"user\"", 1));
+    export(folder.path(), &["--task", "sft"])
+        .expect(2)
+        .says(&["recmirror_pref.jsonl:1: `messages_chosen` does not end"]);
+    write(&path, &whole[..whole.len() - 30]);
+    export(folder.path(), &["--task", "sft"]).expect(2).says(&["recmirror_pref.jsonl:20: not a valid record"]);
+    write(&path, "");
+    export(folder.path(), &["--task", "sft"]).expect(2).says(&["the file holds no pairs"]);
+    assert_eq!(names_in(&folder.path().join("datasets")), ["ml-1m_train.jsonl", "recmirror_pref.jsonl"]);
+}
