@@ -103,6 +103,24 @@ pub struct LetterRequest {
     pub options: usize,
 }
 
+/// How likely a text is.
+#[derive(Clone, Debug)]
+pub struct LikelihoodRequest {
+    /// The conversation before the text; empty for the text alone.
+    pub messages: Vec<Message>,
+    /// What the model would say next.
+    pub text: String,
+}
+
+/// The likelihood of a text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Likelihood {
+    /// Tokens of the text.
+    pub tokens: usize,
+    /// The sum of the natural logarithms of their probabilities.
+    pub log: f64,
+}
+
 /// Answers of a model, given as each arrives: the request's index and the answers or what went wrong with it.
 pub type Arrived<'a, T> = &'a (dyn Fn(usize, Result<T, LanguageError>) + Sync);
 
@@ -129,6 +147,19 @@ pub trait LanguageModel: Sync {
     /// # Errors
     /// When nothing more can be asked.
     fn letters(&self, requests: &[LetterRequest], arrived: Arrived<'_, Vec<f64>>) -> Result<(), LanguageError>;
+
+    /// The likelihood of each request's text. Most servers cannot tell it.
+    ///
+    /// # Errors
+    /// When the back end gives no likelihoods, or nothing more can be asked.
+    fn likelihoods(
+        &self,
+        _requests: &[LikelihoodRequest],
+        _arrived: Arrived<'_, Likelihood>,
+    ) -> Result<(), LanguageError> {
+        let problem = format!("{} gives no likelihoods of texts; use a local model", self.name());
+        Err(LanguageError::Setup(problem))
+    }
 }
 
 /// What can go wrong with a language model.
