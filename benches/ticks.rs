@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use recmirror::dataset::{Catalogue, Cleanup, Dataset, Format, GenreSet, IdTable, Interaction, Profile, Profiles};
 use recmirror::experiment::Experiment;
 use recmirror::ids::{ItemId, UserId};
-use recmirror::log::{CountSink, EventSink, ParquetWriter};
+use recmirror::log::{CountSink, EventSink, ParquetWriter, REJECTED};
 use recmirror::onnx::{Graph, GraphSpec, Port, Runtime};
 use recmirror::policy::Registry;
 use recmirror::random::{Purpose, Streams, below};
@@ -18,12 +18,14 @@ use recmirror::tick::Simulation;
 use recmirror::user::{Card, Memorised, Mirror, Responses, UserModel, memories_of};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const ITEMS: u32 = 1_682;
 const USERS: u32 = 943;
 const SLATE: usize = 10;
 const CHUNK: usize = 128;
+/// Pairs of a tick and its batches alone.
+const PAIRS: usize = 401;
 
 /// A log of the size and density of MovieLens-100K.
 fn data() -> Dataset {
@@ -144,11 +146,8 @@ impl Prepared {
     }
 }
 
-/// The graphs on prepared inputs: what inference alone could reach.
-fn batches(criterion: &mut Criterion) {
-    if Runtime::get().is_err() {
-        return;
-    }
+/// The graphs of a choice and of an update.
+fn prepared() -> (Prepared, Prepared) {
     let d = Card::read(&model_folder()).expect("the card of the committed model").dims;
     let choice: [(&str, &[usize]); 4] = [
         ("query", &[d.query]),
@@ -158,7 +157,15 @@ fn batches(criterion: &mut Criterion) {
     ];
     let choice = Prepared::new("choice.onnx", &choice, &[("choice", 1), ("rating", 2)]);
     let update: [(&str, &[usize]); 3] = [("state", &[d.state]), ("item", &[d.item]), ("event", &[d.event])];
-    let update = Prepared::new("update.onnx", &update, &[("state_next", 1), ("query", 1)]);
+    (choice, Prepared::new("update.onnx", &update, &[("state_next", 1), ("query", 1)]))
+}
+
+/// The graphs on prepared inputs: what inference alone could reach.
+fn batches(criterion: &mut Criterion) {
+    if Runtime::get().is_err() {
+        return;
+    }
+    let (choice, update) = prepared();
     let rows = 10_000usize;
     let mut group = criterion.benchmark_group("inference");
     group.throughput(Throughput::Elements(rows as u64)).measurement_time(Duration::from_secs(4));
@@ -211,5 +218,36 @@ fn model(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, batches, model, ticks);
+/// Which share of the speed of inference alone whole ticks have: a tick, then the same batches on prepared inputs, in
+/// turn, so that both meet the same machine. Printed as the median of the pairs with its quartiles.
+#[expect(clippy::disallowed_methods, reason = "a bench measures wall-clock time")]
+fn share(_: &mut Criterion) {
+    if Runtime::get().is_err() {
+        return;
+    }
+    let users = 10_000;
+    let experiment = experiment(&format!("[user]\nkind = \"mirror\"\npath = {:?}", model_folder()), users as u32);
+    let mut simulation = simulation(&experiment, Box::new(CountSink::default()));
+    let (choice, update) = prepared();
+    let mut shares = Vec::new();
+    for _ in 0..PAIRS {
+        let before = Instant::now();
+        simulation.tick().expect("a tick");
+        let tick = before.elapsed().as_secs_f64();
+        let accepted = simulation.events().accepted.iter().filter(|&&slot| slot != REJECTED).count();
+        let before = Instant::now();
+        choice.run(users);
+        update.run(accepted);
+        shares.push(before.elapsed().as_secs_f64() / tick);
+    }
+    shares.sort_by(f64::total_cmp);
+    let at = |share: f64| 100.0 * shares[(share * (PAIRS - 1) as f64).round() as usize];
+    let (low, middle, high) = (at(0.25), at(0.5), at(0.75));
+    println!(
+        "share/mirror ticks of choice and update alone/{users} users x {ITEMS} items x slate {SLATE}: \
+         {middle:.0}% (quartiles {low:.0} to {high:.0}%, {PAIRS} pairs)"
+    );
+}
+
+criterion_group!(benches, batches, model, ticks, share);
 criterion_main!(benches);

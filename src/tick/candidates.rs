@@ -21,11 +21,11 @@ pub(super) fn candidates(
         return;
     }
     if surroundings.unseen {
-        let seen: Vec<&[u64]> = users.iter_many(&visits.entities).flatten().map(|seen| &*seen.0).collect();
-        let tasks = blocked.par_chunks_mut(words * ROWS_PER_TASK).zip(seen.par_chunks(ROWS_PER_TASK));
-        tasks.for_each(|(blocked, seen)| {
-            for (row, seen) in blocked.chunks_exact_mut(words).zip(seen) {
-                row.copy_from_slice(seen);
+        let tasks = blocked.par_chunks_mut(words * ROWS_PER_TASK).zip(visits.entities.par_chunks(ROWS_PER_TASK));
+        tasks.for_each(|(blocked, visitors)| {
+            // Users are never despawned, so every visitor is found.
+            for (row, seen) in blocked.chunks_exact_mut(words).zip(users.iter_many(visitors).flatten()) {
+                row.copy_from_slice(&seen.0);
             }
         });
     } else {

@@ -3,12 +3,16 @@
 use super::TickError;
 use crate::ids::UserId;
 use crate::scenario::SessionSpec;
-use crate::user::Memorised;
+use crate::user::{Memorised, UserError, UserModel};
 use crate::world::{
     Clock, Engagement, Events, Fault, Habits, History, HistoryEntry, Interest, Model, Popularity, Seen, Status, User,
     Visits,
 };
 use bevy_ecs::prelude::{Query, Res, ResMut};
+use rayon::prelude::*;
+
+/// Rows that one parallel task brings into histories.
+const ROWS_PER_TASK: usize = 128;
 
 #[expect(clippy::too_many_arguments, reason = "each argument is one resource that the stage reads or writes")]
 pub(super) fn evolve(
@@ -19,26 +23,45 @@ pub(super) fn evolve(
     events: Res<Events>,
     mut popularity: ResMut<Popularity>,
     mut fault: ResMut<Fault>,
-    mut engagements: Query<&mut Engagement>,
-    mut memories: Query<(&User, &mut History, &mut Seen, &mut Interest)>,
+    mut users: Query<(&User, &mut Engagement, &mut History, &mut Seen, &mut Interest)>,
 ) {
-    let mut row = 0;
-    let mut visitors = engagements.iter_many_mut(&visits.entities);
-    // Users are never despawned, so every visitor is found.
-    while let Some(Ok(mut engagement)) = visitors.fetch_next() {
-        tire(&mut engagement, &habits.0, events.0.accepted_item(row).is_some());
-        row += 1;
-    }
-    let mut accepted: Vec<(UserId, Memorised)> = Vec::new();
-    for (row, &user) in visits.users.iter().enumerate() {
-        if let Some(item) = events.0.accepted_item(row) {
+    let mut accepted: Vec<Acceptance<'_>> = Vec::with_capacity(visits.users.len());
+    let mut next = 0;
+    // One pass in storage order: it reads memory in a line, and gives each user once and mutably.
+    for (user, mut engagement, history, seen, interest) in users.iter_mut() {
+        let Some(row) = position(&visits.users, next, user.id) else { continue };
+        next = row + 1;
+        let item = events.0.accepted_item(row);
+        tire(&mut engagement, &habits.0, item.is_some());
+        if let Some(item) = item {
             popularity.0.accept(item);
-            accepted.push((user, Memorised { item, rating: events.0.ratings[row] }));
+            let event = Memorised { item, rating: events.0.ratings[row] };
+            let (history, seen, interest) = (history.into_inner(), seen.into_inner(), interest.into_inner());
+            accepted.push(Acceptance { row, event, history, seen, memory: &mut interest.0 });
         }
     }
-    if let Err(source) = remember(&clock, &model, &accepted, &mut memories) {
+    if let Err(source) = remember(clock.tick, model.0.model(), accepted) {
         fault.0 = Some(TickError::User { tick: clock.tick, source });
     }
+}
+
+/// A visitor who accepted an item, and what remembers it.
+struct Acceptance<'w> {
+    row: usize,
+    event: Memorised,
+    history: &'w mut History,
+    seen: &'w mut Seen,
+    memory: &'w mut [f32],
+}
+
+/// The place of `user` among `visitors`, which are in ascending order; `next` is where it is expected.
+fn position(visitors: &[UserId], next: usize, user: UserId) -> Option<usize> {
+    if visitors.get(next) == Some(&user) {
+        return Some(next);
+    }
+    let (before, after) = visitors.split_at(next.min(visitors.len()));
+    let absent = before.last().is_none_or(|&last| last < user) && after.first().is_none_or(|&first| first > user);
+    if absent { None } else { visitors.binary_search(&user).ok() }
 }
 
 /// Counts one slate and ends the session where it is over.
@@ -55,33 +78,20 @@ fn tire(engagement: &mut Engagement, habits: &SessionSpec, accepted: bool) {
     engagement.status = if gives_up { Status::Left } else { Status::Away };
 }
 
-/// Brings the accepted items (by ascending user) into the histories and the user model's memories, all in one batch.
-fn remember(
-    clock: &Clock,
-    model: &Model,
-    accepted: &[(UserId, Memorised)],
-    users: &mut Query<(&User, &mut History, &mut Seen, &mut Interest)>,
-) -> Result<(), crate::user::UserError> {
-    let mut found: Vec<(usize, &mut [f32])> = Vec::with_capacity(accepted.len());
-    // One pass in storage order gives each memory once and mutably, so that all are updated in place.
-    let mut next = 0;
-    for (user, mut history, mut seen, interest) in users.iter_mut() {
-        if accepted.get(next).is_none_or(|entry| entry.0 != user.id) {
-            next = accepted.partition_point(|entry| entry.0 < user.id);
-        }
-        let Some(&(_, Memorised { item, rating })) = accepted.get(next).filter(|entry| entry.0 == user.id) else {
-            continue;
-        };
-        history.push(HistoryEntry { item, rating, tick: Some(clock.tick) });
-        seen.insert(item);
-        found.push((next, &mut interest.into_inner().0[..]));
-        next += 1;
-    }
+/// Brings the accepted items into the histories and the user model's memories, all in one batch.
+fn remember(tick: u32, model: &dyn UserModel, mut accepted: Vec<Acceptance<'_>>) -> Result<(), UserError> {
     // The order of a query is the ECS's own business.
-    found.sort_unstable_by_key(|entry| entry.0);
-    let events: Vec<Memorised> = found.iter().map(|entry| accepted[entry.0].1).collect();
-    let mut memories: Vec<&mut [f32]> = found.into_iter().map(|entry| entry.1).collect();
-    model.0.model().update(&mut memories, &events)
+    if !accepted.is_sorted_by_key(|entry| entry.row) {
+        accepted.sort_unstable_by_key(|entry| entry.row);
+    }
+    accepted.par_iter_mut().with_min_len(ROWS_PER_TASK).for_each(|entry| {
+        let Memorised { item, rating } = entry.event;
+        entry.history.push(HistoryEntry { item, rating, tick: Some(tick) });
+        entry.seen.insert(item);
+    });
+    let events: Vec<Memorised> = accepted.iter().map(|entry| entry.event).collect();
+    let mut memories: Vec<&mut [f32]> = accepted.into_iter().map(|entry| entry.memory).collect();
+    model.update(&mut memories, &events)
 }
 
 #[cfg(test)]
@@ -114,5 +124,19 @@ mod tests {
     fn fruitless_sessions_in_a_row_make_a_user_leave() {
         assert_eq!(live(&[false, false, false, false]).status, Status::Left);
         assert_eq!(live(&[false, false, true, false, false, false, false]).status, Status::Away, "one was fruitful");
+    }
+
+    #[test]
+    fn visitors_are_found_whatever_the_order_of_users() {
+        let visitors: Vec<UserId> = [2, 5, 9].map(UserId).to_vec();
+        let find = |next, user| position(&visitors, next, UserId(user));
+        assert_eq!((find(0, 2), find(1, 5), find(2, 9)), (Some(0), Some(1), Some(2)), "as expected");
+        assert_eq!((find(3, 2), find(0, 9), find(0, 5)), (Some(0), Some(2), Some(1)), "elsewhere");
+        for next in 0..=4 {
+            for absent in [0, 3, 7, 10] {
+                assert_eq!(find(next, absent), None, "user {absent} expected at {next}");
+            }
+        }
+        assert_eq!(position(&[], 0, UserId(1)), None);
     }
 }

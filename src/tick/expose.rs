@@ -3,10 +3,11 @@
 use super::TickError;
 use crate::ids::ItemId;
 use crate::policy::Slates;
-use crate::scene::CONTEXT;
+use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
 use crate::world::{
     Candidates, Clock, Events, Fault, Interest, Model, Popularity, Proposals, Scenes, ShortSlates, Surroundings, Visits,
 };
+use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::{Query, Res, ResMut};
 use rayon::prelude::*;
 
@@ -26,11 +27,21 @@ pub(super) fn expose(
     mut events: ResMut<Events>,
     mut short: ResMut<ShortSlates>,
     mut fault: ResMut<Fault>,
-    interests: Query<&Interest>,
+    interests: Query<&'static Interest>,
 ) {
     drop_empty(surroundings.slate, &mut visits, &mut proposals.0, &mut candidates.0);
-    let checker = Checker { items: surroundings.catalogue.len(), slate: surroundings.slate, blocked: &candidates.0 };
-    match checker.check(visits.users.len(), &proposals.0.items) {
+    popularity
+        .0
+        .refresh(&surroundings.catalogue, surroundings.start + i64::from(clock.tick) * surroundings.tick_seconds);
+    let (slate, width) = (surroundings.slate, model.0.model().memory().read);
+    let exposure = Exposure {
+        checker: Checker { items: surroundings.catalogue.len(), slate, blocked: &candidates.0 },
+        popularity: &popularity.0,
+        visitors: &visits.entities,
+        interests,
+    };
+    scenes.0.reset(visits.users.len(), slate, width);
+    match exposure.gather(&proposals.0.items, &mut scenes.0) {
         Ok(found) => short.0 += found,
         Err((row, problem)) => {
             let (policy, user) = (surroundings.policy.clone(), visits.users.get(row).map_or(0, |user| user.0));
@@ -40,31 +51,70 @@ pub(super) fn expose(
     }
     let batch = &mut events.0;
     batch.tick = clock.tick;
-    batch.slate = surroundings.slate;
+    batch.slate = slate;
     batch.users.clone_from(&visits.users);
     std::mem::swap(&mut batch.items, &mut proposals.0.items);
     std::mem::swap(&mut batch.scores, &mut proposals.0.scores);
-    popularity
-        .0
-        .refresh(&surroundings.catalogue, surroundings.start + i64::from(clock.tick) * surroundings.tick_seconds);
-    let (slate, width) = (surroundings.slate, model.0.model().memory().read);
-    let scenes = &mut scenes.0;
-    scenes.reset(visits.users.len(), slate, width);
-    scenes.items.copy_from_slice(&batch.items);
-    let memories: Vec<&[f32]> =
-        interests.iter_many(&visits.entities).flatten().map(|interest| &interest.0[..width]).collect();
-    if width > 0 {
-        let rows = scenes.memory.par_chunks_exact_mut(width).with_min_len(ROWS_PER_TASK);
-        rows.zip(&memories).for_each(|(row, memory)| row.copy_from_slice(memory));
+}
+
+/// What turns checked slates into scenes.
+struct Exposure<'a, 'w, 's> {
+    checker: Checker<'a>,
+    popularity: &'a PopularityClock,
+    visitors: &'a [Entity],
+    interests: Query<'w, 's, &'static Interest>,
+}
+
+impl Exposure<'_, '_, '_> {
+    /// Checks all slates and fills `scenes`, in one pass over the rows; gives the number of short slates, or the first
+    /// broken row.
+    fn gather(&self, items: &[ItemId], scenes: &mut SceneBatch) -> Result<u64, (usize, String)> {
+        let (slate, width) = (self.checker.slate, scenes.width);
+        self.checker.check_size(self.visitors.len(), items)?;
+        // A model without memory has rows of no width, which cannot be cut into chunks.
+        let mut none = Vec::new();
+        let (memory, step) = match width {
+            0 => {
+                none.resize(self.visitors.len(), 0.0);
+                (&mut none, 1)
+            }
+            _ => (&mut scenes.memory, width),
+        };
+        let tasks = scenes.items.par_chunks_mut(slate * ROWS_PER_TASK);
+        let tasks = tasks.zip(scenes.context.par_chunks_mut(slate * CONTEXT * ROWS_PER_TASK));
+        let tasks = tasks.zip(memory.par_chunks_mut(step * ROWS_PER_TASK)).enumerate();
+        let outcome = tasks.map(|(task, ((shown, context), memory))| {
+            let first = task * ROWS_PER_TASK;
+            let proposed = &items[first * slate..first * slate + shown.len()];
+            let mut short = 0;
+            for (row, proposed) in proposed.chunks_exact(slate).enumerate() {
+                short += self.checker.check_row(first + row, proposed).map_err(|problem| (first + row, problem))?;
+            }
+            shown.copy_from_slice(proposed);
+            self.describe(shown, context);
+            if width > 0 {
+                self.remember(first, memory, width);
+            }
+            Ok(short)
+        });
+        outcome.try_reduce(|| 0, |a, b| Ok(a + b)).map_err(|met| self.checker.first_broken(items).unwrap_or(met))
     }
-    let rows = scenes.context.par_chunks_exact_mut(CONTEXT * slate).with_min_len(ROWS_PER_TASK);
-    rows.zip(scenes.items.par_chunks_exact(slate)).for_each(|(context, items)| {
+
+    fn describe(&self, items: &[ItemId], context: &mut [f32]) {
         for (target, &item) in context.chunks_exact_mut(CONTEXT).zip(items) {
             if item.is_some() {
-                target.copy_from_slice(popularity.0.context(item));
+                target.copy_from_slice(self.popularity.context(item));
             }
         }
-    });
+    }
+
+    fn remember(&self, first: usize, memory: &mut [f32], width: usize) {
+        // Users are never despawned, so every visitor is found.
+        let interests = self.interests.iter_many(&self.visitors[first..]).flatten();
+        for (row, interest) in memory.chunks_exact_mut(width).zip(interests) {
+            row.copy_from_slice(&interest.0[..width]);
+        }
+    }
 }
 
 /// Takes out the visitors for whom the policy has nothing at all: they are shown nothing, and nothing is recorded.
@@ -101,14 +151,11 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    /// The number of slates that are shorter than they had to be, or the first broken row.
-    fn check(&self, rows: usize, items: &[ItemId]) -> Result<u64, (usize, String)> {
-        if items.len() != rows * self.slate {
-            return Err((0, format!("{} slots for {rows} slates of {}", items.len(), self.slate)));
+    fn check_size(&self, rows: usize, items: &[ItemId]) -> Result<(), (usize, String)> {
+        if items.len() == rows * self.slate {
+            return Ok(());
         }
-        let slates = items.par_chunks_exact(self.slate).enumerate().with_min_len(ROWS_PER_TASK);
-        let outcomes = slates.map(|(row, slate)| self.check_row(row, slate).map_err(|problem| (row, problem)));
-        outcomes.try_reduce(|| 0, |a, b| Ok(a + b)).map_err(|first| self.first_broken(items).unwrap_or(first))
+        Err((0, format!("{} slots for {rows} slates of {}", items.len(), self.slate)))
     }
 
     /// Which error a parallel search meets first is chance; the message must not be.
@@ -117,6 +164,7 @@ impl Checker<'_> {
         rows.find_map(|(row, slate)| self.check_row(row, slate).err().map(|problem| (row, problem)))
     }
 
+    /// 1 when the slate is shorter than it had to be, else 0; or what is broken.
     fn check_row(&self, row: usize, slate: &[ItemId]) -> Result<u64, String> {
         let words = self.items.div_ceil(64);
         let blocked = &self.blocked[row * words..(row + 1) * words];
@@ -150,10 +198,10 @@ impl Checker<'_> {
 mod tests {
     use super::*;
 
-    fn check(slate: &[u32], blocked: u64) -> Result<u64, (usize, String)> {
+    fn check(slate: &[u32], blocked: u64) -> Result<u64, String> {
         let blocked = [blocked | !0 << 10];
         let items: Vec<ItemId> = slate.iter().map(|&item| ItemId(item)).collect();
-        Checker { items: 10, slate: slate.len(), blocked: &blocked }.check(1, &items)
+        Checker { items: 10, slate: slate.len(), blocked: &blocked }.check_row(0, &items)
     }
 
     #[test]
@@ -162,9 +210,9 @@ mod tests {
         assert_eq!(check(&[3, 4, 5], 0), Ok(0));
         assert_eq!(check(&[3, NONE, NONE], 0), Ok(1), "two candidates more were left");
         assert_eq!(check(&[3, NONE, NONE], 0b11_1111_0111), Ok(0), "item 3 is the only candidate");
-        assert!(check(&[3, 4, 3], 0).unwrap_err().1.contains("second time"));
-        assert!(check(&[3, 4, 10], 0).unwrap_err().1.contains("the catalogue has 10 items"));
-        assert!(check(&[3, 4], 1 << 4).unwrap_err().1.contains("not a candidate"));
-        assert!(check(&[NONE, 4], 0).unwrap_err().1.contains("behind an empty slot"));
+        assert!(check(&[3, 4, 3], 0).unwrap_err().contains("second time"));
+        assert!(check(&[3, 4, 10], 0).unwrap_err().contains("the catalogue has 10 items"));
+        assert!(check(&[3, 4], 1 << 4).unwrap_err().contains("not a candidate"));
+        assert!(check(&[NONE, 4], 0).unwrap_err().contains("behind an empty slot"));
     }
 }

@@ -13,13 +13,19 @@ const ROWS_PER_TASK: usize = 128;
 
 pub(super) fn respond(clock: Res<Clock>, visits: Res<Visits>, choices: Res<Choices>, mut events: ResMut<Events>) {
     let batch = &mut events.0;
-    batch.accepted.resize(visits.users.len(), REJECTED);
-    batch.ratings.resize(visits.users.len(), f32::NAN);
-    let (accepted, ratings) = (&mut batch.accepted, &mut batch.ratings);
-    let rows = accepted.par_iter_mut().zip(ratings).zip(&visits.users).with_min_len(ROWS_PER_TASK).enumerate();
-    rows.for_each(|(row, ((accepted, rating), user))| {
+    let (visitors, slate) = (visits.users.len(), batch.slate);
+    batch.accepted.resize(visitors, REJECTED);
+    batch.ratings.resize(visitors, f32::NAN);
+    batch.probabilities.resize(visitors * slate, 0.0);
+    if slate == 0 {
+        return;
+    }
+    let drawn = batch.accepted.par_iter_mut().zip(&mut batch.ratings);
+    let rows = drawn.zip(batch.probabilities.par_chunks_exact_mut(slate)).zip(&visits.users);
+    rows.with_min_len(ROWS_PER_TASK).enumerate().for_each(|(row, (((accepted, rating), shown), user))| {
         let mut rng = clock.streams.derive(Purpose::Response, u64::from(user.0), clock.tick);
         let draws = [unit(&mut rng), unit(&mut rng), unit(&mut rng)];
+        shown.copy_from_slice(&choices.0.choice(row)[..slate]);
         (*accepted, *rating) = behave(&choices.0, row, draws);
     });
 }

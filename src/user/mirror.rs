@@ -126,29 +126,29 @@ impl Mirror {
     ) -> Result<(), UserError> {
         let (d, slate) = (self.card.dims, scenes.slate);
         let slots = self.chunk * slate;
-        let mut scratch = self.take([self.chunk * d.query, slots * d.choice_item, slots * CONTEXT, slots]);
+        let mut scratch = self.take([0, slots * d.choice_item, 0, slots]);
+        let Scratch { query, items, context, slots } = &mut scratch;
+        // A full chunk is read where it stands.
+        let query = rows_or_copies(&scenes.memory, d.query, first, self.chunk, query);
+        let context = rows_or_copies(&scenes.context, slate * CONTEXT, first, self.chunk, context);
         for row in 0..self.chunk {
             let source = if first + row < scenes.len() { first + row } else { first };
-            scratch.query[row * d.query..(row + 1) * d.query].copy_from_slice(scenes.memory_of(source));
-            let width = slate * CONTEXT;
-            scratch.context[row * width..(row + 1) * width].copy_from_slice(scenes.context_of(source));
-            for (slot, &item) in scenes.items_of(source).iter().enumerate() {
-                let place = row * slate + slot;
-                let target = &mut scratch.items[place * d.choice_item..(place + 1) * d.choice_item];
+            let targets = items[row * slate * d.choice_item..].chunks_exact_mut(d.choice_item);
+            for ((&item, target), slot) in scenes.items_of(source).iter().zip(targets).zip(&mut slots[row * slate..]) {
+                *slot = f32::from(u8::from(item.is_some()));
                 if item.is_some() {
                     target.copy_from_slice(self.item(item, d.choice_item));
                 } else {
                     target.fill(0.0);
                 }
-                scratch.slots[place] = f32::from(u8::from(item.is_some()));
             }
         }
         let (rows, slate) = (self.rows(), slate as i64);
         let inputs: [(&[i64], &[f32]); 4] = [
-            (&[rows, d.query as i64], &scratch.query),
-            (&[rows, slate, d.choice_item as i64], &scratch.items),
-            (&[rows, slate, CONTEXT as i64], &scratch.context),
-            (&[rows, slate], &scratch.slots),
+            (&[rows, d.query as i64], query),
+            (&[rows, slate, d.choice_item as i64], items),
+            (&[rows, slate, CONTEXT as i64], context),
+            (&[rows, slate], slots),
         ];
         self.choice.run(&inputs, |found| {
             choice.copy_from_slice(&found[0][..choice.len()]);
@@ -216,6 +216,27 @@ impl Scratch {
         self.context.resize(context, 0.0);
         self.slots.resize(slots, 0.0);
     }
+}
+
+/// The rows `first..first + count` of `values`, `[n, width]`; where there are fewer, `spare` gets them and copies of the
+/// first one.
+fn rows_or_copies<'v>(
+    values: &'v [f32],
+    width: usize,
+    first: usize,
+    count: usize,
+    spare: &'v mut Vec<f32>,
+) -> &'v [f32] {
+    let (start, end) = (first * width, (first + count) * width);
+    if end <= values.len() {
+        return &values[start..end];
+    }
+    spare.clear();
+    spare.extend_from_slice(&values[start..]);
+    while spare.len() < count * width {
+        spare.extend_from_slice(&values[start..start + width]);
+    }
+    spare
 }
 
 /// A rating as the update graph reads it: (rating - 3.5) / 1.1, liked (4 or more), known.
