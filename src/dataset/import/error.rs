@@ -30,7 +30,7 @@ pub enum ImportError {
         known: String,
     },
     /// The folder holds none of the family's files.
-    #[error("{} holds no log of `{family}` that is known by its files; expected {wanted}", path.display())]
+    #[error("{} holds no log of `{family}` that is known by its files; expected {wanted}; it holds: {found}", path.display())]
     Unrecognised {
         /// The folder.
         path: PathBuf,
@@ -38,6 +38,8 @@ pub enum ImportError {
         family: &'static str,
         /// The files of each format.
         wanted: String,
+        /// The first files that are there.
+        found: String,
     },
     /// Several files could be meant.
     #[error("{} holds several logs ({found}); give the one that you mean as SOURCE", path.display())]

@@ -32,6 +32,17 @@ impl Folder {
         &self.root
     }
 
+    /// The first files of the folder, for messages.
+    pub(super) fn listed(&self) -> String {
+        const MOST: usize = 8;
+        let shown: Vec<&str> = self.names.iter().take(MOST).map(String::as_str).collect();
+        match self.names.len() {
+            0 => "no files".to_owned(),
+            count if count > MOST => format!("{} and {} more", shown.join(", "), count - MOST),
+            _ => shown.join(", "),
+        }
+    }
+
     /// The first of these files that is there, plain or packed. Names may have folders before them.
     pub(super) fn find(&self, wanted: &[&str]) -> Option<PathBuf> {
         let forms = |name: &&str| {

@@ -265,10 +265,7 @@ impl Publisher for Goodbooks {
     }
 
     fn notes(&self) -> Vec<String> {
-        let mut notes = vec!["goodbooks-10k has no times: rows keep the order of the file".to_owned()];
-        if self.books.is_none() {
-            notes.push("there is no `books.csv`: books have no title, only their number".to_owned());
-        }
-        notes
+        let missing = || "there is no `books.csv`: books have no title, only their number".to_owned();
+        self.books.is_none().then(missing).into_iter().collect()
     }
 }

@@ -196,7 +196,7 @@ impl Publisher for KuaiRec {
         for (&number, video) in &self.videos {
             let (item_description, item_features) = (video.told.clone(), video.features.clone());
             let item_id = super::super::ExternalId::Number(number);
-            visit(&Place { path, line: 1 }, Ok(ItemRow { item_id, item_description, item_features }))?;
+            visit(&Place { path, line: 0 }, Ok(ItemRow { item_id, item_description, item_features }))?;
         }
         Ok(self.has_videos)
     }

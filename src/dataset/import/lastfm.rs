@@ -11,7 +11,7 @@
 use super::super::{ExternalId, ItemRow, Moment, UserRow};
 use super::folder::Folder;
 use super::publisher::{Fields, Place, Publisher, RawRow, Visit};
-use super::table::Table;
+use super::table::{Encoding, Table};
 use super::values::{WRONG_TIME, filled, id, number, put, put_list};
 use super::{Family, Format, ImportError};
 use jiff::civil::Date;
@@ -85,7 +85,11 @@ fn open(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
 /// Rows of whole numbers with their lines. A file of pairs may lack its header.
 fn numbers<const N: usize>(path: &Path, columns: [&str; N], headed: bool) -> Result<Vec<(u64, [i64; N])>, ImportError> {
     let mut rows = Vec::new();
-    let mut table = if headed { Table::headed(path, "\t")? } else { Table::bare(path, "\t", &[&columns])? };
+    let mut table = if headed {
+        Table::headed(path, "\t", Encoding::OrLatin1)?
+    } else {
+        Table::bare(path, "\t", Encoding::OrLatin1, &[&columns])?
+    };
     let mut places = [0; N];
     for (place, column) in places.iter_mut().zip(columns) {
         *place = table.need(&[column])?;
@@ -107,7 +111,7 @@ fn numbers<const N: usize>(path: &Path, columns: [&str; N], headed: bool) -> Res
 
 impl LastFm {
     fn read_tag_names(&mut self, path: &Path) -> Result<(), ImportError> {
-        let mut table = Table::headed(path, "\t")?;
+        let mut table = Table::headed(path, "\t", Encoding::OrLatin1)?;
         let (id_at, name_at) = (table.need(&["tagID"])?, table.need(&["tagValue"])?);
         while table.step()? {
             let Ok(number) = table.get(id_at).parse() else {
@@ -171,13 +175,13 @@ impl LastFm {
             visit(&Place { path, line: tagging.line }, verdict)?;
         }
         for _ in &untagged {
-            visit(&Place { path: &self.plays, line: 1 }, Err("artist that was played but never tagged: no time"))?;
+            visit(&Place { path: &self.plays, line: 0 }, Err("artist that was played but never tagged: no time"))?;
         }
         Ok(())
     }
 
     fn rows_of_plays(&self, visit: &mut Visit<'_, RawRow>) -> Result<(), ImportError> {
-        let mut table = Table::headed(&self.plays, "\t")?;
+        let mut table = Table::headed(&self.plays, "\t", Encoding::OrLatin1)?;
         let [user, artist, weight] = [table.need(&["userID"])?, table.need(&["artistID"])?, table.need(&["weight"])?];
         while table.step()? {
             let mut row = RawRow::new(id(table.get(user)), id(table.get(artist)), None);
@@ -212,7 +216,7 @@ impl Publisher for LastFm {
 
     fn items(&self, visit: &mut Visit<'_, ItemRow>) -> Result<bool, ImportError> {
         let Some(path) = &self.artists else { return Ok(false) };
-        let mut table = Table::headed(path, "\t")?;
+        let mut table = Table::headed(path, "\t", Encoding::OrLatin1)?;
         let (id_at, name_at) = (table.need(&["id"])?, table.need(&["name"])?);
         while table.step()? {
             let mut told = Fields::new();
@@ -243,7 +247,7 @@ impl Publisher for LastFm {
             let mut user_features = Fields::new();
             put(&mut user_features, "friends", Some(friends));
             let row = UserRow { user_id: ExternalId::Number(user), user_description: told, user_features };
-            visit(&Place { path: self.log(), line: 1 }, Ok(row))?;
+            visit(&Place { path: self.log(), line: 0 }, Ok(row))?;
         }
         Ok(true)
     }

@@ -8,7 +8,7 @@
 use super::super::{ExternalId, ItemRow, Moment};
 use super::folder::Folder;
 use super::publisher::{Fields, Place, Publisher, RawRow, Rules, Verdict, Visit};
-use super::table::Table;
+use super::table::{Encoding, Table};
 use super::values::{WRONG_TIME, date_like, filled, id, put};
 use super::{Family, Format, ImportError};
 use serde_json::Value;
@@ -100,7 +100,7 @@ fn value_of(id: &ExternalId) -> Value {
 
 impl Mind {
     fn table(&self) -> Result<Table, ImportError> {
-        Table::bare(&self.log, "\t", &[BEHAVIORS])
+        Table::bare(&self.log, "\t", Encoding::Utf8, &[BEHAVIORS])
     }
 
     /// Finds when each article was first shown, in whatever impression.
@@ -128,7 +128,7 @@ impl Mind {
     }
 
     fn read_news(&self, path: &Path, visit: &mut Visit<'_, ItemRow>) -> Result<(), ImportError> {
-        let mut table = Table::bare(path, "\t", &[NEWS])?;
+        let mut table = Table::bare(path, "\t", Encoding::Utf8, &[NEWS])?;
         while table.step()? {
             let mut told = Fields::new();
             for (key, place) in [("category", 1), ("subcategory", 2), ("title", 3), ("abstract", 4)] {
@@ -161,7 +161,7 @@ impl Publisher for Mind {
         }
         for (article, _) in &self.articles {
             let told = Fields::from_iter([("title".to_owned(), Value::from(format!("news article {article}")))]);
-            visit(&Place { path: &self.log, line: 1 }, Ok(self.article(article.clone(), told)))?;
+            visit(&Place { path: &self.log, line: 0 }, Ok(self.article(article.clone(), told)))?;
         }
         Ok(true)
     }

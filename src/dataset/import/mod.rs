@@ -137,9 +137,13 @@ pub fn import(options: &ImportOptions<'_>, watch: &dyn Watch) -> Result<Imported
         template.write(options.files)?;
         output.finish()?;
     }
+    let mut notes = publisher.notes();
+    if found.end.is_none() {
+        notes.push("the log has no times: interactions keep the order of the file".to_owned());
+    }
     let mut read = vec![publisher.log().to_owned()];
     read.extend(publisher.others());
-    Ok(Imported { format, read, tally: found.tally, notes: publisher.notes(), examples, template: template.fate })
+    Ok(Imported { format, read, tally: found.tally, notes, examples, template: template.fate })
 }
 
 fn example_text(
@@ -181,7 +185,8 @@ impl Family {
         }
         let wanted: Vec<String> = formats().map(|format| format!("{} ({})", format.files, format.name)).collect();
         let path = folder.root().to_owned();
-        Err(ImportError::Unrecognised { path, family: self.name, wanted: wanted.join(", or ") })
+        let (wanted, found) = (wanted.join(", or "), folder.listed());
+        Err(ImportError::Unrecognised { path, family: self.name, wanted, found })
     }
 }
 

@@ -6,7 +6,7 @@
 use super::super::{ExternalId, ItemRow, UserRow};
 use super::folder::Folder;
 use super::publisher::{Fields, Publisher, RawRow, Verdict, Visit};
-use super::table::Table;
+use super::table::{Encoding, Table};
 use super::values::{
     NO_ID, WRONG_RATING, filled, id, number, number_or_text, put, put_list, seconds, title_and_year, year,
 };
@@ -170,10 +170,10 @@ impl MovieLens {
     /// A file with a header, or with these columns where the form has none.
     fn table(&self, path: &Path, forms: &[&[&str]]) -> Result<Table, ImportError> {
         match self.form {
-            Form::Bars => Table::bare(path, if path == self.log { "\t" } else { "|" }, forms),
-            Form::Colons => Table::bare(path, "::", forms),
+            Form::Bars => Table::bare(path, if path == self.log { "\t" } else { "|" }, Encoding::OrLatin1, forms),
+            Form::Colons => Table::bare(path, "::", Encoding::OrLatin1, forms),
             Form::Csv => Table::csv(path),
-            Form::Recbole => Table::headed(path, "\t"),
+            Form::Recbole => Table::headed(path, "\t", Encoding::Utf8),
         }
     }
 

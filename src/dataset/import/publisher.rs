@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Names and values, as in the unified form.
 pub(super) type Fields = Map<String, Value>;
 
-/// Where a row stands.
+/// Where a row stands: its file and line; line 0 for what no single line tells.
 pub(super) struct Place<'p> {
     pub(super) path: &'p Path,
     pub(super) line: u64,
@@ -18,7 +18,10 @@ pub(super) struct Place<'p> {
 impl fmt::Display for Place<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        write!(f, "{name}:{}", self.line)
+        match self.line {
+            0 => f.write_str(&name),
+            line => write!(f, "{name}:{line}"),
+        }
     }
 }
 

@@ -20,9 +20,18 @@ pub(super) struct Table {
     skipped: Option<(u64, u64)>,
 }
 
+/// How the bytes of a file are read. Some publishers wrote Latin-1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// UTF-8; other bytes are an error.
+    Utf8,
+    /// UTF-8, or line by line Latin-1 where it is not.
+    OrLatin1,
+}
+
 enum Input {
     Csv { reader: csv::Reader<Box<dyn BufRead + Send>>, record: ByteRecord },
-    Lines { source: Source, separator: &'static str, first: bool },
+    Lines { source: Source, separator: &'static str, encoding: Encoding, first: bool },
 }
 
 impl Table {
@@ -42,9 +51,9 @@ impl Table {
     }
 
     /// Lines cut at `separator`, the first one a header.
-    pub(super) fn headed(path: &Path, separator: &'static str) -> Result<Table, ImportError> {
+    pub(super) fn headed(path: &Path, separator: &'static str, encoding: Encoding) -> Result<Table, ImportError> {
         let source = Source::open(path, REMEDY)?;
-        let mut table = Table::new(path, Input::Lines { source, separator, first: false });
+        let mut table = Table::new(path, Input::Lines { source, separator, encoding, first: false });
         table.read_header()?;
         // RecBole writes the type of a column after its name.
         for column in &mut table.columns {
@@ -54,7 +63,12 @@ impl Table {
     }
 
     /// Lines cut at `separator` without a header. Of several forms that of the first line's width is taken.
-    pub(super) fn bare(path: &Path, separator: &'static str, forms: &[&[&str]]) -> Result<Table, ImportError> {
+    pub(super) fn bare(
+        path: &Path,
+        separator: &'static str,
+        encoding: Encoding,
+        forms: &[&[&str]],
+    ) -> Result<Table, ImportError> {
         let mut source = Source::open(path, REMEDY)?;
         if !source.advance()? {
             return Err(empty(path));
@@ -66,7 +80,7 @@ impl Table {
             let problem = format!("{found} fields separated by {told}, expected {}", widths.join(" or "));
             return Err(source.error(problem).into());
         };
-        let mut table = Table::new(path, Input::Lines { source, separator, first: true });
+        let mut table = Table::new(path, Input::Lines { source, separator, encoding, first: true });
         table.columns = form.iter().map(|&name| name.to_owned()).collect();
         Ok(table)
     }
@@ -133,13 +147,16 @@ impl Table {
                     return Ok(false);
                 }
             }
-            Input::Lines { source, separator, first } => {
+            Input::Lines { source, separator, encoding, first } => {
                 if !std::mem::take(first) && !source.advance()? {
                     return Ok(false);
                 }
                 self.line = source.line();
-                let (text, _) = source.lossless();
-                keep(&mut self.fields, text.split(*separator));
+                match (*encoding, std::str::from_utf8(source.bytes())) {
+                    (_, Ok(text)) => keep(&mut self.fields, text.split(*separator)),
+                    (Encoding::OrLatin1, Err(_)) => keep(&mut self.fields, source.lossless().0.split(*separator)),
+                    (Encoding::Utf8, Err(_)) => source.text().map(|_| ())?,
+                }
                 return Ok(true);
             }
         }
@@ -274,11 +291,12 @@ mod tests {
     #[test]
     fn lines_take_the_form_of_their_width() {
         let (_folder, path) = file(b"1::F::x\n2::M::\xe9\n");
-        let mut table = Table::bare(&path, "::", &[&["id", "twitter"], &["id", "sex", "job"]]).expect("a table");
+        let mut table = Table::bare(&path, "::", Encoding::OrLatin1, &[&["id", "twitter"], &["id", "sex", "job"]])
+            .expect("a table");
         let job = table.need(&["job"]).expect("a column");
         assert!(table.step().expect("a row") && table.step().expect("a row"));
         assert_eq!(table.get(job), "é");
-        let problem = Table::bare(&path, "::", &[&["id"]]).err().expect("wrong").to_string();
+        let problem = Table::bare(&path, "::", Encoding::OrLatin1, &[&["id"]]).err().expect("wrong").to_string();
         assert!(problem.ends_with("t.csv:1: 3 fields separated by `::`, expected 1"), "{problem}");
     }
 }

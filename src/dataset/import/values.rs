@@ -40,6 +40,7 @@ pub(super) fn text_at(record: &Fields, keys: &[&str]) -> Option<String> {
 /// The number under one of these keys, written as a number or as text.
 pub(super) fn number_at(record: &Fields, keys: &[&str]) -> Option<Number> {
     keys.iter().find_map(|&key| match record.get(key)? {
+        Value::Number(number) if number.is_f64() => whole_if_it_is(number.as_f64()?),
         Value::Number(number) => Some(number.clone()),
         Value::String(text) => number(text),
         _ => None,
