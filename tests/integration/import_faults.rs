@@ -6,7 +6,10 @@ use std::path::Path;
 
 fn import(family: &str, folder: &Path, more: &[&str]) -> Answer {
     let (from, project) = (folder.join("from"), folder.join("project"));
-    let mut arguments = vec!["import", family, text(&from), "--project", text(&project), "--name", "x", "-q"];
+    let mut arguments = vec!["import", family, text(&from), "--project", text(&project), "-q"];
+    if !more.contains(&"--name") {
+        arguments.extend(["--name", "x"]);
+    }
     arguments.extend_from_slice(more);
     recmirror(&arguments)
 }
@@ -53,7 +56,7 @@ fn wrong_files_are_told_with_their_line_and_nothing_is_written() {
             "steam",
             "steam_reviews.json",
             b"{u'username': u'a', u'product_id': 7\n",
-            &["steam_reviews.json:1: not a valid Python literal record: the text ends before `}` (column 38)"],
+            &["steam_reviews.json:1: not a valid Python literal record: the text ends before `}` (column 37)"],
         ),
         (
             "steam",
@@ -172,6 +175,10 @@ fn what_cannot_be_imported_is_told() {
         .says(&["`movielens` has no format `tsv`", "`recbole`"]);
     import("movielens", folder.path(), &["--latest", "0"]).expect(2).says(&["expected a share above 0"]);
     import("movielens", folder.path(), &["--name", "../x"]).expect(2).says(&["`../x` is no name of a data set"]);
+    write(&folder.path().join("from/user_artists.dat"), "userID\tartistID\tweight\n1\t2\t3\n");
+    import("lastfm", folder.path(), &["--latest", "0.5"])
+        .expect(2)
+        .says(&["user_artists.dat: the log has no times, which --latest needs"]);
     let nowhere = folder.path().join("nowhere");
     let project = folder.path().join("project");
     recmirror(&["import", "steam", text(&nowhere), "--project", text(&project)])

@@ -1,5 +1,6 @@
-//! Amazon reviews as UCSD publishes them: the 2023 JSON lines (`CATEGORY.jsonl`, `meta_CATEGORY.jsonl`) and the 5-core
-//! files of 2018 and before (`CATEGORY_5.json`, `reviews_CATEGORY_5.json`, optionally `meta_CATEGORY.json`).
+//! Amazon reviews as UCSD publishes them: the 2023 JSON lines (`CATEGORY.jsonl`, `meta_CATEGORY.jsonl`) and the files of
+//! 2018 and before (5-core `CATEGORY_5.json` or all of `CATEGORY.json`, with or without `reviews_` before it, optionally
+//! `meta_CATEGORY.json`).
 //!
 //! Filters: users and items with at least 5 reviews, counted once; repeats of user, item and time are dropped. In 2023
 //! also: the last 30% of the log by time, whole days, and products with at least 10 ratings.
@@ -18,10 +19,10 @@ use std::path::{Path, PathBuf};
 
 pub(super) const FAMILY: Family = Family {
     name: "amazon",
-    summary: "product reviews: 2023 by category, and the 5-core files of 2018",
+    summary: "product reviews by category: of 2023, and of 2018 and before",
     formats: &[
         Format { name: "2023", files: "`CATEGORY.jsonl`, `meta_CATEGORY.jsonl`", open: open_2023 },
-        Format { name: "5core", files: "`CATEGORY_5.json`, `meta_CATEGORY.json`", open: open_5core },
+        Format { name: "2018", files: "`CATEGORY_5.json` or `CATEGORY.json`, `meta_CATEGORY.json`", open: open_2018 },
     ],
     template: include_str!("templates/amazon.toml"),
 };
@@ -43,10 +44,11 @@ fn open_2023(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError>
     Ok(Some(Box::new(Amazon { log, meta, is_2023: true })))
 }
 
-fn open_5core(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
-    let Some(log) = folder.one(|name| name.ends_with("_5.json"))? else { return Ok(None) };
+fn open_2018(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+    let is_log = |name: &str| name.ends_with(".json") && !name.starts_with("meta_");
+    let Some(log) = folder.one(is_log)? else { return Ok(None) };
     let name = plain_name(&log);
-    let category = name.trim_end_matches("_5.json").trim_start_matches("reviews_");
+    let category = name.trim_end_matches(".json").trim_end_matches("_5").trim_start_matches("reviews_");
     let meta = folder.find(&[&format!("meta_{category}.json")]);
     Ok(Some(Box::new(Amazon { log, meta, is_2023: false })))
 }

@@ -15,7 +15,7 @@ use super::output::Output;
 use super::publisher::{Place, Publisher, RawRow, Rules, Verdict};
 use super::sieve::{Ids, Sieve};
 use super::table::empty;
-use crate::files::{Tally, Watch};
+use crate::files::{FileError, Tally, Watch};
 use std::collections::BTreeMap;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
@@ -124,6 +124,10 @@ fn cut(publisher: &dyn Publisher, share: f64, watch: &dyn Watch) -> Result<i64, 
         }
         Ok(())
     })?;
+    if days.is_empty() {
+        let told = "the log has no times, which --latest needs";
+        return Err(FileError::whole(publisher.log(), told).into());
+    }
     let wanted = (days.values().sum::<u64>() as f64 * share).ceil() as u64;
     let mut later = 0;
     for (&day, &rows) in days.iter().rev() {

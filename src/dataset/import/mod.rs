@@ -123,6 +123,7 @@ pub struct ExampleText {
 /// When the source is not known by its files, a file is damaged or of the wrong form, or no interaction is left.
 pub fn import(options: &ImportOptions<'_>, watch: &dyn Watch) -> Result<Imported, ImportError> {
     let folder = Folder::open(options.source)?;
+    watch.begin("reading what belongs to the log", 0);
     let (format, publisher) = options.family.open(&folder, options.format)?;
     let shipped = publisher.template()?.unwrap_or_else(|| options.family.template.to_owned());
     let template = Template::choose(options.files, shipped, options.force)?;

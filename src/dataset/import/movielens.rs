@@ -26,29 +26,6 @@ pub(super) const FAMILY: Family = Family {
     template: include_str!("templates/movielens.toml"),
 };
 
-/// The genre flags of `u.item`, in the order of its columns.
-const GENRES: [&str; 19] = [
-    "unknown",
-    "Action",
-    "Adventure",
-    "Animation",
-    "Children's",
-    "Comedy",
-    "Crime",
-    "Documentary",
-    "Drama",
-    "Fantasy",
-    "Film-Noir",
-    "Horror",
-    "Musical",
-    "Mystery",
-    "Romance",
-    "Sci-Fi",
-    "Thriller",
-    "War",
-    "Western",
-];
-
 /// Columns of `u.item`: five texts and the genre flags.
 const U_ITEM: [&str; 24] = [
     "item_id",
@@ -76,6 +53,9 @@ const U_ITEM: [&str; 24] = [
     "War",
     "Western",
 ];
+
+/// Where the genre flags of `u.item` begin.
+const FIRST_FLAG: usize = 5;
 
 const ROW: &[&str] = &["user_id", "item_id", "rating", "timestamp"];
 
@@ -190,8 +170,9 @@ impl MovieLens {
 
     fn genres(&self, table: &Table, place: Option<usize>) -> Vec<String> {
         if self.form == Form::Bars {
-            let flags = GENRES.iter().enumerate().skip(1);
-            return flags.filter(|(bit, _)| table.get(5 + bit) == "1").map(|(_, &name)| name.to_owned()).collect();
+            // The first flag means that the genre is not known.
+            let flags = U_ITEM.iter().enumerate().skip(FIRST_FLAG + 1);
+            return flags.filter(|&(place, _)| table.get(place) == "1").map(|(_, &name)| name.to_owned()).collect();
         }
         let written = table.filled(place).unwrap_or_default();
         if written == "(no genres listed)" {

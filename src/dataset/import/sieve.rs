@@ -107,7 +107,7 @@ impl Sieve {
 
     /// The numbers of the row's user and item, or why it is left out.
     pub(super) fn take(&mut self, row: &RawRow) -> Verdict<(u32, u32)> {
-        if self.cut.is_some_and(|cut| row.time.is_none_or(|time| time.0 < cut)) {
+        if self.cut.is_some_and(|cut| row.time.is_some_and(|time| time.0 < cut)) {
             return Err("row before the part of the log that is used");
         }
         let item = self.items.place(&row.item).ok_or("row of an item that is not among the items")?;
