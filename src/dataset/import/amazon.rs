@@ -13,7 +13,7 @@ use super::folder::{Folder, plain_name};
 use super::publisher::{Fields, Publisher, RawRow, Repeats, Rules, Verdict, Visit};
 use super::records::Records;
 use super::values::{NO_ID, NO_TIME, WRONG_TIME, filled, first_words, id_at, number_at, put, text_at, texts_at};
-use super::{Family, Format, ImportError};
+use super::{Family, Format, ImportError, Opened};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -36,7 +36,7 @@ struct Amazon {
     is_2023: bool,
 }
 
-fn open_2023(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+fn open_2023(folder: &Folder) -> Opened {
     let Some(log) = folder.one(|name| name.ends_with(".jsonl") && !name.starts_with("meta_"))? else {
         return Ok(None);
     };
@@ -44,7 +44,7 @@ fn open_2023(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError>
     Ok(Some(Box::new(Amazon { log, meta, is_2023: true })))
 }
 
-fn open_2018(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+fn open_2018(folder: &Folder) -> Opened {
     let is_log = |name: &str| name.ends_with(".json") && !name.starts_with("meta_");
     let Some(log) = folder.one(is_log)? else { return Ok(None) };
     let name = plain_name(&log);

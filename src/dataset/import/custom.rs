@@ -12,7 +12,7 @@ use super::folder::{Folder, plain_name};
 use super::publisher::{Fields, Place, Publisher, RawRow, Rules, Verdict, Visit};
 use super::table::Table;
 use super::values::{NO_ID, WRONG_TIME, date, id, number_or_text, put, seconds};
-use super::{Family, Format, ImportError};
+use super::{Family, Format, ImportError, Opened};
 use crate::files::{FileError, Jsonl};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -36,15 +36,15 @@ struct Custom {
     template: Option<PathBuf>,
 }
 
-fn open_jsonl(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+fn open_jsonl(folder: &Folder) -> Opened {
     open(folder, "jsonl")
 }
 
-fn open_csv(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+fn open_csv(folder: &Folder) -> Opened {
     open(folder, "csv")
 }
 
-fn open(folder: &Folder, ending: &str) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+fn open(folder: &Folder, ending: &str) -> Opened {
     let last = format!("_interaction.{ending}");
     let Some(log) = folder.one(|name| name.ends_with(&last))? else { return Ok(None) };
     let name = plain_name(&log);

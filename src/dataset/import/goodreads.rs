@@ -13,7 +13,7 @@ use super::values::{
     NO_ID, NO_TIME, WRONG_RATING, WRONG_TIME, date_like, filled, first_words, id, id_at, number, number_at, put,
     put_list, text_at,
 };
-use super::{Family, Format, ImportError};
+use super::{Family, Format, ImportError, Opened};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -47,7 +47,7 @@ struct Ucsd {
     notes: Vec<String>,
 }
 
-fn open_ucsd(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+fn open_ucsd(folder: &Folder) -> Opened {
     let is_log = |name: &str| {
         name.starts_with("goodreads_interactions") && (name.ends_with(".json") || name.ends_with(".jsonl"))
     };
@@ -199,7 +199,7 @@ struct Goodbooks {
     books: Option<PathBuf>,
 }
 
-fn open_goodbooks(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+fn open_goodbooks(folder: &Folder) -> Opened {
     let log = folder.find(&["ratings.csv", "ratings_sample.csv"]);
     let books = folder.find(&["books.csv"]);
     Ok(log.map(|log| Box::new(Goodbooks { log, books }) as Box<dyn Publisher>))

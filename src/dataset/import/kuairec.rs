@@ -11,7 +11,7 @@ use super::folder::Folder;
 use super::publisher::{Fields, Place, Publisher, RawRow, Verdict, Visit};
 use super::table::Table;
 use super::values::{NO_ID, date, filled, first_words, id, number, number_or_text, put, put_list, seconds};
-use super::{Family, Format, ImportError};
+use super::{Family, Format, ImportError, Opened};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ struct Video {
     day: String,
 }
 
-fn open(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+fn open(folder: &Folder) -> Opened {
     let find = |name: &str| folder.find(&[name, &format!("data/{name}")]);
     let chosen = folder.one(|name| matches!(name, "big_matrix.csv" | "small_matrix.csv"));
     // Both matrices lie in one folder; the big one is the log unless the small one was singled out.

@@ -13,7 +13,7 @@ use super::folder::Folder;
 use super::publisher::{Fields, Place, Publisher, RawRow, Visit};
 use super::table::{Encoding, Table};
 use super::values::{WRONG_TIME, filled, id, number, put, put_list};
-use super::{Family, Format, ImportError};
+use super::{Family, Format, ImportError, Opened};
 use jiff::civil::Date;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -59,7 +59,7 @@ struct Tagging {
     tags: Vec<i64>,
 }
 
-fn open(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+fn open(folder: &Folder) -> Opened {
     let Some(plays) = folder.find(&["user_artists.dat"]) else { return Ok(None) };
     let tagged = folder.find(&["user_taggedartists-timestamps.dat", "user_taggedartists.dat"]);
     let mut data = LastFm { plays, artists: folder.find(&["artists.dat"]), tagged, ..LastFm::default() };

@@ -10,7 +10,7 @@ use super::folder::Folder;
 use super::publisher::{Fields, Place, Publisher, RawRow, Rules, Verdict, Visit};
 use super::table::{Encoding, Table};
 use super::values::{WRONG_TIME, date_like, filled, id, put};
-use super::{Family, Format, ImportError};
+use super::{Family, Format, ImportError, Opened};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ struct Mind {
     places: HashMap<ExternalId, usize>,
 }
 
-fn open(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+fn open(folder: &Folder) -> Opened {
     let Some(log) = folder.find(&["behaviors.tsv"]) else { return Ok(None) };
     let news = folder.find(&["news.tsv"]);
     let mut mind = Mind { log, news, articles: Vec::new(), places: HashMap::new() };

@@ -7,7 +7,7 @@ use super::table::Table;
 use super::values::{
     NO_ID, NO_TIME, WRONG_RATING, WRONG_TIME, date, first_words, id, number, number_or_text, put, seconds,
 };
-use super::{Family, Format, ImportError};
+use super::{Family, Format, ImportError, Opened};
 use crate::dataset::Moment;
 use serde_json::Value;
 use std::path::{Path, PathBuf};
@@ -31,7 +31,7 @@ struct MobileRec {
     apps: Option<PathBuf>,
 }
 
-fn open(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+fn open(folder: &Folder) -> Opened {
     let log = folder.find(&["interactions/mobilerec_final.csv", "mobilerec_final.csv"]);
     let apps = folder.find(&["app_meta/app_meta.csv", "app_meta.csv", "../app_meta/app_meta.csv"]);
     Ok(log.map(|log| Box::new(MobileRec { log, apps }) as Box<dyn Publisher>))

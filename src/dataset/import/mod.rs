@@ -66,8 +66,11 @@ struct Format {
     /// The files, for messages.
     files: &'static str,
     /// The data set in a folder; `None` when the files are others.
-    open: fn(&Folder) -> Result<Option<Box<dyn Publisher>>, ImportError>,
+    open: fn(&Folder) -> Opened,
 }
+
+/// A data set that a folder holds; `None` when its files are others.
+type Opened = Result<Option<Box<dyn Publisher>>, ImportError>;
 
 /// What to import, and where to.
 pub struct ImportOptions<'a> {

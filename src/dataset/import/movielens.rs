@@ -10,7 +10,7 @@ use super::table::{Encoding, Table};
 use super::values::{
     NO_ID, WRONG_RATING, filled, id, number, number_or_text, put, put_list, seconds, title_and_year, year,
 };
-use super::{Family, Format, ImportError};
+use super::{Family, Format, ImportError, Opened};
 use serde_json::{Number, Value};
 use std::path::{Path, PathBuf};
 
@@ -111,8 +111,6 @@ struct MovieLens {
     /// The best rating that can be given.
     best: u8,
 }
-
-type Opened = Result<Option<Box<dyn Publisher>>, ImportError>;
 
 fn opened(form: Form, log: Option<PathBuf>, movies: Option<PathBuf>, users: Option<PathBuf>) -> Opened {
     let Some(log) = log else { return Ok(None) };

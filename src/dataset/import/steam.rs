@@ -12,7 +12,7 @@ use super::values::{
     NO_ID, NO_TIME, WRONG_TIME, date, filled, first_words, id, id_at, number_at, number_or_text, put, put_list,
     text_at, texts_at, year,
 };
-use super::{Family, Format, ImportError};
+use super::{Family, Format, ImportError, Opened};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
@@ -39,12 +39,12 @@ fn opened(log: Option<PathBuf>, games: Option<PathBuf>, is_csv: bool) -> Option<
     log.map(|log| Box::new(Steam { log, games, is_csv }) as Box<dyn Publisher>)
 }
 
-fn open_ucsd(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+fn open_ucsd(folder: &Folder) -> Opened {
     let log = folder.find(&["steam_reviews.json", "steam_new.json"]);
     Ok(opened(log, folder.find(&["steam_games.json"]), false))
 }
 
-fn open_csv(folder: &Folder) -> Result<Option<Box<dyn Publisher>>, ImportError> {
+fn open_csv(folder: &Folder) -> Opened {
     Ok(opened(folder.find(&["user_reviews.csv"]), folder.find(&["games.csv"]), true))
 }
 
