@@ -155,6 +155,8 @@ impl KuaiRec {
             }
             video.day = day;
             for (key, place) in counts {
+                // What a later day told must not stay where this one tells nothing.
+                video.told.remove(key);
                 put(&mut video.told, key, table.filled(place).and_then(number).map(Value::Number));
             }
             let seconds = table.filled(duration).and_then(number).and_then(|milliseconds| milliseconds.as_f64());

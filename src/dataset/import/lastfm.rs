@@ -262,9 +262,8 @@ impl Publisher for LastFm {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.tagged.is_none() {
-            let told =
-                "there is no `user_taggedartists-timestamps.dat`: interactions have no times and artists no tags";
-            notes.push(format!("{told}; rows keep the order of `user_artists.dat`, by plays and not by time"));
+            let told = "artists have no tags, and plays stand by their number, not by time";
+            notes.push(format!("there is no `user_taggedartists-timestamps.dat`: {told}"));
         }
         if self.friends.is_empty() {
             notes.push("there is no `user_friends.dat`: users have no friends".to_owned());
