@@ -5,6 +5,7 @@ mod distill;
 mod doctor;
 mod exit;
 mod export;
+mod import;
 mod progress;
 mod project;
 mod replay;
@@ -39,6 +40,8 @@ enum Command {
     Align(align::Align),
     /// Write the tensors from which `models/train` trains the mirror model.
     Tensors(tensors::Tensors),
+    /// Bring a publisher's feedback log into the form that the mirror flow reads.
+    Import(import::Import),
     /// Distill judged decisions to preference pairs.
     Distill(distill::Distill),
     /// Write distilled pairs as training files.
@@ -60,6 +63,7 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(),
         Command::Tensors(command) => command.run(),
+        Command::Import(command) => command.run(),
         Command::Distill(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Doctor(command) => command.run(),

@@ -9,6 +9,7 @@ mod cleanup;
 mod error;
 mod external;
 pub mod grouplens;
+pub mod import;
 mod profile;
 mod reader;
 pub mod recbole;

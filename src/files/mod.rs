@@ -7,11 +7,13 @@ mod jsonl;
 mod partial;
 mod source;
 mod tally;
+mod watch;
 
 pub use self::jsonl::{Jsonl, JsonlWriter};
 pub use self::partial::Partial;
 pub use self::source::Source;
 pub use self::tally::{Drops, Tally};
+pub use self::watch::{Quiet, Watch};
 
 use std::path::PathBuf;
 

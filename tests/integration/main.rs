@@ -7,6 +7,8 @@ mod determinism;
 mod distill;
 mod doors;
 mod export;
+mod import;
+mod import_faults;
 mod interfaces;
 mod metrics;
 mod mirror;

@@ -1,0 +1,184 @@
+//! Data sets that are in the unified form already: `NAME_user_feature`, `NAME_item_feature` and `NAME_interaction`, as
+//! JSON lines in the columns of the paper's reference code or as CSV. `NAME_template.toml` beside them is taken too.
+//!
+//! In CSV the ids and `timestamp` are columns of that name. Of an item, `year` and `time` are for code and are shown as
+//! well. Of an interaction, `impression_list` holds ids separated by spaces and `item_pos` the place of the item in it.
+//! Every other column is shown under its name: numbers as numbers, empty fields not at all.
+//!
+//! Only the interactions are needed. The filter of 5 interactions does not hold here: one is enough.
+
+use super::super::{ExternalId, InteractionRow, ItemRow, Moment, UserRow};
+use super::folder::{Folder, plain_name};
+use super::publisher::{Fields, Place, Publisher, RawRow, Rules, Verdict, Visit};
+use super::table::Table;
+use super::values::{NO_ID, WRONG_TIME, date, id, number_or_text, put, seconds};
+use super::{Family, Format, ImportError, Opened};
+use crate::files::{FileError, Jsonl};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+pub(super) const FAMILY: Family = Family {
+    name: "custom",
+    summary: "your own data set in the unified form, as JSON lines or CSV",
+    formats: &[
+        Format { name: "jsonl", files: "`NAME_interaction.jsonl`, `NAME_item_feature.jsonl`, ...", open: open_jsonl },
+        Format { name: "csv", files: "`NAME_interaction.csv`, `NAME_item_feature.csv`, ...", open: open_csv },
+    ],
+    template: include_str!("templates/custom.toml"),
+};
+
+struct Custom {
+    is_csv: bool,
+    log: PathBuf,
+    items: Option<PathBuf>,
+    users: Option<PathBuf>,
+    template: Option<PathBuf>,
+}
+
+fn open_jsonl(folder: &Folder) -> Opened {
+    open(folder, "jsonl")
+}
+
+fn open_csv(folder: &Folder) -> Opened {
+    open(folder, "csv")
+}
+
+fn open(folder: &Folder, ending: &str) -> Opened {
+    let last = format!("_interaction.{ending}");
+    let Some(log) = folder.one(|name| name.ends_with(&last))? else { return Ok(None) };
+    let name = plain_name(&log);
+    let stem = name.strip_suffix(&last).unwrap_or_default();
+    let beside = |kind: &str| folder.find(&[&format!("{stem}_{kind}.{ending}")]);
+    let (items, users) = (beside("item_feature"), beside("user_feature"));
+    let template = folder.find(&[&format!("{stem}_template.toml")]);
+    Ok(Some(Box::new(Custom { is_csv: ending == "csv", log, items, users, template })))
+}
+
+/// Gives every record of a JSONL file.
+fn each<T: DeserializeOwned, R>(
+    path: &Path,
+    visit: &mut Visit<'_, R>,
+    row: impl Fn(T) -> R,
+) -> Result<(), ImportError> {
+    let mut records = Jsonl::<T>::open(path, "")?;
+    while let Some((line, record)) = records.step()? {
+        visit(&Place { path, line }, Ok(row(record)))?;
+    }
+    Ok(())
+}
+
+/// The columns of a row that are not in `special`, the empty ones left out.
+fn rest(table: &Table, special: &[&str]) -> Fields {
+    let columns = table.columns().iter().enumerate().filter(|(_, name)| !special.contains(&name.as_str()));
+    let filled = columns.filter_map(|(place, name)| Some((name.clone(), number_or_text(table.filled(Some(place))?))));
+    filled.collect()
+}
+
+fn csv_row(table: &Table, ids: (usize, usize), time: Option<usize>) -> Verdict<RawRow> {
+    let (user, item) = (table.get(ids.0), table.get(ids.1));
+    if user.is_empty() || item.is_empty() {
+        return Err(NO_ID);
+    }
+    let mut row = RawRow::new(id(user), id(item), table.filled(time).map(moment).transpose()?);
+    row.behavior = rest(table, &["user_id", "item_id", "timestamp", "impression_list"]);
+    if let Some(list) = table.filled(table.find(&["impression_list"])) {
+        let ids = list.split_whitespace().map(|text| match id(text) {
+            ExternalId::Number(number) => Value::from(number),
+            ExternalId::Text(text) => Value::from(text),
+        });
+        row.behavior.insert("impression_list".to_owned(), Value::Array(ids.collect()));
+    }
+    Ok(row)
+}
+
+/// A time as a day, a moment, or seconds since 1970.
+fn moment(text: &str) -> Verdict<Moment> {
+    match date(text) {
+        Some(moment) => Ok(moment),
+        None => seconds(text).map_err(|_| WRONG_TIME),
+    }
+}
+
+impl Publisher for Custom {
+    fn log(&self) -> &Path {
+        &self.log
+    }
+
+    fn others(&self) -> Vec<PathBuf> {
+        self.items.iter().chain(&self.users).chain(&self.template).cloned().collect()
+    }
+
+    fn rules(&self) -> Rules {
+        Rules { least_of_user: 1, ..Rules::FIVE }
+    }
+
+    fn items(&self, visit: &mut Visit<'_, ItemRow>) -> Result<bool, ImportError> {
+        let Some(path) = &self.items else { return Ok(false) };
+        if !self.is_csv {
+            each(path, visit, |row: ItemRow| row)?;
+            return Ok(true);
+        }
+        let mut table = Table::csv(path)?;
+        let (id_at, year, time) = (table.need(&["item_id"])?, table.find(&["year"]), table.find(&["time"]));
+        while table.step()? {
+            let mut item_features = Fields::new();
+            put(&mut item_features, "year", table.filled(year).map(number_or_text));
+            let time = table.filled(time).map(moment).transpose();
+            put(&mut item_features, "time", time.ok().flatten().map(|time| time.0.div_euclid(1_000)));
+            let item_description = rest(&table, &["item_id"]);
+            let row = ItemRow { item_id: id(table.get(id_at)), item_description, item_features };
+            let verdict = match time {
+                _ if table.get(id_at).is_empty() => Err(NO_ID),
+                Err(_) => Err("item whose time cannot be read"),
+                Ok(_) => Ok(row),
+            };
+            visit(&table.place(), verdict)?;
+        }
+        Ok(true)
+    }
+
+    fn users(&self, visit: &mut Visit<'_, UserRow>) -> Result<bool, ImportError> {
+        let Some(path) = &self.users else { return Ok(false) };
+        if !self.is_csv {
+            each(path, visit, |row: UserRow| row)?;
+            return Ok(true);
+        }
+        let mut table = Table::csv(path)?;
+        let id_at = table.need(&["user_id"])?;
+        while table.step()? {
+            let user_description = rest(&table, &["user_id"]);
+            let row = UserRow { user_id: id(table.get(id_at)), user_description, user_features: Fields::new() };
+            visit(&table.place(), if table.get(id_at).is_empty() { Err(NO_ID) } else { Ok(row) })?;
+        }
+        Ok(true)
+    }
+
+    fn rows(&self, visit: &mut Visit<'_, RawRow>) -> Result<(), ImportError> {
+        if !self.is_csv {
+            return each(&self.log, visit, |row: InteractionRow| {
+                let mut raw = RawRow::new(row.user_id, row.item_id, row.timestamp);
+                raw.behavior = row.behavior_features;
+                raw
+            });
+        }
+        let mut table = Table::csv(&self.log)?;
+        let ids = (table.need(&["user_id"])?, table.need(&["item_id"])?);
+        let time = table.find(&["timestamp"]);
+        while table.step()? {
+            visit(&table.place(), csv_row(&table, ids, time))?;
+        }
+        Ok(())
+    }
+
+    fn template(&self) -> Result<Option<String>, ImportError> {
+        let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(|problem| FileError::read(path, problem));
+        Ok(self.template.as_ref().map(read).transpose()?)
+    }
+
+    fn notes(&self) -> Vec<String> {
+        let files = [("items", &self.items), ("users", &self.users)];
+        let missing = files.iter().filter(|(_, path)| path.is_none());
+        missing.map(|(kind, _)| format!("there is no file of {kind}: nothing but their ids is known")).collect()
+    }
+}

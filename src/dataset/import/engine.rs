@@ -1,0 +1,311 @@
+//! From a publisher's rows to the three files of the unified form, in passes over the log.
+//!
+//! 1. The items and users that are known, by their ids.
+//! 2. Where only the end of the log is used: rows a day, for the cut.
+//! 3. Rows of each user and item.
+//! 4. The rows that stay are written, in the order of the publisher's log.
+//! 5. The items and users that those rows name are written, in the order of the publisher's files; in that of their
+//!    first row where there is no such file.
+//!
+//! What is held grows with users and items, not with rows.
+
+use super::super::{InteractionRow, ItemRow, Moment, UserRow};
+use super::ImportError;
+use super::output::Output;
+use super::publisher::{Place, Publisher, RawRow, Rules, Verdict};
+use super::sieve::{Ids, Sieve};
+use super::table::empty;
+use crate::files::{FileError, Tally, Watch};
+use std::collections::BTreeMap;
+
+const DAY: i64 = 24 * 60 * 60 * 1_000;
+
+/// A kept row with its user and item, for people to look at.
+#[derive(Clone, Debug)]
+pub(super) struct Example {
+    pub(super) done: InteractionRow,
+    pub(super) user: Option<UserRow>,
+    pub(super) item: Option<ItemRow>,
+}
+
+/// What the passes found.
+#[derive(Debug, Default)]
+pub(super) struct Found {
+    pub(super) tally: Tally,
+    pub(super) examples: Vec<Example>,
+    /// The time of the latest kept row.
+    pub(super) end: Option<Moment>,
+}
+
+/// Tells of progress in batches: one row is too little to speak of.
+struct Steps<'w> {
+    watch: &'w dyn Watch,
+    rows: u64,
+}
+
+impl<'w> Steps<'w> {
+    fn begin(watch: &'w dyn Watch, what: &str, total: u64) -> Steps<'w> {
+        watch.begin(what, total);
+        Steps { watch, rows: 0 }
+    }
+
+    fn step(&mut self) {
+        self.rows += 1;
+        if self.rows.is_multiple_of(1_024) {
+            self.watch.advance(1_024);
+        }
+    }
+}
+
+/// Runs all passes. Nothing is written without an `output`.
+pub(super) fn run(
+    publisher: &dyn Publisher,
+    rules: Rules,
+    examples: usize,
+    mut output: Option<&mut Output>,
+    watch: &dyn Watch,
+) -> Result<Found, ImportError> {
+    let (items, users) = known(publisher, watch)?;
+    let cut = if rules.latest < 1.0 { Some(cut(publisher, rules.latest, watch)?) } else { None };
+    let mut sieve = Sieve::new(rules, users, items, cut);
+    let rows = count_rows(publisher, &mut sieve, watch)?;
+    if rows == 0 {
+        return Err(empty(publisher.log()));
+    }
+    sieve.restart();
+    let mut found = Found::default();
+    found.tally.set("rows read", rows);
+    write_rows(publisher, &mut sieve, &mut found, examples, output.as_deref_mut(), rows, watch)?;
+    if found.tally.count("interactions kept") == Some(0) {
+        let tally = found.tally.to_string();
+        return Err(ImportError::NothingLeft { path: publisher.log().to_owned(), tally: tally.trim_end().to_owned() });
+    }
+    write_items(publisher, &sieve.items, &mut found, output.as_deref_mut(), watch)?;
+    write_users(publisher, &sieve.users, &mut found, output, watch)?;
+    Ok(found)
+}
+
+/// The ids of the publisher's items and users.
+fn known(publisher: &dyn Publisher, watch: &dyn Watch) -> Result<(Ids, Ids), ImportError> {
+    let (mut items, mut users) = (Ids::of_log(), Ids::of_log());
+    let mut steps = Steps::begin(watch, "reading items", 0);
+    let has_items = publisher.items(&mut |_, verdict| {
+        steps.step();
+        if let Ok(item) = verdict {
+            items.place(&item.item_id);
+        }
+        Ok(())
+    })?;
+    let mut steps = Steps::begin(watch, "reading users", 0);
+    let has_users = publisher.users(&mut |_, verdict| {
+        steps.step();
+        if let Ok(user) = verdict {
+            users.place(&user.user_id);
+        }
+        Ok(())
+    })?;
+    if has_items {
+        items.close();
+    }
+    if has_users {
+        users.close();
+    }
+    Ok((items, users))
+}
+
+/// The start of the day from which on at least `share` of the rows happened.
+fn cut(publisher: &dyn Publisher, share: f64, watch: &dyn Watch) -> Result<i64, ImportError> {
+    let mut days: BTreeMap<i64, u64> = BTreeMap::new();
+    let mut steps = Steps::begin(watch, "reading times", 0);
+    publisher.rows(&mut |_, verdict| {
+        steps.step();
+        if let Some(time) = verdict.ok().and_then(|row| row.time) {
+            *days.entry(time.0.div_euclid(DAY)).or_default() += 1;
+        }
+        Ok(())
+    })?;
+    if days.is_empty() {
+        let told = "the log has no times, which --latest needs";
+        return Err(FileError::whole(publisher.log(), told).into());
+    }
+    let wanted = (days.values().sum::<u64>() as f64 * share).ceil() as u64;
+    let mut later = 0;
+    for (&day, &rows) in days.iter().rev() {
+        later += rows;
+        if later >= wanted {
+            return Ok(day * DAY);
+        }
+    }
+    Ok(i64::MIN)
+}
+
+/// Counts the rows of users and items; gives the number of all rows.
+fn count_rows(publisher: &dyn Publisher, sieve: &mut Sieve, watch: &dyn Watch) -> Result<u64, ImportError> {
+    let mut steps = Steps::begin(watch, "counting interactions", 0);
+    publisher.rows(&mut |_, verdict| {
+        steps.step();
+        if let Ok(row) = verdict
+            && let Ok((user, item)) = sieve.take(&row)
+        {
+            sieve.count(user, item);
+        }
+        Ok(())
+    })?;
+    Ok(steps.rows)
+}
+
+fn write_rows(
+    publisher: &dyn Publisher,
+    sieve: &mut Sieve,
+    found: &mut Found,
+    examples: usize,
+    mut output: Option<&mut Output>,
+    rows: u64,
+    watch: &dyn Watch,
+) -> Result<(), ImportError> {
+    let mut steps = Steps::begin(watch, "writing interactions", rows);
+    let (mut kept, mut disorder, mut last) = (0_u64, 0_u64, Vec::<i64>::new());
+    publisher.rows(&mut |place, verdict| {
+        steps.step();
+        let (mut row, user, item) = match stays(sieve, verdict) {
+            Ok(stays) => stays,
+            Err(reason) => {
+                found.tally.drop(&reason, || place.to_string());
+                return Ok(());
+            }
+        };
+        kept += 1;
+        disorder += u64::from(is_early(&mut last, user, row.time));
+        found.end = found.end.max(row.time);
+        let is_new = sieve.mark(&mut row, user, item);
+        let RawRow { user: user_id, item: item_id, time: timestamp, behavior: behavior_features, .. } = row;
+        let done = InteractionRow { user_id, item_id, timestamp, behavior_features };
+        if let Some(output) = output.as_deref_mut() {
+            output.interactions.push(&done)?;
+        }
+        if is_new && found.examples.len() < examples {
+            found.examples.push(Example { done, user: None, item: None });
+        }
+        Ok(())
+    })?;
+    found.tally.set("interactions kept", kept);
+    if disorder > 0 {
+        found.tally.set("of them earlier than their user's row before", disorder);
+    }
+    Ok(())
+}
+
+fn stays(sieve: &mut Sieve, verdict: Verdict<RawRow>) -> Result<(RawRow, u32, u32), String> {
+    let row = verdict.map_err(str::to_owned)?;
+    let (user, item) = sieve.take(&row).map_err(str::to_owned)?;
+    sieve.fits(user, item)?;
+    Ok((row, user, item))
+}
+
+/// Whether a row is earlier than the one before it of the same user.
+fn is_early(last: &mut Vec<i64>, user: u32, time: Option<Moment>) -> bool {
+    let user = user as usize;
+    if last.len() <= user {
+        last.resize(user + 1, i64::MIN);
+    }
+    let time = time.map_or(i64::MIN, |time| time.0);
+    let is_early = time < last[user];
+    last[user] = time;
+    is_early
+}
+
+fn write_items(
+    publisher: &dyn Publisher,
+    items: &Ids,
+    found: &mut Found,
+    mut output: Option<&mut Output>,
+    watch: &dyn Watch,
+) -> Result<(), ImportError> {
+    let mut steps = Steps::begin(watch, "writing items", items.used());
+    let mut written = Written::default();
+    let mut write = |row: ItemRow, examples: &mut Vec<Example>| {
+        steps.step();
+        for example in examples.iter_mut().filter(|example| example.done.item_id == row.item_id) {
+            example.item = Some(row.clone());
+        }
+        output.as_deref_mut().map_or(Ok(()), |output| output.items.push(&row)).map_err(ImportError::from)
+    };
+    let Found { tally, examples, .. } = found;
+    if items.is_open() {
+        for (id, told) in &items.taken {
+            let (item_id, item_description, item_features) = (id.clone(), told.clone(), Default::default());
+            write(ItemRow { item_id, item_description, item_features }, examples)?;
+        }
+    } else {
+        publisher.items(&mut |place, verdict| {
+            let row = written.accept(items, verdict, |row| items.get(&row.item_id), "item", place, tally);
+            row.map_or(Ok(()), |row| write(row, examples))
+        })?;
+    }
+    tally.set("items", items.used());
+    Ok(())
+}
+
+fn write_users(
+    publisher: &dyn Publisher,
+    users: &Ids,
+    found: &mut Found,
+    mut output: Option<&mut Output>,
+    watch: &dyn Watch,
+) -> Result<(), ImportError> {
+    let mut steps = Steps::begin(watch, "writing users", users.used());
+    let mut written = Written::default();
+    let mut write = |row: UserRow, examples: &mut Vec<Example>| {
+        steps.step();
+        for example in examples.iter_mut().filter(|example| example.done.user_id == row.user_id) {
+            example.user = Some(row.clone());
+        }
+        output.as_deref_mut().map_or(Ok(()), |output| output.users.push(&row)).map_err(ImportError::from)
+    };
+    let Found { tally, examples, .. } = found;
+    if users.is_open() {
+        for (id, told) in &users.taken {
+            let (user_id, user_description, user_features) = (id.clone(), told.clone(), Default::default());
+            write(UserRow { user_id, user_description, user_features }, examples)?;
+        }
+    } else {
+        publisher.users(&mut |place, verdict| {
+            let row = written.accept(users, verdict, |row| users.get(&row.user_id), "user", place, tally);
+            row.map_or(Ok(()), |row| write(row, examples))
+        })?;
+    }
+    tally.set("users", users.used());
+    Ok(())
+}
+
+/// Which rows of the publisher's items or users were written already.
+#[derive(Default)]
+struct Written(Vec<bool>);
+
+impl Written {
+    /// The row if a kept interaction names it and it is the first of its id; else it is counted.
+    fn accept<T>(
+        &mut self,
+        ids: &Ids,
+        verdict: Verdict<T>,
+        dense: impl Fn(&T) -> Option<u32>,
+        kind: &str,
+        place: &Place<'_>,
+        tally: &mut Tally,
+    ) -> Option<T> {
+        let row = verdict.map_err(|reason| tally.drop(reason, || place.to_string())).ok()?;
+        let dense = dense(&row)?;
+        if self.0.len() <= dense as usize {
+            self.0.resize(dense as usize + 1, false);
+        }
+        if std::mem::replace(&mut self.0[dense as usize], true) {
+            tally.drop(&format!("{kind} whose id stood before"), || place.to_string());
+            return None;
+        }
+        if !ids.is_used(dense) {
+            tally.drop(&format!("{kind} that no kept interaction names"), || place.to_string());
+            return None;
+        }
+        Some(row)
+    }
+}

@@ -1,0 +1,95 @@
+//! The folder with a publisher's files, and which of them is where.
+
+use super::ImportError;
+use crate::files::FileError;
+use std::path::{Path, PathBuf};
+
+/// Endings of packed files. What is inside is told by the first bytes, not by the name.
+const PACKED: [&str; 3] = [".gz", ".zst", ".zstd"];
+
+/// A folder, or one file of it that was singled out.
+pub(super) struct Folder {
+    root: PathBuf,
+    chosen: Option<PathBuf>,
+    names: Vec<String>,
+}
+
+impl Folder {
+    /// Lists `source`: a folder, or a file in it where a folder holds several logs.
+    pub(super) fn open(source: &Path) -> Result<Folder, ImportError> {
+        if source.is_dir() {
+            return Ok(Folder { root: source.to_owned(), chosen: None, names: names(source)? });
+        }
+        if !source.is_file() {
+            return Err(ImportError::NoSource { path: source.to_owned() });
+        }
+        let root = source.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Ok(Folder { root: root.to_owned(), chosen: Some(source.to_owned()), names: names(root)? })
+    }
+
+    /// The folder.
+    pub(super) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The first files of the folder, for messages.
+    pub(super) fn listed(&self) -> String {
+        const MOST: usize = 8;
+        let shown: Vec<&str> = self.names.iter().take(MOST).map(String::as_str).collect();
+        match self.names.len() {
+            0 => "no files".to_owned(),
+            count if count > MOST => format!("{} and {} more", shown.join(", "), count - MOST),
+            _ => shown.join(", "),
+        }
+    }
+
+    /// The first of these files that is there, plain or packed. Names may have folders before them.
+    pub(super) fn find(&self, wanted: &[&str]) -> Option<PathBuf> {
+        let forms = |name: &&str| {
+            let packed = PACKED.map(|ending| format!("{name}{ending}"));
+            std::iter::once((*name).to_owned()).chain(packed)
+        };
+        wanted.iter().flat_map(forms).map(|name| self.root.join(name)).find(|path| path.is_file())
+    }
+
+    /// The one log whose plain name fulfils `is_log`; of several the one that was singled out.
+    pub(super) fn one(&self, is_log: impl Fn(&str) -> bool) -> Result<Option<PathBuf>, ImportError> {
+        if let Some(path) = &self.chosen {
+            let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            return Ok(is_log(plain(&name)).then(|| path.clone()));
+        }
+        let found: Vec<&String> = self.names.iter().filter(|name| is_log(plain(name))).collect();
+        match found.as_slice() {
+            [] => Ok(None),
+            [only] => Ok(Some(self.root.join(only))),
+            several => {
+                let found = several.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
+                Err(ImportError::Several { path: self.root.clone(), found })
+            }
+        }
+    }
+}
+
+/// A file's name without the ending of its packing.
+pub(super) fn plain(name: &str) -> &str {
+    PACKED.iter().find_map(|ending| name.strip_suffix(ending)).unwrap_or(name)
+}
+
+/// The plain name of a path's file.
+pub(super) fn plain_name(path: &Path) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    plain(&name).to_owned()
+}
+
+fn names(folder: &Path) -> Result<Vec<String>, ImportError> {
+    let fail = |source| FileError::read(folder, source);
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        if entry.path().is_file() {
+            names.push(entry.file_name().to_string_lossy().into_owned());
+        }
+    }
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,275 @@
+//! KuaiRec, short videos of Kuaishou: `big_matrix.csv` or `small_matrix.csv`, with `user_features.csv`,
+//! `social_network.csv`, `item_categories.csv`, `item_daily_features.csv` and `kuairec_caption_category.csv` where they
+//! are there.
+//!
+//! Plays, likes, comments and shares of a video are those of its first day, so that no text tells of the future. Friends
+//! stand in `user_features.friends`. Captions hold line breaks and broken characters: rows of a wrong width are left out
+//! and told.
+
+use super::super::{ItemRow, UserRow};
+use super::folder::Folder;
+use super::publisher::{Fields, Place, Publisher, RawRow, Verdict, Visit};
+use super::table::Table;
+use super::values::{NO_ID, date, filled, first_words, id, number, number_or_text, put, put_list, seconds};
+use super::{Family, Format, ImportError, Opened};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub(super) const FAMILY: Family = Family {
+    name: "kuairec",
+    summary: "short videos watched on Kuaishou",
+    formats: &[Format {
+        name: "csv",
+        files: "`big_matrix.csv` or `small_matrix.csv`, `user_features.csv`, `kuairec_caption_category.csv`, ...",
+        open,
+    }],
+    template: include_str!("templates/kuairec.toml"),
+};
+
+struct KuaiRec {
+    log: PathBuf,
+    users: Option<PathBuf>,
+    others: Vec<PathBuf>,
+    /// Whether some file tells of videos.
+    has_videos: bool,
+    videos: BTreeMap<i64, Video>,
+    friends: BTreeMap<i64, Vec<i64>>,
+    notes: Vec<String>,
+}
+
+#[derive(Default)]
+struct Video {
+    told: Fields,
+    features: Fields,
+    /// The day of the counts that are told, as it is written.
+    day: String,
+}
+
+fn open(folder: &Folder) -> Opened {
+    let find = |name: &str| folder.find(&[name, &format!("data/{name}")]);
+    let chosen = folder.one(|name| matches!(name, "big_matrix.csv" | "small_matrix.csv"));
+    // Both matrices lie in one folder; the big one is the log unless the small one was singled out.
+    let log = match chosen {
+        Ok(Some(path)) => Some(path),
+        _ => find("big_matrix.csv").or_else(|| find("small_matrix.csv")),
+    };
+    let Some(log) = log else { return Ok(None) };
+    let (videos, friends) = (BTreeMap::new(), BTreeMap::new());
+    let users = find("user_features.csv");
+    let mut data = KuaiRec { log, users, others: Vec::new(), has_videos: false, videos, friends, notes: Vec::new() };
+    type Reader = fn(&mut KuaiRec, &Path) -> Result<(), ImportError>;
+    let readers: [(&str, Reader); 4] = [
+        ("kuairec_caption_category.csv", KuaiRec::read_captions),
+        ("item_categories.csv", KuaiRec::read_categories),
+        ("item_daily_features.csv", KuaiRec::read_days),
+        ("social_network.csv", KuaiRec::read_friends),
+    ];
+    for (name, read) in readers {
+        match find(name) {
+            Some(path) => {
+                read(&mut data, &path)?;
+                data.has_videos |= name != "social_network.csv";
+                data.others.push(path);
+            }
+            None => data.notes.push(format!("there is no `{name}`: what it tells is not shown")),
+        }
+    }
+    Ok(Some(Box::new(data)))
+}
+
+/// Texts that stand for nothing.
+fn told(text: Option<&str>) -> Option<String> {
+    text.filter(|text| !matches!(*text, "UNKNOWN" | "-124" | "nan")).and_then(filled)
+}
+
+/// A list as Python prints it, of texts without quotes or of numbers: `[a,b]`.
+fn list(text: &str) -> Vec<String> {
+    let inside = text.trim().trim_start_matches('[').trim_end_matches(']');
+    inside.split(',').filter_map(|entry| filled(entry.trim().trim_matches(['\'', '"']))).collect()
+}
+
+impl KuaiRec {
+    fn video(&mut self, text: &str) -> Option<&mut Video> {
+        Some(self.videos.entry(text.parse().ok()?).or_default())
+    }
+
+    fn read_captions(&mut self, path: &Path) -> Result<(), ImportError> {
+        let mut table = Table::csv(path)?.lenient();
+        let video_at = table.need(&["video_id"])?;
+        let texts = [("caption", "caption"), ("cover_text", "manual_cover_text")];
+        let texts = texts.map(|(key, column)| (key, table.find(&[column])));
+        let levels = ["first", "second", "third"].map(|level| table.find(&[&format!("{level}_level_category_name")]));
+        let topics = table.find(&["topic_tag"]);
+        let mut unnamed = 0_u64;
+        while table.step()? {
+            let Some(video) = self.video(table.get(video_at)) else {
+                unnamed += 1;
+                continue;
+            };
+            for (key, place) in texts {
+                put(&mut video.told, key, told(table.filled(place)).and_then(|text| first_words(&text, 100)));
+            }
+            put_list(&mut video.told, "categories", levels.iter().filter_map(|&at| told(table.filled(at))).collect());
+            put_list(&mut video.told, "topics", list(table.filled(topics).unwrap_or_default()));
+        }
+        if let Some((rows, line)) = table.skipped() {
+            let first = Place { path, line };
+            self.notes.push(format!("{rows} rows of captions have a wrong number of fields (first: {first})"));
+        }
+        if unnamed > 0 {
+            self.notes.push(format!("{unnamed} rows of captions have no number of a video"));
+        }
+        Ok(())
+    }
+
+    /// The numbers of a video's categories, for code; their names come with the captions.
+    fn read_categories(&mut self, path: &Path) -> Result<(), ImportError> {
+        let mut table = Table::csv(path)?;
+        let (video_at, feat_at) = (table.need(&["video_id"])?, table.need(&["feat"])?);
+        while table.step()? {
+            let numbers: Vec<i64> = list(table.get(feat_at)).iter().filter_map(|code| code.parse().ok()).collect();
+            let Some(video) = self.video(table.get(video_at)) else {
+                return Err(table.error(format!("video_id `{}` is not a number", table.get(video_at))));
+            };
+            put(&mut video.features, "categories", Some(numbers));
+        }
+        Ok(())
+    }
+
+    /// Of the days of each video the first.
+    fn read_days(&mut self, path: &Path) -> Result<(), ImportError> {
+        let mut table = Table::csv(path)?;
+        let (video_at, day_at) = (table.need(&["video_id"])?, table.need(&["date"])?);
+        let counts =
+            [("plays", "play_cnt"), ("likes", "like_cnt"), ("comments", "comment_cnt"), ("shares", "share_cnt")];
+        let counts = counts.map(|(key, column)| (key, table.find(&[column])));
+        let (uploaded, duration) = (table.find(&["upload_dt"]), table.find(&["video_duration"]));
+        while table.step()? {
+            let day = table.get(day_at).to_owned();
+            let Some(video) = self.video(table.get(video_at)) else {
+                return Err(table.error(format!("video_id `{}` is not a number", table.get(video_at))));
+            };
+            if !video.day.is_empty() && video.day <= day {
+                continue;
+            }
+            video.day = day;
+            for (key, place) in counts {
+                // What a later day told must not stay where this one tells nothing.
+                video.told.remove(key);
+                put(&mut video.told, key, table.filled(place).and_then(number).map(Value::Number));
+            }
+            let seconds = table.filled(duration).and_then(number).and_then(|milliseconds| milliseconds.as_f64());
+            put(
+                &mut video.told,
+                "seconds",
+                seconds.map(|milliseconds| Value::from((milliseconds / 1e3).round() as i64)),
+            );
+            let time = table.filled(uploaded).and_then(date);
+            put(&mut video.features, "time", time.map(|time| time.0.div_euclid(1_000)));
+        }
+        Ok(())
+    }
+
+    fn read_friends(&mut self, path: &Path) -> Result<(), ImportError> {
+        let mut table = Table::csv(path)?;
+        let (user_at, list_at) = (table.need(&["user_id"])?, table.need(&["friend_list"])?);
+        while table.step()? {
+            let friends = list(table.get(list_at)).iter().filter_map(|friend| friend.parse().ok()).collect();
+            let user = table.get(user_at).parse();
+            let user = user.map_err(|_| table.error(format!("user_id `{}` is not a number", table.get(user_at))))?;
+            self.friends.insert(user, friends);
+        }
+        Ok(())
+    }
+}
+
+impl Publisher for KuaiRec {
+    fn log(&self) -> &Path {
+        &self.log
+    }
+
+    fn others(&self) -> Vec<PathBuf> {
+        self.users.iter().chain(&self.others).cloned().collect()
+    }
+
+    fn items(&self, visit: &mut Visit<'_, ItemRow>) -> Result<bool, ImportError> {
+        let path = self.others.first().unwrap_or(&self.log);
+        for (&number, video) in &self.videos {
+            let (item_description, item_features) = (video.told.clone(), video.features.clone());
+            let item_id = super::super::ExternalId::Number(number);
+            visit(&Place { path, line: 0 }, Ok(ItemRow { item_id, item_description, item_features }))?;
+        }
+        Ok(self.has_videos)
+    }
+
+    fn users(&self, visit: &mut Visit<'_, UserRow>) -> Result<bool, ImportError> {
+        let Some(path) = &self.users else { return Ok(false) };
+        let mut table = Table::csv(path)?;
+        let id_at = table.need(&["user_id"])?;
+        let numbers = [
+            ("registered_days", "register_days"),
+            ("friends", "friend_user_num"),
+            ("follows", "follow_user_num"),
+            ("fans", "fans_user_num"),
+        ];
+        let numbers = numbers.map(|(key, column)| (key, table.find(&[column])));
+        let active = table.find(&["user_active_degree"]);
+        let roles = [
+            ("live streamer", table.find(&["is_live_streamer"])),
+            ("author of videos", table.find(&["is_video_author"])),
+        ];
+        while table.step()? {
+            let mut shown = Fields::new();
+            for (key, place) in numbers {
+                put(&mut shown, key, table.filled(place).map(number_or_text));
+            }
+            put(&mut shown, "activity", told(table.filled(active)).map(|degree| degree.replace('_', " ")));
+            let roles = roles.iter().filter(|(_, place)| table.filled(*place) == Some("1"));
+            put_list(&mut shown, "roles", roles.map(|(role, _)| (*role).to_owned()).collect());
+            let user_id = id(table.get(id_at));
+            let mut user_features = Fields::new();
+            let number = table.get(id_at).parse().ok();
+            put(&mut user_features, "friends", number.and_then(|number: i64| self.friends.get(&number)).cloned());
+            let row = UserRow { user_id, user_description: shown, user_features };
+            visit(&table.place(), if table.get(id_at).is_empty() { Err(NO_ID) } else { Ok(row) })?;
+        }
+        Ok(true)
+    }
+
+    fn rows(&self, visit: &mut Visit<'_, RawRow>) -> Result<(), ImportError> {
+        let mut table = Table::csv(&self.log)?;
+        let ids = (table.need(&["user_id"])?, table.need(&["video_id"])?);
+        let time = table.need(&["timestamp"])?;
+        let columns = ["watch_ratio", "play_duration", "video_duration"].map(|column| table.find(&[column]));
+        while table.step()? {
+            visit(&table.place(), self.row(&table, ids, time, columns))?;
+        }
+        Ok(())
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+}
+
+impl KuaiRec {
+    fn row(&self, table: &Table, ids: (usize, usize), time: usize, columns: [Option<usize>; 3]) -> Verdict<RawRow> {
+        let (user, video) = (table.get(ids.0), table.get(ids.1));
+        if user.is_empty() || video.is_empty() {
+            return Err(NO_ID);
+        }
+        let mut row = RawRow::new(id(user), id(video), Some(seconds(table.get(time))?));
+        let [ratio, played, length] = columns.map(|place| table.filled(place).and_then(number)?.as_f64());
+        let ratio = ratio.filter(|ratio| (0.0..1e6).contains(ratio));
+        put(&mut row.behavior, "watched_percent", ratio.map(|ratio| Value::from((ratio * 100.0).round() as i64)));
+        let in_seconds = |milliseconds: Option<f64>| milliseconds.map(|all| Value::from((all / 1e3).round() as i64));
+        put(&mut row.behavior, "watched_seconds", in_seconds(played));
+        put(&mut row.behavior, "video_seconds", in_seconds(length));
+        if !self.has_videos {
+            put(&mut row.item_description, "caption", Some(format!("video {}", row.item)));
+            put(&mut row.item_description, "seconds", in_seconds(length));
+        }
+        Ok(row)
+    }
+}

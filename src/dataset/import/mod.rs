@@ -1,0 +1,211 @@
+//! Import: from a publisher's own files to the unified form that the mirror flow reads.
+//!
+//! [`FAMILIES`] is the one table of what can be read. A family is a file here: it knows the publisher's files and
+//! columns, the family's filters and what is worth showing. Everything else, the passes over the log, counting,
+//! dropping and writing, is the same for all of them. `templates/` holds how rows become text, for users to edit.
+//!
+//! Nothing here builds scenes or looks at embeddings; nothing is fetched.
+
+mod amazon;
+mod custom;
+mod engine;
+mod error;
+mod folder;
+mod goodreads;
+mod kuairec;
+mod lastfm;
+mod literal;
+mod mind;
+mod mobilerec;
+mod movielens;
+mod output;
+mod publisher;
+mod records;
+mod sieve;
+mod steam;
+mod table;
+mod values;
+
+pub use self::error::ImportError;
+pub use self::output::TemplateFate;
+
+use self::engine::Example;
+use self::folder::Folder;
+use self::output::{Output, Template};
+use self::publisher::Publisher;
+use super::{Moment, TextTemplates, UnifiedFiles};
+use crate::files::{Tally, Watch};
+use std::path::{Path, PathBuf};
+
+/// Every family that can be imported. A new one is a file and a line.
+pub const FAMILIES: [Family; 9] = [
+    movielens::FAMILY,
+    steam::FAMILY,
+    amazon::FAMILY,
+    mind::FAMILY,
+    kuairec::FAMILY,
+    lastfm::FAMILY,
+    goodreads::FAMILY,
+    mobilerec::FAMILY,
+    custom::FAMILY,
+];
+
+/// Data sets of one kind, in one or more formats.
+pub struct Family {
+    /// The word on the command line.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub summary: &'static str,
+    formats: &'static [Format],
+    template: &'static str,
+}
+
+/// The files in which a family is published.
+struct Format {
+    name: &'static str,
+    /// The files, for messages.
+    files: &'static str,
+    /// The data set in a folder; `None` when the files are others.
+    open: fn(&Folder) -> Opened,
+}
+
+/// A data set that a folder holds; `None` when its files are others.
+type Opened = Result<Option<Box<dyn Publisher>>, ImportError>;
+
+/// What to import, and where to.
+pub struct ImportOptions<'a> {
+    /// The family.
+    pub family: &'a Family,
+    /// The folder with the publisher's files, or the log in it where there are several.
+    pub source: &'a Path,
+    /// The name of the format; the files decide unless given.
+    pub format: Option<&'a str>,
+    /// The files to write.
+    pub files: &'a UnifiedFiles,
+    /// Interactions that a user needs, instead of the family's number.
+    pub least: Option<u32>,
+    /// The share of the log that is used, its end, instead of the family's.
+    pub latest: Option<f64>,
+    /// Rows to show as text.
+    pub examples: usize,
+    /// Replaces text templates that were edited.
+    pub force: bool,
+    /// Counts only.
+    pub dry_run: bool,
+}
+
+/// What an import did.
+pub struct Imported {
+    /// The format.
+    pub format: &'static str,
+    /// The publisher's files that were read, the log first.
+    pub read: Vec<PathBuf>,
+    /// Counts and drop reasons.
+    pub tally: Tally,
+    /// What is special about this copy.
+    pub notes: Vec<String>,
+    /// A few rows as a language model reads them.
+    pub examples: Vec<ExampleText>,
+    /// What became of the text templates.
+    pub template: TemplateFate,
+}
+
+/// A user, something that the user did, and its item, as text.
+pub struct ExampleText {
+    /// The profile.
+    pub profile: String,
+    /// The entry in the history, seen from the end of the log.
+    pub history: String,
+    /// The item in a list, at the moment when it was taken.
+    pub item: String,
+}
+
+/// Imports a data set.
+///
+/// # Errors
+/// When the source is not known by its files, a file is damaged or of the wrong form, or no interaction is left.
+pub fn import(options: &ImportOptions<'_>, watch: &dyn Watch) -> Result<Imported, ImportError> {
+    let folder = Folder::open(options.source)?;
+    watch.begin("reading what belongs to the log", 0);
+    let (format, publisher) = options.family.open(&folder, options.format)?;
+    let shipped = publisher.template()?.unwrap_or_else(|| options.family.template.to_owned());
+    let template = Template::choose(options.files, shipped, options.force)?;
+    let mut rules = publisher.rules();
+    rules.least_of_user = options.least.unwrap_or(rules.least_of_user);
+    rules.latest = options.latest.unwrap_or(rules.latest);
+    let mut output = if options.dry_run { None } else { Some(Output::create(options.files)?) };
+    let found = engine::run(publisher.as_ref(), rules, options.examples, output.as_mut(), watch)?;
+    let told = |example: &Example| example_text(example, &template.templates, found.end);
+    let examples = found.examples.iter().filter_map(|example| told(example).transpose()).collect::<Result<_, _>>()?;
+    if let Some(output) = output {
+        template.write(options.files)?;
+        output.finish()?;
+    }
+    let mut notes = publisher.notes();
+    if found.end.is_none() {
+        notes.push("the log has no times: interactions keep the order of the file".to_owned());
+    }
+    let mut read = vec![publisher.log().to_owned()];
+    read.extend(publisher.others());
+    Ok(Imported { format, read, tally: found.tally, notes, examples, template: template.fate })
+}
+
+fn example_text(
+    example: &Example,
+    templates: &TextTemplates,
+    end: Option<Moment>,
+) -> Result<Option<ExampleText>, ImportError> {
+    let (Some(user), Some(item)) = (&example.user, &example.item) else { return Ok(None) };
+    Ok(Some(ExampleText {
+        profile: templates.profile(user)?,
+        history: templates.history(item, &example.done, end)?,
+        item: templates.item(item, example.done.timestamp)?,
+    }))
+}
+
+impl Family {
+    /// The family of this name.
+    pub fn find(name: &str) -> Option<&'static Family> {
+        FAMILIES.iter().find(|family| family.name == name)
+    }
+
+    /// The names of its formats.
+    pub fn formats(&self) -> impl Iterator<Item = &'static str> {
+        self.formats.iter().map(|format| format.name)
+    }
+
+    fn open(&self, folder: &Folder, wanted: Option<&str>) -> Result<(&'static str, Box<dyn Publisher>), ImportError> {
+        if let Some(name) = wanted
+            && !self.formats().any(|format| format == name)
+        {
+            let known = self.formats().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            return Err(ImportError::Format { family: self.name, name: name.to_owned(), known });
+        }
+        let formats = || self.formats.iter().filter(|format| wanted.is_none_or(|name| format.name == name));
+        for format in formats() {
+            if let Some(publisher) = (format.open)(folder)? {
+                return Ok((format.name, publisher));
+            }
+        }
+        let wanted: Vec<String> = formats().map(|format| format!("{} ({})", format.files, format.name)).collect();
+        let path = folder.root().to_owned();
+        let (wanted, found) = (wanted.join(", or "), folder.listed());
+        Err(ImportError::Unrecognised { path, family: self.name, wanted, found })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_family_has_a_name_formats_and_templates_that_parse() {
+        for (place, family) in FAMILIES.iter().enumerate() {
+            assert!(FAMILIES[..place].iter().all(|other| other.name != family.name), "{}", family.name);
+            assert!(family.formats().count() > 0 && !family.summary.is_empty());
+            TextTemplates::parse(family.template, Path::new(family.name)).expect("templates");
+            assert!(Family::find(family.name).is_some());
+        }
+        assert!(Family::find("movies").is_none());
+    }
+}

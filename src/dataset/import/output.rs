@@ -1,0 +1,74 @@
+//! The files of the unified form, and the text templates beside them.
+
+use super::super::{TextTemplates, UnifiedFiles};
+use super::ImportError;
+use crate::files::{FileError, JsonlWriter, Partial};
+use std::io::Write;
+
+/// The three files while they are written. They get their names together, when all are complete.
+pub(super) struct Output {
+    pub(super) users: JsonlWriter,
+    pub(super) items: JsonlWriter,
+    pub(super) interactions: JsonlWriter,
+}
+
+impl Output {
+    pub(super) fn create(files: &UnifiedFiles) -> Result<Output, FileError> {
+        Ok(Output {
+            users: JsonlWriter::create(&files.users)?,
+            items: JsonlWriter::create(&files.items)?,
+            interactions: JsonlWriter::create(&files.interactions)?,
+        })
+    }
+
+    pub(super) fn finish(self) -> Result<(), FileError> {
+        self.users.finish()?;
+        self.items.finish()?;
+        self.interactions.finish()
+    }
+}
+
+/// What becomes of the text templates of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TemplateFate {
+    /// There were none, or they were replaced by force.
+    Written,
+    /// They are those that would be written.
+    Same,
+    /// They differ, someone edited them: they stay.
+    Kept,
+}
+
+/// The templates of a data set, before they are written.
+pub(super) struct Template {
+    text: String,
+    /// The templates that the data set will have.
+    pub(super) templates: TextTemplates,
+    pub(super) fate: TemplateFate,
+}
+
+impl Template {
+    /// Decides between the templates in `raws/` and `shipped`; `force` takes the shipped ones.
+    pub(super) fn choose(files: &UnifiedFiles, shipped: String, force: bool) -> Result<Template, ImportError> {
+        let path = &files.template;
+        let (text, fate) = match std::fs::read_to_string(path) {
+            Ok(present) if present == shipped => (present, TemplateFate::Same),
+            Ok(present) if !force => (present, TemplateFate::Kept),
+            Ok(_) => (shipped, TemplateFate::Written),
+            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => (shipped, TemplateFate::Written),
+            Err(_) if force => (shipped, TemplateFate::Written),
+            Err(problem) => return Err(FileError::read(path, problem).into()),
+        };
+        let templates = TextTemplates::parse(&text, path)?;
+        Ok(Template { text, templates, fate })
+    }
+
+    pub(super) fn write(&self, files: &UnifiedFiles) -> Result<(), FileError> {
+        if self.fate != TemplateFate::Written {
+            return Ok(());
+        }
+        let mut file = Partial::create(&files.template)?;
+        file.write_all(self.text.as_bytes()).map_err(|source| FileError::write(&files.template, source))?;
+        file.finish()
+    }
+}
