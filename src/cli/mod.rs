@@ -10,6 +10,7 @@ mod project;
 mod replay;
 mod run;
 mod scenario;
+mod scenes;
 mod stage_bar;
 mod tensors;
 
@@ -39,6 +40,8 @@ enum Command {
     Align(align::Align),
     /// Write the tensors from which `models/train` trains the mirror model.
     Tensors(tensors::Tensors),
+    /// Make scenes of feedback logs: what users had in front of them, and what they took.
+    Scenes(scenes::Scenes),
     /// Distill judged decisions to preference pairs.
     Distill(distill::Distill),
     /// Write distilled pairs as training files.
@@ -60,6 +63,7 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(),
         Command::Tensors(command) => command.run(),
+        Command::Scenes(command) => command.run(),
         Command::Distill(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Doctor(command) => command.run(),
