@@ -96,8 +96,10 @@ fn wilson(share: f64, count: f64) -> (f64, f64) {
 
 /// The findings as a table, and a line for each warning.
 pub fn told(file: &str, findings: &[Finding]) -> String {
-    let mut text = format!("artefact audit of {file}: how often a rule that never looks at the user finds the real item\n");
-    let _ = writeln!(text, "  {:<20} {:<24} {:>7} {:>8} {:>8}  95% interval", "lists", "rule", "scenes", "chance", "found");
+    let mut text =
+        format!("artefact audit of {file}: how often a rule that never looks at the user finds the real item\n");
+    let _ =
+        writeln!(text, "  {:<20} {:<24} {:>7} {:>8} {:>8}  95% interval", "lists", "rule", "scenes", "chance", "found");
     for of in findings {
         let percent = |share: f64| format!("{:.1}%", 100.0 * share);
         let mark = if of.warning { "  WARNING" } else { "" };
@@ -113,8 +115,8 @@ pub fn told(file: &str, findings: &[Finding]) -> String {
         let (found, above) = (100.0 * of.found, 100.0 * (of.found - of.chance));
         let _ = writeln!(
             text,
-            "  warning: in {} lists the rule `{}` finds {found:.1}%, {above:.1} points above chance: a model that sees the \
-             whole list can learn it; prefer popularity-matched or anchored lists",
+            "  warning: in {} lists the rule `{}` finds {found:.1}%, {above:.1} points above chance: whoever sees the whole \
+             list can learn it instead of the user",
             of.lists, of.rule
         );
     }

@@ -14,4 +14,5 @@ mod mutations;
 mod run;
 mod runtime;
 mod scenarios;
+mod scenes;
 mod util;

@@ -1,5 +1,6 @@
 //! From plans to lists: snapshot after snapshot, scenes in parallel.
 
+use super::ScenesError;
 use super::collaborative::Vectors;
 use super::lists::{Content, List, Situation, Sources};
 use super::log::Log;
@@ -8,7 +9,6 @@ use super::plan::{Plan, Rows};
 use super::popularity::Shelf;
 use super::raws::Raws;
 use super::spill::Scratch;
-use super::ScenesError;
 use crate::dataset::{ExternalId, InteractionRow};
 use crate::language::Letter;
 use crate::mirror::Watch;
@@ -94,7 +94,12 @@ impl Workshop<'_> {
     }
 
     /// A sampled list.
-    fn sampled(&self, plan: &Plan, shelf: &Shelf, sources: &Sources<'_>) -> Result<Result<List, &'static str>, ScenesError> {
+    fn sampled(
+        &self,
+        plan: &Plan,
+        shelf: &Shelf,
+        sources: &Sources<'_>,
+    ) -> Result<Result<List, &'static str>, ScenesError> {
         let rows = self.log.of(plan.draft.user)?;
         let (earlier, now) = plan.split(&rows);
         let taken: Vec<u32> = earlier.iter().map(|row| row.item).collect();
@@ -113,11 +118,14 @@ impl Workshop<'_> {
     /// The list that the log tells, without the real item for a scene that is to have none.
     fn shown(&self, plan: &Plan, row: &InteractionRow) -> Result<List, &'static str> {
         let told = row.behavior_features.get("impression_list").cloned().unwrap_or_default();
-        let ids: Vec<ExternalId> = serde_json::from_value(told).map_err(|_| "a row whose `impression_list` is no list of ids")?;
+        let ids: Vec<ExternalId> =
+            serde_json::from_value(told).map_err(|_| "a row whose `impression_list` is no list of ids")?;
         let found: Option<Vec<u32>> = ids.iter().map(|id| self.raws.items.get(id)).collect();
         let mut items = found.ok_or("a row that shows an item without a row")?;
         let place = row.behavior_features.get("item_pos").and_then(serde_json::Value::as_u64);
-        let place = place.and_then(|place| usize::try_from(place).ok()).filter(|&place| items.get(place) == Some(&plan.draft.item));
+        let place = place
+            .and_then(|place| usize::try_from(place).ok())
+            .filter(|&place| items.get(place) == Some(&plan.draft.item));
         let real = place.ok_or("a row whose `item_pos` is not the place of its item in `impression_list`")?;
         if items.iter().collect::<HashSet<_>>().len() != items.len() {
             return Err("a row that shows an item twice");
@@ -139,6 +147,7 @@ impl Workshop<'_> {
 }
 
 fn centrality(list: &List, vectors: &Vectors) -> Vec<f32> {
-    let sum = |item: u32| list.items.iter().filter(|&&other| other != item).map(|&other| vectors.cosine(item, other)).sum();
+    let sum =
+        |item: u32| list.items.iter().filter(|&&other| other != item).map(|&other| vectors.cosine(item, other)).sum();
     list.items.iter().map(|&item| sum(item)).collect()
 }

@@ -107,6 +107,8 @@ pub(super) struct Vectors {
     /// The same with length 1; zero for items that nobody had taken.
     units: Vec<f32>,
     known: Vec<bool>,
+    /// How many users had taken each item.
+    counts: Vec<f64>,
     items: u32,
     /// The cosine of the last of the [`NEAR`] nearest neighbours of each item, where that was asked for.
     reach: Vec<f32>,
@@ -132,7 +134,8 @@ impl Vectors {
             row.iter_mut().zip(vector).for_each(|(to, from)| *to = if known { (from * scale) as f32 } else { 0.0 });
         }
         let known = rows.chunks_exact(RANK).map(|row| row.iter().any(|&value| value != 0.0)).collect();
-        let mut vectors = Vectors { units: units(&rows), rows, known, items: items as u32, reach: Vec::new() };
+        let (units, counts) = (units(&rows), matrix.degrees);
+        let mut vectors = Vectors { units, rows, known, counts, items: items as u32, reach: Vec::new() };
         if holders {
             let reach = (0..items as u32).into_par_iter().map(|item| vectors.reach_of(item)).collect();
             vectors.reach = reach;
@@ -155,6 +158,11 @@ impl Vectors {
 
     fn unit(&self, item: u32) -> &[f32] {
         &self.units[item as usize * RANK..(item as usize + 1) * RANK]
+    }
+
+    /// How many users had taken an item.
+    pub(super) fn count(&self, item: u32) -> f64 {
+        self.counts[item as usize]
     }
 
     /// The cosine of two items; 0 where one is not known.
@@ -200,4 +208,76 @@ fn units(rows: &[f32]) -> Vec<f32> {
         }
     }
     units
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::random::{Purpose, Streams, below};
+    use nalgebra::DMatrix;
+
+    /// A log by user and clock; no user takes an item twice.
+    fn rows(users: u32, items: u32, each: u32) -> Vec<(u32, u32, i64)> {
+        let mut rng = Streams::new(4, 0).derive(Purpose::Scenes, 0, 0);
+        let mut rows = Vec::new();
+        for user in 0..users {
+            let mut order: Vec<u32> = (0..items).collect();
+            crate::random::shuffle(&mut rng, &mut order);
+            let taken = 1 + below(&mut rng, each);
+            rows.extend(order.into_iter().take(taken as usize).zip(0..).map(|(item, clock)| (user, item, clock)));
+        }
+        rows
+    }
+
+    #[test]
+    fn scores_are_those_of_the_dense_decomposition() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let scratch = Scratch::new(folder.path());
+        let (users, items) = (120, 90);
+        let rows = rows(users, items, 25);
+        let log = Log::with_rows(&rows, users as usize, &scratch);
+        let moment = 15;
+        let vectors = Vectors::before(&log, items as usize, moment, &scratch, true).expect("vectors");
+        let mut dense = DMatrix::<f64>::zeros(users as usize, items as usize);
+        rows.iter().filter(|row| row.2 < moment).for_each(|row| dense[(row.0 as usize, row.1 as usize)] = 1.0);
+        let of_user: Vec<f64> = (0..dense.nrows()).map(|row| dense.row(row).sum()).collect();
+        let of_item: Vec<f64> = (0..dense.ncols()).map(|column| dense.column(column).sum()).collect();
+        let scaled = DMatrix::from_fn(dense.nrows(), dense.ncols(), |row, column| {
+            dense[(row, column)] / (of_user[row] * of_item[column]).sqrt()
+        });
+        let svd = scaled.svd(false, true);
+        let mut order: Vec<usize> = (0..svd.singular_values.len()).collect();
+        order.sort_by(|&a, &b| svd.singular_values[b].total_cmp(&svd.singular_values[a]));
+        let right = svd.v_t.expect("vectors");
+        let entry = |item: usize, place: usize| right[(order[place], item)] * of_item[item].sqrt();
+        for (a, b) in [(0, 1), (5, 5), (17, 60)] {
+            let wanted: f64 = (0..RANK).map(|place| entry(a, place) * entry(b, place)).sum();
+            let found = f64::from(dot(vectors.row(a as u32), vectors.row(b as u32)));
+            assert!((found - wanted).abs() < 2e-3 * wanted.abs().max(1.0), "{a} {b}: {found} and not {wanted}");
+        }
+        let anchor = vectors.holders(3)[0];
+        assert!(vectors.near(anchor).contains(&3) && vectors.near(anchor).len() == NEAR);
+        let held = |item: &u32| vectors.holders(*item).contains(&anchor);
+        let mut holds: Vec<u32> = (0..items).filter(held).collect();
+        let mut near = vectors.near(anchor);
+        (holds.sort_unstable(), near.sort_unstable());
+        assert_eq!(holds, near);
+    }
+
+    #[test]
+    fn what_happens_later_and_the_number_of_threads_change_nothing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let scratch = Scratch::new(folder.path());
+        let rows = rows(80, 40, 20);
+        let changed: Vec<_> =
+            rows.iter().map(|&(user, item, clock)| (user, if clock < 8 { item } else { 0 }, clock)).collect();
+        let vectors = |rows: &[(u32, u32, i64)], threads: usize| {
+            let log = Log::with_rows(rows, 80, &scratch);
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
+            pool.install(|| Vectors::before(&log, 40, 8, &scratch, true)).expect("vectors")
+        };
+        let (one, two, other) = (vectors(&rows, 1), vectors(&rows, 2), vectors(&changed, 2));
+        assert!(one.rows == two.rows && one.reach == two.reach);
+        assert!(one.rows == other.rows && one.reach == other.reach);
+    }
 }

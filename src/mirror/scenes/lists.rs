@@ -8,7 +8,7 @@ use super::collaborative::Vectors;
 use super::content::{Sentences, Words};
 use super::options::BuilderKind;
 use super::popularity::{Shelf, WINDOW};
-use crate::random::{below, shuffle};
+use crate::random::{below, shuffle, unit};
 use rand_chacha::rand_core::Rng;
 use std::collections::HashSet;
 
@@ -163,10 +163,19 @@ impl Sources<'_> {
 
     fn anchored<R: Rng>(&self, rng: &mut R, wanted: usize, of: &Situation<'_>) -> Result<Vec<u32>, Unbuilt> {
         let anchor = pick(rng, &self.vectors.holders(of.item)).ok_or(NO_ANCHOR)?;
-        let mut near = self.vectors.near(anchor);
-        shuffle(rng, &mut near);
+        let near = self.by_popularity(rng, self.vectors.near(anchor));
         let items = self.kept(near, wanted, of);
         if items.len() < wanted { Err(FEW_NEAR) } else { Ok(items) }
+    }
+
+    /// Items in the order of draws without replacement in proportion to how many users had taken them by the
+    /// snapshot (Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006). Real items come about
+    /// in this proportion; uniform negatives would leave the real item as the most popular of its neighbourhood.
+    fn by_popularity<R: Rng>(&self, rng: &mut R, items: Vec<u32>) -> Vec<u32> {
+        let waiting = |item| -libm::log(1.0 - unit(rng)) / self.vectors.count(item);
+        let mut drawn: Vec<(f64, u32)> = items.iter().copied().map(waiting).zip(items.iter().copied()).collect();
+        drawn.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        drawn.into_iter().map(|(_, item)| item).collect()
     }
 
     /// A random item, a popular one and two neighbours of the user's latest items, again and again.

@@ -204,3 +204,43 @@ impl Sorter<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+impl Log {
+    /// A log of `(user, item, clock)`, by user and clock.
+    pub(super) fn with_rows(rows: &[(u32, u32, i64)], users: usize, scratch: &Scratch) -> Log {
+        let mut output = scratch.start(1 << 10).expect("a file");
+        let mut offsets = vec![0; users + 1];
+        for (&(user, item, clock), line) in rows.iter().zip(1..) {
+            offsets[user as usize + 1] += 1;
+            output.push(Entry { user, item, clock, line, listed: false }).expect("written");
+        }
+        (1..=users).for_each(|user| offsets[user] += offsets[user - 1]);
+        Log { entries: output.finish().expect("finished"), offsets, dated: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_survive_the_file() {
+        let entry = Entry { user: 7, item: u32::MAX, clock: -5, line: 1 << 40, listed: true };
+        let mut bytes = [0; Entry::SIZE];
+        entry.put(&mut bytes);
+        assert_eq!(Entry::get(&bytes), entry);
+    }
+
+    #[test]
+    fn places_count_from_the_first_of_each_user() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let scratch = Scratch::new(folder.path());
+        let log = Log::with_rows(&[(0, 3, 1), (0, 1, 2), (2, 3, 0)], 3, &scratch);
+        let mut places = Vec::new();
+        log.pass(|entry, place| places.push((entry.user, place))).expect("read");
+        assert_eq!(places, [(0, 0), (0, 1), (2, 0)]);
+        assert_eq!(log.of(0).expect("read").len(), 2);
+        assert!(log.of(1).expect("read").is_empty());
+    }
+}

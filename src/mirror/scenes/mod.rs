@@ -108,7 +108,8 @@ pub fn scenes(
     snapshots.dedup();
     let cut = quantiles(&log, &[options.eval_from])?[0];
     let drafts = drafts(&log, &raws, name, options, Bounds { from: snapshots[0], cut }, &mut tally)?;
-    let mut made = ScenesMade { tally, files: files(project, name, options), content: String::new(), audit: Vec::new() };
+    let mut made =
+        ScenesMade { tally, files: files(project, name, options), content: String::new(), audit: Vec::new() };
     if options.dry_run {
         made.content = options.content.name().to_owned();
         return Ok(made);
@@ -128,15 +129,15 @@ pub fn scenes(
     watch.begin("popularity", 0);
     let timeline = Timeline::new(&log, raws.items.len(), &scratch)?;
     let shelves = timeline.shelves(&drafts)?;
-    let workshop = Workshop { raws: &raws, log: &log, rows: &rows, content, options, snapshots: &snapshots, scratch: &scratch };
+    let workshop =
+        Workshop { raws: &raws, log: &log, rows: &rows, content, options, snapshots: &snapshots, scratch: &scratch };
     let outcomes = workshop.build(&plans, &shelves, watch)?;
     drop(shelves);
     let chosen = choose(&plans, &outcomes, options, &raws, &mut made.tally)?;
     let chosen = counted(chosen, &timeline)?;
     let users = raws.user_rows(&chosen.iter().map(|scene| (scene.plan.draft.user, ())).collect())?;
     let (dated, sentences) = (log.dated, sentences.as_ref());
-    let renderer =
-        Renderer { name, raws: &raws, rows: &rows, users: &users, dated, words: &words, sentences, options };
+    let renderer = Renderer { name, raws: &raws, rows: &rows, users: &users, dated, words: &words, sentences, options };
     write(project, &renderer, &chosen, &mut made, watch)?;
     Ok(made)
 }

@@ -183,7 +183,9 @@ impl SceneOptions<'_> {
             return Some(format!("--snapshots {}: a number from 1 to 64", self.snapshots));
         }
         match (self.content, self.embedder) {
-            (ContentKind::Embedder, None) => Some("--content embedder needs --embedder DIR; `make embedder` builds one".to_owned()),
+            (ContentKind::Embedder, None) => {
+                Some("--content embedder needs --embedder DIR; `make embedder` builds one".to_owned())
+            }
             (ContentKind::Tfidf | ContentKind::None, Some(_)) => {
                 Some(format!("--embedder is not used with --content {}; leave one of them out", self.content.name()))
             }

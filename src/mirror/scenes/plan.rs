@@ -1,8 +1,8 @@
 //! What a scene is to look like, drawn before its list is built, and the log's rows that its text needs.
 
 use super::ScenesError;
-use super::log::{Entry, Log};
 use super::lists::Shape;
+use super::log::{Entry, Log};
 use super::options::SceneOptions;
 use super::raws::Raws;
 use super::sample::Draft;
@@ -31,7 +31,8 @@ impl Plan {
         let span = options.lengths[draft.part as usize];
         let length = span.least + below(&mut rng, (span.most - span.least) as u32 + 1) as usize;
         let kind = options.lists.draw(&mut rng);
-        let told = options.history.least + below(&mut rng, (options.history.most - options.history.least) as u32 + 1) as usize;
+        let told =
+            options.history.least + below(&mut rng, (options.history.most - options.history.least) as u32 + 1) as usize;
         let rows = log.of(draft.user)?;
         let earlier = &rows[..draft.place as usize];
         let history = earlier[earlier.len().saturating_sub(told)..].iter().map(|row| row.line).collect();

@@ -79,6 +79,7 @@ impl Spans {
 
 #[cfg(test)]
 mod tests {
+    use super::super::spill::Scratch;
     use super::*;
 
     #[test]
@@ -92,6 +93,21 @@ mod tests {
                 assert!(clock < finer.end(finer.of(clock)));
             }
         }
+    }
+
+    #[test]
+    fn quantiles_split_the_log() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let scratch = Scratch::new(folder.path());
+        let year = 31_536_000_000;
+        // Half of the interactions in the last second of 100 years.
+        let clock = |row: i64| if row < 500 { row * year / 5 } else { 100 * year + row };
+        let rows: Vec<_> = (0..1_000).map(|row| (0, row as u32, clock(row))).collect();
+        let log = Log::with_rows(&rows, 1, &scratch);
+        let found = quantiles(&log, &[0.1, 0.25, 0.5, 0.9]).expect("read");
+        let before = |moment: i64| rows.iter().filter(|row| row.2 < moment).count();
+        assert_eq!(found[..3].iter().map(|&moment| before(moment)).collect::<Vec<_>>(), [100, 250, 500]);
+        assert!(before(found[3]) >= 900, "within a second: {}", before(found[3]));
     }
 
     #[test]

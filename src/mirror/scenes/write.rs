@@ -1,11 +1,11 @@
 //! From lists to the lines of the files, and to what rules that never look at the user make of them.
 
+use super::ScenesError;
 use super::build::Built;
 use super::content::{Sentences, Words};
 use super::options::SceneOptions;
 use super::plan::{Plan, Rows};
 use super::raws::Raws;
-use super::ScenesError;
 use crate::dataset::{Moment, UserRow};
 use crate::files::{FileError, JsonlWriter};
 use crate::mirror::audit::Audit;
@@ -100,7 +100,8 @@ impl Renderer<'_> {
             time => time as f64,
         };
         let among = |cosine: &dyn Fn(u32, u32) -> f32| -> Vec<f64> {
-            let sum = |item: u32| items.iter().filter(|&&other| other != item).map(|&other| cosine(item, other)).sum::<f32>();
+            let sum =
+                |item: u32| items.iter().filter(|&&other| other != item).map(|&other| cosine(item, other)).sum::<f32>();
             items.iter().map(|&item| f64::from(sum(item))).collect()
         };
         let words = among(&|a, b| self.words.cosine(a, b));

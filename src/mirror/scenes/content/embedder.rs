@@ -103,7 +103,8 @@ impl Embedder {
         let bytes = npy(&rows, width);
         let blake3 = blake3::hash(&bytes).to_hex().to_string();
         write(&file, &bytes)?;
-        let told = serde_json::to_string(&Label { key, rows: texts.len(), width, blake3 }).map_err(std::io::Error::from);
+        let told =
+            serde_json::to_string(&Label { key, rows: texts.len(), width, blake3 }).map_err(std::io::Error::from);
         write(&label, told.map_err(|source| FileError::write(&label, source))?.as_bytes())?;
         Ok((width, rows, false))
     }
@@ -214,4 +215,49 @@ fn npy(rows: &[f32], width: usize) -> Vec<u8> {
     bytes.extend_from_slice(header.as_bytes());
     rows.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mirror::Quiet;
+    use crate::onnx::Runtime;
+
+    fn embedder() -> Option<Embedder> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedder");
+        Runtime::get().is_ok().then(|| Embedder::load(&folder, 2).expect("an embedder"))
+    }
+
+    #[test]
+    fn a_vector_depends_on_its_text_alone() {
+        let Some(embedder) = embedder() else { return };
+        let long = ["the great game"; 40].join(" ");
+        let texts: Vec<String> = (0..75)
+            .map(|place| match place % 3 {
+                0 => format!("a film of the {} day", ["red", "blue", "new"][place % 7 % 3]),
+                1 => "drama".to_owned(),
+                _ => long[..long.len() - place].to_owned(),
+            })
+            .collect();
+        let together = embedder.embed(&texts, &Quiet).expect("vectors");
+        let width = embedder.encoder.width();
+        for place in [0, 1, 2, 40, 74] {
+            let alone = embedder.embed(&texts[place..=place], &Quiet).expect("a vector");
+            assert_eq!(alone, together[place * width..(place + 1) * width], "{place}");
+            let length: f32 = alone.iter().map(|value| value * value).sum();
+            assert!((length - 1.0).abs() < 1e-5);
+        }
+        assert_ne!(together[..width], together[width..2 * width]);
+    }
+
+    #[test]
+    fn files_are_numpy_arrays() {
+        let bytes = npy(&[1.0, 2.0, 3.0, 4.0], 2);
+        assert_eq!(bytes.len() % 64, 16);
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.npy");
+        std::fs::write(&path, bytes).expect("written");
+        let read: ndarray::Array2<f32> = ndarray_npy::read_npy(&path).expect("an array");
+        assert_eq!(read, ndarray::array![[1.0, 2.0], [3.0, 4.0]]);
+    }
 }
