@@ -37,7 +37,8 @@ pub struct Finding {
 #[derive(Default)]
 struct Sums {
     scenes: u64,
-    chance: f64,
+    /// How many lists have each length.
+    lengths: BTreeMap<usize, u64>,
     found: f64,
 }
 
@@ -57,7 +58,7 @@ impl Audit {
         });
         let sums = self.sums.entry((lists.to_owned(), place)).or_default();
         sums.scenes += 1;
-        sums.chance += 1.0 / scores.len() as f64;
+        *sums.lengths.entry(scores.len()).or_default() += 1;
         sums.found += share(scores, real);
     }
 
@@ -79,7 +80,8 @@ fn share(scores: &[f64], real: usize) -> f64 {
 
 fn finding(lists: &str, rule: &str, sums: &Sums) -> Finding {
     let scenes = sums.scenes as f64;
-    let (chance, found) = (sums.chance / scenes, sums.found / scenes);
+    let guessed: f64 = sums.lengths.iter().map(|(&length, &count)| count as f64 / length as f64).sum();
+    let (chance, found) = (guessed / scenes, sums.found / scenes);
     let (low, high) = wilson(found, scenes);
     let warning = found >= chance + MARGIN && low > chance;
     Finding { lists: lists.to_owned(), rule: rule.to_owned(), scenes: sums.scenes, chance, found, low, high, warning }
@@ -151,6 +153,12 @@ mod tests {
         assert_eq!((findings[1].found, findings[1].chance, findings[1].warning), (0.2, 0.2, false));
         // 100 of 200: (0.5 + z^2/400 -+ z sqrt(0.25/200 + z^2/160000)) / (1 + z^2/200)
         assert!((findings[0].low - 0.431_36).abs() < 1e-4 && (findings[0].high - 0.568_64).abs() < 1e-4);
-        insta::assert_snapshot!(told("x_eval.jsonl", &findings), @"");
+        insta::assert_snapshot!(told("x_eval.jsonl", &findings), @r"
+        artefact audit of x_eval.jsonl: how often a rule that never looks at the user finds the real item
+          lists                rule                      scenes   chance    found  95% interval
+          x                    half                         200    20.0%    50.0%  43.1% to 56.9%  WARNING
+          x                    first                        200    20.0%    20.0%  15.0% to 26.1%
+          warning: in x lists the rule `half` finds 50.0%, 30.0 points above chance: whoever sees the whole list can learn it instead of the user
+        ");
     }
 }

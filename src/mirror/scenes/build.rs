@@ -2,7 +2,8 @@
 
 use super::ScenesError;
 use super::collaborative::Vectors;
-use super::lists::{Content, List, Situation, Sources};
+use super::content::Content;
+use super::lists::{List, Situation, Sources};
 use super::log::Log;
 use super::options::{BuilderKind, SceneOptions};
 use super::plan::{Plan, Rows};

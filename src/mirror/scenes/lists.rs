@@ -5,7 +5,7 @@
 //! and that was not released later. Nothing that happened at or after the moment enters.
 
 use super::collaborative::Vectors;
-use super::content::{Sentences, Words};
+use super::content::Content;
 use super::options::BuilderKind;
 use super::popularity::{Shelf, WINDOW};
 use crate::random::{below, shuffle, unit};
@@ -16,13 +16,6 @@ use std::collections::HashSet;
 const RECENT: usize = 20;
 /// Draws from a list's own source before a uniform item is taken.
 const TRIES: usize = 45;
-
-/// What content candidates come from.
-pub(super) enum Content<'a> {
-    Words(&'a Words),
-    Sentences(&'a Sentences),
-    None,
-}
 
 /// What all lists at one snapshot share.
 pub(super) struct Sources<'a> {

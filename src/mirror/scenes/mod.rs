@@ -27,8 +27,7 @@ pub use self::content::{ContentKind, Embedder, EmbedderError};
 pub use self::options::{BuilderKind, LONGEST, ListMix, SceneOptions, Span};
 
 use self::build::{Outcome, Workshop};
-use self::content::{Sentences, Words};
-use self::lists::Content;
+use self::content::Texts;
 use self::log::Log;
 use self::plan::{Plan, Rows};
 use self::popularity::Timeline;
@@ -41,7 +40,6 @@ use super::audit::Finding;
 use super::{Project, Watch};
 use crate::dataset::TemplateError;
 use crate::files::{FileError, JsonlWriter, Partial, Tally};
-use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -102,44 +100,36 @@ pub fn scenes(
     let raws = Raws::read(&project.raws(), name, &mut tally)?;
     let scratch = Scratch::new(project.root());
     let log = Log::read(&raws, &scratch, &mut tally, watch)?;
-    let shares: Vec<f64> = (1..=options.snapshots).map(|at| at as f64 / (options.snapshots + 1) as f64).collect();
     watch.begin("sampling", 0);
-    let mut snapshots = quantiles(&log, &shares)?;
-    snapshots.dedup();
-    let cut = quantiles(&log, &[options.eval_from])?[0];
+    let (snapshots, cut) = moments(&log, options)?;
     let drafts = drafts(&log, &raws, name, options, Bounds { from: snapshots[0], cut }, &mut tally)?;
-    let mut made =
-        ScenesMade { tally, files: files(project, name, options), content: String::new(), audit: Vec::new() };
+    let (files, content) = (files(project, name, options), options.content.name().to_owned());
+    let mut made = ScenesMade { tally, files, content, audit: Vec::new() };
     if options.dry_run {
-        made.content = options.content.name().to_owned();
         return Ok(made);
     }
     let plans = Plan::of(&drafts, &log, options)?;
     let rows = Rows::of(&plans, &raws, watch)?;
-    let texts: Vec<String> =
-        (0..raws.items.len()).into_par_iter().map(|item| raws.text(item)).collect::<Result<_, ScenesError>>()?;
-    let words = Words::of(&texts);
-    let sentences = sentences(project, name, options, &texts, &mut made, watch)?;
-    drop(texts);
-    let content = match (options.content, &sentences) {
-        (ContentKind::None, _) => Content::None,
-        (_, Some(sentences)) => Content::Sentences(sentences),
-        (_, None) => Content::Words(&words),
-    };
+    let texts = Texts::of(project, name, options, &raws, &mut made, watch)?;
     watch.begin("popularity", 0);
     let timeline = Timeline::new(&log, raws.items.len(), &scratch)?;
-    let shelves = timeline.shelves(&drafts)?;
-    let workshop =
-        Workshop { raws: &raws, log: &log, rows: &rows, content, options, snapshots: &snapshots, scratch: &scratch };
-    let outcomes = workshop.build(&plans, &shelves, watch)?;
-    drop(shelves);
-    let chosen = choose(&plans, &outcomes, options, &raws, &mut made.tally)?;
-    let chosen = counted(chosen, &timeline)?;
+    let content = texts.content(options.content);
+    let (snapshots, scratch) = (snapshots.as_slice(), &scratch);
+    let workshop = Workshop { raws: &raws, log: &log, rows: &rows, content, options, snapshots, scratch };
+    let outcomes = workshop.build(&plans, &timeline.shelves(&drafts)?, watch)?;
+    let chosen = counted(choose(&plans, &outcomes, options, &raws, &mut made.tally)?, &timeline)?;
     let users = raws.user_rows(&chosen.iter().map(|scene| (scene.plan.draft.user, ())).collect())?;
-    let (dated, sentences) = (log.dated, sentences.as_ref());
-    let renderer = Renderer { name, raws: &raws, rows: &rows, users: &users, dated, words: &words, sentences, options };
+    let renderer = Renderer { name, raws: &raws, rows: &rows, users: &users, dated: log.dated, texts: &texts, options };
     write(project, &renderer, &chosen, &mut made, watch)?;
     Ok(made)
+}
+
+/// The moments at which snapshots end, ascending, and the one at which evaluation begins.
+fn moments(log: &Log, options: &SceneOptions<'_>) -> Result<(Vec<i64>, i64), FileError> {
+    let shares: Vec<f64> = (1..=options.snapshots).map(|at| at as f64 / (options.snapshots + 1) as f64).collect();
+    let mut snapshots = quantiles(log, &shares)?;
+    snapshots.dedup();
+    Ok((snapshots, quantiles(log, &[options.eval_from])?[0]))
 }
 
 /// The files that a run writes.
@@ -183,24 +173,6 @@ fn drafts(
     Ok(found.drafts)
 }
 
-fn sentences(
-    project: &Project,
-    name: &str,
-    options: &SceneOptions<'_>,
-    texts: &[String],
-    made: &mut ScenesMade,
-    watch: &dyn Watch,
-) -> Result<Option<Sentences>, ScenesError> {
-    let (Some(embedder), ContentKind::Embedder) = (options.embedder, options.content) else {
-        made.content = options.content.name().to_owned();
-        return Ok(None);
-    };
-    let (sentences, kept) = Sentences::of(embedder, project, name, texts, watch)?;
-    let how = if kept { "vectors kept in embeddings/" } else { "vectors computed now" };
-    made.content = format!("embedder {} ({how})", &embedder.hash()[..16]);
-    Ok(Some(sentences))
-}
-
 /// The scenes to write: in the order of priority, as many of either kind as are wanted.
 fn choose<'a>(
     plans: &'a [Plan],
@@ -229,12 +201,15 @@ fn choose<'a>(
             }
         }
         let wanted = options.wanted[part as usize];
+        if wanted == 0 {
+            continue;
+        }
         tally.set(&format!("{} scenes", part.name()), (wanted - left[1]) as u64);
         if options.reject_share > 0.0 {
             let rejects = options.rejects(part as usize) - left[0];
             tally.set(&format!("{} scenes without the real item", part.name()), rejects as u64);
         }
-        if wanted > 0 && left[1] == wanted {
+        if left[1] == wanted {
             let problem = format!("no {} scene can be made of the file\n{tally}", part.name());
             return Err(FileError::whole(&raws.files.interactions, problem.trim_end()).into());
         }

@@ -2,7 +2,7 @@
 
 use super::ScenesError;
 use super::build::Built;
-use super::content::{Sentences, Words};
+use super::content::Texts;
 use super::options::SceneOptions;
 use super::plan::{Plan, Rows};
 use super::raws::Raws;
@@ -31,8 +31,7 @@ pub(super) struct Renderer<'a> {
     pub(super) rows: &'a Rows,
     pub(super) users: &'a BTreeMap<u32, UserRow>,
     pub(super) dated: bool,
-    pub(super) words: &'a Words,
-    pub(super) sentences: Option<&'a Sentences>,
+    pub(super) texts: &'a Texts,
     pub(super) options: &'a SceneOptions<'a>,
 }
 
@@ -104,7 +103,7 @@ impl Renderer<'_> {
                 |item: u32| items.iter().filter(|&&other| other != item).map(|&other| cosine(item, other)).sum::<f32>();
             items.iter().map(|&item| f64::from(sum(item))).collect()
         };
-        let words = among(&|a, b| self.words.cosine(a, b));
+        let words = among(&|a, b| self.texts.words.cosine(a, b));
         let vectors: Vec<f64> = scene.built.centrality.iter().map(|&value| f64::from(value)).collect();
         let popular: Vec<f64> = scene.counts.iter().map(|&count| f64::from(count)).collect();
         let lengths: Vec<f64> = record.text.action_list.iter().map(length).collect();
@@ -124,7 +123,7 @@ impl Renderer<'_> {
             ("collaborative outlier", less(&vectors)),
             ("collaborative centre", vectors),
         ];
-        if let Some(sentences) = self.sentences {
+        if let Some(sentences) = &self.texts.sentences {
             let near = among(&|a, b| sentences.cosine(a, b));
             rules.extend([("sentence outlier", less(&near)), ("sentence centre", near)]);
         }

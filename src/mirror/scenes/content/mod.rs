@@ -6,10 +6,13 @@ mod embedder;
 mod words;
 
 pub use self::embedder::{Embedder, EmbedderError};
-pub(super) use self::words::Words;
 
+use self::words::Words;
 use super::nearest::{Nearest, dot, top};
+use super::raws::Raws;
+use super::{SceneOptions, ScenesError, ScenesMade};
 use crate::mirror::{Project, Watch};
+use rayon::prelude::*;
 
 /// By what the content candidates of a list are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -34,6 +37,52 @@ impl ContentKind {
     }
 }
 
+/// What the texts of items are alike in.
+pub(super) struct Texts {
+    /// The audit asks for words whatever candidates come from.
+    pub(super) words: Words,
+    pub(super) sentences: Option<Sentences>,
+}
+
+/// What content candidates come from.
+pub(super) enum Content<'a> {
+    Words(&'a Words),
+    Sentences(&'a Sentences),
+    None,
+}
+
+impl Texts {
+    /// Reads the texts of all items, and says in `made` what was used.
+    pub(super) fn of(
+        project: &Project,
+        name: &str,
+        options: &SceneOptions<'_>,
+        raws: &Raws,
+        made: &mut ScenesMade,
+        watch: &dyn Watch,
+    ) -> Result<Texts, ScenesError> {
+        let items = (0..raws.items.len()).into_par_iter();
+        let texts: Vec<String> = items.map(|item| raws.text(item)).collect::<Result<_, ScenesError>>()?;
+        let words = Words::of(&texts);
+        let (Some(embedder), ContentKind::Embedder) = (options.embedder, options.content) else {
+            return Ok(Texts { words, sentences: None });
+        };
+        let (width, rows, kept) = embedder.kept(&project.embeddings(), name, &texts, watch)?;
+        let how = if kept { "vectors kept in embeddings/" } else { "vectors computed now" };
+        made.content = format!("embedder {} ({how})", &embedder.hash()[..16]);
+        Ok(Texts { words, sentences: Some(Sentences { width, rows }) })
+    }
+
+    /// What candidates come from.
+    pub(super) fn content(&self, kind: ContentKind) -> Content<'_> {
+        match (kind, &self.sentences) {
+            (ContentKind::None, _) => Content::None,
+            (_, Some(sentences)) => Content::Sentences(sentences),
+            (_, None) => Content::Words(&self.words),
+        }
+    }
+}
+
 /// Vectors of length 1 of all items' texts.
 pub(super) struct Sentences {
     width: usize,
@@ -41,18 +90,6 @@ pub(super) struct Sentences {
 }
 
 impl Sentences {
-    /// Embeds the texts, or takes what an earlier run kept in `embeddings/`.
-    pub(super) fn of(
-        embedder: &Embedder,
-        project: &Project,
-        name: &str,
-        texts: &[String],
-        watch: &dyn Watch,
-    ) -> Result<(Sentences, bool), EmbedderError> {
-        let (width, rows, kept) = embedder.kept(&project.embeddings(), name, texts, watch)?;
-        Ok((Sentences { width, rows }, kept))
-    }
-
     fn row(&self, item: u32) -> &[f32] {
         &self.rows[item as usize * self.width..(item as usize + 1) * self.width]
     }

@@ -6,7 +6,7 @@ use super::super::nearest::{Nearest, top};
 use std::collections::BTreeMap;
 
 /// The weighted words of all items.
-pub(crate) struct Words {
+pub(in crate::mirror::scenes) struct Words {
     /// Of each item, by word.
     rows: Vec<Vec<(u32, f32)>>,
     /// Of each word, by item.
@@ -14,7 +14,7 @@ pub(crate) struct Words {
 }
 
 impl Words {
-    pub(crate) fn of(texts: &[String]) -> Words {
+    pub(in crate::mirror::scenes) fn of(texts: &[String]) -> Words {
         let mut known: BTreeMap<String, u32> = BTreeMap::new();
         let mut counted: Vec<BTreeMap<u32, u32>> = Vec::with_capacity(texts.len());
         let mut texts_of: Vec<u32> = Vec::new();
@@ -40,7 +40,7 @@ impl Words {
     }
 
     /// The cosine of two items' texts.
-    pub(crate) fn cosine(&self, a: u32, b: u32) -> f32 {
+    pub(in crate::mirror::scenes) fn cosine(&self, a: u32, b: u32) -> f32 {
         let (left, right) = (&self.rows[a as usize], &self.rows[b as usize]);
         let (mut i, mut j, mut sum) = (0, 0, 0.0);
         while i < left.len() && j < right.len() {
@@ -53,7 +53,7 @@ impl Words {
     }
 
     /// The `count` items whose texts are most like that of `item`; only items that share a word with it.
-    pub(crate) fn near(&self, item: u32, count: usize) -> Vec<u32> {
+    pub(in crate::mirror::scenes) fn near(&self, item: u32, count: usize) -> Vec<u32> {
         let mut scores = vec![0.0; self.rows.len()];
         for &(word, weight) in &self.rows[item as usize] {
             for &(other, of_other) in &self.postings[word as usize] {
