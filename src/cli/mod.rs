@@ -11,6 +11,7 @@ mod project;
 mod replay;
 mod run;
 mod scenario;
+mod scenes;
 mod stage_bar;
 mod tensors;
 
@@ -42,6 +43,8 @@ enum Command {
     Tensors(tensors::Tensors),
     /// Bring a publisher's feedback log into the form that the mirror flow reads.
     Import(import::Import),
+    /// Make scenes of feedback logs: what users had in front of them, and what they took.
+    Scenes(scenes::Scenes),
     /// Distill judged decisions to preference pairs.
     Distill(distill::Distill),
     /// Write distilled pairs as training files.
@@ -64,6 +67,7 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Align(command) => command.run(),
         Command::Tensors(command) => command.run(),
         Command::Import(command) => command.run(),
+        Command::Scenes(command) => command.run(),
         Command::Distill(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Doctor(command) => command.run(),

@@ -24,7 +24,7 @@ pub use self::external::{ExternalId, Moment};
 pub use self::profile::{Profile, Profiles};
 pub use self::split::{Split, TrainingLog};
 pub use self::template::{TemplateError, TextTemplates};
-pub use self::unified::{InteractionRow, ItemRow, UnifiedFiles, UserRow};
+pub use self::unified::{InteractionHead, InteractionRow, ItemRow, Shown, UnifiedFiles, UserRow};
 
 use crate::ids::{ItemId, UserId};
 use std::collections::HashMap;

@@ -66,6 +66,38 @@ pub struct InteractionRow {
     pub behavior_features: Map<String, Value>,
 }
 
+/// What a first pass over `NAME_interaction.jsonl` needs: who, what and when, without what the user did.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct InteractionHead {
+    /// The user.
+    pub user_id: ExternalId,
+    /// The item that the user took.
+    pub item_id: ExternalId,
+    /// When.
+    #[serde(default, deserialize_with = "read_seconds")]
+    pub timestamp: Option<Moment>,
+    /// Whether the log tells what was shown.
+    #[serde(default, rename = "behavior_features")]
+    pub shown: Shown,
+}
+
+/// Whether a row has an `impression_list`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(from = "ShownColumns")]
+pub struct Shown(pub bool);
+
+#[derive(Deserialize)]
+struct ShownColumns {
+    #[serde(default)]
+    impression_list: Option<serde::de::IgnoredAny>,
+}
+
+impl From<ShownColumns> for Shown {
+    fn from(columns: ShownColumns) -> Shown {
+        Shown(columns.impression_list.is_some())
+    }
+}
+
 fn write_seconds<S: Serializer>(time: &Option<Moment>, output: S) -> Result<S::Ok, S::Error> {
     time.map(|time| time.0.div_euclid(1_000)).serialize(output)
 }

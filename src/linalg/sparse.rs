@@ -1,5 +1,8 @@
 //! A sparse matrix in compressed rows.
 
+use super::Gram;
+use std::convert::Infallible;
+
 /// A sparse matrix of `f64`, compressed by rows.
 #[derive(Clone, Debug, Default)]
 pub struct Sparse {
@@ -68,9 +71,16 @@ impl Sparse {
         }
         (rows, columns)
     }
+}
 
-    /// `out = A' (A x)`; `x` and `out` have one entry for each column.
-    pub(super) fn gram_times(&self, x: &[f64], out: &mut [f64]) {
+impl Gram for Sparse {
+    type Error = Infallible;
+
+    fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn gram_times(&self, x: &[f64], out: &mut [f64]) -> Result<(), Infallible> {
         out.fill(0.0);
         for row in 0..self.rows {
             let entries = self.row(row);
@@ -79,6 +89,7 @@ impl Sparse {
                 out[column as usize] += value * dot;
             }
         }
+        Ok(())
     }
 }
 
@@ -99,7 +110,7 @@ mod tests {
     fn gram_times_by_hand() {
         let matrix = Sparse::from_triples(2, 2, vec![(0, 0, 1.0), (0, 1, 2.0), (1, 1, 3.0)]);
         let mut out = [0.0; 2];
-        matrix.gram_times(&[1.0, 1.0], &mut out);
+        matrix.gram_times(&[1.0, 1.0], &mut out).expect("in memory");
         // A = [[1, 2], [0, 3]], A'A = [[1, 2], [2, 13]]
         assert_eq!(out, [3.0, 15.0]);
     }

@@ -19,23 +19,60 @@ pub struct TruncatedSvd {
     pub rank: usize,
 }
 
+/// What the decomposition needs of a matrix `A`, which may stand in a file.
+pub trait Gram {
+    /// Why a product cannot be had.
+    type Error;
+
+    /// Columns of `A`.
+    fn columns(&self) -> usize;
+
+    /// `out = A' (A x)`; `x` and `out` have one entry for each column.
+    ///
+    /// # Errors
+    /// When the matrix cannot be read.
+    fn gram_times(&self, x: &[f64], out: &mut [f64]) -> Result<(), Self::Error>;
+}
+
+/// When the process stops.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Precision {
+    /// A singular value counts as converged when the residual of its square is below this share of the largest.
+    pub tolerance: f64,
+    /// Products at most; what has not converged by then is as good as it is.
+    pub most_products: usize,
+}
+
 /// The `rank` largest singular values of `matrix` and their right vectors. Missing ones (a matrix of lower
 /// rank) are zero.
 pub fn truncated_svd(matrix: &Sparse, rank: usize) -> TruncatedSvd {
+    let exact = Precision { tolerance: TOLERANCE, most_products: usize::MAX };
+    match truncated_svd_of(matrix, rank, exact) {
+        Ok(found) => found,
+        Err(never) => match never {},
+    }
+}
+
+/// [`truncated_svd`] of any matrix that can be multiplied.
+///
+/// # Errors
+/// When a product cannot be had.
+pub fn truncated_svd_of<G: Gram>(matrix: &G, rank: usize, precision: Precision) -> Result<TruncatedSvd, G::Error> {
     let size = matrix.columns();
     if size == 0 {
-        return TruncatedSvd { values: vec![0.0; rank], vectors: Vec::new(), rank };
+        return Ok(TruncatedSvd { values: vec![0.0; rank], vectors: Vec::new(), rank });
     }
     let mut lanczos = Lanczos::new(size);
     let wanted = rank.min(size);
-    let mut target = (2 * wanted + 32).min(size);
+    let most = precision.most_products.max(wanted + 1).min(size);
+    let mut target = (2 * wanted + 32).min(most);
     loop {
-        lanczos.extend(matrix, target);
+        lanczos.extend(matrix, target)?;
         let (values, weights, worst) = lanczos.ritz(wanted);
-        if worst <= TOLERANCE || target == size {
-            return lanczos.assemble(&values, &weights, rank);
+        if worst <= precision.tolerance || target == most {
+            return Ok(lanczos.assemble(&values, &weights, rank));
         }
-        target = (target + wanted.max(16)).min(size);
+        target = (target + wanted.max(16)).min(most);
     }
 }
 
@@ -54,11 +91,11 @@ impl Lanczos {
         Lanczos { size, basis: Vec::new(), next, diagonal: Vec::new(), off_diagonal: Vec::new() }
     }
 
-    fn extend(&mut self, matrix: &Sparse, target: usize) {
+    fn extend<G: Gram>(&mut self, matrix: &G, target: usize) -> Result<(), G::Error> {
         while self.basis.len() < target {
             let current = std::mem::take(&mut self.next);
             let mut image = vec![0.0; self.size];
-            matrix.gram_times(&current, &mut image);
+            matrix.gram_times(&current, &mut image)?;
             self.diagonal.push(dot(&current, &image));
             self.basis.push(current);
             // Twice is enough: the second pass removes what rounding left of the first.
@@ -75,6 +112,7 @@ impl Lanczos {
                 self.next = self.fresh_direction();
             }
         }
+        Ok(())
     }
 
     fn orthogonalise(&self, vector: &mut [f64]) {

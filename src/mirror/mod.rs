@@ -5,12 +5,14 @@
 //! and writes one JSONL file a data set. Source: "Mirroring Users: Towards Building Preference-aligned User
 //! Simulator with User Feedback in Recommendation" (arXiv 2508.18142).
 
+pub mod audit;
 mod difficulty;
 pub mod distill;
 pub mod export;
 mod project;
 mod prompt;
 mod record;
+pub mod scenes;
 mod watch;
 
 pub use self::difficulty::{DifficultyError, DifficultyRecord};

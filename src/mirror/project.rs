@@ -61,6 +61,11 @@ impl Project {
         self.root.join("datasets").join(format!("{dataset}_eval.jsonl"))
     }
 
+    /// `datasets/NAME_audit.json`: how the scenes were made, and what rules that never look at the user find in them.
+    pub fn audit(&self, dataset: &str) -> PathBuf {
+        self.root.join("datasets").join(format!("{dataset}_audit.json"))
+    }
+
     /// `datasets/NAME_pref.jsonl`: the distilled pairs.
     pub fn pairs(&self, name: &str) -> PathBuf {
         self.root.join("datasets").join(format!("{name}_pref.jsonl"))

@@ -103,7 +103,7 @@ impl Graph {
     }
 }
 
-fn open(runtime: &Runtime, bytes: &[u8]) -> Result<Session, String> {
+pub(super) fn open(runtime: &Runtime, bytes: &[u8]) -> Result<Session, String> {
     let builder = Session::builder(&runtime.environment).map_err(|problem| problem.to_string())?;
     let builder = builder.with_intra_threads(1).map_err(|problem| problem.to_string())?;
     let builder = builder.with_inter_threads(1).map_err(|problem| problem.to_string())?;

@@ -3,9 +3,11 @@
 //! Nothing outside this module names `ort`.
 
 mod elf;
+mod encoder;
 mod graph;
 mod runtime;
 
+pub use self::encoder::Encoder;
 pub use self::graph::{Graph, GraphSpec, Port};
 pub use self::runtime::{Attempt, Runtime, library_name, search_places};
 

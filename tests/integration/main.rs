@@ -16,4 +16,5 @@ mod mutations;
 mod run;
 mod runtime;
 mod scenarios;
+mod scenes;
 mod util;

@@ -1,0 +1,263 @@
+//! Sentence embeddings by an ONNX model: the mean of the token vectors of a text, made length 1 (the pooling of
+//! Reimers and Gurevych, "Sentence-BERT", EMNLP 2019). A text is cut at 256 tokens.
+//!
+//! A text's vector depends on that text alone: it is padded to a length that follows from its own tokens, and runs
+//! in a chunk of 32 rows whatever else is in it.
+
+use super::super::spill::Record;
+use crate::files::{FileError, Partial};
+use crate::mirror::Watch;
+use crate::onnx::{Encoder, OnnxError};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use tokenizers::{Tokenizer, TruncationParams};
+
+/// Tokens to which texts are padded: the least that holds the text.
+const LENGTHS: [usize; 5] = [16, 32, 64, 128, 256];
+/// Rows of a chunk; the last is filled up with copies.
+const ROWS: usize = 32;
+/// Part of the key of kept vectors: raised when the computation changes.
+const VERSION: &str = "mean-pooling/1";
+
+/// Embeddings that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum EmbedderError {
+    /// The folder holds no embedder.
+    #[error("{}: {problem}; `make embedder` builds one under .recmirror/embedder", path.display())]
+    Folder {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// The model or the runtime.
+    #[error(transparent)]
+    Onnx(#[from] OnnxError),
+    /// A file of kept vectors.
+    #[error(transparent)]
+    File(#[from] FileError),
+}
+
+/// A sentence encoder: a folder with `model.onnx` and `tokenizer.json`.
+pub struct Embedder {
+    encoder: Encoder,
+    tokenizer: Tokenizer,
+    /// Hash of both files.
+    hash: String,
+}
+
+/// What stands beside kept vectors and says what they are of.
+#[derive(PartialEq, Serialize, Deserialize)]
+struct Label {
+    key: String,
+    rows: usize,
+    width: usize,
+    blake3: String,
+}
+
+impl Embedder {
+    /// Loads the model of a folder, with one session for each of `workers` threads.
+    ///
+    /// # Errors
+    /// When a file is missing or wrong, or there is no ONNX Runtime.
+    pub fn load(folder: &Path, workers: usize) -> Result<Embedder, EmbedderError> {
+        let (model, words) = (folder.join("model.onnx"), folder.join("tokenizer.json"));
+        let mut hasher = blake3::Hasher::new();
+        for path in [&model, &words] {
+            let fail = |problem: std::io::Error| broken(path, problem.to_string());
+            hasher.update(&std::fs::read(path).map_err(fail)?);
+        }
+        let mut tokenizer = Tokenizer::from_file(&words).map_err(|problem| broken(&words, problem.to_string()))?;
+        let most = LENGTHS[LENGTHS.len() - 1];
+        let cut = TruncationParams { max_length: most, ..TruncationParams::default() };
+        tokenizer.with_truncation(Some(cut)).map_err(|problem| broken(&words, problem.to_string()))?;
+        tokenizer.with_padding(None);
+        let encoder = Encoder::load(&model, workers)?;
+        Ok(Embedder { encoder, tokenizer, hash: hasher.finalize().to_hex().to_string() })
+    }
+
+    /// The hash of the model and its tokenizer.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The vectors of `texts`, `[texts, width]`, and whether they are those that `folder` kept.
+    ///
+    /// # Errors
+    /// When the model fails, or the vectors cannot be kept.
+    pub(super) fn kept(
+        &self,
+        folder: &Path,
+        name: &str,
+        texts: &[String],
+        watch: &dyn Watch,
+    ) -> Result<(usize, Vec<f32>, bool), EmbedderError> {
+        let (width, key) = (self.encoder.width(), self.key(texts));
+        let (file, label) = (folder.join(format!("{name}_items.npy")), folder.join(format!("{name}_items.json")));
+        if let Some(rows) = read_kept(&file, &label, &key, texts.len(), width) {
+            return Ok((width, rows, true));
+        }
+        let rows = self.embed(texts, watch)?;
+        let bytes = npy(&rows, width);
+        let blake3 = blake3::hash(&bytes).to_hex().to_string();
+        write(&file, &bytes)?;
+        let told =
+            serde_json::to_string(&Label { key, rows: texts.len(), width, blake3 }).map_err(std::io::Error::from);
+        write(&label, told.map_err(|source| FileError::write(&label, source))?.as_bytes())?;
+        Ok((width, rows, false))
+    }
+
+    fn key(&self, texts: &[String]) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for text in [VERSION, &self.hash].into_iter().chain(texts.iter().map(String::as_str)) {
+            hasher.update(&(text.len() as u64).to_le_bytes()).update(text.as_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// The vectors of `texts`, `[texts, width]`, each of length 1.
+    ///
+    /// # Errors
+    /// When a text cannot be cut into tokens, or the model fails.
+    pub fn embed(&self, texts: &[String], watch: &dyn Watch) -> Result<Vec<f32>, EmbedderError> {
+        watch.begin("embedding item texts", texts.len() as u64);
+        let encode = |text: &String| self.tokenizer.encode_fast(text.as_str(), true);
+        let tokens: Result<Vec<Vec<i64>>, _> = texts
+            .par_iter()
+            .map(|text| encode(text).map(|found| found.get_ids().iter().map(|&id| i64::from(id)).collect()))
+            .collect();
+        let tokens = tokens.map_err(|problem| broken(Path::new("tokenizer.json"), problem.to_string()))?;
+        let mut chunks: Vec<(usize, Vec<usize>)> = Vec::new();
+        for (place, &length) in LENGTHS.iter().enumerate() {
+            let above = if place == 0 { 0 } else { LENGTHS[place - 1] };
+            let fits = |row: &usize| tokens[*row].len() <= length && (place == 0 || tokens[*row].len() > above);
+            let rows: Vec<usize> = (0..tokens.len()).filter(fits).collect();
+            chunks.extend(rows.chunks(ROWS).map(|rows| (length, rows.to_vec())));
+        }
+        let vectors: Vec<Vec<f32>> = chunks
+            .par_iter()
+            .map(|(length, rows)| {
+                let found = self.chunk(*length, rows, &tokens);
+                watch.advance(rows.len() as u64);
+                found
+            })
+            .collect::<Result<_, _>>()?;
+        let width = self.encoder.width();
+        let mut all = vec![0.0; texts.len() * width];
+        for ((_, rows), vectors) in chunks.iter().zip(&vectors) {
+            for (&row, vector) in rows.iter().zip(vectors.chunks_exact(width)) {
+                all[row * width..(row + 1) * width].copy_from_slice(vector);
+            }
+        }
+        Ok(all)
+    }
+
+    fn chunk(&self, length: usize, rows: &[usize], tokens: &[Vec<i64>]) -> Result<Vec<f32>, OnnxError> {
+        let (mut ids, mut mask) = (vec![0; ROWS * length], vec![0; ROWS * length]);
+        for place in 0..ROWS {
+            let mine = &tokens[rows[place.min(rows.len() - 1)]];
+            ids[place * length..place * length + mine.len()].copy_from_slice(mine);
+            mask[place * length..place * length + mine.len()].fill(1);
+        }
+        let width = self.encoder.width();
+        self.encoder.run(ROWS, &ids, &mask, |hidden| {
+            let texts = hidden.chunks_exact(length * width).zip(rows);
+            texts.flat_map(|(text, &row)| pooled(&text[..tokens[row].len() * width], width)).collect()
+        })
+    }
+}
+
+/// The mean of token vectors, made length 1.
+fn pooled(tokens: &[f32], width: usize) -> Vec<f32> {
+    let mut sum = vec![0.0f64; width];
+    for token in tokens.chunks_exact(width) {
+        sum.iter_mut().zip(token).for_each(|(sum, &value)| *sum += f64::from(value));
+    }
+    let length = sum.iter().map(|value| value * value).sum::<f64>().sqrt().max(1e-12);
+    sum.iter().map(|value| (value / length) as f32).collect()
+}
+
+fn broken(path: &Path, problem: String) -> EmbedderError {
+    EmbedderError::Folder { path: path.to_owned(), problem }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+    let mut output = Partial::create(path)?;
+    output.write_all(bytes).map_err(|source| FileError::write(path, source))?;
+    output.finish()
+}
+
+/// The vectors in `file`, if `label` says that they are those of `key` and the bytes are those that were labelled.
+fn read_kept(file: &Path, label: &Path, key: &str, rows: usize, width: usize) -> Option<Vec<f32>> {
+    let label: Label = serde_json::from_slice(&std::fs::read(label).ok()?).ok()?;
+    let bytes = std::fs::read(file).ok()?;
+    let blake3 = blake3::hash(&bytes).to_hex().to_string();
+    if label != (Label { key: key.to_owned(), rows, width, blake3 }) {
+        return None;
+    }
+    let data = bytes.get(bytes.len().checked_sub(rows * width * 4)?..)?;
+    Some(data.chunks_exact(4).map(|value| f32::from_bits(u32::get(value))).collect())
+}
+
+/// A matrix as a NumPy file, version 1.0.
+fn npy(rows: &[f32], width: usize) -> Vec<u8> {
+    let count = rows.len() / width.max(1);
+    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({count}, {width}), }}");
+    // The whole head fills a multiple of 64 bytes.
+    while (10 + header.len() + 1) % 64 != 0 {
+        header.push(' ');
+    }
+    header.push('\n');
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend_from_slice(&(header.len() as u16).to_le_bytes());
+    bytes.extend_from_slice(header.as_bytes());
+    rows.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mirror::Quiet;
+    use crate::onnx::Runtime;
+
+    fn embedder() -> Option<Embedder> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedder");
+        Runtime::get().is_ok().then(|| Embedder::load(&folder, 2).expect("an embedder"))
+    }
+
+    #[test]
+    fn a_vector_depends_on_its_text_alone() {
+        let Some(embedder) = embedder() else { return };
+        let long = ["the great game"; 40].join(" ");
+        let texts: Vec<String> = (0..75)
+            .map(|place| match place % 3 {
+                0 => format!("a film of the {} day", ["red", "blue", "new"][place % 7 % 3]),
+                1 => "drama".to_owned(),
+                _ => long[..long.len() - place].to_owned(),
+            })
+            .collect();
+        let together = embedder.embed(&texts, &Quiet).expect("vectors");
+        let width = embedder.encoder.width();
+        for place in [0, 1, 2, 40, 74] {
+            let alone = embedder.embed(&texts[place..=place], &Quiet).expect("a vector");
+            assert_eq!(alone, together[place * width..(place + 1) * width], "{place}");
+            let length: f32 = alone.iter().map(|value| value * value).sum();
+            assert!((length - 1.0).abs() < 1e-5);
+        }
+        assert_ne!(together[..width], together[width..2 * width]);
+    }
+
+    #[test]
+    fn files_are_numpy_arrays() {
+        let bytes = npy(&[1.0, 2.0, 3.0, 4.0], 2);
+        assert_eq!(bytes.len() % 64, 16);
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.npy");
+        std::fs::write(&path, bytes).expect("written");
+        let read: ndarray::Array2<f32> = ndarray_npy::read_npy(&path).expect("an array");
+        assert_eq!(read, ndarray::array![[1.0, 2.0], [3.0, 4.0]]);
+    }
+}

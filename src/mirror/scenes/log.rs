@@ -1,0 +1,246 @@
+//! The interactions of a log by user and time, in a scratch file: memory holds one number for each user, and at a
+//! time one of 64 parts of the log.
+//!
+//! The *clock* of an interaction is its time in milliseconds. In a log without times it is the interaction's place
+//! in its user's sequence, the order of the file, as a share of the sequence: 0 is the first, 2^32 would be after
+//! the last. What is said of "before" and "after" holds for either.
+
+use super::ScenesError;
+use super::raws::Raws;
+use super::spill::{Record, Scratch, Spill, SpillWriter, wide};
+use crate::dataset::InteractionHead;
+use crate::files::{FileError, Jsonl, Tally};
+use crate::mirror::Watch;
+use std::collections::HashSet;
+
+/// Parts into which users are divided before each part is sorted.
+const PARTS: usize = 64;
+/// Write buffer of each part.
+const BUFFER: usize = 1 << 16;
+/// Rows between two reports of progress.
+const STRIDE: u64 = 1 << 12;
+
+/// One interaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) user: u32,
+    pub(super) item: u32,
+    /// `i64::MIN` while no time is known.
+    pub(super) clock: i64,
+    /// The row's line in the file.
+    pub(super) line: u64,
+    /// Whether the row tells what was shown.
+    pub(super) listed: bool,
+}
+
+impl Record for Entry {
+    const SIZE: usize = 24;
+
+    fn put(self, bytes: &mut [u8]) {
+        bytes[..4].copy_from_slice(&self.user.to_le_bytes());
+        bytes[4..8].copy_from_slice(&self.item.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.clock.to_le_bytes());
+        bytes[16..].copy_from_slice(&(self.line << 1 | u64::from(self.listed)).to_le_bytes());
+    }
+
+    fn get(bytes: &[u8]) -> Entry {
+        let line = wide(&bytes[16..24]);
+        Entry {
+            user: u32::get(&bytes[..4]),
+            item: u32::get(&bytes[4..8]),
+            clock: wide(&bytes[8..16]) as i64,
+            line: line >> 1,
+            listed: line & 1 == 1,
+        }
+    }
+}
+
+/// The interactions by user, then clock, then item.
+pub(super) struct Log {
+    entries: Spill<Entry>,
+    offsets: Vec<u64>,
+    /// Whether the log tells times.
+    pub(super) dated: bool,
+}
+
+impl Log {
+    /// Reads `NAME_interaction.jsonl`.
+    pub(super) fn read(
+        raws: &Raws,
+        scratch: &Scratch,
+        tally: &mut Tally,
+        watch: &dyn Watch,
+    ) -> Result<Log, ScenesError> {
+        let (parts, dated) = divide(raws, scratch, tally, watch)?;
+        let mut sorter = Sorter {
+            raws,
+            dated,
+            tally,
+            output: scratch.start(1 << 20)?,
+            offsets: Vec::with_capacity(raws.users.len() + 1),
+        };
+        watch.begin("sorting interactions", parts.iter().map(Spill::records).sum());
+        for part in parts {
+            let rows = part.read(0..part.records())?;
+            sorter.sort(rows)?;
+            watch.advance(part.records());
+        }
+        let Sorter { output, mut offsets, .. } = sorter;
+        offsets.resize(raws.users.len() + 1, output.records());
+        tally.set("interactions used", output.records());
+        if output.records() == 0 {
+            let problem = format!("the file holds no usable interaction; what was dropped:\n{tally}");
+            return Err(FileError::whole(&raws.files.interactions, problem.trim_end()).into());
+        }
+        Ok(Log { entries: output.finish()?, offsets, dated })
+    }
+
+    /// Number of users, those without interactions included.
+    pub(super) fn users(&self) -> u32 {
+        (self.offsets.len() - 1) as u32
+    }
+
+    /// Number of interactions.
+    pub(super) fn len(&self) -> u64 {
+        self.entries.records()
+    }
+
+    /// The interactions of one user in order.
+    pub(super) fn of(&self, user: u32) -> Result<Vec<Entry>, FileError> {
+        self.entries.read(self.offsets[user as usize]..self.offsets[user as usize + 1])
+    }
+
+    /// Gives each interaction and its place in its user's sequence.
+    pub(super) fn pass(&self, mut each: impl FnMut(Entry, u32)) -> Result<(), FileError> {
+        let (mut user, mut place) = (u32::MAX, 0);
+        self.entries.pass(0..self.len(), |entry| {
+            place = if entry.user == user { place + 1 } else { 0 };
+            user = entry.user;
+            each(entry, place);
+        })
+    }
+}
+
+/// Reads the rows once and divides them by user; says whether the log tells times.
+fn divide(
+    raws: &Raws,
+    scratch: &Scratch,
+    tally: &mut Tally,
+    watch: &dyn Watch,
+) -> Result<(Vec<Spill<Entry>>, bool), ScenesError> {
+    let path = &raws.files.interactions;
+    let mut reader = Jsonl::<InteractionHead>::open(path, "`recmirror import` makes it")?;
+    let mut parts: Vec<SpillWriter<Entry>> = (0..PARTS).map(|_| scratch.start(BUFFER)).collect::<Result<_, _>>()?;
+    let (mut read, mut dated) = (0, false);
+    watch.begin("reading interactions", 0);
+    while let Some((line, head)) = reader.step()? {
+        read += 1;
+        if read % STRIDE == 0 {
+            watch.advance(STRIDE);
+        }
+        let place = || format!("{}:{line}", path.display());
+        let Some(user) = raws.users.get(&head.user_id) else {
+            tally.drop("an interaction of a user without a row", place);
+            continue;
+        };
+        let Some(item) = raws.items.get(&head.item_id) else {
+            tally.drop("an interaction with an item without a row", place);
+            continue;
+        };
+        dated |= head.timestamp.is_some();
+        let clock = head.timestamp.map_or(i64::MIN, |time| time.0);
+        let part = user as usize * PARTS / raws.users.len();
+        parts[part].push(Entry { user, item, clock, line, listed: head.shown.0 })?;
+    }
+    tally.set("interactions read", read);
+    let parts = parts.into_iter().map(SpillWriter::finish).collect::<Result<_, _>>()?;
+    Ok((parts, dated))
+}
+
+struct Sorter<'a> {
+    raws: &'a Raws,
+    dated: bool,
+    tally: &'a mut Tally,
+    output: SpillWriter<Entry>,
+    offsets: Vec<u64>,
+}
+
+impl Sorter<'_> {
+    /// Sorts the rows of some users and writes what is kept of them.
+    fn sort(&mut self, mut rows: Vec<Entry>) -> Result<(), FileError> {
+        rows.sort_unstable_by_key(|row| match self.dated {
+            true => (row.user, row.clock, row.item, row.line),
+            false => (row.user, 0, 0, row.line),
+        });
+        for mine in rows.chunk_by_mut(|a, b| a.user == b.user) {
+            self.one_user(mine)?;
+        }
+        Ok(())
+    }
+
+    fn one_user(&mut self, rows: &mut [Entry]) -> Result<(), FileError> {
+        let path = &self.raws.files.interactions;
+        let mut seen = HashSet::with_capacity(rows.len());
+        let mut kept = Vec::with_capacity(rows.len());
+        for row in rows.iter() {
+            let place = || format!("{}:{}", path.display(), row.line);
+            if self.dated && row.clock == i64::MIN {
+                self.tally.drop("an interaction without a time in a log that has times", place);
+            } else if seen.insert(row.item) {
+                kept.push(*row);
+            } else {
+                self.tally.drop("an interaction with an item that the user had taken before", place);
+            }
+        }
+        let Some(first) = kept.first() else { return Ok(()) };
+        self.offsets.resize(first.user as usize + 1, self.output.records());
+        let count = kept.len() as i64;
+        for (place, mut row) in (0..).zip(kept) {
+            if !self.dated {
+                row.clock = (place << 32) / count;
+            }
+            self.output.push(row)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+impl Log {
+    /// A log of `(user, item, clock)`, by user and clock.
+    pub(super) fn with_rows(rows: &[(u32, u32, i64)], users: usize, scratch: &Scratch) -> Log {
+        let mut output = scratch.start(1 << 10).expect("a file");
+        let mut offsets = vec![0; users + 1];
+        for (&(user, item, clock), line) in rows.iter().zip(1..) {
+            offsets[user as usize + 1] += 1;
+            output.push(Entry { user, item, clock, line, listed: false }).expect("written");
+        }
+        (1..=users).for_each(|user| offsets[user] += offsets[user - 1]);
+        Log { entries: output.finish().expect("finished"), offsets, dated: true }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entries_survive_the_file() {
+        let entry = Entry { user: 7, item: u32::MAX, clock: -5, line: 1 << 40, listed: true };
+        let mut bytes = [0; Entry::SIZE];
+        entry.put(&mut bytes);
+        assert_eq!(Entry::get(&bytes), entry);
+    }
+
+    #[test]
+    fn places_count_from_the_first_of_each_user() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let scratch = Scratch::new(folder.path());
+        let log = Log::with_rows(&[(0, 3, 1), (0, 1, 2), (2, 3, 0)], 3, &scratch);
+        let mut places = Vec::new();
+        log.pass(|entry, place| places.push((entry.user, place))).expect("read");
+        assert_eq!(places, [(0, 0), (0, 1), (2, 0)]);
+        assert_eq!(log.of(0).expect("read").len(), 2);
+        assert!(log.of(1).expect("read").is_empty());
+    }
+}
