@@ -5,9 +5,14 @@
 //! and writes one JSONL file a data set. Source: "Mirroring Users: Towards Building Preference-aligned User
 //! Simulator with User Feedback in Recommendation" (arXiv 2508.18142).
 
+pub mod compose;
+pub mod decide;
 mod difficulty;
 pub mod distill;
 pub mod export;
+mod journal;
+pub mod judge;
+mod overlap;
 mod project;
 mod prompt;
 mod record;
