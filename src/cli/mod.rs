@@ -1,10 +1,13 @@
 //! The command line: arguments in, exit codes out. Results go to stdout, progress and errors to stderr.
 
 mod align;
+mod decide;
 mod distill;
 mod doctor;
 mod exit;
 mod export;
+mod judge;
+mod language;
 mod progress;
 mod project;
 mod replay;
@@ -39,6 +42,10 @@ enum Command {
     Align(align::Align),
     /// Write the tensors from which `models/train` trains the mirror model.
     Tensors(tensors::Tensors),
+    /// Let a strong or a weak language model decide in each scene.
+    Decide(decide::Decide),
+    /// Tell the behaviour probabilities of decisions.
+    Judge(judge::Judge),
     /// Distill judged decisions to preference pairs.
     Distill(distill::Distill),
     /// Write distilled pairs as training files.
@@ -60,6 +67,8 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(),
         Command::Tensors(command) => command.run(),
+        Command::Decide(command) => command.run(),
+        Command::Judge(command) => command.run(),
         Command::Distill(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Doctor(command) => command.run(),
