@@ -3,6 +3,7 @@
 //! Everything but `mirror`, `runtime` and part of `scenarios` needs neither data nor ONNX Runtime.
 
 mod data;
+mod decide;
 mod determinism;
 mod distill;
 mod doors;
@@ -14,4 +15,5 @@ mod mutations;
 mod run;
 mod runtime;
 mod scenarios;
+mod server;
 mod util;
