@@ -16,6 +16,7 @@ mod overlap;
 mod project;
 mod prompt;
 mod record;
+mod scene_file;
 mod watch;
 
 pub use self::difficulty::{DifficultyError, DifficultyRecord};

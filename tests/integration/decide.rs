@@ -24,7 +24,7 @@ fn project(scenes: usize) -> tempfile::TempDir {
 /// Arguments against a server, with short waits.
 fn arguments<'a>(command: &'a str, root: &'a Path, base: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut all = vec![command, "--project", text(root), "--datasets", "x", "--strength", "strong", "--quiet"];
-    all.extend(["--endpoint", base, "--model", "toy", "--timeout", "5", "--retry-wait", "0.01"]);
+    all.extend(["--endpoint", base, "--model", "toy", "--timeout", "3", "--retry-wait", "0.01"]);
     if command == "decide" {
         all.extend(["--decisions", "4"]);
     }
@@ -90,7 +90,7 @@ fn faulty(request: &Request) -> Reply {
 fn faults_are_waited_out_and_leave_no_trace() {
     let folder = project(10);
     let server = Server::start(faulty);
-    let answer = ask("decide", folder.path(), &server, &["--timeout", "3"]);
+    let answer = ask("decide", folder.path(), &server, &[]);
     answer.expect(0);
     assert_eq!(decisions(folder.path()), undisturbed(10, || Reply::Answers));
     let mut asked = [0; 10];
@@ -221,7 +221,7 @@ fn refusals_are_told_at_once_and_without_the_key() {
         let base = server.base();
         let all = arguments("decide", folder.path(), &base, &["--api-key-env", "TOY_KEY", "--concurrency", "1"]);
         let answer = recmirror_with(&key, &all).expect(if code == 429 { 1 } else { 2 });
-        answer.says(&[told]);
+        let answer = answer.says(&[told]);
         assert!(!answer.stderr.contains("very-secret"), "{}", answer.stderr);
         assert!(server.requests()[0].head.contains("authorization: bearer sk-very-secret"));
         let most = if code == 400 { 2 } else { 1 };

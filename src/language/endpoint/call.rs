@@ -208,9 +208,9 @@ mod tests {
         for (base, told) in [
             ("127.0.0.1:80", "begins with neither"),
             ("ftp://a.example", "begins with neither"),
-            ("http://", "no address"),
+            ("http://", "begins with neither"),
             ("https://key@a.example/v1", "--api-key-env"),
-            ("", "no address"),
+            ("", "begins with neither"),
         ] {
             let problem = chat_url(base).expect_err("wrong");
             assert!(problem.contains(told), "{problem}");

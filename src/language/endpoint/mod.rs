@@ -157,11 +157,7 @@ impl Endpoint {
             self.budget.settle(reserved, used(&outcome, prompt, reserved));
             let (reason, asked) = match outcome {
                 Outcome::Answer(value) => match read(&value) {
-                    Ok(answer) => {
-                        self.answered.store(true, Ordering::Relaxed);
-                        self.failures.store(0, Ordering::Relaxed);
-                        return Ok(answer);
-                    }
+                    Ok(answer) => return Ok(self.well(answer)),
                     Err(problem) => (format!("the answer has another shape: {problem}"), None),
                 },
                 Outcome::Again { reason, asked, .. } => (reason, asked),
@@ -185,6 +181,13 @@ impl Endpoint {
 
     fn stopped(&self) -> bool {
         self.halted.load(Ordering::Relaxed) || self.options.stop.load(Ordering::Relaxed)
+    }
+
+    /// Notes that the server is well.
+    fn well<T>(&self, answer: T) -> T {
+        self.answered.store(true, Ordering::Relaxed);
+        self.failures.store(0, Ordering::Relaxed);
+        answer
     }
 
     fn absent(&self, reason: &str) -> Fault {

@@ -1,7 +1,8 @@
 //! OpenAI batch files: requests out, answers in.
 
 use super::file::{answers, scene_of};
-use super::{DecideError, DecideOptions, Decider, Work};
+use super::work::Work;
+use super::{DecideError, DecideOptions, Decider};
 use crate::files::{Jsonl, JsonlWriter};
 use crate::language::Completion;
 use crate::language::endpoint::{Extra, completion_body};

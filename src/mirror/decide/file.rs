@@ -93,19 +93,14 @@ pub fn read_decisions(
             return Err(reader.error(format!("custom_id `{id}` is there twice")));
         }
         let place = || format!("{}:{line}", path.display());
-        let mut decisions = Vec::new();
-        match answers(&record) {
-            Err(why) => tally.drop("scenes without an answer", || format!("{}, {why}", place())),
-            Ok(answers) => {
-                for answer in answers {
-                    all += 1;
-                    match parse(&answer, options[scene.unwrap_or(0)]) {
-                        Ok(decision) => decisions.push(decision),
-                        Err(kind) => tally.drop(kind.reason(), place),
-                    }
-                }
-            }
-        }
+        let answers = answers(&record).unwrap_or_else(|why| {
+            tally.drop("scenes without an answer", || format!("{}, {why}", place()));
+            Vec::new()
+        });
+        all += answers.len() as u64;
+        let read: Vec<_> = answers.iter().map(|answer| parse(answer, options[scene.unwrap_or(0)])).collect();
+        read.iter().filter_map(|read| read.as_ref().err()).for_each(|kind| tally.drop(kind.reason(), place));
+        let decisions: Vec<Decision> = read.into_iter().flatten().collect();
         usable += decisions.len() as u64;
         *slot = Some(decisions);
     }

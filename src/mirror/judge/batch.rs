@@ -1,9 +1,11 @@
 //! OpenAI batch files of letter requests: out and in. The id is `DATASET-LINE-DECISION`.
 
-use super::{JudgeError, JudgeOptions, Judgement, Predictor, Work};
+use super::work::{Judgement, Work};
+use super::{JudgeError, JudgeOptions, Predictor};
 use crate::files::{Jsonl, JsonlWriter};
 use crate::language::endpoint::{Extra, LetterStyle, NoLetters, letter_body, read_letters, told};
 use crate::mirror::journal::{Collector, Place};
+use crate::mirror::scene_file::scene_lengths;
 use crate::mirror::{DecisionRecord, Project};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -62,7 +64,7 @@ impl Work<'_> {
         has: &dyn Fn(Place) -> bool,
         collector: &Collector<'_, Judgement>,
     ) -> Result<(), JudgeError> {
-        let lengths = super::scene_lengths(&self.scenes)?;
+        let lengths = scene_lengths(&self.scenes)?;
         for path in files {
             let mut reader = Jsonl::<DecisionRecord>::open(path, "give the output file of a batch")?;
             while let Some((_, record)) = reader.step()? {

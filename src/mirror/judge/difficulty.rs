@@ -5,8 +5,8 @@
 use super::{JudgeError, JudgeOptions};
 use crate::files::{FileError, Jsonl, JsonlWriter, Tally};
 use crate::language::{LanguageError, LanguageModel, Likelihood, LikelihoodRequest};
-use crate::mirror::decide::each_scene;
 use crate::mirror::journal::{Binding, Collector, Journal, Place, file_hash, journal_path};
+use crate::mirror::scene_file::{REMEDY, each_scene};
 use crate::mirror::{DifficultyRecord, ProbsRecord, Project, PromptKind, SceneRecord, Strength, Watch};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ pub fn judge_difficulty(
     };
     let binding = Binding::default()
         .with("data set", dataset)
-        .with("scenes file", file_hash(&work.scenes, "`recmirror scenes` makes it")?)
+        .with("scenes file", file_hash(&work.scenes, REMEDY)?)
         .with("probabilities file", file_hash(&work.probs, PROBS)?)
         .with("model", model.name())
         .with("prompts", format!("{} ({})", options.prompts.name(), options.prompts.digest()));

@@ -1,10 +1,14 @@
 use super::*;
+use crate::files::Jsonl;
+use crate::language::Letter;
 use crate::language::{Arrived, Finish, Sampling};
 use crate::language::{Completion, CompletionRequest, Likelihood, LikelihoodRequest};
+use crate::mirror::ProbsRecord;
 use crate::mirror::Quiet;
 use crate::mirror::decide::{DecideOptions, Decider, decide};
 use std::path::Path;
 use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 
 /// Answers from what it is asked alone, fails after `left` answers, and counts.
 struct Toy {
