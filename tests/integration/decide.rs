@@ -347,7 +347,7 @@ fn a_server_judges_and_letters_that_it_does_not_list_are_counted() {
         serde_json::from_str(read(&root.join("probs/x_probs_strong.jsonl")).lines().next().expect("a line"))
             .expect("a record");
     // C is not listed: it gets what the list leaves, or the least listed token's share where that is less.
-    let (a, b, the) = ((-0.5f64).exp(), (-1.5f64).exp(), (-2.0f64).exp());
+    let (a, b, the) = (libm::exp(-0.5), libm::exp(-1.5), libm::exp(-2.0));
     let c = the.min(1.0 - a - b - the);
     for (letter, wanted) in [("A", a), ("B", b), ("C", c)] {
         let found = first["choice"][0][letter].as_f64().expect("a probability");

@@ -210,7 +210,7 @@ mod tests {
             ("ftp://a.example", "begins with neither"),
             ("http://", "begins with neither"),
             ("https://key@a.example/v1", "--api-key-env"),
-            ("", "begins with neither"),
+            ("", "no address"),
         ] {
             let problem = chat_url(base).expect_err("wrong");
             assert!(problem.contains(told), "{problem}");

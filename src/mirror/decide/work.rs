@@ -17,6 +17,9 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Scenes whose prompts are in memory at once.
 const CHUNK: usize = 4096;
 
+/// Is given requests, each with its scene's row.
+type See<'a> = &'a mut dyn FnMut(&[CompletionRequest], &[u64]) -> Result<(), DecideError>;
+
 /// One data set's part of the stage.
 pub(super) struct Work<'a> {
     pub(super) dataset: &'a str,
@@ -122,11 +125,7 @@ impl<'a> Work<'a> {
     }
 
     /// Gives what is missing, some thousand requests at a time, each with its scene's row.
-    pub(super) fn each_missing(
-        &self,
-        has: &dyn Fn(Place) -> bool,
-        see: &mut dyn FnMut(&[CompletionRequest], &[u64]) -> Result<(), DecideError>,
-    ) -> Result<(), DecideError> {
+    pub(super) fn each_missing(&self, has: &dyn Fn(Place) -> bool, see: See<'_>) -> Result<(), DecideError> {
         let (mut requests, mut rows) = (Vec::new(), Vec::new());
         each_scene(&self.scenes, &mut |row, scene| {
             for (first, samples) in self.missing(row, has) {

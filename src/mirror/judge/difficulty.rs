@@ -133,7 +133,7 @@ impl Work<'_> {
                 return;
             };
             drop(halves);
-            let (after, alone) = if at % 2 == 0 { (likelihood, other) } else { (other, likelihood) };
+            let (after, alone) = if at.is_multiple_of(2) { (likelihood, other) } else { (other, likelihood) };
             match difficulty(after, alone) {
                 Some(difficulty) => collector.keep(&[(place, difficulty)]),
                 None => collector.fail(place, format!("no difficulty from {after:?} and {alone:?}")),

@@ -32,6 +32,9 @@ pub(super) enum Judgement {
     NoLetter(String),
 }
 
+/// Is given requests, each with the place of its decision.
+type See<'a> = &'a mut dyn FnMut(&[LetterRequest], &[Place]) -> Result<(), JudgeError>;
+
 /// One data set's part of the stage.
 pub(super) struct Work<'a> {
     pub(super) dataset: &'a str,
@@ -111,11 +114,7 @@ impl<'a> Work<'a> {
     }
 
     /// Gives what is missing, some thousand requests at a time.
-    pub(super) fn each_missing(
-        &self,
-        has: &dyn Fn(Place) -> bool,
-        see: &mut dyn FnMut(&[LetterRequest], &[Place]) -> Result<(), JudgeError>,
-    ) -> Result<(), JudgeError> {
+    pub(super) fn each_missing(&self, has: &dyn Fn(Place) -> bool, see: See<'_>) -> Result<(), JudgeError> {
         let (mut requests, mut places) = (Vec::new(), Vec::new());
         each_scene(&self.scenes, &mut |row, scene| {
             for (place, decision) in self.missing(row, has) {
