@@ -40,6 +40,8 @@ pub enum Purpose {
     Distillation = 13,
     /// Start vectors of a randomised decomposition.
     Decomposition = 14,
+    /// How long a request to a server waits before it is tried again.
+    Retry = 20,
 }
 
 /// The root of all streams of one replication.

@@ -1,11 +1,14 @@
 //! The command line: arguments in, exit codes out. Results go to stdout, progress and errors to stderr.
 
 mod align;
+mod decide;
 mod distill;
 mod doctor;
 mod exit;
 mod export;
 mod import;
+mod judge;
+mod language;
 mod progress;
 mod project;
 mod replay;
@@ -45,6 +48,10 @@ enum Command {
     Import(import::Import),
     /// Make scenes of feedback logs: what users had in front of them, and what they took.
     Scenes(scenes::Scenes),
+    /// Let a strong or a weak language model decide in each scene.
+    Decide(decide::Decide),
+    /// Tell the behaviour probabilities of decisions.
+    Judge(judge::Judge),
     /// Distill judged decisions to preference pairs.
     Distill(distill::Distill),
     /// Write distilled pairs as training files.
@@ -68,6 +75,8 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Tensors(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Scenes(command) => command.run(),
+        Command::Decide(command) => command.run(),
+        Command::Judge(command) => command.run(),
         Command::Distill(command) => command.run(),
         Command::Export(command) => command.run(),
         Command::Doctor(command) => command.run(),

@@ -3,6 +3,7 @@
 //! Back ends differ (a server, an ONNX file, a template); callers give prompts and get texts, or the
 //! probabilities of the letters that may come next.
 
+pub mod endpoint;
 mod letter;
 
 pub use self::letter::{Letter, LetterError};
@@ -86,7 +87,7 @@ pub enum Finish {
 }
 
 /// One answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Completion {
     /// The text.
     pub text: String,
@@ -122,6 +123,7 @@ pub struct Likelihood {
 }
 
 /// Answers of a model, given as each arrives: the request's index and the answers or what went wrong with it.
+/// Several answers to one request may come in parts, in the order of the samples.
 pub type Arrived<'a, T> = &'a (dyn Fn(usize, Result<T, LanguageError>) + Sync);
 
 /// A model that continues conversations.
@@ -168,9 +170,12 @@ pub enum LanguageError {
     /// The user can mend it: a wrong key, address, folder or setting.
     #[error("{0}")]
     Setup(String),
-    /// One answer cannot be used.
+    /// One answer cannot be used; asking again would give no other.
     #[error("{0}")]
     Answer(String),
+    /// There is no answer after all tries; another time there may be one.
+    #[error("{0}")]
+    Unanswered(String),
     /// The budget is used up.
     #[error(
         "the budget of {budget} tokens is used up ({used} used); what was answered is kept: raise --max-total-tokens and run the command again"

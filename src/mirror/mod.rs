@@ -6,13 +6,19 @@
 //! Simulator with User Feedback in Recommendation" (arXiv 2508.18142).
 
 pub mod audit;
+pub mod compose;
+pub mod decide;
 mod difficulty;
 pub mod distill;
 pub mod export;
+mod journal;
+pub mod judge;
+mod overlap;
 mod project;
 mod prompt;
 mod record;
 pub mod scenes;
+mod scene_file;
 mod watch;
 
 pub use self::difficulty::{DifficultyError, DifficultyRecord};

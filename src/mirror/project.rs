@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// One of the two language models whose decisions are compared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, clap::ValueEnum)]
 pub enum Strength {
     /// The larger model.
     Strong,

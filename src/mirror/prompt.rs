@@ -57,6 +57,7 @@ struct File {
 /// The prompts of a file, ready to be filled in.
 pub struct Prompts {
     name: String,
+    digest: String,
     none: String,
     path: PathBuf,
     templates: Environment<'static>,
@@ -93,12 +94,23 @@ impl Prompts {
             };
             templates.add_template_owned(key, source).map_err(fail)?;
         }
-        Ok(Prompts { name: file.name, none: file.none, path, templates })
+        let digest = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
+        Ok(Prompts { name: file.name, digest, none: file.none, path, templates })
     }
 
     /// The prompts' name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// A short hash of the file.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// What an option that is not an item is called.
+    pub fn none(&self) -> &str {
+        &self.none
     }
 
     /// The conversation that ends with the question: a system message and the scene.

@@ -95,6 +95,9 @@ pub struct ProbsRecord {
     /// The letter that each decision ends in; drawn from `choice` where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<Vec<Letter>>,
+    /// What told the probabilities: the predictor's name and a hash of all that they were made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predictor: Option<String>,
 }
 
 /// A distilled pair: a line of `datasets/NAME_pref.jsonl`.

@@ -3,6 +3,7 @@
 //! Everything but `mirror`, `runtime` and part of `scenarios` needs neither data nor ONNX Runtime.
 
 mod data;
+mod decide;
 mod determinism;
 mod distill;
 mod doors;
@@ -17,4 +18,5 @@ mod run;
 mod runtime;
 mod scenarios;
 mod scenes;
+mod server;
 mod util;

@@ -1,0 +1,143 @@
+//! `recmirror judge`: behaviour probabilities of decisions.
+
+use super::language::{LanguageArgs, LetterArgs, Model, failure, stop_flag, told};
+use super::project::ProjectArgs;
+use super::stage_bar::StageBar;
+use super::{Failure, print};
+use crate::language::endpoint::{LetterStyle, estimate_tokens};
+use crate::mirror::judge::{
+    JudgeError, JudgeOptions, LetterForm, Plan, Predictor, judge, judge_difficulty, plan, write_requests,
+};
+use crate::mirror::{Project, Prompts, Strength};
+use std::path::PathBuf;
+
+/// Arguments of `judge`.
+#[derive(clap::Args)]
+pub struct Judge {
+    #[command(flatten)]
+    project: ProjectArgs,
+    /// The decisions of which model: `probs/NAME_probs_STRENGTH.jsonl` is written.
+    #[arg(long, value_enum, required_unless_present = "ifd")]
+    strength: Option<Strength>,
+    /// Write `probs/NAME_ifd.jsonl`: how little the scene helps the model to say the strong model's decisions.
+    #[arg(long, conflicts_with_all = ["strength", "overlap", "batch_out", "batch_in"])]
+    ifd: bool,
+    /// Ask nobody; tell probabilities from the words that decisions and options share. It understands nothing.
+    #[arg(long, group = "backend", help_heading = "Back end")]
+    overlap: bool,
+    #[command(flatten)]
+    language: LanguageArgs,
+    /// How a server is asked for the letter: `continue` where it goes on with an unfinished turn of the model.
+    #[arg(long, value_enum, default_value_t, help_heading = "Server")]
+    letter: LetterStyle,
+    /// Most likely tokens that a server is asked for.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..=1000), help_heading = "Server")]
+    top_logprobs: u32,
+    /// The prompts; those that ship with the program unless given.
+    #[arg(long, value_name = "FILE")]
+    prompts: Option<PathBuf>,
+}
+
+impl Judge {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        if !self.overlap && self.language.is_none() {
+            return Err(Failure::input(
+                "nobody is to judge; name a back end: --overlap, --endpoint URL --model NAME, --local DIR, --batch-out FILE or --batch-in FILE",
+            ));
+        }
+        let project = self.project.open()?;
+        let prompts = Prompts::load(self.prompts.as_deref()).map_err(Failure::input)?;
+        let stop = stop_flag()?;
+        let settings = self.settings();
+        let options = JudgeOptions {
+            strength: self.strength.unwrap_or(Strength::Strong),
+            prompts: &prompts,
+            settings: &settings,
+            restart: self.language.restart,
+            skip_failed: self.language.skip_failed,
+            stop: &stop,
+        };
+        if let (Some(path), false) = (&self.language.batch_out, self.project.dry_run) {
+            let extra = self.language.extra();
+            let form = LetterForm {
+                model: self.language.model_name(),
+                style: self.letter,
+                top: self.top_logprobs,
+                extra: &extra,
+            };
+            let rows = write_requests(&project, &self.project.datasets, &options, form, path);
+            print(&format!("wrote {} requests to {}\n", rows.map_err(|error| failed(&error))?, path.display()));
+            return Ok(());
+        }
+        let letter = LetterArgs { style: self.letter, top: self.top_logprobs };
+        let model = self.language.open(self.project.seed, letter, &stop)?;
+        let done = self.each(&project, &options, model.as_ref());
+        if let Some(usage) = model.as_ref().and_then(Model::usage).filter(|usage| usage.requests > 0) {
+            print(&told(usage));
+        }
+        done
+    }
+
+    fn each(&self, project: &Project, options: &JudgeOptions<'_>, model: Option<&Model>) -> Result<(), Failure> {
+        let predictor = match model {
+            Some(model) => Predictor::Model(model.get()),
+            None if self.overlap => Predictor::Overlap,
+            None => Predictor::Batch { model: self.language.model_name(), files: &self.language.batch_in },
+        };
+        for dataset in &self.project.datasets {
+            let path = if self.ifd { project.difficulties(dataset) } else { project.probs(dataset, options.strength) };
+            if self.project.dry_run {
+                print(&format!("would write {}\n", path.display()));
+                if !self.ifd {
+                    let plan = plan(project, dataset, options, predictor).map_err(|error| failed(&error))?;
+                    print(&planned(plan, self.overlap));
+                }
+                continue;
+            }
+            let bar = StageBar::new(self.project.quiet);
+            let tally = match model {
+                Some(model) if self.ifd => judge_difficulty(project, dataset, options, model.get(), &bar),
+                _ => judge(project, dataset, options, predictor, &bar),
+            };
+            bar.finish();
+            print(&format!("{}\n{}", path.display(), tally.map_err(|error| failed(&error))?));
+        }
+        Ok(())
+    }
+
+    /// What changes a server's answers.
+    fn settings(&self) -> String {
+        if self.overlap {
+            return String::new();
+        }
+        let style = match self.letter {
+            LetterStyle::Continue => "continue",
+            LetterStyle::Ask => "ask",
+        };
+        format!("letter {style}, top {} {}", self.top_logprobs, self.language.settings()).trim().to_owned()
+    }
+}
+
+fn planned(plan: Plan, overlap: bool) -> String {
+    if plan.complete {
+        return format!("  {} usable decisions, all are judged: nothing to do\n", plan.decisions);
+    }
+    let mut text =
+        format!("  {} usable decisions, {} are judged, {} to judge\n", plan.decisions, plan.have, plan.requests);
+    if !overlap {
+        text.push_str(&format!(
+            "  {} requests\n  about {} tokens of prompts, one for each 4 bytes, and one token of each answer\n",
+            plan.requests,
+            estimate_tokens(plan.bytes as usize)
+        ));
+    }
+    text
+}
+
+fn failed(error: &JudgeError) -> Failure {
+    match error {
+        JudgeError::Language(language) => failure(language, error.to_string()),
+        JudgeError::Stopped { .. } | JudgeError::Incomplete { .. } => Failure::other(error),
+        _ => Failure::input(error),
+    }
+}

@@ -1,0 +1,196 @@
+//! Which language model answers: what `decide` and `judge` share on the command line.
+
+use super::Failure;
+use crate::language::endpoint::{Endpoint, EndpointOptions, Extra, LetterStyle, Usage};
+use crate::language::{LanguageError, LanguageModel};
+use crate::random::Streams;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// Arguments of stages that ask a language model.
+#[derive(clap::Args)]
+pub(super) struct LanguageArgs {
+    /// Ask an OpenAI-compatible server: what stands before `/chat/completions`, as in http://127.0.0.1:8080/v1.
+    #[arg(long, value_name = "URL", requires = "model", group = "backend", help_heading = "Back end")]
+    endpoint: Option<String>,
+    /// Ask a language model in ONNX form in this folder.
+    #[arg(long, value_name = "DIR", group = "backend", help_heading = "Back end")]
+    local: Option<PathBuf>,
+    /// Ask nobody; write the requests as an OpenAI batch file.
+    #[arg(long, value_name = "FILE", requires = "model", group = "backend", help_heading = "Back end")]
+    pub(super) batch_out: Option<PathBuf>,
+    /// Ask nobody; take the answers from OpenAI batch output files.
+    #[arg(long, value_name = "FILE", requires = "model", num_args = 1.., group = "backend", help_heading = "Back end")]
+    pub(super) batch_in: Vec<PathBuf>,
+    /// The model's name at the server.
+    #[arg(long, value_name = "NAME", help_heading = "Back end")]
+    model: Option<String>,
+    /// The environment variable that holds the server's key. No key is sent unless this is given.
+    #[arg(long, value_name = "VAR", requires = "endpoint", help_heading = "Server")]
+    api_key_env: Option<String>,
+    /// Requests under way at once.
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Server")]
+    concurrency: u16,
+    /// Seconds for a whole exchange, from connecting to the last byte.
+    #[arg(long, value_name = "S", default_value_t = 120.0, value_parser = seconds, help_heading = "Server")]
+    timeout: f64,
+    /// Tries after the first: on 429, 5xx, dropped connections, time-outs and answers that are no answers.
+    #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=100), help_heading = "Server")]
+    retries: u32,
+    /// Seconds before the second try; they double up to 60. A server's `Retry-After` goes before.
+    #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds, help_heading = "Server")]
+    retry_wait: f64,
+    /// Tokens that this run may use; no request starts that could go beyond.
+    #[arg(long, value_name = "N", requires = "endpoint", help_heading = "Server")]
+    max_total_tokens: Option<u64>,
+    /// A JSON object with further keys of every request; a `null` takes a key away.
+    #[arg(long, value_name = "JSON", value_parser = extra, help_heading = "Server")]
+    request_extra: Option<Extra>,
+    /// Make the file although some requests failed for good; what failed is kept apart and asked again next time.
+    #[arg(long, help_heading = "Server")]
+    pub(super) skip_failed: bool,
+    /// Start anew: forget the answers that are there.
+    #[arg(long)]
+    pub(super) restart: bool,
+}
+
+/// How the letter is asked for; only `judge` has this.
+#[derive(Clone, Copy, Default)]
+pub(super) struct LetterArgs {
+    pub style: LetterStyle,
+    pub top: u32,
+}
+
+/// A model that can be asked.
+pub(super) enum Model {
+    /// Behind a server.
+    Endpoint(Box<Endpoint>),
+    /// In this process.
+    Local(Box<dyn LanguageModel>),
+}
+
+impl Model {
+    pub(super) fn get(&self) -> &dyn LanguageModel {
+        match self {
+            Model::Endpoint(endpoint) => endpoint.as_ref(),
+            Model::Local(model) => model.as_ref(),
+        }
+    }
+
+    /// What was asked of a server.
+    pub(super) fn usage(&self) -> Option<Usage> {
+        match self {
+            Model::Endpoint(endpoint) => Some(endpoint.usage()),
+            Model::Local(_) => None,
+        }
+    }
+}
+
+impl LanguageArgs {
+    /// Whether no back end is named.
+    pub(super) fn is_none(&self) -> bool {
+        self.endpoint.is_none() && self.local.is_none() && self.batch_out.is_none() && self.batch_in.is_empty()
+    }
+
+    /// The model's name at the server.
+    pub(super) fn model_name(&self) -> &str {
+        self.model.as_deref().unwrap_or_default()
+    }
+
+    /// The user's own keys of every request.
+    pub(super) fn extra(&self) -> Extra {
+        self.request_extra.clone().unwrap_or_default()
+    }
+
+    /// The settings that change answers and that nothing else tells.
+    pub(super) fn settings(&self) -> String {
+        self.request_extra
+            .as_ref()
+            .map(|extra| serde_json::Value::Object(extra.clone()).to_string())
+            .unwrap_or_default()
+    }
+
+    /// The model that is to be asked; `None` where the answers come from elsewhere.
+    pub(super) fn open(&self, seed: u64, letter: LetterArgs, stop: &Arc<AtomicBool>) -> Result<Option<Model>, Failure> {
+        if let Some(folder) = &self.local {
+            return local(folder).map(|model| Some(Model::Local(model)));
+        }
+        let Some(base) = &self.endpoint else { return Ok(None) };
+        if self.api_key_env.is_some()
+            && base.starts_with("http://")
+            && !base.contains("//127.")
+            && !base.contains("//localhost")
+        {
+            eprintln!("warning: the key goes to {base} without encryption; use https where others can listen");
+        }
+        let options = EndpointOptions {
+            base: base.clone(),
+            model: self.model_name().to_owned(),
+            key_variable: self.api_key_env.clone(),
+            concurrency: usize::from(self.concurrency),
+            timeout: Duration::from_secs_f64(self.timeout),
+            retries: self.retries,
+            first_wait: Duration::from_secs_f64(self.retry_wait),
+            budget: self.max_total_tokens,
+            skip_failed: self.skip_failed,
+            letter_style: letter.style,
+            top: letter.top,
+            extra: self.extra(),
+            streams: Streams::new(seed, 0),
+            stop: Arc::clone(stop),
+        };
+        let endpoint = Endpoint::new(options).map_err(Failure::input)?;
+        Ok(Some(Model::Endpoint(Box::new(endpoint))))
+    }
+}
+
+/// The local back end: the one place where it is wired in.
+fn local(folder: &Path) -> Result<Box<dyn LanguageModel>, Failure> {
+    Err(Failure::input(format!("--local {}: this build has no local language models", folder.display())))
+}
+
+/// A flag that the first Ctrl-C sets; the second ends the process. What has arrived is in the journal either way.
+pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let handler = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(1);
+        }
+        eprintln!("stopping: what is under way is finished and kept; Ctrl-C again stops at once");
+    };
+    ctrlc::set_handler(handler).map_err(Failure::other)?;
+    Ok(stop)
+}
+
+/// What an error of a model means for the exit code: wrong input, or something that another time may not be there.
+pub(super) fn failure(error: &LanguageError, message: String) -> Failure {
+    match error {
+        LanguageError::Budget { .. } | LanguageError::Unanswered(_) => Failure::other(message),
+        _ => Failure::input(message),
+    }
+}
+
+/// What was asked of a server, in a line.
+pub(super) fn told(usage: Usage) -> String {
+    let mut text = format!("asked {} times ({} of them again), {} tokens", usage.requests, usage.retries, usage.tokens);
+    if usage.letters > 0 {
+        text.push_str(&format!(
+            "; {} of {} letters were not among the most likely tokens and got their upper bound",
+            usage.letters_missing, usage.letters
+        ));
+    }
+    text + "\n"
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let wrong = || format!("`{text}` is not a number of seconds between 0.001 and 86400");
+    let number: f64 = text.parse().map_err(|_| wrong())?;
+    if (0.001..=86_400.0).contains(&number) { Ok(number) } else { Err(wrong()) }
+}
+
+fn extra(text: &str) -> Result<Extra, String> {
+    serde_json::from_str(text).map_err(|problem| format!("not a JSON object: {problem}"))
+}

@@ -1,0 +1,229 @@
+//! One exchange with the server, told apart by what to do next.
+
+use super::wait;
+use super::wire::told;
+use serde_json::Value;
+use std::time::Duration;
+use ureq::http::{HeaderMap, Response, Uri};
+use ureq::{Agent, Body, Error};
+
+/// Answers longer than this are refused; ten answers of 8,192 tokens with log-probabilities stay far below.
+const LARGEST_ANSWER: u64 = 32 << 20;
+
+/// Letters of a server's own message that are shown.
+const LONGEST_TOLD: usize = 400;
+
+/// What came of one try.
+pub(super) enum Outcome {
+    /// An answer in JSON.
+    Answer(Value),
+    /// It may work later. `begun` tells that the server may have worked for it.
+    Again {
+        /// Why.
+        reason: String,
+        /// The wait that the server asks for.
+        asked: Option<Duration>,
+        /// Whether tokens may have been used.
+        begun: bool,
+    },
+    /// Nothing answers at this address.
+    Absent(String),
+    /// The server will not answer this request: its status and message.
+    Refused(u16, String),
+    /// No request can succeed.
+    Useless(String),
+}
+
+/// Where requests go.
+pub(super) struct Address {
+    url: String,
+    key: Option<Key>,
+    agent: Agent,
+}
+
+/// A key and the variable that it came from. It is never printed.
+pub(super) struct Key {
+    pub variable: String,
+    pub value: String,
+}
+
+impl Address {
+    /// The address of `/chat/completions` below `base`.
+    ///
+    /// # Errors
+    /// When `base` is no http or https address.
+    pub(super) fn new(base: &str, key: Option<Key>, timeout: Duration) -> Result<Address, String> {
+        let (url, loopback) = chat_url(base)?;
+        let mut config = Agent::config_builder()
+            .timeout_global(Some(timeout))
+            .timeout_connect(Some(timeout.min(Duration::from_secs(30))))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("recmirror/", env!("CARGO_PKG_VERSION")));
+        if loopback {
+            // A proxy for the outside cannot reach this machine's own servers.
+            config = config.proxy(None);
+        }
+        Ok(Address { url, key, agent: config.build().new_agent() })
+    }
+
+    /// The address in full.
+    pub(super) fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Sends a body and reads the answer.
+    pub(super) fn exchange(&self, body: &[u8]) -> Outcome {
+        let mut request = self.agent.post(&self.url).content_type("application/json");
+        if let Some(key) = &self.key {
+            request = request.header("authorization", format!("Bearer {}", key.value));
+        }
+        let mut response = match request.send(body) {
+            Ok(response) => response,
+            Err(problem) => return self.failed(&problem, false),
+        };
+        let read = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec();
+        let status = response.status().as_u16();
+        match (status, read) {
+            (200..=299, Ok(bytes)) => match serde_json::from_slice(&bytes) {
+                Ok(value) => Outcome::Answer(value),
+                Err(problem) => again(format!("the answer is no JSON ({problem})"), None, true),
+            },
+            (200..=299, Err(problem)) => self.failed(&problem, true),
+            (status, read) => self.other(status, &response, &read.unwrap_or_default()),
+        }
+    }
+
+    fn other(&self, status: u16, response: &Response<Body>, bytes: &[u8]) -> Outcome {
+        let message = self.message(bytes);
+        match status {
+            408 | 409 | 425 | 429 | 500..=599 => {
+                let header = |name: &str| text(response.headers(), name);
+                let waits = format!("status {status}{}", if message.is_empty() { "" } else { ": " });
+                again(waits + &message, wait::asked(header), false)
+            }
+            401 | 403 => Outcome::Useless(format!(
+                "{} refuses the key (status {status}): {message}\n{}",
+                self.url,
+                match &self.key {
+                    None =>
+                        "no key was sent; name the environment variable that holds it with --api-key-env".to_owned(),
+                    Some(key) => format!("check the environment variable {}, which --api-key-env names", key.variable),
+                }
+            )),
+            404 | 405 => Outcome::Useless(format!(
+                "{} answers with status {status}: {message}\ncheck --endpoint (what stands before `/chat/completions`) and --model",
+                self.url
+            )),
+            300..=399 => Outcome::Useless(format!(
+                "{} has moved to {}; set --endpoint to it",
+                self.url,
+                text(response.headers(), "location").unwrap_or("an address that it does not tell")
+            )),
+            status => Outcome::Refused(status, message),
+        }
+    }
+
+    fn failed(&self, problem: &Error, begun: bool) -> Outcome {
+        let reason = self.hidden(&problem.to_string());
+        match problem {
+            Error::Io(source) if source.kind() == std::io::ErrorKind::ConnectionRefused => Outcome::Absent(reason),
+            Error::HostNotFound => Outcome::Absent(reason),
+            Error::Timeout(_) => again("no whole answer in the time that --timeout allows".to_owned(), None, true),
+            Error::Io(_) | Error::Protocol(_) | Error::ConnectionFailed | Error::BodyStalled => {
+                again(format!("the connection broke ({reason})"), None, begun)
+            }
+            Error::BodyExceedsLimit(limit) => again(format!("the answer is longer than {limit} bytes"), None, true),
+            _ => Outcome::Useless(format!("{}: {reason}", self.url)),
+        }
+    }
+
+    /// What the server says, in one line without the key.
+    fn message(&self, bytes: &[u8]) -> String {
+        let text = match serde_json::from_slice::<Value>(bytes) {
+            Ok(value) => match &value["error"] {
+                Value::Null => told(&value),
+                error => told(error),
+            },
+            Err(_) => String::from_utf8_lossy(bytes).into_owned(),
+        };
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut shown: String = self.hidden(&line).chars().take(LONGEST_TOLD).collect();
+        if shown.len() < line.len() && shown.chars().count() == LONGEST_TOLD {
+            shown.push_str(" ...");
+        }
+        shown
+    }
+
+    fn hidden(&self, text: &str) -> String {
+        match &self.key {
+            Some(key) if !key.value.is_empty() => text.replace(&key.value, "[key]"),
+            _ => text.to_owned(),
+        }
+    }
+}
+
+fn again(reason: String, asked: Option<Duration>, begun: bool) -> Outcome {
+    Outcome::Again { reason, asked, begun }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// The address for chats below a base address, and whether it is on this machine.
+fn chat_url(base: &str) -> Result<(String, bool), String> {
+    let wrong = |why: &str| format!("--endpoint {base}: {why}; give an address such as http://127.0.0.1:8080/v1");
+    let bare = base.trim().trim_end_matches('/').trim_end_matches("/chat/completions");
+    let uri: Uri = bare.parse().map_err(|_| wrong("this is no address"))?;
+    if !matches!(uri.scheme_str(), Some("http" | "https")) {
+        return Err(wrong("it begins with neither http:// nor https://"));
+    }
+    let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| wrong("it names no host"))?;
+    if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+        return Err("--endpoint: put no key into the address; name a variable with --api-key-env".to_owned());
+    }
+    let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+    let path = if uri.path().len() <= 1 { "/v1" } else { "" };
+    Ok((format!("{bare}{path}/chat/completions"), loopback))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base_addresses_become_chat_addresses() {
+        for (base, url, loopback) in [
+            ("http://127.0.0.1:80", "http://127.0.0.1:80/v1/chat/completions", true),
+            ("http://localhost:9/v1/", "http://localhost:9/v1/chat/completions", true),
+            ("http://[::1]:9/v1", "http://[::1]:9/v1/chat/completions", true),
+            ("https://a.example/api/v1", "https://a.example/api/v1/chat/completions", false),
+            ("https://a.example/v1/chat/completions", "https://a.example/v1/chat/completions", false),
+        ] {
+            assert_eq!(chat_url(base), Ok((url.to_owned(), loopback)));
+        }
+        for (base, told) in [
+            ("127.0.0.1:80", "begins with neither"),
+            ("ftp://a.example", "begins with neither"),
+            ("http://", "begins with neither"),
+            ("https://key@a.example/v1", "--api-key-env"),
+            ("", "no address"),
+        ] {
+            let problem = chat_url(base).expect_err("wrong");
+            assert!(problem.contains(told), "{problem}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_short_and_without_the_key() {
+        let key = Key { variable: "KEY".to_owned(), value: "sk-1".to_owned() };
+        let address = Address::new("http://127.0.0.1:1", Some(key), Duration::from_secs(1)).expect("an address");
+        let body = br#"{"error": {"message": "wrong\n key sk-1"}}"#;
+        assert_eq!(address.message(body), "wrong key [key]");
+        assert_eq!(address.message(&[b'x'; 5_000]).len(), LONGEST_TOLD + 4);
+        assert_eq!(address.message(b"{\"detail\": 1}"), "{\"detail\":1}");
+    }
+}

@@ -1,0 +1,425 @@
+//! The working file of a stage that asks a model: what has arrived is in it, and is not asked again.
+//!
+//! It stands beside the file that the stage makes, with `.part` at its end, and is removed when that file is
+//! complete. Its first line says what the answers belong to (scenes, model, settings, prompts); the others are
+//! `[scene, place, answer]` in the order of arrival. Each arrival is one write, so that a killed process loses
+//! nothing that had arrived; the disk is synchronised every [`SYNC_EVERY`] answers. A line that was cut off by a
+//! crash is taken away. Answers are not kept in memory, only where they stand.
+
+use super::Watch;
+use crate::files::FileError;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard};
+
+/// Answers between two synchronisations of the disk.
+const SYNC_EVERY: usize = 256;
+
+/// Which answer: the scene's row and the place among its answers, both counted from 0.
+pub(super) type Place = (u64, u32);
+
+/// What a file of answers was made from: names and values, in a fixed order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Binding(Vec<(String, String)>);
+
+impl Binding {
+    /// Adds a value.
+    pub(super) fn with(mut self, name: &str, value: impl ToString) -> Binding {
+        self.0.push((name.to_owned(), value.to_string()));
+        self
+    }
+
+    /// A short hash over all names and values.
+    pub(super) fn digest(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (name, value) in &self.0 {
+            for text in [name, value] {
+                hasher.update(&(text.len() as u64).to_le_bytes());
+                hasher.update(text.as_bytes());
+            }
+        }
+        hasher.finalize().to_hex()[..16].to_owned()
+    }
+
+    /// `model: was a, is b` for each value that differs.
+    fn differences(&self, now: &Binding) -> String {
+        let value = |of: &Binding, name: &str| {
+            of.0.iter().find(|(other, _)| other == name).map_or("nothing", |(_, value)| value).to_owned()
+        };
+        let mut names: Vec<&String> = self.0.iter().chain(&now.0).map(|(name, _)| name).collect();
+        names.sort();
+        names.dedup();
+        let told = |name: &&String| {
+            let (was, is) = (value(self, name), value(now, name));
+            (was != is).then(|| format!("{name}: was {was}, is {is}"))
+        };
+        names.iter().filter_map(told).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// The hash of a file's bytes.
+pub(super) fn file_hash(path: &Path, remedy: &str) -> Result<String, FileError> {
+    let fail = |source: std::io::Error| match source.kind() {
+        ErrorKind::NotFound => FileError::Missing { path: path.to_owned(), remedy: remedy.to_owned() },
+        _ => FileError::read(path, source),
+    };
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(path).map_err(fail)?).map_err(fail)?;
+    Ok(hasher.finalize().to_hex()[..16].to_owned())
+}
+
+/// Where a line stands in the file.
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    offset: u64,
+    length: u64,
+}
+
+/// What is in a journal.
+#[derive(Debug, Default)]
+struct Content {
+    places: BTreeMap<Place, Span>,
+    /// The end of the last whole line; 0 where not even the first one is whole.
+    end: u64,
+}
+
+struct Output {
+    file: File,
+    content: Content,
+    unsynced: usize,
+}
+
+/// A working file with answers of type `T`.
+pub(super) struct Journal<T> {
+    path: PathBuf,
+    output: Mutex<Output>,
+    answers: PhantomData<fn() -> T>,
+}
+
+/// The journal's path for the file `target`.
+pub(super) fn journal_path(target: &Path) -> PathBuf {
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(".part");
+    target.with_file_name(name)
+}
+
+impl<T: Serialize + DeserializeOwned> Journal<T> {
+    /// Opens the journal of `target`, a new one where there is none or `restart` is set.
+    ///
+    /// # Errors
+    /// When it belongs to other scenes, another model or other settings, is damaged, or is in use.
+    pub(super) fn open(target: &Path, binding: &Binding, restart: bool) -> Result<Journal<T>, FileError> {
+        let path = journal_path(target);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|source| FileError::write(folder, source))?;
+        }
+        let fail = |source| FileError::write(&path, source);
+        let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        let mut file = opened.map_err(fail)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(FileError::whole(&path, "another process works on this file; wait for it or stop it"));
+            }
+            Err(TryLockError::Error(source)) => return Err(fail(source)),
+        }
+        if restart {
+            file.set_len(0).map_err(fail)?;
+        }
+        let mut content = scan::<T>(&path, &file, binding)?;
+        file.set_len(content.end).map_err(fail)?;
+        file.seek(SeekFrom::Start(content.end)).map_err(fail)?;
+        if content.end == 0 {
+            let header = line(&path, binding)?;
+            file.write_all(&header).and_then(|()| file.sync_all()).map_err(fail)?;
+            content.end = header.len() as u64;
+        }
+        let output = Mutex::new(Output { file, content, unsynced: 0 });
+        Ok(Journal { path, output, answers: PhantomData })
+    }
+
+    /// The places that the journal of `target` has; empty where there is none. Nothing is changed.
+    ///
+    /// # Errors
+    /// As [`Journal::open`], but for the lock.
+    pub(super) fn peek(target: &Path, binding: &Binding) -> Result<Vec<Place>, FileError> {
+        let path = journal_path(target);
+        match File::open(&path) {
+            Ok(file) => Ok(scan::<T>(&path, &file, binding)?.places.into_keys().collect()),
+            Err(problem) if problem.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(source) => Err(FileError::read(&path, source)),
+        }
+    }
+
+    /// Whether an answer is there.
+    pub(super) fn has(&self, place: Place) -> bool {
+        self.output().content.places.contains_key(&place)
+    }
+
+    /// Answers so far.
+    pub(super) fn count(&self) -> u64 {
+        self.output().content.places.len() as u64
+    }
+
+    /// Adds answers with one write. What is there already stays as it is.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub(super) fn push(&self, answers: &[(Place, T)]) -> Result<(), FileError> {
+        let mut output = self.output();
+        let mut bytes = Vec::new();
+        let mut spans = Vec::with_capacity(answers.len());
+        for ((scene, place), answer) in answers {
+            let line = line(&self.path, &(scene, place, answer))?;
+            let offset = output.content.end + bytes.len() as u64;
+            spans.push(((*scene, *place), Span { offset, length: line.len() as u64 }));
+            bytes.extend_from_slice(&line);
+        }
+        let fail = |source| FileError::write(&self.path, source);
+        if let Err(source) = output.file.write_all(&bytes) {
+            // A half line in the middle would make the rest unreadable.
+            let end = output.content.end;
+            let _ = output.file.set_len(end).and_then(|()| output.file.seek(SeekFrom::Start(end)));
+            return Err(fail(source));
+        }
+        output.content.end += bytes.len() as u64;
+        for (place, span) in spans {
+            output.content.places.entry(place).or_insert(span);
+        }
+        output.unsynced += answers.len();
+        if output.unsynced >= SYNC_EVERY {
+            output.unsynced = 0;
+            output.file.sync_data().map_err(fail)?;
+        }
+        Ok(())
+    }
+
+    /// Reads an answer back; `None` where it is not there.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn get(&self, place: Place) -> Result<Option<T>, FileError> {
+        let mut output = self.output();
+        let Some(span) = output.content.places.get(&place).copied() else { return Ok(None) };
+        let mut bytes = vec![0; usize::try_from(span.length).unwrap_or(0)];
+        let read = output.file.seek(SeekFrom::Start(span.offset)).and_then(|_| output.file.read_exact(&mut bytes));
+        let end = output.content.end;
+        let back = read.and_then(|()| output.file.seek(SeekFrom::Start(end)));
+        back.map_err(|source| FileError::read(&self.path, source))?;
+        let parsed: Result<(u64, u32, T), _> = serde_json::from_slice(&bytes);
+        let (_, _, answer) = parsed.map_err(|problem| FileError::whole(&self.path, problem.to_string()))?;
+        Ok(Some(answer))
+    }
+
+    /// Takes the journal away: its file is complete.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub(super) fn remove(self) -> Result<(), FileError> {
+        std::fs::remove_file(&self.path).map_err(|source| FileError::write(&self.path, source))
+    }
+
+    /// Makes sure that what has arrived is on the disk.
+    ///
+    /// # Errors
+    /// When the file system refuses.
+    pub(super) fn sync(&self) -> Result<(), FileError> {
+        self.output().file.sync_data().map_err(|source| FileError::write(&self.path, source))
+    }
+
+    /// The journal's file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn output(&self) -> MutexGuard<'_, Output> {
+        self.output.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+/// Takes the answers of a model as they arrive, from any thread, and keeps what went wrong for the end.
+pub(super) struct Collector<'a, T> {
+    journal: &'a Journal<T>,
+    watch: &'a dyn Watch,
+    stop: &'a AtomicBool,
+    problem: Mutex<Option<FileError>>,
+    failures: Mutex<BTreeMap<Place, String>>,
+}
+
+impl<'a, T: Serialize + DeserializeOwned> Collector<'a, T> {
+    /// A collector that writes to `journal` and sets `stop` when that fails: what cannot be kept is not asked.
+    pub(super) fn new(journal: &'a Journal<T>, watch: &'a dyn Watch, stop: &'a AtomicBool) -> Collector<'a, T> {
+        Collector { journal, watch, stop, problem: Mutex::default(), failures: Mutex::default() }
+    }
+
+    /// Keeps answers.
+    pub(super) fn keep(&self, answers: &[(Place, T)]) {
+        if let Err(problem) = self.journal.push(answers) {
+            self.stop.store(true, Ordering::Relaxed);
+            if let Ok(mut slot) = self.problem.lock() {
+                slot.get_or_insert(problem);
+            }
+        }
+        self.watch.advance(answers.len() as u64);
+    }
+
+    /// Notes that there is no answer, and why.
+    pub(super) fn fail(&self, place: Place, why: String) {
+        if let Ok(mut failures) = self.failures.lock() {
+            failures.insert(place, why);
+        }
+    }
+
+    /// What failed, after the journal is safe on the disk.
+    ///
+    /// # Errors
+    /// When an answer could not be kept.
+    pub(super) fn finish(self) -> Result<BTreeMap<Place, String>, FileError> {
+        if let Ok(Some(problem)) = self.problem.into_inner() {
+            return Err(problem);
+        }
+        self.journal.sync()?;
+        Ok(self.failures.into_inner().unwrap_or_default())
+    }
+}
+
+fn line(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, FileError> {
+    let mut bytes = serde_json::to_vec(value).map_err(|problem| FileError::write(path, problem.into()))?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// Reads the whole file once: where each answer stands, and where the last whole line ends.
+fn scan<T: DeserializeOwned>(path: &Path, file: &File, binding: &Binding) -> Result<Content, FileError> {
+    let mut content = Content::default();
+    let mut foreign = None;
+    let mut reader = BufReader::with_capacity(1 << 17, file);
+    let mut bytes = Vec::new();
+    for number in 1.. {
+        bytes.clear();
+        let length = reader.read_until(b'\n', &mut bytes).map_err(|source| FileError::read(path, source))? as u64;
+        if bytes.last() != Some(&b'\n') {
+            break;
+        }
+        let span = Span { offset: content.end, length };
+        content.end += length;
+        if number == 1 {
+            foreign = check(path, &bytes, binding).err();
+            continue;
+        }
+        if let Some(problem) = foreign {
+            return Err(problem);
+        }
+        let parsed: Result<(u64, u32, T), _> = serde_json::from_slice(&bytes);
+        let (scene, place, _) = parsed.map_err(|problem| {
+            FileError::line(path, number, format!("damaged ({problem}); --restart starts anew without it"))
+        })?;
+        content.places.entry((scene, place)).or_insert(span);
+    }
+    // Nothing is lost with a journal of something else that has no answers.
+    if foreign.is_some() { Ok(Content::default()) } else { Ok(content) }
+}
+
+fn check(path: &Path, header: &[u8], binding: &Binding) -> Result<(), FileError> {
+    let was: Binding = serde_json::from_slice(header)
+        .map_err(|_| FileError::line(path, 1, "this is no journal of recmirror; --restart starts anew without it"))?;
+    if was == *binding {
+        return Ok(());
+    }
+    let problem = format!(
+        "these answers belong to something else ({}); run with what they belong to, or start anew with --restart",
+        was.differences(binding)
+    );
+    Err(FileError::whole(path, problem))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binding(model: &str) -> Binding {
+        Binding::default().with("model", model).with("scenes", 7)
+    }
+
+    fn open(target: &Path, restart: bool) -> Result<Journal<String>, FileError> {
+        Journal::open(target, &binding("m"), restart)
+    }
+
+    #[test]
+    fn answers_are_there_after_a_crash_in_the_middle_of_a_line() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("deep/a.jsonl");
+        let journal = open(&target, false).expect("a journal");
+        journal.push(&[((0, 1), "ä\n".to_owned()), ((2, 0), "b".to_owned())]).expect("written");
+        journal.push(&[((1, 0), "c".to_owned())]).expect("written");
+        drop(journal);
+        let path = journal_path(&target);
+        let whole = std::fs::read(&path).expect("the journal");
+        for cut in 0..whole.len() {
+            std::fs::write(&path, &whole[..cut]).expect("written");
+            let journal = open(&target, false).expect("a journal");
+            let lines = whole[..cut].iter().filter(|&&byte| byte == b'\n').count() as u64;
+            assert_eq!(journal.count(), lines.saturating_sub(1), "cut at {cut}");
+            journal.push(&[((9, 9), "d".to_owned())]).expect("written");
+            drop(journal);
+            let journal = open(&target, false).expect("a journal");
+            assert_eq!(journal.get((9, 9)).expect("readable").as_deref(), Some("d"));
+            let first = journal.get((0, 1)).expect("readable");
+            assert_eq!(first.as_deref(), (lines > 1).then_some("ä\n"), "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn reading_back_does_not_disturb_writing() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("a.jsonl");
+        let journal = open(&target, false).expect("a journal");
+        for place in 0..5 {
+            journal.push(&[((place, 0), place.to_string())]).expect("written");
+            assert_eq!(journal.get((0, 0)).expect("readable").as_deref(), Some("0"));
+        }
+        journal.push(&[((4, 0), "another".to_owned())]).expect("written");
+        drop(journal);
+        assert_eq!(Journal::<String>::peek(&target, &binding("m")).expect("readable").len(), 5);
+        let journal = open(&target, false).expect("a journal");
+        assert_eq!(journal.get((4, 0)).expect("readable").as_deref(), Some("4"), "the first one stays");
+        journal.remove().expect("removed");
+        assert!(!journal_path(&target).exists());
+    }
+
+    #[test]
+    fn other_settings_damage_and_a_second_process_are_told() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("a.jsonl");
+        let journal = open(&target, false).expect("a journal");
+        journal.push(&[((0, 0), "a".to_owned())]).expect("written");
+        let problem = open(&target, false).err().expect("in use").to_string();
+        assert!(problem.contains("another process works on this file"), "{problem}");
+        drop(journal);
+        let problem = Journal::<String>::open(&target, &binding("n"), false).err().expect("other").to_string();
+        assert!(problem.contains("(model: was m, is n)") && problem.contains("--restart"), "{problem}");
+        let empty = folder.path().join("b.jsonl");
+        drop(open(&empty, false).expect("a journal"));
+        assert_eq!(Journal::<String>::open(&empty, &binding("n"), false).expect("nothing to lose").count(), 0);
+        let path = journal_path(&target);
+        let mut text = std::fs::read_to_string(&path).expect("the journal");
+        text.push_str("[0,\n");
+        std::fs::write(&path, text).expect("written");
+        let problem = open(&target, false).err().expect("damaged").to_string();
+        assert!(problem.contains("a.jsonl.part:3: damaged"), "{problem}");
+        assert_eq!(open(&target, true).expect("a new journal").count(), 0);
+    }
+
+    #[test]
+    fn digests_tell_names_from_values() {
+        let one = Binding::default().with("a", "bc");
+        assert_ne!(one.digest(), Binding::default().with("ab", "c").digest());
+        assert_eq!(one.digest(), one.clone().digest());
+    }
+}

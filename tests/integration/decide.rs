@@ -1,0 +1,412 @@
+//! `decide` and `judge` against a scripted server, over batch files and without a model; killed and resumed.
+
+use crate::server::{Reply, Request, Server, answers};
+use crate::util::{Answer, names_in, place, read, recmirror, recmirror_with, start, text, wait, write};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::time::Duration;
+
+/// A project with scenes of three options, each with its mark.
+fn project(scenes: usize) -> tempfile::TempDir {
+    let folder = place();
+    let scene = |number: usize| {
+        let list =
+            [format!("Alpha {number} [war]"), format!("Beta {number} [love]"), format!("Gamma {number} [space]")];
+        json!({"text": {"profile": format!("Scene-{number}"), "history": "Old one [war]\nOther one [space]", "action_list": list},
+            "user_id": number, "item_id": 7, "timestamp": 1000, "item_pos": number % 3, "choice_cnt": 3, "dataset": "x"})
+        .to_string()
+            + "\n"
+    };
+    write(&folder.path().join("datasets/x_train.jsonl"), (0..scenes).map(scene).collect::<String>());
+    folder
+}
+
+/// Arguments against a server, with short waits.
+fn arguments<'a>(command: &'a str, root: &'a Path, base: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let mut all = vec![command, "--project", text(root), "--datasets", "x", "--strength", "strong", "--quiet"];
+    all.extend(["--endpoint", base, "--model", "toy", "--timeout", "3", "--retry-wait", "0.01"]);
+    if command == "decide" {
+        all.extend(["--decisions", "4"]);
+    }
+    all.extend_from_slice(more);
+    all
+}
+
+fn ask(command: &str, root: &Path, server: &Server, more: &[&str]) -> Answer {
+    recmirror(&arguments(command, root, &server.base(), more))
+}
+
+fn composed(command: &str, root: &Path, strength: &str, more: &[&str]) -> Answer {
+    let way = if command == "decide" { "--composed" } else { "--overlap" };
+    let mut all = vec![command, "--project", text(root), "--datasets", "x", "--strength", strength, "--quiet", way];
+    all.extend_from_slice(more);
+    recmirror(&all)
+}
+
+fn decisions(root: &Path) -> String {
+    read(&root.join("decisions/x_decisions_strong.jsonl"))
+}
+
+fn journal(root: &Path) -> String {
+    std::fs::read_to_string(root.join("decisions/x_decisions_strong.jsonl.part")).unwrap_or_default()
+}
+
+/// What a server without faults gives.
+fn undisturbed(scenes: usize, reply: fn() -> Reply) -> String {
+    let folder = project(scenes);
+    let server = Server::start(move |_| reply());
+    ask("decide", folder.path(), &server, &[]).expect(0);
+    decisions(folder.path())
+}
+
+fn status(status: u16, headers: &'static str) -> Reply {
+    Reply::Status(status, headers, json!({"error": {"message": "not now"}}).to_string())
+}
+
+/// Each scene meets another fault, some of them several times.
+fn faulty(request: &Request) -> Reply {
+    match (request.scene, request.before) {
+        (0, 0..5) => status(429, ""),
+        (1, 0) => status(429, "retry-after: 0\r\n"),
+        (1, 1) => status(429, "retry-after-ms: 30\r\n"),
+        (2, 0) => status(500, ""),
+        (2, 1) => status(503, ""),
+        (2, 2) => status(529, ""),
+        (3, 0..3) => Reply::Drop,
+        (4, 0..3) => Reply::Half,
+        (5, 0) => Reply::Trickle,
+        (6, 0) => Reply::Body("{\"choices\": [".to_owned()),
+        (6, 1) => Reply::Body("<html>busy</html>".to_owned()),
+        (7, 0) => Reply::Body("{\"choices\": []}".to_owned()),
+        (7, 1) => Reply::Body("[1, 2]".to_owned()),
+        (7, 2) => Reply::Body("{\"error\": {\"message\": \"overloaded\"}}".to_owned()),
+        (7, 3) => Reply::Body("{\"choices\": [{\"text\": \"x\"}]}".to_owned()),
+        (8, 0..3) => status(408, ""),
+        _ => Reply::Answers,
+    }
+}
+
+#[test]
+fn faults_are_waited_out_and_leave_no_trace() {
+    let folder = project(10);
+    let server = Server::start(faulty);
+    let answer = ask("decide", folder.path(), &server, &[]);
+    answer.expect(0);
+    assert_eq!(decisions(folder.path()), undisturbed(10, || Reply::Answers));
+    let mut asked = [0; 10];
+    server.requests().iter().for_each(|request| asked[request.scene] += 1);
+    assert_eq!(asked, [6, 3, 4, 4, 4, 2, 3, 5, 4, 1]);
+    assert!(server.delivered().values().all(|&count| count == 4) && server.delivered().len() == 10);
+    assert_eq!(names_in(&folder.path().join("decisions")), ["x_decisions_strong.jsonl"]);
+}
+
+#[test]
+fn faults_that_do_not_end_stop_the_run_and_keep_what_was_answered() {
+    let folder = project(6);
+    let never = |request: &Request| if request.scene == 3 { status(500, "") } else { Reply::Answers };
+    let server = Server::start(never);
+    let more = ["--retries", "2", "--concurrency", "1"];
+    let answer = ask("decide", folder.path(), &server, &more).expect(1);
+    answer.says(&["gave no answer in 3 tries", "status 500: not now"]);
+    assert_eq!(journal(folder.path()).lines().count(), 1 + 3 * 4);
+    let answer = ask("decide", folder.path(), &server, &["--retries", "2", "--skip-failed"]).expect(0);
+    assert!(answer.stdout.contains("scenes without an answer (first:"), "{}", answer.stdout);
+    let failed = decisions(folder.path()).lines().nth(3).map(str::to_owned).unwrap_or_default();
+    assert!(failed.starts_with(r#"{"custom_id":"x-3","response":null,"error":{"message":"#), "{failed}");
+    // Another time the server is well: what failed is asked again, and nothing else.
+    let well = Server::start(|_| Reply::Answers);
+    ask("decide", folder.path(), &well, &[]).expect(0);
+    assert_eq!(decisions(folder.path()), undisturbed(6, || Reply::Answers));
+    assert_eq!(well.requests().len(), 1);
+}
+
+#[test]
+fn servers_that_give_one_answer_at_a_time_are_asked_for_one_at_a_time() {
+    let single = undisturbed(3, || Reply::One);
+    let folder = project(3);
+    let refusing = |request: &Request| match request.body["n"].as_u64() {
+        Some(_) => Reply::Status(400, "", "{\"error\": {\"message\": \"n must be 1\"}}".to_owned()),
+        None => Reply::Answers,
+    };
+    let server = Server::start(refusing);
+    ask("decide", folder.path(), &server, &["--concurrency", "1"]).expect(0);
+    assert_eq!(decisions(folder.path()), single);
+    assert_eq!(server.requests().len(), 1 + 3 * 4, "it is told once");
+    let seeds: std::collections::BTreeSet<u64> = server.delivered().into_keys().map(|(_, seed)| seed).collect();
+    assert_eq!(seeds.len(), 12, "each sample has its own seed");
+}
+
+/// Waits until the journal has this many answers.
+fn wait_for(root: &Path, answers: usize) {
+    for _ in 0..3_000 {
+        if journal(root).lines().count() > answers {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    panic!("the journal has no {answers} answers: {}", journal(root));
+}
+
+#[test]
+fn a_killed_run_goes_on_without_losing_an_answer_or_asking_twice() {
+    let folder = project(5);
+    let root = folder.path();
+    let mut delivered = std::collections::BTreeMap::new();
+    for limit in [3, 4, 6] {
+        // It answers some requests and then leaves all others waiting.
+        let before: usize = delivered.values().sum();
+        let server = Server::start(move |request| if request.answered < limit { Reply::One } else { Reply::Hold });
+        let base = server.base();
+        let mut child = start(&[], &arguments("decide", root, &base, &["--concurrency", "1"]));
+        wait_for(root, before + limit);
+        child.kill().expect("killed");
+        child.wait().expect("gone");
+        for (key, count) in server.delivered() {
+            *delivered.entry(key).or_insert(0) += count;
+        }
+        assert_eq!(delivered.values().sum::<usize>(), before + limit);
+        assert!(!root.join("decisions/x_decisions_strong.jsonl").exists());
+    }
+    // A half-written line, as a crash of the machine may leave it.
+    let path = root.join("decisions/x_decisions_strong.jsonl.part");
+    write(&path, journal(root) + "[4,3,{\"text\":\"ha");
+    let server = Server::start(|_| Reply::One);
+    ask("decide", root, &server, &[]).expect(0);
+    for (key, count) in server.delivered() {
+        *delivered.entry(key).or_insert(0) += count;
+    }
+    assert_eq!(delivered.len(), 20, "every sample of every scene");
+    assert!(delivered.values().all(|&count| count == 1), "none twice: {delivered:?}");
+    assert_eq!(decisions(root), undisturbed(5, || Reply::One));
+    // A further run asks nothing.
+    let idle = Server::start(|_| Reply::Drop);
+    ask("decide", root, &idle, &[]).expect(0);
+    assert!(idle.requests().is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_finishes_what_is_under_way() {
+    let folder = project(4);
+    let root = folder.path();
+    let server = Server::start(|request| if request.answered < 5 { Reply::One } else { Reply::Late });
+    let base = server.base();
+    let child = start(&[], &arguments("decide", root, &base, &["--concurrency", "1"]));
+    wait_for(root, 5);
+    let kill = std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
+    assert!(kill.is_ok_and(|status| status.success()));
+    // The handler needs a moment before the answer that it waits for may come.
+    std::thread::sleep(Duration::from_millis(300));
+    server.release();
+    let answer = wait(child).expect(1);
+    answer.says(&["stopping: what is under way is finished", "stopped: 6 of 16 answers are in"]);
+    assert_eq!(journal(root).lines().count(), 1 + 6);
+}
+
+#[test]
+fn refusals_are_told_at_once_and_without_the_key() {
+    let key = [("TOY_KEY", "sk-very-secret")];
+    let body = || json!({"error": {"message": "bad key sk-very-secret"}}).to_string();
+    for (code, headers, told) in [
+        (401, "", "check the environment variable TOY_KEY"),
+        (403, "", "check the environment variable TOY_KEY"),
+        (404, "", "check --endpoint"),
+        (400, "", "refuses the request (status 400)"),
+        (413, "", "refuses the request (status 413)"),
+        (308, "location: http://elsewhere/v1\r\n", "has moved to http://elsewhere/v1"),
+        (429, "retry-after: 5000\r\n", "asks to wait 5000 s"),
+    ] {
+        let folder = project(3);
+        let server = Server::start(move |_| Reply::Status(code, headers, body()));
+        let base = server.base();
+        let all = arguments("decide", folder.path(), &base, &["--api-key-env", "TOY_KEY", "--concurrency", "1"]);
+        let answer = recmirror_with(&key, &all).expect(if code == 429 { 1 } else { 2 });
+        let answer = answer.says(&[told]);
+        assert!(!answer.stderr.contains("very-secret"), "{}", answer.stderr);
+        assert!(server.requests()[0].head.contains("authorization: bearer sk-very-secret"));
+        let most = if code == 400 { 2 } else { 1 };
+        assert_eq!(server.requests().len(), most, "status {code}");
+    }
+    let folder = project(1);
+    let all = arguments("decide", folder.path(), "http://127.0.0.1:9", &["--api-key-env", "TOY_NONE"]);
+    recmirror(&all).expect(2).says(&["TOY_NONE, which --api-key-env names, is not set"]);
+    let all = arguments("decide", folder.path(), "http://127.0.0.1:9", &[]);
+    recmirror(&all).expect(2).says(&["nothing answers at http://127.0.0.1:9/v1/chat/completions"]);
+    let all = arguments("decide", folder.path(), "127.0.0.1:9", &[]);
+    recmirror(&all).expect(2).says(&["give an address such as http://127.0.0.1:8080/v1"]);
+}
+
+#[test]
+fn the_budget_holds_and_the_rest_is_asked_with_a_larger_one() {
+    let folder = project(8);
+    let server = Server::start(|_| Reply::Answers);
+    // A request sets aside some 500 tokens of its prompt and 4 x 50 of its answers, and uses 100.
+    let small = ["--max-tokens", "50", "--max-total-tokens", "1000", "--concurrency", "1"];
+    let answer = ask("decide", folder.path(), &server, &small).expect(1);
+    answer.says(&["the budget of 1000 tokens is used up", "raise --max-total-tokens"]);
+    let there = server.requests().len();
+    assert!((1..8).contains(&there), "{there}");
+    assert_eq!(journal(folder.path()).lines().count(), 1 + 4 * there);
+    ask("decide", folder.path(), &server, &["--max-tokens", "50", "--max-total-tokens", "100000"]).expect(0);
+    assert_eq!(server.requests().len(), 8);
+}
+
+#[test]
+fn a_dry_run_tells_requests_and_tokens_and_sends_nothing() {
+    let folder = project(3);
+    let answer = ask("decide", folder.path(), &Server::start(|_| Reply::Drop), &["--dry-run"]).expect(0);
+    let told = answer.stdout.replace(text(folder.path()), "PROJECT");
+    insta::assert_snapshot!(told);
+    assert!(!folder.path().join("decisions").exists());
+}
+
+#[test]
+fn other_settings_are_told_and_restart_starts_anew() {
+    let folder = project(3);
+    let root = folder.path();
+    let holding = Server::start(|request| if request.answered < 4 { Reply::Answers } else { Reply::Drop });
+    ask("decide", root, &holding, &["--retries", "0", "--concurrency", "1"]).expect(1);
+    let well = Server::start(|_| Reply::Answers);
+    let other = ask("decide", root, &well, &["--temperature", "0.5"]).expect(2);
+    other.says(&["temperature: was 1, is 0.5", "--restart"]);
+    ask("decide", root, &well, &["--temperature", "0.5", "--restart"]).expect(0);
+    assert_eq!(well.requests().len(), 3);
+    ask("decide", root, &well, &[]).expect(2).says(&["the file is there, by toy", "--restart makes it anew"]);
+    let text = read(&root.join("datasets/x_train.jsonl")).replace("Old one", "New one");
+    write(&root.join("datasets/x_train.jsonl"), text);
+    ask("decide", root, &well, &["--temperature", "0.5"]).expect(2).says(&["from other scenes or settings"]);
+}
+
+/// What OpenAI's batch interface would make of a file of requests; `failing` lines fail.
+fn batched(requests: &str, failing: &[&str]) -> Vec<String> {
+    let answer = |line: &str| {
+        let request: Value = serde_json::from_str(line).expect("a request");
+        let id = request["custom_id"].as_str().expect("an id").to_owned();
+        if failing.contains(&id.as_str()) {
+            return json!({"custom_id": id, "response": null, "error": {"message": "expired"}}).to_string();
+        }
+        let scene = id.split('-').nth(1).and_then(|scene| scene.parse().ok()).expect("a scene");
+        let body = answers(scene, &request["body"], request["body"]["n"].as_u64().unwrap_or(1));
+        json!({"custom_id": id, "error": null, "response": {"status_code": 200, "request_id": "r", "body": body}})
+            .to_string()
+    };
+    // The last first: batch output comes in any order.
+    requests.lines().rev().map(answer).collect()
+}
+
+fn batch(command: &str, root: &Path, flag: &str, file: &Path, more: &[&str]) -> Answer {
+    let mut all = vec![command, "--project", text(root), "--datasets", "x", "--strength", "strong", "--quiet"];
+    all.extend(["--model", "toy", flag, text(file)]);
+    if command == "decide" {
+        all.extend(["--decisions", "4"]);
+    }
+    all.extend_from_slice(more);
+    recmirror(&all)
+}
+
+#[test]
+fn batch_files_go_out_and_come_in() {
+    let folder = project(4);
+    let root = folder.path();
+    let (out, back) = (root.join("out.jsonl"), root.join("back.jsonl"));
+    batch("decide", root, "--batch-out", &out, &[]).expect(0);
+    assert_eq!(read(&out).lines().count(), 4);
+    write(&back, batched(&read(&out), &["x-2"]).join("\n"));
+    let answer = batch("decide", root, "--batch-in", &back, &[]).expect(1);
+    answer.says(&["12 of 16 answers are there", "is of scene 2 (expired)", "give the rest with --batch-in"]);
+    // The second file asks for the rest alone.
+    batch("decide", root, "--batch-out", &out, &[]).expect(0);
+    assert_eq!(read(&out).lines().count(), 1);
+    write(&back, batched(&read(&out), &[]).join("\n"));
+    batch("decide", root, "--batch-in", &back, &[]).expect(0);
+    assert_eq!(decisions(root), undisturbed(4, || Reply::Answers), "the same as from the server");
+    batch("judge", root, "--batch-out", &out, &[]).expect(0);
+    write(&back, batched(&read(&out), &[]).join("\n"));
+    batch("judge", root, "--batch-in", &back, &[]).expect(0);
+    let probs = root.join("probs/x_probs_strong.jsonl");
+    let by_batch = read(&probs);
+    let server = Server::start(|_| Reply::Answers);
+    ask("judge", root, &server, &["--restart"]).expect(0);
+    assert_eq!(read(&probs), by_batch);
+    write(&back, "{\"custom_id\": \"x-77\", \"response\": null}\n");
+    batch("decide", root, "--batch-in", &back, &["--restart"])
+        .expect(2)
+        .says(&["back.jsonl:1", "`x-77` names no scene"]);
+}
+
+#[test]
+fn a_server_judges_and_letters_that_it_does_not_list_are_counted() {
+    let folder = project(3);
+    let root = folder.path();
+    let server = Server::start(|_| Reply::Answers);
+    ask("decide", root, &server, &[]).expect(0);
+    let answer = ask("judge", root, &server, &[]).expect(0);
+    assert!(answer.stdout.contains("12 judged decisions"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("12 of 36 letters were not among the most likely tokens"), "{}", answer.stdout);
+    let first: Value =
+        serde_json::from_str(read(&root.join("probs/x_probs_strong.jsonl")).lines().next().expect("a line"))
+            .expect("a record");
+    // C is not listed: it gets what the list leaves, or the least listed token's share where that is less.
+    let (a, b, the) = (libm::exp(-0.5), libm::exp(-1.5), libm::exp(-2.0));
+    let c = the.min(1.0 - a - b - the);
+    for (letter, wanted) in [("A", a), ("B", b), ("C", c)] {
+        let found = first["choice"][0][letter].as_f64().expect("a probability");
+        assert!((found - wanted / (a + b + c)).abs() < 1e-12, "{letter}: {found}");
+    }
+    let last = server.requests().pop().expect("a request");
+    let messages = last.body["messages"].as_array().expect("messages").clone();
+    assert!(messages[2]["content"].as_str().is_some_and(|text| text.ends_with("Behavior: [")));
+    ask("judge", root, &server, &["--restart", "--letter", "ask"]).expect(0);
+    let asked = server.requests().pop().expect("a request");
+    assert_eq!(asked.body["messages"].as_array().map(Vec::len), Some(4));
+    let mute = Server::start(|_| Reply::Body("{\"choices\": [{\"message\": {\"content\": \"A\"}}]}".to_owned()));
+    ask("judge", root, &mute, &["--restart"]).expect(2).says(&["gives no log-probabilities", "--local"]);
+}
+
+#[test]
+fn without_a_model_the_flow_runs_and_gives_the_same_bytes_for_any_threads() {
+    let bytes = |threads: &str| {
+        let folder = project(12);
+        let root = folder.path();
+        for strength in ["strong", "weak"] {
+            composed("decide", root, strength, &["--threads", threads]).expect(0);
+            composed("judge", root, strength, &["--threads", threads]).expect(0);
+        }
+        let pairs = ["distill", "--project", text(root), "--datasets", "x", "--quiet"];
+        assert!(recmirror(&pairs).expect(0).stdout.contains("12 scenes"));
+        let files =
+            ["decisions/x_decisions_strong.jsonl", "decisions/x_decisions_weak.jsonl", "probs/x_probs_weak.jsonl"];
+        files.map(|file| read(&root.join(file)))
+    };
+    let [strong, weak, probs] = bytes("1");
+    assert!(strong.contains(r#""model":"composed""#) && probs.contains(r#""predictor":"overlap "#));
+    assert_ne!(strong, weak);
+    assert_eq!(bytes("2"), [strong, weak, probs]);
+}
+
+#[test]
+fn wrong_files_and_flags_are_told() {
+    let folder = project(2);
+    let root = folder.path();
+    let plain = |more: &[&str]| {
+        let mut all = vec!["decide", "--project", text(root), "--datasets", "x", "--strength", "weak", "--quiet"];
+        all.extend_from_slice(more);
+        recmirror(&all).expect(2)
+    };
+    plain(&[]).says(&["name a back end: --composed, --endpoint"]);
+    plain(&["--composed", "--endpoint", "http://127.0.0.1:9"]).says(&["cannot be used with"]);
+    plain(&["--endpoint", "http://127.0.0.1:9"]).says(&["--model"]);
+    plain(&["--composed", "--top-p", "2"]).says(&["is not a number from"]);
+    plain(&["--composed", "--wording", "nowhere.toml"]).says(&["cannot read the wording nowhere.toml"]);
+    plain(&["--endpoint", "http://127.0.0.1:9", "--model", "m", "--request-extra", "[1]"]).says(&["not a JSON object"]);
+    composed("judge", root, "weak", &[])
+        .expect(2)
+        .says(&["x_decisions_weak.jsonl does not exist; `recmirror decide` makes it"]);
+    let scenes = root.join("datasets/x_train.jsonl");
+    let text = read(&scenes);
+    write(&scenes, text.replacen("\"item_pos\":1", "\"item_pos\":9", 1));
+    composed("decide", root, "weak", &[]).expect(2).says(&["x_train.jsonl:2: item_pos 9 is beyond"]);
+    write(&scenes, "");
+    composed("decide", root, "weak", &[]).expect(2).says(&["there is no scene in it"]);
+    assert!(!root.join("decisions").exists());
+}
