@@ -7,9 +7,11 @@ CARGO ?= cargo
 RECMIRROR := $(CARGO) run --release --locked --quiet --
 DATA := .recmirror/data/ml-100k
 TRAIN := .recmirror/train
+EXPORT := .recmirror/language
+GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts bench model deny clean
+.PHONY: help demo runtime data build test test-scripts bench model lm test-lm deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -39,7 +41,7 @@ test: runtime data ## run every check that a change must pass; stops at the firs
 	@echo "all checks passed"
 
 test-scripts: ## check the Python files alone
-	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models/train
+	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models/train models/language
 	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m unittest discover -q -s scripts
 
 bench: runtime data ## measure the hot paths
@@ -62,6 +64,24 @@ model: runtime data build $(TRAIN)/ready ## train the mirror model anew into mod
 	$(TRAIN)/bin/python models/train/train.py --tensors .recmirror/tensors --out models/mirror
 	$(TRAIN)/bin/python models/train/card.py --tensors .recmirror/tensors --model models/mirror
 	$(RECMIRROR) align models/mirror $(DATA) --write-card
+
+$(EXPORT)/ready: models/language/requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "error: this needs Python 3.11 or newer; name one: make lm PYTHON=..." >&2; exit 2; }
+	$(PYTHON) -m venv --clear $(EXPORT) || \
+		{ echo "error: $(PYTHON) cannot make a venv; install the package python3-venv" >&2; exit 2; }
+	$(EXPORT)/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes \
+		--only-binary=:all: -r models/language/requirements.txt
+	@touch $@
+
+lm: $(EXPORT)/ready ## make the language model models/lm (SmolLM2-135M as ONNX, the adapter in models/lm-adapter merged in)
+	@$(PYTHON) scripts/fetch.py lm
+	PYTHONPYCACHEPREFIX=.recmirror/pycache $(EXPORT)/bin/python models/language/test_language.py
+	PYTHONPYCACHEPREFIX=.recmirror/pycache $(EXPORT)/bin/python models/language/make.py \
+		--source $(GGUF) --adapter models/lm-adapter --out models/lm
+
+test-lm: runtime ## check the language model models/lm (make it first: make lm)
+	$(CARGO) test --release --locked --test integration language_real -- --ignored --nocapture
 
 deny: ## check licences, sources and advisories of the dependencies (needs cargo-deny)
 	@$(CARGO) deny --version >/dev/null 2>&1 || \
