@@ -4,8 +4,10 @@
 //! probabilities of the letters that may come next.
 
 mod letter;
+mod local;
 
 pub use self::letter::{Letter, LetterError};
+pub use self::local::{LocalModel, LocalOptions};
 
 use crate::random::{Purpose, Streams};
 use serde::{Deserialize, Serialize};

@@ -8,6 +8,8 @@ mod distill;
 mod doors;
 mod export;
 mod interfaces;
+mod language_real;
+mod language_tiny;
 mod metrics;
 mod mirror;
 mod mutations;
