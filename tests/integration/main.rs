@@ -11,6 +11,8 @@ mod export;
 mod import;
 mod import_faults;
 mod interfaces;
+mod language_real;
+mod language_tiny;
 mod metrics;
 mod mirror;
 mod mutations;

@@ -369,6 +369,18 @@ pub fn has_data_and_runtime() -> bool {
     missing.is_none()
 }
 
+/// Whether the fetched ONNX Runtime is there; without it, only `RECMIRROR_OFFLINE=1` lets tests pass it by.
+pub fn has_runtime() -> bool {
+    let path = package().join(".recmirror/onnxruntime").join(recmirror::onnx::library_name());
+    let offline = std::env::var("RECMIRROR_OFFLINE").is_ok_and(|value| value == "1");
+    assert!(
+        path.exists() || offline,
+        "{} is missing: run `make runtime` first, or set RECMIRROR_OFFLINE=1",
+        path.display()
+    );
+    path.exists()
+}
+
 /// The folder of MovieLens-100K.
 pub fn movielens() -> PathBuf {
     package().join(".recmirror/data/ml-100k")

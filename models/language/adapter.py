@@ -1,0 +1,44 @@
+"""Merges a LoRA adapter, as the library PEFT saves it, into weights."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+from safetensors.numpy import load_file
+
+NAME = re.compile(r"^base_model\.model\.(?P<weight>.+)\.lora_(?P<part>[AB])(\.default)?\.weight$")
+
+
+class AdapterError(Exception):
+    """An adapter that cannot be merged; the message says why."""
+
+
+def merge(weights: dict[str, np.ndarray], folder: Path) -> list[str]:
+    """Adds `scale * B @ A` to each weight that the adapter in `folder` names; gives the names."""
+    settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    for key in ["use_dora", "modules_to_save", "fan_in_fan_out", "rank_pattern", "alpha_pattern"]:
+        if settings.get(key):
+            raise AdapterError(f"{folder}/adapter_config.json sets `{key}`, which is not supported")
+    if settings.get("bias", "none") != "none":
+        raise AdapterError(f"{folder}/adapter_config.json: bias is `{settings['bias']}`, supported is `none`")
+    rank = settings["r"]
+    scale = settings["lora_alpha"] / (rank**0.5 if settings.get("use_rslora") else rank)
+    pairs: dict[str, dict[str, np.ndarray]] = {}
+    for key, value in sorted(load_file(folder / "adapter_model.safetensors").items()):
+        found = NAME.match(key)
+        if found is None:
+            raise AdapterError(f"{folder}/adapter_model.safetensors: `{key}` is not a LoRA matrix")
+        pairs.setdefault(f"{found['weight']}.weight", {})[found["part"]] = value.astype(np.float32)
+    for name, pair in pairs.items():
+        if name not in weights:
+            raise AdapterError(f"the adapter changes `{name}`, which the model does not have")
+        if set(pair) != {"A", "B"}:
+            raise AdapterError(f"the adapter has only one of the two matrices of `{name}`")
+        shapes = (pair["A"].shape, pair["B"].shape, weights[name].shape)
+        if shapes != ((rank, shapes[2][1]), (shapes[2][0], rank), shapes[2]):
+            raise AdapterError(f"the matrices of `{name}` have the shapes {shapes[0]} and {shapes[1]} for {shapes[2]}")
+        weights[name] = weights[name] + np.float32(scale) * (pair["B"] @ pair["A"])
+    return list(pairs)

@@ -1,0 +1,176 @@
+//! Reading and continuing tokens with the graph, what was read before taken from memory.
+//!
+//! A prompt is read in whole steps, the last one filled up; sampled tokens are read one at a time, for all samples of a
+//! prompt at once. Which tokens are read in which way depends on the request alone, so its bits do, too.
+
+use super::prefixes::Prefixes;
+use super::sample::next_token;
+use crate::language::{Draws, Finish, LanguageError, Sampling};
+use crate::onnx::{CausalGraph, OnnxError, Sequences};
+use crate::random::unit;
+use rand_chacha::ChaCha8Rng;
+
+/// Tokens of a prompt that one call reads at most: logits of more would fill the memory.
+const CALL: usize = 256;
+/// Samples that are drawn side by side at most.
+const TOGETHER: usize = 32;
+
+/// See the module's documentation.
+pub(super) struct Engine {
+    pub graph: CausalGraph,
+    pub prefixes: Prefixes,
+    /// Tokens that the model can tell apart at most.
+    pub context: usize,
+    /// Tokens that end a text.
+    pub ends: Vec<u32>,
+}
+
+/// A sample that grows.
+struct Sample {
+    tokens: Vec<u32>,
+    finish: Option<Finish>,
+    draws: ChaCha8Rng,
+}
+
+impl Engine {
+    /// Refuses what the model cannot read.
+    pub(super) fn check_length(&self, tokens: &[u32]) -> Result<(), LanguageError> {
+        let most = self.context / CausalGraph::STEP * CausalGraph::STEP;
+        let problem = match tokens.len() {
+            0 => "there is nothing to read".to_owned(),
+            count if count > most => {
+                format!(
+                    "the prompt has {count} tokens, the model reads at most {most}; shorten the history or the list"
+                )
+            }
+            _ => return Ok(()),
+        };
+        Err(LanguageError::Answer(problem))
+    }
+
+    /// Reads `tokens` and hands on the logits after each token from place `from`. What it gives holds keys and values of
+    /// the tokens, and of the filling after them.
+    pub(super) fn read(
+        &self,
+        tokens: &[u32],
+        from: usize,
+        mut each: impl FnMut(&[f32]),
+    ) -> Result<Sequences, LanguageError> {
+        self.check_length(tokens)?;
+        let step = CausalGraph::STEP;
+        let ids: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
+        let known = self.prefixes.find(&ids[..from]);
+        let pieces: Vec<(&[f32], usize)> = known.iter().map(|block| (&**block, step)).collect();
+        let mut sequence = self.graph.sequences(&pieces, 1)?;
+        let mut at = sequence.tokens();
+        while at < ids.len() {
+            let real = (ids.len() - at).min(CALL);
+            let count = real.next_multiple_of(step);
+            let mut call = ids[at..at + real].to_vec();
+            call.resize(count, call[real - 1]);
+            // Where no logits are wanted, those of the last token are the fewest that can be asked for.
+            let wanted = if from < at + real { from.max(at) - at..real } else { count - 1..count };
+            let rows = if from < at + real { wanted.len() } else { 0 };
+            let (logits, next) = self.graph.run(&sequence, &call, wanted.clone())?;
+            logits.chunks_exact(logits.len() / wanted.len()).take(rows).for_each(&mut each);
+            (sequence, at) = (next, at + real);
+        }
+        let missing = self.prefixes.missing(&ids);
+        let block = |place: usize| Ok((place, self.graph.read(&sequence, place * step..(place + 1) * step)?));
+        let blocks = missing.into_iter().map(block).collect::<Result<Vec<_>, OnnxError>>()?;
+        self.prefixes.keep(&ids, blocks);
+        Ok(sequence)
+    }
+
+    /// The logits after the last of `tokens`.
+    pub(super) fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>, LanguageError> {
+        let mut logits = Vec::new();
+        self.read(tokens, tokens.len().saturating_sub(1), |row| logits.extend_from_slice(row))?;
+        Ok(logits)
+    }
+
+    /// Draws `count` continuations of a prompt: their tokens, without the one that ends them.
+    pub(super) fn sample(
+        &self,
+        prompt: &[u32],
+        count: u32,
+        sampling: &Sampling,
+        draws: &Draws,
+    ) -> Result<Vec<(Vec<u32>, Finish)>, LanguageError> {
+        let mut logits = Vec::new();
+        let sequence = self.read(prompt, prompt.len().saturating_sub(1), |row| logits.extend_from_slice(row))?;
+        let read = self.graph.read(&sequence, 0..prompt.len())?;
+        drop(sequence);
+        let mut answers = Vec::with_capacity(count as usize);
+        for first in (0..count).step_by(TOGETHER) {
+            let numbers = first..count.min(first + TOGETHER as u32);
+            let draws = numbers.map(|number| draws.streams.derive(draws.purpose, draws.id, draws.first + number));
+            let mut samples: Vec<Sample> =
+                draws.map(|draws| Sample { tokens: Vec::new(), finish: None, draws }).collect();
+            self.grow(prompt.len(), &read, &logits, &mut samples, sampling)?;
+            answers.extend(samples.into_iter().map(|sample| (sample.tokens, sample.finish.unwrap_or(Finish::Length))));
+        }
+        Ok(answers)
+    }
+
+    /// Grows samples until each has ended. `first` are the logits after the prompt, which all have in common.
+    fn grow(
+        &self,
+        prompt: usize,
+        read: &[f32],
+        first: &[f32],
+        samples: &mut [Sample],
+        sampling: &Sampling,
+    ) -> Result<(), LanguageError> {
+        let rows = samples.len().next_multiple_of(CausalGraph::ROWS);
+        let most = sampling.max_tokens.min(self.context.saturating_sub(prompt));
+        let (mut logits, vocabulary) = (first.repeat(samples.len()), first.len());
+        let mut sequences = None;
+        loop {
+            for (sample, logits) in samples.iter_mut().zip(logits.chunks_exact(vocabulary)) {
+                self.extend(sample, logits, sampling, most)?;
+            }
+            if samples.iter().all(|sample| sample.finish.is_some()) {
+                return Ok(());
+            }
+            // Rows that have ended, and rows that only fill up, go on with any token: nobody reads them.
+            let last = |row: usize| samples.get(row).and_then(|sample| sample.tokens.last()).copied().unwrap_or(0);
+            let tokens: Vec<i64> = (0..rows).map(|row| i64::from(last(row))).collect();
+            let before = match sequences.take() {
+                Some(sequences) => sequences,
+                None => self.graph.sequences(&[(read, prompt)], rows)?,
+            };
+            let (next, grown) = self.graph.run(&before, &tokens, 0..1)?;
+            (logits, sequences) = (next, Some(grown));
+        }
+    }
+
+    /// Draws a sample's next token, if it has not ended.
+    fn extend(
+        &self,
+        sample: &mut Sample,
+        logits: &[f32],
+        sampling: &Sampling,
+        most: usize,
+    ) -> Result<(), LanguageError> {
+        if sample.finish.is_some() {
+            return Ok(());
+        }
+        if sample.tokens.len() >= most {
+            sample.finish = Some(Finish::Length);
+            return Ok(());
+        }
+        let token = next_token(logits, sampling, unit(&mut sample.draws));
+        let token =
+            token.ok_or_else(|| LanguageError::Answer("the model gave logits that are no numbers".to_owned()))?;
+        if self.ends.contains(&token) {
+            sample.finish = Some(Finish::Stop);
+        } else {
+            sample.tokens.push(token);
+            if sample.tokens.len() >= most {
+                sample.finish = Some(Finish::Length);
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,189 @@
+//! A folder that holds a language model: which files it has, and whether they are those of its card.
+//!
+//! A folder as Hugging Face Optimum writes it needs no card. With a `card.toml` of the kind `language`, each file that is read is
+//! compared with its sha256 there.
+
+use crate::files::FileError;
+use crate::language::LanguageError;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+const CARD: &str = "card.toml";
+/// The version of the contract that this build reads.
+const VERSION: u32 = 1;
+/// Where exports put the graph, in the order of the search.
+const GRAPHS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
+
+/// `card.toml` of a language model.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Card {
+    kind: String,
+    version: u32,
+    name: String,
+    #[serde(rename = "summary")]
+    _summary: String,
+    graph: String,
+    files: BTreeMap<String, FileEntry>,
+    #[serde(default, rename = "base")]
+    _base: toml::Table,
+    #[serde(default, rename = "training")]
+    _training: toml::Table,
+    #[serde(default, rename = "licence")]
+    _licence: toml::Table,
+    #[serde(default, rename = "measured")]
+    _measured: toml::Table,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct FileEntry {
+    sha256: String,
+}
+
+/// An opened folder.
+pub(super) struct Folder {
+    path: PathBuf,
+    card: Option<Card>,
+}
+
+impl Folder {
+    /// Opens `path` and reads its card, if there is one.
+    pub(super) fn open(path: &Path) -> Result<Folder, LanguageError> {
+        if !path.is_dir() {
+            let problem = format!(
+                "{} is no folder; a language model is a folder with `model.onnx`, `tokenizer.json` and `tokenizer_config.json`: make one with `make lm`, or export a checkpoint with `optimum-cli export onnx --task text-generation-with-past`",
+                path.display()
+            );
+            return Err(LanguageError::Setup(problem));
+        }
+        let mut folder = Folder { path: path.to_owned(), card: None };
+        if let Some(bytes) = folder.bytes(CARD)? {
+            folder.card = Some(folder.checked(&bytes)?);
+        }
+        Ok(folder)
+    }
+
+    fn checked(&self, bytes: &[u8]) -> Result<Card, LanguageError> {
+        let path = self.path.join(CARD);
+        let text = String::from_utf8_lossy(bytes);
+        let card: Card = toml::from_str(&text).map_err(|problem| FileError::whole(&path, problem.to_string()))?;
+        if card.kind != "language" {
+            return Err(FileError::whole(&path, format!("kind is `{}`, expected `language`", card.kind)).into());
+        }
+        if card.version != VERSION {
+            let problem = format!("version is {}, this build reads version {VERSION}", card.version);
+            return Err(FileError::whole(&path, problem).into());
+        }
+        Ok(card)
+    }
+
+    /// The model's name: that of the card, or of the folder.
+    pub(super) fn name(&self) -> String {
+        let folder = || self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        let named = |path: PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
+        let name = self.card.as_ref().map(|card| card.name.clone()).or_else(|| named(folder()));
+        name.unwrap_or_else(|| "local".to_owned())
+    }
+
+    /// The graph's file: the wanted one, that of the card, or the first that exports are known to write.
+    pub(super) fn graph(&self, wanted: Option<&str>) -> Result<PathBuf, LanguageError> {
+        let named = wanted.or(self.card.as_ref().map(|card| card.graph.as_str()));
+        if let Some(name) = named {
+            let path = self.path.join(name);
+            if !path.is_file() {
+                return Err(FileError::Missing { path, remedy: self.graphs() }.into());
+            }
+            // Large weights stand in a file beside the graph, which the runtime opens.
+            for name in [name.to_owned(), format!("{name}_data"), format!("{name}.data")] {
+                self.verify(&name, || hash(&self.path(&name)))?;
+            }
+            return Ok(path);
+        }
+        let found = GRAPHS.iter().map(|name| self.path.join(name)).find(|path| path.is_file());
+        let missing = || FileError::Missing { path: self.path.join(GRAPHS[0]), remedy: self.graphs() };
+        found.ok_or_else(|| missing().into())
+    }
+
+    /// What to do when the graph is not there.
+    fn graphs(&self) -> String {
+        let names = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let mut names: Vec<String> = names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|name| name.ends_with(".onnx"));
+        names.sort();
+        match names.as_slice() {
+            [] => "export the checkpoint with `optimum-cli export onnx --task text-generation-with-past`".to_owned(),
+            names => format!("the folder has: {}", names.join(", ")),
+        }
+    }
+
+    /// The text of a file that must be there.
+    pub(super) fn text(&self, name: &str, remedy: &str) -> Result<String, LanguageError> {
+        let missing = || FileError::Missing { path: self.path(name), remedy: remedy.to_owned() };
+        self.optional_text(name)?.ok_or_else(|| missing().into())
+    }
+
+    /// The text of a file that may be absent.
+    pub(super) fn optional_text(&self, name: &str) -> Result<Option<String>, LanguageError> {
+        let Some(bytes) = self.bytes(name)? else { return Ok(None) };
+        self.verify(name, || Ok(hex(&Sha256::digest(&bytes))))?;
+        let text = String::from_utf8(bytes);
+        Ok(Some(text.map_err(|_| FileError::whole(self.path(name), "is not UTF-8"))?))
+    }
+
+    /// A JSON file that may be absent.
+    pub(super) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LanguageError> {
+        let Some(text) = self.optional_text(name)? else { return Ok(None) };
+        let parsed = serde_json::from_str(&text);
+        Ok(Some(parsed.map_err(|problem| FileError::whole(self.path(name), problem.to_string()))?))
+    }
+
+    /// The path of a file of this folder.
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, LanguageError> {
+        let path = self.path(name);
+        match std::fs::read(&path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(problem) => Err(FileError::read(path, problem).into()),
+        }
+    }
+
+    /// Compares a file with the card; a card that does not list a file says nothing about it.
+    fn verify(&self, name: &str, found: impl FnOnce() -> Result<String, FileError>) -> Result<(), LanguageError> {
+        let Some(entry) = self.card.as_ref().and_then(|card| card.files.get(name)) else { return Ok(()) };
+        let found = found()?;
+        if found == entry.sha256 {
+            return Ok(());
+        }
+        let problem = format!(
+            "has sha256 {found}, {CARD} says {}; the file was changed or the card is of another version",
+            entry.sha256
+        );
+        Err(FileError::whole(self.path(name), problem).into())
+    }
+}
+
+fn hash(path: &Path) -> Result<String, FileError> {
+    let fail = |problem| FileError::read(path, problem);
+    let mut file = File::open(path).map_err(fail)?;
+    let (mut hasher, mut block) = (Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut block).map_err(fail)? {
+            0 => return Ok(hex(&hasher.finalize())),
+            read => hasher.update(&block[..read]),
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,288 @@
+//! A language model of one's own, run in process by ONNX Runtime.
+//!
+//! Any causal language model that Hugging Face Optimum has exported with keys and values runs from its folder: the graph, the
+//! tokenizer, the chat template, the end-of-text tokens. models/README.md says which files.
+//!
+//! The bits of an answer depend on its request alone: not on the other requests, not on the number of threads, not on what
+//! was read before. It does not shorten prompts: [`LocalModel::count_tokens`] is for callers who do.
+
+mod engine;
+mod folder;
+mod prefixes;
+mod sample;
+mod template;
+mod tokens;
+
+use self::engine::Engine;
+use self::folder::Folder;
+use self::prefixes::Prefixes;
+use self::sample::{log_probability, shares};
+use self::template::{ChatTemplate, TokenizerConfig};
+use self::tokens::Tokens;
+use super::{
+    Arrived, Completion, CompletionRequest, LanguageError, LanguageModel, LetterRequest, Likelihood, LikelihoodRequest,
+    Message,
+};
+use crate::files::FileError;
+use crate::onnx::CausalGraph;
+use rayon::{ThreadPool, ThreadPoolBuilder};
+use serde::Deserialize;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// How a local model is run. Nothing here changes an answer but the choice of the graph.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalOptions {
+    /// The graph's file in the folder; without one, what the card says, else `model.onnx` or `onnx/model.onnx`.
+    pub graph: Option<String>,
+    /// Requests answered at one time, each by a session of its own with one thread.
+    pub threads: usize,
+    /// Bytes for the keys and values of texts that may come again.
+    pub cache_bytes: usize,
+}
+
+impl Default for LocalOptions {
+    fn default() -> LocalOptions {
+        LocalOptions { graph: None, threads: rayon::current_num_threads(), cache_bytes: 1 << 30 }
+    }
+}
+
+/// See the module's documentation.
+pub struct LocalModel {
+    name: String,
+    tokens: Tokens,
+    template: ChatTemplate,
+    engine: Engine,
+    /// What stands before a text that stands alone.
+    start: u32,
+    threads: ThreadPool,
+}
+
+/// `config.json` and `generation_config.json`, as far as they are needed.
+#[derive(Default, Deserialize)]
+struct Config {
+    eos_token_id: Option<Ids>,
+    max_position_embeddings: Option<usize>,
+    n_positions: Option<usize>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Ids {
+    One(u32),
+    Several(Vec<u32>),
+}
+
+impl LocalModel {
+    /// Loads the model in `folder`.
+    ///
+    /// # Errors
+    /// A file that is missing, broken, or not the one of the card; a graph that is no causal language model; no runtime.
+    pub fn load(folder: &Path, options: &LocalOptions) -> Result<LocalModel, LanguageError> {
+        let folder = Folder::open(folder)?;
+        let path = folder.graph(options.graph.as_deref())?;
+        let tokens = Tokens::load(&folder)?;
+        let (template, tokenizer) = ChatTemplate::load(&folder)?;
+        let (context, ends) = limits(&folder, &tokens, &tokenizer)?;
+        let start = tokenizer.start().and_then(|token| tokens.id(token)).unwrap_or(ends[0]);
+        let threads = options.threads.max(1);
+        let graph = CausalGraph::load(&path, threads)?;
+        let engine = Engine { graph, prefixes: Prefixes::new(options.cache_bytes), context, ends };
+        // A graph that cannot run says so now, and not after the first request.
+        let vocabulary = engine.logits(&[start])?.len();
+        if vocabulary < tokens.count() {
+            let problem = format!(
+                "gives logits for {vocabulary} tokens, but tokenizer.json has {}; they are not of the same model",
+                tokens.count()
+            );
+            return Err(FileError::whole(path, problem).into());
+        }
+        let threads = ThreadPoolBuilder::new().num_threads(threads).build();
+        let threads = threads.map_err(|problem| LanguageError::Setup(format!("cannot start threads: {problem}")))?;
+        Ok(LocalModel { name: folder.name(), tokens, template, engine, start, threads })
+    }
+
+    /// Tokens of a conversation as the model would read it.
+    ///
+    /// # Errors
+    /// When the chat template refuses the conversation.
+    pub fn count_tokens(&self, messages: &[Message]) -> Result<usize, LanguageError> {
+        Ok(self.prompt(messages)?.len())
+    }
+
+    /// Tokens that the model can read at most.
+    pub fn context(&self) -> usize {
+        self.engine.context
+    }
+
+    fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, LanguageError> {
+        self.tokens.of(&self.template.render(messages)?)
+    }
+
+    fn completions(&self, request: &CompletionRequest) -> Result<Vec<Completion>, LanguageError> {
+        let prompt = self.prompt(&request.messages)?;
+        let answers = self.engine.sample(&prompt, request.samples, &request.sampling, &request.draws)?;
+        let read = |(tokens, finish): (Vec<u32>, _)| Ok(Completion { text: self.tokens.text(&tokens)?, finish });
+        answers.into_iter().map(read).collect()
+    }
+
+    fn letter_shares(&self, request: &LetterRequest) -> Result<Vec<f64>, LanguageError> {
+        let text = self.template.render(&request.messages)?;
+        let tokens = self.tokens.letters(&text, request.options)?;
+        if tokens.letters.iter().all(|letter| letter.len() == 1) {
+            let logits = self.engine.logits(&tokens.shared)?;
+            let of = |letter: &Vec<u32>| letter.first().and_then(|&token| logits.get(token as usize)).copied();
+            let values =
+                tokens.letters.iter().map(|letter| of(letter).filter(|logit| logit.is_finite()).map(f64::from));
+            return Ok(shares(&values.collect::<Option<Vec<_>>>().ok_or_else(no_numbers)?));
+        }
+        let whole = |letter: &Vec<u32>| [tokens.shared.as_slice(), letter].concat();
+        let logs = tokens.letters.iter().map(|letter| self.log_likelihood(&whole(letter), tokens.shared.len()));
+        Ok(shares(&logs.collect::<Result<Vec<_>, _>>()?))
+    }
+
+    /// The sum of the logarithms of the probabilities of the tokens from place `from`, each after those before it.
+    fn log_likelihood(&self, tokens: &[u32], from: usize) -> Result<f64, LanguageError> {
+        let mut wanted = tokens[from..].iter();
+        let mut log = Some(0.0);
+        self.engine.read(&tokens[..tokens.len() - 1], from - 1, |logits| {
+            let next = wanted.next().and_then(|&token| log_probability(logits, token));
+            log = log.zip(next).map(|(sum, next)| sum + next);
+        })?;
+        log.ok_or_else(no_numbers)
+    }
+
+    fn likelihood(&self, request: &LikelihoodRequest) -> Result<Likelihood, LanguageError> {
+        let before = match request.messages.as_slice() {
+            [] => vec![self.start],
+            messages => self.prompt(messages)?,
+        };
+        let whole = match request.messages.as_slice() {
+            [] => [before.clone(), self.tokens.of(&request.text)?].concat(),
+            messages => self.tokens.of(&(self.template.render(messages)? + &request.text))?,
+        };
+        // The first token of the text may have merged with the end of the prompt: what differs is the text's.
+        let from = before.iter().zip(&whole).take_while(|(a, b)| a == b).count();
+        if from == 0 || from >= whole.len() {
+            return Err(LanguageError::Answer("the text is empty: it has no likelihood".to_owned()));
+        }
+        self.engine.check_length(&whole)?;
+        Ok(Likelihood { tokens: whole.len() - from, log: self.log_likelihood(&whole, from)? })
+    }
+
+    /// Answers requests in the order of `groups`, a group at a time on each thread.
+    fn answer<T>(
+        &self,
+        groups: &[std::ops::Range<usize>],
+        arrived: Arrived<'_, T>,
+        answer: impl Fn(usize) -> Result<T, LanguageError> + Sync,
+    ) -> Result<(), LanguageError> {
+        let (next, stopped) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let work = || -> Result<(), LanguageError> {
+            while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
+                for place in group.clone() {
+                    if stopped.load(Ordering::Relaxed) {
+                        return Ok(());
+                    }
+                    match answer(place) {
+                        Err(problem) if !matches!(problem, LanguageError::Answer(_)) => {
+                            stopped.store(true, Ordering::Relaxed);
+                            return Err(problem);
+                        }
+                        outcome => arrived(place, outcome),
+                    }
+                }
+            }
+            Ok(())
+        };
+        self.threads.broadcast(|_| work()).into_iter().collect()
+    }
+
+    /// Requests one after the other whose conversations begin alike belong to one thread, which then reads the beginning
+    /// once; unless there are too few of such groups to keep all threads busy.
+    fn groups(&self, count: usize, alike: impl Fn(usize, usize) -> bool) -> Vec<std::ops::Range<usize>> {
+        let mut groups: Vec<std::ops::Range<usize>> = Vec::new();
+        for place in 0..count {
+            match groups.last_mut() {
+                Some(group) if alike(group.start, place) => group.end = place + 1,
+                _ => groups.push(place..place + 1),
+            }
+        }
+        if groups.len() < 2 * self.engine.graph.workers() {
+            return (0..count).map(|place| place..place + 1).collect();
+        }
+        groups
+    }
+}
+
+impl LanguageModel for LocalModel {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn complete(
+        &self,
+        requests: &[CompletionRequest],
+        arrived: Arrived<'_, Vec<Completion>>,
+    ) -> Result<(), LanguageError> {
+        let groups = self.groups(requests.len(), |_, _| false);
+        self.answer(&groups, arrived, |place| self.completions(&requests[place]))
+    }
+
+    fn letters(&self, requests: &[LetterRequest], arrived: Arrived<'_, Vec<f64>>) -> Result<(), LanguageError> {
+        let alike = |a: usize, b: usize| begins_alike(&requests[a].messages, &requests[b].messages);
+        let groups = self.groups(requests.len(), alike);
+        self.answer(&groups, arrived, |place| self.letter_shares(&requests[place]))
+    }
+
+    fn likelihoods(
+        &self,
+        requests: &[LikelihoodRequest],
+        arrived: Arrived<'_, Likelihood>,
+    ) -> Result<(), LanguageError> {
+        let alike =
+            |a: usize, b: usize| !requests[a].messages.is_empty() && requests[a].messages == requests[b].messages;
+        let groups = self.groups(requests.len(), alike);
+        self.answer(&groups, arrived, |place| self.likelihood(&requests[place]))
+    }
+}
+
+/// Whether two conversations differ in their last turn at most.
+fn begins_alike(a: &[Message], b: &[Message]) -> bool {
+    a.len() == b.len() && a.len() > 1 && a[..a.len() - 1] == b[..b.len() - 1]
+}
+
+/// The longest text that the model reads, and the tokens that end one.
+fn limits(folder: &Folder, tokens: &Tokens, tokenizer: &TokenizerConfig) -> Result<(usize, Vec<u32>), LanguageError> {
+    const CONFIG: &str = "config.json";
+    let remedy = "copy it from the checkpoint; it says how long a text may be";
+    let missing = || FileError::Missing { path: folder.path(CONFIG), remedy: remedy.to_owned() };
+    let config: Config = folder.json(CONFIG)?.ok_or_else(missing)?;
+    let generation: Config = folder.json("generation_config.json")?.unwrap_or_default();
+    let wrong = |problem: &str| FileError::whole(folder.path(CONFIG), problem);
+    let context = config.max_position_embeddings.or(config.n_positions);
+    let context = context.ok_or_else(|| wrong("neither `max_position_embeddings` nor `n_positions`"))?;
+    if context < 2 * CausalGraph::STEP {
+        return Err(wrong(&format!("a text of {context} tokens is too short for any prompt")).into());
+    }
+    let mut ends = Vec::new();
+    for ids in [config.eos_token_id, generation.eos_token_id].into_iter().flatten() {
+        match ids {
+            Ids::One(id) => ends.push(id),
+            Ids::Several(ids) => ends.extend(ids),
+        }
+    }
+    ends.extend(tokenizer.end().and_then(|token| tokens.id(token)));
+    ends.sort_unstable();
+    ends.dedup();
+    if ends.is_empty() {
+        return Err(
+            wrong("no `eos_token_id`, and tokenizer_config.json has no known `eos_token`: no text would end").into()
+        );
+    }
+    Ok((context, ends))
+}
+
+fn no_numbers() -> LanguageError {
+    LanguageError::Answer("the model gave logits that are no numbers".to_owned())
+}

@@ -1,0 +1,82 @@
+//! Texts as tokens, and the tokens of the letters.
+
+use super::folder::Folder;
+use crate::files::FileError;
+use crate::language::{LanguageError, Letter};
+use tokenizers::Tokenizer;
+
+const FILE: &str = "tokenizer.json";
+
+/// A model's tokenizer.
+pub(super) struct Tokens(Tokenizer);
+
+/// The letters after a text: the tokens that all have in common, and how each goes on.
+pub(super) struct LetterTokens {
+    pub shared: Vec<u32>,
+    pub letters: Vec<Vec<u32>>,
+}
+
+impl Tokens {
+    /// The tokenizer of a folder.
+    pub(super) fn load(folder: &Folder) -> Result<Tokens, LanguageError> {
+        let remedy = "copy it from the checkpoint; a tokenizer in another form is converted by `AutoTokenizer.from_pretrained(...).save_pretrained(...)`";
+        let text = folder.text(FILE, remedy)?;
+        let wrong = |problem: tokenizers::Error| FileError::whole(folder.path(FILE), problem.to_string());
+        let mut tokenizer = Tokenizer::from_bytes(text).map_err(wrong)?;
+        tokenizer.with_padding(None);
+        tokenizer.with_truncation(None).map_err(wrong)?;
+        Ok(Tokens(tokenizer))
+    }
+
+    /// The tokens of a text that a template has given its special tokens.
+    pub(super) fn of(&self, text: &str) -> Result<Vec<u32>, LanguageError> {
+        let encoded = self.0.encode_fast(text, false);
+        Ok(encoded.map_err(|problem| failed("split into", &problem))?.get_ids().to_vec())
+    }
+
+    /// The text of some tokens, without the special ones.
+    pub(super) fn text(&self, tokens: &[u32]) -> Result<String, LanguageError> {
+        self.0.decode(tokens, true).map_err(|problem| failed("put together from", &problem))
+    }
+
+    /// The number of a token.
+    pub(super) fn id(&self, token: &str) -> Option<u32> {
+        self.0.token_to_id(token)
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.0.get_vocab_size(true)
+    }
+
+    /// The first `options` letters after `text`. A letter may merge with the end of the text, `[A` being one token in some
+    /// vocabularies; so text and letter are split together, and what differs between the letters is theirs.
+    pub(super) fn letters(&self, text: &str, options: usize) -> Result<LetterTokens, LanguageError> {
+        let letters: Vec<Letter> = Letter::first(options).collect();
+        let whole = letters.iter().map(|letter| self.of(&format!("{text}{letter}")));
+        let whole: Vec<Vec<u32>> = whole.collect::<Result<_, _>>()?;
+        let Some(first) = whole.first() else {
+            return Err(LanguageError::Answer("there is no letter to choose".to_owned()));
+        };
+        let alike = |other: &Vec<u32>| first.iter().zip(other).take_while(|(a, b)| a == b).count();
+        let shared = whole.iter().map(|tokens| alike(tokens).min(tokens.len().saturating_sub(1))).min().unwrap_or(0);
+        if shared == 0 {
+            return Err(LanguageError::Answer("no text stands before the letter".to_owned()));
+        }
+        let own: Vec<Vec<u32>> = whole.iter().map(|tokens| tokens[shared..].to_vec()).collect();
+        for (place, tokens) in own.iter().enumerate() {
+            if let Some(twin) =
+                own[..place].iter().position(|other| other.starts_with(tokens) || tokens.starts_with(other))
+            {
+                let problem =
+                    format!("the tokenizer does not tell the letters {} and {} apart", letters[twin], letters[place]);
+                return Err(LanguageError::Setup(problem));
+            }
+        }
+        Ok(LetterTokens { shared: first[..shared].to_vec(), letters: own })
+    }
+}
+
+fn failed(what: &str, problem: &tokenizers::Error) -> LanguageError {
+    LanguageError::Answer(format!("a text cannot be {what} tokens: {problem}"))
+}

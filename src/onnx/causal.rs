@@ -1,0 +1,237 @@
+//! A causal language model: tokens in, logits and the keys and values of all tokens out.
+//!
+//! Any export with the names of Hugging Face Optimum runs; what the graph lacks or has too much is told at load. Weights
+//! in files beside the graph are found by the runtime.
+//!
+//! One session a worker, each with one thread. The bits of a token depend on the tokens before it alone, as long as the
+//! number of rows of a call, texts times tokens, is a multiple of [`CausalGraph::STEP`] (prompts) or of
+//! [`CausalGraph::ROWS`] (a token for each of some texts): the kernels of the runtime take rows in blocks, and a single row,
+//! or a rest, is computed by another kernel. This is asked for here and tested.
+
+use super::layout::{Layout, past, present};
+use super::{OnnxError, Runtime};
+use half::f16;
+use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{Session, SessionInputValue, SessionOutputs};
+use ort::value::{DynValue, Tensor, TensorRef};
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// A loaded graph.
+pub struct CausalGraph {
+    path: PathBuf,
+    layout: Layout,
+    sessions: Vec<Mutex<Session>>,
+}
+
+/// The keys and values of texts of equal length.
+pub struct Sequences {
+    /// Keys and values of each layer, `[rows, heads, tokens, size]`.
+    values: Vec<DynValue>,
+    rows: usize,
+    tokens: usize,
+}
+
+impl Sequences {
+    /// Tokens of each text.
+    pub fn tokens(&self) -> usize {
+        self.tokens
+    }
+
+    /// Texts.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+}
+
+impl CausalGraph {
+    /// A prompt's tokens are given in multiples of this.
+    pub const STEP: usize = 16;
+    /// Texts that grow by a token each are given in multiples of this.
+    pub const ROWS: usize = 4;
+
+    /// Loads `path` with a session for each of `workers`.
+    ///
+    /// # Errors
+    /// No runtime, an unreadable file, or a graph that is no causal language model.
+    pub fn load(path: &Path, workers: usize) -> Result<CausalGraph, OnnxError> {
+        let runtime = Runtime::get()?;
+        let fail = |problem: String| OnnxError::Load { path: path.to_owned(), problem };
+        let open = || open(runtime, path).map_err(|problem| fail(problem.to_string()));
+        let first = open()?;
+        let layout = Layout::of(&first);
+        let layout = layout.map_err(|problem| OnnxError::Contract { path: path.to_owned(), problem })?;
+        let mut sessions = vec![Mutex::new(first)];
+        for _ in 1..workers {
+            sessions.push(Mutex::new(open()?));
+        }
+        Ok(CausalGraph { path: path.to_owned(), layout, sessions })
+    }
+
+    /// Numbers that a token's keys and values are.
+    pub fn token_width(&self) -> usize {
+        2 * self.layout.layers * self.layout.heads * self.layout.size
+    }
+
+    /// Sessions, and so calls at one time.
+    pub fn workers(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// `rows` texts, each made of the same `pieces`: keys and values as [`CausalGraph::read`] gives them, with their tokens.
+    ///
+    /// # Errors
+    /// When the runtime refuses.
+    pub fn sequences(&self, pieces: &[(&[f32], usize)], rows: usize) -> Result<Sequences, OnnxError> {
+        let Layout { layers, heads, size, .. } = self.layout;
+        let tokens: usize = pieces.iter().map(|(_, tokens)| tokens).sum();
+        let shape = [rows as i64, heads as i64, tokens as i64, size as i64];
+        let mut values = Vec::with_capacity(2 * layers);
+        for part in 0..2 * layers {
+            let mut data = Vec::with_capacity(rows * heads * tokens * size);
+            for head in 0..heads {
+                for &(piece, count) in pieces {
+                    let start = (part * heads + head) * count * size;
+                    data.extend_from_slice(piece.get(start..start + count * size).unwrap_or_default());
+                }
+            }
+            for _ in 1..rows {
+                data.extend_from_within(..heads * tokens * size);
+            }
+            values.push(self.value(shape, data)?);
+        }
+        Ok(Sequences { values, rows, tokens })
+    }
+
+    fn value(&self, shape: [i64; 4], data: Vec<f32>) -> Result<DynValue, OnnxError> {
+        let made = if self.layout.half[0] {
+            let data: Vec<f16> = data.into_iter().map(f16::from_f32).collect();
+            Tensor::from_array((shape, data)).map(Tensor::into_dyn)
+        } else {
+            Tensor::from_array((shape, data)).map(Tensor::into_dyn)
+        };
+        made.map_err(|problem| self.failed(&problem))
+    }
+
+    /// The keys and values of the first text at these tokens: `[layers and parts, heads, tokens, size]`.
+    ///
+    /// # Errors
+    /// When the runtime refuses, or there are not so many tokens.
+    pub fn read(&self, sequences: &Sequences, range: Range<usize>) -> Result<Vec<f32>, OnnxError> {
+        let Layout { heads, size, .. } = self.layout;
+        let mut all = Vec::with_capacity(self.token_width() * range.len());
+        for value in &sequences.values {
+            let data = self.floats(value, self.layout.half[0])?;
+            for head in 0..heads {
+                let start = head * sequences.tokens;
+                let wanted = (start + range.start) * size..(start + range.end) * size;
+                let found = data.get(wanted).filter(|_| range.end <= sequences.tokens);
+                all.extend_from_slice(
+                    found.ok_or_else(|| self.broken("keys and values of fewer tokens than asked for"))?,
+                );
+            }
+        }
+        Ok(all)
+    }
+
+    /// Reads the next `tokens`, `[rows, n]`, after those in `before`. Gives the logits after the `wanted` ones of the n
+    /// tokens, `[rows, wanted, vocabulary]`, and the keys and values of all.
+    ///
+    /// # Errors
+    /// When the runtime refuses or fails, or a shape is not the promised one.
+    pub fn run(
+        &self,
+        before: &Sequences,
+        tokens: &[i64],
+        wanted: Range<usize>,
+    ) -> Result<(Vec<f32>, Sequences), OnnxError> {
+        let rows = before.rows.max(1);
+        let count = tokens.len() / rows;
+        debug_assert!(count.is_multiple_of(Self::STEP) || count == 1 && rows.is_multiple_of(Self::ROWS));
+        let total = before.tokens + count;
+        let ids = [rows as i64, count as i64];
+        let mask = vec![1_i64; rows * total];
+        let places: Vec<i64> = (0..rows).flat_map(|_| before.tokens as i64..total as i64).collect();
+        // A whole step of logits: then their product, too, has rows in whole blocks.
+        let kept = (count - wanted.start).next_multiple_of(Self::STEP).min(count);
+        let fail = |problem: ort::Error| self.failed(&problem);
+        let tensor = |shape, data| TensorRef::from_array_view((shape, data)).map(SessionInputValue::from).map_err(fail);
+        let mut inputs: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(before.values.len() + 4);
+        inputs.push(("input_ids".into(), tensor(&ids[..], tokens)?));
+        let shape = [rows as i64, total as i64];
+        if self.layout.mask {
+            inputs.push(("attention_mask".into(), tensor(&shape[..], &mask)?));
+        }
+        if self.layout.positions {
+            inputs.push(("position_ids".into(), tensor(&ids[..], &places)?));
+        }
+        let number = [kept as i64];
+        if self.layout.keep {
+            inputs.push(("num_logits_to_keep".into(), tensor(&[], &number)?));
+        }
+        for (place, value) in before.values.iter().enumerate() {
+            inputs.push((past(place / 2, place % 2).into(), value.into()));
+        }
+        let mut session = self.lock();
+        let mut outputs = session.run(inputs).map_err(fail)?;
+        let logits = self.logits(&outputs, rows, if self.layout.keep { kept } else { count }, count, wanted)?;
+        let values = self.presents(&mut outputs)?;
+        Ok((logits, Sequences { values, rows, tokens: total }))
+    }
+
+    /// The logits of the wanted tokens, of the last `kept` of `count`.
+    fn logits(
+        &self,
+        outputs: &SessionOutputs<'_>,
+        rows: usize,
+        kept: usize,
+        count: usize,
+        wanted: Range<usize>,
+    ) -> Result<Vec<f32>, OnnxError> {
+        let value = outputs.get("logits").ok_or_else(|| self.broken("no output `logits`"))?;
+        let all = self.floats(value, self.layout.half[1])?;
+        let vocabulary = all.len() / (rows * kept).max(1);
+        let mut logits = Vec::with_capacity(rows * wanted.len() * vocabulary);
+        for row in 0..rows {
+            let place = |token: usize| (row * kept + token + kept - count) * vocabulary;
+            let found = all.get(place(wanted.start)..place(wanted.end));
+            logits.extend_from_slice(found.ok_or_else(|| self.broken("`logits` of fewer tokens than were given"))?);
+        }
+        Ok(logits)
+    }
+
+    fn presents(&self, outputs: &mut SessionOutputs<'_>) -> Result<Vec<DynValue>, OnnxError> {
+        let names = (0..2 * self.layout.layers).map(|place| present(place / 2, place % 2));
+        names.map(|name| outputs.remove(&name).ok_or_else(|| self.broken(&format!("no output `{name}`")))).collect()
+    }
+
+    fn floats<'a>(&self, value: &'a DynValue, half: bool) -> Result<Cow<'a, [f32]>, OnnxError> {
+        let fail = |problem: ort::Error| self.failed(&problem);
+        if half {
+            let (_, data) = value.try_extract_tensor::<f16>().map_err(fail)?;
+            return Ok(data.iter().map(|number| number.to_f32()).collect());
+        }
+        Ok(Cow::Borrowed(value.try_extract_tensor::<f32>().map_err(fail)?.1))
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Session> {
+        let worker = rayon::current_thread_index().unwrap_or(0);
+        // A poisoned lock only says that another thread panicked; a session keeps no state between runs.
+        self.sessions[worker % self.sessions.len()].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn failed(&self, problem: &ort::Error) -> OnnxError {
+        OnnxError::Run { path: self.path.clone(), problem: problem.to_string() }
+    }
+
+    fn broken(&self, problem: &str) -> OnnxError {
+        OnnxError::Contract { path: self.path.clone(), problem: problem.to_owned() }
+    }
+}
+
+fn open(runtime: &Runtime, path: &Path) -> ort::Result<Session> {
+    let builder = Session::builder(&runtime.environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
+    builder.with_optimization_level(GraphOptimizationLevel::All)?.commit_from_file(path)
+}

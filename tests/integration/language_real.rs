@@ -1,0 +1,111 @@
+//! The language model `models/lm`, made by `make lm`: whole, exact, and as clever as it should be. Run by `make test-lm`.
+
+use crate::util::package;
+use recmirror::language::{
+    Completion, CompletionRequest, Draws, LanguageError, LanguageModel, LetterRequest, LikelihoodRequest, LocalModel,
+    LocalOptions, Message, Role, Sampling,
+};
+use recmirror::random::{Purpose, Streams};
+use std::sync::Mutex;
+
+const TEXT: &str = "The sun rises in the east and sets in the west. Water boils at a hundred degrees Celsius at sea \
+    level. Most people sleep at night and work during the day, and on Sundays many of them go for a walk in the park.";
+
+fn load(graph: &str, threads: usize, cache_bytes: usize) -> LocalModel {
+    let options = LocalOptions { graph: Some(graph.to_owned()), threads, cache_bytes };
+    LocalModel::load(&package().join("models/lm"), &options).unwrap_or_else(|problem| panic!("{problem}"))
+}
+
+fn gather<T: Send>(
+    count: usize,
+    ask: impl FnOnce(&(dyn Fn(usize, Result<T, LanguageError>) + Sync)) -> Result<(), LanguageError>,
+) -> Vec<T> {
+    let found: Mutex<Vec<Option<T>>> = Mutex::new((0..count).map(|_| None).collect());
+    ask(&|place, outcome| found.lock().unwrap()[place] = Some(outcome.unwrap_or_else(|problem| panic!("{problem}"))))
+        .unwrap_or_else(|problem| panic!("{problem}"));
+    found.into_inner().unwrap().into_iter().map(|outcome| outcome.expect("an answer")).collect()
+}
+
+fn completion(text: &str, temperature: f64, samples: u32) -> CompletionRequest {
+    let draws = Draws { streams: Streams::new(5, 0), purpose: Purpose::Decision, id: text.len() as u64, first: 0 };
+    let sampling = Sampling { temperature, top_p: 0.9, max_tokens: 24 };
+    CompletionRequest { messages: vec![Message::new(Role::User, text)], samples, sampling, draws }
+}
+
+fn complete(model: &LocalModel, requests: &[CompletionRequest]) -> Vec<Vec<Completion>> {
+    gather(requests.len(), |arrived| model.complete(requests, arrived))
+}
+
+fn scenes() -> Vec<LetterRequest> {
+    let said = ["", "The user likes adventures. ", "Nothing on the screen is new to this user, but "];
+    let films = ["Alien", "Heat", "Fargo", "Babe", "Das Boot"];
+    let request = |number: usize| {
+        let list = films.iter().cycle().skip(number).take(5).zip(["A", "B", "C", "D", "E"]);
+        let list: String = list.map(|(film, letter)| format!("[{letter}] {film}\n")).collect();
+        let question = format!("The user liked {}.\nOn the screen:\n{list}Which one?", films[number % 5]);
+        let unfinished = format!("{}Behavior: [", said[number % 3]);
+        let messages = vec![
+            Message::new(Role::System, "Say which one the user takes."),
+            Message::new(Role::User, question),
+            Message::new(Role::Assistant, unfinished),
+        ];
+        LetterRequest { messages, options: 5 }
+    };
+    (0..12).map(request).collect()
+}
+
+fn letters(model: &LocalModel, requests: &[LetterRequest]) -> Vec<Vec<f64>> {
+    gather(requests.len(), |arrived| model.letters(requests, arrived))
+}
+
+#[test]
+#[ignore = "needs models/lm"]
+fn it_answers_and_knows_where_to_stop() {
+    for graph in ["model.onnx", "model_int8.onnx"] {
+        let answers = complete(&load(graph, 1, 0), &[completion("What is the capital of France?", 0.0, 1)]);
+        assert!(answers[0][0].text.contains("Paris"), "{graph}: {}", answers[0][0].text);
+    }
+}
+
+#[test]
+#[ignore = "needs models/lm"]
+fn eight_bits_say_what_all_bits_say() {
+    let likelihood = |graph: &str| {
+        let request = [LikelihoodRequest { messages: vec![], text: TEXT.to_owned() }];
+        let found = gather(1, |arrived| load(graph, 1, 0).likelihoods(&request, arrived))[0];
+        (found.log / found.tokens as f64, found.tokens)
+    };
+    let (whole, small) = (likelihood("model.onnx"), likelihood("model_int8.onnx"));
+    println!("nats a token: {:.3} at 32 bits, {:.3} at 8, {} tokens", -whole.0, -small.0, whole.1);
+    assert!(-whole.0 < 3.5 && (whole.0 - small.0).abs() < 0.05 * whole.0.abs());
+    let (whole, small) =
+        (letters(&load("model.onnx", 2, 0), &scenes()), letters(&load("model_int8.onnx", 2, 0), &scenes()));
+    let off = whole.iter().flatten().zip(small.iter().flatten()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    println!("probabilities of letters differ by {off:.3} at most");
+    assert!(off < 0.2);
+}
+
+#[test]
+#[ignore = "needs models/lm"]
+fn bits_do_not_depend_on_what_runs_beside() {
+    for graph in ["model.onnx", "model_int8.onnx"] {
+        let requests = scenes();
+        let expected = letters(&load(graph, 1, 0), &requests);
+        assert!(expected.iter().all(|shares| (shares.iter().sum::<f64>() - 1.0).abs() < 1e-12));
+        let bits = |rows: &[Vec<f64>]| rows.iter().flatten().map(|value| value.to_bits()).collect::<Vec<_>>();
+        let model = load(graph, 2, 1 << 28);
+        assert_eq!(bits(&letters(&model, &requests)), bits(&expected), "{graph}: two threads");
+        assert_eq!(bits(&letters(&model, &requests)), bits(&expected), "{graph}: read before");
+        let asked = ["Name a film.", "Why do people watch films that they know?", "Wie heißt du? 東京!"];
+        let asked: Vec<_> = asked.iter().map(|text| completion(text, 1.0, 5)).collect();
+        let expected = complete(&load(graph, 1, 0), &asked);
+        assert_eq!(complete(&model, &asked), expected, "{graph}: samples on two threads");
+        let rest = asked.iter().cloned().map(|mut request| {
+            request.draws.first = 3;
+            CompletionRequest { samples: 2, ..request }
+        });
+        for (found, expected) in complete(&model, &rest.collect::<Vec<_>>()).iter().zip(&expected) {
+            assert_eq!(found.as_slice(), &expected[3..], "{graph}: resumed");
+        }
+    }
+}

@@ -1,0 +1,346 @@
+//! Local language models, on small random ones: exact whatever runs beside them, and clear about what cannot be used.
+
+use crate::util::{has_runtime, package, place, read, write};
+use recmirror::language::{
+    Completion, CompletionRequest, Draws, LanguageError, LanguageModel, LetterRequest, Likelihood, LikelihoodRequest,
+    LocalModel, LocalOptions, Message, Role, Sampling,
+};
+use recmirror::random::{Purpose, Streams};
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use tempfile::TempDir;
+
+const KINDS: [&str; 2] = ["llama", "qwen2"];
+
+fn fixture(kind: &str) -> PathBuf {
+    package().join("tests/fixtures/language").join(kind)
+}
+
+fn options(threads: usize, cache_bytes: usize) -> LocalOptions {
+    LocalOptions { graph: None, threads, cache_bytes }
+}
+
+fn load(kind: &str, threads: usize, cache_bytes: usize) -> LocalModel {
+    LocalModel::load(&fixture(kind), &options(threads, cache_bytes)).unwrap_or_else(|problem| panic!("{problem}"))
+}
+
+/// The outcomes in the order of the requests.
+fn gather<T: Send>(
+    count: usize,
+    ask: impl FnOnce(&(dyn Fn(usize, Result<T, LanguageError>) + Sync)) -> Result<(), LanguageError>,
+) -> Vec<Result<T, String>> {
+    let found: Mutex<Vec<Option<Result<T, String>>>> = Mutex::new((0..count).map(|_| None).collect());
+    ask(&|place, outcome| {
+        let old = found.lock().unwrap()[place].replace(outcome.map_err(|problem| problem.to_string()));
+        assert!(old.is_none(), "request {place} was answered twice");
+    })
+    .unwrap_or_else(|problem| panic!("{problem}"));
+    let found = found.into_inner().unwrap();
+    found.into_iter().map(|outcome| outcome.expect("an answer for each request")).collect()
+}
+
+fn complete(model: &LocalModel, requests: &[CompletionRequest]) -> Vec<Vec<Completion>> {
+    let found = gather(requests.len(), |arrived| model.complete(requests, arrived));
+    found.into_iter().map(|outcome| outcome.expect("completions")).collect()
+}
+
+fn letters(model: &LocalModel, requests: &[LetterRequest]) -> Vec<Vec<f64>> {
+    let found = gather(requests.len(), |arrived| model.letters(requests, arrived));
+    found.into_iter().map(|outcome| outcome.expect("probabilities")).collect()
+}
+
+fn likelihoods(model: &LocalModel, requests: &[LikelihoodRequest]) -> Vec<Likelihood> {
+    let found = gather(requests.len(), |arrived| model.likelihoods(requests, arrived));
+    found.into_iter().map(|outcome| outcome.expect("a likelihood")).collect()
+}
+
+fn question(number: usize) -> Vec<Message> {
+    let text = format!("Was nähme sie? {} [A] Brücke [B] 東京 [C] the rain", "and then ".repeat(number % 5));
+    vec![Message::new(Role::System, "Say which one the user takes."), Message::new(Role::User, text)]
+}
+
+fn completion(number: usize, first: u32, samples: u32) -> CompletionRequest {
+    let draws = Draws { streams: Streams::new(5, 0), purpose: Purpose::Decision, id: number as u64, first };
+    let sampling = Sampling { temperature: 1.0, top_p: 0.9, max_tokens: 20 };
+    CompletionRequest { messages: question(number), samples, sampling, draws }
+}
+
+/// Each question with several unfinished answers.
+fn letter_requests() -> Vec<LetterRequest> {
+    let said = ["", "On the whole, ", "I would not know why, but "];
+    let request = |number: usize| {
+        let unfinished = Message::new(Role::Assistant, format!("{}Behavior: [", said[number % 3]));
+        LetterRequest { messages: [question(number / 3), vec![unfinished]].concat(), options: 2 + number % 3 }
+    };
+    (0..18).map(request).collect()
+}
+
+fn bits(values: &[Vec<f64>]) -> Vec<Vec<u64>> {
+    values.iter().map(|row| row.iter().map(|value| value.to_bits()).collect()).collect()
+}
+
+#[test]
+fn a_text_is_as_likely_as_the_reference_says() {
+    if !has_runtime() {
+        return;
+    }
+    for kind in KINDS {
+        let expected: serde_json::Value = serde_json::from_str(&read(&fixture(kind).join("expected.json"))).unwrap();
+        let request = LikelihoodRequest { messages: vec![], text: expected["text"].as_str().unwrap().to_owned() };
+        let found = likelihoods(&load(kind, 1, 0), &[request])[0];
+        assert_eq!(found.tokens as u64, expected["tokens"].as_u64().unwrap());
+        let log = expected["log"].as_f64().unwrap();
+        assert!((found.log - log).abs() < 2e-4 * log.abs(), "{kind}: {} and not {log}", found.log);
+    }
+}
+
+#[test]
+fn a_sample_is_the_same_whatever_is_asked_beside_it() {
+    if !has_runtime() {
+        return;
+    }
+    for kind in KINDS {
+        let requests: Vec<_> = (0..7).map(|number| completion(number, 0, 6)).collect();
+        let expected = complete(&load(kind, 1, 0), &requests);
+        let distinct: std::collections::BTreeSet<_> = expected.iter().flatten().map(|answer| &answer.text).collect();
+        assert!(distinct.len() > 20, "samples differ: {}", distinct.len());
+        assert_eq!(complete(&load(kind, 2, 1 << 20), &requests), expected, "{kind}: two threads, with a cache");
+        let model = load(kind, 2, 40_000);
+        let turned: Vec<_> = requests.iter().rev().cloned().collect();
+        let mut found = complete(&model, &turned);
+        found.reverse();
+        assert_eq!(found, expected, "{kind}: in another order, with hardly any cache");
+        // What a stopped run still lacks: other numbers of samples, from another first one.
+        let rest: Vec<_> = (0..7).map(|number| completion(number, 4, 2)).collect();
+        for (found, expected) in complete(&model, &rest).iter().zip(&expected) {
+            assert_eq!(found.as_slice(), &expected[4..], "{kind}: resumed");
+        }
+    }
+}
+
+#[test]
+fn letters_are_the_same_whatever_is_asked_beside_them() {
+    if !has_runtime() {
+        return;
+    }
+    for kind in KINDS {
+        let requests = letter_requests();
+        let expected = letters(&load(kind, 1, 0), &requests);
+        for (request, shares) in requests.iter().zip(&expected) {
+            assert_eq!(shares.len(), request.options);
+            assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12 && shares.iter().all(|share| *share >= 0.0));
+        }
+        let model = load(kind, 2, 1 << 22);
+        assert_eq!(bits(&letters(&model, &requests)), bits(&expected), "{kind}: two threads, with a cache");
+        assert_eq!(bits(&letters(&model, &requests)), bits(&expected), "{kind}: with what was read before");
+        for (request, expected) in requests.iter().zip(&expected) {
+            let alone = letters(&model, std::slice::from_ref(request));
+            assert_eq!(bits(&alone), bits(std::slice::from_ref(expected)), "{kind}: alone");
+        }
+    }
+}
+
+/// `[A` and `[B` are one token each, `[C` is two: the letters have the shares of the texts that they end.
+#[test]
+fn letters_that_merge_with_the_text_before_them_are_as_likely_as_their_texts() {
+    if !has_runtime() {
+        return;
+    }
+    let model = load("qwen2", 1, 1 << 20);
+    for options in [2, 3] {
+        let unfinished = Message::new(Role::Assistant, "Behavior: [");
+        let found =
+            &letters(&model, &[LetterRequest { messages: [question(1), vec![unfinished]].concat(), options }])[0];
+        let text = |letter: &&str| LikelihoodRequest { messages: question(1), text: format!("Behavior: [{letter}") };
+        let logs = likelihoods(&model, &["A", "B", "C"][..options].iter().map(text).collect::<Vec<_>>());
+        for place in 1..options {
+            let wanted = libm::exp(logs[place].log - logs[0].log);
+            assert!((found[place] / found[0] / wanted - 1.0).abs() < 1e-6, "{place} of {options}: {found:?}, {wanted}");
+        }
+    }
+}
+
+#[test]
+fn keys_values_and_logits_may_have_half_precision() {
+    if !has_runtime() {
+        return;
+    }
+    // The graph is made for texts of 64 tokens.
+    let folder = copy("llama");
+    let config = folder.path().join("config.json");
+    write(&config, read(&config).replace("256", "64"));
+    let load = |threads, cache_bytes| {
+        let options = LocalOptions { graph: Some("halves.onnx".to_owned()), threads, cache_bytes };
+        LocalModel::load(folder.path(), &options).unwrap_or_else(|problem| panic!("{problem}"))
+    };
+    let request = |number: u32| CompletionRequest {
+        messages: vec![Message::new(Role::User, "the rain")],
+        ..completion(0, number, 3)
+    };
+    let expected = complete(&load(1, 0), &[request(0), request(3)]);
+    let model = load(2, 1 << 20);
+    assert_eq!(complete(&model, &[request(0), request(3)]), expected);
+    assert_eq!(complete(&model, &[request(0), request(3)]), expected);
+}
+
+#[test]
+fn a_prompt_that_is_too_long_costs_its_request_alone() {
+    if !has_runtime() {
+        return;
+    }
+    let model = load("llama", 2, 1 << 20);
+    let mut requests: Vec<_> = (0..3).map(|number| completion(number, 0, 2)).collect();
+    requests[1].messages[1].content = "the rain ".repeat(60);
+    let count = model.count_tokens(&requests[1].messages).unwrap();
+    let found = gather(3, |arrived| model.complete(&requests, arrived));
+    assert!(found[0].is_ok() && found[2].is_ok());
+    let expected =
+        format!("the prompt has {count} tokens, the model reads at most 256; shorten the history or the list");
+    assert_eq!(found[1].as_ref().unwrap_err(), &expected);
+}
+
+#[test]
+fn answers_end_where_the_limit_or_the_context_is() {
+    if !has_runtime() {
+        return;
+    }
+    let model = load("llama", 1, 0);
+    let mut request = completion(0, 0, 3);
+    request.sampling = Sampling { temperature: 0.0, top_p: 1.0, max_tokens: 0 };
+    assert!(complete(&model, std::slice::from_ref(&request))[0].iter().all(|answer| answer.text.is_empty()));
+    // Near the end of the context, more is wanted than has room.
+    request.messages[1].content = "the rain ".repeat(20);
+    request.sampling.max_tokens = 1000;
+    let answers = &complete(&model, std::slice::from_ref(&request))[0];
+    assert!(answers.iter().all(|answer| answer == &answers[0]), "the most likely tokens are the same for all");
+}
+
+/// A copy of a fixture that a test may damage.
+fn copy(kind: &str) -> TempDir {
+    let folder = place();
+    for entry in std::fs::read_dir(fixture(kind)).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        std::fs::copy(&path, folder.path().join(path.file_name().expect("a name"))).expect("a copy");
+    }
+    folder
+}
+
+/// What is said of a damaged folder, its path taken out.
+fn refused(kind: &str, graph: Option<&str>, damage: impl FnOnce(&Path)) -> String {
+    let folder = copy(kind);
+    damage(folder.path());
+    let options = LocalOptions { graph: graph.map(str::to_owned), threads: 1, cache_bytes: 0 };
+    let problem = LocalModel::load(folder.path(), &options).err().expect("the folder is refused").to_string();
+    problem.replace(&folder.path().display().to_string(), "DIR")
+}
+
+fn edit(folder: &Path, name: &str, from: &str, to: &str) {
+    let text = read(&folder.join(name));
+    assert!(text.contains(from), "{name} has no {from}");
+    write(&folder.join(name), text.replace(from, to));
+}
+
+#[test]
+fn what_a_folder_lacks_is_told() {
+    if !has_runtime() {
+        return;
+    }
+    for (name, expected) in [
+        ("tokenizer.json", "DIR/tokenizer.json does not exist; copy it from the checkpoint"),
+        ("tokenizer_config.json", "DIR/tokenizer_config.json: no chat template: put it into `chat_template.jinja`"),
+        ("config.json", "DIR/config.json does not exist; copy it from the checkpoint"),
+        ("model.onnx", "DIR/model.onnx does not exist; the folder has: halves.onnx, strange.onnx"),
+    ] {
+        let told = refused("llama", None, |folder| std::fs::remove_file(folder.join(name)).unwrap());
+        assert!(told.starts_with(expected), "{told}");
+    }
+    let told = refused("qwen2", None, |folder| std::fs::remove_file(folder.join("model.onnx_data")).unwrap());
+    assert!(told.starts_with("cannot load DIR/model.onnx") && told.contains("model.onnx_data"), "{told}");
+    let told = LocalModel::load(Path::new("no/such/folder"), &options(1, 0)).err().expect("refused").to_string();
+    assert!(told.starts_with("no/such/folder is no folder; a language model is a folder with `model.onnx`"), "{told}");
+    let told = refused("llama", Some("other.onnx"), |_| ());
+    assert!(told.starts_with("DIR/other.onnx does not exist; the folder has: halves.onnx, model.onnx"), "{told}");
+}
+
+#[test]
+fn what_is_wrong_in_a_folder_is_told() {
+    if !has_runtime() {
+        return;
+    }
+    let config = "tokenizer_config.json";
+    let told = refused("llama", None, |folder| edit(folder, config, "{% endfor %}", ""));
+    assert!(told.starts_with("DIR/tokenizer_config.json: the chat template is wrong: line "), "{told}");
+    let told =
+        refused("llama", None, |folder| write(&folder.join("chat_template.jinja"), "{{ raise_exception('no') }}"));
+    assert_eq!(told, "DIR/chat_template.jinja: the chat template fails on this conversation: line 1: no");
+    let told = refused("llama", None, |folder| write(&folder.join("tokenizer.json"), "{\"version\": 1"));
+    assert!(told.starts_with("DIR/tokenizer.json: "), "{told}");
+    let told = refused("llama", None, |folder| write(&folder.join(config), b"{\"chat_template\": \"\xff\"}"));
+    assert_eq!(told, "DIR/tokenizer_config.json: is not UTF-8");
+    let told = refused("llama", None, |folder| write(&folder.join("config.json"), "{\"eos_token_id\": \"two\"}"));
+    assert!(told.starts_with("DIR/config.json: "), "{told}");
+    let told = refused("llama", None, |folder| {
+        edit(folder, "config.json", "\"eos_token_id\": 2", "\"eos_token_id\": null");
+        edit(folder, config, "\"eos_token\"", "\"other_token\"");
+        std::fs::remove_file(folder.join("generation_config.json")).unwrap();
+    });
+    assert!(told.contains("no `eos_token_id`"), "{told}");
+    let told = refused("llama", None, |folder| {
+        edit(folder, "tokenizer.json", "\"[B\": 268", "\"[B\": 268, \"more\": 269");
+    });
+    assert!(told.contains("gives logits for 269 tokens, but tokenizer.json has 270"), "{told}");
+}
+
+#[test]
+fn graphs_that_cannot_be_used_are_told() {
+    if !has_runtime() {
+        return;
+    }
+    let whole = std::fs::read(fixture("llama").join("model.onnx")).expect("a graph");
+    for length in [0, 100, whole.len() / 2, whole.len() - 1] {
+        let told = refused("llama", None, |folder| write(&folder.join("model.onnx"), &whole[..length]));
+        assert!(told.contains("DIR/model.onnx"), "{length}: {told}");
+    }
+    let told = refused("llama", Some("strange.onnx"), |_| ());
+    assert!(
+        told.starts_with("DIR/strange.onnx: unknown input `token_type_ids`; a causal language model has"),
+        "{told}"
+    );
+    let told = refused("llama", None, |folder| {
+        std::fs::copy(package().join("models/mirror/item.onnx"), folder.join("model.onnx")).unwrap();
+    });
+    assert_eq!(told, "DIR/model.onnx: no input `input_ids`; the graph has: attributes, vectors");
+}
+
+#[test]
+fn a_card_that_lies_is_told() {
+    if !has_runtime() {
+        return;
+    }
+    let card = |graph: &str, files: &str| {
+        format!("kind = \"language\"\nversion = 1\nname = \"tiny\"\nsummary = \"\"\ngraph = \"{graph}\"\n{files}\n")
+    };
+    let sha = "0".repeat(64);
+    for name in ["model.onnx", "model.onnx_data", "tokenizer.json", "config.json", "tokenizer_config.json"] {
+        let told = refused("qwen2", None, |folder| {
+            let files = format!("[files.\"{name}\"]\nsha256 = \"{sha}\"");
+            write(&folder.join("card.toml"), card("model.onnx", &files));
+        });
+        assert!(told.starts_with(&format!("DIR/{name}: has sha256 ")) && told.contains(&sha), "{told}");
+    }
+    for (from, to, expected) in [
+        ("language", "mirror", "DIR/card.toml: kind is `mirror`, expected `language`"),
+        ("version = 1", "version = 2", "DIR/card.toml: version is 2, this build reads version 1"),
+        ("model.onnx", "other.onnx", "DIR/other.onnx does not exist; the folder has: model.onnx"),
+        ("summary", "summery", "DIR/card.toml: "),
+    ] {
+        let told = refused("qwen2", None, |folder| {
+            write(&folder.join("card.toml"), card("model.onnx", "[files]").replace(from, to));
+        });
+        assert!(told.starts_with(expected), "{told}");
+    }
+    let folder = copy("qwen2");
+    write(&folder.path().join("card.toml"), card("model.onnx", "[files]"));
+    assert_eq!(LocalModel::load(folder.path(), &options(1, 0)).expect("a model").name(), "tiny");
+    assert_eq!(load("qwen2", 1, 0).name(), "qwen2");
+}
