@@ -17,8 +17,8 @@ mod overlap;
 mod project;
 mod prompt;
 mod record;
-pub mod scenes;
 mod scene_file;
+pub mod scenes;
 mod watch;
 
 pub use self::difficulty::{DifficultyError, DifficultyRecord};
