@@ -87,11 +87,14 @@ impl Judge {
         for dataset in &self.project.datasets {
             let path = if self.ifd { project.difficulties(dataset) } else { project.probs(dataset, options.strength) };
             if self.project.dry_run {
-                print(&format!("would write {}\n", path.display()));
-                if !self.ifd {
-                    let plan = plan(project, dataset, options, predictor).map_err(|error| failed(&error))?;
-                    print(&planned(plan, self.overlap));
-                }
+                let planned = match self.ifd {
+                    true => String::new(),
+                    false => planned(
+                        plan(project, dataset, options, predictor).map_err(|error| failed(&error))?,
+                        self.overlap,
+                    ),
+                };
+                print(&format!("would write {}\n{planned}", path.display()));
                 continue;
             }
             let bar = StageBar::new(self.project.quiet);
