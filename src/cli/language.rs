@@ -3,6 +3,7 @@
 use super::Failure;
 use crate::language::endpoint::{Endpoint, EndpointOptions, Extra, LetterStyle, Usage};
 use crate::language::{LanguageError, LanguageModel};
+use crate::language::{LocalModel, LocalOptions};
 use crate::random::Streams;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +19,9 @@ pub(super) struct LanguageArgs {
     /// Ask a language model in ONNX form in this folder.
     #[arg(long, value_name = "DIR", group = "backend", help_heading = "Back end")]
     local: Option<PathBuf>,
+    /// The graph in that folder; what its card says unless given, else `model.onnx`.
+    #[arg(long, value_name = "FILE", requires = "local", help_heading = "Back end")]
+    graph: Option<String>,
     /// Ask nobody; write the requests as an OpenAI batch file.
     #[arg(long, value_name = "FILE", requires = "model", group = "backend", help_heading = "Back end")]
     pub(super) batch_out: Option<PathBuf>,
@@ -115,7 +119,7 @@ impl LanguageArgs {
     /// The model that is to be asked; `None` where the answers come from elsewhere.
     pub(super) fn open(&self, seed: u64, letter: LetterArgs, stop: &Arc<AtomicBool>) -> Result<Option<Model>, Failure> {
         if let Some(folder) = &self.local {
-            return local(folder).map(|model| Some(Model::Local(model)));
+            return local(folder, self.graph.as_deref()).map(|model| Some(Model::Local(model)));
         }
         let Some(base) = &self.endpoint else { return Ok(None) };
         if self.api_key_env.is_some()
@@ -146,9 +150,9 @@ impl LanguageArgs {
     }
 }
 
-/// The local back end: the one place where it is wired in.
-fn local(folder: &Path) -> Result<Box<dyn LanguageModel>, Failure> {
-    Err(Failure::input(format!("--local {}: this build has no local language models", folder.display())))
+fn local(folder: &Path, graph: Option<&str>) -> Result<Box<dyn LanguageModel>, Failure> {
+    let options = LocalOptions { graph: graph.map(str::to_owned), ..LocalOptions::default() };
+    Ok(Box::new(LocalModel::load(folder, &options).map_err(Failure::input)?))
 }
 
 /// A flag that the first Ctrl-C sets; the second ends the process. What has arrived is in the journal either way.
