@@ -1,0 +1,79 @@
+//! How fast the language model `models/lm` reads, writes and chooses: `make lm`, then `cargo bench --bench language`.
+//!
+//! Tokens and answers a second on all threads. Without the model, it says so and measures nothing.
+#![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
+
+use recmirror::language::{
+    CompletionRequest, Draws, LanguageModel, LetterRequest, LocalModel, LocalOptions, Message, Role, Sampling,
+};
+use recmirror::random::{Purpose, Streams};
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+/// A question of about 400 tokens; `user` makes it another.
+fn question(user: usize) -> Vec<Message> {
+    let history: String = (0..30).map(|place| format!("watched film {} and liked it\n", user * 31 + place)).collect();
+    let text = format!("History of user {user}:\n{history}On the screen: [A] a comedy [B] a thriller [C] a war film");
+    vec![Message::new(Role::System, "Say which one the user takes."), Message::new(Role::User, text)]
+}
+
+fn letters(model: &LocalModel, user: usize, said: &str) -> LetterRequest {
+    let unfinished = Message::new(Role::Assistant, format!("{said}Behavior: ["));
+    let request = LetterRequest { messages: [question(user), vec![unfinished]].concat(), options: 3 };
+    assert!(model.count_tokens(&request.messages).is_ok_and(|count| count < model.context()));
+    request
+}
+
+/// Answers a second, and the tokens of all requests a second.
+fn ask(model: &LocalModel, what: &str, requests: &[LetterRequest]) {
+    let tokens: usize = requests.iter().filter_map(|request| model.count_tokens(&request.messages).ok()).sum();
+    let start = Instant::now();
+    let outcome = model.letters(requests, &|_, outcome| assert!(outcome.is_ok()));
+    assert!(outcome.is_ok());
+    let seconds = start.elapsed().as_secs_f64();
+    let (answers, tokens) = (requests.len() as f64 / seconds, tokens as f64 / seconds);
+    println!("  {what}: {answers:.1} answers/s, {tokens:.0} prompt tokens/s");
+}
+
+fn write(model: &LocalModel, samples: u32) {
+    let sampling = Sampling { temperature: 1.0, top_p: 0.9, max_tokens: 32 };
+    let request = |id: u64| {
+        let draws = Draws { streams: Streams::new(1, 0), purpose: Purpose::Decision, id, first: 0 };
+        CompletionRequest { messages: question(0), samples, sampling, draws }
+    };
+    let requests: Vec<_> = (0..4).map(request).collect();
+    let written = AtomicUsize::new(0);
+    let start = Instant::now();
+    let outcome = model.complete(&requests, &|_, answers| {
+        let texts = answers.iter().flatten().map(|answer| vec![Message::new(Role::Assistant, answer.text.as_str())]);
+        let empty = model.count_tokens(&[Message::new(Role::Assistant, "")]).unwrap_or(0);
+        let tokens: usize = texts.filter_map(|text| model.count_tokens(&text).ok()).map(|count| count - empty).sum();
+        written.fetch_add(tokens, Ordering::Relaxed);
+    });
+    assert!(outcome.is_ok());
+    let speed = written.into_inner() as f64 / start.elapsed().as_secs_f64();
+    println!("  {samples} samples of a prompt that was read: {speed:.0} tokens/s");
+}
+
+fn main() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/lm");
+    for threads in [1, 2] {
+        let options = LocalOptions { threads, ..LocalOptions::default() };
+        let model = match LocalModel::load(&folder, &options) {
+            Ok(model) => model,
+            Err(problem) => return println!("nothing measured: {problem}"),
+        };
+        println!("{}, {threads} threads", model.name());
+        let users: Vec<_> = (0..12).map(|user| letters(&model, user, "")).collect();
+        ask(&model, "nothing read before", &users);
+        let long = "The user has seen many films of this kind, and the first one on the screen is the most like them. ";
+        let said: Vec<_> = (0..24).map(|user| letters(&model, user % 12, &long.repeat(2))).collect();
+        ask(&model, "question read, a decision of 40 tokens new", &said);
+        let direct: Vec<_> = (0..48).map(|user| letters(&model, user % 12, "So: ")).collect();
+        ask(&model, "question read, only the end new", &direct);
+        for samples in [1, 8, 32] {
+            write(&model, samples);
+        }
+    }
+}
