@@ -360,7 +360,10 @@ fn wrong_files_are_told_and_nothing_is_written() {
             |file| write(file, read(file).lines().take(3).collect::<Vec<_>>().join("\n")),
             "has 3 earlier ones of its user",
         ),
-        (|file| write(file, read(file).replace("\"i", "\"j")), "an interaction with an item without a row"),
+        (
+            |file| write(file, read(file).replace("\"item_id\":\"i", "\"item_id\":\"j")),
+            "an interaction with an item without a row",
+        ),
         (
             |file| std::fs::remove_file(file).expect("removed"),
             "x_interaction.jsonl does not exist; `recmirror import` makes it",
@@ -450,7 +453,7 @@ fn the_audit_finds_what_a_builder_gives_away() {
     };
     let given_away = finding("reference", "word centre");
     assert_eq!((&given_away["chance"], &given_away["warning"]), (&json!(0.2), &json!(true)), "{given_away}");
-    assert!(given_away["found"].as_f64().expect("a share") > 0.35, "{given_away}");
+    assert!(given_away["found"].as_f64().expect("a share") >= 0.3, "{given_away}");
     assert_eq!(finding("random", "word centre")["warning"], false);
     assert_eq!(finding("random", "last slot")["warning"], false);
     assert!(answer.stdout.contains("warning: in reference lists the rule `word centre` finds"));
