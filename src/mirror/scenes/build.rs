@@ -59,9 +59,9 @@ impl Workshop<'_> {
                 continue;
             }
             let part = format!("of snapshot {} of {}", place + 1, self.snapshots.len());
-            watch.begin(&format!("vectors {part}"), 0);
+            watch.begin(&format!("products for the vectors {part}"), 0);
             let holders = self.options.lists.has(BuilderKind::Anchored);
-            let vectors = Vectors::before(self.log, self.raws.items.len(), moment, self.scratch, holders)?;
+            let vectors = Vectors::before(self.log, self.raws.items.len(), moment, self.scratch, holders, watch)?;
             let longest = self.options.lengths.iter().map(|span| span.most).max().unwrap_or_default();
             let sources = Sources {
                 items: self.raws.items.len() as u32,

@@ -11,6 +11,7 @@ use super::nearest::{Nearest, dot, top};
 use super::spill::{Scratch, Spill};
 use crate::files::FileError;
 use crate::linalg::{Gram, Precision, truncated_svd_of};
+use crate::mirror::Watch;
 use rayon::prelude::*;
 
 /// Dimensions of the vectors.
@@ -23,7 +24,8 @@ const PARTS: usize = 8;
 pub(super) const NEAR: usize = 50;
 
 /// The interactions before a moment: `A[u][i] = 1 / sqrt(n_u n_i)`.
-struct Matrix {
+struct Matrix<'a> {
+    watch: &'a dyn Watch,
     items: Spill<u32>,
     offsets: Vec<u64>,
     degrees: Vec<f64>,
@@ -31,8 +33,14 @@ struct Matrix {
     parts: Vec<usize>,
 }
 
-impl Matrix {
-    fn before(log: &Log, items: usize, moment: i64, scratch: &Scratch) -> Result<Matrix, FileError> {
+impl<'a> Matrix<'a> {
+    fn before(
+        log: &Log,
+        items: usize,
+        moment: i64,
+        scratch: &Scratch,
+        watch: &'a dyn Watch,
+    ) -> Result<Matrix<'a>, FileError> {
         let mut output = scratch.start(1 << 20)?;
         let mut offsets = vec![0; log.users() as usize + 1];
         let mut degrees = vec![0.0; items];
@@ -50,7 +58,7 @@ impl Matrix {
         let share = |part: usize| total * part as u64 / PARTS as u64;
         let mut parts: Vec<usize> = (0..PARTS).map(|part| offsets.partition_point(|&at| at < share(part))).collect();
         parts.push(offsets.len() - 1);
-        Ok(Matrix { items: output.finish()?, offsets, degrees, parts })
+        Ok(Matrix { watch, items: output.finish()?, offsets, degrees, parts })
     }
 
     /// The part of a product that the users of one part give.
@@ -78,7 +86,7 @@ impl Matrix {
     }
 }
 
-impl Gram for Matrix {
+impl Gram for Matrix<'_> {
     type Error = FileError;
 
     fn columns(&self) -> usize {
@@ -96,6 +104,7 @@ impl Gram for Matrix {
             out.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
         }
         out.iter_mut().zip(&self.degrees).for_each(|(value, degree)| *value *= scale(degree));
+        self.watch.advance(1);
         Ok(())
     }
 }
@@ -122,8 +131,9 @@ impl Vectors {
         moment: i64,
         scratch: &Scratch,
         holders: bool,
+        watch: &dyn Watch,
     ) -> Result<Vectors, FileError> {
-        let matrix = Matrix::before(log, items, moment, scratch)?;
+        let matrix = Matrix::before(log, items, moment, scratch, watch)?;
         let found = truncated_svd_of(&matrix, RANK, PRECISION)?;
         let mut rows = vec![0.0; items * RANK];
         for (item, row) in rows.chunks_exact_mut(RANK).enumerate() {
@@ -213,6 +223,7 @@ fn units(rows: &[f32]) -> Vec<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mirror::Quiet;
     use crate::random::{Purpose, Streams, below};
     use nalgebra::DMatrix;
 
@@ -237,7 +248,7 @@ mod tests {
         let rows = rows(users, items, 25);
         let log = Log::with_rows(&rows, users as usize, &scratch);
         let moment = 15;
-        let vectors = Vectors::before(&log, items as usize, moment, &scratch, true).expect("vectors");
+        let vectors = Vectors::before(&log, items as usize, moment, &scratch, true, &Quiet).expect("vectors");
         let mut dense = DMatrix::<f64>::zeros(users as usize, items as usize);
         rows.iter().filter(|row| row.2 < moment).for_each(|row| dense[(row.0 as usize, row.1 as usize)] = 1.0);
         let of_user: Vec<f64> = (0..dense.nrows()).map(|row| dense.row(row).sum()).collect();
@@ -260,7 +271,8 @@ mod tests {
         let held = |item: &u32| vectors.holders(*item).contains(&anchor);
         let mut holds: Vec<u32> = (0..items).filter(held).collect();
         let mut near = vectors.near(anchor);
-        (holds.sort_unstable(), near.sort_unstable());
+        holds.sort_unstable();
+        near.sort_unstable();
         assert_eq!(holds, near);
     }
 
@@ -274,7 +286,7 @@ mod tests {
         let vectors = |rows: &[(u32, u32, i64)], threads: usize| {
             let log = Log::with_rows(rows, 80, &scratch);
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
-            pool.install(|| Vectors::before(&log, 40, 8, &scratch, true)).expect("vectors")
+            pool.install(|| Vectors::before(&log, 40, 8, &scratch, true, &Quiet)).expect("vectors")
         };
         let (one, two, other) = (vectors(&rows, 1), vectors(&rows, 2), vectors(&changed, 2));
         assert!(one.rows == two.rows && one.reach == two.reach);

@@ -6,7 +6,7 @@
 //! the last. What is said of "before" and "after" holds for either.
 
 use super::ScenesError;
-use super::raws::Raws;
+use super::raws::{Raws, place};
 use super::spill::{Record, Scratch, Spill, SpillWriter, wide};
 use crate::dataset::InteractionHead;
 use crate::files::{FileError, Jsonl, Tally};
@@ -138,7 +138,7 @@ fn divide(
         if read % STRIDE == 0 {
             watch.advance(STRIDE);
         }
-        let place = || format!("{}:{line}", path.display());
+        let place = || place(path, line);
         let Some(user) = raws.users.get(&head.user_id) else {
             tally.drop("an interaction of a user without a row", place);
             continue;
@@ -183,7 +183,7 @@ impl Sorter<'_> {
         let mut seen = HashSet::with_capacity(rows.len());
         let mut kept = Vec::with_capacity(rows.len());
         for row in rows.iter() {
-            let place = || format!("{}:{}", path.display(), row.line);
+            let place = || place(path, row.line);
             if self.dated && row.clock == i64::MIN {
                 self.tally.drop("an interaction without a time in a log that has times", place);
             } else if seen.insert(row.item) {

@@ -196,7 +196,7 @@ fn choose<'a>(
                     chosen.push(Chosen { plan, built, counts: Vec::new() });
                 }
                 Err(reason) => {
-                    tally.drop(reason, || format!("{}:{}", raws.files.interactions.display(), plan.draft.line));
+                    tally.drop(reason, || raws::place(&raws.files.interactions, plan.draft.line));
                 }
             }
         }

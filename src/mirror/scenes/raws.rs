@@ -92,13 +92,19 @@ impl Raws {
     }
 }
 
+/// A line of a file of the project, whatever folder the project is in.
+pub(super) fn place(path: &Path, line: u64) -> String {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+    format!("{}:{line}", name.unwrap_or_default())
+}
+
 fn user_ids(files: &UnifiedFiles, tally: &mut Tally) -> Result<Vec<ExternalId>, ScenesError> {
     let mut known: HashMap<ExternalId, ()> = HashMap::new();
     let mut ids = Vec::new();
     let mut reader = Jsonl::<UserHead>::open(&files.users, REMEDY)?;
     while let Some((line, head)) = reader.step()? {
         if known.insert(head.user_id.clone(), ()).is_some() {
-            tally.drop("a user's row once more", || format!("{}:{line}", files.users.display()));
+            tally.drop("a user's row once more", || place(&files.users, line));
             continue;
         }
         ids.push(head.user_id);
@@ -112,7 +118,7 @@ fn item_rows(files: &UnifiedFiles, tally: &mut Tally) -> Result<Vec<ItemRow>, Sc
     let mut reader = Jsonl::<ItemRow>::open(&files.items, REMEDY)?;
     while let Some((line, row)) = reader.step()? {
         if known.insert(row.item_id.clone(), ()).is_some() {
-            tally.drop("an item's row once more", || format!("{}:{line}", files.items.display()));
+            tally.drop("an item's row once more", || place(&files.items, line));
             continue;
         }
         rows.push(row);
