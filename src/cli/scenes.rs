@@ -85,7 +85,8 @@ impl Scenes {
 }
 
 fn told(name: &str, made: &ScenesMade, options: &SceneOptions<'_>) -> String {
-    let mut text = format!("{name}: lists {}, content {}\n{}", options.lists, made.content, made.tally);
+    let vectors = made.vectors.map(|vectors| format!(" (vectors {vectors})")).unwrap_or_default();
+    let mut text = format!("{name}: lists {}, content {}{vectors}\n{}", options.lists, made.content, made.tally);
     for file in &made.files {
         let _ = writeln!(text, "  {} {}", if options.dry_run { "would write" } else { "wrote" }, file.display());
     }

@@ -43,7 +43,7 @@ use crate::files::{FileError, JsonlWriter, Partial, Tally};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Scenes that cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +68,8 @@ pub struct ScenesMade {
     pub files: Vec<PathBuf>,
     /// What content candidates came from.
     pub content: String,
+    /// Where sentence embeddings came from.
+    pub vectors: Option<&'static str>,
     /// What the audit found in each file of scenes.
     pub audit: Vec<(PathBuf, Vec<Finding>)>,
 }
@@ -84,6 +86,17 @@ struct AuditFile<'a> {
     reject_share: f64,
     counts: &'a Tally,
     audit: BTreeMap<&'static str, &'a [Finding]>,
+}
+
+impl AuditFile<'_> {
+    /// Writes the file, which has no name yet.
+    fn start(&self, path: &Path) -> Result<Partial, FileError> {
+        let mut output = Partial::create(path)?;
+        let text = serde_json::to_string_pretty(self).map_err(std::io::Error::from);
+        let written = text.and_then(|text| writeln!(output, "{text}"));
+        written.map_err(|source| FileError::write(path, source))?;
+        Ok(output)
+    }
 }
 
 /// Makes the scenes of one data set. Its files appear together, when all of them are complete.
@@ -104,7 +117,7 @@ pub fn scenes(
     let (snapshots, cut) = moments(&log, options)?;
     let drafts = drafts(&log, &raws, name, options, Bounds { from: snapshots[0], cut }, &mut tally)?;
     let (files, content) = (files(project, name, options), options.content.name().to_owned());
-    let mut made = ScenesMade { tally, files, content, audit: Vec::new() };
+    let mut made = ScenesMade { tally, files, content, vectors: None, audit: Vec::new() };
     if options.dry_run {
         return Ok(made);
     }
@@ -190,13 +203,12 @@ fn choose<'a>(
             if *quota == 0 {
                 continue;
             }
+            let place = || raws::place(&raws.files.interactions, plan.draft.line);
             match outcome {
+                Err(reason) => tally.drop(reason, place),
                 Ok(built) => {
                     *quota -= 1;
                     chosen.push(Chosen { plan, built, counts: Vec::new() });
-                }
-                Err(reason) => {
-                    tally.drop(reason, || raws::place(&raws.files.interactions, plan.draft.line));
                 }
             }
         }
@@ -258,13 +270,7 @@ fn write(
         counts: &made.tally,
         audit: audit.collect(),
     };
-    let path = project.audit(name);
-    let mut output = Partial::create(&path)?;
-    let text = serde_json::to_string_pretty(&told).map_err(std::io::Error::from);
-    let written = text.and_then(|text| output.write_all(text.as_bytes()).and_then(|()| output.write_all(b"\n")));
-    written.map_err(|source| FileError::write(&path, source))?;
-    for (_, writer) in writers {
-        writer.finish()?;
-    }
+    let output = told.start(&project.audit(name))?;
+    writers.into_iter().try_for_each(|(_, writer)| writer.finish())?;
     Ok(output.finish()?)
 }

@@ -93,7 +93,6 @@ impl Renderer<'_> {
     fn examine(&self, scene: &Chosen<'_>, record: &SceneRecord, audit: &mut Audit) {
         let items = &scene.built.list.items;
         let slots = || (0..items.len()).map(|slot| slot as f64);
-        let length = |text: &String| text.chars().count() as f64;
         let released = |item: &u32| match self.raws.released[*item as usize] {
             i64::MIN => f64::NAN,
             time => time as f64,
@@ -106,7 +105,7 @@ impl Renderer<'_> {
         let words = among(&|a, b| self.texts.words.cosine(a, b));
         let vectors: Vec<f64> = scene.built.centrality.iter().map(|&value| f64::from(value)).collect();
         let popular: Vec<f64> = scene.counts.iter().map(|&count| f64::from(count)).collect();
-        let lengths: Vec<f64> = record.text.action_list.iter().map(length).collect();
+        let lengths: Vec<f64> = record.text.action_list.iter().map(|text| text.chars().count() as f64).collect();
         let releases: Vec<f64> = items.iter().map(released).collect();
         let less = |scores: &[f64]| scores.iter().map(|score| -score).collect();
         let mut rules: Vec<(&str, Vec<f64>)> = vec![

@@ -68,8 +68,8 @@ impl Texts {
             return Ok(Texts { words, sentences: None });
         };
         let (width, rows, kept) = embedder.kept(&project.embeddings(), name, &texts, watch)?;
-        let how = if kept { "vectors kept in embeddings/" } else { "vectors computed now" };
-        made.content = format!("embedder {} ({how})", &embedder.hash()[..16]);
+        made.vectors = Some(if kept { "kept in embeddings/" } else { "computed now" });
+        made.content = format!("embedder {}", &embedder.hash()[..16]);
         Ok(Texts { words, sentences: Some(Sentences { width, rows }) })
     }
 
