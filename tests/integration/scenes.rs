@@ -332,7 +332,6 @@ fn rows_that_cannot_be_used_are_counted() {
     for (reason, line) in [
         ("an interaction of a user without a row", count - 1),
         ("an interaction with an item without a row", count),
-        ("an interaction without a time in a log that has times", 6),
         ("an interaction with an item that the user had taken before", count - 2),
     ] {
         let told = format!("dropped         1  {reason} (first: ");
@@ -340,6 +339,42 @@ fn rows_that_cannot_be_used_are_counted() {
         assert!(answer.stdout.contains(&format!("x_interaction.jsonl:{line})")), "{reason}: {line}");
     }
     assert!(answer.stdout.contains("dropped         1  a user's row once more"));
+    assert!(answer.stdout.contains(" 1 without a time and taken as earlier than the others"), "{}", answer.stdout);
+}
+
+#[test]
+fn rows_without_a_time_are_the_past_of_those_with_one() {
+    let (folder, mut raws) = (place(), Raws::new());
+    // What everybody did first has no time; the file tells it last, and backwards.
+    raws.rows.sort_by_key(|row| (row.0, row.2));
+    let (mut past, mut dated) = (Vec::new(), Vec::new());
+    for mine in raws.rows.chunk_by(|a, b| a.0 == b.0) {
+        let (first, rest) = mine.split_at(3.min(mine.len()));
+        past.extend(first.iter().rev().map(|row| (row.0, row.1, None, row.3.clone())));
+        dated.extend_from_slice(rest);
+    }
+    let known = past.clone();
+    raws.rows = dated.into_iter().chain(past).collect();
+    write_lines(folder.path(), "x", &raws.lines());
+    let answer = scenes(folder.path(), "x", &["--train", "500", "--eval", "500", "--history", "10-10"]).expect(0);
+    assert!(
+        answer.stdout.contains(&format!(" {} without a time and taken as earlier than the others", known.len())),
+        "{}",
+        answer.stdout
+    );
+    let mut first = 0;
+    for scene in records(folder.path(), "x_train.jsonl").iter().chain(&records(folder.path(), "x_eval.jsonl")) {
+        assert!(scene.timestamp.is_some());
+        let mine: Vec<usize> = known.iter().filter(|row| row.0 == user(scene)).map(|row| row.1).collect();
+        assert!(!mine.contains(&number_of_id(scene)), "a row without a time is nobody's scene");
+        let history: Vec<usize> = scene.text.history.lines().map(number).collect();
+        if history.len() == mine.len() {
+            assert_eq!(history, mine, "in the order of the file");
+            first += 1;
+        }
+        assert!(scene.text.action_list.iter().all(|text| !mine.contains(&number(text))), "the user knows them");
+    }
+    assert!(first > 20, "{first}");
 }
 
 #[test]

@@ -4,6 +4,9 @@
 //! The *clock* of an interaction is its time in milliseconds. In a log without times it is the interaction's place
 //! in its user's sequence, the order of the file, as a share of the sequence: 0 is the first, 2^32 would be after
 //! the last. What is said of "before" and "after" holds for either.
+//!
+//! In a log with times a row without one had happened before all that have one, in the order of the file: what a
+//! publisher tells of a user's past. It is nobody's scene, and no share of the log is counted by it.
 
 use super::ScenesError;
 use super::raws::{Raws, place};
@@ -20,12 +23,15 @@ const BUFFER: usize = 1 << 16;
 /// Rows between two reports of progress.
 const STRIDE: u64 = 1 << 12;
 
+/// The clock of an interaction of which a log with times tells none.
+pub(super) const UNDATED: i64 = i64::MIN;
+
 /// One interaction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) user: u32,
     pub(super) item: u32,
-    /// `i64::MIN` while no time is known.
+    /// [`UNDATED`] while no time is known.
     pub(super) clock: i64,
     /// The row's line in the file.
     pub(super) line: u64,
@@ -61,6 +67,7 @@ pub(super) struct Log {
     offsets: Vec<u64>,
     /// Whether the log tells times.
     pub(super) dated: bool,
+    undated: u64,
 }
 
 impl Log {
@@ -78,6 +85,7 @@ impl Log {
             tally,
             output: scratch.start(1 << 20)?,
             offsets: Vec::with_capacity(raws.users.len() + 1),
+            undated: 0,
         };
         watch.begin("sorting interactions", parts.iter().map(Spill::records).sum());
         for part in parts {
@@ -85,14 +93,17 @@ impl Log {
             sorter.sort(rows)?;
             watch.advance(part.records());
         }
-        let Sorter { output, mut offsets, .. } = sorter;
+        let Sorter { output, mut offsets, undated, .. } = sorter;
         offsets.resize(raws.users.len() + 1, output.records());
         tally.set("interactions used", output.records());
+        if undated > 0 {
+            tally.set("without a time and taken as earlier than the others", undated);
+        }
         if output.records() == 0 {
             let problem = format!("the file holds no usable interaction; what was dropped:\n{tally}");
             return Err(FileError::whole(&raws.files.interactions, problem.trim_end()).into());
         }
-        Ok(Log { entries: output.finish()?, offsets, dated })
+        Ok(Log { entries: output.finish()?, offsets, dated, undated })
     }
 
     /// Number of users, those without interactions included.
@@ -103,6 +114,11 @@ impl Log {
     /// Number of interactions.
     pub(super) fn len(&self) -> u64 {
         self.entries.records()
+    }
+
+    /// Number of interactions that have a clock.
+    pub(super) fn clocked(&self) -> u64 {
+        self.len() - self.undated
     }
 
     /// The interactions of one user in order.
@@ -148,7 +164,7 @@ fn divide(
             continue;
         };
         dated |= head.timestamp.is_some();
-        let clock = head.timestamp.map_or(i64::MIN, |time| time.0);
+        let clock = head.timestamp.map_or(UNDATED, |time| time.0);
         let part = user as usize * PARTS / raws.users.len();
         parts[part].push(Entry { user, item, clock, line, listed: head.shown.0 })?;
     }
@@ -163,14 +179,15 @@ struct Sorter<'a> {
     tally: &'a mut Tally,
     output: SpillWriter<Entry>,
     offsets: Vec<u64>,
+    undated: u64,
 }
 
 impl Sorter<'_> {
     /// Sorts the rows of some users and writes what is kept of them.
     fn sort(&mut self, mut rows: Vec<Entry>) -> Result<(), FileError> {
         rows.sort_unstable_by_key(|row| match self.dated {
-            true => (row.user, row.clock, row.item, row.line),
-            false => (row.user, 0, 0, row.line),
+            true if row.clock != UNDATED => (row.user, row.clock, row.item, row.line),
+            _ => (row.user, UNDATED, 0, row.line),
         });
         for mine in rows.chunk_by_mut(|a, b| a.user == b.user) {
             self.one_user(mine)?;
@@ -183,12 +200,10 @@ impl Sorter<'_> {
         let mut seen = HashSet::with_capacity(rows.len());
         let mut kept = Vec::with_capacity(rows.len());
         for row in rows.iter() {
-            let place = || place(path, row.line);
-            if self.dated && row.clock == i64::MIN {
-                self.tally.drop("an interaction without a time in a log that has times", place);
-            } else if seen.insert(row.item) {
+            if seen.insert(row.item) {
                 kept.push(*row);
             } else {
+                let place = || place(path, row.line);
                 self.tally.drop("an interaction with an item that the user had taken before", place);
             }
         }
@@ -199,6 +214,7 @@ impl Sorter<'_> {
             if !self.dated {
                 row.clock = (place << 32) / count;
             }
+            self.undated += u64::from(row.clock == UNDATED);
             self.output.push(row)?;
         }
         Ok(())
@@ -216,7 +232,8 @@ impl Log {
             output.push(Entry { user, item, clock, line, listed: false }).expect("written");
         }
         (1..=users).for_each(|user| offsets[user] += offsets[user - 1]);
-        Log { entries: output.finish().expect("finished"), offsets, dated: true }
+        let undated = rows.iter().filter(|row| row.2 == UNDATED).count() as u64;
+        Log { entries: output.finish().expect("finished"), offsets, dated: true, undated }
     }
 }
 

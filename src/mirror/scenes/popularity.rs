@@ -1,6 +1,6 @@
 //! How many users had taken each item before a moment: exact, from one sweep over the log in the order of time.
 
-use super::log::Log;
+use super::log::{Log, UNDATED};
 use super::quantiles::quantiles;
 use super::sample::Draft;
 use super::spill::{Record, Scratch, Spill, SpillWriter, wide};
@@ -46,7 +46,8 @@ pub(super) struct Shelf {
 /// The log in the order of time.
 pub(super) struct Timeline {
     parts: Vec<Spill<Taken>>,
-    items: usize,
+    /// How often each item had been taken before the first moment.
+    earlier: Vec<u32>,
 }
 
 impl Timeline {
@@ -57,7 +58,12 @@ impl Timeline {
         let mut writers: Vec<SpillWriter<Taken>> =
             (0..=ends.len()).map(|_| scratch.start(1 << 16)).collect::<Result<_, _>>()?;
         let mut outcome = Ok(());
+        let mut earlier = vec![0; items];
         log.pass(|entry, _| {
+            if entry.clock == UNDATED {
+                earlier[entry.item as usize] += 1;
+                return;
+            }
             let part = ends.partition_point(|&end| end <= entry.clock);
             if outcome.is_ok() {
                 outcome = writers[part].push(Taken { clock: entry.clock, item: entry.item });
@@ -65,12 +71,15 @@ impl Timeline {
         })?;
         outcome?;
         let parts = writers.into_iter().map(SpillWriter::finish).collect::<Result<_, _>>()?;
-        Ok(Timeline { parts, items })
+        Ok(Timeline { parts, earlier })
     }
 
     /// Calls `at` for each moment (given in ascending order) with the ranking of what happened before it.
     fn sweep(&self, clocks: &[i64], mut at: impl FnMut(usize, &Ranking)) -> Result<(), FileError> {
-        let mut ranking = Ranking::new(self.items);
+        let mut ranking = Ranking::new(self.earlier.len());
+        for (item, &count) in (0..).zip(&self.earlier) {
+            (0..count).for_each(|_| ranking.add(item));
+        }
         let mut next = 0;
         for part in &self.parts {
             let mut rows = part.read(0..part.records())?;

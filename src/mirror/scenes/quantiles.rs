@@ -1,20 +1,20 @@
 //! Moments by which a given share of the interactions has happened, in two passes and fixed memory.
 
-use super::log::Log;
+use super::log::{Entry, Log, UNDATED};
 use crate::files::FileError;
 
 /// Spans into which a range of clocks is cut; each is cut as finely once more.
 const SPANS: usize = 1 << 16;
 
 /// For each share (ascending, 0 to 1) the earliest moment before which at least that share of the interactions has
-/// happened. Exact to 2^-32 of the log's range: to a second over 130 years.
+/// happened. Interactions without a clock are not counted. Exact to 2^-32 of the log's range: to a second over 130 years.
 pub(super) fn quantiles(log: &Log, shares: &[f64]) -> Result<Vec<i64>, FileError> {
     let (mut first, mut last) = (i64::MAX, i64::MIN);
-    log.pass(|entry, _| (first, last) = (first.min(entry.clock), last.max(entry.clock)))?;
+    clocks(log, |clock| (first, last) = (first.min(clock), last.max(clock)))?;
     let coarse = Spans::over(first, last);
     let mut counts = vec![0u64; SPANS];
-    log.pass(|entry, _| counts[coarse.of(entry.clock)] += 1)?;
-    let total = log.len() as f64;
+    clocks(log, |clock| counts[coarse.of(clock)] += 1)?;
+    let total = log.clocked() as f64;
     let wanted: Vec<u64> = shares.iter().map(|share| ((share * total).ceil() as u64).max(1)).collect();
     let found: Vec<(usize, u64)> = wanted.iter().map(|&wanted| crossing(&counts, 0, wanted)).collect();
     let mut fine: Vec<(usize, Spans, Vec<u64>)> = Vec::new();
@@ -23,11 +23,11 @@ pub(super) fn quantiles(log: &Log, shares: &[f64]) -> Result<Vec<i64>, FileError
             fine.push((span, coarse.within(span), vec![0; SPANS]));
         }
     }
-    log.pass(|entry, _| {
-        let span = coarse.of(entry.clock);
+    clocks(log, |clock| {
+        let span = coarse.of(clock);
         if let Ok(place) = fine.binary_search_by_key(&span, |(known, ..)| *known) {
             let (_, spans, counts) = &mut fine[place];
-            counts[spans.of(entry.clock)] += 1;
+            counts[spans.of(clock)] += 1;
         }
     })?;
     let refine = |(&wanted, &(span, before)): (&u64, &(usize, u64))| {
@@ -36,6 +36,14 @@ pub(super) fn quantiles(log: &Log, shares: &[f64]) -> Result<Vec<i64>, FileError
         spans.end(crossing(counts, before, wanted).0)
     };
     Ok(wanted.iter().zip(&found).map(refine).collect())
+}
+
+fn clocks(log: &Log, mut each: impl FnMut(i64)) -> Result<(), FileError> {
+    log.pass(|Entry { clock, .. }, _| {
+        if clock != UNDATED {
+            each(clock);
+        }
+    })
 }
 
 /// The first span with which the sum reaches `wanted`, and the sum before it.
