@@ -147,6 +147,7 @@ fn small_world() -> PolicyContext {
         log: Arc::new(log),
         sources: Arc::new([UserId(0), UserId(1)]),
         slate: 3,
+        tick_seconds: 86_400,
         streams: Streams::new(1, 0),
     }
 }

@@ -198,6 +198,7 @@ impl Experiment {
             log: self.start.log.clone(),
             sources: Arc::clone(&population.sources),
             slate: self.scenario.slate,
+            tick_seconds: self.scenario.tick_seconds as i64,
             streams,
         };
         (kind.build)(&Params::new(&spec.params), &context).map_err(fail)

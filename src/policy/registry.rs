@@ -18,6 +18,8 @@ pub struct PolicyContext {
     pub sources: Arc<[UserId]>,
     /// Slots of a slate.
     pub slate: usize,
+    /// Seconds that one tick stands for.
+    pub tick_seconds: i64,
     /// Random streams for initialisation; draws for users come from [`super::Request::rng`].
     pub streams: Streams,
 }

@@ -78,6 +78,7 @@ impl World {
             log: self.log.clone(),
             sources: self.sources.clone(),
             slate: self.slate,
+            tick_seconds: 1,
             streams: self.streams,
         }
     }
