@@ -31,6 +31,9 @@ pub struct EventBatch {
     pub items: Vec<ItemId>,
     /// `[n, slate]`: the policy's score of the item; NaN where the policy has none.
     pub scores: Vec<f32>,
+    /// `[n, slate]`: the probability with which the policy put this item into this slot, given the slots above it; NaN
+    /// where the policy does not know it. The product over a row is the propensity of the slate. Not part of the digest.
+    pub propensities: Vec<f32>,
     /// `[n, slate]`: the user model's probability that this slot is the one accepted.
     pub probabilities: Vec<f32>,
     /// `[n]`: the accepted slot, or [`REJECTED`].

@@ -36,7 +36,11 @@ const SCHEMA: &str = "message events {
   optional float rating;
   required float probability;
   optional float score;
+  optional float propensity;
 }";
+
+/// The columns that logs of recmirror 0.1 have; the rest may be absent.
+const FIRST_COLUMNS: usize = 10;
 
 /// Events that cannot be stored or read back.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,7 @@ struct Columns {
     rating: Nullable,
     probability: Vec<f32>,
     score: Nullable,
+    propensity: Nullable,
 }
 
 /// Numbers of which some are absent: levels (1 = present) and the present values.
@@ -106,7 +111,10 @@ impl Columns {
             self.slot.extend(0..slots as i32);
             self.item.extend(batch.items[shown.clone()].iter().map(|item| item.0 as i32));
             self.probability.extend_from_slice(&batch.probabilities[shown.clone()]);
-            batch.scores[shown].iter().for_each(|&score| self.score.push(score));
+            batch.scores[shown.clone()].iter().for_each(|&score| self.score.push(score));
+            // A batch that was not made by a simulation may lack them.
+            let propensity = |place: usize| batch.propensities.get(place).copied().unwrap_or(f32::NAN);
+            shown.for_each(|place| self.propensity.push(propensity(place)));
             let start = self.accepted.len();
             self.accepted.resize(length, false);
             self.rating.levels.resize(length, 0);
@@ -129,6 +137,7 @@ impl Columns {
         self.probability.clear();
         self.rating.clear();
         self.score.clear();
+        self.propensity.clear();
     }
 }
 
@@ -214,6 +223,7 @@ fn write_group(
     some(&mut group, &columns.rating)?;
     column::<FloatType>(&mut group, |column| column.write_batch(&columns.probability, None, None))?;
     some(&mut group, &columns.score)?;
+    some(&mut group, &columns.propensity)?;
     group.close()?;
     Ok(())
 }
@@ -277,7 +287,8 @@ pub fn read_batches(path: &Path, mut each: impl FnMut(&EventBatch)) -> Result<()
 fn check_file(reader: &SerializedFileReader<File>) -> Result<usize, String> {
     let wanted = parse_message_type(SCHEMA).map_err(|problem| problem.to_string())?;
     let facts = reader.metadata().file_metadata();
-    if facts.schema().get_fields() != wanted.get_fields() {
+    let (found, wanted) = (facts.schema().get_fields(), wanted.get_fields());
+    if found.len() < FIRST_COLUMNS || found.len() > wanted.len() || found != &wanted[..found.len()] {
         return Err("its columns are not those of an event log".to_owned());
     }
     let entries = facts.key_value_metadata().map(Vec::as_slice).unwrap_or_default();
@@ -304,6 +315,11 @@ fn read_group(group: &dyn RowGroupReader) -> Result<Columns, ParquetError> {
     let numbers = |place: usize| -> Result<Nullable, ParquetError> {
         read_column::<FloatType>(group, place, rows).map(|(values, levels)| Nullable { levels, values })
     };
+    let propensity = if group.num_columns() > FIRST_COLUMNS {
+        numbers(FIRST_COLUMNS)?
+    } else {
+        Nullable { levels: vec![0; rows], values: Vec::new() }
+    };
     Ok(Columns {
         tick: integers(2)?,
         user: integers(3)?,
@@ -313,6 +329,7 @@ fn read_group(group: &dyn RowGroupReader) -> Result<Columns, ParquetError> {
         rating: numbers(7)?,
         probability: read_column::<FloatType>(group, 8, rows)?.0,
         score: numbers(9)?,
+        propensity,
     })
 }
 
@@ -337,6 +354,7 @@ fn read_column<T: DataType>(
 /// Appends the rows of a group to `batch`, handing it over whenever a new tick begins.
 fn regroup(columns: &Columns, batch: &mut EventBatch, each: &mut impl FnMut(&EventBatch)) -> Result<(), String> {
     let (mut ratings, mut scores) = (columns.rating.values.iter(), columns.score.values.iter());
+    let mut propensities = columns.propensity.values.iter();
     for row in 0..columns.tick.len() {
         let (tick, user) = (columns.tick[row] as u32, UserId(columns.user[row] as u32));
         if tick != batch.tick && !batch.is_empty() {
@@ -355,6 +373,9 @@ fn regroup(columns: &Columns, batch: &mut EventBatch, each: &mut impl FnMut(&Eve
         if columns.score.levels[row] == 1 {
             batch.scores[place] = scores.next().copied().unwrap_or(f32::NAN);
         }
+        if columns.propensity.levels[row] == 1 {
+            batch.propensities[place] = propensities.next().copied().unwrap_or(f32::NAN);
+        }
         let rating = if columns.rating.levels[row] == 1 { ratings.next().copied() } else { None };
         if columns.accepted[row] {
             let last = batch.users.len() - 1;
@@ -370,6 +391,7 @@ fn start_row(batch: &mut EventBatch, user: UserId) {
     let slots = batch.users.len() * batch.slate;
     batch.items.resize(slots, ItemId::NONE);
     batch.scores.resize(slots, f32::NAN);
+    batch.propensities.resize(slots, f32::NAN);
     batch.probabilities.resize(slots, 0.0);
     batch.accepted.push(REJECTED);
     batch.ratings.push(f32::NAN);
@@ -387,6 +409,7 @@ mod tests {
             users: vec![UserId(0), UserId(3)],
             items: vec![ItemId(5), ItemId(6), ItemId(7), ItemId::NONE],
             scores: vec![0.5, f32::NAN, -0.0, f32::NAN],
+            propensities: vec![f32::NAN, 0.125, 1.0, f32::NAN],
             probabilities: vec![0.25, 0.5, 1e-30, 0.0],
             accepted: vec![1, REJECTED],
             ratings: vec![4.0, f32::NAN],
@@ -415,6 +438,8 @@ mod tests {
         read_batches(&path, |batch| found.push(batch.clone())).unwrap();
         assert_eq!(found.len(), 2);
         assert_eq!(digest(&found), digest(&batches));
+        let bits = |batch: &EventBatch| batch.propensities.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&found[0]), bits(&batch(0)), "the digest leaves propensities out");
     }
 
     #[test]

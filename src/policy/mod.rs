@@ -20,9 +20,16 @@
 //!     }
 //! }
 //! ```
+//!
+//! Every kind that learns says in its doc when: `retrain_every` ticks on the log and all responses of its own users
+//! so far (0 = on the log alone), or online after each tick. A user without history gets what the method gives to an
+//! empty history. What a policy draws it draws from [`Request::rng`]; where it can tell the probability of what it
+//! drew, it says so ([`SlateRow::push_drawn`], [`Slates::mark_certain`]), for off-policy work on its log.
 
+mod bpr;
 #[cfg(test)]
 mod contract;
+mod ease;
 mod factors;
 mod features;
 mod feedback;
@@ -30,18 +37,23 @@ mod histories;
 mod ials;
 mod item_knn;
 mod linucb;
+mod markov;
 mod popular;
 mod random;
 mod registry;
 mod request;
+mod ridge;
 mod slates;
 #[cfg(test)]
 mod testing;
+mod thompson;
+mod ucb;
+mod user_knn;
 
 pub use self::histories::Histories;
 pub use self::registry::{PolicyContext, PolicyError, PolicyKind, Registry};
 pub use self::request::{Request, Requests};
-pub use self::slates::{SlateRow, Slates, rank_candidates};
+pub use self::slates::{PolicyFailure, SlateRow, Slates, rank_candidates};
 
 use crate::log::EventBatch;
 

@@ -84,9 +84,8 @@ impl Popular {
         let all = self.window.as_ref().map_or(counts, |window| &window.all_time);
         let more = |counts: &[f64], a: ItemId, b: ItemId| counts[b.index()].total_cmp(&counts[a.index()]);
         self.ranking.extend((0..counts.len() as u32).map(ItemId));
-        self.ranking.sort_unstable_by(|&a, &b| {
-            more(counts, a, b).then_with(|| more(all, a, b)).then_with(|| a.cmp(&b))
-        });
+        self.ranking
+            .sort_unstable_by(|&a, &b| more(counts, a, b).then_with(|| more(all, a, b)).then_with(|| a.cmp(&b)));
     }
 }
 
@@ -150,6 +149,7 @@ impl Policy for Popular {
                 }
             }
         });
+        slates.mark_certain();
     }
 
     fn observe(&mut self, events: &EventBatch) {

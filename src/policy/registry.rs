@@ -80,8 +80,14 @@ impl Registry {
                 super::random::KIND,
                 super::popular::KIND,
                 super::item_knn::KIND,
+                super::user_knn::KIND,
+                super::ease::KIND,
                 super::ials::KIND,
+                super::bpr::KIND,
+                super::markov::KIND,
                 super::linucb::KIND,
+                super::thompson::KIND,
+                super::ucb::KIND,
             ],
         }
     }

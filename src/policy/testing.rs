@@ -121,6 +121,7 @@ impl World {
             users: users.to_vec(),
             items: slates.items.clone(),
             scores: slates.scores.clone(),
+            propensities: slates.propensities.clone(),
             probabilities: vec![0.1; slates.items.len()],
             ratings: accepted.iter().map(|&slot| if slot == REJECTED { f32::NAN } else { 4.0 }).collect(),
             accepted,
@@ -133,7 +134,7 @@ impl World {
         for (row, choice) in choices.iter().enumerate() {
             items[row * self.slate] = choice.map_or(ItemId::NONE, ItemId);
         }
-        let slates = Slates { slate: self.slate, scores: vec![0.0; items.len()], items };
+        let slates = Slates { slate: self.slate, scores: vec![0.0; items.len()], items, ..Slates::default() };
         self.respond(tick, &self.users()[..choices.len()], &slates, |_, _| true)
     }
 

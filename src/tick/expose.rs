@@ -28,12 +28,15 @@ pub(super) fn expose(
     mut fault: ResMut<Fault>,
     interests: Query<&Interest>,
 ) {
+    // A policy that writes its slates itself may know nothing of scores and propensities.
+    let Slates { items, scores, propensities, .. } = &mut proposals.0;
+    [scores, propensities].into_iter().for_each(|numbers| numbers.resize(items.len(), f32::NAN));
     drop_empty(surroundings.slate, &mut visits, &mut proposals.0, &mut candidates.0);
     let checker = Checker { items: surroundings.catalogue.len(), slate: surroundings.slate, blocked: &candidates.0 };
     match checker.check(visits.users.len(), &proposals.0.items) {
         Ok(found) => short.0 += found,
         Err((row, problem)) => {
-            let (policy, user) = (surroundings.policy.clone(), visits.users.get(row).map_or(0, |user| user.0));
+            let (policy, user) = (surroundings.policy.clone(), visits.users.get(row).map(|user| user.0));
             fault.0 = Some(TickError::Policy { policy, tick: clock.tick, user, problem });
             return;
         }
@@ -44,6 +47,7 @@ pub(super) fn expose(
     batch.users.clone_from(&visits.users);
     std::mem::swap(&mut batch.items, &mut proposals.0.items);
     std::mem::swap(&mut batch.scores, &mut proposals.0.scores);
+    std::mem::swap(&mut batch.propensities, &mut proposals.0.propensities);
     popularity
         .0
         .refresh(&surroundings.catalogue, surroundings.start + i64::from(clock.tick) * surroundings.tick_seconds);
@@ -83,6 +87,7 @@ fn drop_empty(slate: usize, visits: &mut Visits, proposals: &mut Slates, blocked
         visits.entities[kept] = visits.entities[row];
         proposals.items.copy_within(row * slate..(row + 1) * slate, kept * slate);
         proposals.scores.copy_within(row * slate..(row + 1) * slate, kept * slate);
+        proposals.propensities.copy_within(row * slate..(row + 1) * slate, kept * slate);
         blocked.copy_within(row * words..(row + 1) * words, kept * words);
         kept += 1;
     }
@@ -90,6 +95,7 @@ fn drop_empty(slate: usize, visits: &mut Visits, proposals: &mut Slates, blocked
     visits.entities.truncate(kept);
     proposals.items.truncate(kept * slate);
     proposals.scores.truncate(kept * slate);
+    proposals.propensities.truncate(kept * slate);
     blocked.truncate(kept * words);
 }
 
