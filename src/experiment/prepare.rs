@@ -66,7 +66,7 @@ pub struct Experiment {
     pub scenario: Scenario,
     /// The data set.
     pub data: Dataset,
-    pub(super) registry: Registry,
+    pub(super) registry: Arc<Registry>,
     pub(super) start: StartingPoint,
     pub(super) model: Arc<Calibrated>,
     card: Option<Card>,
@@ -96,6 +96,7 @@ impl Experiment {
         let streams = Streams::new(scenario.seed, 0);
         let probe = probe(&scenario, &start, model.memory(), &streams);
         let model = Calibrated::fit(model, scenario.user.temperature, scenario.user.acceptance, &probe)?;
+        let registry = Arc::new(registry);
         Ok(Experiment { scenario, data, registry, start, model: Arc::new(model), card })
     }
 

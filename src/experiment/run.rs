@@ -199,6 +199,7 @@ impl Experiment {
             sources: Arc::clone(&population.sources),
             slate: self.scenario.slate,
             tick_seconds: self.scenario.tick_seconds as i64,
+            registry: self.registry.clone(),
             streams,
         };
         (kind.build)(&Params::new(&spec.params), &context).map_err(fail)

@@ -27,17 +27,23 @@
 //! drew, it says so ([`SlateRow::push_drawn`], [`Slates::mark_certain`]), for off-policy work on its log.
 
 mod bpr;
+mod calibrated;
 #[cfg(test)]
 mod contract;
 mod ease;
+mod epsilon_greedy;
 mod factors;
 mod features;
 mod feedback;
 mod histories;
 mod ials;
+mod inner;
 mod item_knn;
 mod linucb;
 mod markov;
+mod mix;
+mod mmr;
+mod oracle;
 mod popular;
 mod random;
 mod registry;
@@ -52,7 +58,7 @@ mod user_knn;
 
 pub use self::histories::Histories;
 pub use self::registry::{PolicyContext, PolicyError, PolicyKind, Registry};
-pub use self::request::{Request, Requests};
+pub use self::request::{Foresight, Request, Requests};
 pub use self::slates::{PolicyFailure, SlateRow, Slates, rank_candidates};
 
 use crate::log::EventBatch;
@@ -62,6 +68,12 @@ pub trait Policy: Send + Sync {
     /// Fills one slate for each request, best item first. The result must not depend on the order of
     /// the requests or on how they are batched.
     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates);
+
+    /// Whether it wants [`Requests::foresight`]: to know what the users would accept. No recommender can; only the
+    /// `oracle` does, and what is wrapped around it.
+    fn looks_ahead(&self) -> bool {
+        false
+    }
 
     /// Learns from what its users did with the slates of one tick. Called once a tick, after all responses.
     fn observe(&mut self, events: &EventBatch) {

@@ -19,6 +19,9 @@ pub(super) const KIND: PolicyKind = PolicyKind {
 /// Draws for each slot before the remaining candidates are listed instead.
 const TRIES_PER_SLOT: usize = 4;
 
+/// Draws for a single slot before that.
+const TRIES_PER_DRAW: usize = 16;
+
 struct Random;
 
 impl Policy for Random {
@@ -55,6 +58,18 @@ fn sample(request: Request<'_>, slate: &mut SlateRow<'_>) {
 fn push(slate: &mut SlateRow<'_>, item: ItemId, candidates: usize) {
     let left = candidates - slate.items().len();
     slate.push_drawn(item, f32::NAN, 1.0 / left as f32);
+}
+
+/// One candidate that is not in `taken`, each with the same probability; `None` when there is none.
+pub(super) fn draw<R: Rng>(request: &Request<'_>, taken: &[ItemId], rng: &mut R) -> Option<ItemId> {
+    for _ in 0..if request.items > 0 { TRIES_PER_DRAW } else { 0 } {
+        let item = ItemId(below(rng, request.items as u32));
+        if request.allows(item) && !taken.contains(&item) {
+            return Some(item);
+        }
+    }
+    let rest: Vec<ItemId> = request.candidates().filter(|item| !taken.contains(item)).collect();
+    if rest.is_empty() { None } else { Some(rest[below(rng, rest.len() as u32) as usize]) }
 }
 
 /// Fills the rest of the slate with a partial Fisher-Yates shuffle of the candidates not in it yet.

@@ -5,6 +5,7 @@ use crate::random::{Purpose, Streams};
 use rand_chacha::ChaCha8Rng;
 
 /// The users of one tick that want a slate, in ascending order of their ids.
+#[derive(Clone, Copy)]
 pub struct Requests<'a> {
     /// The tick.
     pub tick: u32,
@@ -18,6 +19,17 @@ pub struct Requests<'a> {
     pub blocked: &'a [u64],
     /// The random streams of this replication.
     pub streams: Streams,
+    /// What the users would accept; `None` unless the policy [`looks_ahead`](super::Policy::looks_ahead).
+    pub foresight: Option<&'a dyn Foresight>,
+}
+
+/// What the user model would say: the privilege of the `oracle`, which no recommender has.
+pub trait Foresight: Sync {
+    /// Writes the probability that the user of row `row` of the requests accepts each of `items`, were it shown alone.
+    ///
+    /// # Errors
+    /// When the user model fails.
+    fn acceptance(&self, row: usize, items: &[ItemId], out: &mut Vec<f32>) -> Result<(), String>;
 }
 
 impl<'a> Requests<'a> {
@@ -41,6 +53,7 @@ impl<'a> Requests<'a> {
     pub fn get(&self, row: usize) -> Request<'a> {
         let words = Self::words(self.items);
         Request {
+            row,
             user: self.users[row],
             tick: self.tick,
             slate: self.slate,
@@ -54,6 +67,8 @@ impl<'a> Requests<'a> {
 /// One user's request for a slate.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
+    /// Its place among the requests.
+    pub row: usize,
     /// Who asks.
     pub user: UserId,
     /// The tick.

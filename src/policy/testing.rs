@@ -1,6 +1,6 @@
 //! A small seeded world in which policies are tested: a catalogue, a log, users and their responses.
 
-use super::{Policy, PolicyContext, Registry, Requests, Slates};
+use super::{Foresight, Policy, PolicyContext, Registry, Requests, Slates};
 use crate::dataset::{Catalogue, GenreSet, Interaction, TrainingLog};
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
@@ -79,6 +79,7 @@ impl World {
             sources: self.sources.clone(),
             slate: self.slate,
             tick_seconds: 1,
+            registry: Arc::new(Registry::builtin()),
             streams: self.streams,
         }
     }
@@ -98,7 +99,10 @@ impl World {
         let blocked = blocked.concat();
         let (slate, items, streams) = (self.slate, self.log.items, self.streams);
         let mut slates = Slates::default();
-        policy.recommend(&Requests { tick, slate, items, users, blocked: &blocked, streams }, &mut slates);
+        let likes = Likes { users };
+        let foresight: Option<&dyn Foresight> = if policy.looks_ahead() { Some(&likes) } else { None };
+        let requests = Requests { tick, slate, items, users, blocked: &blocked, streams, foresight };
+        policy.recommend(&requests, &mut slates);
         slates
     }
 
@@ -158,6 +162,21 @@ impl World {
         let shown = users.iter().zip(slates.items.chunks(self.slate));
         let hits = shown.flat_map(|(&user, row)| row.iter().map(move |&item| own(user, item)));
         hits.filter(|&hit| hit).count() as f64 / slates.items.len() as f64
+    }
+}
+
+/// Users accept items of their own parity, later items more than earlier ones.
+struct Likes<'a> {
+    users: &'a [UserId],
+}
+
+impl Foresight for Likes<'_> {
+    fn acceptance(&self, row: usize, items: &[ItemId], out: &mut Vec<f32>) -> Result<(), String> {
+        let share = |item: &ItemId| (item.0 + 1) as f32 / (items.len() + 1) as f32;
+        let own = |item: &ItemId| self.users[row].0 % 2 == item.0 % 2;
+        out.clear();
+        out.extend(items.iter().map(|item| if own(item) { 0.5 + share(item) / 2.0 } else { share(item) / 2.0 }));
+        Ok(())
     }
 }
 
