@@ -49,6 +49,14 @@ pub enum ExperimentError {
         /// Why.
         source: PolicyError,
     },
+    /// An arm panicked: a defect of the policy, or of recmirror.
+    #[error("policy `{policy}` panicked, which is a defect in its code or in recmirror's: {problem}")]
+    Panic {
+        /// Name of the policy.
+        policy: String,
+        /// The message of the panic.
+        problem: String,
+    },
     /// A metric that does not exist.
     #[error(transparent)]
     Metric(#[from] crate::metrics::MetricError),
@@ -58,6 +66,18 @@ pub enum ExperimentError {
     /// Events cannot be stored.
     #[error(transparent)]
     Log(#[from] crate::log::LogError),
+}
+
+impl ExperimentError {
+    /// Whether it is one policy's failure, without which the others can go on.
+    pub fn is_of_policy(&self) -> bool {
+        matches!(
+            self,
+            ExperimentError::Policy { .. }
+                | ExperimentError::Panic { .. }
+                | ExperimentError::Tick(TickError::Policy { .. })
+        )
+    }
 }
 
 /// A scenario with its data, user model and starting point.

@@ -4,11 +4,13 @@
 //! reports) reads batches and never the world, so a live run and a replayed log give equal numbers.
 
 mod digest;
+mod error;
 mod parquet;
 mod sink;
 
 pub use self::digest::{Digest, DigestState};
-pub use self::parquet::{LogError, ParquetWriter, read_batches};
+pub use self::error::LogError;
+pub use self::parquet::{ParquetWriter, read_batches};
 pub use self::sink::{CountSink, EventSink, MemorySink, NoSink};
 
 use crate::ids::{ItemId, UserId};

@@ -3,7 +3,7 @@
 //! A file is written beside its final name and renamed when it is complete. [`read_batches`] gives back the
 //! batches bit for bit, so the digest of a stored log can be checked.
 
-use super::{EventBatch, EventSink, REJECTED};
+use super::{EventBatch, EventSink, LogError, REJECTED};
 use crate::ids::{ItemId, UserId};
 use parquet::basic::{Compression, Encoding};
 use parquet::column::writer::ColumnWriterImpl;
@@ -41,27 +41,6 @@ const SCHEMA: &str = "message events {
 
 /// The columns that logs of recmirror 0.1 have; the rest may be absent.
 const FIRST_COLUMNS: usize = 10;
-
-/// Events that cannot be stored or read back.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The file system refused.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file is not a Parquet file of events.
-    #[error("{}: {problem}", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-}
 
 /// The columns of a row group that is being collected.
 #[derive(Default)]
@@ -262,6 +241,15 @@ impl EventSink for ParquetWriter {
     }
 }
 
+impl Drop for ParquetWriter {
+    /// What was not finished is of no use.
+    fn drop(&mut self) {
+        if self.writer.take().is_some() {
+            let _ = std::fs::remove_file(&self.partial);
+        }
+    }
+}
+
 /// Reads a file of events and calls `each` for the batch of every tick that had visitors, in order.
 ///
 /// # Errors
@@ -433,6 +421,8 @@ mod tests {
             writer.write(batch).unwrap();
         }
         assert!(!path.exists(), "the final name appears only when the file is complete");
+        drop(ParquetWriter::create(&folder.path().join("broken-off.parquet"), "random", 2, 2).unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "what is not finished leaves nothing behind");
         writer.finish().unwrap();
         let mut found = Vec::new();
         read_batches(&path, |batch| found.push(batch.clone())).unwrap();

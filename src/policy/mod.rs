@@ -32,6 +32,7 @@ mod calibrated;
 mod contract;
 mod ease;
 mod epsilon_greedy;
+mod external;
 mod factors;
 mod features;
 mod feedback;

@@ -198,6 +198,10 @@ pub(super) fn build(kind: &str, context: &PolicyContext) -> Box<dyn Policy> {
 pub(super) fn build_with(kind: &str, params: toml::Table, context: &PolicyContext) -> Box<dyn Policy> {
     let kind = Registry::builtin().get(kind).cloned().expect("a registered kind");
     let mut table = kind.defaults();
+    if kind.name == "external" {
+        table.insert("command".to_owned(), vec!["python3", "examples/external_policy.py"].into());
+        table.insert("folder".to_owned(), env!("CARGO_MANIFEST_DIR").into());
+    }
     table.extend(params);
     (kind.build)(&Params::new(&table), context).expect("default parameters build")
 }

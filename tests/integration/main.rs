@@ -7,6 +7,7 @@ mod determinism;
 mod distill;
 mod doors;
 mod export;
+mod external;
 mod interfaces;
 mod metrics;
 mod mirror;
