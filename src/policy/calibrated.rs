@@ -1,10 +1,10 @@
 //! `calibrated`: any policy, re-ranked so that a slate has the genres of the user's history in their shares.
 //!
 //! Steck 2018, "Calibrated Recommendations": of the `pool` best items of the inner policy a slate `I` is built greedily
-//! for the largest `(1 - calibration) mean r(i) - calibration KL(p, q~)`. Every item spreads one unit over its genres;
+//! for the largest `(1 - calibration) sum r(i) - calibration KL(p, q~)`. Every item spreads one unit over its genres;
 //! `p(g)` is the mean of that over the user's distinct items, `q(g)` over `I`, and `q~ = 0.99 q + 0.01 p` keeps the
 //! divergence finite. `r` are the inner scores, moved and stretched to 0..1 within the pool (the places where there are
-//! no scores), their mean is over the slots of a slate. Items without genres count in neither share. The slate has no
+//! no scores). Items without genres count in neither share. The slate has no
 //! scores, because what an item adds depends on those above. A user without genres in the history gets the inner list.
 //! The inner policy learns from the slates that were shown.
 
@@ -104,7 +104,7 @@ impl Calibrated {
         let mut left: Vec<usize> = (0..list.items.len()).collect();
         while !slate.is_full() && !left.is_empty() {
             let value = |place: &usize| {
-                let gain = f64::from(relevances[*place]) / request.slate as f64;
+                let gain = f64::from(relevances[*place]);
                 let genres = self.catalogue.genres_of(list.items[*place]);
                 (1.0 - self.calibration) * gain - self.calibration * history.divergence(&shown, genres)
             };

@@ -226,6 +226,22 @@ mod tests {
     }
 
     #[test]
+    fn linear_bandits_stop_losing_in_a_stationary_world() {
+        // Items of the own cluster are accepted with probability 0.5, others with 0.1; see the test world.
+        let world = World::new(40, 60).slate(1);
+        let rate = |user: UserId, item: crate::ids::ItemId| if user.0 % 2 == item.0 % 2 { 0.5 } else { 0.1 };
+        let halves = |kind: &str| -> Vec<f64> {
+            world.regret(kind, 60, rate).chunks(30).map(|half| half.iter().sum()).collect()
+        };
+        let random = halves("random");
+        for kind in ["linucb", "thompson"] {
+            let bandit = halves(kind);
+            assert!(bandit[0] + bandit[1] < 0.5 * (random[0] + random[1]), "{kind}: {bandit:?} {random:?}");
+            assert!(bandit[1] < bandit[0] && bandit[1] < 0.25 * random[1], "{kind}: {bandit:?} {random:?}");
+        }
+    }
+
+    #[test]
     fn slots_behind_the_accepted_one_are_no_examples() {
         let world = World::new(2, 20).slate(3);
         let registry = Registry::builtin();

@@ -142,6 +142,23 @@ impl World {
         self.respond(tick, &self.users()[..choices.len()], &slates, |_, _| true)
     }
 
+    /// What each tick loses against the best item of each user, when a user accepts an item with probability
+    /// `rate(user, item)` and nothing is blocked; for slates of one slot.
+    pub fn regret(&self, kind: &str, ticks: u32, rate: impl Fn(UserId, ItemId) -> f64) -> Vec<f64> {
+        let mut policy = build(kind, &self.context());
+        let (users, open) = (self.users(), vec![mask(self.log.items, &[]); self.sources.len()]);
+        let all = (0..self.log.items as u32).map(ItemId);
+        let best: Vec<f64> =
+            users.iter().map(|&user| all.clone().map(|item| rate(user, item)).fold(0.0, f64::max)).collect();
+        let lost = (0..ticks).map(|tick| {
+            let slates = self.recommend(policy.as_mut(), tick, &users, &open);
+            let luck = |user: UserId| unit(&mut self.streams.derive(Purpose::Response, u64::from(user.0), tick));
+            policy.observe(&self.respond(tick, &users, &slates, |user, item| luck(user) < rate(user, item)));
+            users.iter().zip(&slates.items).zip(&best).map(|((&user, &item), best)| best - rate(user, item)).sum()
+        });
+        lost.collect()
+    }
+
     /// Share of recommended items of the user's own cluster after `ticks` rounds in which users accept
     /// items of their cluster; see [`World::new`].
     pub fn share_in_cluster(&self, kind: &str, ticks: u32) -> f64 {

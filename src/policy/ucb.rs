@@ -127,28 +127,15 @@ mod tests {
         assert!((f64::from(second.scores[1]) - wanted).abs() < 1e-6);
     }
 
-    /// Item `i` is accepted with probability 0.6 x 0.8^i, whoever is asked; every item may come again.
     #[test]
     fn regret_flattens_in_a_stationary_world() {
+        // Item `i` is accepted with probability 0.6 x 0.8^i, whoever is asked; every item may come again.
         let world = World::with_log(40, 30, &[]).slate(1);
-        let open = vec![mask(30, &[]); 40];
-        let rate = |item: ItemId| 0.6 * libm::pow(0.8, f64::from(item.0));
-        let regret = |kind: &str| -> Vec<f64> {
-            let mut policy = build_with(kind, toml::Table::new(), &world.context());
-            let ticks = (0..160).map(|tick| {
-                let slates = world.recommend(policy.as_mut(), tick, &world.users(), &open);
-                let lost: f64 = slates.items.iter().map(|&item| rate(ItemId(0)) - rate(item)).sum();
-                let luck = |user: crate::ids::UserId| {
-                    use crate::random::{Purpose, Streams, unit};
-                    unit(&mut Streams::new(3, 0).derive(Purpose::Response, u64::from(user.0), tick))
-                };
-                policy.observe(&world.respond(tick, &world.users(), &slates, |user, item| luck(user) < rate(item)));
-                lost
-            });
-            let lost: Vec<f64> = ticks.collect();
-            lost.chunks(40).map(|part| part.iter().sum()).collect()
+        let rate = |_, item: ItemId| 0.6 * libm::pow(0.8, f64::from(item.0));
+        let quarters = |kind: &str| -> Vec<f64> {
+            world.regret(kind, 160, rate).chunks(40).map(|quarter| quarter.iter().sum()).collect()
         };
-        let (ucb, random) = (regret("ucb"), regret("random"));
+        let (ucb, random) = (quarters("ucb"), quarters("random"));
         assert!(ucb.iter().sum::<f64>() < 0.3 * random.iter().sum::<f64>(), "{ucb:?} {random:?}");
         // Logarithmic: the last quarter costs a fraction of the first; of a linear regret it costs as much.
         assert!(ucb[3] < 0.4 * ucb[0], "{ucb:?}");

@@ -93,19 +93,20 @@ impl Checker<'_> {
                 self.inner_policy(path, INNER_KEYS, raw).map(toml::Value::Table)
             }
             (Kind::Policies { .. }, RawValue::List(items)) if !items.is_empty() => {
-                let mut tables = Vec::new();
-                for (number, item) in (1..).zip(items) {
-                    let path = format!("{path}.{number}");
-                    match &item.value {
-                        RawValue::Table(raw) => tables.push(self.inner_policy(&path, PART_KEYS, raw)?),
-                        other => {
-                            let one = Kind::Policy { default: "" };
-                            self.report(&item.place, value::wrong(&path, &one, other));
-                            return None;
+                let parts: Vec<_> = (1..)
+                    .zip(items)
+                    .map(|(number, item)| {
+                        let path = format!("{path}.{number}");
+                        if let RawValue::Table(raw) = &item.value {
+                            return self.inner_policy(&path, PART_KEYS, raw);
                         }
-                    }
-                }
-                Some(toml::Value::Array(tables.into_iter().map(toml::Value::Table).collect()))
+                        let one = Kind::Policy { default: "" };
+                        self.report(&item.place, value::wrong(&path, &one, &item.value));
+                        None
+                    })
+                    .collect();
+                let parts: Option<Vec<_>> = parts.into_iter().map(|part| part.map(toml::Value::Table)).collect();
+                parts.map(toml::Value::Array)
             }
             _ => {
                 self.report(place, value::wrong(path, kind, value));

@@ -110,6 +110,10 @@ impl Scope {
     }
 
     fn advice(&self, name: &str) -> String {
+        // Policies themselves have the key: this is one inside another.
+        if self.section.is_none() && name == "name" {
+            return "; a policy inside a policy has no name of its own".to_owned();
+        }
         let home = SECTIONS.iter().find(|section| Some(section.name) != self.section && owns(section, name));
         match home.map(|section| section.name) {
             Some("") => return "; it belongs at the top of the file, before the first [section]".to_owned(),

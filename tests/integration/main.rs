@@ -12,6 +12,7 @@ mod interfaces;
 mod metrics;
 mod mirror;
 mod mutations;
+mod policies;
 mod run;
 mod runtime;
 mod scenarios;

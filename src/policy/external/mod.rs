@@ -147,10 +147,7 @@ impl Lists {
             }
             let inside = |item: i64| (0..i64::from(u32::MAX)).contains(&item);
             if let Some(item) = slate.iter().find(|&&item| !inside(item)) {
-                return Err((
-                    user,
-                    format!("there is no item {item}; items are numbers from 0 to {}", requests.items - 1),
-                ));
+                return Err((user, format!("there is no item {item}, the catalogue has {} items", requests.items)));
             }
         }
         for (what, numbers) in [("lists of scores", &self.scores), ("lists of propensities", &self.propensities)] {
