@@ -157,8 +157,8 @@ fn failures<'a>(experiment: &'a Experiment, outcome: &'a Outcome) -> impl Iterat
         let other =
             if lost { format!(" The differences are to `{}`.", baseline(experiment, outcome)) } else { String::new() };
         format!(
-            "{} (replication {}). The policy is left out, the others are complete.{other}",
-            failure.problem, failure.replication
+            "replication {}: {}\nThe policy is left out, the others are complete.{other}",
+            failure.replication, failure.problem
         )
     })
 }

@@ -162,21 +162,11 @@ impl Manifest {
         let arms = outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files).map(record).zip(&outcome.training);
         let arms: Vec<ArmRecord> =
             arms.map(|(arm, training)| ArmRecord { training: seconds(training), ..arm }).collect();
-        let failures = outcome.failures.iter().map(|failure| FailureRecord {
-            policy: failure.policy.clone(),
-            replication: failure.replication,
-            problem: failure.problem.clone(),
-        });
-        let status = match (outcome.interrupted, outcome.failures.is_empty()) {
-            (true, _) => "interrupted",
-            (false, true) => "complete",
-            (false, false) => "partial",
-        };
         let digests = outcome.arms.iter().filter_map(|arm| Digest::parse(&arm.digest));
         Manifest {
             version: VERSION,
             recmirror: env!("CARGO_PKG_VERSION").to_owned(),
-            status: status.to_owned(),
+            status: status(outcome).to_owned(),
             scenario: to_toml(&experiment.scenario),
             seed: experiment.scenario.seed,
             data: DataRecord {
@@ -196,7 +186,7 @@ impl Manifest {
                 chunk: experiment.scenario.engine.chunk,
             },
             arms,
-            failures: failures.collect(),
+            failures: outcome.failures.iter().map(failure).collect(),
             digest: Digest::combine(digests).to_string(),
         }
     }
@@ -236,6 +226,18 @@ fn record(((arm, &ticks), events): ((&super::ArmResult, &u32), &Option<String>))
         digest: arm.digest.clone(),
         events: events.as_ref().map(|file| format!("events/{file}")),
     }
+}
+
+fn status(outcome: &Outcome) -> &'static str {
+    match (outcome.interrupted, outcome.failures.is_empty()) {
+        (true, _) => "interrupted",
+        (false, true) => "complete",
+        (false, false) => "partial",
+    }
+}
+
+fn failure(failure: &super::ArmFailure) -> FailureRecord {
+    FailureRecord { policy: failure.policy.clone(), replication: failure.replication, problem: failure.problem.clone() }
 }
 
 fn seconds(training: &Training) -> TrainingRecord {

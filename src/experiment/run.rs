@@ -237,10 +237,7 @@ impl Experiment {
         let population = self.population(replication).ok_or_else(no_users)?;
         let file = options.events.map(|_| file_name(number, &spec.name, replication));
         let path: Option<PathBuf> = options.events.zip(file.as_ref()).map(|(folder, file)| folder.join(file));
-        let next: Box<dyn EventSink> = match &path {
-            Some(path) => Box::new(ParquetWriter::create(path, &spec.name, replication, self.scenario.slate)?),
-            None => Box::new(NoSink),
-        };
+        let next = self.log(path.as_deref(), &spec.name, replication)?;
         let metrics = MetricSet::new(&self.scenario.metrics, population.sources.len(), self.data.items.len())?;
         let (sink, tally) = ArmSink::new(metrics, self.start.catalogue.clone(), next);
         let building = std::time::Instant::now();
@@ -266,6 +263,14 @@ impl Experiment {
             fill_ups,
         };
         Ok(Finished { result, ticks, file, training })
+    }
+
+    /// Where the events of an arm go.
+    fn log(&self, path: Option<&Path>, policy: &str, replication: u32) -> Result<Box<dyn EventSink>, ExperimentError> {
+        Ok(match path {
+            Some(path) => Box::new(ParquetWriter::create(path, policy, replication, self.scenario.slate)?),
+            None => Box::new(NoSink),
+        })
     }
 
     /// A world for one policy in one replication, at tick 0.

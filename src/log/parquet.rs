@@ -5,7 +5,7 @@
 
 use super::{EventBatch, EventSink, LogError, REJECTED};
 use crate::ids::{ItemId, UserId};
-use parquet::basic::{Compression, Encoding};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::writer::ColumnWriterImpl;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
@@ -149,13 +149,16 @@ impl ParquetWriter {
             .set_key_value_metadata(Some(facts.to_vec()));
         // Numbers that count up pack into a few bits as differences; probabilities and scores hardly repeat, so that a
         // dictionary would only cost time.
-        for name in ["replication", "tick", "user", "slot", "item", "probability", "score"] {
+        for name in ["replication", "tick", "user", "slot", "item", "probability", "score", "propensity"] {
             let column = ColumnPath::from(name);
-            let plain = matches!(name, "probability" | "score");
+            let plain = matches!(name, "probability" | "score" | "propensity");
             let encoding = if plain { Encoding::PLAIN } else { Encoding::DELTA_BINARY_PACKED };
             properties = properties.set_column_dictionary_enabled(column.clone(), false);
             properties = properties.set_column_encoding(column, encoding);
         }
+        // Propensities have few values, 1 above all. A dictionary would do as well, but a damaged one ends the process.
+        let level = Compression::ZSTD(ZstdLevel::default());
+        properties = properties.set_column_compression(ColumnPath::from("propensity"), level);
         let writer = SerializedFileWriter::new(file, schema, Arc::new(properties.build())).map_err(fail)?;
         let policy = ByteArray::from(policy.as_bytes().to_vec());
         let columns = Columns::default();

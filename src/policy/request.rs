@@ -98,12 +98,39 @@ impl<'a> Request<'a> {
 
     /// Number of candidates.
     pub fn candidate_count(&self) -> usize {
-        self.items - self.blocked.iter().map(|word| word.count_ones() as usize).sum::<usize>()
+        let blocked: usize = self.blocked.iter().map(|word| word.count_ones() as usize).sum();
+        // The bits behind the last item are no items, whether they are set or not.
+        let beyond = self.blocked.last().filter(|_| !self.items.is_multiple_of(64));
+        let beyond = beyond.map_or(0, |word| (word >> (self.items % 64)).count_ones() as usize);
+        self.items - (blocked - beyond)
     }
 
     /// The generator from which a stochastic policy draws for this user at this tick.
     #[inline]
     pub fn rng(&self) -> ChaCha8Rng {
         self.streams.derive(Purpose::Policy, u64::from(self.user.0), self.tick)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn candidates_are_counted_whatever_stands_behind_the_last_item() {
+        for (items, blocked, wanted) in [
+            (70, vec![0b101, 0b1], 67),
+            (70, vec![0b101, 0b1 | !0 << 6], 67),
+            (70, vec![!0, !0], 0),
+            (64, vec![!0 << 1], 1),
+            (0, vec![], 0),
+        ] {
+            let (users, streams) = ([UserId(0)], Streams::new(1, 0));
+            let requests =
+                Requests { tick: 0, slate: 5, items, users: &users, blocked: &blocked, streams, foresight: None };
+            let request = requests.get(0);
+            assert_eq!(request.candidate_count(), wanted);
+            assert_eq!(request.candidates().count(), wanted);
+        }
     }
 }
