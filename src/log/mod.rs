@@ -5,6 +5,7 @@
 
 mod digest;
 mod error;
+mod pages;
 mod parquet;
 mod sink;
 

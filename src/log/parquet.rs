@@ -3,6 +3,7 @@
 //! A file is written beside its final name and renamed when it is complete. [`read_batches`] gives back the
 //! batches bit for bit, so the digest of a stored log can be checked.
 
+use super::pages::column_reader;
 use super::{EventBatch, EventSink, LogError, REJECTED};
 use crate::ids::{ItemId, UserId};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
@@ -156,7 +157,7 @@ impl ParquetWriter {
             properties = properties.set_column_dictionary_enabled(column.clone(), false);
             properties = properties.set_column_encoding(column, encoding);
         }
-        // Propensities have few values, 1 above all. A dictionary would do as well, but a damaged one ends the process.
+        // Propensities have few values, 1 above all.
         let level = Compression::ZSTD(ZstdLevel::default());
         properties = properties.set_column_compression(ColumnPath::from("propensity"), level);
         let writer = SerializedFileWriter::new(file, schema, Arc::new(properties.build())).map_err(fail)?;
@@ -329,7 +330,7 @@ fn read_column<T: DataType>(
     place: usize,
     rows: usize,
 ) -> Result<(Vec<T::T>, Vec<i16>), ParquetError> {
-    let mut reader = parquet::column::reader::get_typed_column_reader::<T>(group.get_column_reader(place)?);
+    let mut reader = parquet::column::reader::get_typed_column_reader::<T>(column_reader(group, place)?);
     let (mut values, mut levels) = (Vec::with_capacity(rows.min(2 * GROUP_ROWS)), Vec::new());
     let mut read = 0;
     while read < rows {
