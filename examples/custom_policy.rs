@@ -106,6 +106,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         users: &users,
         blocked: &blocked,
         streams: context.streams,
+        foresight: None,
     };
     let mut slates = Slates::default();
     policy.recommend(&requests, &mut slates);
@@ -147,6 +148,8 @@ fn small_world() -> PolicyContext {
         log: Arc::new(log),
         sources: Arc::new([UserId(0), UserId(1)]),
         slate: 3,
+        tick_seconds: 86_400,
+        registry: Arc::new(Registry::builtin()),
         streams: Streams::new(1, 0),
     }
 }

@@ -60,6 +60,15 @@ impl Streams {
         Streams { seed, replication }
     }
 
+    /// Other streams, as good as independent of these, for part number `part` of something that is made of parts.
+    pub fn fork(&self, part: u32) -> Streams {
+        // One step of SplitMix64 (Steele, Lea and Flood 2014) from a place that depends on the part.
+        let mut state = self.seed.wrapping_add(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(u64::from(part) + 1));
+        state = (state ^ (state >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        state = (state ^ (state >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        Streams { seed: state ^ (state >> 31), ..*self }
+    }
+
     /// The generator for one (purpose, id, tick). Deriving it takes about 0.1 us: derive, do not store.
     #[inline]
     pub fn derive(&self, purpose: Purpose, id: u64, tick: u32) -> ChaCha8Rng {
@@ -131,6 +140,16 @@ mod tests {
     fn streams_are_pinned() {
         // A change here changes every seeded result: it belongs in the changelog.
         assert_eq!(first(42, 3, Purpose::Response, 7, 11), 9_266_020_107_758_408_995);
+    }
+
+    #[test]
+    fn forks_differ_from_each_other_and_from_their_root() {
+        let root = Streams::new(1, 0);
+        let all = [root, root.fork(0), root.fork(1), root.fork(0).fork(0), Streams::new(2, 0).fork(0)];
+        let drawn = all.map(|streams| streams.derive(Purpose::Policy, 5, 9).next_u64());
+        for (place, draw) in drawn.iter().enumerate() {
+            assert!(!drawn[..place].contains(draw));
+        }
     }
 
     #[test]

@@ -72,6 +72,7 @@ impl Run {
         let outcome = outcome.map_err(Failure::input)?;
         let (steps, seconds) = bar.totals();
         self.say("simulated", &format!("{steps} user-steps in {seconds:.1} s, {:.0} a second", steps as f64 / seconds));
+        self.say("trained", &training(&outcome));
         finish(folder, &experiment, &outcome)
     }
 
@@ -80,6 +81,20 @@ impl Run {
             eprintln!("{what}: {text}");
         }
     }
+}
+
+/// The seconds that each policy trained, those that took longest first.
+fn training(outcome: &Outcome) -> String {
+    let mut policies: Vec<(&str, f64)> = Vec::new();
+    for (arm, training) in outcome.arms.iter().zip(&outcome.training) {
+        match policies.last_mut().filter(|last| last.0 == arm.policy) {
+            Some(last) => last.1 += training.before + training.during,
+            None => policies.push((&arm.policy, training.before + training.during)),
+        }
+    }
+    policies.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let all: Vec<String> = policies.iter().map(|(policy, seconds)| format!("{policy} {seconds:.1} s")).collect();
+    all.join(", ")
 }
 
 /// Sets a flag on the first Ctrl-C; the second one ends the process.
@@ -109,9 +124,11 @@ fn finish(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Resu
         return interrupted(folder, experiment, outcome);
     }
     let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
-    let results = Results::new(kinds, &experiment.scenario.baseline, outcome.arms.clone()).map_err(Failure::other)?;
+    let results = Results::new(kinds, &baseline(experiment, outcome), outcome.arms.clone()).map_err(Failure::other)?;
     results.write_csv(folder.path()).map_err(Failure::other)?;
-    let html = report::html(&report_input(experiment, &manifest, &results)).map_err(Failure::other)?;
+    let mut input = report_input(experiment, &manifest, &results);
+    input.notes.extend(failures(experiment, outcome));
+    let html = report::html(&input).map_err(Failure::other)?;
     folder.write("report.html", &html).map_err(Failure::input)?;
     let table = results.table(TABLE_WIDTH);
     let target = folder.finish().map_err(Failure::input)?;
@@ -121,7 +138,29 @@ fn finish(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Resu
         manifest.digest,
         target.join("report.html").display()
     ));
-    Ok(())
+    let failures: Vec<String> = failures(experiment, outcome).collect();
+    if failures.is_empty() { Ok(()) } else { Err(Failure::Input(failures.join("\n"))) }
+}
+
+/// The scenario's baseline, or the first policy that did not fail when the baseline did.
+fn baseline(experiment: &Experiment, outcome: &Outcome) -> String {
+    let wanted = &experiment.scenario.baseline;
+    let other = || outcome.arms.first().map_or(wanted, |arm| &arm.policy);
+    let ran = outcome.arms.iter().any(|arm| arm.policy == *wanted);
+    if ran { wanted } else { other() }.clone()
+}
+
+/// A sentence for each policy that failed, and what follows for the comparison.
+fn failures<'a>(experiment: &'a Experiment, outcome: &'a Outcome) -> impl Iterator<Item = String> + 'a {
+    outcome.failures.iter().map(|failure| {
+        let lost = failure.policy == experiment.scenario.baseline;
+        let other =
+            if lost { format!(" The differences are to `{}`.", baseline(experiment, outcome)) } else { String::new() };
+        format!(
+            "replication {}: {}\nThe policy is left out, the others are complete.{other}",
+            failure.replication, failure.problem
+        )
+    })
 }
 
 fn short_slates(outcome: &Outcome) -> String {

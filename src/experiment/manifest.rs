@@ -4,6 +4,7 @@ use super::prepare::Experiment;
 use super::run::Outcome;
 use crate::log::Digest;
 use crate::scenario::to_toml;
+use crate::world::Training;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -38,7 +39,7 @@ pub struct Manifest {
     pub version: u32,
     /// Version of recmirror.
     pub recmirror: String,
-    /// `complete` or `interrupted`.
+    /// `complete`; `interrupted`; or `partial`: policies that failed are missing.
     pub status: String,
     /// The whole effective scenario as TOML, every key given, paths absolute.
     pub scenario: String,
@@ -52,8 +53,35 @@ pub struct Manifest {
     pub machine: MachineRecord,
     /// Policies x replications, in the order of the scenario.
     pub arms: Vec<ArmRecord>,
+    /// The policies that could not go on; they have no arms.
+    #[serde(default)]
+    pub failures: Vec<FailureRecord>,
     /// The digest over all arms' digests.
     pub digest: String,
+}
+
+/// A policy that could not go on.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct FailureRecord {
+    /// Name of the policy.
+    pub policy: String,
+    /// The first replication in which it failed.
+    pub replication: u32,
+    /// What happened.
+    pub problem: String,
+}
+
+/// How long a policy trained, in wall-clock seconds; no result depends on it.
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
+pub struct TrainingRecord {
+    /// Building it and training on the log, before the first tick.
+    pub before: f64,
+    /// Learning from responses, in all ticks.
+    pub during: f64,
+    /// The part of the tick in which that took longest.
+    pub longest: f64,
+    /// That tick.
+    pub longest_tick: u32,
 }
 
 /// The data set of a run.
@@ -118,6 +146,9 @@ pub struct ArmRecord {
     pub short_slates: u64,
     /// Wall-clock seconds; no result depends on it.
     pub seconds: f64,
+    /// The part of them in which the policy trained.
+    #[serde(default)]
+    pub training: TrainingRecord,
     /// Hash over the events.
     pub digest: String,
     /// The event log inside the run's folder; absent when events were not written.
@@ -128,12 +159,14 @@ impl Manifest {
     /// Describes a run.
     pub fn new(experiment: &Experiment, outcome: &Outcome) -> Manifest {
         let data = &experiment.data;
-        let arms: Vec<ArmRecord> = outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files).map(record).collect();
+        let arms = outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files).map(record).zip(&outcome.training);
+        let arms: Vec<ArmRecord> =
+            arms.map(|(arm, training)| ArmRecord { training: seconds(training), ..arm }).collect();
         let digests = outcome.arms.iter().filter_map(|arm| Digest::parse(&arm.digest));
         Manifest {
             version: VERSION,
             recmirror: env!("CARGO_PKG_VERSION").to_owned(),
-            status: if outcome.interrupted { "interrupted" } else { "complete" }.to_owned(),
+            status: status(outcome).to_owned(),
             scenario: to_toml(&experiment.scenario),
             seed: experiment.scenario.seed,
             data: DataRecord {
@@ -153,6 +186,7 @@ impl Manifest {
                 chunk: experiment.scenario.engine.chunk,
             },
             arms,
+            failures: outcome.failures.iter().map(failure).collect(),
             digest: Digest::combine(digests).to_string(),
         }
     }
@@ -187,10 +221,36 @@ fn record(((arm, &ticks), events): ((&super::ArmResult, &u32), &Option<String>))
         ticks,
         user_steps: arm.steps,
         short_slates: arm.fill_ups,
-        seconds: (arm.seconds * 1e3).round() / 1e3,
+        seconds: milliseconds(arm.seconds),
+        training: TrainingRecord::default(),
         digest: arm.digest.clone(),
         events: events.as_ref().map(|file| format!("events/{file}")),
     }
+}
+
+fn status(outcome: &Outcome) -> &'static str {
+    match (outcome.interrupted, outcome.failures.is_empty()) {
+        (true, _) => "interrupted",
+        (false, true) => "complete",
+        (false, false) => "partial",
+    }
+}
+
+fn failure(failure: &super::ArmFailure) -> FailureRecord {
+    FailureRecord { policy: failure.policy.clone(), replication: failure.replication, problem: failure.problem.clone() }
+}
+
+fn seconds(training: &Training) -> TrainingRecord {
+    TrainingRecord {
+        before: milliseconds(training.before),
+        during: milliseconds(training.during),
+        longest: milliseconds(training.longest),
+        longest_tick: training.longest_tick,
+    }
+}
+
+fn milliseconds(seconds: f64) -> f64 {
+    (seconds * 1e3).round() / 1e3
 }
 
 fn user_record(experiment: &Experiment) -> UserRecord {

@@ -14,10 +14,10 @@ mod stats;
 
 pub use self::arm::ArmSink;
 pub use self::folder::{FolderError, RunFolder};
-pub use self::manifest::{ArmRecord, Manifest, ManifestError};
+pub use self::manifest::{ArmRecord, FailureRecord, Manifest, ManifestError, TrainingRecord};
 pub use self::prepare::{Experiment, ExperimentError};
 pub use self::results::{ArmResult, BandPoint, CompareRow, Results, ResultsError, SummaryRow};
-pub use self::run::{NoProgress, Outcome, Progress, RunOptions};
+pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions};
 pub use self::stats::{Estimate, Interval, Paired, estimate, paired, student_t};
 
 #[cfg(test)]

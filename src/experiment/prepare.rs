@@ -49,6 +49,14 @@ pub enum ExperimentError {
         /// Why.
         source: PolicyError,
     },
+    /// An arm panicked: a defect of the policy, or of recmirror.
+    #[error("policy `{policy}` panicked, which is a defect in its code or in recmirror's: {problem}")]
+    Panic {
+        /// Name of the policy.
+        policy: String,
+        /// The message of the panic.
+        problem: String,
+    },
     /// A metric that does not exist.
     #[error(transparent)]
     Metric(#[from] crate::metrics::MetricError),
@@ -60,13 +68,25 @@ pub enum ExperimentError {
     Log(#[from] crate::log::LogError),
 }
 
+impl ExperimentError {
+    /// Whether it is one policy's failure, without which the others can go on.
+    pub fn is_of_policy(&self) -> bool {
+        matches!(
+            self,
+            ExperimentError::Policy { .. }
+                | ExperimentError::Panic { .. }
+                | ExperimentError::Tick(TickError::Policy { .. })
+        )
+    }
+}
+
 /// A scenario with its data, user model and starting point.
 pub struct Experiment {
     /// The checked scenario.
     pub scenario: Scenario,
     /// The data set.
     pub data: Dataset,
-    pub(super) registry: Registry,
+    pub(super) registry: Arc<Registry>,
     pub(super) start: StartingPoint,
     pub(super) model: Arc<Calibrated>,
     card: Option<Card>,
@@ -96,6 +116,7 @@ impl Experiment {
         let streams = Streams::new(scenario.seed, 0);
         let probe = probe(&scenario, &start, model.memory(), &streams);
         let model = Calibrated::fit(model, scenario.user.temperature, scenario.user.acceptance, &probe)?;
+        let registry = Arc::new(registry);
         Ok(Experiment { scenario, data, registry, start, model: Arc::new(model), card })
     }
 

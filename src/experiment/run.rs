@@ -9,11 +9,13 @@ use crate::policy::{Policy, PolicyContext};
 use crate::random::Streams;
 use crate::scenario::{Params, PolicySpec};
 use crate::tick::{Setup, Simulation};
-use crate::world::Population;
+use crate::world::{Population, Training};
 use rayon::prelude::*;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Hears of each completed tick, from any thread.
 pub trait Progress: Sync {
@@ -46,8 +48,23 @@ pub struct Outcome {
     pub ticks: Vec<u32>,
     /// The event log of each arm, in the same order, when events were written.
     pub files: Vec<Option<String>>,
+    /// How long each arm's policy trained, in the same order.
+    pub training: Vec<Training>,
+    /// The policies that could not go on, each with its first replication that failed; they have no arms here.
+    pub failures: Vec<ArmFailure>,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
+}
+
+/// A policy that could not go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ArmFailure {
+    /// Name of the policy.
+    pub policy: String,
+    /// The first replication in which it failed.
+    pub replication: u32,
+    /// What happened; names policy, tick and user as far as they are known.
+    pub problem: String,
 }
 
 /// One finished or stopped arm.
@@ -55,35 +72,84 @@ struct Finished {
     result: ArmResult,
     ticks: u32,
     file: Option<String>,
+    training: Training,
+}
+
+/// What stops arms before their end.
+struct Brakes<'a> {
+    stop: &'a AtomicBool,
+    /// Set when the run itself failed, and not one of its policies.
+    failed: AtomicBool,
+    /// For each policy the first replication that failed; `u32::MAX` while there is none.
+    first_failures: Vec<AtomicU32>,
+}
+
+impl Brakes<'_> {
+    fn all(&self) -> bool {
+        self.stop.load(Ordering::Relaxed) || self.failed.load(Ordering::Relaxed)
+    }
+
+    /// A policy that failed in a replication is not worth the later ones. The earlier ones go on, so that the failure that
+    /// is reported does not depend on which arm was faster.
+    fn arm(&self, policy: usize, replication: u32) -> bool {
+        self.all() || self.first_failures[policy].load(Ordering::Relaxed) < replication
+    }
 }
 
 impl Experiment {
-    /// Runs every policy in every replication.
+    /// Runs every policy in every replication. A policy that breaks its contract or cannot go on stands in
+    /// [`Outcome::failures`], and the others go on without it.
     ///
     /// # Errors
-    /// The first arm that fails stops the run.
+    /// When the run itself fails (the user model, the event logs), or every policy does.
     pub fn run(&self, options: &RunOptions<'_>) -> Result<Outcome, ExperimentError> {
         let replications = self.scenario.replications;
         // Replications outermost, so that a stopped run has whole replications of all policies.
         let order: Vec<(u32, usize)> = (0..replications)
             .flat_map(|replication| (0..self.scenario.policies.len()).map(move |policy| (replication, policy)))
             .collect();
-        let failed = AtomicBool::new(false);
+        let brakes = Brakes {
+            stop: options.stop,
+            failed: AtomicBool::new(false),
+            first_failures: self.scenario.policies.iter().map(|_| AtomicU32::new(u32::MAX)).collect(),
+        };
         let outcomes: Vec<Option<Result<Finished, ExperimentError>>> = order
             .par_iter()
             .with_max_len(1)
             .map(|&(replication, policy)| {
-                if failed.load(Ordering::Relaxed) || options.stop.load(Ordering::Relaxed) {
+                if brakes.arm(policy, replication) {
                     return None;
                 }
-                let finished = self.arm(&self.scenario.policies[policy], policy, replication, options, &failed);
-                if finished.is_err() {
-                    failed.store(true, Ordering::Relaxed);
+                let finished = self.guarded_arm(policy, replication, options, &brakes);
+                match &finished {
+                    Err(problem) if problem.is_of_policy() => {
+                        brakes.first_failures[policy].fetch_min(replication, Ordering::Relaxed);
+                    }
+                    Err(_) => brakes.failed.store(true, Ordering::Relaxed),
+                    Ok(_) => {}
                 }
                 Some(finished)
             })
             .collect();
         self.gather(&order, outcomes, options)
+    }
+
+    /// An arm of which a panic is a failure of its policy.
+    fn guarded_arm(
+        &self,
+        policy: usize,
+        replication: u32,
+        options: &RunOptions<'_>,
+        brakes: &Brakes<'_>,
+    ) -> Result<Finished, ExperimentError> {
+        let spec = &self.scenario.policies[policy];
+        // Nothing that the arm has touched is looked at afterwards.
+        let arm = AssertUnwindSafe(|| self.arm(spec, policy, replication, options, brakes));
+        std::panic::catch_unwind(arm).unwrap_or_else(|payload| {
+            let text = payload.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
+            Err(ExperimentError::Panic { policy: spec.name.clone(), problem: text.to_owned() })
+        })
     }
 
     fn gather(
@@ -93,22 +159,63 @@ impl Experiment {
         options: &RunOptions<'_>,
     ) -> Result<Outcome, ExperimentError> {
         let mut finished = Vec::with_capacity(order.len());
+        // Replications come in ascending order: the first failure of a policy is that of its first replication.
+        let mut failed: BTreeMap<usize, (u32, ExperimentError)> = BTreeMap::new();
         for (&(replication, policy), outcome) in order.iter().zip(outcomes) {
-            if let Some(outcome) = outcome {
-                finished.push((policy, replication, outcome?));
+            match outcome {
+                Some(Ok(arm)) => finished.push((policy, replication, arm)),
+                Some(Err(problem)) if problem.is_of_policy() => {
+                    failed.entry(policy).or_insert((replication, problem));
+                }
+                Some(Err(problem)) => return Err(problem),
+                None => {}
             }
         }
+        if failed.len() == self.scenario.policies.len()
+            && let Some((_, (_, problem))) = failed.pop_first()
+        {
+            return Err(problem);
+        }
+        for (_, _, arm) in finished.iter().filter(|(policy, ..)| failed.contains_key(policy)) {
+            // Half of a policy's replications compare with nothing.
+            if let Some((folder, file)) = options.events.zip(arm.file.as_ref()) {
+                let _ = std::fs::remove_file(folder.join(file));
+            }
+        }
+        finished.retain(|(policy, ..)| !failed.contains_key(policy));
+        Ok(self.outcome(finished, failed, options))
+    }
+
+    fn outcome(
+        &self,
+        mut finished: Vec<(usize, u32, Finished)>,
+        failed: BTreeMap<usize, (u32, ExperimentError)>,
+        options: &RunOptions<'_>,
+    ) -> Outcome {
         finished.sort_by_key(|&(policy, replication, _)| (policy, replication));
-        let whole =
-            finished.len() == order.len() && finished.iter().all(|(_, _, arm)| arm.ticks == self.scenario.ticks);
-        let interrupted = !whole && options.stop.load(Ordering::Relaxed);
-        let mut outcome = Outcome { arms: Vec::new(), ticks: Vec::new(), files: Vec::new(), interrupted };
+        let wanted = (self.scenario.policies.len() - failed.len()) * self.scenario.replications as usize;
+        let whole = finished.len() == wanted && finished.iter().all(|(_, _, arm)| arm.ticks == self.scenario.ticks);
+        let name = |policy: usize| self.scenario.policies[policy].name.clone();
+        let failures = failed.into_iter().map(|(policy, (replication, problem))| ArmFailure {
+            policy: name(policy),
+            replication,
+            problem: problem.to_string(),
+        });
+        let mut outcome = Outcome {
+            arms: Vec::new(),
+            ticks: Vec::new(),
+            files: Vec::new(),
+            training: Vec::new(),
+            failures: failures.collect(),
+            interrupted: !whole && options.stop.load(Ordering::Relaxed),
+        };
         for (_, _, arm) in finished {
             outcome.arms.push(arm.result);
             outcome.ticks.push(arm.ticks);
             outcome.files.push(arm.file);
+            outcome.training.push(arm.training);
         }
-        Ok(outcome)
+        outcome
     }
 
     /// Runs one policy in one replication.
@@ -119,7 +226,7 @@ impl Experiment {
         number: usize,
         replication: u32,
         options: &RunOptions<'_>,
-        failed: &AtomicBool,
+        brakes: &Brakes<'_>,
     ) -> Result<Finished, ExperimentError> {
         let started = std::time::Instant::now();
         let no_users = || ExperimentError::NoUsers {
@@ -130,20 +237,19 @@ impl Experiment {
         let population = self.population(replication).ok_or_else(no_users)?;
         let file = options.events.map(|_| file_name(number, &spec.name, replication));
         let path: Option<PathBuf> = options.events.zip(file.as_ref()).map(|(folder, file)| folder.join(file));
-        let next: Box<dyn EventSink> = match &path {
-            Some(path) => Box::new(ParquetWriter::create(path, &spec.name, replication, self.scenario.slate)?),
-            None => Box::new(NoSink),
-        };
+        let next = self.log(path.as_deref(), &spec.name, replication)?;
         let metrics = MetricSet::new(&self.scenario.metrics, population.sources.len(), self.data.items.len())?;
         let (sink, tally) = ArmSink::new(metrics, self.start.catalogue.clone(), next);
+        let building = std::time::Instant::now();
         let mut simulation = self.simulation(spec, replication, &population, Box::new(sink))?;
+        let before = building.elapsed().as_secs_f64();
         let mut ticks = 0;
-        while ticks < self.scenario.ticks && !options.stop.load(Ordering::Relaxed) && !failed.load(Ordering::Relaxed) {
+        while ticks < self.scenario.ticks && !brakes.arm(number, replication) {
             simulation.tick()?;
             ticks += 1;
             options.progress.tick(simulation.events().len() as u64);
         }
-        let fill_ups = simulation.short_slates();
+        let (fill_ups, training) = (simulation.short_slates(), Training { before, ..simulation.training() });
         simulation.finish()?;
         let tally = tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let result = ArmResult {
@@ -156,7 +262,15 @@ impl Experiment {
             seconds: started.elapsed().as_secs_f64(),
             fill_ups,
         };
-        Ok(Finished { result, ticks, file })
+        Ok(Finished { result, ticks, file, training })
+    }
+
+    /// Where the events of an arm go.
+    fn log(&self, path: Option<&Path>, policy: &str, replication: u32) -> Result<Box<dyn EventSink>, ExperimentError> {
+        Ok(match path {
+            Some(path) => Box::new(ParquetWriter::create(path, policy, replication, self.scenario.slate)?),
+            None => Box::new(NoSink),
+        })
     }
 
     /// A world for one policy in one replication, at tick 0.
@@ -198,6 +312,8 @@ impl Experiment {
             log: self.start.log.clone(),
             sources: Arc::clone(&population.sources),
             slate: self.scenario.slate,
+            tick_seconds: self.scenario.tick_seconds as i64,
+            registry: self.registry.clone(),
             streams,
         };
         (kind.build)(&Params::new(&spec.params), &context).map_err(fail)

@@ -4,11 +4,14 @@
 //! reports) reads batches and never the world, so a live run and a replayed log give equal numbers.
 
 mod digest;
+mod error;
+mod pages;
 mod parquet;
 mod sink;
 
 pub use self::digest::{Digest, DigestState};
-pub use self::parquet::{LogError, ParquetWriter, read_batches};
+pub use self::error::LogError;
+pub use self::parquet::{ParquetWriter, read_batches};
 pub use self::sink::{CountSink, EventSink, MemorySink, NoSink};
 
 use crate::ids::{ItemId, UserId};
@@ -31,6 +34,9 @@ pub struct EventBatch {
     pub items: Vec<ItemId>,
     /// `[n, slate]`: the policy's score of the item; NaN where the policy has none.
     pub scores: Vec<f32>,
+    /// `[n, slate]`: the probability with which the policy put this item into this slot, given the slots above it; NaN
+    /// where the policy does not know it. The product over a row is the propensity of the slate. Not part of the digest.
+    pub propensities: Vec<f32>,
     /// `[n, slate]`: the user model's probability that this slot is the one accepted.
     pub probabilities: Vec<f32>,
     /// `[n]`: the accepted slot, or [`REJECTED`].

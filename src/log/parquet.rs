@@ -3,9 +3,10 @@
 //! A file is written beside its final name and renamed when it is complete. [`read_batches`] gives back the
 //! batches bit for bit, so the digest of a stored log can be checked.
 
-use super::{EventBatch, EventSink, REJECTED};
+use super::pages::column_reader;
+use super::{EventBatch, EventSink, LogError, REJECTED};
 use crate::ids::{ItemId, UserId};
-use parquet::basic::{Compression, Encoding};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::writer::ColumnWriterImpl;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
@@ -36,28 +37,11 @@ const SCHEMA: &str = "message events {
   optional float rating;
   required float probability;
   optional float score;
+  optional float propensity;
 }";
 
-/// Events that cannot be stored or read back.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The file system refused.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The file is not a Parquet file of events.
-    #[error("{}: {problem}", path.display())]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-}
+/// The columns that logs of recmirror 0.1 have; the rest may be absent.
+const FIRST_COLUMNS: usize = 10;
 
 /// The columns of a row group that is being collected.
 #[derive(Default)]
@@ -70,6 +54,7 @@ struct Columns {
     rating: Nullable,
     probability: Vec<f32>,
     score: Nullable,
+    propensity: Nullable,
 }
 
 /// Numbers of which some are absent: levels (1 = present) and the present values.
@@ -106,7 +91,10 @@ impl Columns {
             self.slot.extend(0..slots as i32);
             self.item.extend(batch.items[shown.clone()].iter().map(|item| item.0 as i32));
             self.probability.extend_from_slice(&batch.probabilities[shown.clone()]);
-            batch.scores[shown].iter().for_each(|&score| self.score.push(score));
+            batch.scores[shown.clone()].iter().for_each(|&score| self.score.push(score));
+            // A batch that was not made by a simulation may lack them.
+            let propensity = |place: usize| batch.propensities.get(place).copied().unwrap_or(f32::NAN);
+            shown.for_each(|place| self.propensity.push(propensity(place)));
             let start = self.accepted.len();
             self.accepted.resize(length, false);
             self.rating.levels.resize(length, 0);
@@ -129,6 +117,7 @@ impl Columns {
         self.probability.clear();
         self.rating.clear();
         self.score.clear();
+        self.propensity.clear();
     }
 }
 
@@ -161,13 +150,16 @@ impl ParquetWriter {
             .set_key_value_metadata(Some(facts.to_vec()));
         // Numbers that count up pack into a few bits as differences; probabilities and scores hardly repeat, so that a
         // dictionary would only cost time.
-        for name in ["replication", "tick", "user", "slot", "item", "probability", "score"] {
+        for name in ["replication", "tick", "user", "slot", "item", "probability", "score", "propensity"] {
             let column = ColumnPath::from(name);
-            let plain = matches!(name, "probability" | "score");
+            let plain = matches!(name, "probability" | "score" | "propensity");
             let encoding = if plain { Encoding::PLAIN } else { Encoding::DELTA_BINARY_PACKED };
             properties = properties.set_column_dictionary_enabled(column.clone(), false);
             properties = properties.set_column_encoding(column, encoding);
         }
+        // Propensities have few values, 1 above all.
+        let level = Compression::ZSTD(ZstdLevel::default());
+        properties = properties.set_column_compression(ColumnPath::from("propensity"), level);
         let writer = SerializedFileWriter::new(file, schema, Arc::new(properties.build())).map_err(fail)?;
         let policy = ByteArray::from(policy.as_bytes().to_vec());
         let columns = Columns::default();
@@ -214,6 +206,7 @@ fn write_group(
     some(&mut group, &columns.rating)?;
     column::<FloatType>(&mut group, |column| column.write_batch(&columns.probability, None, None))?;
     some(&mut group, &columns.score)?;
+    some(&mut group, &columns.propensity)?;
     group.close()?;
     Ok(())
 }
@@ -252,6 +245,15 @@ impl EventSink for ParquetWriter {
     }
 }
 
+impl Drop for ParquetWriter {
+    /// What was not finished is of no use.
+    fn drop(&mut self) {
+        if self.writer.take().is_some() {
+            let _ = std::fs::remove_file(&self.partial);
+        }
+    }
+}
+
 /// Reads a file of events and calls `each` for the batch of every tick that had visitors, in order.
 ///
 /// # Errors
@@ -277,7 +279,8 @@ pub fn read_batches(path: &Path, mut each: impl FnMut(&EventBatch)) -> Result<()
 fn check_file(reader: &SerializedFileReader<File>) -> Result<usize, String> {
     let wanted = parse_message_type(SCHEMA).map_err(|problem| problem.to_string())?;
     let facts = reader.metadata().file_metadata();
-    if facts.schema().get_fields() != wanted.get_fields() {
+    let (found, wanted) = (facts.schema().get_fields(), wanted.get_fields());
+    if found.len() < FIRST_COLUMNS || found.len() > wanted.len() || found != &wanted[..found.len()] {
         return Err("its columns are not those of an event log".to_owned());
     }
     let entries = facts.key_value_metadata().map(Vec::as_slice).unwrap_or_default();
@@ -304,6 +307,11 @@ fn read_group(group: &dyn RowGroupReader) -> Result<Columns, ParquetError> {
     let numbers = |place: usize| -> Result<Nullable, ParquetError> {
         read_column::<FloatType>(group, place, rows).map(|(values, levels)| Nullable { levels, values })
     };
+    let propensity = if group.num_columns() > FIRST_COLUMNS {
+        numbers(FIRST_COLUMNS)?
+    } else {
+        Nullable { levels: vec![0; rows], values: Vec::new() }
+    };
     Ok(Columns {
         tick: integers(2)?,
         user: integers(3)?,
@@ -313,6 +321,7 @@ fn read_group(group: &dyn RowGroupReader) -> Result<Columns, ParquetError> {
         rating: numbers(7)?,
         probability: read_column::<FloatType>(group, 8, rows)?.0,
         score: numbers(9)?,
+        propensity,
     })
 }
 
@@ -321,7 +330,7 @@ fn read_column<T: DataType>(
     place: usize,
     rows: usize,
 ) -> Result<(Vec<T::T>, Vec<i16>), ParquetError> {
-    let mut reader = parquet::column::reader::get_typed_column_reader::<T>(group.get_column_reader(place)?);
+    let mut reader = parquet::column::reader::get_typed_column_reader::<T>(column_reader(group, place)?);
     let (mut values, mut levels) = (Vec::with_capacity(rows.min(2 * GROUP_ROWS)), Vec::new());
     let mut read = 0;
     while read < rows {
@@ -337,6 +346,7 @@ fn read_column<T: DataType>(
 /// Appends the rows of a group to `batch`, handing it over whenever a new tick begins.
 fn regroup(columns: &Columns, batch: &mut EventBatch, each: &mut impl FnMut(&EventBatch)) -> Result<(), String> {
     let (mut ratings, mut scores) = (columns.rating.values.iter(), columns.score.values.iter());
+    let mut propensities = columns.propensity.values.iter();
     for row in 0..columns.tick.len() {
         let (tick, user) = (columns.tick[row] as u32, UserId(columns.user[row] as u32));
         if tick != batch.tick && !batch.is_empty() {
@@ -355,6 +365,9 @@ fn regroup(columns: &Columns, batch: &mut EventBatch, each: &mut impl FnMut(&Eve
         if columns.score.levels[row] == 1 {
             batch.scores[place] = scores.next().copied().unwrap_or(f32::NAN);
         }
+        if columns.propensity.levels[row] == 1 {
+            batch.propensities[place] = propensities.next().copied().unwrap_or(f32::NAN);
+        }
         let rating = if columns.rating.levels[row] == 1 { ratings.next().copied() } else { None };
         if columns.accepted[row] {
             let last = batch.users.len() - 1;
@@ -370,6 +383,7 @@ fn start_row(batch: &mut EventBatch, user: UserId) {
     let slots = batch.users.len() * batch.slate;
     batch.items.resize(slots, ItemId::NONE);
     batch.scores.resize(slots, f32::NAN);
+    batch.propensities.resize(slots, f32::NAN);
     batch.probabilities.resize(slots, 0.0);
     batch.accepted.push(REJECTED);
     batch.ratings.push(f32::NAN);
@@ -387,6 +401,7 @@ mod tests {
             users: vec![UserId(0), UserId(3)],
             items: vec![ItemId(5), ItemId(6), ItemId(7), ItemId::NONE],
             scores: vec![0.5, f32::NAN, -0.0, f32::NAN],
+            propensities: vec![f32::NAN, 0.125, 1.0, f32::NAN],
             probabilities: vec![0.25, 0.5, 1e-30, 0.0],
             accepted: vec![1, REJECTED],
             ratings: vec![4.0, f32::NAN],
@@ -410,11 +425,15 @@ mod tests {
             writer.write(batch).unwrap();
         }
         assert!(!path.exists(), "the final name appears only when the file is complete");
+        drop(ParquetWriter::create(&folder.path().join("broken-off.parquet"), "random", 2, 2).unwrap());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "what is not finished leaves nothing behind");
         writer.finish().unwrap();
         let mut found = Vec::new();
         read_batches(&path, |batch| found.push(batch.clone())).unwrap();
         assert_eq!(found.len(), 2);
         assert_eq!(digest(&found), digest(&batches));
+        let bits = |batch: &EventBatch| batch.propensities.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&found[0]), bits(&batch(0)), "the digest leaves propensities out");
     }
 
     #[test]

@@ -4,8 +4,11 @@ use super::testing::{World, build, mask};
 use super::{Registry, Slates};
 use crate::ids::UserId;
 
+/// All kinds; `external` with the example, where there is a Python.
 fn kinds() -> Vec<&'static str> {
-    Registry::builtin().kinds().iter().map(|kind| kind.name).collect()
+    let python = std::process::Command::new("python3").arg("--version").output().is_ok();
+    let all = Registry::builtin();
+    all.kinds().iter().map(|kind| kind.name).filter(|&name| name != "external" || python).collect()
 }
 
 /// Slates of a dozen ticks (past a retraining), the users accepting some of what they are shown.
@@ -20,6 +23,7 @@ fn rollout(world: &World, kind: &str, batches: usize) -> Vec<Slates> {
             let part = world.recommend(policy.as_mut(), tick, users, blocked);
             slates.items.extend(part.items);
             slates.scores.extend(part.scores);
+            slates.propensities.extend(part.propensities);
         }
         let events = world.respond(tick, &users, &slates, |user, item| (user.0 + item.0 + tick) % 3 == 0);
         for (row, blocked) in blocked.iter_mut().enumerate() {
@@ -36,15 +40,18 @@ fn rollout(world: &World, kind: &str, batches: usize) -> Vec<Slates> {
 fn assert_same(left: &[Slates], right: &[Slates], what: &str) {
     for (tick, (left, right)) in left.iter().zip(right).enumerate() {
         assert_eq!(left.items, right.items, "{what}: items at tick {tick}");
-        let bits = |slates: &Slates| slates.scores.iter().map(|score| score.to_bits()).collect::<Vec<_>>();
-        assert_eq!(bits(left), bits(right), "{what}: scores at tick {tick}");
+        let bits = |numbers: &[f32]| numbers.iter().map(|number| number.to_bits()).collect::<Vec<_>>();
+        assert_eq!(bits(&left.scores), bits(&right.scores), "{what}: scores at tick {tick}");
+        assert_eq!(bits(&left.propensities), bits(&right.propensities), "{what}: propensities at tick {tick}");
     }
 }
 
-/// Items are distinct, allowed and in front of the empty slots; scores do not increase.
+/// Items are distinct, allowed and in front of the empty slots; scores do not increase; propensities are probabilities
+/// where they are known.
 fn assert_valid(slates: &Slates, blocked: &[Vec<u64>], items: usize, kind: &str) {
-    let rows = slates.items.chunks(slates.slate).zip(slates.scores.chunks(slates.slate));
-    for ((row, scores), blocked) in rows.zip(blocked) {
+    assert_eq!(slates.failure, None, "{kind}");
+    let numbers = slates.scores.chunks(slates.slate).zip(slates.propensities.chunks(slates.slate));
+    for ((row, (scores, propensities)), blocked) in slates.items.chunks(slates.slate).zip(numbers).zip(blocked) {
         let free = items - blocked.iter().map(|word| word.count_ones() as usize).sum::<usize>();
         let filled = free.min(slates.slate);
         for (slot, item) in row.iter().enumerate() {
@@ -58,6 +65,9 @@ fn assert_valid(slates: &Slates, blocked: &[Vec<u64>], items: usize, kind: &str)
         }
         for pair in scores.windows(2).filter(|pair| !pair[0].is_nan() && !pair[1].is_nan()) {
             assert!(pair[0] >= pair[1], "{kind}: scores {scores:?}");
+        }
+        for (slot, propensity) in propensities.iter().enumerate().filter(|(_, propensity)| !propensity.is_nan()) {
+            assert!(slot < filled && *propensity > 0.0 && *propensity <= 1.0, "{kind}: propensities {propensities:?}");
         }
     }
 }

@@ -10,7 +10,7 @@
 //! they reach an NDCG@10 of 0.198, `alpha = 40` at most 0.155. A stronger regularisation is as good there
 //! (`alpha = 2`, `regularisation = 20`: 0.200) but shrinks all vectors to zero on small logs.
 
-use super::factors::{Factors, Objective, UserVectors};
+use super::factors::{Factors, Objective, UserVectors, dot};
 use super::feedback::Feedback;
 use super::{Histories, Policy, PolicyContext, PolicyKind, Requests, Slates, rank_candidates};
 use crate::log::EventBatch;
@@ -87,6 +87,7 @@ impl Policy for Ials {
             scores.extend(factors.items().chunks_exact(factors.factors()).map(|item| dot(user, item)));
             rank_candidates(&request, scores, slate);
         });
+        slates.mark_certain();
     }
 
     fn observe(&mut self, events: &EventBatch) {
@@ -100,33 +101,9 @@ impl Policy for Ials {
     }
 }
 
-/// Inner product in eight running sums: the order is fixed, and the compiler can use vector registers.
-fn dot(left: &[f32], right: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let (lefts, rights) = (left.chunks_exact(LANES), right.chunks_exact(LANES));
-    let rest: f32 = lefts.remainder().iter().zip(rights.remainder()).map(|(a, b)| a * b).sum();
-    let mut sums = [0.0f32; LANES];
-    for (left, right) in lefts.zip(rights) {
-        for lane in 0..LANES {
-            sums[lane] += left[lane] * right[lane];
-        }
-    }
-    sums.iter().sum::<f32>() + rest
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::policy::testing::{World, build_with, mask};
-
-    #[test]
-    fn dot_of_any_length() {
-        for length in [0, 1, 8, 19] {
-            let left: Vec<f32> = (0..length).map(|place| place as f32).collect();
-            let expected: f32 = (0..length).map(|place| (place * 2) as f32).sum();
-            assert_eq!(dot(&left, &vec![2.0; length]), expected);
-        }
-    }
 
     #[test]
     fn retraining_learns_new_items() {

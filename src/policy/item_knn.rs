@@ -82,6 +82,7 @@ impl Policy for ItemKnn {
             policy.score(request.user, decay, scores, counted);
             rank_candidates(&request, scores, slate);
         });
+        slates.mark_certain();
     }
 
     fn observe(&mut self, events: &EventBatch) {

@@ -20,28 +20,47 @@
 //!     }
 //! }
 //! ```
+//!
+//! Every kind that learns says in its doc when: `retrain_every` ticks on the log and all responses of its own users
+//! so far (0 = on the log alone), or online after each tick. A user without history gets what the method gives to an
+//! empty history. What a policy draws it draws from [`Request::rng`]; where it can tell the probability of what it
+//! drew, it says so ([`SlateRow::push_drawn`], [`Slates::mark_certain`]), for off-policy work on its log.
 
+mod bpr;
+mod calibrated;
 #[cfg(test)]
 mod contract;
+mod ease;
+mod epsilon_greedy;
+mod external;
 mod factors;
 mod features;
 mod feedback;
 mod histories;
 mod ials;
+mod inner;
 mod item_knn;
 mod linucb;
+mod markov;
+mod mix;
+mod mmr;
+mod oracle;
 mod popular;
 mod random;
 mod registry;
 mod request;
+mod ridge;
 mod slates;
 #[cfg(test)]
 mod testing;
+mod thompson;
+mod ucb;
+mod user_knn;
 
 pub use self::histories::Histories;
 pub use self::registry::{PolicyContext, PolicyError, PolicyKind, Registry};
-pub use self::request::{Request, Requests};
-pub use self::slates::{SlateRow, Slates, rank_candidates};
+pub use self::request::{Foresight, Request, Requests};
+pub use self::slates::{PolicyFailure, SlateRow, Slates, rank_candidates};
 
 use crate::log::EventBatch;
 
@@ -50,6 +69,12 @@ pub trait Policy: Send + Sync {
     /// Fills one slate for each request, best item first. The result must not depend on the order of
     /// the requests or on how they are batched.
     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates);
+
+    /// Whether it wants [`Requests::foresight`]: to know what the users would accept. No recommender can; only the
+    /// `oracle` does, and what is wrapped around it.
+    fn looks_ahead(&self) -> bool {
+        false
+    }
 
     /// Learns from what its users did with the slates of one tick. Called once a tick, after all responses.
     fn observe(&mut self, events: &EventBatch) {

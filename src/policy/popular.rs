@@ -3,12 +3,16 @@
 //! An item's count is its interactions in the log plus, with `learn`, the responses that this policy's
 //! own users accepted so far; the count is the score and equal counts go by item id. With a `half_life`
 //! of `h` ticks all counts are multiplied by `2^(-1/h)` a tick, so the ranking follows what is accepted
-//! now. It is the usual non-personalised baseline (Cremonesi, Koren and Turrin 2010, "TopPop").
+//! now. With a `window` of `w` ticks only the last `w` ticks count, the interactions of the log by their
+//! time before its end; items with equal counts in the window go by their count of all time. It is the usual
+//! non-personalised baseline (Cremonesi, Koren and Turrin 2010, "TopPop"; Ji, Sun, Zhang and Li 2020 on why
+//! its window matters).
 
-use super::{Policy, PolicyContext, PolicyKind, Requests, Slates};
+use super::{Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
 use crate::scenario::{Key, Kind, Params};
+use std::collections::VecDeque;
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "popular",
@@ -24,13 +28,25 @@ pub(super) const KIND: PolicyKind = PolicyKind {
             kind: Kind::Number { min: 0.0, max: 1e9, default: Some(0.0) },
             doc: "ticks after which a count is worth half; 0 = counts keep their worth",
         },
+        Key {
+            name: "window",
+            kind: Kind::Integer { min: 0, max: 1_000_000, default: Some(0) },
+            doc: "latest ticks that count, those of the log before the start included; 0 = all time",
+        },
     ],
-    build: |params, context| Ok(Box::new(Popular::new(params, context))),
+    build: |params, context| {
+        if params.number("half_life") > 0.0 && params.integer("window") > 0 {
+            return Err(PolicyError("`half_life` and `window` exclude each other; set one of them to 0".to_owned()));
+        }
+        Ok(Box::new(Popular::new(params, context)))
+    },
 };
 
 struct Popular {
     learn: bool,
     half_life: f64,
+    window: Option<Window>,
+    /// What ranks: all time, decayed, or the window.
     counts: Vec<f64>,
     /// The tick as of which `counts` is decayed.
     tick: u32,
@@ -40,10 +56,14 @@ struct Popular {
 
 impl Popular {
     fn new(params: &Params<'_>, context: &PolicyContext) -> Popular {
+        let all: Vec<f64> = context.log.item_counts().into_iter().map(f64::from).collect();
+        let ticks = params.integer("window");
+        let window = (ticks > 0).then(|| Window::new(ticks, all.clone(), context));
         Popular {
             learn: params.flag("learn"),
             half_life: params.number("half_life"),
-            counts: context.log.item_counts().into_iter().map(f64::from).collect(),
+            counts: window.as_ref().map_or(all, |window| window.counts(context.log.items)),
+            window,
             tick: 0,
             ranking: Vec::new(),
         }
@@ -60,13 +80,61 @@ impl Popular {
 
     fn rank(&mut self) {
         let counts = &self.counts;
+        // Behind the window, all time decides; without a window it is the same count.
+        let all = self.window.as_ref().map_or(counts, |window| &window.all_time);
+        let more = |counts: &[f64], a: ItemId, b: ItemId| counts[b.index()].total_cmp(&counts[a.index()]);
         self.ranking.extend((0..counts.len() as u32).map(ItemId));
-        self.ranking.sort_unstable_by(|a, b| counts[b.index()].total_cmp(&counts[a.index()]).then_with(|| a.cmp(b)));
+        self.ranking
+            .sort_unstable_by(|&a, &b| more(counts, a, b).then_with(|| more(all, a, b)).then_with(|| a.cmp(&b)));
+    }
+}
+
+/// What the last ticks have seen.
+struct Window {
+    ticks: i64,
+    /// The tick (negative in the log) and the item, oldest first.
+    recent: VecDeque<(i64, ItemId)>,
+    all_time: Vec<f64>,
+}
+
+impl Window {
+    fn new(ticks: i64, all_time: Vec<f64>, context: &PolicyContext) -> Window {
+        let end = context.log.end();
+        // What happened at the end of the log is one tick old at tick 0.
+        let tick = |time: i64| -1 - (end - time) / context.tick_seconds.max(1);
+        let dated = context.log.rows.iter().map(|row| (tick(row.time), row.item));
+        let mut recent: Vec<(i64, ItemId)> = dated.filter(|&(tick, _)| tick >= -ticks).collect();
+        recent.sort_unstable();
+        Window { ticks, recent: recent.into(), all_time }
+    }
+
+    fn counts(&self, items: usize) -> Vec<f64> {
+        let mut counts = vec![0.0; items];
+        self.recent.iter().for_each(|(_, item)| counts[item.index()] += 1.0);
+        counts
+    }
+
+    /// Takes out what is too old at `tick`; says whether there was any.
+    fn expire(&mut self, tick: u32, counts: &mut [f64]) -> bool {
+        let before = self.recent.len();
+        while let Some(&(_, item)) = self.recent.front().filter(|entry| entry.0 < i64::from(tick) - self.ticks) {
+            counts[item.index()] -= 1.0;
+            self.recent.pop_front();
+        }
+        self.recent.len() < before
+    }
+
+    fn add(&mut self, tick: u32, item: ItemId) {
+        self.recent.push_back((i64::from(tick), item));
+        self.all_time[item.index()] += 1.0;
     }
 }
 
 impl Policy for Popular {
     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+        if self.window.as_mut().is_some_and(|window| window.expire(requests.tick, &mut self.counts)) {
+            self.ranking.clear();
+        }
         if self.ranking.is_empty() {
             self.rank();
         }
@@ -81,6 +149,7 @@ impl Policy for Popular {
                 }
             }
         });
+        slates.mark_certain();
     }
 
     fn observe(&mut self, events: &EventBatch) {
@@ -88,6 +157,9 @@ impl Policy for Popular {
         if self.learn {
             for item in (0..events.len()).filter_map(|row| events.accepted_item(row)) {
                 self.counts[item.index()] += 1.0;
+                if let Some(window) = &mut self.window {
+                    window.add(events.tick, item);
+                }
             }
         }
         self.ranking.clear();
@@ -137,5 +209,35 @@ mod tests {
         let slates = world.recommend(policy.as_mut(), 5, &world.users(), &vec![mask(6, &[]); 3]);
         assert_eq!(slates.items[..2].iter().map(|item| item.0).collect::<Vec<_>>(), [2, 1]);
         assert_eq!(slates.scores[..2], [1.0, 0.75]);
+    }
+
+    #[test]
+    fn a_window_forgets() {
+        // The log's three users have their items at times 0, 1 and 2: with a second a tick these are the ticks -3, -2, -1.
+        let world = world();
+        let mut params = toml::Table::new();
+        params.insert("window".into(), 2.into());
+        let mut policy = build_with("popular", params, &world.context());
+        let top = |policy: &mut dyn crate::policy::Policy, tick| {
+            let slates = world.recommend(policy, tick, &world.users(), &vec![mask(6, &[]); 3]);
+            let items: Vec<u32> = slates.items[..4].iter().map(|item| item.0).collect();
+            (items, slates.scores[..4].to_vec())
+        };
+        // Ticks -2 and -1: items 3, 3, 1 and 4, 4, 3; the rest by all time.
+        assert_eq!(top(policy.as_mut(), 0), (vec![3, 4, 1, 0], vec![3.0, 2.0, 1.0, 0.0]));
+        policy.observe(&world.accept(0, &[Some(5), None, None]));
+        // Ticks -1 and 0: items 4, 4, 3 and 5.
+        assert_eq!(top(policy.as_mut(), 1), (vec![4, 3, 5, 1], vec![2.0, 1.0, 1.0, 0.0]));
+        assert_eq!(top(policy.as_mut(), 9), (vec![1, 3, 4, 0], vec![0.0; 4]), "nothing is left: all time decides");
+    }
+
+    #[test]
+    fn a_window_and_a_half_life_exclude_each_other() {
+        let kind = super::KIND;
+        let mut params = kind.defaults();
+        params.insert("window".into(), 2.into());
+        params.insert("half_life".into(), 1.0.into());
+        let problem = (kind.build)(&crate::scenario::Params::new(&params), &world().context()).err();
+        assert!(problem.is_some_and(|problem| problem.to_string().contains("exclude each other")));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! The floor that every other policy has to clear, and the unbiased logging policy of off-policy work.
 //! Draws come from [`Request::rng`], so a user's slate depends on (seed, replication, user, tick) alone.
-//! It has no scores: they are NaN.
+//! It has no scores: they are NaN. Its propensities are exact: with `n` candidates left, one slot's is `1 / n`.
 
 use super::{Policy, PolicyKind, Request, Requests, SlateRow, Slates};
 use crate::ids::ItemId;
@@ -19,6 +19,9 @@ pub(super) const KIND: PolicyKind = PolicyKind {
 /// Draws for each slot before the remaining candidates are listed instead.
 const TRIES_PER_SLOT: usize = 4;
 
+/// Draws for a single slot before that.
+const TRIES_PER_DRAW: usize = 16;
+
 struct Random;
 
 impl Policy for Random {
@@ -34,6 +37,7 @@ fn sample(request: Request<'_>, slate: &mut SlateRow<'_>) {
         return;
     }
     let mut rng = request.rng();
+    let candidates = request.candidate_count();
     // Bit `i % 64` is set for each item `i` of the slate: most repeats are ruled out without a search.
     let mut taken = 0u64;
     for _ in 0..TRIES_PER_SLOT * request.slate {
@@ -41,17 +45,35 @@ fn sample(request: Request<'_>, slate: &mut SlateRow<'_>) {
         let bit = 1 << (item.0 % 64);
         if request.allows(item) && (taken & bit == 0 || !slate.items().contains(&item)) {
             taken |= bit;
-            slate.push(item, f32::NAN);
+            push(slate, item, candidates);
             if slate.is_full() {
                 return;
             }
         }
     }
-    sample_listed(request, slate, &mut rng);
+    sample_listed(request, slate, &mut rng, candidates);
+}
+
+/// Each of the candidates that are left was equally likely.
+fn push(slate: &mut SlateRow<'_>, item: ItemId, candidates: usize) {
+    let left = candidates - slate.items().len();
+    slate.push_drawn(item, f32::NAN, 1.0 / left as f32);
+}
+
+/// One candidate that is not in `taken`, each with the same probability; `None` when there is none.
+pub(super) fn draw<R: Rng>(request: &Request<'_>, taken: &[ItemId], rng: &mut R) -> Option<ItemId> {
+    for _ in 0..if request.items > 0 { TRIES_PER_DRAW } else { 0 } {
+        let item = ItemId(below(rng, request.items as u32));
+        if request.allows(item) && !taken.contains(&item) {
+            return Some(item);
+        }
+    }
+    let rest: Vec<ItemId> = request.candidates().filter(|item| !taken.contains(item)).collect();
+    if rest.is_empty() { None } else { Some(rest[below(rng, rest.len() as u32) as usize]) }
 }
 
 /// Fills the rest of the slate with a partial Fisher-Yates shuffle of the candidates not in it yet.
-fn sample_listed<R: Rng>(request: Request<'_>, slate: &mut SlateRow<'_>, rng: &mut R) {
+fn sample_listed<R: Rng>(request: Request<'_>, slate: &mut SlateRow<'_>, rng: &mut R, candidates: usize) {
     let mut rest: Vec<ItemId> = request.candidates().filter(|item| !slate.items().contains(item)).collect();
     for place in 0..rest.len() {
         if slate.is_full() {
@@ -59,7 +81,7 @@ fn sample_listed<R: Rng>(request: Request<'_>, slate: &mut SlateRow<'_>, rng: &m
         }
         let pick = place + below(rng, (rest.len() - place) as u32) as usize;
         rest.swap(place, pick);
-        slate.push(rest[place], f32::NAN);
+        push(slate, rest[place], candidates);
     }
 }
 
@@ -127,5 +149,18 @@ mod tests {
         assert!(first.scores.iter().all(|score| score.is_nan()));
         assert_ne!(first.items, second.items);
         assert!(first.items.iter().all(|&item| item != ItemId::NONE));
+    }
+
+    #[test]
+    fn propensities_count_the_candidates_that_are_left() {
+        // Few candidates among many items are listed, many are drawn: both ways give the same numbers.
+        for (items, allowed) in [(200, vec![3, 64, 65, 190]), (12, (0..12).collect())] {
+            let world = World::new(1, items).slate(3);
+            let blocked: Vec<u32> = (0..items as u32).filter(|item| !allowed.contains(item)).collect();
+            let mut policy = build("random", &world.context());
+            let slates = world.recommend(policy.as_mut(), 0, &world.users(), &[mask(items, &blocked)]);
+            let wanted: Vec<f32> = (0..3).map(|slot| 1.0 / (allowed.len() - slot) as f32).collect();
+            assert_eq!(slates.propensities, wanted);
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::Policy;
 use crate::dataset::{Catalogue, TrainingLog};
 use crate::ids::UserId;
 use crate::random::Streams;
-use crate::scenario::{Key, Kind, Params};
+use crate::scenario::{Key, Params};
 use std::sync::Arc;
 
 /// What a policy may know before the first tick.
@@ -18,6 +18,10 @@ pub struct PolicyContext {
     pub sources: Arc<[UserId]>,
     /// Slots of a slate.
     pub slate: usize,
+    /// Seconds that one tick stands for.
+    pub tick_seconds: i64,
+    /// The kinds of policy that may stand inside a policy.
+    pub registry: Arc<Registry>,
     /// Random streams for initialisation; draws for users come from [`super::Request::rng`].
     pub streams: Streams,
 }
@@ -46,21 +50,23 @@ pub struct PolicyKind {
 impl PolicyKind {
     /// Parameters that hold the default of every key; a key that must be given is absent.
     pub fn defaults(&self) -> toml::Table {
-        let value_of = |key: &Key| Some((key.name.to_owned(), default_of(key.kind)?));
+        let value_of = |key: &Key| Some((key.name.to_owned(), key.kind.default_value()?));
         self.keys.iter().filter_map(value_of).collect()
     }
 }
 
-fn default_of(kind: Kind) -> Option<toml::Value> {
-    match kind {
-        Kind::Integer { default, .. } => default.map(Into::into),
-        Kind::Number { default, .. } => default.map(Into::into),
-        Kind::Bool { default } => default.map(Into::into),
-        Kind::Text { default }
-        | Kind::Word { default, .. }
-        | Kind::WordOrInteger { default, .. }
-        | Kind::Path { default } => default.map(Into::into),
-        Kind::Words { default, .. } => Some(default.to_vec().into()),
+impl PolicyContext {
+    /// Builds a policy inside a policy from its table: `kind` and its keys.
+    ///
+    /// # Errors
+    /// When there is no such kind, or it cannot be built.
+    pub fn inner(&self, table: &toml::Table) -> Result<Box<dyn Policy>, PolicyError> {
+        let name = table.get("kind").and_then(toml::Value::as_str).unwrap_or_default();
+        let kind = self.registry.get(name).ok_or_else(|| PolicyError(format!("kind `{name}` is not registered")))?;
+        let mut params = kind.defaults();
+        params.extend(table.iter().map(|(key, value)| (key.clone(), value.clone())));
+        (kind.build)(&Params::new(&params), self)
+            .map_err(|PolicyError(problem)| PolicyError(format!("`{name}`: {problem}")))
     }
 }
 
@@ -78,8 +84,20 @@ impl Registry {
                 super::random::KIND,
                 super::popular::KIND,
                 super::item_knn::KIND,
+                super::user_knn::KIND,
+                super::ease::KIND,
                 super::ials::KIND,
+                super::bpr::KIND,
+                super::markov::KIND,
                 super::linucb::KIND,
+                super::thompson::KIND,
+                super::ucb::KIND,
+                super::epsilon_greedy::KIND,
+                super::mmr::KIND,
+                super::calibrated::KIND,
+                super::mix::KIND,
+                super::oracle::KIND,
+                super::external::KIND,
             ],
         }
     }

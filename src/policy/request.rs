@@ -5,6 +5,7 @@ use crate::random::{Purpose, Streams};
 use rand_chacha::ChaCha8Rng;
 
 /// The users of one tick that want a slate, in ascending order of their ids.
+#[derive(Clone, Copy)]
 pub struct Requests<'a> {
     /// The tick.
     pub tick: u32,
@@ -18,6 +19,17 @@ pub struct Requests<'a> {
     pub blocked: &'a [u64],
     /// The random streams of this replication.
     pub streams: Streams,
+    /// What the users would accept; `None` unless the policy [`looks_ahead`](super::Policy::looks_ahead).
+    pub foresight: Option<&'a dyn Foresight>,
+}
+
+/// What the user model would say: the privilege of the `oracle`, which no recommender has.
+pub trait Foresight: Sync {
+    /// Writes the probability that the user of row `row` of the requests accepts each of `items`, were it shown alone.
+    ///
+    /// # Errors
+    /// When the user model fails.
+    fn acceptance(&self, row: usize, items: &[ItemId], out: &mut Vec<f32>) -> Result<(), String>;
 }
 
 impl<'a> Requests<'a> {
@@ -41,6 +53,7 @@ impl<'a> Requests<'a> {
     pub fn get(&self, row: usize) -> Request<'a> {
         let words = Self::words(self.items);
         Request {
+            row,
             user: self.users[row],
             tick: self.tick,
             slate: self.slate,
@@ -54,6 +67,8 @@ impl<'a> Requests<'a> {
 /// One user's request for a slate.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
+    /// Its place among the requests.
+    pub row: usize,
     /// Who asks.
     pub user: UserId,
     /// The tick.
@@ -83,12 +98,39 @@ impl<'a> Request<'a> {
 
     /// Number of candidates.
     pub fn candidate_count(&self) -> usize {
-        self.items - self.blocked.iter().map(|word| word.count_ones() as usize).sum::<usize>()
+        let blocked: usize = self.blocked.iter().map(|word| word.count_ones() as usize).sum();
+        // The bits behind the last item are no items, whether they are set or not.
+        let beyond = self.blocked.last().filter(|_| !self.items.is_multiple_of(64));
+        let beyond = beyond.map_or(0, |word| (word >> (self.items % 64)).count_ones() as usize);
+        self.items - (blocked - beyond)
     }
 
     /// The generator from which a stochastic policy draws for this user at this tick.
     #[inline]
     pub fn rng(&self) -> ChaCha8Rng {
         self.streams.derive(Purpose::Policy, u64::from(self.user.0), self.tick)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn candidates_are_counted_whatever_stands_behind_the_last_item() {
+        for (items, blocked, wanted) in [
+            (70, vec![0b101, 0b1], 67),
+            (70, vec![0b101, 0b1 | !0 << 6], 67),
+            (70, vec![!0, !0], 0),
+            (64, vec![!0 << 1], 1),
+            (0, vec![], 0),
+        ] {
+            let (users, streams) = ([UserId(0)], Streams::new(1, 0));
+            let requests =
+                Requests { tick: 0, slate: 5, items, users: &users, blocked: &blocked, streams, foresight: None };
+            let request = requests.get(0);
+            assert_eq!(request.candidate_count(), wanted);
+            assert_eq!(request.candidates().count(), wanted);
+        }
     }
 }

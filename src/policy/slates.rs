@@ -1,7 +1,7 @@
 //! The slates that a policy fills, and ranking helpers.
 
 use super::request::{Request, Requests};
-use crate::ids::ItemId;
+use crate::ids::{ItemId, UserId};
 use rayon::prelude::*;
 
 /// Rows that one parallel task fills.
@@ -16,6 +16,20 @@ pub struct Slates {
     pub items: Vec<ItemId>,
     /// `[n, slate]`, NaN where the policy has no score.
     pub scores: Vec<f32>,
+    /// `[n, slate]`: the probability with which the policy puts this item into this slot, given the slots above it; NaN
+    /// where the policy does not know it. The propensity of a slate is their product.
+    pub propensities: Vec<f32>,
+    /// Why the policy could not fill the slates; the replication ends with it.
+    pub failure: Option<PolicyFailure>,
+}
+
+/// A policy that cannot go on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PolicyFailure {
+    /// Whose slate it is about; `None`: all of them.
+    pub user: Option<UserId>,
+    /// What happened.
+    pub problem: String,
 }
 
 impl Slates {
@@ -24,8 +38,23 @@ impl Slates {
         self.slate = slate;
         self.items.clear();
         self.items.resize(rows * slate, ItemId::NONE);
-        self.scores.clear();
-        self.scores.resize(rows * slate, f32::NAN);
+        for numbers in [&mut self.scores, &mut self.propensities] {
+            numbers.clear();
+            numbers.resize(rows * slate, f32::NAN);
+        }
+        self.failure = None;
+    }
+
+    /// Says that nothing was drawn: each slate follows from its request and what was observed, with propensity 1.
+    pub fn mark_certain(&mut self) {
+        self.propensities.clear();
+        self.propensities.extend(self.items.iter().map(|item| if item.is_some() { 1.0 } else { f32::NAN }));
+    }
+
+    /// Says why there are no slates. Empty ones are left behind.
+    pub fn fail(&mut self, requests: &Requests<'_>, user: Option<UserId>, problem: String) {
+        self.reset(requests.len(), requests.slate);
+        self.failure = Some(PolicyFailure { user, problem });
     }
 
     /// Calls `fill` once for each request, in parallel; a row's result must depend on its request alone.
@@ -45,22 +74,27 @@ impl Slates {
         self.slate = requests.slate;
         self.items.resize(requests.len() * requests.slate, ItemId::NONE);
         self.scores.resize(requests.len() * requests.slate, f32::NAN);
+        self.propensities.resize(requests.len() * requests.slate, f32::NAN);
+        self.failure = None;
         if self.items.is_empty() {
             return;
         }
-        let width = self.slate * ROWS_PER_TASK;
-        let tasks = self.items.par_chunks_mut(width).zip(self.scores.par_chunks_mut(width)).enumerate();
-        tasks.for_each(|(task, (items, scores))| {
-            let mut scratch = scratch();
-            let rows = items.chunks_mut(requests.slate).zip(scores.chunks_mut(requests.slate)).enumerate();
-            for (row, (items, scores)) in rows {
-                // Emptied here, while the row is in the cache, and not all of them beforehand.
-                items.fill(ItemId::NONE);
-                scores.fill(f32::NAN);
-                let mut slot = SlateRow { items, scores, len: 0 };
-                fill(&mut scratch, requests.get(task * ROWS_PER_TASK + row), &mut slot);
-            }
-        });
+        let (slate, width) = (self.slate, self.slate * ROWS_PER_TASK);
+        let numbers = self.scores.par_chunks_mut(width).zip(self.propensities.par_chunks_mut(width));
+        self.items.par_chunks_mut(width).zip(numbers).enumerate().for_each(
+            |(task, (items, (scores, propensities)))| {
+                let mut scratch = scratch();
+                let numbers = scores.chunks_mut(slate).zip(propensities.chunks_mut(slate));
+                for (row, (items, (scores, propensities))) in items.chunks_mut(slate).zip(numbers).enumerate() {
+                    // Emptied here, while the row is in the cache, and not all of them beforehand.
+                    items.fill(ItemId::NONE);
+                    scores.fill(f32::NAN);
+                    propensities.fill(f32::NAN);
+                    let mut slot = SlateRow { items, scores, propensities, len: 0 };
+                    fill(&mut scratch, requests.get(task * ROWS_PER_TASK + row), &mut slot);
+                }
+            },
+        );
     }
 }
 
@@ -68,6 +102,7 @@ impl Slates {
 pub struct SlateRow<'a> {
     items: &'a mut [ItemId],
     scores: &'a mut [f32],
+    propensities: &'a mut [f32],
     len: usize,
 }
 
@@ -79,6 +114,16 @@ impl SlateRow<'_> {
             self.items[self.len] = item;
             self.scores[self.len] = score;
             self.len += 1;
+        }
+    }
+
+    /// Like [`SlateRow::push`], for an item that was drawn: `propensity` is the probability with which it got this slot,
+    /// given the slots above.
+    #[inline]
+    pub fn push_drawn(&mut self, item: ItemId, score: f32, propensity: f32) {
+        if self.len < self.items.len() {
+            self.propensities[self.len] = propensity;
+            self.push(item, score);
         }
     }
 

@@ -1,6 +1,6 @@
 //! A small seeded world in which policies are tested: a catalogue, a log, users and their responses.
 
-use super::{Policy, PolicyContext, Registry, Requests, Slates};
+use super::{Foresight, Policy, PolicyContext, Registry, Requests, Slates};
 use crate::dataset::{Catalogue, GenreSet, Interaction, TrainingLog};
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
@@ -78,6 +78,8 @@ impl World {
             log: self.log.clone(),
             sources: self.sources.clone(),
             slate: self.slate,
+            tick_seconds: 1,
+            registry: Arc::new(Registry::builtin()),
             streams: self.streams,
         }
     }
@@ -97,7 +99,10 @@ impl World {
         let blocked = blocked.concat();
         let (slate, items, streams) = (self.slate, self.log.items, self.streams);
         let mut slates = Slates::default();
-        policy.recommend(&Requests { tick, slate, items, users, blocked: &blocked, streams }, &mut slates);
+        let likes = Likes { users };
+        let foresight: Option<&dyn Foresight> = if policy.looks_ahead() { Some(&likes) } else { None };
+        let requests = Requests { tick, slate, items, users, blocked: &blocked, streams, foresight };
+        policy.recommend(&requests, &mut slates);
         slates
     }
 
@@ -120,6 +125,7 @@ impl World {
             users: users.to_vec(),
             items: slates.items.clone(),
             scores: slates.scores.clone(),
+            propensities: slates.propensities.clone(),
             probabilities: vec![0.1; slates.items.len()],
             ratings: accepted.iter().map(|&slot| if slot == REJECTED { f32::NAN } else { 4.0 }).collect(),
             accepted,
@@ -132,8 +138,25 @@ impl World {
         for (row, choice) in choices.iter().enumerate() {
             items[row * self.slate] = choice.map_or(ItemId::NONE, ItemId);
         }
-        let slates = Slates { slate: self.slate, scores: vec![0.0; items.len()], items };
+        let slates = Slates { slate: self.slate, scores: vec![0.0; items.len()], items, ..Slates::default() };
         self.respond(tick, &self.users()[..choices.len()], &slates, |_, _| true)
+    }
+
+    /// What each tick loses against the best item of each user, when a user accepts an item with probability
+    /// `rate(user, item)` and nothing is blocked; for slates of one slot.
+    pub fn regret(&self, kind: &str, ticks: u32, rate: impl Fn(UserId, ItemId) -> f64) -> Vec<f64> {
+        let mut policy = build(kind, &self.context());
+        let (users, open) = (self.users(), vec![mask(self.log.items, &[]); self.sources.len()]);
+        let all = (0..self.log.items as u32).map(ItemId);
+        let best: Vec<f64> =
+            users.iter().map(|&user| all.clone().map(|item| rate(user, item)).fold(0.0, f64::max)).collect();
+        let lost = (0..ticks).map(|tick| {
+            let slates = self.recommend(policy.as_mut(), tick, &users, &open);
+            let luck = |user: UserId| unit(&mut self.streams.derive(Purpose::Response, u64::from(user.0), tick));
+            policy.observe(&self.respond(tick, &users, &slates, |user, item| luck(user) < rate(user, item)));
+            users.iter().zip(&slates.items).zip(&best).map(|((&user, &item), best)| best - rate(user, item)).sum()
+        });
+        lost.collect()
     }
 
     /// Share of recommended items of the user's own cluster after `ticks` rounds in which users accept
@@ -159,6 +182,21 @@ impl World {
     }
 }
 
+/// Users accept items of their own parity, later items more than earlier ones.
+struct Likes<'a> {
+    users: &'a [UserId],
+}
+
+impl Foresight for Likes<'_> {
+    fn acceptance(&self, row: usize, items: &[ItemId], out: &mut Vec<f32>) -> Result<(), String> {
+        let share = |item: &ItemId| (item.0 + 1) as f32 / (items.len() + 1) as f32;
+        let own = |item: &ItemId| self.users[row].0 % 2 == item.0 % 2;
+        out.clear();
+        out.extend(items.iter().map(|item| if own(item) { 0.5 + share(item) / 2.0 } else { share(item) / 2.0 }));
+        Ok(())
+    }
+}
+
 /// The bit row in which `blocked` items are set.
 pub(super) fn mask(items: usize, blocked: &[u32]) -> Vec<u64> {
     let mut words = vec![0; Requests::words(items)];
@@ -177,6 +215,10 @@ pub(super) fn build(kind: &str, context: &PolicyContext) -> Box<dyn Policy> {
 pub(super) fn build_with(kind: &str, params: toml::Table, context: &PolicyContext) -> Box<dyn Policy> {
     let kind = Registry::builtin().get(kind).cloned().expect("a registered kind");
     let mut table = kind.defaults();
+    if kind.name == "external" {
+        table.insert("command".to_owned(), vec!["python3", "examples/external_policy.py"].into());
+        table.insert("folder".to_owned(), env!("CARGO_MANIFEST_DIR").into());
+    }
     table.extend(params);
     (kind.build)(&Params::new(&table), context).expect("default parameters build")
 }

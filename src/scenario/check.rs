@@ -92,11 +92,8 @@ impl Checker<'_> {
                 }
                 continue;
             };
-            let path = scope.path(key.name);
-            let folder = if matches!(entry.place, Place::Setting(_)) { Path::new("") } else { self.folder };
-            match value::check(&path, &key.kind, &entry.value, &entry.place, folder) {
-                Ok(value) => drop(table.insert(key.name.to_owned(), value)),
-                Err(problems) => problems.into_iter().for_each(|(place, message)| self.report(&place, message)),
+            if let Some(value) = self.value(&scope.path(key.name), key, entry) {
+                table.insert(key.name.to_owned(), value);
             }
         }
         for key in scope.keys.iter().filter(|key| raw.get(key.name).is_none()) {
@@ -107,7 +104,26 @@ impl Checker<'_> {
         table
     }
 
+    fn value(&mut self, path: &str, key: &Key, entry: &RawEntry) -> Option<toml::Value> {
+        if matches!(key.kind, Kind::Policy { .. } | Kind::Policies { .. }) {
+            return self.inner(path, &key.kind, &entry.value, &entry.place);
+        }
+        let folder = if matches!(entry.place, Place::Setting(_)) { Path::new("") } else { self.folder };
+        match value::check(path, &key.kind, &entry.value, &entry.place, folder) {
+            Ok(value) => return Some(value),
+            Err(problems) => problems.into_iter().for_each(|(place, message)| self.report(&place, message)),
+        }
+        None
+    }
+
     fn default_of(&mut self, scope: &Scope, key: &Key, raw: &RawTable) -> Option<toml::Value> {
+        if let Some(inner @ (toml::Value::Table(_) | toml::Value::Array(_))) = key.kind.default_value()
+            && !matches!(key.kind, Kind::Words { .. })
+        {
+            // The keys of the inner policies have defaults of their own.
+            let written = super::raw::parse_value(&inner.to_string(), &raw.place)?;
+            return self.inner(&scope.path(key.name), &key.kind, &written, &raw.place);
+        }
         // A relative default path starts from the file's folder like a written one.
         let default = key.kind.default_value().map(|value| match (&key.kind, value) {
             (Kind::Path { .. }, toml::Value::String(text)) => {

@@ -79,6 +79,18 @@ pub enum Kind {
         /// Value when the key is absent.
         default: Option<&'static str>,
     },
+    /// A list of at least one text; it must be given.
+    Texts,
+    /// A policy inside a policy: a table with a `kind` and the keys of that kind.
+    Policy {
+        /// The kind when the key is absent.
+        default: &'static str,
+    },
+    /// A list of policies inside a policy, each with a `weight` besides.
+    Policies {
+        /// The kinds when the key is absent.
+        default: &'static [&'static str],
+    },
 }
 
 /// Checked values of one table, such as the parameters of a policy: every key of its kind is present and has the
@@ -114,7 +126,20 @@ impl<'a> Params<'a> {
         self.table.get(name).and_then(toml::Value::as_integer)
     }
 
-    /// A list of words.
+    /// The table of a policy inside a policy: `kind` and its keys.
+    pub fn policy(&self, name: &str) -> Option<&'a toml::Table> {
+        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
+        self.table.get(name).and_then(toml::Value::as_table)
+    }
+
+    /// The tables of a list of policies.
+    pub fn policies(&self, name: &str) -> Vec<&'a toml::Table> {
+        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
+        let list = self.table.get(name).and_then(toml::Value::as_array);
+        list.into_iter().flatten().filter_map(toml::Value::as_table).collect()
+    }
+
+    /// A list of words or texts.
     pub fn words(&self, name: &str) -> Vec<&'a str> {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
         let list = self.table.get(name).and_then(toml::Value::as_array);

@@ -47,6 +47,19 @@ pub const POLICY_KEYS: &[Key] = &[
     text("name", "Name in reports and in `--set policy.NAME.KEY=VALUE`, unique within the file. Empty: the kind.", ""),
 ];
 
+/// The keys of a policy inside a policy besides those of its kind. It has no name: reports know the outer one.
+pub const INNER_KEYS: &[Key] = &[POLICY_KEYS[0]];
+
+/// The keys of a policy in a list of policies.
+pub const PART_KEYS: &[Key] = &[
+    POLICY_KEYS[0],
+    Key {
+        name: "weight",
+        doc: "Share of this policy, relative to the others of the list.",
+        kind: Kind::Number { min: 1e-6, max: 1e6, default: Some(1.0) },
+    },
+];
+
 /// All sections in the order of the reference file, the top of the file first; policies come after them.
 pub const SECTIONS: &[Section] = &[
     Section { name: "", heading: "What is asked, and how large the experiment is.", keys: ROOT, variants: &[] },

@@ -1,13 +1,13 @@
 //! The `[[policy]]` tables: their kinds, their names, and the keys of each kind.
 
-use super::PolicySpec;
 use super::check::Checker;
 use super::error::Place;
-use super::keys::POLICY_KEYS;
+use super::keys::{INNER_KEYS, PART_KEYS, POLICY_KEYS};
 use super::nearest::{did_you_mean, listed, short};
 use super::raw::{RawEntry, RawItem, RawTable, RawValue};
 use super::scope::Scope;
 use super::value;
+use super::{Key, Kind, PolicySpec};
 use std::collections::BTreeMap;
 
 /// The policies of a scenario.
@@ -72,14 +72,65 @@ impl Checker<'_> {
         let written = self.written_kind(raw);
         let kind = written.as_deref().and_then(|name| self.registry.get(name));
         let mut table = self.table(&Scope::policy(index, raw, kind, self.registry), raw);
-        if let (Some(written), None, Some(entry)) = (&written, kind, raw.get("kind")) {
+        self.known_kind(raw, written.as_deref(), kind.is_some());
+        let name = table.remove("name")?.as_str()?.to_owned();
+        let kind = table.remove("kind")?.as_str()?.to_owned();
+        Some(PolicySpec { name: if name.is_empty() { kind.clone() } else { name }, kind, params: table })
+    }
+
+    /// The policies inside a policy: one table, or a list of tables with weights.
+    pub(super) fn inner(&mut self, path: &str, kind: &Kind, value: &RawValue, place: &Place) -> Option<toml::Value> {
+        let interpreted;
+        let value = match value {
+            RawValue::Argument(argument) => {
+                interpreted = value::interpret(argument, kind, place);
+                &interpreted
+            }
+            written => written,
+        };
+        match (kind, value) {
+            (Kind::Policy { .. }, RawValue::Table(raw)) => {
+                self.inner_policy(path, INNER_KEYS, raw).map(toml::Value::Table)
+            }
+            (Kind::Policies { .. }, RawValue::List(items)) if !items.is_empty() => {
+                let parts: Vec<_> = (1..)
+                    .zip(items)
+                    .map(|(number, item)| {
+                        let path = format!("{path}.{number}");
+                        if let RawValue::Table(raw) = &item.value {
+                            return self.inner_policy(&path, PART_KEYS, raw);
+                        }
+                        let one = Kind::Policy { default: "" };
+                        self.report(&item.place, value::wrong(&path, &one, &item.value));
+                        None
+                    })
+                    .collect();
+                let parts: Option<Vec<_>> = parts.into_iter().map(|part| part.map(toml::Value::Table)).collect();
+                parts.map(toml::Value::Array)
+            }
+            _ => {
+                self.report(place, value::wrong(path, kind, value));
+                None
+            }
+        }
+    }
+
+    /// The table of one policy inside a policy; `None` when its kind is wrong.
+    fn inner_policy(&mut self, path: &str, head: &'static [Key], raw: &RawTable) -> Option<toml::Table> {
+        let written = self.written_kind(raw);
+        let kind = written.as_deref().and_then(|name| self.registry.get(name));
+        let table = self.table(&Scope::inner(path, head, kind, self.registry), raw);
+        self.known_kind(raw, written.as_deref(), kind.is_some());
+        table.contains_key("kind").then_some(table)
+    }
+
+    /// Says so when `kind` names no kind.
+    fn known_kind(&mut self, raw: &RawTable, written: Option<&str>, known: bool) {
+        if let (Some(written), false, Some(entry)) = (written, known, raw.get("kind")) {
             let hint = did_you_mean(written, self.kinds());
             let (written, kinds) = (short(written), listed(self.kinds()));
             self.report(&entry.place, format!("unknown policy kind `{written}`{hint} (there are {kinds})"));
         }
-        let name = table.remove("name")?.as_str()?.to_owned();
-        let kind = table.remove("kind")?.as_str()?.to_owned();
-        Some(PolicySpec { name: if name.is_empty() { kind.clone() } else { name }, kind, params: table })
     }
 
     /// The text of `kind`, whether there is such a kind or not.

@@ -112,6 +112,10 @@ fn example(section: &str, key: &Key) -> Value {
         }
         Kind::Path { .. } if section == "data" => Value::from("../data/ml-latest-small"),
         Kind::Text { .. } | Kind::Path { .. } => Value::from(format!("your-{}", key.name)),
+        Kind::Texts => Value::from(vec![format!("your-{}", key.name)]),
+        // They have defaults.
+        Kind::Policy { default } => Value::from(default),
+        Kind::Policies { default } => Value::from(default.to_vec()),
     };
     key.kind.default_value().unwrap_or_else(fallback)
 }

@@ -1,6 +1,6 @@
 //! The JSON Schema of scenario files, for editors that complete and check as one types.
 
-use super::keys::{POLICY, POLICY_HEADING, POLICY_KEYS, SECTIONS, Section};
+use super::keys::{INNER_KEYS, PART_KEYS, POLICY, POLICY_HEADING, POLICY_KEYS, SECTIONS, Section};
 use super::{Key, Kind};
 use crate::policy::{PolicyKind, Registry};
 use serde_json::{Map, Value, json};
@@ -27,7 +27,21 @@ pub fn json_schema(registry: &Registry) -> Value {
         "properties": properties,
         "required": required,
         "additionalProperties": false,
+        "$defs": {
+            "inner_policy": kinds_schema(registry, INNER_KEYS, "A policy inside a policy."),
+            "weighted_policy": kinds_schema(registry, PART_KEYS, "A policy of a list, with its weight."),
+        },
     })
+}
+
+/// A policy of any kind, with the keys `head` besides those of the kind.
+fn kinds_schema(registry: &Registry, head: &'static [Key], description: &str) -> Value {
+    let branch = |kind: &PolicyKind| {
+        let choice = Choice { name: kind.name, summary: kind.summary, required: true };
+        object(head.iter().chain(kind.keys), Some(&choice))
+    };
+    let branches: Vec<Value> = registry.kinds().iter().map(branch).collect();
+    json!({ "description": description, "type": "object", "oneOf": branches })
 }
 
 fn section_schema(section: &Section) -> Value {
@@ -113,6 +127,11 @@ fn key_schema(key: &Key) -> Value {
             json!({ "type": "array", "items": { "type": "string", "enum": words }, "minItems": 1, "uniqueItems": true })
         }
         Kind::Path { .. } => json!({ "type": "string", "minLength": 1 }),
+        Kind::Texts => json!({ "type": "array", "items": { "type": "string" }, "minItems": 1 }),
+        Kind::Policy { .. } => json!({ "$ref": "#/$defs/inner_policy" }),
+        Kind::Policies { .. } => {
+            json!({ "type": "array", "items": { "$ref": "#/$defs/weighted_policy" }, "minItems": 1 })
+        }
     };
     schema["description"] = json!(key.doc);
     if let Some(default) = key.kind.default_value() {

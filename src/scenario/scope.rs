@@ -54,6 +54,20 @@ impl Scope {
         }
     }
 
+    /// A policy inside a policy; `path` is how messages call it, `head` the keys that it has whatever its kind.
+    pub fn inner(path: &str, head: &'static [Key], kind: Option<&PolicyKind>, registry: &Registry) -> Scope {
+        let chosen = kind.map(|kind| kind.name);
+        let others = registry.kinds().iter().filter(|other| Some(other.name) != chosen);
+        Scope {
+            title: format!("in `{path}`"),
+            prefix: format!("{path}."),
+            section: None,
+            keys: head.iter().chain(kind.map_or(&[][..], |kind| kind.keys)).collect(),
+            kind: chosen,
+            others: others.map(|other| (other.name, other.keys)).collect(),
+        }
+    }
+
     /// The key with this name.
     pub fn key(&self, name: &str) -> Option<&'static Key> {
         self.keys.iter().copied().find(|key| key.name == name)
@@ -96,6 +110,10 @@ impl Scope {
     }
 
     fn advice(&self, name: &str) -> String {
+        // Policies themselves have the key: this is one inside another.
+        if self.section.is_none() && name == "name" {
+            return "; a policy inside a policy has no name of its own".to_owned();
+        }
         let home = SECTIONS.iter().find(|section| Some(section.name) != self.section && owns(section, name));
         match home.map(|section| section.name) {
             Some("") => return "; it belongs at the top of the file, before the first [section]".to_owned(),

@@ -36,6 +36,10 @@ fn apply_one(root: &mut RawTable, key: &str, value: &str, place: &Place) -> Resu
             Ok(())
         }
         Some((POLICY, rest)) => {
+            if let Some((table, key)) = inner(root, rest)? {
+                table.set(entry(key));
+                return Ok(());
+            }
             // The name may hold dots, a key does not.
             let (name, key) = rest.rsplit_once('.').ok_or_else(policy_usage)?;
             if let Some(table) = policy(root, name)? {
@@ -83,6 +87,37 @@ fn policy<'a>(root: &'a mut RawTable, name: &str) -> Result<Option<&'a mut RawTa
     }
     let mut tables = items.iter_mut().filter_map(|item| item.value.table_mut());
     Ok(tables.find(|table| policy_name(table) == Some(name)))
+}
+
+/// For `NAME.inner.KEY` and deeper: the table of the policy inside the policy, and the key; a policy of a list goes by
+/// its place, counted from 1. `Ok(None)` when this names no policy inside a policy.
+fn inner<'a, 'k>(root: &'a mut RawTable, rest: &'k str) -> Result<Option<(&'a mut RawTable, &'k str)>, String> {
+    let Some(entry) = root.entries.iter_mut().find(|entry| entry.name == POLICY) else { return Ok(None) };
+    let RawValue::List(items) = &mut entry.value else { return Ok(None) };
+    let after = |table: &RawTable| rest.strip_prefix(policy_name(table)?)?.strip_prefix('.');
+    let tables = items.iter_mut().filter_map(|item| item.value.table_mut());
+    // Of names that begin alike, the longest is meant.
+    let found = tables.filter_map(|table| after(table).map(|path| (table, path))).min_by_key(|(_, path)| path.len());
+    let Some((mut table, path)) = found else { return Ok(None) };
+    let Some((parents, key)) = path.rsplit_once('.') else { return Ok(None) };
+    let mut steps = parents.split('.');
+    while let Some(step) = steps.next() {
+        let absent =
+            || format!("`{}` is no policy inside the policy; write its table into the file first", short(step));
+        let entry = table.entries.iter_mut().find(|entry| entry.name == step).ok_or_else(absent)?;
+        let value = match &mut entry.value {
+            RawValue::List(parts) => {
+                let place = steps.next().and_then(|number| number.parse::<usize>().ok()).filter(|&number| number > 0);
+                let count = parts.len();
+                let part = place.and_then(|place| parts.get_mut(place - 1));
+                let wanted = || format!("`{step}` is a list; name one of its {count} policies: {step}.1.KEY");
+                &mut part.ok_or_else(wanted)?.value
+            }
+            value => value,
+        };
+        table = value.table_mut().ok_or_else(absent)?;
+    }
+    Ok(Some((table, key)))
 }
 
 /// What a policy is called: its name, or else its kind.

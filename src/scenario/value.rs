@@ -19,6 +19,9 @@ impl Kind {
             | Kind::WordOrInteger { default, .. }
             | Kind::Path { default } => default.map(Value::from),
             Kind::Words { default, .. } => Some(Value::from(default.to_vec())),
+            Kind::Texts => None,
+            Kind::Policy { default } => Some(policy_of(default)),
+            Kind::Policies { default } => Some(Value::Array(default.iter().map(|kind| policy_of(kind)).collect())),
         }
     }
 
@@ -36,6 +39,9 @@ impl Kind {
             }
             Kind::Words { words, .. } => format!("a list of at least one of {}", quoted(words)),
             Kind::Path { .. } => "a path in quotes".to_owned(),
+            Kind::Texts => "a list of at least one text in quotes".to_owned(),
+            Kind::Policy { .. } => "a policy: a table with a `kind` and the keys of that kind".to_owned(),
+            Kind::Policies { .. } => "a list of policies: tables with a `kind`, its keys, and a `weight`".to_owned(),
         }
     }
 
@@ -64,8 +70,10 @@ pub(super) fn check(
         }
         written => written,
     };
-    if let (Kind::Words { words, .. }, RawValue::List(items)) = (kind, value) {
-        return check_list(key, kind, words, items, place);
+    match (kind, value) {
+        (Kind::Words { words, .. }, RawValue::List(items)) => return check_list(key, kind, words, items, place),
+        (Kind::Texts, RawValue::List(items)) if !items.is_empty() => return check_texts(key, items),
+        _ => {}
     }
     check_single(key, kind, value, folder).map_err(|message| vec![(place.clone(), message)])
 }
@@ -100,7 +108,7 @@ fn check_single(key: &str, kind: &Kind, value: &RawValue, folder: &Path) -> Resu
     }
 }
 
-fn wrong(key: &str, kind: &Kind, value: &RawValue) -> String {
+pub(super) fn wrong(key: &str, kind: &Kind, value: &RawValue) -> String {
     let hint = match value {
         RawValue::Text(text) if needs_no_quotes(text, kind) => "; remove the quotes".to_owned(),
         RawValue::Text(text) => did_you_mean(text, kind.words().iter().copied()),
@@ -152,8 +160,27 @@ fn check_list(
     if problems.is_empty() { Ok(Value::from(ordered)) } else { Err(problems) }
 }
 
+fn check_texts(key: &str, items: &[RawItem]) -> Result<Value, Vec<(Place, String)>> {
+    let (mut texts, mut problems) = (Vec::new(), Vec::new());
+    for item in items {
+        match &item.value {
+            RawValue::Text(text) => texts.push(Value::from(text.as_str())),
+            other => {
+                let message = format!("each entry of `{key}` must be text in quotes, found {}", other.describe());
+                problems.push((item.place.clone(), message));
+            }
+        }
+    }
+    if problems.is_empty() { Ok(Value::Array(texts)) } else { Err(problems) }
+}
+
+/// The table of a policy of this kind, its keys not filled in.
+fn policy_of(kind: &str) -> Value {
+    Value::Table(toml::Table::from_iter([("kind".to_owned(), Value::from(kind))]))
+}
+
 /// Reads the text of a `--set` as a value of `kind`. Quotes may be left out around text.
-fn interpret(argument: &str, kind: &Kind, place: &Place) -> RawValue {
+pub(super) fn interpret(argument: &str, kind: &Kind, place: &Place) -> RawValue {
     let parsed = raw::parse_value(argument, place);
     let text = |text: &str| RawValue::Text(text.to_owned());
     match (kind, parsed) {

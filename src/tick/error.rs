@@ -22,16 +22,16 @@ pub enum TickError {
         /// Why.
         source: LogError,
     },
-    /// A policy broke its contract.
-    #[error("policy `{policy}`, tick {tick}, user {user}: {problem}")]
+    /// A policy broke its contract, or could not go on.
+    #[error("policy `{policy}`, tick {tick}{}: {problem}", .user.map(|user| format!(", user {user}")).unwrap_or_default())]
     Policy {
         /// Name of the policy.
         policy: String,
         /// The tick.
         tick: u32,
-        /// The user, numbered within the population.
-        user: u32,
-        /// What the slate did.
+        /// The user, numbered within the population; `None` when it is about all of them.
+        user: Option<u32>,
+        /// What the slate did, or why there is none.
         problem: String,
     },
 }

@@ -2,6 +2,7 @@
 
 use super::TickError;
 use crate::ids::ItemId;
+use crate::log::EventBatch;
 use crate::policy::Slates;
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
 use crate::world::{
@@ -29,6 +30,9 @@ pub(super) fn expose(
     mut fault: ResMut<Fault>,
     interests: Query<&'static Interest>,
 ) {
+    // A policy that writes its slates itself may know nothing of scores and propensities.
+    let Slates { items, scores, propensities, .. } = &mut proposals.0;
+    [scores, propensities].into_iter().for_each(|numbers| numbers.resize(items.len(), f32::NAN));
     drop_empty(surroundings.slate, &mut visits, &mut proposals.0, &mut candidates.0);
     popularity
         .0
@@ -44,17 +48,22 @@ pub(super) fn expose(
     match exposure.gather(&proposals.0.items, &mut scenes.0) {
         Ok(found) => short.0 += found,
         Err((row, problem)) => {
-            let (policy, user) = (surroundings.policy.clone(), visits.users.get(row).map_or(0, |user| user.0));
+            let (policy, user) = (surroundings.policy.clone(), visits.users.get(row).map(|user| user.0));
             fault.0 = Some(TickError::Policy { policy, tick: clock.tick, user, problem });
             return;
         }
     }
-    let batch = &mut events.0;
+    tell(&clock, slate, &visits, &mut proposals.0, &mut events.0);
+}
+
+/// Hands the slates over to the events of the tick.
+fn tell(clock: &Clock, slate: usize, visits: &Visits, proposals: &mut Slates, batch: &mut EventBatch) {
     batch.tick = clock.tick;
     batch.slate = slate;
     batch.users.clone_from(&visits.users);
-    std::mem::swap(&mut batch.items, &mut proposals.0.items);
-    std::mem::swap(&mut batch.scores, &mut proposals.0.scores);
+    std::mem::swap(&mut batch.items, &mut proposals.items);
+    std::mem::swap(&mut batch.scores, &mut proposals.scores);
+    std::mem::swap(&mut batch.propensities, &mut proposals.propensities);
 }
 
 /// What turns checked slates into scenes.
@@ -133,6 +142,7 @@ fn drop_empty(slate: usize, visits: &mut Visits, proposals: &mut Slates, blocked
         visits.entities[kept] = visits.entities[row];
         proposals.items.copy_within(row * slate..(row + 1) * slate, kept * slate);
         proposals.scores.copy_within(row * slate..(row + 1) * slate, kept * slate);
+        proposals.propensities.copy_within(row * slate..(row + 1) * slate, kept * slate);
         blocked.copy_within(row * words..(row + 1) * words, kept * words);
         kept += 1;
     }
@@ -140,6 +150,7 @@ fn drop_empty(slate: usize, visits: &mut Visits, proposals: &mut Slates, blocked
     visits.entities.truncate(kept);
     proposals.items.truncate(kept * slate);
     proposals.scores.truncate(kept * slate);
+    proposals.propensities.truncate(kept * slate);
     blocked.truncate(kept * words);
 }
 

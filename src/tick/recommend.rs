@@ -1,17 +1,63 @@
 //! Recommend: the policy proposes one slate for each visitor.
 
-use crate::policy::Requests;
-use crate::world::{Candidates, Clock, PolicySlot, Proposals, Surroundings, Visits};
-use bevy_ecs::prelude::{Res, ResMut};
+use super::TickError;
+use crate::ids::ItemId;
+use crate::policy::{Foresight, PolicyFailure, Requests};
+use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
+use crate::user::{Calibrated, Probabilities};
+use crate::world::{
+    Candidates, Clock, Fault, Interest, Model, PolicySlot, Popularity, Proposals, Surroundings, Visits,
+};
+use bevy_ecs::prelude::{Query, Res, ResMut};
 
+/// What the user model would say of items shown alone, for the policies that look ahead.
+struct Sight<'w, 's, 'q, 'i> {
+    model: &'q Calibrated,
+    popularity: &'q PopularityClock,
+    visits: &'q Visits,
+    interests: &'q Query<'w, 's, &'i Interest>,
+}
+
+impl Foresight for Sight<'_, '_, '_, '_> {
+    fn acceptance(&self, row: usize, items: &[ItemId], out: &mut Vec<f32>) -> Result<(), String> {
+        let width = self.model.model().memory().read;
+        let interest = self.interests.get(self.visits.entities[row]).map_err(|problem| problem.to_string())?;
+        let mut scenes = SceneBatch::default();
+        scenes.reset(items.len(), 1, width);
+        scenes.items.copy_from_slice(items);
+        for (place, &item) in items.iter().enumerate() {
+            scenes.memory[place * width..(place + 1) * width].copy_from_slice(&interest.0[..width]);
+            scenes.context[place * CONTEXT..(place + 1) * CONTEXT].copy_from_slice(self.popularity.context(item));
+        }
+        let mut found = Probabilities::default();
+        self.model.probabilities(&scenes, &mut found).map_err(|problem| problem.to_string())?;
+        out.clear();
+        out.extend((0..items.len()).map(|place| found.choice(place)[0]));
+        Ok(())
+    }
+}
+
+#[expect(clippy::too_many_arguments, reason = "each argument is one resource that the stage reads or writes")]
 pub(super) fn recommend(
     clock: Res<Clock>,
     surroundings: Res<Surroundings>,
     visits: Res<Visits>,
     candidates: Res<Candidates>,
+    model: Res<Model>,
+    interests: Query<&Interest>,
+    mut popularity: ResMut<Popularity>,
     mut policy: ResMut<PolicySlot>,
     mut proposals: ResMut<Proposals>,
+    mut fault: ResMut<Fault>,
 ) {
+    // Popularity as the users will see it at this tick; otherwise it is brought up to date when slates are exposed.
+    let looks_ahead = policy.0.looks_ahead();
+    if looks_ahead {
+        popularity
+            .0
+            .refresh(&surroundings.catalogue, surroundings.start + i64::from(clock.tick) * surroundings.tick_seconds);
+    }
+    let sight = Sight { model: &model.0, popularity: &popularity.0, visits: &visits, interests: &interests };
     let requests = Requests {
         tick: clock.tick,
         slate: surroundings.slate,
@@ -19,6 +65,12 @@ pub(super) fn recommend(
         users: &visits.users,
         blocked: &candidates.0,
         streams: clock.streams,
+        foresight: if looks_ahead { Some(&sight) } else { None },
     };
+    proposals.0.failure = None;
     policy.0.recommend(&requests, &mut proposals.0);
+    if let Some(PolicyFailure { user, problem }) = proposals.0.failure.take() {
+        let (policy, user) = (surroundings.policy.clone(), user.map(|user| user.0));
+        fault.0 = Some(TickError::Policy { policy, tick: clock.tick, user, problem });
+    }
 }

@@ -8,8 +8,8 @@ use crate::scenario::Scenario;
 use crate::scene::PopularityClock;
 use crate::user::Calibrated;
 use crate::world::{
-    Candidates, Choices, Clock, Events, Fault, Habits, Model, PolicySlot, Popularity, Population, Proposals, Recorder,
-    Scenes, ShortSlates, StartingPoint, Surroundings, Visits, spawn,
+    Candidates, Choices, Clock, Events, Fault, Habits, Lessons, Model, PolicySlot, Popularity, Population, Proposals,
+    Recorder, Scenes, ShortSlates, StartingPoint, Surroundings, Training, Visits, spawn,
 };
 use bevy_ecs::prelude::{Schedule, World};
 use bevy_ecs::schedule::SingleThreadedExecutor;
@@ -67,6 +67,7 @@ impl Simulation {
         world.init_resource::<Choices>();
         world.init_resource::<Events>();
         world.init_resource::<ShortSlates>();
+        world.init_resource::<Lessons>();
         world.init_resource::<Fault>();
         spawn(&mut world, population, start);
         let mut schedule = Schedule::default();
@@ -97,6 +98,11 @@ impl Simulation {
     /// Slates so far that had fewer items than slots although more candidates were left.
     pub fn short_slates(&self) -> u64 {
         self.world.resource::<ShortSlates>().0
+    }
+
+    /// How long the policy learned in the ticks so far.
+    pub fn training(&self) -> Training {
+        self.world.resource::<Lessons>().0
     }
 
     /// Completes the sink.

@@ -10,8 +10,8 @@ mod resources;
 pub use self::components::{Engagement, History, HistoryEntry, Interest, Profile, Seen, Status, User};
 pub use self::population::{Population, StartingPoint};
 pub use self::resources::{
-    Candidates, Choices, Clock, Events, Fault, Habits, Model, PolicySlot, Popularity, Proposals, Recorder, Scenes,
-    ShortSlates, Surroundings, Visits,
+    Candidates, Choices, Clock, Events, Fault, Habits, Lessons, Model, PolicySlot, Popularity, Proposals, Recorder,
+    Scenes, ShortSlates, Surroundings, Training, Visits,
 };
 
 use bevy_ecs::prelude::World;

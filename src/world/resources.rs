@@ -55,6 +55,23 @@ pub struct Model(pub Arc<Calibrated>);
 #[derive(Resource)]
 pub struct PolicySlot(pub Box<dyn Policy>);
 
+/// Seconds that the policy spent on learning from its responses.
+#[derive(Resource, Default)]
+pub struct Lessons(pub Training);
+
+/// How long a policy trained, by the wall clock: for the manifest, never for a result.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Training {
+    /// Seconds before the first tick.
+    pub before: f64,
+    /// Seconds in all ticks.
+    pub during: f64,
+    /// Seconds in the tick in which it took longest.
+    pub longest: f64,
+    /// That tick.
+    pub longest_tick: u32,
+}
+
 /// Where events go.
 #[derive(Resource)]
 pub struct Recorder(pub Box<dyn EventSink>);

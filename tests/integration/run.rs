@@ -271,6 +271,7 @@ enum Crime {
     Blocked,
     OutOfRange,
     Gap,
+    Panic,
 }
 
 struct Rogue(Crime);
@@ -285,6 +286,7 @@ impl Policy for Rogue {
             let all = 0..request.items as u32;
             match crime {
                 _ if !rogue => {}
+                Crime::Panic => panic!("a bug"),
                 Crime::Duplicate => items[last] = items[0],
                 Crime::OutOfRange => items[last] = recmirror::ids::ItemId(request.items as u32),
                 Crime::Gap => items[0] = recmirror::ids::ItemId::NONE,
@@ -298,14 +300,21 @@ impl Policy for Rogue {
     }
 }
 
+/// The digests of `random` without company.
+fn experiment_alone(registry: &Registry, folder: &std::path::Path, settings: &[&str]) -> Vec<String> {
+    let outcome = run_on(2, &prepare_with(registry.clone(), folder, &["random"], settings));
+    outcome.arms.into_iter().map(|arm| arm.digest).collect()
+}
+
 #[test]
-fn a_policy_that_breaks_its_contract_is_named() {
+fn a_policy_that_breaks_its_contract_is_named_and_the_others_go_on() {
     let kind = |name, build| PolicyKind { name, summary: "breaks its contract", keys: &[], build };
     let registry = Registry::builtin()
         .with(kind("duplicate", |_, _| Ok(Box::new(Rogue(Crime::Duplicate)))))
         .with(kind("blocked", |_, _| Ok(Box::new(Rogue(Crime::Blocked)))))
         .with(kind("out_of_range", |_, _| Ok(Box::new(Rogue(Crime::OutOfRange)))))
         .with(kind("gap", |_, _| Ok(Box::new(Rogue(Crime::Gap)))))
+        .with(kind("panics", |_, _| Ok(Box::new(Rogue(Crime::Panic)))))
         .with(kind("unbuildable", |_, _| Err(recmirror::policy::PolicyError("no good day".to_owned()))));
     let folder = with_data();
     // Everybody comes at tick 0 and stays.
@@ -315,18 +324,47 @@ fn a_policy_that_breaks_its_contract_is_named() {
         ("blocked", "which is not a candidate for this user"),
         ("out_of_range", "slot 4 shows item 80, the catalogue has 80 items"),
         ("gap", "slot 1 is filled behind an empty slot"),
+        ("panics", "a bug"),
         ("unbuildable", "no good day"),
     ] {
         let experiment = prepare_with(registry.clone(), folder.path(), &["random", name], &settings);
         let stop = AtomicBool::new(false);
         let out = place();
         let options = RunOptions { events: Some(out.path()), progress: &NoProgress, stop: &stop };
-        let problem: ExperimentError = experiment.run(&options).err().unwrap_or_else(|| panic!("{name} ran"));
-        let problem = problem.to_string();
-        let (built, tick) = (name != "unbuildable", format!("policy `{name}`, tick 2, user 7: "));
-        let start = if built { tick } else { format!("policy `{name}`: ") };
+        let outcome = experiment.run(&options).unwrap_or_else(|problem| panic!("{problem}"));
+        let [failure] = &outcome.failures[..] else { panic!("{name}: {:?}", outcome.failures) };
+        assert_eq!((failure.policy.as_str(), failure.replication), (name, 0));
+        // The other policy is complete, and nothing is left of this one.
+        let arms: Vec<_> = outcome.arms.iter().map(|arm| (arm.policy.as_str(), arm.replication)).collect();
+        assert_eq!((arms, &outcome.ticks[..]), (vec![("random", 0), ("random", 1)], &[6, 6][..]));
+        assert_eq!(names_in(out.path()), ["00-random-r000.parquet", "00-random-r001.parquet"]);
+        let alone = experiment_alone(&registry, folder.path(), &settings);
+        assert_eq!(outcome.arms.iter().map(|arm| arm.digest.clone()).collect::<Vec<_>>(), alone, "{name}");
+        let problem = failure.problem.clone();
+        let start = match name {
+            "unbuildable" => format!("policy `{name}`: "),
+            "panics" => format!("policy `{name}` panicked"),
+            _ => format!("policy `{name}`, tick 2, user 7: "),
+        };
         assert!(problem.starts_with(&start) && problem.contains(words), "{problem}");
     }
+}
+
+#[test]
+fn a_run_of_failures_alone_is_an_error() {
+    let kind = PolicyKind {
+        name: "gap",
+        summary: "breaks its contract",
+        keys: &[],
+        build: |_, _| Ok(Box::new(Rogue(Crime::Gap))),
+    };
+    let folder = with_data();
+    let settings = ["arrival.probability=1", "arrival.rate=uniform", "session.slates=100", "session.patience=0"];
+    let experiment = prepare_with(Registry::builtin().with(kind), folder.path(), &["gap"], &settings);
+    let stop = AtomicBool::new(false);
+    let problem = experiment.run(&RunOptions { events: None, progress: &NoProgress, stop: &stop }).err();
+    let problem: ExperimentError = problem.expect("no policy is left");
+    assert!(problem.to_string().starts_with("policy `gap`, tick 2, user 7: slot 1"), "{problem}");
 }
 
 #[cfg(unix)]

@@ -43,12 +43,18 @@ fn every_file_runs() {
     }
     let folder = place();
     let (data, user) = (format!("data.path={}", movielens().display()), format!("user.path={}", model().display()));
+    // The reference cannot know the reader's program.
+    let start = format!("policy.external.folder={}", package().join("examples").display());
+    let program = [&start, "policy.external.command=['python3', 'external_policy.py']"];
     for (number, file) in files().iter().enumerate() {
         let out = folder.path().join(number.to_string());
         let mut settings = vec!["ticks=2", "replications=1", "population.users=50", "slate=5", &data];
         let scenario = Scenario::load(file, &Registry::builtin(), &[]).unwrap_or_else(|problem| panic!("{problem}"));
         if matches!(scenario.user.model, ModelSpec::Mirror { .. }) {
             settings.push(&user);
+        }
+        if scenario.policies.iter().any(|policy| policy.kind == "external") {
+            settings.extend(program);
         }
         let settings = settings.iter().flat_map(|setting| ["--set", setting]);
         let arguments: Vec<&str> = ["run", text(file), "--out", text(&out)].into_iter().chain(settings).collect();

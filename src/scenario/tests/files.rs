@@ -40,6 +40,7 @@ fn the_reference_says_what_the_defaults_are() {
     let origin = Path::new("/project/scenario.toml");
     let kinds: String =
         Registry::builtin().kinds().iter().map(|kind| format!("[[policy]]\nkind = '{}'\n", kind.name)).collect();
+    let kinds = kinds.replace("kind = 'external'\n", "kind = 'external'\ncommand = ['your-command']\n");
     let shortest = format!("data.path = '../data/ml-latest-small'\n{kinds}");
     let shortest = Scenario::parse(&shortest, origin, &Registry::builtin(), &[]).unwrap();
     let reference = Scenario::parse(&reference_text(&Registry::builtin()), origin, &Registry::builtin(), &[]).unwrap();
@@ -120,6 +121,10 @@ fn every_key_is_sound() {
             assert!(key.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{}", key.name);
             assert!(key.doc.len() > 10 && !key.doc.contains('\n'), "{} needs a doc of one line", key.name);
             let Some(default) = key.kind.default_value() else { continue };
+            if matches!(key.kind, Kind::Policy { .. } | Kind::Policies { .. }) {
+                // Their defaults are policies: the reference file has them all, and is read above.
+                continue;
+            }
             let written = raw::parse_value(&default.to_string(), &Place::Line(1)).unwrap();
             let checked = value::check(key.name, &key.kind, &written, &Place::Line(1), Path::new("/"));
             assert!(checked.is_ok(), "the default of {} is wrong: {checked:?}", key.name);

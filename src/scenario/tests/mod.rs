@@ -1,6 +1,7 @@
 //! Tests of scenario files: exact messages, shipped files, round trips, mutated texts.
 
 mod files;
+mod inner;
 mod mutation;
 mod problems;
 mod round_trip;

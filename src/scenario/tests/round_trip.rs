@@ -74,6 +74,7 @@ fn the_text_reads_like_a_scenario_file() {
     name = "popular"
     half_life = 0.0
     learn = true
+    window = 0
     "#);
 }
 

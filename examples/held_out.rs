@@ -1,0 +1,114 @@
+//! How well the policies of a scenario rank what was held out: NDCG@10 at the start, without any simulation.
+//!
+//! ```text
+//! cargo run --release --example held_out -- benches/peers/policies.toml runs/held_out
+//! ```
+//!
+//! Each policy trains on the log before the cut and recommends once to every user of the log; the items that the user
+//! had after the cut are the relevant ones. Besides the printed table the folder gets the split (`train.csv`,
+//! `held_out.csv`) and the slates (`NAME-REPLICATION.csv`), all with numbers as ids, for comparisons with other
+//! libraries: `benches/peers/policies.py` makes them.
+
+use recmirror::dataset::{Dataset, TrainingLog};
+use recmirror::ids::{ItemId, UserId};
+use recmirror::policy::{PolicyContext, Registry, Requests, Slates};
+use recmirror::random::Streams;
+use recmirror::scenario::{Params, Scenario};
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Slots that count.
+const DEPTH: usize = 10;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
+    let (Some(file), Some(out)) = (arguments.next(), arguments.next()) else {
+        return Err("usage: held_out SCENARIO FOLDER".into());
+    };
+    let registry = Registry::builtin();
+    let scenario = Scenario::load(&file, &registry, &[])?;
+    let data = Dataset::read(&scenario.data.path, None)?;
+    let split = data.split(scenario.data.holdout);
+    std::fs::create_dir_all(&out)?;
+    write_log(&out.join("train.csv"), &split.before)?;
+    write_log(&out.join("held_out.csv"), &split.held_out)?;
+    let users: Vec<UserId> = (0..split.before.users() as u32).map(UserId).collect();
+    let (log, items) = (Arc::new(split.before), data.items.len());
+    let blocked = blocked(&log, &users);
+    for spec in &scenario.policies {
+        let kind = registry.get(&spec.kind).ok_or("the scenario was checked")?;
+        let mut sum = 0.0;
+        for replication in 0..scenario.replications {
+            let context = PolicyContext {
+                catalogue: Arc::new(data.catalogue.clone()),
+                log: log.clone(),
+                sources: users.clone().into(),
+                slate: scenario.slate,
+                tick_seconds: scenario.tick_seconds as i64,
+                registry: Arc::new(registry.clone()),
+                streams: Streams::new(scenario.seed, replication),
+            };
+            let mut policy = (kind.build)(&Params::new(&spec.params), &context)?;
+            let (slate, streams) = (scenario.slate, context.streams);
+            let requests =
+                Requests { tick: 0, slate, items, users: &users, blocked: &blocked, streams, foresight: None };
+            let mut slates = Slates::default();
+            policy.recommend(&requests, &mut slates);
+            if let Some(failure) = slates.failure {
+                return Err(format!("{}: {}", spec.name, failure.problem).into());
+            }
+            write_slates(&out.join(format!("{}-{replication}.csv", spec.name)), &slates)?;
+            sum += ndcg(&slates, &split.held_out);
+        }
+        println!("{:24} NDCG@{DEPTH} {:.4}", spec.name, sum / f64::from(scenario.replications));
+    }
+    Ok(())
+}
+
+/// Nobody is shown an item of the own log.
+fn blocked(log: &TrainingLog, users: &[UserId]) -> Vec<u64> {
+    let words = Requests::words(log.items);
+    let mut blocked = vec![0; users.len() * words];
+    for (row, &user) in users.iter().enumerate() {
+        for entry in log.of(user) {
+            blocked[row * words + entry.item.index() / 64] |= 1 << (entry.item.index() % 64);
+        }
+    }
+    blocked
+}
+
+/// The mean over users with held-out items of `sum_k hit_k / log2(k + 2)` over its largest value.
+fn ndcg(slates: &Slates, held_out: &TrainingLog) -> f64 {
+    let gain = |slot: usize| 1.0 / libm::log2(slot as f64 + 2.0);
+    let (mut sum, mut users) = (0.0, 0);
+    for (user, slate) in slates.items.chunks(slates.slate).enumerate() {
+        let relevant: BTreeSet<ItemId> = held_out.of(UserId(user as u32)).iter().map(|row| row.item).collect();
+        if relevant.is_empty() {
+            continue;
+        }
+        let hits = slate.iter().take(DEPTH).enumerate().filter(|(_, item)| relevant.contains(item));
+        let best: f64 = (0..relevant.len().min(DEPTH)).map(gain).sum();
+        sum += hits.map(|(slot, _)| gain(slot)).sum::<f64>() / best;
+        users += 1;
+    }
+    sum / f64::from(users.max(1))
+}
+
+fn write_log(path: &Path, log: &TrainingLog) -> std::io::Result<()> {
+    let mut text = "user,item\n".to_owned();
+    for row in &log.rows {
+        let _ = writeln!(text, "{},{}", row.user.0, row.item.0);
+    }
+    std::fs::write(path, text)
+}
+
+fn write_slates(path: &Path, slates: &Slates) -> std::io::Result<()> {
+    let mut text = "user,slot,item,score\n".to_owned();
+    for (place, (item, score)) in slates.items.iter().zip(&slates.scores).enumerate().filter(|(_, at)| at.0.is_some()) {
+        let _ = writeln!(text, "{},{},{},{score}", place / slates.slate, place % slates.slate, item.0);
+    }
+    std::fs::write(path, text)
+}

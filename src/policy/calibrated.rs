@@ -1,0 +1,176 @@
+//! `calibrated`: any policy, re-ranked so that a slate has the genres of the user's history in their shares.
+//!
+//! Steck 2018, "Calibrated Recommendations": of the `pool` best items of the inner policy a slate `I` is built greedily
+//! for the largest `(1 - calibration) sum r(i) - calibration KL(p, q~)`. Every item spreads one unit over its genres;
+//! `p(g)` is the mean of that over the user's distinct items, `q(g)` over `I`, and `q~ = 0.99 q + 0.01 p` keeps the
+//! divergence finite. `r` are the inner scores, moved and stretched to 0..1 within the pool (the places where there are
+//! no scores). Items without genres count in neither share. The slate has no
+//! scores, because what an item adds depends on those above. A user without genres in the history gets the inner list.
+//! The inner policy learns from the slates that were shown.
+
+use super::inner::{INNER, Inner, List, POOL};
+use super::{Histories, Policy, PolicyKind, Request, Requests, SlateRow, Slates};
+use crate::dataset::{Catalogue, GenreSet};
+use crate::ids::{ItemId, UserId};
+use crate::log::EventBatch;
+use crate::scenario::{Key, Kind};
+use std::sync::Arc;
+
+/// The paper's alpha: how much of `p` is mixed into `q`.
+const SHARE_OF_HISTORY: f64 = 0.01;
+
+pub(super) const KIND: PolicyKind = PolicyKind {
+    name: "calibrated",
+    summary: "another policy re-ranked to the genre shares of each history (Steck 2018)",
+    keys: &[
+        Key {
+            name: "calibration",
+            kind: Kind::Number { min: 0.0, max: 1.0, default: Some(0.5) },
+            doc: "weight of the divergence from the history's genres; the rest is the weight of the inner policy's scores",
+        },
+        POOL,
+        INNER,
+    ],
+    build: |params, context| {
+        Ok(Box::new(Calibrated {
+            calibration: params.number("calibration"),
+            pool: params.integer("pool") as usize,
+            catalogue: context.catalogue.clone(),
+            histories: Histories::new(context),
+            inner: Inner::new(params.policy("inner").unwrap_or(&toml::Table::new()), 0, context)?,
+        }))
+    },
+};
+
+struct Calibrated {
+    calibration: f64,
+    pool: usize,
+    catalogue: Arc<Catalogue>,
+    histories: Histories,
+    inner: Inner,
+}
+
+/// Genre shares that are being collected: units by genre, and how many items have any.
+struct Shares {
+    units: Vec<f64>,
+    items: f64,
+}
+
+impl Shares {
+    fn new(genres: usize) -> Shares {
+        Shares { units: vec![0.0; genres], items: 0.0 }
+    }
+
+    fn add(&mut self, genres: GenreSet) {
+        if !genres.is_empty() {
+            let unit = 1.0 / f64::from(genres.len());
+            let bits = self.units.iter_mut().enumerate().filter(|(bit, _)| genres.contains(*bit as u32));
+            bits.for_each(|(_, units)| *units += unit);
+            self.items += 1.0;
+        }
+    }
+
+    /// `KL(self, q~)` where `q` are the shares of `slate` with `genres` added.
+    fn divergence(&self, slate: &Shares, genres: GenreSet) -> f64 {
+        if self.items == 0.0 {
+            return 0.0;
+        }
+        let unit = if genres.is_empty() { 0.0 } else { 1.0 / f64::from(genres.len()) };
+        let items = (slate.items + f64::from(u8::from(!genres.is_empty()))).max(1.0);
+        let mut sum = 0.0;
+        for (bit, (&own, &shown)) in self.units.iter().zip(&slate.units).enumerate().filter(|(_, (own, _))| **own > 0.0)
+        {
+            let added = if genres.contains(bit as u32) { unit } else { 0.0 };
+            let (p, q) = (own / self.items, (shown + added) / items);
+            sum += p * libm::log(p / ((1.0 - SHARE_OF_HISTORY) * q + SHARE_OF_HISTORY * p));
+        }
+        sum
+    }
+}
+
+impl Calibrated {
+    fn history(&self, user: UserId) -> Shares {
+        let mut items: Vec<ItemId> = self.histories.of(user).map(|(item, _)| item).collect();
+        items.sort_unstable();
+        items.dedup();
+        let mut shares = Shares::new(self.catalogue.genre_names.len());
+        items.into_iter().for_each(|item| shares.add(self.catalogue.genres_of(item)));
+        shares
+    }
+
+    fn rank(&self, request: &Request<'_>, list: &List<'_>, slate: &mut SlateRow<'_>) {
+        let (history, relevances) = (self.history(request.user), list.relevances());
+        let mut shown = Shares::new(history.units.len());
+        let mut left: Vec<usize> = (0..list.items.len()).collect();
+        while !slate.is_full() && !left.is_empty() {
+            let value = |place: &usize| {
+                let gain = f64::from(relevances[*place]);
+                let genres = self.catalogue.genres_of(list.items[*place]);
+                (1.0 - self.calibration) * gain - self.calibration * history.divergence(&shown, genres)
+            };
+            let values: Vec<f64> = left.iter().map(value).collect();
+            // Of equal values the one that stands higher in the inner list.
+            let best = (1..values.len()).fold(0, |best, next| if values[next] > values[best] { next } else { best });
+            let item = list.items[left.remove(best)];
+            shown.add(self.catalogue.genres_of(item));
+            slate.push_drawn(item, f32::NAN, if list.certain { 1.0 } else { f32::NAN });
+        }
+    }
+}
+
+impl Policy for Calibrated {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+        if !self.inner.ask(requests, self.pool.max(requests.slate), slates) {
+            return;
+        }
+        let policy = &*self;
+        slates.fill(requests, |request, slate| policy.rank(&request, &policy.inner.list(request.row), slate));
+    }
+
+    fn looks_ahead(&self) -> bool {
+        self.inner.looks_ahead()
+    }
+
+    fn observe(&mut self, events: &EventBatch) {
+        self.histories.observe(events, |_, _, _| ());
+        self.inner.observe(events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::testing::{World, build_with, mask};
+
+    #[test]
+    fn divergence_by_hand() {
+        let (mut history, mut shown) = (Shares::new(2), Shares::new(2));
+        // The history is 3/4 and 1/4, the slate would be 1/2 and 1/2.
+        [0b01, 0b11].into_iter().for_each(|genres| history.add(GenreSet(genres)));
+        shown.add(GenreSet(0b01));
+        let q = [0.99 * 0.5 + 0.01 * 0.75, 0.99 * 0.5 + 0.01 * 0.25];
+        let wanted = 0.75 * libm::log(0.75 / q[0]) + 0.25 * libm::log(0.25 / q[1]);
+        assert!((history.divergence(&shown, GenreSet(0b10)) - wanted).abs() < 1e-12);
+        assert_eq!(Shares::new(2).divergence(&shown, GenreSet(0b10)), 0.0, "no history");
+        // An item without genres leaves the shares as they are: the slate is all of the first genre.
+        let alone = 0.75 * libm::log(0.75 / (0.99 + 0.0075)) + 0.25 * libm::log(100.0);
+        assert!((history.divergence(&shown, GenreSet(0)) - alone).abs() < 1e-12);
+    }
+
+    #[test]
+    fn slates_take_the_genres_of_the_history() {
+        // Items 0, 1 are Drama + Western; 2, 3 Comedy + Western; 4, 5 War + Western; 6, 7 Drama + Crime. User 0 has
+        // item 2 (Comedy + Western), popular are 0, 1, 4, 3 in this order.
+        let log: [&[u32]; 5] = [&[2], &[0, 1, 4, 3], &[0, 1, 4], &[0, 1], &[0]];
+        let world = World::with_log(5, 8, &log).slate(2);
+        let show = |calibration: f64| {
+            let params = format!("calibration = {calibration:?}\npool = 4\ninner = {{ kind = 'popular' }}");
+            let mut policy = build_with("calibrated", toml::from_str(&params).expect("parameters"), &world.context());
+            let slates = world.recommend(policy.as_mut(), 0, &world.users()[..1], &[mask(8, &[2])]);
+            slates.items.iter().map(|item| item.0).collect::<Vec<_>>()
+        };
+        assert_eq!(show(0.0), [0, 1], "the inner policy");
+        assert_eq!(show(1.0)[0], 3, "the genres alone");
+        assert_eq!(show(0.9)[0], 3);
+    }
+}

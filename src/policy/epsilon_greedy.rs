@@ -1,0 +1,128 @@
+//! `epsilon_greedy`: any policy, with a share of slots given to chance (Sutton and Barto 2018, section 2.2).
+//!
+//! Slot by slot, with probability `epsilon` a candidate that is not in the slate yet is drawn uniformly, otherwise the
+//! best item of the inner policy that is not in it follows. Explored slots have no score. Where the inner list was not
+//! drawn, the propensity of an item in a slot is `epsilon / n`, with `n` candidates left, plus `1 - epsilon` for the
+//! inner policy's item. The inner policy learns from the slates that were shown.
+
+use super::inner::{INNER, Inner};
+use super::random::draw;
+use super::{Policy, PolicyKind, Requests, Slates};
+use crate::log::EventBatch;
+use crate::random::unit;
+use crate::scenario::{Key, Kind};
+
+pub(super) const KIND: PolicyKind = PolicyKind {
+    name: "epsilon_greedy",
+    summary: "another policy with a share of slots given to chance (Sutton and Barto 2018)",
+    keys: &[
+        Key {
+            name: "epsilon",
+            kind: Kind::Number { min: 0.0, max: 1.0, default: Some(0.1) },
+            doc: "probability that a slot shows a random candidate",
+        },
+        INNER,
+    ],
+    build: |params, context| {
+        let inner = Inner::new(params.policy("inner").unwrap_or(&toml::Table::new()), 0, context)?;
+        Ok(Box::new(EpsilonGreedy { epsilon: params.number("epsilon"), inner }))
+    },
+};
+
+struct EpsilonGreedy {
+    epsilon: f64,
+    inner: Inner,
+}
+
+impl Policy for EpsilonGreedy {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+        if !self.inner.ask(requests, requests.slate, slates) {
+            return;
+        }
+        let (inner, epsilon) = (&self.inner, self.epsilon);
+        slates.fill(requests, |request, slate| {
+            let list = inner.list(request.row);
+            let mut rng = request.rng();
+            let candidates = request.candidate_count();
+            while !slate.is_full() && slate.items().len() < candidates {
+                let greedy = list.next(slate.items());
+                // Where the inner policy has nothing left, chance alone fills the slot.
+                let epsilon = if greedy.is_some() { epsilon } else { 1.0 };
+                let chance = epsilon / (candidates - slate.items().len()) as f64;
+                let explored = if unit(&mut rng) < epsilon { draw(&request, slate.items(), &mut rng) } else { None };
+                let Some((item, score)) = explored.map(|item| (item, f32::NAN)).or(greedy) else { return };
+                let follows = greedy.is_some_and(|greedy| greedy.0 == item);
+                let propensity = chance + if follows { 1.0 - epsilon } else { 0.0 };
+                slate.push_drawn(item, score, if list.certain { propensity as f32 } else { f32::NAN });
+            }
+        });
+    }
+
+    fn looks_ahead(&self) -> bool {
+        self.inner.looks_ahead()
+    }
+
+    fn observe(&mut self, events: &EventBatch) {
+        self.inner.observe(events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ids::UserId;
+    use crate::policy::testing::{World, build_with, mask};
+
+    fn build(epsilon: f64, inner: &str, world: &World) -> Box<dyn Policy> {
+        let text = format!("epsilon = {epsilon:?}\ninner = {{ kind = '{inner}' }}");
+        build_with("epsilon_greedy", toml::from_str(&text).expect("parameters"), &world.context())
+    }
+
+    #[test]
+    fn without_chance_it_is_the_inner_policy_and_learns_with_it() {
+        let world = World::new(12, 40);
+        let (users, blocked) = world.everyone();
+        let mut wrapped = build(0.0, "item_knn", &world);
+        let mut plain = build_with("item_knn", toml::Table::new(), &world.context());
+        for tick in 0..12 {
+            let slates = world.recommend(wrapped.as_mut(), tick, &users, &blocked);
+            let wanted = world.recommend(plain.as_mut(), tick, &users, &blocked);
+            assert_eq!((&slates.items, &slates.propensities), (&wanted.items, &wanted.propensities));
+            let events = world.respond(tick, &users, &slates, |user, item| (user.0 + item.0) % 3 == 0);
+            [&mut wrapped, &mut plain].into_iter().for_each(|policy| policy.observe(&events));
+        }
+    }
+
+    #[test]
+    fn slots_are_explored_with_the_logged_propensity() {
+        // Popularity is 3, 2, 1, 0, 0: the first slot shows item 0 unless one of five is drawn.
+        let world = World::with_log(3, 5, &[&[0, 1, 2], &[0, 1], &[0]]).slate(2);
+        let mut policy = build(0.5, "popular", &world);
+        let asked: Vec<UserId> = (0..3).map(UserId).collect();
+        let (mut counts, mut ticks) = ([0.0f64; 5], 0);
+        for tick in 0..4_000 {
+            let slates = world.recommend(policy.as_mut(), tick, &asked, &vec![mask(5, &[]); 3]);
+            for (items, propensities) in slates.items.chunks(2).zip(slates.propensities.chunks(2)) {
+                counts[items[0].index()] += 1.0;
+                ticks += 1;
+                assert_eq!(propensities[0], if items[0].0 == 0 { 0.6 } else { 0.1 });
+                // Below stand four candidates and the best of the list that is left.
+                let follows = items[1].0 == u32::from(items[0].0 == 0);
+                assert_eq!(propensities[1], if follows { 0.625 } else { 0.125 });
+            }
+        }
+        for (item, count) in counts.iter().enumerate() {
+            let wanted = f64::from(ticks) * if item == 0 { 0.6 } else { 0.1 };
+            assert!((count - wanted).abs() < 5.0 * wanted.sqrt(), "{counts:?}");
+        }
+    }
+
+    #[test]
+    fn what_the_inner_policy_draws_is_unknown() {
+        let world = World::new(3, 20);
+        let (users, blocked) = world.everyone();
+        let mut policy = build(0.5, "random", &world);
+        let slates = world.recommend(policy.as_mut(), 0, &users, &blocked);
+        assert!(slates.propensities.iter().all(|propensity| propensity.is_nan()));
+    }
+}

@@ -1,0 +1,240 @@
+//! `external`: a policy in any language, as a child process that is asked in lines of JSON.
+//!
+//! The program is started once for each replication. It reads one line of JSON from its standard input at a time and
+//! answers each with one line on its standard output; what it writes to standard error is shown when it fails.
+//! Users and items are numbers from 0. `null` stands for what is unknown or absent.
+//!
+//! ```text
+//! -> {"type":"start","protocol":1,"slate":10,"tick_seconds":86400,"seed":7,
+//!     "items":[{"title":"Film","year":1994,"genres":["Drama"]}, ...],
+//!     "log":[[[item,rating,time], ...], ...],     what happened before the start: a list for each user of the log
+//!     "users":[0,1, ...]}                         the user of the log whose history each simulated user starts with
+//! <- {"type":"ready"}
+//! -> {"type":"recommend","tick":0,"slate":10,"users":[3,8],"blocked":[[0,4],[7]]}    items that each may not be shown
+//! <- {"type":"slates","slates":[[5,1, ...],[2,0, ...]],
+//!     "scores":[[0.9,0.8, ...],[...]],            optional
+//!     "propensities":[[0.5,0.1, ...],[...]]}      optional: P(this item in this slot, given the slots above)
+//! -> {"type":"observe","tick":0,"users":[3,8],"slates":[[5,1, ...],[2,0, ...]],
+//!     "accepted":[1,null],"ratings":[4.0,null]}   the accepted slot, counted from 0
+//! <- {"type":"observed"}
+//! ```
+//!
+//! All users of a tick come in one `recommend`, those who were shown something in one `observe`. A wrapper may ask for
+//! longer lists than `slate` of `start`: the number in `recommend` counts. `{"type":"error","message":"..."}` is an
+//! answer to anything and ends the policy. At the end its standard input is closed.
+//!
+//! The program must be a function of what it is told, `seed` included, or the run cannot be repeated. It has
+//! `start_timeout` seconds to get ready and `timeout` for every other answer; one that fails, ends, is late or answers
+//! something else ends the policy's run with an error that names policy, tick and, where it is about one of them, the
+//! user. A slate with fewer items than slots although candidates were left is shown short and counted.
+//! `examples/external_policy.py` needs only Python, `examples/external_implicit.py` wraps a library.
+
+mod child;
+mod message;
+
+use self::child::Child;
+use self::message::{Answer, Item, Question};
+use super::{Policy, PolicyContext, PolicyError, PolicyFailure, PolicyKind, Requests, Slates};
+use crate::ids::{ItemId, UserId};
+use crate::log::{EventBatch, REJECTED};
+use crate::random::Purpose;
+use crate::scenario::{Key, Kind, Params};
+use rand_chacha::rand_core::Rng;
+use std::path::Path;
+use std::time::Duration;
+
+/// The number that a program may check.
+const PROTOCOL: u32 = 1;
+
+/// Id of the stream from which the program's seed comes; above those of users and of training.
+const SEED: u64 = 1 << 41;
+
+pub(super) const KIND: PolicyKind = PolicyKind {
+    name: "external",
+    summary: "a program of your own in any language, asked in lines of JSON (protocol: src/policy/external/mod.rs)",
+    keys: &[
+        Key { name: "command", kind: Kind::Texts, doc: "the program and its arguments" },
+        Key {
+            name: "folder",
+            kind: Kind::Path { default: Some(".") },
+            doc: "folder in which the program is started, relative to the folder of this file",
+        },
+        Key {
+            name: "timeout",
+            kind: Kind::Number { min: 0.01, max: 1e6, default: Some(60.0) },
+            doc: "seconds that one answer may take",
+        },
+        Key {
+            name: "start_timeout",
+            kind: Kind::Number { min: 0.01, max: 1e6, default: Some(600.0) },
+            doc: "seconds that the program may take to get ready, with training on the log",
+        },
+    ],
+    build: |params, context| Ok(Box::new(External::new(params, context)?)),
+};
+
+struct External {
+    child: Child,
+    timeout: Duration,
+    /// Set by an `observe` that failed: the next `recommend` tells.
+    failure: Option<String>,
+}
+
+impl External {
+    fn new(params: &Params<'_>, context: &PolicyContext) -> Result<External, PolicyError> {
+        let command = params.words("command");
+        let child = Child::start(&command, Path::new(params.text("folder"))).map_err(PolicyError)?;
+        let mut external =
+            External { child, timeout: Duration::from_secs_f64(params.number("timeout")), failure: None };
+        let ready = Duration::from_secs_f64(params.number("start_timeout"));
+        match external.child.ask(&start(context), "start", ready, "start_timeout") {
+            Ok(Answer::Ready) => Ok(external),
+            Ok(other) => Err(PolicyError(external.child.unexpected("start", "ready", &other))),
+            Err(problem) => Err(PolicyError(problem)),
+        }
+    }
+
+    fn slates(&mut self, requests: &Requests<'_>) -> Result<Lists, PolicyFailure> {
+        let all = |problem| PolicyFailure { user: None, problem };
+        if let Some(problem) = &self.failure {
+            return Err(all(problem.clone()));
+        }
+        let blocked = (0..requests.len()).map(|row| {
+            let request = requests.get(row);
+            (0..requests.items as u32).filter(|&item| !request.allows(ItemId(item))).collect()
+        });
+        let question = Question::Recommend {
+            tick: requests.tick,
+            slate: requests.slate,
+            users: requests.users.iter().map(|user| user.0).collect(),
+            blocked: blocked.collect(),
+        };
+        match self.child.ask(&question, "recommend", self.timeout, "timeout") {
+            Ok(Answer::Slates { slates, scores, propensities }) => {
+                let lists = Lists { slates, scores, propensities };
+                lists.check(requests).map_err(|(user, problem)| PolicyFailure { user, problem })?;
+                Ok(lists)
+            }
+            Ok(other) => Err(all(self.child.unexpected("recommend", "slates", &other))),
+            Err(problem) => Err(all(problem)),
+        }
+    }
+}
+
+/// The lists of one answer.
+struct Lists {
+    slates: Vec<Vec<i64>>,
+    scores: Option<Vec<Vec<Option<f32>>>>,
+    propensities: Option<Vec<Vec<Option<f32>>>>,
+}
+
+impl Lists {
+    /// Checks the shape; what the items are is checked where every policy's are.
+    fn check(&self, requests: &Requests<'_>) -> Result<(), (Option<UserId>, String)> {
+        let rows = requests.len();
+        let count = |what: &str, found: usize| {
+            if found == rows {
+                Ok(())
+            } else {
+                Err((None, format!("the program gave {found} {what} for {rows} users")))
+            }
+        };
+        count("slates", self.slates.len())?;
+        for (row, slate) in self.slates.iter().enumerate() {
+            let user = Some(requests.users[row]);
+            if slate.len() > requests.slate {
+                return Err((user, format!("the slate has {} items, its slots are {}", slate.len(), requests.slate)));
+            }
+            let inside = |item: i64| (0..i64::from(u32::MAX)).contains(&item);
+            if let Some(item) = slate.iter().find(|&&item| !inside(item)) {
+                return Err((user, format!("there is no item {item}, the catalogue has {} items", requests.items)));
+            }
+        }
+        for (what, numbers) in [("lists of scores", &self.scores), ("lists of propensities", &self.propensities)] {
+            let Some(numbers) = numbers else { continue };
+            count(what, numbers.len())?;
+            if let Some(row) = (0..rows).find(|&row| numbers[row].len() != self.slates[row].len()) {
+                let (found, items) = (numbers[row].len(), self.slates[row].len());
+                return Err((Some(requests.users[row]), format!("{what}: {found} numbers for {items} items")));
+            }
+        }
+        let odd = |value: &f32| !(*value > 0.0 && *value <= 1.0);
+        for (row, numbers) in self.propensities.iter().flatten().enumerate() {
+            if let Some(value) = numbers.iter().flatten().find(|value| odd(value)) {
+                let problem = format!("a propensity is {value}; it must be above 0 and at most 1");
+                return Err((Some(requests.users[row]), problem));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn start(context: &PolicyContext) -> Question<'_> {
+    let catalogue = &context.catalogue;
+    let item = |item: usize| {
+        let genres = (0..).zip(&catalogue.genre_names);
+        let genres = genres.filter(|(bit, _)| catalogue.genres[item].contains(*bit)).map(|(_, name)| name.as_str());
+        Item { title: &catalogue.titles[item], year: catalogue.years[item], genres: genres.collect() }
+    };
+    let known = |rating: f32| (!rating.is_nan()).then_some(rating);
+    let history = |user: u32| {
+        let rows = context.log.of(UserId(user)).iter();
+        rows.map(|row| (row.item.0, known(row.rating), row.time)).collect()
+    };
+    Question::Start {
+        protocol: PROTOCOL,
+        slate: context.slate,
+        tick_seconds: context.tick_seconds,
+        // 53 bits: every reader of JSON gets them whole.
+        seed: context.streams.derive(Purpose::Policy, SEED, 0).next_u64() >> 11,
+        items: (0..catalogue.len()).map(item).collect(),
+        log: (0..context.log.users() as u32).map(history).collect(),
+        users: context.sources.iter().map(|source| source.0).collect(),
+    }
+}
+
+impl Policy for External {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+        slates.reset(requests.len(), requests.slate);
+        if requests.is_empty() {
+            return;
+        }
+        let lists = match self.slates(requests) {
+            Ok(lists) => lists,
+            Err(PolicyFailure { user, problem }) => return slates.fail(requests, user, problem),
+        };
+        for (row, items) in lists.slates.iter().enumerate() {
+            let first = row * requests.slate;
+            let known = |numbers: &Option<Vec<Vec<Option<f32>>>>, slot: usize| {
+                numbers.as_ref().and_then(|numbers| numbers[row][slot]).unwrap_or(f32::NAN)
+            };
+            for (slot, &item) in items.iter().enumerate() {
+                slates.items[first + slot] = ItemId(item as u32);
+                slates.scores[first + slot] = known(&lists.scores, slot);
+                slates.propensities[first + slot] = known(&lists.propensities, slot);
+            }
+        }
+    }
+
+    fn observe(&mut self, events: &EventBatch) {
+        if self.failure.is_some() {
+            return;
+        }
+        let shown = |row: usize| {
+            let filled = events.slate_of(row).iter().take_while(|item| item.is_some());
+            filled.map(|item| item.0).collect()
+        };
+        let question = Question::Observe {
+            tick: events.tick,
+            users: events.users.iter().map(|user| user.0).collect(),
+            slates: (0..events.len()).map(shown).collect(),
+            accepted: events.accepted.iter().map(|&slot| (slot != REJECTED).then_some(slot)).collect(),
+            ratings: events.ratings.iter().map(|&rating| (!rating.is_nan()).then_some(rating)).collect(),
+        };
+        self.failure = match self.child.ask(&question, "observe", self.timeout, "timeout") {
+            Ok(Answer::Observed) => None,
+            Ok(other) => Some(self.child.unexpected("observe", "observed", &other)),
+            Err(problem) => Some(problem),
+        };
+    }
+}

@@ -1,0 +1,128 @@
+//! `mix`: several policies in one slate, each with its share of the slots.
+//!
+//! Slot by slot one of the parts is drawn, with probabilities in proportion to their weights, and its best item that is
+//! not in the slate yet follows (probabilistic interleaving with fixed weights; Hofmann, Whiteson and de Rijke 2011). A
+//! part that has nothing left is not drawn. Scores of different policies cannot be compared: the slate has none. Where
+//! no part's list was drawn, the propensity of an item in a slot is the share of the parts whose next item it is.
+//! Every part learns from all slates that were shown.
+
+use super::inner::{Inner, List};
+use super::{Policy, PolicyKind, Request, Requests, SlateRow, Slates};
+use crate::ids::ItemId;
+use crate::log::EventBatch;
+use crate::random::unit;
+use crate::scenario::{Key, Kind};
+
+pub(super) const KIND: PolicyKind = PolicyKind {
+    name: "mix",
+    summary: "several policies that share the slots by weight (Hofmann et al. 2011)",
+    keys: &[Key {
+        name: "parts",
+        kind: Kind::Policies { default: &["item_knn", "popular"] },
+        doc: "the policies, each with a `weight` (default 1); also written as tables of their own, [[policy.parts]]",
+    }],
+    build: |params, context| {
+        let tables = params.policies("parts");
+        let weight = |table: &toml::Table| table.get("weight").and_then(toml::Value::as_float).unwrap_or(1.0);
+        let weights = tables.iter().map(|table| weight(table)).collect();
+        let parts = (0..).zip(tables).map(|(part, table)| Inner::new(table, part, context));
+        Ok(Box::new(Mix { weights, parts: parts.collect::<Result<_, _>>()? }))
+    },
+};
+
+struct Mix {
+    weights: Vec<f64>,
+    parts: Vec<Inner>,
+}
+
+impl Mix {
+    fn fill(&self, request: &Request<'_>, slate: &mut SlateRow<'_>) {
+        let lists: Vec<List<'_>> = self.parts.iter().map(|part| part.list(request.row)).collect();
+        let certain = lists.iter().all(|list| list.certain);
+        let mut rng = request.rng();
+        while !slate.is_full() {
+            let next = lists.iter().zip(&self.weights);
+            let next = next.filter_map(|(list, &weight)| Some((list.next(slate.items())?.0, weight)));
+            let next: Vec<(ItemId, f64)> = next.collect();
+            let total: f64 = next.iter().map(|entry| entry.1).sum();
+            let Some(item) = pick(&next, unit(&mut rng) * total) else { return };
+            let share: f64 = next.iter().filter(|entry| entry.0 == item).map(|entry| entry.1).sum();
+            slate.push_drawn(item, f32::NAN, if certain { (share / total) as f32 } else { f32::NAN });
+        }
+    }
+}
+
+/// The item at which the running sum of weights exceeds `point`.
+fn pick(next: &[(ItemId, f64)], point: f64) -> Option<ItemId> {
+    let mut sum = 0.0;
+    let found = next.iter().find(|entry| {
+        sum += entry.1;
+        point < sum
+    });
+    // Rounding may leave a rest behind the last one.
+    found.or(next.last()).map(|entry| entry.0)
+}
+
+impl Policy for Mix {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+        for part in &mut self.parts {
+            if !part.ask(requests, requests.slate, slates) {
+                return;
+            }
+        }
+        let policy = &*self;
+        slates.fill(requests, |request, slate| policy.fill(&request, slate));
+    }
+
+    fn looks_ahead(&self) -> bool {
+        self.parts.iter().any(Inner::looks_ahead)
+    }
+
+    fn observe(&mut self, events: &EventBatch) {
+        self.parts.iter_mut().for_each(|part| part.observe(events));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::policy::testing::{World, build_with, mask};
+
+    #[test]
+    fn parts_get_their_share_and_the_logged_propensity() {
+        // Popularity of all time puts 0 first, that of the last tick 1; 2 is third in both.
+        let world = World::with_log(4, 4, &[&[0, 2], &[0, 2], &[0, 2, 1], &[0, 3]]).slate(2);
+        let parts = "parts = [{ kind = 'popular', weight = 3.0 }, { kind = 'markov', weight = 1.0 }]";
+        let mut policy = build_with("mix", toml::from_str(parts).expect("parameters"), &world.context());
+        let users = &world.users()[2..3];
+        let open = [mask(4, &[])];
+        let list = |kind: &str| {
+            let mut part = build_with(kind, toml::Table::new(), &world.context());
+            world.recommend(part.as_mut(), 0, users, &open).items
+        };
+        let (popular, markov) = (list("popular"), list("markov"));
+        assert_eq!(popular[0], markov[0], "both start alike here");
+        let mut second = std::collections::BTreeMap::<u32, f64>::new();
+        for tick in 0..4_000 {
+            let slates = world.recommend(policy.as_mut(), tick, users, &open);
+            assert_eq!((slates.items[0], slates.propensities[0]), (popular[0], 1.0));
+            *second.entry(slates.items[1].0).or_default() += f64::from(slates.propensities[1]).recip();
+        }
+        // Inverse propensities count every possible slate as often as there were ticks.
+        for total in second.values() {
+            assert!((total / 4_000.0 - 1.0).abs() < 0.15, "{second:?}");
+        }
+        assert_eq!(second.len(), if popular[1] == markov[1] { 1 } else { 2 });
+    }
+
+    #[test]
+    fn one_part_is_that_part() {
+        let world = World::new(9, 40);
+        let (users, blocked) = world.everyone();
+        let parts = toml::from_str("parts = [{ kind = 'ease' }]").expect("parameters");
+        let mut mix = build_with("mix", parts, &world.context());
+        let mut ease = build_with("ease", toml::Table::new(), &world.context());
+        let found = world.recommend(mix.as_mut(), 0, &users, &blocked);
+        let wanted = world.recommend(ease.as_mut(), 0, &users, &blocked);
+        assert_eq!((found.items, found.propensities), (wanted.items, wanted.propensities));
+    }
+}

@@ -1,0 +1,122 @@
+//! `mmr`: any policy, re-ranked so that the items of a slate differ.
+//!
+//! Maximal marginal relevance (Carbonell and Goldstein 1998): of the `pool` best items of the inner policy the next one
+//! is that with the largest `relevance r(i) - (1 - relevance) max_{j in slate} s(i, j)`. `r` are the inner scores,
+//! moved and stretched to 0..1 within the pool (the places where there are no scores); `s` is the cosine of the genres,
+//! `|A and B| / sqrt(|A| |B|)`. That value is the score. The inner policy learns from the slates that were shown.
+
+use super::inner::{INNER, Inner, List, POOL};
+use super::{Policy, PolicyKind, Requests, SlateRow, Slates};
+use crate::dataset::{Catalogue, GenreSet};
+use crate::log::EventBatch;
+use crate::scenario::{Key, Kind};
+use std::sync::Arc;
+
+pub(super) const KIND: PolicyKind = PolicyKind {
+    name: "mmr",
+    summary: "another policy re-ranked for diversity of genres (Carbonell and Goldstein 1998)",
+    keys: &[
+        Key {
+            name: "relevance",
+            kind: Kind::Number { min: 0.0, max: 1.0, default: Some(0.7) },
+            doc: "weight of the inner policy's score; the rest is the weight of being unlike the items above",
+        },
+        POOL,
+        INNER,
+    ],
+    build: |params, context| {
+        let inner = Inner::new(params.policy("inner").unwrap_or(&toml::Table::new()), 0, context)?;
+        let (relevance, pool) = (params.number("relevance") as f32, params.integer("pool") as usize);
+        Ok(Box::new(Mmr { relevance, pool, catalogue: context.catalogue.clone(), inner }))
+    },
+};
+
+struct Mmr {
+    relevance: f32,
+    pool: usize,
+    catalogue: Arc<Catalogue>,
+    inner: Inner,
+}
+
+impl Mmr {
+    fn rank(&self, list: &List<'_>, slate: &mut SlateRow<'_>) {
+        let relevances = list.relevances();
+        let mut likeness = vec![0.0f32; list.items.len()];
+        let mut left: Vec<usize> = (0..list.items.len()).collect();
+        while !slate.is_full() && !left.is_empty() {
+            let value = |place: usize| self.relevance * relevances[place] - (1.0 - self.relevance) * likeness[place];
+            // Of equal values the one that stands higher in the inner list.
+            let better = |a: &usize, b: &usize| if value(left[*b]) > value(left[*a]) { *b } else { *a };
+            let Some(best) = (0..left.len()).reduce(|a, b| better(&a, &b)) else { return };
+            let (place, score) = (left[best], value(left[best]));
+            left.remove(best);
+            slate.push_drawn(list.items[place], score, if list.certain { 1.0 } else { f32::NAN });
+            let chosen = self.catalogue.genres_of(list.items[place]);
+            for &other in &left {
+                let like = cosine(self.catalogue.genres_of(list.items[other]), chosen);
+                likeness[other] = likeness[other].max(like);
+            }
+        }
+    }
+}
+
+/// `|A and B| / sqrt(|A| |B|)`; 0 when one of them is empty.
+fn cosine(a: GenreSet, b: GenreSet) -> f32 {
+    let both = (a.0 & b.0).count_ones() as f32;
+    if both > 0.0 { both / ((a.len() * b.len()) as f32).sqrt() } else { 0.0 }
+}
+
+impl Policy for Mmr {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+        if !self.inner.ask(requests, self.pool.max(requests.slate), slates) {
+            return;
+        }
+        let policy = &*self;
+        slates.fill(requests, |request, slate| policy.rank(&policy.inner.list(request.row), slate));
+    }
+
+    fn looks_ahead(&self) -> bool {
+        self.inner.looks_ahead()
+    }
+
+    fn observe(&mut self, events: &EventBatch) {
+        self.inner.observe(events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::testing::{World, build_with, mask};
+
+    #[test]
+    fn likeness_by_hand() {
+        assert_eq!(cosine(GenreSet(0b11), GenreSet(0b110)), 0.5);
+        assert_eq!(cosine(GenreSet(0b1), GenreSet(0b1)), 1.0);
+        assert_eq!(cosine(GenreSet(0), GenreSet(0b1)), 0.0);
+    }
+
+    #[test]
+    fn slates_by_hand() {
+        // Genres of the test catalogue: items 0, 1 Drama + Western; 2, 3 Comedy + Western; 4, 5 War + Western;
+        // 6, 7 Drama + Crime. Popularity 4, 3, 2, 0, 1 for items 0, 1, 2, 3, 6: relevances 1, 3/4, 1/2, 0, 1/4.
+        let log: [&[u32]; 4] = [&[0, 1, 2, 6], &[0, 1, 2], &[0, 1], &[0]];
+        let world = World::with_log(4, 8, &log).slate(3);
+        let show = |relevance: f64| {
+            let params = format!("relevance = {relevance:?}\npool = 5\ninner = {{ kind = 'popular' }}");
+            let mut policy = build_with("mmr", toml::from_str(&params).expect("parameters"), &world.context());
+            let open = mask(8, &[]);
+            let slates = world.recommend(policy.as_mut(), 0, &world.users()[..1], &[open]);
+            (slates.items.iter().map(|item| item.0).collect::<Vec<_>>(), slates.scores)
+        };
+        assert_eq!(show(1.0).0, [0, 1, 2]);
+        // After 0: item 1 has 3/8 - 1/2, item 2 1/4 - 1/4, item 6 1/8 - 1/4. After 2: 1 stays, 6 stays at -1/8 as well,
+        // and of equal values the inner order decides.
+        let (items, scores) = show(0.5);
+        assert_eq!(items, [0, 2, 1]);
+        for (found, wanted) in scores.iter().zip([0.5, 0.0, -0.125]) {
+            assert!((found - wanted).abs() < 1e-6, "{scores:?}");
+        }
+        assert_eq!(show(0.1).0[1], 2);
+    }
+}

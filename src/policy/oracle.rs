@@ -1,0 +1,91 @@
+//! `oracle`: the items that the user is most likely to accept, according to the user model itself.
+//!
+//! No recommender can do this. It is the ceiling against which the others are measured, and the zero of regret: the
+//! only policy to which the simulation lends [`Foresight`](super::Foresight). The score is the probability that
+//! the user accepts the item when it is shown alone. For user models that score a slot without seeing the others, as
+//! both that ship do, the slate of the best items, best first, has the largest probability of any acceptance at this
+//! tick; what an acceptance does to later ticks it does not see.
+
+use super::{Policy, PolicyKind, Requests, Slates, rank_candidates};
+use crate::ids::ItemId;
+use std::sync::Mutex;
+
+pub(super) const KIND: PolicyKind = PolicyKind {
+    name: "oracle",
+    summary: "what the user model itself says is most likely to be accepted: the ceiling, no recommender",
+    keys: &[],
+    build: |_, context| Ok(Box::new(Oracle { items: (0..context.log.items as u32).map(ItemId).collect() })),
+};
+
+struct Oracle {
+    /// All items.
+    items: Vec<ItemId>,
+}
+
+impl Policy for Oracle {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+        let Some(foresight) = requests.foresight else {
+            return slates.fail(requests, None, "the oracle works inside a simulation only".to_owned());
+        };
+        // The failure of the smallest row, so that the message does not depend on threads.
+        let failure: Mutex<Option<(usize, String)>> = Mutex::new(None);
+        slates.fill_with(requests, Vec::new, |scores, request, slate| {
+            match foresight.acceptance(request.row, &self.items, scores) {
+                Ok(()) => rank_candidates(&request, scores, slate),
+                Err(problem) => {
+                    let mut failure = failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+                    if failure.as_ref().is_none_or(|held| request.row < held.0) {
+                        *failure = Some((request.row, problem));
+                    }
+                }
+            }
+        });
+        match failure.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            Some((row, problem)) => slates.fail(requests, Some(requests.users[row]), problem),
+            None => slates.mark_certain(),
+        }
+    }
+
+    fn looks_ahead(&self) -> bool {
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::testing::{World, build};
+
+    #[test]
+    fn shows_what_is_most_likely() {
+        // The test world accepts even items with an even user: share by item number.
+        let world = World::new(4, 20).slate(3);
+        let (users, blocked) = world.everyone();
+        let mut oracle = build("oracle", &world.context());
+        let slates = world.recommend(oracle.as_mut(), 0, &users, &blocked);
+        for (row, (user, items)) in users.iter().zip(slates.items.chunks(3)).enumerate() {
+            let allowed = |item: &u32| blocked[row][0] >> item & 1 == 0 && item % 2 == user.0 % 2;
+            let wanted: Vec<u32> = (0..20).rev().filter(allowed).take(3).collect();
+            assert_eq!(items.iter().map(|item| item.0).collect::<Vec<_>>(), wanted);
+        }
+    }
+
+    #[test]
+    fn alone_it_says_so() {
+        let world = World::new(2, 10);
+        let mut oracle = build("oracle", &world.context());
+        let (users, blocked) = (world.users(), vec![0; 2]);
+        let requests = Requests {
+            tick: 0,
+            slate: 5,
+            items: 10,
+            users: &users,
+            blocked: &blocked,
+            streams: world.context().streams,
+            foresight: None,
+        };
+        let mut slates = Slates::default();
+        oracle.recommend(&requests, &mut slates);
+        assert!(slates.failure.is_some_and(|failure| failure.problem.contains("inside a simulation only")));
+    }
+}

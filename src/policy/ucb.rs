@@ -1,0 +1,144 @@
+//! `ucb`: a bandit with one arm for each item and upper confidence bounds, the same ranking for everybody.
+//!
+//! UCB1 (Auer, Cesa-Bianchi and Fischer 2002) over slates: with `n` times that an item was looked at, `s` times that
+//! it was accepted and `N` looks at all items, `score = s / n + alpha sqrt(2 ln N / n)`. Which slots were looked at
+//! follows from the cascade: those up to the accepted one, all of them when nothing was accepted. The log counts as
+//! nothing, because it does not tell what was passed over; it only decides between equal scores, so that items that
+//! were never shown come in order of their popularity. It learns online, after each tick.
+//!
+//! Its regret grows with the logarithm of time when acceptance does not depend on who asks; it is the plain bandit
+//! that contextual ones have to beat.
+
+use super::ridge::examined;
+use super::{Policy, PolicyContext, PolicyKind, Requests, Slates};
+use crate::ids::ItemId;
+use crate::log::EventBatch;
+use crate::scenario::{Key, Kind, Params};
+
+pub(super) const KIND: PolicyKind = PolicyKind {
+    name: "ucb",
+    summary: "one bandit arm for each item, upper confidence bounds (Auer et al. 2002)",
+    keys: &[
+        Key {
+            name: "alpha",
+            kind: Kind::Number { min: 0.0, max: 1e3, default: Some(0.2) },
+            doc: "weight of the confidence width; 1 is UCB1, which explores for long when few slots are accepted",
+        },
+        Key {
+            name: "prior",
+            kind: Kind::Number { min: 0.0, max: 1e6, default: Some(0.0) },
+            doc: "imagined looks at each item that ended in no acceptance; 0 = every item is shown before one is repeated",
+        },
+    ],
+    build: |params, context| Ok(Box::new(Ucb::new(params, context))),
+};
+
+struct Ucb {
+    alpha: f64,
+    prior: f64,
+    /// How often each item was in the log.
+    popularity: Vec<u32>,
+    looks: Vec<f64>,
+    accepted: Vec<f64>,
+    /// All items with their scores, best first; empty while out of date.
+    ranking: Vec<(ItemId, f32)>,
+}
+
+impl Ucb {
+    fn new(params: &Params<'_>, context: &PolicyContext) -> Ucb {
+        let items = context.log.items;
+        Ucb {
+            alpha: params.number("alpha"),
+            prior: params.number("prior"),
+            popularity: context.log.item_counts(),
+            looks: vec![0.0; items],
+            accepted: vec![0.0; items],
+            ranking: Vec::new(),
+        }
+    }
+
+    fn rank(&mut self) {
+        let total = self.looks.iter().map(|looks| looks + self.prior).sum::<f64>().max(1.0);
+        let width = 2.0 * libm::log(total);
+        let score = |(&looks, &accepted): (&f64, &f64)| {
+            let looks = looks + self.prior;
+            if looks > 0.0 { (accepted / looks + self.alpha * (width / looks).sqrt()) as f32 } else { f32::INFINITY }
+        };
+        let scores = self.looks.iter().zip(&self.accepted).map(score);
+        self.ranking = (0..).map(ItemId).zip(scores).collect();
+        let popularity = &self.popularity;
+        self.ranking.sort_unstable_by(|a, b| {
+            let more = popularity[b.0.index()].cmp(&popularity[a.0.index()]);
+            b.1.total_cmp(&a.1).then(more).then_with(|| a.0.cmp(&b.0))
+        });
+    }
+}
+
+impl Policy for Ucb {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+        if self.ranking.is_empty() {
+            self.rank();
+        }
+        let ranking = &self.ranking;
+        slates.fill(requests, |request, slate| {
+            for &(item, score) in ranking {
+                if slate.is_full() {
+                    return;
+                }
+                if request.allows(item) {
+                    slate.push(item, score);
+                }
+            }
+        });
+        slates.mark_certain();
+    }
+
+    fn observe(&mut self, events: &EventBatch) {
+        for row in 0..events.len() {
+            for (slot, item) in examined(events, row) {
+                self.looks[item.index()] += 1.0;
+                self.accepted[item.index()] += f64::from(u8::from(slot == usize::from(events.accepted[row])));
+            }
+        }
+        self.ranking.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::testing::{World, build_with, mask};
+
+    #[test]
+    fn scores_by_hand() {
+        let world = World::with_log(3, 3, &[&[2], &[2], &[1]]).slate(2);
+        let params = toml::from_str("alpha = 0.5").expect("parameters");
+        let mut policy = build_with("ucb", params, &world.context());
+        let open = vec![mask(3, &[]); 3];
+        let first = world.recommend(policy.as_mut(), 0, &world.users(), &open);
+        assert_eq!(first.items[..2], [ItemId(2), ItemId(1)], "never shown: by popularity");
+        // Users 0 and 1 reject both, user 2 accepts item 1 in the second slot: 3 looks each.
+        let events = world.respond(0, &world.users(), &first, |user, item| user.0 == 2 && item.0 == 1);
+        policy.observe(&events);
+        let second = world.recommend(policy.as_mut(), 1, &world.users(), &open);
+        assert_eq!(second.items[..2], [ItemId(0), ItemId(1)]);
+        assert_eq!(second.scores[0], f32::INFINITY);
+        let wanted = 1.0 / 3.0 + 0.5 * (2.0 * libm::log(6.0) / 3.0).sqrt();
+        assert!((f64::from(second.scores[1]) - wanted).abs() < 1e-6);
+    }
+
+    #[test]
+    fn regret_flattens_in_a_stationary_world() {
+        // Item `i` is accepted with probability 0.6 x 0.8^i, whoever is asked; every item may come again.
+        let world = World::with_log(40, 30, &[]).slate(1);
+        let rate = |_, item: ItemId| 0.6 * libm::pow(0.8, f64::from(item.0));
+        let quarters = |kind: &str| -> Vec<f64> {
+            world.regret(kind, 160, rate).chunks(40).map(|quarter| quarter.iter().sum()).collect()
+        };
+        let (ucb, random) = (quarters("ucb"), quarters("random"));
+        assert!(ucb.iter().sum::<f64>() < 0.3 * random.iter().sum::<f64>(), "{ucb:?} {random:?}");
+        // Logarithmic: the last quarter costs a fraction of the first; of a linear regret it costs as much.
+        assert!(ucb[3] < 0.4 * ucb[0], "{ucb:?}");
+        assert!((random[3] / random[0] - 1.0).abs() < 0.1, "{random:?}");
+    }
+}

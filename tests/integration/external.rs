@@ -1,0 +1,136 @@
+//! The policy `external`: the example runs, and a program that misbehaves costs its own run alone.
+//!
+//! The programs are Python; where there is none, nothing is tested here.
+
+use crate::util::{digests_of, manifest, package, read, recmirror, scenario_text, text, with_data, write};
+use recmirror::policy::Registry;
+use recmirror::scenario::Scenario;
+use std::path::{Path, PathBuf};
+
+fn has_python() -> bool {
+    std::process::Command::new("python3").arg("--version").output().is_ok()
+}
+
+/// A scenario with `random` and `external`, which runs this program with these keys besides.
+fn scenario(folder: &Path, program: &Path, keys: &str) -> PathBuf {
+    let command = format!("command = ['python3', '{}']\n{keys}\n", program.display());
+    let path = folder.join("small.toml");
+    write(&path, scenario_text(&["random"]) + "\n[[policy]]\nkind = 'external'\n" + &command);
+    path
+}
+
+#[test]
+fn the_example_runs_and_repeats() {
+    if !has_python() {
+        return;
+    }
+    let folder = with_data();
+    let path = scenario(folder.path(), &package().join("examples/external_policy.py"), "");
+    let run = |name: &str, threads: &str| {
+        let out = folder.path().join(name);
+        recmirror(&["run", text(&path), "--out", text(&out), "--threads", threads]).expect(0);
+        out
+    };
+    let (one, two) = (run("one", "1"), run("two", "2"));
+    assert_eq!(digests_of(&one), digests_of(&two));
+    assert_eq!(manifest(&one).arms.iter().map(|arm| arm.short_slates).sum::<u64>(), 0);
+    recmirror(&["replay", text(&one)]).expect(0);
+}
+
+/// A program that behaves until tick 2 and then does `deed`.
+fn rogue(deed: &str) -> String {
+    format!(
+        "import json, os, sys, time\n\
+         for line in sys.stdin:\n\
+         \x20   message = json.loads(line)\n\
+         \x20   kind, tick = message['type'], message.get('tick', -1)\n\
+         \x20   answer = {{'type': {{'start': 'ready', 'observe': 'observed', 'recommend': 'slates'}}[kind]}}\n\
+         \x20   if kind == 'recommend':\n\
+         \x20       users = message['users']\n\
+         \x20       open = [[i for i in range(80) if i not in set(row)] for row in message['blocked']]\n\
+         \x20       answer['slates'] = [row[:message['slate']] for row in open]\n\
+         \x20       if tick == 2:\n\
+         \x20           {deed}\n\
+         \x20   print(json.dumps(answer), flush=True)\n"
+    )
+}
+
+#[test]
+fn a_program_that_misbehaves_is_named_and_the_others_are_kept() {
+    if !has_python() {
+        return;
+    }
+    let last = "answer['slates'][3]";
+    for (deed, words) in [
+        ("sys.exit(7)", vec!["tick 2: ", "did not answer `recommend`: it ended with exit status: 7"]),
+        ("raise ValueError('no good day')", vec!["tick 2: ", "its last words", "ValueError: no good day"]),
+        ("time.sleep(600)", vec!["tick 2: ", "did not answer `recommend` within 0.5 s (key `timeout`)"]),
+        ("answer = 5", vec!["tick 2: ", "none of the protocol's lines", ": 5"]),
+        ("answer['slates'].pop()", vec!["tick 2: ", "slates for"]),
+        ("answer = {'type': 'ready'}", vec!["tick 2: ", "answered `recommend` with `ready`, not with `slates`"]),
+        ("answer = {'type': 'error', 'message': 'no model'}", vec!["tick 2: ", "no model"]),
+        (&format!("{last}[1] = {last}[0]"), vec!["tick 2, user ", "for the second time"]),
+        (&format!("{last}[0] = -1"), vec!["tick 2, user ", "there is no item -1"]),
+        (&format!("{last}[0] = 80"), vec!["tick 2, user ", "the catalogue has 80 items"]),
+        (&format!("{last}.append({last}[0])"), vec!["tick 2, user ", "6 items, its slots are 5"]),
+        ("answer['scores'] = [[1.0]] * len(users)", vec!["tick 2, user ", "1 numbers for 5 items"]),
+        ("answer['propensities'] = [[2.0] * 5] * len(users)", vec!["tick 2, user ", "above 0 and at most 1"]),
+    ] {
+        let folder = with_data();
+        let program = folder.path().join("rogue.py");
+        write(&program, rogue(deed));
+        let path = scenario(folder.path(), &program, "timeout = 0.5");
+        let out = folder.path().join("out");
+        let answer = recmirror(&["run", text(&path), "--out", text(&out), "--quiet", "--set", "arrival.probability=1"]);
+        let answer = answer.expect(2).says(&["policy `external`, ", "the others are complete"]).says(&words);
+        assert!(answer.stdout.contains("random"), "{deed}: {}", answer.stdout);
+        let manifest = manifest(&out);
+        assert_eq!(manifest.status, "partial", "{deed}");
+        assert_eq!(manifest.arms.iter().map(|arm| arm.policy.as_str()).collect::<Vec<_>>(), ["random", "random"]);
+        assert_eq!((manifest.failures.len(), manifest.failures[0].replication), (1, 0));
+        assert_eq!(crate::util::names_in(&out.join("events")).len(), 2, "{deed}");
+        assert!(read(&out.join("report.html")).contains("The policy is left out"), "{deed}");
+        recmirror(&["replay", text(&out), "--logs-only"]).expect(0);
+    }
+}
+
+#[test]
+fn slates_that_are_too_short_are_shown_short_and_counted() {
+    if !has_python() {
+        return;
+    }
+    let folder = with_data();
+    let program = folder.path().join("short.py");
+    write(&program, rogue("answer['slates'] = [row[:2] for row in answer['slates']]"));
+    let path = scenario(folder.path(), &program, "");
+    let out = folder.path().join("out");
+    let answer = recmirror(&["run", text(&path), "--out", text(&out), "--quiet"]).expect(0);
+    assert!(answer.stdout.contains("slates had fewer items than slots"), "{}", answer.stdout);
+    let short = |policy: &str| {
+        let all = manifest(&out).arms;
+        all.iter().filter(|arm| arm.policy == policy).map(|arm| arm.short_slates).sum::<u64>()
+    };
+    assert!(short("external") > 0 && short("random") == 0);
+}
+
+#[test]
+fn a_program_that_cannot_start_says_where_it_was_looked_for() {
+    let folder = with_data();
+    let registry = Registry::builtin();
+    for (command, words) in
+        [("['no-such-program-here']", "cannot start `no-such-program-here` in"), ("['']", "cannot start ``")]
+    {
+        let scenario = format!("{}\n[[policy]]\nkind = 'external'\ncommand = {command}\n", scenario_text(&[]));
+        let scenario = Scenario::parse(&scenario, &folder.path().join("small.toml"), &registry, &[]);
+        let experiment = recmirror::experiment::Experiment::prepare(scenario.expect("a scenario"), registry.clone());
+        let experiment = experiment.expect("an experiment");
+        let stop = std::sync::atomic::AtomicBool::new(false);
+        let options = recmirror::experiment::RunOptions {
+            events: None,
+            progress: &recmirror::experiment::NoProgress,
+            stop: &stop,
+        };
+        let problem = experiment.run(&options).err().expect("nothing can run").to_string();
+        assert!(problem.contains(words) && problem.contains("see `command` and `folder`"), "{problem}");
+    }
+}
