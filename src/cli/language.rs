@@ -119,16 +119,9 @@ impl LanguageArgs {
     /// The model that is to be asked; `None` where the answers come from elsewhere.
     pub(super) fn open(&self, seed: u64, letter: LetterArgs, stop: &Arc<AtomicBool>) -> Result<Option<Model>, Failure> {
         if let Some(folder) = &self.local {
-            return local(folder, self.graph.as_deref()).map(|model| Some(Model::Local(model)));
+            return local(folder, self.graph.as_deref(), stop).map(|model| Some(Model::Local(model)));
         }
         let Some(base) = &self.endpoint else { return Ok(None) };
-        if self.api_key_env.is_some()
-            && base.starts_with("http://")
-            && !base.contains("//127.")
-            && !base.contains("//localhost")
-        {
-            eprintln!("warning: the key goes to {base} without encryption; use https where others can listen");
-        }
         let options = EndpointOptions {
             base: base.clone(),
             model: self.model_name().to_owned(),
@@ -146,12 +139,16 @@ impl LanguageArgs {
             stop: Arc::clone(stop),
         };
         let endpoint = Endpoint::new(options).map_err(Failure::input)?;
+        if self.api_key_env.is_some() && endpoint.is_exposed() {
+            eprintln!("warning: the key goes to {base} without encryption; use https where others can listen");
+        }
         Ok(Some(Model::Endpoint(Box::new(endpoint))))
     }
 }
 
-fn local(folder: &Path, graph: Option<&str>) -> Result<Box<dyn LanguageModel>, Failure> {
-    let options = LocalOptions { graph: graph.map(str::to_owned), ..LocalOptions::default() };
+fn local(folder: &Path, graph: Option<&str>, stop: &Arc<AtomicBool>) -> Result<Box<dyn LanguageModel>, Failure> {
+    let options =
+        LocalOptions { graph: graph.map(str::to_owned), stop: Arc::clone(stop), ..LocalOptions::default() };
     Ok(Box::new(LocalModel::load(folder, &options).map_err(Failure::input)?))
 }
 

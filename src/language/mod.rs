@@ -136,6 +136,12 @@ pub trait LanguageModel: Sync {
     /// The name under which the model's answers are kept.
     fn name(&self) -> &str;
 
+    /// What the answers belong to: the name where nothing more is known, and more where the model itself can be told apart
+    /// from another of the same name.
+    fn fingerprint(&self) -> &str {
+        self.name()
+    }
+
     /// Draws the answers to each request.
     ///
     /// # Errors
@@ -175,6 +181,12 @@ pub enum LanguageError {
     /// One answer cannot be used; asking again would give no other.
     #[error("{0}")]
     Answer(String),
+    /// The server refuses this request as it is; with other settings of the server it may not.
+    #[error("{0}")]
+    Refused(String),
+    /// Somebody stopped it before the answer was whole.
+    #[error("stopped")]
+    Stopped,
     /// There is no answer after all tries; another time there may be one.
     #[error("{0}")]
     Unanswered(String),

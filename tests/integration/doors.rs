@@ -84,6 +84,13 @@ fn ort_stays_in_onnx() {
 }
 
 #[test]
+fn ureq_stays_in_the_endpoint() {
+    let inside = |path: &Path| path.starts_with("language/endpoint");
+    assert_eq!(places(|path| !inside(path), |code| names(code, "ureq")), Vec::<String>::new());
+    assert!(!places(inside, |code| names(code, "ureq")).is_empty(), "the search finds something");
+}
+
+#[test]
 fn files_are_short() {
     let long = sources().into_iter().filter(|(_, lines)| lines.len() > LONGEST);
     assert_eq!(long.map(|(path, lines)| (path, lines.len())).collect::<Vec<_>>(), []);

@@ -12,7 +12,7 @@ const TEXT: &str = "The sun rises in the east and sets in the west. Water boils 
     level. Most people sleep at night and work during the day, and on Sundays many of them go for a walk in the park.";
 
 fn load(graph: &str, threads: usize, cache_bytes: usize) -> LocalModel {
-    let options = LocalOptions { graph: Some(graph.to_owned()), threads, cache_bytes };
+    let options = LocalOptions { graph: Some(graph.to_owned()), threads, cache_bytes, ..LocalOptions::default() };
     LocalModel::load(&package().join("models/lm"), &options).unwrap_or_else(|problem| panic!("{problem}"))
 }
 

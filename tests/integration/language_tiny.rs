@@ -17,7 +17,7 @@ fn fixture(kind: &str) -> PathBuf {
 }
 
 fn options(threads: usize, cache_bytes: usize) -> LocalOptions {
-    LocalOptions { graph: None, threads, cache_bytes }
+    LocalOptions { threads, cache_bytes, ..LocalOptions::default() }
 }
 
 fn load(kind: &str, threads: usize, cache_bytes: usize) -> LocalModel {
@@ -170,7 +170,7 @@ fn keys_values_and_logits_may_have_half_precision() {
     let config = folder.path().join("config.json");
     write(&config, read(&config).replace("256", "64"));
     let load = |threads, cache_bytes| {
-        let options = LocalOptions { graph: Some("halves.onnx".to_owned()), threads, cache_bytes };
+        let options = LocalOptions { graph: Some("halves.onnx".to_owned()), ..options(threads, cache_bytes) };
         LocalModel::load(folder.path(), &options).unwrap_or_else(|problem| panic!("{problem}"))
     };
     let request = |number: u32| CompletionRequest {
@@ -232,7 +232,7 @@ fn copy(kind: &str) -> TempDir {
 fn refused(kind: &str, graph: Option<&str>, damage: impl FnOnce(&Path)) -> String {
     let folder = copy(kind);
     damage(folder.path());
-    let options = LocalOptions { graph: graph.map(str::to_owned), threads: 1, cache_bytes: 0 };
+    let options = LocalOptions { graph: graph.map(str::to_owned), ..options(1, 0) };
     let problem = LocalModel::load(folder.path(), &options).err().expect("the folder is refused").to_string();
     problem.replace(&folder.path().display().to_string(), "DIR")
 }

@@ -5,7 +5,7 @@ use super::wire::told;
 use serde_json::Value;
 use std::time::Duration;
 use ureq::http::{HeaderMap, Response, Uri};
-use ureq::{Agent, Body, Error};
+use ureq::{Agent, Body, Error, Timeout};
 
 /// Answers longer than this are refused; ten answers of 8,192 tokens with log-probabilities stay far below.
 const LARGEST_ANSWER: u64 = 32 << 20;
@@ -37,6 +37,7 @@ pub(super) enum Outcome {
 /// Where requests go.
 pub(super) struct Address {
     url: String,
+    loopback: bool,
     key: Option<Key>,
     agent: Agent,
 }
@@ -65,7 +66,12 @@ impl Address {
             // A proxy for the outside cannot reach this machine's own servers.
             config = config.proxy(None);
         }
-        Ok(Address { url, key, agent: config.build().new_agent() })
+        Ok(Address { url, loopback, key, agent: config.build().new_agent() })
+    }
+
+    /// Whether it is reached without encryption and is not on this machine.
+    pub(super) fn is_exposed(&self) -> bool {
+        !self.loopback && self.url.starts_with("http://")
     }
 
     /// The address in full.
@@ -81,7 +87,7 @@ impl Address {
         }
         let mut response = match request.send(body) {
             Ok(response) => response,
-            Err(problem) => return self.failed(&problem, false),
+            Err(problem) => return self.failed(&problem),
         };
         let read = response.body_mut().with_config().limit(LARGEST_ANSWER).read_to_vec();
         let status = response.status().as_u16();
@@ -90,7 +96,7 @@ impl Address {
                 Ok(value) => Outcome::Answer(value),
                 Err(problem) => again(format!("the answer is no JSON ({problem})"), None, true),
             },
-            (200..=299, Err(problem)) => self.failed(&problem, true),
+            (200..=299, Err(problem)) => self.failed(&problem),
             (status, read) => self.other(status, &response, &read.unwrap_or_default()),
         }
     }
@@ -119,21 +125,25 @@ impl Address {
             300..=399 => Outcome::Useless(format!(
                 "{} has moved to {}; set --endpoint to it",
                 self.url,
-                text(response.headers(), "location").unwrap_or("an address that it does not tell")
+                self.shown(text(response.headers(), "location").unwrap_or("an address that it does not tell"))
             )),
             status => Outcome::Refused(status, message),
         }
     }
 
-    fn failed(&self, problem: &Error, begun: bool) -> Outcome {
+    fn failed(&self, problem: &Error) -> Outcome {
         let reason = self.hidden(&problem.to_string());
         match problem {
             Error::Io(source) if source.kind() == std::io::ErrorKind::ConnectionRefused => Outcome::Absent(reason),
             Error::HostNotFound => Outcome::Absent(reason),
-            Error::Timeout(_) => again("no whole answer in the time that --timeout allows".to_owned(), None, true),
-            Error::Io(_) | Error::Protocol(_) | Error::ConnectionFailed | Error::BodyStalled => {
-                again(format!("the connection broke ({reason})"), None, begun)
+            Error::Timeout(at) => {
+                let begun = !matches!(at, Timeout::Resolve | Timeout::Connect);
+                again("no whole answer in the time that --timeout allows".to_owned(), None, begun)
             }
+            // Once there is a connection the server may have read the request and worked for it.
+            Error::Io(source) => again(format!("the connection broke ({reason})"), None, !unreachable(source)),
+            Error::ConnectionFailed => again(format!("no connection ({reason})"), None, false),
+            Error::Protocol(_) | Error::BodyStalled => again(format!("the connection broke ({reason})"), None, true),
             Error::BodyExceedsLimit(limit) => again(format!("the answer is longer than {limit} bytes"), None, true),
             _ => Outcome::Useless(format!("{}: {reason}", self.url)),
         }
@@ -148,6 +158,11 @@ impl Address {
             },
             Err(_) => String::from_utf8_lossy(bytes).into_owned(),
         };
+        self.shown(&text)
+    }
+
+    /// A text of the server in one line, cut, and without the key.
+    pub(super) fn shown(&self, text: &str) -> String {
         let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
         let mut shown: String = self.hidden(&line).chars().take(LONGEST_TOLD).collect();
         if shown.len() < line.len() && shown.chars().count() == LONGEST_TOLD {
@@ -168,6 +183,12 @@ fn again(reason: String, asked: Option<Duration>, begun: bool) -> Outcome {
     Outcome::Again { reason, asked, begun }
 }
 
+/// Whether a problem is one of connecting.
+fn unreachable(problem: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkDown, NetworkUnreachable};
+    matches!(problem.kind(), AddrNotAvailable | HostUnreachable | NetworkDown | NetworkUnreachable)
+}
+
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
@@ -175,7 +196,11 @@ fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
 /// The address for chats below a base address, and whether it is on this machine.
 fn chat_url(base: &str) -> Result<(String, bool), String> {
     let wrong = |why: &str| format!("--endpoint {base}: {why}; give an address such as http://127.0.0.1:8080/v1");
-    let bare = base.trim().trim_end_matches('/').trim_end_matches("/chat/completions");
+    let (path, query) = match base.trim().split_once('?') {
+        Some((path, query)) => (path, format!("?{query}")),
+        None => (base.trim(), String::new()),
+    };
+    let bare = path.trim_end_matches('/').trim_end_matches("/chat/completions");
     let uri: Uri = bare.parse().map_err(|_| wrong("this is no address"))?;
     if !matches!(uri.scheme_str(), Some("http" | "https")) {
         return Err(wrong("it begins with neither http:// nor https://"));
@@ -187,7 +212,7 @@ fn chat_url(base: &str) -> Result<(String, bool), String> {
     let address = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     let loopback = host == "localhost" || address.is_ok_and(|address| address.is_loopback());
     let path = if uri.path().len() <= 1 { "/v1" } else { "" };
-    Ok((format!("{bare}{path}/chat/completions"), loopback))
+    Ok((format!("{bare}{path}/chat/completions{query}"), loopback))
 }
 
 #[cfg(test)]
@@ -202,6 +227,8 @@ mod tests {
             ("http://[::1]:9/v1", "http://[::1]:9/v1/chat/completions", true),
             ("https://a.example/api/v1", "https://a.example/api/v1/chat/completions", false),
             ("https://a.example/v1/chat/completions", "https://a.example/v1/chat/completions", false),
+            ("https://a.example/b/?version=1", "https://a.example/b/chat/completions?version=1", false),
+            ("http://127.9.0.1:80?a=b/", "http://127.9.0.1:80/v1/chat/completions?a=b/", true),
         ] {
             assert_eq!(chat_url(base), Ok((url.to_owned(), loopback)));
         }
@@ -215,6 +242,30 @@ mod tests {
             let problem = chat_url(base).expect_err("wrong");
             assert!(problem.contains(told), "{problem}");
         }
+    }
+
+    #[test]
+    fn a_connection_that_breaks_may_have_cost_tokens() {
+        let address = Address::new("http://127.0.0.1:1", None, Duration::from_secs(1)).expect("an address");
+        let begun = |problem: Error| match address.failed(&problem) {
+            Outcome::Again { begun, .. } => Some(begun),
+            _ => None,
+        };
+        let io = |kind: std::io::ErrorKind| Error::Io(kind.into());
+        assert_eq!(begun(io(std::io::ErrorKind::ConnectionReset)), Some(true));
+        assert_eq!(begun(io(std::io::ErrorKind::UnexpectedEof)), Some(true));
+        assert_eq!(begun(Error::Timeout(Timeout::Global)), Some(true));
+        assert_eq!(begun(Error::Timeout(Timeout::Connect)), Some(false));
+        assert_eq!(begun(io(std::io::ErrorKind::NetworkUnreachable)), Some(false));
+        assert_eq!(begun(Error::ConnectionFailed), Some(false));
+        assert_eq!(begun(io(std::io::ErrorKind::ConnectionRefused)), None, "nothing is there");
+    }
+
+    #[test]
+    fn only_what_leaves_this_machine_without_encryption_is_exposed() {
+        let exposed = |base| Address::new(base, None, Duration::from_secs(1)).expect("an address").is_exposed();
+        assert!(exposed("http://a.example/v1") && exposed("http://localhost.example"));
+        assert!(!exposed("http://[::1]:8080") && !exposed("http://127.0.0.1") && !exposed("https://a.example/v1"));
     }
 
     #[test]

@@ -137,6 +137,11 @@ impl Endpoint {
         }
     }
 
+    /// Whether what is sent can be read on its way: it goes without encryption to another machine.
+    pub fn is_exposed(&self) -> bool {
+        self.address.is_exposed()
+    }
+
     /// Sends a body until there is an answer that `read` understands.
     fn ask<T>(&self, body: &Value, most_tokens: u64, read: impl Fn(&Value) -> Result<T, String>) -> Result<T, Fault> {
         let bytes = body.to_string().into_bytes();
@@ -151,6 +156,11 @@ impl Endpoint {
             self.budget
                 .reserve(reserved)
                 .map_err(|(budget, used)| Fault::All(LanguageError::Budget { budget, used }))?;
+            // It may have waited for others, and somebody may have stopped it meanwhile.
+            if self.stopped() {
+                self.budget.settle(reserved, 0);
+                return Err(Fault::Stopped);
+            }
             self.requests.fetch_add(1, Ordering::Relaxed);
             self.retries.fetch_add(u64::from(attempt > 0), Ordering::Relaxed);
             let outcome = self.address.exchange(&bytes);
@@ -158,7 +168,10 @@ impl Endpoint {
             let (reason, asked) = match outcome {
                 Outcome::Answer(value) => match read(&value) {
                     Ok(answer) => return Ok(self.well(answer)),
-                    Err(problem) => (format!("the answer has another shape: {problem}"), None),
+                    Err(problem) => {
+                        let problem = self.address.shown(&problem);
+                        (format!("the answer has another shape: {problem}"), None)
+                    }
                 },
                 Outcome::Again { reason, asked, .. } => (reason, asked),
                 Outcome::Absent(reason) if self.answered.load(Ordering::Relaxed) => (reason, None),
@@ -199,19 +212,20 @@ impl Endpoint {
     fn given_up(&self, last: &str) -> Fault {
         let tries = self.options.retries + 1;
         let problem = format!("{} gave no answer in {tries} tries, the last one: {last}", self.address.url());
-        let error = LanguageError::Unanswered(problem);
-        // As many failures in a row as there are requests under way: it is the server and not the request.
-        let in_a_row = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
-        let most = self.options.concurrency.max(3) as u32;
-        if self.options.skip_failed && in_a_row < most { Fault::One(error) } else { Fault::All(error) }
+        self.failed(LanguageError::Unanswered(problem))
     }
 
     fn refused(&self, status: u16, message: &str) -> Fault {
         let problem = format!("{} refuses the request (status {status}): {message}", self.address.url());
-        match self.options.skip_failed {
-            true => Fault::One(LanguageError::Answer(problem)),
-            false => Fault::All(LanguageError::Setup(problem)),
-        }
+        self.failed(LanguageError::Refused(problem))
+    }
+
+    /// A request has failed for good.
+    fn failed(&self, error: LanguageError) -> Fault {
+        // As many failures in a row as there are requests under way: it is the server and not the request.
+        let in_a_row = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
+        let most = self.options.concurrency.max(3) as u32;
+        if self.options.skip_failed && in_a_row < most { Fault::One(error) } else { Fault::All(error) }
     }
 
     /// Asks for the answers to one request, in as few exchanges as the server allows.
@@ -256,11 +270,18 @@ impl Endpoint {
                 self.letters_missing.fetch_add(letters.missing, Ordering::Relaxed);
                 Ok(letters.probabilities)
             }
+            // Where letters were read before, the server can tell them: this one answer has none.
+            Ok(Err(NoLetters::Unsupported)) if self.letters.load(Ordering::Relaxed) > 0 => {
+                Err(Fault::One(LanguageError::Answer("no letter: the answer has no log-probabilities".to_owned())))
+            }
             Ok(Err(NoLetters::Unsupported)) => Err(Fault::All(LanguageError::Setup(format!(
                 "{} gives no log-probabilities (`logprobs` with `top_logprobs`); use another server or --local",
                 self.address.url()
             )))),
-            Ok(Err(problem)) => Err(Fault::One(LanguageError::Answer(format!("no letter: {problem:?}")))),
+            Ok(Err(problem)) => {
+                let problem = self.address.shown(&format!("{problem:?}"));
+                Err(Fault::One(LanguageError::Answer(format!("no letter: {problem}"))))
+            }
             Err(Fault::Refused(status, message)) => Err(self.refused(status, &message)),
             Err(fault) => Err(fault),
         }
@@ -286,7 +307,7 @@ impl Endpoint {
                     Ok(()) => {}
                     Err(Fault::Stopped) => break,
                     Err(Fault::One(error)) => failed(place, error),
-                    Err(Fault::Refused(_, message)) => failed(place, LanguageError::Answer(message)),
+                    Err(Fault::Refused(_, message)) => failed(place, LanguageError::Refused(message)),
                     Err(Fault::All(error)) => {
                         self.halted.store(true, Ordering::Relaxed);
                         if let Ok(mut problem) = problem.lock() {

@@ -9,10 +9,12 @@ use crate::language::{Draws, Finish, LanguageError, Sampling};
 use crate::onnx::{CausalGraph, OnnxError, Sequences};
 use crate::random::unit;
 use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Tokens of a prompt that one call reads at most: logits of more would fill the memory.
 const CALL: usize = 256;
-/// Samples that are drawn side by side at most.
+/// Samples that are drawn side by side at most: more are no faster.
 const TOGETHER: usize = 32;
 
 /// See the module's documentation.
@@ -23,6 +25,10 @@ pub(super) struct Engine {
     pub context: usize,
     /// Tokens that end a text.
     pub ends: Vec<u32>,
+    /// Bytes for keys and values of the samples that one call of [`Engine::sample`] grows at one time.
+    pub sample_bytes: usize,
+    /// Set from elsewhere to stop.
+    pub stop: Arc<AtomicBool>,
 }
 
 /// A sample that grows.
@@ -33,6 +39,22 @@ struct Sample {
 }
 
 impl Engine {
+    /// Whether somebody wants to stop.
+    pub(super) fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+
+    fn check_stop(&self) -> Result<(), LanguageError> {
+        if self.stopped() { Err(LanguageError::Stopped) } else { Ok(()) }
+    }
+
+    /// Samples of at most `tokens` tokens, prompt included, that grow side by side.
+    fn together(&self, tokens: usize) -> usize {
+        // A call reads the keys and values of a step and writes those of the next one.
+        let row = 2 * tokens * self.graph.token_width() * size_of::<f32>();
+        rows_within(self.sample_bytes, row)
+    }
+
     /// Refuses what the model cannot read.
     pub(super) fn check_length(&self, tokens: &[u32]) -> Result<(), LanguageError> {
         let most = self.context / CausalGraph::STEP * CausalGraph::STEP;
@@ -64,6 +86,7 @@ impl Engine {
         let mut sequence = self.graph.sequences(&pieces, 1)?;
         let mut at = sequence.tokens();
         while at < ids.len() {
+            self.check_stop()?;
             let real = (ids.len() - at).min(CALL);
             let count = real.next_multiple_of(step);
             let mut call = ids[at..at + real].to_vec();
@@ -102,8 +125,9 @@ impl Engine {
         let read = self.graph.read(&sequence, 0..prompt.len())?;
         drop(sequence);
         let mut answers = Vec::with_capacity(count as usize);
-        for first in (0..count).step_by(TOGETHER) {
-            let numbers = first..count.min(first + TOGETHER as u32);
+        let together = self.together(self.context.min(prompt.len().saturating_add(sampling.max_tokens)));
+        for first in (0..count).step_by(together) {
+            let numbers = first..count.min(first + together as u32);
             let draws = numbers.map(|number| draws.streams.derive(draws.purpose, draws.id, draws.first + number));
             let mut samples: Vec<Sample> =
                 draws.map(|draws| Sample { tokens: Vec::new(), finish: None, draws }).collect();
@@ -127,6 +151,7 @@ impl Engine {
         let (mut logits, vocabulary) = (first.repeat(samples.len()), first.len());
         let mut sequences = None;
         loop {
+            self.check_stop()?;
             for (sample, logits) in samples.iter_mut().zip(logits.chunks_exact(vocabulary)) {
                 self.extend(sample, logits, sampling, most)?;
             }
@@ -172,5 +197,22 @@ impl Engine {
             }
         }
         Ok(())
+    }
+}
+
+/// As many rows of `row` bytes as `budget` holds, in the multiples that the graph is given.
+fn rows_within(budget: usize, row: usize) -> usize {
+    let rows = budget / row.max(1) / CausalGraph::ROWS * CausalGraph::ROWS;
+    rows.clamp(CausalGraph::ROWS, TOGETHER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_stay_within_the_budget_and_are_four_at_least() {
+        let rows = [0, 399, 799, 800, 3_199, 3_200, usize::MAX].map(|budget| rows_within(budget, 100));
+        assert_eq!(rows, [4, 4, 4, 8, 28, 32, 32]);
     }
 }

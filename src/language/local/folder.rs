@@ -8,6 +8,7 @@ use crate::language::LanguageError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
@@ -50,6 +51,8 @@ struct FileEntry {
 pub(super) struct Folder {
     path: PathBuf,
     card: Option<Card>,
+    /// The sha256 of each file that was read, by its name in the folder.
+    hashes: RefCell<BTreeMap<String, String>>,
 }
 
 impl Folder {
@@ -62,7 +65,7 @@ impl Folder {
             );
             return Err(LanguageError::Setup(problem));
         }
-        let mut folder = Folder { path: path.to_owned(), card: None };
+        let mut folder = Folder { path: path.to_owned(), card: None, hashes: RefCell::default() };
         if let Some(bytes) = folder.bytes(CARD)? {
             folder.card = Some(folder.checked(&bytes)?);
         }
@@ -99,15 +102,36 @@ impl Folder {
             if !path.is_file() {
                 return Err(FileError::Missing { path, remedy: self.graphs() }.into());
             }
-            // Large weights stand in a file beside the graph, which the runtime opens.
-            for name in [name.to_owned(), format!("{name}_data"), format!("{name}.data")] {
-                self.verify(&name, || hash(&self.path(&name)))?;
-            }
-            return Ok(path);
+            return self.whole(name);
         }
-        let found = GRAPHS.iter().map(|name| self.path.join(name)).find(|path| path.is_file());
+        let found = GRAPHS.iter().find(|name| self.path(name).is_file());
         let missing = || FileError::Missing { path: self.path.join(GRAPHS[0]), remedy: self.graphs() };
-        found.ok_or_else(|| missing().into())
+        self.whole(found.ok_or_else(missing)?)
+    }
+
+    /// A graph with the weights that stand in files beside it, which the runtime opens: their names begin with its own, as
+    /// exports write them.
+    fn whole(&self, name: &str) -> Result<PathBuf, LanguageError> {
+        let path = self.path(name);
+        let (above, own) = name.rsplit_once('/').map_or(("", name), |(above, own)| (above, own));
+        let beside = std::fs::read_dir(self.path(above)).into_iter().flatten().flatten();
+        let mut names: Vec<String> = beside.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        names.retain(|other| other == own || (other.starts_with(own) && !other.ends_with(".onnx")));
+        names.sort();
+        for other in names {
+            let other = if above.is_empty() { other } else { format!("{above}/{other}") };
+            self.verify(&other, hash(&self.path(&other))?)?;
+        }
+        Ok(path)
+    }
+
+    /// A short hash over all that was read so far.
+    pub(super) fn fingerprint(&self) -> String {
+        let mut hasher = Sha256::new();
+        for (name, hash) in self.hashes.borrow().iter() {
+            hasher.update(format!("{hash}  {name}\n"));
+        }
+        hex(&hasher.finalize())[..16].to_owned()
     }
 
     /// What to do when the graph is not there.
@@ -131,7 +155,7 @@ impl Folder {
     /// The text of a file that may be absent.
     pub(super) fn optional_text(&self, name: &str) -> Result<Option<String>, LanguageError> {
         let Some(bytes) = self.bytes(name)? else { return Ok(None) };
-        self.verify(name, || Ok(hex(&Sha256::digest(&bytes))))?;
+        self.verify(name, hex(&Sha256::digest(&bytes)))?;
         let text = String::from_utf8(bytes);
         Ok(Some(text.map_err(|_| FileError::whole(self.path(name), "is not UTF-8"))?))
     }
@@ -157,10 +181,10 @@ impl Folder {
         }
     }
 
-    /// Compares a file with the card; a card that does not list a file says nothing about it.
-    fn verify(&self, name: &str, found: impl FnOnce() -> Result<String, FileError>) -> Result<(), LanguageError> {
+    /// Notes a file's hash and compares it with the card; a card that does not list a file says nothing about it.
+    fn verify(&self, name: &str, found: String) -> Result<(), LanguageError> {
+        self.hashes.borrow_mut().insert(name.to_owned(), found.clone());
         let Some(entry) = self.card.as_ref().and_then(|card| card.files.get(name)) else { return Ok(()) };
-        let found = found()?;
         if found == entry.sha256 {
             return Ok(());
         }

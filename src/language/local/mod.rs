@@ -28,10 +28,11 @@ use crate::onnx::CausalGraph;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::Deserialize;
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// How a local model is run. Nothing here changes an answer but the choice of the graph.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct LocalOptions {
     /// The graph's file in the folder; without one, what the card says, else `model.onnx` or `onnx/model.onnx`.
     pub graph: Option<String>,
@@ -39,17 +40,24 @@ pub struct LocalOptions {
     pub threads: usize,
     /// Bytes for the keys and values of texts that may come again.
     pub cache_bytes: usize,
+    /// Bytes for the keys and values of the samples that all threads together grow at one time. Below what four samples of
+    /// a request take on each thread it is not kept to.
+    pub sample_bytes: usize,
+    /// Set from elsewhere to stop: what is not whole by then is given up.
+    pub stop: Arc<AtomicBool>,
 }
 
 impl Default for LocalOptions {
     fn default() -> LocalOptions {
-        LocalOptions { graph: None, threads: rayon::current_num_threads(), cache_bytes: 1 << 30 }
+        let (threads, bytes) = (rayon::current_num_threads(), 1 << 30);
+        LocalOptions { graph: None, threads, cache_bytes: bytes, sample_bytes: bytes, stop: Arc::default() }
     }
 }
 
 /// See the module's documentation.
 pub struct LocalModel {
     name: String,
+    fingerprint: String,
     tokens: Tokens,
     template: ChatTemplate,
     engine: Engine,
@@ -87,7 +95,9 @@ impl LocalModel {
         let start = tokenizer.start().and_then(|token| tokens.id(token)).unwrap_or(ends[0]);
         let threads = options.threads.max(1);
         let graph = CausalGraph::load(&path, threads)?;
-        let engine = Engine { graph, prefixes: Prefixes::new(options.cache_bytes), context, ends };
+        let prefixes = Prefixes::new(options.cache_bytes);
+        let (sample_bytes, stop) = (options.sample_bytes / threads, Arc::clone(&options.stop));
+        let engine = Engine { graph, prefixes, context, ends, sample_bytes, stop };
         // A graph that cannot run says so now, and not after the first request.
         let vocabulary = engine.logits(&[start])?.len();
         if vocabulary < tokens.count() {
@@ -99,7 +109,8 @@ impl LocalModel {
         }
         let threads = ThreadPoolBuilder::new().num_threads(threads).build();
         let threads = threads.map_err(|problem| LanguageError::Setup(format!("cannot start threads: {problem}")))?;
-        Ok(LocalModel { name: folder.name(), tokens, template, engine, start, threads })
+        let fingerprint = folder.fingerprint();
+        Ok(LocalModel { name: folder.name(), fingerprint, tokens, template, engine, start, threads })
     }
 
     /// Tokens of a conversation as the model would read it.
@@ -138,7 +149,11 @@ impl LocalModel {
         }
         let whole = |letter: &Vec<u32>| [tokens.shared.as_slice(), letter].concat();
         let logs = tokens.letters.iter().map(|letter| self.log_likelihood(&whole(letter), tokens.shared.len()));
-        Ok(shares(&logs.collect::<Result<Vec<_>, _>>()?))
+        let logs = logs.collect::<Result<Vec<_>, _>>()?;
+        if logs.iter().any(|log| !log.is_finite()) {
+            return Err(no_numbers());
+        }
+        Ok(shares(&logs))
     }
 
     /// The sum of the logarithms of the probabilities of the tokens from place `from`, each after those before it.
@@ -181,10 +196,11 @@ impl LocalModel {
         let work = || -> Result<(), LanguageError> {
             while let Some(group) = groups.get(next.fetch_add(1, Ordering::Relaxed)) {
                 for place in group.clone() {
-                    if stopped.load(Ordering::Relaxed) {
+                    if stopped.load(Ordering::Relaxed) || self.engine.stopped() {
                         return Ok(());
                     }
                     match answer(place) {
+                        Err(LanguageError::Stopped) => return Ok(()),
                         Err(problem) if !matches!(problem, LanguageError::Answer(_)) => {
                             stopped.store(true, Ordering::Relaxed);
                             return Err(problem);
@@ -218,6 +234,10 @@ impl LocalModel {
 impl LanguageModel for LocalModel {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn fingerprint(&self) -> &str {
+        &self.fingerprint
     }
 
     fn complete(
