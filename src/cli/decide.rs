@@ -71,13 +71,10 @@ impl Decide {
             stop: &stop,
         };
         if let (Some(path), false) = (&self.language.batch_out, self.project.dry_run) {
-            let (model, extra) = (self.language.model_name(), self.language.extra());
-            let rows = write_requests(&project, &self.project.datasets, &options, model, &extra, path);
-            print(&format!(
-                "wrote {} requests to {}\n",
-                rows.map_err(|error| failed(&error, options.restart))?,
-                path.display()
-            ));
+            let (model, extra, names) = (self.language.model_name(), self.language.extra(), &self.project.datasets);
+            let rows = write_requests(&project, names, &options, model, &extra, path);
+            let rows = rows.map_err(|error| failed(&error, options.restart))?;
+            print(&format!("wrote {rows} requests to {}\n", path.display()));
             return Ok(());
         }
         let model = self.language.open(self.project.seed, LetterArgs::default(), &stop)?;

@@ -66,11 +66,8 @@ impl Judge {
                 extra: &extra,
             };
             let rows = write_requests(&project, &self.project.datasets, &options, form, path);
-            print(&format!(
-                "wrote {} requests to {}\n",
-                rows.map_err(|error| failed(&error, options.restart))?,
-                path.display()
-            ));
+            let rows = rows.map_err(|error| failed(&error, options.restart))?;
+            print(&format!("wrote {rows} requests to {}\n", path.display()));
             return Ok(());
         }
         let letter = LetterArgs { style: self.letter, top: self.top_logprobs };
