@@ -12,7 +12,7 @@ EXPORT := .recmirror/language
 GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts bench model embedder lm test-lm deny clean
+.PHONY: help demo runtime data build test test-scripts bench model embedder lm test-lm test-server deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -87,6 +87,9 @@ lm: $(EXPORT)/ready ## make the language model models/lm (SmolLM2-135M as ONNX, 
 
 test-lm: runtime ## check the language model models/lm (make it first: make lm)
 	$(CARGO) test --release --locked --test integration language_real -- --ignored --nocapture
+
+test-server: ## check `decide` and `judge` against a small real server on this machine (fetches it, about 130 MB)
+	$(CARGO) test --release --locked --test integration server_real -- --ignored --nocapture
 
 deny: ## check licences, sources and advisories of the dependencies (needs cargo-deny)
 	@$(CARGO) deny --version >/dev/null 2>&1 || \

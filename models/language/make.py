@@ -47,6 +47,9 @@ def main() -> int:
     except (adapter.AdapterError, OSError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2
+    except KeyError as problem:
+        print(f"error: {arguments.source} or the adapter has no {problem}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -6,14 +6,18 @@ Run with `python -m pytest` or `python test_language.py`.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
+import gguf
 import numpy as np
 import onnxruntime
 from safetensors.numpy import save_file
 
 import adapter
+import make
 import reference
 from graph import BLOCK, Config, Form, build, quantise
 from tiny import LLAMA, QWEN2, random_weights
@@ -140,6 +144,21 @@ def test_adapters_that_cannot_be_merged_are_told() -> None:
                 assert expected in str(problem), problem
             else:
                 raise AssertionError(f"{settings} was merged")
+
+
+def test_a_file_without_a_key_is_told() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "half.gguf"
+        writer = gguf.GGUFWriter(path, "llama")
+        writer.add_context_length(64)
+        writer.write_header_to_file()
+        writer.write_kv_data_to_file()
+        writer.write_tensors_to_file()
+        writer.close()
+        command = [sys.executable, str(Path(make.__file__)), "--source", str(path), "--out", str(Path(place) / "out")]
+        answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert answer.returncode == 2, answer.stderr
+    assert answer.stderr == f"error: {path} has no `tokenizer.ggml.tokens`; a GGUF file of a whole language model has one\n"
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ class Source:
     """An opened GGUF file."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.reader = gguf.GGUFReader(path)
         if self.field("general.architecture") != "llama":
             raise ValueError(
@@ -36,6 +37,8 @@ class Source:
             )
 
     def field(self, name: str):
+        if name not in self.reader.fields:
+            raise ValueError(f"{self.path} has no `{name}`; a GGUF file of a whole language model has one")
         return self.reader.fields[name].contents()
 
     def config(self) -> Config:

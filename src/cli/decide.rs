@@ -71,9 +71,10 @@ impl Decide {
             stop: &stop,
         };
         if let (Some(path), false) = (&self.language.batch_out, self.project.dry_run) {
-            let (model, extra) = (self.language.model_name(), self.language.extra());
-            let rows = write_requests(&project, &self.project.datasets, &options, model, &extra, path);
-            print(&format!("wrote {} requests to {}\n", rows.map_err(|error| failed(&error))?, path.display()));
+            let (model, extra, names) = (self.language.model_name(), self.language.extra(), &self.project.datasets);
+            let rows = write_requests(&project, names, &options, model, &extra, path);
+            let rows = rows.map_err(|error| failed(&error, options.restart))?;
+            print(&format!("wrote {rows} requests to {}\n", path.display()));
             return Ok(());
         }
         let model = self.language.open(self.project.seed, LetterArgs::default(), &stop)?;
@@ -93,14 +94,14 @@ impl Decide {
         for dataset in &self.project.datasets {
             let path = project.decisions(dataset, self.strength);
             if self.project.dry_run {
-                let plan = plan(project, dataset, options, decider).map_err(|error| failed(&error))?;
+                let plan = plan(project, dataset, options, decider).map_err(|error| failed(&error, options.restart))?;
                 print(&format!("would write {}\n{}", path.display(), self.planned(plan)));
                 continue;
             }
             let bar = StageBar::new(self.project.quiet);
             let tally = decide(project, dataset, options, decider, &bar);
             bar.finish();
-            print(&format!("{}\n{}", path.display(), tally.map_err(|error| failed(&error))?));
+            print(&format!("{}\n{}", path.display(), tally.map_err(|error| failed(&error, options.restart))?));
         }
         Ok(())
     }
@@ -138,9 +139,9 @@ impl Decide {
     }
 }
 
-fn failed(error: &DecideError) -> Failure {
+fn failed(error: &DecideError, restart: bool) -> Failure {
     match error {
-        DecideError::Language(language) => failure(language, error.to_string()),
+        DecideError::Language(language) => failure(language, error.to_string(), restart),
         DecideError::Stopped { .. } | DecideError::Incomplete { .. } => Failure::other(error),
         _ => Failure::input(error),
     }

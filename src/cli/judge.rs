@@ -66,7 +66,8 @@ impl Judge {
                 extra: &extra,
             };
             let rows = write_requests(&project, &self.project.datasets, &options, form, path);
-            print(&format!("wrote {} requests to {}\n", rows.map_err(|error| failed(&error))?, path.display()));
+            let rows = rows.map_err(|error| failed(&error, options.restart))?;
+            print(&format!("wrote {rows} requests to {}\n", path.display()));
             return Ok(());
         }
         let letter = LetterArgs { style: self.letter, top: self.top_logprobs };
@@ -90,7 +91,7 @@ impl Judge {
                 let planned = match self.ifd {
                     true => String::new(),
                     false => planned(
-                        plan(project, dataset, options, predictor).map_err(|error| failed(&error))?,
+                        plan(project, dataset, options, predictor).map_err(|error| failed(&error, options.restart))?,
                         self.overlap,
                     ),
                 };
@@ -103,7 +104,7 @@ impl Judge {
                 _ => judge(project, dataset, options, predictor, &bar),
             };
             bar.finish();
-            print(&format!("{}\n{}", path.display(), tally.map_err(|error| failed(&error))?));
+            print(&format!("{}\n{}", path.display(), tally.map_err(|error| failed(&error, options.restart))?));
         }
         Ok(())
     }
@@ -137,9 +138,9 @@ fn planned(plan: Plan, overlap: bool) -> String {
     text
 }
 
-fn failed(error: &JudgeError) -> Failure {
+fn failed(error: &JudgeError, restart: bool) -> Failure {
     match error {
-        JudgeError::Language(language) => failure(language, error.to_string()),
+        JudgeError::Language(language) => failure(language, error.to_string(), restart),
         JudgeError::Stopped { .. } | JudgeError::Incomplete { .. } => Failure::other(error),
         _ => Failure::input(error),
     }

@@ -147,8 +147,7 @@ impl LanguageArgs {
 }
 
 fn local(folder: &Path, graph: Option<&str>, stop: &Arc<AtomicBool>) -> Result<Box<dyn LanguageModel>, Failure> {
-    let options =
-        LocalOptions { graph: graph.map(str::to_owned), stop: Arc::clone(stop), ..LocalOptions::default() };
+    let options = LocalOptions { graph: graph.map(str::to_owned), stop: Arc::clone(stop), ..LocalOptions::default() };
     Ok(Box::new(LocalModel::load(folder, &options).map_err(Failure::input)?))
 }
 
@@ -167,7 +166,10 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
 }
 
 /// What an error of a model means for the exit code: wrong input, or something that another time may not be there.
-pub(super) fn failure(error: &LanguageError, message: String) -> Failure {
+pub(super) fn failure(error: &LanguageError, mut message: String, restart: bool) -> Failure {
+    if restart {
+        message.push_str("\nwhat was answered is kept: leave --restart out next time, it would throw that away");
+    }
     match error {
         LanguageError::Budget { .. } | LanguageError::Unanswered(_) => Failure::other(message),
         _ => Failure::input(message),

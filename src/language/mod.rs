@@ -104,6 +104,8 @@ pub struct LetterRequest {
     pub messages: Vec<Message>,
     /// The letters to choose from: A to this one.
     pub options: usize,
+    /// Bytes of that last turn that stand for themselves; what follows only leads to the letter.
+    pub said: usize,
 }
 
 /// How likely a text is.

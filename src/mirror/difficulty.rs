@@ -5,7 +5,8 @@
 //! Performance with Self-Guided Data Selection for Instruction Tuning" (NAACL 2024). `recmirror judge --ifd`
 //! computes it with a local language model.
 
-use super::Project;
+use super::journal::file_hash;
+use super::{Project, SceneRecord, Strength};
 use crate::dataset::ExternalId;
 use crate::files::{FileError, Jsonl};
 use serde::{Deserialize, Serialize};
@@ -18,8 +19,15 @@ pub struct DifficultyRecord {
     pub user_id: ExternalId,
     /// The item that the user took.
     pub item_id: ExternalId,
-    /// The difficulty of each of the strong model's decisions, in the order of its `decision_list`.
-    pub ifd: Vec<f64>,
+    /// The difficulty of each of the strong model's decisions, in the order of its `decision_list`; `null` where it could not
+    /// be measured.
+    pub ifd: Vec<Option<f64>>,
+    /// The hash of the file of probabilities whose decisions were measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probs: Option<String>,
+    /// Which model measured, and a hash of all that the file was made from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predictor: Option<String>,
 }
 
 /// Difficulties that cannot be had.
@@ -43,17 +51,29 @@ pub enum DifficultyError {
 /// The difficulties of one data set.
 pub(super) struct Difficulties {
     path: PathBuf,
-    rows: Vec<Vec<f64>>,
+    rows: Vec<Vec<Option<f64>>>,
 }
 
 impl Difficulties {
-    /// Reads `probs/NAME_ifd.jsonl`.
+    /// Reads `probs/NAME_ifd.jsonl`, and refuses one of other scenes or of other decisions.
     pub(super) fn read(project: &Project, dataset: &str) -> Result<Difficulties, DifficultyError> {
         let path = project.difficulties(dataset);
         let mut rows = Vec::new();
         let mut reader = Jsonl::<DifficultyRecord>::open(&path, "`recmirror judge --ifd` makes it")?;
+        let mut scenes = Jsonl::<SceneRecord>::open(&project.train(dataset), "`recmirror scenes` makes it")?;
+        let probs = file_hash(&project.probs(dataset, Strength::Strong), "`recmirror judge` makes it")?;
         while let Some((_, record)) = reader.step()? {
-            if let Some(value) = record.ifd.iter().find(|value| !value.is_finite() || **value < 0.0) {
+            let scene = scenes.step()?.map(|(_, scene)| (scene.user_id, scene.item_id));
+            if scene.is_none_or(|scene| scene != (record.user_id, record.item_id)) {
+                let problem =
+                    "this is not the scene on this line; `recmirror judge --ifd --restart` makes the file anew";
+                return Err(reader.error(problem.to_owned()).into());
+            }
+            if record.probs.is_some_and(|of| of != probs) {
+                let problem = "made for other decisions than those in the file of probabilities; `recmirror judge --ifd --restart` makes it anew";
+                return Err(reader.error(problem.to_owned()).into());
+            }
+            if let Some(value) = record.ifd.iter().flatten().find(|value| !value.is_finite() || **value < 0.0) {
                 return Err(reader.error(format!("the difficulty {value} is not a positive number")).into());
             }
             rows.push(record.ifd);
@@ -61,8 +81,8 @@ impl Difficulties {
         Ok(Difficulties { path, rows })
     }
 
-    /// The difficulty of one decision.
-    pub(super) fn get(&self, scene: u64, decision: usize) -> Result<f64, DifficultyError> {
+    /// The difficulty of one decision; `None` where it could not be measured.
+    pub(super) fn get(&self, scene: u64, decision: usize) -> Result<Option<f64>, DifficultyError> {
         let row = usize::try_from(scene).ok().and_then(|scene| self.rows.get(scene));
         let absent = || DifficultyError::Absent { path: self.path.clone(), scene, decision };
         row.and_then(|row| row.get(decision)).copied().ok_or_else(absent)

@@ -8,6 +8,7 @@
 
 use super::Watch;
 use crate::files::FileError;
+use crate::language::LanguageError;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -33,6 +34,15 @@ impl Binding {
     pub(super) fn with(mut self, name: &str, value: impl ToString) -> Binding {
         self.0.push((name.to_owned(), value.to_string()));
         self
+    }
+
+    /// Adds a model: its name, and what else tells it from another of the same name.
+    pub(super) fn with_model(self, what: &str, name: &str, fingerprint: Option<&str>) -> Binding {
+        let binding = self.with(what, name);
+        match fingerprint.filter(|fingerprint| *fingerprint != name) {
+            Some(fingerprint) => binding.with("weights", fingerprint),
+            None => binding,
+        }
     }
 
     /// A short hash over all names and values.
@@ -144,6 +154,25 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         Ok(Journal { path, output, answers: PhantomData })
     }
 
+    /// Whether there is an answer in the journal of `target`; a first line alone is none.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub(super) fn holds_answers(target: &Path) -> Result<bool, FileError> {
+        let path = journal_path(target);
+        let file = match File::open(&path) {
+            Ok(file) => file,
+            Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(false),
+            Err(source) => return Err(FileError::read(&path, source)),
+        };
+        let (mut reader, mut bytes) = (BufReader::new(file), Vec::new());
+        for _ in 0..2 {
+            bytes.clear();
+            reader.read_until(b'\n', &mut bytes).map_err(|source| FileError::read(&path, source))?;
+        }
+        Ok(bytes.last() == Some(&b'\n'))
+    }
+
     /// The places that the journal of `target` has; empty where there is none. Nothing is changed.
     ///
     /// # Errors
@@ -177,6 +206,11 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         let mut spans = Vec::with_capacity(answers.len());
         for ((scene, place), answer) in answers {
             let line = line(&self.path, &(scene, place, answer))?;
+            // A number that is none becomes `null`, which a later run could not read.
+            if let Err(problem) = serde_json::from_slice::<(u64, u32, T)>(&line) {
+                let problem = format!("an answer of scene {scene} cannot be kept: {problem}");
+                return Err(FileError::whole(&self.path, problem));
+            }
             let offset = output.content.end + bytes.len() as u64;
             spans.push(((*scene, *place), Span { offset, length: line.len() as u64 }));
             bytes.extend_from_slice(&line);
@@ -243,13 +277,26 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
     }
 }
 
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub why: String,
+    /// Whether asking again would give no other.
+    pub lasting: bool,
+}
+
+/// How to go on after a stop: what `--restart` would throw away must not be asked again.
+pub(super) fn again(restart: bool) -> &'static str {
+    if restart { "run the command again without --restart" } else { "run the command again" }
+}
+
 /// Takes the answers of a model as they arrive, from any thread, and keeps what went wrong for the end.
 pub(super) struct Collector<'a, T> {
     journal: &'a Journal<T>,
     watch: &'a dyn Watch,
     stop: &'a AtomicBool,
     problem: Mutex<Option<FileError>>,
-    failures: Mutex<BTreeMap<Place, String>>,
+    failures: Mutex<BTreeMap<Place, Failure>>,
 }
 
 impl<'a, T: Serialize + DeserializeOwned> Collector<'a, T> {
@@ -271,8 +318,17 @@ impl<'a, T: Serialize + DeserializeOwned> Collector<'a, T> {
 
     /// Notes that there is no answer, and why.
     pub(super) fn fail(&self, place: Place, why: String) {
+        self.note(place, Failure { why, lasting: false });
+    }
+
+    /// Notes that a model gave no answer.
+    pub(super) fn fail_by(&self, place: Place, error: &LanguageError) {
+        self.note(place, Failure { why: error.to_string(), lasting: matches!(error, LanguageError::Answer(_)) });
+    }
+
+    fn note(&self, place: Place, failure: Failure) {
         if let Ok(mut failures) = self.failures.lock() {
-            failures.insert(place, why);
+            failures.insert(place, failure);
         }
     }
 
@@ -280,7 +336,7 @@ impl<'a, T: Serialize + DeserializeOwned> Collector<'a, T> {
     ///
     /// # Errors
     /// When an answer could not be kept.
-    pub(super) fn finish(self) -> Result<BTreeMap<Place, String>, FileError> {
+    pub(super) fn finish(self) -> Result<BTreeMap<Place, Failure>, FileError> {
         if let Ok(Some(problem)) = self.problem.into_inner() {
             return Err(problem);
         }
@@ -391,6 +447,23 @@ mod tests {
         assert_eq!(journal.get((4, 0)).expect("readable").as_deref(), Some("4"), "the first one stays");
         journal.remove().expect("removed");
         assert!(!journal_path(&target).exists());
+    }
+
+    #[test]
+    fn a_first_line_alone_is_no_answer_and_what_is_no_number_is_not_kept() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("a.jsonl");
+        let holds = || Journal::<f64>::holds_answers(&target).expect("readable");
+        assert!(!holds());
+        let journal = Journal::<f64>::open(&target, &binding("m"), false).expect("a journal");
+        assert!(!holds());
+        let problem = journal.push(&[((3, 0), f64::NAN)]).expect_err("no number").to_string();
+        assert!(problem.contains("an answer of scene 3 cannot be kept"), "{problem}");
+        assert!(!holds());
+        journal.push(&[((3, 0), 0.5)]).expect("written");
+        assert!(holds());
+        drop(journal);
+        assert_eq!(Journal::<f64>::open(&target, &binding("m"), false).expect("a journal").count(), 1);
     }
 
     #[test]

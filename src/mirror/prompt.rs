@@ -147,15 +147,19 @@ impl Prompts {
         Ok(Message::new(Role::Assistant, self.render("assistant", &values)?))
     }
 
-    /// What the model says up to the letter, which is to come next: `... Behavior: [`.
+    /// What the model says up to the letter, which is to come next: `... Behavior: [`, and where in it the decision ends.
     ///
     /// # Errors
     /// When the template fails.
-    pub fn unfinished(&self, decision: &str) -> Result<Message, PromptError> {
-        let values = context! { decision, letter => "\u{0}" };
-        let whole = self.render("assistant", &values)?;
-        let before = whole.split('\u{0}').next().unwrap_or_default();
-        Ok(Message::new(Role::Assistant, before))
+    pub fn unfinished(&self, decision: &str) -> Result<(Message, usize), PromptError> {
+        // A mark that the decision does not have, whatever a model wrote.
+        let marks = (0u32..).map(|number| format!("\u{0}{number}\u{0}"));
+        let mark = marks.into_iter().find(|mark| !decision.contains(mark.as_str())).unwrap_or_default();
+        let whole = self.render("assistant", &context! { decision, letter => &mark })?;
+        let before = whole.split(mark.as_str()).next().unwrap_or_default();
+        let said = decision.trim();
+        let end = before.find(said).map_or(before.len(), |at| at + said.len());
+        Ok((Message::new(Role::Assistant, before), end))
     }
 
     fn render(&self, key: &'static str, values: &minijinja::Value) -> Result<String, PromptError> {
@@ -218,7 +222,13 @@ mod tests {
         let prompts = Prompts::load(None).expect("prompts");
         let letter = Letter::of(1).expect("a letter");
         assert_eq!(prompts.answer("Thought:\nx", letter).expect("an answer").content, "Thought:\nx\nBehavior: [B]");
-        assert_eq!(prompts.unfinished("Thought:\nx").expect("an answer").content, "Thought:\nx\nBehavior: [");
+        let unfinished = |decision| {
+            let (message, said) = prompts.unfinished(decision).expect("an answer");
+            (message.content.clone(), message.content[..said].to_owned())
+        };
+        assert_eq!(unfinished("Thought:\nx"), ("Thought:\nx\nBehavior: [".to_owned(), "Thought:\nx".to_owned()));
+        let odd = "a\u{0}b\u{0}0\u{0}";
+        assert_eq!(unfinished(odd), (format!("{odd}\nBehavior: ["), odd.to_owned()));
     }
 
     #[test]

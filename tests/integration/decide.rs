@@ -1,9 +1,9 @@
 //! `decide` and `judge` against a scripted server, over batch files and without a model; killed and resumed.
 
 use crate::server::{Reply, Request, Server, answers};
-use crate::util::{Answer, names_in, place, read, recmirror, recmirror_with, start, text, wait, write};
+use crate::util::{Answer, heard, names_in, place, read, recmirror, recmirror_with, start, text, wait, write};
 use serde_json::{Value, json};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A project with scenes of three options, each with its mark.
@@ -24,7 +24,10 @@ fn project(scenes: usize) -> tempfile::TempDir {
 /// Arguments against a server, with short waits.
 fn arguments<'a>(command: &'a str, root: &'a Path, base: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let mut all = vec![command, "--project", text(root), "--datasets", "x", "--strength", "strong", "--quiet"];
-    all.extend(["--endpoint", base, "--model", "toy", "--timeout", "3", "--retry-wait", "0.01"]);
+    all.extend(["--endpoint", base, "--model", "toy", "--retry-wait", "0.01"]);
+    if !more.contains(&"--timeout") {
+        all.extend(["--timeout", "3"]);
+    }
     if command == "decide" {
         all.extend(["--decisions", "4"]);
     }
@@ -43,20 +46,42 @@ fn composed(command: &str, root: &Path, strength: &str, more: &[&str]) -> Answer
     recmirror(&all)
 }
 
+/// The file that a stage makes.
+fn made(command: &str, root: &Path) -> PathBuf {
+    root.join(if command == "decide" { "decisions/x_decisions_strong.jsonl" } else { "probs/x_probs_strong.jsonl" })
+}
+
 fn decisions(root: &Path) -> String {
-    read(&root.join("decisions/x_decisions_strong.jsonl"))
+    read(&made("decide", root))
+}
+
+fn journal_of(command: &str, root: &Path) -> String {
+    std::fs::read_to_string(made(command, root).with_extension("jsonl.part")).unwrap_or_default()
 }
 
 fn journal(root: &Path) -> String {
-    std::fs::read_to_string(root.join("decisions/x_decisions_strong.jsonl.part")).unwrap_or_default()
+    journal_of("decide", root)
+}
+
+/// A project that a stage can begin with.
+fn ready(command: &str, scenes: usize) -> tempfile::TempDir {
+    let folder = project(scenes);
+    if command == "judge" {
+        ask("decide", folder.path(), &Server::start(|_| Reply::Answers), &[]).expect(0);
+    }
+    folder
 }
 
 /// What a server without faults gives.
-fn undisturbed(scenes: usize, reply: fn() -> Reply) -> String {
-    let folder = project(scenes);
+fn undisturbed_by(command: &str, scenes: usize, reply: fn() -> Reply) -> String {
+    let folder = ready(command, scenes);
     let server = Server::start(move |_| reply());
-    ask("decide", folder.path(), &server, &[]).expect(0);
-    decisions(folder.path())
+    ask(command, folder.path(), &server, &[]).expect(0);
+    read(&made(command, folder.path()))
+}
+
+fn undisturbed(scenes: usize, reply: fn() -> Reply) -> String {
+    undisturbed_by("decide", scenes, reply)
 }
 
 fn status(status: u16, headers: &'static str) -> Reply {
@@ -80,6 +105,8 @@ fn faulty(request: &Request) -> Reply {
         (7, 0) => Reply::Body("{\"choices\": []}".to_owned()),
         (7, 1) => Reply::Body("[1, 2]".to_owned()),
         (7, 2) => Reply::Body("{\"error\": {\"message\": \"overloaded\"}}".to_owned()),
+        // An answer without log-probabilities is no fault of the moment.
+        (7, 3) if request.body["logprobs"] == true => status(502, ""),
         (7, 3) => Reply::Body("{\"choices\": [{\"text\": \"x\"}]}".to_owned()),
         (8, 0..3) => status(408, ""),
         _ => Reply::Answers,
@@ -88,16 +115,60 @@ fn faulty(request: &Request) -> Reply {
 
 #[test]
 fn faults_are_waited_out_and_leave_no_trace() {
-    let folder = project(10);
-    let server = Server::start(faulty);
-    let answer = ask("decide", folder.path(), &server, &[]);
-    answer.expect(0);
-    assert_eq!(decisions(folder.path()), undisturbed(10, || Reply::Answers));
-    let mut asked = [0; 10];
-    server.requests().iter().for_each(|request| asked[request.scene] += 1);
-    assert_eq!(asked, [6, 3, 4, 4, 4, 2, 3, 5, 4, 1]);
-    assert!(server.delivered().values().all(|&count| count == 4) && server.delivered().len() == 10);
-    assert_eq!(names_in(&folder.path().join("decisions")), ["x_decisions_strong.jsonl"]);
+    // `decide` asks once for the four answers of a scene, `judge` once for each.
+    for (command, requests, file) in [("decide", 1, "x_decisions_strong.jsonl"), ("judge", 4, "x_probs_strong.jsonl")] {
+        let folder = ready(command, 10);
+        let server = Server::start(faulty);
+        ask(command, folder.path(), &server, &[]).expect(0);
+        assert_eq!(read(&made(command, folder.path())), undisturbed_by(command, 10, || Reply::Answers), "{command}");
+        let mut asked = [0; 10];
+        server.requests().iter().for_each(|request| asked[request.scene] += 1);
+        assert_eq!(asked, [5, 2, 3, 3, 3, 1, 2, 4, 3, 0].map(|faults| faults + requests), "{command}");
+        assert!(server.delivered().values().all(|&count| count == 4) && server.delivered().len() == 10);
+        let folder = made(command, folder.path()).parent().expect("a folder").to_owned();
+        assert_eq!(names_in(&folder), [file]);
+    }
+}
+
+#[test]
+fn a_refused_letter_is_asked_again_and_too_many_stop_the_run() {
+    let folder = ready("judge", 5);
+    let root = folder.path();
+    let longest = |request: &Request| match (request.scene, request.before) {
+        (2, 0..2) => Reply::Status(400, "", "{\"error\": {\"message\": \"too long\"}}".to_owned()),
+        _ => Reply::Answers,
+    };
+    let server = Server::start(longest);
+    let answer = ask("judge", root, &server, &["--skip-failed", "--concurrency", "1"]).expect(0);
+    assert!(
+        answer.stdout.contains("usable decisions whose request failed (asked again next time)"),
+        "{}",
+        answer.stdout
+    );
+    assert_eq!(journal_of("judge", root).lines().count(), 1 + 18);
+    let well = Server::start(|_| Reply::Answers);
+    ask("judge", root, &well, &[]).expect(0);
+    assert_eq!(well.requests().len(), 2);
+    assert_eq!(read(&made("judge", root)), undisturbed_by("judge", 5, || Reply::Answers));
+    let never = Server::start(|_| Reply::Status(400, "", "{}".to_owned()));
+    let answer = ask("judge", root, &never, &["--skip-failed", "--concurrency", "1", "--restart"]).expect(2);
+    answer.says(&["refuses the request (status 400)", "leave --restart out next time"]);
+    assert_eq!(never.requests().len(), 3);
+}
+
+#[test]
+fn an_answer_without_letters_costs_itself_alone_once_letters_were_read() {
+    let folder = ready("judge", 3);
+    let empty = |request: &Request| match (request.scene, request.before) {
+        (1, 0) => Reply::Body(
+            "{\"choices\": [{\"message\": {\"content\": \"A\"}, \"logprobs\": {\"content\": []}}]}".to_owned(),
+        ),
+        _ => Reply::Answers,
+    };
+    let server = Server::start(empty);
+    let answer = ask("judge", folder.path(), &server, &["--concurrency", "1"]).expect(0);
+    assert!(answer.stdout.contains("11 judged decisions"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("for which the predictor named no letter"), "{}", answer.stdout);
 }
 
 #[test]
@@ -136,20 +207,31 @@ fn servers_that_give_one_answer_at_a_time_are_asked_for_one_at_a_time() {
     assert_eq!(seeds.len(), 12, "each sample has its own seed");
 }
 
-/// Waits until the journal has this many answers.
-fn wait_for(root: &Path, answers: usize) {
+/// Waits until something is so.
+fn until(what: &str, is: impl Fn() -> bool) {
     for _ in 0..3_000 {
-        if journal(root).lines().count() > answers {
+        if is() {
             return;
         }
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("the journal has no {answers} answers: {}", journal(root));
+    panic!("half a minute has passed: {what}");
+}
+
+/// Waits until the journal has this many answers.
+fn wait_for(command: &str, root: &Path, answers: usize) {
+    until(&format!("no {answers} answers"), || journal_of(command, root).lines().count() > answers);
 }
 
 #[test]
 fn a_killed_run_goes_on_without_losing_an_answer_or_asking_twice() {
-    let folder = project(5);
+    // Keys of what was delivered: `decide` has a seed for each sample, `judge` none.
+    killed_and_resumed("decide", 20);
+    killed_and_resumed("judge", 5);
+}
+
+fn killed_and_resumed(command: &str, keys: usize) {
+    let folder = ready(command, 5);
     let root = folder.path();
     let mut delivered = std::collections::BTreeMap::new();
     for limit in [3, 4, 6] {
@@ -157,30 +239,30 @@ fn a_killed_run_goes_on_without_losing_an_answer_or_asking_twice() {
         let before: usize = delivered.values().sum();
         let server = Server::start(move |request| if request.answered < limit { Reply::One } else { Reply::Hold });
         let base = server.base();
-        let mut child = start(&[], &arguments("decide", root, &base, &["--concurrency", "1"]));
-        wait_for(root, before + limit);
+        let mut child = start(&[], &arguments(command, root, &base, &["--concurrency", "1"]));
+        wait_for(command, root, before + limit);
         child.kill().expect("killed");
         child.wait().expect("gone");
         for (key, count) in server.delivered() {
             *delivered.entry(key).or_insert(0) += count;
         }
         assert_eq!(delivered.values().sum::<usize>(), before + limit);
-        assert!(!root.join("decisions/x_decisions_strong.jsonl").exists());
+        assert!(!made(command, root).exists());
     }
     // A half-written line, as a crash of the machine may leave it.
-    let path = root.join("decisions/x_decisions_strong.jsonl.part");
-    write(&path, journal(root) + "[4,3,{\"text\":\"ha");
+    let path = made(command, root).with_extension("jsonl.part");
+    write(&path, journal_of(command, root) + "[4,3,{\"text\":\"ha");
     let server = Server::start(|_| Reply::One);
-    ask("decide", root, &server, &[]).expect(0);
+    ask(command, root, &server, &[]).expect(0);
     for (key, count) in server.delivered() {
         *delivered.entry(key).or_insert(0) += count;
     }
-    assert_eq!(delivered.len(), 20, "every sample of every scene");
-    assert!(delivered.values().all(|&count| count == 1), "none twice: {delivered:?}");
-    assert_eq!(decisions(root), undisturbed(5, || Reply::One));
+    assert_eq!(delivered.len(), keys, "every sample of every scene");
+    assert!(delivered.values().all(|&count| count == 20 / keys), "none twice: {delivered:?}");
+    assert_eq!(read(&made(command, root)), undisturbed_by(command, 5, || Reply::One));
     // A further run asks nothing.
     let idle = Server::start(|_| Reply::Drop);
-    ask("decide", root, &idle, &[]).expect(0);
+    ask(command, root, &idle, &[]).expect(0);
     assert!(idle.requests().is_empty());
 }
 
@@ -191,16 +273,51 @@ fn an_interrupt_finishes_what_is_under_way() {
     let root = folder.path();
     let server = Server::start(|request| if request.answered < 5 { Reply::One } else { Reply::Late });
     let base = server.base();
-    let child = start(&[], &arguments("decide", root, &base, &["--concurrency", "1"]));
-    wait_for(root, 5);
+    let mut child = start(&[], &arguments("decide", root, &base, &["--concurrency", "1"]));
+    wait_for("decide", root, 5);
+    interrupt(&mut child);
+    server.release();
+    wait(child).expect(1).says(&["stopped: 6 of 16 answers are in"]);
+    assert_eq!(journal(root).lines().count(), 1 + 6);
+}
+
+/// What Ctrl-C does, up to where the handler has run.
+#[cfg(unix)]
+fn interrupt(child: &mut std::process::Child) {
     let kill = std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
     assert!(kill.is_ok_and(|status| status.success()));
-    // The handler needs a moment before the answer that it waits for may come.
-    std::thread::sleep(Duration::from_millis(300));
+    heard(child, "stopping: what is under way is finished");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_request_that_waits_for_budget_is_not_sent_after_an_interrupt() {
+    let folder = project(2);
+    let server = Server::start(|_| Reply::Late);
+    let base = server.base();
+    // One request sets aside some 500 tokens and 4 x 1024: the other waits for it.
+    let more = ["--concurrency", "2", "--max-total-tokens", "6000", "--timeout", "60"];
+    let mut child = start(&[], &arguments("decide", folder.path(), &base, &more));
+    until("no request", || !server.requests().is_empty());
+    interrupt(&mut child);
     server.release();
-    let answer = wait(child).expect(1);
-    answer.says(&["stopping: what is under way is finished", "stopped: 6 of 16 answers are in"]);
-    assert_eq!(journal(root).lines().count(), 1 + 6);
+    wait(child).expect(1).says(&["stopped: 1 of 8 answers are in"]);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn the_key_is_hidden_in_answers_of_another_shape_too() {
+    let folder = project(1);
+    let server = Server::start(|_| Reply::Body("{\"error\": {\"message\": \"no sk-very-secret\"}}".to_owned()));
+    let base = server.base();
+    for more in [
+        &["--api-key-env", "TOY_KEY", "--retries", "0"][..],
+        &["--api-key-env", "TOY_KEY", "--retries", "0", "--skip-failed"],
+    ] {
+        let answer = recmirror_with(&[("TOY_KEY", "sk-very-secret")], &arguments("decide", folder.path(), &base, more));
+        let answer = answer.expect(1).says(&["another shape", "no [key]"]);
+        assert!(!answer.stderr.contains("very-secret"), "{}", answer.stderr);
+    }
 }
 
 #[test]
@@ -282,10 +399,10 @@ fn batched(requests: &str, failing: &[&str]) -> Vec<String> {
     let answer = |line: &str| {
         let request: Value = serde_json::from_str(line).expect("a request");
         let id = request["custom_id"].as_str().expect("an id").to_owned();
-        if failing.contains(&id.as_str()) {
+        if failing.iter().any(|failing| id == *failing || id.starts_with(&format!("{failing}."))) {
             return json!({"custom_id": id, "response": null, "error": {"message": "expired"}}).to_string();
         }
-        let scene = id.split('-').nth(1).and_then(|scene| scene.parse().ok()).expect("a scene");
+        let scene = id.split(['-', '.']).nth(1).and_then(|scene| scene.parse().ok()).expect("a scene");
         let body = answers(scene, &request["body"], request["body"]["n"].as_u64().unwrap_or(1));
         json!({"custom_id": id, "error": null, "response": {"status_code": 200, "request_id": "r", "body": body}})
             .to_string()
@@ -328,10 +445,47 @@ fn batch_files_go_out_and_come_in() {
     let server = Server::start(|_| Reply::Answers);
     ask("judge", root, &server, &["--restart"]).expect(0);
     assert_eq!(read(&probs), by_batch);
+    write(&back, "{\"custom_id\": \"x-0-0.01234567\", \"response\": null}\n");
+    let answer = batch("judge", root, "--batch-in", &back, &["--restart"]).expect(2);
+    answer.says(&["back.jsonl:1", "`x-0-0.01234567` belongs to other scenes"]);
     write(&back, "{\"custom_id\": \"x-77\", \"response\": null}\n");
     batch("decide", root, "--batch-in", &back, &["--restart"])
         .expect(2)
         .says(&["back.jsonl:1", "`x-77` names no scene"]);
+}
+
+#[test]
+fn batch_answers_have_their_places_and_belong_to_their_requests() {
+    let folder = project(3);
+    let root = folder.path();
+    let (out, back, plain) = (root.join("out.jsonl"), root.join("back.jsonl"), root.join("plain.jsonl"));
+    batch("decide", root, "--batch-out", &out, &[]).expect(0);
+    // A server that gives two of the four answers; the rest is asked for by a second file.
+    let halved = |text: &str| text.replace("\"n\":4", "\"n\":2");
+    write(&back, batched(&halved(&read(&out)), &[]).join("\n"));
+    let first = read(&back);
+    batch("decide", root, "--batch-in", &back, &[]).expect(1).says(&["6 of 12 answers are there"]);
+    batch("decide", root, "--batch-in", &back, &[]).expect(1).says(&["6 of 12 answers are there"]);
+    batch("decide", root, "--batch-out", &out, &[]).expect(0);
+    assert!(read(&out).lines().all(|line| line.contains(".2.")), "{}", read(&out));
+    write(&back, batched(&read(&out), &["x-1"]).join("\n"));
+    for _ in 0..2 {
+        // The same answers again, and those that are there already, are not copied to other places.
+        write(&plain, format!("{first}\n{}", read(&back)));
+        batch("decide", root, "--batch-in", &plain, &[]).expect(1).says(&["10 of 12 answers are there"]);
+    }
+    // Answers to another seed's requests are refused; those of a file made elsewhere are taken.
+    let other = batch("decide", root, "--batch-in", &back, &["--seed", "2", "--restart"]).expect(2);
+    other.says(&["back.jsonl:1", "belongs to other scenes, prompts or settings", "--batch-out"]);
+    let bare = |line: &str| {
+        let mut line: Value = serde_json::from_str(line).expect("a line");
+        let id = line["custom_id"].as_str().and_then(|id| id.split('.').next()).expect("an id").to_owned();
+        line["custom_id"] = json!(id);
+        line.to_string() + "\n"
+    };
+    write(&plain, first.lines().map(bare).collect::<String>());
+    let answer = batch("decide", root, "--batch-in", &plain, &["--seed", "2", "--restart"]).expect(1);
+    answer.says(&["6 of 12 answers are there", "without --restart"]);
 }
 
 #[test]

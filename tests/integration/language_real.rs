@@ -49,7 +49,7 @@ fn scenes() -> Vec<LetterRequest> {
             Message::new(Role::User, question),
             Message::new(Role::Assistant, unfinished),
         ];
-        LetterRequest { messages, options: 5 }
+        LetterRequest { messages, options: 5, said: 0 }
     };
     (0..12).map(request).collect()
 }

@@ -7,7 +7,8 @@ use recmirror::language::{
 };
 use recmirror::random::{Purpose, Streams};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 const KINDS: [&str; 2] = ["llama", "qwen2"];
@@ -70,7 +71,7 @@ fn letter_requests() -> Vec<LetterRequest> {
     let said = ["", "On the whole, ", "I would not know why, but "];
     let request = |number: usize| {
         let unfinished = Message::new(Role::Assistant, format!("{}Behavior: [", said[number % 3]));
-        LetterRequest { messages: [question(number / 3), vec![unfinished]].concat(), options: 2 + number % 3 }
+        LetterRequest { messages: [question(number / 3), vec![unfinished]].concat(), options: 2 + number % 3, said: 0 }
     };
     (0..18).map(request).collect()
 }
@@ -149,8 +150,8 @@ fn letters_that_merge_with_the_text_before_them_are_as_likely_as_their_texts() {
     let model = load("qwen2", 1, 1 << 20);
     for options in [2, 3] {
         let unfinished = Message::new(Role::Assistant, "Behavior: [");
-        let found =
-            &letters(&model, &[LetterRequest { messages: [question(1), vec![unfinished]].concat(), options }])[0];
+        let messages = [question(1), vec![unfinished]].concat();
+        let found = &letters(&model, &[LetterRequest { messages, options, said: 0 }])[0];
         let text = |letter: &&str| LikelihoodRequest { messages: question(1), text: format!("Behavior: [{letter}") };
         let logs = likelihoods(&model, &["A", "B", "C"][..options].iter().map(text).collect::<Vec<_>>());
         for place in 1..options {
@@ -215,7 +216,91 @@ fn answers_end_where_the_limit_or_the_context_is() {
     let answers = &complete(&model, std::slice::from_ref(&request))[0];
     assert!(answers.iter().all(|answer| answer == &answers[0]));
     let prompt = model.count_tokens(&request.messages).unwrap();
-    assert!(answers[0].finish == Finish::Stop || answers[0].text.len() > (model.context() - prompt) / 4, "{answers:?}");
+    // All that has room, and no more: the same model with one token less says one token less.
+    assert_eq!(answers[0].finish, Finish::Length, "the most likely tokens of this model never end a text");
+    let room = model.context() - prompt;
+    request.sampling.max_tokens = room;
+    assert_eq!(&complete(&model, std::slice::from_ref(&request))[0], answers);
+    request.sampling.max_tokens = room - 1;
+    let shorter = &complete(&model, std::slice::from_ref(&request))[0];
+    assert!(shorter[0].text.len() < answers[0].text.len() && answers[0].text.starts_with(&shorter[0].text));
+}
+
+#[test]
+fn memory_for_samples_bounds_how_many_grow_at_once_and_changes_no_bit() {
+    if !has_runtime() {
+        return;
+    }
+    for kind in KINDS {
+        let request = completion(2, 0, 11);
+        let of = |sample_bytes| {
+            let options = LocalOptions { sample_bytes, ..options(1, 0) };
+            let model = LocalModel::load(&fixture(kind), &options).expect("a model");
+            complete(&model, std::slice::from_ref(&request))
+        };
+        let expected = of(usize::MAX);
+        assert_eq!(expected[0].len(), 11);
+        assert!([0, 1 << 16, 1 << 18].iter().all(|&bytes| of(bytes) == expected), "{kind}");
+    }
+}
+
+#[test]
+fn a_stop_ends_a_request_in_the_middle_and_gives_nothing_half() {
+    if !has_runtime() {
+        return;
+    }
+    let stop = Arc::new(AtomicBool::new(false));
+    let options = LocalOptions { stop: Arc::clone(&stop), ..options(1, 0) };
+    let model = LocalModel::load(&fixture("llama"), &options).expect("a model");
+    let mut long = completion(0, 0, 100_000);
+    long.sampling.max_tokens = 200;
+    let given = AtomicUsize::new(0);
+    let count = |_: usize, _: Result<Vec<Completion>, LanguageError>| {
+        given.fetch_add(1, Ordering::Relaxed);
+    };
+    std::thread::scope(|scope| {
+        let asked = scope.spawn(|| model.complete(&[long], &count));
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        stop.store(true, Ordering::Relaxed);
+        asked.join().expect("no panic").expect("a stop is no error");
+    });
+    // Nothing more is begun either.
+    model.complete(&[completion(0, 0, 1)], &count).expect("a stop is no error");
+    assert_eq!(given.into_inner(), 0);
+}
+
+#[test]
+fn models_of_one_name_and_other_bytes_have_other_fingerprints() {
+    if !has_runtime() {
+        return;
+    }
+    let of = |folder: &Path| LocalModel::load(folder, &options(1, 0)).expect("a model").fingerprint().to_owned();
+    for kind in KINDS {
+        let whole = of(&fixture(kind));
+        let same = copy(kind);
+        assert_eq!(of(same.path()), whole, "{kind}: the place does not matter");
+        let weights = if kind == "qwen2" { "model.onnx_data" } else { "model.onnx" };
+        for name in [weights, "tokenizer_config.json", "config.json", "tokenizer.json"] {
+            let other = copy(kind);
+            let path = other.path().join(name);
+            let mut bytes = std::fs::read(&path).expect("the file");
+            match name.ends_with(".json") {
+                // A blank more, which means nothing to whoever reads the file.
+                true => bytes.push(b' '),
+                false => {
+                    let place = place_of_weight(&bytes, kind);
+                    bytes[place] ^= 1;
+                }
+            }
+            write(&path, bytes);
+            assert_ne!(of(other.path()), whole, "{kind}: {name}");
+        }
+    }
+}
+
+/// A byte of a graph's weights: the file of weights has nothing else, the graph has most of them in its middle.
+fn place_of_weight(bytes: &[u8], kind: &str) -> usize {
+    if kind == "qwen2" { 0 } else { bytes.len() / 2 }
 }
 
 /// A copy of a fixture that a test may damage.

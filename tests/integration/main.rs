@@ -23,4 +23,5 @@ mod runtime;
 mod scenarios;
 mod scenes;
 mod server;
+mod server_real;
 mod util;

@@ -321,6 +321,17 @@ pub fn start(variables: &[(&str, &str)], arguments: &[&str]) -> Child {
     command.spawn().expect("the binary starts")
 }
 
+/// Waits until a started binary has said some words on stderr; gives what it said up to them.
+pub fn heard(child: &mut Child, words: &str) -> String {
+    let pipe = child.stderr.as_mut().expect("a pipe");
+    let (mut said, mut byte) = (Vec::new(), [0]);
+    while !String::from_utf8_lossy(&said).contains(words) {
+        assert_eq!(pipe.read(&mut byte).expect("readable"), 1, "it ended with: {}", String::from_utf8_lossy(&said));
+        said.push(byte[0]);
+    }
+    String::from_utf8_lossy(&said).into_owned()
+}
+
 /// Collects what a started binary gives.
 pub fn wait(mut child: Child) -> Answer {
     fn drain(mut pipe: impl Read + Send + 'static) -> std::thread::JoinHandle<String> {

@@ -152,19 +152,7 @@ impl Endpoint {
             if self.stopped() {
                 return Err(Fault::Stopped);
             }
-            let reserved = prompt + most_tokens;
-            self.budget
-                .reserve(reserved)
-                .map_err(|(budget, used)| Fault::All(LanguageError::Budget { budget, used }))?;
-            // It may have waited for others, and somebody may have stopped it meanwhile.
-            if self.stopped() {
-                self.budget.settle(reserved, 0);
-                return Err(Fault::Stopped);
-            }
-            self.requests.fetch_add(1, Ordering::Relaxed);
-            self.retries.fetch_add(u64::from(attempt > 0), Ordering::Relaxed);
-            let outcome = self.address.exchange(&bytes);
-            self.budget.settle(reserved, used(&outcome, prompt, reserved));
+            let outcome = self.try_once(&bytes, prompt, most_tokens, attempt > 0)?;
             let (reason, asked) = match outcome {
                 Outcome::Answer(value) => match read(&value) {
                     Ok(answer) => return Ok(self.well(answer)),
@@ -190,6 +178,23 @@ impl Endpoint {
             }
         }
         Err(self.given_up(&last))
+    }
+
+    /// Sends a body once, within the budget.
+    fn try_once(&self, bytes: &[u8], prompt: u64, most_tokens: u64, is_retry: bool) -> Result<Outcome, Fault> {
+        let reserved = prompt + most_tokens;
+        let full = |(budget, used)| Fault::All(LanguageError::Budget { budget, used });
+        self.budget.reserve(reserved).map_err(full)?;
+        // It may have waited for others, and somebody may have stopped it meanwhile.
+        if self.stopped() {
+            self.budget.settle(reserved, 0);
+            return Err(Fault::Stopped);
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.retries.fetch_add(u64::from(is_retry), Ordering::Relaxed);
+        let outcome = self.address.exchange(bytes);
+        self.budget.settle(reserved, used(&outcome, prompt, reserved));
+        Ok(outcome)
     }
 
     fn stopped(&self) -> bool {

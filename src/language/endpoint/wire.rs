@@ -44,7 +44,7 @@ pub fn completion_body(model: &str, request: &CompletionRequest, first: u32, sam
 pub fn letter_body(model: &str, request: &LetterRequest, style: LetterStyle, top: u32, extra: &Extra) -> Value {
     let body = json!({
         "model": model,
-        "messages": asked(&request.messages, style),
+        "messages": asked(request, style),
         "temperature": 1.0,
         "max_tokens": 1,
         "logprobs": true,
@@ -53,13 +53,13 @@ pub fn letter_body(model: &str, request: &LetterRequest, style: LetterStyle, top
     merged(body, extra)
 }
 
-fn asked(messages: &[Message], style: LetterStyle) -> Vec<Message> {
-    let mut messages = messages.to_vec();
+fn asked(request: &LetterRequest, style: LetterStyle) -> Vec<Message> {
+    let mut messages = request.messages.clone();
     if let (LetterStyle::Ask, Some(last)) = (style, messages.last_mut())
         && last.role == Role::Assistant
     {
         // Without the `Behavior: [` that the letter would have followed.
-        if let Some((decision, _)) = last.content.rsplit_once('\n') {
+        if let Some(decision) = last.content.get(..request.said) {
             last.content = decision.to_owned();
         }
         messages.push(Message::new(Role::User, ASK));
@@ -220,8 +220,9 @@ mod tests {
 
     #[test]
     fn the_letter_is_continued_or_asked_for() {
-        let said = Message::new(Role::Assistant, "Thought:\nx\nBehavior: [");
-        let request = LetterRequest { messages: vec![Message::new(Role::User, "Which?"), said.clone()], options: 3 };
+        let said = Message::new(Role::Assistant, "Thought:\nx Behavior: [");
+        let messages = vec![Message::new(Role::User, "Which?"), said.clone()];
+        let request = LetterRequest { messages, options: 3, said: 10 };
         let body = letter_body("m", &request, LetterStyle::Continue, 20, &Extra::new());
         assert_eq!(body["messages"][1], json!(said));
         let body = letter_body("m", &request, LetterStyle::Ask, 20, &Extra::new());

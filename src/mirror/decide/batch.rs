@@ -1,4 +1,7 @@
 //! OpenAI batch files: requests out, answers in.
+//!
+//! The id is `DATASET-LINE.FIRST.DIGEST`: the first sample that is asked for, and what the answers belong to. Files made
+//! elsewhere have `DATASET-LINE`, which asks from the first sample on and belongs to anything.
 
 use super::file::{answers, scene_of};
 use super::work::Work;
@@ -6,7 +9,7 @@ use super::{DecideError, DecideOptions, Decider};
 use crate::files::{Jsonl, JsonlWriter};
 use crate::language::Completion;
 use crate::language::endpoint::{Extra, completion_body};
-use crate::mirror::journal::Collector;
+use crate::mirror::journal::{Binding, Collector};
 use crate::mirror::{DecisionRecord, Project};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -30,15 +33,11 @@ pub fn write_requests(
             continue;
         }
         let there = work.there()?;
-        let mut last = None;
         work.each_missing(&|place| there.contains(&place), &mut |requests, rows| {
             for (request, row) in requests.iter().zip(rows) {
-                // One line a scene: gaps in the middle are filled by a later file.
-                if last.replace(*row) == Some(*row) {
-                    continue;
-                }
-                let body = completion_body(model, request, request.draws.first, request.samples, extra);
-                let id = format!("{dataset}-{row}");
+                let first = request.draws.first;
+                let body = completion_body(model, request, first, request.samples, extra);
+                let id = format!("{dataset}-{row}.{first}.{}", work.digest());
                 let line = json!({"custom_id": id, "method": "POST", "url": "/v1/chat/completions", "body": body});
                 writer.push(&line)?;
             }
@@ -51,6 +50,10 @@ pub fn write_requests(
 }
 
 impl Work<'_> {
+    fn digest(&self) -> String {
+        short(&self.binding)
+    }
+
     /// Takes the answers of batch output files into the journal; lines of other data sets are passed over.
     pub(super) fn take(
         &self,
@@ -61,22 +64,61 @@ impl Work<'_> {
         for path in files {
             let mut reader = Jsonl::<DecisionRecord>::open(path, "give the output file of a batch")?;
             while let Some((_, record)) = reader.step()? {
-                let Some(row) = scene_of(&record.custom_id, self.dataset) else { continue };
+                let Some((row, first, digest)) = parts(&record.custom_id, self.dataset) else { continue };
+                if digest.is_some_and(|digest| digest != self.digest()) {
+                    return Err(reader.error(foreign(&record.custom_id, &self.digest())).into());
+                }
                 if row >= self.lengths.len() as u64 {
                     let problem =
                         format!("custom_id `{}` names no scene of {}", record.custom_id, self.scenes.display());
                     return Err(reader.error(problem).into());
                 }
                 match answers(&record) {
-                    Err(why) => collector.fail((row, 0), why),
+                    Err(why) => collector.fail((row, first), why),
                     Ok(answers) => {
-                        let free = (0..self.options.decisions).map(|sample| (row, sample)).filter(|&at| !has(at));
-                        let placed: Vec<_> = free.zip(answers).collect();
+                        let places = (first..self.options.decisions).map(|sample| (row, sample));
+                        let placed: Vec<_> = places.zip(answers).filter(|(at, _)| !has(*at)).collect();
                         collector.keep(&placed);
                     }
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// What stands at the end of an id.
+pub(in crate::mirror) fn short(binding: &Binding) -> String {
+    binding.digest()[..8].to_owned()
+}
+
+/// What is said of an answer to a request for something else.
+pub(in crate::mirror) fn foreign(custom_id: &str, digest: &str) -> String {
+    format!(
+        "custom_id `{custom_id}` belongs to other scenes, prompts or settings (it would end in {digest}); call the command with those, or write the requests anew with --batch-out"
+    )
+}
+
+/// The scene, the first sample and the digest of an id; `None` when it is of another data set.
+fn parts<'a>(custom_id: &'a str, dataset: &str) -> Option<(u64, u32, Option<&'a str>)> {
+    if let Some(row) = scene_of(custom_id, dataset) {
+        return Some((row, 0, None));
+    }
+    let (rest, digest) = custom_id.rsplit_once('.')?;
+    let (scene, first) = rest.rsplit_once('.')?;
+    Some((scene_of(scene, dataset)?, first.parse().ok()?, Some(digest)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_tell_the_scene_the_sample_and_what_they_belong_to() {
+        assert_eq!(parts("a.b-1-12", "a.b-1"), Some((12, 0, None)));
+        assert_eq!(parts("a.b-1-12.3.0a1b", "a.b-1"), Some((12, 3, Some("0a1b"))));
+        for other in ["a.b-1-12.3.0a1b", "a.b-1", "a-1-2.0.x", "a-1.0", "a-1.x.y", "b-1"] {
+            assert_eq!(parts(other, "a"), None, "{other}");
+        }
     }
 }

@@ -93,14 +93,8 @@ pub fn read_decisions(
             return Err(reader.error(format!("custom_id `{id}` is there twice")));
         }
         let place = || format!("{}:{line}", path.display());
-        let answers = answers(&record).unwrap_or_else(|why| {
-            tally.drop("scenes without an answer", || format!("{}, {why}", place()));
-            Vec::new()
-        });
-        all += answers.len() as u64;
-        let read: Vec<_> = answers.iter().map(|answer| parse(answer, options[scene.unwrap_or(0)])).collect();
-        read.iter().filter_map(|read| read.as_ref().err()).for_each(|kind| tally.drop(kind.reason(), place));
-        let decisions: Vec<Decision> = read.into_iter().flatten().collect();
+        let (answers, decisions) = usable_of(&record, options[scene.unwrap_or(0)], &place, tally);
+        all += answers;
         usable += decisions.len() as u64;
         *slot = Some(decisions);
     }
@@ -111,6 +105,22 @@ pub fn read_decisions(
         tally.set(what, count);
     }
     Ok(found.into_iter().map(Option::unwrap_or_default).collect())
+}
+
+/// The number of a scene's answers, and those that are decisions; `tally` is told of the others.
+fn usable_of(
+    record: &DecisionRecord,
+    options: usize,
+    place: &dyn Fn() -> String,
+    tally: &mut Tally,
+) -> (u64, Vec<Decision>) {
+    let answers = answers(record).unwrap_or_else(|why| {
+        tally.drop("scenes without an answer", || format!("{}, {why}", place()));
+        Vec::new()
+    });
+    let read: Vec<_> = answers.iter().map(|answer| parse(answer, options)).collect();
+    read.iter().filter_map(|read| read.as_ref().err()).for_each(|kind| tally.drop(kind.reason(), place));
+    (answers.len() as u64, read.into_iter().flatten().collect())
 }
 
 #[cfg(test)]

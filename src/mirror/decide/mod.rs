@@ -11,6 +11,7 @@ mod work;
 
 pub use self::answer::{Decision, Malformed, parse};
 pub use self::batch::write_requests;
+pub(super) use self::batch::{foreign, short};
 pub use self::file::read_decisions;
 
 use self::work::Work;
@@ -44,6 +45,14 @@ impl Decider<'_> {
             Decider::Composed(_) => COMPOSED,
             Decider::Model(model) => model.name(),
             Decider::Batch { model, .. } => model,
+        }
+    }
+
+    /// What else the model is known by.
+    fn fingerprint(&self) -> Option<&str> {
+        match self {
+            Decider::Model(model) => Some(model.fingerprint()),
+            _ => None,
         }
     }
 }
@@ -87,7 +96,7 @@ pub enum DecideError {
     #[error(transparent)]
     Language(#[from] LanguageError),
     /// Somebody stopped it.
-    #[error("stopped: {have} of {all} answers are in {}; run the command again to go on", journal.display())]
+    #[error("stopped: {have} of {all} answers are in {}; {again} to go on", journal.display())]
     Stopped {
         /// Answers that are there.
         have: u64,
@@ -95,6 +104,8 @@ pub enum DecideError {
         all: u64,
         /// Where they are.
         journal: PathBuf,
+        /// How.
+        again: &'static str,
     },
     /// Some answers are missing.
     #[error("{have} of {all} answers are there, kept in {}; the first that is missing is of scene {scene}{why}; {remedy}", journal.display())]
@@ -110,7 +121,7 @@ pub enum DecideError {
         /// Why, where it is known.
         why: String,
         /// What to do.
-        remedy: &'static str,
+        remedy: String,
     },
 }
 

@@ -5,7 +5,7 @@ use super::{DecideError, DecideOptions, Decider};
 use crate::files::{FileError, JsonlWriter};
 use crate::language::{Completion, CompletionRequest, Draws, LanguageError, LanguageModel, Sampling};
 use crate::mirror::compose::{Wording, WordingError, compose};
-use crate::mirror::journal::{Binding, Collector, Journal, Place, file_hash, journal_path};
+use crate::mirror::journal::{Binding, Collector, Failure, Journal, Place, again, file_hash};
 use crate::mirror::scene_file::{REMEDY, each_scene, scene_lengths};
 use crate::mirror::{Project, PromptError, PromptKind, SceneRecord, Strength};
 use crate::random::{Purpose, Streams};
@@ -52,7 +52,7 @@ impl<'a> Work<'a> {
             .with("data set", dataset)
             .with("scenes file", file_hash(&scenes, REMEDY)?)
             .with("strength", options.strength.name())
-            .with("model", decider.name())
+            .with_model("model", decider.name(), decider.fingerprint())
             .with("decisions", options.decisions)
             .with("prompts", format!("{} ({})", options.prompts.name(), options.prompts.digest()))
             .with("seed", options.seed);
@@ -75,7 +75,7 @@ impl<'a> Work<'a> {
 
     /// Whether the file is there, complete and of these settings.
     pub(super) fn is_finished(&self) -> Result<bool, FileError> {
-        if !self.target.exists() || journal_path(&self.target).exists() {
+        if !self.target.exists() || Journal::<Completion>::holds_answers(&self.target)? {
             return Ok(false);
         }
         match made_from(&self.target, &self.binding.digest())? {
@@ -162,7 +162,7 @@ impl<'a> Work<'a> {
                         let placed: Vec<_> = (first..).map(|sample| (row, sample)).zip(answers).collect();
                         collector.keep(&placed);
                     }
-                    Err(error) => collector.fail((row, request.draws.first), error.to_string()),
+                    Err(error) => collector.fail_by((row, request.draws.first), &error),
                 }
             };
             Ok(model.complete(requests, &arrived)?)
@@ -206,14 +206,16 @@ impl<'a> Work<'a> {
     pub(super) fn finish(
         &self,
         journal: Journal<Completion>,
-        failures: &BTreeMap<Place, String>,
+        failures: &BTreeMap<Place, Failure>,
         decider: Decider<'_>,
     ) -> Result<(), DecideError> {
         let (have, all) = (journal.count(), self.all());
         if have < all && self.options.stop.load(Ordering::Relaxed) {
-            return Err(DecideError::Stopped { have, all, journal: journal.path().to_owned() });
+            let (journal, again) = (journal.path().to_owned(), again(self.options.restart));
+            return Err(DecideError::Stopped { have, all, journal, again });
         }
-        if have < all && !self.options.skip_failed {
+        // A file without any answer would be of no use, and nobody could tell what it was made from.
+        if have < all && (!self.options.skip_failed || have == 0) {
             return Err(self.incomplete(&journal, failures, decider));
         }
         let digest = self.binding.digest();
@@ -227,7 +229,7 @@ impl<'a> Work<'a> {
             }
             let id = format!("{}-{row}", self.dataset);
             if answers.is_empty() {
-                let why = failures.range((row, 0)..(row + 1, 0)).next().map_or("no answer", |(_, why)| why);
+                let why = failures.range((row, 0)..(row + 1, 0)).next().map_or("no answer", |(_, of)| &of.why);
                 writer.push(&file::failure(id, why))?;
             } else {
                 writer.push(&file::record(id, &self.model, &digest, &answers))?;
@@ -243,25 +245,34 @@ impl<'a> Work<'a> {
     fn incomplete(
         &self,
         journal: &Journal<Completion>,
-        failures: &BTreeMap<Place, String>,
+        failures: &BTreeMap<Place, Failure>,
         decider: Decider<'_>,
     ) -> DecideError {
         let lacks = |row: &u64| (0..self.options.decisions).any(|sample| !journal.has((*row, sample)));
         let scene = (0..self.lengths.len() as u64).find(lacks).unwrap_or(0);
-        let why = failures.range((scene, 0)..(scene + 1, 0)).next().map(|(_, why)| format!(" ({why})"));
+        let failure = failures.range((scene, 0)..(scene + 1, 0)).next().map(|(_, failure)| failure);
+        let again = again(self.options.restart);
         let remedy = match decider {
-            Decider::Batch { .. } => {
-                "give the rest with --batch-in or ask an endpoint for it, or leave it out with --skip-failed"
+            Decider::Batch { .. } if self.options.restart => {
+                "give the rest with --batch-in, without --restart, or ask an endpoint for it".to_owned()
             }
-            _ => "run the command again to ask for the rest, or leave it out with --skip-failed",
+            Decider::Batch { .. } => "give the rest with --batch-in or ask an endpoint for it".to_owned(),
+            _ if failure.is_some_and(|failure| failure.lasting) => {
+                "asked again it would fail again: make the scenes with a shorter history".to_owned()
+            }
+            _ => format!("{again} to ask for the rest"),
+        };
+        let skip = match self.options.restart {
+            true => "; or leave it out with --skip-failed, without --restart",
+            false => "; or leave it out with --skip-failed",
         };
         DecideError::Incomplete {
             have: journal.count(),
             all: self.all(),
             journal: journal.path().to_owned(),
             scene,
-            why: why.unwrap_or_default(),
-            remedy,
+            why: failure.map(|failure| format!(" ({})", failure.why)).unwrap_or_default(),
+            remedy: remedy + skip,
         }
     }
 }

@@ -93,6 +93,10 @@ pub fn distill(
     };
     let (kept, groups) = select::select(&scenes, &difficulty, options.rank, options.keep, options.streams);
     count(&mut tally, read, &scenes, kept.len());
+    let unknown = difficulty.iter().filter(|value| **value < 0.0).count() as u64;
+    if unknown > 0 {
+        tally.set("without a difficulty, ranked last", unknown);
+    }
     Ok(Distillation { scenes, kept, groups, tally })
 }
 
@@ -117,7 +121,8 @@ fn reason(useless: Useless) -> &'static str {
     }
 }
 
-/// The difficulty of the chosen decision of each scene; 0 where the scene offers no pair.
+/// The difficulty of the chosen decision of each scene; 0 where the scene offers no pair, and where it could not be
+/// measured less than any difficulty, so that the scene ranks last.
 fn difficulties(project: &Project, scenes: &[ScoredScene]) -> Result<Vec<f64>, DistillError> {
     let mut known: BTreeMap<&str, Difficulties> = BTreeMap::new();
     let mut found = Vec::with_capacity(scenes.len());
@@ -127,7 +132,7 @@ fn difficulties(project: &Project, scenes: &[ScoredScene]) -> Result<Vec<f64>, D
             known.insert(name, Difficulties::read(project, name)?);
         }
         found.push(match (scene.pair, known.get(name)) {
-            (Some((hit, _)), Some(of)) => of.get(scene.measures.cid, hit.place)?,
+            (Some((hit, _)), Some(of)) => of.get(scene.measures.cid, hit.place)?.unwrap_or(-1.0),
             _ => 0.0,
         });
     }

@@ -16,7 +16,7 @@ pub enum Rank {
     Accuracy,
     /// The same, the smallest first.
     Inaccuracy,
-    /// Instruction-following difficulty of the chosen decision, the largest first.
+    /// Instruction-following difficulty of the chosen decision, the largest first; where it could not be measured, last.
     Ifd,
 }
 

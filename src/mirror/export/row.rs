@@ -1,6 +1,7 @@
 //! A row of a training file: named cells in order.
 
 use super::{Form, Task};
+use crate::dataset::{ExternalId, Moment};
 use crate::language::{Letter, Message, Role};
 use crate::mirror::PairRecord;
 use serde::ser::SerializeMap;
@@ -75,17 +76,9 @@ pub(super) fn of(pair: PairRecord, form: Form, task: Task) -> Result<Row, String
     }
     let letter = |letter: Letter| Cell::Text(letter.to_string());
     let whole = |answer: Message| Cell::Messages(prompt.iter().cloned().chain([answer]).collect());
-    let facts = || {
-        vec![
-            ("dataset", Cell::Text(pair.dataset.clone())),
-            ("user_id", Cell::Text(pair.user_id.to_string())),
-            ("item_id", Cell::Text(pair.item_id.to_string())),
-            ("timestamp", Cell::Number(pair.timestamp.map(|time| time.0))),
-        ]
-    };
     let cells = match (form, task) {
         (Form::Reference, Task::Preference) => {
-            let mut cells = facts();
+            let mut cells = facts(pair.dataset, &pair.user_id, &pair.item_id, pair.timestamp);
             cells.push(("messages_chosen", whole(chosen)));
             cells.push(("messages_rejected", whole(rejected)));
             cells.push(("behavior_chosen", letter(pair.behavior_chosen)));
@@ -93,7 +86,7 @@ pub(super) fn of(pair: PairRecord, form: Form, task: Task) -> Result<Row, String
             cells
         }
         (Form::Reference, Task::Sft) => {
-            let mut cells = facts();
+            let mut cells = facts(pair.dataset, &pair.user_id, &pair.item_id, pair.timestamp);
             cells.push(("messages", whole(chosen)));
             cells.push(("behavior", letter(pair.behavior_chosen)));
             cells
@@ -110,6 +103,16 @@ pub(super) fn of(pair: PairRecord, form: Form, task: Task) -> Result<Row, String
     Ok(Row(cells))
 }
 
+/// Which scene a pair is from.
+fn facts(dataset: String, user: &ExternalId, item: &ExternalId, time: Option<Moment>) -> Vec<(&'static str, Cell)> {
+    vec![
+        ("dataset", Cell::Text(dataset)),
+        ("user_id", Cell::Text(user.to_string())),
+        ("item_id", Cell::Text(item.to_string())),
+        ("timestamp", Cell::Number(time.map(|time| time.0))),
+    ]
+}
+
 /// The conversation up to the answer, and the answer.
 fn split(mut messages: Vec<Message>, key: &str) -> Result<(Vec<Message>, Message), String> {
     match messages.pop() {
@@ -121,7 +124,6 @@ fn split(mut messages: Vec<Message>, key: &str) -> Result<(Vec<Message>, Message
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{ExternalId, Moment};
 
     fn pair() -> PairRecord {
         let say = |text: &str| {

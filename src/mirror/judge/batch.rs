@@ -1,9 +1,11 @@
-//! OpenAI batch files of letter requests: out and in. The id is `DATASET-LINE-DECISION`.
+//! OpenAI batch files of letter requests: out and in. The id is `DATASET-LINE-DECISION.DIGEST`; the digest says what the
+//! answers belong to, and files made elsewhere need none.
 
 use super::work::{Judgement, Work};
 use super::{JudgeError, JudgeOptions, Predictor};
 use crate::files::{Jsonl, JsonlWriter};
 use crate::language::endpoint::{Extra, LetterStyle, NoLetters, letter_body, read_letters, told};
+use crate::mirror::decide::{foreign, short};
 use crate::mirror::journal::{Collector, Place};
 use crate::mirror::scene_file::scene_lengths;
 use crate::mirror::{DecisionRecord, Project};
@@ -44,7 +46,7 @@ pub fn write_requests(
         work.each_missing(&|place| there.contains(&place), &mut |requests, places| {
             for (request, (row, decision)) in requests.iter().zip(places) {
                 let body = letter_body(form.model, request, form.style, form.top, form.extra);
-                let id = format!("{dataset}-{row}-{decision}");
+                let id = format!("{dataset}-{row}-{decision}.{}", short(&work.binding));
                 let line = json!({"custom_id": id, "method": "POST", "url": "/v1/chat/completions", "body": body});
                 writer.push(&line)?;
             }
@@ -68,7 +70,15 @@ impl Work<'_> {
         for path in files {
             let mut reader = Jsonl::<DecisionRecord>::open(path, "give the output file of a batch")?;
             while let Some((_, record)) = reader.step()? {
-                let Some((row, place)) = place_of(&record.custom_id, self.dataset) else { continue };
+                let (id, digest) = match record.custom_id.rsplit_once('.') {
+                    Some((id, digest)) if place_of(id, self.dataset).is_some() => (id, Some(digest)),
+                    _ => (record.custom_id.as_str(), None),
+                };
+                let Some((row, place)) = place_of(id, self.dataset) else { continue };
+                let wanted = short(&self.binding);
+                if digest.is_some_and(|digest| digest != wanted) {
+                    return Err(reader.error(foreign(&record.custom_id, &wanted)).into());
+                }
                 let scene = usize::try_from(row).ok().and_then(|row| self.decisions.get(row).zip(lengths.get(row)));
                 let Some((_, &options)) = scene.filter(|(decisions, _)| (place as usize) < decisions.len()) else {
                     return Err(reader.error(format!("custom_id `{}` names no decision", record.custom_id)).into());

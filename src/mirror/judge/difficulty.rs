@@ -5,7 +5,7 @@
 use super::{JudgeError, JudgeOptions};
 use crate::files::{FileError, Jsonl, JsonlWriter, Tally};
 use crate::language::{LanguageError, LanguageModel, Likelihood, LikelihoodRequest};
-use crate::mirror::journal::{Binding, Collector, Journal, Place, file_hash, journal_path};
+use crate::mirror::journal::{Binding, Collector, Failure, Journal, Place, again, file_hash};
 use crate::mirror::scene_file::{REMEDY, each_scene};
 use crate::mirror::{DifficultyRecord, ProbsRecord, Project, PromptKind, SceneRecord, Strength, Watch};
 use std::collections::BTreeMap;
@@ -29,20 +29,18 @@ pub fn judge_difficulty(
     model: &dyn LanguageModel,
     watch: &dyn Watch,
 ) -> Result<Tally, JudgeError> {
-    let work = Work {
-        scenes: project.train(dataset),
-        probs: project.probs(dataset, Strength::Strong),
-        target: project.difficulties(dataset),
-        options,
-    };
+    let (scenes, probs) = (project.train(dataset), project.probs(dataset, Strength::Strong));
+    let digest = file_hash(&probs, PROBS)?;
     let binding = Binding::default()
         .with("data set", dataset)
-        .with("scenes file", file_hash(&work.scenes, REMEDY)?)
-        .with("probabilities file", file_hash(&work.probs, PROBS)?)
-        .with("model", model.name())
+        .with("scenes file", file_hash(&scenes, REMEDY)?)
+        .with("probabilities file", &digest)
+        .with_model("model", model.name(), Some(model.fingerprint()))
         .with("prompts", format!("{} ({})", options.prompts.name(), options.prompts.digest()));
-    if work.target.exists() && !journal_path(&work.target).exists() && !options.restart {
-        return Err(FileError::whole(&work.target, "the file is there; --restart makes it anew").into());
+    let predictor = format!("{} {}", model.name(), binding.digest());
+    let work = Work { scenes, probs, target: project.difficulties(dataset), options, digest, predictor };
+    if !options.restart && work.is_finished()? {
+        return work.count();
     }
     let mut places = Vec::new();
     work.each(&mut |row, _, probs| {
@@ -64,9 +62,48 @@ struct Work<'a> {
     probs: PathBuf,
     target: PathBuf,
     options: &'a JudgeOptions<'a>,
+    /// The hash of the file of probabilities.
+    digest: String,
+    /// Who measures, and from what.
+    predictor: String,
 }
 
 impl Work<'_> {
+    /// Whether the file is there, complete and of these settings.
+    fn is_finished(&self) -> Result<bool, FileError> {
+        if !self.target.exists() || Journal::<f64>::holds_answers(&self.target)? {
+            return Ok(false);
+        }
+        let mut reader = Jsonl::<DifficultyRecord>::open(&self.target, "")?;
+        let by = reader.step()?.and_then(|(_, record)| record.predictor);
+        if by.as_ref() == Some(&self.predictor) {
+            return Ok(true);
+        }
+        let by = by.unwrap_or_else(|| "an unknown model".to_owned());
+        let problem = format!("the file is there, by {by} and not {}; --restart makes it anew", self.predictor);
+        Err(FileError::whole(&self.target, problem))
+    }
+
+    /// Counts what the file holds.
+    fn count(&self) -> Result<Tally, JudgeError> {
+        let mut reader = Jsonl::<DifficultyRecord>::open(&self.target, "")?;
+        let (mut scenes, mut found, mut absent) = (0, 0, 0);
+        while let Some((_, record)) = reader.step()? {
+            scenes += 1;
+            found += record.ifd.iter().flatten().count() as u64;
+            absent += record.ifd.iter().filter(|value| value.is_none()).count() as u64;
+        }
+        let mut tally = Tally::default();
+        tally.set("scenes", scenes);
+        tally.set("difficulties", found);
+        tally.drop_many(
+            "decisions whose request failed (`null` in the file, asked again next time)",
+            absent,
+            String::new,
+        );
+        Ok(tally)
+    }
+
     /// Gives each scene with its row and its record of probabilities.
     fn each(
         &self,
@@ -125,7 +162,7 @@ impl Work<'_> {
             let place = places[at / 2];
             let likelihood = match answer {
                 Ok(likelihood) => likelihood,
-                Err(error) => return collector.fail(place, error.to_string()),
+                Err(error) => return collector.fail_by(place, &error),
             };
             let Ok(mut halves) = halves.lock() else { return };
             let Some(other) = halves.remove(&(at ^ 1)) else {
@@ -145,32 +182,34 @@ impl Work<'_> {
     fn finish(
         &self,
         journal: Journal<f64>,
-        failures: &BTreeMap<Place, String>,
+        failures: &BTreeMap<Place, Failure>,
         places: &[Place],
     ) -> Result<Tally, JudgeError> {
         let (have, all) = (journal.count(), places.len() as u64);
         if let Some(&place) = places.iter().find(|place| !journal.has(**place)) {
-            let path = journal.path().to_owned();
+            let (path, again) = (journal.path().to_owned(), again(self.options.restart));
             if self.options.stop.load(Ordering::Relaxed) {
-                return Err(JudgeError::Stopped { have, all, journal: path });
+                return Err(JudgeError::Stopped { have, all, journal: path, again });
             }
-            let why = failures.get(&place).map(|why| format!(" ({why})")).unwrap_or_default();
-            let (scene, decision) = place;
-            return Err(JudgeError::Incomplete { have, all, journal: path, scene, decision, why });
+            if !self.options.skip_failed || have == 0 {
+                let why = failures.get(&place).map(|of| format!(" ({})", of.why)).unwrap_or_default();
+                let (scene, decision) = place;
+                return Err(JudgeError::Incomplete { have, all, journal: path, scene, decision, why, again });
+            }
         }
         let mut writer = JsonlWriter::create(&self.target)?;
         self.each(&mut |row, scene, probs| {
             let count = probs.decision_list.len() as u32;
-            let found = (0..count).map(|place| Ok(journal.get((row, place))?.unwrap_or_default()));
-            let ifd = found.collect::<Result<Vec<f64>, FileError>>()?;
-            Ok(writer.push(&DifficultyRecord { user_id: scene.user_id, item_id: scene.item_id, ifd })?)
+            let ifd = (0..count).map(|place| journal.get((row, place))).collect::<Result<Vec<Option<f64>>, _>>()?;
+            let (probs, predictor) = (Some(self.digest.clone()), Some(self.predictor.clone()));
+            let record = DifficultyRecord { user_id: scene.user_id, item_id: scene.item_id, ifd, probs, predictor };
+            Ok(writer.push(&record)?)
         })?;
-        let mut tally = Tally::default();
-        tally.set("scenes", writer.rows());
-        tally.set("difficulties", have);
         writer.finish()?;
-        journal.remove()?;
-        Ok(tally)
+        if have == all {
+            journal.remove()?;
+        }
+        self.count()
     }
 }
 

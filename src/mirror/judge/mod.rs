@@ -47,6 +47,14 @@ impl Predictor<'_> {
             Predictor::Batch { model, .. } => model,
         }
     }
+
+    /// What else the model is known by.
+    fn fingerprint(&self) -> Option<&str> {
+        match self {
+            Predictor::Model(model) => Some(model.fingerprint()),
+            _ => None,
+        }
+    }
 }
 
 /// What to judge.
@@ -79,7 +87,7 @@ pub enum JudgeError {
     #[error(transparent)]
     Language(#[from] LanguageError),
     /// Somebody stopped it.
-    #[error("stopped: {have} of {all} decisions are judged, kept in {}; run the command again to go on", journal.display())]
+    #[error("stopped: {have} of {all} decisions are judged, kept in {}; {again} to go on", journal.display())]
     Stopped {
         /// Answers that are there.
         have: u64,
@@ -87,9 +95,11 @@ pub enum JudgeError {
         all: u64,
         /// Where they are.
         journal: PathBuf,
+        /// How.
+        again: &'static str,
     },
     /// Some answers are missing.
-    #[error("{have} of {all} decisions are judged, kept in {}; the first that is not is decision {decision} of scene {scene}{why}; run the command again to ask for the rest, or leave it out with --skip-failed", journal.display())]
+    #[error("{have} of {all} decisions are judged, kept in {}; the first that is not is decision {decision} of scene {scene}{why}; {again} to ask for the rest, or leave it out with --skip-failed", journal.display())]
     Incomplete {
         /// Answers that are there.
         have: u64,
@@ -103,6 +113,8 @@ pub enum JudgeError {
         decision: u32,
         /// Why, where it is known.
         why: String,
+        /// How.
+        again: &'static str,
     },
 }
 

@@ -210,6 +210,169 @@ fn difficulties_stand_in_the_order_of_the_decisions() {
     let reader = Jsonl::<crate::mirror::DifficultyRecord>::open(&project.difficulties("x"), "").expect("the file");
     for record in reader.all().expect("records") {
         assert_eq!(record.ifd.len(), 3);
-        assert!(record.ifd.iter().all(|value| (value - libm::exp(-1.0)).abs() < 1e-12));
+        assert!(record.ifd.iter().all(|value| value.is_some_and(|value| (value - libm::exp(-1.0)).abs() < 1e-12)));
     }
+}
+
+/// Refuses every request whose conversation has a word, for good or not.
+struct Picky {
+    word: &'static str,
+    error: fn(String) -> LanguageError,
+    inner: Toy,
+}
+
+impl Picky {
+    fn split<R: Clone, T>(
+        &self,
+        requests: &[R],
+        texts: impl Fn(&R) -> bool,
+        arrived: Arrived<'_, T>,
+        ask: impl FnOnce(&[R], Arrived<'_, T>) -> Result<(), LanguageError>,
+    ) -> Result<(), LanguageError> {
+        let (bad, good): (Vec<usize>, Vec<usize>) = (0..requests.len()).partition(|&at| texts(&requests[at]));
+        bad.iter().for_each(|&at| arrived(at, Err((self.error)("no".to_owned()))));
+        let kept: Vec<R> = good.iter().map(|&at| requests[at].clone()).collect();
+        ask(&kept, &|at, answer| arrived(good[at], answer))
+    }
+
+    fn has(&self, messages: &[crate::language::Message]) -> bool {
+        messages.iter().any(|message| message.content.contains(self.word))
+    }
+}
+
+impl LanguageModel for Picky {
+    fn name(&self) -> &str {
+        "toy"
+    }
+
+    fn complete(
+        &self,
+        requests: &[CompletionRequest],
+        arrived: Arrived<'_, Vec<Completion>>,
+    ) -> Result<(), LanguageError> {
+        let bad = |request: &CompletionRequest| self.has(&request.messages);
+        self.split(requests, bad, arrived, |kept, arrived| self.inner.complete(kept, arrived))
+    }
+
+    fn letters(&self, requests: &[LetterRequest], arrived: Arrived<'_, Vec<f64>>) -> Result<(), LanguageError> {
+        let bad = |request: &LetterRequest| self.has(&request.messages);
+        self.split(requests, bad, arrived, |kept, arrived| self.inner.letters(kept, arrived))
+    }
+
+    fn likelihoods(
+        &self,
+        requests: &[LikelihoodRequest],
+        arrived: Arrived<'_, Likelihood>,
+    ) -> Result<(), LanguageError> {
+        let bad = |request: &LikelihoodRequest| self.has(&request.messages);
+        self.split(requests, bad, arrived, |kept, arrived| self.inner.likelihoods(kept, arrived))
+    }
+}
+
+fn picky(error: fn(String) -> LanguageError) -> Picky {
+    Picky { word: "h2", error, inner: Toy::new(999) }
+}
+
+#[test]
+fn refused_requests_are_asked_again_and_lasting_ones_are_not() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = project(folder.path());
+    decided(&project, &Toy::new(99), 5).expect("decisions");
+    let (prompts, stop) = (Prompts::load(None).expect("prompts"), AtomicBool::new(false));
+    let skipping = JudgeOptions { skip_failed: true, ..options(&prompts, &stop) };
+    let run = |model: &dyn LanguageModel| judge(&project, "x", &skipping, Predictor::Model(model), &Quiet);
+    let tally = run(&picky(LanguageError::Refused)).expect("the file");
+    assert_eq!(tally.dropped("usable decisions whose request failed (asked again next time)"), 3);
+    assert_eq!(tally.dropped("usable decisions for which the predictor named no letter"), 0);
+    let second = Toy::new(99);
+    let tally = run(&second).expect("the file");
+    assert_eq!((second.asked.into_inner(), tally.count("judged decisions")), (3, Some(6)));
+    // What names no letter would name none another time: nothing is left to ask.
+    let anew = JudgeOptions { restart: true, ..options(&prompts, &stop) };
+    let tally = judge(&project, "x", &anew, Predictor::Model(&picky(LanguageError::Answer)), &Quiet).expect("the file");
+    assert_eq!(tally.dropped("usable decisions for which the predictor named no letter"), 3);
+    assert!(!crate::mirror::journal::journal_path(&project.probs("x", Strength::Strong)).exists());
+}
+
+#[test]
+fn a_journal_without_answers_does_not_make_a_finished_file_unfinished() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = project(folder.path());
+    decided(&project, &Toy::new(99), 5).expect("decisions");
+    judged(&project, Predictor::Model(&Toy::new(99))).expect("probabilities");
+    let (prompts, stop) = (Prompts::load(None).expect("prompts"), AtomicBool::new(false));
+    let anew = JudgeOptions { restart: true, ..options(&prompts, &stop) };
+    judge(&project, "x", &anew, Predictor::Model(&Toy::new(0)), &Quiet).expect_err("tired at once");
+    assert!(crate::mirror::journal::journal_path(&project.probs("x", Strength::Strong)).exists());
+    judged(&project, Predictor::Model(&Toy::new(0))).expect("nothing to do");
+    std::fs::write(crate::mirror::journal::journal_path(&project.decisions("x", Strength::Strong)), "[]\n")
+        .expect("written");
+    decided(&project, &Toy::new(0), 5).expect("nothing to do");
+}
+
+#[test]
+fn what_to_do_depends_on_what_failed_and_on_restart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = project(folder.path());
+    let (prompts, stop) = (Prompts::load(None).expect("prompts"), AtomicBool::new(false));
+    let told = |error, restart| {
+        let options = DecideOptions {
+            strength: Strength::Strong,
+            decisions: 2,
+            sampling: Sampling { temperature: 1.0, top_p: 0.9, max_tokens: 16 },
+            prompts: &prompts,
+            seed: 1,
+            settings: "",
+            restart,
+            skip_failed: false,
+            stop: &stop,
+        };
+        decide(&project, "x", &options, Decider::Model(&picky(error)), &Quiet).expect_err("incomplete").to_string()
+    };
+    let lasting = told(LanguageError::Answer, false);
+    assert!(lasting.contains("shorter history; or leave it out with --skip-failed"), "{lasting}");
+    assert!(!lasting.contains("run the command again"), "{lasting}");
+    let once = told(LanguageError::Refused, false);
+    assert!(once.contains("run the command again to ask for the rest"), "{once}");
+    let anew = told(LanguageError::Refused, true);
+    assert!(anew.contains("run the command again without --restart to ask for the rest"), "{anew}");
+    stop.store(true, Ordering::Relaxed);
+    let stopped = told(LanguageError::Refused, true);
+    assert!(stopped.contains("stopped: ") && stopped.contains("without --restart"), "{stopped}");
+}
+
+#[test]
+fn difficulties_that_failed_are_null_and_asked_again_and_a_finished_file_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let project = project(folder.path());
+    decided(&project, &Toy::new(99), 5).expect("decisions");
+    judged(&project, Predictor::Model(&Toy::new(99))).expect("probabilities");
+    let (prompts, stop) = (Prompts::load(None).expect("prompts"), AtomicBool::new(false));
+    let skipping = JudgeOptions { skip_failed: true, ..options(&prompts, &stop) };
+    let run = |model: &dyn LanguageModel| judge_difficulty(&project, "x", &skipping, model, &Quiet);
+    run(&picky(LanguageError::Unanswered)).expect("a file");
+    let records = || -> Vec<crate::mirror::DifficultyRecord> {
+        Jsonl::open(&project.difficulties("x"), "").expect("the file").all().expect("records")
+    };
+    assert!(records()[0].ifd.iter().all(Option::is_some) && records()[1].ifd == [None, None, None]);
+    assert!(records()[0].probs.is_some());
+    let rest = Toy::new(99);
+    run(&rest).expect("the rest");
+    assert_eq!(rest.asked.into_inner(), 6);
+    assert!(records()[1].ifd.iter().all(Option::is_some));
+    let tally = run(&Toy::new(0)).expect("nothing to do");
+    assert_eq!(tally.count("difficulties"), Some(6));
+    // Other probabilities: told, here and where the file is read.
+    let path = project.probs("x", Strength::Strong);
+    let text = std::fs::read_to_string(&path).expect("the file");
+    std::fs::write(&path, text.replacen("\"A\":", "\"A\": ", 1)).expect("written");
+    let problem = run(&Toy::new(0)).expect_err("other probabilities").to_string();
+    assert!(problem.contains("the file is there, by toy") && problem.contains("--restart"), "{problem}");
+    let problem = crate::mirror::difficulty::Difficulties::read(&project, "x").err().expect("other").to_string();
+    assert!(problem.contains("made for other decisions") && problem.contains("--ifd --restart"), "{problem}");
+    std::fs::write(&path, text).expect("written");
+    let scenes = std::fs::read_to_string(project.train("x")).expect("the scenes");
+    std::fs::write(project.train("x"), scenes.replacen("\"item_id\": 2", "\"item_id\": 3", 1)).expect("written");
+    let problem = crate::mirror::difficulty::Difficulties::read(&project, "x").err().expect("other").to_string();
+    assert!(problem.contains("ifd.jsonl:1: this is not the scene on this line"), "{problem}");
 }

@@ -4,7 +4,7 @@ use super::{JudgeError, JudgeOptions, Predictor};
 use crate::files::{FileError, Jsonl, JsonlWriter, Tally};
 use crate::language::{LanguageError, LanguageModel, Letter, LetterRequest};
 use crate::mirror::decide::{Decision, read_decisions};
-use crate::mirror::journal::{Binding, Collector, Journal, Place, file_hash, journal_path};
+use crate::mirror::journal::{Binding, Collector, Failure, Journal, Place, again, file_hash};
 use crate::mirror::overlap::{Options, softmax, words};
 use crate::mirror::scene_file::{each_scene, scene_lengths};
 use crate::mirror::{ProbsRecord, Project, PromptError, PromptKind, SceneRecord};
@@ -62,7 +62,7 @@ impl<'a> Work<'a> {
             .with("data set", dataset)
             .with("scenes file", file_hash(&scenes, "")?)
             .with("decisions file", file_hash(&project.decisions(dataset, options.strength), "")?)
-            .with("predictor", predictor.name())
+            .with_model("predictor", predictor.name(), predictor.fingerprint())
             .with("prompts", format!("{} ({})", options.prompts.name(), options.prompts.digest()));
         if !options.settings.is_empty() {
             binding = binding.with("settings", options.settings);
@@ -79,7 +79,7 @@ impl<'a> Work<'a> {
 
     /// Whether the file is there, complete and of these settings.
     pub(super) fn is_finished(&self) -> Result<bool, FileError> {
-        if !self.target.exists() || journal_path(&self.target).exists() {
+        if !self.target.exists() || Journal::<Judgement>::holds_answers(&self.target)? {
             return Ok(false);
         }
         let mut reader = Jsonl::<ProbsRecord>::open(&self.target, "")?;
@@ -109,8 +109,9 @@ impl<'a> Work<'a> {
 
     fn request(&self, scene: &SceneRecord, decision: &Decision) -> Result<LetterRequest, PromptError> {
         let mut messages = self.options.prompts.question(scene, PromptKind::Decision)?;
-        messages.push(self.options.prompts.unfinished(&decision.text)?);
-        Ok(LetterRequest { messages, options: scene.options() })
+        let (unfinished, said) = self.options.prompts.unfinished(&decision.text)?;
+        messages.push(unfinished);
+        Ok(LetterRequest { messages, options: scene.options(), said })
     }
 
     /// Gives what is missing, some thousand requests at a time.
@@ -142,9 +143,13 @@ impl<'a> Work<'a> {
                 return Ok(());
             }
             let arrived = |at: usize, answer: Result<Vec<f64>, LanguageError>| match answer {
+                Ok(letters) if letters.iter().any(|share| !share.is_finite()) => {
+                    let why = "the probabilities are no numbers".to_owned();
+                    collector.keep(&[(places[at], Judgement::NoLetter(why))]);
+                }
                 Ok(letters) => collector.keep(&[(places[at], Judgement::Letters(letters))]),
                 Err(LanguageError::Answer(why)) => collector.keep(&[(places[at], Judgement::NoLetter(why))]),
-                Err(error) => collector.fail(places[at], error.to_string()),
+                Err(error) => collector.fail_by(places[at], &error),
             };
             Ok(model.letters(requests, &arrived)?)
         })
@@ -185,13 +190,15 @@ impl<'a> Work<'a> {
     pub(super) fn finish(
         &self,
         journal: Journal<Judgement>,
-        failures: &BTreeMap<Place, String>,
+        failures: &BTreeMap<Place, Failure>,
     ) -> Result<(), JudgeError> {
         let (have, all) = (journal.count(), self.all());
         if have < all && self.options.stop.load(Ordering::Relaxed) {
-            return Err(JudgeError::Stopped { have, all, journal: journal.path().to_owned() });
+            let (journal, again) = (journal.path().to_owned(), again(self.options.restart));
+            return Err(JudgeError::Stopped { have, all, journal, again });
         }
-        if have < all && !self.options.skip_failed {
+        // With no answer at all it is not single requests that failed.
+        if have < all && (!self.options.skip_failed || have == 0) {
             return Err(self.incomplete(&journal, failures));
         }
         let mut writer = JsonlWriter::create(&self.target)?;
@@ -224,16 +231,16 @@ impl<'a> Work<'a> {
         })
     }
 
-    fn incomplete(&self, journal: &Journal<Judgement>, failures: &BTreeMap<Place, String>) -> JudgeError {
+    fn incomplete(&self, journal: &Journal<Judgement>, failures: &BTreeMap<Place, Failure>) -> JudgeError {
         let rows = 0..self.decisions.len() as u64;
         let mut missing = rows.flat_map(|row| self.missing(row, &|place| journal.has(place)));
         let (scene, decision) = missing.next().map_or((0, 0), |(place, _)| place);
-        let why = failures.get(&(scene, decision)).map(|why| format!(" ({why})")).unwrap_or_default();
-        let path = journal.path().to_owned();
-        JudgeError::Incomplete { have: journal.count(), all: self.all(), journal: path, scene, decision, why }
+        let why = failures.get(&(scene, decision)).map(|of| format!(" ({})", of.why)).unwrap_or_default();
+        let (path, again) = (journal.path().to_owned(), again(self.options.restart));
+        JudgeError::Incomplete { have: journal.count(), all: self.all(), journal: path, scene, decision, why, again }
     }
 
-    /// Counts what the file holds.
+    /// Counts what the file holds. What the journal still lacks has failed; a file without a journal lacks nothing.
     pub(super) fn count(&mut self) -> Result<(), FileError> {
         let mut reader = Jsonl::<ProbsRecord>::open(&self.target, "")?;
         let (mut judged, mut without) = (0, 0);
@@ -243,7 +250,20 @@ impl<'a> Work<'a> {
         }
         self.tally.set("judged decisions", judged);
         let lost = self.all().saturating_sub(judged);
-        self.tally.drop_many("usable decisions for which the predictor named no letter", lost, String::new);
+        let failed = match Journal::<Judgement>::holds_answers(&self.target)? {
+            true => {
+                let there = Journal::<Judgement>::peek(&self.target, &self.binding)?;
+                self.all().saturating_sub(there.len() as u64)
+            }
+            false => 0,
+        };
+        self.tally.drop_many(
+            "usable decisions for which the predictor named no letter",
+            lost.saturating_sub(failed),
+            String::new,
+        );
+        let reason = "usable decisions whose request failed (asked again next time)";
+        self.tally.drop_many(reason, failed, String::new);
         self.tally.drop_many("scenes without a judged decision (their lines stay, empty)", without, String::new);
         Ok(())
     }

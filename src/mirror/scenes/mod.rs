@@ -212,21 +212,33 @@ fn choose<'a>(
                 }
             }
         }
-        let wanted = options.wanted[part as usize];
-        if wanted == 0 {
-            continue;
-        }
-        tally.set(&format!("{} scenes", part.name()), (wanted - left[1]) as u64);
-        if options.reject_share > 0.0 {
-            let rejects = options.rejects(part as usize) - left[0];
-            tally.set(&format!("{} scenes without the real item", part.name()), rejects as u64);
-        }
-        if left[1] == wanted {
-            let problem = format!("no {} scene can be made of the file\n{tally}", part.name());
-            return Err(FileError::whole(&raws.files.interactions, problem.trim_end()).into());
-        }
+        count_part(part, left, options, raws, tally)?;
     }
     Ok(chosen)
+}
+
+/// Counts the scenes of a part, of which `left` are lacking; with none at all there is nothing to go on with.
+fn count_part(
+    part: Part,
+    left: [usize; 2],
+    options: &SceneOptions<'_>,
+    raws: &Raws,
+    tally: &mut Tally,
+) -> Result<(), FileError> {
+    let wanted = options.wanted[part as usize];
+    if wanted == 0 {
+        return Ok(());
+    }
+    tally.set(&format!("{} scenes", part.name()), (wanted - left[1]) as u64);
+    if options.reject_share > 0.0 {
+        let rejects = options.rejects(part as usize) - left[0];
+        tally.set(&format!("{} scenes without the real item", part.name()), rejects as u64);
+    }
+    if left[1] == wanted {
+        let problem = format!("no {} scene can be made of the file\n{tally}", part.name());
+        return Err(FileError::whole(&raws.files.interactions, problem.trim_end()));
+    }
+    Ok(())
 }
 
 fn counted<'a>(mut chosen: Vec<Chosen<'a>>, timeline: &Timeline) -> Result<Vec<Chosen<'a>>, FileError> {
