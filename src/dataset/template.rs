@@ -102,7 +102,7 @@ impl TextTemplates {
     /// # Errors
     /// When the template fails on this row.
     pub fn history(&self, item: &ItemRow, done: &InteractionRow, now: Option<Moment>) -> Result<String, TemplateError> {
-        let gap = now.zip(done.timestamp).map(|(now, then)| now.0 - then.0);
+        let gap = now.zip(done.timestamp).map(|(now, then)| now.0.saturating_sub(then.0));
         let values = context! {
             item => Serde(&item.item_description), features => Serde(&item.item_features), behavior => Serde(&done.behavior_features),
             ago => gap.map(ago), age_days => age_days(item, done.timestamp),

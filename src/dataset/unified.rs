@@ -2,7 +2,7 @@
 //! the paper's reference code. `NAME_user_feature`, `NAME_item_feature` and `NAME_interaction`.
 
 use super::{ExternalId, Moment};
-use serde::de::Error;
+use serde::de::{Error, IgnoredAny};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
@@ -76,25 +76,46 @@ pub struct InteractionHead {
     /// When.
     #[serde(default, deserialize_with = "read_seconds")]
     pub timestamp: Option<Moment>,
-    /// Whether the log tells what was shown.
+    /// How much the log says was shown.
     #[serde(default, rename = "behavior_features")]
     pub shown: Shown,
 }
 
-/// Whether a row has an `impression_list`.
+/// How many entries the `impression_list` of a row has; `None` for a row without one. What is no list has none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(from = "ShownColumns")]
-pub struct Shown(pub bool);
+pub struct Shown(pub Option<usize>);
 
 #[derive(Deserialize)]
 struct ShownColumns {
     #[serde(default)]
-    impression_list: Option<serde::de::IgnoredAny>,
+    impression_list: Option<Entries>,
 }
 
 impl From<ShownColumns> for Shown {
     fn from(columns: ShownColumns) -> Shown {
-        Shown(columns.impression_list.is_some())
+        Shown(columns.impression_list.map(|entries| entries.0))
+    }
+}
+
+/// The number of entries of a list, which are not kept.
+#[derive(Deserialize)]
+#[serde(from = "Listed")]
+struct Entries(usize);
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Listed {
+    List(Vec<IgnoredAny>),
+    Other(IgnoredAny),
+}
+
+impl From<Listed> for Entries {
+    fn from(listed: Listed) -> Entries {
+        match listed {
+            Listed::List(entries) => Entries(entries.len()),
+            Listed::Other(_) => Entries(0),
+        }
     }
 }
 
@@ -162,5 +183,16 @@ mod tests {
         let row = read(r#", "timestamp": 86401"#).expect("a row");
         let text = serde_json::to_string(&row).expect("text");
         assert_eq!(text, r#"{"user_id":1,"item_id":"a","timestamp":86401,"behavior_features":{}}"#);
+    }
+
+    #[test]
+    fn a_head_tells_how_much_was_shown() {
+        let shown = |columns: &str| {
+            let text = format!(r#"{{"user_id": 1, "item_id": "a", "behavior_features": {{{columns}}}}}"#);
+            serde_json::from_str::<InteractionHead>(&text).expect("a head").shown.0
+        };
+        assert_eq!((shown(""), shown(r#""impression_list": null"#)), (None, None));
+        assert_eq!(shown(r#""rating": 3, "impression_list": ["a", 7, "b"]"#), Some(3));
+        assert_eq!((shown(r#""impression_list": []"#), shown(r#""impression_list": "a b""#)), (Some(0), Some(0)));
     }
 }

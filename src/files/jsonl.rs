@@ -36,6 +36,16 @@ impl<T: DeserializeOwned> Jsonl<T> {
         }
     }
 
+    /// Bytes of the file that were read so far: of what is packed the packed ones.
+    pub fn taken(&self) -> u64 {
+        self.source.taken()
+    }
+
+    /// Bytes of the file.
+    pub fn size(&self) -> u64 {
+        self.source.size()
+    }
+
     /// An error at the current line.
     pub fn error(&self, problem: impl Into<String>) -> FileError {
         self.source.error(problem)
@@ -101,6 +111,11 @@ impl JsonlWriter {
     /// When the file system refuses.
     pub fn finish(self) -> Result<(), FileError> {
         self.output.finish()
+    }
+
+    /// The file without its name, to be finished together with others.
+    pub fn into_partial(self) -> Partial {
+        self.output
     }
 }
 

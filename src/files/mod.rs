@@ -11,7 +11,7 @@ mod watch;
 
 pub use self::jsonl::{Jsonl, JsonlWriter};
 pub use self::partial::Partial;
-pub use self::source::Source;
+pub use self::source::{Reader, Source};
 pub use self::tally::{Drops, Tally};
 pub use self::watch::{Quiet, Watch};
 

@@ -4,6 +4,8 @@ use super::FileError;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Lines longer than this are refused: no known data set comes near, a binary file does.
 const LONGEST_LINE: usize = 16 << 20;
@@ -14,9 +16,58 @@ const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// A file of lines. What it holds is told by its first bytes, not by its name.
 pub struct Source {
     path: PathBuf,
-    input: Box<dyn BufRead + Send>,
+    input: Reader,
     bytes: Vec<u8>,
     line: u64,
+}
+
+/// The unpacked bytes of a file, and how far in the file itself they are.
+pub struct Reader {
+    input: Box<dyn BufRead + Send>,
+    taken: Arc<AtomicU64>,
+    size: u64,
+    left: usize,
+}
+
+impl Reader {
+    /// Bytes of the file that were read so far: of what is packed the packed ones.
+    pub fn taken(&self) -> u64 {
+        self.taken.load(Ordering::Relaxed)
+    }
+
+    /// A record begins: what reads on past [`Reader::LONGEST_RECORD`] in it is an error.
+    pub fn begin_record(&mut self) {
+        self.left = Reader::LONGEST_RECORD;
+    }
+
+    /// The most that is read for one record, in unpacked bytes.
+    pub const LONGEST_RECORD: usize = LONGEST_LINE;
+}
+
+impl Read for Reader {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        if self.left == 0 {
+            return Err(std::io::Error::other("the record is longer than 16 MiB; is a quote not closed?"));
+        }
+        let most = bytes.len().min(self.left);
+        let read = self.input.read(&mut bytes[..most])?;
+        self.left -= read;
+        Ok(read)
+    }
+}
+
+/// Counts the bytes that are read of a file.
+struct Counted {
+    file: File,
+    taken: Arc<AtomicU64>,
+}
+
+impl Read for Counted {
+    fn read(&mut self, bytes: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.file.read(bytes)?;
+        self.taken.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
 }
 
 impl Source {
@@ -33,7 +84,7 @@ impl Source {
     ///
     /// # Errors
     /// When the file is missing or cannot be read.
-    pub fn reader(path: &Path, remedy: &str) -> Result<Box<dyn BufRead + Send>, FileError> {
+    pub fn reader(path: &Path, remedy: &str) -> Result<Reader, FileError> {
         unpacked(path, remedy)
     }
 
@@ -44,7 +95,7 @@ impl Source {
     pub fn advance(&mut self) -> Result<bool, FileError> {
         loop {
             self.bytes.clear();
-            let read = (&mut self.input).take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut self.bytes);
+            let read = (&mut self.input.input).take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut self.bytes);
             self.line += 1;
             read.map_err(|source| self.broken(&source))?;
             if self.bytes.is_empty() {
@@ -93,6 +144,16 @@ impl Source {
         self.line
     }
 
+    /// Bytes of the file that were read so far, see [`Reader::taken`].
+    pub fn taken(&self) -> u64 {
+        self.input.taken()
+    }
+
+    /// Bytes of the file.
+    pub fn size(&self) -> u64 {
+        self.input.size
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -108,24 +169,27 @@ impl Source {
     }
 }
 
-fn unpacked(path: &Path, remedy: &str) -> Result<Box<dyn BufRead + Send>, FileError> {
+fn unpacked(path: &Path, remedy: &str) -> Result<Reader, FileError> {
     let mut file = File::open(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => FileError::Missing { path: path.to_owned(), remedy: remedy.to_owned() },
         _ => FileError::read(path, source),
     })?;
     let mut head = Vec::with_capacity(4);
     (&mut file).take(4).read_to_end(&mut head).map_err(|source| FileError::read(path, source))?;
-    let whole = Cursor::new(head.clone()).chain(file);
+    let size = file.metadata().map_err(|source| FileError::read(path, source))?.len();
+    let taken = Arc::new(AtomicU64::new(head.len() as u64));
+    let reader = |input| Reader { input, taken: Arc::clone(&taken), size, left: Reader::LONGEST_RECORD };
+    let whole = Cursor::new(head.clone()).chain(Counted { file, taken: Arc::clone(&taken) });
     let packed = BufReader::with_capacity(1 << 17, whole);
     if head.starts_with(&GZIP) {
         let plain = flate2::bufread::MultiGzDecoder::new(packed);
-        return Ok(Box::new(BufReader::with_capacity(1 << 17, plain)));
+        return Ok(reader(Box::new(BufReader::with_capacity(1 << 17, plain))));
     }
     if head.starts_with(&ZSTD) {
         let plain = zstd::Decoder::with_buffer(packed).map_err(|source| FileError::read(path, source))?;
-        return Ok(Box::new(BufReader::with_capacity(1 << 17, plain)));
+        return Ok(reader(Box::new(BufReader::with_capacity(1 << 17, plain))));
     }
-    Ok(Box::new(packed))
+    Ok(reader(Box::new(packed)))
 }
 
 #[cfg(test)]
@@ -156,6 +220,7 @@ mod tests {
         while source.advance()? {
             lines.push((source.line(), source.text()?.to_owned()));
         }
+        assert_eq!((source.taken(), source.size()), (bytes.len() as u64, bytes.len() as u64));
         Ok(lines)
     }
 

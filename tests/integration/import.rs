@@ -294,6 +294,7 @@ fn amazon_2023_uses_the_end_of_the_log_and_products_with_ratings() {
     let meta: String = (0..6)
         .map(|item| format!("{{\"main_category\": \"All Beauty\", \"title\": \"One two three four five six seven eight nine ten eleven {item}\", \"average_rating\": 4.5, \"rating_number\": {}, \"price\": 9.99, \"store\": \"S\", \"categories\": [], \"parent_asin\": \"P{item}\"}}\n", if item == 5 { 9 } else { 10 }))
         .collect();
+    let meta = meta + "{\"parent_asin\": \"P6\", \"title\": \"Nobody knows\"}\n";
     let import = Import::of(&[]);
     write(&import.from().join("All_Beauty.jsonl.gz"), gzip(reviews.as_bytes()));
     write(&import.from().join("meta_All_Beauty.jsonl.gz"), gzip(meta.as_bytes()));
@@ -302,7 +303,7 @@ fn amazon_2023_uses_the_end_of_the_log_and_products_with_ratings() {
         &answer,
         &[
             "77 rows read, 25 interactions kept, 6 of them earlier than their user's row before, 5 items, 5 users",
-            "dropped         1  product with fewer than 10 ratings (first: meta_All_Beauty.jsonl.gz:6)",
+            "dropped         2  product with fewer than 10 ratings (first: meta_All_Beauty.jsonl.gz:6)",
             "dropped        50  row before the part of the log that is used (first: All_Beauty.jsonl.gz:2)",
             "dropped         1  row of an item that is not among the items (first: All_Beauty.jsonl.gz:77)",
             "dropped         1  row with the user, item and time of an earlier row (first: All_Beauty.jsonl.gz:76)",
@@ -363,6 +364,7 @@ fn mind_keeps_real_impressions_and_what_was_read_before() {
             "dropped         1  impression without exactly one click (first: behaviors.tsv:4)",
             "dropped         1  item that no kept interaction names (first: news.tsv:9)",
             "history: Title 1; category: sports / golf",
+            "note: interactions without a time: 5; they count as earlier than all that have one, in the order of the file",
         ],
     );
     let before: Vec<_> = (1..=5).map(|news| (json!("U1"), json!(format!("N{news}")), Value::Null)).collect();
@@ -481,10 +483,27 @@ fn lastfm_takes_the_times_of_tags_where_it_has_them() {
             "dropped         1  row whose time cannot be read (first: user_taggedartists-timestamps.dat:13)",
             "dropped         1  row of a user with fewer than 5 (first: user_taggedartists-timestamps.dat:12)",
             "history: Artist 2; played 998 times; tagged as métal, pop; just now",
-            "item:    Artist 2; tags: pop, métal",
+            "item:    Artist 2",
         ],
     );
     assert_eq!(import.told()[0], (json!(2), json!(2), json!(1_238_536_700)));
+}
+
+#[test]
+fn lastfm_shows_tags_that_several_people_gave() {
+    let plays: String = (1..=5).map(|user| format!("{user}\t1\t9\n")).collect();
+    // Tag 1 by two people, one of them twice; tag 2 by three, tag 3 by one.
+    let tagged = [(1, 1), (1, 1), (2, 1), (1, 2), (2, 2), (3, 2), (4, 3)];
+    let tagged: String = tagged.iter().map(|(user, tag)| format!("{user}\t1\t{tag}\t1238536800000\n")).collect();
+    let import = Import::of(&[
+        ("user_artists.dat", &format!("userID\tartistID\tweight\n{plays}")),
+        ("artists.dat", "id\tname\n1\tOne\n"),
+        ("tags.dat", "tagID\ttagValue\n1\tpop\n2\trock\n3\tmine\n"),
+        ("user_taggedartists-timestamps.dat", &format!("userID\tartistID\ttagID\ttimestamp\n{tagged}")),
+    ]);
+    let answer = import.try_it("lastfm", &["--least", "1"]).expect(0);
+    shows(&answer, &["item:    One; tags: rock", "history: One; played 9 times; tagged as pop, rock; just now"]);
+    assert_eq!(import.rows("item_feature")[0]["item_description"]["tags"], json!(["rock"]));
 }
 
 #[test]
@@ -605,6 +624,20 @@ fn custom_reads_the_unified_form_as_jsonl_and_as_csv() {
     assert_eq!(import.interactions()[0], first);
     assert_eq!(import.rows("item_feature")[0]["item_features"], json!({"year": 2019}));
 
+    // A missing time among times is an error of the row; a column without any is a log without times.
+    let times = |times: [&str; 3]| {
+        let rows: String = times.iter().zip(1..).map(|(time, item)| format!("u,{item},{time}\n")).collect();
+        let import = Import::of(&[("y_interaction.csv", &format!("user_id,item_id,timestamp\n{rows}"))]);
+        let answer = import.run("custom");
+        (answer.stdout, import.interactions().len())
+    };
+    let (told, kept) = times(["2020-01-03", "", "2020-01-05"]);
+    assert!(told.contains("dropped         1  row without a time (first: y_interaction.csv:3)"), "{told}");
+    assert_eq!(kept, 2);
+    let (told, kept) = times(["", "", ""]);
+    assert!(told.contains("the log has no times") && !told.contains("dropped"), "{told}");
+    assert_eq!(kept, 3);
+
     // What was written reads back unchanged, templates that came along included.
     let again = Import::of(&[]);
     for kind in ["interaction", "item_feature", "user_feature"] {
@@ -617,6 +650,12 @@ fn custom_reads_the_unified_form_as_jsonl_and_as_csv() {
     for name in names_in(&again.from()) {
         assert_eq!(read(&again.from().join(&name)), read(&again.raws().join(&name)), "{name}");
     }
+    // A row that says itself that it has no time is the past of the others, and that is told.
+    let log = again.from().join("x_interaction.jsonl");
+    write(&log, read(&log) + "{\"user_id\":\"u1\",\"item_id\":8,\"timestamp\":null}\n");
+    let told =
+        "note: interactions without a time: 1; they count as earlier than all that have one, in the order of the file";
+    shows(&again.run("custom"), &[told]);
 }
 
 #[test]

@@ -198,6 +198,75 @@ fn a_format_can_be_asked_for_where_several_lie_together() {
 }
 
 #[test]
+fn a_file_that_was_singled_out_is_the_log() {
+    let folder = place();
+    let (from, project) = (folder.path().join("from"), folder.path().join("project"));
+    write(&from.join("ratings.dat"), ratings());
+    write(&from.join("ratings.csv"), "userId,movieId,rating,timestamp\n1,2,3,4\n");
+    write(&from.join("movies.csv"), "movieId,title,genres\n2,Two (1991),Drama\n");
+    let run = |family: &str, file: &str| {
+        let source = from.join(file);
+        recmirror(&["import", family, text(&source), "--project", text(&project), "--name", "x", "-q", "--least", "1"])
+    };
+    let told = run("movielens", "ratings.csv").expect(0).stdout;
+    assert!(told.contains("(movielens, csv)") && told.contains("1 interactions kept"), "{told}");
+    assert!(told.contains("Two"), "the file of films beside it: {told}");
+    let told = run("movielens", "ratings.dat").expect(0).stdout;
+    assert!(told.contains("(movielens, colons)") && told.contains("300 interactions kept"), "{told}");
+    run("movielens", "movies.csv").expect(2).says(&["holds no log of `movielens`"]);
+    write(&from.join("ratings.csv"), "user_id,book_id,rating\n1,2,3\n1,3,3\n");
+    write(&from.join("ratings_sample.csv"), "user_id,book_id,rating\n1,2,3\n");
+    for (file, kept) in [("ratings_sample.csv", 1), ("ratings.csv", 2)] {
+        let told = run("goodreads", file).expect(0).stdout;
+        assert!(told.contains(&format!("{kept} interactions kept")), "{file}: {told}");
+    }
+}
+
+#[test]
+fn a_folder_in_the_way_of_a_file_keeps_all_old_files() {
+    let folder = place();
+    write(&folder.path().join("from/ratings.dat"), ratings());
+    let raws = folder.path().join("project/raws");
+    import("movielens", folder.path(), &[]).expect(0);
+    std::fs::remove_file(raws.join("x_template.toml")).expect("removed");
+    let whole = names_in(&raws).into_iter().map(|name| (name.clone(), read(&raws.join(&name)))).collect::<Vec<_>>();
+    write(&folder.path().join("from/ratings.dat"), ratings().replace("::4::", "::5::"));
+    // The templates come last: nothing else may have been replaced before they fail.
+    std::fs::create_dir(raws.join("x_template.toml")).expect("a folder");
+    import("movielens", folder.path(), &["--force"]).expect(2).says(&["x_template.toml", "directory"]);
+    std::fs::remove_dir(raws.join("x_template.toml")).expect("removed");
+    std::fs::rename(raws.join("x_interaction.jsonl"), raws.join("kept")).expect("moved");
+    std::fs::create_dir(raws.join("x_interaction.jsonl")).expect("a folder");
+    import("movielens", folder.path(), &[]).expect(2).says(&["x_interaction.jsonl", "directory"]);
+    std::fs::remove_dir(raws.join("x_interaction.jsonl")).expect("removed");
+    std::fs::rename(raws.join("kept"), raws.join("x_interaction.jsonl")).expect("moved");
+    let left = names_in(&raws).into_iter().map(|name| (name.clone(), read(&raws.join(&name)))).collect::<Vec<_>>();
+    assert_eq!(whole, left, "the old files, nothing beside them, no templates");
+}
+
+#[test]
+fn times_out_of_reach_are_counted_drops() {
+    let folder = place();
+    let review = |item: u32, time: &str| {
+        format!("{{\"user_id\": \"u\", \"parent_asin\": \"P{item}\", \"rating\": 4, \"timestamp\": {time}}}\n")
+    };
+    let far = ["9223372036854775807", "-9223372036854775808", "100000000000001"];
+    let log: String = far.iter().map(|time| review(1, time)).collect();
+    let log = log + &review(1, "100000000000000") + &review(1, "-100000000000000");
+    write(&folder.path().join("from/Toys.jsonl"), &log);
+    let seconds = log.replace("timestamp", "unixReviewTime").replace("\"parent_asin\"", "\"asin\"");
+    write(&folder.path().join("from/Toys.json"), seconds.replace("user_id", "reviewerID"));
+    for (format, kept) in [("2023", 2), ("2018", 0)] {
+        // Five of one item are too few once the wrong ones are gone, so the tally is told as an error.
+        let answer = import("amazon", folder.path(), &["--format", format, "--latest", "1", "--least", "1"]).expect(2);
+        answer.says(&[
+            &format!("dropped         {}  row whose time cannot be read (first: Toys.json", 5 - kept),
+            "no interaction is left",
+        ]);
+    }
+}
+
+#[test]
 fn edited_templates_stay_unless_forced() {
     let folder = place();
     write(&folder.path().join("from/ratings.dat"), ratings());

@@ -28,7 +28,7 @@ impl Raws {
             let mut rng = Streams::new(6, 0).derive(Purpose::Scenes, user as u64, 0);
             let mut order: Vec<usize> = (0..items).collect();
             shuffle(&mut rng, &mut order);
-            let mut time = i64::from(below(&mut rng, 300)) * DAY + 100 * DAY;
+            let mut time = i64::from(below(&mut rng, 300)) * DAY + 40 * DAY;
             for item in order.into_iter().take(8 + below(&mut rng, 25) as usize) {
                 time += i64::from(below(&mut rng, 3)) * DAY;
                 rows.push((user, item, Some(time), json!({ "rating": 1 + below(&mut rng, 5) })));
@@ -133,17 +133,16 @@ fn check_scene(scene: &SceneRecord, raws: &Raws) -> usize {
     let mine = || raws.rows.iter().filter(|row| row.0 == user(scene));
     let taken: HashSet<usize> = mine().filter(|row| row.2 <= Some(now)).map(|row| row.1).collect();
     for (slot, item) in shown.iter().enumerate() {
-        if slot != scene.item_pos {
-            assert!(!taken.contains(item), "a negative that the user had taken");
-            assert!((item % 100) as i64 * DAY <= now, "released later");
-        }
+        assert!(slot == scene.item_pos || !taken.contains(item), "a negative that the user had taken");
+        assert!((item % 100) as i64 * DAY <= now, "released later, the real item too");
     }
     let history: Vec<usize> = scene.text.history.lines().map(number).collect();
     let before: Vec<i64> = history
         .iter()
         .map(|item| mine().find(|row| row.1 == *item).and_then(|row| row.2).expect("a row of the user"))
         .collect();
-    assert!(before.is_sorted() && before.iter().all(|&time| time <= now), "the past in order");
+    assert!(before.is_sorted() && before.iter().all(|&time| time < now), "the past in order, nothing of the moment");
+    assert!(mine().filter(|row| row.2 < Some(now)).count() >= 3, "three earlier ones");
     assert!(!history.contains(&number_of_id(scene)));
     assert_eq!(scene.text.profile, format!("job {}", user(scene)));
     let earlier = mine().filter(|row| row.2 < Some(now)).map(|row| row.1);
@@ -266,8 +265,38 @@ fn lists_of_the_log_are_kept_as_they_are() {
     }
     scenes(folder.path(), "x", &["--train", "50", "--eval", "20", "--reject-share", "0.5"]).expect(0);
     let train = records(folder.path(), "x_train.jsonl");
-    let without = train.iter().filter(|scene| scene.item_pos == scene.choice_cnt);
-    assert!(without.filter(|scene| scene.builder.as_deref() == Some("impression")).all(|scene| scene.choice_cnt == 2));
+    let shown = || train.iter().filter(|scene| scene.builder.as_deref() == Some("impression"));
+    let (without, with): (Vec<_>, Vec<_>) = shown().partition(|scene| scene.item_pos == scene.choice_cnt);
+    let lengths =
+        |scenes: &[&SceneRecord]| -> BTreeSet<usize> { scenes.iter().map(|scene| scene.choice_cnt).collect() };
+    assert!(without.len() > 20 && lengths(&without) == lengths(&with), "{} {:?}", without.len(), lengths(&without));
+    for scene in without {
+        let items: Vec<usize> = scene.text.action_list.iter().map(|text| number(text)).collect();
+        let now = scene.timestamp.expect("a time").0 / 1_000;
+        let mine = raws.rows.iter().filter(|row| row.0 == user(scene) && row.2 <= Some(now));
+        assert!(mine.map(|row| row.1).all(|item| items[1] != item), "what takes its slot is new to the user");
+        assert!((items[1] % 100) as i64 * DAY <= now && items[1] != items[0] && items[1] != items[2]);
+    }
+}
+
+#[test]
+fn lists_that_no_scene_can_show_are_never_drawn() {
+    let (folder, mut raws) = (place(), Raws::new());
+    for (line, row) in raws.rows.iter_mut().enumerate() {
+        let length = if line % 10 == 0 { 3 } else { [1, 27][line % 2] };
+        let shown: Vec<String> = (0..length).map(|step| format!("i{}", (row.1 + step) % 120)).collect();
+        row.3 = json!({ "impression_list": shown, "item_pos": 0 });
+    }
+    raws.write(folder.path(), "x");
+    let answer = scenes(folder.path(), "x", &["--train", "60", "--eval", "5"]).expect(0);
+    assert_eq!(records(folder.path(), "x_train.jsonl").len(), 60);
+    for told in ["a row that shows fewer than two items", "a row that shows more items than there are letters"] {
+        assert!(answer.stdout.contains(told), "{told} in {}", answer.stdout);
+    }
+    assert!(!answer.stdout.contains("wanted"), "{}", answer.stdout);
+    let answer = scenes(folder.path(), "x", &["--train", "4000", "--eval", "5"]).expect(0);
+    let made = records(folder.path(), "x_train.jsonl").len();
+    assert!(answer.stdout.contains(&format!(" {made} of 4000 wanted train scenes")), "{}", answer.stdout);
 }
 
 #[test]
@@ -285,12 +314,14 @@ fn scenes_without_the_real_item_are_not_betrayed_by_the_offer_of_none() {
             let shown = scene.text.action_list.iter().map(|text| number(text));
             assert!(shown.into_iter().all(|item| item != number_of_id(scene)));
         }
-        // The lengths of the lists do not tell either.
+        // The lengths of the lists do not tell either: four standard errors of lengths that are uniform from 2 to 12.
         let mean = |scenes: &[&SceneRecord]| {
             scenes.iter().map(|scene| scene.choice_cnt).sum::<usize>() as f64 / scenes.len() as f64
         };
         let others: Vec<_> = all.iter().filter(|scene| scene.item_pos < scene.choice_cnt).collect();
-        assert!((mean(&rejects) - mean(&others)).abs() < 2.0);
+        let error = if file == "x_eval.jsonl" { 0.0 } else { 10f64.sqrt() * (1.0 / 120.0 + 1.0f64 / 40.0).sqrt() };
+        let gap = (mean(&rejects) - mean(&others)).abs();
+        assert!(gap <= 4.0 * error, "{file}: {gap}");
     }
     scenes(folder.path(), "x", &["--train", "20", "--eval", "20"]).expect(0);
     assert!(records(folder.path(), "x_train.jsonl").iter().all(|scene| !scene.offers_none));
@@ -380,8 +411,17 @@ fn rows_without_a_time_are_the_past_of_those_with_one() {
 #[test]
 fn wrong_files_are_told_and_nothing_is_written() {
     type Damage = fn(&Path);
-    let damages: [(Damage, &str); 8] = [
+    let damages: [(Damage, &str); 9] = [
         (|file| write(file, ""), "holds no usable interaction"),
+        (
+            // The one row with a time is dropped, as a repeat, so that none of those that are left has one.
+            |file| {
+                let row = |item: usize| format!("{{\"user_id\":1,\"item_id\":\"i{item}\",\"timestamp\":null}}\n");
+                let rows: String = (0..6).map(row).collect();
+                write(file, rows + "{\"user_id\":1,\"item_id\":\"i0\",\"timestamp\":5}\n");
+            },
+            "holds no usable interaction; what was dropped:",
+        ),
         (
             |file| write(file, read(file).replacen(",\"user_id\":1}", "}", 1)),
             "x_interaction.jsonl:1: not a valid record: missing field `user_id`",

@@ -71,7 +71,7 @@ impl Publisher for Amazon {
         let Some(path) = &self.meta else { return Ok(false) };
         let mut records = Records::open(path)?;
         while let Some(record) = records.step()? {
-            visit(&records.place(), product(&record))?;
+            visit(&records.place(), product(&record, self.is_2023))?;
         }
         Ok(true)
     }
@@ -112,20 +112,21 @@ fn review(record: &Fields) -> Verdict<RawRow> {
 /// 2023 counts milliseconds, the files before it seconds.
 fn time(record: &Fields) -> Verdict<Moment> {
     let read = |key: &str| number_at(record, &[key]).map(|number| number.as_i64().ok_or(WRONG_TIME));
-    if let Some(milliseconds) = read("timestamp").or_else(|| read("sort_timestamp")) {
-        return milliseconds.map(Moment);
-    }
-    let seconds = read("unixReviewTime").ok_or(NO_TIME)??;
-    if seconds.abs() > 100_000_000_000 {
-        return Err(WRONG_TIME);
-    }
-    Ok(Moment(seconds * 1_000))
+    let milliseconds = match read("timestamp").or_else(|| read("sort_timestamp")) {
+        Some(milliseconds) => milliseconds?,
+        None => read("unixReviewTime").ok_or(NO_TIME)??.saturating_mul(1_000),
+    };
+    // As far as the unified form goes.
+    let is_sane = milliseconds.unsigned_abs() <= 100_000_000_000_000;
+    is_sane.then_some(Moment(milliseconds)).ok_or(WRONG_TIME)
 }
 
-fn product(record: &Fields) -> Verdict<ItemRow> {
+/// A product without a number of ratings counts as one with fewer than 10 in 2023; the files before know none.
+fn product(record: &Fields, is_2023: bool) -> Verdict<ItemRow> {
     let item_id = id_at(record, &["parent_asin", "asin"]).ok_or("product without an id")?;
     let ratings = number_at(record, &["rating_number"]);
-    if ratings.as_ref().and_then(|number| number.as_f64()).is_some_and(|number| number < 10.0) {
+    let many = ratings.as_ref().and_then(|number| number.as_f64());
+    if is_2023 && many.is_none_or(|number| number < 10.0) {
         return Err("product with fewer than 10 ratings");
     }
     let mut told = Fields::new();

@@ -3,6 +3,7 @@
 //!
 //! In CSV the ids and `timestamp` are columns of that name. Of an item, `year` and `time` are for code and are shown as
 //! well. Of an interaction, `impression_list` holds ids separated by spaces and `item_pos` the place of the item in it.
+//! In a CSV log with times a row without one is left out; in JSON lines an explicit `null` stays, as the unified form has it.
 //! Every other column is shown under its name: numbers as numbers, empty fields not at all.
 //!
 //! Only the interactions are needed. The filter of 5 interactions does not hold here: one is enough.
@@ -11,7 +12,7 @@ use super::super::{ExternalId, InteractionRow, ItemRow, Moment, UserRow};
 use super::folder::{Folder, plain_name};
 use super::publisher::{Fields, Place, Publisher, RawRow, Rules, Verdict, Visit};
 use super::table::Table;
-use super::values::{NO_ID, WRONG_TIME, date, id, number_or_text, put, seconds};
+use super::values::{NO_ID, NO_TIME, WRONG_TIME, date, id, number_or_text, put, seconds};
 use super::{Family, Format, ImportError, Opened};
 use crate::files::{FileError, Jsonl};
 use serde::de::DeserializeOwned;
@@ -30,6 +31,8 @@ pub(super) const FAMILY: Family = Family {
 
 struct Custom {
     is_csv: bool,
+    /// Whether any row of a CSV log has a time.
+    is_dated: bool,
     log: PathBuf,
     items: Option<PathBuf>,
     users: Option<PathBuf>,
@@ -52,7 +55,21 @@ fn open(folder: &Folder, ending: &str) -> Opened {
     let beside = |kind: &str| folder.find(&[&format!("{stem}_{kind}.{ending}")]);
     let (items, users) = (beside("item_feature"), beside("user_feature"));
     let template = folder.find(&[&format!("{stem}_template.toml")]);
-    Ok(Some(Box::new(Custom { is_csv: ending == "csv", log, items, users, template })))
+    let is_csv = ending == "csv";
+    let is_dated = is_csv && has_times(&log)?;
+    Ok(Some(Box::new(Custom { is_csv, is_dated, log, items, users, template })))
+}
+
+/// Whether some row of a CSV log has a time: one is enough to end the search.
+fn has_times(log: &Path) -> Result<bool, ImportError> {
+    let mut table = Table::csv(log)?;
+    let Some(time) = table.find(&["timestamp"]) else { return Ok(false) };
+    while table.step()? {
+        if table.filled(Some(time)).is_some() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Gives every record of a JSONL file.
@@ -63,7 +80,7 @@ fn each<T: DeserializeOwned, R>(
 ) -> Result<(), ImportError> {
     let mut records = Jsonl::<T>::open(path, "")?;
     while let Some((line, record)) = records.step()? {
-        visit(&Place { path, line }, Ok(row(record)))?;
+        visit(&Place { path, line, taken: records.taken() }, Ok(row(record)))?;
     }
     Ok(())
 }
@@ -75,12 +92,14 @@ fn rest(table: &Table, special: &[&str]) -> Fields {
     filled.collect()
 }
 
+/// A row; without a `time` column the log has no times.
 fn csv_row(table: &Table, ids: (usize, usize), time: Option<usize>) -> Verdict<RawRow> {
     let (user, item) = (table.get(ids.0), table.get(ids.1));
     if user.is_empty() || item.is_empty() {
         return Err(NO_ID);
     }
-    let mut row = RawRow::new(id(user), id(item), table.filled(time).map(moment).transpose()?);
+    let time = time.map(|place| table.filled(Some(place)).ok_or(NO_TIME).and_then(moment)).transpose()?;
+    let mut row = RawRow::new(id(user), id(item), time);
     row.behavior = rest(table, &["user_id", "item_id", "timestamp", "impression_list"]);
     if let Some(list) = table.filled(table.find(&["impression_list"])) {
         let ids = list.split_whitespace().map(|text| match id(text) {
@@ -164,7 +183,7 @@ impl Publisher for Custom {
         }
         let mut table = Table::csv(&self.log)?;
         let ids = (table.need(&["user_id"])?, table.need(&["item_id"])?);
-        let time = table.find(&["timestamp"]);
+        let time = table.find(&["timestamp"]).filter(|_| self.is_dated);
         while table.step()? {
             visit(&table.place(), csv_row(&table, ids, time))?;
         }

@@ -35,24 +35,47 @@ pub(super) struct Found {
     pub(super) examples: Vec<Example>,
     /// The time of the latest kept row.
     pub(super) end: Option<Moment>,
+    /// Kept rows without a time.
+    pub(super) undated: u64,
 }
 
-/// Tells of progress in batches: one row is too little to speak of.
+/// Tells of progress in batches: one row is too little to speak of. Where the number of rows is not known the steps
+/// are the bytes of the file.
 struct Steps<'w> {
     watch: &'w dyn Watch,
     rows: u64,
+    /// What is read, while no row has told of its file.
+    what: Option<&'w str>,
+    taken: Option<u64>,
 }
 
 impl<'w> Steps<'w> {
     fn begin(watch: &'w dyn Watch, what: &str, total: u64) -> Steps<'w> {
         watch.begin(what, total);
-        Steps { watch, rows: 0 }
+        Steps { watch, rows: 0, what: None, taken: None }
     }
 
-    fn step(&mut self) {
+    /// A pass over a file that the first row names.
+    fn over(watch: &'w dyn Watch, what: &'w str) -> Steps<'w> {
+        watch.begin(what, 0);
+        Steps { watch, rows: 0, what: Some(what), taken: None }
+    }
+
+    fn step(&mut self, place: &Place<'_>) {
         self.rows += 1;
-        if self.rows.is_multiple_of(1_024) {
-            self.watch.advance(1_024);
+        if let Some(what) = self.what.take().filter(|_| place.taken > 0) {
+            self.watch.begin(what, std::fs::metadata(place.path).map_or(0, |file| file.len()));
+            self.taken = Some(0);
+        }
+        if !self.rows.is_multiple_of(1_024) {
+            return;
+        }
+        match &mut self.taken {
+            None => self.watch.advance(1_024),
+            Some(taken) => {
+                self.watch.advance(place.taken.saturating_sub(*taken));
+                *taken = place.taken;
+            }
         }
     }
 }
@@ -88,17 +111,17 @@ pub(super) fn run(
 /// The ids of the publisher's items and users.
 fn known(publisher: &dyn Publisher, watch: &dyn Watch) -> Result<(Ids, Ids), ImportError> {
     let (mut items, mut users) = (Ids::of_log(), Ids::of_log());
-    let mut steps = Steps::begin(watch, "reading items", 0);
-    let has_items = publisher.items(&mut |_, verdict| {
-        steps.step();
+    let mut steps = Steps::over(watch, "reading items");
+    let has_items = publisher.items(&mut |place, verdict| {
+        steps.step(place);
         if let Ok(item) = verdict {
             items.place(&item.item_id);
         }
         Ok(())
     })?;
-    let mut steps = Steps::begin(watch, "reading users", 0);
-    let has_users = publisher.users(&mut |_, verdict| {
-        steps.step();
+    let mut steps = Steps::over(watch, "reading users");
+    let has_users = publisher.users(&mut |place, verdict| {
+        steps.step(place);
         if let Ok(user) = verdict {
             users.place(&user.user_id);
         }
@@ -116,9 +139,9 @@ fn known(publisher: &dyn Publisher, watch: &dyn Watch) -> Result<(Ids, Ids), Imp
 /// The start of the day from which on at least `share` of the rows happened.
 fn cut(publisher: &dyn Publisher, share: f64, watch: &dyn Watch) -> Result<i64, ImportError> {
     let mut days: BTreeMap<i64, u64> = BTreeMap::new();
-    let mut steps = Steps::begin(watch, "reading times", 0);
-    publisher.rows(&mut |_, verdict| {
-        steps.step();
+    let mut steps = Steps::over(watch, "reading times");
+    publisher.rows(&mut |place, verdict| {
+        steps.step(place);
         if let Some(time) = verdict.ok().and_then(|row| row.time) {
             *days.entry(time.0.div_euclid(DAY)).or_default() += 1;
         }
@@ -141,9 +164,9 @@ fn cut(publisher: &dyn Publisher, share: f64, watch: &dyn Watch) -> Result<i64, 
 
 /// Counts the rows of users and items; gives the number of all rows.
 fn count_rows(publisher: &dyn Publisher, sieve: &mut Sieve, watch: &dyn Watch) -> Result<u64, ImportError> {
-    let mut steps = Steps::begin(watch, "counting interactions", 0);
-    publisher.rows(&mut |_, verdict| {
-        steps.step();
+    let mut steps = Steps::over(watch, "counting interactions");
+    publisher.rows(&mut |place, verdict| {
+        steps.step(place);
         if let Ok(row) = verdict
             && let Ok((user, item)) = sieve.take(&row)
         {
@@ -166,7 +189,7 @@ fn write_rows(
     let mut steps = Steps::begin(watch, "writing interactions", rows);
     let (mut kept, mut disorder, mut last) = (0_u64, 0_u64, Vec::<i64>::new());
     publisher.rows(&mut |place, verdict| {
-        steps.step();
+        steps.step(place);
         let (mut row, user, item) = match stays(sieve, verdict) {
             Ok(stays) => stays,
             Err(reason) => {
@@ -177,6 +200,7 @@ fn write_rows(
         kept += 1;
         disorder += u64::from(is_early(&mut last, user, row.time));
         found.end = found.end.max(row.time);
+        found.undated += u64::from(row.time.is_none());
         let is_new = sieve.mark(&mut row, user, item);
         let RawRow { user: user_id, item: item_id, time: timestamp, behavior: behavior_features, .. } = row;
         let done = InteractionRow { user_id, item_id, timestamp, behavior_features };
@@ -223,8 +247,8 @@ fn write_items(
 ) -> Result<(), ImportError> {
     let mut steps = Steps::begin(watch, "writing items", items.used());
     let mut written = Written::default();
-    let mut write = |row: ItemRow, examples: &mut Vec<Example>| {
-        steps.step();
+    let mut write = |place: &Place<'_>, row: ItemRow, examples: &mut Vec<Example>| {
+        steps.step(place);
         for example in examples.iter_mut().filter(|example| example.done.item_id == row.item_id) {
             example.item = Some(row.clone());
         }
@@ -234,12 +258,12 @@ fn write_items(
     if items.is_open() {
         for (id, told) in &items.taken {
             let (item_id, item_description, item_features) = (id.clone(), told.clone(), Default::default());
-            write(ItemRow { item_id, item_description, item_features }, examples)?;
+            write(&Place::file(publisher.log()), ItemRow { item_id, item_description, item_features }, examples)?;
         }
     } else {
         publisher.items(&mut |place, verdict| {
             let row = written.accept(items, verdict, |row| items.get(&row.item_id), "item", place, tally);
-            row.map_or(Ok(()), |row| write(row, examples))
+            row.map_or(Ok(()), |row| write(place, row, examples))
         })?;
     }
     tally.set("items", items.used());
@@ -255,8 +279,8 @@ fn write_users(
 ) -> Result<(), ImportError> {
     let mut steps = Steps::begin(watch, "writing users", users.used());
     let mut written = Written::default();
-    let mut write = |row: UserRow, examples: &mut Vec<Example>| {
-        steps.step();
+    let mut write = |place: &Place<'_>, row: UserRow, examples: &mut Vec<Example>| {
+        steps.step(place);
         for example in examples.iter_mut().filter(|example| example.done.user_id == row.user_id) {
             example.user = Some(row.clone());
         }
@@ -266,12 +290,12 @@ fn write_users(
     if users.is_open() {
         for (id, told) in &users.taken {
             let (user_id, user_description, user_features) = (id.clone(), told.clone(), Default::default());
-            write(UserRow { user_id, user_description, user_features }, examples)?;
+            write(&Place::file(publisher.log()), UserRow { user_id, user_description, user_features }, examples)?;
         }
     } else {
         publisher.users(&mut |place, verdict| {
             let row = written.accept(users, verdict, |row| users.get(&row.user_id), "user", place, tally);
-            row.map_or(Ok(()), |row| write(row, examples))
+            row.map_or(Ok(()), |row| write(place, row, examples))
         })?;
     }
     tally.set("users", users.used());

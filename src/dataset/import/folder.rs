@@ -52,6 +52,13 @@ impl Folder {
         wanted.iter().flat_map(forms).map(|name| self.root.join(name)).find(|path| path.is_file())
     }
 
+    /// The log that has one of these names; where a file was singled out that file, if its name is one of them.
+    pub(super) fn log(&self, wanted: &[&str]) -> Option<PathBuf> {
+        let Some(path) = &self.chosen else { return self.find(wanted) };
+        let name = plain_name(path);
+        wanted.iter().any(|wanted| wanted.rsplit('/').next() == Some(name.as_str())).then(|| path.clone())
+    }
+
     /// The one log whose plain name fulfils `is_log`; of several the one that was singled out.
     pub(super) fn one(&self, is_log: impl Fn(&str) -> bool) -> Result<Option<PathBuf>, ImportError> {
         if let Some(path) = &self.chosen {

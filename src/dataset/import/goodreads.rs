@@ -200,7 +200,7 @@ struct Goodbooks {
 }
 
 fn open_goodbooks(folder: &Folder) -> Opened {
-    let log = folder.find(&["ratings.csv", "ratings_sample.csv"]);
+    let log = folder.log(&["ratings.csv", "ratings_sample.csv"]);
     let books = folder.find(&["books.csv"]);
     Ok(log.map(|log| Box::new(Goodbooks { log, books }) as Box<dyn Publisher>))
 }

@@ -48,13 +48,9 @@ struct Video {
 
 fn open(folder: &Folder) -> Opened {
     let find = |name: &str| folder.find(&[name, &format!("data/{name}")]);
-    let chosen = folder.one(|name| matches!(name, "big_matrix.csv" | "small_matrix.csv"));
     // Both matrices lie in one folder; the big one is the log unless the small one was singled out.
-    let log = match chosen {
-        Ok(Some(path)) => Some(path),
-        _ => find("big_matrix.csv").or_else(|| find("small_matrix.csv")),
-    };
-    let Some(log) = log else { return Ok(None) };
+    let logs = ["big_matrix.csv", "data/big_matrix.csv", "small_matrix.csv", "data/small_matrix.csv"];
+    let Some(log) = folder.log(&logs) else { return Ok(None) };
     let (videos, friends) = (BTreeMap::new(), BTreeMap::new());
     let users = find("user_features.csv");
     let mut data = KuaiRec { log, users, others: Vec::new(), has_videos: false, videos, friends, notes: Vec::new() };
@@ -114,7 +110,7 @@ impl KuaiRec {
             put_list(&mut video.told, "topics", list(table.filled(topics).unwrap_or_default()));
         }
         if let Some((rows, line)) = table.skipped() {
-            let first = Place { path, line };
+            let first = Place { path, line, taken: 0 };
             self.notes.push(format!("{rows} rows of captions have a wrong number of fields (first: {first})"));
         }
         if unnamed > 0 {
@@ -198,7 +194,7 @@ impl Publisher for KuaiRec {
         for (&number, video) in &self.videos {
             let (item_description, item_features) = (video.told.clone(), video.features.clone());
             let item_id = super::super::ExternalId::Number(number);
-            visit(&Place { path, line: 0 }, Ok(ItemRow { item_id, item_description, item_features }))?;
+            visit(&Place::file(path), Ok(ItemRow { item_id, item_description, item_features }))?;
         }
         Ok(self.has_videos)
     }

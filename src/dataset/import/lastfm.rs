@@ -33,6 +33,10 @@ pub(super) const FAMILY: Family = Family {
 /// Tags of an artist that are shown.
 const MOST_TAGS: usize = 5;
 
+/// Users who must have given a tag to an artist for it to be shown: tags are those of the whole log, and one that a
+/// user alone gave would tell in a list what this user is about to do.
+const LEAST_GIVERS: u32 = 3;
+
 /// Earliest time that a tag can have: the service began in 2002. The publisher's data holds a few of 1956 and such.
 const EARLIEST: i64 = 1_009_843_200_000;
 
@@ -44,7 +48,7 @@ struct LastFm {
     others: Vec<PathBuf>,
     friends: BTreeMap<i64, Vec<i64>>,
     tag_names: BTreeMap<i64, String>,
-    /// How often an artist was given each tag.
+    /// How many users gave each tag to an artist.
     tags: BTreeMap<i64, BTreeMap<i64, u32>>,
     counts: BTreeMap<(i64, i64), i64>,
     taggings: Vec<Tagging>,
@@ -60,8 +64,14 @@ struct Tagging {
 }
 
 fn open(folder: &Folder) -> Opened {
-    let Some(plays) = folder.find(&["user_artists.dat"]) else { return Ok(None) };
-    let tagged = folder.find(&["user_taggedartists-timestamps.dat", "user_taggedartists.dat"]);
+    const PLAYS: &str = "user_artists.dat";
+    const TAGGED: [&str; 2] = ["user_taggedartists-timestamps.dat", "user_taggedartists.dat"];
+    // Tags belong to the plays, so that either may be singled out; of two files of tags the one that was.
+    let (named_plays, named_tags) = (folder.log(&[PLAYS]), folder.log(&TAGGED));
+    let Some(plays) = named_plays.or_else(|| named_tags.as_ref().and_then(|_| folder.find(&[PLAYS]))) else {
+        return Ok(None);
+    };
+    let tagged = named_tags.or_else(|| folder.find(&TAGGED));
     let mut data = LastFm { plays, artists: folder.find(&["artists.dat"]), tagged, ..LastFm::default() };
     if let Some(path) = folder.find(&["user_friends.dat"]) {
         for (_, [user, friend]) in numbers(&path, ["userID", "friendID"], false)? {
@@ -143,6 +153,9 @@ impl LastFm {
                 None => self.taggings.push(Tagging { user, artist, line, time, tags: vec![tag] }),
                 Some(tagging) => {
                     tagging.time = tagging.time.iter().chain(&time).min().copied();
+                    if tagging.tags.contains(&tag) {
+                        continue;
+                    }
                     tagging.tags.push(tag);
                 }
             }
@@ -155,10 +168,10 @@ impl LastFm {
         tags.filter_map(|tag| self.tag_names.get(&tag).cloned()).collect()
     }
 
-    /// The tags that most people gave to an artist; equal ones by number.
+    /// The tags that most people, and [`LEAST_GIVERS`] at least, gave to an artist; equal ones by number.
     fn top_tags(&self, artist: i64) -> Vec<String> {
-        let mut tags: Vec<(u32, i64)> =
-            self.tags.get(&artist).into_iter().flatten().map(|(&tag, &count)| (count, tag)).collect();
+        let given = self.tags.get(&artist).into_iter().flatten().map(|(&tag, &count)| (count, tag));
+        let mut tags: Vec<(u32, i64)> = given.filter(|&(count, _)| count >= LEAST_GIVERS).collect();
         tags.sort_by_key(|&(count, tag)| (std::cmp::Reverse(count), tag));
         self.names(tags.into_iter().map(|(_, tag)| tag).take(MOST_TAGS))
     }
@@ -172,10 +185,10 @@ impl LastFm {
             let plays = untagged.remove(&(tagging.user, tagging.artist));
             put(&mut row.behavior, "plays", plays);
             let verdict = if tagging.time.is_some() { Ok(row) } else { Err(WRONG_TIME) };
-            visit(&Place { path, line: tagging.line }, verdict)?;
+            visit(&Place { path, line: tagging.line, taken: 0 }, verdict)?;
         }
         for _ in &untagged {
-            visit(&Place { path: &self.plays, line: 0 }, Err("artist that was played but never tagged: no time"))?;
+            visit(&Place::file(&self.plays), Err("artist that was played but never tagged: no time"))?;
         }
         Ok(())
     }
@@ -247,7 +260,7 @@ impl Publisher for LastFm {
             let mut user_features = Fields::new();
             put(&mut user_features, "friends", Some(friends));
             let row = UserRow { user_id: ExternalId::Number(user), user_description: told, user_features };
-            visit(&Place { path: self.log(), line: 0 }, Ok(row))?;
+            visit(&Place::file(self.log()), Ok(row))?;
         }
         Ok(true)
     }

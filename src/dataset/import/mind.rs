@@ -39,7 +39,7 @@ struct Mind {
 }
 
 fn open(folder: &Folder) -> Opened {
-    let Some(log) = folder.find(&["behaviors.tsv"]) else { return Ok(None) };
+    let Some(log) = folder.log(&["behaviors.tsv"]) else { return Ok(None) };
     let news = folder.find(&["news.tsv"]);
     let mut mind = Mind { log, news, articles: Vec::new(), places: HashMap::new() };
     mind.read_articles()?;
@@ -161,7 +161,7 @@ impl Publisher for Mind {
         }
         for (article, _) in &self.articles {
             let told = Fields::from_iter([("title".to_owned(), Value::from(format!("news article {article}")))]);
-            visit(&Place { path: &self.log, line: 0 }, Ok(self.article(article.clone(), told)))?;
+            visit(&Place::file(&self.log), Ok(self.article(article.clone(), told)))?;
         }
         Ok(true)
     }

@@ -32,7 +32,7 @@ struct MobileRec {
 }
 
 fn open(folder: &Folder) -> Opened {
-    let log = folder.find(&["interactions/mobilerec_final.csv", "mobilerec_final.csv"]);
+    let log = folder.log(&["interactions/mobilerec_final.csv", "mobilerec_final.csv"]);
     let apps = folder.find(&["app_meta/app_meta.csv", "app_meta.csv", "../app_meta/app_meta.csv"]);
     Ok(log.map(|log| Box::new(MobileRec { log, apps }) as Box<dyn Publisher>))
 }

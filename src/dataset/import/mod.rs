@@ -138,12 +138,15 @@ pub fn import(options: &ImportOptions<'_>, watch: &dyn Watch) -> Result<Imported
     let told = |example: &Example| example_text(example, &template.templates, found.end);
     let examples = found.examples.iter().filter_map(|example| told(example).transpose()).collect::<Result<_, _>>()?;
     if let Some(output) = output {
-        template.write(options.files)?;
-        output.finish()?;
+        output.finish(template.start(options.files)?)?;
     }
     let mut notes = publisher.notes();
     if found.end.is_none() {
         notes.push("the log has no times: interactions keep the order of the file".to_owned());
+    }
+    if found.end.is_some() && found.undated > 0 {
+        let meaning = "they count as earlier than all that have one, in the order of the file";
+        notes.push(format!("interactions without a time: {}; {meaning}", found.undated));
     }
     let mut read = vec![publisher.log().to_owned()];
     read.extend(publisher.others());

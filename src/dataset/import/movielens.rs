@@ -122,15 +122,15 @@ fn opened(form: Form, log: Option<PathBuf>, movies: Option<PathBuf>, users: Opti
 }
 
 fn open_100k(folder: &Folder) -> Opened {
-    opened(Form::Bars, folder.find(&["u.data"]), folder.find(&["u.item"]), folder.find(&["u.user"]))
+    opened(Form::Bars, folder.log(&["u.data"]), folder.find(&["u.item"]), folder.find(&["u.user"]))
 }
 
 fn open_colons(folder: &Folder) -> Opened {
-    opened(Form::Colons, folder.find(&["ratings.dat"]), folder.find(&["movies.dat"]), folder.find(&["users.dat"]))
+    opened(Form::Colons, folder.log(&["ratings.dat"]), folder.find(&["movies.dat"]), folder.find(&["users.dat"]))
 }
 
 fn open_csv(folder: &Folder) -> Opened {
-    opened(Form::Csv, folder.find(&["ratings.csv"]), folder.find(&["movies.csv"]), None)
+    opened(Form::Csv, folder.log(&["ratings.csv"]), folder.find(&["movies.csv"]), None)
 }
 
 fn open_recbole(folder: &Folder) -> Opened {

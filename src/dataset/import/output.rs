@@ -21,10 +21,10 @@ impl Output {
         })
     }
 
-    pub(super) fn finish(self) -> Result<(), FileError> {
-        self.users.finish()?;
-        self.items.finish()?;
-        self.interactions.finish()
+    /// Finishes the files and, as the last one, the text templates if those are to be written.
+    pub(super) fn finish(self, template: Option<Partial>) -> Result<(), FileError> {
+        let writers = [self.users, self.items, self.interactions].into_iter();
+        Partial::finish_all(writers.map(JsonlWriter::into_partial).chain(template).collect())
     }
 }
 
@@ -63,12 +63,13 @@ impl Template {
         Ok(Template { text, templates, fate })
     }
 
-    pub(super) fn write(&self, files: &UnifiedFiles) -> Result<(), FileError> {
+    /// The file, which has no name yet; `None` where the one that is there stays.
+    pub(super) fn start(&self, files: &UnifiedFiles) -> Result<Option<Partial>, FileError> {
         if self.fate != TemplateFate::Written {
-            return Ok(());
+            return Ok(None);
         }
         let mut file = Partial::create(&files.template)?;
         file.write_all(self.text.as_bytes()).map_err(|source| FileError::write(&files.template, source))?;
-        file.finish()
+        Ok(Some(file))
     }
 }

@@ -13,6 +13,15 @@ pub(super) type Fields = Map<String, Value>;
 pub(super) struct Place<'p> {
     pub(super) path: &'p Path,
     pub(super) line: u64,
+    /// Bytes of the file that were read so far; 0 where rows come from memory.
+    pub(super) taken: u64,
+}
+
+impl<'p> Place<'p> {
+    /// What no single line tells.
+    pub(super) fn file(path: &'p Path) -> Place<'p> {
+        Place { path, line: 0, taken: 0 }
+    }
 }
 
 impl fmt::Display for Place<'_> {

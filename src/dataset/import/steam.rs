@@ -40,12 +40,12 @@ fn opened(log: Option<PathBuf>, games: Option<PathBuf>, is_csv: bool) -> Option<
 }
 
 fn open_ucsd(folder: &Folder) -> Opened {
-    let log = folder.find(&["steam_reviews.json", "steam_new.json"]);
+    let log = folder.log(&["steam_reviews.json", "steam_new.json"]);
     Ok(opened(log, folder.find(&["steam_games.json"]), false))
 }
 
 fn open_csv(folder: &Folder) -> Opened {
-    Ok(opened(folder.find(&["user_reviews.csv"]), folder.find(&["games.csv"]), true))
+    Ok(opened(folder.log(&["user_reviews.csv"]), folder.find(&["games.csv"]), true))
 }
 
 impl Publisher for Steam {

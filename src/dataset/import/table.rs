@@ -2,9 +2,8 @@
 
 use super::ImportError;
 use super::publisher::Place;
-use crate::files::{FileError, Source};
+use crate::files::{FileError, Reader, Source};
 use csv::{ByteRecord, ReaderBuilder, Terminator};
-use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
 const REMEDY: &str = "fetch it from the publisher (docs/DATASETS.md)";
@@ -30,7 +29,7 @@ pub(super) enum Encoding {
 }
 
 enum Input {
-    Csv { reader: csv::Reader<Box<dyn BufRead + Send>>, record: ByteRecord },
+    Csv { reader: csv::Reader<Reader>, record: ByteRecord },
     Lines { source: Source, separator: &'static str, encoding: Encoding, first: bool },
 }
 
@@ -137,11 +136,13 @@ impl Table {
     fn read(&mut self) -> Result<bool, ImportError> {
         match &mut self.input {
             Input::Csv { reader, record } => {
+                reader.get_mut().begin_record();
+                let start = reader.position().line();
                 let more = reader.read_byte_record(record);
                 self.line = record.position().map_or(self.line, csv::Position::line);
                 let more = more.map_err(|problem| {
                     let problem = format!("{problem}; the file is damaged or cut off: fetch it again");
-                    FileError::line(&self.path, reader.position().line(), problem)
+                    FileError::line(&self.path, start, problem)
                 })?;
                 if !more {
                     return Ok(false);
@@ -214,7 +215,14 @@ impl Table {
 
     /// Where the current row stands.
     pub(super) fn place(&self) -> Place<'_> {
-        Place { path: &self.path, line: self.line }
+        Place { path: &self.path, line: self.line, taken: self.taken() }
+    }
+
+    fn taken(&self) -> u64 {
+        match &self.input {
+            Input::Csv { reader, .. } => reader.get_ref().taken(),
+            Input::Lines { source, .. } => source.taken(),
+        }
     }
 
     /// An error at the current row.
@@ -286,6 +294,17 @@ mod tests {
         let mut table = Table::csv(&path).expect("a table").lenient();
         while table.step().expect("rows") {}
         assert_eq!(table.skipped(), Some((1, 2)));
+    }
+
+    #[test]
+    fn a_record_without_an_end_is_refused() {
+        let mut text = b"id,name\n1,a\n2,\"b\n".to_vec();
+        text.resize(Reader::LONGEST_RECORD + (1 << 18), b'x');
+        let (_folder, path) = file(&text);
+        let mut table = Table::csv(&path).expect("a table");
+        assert!(table.step().expect("a row"));
+        let problem = table.step().expect_err("too long").to_string();
+        assert!(problem.contains("t.csv:3: the record is longer than 16 MiB; is a quote not closed?"), "{problem}");
     }
 
     #[test]

@@ -11,7 +11,6 @@ use super::popularity::Shelf;
 use super::raws::Raws;
 use super::spill::Scratch;
 use crate::dataset::{ExternalId, InteractionRow};
-use crate::language::Letter;
 use crate::mirror::Watch;
 use crate::random::{Purpose, Streams};
 use rayon::prelude::*;
@@ -85,22 +84,6 @@ impl Workshop<'_> {
     }
 
     fn one(&self, plan: &Plan, shelf: &Shelf, sources: &Sources<'_>) -> Result<Outcome, ScenesError> {
-        let (builder, list) = if plan.draft.listed {
-            let row = self.rows.get(plan.draft.line, self.raws)?;
-            (IMPRESSION, self.shown(plan, &row))
-        } else {
-            (plan.shape.kind.name(), self.sampled(plan, shelf, sources)?)
-        };
-        Ok(list.map(|list| Built { centrality: centrality(&list, sources.vectors), list, builder }))
-    }
-
-    /// A sampled list.
-    fn sampled(
-        &self,
-        plan: &Plan,
-        shelf: &Shelf,
-        sources: &Sources<'_>,
-    ) -> Result<Result<List, &'static str>, ScenesError> {
         let rows = self.log.of(plan.draft.user)?;
         let (earlier, now) = plan.split(&rows);
         let taken: Vec<u32> = earlier.iter().map(|row| row.item).collect();
@@ -113,16 +96,26 @@ impl Workshop<'_> {
             shelf,
         };
         let mut rng = Streams::new(self.options.seed, 0).derive(Purpose::SceneSampling, plan.draft.key, 2);
-        Ok(sources.build(&mut rng, plan.shape, &situation))
+        let (builder, list) = if plan.draft.listed {
+            let row = self.rows.get(plan.draft.line, self.raws)?;
+            let list = match self.shown(plan, &row) {
+                Ok(list) if !plan.shape.with_real => sources.without_real(&mut rng, list, &situation),
+                told => told,
+            };
+            (IMPRESSION, list)
+        } else {
+            (plan.shape.kind.name(), sources.build(&mut rng, plan.shape, &situation))
+        };
+        Ok(list.map(|list| Built { centrality: centrality(&list, sources.vectors), list, builder }))
     }
 
-    /// The list that the log tells, without the real item for a scene that is to have none.
+    /// The list that the log tells.
     fn shown(&self, plan: &Plan, row: &InteractionRow) -> Result<List, &'static str> {
         let told = row.behavior_features.get("impression_list").cloned().unwrap_or_default();
         let ids: Vec<ExternalId> =
             serde_json::from_value(told).map_err(|_| "a row whose `impression_list` is no list of ids")?;
         let found: Option<Vec<u32>> = ids.iter().map(|id| self.raws.items.get(id)).collect();
-        let mut items = found.ok_or("a row that shows an item without a row")?;
+        let items = found.ok_or("a row that shows an item without a row")?;
         let place = row.behavior_features.get("item_pos").and_then(serde_json::Value::as_u64);
         let place = place
             .and_then(|place| usize::try_from(place).ok())
@@ -130,18 +123,6 @@ impl Workshop<'_> {
         let real = place.ok_or("a row whose `item_pos` is not the place of its item in `impression_list`")?;
         if items.iter().collect::<HashSet<_>>().len() != items.len() {
             return Err("a row that shows an item twice");
-        }
-        let real = if plan.shape.with_real {
-            real
-        } else {
-            items.remove(real);
-            items.len()
-        };
-        if items.len() < 2 {
-            return Err("a row that shows fewer than two items");
-        }
-        if items.len() + usize::from(self.options.reject_share > 0.0) > Letter::MOST {
-            return Err("a row that shows more items than there are letters");
         }
         Ok(List { items, real })
     }

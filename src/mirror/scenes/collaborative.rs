@@ -277,6 +277,21 @@ mod tests {
     }
 
     #[test]
+    fn what_has_no_time_is_in_every_snapshot() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let scratch = Scratch::new(folder.path());
+        let vectors = |past: i64| {
+            let mut rows = rows(60, 30, 20);
+            rows.iter_mut().filter(|row| row.2 < 3).for_each(|row| row.2 = past);
+            let log = Log::with_rows(&rows, 60, &scratch);
+            [0, 8].map(|moment| Vectors::before(&log, 30, moment, &scratch, false, &Quiet).expect("vectors"))
+        };
+        let ([first, later], [empty, dated]) = (vectors(super::super::log::UNDATED), vectors(0));
+        assert!(first.counts.iter().sum::<f64>() > 100.0 && empty.counts.iter().sum::<f64>() == 0.0);
+        assert!(later.rows == dated.rows && later.counts == dated.counts, "as rows of the earliest time are");
+    }
+
+    #[test]
     fn what_happens_later_and_the_number_of_threads_change_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let scratch = Scratch::new(folder.path());

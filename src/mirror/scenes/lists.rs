@@ -85,6 +85,19 @@ impl Sources<'_> {
         Ok(List { items, real })
     }
 
+    /// The list with an item that can be shown, drawn uniformly, in the slot of the real one: a list from which the
+    /// real item were only taken out would be told by its length.
+    pub(super) fn without_real<R: Rng>(
+        &self,
+        rng: &mut R,
+        mut list: List,
+        of: &Situation<'_>,
+    ) -> Result<List, Unbuilt> {
+        list.items[list.real] = self.uniform(rng, &list.items, of).ok_or(FEW)?;
+        list.real = list.items.len();
+        Ok(list)
+    }
+
     fn can_show(&self, item: u32, of: &Situation<'_>) -> bool {
         !of.blocked.contains(&item) && self.released[item as usize] <= of.now
     }

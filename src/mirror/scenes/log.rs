@@ -35,9 +35,12 @@ pub(super) struct Entry {
     pub(super) clock: i64,
     /// The row's line in the file.
     pub(super) line: u64,
-    /// Whether the row tells what was shown.
-    pub(super) listed: bool,
+    /// How many items the row says were shown ([`MANY`] for as many or more); `None` where it tells nothing.
+    pub(super) shown: Option<u8>,
 }
+
+/// More items than any list of a scene has.
+const MANY: u8 = u8::MAX - 1;
 
 impl Record for Entry {
     const SIZE: usize = 24;
@@ -46,7 +49,9 @@ impl Record for Entry {
         bytes[..4].copy_from_slice(&self.user.to_le_bytes());
         bytes[4..8].copy_from_slice(&self.item.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.clock.to_le_bytes());
-        bytes[16..].copy_from_slice(&(self.line << 1 | u64::from(self.listed)).to_le_bytes());
+        bytes[16..].copy_from_slice(
+            &(self.line << 8 | u64::from(self.shown.map_or(0, |shown| shown.min(MANY) + 1))).to_le_bytes(),
+        );
     }
 
     fn get(bytes: &[u8]) -> Entry {
@@ -55,8 +60,8 @@ impl Record for Entry {
             user: u32::get(&bytes[..4]),
             item: u32::get(&bytes[4..8]),
             clock: wide(&bytes[8..16]) as i64,
-            line: line >> 1,
-            listed: line & 1 == 1,
+            line: line >> 8,
+            shown: (line as u8).checked_sub(1),
         }
     }
 }
@@ -99,7 +104,7 @@ impl Log {
         if undated > 0 {
             tally.set("without a time and taken as earlier than the others", undated);
         }
-        if output.records() == 0 {
+        if output.records() == undated {
             let problem = format!("the file holds no usable interaction; what was dropped:\n{tally}");
             return Err(FileError::whole(&raws.files.interactions, problem.trim_end()).into());
         }
@@ -126,13 +131,34 @@ impl Log {
         self.entries.read(self.offsets[user as usize]..self.offsets[user as usize + 1])
     }
 
-    /// Gives each interaction and its place in its user's sequence.
+    /// [`Log::pass`], as a part of the stage that is watched.
+    pub(super) fn watched_pass(
+        &self,
+        what: &str,
+        watch: &dyn Watch,
+        mut each: impl FnMut(Entry, u32),
+    ) -> Result<(), FileError> {
+        watch.begin(what, self.len());
+        let mut passed = 0;
+        self.pass(|entry, earlier| {
+            passed += 1;
+            if passed % STRIDE == 0 {
+                watch.advance(STRIDE);
+            }
+            each(entry, earlier);
+        })
+    }
+
+    /// Gives each interaction and how many of its user are earlier: those of the same moment are not.
     pub(super) fn pass(&self, mut each: impl FnMut(Entry, u32)) -> Result<(), FileError> {
-        let (mut user, mut place) = (u32::MAX, 0);
+        let (mut user, mut clock, mut place, mut earlier) = (u32::MAX, UNDATED, 0, 0);
         self.entries.pass(0..self.len(), |entry| {
             place = if entry.user == user { place + 1 } else { 0 };
-            user = entry.user;
-            each(entry, place);
+            if place == 0 || entry.clock > clock {
+                earlier = place;
+            }
+            (user, clock) = (entry.user, entry.clock);
+            each(entry, earlier);
         })
     }
 }
@@ -148,11 +174,13 @@ fn divide(
     let mut reader = Jsonl::<InteractionHead>::open(path, "`recmirror import` makes it")?;
     let mut parts: Vec<SpillWriter<Entry>> = (0..PARTS).map(|_| scratch.start(BUFFER)).collect::<Result<_, _>>()?;
     let (mut read, mut dated) = (0, false);
-    watch.begin("reading interactions", 0);
+    watch.begin("reading interactions (bytes)", reader.size());
+    let mut told = 0;
     while let Some((line, head)) = reader.step()? {
         read += 1;
         if read % STRIDE == 0 {
-            watch.advance(STRIDE);
+            watch.advance(reader.taken() - told);
+            told = reader.taken();
         }
         let place = || place(path, line);
         let Some(user) = raws.users.get(&head.user_id) else {
@@ -165,8 +193,9 @@ fn divide(
         };
         dated |= head.timestamp.is_some();
         let clock = head.timestamp.map_or(UNDATED, |time| time.0);
+        let shown = head.shown.0.map(|count| count.min(MANY as usize) as u8);
         let part = user as usize * PARTS / raws.users.len();
-        parts[part].push(Entry { user, item, clock, line, listed: head.shown.0 })?;
+        parts[part].push(Entry { user, item, clock, line, shown })?;
     }
     tally.set("interactions read", read);
     let parts = parts.into_iter().map(SpillWriter::finish).collect::<Result<_, _>>()?;
@@ -229,7 +258,7 @@ impl Log {
         let mut offsets = vec![0; users + 1];
         for (&(user, item, clock), line) in rows.iter().zip(1..) {
             offsets[user as usize + 1] += 1;
-            output.push(Entry { user, item, clock, line, listed: false }).expect("written");
+            output.push(Entry { user, item, clock, line, shown: None }).expect("written");
         }
         (1..=users).for_each(|user| offsets[user] += offsets[user - 1]);
         let undated = rows.iter().filter(|row| row.2 == UNDATED).count() as u64;
@@ -243,21 +272,24 @@ mod tests {
 
     #[test]
     fn entries_survive_the_file() {
-        let entry = Entry { user: 7, item: u32::MAX, clock: -5, line: 1 << 40, listed: true };
-        let mut bytes = [0; Entry::SIZE];
-        entry.put(&mut bytes);
-        assert_eq!(Entry::get(&bytes), entry);
+        for shown in [None, Some(0), Some(7), Some(MANY)] {
+            let entry = Entry { user: 7, item: u32::MAX, clock: -5, line: 1 << 40, shown };
+            let mut bytes = [0; Entry::SIZE];
+            entry.put(&mut bytes);
+            assert_eq!(Entry::get(&bytes), entry);
+        }
     }
 
     #[test]
-    fn places_count_from_the_first_of_each_user() {
+    fn what_a_user_did_earlier_is_counted_by_the_clock() {
         let folder = tempfile::tempdir().expect("a folder");
         let scratch = Scratch::new(folder.path());
-        let log = Log::with_rows(&[(0, 3, 1), (0, 1, 2), (2, 3, 0)], 3, &scratch);
-        let mut places = Vec::new();
-        log.pass(|entry, place| places.push((entry.user, place))).expect("read");
-        assert_eq!(places, [(0, 0), (0, 1), (2, 0)]);
-        assert_eq!(log.of(0).expect("read").len(), 2);
+        let rows = [(0, 3, UNDATED), (0, 7, 1), (0, 1, 2), (0, 2, 2), (0, 4, 3), (2, 3, 0)];
+        let log = Log::with_rows(&rows, 3, &scratch);
+        let mut counted = Vec::new();
+        log.pass(|entry, earlier| counted.push((entry.user, earlier))).expect("read");
+        assert_eq!(counted, [(0, 0), (0, 1), (0, 2), (0, 2), (0, 4), (2, 0)]);
+        assert_eq!(log.of(0).expect("read").len(), 5);
         assert!(log.of(1).expect("read").is_empty());
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! An interaction with at least three predecessors of the same user may become a scene: the user's profile, the last
 //! things that the user did before, and an exposure list, the real one where the log tells it and a sampled one
-//! otherwise. Training and evaluation are disjoint by time. The log is read twice and kept in scratch files, so that
-//! memory is bounded by users, items and scenes, whatever the number of interactions.
+//! otherwise. Training and evaluation are disjoint by time. The log is read twice and kept in scratch files: memory
+//! grows with users, items and scenes, and of the log it holds one of 64 parts at a time: what 1/64 of the users did
+//! (32 bytes an interaction), or what happened in 1/64 of the log's time line (16 bytes), a part that is larger where
+//! many interactions share one moment.
 //!
 //! Everything that a scene is built from had happened before it: popularity is exact at its moment, item vectors are
 //! those of the latest of a few snapshots of the log that end before it.
@@ -113,9 +115,8 @@ pub fn scenes(
     let raws = Raws::read(&project.raws(), name, &mut tally)?;
     let scratch = Scratch::new(project.root());
     let log = Log::read(&raws, &scratch, &mut tally, watch)?;
-    watch.begin("sampling", 0);
-    let (snapshots, cut) = moments(&log, options)?;
-    let drafts = drafts(&log, &raws, name, options, Bounds { from: snapshots[0], cut }, &mut tally)?;
+    let (snapshots, cut) = moments(&log, options, watch)?;
+    let drafts = drafts(&log, &raws, name, options, Bounds { from: snapshots[0], cut }, (&mut tally, watch))?;
     let (files, content) = (files(project, name, options), options.content.name().to_owned());
     let mut made = ScenesMade { tally, files, content, vectors: None, audit: Vec::new() };
     if options.dry_run {
@@ -124,13 +125,13 @@ pub fn scenes(
     let plans = Plan::of(&drafts, &log, options)?;
     let rows = Rows::of(&plans, &raws, watch)?;
     let texts = Texts::of(project, name, options, &raws, &mut made, watch)?;
-    watch.begin("popularity", 0);
-    let timeline = Timeline::new(&log, raws.items.len(), &scratch)?;
+    let timeline = Timeline::new(&log, raws.items.len(), &scratch, watch)?;
     let content = texts.content(options.content);
     let (snapshots, scratch) = (snapshots.as_slice(), &scratch);
     let workshop = Workshop { raws: &raws, log: &log, rows: &rows, content, options, snapshots, scratch };
     let outcomes = workshop.build(&plans, &timeline.shelves(&drafts)?, watch)?;
     let chosen = counted(choose(&plans, &outcomes, options, &raws, &mut made.tally)?, &timeline)?;
+    tell_shortage(&chosen, options, &mut made.tally);
     let users = raws.user_rows(&chosen.iter().map(|scene| (scene.plan.draft.user, ())).collect())?;
     let renderer = Renderer { name, raws: &raws, rows: &rows, users: &users, dated: log.dated, texts: &texts, options };
     write(project, &renderer, &chosen, &mut made, watch)?;
@@ -138,11 +139,11 @@ pub fn scenes(
 }
 
 /// The moments at which snapshots end, ascending, and the one at which evaluation begins.
-fn moments(log: &Log, options: &SceneOptions<'_>) -> Result<(Vec<i64>, i64), FileError> {
+fn moments(log: &Log, options: &SceneOptions<'_>, watch: &dyn Watch) -> Result<(Vec<i64>, i64), FileError> {
     let shares: Vec<f64> = (1..=options.snapshots).map(|at| at as f64 / (options.snapshots + 1) as f64).collect();
-    let mut snapshots = quantiles(log, &shares)?;
+    let mut snapshots = quantiles(log, &shares, watch)?;
     snapshots.dedup();
-    Ok((snapshots, quantiles(log, &[options.eval_from])?[0]))
+    Ok((snapshots, quantiles(log, &[options.eval_from], watch)?[0]))
 }
 
 /// The files that a run writes.
@@ -159,14 +160,13 @@ fn drafts(
     name: &str,
     options: &SceneOptions<'_>,
     bounds: Bounds,
-    tally: &mut Tally,
+    (tally, watch): (&mut Tally, &dyn Watch),
 ) -> Result<Vec<Draft>, ScenesError> {
     let most = |part: usize| match options.wanted[part] + options.rejects(part) {
         0 => 0,
         wanted => wanted + wanted / 4 + 64,
     };
-    let streams = crate::random::Streams::new(options.seed, 0);
-    let found = sample(log, raws, name, streams, bounds, [most(0), most(1)])?;
+    let found = sample(log, raws, name, options, bounds, [most(0), most(1)], (&mut *tally, watch))?;
     for part in Part::BOTH {
         let eligible = found.eligible[part as usize];
         tally.set(&format!("eligible for {}", part.name()), eligible);
@@ -241,7 +241,23 @@ fn count_part(
     Ok(())
 }
 
-fn counted<'a>(mut chosen: Vec<Chosen<'a>>, timeline: &Timeline) -> Result<Vec<Chosen<'a>>, FileError> {
+/// Says of each part that has fewer scenes than are wanted how many those are.
+fn tell_shortage(chosen: &[Chosen<'_>], options: &SceneOptions<'_>, tally: &mut Tally) {
+    for part in Part::BOTH {
+        for (with_real, wanted, what) in [
+            (true, options.wanted[part as usize], "scenes"),
+            (false, options.rejects(part as usize), "scenes without the real item"),
+        ] {
+            let mine = |scene: &&Chosen<'_>| scene.plan.draft.part == part && scene.plan.shape.with_real == with_real;
+            let made = chosen.iter().filter(mine).count();
+            if made < wanted {
+                tally.set(&format!("of {wanted} wanted {} {what}", part.name()), made as u64);
+            }
+        }
+    }
+}
+
+fn counted<'a>(mut chosen: Vec<Chosen<'a>>, timeline: &Timeline<'_>) -> Result<Vec<Chosen<'a>>, FileError> {
     let lists: Vec<(i64, &[u32])> =
         chosen.iter().map(|scene| (scene.plan.draft.clock, scene.built.list.items.as_slice())).collect();
     let counts = timeline.counts(&lists)?;
@@ -283,6 +299,6 @@ fn write(
         audit: audit.collect(),
     };
     let output = told.start(&project.audit(name))?;
-    writers.into_iter().try_for_each(|(_, writer)| writer.finish())?;
-    Ok(output.finish()?)
+    let writers = writers.into_iter().map(|(_, writer)| writer.into_partial());
+    Ok(Partial::finish_all(writers.chain([output]).collect())?)
 }

@@ -34,7 +34,7 @@ impl Plan {
         let told =
             options.history.least + below(&mut rng, (options.history.most - options.history.least) as u32 + 1) as usize;
         let rows = log.of(draft.user)?;
-        let earlier = &rows[..draft.place as usize];
+        let earlier = &rows[..draft.earlier as usize];
         let history = earlier[earlier.len().saturating_sub(told)..].iter().map(|row| row.line).collect();
         Ok(Plan { draft, shape: Shape { kind, length, with_real }, history })
     }
@@ -46,7 +46,7 @@ impl Plan {
 
     /// The user's interactions before the scene, the latest last, and those at the very moment, the real one included.
     pub(super) fn split<'a>(&self, rows: &'a [Entry]) -> (&'a [Entry], &'a [Entry]) {
-        let (earlier, rest) = rows.split_at(self.draft.place as usize);
+        let (earlier, rest) = rows.split_at(self.draft.earlier as usize);
         let now = rest.iter().take_while(|row| row.clock == self.draft.clock).count();
         (earlier, &rest[..now.max(1)])
     }
@@ -65,13 +65,15 @@ impl Rows {
         let mut source = Source::open(&raws.files.interactions, "`recmirror import` makes it")?;
         let mut kept = BTreeMap::new();
         let mut next = wanted.iter().peekable();
-        watch.begin("fetching the rows of the scenes", 0);
+        watch.begin("fetching the rows of the scenes (bytes)", source.size());
+        let mut told = 0;
         while next.peek().is_some() && source.advance()? {
             if next.next_if(|&&line| line == source.line()).is_some() {
                 kept.insert(source.line(), source.bytes().into());
             }
             if source.line() % STRIDE == 0 {
-                watch.advance(STRIDE);
+                watch.advance(source.taken() - told);
+                told = source.taken();
             }
         }
         Ok(Rows(kept))

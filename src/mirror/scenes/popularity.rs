@@ -5,6 +5,7 @@ use super::quantiles::quantiles;
 use super::sample::Draft;
 use super::spill::{Record, Scratch, Spill, SpillWriter, wide};
 use crate::files::FileError;
+use crate::mirror::Watch;
 use rayon::prelude::*;
 
 /// Parts into which the log is divided by time before each part is sorted.
@@ -44,22 +45,28 @@ pub(super) struct Shelf {
 }
 
 /// The log in the order of time.
-pub(super) struct Timeline {
+pub(super) struct Timeline<'a> {
+    watch: &'a dyn Watch,
     parts: Vec<Spill<Taken>>,
     /// How often each item had been taken before the first moment.
     earlier: Vec<u32>,
 }
 
-impl Timeline {
-    pub(super) fn new(log: &Log, items: usize, scratch: &Scratch) -> Result<Timeline, FileError> {
+impl<'a> Timeline<'a> {
+    pub(super) fn new(
+        log: &Log,
+        items: usize,
+        scratch: &Scratch,
+        watch: &'a dyn Watch,
+    ) -> Result<Timeline<'a>, FileError> {
         let shares: Vec<f64> = (1..PARTS).map(|part| part as f64 / PARTS as f64).collect();
-        let mut ends = quantiles(log, &shares)?;
+        let mut ends = quantiles(log, &shares, watch)?;
         ends.dedup();
         let mut writers: Vec<SpillWriter<Taken>> =
             (0..=ends.len()).map(|_| scratch.start(1 << 16)).collect::<Result<_, _>>()?;
         let mut outcome = Ok(());
         let mut earlier = vec![0; items];
-        log.pass(|entry, _| {
+        log.watched_pass("popularity", watch, |entry, _| {
             if entry.clock == UNDATED {
                 earlier[entry.item as usize] += 1;
                 return;
@@ -71,11 +78,13 @@ impl Timeline {
         })?;
         outcome?;
         let parts = writers.into_iter().map(SpillWriter::finish).collect::<Result<_, _>>()?;
-        Ok(Timeline { parts, earlier })
+        Ok(Timeline { watch, parts, earlier })
     }
 
     /// Calls `at` for each moment (given in ascending order) with the ranking of what happened before it.
     fn sweep(&self, clocks: &[i64], mut at: impl FnMut(usize, &Ranking)) -> Result<(), FileError> {
+        let rows = self.parts.iter().map(Spill::records).sum();
+        self.watch.begin("popularity at the scenes", rows);
         let mut ranking = Ranking::new(self.earlier.len());
         for (item, &count) in (0..).zip(&self.earlier) {
             (0..count).for_each(|_| ranking.add(item));
@@ -91,6 +100,7 @@ impl Timeline {
                 }
                 ranking.add(row.item);
             }
+            self.watch.advance(part.records());
         }
         (next..clocks.len()).for_each(|place| at(place, &ranking));
         Ok(())
@@ -168,7 +178,9 @@ impl Ranking {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sample::Part;
     use super::*;
+    use crate::mirror::Quiet;
     use crate::random::{Streams, below};
 
     #[test]
@@ -185,6 +197,21 @@ mod tests {
             assert!(ranked.is_sorted_by(|a, b| a >= b), "{ranked:?}");
             assert!((0..40).all(|item| ranking.ranked[ranking.rank_of[item as usize] as usize] == item));
         }
+    }
+
+    #[test]
+    fn what_has_no_time_counts_from_the_first_moment_on() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let scratch = Scratch::new(folder.path());
+        let rows = [(0, 2, UNDATED), (0, 1, 5), (1, 2, UNDATED), (1, 3, UNDATED), (1, 0, 9), (2, 1, 9)];
+        let log = Log::with_rows(&rows, 3, &scratch);
+        let timeline = Timeline::new(&log, 4, &scratch, &Quiet).expect("a timeline");
+        let drafts = [(0, 9), (1, 5)].map(|(item, clock)| Draft::at(item, clock, Part::Train));
+        let shelves = timeline.shelves(&drafts).expect("shelves");
+        assert_eq!(shelves[1].top, [2, 3], "the first moment of all");
+        assert_eq!(shelves[0].top, [2, 3, 1]);
+        let counts = timeline.counts(&[(5, &[0, 1, 2, 3]), (9, &[1, 2]), (10, &[1, 0])]).expect("counts");
+        assert_eq!(counts, [vec![0, 0, 2, 1], vec![1, 2], vec![2, 1]]);
     }
 
     #[test]

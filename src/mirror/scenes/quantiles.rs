@@ -2,18 +2,19 @@
 
 use super::log::{Entry, Log, UNDATED};
 use crate::files::FileError;
+use crate::mirror::Watch;
 
 /// Spans into which a range of clocks is cut; each is cut as finely once more.
 const SPANS: usize = 1 << 16;
 
 /// For each share (ascending, 0 to 1) the earliest moment before which at least that share of the interactions has
 /// happened. Interactions without a clock are not counted. Exact to 2^-32 of the log's range: to a second over 130 years.
-pub(super) fn quantiles(log: &Log, shares: &[f64]) -> Result<Vec<i64>, FileError> {
+pub(super) fn quantiles(log: &Log, shares: &[f64], watch: &dyn Watch) -> Result<Vec<i64>, FileError> {
     let (mut first, mut last) = (i64::MAX, i64::MIN);
-    clocks(log, |clock| (first, last) = (first.min(clock), last.max(clock)))?;
+    clocks(log, watch, |clock| (first, last) = (first.min(clock), last.max(clock)))?;
     let coarse = Spans::over(first, last);
     let mut counts = vec![0u64; SPANS];
-    clocks(log, |clock| counts[coarse.of(clock)] += 1)?;
+    clocks(log, watch, |clock| counts[coarse.of(clock)] += 1)?;
     let total = log.clocked() as f64;
     let wanted: Vec<u64> = shares.iter().map(|share| ((share * total).ceil() as u64).max(1)).collect();
     let found: Vec<(usize, u64)> = wanted.iter().map(|&wanted| crossing(&counts, 0, wanted)).collect();
@@ -23,7 +24,7 @@ pub(super) fn quantiles(log: &Log, shares: &[f64]) -> Result<Vec<i64>, FileError
             fine.push((span, coarse.within(span), vec![0; SPANS]));
         }
     }
-    clocks(log, |clock| {
+    clocks(log, watch, |clock| {
         let span = coarse.of(clock);
         if let Ok(place) = fine.binary_search_by_key(&span, |(known, ..)| *known) {
             let (_, spans, counts) = &mut fine[place];
@@ -38,8 +39,8 @@ pub(super) fn quantiles(log: &Log, shares: &[f64]) -> Result<Vec<i64>, FileError
     Ok(wanted.iter().zip(&found).map(refine).collect())
 }
 
-fn clocks(log: &Log, mut each: impl FnMut(i64)) -> Result<(), FileError> {
-    log.pass(|Entry { clock, .. }, _| {
+fn clocks(log: &Log, watch: &dyn Watch, mut each: impl FnMut(i64)) -> Result<(), FileError> {
+    log.watched_pass("dividing the log by time", watch, |Entry { clock, .. }, _| {
         if clock != UNDATED {
             each(clock);
         }
@@ -89,6 +90,7 @@ impl Spans {
 mod tests {
     use super::super::spill::Scratch;
     use super::*;
+    use crate::mirror::Quiet;
 
     #[test]
     fn spans_cover_their_range() {
@@ -112,10 +114,23 @@ mod tests {
         let clock = |row: i64| if row < 500 { row * year / 5 } else { 100 * year + row };
         let rows: Vec<_> = (0..1_000).map(|row| (0, row as u32, clock(row))).collect();
         let log = Log::with_rows(&rows, 1, &scratch);
-        let found = quantiles(&log, &[0.1, 0.25, 0.5, 0.9]).expect("read");
+        let found = quantiles(&log, &[0.1, 0.25, 0.5, 0.9], &Quiet).expect("read");
         let before = |moment: i64| rows.iter().filter(|row| row.2 < moment).count();
         assert_eq!(found[..3].iter().map(|&moment| before(moment)).collect::<Vec<_>>(), [100, 250, 500]);
         assert!(before(found[3]) >= 900, "within a second: {}", before(found[3]));
+    }
+
+    #[test]
+    fn what_has_no_time_moves_no_quantile() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let scratch = Scratch::new(folder.path());
+        let mut rows: Vec<_> = (0..300).map(|row| (0, row as u32, row * row * 1_000)).collect();
+        let found = |rows: &[(u32, u32, i64)]| {
+            quantiles(&Log::with_rows(rows, 1, &scratch), &[0.2, 0.5, 0.8], &Quiet).expect("read")
+        };
+        let dated = found(&rows);
+        rows.splice(0..0, (300..500).map(|item| (0, item, UNDATED)));
+        assert_eq!(dated, found(&rows));
     }
 
     #[test]
