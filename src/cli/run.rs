@@ -3,10 +3,11 @@
 use super::progress::Bar;
 use super::scenario::parse_settings;
 use super::{Failure, print, use_threads};
-use crate::experiment::{Experiment, Manifest, Outcome, Results, RunFolder, RunOptions};
+use crate::experiment::{Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, write_pairs};
 use crate::ids::{ItemId, UserId};
 use crate::metrics;
 use crate::policy::Registry;
+use crate::random::Streams;
 use crate::report::{self, Measure, ReportInput};
 use crate::scenario::{Scenario, ScenarioError};
 use std::path::PathBuf;
@@ -126,14 +127,17 @@ fn finish(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Resu
     let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
     let results = Results::new(kinds, &baseline(experiment, outcome), outcome.arms.clone()).map_err(Failure::other)?;
     results.write_csv(folder.path()).map_err(Failure::other)?;
-    let mut input = report_input(experiment, &manifest, &results);
+    let pairs = results.pairs(&Streams::new(experiment.scenario.seed, 0));
+    write_pairs(folder.path(), &pairs).map_err(Failure::other)?;
+    let order = results.order(&pairs, TABLE_WIDTH);
+    let mut input = report_input(experiment, &manifest, &results, pairs);
     input.notes.extend(failures(experiment, outcome));
     let html = report::html(&input).map_err(Failure::other)?;
     folder.write("report.html", &html).map_err(Failure::input)?;
     let table = results.table(TABLE_WIDTH);
     let target = folder.finish().map_err(Failure::input)?;
     print(&format!(
-        "{table}\n{}digest {}\nreport {}\n",
+        "{table}{order}\n{}digest {}\nreport {}\n",
         short_slates(outcome),
         manifest.digest,
         target.join("report.html").display()
@@ -209,7 +213,12 @@ fn write_names(folder: &RunFolder, experiment: &Experiment) -> Result<(), csv::E
     Ok(())
 }
 
-fn report_input<'a>(experiment: &Experiment, manifest: &Manifest, results: &'a Results) -> ReportInput<'a> {
+fn report_input<'a>(
+    experiment: &Experiment,
+    manifest: &Manifest,
+    results: &'a Results,
+    pairs: Vec<PairRow>,
+) -> ReportInput<'a> {
     let scenario = &experiment.scenario;
     let card = experiment.card();
     let acceptance = format!(
@@ -224,6 +233,7 @@ fn report_input<'a>(experiment: &Experiment, manifest: &Manifest, results: &'a R
         question: scenario.question.clone(),
         tick: tick_name(scenario.tick_seconds),
         results,
+        pairs,
         user_model: if users == manifest.user.kind { users } else { format!("{users} ({})", manifest.user.kind) },
         measures: card.map(|card| measures(&card.measured)).unwrap_or_default(),
         notes: [summary, acceptance].into_iter().filter(|note| !note.is_empty()).collect(),

@@ -16,9 +16,13 @@ pub use self::arm::ArmSink;
 pub use self::folder::{FolderError, RunFolder};
 pub use self::manifest::{ArmRecord, FailureRecord, Manifest, ManifestError, TrainingRecord};
 pub use self::prepare::{Experiment, ExperimentError};
-pub use self::results::{ArmResult, BandPoint, CompareRow, Results, ResultsError, SummaryRow};
+pub(crate) use self::results::too_few;
+pub use self::results::{ArmResult, BandPoint, CompareRow, PairRow, Results, ResultsError, SummaryRow, write_pairs};
 pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions};
-pub use self::stats::{Estimate, Interval, Paired, estimate, paired, student_t};
+pub use self::stats::{
+    Estimate, Interval, Paired, benjamini_hochberg, bootstrap, estimate, holm, paired, replications_needed, sign_flip,
+    student_t,
+};
 
 #[cfg(test)]
 pub(crate) use self::results::testing;

@@ -12,8 +12,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// What a complete run leaves.
-const FILES: [&str; 8] =
-    ["compare.csv", "events", "items.csv", "manifest.json", "report.html", "summary.csv", "ticks.csv", "users.csv"];
+const FILES: [&str; 9] = [
+    "compare.csv",
+    "events",
+    "items.csv",
+    "manifest.json",
+    "pairs.csv",
+    "report.html",
+    "summary.csv",
+    "ticks.csv",
+    "users.csv",
+];
 
 /// A data set, a scenario with two policies, and its finished run in `out`.
 fn finished(extra: &[&str]) -> (tempfile::TempDir, PathBuf, PathBuf) {
@@ -45,6 +54,7 @@ fn a_run_leaves_its_files_and_nothing_else() {
     assert_eq!((users.len(), users[3].as_slice()), (60, &["all", "3", "4"].map(str::to_owned)[..]));
     assert_eq!(csv_rows(&out.join("summary.csv")).len(), 2 * 6);
     assert_eq!(csv_rows(&out.join("compare.csv")).len(), 6);
+    assert_eq!(csv_rows(&out.join("pairs.csv")).len(), 6);
     assert_eq!(csv_rows(&out.join("ticks.csv")).len(), 2 * 2 * 6 * 6);
     let html = read(&out.join("report.html"));
     assert!(html.starts_with("<!doctype html>") || html.starts_with("<!DOCTYPE html>"));
