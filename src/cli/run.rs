@@ -3,7 +3,9 @@
 use super::progress::Bar;
 use super::scenario::parse_settings;
 use super::{Failure, print, use_threads};
-use crate::experiment::{Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, write_pairs};
+use crate::experiment::{
+    Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, Until, UntilRecord, write_pairs,
+};
 use crate::ids::{ItemId, UserId};
 use crate::metrics;
 use crate::policy::Registry;
@@ -37,6 +39,10 @@ pub struct Run {
     /// Override the number of replications.
     #[arg(long)]
     replications: Option<u32>,
+    /// Stop early, once the differences from the baseline are precise enough: `ci<0.5%` (percentage points of the first
+    /// metric) or `METRIC ci<0.01`. `replications` is then the most that will run.
+    #[arg(long, value_name = "RULE")]
+    until: Option<String>,
     /// Worker threads; no result depends on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -53,8 +59,10 @@ impl Run {
         settings.extend(self.replications.map(|count| ("replications".to_owned(), count.to_string())));
         let scenario = Scenario::load(&self.scenario, registry, &settings);
         let scenario = scenario.map_err(|problem: ScenarioError| Failure::input(problem))?;
+        let until =
+            self.until.as_deref().map(|text| Until::parse(text, &scenario)).transpose().map_err(Failure::input)?;
         RunFolder::check(&self.out, self.force).map_err(Failure::input)?;
-        let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
+        let mut experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         self.say(&experiment.data.name, &experiment.data.cleanup.to_string());
         let stop = stop_on_interrupt()?;
         let folder = RunFolder::create(&self.out, self.force).map_err(Failure::input)?;
@@ -68,9 +76,14 @@ impl Run {
             progress: &bar,
             stop: &stop,
         };
-        let outcome = experiment.run(&options);
+        let outcome = match &until {
+            Some(until) => experiment.run_until(until, &options),
+            None => experiment.run(&options),
+        };
         bar.finish();
         let outcome = outcome.map_err(Failure::input)?;
+        // From here on it is an experiment of as many replications as ran, which is what a replay repeats.
+        experiment.scenario.replications = outcome.replications;
         let (steps, seconds) = bar.totals();
         self.say("simulated", &format!("{steps} user-steps in {seconds:.1} s, {:.0} a second", steps as f64 / seconds));
         self.say("trained", &training(&outcome));
@@ -131,13 +144,16 @@ fn finish(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Resu
     write_pairs(folder.path(), &pairs).map_err(Failure::other)?;
     let order = results.order(&pairs, TABLE_WIDTH);
     let mut input = report_input(experiment, &manifest, &results, pairs);
+    let until = outcome.until.as_ref().map(UntilRecord::sentences).unwrap_or_default();
+    let stopped: String = until.iter().map(|sentence| format!("{sentence}\n")).collect();
+    input.notes.extend(until);
     input.notes.extend(failures(experiment, outcome));
     let html = report::html(&input).map_err(Failure::other)?;
     folder.write("report.html", &html).map_err(Failure::input)?;
     let table = results.table(TABLE_WIDTH);
     let target = folder.finish().map_err(Failure::input)?;
     print(&format!(
-        "{table}{order}\n{}digest {}\nreport {}\n",
+        "{table}{order}\n{stopped}{}digest {}\nreport {}\n",
         short_slates(outcome),
         manifest.digest,
         target.join("report.html").display()

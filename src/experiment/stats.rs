@@ -9,10 +9,12 @@
 mod multiple;
 mod power;
 mod resample;
+mod sequence;
 
 pub use self::multiple::{benjamini_hochberg, holm};
 pub use self::power::replications_needed;
 pub use self::resample::{bootstrap, sign_flip};
+pub use self::sequence::confidence_sequence;
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
