@@ -10,6 +10,8 @@ mod multiple;
 mod power;
 mod resample;
 mod sequence;
+#[cfg(test)]
+mod simulated;
 
 pub use self::multiple::{benjamini_hochberg, holm};
 pub use self::power::replications_needed;
