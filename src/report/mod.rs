@@ -167,7 +167,8 @@ mod tests {
     fn every_pair_has_a_row_and_few_replications_a_warning() {
         let first: Vec<Option<f64>> = (1..=6).map(|nth| Some(f64::from(nth) / 8.0)).collect();
         let second: Vec<Option<f64>> = (1..=6).map(|nth| Some(f64::from(nth) / 7.0)).collect();
-        let (up, down): (&[&[Option<f64>]], &[&[Option<f64>]]) = (&[&first, &second], &[&second, &first]);
+        let up: &[&[Option<f64>]] = &[&first, &second];
+        let down: &[&[Option<f64>]] = &[&second, &first];
         let run = results(&all_metrics(), "a", &[("a", up), ("b", down), ("c", down)], 1);
         let page = checked(&input(&run));
         assert_eq!(page.matches("</th><th scope=\"row\" title=\"a\">a</th>").count(), 2 * 6, "b and c against a");

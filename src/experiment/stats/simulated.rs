@@ -23,9 +23,9 @@ fn t_covers(sample: &[f64]) -> bool {
     estimate(sample.iter().copied().map(Some)).unwrap().interval.unwrap().contains(0.0)
 }
 
-/// What replications may look like: all but the exponential one.
+/// What replications look like: one-humped, or of few values. The bench has the others.
 fn shapes() -> impl Iterator<Item = Shape> {
-    Shape::ALL.into_iter().map(|(shape, _)| shape).filter(|shape| !matches!(shape, Shape::Exponential))
+    Shape::ALL.into_iter().map(|(shape, _)| shape).filter(|shape| !matches!(shape, Shape::Uniform | Shape::Exponential))
 }
 
 // The standard error of 95% over 400 simulations is 1.1 points: 91.7 to 98.3 is three of them around it.
