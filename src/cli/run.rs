@@ -4,7 +4,7 @@ use super::progress::Bar;
 use super::scenario::parse_settings;
 use super::{Failure, print, use_threads};
 use crate::experiment::{
-    Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, Until, UntilRecord, write_pairs,
+    Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, Until, UntilRecord, wrapped, write_pairs,
 };
 use crate::ids::{ItemId, UserId};
 use crate::metrics;
@@ -145,7 +145,7 @@ fn finish(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Resu
     let order = results.order(&pairs, TABLE_WIDTH);
     let mut input = report_input(experiment, &manifest, &results, pairs);
     let until = outcome.until.as_ref().map(UntilRecord::sentences).unwrap_or_default();
-    let stopped: String = until.iter().map(|sentence| format!("{sentence}\n")).collect();
+    let stopped: String = until.iter().map(|sentence| wrapped(sentence, TABLE_WIDTH) + "\n").collect();
     input.notes.extend(until);
     input.notes.extend(failures(experiment, outcome));
     let html = report::html(&input).map_err(Failure::other)?;

@@ -19,8 +19,8 @@ pub use self::manifest::{
     ArmRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
 };
 pub use self::prepare::{Experiment, ExperimentError};
-pub(crate) use self::results::too_few;
 pub use self::results::{ArmResult, BandPoint, CompareRow, PairRow, Results, ResultsError, SummaryRow, write_pairs};
+pub(crate) use self::results::{too_few, wrapped};
 pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions};
 pub use self::stats::{
     Estimate, Interval, Paired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm, paired,

@@ -9,6 +9,7 @@ mod pairs;
 mod table;
 
 pub use self::csv::write_pairs;
+pub(crate) use self::order::wrapped;
 pub use self::pairs::PairRow;
 pub(crate) use self::pairs::too_few;
 

@@ -93,7 +93,7 @@ fn undefined() -> String {
 }
 
 /// Breaks a text at spaces.
-fn wrapped(text: &str, width: usize) -> String {
+pub(crate) fn wrapped(text: &str, width: usize) -> String {
     let (mut lines, mut used) = (String::new(), 0);
     for word in text.split(' ') {
         let length = word.chars().count();

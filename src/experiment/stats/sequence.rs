@@ -8,9 +8,10 @@
 //! means with unknown variance", arXiv 2310.03722) with a Gaussian mixture over the effect size, in the reduced filtration
 //! of the scale-invariant statistics. It is exact for normal differences of any unknown variance. Those of a replication
 //! are means over all users of a population, so normal is what they are close to; `benches/statistics.rs` measures what
-//! is left of it for other shapes: for very skewed ones (a single exponential user) less than is promised, as for t intervals. Sequences that need bounds only (Waudby-Smith and Ramdas 2024) would be exact for
-//! shares whatever their shape, but without the normal shape an interval of half a percentage point takes some
-//! thousand replications, because nothing excludes a rare replication with a difference of 1.
+//! is left of it for other shapes: for very skewed ones (a single exponential user) less than is promised, as for t
+//! intervals. Sequences that need bounds only (Waudby-Smith and Ramdas 2024) would hold for shares whatever their shape,
+//! but without the normal shape an interval of half a percentage point takes of the order of a thousand replications,
+//! because nothing excludes a rare replication with a difference of 1.
 
 use super::{Interval, deviation, mean};
 
