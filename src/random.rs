@@ -42,6 +42,8 @@ pub enum Purpose {
     Decomposition = 14,
     /// How long a request to a server waits before it is tried again.
     Retry = 20,
+    /// Which signs a permutation test flips.
+    SignFlips = 30,
 }
 
 /// The root of all streams of one replication.

@@ -3,10 +3,13 @@
 use super::progress::Bar;
 use super::scenario::parse_settings;
 use super::{Failure, print, use_threads};
-use crate::experiment::{Experiment, Manifest, Outcome, Results, RunFolder, RunOptions};
+use crate::experiment::{
+    Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, Until, UntilRecord, wrapped, write_pairs,
+};
 use crate::ids::{ItemId, UserId};
 use crate::metrics;
 use crate::policy::Registry;
+use crate::random::Streams;
 use crate::report::{self, Measure, ReportInput};
 use crate::scenario::{Scenario, ScenarioError};
 use std::path::PathBuf;
@@ -36,6 +39,10 @@ pub struct Run {
     /// Override the number of replications.
     #[arg(long)]
     replications: Option<u32>,
+    /// Stop early, once the differences from the baseline are precise enough: `ci<0.5%` (percentage points of the first
+    /// metric) or `METRIC ci<0.01`. `replications` is then the most that will run.
+    #[arg(long, value_name = "RULE")]
+    until: Option<String>,
     /// Worker threads; no result depends on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -52,8 +59,10 @@ impl Run {
         settings.extend(self.replications.map(|count| ("replications".to_owned(), count.to_string())));
         let scenario = Scenario::load(&self.scenario, registry, &settings);
         let scenario = scenario.map_err(|problem: ScenarioError| Failure::input(problem))?;
+        let until =
+            self.until.as_deref().map(|text| Until::parse(text, &scenario)).transpose().map_err(Failure::input)?;
         RunFolder::check(&self.out, self.force).map_err(Failure::input)?;
-        let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
+        let mut experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         self.say(&experiment.data.name, &experiment.data.cleanup.to_string());
         let stop = stop_on_interrupt()?;
         let folder = RunFolder::create(&self.out, self.force).map_err(Failure::input)?;
@@ -67,9 +76,14 @@ impl Run {
             progress: &bar,
             stop: &stop,
         };
-        let outcome = experiment.run(&options);
+        let outcome = match &until {
+            Some(until) => experiment.run_until(until, &options),
+            None => experiment.run(&options),
+        };
         bar.finish();
         let outcome = outcome.map_err(Failure::input)?;
+        // From here on it is an experiment of as many replications as ran, which is what a replay repeats.
+        experiment.scenario.replications = outcome.replications;
         let (steps, seconds) = bar.totals();
         self.say("simulated", &format!("{steps} user-steps in {seconds:.1} s, {:.0} a second", steps as f64 / seconds));
         self.say("trained", &training(&outcome));
@@ -126,14 +140,20 @@ fn finish(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Resu
     let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
     let results = Results::new(kinds, &baseline(experiment, outcome), outcome.arms.clone()).map_err(Failure::other)?;
     results.write_csv(folder.path()).map_err(Failure::other)?;
-    let mut input = report_input(experiment, &manifest, &results);
+    let pairs = results.pairs(&Streams::new(experiment.scenario.seed, 0));
+    write_pairs(folder.path(), &pairs).map_err(Failure::other)?;
+    let order = results.order(&pairs, TABLE_WIDTH);
+    let mut input = report_input(experiment, &manifest, &results, pairs);
+    let until = outcome.until.as_ref().map(UntilRecord::sentences).unwrap_or_default();
+    let stopped: String = until.iter().map(|sentence| wrapped(sentence, TABLE_WIDTH) + "\n").collect();
+    input.notes.extend(until);
     input.notes.extend(failures(experiment, outcome));
     let html = report::html(&input).map_err(Failure::other)?;
     folder.write("report.html", &html).map_err(Failure::input)?;
     let table = results.table(TABLE_WIDTH);
     let target = folder.finish().map_err(Failure::input)?;
     print(&format!(
-        "{table}\n{}digest {}\nreport {}\n",
+        "{table}{order}\n{stopped}{}digest {}\nreport {}\n",
         short_slates(outcome),
         manifest.digest,
         target.join("report.html").display()
@@ -209,7 +229,12 @@ fn write_names(folder: &RunFolder, experiment: &Experiment) -> Result<(), csv::E
     Ok(())
 }
 
-fn report_input<'a>(experiment: &Experiment, manifest: &Manifest, results: &'a Results) -> ReportInput<'a> {
+fn report_input<'a>(
+    experiment: &Experiment,
+    manifest: &Manifest,
+    results: &'a Results,
+    pairs: Vec<PairRow>,
+) -> ReportInput<'a> {
     let scenario = &experiment.scenario;
     let card = experiment.card();
     let acceptance = format!(
@@ -224,6 +249,7 @@ fn report_input<'a>(experiment: &Experiment, manifest: &Manifest, results: &'a R
         question: scenario.question.clone(),
         tick: tick_name(scenario.tick_seconds),
         results,
+        pairs,
         user_model: if users == manifest.user.kind { users } else { format!("{users} ({})", manifest.user.kind) },
         measures: card.map(|card| measures(&card.measured)).unwrap_or_default(),
         notes: [summary, acceptance].into_iter().filter(|note| !note.is_empty()).collect(),

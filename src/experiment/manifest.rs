@@ -53,11 +53,46 @@ pub struct Manifest {
     pub machine: MachineRecord,
     /// Policies x replications, in the order of the scenario.
     pub arms: Vec<ArmRecord>,
+    /// The rule that the run was to end by, if any; `scenario` then has the replications that ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<UntilRecord>,
     /// The policies that could not go on; they have no arms.
     #[serde(default)]
     pub failures: Vec<FailureRecord>,
     /// The digest over all arms' digests.
     pub digest: String,
+}
+
+/// A rule to stop by, and what came of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UntilRecord {
+    /// The rule with its metric, such as `acceptance_rate ci<0.5%`.
+    pub rule: String,
+    /// Whether it was met.
+    pub met: bool,
+    /// Why the run ended.
+    pub reason: String,
+    /// The most replications that would have run.
+    pub most: u32,
+    /// The replications that ran.
+    pub ran: u32,
+    /// The policy that the others were compared with.
+    pub baseline: String,
+    /// The intervals of the others at the last look.
+    pub sequences: Vec<SequenceRecord>,
+}
+
+/// A policy's difference from the baseline, with an interval of a 95% confidence sequence.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SequenceRecord {
+    /// Name of the policy.
+    pub policy: String,
+    /// Mean over replications of policy minus baseline.
+    pub difference: Option<f64>,
+    /// Lower end; absent while there is none.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
 }
 
 /// A policy that could not go on.
@@ -186,6 +221,7 @@ impl Manifest {
                 chunk: experiment.scenario.engine.chunk,
             },
             arms,
+            until: outcome.until.clone(),
             failures: outcome.failures.iter().map(failure).collect(),
             digest: Digest::combine(digests).to_string(),
         }

@@ -11,14 +11,22 @@ mod probe;
 mod results;
 mod run;
 mod stats;
+mod until;
 
 pub use self::arm::ArmSink;
 pub use self::folder::{FolderError, RunFolder};
-pub use self::manifest::{ArmRecord, FailureRecord, Manifest, ManifestError, TrainingRecord};
+pub use self::manifest::{
+    ArmRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
+};
 pub use self::prepare::{Experiment, ExperimentError};
-pub use self::results::{ArmResult, BandPoint, CompareRow, Results, ResultsError, SummaryRow};
+pub use self::results::{ArmResult, BandPoint, CompareRow, PairRow, Results, ResultsError, SummaryRow, write_pairs};
+pub(crate) use self::results::{too_few, wrapped};
 pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions};
-pub use self::stats::{Estimate, Interval, Paired, estimate, paired, student_t};
+pub use self::stats::{
+    Estimate, Interval, Paired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm, paired,
+    replications_needed, sign_flip, student_t,
+};
+pub use self::until::{Until, UntilError};
 
 #[cfg(test)]
 pub(crate) use self::results::testing;

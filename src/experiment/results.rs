@@ -4,7 +4,14 @@
 //! on which arm was finished first, and derives summaries, paired comparisons and bands over time from them.
 
 mod csv;
+mod order;
+mod pairs;
 mod table;
+
+pub use self::csv::write_pairs;
+pub(crate) use self::order::wrapped;
+pub use self::pairs::PairRow;
+pub(crate) use self::pairs::too_few;
 
 use super::stats::{Estimate, Paired, estimate, paired};
 use crate::metrics::{MetricKind, TickValue};

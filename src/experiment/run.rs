@@ -1,6 +1,7 @@
 //! Policies x replications under common random numbers.
 
 use super::arm::ArmSink;
+use super::manifest::UntilRecord;
 use super::prepare::{Experiment, ExperimentError};
 use super::results::ArmResult;
 use crate::log::{EventSink, NoSink, ParquetWriter};
@@ -12,6 +13,7 @@ use crate::tick::{Setup, Simulation};
 use crate::world::{Population, Training};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -52,8 +54,12 @@ pub struct Outcome {
     pub training: Vec<Training>,
     /// The policies that could not go on, each with its first replication that failed; they have no arms here.
     pub failures: Vec<ArmFailure>,
+    /// Replications that were begun: those of the scenario, or fewer when a rule was met.
+    pub replications: u32,
     /// Whether the run was stopped before its end.
     pub interrupted: bool,
+    /// The rule of [`Experiment::run_until`], and why the run ended.
+    pub until: Option<UntilRecord>,
 }
 
 /// A policy that could not go on.
@@ -67,6 +73,20 @@ pub struct ArmFailure {
     pub problem: String,
 }
 
+/// A policy in a replication, and what became of it; `None` when it was not begun.
+pub(super) struct Arm {
+    replication: u32,
+    policy: usize,
+    finished: Option<Result<Finished, ExperimentError>>,
+}
+
+/// The final values of a policy in a metric, one for each of its arms, replications ascending.
+pub(super) fn finals_of(arms: &[Arm], policy: usize, metric: usize) -> Vec<Option<f64>> {
+    let of_policy = arms.iter().filter(|arm| arm.policy == policy);
+    let last = |arm: &Arm| arm.finished.as_ref()?.as_ref().ok()?.result.finals.get(metric).copied().flatten();
+    of_policy.map(last).collect()
+}
+
 /// One finished or stopped arm.
 struct Finished {
     result: ArmResult,
@@ -76,7 +96,7 @@ struct Finished {
 }
 
 /// What stops arms before their end.
-struct Brakes<'a> {
+pub(super) struct Brakes<'a> {
     stop: &'a AtomicBool,
     /// Set when the run itself failed, and not one of its policies.
     failed: AtomicBool,
@@ -85,8 +105,16 @@ struct Brakes<'a> {
 }
 
 impl Brakes<'_> {
-    fn all(&self) -> bool {
+    pub(super) fn all(&self) -> bool {
         self.stop.load(Ordering::Relaxed) || self.failed.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn has_failed(&self, policy: usize) -> bool {
+        self.first_failures[policy].load(Ordering::Relaxed) < u32::MAX
+    }
+
+    pub(super) fn every_policy_failed(&self) -> bool {
+        (0..self.first_failures.len()).all(|policy| self.has_failed(policy))
     }
 
     /// A policy that failed in a replication is not worth the later ones. The earlier ones go on, so that the failure that
@@ -104,34 +132,39 @@ impl Experiment {
     /// When the run itself fails (the user model, the event logs), or every policy does.
     pub fn run(&self, options: &RunOptions<'_>) -> Result<Outcome, ExperimentError> {
         let replications = self.scenario.replications;
-        // Replications outermost, so that a stopped run has whole replications of all policies.
-        let order: Vec<(u32, usize)> = (0..replications)
-            .flat_map(|replication| (0..self.scenario.policies.len()).map(move |policy| (replication, policy)))
-            .collect();
-        let brakes = Brakes {
+        let arms = self.arms(0..replications, options, &self.brakes(options));
+        self.gather(arms, replications, options)
+    }
+
+    pub(super) fn brakes<'a>(&self, options: &RunOptions<'a>) -> Brakes<'a> {
+        Brakes {
             stop: options.stop,
             failed: AtomicBool::new(false),
             first_failures: self.scenario.policies.iter().map(|_| AtomicU32::new(u32::MAX)).collect(),
-        };
-        let outcomes: Vec<Option<Result<Finished, ExperimentError>>> = order
-            .par_iter()
-            .with_max_len(1)
-            .map(|&(replication, policy)| {
-                if brakes.arm(policy, replication) {
-                    return None;
-                }
-                let finished = self.guarded_arm(policy, replication, options, &brakes);
-                match &finished {
-                    Err(problem) if problem.is_of_policy() => {
-                        brakes.first_failures[policy].fetch_min(replication, Ordering::Relaxed);
-                    }
-                    Err(_) => brakes.failed.store(true, Ordering::Relaxed),
-                    Ok(_) => {}
-                }
-                Some(finished)
-            })
+        }
+    }
+
+    /// Runs every policy in some replications.
+    pub(super) fn arms(&self, replications: Range<u32>, options: &RunOptions<'_>, brakes: &Brakes<'_>) -> Vec<Arm> {
+        // Replications outermost, so that a stopped run has whole replications of all policies.
+        let order: Vec<(u32, usize)> = replications
+            .flat_map(|replication| (0..self.scenario.policies.len()).map(move |policy| (replication, policy)))
             .collect();
-        self.gather(&order, outcomes, options)
+        let arm = |&(replication, policy): &(u32, usize)| {
+            if brakes.arm(policy, replication) {
+                return Arm { replication, policy, finished: None };
+            }
+            let finished = self.guarded_arm(policy, replication, options, brakes);
+            match &finished {
+                Err(problem) if problem.is_of_policy() => {
+                    brakes.first_failures[policy].fetch_min(replication, Ordering::Relaxed);
+                }
+                Err(_) => brakes.failed.store(true, Ordering::Relaxed),
+                Ok(_) => {}
+            }
+            Arm { replication, policy, finished: Some(finished) }
+        };
+        order.par_iter().with_max_len(1).map(arm).collect()
     }
 
     /// An arm of which a panic is a failure of its policy.
@@ -152,16 +185,17 @@ impl Experiment {
         })
     }
 
-    fn gather(
+    /// Puts the arms of the first `replications` together.
+    pub(super) fn gather(
         &self,
-        order: &[(u32, usize)],
-        outcomes: Vec<Option<Result<Finished, ExperimentError>>>,
+        arms: Vec<Arm>,
+        replications: u32,
         options: &RunOptions<'_>,
     ) -> Result<Outcome, ExperimentError> {
-        let mut finished = Vec::with_capacity(order.len());
+        let mut finished = Vec::with_capacity(arms.len());
         // Replications come in ascending order: the first failure of a policy is that of its first replication.
         let mut failed: BTreeMap<usize, (u32, ExperimentError)> = BTreeMap::new();
-        for (&(replication, policy), outcome) in order.iter().zip(outcomes) {
+        for Arm { replication, policy, finished: outcome } in arms {
             match outcome {
                 Some(Ok(arm)) => finished.push((policy, replication, arm)),
                 Some(Err(problem)) if problem.is_of_policy() => {
@@ -183,17 +217,18 @@ impl Experiment {
             }
         }
         finished.retain(|(policy, ..)| !failed.contains_key(policy));
-        Ok(self.outcome(finished, failed, options))
+        Ok(self.outcome(finished, failed, replications, options))
     }
 
     fn outcome(
         &self,
         mut finished: Vec<(usize, u32, Finished)>,
         failed: BTreeMap<usize, (u32, ExperimentError)>,
+        replications: u32,
         options: &RunOptions<'_>,
     ) -> Outcome {
         finished.sort_by_key(|&(policy, replication, _)| (policy, replication));
-        let wanted = (self.scenario.policies.len() - failed.len()) * self.scenario.replications as usize;
+        let wanted = (self.scenario.policies.len() - failed.len()) * replications as usize;
         let whole = finished.len() == wanted && finished.iter().all(|(_, _, arm)| arm.ticks == self.scenario.ticks);
         let name = |policy: usize| self.scenario.policies[policy].name.clone();
         let failures = failed.into_iter().map(|(policy, (replication, problem))| ArmFailure {
@@ -207,7 +242,9 @@ impl Experiment {
             files: Vec::new(),
             training: Vec::new(),
             failures: failures.collect(),
+            replications,
             interrupted: !whole && options.stop.load(Ordering::Relaxed),
+            until: None,
         };
         for (_, _, arm) in finished {
             outcome.arms.push(arm.result);

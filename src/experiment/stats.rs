@@ -6,6 +6,18 @@
 //!
 //! What an interval does not say: how well the simulated users mirror real ones.
 
+mod multiple;
+mod power;
+mod resample;
+mod sequence;
+#[cfg(test)]
+mod simulated;
+
+pub use self::multiple::{benjamini_hochberg, holm};
+pub use self::power::replications_needed;
+pub use self::resample::{bootstrap, sign_flip};
+pub use self::sequence::confidence_sequence;
+
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// Share of the intervals that hold the true mean.
@@ -108,6 +120,17 @@ pub fn paired(policy: &[Option<f64>], other: &[Option<f64>]) -> Option<Paired> {
         correlation: correlation(&a, &b),
         variance_ratio: ratio(variance(&a)? + variance(&b)?, variance(&differences)?),
     })
+}
+
+/// Policy minus other in the replications that define both.
+pub(super) fn differences(policy: &[Option<f64>], other: &[Option<f64>]) -> Vec<f64> {
+    let difference = |(a, b): (&Option<f64>, &Option<f64>)| Some(a.filter(finite)? - b.filter(finite)?);
+    policy.iter().zip(other).filter_map(difference).collect()
+}
+
+/// Standard deviation (unbiased variance); `None` with fewer than two values.
+pub(super) fn deviation(sample: &[f64]) -> Option<f64> {
+    if sample.len() < 2 { None } else { variance(sample).map(f64::sqrt) }
 }
 
 /// The factor of a two-sided 95% interval: the 0.975 quantile of Student's t distribution.

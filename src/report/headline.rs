@@ -45,7 +45,7 @@ struct Subject<'a> {
 
 impl Subject<'_> {
     fn headline(&self) -> Headline {
-        let ranking = self.ranking();
+        let ranking = self.results.ranking(0);
         let metric = lower(self.kind.title);
         let Some(&first) = ranking.first() else {
             let text = format!("The {metric} is undefined in every replication.");
@@ -66,16 +66,6 @@ impl Subject<'_> {
                 Headline { answer: words(&[&text, first, "."]), more: Vec::new(), paired: None }
             }
         }
-    }
-
-    /// Policies with a value, best first; the baseline's wins a tie.
-    fn ranking(&self) -> Vec<&str> {
-        let sign = if self.kind.better == Better::Lower { 1.0 } else { -1.0 };
-        let value = |policy: &str| self.results.estimate(policy, 0).map(|found| sign * found.mean);
-        let policies = self.results.policies().iter().map(String::as_str);
-        let mut ranking: Vec<(f64, &str)> = policies.filter_map(|policy| Some((value(policy)?, policy))).collect();
-        ranking.sort_by(|a, b| a.0.total_cmp(&b.0));
-        ranking.into_iter().map(|(_, policy)| policy).collect()
     }
 
     /// Whether the interval of the difference lies wholly on the better side.

@@ -6,10 +6,11 @@
 mod forest;
 mod headline;
 mod line;
+mod pairs;
 mod svg;
 mod view;
 
-use crate::experiment::Results;
+use crate::experiment::{PairRow, Results};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
@@ -33,6 +34,8 @@ pub struct ReportInput<'a> {
     pub tick: String,
     /// The outputs of the run.
     pub results: &'a Results,
+    /// All pairs of its policies, see [`Results::pairs`]; without them the table of pairs is left out.
+    pub pairs: Vec<PairRow>,
     /// Name and kind of the user model.
     pub user_model: String,
     /// How well the user model was measured to mirror people, from its card; may be empty.
@@ -78,6 +81,7 @@ mod tests {
             question: String::new(),
             tick: "1 day".to_owned(),
             results,
+            pairs: results.pairs(&crate::random::Streams::new(7, 0)),
             user_model: "parametric".to_owned(),
             measures: Vec::new(),
             notes: Vec::new(),
@@ -140,6 +144,7 @@ mod tests {
         let one = results(&all_metrics(), "only", &[("only", &[&finals])], 1);
         let page = checked(&input(&one));
         assert!(page.contains("gives no interval") && !page.contains("Differences from"));
+        assert!(!page.contains("Every policy against every other"));
         let two = results(&all_metrics(), "only", &[("only", &[&finals]), ("other", &[&finals])], 1);
         assert!(checked(&input(&two)).contains("Differences from"));
     }
@@ -156,6 +161,21 @@ mod tests {
         assert!(page.contains("Undefined in every replication."));
         let run = results(&all_metrics(), "never", &[("never", &none)], 2);
         assert!(checked(&input(&run)).contains("Undefined at every tick."));
+    }
+
+    #[test]
+    fn every_pair_has_a_row_and_few_replications_a_warning() {
+        let first: Vec<Option<f64>> = (1..=6).map(|nth| Some(f64::from(nth) / 8.0)).collect();
+        let second: Vec<Option<f64>> = (1..=6).map(|nth| Some(f64::from(nth) / 7.0)).collect();
+        let up: &[&[Option<f64>]] = &[&first, &second];
+        let down: &[&[Option<f64>]] = &[&second, &first];
+        let run = results(&all_metrics(), "a", &[("a", up), ("b", down), ("c", down)], 1);
+        let page = checked(&input(&run));
+        assert_eq!(page.matches("</th><th scope=\"row\" title=\"a\">a</th>").count(), 2 * 6, "b and c against a");
+        assert_eq!(page.matches("</th><th scope=\"row\" title=\"c\">c</th>").count(), 6, "b against c");
+        assert!(page.contains("over 3 pairs, however large the difference: 7 replications are the fewest"));
+        let without = ReportInput { pairs: Vec::new(), ..input(&run) };
+        assert!(!checked(&without).contains("Every policy against every other"));
     }
 
     #[test]

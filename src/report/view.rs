@@ -1,6 +1,7 @@
 //! The data of the template: every number already written, every chart already drawn.
 
 use super::headline::{Span, headline, lower};
+use super::pairs::{Pairs, p_value};
 use super::svg::{Caption, minus};
 use super::{Measure, ReportInput, forest, line};
 use crate::experiment::{Estimate, Results};
@@ -24,6 +25,7 @@ pub struct View {
     metrics: Vec<Metric>,
     policies: Vec<Policy>,
     differences: Vec<Difference>,
+    pairs: Pairs,
     charts: Vec<Chart>,
     any_undefined: bool,
     intervals: usize,
@@ -115,6 +117,7 @@ impl View {
             any_undefined: any_undefined(results),
             policies,
             differences: enumerate(results, difference),
+            pairs: Pairs::new(results, &input.pairs),
             charts: enumerate(results, |results, place, kind| chart(results, place, kind, &input.tick)),
             intervals,
             pairing: pairing.map(|ratio| format!("{ratio:.1}")),
@@ -204,13 +207,9 @@ fn difference_row(results: &Results, place: usize, format: Format, policy: &str)
         relative: relative.map_or_else(undefined, |percent| {
             minus(&Format::Percent { digits: 1 }.difference(Some(percent / 100.0))) + "%"
         }),
-        p_value: found.and_then(|found| found.p_value).map_or_else(undefined, p_value),
+        p_value: p_value(found.and_then(|found| found.p_value)),
         replications: found.map_or(0, |found| found.difference.used),
     }
-}
-
-fn p_value(value: f64) -> String {
-    if value < 0.001 { "< 0.001".to_owned() } else { format!("{value:.3}") }
 }
 
 fn chart(results: &Results, place: usize, kind: &MetricKind, tick: &str) -> Chart {
@@ -292,6 +291,5 @@ mod tests {
     fn numbers_for_people() {
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(1_234_567), "1\u{202f}234\u{202f}567");
-        assert_eq!((p_value(0.000_4).as_str(), p_value(0.0412).as_str()), ("< 0.001", "0.041"));
     }
 }

@@ -12,8 +12,17 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// What a complete run leaves.
-const FILES: [&str; 8] =
-    ["compare.csv", "events", "items.csv", "manifest.json", "report.html", "summary.csv", "ticks.csv", "users.csv"];
+const FILES: [&str; 9] = [
+    "compare.csv",
+    "events",
+    "items.csv",
+    "manifest.json",
+    "pairs.csv",
+    "report.html",
+    "summary.csv",
+    "ticks.csv",
+    "users.csv",
+];
 
 /// A data set, a scenario with two policies, and its finished run in `out`.
 fn finished(extra: &[&str]) -> (tempfile::TempDir, PathBuf, PathBuf) {
@@ -45,6 +54,7 @@ fn a_run_leaves_its_files_and_nothing_else() {
     assert_eq!((users.len(), users[3].as_slice()), (60, &["all", "3", "4"].map(str::to_owned)[..]));
     assert_eq!(csv_rows(&out.join("summary.csv")).len(), 2 * 6);
     assert_eq!(csv_rows(&out.join("compare.csv")).len(), 6);
+    assert_eq!(csv_rows(&out.join("pairs.csv")).len(), 6);
     assert_eq!(csv_rows(&out.join("ticks.csv")).len(), 2 * 2 * 6 * 6);
     let html = read(&out.join("report.html"));
     assert!(html.starts_with("<!doctype html>") || html.starts_with("<!DOCTYPE html>"));
@@ -131,6 +141,51 @@ fn an_existing_folder_is_refused_and_force_replaces_runs_only() {
     std::fs::create_dir(&empty).expect("a folder");
     run(&scenario, &empty, &[]).expect(0);
     assert_eq!(names_in(folder.path()), ["data", "empty", "out", "precious", "small.toml"]);
+}
+
+#[test]
+fn until_stops_early_and_replays_as_many_replications() {
+    let (folder, scenario, plain) = finished(&["--replications", "4"]);
+    let until = |name: &str, extra: &[&str]| {
+        let out = folder.path().join(name);
+        let answer = run(&scenario, &out, &[&["--replications", "9", "--quiet"], extra].concat()).expect(0);
+        (answer, manifest(&out), out)
+    };
+    // A confidence sequence excludes nothing before the fourth replication, and then anything is narrower than this.
+    let (answer, stopped, out) = until("wide", &["--until", "acceptance_rate ci<90%"]);
+    let record = stopped.until.as_ref().expect("a record");
+    assert_eq!((record.rule.as_str(), record.met, record.most, record.ran), ("acceptance_rate ci<90%", true, 9, 4));
+    assert_eq!((record.sequences.len(), stopped.status.as_str()), (1, "complete"));
+    assert_eq!(stopped.digest, manifest(&plain).digest, "the same four replications");
+    assert!(answer.stdout.contains("Ran 4 of at most 9 replications until `acceptance_rate ci<90%`"), "{answer:?}");
+    assert!(read(&out.join("report.html")).contains("Ran 4 of at most 9 replications"));
+    let replayed = recmirror(&["replay", text(&out), "--quiet"]).expect(0);
+    assert!(replayed.stdout.contains("8 arms with equal digests"), "{replayed:?}");
+    // Wherever it stops, threads do not matter.
+    let (_, one, _) = until("one", &["--until", "ci<12%", "--threads", "1"]);
+    let (_, four, _) = until("four", &["--until", "ci<12%", "--threads", "4"]);
+    assert_eq!((one.digest, one.until), (four.digest, four.until));
+    let (answer, never, _) = until("never", &["--until", "ci<0.000001%"]);
+    let record = never.until.expect("a record");
+    assert_eq!((record.met, record.ran, never.arms.len()), (false, 9, 18));
+    assert!(answer.stdout.contains("the most replications ran"), "{answer:?}");
+}
+
+#[test]
+fn until_refuses_what_is_no_rule() {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    for (rule, count, words) in [
+        ("narrow", "9", "is not a rule"),
+        ("gini ci<1%", "9", "not a share"),
+        ("ci<0", "9", "a number above 0"),
+        ("nothing ci<1", "9", "not among the scenario's metrics"),
+        ("ci<1%", "3", "at least 4 replications"),
+    ] {
+        let arguments = ["--until", rule, "--replications", count];
+        run(&scenario, &folder.path().join("out"), &arguments).expect(2).says(&["error: ", words]);
+        assert_eq!(names_in(folder.path()), ["data", "small.toml"], "{rule}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! `ticks.csv`, `summary.csv` and `compare.csv`. An undefined value is an empty field.
+//! `ticks.csv`, `summary.csv`, `compare.csv` and `pairs.csv`. An undefined value is an empty field.
 
-use super::{Results, ResultsError};
+use super::{PairRow, Results, ResultsError};
 use serde::Serialize;
 use std::fs::File;
 use std::io::Write;
@@ -10,9 +10,33 @@ const TICKS: [&str; 5] = ["policy", "replication", "tick", "metric", "value"];
 const SUMMARY: [&str; 6] = ["policy", "metric", "mean", "ci_low", "ci_high", "replications"];
 const COMPARE: [&str; 9] =
     ["policy", "baseline", "metric", "difference", "ci_low", "ci_high", "p_value", "relative_percent", "replications"];
+const PAIRS: [&str; 14] = [
+    "metric",
+    "policy_a",
+    "policy_b",
+    "difference",
+    "t_low",
+    "t_high",
+    "bootstrap_low",
+    "bootstrap_high",
+    "p_permutation",
+    "p_holm",
+    "p_bh",
+    "variance_reduction",
+    "replications",
+    "replications_needed",
+];
+
+/// Writes `pairs.csv` into an existing folder.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write_pairs(folder: &Path, rows: &[PairRow]) -> Result<(), ResultsError> {
+    write_file(folder, "pairs.csv", |file| write_rows(file, &PAIRS, rows))
+}
 
 impl Results {
-    /// Writes the three tables into an existing folder.
+    /// Writes the first three tables into an existing folder.
     ///
     /// # Errors
     /// When a file cannot be written.
@@ -62,6 +86,8 @@ fn write_rows<R: Serialize>(
 #[cfg(test)]
 mod tests {
     use super::super::testing::{results, small};
+    use super::write_pairs;
+    use crate::random::Streams;
     use std::fs::read_to_string;
 
     #[test]
@@ -77,6 +103,23 @@ mod tests {
         assert!(summary.starts_with("policy,metric,mean,ci_low,ci_high,replications\nrandom,acceptance_rate,0.12"));
         let compare = read_to_string(folder.path().join("compare.csv")).unwrap();
         assert!(compare.contains("popular,random,mean_rating,0.0,0.0,0.0,1.0,0.0,2"), "{compare}");
+    }
+
+    #[test]
+    fn pairs_have_a_column_for_each_figure() {
+        let folder = tempfile::tempdir().unwrap();
+        write_pairs(folder.path(), &small().pairs(&Streams::new(7, 0))).unwrap();
+        let text = read_to_string(folder.path().join("pairs.csv")).unwrap();
+        let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
+        assert_eq!(lines[0].last(), Some(&"replications_needed"));
+        assert!(lines.iter().all(|fields| fields.len() == 14), "{text}");
+        assert_eq!(lines[1][..3], ["acceptance_rate", "popular", "random"]);
+        // Differences 0.10, 0.11 and 0.12: two of eight flips, one pair.
+        assert_eq!(lines[1][8..11], ["0.25", "0.25", "0.25"]);
+        // Both differences in mean rating are 0: no variance, and nothing would show it.
+        assert_eq!(lines[2][3..], ["0.0", "0.0", "0.0", "0.0", "0.0", "1.0", "1.0", "1.0", "", "2", ""]);
+        write_pairs(folder.path(), &[]).unwrap();
+        assert_eq!(read_to_string(folder.path().join("pairs.csv")).unwrap().lines().count(), 1);
     }
 
     #[test]

@@ -1,0 +1,157 @@
+//! The order of the policies in the first metric as plain text, and how sure each step of it is.
+
+use super::table::{Column, layout};
+use super::{PairRow, Results, too_few};
+use crate::metrics::{Better, Format, MetricKind};
+
+impl Results {
+    /// Policies that have a value in a metric, best first; of equal ones the earlier in the scenario. A metric that
+    /// only describes is ordered by size.
+    pub fn ranking(&self, metric: usize) -> Vec<&str> {
+        let lower = self.metrics.get(metric).is_some_and(|kind| kind.better == Better::Lower);
+        let sign = if lower { 1.0 } else { -1.0 };
+        let value = |policy: &str| self.estimate(policy, metric).map(|found| sign * found.mean);
+        let policies = self.policies.iter().map(String::as_str);
+        let mut ranking: Vec<(f64, &str)> = policies.filter_map(|policy| Some((value(policy)?, policy))).collect();
+        ranking.sort_by(|a, b| a.0.total_cmp(&b.0));
+        ranking.into_iter().map(|(_, policy)| policy).collect()
+    }
+
+    /// Each policy against the next in the order by the first metric, from the rows of [`Results::pairs`]; lines are no
+    /// wider than `width` characters. Empty for fewer than three policies: with two, the one difference is in
+    /// [`Results::table`].
+    pub fn order(&self, pairs: &[PairRow], width: usize) -> String {
+        let ranking = self.ranking(0);
+        let (Some(kind), true) = (self.metrics.first(), ranking.len() > 2) else { return String::new() };
+        let pairs: Vec<&PairRow> = pairs.iter().filter(|row| row.metric == kind.name).collect();
+        let steps: Vec<Step<'_>> =
+            ranking.windows(2).filter_map(|two| Step::find(&pairs, two[0], two[1], kind.format)).collect();
+        let column = |heading: &str, cell: &dyn Fn(&Step<'_>) -> String| Column {
+            heading: heading.to_owned(),
+            cells: steps.iter().map(cell).collect(),
+        };
+        let names = column("policy, next", &|step| format!("{}, {}", step.first, step.second));
+        let columns = vec![
+            column(&difference_heading(kind), &|step| step.difference()),
+            column("p (Holm)", &|step| number(step.row.p_holm, 3)),
+            column("paired gain", &|step| number(step.row.variance_reduction, 1)),
+            column("needed", &|step| step.row.replications_needed.map_or_else(undefined, |count| count.to_string())),
+        ];
+        let title = format!(
+            "Order by {}, each policy against the next [95% interval]; p: permutation test after Holm over {} pairs; \
+             needed: replications that would show this difference",
+            kind.name,
+            pairs.len()
+        );
+        let few = too_few(self.replications.len(), pairs.len()).map(|text| wrapped(&text, width) + "\n");
+        format!("\n{}\n\n{}\n{}", wrapped(&title, width), layout(&names, columns, width), few.unwrap_or_default())
+    }
+}
+
+fn difference_heading(kind: &MetricKind) -> String {
+    let unit = kind.format.difference_unit();
+    if unit.is_empty() { "difference  ".to_owned() } else { format!("difference ({unit})  ") }
+}
+
+/// A policy and the next in the order.
+struct Step<'a> {
+    first: &'a str,
+    second: &'a str,
+    row: &'a PairRow,
+    format: Format,
+}
+
+impl<'a> Step<'a> {
+    fn find(pairs: &[&'a PairRow], first: &'a str, second: &'a str, format: Format) -> Option<Step<'a>> {
+        let is_it = |row: &&&PairRow| {
+            let names = (row.policy_a.as_str(), row.policy_b.as_str());
+            names == (first, second) || names == (second, first)
+        };
+        pairs.iter().find(is_it).map(|row| Step { first, second, row, format })
+    }
+
+    /// First minus second, whichever way round the row is.
+    fn difference(&self) -> String {
+        let row = self.row;
+        let (sign, low, high) =
+            if row.policy_a == self.first { (1.0, row.t_low, row.t_high) } else { (-1.0, row.t_high, row.t_low) };
+        let write = |value: Option<f64>| self.format.difference(value.map(|value| sign * value));
+        let mark = if row.excludes_zero() { '*' } else { ' ' };
+        match low.and(high) {
+            Some(_) => format!("{} [{}, {}] {mark}", write(row.difference), write(low), write(high)),
+            None => write(row.difference) + "  ",
+        }
+    }
+}
+
+fn number(value: Option<f64>, digits: usize) -> String {
+    value.map_or_else(undefined, |value| format!("{value:.digits$}"))
+}
+
+fn undefined() -> String {
+    Format::UNDEFINED.to_owned()
+}
+
+/// Breaks a text at spaces.
+pub(crate) fn wrapped(text: &str, width: usize) -> String {
+    let (mut lines, mut used) = (String::new(), 0);
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > 0 && used + 1 + length > width {
+            lines.push('\n');
+            used = 0;
+        } else if used > 0 {
+            lines.push(' ');
+            used += 1;
+        }
+        lines += word;
+        used += length;
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{results, small};
+    use crate::random::Streams;
+
+    #[test]
+    fn three_policies() {
+        let random: &[&[Option<f64>]] = &[&[Some(0.10)], &[Some(0.12)], &[Some(0.14)]];
+        let popular: &[&[Option<f64>]] = &[&[Some(0.20)], &[Some(0.23)], &[Some(0.26)]];
+        let als: &[&[Option<f64>]] = &[&[Some(0.22)], &[Some(0.21)], &[Some(0.29)]];
+        let names = [("random", random), ("popular", popular), ("als", als)];
+        let run = results(&["acceptance_rate"], "random", &names, 2);
+        assert_eq!(run.ranking(0), ["als", "popular", "random"]);
+        insta::assert_snapshot!(run.order(&run.pairs(&Streams::new(7, 0)), 100), @r"
+        Order by acceptance_rate, each policy against the next [95% interval]; p: permutation test after
+        Holm over 3 pairs; needed: replications that would show this difference
+
+        policy, next             difference (pp)     p (Holm)   paired gain   needed
+        als, popular        +1.00 [-5.57, +7.57]        0.750           4.0       57
+        popular, random   +11.00 [+8.52, +13.48] *      0.750          13.0        2
+
+        With 3 replications a permutation p value cannot fall below 2/8 = 0.25, nor below 0.75 after Holm
+        over 3 pairs, however large the difference: 7 replications are the fewest that can reach 0.05.
+        ");
+    }
+
+    #[test]
+    fn two_policies_need_no_order() {
+        assert_eq!(small().order(&small().pairs(&Streams::new(7, 0)), 100), "");
+    }
+
+    #[test]
+    fn lines_fit_and_less_is_better_comes_first() {
+        let run = |values: [f64; 2]| values.map(|value| [Some(value)]);
+        let (a, b, c) = (run([0.5, 0.7]), run([0.2, 0.3]), run([0.4, 0.1]));
+        let runs = [("a", &a), ("b", &b), ("c", &c)].map(|(name, run)| (name, [run[0].as_slice(), run[1].as_slice()]));
+        let arms: Vec<(&str, &[&[Option<f64>]])> = runs.iter().map(|(name, run)| (*name, run.as_slice())).collect();
+        let run = results(&["gini"], "a", &arms, 1);
+        assert_eq!(run.ranking(0), ["b", "c", "a"], "equal means keep their order");
+        for width in [50, 72, 100] {
+            let text = run.order(&run.pairs(&Streams::new(7, 0)), width);
+            assert!(text.lines().all(|line| line.chars().count() <= width), "{text}");
+        }
+    }
+}

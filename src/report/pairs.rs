@@ -1,0 +1,97 @@
+//! The table of all pairs of policies: every number already written.
+
+use super::svg::minus;
+use crate::experiment::{PairRow, Results, too_few};
+use crate::metrics::{Format, MetricKind};
+use serde::Serialize;
+
+/// All pairs in all metrics.
+#[derive(Serialize)]
+pub struct Pairs {
+    /// Pairs of policies.
+    count: usize,
+    groups: Vec<Group>,
+    /// What so few replications cannot tell.
+    few: Option<String>,
+}
+
+/// The pairs of one metric.
+#[derive(Serialize)]
+struct Group {
+    title: &'static str,
+    unit: &'static str,
+    rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    policy_a: String,
+    policy_b: String,
+    difference: String,
+    excludes_zero: bool,
+    interval: String,
+    bootstrap: String,
+    p_permutation: String,
+    p_holm: String,
+    p_bh: String,
+    variance_reduction: String,
+    replications_needed: String,
+}
+
+impl Pairs {
+    /// Without groups when there is only one policy.
+    pub fn new(results: &Results, pairs: &[PairRow]) -> Pairs {
+        let rows_of = |kind: &MetricKind| -> Vec<Row> {
+            pairs.iter().filter(|pair| pair.metric == kind.name).map(|pair| row(kind.format, pair)).collect()
+        };
+        let group = |kind: &&'static MetricKind| Group {
+            title: kind.title,
+            unit: kind.format.difference_unit(),
+            rows: rows_of(kind),
+        };
+        let groups: Vec<Group> = results.metrics().iter().map(group).filter(|group| !group.rows.is_empty()).collect();
+        let count = groups.first().map_or(0, |group| group.rows.len());
+        Pairs { count, groups, few: too_few(results.replications().len(), count) }
+    }
+}
+
+fn row(format: Format, pair: &PairRow) -> Row {
+    let write = |value: f64| minus(&format.difference(Some(value)));
+    let interval = |low: Option<f64>, high: Option<f64>| match low.zip(high) {
+        Some((low, high)) => format!("{} to {}", write(low), write(high)),
+        None => Format::UNDEFINED.to_owned(),
+    };
+    Row {
+        policy_a: pair.policy_a.clone(),
+        policy_b: pair.policy_b.clone(),
+        difference: minus(&format.difference(pair.difference)),
+        excludes_zero: pair.excludes_zero(),
+        interval: interval(pair.t_low, pair.t_high),
+        bootstrap: interval(pair.bootstrap_low, pair.bootstrap_high),
+        p_permutation: p_value(pair.p_permutation),
+        p_holm: p_value(pair.p_holm),
+        p_bh: p_value(pair.p_bh),
+        variance_reduction: or_dash(pair.variance_reduction.map(|ratio| format!("{ratio:.1}"))),
+        replications_needed: or_dash(pair.replications_needed.map(|count| count.to_string())),
+    }
+}
+
+fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| Format::UNDEFINED.to_owned())
+}
+
+/// A p value for people.
+pub fn p_value(value: Option<f64>) -> String {
+    or_dash(value.map(|value| if value < 0.001 { "< 0.001".to_owned() } else { format!("{value:.3}") }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p_values_for_people() {
+        let texts = [Some(0.000_4), Some(0.0412), Some(1.0), None].map(p_value);
+        assert_eq!(texts, ["< 0.001", "0.041", "1.000", "\u{2013}"]);
+    }
+}
