@@ -9,7 +9,7 @@ use crate::ids::{ItemId, UserId};
 use std::path::Path;
 
 /// The genre flags of `u.item`, in the order of its columns.
-const GENRES: [&str; 19] = [
+pub(super) const GENRES: [&str; 19] = [
     "unknown",
     "Action",
     "Adventure",

@@ -3,6 +3,7 @@
 //!
 //! Shown: gender, age, occupation and place of a user; title, year and genres of a film; the rating given.
 
+use super::super::grouplens::GENRES;
 use super::super::{ExternalId, ItemRow, UserRow};
 use super::folder::Folder;
 use super::publisher::{Fields, Publisher, RawRow, Verdict, Visit};
@@ -26,36 +27,22 @@ pub(super) const FAMILY: Family = Family {
     template: include_str!("templates/movielens.toml"),
 };
 
-/// Columns of `u.item`: five texts and the genre flags.
-const U_ITEM: [&str; 24] = [
-    "item_id",
-    "title",
-    "release",
-    "video",
-    "address",
-    "unknown",
-    "Action",
-    "Adventure",
-    "Animation",
-    "Children's",
-    "Comedy",
-    "Crime",
-    "Documentary",
-    "Drama",
-    "Fantasy",
-    "Film-Noir",
-    "Horror",
-    "Musical",
-    "Mystery",
-    "Romance",
-    "Sci-Fi",
-    "Thriller",
-    "War",
-    "Western",
-];
+/// Columns of `u.item` before the genre flags.
+const TEXTS: [&str; 5] = ["item_id", "title", "release", "video", "address"];
 
 /// Where the genre flags of `u.item` begin.
-const FIRST_FLAG: usize = 5;
+const FIRST_FLAG: usize = TEXTS.len();
+
+/// Columns of `u.item`: five texts and the genre flags.
+const U_ITEM: [&str; FIRST_FLAG + GENRES.len()] = {
+    let mut columns = [""; FIRST_FLAG + GENRES.len()];
+    let mut at = 0;
+    while at < columns.len() {
+        columns[at] = if at < FIRST_FLAG { TEXTS[at] } else { GENRES[at - FIRST_FLAG] };
+        at += 1;
+    }
+    columns
+};
 
 const ROW: &[&str] = &["user_id", "item_id", "rating", "timestamp"];
 
