@@ -30,16 +30,12 @@ pub enum Purpose {
     Folds = 8,
     /// Which interactions of a log become scenes, and how each scene's list is filled.
     SceneSampling = 9,
-    /// The order given to the interactions of a user in a log without times.
-    UndatedOrder = 10,
     /// What a language model answers.
     Decision = 11,
     /// The letter that a decision ends in, where the record does not tell it.
     Behavior = 12,
     /// The random order of distilled scenes.
     Distillation = 13,
-    /// Start vectors of a randomised decomposition.
-    Decomposition = 14,
     /// How long a request to a server waits before it is tried again.
     Retry = 20,
     /// Which signs a permutation test flips.

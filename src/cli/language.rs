@@ -2,8 +2,7 @@
 
 use super::Failure;
 use crate::language::endpoint::{Endpoint, EndpointOptions, Extra, LetterStyle, Usage};
-use crate::language::{LanguageError, LanguageModel};
-use crate::language::{LocalModel, LocalOptions};
+use crate::language::{LanguageError, LanguageModel, LocalModel, LocalOptions};
 use crate::random::Streams;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -19,10 +19,9 @@ mod prompt;
 mod record;
 mod scene_file;
 pub mod scenes;
-mod watch;
 
 pub use self::difficulty::{DifficultyError, DifficultyRecord};
 pub use self::project::{Project, Strength};
 pub use self::prompt::{BEHAVIOR, PromptError, PromptKind, Prompts};
 pub use self::record::{DecisionRecord, PairRecord, ProbsRecord, SceneRecord, SceneText};
-pub use self::watch::{Quiet, Watch};
+pub use crate::files::{Quiet, Watch};
