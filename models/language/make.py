@@ -30,6 +30,8 @@ from weights import Source, text
 PROBE = [1, 9690, 198, 2683, 359, 253, 5356, 5646, 11173, 3365, 3511, 308, 34519, 28, 7018, 411, 407, 19712, 2, 198]
 #: The graphs' logits may differ from the reference by this, relative to the spread of the logits.
 NEAR = {"model.onnx": 1e-4, "model_int8.onnx": 0.3}
+#: In which words scenes were put to the model when it was fine-tuned; they go where its weights go.
+TEXTS = ["prompts.toml", "template.toml"]
 SUMMARY = (
     "SmolLM2-135M-Instruct by Hugging Face as ONNX, from weights of 4 bits (embeddings of 8); "
     "the 8-bit graph is the one that runs. It speaks English."
@@ -67,6 +69,9 @@ def make(origin: Path, lora: Path | None, out: Path) -> None:
             onnx.save(build(config, weights, form), scratch / name)
             print(f"{name}: {check(scratch / name, config, weights):.2g} off the reference")
         write_texts(source, config, scratch)
+        for name in TEXTS if merged else []:
+            if (lora / name).is_file():
+                shutil.copyfile(lora / name, scratch / name)
         hashes = {path.name: sha256_of(path) for path in sorted(scratch.iterdir())}
         (scratch / "card.toml").write_text(card(origin, lora if merged else None, hashes), encoding="utf-8")
         # The card last: without it, or with one that does not fit, nothing half-made is taken for whole.

@@ -1,11 +1,11 @@
-//! `recmirror export`: distilled pairs as training files.
+//! `recmirror export`: distilled pairs, or what users did in scenes, as training files.
 
 use super::project::check_name;
 use super::stage_bar::StageBar;
 use super::{Failure, print};
-use crate::mirror::Project;
-use crate::mirror::export::{Form, Storage, Task, export};
-use std::path::PathBuf;
+use crate::mirror::export::{Form, Storage, Task, export, export_choices};
+use crate::mirror::{Project, Prompts};
+use std::path::{Path, PathBuf};
 
 /// Arguments of `export`.
 #[derive(clap::Args)]
@@ -13,9 +13,16 @@ pub struct Export {
     /// The project's folder.
     #[arg(long, value_name = "DIR")]
     project: PathBuf,
-    /// Reads `datasets/NAME_pref.jsonl`, which `distill --name NAME` writes.
+    /// Reads `datasets/NAME_pref.jsonl`, which `distill --name NAME` writes; for the task `choice` the scenes
+    /// `datasets/NAME_train.jsonl`, NAME being a data set.
     #[arg(long, default_value = "recmirror")]
     name: String,
+    /// The scenes, for the task `choice`: another file of `scenes`.
+    #[arg(long, value_name = "FILE")]
+    scenes: Option<PathBuf>,
+    /// How a scene is put into words, for the task `choice`: a file in the form of `src/mirror/prompts/ekb.toml`.
+    #[arg(long, value_name = "FILE")]
+    prompts: Option<PathBuf>,
     /// What is trained.
     #[arg(long, value_enum)]
     task: Task,
@@ -39,7 +46,7 @@ pub struct Export {
 impl Export {
     pub(super) fn run(self) -> Result<(), Failure> {
         check_name(&self.name)?;
-        let from = Project::new(&self.project).pairs(&self.name);
+        let from = self.source()?;
         let own = || {
             let file = format!("{}_{}.{}", self.name, self.task.name(), self.storage.ending());
             from.with_file_name(file)
@@ -47,10 +54,8 @@ impl Export {
         let to = self.out.clone().unwrap_or_else(own);
         if self.dry_run {
             if !from.is_file() {
-                return Err(Failure::input(format!(
-                    "{} does not exist; `recmirror distill --name` makes it",
-                    from.display()
-                )));
+                let maker = if self.task == Task::Choice { "scenes" } else { "distill --name" };
+                return Err(Failure::input(format!("{} does not exist; `recmirror {maker}` makes it", from.display())));
             }
             print(&format!("would read {} and write {}\n", from.display(), to.display()));
             return Ok(());
@@ -59,9 +64,29 @@ impl Export {
             return Err(Failure::input(format!("--out is the file that is read: {}", to.display())));
         }
         let bar = StageBar::new(self.quiet);
-        let rows = export(&from, &to, self.form, self.task, self.storage, &bar).map_err(Failure::input)?;
+        let rows = self.rows(&from, &to, &bar);
         bar.finish();
+        let rows = rows?;
         print(&format!("wrote {} rows to {}\n", rows, to.display()));
         Ok(())
+    }
+
+    /// The file that is read.
+    fn source(&self) -> Result<PathBuf, Failure> {
+        let project = Project::new(&self.project);
+        match (&self.scenes, self.task) {
+            (Some(scenes), Task::Choice) => Ok(scenes.clone()),
+            (None, Task::Choice) => Ok(project.train(&self.name)),
+            (None, _) if self.prompts.is_none() => Ok(project.pairs(&self.name)),
+            _ => Err(Failure::input("--scenes and --prompts go with `--task choice` only")),
+        }
+    }
+
+    fn rows(&self, from: &Path, to: &Path, bar: &StageBar) -> Result<u64, Failure> {
+        if self.task == Task::Choice {
+            let prompts = Prompts::load(self.prompts.as_deref()).map_err(Failure::input)?;
+            return export_choices(from, to, self.form, self.storage, &prompts, bar).map_err(Failure::input);
+        }
+        export(from, to, self.form, self.task, self.storage, bar).map_err(Failure::input)
     }
 }

@@ -60,6 +60,36 @@ fn parquet_files_appear_under_their_name_when_complete() {
 }
 
 #[test]
+fn what_users_did_in_scenes_is_exported_in_the_words_of_the_prompts() {
+    let folder = distilled();
+    let prompts = package().join("models/lm-adapter/prompts.toml").to_string_lossy().into_owned();
+    let arguments = ["--task", "choice", "--name", "ml-1m", "--prompts", &prompts];
+    export(folder.path(), &arguments).expect(0);
+    let datasets = folder.path().join("datasets");
+    let rows = |name: &str| -> Vec<Value> {
+        read(&datasets.join(name)).lines().map(|line| serde_json::from_str(line).expect("a row")).collect()
+    };
+    let (scenes, choices) = (rows("ml-1m_train.jsonl"), rows("ml-1m_choice.jsonl"));
+    assert_eq!(scenes.len(), choices.len());
+    for (scene, choice) in scenes.iter().zip(&choices) {
+        let place = scene["item_pos"].as_u64().expect("a place") as usize;
+        let letter = char::from(b'A' + place as u8);
+        assert_eq!(choice["completion"][0]["content"], format!("Behavior: [{letter}]"));
+        assert_eq!(choice["options"], scene["choice_cnt"]);
+        let question = choice["prompt"][1]["content"].as_str().expect("a question");
+        let text = scene["text"]["action_list"][place].as_str().expect("an item");
+        assert!(question.contains(&format!("\n[{letter}] {text}")), "{question}");
+        assert!(question.contains(scene["text"]["history"].as_str().expect("a history")), "{question}");
+    }
+    export(folder.path(), &[&arguments[..], &["--form", "reference"]].concat()).expect(0);
+    let reference = rows("ml-1m_choice.jsonl");
+    assert_eq!(reference[0]["messages"][2], choices[0]["completion"][0]);
+    assert_eq!(reference[0]["user_id"].as_str(), Some(scenes[0]["user_id"].to_string().trim_matches('"')));
+    export(folder.path(), &["--task", "choice", "--name", "none"]).expect(2).says(&["none_train.jsonl"]);
+    export(folder.path(), &["--task", "sft", "--prompts", &prompts]).expect(2).says(&["--task choice"]);
+}
+
+#[test]
 fn what_cannot_be_exported_is_told() {
     let folder = distilled();
     export(folder.path(), &["--task", "sft", "--name", "other"]).expect(2).says(&["other_pref.jsonl does not exist"]);

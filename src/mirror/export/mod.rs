@@ -1,4 +1,4 @@
-//! Training files: distilled pairs as the columns that trainers read, in JSON lines or Parquet.
+//! Training files: distilled pairs, or what users did in scenes, as the columns that trainers read, in JSON lines or Parquet.
 //!
 //! `reference` keeps the columns of the paper's reference code; `trl` is the conversational form of Hugging
 //! Face TRL: `prompt`, `chosen`, `rejected` for preferences, `prompt`, `completion` for supervised fine-tuning.
@@ -9,7 +9,8 @@ mod row;
 pub use self::row::{Cell, Row};
 
 use self::parquet::ParquetRows;
-use super::{PairRecord, Watch};
+use super::scene_file::each_scene;
+use super::{PairRecord, PromptError, Prompts, Watch};
 use crate::files::{FileError, Jsonl, JsonlWriter};
 use std::path::Path;
 
@@ -30,6 +31,8 @@ pub enum Task {
     Sft,
     /// Preference optimisation on chosen and rejected decisions.
     Preference,
+    /// Supervised fine-tuning on what the users of the scenes did, without a decision.
+    Choice,
 }
 
 impl Task {
@@ -38,6 +41,7 @@ impl Task {
         match self {
             Task::Sft => "sft",
             Task::Preference => "preference",
+            Task::Choice => "choice",
         }
     }
 }
@@ -76,31 +80,84 @@ pub fn export(
 ) -> Result<u64, FileError> {
     let mut pairs = Jsonl::<PairRecord>::open(from, "`recmirror distill --name` makes it")?;
     watch.begin("exporting", 0);
-    let mut writer = match storage {
-        Storage::Jsonl => Writer::Jsonl(JsonlWriter::create(to)?),
-        Storage::Parquet => Writer::Parquet(Box::new(ParquetRows::create(to, &row::columns(form, task))?)),
-    };
+    let mut writer = Writer::create(to, form, task, storage)?;
     let mut rows = 0;
     while let Some((_, pair)) = pairs.step()? {
-        let row = row::of(pair, form, task).map_err(|problem| pairs.error(problem))?;
-        match &mut writer {
-            Writer::Jsonl(writer) => writer.push(&row)?,
-            Writer::Parquet(writer) => writer.push(row)?,
-        }
+        writer.push(row::of(pair, form, task).map_err(|problem| pairs.error(problem))?)?;
         watch.advance(1);
         rows += 1;
     }
     if rows == 0 {
         return Err(FileError::whole(from, "the file holds no pairs; see what `recmirror distill` dropped and why"));
     }
-    match writer {
-        Writer::Jsonl(writer) => writer.finish()?,
-        Writer::Parquet(writer) => writer.finish()?,
+    writer.finish()?;
+    Ok(rows)
+}
+
+/// Scenes that cannot be exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportError {
+    /// A file.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// A template fails on a scene.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+}
+
+/// Reads the scenes of `from` and writes to `to` what each user did there, in the words of `prompts` and without a decision;
+/// gives the number of rows.
+///
+/// # Errors
+/// When a scene cannot be read or put into words, or the file cannot be written.
+pub fn export_choices(
+    from: &Path,
+    to: &Path,
+    form: Form,
+    storage: Storage,
+    prompts: &Prompts,
+    watch: &dyn Watch,
+) -> Result<u64, ExportError> {
+    watch.begin("exporting", 0);
+    let mut writer = Writer::create(to, form, Task::Choice, storage)?;
+    let mut rows = 0;
+    each_scene::<ExportError>(from, &mut |_, scene| {
+        writer.push(row::of_scene(&scene, form, prompts)?)?;
+        watch.advance(1);
+        rows += 1;
+        Ok(())
+    })?;
+    if rows == 0 {
+        return Err(FileError::whole(from, "there is no scene in it; `recmirror scenes` makes it").into());
     }
+    writer.finish()?;
     Ok(rows)
 }
 
 enum Writer {
     Jsonl(JsonlWriter),
     Parquet(Box<ParquetRows>),
+}
+
+impl Writer {
+    fn create(to: &Path, form: Form, task: Task, storage: Storage) -> Result<Writer, FileError> {
+        Ok(match storage {
+            Storage::Jsonl => Writer::Jsonl(JsonlWriter::create(to)?),
+            Storage::Parquet => Writer::Parquet(Box::new(ParquetRows::create(to, &row::columns(form, task))?)),
+        })
+    }
+
+    fn push(&mut self, row: Row) -> Result<(), FileError> {
+        match self {
+            Writer::Jsonl(writer) => writer.push(&row),
+            Writer::Parquet(writer) => writer.push(row),
+        }
+    }
+
+    fn finish(self) -> Result<(), FileError> {
+        match self {
+            Writer::Jsonl(writer) => writer.finish(),
+            Writer::Parquet(writer) => writer.finish(),
+        }
+    }
 }

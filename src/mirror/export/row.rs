@@ -3,7 +3,7 @@
 use super::{Form, Task};
 use crate::dataset::{ExternalId, Moment};
 use crate::language::{Letter, Message, Role};
-use crate::mirror::PairRecord;
+use crate::mirror::{PairRecord, PromptError, PromptKind, Prompts, SceneRecord};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -53,17 +53,20 @@ pub(super) fn columns(form: Form, task: Task) -> Vec<(&'static str, Kind)> {
     }
     let conversations: &[&str] = match (form, task) {
         (Form::Reference, Task::Preference) => &["messages_chosen", "messages_rejected"],
-        (Form::Reference, Task::Sft) => &["messages"],
+        (Form::Reference, Task::Sft | Task::Choice) => &["messages"],
         (Form::Trl, Task::Preference) => &["prompt", "chosen", "rejected"],
-        (Form::Trl, Task::Sft) => &["prompt", "completion"],
+        (Form::Trl, Task::Sft | Task::Choice) => &["prompt", "completion"],
     };
     columns.extend(conversations.iter().map(|&name| (name, Kind::Messages)));
     let letters: &[&str] = match (form, task) {
         (Form::Reference, Task::Preference) => &["behavior_chosen", "behavior_rejected"],
-        (Form::Reference, Task::Sft) => &["behavior"],
+        (Form::Reference, Task::Sft | Task::Choice) => &["behavior"],
         (Form::Trl, _) => &[],
     };
     columns.extend(letters.iter().map(|&name| (name, Kind::Text)));
+    if (form, task) == (Form::Trl, Task::Choice) {
+        columns.push(("options", Kind::Number));
+    }
     columns
 }
 
@@ -76,31 +79,49 @@ pub(super) fn of(pair: PairRecord, form: Form, task: Task) -> Result<Row, String
     }
     let letter = |letter: Letter| Cell::Text(letter.to_string());
     let whole = |answer: Message| Cell::Messages(prompt.iter().cloned().chain([answer]).collect());
+    let facts = |conversations: Vec<(&'static str, Cell)>| {
+        let mut cells = facts(pair.dataset.clone(), &pair.user_id, &pair.item_id, pair.timestamp);
+        cells.extend(conversations);
+        cells
+    };
     let cells = match (form, task) {
-        (Form::Reference, Task::Preference) => {
-            let mut cells = facts(pair.dataset, &pair.user_id, &pair.item_id, pair.timestamp);
-            cells.push(("messages_chosen", whole(chosen)));
-            cells.push(("messages_rejected", whole(rejected)));
-            cells.push(("behavior_chosen", letter(pair.behavior_chosen)));
-            cells.push(("behavior_rejected", letter(pair.behavior_rejected)));
-            cells
-        }
-        (Form::Reference, Task::Sft) => {
-            let mut cells = facts(pair.dataset, &pair.user_id, &pair.item_id, pair.timestamp);
-            cells.push(("messages", whole(chosen)));
-            cells.push(("behavior", letter(pair.behavior_chosen)));
-            cells
-        }
+        (Form::Reference, Task::Preference) => facts(vec![
+            ("messages_chosen", whole(chosen)),
+            ("messages_rejected", whole(rejected)),
+            ("behavior_chosen", letter(pair.behavior_chosen)),
+            ("behavior_rejected", letter(pair.behavior_rejected)),
+        ]),
+        (Form::Reference, _) => facts(vec![("messages", whole(chosen)), ("behavior", letter(pair.behavior_chosen))]),
         (Form::Trl, Task::Preference) => vec![
             ("prompt", Cell::Messages(prompt)),
             ("chosen", Cell::Messages(vec![chosen])),
             ("rejected", Cell::Messages(vec![rejected])),
         ],
-        (Form::Trl, Task::Sft) => {
-            vec![("prompt", Cell::Messages(prompt)), ("completion", Cell::Messages(vec![chosen]))]
-        }
+        (Form::Trl, _) => vec![("prompt", Cell::Messages(prompt)), ("completion", Cell::Messages(vec![chosen]))],
     };
     Ok(Row(cells))
+}
+
+/// The row of what a user did in a scene, its cells in the order of [`columns`].
+pub(super) fn of_scene(scene: &SceneRecord, form: Form, prompts: &Prompts) -> Result<Row, PromptError> {
+    let mut conversation = prompts.question(scene, PromptKind::Letter)?;
+    let letters: Vec<Letter> = Letter::first(scene.options()).collect();
+    let letter = letters[scene.item_pos];
+    let answer = prompts.answer("", letter)?;
+    Ok(Row(match form {
+        Form::Trl => vec![
+            ("prompt", Cell::Messages(conversation)),
+            ("completion", Cell::Messages(vec![answer])),
+            ("options", Cell::Number(Some(letters.len() as i64))),
+        ],
+        Form::Reference => {
+            conversation.push(answer);
+            let mut cells = facts(scene.dataset.clone(), &scene.user_id, &scene.item_id, scene.timestamp);
+            cells.push(("messages", Cell::Messages(conversation)));
+            cells.push(("behavior", Cell::Text(letter.to_string())));
+            cells
+        }
+    }))
 }
 
 /// Which scene a pair is from.

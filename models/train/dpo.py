@@ -1,0 +1,145 @@
+"""Direct preference optimisation of a fine-tuned language model (Rafailov et al. 2023, arXiv 2305.18290).
+
+    python dpo.py --base CHECKPOINT --adapter FOLDER --train FILE... --settings configs/dpo-2cores.toml --out FOLDER
+
+The rows have `prompt`, `chosen`, `rejected` (`recmirror export --task preference`), or `prompt`, `completion`, `options`
+(`--task choice`): then the rejected answer is the one of the other letters that the model finds most likely before the run.
+The reference of the loss is the model as it starts. For a pair with log-likelihoods `c`, `r` under the model and `c0`,
+`r0` under the reference the loss is `-ln sigmoid(beta ((c - c0) - (r - r0))) - sft_weight c`; the second part, off unless set,
+keeps the chosen answer likely (Pang et al. 2024, arXiv 2404.19733).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+
+import prefix
+import tune
+
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Pairs(prefix.Group):
+    """Rows `chosen, rejected, chosen, rejected, ...`, and each row's log-likelihood under the reference."""
+
+    reference: tuple[float, ...] = ()
+
+
+def loss_of(settings: tune.Settings):
+    def of(model, group: Pairs, dtype: torch.dtype) -> tuple[torch.Tensor, dict[str, float]]:
+        rows = likelihoods(model, group, dtype)
+        chosen, rejected = (rows - torch.tensor(group.reference)).view(-1, 2).unbind(1)
+        margin = settings.beta * (chosen - rejected)
+        loss = -torch.nn.functional.logsigmoid(margin).mean() - settings.sft_weight * rows[::2].mean()
+        right = (rows[::2] > rows[1::2]).float().mean()
+        return tune.finite(loss), {"margin": float(margin.detach().mean()), "right": float(right)}
+
+    return of
+
+
+def likelihoods(model, group: prefix.Group, dtype: torch.dtype) -> torch.Tensor:
+    """`[rows]`: the log-likelihood of each row's answer."""
+    batch = prefix.sequence(group, dtype)
+    log, _ = prefix.answers(model, batch)
+    return torch.zeros(len(group.rows)).index_add(0, batch["owners"], log)
+
+
+def read_pairs(tokenizer, path: Path, most: int) -> list[list[prefix.Row]]:
+    """For each line the chosen answer, then the rejected one or all letters that might be it."""
+    found = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            value = json.loads(line)
+            answers = [value["chosen"], value["rejected"]] if "chosen" in value else letters_of(value)
+            rows = [prefix.tokenised(tokenizer, value["prompt"], answer) for answer in answers]
+        except (KeyError, TypeError, ValueError) as problem:
+            raise prefix.RowError(f"{path}:{number}: not a row of pairs or of choices ({problem!r})") from problem
+        if max(len(row.tokens) for row in rows) <= most:
+            found.append(rows)
+    if not found:
+        raise prefix.RowError(f"{path}: no pair of at most {most} tokens")
+    return found
+
+
+def letters_of(value: dict) -> list[list[dict]]:
+    """The answer of a row of choices, and the same with every other letter."""
+    [turn] = value["completion"]
+    before, _, rest = turn["content"].rpartition("[")
+    letter, _, after = rest.partition("]")
+    if letter not in LETTERS[: value["options"]]:
+        raise ValueError(f"the completion does not end with a letter in brackets: {turn['content']!r}")
+    others = [other for other in LETTERS[: value["options"]] if other != letter]
+    return [[turn | {"content": f"{before}[{name}]{after}"}] for name in [letter, *others]]
+
+
+def pairs_of(model, lines: list[list[prefix.Row]], dtype: torch.dtype, ends: int) -> list[Pairs]:
+    """Chosen and hardest rejected answer of each line, with their likelihoods under the model as it is now."""
+    pairs, reference = [], {}
+    model.eval()
+    with torch.no_grad():
+        for number, rows in enumerate(lines):
+            shared = min(prefix.common(rows[0].tokens, row.tokens) for row in rows[1:])
+            values = likelihoods(model, prefix.Group(rows, min(shared, rows[0].answer)), dtype).tolist()
+            hardest = max(range(1, len(rows)), key=lambda place: values[place])
+            pairs.append((rows[0], rows[hardest]))
+            for row, value in [(rows[0], values[0]), (rows[hardest], values[hardest])]:
+                reference[tuple(row.tokens)] = value
+            if number % 100 == 0:
+                print(f"reference: {number} of {len(lines)}", file=sys.stderr, flush=True)
+    model.train()
+    of = {tuple(chosen.tokens): rejected for chosen, rejected in pairs}
+    groups = []
+    for group in prefix.grouped([chosen for chosen, _ in pairs], max(1, ends // 2)):
+        rows = [row for chosen in group.rows for row in (chosen, of[tuple(chosen.tokens)])]
+        groups.append(Pairs(rows, group.shared, tuple(reference[tuple(row.tokens)] for row in rows)))
+    return groups
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Preference optimisation of a fine-tuned language model.")
+    parser.add_argument("--base", type=Path, required=True, help="the checkpoint to start from")
+    parser.add_argument("--adapter", type=Path, help="the adapter of the supervised stage")
+    parser.add_argument("--train", type=Path, nargs="+", required=True)
+    parser.add_argument("--held-out", type=Path, nargs="*", default=[])
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=0, help="0: one for each core")
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    try:
+        run(arguments)
+    except (OSError, prefix.RowError, tune.SettingsError, FloatingPointError) as problem:
+        return tune.fail(problem)
+    return 0
+
+
+def run(arguments: argparse.Namespace) -> None:
+    settings = tune.Settings.read(arguments.settings)
+    torch.manual_seed(settings.seed)
+    tokenizer, model = tune.load_model(arguments.base, arguments.adapter, settings)
+    dtype = settings.dtype()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    stored = arguments.out / "pairs.pt"
+    if not stored.is_file():
+        sets = []
+        for paths in (arguments.train, arguments.held_out):
+            lines = [rows for path in paths for rows in read_pairs(tokenizer, path, settings.most_tokens)]
+            sets.append(pairs_of(model, lines, dtype, settings.ends))
+        torch.save(sets, stored.with_suffix(".partial"))
+        stored.with_suffix(".partial").replace(stored)
+    # A resumed run must compare with the model as it was at the start, and so keeps its figures.
+    train, held_out = torch.load(stored, weights_only=False)
+    groups = prefix.shuffled([replace(group) for group in train], settings.seed)
+    tune.tune(model, tokenizer, groups, held_out, settings, arguments.out, loss_of(settings))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,154 @@
+"""Rows that begin alike are read once: the shared beginning, then each row's own end, none of which sees another.
+
+A user's scenes share their system prompt, profile and history; only lists and letters differ. A sequence is
+`beginning | end 1 | end 2 | ...`; positions go on from the beginning in every end, and the attention mask lets an end
+see the beginning and itself. The loss is that of the rows one by one, for the tokens of far fewer.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+#: Ends of one sequence at most: with more the mask costs what the sharing saves.
+ENDS = 8
+
+
+@dataclass(frozen=True)
+class Row:
+    """A tokenised row: the answer is `tokens[answer:]`."""
+
+    tokens: list[int]
+    answer: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows whose first `shared` tokens are the same."""
+
+    rows: list[Row]
+    shared: int
+
+    def length(self) -> int:
+        return self.shared + sum(len(row.tokens) - self.shared for row in self.rows)
+
+
+class RowError(Exception):
+    """A training file that cannot be used; the message names file and line."""
+
+
+def read_rows(tokenizer, path: Path, answers: str = "completion", most: int = 2048) -> list[Row]:
+    """The rows of a file of `recmirror export --form trl`; those of more than `most` tokens are left out."""
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            value = json.loads(line)
+            row = tokenised(tokenizer, value["prompt"], value[answers])
+        except (KeyError, TypeError, ValueError) as problem:
+            raise RowError(f"{path}:{number}: not a row with `prompt` and `{answers}` ({problem!r})") from problem
+        if len(row.tokens) <= most:
+            rows.append(row)
+    if not rows:
+        raise RowError(f"{path}: no row of at most {most} tokens")
+    return rows
+
+
+def tokenised(tokenizer, prompt: list[dict], answer: list[dict]) -> Row:
+    """Prompt and answer split into tokens together, as the model will meet them."""
+    before = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
+    whole = tokenizer.apply_chat_template(prompt + answer, tokenize=False)
+    if not whole.startswith(before):
+        raise ValueError("the chat template does not put the answer behind the prompt")
+    encoded = tokenizer(whole.rstrip("\n"), return_offsets_mapping=True, add_special_tokens=False)
+    first = next(place for place, (_, end) in enumerate(encoded["offset_mapping"]) if end > len(before))
+    return Row(encoded["input_ids"], first)
+
+
+def grouped(rows: list[Row], ends: int = ENDS) -> list[Group]:
+    """Groups of rows that share at least half of their tokens."""
+    groups: list[Group] = []
+    for row in sorted(rows, key=lambda row: row.tokens):
+        if groups and len(groups[-1].rows) < ends:
+            last = groups[-1]
+            shared = min(last.shared, common(last.rows[0].tokens, row.tokens), row.answer)
+            if 2 * shared >= max(len(other.tokens) for other in [*last.rows, row]):
+                groups[-1] = Group([*last.rows, row], shared)
+                continue
+        groups.append(Group([row], row.answer))
+    return groups
+
+
+def common(one: list[int], other: list[int]) -> int:
+    """Tokens that two rows begin with alike."""
+    least = min(len(one), len(other))
+    return next((place for place in range(least) if one[place] != other[place]), least)
+
+
+def shuffled(groups: list[Group], seed: int) -> list[Group]:
+    groups = list(groups)
+    random.Random(seed).shuffle(groups)
+    return groups
+
+
+def sequence(group: Group, dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """The tensors of one group: tokens, positions, mask, and where each answer's tokens are foretold.
+
+    `places` [n] are the places whose logits foretell `targets` [n]; `owners` [n] is the row of each.
+    """
+    shared = group.shared
+    tokens, positions = list(group.rows[0].tokens[:shared]), list(range(shared))
+    owner = [-1] * shared
+    places, targets, owners = [], [], []
+    for number, row in enumerate(group.rows):
+        start = len(tokens) - shared
+        tokens += row.tokens[shared:]
+        positions += range(shared, len(row.tokens))
+        owner += [number] * (len(row.tokens) - shared)
+        for place in range(row.answer, len(row.tokens)):
+            # The first token of an end is foretold by the last one of the beginning.
+            places.append(place - 1 if place == shared else start + place - 1)
+            targets.append(row.tokens[place])
+            owners.append(number)
+    who = torch.tensor(owner)
+    count = len(tokens)
+    allowed = (who[None, :] == -1) | (who[None, :] == who[:, None])
+    allowed &= torch.ones(count, count, dtype=torch.bool).tril()
+    mask = torch.zeros(count, count, dtype=dtype).masked_fill(~allowed, torch.finfo(dtype).min)
+    return {
+        "input_ids": torch.tensor([tokens]),
+        "position_ids": torch.tensor([positions]),
+        "attention_mask": mask[None, None],
+        "places": torch.tensor(places),
+        "targets": torch.tensor(targets),
+        "owners": torch.tensor(owners),
+    }
+
+
+def answers(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
+    """Of each token of the answers: its log-probability [n], and whether it is the most likely one [n]."""
+    hidden = backbone(model)(
+        input_ids=batch["input_ids"],
+        position_ids=batch["position_ids"],
+        attention_mask=batch["attention_mask"],
+        use_cache=False,
+    ).last_hidden_state[0]
+    # Logits of the other places would be most of the work.
+    logits = head(model)(hidden[batch["places"]]).float()
+    log = logits.log_softmax(-1).gather(1, batch["targets"][:, None])[:, 0]
+    return log, logits.detach().argmax(-1) == batch["targets"]
+
+
+def causal(model):
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+def backbone(model):
+    return causal(model).model
+
+
+def head(model):
+    return causal(model).lm_head
