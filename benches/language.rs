@@ -4,10 +4,12 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use recmirror::language::{
-    CompletionRequest, Draws, LanguageModel, LetterRequest, LocalModel, LocalOptions, Message, Role, Sampling,
+    Completion, CompletionRequest, Draws, LanguageError, LanguageModel, LetterRequest, LocalModel, LocalOptions,
+    Message, Role, Sampling,
 };
 use recmirror::random::{Purpose, Streams};
 use std::path::Path;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -56,8 +58,81 @@ fn write(model: &LocalModel, samples: u32) {
     println!("  {samples} samples of a prompt that was read: {speed:.0} tokens/s");
 }
 
+/// What `benches/peers/llama.py` asks, a line at a time.
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Task {
+    /// Letter questions, all at once.
+    Rounds(Vec<Talk>),
+    /// A conversation that is new: how fast it is read, and an answer written.
+    Speeds(Vec<Message>),
+}
+
+#[derive(serde::Deserialize)]
+struct Talk {
+    messages: Vec<Message>,
+    options: usize,
+}
+
+/// Answers the lines of stdin until it ends.
+fn serve(model: &LocalModel) {
+    for line in std::io::stdin().lines() {
+        let line = line.expect("a line");
+        let answer = match serde_json::from_str(&line).expect("a task") {
+            Task::Rounds(talks) => rounds(model, talks),
+            Task::Speeds(messages) => speeds(model, messages),
+        };
+        println!("{answer}");
+    }
+}
+
+fn rounds(model: &LocalModel, talks: Vec<Talk>) -> serde_json::Value {
+    let unfinished = Message::new(Role::Assistant, "Behavior: [");
+    let request = |talk: Talk| LetterRequest {
+        messages: [talk.messages, vec![unfinished.clone()]].concat(),
+        options: talk.options,
+        said: 0,
+    };
+    let requests: Vec<LetterRequest> = talks.into_iter().map(request).collect();
+    let letters = Mutex::new(vec![Vec::new(); requests.len()]);
+    let start = Instant::now();
+    let put = |place: usize, shares| letters.lock().expect("no panic")[place] = shares;
+    model.letters(&requests, &|place, shares| put(place, shares.expect("shares"))).expect("letters");
+    let seconds = start.elapsed().as_secs_f64();
+    serde_json::json!({ "seconds": seconds, "letters": letters.into_inner().expect("no panic") })
+}
+
+fn speeds(model: &LocalModel, messages: Vec<Message>) -> serde_json::Value {
+    let unfinished = Message::new(Role::Assistant, "Behavior: [");
+    let letter = LetterRequest { messages: [messages.clone(), vec![unfinished]].concat(), options: 5, said: 0 };
+    let tokens = model.count_tokens(&letter.messages).expect("tokens") as f64;
+    let start = Instant::now();
+    model.letters(&[letter], &|_, shares| assert!(shares.is_ok())).expect("letters");
+    let read = tokens / start.elapsed().as_secs_f64();
+    let sampling = Sampling { temperature: 1.0, top_p: 0.9, max_tokens: 64 };
+    let draws = Draws { streams: Streams::new(1, 0), purpose: Purpose::Decision, id: 0, first: 0 };
+    let written = AtomicUsize::new(0);
+    let start = Instant::now();
+    let count = |answers: Vec<Completion>| {
+        let empty = model.count_tokens(&[Message::new(Role::Assistant, "")]).expect("tokens");
+        let texts = answers.iter().map(|answer| vec![Message::new(Role::Assistant, answer.text.as_str())]);
+        texts.map(|text| model.count_tokens(&text).expect("tokens") - empty).sum::<usize>()
+    };
+    let request = CompletionRequest { messages, samples: 1, sampling, draws };
+    let arrived = |_: usize, answers: Result<Vec<Completion>, LanguageError>| {
+        written.store(count(answers.expect("an answer")), Ordering::Relaxed);
+    };
+    model.complete(&[request], &arrived).expect("answers");
+    serde_json::json!({ "read": read, "written": written.into_inner() as f64 / start.elapsed().as_secs_f64() })
+}
+
 fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/lm");
+    let mut arguments = std::env::args().skip_while(|argument| argument != "--rounds");
+    if let Some(threads) = arguments.nth(1) {
+        let options = LocalOptions { threads: threads.parse().expect("a number"), ..LocalOptions::default() };
+        return serve(&LocalModel::load(&folder, &options).expect("models/lm: make lm"));
+    }
     for threads in [1, 2] {
         let options = LocalOptions { threads, ..LocalOptions::default() };
         let model = match LocalModel::load(&folder, &options) {

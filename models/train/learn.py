@@ -40,6 +40,7 @@ class Settings:
     drop_event: float = 0.2  #: share of events that leave no trace
     drop_profile: float = 0.1  #: share of users without a profile
     drop_vector: float = 0.03  #: share of items without vectors, so that new items are no surprise
+    bootstrap: int = 0  #: the users are drawn anew, with replacement, by this seed; 0: every user once
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,8 @@ def _epoch(dump: Dump, settings: Settings, last: int, scene: np.ndarray, rng: np
     """One pass over the rows, each with its scene (i32[R], -1 = none) of one of the dump's sets of negatives."""
     kept = np.flatnonzero(dump.split <= last)
     users = _rows_of_users(dump.user, kept)
+    if settings.bootstrap:
+        users = _resampled(users, settings.bootstrap)
     for rows, owner in pack(users, settings.batch_rows, rng):
         hidden = rng.random(len(dump.profile)) < settings.drop_rating_user
         blank = rng.random(len(dump.profile)) < settings.drop_profile
@@ -91,6 +94,12 @@ def _epoch(dump: Dump, settings: Settings, last: int, scene: np.ndarray, rng: np
 def _rows_of_users(user: np.ndarray, rows: np.ndarray) -> dict[int, np.ndarray]:
     owners, first = np.unique(user[rows], return_index=True)
     return dict(zip(owners.tolist(), np.split(rows, first[1:]), strict=True))
+
+
+def _resampled(users: dict[int, np.ndarray], seed: int) -> dict[int, np.ndarray]:
+    """As many users, drawn with replacement; each copy is a user of its own."""
+    drawn = np.random.default_rng(seed).choice(sorted(users), len(users))
+    return {copy: users[int(user)] for copy, user in enumerate(drawn)}
 
 
 def _make_step(dump: Dump, dims: Dims, settings: Settings, steps: int):

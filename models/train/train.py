@@ -56,7 +56,9 @@ def main() -> int:
         profile=data.profile.shape[1],
         context=data.train.context.shape[2],
     )
-    settings = learn.Settings(seed=options.seed, epochs=options.epochs, batch_rows=options.batch_rows)
+    settings = learn.Settings(
+        seed=options.seed, epochs=options.epochs, batch_rows=options.batch_rows, bootstrap=options.bootstrap
+    )
     say("fit without the validation rows")
     trial = learn.fit(data, dims, settings, dumps.FIT, say)
     logits, label = learn.valid_logits(trial.params, dims, data)
@@ -93,6 +95,12 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for the graphs and training.json")
     parser.add_argument("--seed", type=int, default=learn.Settings.seed)
     parser.add_argument("--epochs", type=int, default=learn.Settings.epochs)
+    parser.add_argument(
+        "--bootstrap",
+        type=int,
+        default=learn.Settings.bootstrap,
+        help="draw the users anew, with replacement, by this seed: a replicate that shows how far a sample of people decides",
+    )
     parser.add_argument("--temperature", type=float, default=1.0, help="divides the choice logits")
     parser.add_argument(
         "--batch-rows",

@@ -17,6 +17,7 @@ mod scenario;
 mod scenes;
 mod stage_bar;
 mod tensors;
+mod trust;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

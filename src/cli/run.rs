@@ -2,9 +2,11 @@
 
 use super::progress::Bar;
 use super::scenario::parse_settings;
+use super::trust::{TrustArgs, assess, csv as trust_csv, told};
 use super::{Failure, print, use_threads};
 use crate::experiment::{
-    Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, Until, UntilRecord, wrapped, write_pairs,
+    Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, Trust, Until, UntilRecord, wrapped,
+    write_pairs,
 };
 use crate::ids::{ItemId, UserId};
 use crate::metrics;
@@ -43,6 +45,8 @@ pub struct Run {
     /// metric) or `METRIC ci<0.01`. `replications` is then the most that will run.
     #[arg(long, value_name = "RULE")]
     until: Option<String>,
+    #[command(flatten)]
+    trust: TrustArgs,
     /// Worker threads; no result depends on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -61,6 +65,7 @@ impl Run {
         let scenario = scenario.map_err(|problem: ScenarioError| Failure::input(problem))?;
         let until =
             self.until.as_deref().map(|text| Until::parse(text, &scenario)).transpose().map_err(Failure::input)?;
+        let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, registry)).transpose()?;
         RunFolder::check(&self.out, self.force).map_err(Failure::input)?;
         let mut experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         self.say(&experiment.data.name, &experiment.data.cleanup.to_string());
@@ -87,7 +92,10 @@ impl Run {
         let (steps, seconds) = bar.totals();
         self.say("simulated", &format!("{steps} user-steps in {seconds:.1} s, {:.0} a second", steps as f64 / seconds));
         self.say("trained", &training(&outcome));
-        finish(folder, &experiment, &outcome)
+        let trust = |run: &Results| -> Result<Option<Trust>, Failure> {
+            worlds.map(|worlds| assess(run, worlds, registry, &stop, self.quiet)).transpose()
+        };
+        finish(folder, &experiment, &outcome, trust)
     }
 
     fn say(&self, what: &str, text: &str) {
@@ -126,7 +134,12 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
 }
 
 /// Writes everything that follows from the events, names the folder, prints the tables.
-fn finish(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Result<(), Failure> {
+fn finish(
+    folder: RunFolder,
+    experiment: &Experiment,
+    outcome: &Outcome,
+    trust: impl FnOnce(&Results) -> Result<Option<Trust>, Failure>,
+) -> Result<(), Failure> {
     let manifest = Manifest::new(experiment, outcome);
     folder.write("manifest.json", &manifest.to_json()).map_err(Failure::input)?;
     write_names(&folder, experiment).map_err(Failure::input)?;
@@ -144,6 +157,8 @@ fn finish(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Resu
     write_pairs(folder.path(), &pairs).map_err(Failure::other)?;
     let order = results.order(&pairs, TABLE_WIDTH);
     let mut input = report_input(experiment, &manifest, &results, pairs);
+    input.trust = trust(&results)?;
+    let trusted = write_trust(&folder, input.trust.as_ref())?;
     let until = outcome.until.as_ref().map(UntilRecord::sentences).unwrap_or_default();
     let stopped: String = until.iter().map(|sentence| wrapped(sentence, TABLE_WIDTH) + "\n").collect();
     input.notes.extend(until);
@@ -153,13 +168,22 @@ fn finish(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Resu
     let table = results.table(TABLE_WIDTH);
     let target = folder.finish().map_err(Failure::input)?;
     print(&format!(
-        "{table}{order}\n{stopped}{}digest {}\nreport {}\n",
+        "{table}{order}{trusted}\n{stopped}{}digest {}\nreport {}\n",
         short_slates(outcome),
         manifest.digest,
         target.join("report.html").display()
     ));
     let failures: Vec<String> = failures(experiment, outcome).collect();
     if failures.is_empty() { Ok(()) } else { Err(Failure::Input(failures.join("\n"))) }
+}
+
+/// Writes `trust.csv` and `trust.json`; gives the tables for people.
+fn write_trust(folder: &RunFolder, trust: Option<&Trust>) -> Result<String, Failure> {
+    let Some(trust) = trust else { return Ok(String::new()) };
+    folder.write("trust.csv", &trust_csv(trust).map_err(Failure::other)?).map_err(Failure::input)?;
+    let json = serde_json::to_string_pretty(trust).map_err(Failure::other)? + "\n";
+    folder.write("trust.json", &json).map_err(Failure::input)?;
+    Ok(told(trust))
 }
 
 /// The scenario's baseline, or the first policy that did not fail when the baseline did.
@@ -250,6 +274,7 @@ fn report_input<'a>(
         tick: tick_name(scenario.tick_seconds),
         results,
         pairs,
+        trust: None,
         user_model: if users == manifest.user.kind { users } else { format!("{users} ({})", manifest.user.kind) },
         measures: card.map(|card| measures(&card.measured)).unwrap_or_default(),
         notes: [summary, acceptance].into_iter().filter(|note| !note.is_empty()).collect(),

@@ -11,6 +11,7 @@ mod probe;
 mod results;
 mod run;
 mod stats;
+mod trust;
 mod until;
 
 pub use self::arm::ArmSink;
@@ -23,9 +24,10 @@ pub use self::results::{ArmResult, BandPoint, CompareRow, PairRow, Results, Resu
 pub(crate) use self::results::{too_few, wrapped};
 pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions};
 pub use self::stats::{
-    Estimate, Interval, Paired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm, paired,
-    replications_needed, sign_flip, student_t,
+    Estimate, Interval, Paired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm, kendall_tau,
+    paired, replications_needed, sign_flip, student_t,
 };
+pub use self::trust::{Claim, Trust, TrustWorld, Verdict, WorldOrder};
 pub use self::until::{Until, UntilError};
 
 #[cfg(test)]

@@ -8,6 +8,7 @@
 
 mod multiple;
 mod power;
+mod rank;
 mod resample;
 mod sequence;
 #[cfg(test)]
@@ -15,6 +16,7 @@ mod simulated;
 
 pub use self::multiple::{benjamini_hochberg, holm};
 pub use self::power::replications_needed;
+pub use self::rank::kendall_tau;
 pub use self::resample::{bootstrap, sign_flip};
 pub use self::sequence::confidence_sequence;
 

@@ -9,8 +9,9 @@ mod line;
 mod pairs;
 mod svg;
 mod view;
+mod worlds;
 
-use crate::experiment::{PairRow, Results};
+use crate::experiment::{PairRow, Results, Trust};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
@@ -36,6 +37,8 @@ pub struct ReportInput<'a> {
     pub results: &'a Results,
     /// All pairs of its policies, see [`Results::pairs`]; without them the table of pairs is left out.
     pub pairs: Vec<PairRow>,
+    /// The same policies in other worlds, if they met there.
+    pub trust: Option<Trust>,
     /// Name and kind of the user model.
     pub user_model: String,
     /// How well the user model was measured to mirror people, from its card; may be empty.
@@ -82,6 +85,7 @@ mod tests {
             tick: "1 day".to_owned(),
             results,
             pairs: results.pairs(&crate::random::Streams::new(7, 0)),
+            trust: None,
             user_model: "parametric".to_owned(),
             measures: Vec::new(),
             notes: Vec::new(),

@@ -3,6 +3,7 @@
 use super::headline::{Span, headline, lower};
 use super::pairs::{Pairs, p_value};
 use super::svg::{Caption, minus};
+use super::worlds::Worlds;
 use super::{Measure, ReportInput, forest, line};
 use crate::experiment::{Estimate, Results};
 use crate::metrics::{Better, Format, MetricKind, Window};
@@ -30,6 +31,7 @@ pub struct View {
     any_undefined: bool,
     intervals: usize,
     pairing: Option<String>,
+    worlds: Option<Worlds>,
     user_model: String,
     measures: Vec<Measure>,
     notes: Vec<String>,
@@ -121,6 +123,7 @@ impl View {
             charts: enumerate(results, |results, place, kind| chart(results, place, kind, &input.tick)),
             intervals,
             pairing: pairing.map(|ratio| format!("{ratio:.1}")),
+            worlds: input.trust.as_ref().map(Worlds::new),
             user_model: input.user_model.clone(),
             measures: input.measures.clone(),
             notes: input.notes.clone(),

@@ -24,4 +24,5 @@ mod scenarios;
 mod scenes;
 mod server;
 mod server_real;
+mod trust;
 mod util;

@@ -1,0 +1,119 @@
+//! The policies of a run in other worlds: `run --trust` and `compare RUN --trust`.
+
+use super::Failure;
+use super::progress::Bar;
+use super::scenario::parse_settings;
+use crate::experiment::{Claim, Experiment, Results, RunOptions, Trust, TrustWorld, Verdict};
+use crate::metrics;
+use crate::policy::Registry;
+use crate::scenario::Scenario;
+use std::fmt::Write;
+use std::sync::atomic::AtomicBool;
+
+/// How the other worlds are chosen.
+#[derive(clap::Args)]
+pub(super) struct TrustArgs {
+    /// Ask how far the order of the policies can be trusted: they meet again under other acceptance levels, temperatures
+    /// and user models, replication by replication with the same seeds.
+    #[arg(long)]
+    pub(super) trust: bool,
+    /// One world more, for --trust: what is another in it, as in `--world "short sessions: session.slates=2"`.
+    #[arg(long = "world", value_name = "NAME: KEY=VALUE,...", requires = "trust")]
+    worlds: Vec<String>,
+}
+
+impl TrustArgs {
+    /// The usual worlds and those of the command line.
+    pub(super) fn worlds(&self, base: &Scenario, registry: &Registry) -> Result<Vec<TrustWorld>, Failure> {
+        let mut worlds = TrustWorld::usual(base, registry).map_err(Failure::input)?;
+        for text in &self.worlds {
+            let (name, changes) = text.split_once(':').ok_or_else(|| {
+                Failure::input(format!("--world is `{text}`, expected a name and changes: `half: user.acceptance=0.1`"))
+            })?;
+            let changes: Vec<String> = changes.split(',').map(|change| change.trim().to_owned()).collect();
+            let changes = parse_settings(&changes)?;
+            worlds.push(TrustWorld::new(name.trim(), base, registry, &changes).map_err(Failure::input)?);
+        }
+        Ok(worlds)
+    }
+}
+
+/// Runs the policies in each world and compares them with `run`, in its first metric.
+pub(super) fn assess(
+    run: &Results,
+    worlds: Vec<TrustWorld>,
+    registry: &Registry,
+    stop: &AtomicBool,
+    quiet: bool,
+) -> Result<Trust, Failure> {
+    let mut found = Vec::with_capacity(worlds.len());
+    for world in worlds {
+        if !quiet {
+            eprintln!("world: {}", world.name);
+        }
+        let results = in_world(&world, registry, stop, quiet)?;
+        found.push((world.name, results));
+    }
+    Ok(Trust::new(run, &found, 0))
+}
+
+/// The results of the policies in one world.
+pub(super) fn in_world(
+    world: &TrustWorld,
+    registry: &Registry,
+    stop: &AtomicBool,
+    quiet: bool,
+) -> Result<Results, Failure> {
+    let scenario = &world.scenario;
+    let total = u64::from(scenario.replications) * u64::from(scenario.ticks) * scenario.policies.len() as u64;
+    let name = |problem: &dyn std::fmt::Display| Failure::input(format!("world `{}`: {problem}", world.name));
+    let experiment = Experiment::prepare(scenario.clone(), registry.clone()).map_err(|problem| name(&problem))?;
+    let bar = Bar::new(total, quiet);
+    let outcome = experiment.run(&RunOptions { events: None, progress: &bar, stop });
+    bar.finish();
+    let outcome = outcome.map_err(|problem| name(&problem))?;
+    if outcome.interrupted {
+        return Err(Failure::Other(format!("interrupted in the world `{}`; the run itself is complete", world.name)));
+    }
+    let kinds = metrics::named(&scenario.metrics).map_err(Failure::other)?;
+    let baseline = outcome.arms.first().map(|arm| arm.policy.clone()).unwrap_or_default();
+    Results::new(kinds, &baseline, outcome.arms).map_err(Failure::other)
+}
+
+/// The tables for people.
+pub(super) fn told(trust: &Trust) -> String {
+    let mut text = format!("\ntrust: {} of the policies in other worlds\n", trust.title);
+    for sentence in trust.sentences() {
+        let _ = writeln!(text, "  {sentence}");
+    }
+    let width = trust.worlds.iter().map(|world| world.name.chars().count()).max().unwrap_or(0).max(5);
+    let _ = writeln!(text, "  {:<width$}  {:>6}  {:>5}  order", "world", "tau", "flips");
+    for world in &trust.worlds {
+        let tau = world.tau.map_or_else(|| "-".to_owned(), |tau| format!("{tau:.2}"));
+        let mut order: Vec<(&String, f64)> =
+            trust.policies.iter().zip(&world.means).filter_map(|(policy, mean)| Some((policy, (*mean)?))).collect();
+        order.sort_by(|a, b| if trust.lower_is_better { a.1.total_cmp(&b.1) } else { b.1.total_cmp(&a.1) });
+        let order: Vec<&str> = order.iter().map(|(policy, _)| policy.as_str()).collect();
+        let _ = writeln!(text, "  {:<width$}  {tau:>6}  {:>5}  {}", world.name, world.flips, order.join(" > "));
+    }
+    text
+}
+
+/// `trust.csv`: a row for each conclusion and world.
+pub(super) fn csv(trust: &Trust) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["metric", "ahead", "behind", "world", "verdict"])?;
+    for Claim { ahead, behind, verdicts } in &trust.claims {
+        for (world, verdict) in trust.worlds.iter().zip(verdicts) {
+            let verdict = match verdict {
+                Verdict::Holds => "holds",
+                Verdict::Unsure => "unsure",
+                Verdict::Turns => "turns",
+                Verdict::Unknown => "unknown",
+            };
+            writer.write_record([trust.metric, ahead, behind, &world.name, verdict])?;
+        }
+    }
+    let bytes = writer.into_inner().map_err(|problem| csv::Error::from(problem.into_error()))?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,331 @@
+//! How far an order of policies can be trusted: the same policies meet again in other worlds.
+//!
+//! A simulator's answer rests on assumptions that its log cannot check: who the users are, how often they accept, how sure
+//! they are of their taste. A [`TrustWorld`] changes one of them and nothing else, seeds included. What a run concluded
+//! (one policy ahead of another, its 95% interval without 0) then holds there, or is no longer sure, or turns round.
+
+use super::results::Results;
+use super::stats::kendall_tau;
+use crate::metrics::Better;
+use crate::policy::Registry;
+use crate::scenario::{ModelSpec, Scenario, ScenarioError, to_toml};
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// A scenario in which one assumption is another.
+#[derive(Clone, Debug)]
+pub struct TrustWorld {
+    /// Its name, in tables.
+    pub name: String,
+    /// The scenario.
+    pub scenario: Scenario,
+}
+
+impl TrustWorld {
+    /// `base` with some keys set to other values. A new `user.kind` takes the defaults of that kind.
+    ///
+    /// # Errors
+    /// When the keys or values are not those of a scenario.
+    pub fn new(
+        name: &str,
+        base: &Scenario,
+        registry: &Registry,
+        changes: &[(String, String)],
+    ) -> Result<TrustWorld, ScenarioError> {
+        let mut text = to_toml(base);
+        if changes.iter().any(|(key, _)| key == "user.kind") {
+            text = without_user_model(&text);
+        }
+        let mut scenario = Scenario::parse(&text, Path::new(name), registry, changes)?;
+        // Other worlds leave no logs behind.
+        scenario.engine.events = false;
+        Ok(TrustWorld { name: name.to_owned(), scenario })
+    }
+
+    /// The worlds that are tried unless others are named: half and twice the acceptance level, half and twice the
+    /// temperature, the other kinds of user that need no files, and the models in `replicates/` of a mirror's folder, which were
+    /// trained on bootstrap samples of its users.
+    ///
+    /// # Errors
+    /// When a changed scenario is none: a defect.
+    pub fn usual(base: &Scenario, registry: &Registry) -> Result<Vec<TrustWorld>, ScenarioError> {
+        let user = &base.user;
+        let mut changes: Vec<(String, &str, String)> = Vec::new();
+        for (factor, word) in [(0.5, "half"), (2.0, "twice")] {
+            let acceptance = (user.acceptance * factor).clamp(0.001, 0.95);
+            changes.push((format!("{word} the acceptance"), "user.acceptance", acceptance.to_string()));
+        }
+        for (factor, word) in [(0.5, "half"), (2.0, "twice")] {
+            let temperature = (user.temperature * factor).clamp(0.05, 20.0);
+            changes.push((format!("{word} the temperature"), "user.temperature", temperature.to_string()));
+        }
+        if !matches!(user.model, ModelSpec::Parametric { .. }) {
+            changes.push(("parametric users".to_owned(), "user.kind", "parametric".to_owned()));
+        }
+        if let ModelSpec::Mirror { path } = &user.model {
+            for folder in replicates(path) {
+                let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+                changes.push((format!("mirror {name}"), "user.path", folder.to_string_lossy().into_owned()));
+            }
+        }
+        let world = |(name, key, value): (String, &str, String)| {
+            TrustWorld::new(&name, base, registry, &[(key.to_owned(), value)])
+        };
+        changes.into_iter().map(world).collect()
+    }
+}
+
+/// The text without what belongs to the user model alone.
+fn without_user_model(text: &str) -> String {
+    let mut inside = false;
+    let keep = |line: &&str| {
+        if line.starts_with('[') {
+            inside = *line == "[user]";
+        }
+        let key = line.split('=').next().unwrap_or_default().trim();
+        !inside || line.starts_with('[') || matches!(key, "" | "acceptance" | "temperature")
+    };
+    text.lines().filter(keep).map(|line| format!("{line}\n")).collect()
+}
+
+/// The folders with a card in `replicates/`, by name.
+fn replicates(model: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(model.join("replicates")).into_iter().flatten().flatten();
+    let mut folders: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| path.join("card.toml").is_file()).collect();
+    folders.sort();
+    folders
+}
+
+/// What became of a conclusion in another world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// The same policy is ahead, and the interval excludes 0.
+    Holds,
+    /// The interval includes 0.
+    Unsure,
+    /// The other policy is ahead, and the interval excludes 0.
+    Turns,
+    /// One of the two could not run there.
+    Unknown,
+}
+
+/// A conclusion of the run: one policy ahead of another.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Claim {
+    /// The policy that is ahead.
+    pub ahead: String,
+    /// The other.
+    pub behind: String,
+    /// One for each world.
+    pub verdicts: Vec<Verdict>,
+}
+
+impl Claim {
+    fn count(&self, verdict: Verdict) -> usize {
+        self.verdicts.iter().filter(|&&found| found == verdict).count()
+    }
+}
+
+/// One world's order of the policies.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct WorldOrder {
+    /// The world.
+    pub name: String,
+    /// The mean of the metric of each policy, in the order of [`Trust::policies`].
+    pub means: Vec<Option<f64>>,
+    /// Kendall's tau-b between this order and the run's; `None` below two policies.
+    pub tau: Option<f64>,
+    /// Pairs of policies whose means are in the opposite order.
+    pub flips: usize,
+}
+
+/// How far the order of a run's policies in one metric can be trusted.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Trust {
+    /// The metric.
+    pub metric: &'static str,
+    /// Its title.
+    pub title: &'static str,
+    /// Whether less of it is better.
+    pub lower_is_better: bool,
+    /// The policies, best first in the run.
+    pub policies: Vec<String>,
+    /// Their means in the run.
+    pub means: Vec<Option<f64>>,
+    /// The other worlds, in the order in which they were given.
+    pub worlds: Vec<WorldOrder>,
+    /// What the run concluded, the policies in the run's order.
+    pub claims: Vec<Claim>,
+}
+
+impl Trust {
+    /// Compares a run with the same policies in other worlds, in metric number `metric` of the run.
+    pub fn new(run: &Results, worlds: &[(String, Results)], metric: usize) -> Trust {
+        let kind = run.metrics()[metric];
+        let sign = if kind.better == Better::Lower { -1.0 } else { 1.0 };
+        let mean = |results: &Results, policy: &str| results.estimate(policy, metric).map(|found| found.mean);
+        let mut policies: Vec<String> = run.policies().to_vec();
+        let rank = |policy: &String| mean(run, policy).map_or(f64::NEG_INFINITY, |mean| sign * mean);
+        policies.sort_by(|a, b| rank(b).total_cmp(&rank(a)));
+        let means_of = |results: &Results| policies.iter().map(|policy| mean(results, policy)).collect::<Vec<_>>();
+        let means = means_of(run);
+        let order = |(name, results): &(String, Results)| {
+            let there = means_of(results);
+            let both: (Vec<f64>, Vec<f64>) = means.iter().zip(&there).filter_map(|(a, b)| Some(((*a)?, (*b)?))).unzip();
+            let flips = pairs(both.0.len()).filter(|&(a, b)| (both.0[a] - both.0[b]) * (both.1[a] - both.1[b]) < 0.0);
+            WorldOrder { name: name.clone(), tau: kendall_tau(&both.0, &both.1), flips: flips.count(), means: there }
+        };
+        let claims = pairs(policies.len()).filter_map(|(a, b)| {
+            let (ahead, behind) = (&policies[a], &policies[b]);
+            let verdict = |results: &Results| verdict(results, ahead, behind, metric, sign);
+            (verdict(run) == Verdict::Holds).then(|| Claim {
+                ahead: ahead.clone(),
+                behind: behind.clone(),
+                verdicts: worlds.iter().map(|(_, results)| verdict(results)).collect(),
+            })
+        });
+        let claims = claims.collect();
+        let orders = worlds.iter().map(order).collect();
+        Trust {
+            metric: kind.name,
+            title: kind.title,
+            lower_is_better: kind.better == Better::Lower,
+            means,
+            worlds: orders,
+            claims,
+            policies,
+        }
+    }
+
+    /// The conclusions that hold in every world.
+    pub fn surviving(&self) -> impl Iterator<Item = &Claim> {
+        self.claims.iter().filter(|claim| claim.count(Verdict::Holds) == claim.verdicts.len())
+    }
+
+    /// The answer in plain words, a sentence each.
+    pub fn sentences(&self) -> Vec<String> {
+        let (worlds, claims) = (self.worlds.len(), self.claims.len());
+        let mut sentences = Vec::new();
+        if claims == 0 {
+            sentences.push(format!("{}: the run is sure of no order between two policies.", self.title));
+        } else {
+            let surviving = self.surviving().count();
+            sentences.push(format!(
+                "{}: the run is sure of {claims} of {} orders between two policies; {surviving} of them hold in all {worlds} other worlds.",
+                self.title,
+                pairs(self.policies.len()).count(),
+            ));
+        }
+        let turned = self.claims.iter().filter(|claim| claim.count(Verdict::Turns) > 0);
+        sentences.extend(turned.map(|claim| {
+            let place = |verdict: &Verdict| *verdict == Verdict::Turns;
+            let names = self.worlds.iter().zip(&claim.verdicts).filter(|(_, verdict)| place(verdict));
+            let names: Vec<String> = names.map(|(world, _)| format!("`{}`", world.name)).collect();
+            format!("`{}` ahead of `{}` turns round in {}.", claim.ahead, claim.behind, names.join(", "))
+        }));
+        let same = self.worlds.iter().filter(|world| world.flips == 0).count();
+        sentences.push(format!("{same} of {worlds} worlds put the policies into exactly the run's order."));
+        sentences
+    }
+}
+
+fn verdict(results: &Results, ahead: &str, behind: &str, metric: usize, sign: f64) -> Verdict {
+    let Some(found) = results.paired(ahead, behind, metric) else { return Verdict::Unknown };
+    let Some(interval) = found.difference.interval else { return Verdict::Unsure };
+    let (low, high) = if sign < 0.0 { (-interval.high, -interval.low) } else { (interval.low, interval.high) };
+    match (low > 0.0, high < 0.0) {
+        (true, _) => Verdict::Holds,
+        (_, true) => Verdict::Turns,
+        _ => Verdict::Unsure,
+    }
+}
+
+/// All pairs of places, the smaller first.
+fn pairs(count: usize) -> impl Iterator<Item = (usize, usize)> {
+    (0..count).flat_map(move |a| (a + 1..count).map(move |b| (a, b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::ArmResult;
+
+    /// Three replications of policies with these means, one apart each.
+    fn results(means: &[(&str, f64)]) -> Results {
+        let arm = |policy: &str, replication: u32, mean: f64| ArmResult {
+            policy: policy.to_owned(),
+            replication,
+            ticks: Vec::new(),
+            // The same luck for all policies, but for a little.
+            finals: vec![Some(mean + f64::from(replication) + mean * 1e-3 * f64::from(replication))],
+            digest: String::new(),
+            steps: 1,
+            seconds: 0.0,
+            fill_ups: 0,
+        };
+        let arms =
+            means.iter().flat_map(|&(policy, mean)| (0..3).map(move |replication| arm(policy, replication, mean)));
+        Results::new(crate::metrics::named(&["acceptance_rate".to_owned()]).unwrap(), means[0].0, arms.collect())
+            .unwrap()
+    }
+
+    #[test]
+    fn what_holds_and_what_turns_round() {
+        let run = results(&[("b", 2.0), ("a", 3.0), ("c", 1.0)]);
+        let worlds = [
+            ("same".to_owned(), results(&[("a", 30.0), ("b", 20.0), ("c", 10.0)])),
+            ("turned".to_owned(), results(&[("a", 1.0), ("b", 2.0), ("c", 0.5)])),
+            ("equal".to_owned(), results(&[("a", 2.0), ("b", 2.0), ("c", 2.0)])),
+            ("without c".to_owned(), results(&[("a", 2.0), ("b", 1.0)])),
+        ];
+        let trust = Trust::new(&run, &worlds, 0);
+        assert_eq!(trust.policies, ["a", "b", "c"]);
+        let taus: Vec<_> = trust.worlds.iter().map(|world| world.tau).collect();
+        assert_eq!(taus[..2], [Some(1.0), Some(1.0 / 3.0)]);
+        assert_eq!((taus[2], taus[3]), (None, Some(1.0)));
+        assert_eq!(trust.worlds.iter().map(|world| world.flips).collect::<Vec<_>>(), [0, 1, 0, 0]);
+        use Verdict::{Holds, Turns, Unknown, Unsure};
+        let verdicts: Vec<_> = trust.claims.iter().map(|claim| claim.verdicts.clone()).collect();
+        assert_eq!(
+            verdicts,
+            [[Holds, Turns, Unsure, Holds], [Holds, Holds, Unsure, Unknown], [Holds, Holds, Unsure, Unknown]]
+        );
+        assert_eq!(trust.surviving().count(), 0);
+        let words = trust.sentences();
+        assert!(
+            words[0].contains("sure of 3 of 3 orders") && words[0].contains("0 of them hold in all 4"),
+            "{words:?}"
+        );
+        assert_eq!(words[1], "`a` ahead of `b` turns round in `turned`.");
+    }
+
+    #[test]
+    fn one_assumption_is_another_and_nothing_else() {
+        let registry = Registry::builtin();
+        let text =
+            "seed = 7\ndata.path = 'd'\nuser.kind = 'mirror'\nuser.acceptance = 0.2\npolicy = [{ kind = 'popular' }]";
+        let base = Scenario::parse(text, Path::new("x.toml"), &registry, &[]).unwrap();
+        let worlds = TrustWorld::usual(&base, &registry).unwrap();
+        let names: Vec<&str> = worlds.iter().map(|world| world.name.as_str()).collect();
+        assert_eq!(
+            names[..5],
+            [
+                "half the acceptance",
+                "twice the acceptance",
+                "half the temperature",
+                "twice the temperature",
+                "parametric users"
+            ]
+        );
+        for world in &worlds {
+            assert_eq!((world.scenario.seed, &world.scenario.policies), (7, &base.policies), "{}", world.name);
+        }
+        assert_eq!((worlds[0].scenario.user.acceptance, worlds[1].scenario.user.acceptance), (0.1, 0.4));
+        assert!(matches!(worlds[4].scenario.user.model, ModelSpec::Parametric { .. }));
+        assert_eq!(worlds[4].scenario.user.acceptance, 0.2, "what all kinds have stays");
+        let wrong = TrustWorld::new("w", &base, &registry, &[("user.kund".to_owned(), "x".to_owned())]);
+        assert!(wrong.is_err_and(|problem| problem.to_string().contains("user.kund")));
+    }
+}

@@ -1,0 +1,50 @@
+//! `run --trust`: the policies meet again in other worlds.
+
+use crate::util::{csv_rows, digests_of, names_in, read, recmirror, text, with_data, write_scenario};
+use serde_json::Value;
+
+#[test]
+fn policies_meet_again_in_other_worlds_and_the_run_stays_what_it_is() {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random", "item_knn"]);
+    let (plain, trusted) = (folder.path().join("plain"), folder.path().join("trusted"));
+    recmirror(&["run", text(&scenario), "--out", text(&plain), "--quiet"]).expect(0);
+    let world = "one slate: session.slates=1, arrival.probability=0.9";
+    let arguments = ["run", text(&scenario), "--out", text(&trusted), "--quiet", "--trust", "--world", world];
+    let told = recmirror(&arguments).expect(0).stdout;
+    for words in ["trust: ", "worlds put the policies into exactly the run's order", "one slate"] {
+        assert!(told.contains(words), "no `{words}` in {told}");
+    }
+    assert_eq!(digests_of(&plain), digests_of(&trusted));
+    let names: Vec<String> = names_in(&trusted).into_iter().filter(|name| !names_in(&plain).contains(name)).collect();
+    assert_eq!(names, ["trust.csv", "trust.json"]);
+    let trust: Value = serde_json::from_str(&read(&trusted.join("trust.json"))).expect("JSON");
+    let worlds: Vec<&str> =
+        trust["worlds"].as_array().expect("worlds").iter().filter_map(|world| world["name"].as_str()).collect();
+    assert_eq!(
+        worlds,
+        ["half the acceptance", "twice the acceptance", "half the temperature", "twice the temperature", "one slate"]
+    );
+    let means = |world: &Value| {
+        world["means"].as_array().expect("means").iter().map(|mean| mean.as_f64().expect("a number")).sum::<f64>()
+    };
+    let sums: Vec<f64> = trust["worlds"].as_array().expect("worlds").iter().map(means).collect();
+    assert!(sums[0] < means(&trust) && means(&trust) < sums[1], "acceptance follows its level: {sums:?}");
+    let claims = trust["claims"].as_array().expect("claims");
+    assert_eq!(csv_rows(&trusted.join("trust.csv")).len(), claims.len() * worlds.len());
+    let report = read(&trusted.join("report.html"));
+    assert!(report.contains("The same policies in other worlds") && report.contains("one slate"));
+}
+
+#[test]
+fn worlds_that_are_none_are_told_before_anything_runs() {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    let out = folder.path().join("out");
+    let run = |world: &str| recmirror(&["run", text(&scenario), "--out", text(&out), "--trust", "--world", world]);
+    run("no colon").expect(2).says(&["--world is `no colon`", "expected a name and changes"]);
+    run("odd: user.acceptence=0.2").expect(2).says(&["odd", "user.acceptence", "did you mean"]);
+    run("kind: user.kind=mirrors").expect(2).says(&["mirrors"]);
+    assert!(!out.exists());
+    recmirror(&["run", text(&scenario), "--out", text(&out), "--world", "a: ticks=2"]).expect(2).says(&["--trust"]);
+}
