@@ -4,7 +4,7 @@ use super::progress::Bar;
 use super::scenario::parse_settings;
 use super::{Failure, print, use_threads};
 use crate::experiment::{
-    Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, Until, UntilRecord, wrapped, write_pairs,
+    Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, Until, UntilRecord, wrapped,
 };
 use crate::ids::{ItemId, UserId};
 use crate::metrics;
@@ -139,9 +139,8 @@ fn finish(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Resu
     }
     let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
     let results = Results::new(kinds, &baseline(experiment, outcome), outcome.arms.clone()).map_err(Failure::other)?;
-    results.write_csv(folder.path()).map_err(Failure::other)?;
     let pairs = results.pairs(&Streams::new(experiment.scenario.seed, 0));
-    write_pairs(folder.path(), &pairs).map_err(Failure::other)?;
+    results.write(folder.path(), &pairs).map_err(Failure::other)?;
     let order = results.order(&pairs, TABLE_WIDTH);
     let mut input = report_input(experiment, &manifest, &results, pairs);
     let until = outcome.until.as_ref().map(UntilRecord::sentences).unwrap_or_default();
