@@ -9,10 +9,11 @@ use recmirror::dataset::{Catalogue, Cleanup, Dataset, Format, GenreSet, IdTable,
 use recmirror::experiment::Experiment;
 use recmirror::ids::{ItemId, UserId};
 use recmirror::log::{CountSink, EventSink, ParquetWriter, REJECTED};
+use recmirror::metrics::MetricSet;
 use recmirror::onnx::{Graph, GraphSpec, Port, Runtime};
 use recmirror::policy::Registry;
 use recmirror::random::{Purpose, Streams, below};
-use recmirror::scenario::Scenario;
+use recmirror::scenario::{DEFAULT_METRICS, METRIC_NAMES, Scenario};
 use recmirror::scene::SceneBatch;
 use recmirror::tick::Simulation;
 use recmirror::user::{Card, Memorised, Mirror, Responses, UserModel, memories_of};
@@ -51,7 +52,12 @@ fn data() -> Dataset {
             }
         }
     }
-    let profiles = Profiles(vec![Profile::default(); USERS as usize]);
+    let profile = |user: u32| Profile {
+        age: Some(15.0 + (user % 50) as f32),
+        gender: Some(["F", "M"][user as usize % 2].to_owned()),
+        occupation: Some(format!("occupation {}", user % 21)),
+    };
+    let profiles = Profiles((0..USERS).map(profile).collect());
     let (name, format, cleanup, hash) = ("generated".to_owned(), Format::Grouplens, Cleanup::default(), String::new());
     Dataset { name, format, users, items, profiles, catalogue, interactions, cleanup, hash }
 }
@@ -249,5 +255,35 @@ fn share(_: &mut Criterion) {
     );
 }
 
-criterion_group!(benches, batches, model, ticks, share);
+/// What each metric takes of a tick, and the ones that are measured by default together.
+fn metrics(criterion: &mut Criterion) {
+    let users = 10_000;
+    let experiment = experiment("[user]\nkind = \"parametric\"", users);
+    let start = experiment.background(&experiment.population(0).expect("users"));
+    let mut simulation = simulation(&experiment, Box::new(CountSink::default()));
+    let mut batches = Vec::new();
+    for _ in 0..8 {
+        simulation.tick().expect("a tick");
+        batches.push(simulation.events().clone());
+    }
+    let mut group = criterion.benchmark_group("metrics");
+    group.throughput(Throughput::Elements(u64::from(users))).sample_size(10).measurement_time(Duration::from_secs(1));
+    let mut sets = vec![("by default".to_owned(), DEFAULT_METRICS.to_vec()), ("all".to_owned(), METRIC_NAMES.to_vec())];
+    sets.extend(METRIC_NAMES.iter().map(|&name| (name.to_owned(), vec![name])));
+    for (name, names) in sets {
+        let mut set = MetricSet::new(&names, &start).expect("metrics");
+        let mut tick = 0;
+        group.bench_function(BenchmarkId::new(name, format!("{users} users x slate {SLATE}")), |bencher| {
+            bencher.iter(|| {
+                let batch = &mut batches[tick as usize % 8];
+                batch.tick = tick;
+                tick += 1;
+                black_box(set.fold(batch, &experiment.data.catalogue))
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, batches, model, metrics, ticks, share);
 criterion_main!(benches);

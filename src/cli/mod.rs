@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit codes out. Results go to stdout, progress and errors to stderr.
 
 mod align;
+mod compare;
 mod decide;
 mod distill;
 mod doctor;
@@ -36,6 +37,8 @@ struct Arguments {
 enum Command {
     /// Run a scenario: policies x replications, logs, tables and a report.
     Run(run::Run),
+    /// Compare the policies of several finished runs in one table.
+    Compare(compare::Compare),
     /// Run a finished run again and compare the digests.
     Replay(replay::Replay),
     /// Check a scenario file, or print the JSON Schema of scenario files.
@@ -70,6 +73,7 @@ pub fn main() -> ExitCode {
 pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(command) => command.run(registry),
+        Command::Compare(command) => command.run(),
         Command::Replay(command) => command.run(registry),
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(),

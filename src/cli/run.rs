@@ -6,7 +6,6 @@ use super::trust::{TrustArgs, assess, csv as trust_csv, told};
 use super::{Failure, print, use_threads};
 use crate::experiment::{
     Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, Trust, Until, UntilRecord, wrapped,
-    write_pairs,
 };
 use crate::ids::{ItemId, UserId};
 use crate::metrics;
@@ -152,9 +151,8 @@ fn finish(
     }
     let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
     let results = Results::new(kinds, &baseline(experiment, outcome), outcome.arms.clone()).map_err(Failure::other)?;
-    results.write_csv(folder.path()).map_err(Failure::other)?;
     let pairs = results.pairs(&Streams::new(experiment.scenario.seed, 0));
-    write_pairs(folder.path(), &pairs).map_err(Failure::other)?;
+    results.write(folder.path(), &pairs).map_err(Failure::other)?;
     let order = results.order(&pairs, TABLE_WIDTH);
     let mut input = report_input(experiment, &manifest, &results, pairs);
     input.trust = trust(&results)?;

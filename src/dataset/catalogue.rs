@@ -13,6 +13,8 @@ pub struct Catalogue {
     pub genre_names: Vec<String>,
     /// Genres of each item.
     pub genres: Vec<GenreSet>,
+    /// Who provides each item, numbered from 0; empty where that is not known.
+    pub providers: Vec<u32>,
 }
 
 impl Catalogue {

@@ -4,6 +4,7 @@
 //! policies x replications, [`Results`] says which policy is better. [`RunFolder`] and [`Manifest`] are the files.
 
 mod arm;
+mod comparison;
 mod folder;
 mod manifest;
 mod prepare;
@@ -15,17 +16,21 @@ mod trust;
 mod until;
 
 pub use self::arm::ArmSink;
+pub use self::comparison::{CompareError, Comparison, ComparisonRow, Difference, FinishedRun, RunWorld};
 pub use self::folder::{FolderError, RunFolder};
 pub use self::manifest::{
     ArmRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
 };
 pub use self::prepare::{Experiment, ExperimentError};
-pub use self::results::{ArmResult, BandPoint, CompareRow, PairRow, Results, ResultsError, SummaryRow, write_pairs};
+pub use self::results::{
+    ArmResult, BandPoint, Cell, ColumnKind, CompareRow, CurveRow, FinalRow, PairRow, Results, ResultsError, SeriesRow,
+    SummaryRow, TableFormat, TableRow, TickRow, write_table,
+};
 pub(crate) use self::results::{too_few, wrapped};
 pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions};
 pub use self::stats::{
-    Estimate, Interval, Paired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm, kendall_tau,
-    paired, replications_needed, sign_flip, student_t,
+    Estimate, Interval, Paired, Unpaired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm, kendall_tau,
+    paired, replications_needed, sign_flip, student_t, unpaired,
 };
 pub use self::trust::{Claim, Trust, TrustWorld, Verdict, WorldOrder};
 pub use self::until::{Until, UntilError};

@@ -2,6 +2,7 @@
 
 use super::probe::probe;
 use crate::dataset::{DataError, Dataset, Format, TrainingLog};
+use crate::metrics::{Background, Past};
 use crate::policy::{PolicyError, Registry};
 use crate::random::Streams;
 use crate::scenario::{ModelSpec, Scenario};
@@ -89,6 +90,8 @@ pub struct Experiment {
     pub(super) registry: Arc<Registry>,
     pub(super) start: StartingPoint,
     pub(super) model: Arc<Calibrated>,
+    /// What metrics may know.
+    pub(super) past: Arc<Past>,
     card: Option<Card>,
 }
 
@@ -117,7 +120,8 @@ impl Experiment {
         let probe = probe(&scenario, &start, model.memory(), &streams);
         let model = Calibrated::fit(model, scenario.user.temperature, scenario.user.acceptance, &probe)?;
         let registry = Arc::new(registry);
-        Ok(Experiment { scenario, data, registry, start, model: Arc::new(model), card })
+        let past = Arc::new(Past::new(start.log.clone(), start.catalogue.clone(), data.profiles.clone()));
+        Ok(Experiment { scenario, data, registry, start, model: Arc::new(model), past, card })
     }
 
     /// The user model with its temperature and acceptance level.
@@ -134,6 +138,11 @@ impl Experiment {
     pub fn population(&self, replication: u32) -> Option<Population> {
         let streams = Streams::new(self.scenario.seed, replication);
         Population::draw(&self.start.log, &self.scenario.population, &self.scenario.arrival, &streams)
+    }
+
+    /// What the metrics of a replication with these users may know before the first event.
+    pub fn background(&self, population: &Population) -> Background {
+        Background::new(population.sources.clone(), self.past.clone())
     }
 }
 

@@ -3,18 +3,21 @@
 //! An arm is one policy in one replication. [`Results`] puts the arms in order, so that nothing here depends
 //! on which arm was finished first, and derives summaries, paired comparisons and bands over time from them.
 
-mod csv;
+pub(super) mod files;
 mod order;
+mod over_time;
 mod pairs;
-mod table;
+pub(super) mod table;
+mod tables;
 
-pub use self::csv::write_pairs;
+pub use self::files::{Cell, ColumnKind, TableFormat, TableRow, write_table};
 pub(crate) use self::order::wrapped;
+pub use self::over_time::{CurveRow, FinalRow, SeriesRow, TickRow};
 pub use self::pairs::PairRow;
 pub(crate) use self::pairs::too_few;
 
 use super::stats::{Estimate, Paired, estimate, paired};
-use crate::metrics::{MetricKind, TickValue};
+use crate::metrics::{MetricCurve, MetricKind, TickValue};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -54,12 +57,12 @@ pub enum ResultsError {
         expected: usize,
     },
     /// A file cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}: {problem}", path.display())]
     Write {
         /// The file.
         path: PathBuf,
         /// Why.
-        source: ::csv::Error,
+        problem: String,
     },
 }
 
@@ -74,6 +77,9 @@ pub struct ArmResult {
     pub ticks: Vec<TickValue>,
     /// The metrics over the whole run, in their order; `None` when undefined.
     pub finals: Vec<Option<f64>>,
+    /// The curves of the metrics that have one.
+    #[serde(default)]
+    pub curves: Vec<MetricCurve>,
     /// Digest of the events.
     pub digest: String,
     /// Slates answered.
@@ -228,6 +234,13 @@ impl Results {
         self.arms.values()
     }
 
+    /// The arms of a policy, replications ascending.
+    fn arms_of(&self, policy: &str) -> impl Iterator<Item = &ArmResult> {
+        // A policy that did not run has the place of none.
+        let place = self.place(policy).unwrap_or(self.policies.len());
+        self.arms.range((place, 0)..=(place, u32::MAX)).map(|(_, arm)| arm)
+    }
+
     /// The final values of a metric, one for each replication of the run.
     fn finals(&self, policy: &str, metric: usize) -> Vec<Option<f64>> {
         let place = self.place(policy);
@@ -247,9 +260,8 @@ impl Results {
 
     /// A metric of a policy over time.
     pub fn band(&self, policy: &str, metric: usize) -> Vec<BandPoint> {
-        let Some(place) = self.place(policy) else { return Vec::new() };
         let mut ticks: BTreeMap<u32, Vec<Option<f64>>> = BTreeMap::new();
-        for arm in self.arms.range((place, 0)..=(place, u32::MAX)).map(|(_, arm)| arm) {
+        for arm in self.arms_of(policy) {
             for value in arm.ticks.iter().filter(|value| value.metric == metric) {
                 ticks.entry(value.tick).or_default().push(value.value);
             }
@@ -311,6 +323,7 @@ pub(crate) mod testing {
             replication,
             ticks: (0..ticks).flat_map(|tick| rise(tick, ticks, finals)).collect(),
             finals: finals.to_vec(),
+            curves: Vec::new(),
             digest: format!("{policy}-{replication}"),
             steps: 100,
             seconds: 0.5,
@@ -342,7 +355,17 @@ mod tests {
 
     fn arm(policy: &str, replication: u32, finals: Vec<Option<f64>>) -> ArmResult {
         let (policy, digest) = (policy.to_owned(), String::new());
-        ArmResult { policy, replication, ticks: Vec::new(), finals, digest, steps: 0, seconds: 0.0, fill_ups: 0 }
+        ArmResult {
+            policy,
+            replication,
+            ticks: Vec::new(),
+            finals,
+            curves: Vec::new(),
+            digest,
+            steps: 0,
+            seconds: 0.0,
+            fill_ups: 0,
+        }
     }
 
     fn coverage() -> Vec<&'static MetricKind> {

@@ -1,5 +1,7 @@
 //! Policies x replications under common random numbers.
 
+mod against;
+
 use super::arm::ArmSink;
 use super::manifest::UntilRecord;
 use super::prepare::{Experiment, ExperimentError};
@@ -164,7 +166,9 @@ impl Experiment {
             }
             Arm { replication, policy, finished: Some(finished) }
         };
-        order.par_iter().with_max_len(1).map(arm).collect()
+        let mut arms: Vec<Arm> = order.par_iter().with_max_len(1).map(arm).collect();
+        self.set_against(&mut arms);
+        arms
     }
 
     /// An arm of which a panic is a failure of its policy.
@@ -275,7 +279,7 @@ impl Experiment {
         let file = options.events.map(|_| file_name(number, &spec.name, replication));
         let path: Option<PathBuf> = options.events.zip(file.as_ref()).map(|(folder, file)| folder.join(file));
         let next = self.log(path.as_deref(), &spec.name, replication)?;
-        let metrics = MetricSet::new(&self.scenario.metrics, population.sources.len(), self.data.items.len())?;
+        let metrics = MetricSet::new(&self.scenario.metrics, &self.background(&population))?;
         let (sink, tally) = ArmSink::new(metrics, self.start.catalogue.clone(), next);
         let building = std::time::Instant::now();
         let mut simulation = self.simulation(spec, replication, &population, Box::new(sink))?;
@@ -294,6 +298,7 @@ impl Experiment {
             replication,
             ticks: tally.ticks.clone(),
             finals: tally.metrics.finals(),
+            curves: tally.metrics.curves(),
             digest: tally.digest.finish().to_string(),
             steps: tally.steps,
             seconds: started.elapsed().as_secs_f64(),

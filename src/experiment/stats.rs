@@ -13,14 +13,17 @@ mod resample;
 mod sequence;
 #[cfg(test)]
 mod simulated;
+mod unpaired;
 
 pub use self::multiple::{benjamini_hochberg, holm};
 pub use self::power::replications_needed;
 pub use self::rank::kendall_tau;
 pub use self::resample::{bootstrap, sign_flip};
 pub use self::sequence::confidence_sequence;
+pub use self::unpaired::{Unpaired, unpaired};
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
+use std::sync::OnceLock;
 
 /// Share of the intervals that hold the true mean.
 const CONFIDENCE: f64 = 0.95;
@@ -138,6 +141,15 @@ pub(super) fn deviation(sample: &[f64]) -> Option<f64> {
 /// The factor of a two-sided 95% interval: the 0.975 quantile of Student's t distribution.
 /// `None` without a degree of freedom.
 pub fn student_t(freedom: usize) -> Option<f64> {
+    // Found by search, and asked for at every tick of every metric with the same few degrees of freedom.
+    static KNOWN: [OnceLock<Option<f64>>; 128] = [const { OnceLock::new() }; 128];
+    match KNOWN.get(freedom) {
+        Some(known) => *known.get_or_init(|| quantile(freedom)),
+        None => quantile(freedom),
+    }
+}
+
+fn quantile(freedom: usize) -> Option<f64> {
     let distribution = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
     Some(distribution.inverse_cdf(0.5 + CONFIDENCE / 2.0))
 }

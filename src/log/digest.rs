@@ -37,10 +37,10 @@ pub struct DigestState {
 }
 
 impl DigestState {
-    /// Adds one tick's events. Every column but the propensities counts, floating-point numbers by their bits (all NaN
-    /// alike). Propensities follow from the policy, the slates and the candidates, all of which the digest stands for
-    /// already; without them, a log keeps its digest when a policy learns to tell them. A tick without visitors leaves no
-    /// trace in a log and none here.
+    /// Adds one tick's events. Every column but the propensities and the sessions counts, floating-point numbers by their
+    /// bits (all NaN alike). Propensities follow from the policy, the slates and the candidates, all of which the digest
+    /// stands for already; without them, a log keeps its digest when a policy learns to tell them. Sessions follow from the
+    /// responses. A tick without visitors leaves no trace in a log and none here.
     pub fn update(&mut self, batch: &EventBatch) {
         if batch.is_empty() {
             return;
@@ -88,6 +88,7 @@ mod tests {
             tick: 1,
             slate: 1,
             users: vec![UserId(4)],
+            sessions: vec![1],
             items: vec![ItemId(2)],
             scores: vec![1.0],
             propensities: vec![0.25],
@@ -122,6 +123,7 @@ mod tests {
         }
         assert_eq!(of(&batch()), base);
         assert_eq!(of(&EventBatch { propensities: vec![f32::NAN], ..batch() }), base, "propensities do not count");
+        assert_eq!(of(&EventBatch { sessions: Vec::new(), ..batch() }), base, "nor do sessions");
         assert_eq!(Digest::parse(&base.to_string()), Some(base));
         assert_eq!(Digest::parse("nonsense"), None);
     }

@@ -30,6 +30,10 @@ pub struct EventBatch {
     pub slate: usize,
     /// `[n]`, ascending.
     pub users: Vec<UserId>,
+    /// `[n]`: which of the user's sessions the slate belongs to, from 1; empty where that is not known, as in logs of
+    /// versions before it was told. A session that ends is followed by one that may begin at the very next tick: no other
+    /// column tells the two apart. Not part of the digest, for it follows from the scenario and the other columns.
+    pub sessions: Vec<u32>,
     /// `[n, slate]`; [`ItemId::NONE`] where a slate has fewer items than slots.
     pub items: Vec<ItemId>,
     /// `[n, slate]`: the policy's score of the item; NaN where the policy has none.
@@ -59,6 +63,11 @@ impl EventBatch {
     /// The items shown to the user of row `row`, empty slots included.
     pub fn slate_of(&self, row: usize) -> &[ItemId] {
         &self.items[row * self.slate..(row + 1) * self.slate]
+    }
+
+    /// The session of row `row`, where it is known.
+    pub fn session_of(&self, row: usize) -> Option<u32> {
+        self.sessions.get(row).copied()
     }
 
     /// The accepted item of row `row`.

@@ -3,16 +3,17 @@
 //! A file is written beside its final name and renamed when it is complete. [`read_batches`] gives back the
 //! batches bit for bit, so the digest of a stored log can be checked.
 
-use super::pages::column_reader;
+mod read;
+
+pub use self::read::read_batches;
+
 use super::{EventBatch, EventSink, LogError, REJECTED};
-use crate::ids::{ItemId, UserId};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::writer::ColumnWriterImpl;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
-use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use parquet::schema::types::ColumnPath;
@@ -38,9 +39,10 @@ const SCHEMA: &str = "message events {
   required float probability;
   optional float score;
   optional float propensity;
+  optional int32 session;
 }";
 
-/// The columns that logs of recmirror 0.1 have; the rest may be absent.
+/// The columns that all logs have; the rest may be absent, in this order.
 const FIRST_COLUMNS: usize = 10;
 
 /// The columns of a row group that is being collected.
@@ -51,24 +53,45 @@ struct Columns {
     slot: Vec<i32>,
     item: Vec<i32>,
     accepted: Vec<bool>,
-    rating: Nullable,
+    rating: Nullable<f32>,
     probability: Vec<f32>,
-    score: Nullable,
-    propensity: Nullable,
+    score: Nullable<f32>,
+    propensity: Nullable<f32>,
+    session: Nullable<i32>,
 }
 
 /// Numbers of which some are absent: levels (1 = present) and the present values.
-#[derive(Default)]
-struct Nullable {
+struct Nullable<T> {
     levels: Vec<i16>,
-    values: Vec<f32>,
+    values: Vec<T>,
 }
 
-impl Nullable {
+impl<T> Default for Nullable<T> {
+    fn default() -> Self {
+        Nullable { levels: Vec::new(), values: Vec::new() }
+    }
+}
+
+impl Nullable<f32> {
     fn push(&mut self, value: f32) {
         self.levels.push(i16::from(!value.is_nan()));
         if !value.is_nan() {
             self.values.push(value);
+        }
+    }
+}
+
+impl<T: Clone> Nullable<T> {
+    /// A column that a file does not have.
+    fn absent(rows: usize) -> Self {
+        Nullable { levels: vec![0; rows], values: Vec::new() }
+    }
+
+    /// Adds a value `count` times.
+    fn repeat(&mut self, value: Option<T>, count: usize) {
+        self.levels.resize(self.levels.len() + count, i16::from(value.is_some()));
+        if let Some(value) = value {
+            self.values.resize(self.values.len() + count, value);
         }
     }
 
@@ -95,6 +118,7 @@ impl Columns {
             // A batch that was not made by a simulation may lack them.
             let propensity = |place: usize| batch.propensities.get(place).copied().unwrap_or(f32::NAN);
             shown.for_each(|place| self.propensity.push(propensity(place)));
+            self.session.repeat(batch.session_of(row).map(|session| session as i32), slots);
             let start = self.accepted.len();
             self.accepted.resize(length, false);
             self.rating.levels.resize(length, 0);
@@ -118,6 +142,7 @@ impl Columns {
         self.rating.clear();
         self.score.clear();
         self.propensity.clear();
+        self.session.clear();
     }
 }
 
@@ -150,7 +175,7 @@ impl ParquetWriter {
             .set_key_value_metadata(Some(facts.to_vec()));
         // Numbers that count up pack into a few bits as differences; probabilities and scores hardly repeat, so that a
         // dictionary would only cost time.
-        for name in ["replication", "tick", "user", "slot", "item", "probability", "score", "propensity"] {
+        for name in ["replication", "tick", "user", "slot", "item", "probability", "score", "propensity", "session"] {
             let column = ColumnPath::from(name);
             let plain = matches!(name, "probability" | "score" | "propensity");
             let encoding = if plain { Encoding::PLAIN } else { Encoding::DELTA_BINARY_PACKED };
@@ -190,7 +215,7 @@ fn write_group(
 ) -> Result<(), ParquetError> {
     let rows = columns.tick.len();
     let mut group = writer.next_row_group()?;
-    let some = |group: &mut SerializedRowGroupWriter<'_, File>, numbers: &Nullable| {
+    let some = |group: &mut SerializedRowGroupWriter<'_, File>, numbers: &Nullable<f32>| {
         column::<FloatType>(group, |column| column.write_batch(&numbers.values, Some(&numbers.levels), None))
     };
     column::<ByteArrayType>(&mut group, |column| {
@@ -207,6 +232,8 @@ fn write_group(
     column::<FloatType>(&mut group, |column| column.write_batch(&columns.probability, None, None))?;
     some(&mut group, &columns.score)?;
     some(&mut group, &columns.propensity)?;
+    let (levels, sessions) = (&columns.session.levels, &columns.session.values);
+    column::<Int32Type>(&mut group, |column| column.write_batch(sessions, Some(levels), None))?;
     group.close()?;
     Ok(())
 }
@@ -254,144 +281,10 @@ impl Drop for ParquetWriter {
     }
 }
 
-/// Reads a file of events and calls `each` for the batch of every tick that had visitors, in order.
-///
-/// # Errors
-/// When the file cannot be read or is not one of [`ParquetWriter`]'s.
-pub fn read_batches(path: &Path, mut each: impl FnMut(&EventBatch)) -> Result<(), LogError> {
-    let format = |problem: String| LogError::Format { path: path.to_owned(), problem };
-    let file = File::open(path).map_err(|source| LogError::Io { path: path.to_owned(), source })?;
-    let reader = SerializedFileReader::new(file).map_err(|problem| format(problem.to_string()))?;
-    let slate = check_file(&reader).map_err(format)?;
-    let mut batch = EventBatch { slate, ..EventBatch::default() };
-    for number in 0..reader.num_row_groups() {
-        let columns = reader.get_row_group(number).and_then(|group| read_group(group.as_ref()));
-        let columns = columns.map_err(|problem| format(problem.to_string()))?;
-        regroup(&columns, &mut batch, &mut each).map_err(format)?;
-    }
-    if !batch.is_empty() {
-        each(&batch);
-    }
-    Ok(())
-}
-
-/// Checks that the file has the schema of events and gives the slate size.
-fn check_file(reader: &SerializedFileReader<File>) -> Result<usize, String> {
-    let wanted = parse_message_type(SCHEMA).map_err(|problem| problem.to_string())?;
-    let facts = reader.metadata().file_metadata();
-    let (found, wanted) = (facts.schema().get_fields(), wanted.get_fields());
-    if found.len() < FIRST_COLUMNS || found.len() > wanted.len() || found != &wanted[..found.len()] {
-        return Err("its columns are not those of an event log".to_owned());
-    }
-    let entries = facts.key_value_metadata().map(Vec::as_slice).unwrap_or_default();
-    let slate = entries.iter().find(|entry| entry.key == "recmirror.slate").and_then(|entry| entry.value.as_deref());
-    let slate = slate.and_then(|value| value.parse().ok()).filter(|slate| (1..255).contains(slate));
-    slate.ok_or_else(|| "it has no `recmirror.slate` entry from 1 to 254".to_owned())
-}
-
-fn read_group(group: &dyn RowGroupReader) -> Result<Columns, ParquetError> {
-    // The library asserts that places and sizes are not negative; a damaged file must not end the process.
-    for column in group.metadata().columns() {
-        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
-        if start < 0 || column.compressed_size() < 0 {
-            return Err(ParquetError::General(format!(
-                "column `{}` has a negative place or size",
-                column.column_path()
-            )));
-        }
-    }
-    let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
-    let integers = |place: usize| -> Result<Vec<i32>, ParquetError> {
-        read_column::<Int32Type>(group, place, rows).map(|(values, _)| values)
-    };
-    let numbers = |place: usize| -> Result<Nullable, ParquetError> {
-        read_column::<FloatType>(group, place, rows).map(|(values, levels)| Nullable { levels, values })
-    };
-    let propensity = if group.num_columns() > FIRST_COLUMNS {
-        numbers(FIRST_COLUMNS)?
-    } else {
-        Nullable { levels: vec![0; rows], values: Vec::new() }
-    };
-    Ok(Columns {
-        tick: integers(2)?,
-        user: integers(3)?,
-        slot: integers(4)?,
-        item: integers(5)?,
-        accepted: read_column::<BoolType>(group, 6, rows)?.0,
-        rating: numbers(7)?,
-        probability: read_column::<FloatType>(group, 8, rows)?.0,
-        score: numbers(9)?,
-        propensity,
-    })
-}
-
-fn read_column<T: DataType>(
-    group: &dyn RowGroupReader,
-    place: usize,
-    rows: usize,
-) -> Result<(Vec<T::T>, Vec<i16>), ParquetError> {
-    let mut reader = parquet::column::reader::get_typed_column_reader::<T>(column_reader(group, place)?);
-    let (mut values, mut levels) = (Vec::with_capacity(rows.min(2 * GROUP_ROWS)), Vec::new());
-    let mut read = 0;
-    while read < rows {
-        let (records, ..) = reader.read_records(rows - read, Some(&mut levels), None, &mut values)?;
-        if records == 0 {
-            return Err(ParquetError::General(format!("column {place} ends after {read} of {rows} rows")));
-        }
-        read += records;
-    }
-    Ok((values, levels))
-}
-
-/// Appends the rows of a group to `batch`, handing it over whenever a new tick begins.
-fn regroup(columns: &Columns, batch: &mut EventBatch, each: &mut impl FnMut(&EventBatch)) -> Result<(), String> {
-    let (mut ratings, mut scores) = (columns.rating.values.iter(), columns.score.values.iter());
-    let mut propensities = columns.propensity.values.iter();
-    for row in 0..columns.tick.len() {
-        let (tick, user) = (columns.tick[row] as u32, UserId(columns.user[row] as u32));
-        if tick != batch.tick && !batch.is_empty() {
-            each(batch);
-            *batch = EventBatch { slate: batch.slate, ..EventBatch::default() };
-        }
-        batch.tick = tick;
-        if batch.users.last() != Some(&user) {
-            start_row(batch, user);
-        }
-        let slot = usize::try_from(columns.slot[row]).ok().filter(|&slot| slot < batch.slate);
-        let slot = slot.ok_or_else(|| format!("slot {} in a log of {} slots", columns.slot[row], batch.slate))?;
-        let place = (batch.users.len() - 1) * batch.slate + slot;
-        batch.items[place] = ItemId(columns.item[row] as u32);
-        batch.probabilities[place] = columns.probability[row];
-        if columns.score.levels[row] == 1 {
-            batch.scores[place] = scores.next().copied().unwrap_or(f32::NAN);
-        }
-        if columns.propensity.levels[row] == 1 {
-            batch.propensities[place] = propensities.next().copied().unwrap_or(f32::NAN);
-        }
-        let rating = if columns.rating.levels[row] == 1 { ratings.next().copied() } else { None };
-        if columns.accepted[row] {
-            let last = batch.users.len() - 1;
-            batch.accepted[last] = slot as u8;
-            batch.ratings[last] = rating.unwrap_or(f32::NAN);
-        }
-    }
-    Ok(())
-}
-
-fn start_row(batch: &mut EventBatch, user: UserId) {
-    batch.users.push(user);
-    let slots = batch.users.len() * batch.slate;
-    batch.items.resize(slots, ItemId::NONE);
-    batch.scores.resize(slots, f32::NAN);
-    batch.propensities.resize(slots, f32::NAN);
-    batch.probabilities.resize(slots, 0.0);
-    batch.accepted.push(REJECTED);
-    batch.ratings.push(f32::NAN);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::{ItemId, UserId};
     use crate::log::DigestState;
 
     fn batch(tick: u32) -> EventBatch {
@@ -399,6 +292,7 @@ mod tests {
             tick,
             slate: 2,
             users: vec![UserId(0), UserId(3)],
+            sessions: vec![2, 1],
             items: vec![ItemId(5), ItemId(6), ItemId(7), ItemId::NONE],
             scores: vec![0.5, f32::NAN, -0.0, f32::NAN],
             propensities: vec![f32::NAN, 0.125, 1.0, f32::NAN],
@@ -434,6 +328,50 @@ mod tests {
         assert_eq!(digest(&found), digest(&batches));
         let bits = |batch: &EventBatch| batch.propensities.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&found[0]), bits(&batch(0)), "the digest leaves propensities out");
+        assert_eq!(found[1].sessions, [2, 1], "and sessions");
+    }
+
+    #[test]
+    fn logs_without_the_newer_columns_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.parquet");
+        let old = EventBatch { propensities: Vec::new(), sessions: Vec::new(), ..batch(3) };
+        for columns in [FIRST_COLUMNS, FIRST_COLUMNS + 1] {
+            write_old(&path, &old, columns);
+            let mut found = Vec::new();
+            read_batches(&path, |batch| found.push(batch.clone())).unwrap();
+            assert_eq!((found.len(), digest(&found)), (1, digest(std::slice::from_ref(&old))), "{columns} columns");
+            assert!(found[0].sessions.is_empty() && found[0].propensities.iter().all(|value| value.is_nan()));
+        }
+    }
+
+    /// A log as a version with fewer columns wrote it.
+    fn write_old(path: &Path, batch: &EventBatch, columns: usize) {
+        let mut lines: Vec<&str> = SCHEMA.lines().take(columns + 1).collect();
+        lines.push("}");
+        let schema = Arc::new(parse_message_type(&lines.join("\n")).unwrap());
+        let slate = KeyValue::new("recmirror.slate".to_owned(), batch.slate.to_string());
+        let properties = WriterProperties::builder().set_key_value_metadata(Some(vec![slate])).build();
+        let mut writer = SerializedFileWriter::new(File::create(path).unwrap(), schema, Arc::new(properties)).unwrap();
+        let mut all = Columns::default();
+        all.push(batch);
+        let rows = all.tick.len();
+        let mut group = writer.next_row_group().unwrap();
+        let policy = vec![ByteArray::from("random"); rows];
+        column::<ByteArrayType>(&mut group, |column| column.write_batch(&policy, None, None)).unwrap();
+        for values in [&vec![0; rows], &all.tick, &all.user, &all.slot, &all.item] {
+            column::<Int32Type>(&mut group, |column| column.write_batch(values, None, None)).unwrap();
+        }
+        column::<BoolType>(&mut group, |column| column.write_batch(&all.accepted, None, None)).unwrap();
+        let probability = Nullable { levels: Vec::new(), values: all.probability };
+        for (place, numbers) in [&all.rating, &probability, &all.score, &all.propensity].into_iter().enumerate() {
+            if 7 + place < columns {
+                let levels = (place != 1).then_some(numbers.levels.as_slice());
+                column::<FloatType>(&mut group, |column| column.write_batch(&numbers.values, levels, None)).unwrap();
+            }
+        }
+        group.close().unwrap();
+        writer.close().unwrap();
     }
 
     #[test]

@@ -34,6 +34,7 @@ pub const KIND: MetricKind = MetricKind {
     format: Format::Percent { digits: 2 },
     better: Better::Higher,
     window: Window::Tick,
+    against: None,
     make: |_| accumulator(AcceptanceRate::default()),
 };
 

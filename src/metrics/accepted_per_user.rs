@@ -35,6 +35,7 @@ pub const KIND: MetricKind = MetricKind {
     format: Format::Number { digits: 3 },
     better: Better::Higher,
     window: Window::SoFar,
+    against: None,
     make: |sizes| accumulator(AcceptedPerUser { accepted: 0, users: sizes.users }),
 };
 

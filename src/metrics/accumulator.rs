@@ -17,6 +17,12 @@ pub trait Metric: Send + Sync + 'static {
 
     /// The value over everything folded; `None` when it is undefined.
     fn value(&self) -> Option<f64>;
+
+    /// What a number cannot say: the points of a curve over everything folded, x not negative and ascending. Most
+    /// metrics have none.
+    fn curve(&self) -> Vec<(f64, f64)> {
+        Vec::new()
+    }
 }
 
 /// A [`Metric`] with its type erased; made by [`accumulator`] only, so that a merge of two different types
@@ -31,6 +37,9 @@ pub trait Accumulator: Send + Sync + sealed::Sealed {
 
     /// See [`Metric::value`].
     fn value(&self) -> Option<f64>;
+
+    /// See [`Metric::curve`].
+    fn curve(&self) -> Vec<(f64, f64)>;
 
     /// For the downcast of a merge.
     fn as_any(&self) -> &dyn Any;
@@ -60,6 +69,11 @@ impl<M: Metric> Accumulator for Erased<M> {
 
     fn value(&self) -> Option<f64> {
         self.0.value().filter(|value| value.is_finite())
+    }
+
+    fn curve(&self) -> Vec<(f64, f64)> {
+        let is_finite = |point: &(f64, f64)| point.0.is_finite() && point.1.is_finite();
+        self.0.curve().into_iter().filter(is_finite).collect()
     }
 
     fn as_any(&self) -> &dyn Any {

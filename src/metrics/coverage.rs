@@ -32,6 +32,7 @@ pub const KIND: MetricKind = MetricKind {
     format: Format::Percent { digits: 1 },
     better: Better::Higher,
     window: Window::SoFar,
+    against: None,
     make: |sizes| accumulator(Coverage { shown: vec![0; sizes.items.div_ceil(64)], items: sizes.items }),
 };
 

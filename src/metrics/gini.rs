@@ -5,7 +5,9 @@
 //! G = sum over i of (2 i - n - 1) x_i / (n * sum over i of x_i)
 //! ```
 //!
-//! where `x_1 <= ... <= x_n` are the numbers of times that each of the `n` items was shown so far.
+//! where `x_1 <= ... <= x_n` are the numbers of times that each of the `n` items was shown so far (Gini 1912; of
+//! recommenders, Fleder and Hosanagar 2009, "Blockbuster Culture's Next Rise or Fall"). The curve is that of Lorenz: which
+//! share of the exposure (y) the least shown items (x) have together.
 //!
 //! ```
 //! use recmirror::dataset::Catalogue;
@@ -35,6 +37,7 @@ pub const KIND: MetricKind = MetricKind {
     format: Format::Number { digits: 3 },
     better: Better::Lower,
     window: Window::SoFar,
+    against: None,
     make: |sizes| accumulator(Gini { exposures: vec![0; sizes.items] }),
 };
 
@@ -59,18 +62,42 @@ impl Metric for Gini {
     }
 
     fn value(&self) -> Option<f64> {
-        let mut sorted = self.exposures.clone();
-        sorted.sort_unstable();
-        let items = sorted.len() as i128;
-        let total: i128 = sorted.iter().map(|&count| i128::from(count)).sum();
-        let weighted: i128 = (1..).zip(&sorted).map(|(rank, &count)| (2 * rank - items - 1) * i128::from(count)).sum();
-        (total > 0).then(|| weighted as f64 / (items * total) as f64)
+        gini(&self.exposures)
     }
+
+    fn curve(&self) -> Vec<(f64, f64)> {
+        lorenz(&self.exposures)
+    }
+}
+
+/// The index of Gini of counts; `None` when all are 0.
+pub(super) fn gini(counts: &[u64]) -> Option<f64> {
+    let mut sorted = counts.to_vec();
+    sorted.sort_unstable();
+    let parts = sorted.len() as i128;
+    let total: i128 = sorted.iter().map(|&count| i128::from(count)).sum();
+    let weighted: i128 = (1..).zip(&sorted).map(|(rank, &count)| (2 * rank - parts - 1) * i128::from(count)).sum();
+    (total > 0).then(|| weighted as f64 / (parts * total) as f64)
+}
+
+/// The curve of Lorenz of counts in steps of a hundredth: the share of the total (y) that the least part (x) has, where x
+/// is rounded down to whole counts. Empty when all are 0.
+pub(super) fn lorenz(counts: &[u64]) -> Vec<(f64, f64)> {
+    const STEPS: usize = 100;
+    let mut sorted = counts.to_vec();
+    sorted.sort_unstable();
+    let mut sums = vec![0u128];
+    for count in &sorted {
+        sums.push(sums.last().copied().unwrap_or(0) + u128::from(*count));
+    }
+    let total = sums.last().copied().filter(|&total| total > 0);
+    let share = |step: usize| Some(*sums.get(step * sorted.len() / STEPS)? as f64 / total? as f64);
+    (0..=STEPS).filter_map(|step| Some((step as f64 / STEPS as f64, share(step)?))).collect()
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::metrics::testing::{GAP, batch, catalogue, value_of};
+    use crate::metrics::testing::{GAP, batch, catalogue, curve_of, value_of};
 
     const NAN: f32 = f32::NAN;
 
@@ -91,6 +118,17 @@ mod tests {
     fn zero_when_all_are_equal() {
         let events = batch(0, 2, &[(0, &[0, 1], None, NAN), (1, &[1, 0], None, NAN)]);
         assert_eq!(value_of("gini", &[events], 2, &catalogue(&[1, 1])), Some(0.0));
+    }
+
+    #[test]
+    fn the_curve_by_hand() {
+        // Exposures 0, 1, 1, 2.
+        let events = batch(0, 2, &[(0, &[0, 1], None, NAN), (1, &[2, 2], None, NAN)]);
+        let curve = curve_of("gini", &[events], 2, &catalogue(&[1; 4]));
+        let at = |x: f64| curve.iter().find(|point| point.0 == x).unwrap().1;
+        assert_eq!(curve.len(), 101);
+        assert_eq!([0.0, 0.24, 0.25, 0.5, 0.75, 0.99, 1.0].map(at), [0.0, 0.0, 0.0, 0.25, 0.5, 0.5, 1.0]);
+        assert!(curve_of("gini", &[], 2, &catalogue(&[1; 4])).is_empty());
     }
 
     #[test]

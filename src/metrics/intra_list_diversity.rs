@@ -42,6 +42,7 @@ pub const KIND: MetricKind = MetricKind {
     format: Format::Number { digits: 3 },
     better: Better::Higher,
     window: Window::Tick,
+    against: None,
     make: |_| accumulator(IntraListDiversity::default()),
 };
 

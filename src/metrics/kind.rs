@@ -1,6 +1,6 @@
 //! What a metric is: its name, how to read it, and how to make its state.
 
-use super::Accumulator;
+use super::{Accumulator, Background};
 use serde::Serialize;
 
 /// A metric: how it is named, read and computed.
@@ -18,17 +18,11 @@ pub struct MetricKind {
     pub better: Better,
     /// Which events the value at a tick covers.
     pub window: Window,
-    /// Makes an empty state.
-    pub make: fn(Sizes) -> Box<dyn Accumulator>,
-}
-
-/// What a metric may know before the first event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Sizes {
-    /// Users of the population, served or not.
-    pub users: usize,
-    /// Items of the catalogue.
-    pub items: usize,
+    /// The kind of policy from whose value this one's is subtracted in each replication, if any: one log alone does not
+    /// have such a metric, a run does (see [`super::regret`]).
+    pub against: Option<&'static str>,
+    /// Makes an empty state. What it takes from [`Background::table`] is worked out once an experiment.
+    pub make: fn(&Background) -> Box<dyn Accumulator>,
 }
 
 /// Which direction of a metric is better.

@@ -1,6 +1,6 @@
 //! Several metrics folded together.
 
-use super::{Accumulator, MetricKind, Sizes, Window};
+use super::{Accumulator, Background, MetricKind, Window};
 use crate::dataset::Catalogue;
 use crate::log::EventBatch;
 use serde::{Deserialize, Serialize};
@@ -39,9 +39,18 @@ pub struct TickValue {
     pub value: Option<f64>,
 }
 
+/// The curve of one metric over the whole run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricCurve {
+    /// The metric's place in its set.
+    pub metric: usize,
+    /// Points `(x, y)`, x ascending.
+    pub points: Vec<(f64, f64)>,
+}
+
 /// The metrics of one replication of one policy.
 pub struct MetricSet {
-    sizes: Sizes,
+    background: Background,
     entries: Vec<Entry>,
 }
 
@@ -52,19 +61,18 @@ struct Entry {
 }
 
 impl MetricSet {
-    /// The built-in metrics with these names, for a population of `users` and a catalogue of `items`.
+    /// The built-in metrics with these names.
     ///
     /// # Errors
     /// When there is no metric with one of the names.
-    pub fn new<S: AsRef<str>>(names: &[S], users: usize, items: usize) -> Result<MetricSet, MetricError> {
-        Ok(MetricSet::of(&named(names)?, users, items))
+    pub fn new<S: AsRef<str>>(names: &[S], background: &Background) -> Result<MetricSet, MetricError> {
+        Ok(MetricSet::of(&named(names)?, background))
     }
 
-    /// These metrics, for a population of `users` and a catalogue of `items`.
-    pub fn of(kinds: &[&'static MetricKind], users: usize, items: usize) -> MetricSet {
-        let sizes = Sizes { users, items };
-        let entries = kinds.iter().map(|&kind| Entry { kind, whole: (kind.make)(sizes) }).collect();
-        MetricSet { sizes, entries }
+    /// These metrics.
+    pub fn of(kinds: &[&'static MetricKind], background: &Background) -> MetricSet {
+        let entries = kinds.iter().map(|&kind| Entry { kind, whole: (kind.make)(background) }).collect();
+        MetricSet { background: background.clone(), entries }
     }
 
     /// The metrics, in order.
@@ -72,10 +80,11 @@ impl MetricSet {
         self.entries.iter().map(|entry| entry.kind).collect()
     }
 
-    /// Takes the events of one tick and gives each metric's value at this tick.
+    /// Takes the events of one tick and gives each metric's value at this tick. Of a metric that stands
+    /// [`MetricKind::against`] a policy this is the log's own part.
     pub fn fold(&mut self, batch: &EventBatch, catalogue: &Catalogue) -> Vec<TickValue> {
-        let sizes = self.sizes;
-        let values = self.entries.iter_mut().map(|entry| entry.fold(batch, catalogue, sizes));
+        let background = &self.background;
+        let values = self.entries.iter_mut().map(|entry| entry.fold(batch, catalogue, background));
         values.enumerate().map(|(metric, value)| TickValue { tick: batch.tick, metric, value }).collect()
     }
 
@@ -86,7 +95,7 @@ impl MetricSet {
     pub fn merge(&mut self, other: &MetricSet) -> Result<(), MetricError> {
         let mismatch = || MetricError::Mismatch { left: self.describe(), right: other.describe() };
         let same_kinds = self.entries.iter().map(|entry| entry.kind.name).eq(other.entries.iter().map(|e| e.kind.name));
-        if !same_kinds || self.sizes != other.sizes {
+        if !same_kinds || self.background != other.background {
             return Err(mismatch());
         }
         let pairs = || self.entries.iter().zip(&other.entries);
@@ -104,21 +113,27 @@ impl MetricSet {
         self.entries.iter().map(|entry| entry.whole.value()).collect()
     }
 
+    /// The curves of the metrics that have one, each with its metric's place.
+    pub fn curves(&self) -> Vec<MetricCurve> {
+        let curves = self.entries.iter().map(|entry| entry.whole.curve()).enumerate();
+        curves.filter(|(_, points)| !points.is_empty()).map(|(metric, points)| MetricCurve { metric, points }).collect()
+    }
+
     fn describe(&self) -> String {
         let names: Vec<&str> = self.entries.iter().map(|entry| entry.kind.name).collect();
-        format!("{} for {} users and {} items", names.join(", "), self.sizes.users, self.sizes.items)
+        format!("{} for {} users and {} items", names.join(", "), self.background.users, self.background.items)
     }
 }
 
 impl Entry {
-    fn fold(&mut self, batch: &EventBatch, catalogue: &Catalogue, sizes: Sizes) -> Option<f64> {
+    fn fold(&mut self, batch: &EventBatch, catalogue: &Catalogue, background: &Background) -> Option<f64> {
         match self.kind.window {
             Window::SoFar => {
                 self.whole.fold(batch, catalogue);
                 self.whole.value()
             }
             Window::Tick => {
-                let mut tick = (self.kind.make)(sizes);
+                let mut tick = (self.kind.make)(background);
                 tick.fold(batch, catalogue);
                 let _same_type = self.whole.merge(tick.as_ref());
                 tick.value()
@@ -145,7 +160,7 @@ fn unknown(name: &str) -> MetricError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::testing::{GAP, batch, catalogue};
+    use crate::metrics::testing::{GAP, background, batch, catalogue};
     use crate::metrics::{Better, Format, Metric, accumulator, all};
     use proptest::prelude::*;
 
@@ -156,7 +171,7 @@ mod tests {
     #[test]
     fn ticks_cover_the_tick_or_all_so_far() {
         let items = catalogue(&[1, 2]);
-        let mut set = MetricSet::new(&["acceptance_rate", "coverage"], 2, 2).unwrap();
+        let mut set = MetricSet::new(&["acceptance_rate", "coverage"], &Background::unknown(2, 2)).unwrap();
         set.fold(&batch(0, 1, &[(0, &[0], Some(0), 4.0)]), &items);
         let second = set.fold(&batch(1, 1, &[(0, &[1], None, f32::NAN)]), &items);
         let expected = [(0, Some(0.0)), (1, Some(1.0))];
@@ -166,16 +181,17 @@ mod tests {
 
     #[test]
     fn a_wrong_name_suggests_the_nearest() {
-        let error = MetricSet::new(&["acceptance"], 1, 1).err().unwrap().to_string();
+        let error = MetricSet::new(&["acceptance"], &Background::unknown(1, 1)).err().unwrap().to_string();
         assert!(error.contains("did you mean `acceptance_rate`?"), "{error}");
-        let error = MetricSet::new(&["zzz"], 1, 1).err().unwrap().to_string();
+        let error = MetricSet::new(&["zzz"], &Background::unknown(1, 1)).err().unwrap().to_string();
         assert!(!error.contains("did you mean") && error.contains("gini"), "{error}");
     }
 
     #[test]
     fn sets_of_different_metrics_or_sizes_do_not_merge() {
-        let mut set = MetricSet::new(&["coverage"], 1, 1).unwrap();
-        for other in [MetricSet::new(&["gini"], 1, 1).unwrap(), MetricSet::new(&["coverage"], 1, 2).unwrap()] {
+        let new = |name: &str, items| MetricSet::new(&[name], &Background::unknown(1, items)).unwrap();
+        let mut set = new("coverage", 1);
+        for other in [new("gini", 1), new("coverage", 2)] {
             assert!(matches!(set.merge(&other), Err(MetricError::Mismatch { .. })));
         }
     }
@@ -197,10 +213,12 @@ mod tests {
             format: Format::Number { digits: 0 },
             better: Better::Neither,
             window: Window::Tick,
+            against: None,
             make: |_| accumulator(Other),
         };
-        let mut set = MetricSet::new(&["coverage"], 1, 1).unwrap();
-        assert!(set.merge(&MetricSet::of(&[&OTHER], 1, 1)).is_err());
+        let nobody = Background::unknown(1, 1);
+        let mut set = MetricSet::new(&["coverage"], &nobody).unwrap();
+        assert!(set.merge(&MetricSet::of(&[&OTHER], &nobody)).is_err());
     }
 
     /// One row: the user's items, accepted slot and rating in half stars.
@@ -211,14 +229,19 @@ mod tests {
         (prop::collection::vec(item, 3), prop::option::of(0..3u8), 0..=10u8)
     }
 
+    /// A tick in which some users are absent; every third batch lacks the numbers of sessions.
     fn build(tick: u32, rows: &[(u32, &Row)]) -> EventBatch {
+        let here = |&&(user, row): &&(u32, &Row)| !(user + u32::from(row.2)).is_multiple_of(4);
+        let rows: Vec<(u32, &Row)> = rows.iter().filter(here).copied().collect();
+        let sessions = rows.iter().map(|(user, _)| tick / (10 + user)).collect();
         let rating = |row: &Row| if row.2 == 0 || row.1.is_none() { f32::NAN } else { f32::from(row.2) * 0.5 };
         let rows: Vec<_> = rows.iter().map(|&(user, row)| (user, row.0.as_slice(), row.1, rating(row))).collect();
-        batch(tick, 3, &rows)
+        let batch = batch(tick, 3, &rows);
+        if tick.is_multiple_of(3) { batch } else { EventBatch { sessions, ..batch } }
     }
 
     fn same(left: &[Option<f64>], right: &[Option<f64>]) -> bool {
-        let close = |a: f64, b: f64| (a - b).abs() <= 1e-12;
+        let close = |a: f64, b: f64| (a - b).abs() <= 1e-12 * a.abs().max(1.0);
         left.iter().zip(right).all(|(a, b)| match (a, b) {
             (Some(a), Some(b)) => close(*a, *b),
             (None, None) => true,
@@ -229,14 +252,18 @@ mod tests {
     proptest! {
         #[test]
         fn shards_of_users_merge_to_the_whole(
-            log in prop::collection::vec(prop::collection::vec(row(), 0..9), 0..5),
+            log in prop::collection::vec(prop::collection::vec(row(), 0..9), 0..7),
             shards in 1..4u32,
             genres in prop::collection::vec(0..64u64, 12),
         ) {
-            let items = catalogue(&genres);
-            let fresh = || MetricSet::new(&names(), 9, items.len()).unwrap();
+            let items = Catalogue { providers: (0..12).map(|item| item % 5).collect(), ..catalogue(&genres) };
+            let histories: Vec<Vec<u32>> = (0..6).map(|user| (0..user).map(|place| (user * place) % 12).collect()).collect();
+            let histories: Vec<&[u32]> = histories.iter().map(Vec::as_slice).collect();
+            let start = background(&[0, 1, 2, 3, 4, 5, 5, 3, 1], &histories, &items);
+            let fresh = || MetricSet::new(&names(), &start).unwrap();
             let (mut whole, mut parts) = (fresh(), Vec::from_iter((0..shards).map(|_| fresh())));
-            for (tick, rows) in (0..).zip(&log) {
+            // Far enough apart for users to be gone and to come back.
+            for (tick, rows) in (0..).step_by(7).zip(&log) {
                 let rows: Vec<(u32, &Row)> = (0..).zip(rows).collect();
                 let at_tick = whole.fold(&build(tick, &rows), &items);
                 let mut tick_merged = fresh();
@@ -259,6 +286,7 @@ mod tests {
                 merged.merge(part).unwrap();
             }
             prop_assert!(same(&whole.finals(), &merged.finals()), "{:?} {:?}", whole.finals(), merged.finals());
+            prop_assert_eq!(whole.curves(), merged.curves());
         }
     }
 }

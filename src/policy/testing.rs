@@ -123,6 +123,7 @@ impl World {
             tick,
             slate: self.slate,
             users: users.to_vec(),
+            sessions: vec![1; users.len()],
             items: slates.items.clone(),
             scores: slates.scores.clone(),
             propensities: slates.propensities.clone(),

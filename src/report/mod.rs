@@ -93,8 +93,8 @@ mod tests {
         }
     }
 
-    fn all_metrics() -> Vec<&'static str> {
-        crate::metrics::all().iter().map(|kind| kind.name).collect()
+    fn default_metrics() -> Vec<&'static str> {
+        crate::scenario::DEFAULT_METRICS.to_vec()
     }
 
     /// Every element is closed by its own name, and attributes are quoted.
@@ -135,7 +135,7 @@ mod tests {
         let more: Vec<Option<f64>> = (1..=6).map(|nth| Some(f64::from(nth) / 7.0)).collect();
         let runs: &[&[Option<f64>]] = &[&finals, &more];
         let names = ["<script>", "a&b", "\"quoted\" 'name'"];
-        let run = results(&all_metrics(), "a&b", &names.map(|name| (name, runs)), 3);
+        let run = results(&default_metrics(), "a&b", &names.map(|name| (name, runs)), 3);
         let page = checked(&input(&run));
         assert!(page.contains("&lt;script&gt;") && page.contains("a&amp;b") && !page.contains("a&b"));
         assert!(page.contains("A &lt;b&gt;title") && page.contains("7 &amp; more"));
@@ -145,11 +145,11 @@ mod tests {
     #[test]
     fn one_replication_one_tick_one_policy() {
         let finals = vec![Some(0.25); 6];
-        let one = results(&all_metrics(), "only", &[("only", &[&finals])], 1);
+        let one = results(&default_metrics(), "only", &[("only", &[&finals])], 1);
         let page = checked(&input(&one));
         assert!(page.contains("gives no interval") && !page.contains("Differences from"));
         assert!(!page.contains("Every policy against every other"));
-        let two = results(&all_metrics(), "only", &[("only", &[&finals]), ("other", &[&finals])], 1);
+        let two = results(&default_metrics(), "only", &[("only", &[&finals]), ("other", &[&finals])], 1);
         assert!(checked(&input(&two)).contains("Differences from"));
     }
 
@@ -159,11 +159,11 @@ mod tests {
         let none: [Vec<Option<f64>>; 2] = [vec![None; 6], vec![None; 6]];
         let half: Vec<&[Option<f64>]> = half.iter().map(Vec::as_slice).collect();
         let none: Vec<&[Option<f64>]> = none.iter().map(Vec::as_slice).collect();
-        let run = results(&all_metrics(), "some", &[("some", &half), ("never", &none)], 2);
+        let run = results(&default_metrics(), "some", &[("some", &half), ("never", &none)], 2);
         let page = checked(&input(&run));
         assert!(page.contains("<td>\u{2013}</td>") && page.contains("stands for a value that is undefined"));
         assert!(page.contains("Undefined in every replication."));
-        let run = results(&all_metrics(), "never", &[("never", &none)], 2);
+        let run = results(&default_metrics(), "never", &[("never", &none)], 2);
         assert!(checked(&input(&run)).contains("Undefined at every tick."));
     }
 
@@ -173,7 +173,7 @@ mod tests {
         let second: Vec<Option<f64>> = (1..=6).map(|nth| Some(f64::from(nth) / 7.0)).collect();
         let up: &[&[Option<f64>]] = &[&first, &second];
         let down: &[&[Option<f64>]] = &[&second, &first];
-        let run = results(&all_metrics(), "a", &[("a", up), ("b", down), ("c", down)], 1);
+        let run = results(&default_metrics(), "a", &[("a", up), ("b", down), ("c", down)], 1);
         let page = checked(&input(&run));
         assert_eq!(page.matches("</th><th scope=\"row\" title=\"a\">a</th>").count(), 2 * 6, "b and c against a");
         assert_eq!(page.matches("</th><th scope=\"row\" title=\"c\">c</th>").count(), 6, "b against c");
@@ -185,7 +185,7 @@ mod tests {
     #[test]
     fn measures_and_notes_are_shown() {
         let finals = vec![Some(0.25); 6];
-        let run = results(&all_metrics(), "a", &[("a", &[&finals, &finals])], 2);
+        let run = results(&default_metrics(), "a", &[("a", &[&finals, &finals])], 2);
         let figure = |name: &str| name.to_owned();
         let measure = Measure { name: figure("accuracy"), value: figure("0.41"), note: figure("chance: 0.1") };
         let notes = vec!["Nobody is born.".to_owned()];

@@ -1,6 +1,7 @@
 //! From checked tables to a [`Scenario`]: every key is present and in range here.
 
 use super::check::Checked;
+use super::keys::{ALL_METRICS, METRIC_NAMES};
 use super::{
     ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ModelSpec, Params, PopulationSpec, Scenario, SessionSpec,
     UserSpec,
@@ -22,7 +23,7 @@ pub(super) fn build(checked: &Checked, origin: &Path) -> Scenario {
         tick_seconds: root.integer("tick_seconds") as u64,
         slate: root.integer("slate") as usize,
         baseline: root.text("baseline").to_owned(),
-        metrics: root.words("metrics").into_iter().map(str::to_owned).collect(),
+        metrics: metrics(&root.words("metrics")),
         data: data(&section("data")),
         population: population(&section("population")),
         user: user(&section("user")),
@@ -39,6 +40,11 @@ fn name_or_stem(name: &str, origin: &Path) -> String {
         return name.to_owned();
     }
     origin.file_stem().map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+fn metrics(words: &[&str]) -> Vec<String> {
+    let named = if words.contains(&ALL_METRICS) { METRIC_NAMES } else { words };
+    named.iter().map(|&name| name.to_owned()).collect()
 }
 
 fn data(params: &Params<'_>) -> DataSpec {

@@ -30,9 +30,44 @@ pub struct Variant {
     pub keys: &'static [Key],
 }
 
+/// The words of the key `metrics`: the metrics in the order of the reports, those that are measured by default first, and
+/// `all`.
+const METRIC_WORDS: &[&str] = &[
+    "acceptance_rate",
+    "accepted_per_user",
+    "mean_rating",
+    "coverage",
+    "gini",
+    "intra_list_diversity",
+    "reward",
+    "regret",
+    "sessions_per_user",
+    "session_depth",
+    "retention",
+    "return_time",
+    "churn_hazard",
+    "novelty",
+    "serendipity",
+    "miscalibration",
+    "popularity_lift",
+    "homogenisation",
+    "homogenisation_accepted",
+    "provider_coverage",
+    "provider_gini",
+    "acceptance_gap_gender",
+    "acceptance_gap_age",
+    "acceptance_gap_occupation",
+    ALL_METRICS,
+];
+
+/// Stands for every metric in a scenario file.
+pub(super) const ALL_METRICS: &str = "all";
+
 /// The metrics that a scenario may name, in the order of the reports.
-pub const METRIC_NAMES: &[&str] =
-    &["acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity"];
+pub const METRIC_NAMES: &[&str] = METRIC_WORDS.split_at(METRIC_WORDS.len() - 1).0;
+
+/// The metrics that are measured unless a scenario says otherwise: those that cost next to nothing.
+pub const DEFAULT_METRICS: &[&str] = METRIC_NAMES.split_at(6).0;
 
 /// The table name of the policies.
 pub const POLICY: &str = "policy";
@@ -103,8 +138,9 @@ const ROOT: &[Key] = &[
     text("baseline", "Name of the policy with which the others are compared. Empty: the first policy of the file.", ""),
     Key {
         name: "metrics",
-        doc: "What is measured at every tick and over the whole run.",
-        kind: Kind::Words { words: METRIC_NAMES, default: METRIC_NAMES },
+        doc: "What is measured at every tick and over the whole run; docs/METRICS.md explains each. `all` stands for \
+              every one of them. Those beyond the default cost time (docs/METRICS.md has the figures).",
+        kind: Kind::Words { words: METRIC_WORDS, default: DEFAULT_METRICS },
     },
 ];
 

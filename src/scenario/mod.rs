@@ -21,7 +21,7 @@ mod write;
 
 pub use self::error::{Place, Problem, ScenarioError};
 pub use self::key::{Key, Kind, Params};
-pub use self::keys::{METRIC_NAMES, POLICY_KEYS, SECTIONS, Section, Variant};
+pub use self::keys::{DEFAULT_METRICS, METRIC_NAMES, POLICY_KEYS, SECTIONS, Section, Variant};
 pub use self::reference::reference_text;
 pub use self::schema::json_schema;
 pub use self::write::to_toml;

@@ -20,17 +20,21 @@ pub(super) fn evolve(
     habits: Res<Habits>,
     model: Res<Model>,
     visits: Res<Visits>,
-    events: Res<Events>,
+    mut events: ResMut<Events>,
     mut popularity: ResMut<Popularity>,
     mut fault: ResMut<Fault>,
     mut users: Query<(&User, &mut Engagement, &mut History, &mut Seen, &mut Interest)>,
 ) {
     let mut accepted: Vec<Acceptance<'_>> = Vec::with_capacity(visits.users.len());
     let mut next = 0;
+    let mut sessions = std::mem::take(&mut events.0.sessions);
+    sessions.clear();
+    sessions.resize(visits.users.len(), 0);
     // One pass in storage order: it reads memory in a line, and gives each user once and mutably.
     for (user, mut engagement, history, seen, interest) in users.iter_mut() {
         let Some(row) = position(&visits.users, next, user.id) else { continue };
         next = row + 1;
+        sessions[row] = engagement.sessions;
         let item = events.0.accepted_item(row);
         tire(&mut engagement, &habits.0, item.is_some());
         if let Some(item) = item {
@@ -43,6 +47,7 @@ pub(super) fn evolve(
     if let Err(source) = remember(clock.tick, model.0.model(), accepted) {
         fault.0 = Some(TickError::User { tick: clock.tick, source });
     }
+    events.0.sessions = sessions;
 }
 
 /// A visitor who accepted an item, and what remembers it.

@@ -153,6 +153,7 @@ mod tests {
             years: vec![Some(1990), None],
             genre_names: vec!["Drama".into(), "War".into()],
             genres: vec![GenreSet(0b01), GenreSet(0b10)],
+            providers: Vec::new(),
         };
         Parametric::new(spec, &catalogue)
     }

@@ -42,7 +42,8 @@ fn threads_do_not_change_a_run_of_the_command() {
     };
     let (one, two) = (run("1", "one"), run("2", "two"));
     assert_eq!(digests_of(&one), digests_of(&two));
-    for table in ["ticks.csv", "summary.csv", "compare.csv", "pairs.csv", "items.csv", "users.csv"] {
+    for table in ["ticks", "series", "finals", "summary", "compare", "pairs", "curves", "items", "users"] {
+        let table = &format!("{table}.csv");
         assert_eq!(crate::util::read(&one.join(table)), crate::util::read(&two.join(table)), "{table}");
     }
     for file in crate::util::names_in(&one.join("events")) {

@@ -1,9 +1,9 @@
 //! Metrics recomputed from a run's stored events equal its tables.
 
-use crate::util::{csv_rows, dataset, manifest, recmirror, text, with_data, write_scenario};
-use recmirror::experiment::estimate;
+use crate::util::{csv_rows, manifest, prepare, recmirror, run_on, text, with_data, write_scenario};
+use recmirror::experiment::{Experiment, estimate};
 use recmirror::log::{EventBatch, REJECTED, read_batches};
-use recmirror::metrics::{MetricSet, all};
+use recmirror::metrics::{MetricSet, TickValue, all, regret};
 use std::path::Path;
 
 /// The value of a field; an empty one is undefined.
@@ -24,47 +24,87 @@ fn batches(path: &Path, ticks: u32) -> Vec<EventBatch> {
     whole
 }
 
-fn check(settings: &[&str]) {
-    let folder = with_data();
-    let scenario = write_scenario(folder.path(), &["popular", "random", "linucb"]);
-    let out = folder.path().join("out");
-    let overrides: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
-    recmirror(&[&["run", text(&scenario), "--out", text(&out)], &overrides[..]].concat()).expect(0);
-    let catalogue = dataset(&folder.path().join("data")).catalogue;
-    let users = csv_rows(&out.join("users.csv")).iter().filter(|row| row[0] == "all" || row[0] == "0").count();
+/// The metrics of one arm, folded from its log.
+struct Folded {
+    policy: String,
+    replication: u32,
+    ticks: Vec<TickValue>,
+    finals: Vec<Option<f64>>,
+}
+
+fn fold(out: &Path, experiment: &Experiment) -> Vec<Folded> {
     let names: Vec<&str> = all().iter().map(|kind| kind.name).collect();
-    let (ticks, summary) = (csv_rows(&out.join("ticks.csv")), csv_rows(&out.join("summary.csv")));
-    let mut row = ticks.iter();
-    let mut finals: Vec<(String, Vec<Option<f64>>)> = Vec::new();
-    for arm in manifest(&out).arms {
-        let mut set = MetricSet::new(&names, users, catalogue.len()).expect("metrics");
-        let (mut shown, mut accepted) = (0, 0);
+    let arms = manifest(out).arms.into_iter().map(|arm| {
+        let start = experiment.background(&experiment.population(arm.replication).expect("users"));
+        let mut set = MetricSet::new(&names, &start).expect("metrics");
+        let (mut shown, mut accepted, mut ticks) = (0, 0, Vec::new());
         for batch in batches(&out.join(arm.events.as_deref().expect("a log")), arm.ticks) {
             shown += batch.len();
             accepted += batch.accepted.iter().filter(|&&slot| slot != REJECTED).count();
-            for found in set.fold(&batch, &catalogue) {
-                let row = row.next().expect("a row");
-                let key = [
-                    arm.policy.clone(),
-                    arm.replication.to_string(),
-                    found.tick.to_string(),
-                    names[found.metric].into(),
-                ];
-                assert_eq!(row[..4], key);
-                assert_eq!(value(&row[4]).map(f64::to_bits), found.value.map(f64::to_bits), "{row:?}");
-            }
+            ticks.extend(set.fold(&batch, &experiment.data.catalogue));
         }
         assert_eq!(set.finals()[0], (shown > 0).then(|| accepted as f64 / shown as f64), "acceptance by counting");
-        finals.push((arm.policy, set.finals()));
+        Folded { policy: arm.policy, replication: arm.replication, ticks, finals: set.finals() }
+    });
+    let mut arms: Vec<Folded> = arms.collect();
+    for (metric, _) in all().iter().enumerate().filter(|(_, kind)| kind.against.is_some()) {
+        subtract(&mut arms, metric);
     }
-    assert!(row.next().is_none(), "as many rows as values");
+    arms
+}
+
+/// Replaces the parts of a metric by those of the oracle minus them.
+fn subtract(arms: &mut [Folded], metric: usize) {
+    let is_metric = |value: &&mut TickValue| value.metric == metric;
+    for replication in arms.iter().map(|arm| arm.replication).collect::<std::collections::BTreeSet<_>>() {
+        let is_oracle = |arm: &&mut Folded| arm.policy == "oracle" && arm.replication == replication;
+        let oracle = arms.iter_mut().find(is_oracle).expect("an oracle");
+        let (last, parts) = (oracle.finals[metric], oracle.ticks.clone());
+        for arm in arms.iter_mut().filter(|arm| arm.replication == replication) {
+            let parts = parts.iter().filter(|value| value.metric == metric);
+            for (value, part) in arm.ticks.iter_mut().filter(is_metric).zip(parts) {
+                value.value = regret::subtracted(part.value, value.value);
+            }
+            arm.finals[metric] = regret::subtracted(last, arm.finals[metric]);
+        }
+    }
+}
+
+fn check(settings: &[&str]) {
+    let policies = ["popular", "random", "linucb", "oracle"];
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &policies);
+    let out = folder.path().join("out");
+    let settings = [&["metrics=all"], settings].concat();
+    let overrides: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
+    recmirror(&[&["run", text(&scenario), "--out", text(&out)], &overrides[..]].concat()).expect(0);
+    let arms = fold(&out, &prepare(folder.path(), &policies, &settings));
+    let (ticks, summary) = (csv_rows(&out.join("ticks.csv")), csv_rows(&out.join("summary.csv")));
+    let (mut row, whole) = (ticks.iter(), csv_rows(&out.join("finals.csv")));
+    let mut whole = whole.iter();
+    for arm in &arms {
+        let names = || (arm.policy.clone(), arm.replication.to_string());
+        for found in &arm.ticks {
+            let row = row.next().expect("a row");
+            let (policy, replication) = names();
+            assert_eq!(row[..4], [policy, replication, found.tick.to_string(), all()[found.metric].name.into()]);
+            assert_eq!(value(&row[4]).map(f64::to_bits), found.value.map(f64::to_bits), "{row:?}");
+        }
+        for (found, kind) in arm.finals.iter().zip(all()) {
+            let row = whole.next().expect("a row");
+            let (policy, replication) = names();
+            assert_eq!(row[..3], [policy, replication, kind.name.into()]);
+            assert_eq!(value(&row[3]).map(f64::to_bits), found.map(f64::to_bits), "{row:?}");
+        }
+    }
+    assert!(row.next().is_none() && whole.next().is_none(), "as many rows as values");
     let mut rows = summary.iter();
-    for policy in ["popular", "random", "linucb"] {
-        for (metric, name) in names.iter().enumerate() {
+    for policy in policies {
+        for (metric, kind) in all().iter().enumerate() {
             let row = rows.next().expect("a row");
-            let values = finals.iter().filter(|(known, _)| known == policy).map(|(_, values)| values[metric]);
+            let values = arms.iter().filter(|arm| arm.policy == policy).map(|arm| arm.finals[metric]);
             let found = estimate(values);
-            assert_eq!((row[0].as_str(), row[1].as_str()), (policy, *name));
+            assert_eq!((row[0].as_str(), row[1].as_str()), (policy, kind.name));
             assert_eq!(value(&row[2]), found.map(|found| found.mean), "{row:?}");
             let interval = found.and_then(|found| found.interval);
             assert_eq!(
@@ -87,4 +127,39 @@ fn tables_follow_from_the_stored_events() {
 fn also_with_ticks_that_nobody_visits_and_short_slates() {
     check(&["arrival.probability=0.01", "ticks=12"]);
     check(&["slate=75", "population.users=20", "replications=3", "user.acceptance=0.9"]);
+}
+
+/// The final value of a metric in every arm of a policy.
+fn finals(experiment: &Experiment, policy: &str, metric: &str) -> Vec<Option<f64>> {
+    let place = experiment.scenario.metrics.iter().position(|name| name == metric).expect("a metric");
+    let outcome = run_on(2, experiment);
+    outcome.arms.iter().filter(|arm| arm.policy == policy).map(|arm| arm.finals[place]).collect()
+}
+
+#[test]
+fn the_oracle_has_no_regret_and_others_some() {
+    let folder = with_data();
+    let policies = ["random", "oracle as best"];
+    let settings = ["metrics=regret", "ticks=20", "population.users=200", "user.learning=0", "replications=3"];
+    let experiment = prepare(folder.path(), &policies, &settings);
+    assert_eq!(finals(&experiment, "best", "regret"), [Some(0.0); 3]);
+    for regret in finals(&experiment, "random", "regret") {
+        assert!(regret.is_some_and(|regret| regret > 0.1), "{regret:?}");
+    }
+    let without = prepare(folder.path(), &["random"], &settings);
+    assert_eq!(finals(&without, "random", "regret"), [None; 3], "no oracle, no regret");
+}
+
+#[test]
+fn sessions_that_follow_at_once_are_told_apart() {
+    let folder = with_data();
+    let every_tick = ["metrics=all", "arrival.probability=1", "arrival.rate=uniform", "session.patience=0", "ticks=6"];
+    let run = |slates: &str| prepare(folder.path(), &["random"], &[&every_tick[..], &[slates]].concat());
+    for (slates, sessions, depth) in [("session.slates=1", 6.0, 1.0), ("session.slates=3", 2.0, 3.0)] {
+        let experiment = run(slates);
+        assert_eq!(finals(&experiment, "random", "sessions_per_user"), [Some(sessions); 2]);
+        assert_eq!(finals(&experiment, "random", "session_depth"), [Some(depth); 2]);
+        assert_eq!(finals(&experiment, "random", "return_time"), [Some(1.0); 2]);
+        assert_eq!(finals(&experiment, "random", "retention"), [Some(1.0); 2]);
+    }
 }

@@ -12,17 +12,24 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// What a complete run leaves.
-const FILES: [&str; 9] = [
+const FILES: [&str; 13] = [
     "compare.csv",
+    "curves.csv",
     "events",
+    "finals.csv",
     "items.csv",
     "manifest.json",
     "pairs.csv",
     "report.html",
+    "series.csv",
     "summary.csv",
+    "tables",
     "ticks.csv",
     "users.csv",
 ];
+
+/// The tables that also stand in `tables`, as JSON and Parquet.
+const TABLES: [&str; 7] = ["compare", "curves", "finals", "pairs", "series", "summary", "ticks"];
 
 /// A data set, a scenario with two policies, and its finished run in `out`.
 fn finished(extra: &[&str]) -> (tempfile::TempDir, PathBuf, PathBuf) {
@@ -56,6 +63,16 @@ fn a_run_leaves_its_files_and_nothing_else() {
     assert_eq!(csv_rows(&out.join("compare.csv")).len(), 6);
     assert_eq!(csv_rows(&out.join("pairs.csv")).len(), 6);
     assert_eq!(csv_rows(&out.join("ticks.csv")).len(), 2 * 2 * 6 * 6);
+    let both = TABLES.iter().flat_map(|name| ["json", "parquet"].map(|format| format!("{name}.{format}")));
+    assert_eq!(names_in(&out.join("tables")), both.collect::<Vec<_>>());
+    for name in TABLES {
+        let rows: Vec<serde_json::Value> =
+            serde_json::from_str(&read(&out.join(format!("tables/{name}.json")))).expect("JSON");
+        assert_eq!(rows.len(), csv_rows(&out.join(format!("{name}.csv"))).len(), "{name}");
+    }
+    assert_eq!(csv_rows(&out.join("series.csv")).len(), 2 * 6 * 6);
+    assert_eq!(csv_rows(&out.join("finals.csv")).len(), 2 * 2 * 6);
+    assert_eq!(csv_rows(&out.join("curves.csv")).len(), 2 * 101, "the exposure curve of `gini`");
     let html = read(&out.join("report.html"));
     assert!(html.starts_with("<!doctype html>") || html.starts_with("<!DOCTYPE html>"));
     assert!(html.contains("Small") && html.contains(&manifest.digest));

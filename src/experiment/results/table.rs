@@ -4,7 +4,7 @@ use super::Results;
 use crate::metrics::{Format, MetricKind};
 
 /// Columns under one title: a heading and one cell a row.
-pub(super) struct Column {
+pub(in crate::experiment) struct Column {
     pub heading: String,
     pub cells: Vec<String>,
 }
@@ -82,7 +82,7 @@ fn difference_heading(kind: &MetricKind) -> String {
 }
 
 /// Puts as many columns beside the names as fit, the rest in blocks below.
-pub(super) fn layout(names: &Column, columns: Vec<Column>, width: usize) -> String {
+pub(in crate::experiment) fn layout(names: &Column, columns: Vec<Column>, width: usize) -> String {
     const GAP: usize = 3;
     let mut blocks: Vec<Vec<Column>> = Vec::new();
     let mut used = width + 1;

@@ -74,13 +74,13 @@ fn values_of_the_wrong_type_or_out_of_range() {
 fn metrics_are_known_and_stand_once() {
     let text = format!("{VALID}metrics = [\n  'gini',\n  'ginni',\n  'gini',\n  3,\n]\n");
     assert_snapshot!(problems(&text), @r#"
-    /project/s.toml:5: each word of `metrics` must be one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", found "ginni"; did you mean `gini`?
+    /project/s.toml:5: each word of `metrics` must be one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", "reward", "regret", "sessions_per_user", "session_depth", "retention", "return_time", "churn_hazard", "novelty", "serendipity", "miscalibration", "popularity_lift", "homogenisation", "homogenisation_accepted", "provider_coverage", "provider_gini", "acceptance_gap_gender", "acceptance_gap_age", "acceptance_gap_occupation", "all", found "ginni"; did you mean `gini`?
     /project/s.toml:6: `metrics` lists "gini" twice; each word counts once
-    /project/s.toml:7: each word of `metrics` must be one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", found 3
+    /project/s.toml:7: each word of `metrics` must be one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", "reward", "regret", "sessions_per_user", "session_depth", "retention", "return_time", "churn_hazard", "novelty", "serendipity", "miscalibration", "popularity_lift", "homogenisation", "homogenisation_accepted", "provider_coverage", "provider_gini", "acceptance_gap_gender", "acceptance_gap_age", "acceptance_gap_occupation", "all", found 3
     3 problems in /project/s.toml
     "#);
     assert_snapshot!(problems(&format!("{VALID}metrics = []")), @r#"
-    /project/s.toml:3: `metrics` must be a list of at least one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", found an empty list
+    /project/s.toml:3: `metrics` must be a list of at least one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", "reward", "regret", "sessions_per_user", "session_depth", "retention", "return_time", "churn_hazard", "novelty", "serendipity", "miscalibration", "popularity_lift", "homogenisation", "homogenisation_accepted", "provider_coverage", "provider_gini", "acceptance_gap_gender", "acceptance_gap_age", "acceptance_gap_occupation", "all", found an empty list
     1 problem in /project/s.toml
     "#);
 }
@@ -203,7 +203,7 @@ fn settings_are_checked_like_the_file() {
     --set data=4: `data` is a section; set one of its keys: --set data.KEY=VALUE
     --set engine.events=yes: `engine.events` must be true or false, found "yes"
     --set foo.bar=3: unknown section `foo`; the sections are `data`, `population`, `user`, `arrival`, `session`, `candidates`, `engine`, `policy`
-    --set metrics=ginni,gini: each word of `metrics` must be one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", found "ginni"; did you mean `gini`?
+    --set metrics=ginni,gini: each word of `metrics` must be one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", "reward", "regret", "sessions_per_user", "session_depth", "retention", "return_time", "churn_hazard", "novelty", "serendipity", "miscalibration", "popularity_lift", "homogenisation", "homogenisation_accepted", "provider_coverage", "provider_gini", "acceptance_gap_gender", "acceptance_gap_age", "acceptance_gap_occupation", "all", found "ginni"; did you mean `gini`?
     --set policy.my.kn.neighbours=3: no policy is called `my.kn`; did you mean `my.knn`? (there are `my.knn`)
     --set policy.my.knn.neigbours=1: unknown key `neigbours` in [[policy]] `my.knn`; did you mean `neighbours`?
     --set policy.my.knn.neighbours=0: `policy.my.knn.neighbours` must be a whole number from 1 to 1000, found 0
@@ -246,10 +246,17 @@ fn settings_replace_what_the_file_says() {
 }
 
 #[test]
+fn all_stands_for_every_metric() {
+    for text in ["metrics=all", "metrics=[\"gini\", \"all\"]"] {
+        assert_eq!(parse_with(VALID, &[text]).unwrap().metrics, METRIC_NAMES);
+    }
+}
+
+#[test]
 fn defaults_are_filled_in() {
     let scenario = parse("data.path = '../d'\npolicy = [{ kind = 'test_knn' }, { kind = 'popular', name = 'all' }]");
     assert_eq!((scenario.name.as_str(), scenario.baseline.as_str()), ("s", "test_knn"));
-    assert_eq!(scenario.metrics, METRIC_NAMES);
+    assert_eq!(scenario.metrics, DEFAULT_METRICS);
     assert_eq!(scenario.population, PopulationSpec { users: None, min_history: 5 });
     assert_eq!(scenario.policies[1].name, "all");
     let wanted: toml::Table = toml::from_str("neighbours = 50\nshrinkage = 10.0\nweights = 'none'").unwrap();

@@ -1,0 +1,128 @@
+use super::*;
+
+fn run(label: &str, seed: u64, facts: &[(&str, &str)], policies: &[(&str, &[f64])]) -> FinishedRun {
+    let scenario = facts.iter().filter(|(name, _)| *name != "data set");
+    let lines: String = scenario.map(|(name, value)| format!("{name} = {value}\n")).collect();
+    let manifest = manifest(seed, facts.iter().find(|(name, _)| *name == "data set").map_or("h", |fact| fact.1));
+    let value = |policy: &str, replication, value| FinalValue {
+        policy: policy.to_owned(),
+        replication,
+        metric: "coverage".to_owned(),
+        value: Some(value),
+    };
+    let values = policies.iter().flat_map(|(policy, values)| (0..).zip(*values).map(|(n, v)| value(policy, n, *v)));
+    FinishedRun {
+        label: label.to_owned(),
+        folder: label.into(),
+        world: RunWorld::new(&manifest, &lines.parse().unwrap()),
+        baseline: policies[0].0.to_owned(),
+        policies: policies.iter().map(|policy| policy.0.to_owned()).collect(),
+        finals: values.collect(),
+    }
+}
+
+fn manifest(seed: u64, data: &str) -> Manifest {
+    let text = serde_json::json!({
+        "version": 1, "recmirror": "0.1.0", "status": "complete", "scenario": "", "seed": seed, "arms": [], "digest": "",
+        "data": {"name": "d", "format": "recbole", "hash": data, "users": 1, "items": 1, "interactions": 1, "cleanup": ""},
+        "user": {"kind": "parametric", "name": "parametric", "hash": "", "reject_shift": 0.5, "runtime": ""},
+        "machine": {"platform": "x", "cpu_features": [], "threads": 1, "chunk": 2},
+    });
+    serde_json::from_value(text).unwrap()
+}
+
+fn first() -> FinishedRun {
+    run("first", 7, &[("ticks", "5")], &[("a", &[0.1, 0.2, 0.3]), ("b", &[0.2, 0.4, 0.6])])
+}
+
+#[test]
+fn the_same_luck_is_paired() {
+    let other = run("other", 7, &[("ticks", "5")], &[("c", &[0.2, 0.3, 0.5, 0.9])]);
+    let found = Comparison::new(vec![first(), other], None, false).unwrap();
+    assert!(found.warnings.is_empty(), "{:?}", found.warnings);
+    assert_eq!(found.baseline, ("first".to_owned(), "a".to_owned()));
+    let rows = &found.rows;
+    assert_eq!((rows[0].pairing, rows[0].difference, rows[0].p_holm), ("", None, None));
+    // b - a: 0.1, 0.2, 0.3. c - a over the three replications that both have: 0.1, 0.1, 0.2.
+    assert_eq!((rows[1].pairing, rows[2].pairing, rows[2].replications), ("paired", "paired", 4));
+    assert!((rows[1].difference.unwrap() - 0.2).abs() < 1e-12);
+    assert!((rows[2].difference.unwrap() - 0.4 / 3.0).abs() < 1e-12);
+    let reach = 4.302_652_729_9 * 0.1 / 3.0_f64.sqrt();
+    assert!((rows[1].difference_high.unwrap() - 0.2 - reach).abs() < 1e-9);
+    let (b, c) = (rows[1].p_value.unwrap(), rows[2].p_value.unwrap());
+    // t = 2 sqrt(3) against 4: both have two degrees of freedom, so c is the smaller one and counts twice.
+    assert!(c < b && (rows[2].p_holm.unwrap() - 2.0 * c).abs() < 1e-12);
+    assert!((rows[1].p_holm.unwrap() - b.max(2.0 * c)).abs() < 1e-12);
+}
+
+#[test]
+fn another_seed_is_said_and_not_paired() {
+    let other = run("other", 8, &[("ticks", "5")], &[("a", &[0.1, 0.2, 0.3])]);
+    let found = Comparison::new(vec![first(), other], Some("other/a"), false).unwrap();
+    assert_eq!(found.warnings, ["seed: 7 in first, 8 in other; their policies are not paired with each other"]);
+    assert_eq!(found.rows[0].pairing, "unpaired");
+    // Equal samples of variance 0.01: difference 0, error sqrt(0.02 / 3), four degrees of freedom.
+    assert_eq!((found.rows[0].difference, found.rows[0].p_value), (Some(0.0), Some(1.0)));
+    let reach = 2.776_445_105_2 * (0.02_f64 / 3.0).sqrt();
+    assert!((found.rows[0].difference_high.unwrap() - reach).abs() < 1e-9);
+}
+
+#[test]
+fn other_data_and_other_users_are_refused() {
+    let policies: &[(&str, &[f64])] = &[("a", &[0.1, 0.2])];
+    for (facts, words) in [
+        (vec![("ticks", "5"), ("data set", "x")], "data set: d (h) in first, d (x) in other"),
+        (vec![("ticks", "5"), ("user", "{ acceptance = 0.5 }")], "user.acceptance: none in first, 0.5 in other"),
+    ] {
+        let other = || run("other", 7, &facts, policies);
+        let error = Comparison::new(vec![first(), other()], None, false).unwrap_err().to_string();
+        assert!(error.contains(words) && error.contains("--anyway"), "{error}");
+        let found = Comparison::new(vec![first(), other()], None, true).unwrap();
+        assert!(found.warnings[0].contains(words));
+        assert_eq!(found.rows[2].pairing, "unpaired");
+    }
+}
+
+#[test]
+fn what_is_no_part_of_the_world_does_not_matter() {
+    let facts = [("ticks", "5"), ("replications", "9"), ("name", "'x'"), ("data", "{ path = '/y' }")];
+    let other = run("other", 7, &facts, &[("a", &[0.1, 0.2])]);
+    assert!(first().world.has_the_luck_of(&other.world));
+    let longer = run("longer", 7, &[("ticks", "6")], &[("a", &[0.1, 0.2])]);
+    let found = Comparison::new(vec![first(), longer], None, false).unwrap();
+    assert_eq!(found.warnings.len(), 1, "{:?}", found.warnings);
+    assert!(found.warnings[0].starts_with("ticks: 5 in first, 6 in longer"));
+}
+
+#[test]
+fn names_are_checked() {
+    let error = Comparison::new(vec![first()], Some("z"), false).unwrap_err().to_string();
+    assert!(error.contains("`z`") && error.contains("`first/a`, `first/b`"), "{error}");
+    assert!(matches!(Comparison::new(vec![first(), first()], None, false), Err(CompareError::Twice { .. })));
+    let (mut one, mut two) = (first(), first());
+    (one.folder, two.folder) = ("x/first".into(), "y/first".into());
+    let found = Comparison::new(vec![one, two], None, false).unwrap();
+    assert_eq!((found.rows[0].run.as_str(), found.rows[2].run.as_str()), ("x/first", "y/first"));
+}
+
+#[test]
+fn text_for_a_terminal() {
+    let other = run("other", 8, &[("ticks", "5")], &[("c", &[0.2, 0.3, 0.5])]);
+    let found = Comparison::new(vec![first(), other], None, false).unwrap();
+    insta::assert_snapshot!(found.table(100), @r"
+    Mean ± half of the 95% interval over replications
+
+    policy        coverage
+    first/a   20.0% ± 24.8
+    first/b   40.0% ± 49.7
+    other/c   33.3% ± 37.9
+
+    Difference from `first/a` [95% interval]; * is below 0.05 after Holm over the 2 differences of a
+    metric; ~ is not paired
+
+    policy           coverage (pp)
+    first/b    +20.0 [-4.8, +44.8]
+    other/c   +13.3 [-17.9, +44.5]  ~
+    ");
+    assert!(found.table(60).lines().all(|line| line.chars().count() <= 60));
+}

@@ -1,0 +1,330 @@
+//! A table as CSV, JSON and Parquet with the same columns and numbers. An undefined value is an empty field, `null`, and a
+//! null.
+//!
+//! JSON is an array with one object a row, one row a line. In Parquet, text is a UTF-8 column, whole numbers are `int64`
+//! and others `double`, both nullable.
+
+use super::ResultsError;
+use parquet::basic::{Compression, ZstdLevel};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
+use parquet::errors::ParquetError;
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
+use parquet::schema::parser::parse_message_type;
+use serde::Serialize;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The folder of the formats that are for programs.
+const TABLES: &str = "tables";
+
+/// Rows of a Parquet row group.
+const GROUP_ROWS: usize = 1 << 17;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Text, always there.
+    Text,
+    /// Whole numbers.
+    Whole,
+    /// Numbers.
+    Number,
+}
+
+/// One field of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Cell<'a> {
+    /// Of a column of text.
+    Text(&'a str),
+    /// Of a column of whole numbers.
+    Whole(Option<i64>),
+    /// Of a column of numbers.
+    Number(Option<f64>),
+}
+
+/// A row of a table: its fields, serialised by name, are its columns.
+pub trait TableRow: Serialize {
+    /// Name and kind of each field, in the order of the fields.
+    const COLUMNS: &'static [(&'static str, ColumnKind)];
+
+    /// The fields, in order.
+    fn cells(&self) -> Vec<Cell<'_>>;
+}
+
+/// Makes a [`TableRow`] of a struct: its fields in order, each with the kind of its column.
+macro_rules! table_row {
+    ($row:ty { $($field:ident: $kind:ident),* $(,)? }) => {
+        impl $crate::experiment::results::files::TableRow for $row {
+            const COLUMNS: &'static [(&'static str, $crate::experiment::results::files::ColumnKind)] =
+                &[$((stringify!($field), $crate::experiment::results::files::ColumnKind::$kind)),*];
+
+            fn cells(&self) -> Vec<$crate::experiment::results::files::Cell<'_>> {
+                vec![$($crate::experiment::results::files::Cell::from(&self.$field)),*]
+            }
+        }
+    };
+}
+pub(crate) use table_row;
+
+impl<'a> From<&'a String> for Cell<'a> {
+    fn from(text: &'a String) -> Self {
+        Cell::Text(text)
+    }
+}
+
+impl<'a> From<&'a &'a str> for Cell<'a> {
+    fn from(text: &'a &'a str) -> Self {
+        Cell::Text(text)
+    }
+}
+
+impl From<&u32> for Cell<'_> {
+    fn from(number: &u32) -> Self {
+        Cell::Whole(Some(i64::from(*number)))
+    }
+}
+
+impl From<&usize> for Cell<'_> {
+    fn from(number: &usize) -> Self {
+        Cell::Whole(i64::try_from(*number).ok())
+    }
+}
+
+impl From<&Option<u64>> for Cell<'_> {
+    fn from(number: &Option<u64>) -> Self {
+        Cell::Whole(number.and_then(|number| i64::try_from(number).ok()))
+    }
+}
+
+impl From<&f64> for Cell<'_> {
+    fn from(number: &f64) -> Self {
+        Cell::Number(Some(*number))
+    }
+}
+
+impl From<&Option<f64>> for Cell<'_> {
+    fn from(number: &Option<f64>) -> Self {
+        Cell::Number(*number)
+    }
+}
+
+/// The formats of a table, by the extension of its file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TableFormat {
+    /// `.csv`
+    Csv,
+    /// `.json`
+    Json,
+    /// `.parquet`
+    Parquet,
+}
+
+impl TableFormat {
+    /// All formats.
+    pub const ALL: [TableFormat; 3] = [TableFormat::Csv, TableFormat::Json, TableFormat::Parquet];
+
+    /// The extension of its files.
+    pub fn extension(self) -> &'static str {
+        match self {
+            TableFormat::Csv => "csv",
+            TableFormat::Json => "json",
+            TableFormat::Parquet => "parquet",
+        }
+    }
+
+    /// The format that the extension of a path asks for.
+    pub fn of(path: &Path) -> Option<TableFormat> {
+        let extension = path.extension()?.to_str()?;
+        TableFormat::ALL.into_iter().find(|format| format.extension() == extension)
+    }
+}
+
+/// Writes a table in all formats into an existing folder: `NAME.csv`, and `NAME.json` and `NAME.parquet` in its folder
+/// `tables`.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_tables<R: TableRow>(folder: &Path, name: &str, rows: &[R]) -> Result<(), ResultsError> {
+    TableFormat::ALL.into_iter().try_for_each(|format| {
+        let folder = if format == TableFormat::Csv { folder.to_owned() } else { folder.join(TABLES) };
+        let path = folder.join(format!("{name}.{}", format.extension()));
+        let fail = |problem: String| ResultsError::Write { path: path.clone(), problem };
+        let file = if format == TableFormat::Csv { Ok(()) } else { std::fs::create_dir_all(&folder) };
+        let file = file.and_then(|()| File::create(&path)).map_err(|problem| fail(problem.to_string()))?;
+        write_table(BufWriter::new(file), format, rows).map_err(fail)
+    })
+}
+
+/// Writes a table in one format.
+///
+/// # Errors
+/// The problem in words, when the target does not take it.
+pub fn write_table<R: TableRow>(target: impl Write + Send, format: TableFormat, rows: &[R]) -> Result<(), String> {
+    match format {
+        TableFormat::Csv => write_csv(target, rows).map_err(|problem| problem.to_string()),
+        TableFormat::Json => write_json(target, rows).map_err(|problem| problem.to_string()),
+        TableFormat::Parquet => write_parquet(target, rows).map_err(|problem| problem.to_string()),
+    }
+}
+
+/// The header is written by hand, so that a table without rows has one too.
+fn write_csv<R: TableRow>(target: impl Write, rows: &[R]) -> Result<(), csv::Error> {
+    let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(target);
+    writer.write_record(R::COLUMNS.iter().map(|column| column.0))?;
+    rows.iter().try_for_each(|row| writer.serialize(row))?;
+    writer.flush()?;
+    Ok(())
+}
+
+fn write_json<R: TableRow>(mut target: impl Write, rows: &[R]) -> std::io::Result<()> {
+    target.write_all(b"[")?;
+    for (place, row) in rows.iter().enumerate() {
+        target.write_all(if place == 0 { b"\n" } else { b",\n" })?;
+        serde_json::to_writer(&mut target, row)?;
+    }
+    target.write_all(b"\n]\n")?;
+    target.flush()
+}
+
+fn write_parquet<R: TableRow>(target: impl Write + Send, rows: &[R]) -> Result<(), ParquetError> {
+    let column = |&(name, kind): &(&str, ColumnKind)| match kind {
+        ColumnKind::Text => format!("required binary {name} (utf8);\n"),
+        ColumnKind::Whole => format!("optional int64 {name};\n"),
+        ColumnKind::Number => format!("optional double {name};\n"),
+    };
+    let schema = format!("message rows {{\n{}}}", R::COLUMNS.iter().map(column).collect::<String>());
+    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
+    let schema = Arc::new(parse_message_type(&schema)?);
+    let mut writer = SerializedFileWriter::new(target, schema, Arc::new(properties))?;
+    for rows in rows.chunks(GROUP_ROWS) {
+        let mut columns: Vec<Column> = R::COLUMNS.iter().map(|_| Column::default()).collect();
+        for row in rows {
+            columns.iter_mut().zip(row.cells()).for_each(|(column, cell)| column.push(cell));
+        }
+        let mut group = writer.next_row_group()?;
+        for (column, &(_, kind)) in columns.iter().zip(R::COLUMNS) {
+            column.write(&mut group, kind)?;
+        }
+        group.close()?;
+    }
+    writer.close()?;
+    Ok(())
+}
+
+/// A column that is being collected: levels (1 = present) and the present values of its kind.
+#[derive(Default)]
+struct Column {
+    levels: Vec<i16>,
+    texts: Vec<ByteArray>,
+    wholes: Vec<i64>,
+    numbers: Vec<f64>,
+}
+
+impl Column {
+    fn push(&mut self, cell: Cell<'_>) {
+        let is_there = match cell {
+            Cell::Text(text) => {
+                self.texts.push(ByteArray::from(text.as_bytes().to_vec()));
+                true
+            }
+            Cell::Whole(number) => {
+                self.wholes.extend(number);
+                number.is_some()
+            }
+            Cell::Number(number) => {
+                self.numbers.extend(number);
+                number.is_some()
+            }
+        };
+        self.levels.push(i16::from(is_there));
+    }
+
+    fn write<W: Write + Send>(
+        &self,
+        group: &mut SerializedRowGroupWriter<'_, W>,
+        kind: ColumnKind,
+    ) -> Result<(), ParquetError> {
+        match kind {
+            ColumnKind::Text => write_column::<ByteArrayType, W>(group, &self.texts, None),
+            ColumnKind::Whole => write_column::<Int64Type, W>(group, &self.wholes, Some(&self.levels)),
+            ColumnKind::Number => write_column::<DoubleType, W>(group, &self.numbers, Some(&self.levels)),
+        }
+    }
+}
+
+fn write_column<T: DataType, W: Write + Send>(
+    group: &mut SerializedRowGroupWriter<'_, W>,
+    values: &[T::T],
+    levels: Option<&[i16]>,
+) -> Result<(), ParquetError> {
+    let missing = || ParquetError::General("fewer columns than the schema has".to_owned());
+    let mut column = group.next_column()?.ok_or_else(missing)?;
+    column.typed::<T>().write_batch(values, levels, None)?;
+    column.close()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use parquet::file::reader::{FileReader, SerializedFileReader};
+    use std::fs::read_to_string;
+
+    #[derive(Serialize)]
+    struct Row {
+        name: String,
+        metric: &'static str,
+        tick: u32,
+        count: Option<u64>,
+        value: Option<f64>,
+    }
+
+    table_row!(Row { name: Text, metric: Text, tick: Whole, count: Whole, value: Number });
+
+    fn rows() -> [Row; 2] {
+        [
+            Row { name: "a,\"b".to_owned(), metric: "gini", tick: 0, count: None, value: Some(0.1) },
+            Row { name: "c".to_owned(), metric: "gini", tick: 4_000_000_000, count: Some(7), value: None },
+        ]
+    }
+
+    #[test]
+    fn three_formats_with_the_same_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        write_tables(folder.path(), "t", &rows()).unwrap();
+        let csv = read_to_string(folder.path().join("t.csv")).unwrap();
+        assert_eq!(csv, "name,metric,tick,count,value\n\"a,\"\"b\",gini,0,,0.1\nc,gini,4000000000,7,\n");
+        let json: serde_json::Value =
+            serde_json::from_str(&read_to_string(folder.path().join("tables/t.json")).unwrap()).unwrap();
+        assert_eq!(
+            json[0],
+            serde_json::json!({"name": "a,\"b", "metric": "gini", "tick": 0, "count": null, "value": 0.1})
+        );
+        assert_eq!(json[1]["count"], 7);
+        let reader = SerializedFileReader::new(File::open(folder.path().join("tables/t.parquet")).unwrap()).unwrap();
+        let read: Vec<String> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
+        assert_eq!(read[0], "{name: \"a,\"b\", metric: \"gini\", tick: 0, count: null, value: 0.1}");
+        assert_eq!(read[1], "{name: \"c\", metric: \"gini\", tick: 4000000000, count: 7, value: null}");
+    }
+
+    #[test]
+    fn a_table_without_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        write_tables::<Row>(folder.path(), "t", &[]).unwrap();
+        assert_eq!(read_to_string(folder.path().join("t.csv")).unwrap(), "name,metric,tick,count,value\n");
+        let json: Vec<serde_json::Value> =
+            serde_json::from_str(&read_to_string(folder.path().join("tables/t.json")).unwrap()).unwrap();
+        assert!(json.is_empty());
+        let reader = SerializedFileReader::new(File::open(folder.path().join("tables/t.parquet")).unwrap()).unwrap();
+        assert_eq!(reader.metadata().file_metadata().num_rows(), 0);
+    }
+
+    #[test]
+    fn the_extension_tells_the_format() {
+        assert_eq!(TableFormat::of(Path::new("a/b.json")), Some(TableFormat::Json));
+        assert_eq!(TableFormat::of(Path::new("a/b.txt")), None);
+        assert_eq!(TableFormat::of(Path::new("csv")), None);
+    }
+}

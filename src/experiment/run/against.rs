@@ -1,0 +1,53 @@
+//! Metrics that stand against a policy of the run, such as regret against the oracle.
+
+use super::{Arm, ArmResult};
+use crate::experiment::prepare::Experiment;
+use crate::metrics::{self, regret::subtracted};
+use std::collections::BTreeMap;
+
+impl Experiment {
+    /// Sets the metrics that stand against a policy right, now that its arms are done.
+    pub(super) fn set_against(&self, arms: &mut [Arm]) {
+        for (metric, kind) in self.scenario.metrics.iter().map(|name| metrics::get(name)).enumerate() {
+            let Some(wanted) = kind.and_then(|kind| kind.against) else { continue };
+            let policy = self.scenario.policies.iter().position(|spec| spec.kind == wanted);
+            let is_it = |arm: &&Arm| Some(arm.policy) == policy;
+            let parts: BTreeMap<u32, Part> =
+                arms.iter().filter(is_it).filter_map(|arm| Some((arm.replication, arm.part(metric)?))).collect();
+            for arm in arms.iter_mut() {
+                let part = parts.get(&arm.replication).cloned().unwrap_or_default();
+                if let Some(Ok(finished)) = &mut arm.finished {
+                    part.set_against(&mut finished.result, metric);
+                }
+            }
+        }
+    }
+}
+
+impl Arm {
+    /// The values of a metric.
+    fn part(&self, metric: usize) -> Option<Part> {
+        let result = &self.finished.as_ref()?.as_ref().ok()?.result;
+        let of_metric = result.ticks.iter().filter(|value| value.metric == metric);
+        let ticks = of_metric.map(|value| (value.tick, value.value)).collect();
+        Some(Part { ticks, last: result.finals.get(metric).copied().flatten() })
+    }
+}
+
+/// The values of one metric in one arm, from which those of other arms are subtracted.
+#[derive(Clone, Default)]
+struct Part {
+    ticks: BTreeMap<u32, Option<f64>>,
+    last: Option<f64>,
+}
+
+impl Part {
+    fn set_against(&self, result: &mut ArmResult, metric: usize) {
+        for value in result.ticks.iter_mut().filter(|value| value.metric == metric) {
+            value.value = subtracted(self.ticks.get(&value.tick).copied().flatten(), value.value);
+        }
+        if let Some(last) = result.finals.get_mut(metric) {
+            *last = subtracted(self.last, *last);
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! Reading events back.
+
+use super::{Columns, FIRST_COLUMNS, GROUP_ROWS, Nullable, SCHEMA};
+use crate::ids::{ItemId, UserId};
+use crate::log::pages::column_reader;
+use crate::log::{EventBatch, LogError, REJECTED};
+use parquet::data_type::{BoolType, DataType, FloatType, Int32Type};
+use parquet::errors::ParquetError;
+use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
+use parquet::schema::parser::parse_message_type;
+use std::fs::File;
+use std::path::Path;
+
+/// Reads a file of events and calls `each` for the batch of every tick that had visitors, in order.
+///
+/// # Errors
+/// When the file cannot be read or is not one of [`super::ParquetWriter`]'s.
+pub fn read_batches(path: &Path, mut each: impl FnMut(&EventBatch)) -> Result<(), LogError> {
+    let format = |problem: String| LogError::Format { path: path.to_owned(), problem };
+    let file = File::open(path).map_err(|source| LogError::Io { path: path.to_owned(), source })?;
+    let reader = SerializedFileReader::new(file).map_err(|problem| format(problem.to_string()))?;
+    let slate = check_file(&reader).map_err(format)?;
+    let mut batch = EventBatch { slate, ..EventBatch::default() };
+    for number in 0..reader.num_row_groups() {
+        let columns = reader.get_row_group(number).and_then(|group| read_group(group.as_ref()));
+        let columns = columns.map_err(|problem| format(problem.to_string()))?;
+        regroup(&columns, &mut batch, &mut each).map_err(format)?;
+    }
+    if !batch.is_empty() {
+        each(&batch);
+    }
+    Ok(())
+}
+
+/// Checks that the file has the schema of events and gives the slate size.
+fn check_file(reader: &SerializedFileReader<File>) -> Result<usize, String> {
+    let wanted = parse_message_type(SCHEMA).map_err(|problem| problem.to_string())?;
+    let facts = reader.metadata().file_metadata();
+    let (found, wanted) = (facts.schema().get_fields(), wanted.get_fields());
+    if found.len() < FIRST_COLUMNS || found.len() > wanted.len() || found != &wanted[..found.len()] {
+        return Err("its columns are not those of an event log".to_owned());
+    }
+    let entries = facts.key_value_metadata().map(Vec::as_slice).unwrap_or_default();
+    let slate = entries.iter().find(|entry| entry.key == "recmirror.slate").and_then(|entry| entry.value.as_deref());
+    let slate = slate.and_then(|value| value.parse().ok()).filter(|slate| (1..255).contains(slate));
+    slate.ok_or_else(|| "it has no `recmirror.slate` entry from 1 to 254".to_owned())
+}
+
+fn read_group(group: &dyn RowGroupReader) -> Result<Columns, ParquetError> {
+    // The library asserts that places and sizes are not negative; a damaged file must not end the process.
+    for column in group.metadata().columns() {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        if start < 0 || column.compressed_size() < 0 {
+            return Err(ParquetError::General(format!(
+                "column `{}` has a negative place or size",
+                column.column_path()
+            )));
+        }
+    }
+    let rows = usize::try_from(group.metadata().num_rows()).unwrap_or(0);
+    let integers = |place: usize| -> Result<Vec<i32>, ParquetError> {
+        read_column::<Int32Type>(group, place, rows).map(|(values, _)| values)
+    };
+    let numbers = |place: usize| -> Result<Nullable<f32>, ParquetError> {
+        read_column::<FloatType>(group, place, rows).map(|(values, levels)| Nullable { levels, values })
+    };
+    let has = |place: usize| place < group.num_columns();
+    let propensity = if has(FIRST_COLUMNS) { numbers(FIRST_COLUMNS)? } else { Nullable::absent(rows) };
+    let session = if has(FIRST_COLUMNS + 1) {
+        let (values, levels) = read_column::<Int32Type>(group, FIRST_COLUMNS + 1, rows)?;
+        Nullable { levels, values }
+    } else {
+        Nullable::absent(rows)
+    };
+    Ok(Columns {
+        tick: integers(2)?,
+        user: integers(3)?,
+        slot: integers(4)?,
+        item: integers(5)?,
+        accepted: read_column::<BoolType>(group, 6, rows)?.0,
+        rating: numbers(7)?,
+        probability: read_column::<FloatType>(group, 8, rows)?.0,
+        score: numbers(9)?,
+        propensity,
+        session,
+    })
+}
+
+fn read_column<T: DataType>(
+    group: &dyn RowGroupReader,
+    place: usize,
+    rows: usize,
+) -> Result<(Vec<T::T>, Vec<i16>), ParquetError> {
+    let mut reader = parquet::column::reader::get_typed_column_reader::<T>(column_reader(group, place)?);
+    let (mut values, mut levels) = (Vec::with_capacity(rows.min(2 * GROUP_ROWS)), Vec::new());
+    let mut read = 0;
+    while read < rows {
+        let (records, ..) = reader.read_records(rows - read, Some(&mut levels), None, &mut values)?;
+        if records == 0 {
+            return Err(ParquetError::General(format!("column {place} ends after {read} of {rows} rows")));
+        }
+        read += records;
+    }
+    Ok((values, levels))
+}
+
+/// Appends the rows of a group to `batch`, handing it over whenever a new tick begins.
+fn regroup(columns: &Columns, batch: &mut EventBatch, each: &mut impl FnMut(&EventBatch)) -> Result<(), String> {
+    let (mut ratings, mut scores) = (columns.rating.values.iter(), columns.score.values.iter());
+    let (mut propensities, mut sessions) = (columns.propensity.values.iter(), columns.session.values.iter());
+    for row in 0..columns.tick.len() {
+        let (tick, user) = (columns.tick[row] as u32, UserId(columns.user[row] as u32));
+        if tick != batch.tick && !batch.is_empty() {
+            each(batch);
+            *batch = EventBatch { slate: batch.slate, ..EventBatch::default() };
+        }
+        batch.tick = tick;
+        let session = if columns.session.levels[row] == 1 { sessions.next() } else { None };
+        if batch.users.last() != Some(&user) {
+            start_row(batch, user);
+            // Known for all rows of a log or for none.
+            batch.sessions.extend(session.map(|&session| session as u32));
+        }
+        let slot = usize::try_from(columns.slot[row]).ok().filter(|&slot| slot < batch.slate);
+        let slot = slot.ok_or_else(|| format!("slot {} in a log of {} slots", columns.slot[row], batch.slate))?;
+        let place = (batch.users.len() - 1) * batch.slate + slot;
+        batch.items[place] = ItemId(columns.item[row] as u32);
+        batch.probabilities[place] = columns.probability[row];
+        if columns.score.levels[row] == 1 {
+            batch.scores[place] = scores.next().copied().unwrap_or(f32::NAN);
+        }
+        if columns.propensity.levels[row] == 1 {
+            batch.propensities[place] = propensities.next().copied().unwrap_or(f32::NAN);
+        }
+        let rating = if columns.rating.levels[row] == 1 { ratings.next().copied() } else { None };
+        if columns.accepted[row] {
+            let last = batch.users.len() - 1;
+            batch.accepted[last] = slot as u8;
+            batch.ratings[last] = rating.unwrap_or(f32::NAN);
+        }
+    }
+    Ok(())
+}
+
+fn start_row(batch: &mut EventBatch, user: UserId) {
+    batch.users.push(user);
+    let slots = batch.users.len() * batch.slate;
+    batch.items.resize(slots, ItemId::NONE);
+    batch.scores.resize(slots, f32::NAN);
+    batch.propensities.resize(slots, f32::NAN);
+    batch.probabilities.resize(slots, 0.0);
+    batch.accepted.push(REJECTED);
+    batch.ratings.push(f32::NAN);
+}

@@ -1,0 +1,128 @@
+//! What a metric may know before the first event: who takes part, and the log before the start.
+//!
+//! Everything here is known to whoever has the run's data set and its `users.csv`, so that a stored log gives the
+//! numbers of the live run.
+
+use crate::dataset::{Catalogue, Profiles, TrainingLog};
+use crate::ids::UserId;
+use std::any::{Any, TypeId};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a metric of one replication may know before the first event.
+#[derive(Clone)]
+pub struct Background {
+    /// Users of the population, served or not.
+    pub users: usize,
+    /// Items of the catalogue.
+    pub items: usize,
+    /// The user of the data set whom each user of the population mirrors; empty when unknown.
+    pub sources: Arc<[UserId]>,
+    /// The log before the start.
+    pub past: Arc<Past>,
+}
+
+impl Background {
+    /// A population that mirrors `sources`, the users of `past`.
+    pub fn new(sources: Arc<[UserId]>, past: Arc<Past>) -> Background {
+        Background { users: sources.len(), items: past.catalogue.len(), sources, past }
+    }
+
+    /// A population of `users` and a catalogue of `items` of which nothing else is known.
+    pub fn unknown(users: usize, items: usize) -> Background {
+        Background { users, items, sources: Arc::new([]), past: Arc::new(Past::default()) }
+    }
+
+    /// The user of the data set whom `user` mirrors.
+    pub fn source(&self, user: UserId) -> Option<UserId> {
+        self.sources.get(user.index()).copied().filter(|source| source.index() < self.past.log.users())
+    }
+
+    /// What follows from the past, worked out once; see [`Past::table`].
+    pub fn table<T: Any + Send + Sync>(&self, make: fn(&Past) -> T) -> Arc<T> {
+        self.past.table(make)
+    }
+}
+
+impl PartialEq for Background {
+    /// Two states merge when they are of one population and catalogue.
+    fn eq(&self, other: &Background) -> bool {
+        self.users == other.users && self.items == other.items && self.sources == other.sources
+    }
+}
+
+/// The log before the start with its users and items, and what metrics have worked out of it.
+#[derive(Default)]
+pub struct Past {
+    /// The interactions, by user of the data set.
+    pub log: Arc<TrainingLog>,
+    /// The items.
+    pub catalogue: Arc<Catalogue>,
+    /// Attributes of the users of the data set.
+    pub profiles: Profiles,
+    tables: Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+}
+
+impl Past {
+    /// A past of which nothing was worked out yet.
+    pub fn new(log: Arc<TrainingLog>, catalogue: Arc<Catalogue>, profiles: Profiles) -> Past {
+        Past { log, catalogue, profiles, tables: Mutex::default() }
+    }
+
+    /// The table of type `T`, which `make` gives; all metrics of all replications share it. Two tables need two types.
+    pub fn table<T: Any + Send + Sync>(&self, make: fn(&Past) -> T) -> Arc<T> {
+        let tables = || self.tables.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = tables().get(&TypeId::of::<T>()).cloned();
+        if let Some(table) = known.and_then(|table| table.downcast().ok()) {
+            return table;
+        }
+        // Made without the lock, as a table may need another; of two made at once both are right.
+        let table = Arc::new(make(self));
+        tables().insert(TypeId::of::<T>(), table.clone());
+        table
+    }
+}
+
+/// Users of the log who have each item, by item.
+pub(super) struct Popularity(pub Vec<u32>);
+
+impl Popularity {
+    pub(super) fn of(past: &Past) -> Popularity {
+        let mut counts = vec![0; past.catalogue.len()];
+        let mut last = vec![None; counts.len()];
+        for row in &past.log.rows {
+            let item = row.item.index();
+            if let (Some(count), Some(last)) = (counts.get_mut(item), last.get_mut(item))
+                && *last != Some(row.user)
+            {
+                *count += 1;
+                *last = Some(row.user);
+            }
+        }
+        Popularity(counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::metrics::testing::{background, catalogue};
+
+    #[test]
+    fn a_table_is_made_once() {
+        struct Made(usize);
+        let past = background(&[0], &[&[0, 1]], &catalogue(&[1, 2])).past;
+        let first = past.table(|past| Made(past.log.rows.len()));
+        let second = past.table(|_| Made(0));
+        assert_eq!((first.0, second.0), (2, 2));
+    }
+
+    #[test]
+    fn popularity_counts_users() {
+        let start = background(&[1, 1, 0], &[&[0, 2, 0], &[2], &[]], &catalogue(&[1, 2, 4]));
+        assert_eq!(start.table(Popularity::of).0, [1, 0, 2]);
+        assert_eq!((start.users, start.items), (3, 3));
+        assert_eq!((start.source(UserId(1)), start.source(UserId(3))), (Some(UserId(1)), None));
+        assert_eq!(Background::unknown(4, 2).source(UserId(0)), None);
+    }
+}
