@@ -2,6 +2,7 @@
 //!
 //! Everything but `mirror`, `runtime` and part of `scenarios` needs neither data nor ONNX Runtime.
 
+mod align;
 mod data;
 mod decide;
 mod determinism;
