@@ -40,6 +40,8 @@ pub enum Purpose {
     Retry = 20,
     /// Which signs a permutation test flips.
     SignFlips = 30,
+    /// Controls and repeats of an alignment on scene files.
+    Alignment = 40,
 }
 
 /// The root of all streams of one replication.

@@ -3,10 +3,12 @@
 //! Scenes are built from the interactions after the cut: the memory is what the user had done before, the exposure
 //! list holds the real item and sampled negatives ([`crate::scene::ListKind`] says how). Beside the model stand
 //! rules that never look at the user, and two controls: another user's memory, and the memory frozen at the cut.
+//! [`scenes`] measures any user model on scenes from files.
 
 mod figures;
 mod held_out;
 mod rules;
+pub mod scenes;
 
 pub use self::figures::{AlignOptions, Alignment, Figure, align};
 

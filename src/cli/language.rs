@@ -12,9 +12,8 @@ use std::time::Duration;
 /// Arguments of stages that ask a language model.
 #[derive(clap::Args)]
 pub(super) struct LanguageArgs {
-    /// Ask an OpenAI-compatible server: what stands before `/chat/completions`, as in http://127.0.0.1:8080/v1.
-    #[arg(long, value_name = "URL", requires = "model", group = "backend", help_heading = "Back end")]
-    endpoint: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
     /// Ask a language model in ONNX form in this folder.
     #[arg(long, value_name = "DIR", group = "backend", help_heading = "Back end")]
     local: Option<PathBuf>,
@@ -27,6 +26,20 @@ pub(super) struct LanguageArgs {
     /// Ask nobody; take the answers from OpenAI batch output files.
     #[arg(long, value_name = "FILE", requires = "model", num_args = 1.., group = "backend", help_heading = "Back end")]
     pub(super) batch_in: Vec<PathBuf>,
+    /// Make the file although some requests failed for good; what failed is kept apart and asked again next time.
+    #[arg(long, help_heading = "Server")]
+    pub(super) skip_failed: bool,
+    /// Start anew: forget the answers that are there.
+    #[arg(long)]
+    pub(super) restart: bool,
+}
+
+/// Arguments that name a server and say how it is asked.
+#[derive(clap::Args)]
+pub(super) struct ServerArgs {
+    /// Ask an OpenAI-compatible server: what stands before `/chat/completions`, as in http://127.0.0.1:8080/v1.
+    #[arg(long, value_name = "URL", requires = "model", group = "backend", help_heading = "Back end")]
+    endpoint: Option<String>,
     /// The model's name at the server.
     #[arg(long, value_name = "NAME", help_heading = "Back end")]
     model: Option<String>,
@@ -51,12 +64,6 @@ pub(super) struct LanguageArgs {
     /// A JSON object with further keys of every request; a `null` takes a key away.
     #[arg(long, value_name = "JSON", value_parser = extra, help_heading = "Server")]
     request_extra: Option<Extra>,
-    /// Make the file although some requests failed for good; what failed is kept apart and asked again next time.
-    #[arg(long, help_heading = "Server")]
-    pub(super) skip_failed: bool,
-    /// Start anew: forget the answers that are there.
-    #[arg(long)]
-    pub(super) restart: bool,
 }
 
 /// How the letter is asked for; only `judge` has this.
@@ -94,25 +101,23 @@ impl Model {
 impl LanguageArgs {
     /// Whether no back end is named.
     pub(super) fn is_none(&self) -> bool {
-        self.endpoint.is_none() && self.local.is_none() && self.batch_out.is_none() && self.batch_in.is_empty()
+        self.server.is_none() && self.local.is_none() && self.batch_out.is_none() && self.batch_in.is_empty()
     }
 
     /// The model's name at the server.
     pub(super) fn model_name(&self) -> &str {
-        self.model.as_deref().unwrap_or_default()
+        self.server.model_name()
     }
 
     /// The user's own keys of every request.
     pub(super) fn extra(&self) -> Extra {
-        self.request_extra.clone().unwrap_or_default()
+        self.server.extra()
     }
 
     /// The settings that change answers and that nothing else tells.
     pub(super) fn settings(&self) -> String {
-        self.request_extra
-            .as_ref()
-            .map(|extra| serde_json::Value::Object(extra.clone()).to_string())
-            .unwrap_or_default()
+        let extra = self.server.request_extra.as_ref();
+        extra.map(|extra| serde_json::Value::Object(extra.clone()).to_string()).unwrap_or_default()
     }
 
     /// The model that is to be asked; `None` where the answers come from elsewhere.
@@ -120,6 +125,34 @@ impl LanguageArgs {
         if let Some(folder) = &self.local {
             return local(folder, self.graph.as_deref(), stop).map(|model| Some(Model::Local(model)));
         }
+        let endpoint = self.server.open(seed, letter, self.skip_failed, stop)?;
+        Ok(endpoint.map(|endpoint| Model::Endpoint(Box::new(endpoint))))
+    }
+}
+
+impl ServerArgs {
+    /// Whether no server is named.
+    pub(super) fn is_none(&self) -> bool {
+        self.endpoint.is_none()
+    }
+
+    /// The model's name at the server.
+    pub(super) fn model_name(&self) -> &str {
+        self.model.as_deref().unwrap_or_default()
+    }
+
+    fn extra(&self) -> Extra {
+        self.request_extra.clone().unwrap_or_default()
+    }
+
+    /// The server's model; `None` where no server is named.
+    pub(super) fn open(
+        &self,
+        seed: u64,
+        letter: LetterArgs,
+        skip_failed: bool,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Option<Endpoint>, Failure> {
         let Some(base) = &self.endpoint else { return Ok(None) };
         let options = EndpointOptions {
             base: base.clone(),
@@ -130,7 +163,7 @@ impl LanguageArgs {
             retries: self.retries,
             first_wait: Duration::from_secs_f64(self.retry_wait),
             budget: self.max_total_tokens,
-            skip_failed: self.skip_failed,
+            skip_failed,
             letter_style: letter.style,
             top: letter.top,
             extra: self.extra(),
@@ -141,11 +174,16 @@ impl LanguageArgs {
         if self.api_key_env.is_some() && endpoint.is_exposed() {
             eprintln!("warning: the key goes to {base} without encryption; use https where others can listen");
         }
-        Ok(Some(Model::Endpoint(Box::new(endpoint))))
+        Ok(Some(endpoint))
     }
 }
 
-fn local(folder: &Path, graph: Option<&str>, stop: &Arc<AtomicBool>) -> Result<Box<dyn LanguageModel>, Failure> {
+/// The language model in a folder; answers come from `graph`, or from the graph that its card names.
+pub(super) fn local(
+    folder: &Path,
+    graph: Option<&str>,
+    stop: &Arc<AtomicBool>,
+) -> Result<Box<dyn LanguageModel>, Failure> {
     let options = LocalOptions { graph: graph.map(str::to_owned), stop: Arc::clone(stop), ..LocalOptions::default() };
     Ok(Box::new(LocalModel::load(folder, &options).map_err(Failure::input)?))
 }

@@ -69,7 +69,7 @@ impl Audit {
 }
 
 /// The share of the real item among the items that the scores pick.
-fn share(scores: &[f64], real: usize) -> f64 {
+pub(crate) fn share(scores: &[f64], real: usize) -> f64 {
     let level = |score: f64| if score.is_nan() { f64::NEG_INFINITY } else { score };
     let best = scores.iter().map(|&score| level(score)).fold(f64::NEG_INFINITY, f64::max);
     if level(scores[real]) < best {

@@ -202,6 +202,7 @@ mod tests {
             dataset: "books".to_owned(),
             offers_none: true,
             builder: None,
+            items: None,
         }
     }
 

@@ -40,6 +40,9 @@ pub struct SceneRecord {
     /// How the list was built.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub builder: Option<String>,
+    /// The listed items, in the order of the list; absent in files of the reference code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Vec<ExternalId>>,
 }
 
 impl SceneRecord {
@@ -64,6 +67,9 @@ impl SceneRecord {
         }
         if self.item_pos >= self.options() {
             return Some(format!("item_pos {} is beyond the list of {} options", self.item_pos, self.options()));
+        }
+        if let Some(items) = self.items.as_ref().filter(|items| items.len() != listed) {
+            return Some(format!("items has {} ids but action_list has {listed} items", items.len()));
         }
         None
     }
@@ -153,5 +159,7 @@ mod tests {
         assert_eq!(beyond.fault().as_deref(), Some("item_pos 2 is beyond the list of 2 options"));
         let short = SceneRecord { choice_cnt: 3, ..scene() };
         assert_eq!(short.fault().as_deref(), Some("choice_cnt is 3 but action_list has 2 items"));
+        let ids = SceneRecord { items: Some(vec![ExternalId::Number(7)]), ..scene() };
+        assert_eq!(ids.fault().as_deref(), Some("items has 1 ids but action_list has 2 items"));
     }
 }

@@ -34,6 +34,15 @@ impl CoOccurrence {
         CoOccurrence { users_of, neighbours, holders }
     }
 
+    /// Counts co-occurrence for [`CoOccurrence::cosine`] and [`CoOccurrence::count`] alone: no item gets neighbours. Long
+    /// histories then cost nothing.
+    pub fn without_neighbours(log: &TrainingLog) -> CoOccurrence {
+        let mut users_of = vec![Vec::new(); log.items];
+        log.rows.iter().for_each(|row| users_of[row.item.index()].push(row.user.0));
+        let none = vec![Vec::new(); log.items];
+        CoOccurrence { users_of, neighbours: none.clone(), holders: none }
+    }
+
     /// The (at most 50) nearest neighbours of an item.
     pub fn neighbours(&self, item: ItemId) -> &[ItemId] {
         &self.neighbours[item.index()]

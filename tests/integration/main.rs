@@ -3,6 +3,7 @@
 //! Everything but `mirror`, `runtime` and part of `scenarios` needs neither data nor ONNX Runtime.
 
 mod compare;
+mod align;
 mod data;
 mod decide;
 mod determinism;

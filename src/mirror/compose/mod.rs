@@ -139,6 +139,7 @@ mod tests {
             dataset: "films".to_owned(),
             offers_none: true,
             builder: None,
+            items: None,
         }
     }
 

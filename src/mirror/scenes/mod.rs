@@ -25,6 +25,7 @@ mod sample;
 mod spill;
 mod write;
 
+pub(crate) use self::content::Words;
 pub use self::content::{ContentKind, Embedder, EmbedderError};
 pub use self::options::{BuilderKind, LONGEST, ListMix, SceneOptions, Span};
 

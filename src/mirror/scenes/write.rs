@@ -83,6 +83,7 @@ impl Renderer<'_> {
             // Were it offered only where it is right, its presence would be the answer.
             offers_none: self.options.reject_share > 0.0,
             builder: Some(scene.built.builder.to_owned()),
+            items: Some(list.items.iter().map(|&item| raws.items.external(item).clone()).collect()),
         };
         match record.fault() {
             Some(fault) => Err(FileError::line(&raws.files.interactions, draft.line, fault).into()),

@@ -7,7 +7,7 @@ mod words;
 
 pub use self::embedder::{Embedder, EmbedderError};
 
-use self::words::Words;
+pub(crate) use self::words::Words;
 use super::nearest::{Nearest, dot, top};
 use super::raws::Raws;
 use super::{SceneOptions, ScenesError, ScenesMade};

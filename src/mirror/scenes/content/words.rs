@@ -6,7 +6,7 @@ use super::super::nearest::{Nearest, top};
 use std::collections::BTreeMap;
 
 /// The weighted words of all items.
-pub(in crate::mirror::scenes) struct Words {
+pub(crate) struct Words {
     /// Of each item, by word.
     rows: Vec<Vec<(u32, f32)>>,
     /// Of each word, by item.
@@ -14,7 +14,7 @@ pub(in crate::mirror::scenes) struct Words {
 }
 
 impl Words {
-    pub(in crate::mirror::scenes) fn of(texts: &[String]) -> Words {
+    pub(crate) fn of(texts: &[String]) -> Words {
         let mut known: BTreeMap<String, u32> = BTreeMap::new();
         let mut counted: Vec<BTreeMap<u32, u32>> = Vec::with_capacity(texts.len());
         let mut texts_of: Vec<u32> = Vec::new();
@@ -40,7 +40,7 @@ impl Words {
     }
 
     /// The cosine of two items' texts.
-    pub(in crate::mirror::scenes) fn cosine(&self, a: u32, b: u32) -> f32 {
+    pub(crate) fn cosine(&self, a: u32, b: u32) -> f32 {
         let (left, right) = (&self.rows[a as usize], &self.rows[b as usize]);
         let (mut i, mut j, mut sum) = (0, 0, 0.0);
         while i < left.len() && j < right.len() {

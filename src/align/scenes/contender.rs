@@ -1,0 +1,63 @@
+//! A model that takes part: who it is, how it answers, and what it is asked.
+
+use super::answer::{Answerer, Speaker};
+use super::people::{Lookup, Person};
+use crate::language::LanguageModel;
+use crate::mirror::Prompts;
+use crate::user::UserModel;
+use std::sync::atomic::AtomicBool;
+
+/// Which variations of its scenes a model is asked, beside the scenes as they stand.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Variations {
+    /// The list in all rotations.
+    pub rotations: bool,
+    /// The real item among 1, 2, 3 and 9 others.
+    pub discrimination: bool,
+    /// Another user's memory, and the frozen one where it is known.
+    pub controls: bool,
+}
+
+/// See the module's documentation.
+pub struct Contender<'a> {
+    pub(super) name: String,
+    pub(super) kind: &'static str,
+    pub(super) fingerprint: String,
+    pub(super) prompts: Option<String>,
+    pub(super) variations: Variations,
+    pub(super) answerer: Box<dyn Answerer + 'a>,
+}
+
+impl<'a> Contender<'a> {
+    /// A language model that is asked for the letter of each option. `frozen` has for each scene the history up to the
+    /// held-out part of the log, where it is known.
+    pub fn language(
+        name: String,
+        model: &'a dyn LanguageModel,
+        prompts: &'a Prompts,
+        frozen: Option<&'a [String]>,
+        stop: &'a AtomicBool,
+        variations: Variations,
+    ) -> Contender<'a> {
+        Contender {
+            name,
+            kind: "language",
+            fingerprint: model.fingerprint().to_owned(),
+            prompts: Some(format!("{} {}", prompts.name(), prompts.digest())),
+            variations,
+            answerer: Box::new(Speaker { model, prompts, frozen, stop }),
+        }
+    }
+
+    /// A user model that knows ids; `fingerprint` tells it apart from others of its name.
+    pub fn user(
+        name: String,
+        fingerprint: String,
+        model: &'a dyn UserModel,
+        lookup: &'a Lookup<'a>,
+        variations: Variations,
+    ) -> Contender<'a> {
+        let (kind, answerer) = (model.kind(), Box::new(Person { model, lookup }));
+        Contender { name, kind, fingerprint, prompts: None, variations, answerer }
+    }
+}

@@ -1,0 +1,117 @@
+//! Any user model on files of scenes.
+
+use super::models::{Data, Kind, Loaded, kind_of, load, server};
+use super::{Align, card, gate};
+use crate::align::scenes::{
+    AlignError, Background, Contender, Lookup, SceneAlignment, SceneOptions, SceneSet, Scope, Variations,
+    measure_scenes,
+};
+use crate::cli::language::{failure, stop_flag, told};
+use crate::cli::stage_bar::StageBar;
+use crate::cli::{Failure, print};
+use crate::dataset::Dataset;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+/// Scenes of each file with --quick.
+const QUICK: u32 = 128;
+
+/// Measures the model of the command line.
+pub(super) fn run(arguments: &Align) -> Result<(), Failure> {
+    let asks_server = !arguments.server.is_none();
+    let own = (!asks_server).then_some(&arguments.subject);
+    let kinds = own.into_iter().chain(&arguments.beside).map(|path| kind_of(path)).collect::<Result<Vec<_>, _>>()?;
+    if arguments.write_card && kinds.first().filter(|_| !asks_server) != Some(&Kind::Language) {
+        return Err(Failure::input(
+            "--write-card writes into the card of a language model, or of a mirror on a data set's folder; leave it out",
+        ));
+    }
+    let most = arguments.scenes.or(arguments.quick.then_some(QUICK));
+    let set = SceneSet::read(&arguments.over, most.map(|most| most as usize)).map_err(Failure::input)?;
+    let stop = stop_flag()?;
+    let data = arguments.data.as_ref().map(|folder| read(folder, arguments.holdout)).transpose()?;
+    // Whether the scenes have what is needed is said before a model takes its time to load.
+    let lookup = data.as_ref().map(|data| Lookup::new(&set, &data.whole, &data.before));
+    let lookup = lookup.transpose().map_err(Failure::input)?;
+    let models = loaded(arguments, data.as_ref(), &stop)?;
+    let contenders = contenders(arguments, &models, lookup.as_ref(), &stop)?;
+    let is_trained = kinds.contains(&Kind::Mirror);
+    let background = Background { data: data.as_ref().map(|data| &data.whole), lookup: lookup.as_ref(), is_trained };
+    let options = SceneOptions { seed: arguments.seed, repeats: arguments.repeats, top_p: arguments.top_p };
+    let bar = StageBar::new(arguments.quiet);
+    let found = measure_scenes(&set, &contenders, &background, options, &bar);
+    bar.finish();
+    if let Some(Loaded::Server { model, .. }) = models.first() {
+        eprint!("{}", told(model.usage()));
+    }
+    finish(arguments, &found.map_err(failed)?)
+}
+
+fn read(folder: &Path, holdout: f64) -> Result<Data, Failure> {
+    let whole = Dataset::read(folder, None).map_err(Failure::input)?;
+    let before = whole.split(holdout).before;
+    Ok(Data { whole, before })
+}
+
+/// The model that is measured, then those beside it.
+fn loaded(arguments: &Align, data: Option<&Data>, stop: &Arc<AtomicBool>) -> Result<Vec<Loaded>, Failure> {
+    let first = match server(arguments, stop)? {
+        Some(model) => model,
+        None => load(arguments, &arguments.subject, data, stop)?,
+    };
+    let mut all = vec![first];
+    for path in &arguments.beside {
+        all.push(load(arguments, path, data, stop)?);
+    }
+    Ok(all)
+}
+
+fn contenders<'a>(
+    arguments: &Align,
+    models: &'a [Loaded],
+    lookup: Option<&'a Lookup<'a>>,
+    stop: &'a AtomicBool,
+) -> Result<Vec<Contender<'a>>, Failure> {
+    let mut all = Vec::new();
+    for (place, model) in models.iter().enumerate() {
+        let name = model.name().to_owned();
+        let is_known = models[..place].iter().any(|other| other.name() == name);
+        let name = if is_known { format!("{name} ({})", arguments.beside[place - 1].display()) } else { name };
+        // A user model answers thousands of questions in the time in which a language model answers one.
+        let is_fast = matches!(model, Loaded::User { .. });
+        let variations = Variations {
+            rotations: arguments.rotations && (place == 0 || is_fast),
+            discrimination: !arguments.quick && (place == 0 || is_fast),
+            controls: place == 0 || is_fast,
+        };
+        all.push(model.contender(name, lookup, None, stop, variations)?);
+    }
+    Ok(all)
+}
+
+fn finish(arguments: &Align, found: &SceneAlignment) -> Result<(), Failure> {
+    if arguments.json {
+        print(&(serde_json::to_string_pretty(found).map_err(Failure::other)? + "\n"));
+    } else {
+        print(&found.table());
+    }
+    if let Some(folder) = &arguments.out {
+        found.write_json(&folder.join("align.json")).map_err(Failure::input)?;
+        found.write_csv(&folder.join("align.csv")).map_err(Failure::input)?;
+    }
+    if arguments.write_card {
+        card::write_measured(&arguments.subject, found)?;
+    }
+    let list = found.headline_list();
+    let accuracy = found.figure(list, Scope::All, &found.model, "accuracy").map_or(f64::NAN, |of| of.estimate);
+    gate(arguments.min_accuracy, accuracy, &list.map_or("all scenes".to_owned(), |list| format!("{list} lists")))
+}
+
+fn failed(error: AlignError) -> Failure {
+    match &error {
+        AlignError::Language(language) => failure(language, error.to_string(), false),
+        AlignError::Stopped => Failure::other(error),
+        _ => Failure::input(error),
+    }
+}

@@ -1,0 +1,274 @@
+//! `align` on files of scenes: every kind of model, the reference code's form, and what it says of wrong input.
+
+use crate::util::{Answer, Log, csv_rows, has_runtime, names_in, package, place, read, recmirror, text, write};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+const TEMPLATE: &str =
+    "profile = \"{{ user.occupation }}\"\nitem = \"{{ item.title }}\"\nhistory = \"{{ item.title }}\"\n";
+
+/// Prompts of a few letters: the small models read 256 tokens, and a token is a byte.
+const PROMPTS: &str = "name = 'short'\nsystem_decision = 'D'\nsystem_letter = 'S'\nnone = '-'\n\
+    user = \"{{ profile }}|{{ history }}|{% for option in options %}{{ option.letter }}{{ option.text }};{% endfor %}\"\n\
+    assistant = \"{{ decision }}[{{ letter }}]\"\n";
+
+/// A folder with a small data set in `data`, and a project in `p` with scenes of it.
+fn project(more: &[&str]) -> TempDir {
+    let folder = place();
+    let (data, project) = (folder.path().join("data"), folder.path().join("p"));
+    Log::synthetic(60, 80).write_grouplens(&data);
+    let (from, to) = (text(&data), text(&project));
+    recmirror(&["import", "movielens", from, "--project", to, "--name", "small", "--quiet"]).expect(0);
+    write(&project.join("raws/small_template.toml"), TEMPLATE);
+    let scenes = ["scenes", "--project", to, "--datasets", "small", "--train", "0", "--history", "2-3", "--quiet"];
+    recmirror(&[&scenes, more].concat()).expect(0);
+    folder
+}
+
+fn scenes_of(folder: &Path) -> PathBuf {
+    folder.join("p/datasets/small_eval.jsonl")
+}
+
+/// A copy of a small random language model with short prompts of its own.
+fn language(folder: &Path, kind: &str) -> PathBuf {
+    let (from, to) = (package().join("tests/fixtures/language").join(kind), folder.join(kind));
+    for name in names_in(&from) {
+        write(&to.join(&name), std::fs::read(from.join(&name)).expect("a file of the fixture"));
+    }
+    write(&to.join("prompts.toml"), PROMPTS);
+    to
+}
+
+fn align(model: &str, scenes: &Path, more: &[&str]) -> Answer {
+    recmirror(&[&["align", model, text(scenes), "--quiet"], more].concat())
+}
+
+fn found(answer: Answer) -> Value {
+    serde_json::from_str(&answer.expect(0).stdout).expect("JSON")
+}
+
+/// The figure over all scenes.
+fn figure<'a>(found: &'a Value, who: &str, measure: &str) -> &'a Value {
+    let figures = found["figures"].as_array().expect("figures");
+    let fits = |of: &&Value| {
+        let all = ["dataset", "list", "length"].iter().all(|key| of[*key].is_null());
+        all && of["scope"] == "all" && of["who"] == who && of["measure"] == measure
+    };
+    figures.iter().find(fits).unwrap_or_else(|| panic!("no {measure} of {who}"))
+}
+
+fn estimate(found: &Value, who: &str, measure: &str) -> f64 {
+    figure(found, who, measure)["estimate"].as_f64().expect("a number")
+}
+
+#[test]
+fn a_user_model_is_measured_beside_chance_and_rules() {
+    let folder = project(&["--eval", "120", "--lists", "random:1,popularity-matched:1"]);
+    let (scenes, data) = (scenes_of(folder.path()), folder.path().join("data"));
+    let out = folder.path().join("out");
+    let more = ["--data", text(&data), "--rotations", "--json", "--out", text(&out)];
+    let answer = align("parametric", &scenes, &more).expect(0);
+    let again = align("parametric", &scenes, &[&more[..], &["--threads", "1"]].concat()).expect(0);
+    assert_eq!(answer.stdout, again.stdout, "threads change nothing");
+    assert_eq!(answer.stdout, read(&out.join("align.json")));
+    let found: Value = serde_json::from_str(&answer.stdout).expect("JSON");
+    assert_eq!((found["scenes"].as_u64(), found["left_out"].as_u64()), (Some(120), Some(0)));
+    assert!((estimate(&found, "chance", "accuracy") - 0.2).abs() < 1e-9);
+    assert!((estimate(&found, "chance", "log loss") - libm::log(5.0)).abs() < 1e-9);
+    // The groups of the synthetic people are plain to see for whoever looks at the history.
+    let own = estimate(&found, "parametric", "accuracy");
+    let swapped = estimate(&found, "parametric, another user's memory", "accuracy");
+    assert!(own > 0.25 && own > swapped, "{own} and {swapped}");
+    assert!(estimate(&found, "item-kNN", "accuracy") > 0.25);
+    for rule in ["first slot", "longest text", "word centre", "list centre", "popularity", "newest"] {
+        let of = figure(&found, rule, "accuracy");
+        assert!(of["low"].as_f64() <= of["estimate"].as_f64() && of["estimate"].as_f64() <= of["high"].as_f64());
+    }
+    // Its position bias shows when lists are turned.
+    assert!(estimate(&found, "parametric", "rotation gap at A") > 0.0);
+    for measure in ["AUC 1:1", "F1 1:9", "rating RMSE", "rating Kolmogorov-Smirnov", "popularity gap"] {
+        figure(&found, "parametric", measure);
+    }
+    let rows = csv_rows(&out.join("align.csv"));
+    assert_eq!(rows.len(), found["figures"].as_array().expect("figures").len());
+    assert!(rows.iter().any(|row| row[1] == "random" && row[4] == "parametric" && row[5] == "accuracy"));
+}
+
+#[test]
+fn a_language_model_gives_the_same_on_any_threads() {
+    if !has_runtime() {
+        return;
+    }
+    let folder = project(&["--eval", "30", "--reject-share", "0.2"]);
+    let scenes = scenes_of(folder.path());
+    for kind in ["llama", "qwen2"] {
+        let model = language(folder.path(), kind);
+        let more = ["--json", "--rotations"];
+        let one = align(text(&model), &scenes, &[&more[..], &["--threads", "1"]].concat()).expect(0);
+        let two = align(text(&model), &scenes, &[&more[..], &["--threads", "2"]].concat()).expect(0);
+        assert_eq!(one.stdout, two.stdout, "{kind}");
+        let found: Value = serde_json::from_str(&one.stdout).expect("JSON");
+        assert_eq!(found["contenders"][0]["unanswered"], 0, "{}", found["contenders"][0]);
+        assert!(found["contenders"][0]["prompts"].as_str().expect("prompts").starts_with("short "));
+        assert!((estimate(&found, "chance", "accuracy") - 1.0 / 6.0).abs() < 1e-9, "none of these is an option");
+        for measure in ["reject rate", "log loss", "largest rotation gap", "AUC 1:9", "accuracy of drawn answers"] {
+            figure(&found, kind, measure);
+        }
+        figure(&found, &format!("{kind}, another user's memory"), "accuracy");
+        assert!(estimate(&found, "item-kNN", "accuracy") > 0.0, "the log beside the scenes is read");
+    }
+}
+
+#[test]
+fn models_stand_beside_each_other_and_the_gate_speaks_of_the_first() {
+    if !has_runtime() {
+        return;
+    }
+    let folder = project(&["--eval", "12"]);
+    let (scenes, data) = (scenes_of(folder.path()), folder.path().join("data"));
+    let (llama, copy) = (language(folder.path(), "llama"), language(&folder.path().join("b"), "llama"));
+    let more = ["--beside", text(&copy), "--beside", "parametric", "--data", text(&data), "--quick"];
+    let table = align(text(&llama), &scenes, &more).expect(0).stdout;
+    for words in ["llama on 12 scenes", &format!("llama ({})", copy.display()), "parametric", "chance", "item-kNN"] {
+        assert!(table.contains(words), "no `{words}` in {table}");
+    }
+    let refused = align(text(&llama), &scenes, &["--quick", "--min-accuracy", "1"]).expect(3);
+    refused.says(&["choice accuracy on all scenes is 0.", "less than 1"]);
+    align(text(&llama), &scenes, &["--quick", "--min-accuracy", "0"]).expect(0);
+}
+
+#[test]
+fn figures_go_into_the_card_of_a_language_model() {
+    if !has_runtime() {
+        return;
+    }
+    let folder = project(&["--eval", "12"]);
+    let (scenes, model) = (scenes_of(folder.path()), language(folder.path(), "llama"));
+    align(text(&model), &scenes, &["--quick", "--write-card"]).expect(2).says(&["needs a model with a card"]);
+    let card =
+        "kind = \"language\"\nversion = 1\nname = \"tiny\"\nsummary = \"x\"\ngraph = \"model.onnx\"\n\n[files]\n";
+    write(&model.join("card.toml"), card);
+    for _ in 0..2 {
+        align(text(&model), &scenes, &["--quick", "--write-card"]).expect(0);
+        let written = read(&model.join("card.toml"));
+        assert!(written.starts_with(card) && written.matches("[measured]").count() == 1, "{written}");
+        let table: toml::Table = toml::from_str(&written).expect("a card");
+        assert_eq!(table["measured"]["scenes"].as_integer(), Some(12));
+        assert!(table["measured"]["all"].as_array().expect("rows").len() > 10);
+    }
+}
+
+/// A scene as the reference code writes it.
+fn reference(number: usize, items: usize, place: usize, history: &str) -> Value {
+    let list: Vec<String> = (0..items).map(|item| format!("東{} {item}", number * 7 % 11)).collect();
+    json!({
+        "text": { "profile": "é", "history": history, "action_list": list }, "user_id": format!("u{}", number % 5),
+        "item_id": number, "timestamp": "2001-02-03 04:05:06", "item_pos": place, "choice_cnt": items, "dataset": "Ünï",
+    })
+}
+
+fn write_scenes(path: &Path, scenes: &[Value]) {
+    write(path, scenes.iter().map(|scene| format!("{scene}\n")).collect::<String>());
+}
+
+#[test]
+fn evaluation_sets_of_the_reference_load_as_they_are() {
+    if !has_runtime() {
+        return;
+    }
+    let folder = place();
+    let (path, model) = (folder.path().join("eval.jsonl"), language(folder.path(), "qwen2"));
+    // Lists of 2 and 5, and somebody without history.
+    let mut scenes: Vec<Value> =
+        (0..12).map(|number| reference(number, 2 + number % 2 * 3, number % 2, "a\nb")).collect();
+    scenes.push(reference(12, 5, 4, ""));
+    write_scenes(&path, &scenes);
+    let found = found(align(text(&model), &path, &["--json"]));
+    assert_eq!((found["scenes"].as_u64(), found["users"].as_u64()), (Some(13), Some(5)));
+    assert_eq!(found["lists"], json!(["not told"]));
+    let notes = found["notes"].to_string();
+    assert!(
+        notes.contains("13 of 13 scenes have no `items`") && notes.contains("the log of Ünï is not known"),
+        "{notes}"
+    );
+    let lengths: Vec<&Value> = found["figures"].as_array().expect("figures").iter().map(|of| &of["length"]).collect();
+    assert!(lengths.contains(&&json!(2)) && lengths.contains(&&json!(5)), "groups by length");
+}
+
+#[test]
+fn prompts_that_are_too_long_are_left_out_and_told() {
+    if !has_runtime() {
+        return;
+    }
+    let folder = place();
+    let (path, model) = (folder.path().join("eval.jsonl"), language(folder.path(), "llama"));
+    let long = "x".repeat(400);
+    let scenes: Vec<Value> =
+        (0..8).map(|number| reference(number, 2, 0, if number == 3 { &long } else { "a" })).collect();
+    write_scenes(&path, &scenes);
+    let table = align(text(&model), &path, &[]).expect(0).stdout;
+    for words in ["on 7 scenes", "1 scenes are left out for all", "eval.jsonl:4: the prompt has"] {
+        assert!(table.contains(words), "no `{words}` in {table}");
+    }
+    write_scenes(&path, &scenes[3..4]);
+    align(text(&model), &path, &[]).expect(2).says(&["llama answered none of 1 scenes", "the prompt has"]);
+}
+
+#[test]
+fn wrong_scenes_are_told_with_file_and_line() {
+    let folder = project(&["--eval", "12"]);
+    let (path, data) = (folder.path().join("eval.jsonl"), folder.path().join("data"));
+    let good = reference(1, 5, 0, "");
+    let with = |key: &str, value: Value| {
+        let mut scene = good.clone();
+        scene[key] = value;
+        scene
+    };
+    let wrong = [
+        (with("item_pos", json!(5)), "item_pos 5 is beyond the list of 5 options"),
+        (reference(1, 30, 0, ""), "30 options, expected 2 to 26"),
+        (reference(1, 0, 0, ""), "0 options, expected 2 to 26"),
+        (with("choice_cnt", json!(4)), "choice_cnt is 4 but action_list has 5 items"),
+        (with("items", json!([1, 2])), "items has 2 ids but action_list has 5 items"),
+        (with("timestamp", json!("yesterday")), "the time `yesterday`"),
+        (json!({ "text": "x" }), "not a valid record"),
+    ];
+    for (scene, words) in wrong {
+        write_scenes(&path, &[good.clone(), scene]);
+        align("parametric", &path, &["--data", text(&data)]).expect(2).says(&["eval.jsonl:2: ", words]);
+    }
+    write_scenes(&path, std::slice::from_ref(&good));
+    let unfit = [
+        (good.clone(), "the scene has no `items`"),
+        (with("items", json!([1, 2, 3, 4, 5])), "user u1 is not in data"),
+        (with("items", json!(null)), "make the scenes anew"),
+    ];
+    for (scene, words) in unfit {
+        write_scenes(&path, &[scene]);
+        align("parametric", &path, &["--data", text(&data)]).expect(2).says(&["eval.jsonl:1: ", words]);
+    }
+    write(&path, "");
+    align("parametric", &path, &["--data", text(&data)]).expect(2).says(&["there is no scene in it"]);
+    align("parametric", &folder.path().join("no.jsonl"), &["--data", text(&data)]).expect(2).says(&["does not exist"]);
+}
+
+#[test]
+fn what_does_not_go_together_is_told() {
+    let folder = project(&["--eval", "12"]);
+    let (scenes, data) = (scenes_of(folder.path()), folder.path().join("data"));
+    let nowhere = folder.path().join("nowhere");
+    align(text(&nowhere), &scenes, &[]).expect(2).says(&["is no model", "parametric", "--endpoint"]);
+    align("parametric", &scenes, &[]).expect(2).says(&["parametric knows items by their id", "--data DIR"]);
+    align("parametric", &scenes, &["--data", text(&data), "--write-card"]).expect(2).says(&["--write-card"]);
+    align("parametric", &scenes, &["--top-p", "0"]).expect(2).says(&["--top-p is 0"]);
+    align("parametric", &data, &["--rotations"]).expect(2).says(&["--rotations is for files of scenes"]);
+    recmirror(&["align", "parametric"]).expect(2).says(&["on what?"]);
+    let twice = recmirror(&["align", "parametric", text(&scenes), text(&scenes), "--data", text(&data)]);
+    twice.expect(2).says(&["named twice"]);
+    write(&folder.path().join("m/card.toml"), "kind = \"oracle\"\n");
+    align(text(&folder.path().join("m")), &scenes, &[]).expect(2).says(&["kind is `oracle`"]);
+    let server = ["--endpoint", "http://127.0.0.1:9/v1", "--model", "m", "--retries", "0", "--quiet"];
+    let gone = recmirror(&[&["align", text(&scenes)], &server[..]].concat());
+    assert!(gone.code == Some(1) || gone.code == Some(2), "{}", gone.stderr);
+}
