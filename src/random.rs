@@ -40,6 +40,10 @@ pub enum Purpose {
     Retry = 20,
     /// Which signs a permutation test flips.
     SignFlips = 30,
+    /// What a language user thinks before it chooses.
+    Rationale = 60,
+    /// The same in the scenes on which the acceptance level is set.
+    RationaleProbe = 61,
 }
 
 /// The root of all streams of one replication.

@@ -153,8 +153,9 @@ fn finish(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Resu
     let table = results.table(TABLE_WIDTH);
     let target = folder.finish().map_err(Failure::input)?;
     print(&format!(
-        "{table}{order}\n{stopped}{}digest {}\nreport {}\n",
+        "{table}{order}\n{stopped}{}{}digest {}\nreport {}\n",
         short_slates(outcome),
+        shortened_scenes(&manifest),
         manifest.digest,
         target.join("report.html").display()
     ));
@@ -189,6 +190,13 @@ fn short_slates(outcome: &Outcome) -> String {
         String::new()
     } else {
         format!("{short} slates had fewer items than slots although candidates were left\n")
+    }
+}
+
+fn shortened_scenes(manifest: &Manifest) -> String {
+    match manifest.user.shortened_scenes {
+        0 => String::new(),
+        count => format!("{count} scenes were too long for the user model and lost the oldest part of their history\n"),
     }
 }
 

@@ -16,7 +16,7 @@ mod until;
 pub use self::arm::ArmSink;
 pub use self::folder::{FolderError, RunFolder};
 pub use self::manifest::{
-    ArmRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
+    ArmRecord, DecisionRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
 };
 pub use self::prepare::{Experiment, ExperimentError};
 pub use self::results::{ArmResult, BandPoint, CompareRow, PairRow, Results, ResultsError, SummaryRow, write_pairs};

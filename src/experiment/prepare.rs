@@ -6,7 +6,7 @@ use crate::policy::{PolicyError, Registry};
 use crate::random::Streams;
 use crate::scenario::{ModelSpec, Scenario};
 use crate::tick::TickError;
-use crate::user::{Calibrated, Card, Mirror, Parametric, ParametricSpec, UserError, UserModel};
+use crate::user::{Calibrated, Card, LanguageUser, Mirror, Parametric, ParametricSpec, UserError, UserModel};
 use crate::world::{Population, StartingPoint};
 use std::sync::Arc;
 
@@ -114,7 +114,7 @@ impl Experiment {
         let (model, card) = user_model(&scenario, &data, &log)?;
         let start = StartingPoint::new(model.as_ref(), catalogue, log)?;
         let streams = Streams::new(scenario.seed, 0);
-        let probe = probe(&scenario, &start, model.memory(), &streams);
+        let probe = probe(&scenario, &start, model.as_ref(), &streams);
         let model = Calibrated::fit(model, scenario.user.temperature, scenario.user.acceptance, &probe)?;
         let registry = Arc::new(registry);
         Ok(Experiment { scenario, data, registry, start, model: Arc::new(model), card })
@@ -165,6 +165,11 @@ fn user_model(
             let model = Mirror::load(path, &data.catalogue, &data.profiles, log, scenario.engine.chunk)?;
             let card = model.card().clone();
             Ok((Arc::new(model), Some(card)))
+        }
+        ModelSpec::Language(spec) => {
+            let cache = scenario.engine.cache_mb << 20;
+            let model = LanguageUser::load(spec, data, log, scenario.slate, scenario.engine.chunk, cache)?;
+            Ok((Arc::new(model), None))
         }
     }
 }
