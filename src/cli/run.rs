@@ -1,6 +1,6 @@
 //! `recmirror run`: the main job, from a scenario file to a folder with logs, tables and a report.
 
-use super::progress::Bar;
+use super::progress::{Bar, rate};
 use super::scenario::parse_settings;
 use super::{Failure, print, use_threads};
 use crate::experiment::{
@@ -85,7 +85,8 @@ impl Run {
         // From here on it is an experiment of as many replications as ran, which is what a replay repeats.
         experiment.scenario.replications = outcome.replications;
         let (steps, seconds) = bar.totals();
-        self.say("simulated", &format!("{steps} user-steps in {seconds:.1} s, {:.0} a second", steps as f64 / seconds));
+        let rate = rate(steps as f64 / seconds);
+        self.say("simulated", &format!("{steps} user-steps in {seconds:.1} s, {rate} a second"));
         self.say("trained", &training(&outcome));
         finish(folder, &experiment, &outcome)
     }

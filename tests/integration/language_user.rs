@@ -308,7 +308,7 @@ fn a_thought_comes_from_the_draws_of_its_user_and_tick() {
     let user = load(&LanguageSpec { mode: LanguageMode::Rationale, ..spec(model.path()) }, &data, &log, 4);
     let list: &[u32] = &[1, 2, 3, 7];
     let thoughts = |users: &[u32], draws: Option<(u32, u32)>| -> Vec<String> {
-        let mut scenes = scenes(&user, &log, &vec![list; 3]);
+        let mut scenes = scenes(&user, &log, &[list; 3]);
         // The same person three times: only the draws tell them apart.
         let width = scenes.width;
         scenes.memory.copy_within(0..width, width);
