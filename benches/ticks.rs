@@ -210,7 +210,7 @@ fn model(criterion: &mut Criterion) {
         }
     }
     let events: Vec<Memorised> =
-        (0..rows).map(|row| Memorised { item: ItemId((row % ITEMS as usize) as u32), rating: 4.0 }).collect();
+        (0..rows).map(|row| Memorised { item: ItemId((row % ITEMS as usize) as u32), rating: 4.0, time: 0 }).collect();
     let mut group = criterion.benchmark_group("model");
     group.throughput(Throughput::Elements(rows as u64)).measurement_time(Duration::from_secs(4));
     let mut out = Responses::default();

@@ -17,6 +17,7 @@ pub mod random;
 pub mod report;
 pub mod scenario;
 pub mod scene;
+pub mod story;
 pub mod tick;
 pub mod user;
 pub mod world;

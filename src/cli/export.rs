@@ -20,7 +20,7 @@ pub struct Export {
     /// The scenes, for the task `choice`: another file of `scenes`.
     #[arg(long, value_name = "FILE")]
     scenes: Option<PathBuf>,
-    /// How a scene is put into words, for the task `choice`: a file in the form of `src/mirror/prompts/ekb.toml`.
+    /// How a scene is put into words, for the task `choice`: a file in the form of `src/language/prompts/ekb.toml`.
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
     /// What is trained.

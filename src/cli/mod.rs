@@ -17,6 +17,7 @@ mod run;
 mod scenario;
 mod scenes;
 mod stage_bar;
+mod story;
 mod tensors;
 mod trust;
 
@@ -41,6 +42,8 @@ enum Command {
     Compare(compare::Compare),
     /// Run a finished run again and compare the digests.
     Replay(replay::Replay),
+    /// Tell one user's life in a run: what was shown, thought and accepted, and the draws that decided it.
+    Story(story::Tell),
     /// Check a scenario file, or print the JSON Schema of scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
@@ -75,6 +78,7 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Run(command) => command.run(registry),
         Command::Compare(command) => command.run(),
         Command::Replay(command) => command.run(registry),
+        Command::Story(command) => command.run(registry),
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(),
         Command::Tensors(command) => command.run(),

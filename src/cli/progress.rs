@@ -53,17 +53,19 @@ impl Progress for Bar {
         let steps = self.steps.fetch_add(steps, Ordering::Relaxed) + steps;
         let seconds = self.started.elapsed().as_secs_f64().max(1e-9);
         self.bar.inc(1);
-        self.bar.set_message(format!("{:.0} user-steps/s", steps as f64 / seconds));
+        let rate = rate(steps as f64 / seconds);
+        self.bar.set_message(format!("{rate} user-steps/s"));
         let Some(last) = &self.plain else { return };
         let Ok(mut last) = last.try_lock() else { return };
         if last.elapsed() >= LINE_EVERY {
             *last = Instant::now();
             let left = seconds / ticks as f64 * self.total.saturating_sub(ticks) as f64;
-            eprintln!(
-                "{ticks} of {} ticks, {:.0} user-steps/s, about {left:.0} s left",
-                self.total,
-                steps as f64 / seconds
-            );
+            eprintln!("{ticks} of {} ticks, {rate} user-steps/s, about {left:.0} s left", self.total);
         }
     }
+}
+
+/// A rate for people: language users take their time, so that a small one has a decimal.
+pub(super) fn rate(rate: f64) -> String {
+    if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") }
 }

@@ -2,8 +2,8 @@
 
 use super::progress::Bar;
 use super::{Failure, print, use_threads};
-use crate::experiment::{ArmRecord, Experiment, Manifest, Outcome, RunOptions};
-use crate::log::{Digest, DigestState, read_batches};
+use crate::experiment::{ArmRecord, DecisionRecord, Experiment, Manifest, Outcome, RunOptions};
+use crate::log::{DecisionTally, Digest, DigestState, read_batches};
 use crate::policy::Registry;
 use crate::scenario::Scenario;
 use std::path::{Path, PathBuf};
@@ -78,12 +78,21 @@ impl Replay {
 fn compare(manifest: &Manifest, outcome: &Outcome) -> Vec<String> {
     let mut problems = Vec::new();
     for arm in &manifest.arms {
-        let again = outcome.arms.iter().zip(&outcome.ticks);
-        let mut again = again.filter(|(found, _)| found.policy == arm.policy && found.replication == arm.replication);
+        let again = outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.decisions);
+        let mut again =
+            again.filter(|((found, _), _)| found.policy == arm.policy && found.replication == arm.replication);
+        let thought = |record: &Option<DecisionRecord>| record.as_ref().map(|record| record.digest.clone());
         match again.next() {
-            Some((_, &ticks)) if ticks != arm.ticks => {}
-            Some((found, _)) if found.digest == arm.digest => {}
-            Some((found, _)) => problems.push(format!("{}: digest {}, now {}", title(arm), arm.digest, found.digest)),
+            Some(((_, &ticks), _)) if ticks != arm.ticks => {}
+            Some(((found, _), _)) if found.digest != arm.digest => {
+                problems.push(format!("{}: digest {}, now {}", title(arm), arm.digest, found.digest));
+            }
+            Some((_, now)) if thought(now) != thought(&arm.decisions) => {
+                let told = |record: &_| thought(record).unwrap_or_else(|| "none".to_owned());
+                let (then, now) = (told(&arm.decisions), told(now));
+                problems.push(format!("{}: decisions with digest {then}, now {now}", title(arm)));
+            }
+            Some(_) => {}
             None => problems.push(format!("{}: not in the replay", title(arm))),
         }
     }
@@ -103,8 +112,20 @@ fn check_logs(folder: &Path, manifest: &Manifest) -> Vec<String> {
                 problems.push(format!("{}: {file} has digest {}, manifest {}", title(arm), digest.finish(), arm.digest))
             }
         }
+        problems.extend(check_decisions(folder, arm));
     }
     problems
+}
+
+/// Whether a stored file of decisions is the one of the manifest.
+fn check_decisions(folder: &Path, arm: &ArmRecord) -> Option<String> {
+    let record = arm.decisions.as_ref()?;
+    let file = record.file.as_ref()?;
+    match DecisionTally::of_file(&folder.join(file)) {
+        Err(problem) => Some(format!("{}: {problem}", title(arm))),
+        Ok(digest) if digest.to_string() == record.digest => None,
+        Ok(digest) => Some(format!("{}: {file} has digest {digest}, manifest {}", title(arm), record.digest)),
+    }
 }
 
 /// Whether the run's digest is the one over its arms.

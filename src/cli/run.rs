@@ -1,6 +1,6 @@
 //! `recmirror run`: the main job, from a scenario file to a folder with logs, tables and a report.
 
-use super::progress::Bar;
+use super::progress::{Bar, rate};
 use super::scenario::parse_settings;
 use super::trust::{TrustArgs, assess, csv as trust_csv, told};
 use super::{Failure, print, use_threads};
@@ -89,7 +89,8 @@ impl Run {
         // From here on it is an experiment of as many replications as ran, which is what a replay repeats.
         experiment.scenario.replications = outcome.replications;
         let (steps, seconds) = bar.totals();
-        self.say("simulated", &format!("{steps} user-steps in {seconds:.1} s, {:.0} a second", steps as f64 / seconds));
+        let rate = rate(steps as f64 / seconds);
+        self.say("simulated", &format!("{steps} user-steps in {seconds:.1} s, {rate} a second"));
         self.say("trained", &training(&outcome));
         let trust = |run: &Results| -> Result<Option<Trust>, Failure> {
             worlds.map(|worlds| assess(run, worlds, registry, &stop, self.quiet)).transpose()
@@ -166,8 +167,9 @@ fn finish(
     let table = results.table(TABLE_WIDTH);
     let target = folder.finish().map_err(Failure::input)?;
     print(&format!(
-        "{table}{order}{trusted}\n{stopped}{}digest {}\nreport {}\n",
+        "{table}{order}{trusted}\n{stopped}{}{}digest {}\nreport {}\n",
         short_slates(outcome),
+        shortened_scenes(&manifest),
         manifest.digest,
         target.join("report.html").display()
     ));
@@ -211,6 +213,13 @@ fn short_slates(outcome: &Outcome) -> String {
         String::new()
     } else {
         format!("{short} slates had fewer items than slots although candidates were left\n")
+    }
+}
+
+fn shortened_scenes(manifest: &Manifest) -> String {
+    match manifest.user.shortened_scenes {
+        0 => String::new(),
+        count => format!("{count} scenes were too long for the user model and lost the oldest part of their history\n"),
     }
 }
 

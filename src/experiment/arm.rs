@@ -1,7 +1,7 @@
 //! What happens to the events of one arm (one policy, one replication): digest, metrics, and the log file.
 
 use crate::dataset::Catalogue;
-use crate::log::{DigestState, EventBatch, EventSink, LogError};
+use crate::log::{DecisionBatch, DecisionTally, DigestState, EventBatch, EventSink, LogError};
 use crate::metrics::{MetricSet, TickValue};
 use std::sync::{Arc, Mutex};
 
@@ -15,6 +15,7 @@ pub struct ArmSink {
 /// What an arm has counted so far.
 pub(super) struct Tally {
     pub(super) digest: DigestState,
+    pub(super) decisions: DecisionTally,
     pub(super) metrics: MetricSet,
     pub(super) ticks: Vec<TickValue>,
     pub(super) steps: u64,
@@ -27,7 +28,8 @@ impl ArmSink {
         catalogue: Arc<Catalogue>,
         next: Box<dyn EventSink>,
     ) -> (ArmSink, Arc<Mutex<Tally>>) {
-        let tally = Tally { digest: DigestState::default(), metrics, ticks: Vec::new(), steps: 0 };
+        let (digest, decisions) = (DigestState::default(), DecisionTally::default());
+        let tally = Tally { digest, decisions, metrics, ticks: Vec::new(), steps: 0 };
         let tally = Arc::new(Mutex::new(tally));
         (ArmSink { tally: tally.clone(), catalogue, next }, tally)
     }
@@ -41,6 +43,11 @@ impl EventSink for ArmSink {
         tally.ticks.extend(values);
         tally.steps += batch.len() as u64;
         self.next.write(batch)
+    }
+
+    fn decide(&mut self, batch: &DecisionBatch<'_>) -> Result<(), LogError> {
+        self.tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).decisions.update(batch);
+        self.next.decide(batch)
     }
 
     fn finish(&mut self) -> Result<(), LogError> {

@@ -2,7 +2,7 @@
 
 use super::prepare::Experiment;
 use super::run::Outcome;
-use crate::log::Digest;
+use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
 use crate::world::Training;
 use serde::{Deserialize, Serialize};
@@ -141,7 +141,7 @@ pub struct DataRecord {
 /// The user model of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UserRecord {
-    /// `parametric` or `mirror`.
+    /// `parametric`, `mirror` or `language`.
     pub kind: String,
     /// Name of the model.
     pub name: String,
@@ -151,6 +151,30 @@ pub struct UserRecord {
     pub reject_shift: f32,
     /// Version of ONNX Runtime; empty for a model that needs none.
     pub runtime: String,
+    /// Scenes, those included on which the acceptance level was set, that were too long for a language model and lost the
+    /// oldest part of their history.
+    #[serde(default)]
+    pub shortened_scenes: u64,
+}
+
+/// What the users of an arm thought, where the user model writes it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DecisionRecord {
+    /// Decisions: one for each slate answered.
+    pub lines: u64,
+    /// Hash over the lines of the file.
+    pub digest: String,
+    /// The file inside the run's folder; absent when events were not written.
+    pub file: Option<String>,
+}
+
+impl DecisionRecord {
+    /// Describes an arm's decisions; `None` when there were none. `path` is where they were written.
+    pub(super) fn of(tally: &DecisionTally, path: Option<&Path>) -> Option<DecisionRecord> {
+        let name = path.and_then(Path::file_name).map(|name| format!("decisions/{}", name.to_string_lossy()));
+        let record = || DecisionRecord { lines: tally.lines(), digest: tally.digest().to_string(), file: name };
+        (tally.lines() > 0).then(record)
+    }
 }
 
 /// The machine of a run.
@@ -188,15 +212,23 @@ pub struct ArmRecord {
     pub digest: String,
     /// The event log inside the run's folder; absent when events were not written.
     pub events: Option<String>,
+    /// What the users thought, where the user model writes it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decisions: Option<DecisionRecord>,
 }
 
 impl Manifest {
     /// Describes a run.
     pub fn new(experiment: &Experiment, outcome: &Outcome) -> Manifest {
         let data = &experiment.data;
-        let arms = outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files).map(record).zip(&outcome.training);
-        let arms: Vec<ArmRecord> =
-            arms.map(|(arm, training)| ArmRecord { training: seconds(training), ..arm }).collect();
+        let arms = outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files).map(record);
+        let more = outcome.training.iter().zip(&outcome.decisions);
+        let whole = |(arm, (training, decisions)): (ArmRecord, (&Training, &Option<DecisionRecord>))| ArmRecord {
+            training: seconds(training),
+            decisions: decisions.clone(),
+            ..arm
+        };
+        let arms: Vec<ArmRecord> = arms.zip(more).map(whole).collect();
         let digests = outcome.arms.iter().filter_map(|arm| Digest::parse(&arm.digest));
         Manifest {
             version: VERSION,
@@ -261,6 +293,7 @@ fn record(((arm, &ticks), events): ((&super::ArmResult, &u32), &Option<String>))
         training: TrainingRecord::default(),
         digest: arm.digest.clone(),
         events: events.as_ref().map(|file| format!("events/{file}")),
+        decisions: None,
     }
 }
 
@@ -290,15 +323,19 @@ fn milliseconds(seconds: f64) -> f64 {
 }
 
 fn user_record(experiment: &Experiment) -> UserRecord {
-    let kind = experiment.model().model().kind();
-    let card = experiment.card();
-    let runtime = card.and_then(|_| crate::onnx::Runtime::get().ok()).map(|runtime| runtime.version.clone());
+    let model = experiment.model().model();
+    let (kind, card) = (model.kind(), experiment.card());
+    let files = card.map(|card| (card.name.clone(), card.hash()));
+    let files = files.or_else(|| model.identity().map(|identity| (identity.name.clone(), identity.hash.clone())));
+    let runtime = files.as_ref().and_then(|_| crate::onnx::Runtime::get().ok()).map(|runtime| runtime.version.clone());
+    let (name, hash) = files.unwrap_or_else(|| (kind.to_owned(), String::new()));
     UserRecord {
         kind: kind.to_owned(),
-        name: card.map_or_else(|| kind.to_owned(), |card| card.name.clone()),
-        hash: card.map(crate::user::Card::hash).unwrap_or_default(),
+        name,
+        hash,
         reject_shift: experiment.model().reject_shift(),
         runtime: runtime.unwrap_or_default(),
+        shortened_scenes: model.shortened_scenes(),
     }
 }
 

@@ -19,7 +19,7 @@ pub use self::arm::ArmSink;
 pub use self::comparison::{CompareError, Comparison, ComparisonRow, Difference, FinishedRun, RunWorld};
 pub use self::folder::{FolderError, RunFolder};
 pub use self::manifest::{
-    ArmRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
+    ArmRecord, DecisionRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
 };
 pub use self::prepare::{Experiment, ExperimentError};
 pub use self::results::{
@@ -29,8 +29,8 @@ pub use self::results::{
 pub(crate) use self::results::{too_few, wrapped};
 pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions};
 pub use self::stats::{
-    Estimate, Interval, Paired, Unpaired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm, kendall_tau,
-    paired, replications_needed, sign_flip, student_t, unpaired,
+    Estimate, Interval, Paired, Unpaired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm,
+    kendall_tau, paired, replications_needed, sign_flip, student_t, unpaired,
 };
 pub use self::trust::{Claim, Trust, TrustWorld, Verdict, WorldOrder};
 pub use self::until::{Until, UntilError};

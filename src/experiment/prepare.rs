@@ -7,7 +7,7 @@ use crate::policy::{PolicyError, Registry};
 use crate::random::Streams;
 use crate::scenario::{ModelSpec, Scenario};
 use crate::tick::TickError;
-use crate::user::{Calibrated, Card, Mirror, Parametric, ParametricSpec, UserError, UserModel};
+use crate::user::{Calibrated, Card, LanguageUser, Mirror, Parametric, ParametricSpec, UserError, UserModel};
 use crate::world::{Population, StartingPoint};
 use std::sync::Arc;
 
@@ -117,7 +117,7 @@ impl Experiment {
         let (model, card) = user_model(&scenario, &data, &log)?;
         let start = StartingPoint::new(model.as_ref(), catalogue, log)?;
         let streams = Streams::new(scenario.seed, 0);
-        let probe = probe(&scenario, &start, model.memory(), &streams);
+        let probe = probe(&scenario, &start, model.as_ref(), &streams);
         let model = Calibrated::fit(model, scenario.user.temperature, scenario.user.acceptance, &probe)?;
         let registry = Arc::new(registry);
         let past = Arc::new(Past::new(start.log.clone(), start.catalogue.clone(), data.profiles.clone()));
@@ -174,6 +174,11 @@ fn user_model(
             let model = Mirror::load(path, &data.catalogue, &data.profiles, log, scenario.engine.chunk)?;
             let card = model.card().clone();
             Ok((Arc::new(model), Some(card)))
+        }
+        ModelSpec::Language(spec) => {
+            let cache = scenario.engine.cache_mb << 20;
+            let model = LanguageUser::load(spec, data, log, scenario.slate, scenario.engine.chunk, cache)?;
+            Ok((Arc::new(model), None))
         }
     }
 }

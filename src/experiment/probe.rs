@@ -3,23 +3,29 @@
 use crate::ids::{ItemId, UserId};
 use crate::random::{Purpose, Streams, below};
 use crate::scenario::Scenario;
-use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
-use crate::user::MemoryShape;
+use crate::scene::{CONTEXT, PopularityClock, SceneBatch, SceneDraws};
+use crate::user::UserModel;
 use crate::world::StartingPoint;
 
-/// Scenes of a probe.
-const SCENES: usize = 2_000;
-
-/// One scene each for up to 2,000 scenes: users in turn, slates of uniform candidates, at tick 0. The same for all
-/// replications and policies.
-pub(super) fn probe(scenario: &Scenario, start: &StartingPoint, shape: MemoryShape, streams: &Streams) -> SceneBatch {
+/// As many scenes as the model wants: users in turn, slates of uniform candidates, at tick 0. The same for all replications
+/// and policies.
+pub(super) fn probe(
+    scenario: &Scenario,
+    start: &StartingPoint,
+    model: &dyn UserModel,
+    streams: &Streams,
+) -> SceneBatch {
+    let shape = model.memory();
     let eligible = |user: &UserId| start.log.of(*user).len() >= scenario.population.min_history as usize;
     let users: Vec<UserId> = (0..start.log.users() as u32).map(UserId).filter(eligible).collect();
     let mut popularity = PopularityClock::new(&start.log.item_counts(), 1.0);
     popularity.refresh(&start.catalogue, start.log.end());
     let mut scenes = SceneBatch::default();
-    let rows = if users.is_empty() { 0 } else { SCENES };
+    let rows = if users.is_empty() { 0 } else { model.probe_scenes() };
     scenes.reset(rows, scenario.slate, shape.read);
+    scenes.set_time(start.log.end());
+    scenes.users.extend((0..rows as u32).map(UserId));
+    scenes.draws = Some(SceneDraws { streams: *streams, purpose: Purpose::RationaleProbe, tick: 0 });
     for row in 0..rows {
         let user = users[row % users.len()];
         let items = slate(scenario, start, user, row, streams);

@@ -3,10 +3,10 @@
 mod against;
 
 use super::arm::ArmSink;
-use super::manifest::UntilRecord;
+use super::manifest::{DecisionRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
 use super::results::ArmResult;
-use crate::log::{EventSink, NoSink, ParquetWriter};
+use crate::log::{DecisionSink, EventSink, NoSink, ParquetWriter};
 use crate::metrics::MetricSet;
 use crate::policy::{Policy, PolicyContext};
 use crate::random::Streams;
@@ -36,7 +36,7 @@ impl Progress for NoProgress {
 
 /// How a run is carried out; nothing here changes a result.
 pub struct RunOptions<'a> {
-    /// Folder for the event logs; `None`: events are counted and not written.
+    /// Folder for the event logs; what users thought goes to `decisions` beside it. `None`: all is counted and not written.
     pub events: Option<&'a Path>,
     /// Who hears of progress.
     pub progress: &'a dyn Progress,
@@ -52,6 +52,8 @@ pub struct Outcome {
     pub ticks: Vec<u32>,
     /// The event log of each arm, in the same order, when events were written.
     pub files: Vec<Option<String>>,
+    /// What the users of each arm thought, in the same order, where the user model writes it.
+    pub decisions: Vec<Option<DecisionRecord>>,
     /// How long each arm's policy trained, in the same order.
     pub training: Vec<Training>,
     /// The policies that could not go on, each with its first replication that failed; they have no arms here.
@@ -94,6 +96,7 @@ struct Finished {
     result: ArmResult,
     ticks: u32,
     file: Option<String>,
+    decisions: Option<DecisionRecord>,
     training: Training,
 }
 
@@ -217,7 +220,9 @@ impl Experiment {
         for (_, _, arm) in finished.iter().filter(|(policy, ..)| failed.contains_key(policy)) {
             // Half of a policy's replications compare with nothing.
             if let Some((folder, file)) = options.events.zip(arm.file.as_ref()) {
-                let _ = std::fs::remove_file(folder.join(file));
+                let path = folder.join(file);
+                let _ = std::fs::remove_file(decisions_beside(&path));
+                let _ = std::fs::remove_file(path);
             }
         }
         finished.retain(|(policy, ..)| !failed.contains_key(policy));
@@ -244,6 +249,7 @@ impl Experiment {
             arms: Vec::new(),
             ticks: Vec::new(),
             files: Vec::new(),
+            decisions: Vec::new(),
             training: Vec::new(),
             failures: failures.collect(),
             replications,
@@ -254,6 +260,7 @@ impl Experiment {
             outcome.arms.push(arm.result);
             outcome.ticks.push(arm.ticks);
             outcome.files.push(arm.file);
+            outcome.decisions.push(arm.decisions);
             outcome.training.push(arm.training);
         }
         outcome
@@ -304,13 +311,17 @@ impl Experiment {
             seconds: started.elapsed().as_secs_f64(),
             fill_ups,
         };
-        Ok(Finished { result, ticks, file, training })
+        let decisions = DecisionRecord::of(&tally.decisions, path.as_deref().map(decisions_beside).as_deref());
+        Ok(Finished { result, ticks, file, decisions, training })
     }
 
     /// Where the events of an arm go.
     fn log(&self, path: Option<&Path>, policy: &str, replication: u32) -> Result<Box<dyn EventSink>, ExperimentError> {
         Ok(match path {
-            Some(path) => Box::new(ParquetWriter::create(path, policy, replication, self.scenario.slate)?),
+            Some(path) => {
+                let events = ParquetWriter::create(path, policy, replication, self.scenario.slate)?;
+                Box::new(DecisionSink::new(decisions_beside(path), Box::new(events)))
+            }
             None => Box::new(NoSink),
         })
     }
@@ -368,4 +379,10 @@ fn file_name(number: usize, policy: &str, replication: u32) -> String {
     let keep = |letter: char| if letter.is_ascii_alphanumeric() || "-_".contains(letter) { letter } else { '_' };
     let name: String = policy.chars().map(keep).take(60).collect();
     format!("{number:02}-{name}-r{replication:03}.parquet")
+}
+
+/// The file of decisions that belongs to a file of events.
+fn decisions_beside(events: &Path) -> PathBuf {
+    let name = Path::new(events.file_name().unwrap_or_default()).with_extension("jsonl");
+    events.parent().map(|folder| folder.with_file_name("decisions")).unwrap_or_default().join(name)
 }

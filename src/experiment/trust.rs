@@ -264,6 +264,7 @@ mod tests {
             steps: 1,
             seconds: 0.0,
             fill_ups: 0,
+            curves: Vec::new(),
         };
         let arms =
             means.iter().flat_map(|&(policy, mean)| (0..3).map(move |replication| arm(policy, replication, mean)));

@@ -6,9 +6,11 @@
 pub mod endpoint;
 mod letter;
 mod local;
+mod prompt;
 
 pub use self::letter::{Letter, LetterError};
-pub use self::local::{LocalModel, LocalOptions};
+pub use self::local::{LocalModel, LocalOptions, PROMPTS_FILE, TEMPLATE_FILE};
+pub use self::prompt::{BEHAVIOR, PromptError, PromptKind, Prompts, Question, SceneText, rationale};
 
 use crate::random::{Purpose, Streams};
 use serde::{Deserialize, Serialize};

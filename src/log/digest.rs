@@ -17,6 +17,11 @@ impl Digest {
         Digest(hasher.finalize())
     }
 
+    /// The digest of bytes that were hashed elsewhere.
+    pub(super) fn of(hasher: &blake3::Hasher) -> Digest {
+        Digest(hasher.finalize())
+    }
+
     /// Reads the hexadecimal form.
     pub fn parse(text: &str) -> Option<Digest> {
         blake3::Hash::from_hex(text).ok().map(Digest)

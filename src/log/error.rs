@@ -1,5 +1,6 @@
 //! What can go wrong with a stored log.
 
+use crate::files::FileError;
 use std::path::PathBuf;
 
 /// Events that cannot be stored or read back.
@@ -21,4 +22,7 @@ pub enum LogError {
         /// What is wrong.
         problem: String,
     },
+    /// A file of decisions.
+    #[error(transparent)]
+    File(#[from] FileError),
 }

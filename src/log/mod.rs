@@ -3,12 +3,14 @@
 //! A tick's events are one columnar [`EventBatch`]. Everything downstream (metrics, digests, Parquet,
 //! reports) reads batches and never the world, so a live run and a replayed log give equal numbers.
 
+mod decisions;
 mod digest;
 mod error;
 mod pages;
 mod parquet;
 mod sink;
 
+pub use self::decisions::{Decision, DecisionBatch, DecisionLine, DecisionSink, DecisionTally, read_decisions};
 pub use self::digest::{Digest, DigestState};
 pub use self::error::LogError;
 pub use self::parquet::{ParquetWriter, read_batches};

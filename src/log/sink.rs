@@ -1,6 +1,6 @@
 //! Where events go while a replication runs.
 
-use super::{EventBatch, LogError};
+use super::{DecisionBatch, EventBatch, LogError};
 
 /// Receives one batch a tick.
 pub trait EventSink: Send + Sync {
@@ -9,6 +9,15 @@ pub trait EventSink: Send + Sync {
     /// # Errors
     /// When the events cannot be stored; the replication stops.
     fn write(&mut self, batch: &EventBatch) -> Result<(), LogError>;
+
+    /// Takes what the users of the same tick thought; called after [`EventSink::write`], where the user model writes.
+    ///
+    /// # Errors
+    /// When it cannot be stored; the replication stops.
+    fn decide(&mut self, batch: &DecisionBatch<'_>) -> Result<(), LogError> {
+        let _ = batch;
+        Ok(())
+    }
 
     /// Completes what was written.
     ///

@@ -15,13 +15,12 @@ mod journal;
 pub mod judge;
 mod overlap;
 mod project;
-mod prompt;
 mod record;
 mod scene_file;
 pub mod scenes;
 
 pub use self::difficulty::{DifficultyError, DifficultyRecord};
 pub use self::project::{Project, Strength};
-pub use self::prompt::{BEHAVIOR, PromptError, PromptKind, Prompts};
-pub use self::record::{DecisionRecord, PairRecord, ProbsRecord, SceneRecord, SceneText};
+pub use self::record::{DecisionRecord, PairRecord, ProbsRecord, SceneRecord};
 pub use crate::files::{Quiet, Watch};
+pub use crate::language::{BEHAVIOR, PromptError, PromptKind, Prompts, SceneText};

@@ -1,20 +1,9 @@
 //! The records of a project's files, in the columns of the paper's reference code.
 
 use crate::dataset::{ExternalId, Moment};
-use crate::language::{Letter, Message};
+use crate::language::{Letter, Message, Question, SceneText};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-
-/// What a language model reads of a scene.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SceneText {
-    /// The user's profile.
-    pub profile: String,
-    /// The last things that the user did, the oldest first, one a line.
-    pub history: String,
-    /// The exposed items, without their letters.
-    pub action_list: Vec<String>,
-}
 
 /// A scene from a log: a line of `datasets/NAME_{train,eval}.jsonl`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +61,12 @@ impl SceneRecord {
             return Some(format!("items has {} ids but action_list has {listed} items", items.len()));
         }
         None
+    }
+}
+
+impl<'a> From<&'a SceneRecord> for Question<'a> {
+    fn from(scene: &'a SceneRecord) -> Question<'a> {
+        Question { dataset: &scene.dataset, text: &scene.text, offers_none: scene.offers_none }
     }
 }
 

@@ -6,6 +6,8 @@ use super::{
     ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ModelSpec, Params, PopulationSpec, Scenario, SessionSpec,
     UserSpec,
 };
+use crate::language::Sampling;
+use crate::user::{LanguageMode, LanguageSpec};
 use std::path::Path;
 use toml::Table;
 
@@ -65,6 +67,7 @@ fn population(params: &Params<'_>) -> PopulationSpec {
 fn user(params: &Params<'_>) -> UserSpec {
     let model = match params.text("kind") {
         "mirror" => ModelSpec::Mirror { path: params.text("path").into() },
+        "language" => ModelSpec::Language(language(params)),
         _ => ModelSpec::Parametric {
             taste: params.number("taste"),
             popularity: params.number("popularity"),
@@ -73,6 +76,21 @@ fn user(params: &Params<'_>) -> UserSpec {
         },
     };
     UserSpec { acceptance: params.number("acceptance"), temperature: params.number("temperature"), model }
+}
+
+fn language(params: &Params<'_>) -> LanguageSpec {
+    LanguageSpec {
+        path: params.text("path").into(),
+        mode: if params.text("mode") == "rationale" { LanguageMode::Rationale } else { LanguageMode::Direct },
+        history: params.integer("history") as usize,
+        rotations: params.integer("rotations") as usize,
+        sampling: Sampling {
+            temperature: params.number("rationale_temperature"),
+            top_p: params.number("rationale_top_p"),
+            max_tokens: params.integer("rationale_tokens") as usize,
+        },
+        probe: params.integer("probe") as usize,
+    }
 }
 
 fn arrival(params: &Params<'_>) -> ArrivalSpec {
@@ -88,5 +106,9 @@ fn session(params: &Params<'_>) -> SessionSpec {
 }
 
 fn engine(params: &Params<'_>) -> EngineSpec {
-    EngineSpec { chunk: params.integer("chunk") as usize, events: params.flag("events") }
+    EngineSpec {
+        chunk: params.integer("chunk") as usize,
+        events: params.flag("events"),
+        cache_mb: params.integer("cache_mb") as usize,
+    }
 }

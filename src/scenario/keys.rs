@@ -182,7 +182,12 @@ const POPULATION: &[Key] = &[
 ];
 
 const USER: &[Key] = &[
-    word("kind", "Which user model decides; each kind has its own keys.", &["parametric", "mirror"], "parametric"),
+    word(
+        "kind",
+        "Which user model decides; each kind has its own keys.",
+        &["parametric", "mirror", "language"],
+        "parametric",
+    ),
     number(
         "acceptance",
         "Mean probability that a user accepts something from a slate of random candidates, at the start of the run. \
@@ -209,6 +214,11 @@ const USER_KINDS: &[Variant] = &[
         name: "mirror",
         summary: "the compact ONNX model that was trained to mirror the users of feedback logs.",
         keys: MIRROR,
+    },
+    Variant {
+        name: "language",
+        summary: "a causal language model in ONNX form that reads the history and the list; slates of 25 items at most.",
+        keys: LANGUAGE,
     },
 ];
 
@@ -239,6 +249,56 @@ const MIRROR: &[Key] = &[Key {
     doc: "Folder of the model with its card, relative to the folder of this file.",
     kind: Kind::Path { default: Some("../models/mirror") },
 }];
+
+const LANGUAGE: &[Key] = &[
+    Key {
+        name: "path",
+        doc: "Folder of the model with its tokenizer and chat template, relative to the folder of this file; `make lm` \
+              makes the default one. Its `prompts.toml` and `template.toml` say how a scene is put into words, where they \
+              are there.",
+        kind: Kind::Path { default: Some("../models/lm") },
+    },
+    word(
+        "mode",
+        "`direct` asks only for the letter of the choice; with `rationale` the model first says why. What it says is \
+         kept in the run's folder, and takes many times as long.",
+        &["direct", "rationale"],
+        "direct",
+    ),
+    whole(
+        "history",
+        "Entries of a user's history that the model reads at most. A full one loses its older half in one go, so that \
+         what was read of it can be used again.",
+        (1, 1_000),
+        20,
+    ),
+    whole(
+        "rotations",
+        "Rotations of the list whose probabilities are averaged (geometric mean), against a liking for places of the \
+         list; 1 asks once. Each costs a question, and only `direct` can have more than 1.",
+        (1, 25),
+        1,
+    ),
+    number(
+        "rationale_temperature",
+        "Divides the logits of a rationale's tokens; 0 takes the most likely.",
+        (0.0, 10.0),
+        1.0,
+    ),
+    number(
+        "rationale_top_p",
+        "A rationale's tokens are drawn from the smallest set with this probability.",
+        (0.01, 1.0),
+        0.9,
+    ),
+    whole("rationale_tokens", "Tokens of a rationale at most; longer ones are cut off.", (1, 4_096), 160),
+    whole(
+        "probe",
+        "Scenes on which the acceptance level is set; each takes as long as a step of a user.",
+        (1, 100_000),
+        64,
+    ),
+];
 
 const ARRIVAL: &[Key] = &[
     number("probability", "Mean probability that an absent user starts a session at a tick.", (0.0, 1.0), 0.5),
@@ -283,6 +343,13 @@ const ENGINE: &[Key] = &[
         doc: "Whether every event is written to Parquet files in the run's folder. `story` and `replay` need them.",
         kind: Kind::Bool { default: Some(true) },
     },
+    whole(
+        "cache_mb",
+        "Megabytes for what a language model has read, so that it need not read it again; all policies and replications \
+         share them.",
+        (0, 1 << 20),
+        1_024,
+    ),
 ];
 
 const fn whole(name: &'static str, doc: &'static str, range: (i64, i64), default: i64) -> Key {

@@ -22,10 +22,12 @@ mod write;
 pub use self::error::{Place, Problem, ScenarioError};
 pub use self::key::{Key, Kind, Params};
 pub use self::keys::{DEFAULT_METRICS, METRIC_NAMES, POLICY_KEYS, SECTIONS, Section, Variant};
+pub(crate) use self::nearest::{did_you_mean, listed};
 pub use self::reference::reference_text;
 pub use self::schema::json_schema;
 pub use self::write::to_toml;
 
+use crate::user::LanguageSpec;
 use std::path::PathBuf;
 
 /// A checked scenario. Only a `Scenario` reaches the world.
@@ -117,6 +119,8 @@ pub enum ModelSpec {
         /// Folder with `card.toml`, resolved against the scenario file's folder.
         path: PathBuf,
     },
+    /// A language model.
+    Language(LanguageSpec),
 }
 
 /// `[arrival]`
@@ -153,6 +157,8 @@ pub struct EngineSpec {
     pub chunk: usize,
     /// Whether events are written to Parquet.
     pub events: bool,
+    /// Megabytes for what a language model has read.
+    pub cache_mb: usize,
 }
 
 /// One `[[policy]]` table.

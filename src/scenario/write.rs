@@ -2,6 +2,7 @@
 
 use super::keys::{POLICY, SECTIONS};
 use super::{ModelSpec, PolicySpec, Scenario};
+use crate::user::{LanguageMode, LanguageSpec};
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -14,8 +15,10 @@ pub fn to_toml(scenario: &Scenario) -> String {
             text += &format!("\n[{}]\n", section.name);
         }
         let values = values(scenario, section.name);
-        let variants = section.variants.iter().flat_map(|variant| variant.keys);
-        for key in section.keys.iter().chain(variants) {
+        let kind = values.get("kind").and_then(Value::as_str);
+        // Kinds may have keys of the same name.
+        let chosen = section.variants.iter().filter(|variant| Some(variant.name) == kind);
+        for key in section.keys.iter().chain(chosen.flat_map(|variant| variant.keys)) {
             if let Some(value) = values.get(key.name) {
                 text += &format!("{} = {value}\n", key.name);
             }
@@ -57,7 +60,11 @@ pub(super) fn values(scenario: &Scenario, section: &str) -> Table {
             ("leave_after", scenario.session.leave_after.into()),
         ],
         "candidates" => vec![("rule", if scenario.candidates.unseen { "unseen" } else { "repeats" }.into())],
-        "engine" => vec![("chunk", (scenario.engine.chunk as i64).into()), ("events", scenario.engine.events.into())],
+        "engine" => vec![
+            ("chunk", (scenario.engine.chunk as i64).into()),
+            ("events", scenario.engine.events.into()),
+            ("cache_mb", (scenario.engine.cache_mb as i64).into()),
+        ],
         _ => Vec::new(),
     };
     pairs.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
@@ -89,8 +96,27 @@ fn user(scenario: &Scenario) -> Vec<(&'static str, Value)> {
             ("learning", (*learning).into()),
         ],
         ModelSpec::Mirror { path: folder } => vec![("kind", "mirror".into()), ("path", path(folder))],
+        ModelSpec::Language(spec) => language(spec),
     };
     common.into_iter().chain(model).collect()
+}
+
+fn language(spec: &LanguageSpec) -> Vec<(&'static str, Value)> {
+    let mode = match spec.mode {
+        LanguageMode::Direct => "direct",
+        LanguageMode::Rationale => "rationale",
+    };
+    vec![
+        ("kind", "language".into()),
+        ("path", path(&spec.path)),
+        ("mode", mode.into()),
+        ("history", (spec.history as i64).into()),
+        ("rotations", (spec.rotations as i64).into()),
+        ("rationale_temperature", spec.sampling.temperature.into()),
+        ("rationale_top_p", spec.sampling.top_p.into()),
+        ("rationale_tokens", (spec.sampling.max_tokens as i64).into()),
+        ("probe", (spec.probe as i64).into()),
+    ]
 }
 
 fn path(path: &Path) -> Value {

@@ -1,7 +1,20 @@
 //! Scenes as dense arrays, ready for a user model.
 
 use super::CONTEXT;
-use crate::ids::ItemId;
+use crate::ids::{ItemId, UserId};
+use crate::random::{Purpose, Streams};
+
+/// Where a model that writes before it chooses takes its draws from: for user `u` of the batch, from
+/// `streams.derive(purpose, u, tick)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SceneDraws {
+    /// The replication's streams.
+    pub streams: Streams,
+    /// What the draws are for.
+    pub purpose: Purpose,
+    /// The tick.
+    pub tick: u32,
+}
 
 /// A batch of scenes. Arrays are row-major.
 #[derive(Clone, Debug, Default)]
@@ -16,11 +29,17 @@ pub struct SceneBatch {
     pub items: Vec<ItemId>,
     /// `[n, slate, CONTEXT]`: what depends on item and moment, see [`super::context`].
     pub context: Vec<f32>,
+    /// `[n]`, or empty where it is not known: the moment of each scene, in seconds since 1970.
+    pub times: Vec<i64>,
+    /// `[n]`, or empty: the user of each scene, as an id of draws.
+    pub users: Vec<UserId>,
+    /// Where draws come from; `None` where nothing may be drawn.
+    pub draws: Option<SceneDraws>,
 }
 
 impl SceneBatch {
-    /// Makes room for `rows` scenes with context 0. Memory and items are the caller's to fill; what stood there before
-    /// may still stand there.
+    /// Makes room for `rows` scenes with context 0, without times, users and draws. Memory and items are the caller's to
+    /// fill; what stood there before may still stand there.
     pub fn reset(&mut self, rows: usize, slate: usize, width: usize) {
         self.slate = slate;
         self.width = width;
@@ -28,6 +47,16 @@ impl SceneBatch {
         self.items.resize(rows * slate, ItemId::NONE);
         self.context.clear();
         self.context.resize(rows * slate * CONTEXT, 0.0);
+        self.times.clear();
+        self.users.clear();
+        self.draws = None;
+    }
+
+    /// Says that all scenes are at one moment.
+    pub fn set_time(&mut self, time: i64) {
+        let rows = self.len();
+        self.times.clear();
+        self.times.resize(rows, time);
     }
 
     /// Number of scenes.

@@ -10,7 +10,7 @@ mod neighbours;
 mod tensors;
 mod vectors;
 
-pub use self::batch::SceneBatch;
+pub use self::batch::{SceneBatch, SceneDraws};
 pub use self::features::{CONTEXT, FeatureSpec, LogClock, PopularityClock, context};
 pub use self::lists::{ListBuilder, ListKind, ListScene, ListShape, Seen};
 pub use self::neighbours::CoOccurrence;

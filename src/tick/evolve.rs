@@ -5,8 +5,8 @@ use crate::ids::UserId;
 use crate::scenario::SessionSpec;
 use crate::user::{Memorised, UserError, UserModel};
 use crate::world::{
-    Clock, Engagement, Events, Fault, Habits, History, HistoryEntry, Interest, Model, Popularity, Seen, Status, User,
-    Visits,
+    Clock, Engagement, Events, Fault, Habits, History, HistoryEntry, Interest, Model, Popularity, Seen, Status,
+    Surroundings, User, Visits,
 };
 use bevy_ecs::prelude::{Query, Res, ResMut};
 use rayon::prelude::*;
@@ -17,6 +17,7 @@ const ROWS_PER_TASK: usize = 128;
 #[expect(clippy::too_many_arguments, reason = "each argument is one resource that the stage reads or writes")]
 pub(super) fn evolve(
     clock: Res<Clock>,
+    surroundings: Res<Surroundings>,
     habits: Res<Habits>,
     model: Res<Model>,
     visits: Res<Visits>,
@@ -26,6 +27,7 @@ pub(super) fn evolve(
     mut users: Query<(&User, &mut Engagement, &mut History, &mut Seen, &mut Interest)>,
 ) {
     let mut accepted: Vec<Acceptance<'_>> = Vec::with_capacity(visits.users.len());
+    let time = surroundings.time(clock.tick);
     let mut next = 0;
     let mut sessions = std::mem::take(&mut events.0.sessions);
     sessions.clear();
@@ -39,7 +41,7 @@ pub(super) fn evolve(
         tire(&mut engagement, &habits.0, item.is_some());
         if let Some(item) = item {
             popularity.0.accept(item);
-            let event = Memorised { item, rating: events.0.ratings[row] };
+            let event = Memorised { item, rating: events.0.ratings[row], time };
             let (history, seen, interest) = (history.into_inner(), seen.into_inner(), interest.into_inner());
             accepted.push(Acceptance { row, event, history, seen, memory: &mut interest.0 });
         }
@@ -90,7 +92,7 @@ fn remember(tick: u32, model: &dyn UserModel, mut accepted: Vec<Acceptance<'_>>)
         accepted.sort_unstable_by_key(|entry| entry.row);
     }
     accepted.par_iter_mut().with_min_len(ROWS_PER_TASK).for_each(|entry| {
-        let Memorised { item, rating } = entry.event;
+        let Memorised { item, rating, .. } = entry.event;
         entry.history.push(HistoryEntry { item, rating, tick: Some(tick) });
         entry.seen.insert(item);
     });

@@ -4,7 +4,8 @@ use super::TickError;
 use crate::ids::ItemId;
 use crate::log::EventBatch;
 use crate::policy::Slates;
-use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
+use crate::random::Purpose;
+use crate::scene::{CONTEXT, PopularityClock, SceneBatch, SceneDraws};
 use crate::world::{
     Candidates, Clock, Events, Fault, Interest, Model, Popularity, Proposals, Scenes, ShortSlates, Surroundings, Visits,
 };
@@ -34,9 +35,8 @@ pub(super) fn expose(
     let Slates { items, scores, propensities, .. } = &mut proposals.0;
     [scores, propensities].into_iter().for_each(|numbers| numbers.resize(items.len(), f32::NAN));
     drop_empty(surroundings.slate, &mut visits, &mut proposals.0, &mut candidates.0);
-    popularity
-        .0
-        .refresh(&surroundings.catalogue, surroundings.start + i64::from(clock.tick) * surroundings.tick_seconds);
+    let time = surroundings.time(clock.tick);
+    popularity.0.refresh(&surroundings.catalogue, time);
     let (slate, width) = (surroundings.slate, model.0.model().memory().read);
     let exposure = Exposure {
         checker: Checker { items: surroundings.catalogue.len(), slate, blocked: &candidates.0 },
@@ -53,6 +53,9 @@ pub(super) fn expose(
             return;
         }
     }
+    scenes.0.set_time(time);
+    scenes.0.users.clone_from(&visits.users);
+    scenes.0.draws = Some(SceneDraws { streams: clock.streams, purpose: Purpose::Rationale, tick: clock.tick });
     tell(&clock, slate, &visits, &mut proposals.0, &mut events.0);
 }
 

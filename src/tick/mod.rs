@@ -13,6 +13,7 @@ mod respond;
 mod simulation;
 
 pub use self::error::TickError;
+pub use self::respond::{accepted_slot, luck};
 pub use self::simulation::{Setup, Simulation};
 
 use crate::world::Fault;

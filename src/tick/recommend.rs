@@ -16,6 +16,7 @@ struct Sight<'w, 's, 'q, 'i> {
     popularity: &'q PopularityClock,
     visits: &'q Visits,
     interests: &'q Query<'w, 's, &'i Interest>,
+    time: i64,
 }
 
 impl Foresight for Sight<'_, '_, '_, '_> {
@@ -25,6 +26,7 @@ impl Foresight for Sight<'_, '_, '_, '_> {
         let mut scenes = SceneBatch::default();
         scenes.reset(items.len(), 1, width);
         scenes.items.copy_from_slice(items);
+        scenes.set_time(self.time);
         for (place, &item) in items.iter().enumerate() {
             scenes.memory[place * width..(place + 1) * width].copy_from_slice(&interest.0[..width]);
             scenes.context[place * CONTEXT..(place + 1) * CONTEXT].copy_from_slice(self.popularity.context(item));
@@ -52,12 +54,11 @@ pub(super) fn recommend(
 ) {
     // Popularity as the users will see it at this tick; otherwise it is brought up to date when slates are exposed.
     let looks_ahead = policy.0.looks_ahead();
+    let time = surroundings.time(clock.tick);
     if looks_ahead {
-        popularity
-            .0
-            .refresh(&surroundings.catalogue, surroundings.start + i64::from(clock.tick) * surroundings.tick_seconds);
+        popularity.0.refresh(&surroundings.catalogue, time);
     }
-    let sight = Sight { model: &model.0, popularity: &popularity.0, visits: &visits, interests: &interests };
+    let sight = Sight { model: &model.0, popularity: &popularity.0, visits: &visits, interests: &interests, time };
     let requests = Requests {
         tick: clock.tick,
         slate: surroundings.slate,

@@ -1,8 +1,9 @@
 //! Respond: behaviour is drawn from the probabilities. Three uniform numbers a visitor and tick decide whether
 //! something is accepted, which slot, and which rating: under every policy the visitor has the same luck.
 
+use crate::ids::UserId;
 use crate::log::REJECTED;
-use crate::random::{Purpose, unit};
+use crate::random::{Purpose, Streams, unit};
 use crate::user::Probabilities;
 use crate::world::{Choices, Clock, Events, Visits};
 use bevy_ecs::prelude::{Res, ResMut};
@@ -23,21 +24,27 @@ pub(super) fn respond(clock: Res<Clock>, visits: Res<Visits>, choices: Res<Choic
     let drawn = batch.accepted.par_iter_mut().zip(&mut batch.ratings);
     let rows = drawn.zip(batch.probabilities.par_chunks_exact_mut(slate)).zip(&visits.users);
     rows.with_min_len(ROWS_PER_TASK).enumerate().for_each(|(row, (((accepted, rating), shown), user))| {
-        let mut rng = clock.streams.derive(Purpose::Response, u64::from(user.0), clock.tick);
-        let draws = [unit(&mut rng), unit(&mut rng), unit(&mut rng)];
+        let draws = luck(&clock.streams, *user, clock.tick);
         shown.copy_from_slice(&choices.0.choice(row)[..slate]);
         (*accepted, *rating) = behave(&choices.0, row, draws);
     });
 }
 
+/// The uniform numbers that decide what a user does at a tick: whether something is accepted, which slot, which rating.
+pub fn luck(streams: &Streams, user: UserId, tick: u32) -> [f64; 3] {
+    let mut rng = streams.derive(Purpose::Response, u64::from(user.0), tick);
+    [unit(&mut rng), unit(&mut rng), unit(&mut rng)]
+}
+
+/// The slot that is accepted, given the probability of each and the first two numbers of [`luck`].
+pub fn accepted_slot(slots: &[f32], accept: f64, slot: f64) -> Option<usize> {
+    let total: f64 = slots.iter().map(|&probability| f64::from(probability)).sum();
+    if accept >= total { None } else { draw(slots, slot * total) }
+}
+
 fn behave(choices: &Probabilities, row: usize, [accept, slot, rating]: [f64; 3]) -> (u8, f32) {
     let choice = choices.choice(row);
-    let slots = &choice[..choice.len() - 1];
-    let total: f64 = slots.iter().map(|&probability| f64::from(probability)).sum();
-    if accept >= total {
-        return (REJECTED, f32::NAN);
-    }
-    let Some(slot) = draw(slots, slot * total) else { return (REJECTED, f32::NAN) };
+    let Some(slot) = accepted_slot(&choice[..choice.len() - 1], accept, slot) else { return (REJECTED, f32::NAN) };
     let classes = choices.rating(row, slot);
     let sum: f64 = classes.iter().map(|&probability| f64::from(probability)).sum();
     let class = draw(&classes, rating * sum).unwrap_or(0);

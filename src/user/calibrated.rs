@@ -5,6 +5,7 @@
 //! one number, a shift of the "reject all" logit, that is the same for all users, policies and ticks.
 
 use super::{RATINGS, Responses, UserError, UserModel};
+use crate::log::Decision;
 use crate::scene::SceneBatch;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -33,6 +34,11 @@ impl Probabilities {
     pub fn choice(&self, row: usize) -> &[f32] {
         let width = self.logits.slate + 1;
         &self.logits.choice[row * width..(row + 1) * width]
+    }
+
+    /// `[n]`: what each user thought before; empty where the model writes nothing.
+    pub fn decisions(&self) -> &[Decision] {
+        &self.logits.decisions
     }
 
     /// The probabilities of the ratings 1 to 5 for the item of one slot, should it be accepted.

@@ -62,7 +62,7 @@ fn play(
         for (user, memory) in users.iter().zip(memory.chunks_exact_mut(total)) {
             if let Some(row) = log.of(*user).get(position) {
                 active.push(memory);
-                events.push(Memorised { item: row.item, rating: row.rating });
+                events.push(Memorised { item: row.item, rating: row.rating, time: row.time });
             }
         }
         model.update(&mut active, &events)?;

@@ -33,6 +33,7 @@
 
 mod calibrated;
 mod card;
+mod language;
 mod memory;
 mod mirror;
 mod parametric;
@@ -40,11 +41,15 @@ mod parametric;
 pub(crate) use self::calibrated::softmax;
 pub use self::calibrated::{Calibrated, Probabilities};
 pub use self::card::{Card, CardError, Dims, FileEntry};
+pub use self::language::{LanguageMode, LanguageSpec, LanguageUser};
 pub use self::memory::{memories_at, memories_of};
 pub use self::mirror::Mirror;
 pub use self::parametric::{Parametric, ParametricSpec};
 
+use crate::dataset::TemplateError;
 use crate::ids::{ItemId, UserId};
+use crate::language::{LanguageError, PromptError};
+use crate::log::Decision;
 use crate::onnx::OnnxError;
 use crate::scene::SceneBatch;
 
@@ -70,6 +75,8 @@ pub struct Memorised {
     pub item: ItemId,
     /// The rating, 1 to 5; NaN when unknown.
     pub rating: f32,
+    /// When, in seconds since 1970.
+    pub time: i64,
 }
 
 /// The logits that a user model gives to a batch of scenes. Arrays are row-major.
@@ -81,6 +88,8 @@ pub struct Responses {
     pub choice: Vec<f32>,
     /// `[n, slate, RATINGS]`: logits of the ratings 1 to 5 that the slot's item would get if accepted.
     pub rating: Vec<f32>,
+    /// `[n]`: what each user thought, from models that write it; empty from others.
+    pub decisions: Vec<Decision>,
 }
 
 impl Responses {
@@ -96,7 +105,17 @@ impl Responses {
         self.slate = slate;
         self.choice.resize(rows * (slate + 1), 0.0);
         self.rating.resize(rows * slate * RATINGS, 0.0);
+        self.decisions.clear();
     }
+}
+
+/// Which model it was, for a run's manifest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// Its name.
+    pub name: String,
+    /// A hash over all of its files that decide.
+    pub hash: String,
 }
 
 /// A user model that cannot answer.
@@ -108,6 +127,18 @@ pub enum UserError {
     /// The model's folder is not what it should be.
     #[error(transparent)]
     Card(#[from] CardError),
+    /// The language model cannot be loaded or does not answer.
+    #[error(transparent)]
+    Language(#[from] LanguageError),
+    /// A scene cannot be put to the language model.
+    #[error(transparent)]
+    Prompt(#[from] PromptError),
+    /// A user or item cannot be put into words.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// Settings that do not go together.
+    #[error("{0}")]
+    Setup(String),
     /// The model gave a number that is not finite.
     #[error("the {kind} user model gave a logit that is not finite for row {row}")]
     NotFinite {
@@ -143,4 +174,19 @@ pub trait UserModel: Send + Sync {
     /// # Errors
     /// When the model fails.
     fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError>;
+
+    /// What a manifest says of a model that comes from files, where no [`Card`] does.
+    fn identity(&self) -> Option<&Identity> {
+        None
+    }
+
+    /// Scenes on which the acceptance level is set; fewer for a model that takes long over one.
+    fn probe_scenes(&self) -> usize {
+        2_000
+    }
+
+    /// Scenes so far that were too long for the model and lost a part of their history.
+    fn shortened_scenes(&self) -> u64 {
+        0
+    }
 }

@@ -186,9 +186,9 @@ mod tests {
     fn liked_items_move_the_interest_and_disliked_ones_do_not() {
         let model = model(PLAIN);
         let mut memory = vec![0.0; model.memory().total];
-        model.update(&mut [&mut memory], &[Memorised { item: ItemId(0), rating: 2.0 }]).unwrap();
+        model.update(&mut [&mut memory], &[Memorised { item: ItemId(0), rating: 2.0, time: 0 }]).unwrap();
         assert!(memory.iter().all(|&value| value == 0.0));
-        model.update(&mut [&mut memory], &[Memorised { item: ItemId(0), rating: f32::NAN }]).unwrap();
+        model.update(&mut [&mut memory], &[Memorised { item: ItemId(0), rating: f32::NAN, time: 0 }]).unwrap();
         assert!((memory[0] - 0.5 / 1.25f32.sqrt()).abs() < 1e-6, "an unknown rating counts as liked");
     }
 

@@ -39,6 +39,13 @@ pub struct Surroundings {
     pub tick_seconds: i64,
 }
 
+impl Surroundings {
+    /// Seconds since 1970 at a tick.
+    pub fn time(&self, tick: u32) -> i64 {
+        self.start + i64::from(tick) * self.tick_seconds
+    }
+}
+
 /// When users stop.
 #[derive(Resource)]
 pub struct Habits(pub SessionSpec);

@@ -2,8 +2,8 @@
 //!
 //! Everything but `mirror`, `runtime` and part of `scenarios` needs neither data nor ONNX Runtime.
 
-mod compare;
 mod align;
+mod compare;
 mod data;
 mod decide;
 mod determinism;
@@ -16,6 +16,7 @@ mod import_faults;
 mod interfaces;
 mod language_real;
 mod language_tiny;
+mod language_user;
 mod metrics;
 mod mirror;
 mod mutations;
@@ -26,5 +27,6 @@ mod scenarios;
 mod scenes;
 mod server;
 mod server_real;
+mod story;
 mod trust;
 mod util;

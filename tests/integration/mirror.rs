@@ -64,7 +64,9 @@ fn an_updated_memory_equals_one_from_scratch() {
     for (user, memory) in (0..users).map(UserId).zip(memory.chunks_exact_mut(total)) {
         let rows = whole.of(user);
         for row in &rows[rows.len() / 2..] {
-            model.update(&mut [memory], &[Memorised { item: row.item, rating: row.rating }]).expect("an update");
+            model
+                .update(&mut [memory], &[Memorised { item: row.item, rating: row.rating, time: row.time }])
+                .expect("an update");
         }
     }
     assert!(bits(&memory) == bits(&expected));

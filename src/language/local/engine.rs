@@ -55,9 +55,14 @@ impl Engine {
         rows_within(self.sample_bytes, row)
     }
 
+    /// Tokens that a prompt may have: it is read in whole steps.
+    pub(super) fn longest(&self) -> usize {
+        self.context / CausalGraph::STEP * CausalGraph::STEP
+    }
+
     /// Refuses what the model cannot read.
     pub(super) fn check_length(&self, tokens: &[u32]) -> Result<(), LanguageError> {
-        let most = self.context / CausalGraph::STEP * CausalGraph::STEP;
+        let most = self.longest();
         let problem = match tokens.len() {
             0 => "there is nothing to read".to_owned(),
             count if count > most => {

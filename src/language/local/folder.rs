@@ -141,7 +141,7 @@ impl Folder {
         names.retain(|name| name.ends_with(".onnx"));
         names.sort();
         match names.as_slice() {
-            [] => "export the checkpoint with `optimum-cli export onnx --task text-generation-with-past`".to_owned(),
+            [] => "make a model with `make lm`, or export a checkpoint with `optimum-cli export onnx --task text-generation-with-past`".to_owned(),
             names => format!("the folder has: {}", names.join(", ")),
         }
     }
@@ -158,6 +158,16 @@ impl Folder {
         self.verify(name, hex(&Sha256::digest(&bytes)))?;
         let text = String::from_utf8(bytes);
         Ok(Some(text.map_err(|_| FileError::whole(self.path(name), "is not UTF-8"))?))
+    }
+
+    /// The text of a file that stands in some folders only; absent although the card lists it, it is an error.
+    pub(super) fn beside(&self, name: &str) -> Result<Option<String>, LanguageError> {
+        let text = self.optional_text(name)?;
+        if text.is_none() && self.card.as_ref().is_some_and(|card| card.files.contains_key(name)) {
+            let remedy = format!("{CARD} lists it: the folder is not whole, or the card is of another version");
+            return Err(FileError::Missing { path: self.path(name), remedy }.into());
+        }
+        Ok(text)
     }
 
     /// A JSON file that may be absent.

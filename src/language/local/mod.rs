@@ -27,9 +27,15 @@ use crate::files::FileError;
 use crate::onnx::CausalGraph;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// The prompts that a model was trained with, in its folder.
+pub const PROMPTS_FILE: &str = "prompts.toml";
+/// The text templates that a model was trained with, in its folder.
+pub const TEMPLATE_FILE: &str = "template.toml";
 
 /// How a local model is run. Nothing here changes an answer but the choice of the graph.
 #[derive(Clone, Debug)]
@@ -61,6 +67,8 @@ pub struct LocalModel {
     tokens: Tokens,
     template: ChatTemplate,
     engine: Engine,
+    /// The texts of [`PROMPTS_FILE`] and [`TEMPLATE_FILE`], where they are there.
+    texts: BTreeMap<&'static str, String>,
     /// What stands before a text that stands alone.
     start: u32,
     threads: ThreadPool,
@@ -92,6 +100,10 @@ impl LocalModel {
         let tokens = Tokens::load(&folder)?;
         let (template, tokenizer) = ChatTemplate::load(&folder)?;
         let (context, ends) = limits(&folder, &tokens, &tokenizer)?;
+        let mut texts = BTreeMap::new();
+        for name in [PROMPTS_FILE, TEMPLATE_FILE] {
+            texts.extend(folder.beside(name)?.map(|text| (name, text)));
+        }
         let start = tokenizer.start().and_then(|token| tokens.id(token)).unwrap_or(ends[0]);
         let threads = options.threads.max(1);
         let graph = CausalGraph::load(&path, threads)?;
@@ -110,7 +122,7 @@ impl LocalModel {
         let threads = ThreadPoolBuilder::new().num_threads(threads).build();
         let threads = threads.map_err(|problem| LanguageError::Setup(format!("cannot start threads: {problem}")))?;
         let fingerprint = folder.fingerprint();
-        Ok(LocalModel { name: folder.name(), fingerprint, tokens, template, engine, start, threads })
+        Ok(LocalModel { name: folder.name(), fingerprint, tokens, template, engine, texts, start, threads })
     }
 
     /// Tokens of a conversation as the model would read it.
@@ -121,9 +133,27 @@ impl LocalModel {
         Ok(self.prompt(messages)?.len())
     }
 
+    /// Tokens of a text that stands alone.
+    ///
+    /// # Errors
+    /// When the tokenizer refuses it.
+    pub fn count_text(&self, text: &str) -> Result<usize, LanguageError> {
+        Ok(self.tokens.of(text)?.len())
+    }
+
     /// Tokens that the model can read at most.
     pub fn context(&self) -> usize {
         self.engine.context
+    }
+
+    /// Tokens that a prompt may have.
+    pub fn longest_prompt(&self) -> usize {
+        self.engine.longest()
+    }
+
+    /// The text of [`PROMPTS_FILE`] or [`TEMPLATE_FILE`] of the model's folder.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.texts.get(name).map(String::as_str)
     }
 
     fn prompt(&self, messages: &[Message]) -> Result<Vec<u32>, LanguageError> {

@@ -1,6 +1,6 @@
 //! The form of an answer: the decision, then `Behavior: [X]`.
 
-use crate::language::{Completion, Finish, Letter};
+use crate::language::{Completion, Finish, Letter, rationale};
 use crate::mirror::BEHAVIOR;
 
 /// A decision that can be judged.
@@ -55,14 +55,13 @@ pub fn parse(answer: &Completion, options: usize) -> Result<Decision, Malformed>
     if answer.text.trim().is_empty() {
         return Err(or_cut(Malformed::Empty));
     }
-    let (before, after) = answer.text.split_once(BEHAVIOR).ok_or(or_cut(Malformed::NoBehavior))?;
+    let (_, after) = answer.text.split_once(BEHAVIOR).ok_or(or_cut(Malformed::NoBehavior))?;
     let line = after.lines().find(|line| line.chars().any(char::is_alphanumeric)).unwrap_or_default();
     let letter = bracketed(line).ok_or(or_cut(Malformed::NoLetter))?;
     if letter.place() >= options {
         return Err(Malformed::Beyond);
     }
-    // Emphasis may be around the word: `**Behavior:** [B]`.
-    let text = before.trim().trim_end_matches(['*', '_', '#']).trim();
+    let text = rationale(&answer.text);
     if text.is_empty() {
         return Err(Malformed::NoDecision);
     }

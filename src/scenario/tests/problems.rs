@@ -119,7 +119,7 @@ fn keys_of_another_kind_say_so() {
 fn a_wrong_kind_is_one_problem() {
     let text = "data.path = 'd'\n[user]\nkind = 'miror'\ntaste = 3\npath = 'p'\n[[policy]]\nkind = 'test_kn'\nneighbours = 3\n";
     assert_snapshot!(problems(text), @r#"
-    /project/s.toml:3: `user.kind` must be one of "parametric", "mirror", found "miror"; did you mean `mirror`?
+    /project/s.toml:3: `user.kind` must be one of "parametric", "mirror", "language", found "miror"; did you mean `mirror`?
     /project/s.toml:7: unknown policy kind `test_kn`; did you mean `test_knn`? (there are `random`, `popular`, `item_knn`, `user_knn`, `ease`, `ials`, `bpr`, `markov`, `linucb`, `thompson`, `ucb`, `epsilon_greedy`, `mmr`, `calibrated`, `mix`, `oracle`, `external`, `test_knn`, `test_file`)
     2 problems in /project/s.toml
     "#);
@@ -212,7 +212,7 @@ fn settings_are_checked_like_the_file() {
     --set population.users=: `population.users` must be "all" or a whole number from 1 to 10000000, found ""
     --set seed=x: `seed` must be a whole number from 0 to 9223372036854775807, found "x"
     --set tics=3: unknown key `tics` at the top of the file; did you mean `ticks`?
-    --set user.kind=mirro: `user.kind` must be one of "parametric", "mirror", found "mirro"; did you mean `mirror`?
+    --set user.kind=mirro: `user.kind` must be one of "parametric", "mirror", "language", found "mirro"; did you mean `mirror`?
     16 problems in /project/s.toml
     "#);
 }

@@ -11,7 +11,7 @@ fn again(scenario: &Scenario) -> Scenario {
 
 #[test]
 fn every_key_is_written() {
-    for model in ["parametric", "mirror"] {
+    for model in ["parametric", "mirror", "language"] {
         let scenario = parse_with(VALID, &[&format!("user.kind={model}")]).unwrap();
         for section in SECTIONS {
             let values = write::values(&scenario, section.name);
@@ -68,6 +68,7 @@ fn the_text_reads_like_a_scenario_file() {
     [engine]
     chunk = 128
     events = true
+    cache_mb = 1024
 
     [[policy]]
     kind = "popular"
@@ -84,17 +85,22 @@ proptest! {
         texts in prop::array::uniform3(".{1,12}"),
         wholes in (0..i64::MAX, 1..1000i64, 1..100_000i64, 2..65_536i64, prop::option::of(1..10_000_000i64)),
         numbers in (0.0..0.9f64, 0.001..0.999f64, 0.05..20f64, 0.0..1e300f64),
-        mirror in any::<bool>(),
+        model in 0..3,
+        events in any::<bool>(),
         metrics in prop::sample::subsequence(METRIC_NAMES, 1..=METRIC_NAMES.len()),
     ) {
         let quoted = |text: &str| toml::Value::from(text).to_string();
-        let model = if mirror { "kind = 'mirror'\npath = 'm'".to_owned() } else { format!("learning = {:?}", numbers.0) };
+        let model = match model {
+            0 => format!("learning = {:?}", numbers.0),
+            1 => "kind = 'mirror'\npath = 'm'".to_owned(),
+            _ => format!("kind = 'language'\npath = 'm'\nmode = 'rationale'\nrationale_temperature = {:?}", numbers.0),
+        };
         let users = wholes.4.map_or("'all'".to_owned(), |users| users.to_string());
         let text = format!(
             "name = {}\nquestion = {}\nseed = {}\nreplications = {}\nticks = {}\nmetrics = {metrics:?}\n\
              [data]\npath = {}\nholdout = {:?}\n[population]\nusers = {users}\n\
              [user]\nacceptance = {:?}\ntemperature = {:?}\n{model}\n[candidates]\nrule = 'repeats'\n\
-             [engine]\nchunk = {}\nevents = {mirror}\n\
+             [engine]\nchunk = {}\nevents = {events}\n\
              [[policy]]\nkind = 'test_knn'\nname = {}\nshrinkage = {:?}\n[[policy]]\nkind = 'test_file'\nscores = {}\n",
             quoted(&texts[0]), quoted(&texts[1]), wholes.0, wholes.1, wholes.2,
             quoted(&texts[2]), numbers.0, numbers.1, numbers.2, wholes.3,

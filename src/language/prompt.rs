@@ -1,15 +1,50 @@
 //! How a scene is put to a language model: templates that a user can replace.
 
-use super::SceneRecord;
-use crate::language::{Letter, Message, Role};
+use super::{Letter, Message, Role};
 use minijinja::{Environment, UndefinedBehavior, context};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 const EKB: &str = include_str!("prompts/ekb.toml");
 
 /// What stands before the letter of a behaviour, in every prompt.
 pub const BEHAVIOR: &str = "Behavior:";
+
+/// What a language model reads of a scene.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SceneText {
+    /// The user's profile.
+    pub profile: String,
+    /// The last things that the user did, the oldest first, one a line.
+    pub history: String,
+    /// The exposed items, without their letters.
+    pub action_list: Vec<String>,
+}
+
+/// A scene to be put to a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Question<'a> {
+    /// The data set's name.
+    pub dataset: &'a str,
+    /// What the model reads.
+    pub text: &'a SceneText,
+    /// Whether "none of these" is an option too: the letter after the last item's.
+    pub offers_none: bool,
+}
+
+impl Question<'_> {
+    /// Options that the user has: the items, and "none of these" where it is offered.
+    pub fn options(&self) -> usize {
+        self.text.action_list.len() + usize::from(self.offers_none)
+    }
+}
+
+/// The decision of an answer: what stands before the first `Behavior:`, all of it where there is none.
+pub fn rationale(answer: &str) -> &str {
+    let before = answer.split(BEHAVIOR).next().unwrap_or_default();
+    // Emphasis may be around the word: `**Behavior:** [B]`.
+    before.trim().trim_end_matches(['*', '_', '#']).trim()
+}
 
 /// What a model is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +112,16 @@ impl Prompts {
                 (std::fs::read_to_string(path).map_err(fail)?, path.to_owned())
             }
         };
-        let file: File = toml::from_str(&text)
+        Prompts::parse(&text, &path)
+    }
+
+    /// Reads the text of a prompt file; errors speak of `path`.
+    ///
+    /// # Errors
+    /// When a key is missing or unknown, or a template is wrong.
+    pub fn parse(text: &str, path: &Path) -> Result<Prompts, PromptError> {
+        let path = path.to_owned();
+        let file: File = toml::from_str(text)
             .map_err(|problem| PromptError::Read { path: path.clone(), problem: problem.to_string() })?;
         let mut templates = Environment::new();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
@@ -117,13 +161,14 @@ impl Prompts {
     ///
     /// # Errors
     /// When a template fails on this scene.
-    pub fn question(&self, scene: &SceneRecord, kind: PromptKind) -> Result<Vec<Message>, PromptError> {
+    pub fn question<'a>(&self, scene: impl Into<Question<'a>>, kind: PromptKind) -> Result<Vec<Message>, PromptError> {
+        let scene = scene.into();
         let letters: Vec<Letter> = Letter::first(scene.options()).collect();
         let texts = scene.text.action_list.iter().map(String::as_str).chain([self.none.as_str()]);
         let options: Vec<_> =
             letters.iter().zip(texts).map(|(letter, text)| context! { letter => letter.to_string(), text }).collect();
         let values = context! {
-            dataset => &scene.dataset,
+            dataset => scene.dataset,
             profile => &scene.text.profile,
             history => &scene.text.history,
             options,
@@ -143,8 +188,8 @@ impl Prompts {
     /// # Errors
     /// When the template fails.
     pub fn answer(&self, decision: &str, letter: Letter) -> Result<Message, PromptError> {
-        let values = context! { decision, letter => letter.to_string() };
-        Ok(Message::new(Role::Assistant, self.render("assistant", &values)?))
+        let text = self.said(decision, &letter.to_string())?;
+        Ok(Message::new(Role::Assistant, text))
     }
 
     /// What the model says up to the letter, which is to come next: `... Behavior: [`, and where in it the decision ends.
@@ -155,11 +200,17 @@ impl Prompts {
         // A mark that the decision does not have, whatever a model wrote.
         let marks = (0u32..).map(|number| format!("\u{0}{number}\u{0}"));
         let mark = marks.into_iter().find(|mark| !decision.contains(mark.as_str())).unwrap_or_default();
-        let whole = self.render("assistant", &context! { decision, letter => &mark })?;
+        let whole = self.said(decision, &mark)?;
         let before = whole.split(mark.as_str()).next().unwrap_or_default();
         let said = decision.trim();
         let end = before.find(said).map_or(before.len(), |at| at + said.len());
         Ok((Message::new(Role::Assistant, before), end))
+    }
+
+    /// The template of what the model says. Where there is no decision, what would part it from the letter goes, too.
+    fn said(&self, decision: &str, letter: &str) -> Result<String, PromptError> {
+        let text = self.render("assistant", &context! { decision, letter })?;
+        Ok(if decision.is_empty() { text.trim_start().to_owned() } else { text })
     }
 
     fn render(&self, key: &'static str, values: &minijinja::Value) -> Result<String, PromptError> {
@@ -184,36 +235,27 @@ fn listed(letters: &[Letter]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::ExternalId;
-    use crate::mirror::SceneText;
 
-    fn scene() -> SceneRecord {
-        SceneRecord {
-            text: SceneText {
-                profile: "A reader.".to_owned(),
-                history: "Dune\nEmma".to_owned(),
-                action_list: vec!["Ulysses".to_owned(), "Persuasion".to_owned()],
-            },
-            user_id: ExternalId::Number(1),
-            item_id: ExternalId::Number(2),
-            timestamp: None,
-            item_pos: 2,
-            choice_cnt: 2,
-            dataset: "books".to_owned(),
-            offers_none: true,
-            builder: None,
-            items: None,
+    fn text() -> SceneText {
+        SceneText {
+            profile: "A reader.".to_owned(),
+            history: "Dune\nEmma".to_owned(),
+            action_list: vec!["Ulysses".to_owned(), "Persuasion".to_owned()],
         }
+    }
+
+    fn scene(text: &SceneText) -> Question<'_> {
+        Question { dataset: "books", text, offers_none: true }
     }
 
     #[test]
     fn a_scene_becomes_a_question() {
         let prompts = Prompts::load(None).expect("prompts");
-        let messages = prompts.question(&scene(), PromptKind::Letter).expect("a question");
+        let messages = prompts.question(scene(&text()), PromptKind::Letter).expect("a question");
         let wanted = "## The user\nA reader.\n\n## What the user did, the latest last\nDune\nEmma\n\n## On the screen now\n\
             [A] Ulysses\n[B] Persuasion\n[C] None of these\n\nWhich one does this user take: A, B or C?";
         assert_eq!(messages[1], Message::new(Role::User, wanted));
-        let decision = prompts.question(&scene(), PromptKind::Decision).expect("a question");
+        let decision = prompts.question(scene(&text()), PromptKind::Decision).expect("a question");
         assert!(decision[0].content.ends_with("Behavior: [letter]"));
         assert_eq!(decision[1], messages[1]);
     }
@@ -228,8 +270,23 @@ mod tests {
             (message.content.clone(), message.content[..said].to_owned())
         };
         assert_eq!(unfinished("Thought:\nx"), ("Thought:\nx\nBehavior: [".to_owned(), "Thought:\nx".to_owned()));
+        assert_eq!(prompts.answer("", letter).expect("an answer").content, "Behavior: [B]");
+        assert_eq!(unfinished(""), ("Behavior: [".to_owned(), String::new()));
         let odd = "a\u{0}b\u{0}0\u{0}";
         assert_eq!(unfinished(odd), (format!("{odd}\nBehavior: ["), odd.to_owned()));
+    }
+
+    #[test]
+    fn a_rationale_ends_before_the_behaviour() {
+        for (answer, wanted) in [
+            ("Thought:\nx\nBehavior: [B]", "Thought:\nx"),
+            ("x\n**Behavior:** [A]\nBehavior: [B]", "x"),
+            (" cut off ", "cut off"),
+            ("Behavior: [A]", ""),
+            ("", ""),
+        ] {
+            assert_eq!(rationale(answer), wanted);
+        }
     }
 
     #[test]
@@ -241,7 +298,7 @@ mod tests {
         assert!(problem.contains("mine.toml") && problem.contains("nothing"), "{problem}");
         std::fs::write(&path, EKB.replace("{{ letters }}", "{{ lettres }}")).expect("written");
         let prompts = Prompts::load(Some(&path)).expect("a file");
-        let problem = prompts.question(&scene(), PromptKind::Letter).expect_err("wrong").to_string();
+        let problem = prompts.question(scene(&text()), PromptKind::Letter).expect_err("wrong").to_string();
         assert!(problem.contains("mine.toml: `user`"), "{problem}");
     }
 }

@@ -1,0 +1,275 @@
+//! The language user: a causal language model reads what a person did and what is on the screen, and says which letter
+//! comes next. models/README.md tells how such a model is made.
+//!
+//! A scene becomes a conversation by two files of the model's folder, else by built-in ones: `template.toml` makes texts of the
+//! profile, the history and the list; `prompts.toml` puts them in the order system, profile, history, list, so that all but
+//! the list stands at the beginning and is read once. The letters' probabilities are the choice; "none of these" is the
+//! last one and means rejecting all. In `rationale` mode the model first writes why, and the letter continues that.
+//!
+//! Texts are drawn from streams by user and tick, and an answer depends on its request alone; so a row depends on no
+//! other, and neither threads nor chunks nor what was read before change a bit.
+
+mod ask;
+mod memory;
+mod ratings;
+mod text;
+
+use self::ratings::RatingPrior;
+use self::text::{Lines, SceneTexts};
+use super::{EMPTY_SLOT, Identity, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
+use crate::dataset::{Dataset, TrainingLog};
+use crate::ids::{ItemId, UserId};
+use crate::language::{LanguageError, LanguageModel, Letter, LocalModel, LocalOptions, PromptKind, Prompts, Sampling};
+use crate::language::{PROMPTS_FILE, SceneText, TEMPLATE_FILE};
+use crate::log::Decision;
+use crate::scene::SceneBatch;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Tokens that are left free for a letter.
+const LETTER_TOKENS: usize = 8;
+
+/// What a language user says before the letter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LanguageMode {
+    /// Nothing.
+    Direct,
+    /// The decision: why it acts as it does.
+    Rationale,
+}
+
+/// A language user's settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LanguageSpec {
+    /// The model's folder.
+    pub path: PathBuf,
+    /// What is said before the letter.
+    pub mode: LanguageMode,
+    /// Entries of the history at most.
+    pub history: usize,
+    /// Rotations of the list that are averaged; 1 takes the list as it is.
+    pub rotations: usize,
+    /// How a rationale is drawn.
+    pub sampling: Sampling,
+    /// Scenes on which the acceptance level is set.
+    pub probe: usize,
+}
+
+/// See the module's documentation.
+pub struct LanguageUser {
+    spec: LanguageSpec,
+    dataset: String,
+    model: LocalModel,
+    prompts: Prompts,
+    kind: PromptKind,
+    texts: SceneTexts,
+    ratings: RatingPrior,
+    identity: Identity,
+    /// Scenes that the model is asked about together.
+    chunk: usize,
+    /// Tokens that a question may have.
+    room: usize,
+    shortened: AtomicU64,
+}
+
+impl LanguageUser {
+    /// Loads the model for one data set: `log` is what happened before the start, `slate` the longest list. `chunk` scenes are
+    /// asked about together, and `cache_bytes` hold the keys and values of what was read; neither changes an answer.
+    ///
+    /// # Errors
+    /// A folder that holds no whole language model, prompts or templates that fail, a list longer than there are letters.
+    pub fn load(
+        spec: &LanguageSpec,
+        data: &Dataset,
+        log: &TrainingLog,
+        slate: usize,
+        chunk: usize,
+        cache_bytes: usize,
+    ) -> Result<LanguageUser, UserError> {
+        check(spec, data, slate)?;
+        let model = LocalModel::load(&spec.path, &LocalOptions { cache_bytes, ..LocalOptions::default() })?;
+        let own = |name: &str| model.text(name).map(str::to_owned);
+        let prompts = match own(PROMPTS_FILE) {
+            Some(text) => Prompts::parse(&text, &spec.path.join(PROMPTS_FILE))?,
+            None => Prompts::load(None)?,
+        };
+        let texts = SceneTexts::new(own(TEMPLATE_FILE).as_deref(), &spec.path.join(TEMPLATE_FILE), data)?;
+        let all = format!("{} {} {}", model.fingerprint(), prompts.digest(), texts.digest());
+        let hash = blake3::hash(all.as_bytes()).to_hex()[..16].to_owned();
+        let mut user = LanguageUser {
+            identity: Identity { name: model.name().to_owned(), hash },
+            dataset: data.name.clone(),
+            kind: if spec.mode == LanguageMode::Direct { PromptKind::Letter } else { PromptKind::Decision },
+            ratings: RatingPrior::new(log),
+            spec: spec.clone(),
+            chunk: chunk.max(1),
+            room: 0,
+            shortened: AtomicU64::new(0),
+            model,
+            prompts,
+            texts,
+        };
+        user.room = user.room()?;
+        Ok(user)
+    }
+
+    /// Scenes so far, those of the probe included, whose history was shortened because the text was too long.
+    pub fn shortened_scenes(&self) -> u64 {
+        self.shortened.load(Ordering::Relaxed)
+    }
+
+    /// Tokens that a question may have, with what is to come after it in mind.
+    fn room(&self) -> Result<usize, UserError> {
+        // What leads from the thought to the letter; a few tokens more than it has alone, whatever stands before it.
+        let lead = self.model.count_text(&self.prompts.unfinished("")?.0.content)? + LETTER_TOKENS;
+        let written = match self.spec.mode {
+            LanguageMode::Direct => 0,
+            // A text may be split into more tokens than it was written with.
+            LanguageMode::Rationale => self.spec.sampling.max_tokens + self.spec.sampling.max_tokens / 4,
+        };
+        let longest = self.model.longest_prompt();
+        longest.checked_sub(lead + written).filter(|&room| room > 0).ok_or_else(|| {
+            UserError::Setup(format!(
+                "the model in {} reads at most {longest} tokens, and a rationale may take {written} of them; lower `user.rationale_tokens`",
+                self.spec.path.display()
+            ))
+        })
+    }
+
+    /// The text of a scene, without the oldest history where the whole would be too long.
+    fn scene(&self, row: &[f32], items: &[ItemId], now: Option<i64>) -> Result<SceneText, UserError> {
+        let Lines { profile, history, list } = self.texts.lines(row, items, now)?;
+        // In steps, so that the next scenes of this user begin alike.
+        let step = self.spec.history.div_ceil(4);
+        let mut first = 0;
+        loop {
+            let lines = history[first.min(history.len())..].join("\n");
+            let scene = SceneText { profile: profile.clone(), history: lines, action_list: list.clone() };
+            let count = self.model.count_tokens(&self.prompts.question(self.question(&scene), self.kind)?)?;
+            if count <= self.room {
+                self.shortened.fetch_add(u64::from(first > 0), Ordering::Relaxed);
+                return Ok(scene);
+            }
+            if first >= history.len() {
+                let problem = format!(
+                    "a scene of {} items has {count} tokens without any history, and there is room for {}; lower `slate` or `user.rationale_tokens`, or take shorter texts",
+                    items.len(),
+                    self.room
+                );
+                return Err(LanguageError::Answer(problem).into());
+            }
+            first += step;
+        }
+    }
+
+    /// Answers some rows of the batch.
+    fn answer(&self, batch: &SceneBatch, rows: Range<usize>, out: &mut Responses) -> Result<(), UserError> {
+        let shown = |row: usize| batch.items_of(row).iter().copied().filter(|item| item.is_some()).collect();
+        let scene = |row: usize| {
+            let items: Vec<ItemId> = shown(row);
+            self.scene(batch.memory_of(row), &items, batch.times.get(row).copied())
+        };
+        let scenes = rows.clone().map(scene).collect::<Result<Vec<SceneText>, UserError>>()?;
+        let thoughts = match self.spec.mode {
+            LanguageMode::Direct => vec![String::new(); scenes.len()],
+            LanguageMode::Rationale => self.thoughts(&scenes, batch, rows.clone())?,
+        };
+        let shares = self.shares(&scenes, &thoughts)?;
+        for ((row, shares), text) in rows.zip(shares).zip(thoughts) {
+            self.write(batch, row, &shares, out);
+            if self.spec.mode == LanguageMode::Rationale {
+                let letters = shares.iter().map(|&share| share as f32).collect();
+                out.decisions.push(Decision { text, letters });
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the logits of one row; `shares` has an entry for each slot with an item, and the last is "none of these".
+    fn write(&self, batch: &SceneBatch, row: usize, shares: &[f64], out: &mut Responses) {
+        let slate = batch.slate;
+        let choice = &mut out.choice[row * (slate + 1)..(row + 1) * (slate + 1)];
+        let rating = &mut out.rating[row * slate * RATINGS..(row + 1) * slate * RATINGS];
+        // What cannot be is as good as impossible, and a number still.
+        let mut logits = shares.iter().map(|share| libm::log(share.max(1e-30)) as f32);
+        let tilt = self.ratings.tilt(batch.memory_of(row));
+        let slots = batch.items_of(row).iter().zip(choice.iter_mut()).zip(rating.chunks_exact_mut(RATINGS));
+        for ((&item, choice), rating) in slots {
+            if item.is_some() {
+                *choice = logits.next().unwrap_or(EMPTY_SLOT);
+                self.ratings.write(item, tilt, rating);
+            } else {
+                *choice = EMPTY_SLOT;
+                rating.fill(0.0);
+            }
+        }
+        choice[slate] = logits.next().unwrap_or(0.0);
+    }
+}
+
+/// Refuses what cannot work with any model.
+fn check(spec: &LanguageSpec, data: &Dataset, slate: usize) -> Result<(), UserError> {
+    let most = Letter::MOST - 1;
+    if slate > most {
+        return Err(UserError::Setup(format!(
+            "`slate` is {slate}, but a language user tells options apart by letters: {most} items and \"none of these\" are the most"
+        )));
+    }
+    if spec.mode == LanguageMode::Rationale && spec.rotations > 1 {
+        return Err(UserError::Setup(format!(
+            "`user.rotations` is {}, but a rationale speaks of one order of the list; set it to 1, or `user.mode` to `direct`",
+            spec.rotations
+        )));
+    }
+    for (what, count) in [("users", data.profiles.0.len()), ("items", data.catalogue.len())] {
+        if count >= memory::MOST {
+            let problem =
+                format!("{} has {count} {what}; a language user remembers at most {}", data.name, memory::MOST);
+            return Err(UserError::Setup(problem));
+        }
+    }
+    Ok(())
+}
+
+impl UserModel for LanguageUser {
+    fn kind(&self) -> &'static str {
+        "language"
+    }
+
+    fn memory(&self) -> MemoryShape {
+        let width = memory::width(self.spec.history);
+        MemoryShape { read: width, total: width }
+    }
+
+    fn start(&self, users: &[UserId], memory: &mut [f32]) -> Result<(), UserError> {
+        let rows = memory.chunks_exact_mut(memory::width(self.spec.history));
+        users.iter().zip(rows).for_each(|(&user, row)| memory::start(row, user));
+        Ok(())
+    }
+
+    fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError> {
+        memories.iter_mut().zip(events).for_each(|(row, event)| memory::push(row, event));
+        Ok(())
+    }
+
+    fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
+        out.resize(scenes.len(), scenes.slate);
+        for first in (0..scenes.len()).step_by(self.chunk) {
+            self.answer(scenes, first..scenes.len().min(first + self.chunk), out)?;
+        }
+        Ok(())
+    }
+
+    fn identity(&self) -> Option<&Identity> {
+        Some(&self.identity)
+    }
+
+    fn probe_scenes(&self) -> usize {
+        self.spec.probe
+    }
+
+    fn shortened_scenes(&self) -> u64 {
+        LanguageUser::shortened_scenes(self)
+    }
+}

@@ -1,0 +1,110 @@
+//! `recmirror story`: one user's life in a run, from its folder alone.
+
+use crate::util::{read, recmirror, text, with_data, write, write_scenario};
+use recmirror::log::read_batches;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use tempfile::TempDir;
+
+/// A finished run in `out`.
+fn finished(extra: &[&str]) -> (TempDir, PathBuf) {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random as chance"]);
+    let out = folder.path().join("out");
+    recmirror(&[&["run", text(&scenario), "--out", text(&out), "--quiet"], extra].concat()).expect(0);
+    (folder, out)
+}
+
+fn story(out: &Path, extra: &[&str]) -> serde_json::Value {
+    let answer = recmirror(&[&["story", text(out), "--json"], extra].concat()).expect(0);
+    serde_json::from_str(&answer.stdout).unwrap_or_else(|problem| panic!("{problem}: {}", answer.stdout))
+}
+
+#[test]
+fn every_slate_of_every_user_is_told_and_traced() {
+    let extra = ["--set", "population.users=12", "--set", "session.leave_after=1", "--set", "ticks=12"];
+    let (_folder, out) = finished(&extra);
+    for (policy, file) in [("popular", "00-popular-r001"), ("chance", "01-chance-r001")] {
+        let (mut told, mut logged) = (BTreeSet::new(), BTreeSet::new());
+        read_batches(&out.join(format!("events/{file}.parquet")), |batch| {
+            for (row, user) in batch.users.iter().enumerate() {
+                let accepted = batch.accepted_item(row).map(|item| item.0);
+                logged.insert((u64::from(user.0), u64::from(batch.tick), accepted.map(u64::from)));
+            }
+        })
+        .expect("a log");
+        for user in 0..12_u64 {
+            let number = user.to_string();
+            let story = story(&out, &["--user", &number, "--policy", policy, "--replication", "1"]);
+            assert_eq!(
+                (&story["policy"], &story["replication"], &story["user"]),
+                (&policy.into(), &1.into(), &user.into())
+            );
+            let mut session_open = false;
+            for step in story["steps"].as_array().expect("steps") {
+                assert_eq!(step["traced"], true, "{step}");
+                assert_eq!(step["arrival"].is_number(), !session_open, "{step}");
+                session_open = step["end"].is_null();
+                let slot = step["accepted"].as_u64().map(|slot| slot as usize);
+                let item = slot.map(|slot| step["shown"][slot - 1]["item"].as_u64().expect("an item"));
+                told.insert((user, step["tick"].as_u64().expect("a tick"), item));
+                let shown = step["shown"].as_array().expect("a slate").iter();
+                let sum: f64 = shown.map(|shown| shown["probability"].as_f64().expect("a number")).sum();
+                assert!((sum + step["reject"].as_f64().expect("a number") - 1.0).abs() < 1e-6);
+            }
+        }
+        assert_eq!(told, logged, "{policy}");
+    }
+}
+
+#[test]
+fn a_story_reads_as_text() {
+    let (_folder, out) = finished(&[]);
+    // The first user with a slate.
+    let number = (0..60)
+        .map(|user| user.to_string())
+        .find(|user| story(&out, &["--user", user])["steps"].as_array().is_some_and(|steps| !steps.is_empty()));
+    let number = number.expect("somebody came");
+    let told = recmirror(&["story", text(&out), "--user", &number]).expect(0).stdout;
+    let first = format!("User {number} of `Small` under policy `popular`, replication 0\n");
+    assert!(told.starts_with(&first), "{told}");
+    for words in
+        ["mirrors user ", "user model parametric; seed 5", "session 1 begins (arrival draw ", "reject all", "draws: "]
+    {
+        assert!(told.contains(words), "no `{words}` in: {told}");
+    }
+    assert!(!told.contains("the log says otherwise"), "{told}");
+}
+
+#[test]
+fn a_log_that_was_changed_does_not_follow_from_the_draws() {
+    let (_folder, out) = finished(&["--replications", "1"]);
+    let path = out.join("manifest.json");
+    write(&path, read(&path).replace("\"seed\": 5", "\"seed\": 6"));
+    let traced =
+        |user: u32| story(&out, &["--user", &user.to_string()])["steps"].to_string().contains("\"traced\":false");
+    assert!((0..60).any(traced));
+}
+
+#[test]
+fn what_is_not_there_is_told() {
+    let (folder, out) = finished(&["--set", "population.users=5"]);
+    let wrong = |extra: &[&str], words: &[&str]| {
+        recmirror(&[&["story", text(&out)], extra].concat()).expect(2).says(words);
+    };
+    wrong(&["--user", "5"], &["there is no user 5: the users of replication 0 are 0 to 4"]);
+    wrong(&["--user", "0", "--policy", "chanse"], &["no policy of the run is called `chanse`; did you mean `chance`?"]);
+    wrong(&["--user", "0", "--replication", "2"], &["policy `popular` has no replication 2; there are 0, 1"]);
+    wrong(&["--user", "minus"], &["--user"]);
+    recmirror(&["story", text(folder.path()), "--user", "0"]).expect(2).says(&["is this the folder of a run?"]);
+    let (_folder, bare) = finished(&["--set", "engine.events=false"]);
+    recmirror(&["story", text(&bare), "--user", "0"]).expect(2).says(&["has no events", "engine.events=true"]);
+    std::fs::remove_file(out.join("items.csv")).expect("removed");
+    wrong(&["--user", "0"], &["items.csv"]);
+    // A person of the data set whose name is no user's number.
+    let users = read(&out.join("users.csv"));
+    let row: Vec<&str> = users.lines().find(|line| line.starts_with("0,3,")).expect("a row").split(',').collect();
+    if row[2].parse::<u32>().is_ok_and(|person| person >= 5) {
+        wrong(&["--user", row[2]], &["of the data set is mirrored by", "3"]);
+    }
+}
