@@ -7,9 +7,11 @@
 
 mod figures;
 mod held_out;
+mod order;
 mod rules;
 pub mod scenes;
 
 pub use self::figures::{AlignOptions, Alignment, Figure, align};
+pub use self::order::{OrderedPolicy, PolicyOrder, policy_order};
 
 pub(crate) use self::held_out::HeldOut;

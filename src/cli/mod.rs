@@ -47,7 +47,7 @@ enum Command {
     /// Check a scenario file, or print the JSON Schema of scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
-    /// Say how well a mirror model predicts held-out people.
+    /// Say how well a user model mirrors held-out people.
     Align(align::Align),
     /// Write the tensors from which `models/train` trains the mirror model.
     Tensors(tensors::Tensors),
@@ -80,7 +80,7 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Replay(command) => command.run(registry),
         Command::Story(command) => command.run(registry),
         Command::Scenario(command) => command.run(registry),
-        Command::Align(command) => command.run(),
+        Command::Align(command) => command.run(registry),
         Command::Tensors(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Scenes(command) => command.run(),

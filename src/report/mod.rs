@@ -3,6 +3,7 @@
 //! Everything that is said is computed from [`Results`]; the template `report.html.j2` only lays it out.
 //! Charts are inline SVG drawn here. Policy names and all other text of the caller are escaped.
 
+mod alignment;
 mod forest;
 mod headline;
 mod line;
@@ -10,6 +11,8 @@ mod pairs;
 mod svg;
 mod view;
 mod worlds;
+
+pub use self::alignment::alignment_html;
 
 use crate::experiment::{PairRow, Results, Trust};
 use minijinja::syntax::SyntaxConfig;
@@ -65,12 +68,18 @@ pub struct Measure {
 /// # Errors
 /// When the template does not fit the data; the tests guard against it.
 pub fn html(input: &ReportInput<'_>) -> Result<String, ReportError> {
+    let mut environment = environment()?;
+    environment.add_template("report.html", TEMPLATE)?;
+    Ok(environment.get_template("report.html")?.render(Serde(view::View::new(input)))?)
+}
+
+/// What renders pages: text is escaped, and what is missing is an error.
+fn environment() -> Result<Environment<'static>, ReportError> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_syntax(SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build()?);
-    environment.add_template("report.html", TEMPLATE)?;
-    Ok(environment.get_template("report.html")?.render(Serde(view::View::new(input)))?)
+    Ok(environment)
 }
 
 #[cfg(test)]
@@ -98,7 +107,7 @@ mod tests {
     }
 
     /// Every element is closed by its own name, and attributes are quoted.
-    fn assert_well_formed(page: &str) {
+    pub(super) fn assert_well_formed(page: &str) {
         const VOID: [&str; 1] = ["meta"];
         let mut open: Vec<&str> = Vec::new();
         let body = page.strip_prefix("<!doctype html>").unwrap();

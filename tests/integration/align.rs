@@ -1,6 +1,8 @@
 //! `align` on files of scenes: every kind of model, the reference code's form, and what it says of wrong input.
 
-use crate::util::{Answer, Log, csv_rows, has_runtime, names_in, package, place, read, recmirror, text, write};
+use crate::util::{
+    Answer, Log, csv_rows, has_runtime, names_in, package, place, read, recmirror, text, write, write_scenario,
+};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -93,6 +95,10 @@ fn a_user_model_is_measured_beside_chance_and_rules() {
     let rows = csv_rows(&out.join("align.csv"));
     assert_eq!(rows.len(), found["figures"].as_array().expect("figures").len());
     assert!(rows.iter().any(|row| row[1] == "random" && row[4] == "parametric" && row[5] == "accuracy"));
+    let page = read(&out.join("align.html"));
+    for words in ["How well parametric mirrors people", "random lists", "(best that sees no user)"] {
+        assert!(page.contains(words), "no `{words}`");
+    }
 }
 
 #[test]
@@ -116,6 +122,7 @@ fn a_language_model_gives_the_same_on_any_threads() {
             figure(&found, kind, measure);
         }
         figure(&found, &format!("{kind}, another user's memory"), "accuracy");
+        figure(&found, &format!("{kind}, frozen memory"), "accuracy");
         assert!(estimate(&found, "item-kNN", "accuracy") > 0.0, "the log beside the scenes is read");
     }
 }
@@ -271,4 +278,109 @@ fn what_does_not_go_together_is_told() {
     let server = ["--endpoint", "http://127.0.0.1:9/v1", "--model", "m", "--retries", "0", "--quiet"];
     let gone = recmirror(&[&["align", text(&scenes)], &server[..]].concat());
     assert!(gone.code == Some(1) || gone.code == Some(2), "{}", gone.stderr);
+}
+
+/// Writes scenes as the paper's authors publish them: Parquet with a group, a list in it, and times in nanoseconds.
+fn write_parquet(path: &Path, scenes: &[Value]) {
+    use parquet::data_type::{ByteArray, ByteArrayType, Int64Type};
+    use parquet::file::properties::WriterProperties;
+    use parquet::file::writer::SerializedFileWriter;
+    let schema = "message m { optional group text { optional group action_list (LIST) { repeated group list { optional binary \
+        element (STRING); } } optional binary history (STRING); optional binary profile (STRING); } optional binary user_id \
+        (STRING); optional binary item_id (STRING); optional int64 timestamp (TIMESTAMP(NANOS,false)); optional int64 item_pos; \
+        optional int64 choice_cnt; optional binary dataset (STRING); }";
+    let schema = std::sync::Arc::new(parquet::schema::parser::parse_message_type(schema).expect("a schema"));
+    let properties = WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY).build();
+    let file = std::fs::File::create(path).expect("a file");
+    let mut writer = SerializedFileWriter::new(file, schema, std::sync::Arc::new(properties)).expect("a writer");
+    let mut group = writer.next_row_group().expect("a group");
+    let bytes =
+        |value: &Value| ByteArray::from(value.as_str().map_or_else(|| value.to_string(), str::to_owned).as_str());
+    for column in 0.. {
+        let Some(mut columns) = group.next_column().expect("a column") else { break };
+        if column == 0 {
+            let lists = scenes.iter().map(|scene| scene["text"]["action_list"].as_array().expect("a list"));
+            let (mut values, mut repetition) = (Vec::new(), Vec::new());
+            for list in lists {
+                values.extend(list.iter().map(bytes));
+                repetition.extend((0..list.len()).map(|place| i16::from(place > 0)));
+            }
+            let definition = vec![4; values.len()];
+            columns
+                .typed::<ByteArrayType>()
+                .write_batch(&values, Some(&definition), Some(&repetition))
+                .expect("written");
+        } else if (5..8).contains(&column) {
+            let values: Vec<i64> = scenes
+                .iter()
+                .map(|scene| match column {
+                    5 => 981_173_106_000_000_000,
+                    6 => scene["item_pos"].as_i64().expect("a place"),
+                    _ => scene["choice_cnt"].as_i64().expect("a count"),
+                })
+                .collect();
+            let definition = vec![1; values.len()];
+            columns.typed::<Int64Type>().write_batch(&values, Some(&definition), None).expect("written");
+        } else {
+            let of = |scene: &Value| match column {
+                1 => bytes(&scene["text"]["history"]),
+                2 => bytes(&scene["text"]["profile"]),
+                3 => bytes(&scene["user_id"]),
+                4 => bytes(&scene["item_id"]),
+                _ => bytes(&scene["dataset"]),
+            };
+            let values: Vec<ByteArray> = scenes.iter().map(of).collect();
+            let definition = vec![if column < 3 { 2 } else { 1 }; values.len()];
+            columns.typed::<ByteArrayType>().write_batch(&values, Some(&definition), None).expect("written");
+        }
+        columns.close().expect("closed");
+    }
+    group.close().expect("closed");
+    writer.close().expect("closed");
+}
+
+#[test]
+fn published_sets_are_the_same_in_parquet() {
+    if !has_runtime() {
+        return;
+    }
+    let folder = place();
+    let (lines, packed) = (folder.path().join("eval.jsonl"), folder.path().join("eval.parquet"));
+    let model = language(folder.path(), "llama");
+    let scenes: Vec<Value> = (0..9).map(|number| reference(number, 3, number % 3, "a")).collect();
+    write_scenes(&lines, &scenes);
+    write_parquet(&packed, &scenes);
+    let of = |path: &Path| {
+        let mut found = found(align(text(&model), path, &["--json", "--quick"]));
+        found["files"].take();
+        found
+    };
+    assert_eq!(of(&lines), of(&packed));
+    write_parquet(&packed, &[reference(0, 3, 0, ""), reference(0, 3, 7, "")]);
+    align(text(&model), &packed, &[]).expect(2).says(&["eval.parquet:2: item_pos 7 is beyond"]);
+    let whole = std::fs::read(&packed).expect("a file");
+    for bytes in [&whole[..whole.len() / 2], b"no parquet", b""] {
+        write(&packed, bytes);
+        align(text(&model), &packed, &[]).expect(2).says(&["eval.parquet: no scenes in Parquet"]);
+    }
+    align(text(&model), &folder.path().join("no.parquet"), &[]).expect(2).says(&["does not exist"]);
+}
+
+#[test]
+fn policies_are_ranked_in_the_simulator_and_on_the_log() {
+    let folder = project(&["--eval", "12"]);
+    let (scenes, data) = (scenes_of(folder.path()), folder.path().join("data"));
+    let scenario = write_scenario(folder.path(), &["popular", "random", "item_knn", "oracle"]);
+    let more = ["--data", text(&data), "--policy-order", text(&scenario), "--json", "--quick"];
+    let found = found(align("parametric", &scenes, &more));
+    let order = &found["policy_order"];
+    let spearman = order["spearman"].as_f64().expect("a number");
+    assert!((-1.0..=1.0).contains(&spearman) && order["replications"] == 2, "{order}");
+    let policies: Vec<&str> =
+        order["policies"].as_array().expect("policies").iter().filter_map(|of| of["policy"].as_str()).collect();
+    assert_eq!(policies, ["popular", "random", "item_knn"]);
+    assert!(order["left_out"][0].as_str().expect("why").starts_with("oracle: "), "{order}");
+    let table = align("parametric", &scenes, &more[..4]).expect(0).stdout;
+    assert!(table.contains("policy order of Small: Spearman"), "{table}");
+    align("parametric", &scenes, &["--data", text(&data), "--policy-order", text(&scenes)]).expect(2);
 }

@@ -101,6 +101,7 @@ impl Desk<'_> {
             user_free: ruled.iter().filter(|rule| rule.is_user_free).map(|rule| rule.name.to_owned()).collect(),
             figures,
             reliability: self.reliability(&kept),
+            policy_order: None,
         }
     }
 

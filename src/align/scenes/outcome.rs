@@ -1,5 +1,6 @@
 //! What an alignment on scene files found, in the form of `align.json` and `align.csv`.
 
+use crate::align::PolicyOrder;
 use crate::files::{FileError, Partial};
 use serde::Serialize;
 use std::io::Write;
@@ -125,6 +126,8 @@ pub struct SceneAlignment {
     pub figures: Vec<SceneFigure>,
     /// How sure the models were, and how right, over all scenes.
     pub reliability: Vec<ReliabilityBin>,
+    /// Whether policies stand in the same order in the simulator and on the log, where that was asked.
+    pub policy_order: Option<PolicyOrder>,
 }
 
 impl SceneAlignment {
@@ -194,8 +197,15 @@ impl SceneAlignment {
     }
 }
 
-/// Writes a file that gets its name when it is complete.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
+/// Writes a text to a file that gets its name when it is complete.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_text(path: &Path, text: &str) -> Result<(), FileError> {
+    write(path, text.as_bytes())
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     let mut output = Partial::create(path)?;
     output.write_all(bytes).map_err(|source| FileError::write(path, source))?;
     output.finish()

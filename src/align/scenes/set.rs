@@ -1,6 +1,6 @@
 //! The scenes of one or more files, with numbers for their users and data sets.
 
-use super::AlignError;
+use super::{AlignError, published};
 use crate::files::{FileError, Jsonl};
 use crate::mirror::SceneRecord;
 use std::collections::BTreeMap;
@@ -42,7 +42,7 @@ pub struct SceneSet {
 }
 
 impl SceneSet {
-    /// Reads files of scenes; of each file at most `most` scenes are kept, the first ones. Files of `recmirror scenes`
+    /// Reads files of scenes, in JSON lines or as the paper's authors publish them in Parquet; of each file at most `most` scenes are kept, the first ones. Files of `recmirror scenes`
     /// stand in the order in which scenes were drawn, so the first ones are a fair sample.
     ///
     /// # Errors
@@ -66,24 +66,31 @@ impl SceneSet {
         most: usize,
         users: &mut BTreeMap<(usize, String), usize>,
     ) -> Result<(), FileError> {
-        let mut reader = Jsonl::<SceneRecord>::open(path, REMEDY)?;
         let mut kept = 0;
-        while let Some((line, record)) = reader.step()? {
+        let mut see = |line: u64, record: SceneRecord| {
             if let Some(fault) = record.fault() {
-                return Err(reader.error(fault));
+                return Err(FileError::line(path, line, fault));
             }
             let dataset = self.dataset(&record.dataset);
             if let Some(time) = record.timestamp {
                 let begin = &mut self.begins[dataset];
                 *begin = Some(begin.map_or(time.0, |begin| begin.min(time.0)));
             }
-            if kept == most {
-                continue;
+            if kept < most {
+                let next = users.len();
+                let user = *users.entry((dataset, record.user_id.to_string())).or_insert(next);
+                self.scenes.push(Scene { record, file, line, dataset, user });
+                kept += 1;
             }
-            let next = users.len();
-            let user = *users.entry((dataset, record.user_id.to_string())).or_insert(next);
-            self.scenes.push(Scene { record, file, line, dataset, user });
-            kept += 1;
+            Ok(())
+        };
+        if published::is_published(path) {
+            published::each_scene(path, &mut see)?;
+        } else {
+            let mut reader = Jsonl::<SceneRecord>::open(path, REMEDY)?;
+            while let Some((line, record)) = reader.step()? {
+                see(line, record)?;
+            }
         }
         if kept == 0 {
             return Err(FileError::whole(path, format!("there is no scene in it; {REMEDY}")));

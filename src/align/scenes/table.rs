@@ -1,6 +1,7 @@
 //! An alignment as text for a terminal.
 
 use super::outcome::{SceneAlignment, SceneFigure, Scope};
+use crate::align::PolicyOrder;
 use std::fmt::Write;
 
 /// Measures that have a column of their own.
@@ -47,6 +48,7 @@ impl SceneAlignment {
         let all = self.figures.chunk_by(|a, b| a.group() == b.group()).next().unwrap_or_default();
         text.push_str("\nfurther measures, all scenes\n");
         rest(&mut text, all);
+        self.policy_order.iter().for_each(|order| policies(&mut text, order));
         text
     }
 }
@@ -97,6 +99,21 @@ fn rest(text: &mut String, figures: &[SceneFigure]) {
         for of in rows {
             let _ = writeln!(text, "    {:<60} {:<24} {}", of.measure, told(of), of.scenes);
         }
+    }
+}
+
+fn policies(text: &mut String, order: &PolicyOrder) {
+    let PolicyOrder { scenario, metric, replications, users, spearman, low, high, .. } = order;
+    let _ = writeln!(
+        text,
+        "\npolicy order of {scenario}: Spearman {spearman:.3} ({low:.3} to {high:.3}) between {metric} over {replications} \
+         replications and NDCG@10 over {users} users"
+    );
+    for of in &order.policies {
+        let _ = writeln!(text, "  {:<32} {metric} {:<12.4} NDCG@10 {:.4}", of.policy, of.simulated, of.ndcg);
+    }
+    for problem in &order.left_out {
+        let _ = writeln!(text, "  left out: {problem}");
     }
 }
 

@@ -3,11 +3,13 @@
 mod card;
 mod lists;
 mod models;
+mod order;
 mod scenes;
 
 use super::language::ServerArgs;
 use super::{Failure, use_threads};
 use crate::language::endpoint::LetterStyle;
+use crate::policy::Registry;
 use std::path::PathBuf;
 
 /// Arguments of `align`.
@@ -50,6 +52,10 @@ pub struct Align {
     /// Ask little: the first 128 scenes of each file unless --scenes says more, and of the variations only another user's memory.
     #[arg(long, conflicts_with = "rotations")]
     quick: bool,
+    /// Run this scenario with the model as its users, too, and compare the order of its policies with that on what people
+    /// really did later.
+    #[arg(long, value_name = "SCENARIO")]
+    policy_order: Option<PathBuf>,
     /// Drawn answers to each scene.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     repeats: u32,
@@ -88,7 +94,7 @@ pub struct Align {
 }
 
 impl Align {
-    pub(super) fn run(mut self) -> Result<(), Failure> {
+    pub(super) fn run(mut self, registry: &Registry) -> Result<(), Failure> {
         if !(0.01..=0.9).contains(&self.holdout) {
             return Err(Failure::input(format!("--holdout is {}, expected 0.01 to 0.9", self.holdout)));
         }
@@ -99,7 +105,7 @@ impl Align {
         if !self.server.is_none() {
             let first = std::mem::take(&mut self.subject);
             self.over.insert(0, first);
-            return scenes::run(&self);
+            return scenes::run(&self, registry);
         }
         let folder = self.over.iter().find(|path| path.is_dir());
         match (self.over.as_slice(), folder) {
@@ -111,7 +117,7 @@ impl Align {
                 "{} is a folder: give files of scenes, or one folder alone",
                 folder.display()
             ))),
-            (_, None) => scenes::run(&self),
+            (_, None) => scenes::run(&self, registry),
         }
     }
 
@@ -125,6 +131,7 @@ impl Align {
             ("--rotations", self.rotations),
             ("--quick", self.quick),
             ("--out", self.out.is_some()),
+            ("--policy-order", self.policy_order.is_some()),
         ];
         match given.iter().find(|(_, is_given)| *is_given) {
             Some((option, _)) => Err(Failure::input(format!("{option} is for files of scenes; leave it out"))),

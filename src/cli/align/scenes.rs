@@ -1,15 +1,17 @@
 //! Any user model on files of scenes.
 
 use super::models::{Data, Kind, Loaded, kind_of, load, server};
-use super::{Align, card, gate};
+use super::{Align, card, gate, order};
 use crate::align::scenes::{
     AlignError, Background, Contender, Lookup, SceneAlignment, SceneOptions, SceneSet, Scope, Variations,
-    measure_scenes,
+    measure_scenes, write_text,
 };
 use crate::cli::language::{failure, stop_flag, told};
 use crate::cli::stage_bar::StageBar;
 use crate::cli::{Failure, print};
 use crate::dataset::Dataset;
+use crate::policy::Registry;
+use crate::report::alignment_html;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -18,7 +20,7 @@ use std::sync::atomic::AtomicBool;
 const QUICK: u32 = 128;
 
 /// Measures the model of the command line.
-pub(super) fn run(arguments: &Align) -> Result<(), Failure> {
+pub(super) fn run(arguments: &Align, registry: &Registry) -> Result<(), Failure> {
     let asks_server = !arguments.server.is_none();
     let own = (!asks_server).then_some(&arguments.subject);
     let kinds = own.into_iter().chain(&arguments.beside).map(|path| kind_of(path)).collect::<Result<Vec<_>, _>>()?;
@@ -28,6 +30,7 @@ pub(super) fn run(arguments: &Align) -> Result<(), Failure> {
         ));
     }
     let most = arguments.scenes.or(arguments.quick.then_some(QUICK));
+    let experiment = order::prepare(arguments, kinds.first().copied().filter(|_| !asks_server), registry)?;
     let set = SceneSet::read(&arguments.over, most.map(|most| most as usize)).map_err(Failure::input)?;
     let stop = stop_flag()?;
     let data = arguments.data.as_ref().map(|folder| read(folder, arguments.holdout)).transpose()?;
@@ -35,7 +38,9 @@ pub(super) fn run(arguments: &Align) -> Result<(), Failure> {
     let lookup = data.as_ref().map(|data| Lookup::new(&set, &data.whole, &data.before));
     let lookup = lookup.transpose().map_err(Failure::input)?;
     let models = loaded(arguments, data.as_ref(), &stop)?;
-    let contenders = contenders(arguments, &models, lookup.as_ref(), &stop)?;
+    let speaks = models.first().is_some_and(|model| !matches!(model, Loaded::User { .. }));
+    let frozen = if speaks && !arguments.quick { set.frozen_histories().map_err(Failure::input)? } else { None };
+    let contenders = contenders(arguments, &models, lookup.as_ref(), frozen.as_deref(), &stop)?;
     let is_trained = kinds.contains(&Kind::Mirror);
     let background = Background { data: data.as_ref().map(|data| &data.whole), lookup: lookup.as_ref(), is_trained };
     let options = SceneOptions { seed: arguments.seed, repeats: arguments.repeats, top_p: arguments.top_p };
@@ -45,7 +50,11 @@ pub(super) fn run(arguments: &Align) -> Result<(), Failure> {
     if let Some(Loaded::Server { model, .. }) = models.first() {
         eprint!("{}", told(model.usage()));
     }
-    finish(arguments, &found.map_err(failed)?)
+    let mut found = found.map_err(failed)?;
+    if let Some(experiment) = &experiment {
+        found.policy_order = Some(order::run(experiment, registry, arguments.quiet, &stop)?);
+    }
+    finish(arguments, &found)
 }
 
 fn read(folder: &Path, holdout: f64) -> Result<Data, Failure> {
@@ -71,6 +80,7 @@ fn contenders<'a>(
     arguments: &Align,
     models: &'a [Loaded],
     lookup: Option<&'a Lookup<'a>>,
+    frozen: Option<&'a [String]>,
     stop: &'a AtomicBool,
 ) -> Result<Vec<Contender<'a>>, Failure> {
     let mut all = Vec::new();
@@ -85,7 +95,7 @@ fn contenders<'a>(
             discrimination: !arguments.quick && (place == 0 || is_fast),
             controls: place == 0 || is_fast,
         };
-        all.push(model.contender(name, lookup, None, stop, variations)?);
+        all.push(model.contender(name, lookup, frozen, stop, variations)?);
     }
     Ok(all)
 }
@@ -99,6 +109,8 @@ fn finish(arguments: &Align, found: &SceneAlignment) -> Result<(), Failure> {
     if let Some(folder) = &arguments.out {
         found.write_json(&folder.join("align.json")).map_err(Failure::input)?;
         found.write_csv(&folder.join("align.csv")).map_err(Failure::input)?;
+        let page = alignment_html(found).map_err(Failure::other)?;
+        write_text(&folder.join("align.html"), &page).map_err(Failure::input)?;
     }
     if arguments.write_card {
         card::write_measured(&arguments.subject, found)?;

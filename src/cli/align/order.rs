@@ -1,0 +1,49 @@
+//! `--policy-order`: a scenario whose users are the model that is measured.
+
+use super::Align;
+use super::models::Kind;
+use crate::align::{PolicyOrder, policy_order};
+use crate::cli::Failure;
+use crate::cli::progress::Bar;
+use crate::experiment::{Experiment, RunOptions};
+use crate::policy::Registry;
+use crate::scenario::Scenario;
+use std::sync::atomic::AtomicBool;
+
+/// Prepares the scenario of the command line, if there is one, with the model of this kind as its users.
+pub(super) fn prepare(
+    arguments: &Align,
+    kind: Option<Kind>,
+    registry: &Registry,
+) -> Result<Option<Experiment>, Failure> {
+    let Some(path) = &arguments.policy_order else { return Ok(None) };
+    let name = match kind {
+        Some(Kind::Mirror) => "mirror",
+        Some(Kind::Parametric) => "parametric",
+        Some(Kind::Language) => "language",
+        None => {
+            return Err(Failure::input("--policy-order simulates users in this process: it cannot ask a server"));
+        }
+    };
+    let mut settings = vec![("user.kind".to_owned(), name.to_owned())];
+    if kind != Some(Kind::Parametric) {
+        settings.push(("user.path".to_owned(), arguments.subject.display().to_string()));
+    }
+    let scenario = Scenario::load(path, registry, &settings).map_err(Failure::input)?;
+    Experiment::prepare(scenario, registry.clone()).map(Some).map_err(Failure::input)
+}
+
+/// Runs it.
+pub(super) fn run(
+    experiment: &Experiment,
+    registry: &Registry,
+    quiet: bool,
+    stop: &AtomicBool,
+) -> Result<PolicyOrder, Failure> {
+    let scenario = &experiment.scenario;
+    let ticks = u64::from(scenario.replications) * u64::from(scenario.ticks) * scenario.policies.len() as u64;
+    let bar = Bar::new(ticks, quiet);
+    let found = policy_order(experiment, registry, &RunOptions { events: None, progress: &bar, stop });
+    bar.finish();
+    found.map_err(Failure::input)
+}

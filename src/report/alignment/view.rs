@@ -1,0 +1,265 @@
+//! The data of the page: every number already written, every chart already drawn.
+
+use super::charts::{Row, forest, positions, reliability};
+use crate::align::scenes::{ReliabilityBin, SceneAlignment, SceneFigure, Scope};
+use crate::align::{OrderedPolicy, PolicyOrder};
+use crate::report::svg::{Caption, minus};
+use serde::Serialize;
+
+/// Colours of models; people and rules have the neutral one.
+const STYLES: [&str; 7] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6"];
+const NEUTRAL: &str = "base";
+/// Rules that look at nothing but the list and are shown although another one is better.
+const SHOWN: [&str; 4] = ["chance", "popularity", "words of the history", "item-kNN"];
+
+#[derive(Serialize)]
+pub(super) struct View {
+    title: String,
+    style: &'static str,
+    version: &'static str,
+    answer: String,
+    more: Vec<String>,
+    groups: Vec<GroupView>,
+    legend: Vec<(String, &'static str)>,
+    reliability: Option<String>,
+    positions: Option<String>,
+    notes: Vec<String>,
+    facts: Vec<(String, String)>,
+    table: Vec<TableGroup>,
+    order: Option<OrderView>,
+}
+
+#[derive(Serialize)]
+struct OrderView {
+    told: String,
+    metric: String,
+    rows: Vec<[String; 3]>,
+    left_out: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct GroupView {
+    title: String,
+    scenes: usize,
+    users: usize,
+    svg: String,
+}
+
+#[derive(Serialize)]
+struct TableGroup {
+    title: String,
+    rows: Vec<[String; 4]>,
+}
+
+impl View {
+    pub(super) fn new(found: &SceneAlignment, style: &'static str) -> View {
+        let groups: Vec<&[SceneFigure]> = found.figures.chunk_by(|a, b| a.group() == b.group()).collect();
+        let models: Vec<&str> = found.contenders.iter().map(|of| of.name.as_str()).collect();
+        let class = |who: &str| {
+            let is_of = |model: &&str| who == *model || who.starts_with(&format!("{model}, "));
+            models.iter().position(|model| is_of(&model)).map_or(NEUTRAL, |place| STYLES[place % STYLES.len()])
+        };
+        let legend = models.iter().map(|model| ((*model).to_owned(), class(model)));
+        let bins =
+            |model: &str| -> Vec<&ReliabilityBin> { found.reliability.iter().filter(|bin| bin.who == model).collect() };
+        let sure: Vec<_> = models.iter().map(|model| (class(model), bins(model))).collect();
+        let all = groups.first().copied().unwrap_or_default();
+        let shares = |who: &str, start: &str| -> Vec<&SceneFigure> {
+            all.iter().filter(|of| of.who == who && of.measure.starts_with(start)).collect()
+        };
+        let mut places = vec![(NEUTRAL, shares(&found.model, "real at "))];
+        places.extend(models.iter().map(|model| (class(model), shares(model, "chosen at "))));
+        let (answer, more) = told(found);
+        View {
+            title: format!("How well {} mirrors people", found.model),
+            style,
+            version: found.version,
+            answer,
+            more,
+            groups: groups.iter().enumerate().map(|(nth, figures)| group(nth, figures, found, &class)).collect(),
+            legend: legend.chain([("people and rules".to_owned(), NEUTRAL)]).collect(),
+            reliability: reliability(&caption("reliability", "Reliability", "Accuracy against confidence."), &sure),
+            positions: positions(&caption("positions", "Places", "Shares of the places chosen."), &places),
+            notes: notes(found),
+            facts: facts(found),
+            table: groups.iter().map(|figures| table(figures)).collect(),
+            order: found.policy_order.as_ref().map(order),
+        }
+    }
+}
+
+fn caption<'a>(id: &str, title: &'a str, description: &'a str) -> Caption<'a> {
+    Caption { id: id.to_owned(), title, description }
+}
+
+fn accuracies(figures: &[SceneFigure]) -> impl Iterator<Item = &SceneFigure> {
+    figures.iter().filter(|of| of.measure == "accuracy")
+}
+
+/// The best of the rules that never look at the user.
+fn best<'a>(figures: &'a [SceneFigure], found: &SceneAlignment) -> Option<&'a SceneFigure> {
+    let mut rules: Vec<&SceneFigure> = accuracies(figures).filter(|of| found.user_free.contains(&of.who)).collect();
+    rules.sort_by(|a, b| b.estimate.total_cmp(&a.estimate));
+    rules.first().copied()
+}
+
+fn group(
+    nth: usize,
+    figures: &[SceneFigure],
+    found: &SceneAlignment,
+    class: &dyn Fn(&str) -> &'static str,
+) -> GroupView {
+    let best = best(figures, found);
+    let is_shown = |of: &&SceneFigure| {
+        class(&of.who) != NEUTRAL || SHOWN.contains(&of.who.as_str()) || best.is_some_and(|best| best.who == of.who)
+    };
+    let row = |figure| {
+        let figure: &SceneFigure = figure;
+        let is_best = best.is_some_and(|best| best.who == figure.who);
+        let name = if is_best { format!("{} (best that sees no user)", figure.who) } else { figure.who.clone() };
+        Row { name, class: class(&figure.who), figure }
+    };
+    let rows: Vec<Row<'_>> = accuracies(figures).filter(is_shown).map(row).collect();
+    let guess = rows.iter().find(|row| row.figure.who == "chance").map_or(0.0, |row| row.figure.estimate);
+    let caption = caption(&format!("forest-{nth}"), "Choice accuracy", "A dot for each, with its 95% interval.");
+    let title = figures.first().map(SceneFigure::group_name).unwrap_or_default();
+    let (scenes, users) = figures.first().map_or((0, 0), |of| (of.scenes, of.users));
+    GroupView { title, scenes, users, svg: forest(&caption, &rows, guess) }
+}
+
+fn percent(value: f64) -> String {
+    format!("{:.1}%", 100.0 * value)
+}
+
+fn with_interval(of: &SceneFigure) -> String {
+    match of.low.is_finite() {
+        true => format!("{} ({} to {})", percent(of.estimate), percent(of.low), percent(of.high)),
+        false => percent(of.estimate),
+    }
+}
+
+/// What the figures say in a few sentences.
+fn told(found: &SceneAlignment) -> (String, Vec<String>) {
+    let list = found.headline_list();
+    let of =
+        |who: &str, measure: &str| found.figure(list, Scope::All, who, measure).filter(|of| of.estimate.is_finite());
+    let kind = list
+        .or_else(|| found.only_list())
+        .map(|list| format!("{list} lists"))
+        .unwrap_or_else(|| "all scenes".to_owned());
+    let answer = match of(&found.model, "accuracy") {
+        Some(own) => format!(
+            "On {} ({} scenes of {} users), {} picks what the person took in {}; a guess in {}.",
+            kind,
+            own.scenes,
+            own.users,
+            found.model,
+            with_interval(own),
+            of("chance", "accuracy").map(|of| percent(of.estimate)).unwrap_or_default()
+        ),
+        None => format!("{} was asked about {} scenes.", found.model, found.scenes),
+    };
+    let mut more = Vec::new();
+    if let (Some(swapped), Some(lead)) = (
+        of(&format!("{}, another user's memory", found.model), "accuracy"),
+        of(&found.model, &format!("lead over {}, another user's memory", found.model)),
+    ) {
+        more.push(format!(
+            "With another user's memory it picks the same item in {}: {} points of its accuracy ({} to {}) are personal.",
+            percent(swapped.estimate),
+            points(lead.estimate),
+            points(lead.low),
+            points(lead.high)
+        ));
+    }
+    let group: Vec<SceneFigure> = match of(&found.model, "accuracy") {
+        Some(own) => found.figures.iter().filter(|figure| figure.group() == own.group()).cloned().collect(),
+        None => Vec::new(),
+    };
+    if let Some(rule) = best(&group, found) {
+        more.push(format!(
+            "The best rule that never looks at the user ({}) finds {}.",
+            rule.who,
+            percent(rule.estimate)
+        ));
+    }
+    if let Some(gap) = of(&found.model, "largest rotation gap").or_else(|| of(&found.model, "largest position gap")) {
+        let (what, points) = (&gap.measure, points(gap.estimate));
+        more.push(format!(
+            "Its {what} is {points} points: no place of a list is chosen more or less often than its share by more."
+        ));
+    }
+    (answer, more)
+}
+
+fn points(value: f64) -> String {
+    minus(&format!("{:.1}", 100.0 * value))
+}
+
+fn notes(found: &SceneAlignment) -> Vec<String> {
+    let mut notes = found.notes.clone();
+    if let Some(unseen) = found.unseen {
+        notes.push(format!(
+            "A model was trained on the first part of each user's log. {unseen} of {} scenes lie after it (\"unseen\"); on the \
+             others that model may have seen the answer.",
+            found.scenes
+        ));
+    }
+    if found.left_out > 0 {
+        notes
+            .push(format!("{} scenes are left out for all, because some model has no answer to them.", found.left_out));
+    }
+    notes
+}
+
+fn facts(found: &SceneAlignment) -> Vec<(String, String)> {
+    let mut facts = vec![
+        ("files".to_owned(), found.files.join(", ")),
+        ("seed".to_owned(), found.seed.to_string()),
+        ("drawn answers".to_owned(), format!("{} a scene, nucleus {}", found.repeats, found.top_p)),
+    ];
+    for of in &found.contenders {
+        let prompts = of.prompts.as_ref().map(|prompts| format!(", prompts {prompts}")).unwrap_or_default();
+        let asked = format!(
+            "{} {}{prompts}; {} questions, {} unanswered",
+            of.kind, of.fingerprint, of.questions, of.unanswered
+        );
+        facts.push((of.name.clone(), asked));
+    }
+    facts
+}
+
+fn table(figures: &[SceneFigure]) -> TableGroup {
+    let number = |value: f64| if value.is_finite() { format!("{value:.3}") } else { "\u{2013}".to_owned() };
+    let row = |of: &SceneFigure| {
+        let interval = format!("{} to {}", number(of.low), number(of.high));
+        let interval = if of.low.is_finite() { interval } else { "\u{2013}".to_owned() };
+        [of.who.clone(), of.measure.clone(), minus(&number(of.estimate)), minus(&interval)]
+    };
+    TableGroup {
+        title: figures.first().map(SceneFigure::group_name).unwrap_or_default(),
+        rows: figures.iter().map(row).collect(),
+    }
+}
+
+fn order(found: &PolicyOrder) -> OrderView {
+    let number = |value: f64| if value.is_finite() { minus(&format!("{value:.2}")) } else { "\u{2013}".to_owned() };
+    let told = format!(
+        "Spearman's correlation of both orders is {} ({} to {}) over {} policies of {}, {} replications and {} users.",
+        number(found.spearman),
+        number(found.low),
+        number(found.high),
+        found.policies.len(),
+        found.scenario,
+        found.replications,
+        found.users
+    );
+    let row =
+        |of: &OrderedPolicy| [of.policy.clone(), minus(&format!("{:.4}", of.simulated)), format!("{:.4}", of.ndcg)];
+    OrderView {
+        told,
+        metric: found.metric.clone(),
+        rows: found.policies.iter().map(row).collect(),
+        left_out: found.left_out.clone(),
+    }
+}
