@@ -40,6 +40,8 @@ pub enum Purpose {
     Retry = 20,
     /// Which signs a permutation test flips.
     SignFlips = 30,
+    /// Bootstrap resamples of an off-policy estimate.
+    OffPolicy = 50,
 }
 
 /// The root of all streams of one replication.

@@ -4,6 +4,7 @@ mod align;
 mod decide;
 mod distill;
 mod doctor;
+mod evaluate;
 mod exit;
 mod export;
 mod import;
@@ -37,6 +38,8 @@ enum Command {
     Run(run::Run),
     /// Run a finished run again and compare the digests.
     Replay(replay::Replay),
+    /// Estimate what a policy of a run would have earned from the log of another one.
+    Evaluate(evaluate::Evaluate),
     /// Check a scenario file, or print the JSON Schema of scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
@@ -70,6 +73,7 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(command) => command.run(registry),
         Command::Replay(command) => command.run(registry),
+        Command::Evaluate(command) => command.run(registry),
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(),
         Command::Tensors(command) => command.run(),

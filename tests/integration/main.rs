@@ -17,6 +17,7 @@ mod language_tiny;
 mod metrics;
 mod mirror;
 mod mutations;
+mod off_policy;
 mod policies;
 mod run;
 mod runtime;
