@@ -42,7 +42,7 @@ test: runtime data ## run every check that a change must pass; stops at the firs
 	@echo "all checks passed"
 
 test-scripts: ## check the Python files alone
-	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models examples benches/peers
+	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models examples benches/peers tests/fixtures
 	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m unittest discover -q -s scripts
 
 bench: runtime data ## measure the hot paths

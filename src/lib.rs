@@ -11,6 +11,7 @@ pub mod linalg;
 pub mod log;
 pub mod metrics;
 pub mod mirror;
+pub mod off_policy;
 pub mod onnx;
 pub mod policy;
 pub mod random;

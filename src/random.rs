@@ -42,6 +42,8 @@ pub enum Purpose {
     SignFlips = 30,
     /// Controls and repeats of an alignment on scene files.
     Alignment = 40,
+    /// Bootstrap resamples of an off-policy estimate.
+    OffPolicy = 50,
     /// What a language user thinks before it chooses.
     Rationale = 60,
     /// The same in the scenes on which the acceptance level is set.

@@ -5,6 +5,7 @@ mod compare;
 mod decide;
 mod distill;
 mod doctor;
+mod evaluate;
 mod exit;
 mod export;
 mod import;
@@ -44,6 +45,8 @@ enum Command {
     Replay(replay::Replay),
     /// Tell one user's life in a run: what was shown, thought and accepted, and the draws that decided it.
     Story(story::Tell),
+    /// Estimate what a policy of a run would have earned from the log of another one.
+    Evaluate(evaluate::Evaluate),
     /// Check a scenario file, or print the JSON Schema of scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
@@ -79,6 +82,7 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Compare(command) => command.run(),
         Command::Replay(command) => command.run(registry),
         Command::Story(command) => command.run(registry),
+        Command::Evaluate(command) => command.run(registry),
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(registry),
         Command::Tensors(command) => command.run(),

@@ -337,26 +337,42 @@ impl Experiment {
         population: &Population,
         sink: Box<dyn EventSink>,
     ) -> Result<Simulation, ExperimentError> {
-        let streams = Streams::new(self.scenario.seed, replication);
-        let policy = self.policy(spec, population, streams)?;
-        Ok(Simulation::new(Setup {
+        let policy = self.policy(spec, replication, population)?;
+        Ok(self.simulation_of(policy, &spec.name, replication, population, sink))
+    }
+
+    /// A world for a policy that was built already; `name` is for messages.
+    pub fn simulation_of(
+        &self,
+        policy: Box<dyn Policy>,
+        name: &str,
+        replication: u32,
+        population: &Population,
+        sink: Box<dyn EventSink>,
+    ) -> Simulation {
+        Simulation::new(Setup {
             scenario: &self.scenario,
             start: &self.start,
             population,
             model: self.model.clone(),
-            name: spec.name.clone(),
+            name: name.to_owned(),
             policy,
-            streams,
+            streams: Streams::new(self.scenario.seed, replication),
             sink,
-        }))
+        })
     }
 
-    fn policy(
+    /// A policy as it stands before the first tick of a replication.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn policy(
         &self,
         spec: &PolicySpec,
+        replication: u32,
         population: &Population,
-        streams: Streams,
     ) -> Result<Box<dyn Policy>, ExperimentError> {
+        let streams = Streams::new(self.scenario.seed, replication);
         let fail = |source| ExperimentError::Policy { policy: spec.name.clone(), source };
         let unknown = || fail(crate::policy::PolicyError(format!("kind `{}` is not registered", spec.kind)));
         let kind = self.registry.get(&spec.kind).ok_or_else(unknown)?;

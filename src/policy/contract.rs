@@ -2,7 +2,7 @@
 
 use super::testing::{World, build, mask};
 use super::{Registry, Slates};
-use crate::ids::UserId;
+use crate::ids::{ItemId, UserId};
 
 /// All kinds; `external` with the example, where there is a Python.
 fn kinds() -> Vec<&'static str> {
@@ -172,5 +172,48 @@ fn each_default_is_inside_its_range() {
             assert!(inside && !key.doc.is_empty(), "{}: {}", kind.name, key.name);
         }
         assert!(!kind.summary.is_empty(), "{}", kind.name);
+    }
+}
+
+#[test]
+fn what_is_said_of_own_slates_is_what_was_logged() {
+    let world = World::new(20, 30);
+    let (users, blocked) = world.everyone();
+    let mut telling = Vec::new();
+    for kind in kinds() {
+        let mut policy = build(kind, &world.context());
+        let slates = world.recommend(policy.as_mut(), 3, &users, &blocked);
+        let Some(chances) = world.chances(policy.as_ref(), 3, &users, &blocked, &slates.items) else { continue };
+        telling.push(kind);
+        for (place, (chance, propensity)) in chances.iter().zip(&slates.propensities).enumerate() {
+            assert_eq!(chance.given_above, *propensity, "{kind}");
+            let known = !chance.alone.is_nan();
+            assert!(place % slates.slate > 0 || chance.alone == chance.given_above, "{kind}: nothing stands above");
+            assert!(!known || (chance.alone > 0.0 && chance.alone <= 1.0), "{kind}");
+        }
+    }
+    assert_eq!(telling, ["random", "epsilon_greedy", "mix"]);
+}
+
+#[test]
+fn chances_of_all_slates_add_up_to_one() {
+    // Every ordered slate of three out of five items that are not blocked.
+    let world = World::with_log(2, 6, &[&[0, 1, 2, 3], &[0, 2, 4]]).slate(3);
+    let (users, blocked) = (world.users(), [mask(6, &[5]), mask(6, &[5])]);
+    let mut all = Vec::new();
+    for slate in (0..125).map(|number: u32| [number % 5, number / 5 % 5, number / 25]) {
+        if slate[0] != slate[1] && slate[0] != slate[2] && slate[1] != slate[2] {
+            all.push(slate.map(ItemId));
+        }
+    }
+    for kind in ["random", "epsilon_greedy", "mix"] {
+        let mut policy = build(kind, &world.context());
+        world.recommend(policy.as_mut(), 0, &users, &blocked);
+        let mut total = 0.0;
+        for slate in &all {
+            let chances = world.chances(policy.as_ref(), 0, &users[..1], &blocked[..1], slate).expect("it knows");
+            total += chances.iter().map(|chance| f64::from(chance.given_above)).product::<f64>();
+        }
+        assert!((total - 1.0).abs() < 1e-6, "{kind}: {total}");
     }
 }

@@ -7,7 +7,8 @@
 
 use super::inner::{INNER, Inner};
 use super::random::draw;
-use super::{Policy, PolicyKind, Requests, Slates};
+use super::{Chance, Policy, PolicyKind, Request, Requests, Slates};
+use crate::ids::ItemId;
 use crate::log::EventBatch;
 use crate::random::unit;
 use crate::scenario::{Key, Kind};
@@ -47,15 +48,24 @@ impl Policy for EpsilonGreedy {
             while !slate.is_full() && slate.items().len() < candidates {
                 let greedy = list.next(slate.items());
                 // Where the inner policy has nothing left, chance alone fills the slot.
-                let epsilon = if greedy.is_some() { epsilon } else { 1.0 };
-                let chance = epsilon / (candidates - slate.items().len()) as f64;
-                let explored = if unit(&mut rng) < epsilon { draw(&request, slate.items(), &mut rng) } else { None };
+                let share = if greedy.is_some() { epsilon } else { 1.0 };
+                let explored = if unit(&mut rng) < share { draw(&request, slate.items(), &mut rng) } else { None };
                 let Some((item, score)) = explored.map(|item| (item, f32::NAN)).or(greedy) else { return };
-                let follows = greedy.is_some_and(|greedy| greedy.0 == item);
-                let propensity = chance + if follows { 1.0 - epsilon } else { 0.0 };
-                slate.push_drawn(item, score, if list.certain { propensity as f32 } else { f32::NAN });
+                let left = candidates - slate.items().len();
+                let propensity = propensity(epsilon, left, greedy.map(|greedy| greedy.0), item);
+                slate.push_drawn(item, score, if list.certain { propensity } else { f32::NAN });
             }
         });
+    }
+
+    fn chances(&self, request: &Request<'_>, shown: &[ItemId], chances: &mut [Chance]) -> bool {
+        let (list, candidates) = (self.inner.list(request.row), request.candidate_count());
+        for (above, chance) in chances.iter_mut().enumerate().take_while(|(slot, _)| shown[*slot].is_some()) {
+            let greedy = list.next(&shown[..above]).map(|greedy| greedy.0);
+            let given_above = propensity(self.epsilon, candidates.saturating_sub(above), greedy, shown[above]);
+            *chance = Chance { given_above, alone: if above == 0 { given_above } else { f32::NAN } };
+        }
+        list.certain
     }
 
     fn looks_ahead(&self) -> bool {
@@ -65,6 +75,12 @@ impl Policy for EpsilonGreedy {
     fn observe(&mut self, events: &EventBatch) {
         self.inner.observe(events);
     }
+}
+
+/// Of an item in a slot for which `left` candidates are left and the inner policy would show `greedy`.
+fn propensity(epsilon: f64, left: usize, greedy: Option<ItemId>, item: ItemId) -> f32 {
+    let epsilon = if greedy.is_some() { epsilon } else { 1.0 };
+    (epsilon / left as f64 + if greedy == Some(item) { 1.0 - epsilon } else { 0.0 }) as f32
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! Every part learns from all slates that were shown.
 
 use super::inner::{Inner, List};
-use super::{Policy, PolicyKind, Request, Requests, SlateRow, Slates};
+use super::{Chance, Policy, PolicyKind, Request, Requests, SlateRow, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
 use crate::random::unit;
@@ -41,15 +41,25 @@ impl Mix {
         let certain = lists.iter().all(|list| list.certain);
         let mut rng = request.rng();
         while !slate.is_full() {
-            let next = lists.iter().zip(&self.weights);
-            let next = next.filter_map(|(list, &weight)| Some((list.next(slate.items())?.0, weight)));
-            let next: Vec<(ItemId, f64)> = next.collect();
+            let next = self.next(&lists, slate.items());
             let total: f64 = next.iter().map(|entry| entry.1).sum();
             let Some(item) = pick(&next, unit(&mut rng) * total) else { return };
-            let share: f64 = next.iter().filter(|entry| entry.0 == item).map(|entry| entry.1).sum();
-            slate.push_drawn(item, f32::NAN, if certain { (share / total) as f32 } else { f32::NAN });
+            slate.push_drawn(item, f32::NAN, if certain { share(&next, item) } else { f32::NAN });
         }
     }
+
+    /// What each part that has something left would show below `taken`, and its weight.
+    fn next(&self, lists: &[List<'_>], taken: &[ItemId]) -> Vec<(ItemId, f64)> {
+        let next = lists.iter().zip(&self.weights);
+        next.filter_map(|(list, &weight)| Some((list.next(taken)?.0, weight))).collect()
+    }
+}
+
+/// The share of the weight that shows `item`.
+fn share(next: &[(ItemId, f64)], item: ItemId) -> f32 {
+    let total: f64 = next.iter().map(|entry| entry.1).sum();
+    let share: f64 = next.iter().filter(|entry| entry.0 == item).map(|entry| entry.1).sum();
+    if total > 0.0 { (share / total) as f32 } else { 0.0 }
 }
 
 /// The item at which the running sum of weights exceeds `point`.
@@ -72,6 +82,15 @@ impl Policy for Mix {
         }
         let policy = &*self;
         slates.fill(requests, |request, slate| policy.fill(&request, slate));
+    }
+
+    fn chances(&self, request: &Request<'_>, shown: &[ItemId], chances: &mut [Chance]) -> bool {
+        let lists: Vec<List<'_>> = self.parts.iter().map(|part| part.list(request.row)).collect();
+        for (above, chance) in chances.iter_mut().enumerate().take_while(|(slot, _)| shown[*slot].is_some()) {
+            let given_above = share(&self.next(&lists, &shown[..above]), shown[above]);
+            *chance = Chance { given_above, alone: if above == 0 { given_above } else { f32::NAN } };
+        }
+        lists.iter().all(|list| list.certain)
     }
 
     fn looks_ahead(&self) -> bool {

@@ -24,7 +24,8 @@
 //! Every kind that learns says in its doc when: `retrain_every` ticks on the log and all responses of its own users
 //! so far (0 = on the log alone), or online after each tick. A user without history gets what the method gives to an
 //! empty history. What a policy draws it draws from [`Request::rng`]; where it can tell the probability of what it
-//! drew, it says so ([`SlateRow::push_drawn`], [`Slates::mark_certain`]), for off-policy work on its log.
+//! drew, it says so ([`SlateRow::push_drawn`], [`Slates::mark_certain`]), for off-policy work on its log, and
+//! [`Policy::chances`] says the same of slates that it did not draw.
 
 mod bpr;
 mod calibrated;
@@ -59,9 +60,10 @@ mod user_knn;
 
 pub use self::histories::Histories;
 pub use self::registry::{PolicyContext, PolicyError, PolicyKind, Registry};
-pub use self::request::{Foresight, Request, Requests};
+pub use self::request::{Chance, Foresight, Request, Requests};
 pub use self::slates::{PolicyFailure, SlateRow, Slates, rank_candidates};
 
+use crate::ids::ItemId;
 use crate::log::EventBatch;
 
 /// A recommender policy.
@@ -73,6 +75,14 @@ pub trait Policy: Send + Sync {
     /// Whether it wants [`Requests::foresight`]: to know what the users would accept. No recommender can; only the
     /// `oracle` does, and what is wrapped around it.
     fn looks_ahead(&self) -> bool {
+        false
+    }
+
+    /// How likely it would have shown `shown`, another policy's slate, to the user of `request`: writes the chance of each
+    /// filled slot, empty ones are left as they are. Asked after [`Policy::recommend`] with the same requests, and only of
+    /// policies that draw: a slate of propensity 1 speaks for itself. `false`: it does not know.
+    fn chances(&self, request: &Request<'_>, shown: &[ItemId], chances: &mut [Chance]) -> bool {
+        let _ = (request, shown, chances);
         false
     }
 

@@ -4,7 +4,7 @@
 //! Draws come from [`Request::rng`], so a user's slate depends on (seed, replication, user, tick) alone.
 //! It has no scores: they are NaN. Its propensities are exact: with `n` candidates left, one slot's is `1 / n`.
 
-use super::{Policy, PolicyKind, Request, Requests, SlateRow, Slates};
+use super::{Chance, Policy, PolicyKind, Request, Requests, SlateRow, Slates};
 use crate::ids::ItemId;
 use crate::random::below;
 use rand_chacha::rand_core::Rng;
@@ -27,6 +27,15 @@ struct Random;
 impl Policy for Random {
     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
         slates.fill(requests, sample);
+    }
+
+    fn chances(&self, request: &Request<'_>, shown: &[ItemId], chances: &mut [Chance]) -> bool {
+        let candidates = request.candidate_count();
+        for (above, chance) in chances.iter_mut().enumerate().take_while(|(slot, _)| shown[*slot].is_some()) {
+            *chance =
+                Chance { given_above: 1.0 / candidates.saturating_sub(above) as f32, alone: 1.0 / candidates as f32 };
+        }
+        true
     }
 }
 

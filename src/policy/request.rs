@@ -30,6 +30,22 @@ pub trait Foresight: Sync {
     /// # Errors
     /// When the user model fails.
     fn acceptance(&self, row: usize, items: &[ItemId], out: &mut Vec<f32>) -> Result<(), String>;
+
+    /// Writes the probability that each row's user accepts something of its slate: `slates` is `[n, slate]` with a row for
+    /// each request, empty slots at the end of a row.
+    ///
+    /// # Errors
+    /// When the user model fails.
+    fn slates(&self, slate: usize, slates: &[ItemId], out: &mut Vec<f64>) -> Result<(), String>;
+}
+
+/// How likely a policy would have shown an item in a slot.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Chance {
+    /// Given the slots above.
+    pub given_above: f32,
+    /// Whatever the slots above show; NaN where the policy does not know it.
+    pub alone: f32,
 }
 
 impl<'a> Requests<'a> {

@@ -1,6 +1,6 @@
 //! A small seeded world in which policies are tested: a catalogue, a log, users and their responses.
 
-use super::{Foresight, Policy, PolicyContext, Registry, Requests, Slates};
+use super::{Chance, Foresight, Policy, PolicyContext, Registry, Requests, Slates};
 use crate::dataset::{Catalogue, GenreSet, Interaction, TrainingLog};
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
@@ -106,6 +106,24 @@ impl World {
         slates
     }
 
+    /// What a policy that was asked by [`World::recommend`] says of other slates; `None` where it does not know.
+    pub fn chances(
+        &self,
+        policy: &dyn Policy,
+        tick: u32,
+        users: &[UserId],
+        blocked: &[Vec<u64>],
+        shown: &[ItemId],
+    ) -> Option<Vec<Chance>> {
+        let blocked = blocked.concat();
+        let (slate, items, streams) = (self.slate, self.log.items, self.streams);
+        let requests = Requests { tick, slate, items, users, blocked: &blocked, streams, foresight: None };
+        let mut chances = vec![Chance { given_above: 1.0, alone: 1.0 }; shown.len()];
+        let rows = chances.chunks_mut(slate).zip(shown.chunks(slate)).enumerate();
+        let mut known = rows.map(|(row, (chances, shown))| policy.chances(&requests.get(row), shown, chances));
+        known.all(|known| known).then_some(chances)
+    }
+
     /// What comes back when `chooses(user, item)` says which items a user accepts: the first such slot.
     pub fn respond(
         &self,
@@ -194,6 +212,17 @@ impl Foresight for Likes<'_> {
         let own = |item: &ItemId| self.users[row].0 % 2 == item.0 % 2;
         out.clear();
         out.extend(items.iter().map(|item| if own(item) { 0.5 + share(item) / 2.0 } else { share(item) / 2.0 }));
+        Ok(())
+    }
+
+    fn slates(&self, slate: usize, slates: &[ItemId], out: &mut Vec<f64>) -> Result<(), String> {
+        // Something of a slate is accepted with the mean chance of its items alone.
+        out.clear();
+        for (row, items) in slates.chunks(slate).enumerate() {
+            let mut found = Vec::new();
+            self.acceptance(row, items, &mut found)?;
+            out.push(found.iter().copied().map(f64::from).sum::<f64>() / slate as f64);
+        }
         Ok(())
     }
 }

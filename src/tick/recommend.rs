@@ -37,6 +37,26 @@ impl Foresight for Sight<'_, '_, '_, '_> {
         out.extend((0..items.len()).map(|place| found.choice(place)[0]));
         Ok(())
     }
+
+    fn slates(&self, slate: usize, slates: &[ItemId], out: &mut Vec<f64>) -> Result<(), String> {
+        let (width, rows) = (self.model.model().memory().read, slates.len() / slate.max(1));
+        let mut scenes = SceneBatch::default();
+        scenes.reset(rows, slate, width);
+        scenes.items.copy_from_slice(slates);
+        for (row, &entity) in self.visits.entities.iter().enumerate().take(rows) {
+            let interest = self.interests.get(entity).map_err(|problem| problem.to_string())?;
+            scenes.memory[row * width..(row + 1) * width].copy_from_slice(&interest.0[..width]);
+        }
+        for (target, &item) in scenes.context.chunks_exact_mut(CONTEXT).zip(slates).filter(|(_, item)| item.is_some()) {
+            target.copy_from_slice(self.popularity.context(item));
+        }
+        let mut found = Probabilities::default();
+        self.model.probabilities(&scenes, &mut found).map_err(|problem| problem.to_string())?;
+        let accepted = |row| found.choice(row)[..slate].iter().copied().map(f64::from).sum::<f64>();
+        out.clear();
+        out.extend((0..rows).map(accepted));
+        Ok(())
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "each argument is one resource that the stage reads or writes")]

@@ -20,6 +20,7 @@ mod language_user;
 mod metrics;
 mod mirror;
 mod mutations;
+mod off_policy;
 mod policies;
 mod run;
 mod runtime;

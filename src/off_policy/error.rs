@@ -1,0 +1,76 @@
+//! Why there is no estimate.
+
+use crate::experiment::ExperimentError;
+
+/// Estimates that cannot be made.
+#[derive(Debug, thiserror::Error)]
+pub enum OffPolicyError {
+    /// A name that the run does not have.
+    #[error("the run has no policy `{name}`; it has {known}")]
+    NoPolicy {
+        /// The name.
+        name: String,
+        /// Those that there are.
+        known: String,
+    },
+    /// A log without propensities.
+    #[error(
+        "policy `{policy}` draws its slates and does not know with which probabilities, so its log says nothing of other \
+         policies; choose another one with --from, such as a `random`, an `epsilon_greedy` or a `mix`"
+    )]
+    LogUnknown {
+        /// The policy of the log.
+        policy: String,
+    },
+    /// A target that cannot tell how likely it would have shown a slate.
+    #[error(
+        "policy `{policy}` draws its slates and cannot tell how likely it would have shown another policy's; targets are \
+         the policies that draw nothing, `random`, and `epsilon_greedy` and `mix` around policies that draw nothing"
+    )]
+    TargetUnknown {
+        /// The target.
+        policy: String,
+    },
+    /// A target without slates.
+    #[error("policy `{policy}`, replication {replication}, tick {tick}{}: {problem}", of_user(*user))]
+    TargetFailed {
+        /// The target.
+        policy: String,
+        /// The replication.
+        replication: u32,
+        /// The tick.
+        tick: u32,
+        /// Whose slate it is about.
+        user: Option<u32>,
+        /// What happened.
+        problem: String,
+    },
+    /// The arm does not come out as it did in the run.
+    #[error(
+        "policy `{policy}`, replication {replication}: the log has digest {stored}, run again it has {found}; \
+         `recmirror replay` says more"
+    )]
+    Differs {
+        /// The policy of the log.
+        policy: String,
+        /// The replication.
+        replication: u32,
+        /// Digest in the manifest.
+        stored: String,
+        /// Digest now.
+        found: String,
+    },
+    /// Nobody was shown anything.
+    #[error("the log of policy `{policy}` has no rounds")]
+    NoRounds {
+        /// The policy of the log.
+        policy: String,
+    },
+    /// The arm cannot be run again.
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
+}
+
+fn of_user(user: Option<u32>) -> String {
+    user.map(|user| format!(", user {user}")).unwrap_or_default()
+}

@@ -1,0 +1,67 @@
+//! An arm of a run, run once more with a passenger.
+
+use super::OffPolicyError;
+use super::passenger::{Found, Passenger, Problem};
+use super::replay::Replay;
+use crate::experiment::{ArmRecord, Experiment, ExperimentError, Progress};
+use crate::log::{DigestState, EventBatch, EventSink, LogError};
+use crate::scenario::PolicySpec;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Runs an arm again, with the target as a passenger.
+pub(super) fn ride(
+    experiment: &Experiment,
+    from: &PolicySpec,
+    target: &PolicySpec,
+    draws: u32,
+    arm: &ArmRecord,
+    progress: &dyn Progress,
+) -> Result<Replay, OffPolicyError> {
+    let replication = arm.replication;
+    let Some(population) = experiment.population(replication) else { return Ok(Replay::default()) };
+    let build = |spec| experiment.policy(spec, replication, &population);
+    let (passenger, found) = Passenger::new(build(from)?, build(target)?, draws);
+    let digest = Arc::new(Mutex::new(DigestState::default()));
+    let sink = Box::new(DigestSink(digest.clone()));
+    let driver = Box::new(passenger);
+    let mut simulation = experiment.simulation_of(driver, &from.name, replication, &population, sink);
+    for _ in 0..arm.ticks {
+        simulation.tick().map_err(ExperimentError::from)?;
+        if let Some(problem) = found.lock().unwrap_or_else(PoisonError::into_inner).problem.take() {
+            return Err(refusal(problem, from, target, replication));
+        }
+        progress.tick(simulation.events().len() as u64);
+    }
+    let digest = digest.lock().unwrap_or_else(PoisonError::into_inner).finish().to_string();
+    if digest != arm.digest {
+        let (policy, stored) = (from.name.clone(), arm.digest.clone());
+        return Err(OffPolicyError::Differs { policy, replication, stored, found: digest });
+    }
+    let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+    let Found { replay, .. } = std::mem::take(&mut *found);
+    Ok(replay)
+}
+
+fn refusal(problem: Problem, from: &PolicySpec, target: &PolicySpec, replication: u32) -> OffPolicyError {
+    match problem {
+        Problem::LogUnknown => OffPolicyError::LogUnknown { policy: from.name.clone() },
+        Problem::TargetUnknown => OffPolicyError::TargetUnknown { policy: target.name.clone() },
+        Problem::TargetFailed { tick, user, problem } => {
+            OffPolicyError::TargetFailed { policy: target.name.clone(), replication, tick, user, problem }
+        }
+    }
+}
+
+/// Hashes events and drops them.
+struct DigestSink(Arc<Mutex<DigestState>>);
+
+impl EventSink for DigestSink {
+    fn write(&mut self, batch: &EventBatch) -> Result<(), LogError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).update(batch);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), LogError> {
+        Ok(())
+    }
+}
