@@ -107,6 +107,7 @@ impl<'a> HeldOut<'a> {
         scenes.memory = memory;
         for (place, list) in lists.iter().enumerate() {
             let time = self.moment(place).0.time;
+            scenes.times.push(time);
             for (slot, &item) in list.items.iter().enumerate() {
                 let at = place * slate + slot;
                 scenes.items[at] = item;

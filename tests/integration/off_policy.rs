@@ -298,6 +298,7 @@ fn arms(experiment: &Experiment) -> Vec<ArmRecord> {
         user_steps: arm.steps,
         short_slates: arm.fill_ups,
         seconds: 0.0,
+        decisions: None,
         training: TrainingRecord::default(),
         digest: arm.digest.clone(),
         events: None,
