@@ -139,7 +139,7 @@ const ROOT: &[Key] = &[
     Key {
         name: "metrics",
         doc: "What is measured at every tick and over the whole run; docs/METRICS.md explains each. `all` stands for \
-              every one of them. Those beyond the default cost time (docs/METRICS.md has the figures).",
+              every one of them. What they cost stands there too.",
         kind: Kind::Words { words: METRIC_WORDS, default: DEFAULT_METRICS },
     },
 ];
