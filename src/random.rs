@@ -40,6 +40,20 @@ pub enum Purpose {
     Retry = 20,
     /// Which signs a permutation test flips.
     SignFlips = 30,
+    /// How much time a session has.
+    Budget = 40,
+    /// Which item of a slate is noticed.
+    Notice = 41,
+    /// When a user joins.
+    Joining = 42,
+    /// When an item comes out.
+    Release = 43,
+    /// When an item leaves the catalogue.
+    Retirement = 44,
+    /// Whether a user leaves for good at the end of a session.
+    Leaving = 45,
+    /// Who provides an item, where the data do not say.
+    Provider = 46,
 }
 
 /// The root of all streams of one replication.

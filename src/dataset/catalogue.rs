@@ -13,9 +13,23 @@ pub struct Catalogue {
     pub genre_names: Vec<String>,
     /// Genres of each item.
     pub genres: Vec<GenreSet>,
+    /// Names of those who provide items.
+    pub provider_names: Vec<String>,
+    /// The place in `provider_names` of each item's provider, [`Catalogue::NOBODY`] where it is unknown; empty when it is
+    /// unknown for all.
+    pub providers: Vec<u32>,
 }
 
 impl Catalogue {
+    /// The provider of an item of which nobody is known.
+    pub const NOBODY: u32 = u32::MAX;
+
+    /// Who provides an item: a place in `provider_names`. `None` where it is unknown, and for empty slots.
+    #[inline]
+    pub fn provider_of(&self, item: ItemId) -> Option<u32> {
+        self.providers.get(item.index()).copied().filter(|&provider| provider != Catalogue::NOBODY)
+    }
+
     /// Number of items.
     pub fn len(&self) -> usize {
         self.titles.len()
@@ -68,6 +82,16 @@ impl GenreSet {
     #[inline]
     pub fn len(self) -> u32 {
         self.0.count_ones()
+    }
+
+    /// The bits of its genres, ascending.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let bit = (rest != 0).then(|| rest.trailing_zeros() as usize);
+            rest &= rest.wrapping_sub(1);
+            bit
+        })
     }
 
     /// Whether there is none.

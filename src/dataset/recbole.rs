@@ -98,7 +98,9 @@ fn read_items(
     let title_at = header.place(&["movie_title", "title", "name"]);
     let year_at = header.place(&["release_year", "year"]);
     let genres_at = header.place(&["class", "genre", "genres"]);
+    let provider_at = header.place(&["provider", "provider_id", "seller", "publisher", "brand"]);
     let (mut items, mut catalogue) = (IdTable::default(), Catalogue::default());
+    let mut providers = IdTable::default();
     while lines.advance()? {
         let fields = header.fields(&lines)?;
         let id = fields[id_at].trim();
@@ -120,10 +122,16 @@ fn read_items(
         catalogue.years.push(year);
         let set = genre_set(&lines, &mut catalogue, genres)?;
         catalogue.genres.push(set);
+        if let Some(place) = provider_at {
+            let name = fields[place].trim();
+            let provider = if name.is_empty() { Catalogue::NOBODY } else { providers.insert(name).0 };
+            catalogue.providers.push(provider);
+        }
     }
     if items.is_empty() {
         return Err(DataError::Empty { path: lines.path().to_owned() });
     }
+    catalogue.provider_names = (0..providers.len() as u32).map(|name| providers.external(name).to_owned()).collect();
     Ok((items, catalogue))
 }
 

@@ -313,7 +313,7 @@ impl Experiment {
     /// A world for one policy in one replication, at tick 0.
     ///
     /// # Errors
-    /// When the policy cannot be built.
+    /// When the policy or a dynamic cannot be built.
     pub fn simulation(
         &self,
         spec: &PolicySpec,
@@ -323,6 +323,7 @@ impl Experiment {
     ) -> Result<Simulation, ExperimentError> {
         let streams = Streams::new(self.scenario.seed, replication);
         let policy = self.policy(spec, population, streams)?;
+        let dynamics = self.dynamics(replication, population.sources.len())?;
         Ok(Simulation::new(Setup {
             scenario: &self.scenario,
             start: &self.start,
@@ -330,6 +331,7 @@ impl Experiment {
             model: self.model.clone(),
             name: spec.name.clone(),
             policy,
+            dynamics,
             streams,
             sink,
         }))
@@ -344,10 +346,14 @@ impl Experiment {
         let fail = |source| ExperimentError::Policy { policy: spec.name.clone(), source };
         let unknown = || fail(crate::policy::PolicyError(format!("kind `{}` is not registered", spec.kind)));
         let kind = self.registry.get(&spec.kind).ok_or_else(unknown)?;
+        let (log, sources) = match &population.known {
+            None => (self.start.log.clone(), Arc::clone(&population.sources)),
+            Some(known) => (known.log.clone(), known.sources.clone()),
+        };
         let context = PolicyContext {
             catalogue: self.start.catalogue.clone(),
-            log: self.start.log.clone(),
-            sources: Arc::clone(&population.sources),
+            log,
+            sources,
             slate: self.scenario.slate,
             tick_seconds: self.scenario.tick_seconds as i64,
             registry: self.registry.clone(),

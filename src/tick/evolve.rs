@@ -1,12 +1,15 @@
-//! Evolve: visitors remember what they accepted, tire, end their session, leave.
+//! Evolve: visitors remember what they accepted, tire, end their session, leave; the dynamics take note of it all.
 
 use super::TickError;
+use super::drift::{Drawn, drift};
+use crate::dynamics::Step;
 use crate::ids::UserId;
+use crate::random::{Purpose, unit};
 use crate::scenario::SessionSpec;
 use crate::user::{Memorised, UserError, UserModel};
 use crate::world::{
-    Clock, Engagement, Events, Fault, Habits, History, HistoryEntry, Interest, Model, Popularity, Seen, Status, User,
-    Visits,
+    Clock, Engagement, Events, Fault, Forces, Habits, History, HistoryEntry, Interest, Model, Popularity, Seen, Status,
+    User, Visits,
 };
 use bevy_ecs::prelude::{Query, Res, ResMut};
 use rayon::prelude::*;
@@ -22,17 +25,29 @@ pub(super) fn evolve(
     visits: Res<Visits>,
     events: Res<Events>,
     mut popularity: ResMut<Popularity>,
+    mut forces: ResMut<Forces>,
     mut fault: ResMut<Fault>,
     mut users: Query<(&User, &mut Engagement, &mut History, &mut Seen, &mut Interest)>,
 ) {
     let mut accepted: Vec<Acceptance<'_>> = Vec::with_capacity(visits.users.len());
+    let forces = &mut forces.0;
+    let changes = !forces.is_empty();
     let mut next = 0;
     // One pass in storage order: it reads memory in a line, and gives each user once and mutably.
     for (user, mut engagement, history, seen, interest) in users.iter_mut() {
         let Some(row) = position(&visits.users, next, user.id) else { continue };
         next = row + 1;
         let item = events.0.accepted_item(row);
-        tire(&mut engagement, &habits.0, item.is_some());
+        if changes {
+            let step = step(&events, row, engagement.slates + 1);
+            let over = forces.remember(&step);
+            tire(&mut engagement, &habits.0, item.is_some(), over);
+            if engagement.status == Status::Away && leaves(&clock, user, forces.leaving(&step)) {
+                engagement.status = Status::Left;
+            }
+        } else {
+            tire(&mut engagement, &habits.0, item.is_some(), false);
+        }
         if let Some(item) = item {
             popularity.0.accept(item);
             let event = Memorised { item, rating: events.0.ratings[row] };
@@ -42,7 +57,36 @@ pub(super) fn evolve(
     }
     if let Err(source) = remember(clock.tick, model.0.model(), accepted) {
         fault.0 = Some(TickError::User { tick: clock.tick, source });
+        return;
     }
+    if forces.pulls() {
+        let mut drawn = Vec::with_capacity(visits.users.len());
+        for (user, _, _, _, interest) in users.iter_mut() {
+            let Ok(row) = visits.users.binary_search(&user.id) else { continue };
+            let step = step(&events, row, 0);
+            let pulls = forces.pull(&step).map(|pull| (pull.item, pull.rate)).collect();
+            drawn.push(Drawn { row, memory: &mut interest.into_inner().0, pulls });
+        }
+        if let Err(source) = drift(model.0.model(), drawn) {
+            fault.0 = Some(TickError::User { tick: clock.tick, source });
+        }
+    }
+    if changes {
+        forces.observe(&events.0);
+    }
+}
+
+/// The response in one row; `slates` are those of the session.
+fn step<'a>(events: &'a Events, row: usize, slates: u32) -> Step<'a> {
+    let (events, user) = (&events.0, events.0.users[row]);
+    let (items, accepted) = (events.slate_of(row), events.accepted_item(row));
+    Step { tick: events.tick, user, items, accepted, rating: events.ratings[row], slates }
+}
+
+/// Whether a user whose session is over leaves for good.
+fn leaves(clock: &Clock, user: &User, hazard: f64) -> bool {
+    // What cannot happen needs no draw.
+    hazard > 0.0 && unit(&mut clock.streams.derive(Purpose::Leaving, u64::from(user.id.0), clock.tick)) < hazard
 }
 
 /// A visitor who accepted an item, and what remembers it.
@@ -64,13 +108,13 @@ fn position(visitors: &[UserId], next: usize, user: UserId) -> Option<usize> {
     if absent { None } else { visitors.binary_search(&user).ok() }
 }
 
-/// Counts one slate and ends the session where it is over.
-fn tire(engagement: &mut Engagement, habits: &SessionSpec, accepted: bool) {
+/// Counts one slate and ends the session where it is too long, the user impatient, or a dynamic says that it is over.
+fn tire(engagement: &mut Engagement, habits: &SessionSpec, accepted: bool, over: bool) {
     engagement.slates += 1;
     engagement.accepted += u32::from(accepted);
     engagement.rejected = if accepted { 0 } else { engagement.rejected + 1 };
     let impatient = habits.patience > 0 && engagement.rejected >= habits.patience;
-    if engagement.slates < habits.slates && !impatient {
+    if engagement.slates < habits.slates && !impatient && !over {
         return;
     }
     engagement.fruitless = if engagement.accepted > 0 { 0 } else { engagement.fruitless + 1 };
@@ -108,7 +152,7 @@ mod tests {
                 (engagement.slates, engagement.rejected, engagement.accepted) = (0, 0, 0);
             }
             assert_eq!(engagement.status, Status::Here);
-            tire(&mut engagement, &HABITS, accepted);
+            tire(&mut engagement, &HABITS, accepted, false);
         }
         engagement
     }

@@ -3,6 +3,7 @@
 mod arrive;
 mod candidates;
 mod decide;
+mod drift;
 mod error;
 mod evolve;
 mod expose;

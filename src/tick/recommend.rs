@@ -1,18 +1,21 @@
 //! Recommend: the policy proposes one slate for each visitor.
 
 use super::TickError;
+use crate::dynamics::{Dynamics, Shown};
 use crate::ids::ItemId;
 use crate::policy::{Foresight, PolicyFailure, Requests};
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
 use crate::user::{Calibrated, Probabilities};
 use crate::world::{
-    Candidates, Clock, Fault, Interest, Model, PolicySlot, Popularity, Proposals, Surroundings, Visits,
+    Candidates, Clock, Fault, Forces, Interest, Model, PolicySlot, Popularity, Proposals, Surroundings, Visits,
 };
 use bevy_ecs::prelude::{Query, Res, ResMut};
 
 /// What the user model would say of items shown alone, for the policies that look ahead.
 struct Sight<'w, 's, 'q, 'i> {
+    tick: u32,
     model: &'q Calibrated,
+    forces: &'q Dynamics,
     popularity: &'q PopularityClock,
     visits: &'q Visits,
     interests: &'q Query<'w, 's, &'i Interest>,
@@ -30,7 +33,13 @@ impl Foresight for Sight<'_, '_, '_, '_> {
             scenes.context[place * CONTEXT..(place + 1) * CONTEXT].copy_from_slice(self.popularity.context(item));
         }
         let mut found = Probabilities::default();
-        self.model.probabilities(&scenes, &mut found).map_err(|problem| problem.to_string())?;
+        let user = self.visits.users[row];
+        let shift = |place: usize, logits: &mut [f32]| {
+            self.forces.shift(&Shown { tick: self.tick, user, items: &items[place..=place] }, logits);
+        };
+        let shift: Option<&(dyn Fn(usize, &mut [f32]) + Sync)> =
+            if self.forces.is_empty() { None } else { Some(&shift) };
+        self.model.shifted(&scenes, shift, &mut found).map_err(|problem| problem.to_string())?;
         out.clear();
         out.extend((0..items.len()).map(|place| found.choice(place)[0]));
         Ok(())
@@ -44,6 +53,7 @@ pub(super) fn recommend(
     visits: Res<Visits>,
     candidates: Res<Candidates>,
     model: Res<Model>,
+    forces: Res<Forces>,
     interests: Query<&Interest>,
     mut popularity: ResMut<Popularity>,
     mut policy: ResMut<PolicySlot>,
@@ -57,7 +67,8 @@ pub(super) fn recommend(
             .0
             .refresh(&surroundings.catalogue, surroundings.start + i64::from(clock.tick) * surroundings.tick_seconds);
     }
-    let sight = Sight { model: &model.0, popularity: &popularity.0, visits: &visits, interests: &interests };
+    let (tick, model, forces, popularity) = (clock.tick, &*model.0, &forces.0, &popularity.0);
+    let sight = Sight { tick, model, forces, popularity, visits: &visits, interests: &interests };
     let requests = Requests {
         tick: clock.tick,
         slate: surroundings.slate,
