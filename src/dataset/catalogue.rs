@@ -15,19 +15,15 @@ pub struct Catalogue {
     pub genres: Vec<GenreSet>,
     /// Names of those who provide items.
     pub provider_names: Vec<String>,
-    /// The place in `provider_names` of each item's provider, [`Catalogue::NOBODY`] where it is unknown; empty when it is
-    /// unknown for all.
+    /// Who provides each item, a place in `provider_names`; empty where that is not known.
     pub providers: Vec<u32>,
 }
 
 impl Catalogue {
-    /// The provider of an item of which nobody is known.
-    pub const NOBODY: u32 = u32::MAX;
-
-    /// Who provides an item: a place in `provider_names`. `None` where it is unknown, and for empty slots.
+    /// Who provides an item: a place in `provider_names`. `None` where it is not known, and for empty slots.
     #[inline]
     pub fn provider_of(&self, item: ItemId) -> Option<u32> {
-        self.providers.get(item.index()).copied().filter(|&provider| provider != Catalogue::NOBODY)
+        self.providers.get(item.index()).copied()
     }
 
     /// Number of items.

@@ -9,6 +9,9 @@ use super::{
 use crate::ids::{ItemId, UserId};
 use std::path::{Path, PathBuf};
 
+/// Who provides the items of which the file does not say it.
+const UNKNOWN_PROVIDER: &str = "unknown";
+
 /// The one file of `folder` with this extension.
 ///
 /// # Errors
@@ -124,8 +127,7 @@ fn read_items(
         catalogue.genres.push(set);
         if let Some(place) = provider_at {
             let name = fields[place].trim();
-            let provider = if name.is_empty() { Catalogue::NOBODY } else { providers.insert(name).0 };
-            catalogue.providers.push(provider);
+            catalogue.providers.push(providers.insert(if name.is_empty() { UNKNOWN_PROVIDER } else { name }).0);
         }
     }
     if items.is_empty() {

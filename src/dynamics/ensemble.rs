@@ -153,7 +153,7 @@ impl Dynamics {
     }
 
     /// What draws the user's taste, one entry a dynamic that pulls.
-    pub fn pull<'a>(&'a self, step: &'a Step<'_>) -> impl Iterator<Item = Pull> + 'a {
+    pub fn pull(&self, step: &Step<'_>) -> impl Iterator<Item = Pull> {
         self.parts.iter().filter_map(|part| part.dynamic.pull(step)).filter(|pull| pull.rate > 0.0)
     }
 

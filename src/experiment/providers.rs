@@ -6,7 +6,7 @@ use crate::random::{Purpose, Streams, below};
 use crate::scenario::ProviderSpec;
 
 /// Sets the providers of a catalogue. `column` leaves what the data say. `genre` makes each genre a provider, of the items
-/// of which it is the rarest genre of the catalogue (the first of equals). `seeded` draws one of `count` providers for each
+/// of which it is the rarest genre of the catalogue (the first of equals), and of those without a genre one more. `seeded` draws one of `count` providers for each
 /// item, the same for all replications.
 pub(super) fn assign(catalogue: &mut Catalogue, spec: &ProviderSpec, seed: u64) {
     match spec.rule.as_str() {
@@ -14,9 +14,11 @@ pub(super) fn assign(catalogue: &mut Catalogue, spec: &ProviderSpec, seed: u64) 
             let mut sizes = vec![0u32; catalogue.genre_names.len()];
             catalogue.genres.iter().flat_map(|genres| genres.iter()).for_each(|genre| sizes[genre] += 1);
             let rarest = |genres: &GenreSet| genres.iter().min_by_key(|&genre| (sizes[genre], genre));
-            let provider = |genres| rarest(genres).map_or(Catalogue::NOBODY, |genre| genre as u32);
+            // Items without a genre have a provider of their own, behind the genres.
+            let provider = |genres| rarest(genres).unwrap_or(sizes.len()) as u32;
             catalogue.providers = catalogue.genres.iter().map(provider).collect();
             catalogue.provider_names = catalogue.genre_names.clone();
+            catalogue.provider_names.push("no genre".to_owned());
         }
         "seeded" => {
             let streams = Streams::new(seed, 0);
@@ -53,9 +55,8 @@ mod tests {
     fn the_rarest_genre_provides() {
         // Drama in three items, War in two, Crime in two.
         let catalogue = assigned("genre", &[0b001, 0b011, 0b101, 0b110, 0]);
-        assert_eq!(catalogue.providers, [0, 1, 2, 1, Catalogue::NOBODY]);
-        assert_eq!(catalogue.provider_of(ItemId(4)), None);
-        assert_eq!(catalogue.provider_names[1], "War");
+        assert_eq!(catalogue.providers, [0, 1, 2, 1, 3]);
+        assert_eq!(catalogue.provider_names, ["Drama", "War", "Crime", "no genre"]);
     }
 
     #[test]

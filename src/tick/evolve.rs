@@ -1,8 +1,7 @@
 //! Evolve: visitors remember what they accepted, tire, end their session, leave; the dynamics take note of it all.
 
 use super::TickError;
-use super::drift::{Drawn, drift};
-use crate::dynamics::Step;
+use crate::dynamics::{Dynamics, Step};
 use crate::ids::UserId;
 use crate::random::{Purpose, unit};
 use crate::scenario::SessionSpec;
@@ -30,23 +29,16 @@ pub(super) fn evolve(
     mut users: Query<(&User, &mut Engagement, &mut History, &mut Seen, &mut Interest)>,
 ) {
     let mut accepted: Vec<Acceptance<'_>> = Vec::with_capacity(visits.users.len());
-    let forces = &mut forces.0;
-    let changes = !forces.is_empty();
     let mut next = 0;
     // One pass in storage order: it reads memory in a line, and gives each user once and mutably.
     for (user, mut engagement, history, seen, interest) in users.iter_mut() {
         let Some(row) = position(&visits.users, next, user.id) else { continue };
         next = row + 1;
         let item = events.0.accepted_item(row);
-        if changes {
-            let step = step(&events, row, engagement.slates + 1);
-            let over = forces.remember(&step);
-            tire(&mut engagement, &habits.0, item.is_some(), over);
-            if engagement.status == Status::Away && leaves(&clock, user, forces.leaving(&step)) {
-                engagement.status = Status::Left;
-            }
-        } else {
+        if forces.0.is_empty() {
             tire(&mut engagement, &habits.0, item.is_some(), false);
+        } else {
+            live(&clock, &habits.0, &mut forces.0, &step(&events, row, engagement.slates + 1), &mut engagement);
         }
         if let Some(item) = item {
             popularity.0.accept(item);
@@ -57,36 +49,25 @@ pub(super) fn evolve(
     }
     if let Err(source) = remember(clock.tick, model.0.model(), accepted) {
         fault.0 = Some(TickError::User { tick: clock.tick, source });
-        return;
-    }
-    if forces.pulls() {
-        let mut drawn = Vec::with_capacity(visits.users.len());
-        for (user, _, _, _, interest) in users.iter_mut() {
-            let Ok(row) = visits.users.binary_search(&user.id) else { continue };
-            let step = step(&events, row, 0);
-            let pulls = forces.pull(&step).map(|pull| (pull.item, pull.rate)).collect();
-            drawn.push(Drawn { row, memory: &mut interest.into_inner().0, pulls });
-        }
-        if let Err(source) = drift(model.0.model(), drawn) {
-            fault.0 = Some(TickError::User { tick: clock.tick, source });
-        }
-    }
-    if changes {
-        forces.observe(&events.0);
     }
 }
 
 /// The response in one row; `slates` are those of the session.
-fn step<'a>(events: &'a Events, row: usize, slates: u32) -> Step<'a> {
+pub(super) fn step<'a>(events: &'a Events, row: usize, slates: u32) -> Step<'a> {
     let (events, user) = (&events.0, events.0.users[row]);
     let (items, accepted) = (events.slate_of(row), events.accepted_item(row));
     Step { tick: events.tick, user, items, accepted, rating: events.ratings[row], slates }
 }
 
-/// Whether a user whose session is over leaves for good.
-fn leaves(clock: &Clock, user: &User, hazard: f64) -> bool {
+/// Lets the dynamics take note of a response, and counts it.
+fn live(clock: &Clock, habits: &SessionSpec, forces: &mut Dynamics, step: &Step<'_>, engagement: &mut Engagement) {
+    let over = forces.remember(step);
+    tire(engagement, habits, step.accepted.is_some(), over);
+    let hazard = if engagement.status == Status::Away { forces.leaving(step) } else { 0.0 };
     // What cannot happen needs no draw.
-    hazard > 0.0 && unit(&mut clock.streams.derive(Purpose::Leaving, u64::from(user.id.0), clock.tick)) < hazard
+    if hazard > 0.0 && unit(&mut clock.streams.derive(Purpose::Leaving, u64::from(step.user.0), clock.tick)) < hazard {
+        engagement.status = Status::Left;
+    }
 }
 
 /// A visitor who accepted an item, and what remembers it.

@@ -73,7 +73,7 @@ pub fn install(schedule: &mut Schedule) {
         expose::expose.in_set(expose),
         decide::decide.in_set(decide),
         respond::respond.in_set(respond),
-        evolve::evolve.in_set(evolve),
+        (evolve::evolve, drift::drift).chain().in_set(evolve),
         learn::learn.in_set(learn),
         record::record.in_set(record),
     ));
