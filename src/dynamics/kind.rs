@@ -6,6 +6,9 @@ use crate::random::Streams;
 use crate::scenario::{Key, Params};
 use std::sync::Arc;
 
+/// Builds a dynamic from checked parameters.
+pub type Build = fn(&Params<'_>, &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError>;
+
 /// A kind of dynamic.
 #[derive(Clone, Debug)]
 pub struct DynamicKind {
@@ -19,7 +22,7 @@ pub struct DynamicKind {
     /// have no default other than 0.
     pub strengths: &'static [&'static str],
     /// Builds it.
-    pub build: fn(&Params<'_>, &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError>,
+    pub build: Build,
 }
 
 /// What a dynamic may know before the first tick.

@@ -2,6 +2,7 @@
 
 use super::TickError;
 use crate::dynamics::Shown;
+use crate::user::Shift;
 use crate::world::{Choices, Clock, Fault, Forces, Model, Scenes, Visits};
 use bevy_ecs::prelude::{Res, ResMut};
 
@@ -18,7 +19,7 @@ pub(super) fn decide(
         let shown = Shown { tick: clock.tick, user: visits.users[row], items: scenes.0.items_of(row) };
         forces.0.shift(&shown, logits);
     };
-    let shift: Option<&(dyn Fn(usize, &mut [f32]) + Sync)> = if forces.0.is_empty() { None } else { Some(&shift) };
+    let shift: Option<&Shift<'_>> = if forces.0.is_empty() { None } else { Some(&shift) };
     if let Err(source) = model.0.shifted(&scenes.0, shift, &mut choices.0) {
         fault.0 = Some(TickError::User { tick: clock.tick, source });
     }

@@ -5,7 +5,7 @@ use crate::dynamics::{Dynamics, Shown};
 use crate::ids::ItemId;
 use crate::policy::{Foresight, PolicyFailure, Requests};
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
-use crate::user::{Calibrated, Probabilities};
+use crate::user::{Calibrated, Probabilities, Shift};
 use crate::world::{
     Candidates, Clock, Fault, Forces, Interest, Model, PolicySlot, Popularity, Proposals, Surroundings, Visits,
 };
@@ -37,8 +37,7 @@ impl Foresight for Sight<'_, '_, '_, '_> {
         let shift = |place: usize, logits: &mut [f32]| {
             self.forces.shift(&Shown { tick: self.tick, user, items: &items[place..=place] }, logits);
         };
-        let shift: Option<&(dyn Fn(usize, &mut [f32]) + Sync)> =
-            if self.forces.is_empty() { None } else { Some(&shift) };
+        let shift: Option<&Shift<'_>> = if self.forces.is_empty() { None } else { Some(&shift) };
         self.model.shifted(&scenes, shift, &mut found).map_err(|problem| problem.to_string())?;
         out.clear();
         out.extend((0..items.len()).map(|place| found.choice(place)[0]));

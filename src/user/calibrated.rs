@@ -20,6 +20,9 @@ pub struct Calibrated {
     reject_shift: f32,
 }
 
+/// Adds to the logits `[slate + 1]` of one row of a batch.
+pub type Shift<'a> = dyn Fn(usize, &mut [f32]) + Sync + 'a;
+
 /// Response probabilities of a batch of scenes.
 #[derive(Clone, Debug, Default)]
 pub struct Probabilities {
@@ -102,7 +105,7 @@ impl Calibrated {
     pub fn shifted(
         &self,
         scenes: &SceneBatch,
-        shift: Option<&(dyn Fn(usize, &mut [f32]) + Sync)>,
+        shift: Option<&Shift<'_>>,
         out: &mut Probabilities,
     ) -> Result<(), UserError> {
         self.model.respond(scenes, &mut out.logits)?;

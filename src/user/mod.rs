@@ -38,7 +38,7 @@ mod mirror;
 mod parametric;
 
 pub(crate) use self::calibrated::softmax;
-pub use self::calibrated::{Calibrated, Probabilities};
+pub use self::calibrated::{Calibrated, Probabilities, Shift};
 pub use self::card::{Card, CardError, Dims, FileEntry};
 pub use self::memory::{memories_at, memories_of};
 pub use self::mirror::Mirror;
