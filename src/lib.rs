@@ -3,6 +3,7 @@
 pub mod align;
 pub mod cli;
 pub mod dataset;
+pub mod dynamics;
 pub mod experiment;
 pub mod files;
 pub mod ids;

@@ -40,14 +40,28 @@ pub enum Purpose {
     Retry = 20,
     /// Which signs a permutation test flips.
     SignFlips = 30,
-    /// Controls and repeats of an alignment on scene files.
-    Alignment = 40,
+    /// How much time a session has.
+    Budget = 40,
+    /// Which item of a slate is noticed.
+    Notice = 41,
+    /// When a user joins.
+    Joining = 42,
+    /// When an item comes out.
+    Release = 43,
+    /// When an item leaves the catalogue.
+    Retirement = 44,
+    /// Whether a user leaves for good at the end of a session.
+    Leaving = 45,
+    /// Who provides an item, where the data do not say.
+    Provider = 46,
     /// Bootstrap resamples of an off-policy estimate.
     OffPolicy = 50,
     /// What a language user thinks before it chooses.
     Rationale = 60,
     /// The same in the scenes on which the acceptance level is set.
     RationaleProbe = 61,
+    /// Controls and repeats of an alignment on scene files.
+    Alignment = 70,
 }
 
 /// The root of all streams of one replication.

@@ -13,11 +13,19 @@ pub struct Catalogue {
     pub genre_names: Vec<String>,
     /// Genres of each item.
     pub genres: Vec<GenreSet>,
-    /// Who provides each item, numbered from 0; empty where that is not known.
+    /// Names of those who provide items.
+    pub provider_names: Vec<String>,
+    /// Who provides each item, a place in `provider_names`; empty where that is not known.
     pub providers: Vec<u32>,
 }
 
 impl Catalogue {
+    /// Who provides an item: a place in `provider_names`. `None` where it is not known, and for empty slots.
+    #[inline]
+    pub fn provider_of(&self, item: ItemId) -> Option<u32> {
+        self.providers.get(item.index()).copied()
+    }
+
     /// Number of items.
     pub fn len(&self) -> usize {
         self.titles.len()
@@ -70,6 +78,16 @@ impl GenreSet {
     #[inline]
     pub fn len(self) -> u32 {
         self.0.count_ones()
+    }
+
+    /// The bits of its genres, ascending.
+    pub fn iter(self) -> impl Iterator<Item = usize> {
+        let mut rest = self.0;
+        std::iter::from_fn(move || {
+            let bit = (rest != 0).then(|| rest.trailing_zeros() as usize);
+            rest &= rest.wrapping_sub(1);
+            bit
+        })
     }
 
     /// Whether there is none.

@@ -9,6 +9,9 @@ use super::{
 use crate::ids::{ItemId, UserId};
 use std::path::{Path, PathBuf};
 
+/// Who provides the items of which the file does not say it.
+const UNKNOWN_PROVIDER: &str = "unknown";
+
 /// The one file of `folder` with this extension.
 ///
 /// # Errors
@@ -98,7 +101,9 @@ fn read_items(
     let title_at = header.place(&["movie_title", "title", "name"]);
     let year_at = header.place(&["release_year", "year"]);
     let genres_at = header.place(&["class", "genre", "genres"]);
+    let provider_at = header.place(&["provider", "provider_id", "seller", "publisher", "brand"]);
     let (mut items, mut catalogue) = (IdTable::default(), Catalogue::default());
+    let mut providers = IdTable::default();
     while lines.advance()? {
         let fields = header.fields(&lines)?;
         let id = fields[id_at].trim();
@@ -120,10 +125,15 @@ fn read_items(
         catalogue.years.push(year);
         let set = genre_set(&lines, &mut catalogue, genres)?;
         catalogue.genres.push(set);
+        if let Some(place) = provider_at {
+            let name = fields[place].trim();
+            catalogue.providers.push(providers.insert(if name.is_empty() { UNKNOWN_PROVIDER } else { name }).0);
+        }
     }
     if items.is_empty() {
         return Err(DataError::Empty { path: lines.path().to_owned() });
     }
+    catalogue.provider_names = (0..providers.len() as u32).map(|name| providers.external(name).to_owned()).collect();
     Ok((items, catalogue))
 }
 

@@ -9,6 +9,7 @@ mod folder;
 mod manifest;
 mod prepare;
 mod probe;
+mod providers;
 mod results;
 mod run;
 mod stats;

@@ -1,7 +1,9 @@
 //! From a checked scenario to everything that its replications share.
 
 use super::probe::probe;
+use super::providers;
 use crate::dataset::{DataError, Dataset, Format, TrainingLog};
+use crate::dynamics::{DynamicContext, DynamicError, Dynamics};
 use crate::metrics::{Background, Past};
 use crate::policy::{PolicyError, Registry};
 use crate::random::Streams;
@@ -49,6 +51,23 @@ pub enum ExperimentError {
         policy: String,
         /// Why.
         source: PolicyError,
+    },
+    /// A dynamic cannot be built.
+    #[error("dynamic `{dynamic}`: {source}")]
+    Dynamic {
+        /// Name of the dynamic.
+        dynamic: String,
+        /// Why.
+        source: DynamicError,
+    },
+    /// The user model does not know how tastes drift.
+    #[error(
+        "`interest_drift` and what is like it need a user model whose tastes can drift, and those of `{kind}` cannot; \
+         remove the [[dynamic]] table, or set `user.kind` to \"parametric\" or \"mirror\""
+    )]
+    NoDrift {
+        /// The user model.
+        kind: &'static str,
     },
     /// An arm panicked: a defect of the policy, or of recmirror.
     #[error("policy `{policy}` panicked, which is a defect in its code or in recmirror's: {problem}")]
@@ -110,7 +129,8 @@ impl Experiment {
     ///
     /// # Errors
     /// Whatever the scenario promised and the data do not keep.
-    pub fn with_data(scenario: Scenario, data: Dataset, registry: Registry) -> Result<Experiment, ExperimentError> {
+    pub fn with_data(scenario: Scenario, mut data: Dataset, registry: Registry) -> Result<Experiment, ExperimentError> {
+        providers::assign(&mut data.catalogue, &scenario.data.providers, scenario.seed);
         let log = Arc::new(data.split(scenario.data.holdout).before);
         check_sizes(&scenario, &data, &log)?;
         let catalogue = Arc::new(data.catalogue.clone());
@@ -121,7 +141,12 @@ impl Experiment {
         let model = Calibrated::fit(model, scenario.user.temperature, scenario.user.acceptance, &probe)?;
         let registry = Arc::new(registry);
         let past = Arc::new(Past::new(start.log.clone(), start.catalogue.clone(), data.profiles.clone()));
-        Ok(Experiment { scenario, data, registry, start, model: Arc::new(model), past, card })
+        let experiment = Experiment { scenario, data, registry, start, model: Arc::new(model), past, card };
+        // What is wrong with a dynamic is known before anything runs.
+        if experiment.dynamics(0, 0)?.pulls() && !experiment.model.model().drifts() {
+            return Err(ExperimentError::NoDrift { kind: experiment.model.model().kind() });
+        }
+        Ok(experiment)
     }
 
     /// The user model with its temperature and acceptance level.
@@ -137,7 +162,32 @@ impl Experiment {
     /// The users of one replication.
     pub fn population(&self, replication: u32) -> Option<Population> {
         let streams = Streams::new(self.scenario.seed, replication);
-        Population::draw(&self.start.log, &self.scenario.population, &self.scenario.arrival, &streams)
+        let spec = &self.scenario;
+        let population = Population::draw(&self.start.log, &spec.population, &spec.arrival, &streams)?;
+        if spec.dynamics.is_empty() {
+            return Some(population);
+        }
+        // They were built before with the same parameters.
+        let dynamics = self.dynamics(replication, population.sources.len()).ok()?;
+        Some(population.changing(&self.start.log, &dynamics))
+    }
+
+    /// What changes during one replication, at its start.
+    ///
+    /// # Errors
+    /// When a dynamic cannot be built for this data.
+    pub fn dynamics(&self, replication: u32, users: usize) -> Result<Dynamics, ExperimentError> {
+        let context = DynamicContext {
+            catalogue: self.start.catalogue.clone(),
+            users,
+            acceptance: self.scenario.user.acceptance,
+            ticks: self.scenario.ticks,
+            tick_seconds: self.scenario.tick_seconds as i64,
+            start: self.start.log.end(),
+            streams: Streams::new(self.scenario.seed, replication),
+        };
+        let problem = |(dynamic, source)| ExperimentError::Dynamic { dynamic, source };
+        Dynamics::new(&self.scenario.dynamics, &context).map_err(problem)
     }
 
     /// What the metrics of a replication with these users may know before the first event.

@@ -329,7 +329,7 @@ impl Experiment {
     /// A world for one policy in one replication, at tick 0.
     ///
     /// # Errors
-    /// When the policy cannot be built.
+    /// When the policy or a dynamic cannot be built.
     pub fn simulation(
         &self,
         spec: &PolicySpec,
@@ -338,10 +338,13 @@ impl Experiment {
         sink: Box<dyn EventSink>,
     ) -> Result<Simulation, ExperimentError> {
         let policy = self.policy(spec, replication, population)?;
-        Ok(self.simulation_of(policy, &spec.name, replication, population, sink))
+        self.simulation_of(policy, &spec.name, replication, population, sink)
     }
 
     /// A world for a policy that was built already; `name` is for messages.
+    ///
+    /// # Errors
+    /// When a dynamic cannot be built for this data.
     pub fn simulation_of(
         &self,
         policy: Box<dyn Policy>,
@@ -349,17 +352,19 @@ impl Experiment {
         replication: u32,
         population: &Population,
         sink: Box<dyn EventSink>,
-    ) -> Simulation {
-        Simulation::new(Setup {
+    ) -> Result<Simulation, ExperimentError> {
+        let dynamics = self.dynamics(replication, population.sources.len())?;
+        Ok(Simulation::new(Setup {
             scenario: &self.scenario,
             start: &self.start,
             population,
             model: self.model.clone(),
             name: name.to_owned(),
             policy,
+            dynamics,
             streams: Streams::new(self.scenario.seed, replication),
             sink,
-        })
+        }))
     }
 
     /// A policy as it stands before the first tick of a replication.
@@ -376,10 +381,14 @@ impl Experiment {
         let fail = |source| ExperimentError::Policy { policy: spec.name.clone(), source };
         let unknown = || fail(crate::policy::PolicyError(format!("kind `{}` is not registered", spec.kind)));
         let kind = self.registry.get(&spec.kind).ok_or_else(unknown)?;
+        let (log, sources) = match &population.known {
+            None => (self.start.log.clone(), Arc::clone(&population.sources)),
+            Some(known) => (known.log.clone(), known.sources.clone()),
+        };
         let context = PolicyContext {
             catalogue: self.start.catalogue.clone(),
-            log: self.start.log.clone(),
-            sources: Arc::clone(&population.sources),
+            log,
+            sources,
             slate: self.scenario.slate,
             tick_seconds: self.scenario.tick_seconds as i64,
             registry: self.registry.clone(),

@@ -180,7 +180,7 @@ pub(crate) mod testing {
             years: vec![None; genres.len()],
             genre_names: Vec::new(),
             genres: genres.iter().map(|&bits| GenreSet(bits)).collect(),
-            providers: Vec::new(),
+            ..Catalogue::default()
         }
     }
 

@@ -24,7 +24,7 @@ pub(super) fn ride(
     let digest = Arc::new(Mutex::new(DigestState::default()));
     let sink = Box::new(DigestSink(digest.clone()));
     let driver = Box::new(passenger);
-    let mut simulation = experiment.simulation_of(driver, &from.name, replication, &population, sink);
+    let mut simulation = experiment.simulation_of(driver, &from.name, replication, &population, sink)?;
     for _ in 0..arm.ticks {
         simulation.tick().map_err(ExperimentError::from)?;
         if let Some(problem) = found.lock().unwrap_or_else(PoisonError::into_inner).problem.take() {

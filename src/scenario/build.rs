@@ -3,8 +3,8 @@
 use super::check::Checked;
 use super::keys::{ALL_METRICS, METRIC_NAMES};
 use super::{
-    ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ModelSpec, Params, PopulationSpec, Scenario, SessionSpec,
-    UserSpec,
+    ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ModelSpec, Params, PopulationSpec, ProviderSpec, Scenario,
+    SessionSpec, UserSpec,
 };
 use crate::language::Sampling;
 use crate::user::{LanguageMode, LanguageSpec};
@@ -34,6 +34,7 @@ pub(super) fn build(checked: &Checked, origin: &Path) -> Scenario {
         candidates: CandidateSpec { unseen: section("candidates").text("rule") == "unseen" },
         engine: engine(&section("engine")),
         policies: checked.policies.clone(),
+        dynamics: checked.dynamics.clone(),
     }
 }
 
@@ -54,6 +55,10 @@ fn data(params: &Params<'_>) -> DataSpec {
         path: params.text("path").into(),
         format: params.text("format").to_owned(),
         holdout: params.number("holdout"),
+        providers: ProviderSpec {
+            rule: params.text("providers").to_owned(),
+            count: params.integer("provider_count") as u32,
+        },
     }
 }
 

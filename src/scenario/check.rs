@@ -1,12 +1,12 @@
 //! Checks the raw form of a scenario against the table of keys and reports all problems at once.
 
 use super::error::{Place, Problem};
-use super::keys::{POLICY, SECTIONS, Section};
+use super::keys::{DYNAMIC, POLICY, SECTIONS, Section};
 use super::nearest::{did_you_mean, listed, short};
 use super::raw::{RawEntry, RawTable, RawValue};
 use super::scope::Scope;
 use super::value;
-use super::{Key, Kind, Params, PolicySpec};
+use super::{DynamicSpec, Key, Kind, Params, PolicySpec};
 use crate::policy::Registry;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -16,6 +16,7 @@ use toml::Table;
 pub(super) struct Checked {
     pub sections: BTreeMap<&'static str, Table>,
     pub policies: Vec<PolicySpec>,
+    pub dynamics: Vec<DynamicSpec>,
 }
 
 /// Checks a raw scenario. Relative paths start from `folder`. With `partial`, lines of the file could not be read:
@@ -33,10 +34,14 @@ pub(super) fn check(
         sections.insert(section.name, table);
     }
     let policies = checker.policies(raw.get(POLICY));
+    let dynamics = checker.dynamics(raw.get(DYNAMIC));
     if let (Some(names), Some(root), false) = (policies.names, sections.get_mut(""), partial) {
         checker.baseline(root, raw.get("baseline"), &names);
     }
-    if checker.problems.is_empty() { Ok(Checked { sections, policies: policies.specs }) } else { Err(checker.problems) }
+    if !checker.problems.is_empty() {
+        return Err(checker.problems);
+    }
+    Ok(Checked { sections, policies: policies.specs, dynamics })
 }
 
 /// Collects problems while it walks through the tables.

@@ -95,6 +95,24 @@ pub const PART_KEYS: &[Key] = &[
     },
 ];
 
+/// The table name of the dynamics.
+pub const DYNAMIC: &str = "dynamic";
+
+/// What the `[[dynamic]]` tables are about.
+pub const DYNAMIC_HEADING: &str = "What changes during the run, one [[dynamic]] table each; without any, nothing does. \
+    They act on all policies alike. The strengths below are 0, at which a dynamic changes nothing; docs/DYNAMICS.md has \
+    the formulas.";
+
+/// The keys that every `[[dynamic]]` has besides those of its kind.
+pub const DYNAMIC_KEYS: &[Key] = &[
+    Key { name: "kind", doc: "What changes; each kind has its own keys.", kind: Kind::Text { default: None } },
+    text(
+        "name",
+        "Name in messages and in `--set dynamic.NAME.KEY=VALUE`, unique within the file. Empty: the kind.",
+        "",
+    ),
+];
+
 /// All sections in the order of the reference file, the top of the file first; policies come after them.
 pub const SECTIONS: &[Section] = &[
     Section { name: "", heading: "What is asked, and how large the experiment is.", keys: ROOT, variants: &[] },
@@ -164,6 +182,15 @@ const DATA: &[Key] = &[
         (0.0, 0.9),
         0.2,
     ),
+    word(
+        "providers",
+        "Who provides the items: `column` takes what the data say (column `provider` of RecBole's item file; nobody \
+         otherwise), `genre` makes each genre a provider of the items of which it is the rarest genre, `seeded` draws one \
+         of `provider_count` providers for each item.",
+        &["column", "genre", "seeded"],
+        "column",
+    ),
+    whole("provider_count", "Providers of the rule `seeded`.", (1, 1_000_000), 100),
 ];
 
 const POPULATION: &[Key] = &[

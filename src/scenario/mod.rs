@@ -5,6 +5,7 @@
 
 mod build;
 mod check;
+mod dynamics;
 mod error;
 mod key;
 mod keys;
@@ -21,7 +22,7 @@ mod write;
 
 pub use self::error::{Place, Problem, ScenarioError};
 pub use self::key::{Key, Kind, Params};
-pub use self::keys::{DEFAULT_METRICS, METRIC_NAMES, POLICY_KEYS, SECTIONS, Section, Variant};
+pub use self::keys::{DEFAULT_METRICS, DYNAMIC_KEYS, METRIC_NAMES, POLICY_KEYS, SECTIONS, Section, Variant};
 pub(crate) use self::nearest::{did_you_mean, listed};
 pub use self::reference::reference_text;
 pub use self::schema::json_schema;
@@ -67,6 +68,8 @@ pub struct Scenario {
     pub engine: EngineSpec,
     /// The policies, in the order of the file; names are unique.
     pub policies: Vec<PolicySpec>,
+    /// What changes during the run, in the order of the file; names are unique.
+    pub dynamics: Vec<DynamicSpec>,
 }
 
 /// `[data]`
@@ -78,6 +81,17 @@ pub struct DataSpec {
     pub format: String,
     /// Share of each user's latest interactions that is held out.
     pub holdout: f64,
+    /// Who provides the items.
+    pub providers: ProviderSpec,
+}
+
+/// `data.providers` and `data.provider_count`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProviderSpec {
+    /// `column`, `genre` or `seeded`.
+    pub rule: String,
+    /// Providers of the rule `seeded`.
+    pub count: u32,
 }
 
 /// `[population]`
@@ -167,6 +181,17 @@ pub struct PolicySpec {
     /// Unique name; the kind when not given.
     pub name: String,
     /// A kind of the registry.
+    pub kind: String,
+    /// Its parameters, defaults filled in.
+    pub params: toml::Table,
+}
+
+/// One `[[dynamic]]` table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DynamicSpec {
+    /// Unique name; the kind when not given.
+    pub name: String,
+    /// A kind of [`crate::dynamics::all`].
     pub kind: String,
     /// Its parameters, defaults filled in.
     pub params: toml::Table,

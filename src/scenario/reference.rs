@@ -3,9 +3,12 @@
 //! The file is the manual. It is written from the table of keys, so that it can neither lack a key nor
 //! contradict the checker.
 
-use super::keys::{POLICY, POLICY_HEADING, POLICY_KEYS, SECTIONS, Section, Variant};
+use super::keys::{
+    DYNAMIC, DYNAMIC_HEADING, DYNAMIC_KEYS, POLICY, POLICY_HEADING, POLICY_KEYS, SECTIONS, Section, Variant,
+};
 use super::{Key, Kind};
-use crate::policy::{PolicyKind, Registry};
+use crate::dynamics;
+use crate::policy::Registry;
 use toml::Value;
 
 const INTRODUCTION: &str = "Every key of a scenario file. The values below are the defaults; a scenario of your own \
@@ -29,7 +32,11 @@ pub fn reference_text(registry: &Registry) -> String {
     }
     text += &format!("\n\n{}", comment(POLICY_HEADING));
     for (index, kind) in registry.kinds().iter().enumerate() {
-        text += &policy_text(kind, index == 0);
+        text += &entry_text(POLICY, POLICY_KEYS, (kind.name, kind.summary, kind.keys), index == 0);
+    }
+    text += &format!("\n\n{}", comment(DYNAMIC_HEADING));
+    for (index, kind) in dynamics::all().iter().enumerate() {
+        text += &entry_text(DYNAMIC, DYNAMIC_KEYS, (kind.name, kind.summary, kind.keys), index == 0);
     }
     text
 }
@@ -66,18 +73,18 @@ fn other_variant(section: &Section, variant: &Variant) -> String {
     format!("\n{}", marked.collect::<String>())
 }
 
-fn policy_text(kind: &PolicyKind, first: bool) -> String {
-    let mut text =
-        format!("\n{}[[{POLICY}]]\n", if kind.summary.is_empty() { String::new() } else { comment(kind.summary) });
-    for key in POLICY_KEYS {
-        let value = if key.name == "kind" { Value::from(kind.name) } else { example(POLICY, key) };
+/// One table of a list of policies or dynamics: its kind is (name, summary, keys).
+fn entry_text(list: &str, head: &[Key], (name, summary, keys): (&str, &str, &[Key]), first: bool) -> String {
+    let mut text = format!("\n{}[[{list}]]\n", if summary.is_empty() { String::new() } else { comment(summary) });
+    for key in head {
+        let value = if key.name == "kind" { Value::from(name) } else { example(list, key) };
         if first {
             let range = if key.name == "kind" { "It must be given.".to_owned() } else { range(key) };
             text += &(comment(&sentence(key.doc)) + &comment(&range));
         }
         text += &format!("{} = {value}\n", key.name);
     }
-    text.extend(kind.keys.iter().map(|key| key_text(POLICY, key, &[])));
+    text.extend(keys.iter().map(|key| key_text(list, key, &[])));
     text
 }
 

@@ -1,7 +1,11 @@
 //! The JSON Schema of scenario files, for editors that complete and check as one types.
 
-use super::keys::{INNER_KEYS, PART_KEYS, POLICY, POLICY_HEADING, POLICY_KEYS, SECTIONS, Section};
+use super::keys::{
+    DYNAMIC, DYNAMIC_HEADING, DYNAMIC_KEYS, INNER_KEYS, PART_KEYS, POLICY, POLICY_HEADING, POLICY_KEYS, SECTIONS,
+    Section,
+};
 use super::{Key, Kind};
+use crate::dynamics::{self, DynamicKind};
 use crate::policy::{PolicyKind, Registry};
 use serde_json::{Map, Value, json};
 
@@ -18,6 +22,7 @@ pub fn json_schema(registry: &Registry) -> Value {
         }
     }
     properties.insert(POLICY.to_owned(), policies_schema(registry));
+    properties.insert(DYNAMIC.to_owned(), dynamics_schema());
     required.sort_unstable();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -75,6 +80,19 @@ fn policies_schema(registry: &Registry) -> Value {
         "type": "array",
         "minItems": 1,
         "items": { "type": "object", "oneOf": registry.kinds().iter().map(branch).collect::<Vec<_>>() },
+    })
+}
+
+fn dynamics_schema() -> Value {
+    let branch = |kind: &DynamicKind| {
+        let choice = Choice { name: kind.name, summary: kind.summary, required: true };
+        object(DYNAMIC_KEYS.iter().chain(kind.keys), Some(&choice))
+    };
+    json!({
+        "title": format!("[[{DYNAMIC}]]"),
+        "description": DYNAMIC_HEADING,
+        "type": "array",
+        "items": { "type": "object", "oneOf": dynamics::all().iter().map(branch).collect::<Vec<_>>() },
     })
 }
 

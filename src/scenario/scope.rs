@@ -1,10 +1,11 @@
 //! Which keys a table takes, and what to say about one that it does not take.
 
 use super::Key;
-use super::keys::{POLICY, POLICY_KEYS, SECTIONS, Section};
+use super::keys::{DYNAMIC, DYNAMIC_KEYS, POLICY, POLICY_KEYS, SECTIONS, Section};
 use super::nearest::{listed, nearest, short};
 use super::raw::{RawEntry, RawTable, RawValue};
-use super::settings::policy_name;
+use super::settings::name_of;
+use crate::dynamics::{self, DynamicKind};
 use crate::policy::{PolicyKind, Registry};
 
 /// The keys of one table.
@@ -13,7 +14,7 @@ pub(super) struct Scope {
     title: String,
     /// What stands before a key in messages and in `--set`.
     prefix: String,
-    /// The section; `None` for a policy.
+    /// The section; `None` for a policy or a dynamic.
     section: Option<&'static str>,
     /// The keys that it takes.
     pub keys: Vec<&'static Key>,
@@ -42,13 +43,28 @@ impl Scope {
     /// The policy table number `index`.
     pub fn policy(index: usize, raw: &RawTable, kind: Option<&PolicyKind>, registry: &Registry) -> Scope {
         let chosen = kind.map(|kind| kind.name);
-        let label = policy_name(raw).map_or_else(|| format!("#{}", index + 1), short);
+        let label = name_of(raw).map_or_else(|| format!("#{}", index + 1), short);
         let others = registry.kinds().iter().filter(|other| Some(other.name) != chosen);
         Scope {
             title: format!("in [[{POLICY}]] `{label}`"),
             prefix: format!("{POLICY}.{label}."),
             section: None,
             keys: POLICY_KEYS.iter().chain(kind.map_or(&[][..], |kind| kind.keys)).collect(),
+            kind: chosen,
+            others: others.map(|other| (other.name, other.keys)).collect(),
+        }
+    }
+
+    /// The dynamic table number `index`.
+    pub fn dynamic(index: usize, raw: &RawTable, kind: Option<&'static DynamicKind>) -> Scope {
+        let chosen = kind.map(|kind| kind.name);
+        let label = name_of(raw).map_or_else(|| format!("#{}", index + 1), short);
+        let others = dynamics::all().iter().filter(|other| Some(other.name) != chosen);
+        Scope {
+            title: format!("in [[{DYNAMIC}]] `{label}`"),
+            prefix: format!("{DYNAMIC}.{label}."),
+            section: None,
+            keys: DYNAMIC_KEYS.iter().chain(kind.map_or(&[][..], |kind| kind.keys)).collect(),
             kind: chosen,
             others: others.map(|other| (other.name, other.keys)).collect(),
         }
@@ -137,9 +153,9 @@ pub(super) fn unknown_section(name: &str) -> String {
     format!("unknown section `{}`; {advice}", short(name))
 }
 
-/// The names of the sections, policies included.
+/// The names of the sections, policies and dynamics included.
 pub(super) fn sections() -> impl Iterator<Item = &'static str> {
-    SECTIONS.iter().map(|section| section.name).filter(|name| !name.is_empty()).chain([POLICY])
+    SECTIONS.iter().map(|section| section.name).filter(|name| !name.is_empty()).chain([POLICY, DYNAMIC])
 }
 
 fn owns(section: &Section, name: &str) -> bool {

@@ -1,10 +1,10 @@
 //! `--set KEY=VALUE`: settings of the command line that replace what the file says.
 //!
-//! A key is written as in messages: `seed`, `arrival.probability`, `policy.NAME.KEY`. The value is TOML,
+//! A key is written as in messages: `seed`, `arrival.probability`, `policy.NAME.KEY`, `dynamic.NAME.KEY`. The value is TOML,
 //! and quotes around text may be left out.
 
 use super::error::{Place, Problem};
-use super::keys::POLICY;
+use super::keys::{DYNAMIC, POLICY};
 use super::nearest::{did_you_mean, listed, short};
 use super::raw::{RawEntry, RawTable, RawValue};
 use super::scope::{sections, unknown_section};
@@ -29,7 +29,7 @@ fn apply_one(root: &mut RawTable, key: &str, value: &str, place: &Place) -> Resu
     };
     match key.split_once('.') {
         None if key.is_empty() => Err("the key is empty; write --set KEY=VALUE".to_owned()),
-        None if key == POLICY => Err(policy_usage()),
+        None if key == POLICY || key == DYNAMIC => Err(usage(key)),
         None if is_section(key) => Err(format!("`{key}` is a section; set one of its keys: --set {key}.KEY=VALUE")),
         None => {
             root.set(entry(key));
@@ -41,8 +41,15 @@ fn apply_one(root: &mut RawTable, key: &str, value: &str, place: &Place) -> Resu
                 return Ok(());
             }
             // The name may hold dots, a key does not.
-            let (name, key) = rest.rsplit_once('.').ok_or_else(policy_usage)?;
-            if let Some(table) = policy(root, name)? {
+            let (name, key) = rest.rsplit_once('.').ok_or_else(|| usage(POLICY))?;
+            if let Some(table) = one_of(root, POLICY, name)? {
+                table.set(entry(key));
+            }
+            Ok(())
+        }
+        Some((DYNAMIC, rest)) => {
+            let (name, key) = rest.rsplit_once('.').ok_or_else(|| usage(DYNAMIC))?;
+            if let Some(table) = one_of(root, DYNAMIC, name)? {
                 table.set(entry(key));
             }
             Ok(())
@@ -57,12 +64,12 @@ fn apply_one(root: &mut RawTable, key: &str, value: &str, place: &Place) -> Resu
     }
 }
 
-fn policy_usage() -> String {
-    format!("name the policy and its key: --set {POLICY}.NAME.KEY=VALUE")
+fn usage(list: &str) -> String {
+    format!("name the {list} and its key: --set {list}.NAME.KEY=VALUE")
 }
 
 fn is_section(name: &str) -> bool {
-    name != POLICY && sections().any(|section| section == name)
+    ![POLICY, DYNAMIC].contains(&name) && sections().any(|section| section == name)
 }
 
 /// The table of a section, added when absent; `None` when the file has something else in its place.
@@ -74,19 +81,23 @@ fn section_table<'a>(root: &'a mut RawTable, section: &str) -> Option<&'a mut Ra
     root.entries.iter_mut().find(|entry| entry.name == section).and_then(|entry| entry.value.table_mut())
 }
 
-/// The table of the policy that the file calls `name`; `Ok(None)` when the file has no list of policies.
-fn policy<'a>(root: &'a mut RawTable, name: &str) -> Result<Option<&'a mut RawTable>, String> {
-    let Some(entry) = root.entries.iter_mut().find(|entry| entry.name == POLICY) else { return Ok(None) };
+/// The policy or dynamic, by `list`, that the file calls `name`; `Ok(None)` when the file has no list of policies.
+fn one_of<'a>(root: &'a mut RawTable, list: &str, name: &str) -> Result<Option<&'a mut RawTable>, String> {
+    let Some(entry) = root.entries.iter_mut().find(|entry| entry.name == list) else {
+        let absent = || format!("the file has no [[{list}]] table; write it into the file first");
+        // A file without policies is refused anyway.
+        return if list == POLICY { Ok(None) } else { Err(absent()) };
+    };
     let RawValue::List(items) = &mut entry.value else { return Ok(None) };
     let tables = || items.iter().filter_map(|item| item.value.table());
-    let known: Vec<String> = tables().filter_map(policy_name).map(str::to_owned).collect();
+    let known: Vec<String> = tables().filter_map(name_of).map(str::to_owned).collect();
     if known.iter().all(|known| known != name) {
         let known = || known.iter().map(String::as_str);
         let hint = did_you_mean(name, known());
-        return Err(format!("no policy is called `{}`{hint} (there are {})", short(name), listed(known())));
+        return Err(format!("no {list} is called `{}`{hint} (there are {})", short(name), listed(known())));
     }
     let mut tables = items.iter_mut().filter_map(|item| item.value.table_mut());
-    Ok(tables.find(|table| policy_name(table) == Some(name)))
+    Ok(tables.find(|table| name_of(table) == Some(name)))
 }
 
 /// For `NAME.inner.KEY` and deeper: the table of the policy inside the policy, and the key; a policy of a list goes by
@@ -94,7 +105,7 @@ fn policy<'a>(root: &'a mut RawTable, name: &str) -> Result<Option<&'a mut RawTa
 fn inner<'a, 'k>(root: &'a mut RawTable, rest: &'k str) -> Result<Option<(&'a mut RawTable, &'k str)>, String> {
     let Some(entry) = root.entries.iter_mut().find(|entry| entry.name == POLICY) else { return Ok(None) };
     let RawValue::List(items) = &mut entry.value else { return Ok(None) };
-    let after = |table: &RawTable| rest.strip_prefix(policy_name(table)?)?.strip_prefix('.');
+    let after = |table: &RawTable| rest.strip_prefix(name_of(table)?)?.strip_prefix('.');
     let tables = items.iter_mut().filter_map(|item| item.value.table_mut());
     // Of names that begin alike, the longest is meant.
     let found = tables.filter_map(|table| after(table).map(|path| (table, path))).min_by_key(|(_, path)| path.len());
@@ -120,7 +131,7 @@ fn inner<'a, 'k>(root: &'a mut RawTable, rest: &'k str) -> Result<Option<(&'a mu
     Ok(Some((table, key)))
 }
 
-/// What a policy is called: its name, or else its kind.
-pub(super) fn policy_name(table: &RawTable) -> Option<&str> {
+/// What a policy or a dynamic is called: its name, or else its kind.
+pub(super) fn name_of(table: &RawTable) -> Option<&str> {
     table.text("name").or_else(|| table.text("kind"))
 }

@@ -1,7 +1,7 @@
 //! The whole of a [`Scenario`] as TOML, for the run's manifest and for replay.
 
-use super::keys::{POLICY, SECTIONS};
-use super::{ModelSpec, PolicySpec, Scenario};
+use super::keys::{DYNAMIC, POLICY, SECTIONS};
+use super::{ModelSpec, Scenario};
 use crate::user::{LanguageMode, LanguageSpec};
 use std::path::Path;
 use toml::{Table, Value};
@@ -24,17 +24,17 @@ pub fn to_toml(scenario: &Scenario) -> String {
             }
         }
     }
-    for policy in &scenario.policies {
-        text += &policy_table(policy);
-    }
+    let policies = scenario.policies.iter().map(|policy| table(POLICY, &policy.kind, &policy.name, &policy.params));
+    let dynamics = scenario.dynamics.iter().map(|one| table(DYNAMIC, &one.kind, &one.name, &one.params));
+    text.extend(policies.chain(dynamics));
     text
 }
 
-fn policy_table(policy: &PolicySpec) -> String {
-    let head = [("kind", policy.kind.as_str()), ("name", policy.name.as_str())];
+fn table(title: &str, kind: &str, name: &str, params: &Table) -> String {
+    let head = [("kind", kind), ("name", name)];
     let head = head.into_iter().map(|(key, text)| format!("{key} = {}\n", Value::from(text)));
-    let params = policy.params.iter().map(|(key, value)| format!("{key} = {value}\n"));
-    format!("\n[[{POLICY}]]\n{}", head.chain(params).collect::<String>())
+    let params = params.iter().map(|(key, value)| format!("{key} = {value}\n"));
+    format!("\n[[{title}]]\n{}", head.chain(params).collect::<String>())
 }
 
 /// The values of one section; the keys that no one kind has are absent.
@@ -45,6 +45,8 @@ pub(super) fn values(scenario: &Scenario, section: &str) -> Table {
             ("path", path(&scenario.data.path)),
             ("format", scenario.data.format.as_str().into()),
             ("holdout", scenario.data.holdout.into()),
+            ("providers", scenario.data.providers.rule.as_str().into()),
+            ("provider_count", scenario.data.providers.count.into()),
         ],
         "population" => vec![
             ("users", scenario.population.users.map_or_else(|| "all".into(), Value::from)),

@@ -1,18 +1,27 @@
 //! Arrive: users in a session stay, absent ones start a session with their probability.
 
 use crate::random::{Purpose, unit};
-use crate::world::{Clock, Engagement, Status, User, Visits};
+use crate::world::{Clock, Engagement, Forces, Status, User, Visits};
 use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::{Query, Res, ResMut};
 
 pub(super) fn arrive(
     clock: Res<Clock>,
+    mut forces: ResMut<Forces>,
     mut visits: ResMut<Visits>,
     mut users: Query<(Entity, &User, &mut Engagement)>,
 ) {
     let mut here: Vec<(crate::ids::UserId, Entity)> = Vec::with_capacity(visits.users.len());
+    let forces = &mut forces.0;
+    let moment = forces.moment(clock.tick);
+    let changes = !forces.is_empty();
     for (entity, user, mut engagement) in &mut users {
-        if engagement.status == Status::Away && starts(&clock, user, engagement.rate) {
+        let away = engagement.status == Status::Away;
+        let factor = if away && changes { forces.arrival(&moment, user.id) } else { 1.0 };
+        if away && starts(&clock, user, engagement.rate * factor) {
+            if changes {
+                forces.begin(&moment, user.id);
+            }
             engagement.status = Status::Here;
             engagement.sessions += 1;
             (engagement.slates, engagement.rejected, engagement.accepted) = (0, 0, 0);

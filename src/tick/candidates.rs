@@ -1,6 +1,6 @@
 //! Candidates: which items each visitor may be shown.
 
-use crate::world::{Candidates, Seen, Surroundings, Visits};
+use crate::world::{Candidates, Clock, Forces, Seen, Surroundings, Visits};
 use bevy_ecs::prelude::{Query, Res, ResMut};
 use rayon::prelude::*;
 
@@ -8,6 +8,8 @@ use rayon::prelude::*;
 const ROWS_PER_TASK: usize = 256;
 
 pub(super) fn candidates(
+    clock: Res<Clock>,
+    mut forces: ResMut<Forces>,
     surroundings: Res<Surroundings>,
     visits: Res<Visits>,
     mut candidates: ResMut<Candidates>,
@@ -16,6 +18,8 @@ pub(super) fn candidates(
     let items = surroundings.catalogue.len();
     let words = items.div_ceil(64);
     let blocked = &mut candidates.0;
+    // Time passes for the catalogue whether somebody comes or not.
+    let withheld = if forces.0.is_empty() { &[] } else { forces.0.supply(clock.tick) };
     blocked.resize(visits.users.len() * words, 0);
     if words == 0 {
         return;
@@ -30,6 +34,10 @@ pub(super) fn candidates(
         });
     } else {
         blocked.fill(0);
+    }
+    if withheld.iter().any(|&word| word != 0) {
+        let rows = blocked.chunks_exact_mut(words);
+        rows.for_each(|row| row.iter_mut().zip(withheld).for_each(|(word, withheld)| *word |= withheld));
     }
     // The bits behind the last item are no items.
     if !items.is_multiple_of(64) {

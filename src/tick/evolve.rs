@@ -1,11 +1,13 @@
-//! Evolve: visitors remember what they accepted, tire, end their session, leave.
+//! Evolve: visitors remember what they accepted, tire, end their session, leave; the dynamics take note of it all.
 
 use super::TickError;
+use crate::dynamics::{Dynamics, Step};
 use crate::ids::UserId;
+use crate::random::{Purpose, unit};
 use crate::scenario::SessionSpec;
 use crate::user::{Memorised, UserError, UserModel};
 use crate::world::{
-    Clock, Engagement, Events, Fault, Habits, History, HistoryEntry, Interest, Model, Popularity, Seen, Status,
+    Clock, Engagement, Events, Fault, Forces, Habits, History, HistoryEntry, Interest, Model, Popularity, Seen, Status,
     Surroundings, User, Visits,
 };
 use bevy_ecs::prelude::{Query, Res, ResMut};
@@ -23,6 +25,7 @@ pub(super) fn evolve(
     visits: Res<Visits>,
     mut events: ResMut<Events>,
     mut popularity: ResMut<Popularity>,
+    mut forces: ResMut<Forces>,
     mut fault: ResMut<Fault>,
     mut users: Query<(&User, &mut Engagement, &mut History, &mut Seen, &mut Interest)>,
 ) {
@@ -38,7 +41,11 @@ pub(super) fn evolve(
         next = row + 1;
         sessions[row] = engagement.sessions;
         let item = events.0.accepted_item(row);
-        tire(&mut engagement, &habits.0, item.is_some());
+        if forces.0.is_empty() {
+            tire(&mut engagement, &habits.0, item.is_some(), false);
+        } else {
+            live(&clock, &habits.0, &mut forces.0, &step(&events, row, engagement.slates + 1), &mut engagement);
+        }
         if let Some(item) = item {
             popularity.0.accept(item);
             let event = Memorised { item, rating: events.0.ratings[row], time };
@@ -50,6 +57,24 @@ pub(super) fn evolve(
         fault.0 = Some(TickError::User { tick: clock.tick, source });
     }
     events.0.sessions = sessions;
+}
+
+/// The response in one row; `slates` are those of the session.
+pub(super) fn step<'a>(events: &'a Events, row: usize, slates: u32) -> Step<'a> {
+    let (events, user) = (&events.0, events.0.users[row]);
+    let (items, accepted) = (events.slate_of(row), events.accepted_item(row));
+    Step { tick: events.tick, user, items, accepted, rating: events.ratings[row], slates }
+}
+
+/// Lets the dynamics take note of a response, and counts it.
+fn live(clock: &Clock, habits: &SessionSpec, forces: &mut Dynamics, step: &Step<'_>, engagement: &mut Engagement) {
+    let over = forces.remember(step);
+    tire(engagement, habits, step.accepted.is_some(), over);
+    let hazard = if engagement.status == Status::Away { forces.leaving(step) } else { 0.0 };
+    // What cannot happen needs no draw.
+    if hazard > 0.0 && unit(&mut clock.streams.derive(Purpose::Leaving, u64::from(step.user.0), clock.tick)) < hazard {
+        engagement.status = Status::Left;
+    }
 }
 
 /// A visitor who accepted an item, and what remembers it.
@@ -71,13 +96,13 @@ fn position(visitors: &[UserId], next: usize, user: UserId) -> Option<usize> {
     if absent { None } else { visitors.binary_search(&user).ok() }
 }
 
-/// Counts one slate and ends the session where it is over.
-fn tire(engagement: &mut Engagement, habits: &SessionSpec, accepted: bool) {
+/// Counts one slate and ends the session where it is too long, the user impatient, or a dynamic says that it is over.
+fn tire(engagement: &mut Engagement, habits: &SessionSpec, accepted: bool, over: bool) {
     engagement.slates += 1;
     engagement.accepted += u32::from(accepted);
     engagement.rejected = if accepted { 0 } else { engagement.rejected + 1 };
     let impatient = habits.patience > 0 && engagement.rejected >= habits.patience;
-    if engagement.slates < habits.slates && !impatient {
+    if engagement.slates < habits.slates && !impatient && !over {
         return;
     }
     engagement.fruitless = if engagement.accepted > 0 { 0 } else { engagement.fruitless + 1 };
@@ -115,7 +140,7 @@ mod tests {
                 (engagement.slates, engagement.rejected, engagement.accepted) = (0, 0, 0);
             }
             assert_eq!(engagement.status, Status::Here);
-            tire(&mut engagement, &HABITS, accepted);
+            tire(&mut engagement, &HABITS, accepted, false);
         }
         engagement
     }

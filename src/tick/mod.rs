@@ -3,6 +3,7 @@
 mod arrive;
 mod candidates;
 mod decide;
+mod drift;
 mod error;
 mod evolve;
 mod expose;
@@ -73,7 +74,7 @@ pub fn install(schedule: &mut Schedule) {
         expose::expose.in_set(expose),
         decide::decide.in_set(decide),
         respond::respond.in_set(respond),
-        evolve::evolve.in_set(evolve),
+        (evolve::evolve, drift::drift).chain().in_set(evolve),
         learn::learn.in_set(learn),
         record::record.in_set(record),
     ));

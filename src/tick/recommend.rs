@@ -1,18 +1,21 @@
 //! Recommend: the policy proposes one slate for each visitor.
 
 use super::TickError;
+use crate::dynamics::{Dynamics, Shown};
 use crate::ids::ItemId;
 use crate::policy::{Foresight, PolicyFailure, Requests};
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
-use crate::user::{Calibrated, Probabilities};
+use crate::user::{Calibrated, Probabilities, Shift};
 use crate::world::{
-    Candidates, Clock, Fault, Interest, Model, PolicySlot, Popularity, Proposals, Surroundings, Visits,
+    Candidates, Clock, Fault, Forces, Interest, Model, PolicySlot, Popularity, Proposals, Surroundings, Visits,
 };
 use bevy_ecs::prelude::{Query, Res, ResMut};
 
 /// What the user model would say of items shown alone, for the policies that look ahead.
 struct Sight<'w, 's, 'q, 'i> {
+    tick: u32,
     model: &'q Calibrated,
+    forces: &'q Dynamics,
     popularity: &'q PopularityClock,
     visits: &'q Visits,
     interests: &'q Query<'w, 's, &'i Interest>,
@@ -32,7 +35,12 @@ impl Foresight for Sight<'_, '_, '_, '_> {
             scenes.context[place * CONTEXT..(place + 1) * CONTEXT].copy_from_slice(self.popularity.context(item));
         }
         let mut found = Probabilities::default();
-        self.model.probabilities(&scenes, &mut found).map_err(|problem| problem.to_string())?;
+        let user = self.visits.users[row];
+        let shift = |place: usize, logits: &mut [f32]| {
+            self.forces.shift(&Shown { tick: self.tick, user, items: &items[place..=place] }, logits);
+        };
+        let shift: Option<&Shift<'_>> = if self.forces.is_empty() { None } else { Some(&shift) };
+        self.model.shifted(&scenes, shift, &mut found).map_err(|problem| problem.to_string())?;
         out.clear();
         out.extend((0..items.len()).map(|place| found.choice(place)[0]));
         Ok(())
@@ -43,6 +51,7 @@ impl Foresight for Sight<'_, '_, '_, '_> {
         let mut scenes = SceneBatch::default();
         scenes.reset(rows, slate, width);
         scenes.items.copy_from_slice(slates);
+        scenes.set_time(self.time);
         for (row, &entity) in self.visits.entities.iter().enumerate().take(rows) {
             let interest = self.interests.get(entity).map_err(|problem| problem.to_string())?;
             scenes.memory[row * width..(row + 1) * width].copy_from_slice(&interest.0[..width]);
@@ -51,7 +60,12 @@ impl Foresight for Sight<'_, '_, '_, '_> {
             target.copy_from_slice(self.popularity.context(item));
         }
         let mut found = Probabilities::default();
-        self.model.probabilities(&scenes, &mut found).map_err(|problem| problem.to_string())?;
+        let shift = |row: usize, logits: &mut [f32]| {
+            let (user, items) = (self.visits.users[row], &slates[row * slate..(row + 1) * slate]);
+            self.forces.shift(&Shown { tick: self.tick, user, items }, logits);
+        };
+        let shift: Option<&Shift<'_>> = if self.forces.is_empty() { None } else { Some(&shift) };
+        self.model.shifted(&scenes, shift, &mut found).map_err(|problem| problem.to_string())?;
         let accepted = |row| found.choice(row)[..slate].iter().copied().map(f64::from).sum::<f64>();
         out.clear();
         out.extend((0..rows).map(accepted));
@@ -66,6 +80,7 @@ pub(super) fn recommend(
     visits: Res<Visits>,
     candidates: Res<Candidates>,
     model: Res<Model>,
+    forces: Res<Forces>,
     interests: Query<&Interest>,
     mut popularity: ResMut<Popularity>,
     mut policy: ResMut<PolicySlot>,
@@ -78,7 +93,8 @@ pub(super) fn recommend(
     if looks_ahead {
         popularity.0.refresh(&surroundings.catalogue, time);
     }
-    let sight = Sight { model: &model.0, popularity: &popularity.0, visits: &visits, interests: &interests, time };
+    let (tick, model, forces, popularity) = (clock.tick, &*model.0, &forces.0, &popularity.0);
+    let sight = Sight { tick, model, forces, popularity, visits: &visits, interests: &interests, time };
     let requests = Requests {
         tick: clock.tick,
         slate: surroundings.slate,

@@ -1,6 +1,7 @@
 //! One replication under one policy, ready to tick.
 
 use super::{TickError, install};
+use crate::dynamics::Dynamics;
 use crate::log::{EventBatch, EventSink};
 use crate::policy::Policy;
 use crate::random::Streams;
@@ -8,8 +9,8 @@ use crate::scenario::Scenario;
 use crate::scene::PopularityClock;
 use crate::user::Calibrated;
 use crate::world::{
-    Candidates, Choices, Clock, Events, Fault, Habits, Lessons, Model, PolicySlot, Popularity, Population, Proposals,
-    Recorder, Scenes, ShortSlates, StartingPoint, Surroundings, Training, Visits, spawn,
+    Candidates, Choices, Clock, Events, Fault, Forces, Habits, Lessons, Model, PolicySlot, Popularity, Population,
+    Proposals, Recorder, Scenes, ShortSlates, StartingPoint, Surroundings, Training, Visits, spawn,
 };
 use bevy_ecs::prelude::{Schedule, World};
 use bevy_ecs::schedule::SingleThreadedExecutor;
@@ -29,6 +30,8 @@ pub struct Setup<'a> {
     pub name: String,
     /// The policy.
     pub policy: Box<dyn Policy>,
+    /// What changes during the run, at its start.
+    pub dynamics: Dynamics,
     /// Root of all draws.
     pub streams: Streams,
     /// Where events go.
@@ -44,7 +47,8 @@ pub struct Simulation {
 impl Simulation {
     /// Spawns the users and installs the stages.
     pub fn new(setup: Setup<'_>) -> Simulation {
-        let Setup { scenario, start, population, model, name, policy, streams, sink } = setup;
+        let Setup { scenario, start, population, model, name, policy, dynamics, streams, sink } = setup;
+        let log = population.known.as_ref().map_or(&start.log, |known| &known.log);
         let mut world = World::new();
         world.insert_resource(Clock { tick: 0, streams });
         world.insert_resource(Surroundings {
@@ -56,8 +60,9 @@ impl Simulation {
             tick_seconds: scenario.tick_seconds as i64,
         });
         world.insert_resource(Habits(scenario.session.clone()));
-        world.insert_resource(Popularity(PopularityClock::new(&start.log.item_counts(), population.weight)));
+        world.insert_resource(Popularity(PopularityClock::new(&log.item_counts(), population.weight)));
         world.insert_resource(Model(model));
+        world.insert_resource(Forces(dynamics));
         world.insert_resource(PolicySlot(policy));
         world.insert_resource(Recorder(sink));
         world.init_resource::<Visits>();

@@ -21,6 +21,9 @@ pub struct Calibrated {
     reject_shift: f32,
 }
 
+/// Adds to the logits `[slate + 1]` of one row of a batch.
+pub type Shift<'a> = dyn Fn(usize, &mut [f32]) + Sync + 'a;
+
 /// Response probabilities of a batch of scenes.
 #[derive(Clone, Debug, Default)]
 pub struct Probabilities {
@@ -98,6 +101,19 @@ impl Calibrated {
     /// # Errors
     /// When the model fails or gives a number that is not finite.
     pub fn probabilities(&self, scenes: &SceneBatch, out: &mut Probabilities) -> Result<(), UserError> {
+        self.shifted(scenes, None, out)
+    }
+
+    /// The same, with `shift` adding to the logits `[slate + 1]` of each row, after temperature and acceptance level.
+    ///
+    /// # Errors
+    /// When the model fails, or it or the shift gives a number that is not finite.
+    pub fn shifted(
+        &self,
+        scenes: &SceneBatch,
+        shift: Option<&Shift<'_>>,
+        out: &mut Probabilities,
+    ) -> Result<(), UserError> {
         self.model.respond(scenes, &mut out.logits)?;
         let width = scenes.slate + 1;
         let tasks = out.logits.choice.par_chunks_mut(width * ROWS_PER_TASK).enumerate();
@@ -106,6 +122,9 @@ impl Calibrated {
             for (row, logits) in rows.chunks_exact_mut(width).enumerate() {
                 logits.iter_mut().for_each(|logit| *logit /= self.temperature);
                 logits[width - 1] += self.reject_shift;
+                if let Some(shift) = shift {
+                    shift(task * ROWS_PER_TASK + row, logits);
+                }
                 if !softmax(logits) {
                     broken = broken.or(Some(task * ROWS_PER_TASK + row));
                 }
@@ -192,6 +211,20 @@ mod tests {
             assert!((f64::from(row[0] + row[1]) - acceptance).abs() < 1e-4);
             let ratio = libm::log(f64::from(row[1] / row[0])) * temperature;
             assert!((ratio - 1.0).abs() < 1e-3, "the temperature divides the gap between slots");
+        }
+    }
+
+    #[test]
+    fn a_shift_adds_to_the_logits_of_its_row() {
+        let plain = Calibrated::plain(Arc::new(Fixed(0.5)));
+        let shift = |row: usize, logits: &mut [f32]| logits[0] += row as f32;
+        let mut found = Probabilities::default();
+        plain.shifted(&scenes(200), Some(&shift), &mut found).unwrap();
+        for row in [0, 1, 150] {
+            // Logits row + 1, 2 and 0.5.
+            let gap = libm::logf(found.choice(row)[0] / found.choice(row)[1]);
+            assert!(row > 90 || (gap - (row as f32 - 1.0)).abs() < 1e-4, "{row}: {gap}");
+            assert!(row < 90 || found.choice(row)[0] > 0.999);
         }
     }
 

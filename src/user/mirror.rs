@@ -7,7 +7,7 @@
 
 use super::{Card, EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
 use crate::dataset::{Catalogue, Profiles, TrainingLog};
-use crate::ids::UserId;
+use crate::ids::{ItemId, UserId};
 use crate::onnx::{Graph, GraphSpec, Port};
 use crate::scene::{CONTEXT, SceneBatch, item_vectors};
 use ndarray::Array2;
@@ -111,7 +111,7 @@ impl Mirror {
         self.chunk as i64
     }
 
-    fn item(&self, item: crate::ids::ItemId, width: usize) -> &[f32] {
+    fn item(&self, item: ItemId, width: usize) -> &[f32] {
         let start = item.index() * self.card.dims.item;
         &self.items[start..start + width]
     }
@@ -307,6 +307,24 @@ impl UserModel for Mirror {
     fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError> {
         let chunks = memories.par_chunks_mut(self.chunk).zip(events.par_chunks(self.chunk));
         chunks.try_for_each(|(memories, events)| self.update_chunk(memories, events))
+    }
+
+    fn drifts(&self) -> bool {
+        true
+    }
+
+    /// The memory moves towards what the `update` graph makes of an acceptance without a rating.
+    fn drift(&self, memories: &mut [&mut [f32]], pulls: &[(ItemId, f32)]) -> Result<(), UserError> {
+        let before: Vec<Vec<f32>> = memories.iter().map(|memory| memory.to_vec()).collect();
+        let events: Vec<Memorised> =
+            pulls.iter().map(|&(item, _)| Memorised { item, rating: f32::NAN, time: 0 }).collect();
+        self.update(memories, &events)?;
+        for ((memory, before), &(_, rate)) in memories.iter_mut().zip(&before).zip(pulls) {
+            for (value, &old) in memory.iter_mut().zip(before) {
+                *value = old + rate * (*value - old);
+            }
+        }
+        Ok(())
     }
 
     fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {

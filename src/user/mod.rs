@@ -39,7 +39,7 @@ mod mirror;
 mod parametric;
 
 pub(crate) use self::calibrated::softmax;
-pub use self::calibrated::{Calibrated, Probabilities};
+pub use self::calibrated::{Calibrated, Probabilities, Shift};
 pub use self::card::{Card, CardError, Dims, FileEntry};
 pub use self::language::{LanguageMode, LanguageSpec, LanguageUser};
 pub use self::memory::{memories_at, memories_of};
@@ -139,6 +139,12 @@ pub enum UserError {
     /// Settings that do not go together.
     #[error("{0}")]
     Setup(String),
+    /// The model does not know how a taste drifts.
+    #[error("the {kind} user model does not know how tastes drift without an acceptance")]
+    NoDrift {
+        /// The model.
+        kind: &'static str,
+    },
     /// The model gave a number that is not finite.
     #[error("the {kind} user model gave a logit that is not finite for row {row}")]
     NotFinite {
@@ -168,6 +174,21 @@ pub trait UserModel: Send + Sync {
     /// # Errors
     /// When the model fails.
     fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError>;
+
+    /// Whether tastes can drift without an acceptance, see [`UserModel::drift`].
+    fn drifts(&self) -> bool {
+        false
+    }
+
+    /// Draws each of `n` memories of `total` numbers towards one item, by a share of the way from 0 (not at all) to 1. Only
+    /// called on models that say so in [`UserModel::drifts`].
+    ///
+    /// # Errors
+    /// When the model fails.
+    fn drift(&self, memories: &mut [&mut [f32]], pulls: &[(ItemId, f32)]) -> Result<(), UserError> {
+        let _ = (memories, pulls);
+        Err(UserError::NoDrift { kind: self.kind() })
+    }
 
     /// Gives the logits for a batch of scenes.
     ///

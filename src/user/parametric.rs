@@ -7,7 +7,7 @@
 
 use super::{EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
 use crate::dataset::Catalogue;
-use crate::ids::UserId;
+use crate::ids::{ItemId, UserId};
 use crate::scene::{CONTEXT, SceneBatch};
 use rayon::prelude::*;
 
@@ -57,7 +57,7 @@ impl Parametric {
         Parametric { spec, width, items, penalties }
     }
 
-    fn item(&self, item: crate::ids::ItemId) -> &[f32] {
+    fn item(&self, item: ItemId) -> &[f32] {
         &self.items[item.index() * self.width..(item.index() + 1) * self.width]
     }
 
@@ -123,6 +123,19 @@ impl UserModel for Parametric {
         Ok(())
     }
 
+    fn drifts(&self) -> bool {
+        true
+    }
+
+    fn drift(&self, memories: &mut [&mut [f32]], pulls: &[(ItemId, f32)]) -> Result<(), UserError> {
+        for (interest, &(item, rate)) in memories.iter_mut().zip(pulls) {
+            for (value, &target) in interest.iter_mut().zip(self.item(item)) {
+                *value += rate * (target - *value);
+            }
+        }
+        Ok(())
+    }
+
     fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
         out.resize(scenes.len(), scenes.slate);
         if scenes.is_empty() {
@@ -145,7 +158,6 @@ impl UserModel for Parametric {
 mod tests {
     use super::*;
     use crate::dataset::GenreSet;
-    use crate::ids::ItemId;
 
     fn model(spec: ParametricSpec) -> Parametric {
         let catalogue = Catalogue {
@@ -153,7 +165,7 @@ mod tests {
             years: vec![Some(1990), None],
             genre_names: vec!["Drama".into(), "War".into()],
             genres: vec![GenreSet(0b01), GenreSet(0b10)],
-            providers: Vec::new(),
+            ..Catalogue::default()
         };
         Parametric::new(spec, &catalogue)
     }
@@ -190,6 +202,15 @@ mod tests {
         assert!(memory.iter().all(|&value| value == 0.0));
         model.update(&mut [&mut memory], &[Memorised { item: ItemId(0), rating: f32::NAN, time: 0 }]).unwrap();
         assert!((memory[0] - 0.5 / 1.25f32.sqrt()).abs() < 1e-6, "an unknown rating counts as liked");
+    }
+
+    #[test]
+    fn a_pull_moves_the_interest_by_its_own_rate() {
+        let model = model(ParametricSpec { learning: 0.0, ..PLAIN });
+        let mut memory = vec![0.0; model.memory().total];
+        model.drift(&mut [&mut memory], &[(ItemId(0), 0.25)]).unwrap();
+        assert!((memory[0] - 0.25 / 1.25f32.sqrt()).abs() < 1e-6);
+        assert_eq!(memory[1], 0.0);
     }
 
     #[test]

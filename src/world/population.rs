@@ -1,6 +1,8 @@
 //! Who takes part in a replication, and with what each user starts.
 
+use super::Known;
 use crate::dataset::{Catalogue, TrainingLog};
+use crate::dynamics::Dynamics;
 use crate::ids::UserId;
 use crate::random::{Purpose, Streams, below};
 use crate::scenario::{ArrivalSpec, PopulationSpec};
@@ -58,6 +60,8 @@ pub struct Population {
     pub rates: Vec<f64>,
     /// Users of the log for whom one simulated user speaks.
     pub weight: f64,
+    /// What is known of them and of the catalogue at the first tick; `None`: the whole log.
+    pub known: Option<Known>,
 }
 
 impl Population {
@@ -88,7 +92,13 @@ impl Population {
             let relative = log.of(*user).len() as f64 / mean.max(1e-9);
             if arrival.rate == "log" { (arrival.probability * relative).min(1.0) } else { arrival.probability }
         };
-        Some(Population { rates: sources.iter().map(rate).collect(), sources: sources.into(), weight })
+        Some(Population { rates: sources.iter().map(rate).collect(), sources: sources.into(), weight, known: None })
+    }
+
+    /// The same users in a world where some join and some items come out later.
+    pub fn changing(self, log: &TrainingLog, dynamics: &Dynamics) -> Population {
+        let known = Known::new(log, &self.sources, dynamics.joins(), dynamics.releases());
+        Population { known, ..self }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the users share: the clock, the dense arrays of the current tick, the policy and the user model.
 
 use crate::dataset::Catalogue;
+use crate::dynamics::Dynamics;
 use crate::ids::UserId;
 use crate::log::{EventBatch, EventSink};
 use crate::policy::{Policy, Slates};
@@ -57,6 +58,10 @@ pub struct Popularity(pub PopularityClock);
 /// How users decide.
 #[derive(Resource)]
 pub struct Model(pub Arc<Calibrated>);
+
+/// What changes during the run.
+#[derive(Resource)]
+pub struct Forces(pub Dynamics);
 
 /// Who recommends.
 #[derive(Resource)]

@@ -164,6 +164,8 @@ metrics = ['acceptance_rate', 'gini', 'coverage', 'mean_rating', 'accepted_per_u
 path = 'data'
 format = 'auto'
 holdout = 0.2
+providers = 'seeded'
+provider_count = 5
 
 [population]
 users = 12
@@ -205,6 +207,42 @@ kind = 'item_knn'
 
 [[policy]]
 kind = 'linucb'
+
+[[dynamic]]
+kind = 'satiation'
+strength = 0.5
+half_life = 5
+by = 'exposure'
+
+[[dynamic]]
+kind = 'time_budget'
+looking = 0.1
+accepting = 0.5
+spread = 0.5
+
+[[dynamic]]
+kind = 'churn'
+hazard = 0.05
+sensitivity = 3
+
+[[dynamic]]
+kind = 'new_users'
+share = 0.2
+until = 3
+
+[[dynamic]]
+kind = 'releases'
+share = 0.2
+order = 'newest'
+
+[[dynamic]]
+kind = 'retirement'
+hazard = 0.05
+
+[[dynamic]]
+kind = 'provider_exit'
+need = 0.5
+period = 2
 ";
 
 /// Numbers at the ends of what is legal, and beyond.

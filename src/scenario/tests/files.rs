@@ -41,7 +41,14 @@ fn the_reference_says_what_the_defaults_are() {
     let kinds: String =
         Registry::builtin().kinds().iter().map(|kind| format!("[[policy]]\nkind = '{}'\n", kind.name)).collect();
     let kinds = kinds.replace("kind = 'external'\n", "kind = 'external'\ncommand = ['your-command']\n");
-    let shortest = format!("data.path = '../data/ml-latest-small'\n{kinds}");
+    let dynamics: String = crate::dynamics::all()
+        .iter()
+        .map(|kind| {
+            let strengths: String = kind.strengths.iter().map(|name| format!("{name} = 0\n")).collect();
+            format!("[[dynamic]]\nkind = '{}'\n{strengths}", kind.name)
+        })
+        .collect();
+    let shortest = format!("data.path = '../data/ml-latest-small'\n{kinds}{dynamics}");
     let shortest = Scenario::parse(&shortest, origin, &Registry::builtin(), &[]).unwrap();
     let reference = Scenario::parse(&reference_text(&Registry::builtin()), origin, &Registry::builtin(), &[]).unwrap();
     assert_eq!(reference, shortest);
@@ -83,6 +90,13 @@ fn the_reference_has_every_key() {
         let block = block(rest, "[[policy]]");
         kind.keys.iter().chain(POLICY_KEYS).for_each(|key| shows(&block, key));
     }
+    let dynamics = text.split("[[dynamic]]\n").skip(1);
+    assert_eq!(dynamics.clone().count(), crate::dynamics::all().len());
+    for (kind, rest) in crate::dynamics::all().iter().zip(dynamics) {
+        let block: Vec<&str> = rest.lines().collect();
+        assert!(block.contains(&format!("kind = \"{}\"", kind.name).as_str()), "{block:#?}");
+        kind.keys.iter().chain(DYNAMIC_KEYS).for_each(|key| shows(&block, key));
+    }
 }
 
 #[test]
@@ -114,7 +128,8 @@ fn every_key_is_sound() {
     });
     let builtin = Registry::builtin();
     let policies = builtin.kinds().iter().map(|kind| POLICY_KEYS.iter().chain(kind.keys).collect());
-    for keys in sections.chain(policies) {
+    let dynamics = crate::dynamics::all().iter().map(|kind| DYNAMIC_KEYS.iter().chain(kind.keys).collect());
+    for keys in sections.chain(policies).chain(dynamics) {
         let names: std::collections::BTreeSet<&str> = keys.iter().map(|key| key.name).collect();
         assert_eq!(names.len(), keys.len(), "a key twice in {names:?}");
         for key in keys {

@@ -103,6 +103,34 @@ fn tables_have_the_right_shape() {
 }
 
 #[test]
+fn dynamics_have_their_own_keys() {
+    let text = format!(
+        "{VALID}[[dynamic]]\nkind = 'satiaton'\n[[dynamic]]\nkind = 'churn'\nhazard = 2\n[[dynamic]]\nkind = 'churn'\n\
+         hazzard = 0.1\n[[dynamic]]\nkind = 'fatigue'\nstrength = 1\nrate = 0.1\n"
+    );
+    assert_snapshot!(problems_with(&text, &["dynamic.churn.memory=x", "dynamic.bored.strength=1", "dynamic=3"]), @r#"
+    /project/s.toml:4: unknown dynamic kind `satiaton`; did you mean `satiation`? (there are `satiation`, `fatigue`, `time_budget`, `interest_drift`, `rhythm`, `return_time`, `churn`, `new_users`, `releases`, `retirement`, `provider_exit`)
+    /project/s.toml:7: `dynamic.churn.hazard` must be a number from 0 to 1, found 2
+    /project/s.toml:8: `dynamic.churn.hazard` is missing; it must be a number from 0 to 1
+    /project/s.toml:8: dynamic name `churn` is taken by line 5; give this one another `name`
+    /project/s.toml:10: unknown key `hazzard` in [[dynamic]] `churn`; did you mean `hazard`?
+    /project/s.toml:14: `dynamic.fatigue.rate` is a key of kind `interest_drift`, not of `fatigue`; remove it or change `kind`
+    --set dynamic.bored.strength=1: no dynamic is called `bored` (there are `satiaton`, `churn`, `churn`, `fatigue`)
+    --set dynamic.churn.memory=x: `dynamic.churn.memory` must be a number from 0 to 1, found "x"
+    --set dynamic=3: name the dynamic and its key: --set dynamic.NAME.KEY=VALUE
+    9 problems in /project/s.toml
+    "#);
+    assert_snapshot!(problems(&format!("dynamic = 3\n{VALID}")), @r"
+    /project/s.toml:1: dynamics are written [[dynamic]], one table each; found 3
+    1 problem in /project/s.toml
+    ");
+    assert_snapshot!(problems_with(VALID, &["dynamic.churn.hazard=0.1"]), @r"
+    --set dynamic.churn.hazard=0.1: the file has no [[dynamic]] table; write it into the file first
+    1 problem in /project/s.toml
+    ");
+}
+
+#[test]
 fn keys_of_another_kind_say_so() {
     let text = "data.path = 'd'\n[user]\nkind = 'mirror'\ntaste = 3\n[[policy]]\nkind = 'test_knn'\nscores = 'x'\n\
         ticks = 3\nneighbors = 3\n";
@@ -202,7 +230,7 @@ fn settings_are_checked_like_the_file() {
     --set arrival.probabilty=3: unknown key `probabilty` in [arrival]; did you mean `probability`?
     --set data=4: `data` is a section; set one of its keys: --set data.KEY=VALUE
     --set engine.events=yes: `engine.events` must be true or false, found "yes"
-    --set foo.bar=3: unknown section `foo`; the sections are `data`, `population`, `user`, `arrival`, `session`, `candidates`, `engine`, `policy`
+    --set foo.bar=3: unknown section `foo`; the sections are `data`, `population`, `user`, `arrival`, `session`, `candidates`, `engine`, `policy`, `dynamic`
     --set metrics=ginni,gini: each word of `metrics` must be one of "acceptance_rate", "accepted_per_user", "mean_rating", "coverage", "gini", "intra_list_diversity", "reward", "regret", "sessions_per_user", "session_depth", "retention", "return_time", "churn_hazard", "novelty", "serendipity", "miscalibration", "popularity_lift", "homogenisation", "homogenisation_accepted", "provider_coverage", "provider_gini", "acceptance_gap_gender", "acceptance_gap_age", "acceptance_gap_occupation", "all", found "ginni"; did you mean `gini`?
     --set policy.my.kn.neighbours=3: no policy is called `my.kn`; did you mean `my.knn`? (there are `my.knn`)
     --set policy.my.knn.neigbours=1: unknown key `neigbours` in [[policy]] `my.knn`; did you mean `neighbours`?

@@ -42,6 +42,8 @@ fn the_text_reads_like_a_scenario_file() {
     path = "/project/d"
     format = "auto"
     holdout = 0.2
+    providers = "column"
+    provider_count = 100
 
     [population]
     users = 500
@@ -76,6 +78,20 @@ fn the_text_reads_like_a_scenario_file() {
     half_life = 0.0
     learn = true
     window = 0
+    "#);
+}
+
+#[test]
+fn dynamics_are_written() {
+    let text = format!("{VALID}[[dynamic]]\nkind = 'satiation'\nname = 'bored'\nstrength = 2\n");
+    let scenario = parse(&text);
+    assert_eq!(again(&scenario), scenario);
+    insta::assert_snapshot!(to_toml(&scenario).split("[[dynamic]]").nth(1).unwrap(), @r#"
+    kind = "satiation"
+    name = "bored"
+    by = "acceptance"
+    half_life = 5.0
+    strength = 2.0
     "#);
 }
 

@@ -169,7 +169,7 @@ mod tests {
                 years: vec![Some(1970), None, Some(1953)],
                 genre_names: ["unknown", "Drama", "War"].map(str::to_owned).to_vec(),
                 genres: vec![GenreSet(0b110), GenreSet(0b1), GenreSet(0)],
-                providers: Vec::new(),
+                ..Catalogue::default()
             },
             interactions: Vec::new(),
             cleanup: Cleanup::default(),

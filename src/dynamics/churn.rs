@@ -1,0 +1,82 @@
+//! `churn`: at the end of a session a user may leave for good, the less content the likelier.
+//!
+//! The probability is `min(1, hazard exp(-sensitivity (s - s0)))`: proportional hazards, Cox (1972), "Regression models and
+//! life-tables", over sessions, with the satisfaction `s` as covariate, `s0` the scenario's acceptance level. That
+//! whether people return depends on what they were recommended, and that a recommender should plan for it, is Wu, Wang,
+//! Hong and Shi (2017), "Returning is believing: optimizing long-term user engagement in recommender systems".
+
+use super::satisfaction::{MEMORY, Satisfaction};
+use super::{Dynamic, DynamicKind, Step};
+use crate::ids::UserId;
+use crate::scenario::{Key, Kind};
+
+pub(super) const KIND: DynamicKind = DynamicKind {
+    name: "churn",
+    summary: "discontented users leave for good, by a proportional hazard (Cox 1972; Wu et al. 2017)",
+    keys: &[
+        Key {
+            name: "hazard",
+            kind: Kind::Number { min: 0.0, max: 1.0, default: None },
+            doc: "probability that a user of average satisfaction leaves at the end of a session; 0 = nobody leaves",
+        },
+        Key {
+            name: "sensitivity",
+            kind: Kind::Number { min: 0.0, max: 20.0, default: Some(3.0) },
+            doc: "logarithm of the factor on the hazard for a satisfaction of 1 below the acceptance level",
+        },
+        MEMORY,
+    ],
+    strengths: &["hazard"],
+    build: |params, context| {
+        let (memory, reference) = (params.number("memory") as f32, context.acceptance as f32);
+        Ok(Box::new(Churn {
+            hazard: params.number("hazard"),
+            sensitivity: params.number("sensitivity"),
+            satisfaction: Satisfaction { memory, reference },
+        }))
+    },
+};
+
+struct Churn {
+    hazard: f64,
+    sensitivity: f64,
+    satisfaction: Satisfaction,
+}
+
+impl Dynamic for Churn {
+    /// The satisfaction.
+    fn width(&self) -> usize {
+        1
+    }
+
+    fn start(&self, _: UserId, state: &mut [f32]) {
+        self.satisfaction.start(&mut state[0]);
+    }
+
+    fn remember(&self, step: &Step<'_>, state: &mut [f32]) {
+        self.satisfaction.update(step, &mut state[0]);
+    }
+
+    fn leaving(&self, _: &Step<'_>, state: &[f32]) -> f64 {
+        (self.hazard * libm::exp(-self.sensitivity * self.satisfaction.surplus(state[0]))).min(1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dynamics::testing::step;
+
+    #[test]
+    fn hazards_by_hand() {
+        let satisfaction = Satisfaction { memory: 1.0, reference: 0.5 };
+        let (churn, mut state) = (Churn { hazard: 0.25, sensitivity: 2.0, satisfaction }, [0.5]);
+        let (good, bad) = (step(0, 0, &[1], Some(1)), step(0, 0, &[1], None));
+        assert_eq!(churn.leaving(&good, &state), 0.25);
+        churn.remember(&good, &mut state);
+        assert_eq!(churn.leaving(&good, &state), 0.25 * libm::exp(-1.0));
+        churn.remember(&bad, &mut state);
+        assert_eq!(churn.leaving(&bad, &state), 0.25 * libm::exp(1.0));
+        assert_eq!(Churn { hazard: 0.9, ..churn }.leaving(&bad, &state), 1.0);
+    }
+}

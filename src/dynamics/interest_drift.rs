@@ -1,0 +1,71 @@
+//! `interest_drift`: what a user is shown shifts what the user likes, accepted or not.
+//!
+//! At every slate one of its items, drawn uniformly for user and tick, is noticed and draws the taste towards itself by
+//! the share `rate` of the way. The way depends on the user model: the parametric user's interest moves towards the
+//! item's attributes, `w <- w + rate (x - w)`; the mirror's memory moves towards what its `update` graph makes of an
+//! acceptance without a rating. That mere exposure makes people like a thing is Zajonc (1968), "Attitudinal effects of
+//! mere exposure"; that a recommender which feeds on it narrows interests is analysed by Jiang, Chiappa, Lattimore,
+//! Gyorgy and Kohli (2019), "Degenerate feedback loops in recommender systems".
+
+use super::{Dynamic, DynamicKind, Pull, Step};
+use crate::ids::ItemId;
+use crate::random::{Purpose, Streams, below};
+use crate::scenario::{Key, Kind};
+
+pub(super) const KIND: DynamicKind = DynamicKind {
+    name: "interest_drift",
+    summary: "what is shown shifts tastes towards itself (Zajonc 1968; Jiang et al. 2019)",
+    keys: &[Key {
+        name: "rate",
+        kind: Kind::Number { min: 0.0, max: 1.0, default: None },
+        doc: "share of the way that one noticed item of a slate draws the taste towards itself; 0 = only what is \
+              accepted changes a taste",
+    }],
+    strengths: &["rate"],
+    build: |params, context| {
+        Ok(Box::new(InterestDrift { rate: params.number("rate") as f32, streams: context.streams }))
+    },
+};
+
+struct InterestDrift {
+    rate: f32,
+    streams: Streams,
+}
+
+impl Dynamic for InterestDrift {
+    fn pulls(&self) -> bool {
+        self.rate > 0.0
+    }
+
+    fn pull(&self, step: &Step<'_>) -> Option<Pull> {
+        let shown = step.items.iter().filter(|item| item.is_some()).count();
+        if !self.pulls() || shown == 0 {
+            return None;
+        }
+        let mut rng = self.streams.derive(Purpose::Notice, u64::from(step.user.0), step.tick);
+        let item: ItemId = step.items[below(&mut rng, shown as u32) as usize];
+        Some(Pull { item, rate: self.rate })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dynamics::testing::step;
+
+    #[test]
+    fn every_item_of_a_slate_is_noticed_equally_often() {
+        let drift = InterestDrift { rate: 0.25, streams: Streams::new(4, 0) };
+        let mut counts = [0; 4];
+        for user in 0..4_000 {
+            let mut step = step(2, user, &[0, 1, 2, 3], None);
+            let items = [step.items, &[ItemId::NONE]].concat();
+            step.items = &items;
+            let pull = drift.pull(&step).expect("a pull");
+            assert_eq!(pull.rate, 0.25);
+            counts[pull.item.index()] += 1;
+        }
+        // Mean 1000, standard deviation 27.
+        assert!(counts.iter().all(|&count: &i32| (count - 1000).abs() < 137), "{counts:?}");
+    }
+}

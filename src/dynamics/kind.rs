@@ -1,0 +1,50 @@
+//! What a kind of dynamic is: its name, its parameters, and how to build one.
+
+use super::Dynamic;
+use crate::dataset::Catalogue;
+use crate::random::Streams;
+use crate::scenario::{Key, Params};
+use std::sync::Arc;
+
+/// Builds a dynamic from checked parameters.
+pub type Build = fn(&Params<'_>, &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError>;
+
+/// A kind of dynamic.
+#[derive(Clone, Debug)]
+pub struct DynamicKind {
+    /// The value of `kind`.
+    pub name: &'static str,
+    /// One line: what it does and the source.
+    pub summary: &'static str,
+    /// Its parameters with types, ranges and defaults.
+    pub keys: &'static [Key],
+    /// The numbers among the keys that say how much of it there is: with all of them at 0 the kind changes nothing. They
+    /// have no default other than 0.
+    pub strengths: &'static [&'static str],
+    /// Builds it.
+    pub build: Build,
+}
+
+/// What a dynamic may know before the first tick.
+#[derive(Clone)]
+pub struct DynamicContext {
+    /// The items.
+    pub catalogue: Arc<Catalogue>,
+    /// Simulated users.
+    pub users: usize,
+    /// The scenario's acceptance level: how often people accept something from a random slate.
+    pub acceptance: f64,
+    /// Horizon.
+    pub ticks: u32,
+    /// Seconds of a tick.
+    pub tick_seconds: i64,
+    /// Seconds since 1970 at tick 0.
+    pub start: i64,
+    /// Random streams of this dynamic.
+    pub streams: Streams,
+}
+
+/// A dynamic that cannot be built from its parameters, or not for this data.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct DynamicError(pub String);

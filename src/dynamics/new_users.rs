@@ -1,0 +1,64 @@
+//! `new_users`: part of the users join during the run, unknown to everybody.
+//!
+//! Each user joins late with probability `share`, at a tick drawn uniformly from 1 up to but without `until`. Before,
+//! the user does not come. Policies know nothing of such a user: the rows of the log are taken out, and the history starts empty.
+//! The taste is that of the mirrored person. It is the cold-start problem of users: Schein, Popescul, Ungar and Pennock
+//! (2002), "Methods and metrics for cold-start recommendations".
+
+use super::{Dynamic, DynamicKind};
+use crate::ids::UserId;
+use crate::random::{Purpose, Streams, below, unit};
+use crate::scenario::{Key, Kind};
+
+pub(super) const KIND: DynamicKind = DynamicKind {
+    name: "new_users",
+    summary: "part of the users join during the run, without a known past (Schein et al. 2002)",
+    keys: &[
+        Key {
+            name: "share",
+            kind: Kind::Number { min: 0.0, max: 1.0, default: None },
+            doc: "probability that a user joins during the run and is not there from the start; 0 = all are there",
+        },
+        Key {
+            name: "until",
+            kind: Kind::Integer { min: 0, max: 100_000, default: Some(0) },
+            doc: "tick before which all have joined, evenly spread; 0 = the horizon",
+        },
+    ],
+    strengths: &["share"],
+    build: |params, context| {
+        let until = if params.integer("until") > 0 { params.integer("until") as u32 } else { context.ticks };
+        Ok(Box::new(NewUsers { share: params.number("share"), until, streams: context.streams }))
+    },
+};
+
+struct NewUsers {
+    share: f64,
+    until: u32,
+    streams: Streams,
+}
+
+impl Dynamic for NewUsers {
+    fn joins(&self, user: UserId) -> u32 {
+        let mut rng = self.streams.derive(Purpose::Joining, u64::from(user.0), 0);
+        if unit(&mut rng) < self.share { 1 + below(&mut rng, self.until.saturating_sub(1).max(1)) } else { 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_joins_evenly_spread() {
+        let joining = NewUsers { share: 0.25, until: 11, streams: Streams::new(3, 0) };
+        let ticks: Vec<u32> = (0..10_000).map(|user| joining.joins(UserId(user))).filter(|&tick| tick > 0).collect();
+        // Standard deviations 43 and 15.
+        assert!((ticks.len() as i64 - 2_500).abs() < 217, "{}", ticks.len());
+        for tick in 1..=10 {
+            let count = ticks.iter().filter(|&&found| found == tick).count() as i64;
+            assert!((count - 250).abs() < 77, "{count} at {tick}");
+        }
+        assert!(ticks.iter().all(|&tick| tick < 11));
+    }
+}

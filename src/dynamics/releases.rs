@@ -1,0 +1,95 @@
+//! `releases`: part of the catalogue comes out during the run.
+//!
+//! With `order = "random"` each item comes late with probability `share`, at a tick drawn uniformly from 1 up to but
+//! without `until`. With `order = "newest"` the share of the items with the latest years comes late, in the order of their
+//! years and evenly spread; items without a year are there from the start. Policies know nobody's opinion of an item
+//! before its release: its rows of the log are taken out. It is the cold-start problem of items: Schein, Popescul, Ungar
+//! and Pennock (2002), "Methods and metrics for cold-start recommendations".
+
+use super::{Dynamic, DynamicContext, DynamicKind};
+use crate::ids::ItemId;
+use crate::random::{Purpose, below, unit};
+use crate::scenario::{Key, Kind, Params};
+
+pub(super) const KIND: DynamicKind = DynamicKind {
+    name: "releases",
+    summary: "part of the items come out during the run, without known interactions (Schein et al. 2002)",
+    keys: &[
+        Key {
+            name: "share",
+            kind: Kind::Number { min: 0.0, max: 1.0, default: None },
+            doc: "share of the items that come out during the run; 0 = all are there from the start",
+        },
+        Key {
+            name: "until",
+            kind: Kind::Integer { min: 0, max: 100_000, default: Some(0) },
+            doc: "tick before which all have come out, evenly spread; 0 = the horizon",
+        },
+        Key {
+            name: "order",
+            kind: Kind::Word { words: &["random", "newest"], default: Some("random") },
+            doc: "which items come late: `random` ones, or those with the latest years in their order",
+        },
+    ],
+    strengths: &["share"],
+    build: |params, context| Ok(Box::new(Releases { ticks: ticks(params, context) })),
+};
+
+/// The tick at which each item comes out.
+struct Releases {
+    ticks: Vec<u32>,
+}
+
+fn ticks(params: &Params<'_>, context: &DynamicContext) -> Vec<u32> {
+    let (share, items) = (params.number("share"), context.catalogue.len());
+    let until = if params.integer("until") > 0 { params.integer("until") as u32 } else { context.ticks };
+    let span = until.saturating_sub(1).max(1);
+    if params.text("order") == "random" {
+        let tick = |item: u32| {
+            let mut rng = context.streams.derive(Purpose::Release, u64::from(item), 0);
+            if unit(&mut rng) < share { 1 + below(&mut rng, span) } else { 0 }
+        };
+        return (0..items as u32).map(tick).collect();
+    }
+    let years = &context.catalogue.years;
+    let mut dated: Vec<usize> = (0..items).filter(|&item| years[item].is_some()).collect();
+    dated.sort_by_key(|&item| (years[item], item));
+    let late = ((items as f64 * share).round() as usize).min(dated.len());
+    let mut ticks = vec![0; items];
+    for (place, &item) in dated[dated.len() - late..].iter().enumerate() {
+        ticks[item] = 1 + (place as u64 * u64::from(span) / late as u64) as u32;
+    }
+    ticks
+}
+
+impl Dynamic for Releases {
+    fn released(&self, item: ItemId) -> u32 {
+        self.ticks[item.index()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dynamics::testing::{context, params};
+
+    fn of(share: f64, order: &str, items: usize) -> Vec<u32> {
+        let table = params("releases", &[("share", share.into()), ("until", 6.into()), ("order", order.into())]);
+        ticks(&Params::new(&table), &context(1, items))
+    }
+
+    #[test]
+    fn the_newest_come_in_the_order_of_their_years() {
+        // Items 0, 1 of 1980, 2, 3 of 1981, 4, 5 of 1982, 6, 7 of 1983, 8 without a year, 9 of 1984.
+        assert_eq!(of(0.5, "newest", 10), [0, 0, 0, 0, 1, 2, 3, 4, 0, 5]);
+        assert_eq!(of(1.0, "newest", 10)[8], 0);
+    }
+
+    #[test]
+    fn a_random_share_comes_before_the_end() {
+        let ticks = of(0.5, "random", 4_000);
+        let late = ticks.iter().filter(|&&tick| tick > 0).count() as i64;
+        assert!((late - 2_000).abs() < 160, "{late}");
+        assert!(ticks.iter().all(|&tick| tick < 6));
+    }
+}

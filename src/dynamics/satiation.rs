@@ -1,0 +1,155 @@
+//! `satiation`: a category that was consumed, or only seen, appeals less for a while.
+//!
+//! For each user and genre, `s(t) = g (s(t-1) + u(t-1))` with `g = 2^(-1 / half_life)`; `u` is 1 for each genre of an
+//! accepted item, or with `by = "exposure"` the share of the slate that has the genre. A slot loses `strength` times the
+//! mean of `s` over the genres of its item, in logits. Items without genres never bore. The linear system and the
+//! utility `b - strength s` are those of Leqi, Kilinc-Karzan, Lipton and Montgomery (2021), "Rebounding bandits for
+//! modeling satiation effects".
+
+use super::{Dynamic, DynamicContext, DynamicKind, Shown, Step};
+use crate::dataset::{Catalogue, GenreSet};
+use crate::ids::{ItemId, UserId};
+use crate::scenario::{Key, Kind, Params};
+use std::sync::Arc;
+
+pub(super) const KIND: DynamicKind = DynamicKind {
+    name: "satiation",
+    summary: "a genre that was consumed or seen appeals less, and recovers (Leqi et al. 2021)",
+    keys: &[
+        Key {
+            name: "strength",
+            kind: Kind::Number { min: 0.0, max: 100.0, default: None },
+            doc: "logits that a slot loses for each unit of satiation with its genres; 0 = nothing bores",
+        },
+        Key {
+            name: "half_life",
+            kind: Kind::Number { min: 0.01, max: 1e6, default: Some(5.0) },
+            doc: "ticks after which half of the satiation is gone",
+        },
+        Key {
+            name: "by",
+            kind: Kind::Word { words: &["acceptance", "exposure"], default: Some("acceptance") },
+            doc: "what satiates: `acceptance` adds 1 to each genre of an accepted item, `exposure` adds to each genre its \
+                  share of the slate",
+        },
+    ],
+    strengths: &["strength"],
+    build: |params, context| Ok(Box::new(Satiation::new(params, context))),
+};
+
+struct Satiation {
+    catalogue: Arc<Catalogue>,
+    genres: usize,
+    strength: f32,
+    half_life: f64,
+    by_exposure: bool,
+}
+
+impl Satiation {
+    fn new(params: &Params<'_>, context: &DynamicContext) -> Satiation {
+        Satiation {
+            catalogue: context.catalogue.clone(),
+            genres: context.catalogue.genre_names.len(),
+            strength: params.number("strength") as f32,
+            half_life: params.number("half_life"),
+            by_exposure: params.text("by") == "exposure",
+        }
+    }
+
+    /// What is left at `tick` of levels that hold for the tick in the last number.
+    fn left(&self, tick: u32, state: &[f32]) -> f32 {
+        let passed = f64::from(tick) - f64::from(state[self.genres]);
+        libm::exp2(-passed / self.half_life) as f32
+    }
+
+    fn genres_of(&self, item: ItemId) -> impl Iterator<Item = usize> + use<> {
+        let genres = if item.is_some() { self.catalogue.genres_of(item) } else { GenreSet::default() };
+        genres.iter()
+    }
+}
+
+impl Dynamic for Satiation {
+    /// One level a genre, and the tick for which they hold.
+    fn width(&self) -> usize {
+        self.genres + 1
+    }
+
+    fn start(&self, _: UserId, state: &mut [f32]) {
+        state.fill(0.0);
+    }
+
+    fn shift(&self, shown: &Shown<'_>, state: &[f32], logits: &mut [f32]) {
+        let left = self.strength * self.left(shown.tick, state);
+        for (logit, &item) in logits.iter_mut().zip(shown.items) {
+            let (mut sum, mut count) = (0.0, 0.0);
+            for genre in self.genres_of(item) {
+                sum += state[genre];
+                count += 1.0;
+            }
+            if count > 0.0 {
+                *logit -= left * (sum / count);
+            }
+        }
+    }
+
+    fn remember(&self, step: &Step<'_>, state: &mut [f32]) {
+        let left = self.left(step.tick, state);
+        state[..self.genres].iter_mut().for_each(|level| *level *= left);
+        state[self.genres] = step.tick as f32;
+        if self.by_exposure {
+            let shown = step.items.iter().filter(|item| item.is_some()).count().max(1) as f32;
+            for &item in step.items {
+                self.genres_of(item).for_each(|genre| state[genre] += 1.0 / shown);
+            }
+        } else if let Some(item) = step.accepted {
+            self.genres_of(item).for_each(|genre| state[genre] += 1.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dynamics::testing::{context, params, step};
+
+    fn build(by: &str) -> Satiation {
+        // Item 0 is Drama + Western, item 2 Comedy + Western (see the test catalogue).
+        Satiation::new(
+            &Params::new(&params(
+                "satiation",
+                &[("strength", 2.0.into()), ("half_life", 1.0.into()), ("by", by.into())],
+            )),
+            &context(3, 8),
+        )
+    }
+
+    #[test]
+    fn levels_by_hand() {
+        let satiation = build("acceptance");
+        let mut state = vec![0.0; satiation.width()];
+        satiation.remember(&step(0, 0, &[0, 2], Some(0)), &mut state);
+        let items = [ItemId(0), ItemId(2), ItemId::NONE];
+        let shown = Shown { tick: 1, user: UserId(0), items: &items };
+        let mut logits = [0.0; 4];
+        satiation.shift(&shown, &state, &mut logits);
+        // A tick later half is left: item 0 has both genres at 1/2, item 2 one of its two.
+        assert_eq!(logits, [-1.0, -0.5, 0.0, 0.0]);
+        satiation.remember(&step(1, 0, &[2], None), &mut state);
+        satiation.remember(&step(3, 0, &[0], Some(0)), &mut state);
+        logits = [0.0; 4];
+        satiation.shift(&Shown { tick: 3, ..shown }, &state, &mut logits);
+        assert_eq!(logits[0], -2.0 * 1.125, "1/8 of the first and the new one");
+    }
+
+    #[test]
+    fn being_shown_satiates_by_the_share_of_the_slate() {
+        let satiation = build("exposure");
+        let mut state = vec![0.0; satiation.width()];
+        satiation.remember(&step(0, 0, &[0, 2], None), &mut state);
+        let items = [ItemId(0)];
+        let mut logits = [0.0; 2];
+        satiation.shift(&Shown { tick: 0, user: UserId(0), items: &items }, &state, &mut logits);
+        // Drama in half of the slots, Western in all.
+        assert_eq!(logits, [-2.0 * 0.75, 0.0]);
+    }
+}

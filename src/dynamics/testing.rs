@@ -1,0 +1,58 @@
+//! A small catalogue and the parameters with which dynamics are tested.
+
+use super::{DynamicContext, Moment, Step};
+use crate::dataset::{Catalogue, GenreSet};
+use crate::ids::{ItemId, UserId};
+use crate::random::Streams;
+use std::sync::Arc;
+
+/// Ten ticks of a day each over `items` items: two genres each, a year but for every ninth, two providers in turn.
+pub(super) fn context(users: usize, items: usize) -> DynamicContext {
+    let mut catalogue = Catalogue::default();
+    for item in 0..items {
+        let mut genres = GenreSet::default();
+        for name in [["Drama", "Comedy", "War"][item / 2 % 3], ["Western", "Crime"][item / 6 % 2]] {
+            genres.insert(catalogue.genre_bit(name).expect("few genres"));
+        }
+        catalogue.titles.push(format!("Item {item}"));
+        catalogue.years.push((item % 9 != 8).then_some(1980 + (item / 2 % 20) as u16));
+        catalogue.genres.push(genres);
+        catalogue.providers.push(item as u32 % 2);
+    }
+    catalogue.provider_names = vec!["even".to_owned(), "odd".to_owned()];
+    DynamicContext {
+        catalogue: Arc::new(catalogue),
+        users,
+        acceptance: 0.25,
+        ticks: 10,
+        tick_seconds: 86_400,
+        start: 893_289_600,
+        streams: Streams::new(77, 1),
+    }
+}
+
+/// The parameters of a kind: these, else the defaults, and strengths of 0.
+pub(super) fn params(kind: &str, given: &[(&str, toml::Value)]) -> toml::Table {
+    let kind = super::get(kind).expect("a registered kind");
+    let mut table: toml::Table =
+        kind.strengths.iter().map(|name| ((*name).to_owned(), toml::Value::Float(0.0))).collect();
+    for key in kind.keys {
+        if let Some(value) = key.kind.default_value() {
+            table.insert(key.name.to_owned(), value);
+        }
+    }
+    table.extend(given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
+    table
+}
+
+pub(super) fn moment(tick: u32) -> Moment {
+    Moment { tick, time: 893_289_600 + i64::from(tick) * 86_400, seconds: 86_400 }
+}
+
+/// A response to a slate.
+pub(super) fn step(tick: u32, user: u32, items: &[u32], accepted: Option<u32>) -> Step<'static> {
+    // A test ends before this matters.
+    let items: &'static [ItemId] = items.iter().map(|&item| ItemId(item)).collect::<Vec<_>>().leak();
+    let rating = if accepted.is_some() { 4.0 } else { f32::NAN };
+    Step { tick, user: UserId(user), items, accepted: accepted.map(ItemId), rating, slates: 1 }
+}
