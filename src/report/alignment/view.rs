@@ -58,7 +58,7 @@ impl View {
         let models: Vec<&str> = found.contenders.iter().map(|of| of.name.as_str()).collect();
         let class = |who: &str| {
             let is_of = |model: &&str| who == *model || who.starts_with(&format!("{model}, "));
-            models.iter().position(|model| is_of(model)).map_or(NEUTRAL, |place| STYLES[place % STYLES.len()])
+            models.iter().position(is_of).map_or(NEUTRAL, |place| STYLES[place % STYLES.len()])
         };
         let legend = models.iter().map(|model| ((*model).to_owned(), class(model)));
         let all = groups.first().copied().unwrap_or_default();
