@@ -62,7 +62,8 @@ pub(super) fn sampled(seed: u64, scene: usize, options: &[f64], real: usize, rep
     let mut sum = 0.0;
     let reach = order.iter().position(|&option| {
         sum += options[option];
-        sum >= top_p
+        // 0.6 + 0.3 is less than 0.9 in binary: a rounding error must not draw in one option more.
+        sum >= top_p - 1e-9
     });
     let nucleus = &order[..reach.map_or(order.len(), |last| last + 1)];
     let total: f64 = nucleus.iter().map(|&option| options[option]).sum();

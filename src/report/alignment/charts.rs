@@ -16,9 +16,9 @@ pub(super) struct Row<'a> {
     pub figure: &'a SceneFigure,
 }
 
-/// Accuracies with their intervals, one below the other; `guess` is drawn as a line.
+/// Accuracies with their intervals, one below the other; `guess` is drawn as a line behind each.
 pub(super) fn forest(caption: &Caption<'_>, rows: &[Row<'_>], guess: f64) -> String {
-    let span = (8.0, svg::WIDTH - 8.0);
+    let span = (14.0, svg::WIDTH - 14.0);
     let bottom = TOP + ROW * rows.len() as f64;
     let ends = rows.iter().flat_map(|row| [row.figure.estimate, row.figure.high]).filter(|value| value.is_finite());
     let most = ends.fold(guess, f64::max);
@@ -31,13 +31,13 @@ pub(super) fn forest(caption: &Caption<'_>, rows: &[Row<'_>], guess: f64) -> Str
         body +=
             &svg::text("tick", (place, bottom + 17.0), "middle", &format!("{tick:.digits$}%", digits = axis.digits));
     }
-    body += &svg::line("zero", (x(guess), TOP), (x(guess), bottom));
     for (nth, row) in rows.iter().enumerate() {
         let top = TOP + ROW * nth as f64;
         let (of, y) = (row.figure, top + 28.0);
         body += &svg::text("name", (span.0, top + 15.0), "start", &svg::shorten(&row.name, LABEL));
         let written = format!("{:.1}%", 100.0 * of.estimate);
         body += &svg::text("name", (span.1, top + 15.0), "end", &written);
+        body += &svg::line("zero", (x(guess), y - 9.0), (x(guess), y + 9.0));
         if of.low.is_finite() {
             let class = format!("whisker {}", row.class);
             body += &svg::line(&class, (x(of.low), y), (x(of.high), y));
@@ -51,7 +51,7 @@ pub(super) fn forest(caption: &Caption<'_>, rows: &[Row<'_>], guess: f64) -> Str
 const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 52.0;
 const FLOOR: f64 = HEIGHT - 42.0;
-const RIGHT: f64 = svg::WIDTH - 10.0;
+const RIGHT: f64 = svg::WIDTH - 20.0;
 
 /// The frame of a chart whose axis up is a share.
 fn frame(axis: &Axis, titles: [&str; 2]) -> String {

@@ -9,8 +9,9 @@ use serde::Serialize;
 /// Colours of models; people and rules have the neutral one.
 const STYLES: [&str; 7] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6"];
 const NEUTRAL: &str = "base";
+const CHANCE: &str = "chance";
 /// Rules that look at nothing but the list and are shown although another one is better.
-const SHOWN: [&str; 4] = ["chance", "popularity", "words of the history", "item-kNN"];
+const SHOWN: [&str; 4] = [CHANCE, "popularity", "words of the history", "item-kNN"];
 
 #[derive(Serialize)]
 pub(super) struct View {
@@ -56,19 +57,12 @@ impl View {
         let groups: Vec<&[SceneFigure]> = found.figures.chunk_by(|a, b| a.group() == b.group()).collect();
         let models: Vec<&str> = found.contenders.iter().map(|of| of.name.as_str()).collect();
         let class = |who: &str| {
-            let is_of = |model: &str| who == model || who.starts_with(&format!("{model}, "));
-            models.iter().position(|model| is_of(model)).map_or(NEUTRAL, |place| STYLES[place % STYLES.len()])
+            let is_of = |model: &&str| who == *model || who.starts_with(&format!("{model}, "));
+            models.iter().position(is_of).map_or(NEUTRAL, |place| STYLES[place % STYLES.len()])
         };
         let legend = models.iter().map(|model| ((*model).to_owned(), class(model)));
-        let bins =
-            |model: &str| -> Vec<&ReliabilityBin> { found.reliability.iter().filter(|bin| bin.who == model).collect() };
-        let sure: Vec<_> = models.iter().map(|model| (class(model), bins(model))).collect();
         let all = groups.first().copied().unwrap_or_default();
-        let shares = |who: &str, start: &str| -> Vec<&SceneFigure> {
-            all.iter().filter(|of| of.who == who && of.measure.starts_with(start)).collect()
-        };
-        let mut places = vec![(NEUTRAL, shares(&found.model, "real at "))];
-        places.extend(models.iter().map(|model| (class(model), shares(model, "chosen at "))));
+        let [reliability, positions] = answers(found, all, &class);
         let (answer, more) = told(found);
         View {
             title: format!("How well {} mirrors people", found.model),
@@ -78,14 +72,31 @@ impl View {
             more,
             groups: groups.iter().enumerate().map(|(nth, figures)| group(nth, figures, found, &class)).collect(),
             legend: legend.chain([("people and rules".to_owned(), NEUTRAL)]).collect(),
-            reliability: reliability(&caption("reliability", "Reliability", "Accuracy against confidence."), &sure),
-            positions: positions(&caption("positions", "Places", "Shares of the places chosen."), &places),
+            reliability,
+            positions,
             notes: notes(found),
             facts: facts(found),
-            table: groups.iter().map(|figures| table(figures)).collect(),
+            table: groups.iter().map(|figures| table(figures, title(figures, found))).collect(),
             order: found.policy_order.as_ref().map(order),
         }
     }
+}
+
+/// The charts of confidence and of places.
+fn answers(found: &SceneAlignment, all: &[SceneFigure], class: &dyn Fn(&str) -> &'static str) -> [Option<String>; 2] {
+    let bins =
+        |model: &str| -> Vec<&ReliabilityBin> { found.reliability.iter().filter(|bin| bin.who == model).collect() };
+    let shares = |who: &str, start: &str| -> Vec<&SceneFigure> {
+        all.iter().filter(|of| of.who == who && of.measure.starts_with(start)).collect()
+    };
+    let names = || found.contenders.iter().map(|of| of.name.as_str());
+    let sure: Vec<_> = names().map(|model| (class(model), bins(model))).collect();
+    let mut places = vec![(NEUTRAL, shares(&found.model, "real at "))];
+    places.extend(names().map(|model| (class(model), shares(model, "chosen at "))));
+    [
+        reliability(&caption("reliability", "Reliability", "Accuracy against confidence."), &sure),
+        positions(&caption("positions", "Places", "Shares of the places chosen."), &places),
+    ]
 }
 
 fn caption<'a>(id: &str, title: &'a str, description: &'a str) -> Caption<'a> {
@@ -120,11 +131,20 @@ fn group(
         Row { name, class: class(&figure.who), figure }
     };
     let rows: Vec<Row<'_>> = accuracies(figures).filter(is_shown).map(row).collect();
-    let guess = rows.iter().find(|row| row.figure.who == "chance").map_or(0.0, |row| row.figure.estimate);
+    let guess = rows.iter().find(|row| row.figure.who == CHANCE).map_or(0.0, |row| row.figure.estimate);
     let caption = caption(&format!("forest-{nth}"), "Choice accuracy", "A dot for each, with its 95% interval.");
-    let title = figures.first().map(SceneFigure::group_name).unwrap_or_default();
+    let title = title(figures, found);
     let (scenes, users) = figures.first().map_or((0, 0), |of| (of.scenes, of.users));
     GroupView { title, scenes, users, svg: forest(&caption, &rows, guess) }
+}
+
+/// What a group is called: by the kind of its lists where there is but one.
+fn title(figures: &[SceneFigure], found: &SceneAlignment) -> String {
+    let name = figures.first().map(SceneFigure::group_name).unwrap_or_default();
+    match found.only_list() {
+        Some(list) => name.replace("all scenes", &format!("{list} lists")),
+        None => name,
+    }
 }
 
 fn percent(value: f64) -> String {
@@ -138,58 +158,49 @@ fn with_interval(of: &SceneFigure) -> String {
     }
 }
 
-/// What the figures say in a few sentences.
+/// What the figures say in a few sentences: the first one, and the others.
 fn told(found: &SceneAlignment) -> (String, Vec<String>) {
     let list = found.headline_list();
-    let of =
-        |who: &str, measure: &str| found.figure(list, Scope::All, who, measure).filter(|of| of.estimate.is_finite());
-    let kind = list
-        .or_else(|| found.only_list())
-        .map(|list| format!("{list} lists"))
-        .unwrap_or_else(|| "all scenes".to_owned());
-    let answer = match of(&found.model, "accuracy") {
-        Some(own) => format!(
-            "On {} ({} scenes of {} users), {} picks what the person took in {}; a guess in {}.",
-            kind,
-            own.scenes,
-            own.users,
-            found.model,
-            with_interval(own),
-            of("chance", "accuracy").map(|of| percent(of.estimate)).unwrap_or_default()
-        ),
-        None => format!("{} was asked about {} scenes.", found.model, found.scenes),
+    let of = |measure: &str, who: &str| -> Option<&SceneFigure> {
+        found.figure(list, Scope::All, who, measure).filter(|of| of.estimate.is_finite())
     };
-    let mut more = Vec::new();
-    if let (Some(swapped), Some(lead)) = (
-        of(&format!("{}, another user's memory", found.model), "accuracy"),
-        of(&found.model, &format!("lead over {}, another user's memory", found.model)),
-    ) {
-        more.push(format!(
-            "With another user's memory it picks the same item in {}: {} points of its accuracy ({} to {}) are personal.",
-            percent(swapped.estimate),
-            points(lead.estimate),
-            points(lead.low),
-            points(lead.high)
-        ));
-    }
-    let group: Vec<SceneFigure> = match of(&found.model, "accuracy") {
-        Some(own) => found.figures.iter().filter(|figure| figure.group() == own.group()).cloned().collect(),
-        None => Vec::new(),
+    let model = found.model.as_str();
+    let Some(own) = of("accuracy", model) else {
+        return (format!("{model} was asked about {} scenes.", found.scenes), Vec::new());
     };
+    let lists = list.or_else(|| found.only_list()).map_or("all scenes".to_owned(), |list| format!("{list} lists"));
+    let answer = format!(
+        "On {lists} ({} scenes of {} users), {model} picks what the person took in {}; a guess in {}.",
+        own.scenes,
+        own.users,
+        with_interval(own),
+        percent(of("accuracy", CHANCE).map_or(0.0, |of| of.estimate))
+    );
+    let mut more: Vec<String> = personal(model, &of).into_iter().collect();
+    let group: Vec<SceneFigure> =
+        found.figures.iter().filter(|figure| figure.group() == own.group()).cloned().collect();
     if let Some(rule) = best(&group, found) {
-        more.push(format!(
-            "The best rule that never looks at the user ({}) finds {}.",
-            rule.who,
-            percent(rule.estimate)
-        ));
+        let found = percent(rule.estimate);
+        more.push(format!("The best rule that never looks at the user ({}) finds {found}.", rule.who));
     }
-    if let Some(gap) = of(&found.model, "largest rotation gap").or_else(|| of(&found.model, "largest position gap")) {
-        let (what, points) = (&gap.measure, points(gap.estimate));
-        more.push(format!(
-            "Its {what} is {points} points: no place of a list is chosen more or less often than its share by more."
-        ));
-    }
+    more.extend(["largest rotation gap", "largest position gap"].iter().find_map(|measure| {
+        let points = points(of(measure, model)?.estimate);
+        Some(format!("No place of a list is chosen more or less often than its share by more than {points} points."))
+    }));
     (answer, more)
+}
+
+/// How much of the accuracy another user's memory takes away.
+fn personal<'a>(model: &str, of: &dyn Fn(&str, &str) -> Option<&'a SceneFigure>) -> Option<String> {
+    let swapped = format!("{model}, another user's memory");
+    let (strange, lead) = (of("accuracy", &swapped)?, of(&format!("lead over {swapped}"), model)?);
+    Some(format!(
+        "With another user's memory it picks the same item in {}: {} points of its accuracy ({} to {}) are personal.",
+        percent(strange.estimate),
+        points(lead.estimate),
+        points(lead.low),
+        points(lead.high)
+    ))
 }
 
 fn points(value: f64) -> String {
@@ -229,17 +240,14 @@ fn facts(found: &SceneAlignment) -> Vec<(String, String)> {
     facts
 }
 
-fn table(figures: &[SceneFigure]) -> TableGroup {
+fn table(figures: &[SceneFigure], title: String) -> TableGroup {
     let number = |value: f64| if value.is_finite() { format!("{value:.3}") } else { "\u{2013}".to_owned() };
     let row = |of: &SceneFigure| {
         let interval = format!("{} to {}", number(of.low), number(of.high));
         let interval = if of.low.is_finite() { interval } else { "\u{2013}".to_owned() };
         [of.who.clone(), of.measure.clone(), minus(&number(of.estimate)), minus(&interval)]
     };
-    TableGroup {
-        title: figures.first().map(SceneFigure::group_name).unwrap_or_default(),
-        rows: figures.iter().map(row).collect(),
-    }
+    TableGroup { title, rows: figures.iter().map(row).collect() }
 }
 
 fn order(found: &PolicyOrder) -> OrderView {
