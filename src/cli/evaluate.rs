@@ -92,18 +92,21 @@ fn text(question: &Question<'_>, found: &Evaluation, own: Option<&Estimate>) -> 
         question.target, question.from, found.replications, found.users, found.rounds, found.slots
     );
     let _ = writeln!(text, "share of slates of which something is accepted");
-    let _ = writeln!(text, "  `{}` in its log                {:>8}", question.from, percent(found.logged));
-    let _ = writeln!(
-        text,
-        "  `{}` in the same situations    {:>8}  the truth to compare with",
-        question.target,
-        percent(found.truth)
-    );
     let path = own.map_or_else(
         || "not known: the run kept no events".to_owned(),
-        |own| format!("{:>8}  {}", percent(own.mean), own.interval.map(interval).unwrap_or_default()),
+        |own| format!("{}  {}", percent(own.mean), own.interval.map(interval).unwrap_or_default()),
     );
-    let _ = writeln!(text, "  `{}` on its own path           {path}\n", question.target);
+    let situations = format!("{}  the truth to compare with", percent(found.truth));
+    let lines = [
+        (format!("`{}` in its log", question.from), percent(found.logged)),
+        (format!("`{}` in the same situations", question.target), situations),
+        (format!("`{}` on its own path", question.target), path),
+    ];
+    let width = lines.iter().map(|line| line.0.chars().count()).max().unwrap_or(0);
+    for (what, value) in &lines {
+        let _ = writeln!(text, "  {what:<width$}  {}", value.trim_end());
+    }
+    text.push('\n');
     let _ = writeln!(
         text,
         "{:<9}  {:>8}  {:<19}  {:<19}  {:>6}  {:>10}  {:>8}  overlap",

@@ -55,12 +55,12 @@ impl Overlap {
         if self.effective == 0.0 {
             return Some("none: the log shows nothing of the target".to_owned());
         }
+        if self.effective < FEWEST_EFFECTIVE {
+            return Some(format!("too small: {:.1} effective rounds", self.effective));
+        }
         let gap = (self.mean - 1.0).abs();
         if gap > MEAN_SLACK && gap > MEAN_ERRORS * self.mean_error {
             return Some(format!("biased: the weights have mean {:.2}, not 1", self.mean));
-        }
-        if self.effective < FEWEST_EFFECTIVE {
-            return Some(format!("too small: {:.1} effective rounds", self.effective));
         }
         let share = 100.0 * self.largest_share;
         (self.largest_share > LARGEST_SHARE).then(|| format!("too small: one round has {share:.0}% of the weight"))

@@ -208,9 +208,12 @@ fn chances_of(policy: &dyn Policy, requests: &Requests<'_>, own: &Slates, shown:
                 let same = if own == item { 1.0 } else { 0.0 };
                 *chance = Chance { given_above: same, alone: same };
             }
-        } else if !policy.chances(&requests.get(row), items, chances) {
+            continue;
+        }
+        if !policy.chances(&requests.get(row), items, chances) {
             return None;
         }
+        chances[0].alone = chances[0].given_above;
     }
     Some(chances)
 }

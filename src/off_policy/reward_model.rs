@@ -70,7 +70,7 @@ impl Counts {
 }
 
 impl RewardModel {
-    /// Five models, one for the users of each part. Arrays: `users` and `accepted` (the slot, or [`REJECTED`]) `[n]`,
+    /// Five models, one for the users of each part: the number of a user modulo five. Arrays: `users` and `accepted` (the slot, or [`REJECTED`]) `[n]`,
     /// `slates` `[n, slots]` of items below `items`.
     pub fn cross_fitted(
         items: usize,

@@ -5,6 +5,7 @@
 //! drawn, the propensity of an item in a slot is `epsilon / n`, with `n` candidates left, plus `1 - epsilon` for the
 //! inner policy's item. The inner policy learns from the slates that were shown.
 
+use super::explored;
 use super::inner::{INNER, Inner};
 use super::random::draw;
 use super::{Chance, Policy, PolicyKind, Request, Requests, Slates};
@@ -60,10 +61,17 @@ impl Policy for EpsilonGreedy {
 
     fn chances(&self, request: &Request<'_>, shown: &[ItemId], chances: &mut [Chance]) -> bool {
         let (list, candidates) = (self.inner.list(request.row), request.candidate_count());
+        let (listed, slots) = (list.items.len(), chances.len());
+        let alone = if list.certain && slots <= explored::LONGEST && listed <= candidates {
+            explored::alone(self.epsilon, candidates, listed, slots)
+        } else {
+            vec![f64::NAN; slots * (listed + 1)]
+        };
         for (above, chance) in chances.iter_mut().enumerate().take_while(|(slot, _)| shown[*slot].is_some()) {
             let greedy = list.next(&shown[..above]).map(|greedy| greedy.0);
             let given_above = propensity(self.epsilon, candidates.saturating_sub(above), greedy, shown[above]);
-            *chance = Chance { given_above, alone: if above == 0 { given_above } else { f32::NAN } };
+            let place = list.items.iter().position(|&item| item == shown[above]).unwrap_or(listed);
+            *chance = Chance { given_above, alone: alone[above * (listed + 1) + place] as f32 };
         }
         list.certain
     }

@@ -30,6 +30,9 @@ pub(super) const KIND: PolicyKind = PolicyKind {
     },
 };
 
+/// Slates of which all are looked at.
+const MOST_SLATES: usize = 4_096;
+
 struct Mix {
     weights: Vec<f64>,
     parts: Vec<Inner>,
@@ -52,6 +55,29 @@ impl Mix {
     fn next(&self, lists: &[List<'_>], taken: &[ItemId]) -> Vec<(ItemId, f64)> {
         let next = lists.iter().zip(&self.weights);
         next.filter_map(|(list, &weight)| Some((list.next(taken)?.0, weight))).collect()
+    }
+
+    /// How likely each item of `shown` stands in its slot whatever stands above, over all slates that the parts can
+    /// make; NaN when there are too many.
+    fn alone(&self, lists: &[List<'_>], shown: &[ItemId]) -> Vec<f64> {
+        let slates = (0..shown.len()).try_fold(1_usize, |slates, _| slates.checked_mul(lists.len()));
+        if slates.is_none_or(|slates| slates > MOST_SLATES) {
+            return vec![f64::NAN; shown.len()];
+        }
+        let mut alone = vec![0.0; shown.len()];
+        let mut open = vec![(Vec::new(), 1.0)];
+        while let Some((above, chance)) = open.pop() {
+            let Some(&item) = shown.get(above.len()) else { continue };
+            let next = self.next(lists, &above);
+            let total: f64 = next.iter().map(|entry| entry.1).sum();
+            for (follows, weight) in next.into_iter().filter(|entry| entry.1 > 0.0) {
+                let chance = chance * weight / total;
+                alone[above.len()] += if follows == item { chance } else { 0.0 };
+                let longer = above.iter().copied().chain([follows]).collect();
+                open.push((longer, chance));
+            }
+        }
+        alone
     }
 }
 
@@ -86,9 +112,11 @@ impl Policy for Mix {
 
     fn chances(&self, request: &Request<'_>, shown: &[ItemId], chances: &mut [Chance]) -> bool {
         let lists: Vec<List<'_>> = self.parts.iter().map(|part| part.list(request.row)).collect();
-        for (above, chance) in chances.iter_mut().enumerate().take_while(|(slot, _)| shown[*slot].is_some()) {
+        let filled = shown.iter().take_while(|item| item.is_some()).count();
+        let alone = self.alone(&lists, &shown[..filled]);
+        for (above, chance) in chances.iter_mut().enumerate().take(filled) {
             let given_above = share(&self.next(&lists, &shown[..above]), shown[above]);
-            *chance = Chance { given_above, alone: if above == 0 { given_above } else { f32::NAN } };
+            *chance = Chance { given_above, alone: alone[above] as f32 };
         }
         lists.iter().all(|list| list.certain)
     }

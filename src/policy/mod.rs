@@ -33,6 +33,7 @@ mod calibrated;
 mod contract;
 mod ease;
 mod epsilon_greedy;
+mod explored;
 mod external;
 mod factors;
 mod features;
