@@ -1,9 +1,14 @@
-//! `recmirror compare`: the policies of several finished runs in one table.
+//! `recmirror compare`: the policies of several finished runs in one table, or those of one run in other worlds.
 
-use super::{Failure, print};
-use crate::experiment::{Comparison, FinishedRun, TableFormat, write_table};
+use super::trust::{TrustArgs, TrustFiles, assess, in_world, told};
+use super::{Failure, print, use_threads};
+use crate::experiment::{Comparison, FinishedRun, Manifest, TableFormat, TrustWorld, write_table};
 use crate::files::Partial;
+use crate::policy::Registry;
+use crate::scenario::Scenario;
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// Columns of the printed tables.
 const TABLE_WIDTH: usize = 100;
@@ -24,10 +29,22 @@ pub struct Compare {
     /// Write the table to this file: `.csv`, `.json` or `.parquet`. A file that is there is replaced.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// Worker threads, for --trust; no result depends on it.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// No progress.
+    #[arg(long)]
+    quiet: bool,
 }
 
 impl Compare {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self, registry: &Registry) -> Result<(), Failure> {
+        use_threads(self.threads.map(usize::from))?;
+        if self.trust.trust {
+            return self.other_worlds(registry);
+        }
         let target = self.out.as_deref().map(format_of).transpose()?;
         let runs = self.folders.iter().map(|folder| FinishedRun::read(folder)).collect::<Result<Vec<_>, _>>();
         let found = Comparison::new(runs.map_err(Failure::input)?, self.baseline.as_deref(), self.anyway);
@@ -42,6 +59,28 @@ impl Compare {
             file.finish().map_err(Failure::input)?;
         }
         print(&found.table(TABLE_WIDTH));
+        Ok(())
+    }
+
+    /// The run's policies in other worlds. The run itself is made again: its folder has no more than its tables.
+    fn other_worlds(&self, registry: &Registry) -> Result<(), Failure> {
+        let [folder] = self.folders.as_slice() else {
+            return Err(Failure::input("--trust asks about one run; name one folder"));
+        };
+        let manifest = Manifest::read(folder).map_err(Failure::input)?;
+        let origin = folder.join("manifest.json");
+        let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &[]).map_err(Failure::input)?;
+        let worlds = self.trust.worlds(&scenario, registry)?;
+        let stop = AtomicBool::new(false);
+        let own = TrustWorld::new("the run", &scenario, registry, &[]).map_err(Failure::input)?;
+        let run = in_world(&own, registry, &stop, self.quiet)?;
+        let trust = assess(&run, worlds, registry, &stop, self.quiet)?;
+        for (name, text) in TrustFiles::of(&trust)? {
+            let mut file = Partial::create(&folder.join(name)).map_err(Failure::input)?;
+            file.write_all(text.as_bytes()).map_err(Failure::input)?;
+            file.finish().map_err(Failure::input)?;
+        }
+        print(&told(&trust));
         Ok(())
     }
 }

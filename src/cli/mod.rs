@@ -39,7 +39,7 @@ struct Arguments {
 enum Command {
     /// Run a scenario: policies x replications, logs, tables and a report.
     Run(run::Run),
-    /// Compare the policies of several finished runs in one table.
+    /// Compare the policies of several finished runs in one table, or ask how far a run's order can be trusted.
     Compare(compare::Compare),
     /// Run a finished run again and compare the digests.
     Replay(replay::Replay),
@@ -79,7 +79,7 @@ pub fn main() -> ExitCode {
 pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(command) => command.run(registry),
-        Command::Compare(command) => command.run(),
+        Command::Compare(command) => command.run(registry),
         Command::Replay(command) => command.run(registry),
         Command::Story(command) => command.run(registry),
         Command::Evaluate(command) => command.run(registry),

@@ -2,7 +2,7 @@
 
 use super::progress::{Bar, rate};
 use super::scenario::parse_settings;
-use super::trust::{TrustArgs, assess, csv as trust_csv, told};
+use super::trust::{TrustArgs, TrustFiles, assess, told};
 use super::{Failure, print, use_threads};
 use crate::experiment::{
     Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, Trust, Until, UntilRecord, wrapped,
@@ -180,9 +180,9 @@ fn finish(
 /// Writes `trust.csv` and `trust.json`; gives the tables for people.
 fn write_trust(folder: &RunFolder, trust: Option<&Trust>) -> Result<String, Failure> {
     let Some(trust) = trust else { return Ok(String::new()) };
-    folder.write("trust.csv", &trust_csv(trust).map_err(Failure::other)?).map_err(Failure::input)?;
-    let json = serde_json::to_string_pretty(trust).map_err(Failure::other)? + "\n";
-    folder.write("trust.json", &json).map_err(Failure::input)?;
+    for (name, text) in TrustFiles::of(trust)? {
+        folder.write(name, &text).map_err(Failure::input)?;
+    }
     Ok(told(trust))
 }
 

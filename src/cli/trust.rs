@@ -99,8 +99,18 @@ pub(super) fn told(trust: &Trust) -> String {
     text
 }
 
-/// `trust.csv`: a row for each conclusion and world.
-pub(super) fn csv(trust: &Trust) -> Result<String, csv::Error> {
+/// The files of a [`Trust`], by name: `trust.csv` has a row for each conclusion and world.
+pub(super) struct TrustFiles;
+
+impl TrustFiles {
+    /// Names and contents.
+    pub(super) fn of(trust: &Trust) -> Result<[(&'static str, String); 2], Failure> {
+        let json = serde_json::to_string_pretty(trust).map_err(Failure::other)? + "\n";
+        Ok([("trust.csv", rows(trust).map_err(Failure::other)?), ("trust.json", json)])
+    }
+}
+
+fn rows(trust: &Trust) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["metric", "ahead", "behind", "world", "verdict"])?;
     for Claim { ahead, behind, verdicts } in &trust.claims {

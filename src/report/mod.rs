@@ -1,9 +1,11 @@
-//! A run as one HTML file that needs nothing else: no network, no fonts, no script.
+//! A run as one HTML file that needs nothing else: no network, no fonts. Its one script lets columns be sorted; without it
+//! everything is there.
 //!
 //! Everything that is said is computed from [`Results`]; the template `report.html.j2` only lays it out.
 //! Charts are inline SVG drawn here. Policy names and all other text of the caller are escaped.
 
 mod alignment;
+mod curves;
 mod forest;
 mod headline;
 mod line;
@@ -113,7 +115,7 @@ mod tests {
         let body = page.strip_prefix("<!doctype html>").unwrap();
         for tag in body.split('<').skip(1) {
             let (tag, text) = tag.split_once('>').expect("a tag ends");
-            assert!(!text.contains('>') || tag == "style", "stray `>` after <{tag}>");
+            assert!(!text.contains('>') || ["style", "script"].contains(&tag), "stray `>` after <{tag}>");
             assert_eq!(tag.matches('"').count() % 2, 0, "quotes of <{tag}>");
             let name = tag.trim_start_matches('/').split([' ', '/', '\n']).next().unwrap();
             if tag.starts_with('/') {
@@ -128,6 +130,9 @@ mod tests {
     fn checked(input: &ReportInput<'_>) -> String {
         let page = html(input).unwrap();
         assert_well_formed(&page);
+        assert_eq!(page.matches("<script").count(), 1, "one script, that of the table");
+        let (before, script) = page.split_once("<script>").unwrap();
+        let page = before.to_owned() + script.split_once("</script>").unwrap().1;
         let body = page.split_once("<body>").unwrap().1;
         for word in ["NaN", "inf", "none", "undefined\""] {
             assert!(!body.contains(word), "`{word}` is no text for people");

@@ -1,5 +1,6 @@
 //! The data of the template: every number already written, every chart already drawn.
 
+use super::curves::{Curve, curves};
 use super::headline::{Span, headline, lower};
 use super::pairs::{Pairs, p_value};
 use super::svg::{Caption, minus};
@@ -28,6 +29,7 @@ pub struct View {
     differences: Vec<Difference>,
     pairs: Pairs,
     charts: Vec<Chart>,
+    curves: Vec<Curve>,
     any_undefined: bool,
     intervals: usize,
     pairing: Option<String>,
@@ -121,6 +123,7 @@ impl View {
             differences: enumerate(results, difference),
             pairs: Pairs::new(results, &input.pairs),
             charts: enumerate(results, |results, place, kind| chart(results, place, kind, &input.tick)),
+            curves: curves(results, |name| style(results, name)),
             intervals,
             pairing: pairing.map(|ratio| format!("{ratio:.1}")),
             worlds: input.trust.as_ref().map(Worlds::new),

@@ -32,6 +32,11 @@ fn policies_meet_again_in_other_worlds_and_the_run_stays_what_it_is() {
     assert!(sums[0] < means(&trust) && means(&trust) < sums[1], "acceptance follows its level: {sums:?}");
     let claims = trust["claims"].as_array().expect("claims");
     assert_eq!(csv_rows(&trusted.join("trust.csv")).len(), claims.len() * worlds.len());
+    // A run that is there already is asked in the same way.
+    let later = recmirror(&["compare", text(&plain), "--trust", "--world", world, "--quiet"]).expect(0).stdout;
+    assert!(told.contains(later.trim()), "{later}");
+    assert_eq!(read(&plain.join("trust.json")), read(&trusted.join("trust.json")));
+    recmirror(&["compare", text(&plain), text(&trusted), "--trust"]).expect(2).says(&["name one folder"]);
     let report = read(&trusted.join("report.html"));
     assert!(report.contains("The same policies in other worlds") && report.contains("one slate"));
 }
