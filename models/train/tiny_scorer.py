@@ -35,8 +35,11 @@ def tables() -> dict[str, np.ndarray]:
     return found | {"bias": rng.uniform(-0.02, 0.02, KNOWN).astype(np.float32)}
 
 
-def graph(weights: dict[str, np.ndarray], items: int, ratings: bool = False, social: bool = False) -> onnx.ModelProto:
-    """`social`: with the mean of all users of the call added to each, which no scorer may do."""
+def graph(
+    weights: dict[str, np.ndarray], items: int, ratings: bool = False, social: bool = False, growing: bool = False
+) -> onnx.ModelProto:
+    """Two that no scorer may do: `social` adds the mean of all users of the call, `growing` scores more items the higher
+    the numbers of the histories are."""
     g = Graph("tiny_scorer")
     numbers = g.node("Cast", ["history"], "numbers", to=TensorProto.INT64)
     known = g.node("Greater", [numbers, g.constant("nothing", np.int64(0))], "known")
@@ -53,7 +56,10 @@ def graph(weights: dict[str, np.ndarray], items: int, ratings: bool = False, soc
     user = g.node("Div", [user, g.node("Add", [total, g.constant("unit", 1.0)], "total_and_one")], "user")
     if social:
         user = g.node("Add", [user, g.node("ReduceMean", [user], "all_users", axes=[0], keepdims=1)], "user_and_all")
-    item = g.node("Range", [g.constant("first", np.int64(0)), g.constant("items", np.int64(items)), "one"], "item")
+    end = g.constant("items", np.int64(items))
+    if growing:
+        end = g.node("Add", [end, g.node("ReduceMax", [numbers], "highest", keepdims=0)], "items_and_more")
+    item = g.node("Range", [g.constant("first", np.int64(0)), end, "one"], "item")
     item = g.node("Mod", [item, "known_items"], "item_known")
     out = g.node("Gather", [g.constant("out", weights["out"]), item], "item_out", axis=0)
     product = g.node("MatMul", [user, g.node("Transpose", [out], "item_turned", perm=[1, 0])], "product")
@@ -102,6 +108,7 @@ def main() -> None:
         "rated": graph(weights, MARK, ratings=True),
         "social": graph(weights, MARK, social=True),
         "strange": graph(strange, MARK),
+        "growing": graph(weights, MARK, growing=True),
     }.items():
         (TARGET / f"{name}.onnx").write_bytes(model.SerializeToString(deterministic=True))
     print(f"wrote {TARGET}")

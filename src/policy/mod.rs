@@ -44,6 +44,7 @@ mod linucb;
 mod markov;
 mod mix;
 mod mmr;
+mod onnx;
 mod oracle;
 mod popular;
 mod random;
