@@ -12,7 +12,7 @@ EXPORT := .recmirror/language
 GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts bench model embedder lm test-lm test-server deny clean
+.PHONY: help demo runtime data build test test-scripts bench model sasrec embedder lm test-lm test-server deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -75,6 +75,19 @@ model: runtime data build $(TRAIN)/ready ## train the mirror model anew into mod
 	$(TRAIN)/bin/python models/train/train.py --tensors .recmirror/tensors --out models/mirror
 	$(TRAIN)/bin/python models/train/card.py --tensors .recmirror/tensors --model models/mirror
 	$(RECMIRROR) align models/mirror $(DATA) --write-card
+
+sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onnx` anew into models/sasrec and measure it for its card
+	$(TRAIN)/bin/python models/train/test_sasrec.py
+	rm -rf .recmirror/sasrec
+	mkdir -p .recmirror/sasrec
+	$(RECMIRROR) tensors --data $(DATA) --out .recmirror/sasrec/tensors --passes 1
+	$(TRAIN)/bin/python models/train/train_sasrec.py --tensors .recmirror/sasrec/tensors --out models/sasrec
+	$(TRAIN)/bin/python models/train/sasrec_card.py --tensors .recmirror/sasrec/tensors --model models/sasrec
+	$(CARGO) run --release --locked --quiet --example held_out -- benches/peers/policies.toml .recmirror/sasrec/held_out \
+		> .recmirror/sasrec/figures.txt
+	cat .recmirror/sasrec/figures.txt
+	$(TRAIN)/bin/python models/train/sasrec_card.py --tensors .recmirror/sasrec/tensors --model models/sasrec \
+		--figures .recmirror/sasrec/figures.txt
 
 embedder: $(EMBEDDER)/ready ## fetch a sentence encoder and put it into .recmirror/embedder, for `recmirror scenes`
 	@$(EMBEDDER)/bin/python models/embedder/build.py

@@ -1,5 +1,6 @@
 //! Static attributes of items.
 
+use crate::files::sha256;
 use crate::ids::ItemId;
 
 /// The items that can be shown, with their attributes. Arrays are indexed by [`ItemId`].
@@ -34,6 +35,13 @@ impl Catalogue {
     /// Whether there is no item.
     pub fn is_empty(&self) -> bool {
         self.titles.is_empty()
+    }
+
+    /// Which items these are, in which order: the sha256 of their titles in UTF-8, a line feed after each. Models that know
+    /// items by their number are made for one such hash.
+    pub fn hash(&self) -> String {
+        let lines: String = self.titles.iter().flat_map(|title| [title.as_str(), "\n"]).collect();
+        sha256(lines.as_bytes())
     }
 
     /// Genres of one item.
@@ -107,6 +115,18 @@ impl GenreSet {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_hash_is_that_of_the_titles_in_order() {
+        let of = |titles: &[&str]| {
+            let titles = titles.iter().map(|title| (*title).to_owned()).collect();
+            Catalogue { titles, ..Catalogue::default() }.hash()
+        };
+        // printf 'Alien\nCafé\n' | sha256sum
+        assert_eq!(of(&["Alien", "Café"]), "93de1991dbfa99a53e4adbf9c2890b5e6bb26746e04f16a9d9ce88beef14bc5f");
+        assert_ne!(of(&["Café", "Alien"]), of(&["Alien", "Café"]));
+        assert_ne!(of(&["Ali", "en", "Café"]), of(&["Alien", "Café"]));
+    }
 
     #[test]
     fn jaccard_distance_by_hand() {

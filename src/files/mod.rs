@@ -15,6 +15,7 @@ pub use self::source::{Reader, Source};
 pub use self::tally::{Drops, Tally};
 pub use self::watch::{Quiet, Watch};
 
+use sha2::{Digest, Sha256};
 use std::path::PathBuf;
 
 /// A file that cannot be read or written. Every message says where and what to do.
@@ -78,4 +79,9 @@ impl FileError {
     pub fn whole(path: impl Into<PathBuf>, problem: impl Into<String>) -> FileError {
         FileError::Whole { path: path.into(), problem: problem.into() }
     }
+}
+
+/// The sha256 of some bytes, hexadecimal.
+pub fn sha256(bytes: &[u8]) -> String {
+    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }

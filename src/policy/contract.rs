@@ -1,14 +1,19 @@
 //! What every registered kind of policy must keep: a new policy is tested by being registered.
 
-use super::testing::{World, build, build_with, mask};
+use super::testing::{World, build, build_with, has_runtime, mask};
 use super::{Registry, Slates};
 use crate::ids::{ItemId, UserId};
 
-/// All kinds; `external` with the example, where there is a Python.
+/// All kinds; `external` with the example, where there is a Python, `onnx` with a fixture, where there is a runtime.
 fn kinds() -> Vec<&'static str> {
     let python = std::process::Command::new("python3").arg("--version").output().is_ok();
     let all = Registry::builtin();
-    all.kinds().iter().map(|kind| kind.name).filter(|&name| name != "external" || python).collect()
+    let able = |name: &&str| match *name {
+        "external" => python,
+        "onnx" => has_runtime(),
+        _ => true,
+    };
+    all.kinds().iter().map(|kind| kind.name).filter(able).collect()
 }
 
 /// Slates of a dozen ticks (past a retraining), the users accepting some of what they are shown.

@@ -46,6 +46,7 @@ mod linucb;
 mod markov;
 mod mix;
 mod mmr;
+mod onnx;
 mod oracle;
 mod popular;
 mod random;

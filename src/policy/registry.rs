@@ -97,6 +97,7 @@ impl Registry {
                 super::calibrated::KIND,
                 super::mix::KIND,
                 super::oracle::KIND,
+                super::onnx::KIND,
                 super::external::KIND,
             ],
         }

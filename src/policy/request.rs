@@ -54,6 +54,14 @@ impl<'a> Requests<'a> {
         items.div_ceil(64)
     }
 
+    /// The requests of these rows; they count from 0 again.
+    pub fn part(&self, rows: std::ops::Range<usize>) -> Requests<'a> {
+        let words = Self::words(self.items);
+        let blocked = &self.blocked[rows.start * words..rows.end * words];
+        // What the user model would say goes by the row.
+        Requests { users: &self.users[rows], blocked, foresight: None, ..*self }
+    }
+
     /// Number of requests.
     pub fn len(&self) -> usize {
         self.users.len()

@@ -2,8 +2,10 @@
 
 use super::{Chance, Foresight, Policy, PolicyContext, Registry, Requests, Slates};
 use crate::dataset::{Catalogue, GenreSet, Interaction, TrainingLog};
+use crate::files::sha256;
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
+use crate::onnx::Runtime;
 use crate::random::{Purpose, Streams, below, unit};
 use crate::scenario::Params;
 use std::sync::Arc;
@@ -249,8 +251,41 @@ pub(super) fn build_with(kind: &str, params: toml::Table, context: &PolicyContex
         table.insert("command".to_owned(), vec!["python3", "examples/external_policy.py"].into());
         table.insert("folder".to_owned(), env!("CARGO_MANIFEST_DIR").into());
     }
+    let scorer = (kind.name == "onnx").then(|| scorer_folder("scorer", &context.catalogue));
+    table.extend(scorer.iter().map(|folder| ("path".to_owned(), folder.path().display().to_string().into())));
     table.extend(params);
     (kind.build)(&Params::new(&table), context).expect("default parameters build")
+}
+
+/// Whether ONNX Runtime is there; without it, only `RECMIRROR_OFFLINE=1` lets tests pass it by.
+pub(super) fn has_runtime() -> bool {
+    let found = Runtime::get();
+    let offline = std::env::var("RECMIRROR_OFFLINE").is_ok_and(|value| value == "1");
+    assert!(found.is_ok() || offline, "run `make runtime` first, or set RECMIRROR_OFFLINE=1: {:?}", found.err());
+    found.is_ok()
+}
+
+/// The folder of a scorer for this catalogue, over a graph of `tests/fixtures/scorer`.
+pub(super) fn scorer_folder(graph: &str, catalogue: &Catalogue) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let fixture = format!("{}/tests/fixtures/scorer/{graph}.onnx", env!("CARGO_MANIFEST_DIR"));
+    let mut bytes = std::fs::read(&fixture).unwrap_or_else(|problem| panic!("{fixture}: {problem}"));
+    // The graphs have this number of items; its place is known by its value.
+    let mark = 7_777_777i64.to_le_bytes();
+    let places: Vec<usize> = (0..bytes.len().saturating_sub(7)).filter(|&at| bytes[at..at + 8] == mark).collect();
+    assert_eq!(places.len(), 1, "{fixture}");
+    bytes[places[0]..places[0] + 8].copy_from_slice(&(catalogue.len() as i64).to_le_bytes());
+    let card = format!(
+        "kind = \"scorer\"\nversion = 1\nname = \"test\"\nsummary = \"for tests\"\nhistory = 8\nratings = {}\n\
+         items = {}\ncatalogue = \"{}\"\n[files.\"{graph}.onnx\"]\nsha256 = \"{}\"\n[training]\n[licence]\n",
+        graph == "rated",
+        catalogue.len(),
+        catalogue.hash(),
+        sha256(&bytes)
+    );
+    std::fs::write(folder.path().join(format!("{graph}.onnx")), bytes).expect("a graph");
+    std::fs::write(folder.path().join("card.toml"), card).expect("a card");
+    folder
 }
 
 fn catalogue(items: usize) -> Catalogue {

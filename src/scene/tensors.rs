@@ -72,7 +72,8 @@ pub fn write_tensors(data: &Dataset, options: TensorOptions, folder: &Path) -> s
     maker.write(&out, "train", &[Part::Fit, Part::Validation], options.passes)?;
     maker.write(&out, "valid", &[Part::Validation], 1)?;
     let meta = serde_json::json!({
-        "data": data.name, "data_hash": data.hash, "users": data.users.len(), "items": data.items.len(),
+        "data": data.name, "data_hash": data.hash, "catalogue": data.catalogue.hash(),
+        "users": data.users.len(), "items": data.items.len(),
         "rows": data.interactions.len(), "holdout": options.holdout, "seed": options.seed,
         "passes": options.passes, "slots": SLOTS, "context": CONTEXT, "folds": FOLDS, "features": spec,
         "kinds": KINDS.map(|(kind, _)| kind.name()),

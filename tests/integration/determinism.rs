@@ -9,7 +9,7 @@ use recmirror::log::NoSink;
 use recmirror::policy::Registry;
 use std::path::Path;
 
-/// All kinds of policy that ship with the crate and need no parameter (`external` needs a program).
+/// All kinds of policy that ship with the crate and need no parameter (`external` needs a program, `onnx` a model).
 fn kinds() -> Vec<&'static str> {
     let all = Registry::builtin();
     let able = all.kinds().iter().filter(|kind| kind.keys.iter().all(|key| !key.is_required()));

@@ -1,6 +1,6 @@
 //! Tests of the whole: the library's public interface and the command line, over small data sets made here.
 //!
-//! Everything but `mirror`, `runtime` and part of `scenarios` needs neither data nor ONNX Runtime.
+//! Everything but `mirror`, `runtime`, `scorer` and part of `scenarios` needs neither data nor ONNX Runtime.
 
 mod align;
 mod compare;
@@ -28,6 +28,7 @@ mod run;
 mod runtime;
 mod scenarios;
 mod scenes;
+mod scorer;
 mod server;
 mod server_real;
 mod story;

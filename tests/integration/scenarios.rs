@@ -46,7 +46,8 @@ fn every_file_runs() {
     }
     let folder = place();
     let (data, user) = (format!("data.path={}", movielens().display()), format!("user.path={}", model().display()));
-    // The reference cannot know the reader's program.
+    // The reference knows neither the reader's scorer nor the reader's program.
+    let scorer = format!("policy.onnx.path={}", package().join("models/sasrec").display());
     let start = format!("policy.external.folder={}", package().join("examples").display());
     let program = [&start, "policy.external.command=['python3', 'external_policy.py']"];
     for (number, file) in files().iter().enumerate() {
@@ -63,6 +64,9 @@ fn every_file_runs() {
         }
         if matches!(scenario.user.model, ModelSpec::Mirror { .. }) {
             settings.push(&user);
+        }
+        if scenario.policies.iter().any(|policy| policy.kind == "onnx") {
+            settings.push(&scorer);
         }
         if scenario.policies.iter().any(|policy| policy.kind == "external") {
             settings.extend(program);

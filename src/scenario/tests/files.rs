@@ -41,6 +41,7 @@ fn the_reference_says_what_the_defaults_are() {
     let kinds: String =
         Registry::builtin().kinds().iter().map(|kind| format!("[[policy]]\nkind = '{}'\n", kind.name)).collect();
     let kinds = kinds.replace("kind = 'external'\n", "kind = 'external'\ncommand = ['your-command']\n");
+    let kinds = kinds.replace("kind = 'onnx'\n", "kind = 'onnx'\npath = 'your-path'\n");
     let dynamics: String = crate::dynamics::all()
         .iter()
         .map(|kind| {

@@ -7,7 +7,7 @@ use insta::assert_snapshot;
 fn an_empty_file_lacks_what_has_no_default() {
     assert_snapshot!(problems(""), @r"
     /project/s.toml:1: `data.path` is missing; it must be a path in quotes
-    /project/s.toml:1: there is no policy; add a [[policy]] table with a `kind` out of `random`, `popular`, `item_knn`, `user_knn`, `ease`, `ials`, `bpr`, `markov`, `linucb`, `thompson`, `ucb`, `epsilon_greedy`, `mmr`, `calibrated`, `mix`, `oracle`, `external`, `test_knn`, `test_file`
+    /project/s.toml:1: there is no policy; add a [[policy]] table with a `kind` out of `random`, `popular`, `item_knn`, `user_knn`, `ease`, `ials`, `bpr`, `markov`, `linucb`, `thompson`, `ucb`, `epsilon_greedy`, `mmr`, `calibrated`, `mix`, `oracle`, `onnx`, `external`, `test_knn`, `test_file`
     2 problems in /project/s.toml
     ");
 }
@@ -18,7 +18,7 @@ fn a_missing_key_names_the_line_of_its_table() {
     assert_snapshot!(problems(text), @r"
     /project/s.toml:2: `data.path` is missing; it must be a path in quotes
     /project/s.toml:4: `policy.test_file.scores` is missing; it must be a path in quotes
-    /project/s.toml:6: `policy.a.kind` is missing; it must be one of `random`, `popular`, `item_knn`, `user_knn`, `ease`, `ials`, `bpr`, `markov`, `linucb`, `thompson`, `ucb`, `epsilon_greedy`, `mmr`, `calibrated`, `mix`, `oracle`, `external`, `test_knn`, `test_file`
+    /project/s.toml:6: `policy.a.kind` is missing; it must be one of `random`, `popular`, `item_knn`, `user_knn`, `ease`, `ials`, `bpr`, `markov`, `linucb`, `thompson`, `ucb`, `epsilon_greedy`, `mmr`, `calibrated`, `mix`, `oracle`, `onnx`, `external`, `test_knn`, `test_file`
     3 problems in /project/s.toml
     ");
 }
@@ -148,7 +148,7 @@ fn a_wrong_kind_is_one_problem() {
     let text = "data.path = 'd'\n[user]\nkind = 'miror'\ntaste = 3\npath = 'p'\n[[policy]]\nkind = 'test_kn'\nneighbours = 3\n";
     assert_snapshot!(problems(text), @r#"
     /project/s.toml:3: `user.kind` must be one of "parametric", "mirror", "language", found "miror"; did you mean `mirror`?
-    /project/s.toml:7: unknown policy kind `test_kn`; did you mean `test_knn`? (there are `random`, `popular`, `item_knn`, `user_knn`, `ease`, `ials`, `bpr`, `markov`, `linucb`, `thompson`, `ucb`, `epsilon_greedy`, `mmr`, `calibrated`, `mix`, `oracle`, `external`, `test_knn`, `test_file`)
+    /project/s.toml:7: unknown policy kind `test_kn`; did you mean `test_knn`? (there are `random`, `popular`, `item_knn`, `user_knn`, `ease`, `ials`, `bpr`, `markov`, `linucb`, `thompson`, `ucb`, `epsilon_greedy`, `mmr`, `calibrated`, `mix`, `oracle`, `onnx`, `external`, `test_knn`, `test_file`)
     2 problems in /project/s.toml
     "#);
 }

@@ -1,0 +1,79 @@
+"""Writes `card.toml` of a trained SASRec: what the file is, where it comes from, what it expects, how well it ranks.
+
+With `--figures FILE`, what `cargo run --example held_out` printed, the NDCG@10 of the policies goes into the card.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from pathlib import Path
+
+from card import LICENCE, sha256, table
+
+GRAPH = "scorer.onnx"
+SUMMARY = (
+    "SASRec (Kang and McAuley 2018) trained on MovieLens-100K: self-attention over the latest films of a person scores "
+    "what the person rates next. It knows these 1682 films by their number, and nothing of people but their films."
+)
+FIGURE = re.compile(r"^(\S+)\s+NDCG@10 ([0-9.]+)$", re.MULTILINE)
+
+
+def card_text(meta: dict, training: dict, model: Path, name: str, figures: dict[str, float]) -> str:
+    """The card of the graph in `model`, trained on the dump that `meta` describes."""
+    head = {
+        "kind": "scorer",
+        "version": 1,
+        "name": name,
+        "summary": SUMMARY,
+        "history": training["dims"]["history"],
+        "ratings": False,
+        "items": training["dims"]["items"],
+        "catalogue": meta["catalogue"],
+    }
+    facts = {
+        "data": meta["data"],
+        "data_hash": meta["data_hash"],
+        "split": (
+            f"by time, per user: the last {meta['holdout']:.0%} of each user's interactions are held out; settings were "
+            "chosen on the last tenth of the rest"
+        ),
+        "loss": f"cross entropy over all items, of one of the next {training['settings']['ahead']} items, drawn anew in each epoch",
+        "parameters": training["parameters"],
+        "validation_ndcg_at_10": training["validation_ndcg"],
+        **{f"dims_{key}": value for key, value in training["dims"].items()},
+        **{f"setting_{key}": value for key, value in training["settings"].items()},
+    }
+    parts = ["\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()), ""]
+    parts.append(table(f'files."{GRAPH}"', {"sha256": sha256(model / GRAPH)}))
+    parts.append(table("training", facts))
+    parts.append(table("licence", LICENCE))
+    if figures:
+        how = "mean over people of what each of them did after the cut; `cargo run --release --example held_out`"
+        parts.append(table("measured", {"data": meta["data"], "how": how}))
+        parts.append(table("measured.ndcg_at_10", figures))
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--tensors", type=Path, required=True, help="folder written by `recmirror tensors`")
+    parser.add_argument("--model", type=Path, required=True, help="folder written by train_sasrec.py")
+    parser.add_argument("--name", default="sasrec-ml-100k", help="name of the model")
+    parser.add_argument("--figures", type=Path, help="what the example held_out printed")
+    arguments = parser.parse_args()
+    meta = json.loads((arguments.tensors / "meta.json").read_text(encoding="utf-8"))
+    training = json.loads((arguments.model / "training.json").read_text(encoding="utf-8"))
+    printed = arguments.figures.read_text(encoding="utf-8") if arguments.figures else ""
+    figures = {policy: float(value) for policy, value in FIGURE.findall(printed)}
+    text = card_text(meta, training, arguments.model, arguments.name, figures)
+    partial = arguments.model / "card.toml.partial"
+    partial.write_text(text, encoding="utf-8")
+    partial.rename(arguments.model / "card.toml")
+    print(arguments.model / "card.toml")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,127 @@
+//! The card of a scorer: what its graph reads, for which catalogue it was made, and what its file must be.
+
+use crate::dataset::Catalogue;
+use crate::files::{FileError, sha256};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The version of the contract that this build reads.
+const VERSION: u32 = 1;
+
+/// Latest items that a scorer may read at most.
+const LONGEST: usize = 65_536;
+
+/// Items at most: their numbers go through the graph as `f32`, which has all whole numbers up to here.
+const MOST_ITEMS: usize = 1 << 24;
+
+/// `card.toml` of a scorer.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(dead_code, reason = "some keys are for people; a card without them is refused all the same")]
+pub(super) struct Card {
+    kind: String,
+    version: u32,
+    name: String,
+    summary: String,
+    /// Latest items that the graph reads.
+    pub history: usize,
+    /// Whether it reads their ratings, too.
+    #[serde(default)]
+    pub ratings: bool,
+    /// Items that it scores.
+    pub items: usize,
+    catalogue: String,
+    files: BTreeMap<String, File>,
+    training: toml::Table,
+    licence: toml::Table,
+    #[serde(default)]
+    measured: toml::Table,
+}
+
+/// A file of the folder.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    sha256: String,
+}
+
+impl Card {
+    /// Reads and checks the card of `folder` for this catalogue; the second value is the graph's file.
+    pub(super) fn read(folder: &Path, catalogue: &Catalogue) -> Result<(Card, PathBuf), FileError> {
+        let path = folder.join("card.toml");
+        let bytes = bytes(&path)?;
+        let whole = |problem: String| FileError::Whole { path: path.clone(), problem };
+        let text = String::from_utf8(bytes).map_err(|problem| whole(format!("this is no text in UTF-8: {problem}")))?;
+        let card: Card = toml::from_str(&text).map_err(|problem| whole(problem.to_string()))?;
+        card.check().map_err(whole)?;
+        card.check_catalogue(catalogue).map_err(whole)?;
+        let graph = card.graph(folder)?;
+        Ok((card, graph))
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.kind != "scorer" {
+            return Err(format!("kind is `{}`, expected `scorer`", self.kind));
+        }
+        if self.version != VERSION {
+            return Err(format!("version is {}, this build reads version {VERSION}", self.version));
+        }
+        if !(1..=LONGEST).contains(&self.history) {
+            return Err(format!("history is {}, expected 1 to {LONGEST}", self.history));
+        }
+        if self.items >= MOST_ITEMS {
+            return Err(format!("items is {}, expected less than {MOST_ITEMS}", self.items));
+        }
+        match self.files.keys().collect::<Vec<_>>()[..] {
+            [name] if Path::new(name).components().count() == 1 && name != ".." && name != "." => Ok(()),
+            [name] => Err(format!("[files.\"{name}\"] is not a plain file name")),
+            _ => Err(format!("there are {} tables [files.\"NAME\"]; a scorer has one, its graph", self.files.len())),
+        }
+    }
+
+    /// A scorer knows items by their number alone: another catalogue, or the same in another order, would be nonsense.
+    fn check_catalogue(&self, catalogue: &Catalogue) -> Result<(), String> {
+        let remedy = "train it on this data set (models/README.md, Scorers) or choose the data set that it knows";
+        if self.items != catalogue.len() {
+            let (own, given) = (self.items, catalogue.len());
+            return Err(format!("the scorer knows {own} items, the catalogue has {given}; {remedy}"));
+        }
+        let found = catalogue.hash();
+        if self.catalogue != found {
+            return Err(format!(
+                "the titles of the catalogue have sha256 {found}, the scorer was made for {}: other items, or another \
+                 order; {remedy}",
+                self.catalogue
+            ));
+        }
+        Ok(())
+    }
+
+    /// The graph, compared with its hash.
+    fn graph(&self, folder: &Path) -> Result<PathBuf, FileError> {
+        let mut path = folder.to_owned();
+        for (name, file) in &self.files {
+            path = folder.join(name);
+            let found = sha256(&bytes(&path)?);
+            if found != file.sha256 {
+                let problem = format!(
+                    "has sha256 {found}, the card says {}; the file was changed or the card is of another version",
+                    file.sha256
+                );
+                return Err(FileError::Whole { path, problem });
+            }
+        }
+        Ok(path)
+    }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, FileError> {
+    std::fs::read(path).map_err(|source| match source.kind() {
+        std::io::ErrorKind::NotFound => FileError::Missing {
+            path: path.to_owned(),
+            remedy: "a scorer is a folder with `card.toml` and the graph that it names".to_owned(),
+        },
+        _ => FileError::Io { action: "read", path: path.to_owned(), source },
+    })
+}

@@ -1,0 +1,240 @@
+//! A scorer in memory: histories in, scores of all items out.
+
+use super::card::Card;
+use crate::dataset::Catalogue;
+use crate::ids::UserId;
+use crate::onnx::{Graph, GraphSpec, Port};
+use crate::policy::{Histories, PolicyFailure};
+use std::path::{Path, PathBuf};
+
+/// Users of one call of the graph. Never one: a product with a single row takes another kernel and rounds differently.
+pub(super) const ROWS: usize = 32;
+
+/// A user and where the scores go, `[items]`.
+pub(super) type Target<'a> = (UserId, &'a mut [f32]);
+
+/// See the module's documentation.
+pub(super) struct Scorer {
+    graph: Graph,
+    path: PathBuf,
+    history: usize,
+    ratings: bool,
+    items: usize,
+}
+
+/// What goes into one call.
+struct Inputs {
+    /// `[ROWS, history]`: item number + 1, the latest in the last column, 0 = nothing.
+    numbers: Vec<f32>,
+    /// The same for ratings, 0 = none; empty where the graph does not read them.
+    ratings: Vec<f32>,
+}
+
+impl Scorer {
+    /// Loads the scorer in `folder` and tries it.
+    pub(super) fn load(folder: &Path, catalogue: &Catalogue) -> Result<Scorer, String> {
+        let (card, path) = Card::read(folder, catalogue).map_err(|problem| problem.to_string())?;
+        let port = |name: &str, size: usize| Port { name: name.to_owned(), shape: vec![size as i64] };
+        let mut inputs = vec![port("history", card.history)];
+        inputs.extend(card.ratings.then(|| port("ratings", card.history)));
+        let spec = GraphSpec { inputs, outputs: vec![port("scores", card.items)] };
+        let graph = Graph::load(&path, spec, rayon::current_num_threads()).map_err(|problem| problem.to_string())?;
+        let Card { history, ratings, items, .. } = card;
+        let scorer = Scorer { graph, path, history, ratings, items };
+        scorer.try_out()?;
+        Ok(scorer)
+    }
+
+    /// Items that it scores.
+    pub(super) fn items(&self) -> usize {
+        self.items
+    }
+
+    /// Fills in the scores of at most [`ROWS`] users.
+    pub(super) fn score(&self, users: &mut [Target<'_>], histories: &Histories) -> Result<(), PolicyFailure> {
+        let all = |problem| PolicyFailure { user: None, problem };
+        let mut inputs = self.blank();
+        for row in 0..ROWS {
+            // The rows that nobody needs are copies of the first.
+            let (user, _) = users[if row < users.len() { row } else { 0 }];
+            let places = (row * self.history..(row + 1) * self.history).rev();
+            for (place, (item, rating)) in places.zip(histories.of(user).rev()) {
+                inputs.numbers[place] = item.0 as f32 + 1.0;
+                if self.ratings && !rating.is_nan() {
+                    inputs.ratings[place] = rating;
+                }
+            }
+        }
+        self.run(&inputs, |found| self.hand_out(found, users)).map_err(all)?
+    }
+
+    fn hand_out(&self, found: &[f32], users: &mut [Target<'_>]) -> Result<(), PolicyFailure> {
+        for ((user, scores), found) in users.iter_mut().zip(found.chunks_exact(self.items)) {
+            if let Some(item) = found.iter().position(|score| score.is_nan()) {
+                let problem = format!("{}: `scores` is no number for item {item}", self.path.display());
+                return Err(PolicyFailure { user: Some(*user), problem });
+            }
+            scores.copy_from_slice(found);
+        }
+        Ok(())
+    }
+
+    fn blank(&self) -> Inputs {
+        let size = ROWS * self.history;
+        Inputs { numbers: vec![0.0; size], ratings: vec![0.0; if self.ratings { size } else { 0 }] }
+    }
+
+    /// One call; `read` gets `[ROWS, items]`.
+    fn run<R>(&self, inputs: &Inputs, read: impl FnOnce(&[f32]) -> R) -> Result<R, String> {
+        let shape = [ROWS as i64, self.history as i64];
+        let tensors: [(&[i64], &[f32]); 2] = [(&shape, &inputs.numbers), (&shape, &inputs.ratings)];
+        let read = |found: &[&[f32]]| {
+            let scores = found.first().copied().unwrap_or_default();
+            if scores.len() == ROWS * self.items {
+                return Ok(read(scores));
+            }
+            let (path, count, items) = (self.path.display(), scores.len(), self.items);
+            Err(format!("{path}: `scores` has {count} numbers for {ROWS} users; the card promises {items} for each"))
+        };
+        let used = if self.ratings { 2 } else { 1 };
+        self.graph.run(&tensors[..used], read).map_err(|problem| problem.to_string())?
+    }
+
+    /// Runs the graph twice: does it give what the card says, and does the first row stay as it is when the others change?
+    fn try_out(&self) -> Result<(), String> {
+        if self.items == 0 {
+            return Ok(());
+        }
+        let first = |found: &[f32]| found[..self.items].iter().map(|score| score.to_bits()).collect::<Vec<u32>>();
+        let mut inputs = self.blank();
+        inputs.numbers[self.history - 1] = 1.0;
+        let alone = self.run(&inputs, first)?;
+        for (place, number) in inputs.numbers.iter_mut().enumerate().skip(self.history) {
+            *number = (place % self.items) as f32 + 1.0;
+        }
+        if self.run(&inputs, first)? == alone {
+            return Ok(());
+        }
+        Err(format!(
+            "{}: the scores of a user change with the other users of the same call; a row must depend on itself alone \
+             (no statistic over the batch, no dynamic int8 quantisation: models/README.md, Scorers)",
+            self.path.display()
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::files::sha256;
+    use crate::policy::testing::{World, has_runtime, scorer_folder};
+
+    /// Loads a copy of a fixture that `change` has damaged, and expects it to be refused in these words.
+    #[track_caller]
+    fn refuse(words: &[&str], graph: &str, change: impl FnOnce(&Path)) {
+        if !has_runtime() {
+            return;
+        }
+        let catalogue = World::new(4, 30).context().catalogue;
+        let folder = scorer_folder(graph, &catalogue);
+        change(folder.path());
+        let problem = Scorer::load(folder.path(), &catalogue).err().unwrap_or_else(|| panic!("loaded: {words:?}"));
+        for word in words {
+            assert!(problem.contains(word), "no `{word}` in: {problem}");
+        }
+    }
+
+    /// Replaces a part of the card; the part must be there.
+    fn edit(old: &str, new: &str) -> impl FnOnce(&Path) {
+        move |folder| {
+            let path = folder.join("card.toml");
+            let card = std::fs::read_to_string(&path).expect("a card");
+            assert!(card.contains(old), "`{old}` is not in the card");
+            std::fs::write(&path, card.replacen(old, new, 1)).expect("written");
+        }
+    }
+
+    /// Replaces the graph, and its hash in the card.
+    fn replace(graph: &str, bytes: impl FnOnce(Vec<u8>) -> Vec<u8>) -> impl FnOnce(&Path) {
+        move |folder| {
+            let path = folder.join(format!("{graph}.onnx"));
+            let old = std::fs::read(&path).expect("a graph");
+            let (before, new) = (sha256(&old), bytes(old));
+            edit(&before, &sha256(&new))(folder);
+            std::fs::write(&path, new).expect("written");
+        }
+    }
+
+    #[test]
+    fn a_broken_card_is_refused() {
+        let remove = |folder: &Path| std::fs::remove_file(folder.join("card.toml")).expect("removed");
+        refuse(&["card.toml does not exist", "a scorer is a folder"], "scorer", remove);
+        refuse(&["card.toml", "TOML"], "scorer", |folder| {
+            std::fs::write(folder.join("card.toml"), "x = ").expect("written")
+        });
+        refuse(&["UTF-8"], "scorer", |folder| std::fs::write(folder.join("card.toml"), [0xff]).expect("written"));
+        for (word, old, new) in [
+            ("kind is `mirror`, expected `scorer`", "\"scorer\"", "\"mirror\""),
+            ("version is 2, this build reads version 1", "version = 1", "version = 2"),
+            ("unknown field `colour`", "version = 1", "version = 1\ncolour = 3"),
+            ("missing field `summary`", "summary", "# summary"),
+            ("missing field `licence`", "[licence]", "[measured]"),
+            ("history is 0, expected 1 to 65536", "history = 8", "history = 0"),
+            ("items is 16777216, expected less than", "items = 30", "items = 16777216"),
+            ("[files.\"../scorer.onnx\"] is not a plain file name", "\"scorer.onnx\"", "\"../scorer.onnx\""),
+            ("there are 2 tables [files.\"NAME\"]", "[training]", "[files.b]\nsha256 = \"0\"\n[training]"),
+        ] {
+            refuse(&["card.toml", word], "scorer", edit(old, new));
+        }
+    }
+
+    #[test]
+    fn another_catalogue_is_refused() {
+        refuse(
+            &["the scorer knows 31 items, the catalogue has 30", "train it on this data set"],
+            "scorer",
+            edit("items = 30", "items = 31"),
+        );
+        let hash = World::new(4, 30).context().catalogue.hash();
+        let edit = edit(&hash, "0123");
+        refuse(&[&format!("have sha256 {hash}, the scorer was made for 0123"), "another order"], "scorer", edit);
+    }
+
+    #[test]
+    fn a_broken_graph_is_refused() {
+        let remove = |folder: &Path| std::fs::remove_file(folder.join("scorer.onnx")).expect("removed");
+        refuse(&["scorer.onnx does not exist"], "scorer", remove);
+        let change = |folder: &Path| std::fs::write(folder.join("scorer.onnx"), "other").expect("written");
+        refuse(&["scorer.onnx: has sha256", "the card says"], "scorer", change);
+        let half = |bytes: Vec<u8>| bytes[..bytes.len() / 2].to_vec();
+        refuse(&["cannot load", "scorer.onnx"], "scorer", replace("scorer", half));
+        refuse(&["cannot load", "scorer.onnx"], "scorer", replace("scorer", |_| b"this is no graph".to_vec()));
+    }
+
+    #[test]
+    fn other_tensors_than_promised_are_refused() {
+        refuse(
+            &["scorer.onnx", "`history` has shape", "expected [batch, 9]"],
+            "scorer",
+            edit("history = 8", "history = 9"),
+        );
+        refuse(&["scorer.onnx: no input `ratings`"], "scorer", edit("ratings = false", "ratings = true"));
+        refuse(&["rated.onnx: unexpected input `ratings`"], "rated", edit("ratings = true", "ratings = false"));
+        let fewer = |mut bytes: Vec<u8>| {
+            let thirty = 30i64.to_le_bytes();
+            let at = bytes.windows(8).position(|part| part == thirty).expect("the number of items");
+            bytes[at] = 29;
+            bytes
+        };
+        let words = ["scorer.onnx", "`scores` has shape", "expected [batch, 30]"];
+        refuse(&words, "scorer", replace("scorer", fewer));
+        // What the graph does not say beforehand is known when it runs.
+        let words = ["growing.onnx: `scores` has 992 numbers for 32 users; the card promises 30 for each"];
+        refuse(&words, "growing", |_| ());
+    }
+
+    #[test]
+    fn a_graph_that_looks_at_other_rows_is_refused() {
+        refuse(&["social.onnx", "change with the other users", "a row must depend on itself alone"], "social", |_| ());
+    }
+}
