@@ -6,8 +6,8 @@
 //! trained, histories grow at once: what a user accepts is read the next time. A user without history is a row of
 //! zeros, and gets what the network makes of it.
 //!
-//! On MovieLens 100K (last fifth of each user held out) `models/sasrec` reaches an NDCG@10 of 0.23, where `popular` has
-//! 0.12 and `ease` 0.20; its card has the figures.
+//! On MovieLens 100K (last fifth of each user held out) `models/sasrec` reaches an NDCG@10 of 0.231; `popular` has
+//! 0.119, `item_knn` 0.192, `ials` 0.199, `ease` 0.203, `markov` 0.220.
 //!
 //! Users go through the graph in calls of a fixed number of rows, the last one filled up with copies, so that a user's
 //! scores depend on that user alone. They are kept until the user accepts something.
