@@ -4,6 +4,7 @@
 //! policies x replications, [`Results`] says which policy is better. [`RunFolder`] and [`Manifest`] are the files.
 
 mod arm;
+mod arm_world;
 mod comparison;
 mod folder;
 mod manifest;

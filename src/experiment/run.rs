@@ -8,17 +8,13 @@ use super::prepare::{Experiment, ExperimentError};
 use super::results::ArmResult;
 use crate::log::{DecisionSink, EventSink, NoSink, ParquetWriter};
 use crate::metrics::MetricSet;
-use crate::policy::{Policy, PolicyContext};
-use crate::random::Streams;
-use crate::scenario::{Params, PolicySpec};
-use crate::tick::{Setup, Simulation};
-use crate::world::{Population, Training};
+use crate::scenario::PolicySpec;
+use crate::world::Training;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// Hears of each completed tick, from any thread.
@@ -324,77 +320,6 @@ impl Experiment {
             }
             None => Box::new(NoSink),
         })
-    }
-
-    /// A world for one policy in one replication, at tick 0.
-    ///
-    /// # Errors
-    /// When the policy or a dynamic cannot be built.
-    pub fn simulation(
-        &self,
-        spec: &PolicySpec,
-        replication: u32,
-        population: &Population,
-        sink: Box<dyn EventSink>,
-    ) -> Result<Simulation, ExperimentError> {
-        let policy = self.policy(spec, replication, population)?;
-        self.simulation_of(policy, &spec.name, replication, population, sink)
-    }
-
-    /// A world for a policy that was built already; `name` is for messages.
-    ///
-    /// # Errors
-    /// When a dynamic cannot be built for this data.
-    pub fn simulation_of(
-        &self,
-        policy: Box<dyn Policy>,
-        name: &str,
-        replication: u32,
-        population: &Population,
-        sink: Box<dyn EventSink>,
-    ) -> Result<Simulation, ExperimentError> {
-        let dynamics = self.dynamics(replication, population.sources.len())?;
-        Ok(Simulation::new(Setup {
-            scenario: &self.scenario,
-            start: &self.start,
-            population,
-            model: self.model.clone(),
-            name: name.to_owned(),
-            policy,
-            dynamics,
-            streams: Streams::new(self.scenario.seed, replication),
-            sink,
-        }))
-    }
-
-    /// A policy as it stands before the first tick of a replication.
-    ///
-    /// # Errors
-    /// When it cannot be built.
-    pub fn policy(
-        &self,
-        spec: &PolicySpec,
-        replication: u32,
-        population: &Population,
-    ) -> Result<Box<dyn Policy>, ExperimentError> {
-        let streams = Streams::new(self.scenario.seed, replication);
-        let fail = |source| ExperimentError::Policy { policy: spec.name.clone(), source };
-        let unknown = || fail(crate::policy::PolicyError(format!("kind `{}` is not registered", spec.kind)));
-        let kind = self.registry.get(&spec.kind).ok_or_else(unknown)?;
-        let (log, sources) = match &population.known {
-            None => (self.start.log.clone(), Arc::clone(&population.sources)),
-            Some(known) => (known.log.clone(), known.sources.clone()),
-        };
-        let context = PolicyContext {
-            catalogue: self.start.catalogue.clone(),
-            log,
-            sources,
-            slate: self.scenario.slate,
-            tick_seconds: self.scenario.tick_seconds as i64,
-            registry: self.registry.clone(),
-            streams,
-        };
-        (kind.build)(&Params::new(&spec.params), &context).map_err(fail)
     }
 }
 

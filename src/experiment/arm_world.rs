@@ -1,0 +1,83 @@
+//! From an experiment to one world with one policy in it, at tick 0.
+
+use super::prepare::{Experiment, ExperimentError};
+use crate::log::EventSink;
+use crate::policy::{Policy, PolicyContext};
+use crate::random::Streams;
+use crate::scenario::{Params, PolicySpec};
+use crate::tick::{Setup, Simulation};
+use crate::world::Population;
+use std::sync::Arc;
+
+impl Experiment {
+    /// A world for one policy in one replication, at tick 0.
+    ///
+    /// # Errors
+    /// When the policy or a dynamic cannot be built.
+    pub fn simulation(
+        &self,
+        spec: &PolicySpec,
+        replication: u32,
+        population: &Population,
+        sink: Box<dyn EventSink>,
+    ) -> Result<Simulation, ExperimentError> {
+        let policy = self.policy(spec, replication, population)?;
+        self.simulation_of(policy, &spec.name, replication, population, sink)
+    }
+
+    /// A world for a policy that was built already; `name` is for messages.
+    ///
+    /// # Errors
+    /// When a dynamic cannot be built for this data.
+    pub fn simulation_of(
+        &self,
+        policy: Box<dyn Policy>,
+        name: &str,
+        replication: u32,
+        population: &Population,
+        sink: Box<dyn EventSink>,
+    ) -> Result<Simulation, ExperimentError> {
+        let dynamics = self.dynamics(replication, population.sources.len())?;
+        Ok(Simulation::new(Setup {
+            scenario: &self.scenario,
+            start: &self.start,
+            population,
+            model: self.model.clone(),
+            name: name.to_owned(),
+            policy,
+            dynamics,
+            streams: Streams::new(self.scenario.seed, replication),
+            sink,
+        }))
+    }
+
+    /// A policy as it stands before the first tick of a replication.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn policy(
+        &self,
+        spec: &PolicySpec,
+        replication: u32,
+        population: &Population,
+    ) -> Result<Box<dyn Policy>, ExperimentError> {
+        let streams = Streams::new(self.scenario.seed, replication);
+        let fail = |source| ExperimentError::Policy { policy: spec.name.clone(), source };
+        let unknown = || fail(crate::policy::PolicyError(format!("kind `{}` is not registered", spec.kind)));
+        let kind = self.registry.get(&spec.kind).ok_or_else(unknown)?;
+        let (log, sources) = match &population.known {
+            None => (self.start.log.clone(), Arc::clone(&population.sources)),
+            Some(known) => (known.log.clone(), known.sources.clone()),
+        };
+        let context = PolicyContext {
+            catalogue: self.start.catalogue.clone(),
+            log,
+            sources,
+            slate: self.scenario.slate,
+            tick_seconds: self.scenario.tick_seconds as i64,
+            registry: self.registry.clone(),
+            streams,
+        };
+        (kind.build)(&Params::new(&spec.params), &context).map_err(fail)
+    }
+}
