@@ -2,7 +2,7 @@
 """How many letter questions a second on a warm memory: recmirror and llama.cpp, the same model at 8 bit, the same texts.
 
     make lm && cargo bench --bench language --no-run
-    python3 scripts/serve_smollm2.py --help >/dev/null   # then, in the venv that it makes:
+    python3 scripts/serve_smollm2.py --port 0   # once, until it answers: it fetches llama.cpp and the GGUF file
     .recmirror/smollm2/bin/python -m pip install --quiet gguf==0.17.1 numpy==2.4.6
     .recmirror/smollm2/bin/python benches/peers/llama.py
 
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import random
 import statistics
@@ -139,17 +140,18 @@ class Mirror:
 
 
 def bench_program() -> Path:
-    found = [path for path in (ROOT / "target/release/deps").glob("language-*") if os.access(path, os.X_OK) and path.suffix == ""]
+    found = [path for path in (ROOT / "target/release/deps").glob("language-*") if path.suffix == ""]
     if not found:
         raise SystemExit("build it first: cargo bench --bench language --no-run")
     return max(found, key=lambda path: path.stat().st_mtime)
 
 
-def letters_of(answer: dict) -> str:
-    """The most likely of the letters A to E."""
+def shares_of(answer: dict) -> list[float]:
+    """The probabilities of the letters A to E, scaled to sum to 1."""
     top = answer["completion_probabilities"][0]["top_logprobs"]
-    known = [(entry["logprob"], entry["token"]) for entry in top if entry["token"] in "ABCDE"]
-    return max(known)[1] if known else "-"
+    found = {entry["token"]: math.exp(entry["logprob"]) for entry in top}
+    total = sum(found.get(letter, 0.0) for letter in "ABCDE")
+    return [found.get(letter, 0.0) / total for letter in "ABCDE"]
 
 
 def main() -> int:
@@ -171,7 +173,7 @@ def main() -> int:
 
 
 def compare(llama: Llama, mirror: Mirror, arguments: argparse.Namespace) -> None:
-    ratios, speeds, alike, asked = [], {"llama.cpp": [], "recmirror": []}, 0, 0
+    ratios, speeds, apart = [], {"llama.cpp": [], "recmirror": []}, []
     for round_ in range(arguments.rounds + 1):
         talks = [conversation(user, round_) for user in range(arguments.users)]
         theirs, answers = llama.round([rendered(talk) for talk in talks])
@@ -182,17 +184,18 @@ def compare(llama: Llama, mirror: Mirror, arguments: argparse.Namespace) -> None
         speeds["llama.cpp"].append(arguments.users / theirs)
         speeds["recmirror"].append(arguments.users / ours["seconds"])
         ratios.append(theirs / ours["seconds"])
-        found = ["ABCDE"[max(range(5), key=shares.__getitem__)] for shares in ours["letters"]]
-        alike += sum(letters_of(answer) == letter for answer, letter in zip(answers, found, strict=True))
-        asked += arguments.users
+        for answer, shares in zip(answers, ours["letters"], strict=True):
+            apart += [abs(one - other) for one, other in zip(shares_of(answer), shares, strict=True)]
     tokens = mirror.say({"speeds": conversation(99, 0)})
     read, written = llama.speeds(rendered(conversation(99, 0)))
     print(f"{arguments.users} users, {arguments.rounds} rounds, {arguments.threads} threads")
     for name, values in speeds.items():
         print(f"  {name}: {statistics.median(values):.1f} letter questions/s (median of rounds)")
-    print(f"  recmirror / llama.cpp: {statistics.median(ratios):.2f} (median of pairs; {min(ratios):.2f} to {max(ratios):.2f})")
-    print(f"  the same most likely letter: {alike} of {asked}")
-    print(f"  read: recmirror {tokens['read']:.0f}, llama.cpp {read:.0f} tokens/s; written, one text: recmirror {tokens['written']:.0f}, llama.cpp {written:.0f} tokens/s")
+    ends = f"{min(ratios):.2f} to {max(ratios):.2f}"
+    print(f"  recmirror / llama.cpp: {statistics.median(ratios):.2f} (median of pairs; {ends})")
+    print(f"  probabilities of letters differ by {statistics.mean(apart):.3f} on average (llama.cpp rounds activations)")
+    print(f"  one text read: recmirror {tokens['read']:.0f}, llama.cpp {read:.0f} tokens/s")
+    print(f"  one text written: recmirror {tokens['written']:.0f}, llama.cpp {written:.0f} tokens/s")
     print(f"  peak memory: recmirror {peak(mirror.process.pid):.0f} MiB, llama.cpp {peak(llama.process.pid):.0f} MiB")
 
 
