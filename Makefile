@@ -76,6 +76,16 @@ model: runtime data build $(TRAIN)/ready ## train the mirror model anew into mod
 	$(TRAIN)/bin/python models/train/card.py --tensors .recmirror/tensors --model models/mirror
 	$(RECMIRROR) align models/mirror $(DATA) --write-card
 
+replicates: runtime data build $(TRAIN)/ready ## train the mirror on two bootstrap samples of its users, for `run --trust`
+	rm -rf .recmirror/tensors
+	$(RECMIRROR) tensors --data $(DATA) --out .recmirror/tensors
+	for seed in 1 2; do \
+		$(TRAIN)/bin/python models/train/train.py --tensors .recmirror/tensors --bootstrap $$seed \
+			--out models/mirror/replicates/bootstrap-$$seed && \
+		$(TRAIN)/bin/python models/train/card.py --tensors .recmirror/tensors --name mirror-ml-100k-bootstrap-$$seed \
+			--model models/mirror/replicates/bootstrap-$$seed || exit; \
+	done
+
 sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onnx` anew into models/sasrec and measure it for its card
 	$(TRAIN)/bin/python models/train/test_sasrec.py
 	rm -rf .recmirror/sasrec

@@ -1,6 +1,10 @@
 //! `run --trust`: the policies meet again in other worlds.
 
-use crate::util::{csv_rows, digests_of, names_in, read, recmirror, text, with_data, write_scenario};
+use crate::util::{csv_rows, digests_of, names_in, package, read, recmirror, text, with_data, write_scenario};
+use recmirror::experiment::TrustWorld;
+use recmirror::policy::Registry;
+use recmirror::scenario::{ModelSpec, Scenario};
+use recmirror::user::Card;
 use serde_json::Value;
 
 #[test]
@@ -52,4 +56,20 @@ fn worlds_that_are_none_are_told_before_anything_runs() {
     run("kind: user.kind=mirrors").expect(2).says(&["mirrors"]);
     assert!(!out.exists());
     recmirror(&["run", text(&scenario), "--out", text(&out), "--world", "a: ticks=2"]).expect(2).says(&["--trust"]);
+}
+
+#[test]
+fn a_mirror_stands_beside_those_of_other_samples_of_people() {
+    let registry = Registry::builtin();
+    let scenario = Scenario::load(&package().join("scenarios/movielens.toml"), &registry, &[]).expect("a scenario");
+    let own = Card::read(&package().join("models/mirror")).expect("a card");
+    let worlds = TrustWorld::usual(&scenario, &registry).expect("worlds");
+    let mirrors: Vec<_> = worlds.iter().filter(|world| world.name.starts_with("mirror ")).collect();
+    assert_eq!(mirrors.len(), 2, "{:?}", worlds.iter().map(|world| &world.name).collect::<Vec<_>>());
+    for world in mirrors {
+        let ModelSpec::Mirror { path } = &world.scenario.user.model else { panic!("{} is no mirror", world.name) };
+        let card = Card::read(path).expect("a card");
+        assert_eq!(card.features, own.features);
+        assert_ne!(card.files["choice"].sha256, own.files["choice"].sha256, "trained on other people");
+    }
 }
