@@ -70,7 +70,7 @@ use crate::log::EventBatch;
 
 /// The kinds that a scenario may name, in the order of the reference file: one line each.
 pub fn all() -> &'static [DynamicKind] {
-    static ALL: [DynamicKind; 11] = [
+    static ALL: &[DynamicKind] = &[
         satiation::KIND,
         fatigue::KIND,
         time_budget::KIND,
@@ -83,7 +83,7 @@ pub fn all() -> &'static [DynamicKind] {
         retirement::KIND,
         provider_exit::KIND,
     ];
-    &ALL
+    ALL
 }
 
 /// The kind with this name.

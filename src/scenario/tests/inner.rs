@@ -92,12 +92,12 @@ parts = [1]
 ";
     let found = problems(text);
     for wanted in [
-        ":5: unknown policy kind `test_kn`; did you mean `test_knn`? (there are `random`, ",
+        ":5: unknown policy kind `test_kn`; did you mean `test_knn`? (there are POLICIES)",
         ":8: `policy.mmr.inner` must be a policy: a table with a `kind` and the keys of that kind, found \"random\"",
         ":13: unknown key `name` in `policy.calibrated.inner`; a policy inside a policy has no name of its own",
         ":14: `policy.calibrated.inner.neighbours` must be a whole number from 1 to 1000, found 0",
         ":15: `policy.calibrated.inner.scores` is a key of kind `test_file`, not of `test_knn`; remove it or change `kind`",
-        ":18: `policy.mix.parts.1.kind` is missing; it must be one of `random`, ",
+        ":18: `policy.mix.parts.1.kind` is missing; it must be one of POLICIES",
         ":19: `policy.mix.parts.1.weight` must be a number from 0.000001 to 1000000, found 0",
         ":22: unknown key `neigbours` in `policy.mix.parts.2`; did you mean `neighbours`?",
         ":26: `policy.other.parts` must be a list of policies: tables with a `kind`, its keys, and a `weight`, found a list",

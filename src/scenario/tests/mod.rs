@@ -60,8 +60,19 @@ fn problems(text: &str) -> String {
 fn problems_with(text: &str, settings: &[&str]) -> String {
     match parse_with(text, settings) {
         Ok(scenario) => panic!("no problem in {scenario:?}"),
-        Err(error) => error.to_string(),
+        Err(error) => without_lists(&error.to_string()),
     }
+}
+
+/// Lists of everything that there is stand as a word, so that a new policy, dynamic or metric changes no message here.
+fn without_lists(text: &str) -> String {
+    let list = |names: &mut dyn Iterator<Item = &str>, quote: char| {
+        names.map(|name| format!("{quote}{name}{quote}")).collect::<Vec<_>>().join(", ")
+    };
+    let registry = registry();
+    text.replace(&list(&mut registry.kinds().iter().map(|kind| kind.name), '`'), "POLICIES")
+        .replace(&list(&mut crate::dynamics::all().iter().map(|kind| kind.name), '`'), "DYNAMICS")
+        .replace(&list(&mut METRIC_NAMES.iter().copied(), '"'), "METRICS")
 }
 
 /// A scenario with nothing but what has no default; more top-level keys may follow.
