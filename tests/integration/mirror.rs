@@ -207,7 +207,8 @@ fn the_graphs_are_small() {
 /// A copy of the shipped model in which `change` has damaged something.
 fn damaged(change: impl FnOnce(&Path)) -> tempfile::TempDir {
     let folder = place();
-    for name in names_in(&model()) {
+    // The replicates beside it are models of their own.
+    for name in names_in(&model()).into_iter().filter(|name| model().join(name).is_file()) {
         std::fs::copy(model().join(&name), folder.path().join(&name)).expect("a copy");
     }
     change(folder.path());
