@@ -204,11 +204,15 @@ fn the_graphs_are_small() {
     assert!(total > 0 && total <= 4 << 20, "{total} bytes");
 }
 
+/// The files of the shipped model; the replicates beside them are models of their own.
+fn files_of_model() -> Vec<String> {
+    names_in(&model()).into_iter().filter(|name| model().join(name).is_file()).collect()
+}
+
 /// A copy of the shipped model in which `change` has damaged something.
 fn damaged(change: impl FnOnce(&Path)) -> tempfile::TempDir {
     let folder = place();
-    // The replicates beside it are models of their own.
-    for name in names_in(&model()).into_iter().filter(|name| model().join(name).is_file()) {
+    for name in files_of_model() {
         std::fs::copy(model().join(&name), folder.path().join(&name)).expect("a copy");
     }
     change(folder.path());
@@ -349,5 +353,5 @@ fn align_prints_checks_and_writes_figures() {
     assert_eq!(card.name, mirror().card().name.replace("mirror", "copy"));
     assert_eq!(card.measured.get("seed").and_then(toml::Value::as_integer), Some(2));
     assert_eq!(card.hash(), mirror().card().hash());
-    assert_eq!(names_in(&copy), names_in(&model()), "nothing is left beside the card");
+    assert_eq!(names_in(&copy), files_of_model(), "nothing is left beside the card");
 }
