@@ -9,19 +9,16 @@
 //! `held_out.csv`) and the slates (`NAME-REPLICATION.csv`), all with numbers as ids, for comparisons with other
 //! libraries: `benches/peers/policies.py` makes them.
 
+use recmirror::align::{NDCG_DEPTH, blocked, ndcg};
 use recmirror::dataset::{Dataset, TrainingLog};
-use recmirror::ids::{ItemId, UserId};
+use recmirror::ids::UserId;
 use recmirror::policy::{PolicyContext, Registry, Requests, Slates};
 use recmirror::random::Streams;
 use recmirror::scenario::{Params, Scenario};
-use std::collections::BTreeSet;
 use std::error::Error;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-/// Slots that count.
-const DEPTH: usize = 10;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
@@ -61,40 +58,12 @@ fn main() -> Result<(), Box<dyn Error>> {
                 return Err(format!("{}: {}", spec.name, failure.problem).into());
             }
             write_slates(&out.join(format!("{}-{replication}.csv", spec.name)), &slates)?;
-            sum += ndcg(&slates, &split.held_out);
+            let found = ndcg(&slates, &split.held_out);
+            sum += found.iter().sum::<f64>() / found.len().max(1) as f64;
         }
-        println!("{:24} NDCG@{DEPTH} {:.4}", spec.name, sum / f64::from(scenario.replications));
+        println!("{:24} NDCG@{NDCG_DEPTH} {:.4}", spec.name, sum / f64::from(scenario.replications));
     }
     Ok(())
-}
-
-/// Nobody is shown an item of the own log.
-fn blocked(log: &TrainingLog, users: &[UserId]) -> Vec<u64> {
-    let words = Requests::words(log.items);
-    let mut blocked = vec![0; users.len() * words];
-    for (row, &user) in users.iter().enumerate() {
-        for entry in log.of(user) {
-            blocked[row * words + entry.item.index() / 64] |= 1 << (entry.item.index() % 64);
-        }
-    }
-    blocked
-}
-
-/// The mean over users with held-out items of `sum_k hit_k / log2(k + 2)` over its largest value.
-fn ndcg(slates: &Slates, held_out: &TrainingLog) -> f64 {
-    let gain = |slot: usize| 1.0 / libm::log2(slot as f64 + 2.0);
-    let (mut sum, mut users) = (0.0, 0);
-    for (user, slate) in slates.items.chunks(slates.slate).enumerate() {
-        let relevant: BTreeSet<ItemId> = held_out.of(UserId(user as u32)).iter().map(|row| row.item).collect();
-        if relevant.is_empty() {
-            continue;
-        }
-        let hits = slate.iter().take(DEPTH).enumerate().filter(|(_, item)| relevant.contains(item));
-        let best: f64 = (0..relevant.len().min(DEPTH)).map(gain).sum();
-        sum += hits.map(|(slot, _)| gain(slot)).sum::<f64>() / best;
-        users += 1;
-    }
-    sum / f64::from(users.max(1))
 }
 
 fn write_log(path: &Path, log: &TrainingLog) -> std::io::Result<()> {

@@ -103,15 +103,7 @@ def pairs_of(model, lines: list[list[prefix.Row]], dtype: torch.dtype, ends: int
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Preference optimisation of a fine-tuned language model.")
-    parser.add_argument("--base", type=Path, required=True, help="the checkpoint to start from")
-    parser.add_argument("--adapter", type=Path, help="the adapter of the supervised stage")
-    parser.add_argument("--train", type=Path, nargs="+", required=True)
-    parser.add_argument("--held-out", type=Path, nargs="*", default=[])
-    parser.add_argument("--settings", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=0, help="0: one for each core")
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
+    arguments = tune.arguments("Preference optimisation of a fine-tuned language model.").parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     try:

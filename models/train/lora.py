@@ -38,6 +38,8 @@ class Product(torch.autograd.Function):
 
 
 def forward(self: Linear, x: torch.Tensor, *_, **__) -> torch.Tensor:
+    if self.disable_adapters:
+        return self.base_layer(x)
     flat = x.reshape(-1, x.shape[-1])
     down, up = self.lora_A[NAME].weight, self.lora_B[NAME].weight
     y = Product.apply(flat, self.base_layer.weight, down, up, self.scaling[NAME])
@@ -52,6 +54,6 @@ def use(model) -> None:
 
 
 def fits(module: Linear) -> bool:
-    plain = not module.disable_adapters and list(module.lora_A) == [NAME] and not any(module.use_dora.values())
+    plain = list(module.lora_A) == [NAME] and not any(module.use_dora.values())
     dropout = module.lora_dropout[NAME]
     return plain and module.base_layer.bias is None and not (isinstance(dropout, torch.nn.Dropout) and dropout.p)

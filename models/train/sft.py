@@ -8,7 +8,6 @@ LoRA adapter, `curves.csv` and `curves.png` the course; a run that was stopped g
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
@@ -27,15 +26,7 @@ def loss_of(model, group: prefix.Group, dtype: torch.dtype) -> tuple[torch.Tenso
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Fine-tunes a language model on answers.")
-    parser.add_argument("--base", type=Path, required=True, help="the checkpoint to start from")
-    parser.add_argument("--adapter", type=Path, help="an adapter to go on from")
-    parser.add_argument("--train", type=Path, nargs="+", required=True, help="rows of prompt and completion")
-    parser.add_argument("--held-out", type=Path, nargs="*", default=[], help="rows that are only measured")
-    parser.add_argument("--settings", type=Path, required=True)
-    parser.add_argument("--threads", type=int, default=0, help="0: one for each core")
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
+    arguments = tune.arguments("Fine-tunes a language model on answers.").parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     try:

@@ -112,6 +112,19 @@ def test_the_joined_product_has_the_gradients_of_peft(tmp_path: Path) -> None:
         torch.testing.assert_close(gradients[1][name], gradient)
 
 
+def test_a_disabled_adapter_is_out_of_the_way(tmp_path: Path) -> None:
+    tiny = model()
+    batch = prefix.sequence(groups(tmp_path)[0], torch.float32)
+    with torch.no_grad(), tiny.disable_adapter():
+        wanted, _ = prefix.answers(tiny, batch)
+        lora.use(tiny)
+        found, _ = prefix.answers(tiny, batch)
+    torch.testing.assert_close(found, wanted)
+    with torch.no_grad():
+        own, _ = prefix.answers(tiny, batch)
+    assert not torch.allclose(own, wanted)
+
+
 def test_masters_take_the_steps_of_adamw() -> None:
     start = torch.randn(5, generator=torch.Generator().manual_seed(1))
     ends = []

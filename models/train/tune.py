@@ -6,6 +6,7 @@ The loop is Hugging Face's Trainer, the adapter PEFT's. Two things are added: ro
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import math
@@ -170,7 +171,9 @@ class Clock(TrainerCallback):
             control.should_save = True
 
     def on_save(self, args, state, control, **_):
-        self.path.write_text(json.dumps({"seconds": self.seconds()}))
+        partial = self.path.with_suffix(".partial")
+        partial.write_text(json.dumps({"seconds": self.seconds()}))
+        partial.replace(self.path)
 
 
 class Curves(TrainerCallback):
@@ -267,6 +270,9 @@ class Tuner(Trainer):
 
 def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss_of: Callable) -> None:
     """Trains, going on from the last checkpoint in `out` if there is one; writes the adapter to `out/adapter`."""
+    final = out / "adapter"
+    if final.exists():
+        raise SettingsError(f"{final} exists already; name another folder, or remove it")
     out.mkdir(parents=True, exist_ok=True)
     arguments = TrainingArguments(
         output_dir=str(out / "checkpoints"),
@@ -308,13 +314,24 @@ def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss
         trainer.evaluate()
     partial = out / "adapter.partial"
     model.save_pretrained(partial)
-    tokenizer.save_pretrained(partial) if not settings.rank else None
-    final = out / "adapter"
-    if final.exists():
-        raise SettingsError(f"{final} exists already; the new one is in {partial}")
+    if not settings.rank:
+        tokenizer.save_pretrained(partial)
     partial.rename(final)
     record = {"updates": trainer.state.global_step, "minutes": round(clock.seconds() / 60, 1), "groups": len(groups)}
     (out / "record.json").write_text(json.dumps(record | {"rows": sum(len(group.rows) for group in groups)}))
+
+
+def arguments(description: str) -> argparse.ArgumentParser:
+    """What both stages are told on the command line."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--base", type=Path, required=True, help="the checkpoint to start from")
+    parser.add_argument("--adapter", type=Path, help="an adapter to go on from")
+    parser.add_argument("--train", type=Path, nargs="+", required=True, help="rows to train on")
+    parser.add_argument("--held-out", type=Path, nargs="*", default=[], help="rows that are only measured")
+    parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--threads", type=int, default=0, help="0: one for each core")
+    parser.add_argument("--out", type=Path, required=True)
+    return parser
 
 
 def choice(log: torch.Tensor, batch: dict, hits: torch.Tensor) -> dict[str, float]:

@@ -12,6 +12,6 @@ mod rules;
 pub mod scenes;
 
 pub use self::figures::{AlignOptions, Alignment, Figure, align};
-pub use self::order::{OrderedPolicy, PolicyOrder, policy_order};
+pub use self::order::{NDCG_DEPTH, OrderedPolicy, PolicyOrder, blocked, ndcg, policy_order};
 
 pub(crate) use self::held_out::HeldOut;

@@ -15,8 +15,8 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Slots that count.
-const DEPTH: usize = 10;
+/// Slots that count for [`ndcg`].
+pub const NDCG_DEPTH: usize = 10;
 /// Resamples of the interval.
 const RESAMPLES: usize = 1_000;
 
@@ -150,8 +150,8 @@ fn first_slates(
     })
 }
 
-/// Nobody is shown an item of the own log.
-fn blocked(log: &TrainingLog, users: &[UserId]) -> Vec<u64> {
+/// What each of `users` may not be shown, as [`Requests::blocked`] wants it: the items of the own log.
+pub fn blocked(log: &TrainingLog, users: &[UserId]) -> Vec<u64> {
     let words = Requests::words(log.items);
     let mut blocked = vec![0; users.len() * words];
     for (row, &user) in users.iter().enumerate() {
@@ -164,13 +164,13 @@ fn blocked(log: &TrainingLog, users: &[UserId]) -> Vec<u64> {
 
 /// For each user with held-out items `sum_k hit_k / log2(k + 2)` over its largest value, k from 0 to 9 (Jarvelin and
 /// Kekalainen 2002).
-fn ndcg(slates: &Slates, held_out: &TrainingLog) -> Vec<f64> {
+pub fn ndcg(slates: &Slates, held_out: &TrainingLog) -> Vec<f64> {
     let gain = |slot: usize| 1.0 / libm::log2(slot as f64 + 2.0);
     let of = |(user, slate): (usize, &[ItemId])| {
         let relevant: BTreeSet<ItemId> = held_out.of(UserId(user as u32)).iter().map(|row| row.item).collect();
-        let hits = slate.iter().take(DEPTH).enumerate().filter(|(_, item)| relevant.contains(item));
+        let hits = slate.iter().take(NDCG_DEPTH).enumerate().filter(|(_, item)| relevant.contains(item));
         let found: f64 = hits.map(|(slot, _)| gain(slot)).sum();
-        let best: f64 = (0..relevant.len().min(DEPTH)).map(gain).sum();
+        let best: f64 = (0..relevant.len().min(NDCG_DEPTH)).map(gain).sum();
         (!relevant.is_empty()).then(|| found / best)
     };
     slates.items.chunks(slates.slate.max(1)).enumerate().filter_map(of).collect()

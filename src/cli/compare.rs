@@ -1,6 +1,6 @@
 //! `recmirror compare`: the policies of several finished runs in one table, or those of one run in other worlds.
 
-use super::trust::{TrustArgs, TrustFiles, assess, in_world, told};
+use super::trust::{TrustArgs, assess, files, in_world, told};
 use super::{Failure, print, use_threads};
 use crate::experiment::{Comparison, FinishedRun, Manifest, TableFormat, TrustWorld, write_table};
 use crate::files::Partial;
@@ -70,12 +70,12 @@ impl Compare {
         let manifest = Manifest::read(folder).map_err(Failure::input)?;
         let origin = folder.join("manifest.json");
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &[]).map_err(Failure::input)?;
-        let worlds = self.trust.worlds(&scenario, registry)?;
+        let worlds = self.trust.worlds(&scenario, &origin, registry)?;
         let stop = AtomicBool::new(false);
-        let own = TrustWorld::new("the run", &scenario, registry, &[]).map_err(Failure::input)?;
+        let own = TrustWorld::new("the run", &scenario, &origin, registry, &[]).map_err(Failure::input)?;
         let run = in_world(&own, registry, &stop, self.quiet)?;
         let trust = assess(&run, worlds, registry, &stop, self.quiet)?;
-        for (name, text) in TrustFiles::of(&trust)? {
+        for (name, text) in files(&trust)? {
             let mut file = Partial::create(&folder.join(name)).map_err(Failure::input)?;
             file.write_all(text.as_bytes()).map_err(Failure::input)?;
             file.finish().map_err(Failure::input)?;

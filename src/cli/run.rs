@@ -2,7 +2,7 @@
 
 use super::progress::{Bar, rate};
 use super::scenario::parse_settings;
-use super::trust::{TrustArgs, TrustFiles, assess, told};
+use super::trust::{TrustArgs, assess, files, told};
 use super::{Failure, print, use_threads};
 use crate::experiment::{
     Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, Trust, Until, UntilRecord, wrapped,
@@ -64,7 +64,7 @@ impl Run {
         let scenario = scenario.map_err(|problem: ScenarioError| Failure::input(problem))?;
         let until =
             self.until.as_deref().map(|text| Until::parse(text, &scenario)).transpose().map_err(Failure::input)?;
-        let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, registry)).transpose()?;
+        let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &self.scenario, registry)).transpose()?;
         RunFolder::check(&self.out, self.force).map_err(Failure::input)?;
         let mut experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         self.say(&experiment.data.name, &experiment.data.cleanup.to_string());
@@ -180,7 +180,7 @@ fn finish(
 /// Writes `trust.csv` and `trust.json`; gives the tables for people.
 fn write_trust(folder: &RunFolder, trust: Option<&Trust>) -> Result<String, Failure> {
     let Some(trust) = trust else { return Ok(String::new()) };
-    for (name, text) in TrustFiles::of(trust)? {
+    for (name, text) in files(trust)? {
         folder.write(name, &text).map_err(Failure::input)?;
     }
     Ok(told(trust))

@@ -8,6 +8,7 @@ use crate::metrics;
 use crate::policy::Registry;
 use crate::scenario::Scenario;
 use std::fmt::Write;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 /// How the other worlds are chosen.
@@ -23,16 +24,21 @@ pub(super) struct TrustArgs {
 }
 
 impl TrustArgs {
-    /// The usual worlds and those of the command line.
-    pub(super) fn worlds(&self, base: &Scenario, registry: &Registry) -> Result<Vec<TrustWorld>, Failure> {
-        let mut worlds = TrustWorld::usual(base, registry).map_err(Failure::input)?;
+    /// The usual worlds and those of the command line; `origin` is the file of the scenario.
+    pub(super) fn worlds(
+        &self,
+        base: &Scenario,
+        origin: &Path,
+        registry: &Registry,
+    ) -> Result<Vec<TrustWorld>, Failure> {
+        let mut worlds = TrustWorld::usual(base, origin, registry).map_err(Failure::input)?;
         for text in &self.worlds {
             let (name, changes) = text.split_once(':').ok_or_else(|| {
                 Failure::input(format!("--world is `{text}`, expected a name and changes: `half: user.acceptance=0.1`"))
             })?;
             let changes: Vec<String> = changes.split(',').map(|change| change.trim().to_owned()).collect();
             let changes = parse_settings(&changes)?;
-            worlds.push(TrustWorld::new(name.trim(), base, registry, &changes).map_err(Failure::input)?);
+            worlds.push(TrustWorld::new(name.trim(), base, origin, registry, &changes).map_err(Failure::input)?);
         }
         Ok(worlds)
     }
@@ -100,14 +106,9 @@ pub(super) fn told(trust: &Trust) -> String {
 }
 
 /// The files of a [`Trust`], by name: `trust.csv` has a row for each conclusion and world.
-pub(super) struct TrustFiles;
-
-impl TrustFiles {
-    /// Names and contents.
-    pub(super) fn of(trust: &Trust) -> Result<[(&'static str, String); 2], Failure> {
-        let json = serde_json::to_string_pretty(trust).map_err(Failure::other)? + "\n";
-        Ok([("trust.csv", rows(trust).map_err(Failure::other)?), ("trust.json", json)])
-    }
+pub(super) fn files(trust: &Trust) -> Result<[(&'static str, String); 2], Failure> {
+    let json = serde_json::to_string_pretty(trust).map_err(Failure::other)? + "\n";
+    Ok([("trust.csv", rows(trust).map_err(Failure::other)?), ("trust.json", json)])
 }
 
 fn rows(trust: &Trust) -> Result<String, csv::Error> {

@@ -22,13 +22,15 @@ pub struct TrustWorld {
 }
 
 impl TrustWorld {
-    /// `base` with some keys set to other values. A new `user.kind` takes the defaults of that kind.
+    /// `base` with some keys set to other values. A new `user.kind` takes the defaults of that kind; a folder among them
+    /// starts from that of `origin`, the file of `base`.
     ///
     /// # Errors
     /// When the keys or values are not those of a scenario.
     pub fn new(
         name: &str,
         base: &Scenario,
+        origin: &Path,
         registry: &Registry,
         changes: &[(String, String)],
     ) -> Result<TrustWorld, ScenarioError> {
@@ -36,19 +38,19 @@ impl TrustWorld {
         if changes.iter().any(|(key, _)| key == "user.kind") {
             text = without_user_model(&text);
         }
-        let mut scenario = Scenario::parse(&text, Path::new(name), registry, changes)?;
+        let mut scenario = Scenario::parse(&text, origin, registry, changes)?;
         // Other worlds leave no logs behind.
         scenario.engine.events = false;
         Ok(TrustWorld { name: name.to_owned(), scenario })
     }
 
     /// The worlds that are tried unless others are named: half and twice the acceptance level, half and twice the
-    /// temperature, the other kinds of user that need no files, and the models in `replicates/` of a mirror's folder, which were
-    /// trained on bootstrap samples of its users.
+    /// temperature, parametric users for a mirror, the mirror that a scenario beside `origin` would have by default where it is
+    /// there, and the models in `replicates/` of a mirror's folder, which were trained on bootstrap samples of its users.
     ///
     /// # Errors
     /// When a changed scenario is none: a defect.
-    pub fn usual(base: &Scenario, registry: &Registry) -> Result<Vec<TrustWorld>, ScenarioError> {
+    pub fn usual(base: &Scenario, origin: &Path, registry: &Registry) -> Result<Vec<TrustWorld>, ScenarioError> {
         let user = &base.user;
         let mut changes: Vec<(String, &str, String)> = Vec::new();
         for (factor, word) in [(0.5, "half"), (2.0, "twice")] {
@@ -69,9 +71,17 @@ impl TrustWorld {
             }
         }
         let world = |(name, key, value): (String, &str, String)| {
-            TrustWorld::new(&name, base, registry, &[(key.to_owned(), value)])
+            TrustWorld::new(&name, base, origin, registry, &[(key.to_owned(), value)])
         };
-        changes.into_iter().map(world).collect()
+        let mut worlds: Vec<TrustWorld> = changes.into_iter().map(world).collect::<Result<_, _>>()?;
+        if !matches!(user.model, ModelSpec::Mirror { .. }) {
+            let mirror = world(("mirrored users".to_owned(), "user.kind", "mirror".to_owned()))?;
+            let ModelSpec::Mirror { path } = &mirror.scenario.user.model else { return Ok(worlds) };
+            if path.join("card.toml").is_file() {
+                worlds.push(mirror);
+            }
+        }
+        Ok(worlds)
     }
 }
 
@@ -307,8 +317,9 @@ mod tests {
         let registry = Registry::builtin();
         let text =
             "seed = 7\ndata.path = 'd'\nuser.kind = 'mirror'\nuser.acceptance = 0.2\npolicy = [{ kind = 'popular' }]";
-        let base = Scenario::parse(text, Path::new("x.toml"), &registry, &[]).unwrap();
-        let worlds = TrustWorld::usual(&base, &registry).unwrap();
+        let origin = Path::new("x.toml");
+        let base = Scenario::parse(text, origin, &registry, &[]).unwrap();
+        let worlds = TrustWorld::usual(&base, origin, &registry).unwrap();
         let names: Vec<&str> = worlds.iter().map(|world| world.name.as_str()).collect();
         assert_eq!(
             names[..5],
@@ -325,8 +336,15 @@ mod tests {
         }
         assert_eq!((worlds[0].scenario.user.acceptance, worlds[1].scenario.user.acceptance), (0.1, 0.4));
         assert!(matches!(worlds[4].scenario.user.model, ModelSpec::Parametric { .. }));
+        let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/mine.toml");
+        let parametric = Scenario::parse(&text.replace("'mirror'", "'parametric'"), &shipped, &registry, &[]).unwrap();
+        let names = |origin: &Path| -> Vec<String> {
+            TrustWorld::usual(&parametric, origin, &registry).unwrap().into_iter().map(|world| world.name).collect()
+        };
+        assert_eq!(names(&shipped).last().unwrap(), "mirrored users");
+        assert_eq!(names(Path::new("/nowhere/x.toml")).len(), 4, "there is no mirror beside it");
         assert_eq!(worlds[4].scenario.user.acceptance, 0.2, "what all kinds have stays");
-        let wrong = TrustWorld::new("w", &base, &registry, &[("user.kund".to_owned(), "x".to_owned())]);
+        let wrong = TrustWorld::new("w", &base, origin, &registry, &[("user.kund".to_owned(), "x".to_owned())]);
         assert!(wrong.is_err_and(|problem| problem.to_string().contains("user.kund")));
     }
 }

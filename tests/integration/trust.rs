@@ -61,9 +61,10 @@ fn worlds_that_are_none_are_told_before_anything_runs() {
 #[test]
 fn a_mirror_stands_beside_those_of_other_samples_of_people() {
     let registry = Registry::builtin();
-    let scenario = Scenario::load(&package().join("scenarios/movielens.toml"), &registry, &[]).expect("a scenario");
+    let origin = package().join("scenarios/movielens.toml");
+    let scenario = Scenario::load(&origin, &registry, &[]).expect("a scenario");
     let own = Card::read(&package().join("models/mirror")).expect("a card");
-    let worlds = TrustWorld::usual(&scenario, &registry).expect("worlds");
+    let worlds = TrustWorld::usual(&scenario, &origin, &registry).expect("worlds");
     let mirrors: Vec<_> = worlds.iter().filter(|world| world.name.starts_with("mirror ")).collect();
     assert_eq!(mirrors.len(), 2, "{:?}", worlds.iter().map(|world| &world.name).collect::<Vec<_>>());
     for world in mirrors {
