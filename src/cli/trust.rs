@@ -38,7 +38,9 @@ impl TrustArgs {
             })?;
             let changes: Vec<String> = changes.split(',').map(|change| change.trim().to_owned()).collect();
             let changes = parse_settings(&changes)?;
-            worlds.push(TrustWorld::new(name.trim(), base, origin, registry, &changes).map_err(Failure::input)?);
+            let name = name.trim();
+            let world = TrustWorld::new(name, base, origin, registry, &changes);
+            worlds.push(world.map_err(|problem| Failure::input(format!("--world `{name}`: {problem}")))?);
         }
         Ok(worlds)
     }
