@@ -39,6 +39,9 @@ def table(name: str, values: dict[str, object]) -> str:
 def training_facts(meta: dict, training: dict) -> dict[str, object]:
     """What was trained on what: data, split, seeds, recipe."""
     settings = {f"setting_{key}": value for key, value in training["settings"].items()}
+    soft = meta.get("soft")
+    if soft is None:
+        settings.pop("setting_soft_weight", None)
     return {
         "data": meta["data"],
         "data_hash": meta["data_hash"],
@@ -55,6 +58,7 @@ def training_facts(meta: dict, training: dict) -> dict[str, object]:
             "measured figures may be luck; the temperature is 1"
         ),
         "parameters": training["parameters"],
+        "soft_labels": f"what {soft['model']} says to {soft['scenes']} scenes, besides the log" if soft else None,
         **settings,
     }
 

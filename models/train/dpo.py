@@ -22,8 +22,6 @@ import torch
 import prefix
 import tune
 
-LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
 
 @dataclass(frozen=True)
 class Pairs(prefix.Group):
@@ -73,9 +71,9 @@ def letters_of(value: dict) -> list[list[dict]]:
     [turn] = value["completion"]
     before, _, rest = turn["content"].rpartition("[")
     letter, _, after = rest.partition("]")
-    if letter not in LETTERS[: value["options"]]:
+    if letter not in prefix.LETTERS[: value["options"]]:
         raise ValueError(f"the completion does not end with a letter in brackets: {turn['content']!r}")
-    others = [other for other in LETTERS[: value["options"]] if other != letter]
+    others = [other for other in prefix.LETTERS[: value["options"]] if other != letter]
     return [[turn | {"content": f"{before}[{name}]{after}"}] for name in [letter, *others]]
 
 

@@ -34,6 +34,15 @@ class Scenes:
 
 
 @dataclass(frozen=True)
+class Soft:
+    """What a language model says to some scenes (`recmirror tensors --answers`): labels besides what people did."""
+
+    scenes: Scenes
+    none: np.ndarray  #: u8[N], whether the language model could take nothing
+    probability: np.ndarray  #: f32[N,K+1], the last that of nothing
+
+
+@dataclass(frozen=True)
 class Dump:
     """One data set, ready for training."""
 
@@ -48,6 +57,7 @@ class Dump:
     train: Scenes
     valid: Scenes
     meta: dict
+    soft: Soft | None = None
 
     @property
     def fold_of_row(self) -> np.ndarray:
@@ -76,15 +86,19 @@ def load(folder: Path) -> Dump:
             raise DumpError(f"{path}: expected {dtype} with {ndim} axes, found {array.dtype} {array.shape}")
         return array
 
-    def scenes(prefix: str) -> Scenes:
+    def scenes(prefix: str, kind: np.ndarray | None = None) -> Scenes:
         return Scenes(
             row=read(f"{prefix}_row", "<i4", 1),
             items=read(f"{prefix}_items", "<i4", 2),
             context=read(f"{prefix}_context", "<f4", 3),
             label=read(f"{prefix}_label", "<i4", 1),
-            kind=read(f"{prefix}_kind", "u1", 1),
+            kind=read(f"{prefix}_kind", "u1", 1) if kind is None else kind,
         )
 
+    soft = None
+    if (folder / "soft_row.npy").is_file():
+        none = read("soft_none", "u1", 1)
+        soft = Soft(scenes("soft", np.zeros(len(none), np.uint8)), none, read("soft_probability", "<f4", 2))
     dump = Dump(
         attributes=read("attributes", "<f4", 2),
         vectors=read("vectors", "<f4", 3),
@@ -97,6 +111,7 @@ def load(folder: Path) -> Dump:
         train=scenes("train"),
         valid=scenes("valid"),
         meta=json.loads((folder / "meta.json").read_text(encoding="utf-8")),
+        soft=soft,
     )
     _check(dump)
     return dump
@@ -111,7 +126,13 @@ def _check(dump: Dump) -> None:
     _require(dump.item.max() < items and dump.user.max() < users, "a row names an unknown user or item")
     for name in ("attributes", "vectors", "profile"):
         _require(bool(np.isfinite(getattr(dump, name)).all()), f"{name}.npy holds NaN or infinity")
-    for name, scenes in (("train", dump.train), ("valid", dump.valid)):
+    sets = [("train", dump.train), ("valid", dump.valid)]
+    if dump.soft is not None:
+        sets.append(("soft", dump.soft.scenes))
+        sums = dump.soft.probability.sum(axis=1)
+        _require(dump.soft.probability.shape[1] == SLOTS + 1, f"soft_probability.npy has not {SLOTS + 1} columns")
+        _require(bool((abs(sums - 1) < 1e-3).all()), "soft_probability.npy has rows that do not sum to 1")
+    for name, scenes in sets:
         _require(scenes.items.shape[1] == SLOTS, f"{name}_items.npy has not {SLOTS} slots")
         _require(scenes.items.max() < items, f"{name}_items.npy names an unknown item")
         _require(bool((dump.split[scenes.row] < HELD).all()), f"{name}_row.npy touches held-out rows")
@@ -124,6 +145,11 @@ def _check(dump: Dump) -> None:
 def _require(condition: bool, message: str) -> None:
     if not condition:
         raise DumpError(message)
+
+
+def joined(one: Scenes, other: Scenes) -> Scenes:
+    """The scenes of both, those of `one` first."""
+    return Scenes(*(np.concatenate([getattr(part, name) for part in (one, other)]) for name in Scenes.__annotations__))
 
 
 def by_pass(scenes: Scenes, rows: int) -> np.ndarray:

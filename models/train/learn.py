@@ -16,7 +16,7 @@ import numpy as np
 import optax
 
 import mirror
-from dump import SLOTS, Dump, Scenes, by_pass
+from dump import SLOTS, Dump, Scenes, by_pass, joined
 from histories import averages, pack
 from mirror import Dims, Params
 
@@ -40,6 +40,7 @@ class Settings:
     drop_event: float = 0.2  #: share of events that leave no trace
     drop_profile: float = 0.1  #: share of users without a profile
     drop_vector: float = 0.03  #: share of items without vectors, so that new items are no surprise
+    soft_weight: float = 0.5  #: share of a language model's probabilities in the label of a scene that it answered
     bootstrap: int = 0  #: the users are drawn anew, with replacement, by this seed; 0: every user once
 
 
@@ -55,7 +56,7 @@ def fit(dump: Dump, dims: Dims, settings: Settings, last: int, say: Callable[[st
     rng = np.random.default_rng(settings.seed)
     key = jax.random.PRNGKey(settings.seed)
     params = mirror.init(key, dims)
-    sets = by_pass(dump.train, len(dump.user))
+    sets = _passes(dump)
     plans = [list(_epoch(dump, settings, last, sets[epoch % len(sets)], rng)) for epoch in range(settings.epochs)]
     steps = sum(len(plan) for plan in plans)
     step, optimiser = _make_step(dump, dims, settings, steps)
@@ -71,6 +72,20 @@ def fit(dump: Dump, dims: Dims, settings: Settings, last: int, say: Callable[[st
         curve.append(round(float(jnp.stack(losses).mean()), 4))
         say(f"epoch {epoch + 1}/{settings.epochs}: loss {curve[-1]}")
     return Fitted(params=jax.device_get(carry[2]), curve=curve, steps=done)
+
+
+def _passes(dump: Dump) -> np.ndarray:
+    """i32[passes,R]: the scene of each row in each pass. In every second pass a row that a language model was asked about
+    meets that scene instead; those are numbered behind the log's own."""
+    sets = by_pass(dump.train, len(dump.user))
+    if dump.soft is None or not len(dump.soft.scenes):
+        return sets
+    asked = by_pass(dump.soft.scenes, len(dump.user))
+    sets = np.concatenate([sets] * -(-2 * len(asked) // len(sets)))
+    for number, place in enumerate(range(1, len(sets), 2)):
+        scene = asked[number % len(asked)]
+        sets[place] = np.where(scene >= 0, scene + len(dump.train), sets[place])
+    return sets
 
 
 def _epoch(dump: Dump, settings: Settings, last: int, scene: np.ndarray, rng: np.random.Generator) -> Iterator[Batch]:
@@ -138,10 +153,12 @@ def _tables(dump: Dump) -> dict[str, jax.Array]:
         "fold": dump.fold_of_row,
         "event": dump.events(),
         "rating": rating,
-        "items": dump.train.items,
-        "context": dump.train.context,
-        "label": dump.train.label,
     }
+    scenes = dump.train
+    if dump.soft is not None and len(dump.soft.scenes):
+        arrays |= {"probability": dump.soft.probability, "none": dump.soft.none}
+        scenes = joined(scenes, dump.soft.scenes)
+    arrays |= {"items": scenes.items, "context": scenes.context, "label": scenes.label}
     return {name: jnp.asarray(array) for name, array in arrays.items()}
 
 
@@ -165,7 +182,11 @@ def _make_loss(dims: Dims, settings: Settings):
         )
         weight = (scene >= 0).astype(jnp.float32)
         label = t["label"][scene]
-        return _choice_loss(logits, label, weight) + settings.rating_weight * _rating_loss(
+        if "probability" in t:
+            choice = _soft_loss(logits, scene, weight, t, settings.soft_weight)
+        else:
+            choice = _choice_loss(logits, label, weight)
+        return choice + settings.rating_weight * _rating_loss(
             ratings, label, t["rating"][rows], weight
         )
 
@@ -180,6 +201,22 @@ def _choice_loss(logits: jax.Array, label: jax.Array, weight: jax.Array) -> jax.
     """Cross entropy over the slots and reject, nats per scene."""
     label = jnp.where(label < 0, SLOTS, label)
     loss = optax.softmax_cross_entropy_with_integer_labels(logits, label)
+    return (loss * weight).sum() / weight.sum()
+
+
+def _soft_loss(
+    logits: jax.Array, scene: jax.Array, weight: jax.Array, t: dict[str, jax.Array], share: float
+) -> jax.Array:
+    """The same, where in scenes that a language model answered its probabilities are `share` of the label. Where it could
+    not take nothing, nobody can."""
+    label = jnp.where(t["label"][scene] < 0, SLOTS, t["label"][scene])
+    target = jax.nn.one_hot(label, SLOTS + 1)
+    place = scene - (len(t["label"]) - len(t["probability"]))
+    asked, at = (place >= 0)[:, None], jnp.maximum(place, 0)
+    target = jnp.where(asked, (1 - share) * target + share * t["probability"][at], target)
+    shut = asked[:, 0] & (t["none"][at] == 0)
+    logits = logits.at[:, SLOTS].set(jnp.where(shut, mirror.PADDED, logits[:, SLOTS]))
+    loss = optax.softmax_cross_entropy(logits, target)
     return (loss * weight).sum() / weight.sum()
 
 

@@ -9,13 +9,26 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 
 #: Ends of one sequence at most: with more the mask costs what the sharing saves.
 ENDS = 8
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What `teacher.py` tells of a row: `(place, item)` of each item's last token, the last `options` of them options;
+    and by what probability the token at `letter` is each of the `letters`, none when that is not told."""
+
+    items: tuple[tuple[int, int], ...]
+    options: int
+    letter: int = 0
+    letters: tuple[int, ...] = ()
+    probabilities: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -24,6 +37,7 @@ class Row:
 
     tokens: list[int]
     answer: int
+    taught: Taught | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +61,7 @@ def read_rows(tokenizer, path: Path, answers: str = "completion", most: int = 20
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         try:
             value = json.loads(line)
-            row = tokenised(tokenizer, value["prompt"], value[answers])
+            row = tokenised(tokenizer, value["prompt"], value[answers], value.get("teacher"))
         except (KeyError, TypeError, ValueError) as problem:
             raise RowError(f"{path}:{number}: not a row with `prompt` and `{answers}` ({problem!r})") from problem
         if len(row.tokens) <= most:
@@ -57,15 +71,31 @@ def read_rows(tokenizer, path: Path, answers: str = "completion", most: int = 20
     return rows
 
 
-def tokenised(tokenizer, prompt: list[dict], answer: list[dict]) -> Row:
+def tokenised(tokenizer, prompt: list[dict], answer: list[dict], teacher: dict | None = None) -> Row:
     """Prompt and answer split into tokens together, as the model will meet them."""
     before = tokenizer.apply_chat_template(prompt, tokenize=False, add_generation_prompt=True)
-    whole = tokenizer.apply_chat_template(prompt + answer, tokenize=False)
+    whole = tokenizer.apply_chat_template(prompt + (answer or [{"role": "assistant", "content": ""}]), tokenize=False)
     if not whole.startswith(before):
         raise ValueError("the chat template does not put the answer behind the prompt")
     encoded = tokenizer(whole.rstrip("\n"), return_offsets_mapping=True, add_special_tokens=False)
     first = next(place for place, (_, end) in enumerate(encoded["offset_mapping"]) if end > len(before))
-    return Row(encoded["input_ids"], first)
+    taught = None
+    if teacher is not None:
+        start = before.rindex(prompt[-1]["content"])
+        letter = whole.rindex("[") + 1 if "probabilities" in teacher else len(before)
+        taught = places_of(teacher, encoded["offset_mapping"], start, letter)
+        names = [tokenizer.convert_tokens_to_ids(name) for name in LETTERS[: len(taught.probabilities)]]
+        taught = replace(taught, letters=tuple(names))
+    return Row(encoded["input_ids"], first, taught)
+
+
+def places_of(teacher: dict, offsets: list[tuple[int, int]], start: int, letter: int) -> Taught:
+    """Characters of the last message, which stands at `start`, become tokens; so does the answer's letter."""
+    token = {}
+    for place, (first, end) in enumerate(offsets):
+        token |= dict.fromkeys(range(first, end), place)
+    items = tuple((token[start + end - 1], item) for end, item in teacher["items"])
+    return Taught(items, teacher["options"], token[letter], probabilities=tuple(teacher.get("probabilities", ())))
 
 
 def grouped(rows: list[Row], ends: int = ENDS) -> list[Group]:
@@ -94,15 +124,23 @@ def shuffled(groups: list[Group], seed: int) -> list[Group]:
     return groups
 
 
+def place_of(group: Group, number: int, place: int) -> int:
+    """Where in the sequence of a group token `place` of row `number` stands."""
+    if place < group.shared:
+        return place
+    return place + sum(len(row.tokens) - group.shared for row in group.rows[:number])
+
+
 def sequence(group: Group, dtype: torch.dtype) -> dict[str, torch.Tensor]:
     """The tensors of one group: tokens, positions, mask, and where each answer's tokens are foretold.
 
-    `places` [n] are the places whose logits foretell `targets` [n]; `owners` [n] is the row of each.
+    `places` [n] are the places whose logits foretell `targets` [n]; `owners` [n] is the row of each, `tokens` [n] its
+    place in the row.
     """
     shared = group.shared
     tokens, positions = list(group.rows[0].tokens[:shared]), list(range(shared))
     owner = [-1] * shared
-    places, targets, owners = [], [], []
+    places, targets, owners, of = [], [], [], []
     for number, row in enumerate(group.rows):
         start = len(tokens) - shared
         tokens += row.tokens[shared:]
@@ -113,6 +151,7 @@ def sequence(group: Group, dtype: torch.dtype) -> dict[str, torch.Tensor]:
             places.append(place - 1 if place == shared else start + place - 1)
             targets.append(row.tokens[place])
             owners.append(number)
+            of.append(place)
     who = torch.tensor(owner)
     count = len(tokens)
     allowed = (who[None, :] == -1) | (who[None, :] == who[:, None])
@@ -125,21 +164,50 @@ def sequence(group: Group, dtype: torch.dtype) -> dict[str, torch.Tensor]:
         "places": torch.tensor(places),
         "targets": torch.tensor(targets),
         "owners": torch.tensor(owners),
+        "tokens": of,
     }
 
 
 def answers(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     """Of each token of the answers: its log-probability [n], and whether it is the most likely one [n]."""
-    hidden = backbone(model)(
+    logits, _ = foretold(model, batch)
+    return log_of(logits, batch), logits.detach().argmax(-1) == batch["targets"]
+
+
+def states_of(model, batch: dict[str, torch.Tensor], layers: int) -> tuple[torch.Tensor, ...]:
+    """The hidden states behind the embeddings and each of the first `layers` layers; the others are not run."""
+    stack = backbone(model)
+    whole = stack.layers
+    # The last states come normed, so one more layer is run than is told.
+    stack.layers = whole[: layers + 1]
+    try:
+        out = stack(
+            input_ids=batch["input_ids"],
+            position_ids=batch["position_ids"],
+            attention_mask=batch["attention_mask"],
+            use_cache=False,
+            output_hidden_states=True,
+        )
+    finally:
+        stack.layers = whole
+    return out.hidden_states[: layers + 1]
+
+
+def foretold(model, batch: dict[str, torch.Tensor], states: bool = False) -> tuple[torch.Tensor, tuple | None]:
+    """The logits [n, vocabulary] at `places`, and the hidden states of all layers where `states` are asked for."""
+    out = backbone(model)(
         input_ids=batch["input_ids"],
         position_ids=batch["position_ids"],
         attention_mask=batch["attention_mask"],
         use_cache=False,
-    ).last_hidden_state[0]
+        output_hidden_states=states,
+    )
     # Logits of the other places would be most of the work.
-    logits = head(model)(hidden[batch["places"]]).float()
-    log = logits.log_softmax(-1).gather(1, batch["targets"][:, None])[:, 0]
-    return log, logits.detach().argmax(-1) == batch["targets"]
+    return head(model)(out.last_hidden_state[0][batch["places"]]).float(), out.hidden_states
+
+
+def log_of(logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    return logits.log_softmax(-1).gather(1, batch["targets"][:, None])[:, 0]
 
 
 def causal(model):

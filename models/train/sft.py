@@ -8,6 +8,7 @@ LoRA adapter, `curves.csv` and `curves.png` the course; a run that was stopped g
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -15,35 +16,73 @@ import torch
 
 import prefix
 import tune
+from hints import ITEM, Hints
 
 
-def loss_of(model, group: prefix.Group, dtype: torch.dtype) -> tuple[torch.Tensor, dict[str, float]]:
-    """The mean over rows of each answer's negative log-likelihood; its tokens count alike."""
-    batch = prefix.sequence(group, dtype)
-    log, hits = prefix.answers(model, batch)
-    loss = tune.finite(-log.sum() / len(group.rows))
-    return loss, tune.choice(log, batch, hits)
+def loss_of(settings: tune.Settings, hints: Hints | None):
+    def of(model, group: prefix.Group, dtype: torch.dtype) -> tuple[torch.Tensor, dict[str, float]]:
+        """The mean over rows of each answer's negative log-likelihood; its tokens count alike."""
+        batch = prefix.sequence(group, dtype)
+        if hints is not None and all(row.taught and not row.taught.options for row in group.rows):
+            layer = round(ITEM * len(prefix.backbone(model).layers))
+            states = prefix.states_of(model, batch, layer)[layer][0]
+            loss, figures = hints.train(model.training).items(states, group)
+            return tune.finite(loss), figures
+        logits, states = prefix.foretold(model, batch, states=hints is not None)
+        log = prefix.log_of(logits, batch)
+        figures = tune.choice(log, batch, logits.detach().argmax(-1) == batch["targets"])
+        rows = len(group.rows)
+        loss = -log.sum() / rows + settings.soft * softened(logits, log, group, batch) / rows
+        if hints is not None and any(row.taught for row in group.rows):
+            told, parts = hints.train(model.training)(states, group)
+            loss, figures = loss + settings.hints * told, figures | parts
+        return tune.finite(loss), figures
+
+    return of
+
+
+def softened(logits: torch.Tensor, log: torch.Tensor, group: prefix.Group, batch: dict) -> torch.Tensor:
+    """What the loss changes by when the letters' probabilities of the teacher take the place of the letter taken."""
+    change = torch.zeros(())
+    at = {(owner, place): index for index, (owner, place) in enumerate(zip(batch["owners"].tolist(), batch["tokens"]))}
+    for number, row in enumerate(group.rows):
+        if row.taught is not None and row.taught.probabilities:
+            index = at[number, row.taught.letter]
+            letters = logits[index].log_softmax(-1)[list(row.taught.letters)]
+            change = change + log[index] - (torch.tensor(row.taught.probabilities) * letters).sum()
+    return change
 
 
 def main() -> int:
-    arguments = tune.arguments("Fine-tunes a language model on answers.").parse_args()
+    parser = tune.arguments("Fine-tunes a language model on answers.")
+    parser.add_argument("--vectors", type=Path, help="`vectors.npz` of teacher.py, when the rows come from there")
+    parser.add_argument("--readouts", type=Path, help="`helper.pt` of a run whose --adapter this one goes on from")
+    arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)
     try:
-        settings = tune.Settings.read(arguments.settings)
-        torch.manual_seed(settings.seed)
-        tokenizer, model = tune.load_model(arguments.base, arguments.adapter, settings)
-        groups, held_out = (
-            prefix.grouped(
-                [row for path in paths for row in prefix.read_rows(tokenizer, path, most=settings.most_tokens)],
-                settings.ends,
-            )
-            for paths in (arguments.train, arguments.held_out)
-        )
-        tune.tune(model, tokenizer, prefix.shuffled(groups, settings.seed), held_out, settings, arguments.out, loss_of)
+        run(arguments)
     except (OSError, prefix.RowError, tune.SettingsError, FloatingPointError) as problem:
         return tune.fail(problem)
     return 0
+
+
+def run(arguments: argparse.Namespace) -> None:
+    settings = tune.Settings.read(arguments.settings)
+    torch.manual_seed(settings.seed)
+    tokenizer, model = tune.load_model(arguments.base, arguments.adapter, settings)
+    hints = Hints.read(arguments.vectors, model.config.hidden_size) if arguments.vectors else None
+    if arguments.readouts and hints is not None:
+        hints.load_state_dict(torch.load(arguments.readouts))
+    groups, held_out = (
+        prefix.grouped(
+            [row for path in paths for row in prefix.read_rows(tokenizer, path, most=settings.most_tokens)],
+            settings.ends,
+        )
+        for paths in (arguments.train, arguments.held_out)
+    )
+    groups = prefix.shuffled(groups, settings.seed)
+    tune.tune(model, tokenizer, groups, held_out, settings, arguments.out, loss_of(settings, hints), hints)
 
 
 if __name__ == "__main__":

@@ -24,6 +24,7 @@ import tune
 
 FIXTURE = Path(__file__).resolve().parents[2] / "tests/fixtures/language/llama"
 SETTINGS = tune.Settings(learning_rate=5e-3, precision="fp32", batch=2, epochs=2.0, save_steps=2, eval_steps=3)
+LOSS = sft.loss_of(SETTINGS, None)
 
 
 def tokenizer():
@@ -104,7 +105,7 @@ def test_the_joined_product_has_the_gradients_of_peft(tmp_path: Path) -> None:
         tiny = model()
         if joined:
             lora.use(tiny)
-        loss, _ = sft.loss_of(tiny, groups(tmp_path)[0], torch.float32)
+        loss, _ = LOSS(tiny, groups(tmp_path)[0], torch.float32)
         loss.backward()
         gradients.append({name: value.grad for name, value in tiny.named_parameters() if value.grad is not None})
     assert gradients[0].keys() == gradients[1].keys() and gradients[0]
@@ -193,12 +194,12 @@ def trained(folder: Path, out: str, stop_after: int | None = None) -> dict[str, 
             count += 1
             if count > stop_after:
                 raise KeyboardInterrupt
-            return sft.loss_of(*arguments)
+            return LOSS(*arguments)
 
         with pytest.raises(KeyboardInterrupt):
             tune.tune(tiny, tokenizer(), found, [], SETTINGS, folder / out, loss_of)
         return None
-    tune.tune(tiny, tokenizer(), found, found[:2], SETTINGS, folder / out, sft.loss_of)
+    tune.tune(tiny, tokenizer(), found, found[:2], SETTINGS, folder / out, LOSS)
     return {name: value.detach() for name, value in tiny.named_parameters() if "lora" in name}
 
 

@@ -46,7 +46,11 @@ def main() -> int:
         context=data.train.context.shape[2],
     )
     settings = learn.Settings(
-        seed=options.seed, epochs=options.epochs, batch_rows=options.batch_rows, bootstrap=options.bootstrap
+        seed=options.seed,
+        epochs=options.epochs,
+        batch_rows=options.batch_rows,
+        bootstrap=options.bootstrap,
+        soft_weight=options.soft_weight,
     )
     say("fit without the validation rows")
     trial = learn.fit(data, dims, settings, dumps.FIT, say)
@@ -89,6 +93,12 @@ def arguments() -> argparse.Namespace:
         type=int,
         default=learn.Settings.bootstrap,
         help="draw the users anew, with replacement, by this seed: a replicate that shows how far a sample of people decides",
+    )
+    parser.add_argument(
+        "--soft-weight",
+        type=float,
+        default=learn.Settings.soft_weight,
+        help="share of a language model's probabilities in a label, where `recmirror tensors --answers` wrote them",
     )
     parser.add_argument("--temperature", type=float, default=1.0, help="divides the choice logits")
     parser.add_argument(

@@ -62,6 +62,9 @@ class Settings:
     #: Of DPO: how far the model may leave its reference, and the weight of the chosen answer's own likelihood.
     beta: float = 0.1
     sft_weight: float = 0.0
+    #: Of rows with a teacher: the weight of its probabilities against the letter taken, and of what the middle is told.
+    soft: float = 0.5
+    hints: float = 1.0
 
     @staticmethod
     def read(path: Path) -> Settings:
@@ -176,6 +179,20 @@ class Clock(TrainerCallback):
         partial.replace(self.path)
 
 
+class Helper(TrainerCallback):
+    """Keeps a module that is trained beside the model, which the trainer does not know."""
+
+    def __init__(self, module: torch.nn.Module, out: Path) -> None:
+        self.module, self.path = module, out / "helper.pt"
+        if self.path.is_file():
+            module.load_state_dict(torch.load(self.path))
+
+    def on_save(self, args, state, control, **_):
+        partial = self.path.with_suffix(".partial")
+        torch.save(self.module.state_dict(), partial)
+        partial.replace(self.path)
+
+
 class Curves(TrainerCallback):
     """`curves.csv` and `curves.png`: every figure that was logged, by update."""
 
@@ -268,8 +285,11 @@ class Tuner(Trainer):
         return found
 
 
-def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss_of: Callable) -> None:
-    """Trains, going on from the last checkpoint in `out` if there is one; writes the adapter to `out/adapter`."""
+def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss_of: Callable, helper=None) -> None:
+    """Trains, going on from the last checkpoint in `out` if there is one; writes the adapter to `out/adapter`.
+
+    `helper` is a module that the loss uses: it is trained with the model, and kept for going on only.
+    """
     final = out / "adapter"
     if final.exists():
         raise SettingsError(f"{final} exists already; name another folder, or remove it")
@@ -295,6 +315,12 @@ def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss
     )
     clock = Clock(settings.minutes, out)
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    callbacks = [clock, Curves(out)]
+    weights = [{"params": weights}]
+    if helper is not None:
+        # It starts from nothing, the model does not.
+        weights.append({"params": list(helper.parameters()), "lr": 5 * settings.learning_rate})
+        callbacks.append(Helper(helper, out))
     optimizer = Masters(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     trainer = Tuner(
         model=model,
@@ -306,7 +332,7 @@ def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss
         clock=clock,
         settings=settings,
         optimizers=(optimizer, None),
-        callbacks=[clock, Curves(out)],
+        callbacks=callbacks,
     )
     checkpoints = sorted((out / "checkpoints").glob("checkpoint-*"))
     trainer.train(resume_from_checkpoint=bool(checkpoints))

@@ -1,6 +1,7 @@
 //! `recmirror tensors`: what the training of the mirror model reads.
 
 use super::{Failure, print};
+use crate::align::scenes::read_soft;
 use crate::dataset::Dataset;
 use crate::scene::{TensorOptions, write_tensors};
 use std::path::PathBuf;
@@ -26,6 +27,13 @@ pub struct Tensors {
     /// Share of each user's latest interactions that is held out.
     #[arg(long, default_value_t = 0.2)]
     holdout: f64,
+    /// A language model's answers to scenes of the data set, `answers.jsonl` of `recmirror align --out`: labels for training
+    /// besides what people did.
+    #[arg(long, value_name = "FILE")]
+    answers: Option<PathBuf>,
+    /// Whose answers, where the file has those of several models.
+    #[arg(long, value_name = "MODEL", requires = "answers")]
+    of: Option<String>,
 }
 
 impl Tensors {
@@ -38,6 +46,8 @@ impl Tensors {
         }
         let data = Dataset::read(&self.data, None).map_err(Failure::input)?;
         eprintln!("{}: {}", data.name, data.cleanup);
+        let soft = self.answers.as_ref().map(|path| read_soft(path, self.of.as_deref(), &data));
+        let soft = soft.transpose().map_err(Failure::input)?;
         let partial = self.out.with_extension("partial");
         let fail = |problem: std::io::Error| Failure::input(format!("cannot write {}: {problem}", self.out.display()));
         if partial.exists() {
@@ -46,8 +56,11 @@ impl Tensors {
         std::fs::create_dir_all(&partial).map_err(fail)?;
         let options =
             TensorOptions { seed: self.seed, passes: self.passes, rank: usize::from(self.rank), holdout: self.holdout };
-        write_tensors(&data, options, &partial).map_err(fail)?;
+        let tally = write_tensors(&data, options, soft.as_ref(), &partial).map_err(fail)?;
         std::fs::rename(&partial, &self.out).map_err(fail)?;
+        if let (Some(soft), Some(tally)) = (soft, tally) {
+            eprintln!("{}", tally.told(&soft.model));
+        }
         print(&format!("{}\n", self.out.display()));
         Ok(())
     }

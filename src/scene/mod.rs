@@ -7,6 +7,7 @@ mod batch;
 mod features;
 mod lists;
 mod neighbours;
+mod soft;
 mod tensors;
 mod vectors;
 
@@ -14,5 +15,6 @@ pub use self::batch::{SceneBatch, SceneDraws};
 pub use self::features::{CONTEXT, FeatureSpec, LogClock, PopularityClock, context};
 pub use self::lists::{ListBuilder, ListKind, ListScene, ListShape, Seen};
 pub use self::neighbours::CoOccurrence;
+pub use self::soft::{SoftScene, SoftScenes, SoftTally};
 pub use self::tensors::{TensorOptions, write_tensors};
 pub use self::vectors::{FOLDS, fold_of, item_vectors};

@@ -2,6 +2,7 @@
 //!
 //! Python trains on these files and computes no feature itself, so training and simulation cannot drift apart.
 
+use super::soft::{SoftScenes, SoftTally, write_soft};
 use super::vectors::fold_vectors;
 use super::{
     CONTEXT, CoOccurrence, FOLDS, FeatureSpec, ListBuilder, ListKind, ListShape, LogClock, Seen, fold_of, item_vectors,
@@ -14,7 +15,7 @@ use ndarray_npy::{WritableElement, write_npy};
 use std::path::Path;
 
 /// Slots of a training list at most.
-const SLOTS: usize = 12;
+pub(super) const SLOTS: usize = 12;
 
 /// What is written.
 #[derive(Clone, Copy, Debug)]
@@ -31,17 +32,22 @@ pub struct TensorOptions {
 
 /// What part of the log a row belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Part {
+pub(super) enum Part {
     Fit = 0,
     Validation = 1,
     HeldOut = 2,
 }
 
-/// Writes all training tensors of `data` as `.npy` files into `folder`.
+/// Writes all training tensors of `data` as `.npy` files into `folder`, and what a language model says to some scenes.
 ///
 /// # Errors
 /// When a file cannot be written.
-pub fn write_tensors(data: &Dataset, options: TensorOptions, folder: &Path) -> std::io::Result<()> {
+pub fn write_tensors(
+    data: &Dataset,
+    options: TensorOptions,
+    soft: Option<&SoftScenes>,
+    folder: &Path,
+) -> std::io::Result<Option<SoftTally>> {
     let split = data.split(options.holdout);
     let spec = FeatureSpec::of(data, options.rank);
     let streams = Streams::new(options.seed, 0);
@@ -71,24 +77,30 @@ pub fn write_tensors(data: &Dataset, options: TensorOptions, folder: &Path) -> s
     // Validation rows stand in both: training leaves them out while it fits the temperature, then refits on all.
     maker.write(&out, "train", &[Part::Fit, Part::Validation], options.passes)?;
     maker.write(&out, "valid", &[Part::Validation], 1)?;
-    let meta = serde_json::json!({
+    let log = (&maker.whole, maker.parts.as_slice());
+    let tally = soft.map(|soft| write_soft(soft, log, (&maker.clock, maker.catalogue), &out)).transpose()?;
+    let mut meta = serde_json::json!({
         "data": data.name, "data_hash": data.hash, "catalogue": data.catalogue.hash(),
         "users": data.users.len(), "items": data.items.len(),
         "rows": data.interactions.len(), "holdout": options.holdout, "seed": options.seed,
         "passes": options.passes, "slots": SLOTS, "context": CONTEXT, "folds": FOLDS, "features": spec,
         "kinds": KINDS.map(|(kind, _)| kind.name()),
     });
-    std::fs::write(folder.join("meta.json"), format!("{meta:#}\n"))
+    if let (Some(soft), Some(tally)) = (soft, tally) {
+        meta["soft"] = serde_json::json!({ "model": soft.model, "scenes": tally.used });
+    }
+    std::fs::write(folder.join("meta.json"), format!("{meta:#}\n"))?;
+    Ok(tally)
 }
 
 fn users(data: &Dataset) -> impl Iterator<Item = UserId> + use<> {
     (0..data.users.len() as u32).map(UserId)
 }
 
-struct Folder<'a>(&'a Path);
+pub(super) struct Folder<'a>(&'a Path);
 
 impl Folder<'_> {
-    fn write<T: WritableElement, D: ndarray::Dimension>(
+    pub(super) fn write<T: WritableElement, D: ndarray::Dimension>(
         &self,
         name: &str,
         array: &ndarray::Array<T, D>,

@@ -1,6 +1,7 @@
 //! From answers to figures: for each group of scenes who was how often right, and everything else that is measured.
 
 use super::answer::{Answer, Heard};
+use super::answers::answers;
 use super::bootstrap::Resamples;
 use super::contender::Contender;
 use super::group::{Group, groups, lists};
@@ -82,6 +83,7 @@ impl Desk<'_> {
         }
         let figures = all.iter().flat_map(|group| self.page(group, &choosers)).collect();
         let users = all.first().map_or(0, |group| self.resamples(group).users());
+        let names: Vec<&str> = self.contenders.iter().map(|contender| contender.name.as_str()).collect();
         let name = |path: &std::path::PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned());
         SceneAlignment {
             version: env!("CARGO_PKG_VERSION"),
@@ -102,6 +104,7 @@ impl Desk<'_> {
             figures,
             reliability: self.reliability(&kept),
             policy_order: None,
+            answers: answers(self.set, &names, self.heard, &kept),
         }
     }
 

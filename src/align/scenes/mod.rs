@@ -8,6 +8,7 @@
 //! It does not decide whether a model is good: it says what it found, with intervals, on which scenes.
 
 mod answer;
+mod answers;
 mod bootstrap;
 mod contender;
 mod figures;
@@ -23,6 +24,7 @@ mod rules;
 mod set;
 mod table;
 
+pub use self::answers::{AnswerRecord, read_soft, write_answers};
 pub use self::contender::{Contender, Variations};
 pub use self::outcome::{ContenderRecord, ReliabilityBin, SceneAlignment, SceneFigure, Scope, write_text};
 pub use self::people::Lookup;

@@ -1,5 +1,6 @@
 //! What an alignment on scene files found, in the form of `align.json` and `align.csv`.
 
+use super::AnswerRecord;
 use crate::align::PolicyOrder;
 use crate::files::{FileError, Partial};
 use serde::Serialize;
@@ -128,6 +129,9 @@ pub struct SceneAlignment {
     pub reliability: Vec<ReliabilityBin>,
     /// Whether policies stand in the same order in the simulator and on the log, where that was asked.
     pub policy_order: Option<PolicyOrder>,
+    /// What the models said to each scene; a file of its own.
+    #[serde(skip)]
+    pub answers: Vec<AnswerRecord>,
 }
 
 impl SceneAlignment {

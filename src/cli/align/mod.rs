@@ -79,7 +79,7 @@ pub struct Align {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// Write align.json, align.csv and align.html into this folder.
+    /// Write align.json, align.csv, align.html and answers.jsonl into this folder.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// Write the figures into the model's card.

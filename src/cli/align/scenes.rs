@@ -4,7 +4,7 @@ use super::models::{Data, Kind, Loaded, kind_of, load, server};
 use super::{Align, card, gate, order};
 use crate::align::scenes::{
     AlignError, Background, Contender, Lookup, SceneAlignment, SceneOptions, SceneSet, Scope, Variations,
-    measure_scenes, write_text,
+    measure_scenes, write_answers, write_text,
 };
 use crate::cli::language::{failure, stop_flag, told};
 use crate::cli::stage_bar::StageBar;
@@ -109,6 +109,7 @@ fn finish(arguments: &Align, found: &SceneAlignment) -> Result<(), Failure> {
     if let Some(folder) = &arguments.out {
         found.write_json(&folder.join("align.json")).map_err(Failure::input)?;
         found.write_csv(&folder.join("align.csv")).map_err(Failure::input)?;
+        write_answers(&folder.join("answers.jsonl"), &found.answers).map_err(Failure::input)?;
         let page = alignment_html(found).map_err(Failure::other)?;
         write_text(&folder.join("align.html"), &page).map_err(Failure::input)?;
     }

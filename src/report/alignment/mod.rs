@@ -83,6 +83,7 @@ mod tests {
             figures,
             reliability: vec![bin],
             policy_order: None,
+            answers: Vec::new(),
         }
     }
 

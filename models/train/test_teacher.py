@@ -1,0 +1,208 @@
+"""Tests of what `teacher.py` writes into rows and what `sft.py` makes of it, on a tiny random model and a log of two tastes.
+
+Run with `python -m pytest` or `python test_teacher.py`; nothing is fetched.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy
+import pytest
+import torch
+
+import hints
+import prefix
+import sft
+import teacher
+import test_tune
+import tune
+
+USERS, ITEMS = 12, 8
+LATE = 1_000
+
+
+def write(path: Path, rows: list[dict]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def scene(user: int, options: list[int], taken: int, history: list[int], time: int) -> dict:
+    text = {"history": "\n".join(f"b{item}: 4" for item in history), "action_list": [f"b{item}" for item in options]}
+    times = {"user_id": user, "item_id": options[taken], "timestamp": time * 1000, "item_pos": taken}
+    return {"text": text, "items": options} | times
+
+
+def project(folder: Path, late: list[dict] = []) -> list[dict]:
+    """Even users take even items, odd ones odd items; returns the training scenes."""
+    log = [
+        {"user_id": user, "item_id": item, "timestamp": 10 * item}
+        for user in range(USERS)
+        for item in range(ITEMS)
+        if item % 2 == user % 2
+    ]
+    write(folder / "raws/d_interaction.jsonl", log + late)
+    train = [scene(user, [6, 7, 5], user % 2, [user % 2, 2 + user % 2], 60) for user in range(USERS)]
+    write(folder / "datasets/d_train.jsonl", train)
+    known = scene(0, list(range(ITEMS)), 0, [0], LATE)
+    write(folder / "datasets/d_eval.jsonl", [known])
+    return train
+
+
+def rows_of(scenes: list[dict]) -> list[dict]:
+    rows = []
+    for one in scenes:
+        names = " ".join(f"[{letter}] {text}" for letter, text in zip("ABC", one["text"]["action_list"]))
+        prompt = [{"role": "user", "content": f"{one['text']['history']}\nOptions: {names}"}]
+        answer = [{"role": "assistant", "content": f"Behavior: [{'ABC'[one['item_pos']]}]"}]
+        rows.append({"prompt": prompt, "completion": answer, "options": 3})
+    return rows
+
+
+def taught(folder: Path) -> tuple[teacher.Log, list[dict]]:
+    scenes = project(folder)
+    log = teacher.Log(folder, "d")
+    rows, _ = teacher.teach(log, scenes, rows_of(scenes))
+    return log, rows
+
+
+def test_the_teacher_knows_who_takes_what(tmp_path: Path) -> None:
+    _, rows = taught(tmp_path)
+    for user, row in enumerate(rows):
+        found = row["teacher"]["probabilities"]
+        liked = [place for place, item in enumerate([6, 7, 5]) if item % 2 == user % 2]
+        assert math.isclose(sum(found), 1, abs_tol=1e-3) and found.index(max(found)) in liked, found
+        content = row["prompt"][-1]["content"]
+        told = [content[:end].split()[-1] for end, _ in row["teacher"]["items"]]
+        assert told == ["4", "4", "b6", "b7", "b5"]
+        assert [item for _, item in row["teacher"]["items"]] == [user % 2, 2 + user % 2, 6, 7, 5]
+
+
+def test_what_comes_after_the_first_evaluation_scene_is_not_told(tmp_path: Path) -> None:
+    project(tmp_path / "a")
+    project(tmp_path / "b", [{"user_id": 0, "item_id": 7, "timestamp": LATE + 1}])
+    one, other = (teacher.Log(tmp_path / name, "d") for name in "ab")
+    assert numpy.array_equal(one.vectors, other.vectors)
+    project(tmp_path / "c", [{"user_id": 0, "item_id": 7, "timestamp": LATE - 1}])
+    assert not numpy.array_equal(one.vectors, teacher.Log(tmp_path / "c", "d").vectors)
+
+
+def test_rows_of_other_scenes_and_scenes_without_items_are_refused(tmp_path: Path) -> None:
+    scenes = project(tmp_path)
+    with pytest.raises(ValueError, match="11 rows of 12 scenes"):
+        teacher.teach(teacher.Log(tmp_path, "d"), scenes, rows_of(scenes)[1:])
+    write(tmp_path / "datasets/d_eval.jsonl", [{"text": {}}])
+    with pytest.raises(ValueError, match="no scenes with `items`"):
+        teacher.Log(tmp_path, "d")
+
+
+def test_a_catalogue_row_tells_each_item_where_it_stands(tmp_path: Path) -> None:
+    log, rows = taught(tmp_path)
+    drawn = teacher.catalogue(log, rows, numpy.random.default_rng(1))
+    counts = numpy.zeros(ITEMS, int)
+    for row in drawn:
+        assert row["completion"] == [] and row["teacher"]["options"] == 0
+        content = row["prompt"][-1]["content"]
+        for end, item in row["teacher"]["items"]:
+            assert content[:end].removesuffix(": 4").endswith(f"b{item}"), (content, end, item)
+            counts[item] += 1
+    assert counts.max() - counts.min() <= 1, counts
+
+
+def test_the_first_layers_alone_say_what_they_say_in_the_whole(tmp_path: Path) -> None:
+    _, rows = read(tmp_path)
+    tiny = test_tune.model()
+    batch = prefix.sequence(prefix.Group(rows[:1], rows[0].answer), torch.float32)
+    with torch.no_grad():
+        _, whole = prefix.foretold(tiny, batch, states=True)
+        part = prefix.states_of(tiny, batch, 2)
+    assert len(part) == 3 and len(prefix.backbone(tiny).layers) == 3
+    for one, other in zip(part, whole, strict=False):
+        torch.testing.assert_close(one, other)
+
+
+def test_items_are_learned_from_a_catalogue(tmp_path: Path) -> None:
+    log, rows = taught(tmp_path)
+    write(tmp_path / "catalogue.jsonl", teacher.catalogue(log, rows, numpy.random.default_rng(1)))
+    groups = prefix.grouped(prefix.read_rows(test_tune.tokenizer(), tmp_path / "catalogue.jsonl"), 1)
+    tiny, told = test_tune.model(), hints.Hints(log.vectors, 32)
+    of = sft.loss_of(test_tune.SETTINGS, told)
+    settings = replace(test_tune.SETTINGS, epochs=12.0)
+    tune.tune(tiny, test_tune.tokenizer(), groups, groups, settings, tmp_path / "out", of, told)
+    curve = [line.split(",") for line in (tmp_path / "out/curves.csv").read_text().splitlines()]
+    values = [float(value) for _, measure, value in curve if measure == "eval_item"]
+    assert values[-1] < 0.9 * values[0], values
+
+
+def read(folder: Path) -> tuple[teacher.Log, list[prefix.Row]]:
+    log, rows = taught(folder)
+    write(folder / "rows.jsonl", rows)
+    return log, prefix.read_rows(test_tune.tokenizer(), folder / "rows.jsonl")
+
+
+def test_places_are_the_tokens_of_items_and_letters(tmp_path: Path) -> None:
+    _, rows = read(tmp_path)
+    names = test_tune.tokenizer()
+    for row in rows:
+        said = [names.decode([row.tokens[place]]).strip() for place, _ in row.taught.items]
+        assert said[:2] == ["4", "4"] and [word[-1] for word in said[2:]] == ["6", "7", "5"], said
+        assert row.tokens[row.taught.letter] in row.taught.letters
+    [group] = [group for group in prefix.grouped(rows) if len(group.rows) > 1][:1] or [prefix.Group(rows[:2], 3)]
+    tokens = prefix.sequence(group, torch.float32)["input_ids"][0]
+    for number, row in enumerate(group.rows):
+        for place, _ in row.taught.items:
+            assert tokens[prefix.place_of(group, number, place)] == row.tokens[place]
+
+
+def test_a_sure_teacher_is_the_letter_itself(tmp_path: Path) -> None:
+    _, rows = read(tmp_path)
+    sure = []
+    for row in rows:
+        place = row.taught.letters.index(row.tokens[row.taught.letter])
+        certain = tuple(float(other == place) for other in range(len(row.taught.letters)))
+        sure.append(replace(row, taught=replace(row.taught, probabilities=certain)))
+    tiny = test_tune.model()
+    losses = []
+    for found, soft in [(sure, 1.0), (rows, 0.0), (rows, 1.0)]:
+        settings = replace(test_tune.SETTINGS, soft=soft)
+        losses.append(float(sft.loss_of(settings, None)(tiny, prefix.Group(found[:3], 1), torch.float32)[0].detach()))
+    assert math.isclose(losses[0], losses[1], rel_tol=1e-5) and not math.isclose(losses[1], losses[2], rel_tol=1e-3)
+
+
+def test_hints_are_learned_and_a_stopped_run_goes_on(tmp_path: Path) -> None:
+    log, rows = read(tmp_path)
+    groups = prefix.grouped(rows, 2)
+    settings = replace(test_tune.SETTINGS, epochs=12.0)
+
+    def run(out: str, stop_after: int | None = None) -> list[torch.Tensor]:
+        torch.manual_seed(5)
+        tiny, told, calls = test_tune.model(), hints.Hints(log.vectors, 32), 0
+        of = sft.loss_of(settings, told)
+
+        def loss_of(*arguments):
+            nonlocal calls
+            calls += 1
+            if calls == stop_after:
+                raise KeyboardInterrupt
+            return of(*arguments)
+
+        tune.tune(tiny, test_tune.tokenizer(), groups, groups[:2], settings, tmp_path / out, loss_of, told)
+        return [*told.state_dict().values()]
+
+    whole = run("whole")
+    with pytest.raises(KeyboardInterrupt):
+        run("stopped", stop_after=30)
+    for one, other in zip(whole, run("stopped"), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+    curve = [line.split(",") for line in (tmp_path / "whole/curves.csv").read_text().splitlines()]
+    for name in ["item", "history", "share"]:
+        values = [float(value) for _, measure, value in curve if measure == f"eval_{name}"]
+        assert values[-1] < 0.9 * values[0], (name, values)
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main([__file__, "-q"]))
