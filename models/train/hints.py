@@ -24,9 +24,9 @@ class Readout(torch.nn.Module):
     """A linear map of states whose every number is first brought to mean 0 and deviation 1, as measured so far: a few of
     them are a thousand times larger than the others (Sun et al. 2024, arXiv 2402.17762)."""
 
-    def __init__(self, width: int, out: int) -> None:
+    def __init__(self, width: int, out: int, bias: bool = True) -> None:
         super().__init__()
-        self.linear = torch.nn.Linear(width, out)
+        self.linear = torch.nn.Linear(width, out, bias=bias)
         torch.nn.init.zeros_(self.linear.weight)
         self.register_buffer("seen", torch.zeros(()))
         self.register_buffer("mean", torch.zeros(width))
@@ -55,15 +55,18 @@ class Hints(torch.nn.Module):
         super().__init__()
         self.register_buffer("vectors", torch.tensor(vectors / float(vectors.std())))
         self.item, self.history = (Readout(width, vectors.shape[1]) for _ in range(2))
-        self.share = Readout(width, 1)
+        # Shares do not change with what is added to all options.
+        self.share = Readout(width, 1, bias=False)
 
     @staticmethod
     def read(path: Path, width: int) -> Hints:
         return Hints(numpy.load(path)["vectors"], width)
 
-    def items(self, states: torch.Tensor, group: prefix.Group) -> tuple[torch.Tensor, dict[str, float]]:
-        """`states` of the layer that tells items [n, width] -> the loss of rows without options."""
-        taught = [(number, row.taught) for number, row in enumerate(group.rows) if row.taught is not None]
+    def items(self, model, group: prefix.Group, dtype: torch.dtype) -> tuple[torch.Tensor, dict[str, float]]:
+        """The loss of rows that name items and ask nothing: the layers behind the one that tells items are not run."""
+        layer = round(ITEM * len(prefix.backbone(model).layers))
+        states = prefix.states_of(model, prefix.sequence(group, dtype), layer)[layer][0]
+        taught = [(number, row.taught) for number, row in enumerate(group.rows)]
         places = [prefix.place_of(group, number, place) for number, row in taught for place, _ in row.items]
         wanted = self.vectors[[known for _, row in taught for _, known in row.items]]
         loss = functional.mse_loss(self.item(states[places]), wanted)
@@ -72,7 +75,7 @@ class Hints(torch.nn.Module):
     def forward(self, states: tuple[torch.Tensor, ...], group: prefix.Group) -> tuple[torch.Tensor, dict[str, float]]:
         """`states`: of every layer [1, n, width], the embeddings first -> the loss of the group, and its parts."""
         item, history, share = (states[round(part * (len(states) - 1))][0] for part in (ITEM, HISTORY, SHARE))
-        taught = [(number, row.taught) for number, row in enumerate(group.rows) if row.taught is not None]
+        taught = [(number, row.taught) for number, row in enumerate(group.rows) if row.taught and row.taught.options]
         places, ends, wanted, told, shares = [], [], [], [], []
         for number, row in taught:
             of = [prefix.place_of(group, number, place) for place, _ in row.items]

@@ -81,21 +81,25 @@ def tokenised(tokenizer, prompt: list[dict], answer: list[dict], teacher: dict |
     first = next(place for place, (_, end) in enumerate(encoded["offset_mapping"]) if end > len(before))
     taught = None
     if teacher is not None:
-        start = before.rindex(prompt[-1]["content"])
-        letter = whole.rindex("[") + 1 if "probabilities" in teacher else len(before)
-        taught = places_of(teacher, encoded["offset_mapping"], start, letter)
-        names = [tokenizer.convert_tokens_to_ids(name) for name in LETTERS[: len(taught.probabilities)]]
-        taught = replace(taught, letters=tuple(names))
+        taught = places_of(teacher, encoded["offset_mapping"], before.rindex(prompt[-1]["content"]))
+        if "probabilities" in teacher:
+            letter = next(at for at in range(whole.rindex("[") + 1, len(whole)) if whole[at] in LETTERS)
+            place = next(place for place, (_, end) in enumerate(encoded["offset_mapping"]) if end > letter)
+            names = [tokenizer.convert_tokens_to_ids(name) for name in LETTERS[: len(teacher["probabilities"])]]
+            if encoded["input_ids"][place] not in names:
+                raise ValueError("soft labels need a tokenizer to which a letter is a token of its own")
+            taught = replace(
+                taught, letter=place, letters=tuple(names), probabilities=tuple(teacher["probabilities"])
+            )
     return Row(encoded["input_ids"], first, taught)
 
 
-def places_of(teacher: dict, offsets: list[tuple[int, int]], start: int, letter: int) -> Taught:
-    """Characters of the last message, which stands at `start`, become tokens; so does the answer's letter."""
+def places_of(teacher: dict, offsets: list[tuple[int, int]], start: int) -> Taught:
+    """Ends of items in the last message, which stands at `start`, become the tokens that hold them."""
     token = {}
     for place, (first, end) in enumerate(offsets):
         token |= dict.fromkeys(range(first, end), place)
-    items = tuple((token[start + end - 1], item) for end, item in teacher["items"])
-    return Taught(items, teacher["options"], token[letter], probabilities=tuple(teacher.get("probabilities", ())))
+    return Taught(tuple((token[start + end - 1], item) for end, item in teacher["items"]), teacher["options"])
 
 
 def grouped(rows: list[Row], ends: int = ENDS) -> list[Group]:

@@ -2,6 +2,9 @@
 
     python sft.py --base CHECKPOINT --train FILE... [--held-out FILE...] --settings configs/sft-2cores.toml --out FOLDER
 
+Rows of `teacher.py` need its `--vectors`; to go on from a stage on its `catalogue.jsonl`, name that stage's `--adapter` and
+`--readouts`.
+
 `CHECKPOINT` is a folder of Hugging Face transformers (`checkpoint.py` makes one of SmolLM2). `FOLDER/adapter` gets the
 LoRA adapter, `curves.csv` and `curves.png` the course; a run that was stopped goes on from its last checkpoint.
 """
@@ -16,24 +19,22 @@ import torch
 
 import prefix
 import tune
-from hints import ITEM, Hints
+from hints import Hints
 
 
 def loss_of(settings: tune.Settings, hints: Hints | None):
     def of(model, group: prefix.Group, dtype: torch.dtype) -> tuple[torch.Tensor, dict[str, float]]:
         """The mean over rows of each answer's negative log-likelihood; its tokens count alike."""
-        batch = prefix.sequence(group, dtype)
         if hints is not None and all(row.taught and not row.taught.options for row in group.rows):
-            layer = round(ITEM * len(prefix.backbone(model).layers))
-            states = prefix.states_of(model, batch, layer)[layer][0]
-            loss, figures = hints.train(model.training).items(states, group)
+            loss, figures = hints.train(model.training).items(model, group, dtype)
             return tune.finite(loss), figures
+        batch = prefix.sequence(group, dtype)
         logits, states = prefix.foretold(model, batch, states=hints is not None)
         log = prefix.log_of(logits, batch)
         figures = tune.choice(log, batch, logits.detach().argmax(-1) == batch["targets"])
         rows = len(group.rows)
         loss = -log.sum() / rows + settings.soft * softened(logits, log, group, batch) / rows
-        if hints is not None and any(row.taught for row in group.rows):
+        if hints is not None and any(row.taught and row.taught.options for row in group.rows):
             told, parts = hints.train(model.training)(states, group)
             loss, figures = loss + settings.hints * told, figures | parts
         return tune.finite(loss), figures
@@ -56,7 +57,7 @@ def softened(logits: torch.Tensor, log: torch.Tensor, group: prefix.Group, batch
 def main() -> int:
     parser = tune.arguments("Fine-tunes a language model on answers.")
     parser.add_argument("--vectors", type=Path, help="`vectors.npz` of teacher.py, when the rows come from there")
-    parser.add_argument("--readouts", type=Path, help="`helper.pt` of a run whose --adapter this one goes on from")
+    parser.add_argument("--readouts", type=Path, help="`readouts.pt` of the run whose --adapter this one goes on from")
     arguments = parser.parse_args()
     if arguments.threads:
         torch.set_num_threads(arguments.threads)

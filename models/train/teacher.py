@@ -15,7 +15,7 @@ language model learns a choice in far fewer rows when it is told. For each row o
 and `FOLDER/vectors.npz` the items' vectors `[items, DIMENSIONS]`: the leading eigenvectors of the matrix of cosines
 between items (item-kNN; Sarwar et al. 2001) times the square root of their eigenvalues, centred, and divided by the fourth
 root of their deviation so that the first do not outweigh the others. Only interactions before the first evaluation
-scene count, so nothing that is measured is told.
+scene of any of the projects count, so nothing that is measured is told.
 
 `FOLDER/catalogue.jsonl` has rows without an answer in which every item's text is replaced by that of another, any of the
 catalogue: from them a model learns what each title stands for before it learns to choose.
@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from pathlib import Path
 
@@ -36,15 +37,15 @@ DIMENSIONS = 16
 class Log:
     """What was taken before the evaluation scenes: `past[user]`, `[(time, item)]`, and `vectors` of the items."""
 
-    def __init__(self, project: Path, name: str) -> None:
-        sets = [scenes(project / "datasets" / f"{name}_{part}.jsonl") for part in ("train", "eval")]
-        before = min(scene["timestamp"] for scene in sets[1])
-        rows = read(project / "raws" / f"{name}_interaction.jsonl")
-        self.texts = {
-            item: text
-            for scene in sets[0] + sets[1]
-            for item, text in zip(scene["items"], scene["text"]["action_list"], strict=False)
-        }
+    def __init__(self, projects: list[Path], name: str) -> None:
+        """The projects have the same log, and scenes of different kinds."""
+        rows = read(projects[0] / "raws" / f"{name}_interaction.jsonl")
+        self.texts, before = {}, math.inf
+        for project in projects:
+            for part in ("train", "eval"):
+                for scene in scenes(project / "datasets" / f"{name}_{part}.jsonl"):
+                    self.texts |= zip(scene["items"], scene["text"]["action_list"], strict=False)
+                    before = min(before, scene["timestamp"]) if part == "eval" else before
         self.items = {item: number for number, item in enumerate(sorted({row["item_id"] for row in rows}))}
         self.names = {self.items[item]: text for item, text in self.texts.items()}
         self.past: dict = {}
@@ -170,15 +171,15 @@ def main() -> int:
     projects = arguments.project * len(arguments.rows) if len(arguments.project) == 1 else arguments.project
     arguments.out.mkdir(parents=True, exist_ok=True)
     try:
+        log, drawn = Log(arguments.project, arguments.name), []
         for project, path in zip(projects, arguments.rows, strict=True):
-            log = Log(project, arguments.name)
             rows, b = teach(log, scenes(project / "datasets" / f"{arguments.name}_train.jsonl"), read(path))
             write(arguments.out / path.name, rows)
-            numpy.savez(arguments.out / "vectors.npz", vectors=log.vectors)
-            drawn = catalogue(log, [row for row in rows if "teacher" in row], numpy.random.default_rng(1))
-            write(arguments.out / "catalogue.jsonl", drawn)
+            drawn += [row for row in rows if "teacher" in row]
             known = [row["teacher"]["probabilities"] for row in rows if "probabilities" in row.get("teacher", {})]
             print(f"{path}: {len(rows)} rows, {len(known)} with probabilities, b {b:.1f}")
+        numpy.savez(arguments.out / "vectors.npz", vectors=log.vectors)
+        write(arguments.out / "catalogue.jsonl", catalogue(log, drawn, numpy.random.default_rng(1)))
     except (OSError, KeyError, TypeError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2

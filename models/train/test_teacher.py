@@ -37,7 +37,7 @@ def scene(user: int, options: list[int], taken: int, history: list[int], time: i
     return {"text": text, "items": options} | times
 
 
-def project(folder: Path, late: list[dict] = []) -> list[dict]:
+def project(folder: Path, late: tuple[dict, ...] = ()) -> list[dict]:
     """Even users take even items, odd ones odd items; returns the training scenes."""
     log = [
         {"user_id": user, "item_id": item, "timestamp": 10 * item}
@@ -45,7 +45,7 @@ def project(folder: Path, late: list[dict] = []) -> list[dict]:
         for item in range(ITEMS)
         if item % 2 == user % 2
     ]
-    write(folder / "raws/d_interaction.jsonl", log + late)
+    write(folder / "raws/d_interaction.jsonl", log + list(late))
     train = [scene(user, [6, 7, 5], user % 2, [user % 2, 2 + user % 2], 60) for user in range(USERS)]
     write(folder / "datasets/d_train.jsonl", train)
     known = scene(0, list(range(ITEMS)), 0, [0], LATE)
@@ -58,14 +58,14 @@ def rows_of(scenes: list[dict]) -> list[dict]:
     for one in scenes:
         names = " ".join(f"[{letter}] {text}" for letter, text in zip("ABC", one["text"]["action_list"]))
         prompt = [{"role": "user", "content": f"{one['text']['history']}\nOptions: {names}"}]
-        answer = [{"role": "assistant", "content": f"Behavior: [{'ABC'[one['item_pos']]}]"}]
+        answer = [{"role": "assistant", "content": f"Behavior: [ {'ABC'[one['item_pos']]} ]"}]
         rows.append({"prompt": prompt, "completion": answer, "options": 3})
     return rows
 
 
 def taught(folder: Path) -> tuple[teacher.Log, list[dict]]:
     scenes = project(folder)
-    log = teacher.Log(folder, "d")
+    log = teacher.Log([folder], "d")
     rows, _ = teacher.teach(log, scenes, rows_of(scenes))
     return log, rows
 
@@ -84,20 +84,20 @@ def test_the_teacher_knows_who_takes_what(tmp_path: Path) -> None:
 
 def test_what_comes_after_the_first_evaluation_scene_is_not_told(tmp_path: Path) -> None:
     project(tmp_path / "a")
-    project(tmp_path / "b", [{"user_id": 0, "item_id": 7, "timestamp": LATE + 1}])
-    one, other = (teacher.Log(tmp_path / name, "d") for name in "ab")
+    project(tmp_path / "b", ({"user_id": 0, "item_id": 7, "timestamp": LATE + 1},))
+    one, other = (teacher.Log([tmp_path / name], "d") for name in "ab")
     assert numpy.array_equal(one.vectors, other.vectors)
-    project(tmp_path / "c", [{"user_id": 0, "item_id": 7, "timestamp": LATE - 1}])
-    assert not numpy.array_equal(one.vectors, teacher.Log(tmp_path / "c", "d").vectors)
+    project(tmp_path / "c", ({"user_id": 0, "item_id": 7, "timestamp": LATE - 1},))
+    assert not numpy.array_equal(one.vectors, teacher.Log([tmp_path / "c"], "d").vectors)
 
 
 def test_rows_of_other_scenes_and_scenes_without_items_are_refused(tmp_path: Path) -> None:
     scenes = project(tmp_path)
     with pytest.raises(ValueError, match="11 rows of 12 scenes"):
-        teacher.teach(teacher.Log(tmp_path, "d"), scenes, rows_of(scenes)[1:])
+        teacher.teach(teacher.Log([tmp_path], "d"), scenes, rows_of(scenes)[1:])
     write(tmp_path / "datasets/d_eval.jsonl", [{"text": {}}])
     with pytest.raises(ValueError, match="no scenes with `items`"):
-        teacher.Log(tmp_path, "d")
+        teacher.Log([tmp_path], "d")
 
 
 def test_a_catalogue_row_tells_each_item_where_it_stands(tmp_path: Path) -> None:
@@ -170,7 +170,7 @@ def test_a_sure_teacher_is_the_letter_itself(tmp_path: Path) -> None:
     for found, soft in [(sure, 1.0), (rows, 0.0), (rows, 1.0)]:
         settings = replace(test_tune.SETTINGS, soft=soft)
         losses.append(float(sft.loss_of(settings, None)(tiny, prefix.Group(found[:3], 1), torch.float32)[0].detach()))
-    assert math.isclose(losses[0], losses[1], rel_tol=1e-5) and not math.isclose(losses[1], losses[2], rel_tol=1e-3)
+    assert abs(losses[0] - losses[1]) < 1e-3 < 1e-2 < abs(losses[1] - losses[2]), losses
 
 
 def test_hints_are_learned_and_a_stopped_run_goes_on(tmp_path: Path) -> None:

@@ -144,6 +144,8 @@ class Masters(torch.optim.AdamW):
                 scale = (state["square"] / (1 - second ** state["step"])).sqrt_().add_(group["eps"])
                 state["master"].mul_(1 - rate * group["weight_decay"]).addcdiv_(mean, scale, value=-rate)
                 parameter.copy_(state["master"])
+                # The trainer forgets the gradients of the model, not those of what is trained beside it.
+                parameter.grad = None
 
     def load_state_dict(self, state):
         super().load_state_dict(state)
@@ -179,11 +181,11 @@ class Clock(TrainerCallback):
         partial.replace(self.path)
 
 
-class Helper(TrainerCallback):
+class Readouts(TrainerCallback):
     """Keeps a module that is trained beside the model, which the trainer does not know."""
 
     def __init__(self, module: torch.nn.Module, out: Path) -> None:
-        self.module, self.path = module, out / "helper.pt"
+        self.module, self.path = module, out / "readouts.pt"
         if self.path.is_file():
             module.load_state_dict(torch.load(self.path))
 
@@ -227,7 +229,8 @@ def draw(rows: list[tuple[int, str, float]], path: Path) -> None:
                 axis.plot(*zip(*line, strict=True), label=name, marker="." if name.startswith("eval") else None)
         axis.set_xlabel("update")
         axis.set_title(title)
-        axis.legend()
+        if axis.lines:
+            axis.legend()
     figure.savefig(path, dpi=110)
     pyplot.close(figure)
 
@@ -285,10 +288,10 @@ class Tuner(Trainer):
         return found
 
 
-def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss_of: Callable, helper=None) -> None:
+def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss_of: Callable, readouts=None) -> None:
     """Trains, going on from the last checkpoint in `out` if there is one; writes the adapter to `out/adapter`.
 
-    `helper` is a module that the loss uses: it is trained with the model, and kept for going on only.
+    `readouts` is a module that the loss uses: it is trained with the model, and kept for going on only.
     """
     final = out / "adapter"
     if final.exists():
@@ -317,10 +320,10 @@ def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss
     weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
     callbacks = [clock, Curves(out)]
     weights = [{"params": weights}]
-    if helper is not None:
+    if readouts is not None:
         # It starts from nothing, the model does not.
-        weights.append({"params": list(helper.parameters()), "lr": 5 * settings.learning_rate})
-        callbacks.append(Helper(helper, out))
+        weights.append({"params": list(readouts.parameters()), "lr": 5 * settings.learning_rate})
+        callbacks.append(Readouts(readouts, out))
     optimizer = Masters(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     trainer = Tuner(
         model=model,

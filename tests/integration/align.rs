@@ -23,8 +23,9 @@ fn project(more: &[&str]) -> TempDir {
     let (from, to) = (text(&data), text(&project));
     recmirror(&["import", "movielens", from, "--project", to, "--name", "small", "--quiet"]).expect(0);
     write(&project.join("raws/small_template.toml"), TEMPLATE);
-    let scenes = ["scenes", "--project", to, "--datasets", "small", "--train", "0", "--history", "2-3", "--quiet"];
-    recmirror(&[&scenes, more].concat()).expect(0);
+    let train: &[&str] = if more.contains(&"--train") { &[] } else { &["--train", "0"] };
+    let scenes = ["scenes", "--project", to, "--datasets", "small", "--history", "2-3", "--quiet"];
+    recmirror(&[&scenes, train, more].concat()).expect(0);
     folder
 }
 
@@ -383,4 +384,46 @@ fn policies_are_ranked_in_the_simulator_and_on_the_log() {
     let table = align("parametric", &scenes, &more[..4]).expect(0).stdout;
     assert!(table.contains("policy order of Small: Spearman"), "{table}");
     align("parametric", &scenes, &["--data", text(&data), "--policy-order", text(&scenes)]).expect(2);
+}
+
+#[test]
+fn answers_become_labels_of_training() {
+    let folder = project(&["--train", "40", "--eval", "20", "--lists", "random", "--reject-share", "0.2"]);
+    let (data, out) = (folder.path().join("data"), folder.path().join("out"));
+    let scenes = folder.path().join("p/datasets/small_train.jsonl");
+    align("parametric", &scenes, &["--data", text(&data), "--out", text(&out)]).expect(0);
+    let answers = out.join("answers.jsonl");
+    let lines: Vec<Value> = read(&answers).lines().map(|line| serde_json::from_str(line).expect("an answer")).collect();
+    assert!(lines.len() >= 40 && lines.iter().any(|line| line["item_pos"] == line["items"].as_array().unwrap().len()));
+    let tensors = |name: &str, more: &[&str]| {
+        let to = folder.path().join(name);
+        let sizes = ["--passes", "1", "--rank", "4", "--answers", text(&answers)];
+        recmirror(&[&["tensors", "--data", text(&data), "--out", text(&to)], &sizes[..], more].concat())
+    };
+    tensors("t", &[]).expect(0).says(&["answers of parametric", "scenes are labels"]);
+    let made = folder.path().join("t");
+    let number = |name: &str| ndarray_npy::read_npy::<_, ndarray::Array1<i32>>(made.join(name)).expect("numbers");
+    let shares: ndarray::Array2<f32> = ndarray_npy::read_npy(made.join("soft_probability.npy")).expect("numbers");
+    let (items, rows, labels): (ndarray::Array2<i32>, _, _) = (
+        ndarray_npy::read_npy(made.join("soft_items.npy")).expect("numbers"),
+        number("soft_row.npy"),
+        number("soft_label.npy"),
+    );
+    let taken = number("rows_item.npy");
+    assert!(!rows.is_empty() && shares.rows().into_iter().all(|row| (row.sum() - 1.0).abs() < 1e-4));
+    for (place, (&row, &label)) in rows.iter().zip(&labels).enumerate() {
+        let listed = items.row(place).iter().position(|&item| item == taken[row as usize]);
+        assert_eq!(
+            listed.map_or(-1, |slot| slot as i32),
+            label,
+            "the label is the item of the row, where it is listed"
+        );
+    }
+    assert!(labels.iter().any(|&label| label < 0), "lists without the real item are among them");
+    tensors("u", &["--of", "nobody"]).expect(2).says(&["answers.jsonl:1", "no answer of `nobody`", "`parametric`"]);
+    let broken =
+        read(&answers).replacen("\"probabilities\":{\"parametric\":[", "\"probabilities\":{\"parametric\":[0.9,", 1);
+    write(&answers, broken);
+    tensors("u", &[]).expect(2).says(&["answers.jsonl:1", "numbers that sum to 1"]);
+    assert!(!folder.path().join("u").exists());
 }

@@ -101,18 +101,16 @@ pub fn read_soft(path: &Path, model: Option<&str>, data: &Dataset) -> Result<Sof
 }
 
 /// The name of the model whose answers are wanted.
-fn chosen<'a>(record: &'a AnswerRecord, model: Option<&str>) -> Result<&'a String, String> {
-    let names = || record.probabilities.keys().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
-    match model {
-        Some(wanted) => record
-            .probabilities
-            .keys()
-            .find(|name| *name == wanted)
-            .ok_or_else(|| format!("there is no answer of `{wanted}`; there are those of {}", names())),
-        None => match record.probabilities.len() {
-            1 => record.probabilities.keys().next().ok_or_else(String::new),
-            _ => Err(format!("there are answers of {}; name one with --of", names())),
-        },
+fn chosen<'a>(record: &'a AnswerRecord, wanted: Option<&str>) -> Result<&'a String, String> {
+    let names: Vec<&String> = record.probabilities.keys().collect();
+    let known = || names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+    match (wanted, names.as_slice()) {
+        (Some(wanted), _) => {
+            let found = names.iter().copied().find(|name| *name == wanted);
+            found.ok_or_else(|| format!("there is no answer of `{wanted}`; there are those of {}", known()))
+        }
+        (None, [only]) => Ok(only),
+        (None, _) => Err(format!("there are answers of {}; name one with --of", known())),
     }
 }
 
