@@ -79,6 +79,18 @@ pub fn write_tensors(
     maker.write(&out, "valid", &[Part::Validation], 1)?;
     let log = (&maker.whole, maker.parts.as_slice());
     let tally = soft.map(|soft| write_soft(soft, log, (&maker.clock, maker.catalogue), &out)).transpose()?;
+    write_meta(data, options, &spec, soft.zip(tally), folder)?;
+    Ok(tally)
+}
+
+/// `meta.json`: what the tensors were made of.
+fn write_meta(
+    data: &Dataset,
+    options: TensorOptions,
+    spec: &FeatureSpec,
+    soft: Option<(&SoftScenes, SoftTally)>,
+    folder: &Path,
+) -> std::io::Result<()> {
     let mut meta = serde_json::json!({
         "data": data.name, "data_hash": data.hash, "catalogue": data.catalogue.hash(),
         "users": data.users.len(), "items": data.items.len(),
@@ -86,11 +98,10 @@ pub fn write_tensors(
         "passes": options.passes, "slots": SLOTS, "context": CONTEXT, "folds": FOLDS, "features": spec,
         "kinds": KINDS.map(|(kind, _)| kind.name()),
     });
-    if let (Some(soft), Some(tally)) = (soft, tally) {
+    if let Some((soft, tally)) = soft {
         meta["soft"] = serde_json::json!({ "model": soft.model, "scenes": tally.used });
     }
-    std::fs::write(folder.join("meta.json"), format!("{meta:#}\n"))?;
-    Ok(tally)
+    std::fs::write(folder.join("meta.json"), format!("{meta:#}\n"))
 }
 
 fn users(data: &Dataset) -> impl Iterator<Item = UserId> + use<> {
