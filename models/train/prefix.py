@@ -21,8 +21,8 @@ LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True)
 class Taught:
-    """What `teacher.py` tells of a row: `(place, item)` of each item's last token, the last `options` of them options;
-    and by what probability the token at `letter` is each of the `letters`, none when that is not told."""
+    """What `teacher.py` tells of a row: `(place, item)` of each item's token, the last `options` of them options; where the
+    answer's letter stands; and by what probability it is each of the `letters`, none when that is not told."""
 
     items: tuple[tuple[int, int], ...]
     options: int
@@ -49,6 +49,15 @@ class Group:
 
     def length(self) -> int:
         return self.shared + sum(len(row.tokens) - self.shared for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Of a sequence of `n` tokens, the hidden states behind the embeddings and each layer `[1, n, width]`, and the weights of
+    each layer's attention `[1, heads, n, n]`."""
+
+    states: tuple[torch.Tensor, ...]
+    attentions: tuple[torch.Tensor, ...]
 
 
 class RowError(Exception):
@@ -82,15 +91,19 @@ def tokenised(tokenizer, prompt: list[dict], answer: list[dict], teacher: dict |
     taught = None
     if teacher is not None:
         taught = places_of(teacher, encoded["offset_mapping"], before.rindex(prompt[-1]["content"]))
-        if "probabilities" in teacher:
+        if answer:
             letter = next(at for at in range(whole.rindex("[") + 1, len(whole)) if whole[at] in LETTERS)
             place = next(place for place, (_, end) in enumerate(encoded["offset_mapping"]) if end > letter)
+            taught = replace(taught, letter=place)
+        if "probabilities" in teacher:
             names = [tokenizer.convert_tokens_to_ids(name) for name in LETTERS[: len(teacher["probabilities"])]]
             if encoded["input_ids"][place] not in names:
                 raise ValueError("soft labels need a tokenizer to which a letter is a token of its own")
-            taught = replace(
-                taught, letter=place, letters=tuple(names), probabilities=tuple(teacher["probabilities"])
-            )
+            taught = replace(taught, letters=tuple(names), probabilities=tuple(teacher["probabilities"]))
+    if not answer and taught is not None:
+        # Nothing is asked behind the last item.
+        first = taught.items[-1][0] + 1
+        return Row(encoded["input_ids"][:first], first, taught)
     return Row(encoded["input_ids"], first, taught)
 
 
@@ -103,13 +116,13 @@ def places_of(teacher: dict, offsets: list[tuple[int, int]], start: int) -> Taug
 
 
 def grouped(rows: list[Row], ends: int = ENDS) -> list[Group]:
-    """Groups of rows that share at least half of their tokens."""
+    """Groups of rows that share at least a third of their tokens."""
     groups: list[Group] = []
     for row in sorted(rows, key=lambda row: row.tokens):
         if groups and len(groups[-1].rows) < ends:
             last = groups[-1]
             shared = min(last.shared, common(last.rows[0].tokens, row.tokens), row.answer)
-            if 2 * shared >= max(len(other.tokens) for other in [*last.rows, row]):
+            if 3 * shared >= max(len(other.tokens) for other in [*last.rows, row]):
                 groups[-1] = Group([*last.rows, row], shared)
                 continue
         groups.append(Group([row], row.answer))
@@ -178,8 +191,8 @@ def answers(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.
     return log_of(logits, batch), logits.detach().argmax(-1) == batch["targets"]
 
 
-def states_of(model, batch: dict[str, torch.Tensor], layers: int) -> tuple[torch.Tensor, ...]:
-    """The hidden states behind the embeddings and each of the first `layers` layers; the others are not run."""
+def seen_by(model, batch: dict[str, torch.Tensor], layers: int) -> Seen:
+    """What the first `layers` layers see; the others are not run."""
     stack = backbone(model)
     whole = stack.layers
     # The last states come normed, so one more layer is run than is told.
@@ -191,23 +204,26 @@ def states_of(model, batch: dict[str, torch.Tensor], layers: int) -> tuple[torch
             attention_mask=batch["attention_mask"],
             use_cache=False,
             output_hidden_states=True,
+            output_attentions=True,
         )
     finally:
         stack.layers = whole
-    return out.hidden_states[: layers + 1]
+    return Seen(out.hidden_states[: layers + 1], out.attentions)
 
 
-def foretold(model, batch: dict[str, torch.Tensor], states: bool = False) -> tuple[torch.Tensor, tuple | None]:
-    """The logits [n, vocabulary] at `places`, and the hidden states of all layers where `states` are asked for."""
+def foretold(model, batch: dict[str, torch.Tensor], look: bool = False) -> tuple[torch.Tensor, Seen | None]:
+    """The logits [n, vocabulary] at `places`, and what all layers saw if it is to be looked at."""
     out = backbone(model)(
         input_ids=batch["input_ids"],
         position_ids=batch["position_ids"],
         attention_mask=batch["attention_mask"],
         use_cache=False,
-        output_hidden_states=states,
+        output_hidden_states=look,
+        output_attentions=look,
     )
     # Logits of the other places would be most of the work.
-    return head(model)(out.last_hidden_state[0][batch["places"]]).float(), out.hidden_states
+    logits = head(model)(out.last_hidden_state[0][batch["places"]]).float()
+    return logits, Seen(out.hidden_states, out.attentions) if look else None
 
 
 def log_of(logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:

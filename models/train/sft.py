@@ -25,17 +25,18 @@ from hints import Hints
 def loss_of(settings: tune.Settings, hints: Hints | None):
     def of(model, group: prefix.Group, dtype: torch.dtype) -> tuple[torch.Tensor, dict[str, float]]:
         """The mean over rows of each answer's negative log-likelihood; its tokens count alike."""
-        if hints is not None and all(row.taught and not row.taught.options for row in group.rows):
-            loss, figures = hints.train(model.training).items(model, group, dtype)
+        if hints is not None and settings.part != "whole":
+            told = hints.train(model.training)
+            loss, figures = (told.items if settings.part == "items" else told.alone)(model, group, dtype)
             return tune.finite(loss), figures
         batch = prefix.sequence(group, dtype)
-        logits, states = prefix.foretold(model, batch, states=hints is not None)
+        logits, seen = prefix.foretold(model, batch, look=hints is not None)
         log = prefix.log_of(logits, batch)
         figures = tune.choice(log, batch, logits.detach().argmax(-1) == batch["targets"])
         rows = len(group.rows)
         loss = -log.sum() / rows + settings.soft * softened(logits, log, group, batch) / rows
         if hints is not None and any(row.taught and row.taught.options for row in group.rows):
-            told, parts = hints.train(model.training)(states, group)
+            told, parts = hints.train(model.training)(seen, group, batch["input_ids"][0], len(seen.attentions))
             loss, figures = loss + settings.hints * told, figures | parts
         return tune.finite(loss), figures
 
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
     settings = tune.Settings.read(arguments.settings)
     torch.manual_seed(settings.seed)
     tokenizer, model = tune.load_model(arguments.base, arguments.adapter, settings)
-    hints = Hints.read(arguments.vectors, model.config.hidden_size) if arguments.vectors else None
+    hints = Hints.read(arguments.vectors, model) if arguments.vectors else None
     if arguments.readouts and hints is not None:
         hints.load_state_dict(torch.load(arguments.readouts))
     groups, held_out = (

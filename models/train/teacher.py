@@ -6,7 +6,8 @@ A person's choice says little: one of five. How alike items are, in the eyes of 
 language model learns a choice in far fewer rows when it is told. For each row of `FILE` (of the scenes
 `P/datasets/DATASET_train.jsonl`, in their order) `FOLDER/FILE` has the row with a key `teacher`:
 
-- `items`: `[end, item]` of each item that the prompt names, history first: where its text ends in the last message
+- `items`: `[end, item]` of each item that the prompt names, history first: where its line ends in the last message, or the
+  letter does that stands behind an option. A title alone may go on ("Star Trek"), so lines should end with a mark, too.
 - `options`: how many of those are options
 - `probabilities`: of the options, softmax of `b` x product of the option's vector with the mean vector of the history; `b`
   is the most likely one for what the file's people took. Absent where the list offers to take nothing, of which
@@ -17,8 +18,9 @@ between items (item-kNN; Sarwar et al. 2001) times the square root of their eige
 root of their deviation so that the first do not outweigh the others. Only interactions before the first evaluation
 scene of any of the projects count, so nothing that is measured is told.
 
-`FOLDER/catalogue.jsonl` has rows without an answer in which every item's text is replaced by that of another, any of the
-catalogue: from them a model learns what each title stands for before it learns to choose.
+`FOLDER/catalogue.jsonl` has rows without an answer, made of those of the first file, that name one item each, as an item of
+the history or as an option would be: from them a model learns what each title stands for before it learns to choose. The
+more often the rows name an item, the more often it is there (by the root of the count).
 """
 
 from __future__ import annotations
@@ -26,12 +28,15 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import re
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy
 
 DIMENSIONS = 16
+LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Log:
@@ -85,7 +90,9 @@ def read(path: Path) -> list[dict]:
 
 
 def write(path: Path, rows: list[dict]) -> None:
-    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    partial = path.with_suffix(".partial")
+    partial.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    partial.replace(path)
 
 
 def scenes(path: Path) -> list[dict]:
@@ -104,6 +111,12 @@ def ends(content: str, texts: list[str]) -> list[int]:
     return found
 
 
+def behind(content: str, place: int, letter: str) -> int:
+    """Where the letter ends that stands behind a text which ends at `place`; there, if none does."""
+    found = re.match(rf" ?[\[(]{letter}", content[place:])
+    return place + found.end() if found else place
+
+
 def taught(log: Log, scene: dict, row: dict) -> tuple[dict, numpy.ndarray | None]:
     """The row with its items, and the options' affinities; without where nothing of the history is known."""
     lines = [line for line in scene["text"]["history"].split("\n") if line]
@@ -111,33 +124,48 @@ def taught(log: Log, scene: dict, row: dict) -> tuple[dict, numpy.ndarray | None
     if all(item is None for item in history):
         return row, None
     places = ends(row["prompt"][-1]["content"], lines + scene["text"]["action_list"][: len(scene["items"])])
-    named = [(place, item) for place, item in zip(places, history + scene["items"], strict=True) if item is not None]
-    teacher = {"items": [(place, log.items[item]) for place, item in named], "options": len(scene["items"])}
-    found = log.vectors[[number for _, number in teacher["items"]]]
     options = len(scene["items"])
+    content = row["prompt"][-1]["content"]
+    places[-options:] = [behind(content, place, letter) for place, letter in zip(places[-options:], LETTERS, strict=False)]
+    named = [(place, item) for place, item in zip(places, history + scene["items"], strict=True) if item is not None]
+    teacher = {"items": [(place, log.items[item]) for place, item in named], "options": options}
+    found = log.vectors[[number for _, number in teacher["items"]]]
     affinity = found[-options:] @ found[:-options].mean(0)
     return row | {"teacher": teacher}, None if scene.get("offers_none") else affinity
 
 
-def catalogue(log: Log, rows: list[dict], random: numpy.random.Generator) -> list[dict]:
-    """Rows that name items drawn without regard to anybody, each as often as the others."""
-    texts = [(text, log.items[item]) for item, text in sorted(log.texts.items(), key=lambda pair: log.items[pair[0]])]
-    made, bag = [], []
-    for row in rows:
-        content, said, named, last = row["prompt"][-1]["content"], "", [], 0
-        for end, item in row["teacher"]["items"]:
-            if not bag:
-                bag = [texts[place] for place in random.permutation(len(texts))]
-            # An item's text ends at `end`, or a rating behind it does.
-            own = log.names[item]
-            start = content.index(own, last)
-            text, number = bag.pop()
-            said += content[last:start] + text + content[start + len(own) : end]
-            named.append((len(said), number))
-            last = end
-        prompt = [*row["prompt"][:-1], row["prompt"][-1] | {"content": said + content[last:]}]
-        made.append({"prompt": prompt, "completion": [], "teacher": {"items": named, "options": 0}})
+def catalogue(log: Log, rows: list[dict], random: numpy.random.Generator, of: int = 1000, items: int = 60) -> list[dict]:
+    """Rows of one item, that of `of` rows their beginnings, each with `items` items drawn without regard to its person."""
+    uses = Counter(item for row in rows for _, item in row["teacher"]["items"])
+    texts = [(log.names[item], item) for item in sorted(uses)]
+    weights = numpy.sqrt([uses[item] for _, item in texts])
+    made = []
+    for place in random.permutation(len(rows))[:of]:
+        row = rows[place]
+        history, option = pieces(log, row)
+        for number, drawn in enumerate(random.choice(len(texts), items, p=weights / weights.sum())):
+            text, item = texts[drawn]
+            before, end = history if number % 2 else option[random.integers(len(option))]
+            content = before + text + end
+            # Some chat templates drop white space at the end, and tokens depend on what follows.
+            prompt = [*row["prompt"][:-1], row["prompt"][-1] | {"content": content + "\n."}]
+            made.append({"prompt": prompt, "completion": [], "teacher": {"items": [(len(content), item)], "options": 0}})
     return made
+
+
+def pieces(log: Log, row: dict) -> tuple[tuple[str, str], list[tuple[str, str]]]:
+    """What stands before and behind an item, up to its place: the first of the history, and each option, as if nothing but
+    that one item was named."""
+    content, named = row["prompt"][-1]["content"], row["teacher"]["items"]
+    spans, last = [], 0
+    for end, item in named:
+        start = content.index(log.names[item], last)
+        spans.append((start, start + len(log.names[item]), end))
+        last = end
+    options = row["teacher"]["options"]
+    between = content[: spans[0][0]] + content[spans[-options - 1][2] : spans[-options][0]]
+    start, text, end = spans[0]
+    return (content[:start], content[text:end]), [(between, content[text:end]) for _, text, end in spans[-options:]]
 
 
 def sharpness(known: list[tuple[numpy.ndarray, int]]) -> float:
@@ -171,15 +199,16 @@ def main() -> int:
     projects = arguments.project * len(arguments.rows) if len(arguments.project) == 1 else arguments.project
     arguments.out.mkdir(parents=True, exist_ok=True)
     try:
-        log, drawn = Log(arguments.project, arguments.name), []
+        log = Log(arguments.project, arguments.name)
+        numpy.savez(arguments.out / "vectors.npz", vectors=log.vectors)
         for project, path in zip(projects, arguments.rows, strict=True):
             rows, b = teach(log, scenes(project / "datasets" / f"{arguments.name}_train.jsonl"), read(path))
             write(arguments.out / path.name, rows)
-            drawn += [row for row in rows if "teacher" in row]
+            if path == arguments.rows[0]:
+                drawn = [row for row in rows if "teacher" in row]
+                write(arguments.out / "catalogue.jsonl", catalogue(log, drawn, numpy.random.default_rng(1)))
             known = [row["teacher"]["probabilities"] for row in rows if "probabilities" in row.get("teacher", {})]
             print(f"{path}: {len(rows)} rows, {len(known)} with probabilities, b {b:.1f}")
-        numpy.savez(arguments.out / "vectors.npz", vectors=log.vectors)
-        write(arguments.out / "catalogue.jsonl", catalogue(log, drawn, numpy.random.default_rng(1)))
     except (OSError, KeyError, TypeError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2

@@ -16,6 +16,7 @@ import pytest
 import torch
 
 import hints
+import moments
 import prefix
 import sft
 import teacher
@@ -91,6 +92,24 @@ def test_what_comes_after_the_first_evaluation_scene_is_not_told(tmp_path: Path)
     assert not numpy.array_equal(one.vectors, teacher.Log([tmp_path / "c"], "d").vectors)
 
 
+def test_an_option_stands_where_its_letter_does_when_that_is_behind_it(tmp_path: Path) -> None:
+    assert teacher.behind("Options:\nb6 [A]\n", 11, "A") == 14
+    assert teacher.behind("Options: [A] b6 [B] b7", 15, "A") == 15
+    assert teacher.behind("b6", 2, "A") == 2
+    scenes = project(tmp_path)
+    rows = rows_of(scenes)
+    for one, row in zip(scenes, rows, strict=True):
+        names = "".join(f"{text} [{letter}]\n" for letter, text in zip("ABC", one["text"]["action_list"]))
+        row["prompt"][-1]["content"] = f"{one['text']['history']}\nOptions:\n{names}"
+    log = teacher.Log([tmp_path], "d")
+    found, _ = teacher.teach(log, scenes, rows)
+    for row in found + teacher.catalogue(log, found, numpy.random.default_rng(1)):
+        content = row["prompt"][-1]["content"]
+        ends = [content[:end][-2:] for end, _ in row["teacher"]["items"]]
+        assert ends == ([" 4", " 4", "[A", "[B", "[C"] if row["teacher"]["options"] else ends), row
+        assert all(end in (" 4", "[A", "[B", "[C") for end in ends), row
+
+
 def test_rows_of_other_scenes_and_scenes_without_items_are_refused(tmp_path: Path) -> None:
     scenes = project(tmp_path)
     with pytest.raises(ValueError, match="11 rows of 12 scenes"):
@@ -100,17 +119,21 @@ def test_rows_of_other_scenes_and_scenes_without_items_are_refused(tmp_path: Pat
         teacher.Log([tmp_path], "d")
 
 
-def test_a_catalogue_row_tells_each_item_where_it_stands(tmp_path: Path) -> None:
+def test_a_catalogue_row_tells_one_item_where_it_stands(tmp_path: Path) -> None:
     log, rows = taught(tmp_path)
-    drawn = teacher.catalogue(log, rows, numpy.random.default_rng(1))
-    counts = numpy.zeros(ITEMS, int)
+    drawn = teacher.catalogue(log, rows, numpy.random.default_rng(1), of=10, items=40)
+    counts, uses = numpy.zeros(ITEMS), numpy.zeros(ITEMS)
     for row in drawn:
         assert row["completion"] == [] and row["teacher"]["options"] == 0
         content = row["prompt"][-1]["content"]
-        for end, item in row["teacher"]["items"]:
-            assert content[:end].removesuffix(": 4").endswith(f"b{item}"), (content, end, item)
-            counts[item] += 1
-    assert counts.max() - counts.min() <= 1, counts
+        [(end, item)] = row["teacher"]["items"]
+        assert content[:end].removesuffix(": 4").endswith(f"b{item}"), (content, end, item)
+        assert content.count("b") == 1, "no other item is named"
+        counts[item] += 1
+    for row in rows:
+        uses += numpy.bincount([item for _, item in row["teacher"]["items"]], minlength=ITEMS)
+    wanted = numpy.sqrt(uses) / numpy.sqrt(uses).sum()
+    assert len(drawn) == 400 and abs(counts / 400 - wanted).max() < 0.06, (counts, wanted)
 
 
 def test_the_first_layers_alone_say_what_they_say_in_the_whole(tmp_path: Path) -> None:
@@ -118,20 +141,21 @@ def test_the_first_layers_alone_say_what_they_say_in_the_whole(tmp_path: Path) -
     tiny = test_tune.model()
     batch = prefix.sequence(prefix.Group(rows[:1], rows[0].answer), torch.float32)
     with torch.no_grad():
-        _, whole = prefix.foretold(tiny, batch, states=True)
-        part = prefix.states_of(tiny, batch, 2)
+        _, whole = prefix.foretold(tiny, batch, look=True)
+        part = prefix.seen_by(tiny, batch, 2).states
     assert len(part) == 3 and len(prefix.backbone(tiny).layers) == 3
-    for one, other in zip(part, whole, strict=False):
+    for one, other in zip(part, whole.states, strict=False):
         torch.testing.assert_close(one, other)
 
 
 def test_items_are_learned_from_a_catalogue(tmp_path: Path) -> None:
     log, rows = taught(tmp_path)
-    write(tmp_path / "catalogue.jsonl", teacher.catalogue(log, rows, numpy.random.default_rng(1)))
-    groups = prefix.grouped(prefix.read_rows(test_tune.tokenizer(), tmp_path / "catalogue.jsonl"), 1)
-    tiny, told = test_tune.model(), hints.Hints(log.vectors, 32)
-    of = sft.loss_of(test_tune.SETTINGS, told)
-    settings = replace(test_tune.SETTINGS, epochs=12.0)
+    write(tmp_path / "catalogue.jsonl", teacher.catalogue(log, rows, numpy.random.default_rng(1), items=4))
+    groups = prefix.grouped(prefix.read_rows(test_tune.tokenizer(), tmp_path / "catalogue.jsonl"), 1)[:12]
+    tiny = test_tune.model()
+    told = hints.Hints(log.vectors, tiny.get_input_embeddings().weight.detach(), 3)
+    settings = replace(test_tune.SETTINGS, epochs=12.0, part="items")
+    of = sft.loss_of(settings, told)
     tune.tune(tiny, test_tune.tokenizer(), groups, groups, settings, tmp_path / "out", of, told)
     curve = [line.split(",") for line in (tmp_path / "out/curves.csv").read_text().splitlines()]
     values = [float(value) for _, measure, value in curve if measure == "eval_item"]
@@ -158,6 +182,56 @@ def test_places_are_the_tokens_of_items_and_letters(tmp_path: Path) -> None:
             assert tokens[prefix.place_of(group, number, place)] == row.tokens[place]
 
 
+def test_rows_of_one_moment_stand_together() -> None:
+    def row(person: str, options: str) -> dict:
+        return {"prompt": [{"content": f"{person}\nOptions:\n{options}"}], "teacher": {}}
+
+    files = [[row("p", "a"), row("q", "b")], [row("q", "c"), row("r", "d")], [row("p", "e"), row("q", "f")]]
+    drawn = moments.together(files, 2, 10, 1)
+    assert sorted(map(len, drawn)) == [2, 3], "r stands in one file alone"
+    assert all(len({moments.moment(row) for row in rows}) == 1 for rows in drawn)
+    assert drawn == moments.together(files, 2, 10, 1) and len(moments.together(files, 1, 2, 1)) == 2
+    with pytest.raises(ValueError, match="no line `Options:`"):
+        moments.moment({"prompt": [{"content": "Items:"}]})
+
+
+def test_hints_alone_are_those_of_the_whole(tmp_path: Path) -> None:
+    log, rows = read(tmp_path)
+    [group] = [group for group in prefix.grouped(rows, 8) if len(group.rows) > 2][:1]
+    tiny = test_tune.model()
+    told = hints.Hints(log.vectors, tiny.get_input_embeddings().weight.detach(), 3).eval()
+    with torch.no_grad():
+        _, alone = told.alone(tiny, group, torch.float32)
+        _, seen = prefix.foretold(tiny, prefix.sequence(group, torch.float32), look=True)
+        _, whole = told(seen, group, prefix.sequence(group, torch.float32)["input_ids"][0], 3)
+    assert alone.keys() == {"item", "token", "history", "gather", "compare"}
+    for name, value in whole.items():
+        assert math.isclose(alone[name], value, rel_tol=1e-5), (name, alone, whole)
+
+
+def test_guided_heads_look_where_they_are_told_to() -> None:
+    attention = torch.eye(3).expand(6, 3, 3)
+    assert hints.guided(attention).shape == (2, 3, 3) and hints.guided(attention[:2]).shape == (1, 3, 3)
+    assert float(hints.log(torch.tensor(0.0))) > -30
+
+
+def test_codes_tell_tokens_apart() -> None:
+    found = hints.codes(torch.eye(20))
+    assert found.shape == (20, 16) and float(torch.cdist(found, found).fill_diagonal_(9).min()) > 1
+    assert torch.equal(found, hints.codes(torch.eye(20)))
+
+
+def test_layers_that_stay_as_they_are_do(tmp_path: Path) -> None:
+    first = test_tune.model()
+    first.save_pretrained(tmp_path / "adapter")
+    first.get_base_model().save_pretrained(tmp_path / "base")
+    test_tune.tokenizer().save_pretrained(tmp_path / "base")
+    settings = replace(test_tune.SETTINGS, frozen_layers=2)
+    _, model = tune.load_model(tmp_path / "base", tmp_path / "adapter", settings)
+    trained = {int(tune.LAYER.search(name)[1]) for name, value in model.named_parameters() if value.requires_grad}
+    assert trained == {2}
+
+
 def test_a_sure_teacher_is_the_letter_itself(tmp_path: Path) -> None:
     _, rows = read(tmp_path)
     sure = []
@@ -180,7 +254,8 @@ def test_hints_are_learned_and_a_stopped_run_goes_on(tmp_path: Path) -> None:
 
     def run(out: str, stop_after: int | None = None) -> list[torch.Tensor]:
         torch.manual_seed(5)
-        tiny, told, calls = test_tune.model(), hints.Hints(log.vectors, 32), 0
+        tiny, calls = test_tune.model(), 0
+        told = hints.Hints(log.vectors, tiny.get_input_embeddings().weight.detach(), 3)
         of = sft.loss_of(settings, told)
 
         def loss_of(*arguments):
@@ -199,7 +274,7 @@ def test_hints_are_learned_and_a_stopped_run_goes_on(tmp_path: Path) -> None:
     for one, other in zip(whole, run("stopped"), strict=True):
         torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
     curve = [line.split(",") for line in (tmp_path / "whole/curves.csv").read_text().splitlines()]
-    for name in ["item", "history", "share"]:
+    for name in ["item", "token", "history", "gather", "compare"]:
         values = [float(value) for _, measure, value in curve if measure == f"eval_{name}"]
         assert values[-1] < 0.9 * values[0], (name, values)
 

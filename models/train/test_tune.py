@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import json
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
 import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from trl import DPOConfig, DPOTrainer
 
@@ -20,6 +22,7 @@ import dpo
 import lora
 import prefix
 import sft
+import ship
 import tune
 
 FIXTURE = Path(__file__).resolve().parents[2] / "tests/fixtures/language/llama"
@@ -225,8 +228,33 @@ def test_wrong_files_and_settings_are_told(tmp_path: Path) -> None:
     settings.write_text("learning_rat = 1\n", encoding="utf-8")
     with pytest.raises(tune.SettingsError, match="unknown key `learning_rat`"):
         tune.Settings.read(settings)
+    settings.write_text('learning_rate = 1\npart = "all"', encoding="utf-8")
+    with pytest.raises(tune.SettingsError, match="`part` is `all`, expected one of whole, hints, items"):
+        tune.Settings.read(settings)
     for config in sorted((Path(__file__).parent / "configs").glob("*.toml")):
         assert tune.Settings.read(config).learning_rate > 0
+
+
+def test_what_is_shipped_is_the_last_adapter_in_16_bits(tmp_path: Path) -> None:
+    for name in ["first", "last"]:
+        folder = tmp_path / name / "adapter"
+        folder.mkdir(parents=True)
+        save_file({"a": torch.full((2, 2), 0.1 if name == "last" else 0.3)}, folder / "adapter_model.safetensors")
+        (folder / "adapter_config.json").write_text('{"r": 2, "base_model_name_or_path": "/somewhere"}')
+        (tmp_path / name / "record.json").write_text('{"updates": 7}')
+    settings = tmp_path / "settings.toml"
+    settings.write_text("rank = 2")
+    stages, out = [tmp_path / "first", tmp_path / "last"], tmp_path / "out"
+    size = ship.ship(stages, [settings, settings], "films", out)
+    found = load_file(out / "adapter_model.safetensors")["a"]
+    assert found.dtype == torch.float16 and torch.allclose(found.float(), torch.tensor(0.1), atol=1e-4)
+    assert size == (out / "adapter_model.safetensors").stat().st_size
+    card = tomllib.loads((out / "card.toml").read_text())
+    assert card["training"]["last"] == {"updates": 7, "setting_rank": 2} and card["training"]["data"] == "films"
+    assert "/somewhere" not in (out / "adapter_config.json").read_text()
+    save_file({"a": torch.full((2, 2), 1e6)}, stages[1] / "adapter/adapter_model.safetensors")
+    with pytest.raises(ValueError, match="float16 cannot hold"):
+        ship.ship(stages, [settings, settings], "films", out)
 
 
 if __name__ == "__main__":

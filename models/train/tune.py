@@ -11,6 +11,7 @@ import csv
 import json
 import math
 import os
+import re
 import sys
 import time
 import tomllib
@@ -28,7 +29,9 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainerCa
 import lora
 import prefix
 
+LAYER = re.compile(r"\.layers\.(\d+)\.")
 MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+PARTS = ["whole", "hints", "items"]
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,8 @@ class Settings:
     #: 0: all weights are trained, and the whole model is written.
     rank: int = 16
     alpha: float = 32.0
-    #: Layers from the bottom without an adapter: what does not change needs no way back through it.
+    #: Layers from the bottom without an adapter, or whose adapter stays as it is where the run goes on from one: what does
+    #: not change needs no way back through it.
     frozen_layers: int = 0
     dropout: float = 0.0
     #: `bf16`, `fp32`, or `auto`: bf16 where the machine computes in it.
@@ -65,6 +69,8 @@ class Settings:
     #: Of rows with a teacher: the weight of its probabilities against the letter taken, and of what the middle is told.
     soft: float = 0.5
     hints: float = 1.0
+    #: Of such rows, what is trained: `whole`; `hints` alone, with no more layers than they need; `items` alone.
+    part: str = "whole"
 
     @staticmethod
     def read(path: Path) -> Settings:
@@ -75,6 +81,8 @@ class Settings:
             raise SettingsError(f"{path}: unknown key `{unknown[0]}`; the keys are {', '.join(sorted(known))}")
         if "learning_rate" not in values:
             raise SettingsError(f"{path}: `learning_rate` is missing")
+        if values.get("part", "whole") not in PARTS:
+            raise SettingsError(f"{path}: `part` is `{values['part']}`, expected one of {', '.join(PARTS)}")
         return Settings(**values)
 
     def dtype(self) -> torch.dtype:
@@ -104,6 +112,10 @@ def load_model(base: Path, adapter: Path | None, settings: Settings, trainable: 
     model = AutoModelForCausalLM.from_pretrained(base, dtype=settings.dtype(), attn_implementation="eager")
     if adapter is not None:
         model = PeftModel.from_pretrained(model, adapter, is_trainable=trainable)
+        for name, parameter in model.named_parameters():
+            place = LAYER.search(name)
+            if place and int(place[1]) < settings.frozen_layers:
+                parameter.requires_grad = False
     elif settings.rank:
         shape = LoraConfig(
             r=settings.rank,
@@ -317,12 +329,14 @@ def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss
         use_cpu=not torch.cuda.is_available(),
     )
     clock = Clock(settings.minutes, out)
-    weights = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    weights = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
     callbacks = [clock, Curves(out)]
-    weights = [{"params": weights}]
+    fast = [] if readouts is None else [name for name in weights if readouts.guides(name)]
+    weights = [{"params": [value for name, value in weights.items() if name not in fast]}]
     if readouts is not None:
-        # It starts from nothing, the model does not.
-        weights.append({"params": list(readouts.parameters()), "lr": 5 * settings.learning_rate})
+        # They start from nothing, the model does not, and heads that look elsewhere have far to go.
+        moved = [*readouts.parameters(), *(value for name, value in model.named_parameters() if name in fast)]
+        weights.append({"params": moved, "lr": 5 * settings.learning_rate})
         callbacks.append(Readouts(readouts, out))
     optimizer = Masters(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay)
     trainer = Tuner(

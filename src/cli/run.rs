@@ -13,6 +13,7 @@ use crate::policy::Registry;
 use crate::random::Streams;
 use crate::report::{self, Measure, ReportInput};
 use crate::scenario::{Scenario, ScenarioError};
+use crate::story::{Story, StoryError, typical};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -95,7 +96,7 @@ impl Run {
         let trust = |run: &Results| -> Result<Option<Trust>, Failure> {
             worlds.map(|worlds| assess(run, worlds, registry, &stop, self.quiet)).transpose()
         };
-        finish(folder, &experiment, &outcome, trust)
+        finish(folder, &experiment, &outcome, registry, trust)
     }
 
     fn say(&self, what: &str, text: &str) {
@@ -138,6 +139,7 @@ fn finish(
     folder: RunFolder,
     experiment: &Experiment,
     outcome: &Outcome,
+    registry: &Registry,
     trust: impl FnOnce(&Results) -> Result<Option<Trust>, Failure>,
 ) -> Result<(), Failure> {
     let manifest = Manifest::new(experiment, outcome);
@@ -157,6 +159,7 @@ fn finish(
     let order = results.order(&pairs, TABLE_WIDTH);
     let mut input = report_input(experiment, &manifest, &results, pairs);
     input.trust = trust(&results)?;
+    add_life(&mut input, &folder, registry);
     let trusted = write_trust(&folder, input.trust.as_ref())?;
     let until = outcome.until.as_ref().map(UntilRecord::sentences).unwrap_or_default();
     let stopped: String = until.iter().map(|sentence| wrapped(sentence, TABLE_WIDTH) + "\n").collect();
@@ -166,15 +169,27 @@ fn finish(
     folder.write("report.html", &html).map_err(Failure::input)?;
     let table = results.table(TABLE_WIDTH);
     let target = folder.finish().map_err(Failure::input)?;
+    let (short, shortened, digest) = (short_slates(outcome), shortened_scenes(&manifest), &manifest.digest);
+    let report = target.join("report.html");
     print(&format!(
-        "{table}{order}{trusted}\n{stopped}{}{}digest {}\nreport {}\n",
-        short_slates(outcome),
-        shortened_scenes(&manifest),
-        manifest.digest,
-        target.join("report.html").display()
+        "{table}{order}{trusted}\n{stopped}{short}{shortened}digest {digest}\nreport {}\n",
+        report.display()
     ));
-    let failures: Vec<String> = failures(experiment, outcome).collect();
-    if failures.is_empty() { Ok(()) } else { Err(Failure::Input(failures.join("\n"))) }
+    let failures = failures(experiment, outcome).collect::<Vec<_>>().join("\n");
+    if failures.is_empty() { Ok(()) } else { Err(Failure::Input(failures)) }
+}
+
+/// Adds the life of a typical user, where there are events. The run is kept when it cannot be told.
+fn add_life(input: &mut ReportInput<'_>, folder: &RunFolder, registry: &Registry) {
+    let story = || -> Result<Option<Story>, StoryError> {
+        let Some(choice) = typical(folder.path(), registry)? else { return Ok(None) };
+        Story::read(folder.path(), &choice, registry).map(Some)
+    };
+    let name = folder.target().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    match story() {
+        Ok(story) => input.life = story.map(|story| (story, name)),
+        Err(problem) => input.notes.push(format!("The life of a user is left out: {problem}.")),
+    }
 }
 
 /// Writes `trust.csv` and `trust.json`; gives the tables for people.
@@ -282,6 +297,7 @@ fn report_input<'a>(
         results,
         pairs,
         trust: None,
+        life: None,
         user_model: if users == manifest.user.kind { users } else { format!("{users} ({})", manifest.user.kind) },
         measures: card.map(|card| measures(&card.measured)).unwrap_or_default(),
         notes: [summary, acceptance].into_iter().filter(|note| !note.is_empty()).collect(),
@@ -337,6 +353,7 @@ fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> 
         ("Platform", format!("{} {}", manifest.machine.platform, manifest.machine.cpu_features.join(" "))),
         ("Digest", manifest.digest.clone()),
     ];
+    facts.extend(manifest.scorers.iter().map(|scorer| ("Scorer", format!("{} {}", scorer.policy, scorer.hash))));
     if !manifest.user.runtime.is_empty() {
         facts.push(("ONNX Runtime", manifest.user.runtime.clone()));
     }

@@ -2,6 +2,7 @@
 
 use super::prepare::Experiment;
 use super::run::Outcome;
+use super::scorers::{ScorerRecord, scorers};
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
 use crate::world::Training;
@@ -49,6 +50,9 @@ pub struct Manifest {
     pub data: DataRecord,
     /// The user model.
     pub user: UserRecord,
+    /// The networks that policies run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scorers: Vec<ScorerRecord>,
     /// The machine, where it can change the last bit of an inference.
     pub machine: MachineRecord,
     /// Policies x replications, in the order of the scenario.
@@ -149,7 +153,7 @@ pub struct UserRecord {
     pub hash: String,
     /// What was added to the "reject all" logit to meet the acceptance level.
     pub reject_shift: f32,
-    /// Version of ONNX Runtime; empty for a model that needs none.
+    /// Version of ONNX Runtime; empty where neither user model nor policies need it.
     pub runtime: String,
     /// Scenes, those included on which the acceptance level was set, that were too long for a language model and lost the
     /// oldest part of their history.
@@ -229,6 +233,7 @@ impl Manifest {
             ..arm
         };
         let arms: Vec<ArmRecord> = arms.zip(more).map(whole).collect();
+        let scorers = scorers(&experiment.scenario);
         let digests = outcome.arms.iter().filter_map(|arm| Digest::parse(&arm.digest));
         Manifest {
             version: VERSION,
@@ -245,7 +250,8 @@ impl Manifest {
                 interactions: data.interactions.len(),
                 cleanup: data.cleanup.to_string(),
             },
-            user: user_record(experiment),
+            user: user_record(experiment, !scorers.is_empty()),
+            scorers,
             machine: MachineRecord {
                 platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
                 cpu_features: cpu_features(),
@@ -322,19 +328,20 @@ fn milliseconds(seconds: f64) -> f64 {
     (seconds * 1e3).round() / 1e3
 }
 
-fn user_record(experiment: &Experiment) -> UserRecord {
+/// `scored`: whether a policy runs a network.
+fn user_record(experiment: &Experiment, scored: bool) -> UserRecord {
     let model = experiment.model().model();
     let (kind, card) = (model.kind(), experiment.card());
     let files = card.map(|card| (card.name.clone(), card.hash()));
     let files = files.or_else(|| model.identity().map(|identity| (identity.name.clone(), identity.hash.clone())));
-    let runtime = files.as_ref().and_then(|_| crate::onnx::Runtime::get().ok()).map(|runtime| runtime.version.clone());
+    let runtime = if scored || files.is_some() { crate::onnx::Runtime::get().ok() } else { None };
     let (name, hash) = files.unwrap_or_else(|| (kind.to_owned(), String::new()));
     UserRecord {
         kind: kind.to_owned(),
         name,
         hash,
         reject_shift: experiment.model().reject_shift(),
-        runtime: runtime.unwrap_or_default(),
+        runtime: runtime.map(|runtime| runtime.version.clone()).unwrap_or_default(),
         shortened_scenes: model.shortened_scenes(),
     }
 }

@@ -13,6 +13,7 @@ mod probe;
 mod providers;
 mod results;
 mod run;
+mod scorers;
 mod stats;
 mod trust;
 mod until;
@@ -30,6 +31,7 @@ pub use self::results::{
 };
 pub(crate) use self::results::{too_few, wrapped};
 pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions};
+pub use self::scorers::ScorerRecord;
 pub use self::stats::{
     Estimate, Interval, Paired, Unpaired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm,
     kendall_tau, paired, replications_needed, sign_flip, student_t, unpaired,

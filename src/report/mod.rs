@@ -8,6 +8,7 @@ mod alignment;
 mod curves;
 mod forest;
 mod headline;
+mod life;
 mod line;
 mod pairs;
 mod svg;
@@ -17,6 +18,7 @@ mod worlds;
 pub use self::alignment::alignment_html;
 
 use crate::experiment::{PairRow, Results, Trust};
+use crate::story::Story;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
@@ -44,6 +46,8 @@ pub struct ReportInput<'a> {
     pub pairs: Vec<PairRow>,
     /// The same policies in other worlds, if they met there.
     pub trust: Option<Trust>,
+    /// The life of one of the users, and the name that the run's folder will have; not for runs without events.
+    pub life: Option<(Story, String)>,
     /// Name and kind of the user model.
     pub user_model: String,
     /// How well the user model was measured to mirror people, from its card; may be empty.
@@ -97,6 +101,7 @@ mod tests {
             results,
             pairs: results.pairs(&crate::random::Streams::new(7, 0)),
             trust: None,
+            life: None,
             user_model: "parametric".to_owned(),
             measures: Vec::new(),
             notes: Vec::new(),

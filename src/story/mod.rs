@@ -8,7 +8,7 @@ mod read;
 mod sessions;
 mod text;
 
-pub use self::read::{StoryChoice, StoryError};
+pub use self::read::{StoryChoice, StoryError, typical};
 
 use serde::Serialize;
 

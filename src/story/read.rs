@@ -126,6 +126,29 @@ impl Story {
     }
 }
 
+/// The user of the middle under the scenario's baseline in the first replication: as many accept fewer items as accept more.
+/// Of several, the first; `None` without events, or when nobody saw a slate.
+///
+/// # Errors
+/// A folder without a run, or with damaged events.
+pub fn typical(folder: &Path, registry: &Registry) -> Result<Option<StoryChoice>, StoryError> {
+    let manifest = Manifest::read(folder)?;
+    let scenario = Scenario::parse(&manifest.scenario, &folder.join("manifest.json"), registry, &[])?;
+    let choice = StoryChoice { user: 0, policy: None, replication: 0 };
+    let Some(events) = &arm(&manifest, &scenario, &choice)?.events else { return Ok(None) };
+    let mut accepted: BTreeMap<UserId, usize> = BTreeMap::new();
+    read_batches(&folder.join(events), |batch| {
+        for (row, user) in batch.users.iter().enumerate() {
+            *accepted.entry(*user).or_default() += usize::from(batch.accepted_item(row).is_some());
+        }
+    })?;
+    let mut order: Vec<usize> = accepted.values().copied().collect();
+    order.sort_unstable();
+    let middle = order.get(order.len().saturating_sub(1) / 2);
+    let found = middle.and_then(|middle| accepted.iter().find(|(_, count)| *count == middle));
+    Ok(found.map(|(user, _)| StoryChoice { user: user.0, ..choice }))
+}
+
 /// The wanted policy and replication.
 fn arm<'m>(manifest: &'m Manifest, scenario: &Scenario, choice: &StoryChoice) -> Result<&'m ArmRecord, StoryError> {
     let mut names: Vec<&str> = manifest.arms.iter().map(|arm| arm.policy.as_str()).collect();

@@ -78,7 +78,7 @@ fn what_users_did_in_scenes_is_exported_in_the_words_of_the_prompts() {
         assert_eq!(choice["options"], scene["choice_cnt"]);
         let question = choice["prompt"][1]["content"].as_str().expect("a question");
         let text = scene["text"]["action_list"][place].as_str().expect("an item");
-        assert!(question.contains(&format!("\n[{letter}] {text}")), "{question}");
+        assert!(question.contains(&format!("\n{text} [{letter}]")), "{question}");
         assert!(question.contains(scene["text"]["history"].as_str().expect("a history")), "{question}");
     }
     export(folder.path(), &[&arguments[..], &["--form", "reference"]].concat()).expect(0);

@@ -150,6 +150,45 @@ fn the_oracle_has_no_regret_and_others_some() {
     assert_eq!(finals(&without, "random", "regret"), [None; 3], "no oracle, no regret");
 }
 
+/// Regret that the first and the last third of a run's ticks added, summed over replications.
+fn regret_by_thirds(experiment: &Experiment, policy: &str) -> (f64, f64) {
+    let outcome = run_on(2, experiment);
+    let (mut early, mut late) = (0.0, 0.0);
+    for arm in outcome.arms.iter().filter(|arm| arm.policy == policy) {
+        let course: Vec<f64> = arm.ticks.iter().map(|value| value.value.expect("an oracle runs")).collect();
+        let (first, second) = (course.len() / 3, 2 * course.len() / 3);
+        early += course[first];
+        late += course[course.len() - 1] - course[second];
+    }
+    (early, late)
+}
+
+#[test]
+fn the_regret_of_learners_flattens_and_that_of_chance_does_not() {
+    let folder = with_data();
+    // Tastes stay, and an item may be shown again: what was learned stays true.
+    let settings = [
+        "metrics=regret",
+        "ticks=90",
+        "population.users=200",
+        "user.learning=0",
+        "arrival.probability=1",
+        "arrival.rate=uniform",
+        "candidates.rule=repeats",
+        "session.patience=0",
+        "session.leave_after=0",
+        "replications=3",
+    ];
+    let experiment = prepare(folder.path(), &["random", "ucb", "thompson", "linucb", "oracle"], &settings);
+    let (early, late) = regret_by_thirds(&experiment, "random");
+    // The oracle gains on it: what is accepted becomes popular.
+    assert!(late > early, "random: {early} then {late}");
+    for policy in ["ucb", "thompson", "linucb"] {
+        let (early, late) = regret_by_thirds(&experiment, policy);
+        assert!(late < 0.8 * early, "{policy}: {early} then {late}");
+    }
+}
+
 #[test]
 fn sessions_that_follow_at_once_are_told_apart() {
     let folder = with_data();

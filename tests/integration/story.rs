@@ -21,6 +21,25 @@ fn story(out: &Path, extra: &[&str]) -> serde_json::Value {
 }
 
 #[test]
+fn the_report_shows_the_beginning_of_the_life_of_the_user_of_the_middle() {
+    let (_folder, out) = finished(&["--set", "population.users=15", "--set", "ticks=30"]);
+    let told = |user: u32| story(&out, &["--user", &user.to_string()]);
+    let stories: Vec<serde_json::Value> = (0..15).map(told).collect();
+    let steps = |story: &serde_json::Value| story["steps"].as_array().expect("steps").clone();
+    let accepted = |story: &serde_json::Value| steps(story).iter().filter(|step| step["accepted"].is_u64()).count();
+    let mut order: Vec<usize> = stories.iter().filter(|story| !steps(story).is_empty()).map(accepted).collect();
+    order.sort_unstable();
+    let middle = order[(order.len() - 1) / 2];
+    let user = stories.iter().position(|story| !steps(story).is_empty() && accepted(story) == middle).expect("a user");
+    let report = read(&out.join("report.html"));
+    let command = format!("recmirror story out --user {user} --policy popular --replication 0");
+    assert!(report.contains(&command), "user {user}");
+    assert_eq!(report.matches("reject all: ").count(), steps(&stories[user]).len().min(8));
+    let (_folder, without) = finished(&["--set", "engine.events=false"]);
+    assert!(!read(&without.join("report.html")).contains("<h2 id=\"life\">"));
+}
+
+#[test]
 fn every_slate_of_every_user_is_told_and_traced() {
     let extra = ["--set", "population.users=12", "--set", "session.leave_after=1", "--set", "ticks=12"];
     let (_folder, out) = finished(&extra);

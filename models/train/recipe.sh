@@ -1,0 +1,55 @@
+#!/bin/sh
+# From the log of MovieLens-100K to the adapter in models/lm-adapter: scenes, rows, teacher, four stages of training.
+#   sh models/train/recipe.sh WORK        (WORK: an empty folder, or one in which this was stopped)
+# RECMIRROR, PYTHON, DATA and GGUF may name others. What WORK has already is not made again.
+set -eu
+WORK=${1:?name a folder to work in}
+RECMIRROR=${RECMIRROR:-target/release/recmirror}
+PYTHON=${PYTHON:-.recmirror/tune/bin/python}
+DATA=${DATA:-.recmirror/data/ml-100k}
+GGUF=${GGUF:-.recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf}
+HERE=$(dirname "$0")
+ADAPTER=$HERE/../lm-adapter
+CONFIGS=$HERE/configs
+mkdir -p "$WORK"
+
+# Lists of several kinds for the same moments of the same people: one seed.
+lists() { # NAME KIND SIZES SCENES
+  [ -f "$WORK/$1.jsonl" ] && return
+  "$RECMIRROR" import movielens "$DATA" --project "$WORK/$1" --name ml-100k --quiet
+  cp "$ADAPTER/template.toml" "$WORK/$1/raws/ml-100k_template.toml"
+  "$RECMIRROR" scenes --quiet --project "$WORK/$1" --datasets ml-100k --lists "$2" --train-lists "$3" --train "$4" \
+    --eval 600 --history 5-12 --seed 7
+  "$RECMIRROR" export --quiet --project "$WORK/$1" --task choice --name ml-100k --prompts "$ADAPTER/prompts.toml" \
+    --out "$WORK/$1.jsonl"
+}
+lists matched popularity-matched 5 20000
+lists anchored anchored 5 20000
+lists mixed reference:2,popularity-matched:1,anchored:1 2-10 12000
+lists random random 5 20000
+lists similar history-similar 5 20000
+lists matched-more popularity-matched 4-7 20000
+lists anchored-more anchored 4-7 20000
+KINDS="matched anchored mixed random similar matched-more anchored-more"
+projects=$(for kind in $KINDS; do echo "$WORK/$kind"; done)
+rows=$(for kind in $KINDS; do echo "$WORK/$kind.jsonl"; done)
+taught=$(for kind in $KINDS; do echo "$WORK/taught/$kind.jsonl"; done)
+
+# shellcheck disable=SC2086
+[ -f "$WORK/moments/3.jsonl" ] || {
+  "$PYTHON" "$HERE/teacher.py" --project $projects --name ml-100k --rows $rows --out "$WORK/taught"
+  "$PYTHON" "$HERE/moments.py" --rows $taught --kinds 6 --moments 4000 --out "$WORK/moments"
+}
+[ -d "$WORK/base" ] || "$PYTHON" "$HERE/checkpoint.py" --source "$GGUF" --out "$WORK/base"
+
+stage() { # NAME ROWS BEFORE
+  [ -d "$WORK/$1/adapter" ] && return
+  before=${3:+--adapter $WORK/$3/adapter --readouts $WORK/$3/readouts.pt}
+  # shellcheck disable=SC2086
+  "$PYTHON" "$HERE/sft.py" --base "$WORK/base" $before --train "$WORK/$2" --vectors "$WORK/taught/vectors.npz" \
+    --settings "$CONFIGS/$1-2cores.toml" --out "$WORK/$1"
+}
+stage catalogue taught/catalogue.jsonl ""
+stage context moments/all.jsonl catalogue
+stage hints moments/2.jsonl context
+stage sft moments/3.jsonl hints
