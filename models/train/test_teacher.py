@@ -250,7 +250,7 @@ def test_a_sure_teacher_is_the_letter_itself(tmp_path: Path) -> None:
 def test_hints_are_learned_and_a_stopped_run_goes_on(tmp_path: Path) -> None:
     log, rows = read(tmp_path)
     groups = prefix.grouped(rows, 2)
-    settings = replace(test_tune.SETTINGS, epochs=12.0)
+    settings = replace(test_tune.SETTINGS, epochs=16.0, learning_rate=2e-3)
 
     def run(out: str, stop_after: int | None = None) -> list[torch.Tensor]:
         torch.manual_seed(5)
