@@ -2,7 +2,7 @@
 
 use super::prepare::Experiment;
 use super::run::Outcome;
-use super::scorers::{ScorerRecord, scorers};
+use super::scorers::ScorerRecord;
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
 use crate::world::Training;
@@ -233,7 +233,6 @@ impl Manifest {
             ..arm
         };
         let arms: Vec<ArmRecord> = arms.zip(more).map(whole).collect();
-        let scorers = scorers(&experiment.scenario);
         let digests = outcome.arms.iter().filter_map(|arm| Digest::parse(&arm.digest));
         Manifest {
             version: VERSION,
@@ -250,8 +249,8 @@ impl Manifest {
                 interactions: data.interactions.len(),
                 cleanup: data.cleanup.to_string(),
             },
-            user: user_record(experiment, !scorers.is_empty()),
-            scorers,
+            user: user_record(experiment),
+            scorers: experiment.scorers.clone(),
             machine: MachineRecord {
                 platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
                 cpu_features: cpu_features(),
@@ -328,13 +327,13 @@ fn milliseconds(seconds: f64) -> f64 {
     (seconds * 1e3).round() / 1e3
 }
 
-/// `scored`: whether a policy runs a network.
-fn user_record(experiment: &Experiment, scored: bool) -> UserRecord {
+fn user_record(experiment: &Experiment) -> UserRecord {
     let model = experiment.model().model();
     let (kind, card) = (model.kind(), experiment.card());
     let files = card.map(|card| (card.name.clone(), card.hash()));
     let files = files.or_else(|| model.identity().map(|identity| (identity.name.clone(), identity.hash.clone())));
-    let runtime = if scored || files.is_some() { crate::onnx::Runtime::get().ok() } else { None };
+    let runtime =
+        if files.is_some() || !experiment.scorers.is_empty() { crate::onnx::Runtime::get().ok() } else { None };
     let (name, hash) = files.unwrap_or_else(|| (kind.to_owned(), String::new()));
     UserRecord {
         kind: kind.to_owned(),

@@ -2,6 +2,7 @@
 
 use super::probe::probe;
 use super::providers;
+use super::scorers::{ScorerRecord, scorers};
 use crate::dataset::{DataError, Dataset, Format, TrainingLog};
 use crate::dynamics::{DynamicContext, DynamicError, Dynamics};
 use crate::metrics::{Background, Past};
@@ -112,6 +113,8 @@ pub struct Experiment {
     /// What metrics may know.
     pub(super) past: Arc<Past>,
     card: Option<Card>,
+    /// The networks that policies run, as they were before anything ran.
+    pub(super) scorers: Vec<ScorerRecord>,
 }
 
 impl Experiment {
@@ -141,7 +144,8 @@ impl Experiment {
         let model = Calibrated::fit(model, scenario.user.temperature, scenario.user.acceptance, &probe)?;
         let registry = Arc::new(registry);
         let past = Arc::new(Past::new(start.log.clone(), start.catalogue.clone(), data.profiles.clone()));
-        let experiment = Experiment { scenario, data, registry, start, model: Arc::new(model), past, card };
+        let (model, scorers) = (Arc::new(model), scorers(&scenario));
+        let experiment = Experiment { scenario, data, registry, start, model, past, card, scorers };
         // What is wrong with a dynamic is known before anything runs.
         if experiment.dynamics(0, 0)?.pulls() && !experiment.model.model().drifts() {
             return Err(ExperimentError::NoDrift { kind: experiment.model.model().kind() });

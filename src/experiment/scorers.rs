@@ -20,7 +20,7 @@ pub(super) fn scorers(scenario: &Scenario) -> Vec<ScorerRecord> {
     for policy in &scenario.policies {
         let mut folders = Vec::new();
         collect(&policy.kind, &policy.params, &mut folders);
-        // A card that is gone by now was there when the policy was built.
+        // A card that cannot be read is the policy's to report, when it is built.
         let hash = |folder: &str| std::fs::read(Path::new(folder).join("card.toml")).map(|bytes| sha256(&bytes));
         let hashes = folders.into_iter().filter_map(|folder| hash(folder).ok());
         found.extend(hashes.map(|hash| ScorerRecord { policy: policy.name.clone(), hash }));

@@ -1,5 +1,6 @@
 //! One user's life as a table: so that a reader sees what the figures are made of.
 
+use super::percent;
 use crate::story::{Shown, Step, Story};
 use serde::Serialize;
 
@@ -44,8 +45,8 @@ impl Life {
         let sessions = story.steps.last().map_or(0, |step| step.session);
         let count = story.steps.len();
         let about = format!(
-            "User {user} mirrors user {mirrors} of {data}; under {policy}, in replication {replication}, half of the users \
-             accepted no more. {} in {}, {}, {accepted} accepted.",
+            "User {user} mirrors user {mirrors} of {data}; under {policy}, in replication {replication}, at least half of \
+             the users accepted no more. {} in {}, {}, {accepted} accepted.",
             counted(count, "slate"),
             counted(sessions as usize, "session"),
             counted(*ticks as usize, "tick")
@@ -70,7 +71,8 @@ fn step(step: &Step) -> LifeStep {
         tick: step.tick,
         place,
         shown: (1..).zip(&step.shown).map(|(slot, shown)| item(shown, step.accepted == Some(slot))).collect(),
-        reject: percent(step.reject),
+        // Rounding of the items' sum may leave less than nothing.
+        reject: percent(step.reject.max(0.0)),
         rejected: step.accepted.is_none(),
         rating: step.rating.map(|rating| format!("rated {rating}")),
         thought: step.thought.as_ref().map(|thought| thought.text.trim().to_owned()).filter(|text| !text.is_empty()),
@@ -80,10 +82,6 @@ fn step(step: &Step) -> LifeStep {
 
 fn item(shown: &Shown, accepted: bool) -> LifeItem {
     LifeItem { title: shown.title.clone(), probability: percent(f64::from(shown.probability)), accepted }
-}
-
-fn percent(share: f64) -> String {
-    format!("{:.1}%", 100.0 * share.clamp(0.0, 1.0))
 }
 
 fn counted(count: usize, what: &str) -> String {

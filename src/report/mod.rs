@@ -79,6 +79,11 @@ pub fn html(input: &ReportInput<'_>) -> Result<String, ReportError> {
     Ok(environment.get_template("report.html")?.render(Serde(view::View::new(input)))?)
 }
 
+/// A share as people read it.
+fn percent(share: f64) -> String {
+    format!("{:.1}%", 100.0 * share)
+}
+
 /// What renders pages: text is escaped, and what is missing is an error.
 fn environment() -> Result<Environment<'static>, ReportError> {
     let mut environment = Environment::new();

@@ -3,6 +3,7 @@
 use super::charts::{Row, forest, positions, reliability};
 use crate::align::scenes::{ReliabilityBin, SceneAlignment, SceneFigure, Scope};
 use crate::align::{OrderedPolicy, PolicyOrder};
+use crate::report::percent;
 use crate::report::svg::{Caption, minus};
 use serde::Serialize;
 
@@ -145,10 +146,6 @@ fn title(figures: &[SceneFigure], found: &SceneAlignment) -> String {
         Some(list) => name.replace("all scenes", &format!("{list} lists")),
         None => name,
     }
-}
-
-fn percent(value: f64) -> String {
-    format!("{:.1}%", 100.0 * value)
 }
 
 fn with_interval(of: &SceneFigure) -> String {
