@@ -92,7 +92,10 @@ def tokenised(tokenizer, prompt: list[dict], answer: list[dict], teacher: dict |
     if teacher is not None:
         taught = places_of(teacher, encoded["offset_mapping"], before.rindex(prompt[-1]["content"]))
         if answer:
-            letter = next(at for at in range(whole.rindex("[") + 1, len(whole)) if whole[at] in LETTERS)
+            letter = whole.rindex("[") + 1
+            letter += len(whole[letter:]) - len(whole[letter:].lstrip())
+            if whole[letter] not in LETTERS:
+                raise ValueError("a row with a teacher does not answer with a letter in brackets")
             place = next(place for place, (_, end) in enumerate(encoded["offset_mapping"]) if end > letter)
             taught = replace(taught, letter=place)
         if "probabilities" in teacher:

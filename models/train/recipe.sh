@@ -11,6 +11,7 @@ GGUF=${GGUF:-.recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf}
 HERE=$(dirname "$0")
 ADAPTER=$HERE/../lm-adapter
 CONFIGS=$HERE/configs
+case $WORK in *" "*) echo "error: WORK must not have a space in its name: $WORK" >&2; exit 2 ;; esac
 mkdir -p "$WORK"
 
 # Lists of several kinds for the same moments of the same people: one seed.

@@ -83,8 +83,20 @@ def run(arguments: argparse.Namespace) -> None:
         )
         for paths in (arguments.train, arguments.held_out)
     )
+    check(groups + held_out, settings, hints)
     groups = prefix.shuffled(groups, settings.seed)
     tune.tune(model, tokenizer, groups, held_out, settings, arguments.out, loss_of(settings, hints), hints)
+
+
+def check(groups: list[prefix.Group], settings: tune.Settings, hints: Hints | None) -> None:
+    """Whether the rows have what is trained on them."""
+    if settings.part != "whole" and hints is None:
+        raise tune.SettingsError(f"`part` is `{settings.part}`, which needs the --vectors of teacher.py")
+    for row in (row for group in groups for row in group.rows):
+        if settings.part != "items" and row.answer == len(row.tokens):
+            raise prefix.RowError("a row without an answer, as of catalogue.jsonl, trains `part` = \"items\" alone")
+        if settings.part != "whole" and row.taught is None:
+            raise prefix.RowError(f"a row without a teacher; `part` = \"{settings.part}\" needs one")
 
 
 if __name__ == "__main__":

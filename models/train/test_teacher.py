@@ -209,6 +209,27 @@ def test_hints_alone_are_those_of_the_whole(tmp_path: Path) -> None:
         assert math.isclose(alone[name], value, rel_tol=1e-5), (name, alone, whole)
 
 
+def test_rows_that_lack_what_is_trained_are_told(tmp_path: Path) -> None:
+    log, rows = read(tmp_path)
+    tiny = test_tune.model()
+    told = hints.Hints(log.vectors, tiny.get_input_embeddings().weight.detach(), 3)
+    part = {name: replace(test_tune.SETTINGS, part=name) for name in tune.PARTS}
+    [plain] = prefix.grouped([replace(rows[0], taught=None)])
+    [silent] = prefix.grouped([prefix.Row(rows[0].tokens, len(rows[0].tokens), rows[0].taught)])
+    for name in tune.PARTS:
+        sft.check(prefix.grouped(rows), part[name], told)
+    sft.check([plain], part["whole"], None)
+    sft.check([silent], part["items"], told)
+    with pytest.raises(tune.SettingsError, match="--vectors"):
+        sft.check([plain], part["items"], None)
+    for name in ["items", "hints"]:
+        with pytest.raises(prefix.RowError, match="without a teacher"):
+            sft.check([plain], part[name], told)
+    for name in ["whole", "hints"]:
+        with pytest.raises(prefix.RowError, match="without an answer"):
+            sft.check([silent], part[name], told)
+
+
 def test_guided_heads_look_where_they_are_told_to() -> None:
     attention = torch.eye(3).expand(6, 3, 3)
     assert hints.guided(attention).shape == (2, 3, 3) and hints.guided(attention[:2]).shape == (1, 3, 3)

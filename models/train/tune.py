@@ -329,16 +329,8 @@ def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss
         use_cpu=not torch.cuda.is_available(),
     )
     clock = Clock(settings.minutes, out)
-    weights = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
-    callbacks = [clock, Curves(out)]
-    fast = [] if readouts is None else [name for name in weights if readouts.guides(name)]
-    weights = [{"params": [value for name, value in weights.items() if name not in fast]}]
-    if readouts is not None:
-        # They start from nothing, the model does not, and heads that look elsewhere have far to go.
-        moved = [*readouts.parameters(), *(value for name, value in model.named_parameters() if name in fast)]
-        weights.append({"params": moved, "lr": 5 * settings.learning_rate})
-        callbacks.append(Readouts(readouts, out))
-    optimizer = Masters(weights, lr=settings.learning_rate, weight_decay=settings.weight_decay)
+    callbacks = [clock, Curves(out)] + ([Readouts(readouts, out)] if readouts is not None else [])
+    optimizer = Masters(parameters(model, readouts, settings.learning_rate), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     trainer = Tuner(
         model=model,
         args=arguments,
@@ -362,6 +354,17 @@ def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss
     partial.rename(final)
     record = {"updates": trainer.state.global_step, "minutes": round(clock.seconds() / 60, 1), "groups": len(groups)}
     (out / "record.json").write_text(json.dumps(record | {"rows": sum(len(group.rows) for group in groups)}))
+
+
+def parameters(model, readouts, rate: float) -> list[dict]:
+    """What is trained, with its learning rate. Readouts start from nothing, which the model does not, and guided heads that
+    look elsewhere have far to go: both move faster."""
+    trained = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
+    if readouts is None:
+        return [{"params": [value for _, value in trained]}]
+    guided = [value for name, value in trained if readouts.guides(name)]
+    other = [value for name, value in trained if not readouts.guides(name)]
+    return [{"params": other}, {"params": [*readouts.parameters(), *guided], "lr": 5 * rate}]
 
 
 def arguments(description: str) -> argparse.ArgumentParser:
