@@ -19,13 +19,11 @@ class AdapterError(Exception):
 def merge(weights: dict[str, np.ndarray], folder: Path) -> list[str]:
     """Adds `scale * B @ A` to each weight that the adapter in `folder` names; gives the names."""
     settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
-    for key in ["use_dora", "modules_to_save", "fan_in_fan_out", "rank_pattern", "alpha_pattern"]:
+    for key in ["use_dora", "modules_to_save", "fan_in_fan_out"]:
         if settings.get(key):
             raise AdapterError(f"{folder}/adapter_config.json sets `{key}`, which is not supported")
     if settings.get("bias", "none") != "none":
         raise AdapterError(f"{folder}/adapter_config.json: bias is `{settings['bias']}`, supported is `none`")
-    rank = settings["r"]
-    scale = settings["lora_alpha"] / (rank**0.5 if settings.get("use_rslora") else rank)
     pairs: dict[str, dict[str, np.ndarray]] = {}
     for key, value in sorted(load_file(folder / "adapter_model.safetensors").items()):
         found = NAME.match(key)
@@ -37,8 +35,29 @@ def merge(weights: dict[str, np.ndarray], folder: Path) -> list[str]:
             raise AdapterError(f"the adapter changes `{name}`, which the model does not have")
         if set(pair) != {"A", "B"}:
             raise AdapterError(f"the adapter has only one of the two matrices of `{name}`")
+        rank, scale = shape_of(settings, name)
         shapes = (pair["A"].shape, pair["B"].shape, weights[name].shape)
         if shapes != ((rank, shapes[2][1]), (shapes[2][0], rank), shapes[2]):
             raise AdapterError(f"the matrices of `{name}` have the shapes {shapes[0]} and {shapes[1]} for {shapes[2]}")
         weights[name] = weights[name] + np.float32(scale) * (pair["B"] @ pair["A"])
     return list(pairs)
+
+
+def shape_of(settings: dict, weight: str) -> tuple[int, float]:
+    """Rank and scale of the matrix of `weight`. Like PEFT, patterns are regular expressions for the end of a module's name."""
+    module = weight.removesuffix(".weight")
+
+    def of(pattern: str, usual: str) -> float:
+        found = (value for key, value in (settings.get(pattern) or {}).items() if re.match(rf"(.*\.)?({key})$", module))
+        return next(found, settings[usual])
+
+    rank = of("rank_pattern", "r")
+    return rank, of("alpha_pattern", "lora_alpha") / (rank**0.5 if settings.get("use_rslora") else rank)
+
+
+def exact(weights: dict[str, np.ndarray], folder: Path) -> frozenset[str]:
+    """The weights to which the adapter gives a rank of their own. They were solved for (`models/train/heads.py`), and what they
+    compute are small differences of large numbers, which 8 bits do not keep."""
+    settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
+    usual = shape_of(settings, "")[0]
+    return frozenset(name for name in weights if shape_of(settings, name)[0] != usual)

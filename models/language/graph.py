@@ -50,6 +50,8 @@ class Form:
     attention: str = "fused"
     #: 32, or 8 for weights in blocks with one scale each (activations stay as they are).
     bits: int = 32
+    #: Matrices that stay in 32 bits whatever the others do.
+    exact: frozenset[str] = frozenset()
     position_ids: bool = True
     num_logits_to_keep: bool = True
 
@@ -101,7 +103,7 @@ class _Builder:
 
     def linear(self, x: str, weight: str, name: str, bias: str | None = None) -> str:
         matrix = self.weight(weight)
-        if self.form.bits == 8:
+        if self.form.bits == 8 and weight not in self.form.exact:
             steps, scales = quantise(matrix)
             inputs = [x, self.constant(f"{weight}.steps", steps), self.constant(f"{weight}.scales", scales)]
             sizes = {"K": matrix.shape[1], "N": matrix.shape[0], "bits": 8, "block_size": BLOCK, "accuracy_level": 4}

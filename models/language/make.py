@@ -31,6 +31,8 @@ from weights import Source, text
 PROBE = [1, 9690, 198, 2683, 359, 253, 5356, 5646, 11173, 3365, 3511, 308, 34519, 28, 7018, 411, 407, 19712, 2, 198]
 #: The graphs' logits may differ from the reference by this, relative to the spread of the logits.
 NEAR = {"model.onnx": 1e-4, "model_int8.onnx": 0.3}
+#: How many times further off the text of the check may be under a model that was fine-tuned on other ones.
+LOOSER = 4
 #: In which words scenes were put to the model when it was fine-tuned; they go where its weights go.
 TEXTS = ["prompts.toml", "template.toml"]
 SUMMARY = (
@@ -61,16 +63,17 @@ def main() -> int:
 def make(origin: Path, lora: Path | None, out: Path) -> None:
     source = Source(origin)
     config, weights = source.config(), source.weights()
-    merged = []
+    merged, exact = [], frozenset()
     if lora is not None and (lora / "adapter_config.json").is_file():
-        merged = adapter.merge(weights, lora)
+        merged, exact = adapter.merge(weights, lora), adapter.exact(weights, lora)
         print(f"merged {len(merged)} matrices of {lora}")
     out.mkdir(parents=True, exist_ok=True)
     scratch = Path(tempfile.mkdtemp(prefix=".partial-", dir=out))
     try:
-        for name, form in [("model.onnx", Form()), ("model_int8.onnx", Form(bits=8))]:
+        for name, form in [("model.onnx", Form()), ("model_int8.onnx", Form(bits=8, exact=exact))]:
             onnx.save(build(config, weights, form), scratch / name)
-            print(f"{name}: {check(scratch / name, config, weights):.2g} off the reference")
+            near = NEAR[name] * (LOOSER if merged else 1)
+            print(f"{name}: {check(scratch / name, config, weights, near):.2g} off the reference")
         write_texts(source, config, scratch)
         for name in TEXTS if merged else []:
             if (lora / name).is_file():
@@ -85,13 +88,13 @@ def make(origin: Path, lora: Path | None, out: Path) -> None:
     print(f"{out}: made")
 
 
-def check(path: Path, config: Config, weights: dict[str, np.ndarray]) -> float:
+def check(path: Path, config: Config, weights: dict[str, np.ndarray], near: float) -> float:
     """The greatest difference from the reference, relative to the spread of its logits."""
     expected = reference.logits(config, weights, PROBE)
     session = onnxruntime.InferenceSession(path)
     found = session.run(["logits"], feeds(config, PROBE))[0][0]
     off = float(np.abs(found - expected).max() / expected.std())
-    if not off <= NEAR[path.name]:
+    if not off <= near:
         raise ValueError(f"{path.name} differs from the reference by {off:.2g}; nothing was written")
     return off
 

@@ -117,7 +117,14 @@ def lora(folder: Path, settings: dict, drop: str = "") -> tuple[np.ndarray, np.n
 
 
 def test_an_adapter_is_merged() -> None:
-    for settings, scale in [({}, 2.0), ({"use_rslora": True}, 4.0)]:
+    cases = [
+        ({}, 2.0),
+        ({"use_rslora": True}, 4.0),
+        ({"alpha_pattern": {"layers.1.self_attn.q_proj": 12}}, 3.0),
+        ({"alpha_pattern": {"layers.11.self_attn.q_proj": 12, "k_proj": 4}}, 2.0),
+        ({"r": 9, "lora_alpha": 18, "rank_pattern": {r".*\.1\..*q_proj": 4}, "alpha_pattern": {"q_proj": 8}}, 2.0),
+    ]
+    for settings, scale in cases:
         with tempfile.TemporaryDirectory() as place:
             a, b = lora(Path(place), settings)
             before, weights = random_weights(LLAMA), random_weights(LLAMA)
@@ -125,6 +132,8 @@ def test_an_adapter_is_merged() -> None:
             x = np.random.default_rng(3).standard_normal(LLAMA.hidden_size)
             expected = before[f"{NAME}.weight"] @ x + scale * (b @ (a @ x))
             np.testing.assert_allclose(weights[f"{NAME}.weight"] @ x, expected, atol=1e-4)
+            own = {f"{NAME}.weight"} if "rank_pattern" in settings else set()
+            assert adapter.exact(before, Path(place)) == own
             assert all((weights[name] == before[name]).all() for name in before if name != f"{NAME}.weight")
 
 
@@ -148,6 +157,7 @@ def test_adapters_that_cannot_be_merged_are_told() -> None:
         ({"use_dora": True}, "", "use_dora"),
         ({"bias": "all"}, "", "bias"),
         ({"r": 5}, "", "shapes"),
+        ({"rank_pattern": {"q_proj": 5}}, "", "shapes"),
         ({}, a, "only one"),
     ]
     for settings, drop, expected in cases:
