@@ -1,18 +1,16 @@
 """Hints that tell the model's middle what the end needs, used in training alone.
 
-To choose for a person the model must know what an item is to people, sum that over the history, compare it with each option,
-and name the letter of the best. One letter a list teaches all four steps too little. So what `teacher.py` knows is told
-where each step is taken:
+To choose for a person the model must know what an item is to people, and one letter a list teaches that too little. So what
+`teacher.py` knows is told where it can be used: a linear map of the hidden states foretells at an item's place its vector (deep
+supervision; Lee et al. 2015, arXiv 1409.5185). What attention makes of the vectors is solved for (`heads.py`).
 
-- Readouts (deep supervision; Lee et al. 2015, arXiv 1409.5185): linear maps of the hidden states foretell at an item's place
-  its vector, and which token stands there (a letter is copied in the end, and must not be lost), and at the token before
-  the letter the mean vector of the history.
-- Guided attention (Deshpande and Narasimhan 2020, arXiv 2010.02399): from that token some heads look at all items of the
-  history alike, and higher up some look at the options, at each by its share.
+This loss does not mind how large the states are, and without a limit they grow a hundredfold, until nothing else of the text
+can be read in them. So states may not be much larger than those of the model that the training started from.
 """
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy
@@ -21,10 +19,10 @@ from torch.nn import functional
 
 import prefix
 
-#: Where of the model's depth each step is read, and where the guided heads are.
-ITEM, GATHER, HISTORY, COMPARE = 0.4, 0.5, 0.57, 0.7
-#: Of the attention heads the share that is guided: one group of SmolLM2's, which has the same keys.
-GUIDED = 1 / 3
+#: Where of the model's depth items are told.
+ITEM = 0.4
+#: Weight of the loss of states that grow.
+GROWTH = 0.05
 
 
 class Readout(torch.nn.Module):
@@ -56,87 +54,48 @@ class Readout(torch.nn.Module):
 
 
 class Hints(torch.nn.Module):
-    """`vectors` [items, d] of `teacher.py`, for a model of `depth` layers and the `embeddings` [tokens, width]."""
+    """`vectors` [items, d] of `teacher.py`, for a model of `depth` layers whose states have `width` numbers."""
 
-    def __init__(self, vectors: numpy.ndarray, embeddings: torch.Tensor, depth: int) -> None:
+    def __init__(self, vectors: numpy.ndarray, width: int, depth: int) -> None:
         super().__init__()
-        width = embeddings.shape[1]
-        self.looking = tuple(f".layers.{round(part * depth)}.self_attn.{of}_proj" for part in (GATHER, COMPARE) for of in "qkvo")
         self.register_buffer("vectors", torch.tensor(vectors / float(vectors.std())))
-        self.register_buffer("codes", codes(embeddings), persistent=False)
-        self.item, self.history = (Readout(width, vectors.shape[1]) for _ in range(2))
-        # Where items are told, and where their letters are copied.
-        self.early, self.late = (Readout(width, self.codes.shape[1]) for _ in range(2))
+        self.item = Readout(width, vectors.shape[1])
+        self.register_buffer("usual", torch.ones(depth + 1))
 
     @staticmethod
     def read(path: Path, model) -> Hints:
-        embeddings = model.get_input_embeddings().weight.detach().float()
-        return Hints(numpy.load(path)["vectors"], embeddings, model.config.num_hidden_layers)
+        return Hints(numpy.load(path)["vectors"], model.config.hidden_size, model.config.num_hidden_layers)
 
-    def guides(self, name: str) -> bool:
-        """Whether a parameter of the model says where guided heads look, or what they tell of it."""
-        return any(part in name for part in self.looking)
+    @torch.no_grad()
+    def measure(self, model, groups: list[prefix.Group], dtype: torch.dtype) -> None:
+        """How large the states of a model without adapter usually are, by layer."""
+        sizes = []
+        with model.disable_adapter() if hasattr(model, "disable_adapter") else nullcontext():
+            for group in groups:
+                found = prefix.states_of(model, prefix.sequence(group, dtype), len(self.usual) - 1)
+                sizes.append(torch.stack([mean_square(states).mean() for states in found]))
+        self.usual.copy_(torch.stack(sizes).mean(0))
+
+    def growth(self, found: tuple[torch.Tensor, ...]) -> torch.Tensor:
+        """How far the states are from their usual size: the square of the logarithm of its multiple, mean over layers."""
+        sizes = torch.stack([mean_square(states).mean() for states in found[1:]])
+        return GROWTH * (sizes / self.usual[1 : len(found)]).log().clamp_min(0).square().mean()
 
     def items(self, model, group: prefix.Group, dtype: torch.dtype) -> tuple[torch.Tensor, dict[str, float]]:
         """The loss of the items that rows name; the layers behind the one that tells them are not run."""
         layer = round(ITEM * len(prefix.backbone(model).layers))
-        batch = prefix.sequence(group, dtype)
-        states = prefix.seen_by(model, batch, layer).states[layer][0]
+        found = prefix.states_of(model, prefix.sequence(group, dtype), layer)
         taught = [(number, row.taught) for number, row in enumerate(group.rows) if row.taught]
         # What rows share is counted once.
         places = {prefix.place_of(group, number, at): item for number, row in taught for at, item in row.items}
-        read = states[list(places)]
+        read = self.item(found[layer][0][list(places)])
         losses = {
-            "item": functional.mse_loss(self.item(read), self.vectors[list(places.values())]),
-            "token": functional.mse_loss(self.early(read), self.codes[batch["input_ids"][0][list(places)]]),
+            "item": functional.mse_loss(read, self.vectors[list(places.values())]),
+            "growth": self.growth(found),
         }
         return sum(losses.values()), {name: float(value.detach()) for name, value in losses.items()}
 
-    def alone(self, model, group: prefix.Group, dtype: torch.dtype) -> tuple[torch.Tensor, dict[str, float]]:
-        """The loss of all hints; the layers behind them are not run."""
-        depth = len(prefix.backbone(model).layers)
-        batch = prefix.sequence(group, dtype)
-        return self(prefix.seen_by(model, batch, round(COMPARE * depth)), group, batch["input_ids"][0], depth)
 
-    def forward(
-        self, seen: prefix.Seen, group: prefix.Group, tokens: torch.Tensor, depth: int
-    ) -> tuple[torch.Tensor, dict[str, float]]:
-        """What a model of `depth` layers saw of the group, of the `tokens` [n] -> the loss, and its parts."""
-        item, history, last = (seen.states[round(part * depth)][0] for part in (ITEM, HISTORY, COMPARE))
-        gather, compare = (guided(seen.attentions[round(part * depth)][0]) for part in (GATHER, COMPARE))
-        names = ["item", "token", "history", "gather", "compare"]
-        parts: dict[str, list[torch.Tensor]] = {name: [] for name in names}
-        for number, row in enumerate(group.rows):
-            if not row.taught or not row.taught.options:
-                continue
-            options = row.taught.options
-            places = [prefix.place_of(group, number, place) for place, _ in row.taught.items]
-            asks = prefix.place_of(group, number, row.taught.letter - 1)
-            vectors = self.vectors[[known for _, known in row.taught.items]]
-            parts["item"].append(functional.mse_loss(self.item(item[places]), vectors))
-            named = places[-options:]
-            parts["token"].append(functional.mse_loss(self.late(last[named]), self.codes[tokens[named]]))
-            told = vectors[:-options].mean(0, keepdim=True)
-            parts["history"].append(functional.mse_loss(self.history(history[[asks]]), told))
-            parts["gather"].append(-log(gather[:, asks, places[:-options]]).mean())
-            if row.taught.probabilities:
-                shares = torch.tensor(row.taught.probabilities)
-                parts["compare"].append(-(log(compare[:, asks, places[-options:]]) * shares).sum(-1).mean())
-        losses = {name: torch.stack(values).mean() for name, values in parts.items() if values}
-        return sum(losses.values()), {name: float(value.detach()) for name, value in losses.items()}
-
-
-def codes(embeddings: torch.Tensor, numbers: int = 16) -> torch.Tensor:
-    """`[tokens, numbers]`: a few numbers that tell tokens apart, of mean 0 and deviation 1."""
-    drawn = torch.randn(embeddings.shape[1], numbers, generator=torch.Generator().manual_seed(1))
-    found = embeddings @ drawn
-    return (found - found.mean(0)) / found.std(0).clamp_min(1e-6)
-
-
-def guided(attention: torch.Tensor) -> torch.Tensor:
-    """Of the weights of all heads `[heads, n, n]` those of the guided ones."""
-    return attention[: max(1, round(GUIDED * len(attention)))]
-
-
-def log(weights: torch.Tensor) -> torch.Tensor:
-    return weights.float().clamp_min(1e-9).log()
+def mean_square(states: torch.Tensor) -> torch.Tensor:
+    """`[1, n, width]` -> `[n - 1]`: the first token's states are huge in every model, and mean nothing."""
+    return states[0, 1:].float().square().mean(-1)

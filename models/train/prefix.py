@@ -51,15 +51,6 @@ class Group:
         return self.shared + sum(len(row.tokens) - self.shared for row in self.rows)
 
 
-@dataclass(frozen=True)
-class Seen:
-    """Of a sequence of `n` tokens, the hidden states behind the embeddings and each layer `[1, n, width]`, and the weights of
-    each layer's attention `[1, heads, n, n]`."""
-
-    states: tuple[torch.Tensor, ...]
-    attentions: tuple[torch.Tensor, ...]
-
-
 class RowError(Exception):
     """A training file that cannot be used; the message names file and line."""
 
@@ -190,12 +181,12 @@ def sequence(group: Group, dtype: torch.dtype) -> dict[str, torch.Tensor]:
 
 def answers(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.Tensor]:
     """Of each token of the answers: its log-probability [n], and whether it is the most likely one [n]."""
-    logits, _ = foretold(model, batch)
+    logits = foretold(model, batch)
     return log_of(logits, batch), logits.detach().argmax(-1) == batch["targets"]
 
 
-def seen_by(model, batch: dict[str, torch.Tensor], layers: int) -> Seen:
-    """What the first `layers` layers see; the others are not run."""
+def states_of(model, batch: dict[str, torch.Tensor], layers: int) -> tuple[torch.Tensor, ...]:
+    """The hidden states `[1, n, width]` before and behind each of the first `layers` layers; the others are not run."""
     stack = backbone(model)
     whole = stack.layers
     # The last states come normed, so one more layer is run than is told.
@@ -207,26 +198,22 @@ def seen_by(model, batch: dict[str, torch.Tensor], layers: int) -> Seen:
             attention_mask=batch["attention_mask"],
             use_cache=False,
             output_hidden_states=True,
-            output_attentions=True,
         )
     finally:
         stack.layers = whole
-    return Seen(out.hidden_states[: layers + 1], out.attentions)
+    return out.hidden_states[: layers + 1]
 
 
-def foretold(model, batch: dict[str, torch.Tensor], look: bool = False) -> tuple[torch.Tensor, Seen | None]:
-    """The logits [n, vocabulary] at `places`, and what all layers saw if it is to be looked at."""
-    out = backbone(model)(
+def foretold(model, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The logits [n, vocabulary] at `places`."""
+    states = backbone(model)(
         input_ids=batch["input_ids"],
         position_ids=batch["position_ids"],
         attention_mask=batch["attention_mask"],
         use_cache=False,
-        output_hidden_states=look,
-        output_attentions=look,
-    )
+    ).last_hidden_state[0]
     # Logits of the other places would be most of the work.
-    logits = head(model)(out.last_hidden_state[0][batch["places"]]).float()
-    return logits, Seen(out.hidden_states, out.attentions) if look else None
+    return head(model)(states[batch["places"]]).float()
 
 
 def log_of(logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# From the log of MovieLens-100K to the adapter in models/lm-adapter: scenes, rows, teacher, four stages of training.
+# From the log of MovieLens-100K to the adapter in models/lm-adapter: scenes, rows, teacher, four stages.
 #   sh models/train/recipe.sh WORK        (WORK: an empty folder, or one in which this was stopped)
 # RECMIRROR, PYTHON, DATA and GGUF may name others. What WORK has already is not made again.
 set -eu
@@ -45,12 +45,15 @@ taught=$(for kind in $KINDS; do echo "$WORK/taught/$kind.jsonl"; done)
 
 stage() { # NAME ROWS BEFORE
   [ -d "$WORK/$1/adapter" ] && return
-  before=${3:+--adapter $WORK/$3/adapter --readouts $WORK/$3/readouts.pt}
+  before=${3:+--adapter $WORK/$3/adapter}
   # shellcheck disable=SC2086
-  "$PYTHON" "$HERE/sft.py" --base "$WORK/base" $before --train "$WORK/$2" --vectors "$WORK/taught/vectors.npz" \
-    --settings "$CONFIGS/$1-2cores.toml" --out "$WORK/$1"
+  "$PYTHON" "$HERE/sft.py" --base "$WORK/base" $before --train "$WORK/$2" --settings "$CONFIGS/$1-2cores.toml" \
+    --out "$WORK/$1" $4
 }
-stage catalogue taught/catalogue.jsonl ""
-stage context moments/all.jsonl catalogue
-stage hints moments/2.jsonl context
-stage sft moments/3.jsonl hints
+known="--vectors $WORK/taught/vectors.npz"
+stage catalogue taught/catalogue.jsonl "" "$known"
+stage context moments/all.jsonl catalogue "$known --readouts $WORK/catalogue/readouts.pt"
+# shellcheck disable=SC2086
+[ -d "$WORK/heads/adapter" ] || "$PYTHON" "$HERE/heads.py" --base "$WORK/base" --adapter "$WORK/context/adapter" \
+  --rows "$WORK/moments/1.jsonl" $known --out "$WORK/heads"
+stage sft moments/3.jsonl heads ""

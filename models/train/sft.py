@@ -25,19 +25,15 @@ from hints import Hints
 def loss_of(settings: tune.Settings, hints: Hints | None):
     def of(model, group: prefix.Group, dtype: torch.dtype) -> tuple[torch.Tensor, dict[str, float]]:
         """The mean over rows of each answer's negative log-likelihood; its tokens count alike."""
-        if hints is not None and settings.part != "whole":
-            told = hints.train(model.training)
-            loss, figures = (told.items if settings.part == "items" else told.alone)(model, group, dtype)
+        if settings.part == "items":
+            loss, figures = hints.train(model.training).items(model, group, dtype)
             return tune.finite(loss), figures
         batch = prefix.sequence(group, dtype)
-        logits, seen = prefix.foretold(model, batch, look=hints is not None)
+        logits = prefix.foretold(model, batch)
         log = prefix.log_of(logits, batch)
         figures = tune.choice(log, batch, logits.detach().argmax(-1) == batch["targets"])
         rows = len(group.rows)
         loss = -log.sum() / rows + settings.soft * softened(logits, log, group, batch) / rows
-        if hints is not None and any(row.taught and row.taught.options for row in group.rows):
-            told, parts = hints.train(model.training)(seen, group, batch["input_ids"][0], len(seen.attentions))
-            loss, figures = loss + settings.hints * told, figures | parts
         return tune.finite(loss), figures
 
     return of
@@ -74,8 +70,6 @@ def run(arguments: argparse.Namespace) -> None:
     torch.manual_seed(settings.seed)
     tokenizer, model = tune.load_model(arguments.base, arguments.adapter, settings)
     hints = Hints.read(arguments.vectors, model) if arguments.vectors else None
-    if arguments.readouts and hints is not None:
-        hints.load_state_dict(torch.load(arguments.readouts))
     groups, held_out = (
         prefix.grouped(
             [row for path in paths for row in prefix.read_rows(tokenizer, path, most=settings.most_tokens)],
@@ -85,18 +79,22 @@ def run(arguments: argparse.Namespace) -> None:
     )
     check(groups + held_out, settings, hints)
     groups = prefix.shuffled(groups, settings.seed)
+    if hints is not None and arguments.readouts:
+        hints.load_state_dict(torch.load(arguments.readouts))
+    elif hints is not None:
+        hints.measure(model, groups[:8], settings.dtype())
     tune.tune(model, tokenizer, groups, held_out, settings, arguments.out, loss_of(settings, hints), hints)
 
 
 def check(groups: list[prefix.Group], settings: tune.Settings, hints: Hints | None) -> None:
     """Whether the rows have what is trained on them."""
-    if settings.part != "whole" and hints is None:
+    if settings.part == "items" and hints is None:
         raise tune.SettingsError(f"`part` is `{settings.part}`, which needs the --vectors of teacher.py")
     for row in (row for group in groups for row in group.rows):
-        if settings.part != "items" and row.answer == len(row.tokens):
+        if settings.part == "whole" and row.answer == len(row.tokens):
             raise prefix.RowError("a row without an answer, as of catalogue.jsonl, trains `part` = \"items\" alone")
-        if settings.part != "whole" and row.taught is None:
-            raise prefix.RowError(f"a row without a teacher; `part` = \"{settings.part}\" needs one")
+        if settings.part == "items" and row.taught is None:
+            raise prefix.RowError("a row without a teacher; `part` = \"items\" needs one")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Makes of trained stages the folder that `make lm` merges in: the last adapter in 16 bits, and a card.
 
-    python ship.py --stages CATALOGUE SFT DPO --settings S.toml S.toml S.toml --data TEXT --out models/lm-adapter
+    python ship.py --stages CATALOGUE CONTEXT HEADS SFT --data TEXT --out models/lm-adapter
 
-Each stage is a folder of `sft.py` or `dpo.py`, in the order of training. `prompts.toml` and `template.toml`, the texts that
+Each stage is a folder of `sft.py`, `heads.py` or `dpo.py`, in the order of training. `prompts.toml` and `template.toml`, the texts that
 the model was trained with, stand in the folder already. Numbers of LoRA are small and near 0: float16 keeps 11 bits of each.
 """
 
@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-import tomllib
 from pathlib import Path
 
 import torch
@@ -29,8 +28,11 @@ LICENCE = {
 
 
 def halved(path: Path) -> dict[str, torch.Tensor]:
-    """The numbers of an adapter in float16."""
-    found = {name: value.to(torch.float16).contiguous() for name, value in sorted(load_file(path).items())}
+    """The numbers of an adapter in float16, without the matrices that change nothing."""
+    stored = load_file(path)
+    idle = {name for name, value in stored.items() if ".lora_B." in name and not value.any()}
+    idle |= {name.replace(".lora_B.", ".lora_A.") for name in idle}
+    found = {name: stored[name].to(torch.float16).contiguous() for name in sorted(stored.keys() - idle)}
     for name, value in found.items():
         if not torch.isfinite(value).all():
             raise ValueError(f"{path}: `{name}` has a number that float16 cannot hold")
@@ -43,23 +45,21 @@ def settings_of(path: Path) -> dict:
     return found | {"base_model_name_or_path": "HuggingFaceTB/SmolLM2-135M-Instruct", "inference_mode": True}
 
 
-def card(stages: list[Path], settings: list[Path], data: str) -> str:
+def card(stages: list[Path], data: str) -> str:
     """`card.toml`: data, and of each stage its settings and how long it took."""
     lines = ["[training]", f"data = {json.dumps(data)}"]
-    for stage, path in zip(stages, settings, strict=True):
+    for stage in stages:
         record = json.loads((stage / "record.json").read_text(encoding="utf-8"))
-        values = {f"setting_{key}": value for key, value in tomllib.loads(path.read_text(encoding="utf-8")).items()}
-        lines += ["", f"[training.{stage.name}]"]
-        lines += [f"{key} = {json.dumps(value)}" for key, value in (record | values).items()]
+        lines += ["", f"[training.{stage.name}]", *(f"{key} = {json.dumps(value)}" for key, value in record.items())]
     lines += ["", "[licence]", *(f"{key} = {json.dumps(value)}" for key, value in LICENCE.items())]
     return "\n".join(lines) + "\n"
 
 
-def ship(stages: list[Path], settings: list[Path], data: str, out: Path) -> int:
+def ship(stages: list[Path], data: str, out: Path) -> int:
     """Writes the folder; gives the bytes of the adapter."""
     last = stages[-1] / "adapter"
     numbers, config = halved(last / "adapter_model.safetensors"), settings_of(last / "adapter_config.json")
-    about = card(stages, settings, data)
+    about = card(stages, data)
     out.mkdir(parents=True, exist_ok=True)
     partial = out / "adapter.partial"
     save_file(numbers, partial, metadata={"format": "pt"})
@@ -67,6 +67,8 @@ def ship(stages: list[Path], settings: list[Path], data: str, out: Path) -> int:
         size = partial.stat().st_size
         partial.unlink()
         raise ValueError(f"{last}: {size} bytes in float16, at most {MOST}; choose a lower `rank` or more `frozen_layers`")
+    # The library writes for its owner alone.
+    partial.chmod(0o644)
     partial.replace(out / "adapter_model.safetensors")
     (out / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     (out / "card.toml").write_text(about, encoding="utf-8")
@@ -75,13 +77,12 @@ def ship(stages: list[Path], settings: list[Path], data: str, out: Path) -> int:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Makes the folder of an adapter that `make lm` merges in.")
-    parser.add_argument("--stages", type=Path, nargs="+", required=True, help="folders of sft.py and dpo.py, in order")
-    parser.add_argument("--settings", type=Path, nargs="+", required=True, help="the settings of each stage")
+    parser.add_argument("--stages", type=Path, nargs="+", required=True, help="folders of the stages, in order")
     parser.add_argument("--data", required=True, help="what it was trained on, for the card")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     try:
-        size = ship(arguments.stages, arguments.settings, arguments.data, arguments.out)
+        size = ship(arguments.stages, arguments.data, arguments.out)
     except (OSError, KeyError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2

@@ -135,7 +135,8 @@ def taught(log: Log, scene: dict, row: dict) -> tuple[dict, numpy.ndarray | None
 
 
 def catalogue(log: Log, rows: list[dict], random: numpy.random.Generator, of: int = 1000, items: int = 60) -> list[dict]:
-    """Rows of one item, that of `of` rows their beginnings, each with `items` items drawn without regard to its person."""
+    """Rows of one item, that of `of` rows their beginnings, each with `items` items drawn without regard to its person. An item
+    is told where its text ends, too, and not at its place alone: from there it only has to be carried on."""
     uses = Counter(item for row in rows for _, item in row["teacher"]["items"])
     texts = [(log.names[item], item) for item in sorted(uses)]
     weights = numpy.sqrt([uses[item] for _, item in texts])
@@ -149,7 +150,8 @@ def catalogue(log: Log, rows: list[dict], random: numpy.random.Generator, of: in
             content = before + text + end
             # Some chat templates drop white space at the end, and tokens depend on what follows.
             prompt = [*row["prompt"][:-1], row["prompt"][-1] | {"content": content + "\n."}]
-            made.append({"prompt": prompt, "completion": [], "teacher": {"items": [(len(content), item)], "options": 0}})
+            told = [(place, item) for place in sorted({len(before + text), len(content)})]
+            made.append({"prompt": prompt, "completion": [], "teacher": {"items": told, "options": 0}})
     return made
 
 

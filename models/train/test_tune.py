@@ -229,7 +229,7 @@ def test_wrong_files_and_settings_are_told(tmp_path: Path) -> None:
     with pytest.raises(tune.SettingsError, match="unknown key `learning_rat`"):
         tune.Settings.read(settings)
     settings.write_text('learning_rate = 1\npart = "all"', encoding="utf-8")
-    with pytest.raises(tune.SettingsError, match="`part` is `all`, expected one of whole, hints, items"):
+    with pytest.raises(tune.SettingsError, match="`part` is `all`, expected one of whole, items"):
         tune.Settings.read(settings)
     for config in sorted((Path(__file__).parent / "configs").glob("*.toml")):
         assert tune.Settings.read(config).learning_rate > 0
@@ -239,14 +239,16 @@ def test_what_is_shipped_is_the_last_adapter_in_16_bits(tmp_path: Path) -> None:
     for name in ["first", "last"]:
         folder = tmp_path / name / "adapter"
         folder.mkdir(parents=True)
-        save_file({"a": torch.full((2, 2), 0.1 if name == "last" else 0.3)}, folder / "adapter_model.safetensors")
+        numbers = {"a": torch.full((2, 2), 0.1 if name == "last" else 0.3)}
+        numbers |= {"b.lora_A.weight": torch.ones(2, 2), "b.lora_B.weight": torch.zeros(2, 2)}
+        save_file(numbers, folder / "adapter_model.safetensors")
         (folder / "adapter_config.json").write_text('{"r": 2, "base_model_name_or_path": "/somewhere"}')
-        (tmp_path / name / "record.json").write_text('{"updates": 7}')
-    settings = tmp_path / "settings.toml"
-    settings.write_text("rank = 2")
+        (tmp_path / name / "record.json").write_text('{"updates": 7, "setting_rank": 2}')
     stages, out = [tmp_path / "first", tmp_path / "last"], tmp_path / "out"
-    size = ship.ship(stages, [settings, settings], "films", out)
-    found = load_file(out / "adapter_model.safetensors")["a"]
+    size = ship.ship(stages, "films", out)
+    stored = load_file(out / "adapter_model.safetensors")
+    found = stored["a"]
+    assert [*stored] == ["a"], "a matrix that changes nothing is left out"
     assert found.dtype == torch.float16 and torch.allclose(found.float(), torch.tensor(0.1), atol=1e-4)
     assert size == (out / "adapter_model.safetensors").stat().st_size
     card = tomllib.loads((out / "card.toml").read_text())
@@ -254,7 +256,11 @@ def test_what_is_shipped_is_the_last_adapter_in_16_bits(tmp_path: Path) -> None:
     assert "/somewhere" not in (out / "adapter_config.json").read_text()
     save_file({"a": torch.full((2, 2), 1e6)}, stages[1] / "adapter/adapter_model.safetensors")
     with pytest.raises(ValueError, match="float16 cannot hold"):
-        ship.ship(stages, [settings, settings], "films", out)
+        ship.ship(stages, "films", out)
+
+
+def test_a_record_tells_the_settings_that_are_not_the_usual_ones() -> None:
+    assert tune.Settings(learning_rate=0.1, rank=3, soft=0.5).changed() == {"setting_learning_rate": 0.1, "setting_rank": 3}
 
 
 if __name__ == "__main__":

@@ -27,11 +27,14 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainerCallback, TrainingArguments
 
 import lora
+import machine
 import prefix
+
+machine.keep_memory()
 
 LAYER = re.compile(r"\.layers\.(\d+)\.")
 MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-PARTS = ["whole", "hints", "items"]
+PARTS = ["whole", "items"]
 
 
 @dataclass(frozen=True)
@@ -66,10 +69,9 @@ class Settings:
     #: Of DPO: how far the model may leave its reference, and the weight of the chosen answer's own likelihood.
     beta: float = 0.1
     sft_weight: float = 0.0
-    #: Of rows with a teacher: the weight of its probabilities against the letter taken, and of what the middle is told.
+    #: Of rows with a teacher: the weight of its probabilities against the letter taken.
     soft: float = 0.5
-    hints: float = 1.0
-    #: Of such rows, what is trained: `whole`; `hints` alone, with no more layers than they need; `items` alone.
+    #: Of such rows, what is trained: the answers, with the `whole` model, or `items` alone, with no more layers than they need.
     part: str = "whole"
 
     @staticmethod
@@ -85,24 +87,20 @@ class Settings:
             raise SettingsError(f"{path}: `part` is `{values['part']}`, expected one of {', '.join(PARTS)}")
         return Settings(**values)
 
+    def changed(self) -> dict:
+        """What differs from the defaults."""
+        usual = {field.name: field.default for field in fields(Settings)}
+        return {f"setting_{name}": value for name, value in vars(self).items() if value != usual[name]}
+
     def dtype(self) -> torch.dtype:
         if self.precision not in ("auto", "bf16", "fp32"):
             raise SettingsError(f"`precision` is `{self.precision}`, expected auto, bf16 or fp32")
-        fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else has_bf16()
+        fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else machine.has_bf16()
         return torch.bfloat16 if self.precision == "bf16" or (self.precision == "auto" and fast) else torch.float32
 
 
 class SettingsError(Exception):
     """Settings that cannot be used; the message names file and key."""
-
-
-def has_bf16() -> bool:
-    """Whether this processor multiplies in bf16."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def load_model(base: Path, adapter: Path | None, settings: Settings, trainable: bool = True):
@@ -353,18 +351,14 @@ def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss
         tokenizer.save_pretrained(partial)
     partial.rename(final)
     record = {"updates": trainer.state.global_step, "minutes": round(clock.seconds() / 60, 1), "groups": len(groups)}
-    (out / "record.json").write_text(json.dumps(record | {"rows": sum(len(group.rows) for group in groups)}))
+    record["rows"] = sum(len(group.rows) for group in groups)
+    (out / "record.json").write_text(json.dumps(record | settings.changed()))
 
 
 def parameters(model, readouts, rate: float) -> list[dict]:
-    """What is trained, with its learning rate. Readouts start from nothing, which the model does not, and guided heads that
-    look elsewhere have far to go: both move faster."""
-    trained = [(name, value) for name, value in model.named_parameters() if value.requires_grad]
-    if readouts is None:
-        return [{"params": [value for _, value in trained]}]
-    guided = [value for name, value in trained if readouts.guides(name)]
-    other = [value for name, value in trained if not readouts.guides(name)]
-    return [{"params": other}, {"params": [*readouts.parameters(), *guided], "lr": 5 * rate}]
+    """What is trained, with its learning rate. Readouts start from nothing, which the model does not: they move faster."""
+    groups = [{"params": [value for value in model.parameters() if value.requires_grad]}]
+    return groups + ([{"params": [*readouts.parameters()], "lr": 5 * rate}] if readouts is not None else [])
 
 
 def arguments(description: str) -> argparse.ArgumentParser:

@@ -1,0 +1,359 @@
+"""Sets by least squares what the heads compute that choose, where a few thousand examples would have to teach it.
+
+    python heads.py --base BASE --adapter CONTEXT/adapter --rows FILE --vectors vectors.npz --out FOLDER
+
+Once the states tell which item a title is, the rest of a choice is arithmetic that attention can do, and whose numbers can be
+solved for: heads of one layer look at all items of the history alike and write the mean of their vectors into the state; those
+of a later layer look at each option by how well its vector goes with that mean, and copy its letter towards the output. The
+matrices of these heads are set in the adapter, at rank `RANK`; `sft.py` goes on from there.
+
+Positions are told to attention by turning pairs of numbers (Su et al. 2021, arXiv 2104.09864). What has to be compared at any
+distance stands in the pairs that turn slowest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Callable, Iterable
+
+import numpy
+import torch
+from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
+from safetensors.torch import load_file
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+import lora
+import prefix
+import tune
+
+#: Where of the model's depth the heads are that gather the history, and those that compare options with it; both above the
+#: layer at which items are told (`hints.py`).
+GATHER, COMPARE = 0.44, 0.5
+#: Of the attention heads the share that is set: one group of SmolLM2's, which has the same keys.
+GUIDED = 1 / 3
+#: Rank of the adapter of these heads: one for each number of a head.
+RANK = 64
+#: Letters that are copied.
+LETTERS = "ABCDEFGHIJ"
+#: How much larger what is written about the history is than what stands there by itself, and the ridge of all fits, relative
+#: to each number's own size.
+WRITTEN, RIDGE = 10.0, 6e-3
+#: Iterations and decay of the fits of attention.
+FITTED, DECAY = 200, 3e-4
+SHARPNESS = [0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5, 0.6]
+LENGTHS = [2.0**power for power in range(7, 10)]
+#: Groups on which a length is tried.
+TRIED = 6
+
+
+@dataclass
+class Places:
+    """Of one group: its tokens' states at a layer, and which of them are what."""
+
+    states: torch.Tensor
+    history: dict[int, int]
+    options: dict[int, tuple[int, int]]
+    #: Of each list, the tokens that its last one sees.
+    seen: list[torch.Tensor]
+    #: Of each list: the token before the letter, the items taken before, the places of options, the teacher's shares.
+    asks: list[tuple[int, list[int], list[int], list[float]]]
+
+
+def places_of(model, group: prefix.Group, layer: int, dtype: torch.dtype) -> Places:
+    batch = prefix.sequence(group, dtype)
+    found = Places(prefix.states_of(model, batch, layer)[layer][0].float(), {}, {}, [], [])
+    for number, row in enumerate(group.rows):
+        taught = row.taught
+        at = [(prefix.place_of(group, number, place), item) for place, item in taught.items]
+        before, options = at[: -taught.options], at[-taught.options :]
+        found.history |= dict(before)
+        found.options |= {place: (item, letter) for letter, (place, item) in enumerate(options)}
+        asks = prefix.place_of(group, number, taught.letter - 1)
+        found.seen.append((batch["attention_mask"][0, 0, asks] == 0).nonzero()[:, 0])
+        found.asks.append((asks, [item for _, item in before], [place for place, _ in options], list(taught.probabilities)))
+    return found
+
+
+def ridge(x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None = None) -> torch.Tensor:
+    """`[out, in]` for which `x W^T` is near `y`."""
+    weighted = x if weight is None else x * weight[:, None]
+    gram = (x.t() @ weighted).double()
+    # Some numbers of a state are a thousand times larger than others: each gets its own ridge.
+    gram += torch.diag(RIDGE * gram.diagonal() + 1e-9)
+    return torch.linalg.solve(gram, (weighted.t() @ y).double()).float().t()
+
+
+class Attention:
+    """The heads of one layer that are set; what they have in common is one head of keys and values."""
+
+    def __init__(self, model, part: float) -> None:
+        stack, config = prefix.backbone(model), model.config
+        self.layer = round(part * len(stack.layers))
+        self.block = stack.layers[self.layer]
+        self.size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        self.heads = max(1, round(GUIDED * config.num_attention_heads))
+        if self.heads > config.num_attention_heads // config.num_key_value_heads:
+            raise ValueError("the heads that are set have more than one head of keys and values")
+        half = self.size // 2
+        #: The numbers of a head, those that turn slowest first.
+        self.slow = [number for pair in range(half - 1, -1, -1) for number in (pair, pair + half)]
+
+    def normed(self, states: torch.Tensor) -> torch.Tensor:
+        return self.block.input_layernorm(states).float()
+
+    def look(self, query: torch.Tensor, key: torch.Tensor) -> None:
+        """The logit of a token becomes the product of `query` [n, width] of the one and `key` [n, width] of the other."""
+        slow = self.slow[: len(query)]
+        rows = [head * self.size + number for head in range(self.heads) for number in slow]
+        set_rows(self.block.self_attn.q_proj, rows, (query * self.size**0.5).repeat(self.heads, 1))
+        keys = torch.zeros(self.size, key.shape[1])
+        keys[slow] = key
+        set_rows(self.block.self_attn.k_proj, list(range(self.size)), keys)
+
+    def tell(self, value: torch.Tensor, output: torch.Tensor) -> None:
+        """Of what they look at they take `value` [n, width], and add its product with `output` [n, width] to the state."""
+        values = torch.zeros(self.size, value.shape[1])
+        values[: len(value)] = value
+        set_rows(self.block.self_attn.v_proj, list(range(self.size)), values)
+        columns = [head * self.size + number for head in range(self.heads) for number in range(len(output))]
+        set_columns(self.block.self_attn.o_proj, columns, output.t().repeat(1, self.heads) / self.heads)
+
+
+@torch.no_grad()
+def set_rows(layer, rows: list[int], wanted: torch.Tensor) -> None:
+    """Gives the matrix of a layer these rows, by its adapter."""
+    down, up = cleared(layer)
+    down[: len(rows)] = wanted - layer.base_layer.weight[rows].float()
+    up[rows, list(range(len(rows)))] = 1 / layer.scaling[lora.NAME]
+
+
+@torch.no_grad()
+def set_columns(layer, columns: list[int], wanted: torch.Tensor) -> None:
+    down, up = cleared(layer)
+    up[:, : len(columns)] = (wanted - layer.base_layer.weight[:, columns].float()) / layer.scaling[lora.NAME]
+    down[list(range(len(columns))), columns] = 1
+
+
+def cleared(layer) -> tuple[torch.Tensor, torch.Tensor]:
+    down, up = layer.lora_A[lora.NAME].weight, layer.lora_B[lora.NAME].weight
+    return down.zero_(), up.zero_()
+
+
+def gather(model, groups: list[prefix.Group], vectors: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Lets heads write the mean vector of the history; gives where to, `[d, width]`."""
+    heads, later = Attention(model, GATHER), round(COMPARE * len(prefix.backbone(model).layers))
+    found = [places_of(model, group, heads.layer, dtype) for group in groups]
+    read = [heads.normed(of.states) for of in found]
+    # Options are items, too, and lists have more of them.
+    known = [of.history | {place: item for place, (item, _) in of.options.items()} for of in found]
+    items = torch.cat([n[list(of)] for n, of in zip(read, known, strict=True)])
+    wanted = torch.cat([vectors[list(of.values())] for of in known])
+    value = ridge(items, wanted)
+    report("items", items @ value.t(), wanted)
+    asks = torch.cat([n[[at for at, *_ in of.asks]] for n, of in zip(read, found, strict=True)])
+    key = attracting(looks_of(zip(read, found, strict=True), 1, lambda of, _: of.history))
+    heads.look(ridge(asks, torch.ones(len(asks), 1)), key)
+    # What hardly varies by itself can be read again.
+    states = torch.cat([places_of(model, group, later, dtype).states[1:] for group in groups[:16]])
+    variances, directions = torch.linalg.eigh(torch.cov(states.t().double()))
+    size = WRITTEN * float(variances.clamp_min(1e-4 * float(variances.mean()))[: vectors.shape[1]].mean().sqrt())
+    print(f"the history is written {size:.2f} long", flush=True)
+    output = size * directions[:, : vectors.shape[1]].float().t()
+    heads.tell(value, output)
+    return output
+
+
+@dataclass
+class Looks:
+    """What tokens at a layer are seen from where: one row for each token, those of one place beside each other."""
+
+    states: torch.Tensor
+    #: Of each row, which place sees it, and the share of that place's attention that it is to get.
+    place: torch.Tensor
+    share: torch.Tensor
+
+    def loss(self, logits: torch.Tensor) -> torch.Tensor:
+        """Mean cross entropy of attention by these logits with the shares."""
+        count = int(self.place[-1]) + 1
+        most = torch.full((count,), -torch.inf).scatter_reduce(0, self.place, logits.detach(), "amax")
+        total = torch.zeros(count).index_add(0, self.place, (logits - most[self.place]).exp())
+        return (total.log() + most).mean() - (self.share * logits).sum() / count
+
+    def entropy(self) -> float:
+        return -float((self.share * self.share.clamp_min(1e-9).log()).sum()) / (int(self.place[-1]) + 1)
+
+
+def attracting(looks: Looks) -> torch.Tensor:
+    """`[1, width]`: keys under which attention has its shares. The loss is convex."""
+    deviation = looks.states.std(0) + 1e-6
+    x = looks.states / deviation
+    key = torch.zeros(x.shape[1], requires_grad=True)
+    optimizer = torch.optim.LBFGS([key], max_iter=FITTED, line_search_fn="strong_wolfe")
+
+    def step() -> torch.Tensor:
+        optimizer.zero_grad()
+        loss = looks.loss(x @ key) + DECAY * key.square().sum()
+        loss.backward()
+        return loss
+
+    with torch.enable_grad():
+        optimizer.step(step)
+    with torch.no_grad():
+        print(f"attention: cross entropy {float(looks.loss(x @ key)):.3f}, least {looks.entropy():.3f}", flush=True)
+    return (key.detach() / deviation)[None]
+
+
+def looks_of(read: Iterable[tuple[torch.Tensor, Places]], lists: int, wanted: Callable) -> Looks:
+    """What the first `lists` lists of each group see; `wanted(group, list)` are the places to look at, all alike."""
+    states, place, share = [], [], []
+    for n, of in read:
+        for number, seen in enumerate(of.seen[:lists]):
+            alike = torch.zeros(len(n))
+            alike[list(wanted(of, number))] = 1
+            states.append(n[seen])
+            place.append(torch.full((len(seen),), len(place)))
+            share.append(alike[seen] / alike.sum())
+    return Looks(torch.cat(states), torch.cat(place), torch.cat(share))
+
+
+def compare(model, groups: list[prefix.Group], vectors: torch.Tensor, written: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """Lets heads look at options by their shares; gives how to read letters there, `[letters, width]`."""
+    heads = Attention(model, COMPARE)
+    found = [places_of(model, group, heads.layer, dtype) for group in groups]
+    read = [heads.normed(of.states) for of in found]
+    options = torch.cat([n[list(of.options)] for n, of in zip(read, found, strict=True)])
+    wanted = torch.cat([vectors[[item for item, _ in of.options.values()]] for of in found])
+    item = ridge(options, wanted)
+    report("items of the options", options @ item.t(), wanted)
+    asks = torch.cat([n[[at for at, *_ in of.asks]] for n, of in zip(read, found, strict=True)])
+    told = torch.stack([vectors[before].mean(0) for of in found for _, before, *_ in of.asks])
+    one = ridge(asks, torch.ones(len(asks), 1))
+    history = calibrated(asks, told, written / heads.block.input_layernorm.weight.float(), one)
+    report("history", asks @ history.t(), told)
+    key = attracting(looks_of(zip(read, found, strict=True), prefix.ENDS, lambda of, number: of.asks[number][2]))
+    losses = {b: crossed(read, found, item, b * history, key) for b in SHARPNESS}
+    sharpness = min(losses, key=losses.get)
+    print(f"sharpness {sharpness}: cross entropy {losses[sharpness]:.3f}", flush=True)
+    heads.look(torch.cat([sharpness * history, one]), torch.cat([item, key]))
+    letters = torch.zeros(len(options), len(LETTERS))
+    letters[range(len(options)), [letter for of in found for _, letter in of.options.values()]] = 1
+    return ridge(options, letters)
+
+
+def calibrated(asks: torch.Tensor, told: torch.Tensor, direction: torch.Tensor, one: torch.Tensor) -> torch.Tensor:
+    """`[d, width]`: what was written along each direction, by its own slope and offset."""
+    raw = asks @ direction.t()
+    centred = raw - raw.mean(0)
+    slope = (centred * (told - told.mean(0))).sum(0) / centred.square().sum(0)
+    return direction * slope[:, None] + (told.mean(0) - slope * raw.mean(0))[:, None] * one
+
+
+def crossed(read: list, found: list[Places], item: torch.Tensor, history: torch.Tensor, key: torch.Tensor) -> float:
+    """Mean cross entropy of attention with the teacher's shares."""
+    losses = []
+    for n, of in zip(read, found, strict=True):
+        vectors, liked = n @ item.t(), n @ key[0]
+        for seen, (at, _, options, shares) in zip(of.seen, of.asks, strict=True):
+            logits = liked + vectors @ (history @ n[at])
+            losses.append(-float((torch.tensor(shares) * (logits[options] - logits[seen].logsumexp(0))).sum()))
+    return sum(losses) / len(losses)
+
+
+def report(what: str, found: torch.Tensor, wanted: torch.Tensor) -> None:
+    error = (found - wanted).square().mean() / (wanted - wanted.mean(0)).square().mean()
+    print(f"{what}: {1 - float(error):.2f} of the variance told, {len(wanted)} examples", flush=True)
+
+
+def copy(model, tokenizer, groups: list[prefix.Group], letters: torch.Tensor, dtype: torch.dtype) -> None:
+    """Lets the heads that compare raise the letter of what they look at, as far as the answers' log loss falls."""
+    heads = Attention(model, COMPARE)
+    rows = prefix.head(model).weight[[tokenizer.convert_tokens_to_ids(letter) for letter in LETTERS]].float()
+    raising = (rows - rows.mean(0)) * prefix.backbone(model).norm.weight.float()
+    raising /= raising.square().sum(1, keepdim=True)
+    losses = {}
+    for length in LENGTHS:
+        heads.tell(letters, length * raising)
+        losses[length] = letter_loss(model, groups[:TRIED], dtype)
+        print(f"length {length}: log loss of letters {losses[length]:.3f}", flush=True)
+    heads.tell(letters, min(losses, key=losses.get) * raising)
+
+
+def letter_loss(model, groups: list[prefix.Group], dtype: torch.dtype) -> float:
+    """Mean cross entropy of the letters' probabilities with the teacher's."""
+    found = []
+    for group in groups:
+        batch = prefix.sequence(group, dtype)
+        logits = prefix.foretold(model, batch)
+        at = {(owner, place): index for index, (owner, place) in enumerate(zip(batch["owners"].tolist(), batch["tokens"]))}
+        for number, row in enumerate(group.rows):
+            log = logits[at[number, row.taught.letter]][list(row.taught.letters)].log_softmax(0)
+            found.append(-float((torch.tensor(row.taught.probabilities) * log).sum()))
+    return sum(found) / len(found)
+
+
+def load(base: Path, adapter: Path):
+    """The model with its adapter, and with room for these heads."""
+    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, attn_implementation="eager")
+    depth = model.config.num_hidden_layers
+    names = [f"layers.{round(part * depth)}.self_attn.{of}_proj" for part in (GATHER, COMPARE) for of in "qkvo"]
+    config = LoraConfig.from_pretrained(adapter)
+    scale = config.lora_alpha / config.r
+    config.rank_pattern = dict.fromkeys(names, RANK)
+    config.alpha_pattern = dict.fromkeys(names, RANK * scale)
+    model = get_peft_model(model, config)
+    kept = load_file(adapter / "adapter_model.safetensors")
+    set_peft_model_state_dict(model, {key: value for key, value in kept.items() if not any(name in key for name in names)})
+    lora.use(model)
+    return AutoTokenizer.from_pretrained(base), model.eval()
+
+
+def run(arguments: argparse.Namespace) -> None:
+    start = time.monotonic()
+    final = arguments.out / "adapter"
+    if final.exists():
+        raise tune.SettingsError(f"{final} exists already; name another folder, or remove it")
+    tokenizer, model = load(arguments.base, arguments.adapter)
+    vectors = numpy.load(arguments.vectors)["vectors"]
+    vectors = torch.tensor(vectors / float(vectors.std()))
+    rows = [row for path in arguments.rows for row in prefix.read_rows(tokenizer, path) if row.taught and row.taught.probabilities]
+    groups = prefix.shuffled(prefix.grouped(rows), arguments.seed)[: arguments.most]
+    with torch.no_grad():
+        # The library notes which layers tell their states at the first call.
+        prefix.states_of(model, prefix.sequence(groups[0], torch.float32), len(prefix.backbone(model).layers))
+        written = gather(model, groups, vectors, torch.float32)
+        letters = compare(model, groups, vectors, written, torch.float32)
+        copy(model, tokenizer, groups, letters, torch.float32)
+    partial = arguments.out / "adapter.partial"
+    model.save_pretrained(partial)
+    partial.rename(final)
+    record = {"minutes": round((time.monotonic() - start) / 60, 1), "groups": len(groups), "rank": RANK}
+    (arguments.out / "record.json").write_text(json.dumps(record))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Sets by least squares what the heads compute that choose.")
+    parser.add_argument("--base", type=Path, required=True)
+    parser.add_argument("--adapter", type=Path, required=True, help="of the stage that tells items in lists")
+    parser.add_argument("--rows", type=Path, nargs="+", required=True, help="rows of teacher.py")
+    parser.add_argument("--vectors", type=Path, required=True)
+    parser.add_argument("--most", type=int, default=110, help="groups of rows that are used")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    if arguments.threads:
+        torch.set_num_threads(arguments.threads)
+    try:
+        run(arguments)
+    except (OSError, ValueError, prefix.RowError, tune.SettingsError) as problem:
+        return tune.fail(problem)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
