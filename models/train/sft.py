@@ -2,8 +2,8 @@
 
     python sft.py --base CHECKPOINT --train FILE... [--held-out FILE...] --settings configs/sft-2cores.toml --out FOLDER
 
-Rows of `teacher.py` need its `--vectors`; to go on from a stage on its `catalogue.jsonl`, name that stage's `--adapter` and
-`--readouts`.
+Items are learned (`part = "items"`) from rows of `teacher.py` with its `--vectors`; to go on from such a stage, name its
+`--adapter`, and its `--readouts` for items again.
 
 `CHECKPOINT` is a folder of Hugging Face transformers (`checkpoint.py` makes one of SmolLM2). `FOLDER/adapter` gets the
 LoRA adapter, `curves.csv` and `curves.png` the course; a run that was stopped goes on from its last checkpoint.
