@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 NAME = re.compile(r"^base_model\.model\.(?P<weight>.+)\.lora_(?P<part>[AB])(\.default)?\.weight$")
@@ -25,7 +26,11 @@ def merge(weights: dict[str, np.ndarray], folder: Path) -> list[str]:
     if settings.get("bias", "none") != "none":
         raise AdapterError(f"{folder}/adapter_config.json: bias is `{settings['bias']}`, supported is `none`")
     pairs: dict[str, dict[str, np.ndarray]] = {}
-    for key, value in sorted(load_file(folder / "adapter_model.safetensors").items()):
+    try:
+        stored = load_file(folder / "adapter_model.safetensors")
+    except SafetensorError as problem:
+        raise AdapterError(f"{folder}/adapter_model.safetensors cannot be read ({problem}); fetch it again") from problem
+    for key, value in sorted(stored.items()):
         found = NAME.match(key)
         if found is None:
             raise AdapterError(f"{folder}/adapter_model.safetensors: `{key}` is not a LoRA matrix")

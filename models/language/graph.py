@@ -48,7 +48,7 @@ class Form:
 
     #: `fused`: GroupQueryAttention of ONNX Runtime; `plain`: operators of ONNX alone, as an export by torch has them.
     attention: str = "fused"
-    #: 32, or 8 for weights in blocks with one scale each (activations stay as they are).
+    #: 32, or 8 for weights in blocks with one scale each. What is multiplied with them is rounded to 8 bits, too, row by row.
     bits: int = 32
     #: Matrices that stay in 32 bits whatever the others do.
     exact: frozenset[str] = frozenset()

@@ -171,6 +171,19 @@ def test_adapters_that_cannot_be_merged_are_told() -> None:
                 raise AssertionError(f"{settings} was merged")
 
 
+def test_an_adapter_that_is_cut_off_is_told() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        lora(Path(place), {})
+        file = Path(place) / "adapter_model.safetensors"
+        file.write_bytes(file.read_bytes()[:40])
+        try:
+            adapter.merge(random_weights(LLAMA), Path(place))
+        except adapter.AdapterError as problem:
+            assert "cannot be read" in str(problem), problem
+        else:
+            raise AssertionError("a file that is cut off was merged")
+
+
 def test_a_file_without_a_key_is_told() -> None:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / "half.gguf"
