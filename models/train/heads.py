@@ -64,8 +64,8 @@ class Places:
     asks: list[tuple[int, list[int], list[int], list[float]]]
 
 
-def places_of(model, group: prefix.Group, layer: int, dtype: torch.dtype) -> Places:
-    batch = prefix.sequence(group, dtype)
+def places_of(model, group: prefix.Group, layer: int) -> Places:
+    batch = prefix.sequence(group, torch.float32)
     found = Places(prefix.states_of(model, batch, layer)[layer][0].float(), {}, {}, [], [])
     for number, row in enumerate(group.rows):
         taught = row.taught
@@ -144,10 +144,10 @@ def cleared(layer) -> tuple[torch.Tensor, torch.Tensor]:
     return down.zero_(), up.zero_()
 
 
-def gather(model, groups: list[prefix.Group], vectors: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def gather(model, groups: list[prefix.Group], vectors: torch.Tensor) -> torch.Tensor:
     """Lets heads write the mean vector of the history; gives where to, `[d, width]`."""
     heads, later = Attention(model, GATHER), round(COMPARE * len(prefix.backbone(model).layers))
-    found = [places_of(model, group, heads.layer, dtype) for group in groups]
+    found = [places_of(model, group, heads.layer) for group in groups]
     read = [heads.normed(of.states) for of in found]
     # Options are items, too, and lists have more of them.
     known = [of.history | {place: item for place, (item, _) in of.options.items()} for of in found]
@@ -159,7 +159,7 @@ def gather(model, groups: list[prefix.Group], vectors: torch.Tensor, dtype: torc
     key = attracting(looks_of(zip(read, found, strict=True), 1, lambda of, _: of.history))
     heads.look(ridge(asks, torch.ones(len(asks), 1)), key)
     # What hardly varies by itself can be read again.
-    states = torch.cat([places_of(model, group, later, dtype).states[1:] for group in groups[:16]])
+    states = torch.cat([places_of(model, group, later).states[1:] for group in groups[:16]])
     variances, directions = torch.linalg.eigh(torch.cov(states.t().double()))
     size = WRITTEN * float(variances.clamp_min(1e-4 * float(variances.mean()))[: vectors.shape[1]].mean().sqrt())
     print(f"the history is written {size:.2f} long", flush=True)
@@ -221,10 +221,10 @@ def looks_of(read: Iterable[tuple[torch.Tensor, Places]], lists: int, wanted: Ca
     return Looks(torch.cat(states), torch.cat(place), torch.cat(share))
 
 
-def compare(model, groups: list[prefix.Group], vectors: torch.Tensor, written: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+def compare(model, groups: list[prefix.Group], vectors: torch.Tensor, written: torch.Tensor) -> torch.Tensor:
     """Lets heads look at options by their shares; gives how to read letters there, `[letters, width]`."""
     heads = Attention(model, COMPARE)
-    found = [places_of(model, group, heads.layer, dtype) for group in groups]
+    found = [places_of(model, group, heads.layer) for group in groups]
     read = [heads.normed(of.states) for of in found]
     options = torch.cat([n[list(of.options)] for n, of in zip(read, found, strict=True)])
     wanted = torch.cat([vectors[[item for item, _ in of.options.values()]] for of in found])
@@ -269,7 +269,7 @@ def report(what: str, found: torch.Tensor, wanted: torch.Tensor) -> None:
     print(f"{what}: {1 - float(error):.2f} of the variance told, {len(wanted)} examples", flush=True)
 
 
-def copy(model, tokenizer, groups: list[prefix.Group], letters: torch.Tensor, dtype: torch.dtype) -> None:
+def copy(model, tokenizer, groups: list[prefix.Group], letters: torch.Tensor) -> None:
     """Lets the heads that compare raise the letter of what they look at, as far as the answers' log loss falls."""
     heads = Attention(model, COMPARE)
     rows = prefix.head(model).weight[[tokenizer.convert_tokens_to_ids(letter) for letter in LETTERS]].float()
@@ -278,20 +278,19 @@ def copy(model, tokenizer, groups: list[prefix.Group], letters: torch.Tensor, dt
     losses = {}
     for length in LENGTHS:
         heads.tell(letters, length * raising)
-        losses[length] = letter_loss(model, groups[:TRIED], dtype)
+        losses[length] = letter_loss(model, groups[:TRIED])
         print(f"length {length}: log loss of letters {losses[length]:.3f}", flush=True)
     heads.tell(letters, min(losses, key=losses.get) * raising)
 
 
-def letter_loss(model, groups: list[prefix.Group], dtype: torch.dtype) -> float:
+def letter_loss(model, groups: list[prefix.Group]) -> float:
     """Mean cross entropy of the letters' probabilities with the teacher's."""
     found = []
     for group in groups:
-        batch = prefix.sequence(group, dtype)
+        batch = prefix.sequence(group, torch.float32)
         logits = prefix.foretold(model, batch)
-        at = {(owner, place): index for index, (owner, place) in enumerate(zip(batch["owners"].tolist(), batch["tokens"]))}
-        for number, row in enumerate(group.rows):
-            log = logits[at[number, row.taught.letter]][list(row.taught.letters)].log_softmax(0)
+        for row, _, there in prefix.of_letters(logits, group, batch):
+            log = there[list(row.taught.letters)].log_softmax(0)
             found.append(-float((torch.tensor(row.taught.probabilities) * log).sum()))
     return sum(found) / len(found)
 
@@ -325,9 +324,9 @@ def run(arguments: argparse.Namespace) -> None:
     with torch.no_grad():
         # The library notes which layers tell their states at the first call.
         prefix.states_of(model, prefix.sequence(groups[0], torch.float32), len(prefix.backbone(model).layers))
-        written = gather(model, groups, vectors, torch.float32)
-        letters = compare(model, groups, vectors, written, torch.float32)
-        copy(model, tokenizer, groups, letters, torch.float32)
+        written = gather(model, groups, vectors)
+        letters = compare(model, groups, vectors, written)
+        copy(model, tokenizer, groups, letters)
     partial = arguments.out / "adapter.partial"
     model.save_pretrained(partial)
     partial.rename(final)

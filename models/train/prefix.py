@@ -216,6 +216,13 @@ def foretold(model, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     return head(model)(states[batch["places"]]).float()
 
 
+def of_letters(logits: torch.Tensor, group: Group, batch: dict[str, torch.Tensor]) -> list[tuple[Row, int, torch.Tensor]]:
+    """Of each row with a teacher's probabilities: the row, which of the `logits` foretells its letter, and the logits there."""
+    at = {(owner, place): index for index, (owner, place) in enumerate(zip(batch["owners"].tolist(), batch["tokens"]))}
+    told = [(number, row) for number, row in enumerate(group.rows) if row.taught is not None and row.taught.probabilities]
+    return [(row, at[number, row.taught.letter], logits[at[number, row.taught.letter]]) for number, row in told]
+
+
 def log_of(logits: torch.Tensor, batch: dict[str, torch.Tensor]) -> torch.Tensor:
     return logits.log_softmax(-1).gather(1, batch["targets"][:, None])[:, 0]
 

@@ -42,12 +42,9 @@ def loss_of(settings: tune.Settings, hints: Hints | None):
 def softened(logits: torch.Tensor, log: torch.Tensor, group: prefix.Group, batch: dict) -> torch.Tensor:
     """What the loss changes by when the letters' probabilities of the teacher take the place of the letter taken."""
     change = torch.zeros(())
-    at = {(owner, place): index for index, (owner, place) in enumerate(zip(batch["owners"].tolist(), batch["tokens"]))}
-    for number, row in enumerate(group.rows):
-        if row.taught is not None and row.taught.probabilities:
-            index = at[number, row.taught.letter]
-            letters = logits[index].log_softmax(-1)[list(row.taught.letters)]
-            change = change + log[index] - (torch.tensor(row.taught.probabilities) * letters).sum()
+    for row, index, there in prefix.of_letters(logits, group, batch):
+        letters = there.log_softmax(-1)[list(row.taught.letters)]
+        change = change + log[index] - (torch.tensor(row.taught.probabilities) * letters).sum()
     return change
 
 

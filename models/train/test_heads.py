@@ -5,13 +5,17 @@
 
 from __future__ import annotations
 
+import argparse
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 
+import numpy
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from safetensors.torch import load_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -25,7 +29,7 @@ import tune
 SIZE = 64
 
 
-def model():
+def model(rank: int = 64):
     """Three layers with three heads, which have their keys in common."""
     torch.manual_seed(4)
     config = LlamaConfig(
@@ -39,8 +43,12 @@ def model():
         attn_implementation="eager",
     )
     made = LlamaForCausalLM(config)
-    shape = LoraConfig(r=64, lora_alpha=32, target_modules=tune.MODULES, task_type="CAUSAL_LM")
-    return get_peft_model(made, shape).eval()
+    shape = LoraConfig(r=rank, lora_alpha=32, target_modules=tune.MODULES, task_type="CAUSAL_LM")
+    made = get_peft_model(made, shape)
+    for name, parameter in made.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.02)
+    return made.eval()
 
 
 def weight(layer) -> torch.Tensor:
@@ -69,7 +77,7 @@ def test_matrices_are_set_exactly() -> None:
     made = model()
     attention = heads.Attention(made, heads.COMPARE)
     assert (attention.layer, attention.heads, attention.slow[:4]) == (2, 1, [31, 63, 30, 62])
-    block, others = attention.block.self_attn, weight(attention.block.self_attn.q_proj).detach().clone()
+    block, others = attention.block.self_attn, attention.block.self_attn.q_proj.base_layer.weight
     query, key, value, output = (torch.randn(3, 3 * SIZE) for _ in range(4))
     attention.look(query, key)
     attention.tell(value, output)
@@ -81,22 +89,54 @@ def test_matrices_are_set_exactly() -> None:
     assert float(weight(block.v_proj)[3:].abs().max().detach()) < 1e-4
 
 
-def test_heads_look_at_the_history_and_at_the_options(tmp_path: Path) -> None:
-    log, rows = test_teacher.read(tmp_path)
-    groups, made = prefix.grouped(rows, 1), model()
-    vectors = torch.tensor(log.vectors / float(log.vectors.std()))
+def files(folder: Path):
+    """Base, adapter, rows and vectors as the stages before leave them."""
+    log, rows = test_teacher.taught(folder)
+    test_teacher.write(folder / "rows.jsonl", rows)
+    numpy.savez(folder / "vectors.npz", vectors=log.vectors)
+    first = model(rank=8)
+    first.save_pretrained(folder / "adapter")
+    first.unload().save_pretrained(folder / "base")
+    test_tune.tokenizer().save_pretrained(folder / "base")
+    return argparse.Namespace(
+        base=folder / "base", adapter=folder / "adapter", rows=[folder / "rows.jsonl"], vectors=folder / "vectors.npz",
+        most=12, seed=1, out=folder / "out",
+    )
+
+
+def test_heads_look_where_they_should_and_name_the_letter(tmp_path: Path) -> None:
+    arguments = files(tmp_path)
+    _, before = heads.load(arguments.base, arguments.adapter)
+    heads.run(arguments)
+    settings = replace(test_tune.SETTINGS, frozen_layers=0)
+    tokenizer, after = tune.load_model(arguments.base, arguments.out / "adapter", settings)
+    groups = prefix.grouped(prefix.read_rows(tokenizer, arguments.rows[0]), 1)
     with torch.no_grad():
-        prefix.states_of(made, prefix.sequence(groups[0], torch.float32), 3)
-        written = heads.gather(made, groups, vectors, torch.float32)
-        heads.compare(made, groups, vectors, written, torch.float32)
+        right = 0
         for group in groups:
             batch = prefix.sequence(group, torch.float32)
             inputs = {name: batch[name] for name in ["input_ids", "position_ids", "attention_mask"]}
-            attentions = prefix.backbone(made)(**inputs, output_attentions=True).attentions
-            places = [place for place, _ in group.rows[0].taught.items]
-            asks = group.rows[0].taught.letter - 1
+            attentions = prefix.backbone(after)(**inputs, output_attentions=True).attentions
+            [row] = group.rows
+            places, asks = [place for place, _ in row.taught.items], row.taught.letter - 1
             for layer, wanted in [(1, places[:-3]), (2, places[-3:])]:
                 assert float(attentions[layer][0, 0, asks, wanted].sum()) > 0.8, (layer, attentions[layer][0, 0, asks])
+            shares = torch.tensor(row.taught.probabilities)
+            right += int(shares[attentions[2][0, 0, asks, places[-3:]].argmax()] >= shares.max() - 1e-3)
+        assert right >= 10, right
+        lost = [heads.letter_loss(of, groups) for of in (before, after)]
+    assert lost[1] < lost[0], lost
+
+
+def test_the_adapter_that_was_there_stays_and_nothing_is_overwritten(tmp_path: Path) -> None:
+    arguments = files(tmp_path)
+    heads.run(arguments)
+    one, other = (load_file(folder / "adapter_model.safetensors") for folder in (arguments.adapter, arguments.out / "adapter"))
+    assert one.keys() == other.keys()
+    changed = {name for name in one if one[name].shape != other[name].shape or not torch.equal(one[name], other[name])}
+    assert len(changed) == 16 and all(".self_attn." in name and ".layers.0." not in name for name in changed), changed
+    with pytest.raises(tune.SettingsError, match="exists already"):
+        heads.run(arguments)
 
 
 if __name__ == "__main__":

@@ -27,10 +27,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, Trainer, TrainerCallback, TrainingArguments
 
 import lora
-import machine
 import prefix
-
-machine.keep_memory()
 
 LAYER = re.compile(r"\.layers\.(\d+)\.")
 MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
@@ -95,12 +92,21 @@ class Settings:
     def dtype(self) -> torch.dtype:
         if self.precision not in ("auto", "bf16", "fp32"):
             raise SettingsError(f"`precision` is `{self.precision}`, expected auto, bf16 or fp32")
-        fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else machine.has_bf16()
+        fast = torch.cuda.is_bf16_supported() if torch.cuda.is_available() else has_bf16()
         return torch.bfloat16 if self.precision == "bf16" or (self.precision == "auto" and fast) else torch.float32
 
 
 class SettingsError(Exception):
     """Settings that cannot be used; the message names file and key."""
+
+
+def has_bf16() -> bool:
+    """Whether this processor multiplies in bf16."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def load_model(base: Path, adapter: Path | None, settings: Settings, trainable: bool = True):
