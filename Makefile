@@ -102,13 +102,14 @@ sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onn
 embedder: $(EMBEDDER)/ready ## fetch a sentence encoder and put it into .recmirror/embedder, for `recmirror scenes`
 	@$(EMBEDDER)/bin/python models/embedder/build.py
 
-lm: $(EXPORT)/ready ## make the language model models/lm (SmolLM2-135M as ONNX, the adapter in models/lm-adapter merged in)
+lm: $(EXPORT)/ready ## make the language models models/lm-base (SmolLM2-135M as ONNX) and models/lm (models/lm-adapter merged in)
 	@$(PYTHON) scripts/fetch.py lm
 	PYTHONPYCACHEPREFIX=.recmirror/pycache $(EXPORT)/bin/python models/language/test_language.py
 	PYTHONPYCACHEPREFIX=.recmirror/pycache $(EXPORT)/bin/python models/language/make.py \
 		--source $(GGUF) --adapter models/lm-adapter --out models/lm
+	PYTHONPYCACHEPREFIX=.recmirror/pycache $(EXPORT)/bin/python models/language/make.py --source $(GGUF) --out models/lm-base
 
-test-lm: runtime ## check the language model models/lm (make it first: make lm)
+test-lm: runtime ## check models/lm and models/lm-base (make them first: make lm)
 	$(CARGO) test --release --locked --test integration language_real -- --ignored --nocapture
 
 test-server: ## check `decide` and `judge` against a small real server on this machine (fetches it, about 130 MB)

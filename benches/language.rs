@@ -1,4 +1,4 @@
-//! How fast the language model `models/lm` reads, writes and chooses: `make lm`, then `cargo bench --bench language`.
+//! How fast the language model `models/lm-base` reads, writes and chooses: `make lm`, then `cargo bench --bench language`.
 //!
 //! Tokens and answers a second on all threads. Without the model, it says so and measures nothing.
 #![expect(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
@@ -127,11 +127,11 @@ fn speeds(model: &LocalModel, messages: Vec<Message>) -> serde_json::Value {
 }
 
 fn main() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/lm");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/lm-base");
     let mut arguments = std::env::args().skip_while(|argument| argument != "--rounds");
     if let Some(threads) = arguments.nth(1) {
         let options = LocalOptions { threads: threads.parse().expect("a number"), ..LocalOptions::default() };
-        return serve(&LocalModel::load(&folder, &options).expect("models/lm: make lm"));
+        return serve(&LocalModel::load(&folder, &options).expect("models/lm-base: make lm"));
     }
     for threads in [1, 2] {
         let options = LocalOptions { threads, ..LocalOptions::default() };

@@ -9,7 +9,7 @@
 Each of 16 users has a memory of about 250 tokens (system, profile, history), which both programs have read; then every
 user is shown lists of five, a new one each round, and both tell the probability of the letters. They take turns, round by
 round, on all cores. llama.cpp keeps a slot for each user (`id_slot`, `cache_prompt`), so that its own prefix cache always
-hits; it serves the GGUF file with its 4-bit weights unpacked and stored at 8 bit (Q8_0), recmirror `models/lm` at 8 bit.
+hits; it serves the GGUF file with its 4-bit weights unpacked and stored at 8 bit (Q8_0), recmirror `models/lm-base` at 8 bit.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Mirror:
         self.process.stdin.flush()
         line = self.process.stdout.readline()
         if not line:
-            raise SystemExit("the bench ended; is models/lm there (make lm)?")
+            raise SystemExit("the bench ended; is models/lm-base there (make lm)?")
         return json.loads(line)
 
 

@@ -1,4 +1,5 @@
-//! The language model `models/lm`, made by `make lm`: whole, exact, and as clever as it should be. Run by `make test-lm`.
+//! The language models `models/lm-base` and `models/lm`, made by `make lm`: whole, exact, and as clever as they should be. Run by
+//! `make test-lm`.
 
 use crate::util::package;
 use recmirror::language::{
@@ -11,9 +12,13 @@ use std::sync::Mutex;
 const TEXT: &str = "The sun rises in the east and sets in the west. Water boils at a hundred degrees Celsius at sea \
     level. Most people sleep at night and work during the day, and on Sundays many of them go for a walk in the park.";
 
-fn load(graph: &str, threads: usize, cache_bytes: usize) -> LocalModel {
+/// As published: it writes. The other one chooses.
+const BASE: &str = "models/lm-base";
+const TUNED: &str = "models/lm";
+
+fn load(folder: &str, graph: &str, threads: usize, cache_bytes: usize) -> LocalModel {
     let options = LocalOptions { graph: Some(graph.to_owned()), threads, cache_bytes, ..LocalOptions::default() };
-    LocalModel::load(&package().join("models/lm"), &options).unwrap_or_else(|problem| panic!("{problem}"))
+    LocalModel::load(&package().join(folder), &options).unwrap_or_else(|problem| panic!("{problem}"))
 }
 
 fn gather<T: Send>(
@@ -59,10 +64,10 @@ fn letters(model: &LocalModel, requests: &[LetterRequest]) -> Vec<Vec<f64>> {
 }
 
 #[test]
-#[ignore = "needs models/lm"]
+#[ignore = "needs make lm"]
 fn it_answers_and_knows_where_to_stop() {
     let question = "What is the capital of France?";
-    let answer = complete(&load("model.onnx", 1, 0), &[completion(question, 0.0, 1)]).remove(0).remove(0);
+    let answer = complete(&load(BASE, "model.onnx", 1, 0), &[completion(question, 0.0, 1)]).remove(0).remove(0);
     assert!(answer.text.contains("Paris") && answer.finish == Finish::Stop, "{answer:?}");
     // With 8 bits the first word is a near tie; what matters is what is said.
     let request = |city: &str| LikelihoodRequest {
@@ -71,50 +76,78 @@ fn it_answers_and_knows_where_to_stop() {
     };
     for graph in ["model.onnx", "model_int8.onnx"] {
         let requests = ["Paris", "Rome"].map(request);
-        let logs = gather(2, |arrived| load(graph, 1, 1 << 28).likelihoods(&requests, arrived));
+        let logs = gather(2, |arrived| load(BASE, graph, 1, 1 << 28).likelihoods(&requests, arrived));
         assert!(logs[0].log > logs[1].log + 3.0, "{graph}: {logs:?}");
     }
 }
 
 #[test]
-#[ignore = "needs models/lm"]
+#[ignore = "needs make lm"]
 fn eight_bits_say_what_all_bits_say() {
     let likelihood = |graph: &str| {
         let request = [LikelihoodRequest { messages: vec![], text: TEXT.to_owned() }];
-        let found = gather(1, |arrived| load(graph, 1, 0).likelihoods(&request, arrived))[0];
+        let found = gather(1, |arrived| load(BASE, graph, 1, 0).likelihoods(&request, arrived))[0];
         (found.log / found.tokens as f64, found.tokens)
     };
     let (whole, small) = (likelihood("model.onnx"), likelihood("model_int8.onnx"));
     println!("nats a token: {:.3} at 32 bits, {:.3} at 8, {} tokens", -whole.0, -small.0, whole.1);
     assert!(-whole.0 < 3.5 && (whole.0 - small.0).abs() < 0.05 * whole.0.abs());
     let (whole, small) =
-        (letters(&load("model.onnx", 2, 0), &scenes()), letters(&load("model_int8.onnx", 2, 0), &scenes()));
+        (letters(&load(BASE, "model.onnx", 2, 0), &scenes()), letters(&load(BASE, "model_int8.onnx", 2, 0), &scenes()));
     let off = whole.iter().flatten().zip(small.iter().flatten()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
     println!("probabilities of letters differ by {off:.3} at most");
     assert!(off < 0.2);
 }
 
+/// Someone with this history in front of five films, in the words of `models/lm-adapter`.
+fn choice(history: &[&str], list: &[&str]) -> LetterRequest {
+    let history: String = history.iter().map(|film| format!("{film} +\n")).collect();
+    let options: String = list.iter().zip('A'..).map(|(film, letter)| format!("{film} [{letter}]\n")).collect();
+    let messages = vec![
+        Message::new(Role::System, "Say which option this person takes next."),
+        Message::new(
+            Role::User,
+            format!("male, age 30, engineer\nHistory:\n{history}Options:\n{}", options.trim_end()),
+        ),
+        Message::new(Role::Assistant, "Behavior: ["),
+    ];
+    LetterRequest { messages, options: list.len(), said: 0 }
+}
+
 #[test]
-#[ignore = "needs models/lm"]
-fn bits_do_not_depend_on_what_runs_beside() {
+#[ignore = "needs make lm"]
+fn the_tuned_model_chooses_for_the_person() {
+    let space = ["Star Wars", "Star Trek: The Wrath of Khan", "Alien", "Terminator, The", "Empire Strikes Back, The"];
+    let romance = ["Sense and Sensibility", "Emma", "English Patient, The", "Sabrina", "Jane Eyre"];
+    let list = ["Fargo", "Aliens", "Cinderella", "Persuasion", "Scream"];
     for graph in ["model.onnx", "model_int8.onnx"] {
+        let found = letters(&load(TUNED, graph, 1, 0), &[choice(&space, &list), choice(&romance, &list)]);
+        println!("{graph}: {found:.2?}");
+        assert!(found[0][1] > 1.5 * found[1][1] && found[1][3] > 1.5 * found[0][3], "{graph}: {found:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs make lm"]
+fn bits_do_not_depend_on_what_runs_beside() {
+    for (folder, graph) in [(BASE, "model.onnx"), (BASE, "model_int8.onnx"), (TUNED, "model_int8.onnx")] {
         let requests = scenes();
-        let expected = letters(&load(graph, 1, 0), &requests);
+        let expected = letters(&load(folder, graph, 1, 0), &requests);
         assert!(expected.iter().all(|shares| (shares.iter().sum::<f64>() - 1.0).abs() < 1e-12));
         let bits = |rows: &[Vec<f64>]| rows.iter().flatten().map(|value| value.to_bits()).collect::<Vec<_>>();
-        let model = load(graph, 2, 1 << 28);
-        assert_eq!(bits(&letters(&model, &requests)), bits(&expected), "{graph}: two threads");
-        assert_eq!(bits(&letters(&model, &requests)), bits(&expected), "{graph}: read before");
+        let model = load(folder, graph, 2, 1 << 28);
+        assert_eq!(bits(&letters(&model, &requests)), bits(&expected), "{folder} {graph}: two threads");
+        assert_eq!(bits(&letters(&model, &requests)), bits(&expected), "{folder} {graph}: read before");
         let asked = ["Name a film.", "Why do people watch films that they know?", "Wie heißt du? 東京!"];
         let asked: Vec<_> = asked.iter().map(|text| completion(text, 1.0, 5)).collect();
-        let expected = complete(&load(graph, 1, 0), &asked);
-        assert_eq!(complete(&model, &asked), expected, "{graph}: samples on two threads");
+        let expected = complete(&load(folder, graph, 1, 0), &asked);
+        assert_eq!(complete(&model, &asked), expected, "{folder} {graph}: samples on two threads");
         let rest = asked.iter().cloned().map(|mut request| {
             request.draws.first = 3;
             CompletionRequest { samples: 2, ..request }
         });
         for (found, expected) in complete(&model, &rest.collect::<Vec<_>>()).iter().zip(&expected) {
-            assert_eq!(found.as_slice(), &expected[3..], "{graph}: resumed");
+            assert_eq!(found.as_slice(), &expected[3..], "{folder} {graph}: resumed");
         }
     }
 }
