@@ -61,8 +61,8 @@ def shape_of(settings: dict, weight: str) -> tuple[int, float]:
 
 
 def exact(weights: dict[str, np.ndarray], folder: Path) -> frozenset[str]:
-    """The weights to which the adapter gives a rank of their own. They were solved for (`models/train/heads.py`), and what they
+    """The weights to which the adapter gives a higher rank than is usual. They were solved for (`models/train/heads.py`), and what they
     compute are small differences of large numbers, which 8 bits do not keep."""
     settings = json.loads((folder / "adapter_config.json").read_text(encoding="utf-8"))
     usual = shape_of(settings, "")[0]
-    return frozenset(name for name in weights if shape_of(settings, name)[0] != usual)
+    return frozenset(name for name in weights if shape_of(settings, name)[0] > usual)

@@ -123,6 +123,7 @@ def test_an_adapter_is_merged() -> None:
         ({"alpha_pattern": {"layers.1.self_attn.q_proj": 12}}, 3.0),
         ({"alpha_pattern": {"layers.11.self_attn.q_proj": 12, "k_proj": 4}}, 2.0),
         ({"r": 9, "lora_alpha": 18, "rank_pattern": {r".*\.1\..*q_proj": 4}, "alpha_pattern": {"q_proj": 8}}, 2.0),
+        ({"r": 3, "lora_alpha": 6, "rank_pattern": {r".*\.1\..*q_proj": 4}, "alpha_pattern": {"q_proj": 8}}, 2.0),
     ]
     for settings, scale in cases:
         with tempfile.TemporaryDirectory() as place:
@@ -132,7 +133,7 @@ def test_an_adapter_is_merged() -> None:
             x = np.random.default_rng(3).standard_normal(LLAMA.hidden_size)
             expected = before[f"{NAME}.weight"] @ x + scale * (b @ (a @ x))
             np.testing.assert_allclose(weights[f"{NAME}.weight"] @ x, expected, atol=1e-4)
-            own = {f"{NAME}.weight"} if "rank_pattern" in settings else set()
+            own = {f"{NAME}.weight"} if settings.get("r") == 3 else set()
             assert adapter.exact(before, Path(place)) == own
             assert all((weights[name] == before[name]).all() for name in before if name != f"{NAME}.weight")
 

@@ -1,14 +1,13 @@
 """Sets by least squares what the heads compute that choose, where a few thousand examples would have to teach it.
 
     python heads.py --base BASE --adapter CONTEXT/adapter --rows FILE --vectors vectors.npz --out FOLDER
+    python heads.py --base BASE --adapter ATTENTION/adapter --rows FILE --letters --out FOLDER
 
 Once the states tell which item a title is, the rest of a choice is arithmetic that attention can do, and whose numbers can be
 solved for: heads of one layer look at all items of the history alike and write the mean of their vectors into the state; those
 of a later layer look at each option by how well its vector goes with that mean, and copy its letter towards the output. The
-matrices of these heads are set in the adapter, at rank `RANK`; `sft.py` goes on from there.
-
-Positions are told to attention by turning pairs of numbers (Su et al. 2021, arXiv 2104.09864). What has to be compared at any
-distance stands in the pairs that turn slowest.
+matrices of these heads are set in the adapter, at rank `RANK`; `sft.py` goes on from there. Where it has trained what they look at
+(`part = "attention"`), the states are others, and what is copied is solved for again (`--letters`).
 """
 
 from __future__ import annotations
@@ -30,12 +29,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 import lora
 import prefix
 import tune
+from attention import COMPARE, GATHER, Attention
 
-#: Where of the model's depth the heads are that gather the history, and those that compare options with it; both above the
-#: layer at which items are told (`hints.py`).
-GATHER, COMPARE = 0.44, 0.5
-#: Of the attention heads the share that is set: one group of SmolLM2's, which has the same keys.
-GUIDED = 1 / 3
 #: Rank of the adapter of these heads: one for each number of a head.
 RANK = 64
 #: Letters that are copied.
@@ -86,62 +81,6 @@ def ridge(x: torch.Tensor, y: torch.Tensor, weight: torch.Tensor | None = None) 
     # Some numbers of a state are a thousand times larger than others: each gets its own ridge.
     gram += torch.diag(RIDGE * gram.diagonal() + 1e-9)
     return torch.linalg.solve(gram, (weighted.t() @ y).double()).float().t()
-
-
-class Attention:
-    """The heads of one layer that are set; what they have in common is one head of keys and values."""
-
-    def __init__(self, model, part: float) -> None:
-        stack, config = prefix.backbone(model), model.config
-        self.layer = round(part * len(stack.layers))
-        self.block = stack.layers[self.layer]
-        self.size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
-        self.heads = max(1, round(GUIDED * config.num_attention_heads))
-        if self.heads > config.num_attention_heads // config.num_key_value_heads:
-            raise ValueError("the heads that are set have more than one head of keys and values")
-        half = self.size // 2
-        #: The numbers of a head, those that turn slowest first.
-        self.slow = [number for pair in range(half - 1, -1, -1) for number in (pair, pair + half)]
-
-    def normed(self, states: torch.Tensor) -> torch.Tensor:
-        return self.block.input_layernorm(states).float()
-
-    def look(self, query: torch.Tensor, key: torch.Tensor) -> None:
-        """The logit of a token becomes the product of `query` [n, width] of the one and `key` [n, width] of the other."""
-        slow = self.slow[: len(query)]
-        rows = [head * self.size + number for head in range(self.heads) for number in slow]
-        set_rows(self.block.self_attn.q_proj, rows, (query * self.size**0.5).repeat(self.heads, 1))
-        keys = torch.zeros(self.size, key.shape[1])
-        keys[slow] = key
-        set_rows(self.block.self_attn.k_proj, list(range(self.size)), keys)
-
-    def tell(self, value: torch.Tensor, output: torch.Tensor) -> None:
-        """Of what they look at they take `value` [n, width], and add its product with `output` [n, width] to the state."""
-        values = torch.zeros(self.size, value.shape[1])
-        values[: len(value)] = value
-        set_rows(self.block.self_attn.v_proj, list(range(self.size)), values)
-        columns = [head * self.size + number for head in range(self.heads) for number in range(len(output))]
-        set_columns(self.block.self_attn.o_proj, columns, output.t().repeat(1, self.heads) / self.heads)
-
-
-@torch.no_grad()
-def set_rows(layer, rows: list[int], wanted: torch.Tensor) -> None:
-    """Gives the matrix of a layer these rows, by its adapter."""
-    down, up = cleared(layer)
-    down[: len(rows)] = wanted - layer.base_layer.weight[rows].float()
-    up[rows, list(range(len(rows)))] = 1 / layer.scaling[lora.NAME]
-
-
-@torch.no_grad()
-def set_columns(layer, columns: list[int], wanted: torch.Tensor) -> None:
-    down, up = cleared(layer)
-    up[:, : len(columns)] = (wanted - layer.base_layer.weight[:, columns].float()) / layer.scaling[lora.NAME]
-    down[list(range(len(columns))), columns] = 1
-
-
-def cleared(layer) -> tuple[torch.Tensor, torch.Tensor]:
-    down, up = layer.lora_A[lora.NAME].weight, layer.lora_B[lora.NAME].weight
-    return down.zero_(), up.zero_()
 
 
 def gather(model, groups: list[prefix.Group], vectors: torch.Tensor) -> torch.Tensor:
@@ -240,9 +179,17 @@ def compare(model, groups: list[prefix.Group], vectors: torch.Tensor, written: t
     sharpness = min(losses, key=losses.get)
     print(f"sharpness {sharpness}: cross entropy {losses[sharpness]:.3f}", flush=True)
     heads.look(torch.cat([sharpness * history, one]), torch.cat([item, key]))
-    letters = torch.zeros(len(options), len(LETTERS))
-    letters[range(len(options)), [letter for of in found for _, letter in of.options.values()]] = 1
-    return ridge(options, letters)
+    return letters_of(read, found)
+
+
+def letters_of(read: list[torch.Tensor], found: list[Places]) -> torch.Tensor:
+    """`[letters, width]`: how to read at an option which letter it has."""
+    options = torch.cat([n[list(of.options)] for n, of in zip(read, found, strict=True)])
+    wanted = torch.zeros(len(options), len(LETTERS))
+    wanted[range(len(options)), [letter for of in found for _, letter in of.options.values()]] = 1
+    value = ridge(options, wanted)
+    report("letters", options @ value.t(), wanted)
+    return value
 
 
 def calibrated(asks: torch.Tensor, told: torch.Tensor, direction: torch.Tensor, one: torch.Tensor) -> torch.Tensor:
@@ -295,8 +242,8 @@ def letter_loss(model, groups: list[prefix.Group]) -> float:
     return sum(found) / len(found)
 
 
-def load(base: Path, adapter: Path):
-    """The model with its adapter, and with room for these heads."""
+def load(base: Path, adapter: Path, again: bool = False):
+    """The model with its adapter, and with room for these heads; `again`, where the adapter has them already."""
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, attn_implementation="eager")
     depth = model.config.num_hidden_layers
     names = [f"layers.{round(part * depth)}.self_attn.{of}_proj" for part in (GATHER, COMPARE) for of in "qkvo"]
@@ -306,9 +253,23 @@ def load(base: Path, adapter: Path):
     config.alpha_pattern = dict.fromkeys(names, RANK * scale)
     model = get_peft_model(model, config)
     kept = load_file(adapter / "adapter_model.safetensors")
-    set_peft_model_state_dict(model, {key: value for key, value in kept.items() if not any(name in key for name in names)})
+    left = [] if again else names
+    set_peft_model_state_dict(model, {key: value for key, value in kept.items() if not any(name in key for name in left)})
     lora.use(model)
     return AutoTokenizer.from_pretrained(base), model.eval()
+
+
+def solve(model, groups: list[prefix.Group], path: Path) -> torch.Tensor:
+    """Lets the heads gather and compare; gives how to read letters, `[letters, width]`."""
+    vectors = numpy.load(path)["vectors"]
+    vectors = torch.tensor(vectors / float(vectors.std()))
+    return compare(model, groups, vectors, gather(model, groups, vectors))
+
+
+def read_letters(model, groups: list[prefix.Group]) -> torch.Tensor:
+    heads = Attention(model, COMPARE)
+    found = [places_of(model, group, heads.layer) for group in groups]
+    return letters_of([heads.normed(of.states) for of in found], found)
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -316,16 +277,15 @@ def run(arguments: argparse.Namespace) -> None:
     final = arguments.out / "adapter"
     if final.exists():
         raise tune.SettingsError(f"{final} exists already; name another folder, or remove it")
-    tokenizer, model = load(arguments.base, arguments.adapter)
-    vectors = numpy.load(arguments.vectors)["vectors"]
-    vectors = torch.tensor(vectors / float(vectors.std()))
+    if arguments.vectors is None and not arguments.letters:
+        raise tune.SettingsError("--vectors of teacher.py is missing; only --letters does without")
+    tokenizer, model = load(arguments.base, arguments.adapter, arguments.letters)
     rows = [row for path in arguments.rows for row in prefix.read_rows(tokenizer, path) if row.taught and row.taught.probabilities]
     groups = prefix.shuffled(prefix.grouped(rows), arguments.seed)[: arguments.most]
     with torch.no_grad():
         # The library notes which layers tell their states at the first call.
         prefix.states_of(model, prefix.sequence(groups[0], torch.float32), len(prefix.backbone(model).layers))
-        written = gather(model, groups, vectors)
-        letters = compare(model, groups, vectors, written)
+        letters = read_letters(model, groups) if arguments.letters else solve(model, groups, arguments.vectors)
         copy(model, tokenizer, groups, letters)
     partial = arguments.out / "adapter.partial"
     model.save_pretrained(partial)
@@ -339,7 +299,8 @@ def main() -> int:
     parser.add_argument("--base", type=Path, required=True)
     parser.add_argument("--adapter", type=Path, required=True, help="of the stage that tells items in lists")
     parser.add_argument("--rows", type=Path, nargs="+", required=True, help="rows of teacher.py")
-    parser.add_argument("--vectors", type=Path, required=True)
+    parser.add_argument("--vectors", type=Path, help="`vectors.npz` of teacher.py")
+    parser.add_argument("--letters", action="store_true", help="solve again for what is copied, and for nothing else")
     parser.add_argument("--most", type=int, default=110, help="groups of rows that are used")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=0)

@@ -187,21 +187,30 @@ def answers(model, batch: dict[str, torch.Tensor]) -> tuple[torch.Tensor, torch.
 
 def states_of(model, batch: dict[str, torch.Tensor], layers: int) -> tuple[torch.Tensor, ...]:
     """The hidden states `[1, n, width]` before and behind each of the first `layers` layers; the others are not run."""
+    # The last states come normed, so one more layer is run than is told.
+    return cut(model, batch, layers + 1, output_hidden_states=True).hidden_states[: layers + 1]
+
+
+def attention_of(model, batch: dict[str, torch.Tensor], layer: int) -> torch.Tensor:
+    """`[heads, n, n]`: how much each place looks at each other in a layer; those above it are not run."""
+    return cut(model, batch, layer + 1, output_attentions=True).attentions[layer][0]
+
+
+def cut(model, batch: dict[str, torch.Tensor], layers: int, **wanted):
+    """What the first `layers` layers alone say."""
     stack = backbone(model)
     whole = stack.layers
-    # The last states come normed, so one more layer is run than is told.
-    stack.layers = whole[: layers + 1]
+    stack.layers = whole[:layers]
     try:
-        out = stack(
+        return stack(
             input_ids=batch["input_ids"],
             position_ids=batch["position_ids"],
             attention_mask=batch["attention_mask"],
             use_cache=False,
-            output_hidden_states=True,
+            **wanted,
         )
     finally:
         stack.layers = whole
-    return out.hidden_states[: layers + 1]
 
 
 def foretold(model, batch: dict[str, torch.Tensor]) -> torch.Tensor:

@@ -1,5 +1,5 @@
 #!/bin/sh
-# From the log of MovieLens-100K to the adapter in models/lm-adapter: scenes, rows, teacher, four stages.
+# From the log of MovieLens-100K to the adapter in models/lm-adapter: scenes, rows, teacher, seven stages.
 #   sh models/train/recipe.sh WORK        (WORK: an empty folder, or one in which this was stopped)
 # RECMIRROR, PYTHON, DATA and GGUF may name others. What WORK has already is not made again.
 set -eu
@@ -53,7 +53,13 @@ stage() { # NAME ROWS BEFORE
 known="--vectors $WORK/taught/vectors.npz"
 stage catalogue taught/catalogue.jsonl "" "$known"
 stage context moments/all.jsonl catalogue "$known --readouts $WORK/catalogue/readouts.pt"
-# shellcheck disable=SC2086
-[ -d "$WORK/heads/adapter" ] || "$PYTHON" "$HERE/heads.py" --base "$WORK/base" --adapter "$WORK/context/adapter" \
-  --rows "$WORK/moments/1.jsonl" $known --out "$WORK/heads"
-stage sft moments/3.jsonl heads ""
+solved() { # NAME ROWS BEFORE ARGUMENTS
+  # shellcheck disable=SC2086
+  [ -d "$WORK/$1/adapter" ] || "$PYTHON" "$HERE/heads.py" --base "$WORK/base" --adapter "$WORK/$3/adapter" \
+    --rows "$WORK/$2" $4 --out "$WORK/$1"
+}
+solved heads moments/1.jsonl context "$known"
+stage attention moments/2.jsonl heads ""
+stage deeper moments/1.jsonl attention ""
+solved letters moments/1.jsonl deeper "--letters --most 60"
+stage sft moments/3.jsonl letters ""

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import torch
 
+import attention
 import prefix
 import tune
 from hints import Hints
@@ -27,6 +28,9 @@ def loss_of(settings: tune.Settings, hints: Hints | None):
         """The mean over rows of each answer's negative log-likelihood; its tokens count alike."""
         if settings.part == "items":
             loss, figures = hints.train(model.training).items(model, group, dtype)
+            return tune.finite(loss), figures
+        if settings.part == "attention":
+            loss, figures = attention.looks(model, group, dtype)
             return tune.finite(loss), figures
         batch = prefix.sequence(group, dtype)
         logits = prefix.foretold(model, batch)
@@ -92,6 +96,8 @@ def check(groups: list[prefix.Group], settings: tune.Settings, hints: Hints | No
             raise prefix.RowError("a row without an answer, as of catalogue.jsonl, trains `part` = \"items\" alone")
         if settings.part == "items" and row.taught is None:
             raise prefix.RowError("a row without a teacher; `part` = \"items\" needs one")
+        if settings.part == "attention" and (row.taught is None or not row.taught.probabilities):
+            raise prefix.RowError("a row without a teacher's probabilities; `part` = \"attention\" needs them")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@
 
 Each stage is a folder of `sft.py`, `heads.py` or `dpo.py`, in the order of training. `prompts.toml` and `template.toml`, the texts that
 the model was trained with, stand in the folder already. Numbers of LoRA are small and near 0: float16 keeps 11 bits of each.
+Of each matrix the directions that hardly count are left out.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from safetensors.torch import load_file, save_file
 
 #: What a repository takes.
 MOST = 16 * 2**20
+#: Directions of a matrix with singular values below this share of its largest are left out.
+SMALL = 0.01
 LICENCE = {
     "adapter": "MIT OR Apache-2.0 for the code that made it; the numbers are for research, as the data are",
     "data": (
@@ -27,21 +30,46 @@ LICENCE = {
 }
 
 
-def halved(path: Path) -> dict[str, torch.Tensor]:
-    """The numbers of an adapter in float16, without the matrices that change nothing."""
+def read(path: Path) -> dict[str, torch.Tensor]:
+    """The numbers of an adapter, without the matrices that change nothing."""
     stored = load_file(path)
     idle = {name for name, value in stored.items() if ".lora_B." in name and not value.any()}
     idle |= {name.replace(".lora_B.", ".lora_A.") for name in idle}
-    found = {name: stored[name].to(torch.float16).contiguous() for name in sorted(stored.keys() - idle)}
+    return {name: stored[name] for name in sorted(stored.keys() - idle)}
+
+
+def halved(numbers: dict[str, torch.Tensor], path: Path) -> dict[str, torch.Tensor]:
+    """In float16."""
+    found = {name: value.to(torch.float16).contiguous() for name, value in numbers.items()}
     for name, value in found.items():
         if not torch.isfinite(value).all():
             raise ValueError(f"{path}: `{name}` has a number that float16 cannot hold")
     return found
 
 
-def settings_of(path: Path) -> dict:
+def narrowed(numbers: dict[str, torch.Tensor], rank: int) -> dict[str, int]:
+    """Leaves the smallest directions of matrices of this rank out; gives the modules that have a lower rank now. Those with a rank of
+    their own were solved for (`heads.py`), and stay as they are."""
+    lower = {}
+    for name in [name for name, value in numbers.items() if ".lora_A." in name and len(value) == rank]:
+        other = name.replace(".lora_A.", ".lora_B.")
+        (right, down), (left, up) = (torch.linalg.qr(value.double()) for value in (numbers[name].t(), numbers[other]))
+        u, sizes, v = torch.linalg.svd(up @ down.t())
+        kept = int((sizes >= SMALL * sizes[0]).sum())
+        if kept < rank:
+            root = sizes[:kept].sqrt()
+            numbers[name] = (root[:, None] * (v[:kept] @ right.t())).float()
+            numbers[other] = (left @ u[:, :kept] * root).float()
+            lower[name.split(".lora_A.")[0].removeprefix("base_model.model.model.")] = kept
+    return lower
+
+
+def settings_of(path: Path, lower: dict[str, int]) -> dict:
     """What PEFT needs to read the adapter again, without names of folders."""
     found = json.loads(path.read_text(encoding="utf-8"))
+    scale = found.get("lora_alpha", 0) / found["r"]
+    for key, times in [("rank_pattern", 1), ("alpha_pattern", scale)]:
+        found[key] = (found.get(key) or {}) | {name: times * rank for name, rank in lower.items()}
     return found | {"base_model_name_or_path": "HuggingFaceTB/SmolLM2-135M-Instruct", "inference_mode": True}
 
 
@@ -58,8 +86,10 @@ def card(stages: list[Path], data: str) -> str:
 def ship(stages: list[Path], data: str, out: Path) -> int:
     """Writes the folder; gives the bytes of the adapter."""
     last = stages[-1] / "adapter"
-    numbers, config = halved(last / "adapter_model.safetensors"), settings_of(last / "adapter_config.json")
-    about = card(stages, data)
+    numbers = read(last / "adapter_model.safetensors")
+    rank = json.loads((last / "adapter_config.json").read_text(encoding="utf-8"))["r"]
+    config = settings_of(last / "adapter_config.json", narrowed(numbers, rank))
+    numbers, about = halved(numbers, last), card(stages, data)
     out.mkdir(parents=True, exist_ok=True)
     partial = out / "adapter.partial"
     save_file(numbers, partial, metadata={"format": "pt"})

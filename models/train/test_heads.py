@@ -15,13 +15,15 @@ import numpy
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from transformers import LlamaConfig, LlamaForCausalLM
 
 sys.path.insert(0, str(Path(__file__).parent))
+import attention
 import heads
 import lora
 import prefix
+import sft
 import test_teacher
 import test_tune
 import tune
@@ -75,12 +77,12 @@ def test_attention_gets_the_shares_that_it_is_to_have() -> None:
 
 def test_matrices_are_set_exactly() -> None:
     made = model()
-    attention = heads.Attention(made, heads.COMPARE)
-    assert (attention.layer, attention.heads, attention.slow[:4]) == (2, 1, [31, 63, 30, 62])
-    block, others = attention.block.self_attn, attention.block.self_attn.q_proj.base_layer.weight
+    guided = attention.Attention(made, attention.COMPARE)
+    assert (guided.layer, guided.heads, guided.slow[:4]) == (2, 1, [31, 63, 30, 62])
+    block, others = guided.block.self_attn, guided.block.self_attn.q_proj.base_layer.weight
     query, key, value, output = (torch.randn(3, 3 * SIZE) for _ in range(4))
-    attention.look(query, key)
-    attention.tell(value, output)
+    guided.look(query, key)
+    guided.tell(value, output)
     torch.testing.assert_close(weight(block.q_proj)[[31, 63, 30]], query * SIZE**0.5, rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(weight(block.q_proj)[64:], others[64:], rtol=1e-4, atol=1e-4)
     torch.testing.assert_close(weight(block.k_proj)[[31, 63, 30]], key, rtol=1e-4, atol=1e-4)
@@ -100,7 +102,7 @@ def files(folder: Path):
     test_tune.tokenizer().save_pretrained(folder / "base")
     return argparse.Namespace(
         base=folder / "base", adapter=folder / "adapter", rows=[folder / "rows.jsonl"], vectors=folder / "vectors.npz",
-        most=12, seed=1, out=folder / "out",
+        most=12, seed=1, letters=False, out=folder / "out",
     )
 
 
@@ -126,6 +128,48 @@ def test_heads_look_where_they_should_and_name_the_letter(tmp_path: Path) -> Non
         assert right >= 10, right
         lost = [heads.letter_loss(of, groups) for of in (before, after)]
     assert lost[1] < lost[0], lost
+
+
+def test_attention_is_trained_without_the_layers_above(tmp_path: Path) -> None:
+    log, rows = test_teacher.read(tmp_path)
+    groups, settings = prefix.grouped(rows, 2), replace(test_tune.SETTINGS, epochs=8.0, learning_rate=5e-4, part="attention")
+    made = model(rank=4)
+    lora.use(made)
+    before = {name: value.clone() for name, value in made.state_dict().items()}
+    batch = prefix.sequence(groups[0], torch.float32)
+    with torch.no_grad():
+        # Weights are told of the layers that are run alone, too.
+        inputs = {name: batch[name] for name in ["input_ids", "position_ids", "attention_mask"]}
+        whole = prefix.backbone(made)(**inputs, output_attentions=True)
+        torch.testing.assert_close(prefix.attention_of(made, batch, 1), whole.attentions[1][0])
+    tune.tune(made, test_tune.tokenizer(), groups, groups, settings, tmp_path / "out", sft.loss_of(settings, None))
+    curve = [line.split(",") for line in (tmp_path / "out/curves.csv").read_text().splitlines()]
+    values = [float(value) for _, measure, value in curve if measure == "eval_loss"]
+    assert values[-1] < 0.9 * values[0], values
+    changed = {name for name, value in made.state_dict().items() if not torch.equal(value, before[name])}
+    last = {name for name in changed if ".layers.2." in name}
+    assert last and all("q_proj" in name or "k_proj" in name for name in last), "only what looks is trained in the last layer"
+
+
+def test_letters_are_solved_for_again_and_nothing_else_is(tmp_path: Path) -> None:
+    arguments = files(tmp_path)
+    heads.run(arguments)
+    other = {"adapter": arguments.out / "adapter", "letters": True, "vectors": None, "out": tmp_path / "again"}
+    again = argparse.Namespace(**vars(arguments) | other)
+    heads.run(again)
+    one, other = (load_file(folder / "adapter/adapter_model.safetensors") for folder in (arguments.out, again.out))
+    assert one.keys() == other.keys() and all(one[name].shape == other[name].shape for name in one)
+    for name, value in one.items():
+        # Nothing was trained in between, so all is as before.
+        torch.testing.assert_close(other[name], value, rtol=1e-3, atol=1e-3)
+    spoiled = {name: value * 0 if ".layers.2.self_attn.v_proj" in name else value for name, value in one.items()}
+    save_file(spoiled, arguments.out / "adapter/adapter_model.safetensors", metadata={"format": "pt"})
+    heads.run(argparse.Namespace(**vars(again) | {"out": tmp_path / "mended"}))
+    mended = load_file(tmp_path / "mended/adapter/adapter_model.safetensors")
+    for name, value in one.items():
+        torch.testing.assert_close(mended[name], value, rtol=1e-3, atol=1e-3)
+    with pytest.raises(tune.SettingsError, match="--vectors"):
+        heads.run(argparse.Namespace(**vars(again) | {"letters": False, "out": tmp_path / "none"}))
 
 
 def test_the_adapter_that_was_there_stays_and_nothing_is_overwritten(tmp_path: Path) -> None:

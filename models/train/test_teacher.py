@@ -213,6 +213,8 @@ def test_rows_that_lack_what_is_trained_are_told(tmp_path: Path) -> None:
         sft.check([plain], part["items"], None)
     with pytest.raises(prefix.RowError, match="without a teacher"):
         sft.check([plain], part["items"], told)
+    with pytest.raises(prefix.RowError, match="without a teacher's probabilities"):
+        sft.check([plain], part["attention"], None)
     with pytest.raises(prefix.RowError, match="without an answer"):
         sft.check([silent], part["whole"], told)
 

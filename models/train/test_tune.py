@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import torch
 from datasets import Dataset
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
 from trl import DPOConfig, DPOTrainer
@@ -257,6 +257,33 @@ def test_what_is_shipped_is_the_last_adapter_in_16_bits(tmp_path: Path) -> None:
     save_file({"a": torch.full((2, 2), 1e6)}, stages[1] / "adapter/adapter_model.safetensors")
     with pytest.raises(ValueError, match="float16 cannot hold"):
         ship.ship(stages, "films", out)
+
+
+def test_directions_that_hardly_count_are_not_shipped(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    made = model(adapter=False)
+    own = {"rank_pattern": {"layers.2.self_attn.v_proj": 6}, "alpha_pattern": {"layers.2.self_attn.v_proj": 12}}
+    shape = LoraConfig(r=4, lora_alpha=8, target_modules=["q_proj", "v_proj"], task_type="CAUSAL_LM", **own)
+    made = get_peft_model(made, shape)
+    sizes = torch.tensor([1.0, 0.3, ship.SMALL * 1.5, ship.SMALL / 2, 1e-4, 1e-4])
+    for name, value in made.named_parameters():
+        if "lora_" in name:
+            rank = min(value.shape)
+            direction = torch.linalg.qr(torch.randn(max(value.shape), rank))[0]
+            with torch.no_grad():
+                value.copy_(direction.t() if "lora_A" in name else direction * sizes[:rank])
+    for stage in ["first", "last"]:
+        made.save_pretrained(tmp_path / stage / "adapter")
+        (tmp_path / stage / "record.json").write_text("{}")
+    ship.ship([tmp_path / "first", tmp_path / "last"], "films", tmp_path / "out")
+    stored = load_file(tmp_path / "out/adapter_model.safetensors")
+    ranks = {len(value) for name, value in stored.items() if "lora_A" in name}
+    assert ranks == {3, 6}, "of 4 directions 3 count; a matrix with a rank of its own keeps it"
+    read, tokens = PeftModel.from_pretrained(model(adapter=False), tmp_path / "out"), torch.tensor([[3, 5, 7, 9]])
+    with torch.no_grad():
+        wanted, found = made(input_ids=tokens).logits, read(input_ids=tokens).logits
+        without = model(adapter=False)(input_ids=tokens).logits
+    assert (found - wanted).abs().max() < 0.05 * (without - wanted).abs().max()
 
 
 def test_a_record_tells_the_settings_that_are_not_the_usual_ones() -> None:

@@ -31,7 +31,7 @@ import prefix
 
 LAYER = re.compile(r"\.layers\.(\d+)\.")
 MODULES = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-PARTS = ["whole", "items"]
+PARTS = ["whole", "items", "attention"]
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,8 @@ class Settings:
     sft_weight: float = 0.0
     #: Of rows with a teacher: the weight of its probabilities against the letter taken.
     soft: float = 0.5
-    #: Of such rows, what is trained: the answers, with the `whole` model, or `items` alone, with no more layers than they need.
+    #: Of such rows, what is trained: the answers, with the `whole` model, or `items` alone, or the `attention` of heads.py,
+    #: with no more layers than they need.
     part: str = "whole"
 
     @staticmethod
