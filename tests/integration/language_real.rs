@@ -119,11 +119,20 @@ fn choice(history: &[&str], list: &[&str]) -> LetterRequest {
 fn the_tuned_model_chooses_for_the_person() {
     let space = ["Star Wars", "Star Trek: The Wrath of Khan", "Alien", "Terminator, The", "Empire Strikes Back, The"];
     let romance = ["Sense and Sensibility", "Emma", "English Patient, The", "Sabrina", "Jane Eyre"];
-    let list = ["Fargo", "Aliens", "Cinderella", "Persuasion", "Scream"];
+    // What goes with these histories in the eyes of those who took them: Aliens and Fargo, Stargate and Evita.
+    let lists = [
+        (["Fargo", "Aliens", "Cinderella", "Persuasion", "Scream"], 1, 0),
+        (["Quiz Show", "Piano, The", "Evita", "Stargate", "Heat"], 3, 2),
+    ];
+    let asked: Vec<_> = lists.iter().flat_map(|(list, ..)| [choice(&space, list), choice(&romance, list)]).collect();
     for graph in ["model.onnx", "model_int8.onnx"] {
-        let found = letters(&load(TUNED, graph, 1, 0), &[choice(&space, &list), choice(&romance, &list)]);
+        let found = letters(&load(TUNED, graph, 1, 0), &asked);
         println!("{graph}: {found:.2?}");
-        assert!(found[0][1] > 1.5 * found[1][1] && found[1][3] > 1.5 * found[0][3], "{graph}: {found:?}");
+        for (place, &(_, one, other)) in lists.iter().enumerate() {
+            let (of_space, of_romance) = (&found[2 * place], &found[2 * place + 1]);
+            assert!(of_space[one] > 2.0 * of_romance[one], "{graph}: {found:?}");
+            assert!(of_romance[other] > 2.0 * of_space[other], "{graph}: {found:?}");
+        }
     }
 }
 
