@@ -43,21 +43,21 @@ taught=$(for kind in $KINDS; do echo "$WORK/taught/$kind.jsonl"; done)
 }
 [ -d "$WORK/base" ] || "$PYTHON" "$HERE/checkpoint.py" --source "$GGUF" --out "$WORK/base"
 
-stage() { # NAME ROWS BEFORE
+stage() { # NAME ROWS BEFORE ARGUMENTS
   [ -d "$WORK/$1/adapter" ] && return
   before=${3:+--adapter $WORK/$3/adapter}
   # shellcheck disable=SC2086
   "$PYTHON" "$HERE/sft.py" --base "$WORK/base" $before --train "$WORK/$2" --settings "$CONFIGS/$1-2cores.toml" \
     --out "$WORK/$1" $4
 }
-known="--vectors $WORK/taught/vectors.npz"
-stage catalogue taught/catalogue.jsonl "" "$known"
-stage context moments/all.jsonl catalogue "$known --readouts $WORK/catalogue/readouts.pt"
 solved() { # NAME ROWS BEFORE ARGUMENTS
   # shellcheck disable=SC2086
   [ -d "$WORK/$1/adapter" ] || "$PYTHON" "$HERE/heads.py" --base "$WORK/base" --adapter "$WORK/$3/adapter" \
     --rows "$WORK/$2" $4 --out "$WORK/$1"
 }
+known="--vectors $WORK/taught/vectors.npz"
+stage catalogue taught/catalogue.jsonl "" "$known"
+stage context moments/all.jsonl catalogue "$known --readouts $WORK/catalogue/readouts.pt"
 solved heads moments/1.jsonl context "$known"
 stage attention moments/2.jsonl heads ""
 stage deeper moments/1.jsonl attention ""
