@@ -75,17 +75,16 @@ def cleared(layer) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def looks(model, group: prefix.Group, dtype: torch.dtype) -> tuple[torch.Tensor, dict[str, float]]:
-    """The mean cross entropy of what the heads that compare look at with the teacher's shares, for training; the layers above
-    them are not run."""
+    """The mean cross entropy of what the heads that compare look at with the teacher's shares, for training; every row has some.
+    The layers above them are not run."""
     heads, batch = Attention(model, COMPARE), prefix.sequence(group, dtype)
     # Theirs differ once they are trained; what counts is their sum.
     found = prefix.attention_of(model, batch, heads.layer)[: heads.heads].float().mean(0)
     losses, right = [], []
     for number, row in enumerate(group.rows):
-        if row.taught is not None and row.taught.probabilities:
-            options = [prefix.place_of(group, number, place) for place, _ in row.taught.items[-row.taught.options :]]
-            asks, shares = prefix.place_of(group, number, row.taught.letter - 1), torch.tensor(row.taught.probabilities)
-            look = found[asks, options]
-            losses.append(-(shares * look.clamp_min(1e-30).log()).sum())
-            right.append(float(look.detach().argmax() == shares.argmax()))
+        options = [prefix.place_of(group, number, place) for place, _ in row.taught.items[-row.taught.options :]]
+        asks, shares = prefix.place_of(group, number, row.taught.letter - 1), torch.tensor(row.taught.probabilities)
+        look = found[asks, options]
+        losses.append(-(shares * look.clamp_min(1e-30).log()).sum())
+        right.append(float(look.detach().argmax() == shares.argmax()))
     return torch.stack(losses).mean(), {"same": sum(right) / len(right)}

@@ -249,8 +249,11 @@ def load(base: Path, adapter: Path, again: bool = False):
     names = [f"layers.{round(part * depth)}.self_attn.{of}_proj" for part in (GATHER, COMPARE) for of in "qkvo"]
     config = LoraConfig.from_pretrained(adapter)
     scale = config.lora_alpha / config.r
-    config.rank_pattern = dict.fromkeys(names, RANK)
-    config.alpha_pattern = dict.fromkeys(names, RANK * scale)
+    if again and any(config.rank_pattern.get(name) != RANK for name in names):
+        raise tune.SettingsError(f"{adapter} has no heads that were solved for; leave --letters out")
+    # An adapter that was shipped has lower ranks of other matrices.
+    config.rank_pattern = config.rank_pattern | dict.fromkeys(names, RANK)
+    config.alpha_pattern = config.alpha_pattern | dict.fromkeys(names, RANK * scale)
     model = get_peft_model(model, config)
     kept = load_file(adapter / "adapter_model.safetensors")
     left = [] if again else names

@@ -64,13 +64,14 @@ def narrowed(numbers: dict[str, torch.Tensor], rank: int) -> dict[str, int]:
     return lower
 
 
-def settings_of(path: Path, lower: dict[str, int]) -> dict:
+def settings_of(stored: dict, lower: dict[str, int]) -> dict:
     """What PEFT needs to read the adapter again, without names of folders."""
-    found = json.loads(path.read_text(encoding="utf-8"))
-    scale = found.get("lora_alpha", 0) / found["r"]
-    for key, times in [("rank_pattern", 1), ("alpha_pattern", scale)]:
-        found[key] = (found.get(key) or {}) | {name: times * rank for name, rank in lower.items()}
-    return found | {"base_model_name_or_path": "HuggingFaceTB/SmolLM2-135M-Instruct", "inference_mode": True}
+    scale = stored["lora_alpha"] / stored["r"]
+    patterns = {
+        key: (stored.get(key) or {}) | {name: times * rank for name, rank in lower.items()}
+        for key, times in [("rank_pattern", 1), ("alpha_pattern", scale)]
+    }
+    return stored | patterns | {"base_model_name_or_path": "HuggingFaceTB/SmolLM2-135M-Instruct", "inference_mode": True}
 
 
 def card(stages: list[Path], data: str) -> str:
@@ -87,8 +88,8 @@ def ship(stages: list[Path], data: str, out: Path) -> int:
     """Writes the folder; gives the bytes of the adapter."""
     last = stages[-1] / "adapter"
     numbers = read(last / "adapter_model.safetensors")
-    rank = json.loads((last / "adapter_config.json").read_text(encoding="utf-8"))["r"]
-    config = settings_of(last / "adapter_config.json", narrowed(numbers, rank))
+    config = json.loads((last / "adapter_config.json").read_text(encoding="utf-8"))
+    config = settings_of(config, narrowed(numbers, config["r"]))
     numbers, about = halved(numbers, last), card(stages, data)
     out.mkdir(parents=True, exist_ok=True)
     partial = out / "adapter.partial"

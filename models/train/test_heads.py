@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import math
 import sys
 from dataclasses import replace
@@ -24,6 +25,7 @@ import heads
 import lora
 import prefix
 import sft
+import ship
 import test_teacher
 import test_tune
 import tune
@@ -168,8 +170,29 @@ def test_letters_are_solved_for_again_and_nothing_else_is(tmp_path: Path) -> Non
     mended = load_file(tmp_path / "mended/adapter/adapter_model.safetensors")
     for name, value in one.items():
         torch.testing.assert_close(mended[name], value, rtol=1e-3, atol=1e-3)
-    with pytest.raises(tune.SettingsError, match="--vectors"):
-        heads.run(argparse.Namespace(**vars(again) | {"letters": False, "out": tmp_path / "none"}))
+    for wrong, told in [({"letters": False}, "--vectors"), ({"adapter": arguments.adapter}, "no heads that were solved for")]:
+        with pytest.raises(tune.SettingsError, match=told):
+            heads.run(argparse.Namespace(**vars(again) | wrong | {"out": tmp_path / "none"}))
+
+
+def test_an_adapter_that_was_shipped_can_be_gone_on_from(tmp_path: Path) -> None:
+    arguments = files(tmp_path)
+    heads.run(arguments)
+    (arguments.out / "record.json").write_text("{}")
+    path = arguments.out / "adapter/adapter_model.safetensors"
+    # Only one direction of the first layer counts.
+    narrow = {
+        name: torch.cat([value[:1], 1e-4 * value[1:]]) if ".layers.0." in name and ".lora_A." in name else value
+        for name, value in load_file(path).items()
+    }
+    save_file(narrow, path, metadata={"format": "pt"})
+    ship.ship([arguments.out], "films", tmp_path / "shipped")
+    assert len(json.loads((tmp_path / "shipped/adapter_config.json").read_text())["rank_pattern"]) > 8
+    _, one = heads.load(arguments.base, arguments.out / "adapter", again=True)
+    _, other = heads.load(arguments.base, tmp_path / "shipped", again=True)
+    tokens = torch.tensor([[3, 5, 7, 9]])
+    with torch.no_grad():
+        torch.testing.assert_close(one(input_ids=tokens).logits, other(input_ids=tokens).logits, rtol=0.02, atol=0.02)
 
 
 def test_the_adapter_that_was_there_stays_and_nothing_is_overwritten(tmp_path: Path) -> None:

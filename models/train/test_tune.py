@@ -242,7 +242,7 @@ def test_what_is_shipped_is_the_last_adapter_in_16_bits(tmp_path: Path) -> None:
         numbers = {"a": torch.full((2, 2), 0.1 if name == "last" else 0.3)}
         numbers |= {"b.lora_A.weight": torch.ones(2, 2), "b.lora_B.weight": torch.zeros(2, 2)}
         save_file(numbers, folder / "adapter_model.safetensors")
-        (folder / "adapter_config.json").write_text('{"r": 2, "base_model_name_or_path": "/somewhere"}')
+        (folder / "adapter_config.json").write_text('{"r": 2, "lora_alpha": 4, "base_model_name_or_path": "/somewhere"}')
         (tmp_path / name / "record.json").write_text('{"updates": 7, "setting_rank": 2}')
     stages, out = [tmp_path / "first", tmp_path / "last"], tmp_path / "out"
     size = ship.ship(stages, "films", out)
