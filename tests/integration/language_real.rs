@@ -125,13 +125,15 @@ fn the_tuned_model_chooses_for_the_person() {
         (["Quiz Show", "Piano, The", "Evita", "Stargate", "Heat"], 3, 2),
     ];
     let asked: Vec<_> = lists.iter().flat_map(|(list, ..)| [choice(&space, list), choice(&romance, list)]).collect();
-    for graph in ["model.onnx", "model_int8.onnx"] {
-        let found = letters(&load(TUNED, graph, 1, 0), &asked);
-        println!("{graph}: {found:.2?}");
+    let both = ["model.onnx", "model_int8.onnx"].map(|graph| letters(&load(TUNED, graph, 1, 0), &asked));
+    let off = both[0].iter().flatten().zip(both[1].iter().flatten()).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(off < 0.1, "8 bits differ from 32 by {off}: {both:?}");
+    for found in &both {
+        println!("{found:.2?}");
         for (place, &(_, one, other)) in lists.iter().enumerate() {
             let (of_space, of_romance) = (&found[2 * place], &found[2 * place + 1]);
-            assert!(of_space[one] > 2.0 * of_romance[one], "{graph}: {found:?}");
-            assert!(of_romance[other] > 2.0 * of_space[other], "{graph}: {found:?}");
+            assert!(of_space[one] > 2.0 * of_romance[one], "{found:?}");
+            assert!(of_romance[other] > 2.0 * of_space[other], "{found:?}");
         }
     }
 }
