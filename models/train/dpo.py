@@ -79,25 +79,37 @@ def letters_of(value: dict) -> list[list[dict]]:
 
 def pairs_of(model, lines: list[list[prefix.Row]], dtype: torch.dtype, ends: int) -> list[Pairs]:
     """Chosen and hardest rejected answer of each line, with their likelihoods under the model as it is now."""
-    pairs, reference = [], {}
+    of = {id(rows[0]): rows for rows in lines}
+    pairs = []
     model.eval()
     with torch.no_grad():
-        for number, rows in enumerate(lines):
-            shared = min(prefix.common(rows[0].tokens, row.tokens) for row in rows[1:])
-            values = likelihoods(model, prefix.Group(rows, min(shared, rows[0].answer)), dtype).tolist()
-            hardest = max(range(1, len(rows)), key=lambda place: values[place])
-            pairs.append((rows[0], rows[hardest]))
-            for row, value in [(rows[0], values[0]), (rows[hardest], values[hardest])]:
-                reference[tuple(row.tokens)] = value
-            if number % 100 == 0:
-                print(f"reference: {number} of {len(lines)}", file=sys.stderr, flush=True)
+        for number, group in enumerate(prefix.grouped([rows[0] for rows in lines], max(1, ends // 2))):
+            rejected = hardest(model, group, [of[id(chosen)][1:] for chosen in group.rows], dtype)
+            rows = [row for pair in zip(group.rows, rejected, strict=True) for row in pair]
+            shared = min(group.shared, *(prefix.common(rows[0].tokens, row.tokens) for row in rejected))
+            both = prefix.Group(rows, shared)
+            pairs.append(Pairs(rows, shared, tuple(likelihoods(model, both, dtype).tolist())))
+            if number % 20 == 0:
+                print(f"reference: {sum(len(one.rows) for one in pairs) // 2} of {len(lines)}", file=sys.stderr, flush=True)
     model.train()
-    of = {tuple(chosen.tokens): rejected for chosen, rejected in pairs}
-    groups = []
-    for group in prefix.grouped([chosen for chosen, _ in pairs], max(1, ends // 2)):
-        rows = [row for chosen in group.rows for row in (chosen, of[tuple(chosen.tokens)])]
-        groups.append(Pairs(rows, group.shared, tuple(reference[tuple(row.tokens)] for row in rows)))
-    return groups
+    return pairs
+
+
+def hardest(model, group: prefix.Group, others: list[list[prefix.Row]], dtype: torch.dtype) -> list[prefix.Row]:
+    """Of the other answers to each row the one that is most likely where they first differ; they differ in a letter."""
+    if all(len(rows) == 1 for rows in others):
+        return [row for [row] in others]
+    batch = prefix.sequence(group, dtype)
+    logits = prefix.foretold(model, batch)
+    at = {key: index for index, key in enumerate(zip(batch["owners"].tolist(), batch["tokens"], strict=True))}
+    found = []
+    for number, (chosen, rows) in enumerate(zip(group.rows, others, strict=True)):
+        place = prefix.common(chosen.tokens, rows[0].tokens)
+        if len(rows) > 1:
+            told = logits[at[number, place]]
+            rows = sorted(rows, key=lambda row: -float(told[row.tokens[place]]))
+        found.append(rows[0])
+    return found
 
 
 def main() -> int:

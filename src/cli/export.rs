@@ -23,6 +23,9 @@ pub struct Export {
     /// How a scene is put into words, for the task `choice`: a file in the form of `src/language/prompts/ekb.toml`.
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
+    /// Each list in all its rotations, for the task `choice`: a row for each, so that no letter is taken more often.
+    #[arg(long)]
+    rotations: bool,
     /// What is trained.
     #[arg(long, value_enum)]
     task: Task,
@@ -77,15 +80,16 @@ impl Export {
         match (&self.scenes, self.task) {
             (Some(scenes), Task::Choice) => Ok(scenes.clone()),
             (None, Task::Choice) => Ok(project.train(&self.name)),
-            (None, _) if self.prompts.is_none() => Ok(project.pairs(&self.name)),
-            _ => Err(Failure::input("--scenes and --prompts go with `--task choice` only")),
+            (None, _) if self.prompts.is_none() && !self.rotations => Ok(project.pairs(&self.name)),
+            _ => Err(Failure::input("--scenes, --prompts and --rotations go with `--task choice` only")),
         }
     }
 
     fn rows(&self, from: &Path, to: &Path, bar: &StageBar) -> Result<u64, Failure> {
         if self.task == Task::Choice {
             let prompts = Prompts::load(self.prompts.as_deref()).map_err(Failure::input)?;
-            return export_choices(from, to, self.form, self.storage, &prompts, bar).map_err(Failure::input);
+            return export_choices(from, to, self.form, self.storage, &prompts, self.rotations, bar)
+                .map_err(Failure::input);
         }
         export(from, to, self.form, self.task, self.storage, bar).map_err(Failure::input)
     }

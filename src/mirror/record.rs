@@ -45,6 +45,22 @@ impl SceneRecord {
         Letter::of(self.item_pos)
     }
 
+    /// The same scene, its list turned so that the item at place `by` stands first. "None of these" stays last.
+    ///
+    /// # Panics
+    /// When `by` is beyond the list.
+    pub fn turned(&self, by: usize) -> SceneRecord {
+        let mut scene = self.clone();
+        scene.text.action_list.rotate_left(by);
+        if let Some(items) = &mut scene.items {
+            items.rotate_left(by);
+        }
+        if self.item_pos < self.choice_cnt {
+            scene.item_pos = (self.item_pos + self.choice_cnt - by) % self.choice_cnt;
+        }
+        scene
+    }
+
     /// What is wrong with the scene, if anything: every reader checks this once.
     pub fn fault(&self) -> Option<String> {
         let listed = self.text.action_list.len();

@@ -86,7 +86,40 @@ fn what_users_did_in_scenes_is_exported_in_the_words_of_the_prompts() {
     assert_eq!(reference[0]["messages"][2], choices[0]["completion"][0]);
     assert_eq!(reference[0]["user_id"].as_str(), Some(scenes[0]["user_id"].to_string().trim_matches('"')));
     export(folder.path(), &["--task", "choice", "--name", "none"]).expect(2).says(&["none_train.jsonl"]);
-    export(folder.path(), &["--task", "sft", "--prompts", &prompts]).expect(2).says(&["--task choice"]);
+    for other in [&["--prompts", &prompts][..], &["--rotations"]] {
+        export(folder.path(), &[&["--task", "sft"], other].concat()).expect(2).says(&["--task choice"]);
+    }
+}
+
+#[test]
+fn with_rotations_no_letter_is_taken_more_often() {
+    let folder = distilled();
+    let prompts = package().join("models/lm-adapter/prompts.toml").to_string_lossy().into_owned();
+    export(folder.path(), &["--task", "choice", "--name", "ml-1m", "--prompts", &prompts, "--rotations"]).expect(0);
+    let datasets = folder.path().join("datasets");
+    let rows = |name: &str| -> Vec<Value> {
+        read(&datasets.join(name)).lines().map(|line| serde_json::from_str(line).expect("a row")).collect()
+    };
+    let (scenes, choices) = (rows("ml-1m_train.jsonl"), rows("ml-1m_choice.jsonl"));
+    let mut left = choices.as_slice();
+    for scene in &scenes {
+        let (turns, rest) = left.split_at(scene["choice_cnt"].as_u64().expect("a count") as usize);
+        left = rest;
+        let place = scene["item_pos"].as_u64().expect("a place") as usize;
+        let text = scene["text"]["action_list"][place].as_str().expect("an item");
+        let mut letters = Vec::new();
+        for turn in turns {
+            let answer = turn["completion"][0]["content"].as_str().expect("an answer");
+            let letter = answer.strip_prefix("Behavior: [").and_then(|rest| rest.strip_suffix("]")).expect("a letter");
+            let question = turn["prompt"][1]["content"].as_str().expect("a question");
+            assert!(question.contains(&format!("\n{text} [{letter}]")), "{question}");
+            letters.push(letter);
+        }
+        letters.sort_unstable();
+        letters.dedup();
+        assert_eq!(letters.len(), turns.len(), "{letters:?}");
+    }
+    assert!(left.is_empty() && choices.len() > scenes.len());
 }
 
 #[test]

@@ -106,7 +106,7 @@ pub enum ExportError {
 }
 
 /// Reads the scenes of `from` and writes to `to` what each user did there, in the words of `prompts` and without a decision;
-/// gives the number of rows.
+/// gives the number of rows. With `rotations` each list is there in all its rotations, so that no letter is taken more often.
 ///
 /// # Errors
 /// When a scene cannot be read or put into words, or the file cannot be written.
@@ -116,15 +116,19 @@ pub fn export_choices(
     form: Form,
     storage: Storage,
     prompts: &Prompts,
+    rotations: bool,
     watch: &dyn Watch,
 ) -> Result<u64, ExportError> {
     watch.begin("exporting", 0);
     let mut writer = Writer::create(to, form, Task::Choice, storage)?;
     let mut rows = 0;
     each_scene::<ExportError>(from, &mut |_, scene| {
-        writer.push(row::of_scene(&scene, form, prompts)?)?;
+        let turns = if rotations { scene.choice_cnt } else { 1 };
+        for by in 0..turns {
+            writer.push(row::of_scene(&scene.turned(by), form, prompts)?)?;
+            rows += 1;
+        }
         watch.advance(1);
-        rows += 1;
         Ok(())
     })?;
     if rows == 0 {
