@@ -1,6 +1,7 @@
 #!/bin/sh
 # From the log of MovieLens-100K to the adapter in models/lm-adapter: scenes, rows, teacher, seven stages.
-#   sh models/train/recipe.sh WORK        (WORK: an empty folder, or one in which this was stopped)
+#   sh models/train/recipe.sh WORK            (WORK: an empty folder, or one in which this was stopped)
+#   sh models/train/recipe.sh WORK reasons    (goes on: the model learns to write reasons)
 # RECMIRROR, PYTHON, DATA and GGUF may name others. What WORK has already is not made again.
 set -eu
 WORK=${1:?name a folder to work in}
@@ -46,8 +47,9 @@ taught=$(for kind in $KINDS; do echo "$WORK/taught/$kind.jsonl"; done)
 stage() { # NAME ROWS BEFORE ARGUMENTS
   [ -d "$WORK/$1/adapter" ] && return
   before=${3:+--adapter $WORK/$3/adapter}
+  files=$(for file in $2; do echo "$WORK/$file"; done)
   # shellcheck disable=SC2086
-  "$PYTHON" "$HERE/sft.py" --base "$WORK/base" $before --train "$WORK/$2" --settings "$CONFIGS/$1-2cores.toml" \
+  "$PYTHON" "$HERE/sft.py" --base "$WORK/base" $before --train $files --settings "$CONFIGS/$1-2cores.toml" \
     --out "$WORK/$1" $4
 }
 solved() { # NAME ROWS BEFORE ARGUMENTS
@@ -63,3 +65,32 @@ stage attention moments/2.jsonl heads ""
 stage deeper moments/1.jsonl attention ""
 solved letters moments/1.jsonl deeper "--letters --most 60"
 stage sft moments/3.jsonl letters ""
+[ "${2:-}" = reasons ] || exit 0
+
+# Decisions with their reasons, in the place of those of a strong and a weak language model, for fewer of the same moments.
+decided() { # NAME KIND SIZES
+  [ -f "$WORK/$1-sft.jsonl" ] && return
+  lists "$1" "$2" "$3" 600
+  said="--project $WORK/$1 --datasets ml-100k --quiet --prompts $ADAPTER/prompts.toml"
+  for strength in strong weak; do
+    answers=$WORK/$1/$strength.jsonl
+    # shellcheck disable=SC2086
+    "$PYTHON" "$HERE/reasons.py" --project "$WORK/$1" $projects --name ml-100k --kinds genres --strength $strength --out "$answers"
+    # shellcheck disable=SC2086
+    "$RECMIRROR" decide $said --strength $strength --decisions 4 --model co-occurrence --batch-in "$answers"
+    # shellcheck disable=SC2086
+    "$RECMIRROR" judge $said --strength $strength --overlap
+  done
+  # shellcheck disable=SC2086
+  "$RECMIRROR" distill $said --rank random --keep 600 --name said
+  "$RECMIRROR" export --quiet --project "$WORK/$1" --name said --task sft --out "$WORK/$1-sft.jsonl"
+}
+decided said-matched popularity-matched 5
+decided said-anchored anchored 5
+decided said-random random 5
+decided said-similar history-similar 5
+decided said-mixed reference:2,popularity-matched:1,anchored:1 2-10
+said=$(for kind in matched anchored random similar mixed; do echo "said-$kind-sft.jsonl"; done)
+# shellcheck disable=SC2086
+[ -f "$WORK/few/1.jsonl" ] || "$PYTHON" "$HERE/moments.py" --rows $taught --kinds 6 --moments 900 --seed 4 --out "$WORK/few"
+stage reasons "$said few/1.jsonl" sft ""
