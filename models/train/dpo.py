@@ -3,7 +3,7 @@
     python dpo.py --base CHECKPOINT --adapter FOLDER --train FILE... --settings configs/dpo-2cores.toml --out FOLDER
 
 The rows have `prompt`, `chosen`, `rejected` (`recmirror export --task preference`), or `prompt`, `completion`, `options`
-(`--task choice`): then the rejected answer is the one of the other letters that the model finds most likely before the run.
+(`--task choice`): then the rejected answer has the one of the other letters that the model finds most likely before the run.
 The reference of the loss is the model as it starts. For a pair with log-likelihoods `c`, `r` under the model and `c0`,
 `r0` under the reference the loss is `-ln sigmoid(beta ((c - c0) - (r - r0))) - sft_weight c`; the second part, off unless set,
 keeps the chosen answer likely (Pang et al. 2024, arXiv 2404.19733).

@@ -182,7 +182,9 @@ def test_the_hardest_of_the_other_letters_is_rejected(tmp_path: Path) -> None:
     with torch.no_grad():
         answers = [[{"role": "assistant", "content": f"Behavior: [{letter}]"}] for letter in "AC"]
         rows = [prefix.tokenised(names, line(1, "B")["prompt"], answer) for answer in answers]
-        values = [float(dpo.likelihoods(tiny, prefix.Group([row], row.answer), torch.float32)[0]) for row in rows]
+        letter = prefix.common(rows[0].tokens, rows[1].tokens) - rows[0].answer
+        alone = [prefix.sequence(prefix.Group([row], row.answer), torch.float32) for row in rows]
+        values = [float(prefix.answers(tiny, batch)[0][letter]) for batch in alone]
     assert said[1] == f"Behavior: [{'AC'[values.index(max(values))]}]"
 
 
