@@ -21,6 +21,7 @@ pub mod scenes;
 
 pub use self::difficulty::{DifficultyError, DifficultyRecord};
 pub use self::project::{Project, Strength};
+pub(crate) use self::record::turned_place;
 pub use self::record::{DecisionRecord, PairRecord, ProbsRecord, SceneRecord};
 pub use crate::files::{Quiet, Watch};
 pub use crate::language::{BEHAVIOR, PromptError, PromptKind, Prompts, SceneText};

@@ -55,9 +55,7 @@ impl SceneRecord {
         if let Some(items) = &mut scene.items {
             items.rotate_left(by);
         }
-        if self.item_pos < self.choice_cnt {
-            scene.item_pos = (self.item_pos + self.choice_cnt - by) % self.choice_cnt;
-        }
+        scene.item_pos = turned_place(self.item_pos, self.choice_cnt, by);
         scene
     }
 
@@ -78,6 +76,12 @@ impl SceneRecord {
         }
         None
     }
+}
+
+/// Where what stood at `place` stands when a list of `length` items is turned so that the item at place `by` stands first; what
+/// stands behind the items stays.
+pub(crate) fn turned_place(place: usize, length: usize, by: usize) -> usize {
+    if place < length { (place + length - by) % length } else { place }
 }
 
 impl<'a> From<&'a SceneRecord> for Question<'a> {

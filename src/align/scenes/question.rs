@@ -1,6 +1,7 @@
 //! What a model is asked about each scene: the scene as it stands, and its variations.
 
 use super::set::SceneSet;
+use crate::mirror::turned_place;
 use crate::random::{Purpose, Streams, below, shuffle};
 use std::collections::BTreeSet;
 
@@ -91,10 +92,9 @@ pub(crate) fn questions(set: &SceneSet, wanted: Wanted, seed: u64) -> Vec<Questi
 
 /// A list turned so that the item at place `by` stands first.
 fn turned(plain: &Question, by: usize) -> Question {
-    let length = plain.items.len();
     let mut items = plain.items.clone();
     items.rotate_left(by);
-    let real = if plain.real < length { (plain.real + length - by) % length } else { plain.real };
+    let real = turned_place(plain.real, items.len(), by);
     Question { variation: Variation::Turned(by), items, real, ..plain.clone() }
 }
 
