@@ -30,16 +30,8 @@ def known(log: teacher.Log, scene: dict) -> tuple[list[int], list[int]]:
     """The items of the history that are known, and the options, as numbers of vectors."""
     if scene.get("offers_none"):
         raise ValueError("a list offers to take nothing, of which co-occurrence knows nothing")
-    lines = [line for line in scene["text"]["history"].split("\n") if line]
-    named = [log.named(scene, line) for line in lines]
+    _, named = log.history(scene)
     return [log.items[item] for item in named if item is not None], [log.items[item] for item in scene["items"]]
-
-
-def affinity(log: teacher.Log, history: list[int], options: list[int]) -> numpy.ndarray:
-    """How each option's vector goes with the mean of the history's; nothing is known of who has none."""
-    if not history:
-        return numpy.zeros(len(options), dtype=numpy.float32)
-    return log.vectors[options] @ log.vectors[history].mean(0)
 
 
 class Kinds:
@@ -67,7 +59,7 @@ def decisions(log: teacher.Log, kinds: Kinds, scenes: list[dict], strong: bool, 
     """`count` answers to each scene, as a language model would give them."""
     random = numpy.random.default_rng(seed)
     of = [known(log, scene) for scene in scenes]
-    alike = [affinity(log, *items) for items in of]
+    alike = [log.affinities(*items) for items in of]
     sharpness = teacher.sharpness([(a, scene["item_pos"]) for a, scene in zip(alike, scenes, strict=True)])
     answers = []
     for (history, options), a in zip(of, alike, strict=True):

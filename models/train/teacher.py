@@ -71,6 +71,17 @@ class Log:
             default=None,
         )
 
+    def history(self, scene: dict) -> tuple[list[str], list]:
+        """The lines of a scene's history, and of each the item that it tells."""
+        lines = [line for line in scene["text"]["history"].split("\n") if line]
+        return lines, [self.named(scene, line) for line in lines]
+
+    def affinities(self, history: list[int], options: list[int]) -> numpy.ndarray:
+        """How well the vector of each option goes with the mean of those of the history; by number, and 0 without a history."""
+        if not history:
+            return numpy.zeros(len(options), dtype=numpy.float32)
+        return self.vectors[options] @ self.vectors[history].mean(0)
+
 
 def vectors(taken: numpy.ndarray) -> numpy.ndarray:
     """`taken` [users, items], 0 or 1 -> `[items, DIMENSIONS]`."""
@@ -119,8 +130,7 @@ def behind(content: str, place: int, letter: str) -> int:
 
 def taught(log: Log, scene: dict, row: dict) -> tuple[dict, numpy.ndarray | None]:
     """The row with its items, and the options' affinities; without where nothing of the history is known."""
-    lines = [line for line in scene["text"]["history"].split("\n") if line]
-    history = [log.named(scene, line) for line in lines]
+    lines, history = log.history(scene)
     if all(item is None for item in history):
         return row, None
     places = ends(row["prompt"][-1]["content"], lines + scene["text"]["action_list"][: len(scene["items"])])
@@ -129,9 +139,9 @@ def taught(log: Log, scene: dict, row: dict) -> tuple[dict, numpy.ndarray | None
     places[-options:] = [behind(content, place, letter) for place, letter in zip(places[-options:], LETTERS, strict=False)]
     named = [(place, item) for place, item in zip(places, history + scene["items"], strict=True) if item is not None]
     teacher = {"items": [(place, log.items[item]) for place, item in named], "options": options}
-    found = log.vectors[[number for _, number in teacher["items"]]]
-    affinity = found[-options:] @ found[:-options].mean(0)
-    return row | {"teacher": teacher}, None if scene.get("offers_none") else affinity
+    numbers = [number for _, number in teacher["items"]]
+    affinity = None if scene.get("offers_none") else log.affinities(numbers[:-options], numbers[-options:])
+    return row | {"teacher": teacher}, affinity
 
 
 def catalogue(log: Log, rows: list[dict], random: numpy.random.Generator, of: int = 1000, items: int = 60) -> list[dict]:

@@ -188,6 +188,21 @@ def test_the_hardest_of_the_other_letters_is_rejected(tmp_path: Path) -> None:
     assert said[1] == f"Behavior: [{'AC'[values.index(max(values))]}]"
 
 
+def test_pairs_that_are_read_together_are_those_of_each_line_alone(tmp_path: Path) -> None:
+    tiny, names = model(), tokenizer()
+    said = {letter: [{"role": "assistant", "content": f"Because.\nBehavior: [{letter}]"}] for letter in "AC"}
+    pair = {"prompt": line(0, "B")["prompt"], "chosen": said["C"], "rejected": said["A"]}
+    rows = dpo.read_pairs(names, written(tmp_path, [*(line(0, letter) for letter in "ABC"), line(1, "B"), pair]), 2048)
+    together = dpo.pairs_of(tiny, rows, torch.float32, 8)
+    assert max(len(group.rows) for group in together) > 2 and sum(len(group.rows) for group in together) == 2 * len(rows)
+    alone = {tuple(of[0].tokens): dpo.pairs_of(tiny, [of], torch.float32, 8)[0] for of in rows}
+    for group in together:
+        for place in range(0, len(group.rows), 2):
+            of = alone[tuple(group.rows[place].tokens)]
+            assert [row.tokens for row in group.rows[place : place + 2]] == [row.tokens for row in of.rows]
+            torch.testing.assert_close(group.reference[place : place + 2], of.reference, rtol=1e-4, atol=1e-4)
+
+
 def trained(folder: Path, out: str, stop_after: int | None = None) -> dict[str, torch.Tensor] | None:
     tiny = model()
     found = prefix.shuffled(groups(folder, 2), 1)
