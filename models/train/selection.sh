@@ -1,7 +1,8 @@
 #!/bin/sh
 # What selection does: training on as many lists chosen at random, by instruction-following difficulty, and as the paper distills
-# them. It goes on from what `recipe.sh WORK reasons` left, with the 8-bit graphs of both models (JUDGE writes reasons, WEAK is as published):
-#   sh models/train/selection.sh WORK
+# them. It goes on from what `recipe.sh WORK reasons` left, with two models in ONNX form: JUDGE of WORK/reasons (made by ship.py, then by
+# models/language/make.py --adapter) and WEAK, as it is published:
+#   JUDGE=FOLDER sh models/train/selection.sh WORK
 # gives the adapters WORK/select-random, WORK/select-ifd and WORK/select-gap, from 200 of 500 popularity-matched lists each.
 set -eu
 WORK=${1:?name the folder of recipe.sh}
