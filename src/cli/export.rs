@@ -23,7 +23,7 @@ pub struct Export {
     /// How a scene is put into words, for the task `choice`: a file in the form of `src/language/prompts/ekb.toml`.
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
-    /// Each list in all its rotations, for the task `choice`: a row for each, so that no letter is taken more often.
+    /// Each list in all its rotations, for the task `choice`: a row for each, so that no item's letter is taken more often.
     #[arg(long)]
     rotations: bool,
     /// What is trained.

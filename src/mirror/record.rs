@@ -177,4 +177,18 @@ mod tests {
         let ids = SceneRecord { items: Some(vec![ExternalId::Number(7)]), ..scene() };
         assert_eq!(ids.fault().as_deref(), Some("items has 1 ids but action_list has 2 items"));
     }
+
+    #[test]
+    fn a_turned_list_keeps_what_was_taken_and_none_last() {
+        let mut three = SceneRecord { choice_cnt: 3, offers_none: true, ..scene() };
+        three.text.action_list.push("c".to_owned());
+        three.items = Some([7, 8, 9].map(ExternalId::Number).to_vec());
+        for by in 0..3 {
+            let turned = three.turned(by);
+            assert_eq!(turned.text.action_list[0], three.text.action_list[by]);
+            assert_eq!(turned.text.action_list[turned.item_pos], "b");
+            assert_eq!(turned.items.expect("items")[turned.item_pos], ExternalId::Number(8));
+            assert_eq!(SceneRecord { item_pos: 3, ..three.clone() }.turned(by).item_pos, 3);
+        }
+    }
 }

@@ -106,7 +106,8 @@ pub enum ExportError {
 }
 
 /// Reads the scenes of `from` and writes to `to` what each user did there, in the words of `prompts` and without a decision;
-/// gives the number of rows. With `rotations` each list is there in all its rotations, so that no letter is taken more often.
+/// gives the number of rows. With `rotations` each list is there in all its rotations, so that no item's letter is taken more
+/// often.
 ///
 /// # Errors
 /// When a scene cannot be read or put into words, or the file cannot be written.
