@@ -10,10 +10,11 @@ see the same rows again.
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import sys
 from pathlib import Path
+
+import teacher
 
 #: Rows of one moment at most: that many are read together.
 MOST = 8
@@ -40,10 +41,8 @@ def together(files: list[list[dict]], kinds: int, moments: int, seed: int) -> li
     return [[row for _, row in rows[:MOST]] for rows in often[:moments]]
 
 
-def write(path: Path, moments: list[list[dict]]) -> None:
-    partial = path.with_suffix(".partial")
-    partial.write_text("".join(json.dumps(row) + "\n" for rows in moments for row in rows), encoding="utf-8")
-    partial.replace(path)
+def flat(moments: list[list[dict]]) -> list[dict]:
+    return [row for rows in moments for row in rows]
 
 
 def main() -> int:
@@ -55,15 +54,14 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     try:
-        files = [[json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] for path in arguments.rows]
-        drawn = together(files, arguments.kinds, arguments.moments, arguments.seed)
+        drawn = together([teacher.read(path) for path in arguments.rows], arguments.kinds, arguments.moments, arguments.seed)
         if len(drawn) < PARTS:
             raise ValueError(f"{len(drawn)} moments stand in at least {arguments.kinds} files; were they made with one seed?")
         arguments.out.mkdir(parents=True, exist_ok=True)
-        write(arguments.out / "all.jsonl", drawn)
+        teacher.write(arguments.out / "all.jsonl", flat(drawn))
         for part in range(PARTS):
             low, high = (len(drawn) * end // PARTS for end in (part, part + 1))
-            write(arguments.out / f"{part + 1}.jsonl", drawn[low:high])
+            teacher.write(arguments.out / f"{part + 1}.jsonl", flat(drawn[low:high]))
     except (OSError, KeyError, TypeError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2

@@ -97,7 +97,13 @@ def vectors(taken: numpy.ndarray) -> numpy.ndarray:
 
 
 def read(path: Path) -> list[dict]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as problem:
+            raise ValueError(f"{path}:{number}: not a line of JSON ({problem})") from problem
+    return rows
 
 
 def write(path: Path, rows: list[dict]) -> None:

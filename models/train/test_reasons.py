@@ -110,6 +110,9 @@ def test_the_scenes_of_pairs_are_picked(tmp_path: Path, capsys: pytest.CaptureFi
     assert teacher.read(out) == [scenes[2], scenes[7]]
     assert picked([scenes[7], scenes[2] | {"timestamp": 1}]) == 2
     assert "2 pairs are of 1 of the scenes" in capsys.readouterr().err
+    path.write_text("{}\n{bad\n")
+    assert selected.main() == 2
+    assert f"{path}:2: not a line of JSON" in capsys.readouterr().err
     assert teacher.read(out) == [scenes[2], scenes[7]]
 
 
