@@ -1,14 +1,14 @@
 """Decisions with their reasons, by what `teacher.py` knows: it takes the place of the strong language model, or of the weak.
 
-    python reasons.py --project P... --name DATASET --kinds genres --strength strong --decisions 4 --out FILE
+    python reasons.py --project P... --name DATASET --vectors vectors.npz --kinds genres --strength strong --out FILE
     recmirror decide --project P --datasets DATASET --strength strong --decisions 4 --model co-occurrence --batch-in FILE
 
 For each scene of `DATASET_train.jsonl` of the first project `FILE` has a line as OpenAI's batches give them. A decision is drawn by
 the probabilities that `teacher.py` writes into rows; its reason names the kinds (`--kinds`: a key of `item_description` in
 `DATASET_item_feature.jsonl`) of what is taken, two at most, those first that the history has most of. The weak one knows less: it
 chooses a quarter as sharply, and names the kinds of the latest item.
-What the person really took is looked at for the sharpness alone, which is one number for all. Every project has lists of its own;
-the vectors come from what was taken before the first evaluation scene of any of them.
+What the person really took is looked at for the sharpness alone, which is one number for all. The other projects tell titles that the
+first one's histories name; `vectors.npz` is of `teacher.py`, and so is of what was taken before the first evaluation scene.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from pathlib import Path
 import numpy
 
 import teacher
+from likeness import Likeness
 
 #: Share of the strong model's sharpness.
 WEAK = 0.25
@@ -55,11 +56,15 @@ class Kinds:
         return f"In the mood for {' and '.join(names)}." if names else "For a change."
 
 
-def decisions(log: teacher.Log, kinds: Kinds, scenes: list[dict], strong: bool, count: int, seed: int) -> list[list[str]]:
+def decisions(
+    likeness: Likeness, log: teacher.Log, kinds: Kinds, scenes: list[dict], strong: bool, count: int, seed: int
+) -> list[list[str]]:
     """`count` answers to each scene, as a language model would give them."""
+    if len(likeness.vectors) != len(log.items):
+        raise ValueError(f"{len(likeness.vectors)} vectors of {len(log.items)} items: they are not of this log")
     random = numpy.random.default_rng(seed)
     of = [known(log, scene) for scene in scenes]
-    alike = [log.affinities(*items) for items in of]
+    alike = [likeness.affinities(*items) for items in of]
     sharpness = teacher.sharpness([(a, scene["item_pos"]) for a, scene in zip(alike, scenes, strict=True)])
     answers = []
     for (history, options), a in zip(of, alike, strict=True):
@@ -85,6 +90,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Decides, with reasons, by what co-occurrence knows.")
     parser.add_argument("--project", type=Path, nargs="+", required=True, help="the first one's scenes are decided")
     parser.add_argument("--name", required=True, help="the data set")
+    parser.add_argument("--vectors", type=Path, required=True, help="`vectors.npz` of teacher.py")
     parser.add_argument("--kinds", required=True, help="a key of item_description: what kinds of thing an item is")
     parser.add_argument("--strength", choices=["strong", "weak"], required=True)
     parser.add_argument("--decisions", type=int, default=4, help="for each scene")
@@ -97,7 +103,8 @@ def main() -> int:
         features = arguments.project[0] / "raws" / f"{arguments.name}_item_feature.jsonl"
         kinds = Kinds(log, features, arguments.kinds)
         strong = arguments.strength == "strong"
-        answers = decisions(log, kinds, scenes, strong, arguments.decisions, arguments.seed)
+        likeness = Likeness.read(arguments.vectors)
+        answers = decisions(likeness, log, kinds, scenes, strong, arguments.decisions, arguments.seed)
         teacher.write(arguments.out, lines(arguments.name, answers))
     except (OSError, KeyError, TypeError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)

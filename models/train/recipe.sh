@@ -75,7 +75,8 @@ decided() { # NAME KIND SIZES
   for strength in strong weak; do
     answers=$WORK/$1/$strength.jsonl
     # shellcheck disable=SC2086
-    "$PYTHON" "$HERE/reasons.py" --project "$WORK/$1" $projects --name ml-100k --kinds genres --strength $strength --out "$answers"
+    "$PYTHON" "$HERE/reasons.py" --project "$WORK/$1" $projects --name ml-100k $known --kinds genres \
+      --strength $strength --out "$answers"
     # shellcheck disable=SC2086
     "$RECMIRROR" decide $said --strength $strength --decisions 4 --model co-occurrence --batch-in "$answers"
     # shellcheck disable=SC2086

@@ -25,8 +25,8 @@ fi
 of="--project $P --datasets ml-100k --quiet --prompts $PROMPTS"
 for strength in strong weak; do
   # shellcheck disable=SC2086
-  "$PYTHON" "$HERE/reasons.py" --project "$P" $others --name ml-100k --kinds genres --strength $strength --decisions 3 \
-    --out "$P/$strength.jsonl"
+  "$PYTHON" "$HERE/reasons.py" --project "$P" $others --name ml-100k --vectors "$WORK/taught/vectors.npz" --kinds genres \
+    --strength $strength --decisions 3 --out "$P/$strength.jsonl"
   # shellcheck disable=SC2086
   "$RECMIRROR" decide $of --strength $strength --decisions 3 --model co-occurrence --batch-in "$P/$strength.jsonl"
 done

@@ -9,14 +9,12 @@ language model learns a choice in far fewer rows when it is told. For each row o
 - `items`: `[end, item]` of each item that the prompt names, history first: where its line ends in the last message, or the
   letter does that stands behind an option. A title alone may go on ("Star Trek"), so lines should end with a mark, too.
 - `options`: how many of those are options
-- `probabilities`: of the options, softmax of `b` x product of the option's vector with the mean vector of the history; `b`
-  is the most likely one for what the file's people took. Absent where the list offers to take nothing, of which
-  co-occurrence knows nothing.
+- `probabilities`: of the options, softmax of `b` x the option's affinity with the history (`likeness.py`); `b` is the most
+  likely one for what the file's people took. Absent where the list offers to take nothing, of which co-occurrence knows
+  nothing.
 
-and `FOLDER/vectors.npz` the items' vectors `[items, DIMENSIONS]`: the leading eigenvectors of the matrix of cosines
-between items (item-kNN; Sarwar et al. 2001) times the square root of their eigenvalues, centred, and divided by the fourth
-root of their deviation so that the first do not outweigh the others. Only interactions before the first evaluation
-scene of any of the projects count, so nothing that is measured is told.
+and `FOLDER/vectors.npz` the items' `vectors` and the `weights` of places, fitted to the lists of all files. Only interactions
+before the first evaluation scene of any of the projects count, and training scenes, so nothing that is measured is told.
 
 `FOLDER/catalogue.jsonl` has rows without an answer, made of those of the first file, that name one item each, as an item of
 the history or as an option would be: from them a model learns what each title stands for before it learns to choose. The
@@ -35,12 +33,15 @@ from pathlib import Path
 
 import numpy
 
-DIMENSIONS = 16
+from likeness import Choice, Likeness, eigenvectors
+
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#: Where `b` is looked for.
+SHARPNESS = numpy.arange(0.05, 60.0, 0.05)
 
 
 class Log:
-    """What was taken before the evaluation scenes: `past[user]`, `[(time, item)]`, and `vectors` of the items."""
+    """What was taken before the evaluation scenes: `past[user]`, `[(time, item)]`, and the items by number."""
 
     def __init__(self, projects: list[Path], name: str) -> None:
         """The projects have the same log, and scenes of different kinds."""
@@ -57,10 +58,13 @@ class Log:
         for row in rows:
             if 1000 * row["timestamp"] < before:
                 self.past.setdefault(row["user_id"], []).append((1000 * row["timestamp"], row["item_id"]))
+
+    def taken(self) -> numpy.ndarray:
+        """`[users, items]`, 1 where a user took an item."""
         taken = numpy.zeros((len(self.past), len(self.items)), dtype=numpy.float32)
         for number, past in enumerate(self.past.values()):
             taken[number, [self.items[item] for _, item in past]] = 1
-        self.vectors = vectors(taken)
+        return taken
 
     def named(self, scene: dict, line: str):
         """The item that a line of the history tells: of the user's earlier ones that whose text it begins with."""
@@ -75,25 +79,6 @@ class Log:
         """The lines of a scene's history, and of each the item that it tells."""
         lines = [line for line in scene["text"]["history"].split("\n") if line]
         return lines, [self.named(scene, line) for line in lines]
-
-    def affinities(self, history: list[int], options: list[int]) -> numpy.ndarray:
-        """How well the vector of each option goes with the mean of those of the history; by number, and 0 without a history."""
-        if not history:
-            return numpy.zeros(len(options), dtype=numpy.float32)
-        return self.vectors[options] @ self.vectors[history].mean(0)
-
-
-def vectors(taken: numpy.ndarray) -> numpy.ndarray:
-    """`taken` [users, items], 0 or 1 -> `[items, DIMENSIONS]`."""
-    together = taken.T @ taken
-    count = numpy.diag(together)
-    cosine = together / numpy.sqrt(numpy.outer(count, count)).clip(1)
-    numpy.fill_diagonal(cosine, 0)
-    values, found = numpy.linalg.eigh(cosine)
-    first = numpy.argsort(-values)[:DIMENSIONS]
-    found = found[:, first] * numpy.sqrt(values[first].clip(0))
-    found -= found.mean(0)
-    return (found / found.std(0).clip(1e-6) ** 0.25).astype(numpy.float32)
 
 
 def read(path: Path) -> list[dict]:
@@ -134,8 +119,8 @@ def behind(content: str, place: int, letter: str) -> int:
     return place + found.end() if found else place
 
 
-def taught(log: Log, scene: dict, row: dict) -> tuple[dict, numpy.ndarray | None]:
-    """The row with its items, and the options' affinities; without where nothing of the history is known."""
+def taught(log: Log, scene: dict, row: dict) -> tuple[dict, Choice | None]:
+    """The row with its items, and the list by numbers; without where nothing of the history is known."""
     lines, history = log.history(scene)
     if all(item is None for item in history):
         return row, None
@@ -146,8 +131,8 @@ def taught(log: Log, scene: dict, row: dict) -> tuple[dict, numpy.ndarray | None
     named = [(place, item) for place, item in zip(places, history + scene["items"], strict=True) if item is not None]
     teacher = {"items": [(place, log.items[item]) for place, item in named], "options": options}
     numbers = [number for _, number in teacher["items"]]
-    affinity = None if scene.get("offers_none") else log.affinities(numbers[:-options], numbers[-options:])
-    return row | {"teacher": teacher}, affinity
+    choice = Choice(numbers[:-options], numbers[-options:], scene["item_pos"])
+    return row | {"teacher": teacher}, None if scene.get("offers_none") else choice
 
 
 def catalogue(log: Log, rows: list[dict], random: numpy.random.Generator, of: int = 1000, items: int = 60) -> list[dict]:
@@ -187,24 +172,31 @@ def pieces(log: Log, row: dict) -> tuple[tuple[str, str], list[tuple[str, str]]]
 
 
 def sharpness(known: list[tuple[numpy.ndarray, int]]) -> float:
-    """The `b` under which what people took is the most likely."""
+    """The `b` under which what people took is the most likely; `known`: affinities of a list, and the place of what was taken."""
+    if not known:
+        return 0.0
+    # An option that is not there is as unlikely as can be.
+    ahead = numpy.full((len(known), max(len(affinities) for affinities, _ in known)), -numpy.inf)
+    for row, (affinities, taken) in zip(ahead, known, strict=True):
+        row[: len(affinities)] = affinities - affinities[taken]
+    loss = [numpy.logaddexp.reduce(b * ahead, axis=1).sum() for b in SHARPNESS]
+    return float(SHARPNESS[numpy.argmin(loss)])
 
-    def likelihood(b: float) -> float:
-        return sum(b * a[taken] - numpy.log(numpy.exp(b * a).sum()) for a, taken in known)
 
-    return max(numpy.arange(0.0, 60.0, 0.5), key=likelihood) if known else 0.0
-
-
-def teach(log: Log, of: list[dict], rows: list[dict]) -> tuple[list[dict], float]:
+def paired(log: Log, of: list[dict], rows: list[dict]) -> list[tuple[dict, Choice | None]]:
     if len(of) != len(rows):
         raise ValueError(f"{len(rows)} rows of {len(of)} scenes: the rows are not of these scenes")
-    found = [taught(log, scene, row) for scene, row in zip(of, rows, strict=True)]
-    b = sharpness([(a, scene["item_pos"]) for (_, a), scene in zip(found, of, strict=True) if a is not None])
-    for row, affinity in found:
-        if affinity is not None:
-            weights = numpy.exp(b * (affinity - affinity.max()))
-            row["teacher"]["probabilities"] = [round(float(p), 4) for p in weights / weights.sum()]
-    return [row for row, _ in found], b
+    return [taught(log, scene, row) for scene, row in zip(of, rows, strict=True)]
+
+
+def teach(likeness: Likeness, found: list[tuple[dict, Choice | None]]) -> float:
+    """Writes probabilities into the rows of a file; gives their `b`."""
+    known = [(row, choice, likeness.affinities(choice.history, choice.options)) for row, choice in found if choice]
+    b = sharpness([(affinities, choice.taken) for _, choice, affinities in known])
+    for row, _, affinities in known:
+        weights = numpy.exp(b * (affinities - affinities.max()))
+        row["teacher"]["probabilities"] = [round(float(p), 4) for p in weights / weights.sum()]
+    return b
 
 
 def main() -> int:
@@ -218,15 +210,21 @@ def main() -> int:
     arguments.out.mkdir(parents=True, exist_ok=True)
     try:
         log = Log(arguments.project, arguments.name)
-        numpy.savez(arguments.out / "vectors.npz", vectors=log.vectors)
-        for project, path in zip(projects, arguments.rows, strict=True):
-            rows, b = teach(log, scenes(project / "datasets" / f"{arguments.name}_train.jsonl"), read(path))
+        files = [
+            paired(log, scenes(project / "datasets" / f"{arguments.name}_train.jsonl"), read(path))
+            for project, path in zip(projects, arguments.rows, strict=True)
+        ]
+        likeness = Likeness.fit(eigenvectors(log.taken()), [choice for found in files for _, choice in found if choice])
+        likeness.write(arguments.out / "vectors.npz")
+        for path, found in zip(arguments.rows, files, strict=True):
+            b = teach(likeness, found)
+            rows = [row for row, _ in found]
             write(arguments.out / path.name, rows)
             if path == arguments.rows[0]:
                 drawn = [row for row in rows if "teacher" in row]
                 write(arguments.out / "catalogue.jsonl", catalogue(log, drawn, numpy.random.default_rng(1)))
-            known = [row["teacher"]["probabilities"] for row in rows if "probabilities" in row.get("teacher", {})]
-            print(f"{path}: {len(rows)} rows, {len(known)} with probabilities, b {b:.1f}")
+            known = sum("probabilities" in row.get("teacher", {}) for row in rows)
+            print(f"{path}: {len(rows)} rows, {known} with probabilities, b {b:.2f}")
     except (OSError, KeyError, TypeError, ValueError) as problem:
         print(f"error: {problem}", file=sys.stderr)
         return 2

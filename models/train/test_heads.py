@@ -97,7 +97,7 @@ def files(folder: Path):
     """Base, adapter, rows and vectors as the stages before leave them."""
     log, rows = test_teacher.taught(folder)
     test_teacher.write(folder / "rows.jsonl", rows)
-    numpy.savez(folder / "vectors.npz", vectors=log.vectors)
+    test_teacher.likeness_of(log).write(folder / "vectors.npz")
     first = model(rank=8)
     first.save_pretrained(folder / "adapter")
     first.unload().save_pretrained(folder / "base")

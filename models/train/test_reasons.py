@@ -10,12 +10,14 @@ import re
 import sys
 from pathlib import Path
 
+import numpy
 import pytest
 
 import reasons
 import selected
 import teacher
 import test_teacher
+from likeness import PLACES, Likeness
 
 COUNT = 40
 
@@ -23,13 +25,14 @@ COUNT = 40
 def project(folder: Path) -> None:
     """Items are even or odd, the second half of them late, too."""
     test_teacher.project(folder)
+    test_teacher.likeness_of(teacher.Log([folder], "d")).write(folder / "vectors.npz")
     kinds = {item: [["Even", "Odd"][item % 2]] + ["Late"] * (item >= 4) for item in range(test_teacher.ITEMS) if item != 3}
     rows = [{"item_id": item, "item_description": {"kinds": found}} for item, found in kinds.items()]
     test_teacher.write(folder / "raws/d_item_feature.jsonl", rows)
 
 
 def arguments(folder: Path) -> list[str]:
-    return ["--project", str(folder), "--name", "d", "--kinds", "kinds"]
+    return ["--project", str(folder), "--name", "d", "--vectors", str(folder / "vectors.npz"), "--kinds", "kinds"]
 
 
 def said(folder: Path, *more: str) -> list[list[tuple[str, str]]]:
@@ -74,7 +77,8 @@ def test_reasons_are_kinds_of_what_is_taken_or_of_what_was_last(tmp_path: Path) 
     assert kinds.reason([number[0]], number[3], strong=True) == "For a change."
     assert kinds.reason([], number[6], strong=True) == "For a change."
     new = test_teacher.scene(0, [6, 7], 0, [], 60)
-    assert len(reasons.decisions(log, kinds, [new], True, 3, 1)[0]) == 3
+    likeness = test_teacher.likeness_of(log)
+    assert len(reasons.decisions(likeness, log, kinds, [new], True, 3, 1)[0]) == 3
 
 
 def test_what_cannot_be_decided_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -85,6 +89,8 @@ def test_what_cannot_be_decided_is_told(tmp_path: Path, capsys: pytest.CaptureFi
     project(tmp_path)
     assert "no item has `colours`" in told(tmp_path, capsys, "--kinds", "colours")
     assert "none_" in told(tmp_path, capsys, "--name", "none")
+    Likeness(numpy.ones((3, 2)), numpy.ones(PLACES)).write(tmp_path / "other.npz")
+    assert "3 vectors of 8 items" in told(tmp_path, capsys, "--vectors", str(tmp_path / "other.npz"))
 
 
 def told(folder: Path, capsys: pytest.CaptureFixture[str], *more: str) -> str:

@@ -22,6 +22,7 @@ import sft
 import teacher
 import test_tune
 import tune
+from likeness import PLACES, Likeness, eigenvectors
 
 USERS, ITEMS = 12, 8
 LATE = 1_000
@@ -67,8 +68,18 @@ def rows_of(scenes: list[dict]) -> list[dict]:
 def taught(folder: Path) -> tuple[teacher.Log, list[dict]]:
     scenes = project(folder)
     log = teacher.Log([folder], "d")
-    rows, _ = teacher.teach(log, scenes, rows_of(scenes))
-    return log, rows
+    return log, told(log, scenes, rows_of(scenes))
+
+
+def likeness_of(log: teacher.Log) -> Likeness:
+    """As the log alone tells, before any list."""
+    return Likeness(eigenvectors(log.taken()), numpy.ones(PLACES))
+
+
+def told(log: teacher.Log, scenes: list[dict], rows: list[dict]) -> list[dict]:
+    found = teacher.paired(log, scenes, rows)
+    teacher.teach(likeness_of(log), found)
+    return [row for row, _ in found]
 
 
 def test_the_teacher_knows_who_takes_what(tmp_path: Path) -> None:
@@ -86,10 +97,10 @@ def test_the_teacher_knows_who_takes_what(tmp_path: Path) -> None:
 def test_what_comes_after_the_first_evaluation_scene_is_not_told(tmp_path: Path) -> None:
     project(tmp_path / "a")
     project(tmp_path / "b", ({"user_id": 0, "item_id": 7, "timestamp": LATE + 1},))
-    one, other = (teacher.Log([tmp_path / name], "d") for name in "ab")
-    assert numpy.array_equal(one.vectors, other.vectors)
+    one, other = (teacher.Log([tmp_path / name], "d").taken() for name in "ab")
+    assert numpy.array_equal(one, other)
     project(tmp_path / "c", ({"user_id": 0, "item_id": 7, "timestamp": LATE - 1},))
-    assert not numpy.array_equal(one.vectors, teacher.Log([tmp_path / "c"], "d").vectors)
+    assert not numpy.array_equal(one, teacher.Log([tmp_path / "c"], "d").taken())
 
 
 def test_an_option_stands_where_its_letter_does_when_that_is_behind_it(tmp_path: Path) -> None:
@@ -102,7 +113,7 @@ def test_an_option_stands_where_its_letter_does_when_that_is_behind_it(tmp_path:
         names = "".join(f"{text} [{letter}]\n" for letter, text in zip("ABC", one["text"]["action_list"]))
         row["prompt"][-1]["content"] = f"{one['text']['history']}\nOptions:\n{names}"
     log = teacher.Log([tmp_path], "d")
-    found, _ = teacher.teach(log, scenes, rows)
+    found = told(log, scenes, rows)
     for row in found + teacher.catalogue(log, found, numpy.random.default_rng(1)):
         content = row["prompt"][-1]["content"]
         ends = [content[:end][-2:] for end, _ in row["teacher"]["items"]]
@@ -115,7 +126,7 @@ def test_an_option_stands_where_its_letter_does_when_that_is_behind_it(tmp_path:
 def test_rows_of_other_scenes_and_scenes_without_items_are_refused(tmp_path: Path) -> None:
     scenes = project(tmp_path)
     with pytest.raises(ValueError, match="11 rows of 12 scenes"):
-        teacher.teach(teacher.Log([tmp_path], "d"), scenes, rows_of(scenes)[1:])
+        teacher.paired(teacher.Log([tmp_path], "d"), scenes, rows_of(scenes)[1:])
     write(tmp_path / "datasets/d_eval.jsonl", [{"text": {}}])
     with pytest.raises(ValueError, match="no scenes with `items`"):
         teacher.Log([tmp_path], "d")
@@ -156,7 +167,7 @@ def test_items_are_learned_from_a_catalogue(tmp_path: Path) -> None:
     write(tmp_path / "catalogue.jsonl", teacher.catalogue(log, rows, numpy.random.default_rng(1), items=4))
     groups = prefix.grouped(prefix.read_rows(test_tune.tokenizer(), tmp_path / "catalogue.jsonl"), 1)[:12]
     tiny = test_tune.model()
-    told = hints.Hints(log.vectors, tiny.config.hidden_size, 3)
+    told = hints.Hints(likeness_of(log).vectors, tiny.config.hidden_size, 3)
     settings = replace(test_tune.SETTINGS, epochs=12.0, part="items")
     of = sft.loss_of(settings, told)
     tune.tune(tiny, test_tune.tokenizer(), groups, groups, settings, tmp_path / "out", of, told)
@@ -201,7 +212,7 @@ def test_rows_of_one_moment_stand_together() -> None:
 def test_rows_that_lack_what_is_trained_are_told(tmp_path: Path) -> None:
     log, rows = read(tmp_path)
     tiny = test_tune.model()
-    told = hints.Hints(log.vectors, tiny.config.hidden_size, 3)
+    told = hints.Hints(likeness_of(log).vectors, tiny.config.hidden_size, 3)
     part = {name: replace(test_tune.SETTINGS, part=name) for name in tune.PARTS}
     [plain] = prefix.grouped([replace(rows[0], taught=None)])
     [silent] = prefix.grouped([prefix.Row(rows[0].tokens, len(rows[0].tokens), rows[0].taught)])
@@ -223,7 +234,7 @@ def test_states_that_grow_cost_and_others_do_not(tmp_path: Path) -> None:
     log, rows = read(tmp_path)
     groups = prefix.grouped(rows, 2)[:3]
     tiny = test_tune.model()
-    told = hints.Hints(log.vectors, tiny.config.hidden_size, 3)
+    told = hints.Hints(likeness_of(log).vectors, tiny.config.hidden_size, 3)
     told.measure(tiny, groups, torch.float32)
     with torch.no_grad(), tiny.disable_adapter():
         found = prefix.states_of(tiny, prefix.sequence(groups[0], torch.float32), 2)
@@ -266,7 +277,7 @@ def test_hints_are_learned_and_a_stopped_run_goes_on(tmp_path: Path) -> None:
     def run(out: str, stop_after: int | None = None) -> list[torch.Tensor]:
         torch.manual_seed(5)
         tiny, calls = test_tune.model(), 0
-        told = hints.Hints(log.vectors, tiny.config.hidden_size, 3)
+        told = hints.Hints(likeness_of(log).vectors, tiny.config.hidden_size, 3)
         of = sft.loss_of(settings, told)
 
         def loss_of(*arguments):
