@@ -1,10 +1,13 @@
 //! `recmirror compare`: the policies of several finished runs in one table, or those of one run in other worlds.
 
-use super::trust::{TrustArgs, assess, files, in_world, told};
+use super::page::{Page, baseline};
+use super::trust::{TrustArgs, assess, files, simulate, told};
 use super::{Failure, print, use_threads};
-use crate::experiment::{Comparison, FinishedRun, Manifest, TableFormat, TrustWorld, write_table};
+use crate::experiment::{Comparison, FinishedRun, Manifest, Results, TableFormat, TrustWorld, write_table};
 use crate::files::Partial;
+use crate::metrics;
 use crate::policy::Registry;
+use crate::random::Streams;
 use crate::scenario::Scenario;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -68,21 +71,49 @@ impl Compare {
             return Err(Failure::input("--trust asks about one run; name one folder"));
         };
         let manifest = Manifest::read(folder).map_err(Failure::input)?;
-        let origin = folder.join("manifest.json");
+        if manifest.status == "interrupted" {
+            return Err(Failure::input(format!("{} was interrupted; --trust needs a whole run", folder.display())));
+        }
+        let origin = manifest.origin(folder);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &[]).map_err(Failure::input)?;
         let worlds = self.trust.worlds(&scenario, &origin, registry)?;
         let stop = AtomicBool::new(false);
         let own = TrustWorld::new("the run", &scenario, &origin, registry, &[]).map_err(Failure::input)?;
-        let run = in_world(&own, registry, &stop, self.quiet)?;
-        let trust = assess(&run, worlds, registry, &stop, self.quiet)?;
+        let (experiment, outcome) = simulate(&own, registry, &stop, self.quiet)?;
+        same(folder, &manifest.digest, &Manifest::new(&experiment, &outcome).digest)?;
+        let kinds = metrics::named(&scenario.metrics).map_err(Failure::other)?;
+        let baseline = baseline(&manifest, &experiment);
+        let results = Results::new(kinds, baseline, outcome.arms).map_err(Failure::other)?;
+        let trust = assess(&results, worlds, registry, &stop, self.quiet)?;
+        let told = told(&trust);
         for (name, text) in files(&trust)? {
-            let mut file = Partial::create(&folder.join(name)).map_err(Failure::input)?;
-            file.write_all(text.as_bytes()).map_err(Failure::input)?;
-            file.finish().map_err(Failure::input)?;
+            replace(&folder.join(name), &text)?;
         }
-        print(&told(&trust));
+        let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let page = Page { experiment: &experiment, manifest: &manifest, events: folder, name, registry };
+        let pairs = results.pairs(&Streams::new(scenario.seed, 0));
+        replace(&folder.join("report.html"), &page.html(&results, pairs, Some(trust))?)?;
+        print(&told);
         Ok(())
     }
+}
+
+/// Whether a run that was made again is the one of the folder.
+fn same(folder: &Path, then: &str, now: &str) -> Result<(), Failure> {
+    if then == now {
+        return Ok(());
+    }
+    Err(Failure::input(format!(
+        "{} has the digest {then}, made again it is {now}: the data, the user model, the program or the machine is \
+         another one; run the scenario again with --trust",
+        folder.display()
+    )))
+}
+
+fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    let mut file = Partial::create(path).map_err(Failure::input)?;
+    file.write_all(text.as_bytes()).map_err(Failure::input)?;
+    file.finish().map_err(Failure::input)
 }
 
 fn format_of(path: &Path) -> Result<(&Path, TableFormat), Failure> {

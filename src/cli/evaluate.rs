@@ -48,7 +48,7 @@ impl Evaluate {
         use_threads(self.threads.map(usize::from))?;
         let manifest = Manifest::read(&self.folder).map_err(Failure::input)?;
         let settings = super::scenario::parse_settings(&self.settings)?;
-        let origin = self.folder.join("manifest.json");
+        let origin = manifest.origin(&self.folder);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &settings).map_err(Failure::input)?;
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         let arms = manifest.arms.iter().filter(|arm| arm.policy == self.from);

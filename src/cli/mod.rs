@@ -11,6 +11,7 @@ mod export;
 mod import;
 mod judge;
 mod language;
+mod page;
 mod progress;
 mod project;
 mod replay;

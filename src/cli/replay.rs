@@ -54,7 +54,7 @@ impl Replay {
     fn simulate(&self, manifest: &Manifest, registry: &Registry) -> Result<Vec<String>, Failure> {
         let mut settings = super::scenario::parse_settings(&self.settings)?;
         settings.push(("engine.events".to_owned(), "false".to_owned()));
-        let origin = self.folder.join("manifest.json");
+        let origin = manifest.origin(&self.folder);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &settings).map_err(Failure::input)?;
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         if experiment.data.hash != manifest.data.hash {

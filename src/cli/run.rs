@@ -1,19 +1,18 @@
 //! `recmirror run`: the main job, from a scenario file to a folder with logs, tables and a report.
 
+use super::page::{Page, baseline, failures};
 use super::progress::{Bar, rate};
 use super::scenario::parse_settings;
 use super::trust::{TrustArgs, assess, files, told};
 use super::{Failure, print, use_threads};
 use crate::experiment::{
-    Experiment, Manifest, Outcome, PairRow, Results, RunFolder, RunOptions, Trust, Until, UntilRecord, wrapped,
+    Experiment, Manifest, Outcome, Results, RunFolder, RunOptions, Trust, Until, UntilRecord, wrapped,
 };
 use crate::ids::{ItemId, UserId};
 use crate::metrics;
 use crate::policy::Registry;
 use crate::random::Streams;
-use crate::report::{self, Measure, ReportInput};
 use crate::scenario::{Scenario, ScenarioError};
-use crate::story::{Story, StoryError, typical};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -153,43 +152,32 @@ fn finish(
         return interrupted(folder, experiment, outcome);
     }
     let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
-    let results = Results::new(kinds, &baseline(experiment, outcome), outcome.arms.clone()).map_err(Failure::other)?;
+    let baseline = baseline(&manifest, experiment);
+    let results = Results::new(kinds, baseline, outcome.arms.clone()).map_err(Failure::other)?;
     let pairs = results.pairs(&Streams::new(experiment.scenario.seed, 0));
     results.write(folder.path(), &pairs).map_err(Failure::other)?;
-    let order = results.order(&pairs, TABLE_WIDTH);
-    let mut input = report_input(experiment, &manifest, &results, pairs);
-    input.trust = trust(&results)?;
-    add_life(&mut input, &folder, registry);
-    let trusted = write_trust(&folder, input.trust.as_ref())?;
+    let (table, order) = (results.table(TABLE_WIDTH), results.order(&pairs, TABLE_WIDTH));
+    // A run that is complete is kept, whatever becomes of the other worlds.
+    let (trust, lost) = match trust(&results) {
+        Ok(trust) => (trust, None),
+        Err(failure) => (None, Some(failure)),
+    };
+    let trusted = write_trust(&folder, trust.as_ref())?;
+    let name = folder.target().file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let page = Page { experiment, manifest: &manifest, events: folder.path(), name, registry };
+    folder.write("report.html", &page.html(&results, pairs, trust)?).map_err(Failure::input)?;
+    let target = folder.finish().map_err(Failure::input)?;
     let until = outcome.until.as_ref().map(UntilRecord::sentences).unwrap_or_default();
     let stopped: String = until.iter().map(|sentence| wrapped(sentence, TABLE_WIDTH) + "\n").collect();
-    input.notes.extend(until);
-    input.notes.extend(failures(experiment, outcome));
-    let html = report::html(&input).map_err(Failure::other)?;
-    folder.write("report.html", &html).map_err(Failure::input)?;
-    let table = results.table(TABLE_WIDTH);
-    let target = folder.finish().map_err(Failure::input)?;
     let (short, shortened, digest) = (short_slates(outcome), shortened_scenes(&manifest), &manifest.digest);
     let report = target.join("report.html");
     print(&format!(
         "{table}{order}{trusted}\n{stopped}{short}{shortened}digest {digest}\nreport {}\n",
         report.display()
     ));
-    let failures = failures(experiment, outcome).collect::<Vec<_>>().join("\n");
-    if failures.is_empty() { Ok(()) } else { Err(Failure::Input(failures)) }
-}
-
-/// Adds the life of a typical user, where there are events. The run is kept when it cannot be told.
-fn add_life(input: &mut ReportInput<'_>, folder: &RunFolder, registry: &Registry) {
-    let story = || -> Result<Option<Story>, StoryError> {
-        let Some(choice) = typical(folder.path(), registry)? else { return Ok(None) };
-        Story::read(folder.path(), &choice, registry).map(Some)
-    };
-    let name = folder.target().file_name().unwrap_or_default().to_string_lossy().into_owned();
-    match story() {
-        Ok(story) => input.life = story.map(|story| (story, name)),
-        Err(problem) => input.notes.push(format!("The life of a user is left out: {problem}.")),
-    }
+    let failures = failures(&manifest, experiment).collect::<Vec<_>>().join("\n");
+    let failed = if failures.is_empty() { None } else { Some(Failure::Input(failures)) };
+    failed.or(lost).map_or(Ok(()), Err)
 }
 
 /// Writes `trust.csv` and `trust.json`; gives the tables for people.
@@ -199,27 +187,6 @@ fn write_trust(folder: &RunFolder, trust: Option<&Trust>) -> Result<String, Fail
         folder.write(name, &text).map_err(Failure::input)?;
     }
     Ok(told(trust))
-}
-
-/// The scenario's baseline, or the first policy that did not fail when the baseline did.
-fn baseline(experiment: &Experiment, outcome: &Outcome) -> String {
-    let wanted = &experiment.scenario.baseline;
-    let other = || outcome.arms.first().map_or(wanted, |arm| &arm.policy);
-    let ran = outcome.arms.iter().any(|arm| arm.policy == *wanted);
-    if ran { wanted } else { other() }.clone()
-}
-
-/// A sentence for each policy that failed, and what follows for the comparison.
-fn failures<'a>(experiment: &'a Experiment, outcome: &'a Outcome) -> impl Iterator<Item = String> + 'a {
-    outcome.failures.iter().map(|failure| {
-        let lost = failure.policy == experiment.scenario.baseline;
-        let other =
-            if lost { format!(" The differences are to `{}`.", baseline(experiment, outcome)) } else { String::new() };
-        format!(
-            "replication {}: {}\nThe policy is left out, the others are complete.{other}",
-            failure.replication, failure.problem
-        )
-    })
 }
 
 fn short_slates(outcome: &Outcome) -> String {
@@ -273,89 +240,4 @@ fn write_names(folder: &RunFolder, experiment: &Experiment) -> Result<(), csv::E
     }
     users.flush()?;
     Ok(())
-}
-
-fn report_input<'a>(
-    experiment: &Experiment,
-    manifest: &Manifest,
-    results: &'a Results,
-    pairs: Vec<PairRow>,
-) -> ReportInput<'a> {
-    let scenario = &experiment.scenario;
-    let card = experiment.card();
-    let acceptance = format!(
-        "The acceptance level is an assumption: the scenario sets it to {} for slates of random candidates at the start; \
-         a log without exposures cannot tell it.",
-        scenario.user.acceptance
-    );
-    let summary = card.map(|card| card.summary.trim().to_owned()).unwrap_or_default();
-    let users = manifest.user.name.clone();
-    ReportInput {
-        title: scenario.name.clone(),
-        question: scenario.question.clone(),
-        tick: tick_name(scenario.tick_seconds),
-        results,
-        pairs,
-        trust: None,
-        life: None,
-        user_model: if users == manifest.user.kind { users } else { format!("{users} ({})", manifest.user.kind) },
-        measures: card.map(|card| measures(&card.measured)).unwrap_or_default(),
-        notes: [summary, acceptance].into_iter().filter(|note| !note.is_empty()).collect(),
-        facts: facts(experiment, manifest),
-    }
-}
-
-/// The rows of `[[measured.figure]]` of a card.
-fn measures(measured: &toml::Table) -> Vec<Measure> {
-    let figures = measured.get("figure").and_then(toml::Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let text =
-        |figure: &toml::Value, key: &str| figure.get(key).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
-    let measure = |figure: &toml::Value| Measure {
-        name: text(figure, "name"),
-        value: text(figure, "value"),
-        note: text(figure, "note"),
-    };
-    figures.iter().map(measure).collect()
-}
-
-fn tick_name(seconds: u64) -> String {
-    match seconds {
-        86_400 => "1 day".to_owned(),
-        3_600 => "1 hour".to_owned(),
-        604_800 => "1 week".to_owned(),
-        other => format!("{other} s"),
-    }
-}
-
-fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> {
-    let (scenario, data) = (&experiment.scenario, &manifest.data);
-    let mut facts = vec![
-        (
-            "Data",
-            format!(
-                "{} ({}): {} users, {} items, {} interactions",
-                data.name, data.format, data.users, data.items, data.interactions
-            ),
-        ),
-        ("Clean-up", data.cleanup.clone()),
-        (
-            "Population",
-            scenario.population.users.map_or_else(
-                || "every user of the data".to_owned(),
-                |count| format!("{count} users drawn with replacement"),
-            ),
-        ),
-        ("Horizon", format!("{} ticks, slates of {}", scenario.ticks, scenario.slate)),
-        ("Replications", scenario.replications.to_string()),
-        ("Seed", scenario.seed.to_string()),
-        ("User model", format!("{} {}", manifest.user.name, manifest.user.hash).trim().to_owned()),
-        ("recmirror", manifest.recmirror.clone()),
-        ("Platform", format!("{} {}", manifest.machine.platform, manifest.machine.cpu_features.join(" "))),
-        ("Digest", manifest.digest.clone()),
-    ];
-    facts.extend(manifest.scorers.iter().map(|scorer| ("Scorer", format!("{} {}", scorer.policy, scorer.hash))));
-    if !manifest.user.runtime.is_empty() {
-        facts.push(("ONNX Runtime", manifest.user.runtime.clone()));
-    }
-    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

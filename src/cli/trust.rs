@@ -3,7 +3,7 @@
 use super::Failure;
 use super::progress::Bar;
 use super::scenario::parse_settings;
-use crate::experiment::{Claim, Experiment, Results, RunOptions, Trust, TrustWorld, Verdict};
+use crate::experiment::{Claim, Experiment, Outcome, Results, RunOptions, Trust, TrustWorld, Verdict};
 use crate::metrics;
 use crate::policy::Registry;
 use crate::scenario::Scenario;
@@ -66,12 +66,20 @@ pub(super) fn assess(
 }
 
 /// The results of the policies in one world.
-pub(super) fn in_world(
+fn in_world(world: &TrustWorld, registry: &Registry, stop: &AtomicBool, quiet: bool) -> Result<Results, Failure> {
+    let (experiment, outcome) = simulate(world, registry, stop, quiet)?;
+    let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
+    let baseline = outcome.arms.first().map(|arm| arm.policy.clone()).unwrap_or_default();
+    Results::new(kinds, &baseline, outcome.arms).map_err(Failure::other)
+}
+
+/// Runs the policies in one world.
+pub(super) fn simulate(
     world: &TrustWorld,
     registry: &Registry,
     stop: &AtomicBool,
     quiet: bool,
-) -> Result<Results, Failure> {
+) -> Result<(Experiment, Outcome), Failure> {
     let scenario = &world.scenario;
     let total = u64::from(scenario.replications) * u64::from(scenario.ticks) * scenario.policies.len() as u64;
     let name = |problem: &dyn std::fmt::Display| Failure::input(format!("world `{}`: {problem}", world.name));
@@ -83,9 +91,7 @@ pub(super) fn in_world(
     if outcome.interrupted {
         return Err(Failure::Other(format!("interrupted in the world `{}`; the run itself is complete", world.name)));
     }
-    let kinds = metrics::named(&scenario.metrics).map_err(Failure::other)?;
-    let baseline = outcome.arms.first().map(|arm| arm.policy.clone()).unwrap_or_default();
-    Results::new(kinds, &baseline, outcome.arms).map_err(Failure::other)
+    Ok((experiment, outcome))
 }
 
 /// The tables for people.

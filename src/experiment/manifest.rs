@@ -44,6 +44,9 @@ pub struct Manifest {
     pub status: String,
     /// The whole effective scenario as TOML, every key given, paths absolute.
     pub scenario: String,
+    /// Where the scenario file was: folders that it does not name are looked for from there.
+    #[serde(default)]
+    pub folder: Option<PathBuf>,
     /// Root of all random streams.
     pub seed: u64,
     /// The data set.
@@ -239,6 +242,7 @@ impl Manifest {
             recmirror: env!("CARGO_PKG_VERSION").to_owned(),
             status: status(outcome).to_owned(),
             scenario: to_toml(&experiment.scenario),
+            folder: Some(experiment.scenario.folder.clone()),
             seed: experiment.scenario.seed,
             data: DataRecord {
                 name: data.name.clone(),
@@ -278,6 +282,11 @@ impl Manifest {
             return Err(ManifestError::Content { path, problem });
         }
         Ok(manifest)
+    }
+
+    /// As what file its scenario is to be read, which is in `run`: folders are looked for where they were then.
+    pub fn origin(&self, run: &Path) -> PathBuf {
+        self.folder.as_deref().unwrap_or(run).join("manifest.json")
     }
 
     /// The text of `manifest.json`.

@@ -29,7 +29,7 @@ pub use self::results::{
     ArmResult, BandPoint, Cell, ColumnKind, CompareRow, CurveRow, FinalRow, PairRow, Results, ResultsError, SeriesRow,
     SummaryRow, TableFormat, TableRow, TickRow, write_table,
 };
-pub(crate) use self::results::{too_few, wrapped};
+pub(crate) use self::results::{too_few, too_narrow, wrapped};
 pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions};
 pub use self::scorers::ScorerRecord;
 pub use self::stats::{

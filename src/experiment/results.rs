@@ -14,7 +14,7 @@ pub use self::files::{Cell, ColumnKind, TableFormat, TableRow, write_table};
 pub(crate) use self::order::wrapped;
 pub use self::over_time::{CurveRow, FinalRow, SeriesRow, TickRow};
 pub use self::pairs::PairRow;
-pub(crate) use self::pairs::too_few;
+pub(crate) use self::pairs::{too_few, too_narrow};
 
 use super::stats::{Estimate, Paired, estimate, paired};
 use crate::metrics::{MetricCurve, MetricKind, TickValue};

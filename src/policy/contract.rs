@@ -198,7 +198,8 @@ fn what_is_said_of_own_slates_is_what_was_logged() {
             assert!(!known || (chance.alone > 0.0 && chance.alone <= 1.0), "{kind}");
         }
     }
-    assert_eq!(telling, ["random", "epsilon_greedy", "mix"]);
+    let known = ["random", "epsilon_greedy", "mix"];
+    assert!(known.iter().all(|kind| telling.contains(kind)), "{telling:?}");
 }
 
 /// Parts of which every second slate differs.

@@ -1,7 +1,7 @@
 //! The table of all pairs of policies: every number already written.
 
 use super::svg::minus;
-use crate::experiment::{PairRow, Results, too_few};
+use crate::experiment::{PairRow, Results, too_few, too_narrow};
 use crate::metrics::{Format, MetricKind};
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ pub struct Pairs {
     count: usize,
     groups: Vec<Group>,
     /// What so few replications cannot tell.
-    few: Option<String>,
+    few: Vec<String>,
 }
 
 /// The pairs of one metric.
@@ -51,7 +51,9 @@ impl Pairs {
         };
         let groups: Vec<Group> = results.metrics().iter().map(group).filter(|group| !group.rows.is_empty()).collect();
         let count = groups.first().map_or(0, |group| group.rows.len());
-        Pairs { count, groups, few: too_few(results.replications().len(), count) }
+        let replications = results.replications().len();
+        let few = too_few(replications, count).into_iter().chain(too_narrow(replications)).collect();
+        Pairs { count, groups, few }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::check::Checked;
 use super::keys::{ALL_METRICS, METRIC_NAMES};
+use super::load::folder_of;
 use super::{
     ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ModelSpec, Params, PopulationSpec, ProviderSpec, Scenario,
     SessionSpec, UserSpec,
@@ -18,6 +19,7 @@ pub(super) fn build(checked: &Checked, origin: &Path) -> Scenario {
     let root = section("");
     Scenario {
         name: name_or_stem(root.text("name"), origin),
+        folder: folder_of(origin),
         question: root.text("question").to_owned(),
         seed: root.integer("seed") as u64,
         replications: root.integer("replications") as u32,

@@ -5,6 +5,7 @@
 //! [`crate::policy::PolicyKind`].
 
 use super::{Key, Kind};
+use crate::metrics;
 
 /// One table of a scenario file.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -30,41 +31,22 @@ pub struct Variant {
     pub keys: &'static [Key],
 }
 
-/// The words of the key `metrics`: the metrics in the order of the reports, those that are measured by default first, and
-/// `all`.
-const METRIC_WORDS: &[&str] = &[
-    "acceptance_rate",
-    "accepted_per_user",
-    "mean_rating",
-    "coverage",
-    "gini",
-    "intra_list_diversity",
-    "reward",
-    "regret",
-    "sessions_per_user",
-    "session_depth",
-    "retention",
-    "return_time",
-    "churn_hazard",
-    "novelty",
-    "serendipity",
-    "miscalibration",
-    "popularity_lift",
-    "homogenisation",
-    "homogenisation_accepted",
-    "provider_coverage",
-    "provider_gini",
-    "acceptance_gap_gender",
-    "acceptance_gap_age",
-    "acceptance_gap_occupation",
-    ALL_METRICS,
-];
+/// The metrics that a scenario may name, in the order of the reports.
+pub const METRIC_NAMES: &[&str] = &metrics::NAMES;
 
 /// Stands for every metric in a scenario file.
 pub(super) const ALL_METRICS: &str = "all";
 
-/// The metrics that a scenario may name, in the order of the reports.
-pub const METRIC_NAMES: &[&str] = METRIC_WORDS.split_at(METRIC_WORDS.len() - 1).0;
+/// The words of the key `metrics`: the metrics and, last, what stands for all of them.
+const METRIC_WORDS: &[&str] = &{
+    let mut words = [ALL_METRICS; METRIC_NAMES.len() + 1];
+    let mut place = 0;
+    while place < METRIC_NAMES.len() {
+        words[place] = METRIC_NAMES[place];
+        place += 1;
+    }
+    words
+};
 
 /// The metrics that are measured unless a scenario says otherwise: those that cost next to nothing.
 pub const DEFAULT_METRICS: &[&str] = METRIC_NAMES.split_at(6).0;

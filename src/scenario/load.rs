@@ -97,7 +97,7 @@ fn read(path: &Path) -> Result<String, String> {
 }
 
 /// The folder of a file, absolute where the current folder is known.
-fn folder_of(origin: &Path) -> PathBuf {
+pub(super) fn folder_of(origin: &Path) -> PathBuf {
     let folder = origin.parent().unwrap_or(Path::new(""));
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     absolute(folder).unwrap_or_else(|_| folder.to_owned())

@@ -36,6 +36,8 @@ use std::path::PathBuf;
 pub struct Scenario {
     /// Name shown in reports.
     pub name: String,
+    /// The folder of its file, absolute: where folders that it names begin.
+    pub folder: PathBuf,
     /// What the experiment asks, in a sentence (may be empty).
     pub question: String,
     /// Root of all random streams.

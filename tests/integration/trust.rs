@@ -1,6 +1,8 @@
 //! `run --trust`: the policies meet again in other worlds.
 
-use crate::util::{csv_rows, digests_of, names_in, package, read, recmirror, text, with_data, write_scenario};
+use crate::util::{
+    csv_rows, digests_of, manifest, names_in, package, read, recmirror, text, with_data, write, write_scenario,
+};
 use recmirror::experiment::TrustWorld;
 use recmirror::policy::Registry;
 use recmirror::scenario::{ModelSpec, Scenario};
@@ -41,8 +43,54 @@ fn policies_meet_again_in_other_worlds_and_the_run_stays_what_it_is() {
     assert!(told.contains(later.trim()), "{later}");
     assert_eq!(read(&plain.join("trust.json")), read(&trusted.join("trust.json")));
     recmirror(&["compare", text(&plain), text(&trusted), "--trust"]).expect(2).says(&["name one folder"]);
-    let report = read(&trusted.join("report.html"));
-    assert!(report.contains("The same policies in other worlds") && report.contains("one slate"));
+    for run in [&trusted, &plain] {
+        let report = read(&run.join("report.html"));
+        assert!(
+            report.contains("The same policies in other worlds") && report.contains("one slate"),
+            "{}",
+            run.display()
+        );
+        assert!(report.contains("id=\"life\""), "the events of the run are told, too");
+    }
+}
+
+#[test]
+fn a_run_that_is_there_is_asked_where_its_scenario_was() {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    let moved = folder.path().join("scenarios/small.toml");
+    write(&moved, read(&scenario).replace("path = 'data'", "path = '../data'"));
+    let run = folder.path().join("runs/there/one");
+    recmirror(&["run", text(&moved), "--out", text(&run), "--quiet"]).expect(0);
+    // Beside the scenario there is a mirror now, which cannot be read.
+    write(&folder.path().join("models/mirror/card.toml"), "kind = 3");
+    recmirror(&["compare", text(&run), "--trust"]).expect(2).says(&["world `mirrored users`", "card.toml"]);
+}
+
+#[test]
+fn a_run_that_cannot_be_made_again_is_told() {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    let run = folder.path().join("run");
+    recmirror(&["run", text(&scenario), "--out", text(&run), "--quiet"]).expect(0);
+    let (path, report) = (run.join("manifest.json"), read(&run.join("report.html")));
+    write(&path, read(&path).replace(&manifest(&run).digest, "0123"));
+    recmirror(&["compare", text(&run), "--trust"]).expect(2).says(&["has the digest", "made again it is"]);
+    write(&path, read(&path).replace("\"complete\"", "\"interrupted\""));
+    recmirror(&["compare", text(&run), "--trust"]).expect(2).says(&["was interrupted"]);
+    assert_eq!(read(&run.join("report.html")), report);
+    assert!(!run.join("trust.json").exists());
+}
+
+#[test]
+fn a_run_is_kept_when_another_world_fails() {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    let run = folder.path().join("run");
+    let arguments = ["run", text(&scenario), "--out", text(&run), "--trust", "--world", "gone: data.path=/no/such"];
+    let told = recmirror(&arguments).expect(2).says(&["world `gone`", "/no/such"]);
+    assert!(told.stdout.contains(&manifest(&run).digest), "its tables are printed: {}", told.stdout);
+    assert!(run.join("report.html").is_file() && !run.join("trust.json").exists());
 }
 
 #[test]

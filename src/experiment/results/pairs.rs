@@ -129,6 +129,19 @@ pub(crate) fn too_few(replications: usize, pairs: usize) -> Option<String> {
     ))
 }
 
+/// What resampling so few replications cannot do; `None` when they are enough for an interval of 95%, or too few for any.
+pub(crate) fn too_narrow(replications: usize) -> Option<String> {
+    // The interval from the smallest to the largest difference misses the middle when all lie on one side of it.
+    let most = 1.0 - 2.0 / libm::exp2(replications as f64);
+    (replications > 1 && most < 0.95).then(|| {
+        format!(
+            "No bootstrap interval of {replications} replications holds the truth more often than in {}% of runs: go by \
+             the t intervals.",
+            round(100.0 * most)
+        )
+    })
+}
+
 /// With up to four digits after the point.
 fn round(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
@@ -221,6 +234,12 @@ mod tests {
             "With 6 replications a permutation p value cannot fall below 2/64 = 0.0313, nor below 0.0938 after Holm over \
              3 pairs, however large the difference: 7 replications are the fewest that can reach 0.05."
         );
+        assert_eq!(
+            too_narrow(5).unwrap(),
+            "No bootstrap interval of 5 replications holds the truth more often than in 93.75% of runs: go by the t intervals."
+        );
+        assert!(too_narrow(2).unwrap().contains(" 50% of runs"));
+        assert_eq!((too_narrow(1), too_narrow(6)), (None, None));
         assert_eq!((too_few(7, 3), too_few(6, 1), too_few(1, 3), too_few(5, 0)), (None, None, None, None));
     }
 }

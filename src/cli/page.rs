@@ -1,0 +1,148 @@
+//! The report of a run, from what the run's folder says and its results.
+
+use super::Failure;
+use crate::experiment::{Experiment, Manifest, PairRow, Results, Trust, UntilRecord};
+use crate::policy::Registry;
+use crate::report::{self, Measure, ReportInput};
+use crate::story::{Story, StoryError, typical};
+use std::path::Path;
+
+/// What a report is made of besides the results.
+pub(super) struct Page<'a> {
+    pub(super) experiment: &'a Experiment,
+    pub(super) manifest: &'a Manifest,
+    /// Where the events are.
+    pub(super) events: &'a Path,
+    /// The name of the run's folder.
+    pub(super) name: String,
+    pub(super) registry: &'a Registry,
+}
+
+impl Page<'_> {
+    /// The text of `report.html`.
+    pub(super) fn html(&self, results: &Results, pairs: Vec<PairRow>, trust: Option<Trust>) -> Result<String, Failure> {
+        let mut input = report_input(self.experiment, self.manifest, results, pairs);
+        input.trust = trust;
+        self.add_life(&mut input);
+        input.notes.extend(self.manifest.until.as_ref().map(UntilRecord::sentences).unwrap_or_default());
+        input.notes.extend(failures(self.manifest, self.experiment));
+        report::html(&input).map_err(Failure::other)
+    }
+
+    /// Adds the life of a typical user, where there are events. The run is kept when it cannot be told.
+    fn add_life(&self, input: &mut ReportInput<'_>) {
+        let story = || -> Result<Option<Story>, StoryError> {
+            let Some(choice) = typical(self.events, self.registry)? else { return Ok(None) };
+            Story::read(self.events, &choice, self.registry).map(Some)
+        };
+        match story() {
+            Ok(story) => input.life = story.map(|story| (story, self.name.clone())),
+            Err(problem) => input.notes.push(format!("The life of a user is left out: {problem}.")),
+        }
+    }
+}
+
+/// The scenario's baseline, or the first policy that did not fail when the baseline did.
+pub(super) fn baseline<'a>(manifest: &'a Manifest, experiment: &'a Experiment) -> &'a str {
+    let wanted = &experiment.scenario.baseline;
+    let ran = manifest.arms.iter().any(|arm| arm.policy == *wanted);
+    if ran { wanted } else { manifest.arms.first().map_or(wanted, |arm| &arm.policy) }
+}
+
+/// A sentence for each policy that failed, and what follows for the comparison.
+pub(super) fn failures<'a>(manifest: &'a Manifest, experiment: &'a Experiment) -> impl Iterator<Item = String> + 'a {
+    manifest.failures.iter().map(|failure| {
+        let lost = failure.policy == experiment.scenario.baseline;
+        let other =
+            if lost { format!(" The differences are to `{}`.", baseline(manifest, experiment)) } else { String::new() };
+        format!(
+            "replication {}: {}\nThe policy is left out, the others are complete.{other}",
+            failure.replication, failure.problem
+        )
+    })
+}
+
+fn report_input<'a>(
+    experiment: &Experiment,
+    manifest: &Manifest,
+    results: &'a Results,
+    pairs: Vec<PairRow>,
+) -> ReportInput<'a> {
+    let scenario = &experiment.scenario;
+    let card = experiment.card();
+    let acceptance = format!(
+        "The acceptance level is an assumption: the scenario sets it to {} for slates of random candidates at the start; \
+         a log without exposures cannot tell it.",
+        scenario.user.acceptance
+    );
+    let summary = card.map(|card| card.summary.trim().to_owned()).unwrap_or_default();
+    let users = manifest.user.name.clone();
+    ReportInput {
+        title: scenario.name.clone(),
+        question: scenario.question.clone(),
+        tick: tick_name(scenario.tick_seconds),
+        results,
+        pairs,
+        trust: None,
+        life: None,
+        user_model: if users == manifest.user.kind { users } else { format!("{users} ({})", manifest.user.kind) },
+        measures: card.map(|card| measures(&card.measured)).unwrap_or_default(),
+        notes: [summary, acceptance].into_iter().filter(|note| !note.is_empty()).collect(),
+        facts: facts(experiment, manifest),
+    }
+}
+
+/// The rows of `[[measured.figure]]` of a card.
+fn measures(measured: &toml::Table) -> Vec<Measure> {
+    let figures = measured.get("figure").and_then(toml::Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let text =
+        |figure: &toml::Value, key: &str| figure.get(key).and_then(toml::Value::as_str).unwrap_or_default().to_owned();
+    let measure = |figure: &toml::Value| Measure {
+        name: text(figure, "name"),
+        value: text(figure, "value"),
+        note: text(figure, "note"),
+    };
+    figures.iter().map(measure).collect()
+}
+
+fn tick_name(seconds: u64) -> String {
+    match seconds {
+        86_400 => "1 day".to_owned(),
+        3_600 => "1 hour".to_owned(),
+        604_800 => "1 week".to_owned(),
+        other => format!("{other} s"),
+    }
+}
+
+fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> {
+    let (scenario, data) = (&experiment.scenario, &manifest.data);
+    let mut facts = vec![
+        (
+            "Data",
+            format!(
+                "{} ({}): {} users, {} items, {} interactions",
+                data.name, data.format, data.users, data.items, data.interactions
+            ),
+        ),
+        ("Clean-up", data.cleanup.clone()),
+        (
+            "Population",
+            scenario.population.users.map_or_else(
+                || "every user of the data".to_owned(),
+                |count| format!("{count} users drawn with replacement"),
+            ),
+        ),
+        ("Horizon", format!("{} ticks, slates of {}", scenario.ticks, scenario.slate)),
+        ("Replications", scenario.replications.to_string()),
+        ("Seed", scenario.seed.to_string()),
+        ("User model", format!("{} {}", manifest.user.name, manifest.user.hash).trim().to_owned()),
+        ("recmirror", manifest.recmirror.clone()),
+        ("Platform", format!("{} {}", manifest.machine.platform, manifest.machine.cpu_features.join(" "))),
+        ("Digest", manifest.digest.clone()),
+    ];
+    facts.extend(manifest.scorers.iter().map(|scorer| ("Scorer", format!("{} {}", scorer.policy, scorer.hash))));
+    if !manifest.user.runtime.is_empty() {
+        facts.push(("ONNX Runtime", manifest.user.runtime.clone()));
+    }
+    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
