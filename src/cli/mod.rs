@@ -15,6 +15,7 @@ mod page;
 mod progress;
 mod project;
 mod replay;
+mod resume;
 mod run;
 mod scenario;
 mod scenes;
@@ -40,6 +41,8 @@ struct Arguments {
 enum Command {
     /// Run a scenario: policies x replications, logs, tables and a report.
     Run(run::Run),
+    /// Go on with a run that was interrupted.
+    Resume(resume::Resume),
     /// Compare the policies of several finished runs in one table, or ask how far a run's order can be trusted.
     Compare(compare::Compare),
     /// Run a finished run again and compare the digests.
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
 pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Run(command) => command.run(registry),
+        Command::Resume(command) => command.run(registry),
         Command::Compare(command) => command.run(registry),
         Command::Replay(command) => command.run(registry),
         Command::Story(command) => command.run(registry),

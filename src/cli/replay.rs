@@ -68,7 +68,7 @@ impl Replay {
         let total: u64 = manifest.arms.iter().map(|arm| u64::from(arm.ticks)).sum();
         let bar = Bar::new(total, self.quiet);
         let stop = AtomicBool::new(false);
-        let outcome = experiment.run(&RunOptions { events: None, progress: &bar, stop: &stop });
+        let outcome = experiment.run(&RunOptions { events: None, progress: &bar, stop: &stop, stopped: None });
         bar.finish();
         Ok(compare(manifest, &outcome.map_err(Failure::input)?))
     }

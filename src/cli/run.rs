@@ -6,14 +6,15 @@ use super::scenario::parse_settings;
 use super::trust::{TrustArgs, assess, files, told};
 use super::{Failure, print, use_threads};
 use crate::experiment::{
-    Experiment, Manifest, Outcome, Results, RunFolder, RunOptions, Trust, Until, UntilRecord, wrapped,
+    Experiment, Manifest, Outcome, Results, RunFolder, RunOptions, Stopped, Trust, TrustWorld, Until, UntilRecord,
+    wrapped,
 };
 use crate::ids::{ItemId, UserId};
 use crate::metrics;
 use crate::policy::Registry;
 use crate::random::Streams;
 use crate::scenario::{Scenario, ScenarioError};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -66,36 +67,77 @@ impl Run {
             self.until.as_deref().map(|text| Until::parse(text, &scenario)).transpose().map_err(Failure::input)?;
         let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &self.scenario, registry)).transpose()?;
         RunFolder::check(&self.out, self.force).map_err(Failure::input)?;
-        let mut experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
-        self.say(&experiment.data.name, &experiment.data.cleanup.to_string());
-        let stop = stop_on_interrupt()?;
+        let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         let folder = RunFolder::create(&self.out, self.force).map_err(Failure::input)?;
-        let total = u64::from(experiment.scenario.replications)
-            * u64::from(experiment.scenario.ticks)
-            * experiment.scenario.policies.len() as u64;
-        let bar = Bar::new(total, self.quiet);
-        let events = folder.path().join("events");
-        let options = RunOptions {
-            events: experiment.scenario.engine.events.then_some(events.as_path()),
-            progress: &bar,
-            stop: &stop,
+        Job { experiment, folder, until, worlds, stopped: None, registry, quiet: self.quiet }.carry_out()
+    }
+}
+
+/// An experiment, and what is wanted of it.
+pub(super) struct Job<'a> {
+    pub(super) experiment: Experiment,
+    pub(super) folder: RunFolder,
+    pub(super) until: Option<Until>,
+    pub(super) worlds: Option<Vec<TrustWorld>>,
+    /// The interrupted run that it goes on from, and its manifest.
+    pub(super) stopped: Option<(&'a Path, &'a Manifest)>,
+    pub(super) registry: &'a Registry,
+    pub(super) quiet: bool,
+}
+
+impl Job<'_> {
+    /// Simulates, writes everything into the folder, names it, prints the tables.
+    pub(super) fn carry_out(mut self) -> Result<(), Failure> {
+        let data = &self.experiment.data;
+        self.say(&data.name, &data.cleanup.to_string());
+        let stop = stop_on_interrupt()?;
+        // Scenes of the probe count in every run, and once.
+        let probe = self.experiment.model().model().shortened_scenes();
+        let before = self.stopped.map_or(0, |(_, manifest)| manifest.user.shortened_scenes.saturating_sub(probe));
+        let outcome = self.simulate(&stop)?;
+        // From here on it is an experiment of as many replications as ran, which is what a replay repeats.
+        self.experiment.scenario.replications = outcome.replications;
+        self.say("trained", &training(&outcome));
+        let mut manifest = Manifest::new(&self.experiment, &outcome);
+        manifest.user.shortened_scenes += before;
+        let Job { experiment, folder, worlds, stopped, registry, quiet, .. } = self;
+        let trust = |run: &Results| -> Result<Option<Trust>, Failure> {
+            worlds.map(|worlds| assess(run, worlds, registry, &stop, quiet)).transpose()
         };
-        let outcome = match &until {
-            Some(until) => experiment.run_until(until, &options),
-            None => experiment.run(&options),
+        folder.write("manifest.json", &manifest.to_json()).map_err(Failure::input)?;
+        write_names(&folder, &experiment).map_err(Failure::input)?;
+        if !experiment.scenario.engine.events {
+            // An empty folder would look like a log that was lost.
+            let _ = std::fs::remove_dir(folder.path().join("events"));
+        }
+        if outcome.interrupted {
+            return interrupted(folder, stopped.is_some(), &experiment, &outcome);
+        }
+        finish(folder, &experiment, &outcome, &manifest, registry, trust)
+    }
+
+    fn simulate(&self, stop: &AtomicBool) -> Result<Outcome, Failure> {
+        let scenario = &self.experiment.scenario;
+        let all = u64::from(scenario.replications) * u64::from(scenario.ticks) * scenario.policies.len() as u64;
+        let arms = self.stopped.map_or(&[][..], |(_, manifest)| &manifest.arms);
+        let kept: u64 = arms.iter().map(|arm| u64::from(arm.ticks)).filter(|&it| it == u64::from(scenario.ticks)).sum();
+        let bar = Bar::new(all - kept.min(all), self.quiet);
+        let events = self.folder.path().join("events");
+        let options = RunOptions {
+            events: scenario.engine.events.then_some(events.as_path()),
+            progress: &bar,
+            stop,
+            stopped: self.stopped.map(|(folder, manifest)| Stopped { folder, arms: &manifest.arms }),
+        };
+        let outcome = match &self.until {
+            Some(until) => self.experiment.run_until(until, &options),
+            None => self.experiment.run(&options),
         };
         bar.finish();
-        let outcome = outcome.map_err(Failure::input)?;
-        // From here on it is an experiment of as many replications as ran, which is what a replay repeats.
-        experiment.scenario.replications = outcome.replications;
         let (steps, seconds) = bar.totals();
         let rate = rate(steps as f64 / seconds);
         self.say("simulated", &format!("{steps} user-steps in {seconds:.1} s, {rate} a second"));
-        self.say("trained", &training(&outcome));
-        let trust = |run: &Results| -> Result<Option<Trust>, Failure> {
-            worlds.map(|worlds| assess(run, worlds, registry, &stop, self.quiet)).transpose()
-        };
-        finish(folder, &experiment, &outcome, registry, trust)
+        outcome.map_err(Failure::input)
     }
 
     fn say(&self, what: &str, text: &str) {
@@ -138,21 +180,12 @@ fn finish(
     folder: RunFolder,
     experiment: &Experiment,
     outcome: &Outcome,
+    manifest: &Manifest,
     registry: &Registry,
     trust: impl FnOnce(&Results) -> Result<Option<Trust>, Failure>,
 ) -> Result<(), Failure> {
-    let manifest = Manifest::new(experiment, outcome);
-    folder.write("manifest.json", &manifest.to_json()).map_err(Failure::input)?;
-    write_names(&folder, experiment).map_err(Failure::input)?;
-    if !experiment.scenario.engine.events {
-        // An empty folder would look like a log that was lost.
-        let _ = std::fs::remove_dir(folder.path().join("events"));
-    }
-    if outcome.interrupted {
-        return interrupted(folder, experiment, outcome);
-    }
     let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
-    let baseline = baseline(&manifest, experiment);
+    let baseline = baseline(manifest, experiment);
     let results = Results::new(kinds, baseline, outcome.arms.clone()).map_err(Failure::other)?;
     let pairs = results.pairs(&Streams::new(experiment.scenario.seed, 0));
     results.write(folder.path(), &pairs).map_err(Failure::other)?;
@@ -164,18 +197,18 @@ fn finish(
     };
     let trusted = write_trust(&folder, trust.as_ref())?;
     let name = folder.target().file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let page = Page { experiment, manifest: &manifest, events: folder.path(), name, registry };
+    let page = Page { experiment, manifest, events: folder.path(), name, registry };
     folder.write("report.html", &page.html(&results, pairs, trust)?).map_err(Failure::input)?;
     let target = folder.finish().map_err(Failure::input)?;
     let until = outcome.until.as_ref().map(UntilRecord::sentences).unwrap_or_default();
     let stopped: String = until.iter().map(|sentence| wrapped(sentence, TABLE_WIDTH) + "\n").collect();
-    let (short, shortened, digest) = (short_slates(outcome), shortened_scenes(&manifest), &manifest.digest);
+    let (short, shortened, digest) = (short_slates(outcome), shortened_scenes(manifest), &manifest.digest);
     let report = target.join("report.html");
     print(&format!(
         "{table}{order}{trusted}\n{stopped}{short}{shortened}digest {digest}\nreport {}\n",
         report.display()
     ));
-    let failures = failures(&manifest, experiment).collect::<Vec<_>>().join("\n");
+    let failures = failures(manifest, experiment).collect::<Vec<_>>().join("\n");
     let failed = if failures.is_empty() { None } else { Some(Failure::Input(failures)) };
     failed.or(lost).map_or(Ok(()), Err)
 }
@@ -205,16 +238,21 @@ fn shortened_scenes(manifest: &Manifest) -> String {
     }
 }
 
-fn interrupted(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Result<(), Failure> {
+/// Keeps what was simulated; a run that `goes_on` takes the place of the one that it went on from, all of which it has.
+fn interrupted(folder: RunFolder, goes_on: bool, experiment: &Experiment, outcome: &Outcome) -> Result<(), Failure> {
     let done = outcome.ticks.iter().filter(|&&ticks| ticks == experiment.scenario.ticks).count();
     let (all, started) =
         (experiment.scenario.policies.len() * experiment.scenario.replications as usize, outcome.ticks.len());
-    let target = folder.finish_interrupted().map_err(Failure::input)?;
+    let target = if goes_on { folder.finish() } else { folder.finish_interrupted() }.map_err(Failure::input)?;
+    let (part, target) = (started - done, target.display());
+    let (kept, next) = if experiment.scenario.engine.events {
+        ("their events and manifest.json are", format!("`recmirror resume {target}` goes on"))
+    } else {
+        ("manifest.json is", "run the scenario anew (without events there is nothing to go on from)".to_owned())
+    };
     Err(Failure::Other(format!(
-        "interrupted: {done} of {all} arms are complete, {} more in part; their events and manifest.json are in {}; \
-         tables and report need a complete run",
-        started - done,
-        target.display()
+        "interrupted: {done} of {all} arms are complete, {part} more in part; {kept} in {target}; tables and report need a \
+         complete run: {next}"
     )))
 }
 

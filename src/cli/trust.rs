@@ -85,7 +85,7 @@ pub(super) fn simulate(
     let name = |problem: &dyn std::fmt::Display| Failure::input(format!("world `{}`: {problem}", world.name));
     let experiment = Experiment::prepare(scenario.clone(), registry.clone()).map_err(|problem| name(&problem))?;
     let bar = Bar::new(total, quiet);
-    let outcome = experiment.run(&RunOptions { events: None, progress: &bar, stop });
+    let outcome = experiment.run(&RunOptions { events: None, progress: &bar, stop, stopped: None });
     bar.finish();
     let outcome = outcome.map_err(|problem| name(&problem))?;
     if outcome.interrupted {

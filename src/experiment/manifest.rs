@@ -255,12 +255,7 @@ impl Manifest {
             },
             user: user_record(experiment),
             scorers: experiment.scorers.clone(),
-            machine: MachineRecord {
-                platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-                cpu_features: cpu_features(),
-                threads: rayon::current_num_threads(),
-                chunk: experiment.scenario.engine.chunk,
-            },
+            machine: machine_record(experiment),
             arms,
             until: outcome.until.clone(),
             failures: outcome.failures.iter().map(failure).collect(),
@@ -336,7 +331,16 @@ fn milliseconds(seconds: f64) -> f64 {
     (seconds * 1e3).round() / 1e3
 }
 
-fn user_record(experiment: &Experiment) -> UserRecord {
+pub(super) fn machine_record(experiment: &Experiment) -> MachineRecord {
+    MachineRecord {
+        platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
+        cpu_features: cpu_features(),
+        threads: rayon::current_num_threads(),
+        chunk: experiment.scenario.engine.chunk,
+    }
+}
+
+pub(super) fn user_record(experiment: &Experiment) -> UserRecord {
     let model = experiment.model().model();
     let (kind, card) = (model.kind(), experiment.card());
     let files = card.map(|card| (card.name.clone(), card.hash()));

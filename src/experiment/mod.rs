@@ -7,6 +7,7 @@ mod arm;
 mod arm_world;
 mod comparison;
 mod folder;
+mod inputs;
 mod manifest;
 mod prepare;
 mod probe;
@@ -30,7 +31,7 @@ pub use self::results::{
     SummaryRow, TableFormat, TableRow, TickRow, write_table,
 };
 pub(crate) use self::results::{too_few, too_narrow, wrapped};
-pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions};
+pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions, Stopped};
 pub use self::scorers::ScorerRecord;
 pub use self::stats::{
     Estimate, Interval, Paired, Unpaired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm,

@@ -78,6 +78,19 @@ pub enum ExperimentError {
         /// The message of the panic.
         problem: String,
     },
+    /// The logs of a stopped run are not what its manifest says.
+    #[error(
+        "policy `{policy}`, replication {replication}: the {what} that are stored are not those of the stopped run (another \
+         digest); run the scenario anew"
+    )]
+    Stopped {
+        /// Name of the policy.
+        policy: String,
+        /// The replication.
+        replication: u32,
+        /// Events or decisions.
+        what: &'static str,
+    },
     /// A metric that does not exist.
     #[error(transparent)]
     Metric(#[from] crate::metrics::MetricError),

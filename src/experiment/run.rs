@@ -1,6 +1,9 @@
 //! Policies x replications under common random numbers.
 
 mod against;
+mod stopped;
+
+pub use self::stopped::Stopped;
 
 use super::arm::ArmSink;
 use super::manifest::{DecisionRecord, UntilRecord};
@@ -9,7 +12,7 @@ use super::results::ArmResult;
 use crate::log::{DecisionSink, EventSink, NoSink, ParquetWriter};
 use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
-use crate::world::Training;
+use crate::world::{Population, Training};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -38,6 +41,8 @@ pub struct RunOptions<'a> {
     pub progress: &'a dyn Progress,
     /// Set it to stop after the current tick.
     pub stop: &'a AtomicBool,
+    /// The stopped run that this one goes on from.
+    pub stopped: Option<Stopped<'a>>,
 }
 
 /// What a run gave.
@@ -153,7 +158,7 @@ impl Experiment {
             .collect();
         let arm = |&(replication, policy): &(u32, usize)| {
             if brakes.arm(policy, replication) {
-                return Arm { replication, policy, finished: None };
+                return Arm { replication, policy, finished: self.kept(policy, replication, options, brakes) };
             }
             let finished = self.guarded_arm(policy, replication, options, brakes);
             match &finished {
@@ -168,6 +173,20 @@ impl Experiment {
         let mut arms: Vec<Arm> = order.par_iter().with_max_len(1).map(arm).collect();
         self.set_against(&mut arms);
         arms
+    }
+
+    /// What an arm that is not begun any more has from the run that this one goes on from: it must not be lost.
+    fn kept(
+        &self,
+        policy: usize,
+        replication: u32,
+        options: &RunOptions<'_>,
+        brakes: &Brakes<'_>,
+    ) -> Option<Result<Finished, ExperimentError>> {
+        let spec = &self.scenario.policies[policy];
+        let stopped = options.stopped.as_ref().filter(|_| brakes.all())?;
+        let record = stopped.arm(&spec.name, replication)?;
+        Some(self.kept_arm(spec, policy, record, options, stopped))
     }
 
     /// An arm of which a panic is a failure of its policy.
@@ -273,12 +292,11 @@ impl Experiment {
         brakes: &Brakes<'_>,
     ) -> Result<Finished, ExperimentError> {
         let started = std::time::Instant::now();
-        let no_users = || ExperimentError::NoUsers {
-            data: self.data.name.clone(),
-            min_history: self.scenario.population.min_history,
-            most: 0,
-        };
-        let population = self.population(replication).ok_or_else(no_users)?;
+        let past = options.stopped.as_ref().and_then(|stopped| Some((stopped, stopped.arm(&spec.name, replication)?)));
+        if let Some((stopped, record)) = past.filter(|(_, record)| record.ticks == self.scenario.ticks) {
+            return self.kept_arm(spec, number, record, options, stopped);
+        }
+        let population = self.users(replication)?;
         let file = options.events.map(|_| file_name(number, &spec.name, replication));
         let path: Option<PathBuf> = options.events.zip(file.as_ref()).map(|(folder, file)| folder.join(file));
         let next = self.log(path.as_deref(), &spec.name, replication)?;
@@ -287,28 +305,36 @@ impl Experiment {
         let building = std::time::Instant::now();
         let mut simulation = self.simulation(spec, replication, &population, Box::new(sink))?;
         let before = building.elapsed().as_secs_f64();
+        if let Some((stopped, record)) = past {
+            simulation.recall(stopped.recording(record)?);
+        }
+        let counted = || tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut ticks = 0;
         while ticks < self.scenario.ticks && !brakes.arm(number, replication) {
             simulation.tick()?;
             ticks += 1;
             options.progress.tick(simulation.events().len() as u64);
+            if let Some((_, record)) = past.filter(|(_, record)| record.ticks == ticks) {
+                stopped::check(record, &counted())?;
+            }
+        }
+        if let Some((stopped, record)) = past.filter(|(_, record)| record.ticks > ticks) {
+            return self.kept_arm(spec, number, record, options, stopped);
         }
         let (fill_ups, training) = (simulation.short_slates(), Training { before, ..simulation.training() });
         simulation.finish()?;
-        let tally = tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let result = ArmResult {
-            policy: spec.name.clone(),
-            replication,
-            ticks: tally.ticks.clone(),
-            finals: tally.metrics.finals(),
-            curves: tally.metrics.curves(),
-            digest: tally.digest.finish().to_string(),
-            steps: tally.steps,
-            seconds: started.elapsed().as_secs_f64(),
-            fill_ups,
-        };
-        let decisions = DecisionRecord::of(&tally.decisions, path.as_deref().map(decisions_beside).as_deref());
+        let result = counted().result(spec, replication, started.elapsed().as_secs_f64(), fill_ups);
+        let decisions = DecisionRecord::of(&counted().decisions, path.as_deref().map(decisions_beside).as_deref());
         Ok(Finished { result, ticks, file, decisions, training })
+    }
+
+    /// Who takes part in a replication.
+    fn users(&self, replication: u32) -> Result<Population, ExperimentError> {
+        self.population(replication).ok_or_else(|| ExperimentError::NoUsers {
+            data: self.data.name.clone(),
+            min_history: self.scenario.population.min_history,
+            most: 0,
+        })
     }
 
     /// Where the events of an arm go.

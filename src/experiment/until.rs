@@ -149,7 +149,9 @@ impl Experiment {
         let (most, brakes) = (self.scenario.replications, self.brakes(options));
         let (mut arms, mut ran, mut met) = (Vec::new(), 0, false);
         let mut looked = (String::new(), Vec::new());
-        while ran < most && !met && !brakes.all() && !brakes.every_policy_failed() {
+        // What a stopped run has is taken over even where this one is stopped, too.
+        let kept = options.stopped.map_or(0, |stopped| stopped.replications());
+        while ran < most && !met && (ran < kept || !brakes.all()) && !brakes.every_policy_failed() {
             arms.extend(self.arms(ran..ran + 1, options, &brakes));
             ran += 1;
             if !brakes.all() {

@@ -23,7 +23,7 @@ pub struct Source {
 
 /// The unpacked bytes of a file, and how far in the file itself they are.
 pub struct Reader {
-    input: Box<dyn BufRead + Send>,
+    input: Box<dyn BufRead + Send + Sync>,
     taken: Arc<AtomicU64>,
     size: u64,
     left: usize,

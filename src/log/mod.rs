@@ -8,12 +8,14 @@ mod digest;
 mod error;
 mod pages;
 mod parquet;
+mod recording;
 mod sink;
 
 pub use self::decisions::{Decision, DecisionBatch, DecisionLine, DecisionSink, DecisionTally, read_decisions};
 pub use self::digest::{Digest, DigestState};
 pub use self::error::LogError;
-pub use self::parquet::{ParquetWriter, read_batches};
+pub use self::parquet::{EventReader, ParquetWriter, read_batches};
+pub use self::recording::Recording;
 pub use self::sink::{CountSink, EventSink, MemorySink, NoSink};
 
 use crate::ids::{ItemId, UserId};

@@ -5,7 +5,7 @@
 
 mod read;
 
-pub use self::read::read_batches;
+pub use self::read::{EventReader, read_batches};
 
 use super::{EventBatch, EventSink, LogError, REJECTED};
 use parquet::basic::{Compression, Encoding, ZstdLevel};

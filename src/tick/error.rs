@@ -22,6 +22,19 @@ pub enum TickError {
         /// Why.
         source: LogError,
     },
+    /// The log of a stopped run is not the beginning of this one.
+    #[error(
+        "policy `{policy}`, tick {tick}: the stored log has {problem} than the run comes to now: the data, the program or the \
+         policy is another one, or the policy does not repeat itself; run the scenario anew"
+    )]
+    Recorded {
+        /// Name of the policy.
+        policy: String,
+        /// The tick.
+        tick: u32,
+        /// What differs.
+        problem: &'static str,
+    },
     /// A policy broke its contract, or could not go on.
     #[error("policy `{policy}`, tick {tick}{}: {problem}", .user.map(|user| format!(", user {user}")).unwrap_or_default())]
     Policy {

@@ -2,7 +2,7 @@
 
 use super::{TickError, install};
 use crate::dynamics::Dynamics;
-use crate::log::{EventBatch, EventSink};
+use crate::log::{EventBatch, EventSink, Recording};
 use crate::policy::Policy;
 use crate::random::Streams;
 use crate::scenario::Scenario;
@@ -10,7 +10,7 @@ use crate::scene::PopularityClock;
 use crate::user::Calibrated;
 use crate::world::{
     Candidates, Choices, Clock, Events, Fault, Forces, Habits, Lessons, Model, PolicySlot, Popularity, Population,
-    Proposals, Recorder, Scenes, ShortSlates, StartingPoint, Surroundings, Training, Visits, spawn,
+    Proposals, Recorded, Recorder, Scenes, ShortSlates, StartingPoint, Surroundings, Training, Visits, spawn,
 };
 use bevy_ecs::prelude::{Schedule, World};
 use bevy_ecs::schedule::SingleThreadedExecutor;
@@ -65,6 +65,7 @@ impl Simulation {
         world.insert_resource(Forces(dynamics));
         world.insert_resource(PolicySlot(policy));
         world.insert_resource(Recorder(sink));
+        world.init_resource::<Recorded>();
         world.init_resource::<Visits>();
         world.init_resource::<Candidates>();
         world.init_resource::<Proposals>();
@@ -80,6 +81,12 @@ impl Simulation {
         schedule.set_executor(SingleThreadedExecutor::new());
         install(&mut schedule);
         Simulation { world, schedule }
+    }
+
+    /// Takes the answers of users from `recording` as far as it goes, and asks the user model from there on. All else is
+    /// computed as ever, so that policies, dynamics and memories come to stand where they stood.
+    pub fn recall(&mut self, recording: Recording) {
+        self.world.resource_mut::<Recorded>().0 = Some(recording);
     }
 
     /// Computes one tick.

@@ -5,7 +5,7 @@
 //! one number, a shift of the "reject all" logit, that is the same for all users, policies and ticks.
 
 use super::{RATINGS, Responses, UserError, UserModel};
-use crate::log::Decision;
+use crate::log::{Decision, EventBatch};
 use crate::scene::SceneBatch;
 use rayon::prelude::*;
 use std::sync::Arc;
@@ -37,6 +37,25 @@ impl Probabilities {
     pub fn choice(&self, row: usize) -> &[f32] {
         let width = self.logits.slate + 1;
         &self.logits.choice[row * width..(row + 1) * width]
+    }
+
+    /// Takes the probabilities from a log. It has the rating that was drawn and not its chances, so that one is certain.
+    pub(crate) fn recall(&mut self, events: &EventBatch, decisions: Vec<Decision>) {
+        let (rows, slate) = (events.len(), events.slate);
+        self.logits.reset(rows, slate);
+        self.logits.decisions = decisions;
+        let shown = events.probabilities.chunks_exact(slate.max(1));
+        for (row, (target, shown)) in self.logits.choice.chunks_exact_mut(slate + 1).zip(shown).enumerate() {
+            target[..slate].copy_from_slice(shown);
+            target[slate] = 1.0 - shown.iter().sum::<f32>();
+            let slot = usize::from(events.accepted[row]);
+            let (start, rating) = ((row * slate + slot) * RATINGS, events.ratings[row]);
+            if slot < slate && rating >= 1.0 {
+                let classes = &mut self.logits.rating[start..start + RATINGS];
+                classes.fill(f32::NEG_INFINITY);
+                classes[(rating as usize - 1).min(RATINGS - 1)] = 0.0;
+            }
+        }
     }
 
     /// `[n]`: what each user thought before; empty where the model writes nothing.

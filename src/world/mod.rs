@@ -13,7 +13,7 @@ pub use self::known::Known;
 pub use self::population::{Population, StartingPoint};
 pub use self::resources::{
     Candidates, Choices, Clock, Events, Fault, Forces, Habits, Lessons, Model, PolicySlot, Popularity, Proposals,
-    Recorder, Scenes, ShortSlates, Surroundings, Training, Visits,
+    Recorded, Recorder, Scenes, ShortSlates, Surroundings, Training, Visits,
 };
 
 use bevy_ecs::prelude::World;

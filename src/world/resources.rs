@@ -3,7 +3,7 @@
 use crate::dataset::Catalogue;
 use crate::dynamics::Dynamics;
 use crate::ids::UserId;
-use crate::log::{EventBatch, EventSink};
+use crate::log::{EventBatch, EventSink, Recording};
 use crate::policy::{Policy, Slates};
 use crate::random::Streams;
 use crate::scenario::SessionSpec;
@@ -58,6 +58,10 @@ pub struct Popularity(pub PopularityClock);
 /// How users decide.
 #[derive(Resource)]
 pub struct Model(pub Arc<Calibrated>);
+
+/// What users did in the ticks that an earlier, stopped run has simulated already.
+#[derive(Resource, Default)]
+pub struct Recorded(pub Option<Recording>);
 
 /// What changes during the run.
 #[derive(Resource)]

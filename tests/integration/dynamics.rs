@@ -18,14 +18,14 @@ use std::path::Path;
 const MORE: &[&str] = &["data.providers=seeded", "data.provider_count=7", "ticks=14"];
 
 /// All kinds of policy that need no parameter.
-fn policies() -> Vec<&'static str> {
+pub fn policies() -> Vec<&'static str> {
     let all = Registry::builtin();
     let able = all.kinds().iter().filter(|kind| kind.keys.iter().all(|key| !key.is_required()));
     able.map(|kind| kind.name).collect()
 }
 
 /// A `[[dynamic]]` table of each kind, with this strength.
-fn tables(strength: f64) -> String {
+pub fn tables(strength: f64) -> String {
     let mut text = String::new();
     for kind in dynamics::all() {
         let _ = write!(text, "\n[[dynamic]]\nkind = '{}'\n", kind.name);
@@ -38,7 +38,8 @@ fn tables(strength: f64) -> String {
     text
 }
 
-fn prepare(folder: &Path, policies: &[&str], tables: &str, more: &[&str]) -> Experiment {
+/// An experiment over the data of `folder`.
+pub fn prepare(folder: &Path, policies: &[&str], tables: &str, more: &[&str]) -> Experiment {
     let all = [MORE, more].concat();
     let text = scenario_text(policies) + tables;
     let scenario = Scenario::parse(&text, &folder.join("small.toml"), &Registry::builtin(), &settings(&all));

@@ -129,6 +129,7 @@ fn a_program_that_cannot_start_says_where_it_was_looked_for() {
             events: None,
             progress: &recmirror::experiment::NoProgress,
             stop: &stop,
+            stopped: None,
         };
         let problem = experiment.run(&options).err().expect("nothing can run").to_string();
         assert!(problem.contains(words) && problem.contains("see `command` and `folder`"), "{problem}");

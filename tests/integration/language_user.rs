@@ -1,11 +1,11 @@
 //! Language users, on small random models: the same bits whatever runs beside them, and clear about what cannot work.
 
 use crate::util::{
-    dataset, digests, digests_of, has_runtime, manifest, names_in, package, place, prepare, read, recmirror, text,
-    with_data, write, write_scenario,
+    dataset, digests, digests_of, has_runtime, manifest, names_in, package, place, prepare, read, recmirror,
+    stopped_after, text, with_data, write, write_scenario,
 };
 use recmirror::dataset::{Dataset, TrainingLog};
-use recmirror::experiment::{DecisionRecord, NoProgress, Progress, RunOptions};
+use recmirror::experiment::{DecisionRecord, NoProgress, RunOptions};
 use recmirror::ids::{ItemId, UserId};
 use recmirror::language::Sampling;
 use recmirror::log::{read_batches, read_decisions};
@@ -14,8 +14,8 @@ use recmirror::scene::{SceneBatch, SceneDraws};
 use recmirror::user::{
     EMPTY_SLOT, LanguageMode, LanguageSpec, LanguageUser, Memorised, RATINGS, Responses, UserModel, memories_of,
 };
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use tempfile::TempDir;
 
 /// Prompts and texts so short that the small models can read them: they know 256 tokens, and nearly every letter is one.
@@ -63,7 +63,7 @@ fn outcome(threads: usize, folder: &Path, settings: &[&str]) -> Found {
     pool.install(|| {
         let stop = AtomicBool::new(false);
         let experiment = prepare(folder, &["popular", "random"], settings);
-        let options = RunOptions { events: None, progress: &NoProgress, stop: &stop };
+        let options = RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None };
         let outcome = experiment.run(&options).unwrap_or_else(|problem| panic!("{problem}"));
         (digests(&outcome), outcome.decisions)
     })
@@ -101,51 +101,43 @@ fn neither_threads_nor_chunks_nor_what_was_read_before_change_a_bit() {
     }
 }
 
-/// Stops a run after some ticks of all arms.
-struct StopAfter<'a> {
-    left: AtomicU64,
-    stop: &'a AtomicBool,
-}
-
-impl Progress for StopAfter<'_> {
-    fn tick(&self, _: u64) {
-        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
 #[test]
-fn a_stopped_run_is_the_beginning_of_the_whole_one() {
+fn a_run_that_was_stopped_and_goes_on_is_the_whole_one() {
     if !has_runtime() {
         return;
     }
-    let (folder, model) = (with_data(), model("llama"));
-    let path = format!("user.path={}", model.path().display());
-    let settings = settings(&path, &["user.mode=rationale"]);
-    let experiment = prepare(folder.path(), &["random"], &settings);
-    let run = |name: &str, ticks: u64| -> PathBuf {
-        let run = folder.path().join(name);
-        std::fs::create_dir_all(run.join("events")).expect("a folder");
-        let stop = AtomicBool::new(false);
-        let progress = StopAfter { left: AtomicU64::new(ticks), stop: &stop };
-        let options = RunOptions { events: Some(&run.join("events")), progress: &progress, stop: &stop };
-        let outcome = experiment.run(&options).expect("a run");
-        assert_eq!(u64::from(outcome.ticks[0]), ticks);
-        run
-    };
-    let (half, whole) = (run("half", 2), run("whole", 4));
-    let events = |run: &Path| {
-        let mut batches = Vec::new();
-        read_batches(&run.join("events/00-random-r000.parquet"), |batch| batches.push(format!("{batch:?}")))
-            .expect("a log");
-        batches
-    };
-    assert_eq!((events(&half).len(), events(&whole).len()), (2, 4));
-    assert_eq!(events(&half), events(&whole)[..2]);
-    let thoughts = |run: &Path| read(&run.join("decisions/00-random-r000.jsonl"));
-    assert!(!thoughts(&half).is_empty() && thoughts(&whole).len() > thoughts(&half).len());
-    assert!(thoughts(&whole).starts_with(&thoughts(&half)));
+    let folder = with_data();
+    for (kind, mode) in [("llama", "rationale"), ("qwen2", "direct")] {
+        let (model, mode) = (model(kind), format!("user.mode={mode}"));
+        let path = format!("user.path={}", model.path().display());
+        let settings = settings(&path, &[&mode]);
+        let experiment = prepare(folder.path(), &["random", "popular"], &settings);
+        let run = |name: &str| folder.path().join(format!("{kind}-{name}"));
+        stopped_after(u64::MAX, 1, &experiment, &run("whole"), None);
+        stopped_after(3, 1, &experiment, &run("half"), None);
+        stopped_after(u64::MAX, 1, &experiment, &run("joined"), Some(&run("half")));
+        // Both arms were begun, and neither was whole.
+        let ticks: Vec<u32> = manifest(&run("half")).arms.iter().map(|arm| arm.ticks).collect();
+        assert!(ticks.iter().sum::<u32>() == 3, "{ticks:?}");
+        assert_eq!(manifest(&run("half")).status, "interrupted");
+        for part in ["events", "decisions"] {
+            let files = |name: &str| -> Vec<(String, Vec<u8>)> {
+                let folder = run(name).join(part);
+                let names = if folder.exists() { names_in(&folder) } else { Vec::new() };
+                names
+                    .into_iter()
+                    .map(|file| (file.clone(), std::fs::read(folder.join(file)).expect("a file")))
+                    .collect()
+            };
+            assert!(files("joined") == files("whole"), "{kind} {part}");
+            assert_eq!(files("whole").len(), if part == "events" || kind == "llama" { 2 } else { 0 });
+        }
+        let told = |name: &str| {
+            let manifest = manifest(&run(name));
+            (manifest.digest, manifest.arms.into_iter().map(|arm| arm.decisions).collect::<Vec<_>>())
+        };
+        assert_eq!(told("joined"), told("whole"));
+    }
 }
 
 #[test]

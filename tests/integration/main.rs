@@ -24,6 +24,7 @@ mod mutations;
 mod off_policy;
 mod outcomes;
 mod policies;
+mod resume;
 mod run;
 mod runtime;
 mod scenarios;

@@ -27,7 +27,7 @@ fn run(scenario: Scenario) -> Result<(), String> {
     let (ticks, arms) = (scenario.ticks, scenario.policies.len() * scenario.replications as usize);
     let experiment = Experiment::prepare(scenario, Registry::builtin()).map_err(|problem| problem.to_string())?;
     let stop = AtomicBool::new(false);
-    let options = RunOptions { events: None, progress: &NoProgress, stop: &stop };
+    let options = RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None };
     let outcome = experiment.run(&options).map_err(|problem| problem.to_string())?;
     assert_eq!((outcome.arms.len(), outcome.interrupted), (arms, false));
     assert!(outcome.ticks.iter().all(|&done| done == ticks));

@@ -402,7 +402,7 @@ fn a_policy_that_breaks_its_contract_is_named_and_the_others_go_on() {
         let experiment = prepare_with(registry.clone(), folder.path(), &["random", name], &settings);
         let stop = AtomicBool::new(false);
         let out = place();
-        let options = RunOptions { events: Some(out.path()), progress: &NoProgress, stop: &stop };
+        let options = RunOptions { events: Some(out.path()), progress: &NoProgress, stop: &stop, stopped: None };
         let outcome = experiment.run(&options).unwrap_or_else(|problem| panic!("{problem}"));
         let [failure] = &outcome.failures[..] else { panic!("{name}: {:?}", outcome.failures) };
         assert_eq!((failure.policy.as_str(), failure.replication), (name, 0));
@@ -434,7 +434,7 @@ fn a_run_of_failures_alone_is_an_error() {
     let settings = ["arrival.probability=1", "arrival.rate=uniform", "session.slates=100", "session.patience=0"];
     let experiment = prepare_with(Registry::builtin().with(kind), folder.path(), &["gap"], &settings);
     let stop = AtomicBool::new(false);
-    let problem = experiment.run(&RunOptions { events: None, progress: &NoProgress, stop: &stop }).err();
+    let problem = experiment.run(&RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None }).err();
     let problem: ExperimentError = problem.expect("no policy is left");
     assert!(problem.to_string().starts_with("policy `gap`, tick 2, user 7: slot 1"), "{problem}");
 }
@@ -461,7 +461,11 @@ fn an_interrupted_run_keeps_what_it_has() {
     std::thread::sleep(Duration::from_millis(300));
     let kill = std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
     assert!(kill.is_ok_and(|status| status.success()), "{:?}", wait(child));
-    wait(child).expect(1).says(&["stopping after this tick", "interrupted: 0 of 6 arms are complete"]);
+    wait(child).expect(1).says(&[
+        "stopping after this tick",
+        "interrupted: 0 of 6 arms are complete",
+        "`recmirror resume ",
+    ]);
     assert_eq!(names_in(&out), ["events", "items.csv", "manifest.json", "users.csv"]);
     assert_eq!(names_in(folder.path()), ["data", "out", "small.toml"]);
     let manifest = manifest(&out);

@@ -43,7 +43,7 @@ pub(super) fn run(
     let scenario = &experiment.scenario;
     let ticks = u64::from(scenario.replications) * u64::from(scenario.ticks) * scenario.policies.len() as u64;
     let bar = Bar::new(ticks, quiet);
-    let found = policy_order(experiment, registry, &RunOptions { events: None, progress: &bar, stop });
+    let found = policy_order(experiment, registry, &RunOptions { events: None, progress: &bar, stop, stopped: None });
     bar.finish();
     found.map_err(Failure::input)
 }

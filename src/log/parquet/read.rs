@@ -8,25 +8,66 @@ use parquet::data_type::{BoolType, DataType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::schema::parser::parse_message_type;
+use std::collections::VecDeque;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// Reads a file of events tick by tick; a row group is in memory at once.
+pub struct EventReader {
+    reader: SerializedFileReader<File>,
+    path: PathBuf,
+    group: usize,
+    /// Whole batches that were read and not yet taken.
+    ready: VecDeque<EventBatch>,
+    /// The batch of the last tick of the groups so far, which may go on in the next one.
+    open: EventBatch,
+}
+
+impl EventReader {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// When it cannot be read or is not one of [`super::ParquetWriter`]'s.
+    pub fn open(path: &Path) -> Result<EventReader, LogError> {
+        let format = |problem: String| LogError::Format { path: path.to_owned(), problem };
+        let file = File::open(path).map_err(|source| LogError::Io { path: path.to_owned(), source })?;
+        let reader = SerializedFileReader::new(file).map_err(|problem| format(problem.to_string()))?;
+        let slate = check_file(&reader).map_err(format)?;
+        let open = EventBatch { slate, ..EventBatch::default() };
+        Ok(EventReader { reader, path: path.to_owned(), group: 0, ready: VecDeque::new(), open })
+    }
+
+    /// The batch of the next tick that had visitors; `None` at the end.
+    ///
+    /// # Errors
+    /// When the file is damaged.
+    pub fn step(&mut self) -> Result<Option<EventBatch>, LogError> {
+        while self.ready.is_empty() && self.group < self.reader.num_row_groups() {
+            let columns = self.reader.get_row_group(self.group).and_then(|group| read_group(group.as_ref()));
+            let columns = columns.map_err(|problem| self.problem(problem.to_string()))?;
+            self.group += 1;
+            regroup(&columns, &mut self.open, &mut self.ready).map_err(|problem| self.problem(problem))?;
+        }
+        if let Some(batch) = self.ready.pop_front() {
+            return Ok(Some(batch));
+        }
+        let slate = self.open.slate;
+        let last = std::mem::replace(&mut self.open, EventBatch { slate, ..EventBatch::default() });
+        Ok(if last.is_empty() { None } else { Some(last) })
+    }
+
+    fn problem(&self, problem: String) -> LogError {
+        LogError::Format { path: self.path.clone(), problem }
+    }
+}
 
 /// Reads a file of events and calls `each` for the batch of every tick that had visitors, in order.
 ///
 /// # Errors
 /// When the file cannot be read or is not one of [`super::ParquetWriter`]'s.
 pub fn read_batches(path: &Path, mut each: impl FnMut(&EventBatch)) -> Result<(), LogError> {
-    let format = |problem: String| LogError::Format { path: path.to_owned(), problem };
-    let file = File::open(path).map_err(|source| LogError::Io { path: path.to_owned(), source })?;
-    let reader = SerializedFileReader::new(file).map_err(|problem| format(problem.to_string()))?;
-    let slate = check_file(&reader).map_err(format)?;
-    let mut batch = EventBatch { slate, ..EventBatch::default() };
-    for number in 0..reader.num_row_groups() {
-        let columns = reader.get_row_group(number).and_then(|group| read_group(group.as_ref()));
-        let columns = columns.map_err(|problem| format(problem.to_string()))?;
-        regroup(&columns, &mut batch, &mut each).map_err(format)?;
-    }
-    if !batch.is_empty() {
+    let mut reader = EventReader::open(path)?;
+    while let Some(batch) = reader.step()? {
         each(&batch);
     }
     Ok(())
@@ -104,15 +145,15 @@ fn read_column<T: DataType>(
     Ok((values, levels))
 }
 
-/// Appends the rows of a group to `batch`, handing it over whenever a new tick begins.
-fn regroup(columns: &Columns, batch: &mut EventBatch, each: &mut impl FnMut(&EventBatch)) -> Result<(), String> {
+/// Appends the rows of a group to `batch`, which is `ready` whenever a new tick begins.
+fn regroup(columns: &Columns, batch: &mut EventBatch, ready: &mut VecDeque<EventBatch>) -> Result<(), String> {
     let (mut ratings, mut scores) = (columns.rating.values.iter(), columns.score.values.iter());
     let (mut propensities, mut sessions) = (columns.propensity.values.iter(), columns.session.values.iter());
     for row in 0..columns.tick.len() {
         let (tick, user) = (columns.tick[row] as u32, UserId(columns.user[row] as u32));
         if tick != batch.tick && !batch.is_empty() {
-            each(batch);
-            *batch = EventBatch { slate: batch.slate, ..EventBatch::default() };
+            let slate = batch.slate;
+            ready.push_back(std::mem::replace(batch, EventBatch { slate, ..EventBatch::default() }));
         }
         batch.tick = tick;
         let session = if columns.session.levels[row] == 1 { sessions.next() } else { None };

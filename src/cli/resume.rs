@@ -1,0 +1,70 @@
+//! `recmirror resume`: a run that was interrupted goes on, and ends as if it had not been.
+
+use super::run::Job;
+use super::scenario::parse_settings;
+use super::trust::TrustArgs;
+use super::{Failure, use_threads};
+use crate::experiment::{Experiment, Manifest, RunFolder, Until};
+use crate::policy::Registry;
+use crate::scenario::Scenario;
+use std::path::PathBuf;
+
+/// Arguments of `resume`.
+#[derive(clap::Args)]
+pub struct Resume {
+    /// The folder of the interrupted run; it is replaced by the whole run.
+    folder: PathBuf,
+    /// Override a key that must not change a result, such as `engine.chunk`, or `data.path` when the data moved.
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    #[command(flatten)]
+    trust: TrustArgs,
+    /// Worker threads; no result depends on it.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
+    /// No progress; only the tables.
+    #[arg(long)]
+    quiet: bool,
+}
+
+impl Resume {
+    pub(super) fn run(self, registry: &Registry) -> Result<(), Failure> {
+        use_threads(self.threads.map(usize::from))?;
+        let manifest = Manifest::read(&self.folder).map_err(Failure::input)?;
+        self.check(&manifest)?;
+        let mut settings = parse_settings(&self.settings)?;
+        if let Some(until) = &manifest.until {
+            // The scenario in the manifest has the replications that were begun.
+            settings.push(("replications".to_owned(), until.most.to_string()));
+        }
+        let origin = manifest.origin(&self.folder);
+        let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &settings).map_err(Failure::input)?;
+        let rule = manifest.until.as_ref().map(|until| Until::parse(&until.rule, &scenario));
+        let until = rule.transpose().map_err(Failure::input)?;
+        let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &origin, registry)).transpose()?;
+        let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
+        let changes = manifest.changes(&experiment).map_err(|problem| {
+            Failure::input(format!("{}: {problem}; a run goes on with its own inputs only", self.folder.display()))
+        })?;
+        for change in changes {
+            eprintln!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
+        }
+        let folder = RunFolder::create(&self.folder, true).map_err(Failure::input)?;
+        let stopped = Some((self.folder.as_path(), &manifest));
+        Job { experiment, folder, until, worlds, stopped, registry, quiet: self.quiet }.carry_out()
+    }
+
+    /// Whether the run can go on.
+    fn check(&self, manifest: &Manifest) -> Result<(), Failure> {
+        let folder = self.folder.display();
+        if manifest.status != "interrupted" {
+            return Err(Failure::input(format!("{folder} was not interrupted (its status is {})", manifest.status)));
+        }
+        if manifest.arms.iter().all(|arm| arm.events.is_none()) {
+            return Err(Failure::input(format!(
+                "{folder} has no logs to go on from (engine.events = false, or no tick was complete); run the scenario anew"
+            )));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,35 @@
+//! Whether a run that goes on has the inputs that it began with.
+
+use super::manifest::{Manifest, machine_record, user_record};
+use super::prepare::Experiment;
+
+impl Manifest {
+    /// What is another than it was: `Err` for an input, which would make one run out of two experiments; `Ok` for what may
+    /// change the last bit of an inference, and no more.
+    ///
+    /// # Errors
+    /// A sentence about the first input that differs.
+    pub fn changes(&self, experiment: &Experiment) -> Result<Vec<String>, String> {
+        let (data, user, machine) = (&experiment.data, user_record(experiment), machine_record(experiment));
+        let inputs = [
+            ("data set", &self.data.hash, &data.hash),
+            ("user model", &self.user.hash, &user.hash),
+            ("acceptance level", &self.user.reject_shift.to_string(), &user.reject_shift.to_string()),
+        ];
+        if let Some((what, then, now)) = inputs.into_iter().find(|(_, then, now)| then != now) {
+            return Err(format!("the {what} is not the one of the run ({now}, then {then})"));
+        }
+        if self.scorers != experiment.scorers {
+            return Err("the networks that policies run are not those of the run (other hashes)".to_owned());
+        }
+        let features = |names: &[String]| names.join(" ");
+        let bits = [
+            ("recmirror", self.recmirror.clone(), env!("CARGO_PKG_VERSION").to_owned()),
+            ("ONNX Runtime", self.user.runtime.clone(), user.runtime),
+            ("the platform", self.machine.platform.clone(), machine.platform),
+            ("the processor", features(&self.machine.cpu_features), features(&machine.cpu_features)),
+        ];
+        let changed = bits.into_iter().filter(|(_, then, now)| then != now);
+        Ok(changed.map(|(what, then, now)| format!("{what} was {then} and is {now}")).collect())
+    }
+}

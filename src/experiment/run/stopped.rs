@@ -1,0 +1,140 @@
+//! Going on where a stopped run ended: its logs are played back, and what they lack is simulated.
+//!
+//! Nothing but the logs is read. An arm that was complete is counted again from its log. One that was stopped begins at tick 0
+//! with a fresh policy and takes the users' answers from its log, which costs no inference, until the log ends; there its
+//! digest must be the one of the stopped run. So a run that was stopped has the digest of one that was not, for every
+//! policy and every dynamic, and none has to know how to store itself.
+
+use super::{Finished, RunOptions, decisions_beside, file_name};
+use crate::experiment::arm::{ArmSink, Tally};
+use crate::experiment::manifest::{ArmRecord, DecisionRecord};
+use crate::experiment::prepare::{Experiment, ExperimentError};
+use crate::experiment::results::ArmResult;
+use crate::log::{DecisionBatch, EventBatch, EventSink, LogError, NoSink, Recording};
+use crate::metrics::MetricSet;
+use crate::scenario::PolicySpec;
+use crate::world::Training;
+use std::path::{Path, PathBuf};
+
+/// A stopped run.
+#[derive(Clone, Copy)]
+pub struct Stopped<'a> {
+    /// Its folder.
+    pub folder: &'a Path,
+    /// The arms of its manifest.
+    pub arms: &'a [ArmRecord],
+}
+
+impl Stopped<'_> {
+    /// What it has of an arm; `None` when the arm was not begun, or its events were not kept.
+    pub(super) fn arm(&self, policy: &str, replication: u32) -> Option<&ArmRecord> {
+        let mut arms = self.arms.iter().filter(|arm| arm.policy == policy && arm.replication == replication);
+        arms.next().filter(|arm| arm.events.is_some())
+    }
+
+    /// How many replications it began.
+    pub(in crate::experiment) fn replications(&self) -> u32 {
+        self.arms.iter().map(|arm| arm.replication + 1).max().unwrap_or(0)
+    }
+
+    /// The log of an arm.
+    pub(super) fn recording(&self, record: &ArmRecord) -> Result<Recording, LogError> {
+        let [events, decisions] = self.files(record);
+        Recording::open(&events.unwrap_or_default(), decisions.as_deref(), record.ticks)
+    }
+
+    /// The files of events and decisions.
+    fn files(&self, record: &ArmRecord) -> [Option<PathBuf>; 2] {
+        let decisions = record.decisions.as_ref().and_then(|decisions| decisions.file.as_ref());
+        [record.events.as_ref(), decisions].map(|file| file.map(|file| self.folder.join(file)))
+    }
+}
+
+impl Experiment {
+    /// An arm as the stopped run has it, complete or not.
+    pub(super) fn kept_arm(
+        &self,
+        spec: &PolicySpec,
+        number: usize,
+        record: &ArmRecord,
+        options: &RunOptions<'_>,
+        stopped: &Stopped<'_>,
+    ) -> Result<Finished, ExperimentError> {
+        let population = self.users(record.replication)?;
+        let metrics = MetricSet::new(&self.scenario.metrics, &self.background(&population))?;
+        let (mut sink, tally) = ArmSink::new(metrics, self.start.catalogue.clone(), Box::new(NoSink));
+        let mut recording = stopped.recording(record)?;
+        for tick in 0..record.ticks {
+            let (mut events, decisions) = recording.tick(tick)?;
+            if events.is_empty() {
+                events = EventBatch { tick, slate: self.scenario.slate, ..EventBatch::default() };
+            }
+            sink.write(&events)?;
+            if !decisions.is_empty() {
+                sink.decide(&DecisionBatch { tick, users: &events.users, decisions: &decisions })?;
+            }
+        }
+        let tally = tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        check(record, &tally)?;
+        let file = options.events.map(|_| file_name(number, &spec.name, record.replication));
+        let path = options.events.zip(file.as_ref()).map(|(folder, file)| folder.join(file));
+        let beside = path.as_deref().map(decisions_beside);
+        for (from, to) in stopped.files(record).iter().zip([&path, &beside]) {
+            if let (Some(from), Some(to)) = (from, to) {
+                keep(from, to)?;
+            }
+        }
+        let result = tally.result(spec, record.replication, record.seconds, record.short_slates);
+        let decisions = DecisionRecord::of(&tally.decisions, beside.as_deref());
+        Ok(Finished { result, ticks: record.ticks, file, decisions, training: trained(record) })
+    }
+}
+
+/// Whether what was counted so far is what the stopped run had counted.
+pub(super) fn check(record: &ArmRecord, tally: &Tally) -> Result<(), ExperimentError> {
+    let thought = record.decisions.as_ref().map(|decisions| decisions.digest.clone());
+    let events = tally.digest.finish().to_string() == record.digest;
+    let decisions = thought.is_none_or(|digest| digest == tally.decisions.digest().to_string());
+    if events && decisions {
+        return Ok(());
+    }
+    let what = if events { "decisions" } else { "events" };
+    Err(ExperimentError::Stopped { policy: record.policy.clone(), replication: record.replication, what })
+}
+
+impl Tally {
+    /// The result of the arm whose events were counted.
+    pub(super) fn result(&self, spec: &PolicySpec, replication: u32, seconds: f64, fill_ups: u64) -> ArmResult {
+        ArmResult {
+            policy: spec.name.clone(),
+            replication,
+            ticks: self.ticks.clone(),
+            finals: self.metrics.finals(),
+            curves: self.metrics.curves(),
+            digest: self.digest.finish().to_string(),
+            steps: self.steps,
+            seconds,
+            fill_ups,
+        }
+    }
+}
+
+fn trained(record: &ArmRecord) -> Training {
+    let seconds = record.training;
+    Training {
+        before: seconds.before,
+        during: seconds.during,
+        longest: seconds.longest,
+        longest_tick: seconds.longest_tick,
+    }
+}
+
+/// A file under a second name, or a copy where the file system has no such names.
+fn keep(from: &Path, to: &Path) -> Result<(), ExperimentError> {
+    let io = |source| LogError::Io { path: to.to_owned(), source };
+    if let Some(folder) = to.parent() {
+        std::fs::create_dir_all(folder).map_err(io)?;
+    }
+    std::fs::hard_link(from, to).or_else(|_| std::fs::copy(from, to).map(|_| ())).map_err(io)?;
+    Ok(())
+}

@@ -1,0 +1,161 @@
+//! A run that was stopped goes on, and is the run that was never stopped, bit for bit.
+
+use crate::dynamics::{policies, prepare, tables};
+use crate::util::{
+    digests_of, manifest, names_in, read, recmirror, stopped_after, text, with_data, write, write_scenario,
+};
+use recmirror::experiment::{Experiment, Manifest, Outcome};
+use std::path::{Path, PathBuf};
+
+/// All that follows from the events of an arm.
+fn told(outcome: &Outcome) -> Vec<String> {
+    let arm = |((arm, ticks), file)| {
+        let arm: &recmirror::experiment::ArmResult = arm;
+        let numbers = format!("{:?} {:?} {:?} {}", arm.ticks, arm.finals, arm.curves, arm.fill_ups);
+        format!("{} {} {} {} {ticks} {file:?} {numbers}", arm.policy, arm.replication, arm.digest, arm.steps)
+    };
+    outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files).map(arm).collect()
+}
+
+#[test]
+fn every_policy_and_dynamic_goes_on_from_any_tick() {
+    let folder = with_data();
+    let experiment = prepare(folder.path(), &policies(), &tables(0.1), &[]);
+    let run = |name: &str| folder.path().join(name);
+    let whole = stopped_after(u64::MAX, 2, &experiment, &run("whole"), None);
+    let all = whole.ticks.iter().map(|&ticks| u64::from(ticks)).sum::<u64>();
+    for (ticks, threads) in [(1, 1), (all / 3, 2), (all - 1, 2)] {
+        let (half, joined) = (run(&format!("half-{ticks}")), run(&format!("joined-{ticks}")));
+        let stopped = stopped_after(ticks, threads, &experiment, &half, None);
+        assert!(stopped.interrupted && stopped.ticks.iter().any(|&ticks| (1..14).contains(&ticks)));
+        let outcome = stopped_after(u64::MAX, 3 - threads, &experiment, &joined, Some(&half));
+        assert!(!outcome.interrupted);
+        assert_eq!(told(&outcome), told(&whole), "stopped after {ticks} of {all} ticks");
+        for file in names_in(&run("whole/events")) {
+            let bytes = |run: &Path| std::fs::read(run.join("events").join(&file)).expect("a log");
+            assert!(bytes(&joined) == bytes(&run("whole")), "{file}");
+        }
+    }
+}
+
+#[test]
+fn what_is_stopped_again_loses_nothing() {
+    let folder = with_data();
+    let experiment = prepare(folder.path(), &["popular", "random", "ials"], &tables(0.1), &[]);
+    let run = |name: &str| folder.path().join(name);
+    let whole = stopped_after(u64::MAX, 2, &experiment, &run("whole"), None);
+    let first = stopped_after(30, 2, &experiment, &run("first"), None);
+    // Once before an arm has begun, once while the log is played back.
+    for (number, ticks) in [(0, 0), (1, 3)] {
+        let name = format!("second-{number}");
+        let second = stopped_after(ticks, 2, &experiment, &run(&name), Some(&run("first")));
+        assert!(second.interrupted);
+        let reached = |outcome: &Outcome| -> Vec<(String, u32, u32)> {
+            let arms = outcome.arms.iter().zip(&outcome.ticks);
+            arms.map(|(arm, &ticks)| (arm.policy.clone(), arm.replication, ticks)).collect()
+        };
+        for arm in reached(&first) {
+            let mut again = reached(&second).into_iter().filter(|now| (&now.0, now.1) == (&arm.0, arm.1));
+            assert!(again.next().is_some_and(|now| now.2 >= arm.2), "{arm:?}");
+        }
+        let third = stopped_after(u64::MAX, 2, &experiment, &run(&format!("third-{number}")), Some(&run(&name)));
+        assert_eq!(told(&third), told(&whole));
+    }
+}
+
+/// The folder of a run of `popular` and `random` that was stopped, and its scenario.
+fn stopped(folder: &Path, settings: &[&str]) -> (PathBuf, PathBuf) {
+    let (scenario, out) = (write_scenario(folder, &["popular", "random"]), folder.join("run"));
+    let experiment: Experiment = crate::util::prepare(folder, &["popular", "random"], settings);
+    stopped_after(8, 1, &experiment, &out, None);
+    (scenario, out)
+}
+
+#[test]
+fn the_command_ends_as_if_nothing_had_happened() {
+    let folder = with_data();
+    let (scenario, out) = stopped(folder.path(), &[]);
+    let whole = folder.path().join("whole");
+    let answer = recmirror(&["run", text(&scenario), "--out", text(&whole), "--quiet"]).expect(0);
+    let again = recmirror(&["resume", text(&out), "--quiet"]).expect(0);
+    assert_eq!(again.stdout.replace(text(&out), "DIR"), answer.stdout.replace(text(&whole), "DIR"));
+    assert_eq!(digests_of(&out), digests_of(&whole));
+    assert_eq!((names_in(&out), manifest(&out).status.as_str()), (names_in(&whole), "complete"));
+    for table in ["ticks", "series", "finals", "summary", "compare", "pairs", "curves", "items", "users"] {
+        let table = &format!("{table}.csv");
+        assert_eq!(read(&out.join(table)), read(&whole.join(table)), "{table}");
+    }
+    recmirror(&["replay", text(&out), "--quiet"]).expect(0);
+    recmirror(&["resume", text(&out)]).expect(2).says(&["was not interrupted (its status is complete)"]);
+}
+
+#[test]
+fn a_rule_to_stop_by_goes_on_too() {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    let (whole, out) = (folder.path().join("whole"), folder.path().join("run"));
+    let rule = ["--until", "acceptance_rate ci<4%", "--replications", "40", "--quiet"];
+    let answer = recmirror(&[&["run", text(&scenario), "--out", text(&whole)], &rule[..]].concat()).expect(0);
+    let ran = manifest(&whole).until.expect("a rule").ran;
+    assert!((4..40).contains(&ran), "{ran}: {}", answer.stdout);
+    // As it stands when it is stopped in its third replication.
+    let experiment = crate::util::prepare(folder.path(), &["popular", "random"], &["replications=3"]);
+    stopped_after(31, 1, &experiment, &out, None);
+    let mut record: Manifest = manifest(&out);
+    let mut until = manifest(&whole).until.expect("a rule");
+    (until.met, until.ran, until.reason) = (false, 3, "interrupted".to_owned());
+    record.until = Some(until);
+    write(&out.join("manifest.json"), record.to_json());
+    let again = recmirror(&["resume", text(&out), "--quiet"]).expect(0);
+    assert_eq!(again.stdout.replace(text(&out), "DIR"), answer.stdout.replace(text(&whole), "DIR"));
+    assert_eq!(manifest(&out).until, manifest(&whole).until);
+}
+
+#[test]
+fn what_is_not_the_beginning_of_this_run_is_refused_and_kept() {
+    let folder = with_data();
+    let (_, out) = stopped(folder.path(), &[]);
+    let before = digests_of(&out);
+    let log = out.join(manifest(&out).arms[0].events.as_deref().expect("a log"));
+    let resume = |words: &[&str]| {
+        recmirror(&["resume", text(&out), "--quiet"]).expect(2).says(words);
+        assert_eq!((digests_of(&out), manifest(&out).status.as_str()), (before.clone(), "interrupted"));
+        assert_eq!(names_in(folder.path()).iter().filter(|name| name.contains("partial")).count(), 0);
+    };
+    let manifest_text = read(&out.join("manifest.json"));
+    write(&out.join("manifest.json"), manifest_text.replace("seed = 5", "seed = 6"));
+    resume(&["the acceptance level is not the one of the run", "a run goes on with its own inputs only"]);
+    // The manifest is JSON, the scenario in it TOML: a line of it ends in `\\n`.
+    let patience = |value: u32| format!("patience = {value}\\n");
+    assert!(manifest_text.contains(&patience(3)));
+    write(&out.join("manifest.json"), manifest_text.replace(&patience(3), &patience(1)));
+    resume(&["policy `", "the stored log has other visitors", "run the scenario anew"]);
+    write(&out.join("manifest.json"), &manifest_text);
+    let bytes = std::fs::read(&log).expect("a log");
+    write(&log, &bytes[..bytes.len() / 2]);
+    resume(&["00-popular-r000.parquet"]);
+    std::fs::remove_file(&log).expect("removed");
+    resume(&["00-popular-r000.parquet"]);
+    // The log of another policy is whole and readable, and not this one's.
+    let other = manifest(&out).arms.into_iter().find(|arm| arm.policy == "random").and_then(|arm| arm.events);
+    std::fs::copy(out.join(other.expect("a log")), &log).expect("copied");
+    resume(&["policy `popular`"]);
+    write(&log, &bytes);
+    let data = folder.path().join("data/small.inter");
+    let rows = read(&data);
+    write(&data, format!("{rows}1\t80\t5\t1\n"));
+    resume(&["the data set is not the one of the run", "a run goes on with its own inputs only"]);
+    write(&data, rows);
+    recmirror(&["resume", text(&out), "--quiet"]).expect(0);
+}
+
+#[test]
+fn without_logs_there_is_nothing_to_go_on_from() {
+    let folder = with_data();
+    let (_, out) = stopped(folder.path(), &[]);
+    let mut record = manifest(&out);
+    record.arms.iter_mut().for_each(|arm| arm.events = None);
+    write(&out.join("manifest.json"), record.to_json());
+    recmirror(&["resume", text(&out)]).expect(2).says(&["has no logs to go on from", "run the scenario anew"]);
+    recmirror(&["resume", text(folder.path())]).expect(2).says(&["manifest.json", "is this the folder of a run?"]);
+}
