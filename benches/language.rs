@@ -22,7 +22,8 @@ fn question(user: usize) -> Vec<Message> {
 
 fn letters(model: &LocalModel, user: usize, said: &str) -> LetterRequest {
     let unfinished = Message::new(Role::Assistant, format!("{said}Behavior: ["));
-    let request = LetterRequest { messages: [question(user), vec![unfinished]].concat(), options: 3, said: 0 };
+    let request =
+        LetterRequest { messages: [question(user), vec![unfinished]].concat(), options: 3, items: 3, said: 0 };
     assert!(model.count_tokens(&request.messages).is_ok_and(|count| count < model.context()));
     request
 }
@@ -91,6 +92,7 @@ fn rounds(model: &LocalModel, talks: Vec<Talk>) -> serde_json::Value {
     let request = |talk: Talk| LetterRequest {
         messages: [talk.messages, vec![unfinished.clone()]].concat(),
         options: talk.options,
+        items: talk.options,
         said: 0,
     };
     let requests: Vec<LetterRequest> = talks.into_iter().map(request).collect();
@@ -104,7 +106,8 @@ fn rounds(model: &LocalModel, talks: Vec<Talk>) -> serde_json::Value {
 
 fn speeds(model: &LocalModel, messages: Vec<Message>) -> serde_json::Value {
     let unfinished = Message::new(Role::Assistant, "Behavior: [");
-    let letter = LetterRequest { messages: [messages.clone(), vec![unfinished]].concat(), options: 5, said: 0 };
+    let letter =
+        LetterRequest { messages: [messages.clone(), vec![unfinished]].concat(), options: 5, items: 5, said: 0 };
     let tokens = model.count_tokens(&letter.messages).expect("tokens") as f64;
     let start = Instant::now();
     model.letters(&[letter], &|_, shares| assert!(shares.is_ok())).expect("letters");

@@ -33,8 +33,9 @@ PROBE = [1, 9690, 198, 2683, 359, 253, 5356, 5646, 11173, 3365, 3511, 308, 34519
 NEAR = {"model.onnx": 1e-4, "model_int8.onnx": 0.3}
 #: How many times further off the text of the check may be under a model that was fine-tuned on other ones.
 LOOSER = 4
-#: In which words scenes were put to the model when it was fine-tuned; they go where its weights go.
-TEXTS = ["prompts.toml", "template.toml"]
+#: In which words scenes were put to the model when it was fine-tuned, and what it likes of places in lists: they go where its
+#: weights go.
+TEXTS = ["prompts.toml", "template.toml", "letters.toml"]
 SUMMARY = (
     "SmolLM2-135M-Instruct by Hugging Face as ONNX, from weights of 4 bits (embeddings of 8); "
     "the 8-bit graph is the one that runs. It speaks English."
@@ -65,6 +66,7 @@ def make(origin: Path, lora: Path | None, out: Path) -> None:
     config, weights = source.config(), source.weights()
     merged, exact = [], frozenset()
     if lora is not None and (lora / "adapter_config.json").is_file():
+        whole(lora)
         merged, exact = adapter.merge(weights, lora), adapter.exact(weights, lora)
         print(f"merged {len(merged)} matrices of {lora}")
     out.mkdir(parents=True, exist_ok=True)
@@ -86,6 +88,22 @@ def make(origin: Path, lora: Path | None, out: Path) -> None:
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
     print(f"{out}: made")
+
+
+def whole(lora: Path) -> None:
+    """Refuses an adapter whose files are not those of its card; a folder without a card says nothing about them."""
+    for name, entry in adapter_card(lora).get("files", {}).items():
+        found = sha256_of(lora / name)
+        if found != entry.get("sha256"):
+            raise ValueError(
+                f"{lora / name}: has sha256 {found}, card.toml says {entry.get('sha256')}; the file was changed or the card "
+                "is of another adapter"
+            )
+
+
+def adapter_card(lora: Path | None) -> dict:
+    path = None if lora is None else lora / "card.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8")) if path is not None and path.is_file() else {}
 
 
 def check(path: Path, config: Config, weights: dict[str, np.ndarray], near: float) -> float:
@@ -130,9 +148,7 @@ def write_texts(source: Source, config: Config, folder: Path) -> None:
 
 def card(origin: Path, lora: Path | None, hashes: dict[str, str]) -> str:
     """`card.toml`: what the files are and where they come from; what the card of the adapter says goes into it."""
-    told = {}
-    if lora is not None and (lora / "card.toml").is_file():
-        told = tomllib.loads((lora / "card.toml").read_text(encoding="utf-8"))
+    told = adapter_card(lora)
     training, stages = parts(told.get("training", {}))
     name = "smollm2-135m-instruct" if lora is None else f"smollm2-135m-instruct+{lora.name}"
     sections = {
@@ -151,6 +167,7 @@ def card(origin: Path, lora: Path | None, hashes: dict[str, str]) -> str:
         | training,
         **{f"training.{stage}": values for stage, values in stages.items()},
         "licence": {"model": "Apache-2.0, by Hugging Face"} | told.get("licence", {}),
+        **({"measured": parts(told["measured"])[0]} if "measured" in told else {}),
     } | {f'files."{name}"': {"sha256": value} for name, value in hashes.items()}
     lines = []
     for section, values in sections.items():

@@ -18,6 +18,7 @@ import onnxruntime
 from safetensors.numpy import save_file
 
 import adapter
+import letters
 import make
 import reference
 from graph import BLOCK, Config, Form, build, quantise
@@ -150,6 +151,52 @@ def test_the_card_tells_what_the_card_of_the_adapter_tells() -> None:
     assert tuned["training"]["data"] == "films" and tuned["training"]["sft"] == {"updates": 3}, tuned
     assert tuned["licence"].keys() == {"model", "data"} and plain["licence"].keys() == {"model"}
     assert tuned["files"] == plain["files"] == {"a.b": {"sha256": "0"}}
+
+
+def test_an_adapter_that_is_not_that_of_its_card_is_refused() -> None:
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place)
+        (folder / "adapter_config.json").write_text("{}")
+        make.whole(folder)
+        (folder / "card.toml").write_text(f'[files."adapter_config.json"]\nsha256 = "{make.sha256_of(folder / "adapter_config.json")}"\n')
+        make.whole(folder)
+        (folder / "adapter_config.json").write_text("{ }")
+        try:
+            make.whole(folder)
+        except ValueError as problem:
+            assert "adapter_config.json: has sha256" in str(problem), problem
+        else:
+            raise AssertionError("a changed file was taken")
+
+
+def said(folder: Path, rows: list[dict]) -> Path:
+    path = folder / "answers.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_a_liking_for_places_is_found_whatever_stands_there() -> None:
+    rng, liking = np.random.default_rng(3), np.array([0.4, 0.1, -0.5])
+    with tempfile.TemporaryDirectory() as place:
+        rows = []
+        for number in range(4000):
+            logits = rng.normal(size=3) + liking
+            shares = np.exp(logits) / np.exp(logits).sum()
+            # "None of these", where it is offered, has a share of its own and no place.
+            options = [*(0.7 * shares), 0.3] if number % 2 else [*shares]
+            rows.append({"items": [1, 2, 3], "probabilities": {"other": [1, 0, 0], "m": options}})
+        rows.append({"items": [1, 2], "probabilities": {"m": [0.5, 0.5]}})
+        path = said(Path(place), rows)
+        found = tomllib.loads(letters.text(letters.read(path, "m")))["list"]
+        assert [entry["lists"] for entry in found] == [4000], "one list of two is too few"
+        np.testing.assert_allclose(found[0]["liking"], liking, atol=0.06)
+        for wrong in [{"items": [1, 2], "probabilities": {"m": [1.0]}}, {"items": [1, 2]}, {"items": [1], "probabilities": {"x": [1]}}]:
+            try:
+                letters.read(said(Path(place), [rows[0], wrong]), "m")
+            except ValueError as problem:
+                assert "answers.jsonl:2: not an answer of `m`" in str(problem), problem
+            else:
+                raise AssertionError(f"{wrong} was taken")
 
 
 def test_adapters_that_cannot_be_merged_are_told() -> None:

@@ -127,6 +127,7 @@ def run(arguments: argparse.Namespace) -> None:
     settings = tune.Settings.read(arguments.settings)
     torch.manual_seed(settings.seed)
     tokenizer, model = tune.load_model(arguments.base, arguments.adapter, settings)
+    model.to(tune.device())
     dtype = settings.dtype()
     arguments.out.mkdir(parents=True, exist_ok=True)
     stored = arguments.out / "pairs.pt"
@@ -134,7 +135,8 @@ def run(arguments: argparse.Namespace) -> None:
         sets = []
         for paths in (arguments.train, arguments.held_out):
             lines = [rows for path in paths for rows in read_pairs(tokenizer, path, settings.most_tokens)]
-            sets.append(pairs_of(model, lines, dtype, settings.ends))
+            with tune.there(tune.device()):
+                sets.append(pairs_of(model, lines, dtype, settings.ends))
         torch.save(sets, stored.with_suffix(".partial"))
         stored.with_suffix(".partial").replace(stored)
     # A resumed run must compare with the model as it was at the start, and so keeps its figures.

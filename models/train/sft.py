@@ -70,7 +70,8 @@ def run(arguments: argparse.Namespace) -> None:
     settings = tune.Settings.read(arguments.settings)
     torch.manual_seed(settings.seed)
     tokenizer, model = tune.load_model(arguments.base, arguments.adapter, settings)
-    hints = Hints.read(arguments.vectors, model) if arguments.vectors else None
+    model.to(tune.device())
+    hints = Hints.read(arguments.vectors, model).to(tune.device()) if arguments.vectors else None
     groups, held_out = (
         prefix.grouped(
             [row for path in paths for row in prefix.read_rows(tokenizer, path, most=settings.most_tokens)],
@@ -81,9 +82,10 @@ def run(arguments: argparse.Namespace) -> None:
     check(groups + held_out, settings, hints)
     groups = prefix.shuffled(groups, settings.seed)
     if hints is not None and arguments.readouts:
-        hints.load_state_dict(torch.load(arguments.readouts))
+        hints.load_state_dict(torch.load(arguments.readouts, map_location=tune.device()))
     elif hints is not None:
-        hints.measure(model, groups[:8], settings.dtype())
+        with tune.there(tune.device()):
+            hints.measure(model, groups[:8], settings.dtype())
     tune.tune(model, tokenizer, groups, held_out, settings, arguments.out, loss_of(settings, hints), hints)
 
 

@@ -10,11 +10,13 @@ Of each matrix the directions that hardly count are left out.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import sys
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
 #: What a repository takes.
@@ -74,12 +76,14 @@ def settings_of(stored: dict, lower: dict[str, int]) -> dict:
     return stored | patterns | {"base_model_name_or_path": "HuggingFaceTB/SmolLM2-135M-Instruct", "inference_mode": True}
 
 
-def card(stages: list[Path], data: str) -> str:
-    """`card.toml`: data, and of each stage its settings and how long it took."""
+def card(stages: list[Path], data: str, hashes: dict[str, str]) -> str:
+    """`card.toml`: data, of each stage its settings and how long it took, and the sha256 of the files."""
     lines = ["[training]", f"data = {json.dumps(data)}"]
     for stage in stages:
         record = json.loads((stage / "record.json").read_text(encoding="utf-8"))
         lines += ["", f"[training.{stage.name}]", *(f"{key} = {json.dumps(value)}" for key, value in record.items())]
+    for name, digest in hashes.items():
+        lines += ["", f"[files.{json.dumps(name)}]", f"sha256 = {json.dumps(digest)}"]
     lines += ["", "[licence]", *(f"{key} = {json.dumps(value)}" for key, value in LICENCE.items())]
     return "\n".join(lines) + "\n"
 
@@ -90,7 +94,7 @@ def ship(stages: list[Path], data: str, out: Path) -> int:
     numbers = read(last / "adapter_model.safetensors")
     config = json.loads((last / "adapter_config.json").read_text(encoding="utf-8"))
     config = settings_of(config, narrowed(numbers, config["r"]))
-    numbers, about = halved(numbers, last), card(stages, data)
+    numbers = halved(numbers, last)
     out.mkdir(parents=True, exist_ok=True)
     partial = out / "adapter.partial"
     save_file(numbers, partial, metadata={"format": "pt"})
@@ -100,8 +104,11 @@ def ship(stages: list[Path], data: str, out: Path) -> int:
         raise ValueError(f"{last}: {size} bytes in float16, at most {MOST}; choose a lower `rank` or more `frozen_layers`")
     # The library writes for its owner alone.
     partial.chmod(0o644)
+    settings = json.dumps(config, indent=2, sort_keys=True) + "\n"
+    files = {"adapter_model.safetensors": partial.read_bytes(), "adapter_config.json": settings.encode()}
+    about = card(stages, data, {name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
     partial.replace(out / "adapter_model.safetensors")
-    (out / "adapter_config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    (out / "adapter_config.json").write_text(settings, encoding="utf-8")
     (out / "card.toml").write_text(about, encoding="utf-8")
     return (out / "adapter_model.safetensors").stat().st_size
 
@@ -114,8 +121,11 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         size = ship(arguments.stages, arguments.data, arguments.out)
-    except (OSError, KeyError, ValueError) as problem:
-        print(f"error: {problem}", file=sys.stderr)
+    except KeyError as problem:
+        print(f"error: {arguments.stages[-1]}: adapter_config.json has no {problem}", file=sys.stderr)
+        return 2
+    except (OSError, SafetensorError, ValueError) as problem:
+        print(f"error: {arguments.stages[-1]}: {problem}", file=sys.stderr)
         return 2
     print(f"{arguments.out}: {size} bytes")
     return 0

@@ -5,6 +5,7 @@ Run with `python -m pytest` or `python test_tune.py`.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 import tomllib
@@ -114,6 +115,19 @@ def test_the_joined_product_has_the_gradients_of_peft(tmp_path: Path) -> None:
     assert gradients[0].keys() == gradients[1].keys() and gradients[0]
     for name, gradient in gradients[0].items():
         torch.testing.assert_close(gradients[1][name], gradient)
+
+
+def test_what_a_loss_makes_is_where_the_model_is(tmp_path: Path) -> None:
+    """A stand-in for a graphics processor: there only shapes are computed, and what is made elsewhere does not fit."""
+    elsewhere, group = torch.device("meta"), groups(tmp_path)[0]
+    moved = model().to(elsewhere)
+    with tune.there(elsewhere):
+        assert dpo.likelihoods(moved, group, torch.float32).device.type == "meta"
+        assert prefix.states_of(moved, prefix.sequence(group, torch.float32), 1)[1].device.type == "meta"
+    with pytest.raises(RuntimeError, match="meta"):
+        dpo.likelihoods(moved, group, torch.float32)
+    with tune.there(torch.device("cpu")):
+        assert prefix.sequence(group, torch.float32)["input_ids"].device.type == "cpu"
 
 
 def test_a_disabled_adapter_is_out_of_the_way(tmp_path: Path) -> None:
@@ -271,6 +285,8 @@ def test_what_is_shipped_is_the_last_adapter_in_16_bits(tmp_path: Path) -> None:
     card = tomllib.loads((out / "card.toml").read_text())
     assert card["training"]["last"] == {"updates": 7, "setting_rank": 2} and card["training"]["data"] == "films"
     assert "/somewhere" not in (out / "adapter_config.json").read_text()
+    for name in ["adapter_model.safetensors", "adapter_config.json"]:
+        assert card["files"][name]["sha256"] == hashlib.sha256((out / name).read_bytes()).hexdigest()
     save_file({"a": torch.full((2, 2), 1e6)}, stages[1] / "adapter/adapter_model.safetensors")
     with pytest.raises(ValueError, match="float16 cannot hold"):
         ship.ship(stages, "films", out)

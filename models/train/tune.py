@@ -15,6 +15,7 @@ import re
 import sys
 import time
 import tomllib
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Callable
@@ -135,6 +136,16 @@ def load_model(base: Path, adapter: Path | None, settings: Settings, trainable: 
         parameter.data = parameter.data.to(settings.dtype())
     lora.use(model)
     return tokenizer, model
+
+
+def device() -> torch.device:
+    """Where a stage trains: the first graphics processor, where there is one."""
+    return torch.device("cuda", 0) if torch.cuda.is_available() else torch.device("cpu")
+
+
+def there(place: torch.device):
+    """Tensors that are made meanwhile are made at `place`. On the processor they are anyway, and looking would cost time."""
+    return nullcontext() if place.type == "cpu" else place
 
 
 class Masters(torch.optim.AdamW):
@@ -264,7 +275,8 @@ class Tuner(Trainer):
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         [group] = inputs
-        loss, figures = self.loss_of(model, group, self.dtype)
+        with there(self.args.device):
+            loss, figures = self.loss_of(model, group, self.dtype)
         for name, value in figures.items():
             self.sums.setdefault(name, []).append(value)
         return (loss, {}) if return_outputs else loss
@@ -291,7 +303,7 @@ class Tuner(Trainer):
     def evaluate(self, eval_dataset=None, ignore_keys=None, metric_key_prefix="eval"):
         self.model.eval()
         sums, count = {}, 0
-        with torch.no_grad():
+        with torch.no_grad(), there(self.args.device):
             for group in eval_dataset if eval_dataset is not None else self.eval_dataset:
                 loss, figures = self.loss_of(self.model, group, self.dtype)
                 weight = len(group.rows)
@@ -335,6 +347,8 @@ def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss
     )
     clock = Clock(settings.minutes, out)
     callbacks = [clock, Curves(out)] + ([Readouts(readouts, out)] if readouts is not None else [])
+    if readouts is not None:
+        readouts.to(device())
     optimizer = Masters(parameters(model, readouts, settings.learning_rate), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     trainer = Tuner(
         model=model,

@@ -75,6 +75,12 @@ impl TextTemplates {
         Ok(TextTemplates { path: path.to_owned(), templates })
     }
 
+    /// The first template in which two files differ.
+    pub fn difference(&self, other: &TextTemplates) -> Option<&'static str> {
+        let source = |of: &TextTemplates, key| of.templates.get_template(key).map(|it| it.source().to_owned()).ok();
+        ["profile", "item", "history"].into_iter().find(|key| source(self, key) != source(other, key))
+    }
+
     /// The text of a user's profile.
     ///
     /// # Errors

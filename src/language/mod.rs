@@ -106,6 +106,8 @@ pub struct LetterRequest {
     pub messages: Vec<Message>,
     /// The letters to choose from: A to this one.
     pub options: usize,
+    /// How many of them are items of the list: all, or all but the last, which is "none of these".
+    pub items: usize,
     /// Bytes of that last turn that stand for themselves; what follows only leads to the letter.
     pub said: usize,
 }

@@ -103,6 +103,57 @@ fn a_user_model_is_measured_beside_chance_and_rules() {
 }
 
 #[test]
+fn words_that_a_model_was_not_trained_with_are_told() {
+    if !has_runtime() {
+        return;
+    }
+    let folder = project(&["--eval", "4"]);
+    let (scenes, model) = (scenes_of(folder.path()), language(folder.path(), "llama"));
+    let note = || align(text(&model), &scenes, &["--quick"]).expect(0).stderr;
+    assert!(!note().contains("in other words"), "it has no template of its own");
+    // The same templates in another order, with a comment.
+    let lines: Vec<&str> = TEMPLATE.lines().rev().collect();
+    write(&model.join("template.toml"), format!("# mine\n{}\n", lines.join("\n")));
+    assert!(!note().contains("in other words"));
+    write(&model.join("template.toml"), TEMPLATE.replace("history = \"", "history = \"+"));
+    let told = note();
+    for words in
+        ["the scenes of small are in other words", "`history` of", "small_template.toml", "make the scenes again"]
+    {
+        assert!(told.contains(words), "no `{words}` in: {told}");
+    }
+    write(&model.join("template.toml"), "profile = 1\n");
+    align(text(&model), &scenes, &["--quick"]).expect(2).says(&["template.toml"]);
+}
+
+#[test]
+fn a_liking_for_letters_is_taken_away() {
+    if !has_runtime() {
+        return;
+    }
+    let folder = project(&["--eval", "30"]);
+    let (scenes, model) = (scenes_of(folder.path()), language(folder.path(), "llama"));
+    // How much more likely the first place is than the third, in nats, in each scene.
+    let lead = |liking: &str| -> Vec<f64> {
+        write(&model.join("letters.toml"), format!("[[list]]\nlists = 1000\nliking = {liking}\n"));
+        let out = folder.path().join("out");
+        align(text(&model), &scenes, &["--quick", "--out", text(&out)]).expect(0);
+        let lead = |line: &str| {
+            let row: Value = serde_json::from_str(line).expect("JSON");
+            let said = row["probabilities"].as_object().and_then(|said| said.values().next()).expect("an answer");
+            let log = |place: usize| libm::log(said[place].as_f64().expect("a number"));
+            log(0) - log(2)
+        };
+        read(&out.join("answers.jsonl")).lines().map(lead).collect()
+    };
+    let (plain, without) = (lead("[0.0, 0.0, 0.0, 0.0, 0.0]"), lead("[0.5, 0.25, -0.25, 0.0, -0.5]"));
+    assert!(plain.len() == 30 && plain.iter().zip(&without).all(|(a, b)| (a - b - 0.75).abs() < 1e-9), "{without:?}");
+    assert_eq!(lead("[0.5, 0.25, -0.25, 0.0]"), plain, "lists of four are other lists");
+    write(&model.join("letters.toml"), "[[list]]\nliking = [1.0, 'a']\n");
+    align(text(&model), &scenes, &["--quick"]).expect(2).says(&["letters.toml"]);
+}
+
+#[test]
 fn a_language_model_gives_the_same_on_any_threads() {
     if !has_runtime() {
         return;

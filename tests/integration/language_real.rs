@@ -54,7 +54,7 @@ fn scenes() -> Vec<LetterRequest> {
             Message::new(Role::User, question),
             Message::new(Role::Assistant, unfinished),
         ];
-        LetterRequest { messages, options: 5, said: 0 }
+        LetterRequest { messages, options: 5, items: 5, said: 0 }
     };
     (0..12).map(request).collect()
 }
@@ -111,7 +111,7 @@ fn choice(history: &[&str], list: &[&str]) -> LetterRequest {
         ),
         Message::new(Role::Assistant, "Behavior: ["),
     ];
-    LetterRequest { messages, options: list.len(), said: 0 }
+    LetterRequest { messages, options: list.len(), items: list.len(), said: 0 }
 }
 
 #[test]

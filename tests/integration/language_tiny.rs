@@ -71,7 +71,9 @@ fn letter_requests() -> Vec<LetterRequest> {
     let said = ["", "On the whole, ", "I would not know why, but "];
     let request = |number: usize| {
         let unfinished = Message::new(Role::Assistant, format!("{}Behavior: [", said[number % 3]));
-        LetterRequest { messages: [question(number / 3), vec![unfinished]].concat(), options: 2 + number % 3, said: 0 }
+        let options = 2 + number % 3;
+        let messages = [question(number / 3), vec![unfinished]].concat();
+        LetterRequest { messages, options, items: options, said: 0 }
     };
     (0..18).map(request).collect()
 }
@@ -151,7 +153,7 @@ fn letters_that_merge_with_the_text_before_them_are_as_likely_as_their_texts() {
     for options in [2, 3] {
         let unfinished = Message::new(Role::Assistant, "Behavior: [");
         let messages = [question(1), vec![unfinished]].concat();
-        let found = &letters(&model, &[LetterRequest { messages, options, said: 0 }])[0];
+        let found = &letters(&model, &[LetterRequest { messages, options, items: options, said: 0 }])[0];
         let text = |letter: &&str| LikelihoodRequest { messages: question(1), text: format!("Behavior: [{letter}") };
         let logs = likelihoods(&model, &["A", "B", "C"][..options].iter().map(text).collect::<Vec<_>>());
         for place in 1..options {

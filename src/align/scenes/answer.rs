@@ -56,7 +56,7 @@ impl Speaker<'_> {
         let mut messages = self.prompts.question(&record, PromptKind::Letter)?;
         let (unfinished, said) = self.prompts.unfinished("")?;
         messages.push(unfinished);
-        Ok(LetterRequest { messages, options: record.options(), said })
+        Ok(LetterRequest { messages, options: record.options(), items: record.text.action_list.len(), said })
     }
 
     /// The scene as the model reads it.

@@ -10,6 +10,7 @@ use crate::cli::language::{failure, stop_flag, told};
 use crate::cli::stage_bar::StageBar;
 use crate::cli::{Failure, print};
 use crate::dataset::Dataset;
+use crate::language::TEMPLATE_FILE;
 use crate::policy::Registry;
 use crate::report::alignment_html;
 use std::path::Path;
@@ -38,6 +39,7 @@ pub(super) fn run(arguments: &Align, registry: &Registry) -> Result<(), Failure>
     let lookup = data.as_ref().map(|data| Lookup::new(&set, &data.whole, &data.before));
     let lookup = lookup.transpose().map_err(Failure::input)?;
     let models = loaded(arguments, data.as_ref(), &stop)?;
+    warn(arguments, &set)?;
     let speaks = models.first().is_some_and(|model| !matches!(model, Loaded::User { .. }));
     let frozen = if speaks && !arguments.quick { set.frozen_histories().map_err(Failure::input)? } else { None };
     let contenders = contenders(arguments, &models, lookup.as_ref(), frozen.as_deref(), &stop)?;
@@ -74,6 +76,23 @@ fn loaded(arguments: &Align, data: Option<&Data>, stop: &Arc<AtomicBool>) -> Res
         all.push(load(arguments, path, data, stop)?);
     }
     Ok(all)
+}
+
+/// Says which models meet scenes in words that they were not trained with.
+fn warn(arguments: &Align, set: &SceneSet) -> Result<(), Failure> {
+    let own = arguments.server.is_none().then_some(&arguments.subject);
+    for folder in own.into_iter().chain(&arguments.beside) {
+        let path = folder.join(TEMPLATE_FILE);
+        if kind_of(folder)? != Kind::Language || !path.is_file() {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path);
+        let text = text.map_err(|problem| Failure::input(format!("cannot read {}: {problem}", path.display())))?;
+        for sentence in set.other_words(&text, &path).map_err(Failure::input)? {
+            eprintln!("note: {sentence}");
+        }
+    }
+    Ok(())
 }
 
 fn contenders<'a>(

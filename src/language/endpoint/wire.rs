@@ -222,7 +222,7 @@ mod tests {
     fn the_letter_is_continued_or_asked_for() {
         let said = Message::new(Role::Assistant, "Thought:\nx Behavior: [");
         let messages = vec![Message::new(Role::User, "Which?"), said.clone()];
-        let request = LetterRequest { messages, options: 3, said: 10 };
+        let request = LetterRequest { messages, options: 3, items: 3, said: 10 };
         let body = letter_body("m", &request, LetterStyle::Continue, 20, &Extra::new());
         assert_eq!(body["messages"][1], json!(said));
         let body = letter_body("m", &request, LetterStyle::Ask, 20, &Extra::new());

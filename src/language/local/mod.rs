@@ -8,6 +8,7 @@
 
 mod engine;
 mod folder;
+mod liking;
 mod prefixes;
 mod sample;
 mod template;
@@ -15,6 +16,7 @@ mod tokens;
 
 use self::engine::Engine;
 use self::folder::Folder;
+use self::liking::Liking;
 use self::prefixes::Prefixes;
 use self::sample::{log_probability, shares};
 use self::template::{ChatTemplate, TokenizerConfig};
@@ -69,6 +71,8 @@ pub struct LocalModel {
     engine: Engine,
     /// The texts of [`PROMPTS_FILE`] and [`TEMPLATE_FILE`], where they are there.
     texts: BTreeMap<&'static str, String>,
+    /// What it likes of places in lists.
+    liking: Liking,
     /// What stands before a text that stands alone.
     start: u32,
     threads: ThreadPool,
@@ -104,6 +108,7 @@ impl LocalModel {
         for name in [PROMPTS_FILE, TEMPLATE_FILE] {
             texts.extend(folder.beside(name)?.map(|text| (name, text)));
         }
+        let liking = Liking::load(&folder)?;
         let start = tokenizer.start().and_then(|token| tokens.id(token)).unwrap_or(ends[0]);
         let threads = options.threads.max(1);
         let graph = CausalGraph::load(&path, threads)?;
@@ -122,7 +127,7 @@ impl LocalModel {
         let threads = ThreadPoolBuilder::new().num_threads(threads).build();
         let threads = threads.map_err(|problem| LanguageError::Setup(format!("cannot start threads: {problem}")))?;
         let fingerprint = folder.fingerprint();
-        Ok(LocalModel { name: folder.name(), fingerprint, tokens, template, engine, texts, start, threads })
+        Ok(LocalModel { name: folder.name(), fingerprint, tokens, template, engine, texts, liking, start, threads })
     }
 
     /// Tokens of a conversation as the model would read it.
@@ -282,7 +287,8 @@ impl LanguageModel for LocalModel {
     fn letters(&self, requests: &[LetterRequest], arrived: Arrived<'_, Vec<f64>>) -> Result<(), LanguageError> {
         let alike = |a: usize, b: usize| begins_alike(&requests[a].messages, &requests[b].messages);
         let groups = self.groups(requests.len(), alike);
-        self.answer(&groups, arrived, |place| self.letter_shares(&requests[place]))
+        let one = |request: &LetterRequest| Ok(self.liking.taken_from(self.letter_shares(request)?, request.items));
+        self.answer(&groups, arrived, |place| one(&requests[place]))
     }
 
     fn likelihoods(

@@ -111,7 +111,7 @@ impl<'a> Work<'a> {
         let mut messages = self.options.prompts.question(scene, PromptKind::Decision)?;
         let (unfinished, said) = self.options.prompts.unfinished(&decision.text)?;
         messages.push(unfinished);
-        Ok(LetterRequest { messages, options: scene.options(), said })
+        Ok(LetterRequest { messages, options: scene.options(), items: scene.text.action_list.len(), said })
     }
 
     /// Gives what is missing, some thousand requests at a time.

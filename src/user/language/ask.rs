@@ -98,7 +98,7 @@ impl LanguageUser {
         let mut messages = self.prompts.question(question, self.kind)?;
         let (unfinished, said) = self.prompts.unfinished(thought)?;
         messages.push(unfinished);
-        Ok(LetterRequest { messages, options, said })
+        Ok(LetterRequest { messages, options, items: scene.action_list.len(), said })
     }
 
     /// How far the list is turned, for each time that it is asked.

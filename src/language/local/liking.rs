@@ -1,0 +1,106 @@
+//! What a model likes of a place in a list, whatever stands there, and taking it away.
+//!
+//! `letters.toml` of a model's folder says for lists of some lengths by how much the logarithm of each place's probability is too
+//! high on average. Lists are in random order, so that the mean over many of them should be the same for all places; what it is
+//! less its mean is the model's liking. No list's real choice goes into it (Zhou et al. 2023, arXiv 2309.17249, who take the
+//! mean of probabilities; a mean of logarithms is what a constant in the logits adds to).
+
+use super::folder::Folder;
+use super::sample::shares;
+use crate::files::FileError;
+use crate::language::{LanguageError, Letter};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// How much a model likes the places of lists, in its folder.
+const LETTERS_FILE: &str = "letters.toml";
+/// More than this is no liking for a place but a broken file: probabilities would differ by a factor of 20,000.
+const MOST: f64 = 10.0;
+
+/// For lists of some numbers of items the liking for each place, in nats.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Liking(BTreeMap<usize, Vec<f64>>);
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Letters {
+    #[serde(default)]
+    list: Vec<List>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct List {
+    liking: Vec<f64>,
+    #[serde(default, rename = "lists")]
+    _lists: u64,
+}
+
+impl Liking {
+    /// What the folder says; nothing where it says nothing.
+    pub(super) fn load(folder: &Folder) -> Result<Liking, LanguageError> {
+        let Some(text) = folder.beside(LETTERS_FILE)? else { return Ok(Liking::default()) };
+        let read = Liking::parse(&text);
+        Ok(read.map_err(|problem| FileError::whole(folder.path(LETTERS_FILE), problem))?)
+    }
+
+    fn parse(text: &str) -> Result<Liking, String> {
+        let letters: Letters = toml::from_str(text).map_err(|problem| problem.to_string())?;
+        let mut found = BTreeMap::new();
+        for List { liking, .. } in letters.list {
+            let items = liking.len();
+            if !(2..=Letter::MOST).contains(&items) {
+                return Err(format!(
+                    "`liking` has {items} numbers, one for each place; a list has 2 to {}",
+                    Letter::MOST
+                ));
+            }
+            if let Some(wrong) = liking.iter().find(|value| !(-MOST..=MOST).contains(*value)) {
+                return Err(format!("`liking` has {wrong}, expected numbers from -{MOST} to {MOST}"));
+            }
+            if found.insert(items, liking).is_some() {
+                return Err(format!("lists of {items} items stand there twice"));
+            }
+        }
+        Ok(Liking(found))
+    }
+
+    /// Takes the liking away from the letters' probabilities, which are those of `items` items and of what follows them.
+    pub(super) fn taken_from(&self, probabilities: Vec<f64>, items: usize) -> Vec<f64> {
+        let Some(liking) = self.0.get(&items) else { return probabilities };
+        let logarithms = probabilities.iter().map(|share| libm::log(share.max(f64::MIN_POSITIVE)));
+        let none = std::iter::repeat(&0.0);
+        shares(&logarithms.zip(liking.iter().chain(none)).map(|(log, liking)| log - liking).collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_liking_is_gone_and_lists_of_other_lengths_stay_as_they_are() {
+        let liking = Liking::parse("[[list]]\nlists = 9\nliking = [0.5, 0.0, -0.5]\n").unwrap();
+        // Three items and none, with the weights 1, 2, 3 and 4 times those of the places.
+        let weights = [libm::exp(0.5), 2.0, 3.0 * libm::exp(-0.5), 4.0];
+        let total: f64 = weights.iter().sum();
+        let said: Vec<f64> = weights.iter().map(|weight| weight / total).collect();
+        let found = liking.taken_from(said.clone(), 3);
+        for (found, wanted) in found.iter().zip([0.1, 0.2, 0.3, 0.4]) {
+            assert!((found - wanted).abs() < 1e-12, "{found} and not {wanted}");
+        }
+        assert_eq!(liking.taken_from(said.clone(), 4), said);
+        assert!(liking.taken_from(vec![1.0, 0.0, 0.0], 3).iter().all(|share| share.is_finite()));
+    }
+
+    #[test]
+    fn what_is_no_liking_is_refused() {
+        let problem = |text: &str| Liking::parse(text).unwrap_err();
+        assert!(problem("[[list]]\nliking = [0.5]").contains("has 1 numbers"));
+        assert!(problem("[[list]]\nliking = [0.5, nan]").contains("has NaN, expected numbers from -10 to 10"));
+        assert!(problem("[[list]]\nliking = [0.5, 11]").contains("has 11"));
+        assert!(problem(&"[[list]]\nliking = [0.5, 0.0]\n".repeat(2)).contains("lists of 2 items stand there twice"));
+        assert!(problem("[[list]]\nlike = [0.5]").contains("unknown field `like`"));
+        assert!(Liking::parse("").unwrap().0.is_empty());
+    }
+}
