@@ -3,7 +3,7 @@
 use super::page::{Page, baseline};
 use super::trust::{TrustArgs, assess, files, simulate, told};
 use super::{Failure, print, use_threads};
-use crate::experiment::{Comparison, FinishedRun, Manifest, Results, TableFormat, TrustWorld, write_table};
+use crate::experiment::{Comparison, FinishedRun, Manifest, Results, TableFormat, ToSee, TrustWorld, write_table};
 use crate::files::Partial;
 use crate::metrics;
 use crate::policy::Registry;
@@ -29,6 +29,10 @@ pub struct Compare {
     /// Compare runs with other data or another user model as well.
     #[arg(long)]
     anyway: bool,
+    /// Also say how many replications would show this difference from the baseline: `0.5%` (percentage points of the first
+    /// metric), or `METRIC 0.01`.
+    #[arg(long, value_name = "DIFFERENCE", conflicts_with = "trust")]
+    to_see: Option<String>,
     /// Write the table to this file: `.csv`, `.json` or `.parquet`. A file that is there is replaced.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -52,6 +56,8 @@ impl Compare {
         let runs = self.folders.iter().map(|folder| FinishedRun::read(folder)).collect::<Result<Vec<_>, _>>();
         let found = Comparison::new(runs.map_err(Failure::input)?, self.baseline.as_deref(), self.anyway);
         let found = found.map_err(Failure::input)?;
+        let to_see = self.to_see.as_deref().map(|text| ToSee::parse(text, &found.metrics)).transpose();
+        let to_see = to_see.map_err(Failure::input)?;
         for warning in &found.warnings {
             eprintln!("note: {warning}");
         }
@@ -61,7 +67,8 @@ impl Compare {
             written.map_err(|problem| Failure::input(format!("cannot write {}: {problem}", path.display())))?;
             file.finish().map_err(Failure::input)?;
         }
-        print(&found.table(TABLE_WIDTH));
+        let needed = to_see.map(|to_see| found.needed(to_see, TABLE_WIDTH)).unwrap_or_default();
+        print(&(found.table(TABLE_WIDTH) + &needed));
         Ok(())
     }
 

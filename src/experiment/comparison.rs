@@ -7,9 +7,11 @@
 //!
 //! The numbers are those of `finals.csv` in the runs' folders.
 
+mod needed;
 mod text;
 mod world;
 
+pub use self::needed::ToSee;
 pub use self::world::{Difference, RunWorld};
 
 use super::manifest::{Manifest, ManifestError};
@@ -169,6 +171,8 @@ pub struct ComparisonRow {
     pub difference_low: Option<f64>,
     /// Upper end.
     pub difference_high: Option<f64>,
+    /// Standard deviation of the differences within a replication; absent where they are not paired.
+    pub difference_deviation: Option<f64>,
     /// `paired` by replication, `unpaired`, or empty where there is no difference.
     pub pairing: &'static str,
     /// Two-sided p value of "no difference": of the paired t test, or of Welch's.
@@ -188,6 +192,7 @@ table_row!(ComparisonRow {
     difference: Number,
     difference_low: Number,
     difference_high: Number,
+    difference_deviation: Number,
     pairing: Text,
     p_value: Number,
     p_holm: Number,
@@ -305,6 +310,7 @@ fn row(metric: &'static str, entry: &Entry<'_>, base: &Entry<'_>) -> ComparisonR
         difference: against.as_ref().map(|found| found.difference),
         difference_low: interval_of(|interval| interval.low),
         difference_high: interval_of(|interval| interval.high),
+        difference_deviation: against.as_ref().and_then(|found| found.deviation),
         pairing: against.as_ref().map_or("", |found| found.pairing),
         p_value: against.as_ref().and_then(|found| found.p_value),
         p_holm: None,
@@ -315,6 +321,7 @@ fn row(metric: &'static str, entry: &Entry<'_>, base: &Entry<'_>) -> ComparisonR
 struct Against {
     difference: f64,
     interval: Option<Interval>,
+    deviation: Option<f64>,
     p_value: Option<f64>,
     pairing: &'static str,
 }
@@ -336,6 +343,7 @@ impl Against {
             return Some(Against {
                 difference: difference.mean,
                 interval: difference.interval,
+                deviation: needed::deviation(&difference),
                 p_value,
                 pairing: "paired",
             });
@@ -345,6 +353,7 @@ impl Against {
         Some(Against {
             difference: found.difference,
             interval: found.interval,
+            deviation: None,
             p_value: found.p_value,
             pairing: "unpaired",
         })

@@ -20,7 +20,7 @@ mod trust;
 mod until;
 
 pub use self::arm::ArmSink;
-pub use self::comparison::{CompareError, Comparison, ComparisonRow, Difference, FinishedRun, RunWorld};
+pub use self::comparison::{CompareError, Comparison, ComparisonRow, Difference, FinishedRun, RunWorld, ToSee};
 pub use self::folder::{FolderError, RunFolder};
 pub use self::manifest::{
     ArmRecord, DecisionRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,

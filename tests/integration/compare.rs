@@ -31,7 +31,7 @@ fn runs_of_one_world_are_paired() {
     assert_eq!(rows[1][7..10], compared[0][3..6], "the paired difference of the run");
     // The same policy with the same luck.
     assert_eq!((rows[3][2].as_str(), &rows[3][7..10]), ("random", &rows[1][7..10]));
-    assert!(rows.iter().all(|row| row[10] == if row[1] == "one" && row[2] == "popular" { "" } else { "paired" }));
+    assert!(rows.iter().all(|row| row[11] == if row[1] == "one" && row[2] == "popular" { "" } else { "paired" }));
     for format in ["json", "parquet"] {
         let file = folder.path().join(format!("found.{format}"));
         recmirror(&["compare", text(&one), text(&two), "--out", text(&file)]).expect(0);
@@ -74,6 +74,9 @@ fn folders_that_are_no_runs_are_named() {
     recmirror(&["compare", text(&base), text(&base)]).expect(2).says(&["is named twice"]);
     recmirror(&["compare", text(&base), "--baseline", "ease"]).expect(2).says(&["`ease`", "`base/popular`"]);
     recmirror(&["compare", text(&base), "--out", "x.txt"]).expect(2).says(&["x.txt", ".csv, .json or .parquet"]);
+    recmirror(&["compare", text(&base), "--to-see", "much"]).expect(2).says(&["--to-see `much` is no difference"]);
+    let answer = recmirror(&["compare", text(&base), "--to-see", "1%"]).expect(0);
+    assert!(answer.stdout.contains("would show a difference of 1 pp in acceptance_rate"), "{}", answer.stdout);
     recmirror(&["compare"]).expect(2);
     std::fs::remove_file(base.join("finals.csv")).expect("removed");
     recmirror(&["compare", text(&base)]).expect(2).says(&["finals.csv", "run the scenario again"]);

@@ -126,3 +126,26 @@ fn text_for_a_terminal() {
     ");
     assert!(found.table(60).lines().all(|line| line.chars().count() <= 60));
 }
+
+#[test]
+fn replications_for_a_difference_that_somebody_cares_about() {
+    let other = run("other", 8, &[("ticks", "5")], &[("c", &[0.2, 0.3, 0.5])]);
+    let found = Comparison::new(vec![first(), other], None, false).unwrap();
+    // b - a: 0.1, 0.2, 0.3; c is of another seed.
+    assert!((found.rows[1].difference_deviation.unwrap() - 0.1).abs() < 1e-12);
+    assert_eq!((found.rows[0].difference_deviation, found.rows[2].difference_deviation), (None, None));
+    // Half a deviation takes 34 replications, as tables of the t test say.
+    let text = found.needed(ToSee::parse("5%", &found.metrics).unwrap(), 100);
+    let words: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert!(text.contains("a difference of 5 pp in coverage from `first/a`"), "{text}");
+    assert!(words.contains(&vec!["first/b", "10.0", "34"]), "{text}");
+    assert!(words.contains(&vec!["other/c", "–", "–"]), "{text}");
+    assert!(found.needed(ToSee::parse("coverage 0.1", &found.metrics).unwrap(), 100).contains(" 10\n"));
+    let problem = |text: &str| ToSee::parse(text, &found.metrics).unwrap_err();
+    for wrong in ["", "x", "0", "-1%", "coverage 1 2", "inf", "nan"] {
+        assert!(problem(wrong).contains("is no difference; write `0.5%`"), "{wrong}");
+    }
+    assert!(problem("gini 0.1").contains("these runs have no `gini`; they have coverage"));
+    let [gini] = crate::metrics::named(&["gini".to_owned()]).unwrap()[..] else { panic!("one metric") };
+    assert!(ToSee::parse("1%", &[gini]).unwrap_err().contains("`gini` is not a share"));
+}

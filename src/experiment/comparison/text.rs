@@ -34,7 +34,7 @@ impl Comparison {
         text + &layout(&heading, self.columns(|row| !self.is_baseline(row), difference_heading, difference), width)
     }
 
-    fn is_baseline(&self, row: &ComparisonRow) -> bool {
+    pub(super) fn is_baseline(&self, row: &ComparisonRow) -> bool {
         row.run == self.baseline.0 && row.policy == self.baseline.1
     }
 
