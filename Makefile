@@ -9,10 +9,12 @@ DATA := .recmirror/data/ml-100k
 TRAIN := .recmirror/train
 EMBEDDER := .recmirror/embedder-build
 EXPORT := .recmirror/language
+TUNE := .recmirror/tune
+PEERS := .recmirror/peers
 GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts bench model sasrec embedder lm test-lm test-server deny clean
+.PHONY: help demo runtime data build test test-scripts bench model sasrec embedder lm test-lm test-train peers test-server deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -99,6 +101,14 @@ sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onn
 	$(TRAIN)/bin/python models/train/sasrec_card.py --tensors .recmirror/sasrec/tensors --model models/sasrec \
 		--figures .recmirror/sasrec/figures.txt
 
+peers: runtime data build ## compare the policies with public implementations, and off-policy values with obp (CONTRIBUTING.md)
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benches/peers/requirements.txt
+	rm -rf .recmirror/held_out
+	$(CARGO) run --release --locked --quiet --example held_out -- benches/peers/policies.toml .recmirror/held_out
+	$(PEERS)/bin/python benches/peers/policies.py .recmirror/held_out
+	$(CARGO) test --release --locked --test integration -- open_bandit wraps_a_library --nocapture
+
 embedder: $(EMBEDDER)/ready ## fetch a sentence encoder and put it into .recmirror/embedder, for `recmirror scenes`
 	@$(EMBEDDER)/bin/python models/embedder/build.py
 
@@ -111,6 +121,14 @@ lm: $(EXPORT)/ready ## make the language models models/lm-base (SmolLM2-135M as 
 
 test-lm: runtime ## check models/lm and models/lm-base (make them first: make lm)
 	$(CARGO) test --release --locked --test integration language_real -- --ignored --nocapture
+
+test-train: ## check the Python of models/train: training of the mirror, of scorers and of language models (fetches torch, about 6 GB)
+	@test -x $(TUNE)/bin/python || $(PYTHON) -m venv $(TUNE)
+	$(TUNE)/bin/python -m pip install --quiet --disable-pip-version-check ./models/train
+	$(TUNE)/bin/python -m pytest -q -p no:cacheprovider $(addprefix models/train/test_,$(addsuffix .py,tune teacher likeness heads reasons))
+	@$(MAKE) --no-print-directory $(TRAIN)/ready
+	$(TRAIN)/bin/python models/train/test_export.py
+	$(TRAIN)/bin/python models/train/test_sasrec.py
 
 test-server: ## check `decide` and `judge` against a small real server on this machine (fetches it, about 130 MB)
 	$(CARGO) test --release --locked --test integration server_real -- --ignored --nocapture

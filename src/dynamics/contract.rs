@@ -239,3 +239,22 @@ fn the_document_has_every_kind_and_key() {
         }
     }
 }
+
+#[test]
+fn the_recipe_of_contributing_works_as_it_stands() {
+    let recipe = include_str!("../../tests/fixtures/recipes/sulking.rs");
+    let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("   {line}\n") };
+    let block: String = recipe.lines().map(line).collect();
+    assert!(include_str!("../../CONTRIBUTING.md").contains(&block), "CONTRIBUTING.md shows another `sulking`");
+    let build = |strength: f64| {
+        let params = toml::Table::from_iter([("strength".to_owned(), strength.into())]);
+        (super::sulking::KIND.build)(&Params::new(&params), &own_context()).expect("a dynamic")
+    };
+    let base = rollout(build(STRONG), &EVERYBODY);
+    assert!(rollout(build(STRONG), &EVERYBODY) == base && rollout(build(0.0), &EVERYBODY) != base);
+    assert_eq!(rollout(build(STRONG), &[3]).0[3], base.0[3], "a user depends on nobody else");
+    let mut logits = vec![0.5, 1.5];
+    Dynamics::of(vec![build(0.0)], &own_context())
+        .shift(&Shown { tick: 0, user: UserId(0), items: &[ItemId(1)] }, &mut logits);
+    assert_eq!(logits, [0.5, 1.5], "nobody sulks");
+}

@@ -58,6 +58,9 @@ mod rhythm;
 mod satiation;
 mod satisfaction;
 #[cfg(test)]
+#[path = "../../tests/fixtures/recipes/sulking.rs"]
+mod sulking;
+#[cfg(test)]
 mod testing;
 mod time_budget;
 

@@ -3,6 +3,7 @@
 use super::testing::{World, build, build_with, has_runtime, mask};
 use super::{Registry, Slates};
 use crate::ids::{ItemId, UserId};
+use crate::scenario::Params;
 
 /// All kinds; `external` with the example, where there is a Python, `onnx` with a fixture, where there is a runtime.
 fn kinds() -> Vec<&'static str> {
@@ -235,5 +236,26 @@ fn chances_of_all_slates_add_up() {
             let same = counted.iter().zip(told).all(|(counted, told)| (counted - told).abs() < 1e-6);
             assert!(same, "{kind}: slot {slot} shows {counted:?}, it says {told:?}");
         }
+    }
+}
+
+#[test]
+fn the_recipe_of_contributing_works_as_it_stands() {
+    let recipe = include_str!("../../tests/fixtures/recipes/newest.rs");
+    let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("   {line}\n") };
+    let block: String = recipe.lines().map(line).collect();
+    assert!(include_str!("../../CONTRIBUTING.md").contains(&block), "CONTRIBUTING.md shows another `newest`");
+    let world = World::new(6, 60);
+    let (users, blocked) = world.everyone();
+    let build = |until: i64| {
+        let params = toml::Table::from_iter([("until".to_owned(), until.into())]);
+        (super::newest::KIND.build)(&Params::new(&params), &world.context()).expect("a policy")
+    };
+    for until in [9999, 1990] {
+        let slates = world.recommend(build(until).as_mut(), 0, &users, &blocked);
+        assert_valid(&slates, &blocked, 60, "newest");
+        assert!(slates.propensities.iter().all(|&propensity| propensity == 1.0));
+        assert!(slates.scores.iter().all(|&year| i64::from(year as u16) <= until), "{until}: {:?}", slates.scores);
+        assert_same(&[world.recommend(build(until).as_mut(), 0, &users, &blocked)], &[slates], "another instance");
     }
 }

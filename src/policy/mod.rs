@@ -46,6 +46,9 @@ mod linucb;
 mod markov;
 mod mix;
 mod mmr;
+#[cfg(test)]
+#[path = "../../tests/fixtures/recipes/newest.rs"]
+mod newest;
 mod onnx;
 mod oracle;
 mod popular;

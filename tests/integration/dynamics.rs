@@ -1,8 +1,8 @@
 //! What changes during a run: it is the same for all policies, the same bit for bit, and nothing at a strength of 0.
 
 use crate::util::{
-    digests, digests_of, has_data_and_runtime, model, movielens, recmirror, run_on, scenario_text, settings, text,
-    with_data, write,
+    digests, digests_of, has_data_and_runtime, model, movielens, package, recmirror, run_on, scenario_text, settings,
+    stopped_after, text, with_data, write,
 };
 use recmirror::dynamics;
 use recmirror::experiment::Experiment;
@@ -34,6 +34,19 @@ pub fn tables(strength: f64) -> String {
             text += "period = 3\n";
         }
         kind.strengths.iter().for_each(|name| text += &format!("{name} = {strength:?}\n"));
+    }
+    text
+}
+
+/// Policies that need a program or a network, as far as this machine has them, in an experiment over MovieLens-100K.
+fn policies_with_needs() -> String {
+    let mut text = String::new();
+    if std::process::Command::new("python3").arg("--version").output().is_ok() {
+        let program = package().join("examples/external_policy.py");
+        let _ = write!(text, "\n[[policy]]\nkind = 'external'\ncommand = ['python3', '{}']\n", program.display());
+    }
+    if has_data_and_runtime() {
+        let _ = write!(text, "\n[[policy]]\nkind = 'onnx'\npath = '{}'\n", package().join("models/sasrec").display());
     }
     text
 }
@@ -74,6 +87,28 @@ fn neither_threads_nor_chunks_nor_a_second_run_change_a_digest() {
     }
     let still = digests(&run_on(2, &prepare(folder.path(), &policies(), "", &[])));
     assert!(still.iter().zip(&base).all(|(still, changing)| still.2 != changing.2), "the dynamics do something");
+}
+
+#[test]
+fn programs_and_networks_repeat_and_go_on_too() {
+    if !has_data_and_runtime() {
+        return;
+    }
+    let (folder, needy) = (with_data(), policies_with_needs());
+    let data = format!("data.path={}", movielens().display());
+    let run = |chunk: &str| {
+        let more = [data.as_str(), chunk, "population.users=60", "ticks=6", "replications=1"];
+        prepare(folder.path(), &["popular"], &(tables(0.1) + &needy), &more)
+    };
+    let experiment = run("engine.chunk=128");
+    let base = digests(&run_on(1, &experiment));
+    assert_eq!(base.len(), 1 + needy.matches("[[policy]]").count());
+    assert_eq!(digests(&run_on(2, &experiment)), base, "two threads");
+    assert_eq!(digests(&run_on(2, &run("engine.chunk=32"))), base, "chunks of 32");
+    let (half, joined) = (folder.path().join("half"), folder.path().join("joined"));
+    let stopped = stopped_after(8, 1, &experiment, &half, None);
+    assert!(stopped.interrupted);
+    assert_eq!(digests(&stopped_after(u64::MAX, 2, &experiment, &joined, Some(&half))), base, "stopped");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //!
 //! The programs are Python; where there is none, nothing is tested here.
 
-use crate::util::{digests_of, manifest, package, read, recmirror, scenario_text, text, with_data, write};
+use crate::util::{csv_rows, digests_of, manifest, package, read, recmirror, scenario_text, text, with_data, write};
 use recmirror::policy::Registry;
 use recmirror::scenario::Scenario;
 use std::path::{Path, PathBuf};
@@ -35,6 +35,43 @@ fn the_example_runs_and_repeats() {
     assert_eq!(digests_of(&one), digests_of(&two));
     assert_eq!(manifest(&one).arms.iter().map(|arm| arm.short_slates).sum::<u64>(), 0);
     recmirror(&["replay", text(&one)]).expect(0);
+}
+
+#[test]
+fn the_example_that_wraps_a_library_runs_and_repeats() {
+    let python = package().join(".recmirror/peers/bin/python");
+    if !python.is_file() {
+        eprintln!("skipped: no {}; `make peers` makes it", python.display());
+        return;
+    }
+    let folder = with_data();
+    let (path, program) = (folder.path().join("small.toml"), package().join("examples/external_implicit.py"));
+    let command = format!("command = ['{}', '{}']", python.display(), program.display());
+    let external = format!("\n[[policy]]\nkind = 'external'\nname = 'implicit'\n{command}\n");
+    write(&path, scenario_text(&["random"]) + &external);
+    let run = |name: &str, threads: &str| {
+        let out = folder.path().join(name);
+        // It trains anew at tick 10.
+        let arguments = ["run", text(&path), "--out", text(&out), "--threads", threads, "--set", "ticks=12"];
+        recmirror(&arguments).expect(0);
+        out
+    };
+    let (one, two) = (run("one", "1"), run("two", "2"));
+    assert_eq!(digests_of(&one), digests_of(&two));
+    let manifest = manifest(&one);
+    assert!(manifest.arms.iter().all(|arm| arm.short_slates == 0 && arm.ticks == 12));
+    recmirror(&["replay", text(&one)]).expect(0);
+    let rate = |policy: &str| {
+        let rows = csv_rows(&one.join("finals.csv"));
+        let of: Vec<f64> = rows
+            .iter()
+            .filter(|row| row[0] == policy && row[2] == "acceptance_rate")
+            .map(|row| row[3].parse().expect("a number"))
+            .collect();
+        assert_eq!(of.len(), 2, "{rows:?}");
+        of.iter().sum::<f64>() / 2.0
+    };
+    assert!(rate("implicit") > rate("random"), "it learned nothing");
 }
 
 /// A program that behaves until tick 2 and then does `deed`.

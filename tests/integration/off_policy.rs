@@ -229,16 +229,28 @@ fn values_and_intervals_are_those_of_obp() {
     eprintln!("largest difference from obp: {rounds:e} on rounds, {slates:e} on slates");
 }
 
+/// The sample of the Open Bandit data that obp has inside: in the folder that `RECMIRROR_OPEN_BANDIT` names, else where
+/// a Python has obp installed.
+fn open_bandit() -> Option<PathBuf> {
+    if let Some(folder) = std::env::var_os("RECMIRROR_OPEN_BANDIT") {
+        return Some(PathBuf::from(folder));
+    }
+    // It is looked for and not imported: that would need all that obp needs.
+    let script = "import importlib.util as u\nprint(u.find_spec('obp').submodule_search_locations[0])";
+    let asked = |python: PathBuf| std::process::Command::new(python).args(["-c", script]).output().ok();
+    let pythons = [package().join(".recmirror/peers/bin/python"), PathBuf::from("python3")];
+    let answers = pythons.into_iter().filter_map(asked).filter(|answer| answer.status.success());
+    let mut folders =
+        answers.map(|answer| PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim()).join("dataset/obd"));
+    folders.find(|folder| folder.is_dir())
+}
+
 #[test]
 fn values_and_intervals_on_the_open_bandit_sample_are_those_of_obp() {
-    let folder = std::env::var_os("RECMIRROR_OPEN_BANDIT").map(PathBuf::from);
-    let folder = folder.unwrap_or_else(|| package().join(".recmirror/data/open-bandit"));
-    if !folder.is_dir() {
-        eprintln!(
-            "skipped: no Open Bandit sample; RECMIRROR_OPEN_BANDIT names the folder `obp/dataset/obd` of obp 0.4.1"
-        );
+    let Some(folder) = open_bandit() else {
+        eprintln!("skipped: no Open Bandit sample; it is where obp 0.4.1 is installed, as `make peers` does it");
         return;
-    }
+    };
     let (expected, mut largest) = (expected(), 0.0_f64);
     for case in ["random/all", "random/men", "random/women", "bts/all", "bts/men", "bts/women"] {
         let (_, campaign) = case.split_once('/').expect("two parts");

@@ -287,3 +287,36 @@ fn sharing_slots_keeps_the_providers() {
     assert!(left("shared") > 39.0 && left("random") > 39.0);
     assert!(run.is_ahead("item_knn", "shared", 0..60));
 }
+
+#[test]
+fn who_finds_something_looks_at_fewer_lists() {
+    let Some(run) = run("time_on_site.toml", &[]) else { return };
+    // A session of one slate a tick is a row of ticks without a gap.
+    let depth = |policy: &str| {
+        let mut sessions = BTreeSet::new();
+        let rows = run.rows(policy, 0..42).map(|(replication, (batch, row))| {
+            sessions.insert((replication, batch.users[row], batch.session_of(row)));
+        });
+        let slates = rows.count() as f64;
+        slates / sessions.len() as f64
+    };
+    let accepted = |policy: &str| run.acceptance(policy, 0..42) * run.visits(policy, 0..42) as f64;
+    let [knn, popular, chance] = ["item_knn", "popular", "random"].map(|policy| (depth(policy), accepted(policy)));
+    println!("{knn:?} {popular:?} {chance:?}");
+    assert!(knn.0 + 0.2 < popular.0 && popular.0 + 0.8 < chance.0, "slates a session");
+    assert!(knn.1 > 1.1 * popular.1 && popular.1 > 1.4 * chance.1, "accepted");
+    let Some(even) = self::run("time_on_site.toml", &["dynamic.rhythm.weekly=0", "replications=1"]) else { return };
+    let wave = |run: &Run, policy: &str| {
+        let mut days = [0.0; 7];
+        (0..42).for_each(|tick| days[tick as usize % 7] += run.visits(policy, tick..tick + 1) as f64);
+        let most = (0..7).max_by(|&a, &b| days[a].total_cmp(&days[b])).unwrap_or_default();
+        (most, days[most] / days.iter().copied().fold(f64::INFINITY, f64::min))
+    };
+    for policy in ["item_knn", "random"] {
+        println!("{policy}: {:?}, without weeks {:?}", wave(&run, policy), wave(&even, policy));
+        assert!(wave(&run, policy).1 > 1.2 && wave(&run, policy).1 > wave(&even, policy).1 + 0.1);
+    }
+    let Some(all) = self::run("time_on_site.toml", &["dynamic.retirement.hazard=0"]) else { return };
+    let lost = |policy: &str| all.acceptance(policy, 28..42) - run.acceptance(policy, 28..42);
+    assert!(lost("item_knn") > lost("random") + 0.02, "{} {}", lost("item_knn"), lost("random"));
+}
