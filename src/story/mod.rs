@@ -97,6 +97,9 @@ pub struct Thought {
     pub text: String,
     /// The model's own probability of each item, then of none, before temperature and acceptance level.
     pub letters: Vec<f32>,
+    /// The first of the numbers, uniform in [0, 1), that drew its words, one for each: those of the stream `rationale` by user and
+    /// tick.
+    pub draw: f64,
 }
 
 /// The numbers that decide what a user does with a slate.

@@ -99,7 +99,7 @@ impl Story {
         let mirrors = mirrored(folder, choice)?;
         let titles = titles(folder)?;
         let streams = Streams::new(manifest.seed, choice.replication);
-        let mut thoughts = thoughts(folder, arm, choice.user)?;
+        let mut thoughts = thoughts(folder, arm, choice.user, &streams)?;
         let mut steps = Vec::new();
         read_batches(&folder.join(events), |batch| {
             if let Ok(row) = batch.users.binary_search(&UserId(choice.user)) {
@@ -208,12 +208,18 @@ fn mirrored(folder: &Path, choice: &StoryChoice) -> Result<String, StoryError> {
 }
 
 /// What the user thought at each tick.
-fn thoughts(folder: &Path, arm: &ArmRecord, user: u32) -> Result<BTreeMap<u32, Thought>, StoryError> {
+fn thoughts(
+    folder: &Path,
+    arm: &ArmRecord,
+    user: u32,
+    streams: &Streams,
+) -> Result<BTreeMap<u32, Thought>, StoryError> {
     let mut thoughts = BTreeMap::new();
     if let Some(file) = arm.decisions.as_ref().and_then(|record| record.file.as_ref()) {
         read_decisions(&folder.join(file), |line| {
             if line.user == UserId(user) {
-                thoughts.insert(line.tick, Thought { text: line.text, letters: line.letters });
+                let draw = unit(&mut streams.derive(Purpose::Rationale, u64::from(user), line.tick));
+                thoughts.insert(line.tick, Thought { text: line.text, letters: line.letters, draw });
             }
         })?;
     }

@@ -51,7 +51,7 @@ fn write_step(out: &mut Formatter<'_>, step: &Step) -> fmt::Result {
     if let Some(thought) = &step.thought {
         let letters: Vec<String> = thought.letters.iter().map(|share| format!("{share:.4}")).collect();
         let text = if thought.text.is_empty() { "(nothing)" } else { thought.text.as_str() };
-        writeln!(out, "  thought:")?;
+        writeln!(out, "  thought (its draws begin with {:.6}):", thought.draw)?;
         text.lines().filter(|line| !line.trim().is_empty()).try_for_each(|line| wrap(out, "    ", line))?;
         wrap(out, "  ", &format!("its letters, the last for none: {}", letters.join(" ")))?;
     }
@@ -152,7 +152,11 @@ mod tests {
             arrival: Some(0.25),
             shown: vec![shown(0, "Café Müller", 0.25), shown(1, "東京物語", 0.125)],
             reject: 0.625,
-            thought: Some(Thought { text: "Thought:\n\nNothing new.".to_owned(), letters: vec![0.5, 0.25, 0.25] }),
+            thought: Some(Thought {
+                text: "Thought:\n\nNothing new.".to_owned(),
+                letters: vec![0.5, 0.25, 0.25],
+                draw: 0.375,
+            }),
             draws: Luck { accept: 0.125, slot: 0.75, rating: 0.5 },
             accepted: Some(2),
             rating: Some(4.0),

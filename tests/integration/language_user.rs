@@ -174,6 +174,7 @@ fn a_run_keeps_what_users_thought_and_replays() {
         assert_eq!(lines, events);
         assert!(texts.len() * 2 > lines.len(), "texts differ: {} of {}", texts.len(), lines.len());
     }
+    stories_tell_thoughts(&out);
     let replay = |extra: &[&str]| recmirror(&[&["replay", text(&out), "--quiet"], extra].concat());
     replay(&["--threads", "1", "--set", "engine.chunk=3", "--set", "engine.cache_mb=0"]).expect(0);
     // A decision that was touched is found, as is one that is gone.
@@ -194,6 +195,29 @@ fn a_run_keeps_what_users_thought_and_replays() {
         crate::util::manifest(folder).arms.into_iter().map(|arm| arm.decisions.expect("decisions").digest).collect()
     };
     assert_eq!(thought(&bare), thought(&out));
+}
+
+/// What the users of a run thought is told in their stories, with the draws that it came from.
+fn stories_tell_thoughts(out: &Path) {
+    let mut thoughts = Vec::new();
+    read_decisions(&out.join("decisions/01-random-r000.jsonl"), |line| thoughts.push(line)).expect("decisions");
+    let mut told = 0;
+    for user in 0..6 {
+        let number = user.to_string();
+        let answer = recmirror(&["story", text(out), "--user", &number, "--policy", "random", "--json"]).expect(0);
+        let story: serde_json::Value = serde_json::from_str(&answer.stdout).expect("JSON");
+        for step in story["steps"].as_array().expect("steps") {
+            let tick = step["tick"].as_u64().expect("a tick") as u32;
+            let line = thoughts.iter().find(|line| (line.user, line.tick) == (UserId(user), tick)).expect("a thought");
+            let mut draws = Streams::new(5, 0).derive(Purpose::Rationale, u64::from(user), tick);
+            let draw = recmirror::random::unit(&mut draws);
+            assert_eq!(step["thought"]["text"], line.text.as_str());
+            assert!(step["thought"]["draw"].as_f64().is_some_and(|told| (told - draw).abs() < 1e-12), "{step}");
+            assert_eq!(step["traced"], true, "{step}");
+            told += 1;
+        }
+    }
+    assert_eq!(told, thoughts.len());
 }
 
 fn spec(path: &Path) -> LanguageSpec {
