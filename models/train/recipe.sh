@@ -1,6 +1,7 @@
 #!/bin/sh
 # From the log of MovieLens-100K to the adapter in models/lm-adapter: scenes, rows, teacher, seven stages.
 #   sh models/train/recipe.sh WORK            (WORK: an empty folder, or one in which this was stopped)
+#   sh models/train/recipe.sh WORK dpo        (goes on: preferences among the letters of 100 lists in all rotations)
 #   sh models/train/recipe.sh WORK reasons    (goes on: the model learns to write reasons)
 # RECMIRROR, PYTHON, DATA and GGUF may name others. What WORK has already is not made again.
 set -eu
@@ -65,6 +66,15 @@ stage attention moments/2.jsonl heads ""
 stage deeper moments/1.jsonl attention ""
 solved letters moments/1.jsonl deeper "--letters --most 60"
 stage sft moments/3.jsonl letters ""
+if [ "${2:-}" = dpo ]; then
+  [ -f "$WORK/rotated.jsonl" ] || {
+    "$RECMIRROR" export --quiet --project "$WORK/matched" --task choice --rotations --name ml-100k \
+      --prompts "$ADAPTER/prompts.toml" --out "$WORK/rotated-all.jsonl"
+    head -n 500 "$WORK/rotated-all.jsonl" > "$WORK/rotated.jsonl"
+  }
+  [ -d "$WORK/dpo/adapter" ] || "$PYTHON" "$HERE/dpo.py" --base "$WORK/base" --adapter "$WORK/sft/adapter" \
+    --train "$WORK/rotated.jsonl" --settings "$CONFIGS/dpo-2cores.toml" --out "$WORK/dpo"
+fi
 [ "${2:-}" = reasons ] || exit 0
 
 # Decisions with their reasons, in the place of those of a strong and a weak language model, for fewer of the same moments.
