@@ -1,12 +1,16 @@
 //! The language models `models/lm-base` and `models/lm`, made by `make lm`: whole, exact, and as clever as they should be. Run by
 //! `make test-lm`.
 
-use crate::util::package;
+use crate::util::{digests, movielens, package, place, settings, stopped_after};
+use recmirror::experiment::Experiment;
 use recmirror::language::{
     Completion, CompletionRequest, Draws, Finish, LanguageError, LanguageModel, LetterRequest, LikelihoodRequest,
     LocalModel, LocalOptions, Message, Role, Sampling,
 };
+use recmirror::policy::Registry;
 use recmirror::random::{Purpose, Streams};
+use recmirror::scenario::Scenario;
+use std::path::Path;
 use std::sync::Mutex;
 
 const TEXT: &str = "The sun rises in the east and sets in the west. Water boils at a hundred degrees Celsius at sea \
@@ -160,5 +164,39 @@ fn bits_do_not_depend_on_what_runs_beside() {
         for (found, expected) in complete(&model, &rest.collect::<Vec<_>>()).iter().zip(&expected) {
             assert_eq!(found.as_slice(), &expected[3..], "{folder} {graph}: resumed");
         }
+    }
+}
+
+/// The scenario with language users, small, with this model on this number of threads.
+fn users(threads: usize, folder: &str, more: &[&str]) -> Experiment {
+    let (data, path) = (format!("data.path={}", movielens().display()), package().join(folder));
+    let path = format!("user.path={}", path.display());
+    let small = ["ticks=3", "arrival.probability=1", "user.probe=4", "user.rationale_tokens=16"];
+    let all = [&[data.as_str(), &path], &small[..], more].concat();
+    let file = package().join("scenarios/language.toml");
+    let scenario = Scenario::load(&file, &Registry::builtin(), &settings(&all));
+    let scenario = scenario.unwrap_or_else(|problem| panic!("{problem}"));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
+    pool.install(|| Experiment::prepare(scenario, Registry::builtin())).unwrap_or_else(|problem| panic!("{problem}"))
+}
+
+#[test]
+#[ignore = "needs make lm"]
+fn language_users_live_the_same_life_on_any_threads_and_after_a_stop() {
+    let folder = place();
+    for (model, mode, people) in
+        [(TUNED, "user.mode=direct", "population.users=5"), (BASE, "user.mode=rationale", "population.users=2")]
+    {
+        let out = |name: &str| folder.path().join(format!("{mode}-{name}"));
+        let live = |threads: usize, chunk: &str, ticks: u64, name: &str, from: Option<&Path>| {
+            let experiment = users(threads, model, &[mode, chunk, people]);
+            let outcome = stopped_after(ticks, threads, &experiment, &out(name), from);
+            (digests(&outcome), outcome.decisions)
+        };
+        let whole = live(1, "engine.chunk=16", u64::MAX, "whole", None);
+        assert_eq!(whole.0.len(), 2);
+        assert_eq!(live(2, "engine.chunk=4", u64::MAX, "two", None).0, whole.0, "{mode}: two threads, other chunks");
+        assert_ne!(live(2, "engine.chunk=16", 2, "half", None).0, whole.0);
+        assert_eq!(live(2, "engine.chunk=4", u64::MAX, "joined", Some(&out("half"))), whole, "{mode}: stopped");
     }
 }
