@@ -107,7 +107,11 @@ def ship(stages: list[Path], data: str, out: Path) -> int:
     settings = json.dumps(config, indent=2, sort_keys=True) + "\n"
     files = {"adapter_model.safetensors": partial.read_bytes(), "adapter_config.json": settings.encode()}
     about = card(stages, data, {name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
-    partial.replace(out / "adapter_model.safetensors")
+    old, liking = out / "adapter_model.safetensors", out / "letters.toml"
+    if liking.is_file() and (not old.is_file() or old.read_bytes() != files[old.name]):
+        liking.unlink()
+        print(f"{liking}: removed, it was another adapter's; models/language/letters.py measures it anew", file=sys.stderr)
+    partial.replace(old)
     (out / "adapter_config.json").write_text(settings, encoding="utf-8")
     (out / "card.toml").write_text(about, encoding="utf-8")
     return (out / "adapter_model.safetensors").stat().st_size

@@ -287,6 +287,12 @@ def test_what_is_shipped_is_the_last_adapter_in_16_bits(tmp_path: Path) -> None:
     assert "/somewhere" not in (out / "adapter_config.json").read_text()
     for name in ["adapter_model.safetensors", "adapter_config.json"]:
         assert card["files"][name]["sha256"] == hashlib.sha256((out / name).read_bytes()).hexdigest()
+    (out / "letters.toml").write_text("")
+    ship.ship(stages, "films", out)
+    assert (out / "letters.toml").is_file(), "the adapter is the same"
+    save_file({"a": torch.full((2, 2), 0.2)}, stages[1] / "adapter/adapter_model.safetensors")
+    ship.ship(stages, "films", out)
+    assert not (out / "letters.toml").is_file(), "what another one liked says nothing of it"
     save_file({"a": torch.full((2, 2), 1e6)}, stages[1] / "adapter/adapter_model.safetensors")
     with pytest.raises(ValueError, match="float16 cannot hold"):
         ship.ship(stages, "films", out)

@@ -4,7 +4,7 @@ use super::run::Job;
 use super::scenario::parse_settings;
 use super::trust::TrustArgs;
 use super::{Failure, use_threads};
-use crate::experiment::{Experiment, Manifest, RunFolder, Until};
+use crate::experiment::{ArmRecord, Experiment, Manifest, RunFolder, Until};
 use crate::policy::Registry;
 use crate::scenario::Scenario;
 use std::path::PathBuf;
@@ -39,6 +39,11 @@ impl Resume {
         }
         let origin = manifest.origin(&self.folder);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &settings).map_err(Failure::input)?;
+        if let Some(arm) = manifest.arms.iter().find(|arm| arm.ticks > scenario.ticks) {
+            let (folder, ArmRecord { policy, ticks, .. }) = (self.folder.display(), arm);
+            let problem = format!("`{policy}` has {ticks} ticks of {}; run the scenario anew", scenario.ticks);
+            return Err(Failure::input(format!("{folder}/manifest.json: {problem}")));
+        }
         let rule = manifest.until.as_ref().map(|until| Until::parse(&until.rule, &scenario));
         let until = rule.transpose().map_err(Failure::input)?;
         let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &origin, registry)).transpose()?;

@@ -1,8 +1,9 @@
 //! What changes during a run: it is the same for all policies, the same bit for bit, and nothing at a strength of 0.
 
+use crate::resume::stopped_after;
 use crate::util::{
     digests, digests_of, has_data_and_runtime, model, movielens, package, recmirror, run_on, scenario_text, settings,
-    stopped_after, text, with_data, write,
+    text, with_data, write,
 };
 use recmirror::dynamics;
 use recmirror::experiment::Experiment;

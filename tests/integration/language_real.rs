@@ -1,7 +1,8 @@
 //! The language models `models/lm-base` and `models/lm`, made by `make lm`: whole, exact, and as clever as they should be. Run by
 //! `make test-lm`.
 
-use crate::util::{digests, movielens, package, place, settings, stopped_after};
+use crate::resume::stopped_after;
+use crate::util::{digests, movielens, package, place, settings};
 use recmirror::experiment::Experiment;
 use recmirror::language::{
     Completion, CompletionRequest, Draws, Finish, LanguageError, LanguageModel, LetterRequest, LikelihoodRequest,

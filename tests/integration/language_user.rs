@@ -1,8 +1,9 @@
 //! Language users, on small random models: the same bits whatever runs beside them, and clear about what cannot work.
 
+use crate::resume::stopped_after;
 use crate::util::{
-    dataset, digests, digests_of, has_runtime, manifest, names_in, package, place, prepare, read, recmirror,
-    stopped_after, text, with_data, write, write_scenario,
+    dataset, digests, digests_of, has_runtime, manifest, names_in, package, place, prepare, read, recmirror, text,
+    with_data, write, write_scenario,
 };
 use recmirror::dataset::{Dataset, TrainingLog};
 use recmirror::experiment::{DecisionRecord, NoProgress, RunOptions};

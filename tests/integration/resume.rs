@@ -1,11 +1,41 @@
 //! A run that was stopped goes on, and is the run that was never stopped, bit for bit.
 
 use crate::dynamics::{policies, prepare, tables};
-use crate::util::{
-    digests_of, manifest, names_in, read, recmirror, stopped_after, text, with_data, write, write_scenario,
-};
-use recmirror::experiment::{Experiment, Manifest, Outcome};
+use crate::util::{digests_of, manifest, names_in, read, recmirror, text, with_data, write, write_scenario};
+use recmirror::experiment::{Experiment, Manifest, Outcome, Progress, RunOptions, Stopped};
+use recmirror::log::{EventSink, NoSink, ParquetWriter, Recording};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Stops a run after some ticks of all arms.
+struct StopAfter<'a> {
+    left: AtomicU64,
+    stop: &'a AtomicBool,
+}
+
+impl Progress for StopAfter<'_> {
+    fn tick(&self, _: u64) {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.stop.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Runs an experiment into the folder `out` until this many ticks of all arms are computed, from where the run in `from`
+/// was stopped; writes events and manifest only.
+pub fn stopped_after(ticks: u64, threads: usize, experiment: &Experiment, out: &Path, from: Option<&Path>) -> Outcome {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
+    let stop = AtomicBool::new(ticks == 0);
+    let progress = StopAfter { left: AtomicU64::new(ticks), stop: &stop };
+    let earlier = from.map(manifest);
+    let stopped = from.zip(earlier.as_ref()).map(|(folder, earlier)| Stopped { folder, arms: &earlier.arms });
+    let events = out.join("events");
+    std::fs::create_dir_all(&events).expect("a folder");
+    let options = RunOptions { events: Some(&events), progress: &progress, stop: &stop, stopped };
+    let outcome = pool.install(|| experiment.run(&options)).unwrap_or_else(|problem| panic!("{problem}"));
+    write(&out.join("manifest.json"), Manifest::new(experiment, &outcome).to_json());
+    outcome
+}
 
 /// All that follows from the events of an arm.
 fn told(outcome: &Outcome) -> Vec<String> {
@@ -146,7 +176,14 @@ fn what_is_not_the_beginning_of_this_run_is_refused_and_kept() {
     write(&data, format!("{rows}1\t80\t5\t1\n"));
     resume(&["the data set is not the one of the run", "a run goes on with its own inputs only"]);
     write(&data, rows);
-    recmirror(&["resume", text(&out), "--quiet"]).expect(0);
+    let ticks = manifest_text.replacen("\"ticks\": ", "\"ticks\": 9", 1);
+    write(&out.join("manifest.json"), ticks);
+    recmirror(&["resume", text(&out), "--quiet"]).expect(2).says(&["manifest.json: `popular` has 9", "ticks of 6"]);
+    // Another version may give other last bits: that is said, and no more.
+    let version = format!("\"recmirror\": \"{}\"", env!("CARGO_PKG_VERSION"));
+    assert!(manifest_text.contains(&version));
+    write(&out.join("manifest.json"), manifest_text.replace(&version, "\"recmirror\": \"0.0.1\""));
+    recmirror(&["resume", text(&out), "--quiet"]).expect(0).says(&["note: recmirror was 0.0.1 and is "]);
 }
 
 #[test]
@@ -158,4 +195,35 @@ fn without_logs_there_is_nothing_to_go_on_from() {
     write(&out.join("manifest.json"), record.to_json());
     recmirror(&["resume", text(&out)]).expect(2).says(&["has no logs to go on from", "run the scenario anew"]);
     recmirror(&["resume", text(folder.path())]).expect(2).says(&["manifest.json", "is this the folder of a run?"]);
+}
+
+#[test]
+fn users_answer_from_the_log_as_far_as_it_goes() {
+    let folder = with_data();
+    let experiment = crate::util::prepare(folder.path(), &["popular"], &["arrival.probability=1"]);
+    let population = experiment.population(0).expect("users");
+    let start = || {
+        let spec = &experiment.scenario.policies[0];
+        experiment.simulation(spec, 0, &population, Box::new(NoSink)).expect("a simulation")
+    };
+    let mut first = start();
+    first.tick().expect("a tick");
+    // No user model would say so: everybody takes what is in the last slot, for sure.
+    let mut batch = first.events().clone();
+    for row in batch.probabilities.chunks_mut(batch.slate) {
+        row.fill(0.0);
+        row[4] = 1.0;
+    }
+    batch.accepted.fill(4);
+    batch.ratings.fill(2.0);
+    let log = folder.path().join("log.parquet");
+    let mut writer = ParquetWriter::create(&log, "popular", 0, batch.slate).expect("a log");
+    writer.write(&batch).and_then(|()| writer.finish()).expect("written");
+    let mut again = start();
+    again.recall(Recording::open(&log, None, 1).expect("a recording"));
+    again.tick().expect("a tick");
+    assert!(!batch.is_empty() && again.events().probabilities == batch.probabilities);
+    assert_eq!((&again.events().accepted, &again.events().ratings), (&batch.accepted, &batch.ratings));
+    again.tick().expect("a tick");
+    assert!(again.events().probabilities.iter().all(|&share| share < 1.0), "the model is asked again");
 }

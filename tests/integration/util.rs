@@ -1,7 +1,7 @@
 //! The vocabulary of the tests: a temporary folder, a small data set in both formats, a scenario, a command.
 
 use recmirror::dataset::Dataset;
-use recmirror::experiment::{Experiment, Manifest, NoProgress, Outcome, Progress, RunOptions, Stopped};
+use recmirror::experiment::{Experiment, Manifest, NoProgress, Outcome, RunOptions};
 use recmirror::policy::Registry;
 use recmirror::random::{Purpose, Streams, below, shuffle};
 use recmirror::scenario::Scenario;
@@ -9,7 +9,7 @@ use std::fmt::Write;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -247,36 +247,6 @@ pub fn run_on(threads: usize, experiment: &Experiment) -> Outcome {
     let stop = AtomicBool::new(false);
     let options = RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None };
     pool.install(|| experiment.run(&options)).unwrap_or_else(|problem| panic!("{problem}"))
-}
-
-/// Stops a run after some ticks of all arms.
-struct StopAfter<'a> {
-    left: AtomicU64,
-    stop: &'a AtomicBool,
-}
-
-impl Progress for StopAfter<'_> {
-    fn tick(&self, _: u64) {
-        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Runs an experiment into the folder `out` until this many ticks of all arms are computed, from where the run in `from`
-/// was stopped; writes events and manifest only.
-pub fn stopped_after(ticks: u64, threads: usize, experiment: &Experiment, out: &Path, from: Option<&Path>) -> Outcome {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
-    let stop = AtomicBool::new(ticks == 0);
-    let progress = StopAfter { left: AtomicU64::new(ticks), stop: &stop };
-    let earlier = from.map(manifest);
-    let stopped = from.zip(earlier.as_ref()).map(|(folder, earlier)| Stopped { folder, arms: &earlier.arms });
-    let events = out.join("events");
-    std::fs::create_dir_all(&events).expect("a folder");
-    let options = RunOptions { events: Some(&events), progress: &progress, stop: &stop, stopped };
-    let outcome = pool.install(|| experiment.run(&options)).unwrap_or_else(|problem| panic!("{problem}"));
-    write(&out.join("manifest.json"), Manifest::new(experiment, &outcome).to_json());
-    outcome
 }
 
 /// The digests of all arms: (policy, replication, digest), in order of names.

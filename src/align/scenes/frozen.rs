@@ -6,7 +6,6 @@ use super::set::SceneSet;
 use crate::dataset::{ExternalId, InteractionRow, ItemRow, TextTemplates};
 use crate::files::Jsonl;
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// What to do when a file is missing.
 const REMEDY: &str = "`recmirror import` makes it";
@@ -29,30 +28,6 @@ impl SceneSet {
             }
         }
         Ok(Some(histories))
-    }
-
-    /// A sentence for each data set whose scenes were put into other words than those of `own`, which stands in the file
-    /// `origin`; as far as the templates of a project lie beside its scenes.
-    ///
-    /// # Errors
-    /// When a template is wrong.
-    pub fn other_words(&self, own: &str, origin: &Path) -> Result<Vec<String>, AlignError> {
-        let own = TextTemplates::parse(own, origin)?;
-        let mut found = Vec::new();
-        for (dataset, name) in self.datasets.iter().enumerate() {
-            let Some(path) = beside(self, dataset).map(|files| files.template).filter(|path| path.is_file()) else {
-                continue;
-            };
-            if let Some(key) = own.difference(&TextTemplates::load(&path)?) {
-                found.push(format!(
-                    "the scenes of {name} are in other words than the model was trained with: `{key}` of {} is not that of {}; \
-                     copy the one over the other and make the scenes again",
-                    path.display(),
-                    origin.display()
-                ));
-            }
-        }
-        Ok(found)
     }
 
     fn freeze(&self, dataset: usize, histories: &mut [String]) -> Result<bool, AlignError> {
@@ -86,7 +61,7 @@ impl SceneSet {
 }
 
 /// The rows of the items that somebody took.
-fn items(path: &Path, done: &Done) -> Result<BTreeMap<ExternalId, ItemRow>, AlignError> {
+fn items(path: &std::path::Path, done: &Done) -> Result<BTreeMap<ExternalId, ItemRow>, AlignError> {
     let mut items: BTreeMap<ExternalId, Option<ItemRow>> = BTreeMap::new();
     done.values().flatten().for_each(|row| {
         items.insert(row.item_id.clone(), None);

@@ -23,6 +23,7 @@ mod question;
 mod rules;
 mod set;
 mod table;
+mod words;
 
 pub use self::answers::{AnswerRecord, read_soft, write_answers};
 pub use self::contender::{Contender, Variations};

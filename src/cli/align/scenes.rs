@@ -35,11 +35,11 @@ pub(super) fn run(arguments: &Align, registry: &Registry) -> Result<(), Failure>
     let set = SceneSet::read(&arguments.over, most.map(|most| most as usize)).map_err(Failure::input)?;
     let stop = stop_flag()?;
     let data = arguments.data.as_ref().map(|folder| read(folder, arguments.holdout)).transpose()?;
+    warn(arguments, &set)?;
     // Whether the scenes have what is needed is said before a model takes its time to load.
     let lookup = data.as_ref().map(|data| Lookup::new(&set, &data.whole, &data.before));
     let lookup = lookup.transpose().map_err(Failure::input)?;
     let models = loaded(arguments, data.as_ref(), &stop)?;
-    warn(arguments, &set)?;
     let speaks = models.first().is_some_and(|model| !matches!(model, Loaded::User { .. }));
     let frozen = if speaks && !arguments.quick { set.frozen_histories().map_err(Failure::input)? } else { None };
     let contenders = contenders(arguments, &models, lookup.as_ref(), frozen.as_deref(), &stop)?;
