@@ -6,8 +6,8 @@ use super::scenario::parse_settings;
 use super::trust::{TrustArgs, assess, files, told};
 use super::{Failure, print, use_threads};
 use crate::experiment::{
-    Experiment, Manifest, Outcome, Results, RunFolder, RunOptions, Stopped, Trust, TrustWorld, Until, UntilRecord,
-    wrapped,
+    Experiment, ExperimentError, Manifest, Outcome, Results, RunFolder, RunOptions, Stopped, Trust, TrustWorld, Until,
+    UntilRecord, wrapped,
 };
 use crate::ids::{ItemId, UserId};
 use crate::metrics;
@@ -137,7 +137,13 @@ impl Job<'_> {
         let (steps, seconds) = bar.totals();
         let rate = rate(steps as f64 / seconds);
         self.say("simulated", &format!("{steps} user-steps in {seconds:.1} s, {rate} a second"));
-        outcome.map_err(Failure::input)
+        outcome.map_err(|problem| match (&problem, self.stopped) {
+            (ExperimentError::Log(_), Some((folder, _))) => Failure::input(format!(
+                "{problem}; a run goes on from the logs in {}: put back what is missing or damaged, or run the scenario anew",
+                folder.display()
+            )),
+            _ => Failure::input(problem),
+        })
     }
 
     fn say(&self, what: &str, text: &str) {

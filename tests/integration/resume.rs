@@ -165,7 +165,7 @@ fn what_is_not_the_beginning_of_this_run_is_refused_and_kept() {
     write(&log, &bytes[..bytes.len() / 2]);
     resume(&["00-popular-r000.parquet"]);
     std::fs::remove_file(&log).expect("removed");
-    resume(&["00-popular-r000.parquet"]);
+    resume(&["00-popular-r000.parquet", "put back what is missing or damaged, or run the scenario anew"]);
     // The log of another policy is whole and readable, and not this one's.
     let other = manifest(&out).arms.into_iter().find(|arm| arm.policy == "random").and_then(|arm| arm.events);
     std::fs::copy(out.join(other.expect("a log")), &log).expect("copied");
