@@ -184,19 +184,50 @@ def test_a_liking_for_places_is_found_whatever_stands_there() -> None:
             shares = np.exp(logits) / np.exp(logits).sum()
             # "None of these", where it is offered, has a share of its own and no place.
             options = [*(0.7 * shares), 0.3] if number % 2 else [*shares]
-            rows.append({"items": [1, 2, 3], "probabilities": {"other": [1, 0, 0], "m": options}})
-        rows.append({"items": [1, 2], "probabilities": {"m": [0.5, 0.5]}})
+            rows.append({"items": [1, 2, 3], "item_pos": 0, "probabilities": {"other": [1, 0, 0], "m": options}})
+        rows.append({"items": [1, 2], "item_pos": 0, "probabilities": {"m": [0.5, 0.5]}})
         path = said(Path(place), rows)
-        found = tomllib.loads(letters.text(letters.read(path, "m")))["list"]
+        written = tomllib.loads(letters.text(letters.read(path, "m"), {}))
+        assert "temperature" not in written
+        found = written["list"]
         assert [entry["lists"] for entry in found] == [4000], "one list of two is too few"
         np.testing.assert_allclose(found[0]["liking"], liking, atol=0.06)
-        for wrong in [{"items": [1, 2], "probabilities": {"m": [1.0]}}, {"items": [1, 2]}, {"items": [1], "probabilities": {"x": [1]}}]:
+        more = {"items": [1, 2], "item_pos": 0}
+        for wrong in [
+            more | {"probabilities": {"m": [1.0]}},
+            more,
+            more | {"items": [1], "probabilities": {"x": [1]}},
+            {"items": [1, 2], "probabilities": {"m": [0.5, 0.5]}},
+            more | {"item_pos": 2, "probabilities": {"m": [0.5, 0.5]}},
+        ]:
             try:
                 letters.read(said(Path(place), [rows[0], wrong]), "m")
             except ValueError as problem:
                 assert "answers.jsonl:2: not an answer of `m`" in str(problem), problem
             else:
                 raise AssertionError(f"{wrong} was taken")
+
+
+def test_a_temperature_is_found_from_what_was_taken() -> None:
+    rng, liking = np.random.default_rng(4), np.array([0.6, -0.2, -0.4])
+    with tempfile.TemporaryDirectory() as place:
+        rows = []
+        for _ in range(4000):
+            logits = rng.normal(size=3)
+            truth = np.exp(logits) / np.exp(logits).sum()
+            # The model is 1.5 times as sure as it may be, and likes the first place.
+            shares = np.exp(1.5 * logits + liking) / np.exp(1.5 * logits + liking).sum()
+            rows.append({"items": [1, 2, 3], "item_pos": int(rng.choice(3, p=truth)), "probabilities": {"m": [*shares]}})
+        answers = letters.read(said(Path(place), rows), None)
+        written = tomllib.loads(letters.text(answers, answers))
+        assert abs(written["temperature"] - 1.5) < 0.1, written
+        few = letters.read(said(Path(place), rows[:100]), None)
+        try:
+            letters.text(answers, few)
+        except ValueError as problem:
+            assert "100 unseen lists are too few" in str(problem), problem
+        else:
+            raise AssertionError("100 lists were enough")
 
 
 def test_adapters_that_cannot_be_merged_are_told() -> None:

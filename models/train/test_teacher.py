@@ -22,6 +22,7 @@ import sft
 import teacher
 import test_tune
 import tune
+import unseen
 from likeness import PLACES, Likeness, eigenvectors
 
 USERS, ITEMS = 12, 8
@@ -207,6 +208,13 @@ def test_rows_of_one_moment_stand_together() -> None:
     assert drawn == moments.together(files, 2, 10, 1) and len(moments.together(files, 1, 2, 1)) == 2
     with pytest.raises(ValueError, match="no line `Options:`"):
         moments.moment({"prompt": [{"content": "Items:"}]})
+
+
+def test_scenes_of_moments_that_rows_tell_of_are_left_out() -> None:
+    scene = lambda history: {"text": {"profile": "a cook", "history": history, "action_list": ["x", "y"]}}
+    row = {"prompt": [{"content": "s"}, {"content": "a cook\nHistory:\nHeat +\nOptions:\nx [A]\ny [B]"}]}
+    seen = {moments.moment(row)}
+    assert unseen.unseen([scene("Heat +"), scene("Heat +\nBabe +")], seen) == [scene("Heat +\nBabe +")]
 
 
 def test_rows_that_lack_what_is_trained_are_told(tmp_path: Path) -> None:

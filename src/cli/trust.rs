@@ -21,10 +21,15 @@ pub(super) struct TrustArgs {
     /// One world more, for --trust: what is another in it, as in `--world "short sessions: session.slates=2"`.
     #[arg(long = "world", value_name = "NAME: KEY=VALUE,...", requires = "trust")]
     worlds: Vec<String>,
+    /// Two worlds more, for --trust: this many people for ten ticks, as they are and as language users (`make lm` makes
+    /// their model; each of their choices takes a tenth of a second and more).
+    #[arg(long, value_name = "PEOPLE", requires = "trust", value_parser = clap::value_parser!(u32).range(1..))]
+    language_users: Option<u32>,
 }
 
 impl TrustArgs {
-    /// The usual worlds and those of the command line; `origin` is the file of the scenario.
+    /// The usual worlds and those of the command line; `origin` is the file of the scenario. All are looked at before the
+    /// first of them runs.
     pub(super) fn worlds(
         &self,
         base: &Scenario,
@@ -32,6 +37,10 @@ impl TrustArgs {
         registry: &Registry,
     ) -> Result<Vec<TrustWorld>, Failure> {
         let mut worlds = TrustWorld::usual(base, origin, registry).map_err(Failure::input)?;
+        if let Some(people) = self.language_users {
+            let found = TrustWorld::language(people, base, origin, registry);
+            worlds.extend(found.map_err(|problem| Failure::input(format!("--language-users {people}: {problem}")))?);
+        }
         for text in &self.worlds {
             let (name, changes) = text.split_once(':').ok_or_else(|| {
                 Failure::input(format!("--world is `{text}`, expected a name and changes: `half: user.acceptance=0.1`"))
@@ -41,6 +50,12 @@ impl TrustArgs {
             let name = name.trim();
             let world = TrustWorld::new(name, base, origin, registry, &changes);
             worlds.push(world.map_err(|problem| Failure::input(format!("--world `{name}`: {problem}")))?);
+        }
+        for world in &worlds {
+            if let Some((key, path)) = world.missing() {
+                let (name, path) = (&world.name, path.display());
+                return Err(Failure::input(format!("world `{name}`: {key}: there is no folder {path}")));
+            }
         }
         Ok(worlds)
     }

@@ -12,6 +12,11 @@ use crate::scenario::{ModelSpec, Scenario, ScenarioError, to_toml};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
+/// Ticks at most of a world with language users: a language model needs a tenth of a second and more for a choice.
+const LANGUAGE_TICKS: u32 = 10;
+/// How many accepted items a language user of such a world remembers.
+const LANGUAGE_HISTORY: &str = "10";
+
 /// A scenario in which one assumption is another.
 #[derive(Clone, Debug)]
 pub struct TrustWorld {
@@ -82,6 +87,42 @@ impl TrustWorld {
             }
         }
         Ok(worlds)
+    }
+
+    /// Few people for a few ticks, as they are and as language users: what differs between the two is the user model's.
+    /// The model is the one that a scenario beside `origin` would have by default, and answers with the letter alone.
+    ///
+    /// # Errors
+    /// When the changed scenario is none: more people than the base has are asked for.
+    pub fn language(
+        people: u32,
+        base: &Scenario,
+        origin: &Path,
+        registry: &Registry,
+    ) -> Result<[TrustWorld; 2], ScenarioError> {
+        let few = [("population.users", people.to_string()), ("ticks", base.ticks.min(LANGUAGE_TICKS).to_string())];
+        let model = [("user.kind", "language"), ("user.mode", "direct"), ("user.history", LANGUAGE_HISTORY)];
+        let model = model.map(|(key, value)| (key, value.to_owned()));
+        let world = |name: String, changes: &[(&str, String)]| {
+            let changes: Vec<_> = changes.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+            TrustWorld::new(&name, base, origin, registry, &changes)
+        };
+        Ok([
+            world(format!("{people} people"), &few)?,
+            world(format!("{people} language users"), &[&few[..], &model[..]].concat())?,
+        ])
+    }
+
+    /// The folder of this world's data or user model that is not there.
+    pub fn missing(&self) -> Option<(&'static str, &Path)> {
+        let model = match &self.scenario.user.model {
+            ModelSpec::Parametric { .. } => None,
+            ModelSpec::Mirror { path } => Some(path),
+            ModelSpec::Language(spec) => Some(&spec.path),
+        };
+        let folders = [("data.path", Some(&self.scenario.data.path)), ("user.path", model)];
+        let mut folders = folders.into_iter().filter_map(|(key, path)| Some((key, path?.as_path())));
+        folders.find(|(_, path)| !path.is_dir())
     }
 }
 

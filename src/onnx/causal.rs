@@ -34,6 +34,17 @@ pub struct Sequences {
     tokens: usize,
 }
 
+/// Keys and values of some tokens, as [`CausalGraph::read`] gives them, and how many of the first are wanted.
+#[derive(Clone, Copy)]
+pub struct Piece<'a> {
+    /// `[layers and parts, heads, tokens, size]`.
+    pub data: &'a [f32],
+    /// Tokens in it.
+    pub tokens: usize,
+    /// Tokens of it that are wanted.
+    pub taken: usize,
+}
+
 impl Sequences {
     /// Tokens of each text.
     pub fn tokens(&self) -> usize {
@@ -80,21 +91,21 @@ impl CausalGraph {
         self.sessions.len()
     }
 
-    /// `rows` texts, each made of the same `pieces`: keys and values as [`CausalGraph::read`] gives them, with their tokens.
+    /// `rows` texts, each made of the same `pieces`.
     ///
     /// # Errors
     /// When the runtime refuses.
-    pub fn sequences(&self, pieces: &[(&[f32], usize)], rows: usize) -> Result<Sequences, OnnxError> {
+    pub fn sequences(&self, pieces: &[Piece<'_>], rows: usize) -> Result<Sequences, OnnxError> {
         let Layout { layers, heads, size, .. } = self.layout;
-        let tokens: usize = pieces.iter().map(|(_, tokens)| tokens).sum();
+        let tokens: usize = pieces.iter().map(|piece| piece.taken).sum();
         let shape = [rows as i64, heads as i64, tokens as i64, size as i64];
         let mut values = Vec::with_capacity(2 * layers);
         for part in 0..2 * layers {
             let mut data = Vec::with_capacity(rows * heads * tokens * size);
             for head in 0..heads {
-                for &(piece, count) in pieces {
-                    let start = (part * heads + head) * count * size;
-                    data.extend_from_slice(piece.get(start..start + count * size).unwrap_or_default());
+                for piece in pieces {
+                    let start = (part * heads + head) * piece.tokens * size;
+                    data.extend_from_slice(piece.data.get(start..start + piece.taken * size).unwrap_or_default());
                 }
             }
             for _ in 1..rows {
@@ -154,8 +165,8 @@ impl CausalGraph {
         let ids = [rows as i64, count as i64];
         let mask = vec![1_i64; rows * total];
         let places: Vec<i64> = (0..rows).flat_map(|_| before.tokens as i64..total as i64).collect();
-        // A whole step of logits: then their product, too, has rows in whole blocks.
-        let kept = (count - wanted.start).next_multiple_of(Self::STEP).min(count);
+        // Their product, too, has rows in whole blocks.
+        let kept = (count - wanted.start).next_multiple_of(Self::ROWS).min(count);
         let fail = |problem: ort::Error| self.failed(&problem);
         let tensor = |shape, data| TensorRef::from_array_view((shape, data)).map(SessionInputValue::from).map_err(fail);
         let mut inputs: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(before.values.len() + 4);

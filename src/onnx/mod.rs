@@ -9,7 +9,7 @@ mod graph;
 mod layout;
 mod runtime;
 
-pub use self::causal::{CausalGraph, Sequences};
+pub use self::causal::{CausalGraph, Piece, Sequences};
 pub use self::encoder::Encoder;
 pub use self::graph::{Graph, GraphSpec, Port};
 pub use self::runtime::{Attempt, Runtime, library_name, search_places};

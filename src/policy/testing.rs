@@ -166,7 +166,11 @@ impl World {
     /// What each tick loses against the best item of each user, when a user accepts an item with probability
     /// `rate(user, item)` and nothing is blocked; for slates of one slot.
     pub fn regret(&self, kind: &str, ticks: u32, rate: impl Fn(UserId, ItemId) -> f64) -> Vec<f64> {
-        let mut policy = build(kind, &self.context());
+        self.regret_of(build(kind, &self.context()), ticks, rate)
+    }
+
+    /// Like [`World::regret`], of a policy with parameters of its own.
+    pub fn regret_of(&self, mut policy: Box<dyn Policy>, ticks: u32, rate: impl Fn(UserId, ItemId) -> f64) -> Vec<f64> {
         let (users, open) = (self.users(), vec![mask(self.log.items, &[]); self.sources.len()]);
         let all = (0..self.log.items as u32).map(ItemId);
         let best: Vec<f64> =

@@ -127,18 +127,42 @@ mod tests {
         assert!((f64::from(second.scores[1]) - wanted).abs() < 1e-6);
     }
 
-    #[test]
-    fn regret_flattens_in_a_stationary_world() {
-        // Item `i` is accepted with probability 0.6 x 0.8^i, whoever is asked; every item may come again.
-        let world = World::with_log(40, 30, &[]).slate(1);
-        let rate = |_, item: ItemId| 0.6 * libm::pow(0.8, f64::from(item.0));
-        let quarters = |kind: &str| -> Vec<f64> {
-            world.regret(kind, 160, rate).chunks(40).map(|quarter| quarter.iter().sum()).collect()
+    /// How much of the course of `values` over `times` a straight line leaves unexplained (1 - R squared).
+    fn unexplained(times: &[f64], values: &[f64]) -> f64 {
+        let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+        let (time, value) = (mean(times), mean(values));
+        let product = |a: &[f64], a_mean: f64, b: &[f64], b_mean: f64| -> f64 {
+            a.iter().zip(b).map(|(a, b)| (a - a_mean) * (b - b_mean)).sum()
         };
-        let (ucb, random) = (quarters("ucb"), quarters("random"));
-        assert!(ucb.iter().sum::<f64>() < 0.3 * random.iter().sum::<f64>(), "{ucb:?} {random:?}");
-        // Logarithmic: the last quarter costs a fraction of the first; of a linear regret it costs as much.
-        assert!(ucb[3] < 0.4 * ucb[0], "{ucb:?}");
-        assert!((random[3] / random[0] - 1.0).abs() < 0.1, "{random:?}");
+        let shared = product(times, time, values, value);
+        1.0 - shared * shared / (product(times, time, times, time) * product(values, value, values, value))
+    }
+
+    #[test]
+    fn regret_grows_with_the_logarithm_of_time_in_a_stationary_world() {
+        // Four items, accepted with these probabilities by whoever is asked; every item may come again.
+        let rates = [0.9, 0.6, 0.5, 0.3];
+        let world = World::with_log(4, 4, &[]).slate(1);
+        let course = |kind: &str, params: &str| -> Vec<f64> {
+            let policy = build_with(kind, toml::from_str(params).expect("parameters"), &world.context());
+            let lost = world.regret_of(policy, 4_000, |_, item| rates[item.index()]);
+            let so_far = |sum: &mut f64, lost: f64| {
+                *sum += lost;
+                Some(*sum)
+            };
+            lost.into_iter().scan(0.0, so_far).collect()
+        };
+        let (ucb1, random) = (course("ucb", "alpha = 1.0"), course("random", ""));
+        // After the first looks at every item.
+        let ticks: Vec<f64> = (100..=4_000).map(f64::from).collect();
+        let logarithms: Vec<f64> = ticks.iter().map(|&tick| libm::log(tick)).collect();
+        let (straight, bent) = (unexplained(&ticks, &ucb1[99..]), unexplained(&logarithms, &ucb1[99..]));
+        assert!(bent < 0.05 && bent < 0.2 * straight, "ucb: {bent} of a logarithm, {straight} of a line");
+        let (straight, bent) = (unexplained(&ticks, &random[99..]), unexplained(&logarithms, &random[99..]));
+        assert!(straight < 0.001 && straight < 0.2 * bent, "random: {bent} of a logarithm, {straight} of a line");
+        // Each item that is not the best is looked at about 2 ln N / gap^2 times, which costs 2 ln N / gap.
+        let looks = libm::log(4.0 * 4_000.0);
+        let expected: f64 = rates[1..].iter().map(|rate| 2.0 * looks / (rates[0] - rate)).sum();
+        assert!((ucb1[3_999] / expected - 1.0).abs() < 0.25, "{} and not about {expected}", ucb1[3_999]);
     }
 }

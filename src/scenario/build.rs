@@ -88,6 +88,7 @@ fn user(params: &Params<'_>) -> UserSpec {
 fn language(params: &Params<'_>) -> LanguageSpec {
     LanguageSpec {
         path: params.text("path").into(),
+        graph: Some(params.text("graph").to_owned()).filter(|name| !name.is_empty()),
         mode: if params.text("mode") == "rationale" { LanguageMode::Rationale } else { LanguageMode::Direct },
         history: params.integer("history") as usize,
         rotations: params.integer("rotations") as usize,

@@ -111,6 +111,7 @@ fn language(spec: &LanguageSpec) -> Vec<(&'static str, Value)> {
     vec![
         ("kind", "language".into()),
         ("path", path(&spec.path)),
+        ("graph", spec.graph.as_deref().unwrap_or_default().into()),
         ("mode", mode.into()),
         ("history", (spec.history as i64).into()),
         ("rotations", (spec.rotations as i64).into()),

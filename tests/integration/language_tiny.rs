@@ -391,6 +391,13 @@ fn graphs_that_cannot_be_used_are_told() {
         let told = refused("llama", None, |folder| write(&folder.join("model.onnx"), &whole[..length]));
         assert!(told.contains("DIR/model.onnx"), "{length}: {told}");
     }
+    // Weights that stand beside the graph, cut off.
+    let told = refused("qwen2", None, |folder| {
+        let path = folder.join("model.onnx_data");
+        let whole = std::fs::read(&path).expect("weights");
+        write(&path, &whole[..whole.len() / 2]);
+    });
+    assert!(told.starts_with("cannot load DIR/model.onnx"), "{told}");
     let told = refused("llama", Some("strange.onnx"), |_| ());
     assert!(
         told.starts_with("DIR/strange.onnx: unknown input `token_type_ids`; a causal language model has"),

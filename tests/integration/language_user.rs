@@ -27,7 +27,7 @@ const TEMPLATE: &str = "profile = '{{ user.age }}'\nitem = \"{{ item.title|repla
     history = \"{{ item.title|replace('Film ', '') }}={{ behavior.rating }}\"\n";
 
 /// A copy of a small model with its own prompts and texts.
-fn model(kind: &str) -> TempDir {
+pub(crate) fn model(kind: &str) -> TempDir {
     let folder = place();
     for entry in std::fs::read_dir(package().join("tests/fixtures/language").join(kind)).expect("a folder") {
         let path = entry.expect("an entry").path();
@@ -224,6 +224,7 @@ fn stories_tell_thoughts(out: &Path) {
 fn spec(path: &Path) -> LanguageSpec {
     LanguageSpec {
         path: path.to_owned(),
+        graph: None,
         mode: LanguageMode::Direct,
         history: 6,
         rotations: 1,

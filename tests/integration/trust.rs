@@ -1,7 +1,9 @@
 //! `run --trust`: the policies meet again in other worlds.
 
+use crate::language_user::model;
 use crate::util::{
-    csv_rows, digests_of, manifest, names_in, package, read, recmirror, text, with_data, write, write_scenario,
+    csv_rows, digests_of, has_runtime, manifest, names_in, package, read, recmirror, text, with_data, write,
+    write_scenario,
 };
 use recmirror::experiment::TrustWorld;
 use recmirror::policy::Registry;
@@ -68,6 +70,28 @@ fn a_run_that_is_there_is_asked_where_its_scenario_was() {
 }
 
 #[test]
+fn few_people_meet_the_policies_as_language_users_too() {
+    if !has_runtime() {
+        return;
+    }
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    let moved = folder.path().join("scenarios/small.toml");
+    write(&moved, read(&scenario).replace("path = 'data'", "path = '../data'"));
+    std::fs::create_dir(folder.path().join("models")).expect("a folder");
+    std::fs::rename(model("llama").keep(), folder.path().join("models/lm")).expect("a model");
+    let run = folder.path().join("run");
+    let arguments = ["run", text(&moved), "--out", text(&run), "--quiet", "--set", "slate=3"];
+    recmirror(&[&arguments[..], &["--trust", "--language-users", "4"]].concat()).expect(0);
+    let trust: Value = serde_json::from_str(&read(&run.join("trust.json"))).expect("JSON");
+    let worlds = trust["worlds"].as_array().expect("worlds");
+    let names: Vec<&str> = worlds.iter().filter_map(|world| world["name"].as_str()).collect();
+    assert_eq!(names[names.len() - 2..], ["4 people", "4 language users"]);
+    let [people, language] = [worlds.len() - 2, worlds.len() - 1].map(|place| &worlds[place]["means"]);
+    assert_ne!(people, language, "other users");
+}
+
+#[test]
 fn a_run_that_cannot_be_made_again_is_told() {
     let folder = with_data();
     let scenario = write_scenario(folder.path(), &["popular", "random"]);
@@ -87,8 +111,12 @@ fn a_run_is_kept_when_another_world_fails() {
     let folder = with_data();
     let scenario = write_scenario(folder.path(), &["popular", "random"]);
     let run = folder.path().join("run");
-    let arguments = ["run", text(&scenario), "--out", text(&run), "--trust", "--world", "gone: data.path=/no/such"];
-    let told = recmirror(&arguments).expect(2).says(&["world `gone`", "/no/such"]);
+    // A folder that is there, with nothing in it.
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty).expect("a folder");
+    let world = format!("gone: data.path={}", empty.display());
+    let arguments = ["run", text(&scenario), "--out", text(&run), "--trust", "--world", &world];
+    let told = recmirror(&arguments).expect(2).says(&["world `gone`", text(&empty)]);
     assert!(told.stdout.contains(&manifest(&run).digest), "its tables are printed: {}", told.stdout);
     assert!(run.join("report.html").is_file() && !run.join("trust.json").exists());
 }
@@ -102,6 +130,10 @@ fn worlds_that_are_none_are_told_before_anything_runs() {
     run("no colon").expect(2).says(&["--world is `no colon`", "expected a name and changes"]);
     run("odd: user.acceptence=0.2").expect(2).says(&["odd", "user.acceptence", "did you mean"]);
     run("kind: user.kind=mirrors").expect(2).says(&["mirrors"]);
+    run("gone: data.path=/no/such").expect(2).says(&["world `gone`: data.path: there is no folder /no/such"]);
+    let few = ["run", text(&scenario), "--out", text(&out), "--trust", "--language-users", "3"];
+    recmirror(&few).expect(2).says(&["world `3 language users`: user.path: there is no folder", "models/lm"]);
+    recmirror(&[&few[..6], &["0"]].concat()).expect(2).says(&["--language-users"]);
     assert!(!out.exists());
     recmirror(&["run", text(&scenario), "--out", text(&out), "--world", "a: ticks=2"]).expect(2).says(&["--trust"]);
 }

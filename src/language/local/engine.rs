@@ -3,10 +3,10 @@
 //! A prompt is read in whole steps, the last one filled up; sampled tokens are read one at a time, for all samples of a
 //! prompt at once. Which tokens are read in which way depends on the request alone, so its bits do, too.
 
-use super::prefixes::Prefixes;
+use super::prefixes::{Known, Prefixes};
 use super::sample::next_token;
 use crate::language::{Draws, Finish, LanguageError, Sampling};
-use crate::onnx::{CausalGraph, OnnxError, Sequences};
+use crate::onnx::{CausalGraph, OnnxError, Piece, Sequences};
 use crate::random::unit;
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
@@ -86,8 +86,10 @@ impl Engine {
         self.check_length(tokens)?;
         let step = CausalGraph::STEP;
         let ids: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
-        let known = self.prefixes.find(&ids[..from]);
-        let pieces: Vec<(&[f32], usize)> = known.iter().map(|block| (&**block, step)).collect();
+        let mut known = self.prefixes.find(&ids[..from]);
+        shorten(&mut known, ids.len());
+        let pieces: Vec<Piece<'_>> =
+            known.iter().map(|block| Piece { data: &block.data, tokens: step, taken: block.taken }).collect();
         let mut sequence = self.graph.sequences(&pieces, 1)?;
         let mut at = sequence.tokens();
         while at < ids.len() {
@@ -168,7 +170,7 @@ impl Engine {
             let tokens: Vec<i64> = (0..rows).map(|row| i64::from(last(row))).collect();
             let before = match sequences.take() {
                 Some(sequences) => sequences,
-                None => self.graph.sequences(&[(read, prompt)], rows)?,
+                None => self.graph.sequences(&[Piece { data: read, tokens: prompt, taken: prompt }], rows)?,
             };
             let (next, grown) = self.graph.run(&before, &tokens, 0..1)?;
             (logits, sequences) = (next, Some(grown));
@@ -205,6 +207,20 @@ impl Engine {
     }
 }
 
+/// Leaves out the last few known tokens, so that the rest of a text of `tokens` is of whole steps and nothing fills it up.
+/// Where less than that is known, all of it is left out.
+fn shorten(known: &mut Vec<Known>, tokens: usize) {
+    let all: usize = known.iter().map(|block| block.taken).sum();
+    let mut surplus = (tokens - all).next_multiple_of(CausalGraph::STEP) - (tokens - all);
+    while let Some(last) = known.last_mut().filter(|_| surplus > 0) {
+        let left_out = surplus.min(last.taken);
+        (last.taken, surplus) = (last.taken - left_out, surplus - left_out);
+        if last.taken == 0 {
+            known.pop();
+        }
+    }
+}
+
 /// As many rows of `row` bytes as `budget` holds, in the multiples that the graph is given.
 fn rows_within(budget: usize, row: usize) -> usize {
     let rows = budget / row.max(1) / CausalGraph::ROWS * CausalGraph::ROWS;
@@ -214,6 +230,25 @@ fn rows_within(budget: usize, row: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_left_to_read_is_of_whole_steps() {
+        // Tokens known of each block, and those left of them for texts of some lengths.
+        for (known, tokens, wanted) in [
+            (&[16, 16, 5][..], 60, &[16, 12][..]),
+            (&[16, 16, 5], 53, &[16, 16, 5]),
+            (&[16, 1], 34, &[2]),
+            (&[7], 9, &[]),
+            (&[], 9, &[]),
+        ] {
+            let block = |&taken: &usize| Known { data: [].into(), taken };
+            let mut found: Vec<Known> = known.iter().map(block).collect();
+            shorten(&mut found, tokens);
+            let found: Vec<usize> = found.iter().map(|block| block.taken).collect();
+            assert_eq!(found, wanted, "{known:?} of {tokens}");
+            assert!((tokens - found.iter().sum::<usize>()).is_multiple_of(16) || found.is_empty());
+        }
+    }
 
     #[test]
     fn rows_stay_within_the_budget_and_are_four_at_least() {

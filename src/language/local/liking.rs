@@ -3,7 +3,8 @@
 //! `letters.toml` of a model's folder says for lists of some lengths by how much the logarithm of each place's probability is too
 //! high on average. Lists are in random order, so that the mean over many of them should be the same for all places; what it is
 //! less its mean is the model's liking. No list's real choice goes into it (Zhou et al. 2023, arXiv 2309.17249, who take the
-//! mean of probabilities; a mean of logarithms is what a constant in the logits adds to).
+//! mean of probabilities; a mean of logarithms is what a constant in the logits adds to). What is left is divided by `temperature`,
+//! which says how sure the model may be of what it has not been trained on (Guo et al. 2017).
 
 use super::folder::Folder;
 use super::sample::shares;
@@ -17,13 +18,26 @@ const LETTERS_FILE: &str = "letters.toml";
 /// More than this is no liking for a place but a broken file: probabilities would differ by a factor of 20,000.
 const MOST: f64 = 10.0;
 
-/// For lists of some numbers of items the liking for each place, in nats.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Liking(BTreeMap<usize, Vec<f64>>);
+/// Temperatures beyond this, or below its inverse, are of a broken file.
+const MOST_TEMPERATURE: f64 = 10.0;
+
+/// For lists of some numbers of items the liking for each place, in nats, and what all logarithms are divided by.
+#[derive(Clone, Debug)]
+pub(super) struct Liking {
+    places: BTreeMap<usize, Vec<f64>>,
+    temperature: f64,
+}
+
+impl Default for Liking {
+    fn default() -> Liking {
+        Liking { places: BTreeMap::new(), temperature: 1.0 }
+    }
+}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Letters {
+    temperature: Option<f64>,
     #[serde(default)]
     list: Vec<List>,
 }
@@ -46,6 +60,13 @@ impl Liking {
 
     fn parse(text: &str) -> Result<Liking, String> {
         let letters: Letters = toml::from_str(text).map_err(|problem| problem.to_string())?;
+        let temperature = letters.temperature.unwrap_or(1.0);
+        if !(1.0 / MOST_TEMPERATURE..=MOST_TEMPERATURE).contains(&temperature) {
+            let least = 1.0 / MOST_TEMPERATURE;
+            return Err(format!(
+                "`temperature` is {temperature}, expected a number from {least} to {MOST_TEMPERATURE}"
+            ));
+        }
         let mut found = BTreeMap::new();
         for List { liking, .. } in letters.list {
             let items = liking.len();
@@ -62,15 +83,20 @@ impl Liking {
                 return Err(format!("lists of {items} items stand there twice"));
             }
         }
-        Ok(Liking(found))
+        Ok(Liking { places: found, temperature })
     }
 
-    /// Takes the liking away from the letters' probabilities, which are those of `items` items and of what follows them.
+    /// Takes the liking away from the letters' probabilities, which are those of `items` items and of what follows them, and
+    /// makes them as sure as they may be.
     pub(super) fn taken_from(&self, probabilities: Vec<f64>, items: usize) -> Vec<f64> {
-        let Some(liking) = self.0.get(&items) else { return probabilities };
+        let liking = self.places.get(&items);
+        if liking.is_none() && self.temperature == 1.0 {
+            return probabilities;
+        }
         let logarithms = probabilities.iter().map(|share| libm::log(share.max(f64::MIN_POSITIVE)));
-        let none = std::iter::repeat(&0.0);
-        shares(&logarithms.zip(liking.iter().chain(none)).map(|(log, liking)| log - liking).collect::<Vec<_>>())
+        let likings = liking.into_iter().flatten().chain(std::iter::repeat(&0.0));
+        let sure = |(log, liking): (f64, &f64)| (log - liking) / self.temperature;
+        shares(&logarithms.zip(likings).map(sure).collect::<Vec<_>>())
     }
 }
 
@@ -94,13 +120,25 @@ mod tests {
     }
 
     #[test]
+    fn a_temperature_makes_lists_of_all_lengths_less_sure() {
+        let liking = Liking::parse("temperature = 2.0\n[[list]]\nliking = [0.0, 0.0]\n").unwrap();
+        for items in [2, 3] {
+            let found = liking.taken_from(vec![0.8, 0.2], items);
+            assert!((found[0] / found[1] - 2.0).abs() < 1e-12, "{items}: {found:?}");
+            assert!((found[0] + found[1] - 1.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
     fn what_is_no_liking_is_refused() {
         let problem = |text: &str| Liking::parse(text).unwrap_err();
         assert!(problem("[[list]]\nliking = [0.5]").contains("has 1 numbers"));
         assert!(problem("[[list]]\nliking = [0.5, nan]").contains("has NaN, expected numbers from -10 to 10"));
         assert!(problem("[[list]]\nliking = [0.5, 11]").contains("has 11"));
         assert!(problem(&"[[list]]\nliking = [0.5, 0.0]\n".repeat(2)).contains("lists of 2 items stand there twice"));
+        assert!(problem("temperature = 0.0").contains("`temperature` is 0, expected a number from 0.1 to 10"));
+        assert!(problem("temperature = nan").contains("`temperature` is NaN"));
         assert!(problem("[[list]]\nlike = [0.5]").contains("unknown field `like`"));
-        assert!(Liking::parse("").unwrap().0.is_empty());
+        assert!(Liking::parse("").unwrap().places.is_empty());
     }
 }

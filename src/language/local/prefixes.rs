@@ -1,7 +1,8 @@
 //! What a model has read already: keys and values of the beginnings of texts, within a memory budget.
 //!
 //! A text is cut into blocks of [`CausalGraph::STEP`] tokens; a block is known by all tokens up to its end. Texts that begin
-//! alike share blocks. What was not used for longest leaves first. What is here decides how fast an answer comes, never which.
+//! alike share blocks, and of the block in which they part, the tokens before. What was not used for longest leaves first. What
+//! is here decides how fast an answer comes, never which.
 
 use crate::onnx::CausalGraph;
 use std::collections::BTreeMap;
@@ -23,13 +24,23 @@ struct Kept {
     blocks: BTreeMap<Key, Block>,
     /// When each block was last used.
     uses: BTreeMap<u64, Key>,
+    /// The latest block behind each one.
+    next: BTreeMap<Key, Key>,
     clock: u64,
     bytes: usize,
 }
 
 struct Block {
     data: Arc<[f32]>,
+    tokens: [i64; STEP],
+    before: Key,
     used: u64,
+}
+
+/// Keys and values of a block, of which the first `taken` tokens are those of a text.
+pub(super) struct Known {
+    pub data: Arc<[f32]>,
+    pub taken: usize,
 }
 
 impl Prefixes {
@@ -38,15 +49,22 @@ impl Prefixes {
         Prefixes { budget, kept: Mutex::new(Kept::default()) }
     }
 
-    /// The known blocks at the beginning of `tokens`.
-    pub(super) fn find(&self, tokens: &[i64]) -> Vec<Arc<[f32]>> {
+    /// What is known of the beginning of `tokens`: whole blocks, and the beginning of one more.
+    pub(super) fn find(&self, tokens: &[i64]) -> Vec<Known> {
         let keys = keys(tokens);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = keys.iter().take_while(|key| kept.blocks.contains_key(*key)).count();
+        let whole = keys[1..].iter().take_while(|key| kept.blocks.contains_key(*key)).count();
+        // Of those that part from this text within the block, any would do: their tokens before that are the same.
+        let parting = kept.next.get(&keys[whole]).copied();
+        let alike = parting.and_then(|key| kept.blocks.get(&key)).map_or(0, |block| {
+            block.tokens.iter().zip(&tokens[whole * STEP..]).take_while(|(known, wanted)| known == wanted).count()
+        });
+        let mut used: Vec<(Key, usize)> = keys[1..=whole].iter().map(|&key| (key, STEP)).collect();
+        used.extend(parting.filter(|_| alike > 0).map(|key| (key, alike)));
         // From the end: the beginning of a text, which others may share, then leaves after its end.
-        keys[..known].iter().rev().for_each(|key| kept.touch(key));
-        let found = keys[..known].iter().filter_map(|key| kept.blocks.get(key));
-        found.map(|block| block.data.clone()).collect()
+        used.iter().rev().for_each(|(key, _)| kept.touch(key));
+        let found = used.iter().filter_map(|&(key, taken)| Some((kept.blocks.get(&key)?, taken)));
+        found.map(|(block, taken)| Known { data: block.data.clone(), taken }).collect()
     }
 
     /// Which blocks of `tokens` are still wanted here: their places.
@@ -56,7 +74,7 @@ impl Prefixes {
         }
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let keys = keys(tokens);
-        (0..keys.len()).filter(|&place| !kept.blocks.contains_key(&keys[place])).collect()
+        (0..keys.len() - 1).filter(|&place| !kept.blocks.contains_key(&keys[place + 1])).collect()
     }
 
     /// Keeps blocks of `tokens`, given by place.
@@ -65,7 +83,9 @@ impl Prefixes {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         for (place, data) in blocks.into_iter().rev() {
             let bytes = size_of_val(data.as_slice());
-            if bytes > self.budget || kept.blocks.contains_key(&keys[place]) {
+            let (before, key) = (keys[place], keys[place + 1]);
+            let Some(block) = tokens[place * STEP..].first_chunk::<STEP>() else { continue };
+            if bytes > self.budget || kept.blocks.contains_key(&key) {
                 continue;
             }
             while kept.bytes + bytes > self.budget {
@@ -73,8 +93,9 @@ impl Prefixes {
             }
             let used = kept.tick();
             kept.bytes += bytes;
-            kept.uses.insert(used, keys[place]);
-            kept.blocks.insert(keys[place], Block { data: data.into(), used });
+            kept.uses.insert(used, key);
+            kept.next.insert(before, key);
+            kept.blocks.insert(key, Block { data: data.into(), tokens: *block, before, used });
         }
     }
 }
@@ -95,15 +116,21 @@ impl Kept {
     }
 
     fn drop_oldest(&mut self) {
-        let oldest = self.uses.pop_first().and_then(|(_, key)| self.blocks.remove(&key));
+        let oldest = self.uses.pop_first().and_then(|(_, key)| Some((key, self.blocks.remove(&key)?)));
+        if let Some((key, block)) = &oldest
+            && self.next.get(&block.before) == Some(key)
+        {
+            self.next.remove(&block.before);
+        }
         // Without a block nothing is held, whatever was counted.
-        self.bytes = oldest.map_or(0, |block| self.bytes - size_of_val(&*block.data));
+        self.bytes = oldest.map_or(0, |(_, block)| self.bytes - size_of_val(&*block.data));
     }
 }
 
-/// The keys of the whole blocks of a text.
+/// The key of what stands before a text, and those of its whole blocks.
 fn keys(tokens: &[i64]) -> Vec<Key> {
     let mut hasher = blake3::Hasher::new();
+    let nothing = *hasher.finalize().as_bytes();
     let blocks = tokens.chunks_exact(STEP);
     let key = |block: &[i64]| {
         block.iter().for_each(|token| {
@@ -111,7 +138,7 @@ fn keys(tokens: &[i64]) -> Vec<Key> {
         });
         *hasher.finalize().as_bytes()
     };
-    blocks.map(key).collect()
+    std::iter::once(nothing).chain(blocks.map(key)).collect()
 }
 
 #[cfg(test)]
@@ -129,7 +156,12 @@ mod tests {
     }
 
     fn found(prefixes: &Prefixes, tokens: &[i64]) -> Vec<f32> {
-        prefixes.find(tokens).iter().map(|block| block[0]).collect()
+        prefixes.find(tokens).iter().filter(|known| known.taken == STEP).map(|known| known.data[0]).collect()
+    }
+
+    /// Which block, and how much of it.
+    fn parting(prefixes: &Prefixes, tokens: &[i64]) -> Option<(f32, usize)> {
+        prefixes.find(tokens).pop().filter(|known| known.taken < STEP).map(|known| (known.data[0], known.taken))
     }
 
     #[test]
@@ -140,6 +172,25 @@ mod tests {
         assert_eq!(found(&prefixes, &text(&[2, 3])), [0.0; 0]);
         assert_eq!(found(&prefixes, &text(&[1, 2])[..2 * STEP - 1]), [1.0]);
         assert_eq!(prefixes.missing(&text(&[1, 2, 4])), [2]);
+    }
+
+    #[test]
+    fn texts_that_part_within_a_block_share_what_is_before() {
+        let prefixes = Prefixes::new(3 * 16);
+        keep(&prefixes, &[1, 2]);
+        let parts = |taken: usize| [&text(&[1])[..], &text(&[2])[..taken], &text(&[9])[..]].concat();
+        assert_eq!(parting(&prefixes, &parts(5)), Some((2.0, 5)));
+        assert_eq!(parting(&prefixes, &parts(5)[..STEP + 3]), Some((2.0, 3)));
+        assert_eq!(parting(&prefixes, &parts(0)), None);
+        assert_eq!(parting(&prefixes, &text(&[1])[..7]), Some((1.0, 7)), "of the first block, too");
+        // What left is not found, and what came last is.
+        keep(&prefixes, &[1, 3]);
+        keep(&prefixes, &[1, 4]);
+        assert_eq!(parting(&prefixes, &parts(5)), None);
+        let mut other = text(&[1, 4]);
+        other[STEP + 6] = 8;
+        assert_eq!(parting(&prefixes, &other), Some((4.0, 6)));
+        assert_eq!(prefixes.kept.lock().expect("a lock").next.len(), 2);
     }
 
     #[test]
@@ -162,6 +213,6 @@ mod tests {
     fn no_budget_keeps_nothing() {
         let prefixes = Prefixes::new(0);
         keep(&prefixes, &[1]);
-        assert!(found(&prefixes, &text(&[1])).is_empty() && prefixes.missing(&text(&[1])).is_empty());
+        assert!(prefixes.find(&text(&[1])).is_empty() && prefixes.missing(&text(&[1])).is_empty());
     }
 }

@@ -44,6 +44,8 @@ pub enum LanguageMode {
 pub struct LanguageSpec {
     /// The model's folder.
     pub path: PathBuf,
+    /// The graph's file in it; without one, what its card says.
+    pub graph: Option<String>,
     /// What is said before the letter.
     pub mode: LanguageMode,
     /// Entries of the history at most.
@@ -88,7 +90,8 @@ impl LanguageUser {
         cache_bytes: usize,
     ) -> Result<LanguageUser, UserError> {
         check(spec, data, slate)?;
-        let model = LocalModel::load(&spec.path, &LocalOptions { cache_bytes, ..LocalOptions::default() })?;
+        let options = LocalOptions { graph: spec.graph.clone(), cache_bytes, ..LocalOptions::default() };
+        let model = LocalModel::load(&spec.path, &options)?;
         let own = |name: &str| model.text(name).map(str::to_owned);
         let prompts = match own(PROMPTS_FILE) {
             Some(text) => Prompts::parse(&text, &spec.path.join(PROMPTS_FILE))?,
