@@ -133,7 +133,8 @@ fn main() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/lm-base");
     let mut arguments = std::env::args().skip_while(|argument| argument != "--rounds");
     if let Some(threads) = arguments.nth(1) {
-        let options = LocalOptions { threads: threads.parse().expect("a number"), ..LocalOptions::default() };
+        let (threads, graph) = (threads.parse().expect("a number"), arguments.next());
+        let options = LocalOptions { threads, graph, ..LocalOptions::default() };
         return serve(&LocalModel::load(&folder, &options).expect("models/lm-base: make lm"));
     }
     for threads in [1, 2] {

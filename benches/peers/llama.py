@@ -9,7 +9,8 @@
 Each of 16 users has a memory of about 250 tokens (system, profile, history), which both programs have read; then every
 user is shown lists of five, a new one each round, and both tell the probability of the letters. They take turns, round by
 round, on all cores. llama.cpp keeps a slot for each user (`id_slot`, `cache_prompt`), so that its own prefix cache always
-hits; it serves the GGUF file with its 4-bit weights unpacked and stored at 8 bit (Q8_0), recmirror `models/lm-base` at 8 bit.
+hits; it serves the GGUF file with its 4-bit weights unpacked and stored at 8 bit (Q8_0), recmirror `models/lm-base` at 8 bit
+and, beside it, at 32 bit.
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ sys.path.insert(0, str(ROOT / "scripts"))
 import serve_smollm2  # noqa: E402
 
 SYSTEM = "You take the place of one user of a recommender system. Say which option you take next."
+#: Both ways in which `models/lm-base` stores its weights.
+GRAPHS = {"8 bit": "model_int8.onnx", "32 bit": "model.onnx"}
 GENRES = ["Action", "Comedy", "Crime", "Drama", "Horror", "Romance", "Sci-Fi", "Thriller", "War", "Western"]
 NAMES = ["Harbour", "Winter", "Letter", "Garden", "Station", "Mirror", "Island", "Captain", "Sister", "Engine"]
 
@@ -126,8 +129,8 @@ class Llama:
 class Mirror:
     """The bench `language` as a server of rounds: a line of conversations in, a line of seconds and letters out."""
 
-    def __init__(self, program: Path, threads: int) -> None:
-        command = [str(program), "--rounds", str(threads)]
+    def __init__(self, program: Path, threads: int, graph: str) -> None:
+        command = [str(program), "--rounds", str(threads), graph]
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def say(self, value: dict) -> dict:
@@ -163,40 +166,45 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "q8_0.gguf"
         eight_bits(serve_smollm2.model(), model)
-        llama, mirror = Llama(model, arguments.users, arguments.threads), Mirror(bench_program(), arguments.threads)
+        llama = Llama(model, arguments.users, arguments.threads)
+        mirrors = {name: Mirror(bench_program(), arguments.threads, graph) for name, graph in GRAPHS.items()}
         try:
-            compare(llama, mirror, arguments)
+            compare(llama, mirrors, arguments)
         finally:
-            llama.process.kill()
-            mirror.process.kill()
+            for program in [llama, *mirrors.values()]:
+                program.process.kill()
     return 0
 
 
-def compare(llama: Llama, mirror: Mirror, arguments: argparse.Namespace) -> None:
-    ratios, speeds, apart = [], {"llama.cpp": [], "recmirror": []}, []
+def compare(llama: Llama, mirrors: dict[str, Mirror], arguments: argparse.Namespace) -> None:
+    theirs: list[float] = []
+    ours: dict[str, list[float]] = {name: [] for name in mirrors}
+    apart: dict[str, list[float]] = {name: [] for name in mirrors}
     for round_ in range(arguments.rounds + 1):
         talks = [conversation(user, round_) for user in range(arguments.users)]
-        theirs, answers = llama.round([rendered(talk) for talk in talks])
-        ours = mirror.say({"rounds": [{"messages": talk, "options": 5} for talk in talks]})
+        seconds, answers = llama.round([rendered(talk) for talk in talks])
+        found = {name: mirror.say({"rounds": [{"messages": talk, "options": 5} for talk in talks]}) for name, mirror in mirrors.items()}
         if round_ == 0:
             # The first round reads the memories.
             continue
-        speeds["llama.cpp"].append(arguments.users / theirs)
-        speeds["recmirror"].append(arguments.users / ours["seconds"])
-        ratios.append(theirs / ours["seconds"])
-        for answer, shares in zip(answers, ours["letters"], strict=True):
-            apart += [abs(one - other) for one, other in zip(shares_of(answer), shares, strict=True)]
-    tokens = mirror.say({"speeds": conversation(99, 0)})
+        theirs.append(seconds)
+        for name, said in found.items():
+            ours[name].append(said["seconds"])
+            for answer, shares in zip(answers, said["letters"], strict=True):
+                apart[name] += [abs(one - other) for one, other in zip(shares_of(answer), shares, strict=True)]
     read, written = llama.speeds(rendered(conversation(99, 0)))
     print(f"{arguments.users} users, {arguments.rounds} rounds, {arguments.threads} threads")
-    for name, values in speeds.items():
-        print(f"  {name}: {statistics.median(values):.1f} letter questions/s (median of rounds)")
-    ends = f"{min(ratios):.2f} to {max(ratios):.2f}"
-    print(f"  recmirror / llama.cpp: {statistics.median(ratios):.2f} (median of pairs; {ends})")
-    print(f"  probabilities of letters differ by {statistics.mean(apart):.3f} on average (llama.cpp rounds activations)")
-    print(f"  one text read: recmirror {tokens['read']:.0f}, llama.cpp {read:.0f} tokens/s")
-    print(f"  one text written: recmirror {tokens['written']:.0f}, llama.cpp {written:.0f} tokens/s")
-    print(f"  peak memory: recmirror {peak(mirror.process.pid):.0f} MiB, llama.cpp {peak(llama.process.pid):.0f} MiB")
+    per_second = arguments.users / statistics.median(theirs)
+    print(f"  llama.cpp, 8 bit: {per_second:.1f} letter questions/s (median of rounds); peak memory {peak(llama.process.pid):.0f} MiB")
+    print(f"    one text: read {read:.0f}, written {written:.0f} tokens/s")
+    for name, mirror in mirrors.items():
+        tokens = mirror.say({"speeds": conversation(99, 0)})
+        ratios = [one / other for one, other in zip(theirs, ours[name], strict=True)]
+        per_second = arguments.users / statistics.median(ours[name])
+        print(f"  recmirror, {name}: {per_second:.1f} letter questions/s; peak memory {peak(mirror.process.pid):.0f} MiB")
+        print(f"    {statistics.median(ratios):.2f} times llama.cpp's (median of pairs; {min(ratios):.2f} to {max(ratios):.2f})")
+        print(f"    one text, one thread: read {tokens['read']:.0f}, written {tokens['written']:.0f} tokens/s")
+        print(f"    probabilities of letters differ by {statistics.mean(apart[name]):.3f} on average (llama.cpp rounds activations)")
 
 
 if __name__ == "__main__":

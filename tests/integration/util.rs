@@ -370,25 +370,19 @@ pub fn csv_rows(path: &Path) -> Vec<Vec<String>> {
 /// Whether MovieLens-100K and ONNX Runtime are there. Without them the tests that need them fail, unless
 /// `RECMIRROR_OFFLINE=1` says that this is known.
 pub fn has_data_and_runtime() -> bool {
-    let project = package().join(".recmirror");
-    let wanted = [project.join("data/ml-100k"), project.join("onnxruntime").join(recmirror::onnx::library_name())];
-    let missing = wanted.iter().find(|path| !path.exists());
-    if let Some(path) = missing {
-        let offline = std::env::var("RECMIRROR_OFFLINE").is_ok_and(|value| value == "1");
-        assert!(offline, "{} is missing: run `make data runtime` first, or set RECMIRROR_OFFLINE=1", path.display());
-    }
-    missing.is_none()
+    is_there(&movielens(), "data") && has_runtime()
 }
 
 /// Whether the fetched ONNX Runtime is there; without it, only `RECMIRROR_OFFLINE=1` lets tests pass it by.
 pub fn has_runtime() -> bool {
-    let path = package().join(".recmirror/onnxruntime").join(recmirror::onnx::library_name());
+    let folder = package().join(".recmirror/onnxruntime");
+    is_there(&folder.join(recmirror::onnx::library_name()), "runtime")
+}
+
+fn is_there(path: &Path, target: &str) -> bool {
     let offline = std::env::var("RECMIRROR_OFFLINE").is_ok_and(|value| value == "1");
-    assert!(
-        path.exists() || offline,
-        "{} is missing: run `make runtime` first, or set RECMIRROR_OFFLINE=1",
-        path.display()
-    );
+    let remedy = format!("run `make {target}` first, or set RECMIRROR_OFFLINE=1");
+    assert!(path.exists() || offline, "{} is missing: {remedy}", path.display());
     path.exists()
 }
 

@@ -1,0 +1,164 @@
+//! What a model's folder has, lacks, or tells wrongly.
+
+use super::*;
+
+#[test]
+fn models_of_one_name_and_other_bytes_have_other_fingerprints() {
+    if !has_runtime() {
+        return;
+    }
+    let of = |folder: &Path| LocalModel::load(folder, &options(1, 0)).expect("a model").fingerprint().to_owned();
+    for kind in KINDS {
+        let whole = of(&fixture(kind));
+        let same = copy(kind);
+        assert_eq!(of(same.path()), whole, "{kind}: the place does not matter");
+        let weights = if kind == "qwen2" { "model.onnx_data" } else { "model.onnx" };
+        for name in [weights, "tokenizer_config.json", "config.json", "tokenizer.json"] {
+            let other = copy(kind);
+            let path = other.path().join(name);
+            let mut bytes = std::fs::read(&path).expect("the file");
+            match name.ends_with(".json") {
+                // A blank more, which means nothing to whoever reads the file.
+                true => bytes.push(b' '),
+                false => {
+                    let place = place_of_weight(&bytes, kind);
+                    bytes[place] ^= 1;
+                }
+            }
+            write(&path, bytes);
+            assert_ne!(of(other.path()), whole, "{kind}: {name}");
+        }
+    }
+}
+
+/// A byte of a graph's weights: the file of weights has nothing else, the graph has most of them in its middle.
+fn place_of_weight(bytes: &[u8], kind: &str) -> usize {
+    if kind == "qwen2" { 0 } else { bytes.len() / 2 }
+}
+
+/// What is said of a damaged folder, its path taken out.
+fn refused(kind: &str, graph: Option<&str>, damage: impl FnOnce(&Path)) -> String {
+    let folder = copy(kind);
+    damage(folder.path());
+    let options = LocalOptions { graph: graph.map(str::to_owned), ..options(1, 0) };
+    let problem = LocalModel::load(folder.path(), &options).err().expect("the folder is refused").to_string();
+    problem.replace(&folder.path().display().to_string(), "DIR")
+}
+
+fn edit(folder: &Path, name: &str, from: &str, to: &str) {
+    let text = read(&folder.join(name));
+    assert!(text.contains(from), "{name} has no {from}");
+    write(&folder.join(name), text.replace(from, to));
+}
+
+#[test]
+fn what_a_folder_lacks_is_told() {
+    if !has_runtime() {
+        return;
+    }
+    for (name, expected) in [
+        ("tokenizer.json", "DIR/tokenizer.json does not exist; copy it from the checkpoint"),
+        ("tokenizer_config.json", "DIR/tokenizer_config.json: no chat template: put it into `chat_template.jinja`"),
+        ("config.json", "DIR/config.json does not exist; copy it from the checkpoint"),
+        ("model.onnx", "DIR/model.onnx does not exist; the folder has: halves.onnx, strange.onnx"),
+    ] {
+        let told = refused("llama", None, |folder| std::fs::remove_file(folder.join(name)).unwrap());
+        assert!(told.starts_with(expected), "{told}");
+    }
+    let told = refused("qwen2", None, |folder| std::fs::remove_file(folder.join("model.onnx_data")).unwrap());
+    assert!(told.starts_with("cannot load DIR/model.onnx") && told.contains("model.onnx_data"), "{told}");
+    let told = LocalModel::load(Path::new("no/such/folder"), &options(1, 0)).err().expect("refused").to_string();
+    assert!(told.starts_with("no/such/folder is no folder; a language model is a folder with `model.onnx`"), "{told}");
+    let told = refused("llama", Some("other.onnx"), |_| ());
+    assert!(told.starts_with("DIR/other.onnx does not exist; the folder has: halves.onnx, model.onnx"), "{told}");
+}
+
+#[test]
+fn what_is_wrong_in_a_folder_is_told() {
+    if !has_runtime() {
+        return;
+    }
+    let config = "tokenizer_config.json";
+    let told = refused("llama", None, |folder| edit(folder, config, "{% endfor %}", ""));
+    assert!(told.starts_with("DIR/tokenizer_config.json: the chat template is wrong: line "), "{told}");
+    let told =
+        refused("llama", None, |folder| write(&folder.join("chat_template.jinja"), "{{ raise_exception('no') }}"));
+    assert_eq!(told, "DIR/chat_template.jinja: the chat template fails on this conversation: line 1: no");
+    let told = refused("llama", None, |folder| write(&folder.join("tokenizer.json"), "{\"version\": 1"));
+    assert!(told.starts_with("DIR/tokenizer.json: "), "{told}");
+    let told = refused("llama", None, |folder| write(&folder.join(config), b"{\"chat_template\": \"\xff\"}"));
+    assert_eq!(told, "DIR/tokenizer_config.json: is not UTF-8");
+    let told = refused("llama", None, |folder| write(&folder.join("config.json"), "{\"eos_token_id\": \"two\"}"));
+    assert!(told.starts_with("DIR/config.json: "), "{told}");
+    let told = refused("llama", None, |folder| {
+        edit(folder, "config.json", "\"eos_token_id\": 2", "\"eos_token_id\": null");
+        edit(folder, config, "\"eos_token\"", "\"other_token\"");
+        std::fs::remove_file(folder.join("generation_config.json")).unwrap();
+    });
+    assert!(told.contains("no `eos_token_id`"), "{told}");
+    let told = refused("llama", None, |folder| {
+        edit(folder, "tokenizer.json", "\"[B\": 268", "\"[B\": 268, \"more\": 269");
+    });
+    assert!(told.contains("gives logits for 269 tokens, but tokenizer.json has 270"), "{told}");
+}
+
+#[test]
+fn graphs_that_cannot_be_used_are_told() {
+    if !has_runtime() {
+        return;
+    }
+    let whole = std::fs::read(fixture("llama").join("model.onnx")).expect("a graph");
+    for length in [0, 100, whole.len() / 2, whole.len() - 1] {
+        let told = refused("llama", None, |folder| write(&folder.join("model.onnx"), &whole[..length]));
+        assert!(told.contains("DIR/model.onnx"), "{length}: {told}");
+    }
+    // Weights that stand beside the graph, cut off.
+    let told = refused("qwen2", None, |folder| {
+        let path = folder.join("model.onnx_data");
+        let whole = std::fs::read(&path).expect("weights");
+        write(&path, &whole[..whole.len() / 2]);
+    });
+    assert!(told.starts_with("cannot load DIR/model.onnx"), "{told}");
+    let told = refused("llama", Some("strange.onnx"), |_| ());
+    assert!(
+        told.starts_with("DIR/strange.onnx: unknown input `token_type_ids`; a causal language model has"),
+        "{told}"
+    );
+    let told = refused("llama", None, |folder| {
+        std::fs::copy(package().join("models/mirror/item.onnx"), folder.join("model.onnx")).unwrap();
+    });
+    assert_eq!(told, "DIR/model.onnx: no input `input_ids`; the graph has: attributes, vectors");
+}
+
+#[test]
+fn a_card_that_lies_is_told() {
+    if !has_runtime() {
+        return;
+    }
+    let card = |graph: &str, files: &str| {
+        format!("kind = \"language\"\nversion = 1\nname = \"tiny\"\nsummary = \"\"\ngraph = \"{graph}\"\n{files}\n")
+    };
+    let sha = "0".repeat(64);
+    for name in ["model.onnx", "model.onnx_data", "tokenizer.json", "config.json", "tokenizer_config.json"] {
+        let told = refused("qwen2", None, |folder| {
+            let files = format!("[files.\"{name}\"]\nsha256 = \"{sha}\"");
+            write(&folder.join("card.toml"), card("model.onnx", &files));
+        });
+        assert!(told.starts_with(&format!("DIR/{name}: has sha256 ")) && told.contains(&sha), "{told}");
+    }
+    for (from, to, expected) in [
+        ("language", "mirror", "DIR/card.toml: kind is `mirror`, expected `language`"),
+        ("version = 1", "version = 2", "DIR/card.toml: version is 2, this build reads version 1"),
+        ("model.onnx", "other.onnx", "DIR/other.onnx does not exist; the folder has: model.onnx"),
+        ("summary", "summery", "DIR/card.toml: "),
+    ] {
+        let told = refused("qwen2", None, |folder| {
+            write(&folder.join("card.toml"), card("model.onnx", "[files]").replace(from, to));
+        });
+        assert!(told.starts_with(expected), "{told}");
+    }
+    let folder = copy("qwen2");
+    write(&folder.path().join("card.toml"), card("model.onnx", "[files]"));
+    assert_eq!(LocalModel::load(folder.path(), &options(1, 0)).expect("a model").name(), "tiny");
+    assert_eq!(load("qwen2", 1, 0).name(), "qwen2");
+}
