@@ -4,7 +4,7 @@ use super::run::Job;
 use super::scenario::parse_settings;
 use super::trust::TrustArgs;
 use super::{Failure, use_threads};
-use crate::experiment::{ArmRecord, Experiment, Manifest, RunFolder, Until};
+use crate::experiment::{ArmRecord, Experiment, Manifest, RunFolder, StoppedFolder, Until};
 use crate::policy::Registry;
 use crate::scenario::Scenario;
 use std::path::PathBuf;
@@ -12,7 +12,8 @@ use std::path::PathBuf;
 /// Arguments of `resume`.
 #[derive(clap::Args)]
 pub struct Resume {
-    /// The folder of the interrupted run; it is replaced by the whole run.
+    /// The folder of the interrupted run; it is replaced by the whole run. Of a run whose process was killed it is the name
+    /// that the folder would have had.
     folder: PathBuf,
     /// Override a key that must not change a result, such as `engine.chunk`, or `data.path` when the data moved.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -30,14 +31,18 @@ pub struct Resume {
 impl Resume {
     pub(super) fn run(self, registry: &Registry) -> Result<(), Failure> {
         use_threads(self.threads.map(usize::from))?;
-        let manifest = Manifest::read(&self.folder).map_err(Failure::input)?;
+        let left = StoppedFolder::find(&self.folder).map_err(Failure::input)?;
+        let mut manifest = Manifest::read(&left.path).map_err(Failure::input)?;
+        if left.killed {
+            manifest.arms = left.arms();
+        }
         self.check(&manifest)?;
         let mut settings = parse_settings(&self.settings)?;
         if let Some(until) = &manifest.until {
             // The scenario in the manifest has the replications that were begun.
             settings.push(("replications".to_owned(), until.most.to_string()));
         }
-        let origin = manifest.origin(&self.folder);
+        let origin = manifest.origin(&left.path);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &settings).map_err(Failure::input)?;
         if let Some(arm) = manifest.arms.iter().find(|arm| arm.ticks > scenario.ticks) {
             let (folder, ArmRecord { policy, ticks, .. }) = (self.folder.display(), arm);
@@ -54,8 +59,8 @@ impl Resume {
         for change in changes {
             eprintln!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
         }
-        let folder = RunFolder::create(&self.folder, true).map_err(Failure::input)?;
-        let stopped = Some((self.folder.as_path(), &manifest));
+        let folder = RunFolder::going_on(&left).map_err(Failure::input)?;
+        let stopped = Some((left.path.as_path(), &manifest));
         Job { experiment, folder, until, worlds, stopped, registry, quiet: self.quiet }.carry_out()
     }
 
@@ -67,7 +72,8 @@ impl Resume {
         }
         if manifest.arms.iter().all(|arm| arm.events.is_none()) {
             return Err(Failure::input(format!(
-                "{folder} has no logs to go on from (engine.events = false, or no tick was complete); run the scenario anew"
+                "{folder} has no logs to go on from (engine.events = false, or no tick was complete, or it was killed before an \
+                 arm was); run the scenario anew"
             )));
         }
         Ok(())

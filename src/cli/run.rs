@@ -6,8 +6,8 @@ use super::scenario::parse_settings;
 use super::trust::{TrustArgs, assess, files, told};
 use super::{Failure, print, use_threads};
 use crate::experiment::{
-    Experiment, ExperimentError, Manifest, Outcome, Results, RunFolder, RunOptions, Stopped, Trust, TrustWorld, Until,
-    UntilRecord, wrapped,
+    ArmRecord, Experiment, ExperimentError, Manifest, Outcome, Progress, Results, RunFolder, RunOptions, Stopped,
+    Trust, TrustWorld, Until, UntilRecord, wrapped,
 };
 use crate::ids::{ItemId, UserId};
 use crate::metrics;
@@ -94,6 +94,8 @@ impl Job<'_> {
         // Scenes of the probe count in every run, and once.
         let probe = self.experiment.model().model().shortened_scenes();
         let before = self.stopped.map_or(0, |(_, manifest)| manifest.user.shortened_scenes.saturating_sub(probe));
+        let begun = Manifest::begun(&self.experiment, self.until.as_ref());
+        self.folder.write("manifest.json", &begun.to_json()).map_err(Failure::input)?;
         let outcome = self.simulate(&stop)?;
         // From here on it is an experiment of as many replications as ran, which is what a replay repeats.
         self.experiment.scenario.replications = outcome.replications;
@@ -125,7 +127,7 @@ impl Job<'_> {
         let events = self.folder.path().join("events");
         let options = RunOptions {
             events: scenario.engine.events.then_some(events.as_path()),
-            progress: &bar,
+            progress: &Watch { bar: &bar, folder: &self.folder },
             stop,
             stopped: self.stopped.map(|(folder, manifest)| Stopped { folder, arms: &manifest.arms }),
         };
@@ -150,6 +152,22 @@ impl Job<'_> {
         if !self.quiet {
             eprintln!("{what}: {text}");
         }
+    }
+}
+
+/// Shows how far a run is, and notes what a killed one can go on from.
+struct Watch<'a> {
+    bar: &'a Bar,
+    folder: &'a RunFolder,
+}
+
+impl Progress for Watch<'_> {
+    fn tick(&self, steps: u64) {
+        self.bar.tick(steps);
+    }
+
+    fn arm(&self, arm: &ArmRecord) {
+        self.folder.note(arm);
     }
 }
 

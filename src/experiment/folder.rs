@@ -1,6 +1,16 @@
 //! The folder of a run: made beside its name, renamed when everything is in it.
+//!
+//! Until then it has a manifest without arms and `arms.jsonl`, a line for each arm that is whole, and that file is locked. So
+//! of a process that was killed all whole arms are left, and whoever goes on from them knows that it is dead.
 
+use super::manifest::ArmRecord;
+use std::fs::{File, TryLockError};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// The arms that are whole so far, a line each.
+const JOURNAL: &str = "arms.jsonl";
 
 /// A run folder that cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +27,20 @@ pub enum FolderError {
         /// The folder.
         path: PathBuf,
     },
+    /// The run that was to be gone on from is not over.
+    #[error("{} is being filled by a process that runs; end that first", path.display())]
+    Running {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// There is more than one to go on from.
+    #[error("{} was killed more than once; name the one to go on from: {}", target.display(), folders.join(", "))]
+    Several {
+        /// The run.
+        target: PathBuf,
+        /// The folders beside it.
+        folders: Vec<String>,
+    },
     /// The file system refused.
     #[error("cannot write {}: {source}", path.display())]
     Io {
@@ -31,6 +55,9 @@ pub enum FolderError {
 pub struct RunFolder {
     target: PathBuf,
     partial: PathBuf,
+    journal: Mutex<File>,
+    /// A folder that has nothing which this one lacks when it is finished.
+    replaces: Option<PathBuf>,
     finished: bool,
 }
 
@@ -59,13 +86,33 @@ impl RunFolder {
     /// When `target` exists and may not be replaced, or nothing can be written there.
     pub fn create(target: &Path, force: bool) -> Result<RunFolder, FolderError> {
         let target = RunFolder::check(target, force)?;
-        // Two runs with the same target at once must not write into each other's folder.
-        let partial = sibling(&target, &format!("partial-{}", std::process::id()));
-        if partial.exists() {
-            std::fs::remove_dir_all(&partial).map_err(|source| io(&partial, source))?;
-        }
+        // Two runs with the same target at once must not write into each other's folder, and in containers a process that was
+        // killed had the same number.
+        let named = |more: u32| sibling(&target, &format!("partial-{}-{more}", std::process::id()));
+        let partial = (0..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(0));
         std::fs::create_dir_all(partial.join("events")).map_err(|source| io(&partial, source))?;
-        Ok(RunFolder { target, partial, finished: false })
+        let path = partial.join(JOURNAL);
+        let journal = File::create(&path).map_err(|source| io(&path, source))?;
+        // Where files cannot be locked, nobody is kept from going on from a run that is not over.
+        let _ = journal.try_lock();
+        Ok(RunFolder { target, partial, journal: Mutex::new(journal), replaces: None, finished: false })
+    }
+
+    /// The same, to go on from a run: it has the run's place, and the folder of a killed one is removed when it has.
+    ///
+    /// # Errors
+    /// As [`RunFolder::create`].
+    pub fn going_on(from: &StoppedFolder) -> Result<RunFolder, FolderError> {
+        let mut folder = RunFolder::create(&from.target, true)?;
+        folder.replaces = Some(from.path.clone()).filter(|path| *path != folder.target);
+        Ok(folder)
+    }
+
+    /// Notes that an arm is whole, should the process be killed later.
+    pub fn note(&self, arm: &ArmRecord) {
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        // A disk that is full stops the run where its logs are written.
+        let _ = serde_json::to_string(arm).map(|line| journal.write_all((line + "\n").as_bytes()));
     }
 
     /// Where files go until the run is finished.
@@ -106,6 +153,8 @@ impl RunFolder {
     /// # Errors
     /// When it cannot be renamed; the old run, if any, is kept then.
     pub fn finish(mut self) -> Result<PathBuf, FolderError> {
+        // The manifest has all that it says.
+        let _ = std::fs::remove_file(self.partial.join(JOURNAL));
         let old = sibling(&self.target, "old");
         let replaces = self.target.exists();
         if replaces {
@@ -124,8 +173,86 @@ impl RunFolder {
         if replaces {
             std::fs::remove_dir_all(&old).map_err(|source| io(&old, source))?;
         }
+        if let Some(replaced) = &self.replaces {
+            std::fs::remove_dir_all(replaced).map_err(|source| io(replaced, source))?;
+        }
         Ok(self.target.clone())
     }
+}
+
+/// The folder of a run that did not come to its end.
+#[derive(Debug)]
+pub struct StoppedFolder {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Where the run belongs.
+    pub target: PathBuf,
+    /// Whether its process was killed.
+    pub killed: bool,
+    /// Held as long as somebody goes on from it.
+    _journal: Option<File>,
+}
+
+impl StoppedFolder {
+    /// Finds what there is of the run `folder`: itself, or, where a process was killed, what that has left beside it, which
+    /// may also be named itself.
+    ///
+    /// # Errors
+    /// When the process runs, or several have left something.
+    pub fn find(folder: &Path) -> Result<StoppedFolder, FolderError> {
+        let folder = std::path::absolute(folder).map_err(|source| io(folder, source))?;
+        if let Some(target) = belongs(&folder) {
+            return StoppedFolder::of_killed(folder, target);
+        }
+        let left = if folder.exists() { Vec::new() } else { left_beside(&folder) };
+        match <[PathBuf; 1]>::try_from(left) {
+            Ok([path]) => StoppedFolder::of_killed(path, folder),
+            Err(several) if several.len() > 1 => {
+                let told = |path: &PathBuf| format!("{} ({} whole arms)", path.display(), arms_in(path).len());
+                Err(FolderError::Several { folders: several.iter().map(told).collect(), target: folder })
+            }
+            Err(_) => Ok(StoppedFolder { path: folder.clone(), target: folder, killed: false, _journal: None }),
+        }
+    }
+
+    fn of_killed(path: PathBuf, target: PathBuf) -> Result<StoppedFolder, FolderError> {
+        let journal = path.join(JOURNAL);
+        let journal = File::open(&journal).map_err(|source| io(&journal, source))?;
+        match journal.try_lock() {
+            Err(TryLockError::WouldBlock) => Err(FolderError::Running { path }),
+            Ok(()) | Err(TryLockError::Error(_)) => {
+                Ok(StoppedFolder { path, target, killed: true, _journal: Some(journal) })
+            }
+        }
+    }
+
+    /// The arms that were whole when the process was killed.
+    pub fn arms(&self) -> Vec<ArmRecord> {
+        arms_in(&self.path)
+    }
+}
+
+/// What the journal tells. A line that was being written when the process was killed is no arm.
+fn arms_in(partial: &Path) -> Vec<ArmRecord> {
+    let text = std::fs::read_to_string(partial.join(JOURNAL)).unwrap_or_default();
+    text.lines().map_while(|line| serde_json::from_str(line).ok()).collect()
+}
+
+/// The run that the folder of an unfinished one belongs to.
+fn belongs(partial: &Path) -> Option<PathBuf> {
+    let (name, process) = partial.file_name()?.to_str()?.strip_prefix('.')?.rsplit_once(".partial-")?;
+    let (process, more) = process.split_once('-')?;
+    let numbers = process.parse::<u32>().is_ok() && more.parse::<u32>().is_ok();
+    numbers.then(|| partial.with_file_name(name))
+}
+
+/// What processes that were killed have left of a run, in order of their names.
+fn left_beside(target: &Path) -> Vec<PathBuf> {
+    let entries = target.parent().and_then(|above| std::fs::read_dir(above).ok()).into_iter().flatten().flatten();
+    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
+    found.retain(|path| belongs(path).as_deref() == Some(target) && path.join("manifest.json").is_file());
+    found.sort();
+    found
 }
 
 impl Drop for RunFolder {
@@ -166,6 +293,35 @@ mod tests {
         folder.finish().unwrap();
         assert_eq!(std::fs::read_to_string(target.join("manifest.json")).unwrap(), "second");
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1, "nothing is left beside it");
+        assert_eq!(std::fs::read_dir(&target).unwrap().count(), 2, "a manifest and a folder for events");
+    }
+
+    #[test]
+    fn what_a_killed_process_has_left_is_found() {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("run");
+        assert!(!StoppedFolder::find(&target).unwrap().killed, "there is nothing");
+        let running = RunFolder::create(&target, false).unwrap();
+        running.write("manifest.json", "{}").unwrap();
+        let partial = running.path().to_owned();
+        for named in [&target, &partial] {
+            assert!(matches!(StoppedFolder::find(named), Err(FolderError::Running { .. })));
+        }
+        // As if the process had ended: its locks are gone, and what it wrote is there, the last line half.
+        let arm = r#"{"policy":"a","replication":0,"ticks":1,"user_steps":1,"short_slates":0,"seconds":0,"digest":"d","events":null}"#;
+        std::fs::write(partial.join(JOURNAL), format!("{arm}\n{}", &arm[..20])).unwrap();
+        running.journal.lock().unwrap().unlock().unwrap();
+        for named in [&target, &partial] {
+            let found = StoppedFolder::find(named).unwrap();
+            assert!(found.killed && found.path == partial && found.target == target);
+            assert_eq!(found.arms().iter().map(|arm| arm.policy.as_str()).collect::<Vec<_>>(), ["a"]);
+        }
+        // A process of the same number does not write there.
+        assert_ne!(RunFolder::create(&target, false).unwrap().path(), partial);
+        let other = place.path().join(".run.partial-1-0");
+        std::fs::create_dir(&other).unwrap();
+        std::fs::write(other.join("manifest.json"), "{}").unwrap();
+        assert!(matches!(StoppedFolder::find(&target), Err(FolderError::Several { .. })));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use super::prepare::Experiment;
 use super::run::Outcome;
 use super::scorers::ScorerRecord;
+use super::until::Until;
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
 use crate::world::Training;
@@ -228,14 +229,12 @@ impl Manifest {
     /// Describes a run.
     pub fn new(experiment: &Experiment, outcome: &Outcome) -> Manifest {
         let data = &experiment.data;
-        let arms = outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files).map(record);
+        let arms = outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files);
         let more = outcome.training.iter().zip(&outcome.decisions);
-        let whole = |(arm, (training, decisions)): (ArmRecord, (&Training, &Option<DecisionRecord>))| ArmRecord {
-            training: seconds(training),
-            decisions: decisions.clone(),
-            ..arm
+        let record = |(((arm, &ticks), file), (training, decisions)): (((_, _), &Option<String>), (_, &Option<_>))| {
+            ArmRecord::new(arm, ticks, file.as_deref(), training, decisions.as_ref())
         };
-        let arms: Vec<ArmRecord> = arms.zip(more).map(whole).collect();
+        let arms: Vec<ArmRecord> = arms.zip(more).map(record).collect();
         let digests = outcome.arms.iter().filter_map(|arm| Digest::parse(&arm.digest));
         Manifest {
             version: VERSION,
@@ -261,6 +260,16 @@ impl Manifest {
             failures: outcome.failures.iter().map(failure).collect(),
             digest: Digest::combine(digests).to_string(),
         }
+    }
+
+    /// Describes a run of which nothing is done yet: what it would go on from if it were killed now.
+    pub fn begun(experiment: &Experiment, until: Option<&Until>) -> Manifest {
+        let outcome = Outcome {
+            interrupted: true,
+            until: until.map(|until| until.begun(experiment.scenario.replications)),
+            ..Outcome::default()
+        };
+        Manifest::new(experiment, &outcome)
     }
 
     /// Reads the manifest of a run's folder.
@@ -291,18 +300,26 @@ impl Manifest {
     }
 }
 
-fn record(((arm, &ticks), events): ((&super::ArmResult, &u32), &Option<String>)) -> ArmRecord {
-    ArmRecord {
-        policy: arm.policy.clone(),
-        replication: arm.replication,
-        ticks,
-        user_steps: arm.steps,
-        short_slates: arm.fill_ups,
-        seconds: milliseconds(arm.seconds),
-        training: TrainingRecord::default(),
-        digest: arm.digest.clone(),
-        events: events.as_ref().map(|file| format!("events/{file}")),
-        decisions: None,
+impl ArmRecord {
+    pub(super) fn new(
+        arm: &super::ArmResult,
+        ticks: u32,
+        file: Option<&str>,
+        training: &Training,
+        decisions: Option<&DecisionRecord>,
+    ) -> ArmRecord {
+        ArmRecord {
+            policy: arm.policy.clone(),
+            replication: arm.replication,
+            ticks,
+            user_steps: arm.steps,
+            short_slates: arm.fill_ups,
+            seconds: milliseconds(arm.seconds),
+            training: seconds(training),
+            digest: arm.digest.clone(),
+            events: file.map(|file| format!("events/{file}")),
+            decisions: decisions.cloned(),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ mod stopped;
 pub use self::stopped::Stopped;
 
 use super::arm::ArmSink;
-use super::manifest::{DecisionRecord, UntilRecord};
+use super::manifest::{ArmRecord, DecisionRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
 use super::results::ArmResult;
 use crate::log::{DecisionSink, EventSink, NoSink, ParquetWriter};
@@ -24,6 +24,9 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 pub trait Progress: Sync {
     /// One tick of one arm is done; `steps` users saw a slate in it.
     fn tick(&self, steps: u64);
+
+    /// An arm is whole, and so are its files.
+    fn arm(&self, _arm: &ArmRecord) {}
 }
 
 /// Hears nothing.
@@ -46,6 +49,7 @@ pub struct RunOptions<'a> {
 }
 
 /// What a run gave.
+#[derive(Default)]
 pub struct Outcome {
     /// One entry for each arm, by policy in the order of the scenario, then replication.
     pub arms: Vec<ArmResult>,
@@ -99,6 +103,12 @@ struct Finished {
     file: Option<String>,
     decisions: Option<DecisionRecord>,
     training: Training,
+}
+
+impl Finished {
+    fn record(&self) -> ArmRecord {
+        ArmRecord::new(&self.result, self.ticks, self.file.as_deref(), &self.training, self.decisions.as_ref())
+    }
 }
 
 /// What stops arms before their end.
@@ -166,6 +176,7 @@ impl Experiment {
                     brakes.first_failures[policy].fetch_min(replication, Ordering::Relaxed);
                 }
                 Err(_) => brakes.failed.store(true, Ordering::Relaxed),
+                Ok(arm) if arm.ticks == self.scenario.ticks => options.progress.arm(&arm.record()),
                 Ok(_) => {}
             }
             Arm { replication, policy, finished: Some(finished) }

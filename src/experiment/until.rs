@@ -120,6 +120,12 @@ impl Until {
         format!("{} ci<{number}{}", self.kind.name, if self.kind.format.is_percent() { "%" } else { "" })
     }
 
+    /// What stands in the manifest before anything ran, of at most so many replications.
+    pub(super) fn begun(&self, most: u32) -> UntilRecord {
+        let (rule, reason) = (self.rule(), "the process ended".to_owned());
+        UntilRecord { rule, met: false, reason, most, ran: 0, baseline: String::new(), sequences: Vec::new() }
+    }
+
     fn is_met(&self, sequences: &[SequenceRecord]) -> bool {
         let is_narrow =
             |one: &SequenceRecord| one.low.zip(one.high).is_some_and(|(low, high)| high - low < 2.0 * self.width);

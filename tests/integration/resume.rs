@@ -1,7 +1,7 @@
 //! A run that was stopped goes on, and is the run that was never stopped, bit for bit.
 
 use crate::dynamics::{policies, prepare, tables};
-use crate::util::{digests_of, manifest, names_in, read, recmirror, text, with_data, write, write_scenario};
+use crate::util::{digests_of, manifest, names_in, read, recmirror, start, text, with_data, write, write_scenario};
 use recmirror::experiment::{Experiment, Manifest, Outcome, Progress, RunOptions, Stopped};
 use recmirror::log::{EventSink, NoSink, ParquetWriter, Recording};
 use std::path::{Path, PathBuf};
@@ -226,4 +226,43 @@ fn users_answer_from_the_log_as_far_as_it_goes() {
     assert_eq!((&again.events().accepted, &again.events().ratings), (&batch.accepted, &batch.ratings));
     again.tick().expect("a tick");
     assert!(again.events().probabilities.iter().all(|&share| share < 1.0), "the model is asked again");
+}
+
+#[test]
+fn a_run_whose_process_was_killed_goes_on() {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random", "item_knn"]);
+    let (whole, run) = (folder.path().join("whole"), folder.path().join("run"));
+    let arguments = |out| ["run", text(&scenario), "--out", out, "--quiet", "--threads", "1", "--set", "ticks=300"];
+    recmirror(&arguments(text(&whole))).expect(0);
+    let mut child = start(&[], &arguments(text(&run)));
+    let left = folder.path().join(format!(".run.partial-{}-0", child.id()));
+    let lines = || std::fs::read_to_string(left.join("arms.jsonl")).map_or(0, |text| text.lines().count());
+    while lines() < 2 {
+        assert!(child.try_wait().expect("a process").is_none(), "it was over before it could be killed");
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    recmirror(&["resume", text(&run)]).expect(2).says(&["is being filled by a process that runs"]);
+    child.kill().expect("a process");
+    child.wait().expect("a process");
+    assert!(!run.exists() && left.exists());
+    let arms = lines();
+    // A second one that was killed at once: it has nothing, and both are told.
+    let other = folder.path().join(".run.partial-1-0");
+    std::fs::create_dir(&other).expect("a folder");
+    for name in ["manifest.json", "arms.jsonl"] {
+        write(&other.join(name), if name == "arms.jsonl" { String::new() } else { read(&left.join(name)) });
+    }
+    let told = format!("run.partial-{}-0 ({arms} whole arms)", child.id());
+    recmirror(&["resume", text(&run)]).expect(2).says(&[
+        "was killed more than once",
+        &told,
+        "partial-1-0 (0 whole arms)",
+    ]);
+    recmirror(&["resume", text(&other)]).expect(2).says(&["no logs to go on from", "killed before an arm was"]);
+    recmirror(&["resume", text(&left), "--quiet"]).expect(0);
+    assert_eq!(digests_of(&run), digests_of(&whole));
+    assert_eq!(manifest(&run).status, "complete");
+    assert_eq!(names_in(&run), names_in(&whole));
+    assert!(!left.exists(), "all that it had is in the run");
 }

@@ -350,7 +350,7 @@ fn an_interrupted_run_keeps_what_it_has() {
     let settings = long.iter().flat_map(|setting| ["--set", setting]);
     let arguments: Vec<&str> = ["run", text(&scenario), "--out", text(&out)].into_iter().chain(settings).collect();
     let mut child = start(&[], &arguments);
-    let events = folder.path().join(format!(".out.partial-{}/events", child.id()));
+    let events = folder.path().join(format!(".out.partial-{}-0/events", child.id()));
     let started = || events.is_dir() && !names_in(&events).is_empty();
     let mut patience = 6_000;
     while !started() && patience > 0 && child.try_wait().expect("a status").is_none() {
