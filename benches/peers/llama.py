@@ -6,7 +6,7 @@
     .recmirror/smollm2/bin/python -m pip install --quiet gguf==0.17.1 numpy==2.4.6
     .recmirror/smollm2/bin/python benches/peers/llama.py
 
-Each of 16 users has a memory of about 250 tokens (system, profile, history), which both programs have read; then every
+Each of 16 users has a memory of about 220 tokens (system, profile, history), which both programs have read; then every
 user is shown lists of five, a new one each round, and both tell the probability of the letters. They take turns, round by
 round, on all cores. llama.cpp keeps a slot for each user (`id_slot`, `cache_prompt`), so that its own prefix cache always
 hits; it serves the GGUF file with its 4-bit weights unpacked and stored at 8 bit (Q8_0), recmirror `models/lm-base` at 8 bit

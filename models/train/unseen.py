@@ -2,7 +2,7 @@
 
     python unseen.py --scenes P/datasets/NAME_train.jsonl... --rows WORK/moments/all.jsonl --each 400 --out FILE
 
-What a model says of such scenes tells how sure it may be (`models/language/letters.py --temperature`); of the rows that it
+What a model says of such scenes tells how sure it may be (`models/language/letters.py --unseen`); of the rows that it
 was trained on it knows more than of others. A moment is a profile and a history; the first `--each` of a file are written.
 """
 

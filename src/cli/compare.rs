@@ -91,7 +91,8 @@ impl Compare {
         let kinds = metrics::named(&scenario.metrics).map_err(Failure::other)?;
         let baseline = baseline(&manifest, &experiment);
         let results = Results::new(kinds, baseline, outcome.arms).map_err(Failure::other)?;
-        let trust = assess(&results, worlds, registry, &stop, self.quiet)?;
+        let (trust, lost) = assess(&results, worlds, registry, &stop, self.quiet);
+        let Some(trust) = trust else { return lost.map_or(Ok(()), Err) };
         let told = told(&trust);
         for (name, text) in files(&trust)? {
             replace(&folder.join(name), &text)?;
@@ -101,7 +102,7 @@ impl Compare {
         let pairs = results.pairs(&Streams::new(scenario.seed, 0));
         replace(&folder.join("report.html"), &page.html(&results, pairs, Some(trust))?)?;
         print(&told);
-        Ok(())
+        lost.map_or(Ok(()), Err)
     }
 }
 

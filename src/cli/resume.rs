@@ -33,8 +33,17 @@ impl Resume {
         use_threads(self.threads.map(usize::from))?;
         let left = StoppedFolder::find(&self.folder).map_err(Failure::input)?;
         let mut manifest = Manifest::read(&left.path).map_err(Failure::input)?;
-        if left.killed {
-            manifest.arms = left.arms();
+        for other in &left.others {
+            eprintln!(
+                "note: {} is what a killed process has left of this run; it may be named instead",
+                other.display()
+            );
+        }
+        if let Some(noted) = &left.killed {
+            // It may have been killed after its last tick, with all tables still to be written.
+            manifest.status = "interrupted".to_owned();
+            manifest.arms = noted.arms.clone();
+            manifest.user.shortened_scenes = manifest.user.shortened_scenes.max(noted.shortened_scenes);
         }
         self.check(&manifest)?;
         let mut settings = parse_settings(&self.settings)?;

@@ -94,18 +94,18 @@ impl Job<'_> {
         // Scenes of the probe count in every run, and once.
         let probe = self.experiment.model().model().shortened_scenes();
         let before = self.stopped.map_or(0, |(_, manifest)| manifest.user.shortened_scenes.saturating_sub(probe));
-        let begun = Manifest::begun(&self.experiment, self.until.as_ref());
+        let mut begun = Manifest::begun(&self.experiment, self.until.as_ref());
+        begun.user.shortened_scenes += before;
         self.folder.write("manifest.json", &begun.to_json()).map_err(Failure::input)?;
-        let outcome = self.simulate(&stop)?;
+        let outcome = self.simulate(&stop, before)?;
         // From here on it is an experiment of as many replications as ran, which is what a replay repeats.
         self.experiment.scenario.replications = outcome.replications;
         self.say("trained", &training(&outcome));
         let mut manifest = Manifest::new(&self.experiment, &outcome);
         manifest.user.shortened_scenes += before;
-        let Job { experiment, folder, worlds, stopped, registry, quiet, .. } = self;
-        let trust = |run: &Results| -> Result<Option<Trust>, Failure> {
-            worlds.map(|worlds| assess(run, worlds, registry, &stop, quiet)).transpose()
-        };
+        let Job { experiment, folder, worlds, registry, quiet, .. } = self;
+        let trust =
+            |run: &Results| worlds.map(|worlds| assess(run, worlds, registry, &stop, quiet)).unwrap_or_default();
         folder.write("manifest.json", &manifest.to_json()).map_err(Failure::input)?;
         write_names(&folder, &experiment).map_err(Failure::input)?;
         if !experiment.scenario.engine.events {
@@ -113,12 +113,13 @@ impl Job<'_> {
             let _ = std::fs::remove_dir(folder.path().join("events"));
         }
         if outcome.interrupted {
-            return interrupted(folder, stopped.is_some(), &experiment, &outcome);
+            return interrupted(folder, &experiment, &outcome);
         }
         finish(folder, &experiment, &outcome, &manifest, registry, trust)
     }
 
-    fn simulate(&self, stop: &AtomicBool) -> Result<Outcome, Failure> {
+    /// `shortened` scenes were too long in the run that it goes on from.
+    fn simulate(&self, stop: &AtomicBool, shortened: u64) -> Result<Outcome, Failure> {
         let scenario = &self.experiment.scenario;
         let all = u64::from(scenario.replications) * u64::from(scenario.ticks) * scenario.policies.len() as u64;
         let arms = self.stopped.map_or(&[][..], |(_, manifest)| &manifest.arms);
@@ -127,7 +128,7 @@ impl Job<'_> {
         let events = self.folder.path().join("events");
         let options = RunOptions {
             events: scenario.engine.events.then_some(events.as_path()),
-            progress: &Watch { bar: &bar, folder: &self.folder },
+            progress: &Watch { bar: &bar, job: self, shortened },
             stop,
             stopped: self.stopped.map(|(folder, manifest)| Stopped { folder, arms: &manifest.arms }),
         };
@@ -158,7 +159,8 @@ impl Job<'_> {
 /// Shows how far a run is, and notes what a killed one can go on from.
 struct Watch<'a> {
     bar: &'a Bar,
-    folder: &'a RunFolder,
+    job: &'a Job<'a>,
+    shortened: u64,
 }
 
 impl Progress for Watch<'_> {
@@ -167,7 +169,8 @@ impl Progress for Watch<'_> {
     }
 
     fn arm(&self, arm: &ArmRecord) {
-        self.folder.note(arm);
+        let shortened = self.job.experiment.model().model().shortened_scenes();
+        self.job.folder.note(arm, self.shortened + shortened);
     }
 }
 
@@ -193,7 +196,9 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\nstopping after this tick; what is simulated so far will be kept (Ctrl-C again to lose it)");
+        eprintln!(
+            "\nstopping after this tick; what is simulated so far will be kept (Ctrl-C again ends at once; then only whole arms are left to resume from)"
+        );
     };
     ctrlc::set_handler(handler).map_err(Failure::other)?;
     Ok(stop)
@@ -206,7 +211,7 @@ fn finish(
     outcome: &Outcome,
     manifest: &Manifest,
     registry: &Registry,
-    trust: impl FnOnce(&Results) -> Result<Option<Trust>, Failure>,
+    trust: impl FnOnce(&Results) -> (Option<Trust>, Option<Failure>),
 ) -> Result<(), Failure> {
     let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
     let baseline = baseline(manifest, experiment);
@@ -215,10 +220,7 @@ fn finish(
     results.write(folder.path(), &pairs).map_err(Failure::other)?;
     let (table, order) = (results.table(TABLE_WIDTH), results.order(&pairs, TABLE_WIDTH));
     // A run that is complete is kept, whatever becomes of the other worlds.
-    let (trust, lost) = match trust(&results) {
-        Ok(trust) => (trust, None),
-        Err(failure) => (None, Some(failure)),
-    };
+    let (trust, lost) = trust(&results);
     let trusted = write_trust(&folder, trust.as_ref())?;
     let name = folder.target().file_name().unwrap_or_default().to_string_lossy().into_owned();
     let page = Page { experiment, manifest, events: folder.path(), name, registry };
@@ -263,11 +265,11 @@ fn shortened_scenes(manifest: &Manifest) -> String {
 }
 
 /// Keeps what was simulated; a run that `goes_on` takes the place of the one that it went on from, all of which it has.
-fn interrupted(folder: RunFolder, goes_on: bool, experiment: &Experiment, outcome: &Outcome) -> Result<(), Failure> {
+fn interrupted(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Result<(), Failure> {
     let done = outcome.ticks.iter().filter(|&&ticks| ticks == experiment.scenario.ticks).count();
     let (all, started) =
         (experiment.scenario.policies.len() * experiment.scenario.replications as usize, outcome.ticks.len());
-    let target = if goes_on { folder.finish() } else { folder.finish_interrupted() }.map_err(Failure::input)?;
+    let target = folder.finish_interrupted().map_err(Failure::input)?;
     let (part, target) = (started - done, target.display());
     let (kept, next) = if experiment.scenario.engine.events {
         ("their events and manifest.json are", format!("`recmirror resume {target}` goes on"))

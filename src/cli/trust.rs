@@ -9,7 +9,7 @@ use crate::policy::Registry;
 use crate::scenario::Scenario;
 use std::fmt::Write;
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How the other worlds are chosen.
 #[derive(clap::Args)]
@@ -22,14 +22,14 @@ pub(super) struct TrustArgs {
     #[arg(long = "world", value_name = "NAME: KEY=VALUE,...", requires = "trust")]
     worlds: Vec<String>,
     /// Two worlds more, for --trust: this many people for ten ticks, as they are and as language users (`make lm` makes
-    /// their model; each of their choices takes a tenth of a second and more).
+    /// their model; each of their choices takes a fifth of a second and more).
     #[arg(long, value_name = "PEOPLE", requires = "trust", value_parser = clap::value_parser!(u32).range(1..))]
     language_users: Option<u32>,
 }
 
 impl TrustArgs {
-    /// The usual worlds and those of the command line; `origin` is the file of the scenario. All are looked at before the
-    /// first of them runs.
+    /// The usual worlds and those of the command line; `origin` is the file of the scenario. Whether their folders are there
+    /// is looked at before the first of them runs.
     pub(super) fn worlds(
         &self,
         base: &Scenario,
@@ -51,33 +51,42 @@ impl TrustArgs {
             let world = TrustWorld::new(name, base, origin, registry, &changes);
             worlds.push(world.map_err(|problem| Failure::input(format!("--world `{name}`: {problem}")))?);
         }
-        for world in &worlds {
+        // What the run itself lacks it tells better.
+        let whole = TrustWorld::new("", base, origin, registry, &[]).map_err(Failure::input)?.missing().is_none();
+        for world in worlds.iter().filter(|_| whole) {
             if let Some((key, path)) = world.missing() {
                 let (name, path) = (&world.name, path.display());
-                return Err(Failure::input(format!("world `{name}`: {key}: there is no folder {path}")));
+                let problem = format!("world `{name}`: {key}: there is no folder {path}");
+                return Err(Failure::input(problem + "; `make lm` makes language models, `make data` fetches data"));
             }
         }
         Ok(worlds)
     }
 }
 
-/// Runs the policies in each world and compares them with `run`, in its first metric.
+/// Runs the policies in each world and compares them with `run`, in its first metric. A world that fails is left out, and why
+/// the first did is said; an interrupt leaves out all.
 pub(super) fn assess(
     run: &Results,
     worlds: Vec<TrustWorld>,
     registry: &Registry,
     stop: &AtomicBool,
     quiet: bool,
-) -> Result<Trust, Failure> {
-    let mut found = Vec::with_capacity(worlds.len());
+) -> (Option<Trust>, Option<Failure>) {
+    let (mut found, mut lost) = (Vec::with_capacity(worlds.len()), None);
     for world in worlds {
         if !quiet {
             eprintln!("world: {}", world.name);
         }
-        let results = in_world(&world, registry, stop, quiet)?;
-        found.push((world.name, results));
+        match in_world(&world, registry, stop, quiet) {
+            Ok(results) => found.push((world.name, results)),
+            Err(failure) if stop.load(Ordering::Relaxed) => return (None, Some(failure)),
+            Err(failure) => {
+                lost.get_or_insert(failure);
+            }
+        }
     }
-    Ok(Trust::new(run, &found, 0))
+    ((!found.is_empty()).then(|| Trust::new(run, &found, 0)), lost)
 }
 
 /// The results of the policies in one world.

@@ -3,8 +3,13 @@
 //! Until then it has a manifest without arms and `arms.jsonl`, a line for each arm that is whole, and that file is locked. So
 //! of a process that was killed all whole arms are left, and whoever goes on from them knows that it is dead.
 
+mod stopped;
+
+pub use self::stopped::{Noted, StoppedFolder};
+
+use self::stopped::Line;
 use super::manifest::ArmRecord;
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -41,6 +46,22 @@ pub enum FolderError {
         /// The folders beside it.
         folders: Vec<String>,
     },
+    /// A killed run is to get a name that something has.
+    #[error("{} exists already; move it away to go on from {}", target.display(), path.display())]
+    Taken {
+        /// What is there.
+        target: PathBuf,
+        /// What the killed process has left.
+        path: PathBuf,
+    },
+    /// What a process has left cannot be read.
+    #[error("cannot read {}: {source}; is this what a run that was killed has left?", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The file system refused.
     #[error("cannot write {}: {source}", path.display())]
     Io {
@@ -55,9 +76,11 @@ pub enum FolderError {
 pub struct RunFolder {
     target: PathBuf,
     partial: PathBuf,
-    journal: Mutex<File>,
+    journal: Mutex<Option<File>>,
     /// A folder that has nothing which this one lacks when it is finished.
     replaces: Option<PathBuf>,
+    /// Whether all that `target` has will be in it.
+    in_place: bool,
     finished: bool,
 }
 
@@ -95,24 +118,39 @@ impl RunFolder {
         let journal = File::create(&path).map_err(|source| io(&path, source))?;
         // Where files cannot be locked, nobody is kept from going on from a run that is not over.
         let _ = journal.try_lock();
-        Ok(RunFolder { target, partial, journal: Mutex::new(journal), replaces: None, finished: false })
+        let journal = Mutex::new(Some(journal));
+        Ok(RunFolder { target, partial, journal, replaces: None, in_place: false, finished: false })
     }
 
     /// The same, to go on from a run: it has the run's place, and the folder of a killed one is removed when it has.
     ///
     /// # Errors
-    /// As [`RunFolder::create`].
+    /// As [`RunFolder::create`]; when something has the name of a run whose process was killed.
     pub fn going_on(from: &StoppedFolder) -> Result<RunFolder, FolderError> {
-        let mut folder = RunFolder::create(&from.target, true)?;
-        folder.replaces = Some(from.path.clone()).filter(|path| *path != folder.target);
+        let killed = from.killed.is_some();
+        let folder = RunFolder::create(&from.target, !killed).map_err(|problem| match problem {
+            FolderError::Exists { path } if killed => FolderError::Taken { target: path, path: from.path.clone() },
+            other => other,
+        });
+        let mut folder = folder?;
+        folder.replaces = Some(from.path.clone()).filter(|_| killed && from.is_over);
+        folder.in_place = !killed;
         Ok(folder)
     }
 
-    /// Notes that an arm is whole, should the process be killed later.
-    pub fn note(&self, arm: &ArmRecord) {
+    /// Notes that an arm is whole, should the process be killed later, and how many scenes were too long so far.
+    pub fn note(&self, arm: &ArmRecord, shortened_scenes: u64) {
+        let line = serde_json::to_string(&Line { shortened_scenes, arm: arm.clone() });
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        // A disk that is full stops the run where its logs are written.
-        let _ = serde_json::to_string(arm).map(|line| journal.write_all((line + "\n").as_bytes()));
+        if let (Ok(line), Some(journal)) = (line, journal.as_mut()) {
+            // A disk that is full stops the run where its logs are written.
+            let _ = journal.write_all((line + "\n").as_bytes());
+        }
+    }
+
+    /// A file that is open keeps its folder from being renamed or removed on some systems.
+    fn close(&self) {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner).take();
     }
 
     /// Where files go until the run is finished.
@@ -134,12 +172,13 @@ impl RunFolder {
         std::fs::write(&path, text).map_err(|source| io(&path, source))
     }
 
-    /// Gives the folder of a stopped run its name: `target`, or, where a run is, a name beside it that is free.
+    /// Gives the folder of a stopped run its name: `target`, or, where a run is that it does not go on from, a name beside it
+    /// that is free.
     ///
     /// # Errors
     /// When it cannot be renamed.
     pub fn finish_interrupted(mut self) -> Result<PathBuf, FolderError> {
-        if self.target.join("manifest.json").exists() {
+        if !self.in_place && self.target.join("manifest.json").exists() {
             let name = self.target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
             let beside = |number: u32| self.target.with_file_name(format!("{name}-interrupted-{number}"));
             let free = (1..).map(beside).find(|path| !path.exists());
@@ -153,8 +192,7 @@ impl RunFolder {
     /// # Errors
     /// When it cannot be renamed; the old run, if any, is kept then.
     pub fn finish(mut self) -> Result<PathBuf, FolderError> {
-        // The manifest has all that it says.
-        let _ = std::fs::remove_file(self.partial.join(JOURNAL));
+        self.close();
         let old = sibling(&self.target, "old");
         let replaces = self.target.exists();
         if replaces {
@@ -170,94 +208,23 @@ impl RunFolder {
             return Err(io(&self.target, source));
         }
         self.finished = true;
+        // The manifest has all that it says.
+        let _ = std::fs::remove_file(self.target.join(JOURNAL));
         if replaces {
             std::fs::remove_dir_all(&old).map_err(|source| io(&old, source))?;
         }
-        if let Some(replaced) = &self.replaces {
-            std::fs::remove_dir_all(replaced).map_err(|source| io(replaced, source))?;
-        }
+        // What cannot be removed is only a copy.
+        self.replaces.iter().for_each(|replaced| {
+            let _ = std::fs::remove_dir_all(replaced);
+        });
         Ok(self.target.clone())
     }
-}
-
-/// The folder of a run that did not come to its end.
-#[derive(Debug)]
-pub struct StoppedFolder {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Where the run belongs.
-    pub target: PathBuf,
-    /// Whether its process was killed.
-    pub killed: bool,
-    /// Held as long as somebody goes on from it.
-    _journal: Option<File>,
-}
-
-impl StoppedFolder {
-    /// Finds what there is of the run `folder`: itself, or, where a process was killed, what that has left beside it, which
-    /// may also be named itself.
-    ///
-    /// # Errors
-    /// When the process runs, or several have left something.
-    pub fn find(folder: &Path) -> Result<StoppedFolder, FolderError> {
-        let folder = std::path::absolute(folder).map_err(|source| io(folder, source))?;
-        if let Some(target) = belongs(&folder) {
-            return StoppedFolder::of_killed(folder, target);
-        }
-        let left = if folder.exists() { Vec::new() } else { left_beside(&folder) };
-        match <[PathBuf; 1]>::try_from(left) {
-            Ok([path]) => StoppedFolder::of_killed(path, folder),
-            Err(several) if several.len() > 1 => {
-                let told = |path: &PathBuf| format!("{} ({} whole arms)", path.display(), arms_in(path).len());
-                Err(FolderError::Several { folders: several.iter().map(told).collect(), target: folder })
-            }
-            Err(_) => Ok(StoppedFolder { path: folder.clone(), target: folder, killed: false, _journal: None }),
-        }
-    }
-
-    fn of_killed(path: PathBuf, target: PathBuf) -> Result<StoppedFolder, FolderError> {
-        let journal = path.join(JOURNAL);
-        let journal = File::open(&journal).map_err(|source| io(&journal, source))?;
-        match journal.try_lock() {
-            Err(TryLockError::WouldBlock) => Err(FolderError::Running { path }),
-            Ok(()) | Err(TryLockError::Error(_)) => {
-                Ok(StoppedFolder { path, target, killed: true, _journal: Some(journal) })
-            }
-        }
-    }
-
-    /// The arms that were whole when the process was killed.
-    pub fn arms(&self) -> Vec<ArmRecord> {
-        arms_in(&self.path)
-    }
-}
-
-/// What the journal tells. A line that was being written when the process was killed is no arm.
-fn arms_in(partial: &Path) -> Vec<ArmRecord> {
-    let text = std::fs::read_to_string(partial.join(JOURNAL)).unwrap_or_default();
-    text.lines().map_while(|line| serde_json::from_str(line).ok()).collect()
-}
-
-/// The run that the folder of an unfinished one belongs to.
-fn belongs(partial: &Path) -> Option<PathBuf> {
-    let (name, process) = partial.file_name()?.to_str()?.strip_prefix('.')?.rsplit_once(".partial-")?;
-    let (process, more) = process.split_once('-')?;
-    let numbers = process.parse::<u32>().is_ok() && more.parse::<u32>().is_ok();
-    numbers.then(|| partial.with_file_name(name))
-}
-
-/// What processes that were killed have left of a run, in order of their names.
-fn left_beside(target: &Path) -> Vec<PathBuf> {
-    let entries = target.parent().and_then(|above| std::fs::read_dir(above).ok()).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
-    found.retain(|path| belongs(path).as_deref() == Some(target) && path.join("manifest.json").is_file());
-    found.sort();
-    found
 }
 
 impl Drop for RunFolder {
     fn drop(&mut self) {
         if !self.finished {
+            self.close();
             let _ = std::fs::remove_dir_all(&self.partial);
         }
     }
@@ -300,7 +267,7 @@ mod tests {
     fn what_a_killed_process_has_left_is_found() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("run");
-        assert!(!StoppedFolder::find(&target).unwrap().killed, "there is nothing");
+        assert!(StoppedFolder::find(&target).unwrap().killed.is_none(), "there is nothing");
         let running = RunFolder::create(&target, false).unwrap();
         running.write("manifest.json", "{}").unwrap();
         let partial = running.path().to_owned();
@@ -309,19 +276,35 @@ mod tests {
         }
         // As if the process had ended: its locks are gone, and what it wrote is there, the last line half.
         let arm = r#"{"policy":"a","replication":0,"ticks":1,"user_steps":1,"short_slates":0,"seconds":0,"digest":"d","events":null}"#;
-        std::fs::write(partial.join(JOURNAL), format!("{arm}\n{}", &arm[..20])).unwrap();
-        running.journal.lock().unwrap().unlock().unwrap();
+        running.close();
+        let line = format!(r#"{{"shortened_scenes":7,"arm":{arm}}}"#);
+        std::fs::write(partial.join(JOURNAL), format!("{line}\n{}", &line[..20])).unwrap();
         for named in [&target, &partial] {
             let found = StoppedFolder::find(named).unwrap();
-            assert!(found.killed && found.path == partial && found.target == target);
-            assert_eq!(found.arms().iter().map(|arm| arm.policy.as_str()).collect::<Vec<_>>(), ["a"]);
+            assert!(found.path == partial && found.target == target);
+            let noted = found.killed.unwrap();
+            assert_eq!(noted.arms.iter().map(|arm| arm.policy.as_str()).collect::<Vec<_>>(), ["a"]);
+            assert_eq!(noted.shortened_scenes, 7);
         }
         // A process of the same number does not write there.
         assert_ne!(RunFolder::create(&target, false).unwrap().path(), partial);
         let other = place.path().join(".run.partial-1-0");
         std::fs::create_dir(&other).unwrap();
-        std::fs::write(other.join("manifest.json"), "{}").unwrap();
+        for name in ["manifest.json", JOURNAL] {
+            std::fs::write(other.join(name), "").unwrap();
+        }
         assert!(matches!(StoppedFolder::find(&target), Err(FolderError::Several { .. })));
+        // A run that has the name stays what it is.
+        std::fs::create_dir(&target).unwrap();
+        std::fs::write(target.join("manifest.json"), "whole").unwrap();
+        let found = StoppedFolder::find(&target).unwrap();
+        assert!(found.killed.is_none() && found.path == target && found.others.len() == 2);
+        drop(found);
+        let killed = StoppedFolder::find(&partial).unwrap();
+        assert!(matches!(RunFolder::going_on(&killed), Err(FolderError::Taken { .. })));
+        std::fs::rename(&target, place.path().join("away")).unwrap();
+        RunFolder::going_on(&killed).unwrap().finish().unwrap();
+        assert!(target.exists() && !partial.exists() && other.exists());
     }
 
     #[test]

@@ -21,7 +21,7 @@ mod until;
 
 pub use self::arm::ArmSink;
 pub use self::comparison::{CompareError, Comparison, ComparisonRow, Difference, FinishedRun, RunWorld, ToSee};
-pub use self::folder::{FolderError, RunFolder, StoppedFolder};
+pub use self::folder::{FolderError, Noted, RunFolder, StoppedFolder};
 pub use self::manifest::{
     ArmRecord, DecisionRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
 };

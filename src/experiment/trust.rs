@@ -12,7 +12,7 @@ use crate::scenario::{ModelSpec, Scenario, ScenarioError, to_toml};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Ticks at most of a world with language users: a language model needs a tenth of a second and more for a choice.
+/// Ticks at most of a world with language users: a language model needs a fifth of a second and more for a choice.
 const LANGUAGE_TICKS: u32 = 10;
 /// How many accepted items a language user of such a world remembers.
 const LANGUAGE_HISTORY: &str = "10";
@@ -93,7 +93,7 @@ impl TrustWorld {
     /// The model is the one that a scenario beside `origin` would have by default, and answers with the letter alone.
     ///
     /// # Errors
-    /// When the changed scenario is none: more people than the base has are asked for.
+    /// When a changed scenario is none: a defect.
     pub fn language(
         people: u32,
         base: &Scenario,

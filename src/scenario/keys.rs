@@ -269,9 +269,9 @@ const LANGUAGE: &[Key] = &[
     },
     text(
         "graph",
-        "The graph's file in that folder; empty takes what the model's card says, else `model.onnx`. `model.onnx` of `make \
-         lm` has 32-bit weights: it reads half as fast again as the one with 8 bits where the processor has no AVX-512, \
-         and takes twice the memory.",
+        "The graph's file in that folder; empty takes what the model's card says, else `model.onnx`. The `model.onnx` \
+         of `make lm` has 32-bit weights; without AVX-512 it reads half as fast again as the 8-bit one, writes \
+         slower, and takes a third more memory.",
         "",
     ),
     word(

@@ -172,7 +172,9 @@ fn a_language_model_gives_the_same_on_any_threads() {
         assert_eq!(found["contenders"][0]["unanswered"], 0, "{}", found["contenders"][0]);
         assert!(found["contenders"][0]["prompts"].as_str().expect("prompts").starts_with("short "));
         assert!((estimate(&found, "chance", "accuracy") - 1.0 / 6.0).abs() < 1e-9, "none of these is an option");
-        for measure in ["reject rate", "log loss", "largest rotation gap", "AUC 1:9", "accuracy of drawn answers"] {
+        for measure in
+            ["reject rate", "reject AUC", "log loss", "largest rotation gap", "AUC 1:9", "accuracy of drawn answers"]
+        {
             figure(&found, kind, measure);
         }
         figure(&found, &format!("{kind}, another user's memory"), "accuracy");

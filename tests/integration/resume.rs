@@ -260,6 +260,13 @@ fn a_run_whose_process_was_killed_goes_on() {
         "partial-1-0 (0 whole arms)",
     ]);
     recmirror(&["resume", text(&other)]).expect(2).says(&["no logs to go on from", "killed before an arm was"]);
+    // A run that has the name stays; what is left beside it is told.
+    recmirror(&["run", text(&scenario), "--out", text(&run), "--quiet"]).expect(0);
+    recmirror(&["resume", text(&left)]).expect(2).says(&["exists already; move it away to go on from"]);
+    recmirror(&["resume", text(&run)]).expect(2).says(&["note: ", "killed process has left", "was not interrupted"]);
+    std::fs::remove_dir_all(&run).expect("a folder");
+    // It may have been killed after its last tick.
+    write(&left.join("manifest.json"), read(&left.join("manifest.json")).replace("\"interrupted\"", "\"complete\""));
     recmirror(&["resume", text(&left), "--quiet"]).expect(0);
     assert_eq!(digests_of(&run), digests_of(&whole));
     assert_eq!(manifest(&run).status, "complete");

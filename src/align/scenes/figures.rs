@@ -215,6 +215,12 @@ impl Desk<'_> {
             record.offers_none.then(|| (share(options, record.choice_cnt), record.item_pos == record.choice_cnt))
         };
         page.add(who, &measures::rejects(scenes.iter().map(rejects)));
+        let none = |&scene: &usize| {
+            let record = &self.set.scenes[scene].record;
+            let probability = heard[scene].plain.as_ref()?.options.get(record.choice_cnt)?;
+            record.offers_none.then_some((*probability, record.item_pos == record.choice_cnt))
+        };
+        page.add(who, &measures::reject_order(&scenes.iter().map(none).collect::<Vec<_>>()));
         page.add(who, &measures::popularity(scenes.iter().map(|&scene| self.ranks(scene, &items(scene)?))));
     }
 

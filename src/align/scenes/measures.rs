@@ -10,6 +10,8 @@ use crate::user::RATINGS;
 
 /// Bins of the calibration error.
 pub(super) const BINS: usize = 15;
+/// Bins of the reject AUC.
+const RANKS: usize = 128;
 /// Probabilities below this count as this much in the log loss: a server does not tell all of them.
 const LEAST: f64 = 1e-9;
 
@@ -218,6 +220,34 @@ pub(super) fn rejects(rows: impl Iterator<Item = Option<(f64, bool)>>) -> Measur
         ("reject gap".to_owned(), Box::new(|sums: &[f64]| (sums[0] - sums[1]) / sums[2])),
     ];
     Measured { columns: Columns::new(3, rows.map(row)), statistics }
+}
+
+/// How well the probability of "none of these" tells lists from which people took nothing from others: the probability
+/// that it is higher for one of the first than for one of the second, equal ones half (the area under the ROC curve; Hanley and
+/// McNeil 1982). Probabilities in one of [`RANKS`] equally filled bins count as equal.
+pub(super) fn reject_order(rows: &[Option<(f64, bool)>]) -> Measured {
+    let mut sorted: Vec<f64> = rows.iter().flatten().map(|&(none, _)| none).collect();
+    sorted.sort_by(f64::total_cmp);
+    let bin = |none: f64| sorted.partition_point(|&other| other < none) * RANKS / sorted.len().max(1);
+    let row = |row: &Option<(f64, bool)>| {
+        let (none, rejected) = (*row)?;
+        let mut values = vec![0.0; 2 * RANKS];
+        values[RANKS * usize::from(rejected) + bin(none)] = 1.0;
+        Some(values)
+    };
+    let area: Statistic = Box::new(|sums: &[f64]| {
+        let (taken, rejected) = sums.split_at(RANKS);
+        let (mut below, mut area) = (0.0, 0.0);
+        for (taken, rejected) in taken.iter().zip(rejected) {
+            area += rejected * (below + 0.5 * taken);
+            below += taken;
+        }
+        area / (below * rejected.iter().sum::<f64>())
+    });
+    // Without lists of both kinds there is nothing to tell apart.
+    let both = [true, false].iter().all(|kind| rows.iter().flatten().any(|(_, rejected)| rejected == kind));
+    let columns = Columns::new(2 * RANKS, rows.iter().filter(|_| both).map(row));
+    Measured { columns, statistics: vec![("reject AUC".to_owned(), area)] }
 }
 
 /// Popularity ranks (0 is the most popular item): of what is chosen, of what people took, and the gap between them.

@@ -1,7 +1,8 @@
 //! Reading and continuing tokens with the graph, what was read before taken from memory.
 //!
 //! A prompt is read in whole steps, the last one filled up; sampled tokens are read one at a time, for all samples of a
-//! prompt at once. Which tokens are read in which way depends on the request alone, so its bits do, too.
+//! prompt at once. Where a step begins depends on what is known already; a row of a step does not depend on its place, so that
+//! the bits depend on the request alone.
 
 use super::prefixes::{Known, Prefixes};
 use super::sample::next_token;
@@ -87,7 +88,8 @@ impl Engine {
         let step = CausalGraph::STEP;
         let ids: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
         let mut known = self.prefixes.find(&ids[..from]);
-        shorten(&mut known, ids.len());
+        // Sums over all tokens are in groups of four at least: where the last call ends must not tell what was known.
+        shorten(&mut known, ids.len().next_multiple_of(CausalGraph::ROWS));
         let pieces: Vec<Piece<'_>> =
             known.iter().map(|block| Piece { data: &block.data, tokens: step, taken: block.taken }).collect();
         let mut sequence = self.graph.sequences(&pieces, 1)?;
@@ -207,7 +209,7 @@ impl Engine {
     }
 }
 
-/// Leaves out the last few known tokens, so that the rest of a text of `tokens` is of whole steps and nothing fills it up.
+/// Leaves out the last few known tokens, so that the rest of a text of `tokens` is of whole steps and nothing more fills it up.
 /// Where less than that is known, all of it is left out.
 fn shorten(known: &mut Vec<Known>, tokens: usize) {
     let all: usize = known.iter().map(|block| block.taken).sum();

@@ -115,3 +115,13 @@ fn ratings_by_hand() {
     near(value(&found, 3, "rating Jensen-Shannon"), middle - 0.5);
     assert!(value(&ratings([None].into_iter()), 1, "rating Kolmogorov-Smirnov").is_nan());
 }
+
+#[test]
+fn who_knows_when_to_take_nothing_by_hand() {
+    let rows = [Some((0.9, true)), Some((0.2, false)), None, Some((0.5, true)), Some((0.5, false))];
+    // Of four pairs three are in order and one is equal.
+    near(value(&reject_order(&rows), 5, "reject AUC"), 3.5 / 4.0);
+    near(value(&reject_order(&[Some((0.4, false)), Some((0.4, true))]), 2, "reject AUC"), 0.5);
+    near(value(&reject_order(&[Some((0.4, false)), Some((0.1, true))]), 2, "reject AUC"), 0.0);
+    assert_eq!(reject_order(&rows[1..2]).columns.defined, 0, "nobody took nothing");
+}
