@@ -263,8 +263,15 @@ impl Trust {
             sentences.push(format!("{}: the run is sure of no order between two policies.", self.title));
         } else {
             let surviving = self.surviving().count();
+            let turning = self.claims.iter().filter(|claim| claim.count(Verdict::Turns) > 0).count();
+            let rest = match claims - surviving - turning {
+                0 => String::new(),
+                unsure => format!(
+                    " {unsure} turn round in none, but are no longer sure in all: a world of few people is sure of little."
+                ),
+            };
             sentences.push(format!(
-                "{}: the run is sure of {claims} of {} orders between two policies; {surviving} of them hold in all {worlds} other worlds.",
+                "{}: the run is sure of {claims} of {} orders between two policies; {surviving} of them hold in all {worlds} other worlds.{rest}",
                 self.title,
                 pairs(self.policies.len()).count(),
             ));
@@ -350,6 +357,7 @@ mod tests {
             words[0].contains("sure of 3 of 3 orders") && words[0].contains("0 of them hold in all 4"),
             "{words:?}"
         );
+        assert!(words[0].contains(" 2 turn round in none, but"), "{words:?}");
         assert_eq!(words[1], "`a` ahead of `b` turns round in `turned`.");
     }
 
