@@ -3,8 +3,9 @@
     recmirror align models/lm TRAINING_SCENES... --quick --out ANSWERED
     python letters.py ANSWERED/answers.jsonl --unseen UNSEEN/answers.jsonl --out models/lm-adapter/letters.toml
 
-Both are answers of a model without `letters.toml`: of another one's nothing is left to measure. Lists stand in random order, so the mean logarithm of the probability should be the same at each place; what a place has more
-than the others is the model's liking for its letter, which recmirror takes away. What people really took is not looked at.
+Both are answers of a model without `letters.toml`: of another one's nothing is left to measure. Lists stand in random
+order, so the mean logarithm of the probability should be the same at each place; what a place has more than the others is
+the model's liking for its letter, which recmirror takes away. What people really took is not looked at for that.
 
 `--unseen` has answers to lists from before the held-out part that the model was not trained on (`models/train/unseen.py`):
 the temperature that makes what people took there most likely (Guo et al. 2017) says how much less sure the model should be.

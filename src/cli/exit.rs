@@ -25,6 +25,16 @@ impl Failure {
         Failure::Other(problem.to_string())
     }
 
+    /// The same with more to tell.
+    pub fn and(self, more: &str) -> Failure {
+        let with = |message: String| format!("{message}\n{more}");
+        match self {
+            Failure::Input(message) => Failure::Input(with(message)),
+            Failure::Check(message) => Failure::Check(with(message)),
+            Failure::Other(message) => Failure::Other(with(message)),
+        }
+    }
+
     /// Prints the message to stderr and gives the exit code.
     pub fn report(self) -> ExitCode {
         let (code, message) = match self {

@@ -12,8 +12,8 @@ use std::path::PathBuf;
 /// Arguments of `resume`.
 #[derive(clap::Args)]
 pub struct Resume {
-    /// The folder of the interrupted run; it is replaced by the whole run. Of a run whose process was killed it is the name
-    /// that the folder would have had.
+    /// The folder of the interrupted run; it is replaced by the whole run. Of a run whose process was killed, or that failed, it
+    /// is the name that the folder would have had.
     folder: PathBuf,
     /// Override a key that must not change a result, such as `engine.chunk`, or `data.path` when the data moved.
     #[arg(long = "set", value_name = "KEY=VALUE")]
@@ -31,21 +31,7 @@ pub struct Resume {
 impl Resume {
     pub(super) fn run(self, registry: &Registry) -> Result<(), Failure> {
         use_threads(self.threads.map(usize::from))?;
-        let left = StoppedFolder::find(&self.folder).map_err(Failure::input)?;
-        let mut manifest = Manifest::read(&left.path).map_err(Failure::input)?;
-        for other in &left.others {
-            eprintln!(
-                "note: {} is what a killed process has left of this run; it may be named instead",
-                other.display()
-            );
-        }
-        if let Some(noted) = &left.killed {
-            // It may have been killed after its last tick, with all tables still to be written.
-            manifest.status = "interrupted".to_owned();
-            manifest.arms = noted.arms.clone();
-            manifest.user.shortened_scenes = manifest.user.shortened_scenes.max(noted.shortened_scenes);
-        }
-        self.check(&manifest)?;
+        let (left, manifest) = self.left()?;
         let mut settings = parse_settings(&self.settings)?;
         if let Some(until) = &manifest.until {
             // The scenario in the manifest has the replications that were begun.
@@ -68,9 +54,31 @@ impl Resume {
         for change in changes {
             eprintln!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
         }
-        let folder = RunFolder::going_on(&left).map_err(Failure::input)?;
+        let had = manifest.arms.iter().filter(|arm| arm.ticks == experiment.scenario.ticks).cloned().collect();
+        let folder = RunFolder::going_on(&left, had).map_err(Failure::input)?;
         let stopped = Some((left.path.as_path(), &manifest));
         Job { experiment, folder, until, worlds, stopped, registry, quiet: self.quiet }.carry_out()
+    }
+
+    /// What there is of the run, and what it had done.
+    fn left(&self) -> Result<(StoppedFolder, Manifest), Failure> {
+        let left = StoppedFolder::find(&self.folder).map_err(Failure::input)?;
+        let mut manifest = Manifest::read(&left.path).map_err(Failure::input)?;
+        for other in left.others.iter().map(|path| path.display()) {
+            eprintln!(
+                "note: {other} is what a process has left of this run that was killed or failed; it may be named instead"
+            );
+        }
+        if let Some(noted) = &left.killed {
+            // It may have been killed after its last tick, with all tables still to be written.
+            manifest.status = "interrupted".to_owned();
+            manifest.arms = noted.arms.clone();
+            // Those of a policy that failed later are gone.
+            manifest.arms.retain(|arm| arm.events.as_ref().is_none_or(|file| left.path.join(file).is_file()));
+            manifest.user.shortened_scenes = manifest.user.shortened_scenes.max(noted.shortened_scenes);
+        }
+        self.check(&manifest)?;
+        Ok((left, manifest))
     }
 
     /// Whether the run can go on.
@@ -81,8 +89,8 @@ impl Resume {
         }
         if manifest.arms.iter().all(|arm| arm.events.is_none()) {
             return Err(Failure::input(format!(
-                "{folder} has no logs to go on from (engine.events = false, or no tick was complete, or it was killed before an \
-                 arm was); run the scenario anew"
+                "{folder} has no logs to go on from (engine.events = false, or no tick was complete, or it was killed or failed \
+                 before an arm was); run the scenario anew"
             )));
         }
         Ok(())

@@ -14,6 +14,7 @@ use crate::metrics;
 use crate::policy::Registry;
 use crate::random::Streams;
 use crate::scenario::{Scenario, ScenarioError};
+use crate::tick::TickError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -87,7 +88,20 @@ pub(super) struct Job<'a> {
 
 impl Job<'_> {
     /// Simulates, writes everything into the folder, names it, prints the tables.
-    pub(super) fn carry_out(mut self) -> Result<(), Failure> {
+    pub(super) fn carry_out(self) -> Result<(), Failure> {
+        let (partial, target) = (self.folder.path().to_owned(), self.folder.target().to_owned());
+        self.to_its_end().map_err(|problem| {
+            if !partial.exists() {
+                return problem;
+            }
+            let away =
+                target.join("manifest.json").exists().then(|| format!(", once {} is moved away", target.display()));
+            let (partial, away) = (partial.display(), away.unwrap_or_default());
+            problem.and(&format!("the whole arms are kept: `recmirror resume {partial}` goes on from them{away}"))
+        })
+    }
+
+    fn to_its_end(mut self) -> Result<(), Failure> {
         let data = &self.experiment.data;
         self.say(&data.name, &data.cleanup.to_string());
         let stop = stop_on_interrupt()?;
@@ -140,12 +154,22 @@ impl Job<'_> {
         let (steps, seconds) = bar.totals();
         let rate = rate(steps as f64 / seconds);
         self.say("simulated", &format!("{steps} user-steps in {seconds:.1} s, {rate} a second"));
-        outcome.map_err(|problem| match (&problem, self.stopped) {
-            (ExperimentError::Log(_), Some((folder, _))) => Failure::input(format!(
-                "{problem}; a run goes on from the logs in {}: put back what is missing or damaged, or run the scenario anew",
+        outcome.map_err(|problem| {
+            let Some((folder, _)) = self.stopped.filter(|(folder, _)| problem.is_of_stopped(folder)) else {
+                return Failure::input(problem);
+            };
+            // What was simulated beside logs that are not this run's is worth nothing.
+            self.folder.forget();
+            let told =
+                matches!(problem, ExperimentError::Stopped { .. } | ExperimentError::Tick(TickError::Recorded { .. }));
+            let failure = Failure::input(problem);
+            if told {
+                return failure;
+            }
+            failure.and(&format!(
+                "a run goes on from the logs in {}: put back what is missing or damaged, or run the scenario anew",
                 folder.display()
-            )),
-            _ => Failure::input(problem),
+            ))
         })
     }
 

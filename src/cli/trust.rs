@@ -52,11 +52,10 @@ impl TrustArgs {
             worlds.push(world.map_err(|problem| Failure::input(format!("--world `{name}`: {problem}")))?);
         }
         // What the run itself lacks it tells better.
-        let whole = TrustWorld::new("", base, origin, registry, &[]).map_err(Failure::input)?.missing().is_none();
-        for world in worlds.iter().filter(|_| whole) {
-            if let Some((key, path)) = world.missing() {
+        for world in worlds.iter().filter(|_| base.missing_folder().is_none()) {
+            if let Some((key, path)) = world.scenario.missing_folder() {
                 let (name, path) = (&world.name, path.display());
-                let problem = format!("world `{name}`: {key}: there is no folder {path}");
+                let problem = format!("world `{name}`: {key}: there is nothing to use in {path}");
                 return Err(Failure::input(problem + "; `make lm` makes language models, `make data` fetches data"));
             }
         }

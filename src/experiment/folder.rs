@@ -1,18 +1,18 @@
 //! The folder of a run: made beside its name, renamed when everything is in it.
 //!
 //! Until then it has a manifest without arms and `arms.jsonl`, a line for each arm that is whole, and that file is locked. So
-//! of a process that was killed all whole arms are left, and whoever goes on from them knows that it is dead.
+//! of a process that was killed all whole arms are left, and whoever goes on from them knows that it is dead. Those of a run
+//! that failed are left in the same way.
 
+mod journal;
 mod stopped;
 
 pub use self::stopped::{Noted, StoppedFolder};
 
-use self::stopped::Line;
+use self::journal::Journal;
 use super::manifest::ArmRecord;
-use std::fs::File;
-use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The arms that are whole so far, a line each.
 const JOURNAL: &str = "arms.jsonl";
@@ -39,23 +39,23 @@ pub enum FolderError {
         path: PathBuf,
     },
     /// There is more than one to go on from.
-    #[error("{} was killed more than once; name the one to go on from: {}", target.display(), folders.join(", "))]
+    #[error("{} was killed or failed more than once; name the one to go on from: {}", target.display(), folders.join(", "))]
     Several {
         /// The run.
         target: PathBuf,
         /// The folders beside it.
         folders: Vec<String>,
     },
-    /// A killed run is to get a name that something has.
+    /// A run that was killed or failed is to get a name that something has.
     #[error("{} exists already; move it away to go on from {}", target.display(), path.display())]
     Taken {
         /// What is there.
         target: PathBuf,
-        /// What the killed process has left.
+        /// What its process has left.
         path: PathBuf,
     },
     /// What a process has left cannot be read.
-    #[error("cannot read {}: {source}; is this what a run that was killed has left?", path.display())]
+    #[error("cannot read {}: {source}; is this what a run that was killed or failed has left?", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -72,11 +72,14 @@ pub enum FolderError {
     },
 }
 
-/// A run's folder while it is being filled. Dropped before [`RunFolder::finish`], it is removed.
+/// A run's folder while it is being filled. Dropped before [`RunFolder::finish`], it is removed, unless there is something to
+/// go on from.
 pub struct RunFolder {
     target: PathBuf,
     partial: PathBuf,
-    journal: Mutex<Option<File>>,
+    journal: Mutex<Journal>,
+    /// The whole arms of the run that this one goes on from.
+    had: Vec<ArmRecord>,
     /// A folder that has nothing which this one lacks when it is finished.
     replaces: Option<PathBuf>,
     /// Whether all that `target` has will be in it.
@@ -115,18 +118,16 @@ impl RunFolder {
         let partial = (0..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(0));
         std::fs::create_dir_all(partial.join("events")).map_err(|source| io(&partial, source))?;
         let path = partial.join(JOURNAL);
-        let journal = File::create(&path).map_err(|source| io(&path, source))?;
-        // Where files cannot be locked, nobody is kept from going on from a run that is not over.
-        let _ = journal.try_lock();
-        let journal = Mutex::new(Some(journal));
-        Ok(RunFolder { target, partial, journal, replaces: None, in_place: false, finished: false })
+        let journal = Mutex::new(Journal::create(&path).map_err(|source| io(&path, source))?);
+        Ok(RunFolder { target, partial, journal, had: Vec::new(), replaces: None, in_place: false, finished: false })
     }
 
-    /// The same, to go on from a run: it has the run's place, and the folder of a killed one is removed when it has.
+    /// The same, to go on from a run that `had` these whole arms: it has the run's place, and the folder of a killed one is
+    /// removed when it has all of them.
     ///
     /// # Errors
     /// As [`RunFolder::create`]; when something has the name of a run whose process was killed.
-    pub fn going_on(from: &StoppedFolder) -> Result<RunFolder, FolderError> {
+    pub fn going_on(from: &StoppedFolder, had: Vec<ArmRecord>) -> Result<RunFolder, FolderError> {
         let killed = from.killed.is_some();
         let folder = RunFolder::create(&from.target, !killed).map_err(|problem| match problem {
             FolderError::Exists { path } if killed => FolderError::Taken { target: path, path: from.path.clone() },
@@ -134,23 +135,22 @@ impl RunFolder {
         });
         let mut folder = folder?;
         folder.replaces = Some(from.path.clone()).filter(|_| killed && from.is_over);
-        folder.in_place = !killed;
+        (folder.in_place, folder.had) = (!killed, had);
         Ok(folder)
     }
 
     /// Notes that an arm is whole, should the process be killed later, and how many scenes were too long so far.
     pub fn note(&self, arm: &ArmRecord, shortened_scenes: u64) {
-        let line = serde_json::to_string(&Line { shortened_scenes, arm: arm.clone() });
-        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Ok(line), Some(journal)) = (line, journal.as_mut()) {
-            // A disk that is full stops the run where its logs are written.
-            let _ = journal.write_all((line + "\n").as_bytes());
-        }
+        self.journal().note(arm, shortened_scenes);
     }
 
-    /// A file that is open keeps its folder from being renamed or removed on some systems.
-    fn close(&self) {
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner).take();
+    /// Lets nobody go on from this run: what was noted is not right.
+    pub fn forget(&self) {
+        self.journal().forget();
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where files go until the run is finished.
@@ -163,13 +163,14 @@ impl RunFolder {
         &self.target
     }
 
-    /// Writes a text file.
+    /// Writes a text file, whole or not at all: a process that is killed in it must leave what was there.
     ///
     /// # Errors
     /// When it cannot be written.
     pub fn write(&self, name: &str, text: &str) -> Result<(), FolderError> {
-        let path = self.partial.join(name);
-        std::fs::write(&path, text).map_err(|source| io(&path, source))
+        let (path, beside) = (self.partial.join(name), self.partial.join(format!(".{name}.partial")));
+        let written = std::fs::write(&beside, text).and_then(|()| std::fs::rename(&beside, &path));
+        written.map_err(|source| io(&path, source))
     }
 
     /// Gives the folder of a stopped run its name: `target`, or, where a run is that it does not go on from, a name beside it
@@ -192,7 +193,7 @@ impl RunFolder {
     /// # Errors
     /// When it cannot be renamed; the old run, if any, is kept then.
     pub fn finish(mut self) -> Result<PathBuf, FolderError> {
-        self.close();
+        self.journal().close();
         let old = sibling(&self.target, "old");
         let replaces = self.target.exists();
         if replaces {
@@ -223,9 +224,19 @@ impl RunFolder {
 
 impl Drop for RunFolder {
     fn drop(&mut self) {
-        if !self.finished {
-            self.close();
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        journal.close();
+        if self.finished {
+            return;
+        }
+        // What cannot be removed is in the way of nothing.
+        if !journal.has_more_than(&self.had) {
             let _ = std::fs::remove_dir_all(&self.partial);
+            return;
+        }
+        journal.keep_noted(&self.partial);
+        for replaced in self.replaces.iter().filter(|_| journal.has_all_of(&self.had)) {
+            let _ = std::fs::remove_dir_all(replaced);
         }
     }
 }
@@ -276,7 +287,7 @@ mod tests {
         }
         // As if the process had ended: its locks are gone, and what it wrote is there, the last line half.
         let arm = r#"{"policy":"a","replication":0,"ticks":1,"user_steps":1,"short_slates":0,"seconds":0,"digest":"d","events":null}"#;
-        running.close();
+        running.journal().close();
         let line = format!(r#"{{"shortened_scenes":7,"arm":{arm}}}"#);
         std::fs::write(partial.join(JOURNAL), format!("{line}\n{}", &line[..20])).unwrap();
         for named in [&target, &partial] {
@@ -294,17 +305,26 @@ mod tests {
             std::fs::write(other.join(name), "").unwrap();
         }
         assert!(matches!(StoppedFolder::find(&target), Err(FolderError::Several { .. })));
-        // A run that has the name stays what it is.
+    }
+
+    #[test]
+    fn a_run_that_has_the_name_of_a_killed_one_stays_what_it_is() {
+        let place = tempfile::tempdir().unwrap();
+        let (target, partial) = (place.path().join("run"), place.path().join(".run.partial-1-0"));
+        std::fs::create_dir(&partial).unwrap();
+        for name in ["manifest.json", JOURNAL] {
+            std::fs::write(partial.join(name), "").unwrap();
+        }
         std::fs::create_dir(&target).unwrap();
         std::fs::write(target.join("manifest.json"), "whole").unwrap();
         let found = StoppedFolder::find(&target).unwrap();
-        assert!(found.killed.is_none() && found.path == target && found.others.len() == 2);
+        assert!(found.killed.is_none() && found.path == target && found.others == [partial.clone()]);
         drop(found);
         let killed = StoppedFolder::find(&partial).unwrap();
-        assert!(matches!(RunFolder::going_on(&killed), Err(FolderError::Taken { .. })));
+        assert!(matches!(RunFolder::going_on(&killed, Vec::new()), Err(FolderError::Taken { .. })));
         std::fs::rename(&target, place.path().join("away")).unwrap();
-        RunFolder::going_on(&killed).unwrap().finish().unwrap();
-        assert!(target.exists() && !partial.exists() && other.exists());
+        RunFolder::going_on(&killed, Vec::new()).unwrap().finish().unwrap();
+        assert!(target.exists() && !partial.exists());
     }
 
     #[test]

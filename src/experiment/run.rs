@@ -5,13 +5,14 @@ mod stopped;
 
 pub use self::stopped::Stopped;
 
-use super::arm::ArmSink;
+use super::arm::{ArmSink, Tally};
 use super::manifest::{ArmRecord, DecisionRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
 use super::results::ArmResult;
 use crate::log::{DecisionSink, EventSink, NoSink, ParquetWriter};
 use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
+use crate::tick::Simulation;
 use crate::world::{Population, Training};
 use rayon::prelude::*;
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Hears of each completed tick, from any thread.
 pub trait Progress: Sync {
@@ -167,19 +169,20 @@ impl Experiment {
             .flat_map(|replication| (0..self.scenario.policies.len()).map(move |policy| (replication, policy)))
             .collect();
         let arm = |&(replication, policy): &(u32, usize)| {
-            if brakes.arm(policy, replication) {
-                return Arm { replication, policy, finished: self.kept(policy, replication, options, brakes) };
-            }
-            let finished = self.guarded_arm(policy, replication, options, brakes);
+            let finished = if brakes.arm(policy, replication) {
+                self.kept(policy, replication, options, brakes)
+            } else {
+                Some(self.guarded_arm(policy, replication, options, brakes))
+            };
             match &finished {
-                Err(problem) if problem.is_of_policy() => {
+                Some(Err(problem)) if problem.is_of_policy() => {
                     brakes.first_failures[policy].fetch_min(replication, Ordering::Relaxed);
                 }
-                Err(_) => brakes.failed.store(true, Ordering::Relaxed),
-                Ok(arm) if arm.ticks == self.scenario.ticks => options.progress.arm(&arm.record()),
-                Ok(_) => {}
+                Some(Err(_)) => brakes.failed.store(true, Ordering::Relaxed),
+                Some(Ok(arm)) if arm.ticks == self.scenario.ticks => options.progress.arm(&arm.record()),
+                Some(Ok(_)) | None => {}
             }
-            Arm { replication, policy, finished: Some(finished) }
+            Arm { replication, policy, finished }
         };
         let mut arms: Vec<Arm> = order.par_iter().with_max_len(1).map(arm).collect();
         self.set_against(&mut arms);
@@ -307,15 +310,9 @@ impl Experiment {
         if let Some((stopped, record)) = past.filter(|(_, record)| record.ticks == self.scenario.ticks) {
             return self.kept_arm(spec, number, record, options, stopped);
         }
-        let population = self.users(replication)?;
         let file = options.events.map(|_| file_name(number, &spec.name, replication));
         let path: Option<PathBuf> = options.events.zip(file.as_ref()).map(|(folder, file)| folder.join(file));
-        let next = self.log(path.as_deref(), &spec.name, replication)?;
-        let metrics = MetricSet::new(&self.scenario.metrics, &self.background(&population))?;
-        let (sink, tally) = ArmSink::new(metrics, self.start.catalogue.clone(), next);
-        let building = std::time::Instant::now();
-        let mut simulation = self.simulation(spec, replication, &population, Box::new(sink))?;
-        let before = building.elapsed().as_secs_f64();
+        let (mut simulation, tally, before) = self.begin(spec, replication, path.as_deref())?;
         if let Some((stopped, record)) = past {
             simulation.recall(stopped.recording(record)?);
         }
@@ -325,9 +322,7 @@ impl Experiment {
             simulation.tick()?;
             ticks += 1;
             options.progress.tick(simulation.events().len() as u64);
-            if let Some((_, record)) = past.filter(|(_, record)| record.ticks == ticks) {
-                stopped::check(record, &counted())?;
-            }
+            past.map_or(Ok(()), |(_, record)| stopped::check(record, ticks, &counted()))?;
         }
         if let Some((stopped, record)) = past.filter(|(_, record)| record.ticks > ticks) {
             return self.kept_arm(spec, number, record, options, stopped);
@@ -337,6 +332,23 @@ impl Experiment {
         let result = counted().result(spec, replication, started.elapsed().as_secs_f64(), fill_ups);
         let decisions = DecisionRecord::of(&counted().decisions, path.as_deref().map(decisions_beside).as_deref());
         Ok(Finished { result, ticks, file, decisions, training })
+    }
+
+    /// An arm before its first tick, what is counted of it, and the seconds that its policy took to be built.
+    #[expect(clippy::disallowed_methods, reason = "the seconds of an arm are reported and never enter a result")]
+    fn begin(
+        &self,
+        spec: &PolicySpec,
+        replication: u32,
+        path: Option<&Path>,
+    ) -> Result<(Simulation, Arc<Mutex<Tally>>, f64), ExperimentError> {
+        let population = self.users(replication)?;
+        let next = self.log(path, &spec.name, replication)?;
+        let metrics = MetricSet::new(&self.scenario.metrics, &self.background(&population))?;
+        let (sink, tally) = ArmSink::new(metrics, self.start.catalogue.clone(), next);
+        let building = std::time::Instant::now();
+        let simulation = self.simulation(spec, replication, &population, Box::new(sink))?;
+        Ok((simulation, tally, building.elapsed().as_secs_f64()))
     }
 
     /// Who takes part in a replication.

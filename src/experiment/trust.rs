@@ -112,18 +112,6 @@ impl TrustWorld {
             world(format!("{people} language users"), &[&few[..], &model[..]].concat())?,
         ])
     }
-
-    /// The folder of this world's data or user model that is not there.
-    pub fn missing(&self) -> Option<(&'static str, &Path)> {
-        let model = match &self.scenario.user.model {
-            ModelSpec::Parametric { .. } => None,
-            ModelSpec::Mirror { path } => Some(path),
-            ModelSpec::Language(spec) => Some(&spec.path),
-        };
-        let folders = [("data.path", Some(&self.scenario.data.path)), ("user.path", model)];
-        let mut folders = folders.into_iter().filter_map(|(key, path)| Some((key, path?.as_path())));
-        folders.find(|(_, path)| !path.is_dir())
-    }
 }
 
 /// The text without what belongs to the user model alone.

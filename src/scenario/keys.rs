@@ -271,7 +271,7 @@ const LANGUAGE: &[Key] = &[
         "graph",
         "The graph's file in that folder; empty takes what the model's card says, else `model.onnx`. The `model.onnx` \
          of `make lm` has 32-bit weights; without AVX-512 it reads half as fast again as the 8-bit one, writes \
-         slower, and takes a third more memory.",
+         slower, and takes two fifths more memory.",
         "",
     ),
     word(

@@ -29,7 +29,7 @@ pub use self::schema::json_schema;
 pub use self::write::to_toml;
 
 use crate::user::LanguageSpec;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A checked scenario. Only a `Scenario` reaches the world.
 #[derive(Clone, Debug, PartialEq)]
@@ -72,6 +72,26 @@ pub struct Scenario {
     pub policies: Vec<PolicySpec>,
     /// What changes during the run, in the order of the file; names are unique.
     pub dynamics: Vec<DynamicSpec>,
+}
+
+impl Scenario {
+    /// The folder of its data or user model in which there is none, and the key that names it.
+    pub fn missing_folder(&self) -> Option<(&'static str, &Path)> {
+        // A folder alone is not enough: that of the language model is there before the model is made.
+        let has = |path: &Path, files: &[&str]| files.iter().any(|file| path.join(file).is_file());
+        let model = match &self.user.model {
+            ModelSpec::Parametric { .. } => None,
+            ModelSpec::Mirror { path } => Some((path, has(path, &["card.toml"]))),
+            ModelSpec::Language(LanguageSpec { path, graph, .. }) => {
+                let usual = has(path, &["card.toml", "model.onnx", "onnx/model.onnx"]);
+                Some((path, graph.as_deref().map_or(usual, |graph| has(path, &[graph]))))
+            }
+        };
+        if !self.data.path.is_dir() {
+            return Some(("data.path", &self.data.path));
+        }
+        model.filter(|(_, is_there)| !is_there).map(|(path, _)| ("user.path", path.as_path()))
+    }
 }
 
 /// `[data]`

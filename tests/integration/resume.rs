@@ -54,10 +54,12 @@ fn every_policy_and_dynamic_goes_on_from_any_tick() {
     let run = |name: &str| folder.path().join(name);
     let whole = stopped_after(u64::MAX, 2, &experiment, &run("whole"), None);
     let all = whole.ticks.iter().map(|&ticks| u64::from(ticks)).sum::<u64>();
-    for (ticks, threads) in [(1, 1), (all / 3, 2), (all - 1, 2)] {
+    for (ticks, threads) in [(1, 1), (all / 3, 2), (all - 1, 1)] {
         let (half, joined) = (run(&format!("half-{ticks}")), run(&format!("joined-{ticks}")));
         let stopped = stopped_after(ticks, threads, &experiment, &half, None);
-        assert!(stopped.interrupted && stopped.ticks.iter().any(|&ticks| (1..14).contains(&ticks)));
+        assert!(stopped.interrupted);
+        // Of two threads, one may end its arm while the other sees that it is to stop.
+        assert!(threads == 2 || stopped.ticks.iter().any(|&ticks| (1..14).contains(&ticks)), "{:?}", stopped.ticks);
         let outcome = stopped_after(u64::MAX, 3 - threads, &experiment, &joined, Some(&half));
         assert!(!outcome.interrupted);
         assert_eq!(told(&outcome), told(&whole), "stopped after {ticks} of {all} ticks");
@@ -255,15 +257,15 @@ fn a_run_whose_process_was_killed_goes_on() {
     }
     let told = format!("run.partial-{}-0 ({arms} whole arms)", child.id());
     recmirror(&["resume", text(&run)]).expect(2).says(&[
-        "was killed more than once",
+        "was killed or failed more than once",
         &told,
         "partial-1-0 (0 whole arms)",
     ]);
-    recmirror(&["resume", text(&other)]).expect(2).says(&["no logs to go on from", "killed before an arm was"]);
+    recmirror(&["resume", text(&other)]).expect(2).says(&["no logs to go on from", "before an arm was"]);
     // A run that has the name stays; what is left beside it is told.
     recmirror(&["run", text(&scenario), "--out", text(&run), "--quiet"]).expect(0);
     recmirror(&["resume", text(&left)]).expect(2).says(&["exists already; move it away to go on from"]);
-    recmirror(&["resume", text(&run)]).expect(2).says(&["note: ", "killed process has left", "was not interrupted"]);
+    recmirror(&["resume", text(&run)]).expect(2).says(&["note: ", "that was killed or failed", "was not interrupted"]);
     std::fs::remove_dir_all(&run).expect("a folder");
     // It may have been killed after its last tick.
     write(&left.join("manifest.json"), read(&left.join("manifest.json")).replace("\"interrupted\"", "\"complete\""));
@@ -272,4 +274,25 @@ fn a_run_whose_process_was_killed_goes_on() {
     assert_eq!(manifest(&run).status, "complete");
     assert_eq!(names_in(&run), names_in(&whole));
     assert!(!left.exists(), "all that it had is in the run");
+}
+
+#[test]
+#[cfg(unix)]
+fn what_a_full_disk_has_left_goes_on() {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    let (whole, run) = (folder.path().join("whole"), folder.path().join("run"));
+    recmirror(&["run", text(&scenario), "--out", text(&whole), "--quiet"]).expect(0);
+    // No file may have more than 40,960 bytes: the logs have less, and the report has more.
+    let limited = "trap '' XFSZ; ulimit -f 80; exec \"$@\"";
+    let program = env!("CARGO_BIN_EXE_recmirror");
+    let arguments = ["-c", limited, "sh", program, "run", text(&scenario), "--out", text(&run), "--quiet"];
+    let out = std::process::Command::new("sh").args(arguments).output().expect("a shell");
+    let said = String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.status.code(), Some(2), "{said}");
+    assert!(said.contains("report.html") && said.contains("the whole arms are kept") && !run.exists(), "{said}");
+    let left = said.split('`').nth(1).and_then(|command| command.strip_prefix("recmirror resume ")).expect("a command");
+    recmirror(&["resume", left, "--quiet"]).expect(0);
+    assert_eq!((digests_of(&run), names_in(&run)), (digests_of(&whole), names_in(&whole)));
+    assert!(names_in(folder.path()).iter().all(|name| !name.contains("partial")), "nothing is left beside it");
 }

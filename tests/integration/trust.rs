@@ -2,7 +2,7 @@
 
 use crate::language_user::model;
 use crate::util::{
-    csv_rows, digests_of, has_runtime, manifest, names_in, package, read, recmirror, text, with_data, write,
+    csv_rows, digests_of, has_runtime, manifest, names_in, package, read, recmirror, settings, text, with_data, write,
     write_scenario,
 };
 use recmirror::experiment::TrustWorld;
@@ -89,6 +89,13 @@ fn few_people_meet_the_policies_as_language_users_too() {
     assert_eq!(names[names.len() - 2..], ["4 people", "4 language users"]);
     let [people, language] = [worlds.len() - 2, worlds.len() - 1].map(|place| &worlds[place]["means"]);
     assert_ne!(people, language, "other users");
+    // And nothing but the users is another.
+    let registry = Registry::builtin();
+    let scenario = Scenario::load(&moved, &registry, &settings(&["ticks=40"])).expect("a scenario");
+    let [people, language] = TrustWorld::language(4, &scenario, &moved, &registry).expect("worlds");
+    assert_eq!((people.scenario.ticks, people.scenario.population.users), (10, Some(4)), "for ten ticks at most");
+    assert!(matches!(&language.scenario.user.model, ModelSpec::Language(spec) if spec.graph.is_none()));
+    assert_eq!(Scenario { user: people.scenario.user.clone(), ..language.scenario }, people.scenario);
 }
 
 #[test]
@@ -132,9 +139,13 @@ fn worlds_that_are_none_are_told_before_anything_runs() {
     run("no colon").expect(2).says(&["--world is `no colon`", "expected a name and changes"]);
     run("odd: user.acceptence=0.2").expect(2).says(&["odd", "user.acceptence", "did you mean"]);
     run("kind: user.kind=mirrors").expect(2).says(&["mirrors"]);
-    run("gone: data.path=/no/such").expect(2).says(&["world `gone`: data.path: there is no folder /no/such"]);
-    let few = ["run", text(&scenario), "--out", text(&out), "--trust", "--language-users", "3"];
-    recmirror(&few).expect(2).says(&["world `3 language users`: user.path: there is no folder", "models/lm"]);
+    run("gone: data.path=/no/such").expect(2).says(&["world `gone`: data.path: there is nothing to use in /no/such"]);
+    // The folder of a model that is not made yet.
+    let moved = folder.path().join("scenarios/small.toml");
+    write(&moved, read(&scenario).replace("path = 'data'", "path = '../data'"));
+    write(&folder.path().join("models/lm/README.md"), "to be made");
+    let few = ["run", text(&moved), "--out", text(&out), "--trust", "--language-users", "3"];
+    recmirror(&few).expect(2).says(&["world `3 language users`: user.path: there is nothing to use in", "models/lm"]);
     recmirror(&[&few[..6], &["0"]].concat()).expect(2).says(&["--language-users"]);
     assert!(!out.exists());
     recmirror(&["run", text(&scenario), "--out", text(&out), "--world", "a: ticks=2"]).expect(2).says(&["--trust"]);

@@ -1,8 +1,8 @@
 //! What there is of a run that did not come to its end.
 
+use super::journal::lines;
 use super::{FolderError, JOURNAL, io};
 use crate::experiment::manifest::ArmRecord;
-use serde::{Deserialize, Serialize};
 use std::fs::{File, TryLockError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,9 +14,9 @@ pub struct StoppedFolder {
     pub path: PathBuf,
     /// Where the run belongs.
     pub target: PathBuf,
-    /// What it had done when its process was killed; `None` where it was not.
+    /// What it had done when its process was killed, or it failed; `None` where neither was.
     pub killed: Option<Noted>,
-    /// What other processes that were killed have left of the run.
+    /// What other processes have left of the run that were killed or failed.
     pub others: Vec<PathBuf>,
     /// Held as long as somebody goes on from it.
     _journal: Option<File>,
@@ -31,13 +31,6 @@ pub struct Noted {
     pub arms: Vec<ArmRecord>,
     /// Scenes that were too long for a language model until the last of them was.
     pub shortened_scenes: u64,
-}
-
-/// A line of the journal.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Line {
-    pub shortened_scenes: u64,
-    pub arm: ArmRecord,
 }
 
 impl StoppedFolder {
@@ -96,8 +89,7 @@ impl StoppedFolder {
         // Through the handle that has the lock: elsewhere it keeps all others out.
         let mut text = String::new();
         journal.read_to_string(&mut text).map_err(fail)?;
-        // A line that was being written when the process was killed is no arm.
-        let lines: Vec<Line> = text.lines().map_while(|line| serde_json::from_str(line).ok()).collect();
+        let lines: Vec<_> = lines(&text).collect();
         let shortened_scenes = lines.iter().map(|line| line.shortened_scenes).max().unwrap_or(0);
         let noted = Noted { arms: lines.into_iter().map(|line| line.arm).collect(), shortened_scenes };
         let is_over = lock.is_ok();

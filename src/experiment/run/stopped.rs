@@ -13,6 +13,7 @@ use crate::experiment::results::ArmResult;
 use crate::log::{DecisionBatch, EventBatch, EventSink, LogError, NoSink, Recording};
 use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
+use crate::tick::TickError;
 use crate::world::Training;
 use std::path::{Path, PathBuf};
 
@@ -75,7 +76,7 @@ impl Experiment {
             }
         }
         let tally = tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        check(record, &tally)?;
+        check(record, record.ticks, &tally)?;
         let file = options.events.map(|_| file_name(number, &spec.name, record.replication));
         let path = options.events.zip(file.as_ref()).map(|(folder, file)| folder.join(file));
         let beside = path.as_deref().map(decisions_beside);
@@ -90,8 +91,24 @@ impl Experiment {
     }
 }
 
-/// Whether what was counted so far is what the stopped run had counted.
-pub(super) fn check(record: &ArmRecord, tally: &Tally) -> Result<(), ExperimentError> {
+impl ExperimentError {
+    /// Whether it is about what `folder` has of a run that this one goes on from.
+    pub fn is_of_stopped(&self, folder: &Path) -> bool {
+        match self {
+            ExperimentError::Stopped { .. } | ExperimentError::Tick(TickError::Recorded { .. }) => true,
+            ExperimentError::Log(log) | ExperimentError::Tick(TickError::Log { source: log, .. }) => {
+                log.to_string().contains(&*folder.join("").to_string_lossy())
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Whether what was counted in so many ticks is what the stopped run had counted, where that ended.
+pub(super) fn check(record: &ArmRecord, ticks: u32, tally: &Tally) -> Result<(), ExperimentError> {
+    if record.ticks != ticks {
+        return Ok(());
+    }
     let thought = record.decisions.as_ref().map(|decisions| decisions.digest.clone());
     let events = tally.digest.finish().to_string() == record.digest;
     let decisions = thought.is_none_or(|digest| digest == tally.decisions.digest().to_string());

@@ -170,6 +170,8 @@ fn what_cannot_work_is_told_at_load() {
     };
     let told = refused(remove("tokenizer.json"), 4);
     assert!(told.starts_with("DIR/tokenizer.json does not exist; copy it from the checkpoint"), "{told}");
+    let told = refused(|_, spec| spec.graph = Some("other.onnx".to_owned()), 4);
+    assert!(told.starts_with("DIR/other.onnx does not exist; the folder has: halves.onnx, model.onnx"), "{told}");
     let told = refused(|folder, _| write(&folder.join("model.onnx"), b"short"), 4);
     assert!(told.contains("DIR/model.onnx"), "{told}");
     let told = refused(|folder, _| write(&folder.join("prompts.toml"), PROMPTS.replace("none =", "nothing =")), 4);

@@ -1,0 +1,154 @@
+//! The arms of a run that are whole so far: what can be gone on from, should the run not come to its end.
+
+use crate::experiment::manifest::ArmRecord;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{Result, Write};
+use std::path::Path;
+
+/// A line of the journal.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Line {
+    pub shortened_scenes: u64,
+    pub arm: ArmRecord,
+}
+
+/// Notes each arm that is whole in a file, which is locked as long as the run goes on.
+pub(super) struct Journal {
+    /// A file that is open keeps its folder from being renamed or removed on some systems: `None` when it is over.
+    file: Option<File>,
+    /// What stands in it with a log.
+    noted: Vec<ArmRecord>,
+    /// Whether the last line is half.
+    torn: bool,
+}
+
+impl Journal {
+    pub fn create(path: &Path) -> Result<Journal> {
+        let file = File::create(path)?;
+        // Where files cannot be locked, nobody is kept from going on from a run that is not over.
+        let _ = file.try_lock();
+        Ok(Journal { file: Some(file), noted: Vec::new(), torn: false })
+    }
+
+    pub fn note(&mut self, arm: &ArmRecord, shortened_scenes: u64) {
+        let line = serde_json::to_string(&Line { shortened_scenes, arm: arm.clone() });
+        let (Ok(line), Some(file)) = (line, self.file.as_mut()) else { return };
+        let before = if self.torn { "\n" } else { "" };
+        // A disk that is full stops the run where its logs are written.
+        self.torn = file.write_all(format!("{before}{line}\n").as_bytes()).is_err();
+        if !self.torn && arm.events.is_some() {
+            self.noted.push(arm.clone());
+        }
+    }
+
+    pub fn forget(&mut self) {
+        self.noted.clear();
+    }
+
+    pub fn close(&mut self) {
+        self.file = None;
+    }
+
+    pub fn has_more_than(&self, had: &[ArmRecord]) -> bool {
+        let had: BTreeSet<_> = had.iter().map(name).collect();
+        self.noted.iter().any(|arm| !had.contains(&name(arm)))
+    }
+
+    pub fn has_all_of(&self, had: &[ArmRecord]) -> bool {
+        let noted: BTreeSet<_> = self.noted.iter().map(name).collect();
+        had.iter().all(|arm| noted.contains(&name(arm)))
+    }
+
+    /// Removes the logs of other arms from `folder`: nobody goes on from them, and a disk that is full needs the room.
+    pub fn keep_noted(&self, folder: &Path) {
+        let decisions = self.noted.iter().filter_map(|arm| arm.decisions.as_ref()?.file.as_ref());
+        let kept: BTreeSet<_> = self.noted.iter().filter_map(|arm| arm.events.as_ref()).chain(decisions).collect();
+        let kept: BTreeSet<_> = kept.into_iter().map(|file| folder.join(file)).collect();
+        for logs in ["events", "decisions"].iter().filter_map(|name| std::fs::read_dir(folder.join(name)).ok()) {
+            for path in logs.flatten().map(|entry| entry.path()).filter(|path| !kept.contains(path)) {
+                let _ = std::fs::remove_file(path);
+            }
+        }
+    }
+}
+
+/// The lines of a journal; one that is half is no arm.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = Line> {
+    text.lines().filter_map(|line| serde_json::from_str(line).ok())
+}
+
+fn name(arm: &ArmRecord) -> (&str, u32) {
+    (&arm.policy, arm.replication)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{RunFolder, StoppedFolder};
+    use super::*;
+
+    fn arm(policy: &str, has_log: bool) -> ArmRecord {
+        let file = format!("events/{policy}.parquet");
+        let events = if has_log { serde_json::json!(file) } else { serde_json::Value::Null };
+        serde_json::from_value(serde_json::json!({
+            "policy": policy, "replication": 0, "ticks": 1, "user_steps": 1, "short_slates": 0, "seconds": 0.0,
+            "digest": "d", "events": events,
+        }))
+        .unwrap()
+    }
+
+    /// Fills a folder with these arms and one that is not whole, and gives up; where it was.
+    fn fails(folder: RunFolder, arms: &[&ArmRecord]) -> std::path::PathBuf {
+        folder.write("manifest.json", "{}").unwrap();
+        for file in arms.iter().filter_map(|arm| arm.events.as_deref()).chain(["events/half.parquet"]) {
+            folder.write(file.rsplit('/').next().unwrap(), "").unwrap();
+            std::fs::rename(folder.path().join(file.rsplit('/').next().unwrap()), folder.path().join(file)).unwrap();
+        }
+        arms.iter().for_each(|arm| folder.note(arm, 0));
+        folder.path().to_owned()
+    }
+
+    #[test]
+    fn what_failed_stays_where_there_is_more_to_go_on_from_than_before() {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("run");
+        let create = || RunFolder::create(&target, false).unwrap();
+        let (a, b, c) = (arm("a", true), arm("b", true), arm("c", true));
+        assert!(!fails(create(), &[]).exists());
+        assert!(!fails(create(), &[&arm("a", false)]).exists(), "there is no log");
+        let first = fails(create(), &[&a, &b]);
+        let left = StoppedFolder::find(&target).unwrap();
+        assert!(left.path == first && left.killed.as_ref().is_some_and(|noted| noted.arms.len() == 2));
+        let logs = |folder: &Path| std::fs::read_dir(folder.join("events")).unwrap().count();
+        assert_eq!(logs(&first), 2, "the half one is gone");
+        let again = |arms: &[&ArmRecord]| {
+            let left = StoppedFolder::find(&first).unwrap();
+            fails(RunFolder::going_on(&left, vec![a.clone(), b.clone()]).unwrap(), arms)
+        };
+        drop(left);
+        assert!(!again(&[&a, &b]).exists() && first.exists(), "the first has as much");
+        // One that was not counted again yet, and one that is new: both are needed.
+        let other = again(&[&a, &c]);
+        assert!(other.exists() && first.exists());
+        std::fs::remove_dir_all(&other).unwrap();
+        let last = again(&[&a, &b, &c]);
+        assert!(last.exists() && !first.exists(), "it has all that the first had");
+        assert_eq!(StoppedFolder::find(&target).unwrap().path, last);
+    }
+
+    #[test]
+    fn a_half_line_hides_no_other() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("arms.jsonl");
+        let mut journal = Journal::create(&path).unwrap();
+        journal.note(&arm("a", true), 0);
+        journal.file.as_mut().unwrap().write_all(b"{\"shortened_sc").unwrap();
+        journal.torn = true;
+        journal.note(&arm("b", true), 3);
+        journal.close();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let arms: Vec<String> = lines(&text).map(|line| line.arm.policy).collect();
+        assert_eq!(arms, ["a", "b"]);
+    }
+}
