@@ -9,6 +9,7 @@ the model's liking for its letter, which recmirror takes away. What people reall
 
 `--unseen` has answers to lists from before the held-out part that the model was not trained on (`models/train/unseen.py`):
 the temperature that makes what people took there most likely (Guo et al. 2017) says how much less sure the model should be.
+Places are measured on those lists, too: the more, the less is left to chance.
 """
 
 from __future__ import annotations
@@ -73,7 +74,8 @@ def best_temperature(lists: list[tuple[np.ndarray, np.ndarray]]) -> float:
 def text(answers: dict[int, tuple[np.ndarray, np.ndarray]], unseen: dict[int, tuple[np.ndarray, np.ndarray]]) -> str:
     """`letters.toml`."""
     lines, likings = [], {}
-    for items, (rows, _) in answers.items():
+    for items in sorted({*answers, *unseen}):
+        rows = np.concatenate([part[items][0] for part in (answers, unseen) if items in part])
         if len(rows) < FEWEST or items < 2:
             print(f"lists of {items} items: {len(rows)}, too few")
             continue

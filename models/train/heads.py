@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Iterable
 
-import numpy
 import torch
 from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 from safetensors.torch import load_file
@@ -30,11 +30,12 @@ import lora
 import prefix
 import tune
 from attention import COMPARE, GATHER, Attention
+from likeness import Likeness
 
 #: Rank of the adapter of these heads: one for each number of a head.
 RANK = 64
 #: Letters that are copied.
-LETTERS = "ABCDEFGHIJ"
+LETTERS = "ABCDEFGHIJK"
 #: How much larger what is written about the history is than what stands there by itself, and the ridge of all fits, relative
 #: to each number's own size.
 WRITTEN, RIDGE = 10.0, 6e-3
@@ -95,7 +96,7 @@ def gather(model, groups: list[prefix.Group], vectors: torch.Tensor) -> torch.Te
     value = ridge(items, wanted)
     report("items", items @ value.t(), wanted)
     asks = torch.cat([n[[at for at, *_ in of.asks]] for n, of in zip(read, found, strict=True)])
-    key = attracting(looks_of(zip(read, found, strict=True), 1, lambda of, _: of.history))
+    key = attracting(looks_of(zip(read, found, strict=True), 1, lambda of, _: dict.fromkeys(of.history, 1.0)))
     heads.look(ridge(asks, torch.ones(len(asks), 1)), key)
     # What hardly varies by itself can be read again.
     states = torch.cat([places_of(model, group, later).states[1:] for group in groups[:16]])
@@ -148,20 +149,22 @@ def attracting(looks: Looks) -> torch.Tensor:
 
 
 def looks_of(read: Iterable[tuple[torch.Tensor, Places]], lists: int, wanted: Callable) -> Looks:
-    """What the first `lists` lists of each group see; `wanted(group, list)` are the places to look at, all alike."""
+    """What the first `lists` lists of each group see; `wanted(group, list)` are the places to look at, with their weights."""
     states, place, share = [], [], []
     for n, of in read:
         for number, seen in enumerate(of.seen[:lists]):
-            alike = torch.zeros(len(n))
-            alike[list(wanted(of, number))] = 1
+            weights = torch.zeros(len(n))
+            for at, weight in wanted(of, number).items():
+                weights[at] = weight
             states.append(n[seen])
             place.append(torch.full((len(seen),), len(place)))
-            share.append(alike[seen] / alike.sum())
+            share.append(weights[seen] / weights.sum())
     return Looks(torch.cat(states), torch.cat(place), torch.cat(share))
 
 
-def compare(model, groups: list[prefix.Group], vectors: torch.Tensor, written: torch.Tensor) -> torch.Tensor:
-    """Lets heads look at options by their shares; gives how to read letters there, `[letters, width]`."""
+def compare(model, groups: list[prefix.Group], vectors: torch.Tensor, added: float, written: torch.Tensor) -> torch.Tensor:
+    """Lets heads look at options by their shares; gives how to read letters there, `[letters, width]`. `added` raises the share of
+    taking nothing, whose vector is the last."""
     heads = Attention(model, COMPARE)
     found = [places_of(model, group, heads.layer) for group in groups]
     read = [heads.normed(of.states) for of in found]
@@ -174,7 +177,12 @@ def compare(model, groups: list[prefix.Group], vectors: torch.Tensor, written: t
     one = ridge(asks, torch.ones(len(asks), 1))
     history = calibrated(asks, told, written / heads.block.input_layernorm.weight.float(), one)
     report("history", asks @ history.t(), told)
-    key = attracting(looks_of(zip(read, found, strict=True), prefix.ENDS, lambda of, number: of.asks[number][2]))
+
+    def equally(of: Places, number: int) -> dict[int, float]:
+        none = len(vectors) - 1
+        return {place: math.exp(added) if of.options[place][0] == none else 1.0 for place in of.asks[number][2]}
+
+    key = attracting(looks_of(zip(read, found, strict=True), prefix.ENDS, equally))
     losses = {b: crossed(read, found, item, b * history, key) for b in SHARPNESS}
     sharpness = min(losses, key=losses.get)
     print(f"sharpness {sharpness}: cross entropy {losses[sharpness]:.3f}", flush=True)
@@ -264,9 +272,9 @@ def load(base: Path, adapter: Path, again: bool = False):
 
 def solve(model, groups: list[prefix.Group], path: Path) -> torch.Tensor:
     """Lets the heads gather and compare; gives how to read letters, `[letters, width]`."""
-    vectors = numpy.load(path)["vectors"]
-    vectors = torch.tensor(vectors / float(vectors.std()))
-    return compare(model, groups, vectors, gather(model, groups, vectors))
+    told = Likeness.read(path)
+    vectors = torch.tensor(told.vectors / float(told.vectors.std()))
+    return compare(model, groups, vectors, told.added, gather(model, groups, vectors))
 
 
 def read_letters(model, groups: list[prefix.Group]) -> torch.Tensor:

@@ -54,7 +54,8 @@ class Readout(torch.nn.Module):
 
 
 class Hints(torch.nn.Module):
-    """`vectors` [items, d] of `teacher.py`, for a model of `depth` layers whose states have `width` numbers."""
+    """`vectors` [items + 1, d] of `teacher.py`, the last of taking nothing, for a model of `depth` layers whose states have
+    `width` numbers."""
 
     def __init__(self, vectors: numpy.ndarray, width: int, depth: int) -> None:
         super().__init__()

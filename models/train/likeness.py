@@ -8,6 +8,9 @@ root of their eigenvalues, centred, and divided by the fourth root of their devi
 the weights start equal. Both are fitted to what people took of lists (softmax of the affinities over the options), each list
 once: a second time, who takes what is learned by heart. A pull holds the vectors near where they started, and a share of
 each history is left out, so that no single title decides.
+
+To take nothing is an option like an item where a list offers it: it has a vector of its own, because some people are harder
+to please than others, and a number that is added to its affinity.
 """
 
 from __future__ import annotations
@@ -24,6 +27,8 @@ PLACES = 12
 RATE = 5e-3
 LISTS = 512
 LEFT_OUT = 0.2
+#: What is added to the affinity of taking nothing is one number for all, and moves faster.
+NONE_RATE = 5e-2
 PULL = 1.0
 #: What the eigenvectors are multiplied by: their affinities are small beside those of who chose.
 SCALE = 2.0
@@ -31,7 +36,8 @@ SCALE = 2.0
 
 @dataclass(frozen=True)
 class Choice:
-    """A list: items by number, the latest of the history last, and the place of what was taken."""
+    """A list: items by number, the latest of the history last, and the place of what was taken. To take nothing has the number
+    behind those of all items."""
 
     history: list[int]
     options: list[int]
@@ -40,21 +46,25 @@ class Choice:
 
 @dataclass(frozen=True)
 class Likeness:
-    """`vectors` [items, DIMENSIONS], `weights` [PLACES], the latest last."""
+    """`vectors` [items + 1, DIMENSIONS], the last of taking nothing, `weights` [PLACES], the latest last, and what is `added` to
+    the affinity of taking nothing."""
 
     vectors: numpy.ndarray
     weights: numpy.ndarray
+    added: float = 0.0
 
     def affinities(self, history: list[int], options: list[int]) -> numpy.ndarray:
-        """Of each option with the history; 0 without a history."""
+        """Of each option with the history; 0 of items without a history."""
+        added = numpy.where(numpy.array(options) == len(self.vectors) - 1, numpy.float32(self.added), numpy.float32(0))
         if not history:
-            return numpy.zeros(len(options), dtype=numpy.float32)
+            return added
         weights = self.weights[numpy.arange(-len(history), 0).clip(-PLACES)]
-        return self.vectors[options] @ (weights @ self.vectors[history] / weights.sum())
+        return self.vectors[options] @ (weights @ self.vectors[history] / weights.sum()) + added
 
     @staticmethod
     def fit(vectors: numpy.ndarray, choices: list[Choice], seed: int = 1) -> Likeness:
-        """`vectors`: of `eigenvectors`."""
+        """`vectors`: of `eigenvectors`, without that of taking nothing."""
+        vectors, none = numpy.pad(vectors, ((0, 1), (0, 0))), len(vectors)
         if not choices:
             return Likeness(SCALE * vectors, numpy.ones(PLACES, dtype=numpy.float32))
         torch.set_num_threads(1)
@@ -63,30 +73,34 @@ class Likeness:
         # One more, of zeros, stands where a list is shorter than others.
         fitted = torch.cat([start, torch.zeros(1, start.shape[1])]).requires_grad_()
         weights = torch.zeros(PLACES, requires_grad=True)
+        added = torch.zeros((), requires_grad=True)
         history = padded([choice.history[-PLACES:] for choice in choices], left=True)
         options = padded([choice.options for choice in choices])
         taken = torch.tensor([choice.taken for choice in choices])
-        optimizer = torch.optim.Adam([fitted, weights], lr=RATE)
+        optimizer = torch.optim.Adam([{"params": [fitted, weights]}, {"params": [added], "lr": NONE_RATE}], lr=RATE)
         for rows in torch.randperm(len(choices), generator=random).split(LISTS):
             kept = (history[rows] >= 0) & (torch.rand(history[rows].shape, generator=random) >= LEFT_OUT)
             shares = kept * weights[PLACES - history.shape[1] :].exp()
             shares = shares / shares.sum(1, keepdim=True).clamp_min(1e-6)
             person = (fitted[history[rows]] * shares[..., None]).sum(1)
-            affinity = (fitted[options[rows]] @ person[..., None])[..., 0].masked_fill(options[rows] < 0, -1e9)
+            affinity = (fitted[options[rows]] @ person[..., None])[..., 0] + added * (options[rows] == none)
+            affinity = affinity.masked_fill(options[rows] < 0, -1e9)
             loss = torch.nn.functional.cross_entropy(affinity, taken[rows])
             loss = loss + PULL * (fitted[:-1] - start).square().sum() / len(choices)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-        return Likeness(fitted[:-1].detach().numpy(), weights.exp().detach().numpy())
+        return Likeness(fitted[:-1].detach().numpy(), weights.exp().detach().numpy(), float(added.detach()))
 
     @staticmethod
     def read(path: Path) -> Likeness:
         held = numpy.load(path)
-        return Likeness(held["vectors"], held["weights"])
+        if "added" not in held:
+            raise ValueError(f"{path}: no `added`, what taking nothing has more than an item; make it again with teacher.py")
+        return Likeness(held["vectors"], held["weights"], float(held["added"]))
 
     def write(self, path: Path) -> None:
-        numpy.savez(path, vectors=self.vectors, weights=self.weights)
+        numpy.savez(path, vectors=self.vectors, weights=self.weights, added=self.added)
 
 
 def eigenvectors(taken: numpy.ndarray) -> numpy.ndarray:

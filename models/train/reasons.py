@@ -30,7 +30,7 @@ WEAK = 0.25
 def known(log: teacher.Log, scene: dict) -> tuple[list[int], list[int]]:
     """The items of the history that are known, and the options, as numbers of vectors."""
     if scene.get("offers_none"):
-        raise ValueError("a list offers to take nothing, of which co-occurrence knows nothing")
+        raise ValueError("a list offers to take nothing, of which there are no reasons")
     _, named = log.history(scene)
     return [log.items[item] for item in named if item is not None], [log.items[item] for item in scene["items"]]
 
@@ -60,8 +60,8 @@ def decisions(
     likeness: Likeness, log: teacher.Log, kinds: Kinds, scenes: list[dict], strong: bool, count: int, seed: int
 ) -> list[list[str]]:
     """`count` answers to each scene, as a language model would give them."""
-    if len(likeness.vectors) != len(log.items):
-        raise ValueError(f"{len(likeness.vectors)} vectors of {len(log.items)} items: they are not of this log")
+    if len(likeness.vectors) != len(log.items) + 1:
+        raise ValueError(f"{len(likeness.vectors) - 1} vectors of {len(log.items)} items: they are not of this log")
     random = numpy.random.default_rng(seed)
     of = [known(log, scene) for scene in scenes]
     alike = [likeness.affinities(*items) for items in of]

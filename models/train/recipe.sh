@@ -17,22 +17,22 @@ case $WORK in *" "*) echo "error: WORK must not have a space in its name: $WORK"
 mkdir -p "$WORK"
 
 # Lists of several kinds for the same moments of the same people: one seed.
-lists() { # NAME KIND SIZES SCENES
+lists() { # NAME KIND SIZES SCENES REJECTS: share of lists in which people took nothing; without it nothing of that is offered
   [ -f "$WORK/$1.jsonl" ] && return
   "$RECMIRROR" import movielens "$DATA" --project "$WORK/$1" --name ml-100k --quiet
   cp "$ADAPTER/template.toml" "$WORK/$1/raws/ml-100k_template.toml"
   "$RECMIRROR" scenes --quiet --project "$WORK/$1" --datasets ml-100k --lists "$2" --train-lists "$3" --train "$4" \
-    --eval 600 --history 5-12 --seed 7
+    --eval 600 --history 5-12 --seed 7 ${5:+--reject-share $5}
   "$RECMIRROR" export --quiet --project "$WORK/$1" --task choice --name ml-100k --prompts "$ADAPTER/prompts.toml" \
     --out "$WORK/$1.jsonl"
 }
 lists matched popularity-matched 5 20000
 lists anchored anchored 5 20000
 lists mixed reference:2,popularity-matched:1,anchored:1 2-10 12000
-lists random random 5 20000
+lists random random 5 20000 0.3
 lists similar history-similar 5 20000
-lists matched-more popularity-matched 4-7 20000
-lists anchored-more anchored 4-7 20000
+lists matched-more popularity-matched 4-7 20000 0.3
+lists anchored-more anchored 4-7 20000 0.3
 KINDS="matched anchored mixed random similar matched-more anchored-more"
 projects=$(for kind in $KINDS; do echo "$WORK/$kind"; done)
 rows=$(for kind in $KINDS; do echo "$WORK/$kind.jsonl"; done)

@@ -7,13 +7,13 @@ language model learns a choice in far fewer rows when it is told. For each row o
 `P/datasets/DATASET_train.jsonl`, in their order) `FOLDER/FILE` has the row with a key `teacher`:
 
 - `items`: `[end, item]` of each item that the prompt names, history first: where its line ends in the last message, or the
-  letter does that stands behind an option. A title alone may go on ("Star Trek"), so lines should end with a mark, too.
+  letter does that stands behind an option. A title alone may go on ("Star Trek"), so lines should end with a mark, too. To
+  take nothing, where a list offers it, is the last option, with the number behind those of all items.
 - `options`: how many of those are options
 - `probabilities`: of the options, softmax of `b` x the option's affinity with the history (`likeness.py`); `b` is the most
-  likely one for what the file's people took. Absent where the list offers to take nothing, of which co-occurrence knows
-  nothing.
+  likely one for what the file's people took.
 
-and `FOLDER/vectors.npz` the items' `vectors` and the `weights` of places, fitted to the lists of all files. Only interactions
+and `FOLDER/vectors.npz` what `likeness.py` fits to the lists of all files. Only interactions
 before the first evaluation scene of any of the projects count, and training scenes, so nothing that is measured is told.
 
 `FOLDER/catalogue.jsonl` has rows without an answer, made of those of the first file, that name one item each, as an item of
@@ -53,6 +53,7 @@ class Log:
                     self.texts |= zip(scene["items"], scene["text"]["action_list"], strict=False)
                     before = min(before, scene["timestamp"]) if part == "eval" else before
         self.items = {item: number for number, item in enumerate(sorted({row["item_id"] for row in rows}))}
+        self.none = len(self.items)
         self.names = {self.items[item]: text for item, text in self.texts.items()}
         self.past: dict = {}
         for row in rows:
@@ -119,6 +120,16 @@ def behind(content: str, place: int, letter: str) -> int:
     return place + found.end() if found else place
 
 
+def of_none(content: str, place: int, letter: str) -> int:
+    """Where the letter ends that takes nothing, or its line where it begins with the letter; `place` is that of the option before."""
+    found = re.search(rf"[\[(]{letter}", content[place:])
+    if not found:
+        raise ValueError(f"no option [{letter}] to take nothing in a prompt whose scene offers it")
+    line = content.find("\n", place + found.start())
+    leads = content[: place + found.start()].endswith("\n") or content[: place + found.start()].isspace()
+    return (line if line >= 0 else len(content)) if leads else place + found.end()
+
+
 def taught(log: Log, scene: dict, row: dict) -> tuple[dict, Choice | None]:
     """The row with its items, and the list by numbers; without where nothing of the history is known."""
     lines, history = log.history(scene)
@@ -129,16 +140,19 @@ def taught(log: Log, scene: dict, row: dict) -> tuple[dict, Choice | None]:
     content = row["prompt"][-1]["content"]
     places[-options:] = [behind(content, place, letter) for place, letter in zip(places[-options:], LETTERS, strict=False)]
     named = [(place, item) for place, item in zip(places, history + scene["items"], strict=True) if item is not None]
-    teacher = {"items": [(place, log.items[item]) for place, item in named], "options": options}
-    numbers = [number for _, number in teacher["items"]]
+    items = [(place, log.items[item]) for place, item in named]
+    if scene.get("offers_none"):
+        items.append((of_none(content, places[-1], LETTERS[options]), log.none))
+        options += 1
+    numbers = [number for _, number in items]
     choice = Choice(numbers[:-options], numbers[-options:], scene["item_pos"])
-    return row | {"teacher": teacher}, None if scene.get("offers_none") else choice
+    return row | {"teacher": {"items": items, "options": options}}, choice
 
 
 def catalogue(log: Log, rows: list[dict], random: numpy.random.Generator, of: int = 1000, items: int = 60) -> list[dict]:
     """Rows of one item, that of `of` rows their beginnings, each with `items` items drawn without regard to its person. An item
     is told where its text ends, too, and not at its place alone: from there it only has to be carried on."""
-    uses = Counter(item for row in rows for _, item in row["teacher"]["items"])
+    uses = Counter(item for row in rows for _, item in row["teacher"]["items"] if item != log.none)
     texts = [(log.names[item], item) for item in sorted(uses)]
     weights = numpy.sqrt([uses[item] for _, item in texts])
     made = []
@@ -159,13 +173,13 @@ def catalogue(log: Log, rows: list[dict], random: numpy.random.Generator, of: in
 def pieces(log: Log, row: dict) -> tuple[tuple[str, str], list[tuple[str, str]]]:
     """What stands before and behind an item, up to its place: the first of the history, and each option, as if nothing but
     that one item was named."""
-    content, named = row["prompt"][-1]["content"], row["teacher"]["items"]
+    content, named = row["prompt"][-1]["content"], [one for one in row["teacher"]["items"] if one[1] != log.none]
     spans, last = [], 0
     for end, item in named:
         start = content.index(log.names[item], last)
         spans.append((start, start + len(log.names[item]), end))
         last = end
-    options = row["teacher"]["options"]
+    options = row["teacher"]["options"] - (len(row["teacher"]["items"]) - len(named))
     between = content[: spans[0][0]] + content[spans[-options - 1][2] : spans[-options][0]]
     start, text, end = spans[0]
     return (content[:start], content[text:end]), [(between, content[text:end]) for _, text, end in spans[-options:]]

@@ -85,11 +85,11 @@ def test_what_cannot_be_decided_is_told(tmp_path: Path, capsys: pytest.CaptureFi
     project(tmp_path)
     path = tmp_path / "datasets/d_train.jsonl"
     path.write_text("".join(json.dumps(row | {"offers_none": True}) + "\n" for row in teacher.read(path)))
-    assert told(tmp_path, capsys).endswith("a list offers to take nothing, of which co-occurrence knows nothing\n")
+    assert told(tmp_path, capsys).endswith("a list offers to take nothing, of which there are no reasons\n")
     project(tmp_path)
     assert "no item has `colours`" in told(tmp_path, capsys, "--kinds", "colours")
     assert "none_" in told(tmp_path, capsys, "--name", "none")
-    Likeness(numpy.ones((3, 2)), numpy.ones(PLACES)).write(tmp_path / "other.npz")
+    Likeness(numpy.ones((4, 2)), numpy.ones(PLACES)).write(tmp_path / "other.npz")
     assert "3 vectors of 8 items" in told(tmp_path, capsys, "--vectors", str(tmp_path / "other.npz"))
 
 

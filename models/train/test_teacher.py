@@ -74,7 +74,7 @@ def taught(folder: Path) -> tuple[teacher.Log, list[dict]]:
 
 def likeness_of(log: teacher.Log) -> Likeness:
     """As the log alone tells, before any list."""
-    return Likeness(eigenvectors(log.taken()), numpy.ones(PLACES))
+    return Likeness(numpy.pad(eigenvectors(log.taken()), ((0, 1), (0, 0))), numpy.ones(PLACES))
 
 
 def told(log: teacher.Log, scenes: list[dict], rows: list[dict]) -> list[dict]:
@@ -122,6 +122,39 @@ def test_an_option_stands_where_its_letter_does_when_that_is_behind_it(tmp_path:
             assert ends == [" 4", " 4", "[A", "[B", "[C"], row
         else:
             assert ends[-1] in (" 4", "[A", "[B", "[C") and len(ends) <= 2, row
+
+
+def test_to_take_nothing_is_the_last_option(tmp_path: Path) -> None:
+    scenes = [one | {"offers_none": True} for one in project(tmp_path)]
+    rows = rows_of(scenes)
+    scenes[0]["item_pos"] = 3
+    for behind, row in zip([True, False] * USERS, rows):
+        named = row["prompt"][-1]
+        named["content"] = f"b0: 4\nOptions:\n" + "".join(
+            f"{text} [{letter}]\n" if behind else f"[{letter}] {text}\n"
+            for letter, text in zip("ABCD", ["b6", "b7", "b5", "None of these"])
+        )
+    for one in scenes:
+        one["text"]["history"] = "b0: 4"
+        one["user_id"] = 0
+    log = teacher.Log([tmp_path], "d")
+    found = teacher.paired(log, scenes, rows)
+    assert [choice.taken for _, choice in found][:2] == [3, 1] and found[0][1].options == [6, 7, 5, ITEMS]
+    for behind, (row, _) in zip([True, False] * USERS, found):
+        (place, item), content = row["teacher"]["items"][-1], row["prompt"][-1]["content"]
+        assert item == ITEMS and row["teacher"]["options"] == 4
+        assert content[:place].endswith("None of these [D" if behind else "[D] None of these"), content[:place]
+    raised = replace(likeness_of(log), added=2.0)
+    assert raised.affinities([], [6, ITEMS]).tolist() == [0.0, 2.0]
+    teacher.teach(likeness_of(log), found[:1])
+    usual = found[0][0]["teacher"]["probabilities"][-1]
+    teacher.teach(raised, found[:1])
+    assert len(found[0][0]["teacher"]["probabilities"]) == 4 and found[0][0]["teacher"]["probabilities"][-1] > usual
+    drawn = teacher.catalogue(log, [row for row, _ in found], numpy.random.default_rng(1), of=4, items=20)
+    assert all(item < ITEMS for row in drawn for _, item in row["teacher"]["items"])
+    rows[0]["prompt"][-1]["content"] = "b0: 4\nOptions:\nb6 [A]\nb7 [B]\nb5 [C]\n"
+    with pytest.raises(ValueError, match="no option \\[D\\]"):
+        teacher.paired(log, scenes, rows)
 
 
 def test_rows_of_other_scenes_and_scenes_without_items_are_refused(tmp_path: Path) -> None:
