@@ -90,7 +90,7 @@ impl Job<'_> {
     /// Simulates, writes everything into the folder, names it, prints the tables.
     pub(super) fn carry_out(self) -> Result<(), Failure> {
         let (partial, target) = (self.folder.path().to_owned(), self.folder.target().to_owned());
-        self.to_its_end().map_err(|problem| {
+        self.simulate_and_write().map_err(|problem| {
             if !partial.exists() {
                 return problem;
             }
@@ -101,7 +101,7 @@ impl Job<'_> {
         })
     }
 
-    fn to_its_end(mut self) -> Result<(), Failure> {
+    fn simulate_and_write(mut self) -> Result<(), Failure> {
         let data = &self.experiment.data;
         self.say(&data.name, &data.cleanup.to_string());
         let stop = stop_on_interrupt()?;
