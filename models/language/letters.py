@@ -1,15 +1,15 @@
 """What a language model likes of a place in a list, from what it said to many lists: `letters.toml` of its folder.
 
-    recmirror align models/lm TRAINING_SCENES... --quick --out ANSWERED
+    recmirror align models/lm ROTATED_TRAINING_SCENES --quick --out ANSWERED
     python letters.py ANSWERED/answers.jsonl --unseen UNSEEN/answers.jsonl --out models/lm-adapter/letters.toml
 
-Both are answers of a model without `letters.toml`: of another one's nothing is left to measure. Lists stand in random
-order, so the mean logarithm of the probability should be the same at each place; what a place has more than the others is
-the model's liking for its letter, which recmirror takes away. What people really took is not looked at for that.
+Both are answers of a model without `letters.toml`: of another one's nothing is left to measure. Where each list is there in
+all its rotations (`models/train/unseen.py --rotated`), or many stand in random order, the mean logarithm of the probability
+should be the same at each place; what a place has more than the others is the model's liking for its letter, which recmirror
+takes away. What people really took is not looked at for that.
 
 `--unseen` has answers to lists from before the held-out part that the model was not trained on (`models/train/unseen.py`):
 the temperature that makes what people took there most likely (Guo et al. 2017) says how much less sure the model should be.
-Places are measured on those lists, too: the more, the less is left to chance.
 """
 
 from __future__ import annotations
@@ -74,8 +74,7 @@ def best_temperature(lists: list[tuple[np.ndarray, np.ndarray]]) -> float:
 def text(answers: dict[int, tuple[np.ndarray, np.ndarray]], unseen: dict[int, tuple[np.ndarray, np.ndarray]]) -> str:
     """`letters.toml`."""
     lines, likings = [], {}
-    for items in sorted({*answers, *unseen}):
-        rows = np.concatenate([part[items][0] for part in (answers, unseen) if items in part])
+    for items, (rows, _) in answers.items():
         if len(rows) < FEWEST or items < 2:
             print(f"lists of {items} items: {len(rows)}, too few")
             continue

@@ -250,6 +250,15 @@ def test_scenes_of_moments_that_rows_tell_of_are_left_out() -> None:
     assert unseen.unseen([scene("Heat +"), scene("Heat +\nBabe +")], seen) == [scene("Heat +\nBabe +")]
 
 
+def test_a_list_is_turned_and_the_same_is_taken() -> None:
+    one = scene(0, [6, 7, 5], 1, [0], 60)
+    turned = unseen.rotations(one)
+    assert [of["items"] for of in turned] == [[6, 7, 5], [7, 5, 6], [5, 6, 7]]
+    assert all(of["items"][of["item_pos"]] == 7 and of["text"]["action_list"] == [f"b{item}" for item in of["items"]] for of in turned)
+    assert one["items"] == [6, 7, 5] and one["item_pos"] == 1
+    assert [of["item_pos"] for of in unseen.rotations(one | {"item_pos": 3, "offers_none": True})] == [3, 3, 3]
+
+
 def test_rows_that_lack_what_is_trained_are_told(tmp_path: Path) -> None:
     log, rows = read(tmp_path)
     tiny = test_tune.model()

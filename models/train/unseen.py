@@ -3,7 +3,8 @@
     python unseen.py --scenes P/datasets/NAME_train.jsonl... --rows WORK/moments/all.jsonl --each 400 --out FILE
 
 What a model says of such scenes tells how sure it may be (`models/language/letters.py --unseen`); of the rows that it
-was trained on it knows more than of others. A moment is a profile and a history; the first `--each` of a file are written.
+was trained on it knows more than of others. A moment is a profile and a history; the first `--each` of a file are written,
+with `--rotated` in all rotations of their lists, which tell what it likes of a place.
 """
 
 from __future__ import annotations
@@ -28,11 +29,24 @@ def told(scene: dict) -> str:
     return f"{text['profile']}\nHistory:\n{text['history']}"
 
 
+def rotations(scene: dict) -> list[dict]:
+    """The scene with its list turned by each number of places; whoever took nothing takes nothing of all of them."""
+    items, texts, taken = scene["items"], scene["text"]["action_list"], scene["item_pos"]
+    count, turned = len(items), []
+    for by in range(count):
+        order = [*range(by, count), *range(by)]
+        text = scene["text"] | {"action_list": [texts[place] for place in order]}
+        place = (taken - by) % count if taken < count else taken
+        turned.append(scene | {"items": [items[place] for place in order], "text": text, "item_pos": place})
+    return turned
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description="Scenes of moments that training rows do not tell of.")
     parser.add_argument("--scenes", type=Path, nargs="+", required=True)
     parser.add_argument("--rows", type=Path, nargs="+", required=True, help="the rows that the model was trained on")
     parser.add_argument("--each", type=int, default=400, help="of each file at most")
+    parser.add_argument("--rotated", action="store_true", help="each list in all its rotations")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
     try:
@@ -43,7 +57,8 @@ def main() -> int:
             others = unseen(scenes, seen)
             if len(others) == len(scenes):
                 raise ValueError(f"no row is of a moment in {path}; are they of one flow?")
-            found += others[: arguments.each]
+            kept = others[: arguments.each]
+            found += [turned for scene in kept for turned in rotations(scene)] if arguments.rotated else kept
             print(f"{path}: {len(scenes)} scenes, {len(others)} of other moments than the rows")
         teacher.write(arguments.out, found)
     except (OSError, KeyError, TypeError, ValueError, json.JSONDecodeError) as problem:
