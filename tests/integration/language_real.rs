@@ -124,10 +124,10 @@ fn choice(history: &[&str], list: &[&str]) -> LetterRequest {
 fn the_tuned_model_chooses_for_the_person() {
     let space = ["Star Wars", "Star Trek: The Wrath of Khan", "Alien", "Terminator, The", "Empire Strikes Back, The"];
     let romance = ["Sense and Sensibility", "Emma", "English Patient, The", "Sabrina", "Jane Eyre"];
-    // What goes with these histories in the eyes of those who took them: Aliens and Fargo, Stargate and Evita.
+    // What goes with these histories in the eyes of those who took them: Aliens and Fargo, Indiana Jones and Evita.
     let lists = [
         (["Fargo", "Aliens", "Cinderella", "Persuasion", "Scream"], 1, 0),
-        (["Quiz Show", "Piano, The", "Evita", "Stargate", "Heat"], 3, 2),
+        (["Quiz Show", "Indiana Jones and the Last Crusade", "Evita", "Cinderella", "Heat"], 1, 2),
     ];
     let asked: Vec<_> = lists.iter().flat_map(|(list, ..)| [choice(&space, list), choice(&romance, list)]).collect();
     let both = ["model.onnx", "model_int8.onnx"].map(|graph| letters(&load(TUNED, graph, 1, 0), &asked));
