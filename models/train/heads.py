@@ -178,11 +178,11 @@ def compare(model, groups: list[prefix.Group], vectors: torch.Tensor, added: flo
     history = calibrated(asks, told, written / heads.block.input_layernorm.weight.float(), one)
     report("history", asks @ history.t(), told)
 
-    def equally(of: Places, number: int) -> dict[int, float]:
+    def weighted(of: Places, number: int) -> dict[int, float]:
         none = len(vectors) - 1
         return {place: math.exp(added) if of.options[place][0] == none else 1.0 for place in of.asks[number][2]}
 
-    key = attracting(looks_of(zip(read, found, strict=True), prefix.ENDS, equally))
+    key = attracting(looks_of(zip(read, found, strict=True), prefix.ENDS, weighted))
     losses = {b: crossed(read, found, item, b * history, key) for b in SHARPNESS}
     sharpness = min(losses, key=losses.get)
     print(f"sharpness {sharpness}: cross entropy {losses[sharpness]:.3f}", flush=True)

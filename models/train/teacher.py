@@ -126,7 +126,7 @@ def of_none(content: str, place: int, letter: str) -> int:
     if not found:
         raise ValueError(f"no option [{letter}] to take nothing in a prompt whose scene offers it")
     line = content.find("\n", place + found.start())
-    leads = content[: place + found.start()].endswith("\n") or content[: place + found.start()].isspace()
+    leads = content[: place + found.start()].endswith("\n")
     return (line if line >= 0 else len(content)) if leads else place + found.end()
 
 

@@ -16,7 +16,7 @@ pub use self::tally::{Drops, Tally};
 pub use self::watch::{Quiet, Watch};
 
 use sha2::{Digest, Sha256};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A file that cannot be read or written. Every message says where and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +73,16 @@ impl FileError {
     /// A line that cannot be understood.
     pub fn line(path: impl Into<PathBuf>, line: u64, problem: impl Into<String>) -> FileError {
         FileError::Line { path: path.into(), line, problem: problem.into() }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            FileError::Io { path, .. }
+            | FileError::Missing { path, .. }
+            | FileError::Line { path, .. }
+            | FileError::Whole { path, .. } => path,
+        }
     }
 
     /// A file that cannot be used.

@@ -1,7 +1,7 @@
 //! What can go wrong with a stored log.
 
 use crate::files::FileError;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Events that cannot be stored or read back.
 #[derive(Debug, thiserror::Error)]
@@ -25,4 +25,14 @@ pub enum LogError {
     /// A file of decisions.
     #[error(transparent)]
     File(#[from] FileError),
+}
+
+impl LogError {
+    /// The file.
+    pub fn path(&self) -> &Path {
+        match self {
+            LogError::Io { path, .. } | LogError::Format { path, .. } => path,
+            LogError::File(problem) => problem.path(),
+        }
+    }
 }

@@ -97,7 +97,7 @@ impl ExperimentError {
         match self {
             ExperimentError::Stopped { .. } | ExperimentError::Tick(TickError::Recorded { .. }) => true,
             ExperimentError::Log(log) | ExperimentError::Tick(TickError::Log { source: log, .. }) => {
-                log.to_string().contains(&*folder.join("").to_string_lossy())
+                log.path().starts_with(folder)
             }
             _ => false,
         }
