@@ -7,7 +7,7 @@ use super::trust::{TrustArgs, assess, files, told};
 use super::{Failure, print, use_threads};
 use crate::experiment::{
     ArmRecord, Experiment, ExperimentError, Manifest, Outcome, Progress, Results, RunFolder, RunOptions, Stopped,
-    Trust, TrustWorld, Until, UntilRecord, wrapped,
+    StoppedFolder, Trust, TrustWorld, Until, UntilRecord, wrapped,
 };
 use crate::ids::{ItemId, UserId};
 use crate::metrics;
@@ -91,7 +91,9 @@ impl Job<'_> {
     pub(super) fn carry_out(self) -> Result<(), Failure> {
         let (partial, target) = (self.folder.path().to_owned(), self.folder.target().to_owned());
         self.simulate_and_write().map_err(|problem| {
-            if !partial.exists() {
+            // A folder that could not be removed may be there with nothing to go on from.
+            let left = StoppedFolder::find(&partial).ok().and_then(|left| left.killed);
+            if left.is_none_or(|noted| noted.arms.iter().all(|arm| arm.events.is_none())) {
                 return problem;
             }
             let away =

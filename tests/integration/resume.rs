@@ -280,6 +280,21 @@ fn a_run_whose_process_was_killed_goes_on() {
     assert!(!left.exists(), "all that it had is in the run");
 }
 
+/// Runs where no file may have more than 40,960 bytes: the logs have less, and the report has more. What was said, and the folder
+/// that it says to go on from.
+#[cfg(unix)]
+fn fails_for_want_of_room(arguments: &[&str]) -> (String, String) {
+    let limited = "trap '' XFSZ; ulimit -f 80; exec \"$@\"";
+    let command = ["-c", limited, "sh", env!("CARGO_BIN_EXE_recmirror"), "run"];
+    let out = std::process::Command::new("sh").args(command).args(arguments).output().expect("a shell");
+    let said = String::from_utf8_lossy(&out.stderr).into_owned();
+    assert_eq!(out.status.code(), Some(2), "{said}");
+    assert!(said.contains("report.html") && said.contains("the whole arms are kept"), "{said}");
+    let left = said.split('`').nth(1).and_then(|command| command.strip_prefix("recmirror resume ")).expect("a command");
+    let left = left.to_owned();
+    (said, left)
+}
+
 #[test]
 #[cfg(unix)]
 fn what_a_full_disk_has_left_goes_on() {
@@ -287,16 +302,28 @@ fn what_a_full_disk_has_left_goes_on() {
     let scenario = write_scenario(folder.path(), &["popular", "random"]);
     let (whole, run) = (folder.path().join("whole"), folder.path().join("run"));
     recmirror(&["run", text(&scenario), "--out", text(&whole), "--quiet"]).expect(0);
-    // No file may have more than 40,960 bytes: the logs have less, and the report has more.
-    let limited = "trap '' XFSZ; ulimit -f 80; exec \"$@\"";
-    let program = env!("CARGO_BIN_EXE_recmirror");
-    let arguments = ["-c", limited, "sh", program, "run", text(&scenario), "--out", text(&run), "--quiet"];
-    let out = std::process::Command::new("sh").args(arguments).output().expect("a shell");
-    let said = String::from_utf8_lossy(&out.stderr);
-    assert_eq!(out.status.code(), Some(2), "{said}");
-    assert!(said.contains("report.html") && said.contains("the whole arms are kept") && !run.exists(), "{said}");
-    let left = said.split('`').nth(1).and_then(|command| command.strip_prefix("recmirror resume ")).expect("a command");
-    recmirror(&["resume", left, "--quiet"]).expect(0);
+    let (said, left) = fails_for_want_of_room(&[text(&scenario), "--out", text(&run), "--quiet"]);
+    assert!(!run.exists() && !said.contains("moved away"), "{said}");
+    recmirror(&["resume", &left, "--quiet"]).expect(0);
     assert_eq!((digests_of(&run), names_in(&run)), (digests_of(&whole), names_in(&whole)));
     assert!(names_in(folder.path()).iter().all(|name| !name.contains("partial")), "nothing is left beside it");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_run_that_was_to_be_replaced_stays_until_it_is_moved_away() {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    let (run, moved) = (folder.path().join("run"), folder.path().join("moved"));
+    let arguments = [text(&scenario), "--out", text(&run), "--quiet"];
+    recmirror(&[&["run"], &arguments[..]].concat()).expect(0);
+    let before = (digests_of(&run), names_in(&run));
+    let (said, left) = fails_for_want_of_room(&[&arguments[..], &["--force", "--seed", "9"]].concat());
+    assert!(said.contains(&format!("goes on from them, once {} is moved away", run.display())), "{said}");
+    assert_eq!((digests_of(&run), names_in(&run)), before);
+    recmirror(&["resume", &left, "--quiet"]).expect(2);
+    assert_eq!((digests_of(&run), names_in(&run)), before, "what has the name is not replaced");
+    std::fs::rename(&run, &moved).unwrap();
+    recmirror(&["resume", &left, "--quiet"]).expect(0);
+    assert!(digests_of(&run) != before.0 && names_in(&run) == before.1);
 }
