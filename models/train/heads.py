@@ -6,7 +6,7 @@
 Once the states tell which item a title is, the rest of a choice is arithmetic that attention can do, and whose numbers can be
 solved for: heads of one layer look at all items of the history alike and write the mean of their vectors into the state; those
 of a later layer look at each option by how well its vector goes with that mean, and copy its letter towards the output. The
-matrices of these heads are set in the adapter, at rank `RANK`; `sft.py` goes on from there. Where it has trained what they look at
+matrices of these heads are set in the adapter, at a rank that holds all their numbers; `sft.py` goes on from there. Where it has trained what they look at
 (`part = "attention"`), the states are others, and what is copied is solved for again (`--letters`).
 """
 
@@ -32,8 +32,6 @@ import tune
 from attention import COMPARE, GATHER, Attention
 from likeness import Likeness
 
-#: Rank of the adapter of these heads: one for each number of a head.
-RANK = 64
 #: Letters that are copied.
 LETTERS = "ABCDEFGHIJK"
 #: How much larger what is written about the history is than what stands there by itself, and the ridge of all fits, relative
@@ -250,29 +248,32 @@ def letter_loss(model, groups: list[prefix.Group]) -> float:
     return sum(found) / len(found)
 
 
-def load(base: Path, adapter: Path, again: bool = False):
-    """The model with its adapter, and with room for these heads; `again`, where the adapter has them already."""
+def load(base: Path, adapter: Path, width: int | None = None):
+    """The model with its adapter, and with room for these heads, to whom items have `width` numbers; without `width` the adapter
+    has them already."""
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, attn_implementation="eager")
     depth = model.config.num_hidden_layers
     names = [f"layers.{round(part * depth)}.self_attn.{of}_proj" for part in (GATHER, COMPARE) for of in "qkvo"]
     config = LoraConfig.from_pretrained(adapter)
-    scale = config.lora_alpha / config.r
-    if again and any(config.rank_pattern.get(name) != RANK for name in names):
+    found = Attention(model, COMPARE)
+    if width is not None:
+        # All rows of keys and values are set, and of each head as many of queries as are compared.
+        rank, scale = max(found.size, found.heads * (width + 1)), config.lora_alpha / config.r
+        # An adapter that was shipped has lower ranks of other matrices.
+        config.rank_pattern = config.rank_pattern | dict.fromkeys(names, rank)
+        config.alpha_pattern = config.alpha_pattern | dict.fromkeys(names, rank * scale)
+    elif config.rank_pattern.get(f"layers.{found.layer}.self_attn.v_proj", 0) < found.size:
         raise tune.SettingsError(f"{adapter} has no heads that were solved for; leave --letters out")
-    # An adapter that was shipped has lower ranks of other matrices.
-    config.rank_pattern = config.rank_pattern | dict.fromkeys(names, RANK)
-    config.alpha_pattern = config.alpha_pattern | dict.fromkeys(names, RANK * scale)
     model = get_peft_model(model, config)
     kept = load_file(adapter / "adapter_model.safetensors")
-    left = [] if again else names
+    left = [] if width is None else names
     set_peft_model_state_dict(model, {key: value for key, value in kept.items() if not any(name in key for name in left)})
     lora.use(model)
     return AutoTokenizer.from_pretrained(base), model.eval()
 
 
-def solve(model, groups: list[prefix.Group], path: Path) -> torch.Tensor:
+def solve(model, groups: list[prefix.Group], told: Likeness) -> torch.Tensor:
     """Lets the heads gather and compare; gives how to read letters, `[letters, width]`."""
-    told = Likeness.read(path)
     vectors = torch.tensor(told.vectors / float(told.vectors.std()))
     return compare(model, groups, vectors, told.added, gather(model, groups, vectors))
 
@@ -290,18 +291,19 @@ def run(arguments: argparse.Namespace) -> None:
         raise tune.SettingsError(f"{final} exists already; name another folder, or remove it")
     if arguments.vectors is None and not arguments.letters:
         raise tune.SettingsError("--vectors of teacher.py is missing; only --letters does without")
-    tokenizer, model = load(arguments.base, arguments.adapter, arguments.letters)
+    told = None if arguments.letters else Likeness.read(arguments.vectors)
+    tokenizer, model = load(arguments.base, arguments.adapter, told and told.vectors.shape[1])
     rows = [row for path in arguments.rows for row in prefix.read_rows(tokenizer, path) if row.taught and row.taught.probabilities]
     groups = prefix.shuffled(prefix.grouped(rows), arguments.seed)[: arguments.most]
     with torch.no_grad():
         # The library notes which layers tell their states at the first call.
         prefix.states_of(model, prefix.sequence(groups[0], torch.float32), len(prefix.backbone(model).layers))
-        letters = read_letters(model, groups) if arguments.letters else solve(model, groups, arguments.vectors)
+        letters = solve(model, groups, told) if told else read_letters(model, groups)
         copy(model, tokenizer, groups, letters)
     partial = arguments.out / "adapter.partial"
     model.save_pretrained(partial)
     partial.rename(final)
-    record = {"minutes": round((time.monotonic() - start) / 60, 1), "groups": len(groups), "rank": RANK}
+    record = {"minutes": round((time.monotonic() - start) / 60, 1), "groups": len(groups)}
     (arguments.out / "record.json").write_text(json.dumps(record))
 
 

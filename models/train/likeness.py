@@ -1,4 +1,4 @@
-"""How alike items are in the eyes of those who took them: 16 numbers an item, of co-occurrence and of lists.
+"""How alike items are in the eyes of those who took them: 24 numbers an item, of co-occurrence and of lists.
 
 An option's affinity is the product of its vector with the weighted mean of the vectors of the history, whose weight is one of
 its place, counted from the latest: a factored item similarity model (Kabbur, Ning and Karypis 2013).
@@ -6,7 +6,7 @@ its place, counted from the latest: a factored item similarity model (Kabbur, Ni
 The vectors start as the leading eigenvectors of the matrix of cosines between items (item-kNN; Sarwar et al. 2001) times the square
 root of their eigenvalues, centred, and divided by the fourth root of their deviation so that the first do not outweigh the others;
 the weights start equal. Both are fitted to what people took of lists (softmax of the affinities over the options), each list
-once: a second time, who takes what is learned by heart. A pull holds the vectors near where they started, and a share of
+once: a second time, who takes what is learned by heart. In the second half of them the rate falls to nothing. A pull holds the vectors near where they started, and a share of
 each history is left out, so that no single title decides.
 
 To take nothing is an option like an item where a list offers it: it has a vector of its own, because some people are harder
@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy
 import torch
 
-DIMENSIONS = 16
+DIMENSIONS = 24
 #: Of the history, the latest items have a weight each; older ones have that of the oldest of these.
 PLACES = 12
 RATE = 5e-3
@@ -78,7 +78,9 @@ class Likeness:
         options = padded([choice.options for choice in choices])
         taken = torch.tensor([choice.taken for choice in choices])
         optimizer = torch.optim.Adam([{"params": [fitted, weights]}, {"params": [added], "lr": NONE_RATE}], lr=RATE)
-        for rows in torch.randperm(len(choices), generator=random).split(LISTS):
+        batches = torch.randperm(len(choices), generator=random).split(LISTS)
+        for number, rows in enumerate(batches):
+            optimizer.param_groups[0]["lr"] = RATE * min(1.0, 2 * (1 - number / len(batches)))
             kept = (history[rows] >= 0) & (torch.rand(history[rows].shape, generator=random) >= LEFT_OUT)
             shares = kept * weights[PLACES - history.shape[1] :].exp()
             shares = shares / shares.sum(1, keepdim=True).clamp_min(1e-6)

@@ -26,13 +26,14 @@ lists() { # NAME KIND SIZES SCENES REJECTS: share of lists in which people took 
   "$RECMIRROR" export --quiet --project "$WORK/$1" --task choice --name ml-100k --prompts "$ADAPTER/prompts.toml" \
     --out "$WORK/$1.jsonl"
 }
-lists matched popularity-matched 5 20000
-lists anchored anchored 5 20000
-lists mixed reference:2,popularity-matched:1,anchored:1 2-10 12000
-lists random random 5 20000 0.3
-lists similar history-similar 5 20000
-lists matched-more popularity-matched 4-7 20000 0.3
-lists anchored-more anchored 4-7 20000 0.3
+# All moments, for the teacher; the model reads lists of a few thousand of them.
+lists matched popularity-matched 5 60000
+lists anchored anchored 5 60000
+lists mixed reference:2,popularity-matched:1,anchored:1 2-10 60000
+lists random random 6-10 60000 0.3
+lists similar history-similar 5 60000
+lists matched-more popularity-matched 4-7 60000 0.3
+lists anchored-more anchored 4-7 60000 0.3
 KINDS="matched anchored mixed random similar matched-more anchored-more"
 projects=$(for kind in $KINDS; do echo "$WORK/$kind"; done)
 rows=$(for kind in $KINDS; do echo "$WORK/$kind.jsonl"; done)
@@ -41,7 +42,7 @@ taught=$(for kind in $KINDS; do echo "$WORK/taught/$kind.jsonl"; done)
 # shellcheck disable=SC2086
 [ -f "$WORK/moments/3.jsonl" ] || {
   "$PYTHON" "$HERE/teacher.py" --project $projects --name ml-100k --rows $rows --out "$WORK/taught"
-  "$PYTHON" "$HERE/moments.py" --rows $taught --kinds 6 --moments 4000 --out "$WORK/moments"
+  "$PYTHON" "$HERE/moments.py" --rows $taught --kinds 6 --moments 6000 --out "$WORK/moments"
 }
 [ -d "$WORK/base" ] || "$PYTHON" "$HERE/checkpoint.py" --source "$GGUF" --out "$WORK/base"
 

@@ -111,7 +111,7 @@ def files(folder: Path):
 
 def test_heads_look_where_they_should_and_name_the_letter(tmp_path: Path) -> None:
     arguments = files(tmp_path)
-    _, before = heads.load(arguments.base, arguments.adapter)
+    _, before = heads.load(arguments.base, arguments.adapter, 4)
     heads.run(arguments)
     settings = replace(test_tune.SETTINGS, frozen_layers=0)
     tokenizer, after = tune.load_model(arguments.base, arguments.out / "adapter", settings)
@@ -131,6 +131,14 @@ def test_heads_look_where_they_should_and_name_the_letter(tmp_path: Path) -> Non
         assert right >= 10, right
         lost = [heads.letter_loss(of, groups) for of in (before, after)]
     assert lost[1] < lost[0], lost
+
+
+def test_there_is_room_for_all_numbers_of_items(tmp_path: Path) -> None:
+    arguments = files(tmp_path)
+    for width, rank in [(4, SIZE), (SIZE + 5, SIZE + 6)]:
+        _, made = heads.load(arguments.base, arguments.adapter, width)
+        sizes = {len(layer.self_attn.q_proj.lora_A[lora.NAME].weight) for layer in prefix.backbone(made).layers[1:]}
+        assert sizes == {rank}, sizes
 
 
 def test_to_take_nothing_is_looked_at_as_far_as_it_is_likely(tmp_path: Path) -> None:
@@ -216,8 +224,8 @@ def test_an_adapter_that_was_shipped_can_be_gone_on_from(tmp_path: Path) -> None
     save_file(narrow, path, metadata={"format": "pt"})
     ship.ship([arguments.out], "films", tmp_path / "shipped")
     assert len(json.loads((tmp_path / "shipped/adapter_config.json").read_text())["rank_pattern"]) > 8
-    _, one = heads.load(arguments.base, arguments.out / "adapter", again=True)
-    _, other = heads.load(arguments.base, tmp_path / "shipped", again=True)
+    _, one = heads.load(arguments.base, arguments.out / "adapter")
+    _, other = heads.load(arguments.base, tmp_path / "shipped")
     tokens = torch.tensor([[3, 5, 7, 9]])
     with torch.no_grad():
         said = [of(input_ids=tokens).logits for of in (one, other)]

@@ -52,7 +52,7 @@ def test_what_was_taken_is_learned_and_that_the_latest_decides() -> None:
     # A little of the kinds is known, in much noise.
     start = 0.1 * numpy.random.default_rng(1).standard_normal((ITEMS, 8)).astype(numpy.float32)
     start[:, 0] += 0.05 * (-1.0) ** numpy.arange(ITEMS)
-    fitted = Likeness.fit(start, lists(40_000, 2))
+    fitted = Likeness.fit(start, lists(60_000, 2))
     new = lists(1_000, 3)
     alone = Likeness(numpy.pad(start, ((0, 1), (0, 0))), numpy.ones(PLACES))
     assert share(alone, new) < 0.65 < 0.8 < share(fitted, new)
