@@ -3,6 +3,7 @@
 //! `models/README.md` is the contract. Names, shapes, types and hashes of the card are checked against the graphs at
 //! load; a difference is an error that says which.
 
+use crate::files::parse_card;
 use crate::scene::FeatureSpec;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -114,13 +115,7 @@ impl Card {
         let text = std::fs::read_to_string(&path)
             .map_err(|problem| CardError::Read { path: path.clone(), problem: problem.to_string() })?;
         let content = |problem: String| CardError::Content { path: path.clone(), problem };
-        let card: Card = toml::from_str(&text).map_err(|problem| content(problem.to_string()))?;
-        if card.kind != "mirror" {
-            return Err(content(format!("kind is `{}`, expected `mirror`", card.kind)));
-        }
-        if card.version != VERSION {
-            return Err(content(format!("version is {}, this build reads version {VERSION}", card.version)));
-        }
+        let card: Card = parse_card(&text, "mirror", VERSION).map_err(content)?;
         card.check_dims().map_err(content)?;
         for name in ["item", "start", "update", "choice"] {
             let entry = card.files.get(name).ok_or_else(|| content(format!("no [files.{name}]")))?;

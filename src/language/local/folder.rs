@@ -3,7 +3,7 @@
 //! A folder as Hugging Face Optimum writes it needs no card. With a `card.toml` of the kind `language`, each file that is read is
 //! compared with its sha256 there.
 
-use crate::files::FileError;
+use crate::files::{FileError, parse_card};
 use crate::language::LanguageError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -24,8 +24,10 @@ const GRAPHS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Card {
-    kind: String,
-    version: u32,
+    #[serde(rename = "kind")]
+    _kind: String,
+    #[serde(rename = "version")]
+    _version: u32,
     name: String,
     #[serde(rename = "summary")]
     _summary: String,
@@ -75,15 +77,7 @@ impl Folder {
     fn checked(&self, bytes: &[u8]) -> Result<Card, LanguageError> {
         let path = self.path.join(CARD);
         let text = String::from_utf8_lossy(bytes);
-        let card: Card = toml::from_str(&text).map_err(|problem| FileError::whole(&path, problem.to_string()))?;
-        if card.kind != "language" {
-            return Err(FileError::whole(&path, format!("kind is `{}`, expected `language`", card.kind)).into());
-        }
-        if card.version != VERSION {
-            let problem = format!("version is {}, this build reads version {VERSION}", card.version);
-            return Err(FileError::whole(&path, problem).into());
-        }
-        Ok(card)
+        parse_card(&text, "language", VERSION).map_err(|problem| FileError::whole(&path, problem).into())
     }
 
     /// The model's name: that of the card, or of the folder.

@@ -1,7 +1,7 @@
 //! The card of a scorer: what its graph reads, for which catalogue it was made, and what its file must be.
 
 use crate::dataset::Catalogue;
-use crate::files::{FileError, sha256};
+use crate::files::{FileError, parse_card, sha256};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -53,7 +53,7 @@ impl Card {
         let bytes = bytes(&path)?;
         let whole = |problem: String| FileError::Whole { path: path.clone(), problem };
         let text = String::from_utf8(bytes).map_err(|problem| whole(format!("this is no text in UTF-8: {problem}")))?;
-        let card: Card = toml::from_str(&text).map_err(|problem| whole(problem.to_string()))?;
+        let card: Card = parse_card(&text, "scorer", VERSION).map_err(whole)?;
         card.check().map_err(whole)?;
         card.check_catalogue(catalogue).map_err(whole)?;
         let graph = card.graph(folder)?;
@@ -61,12 +61,6 @@ impl Card {
     }
 
     fn check(&self) -> Result<(), String> {
-        if self.kind != "scorer" {
-            return Err(format!("kind is `{}`, expected `scorer`", self.kind));
-        }
-        if self.version != VERSION {
-            return Err(format!("version is {}, this build reads version {VERSION}", self.version));
-        }
         if !(1..=LONGEST).contains(&self.history) {
             return Err(format!("history is {}, expected 1 to {LONGEST}", self.history));
         }

@@ -148,6 +148,8 @@ fn a_card_that_lies_is_told() {
     }
     for (from, to, expected) in [
         ("language", "mirror", "DIR/card.toml: kind is `mirror`, expected `language`"),
+        // Whose other keys are others, too.
+        ("\"language\"\n", "\"mirror\"\ndims = 3\n", "DIR/card.toml: kind is `mirror`, expected `language`"),
         ("version = 1", "version = 2", "DIR/card.toml: version is 2, this build reads version 1"),
         ("model.onnx", "other.onnx", "DIR/other.onnx does not exist; the folder has: model.onnx"),
         ("summary", "summery", "DIR/card.toml: "),
