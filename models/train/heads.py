@@ -6,8 +6,8 @@
 Once the states tell which item a title is, the rest of a choice is arithmetic that attention can do, and whose numbers can be
 solved for: heads of one layer look at all items of the history alike and write the mean of their vectors into the state; those
 of a later layer look at each option by how well its vector goes with that mean, and copy its letter towards the output. The
-matrices of these heads are set in the adapter, at a rank that holds all their numbers; `sft.py` goes on from there. Where it has trained what they look at
-(`part = "attention"`), the states are others, and what is copied is solved for again (`--letters`).
+matrices of these heads are set in the adapter, at a rank that holds all their numbers; `sft.py` goes on from there. Where it
+has trained what they look at (`part = "attention"`), the states are others, and what is copied is solved for again (`--letters`).
 """
 
 from __future__ import annotations

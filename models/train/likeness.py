@@ -6,8 +6,8 @@ its place, counted from the latest: a factored item similarity model (Kabbur, Ni
 The vectors start as the leading eigenvectors of the matrix of cosines between items (item-kNN; Sarwar et al. 2001) times the square
 root of their eigenvalues, centred, and divided by the fourth root of their deviation so that the first do not outweigh the others;
 the weights start equal. Both are fitted to what people took of lists (softmax of the affinities over the options), each list
-once: a second time, who takes what is learned by heart. In the second half of them the rate falls to nothing. A pull holds the vectors near where they started, and a share of
-each history is left out, so that no single title decides.
+once: a second time, who takes what is learned by heart. In the second half of them the rate falls to nothing. A pull holds the
+vectors near where they started, and a share of each history is left out, so that no single title decides.
 
 To take nothing is an option like an item where a list offers it: it has a vector of its own, because some people are harder
 to please than others, and a number that is added to its affinity.

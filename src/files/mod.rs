@@ -3,14 +3,12 @@
 //!
 //! Gzip and zstd are read transparently. Nothing here knows what the records mean.
 
-mod card;
 mod jsonl;
 mod partial;
 mod source;
 mod tally;
 mod watch;
 
-pub(crate) use self::card::parse_card;
 pub use self::jsonl::{Jsonl, JsonlWriter};
 pub use self::partial::Partial;
 pub use self::source::{Reader, Source};

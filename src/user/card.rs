@@ -3,7 +3,7 @@
 //! `models/README.md` is the contract. Names, shapes, types and hashes of the card are checked against the graphs at
 //! load; a difference is an error that says which.
 
-use crate::files::parse_card;
+use crate::card::parse_card;
 use crate::scene::FeatureSpec;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};

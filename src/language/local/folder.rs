@@ -3,7 +3,8 @@
 //! A folder as Hugging Face Optimum writes it needs no card. With a `card.toml` of the kind `language`, each file that is read is
 //! compared with its sha256 there.
 
-use crate::files::{FileError, parse_card};
+use crate::card::parse_card;
+use crate::files::FileError;
 use crate::language::LanguageError;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;

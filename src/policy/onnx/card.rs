@@ -1,7 +1,8 @@
 //! The card of a scorer: what its graph reads, for which catalogue it was made, and what its file must be.
 
+use crate::card::parse_card;
 use crate::dataset::Catalogue;
-use crate::files::{FileError, parse_card, sha256};
+use crate::files::{FileError, sha256};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Cards of models, `card.toml`.
+//! What the cards of all models, `card.toml`, have in common: a kind and a version, which say what else is in them.
 
 use serde::de::DeserializeOwned;
 
