@@ -1,0 +1,180 @@
+//! Fields of users and items: typed columns, as the log's own files have them.
+
+use super::IdTable;
+
+/// A code that marks a missing category.
+pub const NO_CATEGORY: u32 = u32::MAX;
+
+/// The values of one field, a row for each user or item in the order of their dense ids.
+#[derive(Clone, Debug)]
+pub enum Column {
+    /// One category a row, [`NO_CATEGORY`] where it is missing.
+    Category {
+        /// The categories in order of appearance.
+        names: IdTable,
+        /// `[rows]`: a place in `names`.
+        codes: Vec<u32>,
+    },
+    /// Any number of categories a row, each once.
+    Categories {
+        /// The categories in order of appearance.
+        names: IdTable,
+        /// `[rows + 1]`: row `r` has the codes `offsets[r]..offsets[r + 1]`.
+        offsets: Vec<u32>,
+        /// Places in `names`, ascending within a row.
+        codes: Vec<u32>,
+    },
+    /// One number a row, NaN where it is missing.
+    Number(Vec<f32>),
+    /// Milliseconds since 1970, `None` where it is missing: a release date, a registration.
+    Time(Vec<Option<i64>>),
+    /// Text, empty where it is missing.
+    Text(Vec<String>),
+    /// A vector of `width` numbers a row, all NaN where it is missing.
+    Vector {
+        /// Numbers in a row.
+        width: usize,
+        /// `[rows, width]`.
+        values: Vec<f32>,
+    },
+}
+
+impl Column {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Column::Category { codes, .. } => codes.len(),
+            Column::Categories { offsets, .. } => offsets.len().saturating_sub(1),
+            Column::Number(values) => values.len(),
+            Column::Time(values) => values.len(),
+            Column::Text(values) => values.len(),
+            Column::Vector { width, values } => values.len().checked_div(*width).unwrap_or(0),
+        }
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The word for the type in messages, cards and `data.toml`.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Column::Category { .. } => "category",
+            Column::Categories { .. } => "categories",
+            Column::Number(_) => "number",
+            Column::Time(_) => "time",
+            Column::Text(_) => "text",
+            Column::Vector { .. } => "vector",
+        }
+    }
+
+    /// The categories of one row, ascending; empty where they are missing and for fields of other types.
+    pub fn categories(&self, row: usize) -> &[u32] {
+        match self {
+            Column::Category { codes, .. } if codes[row] != NO_CATEGORY => std::slice::from_ref(&codes[row]),
+            Column::Categories { offsets, codes, .. } => &codes[offsets[row] as usize..offsets[row + 1] as usize],
+            _ => &[],
+        }
+    }
+
+    /// The names of the categories; `None` for fields of other types.
+    pub fn names(&self) -> Option<&IdTable> {
+        match self {
+            Column::Category { names, .. } | Column::Categories { names, .. } => Some(names),
+            _ => None,
+        }
+    }
+
+    /// Rows that have a value.
+    pub fn filled(&self) -> usize {
+        match self {
+            Column::Category { codes, .. } => codes.iter().filter(|&&code| code != NO_CATEGORY).count(),
+            Column::Categories { offsets, .. } => offsets.windows(2).filter(|pair| pair[0] < pair[1]).count(),
+            Column::Number(values) => values.iter().filter(|value| !value.is_nan()).count(),
+            Column::Time(values) => values.iter().filter(|value| value.is_some()).count(),
+            Column::Text(values) => values.iter().filter(|value| !value.is_empty()).count(),
+            Column::Vector { width, values } => {
+                values.chunks_exact((*width).max(1)).filter(|row| !row[0].is_nan()).count()
+            }
+        }
+    }
+}
+
+/// One field: its name in the log's files, and its values.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// The name of the column in the publisher's files.
+    pub name: String,
+    /// The values.
+    pub column: Column,
+}
+
+/// The fields of all users, or of all items. Every column has one row for each of them.
+#[derive(Clone, Debug, Default)]
+pub struct Fields {
+    fields: Vec<Field>,
+}
+
+impl Fields {
+    /// Collects fields.
+    ///
+    /// # Panics
+    /// In debug builds, when columns differ in length or names repeat: readers make them, no input reaches this.
+    pub fn new(fields: Vec<Field>) -> Fields {
+        debug_assert!(fields.windows(2).all(|pair| pair[0].column.len() == pair[1].column.len()));
+        debug_assert!((1..fields.len()).all(|place| fields[..place].iter().all(|it| it.name != fields[place].name)));
+        Fields { fields }
+    }
+
+    /// The field with this name.
+    pub fn get(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.name == name)
+    }
+
+    /// All fields, in the order of the publisher's columns.
+    pub fn iter(&self) -> impl Iterator<Item = &Field> {
+        self.fields.iter()
+    }
+
+    /// Number of fields.
+    pub fn len(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Whether there is no field.
+    pub fn is_empty(&self) -> bool {
+        self.fields.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(words: &[&str]) -> IdTable {
+        let mut names = IdTable::default();
+        words.iter().for_each(|word| {
+            names.insert(word);
+        });
+        names
+    }
+
+    #[test]
+    fn categories_of_rows_by_hand() {
+        let one = Column::Category { names: names(&["a", "b"]), codes: vec![1, NO_CATEGORY, 0] };
+        assert_eq!((one.categories(0), one.categories(1), one.categories(2)), (&[1][..], &[][..], &[0][..]));
+        let many = Column::Categories { names: names(&["a", "b"]), offsets: vec![0, 2, 2, 3], codes: vec![0, 1, 1] };
+        assert_eq!((many.categories(0), many.categories(1), many.categories(2)), (&[0, 1][..], &[][..], &[1][..]));
+        assert_eq!((one.len(), many.len(), one.filled(), many.filled()), (3, 3, 2, 2));
+        assert_eq!(Column::Number(vec![1.0, f32::NAN]).filled(), 1);
+        assert!(Column::Number(vec![1.0]).categories(0).is_empty());
+    }
+
+    #[test]
+    fn fields_are_found_by_name() {
+        let fields = Fields::new(vec![Field { name: "price".into(), column: Column::Number(vec![2.0]) }]);
+        assert_eq!(fields.get("price").map(|field| field.column.kind()), Some("number"));
+        assert!(fields.get("colour").is_none());
+    }
+}

@@ -1,0 +1,107 @@
+//! Impressions: lists that were shown, and what was taken from each.
+
+use crate::ids::{ItemId, UserId};
+
+/// Lists as they were shown, with nothing, one or more items taken from each. Columns by impression, items flat.
+#[derive(Clone, Debug, Default)]
+pub struct Impressions {
+    /// `[n]`: who saw the list.
+    pub users: Vec<UserId>,
+    /// `[n]`: when, in the unit of [`super::Interaction::time`].
+    pub times: Vec<i64>,
+    /// `[n + 1]`: list `i` has the entries `offsets[i]..offsets[i + 1]`.
+    pub offsets: Vec<u64>,
+    /// The items in the order shown.
+    pub items: Vec<ItemId>,
+    /// Which of them were taken.
+    pub taken: Vec<bool>,
+    /// The slot of each item, counted from 0, where the log gives one; otherwise the place in the list.
+    pub slots: Vec<u16>,
+    /// How likely the logging policy was to show each item in its slot; empty where the log does not say it.
+    pub propensities: Vec<f32>,
+}
+
+/// One impression.
+#[derive(Clone, Copy, Debug)]
+pub struct Impression<'a> {
+    /// Who saw the list.
+    pub user: UserId,
+    /// When.
+    pub time: i64,
+    /// The items in the order shown.
+    pub items: &'a [ItemId],
+    /// Which of them were taken.
+    pub taken: &'a [bool],
+    /// The slot of each item, counted from 0.
+    pub slots: &'a [u16],
+}
+
+impl Impressions {
+    /// Number of lists.
+    pub fn len(&self) -> usize {
+        self.users.len()
+    }
+
+    /// Whether there is no list.
+    pub fn is_empty(&self) -> bool {
+        self.users.is_empty()
+    }
+
+    /// Adds a list; `taken` and `slots` have as many entries as `items`.
+    pub fn push(&mut self, user: UserId, time: i64, entries: impl Iterator<Item = (ItemId, bool, u16)>) {
+        if self.offsets.is_empty() {
+            self.offsets.push(0);
+        }
+        for (item, taken, slot) in entries {
+            self.items.push(item);
+            self.taken.push(taken);
+            self.slots.push(slot);
+        }
+        self.users.push(user);
+        self.times.push(time);
+        self.offsets.push(self.items.len() as u64);
+    }
+
+    /// One list.
+    pub fn get(&self, place: usize) -> Impression<'_> {
+        let range = self.offsets[place] as usize..self.offsets[place + 1] as usize;
+        Impression {
+            user: self.users[place],
+            time: self.times[place],
+            items: &self.items[range.clone()],
+            taken: &self.taken[range.clone()],
+            slots: &self.slots[range],
+        }
+    }
+
+    /// All lists in their order.
+    pub fn iter(&self) -> impl Iterator<Item = Impression<'_>> {
+        (0..self.len()).map(|place| self.get(place))
+    }
+
+    /// Lists from which 0, 1, and more than one item were taken.
+    pub fn counts_by_taken(&self) -> [usize; 3] {
+        let mut counts = [0; 3];
+        for list in self.iter() {
+            counts[list.taken.iter().filter(|&&taken| taken).count().min(2)] += 1;
+        }
+        counts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_with_nothing_one_and_more_taken_are_kept() {
+        let mut lists = Impressions::default();
+        let entry = |item: u32, taken: bool| (ItemId(item), taken, item as u16);
+        lists.push(UserId(3), 10, [entry(0, false), entry(1, false)].into_iter());
+        lists.push(UserId(4), 11, [entry(2, true)].into_iter());
+        lists.push(UserId(3), 12, [entry(0, true), entry(1, true), entry(2, false)].into_iter());
+        assert_eq!((lists.len(), lists.counts_by_taken()), (3, [1, 1, 1]));
+        assert_eq!(lists.get(1).items, &[ItemId(2)]);
+        assert_eq!((lists.get(2).user, lists.get(2).taken), (UserId(3), &[true, true, false][..]));
+    }
+}
