@@ -10,6 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Lines longer than this are refused: no known data set comes near, a binary file does.
 const LONGEST_LINE: usize = 16 << 20;
 
+/// Bytes at the beginning of a file that say how it is written.
+const HEAD: u64 = 1 << 16;
+
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -19,6 +22,8 @@ pub struct Source {
     input: Reader,
     bytes: Vec<u8>,
     line: u64,
+    /// What ends a line: old programs wrote a carriage return alone.
+    end: u8,
 }
 
 /// The unpacked bytes of a file, and how far in the file itself they are.
@@ -76,8 +81,16 @@ impl Source {
     /// # Errors
     /// When the file is missing or cannot be read.
     pub fn open(path: &Path, remedy: &str) -> Result<Source, FileError> {
+        let mut head = Vec::new();
+        // What is damaged is an error where it is read, with its line.
+        let _ = unpacked(path, remedy)?.take(HEAD).read_to_end(&mut head);
+        if let Some(encoding) = super::encoding::named(&head) {
+            let problem = format!("the file is {encoding}; convert it to UTF-8 (`iconv -f {encoding} -t UTF-8`)");
+            return Err(FileError::whole(path, problem));
+        }
+        let end = if head.contains(&b'\r') && !head.contains(&b'\n') { b'\r' } else { b'\n' };
         let input = unpacked(path, remedy)?;
-        Ok(Source { path: path.to_owned(), input, bytes: Vec::new(), line: 0 })
+        Ok(Source { path: path.to_owned(), input, bytes: Vec::new(), line: 0, end })
     }
 
     /// The unpacked bytes as a reader, for formats with a parser of their own.
@@ -95,7 +108,7 @@ impl Source {
     pub fn advance(&mut self) -> Result<bool, FileError> {
         loop {
             self.bytes.clear();
-            let read = (&mut self.input.input).take(LONGEST_LINE as u64 + 1).read_until(b'\n', &mut self.bytes);
+            let read = (&mut self.input.input).take(LONGEST_LINE as u64 + 1).read_until(self.end, &mut self.bytes);
             self.line += 1;
             read.map_err(|source| self.broken(&source))?;
             if self.bytes.is_empty() {
@@ -127,7 +140,7 @@ impl Source {
     /// When it is not.
     pub fn text(&self) -> Result<&str, FileError> {
         std::str::from_utf8(&self.bytes).map_err(|problem| {
-            self.error(format!("byte {} is not UTF-8; convert the file to UTF-8", problem.valid_up_to() + 1))
+            self.error(super::encoding::not_utf8(&format!("byte {}", problem.valid_up_to() + 1), &self.bytes))
         })
     }
 
@@ -230,6 +243,16 @@ mod tests {
         for kind in ["plain", "gzip", "zstd"] {
             assert_eq!(read(&packed(kind)).expect("readable"), wanted, "{kind}");
         }
+    }
+
+    #[test]
+    fn lone_carriage_returns_end_lines_and_other_encodings_are_named() {
+        let wanted = vec![(1, "first".to_owned()), (2, "second".to_owned())];
+        assert_eq!(read(b"first\rsecond\r").expect("readable"), wanted);
+        let problem = read(b"\xff\xfef\0i\0").expect_err("UTF-16").to_string();
+        assert!(problem.contains("the file is UTF-16LE; convert it to UTF-8"), "{problem}");
+        let problem = read(b"\xb5\xe7\xd3\xb0\n").expect_err("GBK").to_string();
+        assert!(problem.contains("lines:1: byte 1 is not UTF-8, it looks like GBK"), "{problem}");
     }
 
     #[test]

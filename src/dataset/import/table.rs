@@ -2,7 +2,7 @@
 
 use super::ImportError;
 use super::publisher::Place;
-use crate::files::{FileError, Reader, Source};
+use crate::files::{FileError, Reader, Source, encoding};
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 use std::path::{Path, PathBuf};
 
@@ -176,7 +176,7 @@ impl Table {
         let mut texts = Vec::with_capacity(record.len());
         for (place, field) in record.iter().enumerate() {
             texts.push(std::str::from_utf8(field).map_err(|_| {
-                let problem = format!("field {} is not UTF-8; convert the file to UTF-8", place + 1);
+                let problem = encoding::not_utf8(&format!("field {}", place + 1), field);
                 FileError::line(&self.path, self.line, problem)
             })?);
         }
