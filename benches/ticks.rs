@@ -5,7 +5,7 @@
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use rayon::prelude::*;
-use recmirror::dataset::{Catalogue, Cleanup, Dataset, Format, GenreSet, IdTable, Interaction, Profile, Profiles};
+use recmirror::dataset::{Catalogue, Dataset, GenreSet, IdTable, Interaction, Profile, Profiles, Times};
 use recmirror::experiment::Experiment;
 use recmirror::ids::{ItemId, UserId};
 use recmirror::log::{CountSink, EventSink, ParquetWriter, REJECTED};
@@ -58,8 +58,8 @@ fn data() -> Dataset {
         occupation: Some(format!("occupation {}", user % 21)),
     };
     let profiles = Profiles((0..USERS).map(profile).collect());
-    let (name, format, cleanup, hash) = ("generated".to_owned(), Format::Grouplens, Cleanup::default(), String::new());
-    Dataset { name, format, users, items, profiles, catalogue, interactions, cleanup, hash }
+    let (name, times) = ("generated".to_owned(), Times::Known);
+    Dataset { name, times, users, items, profiles, catalogue, interactions, ..Dataset::default() }
 }
 
 fn model_folder() -> PathBuf {

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let registry = Registry::builtin();
     let scenario = Scenario::load(&file, &registry, &[])?;
-    let data = Dataset::read(&scenario.data.path, None)?;
+    let data = Dataset::read(&scenario.data.path)?;
     let split = data.split(scenario.data.holdout);
     std::fs::create_dir_all(&out)?;
     write_log(&out.join("train.csv"), &split.before)?;

@@ -44,7 +44,7 @@ impl Tensors {
         if self.out.exists() {
             return Err(Failure::input(format!("{} exists already; name a new folder", self.out.display())));
         }
-        let data = Dataset::read(&self.data, None).map_err(Failure::input)?;
+        let data = Dataset::read(&self.data).map_err(Failure::input)?;
         eprintln!("{}: {}", data.name, data.cleanup);
         let soft = self.answers.as_ref().map(|path| read_soft(path, self.of.as_deref(), &data));
         let soft = soft.transpose().map_err(Failure::input)?;

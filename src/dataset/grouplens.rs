@@ -1,9 +1,11 @@
 //! MovieLens-100K as GroupLens publishes it: `u.data` (tab separated: user, item, rating, time),
 //! `u.item` (`|` separated, Latin-1, 5 columns and 19 genre flags), `u.user` (`|` separated).
 
+use super::adapt::{item_fields, user_fields};
 use super::reader::{Lines, Rows, name_of};
 use super::{
-    Catalogue, Cleaner, Cleanup, DataError, Dataset, Format, GenreSet, IdTable, Interaction, Profile, Profiles,
+    Catalogue, Cleaner, Cleanup, DataError, Dataset, GenreSet, IdTable, Interaction, Profile, Profiles, RatingScale,
+    Times,
 };
 use crate::ids::{ItemId, UserId};
 use std::path::Path;
@@ -44,16 +46,26 @@ pub fn read(folder: &Path) -> Result<Dataset, DataError> {
     let (items, catalogue) = read_items(folder, &mut hasher, &mut cleanup)?;
     let (users, profiles) = read_users(folder, &mut hasher)?;
     let interactions = read_rows(folder, &users, &items, &mut hasher, &mut cleanup)?;
+    let (user_fields, item_fields) = (user_fields(&profiles), item_fields(&catalogue));
+    let field = |name: &str| item_fields.get(name).map(|field| field.name.clone());
     Ok(Dataset {
-        name: name_of(folder, Format::Grouplens),
-        format: Format::Grouplens,
+        name: name_of(folder, "grouplens"),
+        family: "grouplens",
+        title: field("title"),
+        released: field("year"),
+        provider: field("provider"),
+        scale: interactions.iter().any(|row| !row.rating.is_nan()).then_some(RatingScale::STARS),
+        times: Times::Known,
         users,
         items,
+        user_fields,
+        item_fields,
         profiles,
         catalogue,
         interactions,
         cleanup,
         hash: hasher.finalize().to_hex().to_string(),
+        ..Dataset::default()
     })
 }
 

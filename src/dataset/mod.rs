@@ -4,6 +4,7 @@
 //! [`Dataset::split`] cuts it by time into what happened before the start of a simulation
 //! ([`TrainingLog`]) and what is held out.
 
+mod adapt;
 mod catalogue;
 mod cleanup;
 mod error;
@@ -45,7 +46,7 @@ pub struct Interaction {
     pub item: ItemId,
     /// The rating in the data set's own scale; NaN where the log has none.
     pub rating: f32,
-    /// Seconds since 1970.
+    /// Seconds since 1970, or what [`Dataset::times`] says.
     pub time: i64,
 }
 
@@ -89,74 +90,121 @@ impl IdTable {
     }
 }
 
-/// A feedback log with its users and its catalogue.
-#[derive(Clone, Debug)]
+/// What the times of a log are worth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Times {
+    /// [`Interaction::time`] is in seconds since 1970.
+    Known,
+    /// The log has no times, but its order means something: `time` is the place of a row in the log, counted from 0. It
+    /// says what came first, and nothing about age, days or recency.
+    Order,
+    /// The log has neither times nor an order that means something: `time` is 0 everywhere.
+    #[default]
+    Unknown,
+}
+
+/// A feedback log with its users and its items: what every part of the program reads.
+///
+/// Users and items have dense numbers ([`UserId`], [`ItemId`]) in the order of their external ids; the rows of all columns
+/// follow that order.
+#[derive(Clone, Debug, Default)]
 pub struct Dataset {
-    /// Name of the folder it came from.
+    /// Name of the folder or file that it came from.
     pub name: String,
-    /// Which files it was read as.
-    pub format: Format,
+    /// Which reader read it: the name of a family, as in `data.format`.
+    pub family: &'static str,
     /// External ids of users.
     pub users: IdTable,
     /// External ids of items.
     pub items: IdTable,
-    /// Static attributes of users.
-    pub profiles: Profiles,
-    /// Static attributes of items.
-    pub catalogue: Catalogue,
-    /// Sorted by user, then time; rows of one second keep the order of the file.
+    /// What is known of users, a row for each.
+    pub user_fields: Fields,
+    /// What is known of items, a row for each.
+    pub item_fields: Fields,
+    /// The item field that is shown as an item's name; `None` where the log names items by their ids alone.
+    pub title: Option<String>,
+    /// The item field that says when an item came out: a [`Column::Number`] (a year) or a [`Column::Time`].
+    pub released: Option<String>,
+    /// The item field that says who provides an item: a [`Column::Category`].
+    pub provider: Option<String>,
+    /// The range of the ratings; `None` for a log without ratings.
+    pub scale: Option<RatingScale>,
+    /// What [`Interaction::time`] is worth.
+    pub times: Times,
+    /// Sorted by user, then time. A user has each item once, at the first time.
     pub interactions: Vec<Interaction>,
+    /// Beside `interactions`, how much was done (plays, seconds watched, ...); empty where the log has no such number, NaN
+    /// where a row has none.
+    pub weights: Vec<f32>,
+    /// Ratings of items that were drawn at random for their users, in the form of `interactions`: kept apart, because only
+    /// they say what users think of items that they did not choose. Empty for most logs.
+    pub exposed: Vec<Interaction>,
+    /// Lists that were shown, and what was taken from them. What was taken is in `interactions` as well.
+    pub impressions: Impressions,
     /// What was cleaned up while reading.
     pub cleanup: Cleanup,
+    /// What a user should know about this copy: what was guessed, which files are missing.
+    pub notes: Vec<String>,
     /// Hash over the bytes of the files read, in the order in which they were read.
     pub hash: String,
+    /// Static attributes of users, made from `user_fields` for code that does not read fields yet.
+    pub profiles: Profiles,
+    /// Static attributes of items, made from `item_fields` for code that does not read fields yet.
+    pub catalogue: Catalogue,
 }
 
-/// The file formats that can be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// `u.data`, `u.item`, `u.user` (`u.genre` and `u.occupation` are not needed).
-    Grouplens,
-    /// `NAME.inter`, `NAME.item`, `NAME.user`.
-    Recbole,
-}
-
-impl Format {
-    /// The word used in scenario files and manifests.
-    pub fn name(self) -> &'static str {
-        match self {
-            Format::Grouplens => "grouplens",
-            Format::Recbole => "recbole",
-        }
-    }
+/// How a data set is read where its files leave a choice.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReadOptions {
+    /// The name of the family; the files decide unless given.
+    pub family: Option<String>,
+    /// Which data set of an imported project, where it has several.
+    pub name: Option<String>,
+    /// The range of the ratings; read from the data unless given.
+    pub scale: Option<RatingScale>,
 }
 
 impl Dataset {
-    /// Reads the data set in `folder`. Without a `format` the files in the folder decide.
+    /// Reads the data set at `path`, a folder or a log in it. The files decide how.
     ///
     /// # Errors
-    /// A missing folder or file, or the first line that cannot be understood, with file and line.
-    pub fn read(folder: &Path, format: Option<Format>) -> Result<Dataset, DataError> {
-        let format = match format {
-            Some(format) => format,
-            None => detect(folder)?,
-        };
-        match format {
-            Format::Grouplens => grouplens::read(folder),
-            Format::Recbole => recbole::read(folder),
+    /// A missing file, or the first line that cannot be understood, with file and line.
+    pub fn read(path: &Path) -> Result<Dataset, DataError> {
+        Dataset::read_with(path, &ReadOptions::default())
+    }
+
+    /// Like [`Dataset::read`], with what the files do not say.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
+        match options.family.as_deref() {
+            Some("grouplens") => grouplens::read(path),
+            Some("recbole") => recbole::read(path),
+            _ => detect(path),
         }
+    }
+
+    /// What is shown as the name of an item: its title, or its id where it has none.
+    pub fn title_of(&self, item: ItemId) -> &str {
+        let titles = self.title.as_deref().and_then(|name| self.item_fields.get(name));
+        let title = match titles.map(|field| &field.column) {
+            Some(Column::Text(texts)) => texts[item.index()].as_str(),
+            _ => "",
+        };
+        if title.is_empty() { self.items.external(item.0) } else { title }
     }
 }
 
-fn detect(folder: &Path) -> Result<Format, DataError> {
+fn detect(folder: &Path) -> Result<Dataset, DataError> {
     if !folder.is_dir() {
         return Err(DataError::NoFolder { path: folder.to_owned() });
     }
     if folder.join("u.data").is_file() {
-        return Ok(Format::Grouplens);
+        return grouplens::read(folder);
     }
     if recbole::find(folder, "inter")?.is_some() {
-        return Ok(Format::Recbole);
+        return recbole::read(folder);
     }
     Err(DataError::UnknownFormat { path: folder.to_owned() })
 }

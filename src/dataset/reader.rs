@@ -1,6 +1,6 @@
 //! Lines and fields of a publisher's file, with errors that name file and line.
 
-use super::{Cleaner, Cleanup, DataError, Format, Interaction};
+use super::{Cleaner, Cleanup, DataError, Interaction};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -132,7 +132,7 @@ impl Rows {
 }
 
 /// The name of a data set: its folder's name.
-pub(super) fn name_of(folder: &Path, format: Format) -> String {
+pub(super) fn name_of(folder: &Path, family: &str) -> String {
     let absolute = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
-    absolute.file_name().map_or_else(|| format.name().to_owned(), |name| name.to_string_lossy().into_owned())
+    absolute.file_name().map_or_else(|| family.to_owned(), |name| name.to_string_lossy().into_owned())
 }

@@ -1,10 +1,12 @@
 //! RecBole's atomic files: `NAME.inter`, `NAME.item`, `NAME.user`, tab separated, with a typed header
 //! (`user_id:token`, `rating:float`, `class:token_seq`, ...). Columns are found by name; those not known are ignored.
 
+use super::adapt::{item_fields, user_fields};
 use super::grouplens::{filled, parse_year};
 use super::reader::{Lines, Rows, name_of};
 use super::{
-    Catalogue, Cleaner, Cleanup, DataError, Dataset, Format, GenreSet, IdTable, Interaction, Profile, Profiles,
+    Catalogue, Cleaner, Cleanup, DataError, Dataset, GenreSet, IdTable, Interaction, Profile, Profiles, RatingScale,
+    Times,
 };
 use crate::ids::{ItemId, UserId};
 use std::path::{Path, PathBuf};
@@ -41,16 +43,26 @@ pub fn read(folder: &Path) -> Result<Dataset, DataError> {
     let (items, catalogue) = read_items(need(folder, "item")?, &mut hasher, &mut cleanup)?;
     let (users, profiles) = read_users(need(folder, "user")?, &mut hasher)?;
     let interactions = read_rows(need(folder, "inter")?, &users, &items, &mut hasher, &mut cleanup)?;
+    let (user_fields, item_fields) = (user_fields(&profiles), item_fields(&catalogue));
+    let field = |name: &str| item_fields.get(name).map(|field| field.name.clone());
     Ok(Dataset {
-        name: name_of(folder, Format::Recbole),
-        format: Format::Recbole,
+        name: name_of(folder, "recbole"),
+        family: "recbole",
+        title: field("title"),
+        released: field("year"),
+        provider: field("provider"),
+        scale: interactions.iter().any(|row| !row.rating.is_nan()).then_some(RatingScale::STARS),
+        times: Times::Known,
         users,
         items,
+        user_fields,
+        item_fields,
         profiles,
         catalogue,
         interactions,
         cleanup,
         hash: hasher.finalize().to_hex().to_string(),
+        ..Dataset::default()
     })
 }
 

@@ -132,7 +132,7 @@ pub struct TrainingRecord {
 pub struct DataRecord {
     /// Its name.
     pub name: String,
-    /// `grouplens` or `recbole`.
+    /// The family of its files.
     pub format: String,
     /// Hash over its files.
     pub hash: String,
@@ -245,7 +245,7 @@ impl Manifest {
             seed: experiment.scenario.seed,
             data: DataRecord {
                 name: data.name.clone(),
-                format: data.format.name().to_owned(),
+                format: data.family.to_owned(),
                 hash: data.hash.clone(),
                 users: data.users.len(),
                 items: data.items.len(),

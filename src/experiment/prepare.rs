@@ -3,7 +3,7 @@
 use super::probe::probe;
 use super::providers;
 use super::scorers::{ScorerRecord, scorers};
-use crate::dataset::{DataError, Dataset, Format, TrainingLog};
+use crate::dataset::{DataError, Dataset, ReadOptions, TrainingLog};
 use crate::dynamics::{DynamicContext, DynamicError, Dynamics};
 use crate::metrics::{Background, Past};
 use crate::policy::{PolicyError, Registry};
@@ -136,8 +136,8 @@ impl Experiment {
     /// # Errors
     /// Whatever the scenario promised and the files do not keep.
     pub fn prepare(scenario: Scenario, registry: Registry) -> Result<Experiment, ExperimentError> {
-        let format = [Format::Grouplens, Format::Recbole].into_iter().find(|it| it.name() == scenario.data.format);
-        let data = Dataset::read(&scenario.data.path, format)?;
+        let family = Some(scenario.data.format.clone()).filter(|name| name != "auto");
+        let data = Dataset::read_with(&scenario.data.path, &ReadOptions { family, ..ReadOptions::default() })?;
         Experiment::with_data(scenario, data, registry)
     }
 

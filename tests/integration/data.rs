@@ -1,7 +1,7 @@
 //! Data sets: both formats, clean-ups, the split, and what is said about files that cannot be read.
 
 use crate::util::{Log, Person, Rating, dataset, place, read, recmirror, scenario_text, text, write};
-use recmirror::dataset::{Cleaner, Dataset, Format};
+use recmirror::dataset::{Cleaner, Dataset};
 use recmirror::ids::UserId;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -26,7 +26,7 @@ fn both_formats_of_the_same_data_give_the_same_data_set() {
     log.write_grouplens(&folder.path().join("a"));
     log.write_recbole(&folder.path().join("b"));
     let (left, right) = (dataset(&folder.path().join("a")), dataset(&folder.path().join("b")));
-    assert_eq!((left.format, right.format), (Format::Grouplens, Format::Recbole));
+    assert_eq!((left.family, right.family), ("grouplens", "recbole"));
     assert_eq!(ids(&left.users), ids(&right.users));
     assert_eq!(ids(&left.items), ids(&right.items));
     assert_eq!(left.profiles.0, right.profiles.0);
@@ -229,7 +229,7 @@ fn refuse(changes: &[Broken], write_log: impl Fn(&Log, &Path)) {
         let path = folder.path().join(broken.file);
         let old: String = std::fs::read(&path).expect("a file").iter().map(|&byte| char::from(byte)).collect();
         write(&path, (broken.change)(&old));
-        let problem = match Dataset::read(folder.path(), None) {
+        let problem = match Dataset::read(folder.path()) {
             Err(problem) => problem.to_string(),
             Ok(_) => panic!("{} with {:?} was read", broken.file, broken.words),
         };
@@ -274,23 +274,23 @@ fn files_that_are_missing_ambiguous_or_folders_are_named() {
         let path = folder.path().join(file);
         std::fs::remove_file(&path).expect("removed");
         let ending = file.rsplit('.').next().expect("an ending");
-        let missing = Dataset::read(folder.path(), None).expect_err(file).to_string();
+        let missing = Dataset::read(folder.path()).expect_err(file).to_string();
         assert!(missing.contains(&format!(".{ending}")), "{missing}");
         std::fs::create_dir(&path).expect("a folder");
-        let problem = Dataset::read(folder.path(), None).expect_err(file).to_string();
+        let problem = Dataset::read(folder.path()).expect_err(file).to_string();
         assert!(problem.contains(&format!(".{ending}")), "{problem}");
     }
     let folder = place();
     log.write_recbole(folder.path());
     write(&folder.path().join("other.inter"), "x");
-    let problem = Dataset::read(folder.path(), None).expect_err("two files").to_string();
+    let problem = Dataset::read(folder.path()).expect_err("two files").to_string();
     assert!(problem.contains("several `.inter` files"), "{problem}");
     let empty = place();
-    let problem = Dataset::read(empty.path(), None).expect_err("no file").to_string();
+    let problem = Dataset::read(empty.path()).expect_err("no file").to_string();
     assert!(problem.contains("neither `u.data` (GroupLens) nor a `.inter` file"), "{problem}");
-    let problem = Dataset::read(&empty.path().join("none"), None).expect_err("no folder").to_string();
+    let problem = Dataset::read(&empty.path().join("none")).expect_err("no folder").to_string();
     assert!(problem.contains("none does not exist") && problem.contains("make data"), "{problem}");
-    let problem = Dataset::read(&folder.path().join("small.item"), None).expect_err("a file").to_string();
+    let problem = Dataset::read(&folder.path().join("small.item")).expect_err("a file").to_string();
     assert!(problem.contains("small.item"), "{problem}");
 }
 

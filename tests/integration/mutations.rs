@@ -131,7 +131,7 @@ fn damaged_data_is_read_or_refused() {
             mutate_bytes(&mut bytes, &mut rng);
             write(&path, bytes);
         }
-        match Dataset::read(&data, None) {
+        match Dataset::read(&data) {
             Err(problem) => assert!(problem.to_string().contains(data.to_str().expect("a path")), "{problem}"),
             Ok(found) => {
                 read += 1;

@@ -272,7 +272,7 @@ pub fn manifest(folder: &Path) -> Manifest {
 
 /// Reads a data set that must be readable.
 pub fn dataset(folder: &Path) -> Dataset {
-    Dataset::read(folder, None).unwrap_or_else(|problem| panic!("{problem}"))
+    Dataset::read(folder).unwrap_or_else(|problem| panic!("{problem}"))
 }
 
 /// What a command gave.

@@ -14,7 +14,7 @@ const SCENES: u32 = 8_000;
 
 /// Measures the model on the data set in `folder`.
 pub(super) fn run(arguments: &Align, folder: &Path) -> Result<(), Failure> {
-    let data = Dataset::read(folder, None).map_err(Failure::input)?;
+    let data = Dataset::read(folder).map_err(Failure::input)?;
     let before = data.split(arguments.holdout).before;
     let chunk = arguments.chunk as usize;
     let model = Mirror::load(&arguments.subject, &data.catalogue, &data.profiles, &before, chunk);

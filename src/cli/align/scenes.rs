@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &Align, registry: &Registry) -> Result<(), Failure>
 }
 
 fn read(folder: &Path, holdout: f64) -> Result<Data, Failure> {
-    let whole = Dataset::read(folder, None).map_err(Failure::input)?;
+    let whole = Dataset::read(folder).map_err(Failure::input)?;
     let before = whole.split(holdout).before;
     Ok(Data { whole, before })
 }

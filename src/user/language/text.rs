@@ -6,8 +6,7 @@
 
 use super::memory;
 use crate::dataset::{
-    Catalogue, Dataset, ExternalId, Format, InteractionRow, ItemRow, Moment, Profile, TemplateError, TextTemplates,
-    UserRow,
+    Catalogue, Dataset, ExternalId, InteractionRow, ItemRow, Moment, Profile, TemplateError, TextTemplates, UserRow,
 };
 use crate::ids::ItemId;
 use crate::user::{Memorised, UserError};
@@ -43,9 +42,9 @@ impl SceneTexts {
     /// Texts by the templates `own`, which stand in the file `origin`, else by the built-in ones. All profiles and items are
     /// tried: a template that fails on one says so now.
     pub(super) fn new(own: Option<&str>, origin: &Path, data: &Dataset) -> Result<SceneTexts, UserError> {
-        let built_in = match data.format {
-            Format::Grouplens => (MOVIELENS, "templates/movielens.toml"),
-            Format::Recbole => (PLAIN, "templates/plain.toml"),
+        let built_in = match data.family {
+            "grouplens" => (MOVIELENS, "templates/movielens.toml"),
+            _ => (PLAIN, "templates/plain.toml"),
         };
         let (text, path) = own.map_or((built_in.0, Path::new(built_in.1)), |own| (own, origin));
         let templates = TextTemplates::parse(text, path)?;
@@ -151,18 +150,16 @@ fn user_row(profile: &Profile) -> UserRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{Cleanup, GenreSet, IdTable, Profiles};
+    use crate::dataset::{GenreSet, Profiles};
     use crate::ids::UserId;
 
     const DAY: i64 = 86_400;
 
-    fn data(format: Format) -> Dataset {
+    fn data(family: &'static str) -> Dataset {
         let person = |age, gender: Option<&str>| Profile { age, gender: gender.map(str::to_owned), occupation: None };
         Dataset {
             name: "films".to_owned(),
-            format,
-            users: IdTable::default(),
-            items: IdTable::default(),
+            family,
             profiles: Profiles(vec![person(Some(24.0), Some("F")), person(None, None), person(Some(30.5), Some("x"))]),
             catalogue: Catalogue {
                 titles: ["Café Müller", "unknown", "東京物語"].map(str::to_owned).to_vec(),
@@ -171,19 +168,17 @@ mod tests {
                 genres: vec![GenreSet(0b110), GenreSet(0b1), GenreSet(0)],
                 ..Catalogue::default()
             },
-            interactions: Vec::new(),
-            cleanup: Cleanup::default(),
-            hash: String::new(),
+            ..Dataset::default()
         }
     }
 
-    fn texts(format: Format) -> SceneTexts {
-        SceneTexts::new(None, Path::new(""), &data(format)).expect("texts")
+    fn texts(family: &'static str) -> SceneTexts {
+        SceneTexts::new(None, Path::new(""), &data(family)).expect("texts")
     }
 
     #[test]
     fn a_scene_reads_like_one_of_the_mirror_flow() {
-        let texts = texts(Format::Grouplens);
+        let texts = texts("grouplens");
         let mut row = vec![0.0; memory::width(4)];
         memory::start(&mut row, UserId(0));
         memory::push(&mut row, &Memorised { item: ItemId(1), rating: f32::NAN, time: 0 });
@@ -205,18 +200,18 @@ mod tests {
 
     #[test]
     fn profiles_tell_what_is_known() {
-        for (format, unknown) in [
-            (Format::Grouplens, "Nothing is known of this person but what they watched."),
-            (Format::Recbole, "Nothing is known of this person but what they did."),
+        for (family, unknown) in [
+            ("grouplens", "Nothing is known of this person but what they watched."),
+            ("recbole", "Nothing is known of this person but what they did."),
         ] {
-            assert_eq!(texts(format).profiles, ["female, age 24.", unknown, "x, age 30.5."]);
+            assert_eq!(texts(family).profiles, ["female, age 24.", unknown, "x, age 30.5."]);
         }
     }
 
     #[test]
     fn a_template_that_fails_on_an_item_is_told() {
         let own = "profile = ''\nhistory = ''\nitem = '{{ item.title|words(1.5) }}'\n";
-        let problem = SceneTexts::new(Some(own), Path::new("m/template.toml"), &data(Format::Recbole));
+        let problem = SceneTexts::new(Some(own), Path::new("m/template.toml"), &data("recbole"));
         let problem = problem.err().expect("refused").to_string();
         assert!(problem.starts_with("m/template.toml: `item`"), "{problem}");
     }
