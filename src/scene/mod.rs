@@ -4,6 +4,7 @@
 //! features of this module, so training and simulation cannot drift apart.
 
 mod batch;
+mod encoding;
 mod features;
 mod lists;
 mod neighbours;
@@ -12,6 +13,9 @@ mod tensors;
 mod vectors;
 
 pub use self::batch::{SceneBatch, SceneDraws};
+pub use self::encoding::{
+    Drift, Encoded, Encoding, EncodingError, EncodingOptions, FieldEncoding, LIMIT, SkippedField,
+};
 pub use self::features::{CONTEXT, FeatureSpec, LogClock, PopularityClock, context};
 pub use self::lists::{ListBuilder, ListKind, ListScene, ListShape, Seen};
 pub use self::neighbours::CoOccurrence;
