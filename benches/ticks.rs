@@ -195,7 +195,7 @@ fn model(criterion: &mut Criterion) {
     }
     let (data, rows) = (data(), 10_000usize);
     let before = data.split(0.2).before;
-    let model = Mirror::load(&model_folder(), &data.catalogue, &data.profiles, &before, CHUNK).expect("a model");
+    let model = Mirror::load(&model_folder(), &data, &before, CHUNK).expect("a model");
     let memory = memories_of(&model, &before).expect("memories");
     let (total, read) = (model.memory().total, model.memory().read);
     let mut scenes = SceneBatch::default();

@@ -74,6 +74,8 @@ def card_text(tensors: Path, model: Path, name: str) -> str:
     for graph in GRAPHS:
         file = f"{graph}.onnx"
         parts.append(table(f"files.{graph}", {"file": file, "sha256": sha256(model / file)}))
+    for name, file in (("vectors", "vectors.npy"), ("vector_items", "vector_items.json")):
+        parts.append(table(f"files.{name}", {"file": file, "sha256": sha256(model / file)}))
     parts.append(table("training", training_facts(meta, training)))
     parts.append(table("licence", LICENCE))
     return "\n".join(parts)

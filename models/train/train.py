@@ -20,6 +20,7 @@ import argparse
 import importlib.metadata
 import json
 import platform
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -63,6 +64,9 @@ def main() -> int:
     worst = check.against_jax(models, final.params, dims, options.temperature, seed=options.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     sizes = export.write(models, options.out)
+    # The simulator gives known items these vectors on every log: a new SVD would have other axes.
+    for source, name in (("item_vectors.npy", "vectors.npy"), ("item_ids.json", "vector_items.json")):
+        shutil.copyfile(options.tensors / source, options.out / name)
     report = {
         "dims": dims.as_dict(),
         "parameters": mirror.count(final.params),

@@ -25,7 +25,9 @@ mod tensors;
 mod trust;
 
 use clap::{Parser, Subcommand};
+use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
+use std::sync::OnceLock;
 
 pub use self::exit::Failure;
 
@@ -100,15 +102,25 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Doctor(command) => command.run(),
     };
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => match STDOUT_PROBLEM.get() {
+            Some(problem) => Failure::other(format!("cannot write the results to stdout: {problem}")).report(),
+            None => ExitCode::SUCCESS,
+        },
         Err(failure) => failure.report(),
     }
 }
 
-/// Prints to stdout; a reader that has gone away (`| head`) is no failure.
+/// The first problem of [`print`]. The process ends with it, after the command has kept what it made.
+static STDOUT_PROBLEM: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Prints to stdout. A reader that has gone away (`| head`) is no failure; any other problem makes the command fail.
 fn print(text: &str) {
-    use std::io::Write;
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    let mut out = std::io::stdout().lock();
+    if let Err(problem) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+        && problem.kind() != ErrorKind::BrokenPipe
+    {
+        let _ = STDOUT_PROBLEM.set(problem);
+    }
 }
 
 /// Uses this many worker threads in the whole process; `None` = one for each core.

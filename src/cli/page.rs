@@ -76,7 +76,7 @@ fn report_input<'a>(
         scenario.user.acceptance
     );
     let summary = card.map(|card| card.summary.trim().to_owned()).unwrap_or_default();
-    let users = manifest.user.name.clone();
+    let (users, users_notes) = (manifest.user.name.clone(), &manifest.user.notes);
     ReportInput {
         title: scenario.name.clone(),
         question: scenario.question.clone(),
@@ -86,8 +86,9 @@ fn report_input<'a>(
         trust: None,
         life: None,
         user_model: if users == manifest.user.kind { users } else { format!("{users} ({})", manifest.user.kind) },
-        measures: card.map(|card| measures(&card.measured)).unwrap_or_default(),
-        notes: [summary, acceptance].into_iter().filter(|note| !note.is_empty()).collect(),
+        // Figures of a card that were measured on another log would be read as figures of this one.
+        measures: card.filter(|_| users_notes.is_empty()).map(|card| measures(&card.measured)).unwrap_or_default(),
+        notes: users_notes.iter().cloned().chain([summary, acceptance]).filter(|note| !note.is_empty()).collect(),
         facts: facts(experiment, manifest),
     }
 }

@@ -106,6 +106,9 @@ impl Job<'_> {
     fn simulate_and_write(mut self) -> Result<(), Failure> {
         let data = &self.experiment.data;
         self.say(&data.name, &data.cleanup.to_string());
+        for note in self.experiment.model().model().notes() {
+            self.say("note", &note);
+        }
         let stop = stop_on_interrupt()?;
         // Scenes of the probe count in every run, and once.
         let probe = self.experiment.model().model().shortened_scenes();

@@ -248,7 +248,7 @@ fn the_recipe_of_contributing_works_as_it_stands() {
     assert!(include_str!("../../CONTRIBUTING.md").contains(&block), "CONTRIBUTING.md shows another `sulking`");
     let build = |strength: f64| {
         let params = toml::Table::from_iter([("strength".to_owned(), strength.into())]);
-        (super::sulking::KIND.build)(&Params::new(&params), &own_context()).expect("a dynamic")
+        (super::recipe::KIND.build)(&Params::new(&params), &own_context()).expect("a dynamic")
     };
     let base = rollout(build(STRONG), &EVERYBODY);
     assert!(rollout(build(STRONG), &EVERYBODY) == base && rollout(build(0.0), &EVERYBODY) != base);

@@ -51,15 +51,15 @@ mod kind;
 mod new_users;
 mod offer;
 mod provider_exit;
+#[cfg(test)]
+#[path = "../../tests/fixtures/recipes/sulking.rs"]
+mod recipe;
 mod releases;
 mod retirement;
 mod return_time;
 mod rhythm;
 mod satiation;
 mod satisfaction;
-#[cfg(test)]
-#[path = "../../tests/fixtures/recipes/sulking.rs"]
-mod sulking;
 #[cfg(test)]
 mod testing;
 mod time_budget;

@@ -163,6 +163,9 @@ pub struct UserRecord {
     /// oldest part of their history.
     #[serde(default)]
     pub shortened_scenes: u64,
+    /// What a reader of the results must know of the model on this data set.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What the users of an arm thought, where the user model writes it.
@@ -372,6 +375,7 @@ pub(super) fn user_record(experiment: &Experiment) -> UserRecord {
         reject_shift: experiment.model().reject_shift(),
         runtime: runtime.map(|runtime| runtime.version.clone()).unwrap_or_default(),
         shortened_scenes: model.shortened_scenes(),
+        notes: model.notes(),
     }
 }
 

@@ -238,7 +238,7 @@ fn user_model(
             Ok((Arc::new(Parametric::new(spec, &data.catalogue)), None))
         }
         ModelSpec::Mirror { path } => {
-            let model = Mirror::load(path, &data.catalogue, &data.profiles, log, scenario.engine.chunk)?;
+            let model = Mirror::load(path, data, log, scenario.engine.chunk)?;
             let card = model.card().clone();
             Ok((Arc::new(model), Some(card)))
         }

@@ -65,9 +65,11 @@ pub struct Estimate {
 /// How one policy differs from another over the replications that both have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Paired {
-    /// Mean of the differences within a replication.
+    /// Mean of the differences within a replication. It has no interval where all differences are the same number other
+    /// than 0: replications that do not vary say nothing of how the next one may.
     pub difference: Estimate,
-    /// Two-sided p value of "the mean difference is 0" (t test); `None` with fewer than two replications.
+    /// Two-sided p value of "the mean difference is 0" (t test); `None` with fewer than two replications, and where all
+    /// differences are the same number other than 0.
     pub p_value: Option<f64>,
     /// The difference in percent of the other's mean; `None` when that is 0.
     pub relative_percent: Option<f64>,
@@ -114,10 +116,13 @@ pub fn estimate(values: impl IntoIterator<Item = Option<f64>>) -> Option<Estimat
 pub fn paired(policy: &[Option<f64>], other: &[Option<f64>]) -> Option<Paired> {
     let defined = |(&a, &b): (&Option<f64>, &Option<f64>)| Some((a.filter(finite)?, b.filter(finite)?));
     let pairs: Vec<Option<(f64, f64)>> = policy.iter().zip(other).map(defined).collect();
-    let difference = estimate(pairs.iter().map(|pair| pair.map(|(a, b)| a - b)))?;
+    let mut difference = estimate(pairs.iter().map(|pair| pair.map(|(a, b)| a - b)))?;
     let (a, b): (Vec<f64>, Vec<f64>) = pairs.into_iter().flatten().unzip();
     let differences: Vec<f64> = a.iter().zip(&b).map(|(a, b)| a - b).collect();
     let other_mean = mean(&b)?;
+    if is_constant(&differences) && difference.mean != 0.0 {
+        difference.interval = None;
+    }
     Some(Paired {
         difference,
         p_value: p_value(&differences),
@@ -179,11 +184,16 @@ fn standard_error(sample: &[f64]) -> Option<f64> {
 fn p_value(differences: &[f64]) -> Option<f64> {
     let mean = mean(differences)?;
     let error = standard_error(differences)?;
-    if error == 0.0 {
-        return Some(if mean == 0.0 { 1.0 } else { 0.0 });
+    if is_constant(differences) {
+        return (mean == 0.0).then_some(1.0);
     }
     let distribution = StudentsT::new(0.0, 1.0, (differences.len() - 1) as f64).ok()?;
     Some((2.0 * distribution.sf((mean / error).abs())).min(1.0))
+}
+
+/// Whether the values differ by rounding alone.
+pub(super) fn is_constant(sample: &[f64]) -> bool {
+    mean(sample).zip(deviation(sample)).is_some_and(|(mean, deviation)| deviation <= 1e-12 * mean.abs())
 }
 
 fn correlation(a: &[f64], b: &[f64]) -> Option<f64> {
@@ -289,10 +299,11 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_difference_is_certain() {
-        let found = paired(&some(&[2.0, 3.0]), &some(&[1.0, 2.0])).unwrap();
-        assert_eq!(found.difference.interval, Some(Interval { low: 1.0, high: 1.0 }));
-        assert_eq!(found.p_value, Some(0.0));
+    fn a_constant_difference_proves_nothing() {
+        for (a, b) in [([2.0, 3.0], [1.0, 2.0]), ([0.3, 0.4], [0.1, 0.2])] {
+            let found = paired(&some(&a), &some(&b)).unwrap();
+            assert_eq!((found.difference.interval, found.p_value), (None, None), "the second pair differs by rounding");
+        }
     }
 
     #[test]

@@ -216,9 +216,10 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
             bytes.extend_from_slice(&line);
         }
         let fail = |source| FileError::write(&self.path, source);
-        if let Err(source) = output.file.write_all(&bytes) {
+        // Reading an answer back moves the position, and may fail in the middle: every write says where it goes.
+        let end = output.content.end;
+        if let Err(source) = output.file.seek(SeekFrom::Start(end)).and_then(|_| output.file.write_all(&bytes)) {
             // A half line in the middle would make the rest unreadable.
-            let end = output.content.end;
             let _ = output.file.set_len(end).and_then(|()| output.file.seek(SeekFrom::Start(end)));
             return Err(fail(source));
         }
@@ -243,9 +244,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         let Some(span) = output.content.places.get(&place).copied() else { return Ok(None) };
         let mut bytes = vec![0; usize::try_from(span.length).unwrap_or(0)];
         let read = output.file.seek(SeekFrom::Start(span.offset)).and_then(|_| output.file.read_exact(&mut bytes));
-        let end = output.content.end;
-        let back = read.and_then(|()| output.file.seek(SeekFrom::Start(end)));
-        back.map_err(|source| FileError::read(&self.path, source))?;
+        read.map_err(|source| FileError::read(&self.path, source))?;
         let parsed: Result<(u64, u32, T), _> = serde_json::from_slice(&bytes);
         let (_, _, answer) = parsed.map_err(|problem| FileError::whole(&self.path, problem.to_string()))?;
         Ok(Some(answer))
@@ -447,6 +446,26 @@ mod tests {
         assert_eq!(journal.get((4, 0)).expect("readable").as_deref(), Some("4"), "the first one stays");
         journal.remove().expect("removed");
         assert!(!journal_path(&target).exists());
+    }
+
+    #[test]
+    fn a_read_that_fails_does_not_move_the_next_write() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let target = folder.path().join("answers.jsonl");
+        let journal = open(&target, false).expect("a journal");
+        journal.push(&[((0, 0), "one".to_owned()), ((1, 0), "two".to_owned())]).expect("kept");
+        // The second answer cannot be read as long as its line is cut short.
+        let whole = std::fs::read(journal.path()).expect("bytes");
+        let other = OpenOptions::new().write(true).open(journal.path()).expect("the file");
+        other.set_len(whole.len() as u64 - 3).expect("cut");
+        assert!(journal.get((1, 0)).is_err());
+        other.set_len(0).and_then(|()| std::io::Write::write_all(&mut &other, &whole)).expect("restored");
+        journal.push(&[((2, 0), "three".to_owned())]).expect("kept");
+        for (place, text) in [((0, 0), "one"), ((1, 0), "two"), ((2, 0), "three")] {
+            assert_eq!(journal.get(place).expect("an answer").as_deref(), Some(text));
+        }
+        drop(journal);
+        assert_eq!(open(&target, false).expect("the same journal").count(), 3);
     }
 
     #[test]

@@ -249,7 +249,7 @@ fn the_recipe_of_contributing_works_as_it_stands() {
     let (users, blocked) = world.everyone();
     let build = |until: i64| {
         let params = toml::Table::from_iter([("until".to_owned(), until.into())]);
-        (super::newest::KIND.build)(&Params::new(&params), &world.context()).expect("a policy")
+        (super::recipe::KIND.build)(&Params::new(&params), &world.context()).expect("a policy")
     };
     for until in [9999, 1990] {
         let slates = world.recommend(build(until).as_mut(), 0, &users, &blocked);

@@ -46,13 +46,13 @@ mod linucb;
 mod markov;
 mod mix;
 mod mmr;
-#[cfg(test)]
-#[path = "../../tests/fixtures/recipes/newest.rs"]
-mod newest;
 mod onnx;
 mod oracle;
 mod popular;
 mod random;
+#[cfg(test)]
+#[path = "../../tests/fixtures/recipes/newest.rs"]
+mod recipe;
 mod registry;
 mod request;
 mod ridge;

@@ -386,13 +386,13 @@ impl Moments {
         }
         let count = values.len() as f64;
         let mean = values.iter().sum::<f64>() / count;
-        let power = |exponent: i32| values.iter().map(|value| (value - mean).powi(exponent)).sum::<f64>() / count;
-        let deviation = power(2).sqrt();
+        let power = |exponent: f64| values.iter().map(|value| libm::pow(value - mean, exponent)).sum::<f64>() / count;
+        let deviation = power(2.0).sqrt();
         // Values that differ in the last bit alone.
         if deviation == 0.0 || !deviation.is_finite() {
             return Err(CONSTANT);
         }
-        Ok(Moments { mean, deviation, skewness: power(3) / (deviation * deviation * deviation) })
+        Ok(Moments { mean, deviation, skewness: power(3.0) / (deviation * deviation * deviation) })
     }
 }
 

@@ -3,6 +3,7 @@
 //! The world builds scenes from live state, the mirror flow builds them from logs; both use the
 //! features of this module, so training and simulation cannot drift apart.
 
+mod basis;
 mod batch;
 mod encoding;
 mod features;
@@ -12,6 +13,7 @@ mod soft;
 mod tensors;
 mod vectors;
 
+pub use self::basis::{VectorBasis, VectorCoverage};
 pub use self::batch::{SceneBatch, SceneDraws};
 pub use self::encoding::{
     Drift, Encoded, Encoding, EncodingError, EncodingOptions, FieldEncoding, LIMIT, SkippedField,

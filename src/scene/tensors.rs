@@ -63,6 +63,7 @@ pub fn write_tensors(
     let views: Vec<_> = tables.iter().map(|table| table.view()).collect();
     out.write("vectors", &stack(Axis(0), &views).map_err(std::io::Error::other)?)?;
     out.write("folds", &Array1::from(folds))?;
+    write_basis(data, &tables[FOLDS], options.rank, &out)?;
     let parts = write_rows(data, options.holdout, &out)?;
     let near = CoOccurrence::new(&split.before);
     let maker = SceneMaker {
@@ -81,6 +82,13 @@ pub fn write_tensors(
     let tally = soft.map(|soft| write_soft(soft, log, (&maker.clock, maker.catalogue), &out)).transpose()?;
     write_meta(data, options, &spec, soft.zip(tally), folder)?;
     Ok(tally)
+}
+
+/// `item_vectors.npy` and `item_ids.json`: what a model ships, see [`super::VectorBasis`].
+fn write_basis(data: &Dataset, whole: &Array2<f32>, rank: usize, out: &Folder<'_>) -> std::io::Result<()> {
+    out.write("item_vectors", &whole.slice(ndarray::s![.., ..rank]).to_owned())?;
+    let ids: Vec<&str> = (0..data.items.len() as u32).map(|item| data.items.external(item)).collect();
+    std::fs::write(out.0.join("item_ids.json"), serde_json::to_string(&ids)? + "\n")
 }
 
 /// `meta.json`: what the tensors were made of.

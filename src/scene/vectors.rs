@@ -14,7 +14,7 @@ use ndarray::Array2;
 pub const FOLDS: usize = 4;
 
 /// Pseudo-count that damps vectors and mean ratings of rare items.
-const SHRINK: f64 = 5.0;
+pub(super) const SHRINK: f64 = 5.0;
 
 /// The fold of a user: a fixed function of the seed and the user.
 pub fn fold_of(streams: &Streams, user: UserId) -> usize {
@@ -54,13 +54,25 @@ fn spectral(log: &TrainingLog, rank: usize, keep: impl Fn(UserId) -> bool) -> Ve
 fn assemble(log: &TrainingLog, spectral: &[f64], rank: usize, keep: impl Fn(UserId) -> bool) -> Array2<f32> {
     let mean_square = spectral.iter().map(|value| value * value).sum::<f64>() / spectral.len().max(1) as f64;
     let scale = if mean_square > 0.0 { 1.0 / mean_square.sqrt() } else { 0.0 };
+    let scaled =
+        Array2::from_shape_fn((log.items, rank), |(item, column)| (spectral[item * rank + column] * scale) as f32);
+    statistics_beside(log, &scaled, keep)
+}
+
+/// `[items, rank + 2]`: scaled vectors, `[items, rank]`, and the statistics of a log beside them.
+pub(super) fn with_statistics(log: &TrainingLog, scaled: &Array2<f32>) -> Array2<f32> {
+    statistics_beside(log, scaled, |_| true)
+}
+
+fn statistics_beside(log: &TrainingLog, scaled: &Array2<f32>, keep: impl Fn(UserId) -> bool) -> Array2<f32> {
+    let rank = scaled.ncols();
     let mut table = Array2::zeros((log.items, rank + 2));
     let (counts, deviations) = ratings(log, &keep);
     let at_hand = log.rows.iter().filter(|row| keep(row.user)).count().max(1);
     let blow_up = log.rows.len() as f64 / at_hand as f64;
     for item in 0..log.items {
         for column in 0..rank {
-            table[(item, column)] = (spectral[item * rank + column] * scale) as f32;
+            table[(item, column)] = scaled[(item, column)];
         }
         table[(item, rank)] = (2.0 * deviations[item] / (counts[item] + SHRINK)) as f32;
         table[(item, rank + 1)] = (libm::log1p(counts[item] * blow_up) / 2.0 - 1.2) as f32;

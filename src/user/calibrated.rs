@@ -83,7 +83,7 @@ impl Calibrated {
     /// something from the `probe` scenes is `acceptance`.
     ///
     /// # Errors
-    /// When the model fails on the probe.
+    /// When the model fails on the probe, gives a number that is not finite, or no shift reaches `acceptance`.
     pub fn fit(
         model: Arc<dyn UserModel>,
         temperature: f64,
@@ -92,17 +92,13 @@ impl Calibrated {
     ) -> Result<Calibrated, UserError> {
         let mut logits = Responses::default();
         model.respond(probe, &mut logits)?;
-        let mut gaps = Vec::with_capacity(probe.len());
-        for row in logits.choice.chunks_exact(probe.slate + 1) {
-            gaps.push(acceptance_gap(row, temperature));
+        if let Some(row) = first_broken_row(&logits, probe) {
+            return Err(UserError::NotFinite { kind: model.kind(), row });
         }
-        let mean = |shift: f64| gaps.iter().map(|gap| sigmoid(gap - shift)).sum::<f64>() / gaps.len().max(1) as f64;
-        let (mut low, mut high) = (-200.0, 200.0);
-        for _ in 0..100 {
-            let middle = (low + high) / 2.0;
-            if mean(middle) > acceptance { low = middle } else { high = middle }
-        }
-        Ok(Calibrated { model, temperature: temperature as f32, reject_shift: low as f32 })
+        let rows = logits.choice.chunks_exact(probe.slate + 1);
+        let gaps: Vec<f64> = rows.map(|row| acceptance_gap(row, temperature)).collect();
+        let reject_shift = shift_for(acceptance, &gaps)?;
+        Ok(Calibrated { model, temperature: temperature as f32, reject_shift: reject_shift as f32 })
     }
 
     /// The wrapped model.
@@ -134,6 +130,9 @@ impl Calibrated {
         out: &mut Probabilities,
     ) -> Result<(), UserError> {
         self.model.respond(scenes, &mut out.logits)?;
+        if let Some(row) = first_broken_row(&out.logits, scenes) {
+            return Err(UserError::NotFinite { kind: self.model.kind(), row });
+        }
         let width = scenes.slate + 1;
         let tasks = out.logits.choice.par_chunks_mut(width * ROWS_PER_TASK).enumerate();
         let broken = tasks.filter_map(|(task, rows)| {
@@ -155,6 +154,48 @@ impl Calibrated {
             None => Ok(()),
         }
     }
+}
+
+/// The first row with a choice logit, or a rating logit of a filled slot, that is not finite. A rating may be impossible
+/// (minus infinity) as long as another one is possible.
+fn first_broken_row(logits: &Responses, scenes: &SceneBatch) -> Option<usize> {
+    let (width, slate) = (scenes.slate + 1, scenes.slate);
+    let is_broken = |row: usize| {
+        let choice = &logits.choice[row * width..(row + 1) * width];
+        let ratings = logits.rating[row * slate * RATINGS..(row + 1) * slate * RATINGS].chunks_exact(RATINGS);
+        choice.iter().any(|logit| !logit.is_finite())
+            || scenes.items_of(row).iter().zip(ratings).any(|(item, classes)| {
+                let most =
+                    classes.iter().fold(f32::NEG_INFINITY, |most, &logit| if logit > most { logit } else { most });
+                item.is_some() && (!most.is_finite() || classes.iter().any(|logit| logit.is_nan()))
+            })
+    };
+    (0..scenes.len()).into_par_iter().with_min_len(ROWS_PER_TASK).filter(|&row| is_broken(row)).min()
+}
+
+/// How far the mean acceptance may miss the level that was asked for.
+const LEVEL_TOLERANCE: f64 = 1e-3;
+
+/// The shift of "reject all" at which the mean of `sigmoid(gap - shift)` is `acceptance`; 0 without scenes.
+fn shift_for(acceptance: f64, gaps: &[f64]) -> Result<f64, UserError> {
+    if gaps.is_empty() {
+        return Ok(0.0);
+    }
+    let mean = |shift: f64| gaps.iter().map(|gap| sigmoid(gap - shift)).sum::<f64>() / gaps.len() as f64;
+    let (mut low, mut high) = (-200.0, 200.0);
+    for _ in 0..100 {
+        let middle = (low + high) / 2.0;
+        if mean(middle) > acceptance { low = middle } else { high = middle }
+    }
+    if (mean(low) - acceptance).abs() > LEVEL_TOLERANCE {
+        let (least, most) = (mean(200.0), mean(-200.0));
+        return Err(UserError::Setup(format!(
+            "`user.acceptance = {acceptance}` cannot be reached: this user model accepts something from {least:.3} to \
+             {most:.3} of the random slates at the start, however readily users reject; set it between the two, or look \
+             at the numbers of the model and of the data"
+        )));
+    }
+    Ok(low)
 }
 
 /// `ln sum_slots exp(logit / T) - reject / T`: the logit of accepting something.
@@ -185,7 +226,7 @@ pub(crate) fn softmax(logits: &mut [f32]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::UserId;
+    use crate::ids::{ItemId, UserId};
     use crate::user::{Memorised, MemoryShape};
 
     /// Logits 1, 2 for two slots and 0.5 for rejecting, the same for everyone.
@@ -252,5 +293,57 @@ mod tests {
         let broken = Calibrated::plain(Arc::new(Fixed(f32::NAN)));
         let problem = broken.probabilities(&scenes(2), &mut Probabilities::default());
         assert!(matches!(problem, Err(UserError::NotFinite { row: 0, .. })));
+    }
+
+    /// Finite choices, and one number for every rating class.
+    struct Rated([f32; RATINGS]);
+
+    impl UserModel for Rated {
+        fn kind(&self) -> &'static str {
+            "rated"
+        }
+        fn memory(&self) -> MemoryShape {
+            MemoryShape { read: 0, total: 0 }
+        }
+        fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
+            Ok(())
+        }
+        fn update(&self, _: &mut [&mut [f32]], _: &[Memorised]) -> Result<(), UserError> {
+            Ok(())
+        }
+        fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
+            out.reset(scenes.len(), scenes.slate);
+            out.rating.chunks_exact_mut(RATINGS).for_each(|classes| classes.copy_from_slice(&self.0));
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn ratings_that_are_not_finite_are_an_error_where_a_slot_is_filled() {
+        let ask = |classes: [f32; RATINGS], item: ItemId| {
+            let mut scenes = scenes(2);
+            scenes.items.fill(item);
+            Calibrated::plain(Arc::new(Rated(classes))).probabilities(&scenes, &mut Probabilities::default())
+        };
+        const GONE: f32 = f32::NEG_INFINITY;
+        for classes in [[f32::NAN, 0.0, 0.0, 0.0, 0.0], [0.0, f32::INFINITY, 0.0, 0.0, 0.0], [GONE; RATINGS]] {
+            assert!(matches!(ask(classes, ItemId(0)), Err(UserError::NotFinite { row: 0, .. })), "{classes:?}");
+            assert!(ask(classes, ItemId::NONE).is_ok(), "nobody rates an empty slot");
+        }
+        assert!(ask([GONE, GONE, 0.0, GONE, GONE], ItemId(0)).is_ok(), "one possible rating is enough");
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_in_the_probe_are_an_error() {
+        for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let problem = Calibrated::fit(Arc::new(Fixed(broken)), 1.0, 0.3, &scenes(2)).err();
+            assert!(matches!(problem, Some(UserError::NotFinite { row: 0, .. })), "{broken}");
+        }
+    }
+
+    #[test]
+    fn a_level_that_no_shift_reaches_is_an_error_with_the_range() {
+        let problem = Calibrated::fit(Arc::new(Fixed(1e30)), 1.0, 0.3, &scenes(2)).err().expect("an error").to_string();
+        assert!(problem.contains("`user.acceptance = 0.3`") && problem.contains("from 0.000 to 0.000"), "{problem}");
     }
 }

@@ -4,7 +4,7 @@
 //! load; a difference is an error that says which.
 
 use crate::card::parse_card;
-use crate::scene::FeatureSpec;
+use crate::scene::{FeatureSpec, VectorBasis};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -12,6 +12,9 @@ use std::path::{Path, PathBuf};
 
 /// The version of the contract that this build reads.
 const VERSION: u32 = 1;
+
+/// The files of a model's item vectors, both or neither.
+const BASIS: [&str; 2] = ["vectors", "vector_items"];
 
 /// A model folder that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +63,7 @@ pub struct Card {
     pub features: FeatureSpec,
     /// Sizes of its tensors.
     pub dims: Dims,
-    /// Its graphs: `item`, `start`, `update`, `choice`.
+    /// Its graphs: `item`, `start`, `update`, `choice`; and `vectors` with `vector_items`, the item vectors of its training.
     pub files: BTreeMap<String, FileEntry>,
     /// Data, split, seeds, recipe.
     pub training: toml::Table,
@@ -117,7 +120,9 @@ impl Card {
         let content = |problem: String| CardError::Content { path: path.clone(), problem };
         let card: Card = parse_card(&text, "mirror", VERSION).map_err(content)?;
         card.check_dims().map_err(content)?;
-        for name in ["item", "start", "update", "choice"] {
+        let graphs = ["item", "start", "update", "choice"];
+        let has_vectors = BASIS.iter().any(|name| card.files.contains_key(*name));
+        for name in graphs.into_iter().chain(BASIS.into_iter().filter(|_| has_vectors)) {
             let entry = card.files.get(name).ok_or_else(|| content(format!("no [files.{name}]")))?;
             if Path::new(&entry.file).components().count() != 1 || entry.file == ".." {
                 return Err(content(format!("[files.{name}] file `{}` is not a plain file name", entry.file)));
@@ -125,6 +130,17 @@ impl Card {
             verify(&folder.join(&entry.file), &entry.sha256)?;
         }
         Ok(card)
+    }
+
+    /// The item vectors in the model's folder; `None` for a model that ships none.
+    ///
+    /// # Errors
+    /// When they cannot be read or do not fit `features.rank`.
+    pub fn basis(&self, folder: &Path) -> Result<Option<VectorBasis>, CardError> {
+        let [vectors, ids] = BASIS.map(|name| self.files.get(name).map(|entry| folder.join(&entry.file)));
+        let Some((vectors, ids)) = vectors.zip(ids) else { return Ok(None) };
+        let read = VectorBasis::read(&vectors, &ids, self.features.rank);
+        read.map(Some).map_err(|problem| CardError::Content { path: folder.join("card.toml"), problem })
     }
 
     fn check_dims(&self) -> Result<(), String> {

@@ -6,10 +6,10 @@
 //! neither on the batch nor on the number of threads.
 
 use super::{Card, EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
-use crate::dataset::{Catalogue, Profiles, TrainingLog};
+use crate::dataset::{Dataset, TrainingLog};
 use crate::ids::{ItemId, UserId};
 use crate::onnx::{Graph, GraphSpec, Port};
-use crate::scene::{CONTEXT, SceneBatch, item_vectors};
+use crate::scene::{CONTEXT, SceneBatch, VectorCoverage, item_vectors};
 use ndarray::Array2;
 use rayon::prelude::*;
 use std::path::Path;
@@ -27,6 +27,9 @@ pub struct Mirror {
     choice: Graph,
     items: Vec<f32>,
     profiles: Array2<f32>,
+    coverage: Option<VectorCoverage>,
+    /// Whether the card names the log's data as those of its training.
+    is_training_data: bool,
     scratch: Mutex<Vec<Scratch>>,
 }
 
@@ -36,13 +39,7 @@ impl Mirror {
     ///
     /// # Errors
     /// A broken card or graph, or no ONNX Runtime.
-    pub fn load(
-        folder: &Path,
-        catalogue: &Catalogue,
-        profiles: &Profiles,
-        log: &TrainingLog,
-        chunk: usize,
-    ) -> Result<Mirror, UserError> {
+    pub fn load(folder: &Path, data: &Dataset, log: &TrainingLog, chunk: usize) -> Result<Mirror, UserError> {
         let card = Card::read(folder)?;
         let load = |name: &str, spec: GraphSpec| {
             let file = card.files.get(name).map_or("", |entry| entry.file.as_str());
@@ -61,10 +58,20 @@ impl Mirror {
             ),
         )?;
         let choice = load("choice", choice_ports(&d))?;
-        let attributes = card.features.attributes(catalogue);
-        let vectors = item_vectors(log, card.features.rank);
+        let attributes = card.features.attributes(&data.catalogue);
+        let basis = card.basis(folder)?;
+        let (vectors, coverage) = match &basis {
+            Some(basis) => {
+                let (vectors, coverage) = basis.vectors(log, &data.items);
+                (vectors, Some(coverage))
+            }
+            None => (item_vectors(log, card.features.rank), None),
+        };
+        let is_training_data = card.training.get("data_hash").and_then(|hash| hash.as_str()) == Some(&data.hash);
         let mut mirror = Mirror {
-            profiles: card.features.profiles(profiles),
+            profiles: card.features.profiles(&data.profiles),
+            coverage,
+            is_training_data,
             items: Vec::new(),
             scratch: Mutex::new(Vec::new()),
             card,
@@ -307,6 +314,28 @@ impl UserModel for Mirror {
     fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError> {
         let chunks = memories.par_chunks_mut(self.chunk).zip(events.par_chunks(self.chunk));
         chunks.try_for_each(|(memories, events)| self.update_chunk(memories, events))
+    }
+
+    /// On a log other than that of its training: that the card's figures are not of this log, and where vectors come from.
+    fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if self.is_training_data {
+            return notes;
+        }
+        notes.push(format!(
+            "the model `{}` was trained on another log than this one: the figures of its card were measured there and not \
+             here; `recmirror align` measures them on this log",
+            self.card.name
+        ));
+        notes.push(match self.coverage {
+            Some(coverage) => coverage.to_string(),
+            None => {
+                "the model ships no item vectors: on this log they have other axes than in training, and its answers \
+                     may be worth little; train it on this log"
+                    .to_owned()
+            }
+        });
+        notes
     }
 
     fn drifts(&self) -> bool {

@@ -201,6 +201,11 @@ pub trait UserModel: Send + Sync {
         None
     }
 
+    /// What a reader of the results must know of the model on this data set; empty where there is nothing.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// Scenes on which the acceptance level is set; fewer for a model that takes long over one.
     fn probe_scenes(&self) -> usize {
         2_000

@@ -24,7 +24,7 @@ fn data() -> &'static (Dataset, TrainingLog) {
 /// The shipped model with this chunk.
 fn load(chunk: usize) -> Mirror {
     let (data, before) = data();
-    let model = Mirror::load(&model(), &data.catalogue, &data.profiles, before, chunk);
+    let model = Mirror::load(&model(), data, before, chunk);
     model.unwrap_or_else(|problem| panic!("{problem}"))
 }
 
@@ -256,7 +256,7 @@ fn replace(folder: &Path, graph: &str, bytes: &[u8]) {
 fn refuse(words: &[&str], change: impl FnOnce(&Path)) {
     let folder = damaged(change);
     let (data, before) = data();
-    let outcome = Mirror::load(folder.path(), &data.catalogue, &data.profiles, before, 32);
+    let outcome = Mirror::load(folder.path(), data, before, 32);
     let problem = outcome.err().unwrap_or_else(|| panic!("loaded; expected {words:?}")).to_string();
     for word in words {
         assert!(problem.contains(word), "no `{word}` in: {problem}");

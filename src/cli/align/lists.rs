@@ -17,7 +17,7 @@ pub(super) fn run(arguments: &Align, folder: &Path) -> Result<(), Failure> {
     let data = Dataset::read(folder).map_err(Failure::input)?;
     let before = data.split(arguments.holdout).before;
     let chunk = arguments.chunk as usize;
-    let model = Mirror::load(&arguments.subject, &data.catalogue, &data.profiles, &before, chunk);
+    let model = Mirror::load(&arguments.subject, &data, &before, chunk);
     let model = model.map_err(Failure::input)?;
     let scenes = arguments.scenes.unwrap_or(SCENES) as usize;
     let options = AlignOptions { scenes, seed: arguments.seed, holdout: arguments.holdout };

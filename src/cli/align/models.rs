@@ -91,7 +91,7 @@ pub(super) fn load(
         return Ok(Loaded::User { name: "parametric".to_owned(), fingerprint, model: Box::new(model) });
     }
     let Data { whole, before } = data;
-    let model = Mirror::load(path, &whole.catalogue, &whole.profiles, before, arguments.chunk as usize);
+    let model = Mirror::load(path, whole, before, arguments.chunk as usize);
     let model = model.map_err(Failure::input)?;
     let (name, fingerprint) = (model.card().name.clone(), model.card().hash()[..16].to_owned());
     Ok(Loaded::User { name, fingerprint, model: Box::new(model) })

@@ -129,7 +129,7 @@ mod tests {
 
         policy, next             difference (pp)     p (Holm)   paired gain   needed
         als, popular        +1.00 [-5.57, +7.57]        0.750           4.0       57
-        popular, random   +11.00 [+8.52, +13.48] *      0.750          13.0        2
+        popular, random   +11.00 [+8.52, +13.48] *      0.750          13.0        3
 
         With 3 replications a permutation p value cannot fall below 2/8 = 0.25, nor below 0.75 after Holm
         over 3 pairs, however large the difference: 7 replications are the fewest that can reach 0.05.

@@ -1,13 +1,18 @@
 //! How many replications would show a difference.
 
 use super::student_t;
-use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// The chance with which the difference is to be shown.
 const POWER: f64 = 0.8;
 
 /// From here on the t distribution is the normal one but for the second term of its expansion.
 const LARGE: f64 = 10_000.0;
+
+/// Parts of the interval over which the power is integrated; even.
+const PARTS: u32 = 2_000;
+
+/// Half the width of that interval, in deviations of `s` (about `1 / sqrt(2 freedom)`).
+const REACH: f64 = 11.0;
 
 /// Above this, the answer is "no number of replications that anybody would run".
 const MOST: f64 = 1e9;
@@ -16,11 +21,10 @@ const MOST: f64 = 1e9;
 /// paired t test at 0.05, when the differences within replications have the standard deviation `deviation`.
 /// `None` for a difference of 0 (nothing would show it), for numbers above 10^9, and for values that are not finite.
 ///
-/// It is the smallest `n >= 2` with `n >= (deviation / difference)^2 (t(0.975, n - 1) + t(0.8, n - 1))^2`, the usual
-/// iteration with central t quantiles for one sample (Zar, Biostatistical Analysis, on the size of the sample of a t
-/// test). It is the exact answer of the noncentral t distribution or one beside it. Above 10,000 it is the normal quantiles'
-/// number plus `z(0.975)^2 / 2` (Guenther 1981, The American Statistician 35(4)), which then is the same. The deviation is an estimate itself:
-/// from five replications, expect the number to be off by a factor of two and more.
+/// It is the smallest `n >= 2` whose power by the noncentral t distribution with `n - 1` degrees of freedom is 0.8 or more,
+/// both tails counted. Above 10,000 it is the normal quantiles' number plus `z(0.975)^2 / 2` (Guenther 1981, The American
+/// Statistician 35(4)), which then is the same. The deviation is an estimate itself: from five replications, expect the
+/// number to be off by a factor of two and more.
 ///
 /// ```
 /// use recmirror::experiment::replications_needed;
@@ -33,20 +37,44 @@ pub fn replications_needed(deviation: f64, difference: f64) -> Option<u64> {
         return None;
     }
     // Quantiles of the normal distribution are smaller than those of t, so the answer is not below this.
-    let (level, power) = (1.959_963_984_540_054, 0.841_621_233_572_914_3);
-    let start = ratio * (level + power) * (level + power);
+    let (level, chance) = (1.959_963_984_540_054, 0.841_621_233_572_914_3);
+    let start = ratio * (level + chance) * (level + chance);
     if start > LARGE {
         let count = (start + level * level / 2.0).ceil();
         return (count <= MOST).then_some(count as u64);
     }
-    (start as u64..).map(|count| count.max(2)).find(|&count| is_enough(count, ratio))
+    let effect = (difference / deviation).abs();
+    (start as u64..).map(|count| count.max(2)).find(|&count| power(count, effect) >= POWER)
 }
 
-fn is_enough(count: u64, ratio: f64) -> bool {
-    let freedom = count - 1;
-    let shown = StudentsT::new(0.0, 1.0, freedom as f64).ok().map(|t| t.inverse_cdf(POWER));
-    let factor = student_t(freedom as usize).zip(shown).map_or(0.0, |(level, power)| level + power);
-    count as f64 >= ratio * factor * factor
+/// The chance that `count` replications show a mean difference of `effect` standard deviations: the noncentral t
+/// distribution as a mixture of normal ones over `s = sqrt(chi2 / freedom)`, by Simpson's rule.
+fn power(count: u64, effect: f64) -> f64 {
+    let freedom = (count - 1) as f64;
+    let Some(critical) = student_t((count - 1) as usize) else { return 0.0 };
+    let shift = effect * (count as f64).sqrt();
+    let norm = std::f64::consts::LN_2 + freedom / 2.0 * libm::log(freedom / 2.0) - libm::lgamma(freedom / 2.0);
+    let density = |s: f64| {
+        let power = if freedom == 1.0 { 0.0 } else { (freedom - 1.0) * libm::log(s) };
+        libm::exp(norm + power - freedom * s * s / 2.0)
+    };
+    let shown = |s: f64| normal(shift - critical * s) + normal(-critical * s - shift);
+    let spread = REACH / (2.0 * freedom).sqrt();
+    let (low, high) = ((1.0 - spread).max(0.0), 1.0 + spread);
+    let step = (high - low) / PARTS as f64;
+    let sum: f64 = (0..=PARTS)
+        .map(|place| {
+            let s = low + step * place as f64;
+            let weight = if place == 0 || place == PARTS { 1.0 } else { 2.0 + 2.0 * (place % 2) as f64 };
+            weight * density(s) * shown(s)
+        })
+        .sum();
+    sum * step / 3.0
+}
+
+/// The distribution function of the standard normal distribution.
+fn normal(x: f64) -> f64 {
+    libm::erfc(-x / std::f64::consts::SQRT_2) / 2.0
 }
 
 #[cfg(test)]
@@ -63,13 +91,24 @@ mod tests {
     }
 
     #[test]
-    fn the_condition_by_hand() {
-        // n = 2: (12.706205 + 1.376382)^2 = 198.319, so a ratio of 2 / 198.319 is the last that two replications bear.
-        let last = (2.0_f64 / 198.319).sqrt();
-        assert_eq!(
-            (replications_needed(last * 0.999, 1.0), replications_needed(last * 1.001, 1.0)),
-            (Some(2), Some(3))
-        );
+    fn power_of_the_noncentral_t_distribution() {
+        // Values of scipy.stats.nct, both tails.
+        for (count, effect, expected) in [
+            (3, 2.0, 0.470_749_431),
+            (4, 1.5, 0.532_792_607),
+            (5, 1.2, 0.530_221_251),
+            (10, 0.9, 0.717_181_217),
+            (30, 0.5, 0.753_964_716),
+        ] {
+            assert!((power(count, effect) - expected).abs() < 1e-7, "{count} {effect}: {}", power(count, effect));
+        }
+        assert!((power(2, 0.0) - 0.05).abs() < 1e-6, "without a difference the test rejects at its level");
+        // Central quantiles give 302.
+        assert_eq!(replications_needed(1.0, 0.162), Some(301));
+        let sizes = [(0.4758, 37), (1.1982, 8), (1.9014, 5), (2.2178, 4)];
+        for (effect, count) in sizes {
+            assert_eq!(replications_needed(1.0, effect), Some(count));
+        }
     }
 
     #[test]

@@ -13,7 +13,7 @@
 //! but without the normal shape an interval of half a percentage point takes of the order of a thousand replications,
 //! because nothing excludes a rare replication with a difference of 1.
 
-use super::{Interval, deviation, mean};
+use super::{Interval, deviation, is_constant, mean};
 
 /// Variance of the mixture over effect sizes (mean over standard deviation). Any value is valid; this one gives about the
 /// narrowest intervals at 5 to 30 replications.
@@ -40,6 +40,9 @@ const ALPHA: f64 = 0.05;
 /// ```
 pub fn confidence_sequence(differences: &[f64]) -> Option<Interval> {
     let (mean, deviation) = (mean(differences)?, deviation(differences)?);
+    if is_constant(differences) && mean != 0.0 {
+        return None;
+    }
     let count = differences.len() as f64;
     let inflation = 1.0 + count * MIXTURE;
     let bound = libm::pow(inflation.sqrt() / ALPHA, 2.0 / count);
@@ -98,7 +101,8 @@ mod tests {
 
     #[test]
     fn what_does_not_vary_or_is_too_little() {
-        assert_eq!(confidence_sequence(&[0.25; 4]), Some(Interval { low: 0.25, high: 0.25 }));
+        assert_eq!(confidence_sequence(&[0.25; 4]), None, "a rule of `--until` is not met by it");
+        assert_eq!(confidence_sequence(&[0.0; 4]), Some(Interval { low: 0.0, high: 0.0 }));
         assert_eq!((confidence_sequence(&[0.25; 3]), confidence_sequence(&[])), (None, None));
     }
 }
