@@ -1,3 +1,4 @@
+use super::write::hash;
 use super::*;
 use crate::dataset::{IdTable, NO_CATEGORY};
 
