@@ -5,7 +5,7 @@
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use rayon::prelude::*;
-use recmirror::dataset::{Catalogue, Dataset, GenreSet, IdTable, Interaction, Profile, Profiles, Times};
+use recmirror::dataset::{Catalogue, Dataset, GenreSet, IdTable, Interaction, Profile, Profiles};
 use recmirror::experiment::Experiment;
 use recmirror::ids::{ItemId, UserId};
 use recmirror::log::{CountSink, EventSink, ParquetWriter, REJECTED};
@@ -58,8 +58,8 @@ fn data() -> Dataset {
         occupation: Some(format!("occupation {}", user % 21)),
     };
     let profiles = Profiles((0..USERS).map(profile).collect());
-    let (name, times) = ("generated".to_owned(), Times::Known);
-    Dataset { name, times, users, items, profiles, catalogue, interactions, ..Dataset::default() }
+    let name = "generated".to_owned();
+    Dataset { name, users, items, profiles, catalogue, interactions, ..Dataset::default() }
 }
 
 fn model_folder() -> PathBuf {

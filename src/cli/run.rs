@@ -106,9 +106,6 @@ impl Job<'_> {
     fn simulate_and_write(mut self) -> Result<(), Failure> {
         let data = &self.experiment.data;
         self.say(&data.name, &data.cleanup.to_string());
-        for note in self.experiment.model().model().notes() {
-            self.say("note", &note);
-        }
         let stop = stop_on_interrupt()?;
         // Scenes of the probe count in every run, and once.
         let probe = self.experiment.model().model().shortened_scenes();
@@ -257,10 +254,11 @@ fn finish(
     let target = folder.finish().map_err(Failure::input)?;
     let until = outcome.until.as_ref().map(UntilRecord::sentences).unwrap_or_default();
     let stopped: String = until.iter().map(|sentence| wrapped(sentence, TABLE_WIDTH) + "\n").collect();
+    let notes: String = manifest.user.notes.iter().map(|note| wrapped(note, TABLE_WIDTH) + "\n").collect();
     let (short, shortened, digest) = (short_slates(outcome), shortened_scenes(manifest), &manifest.digest);
     let report = target.join("report.html");
     print(&format!(
-        "{table}{order}{trusted}\n{stopped}{short}{shortened}digest {digest}\nreport {}\n",
+        "{table}{order}{trusted}\n{stopped}{notes}{short}{shortened}digest {digest}\nreport {}\n",
         report.display()
     ));
     let failures = failures(manifest, experiment).collect::<Vec<_>>().join("\n");

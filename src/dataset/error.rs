@@ -17,6 +17,12 @@ pub enum DataError {
         /// The folder.
         path: PathBuf,
     },
+    /// No reader has this name.
+    #[error("no data family is named `{family}`; the families are `grouplens` and `recbole`")]
+    UnknownFamily {
+        /// The name that was given.
+        family: String,
+    },
     /// More than one candidate file.
     #[error("{} holds several `.{extension}` files; keep one data set a folder", path.display())]
     Ambiguous {

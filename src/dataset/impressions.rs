@@ -7,7 +7,7 @@ use crate::ids::{ItemId, UserId};
 pub struct Impressions {
     /// `[n]`: who saw the list.
     pub users: Vec<UserId>,
-    /// `[n]`: when, in the unit of [`super::Interaction::time`].
+    /// `[n]`: when, in seconds since 1970.
     pub times: Vec<i64>,
     /// `[n + 1]`: list `i` has the entries `offsets[i]..offsets[i + 1]`.
     pub offsets: Vec<u64>,

@@ -46,7 +46,7 @@ pub struct Interaction {
     pub item: ItemId,
     /// The rating in the data set's own scale; NaN where the log has none.
     pub rating: f32,
-    /// Seconds since 1970, or what [`Dataset::times`] says.
+    /// Seconds since 1970.
     pub time: i64,
 }
 
@@ -90,23 +90,10 @@ impl IdTable {
     }
 }
 
-/// What the times of a log are worth.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Times {
-    /// [`Interaction::time`] is in seconds since 1970.
-    Known,
-    /// The log has no times, but its order means something: `time` is the place of a row in the log, counted from 0. It
-    /// says what came first, and nothing about age, days or recency.
-    Order,
-    /// The log has neither times nor an order that means something: `time` is 0 everywhere.
-    #[default]
-    Unknown,
-}
-
 /// A feedback log with its users and its items: what every part of the program reads.
 ///
-/// Users and items have dense numbers ([`UserId`], [`ItemId`]) in the order of their external ids; the rows of all columns
-/// follow that order.
+/// Users and items have dense numbers ([`UserId`], [`ItemId`]) in the order of the publisher's files; the rows of all
+/// columns follow that order.
 #[derive(Clone, Debug, Default)]
 pub struct Dataset {
     /// Name of the folder or file that it came from.
@@ -127,24 +114,10 @@ pub struct Dataset {
     pub released: Option<String>,
     /// The item field that says who provides an item: a [`Column::Category`].
     pub provider: Option<String>,
-    /// The range of the ratings; `None` for a log without ratings.
-    pub scale: Option<RatingScale>,
-    /// What [`Interaction::time`] is worth.
-    pub times: Times,
     /// Sorted by user, then time. A user has each item once, at the first time.
     pub interactions: Vec<Interaction>,
-    /// Beside `interactions`, how much was done (plays, seconds watched, ...); empty where the log has no such number, NaN
-    /// where a row has none.
-    pub weights: Vec<f32>,
-    /// Ratings of items that were drawn at random for their users, in the form of `interactions`: kept apart, because only
-    /// they say what users think of items that they did not choose. Empty for most logs.
-    pub exposed: Vec<Interaction>,
-    /// Lists that were shown, and what was taken from them. What was taken is in `interactions` as well.
-    pub impressions: Impressions,
     /// What was cleaned up while reading.
     pub cleanup: Cleanup,
-    /// What a user should know about this copy: what was guessed, which files are missing.
-    pub notes: Vec<String>,
     /// Hash over the bytes of the files read, in the order in which they were read.
     pub hash: String,
     /// Static attributes of users, made from `user_fields` for code that does not read fields yet.
@@ -153,35 +126,25 @@ pub struct Dataset {
     pub catalogue: Catalogue,
 }
 
-/// How a data set is read where its files leave a choice.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ReadOptions {
-    /// The name of the family; the files decide unless given.
-    pub family: Option<String>,
-    /// Which data set of an imported project, where it has several.
-    pub name: Option<String>,
-    /// The range of the ratings; read from the data unless given.
-    pub scale: Option<RatingScale>,
-}
-
 impl Dataset {
     /// Reads the data set at `path`, a folder or a log in it. The files decide how.
     ///
     /// # Errors
     /// A missing file, or the first line that cannot be understood, with file and line.
     pub fn read(path: &Path) -> Result<Dataset, DataError> {
-        Dataset::read_with(path, &ReadOptions::default())
+        Dataset::read_as(path, None)
     }
 
-    /// Like [`Dataset::read`], with what the files do not say.
+    /// Like [`Dataset::read`], as files of one family: `grouplens` or `recbole`. Without a family the files decide.
     ///
     /// # Errors
-    /// As [`Dataset::read`].
-    pub fn read_with(path: &Path, options: &ReadOptions) -> Result<Dataset, DataError> {
-        match options.family.as_deref() {
+    /// As [`Dataset::read`], and a family that no reader has.
+    pub fn read_as(path: &Path, family: Option<&str>) -> Result<Dataset, DataError> {
+        match family {
+            None => detect(path),
             Some("grouplens") => grouplens::read(path),
             Some("recbole") => recbole::read(path),
-            _ => detect(path),
+            Some(other) => Err(DataError::UnknownFamily { family: other.to_owned() }),
         }
     }
 

@@ -4,10 +4,7 @@
 use super::adapt::{item_fields, user_fields};
 use super::grouplens::{filled, parse_year};
 use super::reader::{Lines, Rows, name_of};
-use super::{
-    Catalogue, Cleaner, Cleanup, DataError, Dataset, GenreSet, IdTable, Interaction, Profile, Profiles, RatingScale,
-    Times,
-};
+use super::{Catalogue, Cleaner, Cleanup, DataError, Dataset, GenreSet, IdTable, Interaction, Profile, Profiles};
 use crate::ids::{ItemId, UserId};
 use std::path::{Path, PathBuf};
 
@@ -51,8 +48,6 @@ pub fn read(folder: &Path) -> Result<Dataset, DataError> {
         title: field("title"),
         released: field("year"),
         provider: field("provider"),
-        scale: interactions.iter().any(|row| !row.rating.is_nan()).then_some(RatingScale::STARS),
-        times: Times::Known,
         users,
         items,
         user_fields,
@@ -62,7 +57,6 @@ pub fn read(folder: &Path) -> Result<Dataset, DataError> {
         interactions,
         cleanup,
         hash: hasher.finalize().to_hex().to_string(),
-        ..Dataset::default()
     })
 }
 

@@ -3,7 +3,7 @@
 use super::probe::probe;
 use super::providers;
 use super::scorers::{ScorerRecord, scorers};
-use crate::dataset::{DataError, Dataset, ReadOptions, TrainingLog};
+use crate::dataset::{DataError, Dataset, TrainingLog};
 use crate::dynamics::{DynamicContext, DynamicError, Dynamics};
 use crate::metrics::{Background, Past};
 use crate::policy::{PolicyError, Registry};
@@ -136,8 +136,8 @@ impl Experiment {
     /// # Errors
     /// Whatever the scenario promised and the files do not keep.
     pub fn prepare(scenario: Scenario, registry: Registry) -> Result<Experiment, ExperimentError> {
-        let family = Some(scenario.data.format.clone()).filter(|name| name != "auto");
-        let data = Dataset::read_with(&scenario.data.path, &ReadOptions { family, ..ReadOptions::default() })?;
+        let family = Some(scenario.data.format.as_str()).filter(|name| *name != "auto");
+        let data = Dataset::read_as(&scenario.data.path, family)?;
         Experiment::with_data(scenario, data, registry)
     }
 

@@ -3,7 +3,7 @@
 //!
 //! Gzip and zstd are read transparently. Nothing here knows what the records mean.
 
-pub mod encoding;
+pub mod charset;
 mod jsonl;
 mod partial;
 mod source;

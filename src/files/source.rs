@@ -84,7 +84,7 @@ impl Source {
         let mut head = Vec::new();
         // What is damaged is an error where it is read, with its line.
         let _ = unpacked(path, remedy)?.take(HEAD).read_to_end(&mut head);
-        if let Some(encoding) = super::encoding::named(&head) {
+        if let Some(encoding) = super::charset::named(&head) {
             let problem = format!("the file is {encoding}; convert it to UTF-8 (`iconv -f {encoding} -t UTF-8`)");
             return Err(FileError::whole(path, problem));
         }
@@ -140,7 +140,7 @@ impl Source {
     /// When it is not.
     pub fn text(&self) -> Result<&str, FileError> {
         std::str::from_utf8(&self.bytes).map_err(|problem| {
-            self.error(super::encoding::not_utf8(&format!("byte {}", problem.valid_up_to() + 1), &self.bytes))
+            self.error(super::charset::not_utf8(&format!("byte {}", problem.valid_up_to() + 1), &self.bytes))
         })
     }
 

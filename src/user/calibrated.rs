@@ -92,11 +92,13 @@ impl Calibrated {
     ) -> Result<Calibrated, UserError> {
         let mut logits = Responses::default();
         model.respond(probe, &mut logits)?;
-        if let Some(row) = first_broken_row(&logits, probe) {
-            return Err(UserError::NotFinite { kind: model.kind(), row });
+        let mut gaps = Vec::with_capacity(probe.len());
+        for (row, choice) in logits.choice.chunks_exact(probe.slate + 1).enumerate() {
+            if !is_finite_row(choice, &logits.rating, probe, row) {
+                return Err(UserError::NotFinite { kind: model.kind(), row });
+            }
+            gaps.push(acceptance_gap(choice, temperature));
         }
-        let rows = logits.choice.chunks_exact(probe.slate + 1);
-        let gaps: Vec<f64> = rows.map(|row| acceptance_gap(row, temperature)).collect();
         let reject_shift = shift_for(acceptance, &gaps)?;
         Ok(Calibrated { model, temperature: temperature as f32, reject_shift: reject_shift as f32 })
     }
@@ -130,20 +132,19 @@ impl Calibrated {
         out: &mut Probabilities,
     ) -> Result<(), UserError> {
         self.model.respond(scenes, &mut out.logits)?;
-        if let Some(row) = first_broken_row(&out.logits, scenes) {
-            return Err(UserError::NotFinite { kind: self.model.kind(), row });
-        }
         let width = scenes.slate + 1;
-        let tasks = out.logits.choice.par_chunks_mut(width * ROWS_PER_TASK).enumerate();
+        let Responses { choice, rating, .. } = &mut out.logits;
+        let tasks = choice.par_chunks_mut(width * ROWS_PER_TASK).enumerate();
         let broken = tasks.filter_map(|(task, rows)| {
             let mut broken = None;
             for (row, logits) in rows.chunks_exact_mut(width).enumerate() {
+                let is_finite = is_finite_row(logits, rating, scenes, task * ROWS_PER_TASK + row);
                 logits.iter_mut().for_each(|logit| *logit /= self.temperature);
                 logits[width - 1] += self.reject_shift;
                 if let Some(shift) = shift {
                     shift(task * ROWS_PER_TASK + row, logits);
                 }
-                if !softmax(logits) {
+                if !softmax(logits) || !is_finite {
                     broken = broken.or(Some(task * ROWS_PER_TASK + row));
                 }
             }
@@ -156,21 +157,15 @@ impl Calibrated {
     }
 }
 
-/// The first row with a choice logit, or a rating logit of a filled slot, that is not finite. A rating may be impossible
-/// (minus infinity) as long as another one is possible.
-fn first_broken_row(logits: &Responses, scenes: &SceneBatch) -> Option<usize> {
-    let (width, slate) = (scenes.slate + 1, scenes.slate);
-    let is_broken = |row: usize| {
-        let choice = &logits.choice[row * width..(row + 1) * width];
-        let ratings = logits.rating[row * slate * RATINGS..(row + 1) * slate * RATINGS].chunks_exact(RATINGS);
-        choice.iter().any(|logit| !logit.is_finite())
-            || scenes.items_of(row).iter().zip(ratings).any(|(item, classes)| {
-                let most =
-                    classes.iter().fold(f32::NEG_INFINITY, |most, &logit| if logit > most { logit } else { most });
-                item.is_some() && (!most.is_finite() || classes.iter().any(|logit| logit.is_nan()))
-            })
+/// Whether the choice logits of a row, and the rating logits of its filled slots, are finite. A rating may be impossible
+/// (minus infinity) as long as another one is possible. `rating` is that of the whole batch.
+fn is_finite_row(choice: &[f32], rating: &[f32], scenes: &SceneBatch, row: usize) -> bool {
+    let width = scenes.slate * RATINGS;
+    let mut slots = scenes.items_of(row).iter().zip(rating[row * width..(row + 1) * width].chunks_exact(RATINGS));
+    let is_rated = |classes: &[f32]| {
+        classes.iter().all(|&logit| logit < f32::INFINITY) && classes.iter().any(|&logit| logit > f32::NEG_INFINITY)
     };
-    (0..scenes.len()).into_par_iter().with_min_len(ROWS_PER_TASK).filter(|&row| is_broken(row)).min()
+    choice.iter().all(|logit| logit.is_finite()) && slots.all(|(item, classes)| !item.is_some() || is_rated(classes))
 }
 
 /// How far the mean acceptance may miss the level that was asked for.
@@ -229,8 +224,12 @@ mod tests {
     use crate::ids::{ItemId, UserId};
     use crate::user::{Memorised, MemoryShape};
 
-    /// Logits 1, 2 for two slots and 0.5 for rejecting, the same for everyone.
-    struct Fixed(f32);
+    /// Logits 1 and 2 for two slots, one for rejecting and those of the ratings, the same for everyone.
+    struct Fixed(f32, [f32; RATINGS]);
+
+    fn fixed(reject: f32) -> Arc<Fixed> {
+        Arc::new(Fixed(reject, [0.0; RATINGS]))
+    }
 
     impl UserModel for Fixed {
         fn kind(&self) -> &'static str {
@@ -250,6 +249,7 @@ mod tests {
             for row in out.choice.chunks_exact_mut(3) {
                 row.copy_from_slice(&[1.0, 2.0, self.0]);
             }
+            out.rating.chunks_exact_mut(RATINGS).for_each(|classes| classes.copy_from_slice(&self.1));
             Ok(())
         }
     }
@@ -263,7 +263,7 @@ mod tests {
     #[test]
     fn acceptance_level_is_met() {
         for (acceptance, temperature) in [(0.2, 1.0), (0.9, 0.5), (0.05, 4.0)] {
-            let fitted = Calibrated::fit(Arc::new(Fixed(0.5)), temperature, acceptance, &scenes(3)).unwrap();
+            let fitted = Calibrated::fit(fixed(0.5), temperature, acceptance, &scenes(3)).unwrap();
             let mut found = Probabilities::default();
             fitted.probabilities(&scenes(3), &mut found).unwrap();
             let row = found.choice(1);
@@ -276,7 +276,7 @@ mod tests {
 
     #[test]
     fn a_shift_adds_to_the_logits_of_its_row() {
-        let plain = Calibrated::plain(Arc::new(Fixed(0.5)));
+        let plain = Calibrated::plain(fixed(0.5));
         let shift = |row: usize, logits: &mut [f32]| logits[0] += row as f32;
         let mut found = Probabilities::default();
         plain.shifted(&scenes(200), Some(&shift), &mut found).unwrap();
@@ -290,32 +290,9 @@ mod tests {
 
     #[test]
     fn numbers_that_are_not_finite_are_an_error_with_the_row() {
-        let broken = Calibrated::plain(Arc::new(Fixed(f32::NAN)));
+        let broken = Calibrated::plain(fixed(f32::NAN));
         let problem = broken.probabilities(&scenes(2), &mut Probabilities::default());
         assert!(matches!(problem, Err(UserError::NotFinite { row: 0, .. })));
-    }
-
-    /// Finite choices, and one number for every rating class.
-    struct Rated([f32; RATINGS]);
-
-    impl UserModel for Rated {
-        fn kind(&self) -> &'static str {
-            "rated"
-        }
-        fn memory(&self) -> MemoryShape {
-            MemoryShape { read: 0, total: 0 }
-        }
-        fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
-            Ok(())
-        }
-        fn update(&self, _: &mut [&mut [f32]], _: &[Memorised]) -> Result<(), UserError> {
-            Ok(())
-        }
-        fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
-            out.reset(scenes.len(), scenes.slate);
-            out.rating.chunks_exact_mut(RATINGS).for_each(|classes| classes.copy_from_slice(&self.0));
-            Ok(())
-        }
     }
 
     #[test]
@@ -323,7 +300,7 @@ mod tests {
         let ask = |classes: [f32; RATINGS], item: ItemId| {
             let mut scenes = scenes(2);
             scenes.items.fill(item);
-            Calibrated::plain(Arc::new(Rated(classes))).probabilities(&scenes, &mut Probabilities::default())
+            Calibrated::plain(Arc::new(Fixed(0.5, classes))).probabilities(&scenes, &mut Probabilities::default())
         };
         const GONE: f32 = f32::NEG_INFINITY;
         for classes in [[f32::NAN, 0.0, 0.0, 0.0, 0.0], [0.0, f32::INFINITY, 0.0, 0.0, 0.0], [GONE; RATINGS]] {
@@ -336,14 +313,14 @@ mod tests {
     #[test]
     fn numbers_that_are_not_finite_in_the_probe_are_an_error() {
         for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            let problem = Calibrated::fit(Arc::new(Fixed(broken)), 1.0, 0.3, &scenes(2)).err();
+            let problem = Calibrated::fit(fixed(broken), 1.0, 0.3, &scenes(2)).err();
             assert!(matches!(problem, Some(UserError::NotFinite { row: 0, .. })), "{broken}");
         }
     }
 
     #[test]
     fn a_level_that_no_shift_reaches_is_an_error_with_the_range() {
-        let problem = Calibrated::fit(Arc::new(Fixed(1e30)), 1.0, 0.3, &scenes(2)).err().expect("an error").to_string();
+        let problem = Calibrated::fit(fixed(1e30), 1.0, 0.3, &scenes(2)).err().expect("an error").to_string();
         assert!(problem.contains("`user.acceptance = 0.3`") && problem.contains("from 0.000 to 0.000"), "{problem}");
     }
 }

@@ -18,6 +18,45 @@ fn every_command_explains_itself() {
 }
 
 #[test]
+#[cfg(target_os = "linux")]
+fn results_that_cannot_be_written_are_a_failure() {
+    let folder = with_data();
+    let scenario = write_scenario(folder.path(), &["popular"]);
+    let full = |arguments: &[&str]| {
+        let device = std::fs::OpenOptions::new().write(true).open("/dev/full").expect("a device that is always full");
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_recmirror"));
+        let output = command.args(arguments).stdout(device).stderr(std::process::Stdio::piped()).output();
+        let output = output.expect("a process");
+        (output.status.code(), String::from_utf8_lossy(&output.stderr).into_owned())
+    };
+    for arguments in [&["scenario", "schema"][..], &["scenario", "reference"], &["scenario", "check", text(&scenario)]]
+    {
+        let (code, said) = full(arguments);
+        assert!(
+            code == Some(1) && said.contains("cannot write the results to stdout"),
+            "{arguments:?}: {code:?} {said}"
+        );
+    }
+    let out = folder.path().join("run");
+    let (code, said) = full(&["run", text(&scenario), "--out", text(&out), "--quiet"]);
+    assert!(code == Some(1) && said.contains("cannot write the results to stdout"), "{code:?} {said}");
+    assert!(out.join("report.html").is_file(), "the run itself is kept");
+}
+
+#[test]
+fn a_reader_that_has_gone_away_is_no_failure() {
+    let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_recmirror"))
+        .args(["scenario", "schema"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("a process");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("an end");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(0), ""));
+}
+
+#[test]
 fn wrong_words_end_with_code_2() {
     for arguments in [
         &[][..],

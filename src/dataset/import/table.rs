@@ -2,7 +2,7 @@
 
 use super::ImportError;
 use super::publisher::Place;
-use crate::files::{FileError, Reader, Source, encoding};
+use crate::files::{FileError, Reader, Source, charset};
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 use std::path::{Path, PathBuf};
 
@@ -176,7 +176,7 @@ impl Table {
         let mut texts = Vec::with_capacity(record.len());
         for (place, field) in record.iter().enumerate() {
             texts.push(std::str::from_utf8(field).map_err(|_| {
-                let problem = encoding::not_utf8(&format!("field {}", place + 1), field);
+                let problem = charset::not_utf8(&format!("field {}", place + 1), field);
                 FileError::line(&self.path, self.line, problem)
             })?);
         }
