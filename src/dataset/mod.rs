@@ -116,6 +116,12 @@ pub struct Dataset {
     pub provider: Option<String>,
     /// Sorted by user, then time. A user has each item once, at the first time.
     pub interactions: Vec<Interaction>,
+    /// The scale of the ratings; `None` where the log has none.
+    pub scale: Option<RatingScale>,
+    /// Lists as they were shown; empty where the log has none.
+    pub impressions: Impressions,
+    /// What was guessed, or is missing, a sentence each: what a reader of results must know of the data.
+    pub notes: Vec<String>,
     /// What was cleaned up while reading.
     pub cleanup: Cleanup,
     /// Hash over the bytes of the files read, in the order in which they were read.

@@ -4,7 +4,10 @@
 use super::adapt::{item_fields, user_fields};
 use super::grouplens::{filled, parse_year};
 use super::reader::{Lines, Rows, name_of};
-use super::{Catalogue, Cleaner, Cleanup, DataError, Dataset, GenreSet, IdTable, Interaction, Profile, Profiles};
+use super::{
+    Catalogue, Cleaner, Cleanup, DataError, Dataset, GenreSet, IdTable, Impressions, Interaction, Profile, Profiles,
+    RatingScale,
+};
 use crate::ids::{ItemId, UserId};
 use std::path::{Path, PathBuf};
 
@@ -54,6 +57,9 @@ pub fn read(folder: &Path) -> Result<Dataset, DataError> {
         item_fields,
         profiles,
         catalogue,
+        scale: RatingScale::of(interactions.iter().map(|row| row.rating)),
+        impressions: Impressions::default(),
+        notes: Vec::new(),
         interactions,
         cleanup,
         hash: hasher.finalize().to_hex().to_string(),
