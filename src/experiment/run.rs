@@ -343,7 +343,7 @@ impl Experiment {
     ) -> Result<(Trial<ArmSink>, f64), ExperimentError> {
         let population = self.users(replication)?;
         let next = self.log(path, &spec.name, replication)?;
-        let metrics = MetricSet::new(&self.scenario.metrics, &self.background(&population))?;
+        let metrics = self.metric_set(&population)?;
         let sink = ArmSink::new(metrics, self.start.catalogue.clone(), next);
         let building = std::time::Instant::now();
         let trial = self.trial(spec, replication, &population, sink)?;
@@ -351,12 +351,23 @@ impl Experiment {
     }
 
     /// Who takes part in a replication.
-    fn users(&self, replication: u32) -> Result<Population, ExperimentError> {
+    ///
+    /// # Errors
+    /// When no user of the log can.
+    pub fn users(&self, replication: u32) -> Result<Population, ExperimentError> {
         self.population(replication).ok_or_else(|| ExperimentError::NoUsers {
             data: self.data.name.clone(),
             min_history: self.scenario.population.min_history,
             most: 0,
         })
+    }
+
+    /// The scenario's metrics for these users, before the first event.
+    ///
+    /// # Errors
+    /// When a metric does not exist.
+    pub fn metric_set(&self, population: &Population) -> Result<MetricSet, ExperimentError> {
+        Ok(MetricSet::new(&self.scenario.metrics, &self.background(population))?)
     }
 
     /// Where the events of an arm go.
