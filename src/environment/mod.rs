@@ -39,7 +39,7 @@
 mod builder;
 mod observation;
 
-pub use self::builder::EnvironmentBuilder;
+pub use self::builder::{EnvironmentBuilder, OUTSIDE, add_own};
 pub use self::observation::{Observation, Outcome};
 
 use crate::experiment::{Experiment, ExperimentError};
