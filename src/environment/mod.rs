@@ -163,6 +163,11 @@ impl Environment {
         self.simulation.events()
     }
 
+    /// The users who left for good in the last step, ascending.
+    pub fn left(&self) -> &[UserId] {
+        &self.left
+    }
+
     /// Steps done since the last reset.
     pub fn time_step(&self) -> u32 {
         self.simulation.tick()
