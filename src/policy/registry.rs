@@ -88,10 +88,12 @@ impl Registry {
             kinds: vec![
                 super::random::KIND,
                 super::popular::KIND,
+                super::item_mean::KIND,
                 super::item_knn::KIND,
                 super::user_knn::KIND,
                 super::ease::KIND,
                 super::ials::KIND,
+                super::biased_mf::KIND,
                 super::bpr::KIND,
                 super::markov::KIND,
                 super::linucb::KIND,
