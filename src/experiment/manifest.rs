@@ -8,7 +8,7 @@ use super::until::Until;
 use crate::files::FileRecord;
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
-use crate::world::Training;
+use crate::tick::Training;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
