@@ -15,6 +15,7 @@ mod external;
 mod field;
 pub mod import;
 mod impressions;
+mod memory_rows;
 mod profile;
 mod scale;
 mod sheet;

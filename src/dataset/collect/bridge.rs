@@ -9,7 +9,7 @@ const GENRES: [&str; 5] = ["genres", "genre", "class", "categories", "category"]
 const UNTITLED: &str = "unknown";
 
 /// Fills `catalogue` and `profiles` from the fields, and counts what items lack.
-pub(super) fn fill(data: &mut Dataset) {
+pub(in crate::dataset) fn fill(data: &mut Dataset) {
     let items = data.items.len();
     let mut catalogue =
         Catalogue { years: years(data), genres: vec![GenreSet::default(); items], ..Catalogue::default() };

@@ -9,8 +9,9 @@ mod named;
 mod rows;
 mod typed;
 
+pub(super) use self::bridge::fill;
 pub(super) use self::lists::{Lists, Shown};
-use self::rows::Rows;
+pub(super) use self::rows::{Rows, Told};
 use self::typed::Store;
 use super::clock::Instant;
 use super::import::{ImportError, Place, Publisher, RawRow, Roles, ShownRow, Verdict};
@@ -266,7 +267,7 @@ impl Collector<'_> {
         if weight.is_infinite() {
             return Err(refused(place, "the weight is too large"));
         }
-        self.rows.push(user, item, rows::Told { time, rating, weight, line: place.line });
+        self.rows.push(user, item, Told { time, rating, weight, line: place.line });
         if !row.user_description.is_empty() {
             self.users.store.push_first(user, row.user_description);
         }
@@ -366,7 +367,7 @@ impl Collector<'_> {
             ..Dataset::default()
         };
         named.mark(&mut data);
-        bridge::fill(&mut data);
+        fill(&mut data);
         notes.extend(notes_of(&data, finished.is_finer, unrated));
         data.notes = notes;
         Ok(data)

@@ -29,35 +29,35 @@ const UNDATED: i64 = i64::MIN;
 
 /// What a row tells besides user and item.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Told {
-    pub(super) time: Option<Instant>,
+pub(in crate::dataset) struct Told {
+    pub(in crate::dataset) time: Option<Instant>,
     /// NaN where the row has none.
-    pub(super) rating: f32,
+    pub(in crate::dataset) rating: f32,
     /// NaN where the row has none.
-    pub(super) weight: f32,
-    pub(super) line: u64,
+    pub(in crate::dataset) weight: f32,
+    pub(in crate::dataset) line: u64,
 }
 
 /// All rows so far.
 #[derive(Default)]
-pub(super) struct Rows {
+pub(in crate::dataset) struct Rows {
     rows: Vec<Row>,
     undated: u32,
     first_undated: u64,
 }
 
 /// The interactions of a log.
-pub(super) struct Finished {
-    pub(super) interactions: Vec<Interaction>,
+pub(in crate::dataset) struct Finished {
+    pub(in crate::dataset) interactions: Vec<Interaction>,
     /// One for each interaction; empty where no row has a weight.
-    pub(super) weights: Vec<f32>,
-    pub(super) is_timed: bool,
+    pub(in crate::dataset) weights: Vec<f32>,
+    pub(in crate::dataset) is_timed: bool,
     /// Whether some times are not whole seconds.
-    pub(super) is_finer: bool,
+    pub(in crate::dataset) is_finer: bool,
 }
 
 impl Rows {
-    pub(super) fn push(&mut self, user: u32, item: u32, told: Told) {
+    pub(in crate::dataset) fn push(&mut self, user: u32, item: u32, told: Told) {
         let (seconds, nanos) = match told.time {
             Some(time) => (time.seconds, time.nanos),
             None => {
@@ -72,19 +72,24 @@ impl Rows {
         self.rows.push(Row { user, item, seconds, nanos, rating: told.rating, weight: told.weight, line });
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::dataset) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
     /// Gives users and items their final numbers.
-    pub(super) fn renumber(&mut self, users: &[u32], items: &[u32]) {
+    pub(in crate::dataset) fn renumber(&mut self, users: &[u32], items: &[u32]) {
         for row in &mut self.rows {
             (row.user, row.item) = (users[row.user as usize], items[row.item as usize]);
         }
     }
 
     /// The interactions by user and time. `rank` orders items at one time; `place` tells where a line stands.
-    pub(super) fn finish(mut self, rank: &[u32], cleanup: &mut Cleanup, place: impl Fn(u32) -> String) -> Finished {
+    pub(in crate::dataset) fn finish(
+        mut self,
+        rank: &[u32],
+        cleanup: &mut Cleanup,
+        place: impl Fn(u32) -> String,
+    ) -> Finished {
         let has_weights = self.rows.iter().any(|row| !row.weight.is_nan());
         self.rows.par_sort_unstable_by(|one, other| {
             let key = |row: &Row| (row.user, row.item, row.seconds, row.nanos);
