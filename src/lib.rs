@@ -7,6 +7,7 @@ pub mod dataset;
 pub mod dynamics;
 pub mod experiment;
 pub mod files;
+pub mod fit;
 pub mod ids;
 pub mod language;
 pub mod linalg;

@@ -8,6 +8,7 @@ mod doctor;
 mod evaluate;
 mod exit;
 mod export;
+mod fit;
 mod import;
 mod judge;
 mod language;
@@ -41,6 +42,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Fit a user model to a log, and measure it on held-out people.
+    Fit(fit::Fit),
     /// Run a scenario: policies x replications, logs, tables and a report.
     Run(run::Run),
     /// Go on with a run that was interrupted.
@@ -84,6 +87,7 @@ pub fn main() -> ExitCode {
 /// Runs the command line of this process with policies of your own: see `examples/custom_policy.rs`.
 pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
     let outcome = match Arguments::parse().command {
+        Command::Fit(command) => command.run(),
         Command::Run(command) => command.run(registry),
         Command::Resume(command) => command.run(registry),
         Command::Compare(command) => command.run(registry),

@@ -1,7 +1,8 @@
 //! The split by time, per user: what came before the start, and what is held out.
 
-use super::{Dataset, Interaction};
+use super::{Dataset, Interaction, RatingScale};
 use crate::ids::UserId;
+use std::borrow::Cow;
 
 /// The part of a log that happened before the start, grouped by user and ordered by time.
 #[derive(Clone, Debug, Default)]
@@ -62,6 +63,18 @@ pub struct Split {
 }
 
 impl Dataset {
+    /// A log of this data set with its ratings as levels from 1 to 5 (see [`super::RatingScale::level`]).
+    pub fn in_levels<'l>(&self, log: &'l TrainingLog) -> Cow<'l, TrainingLog> {
+        match self.scale {
+            Some(scale) if scale != RatingScale::STARS => {
+                let mut log = log.clone();
+                log.rows.iter_mut().for_each(|row| row.rating = scale.level(row.rating));
+                Cow::Owned(log)
+            }
+            _ => Cow::Borrowed(log),
+        }
+    }
+
     /// Cuts the log: of a user with `n` interactions the first `ceil((1 - holdout) n)` come before the cut.
     pub fn split(&self, holdout: f64) -> Split {
         let users = self.users.len();
