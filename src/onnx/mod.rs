@@ -7,11 +7,13 @@ mod elf;
 mod encoder;
 mod graph;
 mod layout;
+mod model_proto;
 mod runtime;
 
 pub use self::causal::{CausalGraph, Piece, Sequences};
 pub use self::encoder::Encoder;
 pub use self::graph::{Graph, GraphSpec, Port};
+pub(crate) use self::model_proto::{Axis, GraphWriter};
 pub use self::runtime::{Attempt, Runtime, library_name, search_places};
 
 /// What can go wrong between a model file and its numbers.
