@@ -38,6 +38,7 @@ test: runtime data ## run every check that a change must pass; stops at the firs
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked
 	$(CARGO) run --locked --quiet --example custom_policy
+	$(CARGO) run --locked --quiet --example environment > /dev/null
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	$(CARGO) bench --locked --profile dev --no-run
 	@$(MAKE) --no-print-directory test-scripts

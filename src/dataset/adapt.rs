@@ -41,3 +41,19 @@ pub(super) fn item_fields(catalogue: &Catalogue) -> Fields {
         category("provider", (0..catalogue.len() as u32).map(provider)),
     ])
 }
+
+/// Items of which nothing but the id is known.
+pub(super) fn bare_catalogue(items: &super::IdTable) -> Catalogue {
+    let ids = (0..items.len() as u32).map(|item| items.external(item).to_owned());
+    Catalogue {
+        titles: ids.collect(),
+        years: vec![None; items.len()],
+        genres: vec![super::GenreSet::default(); items.len()],
+        ..Catalogue::default()
+    }
+}
+
+/// Users of whom nothing but the id is known.
+pub(super) fn bare_profiles(users: &super::IdTable) -> Profiles {
+    Profiles(vec![super::Profile::default(); users.len()])
+}

@@ -13,6 +13,7 @@ mod field;
 pub mod grouplens;
 pub mod import;
 mod impressions;
+mod memory_rows;
 mod profile;
 mod reader;
 pub mod recbole;

@@ -6,7 +6,7 @@ use super::scorers::ScorerRecord;
 use super::until::Until;
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
-use crate::world::Training;
+use crate::tick::Training;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

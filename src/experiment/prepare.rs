@@ -145,12 +145,28 @@ impl Experiment {
     ///
     /// # Errors
     /// Whatever the scenario promised and the data do not keep.
-    pub fn with_data(scenario: Scenario, mut data: Dataset, registry: Registry) -> Result<Experiment, ExperimentError> {
+    pub fn with_data(scenario: Scenario, data: Dataset, registry: Registry) -> Result<Experiment, ExperimentError> {
+        Experiment::with_model(scenario, data, registry, None)
+    }
+
+    /// Like [`Experiment::with_data`] with users who follow `model`, where there is one; `user.kind` is then not looked at.
+    ///
+    /// # Errors
+    /// Whatever the scenario promised and the data do not keep.
+    pub fn with_model(
+        scenario: Scenario,
+        mut data: Dataset,
+        registry: Registry,
+        model: Option<Arc<dyn UserModel>>,
+    ) -> Result<Experiment, ExperimentError> {
         providers::assign(&mut data.catalogue, &scenario.data.providers, scenario.seed);
         let log = Arc::new(data.split(scenario.data.holdout).before);
         check_sizes(&scenario, &data, &log)?;
         let catalogue = Arc::new(data.catalogue.clone());
-        let (model, card) = user_model(&scenario, &data, &log)?;
+        let (model, card) = match model {
+            Some(model) => (model, None),
+            None => user_model(&scenario, &data, &log)?,
+        };
         let start = StartingPoint::new(model.as_ref(), catalogue, log)?;
         let streams = Streams::new(scenario.seed, 0);
         let probe = probe(&scenario, &start, model.as_ref(), &streams);

@@ -206,7 +206,7 @@ fn users_answer_from_the_log_as_far_as_it_goes() {
     let population = experiment.population(0).expect("users");
     let start = || {
         let spec = &experiment.scenario.policies[0];
-        experiment.simulation(spec, 0, &population, Box::new(NoSink)).expect("a simulation")
+        experiment.trial(spec, 0, &population, NoSink).expect("a simulation")
     };
     let mut first = start();
     first.tick().expect("a tick");
