@@ -1,5 +1,7 @@
 //! `manifest.json`: what ran, exactly enough to run it again.
 
+use super::acceptance::AcceptanceRecord;
+use super::machine::{MachineRecord, machine_record};
 use super::prepare::Experiment;
 use super::run::Outcome;
 use super::scorers::ScorerRecord;
@@ -157,6 +159,9 @@ pub struct UserRecord {
     pub hash: String,
     /// What was added to the "reject all" logit to meet the acceptance level.
     pub reject_shift: f32,
+    /// What "accepted" means, which slots are looked at, and where the level comes from.
+    #[serde(default)]
+    pub acceptance: AcceptanceRecord,
     /// Version of ONNX Runtime; empty where neither user model nor policies need it.
     pub runtime: String,
     /// Scenes, those included on which the acceptance level was set, that were too long for a language model and lost the
@@ -186,19 +191,6 @@ impl DecisionRecord {
         let record = || DecisionRecord { lines: tally.lines(), digest: tally.digest().to_string(), file: name };
         (tally.lines() > 0).then(record)
     }
-}
-
-/// The machine of a run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct MachineRecord {
-    /// Operating system and processor architecture.
-    pub platform: String,
-    /// Vector instructions.
-    pub cpu_features: Vec<String>,
-    /// Worker threads.
-    pub threads: usize,
-    /// Rows of one inference call.
-    pub chunk: usize,
 }
 
 /// One policy in one replication.
@@ -351,15 +343,6 @@ fn milliseconds(seconds: f64) -> f64 {
     (seconds * 1e3).round() / 1e3
 }
 
-pub(super) fn machine_record(experiment: &Experiment) -> MachineRecord {
-    MachineRecord {
-        platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-        cpu_features: cpu_features(),
-        threads: rayon::current_num_threads(),
-        chunk: experiment.scenario.engine.chunk,
-    }
-}
-
 pub(super) fn user_record(experiment: &Experiment) -> UserRecord {
     let model = experiment.model().model();
     let (kind, card) = (model.kind(), experiment.card());
@@ -373,24 +356,9 @@ pub(super) fn user_record(experiment: &Experiment) -> UserRecord {
         name,
         hash,
         reject_shift: experiment.model().reject_shift(),
+        acceptance: experiment.acceptance().clone(),
         runtime: runtime.map(|runtime| runtime.version.clone()).unwrap_or_default(),
         shortened_scenes: model.shortened_scenes(),
         notes: model.notes(),
-    }
-}
-
-fn cpu_features() -> Vec<String> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        let found = [
-            ("avx2", std::arch::is_x86_feature_detected!("avx2")),
-            ("fma", std::arch::is_x86_feature_detected!("fma")),
-            ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
-        ];
-        found.into_iter().filter(|(_, has)| *has).map(|(name, _)| name.to_owned()).collect()
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        Vec::new()
     }
 }
