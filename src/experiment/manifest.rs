@@ -6,6 +6,7 @@ use super::prepare::Experiment;
 use super::run::Outcome;
 use super::scorers::ScorerRecord;
 use super::until::Until;
+use crate::files::FileRecord;
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
 use crate::tick::Training;
@@ -13,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// The version of the manifest's form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A manifest that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +72,9 @@ pub struct Manifest {
     pub failures: Vec<FailureRecord>,
     /// The digest over all arms' digests.
     pub digest: String,
+    /// All other files of the folder; empty until the run is over.
+    #[serde(default)]
+    pub files: Vec<FileRecord>,
 }
 
 /// A rule to stop by, and what came of it.
@@ -254,6 +258,7 @@ impl Manifest {
             until: outcome.until.clone(),
             failures: outcome.failures.iter().map(failure).collect(),
             digest: Digest::combine(digests).to_string(),
+            files: Vec::new(),
         }
     }
 
@@ -277,7 +282,12 @@ impl Manifest {
         let manifest: Manifest = serde_json::from_str(&text)
             .map_err(|problem| ManifestError::Content { path: path.clone(), problem: problem.to_string() })?;
         if manifest.version != VERSION {
-            let problem = format!("version {} of the manifest; this build reads version {VERSION}", manifest.version);
+            let version = manifest.version;
+            let problem = format!(
+                "version {version} of the manifest, written by recmirror {}; this build reads version {VERSION}, which ties each \
+                 file of the folder to the run: run the scenario again",
+                manifest.recmirror
+            );
             return Err(ManifestError::Content { path, problem });
         }
         Ok(manifest)

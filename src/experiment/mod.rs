@@ -26,6 +26,7 @@ pub use self::acceptance::AcceptanceRecord;
 pub use self::arm::ArmSink;
 pub use self::comparison::{CompareError, Comparison, ComparisonRow, Difference, FinishedRun, RunWorld, ToSee};
 pub use self::folder::{FolderError, Noted, RunFolder, StoppedFolder};
+pub use self::machine::MachineRecord;
 pub use self::manifest::{
     ArmRecord, DecisionRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
 };

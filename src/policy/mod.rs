@@ -67,7 +67,7 @@ mod ucb;
 mod user_knn;
 
 pub use self::histories::Histories;
-pub use self::registry::{PolicyContext, PolicyError, PolicyKind, Registry};
+pub use self::registry::{Factory, PolicyContext, PolicyError, PolicyKind, Registry};
 pub use self::request::{Chance, Foresight, Request, Requests};
 pub use self::slates::{PolicyFailure, SlateRow, Slates, rank_candidates};
 
