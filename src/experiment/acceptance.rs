@@ -31,6 +31,8 @@ pub struct AcceptanceRecord {
     pub temperature: f64,
     /// The lowest of the levels 1 to 5 that counts as liking.
     pub like_level: u8,
+    /// The lowest rating that counts as liking, on the scale of the data.
+    pub like_rating: f64,
 }
 
 impl AcceptanceRecord {
@@ -85,6 +87,7 @@ pub(super) fn settle(
         on_random_slates,
         temperature: f64::from(model.temperature()),
         like_level: liking.level,
+        like_rating: f64::from(liking.rating),
     };
     Ok(Settled { model, record })
 }
