@@ -25,4 +25,5 @@ pub mod scene;
 pub mod story;
 pub mod tick;
 pub mod user;
+pub mod validate;
 pub mod world;

@@ -25,6 +25,7 @@ mod mirror;
 mod mutations;
 mod off_policy;
 mod outcomes;
+mod own_tables;
 mod policies;
 mod resume;
 mod run;
