@@ -1,5 +1,6 @@
 //! `manifest.json`: what ran, exactly enough to run it again.
 
+use super::acceptance::AcceptanceRecord;
 use super::machine::{MachineRecord, machine_record};
 use super::prepare::Experiment;
 use super::run::Outcome;
@@ -162,6 +163,9 @@ pub struct UserRecord {
     pub hash: String,
     /// What was added to the "reject all" logit to meet the acceptance level.
     pub reject_shift: f32,
+    /// What "accepted" means, which slots are looked at, and where the level comes from.
+    #[serde(default)]
+    pub acceptance: AcceptanceRecord,
     /// Version of ONNX Runtime; empty where neither user model nor policies need it.
     pub runtime: String,
     /// Scenes, those included on which the acceptance level was set, that were too long for a language model and lost the
@@ -362,6 +366,7 @@ pub(super) fn user_record(experiment: &Experiment) -> UserRecord {
         name,
         hash,
         reject_shift: experiment.model().reject_shift(),
+        acceptance: experiment.acceptance().clone(),
         runtime: runtime.map(|runtime| runtime.version.clone()).unwrap_or_default(),
         shortened_scenes: model.shortened_scenes(),
         notes: model.notes(),
