@@ -83,6 +83,7 @@ pub fn main() -> ExitCode {
 
 /// Runs the command line of this process with policies of your own: see `examples/custom_policy.rs`.
 pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
+    crate::guard::quiet_hook();
     let outcome = match Arguments::parse().command {
         Command::Run(command) => command.run(registry),
         Command::Resume(command) => command.run(registry),

@@ -11,7 +11,7 @@ mod source;
 mod tally;
 mod watch;
 
-pub use self::bounded::{MOST_OF_MANIFEST, MOST_OF_TEXT, MOST_OF_TOKENIZER, read_bounded, read_text};
+pub use self::bounded::{MOST_OF_MANIFEST, MOST_OF_TEXT, MOST_OF_TOKENIZER, open_regular, read_bounded, read_text};
 pub use self::jsonl::{Jsonl, JsonlWriter};
 pub use self::partial::Partial;
 pub use self::source::{Reader, Source};
