@@ -2,7 +2,7 @@
 
 use super::HeldOut;
 use super::rules::{Rule, best};
-use crate::dataset::Dataset;
+use crate::dataset::{Catalogue, Dataset};
 use crate::ids::UserId;
 use crate::random::{Purpose, Streams, below};
 use crate::scene::{CoOccurrence, ListKind, ListScene};
@@ -74,8 +74,10 @@ impl Alignment {
 pub fn align(model: &dyn UserModel, data: &Dataset, options: AlignOptions) -> Result<Alignment, UserError> {
     let before = data.split(options.holdout).before;
     let near = CoOccurrence::new(&before);
-    let held_out = HeldOut::new(data, &before, &near, options.scenes, options.seed);
-    let mut bench = Bench { model, data, held_out, near: &near, seed: options.seed, figures: Vec::new() };
+    let catalogue = Catalogue::of(data);
+    let held_out = HeldOut::new(data, &catalogue, &before, &near, options.scenes, options.seed);
+    let mut bench =
+        Bench { model, catalogue: &catalogue, held_out, near: &near, seed: options.seed, figures: Vec::new() };
     let memory = bench.held_out.memories(model)?;
     let frozen = bench.held_out.frozen(model)?;
     for kind in [ListKind::PopularityMatched, ListKind::Anchored, ListKind::Random, ListKind::Mixed] {
@@ -89,7 +91,7 @@ pub fn align(model: &dyn UserModel, data: &Dataset, options: AlignOptions) -> Re
 
 struct Bench<'a> {
     model: &'a dyn UserModel,
-    data: &'a Dataset,
+    catalogue: &'a Catalogue,
     held_out: HeldOut<'a>,
     near: &'a CoOccurrence,
     seed: u64,
@@ -117,7 +119,7 @@ impl Bench<'_> {
         self.mean("choice", "model, another user's memory", kind.name(), &strange);
         self.mean("choice", "model, memory frozen at the cut", kind.name(), &cold);
         for rule in Rule::ALL {
-            let hits = rule.hits(&self.held_out, self.near, &self.data.catalogue, &lists);
+            let hits = rule.hits(&self.held_out, self.near, self.catalogue, &lists);
             let hits: Vec<f64> = hits.into_iter().map(|hit| f64::from(u8::from(hit))).collect();
             self.mean("choice", rule.name(), kind.name(), &hits);
         }

@@ -128,7 +128,7 @@ fn first_slates(
     };
     let users: Vec<UserId> = (0..log.users() as u32).map(UserId).collect();
     let context = PolicyContext {
-        catalogue: Arc::new(data.catalogue.clone()),
+        catalogue: experiment.catalogue().clone(),
         log: Arc::clone(log),
         sources: users.clone().into(),
         slate: scenario.slate,

@@ -315,7 +315,7 @@ fn write_names(folder: &RunFolder, experiment: &Experiment) -> Result<(), csv::E
     let mut items = csv::Writer::from_path(folder.path().join("items.csv"))?;
     items.write_record(["item", "external_id", "title"])?;
     for item in (0..data.items.len() as u32).map(ItemId) {
-        items.write_record([&item.0.to_string(), data.items.external(item.0), &data.catalogue.titles[item.index()]])?;
+        items.write_record([&item.0.to_string(), data.items.external(item.0), data.title_of(item)])?;
     }
     items.flush()?;
     let mut users = csv::Writer::from_path(folder.path().join("users.csv"))?;

@@ -1,6 +1,8 @@
 //! Typed fields from the attributes that the two old readers know.
 
-use super::{Catalogue, Column, Field, Fields, IdTable, NO_CATEGORY, Profiles};
+use super::films::Catalogue;
+use super::profile::Profiles;
+use super::{Column, Field, Fields, IdTable, NO_CATEGORY};
 use crate::ids::ItemId;
 
 fn category<'n>(name: &str, values: impl Iterator<Item = Option<&'n str>>) -> Field {

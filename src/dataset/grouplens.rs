@@ -2,11 +2,10 @@
 //! `u.item` (`|` separated, Latin-1, 5 columns and 19 genre flags), `u.user` (`|` separated).
 
 use super::adapt::{item_fields, user_fields};
+use super::films::{Catalogue, GenreSet};
+use super::profile::{Profile, Profiles};
 use super::reader::{Lines, Rows, name_of};
-use super::{
-    Catalogue, Cleaner, Cleanup, DataError, Dataset, GenreSet, IdTable, Impressions, Interaction, Profile, Profiles,
-    RatingScale,
-};
+use super::{Cleaner, Cleanup, DataError, Dataset, IdTable, Impressions, Interaction, RatingScale};
 use crate::ids::{ItemId, UserId};
 use std::path::Path;
 
@@ -58,8 +57,6 @@ pub fn read(folder: &Path) -> Result<Dataset, DataError> {
         items,
         user_fields,
         item_fields,
-        profiles,
-        catalogue,
         scale: RatingScale::of(interactions.iter().map(|row| row.rating)),
         impressions: Impressions::default(),
         notes: Vec::new(),

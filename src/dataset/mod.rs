@@ -6,10 +6,12 @@
 
 mod adapt;
 mod catalogue;
+mod categories;
 mod cleanup;
 mod error;
 mod external;
 mod field;
+mod films;
 pub mod grouplens;
 pub mod import;
 mod impressions;
@@ -21,13 +23,13 @@ mod split;
 mod template;
 mod unified;
 
-pub use self::catalogue::{Catalogue, GenreSet};
+pub use self::catalogue::{Catalogue, FieldError, TELLING, categories_named};
+pub use self::categories::ItemCategories;
 pub use self::cleanup::{Cleaner, Cleanup};
 pub use self::error::DataError;
 pub use self::external::{ExternalId, Moment};
 pub use self::field::{Column, Field, Fields, NO_CATEGORY};
 pub use self::impressions::{Impression, Impressions};
-pub use self::profile::{Profile, Profiles};
 pub use self::scale::{LEVELS, RatingScale};
 pub use self::split::{Split, TrainingLog};
 pub use self::template::{TemplateError, TextTemplates};
@@ -126,10 +128,6 @@ pub struct Dataset {
     pub cleanup: Cleanup,
     /// Hash over the bytes of the files read, in the order in which they were read.
     pub hash: String,
-    /// Static attributes of users, made from `user_fields` for code that does not read fields yet.
-    pub profiles: Profiles,
-    /// Static attributes of items, made from `item_fields` for code that does not read fields yet.
-    pub catalogue: Catalogue,
 }
 
 impl Dataset {

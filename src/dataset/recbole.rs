@@ -2,12 +2,11 @@
 //! (`user_id:token`, `rating:float`, `class:token_seq`, ...). Columns are found by name; those not known are ignored.
 
 use super::adapt::{item_fields, user_fields};
+use super::films::{Catalogue, GenreSet};
 use super::grouplens::{filled, parse_year};
+use super::profile::{Profile, Profiles};
 use super::reader::{Lines, Rows, name_of};
-use super::{
-    Catalogue, Cleaner, Cleanup, DataError, Dataset, GenreSet, IdTable, Impressions, Interaction, Profile, Profiles,
-    RatingScale,
-};
+use super::{Cleaner, Cleanup, DataError, Dataset, IdTable, Impressions, Interaction, RatingScale};
 use crate::ids::{ItemId, UserId};
 use std::path::{Path, PathBuf};
 
@@ -55,8 +54,6 @@ pub fn read(folder: &Path) -> Result<Dataset, DataError> {
         items,
         user_fields,
         item_fields,
-        profiles,
-        catalogue,
         scale: RatingScale::of(interactions.iter().map(|row| row.rating)),
         impressions: Impressions::default(),
         notes: Vec::new(),

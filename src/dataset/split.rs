@@ -62,10 +62,22 @@ pub struct Split {
 }
 
 impl Dataset {
-    /// Cuts the log: of a user with `n` interactions the first `ceil((1 - holdout) n)` come before the cut.
+    /// The interactions with their ratings as levels from 1 to [`LEVELS`](super::LEVELS), whatever the scale of the log: what
+    /// user models, policies and metrics read.
+    pub fn levels(&self) -> Vec<Interaction> {
+        let level = |rating: f32| self.scale.map_or(rating, |scale| scale.level(rating));
+        self.interactions.iter().map(|row| Interaction { rating: level(row.rating), ..*row }).collect()
+    }
+
+    /// The whole log in the form of a part of it, ratings as levels.
+    pub fn whole(&self) -> TrainingLog {
+        TrainingLog::from_sorted(self.levels(), self.users.len(), self.items.len())
+    }
+
+    /// Cuts the log, ratings as levels: of a user with `n` interactions the first `ceil((1 - holdout) n)` come before the cut.
     pub fn split(&self, holdout: f64) -> Split {
         let users = self.users.len();
-        let whole = TrainingLog::from_sorted(self.interactions.clone(), users, self.items.len());
+        let whole = self.whole();
         let (mut before, mut after) = (Vec::new(), Vec::new());
         for user in 0..users {
             let rows = whole.of(UserId(user as u32));

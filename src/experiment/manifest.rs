@@ -1,5 +1,6 @@
 //! `manifest.json`: what ran, exactly enough to run it again.
 
+use super::data_record::DataRecord;
 use super::prepare::Experiment;
 use super::run::Outcome;
 use super::scorers::ScorerRecord;
@@ -127,25 +128,6 @@ pub struct TrainingRecord {
     pub longest_tick: u32,
 }
 
-/// The data set of a run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DataRecord {
-    /// Its name.
-    pub name: String,
-    /// The family of its files.
-    pub format: String,
-    /// Hash over its files.
-    pub hash: String,
-    /// Users.
-    pub users: usize,
-    /// Items.
-    pub items: usize,
-    /// Interactions.
-    pub interactions: usize,
-    /// What was cleaned up while reading.
-    pub cleanup: String,
-}
-
 /// The user model of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UserRecord {
@@ -231,7 +213,6 @@ pub struct ArmRecord {
 impl Manifest {
     /// Describes a run.
     pub fn new(experiment: &Experiment, outcome: &Outcome) -> Manifest {
-        let data = &experiment.data;
         let arms = outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files);
         let more = outcome.training.iter().zip(&outcome.decisions);
         let record = |(((arm, &ticks), file), (training, decisions)): (((_, _), &Option<String>), (_, &Option<_>))| {
@@ -246,15 +227,7 @@ impl Manifest {
             scenario: to_toml(&experiment.scenario),
             folder: Some(experiment.scenario.folder.clone()),
             seed: experiment.scenario.seed,
-            data: DataRecord {
-                name: data.name.clone(),
-                format: data.family.to_owned(),
-                hash: data.hash.clone(),
-                users: data.users.len(),
-                items: data.items.len(),
-                interactions: data.interactions.len(),
-                cleanup: data.cleanup.to_string(),
-            },
+            data: DataRecord::of(experiment),
             user: user_record(experiment),
             scorers: experiment.scorers.clone(),
             machine: machine_record(experiment),

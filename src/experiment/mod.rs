@@ -6,6 +6,7 @@
 mod arm;
 mod arm_world;
 mod comparison;
+mod data_record;
 mod folder;
 mod inputs;
 mod manifest;

@@ -3,7 +3,7 @@
 use super::probe::probe;
 use super::providers;
 use super::scorers::{ScorerRecord, scorers};
-use crate::dataset::{DataError, Dataset, TrainingLog};
+use crate::dataset::{Catalogue, DataError, Dataset, FieldError, TrainingLog, categories_named};
 use crate::dynamics::{DynamicContext, DynamicError, Dynamics};
 use crate::metrics::{Background, Past};
 use crate::policy::{PolicyError, Registry};
@@ -20,6 +20,9 @@ pub enum ExperimentError {
     /// The data set cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A field that the data do not have, or not so.
+    #[error("{0} (`data.item_field`, `data.user_field`, `data.provider_field`)")]
+    Field(#[from] FieldError),
     /// The user model cannot be loaded or failed on the probe.
     #[error(transparent)]
     User(#[from] UserError),
@@ -145,25 +148,33 @@ impl Experiment {
     ///
     /// # Errors
     /// Whatever the scenario promised and the data do not keep.
-    pub fn with_data(scenario: Scenario, mut data: Dataset, registry: Registry) -> Result<Experiment, ExperimentError> {
-        providers::assign(&mut data.catalogue, &scenario.data.providers, scenario.seed);
+    pub fn with_data(scenario: Scenario, data: Dataset, registry: Registry) -> Result<Experiment, ExperimentError> {
+        let catalogue = Arc::new(catalogue(&scenario, &data)?);
         let log = Arc::new(data.split(scenario.data.holdout).before);
         check_sizes(&scenario, &data, &log)?;
-        let catalogue = Arc::new(data.catalogue.clone());
-        let (model, card) = user_model(&scenario, &data, &log)?;
-        let start = StartingPoint::new(model.as_ref(), catalogue, log)?;
+        let (model, card) = user_model(&scenario, &data, &catalogue, &log)?;
+        let start = StartingPoint::new(model.as_ref(), catalogue.clone(), log)?;
         let streams = Streams::new(scenario.seed, 0);
         let probe = probe(&scenario, &start, model.as_ref(), &streams);
         let model = Calibrated::fit(model, scenario.user.temperature, scenario.user.acceptance, &probe)?;
         let registry = Arc::new(registry);
-        let past = Arc::new(Past::new(start.log.clone(), start.catalogue.clone(), data.profiles.clone()));
-        let (model, scorers) = (Arc::new(model), scorers(&scenario));
+        let mut past = Past::new(start.log.clone(), catalogue, data.user_fields.clone());
+        if !scenario.data.user_field.is_empty() {
+            let named = categories_named(&data.user_fields, "users", &scenario.data.user_field)?;
+            past.user_field = Some(named.name.clone());
+        }
+        let (model, past, scorers) = (Arc::new(model), Arc::new(past), scorers(&scenario));
         let experiment = Experiment { scenario, data, registry, start, model, past, card, scorers };
         // What is wrong with a dynamic is known before anything runs.
         if experiment.dynamics(0, 0)?.pulls() && !experiment.model.model().drifts() {
             return Err(ExperimentError::NoDrift { kind: experiment.model.model().kind() });
         }
         Ok(experiment)
+    }
+
+    /// The items with the roles that the scenario gives to their fields.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.start.catalogue
     }
 
     /// The user model with its temperature and acceptance level.
@@ -213,6 +224,16 @@ impl Experiment {
     }
 }
 
+/// The catalogue with the roles that the scenario names.
+fn catalogue(scenario: &Scenario, data: &Dataset) -> Result<Catalogue, ExperimentError> {
+    let mut catalogue = Catalogue::of(data);
+    if !scenario.data.item_field.is_empty() {
+        catalogue.set_category(&scenario.data.item_field)?;
+    }
+    providers::assign(&mut catalogue, &scenario.data.providers, scenario.seed)?;
+    Ok(catalogue)
+}
+
 fn check_sizes(scenario: &Scenario, data: &Dataset, log: &TrainingLog) -> Result<(), ExperimentError> {
     if scenario.slate > data.items.len() {
         let (slate, items) = (scenario.slate, data.items.len());
@@ -229,13 +250,14 @@ fn check_sizes(scenario: &Scenario, data: &Dataset, log: &TrainingLog) -> Result
 fn user_model(
     scenario: &Scenario,
     data: &Dataset,
+    catalogue: &Catalogue,
     log: &TrainingLog,
 ) -> Result<(Arc<dyn UserModel>, Option<Card>), UserError> {
     match &scenario.user.model {
-        ModelSpec::Parametric { taste, popularity, position, learning } => {
+        ModelSpec::Parametric { taste, popularity, position, learning, field } => {
             let spec =
                 ParametricSpec { taste: *taste, popularity: *popularity, position: *position, learning: *learning };
-            Ok((Arc::new(Parametric::new(spec, &data.catalogue)), None))
+            Ok((Arc::new(Parametric::new(spec, catalogue, field)?), None))
         }
         ModelSpec::Mirror { path } => {
             let model = Mirror::load(path, data, log, scenario.engine.chunk)?;

@@ -57,8 +57,11 @@ fn data(params: &Params<'_>) -> DataSpec {
         path: params.text("path").into(),
         format: params.text("format").to_owned(),
         holdout: params.number("holdout"),
+        item_field: params.text("item_field").to_owned(),
+        user_field: params.text("user_field").to_owned(),
         providers: ProviderSpec {
             rule: params.text("providers").to_owned(),
+            field: params.text("provider_field").to_owned(),
             count: params.integer("provider_count") as u32,
         },
     }
@@ -80,6 +83,7 @@ fn user(params: &Params<'_>) -> UserSpec {
             popularity: params.number("popularity"),
             position: params.number("position"),
             learning: params.number("learning"),
+            field: params.text("field").to_owned(),
         },
     };
     UserSpec { acceptance: params.number("acceptance"), temperature: params.number("temperature"), model }

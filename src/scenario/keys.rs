@@ -4,6 +4,7 @@
 //! [`super::to_toml`] read this table; the keys of a policy kind stand next to the policy, in its
 //! [`crate::policy::PolicyKind`].
 
+use super::data_keys::DATA;
 use super::{Key, Kind};
 use crate::metrics;
 
@@ -144,37 +145,6 @@ const ROOT: &[Key] = &[
     },
 ];
 
-const DATA: &[Key] = &[
-    Key {
-        name: "path",
-        doc: "Folder of the data set, relative to the folder of this file.",
-        kind: Kind::Path { default: None },
-    },
-    word(
-        "format",
-        "Family of file layouts: `grouplens` (u.data, u.item, u.user), `recbole` (atomic files), or `auto` to \
-         tell them apart by their names.",
-        &["auto", "grouplens", "recbole"],
-        "auto",
-    ),
-    number(
-        "holdout",
-        "Share of each user's latest interactions that is held out: policies do not train on it and users do not \
-         start with it.",
-        (0.0, 0.9),
-        0.2,
-    ),
-    word(
-        "providers",
-        "Who provides the items: `column` takes what the data say (column `provider` of RecBole's item file; nobody \
-         otherwise), `genre` makes each genre a provider of the items of which it is the rarest genre, `seeded` draws one \
-         of `provider_count` providers for each item.",
-        &["column", "genre", "seeded"],
-        "column",
-    ),
-    whole("provider_count", "Providers of the rule `seeded`.", (1, 1_000_000), 100),
-];
-
 const POPULATION: &[Key] = &[
     Key {
         name: "users",
@@ -250,6 +220,12 @@ const PARAMETRIC: &[Key] = &[
         "How far one accepted item moves the interest towards it, as a share of the distance; 0 keeps tastes fixed.",
         (0.0, 1.0),
         0.05,
+    ),
+    text(
+        "field",
+        "Field of the items whose categories a taste is about, `*` for all fields as numbers. Empty: `data.item_field`, and \
+         all fields where the items have no categories.",
+        "",
     ),
 ];
 
@@ -368,18 +344,23 @@ const ENGINE: &[Key] = &[
     ),
 ];
 
-const fn whole(name: &'static str, doc: &'static str, range: (i64, i64), default: i64) -> Key {
+pub(super) const fn whole(name: &'static str, doc: &'static str, range: (i64, i64), default: i64) -> Key {
     Key { name, doc, kind: Kind::Integer { min: range.0, max: range.1, default: Some(default) } }
 }
 
-const fn number(name: &'static str, doc: &'static str, range: (f64, f64), default: f64) -> Key {
+pub(super) const fn number(name: &'static str, doc: &'static str, range: (f64, f64), default: f64) -> Key {
     Key { name, doc, kind: Kind::Number { min: range.0, max: range.1, default: Some(default) } }
 }
 
-const fn text(name: &'static str, doc: &'static str, default: &'static str) -> Key {
+pub(super) const fn text(name: &'static str, doc: &'static str, default: &'static str) -> Key {
     Key { name, doc, kind: Kind::Text { default: Some(default) } }
 }
 
-const fn word(name: &'static str, doc: &'static str, words: &'static [&'static str], default: &'static str) -> Key {
+pub(super) const fn word(
+    name: &'static str,
+    doc: &'static str,
+    words: &'static [&'static str],
+    default: &'static str,
+) -> Key {
     Key { name, doc, kind: Kind::Word { words, default: Some(default) } }
 }

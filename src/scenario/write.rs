@@ -45,7 +45,10 @@ pub(super) fn values(scenario: &Scenario, section: &str) -> Table {
             ("path", path(&scenario.data.path)),
             ("format", scenario.data.format.as_str().into()),
             ("holdout", scenario.data.holdout.into()),
+            ("item_field", scenario.data.item_field.as_str().into()),
+            ("user_field", scenario.data.user_field.as_str().into()),
             ("providers", scenario.data.providers.rule.as_str().into()),
+            ("provider_field", scenario.data.providers.field.as_str().into()),
             ("provider_count", scenario.data.providers.count.into()),
         ],
         "population" => vec![
@@ -90,12 +93,13 @@ fn user(scenario: &Scenario) -> Vec<(&'static str, Value)> {
     let user = &scenario.user;
     let common = [("acceptance", user.acceptance.into()), ("temperature", user.temperature.into())];
     let model: Vec<(&str, Value)> = match &user.model {
-        ModelSpec::Parametric { taste, popularity, position, learning } => vec![
+        ModelSpec::Parametric { taste, popularity, position, learning, field } => vec![
             ("kind", "parametric".into()),
             ("taste", (*taste).into()),
             ("popularity", (*popularity).into()),
             ("position", (*position).into()),
             ("learning", (*learning).into()),
+            ("field", field.as_str().into()),
         ],
         ModelSpec::Mirror { path: folder } => vec![("kind", "mirror".into()), ("path", path(folder))],
         ModelSpec::Language(spec) => language(spec),

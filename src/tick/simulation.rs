@@ -56,6 +56,7 @@ impl Simulation {
             policy: name,
             slate: scenario.slate,
             unseen: scenario.candidates.unseen,
+            rated: start.is_rated(),
             start: start.log.end(),
             tick_seconds: scenario.tick_seconds as i64,
         });

@@ -6,7 +6,7 @@
 //! neither on the batch nor on the number of threads.
 
 use super::{Card, EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
-use crate::dataset::{Dataset, TrainingLog};
+use crate::dataset::{Catalogue, Dataset, TrainingLog};
 use crate::ids::{ItemId, UserId};
 use crate::onnx::{Graph, GraphSpec, Port};
 use crate::scene::{CONTEXT, SceneBatch, VectorCoverage, item_vectors};
@@ -58,7 +58,7 @@ impl Mirror {
             ),
         )?;
         let choice = load("choice", choice_ports(&d))?;
-        let attributes = card.features.attributes(&data.catalogue);
+        let attributes = card.features.attributes(&Catalogue::of(data));
         let basis = card.basis(folder)?;
         let (vectors, coverage) = match &basis {
             Some(basis) => {
@@ -69,7 +69,7 @@ impl Mirror {
         };
         let is_training_data = card.training.get("data_hash").and_then(|hash| hash.as_str()) == Some(&data.hash);
         let mut mirror = Mirror {
-            profiles: card.features.profiles(&data.profiles),
+            profiles: card.features.profiles(&data.user_fields, data.users.len()),
             coverage,
             is_training_data,
             items: Vec::new(),

@@ -34,6 +34,8 @@ pub struct Surroundings {
     pub slate: usize,
     /// Whether items that a user has accepted are blocked.
     pub unseen: bool,
+    /// Whether users rate what they accept.
+    pub rated: bool,
     /// Seconds since 1970 at tick 0.
     pub start: i64,
     /// Seconds of a tick.

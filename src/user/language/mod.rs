@@ -225,7 +225,7 @@ fn check(spec: &LanguageSpec, data: &Dataset, slate: usize) -> Result<(), UserEr
             spec.rotations
         )));
     }
-    for (what, count) in [("users", data.profiles.0.len()), ("items", data.catalogue.len())] {
+    for (what, count) in [("users", data.users.len()), ("items", data.items.len())] {
         if count >= memory::MOST {
             let problem =
                 format!("{} has {count} {what}; a language user remembers at most {}", data.name, memory::MOST);

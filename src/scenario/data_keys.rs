@@ -1,0 +1,49 @@
+//! The keys of `[data]`: which log, how it is cut, and what its fields stand for.
+
+use super::key::{Key, Kind};
+use super::keys::{number, text, whole, word};
+
+pub(super) const DATA: &[Key] = &[
+    Key {
+        name: "path",
+        doc: "Folder of the data set, relative to the folder of this file.",
+        kind: Kind::Path { default: None },
+    },
+    word(
+        "format",
+        "Family of file layouts: `grouplens` (u.data, u.item, u.user), `recbole` (atomic files), or `auto` to \
+         tell them apart by their names.",
+        &["auto", "grouplens", "recbole"],
+        "auto",
+    ),
+    number(
+        "holdout",
+        "Share of each user's latest interactions that is held out: policies do not train on it and users do not \
+         start with it.",
+        (0.0, 0.9),
+        0.2,
+    ),
+    text(
+        "item_field",
+        "Field of the items whose categories tell what an item is about: for diversity, calibration, satiation, taste and \
+         features, where these name no field of their own. Empty: the field of 2 to 1000 categories that most items have; the \
+         run's manifest says which.",
+        "",
+    ),
+    text(
+        "user_field",
+        "Field of the users by whose categories `acceptance_gap_field` tells groups apart. Empty: the field of 2 to 50 categories that \
+         most users have; the run's manifest says which.",
+        "",
+    ),
+    word(
+        "providers",
+        "Who provides the items: `column` takes `provider_field`, else what the data say; `category` makes each category of \
+         `provider_field`, else of `item_field`, a provider of the items of which it is the rarest one; `seeded` draws one of \
+         `provider_count` providers for each item.",
+        &["column", "category", "seeded"],
+        "column",
+    ),
+    text("provider_field", "Field of the items for `providers`; empty leaves it to the data.", ""),
+    whole("provider_count", "Providers of the rule `seeded`.", (1, 1_000_000), 100),
+];
