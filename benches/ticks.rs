@@ -15,7 +15,7 @@ use recmirror::policy::Registry;
 use recmirror::random::{Purpose, Streams, below};
 use recmirror::scenario::{DEFAULT_METRICS, METRIC_NAMES, Scenario};
 use recmirror::scene::SceneBatch;
-use recmirror::tick::Simulation;
+use recmirror::tick::Trial;
 use recmirror::user::{Card, Memorised, Mirror, Responses, UserModel, memories_of};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -77,10 +77,10 @@ fn experiment(user: &str, users: u32) -> Experiment {
     Experiment::with_data(scenario, data(), Registry::builtin()).expect("a model that loads")
 }
 
-fn simulation(experiment: &Experiment, sink: Box<dyn EventSink>) -> Simulation {
+fn simulation(experiment: &Experiment, sink: Box<dyn EventSink>) -> Trial<Box<dyn EventSink>> {
     let population = experiment.population(0).expect("users");
     let policy = &experiment.scenario.policies[0];
-    let mut simulation = experiment.simulation(policy, 0, &population, sink).expect("a policy that builds");
+    let mut simulation = experiment.trial(policy, 0, &population, sink).expect("a policy that builds");
     for _ in 0..2 {
         simulation.tick().expect("a warm tick");
     }

@@ -5,6 +5,7 @@ mod card;
 pub mod cli;
 pub mod dataset;
 pub mod dynamics;
+pub mod environment;
 pub mod experiment;
 pub mod files;
 pub mod ids;

@@ -15,6 +15,7 @@ mod films;
 pub mod grouplens;
 pub mod import;
 mod impressions;
+mod memory_rows;
 mod profile;
 mod reader;
 pub mod recbole;

@@ -3,11 +3,11 @@
 use crate::dataset::Catalogue;
 use crate::log::{DecisionBatch, DecisionTally, DigestState, EventBatch, EventSink, LogError};
 use crate::metrics::{MetricSet, TickValue};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// Folds events into a digest and metrics, and passes them on.
 pub struct ArmSink {
-    tally: Arc<Mutex<Tally>>,
+    tally: Tally,
     catalogue: Arc<Catalogue>,
     next: Box<dyn EventSink>,
 }
@@ -22,31 +22,29 @@ pub(super) struct Tally {
 }
 
 impl ArmSink {
-    /// A sink that counts into `metrics` and passes events on to `next`; the second value reads the counts.
-    pub(super) fn new(
-        metrics: MetricSet,
-        catalogue: Arc<Catalogue>,
-        next: Box<dyn EventSink>,
-    ) -> (ArmSink, Arc<Mutex<Tally>>) {
+    /// A sink that counts into `metrics` and passes events on to `next`.
+    pub(super) fn new(metrics: MetricSet, catalogue: Arc<Catalogue>, next: Box<dyn EventSink>) -> ArmSink {
         let (digest, decisions) = (DigestState::default(), DecisionTally::default());
-        let tally = Tally { digest, decisions, metrics, ticks: Vec::new(), steps: 0 };
-        let tally = Arc::new(Mutex::new(tally));
-        (ArmSink { tally: tally.clone(), catalogue, next }, tally)
+        ArmSink { tally: Tally { digest, decisions, metrics, ticks: Vec::new(), steps: 0 }, catalogue, next }
+    }
+
+    /// What was counted so far.
+    pub(super) fn tally(&self) -> &Tally {
+        &self.tally
     }
 }
 
 impl EventSink for ArmSink {
     fn write(&mut self, batch: &EventBatch) -> Result<(), LogError> {
-        let mut tally = self.tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        tally.digest.update(batch);
-        let values = tally.metrics.fold(batch, &self.catalogue);
-        tally.ticks.extend(values);
-        tally.steps += batch.len() as u64;
+        self.tally.digest.update(batch);
+        let values = self.tally.metrics.fold(batch, &self.catalogue);
+        self.tally.ticks.extend(values);
+        self.tally.steps += batch.len() as u64;
         self.next.write(batch)
     }
 
     fn decide(&mut self, batch: &DecisionBatch<'_>) -> Result<(), LogError> {
-        self.tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).decisions.update(batch);
+        self.tally.decisions.update(batch);
         self.next.decide(batch)
     }
 

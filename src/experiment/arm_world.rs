@@ -1,41 +1,55 @@
-//! From an experiment to one world with one policy in it, at tick 0.
+//! From an experiment to the users of one replication, and to one policy that serves them, at tick 0.
 
 use super::prepare::{Experiment, ExperimentError};
 use crate::log::EventSink;
 use crate::policy::{Policy, PolicyContext};
 use crate::random::Streams;
 use crate::scenario::{Params, PolicySpec};
-use crate::tick::{Setup, Simulation};
+use crate::tick::{Setup, Simulation, Trial};
 use crate::world::Population;
 use std::sync::Arc;
 
 impl Experiment {
-    /// A world for one policy in one replication, at tick 0.
+    /// One policy in one replication, at tick 0.
     ///
     /// # Errors
     /// When the policy or a dynamic cannot be built.
-    pub fn simulation(
+    pub fn trial<S: EventSink>(
         &self,
         spec: &PolicySpec,
         replication: u32,
         population: &Population,
-        sink: Box<dyn EventSink>,
-    ) -> Result<Simulation, ExperimentError> {
+        sink: S,
+    ) -> Result<Trial<S>, ExperimentError> {
         let policy = self.policy(spec, replication, population)?;
-        self.simulation_of(policy, &spec.name, replication, population, sink)
+        self.trial_of(policy, &spec.name, replication, population, sink)
     }
 
-    /// A world for a policy that was built already; `name` is for messages.
+    /// A trial of a policy that was built already; `name` is for messages.
     ///
     /// # Errors
     /// When a dynamic cannot be built for this data.
-    pub fn simulation_of(
+    pub fn trial_of<S: EventSink>(
         &self,
         policy: Box<dyn Policy>,
         name: &str,
         replication: u32,
         population: &Population,
-        sink: Box<dyn EventSink>,
+        sink: S,
+    ) -> Result<Trial<S>, ExperimentError> {
+        let simulation = self.simulation(name, replication, population)?;
+        Ok(Trial::new(simulation, name, policy, sink))
+    }
+
+    /// The users of one replication at tick 0, without a policy; `name` is of whoever gives the slates, for messages.
+    ///
+    /// # Errors
+    /// When a dynamic cannot be built for this data.
+    pub fn simulation(
+        &self,
+        name: &str,
+        replication: u32,
+        population: &Population,
     ) -> Result<Simulation, ExperimentError> {
         let dynamics = self.dynamics(replication, population.sources.len())?;
         Ok(Simulation::new(Setup {
@@ -44,10 +58,8 @@ impl Experiment {
             population,
             model: self.model.clone(),
             name: name.to_owned(),
-            policy,
             dynamics,
             streams: Streams::new(self.scenario.seed, replication),
-            sink,
         }))
     }
 
@@ -63,8 +75,6 @@ impl Experiment {
     ) -> Result<Box<dyn Policy>, ExperimentError> {
         let streams = Streams::new(self.scenario.seed, replication);
         let fail = |source| ExperimentError::Policy { policy: spec.name.clone(), source };
-        let unknown = || fail(crate::policy::PolicyError(format!("kind `{}` is not registered", spec.kind)));
-        let kind = self.registry.get(&spec.kind).ok_or_else(unknown)?;
         let (log, sources) = match &population.known {
             None => (self.start.log.clone(), Arc::clone(&population.sources)),
             Some(known) => (known.log.clone(), known.sources.clone()),
@@ -78,6 +88,11 @@ impl Experiment {
             registry: self.registry.clone(),
             streams,
         };
+        if let Some(factory) = self.registry.own(&spec.name) {
+            return factory(&context).map_err(fail);
+        }
+        let unknown = || fail(crate::policy::PolicyError(format!("kind `{}` is not registered", spec.kind)));
+        let kind = self.registry.get(&spec.kind).ok_or_else(unknown)?;
         (kind.build)(&Params::new(&spec.params), &context).map_err(fail)
     }
 }

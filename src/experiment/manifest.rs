@@ -1,18 +1,20 @@
 //! `manifest.json`: what ran, exactly enough to run it again.
 
 use super::data_record::DataRecord;
+use super::machine::{MachineRecord, machine_record};
 use super::prepare::Experiment;
 use super::run::Outcome;
 use super::scorers::ScorerRecord;
 use super::until::Until;
+use crate::files::FileRecord;
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
-use crate::world::Training;
+use crate::tick::Training;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// The version of the manifest's form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A manifest that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +72,9 @@ pub struct Manifest {
     pub failures: Vec<FailureRecord>,
     /// The digest over all arms' digests.
     pub digest: String,
+    /// All other files of the folder; empty until the run is over.
+    #[serde(default)]
+    pub files: Vec<FileRecord>,
 }
 
 /// A rule to stop by, and what came of it.
@@ -170,19 +175,6 @@ impl DecisionRecord {
     }
 }
 
-/// The machine of a run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct MachineRecord {
-    /// Operating system and processor architecture.
-    pub platform: String,
-    /// Vector instructions.
-    pub cpu_features: Vec<String>,
-    /// Worker threads.
-    pub threads: usize,
-    /// Rows of one inference call.
-    pub chunk: usize,
-}
-
 /// One policy in one replication.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ArmRecord {
@@ -235,6 +227,7 @@ impl Manifest {
             until: outcome.until.clone(),
             failures: outcome.failures.iter().map(failure).collect(),
             digest: Digest::combine(digests).to_string(),
+            files: Vec::new(),
         }
     }
 
@@ -258,7 +251,12 @@ impl Manifest {
         let manifest: Manifest = serde_json::from_str(&text)
             .map_err(|problem| ManifestError::Content { path: path.clone(), problem: problem.to_string() })?;
         if manifest.version != VERSION {
-            let problem = format!("version {} of the manifest; this build reads version {VERSION}", manifest.version);
+            let version = manifest.version;
+            let problem = format!(
+                "version {version} of the manifest, written by recmirror {}; this build reads version {VERSION}, which ties each \
+                 file of the folder to the run: run the scenario again",
+                manifest.recmirror
+            );
             return Err(ManifestError::Content { path, problem });
         }
         Ok(manifest)
@@ -324,15 +322,6 @@ fn milliseconds(seconds: f64) -> f64 {
     (seconds * 1e3).round() / 1e3
 }
 
-pub(super) fn machine_record(experiment: &Experiment) -> MachineRecord {
-    MachineRecord {
-        platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-        cpu_features: cpu_features(),
-        threads: rayon::current_num_threads(),
-        chunk: experiment.scenario.engine.chunk,
-    }
-}
-
 pub(super) fn user_record(experiment: &Experiment) -> UserRecord {
     let model = experiment.model().model();
     let (kind, card) = (model.kind(), experiment.card());
@@ -349,21 +338,5 @@ pub(super) fn user_record(experiment: &Experiment) -> UserRecord {
         runtime: runtime.map(|runtime| runtime.version.clone()).unwrap_or_default(),
         shortened_scenes: model.shortened_scenes(),
         notes: model.notes(),
-    }
-}
-
-fn cpu_features() -> Vec<String> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        let found = [
-            ("avx2", std::arch::is_x86_feature_detected!("avx2")),
-            ("fma", std::arch::is_x86_feature_detected!("fma")),
-            ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
-        ];
-        found.into_iter().filter(|(_, has)| *has).map(|(name, _)| name.to_owned()).collect()
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        Vec::new()
     }
 }

@@ -9,6 +9,7 @@ mod comparison;
 mod data_record;
 mod folder;
 mod inputs;
+mod machine;
 mod manifest;
 mod prepare;
 mod probe;
@@ -23,6 +24,7 @@ mod until;
 pub use self::arm::ArmSink;
 pub use self::comparison::{CompareError, Comparison, ComparisonRow, Difference, FinishedRun, RunWorld, ToSee};
 pub use self::folder::{FolderError, Noted, RunFolder, StoppedFolder};
+pub use self::machine::MachineRecord;
 pub use self::manifest::{
     ArmRecord, DecisionRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
 };

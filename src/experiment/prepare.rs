@@ -149,10 +149,26 @@ impl Experiment {
     /// # Errors
     /// Whatever the scenario promised and the data do not keep.
     pub fn with_data(scenario: Scenario, data: Dataset, registry: Registry) -> Result<Experiment, ExperimentError> {
+        Experiment::with_model(scenario, data, registry, None)
+    }
+
+    /// Like [`Experiment::with_data`] with users who follow `model`, where there is one; `user.kind` is then not looked at.
+    ///
+    /// # Errors
+    /// Whatever the scenario promised and the data do not keep.
+    pub fn with_model(
+        scenario: Scenario,
+        data: Dataset,
+        registry: Registry,
+        model: Option<Arc<dyn UserModel>>,
+    ) -> Result<Experiment, ExperimentError> {
         let catalogue = Arc::new(catalogue(&scenario, &data)?);
         let log = Arc::new(data.split(scenario.data.holdout).before);
         check_sizes(&scenario, &data, &log)?;
-        let (model, card) = user_model(&scenario, &data, &catalogue, &log)?;
+        let (model, card) = match model {
+            Some(model) => (model, None),
+            None => user_model(&scenario, &data, &catalogue, &log)?,
+        };
         let start = StartingPoint::new(model.as_ref(), catalogue.clone(), log)?;
         let streams = Streams::new(scenario.seed, 0);
         let probe = probe(&scenario, &start, model.as_ref(), &streams);

@@ -5,22 +5,21 @@ mod stopped;
 
 pub use self::stopped::Stopped;
 
-use super::arm::{ArmSink, Tally};
+use super::arm::ArmSink;
 use super::manifest::{ArmRecord, DecisionRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
 use super::results::ArmResult;
 use crate::log::{DecisionSink, EventSink, NoSink, ParquetWriter};
 use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
-use crate::tick::Simulation;
-use crate::world::{Population, Training};
+use crate::tick::{Training, Trial};
+use crate::world::Population;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
 
 /// Hears of each completed tick, from any thread.
 pub trait Progress: Sync {
@@ -312,52 +311,63 @@ impl Experiment {
         }
         let file = options.events.map(|_| file_name(number, &spec.name, replication));
         let path: Option<PathBuf> = options.events.zip(file.as_ref()).map(|(folder, file)| folder.join(file));
-        let (mut simulation, tally, before) = self.begin(spec, replication, path.as_deref())?;
+        let (mut trial, before) = self.begin(spec, replication, path.as_deref())?;
         if let Some((stopped, record)) = past {
-            simulation.recall(stopped.recording(record)?);
+            trial.recall(stopped.recording(record)?);
         }
-        let counted = || tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let mut ticks = 0;
         while ticks < self.scenario.ticks && !brakes.arm(number, replication) {
-            simulation.tick()?;
+            trial.tick()?;
             ticks += 1;
-            options.progress.tick(simulation.events().len() as u64);
-            past.map_or(Ok(()), |(_, record)| stopped::check(record, ticks, &counted()))?;
+            options.progress.tick(trial.events().len() as u64);
+            past.map_or(Ok(()), |(_, record)| stopped::check(record, ticks, trial.sink().tally()))?;
         }
         if let Some((stopped, record)) = past.filter(|(_, record)| record.ticks > ticks) {
             return self.kept_arm(spec, number, record, options, stopped);
         }
-        let (fill_ups, training) = (simulation.short_slates(), Training { before, ..simulation.training() });
-        simulation.finish()?;
-        let result = counted().result(spec, replication, started.elapsed().as_secs_f64(), fill_ups);
-        let decisions = DecisionRecord::of(&counted().decisions, path.as_deref().map(decisions_beside).as_deref());
+        let (fill_ups, training) = (trial.short_slates(), Training { before, ..trial.training() });
+        let sink = trial.finish()?;
+        let counted = sink.tally();
+        let result = counted.result(spec, replication, started.elapsed().as_secs_f64(), fill_ups);
+        let decisions = DecisionRecord::of(&counted.decisions, path.as_deref().map(decisions_beside).as_deref());
         Ok(Finished { result, ticks, file, decisions, training })
     }
 
-    /// An arm before its first tick, what is counted of it, and the seconds that its policy took to be built.
+    /// An arm before its first tick, and the seconds that its policy took to be built.
     #[expect(clippy::disallowed_methods, reason = "the seconds of an arm are reported and never enter a result")]
     fn begin(
         &self,
         spec: &PolicySpec,
         replication: u32,
         path: Option<&Path>,
-    ) -> Result<(Simulation, Arc<Mutex<Tally>>, f64), ExperimentError> {
+    ) -> Result<(Trial<ArmSink>, f64), ExperimentError> {
         let population = self.users(replication)?;
         let next = self.log(path, &spec.name, replication)?;
-        let metrics = MetricSet::new(&self.scenario.metrics, &self.background(&population))?;
-        let (sink, tally) = ArmSink::new(metrics, self.start.catalogue.clone(), next);
+        let metrics = self.metric_set(&population)?;
+        let sink = ArmSink::new(metrics, self.start.catalogue.clone(), next);
         let building = std::time::Instant::now();
-        let simulation = self.simulation(spec, replication, &population, Box::new(sink))?;
-        Ok((simulation, tally, building.elapsed().as_secs_f64()))
+        let trial = self.trial(spec, replication, &population, sink)?;
+        Ok((trial, building.elapsed().as_secs_f64()))
     }
 
     /// Who takes part in a replication.
-    fn users(&self, replication: u32) -> Result<Population, ExperimentError> {
+    ///
+    /// # Errors
+    /// When no user of the log can.
+    pub fn users(&self, replication: u32) -> Result<Population, ExperimentError> {
         self.population(replication).ok_or_else(|| ExperimentError::NoUsers {
             data: self.data.name.clone(),
             min_history: self.scenario.population.min_history,
             most: 0,
         })
+    }
+
+    /// The scenario's metrics for these users, before the first event.
+    ///
+    /// # Errors
+    /// When a metric does not exist.
+    pub fn metric_set(&self, population: &Population) -> Result<MetricSet, ExperimentError> {
+        Ok(MetricSet::new(&self.scenario.metrics, &self.background(population))?)
     }
 
     /// Where the events of an arm go.

@@ -28,6 +28,34 @@ pub trait EventSink: Send + Sync {
     }
 }
 
+impl<S: EventSink + ?Sized> EventSink for &mut S {
+    fn write(&mut self, batch: &EventBatch) -> Result<(), LogError> {
+        (**self).write(batch)
+    }
+
+    fn decide(&mut self, batch: &DecisionBatch<'_>) -> Result<(), LogError> {
+        (**self).decide(batch)
+    }
+
+    fn finish(&mut self) -> Result<(), LogError> {
+        (**self).finish()
+    }
+}
+
+impl<S: EventSink + ?Sized> EventSink for Box<S> {
+    fn write(&mut self, batch: &EventBatch) -> Result<(), LogError> {
+        (**self).write(batch)
+    }
+
+    fn decide(&mut self, batch: &DecisionBatch<'_>) -> Result<(), LogError> {
+        (**self).decide(batch)
+    }
+
+    fn finish(&mut self) -> Result<(), LogError> {
+        (**self).finish()
+    }
+}
+
 /// Drops the events.
 #[derive(Default)]
 pub struct NoSink;

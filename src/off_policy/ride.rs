@@ -6,7 +6,7 @@ use super::replay::Replay;
 use crate::experiment::{ArmRecord, Experiment, ExperimentError, Progress};
 use crate::log::{DigestState, EventBatch, EventSink, LogError};
 use crate::scenario::PolicySpec;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::PoisonError;
 
 /// Runs an arm again, with the target as a passenger.
 pub(super) fn ride(
@@ -21,18 +21,17 @@ pub(super) fn ride(
     let Some(population) = experiment.population(replication) else { return Ok(Replay::default()) };
     let build = |spec| experiment.policy(spec, replication, &population);
     let (passenger, found) = Passenger::new(build(from)?, build(target)?, draws);
-    let digest = Arc::new(Mutex::new(DigestState::default()));
-    let sink = Box::new(DigestSink(digest.clone()));
-    let driver = Box::new(passenger);
-    let mut simulation = experiment.simulation_of(driver, &from.name, replication, &population, sink)?;
+    let mut digest = DigestSink::default();
+    let mut trial = experiment.trial_of(Box::new(passenger), &from.name, replication, &population, &mut digest)?;
     for _ in 0..arm.ticks {
-        simulation.tick().map_err(ExperimentError::from)?;
+        trial.tick().map_err(ExperimentError::from)?;
         if let Some(problem) = found.lock().unwrap_or_else(PoisonError::into_inner).problem.take() {
             return Err(refusal(problem, from, target, replication));
         }
-        progress.tick(simulation.events().len() as u64);
+        progress.tick(trial.events().len() as u64);
     }
-    let digest = digest.lock().unwrap_or_else(PoisonError::into_inner).finish().to_string();
+    drop(trial);
+    let digest = digest.0.finish().to_string();
     if digest != arm.digest {
         let (policy, stored) = (from.name.clone(), arm.digest.clone());
         return Err(OffPolicyError::Differs { policy, replication, stored, found: digest });
@@ -53,15 +52,12 @@ fn refusal(problem: Problem, from: &PolicySpec, target: &PolicySpec, replication
 }
 
 /// Hashes events and drops them.
-struct DigestSink(Arc<Mutex<DigestState>>);
+#[derive(Default)]
+struct DigestSink(DigestState);
 
 impl EventSink for DigestSink {
     fn write(&mut self, batch: &EventBatch) -> Result<(), LogError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).update(batch);
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<(), LogError> {
+        self.0.update(batch);
         Ok(())
     }
 }

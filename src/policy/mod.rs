@@ -28,6 +28,7 @@
 //! [`Policy::chances`] says the same of slates that it did not draw.
 
 mod attributes;
+mod biased_mf;
 mod bpr;
 mod calibrated;
 #[cfg(test)]
@@ -43,6 +44,8 @@ mod histories;
 mod ials;
 mod inner;
 mod item_knn;
+mod item_mean;
+mod levels;
 mod linucb;
 mod markov;
 mod mix;
@@ -65,7 +68,7 @@ mod ucb;
 mod user_knn;
 
 pub use self::histories::Histories;
-pub use self::registry::{PolicyContext, PolicyError, PolicyKind, Registry};
+pub use self::registry::{Factory, PolicyContext, PolicyError, PolicyKind, Registry};
 pub use self::request::{Chance, Foresight, Request, Requests};
 pub use self::slates::{PolicyFailure, SlateRow, Slates, rank_candidates};
 

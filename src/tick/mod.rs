@@ -1,4 +1,7 @@
-//! One step of simulated time: the stages in running order, one file each.
+//! One step of simulated time: the stages in running order, one file each, and the policy that acts between them.
+//!
+//! A [`Simulation`] holds the users and no policy: it says who wants a slate, and takes the slates. A [`Trial`] is a
+//! simulation that one policy serves; whoever drives a simulation with the same slates gets the same events.
 
 mod arrive;
 mod candidates;
@@ -7,29 +10,28 @@ mod drift;
 mod error;
 mod evolve;
 mod expose;
-mod learn;
-mod recommend;
-mod record;
+mod oracle;
 mod respond;
 mod simulation;
+mod trial;
 
 pub use self::error::TickError;
+pub use self::oracle::Sight;
 pub use self::respond::{accepted_slot, luck};
 pub use self::simulation::{Setup, Simulation};
+pub use self::trial::{Training, Trial};
 
 use crate::world::Fault;
 use bevy_ecs::prelude::{IntoScheduleConfigs, Res, Schedule, SystemSet};
 
-/// The stages of a tick. Their order is the order of [`Stage::ALL`] and stands nowhere else; other systems hook in by
-/// stage, never by the name of a system.
+/// The stages of a tick. Their order is the order of [`Stage::OPENING`] and [`Stage::CLOSING`] and stands nowhere else;
+/// other systems hook in by stage, never by the name of a system. The policy acts between the two halves.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// Users start a session or are in one.
     Arrive,
     /// Which items each may be shown.
     Candidates,
-    /// The policy proposes slates.
-    Recommend,
     /// Slates are checked and become scenes.
     Expose,
     /// The user model gives probabilities.
@@ -38,45 +40,34 @@ pub enum Stage {
     Respond,
     /// Users remember, tire, go.
     Evolve,
-    /// The policy learns.
-    Learn,
-    /// Events are handed over.
-    Record,
 }
 
 impl Stage {
-    /// All stages, in running order.
-    pub const ALL: [Stage; 9] = [
-        Stage::Arrive,
-        Stage::Candidates,
-        Stage::Recommend,
-        Stage::Expose,
-        Stage::Decide,
-        Stage::Respond,
-        Stage::Evolve,
-        Stage::Learn,
-        Stage::Record,
-    ];
+    /// The stages before the policy acts, in running order.
+    pub const OPENING: [Stage; 2] = [Stage::Arrive, Stage::Candidates];
+    /// The stages after it, in running order.
+    pub const CLOSING: [Stage; 4] = [Stage::Expose, Stage::Decide, Stage::Respond, Stage::Evolve];
 }
 
-/// Adds all stages to `schedule`, chained; after an error the rest of the tick is skipped.
-pub fn install(schedule: &mut Schedule) {
-    let [arrive, candidates, recommend, expose, decide, respond, evolve, learn, record] = Stage::ALL;
-    let sets = (arrive, candidates, recommend, expose, decide, respond, evolve, learn, record);
-    schedule.configure_sets(sets.chain());
-    for stage in Stage::ALL {
+/// Adds the stages before the policy acts to `schedule`, chained.
+pub fn install_opening(schedule: &mut Schedule) {
+    let [arrive, candidates] = Stage::OPENING;
+    schedule.configure_sets((arrive, candidates).chain());
+    schedule.add_systems((arrive::arrive.in_set(arrive), candidates::candidates.in_set(candidates)));
+}
+
+/// Adds the stages after it to `schedule`, chained; after an error the rest of the tick is skipped.
+pub fn install_closing(schedule: &mut Schedule) {
+    let [expose, decide, respond, evolve] = Stage::CLOSING;
+    schedule.configure_sets((expose, decide, respond, evolve).chain());
+    for stage in Stage::CLOSING {
         schedule.configure_sets(stage.run_if(|fault: Res<Fault>| fault.0.is_none()));
     }
     schedule.add_systems((
-        arrive::arrive.in_set(arrive),
-        candidates::candidates.in_set(candidates),
-        recommend::recommend.in_set(recommend),
         expose::expose.in_set(expose),
         decide::decide.in_set(decide),
         respond::respond.in_set(respond),
         (evolve::evolve, drift::drift).chain().in_set(evolve),
-        learn::learn.in_set(learn),
-        record::record.in_set(record),
     ));
 }
 
@@ -88,17 +79,19 @@ mod tests {
 
     #[test]
     fn no_two_systems_conflict_without_an_order() {
-        let mut schedule = Schedule::default();
-        install(&mut schedule);
-        let settings = ScheduleBuildSettings { ambiguity_detection: LogLevel::Error, ..Default::default() };
-        schedule.set_build_settings(settings);
-        assert!(schedule.initialize(&mut World::new()).is_ok());
+        for install in [install_opening, install_closing] {
+            let mut schedule = Schedule::default();
+            install(&mut schedule);
+            let settings = ScheduleBuildSettings { ambiguity_detection: LogLevel::Error, ..Default::default() };
+            schedule.set_build_settings(settings);
+            assert!(schedule.initialize(&mut World::new()).is_ok());
+        }
     }
 
     #[test]
     fn the_ambiguity_check_would_see_one() {
         let mut schedule = Schedule::default();
-        install(&mut schedule);
+        install_opening(&mut schedule);
         schedule.add_systems(|_: bevy_ecs::prelude::ResMut<crate::world::Visits>| {});
         let settings = ScheduleBuildSettings { ambiguity_detection: LogLevel::Error, ..Default::default() };
         schedule.set_build_settings(settings);

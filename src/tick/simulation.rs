@@ -1,16 +1,18 @@
-//! One replication under one policy, ready to tick.
+//! The users of one replication, without a policy: who wants a slate, and what comes of the slates.
 
-use super::{TickError, install};
+use super::oracle::Sight;
+use super::{TickError, install_closing, install_opening};
 use crate::dynamics::Dynamics;
-use crate::log::{EventBatch, EventSink, Recording};
-use crate::policy::Policy;
+use crate::ids::UserId;
+use crate::log::{Decision, EventBatch, Recording};
+use crate::policy::{Requests, Slates};
 use crate::random::Streams;
 use crate::scenario::Scenario;
 use crate::scene::PopularityClock;
 use crate::user::Calibrated;
 use crate::world::{
-    Candidates, Choices, Clock, Events, Fault, Forces, Habits, Lessons, Model, PolicySlot, Popularity, Population,
-    Proposals, Recorded, Recorder, Scenes, ShortSlates, StartingPoint, Surroundings, Training, Visits, spawn,
+    Candidates, Choices, Clock, Engagement, Events, Fault, Forces, Habits, History, HistoryEntry, Model, Popularity,
+    Population, Profile, Proposals, Recorded, Scenes, ShortSlates, StartingPoint, Status, Surroundings, Visits, spawn,
 };
 use bevy_ecs::prelude::{Schedule, World};
 use bevy_ecs::schedule::SingleThreadedExecutor;
@@ -26,28 +28,27 @@ pub struct Setup<'a> {
     pub population: &'a Population,
     /// How users decide.
     pub model: Arc<Calibrated>,
-    /// Name of the policy, for messages.
+    /// Name of whoever gives the slates, for messages.
     pub name: String,
-    /// The policy.
-    pub policy: Box<dyn Policy>,
     /// What changes during the run, at its start.
     pub dynamics: Dynamics,
     /// Root of all draws.
     pub streams: Streams,
-    /// Where events go.
-    pub sink: Box<dyn EventSink>,
 }
 
-/// A world of users and one policy.
+/// Users, catalogue and dynamics of one replication. Each tick is opened, which says who wants a slate, and closed with the
+/// slates, which gives the events.
 pub struct Simulation {
     world: World,
-    schedule: Schedule,
+    opening: Schedule,
+    closing: Schedule,
+    is_open: bool,
 }
 
 impl Simulation {
     /// Spawns the users and installs the stages.
     pub fn new(setup: Setup<'_>) -> Simulation {
-        let Setup { scenario, start, population, model, name, policy, dynamics, streams, sink } = setup;
+        let Setup { scenario, start, population, model, name, dynamics, streams } = setup;
         let log = population.known.as_ref().map_or(&start.log, |known| &known.log);
         let mut world = World::new();
         world.insert_resource(Clock { tick: 0, streams });
@@ -64,8 +65,6 @@ impl Simulation {
         world.insert_resource(Popularity(PopularityClock::new(&log.item_counts(), population.weight)));
         world.insert_resource(Model(model));
         world.insert_resource(Forces(dynamics));
-        world.insert_resource(PolicySlot(policy));
-        world.insert_resource(Recorder(sink));
         world.init_resource::<Recorded>();
         world.init_resource::<Visits>();
         world.init_resource::<Candidates>();
@@ -74,14 +73,15 @@ impl Simulation {
         world.init_resource::<Choices>();
         world.init_resource::<Events>();
         world.init_resource::<ShortSlates>();
-        world.init_resource::<Lessons>();
         world.init_resource::<Fault>();
         spawn(&mut world, population, start);
-        let mut schedule = Schedule::default();
+        let (mut opening, mut closing) = (Schedule::default(), Schedule::default());
         // The stages run one after the other and are parallel inside: an executor with threads only adds latency.
-        schedule.set_executor(SingleThreadedExecutor::new());
-        install(&mut schedule);
-        Simulation { world, schedule }
+        opening.set_executor(SingleThreadedExecutor::new());
+        closing.set_executor(SingleThreadedExecutor::new());
+        install_opening(&mut opening);
+        install_closing(&mut closing);
+        Simulation { world, opening, closing, is_open: false }
     }
 
     /// Takes the answers of users from `recording` as far as it goes, and asks the user model from there on. All else is
@@ -90,41 +90,99 @@ impl Simulation {
         self.world.resource_mut::<Recorded>().0 = Some(recording);
     }
 
-    /// Computes one tick.
+    /// Opens the tick: users arrive, and their candidates are known. Does nothing while the tick is open.
+    pub fn open(&mut self) {
+        if !self.is_open {
+            self.opening.run(&mut self.world);
+            self.is_open = true;
+        }
+    }
+
+    /// Brings popularity up to the tick that is open, as the users will see it: before [`Simulation::sight`]. Otherwise it is
+    /// brought up to date when slates are exposed.
+    pub fn refresh(&mut self) {
+        let time = self.time();
+        let catalogue = self.world.resource::<Surroundings>().catalogue.clone();
+        self.world.resource_mut::<Popularity>().0.refresh(&catalogue, time);
+    }
+
+    /// What the user model would say of items in the tick that is open: the privilege of policies that look ahead.
+    pub fn sight(&self) -> Sight<'_> {
+        Sight::new(&self.world)
+    }
+
+    /// Who wants a slate in the tick that is open, and what each may be shown.
+    pub fn requests(&self) -> Requests<'_> {
+        let (clock, surroundings) = (self.world.resource::<Clock>(), self.world.resource::<Surroundings>());
+        Requests {
+            tick: clock.tick,
+            slate: surroundings.slate,
+            items: surroundings.catalogue.len(),
+            users: &self.world.resource::<Visits>().users,
+            blocked: &self.world.resource::<Candidates>().0,
+            streams: clock.streams,
+            foresight: None,
+        }
+    }
+
+    /// Closes the tick: the visitors see `slates` and respond. The events are in [`Simulation::events`].
     ///
     /// # Errors
-    /// A failing user model or sink, or a policy that breaks its contract. The simulation must not go on after it.
-    pub fn tick(&mut self) -> Result<(), TickError> {
-        self.schedule.run(&mut self.world);
+    /// [`TickError::Policy`] for slates that break the contract: the tick stays open, and other slates may be given.
+    /// After a failing user model the simulation must not go on.
+    pub fn close(&mut self, slates: &mut Slates) -> Result<(), TickError> {
+        std::mem::swap(&mut self.world.resource_mut::<Proposals>().0, slates);
+        self.closing.run(&mut self.world);
+        std::mem::swap(&mut self.world.resource_mut::<Proposals>().0, slates);
         if let Some(problem) = self.world.resource_mut::<Fault>().0.take() {
             return Err(problem);
         }
         self.world.resource_mut::<Clock>().tick += 1;
+        self.is_open = false;
         Ok(())
     }
 
-    /// The events of the last tick.
+    /// The tick that is open, or that opens next.
+    pub fn tick(&self) -> u32 {
+        self.world.resource::<Clock>().tick
+    }
+
+    /// Seconds since 1970 at that tick.
+    pub fn time(&self) -> i64 {
+        self.world.resource::<Surroundings>().time(self.tick())
+    }
+
+    /// The events of the tick that closed last.
     pub fn events(&self) -> &EventBatch {
         &self.world.resource::<Events>().0
+    }
+
+    /// What the users of these events thought, where the user model writes it.
+    pub fn decisions(&self) -> &[Decision] {
+        self.world.resource::<Choices>().0.decisions()
+    }
+
+    /// The latest accepted items of the visitor of `row`, oldest first, at most 20; empty for a row that is no request.
+    pub fn history(&self, row: usize) -> impl Iterator<Item = &HistoryEntry> {
+        let visitor = self.world.resource::<Visits>().entities.get(row);
+        visitor.and_then(|&visitor| self.world.get::<History>(visitor)).into_iter().flat_map(History::iter)
+    }
+
+    /// The user of the data set whom the visitor of `row` mirrors.
+    pub fn source(&self, row: usize) -> Option<UserId> {
+        let visitor = self.world.resource::<Visits>().entities.get(row)?;
+        self.world.get::<Profile>(*visitor).map(|profile| profile.source)
+    }
+
+    /// Whether the visitor of `row` of the tick that closed last has left for good.
+    pub fn has_left(&self, row: usize) -> bool {
+        let visitor = self.world.resource::<Visits>().entities.get(row);
+        let engagement = visitor.and_then(|&visitor| self.world.get::<Engagement>(visitor));
+        engagement.is_some_and(|engagement| engagement.status == Status::Left)
     }
 
     /// Slates so far that had fewer items than slots although more candidates were left.
     pub fn short_slates(&self) -> u64 {
         self.world.resource::<ShortSlates>().0
-    }
-
-    /// How long the policy learned in the ticks so far.
-    pub fn training(&self) -> Training {
-        self.world.resource::<Lessons>().0
-    }
-
-    /// Completes the sink.
-    ///
-    /// # Errors
-    /// When the sink cannot be completed.
-    pub fn finish(mut self) -> Result<(), TickError> {
-        let tick = self.world.resource::<Clock>().tick;
-        let finished = self.world.resource_mut::<Recorder>().0.finish();
-        finished.map_err(|source| TickError::Log { tick, source })
     }
 }

@@ -12,8 +12,8 @@ pub use self::components::{Engagement, History, HistoryEntry, Interest, Profile,
 pub use self::known::Known;
 pub use self::population::{Population, StartingPoint};
 pub use self::resources::{
-    Candidates, Choices, Clock, Events, Fault, Forces, Habits, Lessons, Model, PolicySlot, Popularity, Proposals,
-    Recorded, Recorder, Scenes, ShortSlates, Surroundings, Training, Visits,
+    Candidates, Choices, Clock, Events, Fault, Forces, Habits, Model, Popularity, Proposals, Recorded, Scenes,
+    ShortSlates, Surroundings, Visits,
 };
 
 use bevy_ecs::prelude::World;

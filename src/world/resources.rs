@@ -1,10 +1,10 @@
-//! What the users share: the clock, the dense arrays of the current tick, the policy and the user model.
+//! What the users share: the clock, the dense arrays of the current tick, and the user model.
 
 use crate::dataset::Catalogue;
 use crate::dynamics::Dynamics;
 use crate::ids::UserId;
-use crate::log::{EventBatch, EventSink, Recording};
-use crate::policy::{Policy, Slates};
+use crate::log::{EventBatch, Recording};
+use crate::policy::Slates;
 use crate::random::Streams;
 use crate::scenario::SessionSpec;
 use crate::scene::{PopularityClock, SceneBatch};
@@ -28,7 +28,7 @@ pub struct Clock {
 pub struct Surroundings {
     /// The items.
     pub catalogue: Arc<Catalogue>,
-    /// Name of the policy, for messages.
+    /// Name of whoever gives the slates, for messages.
     pub policy: String,
     /// Slots of a slate.
     pub slate: usize,
@@ -68,31 +68,6 @@ pub struct Recorded(pub Option<Recording>);
 /// What changes during the run.
 #[derive(Resource)]
 pub struct Forces(pub Dynamics);
-
-/// Who recommends.
-#[derive(Resource)]
-pub struct PolicySlot(pub Box<dyn Policy>);
-
-/// Seconds that the policy spent on learning from its responses.
-#[derive(Resource, Default)]
-pub struct Lessons(pub Training);
-
-/// How long a policy trained, by the wall clock: for the manifest, never for a result.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Training {
-    /// Seconds before the first tick.
-    pub before: f64,
-    /// Seconds in all ticks.
-    pub during: f64,
-    /// Seconds in the tick in which it took longest.
-    pub longest: f64,
-    /// That tick.
-    pub longest_tick: u32,
-}
-
-/// Where events go.
-#[derive(Resource)]
-pub struct Recorder(pub Box<dyn EventSink>);
 
 /// The users who see a slate at this tick, in ascending order of their ids.
 #[derive(Resource, Default)]

@@ -99,7 +99,7 @@ fn a_policy_against_itself_differs_by_exactly_nothing() {
 fn visits(experiment: &Experiment, policy: usize, replication: u32) -> Vec<(u32, u32)> {
     let population = experiment.population(replication).expect("a population");
     let spec = &experiment.scenario.policies[policy];
-    let mut simulation = experiment.simulation(spec, replication, &population, Box::new(NoSink)).expect("a simulation");
+    let mut simulation = experiment.trial(spec, replication, &population, NoSink).expect("a simulation");
     let mut visits = Vec::new();
     for _ in 0..experiment.scenario.ticks {
         simulation.tick().expect("a tick");

@@ -66,7 +66,7 @@ pub fn prepare(folder: &Path, policies: &[&str], tables: &str, more: &[&str]) ->
 fn events(experiment: &Experiment, policy: usize, replication: u32) -> Vec<EventBatch> {
     let population = experiment.population(replication).expect("a population");
     let spec = &experiment.scenario.policies[policy];
-    let mut simulation = experiment.simulation(spec, replication, &population, Box::new(NoSink)).expect("a simulation");
+    let mut simulation = experiment.trial(spec, replication, &population, NoSink).expect("a simulation");
     let tick = |_| {
         simulation.tick().unwrap_or_else(|problem| panic!("{problem}"));
         simulation.events().clone()

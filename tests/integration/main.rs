@@ -13,6 +13,8 @@ mod doors;
 mod dynamics;
 mod export;
 mod external;
+mod fields;
+mod folders;
 mod import;
 mod import_faults;
 mod interfaces;

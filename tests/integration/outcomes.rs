@@ -41,8 +41,7 @@ fn run(name: &str, overrides: &[&str]) -> Option<Run> {
     let arm = |&(policy, replication): &(usize, u32)| {
         let spec = &scenario.policies[policy];
         let population = experiment.population(replication).expect("users");
-        let mut simulation =
-            experiment.simulation(spec, replication, &population, Box::new(NoSink)).expect("a simulation");
+        let mut simulation = experiment.trial(spec, replication, &population, NoSink).expect("a simulation");
         let tick = |_| {
             simulation.tick().unwrap_or_else(|problem| panic!("{problem}"));
             simulation.events().clone()

@@ -11,7 +11,7 @@ use recmirror::scenario::Scenario;
 fn first_tick(experiment: &Experiment, policy: usize) -> EventBatch {
     let population = experiment.population(0).expect("a population");
     let spec = &experiment.scenario.policies[policy];
-    let mut simulation = experiment.simulation(spec, 0, &population, Box::new(NoSink)).expect("a simulation");
+    let mut simulation = experiment.trial(spec, 0, &population, NoSink).expect("a simulation");
     simulation.tick().expect("a tick");
     simulation.events().clone()
 }

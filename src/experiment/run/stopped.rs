@@ -13,8 +13,7 @@ use crate::experiment::results::ArmResult;
 use crate::log::{DecisionBatch, EventBatch, EventSink, LogError, NoSink, Recording};
 use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
-use crate::tick::TickError;
-use crate::world::Training;
+use crate::tick::{TickError, Training};
 use std::path::{Path, PathBuf};
 
 /// A stopped run.
@@ -63,7 +62,7 @@ impl Experiment {
     ) -> Result<Finished, ExperimentError> {
         let population = self.users(record.replication)?;
         let metrics = MetricSet::new(&self.scenario.metrics, &self.background(&population))?;
-        let (mut sink, tally) = ArmSink::new(metrics, self.start.catalogue.clone(), Box::new(NoSink));
+        let mut sink = ArmSink::new(metrics, self.start.catalogue.clone(), Box::new(NoSink));
         let mut recording = stopped.recording(record)?;
         for tick in 0..record.ticks {
             let (mut events, decisions) = recording.tick(tick)?;
@@ -75,8 +74,8 @@ impl Experiment {
                 sink.decide(&DecisionBatch { tick, users: &events.users, decisions: &decisions })?;
             }
         }
-        let tally = tally.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        check(record, record.ticks, &tally)?;
+        let tally = sink.tally();
+        check(record, record.ticks, tally)?;
         let file = options.events.map(|_| file_name(number, &spec.name, record.replication));
         let path = options.events.zip(file.as_ref()).map(|(folder, file)| folder.join(file));
         let beside = path.as_deref().map(decisions_beside);

@@ -1,31 +1,49 @@
-//! Recommend: the policy proposes one slate for each visitor.
+//! Oracle access: what the user model would say of items, for the policies that look ahead.
 
-use super::TickError;
 use crate::dynamics::{Dynamics, Shown};
 use crate::ids::ItemId;
-use crate::policy::{Foresight, PolicyFailure, Requests};
+use crate::policy::Foresight;
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
 use crate::user::{Calibrated, Probabilities, Shift};
-use crate::world::{
-    Candidates, Clock, Fault, Forces, Interest, Model, PolicySlot, Popularity, Proposals, Surroundings, Visits,
-};
-use bevy_ecs::prelude::{Query, Res, ResMut};
+use crate::world::{Clock, Forces, Interest, Model, Popularity, Surroundings, Visits};
+use bevy_ecs::prelude::World;
 
-/// What the user model would say of items shown alone, for the policies that look ahead.
-struct Sight<'w, 's, 'q, 'i> {
+/// What the user model would say of items that the visitors of a tick are shown.
+pub struct Sight<'w> {
     tick: u32,
-    model: &'q Calibrated,
-    forces: &'q Dynamics,
-    popularity: &'q PopularityClock,
-    visits: &'q Visits,
-    interests: &'q Query<'w, 's, &'i Interest>,
+    model: &'w Calibrated,
+    forces: &'w Dynamics,
+    popularity: &'w PopularityClock,
+    visits: &'w Visits,
+    world: &'w World,
     time: i64,
 }
 
-impl Foresight for Sight<'_, '_, '_, '_> {
+impl<'w> Sight<'w> {
+    /// The visitors of the tick that is open. Popularity must be up to date.
+    pub(super) fn new(world: &'w World) -> Sight<'w> {
+        let tick = world.resource::<Clock>().tick;
+        Sight {
+            tick,
+            model: &world.resource::<Model>().0,
+            forces: &world.resource::<Forces>().0,
+            popularity: &world.resource::<Popularity>().0,
+            visits: world.resource::<Visits>(),
+            world,
+            time: world.resource::<Surroundings>().time(tick),
+        }
+    }
+
+    fn interest(&self, row: usize) -> Result<&Interest, String> {
+        let found = self.visits.entities.get(row).and_then(|&visitor| self.world.get::<Interest>(visitor));
+        found.ok_or_else(|| format!("row {row} is no request of this tick"))
+    }
+}
+
+impl Foresight for Sight<'_> {
     fn acceptance(&self, row: usize, items: &[ItemId], out: &mut Vec<f32>) -> Result<(), String> {
         let width = self.model.model().memory().read;
-        let interest = self.interests.get(self.visits.entities[row]).map_err(|problem| problem.to_string())?;
+        let interest = self.interest(row)?;
         let mut scenes = SceneBatch::default();
         scenes.reset(items.len(), 1, width);
         scenes.items.copy_from_slice(items);
@@ -52,8 +70,8 @@ impl Foresight for Sight<'_, '_, '_, '_> {
         scenes.reset(rows, slate, width);
         scenes.items.copy_from_slice(slates);
         scenes.set_time(self.time);
-        for (row, &entity) in self.visits.entities.iter().enumerate().take(rows) {
-            let interest = self.interests.get(entity).map_err(|problem| problem.to_string())?;
+        for row in 0..rows.min(self.visits.entities.len()) {
+            let interest = self.interest(row)?;
             scenes.memory[row * width..(row + 1) * width].copy_from_slice(&interest.0[..width]);
         }
         for (target, &item) in scenes.context.chunks_exact_mut(CONTEXT).zip(slates).filter(|(_, item)| item.is_some()) {
@@ -70,44 +88,5 @@ impl Foresight for Sight<'_, '_, '_, '_> {
         out.clear();
         out.extend((0..rows).map(accepted));
         Ok(())
-    }
-}
-
-#[expect(clippy::too_many_arguments, reason = "each argument is one resource that the stage reads or writes")]
-pub(super) fn recommend(
-    clock: Res<Clock>,
-    surroundings: Res<Surroundings>,
-    visits: Res<Visits>,
-    candidates: Res<Candidates>,
-    model: Res<Model>,
-    forces: Res<Forces>,
-    interests: Query<&Interest>,
-    mut popularity: ResMut<Popularity>,
-    mut policy: ResMut<PolicySlot>,
-    mut proposals: ResMut<Proposals>,
-    mut fault: ResMut<Fault>,
-) {
-    // Popularity as the users will see it at this tick; otherwise it is brought up to date when slates are exposed.
-    let looks_ahead = policy.0.looks_ahead();
-    let time = surroundings.time(clock.tick);
-    if looks_ahead {
-        popularity.0.refresh(&surroundings.catalogue, time);
-    }
-    let (tick, model, forces, popularity) = (clock.tick, &*model.0, &forces.0, &popularity.0);
-    let sight = Sight { tick, model, forces, popularity, visits: &visits, interests: &interests, time };
-    let requests = Requests {
-        tick: clock.tick,
-        slate: surroundings.slate,
-        items: surroundings.catalogue.len(),
-        users: &visits.users,
-        blocked: &candidates.0,
-        streams: clock.streams,
-        foresight: if looks_ahead { Some(&sight) } else { None },
-    };
-    proposals.0.failure = None;
-    policy.0.recommend(&requests, &mut proposals.0);
-    if let Some(PolicyFailure { user, problem }) = proposals.0.failure.take() {
-        let (policy, user) = (surroundings.policy.clone(), user.map(|user| user.0));
-        fault.0 = Some(TickError::Policy { policy, tick: clock.tick, user, problem });
     }
 }

@@ -1,0 +1,78 @@
+//! A data set from rows in memory.
+
+use super::reader::Rows;
+use super::{Cleanup, DataError, Dataset, IdTable, Interaction, RatingScale};
+use crate::ids::{ItemId, UserId};
+use std::path::Path;
+
+impl Dataset {
+    /// A data set from rows of user id, item id, rating (in any scale), and time in seconds since 1970. Users and items are
+    /// numbered in order of appearance and have no fields.
+    ///
+    /// # Errors
+    /// When there is no row, or a rating is not finite.
+    pub fn from_rows<U: AsRef<str>, I: AsRef<str>>(
+        name: &str,
+        rows: impl IntoIterator<Item = (U, I, Option<f32>, Option<i64>)>,
+    ) -> Result<Dataset, DataError> {
+        let origin = Path::new(name);
+        let (mut users, mut items) = (IdTable::default(), IdTable::default());
+        let (mut log, mut cleanup, mut hasher) = (Rows::default(), Cleanup::default(), blake3::Hasher::new());
+        for (number, (user, item, rating, time)) in rows.into_iter().enumerate() {
+            let (user, item) = (user.as_ref(), item.as_ref());
+            if rating.is_some_and(|rating| !rating.is_finite()) {
+                let problem =
+                    format!("the rating {} is not finite; leave it out where there is none", rating.unwrap_or(0.0));
+                return Err(DataError::Line { path: origin.to_owned(), line: number + 1, problem });
+            }
+            hash(&mut hasher, user, item, rating, time);
+            let (user, item) = (UserId(users.insert(user).0), ItemId(items.insert(item).0));
+            let row = Interaction { user, item, rating: rating.unwrap_or(f32::NAN), time: time.unwrap_or(0) };
+            log.push(row, &mut cleanup);
+        }
+        let interactions = log.finish(origin)?;
+        Ok(Dataset {
+            name: name.to_owned(),
+            family: "memory",
+            scale: RatingScale::of(interactions.iter().map(|row| row.rating)),
+            users,
+            items,
+            interactions,
+            cleanup,
+            hash: hasher.finalize().to_hex().to_string(),
+            ..Dataset::default()
+        })
+    }
+}
+
+/// Ids with their lengths, so that no two logs share their bytes.
+fn hash(hasher: &mut blake3::Hasher, user: &str, item: &str, rating: Option<f32>, time: Option<i64>) {
+    for id in [user, item] {
+        hasher.update(&(id.len() as u64).to_le_bytes());
+        hasher.update(id.as_bytes());
+    }
+    hasher.update(&rating.unwrap_or(f32::NAN).to_bits().to_le_bytes());
+    hasher.update(&[u8::from(time.is_some())]);
+    hasher.update(&time.unwrap_or(0).to_le_bytes());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_in_memory_are_a_log() {
+        let rows = [("b", "x", Some(2.0), Some(9)), ("a", "y", None, Some(3)), ("b", "y", Some(4.0), Some(1))];
+        let data = Dataset::from_rows("mine", rows).unwrap();
+        assert_eq!((data.users.external(0), data.items.external(1)), ("b", "y"));
+        let seen: Vec<(u32, u32, i64)> =
+            data.interactions.iter().map(|row| (row.user.0, row.item.0, row.time)).collect();
+        assert_eq!(seen, [(0, 1, 1), (0, 0, 9), (1, 1, 3)]);
+        assert_eq!(data.scale, Some(RatingScale::STARS));
+        let other = Dataset::from_rows("mine", [("b", "x", Some(2.0), Some(9))]).unwrap();
+        assert_ne!(data.hash, other.hash);
+        assert!(Dataset::from_rows("none", [("a", "b", None, None); 0]).is_err());
+        let problem = Dataset::from_rows("mine", [("a", "b", Some(f32::NAN), None)]).unwrap_err().to_string();
+        assert!(problem.contains("not finite"), "{problem}");
+    }
+}

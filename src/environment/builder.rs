@@ -1,0 +1,158 @@
+//! An environment or an experiment in code, with the keys and checks of scenario files.
+
+use super::{Environment, EnvironmentError};
+use crate::dataset::Dataset;
+use crate::experiment::Experiment;
+use crate::policy::{Factory, PolicyKind, Registry};
+use crate::scenario::{PolicySpec, Scenario};
+use crate::user::UserModel;
+use std::fmt::{Display, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+/// Collects settings; what is not set has the default of scenario files, and what is wrong is reported at once by
+/// [`EnvironmentBuilder::build`], all problems together.
+pub struct EnvironmentBuilder {
+    data: Dataset,
+    registry: Registry,
+    model: Option<Arc<dyn UserModel>>,
+    settings: Vec<(String, String)>,
+    policies: String,
+    own: Vec<String>,
+    dynamics: String,
+}
+
+/// The kind of a policy that code builds, in manifests and tables.
+pub const OUTSIDE: &str = "outside";
+
+impl Environment {
+    /// Starts an environment on a data set, which is copied: every user of the log once, parametric users, slates of 10.
+    pub fn builder(data: &Dataset) -> EnvironmentBuilder {
+        EnvironmentBuilder {
+            data: data.clone(),
+            registry: Registry::builtin(),
+            model: None,
+            settings: Vec::new(),
+            policies: String::new(),
+            own: Vec::new(),
+            dynamics: String::new(),
+        }
+    }
+}
+
+impl EnvironmentBuilder {
+    /// Sets any key of scenario files by its name there: `set("arrival.probability", 0.2)`.
+    pub fn set(mut self, key: &str, value: impl Display) -> Self {
+        self.settings.push((key.to_owned(), value.to_string()));
+        self
+    }
+
+    /// Simulated users, drawn with replacement from those of the log. Default: every user of the log once.
+    pub fn population(self, users: u32) -> Self {
+        self.set("population.users", users)
+    }
+
+    /// Slots of a slate.
+    pub fn slate(self, slots: usize) -> Self {
+        self.set("slate", slots)
+    }
+
+    /// Steps until the environment is done.
+    pub fn steps(self, steps: u32) -> Self {
+        self.set("ticks", steps)
+    }
+
+    /// Root of all random draws.
+    pub fn seed(self, seed: u64) -> Self {
+        self.set("seed", seed)
+    }
+
+    /// Mean probability of accepting something from a slate of random candidates at the start, between 0 and 1.
+    pub fn acceptance(self, share: f64) -> Self {
+        self.set("user.acceptance", share)
+    }
+
+    /// Users who follow the mirror model in this folder.
+    pub fn mirror(self, folder: impl AsRef<Path>) -> Self {
+        let folder = std::path::absolute(folder.as_ref()).unwrap_or_else(|_| folder.as_ref().to_owned());
+        self.set("user.kind", "mirror").set("user.path", folder.display())
+    }
+
+    /// Users who follow a model of your own; keys of `user` besides `acceptance` and `temperature` then mean nothing.
+    pub fn users(mut self, model: impl UserModel + 'static) -> Self {
+        self.model = Some(Arc::new(model));
+        self
+    }
+
+    /// Makes kinds of policy of your own known, for [`EnvironmentBuilder::policy`].
+    pub fn register(mut self, kind: PolicyKind) -> Self {
+        self.registry = self.registry.with(kind);
+        self
+    }
+
+    /// Adds a policy by its kind, with its own keys: `policy("ials", &[("factors", &32)])`. Its name is its kind.
+    pub fn policy(mut self, kind: &str, keys: &[(&str, &dyn Display)]) -> Self {
+        table(&mut self.policies, "policy", kind, keys);
+        self
+    }
+
+    /// Adds a policy that `factory` builds, once a replication.
+    pub fn own_policy(mut self, name: &str, factory: Factory) -> Self {
+        self.registry = self.registry.with_policy(name, factory);
+        self.own.push(name.to_owned());
+        self
+    }
+
+    /// Adds a dynamic by its kind, with its own keys: `dynamic("satiation", &[("strength", &0.3)])`.
+    pub fn dynamic(mut self, kind: &str, keys: &[(&str, &dyn Display)]) -> Self {
+        table(&mut self.dynamics, "dynamic", kind, keys);
+        self
+    }
+
+    /// Builds the environment, at step 0 of replication 0.
+    ///
+    /// # Errors
+    /// All settings that are wrong at once, or data, user model or dynamics that cannot be used.
+    pub fn build(self) -> Result<Environment, EnvironmentError> {
+        Environment::of(Arc::new(self.experiment()?), 0)
+    }
+
+    /// Prepares an experiment that compares the policies.
+    ///
+    /// # Errors
+    /// As [`EnvironmentBuilder::build`].
+    pub fn experiment(self) -> Result<Experiment, EnvironmentError> {
+        // Policies are optional for an environment, not for a scenario.
+        let policies = if self.policies.is_empty() { "[[policy]]\nkind = \"random\"\n" } else { &self.policies };
+        let text = format!("data.path = '.'\n{policies}{}", self.dynamics);
+        let mut scenario = Scenario::parse(&text, Path::new("settings"), &self.registry, &self.settings)?;
+        if self.policies.is_empty() && !self.own.is_empty() {
+            scenario.policies.clear();
+            scenario.baseline = self.own[0].clone();
+        }
+        add_own(&mut scenario, &self.own);
+        Ok(Experiment::with_model(scenario, self.data, self.registry, self.model)?)
+    }
+}
+
+/// Adds the policies that code builds to a scenario, after its own; one of the same name is replaced.
+pub fn add_own(scenario: &mut Scenario, names: &[String]) {
+    for name in names {
+        let spec = PolicySpec { name: name.clone(), kind: OUTSIDE.to_owned(), params: toml::Table::new() };
+        match scenario.policies.iter_mut().find(|known| known.name == *name) {
+            Some(known) => *known = spec,
+            None => scenario.policies.push(spec),
+        }
+    }
+}
+
+/// Appends one table; values are written as in `--set`, where quotes around text may be left out.
+fn table(text: &mut String, list: &str, kind: &str, keys: &[(&str, &dyn Display)]) {
+    let quoted = |value: &str| toml::Value::String(value.to_owned()).to_string();
+    let _ = writeln!(text, "[[{list}]]\nkind = {}", quoted(kind));
+    for (key, value) in keys {
+        let value = value.to_string();
+        let plain = format!("v = {value}").parse::<toml::Table>().is_ok();
+        let _ = writeln!(text, "{key} = {}", if plain { value } else { quoted(&value) });
+    }
+}

@@ -1,0 +1,208 @@
+//! The environment: simulated users, a catalogue and what changes, stepped from outside.
+//!
+//! An [`Environment`] asks for slates and gives back what the users did with them, one step at a time. Whoever gives the
+//! slates decides: a built-in policy, a policy of your own, an agent that learns, another process. The same slates give
+//! the same events, and the same [`Environment::digest`], as in an experiment.
+//!
+//! ```
+//! use recmirror::dataset::Dataset;
+//! use recmirror::environment::Environment;
+//! use recmirror::policy::{Policy, Requests, Slates};
+//!
+//! /// Shows every user the candidates with the smallest ids.
+//! struct First;
+//!
+//! impl Policy for First {
+//!     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+//!         slates.fill(requests, |request, slot| {
+//!             request.candidates().take(request.slate).for_each(|item| slot.push(item, 0.0));
+//!         });
+//!     }
+//! }
+//!
+//! let rows = (0..80).map(|n| (format!("user{}", n % 8), format!("item{}", n % 13), Some(1.0 + (n % 5) as f32), Some(n)));
+//! let data = Dataset::from_rows("shop", rows)?;
+//! let mut environment = Environment::builder(&data).population(100).slate(3).steps(5).seed(7).build()?;
+//! let (mut policy, mut slates) = (First, Slates::default());
+//! let mut rewards = 0.0;
+//! while !environment.is_done() {
+//!     policy.recommend(&environment.observation(), &mut slates);
+//!     let outcome = environment.step(&slates)?;
+//!     rewards += outcome.rewards().sum::<f32>();
+//!     policy.observe(outcome.events());
+//! }
+//! assert_eq!(environment.time_step(), 5);
+//! assert!(rewards > 0.0);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod builder;
+mod observation;
+
+pub use self::builder::{EnvironmentBuilder, OUTSIDE, add_own};
+pub use self::observation::{Observation, Outcome};
+
+use crate::experiment::{Experiment, ExperimentError};
+use crate::ids::UserId;
+use crate::log::{Digest, DigestState, EventBatch};
+use crate::metrics::MetricSet;
+use crate::policy::{Policy, Slates};
+use crate::scenario::{PolicySpec, ScenarioError};
+use crate::tick::{Simulation, TickError};
+use crate::world::Population;
+use std::sync::Arc;
+
+/// An environment that cannot be built or stepped.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvironmentError {
+    /// Settings that are wrong: all of them at once.
+    #[error(transparent)]
+    Settings(#[from] ScenarioError),
+    /// The data, the user model or a dynamic cannot be used.
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
+    /// A slate breaks the contract, or the user model fails.
+    #[error(transparent)]
+    Step(#[from] TickError),
+    /// The last step is done.
+    #[error("all {steps} steps are done; call reset before the next step")]
+    Done {
+        /// Steps of the environment.
+        steps: u32,
+    },
+    /// A policy that the settings do not name.
+    #[error("no policy is called `{name}`; the environment was built with {known}")]
+    NoPolicy {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: String,
+    },
+}
+
+/// Users, catalogue and dynamics, stepped from outside.
+pub struct Environment {
+    experiment: Arc<Experiment>,
+    replication: u32,
+    population: Population,
+    simulation: Simulation,
+    metrics: MetricSet,
+    digest: DigestState,
+    left: Vec<UserId>,
+}
+
+impl Environment {
+    /// The users of replication `replication` of an experiment, at step 0. The seed and all settings are the experiment's,
+    /// so that the slates of one of its policies give that policy's digest.
+    ///
+    /// # Errors
+    /// When no user can take part, or a dynamic cannot be built for this data.
+    pub fn of(experiment: Arc<Experiment>, replication: u32) -> Result<Environment, EnvironmentError> {
+        let population = experiment.users(replication)?;
+        let metrics = experiment.metric_set(&population)?;
+        let mut simulation = experiment.simulation("outside", replication, &population)?;
+        simulation.open();
+        let (digest, left) = (DigestState::default(), Vec::new());
+        Ok(Environment { experiment, replication, population, simulation, metrics, digest, left })
+    }
+
+    /// Begins again at step 0 of another replication: other users and other draws of the same settings. The same number gives
+    /// the same users and draws each time.
+    ///
+    /// # Errors
+    /// As [`Environment::of`].
+    pub fn reset(&mut self, replication: u32) -> Result<(), EnvironmentError> {
+        *self = Environment::of(self.experiment.clone(), replication)?;
+        Ok(())
+    }
+
+    /// A policy of the settings, fitted to the log before the start: `name` is one that [`EnvironmentBuilder::policy`] named.
+    ///
+    /// # Errors
+    /// When there is no such policy, or it cannot be built for this data.
+    pub fn policy(&self, name: &str) -> Result<Box<dyn Policy>, EnvironmentError> {
+        let policies = &self.experiment.scenario.policies;
+        let spec = policies.iter().find(|spec| spec.name == name).ok_or_else(|| self.no_policy(name))?;
+        Ok(self.experiment.policy(spec, self.replication, &self.population)?)
+    }
+
+    fn no_policy(&self, name: &str) -> EnvironmentError {
+        let names = self.experiment.scenario.policies.iter().map(|PolicySpec { name, .. }| format!("`{name}`"));
+        EnvironmentError::NoPolicy { name: name.to_owned(), known: names.collect::<Vec<_>>().join(", ") }
+    }
+
+    /// Who wants a slate now, and what each may be shown. After the last step nobody does.
+    pub fn observation(&self) -> Observation<'_> {
+        Observation::new(&self.simulation, !self.is_done())
+    }
+
+    /// Shows `slates`, one for each row of the observation, and gives what the users did.
+    ///
+    /// # Errors
+    /// A slate with an item that is repeated, unknown or no candidate, or a wrong number of slots: the message names user
+    /// and slot, the environment is as it was, and other slates may follow. [`EnvironmentError::Done`] after the last step.
+    pub fn step(&mut self, slates: &Slates) -> Result<Outcome<'_>, EnvironmentError> {
+        if self.is_done() {
+            return Err(EnvironmentError::Done { steps: self.steps() });
+        }
+        self.simulation.close(&mut slates.clone())?;
+        let events = self.simulation.events();
+        self.digest.update(events);
+        self.metrics.fold(events, self.experiment.catalogue());
+        self.left.clear();
+        let rows = events.users.iter().enumerate();
+        self.left.extend(rows.filter(|&(row, _)| self.simulation.has_left(row)).map(|(_, &user)| user));
+        if !self.is_done() {
+            self.simulation.open();
+        }
+        Ok(Outcome { events: self.simulation.events(), left: &self.left, is_done: self.is_done() })
+    }
+
+    /// The events of the last step.
+    pub fn events(&self) -> &EventBatch {
+        self.simulation.events()
+    }
+
+    /// The users who left for good in the last step, ascending.
+    pub fn left(&self) -> &[UserId] {
+        &self.left
+    }
+
+    /// Steps done since the last reset.
+    pub fn time_step(&self) -> u32 {
+        self.simulation.tick()
+    }
+
+    /// Steps in all.
+    pub fn steps(&self) -> u32 {
+        self.experiment.scenario.ticks
+    }
+
+    /// Whether the last step is done.
+    pub fn is_done(&self) -> bool {
+        self.time_step() >= self.steps()
+    }
+
+    /// Simulated users, those who left included.
+    pub fn users(&self) -> usize {
+        self.population.sources.len()
+    }
+
+    /// The data set, with the external ids of users and items.
+    pub fn data(&self) -> &crate::dataset::Dataset {
+        &self.experiment.data
+    }
+
+    /// Name and value of each metric over the steps so far; `None` where it is undefined.
+    pub fn metrics(&self) -> Vec<(&'static str, Option<f64>)> {
+        self.metrics.kinds().iter().map(|kind| kind.name).zip(self.metrics.finals()).collect()
+    }
+
+    /// The hash over all events so far: that of an experiment in which a policy gave the same slates.
+    pub fn digest(&self) -> Digest {
+        self.digest.finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

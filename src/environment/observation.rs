@@ -1,0 +1,74 @@
+//! What an environment shows, and what it gives back.
+
+use crate::ids::UserId;
+use crate::log::EventBatch;
+use crate::policy::Requests;
+use crate::tick::Simulation;
+use crate::world::HistoryEntry;
+use std::ops::Deref;
+
+/// Who wants a slate now. Derefs to [`Requests`], which policies take: tick, slots, users, and candidates of each row.
+pub struct Observation<'a> {
+    requests: Requests<'a>,
+    simulation: &'a Simulation,
+}
+
+impl<'a> Observation<'a> {
+    pub(super) fn new(simulation: &'a Simulation, wanted: bool) -> Observation<'a> {
+        let all = simulation.requests();
+        Observation { requests: if wanted { all } else { Requests { users: &[], blocked: &[], ..all } }, simulation }
+    }
+
+    /// Seconds since 1970 at this step, by the calendar of the log.
+    pub fn time(&self) -> i64 {
+        self.simulation.time()
+    }
+
+    /// The latest accepted items of the user of `row`, oldest first, at most 20, those of the log included.
+    pub fn history(&self, row: usize) -> impl Iterator<Item = &HistoryEntry> {
+        self.simulation.history(row)
+    }
+
+    /// The user of the data set whom the user of `row` mirrors; `None` for a row that there is not.
+    pub fn source(&self, row: usize) -> Option<UserId> {
+        self.simulation.source(row)
+    }
+}
+
+impl<'a> Deref for Observation<'a> {
+    type Target = Requests<'a>;
+
+    fn deref(&self) -> &Requests<'a> {
+        &self.requests
+    }
+}
+
+/// What the users did in one step.
+pub struct Outcome<'a> {
+    pub(super) events: &'a EventBatch,
+    pub(super) left: &'a [UserId],
+    pub(super) is_done: bool,
+}
+
+impl<'a> Outcome<'a> {
+    /// The events as columns: users, slates, accepted slots, ratings, probabilities.
+    pub fn events(&self) -> &'a EventBatch {
+        self.events
+    }
+
+    /// 1 for each user of the events who accepted an item, else 0.
+    pub fn rewards(&self) -> impl Iterator<Item = f32> + use<'a> {
+        let events = self.events;
+        (0..events.len()).map(|row| if events.accepted_item(row).is_some() { 1.0 } else { 0.0 })
+    }
+
+    /// The users who left for good in this step, ascending: terminated.
+    pub fn left(&self) -> &'a [UserId] {
+        self.left
+    }
+
+    /// Whether this was the last step: truncated.
+    pub fn is_done(&self) -> bool {
+        self.is_done
+    }
+}

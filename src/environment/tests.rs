@@ -1,0 +1,148 @@
+use super::*;
+use crate::dataset::Dataset;
+use crate::experiment::{NoProgress, RunOptions};
+use crate::ids::ItemId;
+use std::sync::atomic::AtomicBool;
+
+fn data() -> Dataset {
+    let rows = (0..400i64).map(|n| {
+        let (user, item) = (n % 23, (n * 7 + n / 23) % 41);
+        (format!("u{user}"), format!("i{item}"), Some(1.0 + ((user + item) % 5) as f32), Some(n * 3_600))
+    });
+    Dataset::from_rows("shop", rows).expect("a data set")
+}
+
+fn builder() -> EnvironmentBuilder {
+    Environment::builder(&data())
+        .population(60)
+        .slate(4)
+        .steps(6)
+        .seed(11)
+        .set("session.patience", 1)
+        .set("session.leave_after", 2)
+        .policy("popular", &[])
+        .policy("ials", &[("factors", &4)])
+}
+
+fn drive(environment: &mut Environment, policy: &mut dyn Policy) -> Vec<UserId> {
+    let (mut slates, mut left) = (Slates::default(), Vec::new());
+    while !environment.is_done() {
+        policy.recommend(&environment.observation(), &mut slates);
+        let outcome = environment.step(&slates).expect("a step");
+        left.extend(outcome.left());
+        policy.observe(outcome.events());
+    }
+    left
+}
+
+#[test]
+fn the_slates_of_a_policy_give_the_digest_of_the_experiment() {
+    let stop = AtomicBool::new(false);
+    let options = RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None };
+    let experiment = Arc::new(builder().set("replications", 2).experiment().expect("an experiment"));
+    let outcome = experiment.run(&options).expect("a run");
+    for arm in &outcome.arms {
+        let mut environment = Environment::of(experiment.clone(), arm.replication).expect("an environment");
+        let mut policy = environment.policy(&arm.policy).expect("a policy");
+        drive(&mut environment, policy.as_mut());
+        assert_eq!(environment.digest().to_string(), arm.digest, "{} {}", arm.policy, arm.replication);
+        let finals: Vec<Option<f64>> = environment.metrics().into_iter().map(|(_, value)| value).collect();
+        assert_eq!(finals, arm.finals);
+    }
+}
+
+#[test]
+fn a_reset_repeats_a_replication_and_another_one_differs() {
+    let mut environment = builder().build().expect("an environment");
+    let mut digests = Vec::new();
+    for replication in [0, 0, 1] {
+        environment.reset(replication).expect("a reset");
+        let mut policy = environment.policy("ials").expect("a policy");
+        drive(&mut environment, policy.as_mut());
+        digests.push(environment.digest());
+    }
+    assert_eq!(digests[0], digests[1]);
+    assert_ne!(digests[0], digests[2]);
+}
+
+#[test]
+fn a_wrong_slate_names_user_and_slot_and_changes_nothing() {
+    let mut environment = builder().build().expect("an environment");
+    let mut policy = environment.policy("popular").expect("a policy");
+    let mut right = Slates::default();
+    policy.recommend(&environment.observation(), &mut right);
+    let user = environment.observation().users[1];
+    let mut repeated = right.clone();
+    repeated.items[5] = repeated.items[4];
+    let mut unknown = right.clone();
+    unknown.items[4] = ItemId(41_000);
+    let mut few = right.clone();
+    few.items.pop();
+    for (slates, wanted) in [(repeated, "slot 1"), (unknown, "slot 0"), (few, "slots for")] {
+        let problem = environment.step(&slates).err().expect("a refusal").to_string();
+        assert!(problem.contains(wanted), "{problem}");
+        assert!(wanted == "slots for" || problem.contains(&format!("user {}", user.0)), "{problem}");
+    }
+    environment.step(&right).expect("the right slates are still taken");
+    let mut other = builder().build().expect("an environment");
+    other.step(&right).expect("a step");
+    assert_eq!(environment.digest(), other.digest());
+}
+
+#[test]
+fn users_who_leave_are_named_and_ask_no_more() {
+    let mut environment = builder().acceptance(0.02).build().expect("an environment");
+    let mut slates = Slates::default();
+    let mut policy = environment.policy("popular").expect("a policy");
+    let mut gone: Vec<UserId> = Vec::new();
+    while !environment.is_done() {
+        let observation = environment.observation();
+        assert!(observation.users.iter().all(|user| !gone.contains(user)));
+        policy.recommend(&observation, &mut slates);
+        gone.extend(environment.step(&slates).expect("a step").left());
+    }
+    assert!(!gone.is_empty(), "users without patience leave after two fruitless sessions");
+    assert!(environment.observation().is_empty(), "nobody wants a slate after the last step");
+    assert!(matches!(environment.step(&slates), Err(EnvironmentError::Done { steps: 6 })));
+}
+
+#[test]
+fn all_settings_that_are_wrong_are_reported_at_once() {
+    let wrong = builder().slate(0).set("arrival.probabilty", 0.1).dynamic("satiaton", &[]);
+    let problem = wrong.build().err().expect("a refusal").to_string();
+    for part in ["`slate` must be", "did you mean `probability`", "did you mean `satiation`"] {
+        assert!(problem.contains(part), "{problem}");
+    }
+    let environment = builder().build().expect("an environment");
+    let problem = environment.policy("ease").err().expect("a refusal").to_string();
+    assert!(problem.contains("`popular`, `ials`"), "{problem}");
+}
+
+#[test]
+fn histories_are_seen_and_grow() {
+    let mut environment = builder().acceptance(0.9).build().expect("an environment");
+    let newest = |environment: &Environment| environment.observation().history(0).last().map(|entry| entry.tick);
+    assert_eq!(newest(&environment), Some(None), "the log's rows come before the first step");
+    let mut policy = environment.policy("popular").expect("a policy");
+    drive(&mut environment, policy.as_mut());
+    let accepted = environment.events().accepted.iter().filter(|&&slot| slot != crate::log::REJECTED).count();
+    assert!(accepted > 0);
+}
+
+#[test]
+fn a_policy_of_code_runs_beside_built_in_ones() {
+    let (mut slates, stop) = (Slates::default(), AtomicBool::new(false));
+    let options = RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None };
+    let factory = std::sync::Arc::new(|context: &crate::policy::PolicyContext| {
+        let kind = context.registry.get("popular").expect("a kind");
+        (kind.build)(&crate::scenario::Params::new(&kind.defaults()), context)
+    });
+    let experiment = builder().own_policy("mine", factory.clone()).set("replications", 2).experiment().expect("one");
+    let outcome = experiment.run(&options).expect("a run");
+    let digest = |name: &str| outcome.arms.iter().find(|arm| arm.policy == name).map(|arm| arm.digest.clone());
+    assert!(digest("mine").is_some());
+    assert_eq!(digest("mine"), digest("popular"), "the same slates under another name");
+    let alone = Environment::builder(&data()).own_policy("mine", factory).build().expect("an environment");
+    alone.policy("mine").expect("a policy").recommend(&alone.observation(), &mut slates);
+    assert!(alone.policy("random").is_err());
+}
