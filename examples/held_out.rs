@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let registry = Registry::builtin();
     let scenario = Scenario::load(&file, &registry, &[])?;
     let data = Dataset::read(&scenario.data.path)?;
-    let split = data.split(scenario.data.holdout);
+    let split = data.split_by(scenario.data.holdout, scenario.data.cut)?;
     std::fs::create_dir_all(&out)?;
     write_log(&out.join("train.csv"), &split.before)?;
     write_log(&out.join("held_out.csv"), &split.held_out)?;

@@ -126,6 +126,8 @@ fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> 
             ),
         ),
         ("Clean-up", data.cleanup.clone()),
+        ("Cut", data.cut_in_words()),
+        ("Fields", data.fields_in_words()),
         (
             "Population",
             scenario.population.users.map_or_else(
@@ -145,5 +147,6 @@ fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> 
     if !manifest.user.runtime.is_empty() {
         facts.push(("ONNX Runtime", manifest.user.runtime.clone()));
     }
-    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let told = facts.into_iter().filter(|(_, value)| !value.is_empty());
+    told.map(|(name, value)| (name.to_owned(), value)).collect()
 }

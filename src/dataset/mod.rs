@@ -32,7 +32,7 @@ pub use self::external::{ExternalId, Moment};
 pub use self::field::{Column, Field, Fields, NO_CATEGORY};
 pub use self::impressions::{Impression, Impressions};
 pub use self::scale::{LEVELS, RatingScale};
-pub use self::split::{Split, TrainingLog};
+pub use self::split::{Cut, CutError, Split, TrainingLog};
 pub use self::template::{TemplateError, TextTemplates};
 pub use self::unified::{InteractionHead, InteractionRow, ItemRow, Shown, UnifiedFiles, UserRow};
 

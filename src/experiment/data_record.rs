@@ -22,6 +22,13 @@ pub struct DataRecord {
     pub interactions: usize,
     /// What was cleaned up while reading.
     pub cleanup: String,
+    /// `user`: the log is cut for each user apart; `global`: at one moment.
+    #[serde(default)]
+    pub cut: String,
+    /// Of a user with held-out rows the share of what is known of others at the start that is not earlier than these rows, the
+    /// mean over users.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub later_share: Option<f64>,
     /// The field of items whose categories count where a scenario names no other; absent where the items have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item_field: Option<String>,
@@ -40,6 +47,31 @@ pub struct DataRecord {
 }
 
 impl DataRecord {
+    /// How the log was cut, and what that means for statistics over all users; empty for runs of versions that did not say.
+    pub fn cut_in_words(&self) -> String {
+        match (self.cut.as_str(), self.later_share) {
+            ("global", _) => "The log is cut at one moment for all users.".to_owned(),
+            ("user", Some(share)) => format!(
+                "The log is cut for each user apart: of what is known of others at the start, {:.0}% is not earlier than a \
+                 user's own cut, the mean over users, and statistics such as popularity and similarity use it (`data.cut = \
+                 \"global\"` cuts at one moment).",
+                100.0 * share
+            ),
+            _ => String::new(),
+        }
+    }
+
+    /// Which fields stand for what where a scenario names no other.
+    pub fn fields_in_words(&self) -> String {
+        let roles = [
+            ("items are told apart by", &self.item_field),
+            ("users by", &self.user_field),
+            ("provided by", &self.provider_field),
+        ];
+        let told = roles.iter().filter_map(|(what, field)| Some(format!("{what} `{}`", field.as_deref()?)));
+        told.collect::<Vec<_>>().join(", ")
+    }
+
     /// Describes the data of an experiment.
     pub(super) fn of(experiment: &Experiment) -> DataRecord {
         let (data, catalogue) = (&experiment.data, experiment.catalogue());
@@ -53,6 +85,8 @@ impl DataRecord {
             items: data.items.len(),
             interactions: data.interactions.len(),
             cleanup: data.cleanup.to_string(),
+            cut: experiment.scenario.data.cut.word().to_owned(),
+            later_share: experiment.later_share,
             item_field: field(catalogue.category()),
             user_field: experiment.past.user_field.clone(),
             provider_field: field(catalogue.providers()),

@@ -10,6 +10,7 @@ use crate::files::FileRecord;
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
 use crate::tick::Training;
+use crate::world::ShortSlates;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -186,8 +187,14 @@ pub struct ArmRecord {
     pub ticks: u32,
     /// Slates answered.
     pub user_steps: u64,
-    /// Slates with fewer items than slots although more candidates were left.
+    /// Slates with fewer items than slots, the empty ones included.
     pub short_slates: u64,
+    /// Short slates that have all items that were left for their user.
+    #[serde(default)]
+    pub exhausted_slates: u64,
+    /// Short slates without an item: visits that count, and to whom nothing was shown.
+    #[serde(default)]
+    pub empty_slates: u64,
     /// Wall-clock seconds; no result depends on it.
     pub seconds: f64,
     /// The part of them in which the policy trained.
@@ -275,6 +282,11 @@ impl Manifest {
 }
 
 impl ArmRecord {
+    /// Its slates with fewer items than slots.
+    pub fn short(&self) -> ShortSlates {
+        ShortSlates { short: self.short_slates, exhausted: self.exhausted_slates, empty: self.empty_slates }
+    }
+
     pub(super) fn new(
         arm: &super::ArmResult,
         ticks: u32,
@@ -287,7 +299,9 @@ impl ArmRecord {
             replication: arm.replication,
             ticks,
             user_steps: arm.steps,
-            short_slates: arm.fill_ups,
+            short_slates: arm.short.short,
+            exhausted_slates: arm.short.exhausted,
+            empty_slates: arm.short.empty,
             seconds: milliseconds(arm.seconds),
             training: seconds(training),
             digest: arm.digest.clone(),

@@ -5,6 +5,7 @@
 
 mod arm;
 mod arm_world;
+mod budget;
 mod comparison;
 mod data_record;
 mod folder;
@@ -18,6 +19,7 @@ mod results;
 mod run;
 mod scorers;
 mod stats;
+mod trials;
 mod trust;
 mod until;
 
@@ -40,6 +42,7 @@ pub use self::stats::{
     Estimate, Interval, Paired, Unpaired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm,
     kendall_tau, paired, replications_needed, sign_flip, student_t, unpaired,
 };
+pub(crate) use self::trials::side_by_side;
 pub use self::trust::{Claim, Trust, TrustWorld, Verdict, WorldOrder};
 pub use self::until::{Until, UntilError};
 

@@ -1,9 +1,10 @@
 //! From a checked scenario to everything that its replications share.
 
+use super::budget::{Budget, TooLarge, free_memory};
 use super::probe::probe;
 use super::providers;
 use super::scorers::{ScorerRecord, scorers};
-use crate::dataset::{Catalogue, DataError, Dataset, FieldError, TrainingLog, categories_named};
+use crate::dataset::{Catalogue, CutError, DataError, Dataset, FieldError, TrainingLog, categories_named};
 use crate::dynamics::{DynamicContext, DynamicError, Dynamics};
 use crate::metrics::{Background, Past};
 use crate::policy::{PolicyError, Registry};
@@ -20,6 +21,12 @@ pub enum ExperimentError {
     /// The data set cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// More memory than there is.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// A log that cannot be cut so.
+    #[error(transparent)]
+    Cut(#[from] CutError),
     /// A field that the data do not have, or not so.
     #[error("{0} (`data.item_field`, `data.user_field`, `data.provider_field`)")]
     Field(#[from] FieldError),
@@ -126,6 +133,9 @@ pub struct Experiment {
     pub(super) registry: Arc<Registry>,
     pub(super) start: StartingPoint,
     pub(super) model: Arc<Calibrated>,
+    forecast: Vec<String>,
+    /// How much of what is known of others is later than a user's own cut.
+    pub(super) later_share: Option<f64>,
     /// What metrics may know.
     pub(super) past: Arc<Past>,
     card: Option<Card>,
@@ -162,8 +172,12 @@ impl Experiment {
         registry: Registry,
         model: Option<Arc<dyn UserModel>>,
     ) -> Result<Experiment, ExperimentError> {
+        let budget = Budget::of(&scenario, &data, rayon::current_num_threads());
+        let forecast = budget.check(scenario.engine.memory_mb, free_memory())?;
         let catalogue = Arc::new(catalogue(&scenario, &data)?);
-        let log = Arc::new(data.split(scenario.data.holdout).before);
+        let split = data.split_by(scenario.data.holdout, scenario.data.cut)?;
+        let later_share = split.later_share();
+        let log = Arc::new(split.before);
         check_sizes(&scenario, &data, &log)?;
         let (model, card) = match model {
             Some(model) => (model, None),
@@ -180,12 +194,18 @@ impl Experiment {
             past.user_field = Some(named.name.clone());
         }
         let (model, past, scorers) = (Arc::new(model), Arc::new(past), scorers(&scenario));
-        let experiment = Experiment { scenario, data, registry, start, model, past, card, scorers };
+        let experiment =
+            Experiment { scenario, data, registry, start, model, later_share, forecast, past, card, scorers };
         // What is wrong with a dynamic is known before anything runs.
         if experiment.dynamics(0, 0)?.pulls() && !experiment.model.model().drifts() {
             return Err(ExperimentError::NoDrift { kind: experiment.model.model().kind() });
         }
         Ok(experiment)
+    }
+
+    /// What a reader should know before the run begins: what may take long, or much memory.
+    pub fn forecast(&self) -> &[String] {
+        &self.forecast
     }
 
     /// The items with the roles that the scenario gives to their fields.

@@ -7,6 +7,7 @@ use super::{
     ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ModelSpec, Params, PopulationSpec, ProviderSpec, Scenario,
     SessionSpec, UserSpec,
 };
+use crate::dataset::Cut;
 use crate::language::Sampling;
 use crate::user::{LanguageMode, LanguageSpec};
 use std::path::Path;
@@ -57,6 +58,7 @@ fn data(params: &Params<'_>) -> DataSpec {
         path: params.text("path").into(),
         format: params.text("format").to_owned(),
         holdout: params.number("holdout"),
+        cut: if params.text("cut") == Cut::Global.word() { Cut::Global } else { Cut::User },
         item_field: params.text("item_field").to_owned(),
         user_field: params.text("user_field").to_owned(),
         providers: ProviderSpec {
@@ -121,6 +123,7 @@ fn engine(params: &Params<'_>) -> EngineSpec {
     EngineSpec {
         chunk: params.integer("chunk") as usize,
         events: params.flag("events"),
+        memory_mb: params.integer("memory_mb") as usize,
         cache_mb: params.integer("cache_mb") as usize,
     }
 }

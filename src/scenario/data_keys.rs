@@ -23,6 +23,14 @@ pub(super) const DATA: &[Key] = &[
         (0.0, 0.9),
         0.2,
     ),
+    word(
+        "cut",
+        "Where the log is cut: `user` holds out the latest share of each user's interactions, so that statistics over all \
+         users know what others did after a user's cut; `global` cuts at one moment for all, and users who came later have no \
+         history. The manifest and the report say which, and how much lies after the cuts.",
+        &["user", "global"],
+        "user",
+    ),
     text(
         "item_field",
         "Field of the items whose categories tell what an item is about: for diversity, calibration, satiation, taste and \

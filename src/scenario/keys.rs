@@ -336,6 +336,13 @@ const ENGINE: &[Key] = &[
         kind: Kind::Bool { default: Some(true) },
     },
     whole(
+        "memory_mb",
+        "Megabytes that a run may need by the estimate that is made before it starts; 0 takes what the machine has free. A run \
+         that would need more does not start.",
+        (0, 1 << 30),
+        0,
+    ),
+    whole(
         "cache_mb",
         "Megabytes for what a language model has read, so that it need not read it again; all policies and replications \
          share them.",

@@ -29,6 +29,7 @@ pub use self::reference::reference_text;
 pub use self::schema::json_schema;
 pub use self::write::to_toml;
 
+use crate::dataset::Cut;
 use crate::user::LanguageSpec;
 use std::path::{Path, PathBuf};
 
@@ -104,6 +105,8 @@ pub struct DataSpec {
     pub format: String,
     /// Share of each user's latest interactions that is held out.
     pub holdout: f64,
+    /// Where the log is cut.
+    pub cut: Cut,
     /// The field of items whose categories count where nothing else is named; empty: the widest one.
     pub item_field: String,
     /// The field of users by whose categories groups are told apart; empty: the widest one.
@@ -202,6 +205,8 @@ pub struct EngineSpec {
     pub chunk: usize,
     /// Whether events are written to Parquet.
     pub events: bool,
+    /// Megabytes that a run may be estimated to need; 0: what the machine has free.
+    pub memory_mb: usize,
     /// Megabytes for what a language model has read.
     pub cache_mb: usize,
 }

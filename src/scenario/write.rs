@@ -45,6 +45,7 @@ pub(super) fn values(scenario: &Scenario, section: &str) -> Table {
             ("path", path(&scenario.data.path)),
             ("format", scenario.data.format.as_str().into()),
             ("holdout", scenario.data.holdout.into()),
+            ("cut", scenario.data.cut.word().into()),
             ("item_field", scenario.data.item_field.as_str().into()),
             ("user_field", scenario.data.user_field.as_str().into()),
             ("providers", scenario.data.providers.rule.as_str().into()),
@@ -68,6 +69,7 @@ pub(super) fn values(scenario: &Scenario, section: &str) -> Table {
         "engine" => vec![
             ("chunk", (scenario.engine.chunk as i64).into()),
             ("events", scenario.engine.events.into()),
+            ("memory_mb", (scenario.engine.memory_mb as i64).into()),
             ("cache_mb", (scenario.engine.cache_mb as i64).into()),
         ],
         _ => Vec::new(),

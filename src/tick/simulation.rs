@@ -181,8 +181,8 @@ impl Simulation {
         engagement.is_some_and(|engagement| engagement.status == Status::Left)
     }
 
-    /// Slates so far that had fewer items than slots although more candidates were left.
-    pub fn short_slates(&self) -> u64 {
-        self.world.resource::<ShortSlates>().0
+    /// Slates so far that had fewer items than slots.
+    pub fn short_slates(&self) -> ShortSlates {
+        *self.world.resource::<ShortSlates>()
     }
 }

@@ -45,6 +45,7 @@ fn the_text_reads_like_a_scenario_file() {
     path = "/project/d"
     format = "auto"
     holdout = 0.2
+    cut = "user"
     item_field = ""
     user_field = ""
     providers = "column"
