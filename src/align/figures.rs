@@ -2,6 +2,7 @@
 
 use super::HeldOut;
 use super::rules::{Rule, best};
+use super::verdict::{Share, verdict};
 use crate::dataset::{Catalogue, Dataset};
 use crate::ids::UserId;
 use crate::random::{Purpose, Streams, below};
@@ -9,6 +10,8 @@ use crate::scene::{CoOccurrence, ListKind, ListScene};
 use crate::user::{RATINGS, Responses, UserError, UserModel, softmax};
 use serde::Serialize;
 
+/// The model with another user's memory in place of the own one.
+const STRANGER: &str = "model, another user's memory";
 /// Slots of a choice list.
 const CHOICES: usize = 5;
 /// Bins of the calibration error.
@@ -65,6 +68,18 @@ impl Alignment {
         let fits = |figure: &&Figure| figure.measure == measure && figure.who == who && figure.list == list;
         self.figures.iter().find(fits).map(|figure| figure.estimate)
     }
+
+    /// What the figures come to: whether the model knows more than item-kNN, and whether it knows the user.
+    pub fn verdict(&self) -> Vec<String> {
+        let list = ListKind::PopularityMatched.name();
+        let share = |who: &str| {
+            let fits = |figure: &&Figure| figure.measure == "choice" && figure.who == who && figure.list == list;
+            let share = |figure: &Figure| Share { estimate: figure.estimate, low: figure.low, high: figure.high };
+            self.figures.iter().find(fits).map(share)
+        };
+        let rules = (share(Rule::ItemKnn.name()), share(STRANGER));
+        share("model").map_or_else(Vec::new, |model| verdict(list, model, rules.0, rules.1))
+    }
 }
 
 /// Measures `model` on held-out people of `data`. `near` must come from the log before the cut.
@@ -116,7 +131,7 @@ impl Bench<'_> {
         let strange = hits(&self.answer(&lists, self.swapped(memory))?);
         let cold = hits(&self.answer(&lists, frozen.to_vec())?);
         self.mean("choice", "model", kind.name(), &own);
-        self.mean("choice", "model, another user's memory", kind.name(), &strange);
+        self.mean("choice", STRANGER, kind.name(), &strange);
         self.mean("choice", "model, memory frozen at the cut", kind.name(), &cold);
         for rule in Rule::ALL {
             let hits = rule.hits(&self.held_out, self.near, self.catalogue, &lists);
@@ -158,7 +173,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Expected rating against the rating given.
+    /// Expected rating against the rating given, both as levels; no figure for a log without ratings.
     fn rating(&mut self, memory: &[f32]) -> Result<(), UserError> {
         let lists = self.held_out.lists(ListKind::Single, 1, true);
         let mut responses = self.answer(&lists, memory.to_vec())?;
@@ -171,6 +186,9 @@ impl Bench<'_> {
             if given.is_finite() {
                 squares.push((place, (expected - given) * (expected - given)));
             }
+        }
+        if squares.is_empty() {
+            return Ok(());
         }
         let mut by_moment = vec![None; self.held_out.len()];
         squares.iter().for_each(|&(place, square)| by_moment[place] = Some(square));

@@ -34,7 +34,7 @@ impl<'a> HeldOut<'a> {
         count: usize,
         seed: u64,
     ) -> HeldOut<'a> {
-        let whole = data.whole();
+        let whole = data.log();
         let streams = Streams::new(seed, 0);
         let mut moments = Vec::new();
         for user in (0..data.users.len() as u32).map(UserId) {

@@ -8,6 +8,7 @@ mod doctor;
 mod evaluate;
 mod exit;
 mod export;
+mod fit;
 mod import;
 mod judge;
 mod language;
@@ -41,6 +42,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Fit a user model to a log, and measure it on held-out people.
+    Fit(fit::Fit),
     /// Run a scenario: policies x replications, logs, tables and a report.
     Run(run::Run),
     /// Go on with a run that was interrupted.
@@ -101,6 +104,7 @@ pub fn run_arguments(arguments: Vec<String>) -> u8 {
 
 fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
     let outcome = match command {
+        Command::Fit(command) => command.run(),
         Command::Run(command) => command.run(registry),
         Command::Resume(command) => command.run(registry),
         Command::Compare(command) => command.run(registry),

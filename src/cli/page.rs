@@ -77,6 +77,8 @@ fn report_input<'a>(
     );
     let summary = card.map(|card| card.summary.trim().to_owned()).unwrap_or_default();
     let (users, users_notes) = (manifest.user.name.clone(), &manifest.user.notes);
+    let cut = manifest.data.cut_in_words();
+    let told = card.filter(|_| users_notes.is_empty()).map(|card| verdict(&card.measured)).unwrap_or_default();
     ReportInput {
         title: scenario.name.clone(),
         question: scenario.question.clone(),
@@ -88,9 +90,21 @@ fn report_input<'a>(
         user_model: if users == manifest.user.kind { users } else { format!("{users} ({})", manifest.user.kind) },
         // Figures of a card that were measured on another log would be read as figures of this one.
         measures: card.filter(|_| users_notes.is_empty()).map(|card| measures(&card.measured)).unwrap_or_default(),
-        notes: users_notes.iter().cloned().chain([summary, acceptance]).filter(|note| !note.is_empty()).collect(),
+        notes: users_notes
+            .iter()
+            .cloned()
+            .chain(told)
+            .chain([summary, acceptance, cut])
+            .filter(|note| !note.is_empty())
+            .collect(),
         facts: facts(experiment, manifest),
     }
+}
+
+/// The sentences of `measured.verdict` of a card: what its figures come to.
+fn verdict(measured: &toml::Table) -> Vec<String> {
+    let told = measured.get("verdict").and_then(toml::Value::as_array).into_iter().flatten();
+    told.filter_map(toml::Value::as_str).map(str::to_owned).collect()
 }
 
 /// The rows of `[[measured.figure]]` of a card.
@@ -126,7 +140,6 @@ fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> 
             ),
         ),
         ("Clean-up", data.cleanup.clone()),
-        ("Cut", data.cut_in_words()),
         ("Fields", data.fields_in_words()),
         (
             "Population",

@@ -94,21 +94,19 @@ pub struct Split {
 }
 
 impl Dataset {
-    /// The interactions with their ratings as levels from 1 to [`LEVELS`](super::LEVELS), whatever the scale of the log: what
-    /// user models, policies and metrics read.
-    pub fn levels(&self) -> Vec<Interaction> {
-        let level = |rating: f32| self.scale.map_or(rating, |scale| scale.level(rating));
-        self.interactions.iter().map(|row| Interaction { rating: level(row.rating), ..*row }).collect()
-    }
-
-    /// The whole log in the form of a part of it, ratings as levels.
-    pub fn whole(&self) -> TrainingLog {
-        TrainingLog::from_sorted(self.levels(), self.users.len(), self.items.len())
+    /// All rows as one log, with their ratings as levels.
+    pub fn log(&self) -> TrainingLog {
+        let level = |row: &Interaction| Interaction {
+            rating: self.scale.map_or(row.rating, |scale| scale.level(row.rating)),
+            ..*row
+        };
+        let rows = self.interactions.iter().map(level).collect();
+        TrainingLog::from_sorted(rows, self.users.len(), self.items.len())
     }
 
     /// Cuts the log by user, see [`Cut::User`].
     pub fn split(&self, holdout: f64) -> Split {
-        let whole = self.whole();
+        let whole = self.log();
         self.divide(&whole, |user| {
             let rows = whole.of(user).len();
             (((rows as f64) * (1.0 - holdout) - 1e-9).ceil() as usize).min(rows)
@@ -124,7 +122,7 @@ impl Dataset {
             Cut::User => Ok(self.split(holdout)),
             Cut::Global => {
                 let moment = self.moment(holdout)?;
-                let whole = self.whole();
+                let whole = self.log();
                 Ok(self.divide(&whole, |user| whole.of(user).partition_point(|row| row.time < moment)))
             }
         }

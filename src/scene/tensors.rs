@@ -68,7 +68,7 @@ pub fn write_tensors(
     let parts = write_rows(data, options.holdout, &out)?;
     let near = CoOccurrence::new(&split.before);
     let maker = SceneMaker {
-        whole: data.whole(),
+        whole: data.log(),
         parts,
         builder: ListBuilder::new(&split.before, &near),
         seen: Seen::empty(data.users.len(), data.items.len()).with(&split.before),

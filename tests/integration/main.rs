@@ -11,6 +11,7 @@ mod determinism;
 mod distill;
 mod doors;
 mod dynamics;
+mod empty_slates;
 mod export;
 mod external;
 mod fields;

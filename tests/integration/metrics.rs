@@ -12,7 +12,7 @@ fn value(field: &str) -> Option<f64> {
 }
 
 /// The batches of one arm, one for each tick; a log has none for a tick without visitors.
-fn batches(path: &Path, ticks: u32) -> Vec<EventBatch> {
+pub fn batches(path: &Path, ticks: u32) -> Vec<EventBatch> {
     let mut stored = Vec::new();
     read_batches(path, |batch| stored.push(batch.clone())).expect("a readable log");
     let mut whole: Vec<EventBatch> =

@@ -41,7 +41,7 @@ pub fn stopped_after(ticks: u64, threads: usize, experiment: &Experiment, out: &
 }
 
 /// All that follows from the events of an arm.
-fn told(outcome: &Outcome) -> Vec<String> {
+pub fn told(outcome: &Outcome) -> Vec<String> {
     let arm = |((arm, ticks), file)| {
         let arm: &recmirror::experiment::ArmResult = arm;
         let numbers = format!("{:?} {:?} {:?} {:?}", arm.ticks, arm.finals, arm.curves, arm.short);

@@ -41,7 +41,7 @@ impl<'a> Lookup<'a> {
                 data.name
             )));
         }
-        let whole = data.whole();
+        let whole = data.log();
         let mut found = Lookup {
             data,
             catalogue: Catalogue::of(data),

@@ -180,6 +180,17 @@ fn told(found: &SceneAlignment) -> (String, Vec<String>) {
         let found = percent(rule.estimate);
         more.push(format!("The best rule that never looks at the user ({}) finds {found}.", rule.who));
     }
+    let share = |who: &str| {
+        of("accuracy", who).filter(|of| of.low.is_finite()).map(|of| Share {
+            estimate: of.estimate,
+            low: of.low,
+            high: of.high,
+        })
+    };
+    let swapped = share(&format!("{model}, another user's memory"));
+    if let Some(own) = share(model) {
+        more.extend(verdict(lists.trim_end_matches(" lists"), own, share("item-kNN"), swapped));
+    }
     more.extend(["largest rotation gap", "largest position gap"].iter().find_map(|measure| {
         let points = points(of(measure, model)?.estimate);
         Some(format!("No place of a list is chosen more or less often than its share by more than {points} points."))
