@@ -3,14 +3,14 @@
 //! Users and items stand in the order of their tables; those that only the log knows come after them, numbers by value,
 //! then texts by their bytes, so that no number hangs on the order of the log's lines.
 
-mod bridge;
 mod lists;
+mod missing;
 mod named;
 mod rows;
 mod typed;
 
-pub(super) use self::bridge::fill;
 pub(super) use self::lists::{Lists, Shown};
+pub(super) use self::missing::count_missing;
 pub(super) use self::rows::{Rows, Told};
 use self::typed::Store;
 use super::clock::{self, Instant};
@@ -373,7 +373,7 @@ impl Collector<'_> {
             ..Dataset::default()
         };
         named.mark(&mut data);
-        fill(&mut data);
+        count_missing(&mut data);
         notes.extend(notes_of(&data, finished.is_finer, unrated));
         data.notes = notes;
         Ok(data)
