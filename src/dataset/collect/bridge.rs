@@ -1,6 +1,6 @@
 //! The catalogue and the profiles for code that does not read fields yet.
 
-use crate::dataset::{Catalogue, Cleaner, Column, Dataset, GenreSet, NO_CATEGORY, Profile, Profiles};
+use crate::dataset::{Catalogue, Cleaner, Column, Dataset, GenreSet, IdTable, NO_CATEGORY, Profile, Profiles};
 
 /// Fields that hold what code without fields calls genres, the surest first.
 const GENRES: [&str; 5] = ["genres", "genre", "class", "categories", "category"];
@@ -78,13 +78,10 @@ fn genres(data: &Dataset, catalogue: &mut Catalogue) {
 fn providers(data: &Dataset, catalogue: &mut Catalogue) {
     let field = data.provider.as_deref().and_then(|name| data.item_fields.get(name));
     let Some(Column::Category { names, codes }) = field.map(|field| &field.column) else { return };
-    let mut provider_names: Vec<String> = (0..names.len() as u32).map(|code| names.external(code).to_owned()).collect();
-    if codes.contains(&NO_CATEGORY) {
-        provider_names.push(UNTITLED.to_owned());
-    }
-    let unknown = provider_names.len() as u32 - 1;
-    catalogue.providers = codes.iter().map(|&code| if code == NO_CATEGORY { unknown } else { code }).collect();
-    catalogue.provider_names = provider_names;
+    let mut places = IdTable::default();
+    let name = |code: u32| if code == NO_CATEGORY { UNTITLED } else { names.external(code) };
+    catalogue.providers = codes.iter().map(|&code| places.insert(name(code)).0).collect();
+    catalogue.provider_names = (0..places.len() as u32).map(|place| places.external(place).to_owned()).collect();
 }
 
 fn profiles(data: &Dataset) -> Profiles {
