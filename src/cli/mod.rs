@@ -106,6 +106,7 @@ pub fn run_arguments(arguments: Vec<String>) -> u8 {
 }
 
 fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
+    crate::guard::quiet_hook();
     let outcome = match command {
         Command::Fit(command) => command.run(),
         Command::Run(command) => command.run(registry),
