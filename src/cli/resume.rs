@@ -1,5 +1,6 @@
 //! `recmirror resume`: a run that was interrupted goes on, and ends as if it had not been.
 
+use super::allow::AllowArgs;
 use super::run::Job;
 use super::scenario::parse_settings;
 use super::trust::TrustArgs;
@@ -20,6 +21,8 @@ pub struct Resume {
     settings: Vec<String>,
     #[command(flatten)]
     trust: TrustArgs,
+    #[command(flatten)]
+    allow: AllowArgs,
     /// Worker threads; no result depends on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -39,6 +42,7 @@ impl Resume {
         }
         let origin = manifest.origin(&left.path);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &settings).map_err(Failure::input)?;
+        self.allow.check(&scenario)?;
         if let Some(arm) = manifest.arms.iter().find(|arm| arm.ticks > scenario.ticks) {
             let (folder, ArmRecord { policy, ticks, .. }) = (self.folder.display(), arm);
             let problem = format!("`{policy}` has {ticks} ticks of {}; run the scenario anew", scenario.ticks);
@@ -47,6 +51,8 @@ impl Resume {
         let rule = manifest.until.as_ref().map(|until| Until::parse(&until.rule, &scenario));
         let until = rule.transpose().map_err(Failure::input)?;
         let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &origin, registry)).transpose()?;
+        let had = manifest.arms.iter().filter(|arm| arm.ticks == scenario.ticks).cloned().collect();
+        let folder = RunFolder::going_on(&left, had).map_err(Failure::input)?;
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         let changes = manifest.changes(&experiment).map_err(|problem| {
             Failure::input(format!("{}: {problem}; a run goes on with its own inputs only", self.folder.display()))
@@ -54,8 +60,6 @@ impl Resume {
         for change in changes {
             eprintln!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
         }
-        let had = manifest.arms.iter().filter(|arm| arm.ticks == experiment.scenario.ticks).cloned().collect();
-        let folder = RunFolder::going_on(&left, had).map_err(Failure::input)?;
         let stopped = Some((left.path.as_path(), &manifest));
         Job { experiment, folder, until, worlds, stopped, registry, quiet: self.quiet }.carry_out()
     }

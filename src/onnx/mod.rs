@@ -10,6 +10,7 @@ mod inspection;
 mod layout;
 mod memory;
 mod model_file;
+mod model_proto;
 mod operators;
 mod protobuf;
 mod row_rule;
@@ -22,6 +23,7 @@ pub use self::causal::{CausalGraph, Piece, Sequences};
 pub use self::encoder::Encoder;
 pub use self::graph::{Graph, GraphSpec, Port};
 pub use self::model_file::weights_of;
+pub(crate) use self::model_proto::{Axis, GraphWriter};
 pub(crate) use self::row_rule::{check_rows, row_bits};
 pub use self::runtime::{Attempt, Runtime, library_name, search_places};
 

@@ -12,11 +12,13 @@ mod keys;
 mod load;
 mod nearest;
 mod policies;
+mod programs;
 mod raw;
 mod reference;
 mod schema;
 mod scope;
 mod settings;
+mod user_keys;
 mod value;
 mod write;
 
@@ -24,6 +26,7 @@ pub use self::error::{Place, Problem, ScenarioError};
 pub use self::key::{Key, Kind, Params};
 pub use self::keys::{DEFAULT_METRICS, DYNAMIC_KEYS, METRIC_NAMES, POLICY_KEYS, SECTIONS, Section, Variant};
 pub(crate) use self::nearest::{did_you_mean, listed};
+pub use self::programs::Program;
 pub use self::reference::reference_text;
 pub use self::schema::json_schema;
 pub use self::write::to_toml;
@@ -128,12 +131,70 @@ pub struct PopulationSpec {
 /// `[user]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct UserSpec {
-    /// Mean probability of accepting something from a slate of random candidates at the start.
-    pub acceptance: f64,
+    /// What "accepted" means.
+    pub accept: AcceptSpec,
+    /// The lowest rating that counts as liking, on the scale of the data; `None`: level 4 of 5.
+    pub like_at: Option<f64>,
+    /// Which slots are looked at.
+    pub examination: ExaminationRule,
+    /// How likely each slot is looked at; empty: the logarithmic discount.
+    pub examination_weights: Vec<f64>,
+    /// How often users accept.
+    pub acceptance: AcceptanceSpec,
     /// Divides the logits of the choice before the acceptance level is set.
     pub temperature: f64,
     /// Which user model.
     pub model: ModelSpec,
+}
+
+/// `user.accept`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcceptSpec {
+    /// The user takes an item.
+    Take,
+    /// The user takes an item and likes it.
+    Like,
+}
+
+impl AcceptSpec {
+    /// The word in scenario files.
+    pub fn word(self) -> &'static str {
+        match self {
+            AcceptSpec::Take => "take",
+            AcceptSpec::Like => "like",
+        }
+    }
+}
+
+/// `user.examination`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExaminationRule {
+    /// All slots.
+    None,
+    /// By their place.
+    Position,
+    /// From the top until one is taken.
+    Cascade,
+}
+
+impl ExaminationRule {
+    /// The word in scenario files.
+    pub fn word(self) -> &'static str {
+        match self {
+            ExaminationRule::None => "none",
+            ExaminationRule::Position => "position",
+            ExaminationRule::Cascade => "cascade",
+        }
+    }
+}
+
+/// `user.acceptance`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum AcceptanceSpec {
+    /// Mean probability of accepting something from a slate of random candidates at the start.
+    Share(f64),
+    /// As the impressions of the log say.
+    Log,
 }
 
 /// The kinds of user model.

@@ -13,7 +13,7 @@ use super::{Card, EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserEr
 use crate::dataset::{Dataset, TrainingLog};
 use crate::ids::{ItemId, UserId};
 use crate::onnx::{Graph, GraphSpec, Port};
-use crate::scene::{CONTEXT, SceneBatch, VectorCoverage, item_vectors};
+use crate::scene::{CONTEXT, Drift, SceneBatch, VectorCoverage, item_vectors};
 use ndarray::Array2;
 use rayon::prelude::*;
 use std::path::Path;
@@ -32,6 +32,7 @@ pub struct Mirror {
     items: Vec<f32>,
     profiles: Array2<f32>,
     coverage: Option<VectorCoverage>,
+    drift: Vec<Drift>,
     /// Whether the card names the log's data as those of its training.
     is_training_data: bool,
     scratch: Mutex<Vec<Scratch>>,
@@ -62,18 +63,18 @@ impl Mirror {
             ),
         )?;
         let choice = load("choice", choice_ports(&d))?;
-        let attributes = card.features.attributes(&data.catalogue);
-        let basis = card.basis(folder)?;
-        let (vectors, coverage) = match &basis {
+        let tables = card.features.tables(data)?;
+        let (vectors, coverage) = match card.basis(folder)? {
             Some(basis) => {
                 let (vectors, coverage) = basis.vectors(log, &data.items);
                 (vectors, Some(coverage))
             }
-            None => (item_vectors(log, card.features.rank), None),
+            None => (item_vectors(log, card.features.rank()), None),
         };
         let is_training_data = card.training.get("data_hash").and_then(|hash| hash.as_str()) == Some(&data.hash);
         let mut mirror = Mirror {
-            profiles: card.features.profiles(&data.profiles),
+            profiles: tables.profiles,
+            drift: tables.drift,
             coverage,
             is_training_data,
             items: Vec::new(),
@@ -89,8 +90,8 @@ impl Mirror {
         {
             mirror.card.check_weights(folder, name, graph.weights())?;
         }
-        mirror.items = mirror.encode_items(&item, &attributes, &vectors)?;
-        mirror.try_rows(&item, &attributes, &vectors)?;
+        mirror.items = mirror.encode_items(&item, &tables.attributes, &vectors)?;
+        mirror.try_rows(&item, &tables.attributes, &vectors)?;
         Ok(mirror)
     }
 
@@ -340,6 +341,7 @@ impl UserModel for Mirror {
              here; `recmirror align` measures them on this log",
             self.card.name
         ));
+        notes.extend(self.drift.iter().map(Drift::to_string));
         notes.push(match self.coverage {
             Some(coverage) => coverage.to_string(),
             None => {

@@ -6,6 +6,7 @@ mod models;
 mod order;
 mod scenes;
 
+use super::allow::AllowArgs;
 use super::language::ServerArgs;
 use super::{Failure, use_threads};
 use crate::language::endpoint::LetterStyle;
@@ -56,6 +57,8 @@ pub struct Align {
     /// really did later.
     #[arg(long, value_name = "SCENARIO")]
     policy_order: Option<PathBuf>,
+    #[command(flatten)]
+    allow: AllowArgs,
     /// Drawn answers to each scene.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     repeats: u32,
@@ -79,9 +82,12 @@ pub struct Align {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// Write align.json, align.csv, align.html and answers.jsonl into this folder.
+    /// Write align.json, align.csv, align.html and answers.jsonl into this folder, which must not exist yet.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Replace the folder of an earlier `align --out`.
+    #[arg(long, requires = "out")]
+    force: bool,
     /// Write the figures into the model's card.
     #[arg(long)]
     write_card: bool,

@@ -80,7 +80,7 @@ fn each<T: DeserializeOwned, R>(
 ) -> Result<(), ImportError> {
     let mut records = Jsonl::<T>::open(path, "")?;
     while let Some((line, record)) = records.step()? {
-        visit(&Place { path, line, taken: records.taken() }, Ok(row(record)))?;
+        visit(&Place::new(path, line, records.taken()), Ok(row(record)))?;
     }
     Ok(())
 }

@@ -110,7 +110,7 @@ impl KuaiRec {
             put_list(&mut video.told, "topics", list(table.filled(topics).unwrap_or_default()));
         }
         if let Some((rows, line)) = table.skipped() {
-            let first = Place { path, line, taken: 0 };
+            let first = Place::new(path, line, 0);
             self.notes.push(format!("{rows} rows of captions have a wrong number of fields (first: {first})"));
         }
         if unnamed > 0 {

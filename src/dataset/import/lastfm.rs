@@ -185,7 +185,7 @@ impl LastFm {
             let plays = untagged.remove(&(tagging.user, tagging.artist));
             put(&mut row.behavior, "plays", plays);
             let verdict = if tagging.time.is_some() { Ok(row) } else { Err(WRONG_TIME) };
-            visit(&Place { path, line: tagging.line, taken: 0 }, verdict)?;
+            visit(&Place::new(path, tagging.line, 0), verdict)?;
         }
         for _ in &untagged {
             visit(&Place::file(&self.plays), Err("artist that was played but never tagged: no time"))?;
