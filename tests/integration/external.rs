@@ -215,7 +215,6 @@ fn a_program_runs_only_where_that_is_asked_for() {
     refuse(&["replay", text(&out)]);
     refuse(&["evaluate", text(&out), "--target", "external", "--from", "random"]);
     refuse(&["compare", text(&out), "--trust"]);
-    refuse(&["align", "parametric", text(&folder.path().join("data")), "--policy-order", text(&path)]);
     recmirror(&["replay", text(&out), "--logs-only"]).expect(0);
     recmirror(&["compare", text(&out)]).expect(0);
     assert!(!trace.exists(), "nothing of this simulates");
