@@ -1,5 +1,6 @@
 //! `recmirror run`: the main job, from a scenario file to a folder with logs, tables and a report.
 
+use super::allow::AllowArgs;
 use super::page::{Page, baseline, failures};
 use super::progress::{Bar, rate};
 use super::scenario::parse_settings;
@@ -49,6 +50,8 @@ pub struct Run {
     until: Option<String>,
     #[command(flatten)]
     trust: TrustArgs,
+    #[command(flatten)]
+    allow: AllowArgs,
     /// Worker threads; no result depends on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -65,6 +68,7 @@ impl Run {
         settings.extend(self.replications.map(|count| ("replications".to_owned(), count.to_string())));
         let scenario = Scenario::load(&self.scenario, registry, &settings);
         let scenario = scenario.map_err(|problem: ScenarioError| Failure::input(problem))?;
+        self.allow.check(&scenario)?;
         let until =
             self.until.as_deref().map(|text| Until::parse(text, &scenario)).transpose().map_err(Failure::input)?;
         let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &self.scenario, registry)).transpose()?;
