@@ -39,6 +39,8 @@ impl Resume {
         }
         let origin = manifest.origin(&left.path);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &settings).map_err(Failure::input)?;
+        check_arms(&manifest, &scenario)
+            .map_err(|problem| Failure::input(format!("{}: {problem}", left.path.display())))?;
         if let Some(arm) = manifest.arms.iter().find(|arm| arm.ticks > scenario.ticks) {
             let (folder, ArmRecord { policy, ticks, .. }) = (self.folder.display(), arm);
             let problem = format!("`{policy}` has {ticks} ticks of {}; run the scenario anew", scenario.ticks);
@@ -70,9 +72,18 @@ impl Resume {
             );
         }
         if let Some(noted) = &left.killed {
+            if let Some(seed) = noted.seed.filter(|&seed| seed != manifest.seed) {
+                let (path, then) = (left.path.display(), manifest.seed);
+                return Err(Failure::input(format!(
+                    "{path}: arms.jsonl is of a run with seed {seed}, manifest.json with {then}"
+                )));
+            }
+            if noted.torn > 0 {
+                eprintln!("note: {} lines of arms.jsonl are cut off; their arms are run again", noted.torn);
+            }
             // It may have been killed after its last tick, with all tables still to be written.
             manifest.status = "interrupted".to_owned();
-            manifest.arms = noted.arms.clone();
+            (manifest.arms, manifest.files) = (noted.arms.clone(), noted.files.clone());
             // Those of a policy that failed later are gone.
             manifest.arms.retain(|arm| arm.events.as_ref().is_none_or(|file| left.path.join(file).is_file()));
             manifest.user.shortened_scenes = manifest.user.shortened_scenes.max(noted.shortened_scenes);
@@ -95,4 +106,19 @@ impl Resume {
         }
         Ok(())
     }
+}
+
+/// Whether the arms are of the run's own scenario.
+fn check_arms(manifest: &Manifest, scenario: &Scenario) -> Result<(), String> {
+    let ArmRecord { policy, replication, .. } = match manifest.arms.iter().find(|arm| {
+        let known = scenario.policies.iter().any(|spec| spec.name == arm.policy);
+        !known || arm.replication >= scenario.replications
+    }) {
+        Some(arm) => arm,
+        None if manifest.seed == scenario.seed => return Ok(()),
+        None => return Err(format!("the run has the seed {}, its scenario {}", manifest.seed, scenario.seed)),
+    };
+    Err(format!(
+        "it has an arm of replication {replication} of policy `{policy}`, which its scenario does not have; it was changed"
+    ))
 }

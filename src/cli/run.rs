@@ -147,7 +147,11 @@ impl Job<'_> {
             events: scenario.engine.events.then_some(events.as_path()),
             progress: &Watch { bar: &bar, job: self, shortened },
             stop,
-            stopped: self.stopped.map(|(folder, manifest)| Stopped { folder, arms: &manifest.arms }),
+            stopped: self.stopped.map(|(folder, manifest)| Stopped {
+                folder,
+                arms: &manifest.arms,
+                files: &manifest.files,
+            }),
         };
         let outcome = match &self.until {
             Some(until) => self.experiment.run_until(until, &options),
@@ -197,7 +201,7 @@ impl Progress for Watch<'_> {
 
     fn arm(&self, arm: &ArmRecord) {
         let shortened = self.job.experiment.model().model().shortened_scenes();
-        self.job.folder.note(arm, self.shortened + shortened);
+        self.job.folder.note(arm, self.job.experiment.scenario.seed, self.shortened + shortened);
     }
 }
 

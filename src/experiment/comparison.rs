@@ -5,7 +5,7 @@
 //! do with each other (Welch). Runs with other data or another user model ask different questions and are refused; with
 //! another seed, horizon or other part of the world they are compared, and what differs is said ([`RunWorld`]).
 //!
-//! The numbers are those of `finals.csv` in the runs' folders.
+//! The numbers are those of `finals.csv` in the runs' folders, which must have the hash that the manifest says.
 
 mod needed;
 mod text;
@@ -17,6 +17,7 @@ pub use self::world::{Difference, RunWorld};
 use super::manifest::{Manifest, ManifestError};
 use super::results::files::table_row;
 use super::stats::{Interval, estimate, holm, paired, unpaired};
+use crate::files::FileError;
 use crate::metrics::{self, MetricKind};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +51,9 @@ pub enum CompareError {
         /// Why.
         problem: String,
     },
+    /// The values are not those of the run.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A metric that this build does not know.
     #[error("{}: there is no metric `{metric}` in this version of recmirror", path.display())]
     Metric {
@@ -116,7 +120,7 @@ impl FinishedRun {
         let scenario: toml::Table = manifest.scenario.parse().map_err(|problem: toml::de::Error| {
             CompareError::Scenario { path: folder.join("manifest.json"), problem: problem.to_string() }
         })?;
-        let path = folder.join("finals.csv");
+        let path = manifest.file(folder, "finals.csv")?;
         let finals = read_finals(&path)?;
         let unknown = finals.iter().find(|value| metrics::get(&value.metric).is_none());
         if let Some(value) = unknown {

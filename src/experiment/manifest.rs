@@ -286,6 +286,9 @@ impl Manifest {
             );
             return Err(ManifestError::Content { path, problem });
         }
+        if let Some(problem) = manifest.repeated_arm() {
+            return Err(ManifestError::Content { path, problem });
+        }
         Ok(manifest)
     }
 

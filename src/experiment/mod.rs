@@ -17,6 +17,7 @@ mod results;
 mod run;
 mod scorers;
 mod stats;
+mod ties;
 mod trust;
 mod until;
 

@@ -35,5 +35,6 @@ mod scorer;
 mod server;
 mod server_real;
 mod story;
+mod ties;
 mod trust;
 mod util;
