@@ -9,7 +9,6 @@ use crate::experiment::{
     ArmRecord, Experiment, ExperimentError, Manifest, Outcome, Progress, Results, RunFolder, RunOptions, Stopped,
     StoppedFolder, Trust, TrustWorld, Until, UntilRecord, wrapped,
 };
-use crate::ids::{ItemId, UserId};
 use crate::metrics;
 use crate::policy::Registry;
 use crate::random::Streams;
@@ -127,7 +126,7 @@ impl Job<'_> {
         let Job { experiment, folder, worlds, registry, quiet, .. } = self;
         let trust =
             |run: &Results| worlds.map(|worlds| assess(run, worlds, registry, &stop, quiet)).unwrap_or_default();
-        write_names(&folder, &experiment).map_err(Failure::input)?;
+        experiment.write_names(folder.path()).map_err(Failure::input)?;
         folder.write_manifest(&mut manifest).map_err(Failure::input)?;
         if outcome.interrupted {
             return interrupted(folder, &experiment, &outcome);
@@ -313,28 +312,4 @@ fn interrupted(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) ->
         "interrupted: {done} of {all} arms are complete, {part} more in part; {kept} in {target}; tables and report need a \
          complete run: {next}"
     )))
-}
-
-/// `items.csv` and `users.csv`: what the numbers in the event logs stand for.
-fn write_names(folder: &RunFolder, experiment: &Experiment) -> Result<(), csv::Error> {
-    let data = &experiment.data;
-    let mut items = csv::Writer::from_path(folder.path().join("items.csv"))?;
-    items.write_record(["item", "external_id", "title"])?;
-    for item in (0..data.items.len() as u32).map(ItemId) {
-        items.write_record([&item.0.to_string(), data.items.external(item.0), &data.catalogue.titles[item.index()]])?;
-    }
-    items.flush()?;
-    let mut users = csv::Writer::from_path(folder.path().join("users.csv"))?;
-    users.write_record(["replication", "user", "external_id"])?;
-    // A population of all users is the same in every replication.
-    let sampled = experiment.scenario.population.users.is_some();
-    for replication in 0..if sampled { experiment.scenario.replications } else { 1 } {
-        let sources = experiment.population(replication).map(|population| population.sources);
-        let name = if sampled { replication.to_string() } else { "all".to_owned() };
-        for (user, UserId(source)) in sources.iter().flat_map(|sources| sources.iter()).enumerate() {
-            users.write_record([&name, &user.to_string(), data.users.external(*source)])?;
-        }
-    }
-    users.flush()?;
-    Ok(())
 }

@@ -4,6 +4,7 @@ use super::Failure;
 use super::progress::Bar;
 use super::scenario::parse_settings;
 use crate::experiment::{Claim, Experiment, Outcome, Results, RunOptions, Trust, TrustWorld, Verdict};
+use crate::files::spreadsheet::guarded;
 use crate::metrics;
 use crate::policy::Registry;
 use crate::scenario::Scenario;
@@ -153,7 +154,8 @@ fn rows(trust: &Trust) -> Result<String, csv::Error> {
                 Verdict::Turns => "turns",
                 Verdict::Unknown => "unknown",
             };
-            writer.write_record([trust.metric, ahead, behind, &world.name, verdict])?;
+            let [ahead, behind, world] = [ahead, behind, &world.name].map(|text| guarded(text));
+            writer.write_record([trust.metric, &ahead, &behind, &world, verdict])?;
         }
     }
     let bytes = writer.into_inner().map_err(|problem| csv::Error::from(problem.into_error()))?;

@@ -18,6 +18,7 @@ use super::manifest::{Manifest, ManifestError};
 use super::results::files::table_row;
 use super::stats::{Interval, estimate, holm, paired, unpaired};
 use crate::files::FileError;
+use crate::files::spreadsheet::unguarded;
 use crate::metrics::{self, MetricKind};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -149,7 +150,11 @@ impl FinishedRun {
 fn read_finals(path: &Path) -> Result<Vec<FinalValue>, CompareError> {
     let fail = |problem: csv::Error| CompareError::Finals { path: path.to_owned(), problem: problem.to_string() };
     let mut reader = csv::Reader::from_path(path).map_err(fail)?;
-    reader.deserialize().collect::<Result<Vec<FinalValue>, csv::Error>>().map_err(fail)
+    let mut values = reader.deserialize().collect::<Result<Vec<FinalValue>, csv::Error>>().map_err(fail)?;
+    for value in &mut values {
+        value.policy = unguarded(&value.policy).to_owned();
+    }
+    Ok(values)
 }
 
 /// One row of a comparison: a policy of a run in a metric.

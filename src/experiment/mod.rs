@@ -10,6 +10,7 @@ mod folder;
 mod inputs;
 mod machine;
 mod manifest;
+mod names;
 mod prepare;
 mod probe;
 mod providers;

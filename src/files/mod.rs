@@ -10,6 +10,7 @@ mod output_folder;
 mod owned;
 mod partial;
 mod source;
+pub mod spreadsheet;
 mod tally;
 mod watch;
 

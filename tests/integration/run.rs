@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// What a complete run leaves.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "compare.csv",
     "curves.csv",
     "events",
@@ -22,6 +22,7 @@ const FILES: [&str; 13] = [
     "items.csv",
     "manifest.json",
     "pairs.csv",
+    "policies.csv",
     "report.html",
     "series.csv",
     "summary.csv",
@@ -31,7 +32,7 @@ const FILES: [&str; 13] = [
 ];
 
 /// The tables that also stand in `tables`, as JSON and Parquet.
-const TABLES: [&str; 7] = ["compare", "curves", "finals", "pairs", "series", "summary", "ticks"];
+const TABLES: [&str; 8] = ["compare", "curves", "finals", "pairs", "policies", "series", "summary", "ticks"];
 
 /// A data set, a scenario with two policies, and its finished run in `out`.
 fn finished(extra: &[&str]) -> (tempfile::TempDir, PathBuf, PathBuf) {
