@@ -4,6 +4,7 @@ use super::run::Job;
 use super::scenario::parse_settings;
 use super::trust::TrustArgs;
 use super::{Failure, use_threads};
+use crate::cli::terminal::say;
 use crate::experiment::{ArmRecord, Experiment, Manifest, RunFolder, StoppedFolder, Until};
 use crate::policy::Registry;
 use crate::scenario::Scenario;
@@ -56,7 +57,7 @@ impl Resume {
             Failure::input(format!("{}: {problem}; a run goes on with its own inputs only", self.folder.display()))
         })?;
         for change in changes {
-            eprintln!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
+            say!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
         }
         let stopped = Some((left.path.as_path(), &manifest));
         Job { experiment, folder, until, worlds, stopped, registry, quiet: self.quiet }.carry_out()
@@ -67,7 +68,7 @@ impl Resume {
         let left = StoppedFolder::find(&self.folder).map_err(Failure::input)?;
         let mut manifest = Manifest::read(&left.path).map_err(Failure::input)?;
         for other in left.others.iter().map(|path| path.display()) {
-            eprintln!(
+            say!(
                 "note: {other} is what a process has left of this run that was killed or failed; it may be named instead"
             );
         }
@@ -79,7 +80,7 @@ impl Resume {
                 )));
             }
             if noted.torn > 0 {
-                eprintln!("note: {} lines of arms.jsonl are cut off; their arms are run again", noted.torn);
+                say!("note: {} lines of arms.jsonl are cut off; their arms are run again", noted.torn);
             }
             // It may have been killed after its last tick, with all tables still to be written.
             manifest.status = "interrupted".to_owned();
@@ -110,15 +111,16 @@ impl Resume {
 
 /// Whether the arms are of the run's own scenario.
 fn check_arms(manifest: &Manifest, scenario: &Scenario) -> Result<(), String> {
-    let ArmRecord { policy, replication, .. } = match manifest.arms.iter().find(|arm| {
-        let known = scenario.policies.iter().any(|spec| spec.name == arm.policy);
-        !known || arm.replication >= scenario.replications
-    }) {
-        Some(arm) => arm,
-        None if manifest.seed == scenario.seed => return Ok(()),
-        None => return Err(format!("the run has the seed {}, its scenario {}", manifest.seed, scenario.seed)),
+    if manifest.seed != scenario.seed {
+        return Err(format!("the run has the seed {}, its scenario {}", manifest.seed, scenario.seed));
+    }
+    let is_known = |arm: &&ArmRecord| {
+        arm.replication < scenario.replications && scenario.policies.iter().any(|spec| spec.name == arm.policy)
     };
-    Err(format!(
-        "it has an arm of replication {replication} of policy `{policy}`, which its scenario does not have; it was changed"
-    ))
+    match manifest.arms.iter().find(|arm| !is_known(arm)) {
+        None => Ok(()),
+        Some(ArmRecord { policy, replication, .. }) => Err(format!(
+            "it has an arm of replication {replication} of policy `{policy}`, which its scenario does not have; it was changed"
+        )),
+    }
 }

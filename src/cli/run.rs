@@ -5,6 +5,7 @@ use super::progress::{Bar, rate};
 use super::scenario::parse_settings;
 use super::trust::{TrustArgs, assess, files, told};
 use super::{Failure, print, use_threads};
+use crate::cli::terminal::say;
 use crate::experiment::{
     ArmRecord, Experiment, ExperimentError, Manifest, Outcome, Progress, Results, RunFolder, RunOptions, Stopped,
     StoppedFolder, Trust, TrustWorld, Until, UntilRecord, wrapped,
@@ -68,7 +69,7 @@ impl Run {
         let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &self.scenario, registry)).transpose()?;
         let folder = RunFolder::create(&self.out, self.force).map_err(Failure::input)?;
         for left in folder.left().iter().map(|path| path.display()) {
-            eprintln!(
+            say!(
                 "note: {left} is what a process that was killed, or a run that failed, has left: `recmirror resume {left}` goes on \
                  from it; remove it when it is not needed"
             );
@@ -181,7 +182,7 @@ impl Job<'_> {
 
     fn say(&self, what: &str, text: &str) {
         if !self.quiet {
-            eprintln!("{what}: {text}");
+            say!("{what}: {text}");
         }
     }
 }
@@ -226,7 +227,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!(
+        say!(
             "\nstopping after this tick; what is simulated so far will be kept (Ctrl-C again ends at once; then only whole arms are left to resume from)"
         );
     };

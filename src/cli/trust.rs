@@ -3,6 +3,7 @@
 use super::Failure;
 use super::progress::Bar;
 use super::scenario::parse_settings;
+use crate::cli::terminal::say;
 use crate::experiment::{Claim, Experiment, Outcome, Results, RunOptions, Trust, TrustWorld, Verdict};
 use crate::files::spreadsheet::guarded;
 use crate::metrics;
@@ -76,7 +77,7 @@ pub(super) fn assess(
     let (mut found, mut lost) = (Vec::with_capacity(worlds.len()), None);
     for world in worlds {
         if !quiet {
-            eprintln!("world: {}", world.name);
+            say!("world: {}", world.name);
         }
         match in_world(&world, registry, stop, quiet) {
             Ok(results) => found.push((world.name, results)),

@@ -43,15 +43,16 @@ impl Experiment {
         let sampled = self.scenario.population.users.is_some();
         let name = |replication: u32| if sampled { replication.to_string() } else { "all".to_owned() };
         let names: Vec<String> = (0..if sampled { self.scenario.replications } else { 1 }).map(name).collect();
+        let data = &self.data;
         for format in FORMATS {
             let items = (0..self.data.items.len() as u32).map(ItemId).map(|item| self.item_row(item));
             write_table_file(folder, "items", format, items)?;
             let users = names.iter().zip(0..).flat_map(|(name, replication)| {
                 let sources = self.population(replication).map(|population| population.sources).unwrap_or_default();
-                let row = |(user, UserId(source)): (u32, UserId)| UserRow {
+                let row = move |(user, UserId(source)): (u32, UserId)| UserRow {
                     replication: name,
                     user,
-                    external_id: self.data.users.external(source),
+                    external_id: data.users.external(source),
                 };
                 (0..).zip(sources.to_vec()).map(row)
             });

@@ -14,6 +14,7 @@ mod dynamics;
 mod export;
 mod external;
 mod folders;
+mod hostile;
 mod import;
 mod import_faults;
 mod interfaces;

@@ -131,7 +131,7 @@ fn a_changed_journal_is_refused() {
         whole.lines().take(2).map(|line| left.join(arm(line)["arm"]["events"].as_str().expect("a log"))).collect();
     let bytes = std::fs::read(&paths[0]).expect("a log");
     std::fs::copy(&paths[1], &paths[0]).expect("copied");
-    recmirror(&["resume", text(&run), "--quiet"]).expect(2).says(&["it is the log of policy `"]);
+    recmirror(&["resume", text(&run), "--quiet"]).expect(2).says(&["it is not the file that the list"]);
     write(&paths[0], bytes);
     // Half a line is no arm, and is told.
     write(&journal, format!("{whole}{}\n", &first[..first.len() / 2]));
