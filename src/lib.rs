@@ -8,6 +8,7 @@ pub mod dynamics;
 pub mod environment;
 pub mod experiment;
 pub mod files;
+pub mod fit;
 pub mod ids;
 pub mod language;
 pub mod linalg;

@@ -2,7 +2,6 @@
 
 use crate::cli::terminal::say;
 use std::fmt;
-use std::process::ExitCode;
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -37,13 +36,13 @@ impl Failure {
     }
 
     /// Prints the message to stderr and gives the exit code.
-    pub fn report(self) -> ExitCode {
+    pub fn report(self) -> u8 {
         let (code, message) = match self {
             Failure::Input(message) => (2, message),
             Failure::Check(message) => (3, message),
             Failure::Other(message) => (1, message),
         };
         say!("error: {message}");
-        ExitCode::from(code)
+        code
     }
 }

@@ -8,6 +8,7 @@ mod doctor;
 mod evaluate;
 mod exit;
 mod export;
+mod fit;
 mod import;
 mod judge;
 mod language;
@@ -42,6 +43,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Fit a user model to a log, and measure it on held-out people.
+    Fit(fit::Fit),
     /// Run a scenario: policies x replications, logs, tables and a report.
     Run(run::Run),
     /// Go on with a run that was interrupted.
@@ -84,7 +87,25 @@ pub fn main() -> ExitCode {
 
 /// Runs the command line of this process with policies of your own: see `examples/custom_policy.rs`.
 pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    ExitCode::from(carry_out(Arguments::parse().command, registry))
+}
+
+/// Runs the command line with these arguments, the program's name first, in a process of another language; gives the exit
+/// code. Help and mistakes in the arguments are printed.
+pub fn run_arguments(arguments: Vec<String>) -> u8 {
+    match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => carry_out(arguments.command, &crate::policy::Registry::builtin()),
+        Err(problem) => {
+            // The terminal is gone where this fails, and the code says the rest.
+            let _ = problem.print();
+            problem.exit_code() as u8
+        }
+    }
+}
+
+fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
+    let outcome = match command {
+        Command::Fit(command) => command.run(),
         Command::Run(command) => command.run(registry),
         Command::Resume(command) => command.run(registry),
         Command::Compare(command) => command.run(registry),
@@ -103,10 +124,9 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Doctor(command) => command.run(),
     };
     match outcome {
-        Ok(()) => match STDOUT_PROBLEM.get() {
-            Some(problem) => Failure::other(format!("cannot write the results to stdout: {problem}")).report(),
-            None => ExitCode::SUCCESS,
-        },
+        Ok(()) => STDOUT_PROBLEM
+            .get()
+            .map_or(0, |problem| Failure::other(format!("cannot write the results to stdout: {problem}")).report()),
         Err(failure) => failure.report(),
     }
 }

@@ -75,8 +75,6 @@ impl Experiment {
     ) -> Result<Box<dyn Policy>, ExperimentError> {
         let streams = Streams::new(self.scenario.seed, replication);
         let fail = |source| ExperimentError::Policy { policy: spec.name.clone(), source };
-        let unknown = || fail(crate::policy::PolicyError(format!("kind `{}` is not registered", spec.kind)));
-        let kind = self.registry.get(&spec.kind).ok_or_else(unknown)?;
         let (log, sources) = match &population.known {
             None => (self.start.log.clone(), Arc::clone(&population.sources)),
             Some(known) => (known.log.clone(), known.sources.clone()),
@@ -90,6 +88,11 @@ impl Experiment {
             registry: self.registry.clone(),
             streams,
         };
+        if let Some(factory) = self.registry.own(&spec.name) {
+            return factory(&context).map_err(fail);
+        }
+        let unknown = || fail(crate::policy::PolicyError(format!("kind `{}` is not registered", spec.kind)));
+        let kind = self.registry.get(&spec.kind).ok_or_else(unknown)?;
         (kind.build)(&Params::new(&spec.params), &context).map_err(fail)
     }
 }

@@ -15,7 +15,7 @@ pub trait Metric: Send + Sync + 'static {
     /// Takes what another state has folded.
     fn merge(&mut self, other: &Self);
 
-    /// The value over everything folded; `None` when it is undefined.
+    /// The value over everything folded; `None`, or a number that is not finite, when it is undefined.
     fn value(&self) -> Option<f64>;
 
     /// What a number cannot say: the points of a curve over everything folded, x not negative and ascending. Most

@@ -1,7 +1,7 @@
 //! A causal language model: tokens in, logits and the keys and values of all tokens out.
 //!
 //! Any export with the names of Hugging Face Optimum runs; what the graph lacks or has too much is told at load. Weights
-//! in files beside the graph are found by the runtime.
+//! in files of the graph's folder are read by the runtime.
 //!
 //! One session a worker, each with one thread. The bits of a token depend on the tokens before it alone, as long as the
 //! number of rows of a call, texts times tokens, is a multiple of [`CausalGraph::STEP`] (prompts) or of
@@ -13,16 +13,18 @@ use super::{OnnxError, Runtime};
 use half::f16;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue, SessionOutputs};
-use ort::value::{DynValue, Tensor, TensorRef};
+use ort::value::{DynValue, Tensor, TensorRef, ValueType};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// A loaded graph.
 pub struct CausalGraph {
     path: PathBuf,
     layout: Layout,
+    /// Logits of a token; known once the graph has run.
+    vocabulary: OnceLock<usize>,
     sessions: Vec<Mutex<Session>>,
 }
 
@@ -66,9 +68,10 @@ impl CausalGraph {
     /// Loads `path` with a session for each of `workers`.
     ///
     /// # Errors
-    /// No runtime, an unreadable file, or a graph that is no causal language model.
+    /// No runtime, an unreadable file, a graph that is not run, or one that is no causal language model.
     pub fn load(path: &Path, workers: usize) -> Result<CausalGraph, OnnxError> {
         let runtime = Runtime::get()?;
+        super::weights_of(path)?;
         let fail = |problem: String| OnnxError::Load { path: path.to_owned(), problem };
         let open = || open(runtime, path).map_err(|problem| fail(problem.to_string()));
         let first = open()?;
@@ -78,7 +81,7 @@ impl CausalGraph {
         for _ in 1..workers {
             sessions.push(Mutex::new(open()?));
         }
-        Ok(CausalGraph { path: path.to_owned(), layout, sessions })
+        Ok(CausalGraph { path: path.to_owned(), layout, vocabulary: OnceLock::new(), sessions })
     }
 
     /// Numbers that a token's keys and values are.
@@ -134,7 +137,7 @@ impl CausalGraph {
         let Layout { heads, size, .. } = self.layout;
         let mut all = Vec::with_capacity(self.token_width() * range.len());
         for value in &sequences.values {
-            let data = self.floats(value, self.layout.half[0])?;
+            let (_, data) = self.floats(value, self.layout.half[0])?;
             for head in 0..heads {
                 let start = head * sequences.tokens;
                 let wanted = (start + range.start) * size..(start + range.end) * size;
@@ -188,7 +191,7 @@ impl CausalGraph {
         let mut session = self.lock();
         let mut outputs = session.run(inputs).map_err(fail)?;
         let logits = self.logits(&outputs, rows, if self.layout.keep { kept } else { count }, count, wanted)?;
-        let values = self.presents(&mut outputs)?;
+        let values = self.presents(&mut outputs, [rows, total])?;
         Ok((logits, Sequences { values, rows, tokens: total }))
     }
 
@@ -202,8 +205,16 @@ impl CausalGraph {
         wanted: Range<usize>,
     ) -> Result<Vec<f32>, OnnxError> {
         let value = outputs.get("logits").ok_or_else(|| self.broken("no output `logits`"))?;
-        let all = self.floats(value, self.layout.half[1])?;
-        let vocabulary = all.len() / (rows * kept).max(1);
+        let (shape, all) = self.floats(value, self.layout.half[1])?;
+        let last = shape.last().map_or(0, |&size| size.max(0) as usize);
+        let vocabulary = *self.vocabulary.get_or_init(|| last);
+        if shape != [rows as i64, kept as i64, vocabulary as i64] || vocabulary == 0 {
+            let wanted = format!(
+                "[{rows}, {kept}, {}]",
+                if vocabulary == 0 { "vocabulary".into() } else { vocabulary.to_string() }
+            );
+            return Err(self.broken(&format!("output `logits` has shape {shape:?}, expected {wanted}")));
+        }
         let mut logits = Vec::with_capacity(rows * wanted.len() * vocabulary);
         for row in 0..rows {
             let place = |token: usize| (row * kept + token + kept - count) * vocabulary;
@@ -213,18 +224,37 @@ impl CausalGraph {
         Ok(logits)
     }
 
-    fn presents(&self, outputs: &mut SessionOutputs<'_>) -> Result<Vec<DynValue>, OnnxError> {
-        let names = (0..2 * self.layout.layers).map(|place| present(place / 2, place % 2));
-        names.map(|name| outputs.remove(&name).ok_or_else(|| self.broken(&format!("no output `{name}`")))).collect()
+    fn presents(
+        &self,
+        outputs: &mut SessionOutputs<'_>,
+        [rows, tokens]: [usize; 2],
+    ) -> Result<Vec<DynValue>, OnnxError> {
+        let Layout { layers, heads, size, .. } = self.layout;
+        let wanted = [rows as i64, heads as i64, tokens as i64, size as i64];
+        let one = |place: usize| {
+            let name = present(place / 2, place % 2);
+            let value = outputs.remove(&name).ok_or_else(|| self.broken(&format!("no output `{name}`")))?;
+            let found = match value.dtype() {
+                ValueType::Tensor { shape, .. } => &shape[..],
+                _ => &[],
+            };
+            if found == wanted {
+                return Ok(value);
+            }
+            Err(self.broken(&format!("output `{name}` has shape {found:?}, expected {wanted:?}")))
+        };
+        (0..2 * layers).map(one).collect()
     }
 
-    fn floats<'a>(&self, value: &'a DynValue, half: bool) -> Result<Cow<'a, [f32]>, OnnxError> {
+    /// The shape and the numbers of a tensor.
+    fn floats<'a>(&self, value: &'a DynValue, half: bool) -> Result<(&'a [i64], Cow<'a, [f32]>), OnnxError> {
         let fail = |problem: ort::Error| self.failed(&problem);
         if half {
-            let (_, data) = value.try_extract_tensor::<f16>().map_err(fail)?;
-            return Ok(data.iter().map(|number| number.to_f32()).collect());
+            let (shape, data) = value.try_extract_tensor::<f16>().map_err(fail)?;
+            return Ok((shape, data.iter().map(|number| number.to_f32()).collect()));
         }
-        Ok(Cow::Borrowed(value.try_extract_tensor::<f32>().map_err(fail)?.1))
+        let (shape, data) = value.try_extract_tensor::<f32>().map_err(fail)?;
+        Ok((shape, Cow::Borrowed(data)))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Session> {

@@ -122,7 +122,8 @@ fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment,
         // What it says of a failure comes as an error, too; its own lines on stderr would be coloured and come under --quiet.
         let is_wanted = std::env::var_os("ORT_LOG").is_some();
         let builder = if is_wanted { builder } else { builder.with_logger(Arc::new(silent)) };
-        builder.build().map_err(|problem| problem.to_string())
+        let environment = builder.build().map_err(|problem| problem.to_string())?;
+        super::memory::bound(&environment).map(|()| environment)
     });
     let environment = outcome.unwrap_or_else(|_| Err("not a usable ONNX Runtime library".to_owned()))?;
     Ok((environment, version))

@@ -5,9 +5,9 @@
 //! in a chunk of 32 rows whatever else is in it.
 
 use super::super::spill::Record;
-use crate::files::{FileError, Partial};
+use crate::files::{FileError, MOST_OF_TEXT, Partial, read_bounded};
 use crate::mirror::Watch;
-use crate::onnx::{Encoder, OnnxError};
+use crate::onnx::{Encoder, OnnxError, check_rows, row_bits};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -18,6 +18,10 @@ use tokenizers::{Tokenizer, TruncationParams};
 const LENGTHS: [usize; 5] = [16, 32, 64, 128, 256];
 /// Rows of a chunk; the last is filled up with copies.
 const ROWS: usize = 32;
+/// Bytes of the model at most.
+const MOST_OF_FILE: u64 = 1 << 30;
+/// Bytes of kept vectors at most.
+const MOST_OF_VECTORS: u64 = 1 << 36;
 /// Part of the key of kept vectors: raised when the computation changes.
 const VERSION: &str = "mean-pooling/1";
 
@@ -61,13 +65,13 @@ impl Embedder {
     /// Loads the model of a folder, with one session for each of `workers` threads.
     ///
     /// # Errors
-    /// When a file is missing or wrong, or there is no ONNX Runtime.
+    /// When a file is missing or wrong, the model mixes the rows of a call, or there is no ONNX Runtime.
     pub fn load(folder: &Path, workers: usize) -> Result<Embedder, EmbedderError> {
         let (model, words) = (folder.join("model.onnx"), folder.join("tokenizer.json"));
         let mut hasher = blake3::Hasher::new();
         for path in [&model, &words] {
             let fail = |problem: std::io::Error| broken(path, problem.to_string());
-            hasher.update(&std::fs::read(path).map_err(fail)?);
+            hasher.update(&read_bounded(path, MOST_OF_FILE).map_err(fail)?);
         }
         let mut tokenizer = Tokenizer::from_file(&words).map_err(|problem| broken(&words, problem.to_string()))?;
         let most = LENGTHS[LENGTHS.len() - 1];
@@ -75,7 +79,23 @@ impl Embedder {
         tokenizer.with_truncation(Some(cut)).map_err(|problem| broken(&words, problem.to_string()))?;
         tokenizer.with_padding(None);
         let encoder = Encoder::load(&model, workers)?;
-        Ok(Embedder { encoder, tokenizer, hash: hasher.finalize().to_hex().to_string() })
+        for (name, sha256) in encoder.weights() {
+            hasher.update(name.as_bytes()).update(sha256.as_bytes());
+        }
+        let embedder = Embedder { encoder, tokenizer, hash: hasher.finalize().to_hex().to_string() };
+        embedder.try_rows()?;
+        Ok(embedder)
+    }
+
+    /// Refuses a model that mixes the rows of a call, or that gives other numbers when it is asked again.
+    fn try_rows(&self) -> Result<(), OnnxError> {
+        // Every vocabulary has some tokens.
+        let most = self.tokenizer.get_vocab_size(true).clamp(1, 100) as i64;
+        let text = |row: usize| (0..1 + row % LENGTHS[0]).map(|place| (row * 7 + place) as i64 % most).collect();
+        let texts: Vec<Vec<i64>> = (0..ROWS).map(text).collect();
+        check_rows(self.encoder.path(), ROWS, |places| {
+            Ok(row_bits(&self.chunk(LENGTHS[0], places, &texts)?, self.encoder.width()))
+        })
     }
 
     /// The hash of the model and its tokenizer.
@@ -191,8 +211,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 
 /// The vectors in `file`, if `label` says that they are those of `key` and the bytes are those that were labelled.
 fn read_kept(file: &Path, label: &Path, key: &str, rows: usize, width: usize) -> Option<Vec<f32>> {
-    let label: Label = serde_json::from_slice(&std::fs::read(label).ok()?).ok()?;
-    let bytes = std::fs::read(file).ok()?;
+    let label: Label = serde_json::from_slice(&read_bounded(label, MOST_OF_TEXT).ok()?).ok()?;
+    let bytes = read_bounded(file, MOST_OF_VECTORS).ok()?;
     let blake3 = blake3::hash(&bytes).to_hex().to_string();
     if label != (Label { key: key.to_owned(), rows, width, blake3 }) {
         return None;
