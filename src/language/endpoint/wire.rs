@@ -167,7 +167,7 @@ pub fn read_letters(body: &Value, options: usize) -> Result<Letters, NoLetters> 
             return Err(NoLetters::Shape("an entry of `top_logprobs` without `token` and `logprob`".to_owned()));
         };
         // A logarithm of a probability is at most 0; rounding may put it a little above.
-        if !(log <= 1e-3) {
+        if log > 1e-3 || log.is_nan() {
             return Err(NoLetters::Shape(format!("the `logprob` {log} of {text:?}, which is no probability")));
         }
         let probability = libm::exp(log).min(1.0);
