@@ -4,7 +4,7 @@ use super::progress::Bar;
 use super::{Failure, print, use_threads};
 use crate::experiment::{Estimate, Experiment, Interval, Manifest, estimate};
 use crate::files::Partial;
-use crate::files::spreadsheet::guarded;
+use crate::files::spreadsheet::as_cell;
 use crate::log::REJECTED;
 use crate::off_policy::{Evaluation, OffPolicyError, Question, Row, evaluate};
 use crate::policy::Registry;
@@ -180,8 +180,8 @@ fn write_csv(
     for row in &found.rows {
         let overlap = |of: fn(&crate::off_policy::Overlap) -> f64| number(row.overlap.as_ref().map(of));
         table.write_record([
-            guarded(question.target).into_owned(),
-            guarded(question.from).into_owned(),
+            as_cell(question.target).into_owned(),
+            as_cell(question.from).into_owned(),
             row.estimator.to_owned(),
             number(row.value),
             number(row.normal.map(|it| it.low)),

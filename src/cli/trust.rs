@@ -5,7 +5,7 @@ use super::progress::Bar;
 use super::scenario::parse_settings;
 use crate::cli::terminal::say;
 use crate::experiment::{Claim, Experiment, Outcome, Results, RunOptions, Trust, TrustWorld, Verdict};
-use crate::files::spreadsheet::guarded;
+use crate::files::spreadsheet::as_cell;
 use crate::metrics;
 use crate::policy::Registry;
 use crate::scenario::Scenario;
@@ -155,7 +155,7 @@ fn rows(trust: &Trust) -> Result<String, csv::Error> {
                 Verdict::Turns => "turns",
                 Verdict::Unknown => "unknown",
             };
-            let [ahead, behind, world] = [ahead, behind, &world.name].map(|text| guarded(text));
+            let [ahead, behind, world] = [ahead, behind, &world.name].map(|text| as_cell(text));
             writer.write_record([trust.metric, &ahead, &behind, &world, verdict])?;
         }
     }

@@ -18,7 +18,7 @@ use super::manifest::{Manifest, ManifestError};
 use super::results::files::table_row;
 use super::stats::{Interval, estimate, holm, paired, unpaired};
 use crate::files::FileError;
-use crate::files::spreadsheet::unguarded;
+use crate::files::spreadsheet::from_cell;
 use crate::metrics::{self, MetricKind};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -152,7 +152,7 @@ fn read_finals(path: &Path) -> Result<Vec<FinalValue>, CompareError> {
     let mut reader = csv::Reader::from_path(path).map_err(fail)?;
     let mut values = reader.deserialize().collect::<Result<Vec<FinalValue>, csv::Error>>().map_err(fail)?;
     for value in &mut values {
-        value.policy = unguarded(&value.policy).to_owned();
+        value.policy = from_cell(&value.policy).to_owned();
     }
     Ok(values)
 }

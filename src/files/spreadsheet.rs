@@ -7,12 +7,12 @@
 use std::borrow::Cow;
 
 /// The text of a cell as it is written.
-pub fn guarded(text: &str) -> Cow<'_, str> {
+pub fn as_cell(text: &str) -> Cow<'_, str> {
     if looks_like_a_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
 
 /// The text that was written as this cell.
-pub fn unguarded(cell: &str) -> &str {
+pub fn from_cell(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|text| looks_like_a_formula(text)).unwrap_or(cell)
 }
 
@@ -28,14 +28,14 @@ mod tests {
     #[test]
     fn formulas_become_text_and_come_back() {
         for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "=HYPERLINK(\"http://x\")"] {
-            assert_eq!(guarded(formula), format!("'{formula}"));
+            assert_eq!(as_cell(formula), format!("'{formula}"));
         }
         for plain in ["", "a", "'Til There Was You (1997)", "1-2", " =1", "''"] {
-            assert_eq!(guarded(plain), plain);
+            assert_eq!(as_cell(plain), plain);
         }
         for text in ["=1", "'=1", "''=1", "'", "''", "'a", "", "-", "'-5", "a=1"] {
-            assert_eq!(unguarded(&guarded(text)), text);
-            assert!(!guarded(text).starts_with(['=', '+', '-', '@', '\t', '\r']), "{text}");
+            assert_eq!(from_cell(&as_cell(text)), text);
+            assert!(!as_cell(text).starts_with(['=', '+', '-', '@', '\t', '\r']), "{text}");
         }
     }
 }

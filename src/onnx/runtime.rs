@@ -117,7 +117,7 @@ fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment,
     }
     let version = version_of(path)?;
     // ort asserts where a library answers with nonsense; that must not end the process.
-    let outcome = std::panic::catch_unwind(|| {
+    let outcome = crate::guard::guarded(|| {
         let builder = ort::init_from(path).map_err(|problem| problem.to_string())?.with_telemetry(false);
         // What it says of a failure comes as an error, too; its own lines on stderr would be coloured and come under --quiet.
         let is_wanted = std::env::var_os("ORT_LOG").is_some();

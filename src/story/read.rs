@@ -4,7 +4,7 @@ use super::sessions::Sessions;
 use super::{Luck, Shown, Step, Story, Thought};
 use crate::experiment::{ArmRecord, Manifest, ManifestError};
 use crate::files::FileError;
-use crate::files::spreadsheet::unguarded;
+use crate::files::spreadsheet::from_cell;
 use crate::ids::UserId;
 use crate::log::{EventBatch, LogError, read_decisions};
 use crate::policy::Registry;
@@ -194,7 +194,7 @@ fn table(path: &Path) -> Result<Vec<csv::StringRecord>, StoryError> {
 /// The title of each item.
 fn titles(items: &Path) -> Result<Vec<String>, StoryError> {
     let rows = table(items)?;
-    Ok(rows.iter().map(|row| unguarded(row.get(2).unwrap_or_default()).to_owned()).collect())
+    Ok(rows.iter().map(|row| from_cell(row.get(2).unwrap_or_default()).to_owned()).collect())
 }
 
 /// Whom the user mirrors.
@@ -202,7 +202,7 @@ fn mirrored(users: &Path, choice: &StoryChoice) -> Result<String, StoryError> {
     let rows = table(users)?;
     let own = choice.replication.to_string();
     let of_replication = rows.iter().filter(|row| [Some("all"), Some(own.as_str())].contains(&row.get(0)));
-    let external: Vec<&str> = of_replication.map(|row| unguarded(row.get(2).unwrap_or_default())).collect();
+    let external: Vec<&str> = of_replication.map(|row| from_cell(row.get(2).unwrap_or_default())).collect();
     if let Some(found) = external.get(choice.user as usize) {
         return Ok((*found).to_owned());
     }

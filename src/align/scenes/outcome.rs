@@ -2,7 +2,7 @@
 
 use super::AnswerRecord;
 use crate::align::PolicyOrder;
-use crate::files::spreadsheet::guarded;
+use crate::files::spreadsheet::as_cell;
 use crate::files::{FileError, Partial};
 use serde::Serialize;
 use std::io::Write;
@@ -172,7 +172,7 @@ impl SceneAlignment {
             ["dataset", "list", "length", "scope", "who", "measure", "scenes", "users", "estimate", "low", "high"];
         writer.write_record(header).map_err(|problem| fail(problem.to_string()))?;
         let number = |value: f64| if value.is_finite() { format!("{value:.6}") } else { String::new() };
-        let text = |text: &str| guarded(text).into_owned();
+        let text = |text: &str| as_cell(text).into_owned();
         for of in &self.figures {
             let row = [
                 text(of.dataset.as_deref().unwrap_or_default()),

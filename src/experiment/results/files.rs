@@ -5,7 +5,7 @@
 //! and others `double`, both nullable.
 
 use super::ResultsError;
-use crate::files::spreadsheet::guarded;
+use crate::files::spreadsheet::as_cell;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
@@ -212,7 +212,7 @@ fn write_csv<R: TableRow>(target: impl Write, rows: impl IntoIterator<Item = R>)
 /// A cell of a CSV file: numbers as in JSON, and nothing for what is undefined.
 fn csv_text(cell: Cell<'_>) -> Cow<'_, str> {
     match cell {
-        Cell::Text(text) => guarded(text),
+        Cell::Text(text) => as_cell(text),
         Cell::Whole(number) => number.map(|number| number.to_string()).unwrap_or_default().into(),
         Cell::Number(number) => {
             number.and_then(|number| serde_json::to_string(&number).ok()).unwrap_or_default().into()

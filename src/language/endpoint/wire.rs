@@ -289,6 +289,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_logarithm_of_a_probability_is_told() {
+        for log in [0.5, 1e300] {
+            let top = json!([{"token": "A", "logprob": log}, {"token": "B", "logprob": -1.0}]);
+            let body = json!({"choices": [{"logprobs": {"content": [{"token": "A", "top_logprobs": top}]}}]});
+            assert!(matches!(read_letters(&body, 2), Err(NoLetters::Shape(told)) if told.contains("no probability")));
+        }
+        let top = json!([{"token": "A", "logprob": -0.1}, {"token": "B", "logprob": -1e300}]);
+        let body = json!({"choices": [{"logprobs": {"content": [{"token": "A", "top_logprobs": top}]}}]});
+        near(&read_letters(&body, 2).expect("letters").probabilities, &[1.0, 0.0]);
+    }
+
+    #[test]
     fn no_letter_and_no_probabilities_are_told_apart() {
         assert!(
             matches!(read_letters(&listed(&[("The", 0.5)]), 2), Err(NoLetters::None(tokens)) if tokens == "[\"The\"]")

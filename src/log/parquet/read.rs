@@ -1,6 +1,8 @@
 //! Reading events back.
 
 use super::{Columns, FIRST_COLUMNS, GROUP_ROWS, Nullable, SCHEMA};
+use crate::files::open_regular;
+use crate::guard::guarded;
 use crate::ids::{ItemId, UserId};
 use crate::log::pages::column_reader;
 use crate::log::trial_name::entry;
@@ -11,7 +13,6 @@ use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
 use parquet::schema::parser::parse_message_type;
 use std::collections::VecDeque;
 use std::fs::File;
-use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 
 /// Reads a file of events tick by tick; a row group is in memory at once.
@@ -33,7 +34,7 @@ impl EventReader {
     /// When it cannot be read or is not one of [`super::ParquetWriter`]'s.
     pub fn open(path: &Path) -> Result<EventReader, LogError> {
         let format = |problem: String| LogError::Format { path: path.to_owned(), problem };
-        let file = File::open(path).map_err(|source| LogError::Io { path: path.to_owned(), source })?;
+        let file = open_regular(path).map_err(|source| LogError::Io { path: path.to_owned(), source })?;
         let reader = SerializedFileReader::new(file).map_err(|problem| format(problem.to_string()))?;
         let (slate, trial) = check_file(&reader).map_err(format)?;
         let open = EventBatch { slate, ..EventBatch::default() };
@@ -64,8 +65,7 @@ impl EventReader {
         while self.ready.is_empty() && self.group < self.reader.num_row_groups() {
             let group = || self.reader.get_row_group(self.group).and_then(|group| read_group(group.as_ref()));
             // The library ends in a panic where some numbers of a damaged file are too long.
-            let columns = std::panic::catch_unwind(AssertUnwindSafe(group))
-                .unwrap_or_else(|_| Err(ParquetError::General("a page is damaged".to_owned())));
+            let columns = guarded(group).unwrap_or_else(|_| Err(ParquetError::General("a page is damaged".to_owned())));
             let columns = columns.map_err(|problem| self.problem(problem.to_string()))?;
             self.group += 1;
             regroup(&columns, &mut self.open, &mut self.ready).map_err(|problem| self.problem(problem))?;
