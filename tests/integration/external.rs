@@ -150,7 +150,7 @@ fn what_a_program_has_started_ends_with_it() {
     for deed in ["time.sleep(600)", "sys.exit(7)", "pass"] {
         let folder = with_data();
         let (program, note) = (folder.path().join("rogue.py"), folder.path().join("started"));
-        let start = "import subprocess; started = subprocess.Popen(['sleep', '600']); open('started', 'a').write(f'{started.pid}\n')";
+        let start = "import subprocess; started = subprocess.Popen(['sleep', '600']); open(r'NOTE', 'a').write(str(started.pid) + chr(10))";
         write(
             &program,
             format!(
