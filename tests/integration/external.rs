@@ -150,15 +150,11 @@ fn what_a_program_has_started_ends_with_it() {
     for deed in ["time.sleep(600)", "sys.exit(7)", "pass"] {
         let folder = with_data();
         let (program, note) = (folder.path().join("rogue.py"), folder.path().join("started"));
-        let start = "import subprocess; started = subprocess.Popen(['sleep', '600']); open(r'NOTE', 'a').write(str(started.pid) + chr(10))";
-        write(
-            &program,
-            format!(
-                "{start}
-{}",
-                rogue(deed)
-            ),
+        let start = format!(
+            "import subprocess\nstarted = subprocess.Popen(['sleep', '600'])\nopen(r'{}', 'a').write(str(started.pid) + chr(10))",
+            note.display()
         );
+        write(&program, format!("{start}\n{}", rogue(deed)));
         let path = scenario(folder.path(), &program, "timeout = 0.5");
         let out = folder.path().join("out");
         recmirror(&["run", text(&path), "--out", text(&out), "--quiet"]).expect(if deed == "pass" { 0 } else { 2 });
