@@ -81,7 +81,7 @@ impl Run {
         }
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         if !self.quiet {
-            experiment.forecast().iter().for_each(|sentence| eprintln!("note: {sentence}"));
+            experiment.forecast().iter().for_each(|sentence| say!("note: {sentence}"));
         }
         Job { experiment, folder, until, worlds, stopped: None, registry, quiet: self.quiet }.carry_out()
     }

@@ -62,9 +62,9 @@ impl Experiment {
     }
 
     fn item_row(&self, item: ItemId) -> ItemRow<'_> {
-        let catalogue = &self.start.catalogue;
-        let place = catalogue.provider_of(item).map(|place| place as usize);
-        let provider = place.and_then(|place| catalogue.providers()?.names().get(place));
+        let catalogue = self.catalogue();
+        let names = catalogue.providers().map(|providers| providers.names()).unwrap_or_default();
+        let provider = catalogue.provider_of(item).and_then(|provider| names.get(provider as usize));
         ItemRow {
             item: item.0,
             external_id: self.data.items.external(item.0),
