@@ -23,6 +23,7 @@ mod stage_bar;
 mod story;
 mod tensors;
 mod trust;
+mod validate;
 
 use clap::{Parser, Subcommand};
 use std::io::{ErrorKind, Write};
@@ -58,6 +59,8 @@ enum Command {
     Scenario(scenario::ScenarioCommand),
     /// Say how well a user model mirrors held-out people.
     Align(align::Align),
+    /// Hold a user model to what people did with what they were shown.
+    Validate(validate::Validate),
     /// Write the tensors from which `models/train` trains the mirror model.
     Tensors(tensors::Tensors),
     /// Bring a publisher's feedback log into the form that the mirror flow reads.
@@ -109,6 +112,7 @@ fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
         Command::Evaluate(command) => command.run(registry),
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(registry),
+        Command::Validate(command) => command.run(registry),
         Command::Tensors(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Scenes(command) => command.run(),

@@ -150,3 +150,6 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
     found.verdict = table::verdict(&found);
     Ok(found)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

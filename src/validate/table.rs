@@ -10,6 +10,9 @@ const GUESSES: f64 = 0.65;
 /// An AUC below this says little.
 const TELLS: f64 = 0.55;
 
+/// Wrong pairs that are told one by one.
+const MOST_WRONG: usize = 8;
+
 /// What the figures mean.
 pub(super) fn verdict(found: &Validation) -> Vec<String> {
     let mut said = Vec::new();
@@ -207,8 +210,11 @@ fn ranking_text(text: &mut String, ranking: &Ranking) {
         "  pairs told apart {}, right {}; Kendall tau {tau}; level RMSE {:.3} as it is, {:.3} with the level set",
         ranking.pairs_told, ranking.pairs_right, ranking.level_rmse_before, ranking.level_rmse
     );
-    for (better, worse) in &ranking.pairs_wrong {
+    for (better, worse) in ranking.pairs_wrong.iter().take(MOST_WRONG) {
         let _ = writeln!(text, "  wrong: people like {better} better than {worse}");
+    }
+    if let Some(more @ 1..) = ranking.pairs_wrong.len().checked_sub(MOST_WRONG) {
+        let _ = writeln!(text, "  and {more} more");
     }
     ranking.left_out.iter().for_each(|problem| text.push_str(&format!("  left out: {problem}\n")));
 }
