@@ -5,6 +5,24 @@ use super::import::{Family, Folder, ImportError, Publisher};
 use super::sheet::Sheet;
 use std::path::Path;
 
+/// Words for what a data set is: `auto`, every family, and an older name of one.
+pub const FORMATS: [&str; 14] = [
+    "auto",
+    "movielens",
+    "steam",
+    "amazon",
+    "mind",
+    "kuairec",
+    "lastfm",
+    "goodreads",
+    "mobilerec",
+    "custom",
+    "coat",
+    "recbole",
+    "tables",
+    "grouplens",
+];
+
 /// Families whose files have names of their own, in the order in which they are tried.
 const BY_NAME: [(&str, &str); 10] = [
     ("movielens", "100k"),
@@ -108,4 +126,19 @@ fn has_columns(folder: &Folder, names: &[&str], columns: &[&str]) -> bool {
             || Sheet::open(path, None)
                 .is_ok_and(|sheet| columns.iter().all(|column| sheet.columns().iter().any(|name| name == column)))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_the_families() {
+        let families: Vec<&str> = super::super::import::FAMILIES.iter().map(|family| family.name).collect();
+        assert_eq!(FORMATS[1..FORMATS.len() - 1], families);
+        for (family, format) in BY_NAME.iter().copied().chain(BY_COLUMNS.iter().map(|it| (it.0, it.1))) {
+            let known = Family::find(family).unwrap_or_else(|| panic!("no family `{family}`"));
+            assert!(known.formats().any(|name| name == format), "{family}: {format}");
+        }
+    }
 }

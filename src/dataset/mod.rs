@@ -25,6 +25,7 @@ mod unified;
 
 pub use self::catalogue::{Catalogue, GenreSet};
 pub use self::cleanup::{Cleaner, Cleanup};
+pub use self::detect::FORMATS;
 pub use self::error::DataError;
 pub use self::exposures::{Exposures, read_exposures};
 pub use self::external::{ExternalId, Moment};

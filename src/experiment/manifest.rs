@@ -6,7 +6,7 @@ use super::prepare::Experiment;
 use super::run::Outcome;
 use super::scorers::ScorerRecord;
 use super::until::Until;
-use crate::files::FileRecord;
+use crate::files::{FileRecord, MOST_OF_MANIFEST, read_text};
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
 use crate::tick::Training;
@@ -278,7 +278,8 @@ impl Manifest {
     /// When there is none, or it is not one.
     pub fn read(folder: &Path) -> Result<Manifest, ManifestError> {
         let path = folder.join("manifest.json");
-        let text = std::fs::read_to_string(&path).map_err(|source| ManifestError::Io { path: path.clone(), source })?;
+        let text =
+            read_text(&path, MOST_OF_MANIFEST).map_err(|source| ManifestError::Io { path: path.clone(), source })?;
         let manifest: Manifest = serde_json::from_str(&text)
             .map_err(|problem| ManifestError::Content { path: path.clone(), problem: problem.to_string() })?;
         if manifest.version != VERSION {

@@ -98,9 +98,9 @@ impl Scenario {
 /// `[data]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataSpec {
-    /// Folder of the data set, resolved against the scenario file's folder.
+    /// The data set, a folder or a log in it, resolved against the scenario file's folder.
     pub path: PathBuf,
-    /// `auto`, `grouplens` or `recbole`.
+    /// `auto`, or a family of data sets.
     pub format: String,
     /// Share of each user's latest interactions that is held out.
     pub holdout: f64,

@@ -42,7 +42,7 @@ mod response_rule;
 
 pub use self::calibrated::{Calibrated, Probabilities, Shift};
 pub(crate) use self::calibrated::{softmax, utilities};
-pub use self::card::{Card, CardError, Dims, FileEntry};
+pub use self::card::{Card, CardError, Dims, FeatureTables, Features, FileEntry};
 pub use self::language::{LanguageMode, LanguageSpec, LanguageUser};
 pub use self::level::{FittedLevel, ListResponse, fit_level};
 pub use self::memory::{memories_at, memories_of};
@@ -55,7 +55,7 @@ use crate::ids::{ItemId, UserId};
 use crate::language::{LanguageError, PromptError};
 use crate::log::Decision;
 use crate::onnx::OnnxError;
-use crate::scene::SceneBatch;
+use crate::scene::{EncodingError, SceneBatch};
 
 /// Number of rating classes: 1 to 5.
 pub const RATINGS: usize = 5;
@@ -134,6 +134,9 @@ pub enum UserError {
     /// The language model cannot be loaded or does not answer.
     #[error(transparent)]
     Language(#[from] LanguageError),
+    /// The data do not fit the model.
+    #[error(transparent)]
+    Encoding(#[from] EncodingError),
     /// A scene cannot be put to the language model.
     #[error(transparent)]
     Prompt(#[from] PromptError),

@@ -13,6 +13,7 @@ mod doors;
 mod dynamics;
 mod export;
 mod external;
+mod families;
 mod folders;
 mod import;
 mod import_faults;

@@ -13,7 +13,7 @@ pub(super) use self::bridge::fill;
 pub(super) use self::lists::{Lists, Shown};
 pub(super) use self::rows::{Rows, Told};
 use self::typed::Store;
-use super::clock::Instant;
+use super::clock::{self, Instant};
 use super::import::{ImportError, Place, Publisher, RawRow, Roles, ShownRow, Verdict};
 use super::{Cleaner, Cleanup, DataError, Dataset, ExternalId, IdTable, Impressions, RatingScale};
 use crate::files::FileError;
@@ -139,8 +139,14 @@ fn hash(publisher: &dyn Publisher) -> Result<String, DataError> {
 /// What is known of a user or item, for code: features where they are no lists, else what is shown.
 fn told(mut shown: Map<String, Value>, features: Map<String, Value>) -> Map<String, Value> {
     for (name, value) in features.into_iter().filter(|(_, value)| !value.is_array() && !value.is_object()) {
-        let name = if name == "time" { "released".to_owned() } else { name };
-        shown.entry(name).or_insert(value);
+        match (name.as_str(), value.as_f64()) {
+            ("time", Some(seconds)) => {
+                shown.entry("released").or_insert_with(|| clock::written(seconds as i64).into());
+            }
+            _ => {
+                shown.entry(name).or_insert(value);
+            }
+        }
     }
     shown
 }

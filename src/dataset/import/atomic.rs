@@ -109,6 +109,8 @@ fn fields(table: &Table, id_at: usize) -> Fields {
             "float_seq" => words().map(|word| number(word).map_or_else(|| Value::from(word), Value::Number)).collect(),
             "float" if is_missing(text) => continue,
             "float" => number(text).map_or_else(|| Value::from(text), Value::Number),
+            // A year that is no number is none: RecBole's own file of films has one.
+            _ if name == "year" && number(text).is_none() => continue,
             _ if NUMBERS.contains(&name) => number(text).map_or_else(|| Value::from(text), Value::Number),
             _ => Value::from(text),
         };

@@ -6,7 +6,8 @@
 
 use super::super::{ExternalId, ItemRow, UserRow};
 use super::folder::Folder;
-use super::publisher::{Fields, Place, Publisher, RawRow, Visit};
+use super::publisher::{Fields, Place, Publisher, RawRow, Roles, Visit};
+use super::tables::FieldType;
 use super::values::put;
 use super::{Family, Format, ImportError, Opened};
 use crate::files::{FileError, Source};
@@ -174,6 +175,14 @@ impl Publisher for Coat {
             user += 1;
         }
         Ok(())
+    }
+
+    fn roles(&self) -> Roles {
+        let types = |flags: &Option<Flags>| {
+            let names = flags.iter().flat_map(|flags| &flags.names);
+            names.map(|(field, _)| (field.clone(), FieldType::Category)).collect()
+        };
+        Roles { item_types: types(&self.items), user_types: types(&self.users), ..Roles::default() }
     }
 
     fn notes(&self) -> Vec<String> {

@@ -191,7 +191,9 @@ impl Publisher for Custom {
     }
 
     fn template(&self) -> Result<Option<String>, ImportError> {
-        let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(|problem| FileError::read(path, problem));
+        let read = |path: &PathBuf| {
+            crate::files::read_text(path, crate::files::MOST_OF_TEXT).map_err(|problem| FileError::read(path, problem))
+        };
         Ok(self.template.as_ref().map(read).transpose()?)
     }
 

@@ -158,6 +158,10 @@ impl Layout {
             item_fields: all(&told.item_fields)?,
             rest: Vec::new(),
         };
+        if told.user.is_none() && layout.user.len() > 1 {
+            // What tells users apart is also what is known of them.
+            layout.user_fields.extend(&layout.user);
+        }
         layout.settle(columns);
         let missing = match (layout.user.is_empty(), layout.item.is_none() && layout.shown.is_none()) {
             (true, _) => Some(("user", "user_id")),
