@@ -58,7 +58,7 @@ pub(super) fn tables(
 }
 
 /// Whether slots mean something: in lists whose order the file does not know the items stand in the order of their numbers.
-fn have_order(cells: &Cells) -> bool {
+pub(super) fn have_order(cells: &Cells) -> bool {
     let lists = cells.list_ranges();
     let is_sorted = |list: &std::ops::Range<usize>| cells.items()[list.clone()].is_sorted();
     lists.iter().all(|list| list.len() == 1) || !lists.iter().all(is_sorted)

@@ -1,6 +1,7 @@
 //! A validation in words and lines.
 
 use super::{CalibrationTable, Figure, Ranking, Validation};
+use crate::user::ExaminationEstimate;
 use std::fmt::Write as _;
 
 /// A model that puts this share of the pairs right can rank policies, as far as these exposures tell.
@@ -84,6 +85,9 @@ impl Validation {
             let _ = writeln!(text, "{name:<30} {value}");
         }
         self.calibration.iter().for_each(|table| calibration(&mut text, table));
+        if let Some(examination) = &self.examination {
+            examined(&mut text, examination);
+        }
         if let Some(ranking) = &self.ranking {
             ranking_text(&mut text, ranking);
         }
@@ -181,6 +185,19 @@ fn calibration(text: &mut String, table: &CalibrationTable) {
             row.predicted,
             interval(row.observed, 3)
         );
+    }
+}
+
+fn examined(text: &mut String, found: &ExaminationEstimate) {
+    let _ = writeln!(
+        text,
+        "\nhow likely slots are looked at, relative to the most (position-based model, {} lists)",
+        found.lists
+    );
+    let _ = writeln!(text, "  slot  examined {:<16}  naive", "");
+    for (slot, &estimate) in found.weights.iter().enumerate() {
+        let figure = Figure { estimate, low: found.low[slot], high: found.high[slot] };
+        let _ = writeln!(text, "  {:>4}  {:<25}  {:.3}", slot + 1, interval(figure, 3), found.naive[slot]);
     }
 }
 
