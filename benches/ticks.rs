@@ -5,7 +5,7 @@
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use rayon::prelude::*;
-use recmirror::dataset::{Catalogue, Dataset, GenreSet, IdTable, Interaction, Profile, Profiles};
+use recmirror::dataset::{Column, Dataset, Field, Fields, IdTable, Interaction};
 use recmirror::experiment::Experiment;
 use recmirror::ids::{ItemId, UserId};
 use recmirror::log::{CountSink, EventSink, ParquetWriter, REJECTED};
@@ -31,13 +31,10 @@ const PAIRS: usize = 401;
 /// A log of the size and density of MovieLens-100K.
 fn data() -> Dataset {
     let mut rng = Streams::new(1, 0).derive(Purpose::Scenes, 0, 0);
-    let (mut users, mut items, mut catalogue) = (IdTable::default(), IdTable::default(), Catalogue::default());
-    catalogue.genre_names = (0..19).map(|genre| format!("genre {genre}")).collect();
+    let (mut users, mut items, mut genres) = (IdTable::default(), IdTable::default(), Vec::new());
     for item in 0..ITEMS {
         items.insert(&item.to_string());
-        catalogue.titles.push(format!("film {item}"));
-        catalogue.years.push(Some(1930 + (item % 68) as u16));
-        catalogue.genres.push(GenreSet(1 << below(&mut rng, 19) | 1 << below(&mut rng, 19)));
+        genres.push([0; 2].map(|_| format!("genre {}", below(&mut rng, 19))));
     }
     let mut interactions = Vec::new();
     for user in 0..USERS {
@@ -52,14 +49,18 @@ fn data() -> Dataset {
             }
         }
     }
-    let profile = |user: u32| Profile {
-        age: Some(15.0 + (user % 50) as f32),
-        gender: Some(["F", "M"][user as usize % 2].to_owned()),
-        occupation: Some(format!("occupation {}", user % 21)),
-    };
-    let profiles = Profiles((0..USERS).map(profile).collect());
-    let name = "generated".to_owned();
-    Dataset { name, users, items, profiles, catalogue, interactions, ..Dataset::default() }
+    let field = |name: &str, column| Field { name: name.to_owned(), column };
+    let item_fields = Fields::new(vec![
+        field("year", Column::Number((0..ITEMS).map(|item| (1930 + item % 68) as f32).collect())),
+        field("genres", Column::of_names(genres)),
+    ]);
+    let user_fields = Fields::new(vec![
+        field("age", Column::Number((0..USERS).map(|user| 15.0 + (user % 50) as f32).collect())),
+        field("gender", Column::of_names((0..USERS as usize).map(|user| [["F", "M"][user % 2]]))),
+        field("occupation", Column::of_names((0..USERS).map(|user| [format!("occupation {}", user % 21)]))),
+    ]);
+    let (name, released) = ("generated".to_owned(), Some("year".to_owned()));
+    Dataset { name, users, items, user_fields, item_fields, released, interactions, ..Dataset::default() }
 }
 
 fn model_folder() -> PathBuf {
@@ -278,7 +279,7 @@ fn metrics(criterion: &mut Criterion) {
                 let batch = &mut batches[tick as usize % 8];
                 batch.tick = tick;
                 tick += 1;
-                black_box(set.fold(batch, &experiment.data.catalogue))
+                black_box(set.fold(batch, experiment.catalogue()))
             });
         });
     }

@@ -10,8 +10,11 @@ mod held_out;
 mod order;
 mod rules;
 pub mod scenes;
+mod verdict;
 
 pub use self::figures::{AlignOptions, Alignment, Figure, align};
 pub use self::order::{NDCG_DEPTH, OrderedPolicy, PolicyOrder, blocked, ndcg, policy_order};
+
+pub use self::verdict::{Share, verdict};
 
 pub(crate) use self::held_out::HeldOut;

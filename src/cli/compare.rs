@@ -1,5 +1,6 @@
 //! `recmirror compare`: the policies of several finished runs in one table, or those of one run in other worlds.
 
+use super::allow::AllowArgs;
 use super::page::{Page, baseline};
 use super::trust::{TrustArgs, assess, files, simulate, told};
 use super::{Failure, print, use_threads};
@@ -38,6 +39,8 @@ pub struct Compare {
     out: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,
+    #[command(flatten)]
+    allow: AllowArgs,
     /// Worker threads, for --trust; no result depends on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -83,6 +86,7 @@ impl Compare {
         }
         let origin = manifest.origin(folder);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &[]).map_err(Failure::input)?;
+        self.allow.check(&scenario)?;
         let worlds = self.trust.worlds(&scenario, &origin, registry)?;
         let stop = AtomicBool::new(false);
         let own = TrustWorld::new("the run", &scenario, &origin, registry, &[]).map_err(Failure::input)?;

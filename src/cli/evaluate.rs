@@ -1,5 +1,6 @@
 //! `recmirror evaluate`: what a policy of a run would have earned, from the log of another one, beside the simulator's truth.
 
+use super::allow::AllowArgs;
 use super::progress::Bar;
 use super::{Failure, print, use_threads};
 use crate::experiment::{ArmRecord, Estimate, Experiment, Interval, Manifest, estimate};
@@ -32,6 +33,8 @@ pub struct Evaluate {
     /// Also write the table as CSV.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    allow: AllowArgs,
     /// Worker threads; no result depends on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -50,6 +53,7 @@ impl Evaluate {
         let settings = super::scenario::parse_settings(&self.settings)?;
         let origin = manifest.origin(&self.folder);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &settings).map_err(Failure::input)?;
+        self.allow.check(&scenario)?;
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         let arms = manifest.arms.iter().filter(|arm| arm.policy == self.from);
         let bar = Bar::new(arms.map(|arm| u64::from(arm.ticks)).sum(), self.quiet);

@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit codes out. Results go to stdout, progress and errors to stderr.
 
 mod align;
+mod allow;
 mod compare;
 mod data;
 mod decide;

@@ -1,5 +1,6 @@
 //! `recmirror replay`: a run is run again; equal digests mean the same experiment, bit for bit.
 
+use super::allow::AllowArgs;
 use super::progress::Bar;
 use super::{Failure, print, use_threads};
 use crate::experiment::{ArmRecord, DecisionRecord, Experiment, Manifest, Outcome, RunOptions};
@@ -14,6 +15,8 @@ use std::sync::atomic::AtomicBool;
 pub struct Replay {
     /// The run's folder.
     folder: PathBuf,
+    #[command(flatten)]
+    allow: AllowArgs,
     /// Worker threads; no result depends on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -56,6 +59,7 @@ impl Replay {
         settings.push(("engine.events".to_owned(), "false".to_owned()));
         let origin = manifest.origin(&self.folder);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &settings).map_err(Failure::input)?;
+        self.allow.check(&scenario)?;
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         if experiment.data.hash != manifest.data.hash {
             return Err(Failure::Check(format!(

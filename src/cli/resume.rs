@@ -1,5 +1,6 @@
 //! `recmirror resume`: a run that was interrupted goes on, and ends as if it had not been.
 
+use super::allow::AllowArgs;
 use super::run::Job;
 use super::scenario::parse_settings;
 use super::trust::TrustArgs;
@@ -20,6 +21,8 @@ pub struct Resume {
     settings: Vec<String>,
     #[command(flatten)]
     trust: TrustArgs,
+    #[command(flatten)]
+    allow: AllowArgs,
     /// Worker threads; no result depends on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -39,6 +42,7 @@ impl Resume {
         }
         let origin = manifest.origin(&left.path);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &settings).map_err(Failure::input)?;
+        self.allow.check(&scenario)?;
         if let Some(arm) = manifest.arms.iter().find(|arm| arm.ticks > scenario.ticks) {
             let (folder, ArmRecord { policy, ticks, .. }) = (self.folder.display(), arm);
             let problem = format!("`{policy}` has {ticks} ticks of {}; run the scenario anew", scenario.ticks);

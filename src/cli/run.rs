@@ -1,13 +1,14 @@
 //! `recmirror run`: the main job, from a scenario file to a folder with logs, tables and a report.
 
+use super::allow::AllowArgs;
 use super::page::{Page, baseline, failures};
 use super::progress::{Bar, rate};
 use super::scenario::parse_settings;
 use super::trust::{TrustArgs, assess, files, told};
 use super::{Failure, print, use_threads};
 use crate::experiment::{
-    ArmRecord, Experiment, ExperimentError, Manifest, Outcome, Progress, Results, RunFolder, RunOptions, Stopped,
-    StoppedFolder, Trust, TrustWorld, Until, UntilRecord, wrapped,
+    ArmRecord, ArmResult, Experiment, ExperimentError, Manifest, Outcome, Progress, Results, RunFolder, RunOptions,
+    Stopped, StoppedFolder, Trust, TrustWorld, Until, UntilRecord, wrapped,
 };
 use crate::ids::{ItemId, UserId};
 use crate::metrics;
@@ -15,6 +16,7 @@ use crate::policy::Registry;
 use crate::random::Streams;
 use crate::scenario::{Scenario, ScenarioError};
 use crate::tick::TickError;
+use crate::world::ShortSlates;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -48,6 +50,8 @@ pub struct Run {
     until: Option<String>,
     #[command(flatten)]
     trust: TrustArgs,
+    #[command(flatten)]
+    allow: AllowArgs,
     /// Worker threads; no result depends on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -64,6 +68,7 @@ impl Run {
         settings.extend(self.replications.map(|count| ("replications".to_owned(), count.to_string())));
         let scenario = Scenario::load(&self.scenario, registry, &settings);
         let scenario = scenario.map_err(|problem: ScenarioError| Failure::input(problem))?;
+        self.allow.check(&scenario)?;
         let until =
             self.until.as_deref().map(|text| Until::parse(text, &scenario)).transpose().map_err(Failure::input)?;
         let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &self.scenario, registry)).transpose()?;
@@ -75,6 +80,9 @@ impl Run {
             );
         }
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
+        if !self.quiet {
+            experiment.forecast().iter().for_each(|sentence| eprintln!("note: {sentence}"));
+        }
         Job { experiment, folder, until, worlds, stopped: None, registry, quiet: self.quiet }.carry_out()
     }
 }
@@ -278,13 +286,34 @@ fn write_trust(folder: &RunFolder, trust: Option<&Trust>) -> Result<String, Fail
     Ok(told(trust))
 }
 
+/// What a reader must know of slates with fewer items than slots, and of policies that showed nothing.
 fn short_slates(outcome: &Outcome) -> String {
-    let short: u64 = outcome.arms.iter().map(|arm| arm.fill_ups).sum();
-    if short == 0 {
-        String::new()
-    } else {
-        format!("{short} slates had fewer items than slots although candidates were left\n")
+    let sum = outcome.arms.iter().fold(ShortSlates::default(), |sum, arm| sum + arm.short);
+    let visits: u64 = outcome.arms.iter().map(|arm| arm.steps).sum();
+    if visits == 0 {
+        return "nobody came in the whole run: there is nothing to measure; see `arrival.probability` and `ticks`\n"
+            .to_owned();
     }
+    let mut said = String::new();
+    if sum.short > 0 {
+        let ShortSlates { short, exhausted, empty } = sum;
+        said += &format!(
+            "{short} slates had fewer items than slots: {exhausted} because no candidates were left, {} although some were; \
+             {empty} of them were empty, and count as visits that accepted nothing\n",
+            short - exhausted
+        );
+    }
+    let mut policies: Vec<&str> = outcome.arms.iter().map(|arm| arm.policy.as_str()).collect();
+    policies.dedup();
+    for policy in policies {
+        let of = |number: fn(&ArmResult) -> u64| -> u64 {
+            outcome.arms.iter().filter(|arm| arm.policy == policy).map(number).sum()
+        };
+        if of(|arm| arm.steps) == of(|arm| arm.short.empty) {
+            said += &format!("`{policy}` served nobody: every slate was empty\n");
+        }
+    }
+    said
 }
 
 fn shortened_scenes(manifest: &Manifest) -> String {
@@ -318,7 +347,7 @@ fn write_names(folder: &RunFolder, experiment: &Experiment) -> Result<(), csv::E
     let mut items = csv::Writer::from_path(folder.path().join("items.csv"))?;
     items.write_record(["item", "external_id", "title"])?;
     for item in (0..data.items.len() as u32).map(ItemId) {
-        items.write_record([&item.0.to_string(), data.items.external(item.0), &data.catalogue.titles[item.index()]])?;
+        items.write_record([&item.0.to_string(), data.items.external(item.0), data.title_of(item)])?;
     }
     items.flush()?;
     let mut users = csv::Writer::from_path(folder.path().join("users.csv"))?;

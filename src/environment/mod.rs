@@ -148,7 +148,7 @@ impl Environment {
         self.simulation.close(&mut slates.clone())?;
         let events = self.simulation.events();
         self.digest.update(events);
-        self.metrics.fold(events, &self.experiment.data.catalogue);
+        self.metrics.fold(events, self.experiment.catalogue());
         self.left.clear();
         let rows = events.users.iter().enumerate();
         self.left.extend(rows.filter(|&(row, _)| self.simulation.has_left(row)).map(|(_, &user)| user));

@@ -9,12 +9,12 @@ use super::arm::ArmSink;
 use super::manifest::{ArmRecord, DecisionRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
 use super::results::ArmResult;
+use crate::experiment::trials::side_by_side;
 use crate::log::{DecisionSink, EventSink, NoSink, ParquetWriter};
 use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
 use crate::tick::{Training, Trial};
 use crate::world::Population;
-use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
@@ -183,7 +183,7 @@ impl Experiment {
             }
             Arm { replication, policy, finished }
         };
-        let mut arms: Vec<Arm> = order.par_iter().with_max_len(1).map(arm).collect();
+        let mut arms: Vec<Arm> = side_by_side(&order, arm);
         self.set_against(&mut arms);
         arms
     }
@@ -325,10 +325,10 @@ impl Experiment {
         if let Some((stopped, record)) = past.filter(|(_, record)| record.ticks > ticks) {
             return self.kept_arm(spec, number, record, options, stopped);
         }
-        let (fill_ups, training) = (trial.short_slates(), Training { before, ..trial.training() });
+        let (short, training) = (trial.short_slates(), Training { before, ..trial.training() });
         let sink = trial.finish()?;
         let counted = sink.tally();
-        let result = counted.result(spec, replication, started.elapsed().as_secs_f64(), fill_ups);
+        let result = counted.result(spec, replication, started.elapsed().as_secs_f64(), short);
         let decisions = DecisionRecord::of(&counted.decisions, path.as_deref().map(decisions_beside).as_deref());
         Ok(Finished { result, ticks, file, decisions, training })
     }

@@ -1,4 +1,5 @@
-//! Events as Parquet: one file for each policy and replication, one row for each user, tick and filled slot.
+//! Events as Parquet: one file for each policy and replication, one row for each user, tick and filled slot. A visit to whom
+//! nothing was shown has one row, too, with slot and item -1.
 //!
 //! A file is written beside its final name and renamed when it is complete. [`read_batches`] gives back the
 //! batches bit for bit, so the digest of a stored log can be checked.
@@ -41,6 +42,9 @@ const SCHEMA: &str = "message events {
   optional float propensity;
   optional int32 session;
 }";
+
+/// Slot and item of the row of a visit to whom nothing was shown.
+const EMPTY: i32 = -1;
 
 /// The columns that all logs have; the rest may be absent, in this order.
 const FIRST_COLUMNS: usize = 10;
@@ -106,6 +110,10 @@ impl Columns {
         for (row, user) in batch.users.iter().enumerate() {
             // Empty slots stand at the end of a slate only.
             let slots = batch.slate_of(row).iter().take_while(|item| item.is_some()).count();
+            if slots == 0 {
+                self.push_empty(batch, row);
+                continue;
+            }
             let place = row * batch.slate;
             let shown = place..place + slots;
             let length = self.tick.len() + slots;
@@ -131,6 +139,18 @@ impl Columns {
                 }
             }
         }
+    }
+
+    /// The one row of a visit to whom nothing was shown.
+    fn push_empty(&mut self, batch: &EventBatch, row: usize) {
+        self.tick.push(batch.tick as i32);
+        self.user.push(batch.users[row].0 as i32);
+        self.slot.push(EMPTY);
+        self.item.push(EMPTY);
+        self.accepted.push(false);
+        self.probability.push(0.0);
+        [&mut self.rating, &mut self.score, &mut self.propensity].into_iter().for_each(|column| column.push(f32::NAN));
+        self.session.repeat(batch.session_of(row).map(|session| session as i32), 1);
     }
 
     fn clear(&mut self) {

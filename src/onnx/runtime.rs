@@ -2,8 +2,8 @@
 //!
 //! Search order:
 //! 1. `ORT_DYLIB_PATH`, when set: that file and no other;
-//! 2. the project's folder: `.recmirror/onnxruntime/` in the current folder or the nearest of its parents that
-//!    has one, then the same from the folder of the executable;
+//! 2. the project's folder: `.recmirror/onnxruntime/` in the folder of the executable or the nearest of its parents that has
+//!    one, then in the current folder, whose parents are not looked at: others may write there;
 //! 3. beside the executable;
 //! 4. the system's library search path.
 
@@ -77,10 +77,14 @@ pub fn search_places() -> Vec<(&'static str, PathBuf)> {
     let mut places = Vec::new();
     let executable = std::env::current_exe().ok();
     let beside = executable.as_deref().and_then(Path::parent).map(Path::to_owned);
-    for start in [std::env::current_dir().ok(), beside.clone()].into_iter().flatten() {
-        let project = start.ancestors().map(|folder| folder.join(PROJECT_FOLDER)).find(|folder| folder.is_dir());
-        let place = project.map(|folder| ("project folder", folder.join(library_name())));
-        places.extend(place.filter(|place| !places.contains(place)));
+    let own = beside.iter().flat_map(|folder| folder.ancestors()).map(Path::to_owned);
+    let own = own.map(|folder| folder.join(PROJECT_FOLDER)).find(|folder| folder.is_dir());
+    let here = std::env::current_dir().ok().map(|folder| folder.join(PROJECT_FOLDER)).filter(|folder| folder.is_dir());
+    for folder in [own, here].into_iter().flatten() {
+        let place = ("project folder", folder.join(library_name()));
+        if !places.contains(&place) {
+            places.push(place);
+        }
     }
     if places.is_empty() {
         places.push(("project folder", PathBuf::from(PROJECT_FOLDER).join(library_name())));

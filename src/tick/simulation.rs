@@ -57,6 +57,7 @@ impl Simulation {
             policy: name,
             slate: scenario.slate,
             unseen: scenario.candidates.unseen,
+            rated: start.is_rated(),
             start: start.log.end(),
             tick_seconds: scenario.tick_seconds as i64,
         });
@@ -180,8 +181,8 @@ impl Simulation {
         engagement.is_some_and(|engagement| engagement.status == Status::Left)
     }
 
-    /// Slates so far that had fewer items than slots although more candidates were left.
-    pub fn short_slates(&self) -> u64 {
-        self.world.resource::<ShortSlates>().0
+    /// Slates so far that had fewer items than slots.
+    pub fn short_slates(&self) -> ShortSlates {
+        *self.world.resource::<ShortSlates>()
     }
 }

@@ -41,10 +41,10 @@ pub fn stopped_after(ticks: u64, threads: usize, experiment: &Experiment, out: &
 }
 
 /// All that follows from the events of an arm.
-fn told(outcome: &Outcome) -> Vec<String> {
+pub fn told(outcome: &Outcome) -> Vec<String> {
     let arm = |((arm, ticks), file)| {
         let arm: &recmirror::experiment::ArmResult = arm;
-        let numbers = format!("{:?} {:?} {:?} {}", arm.ticks, arm.finals, arm.curves, arm.fill_ups);
+        let numbers = format!("{:?} {:?} {:?} {:?}", arm.ticks, arm.finals, arm.curves, arm.short);
         format!("{} {} {} {} {ticks} {file:?} {numbers}", arm.policy, arm.replication, arm.digest, arm.steps)
     };
     outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files).map(arm).collect()

@@ -47,6 +47,7 @@ fn table(found: &Alignment) -> String {
             figure.measure, figure.list, figure.who, figure.estimate, figure.low, figure.high
         );
     }
+    found.verdict().iter().for_each(|sentence| text += &format!("{sentence}\n"));
     text
 }
 
@@ -64,7 +65,7 @@ fn headline(figure: &Figure) -> Option<(String, &'static str)> {
         }
         "accept" => Some(("Accept or reject one item".to_owned(), "real against random item 1:1; chance 50%")),
         "calibration" => Some(("Calibration error".to_owned(), "of accept or reject; 0 is perfect")),
-        "rating" => Some(("Rating error (RMSE)".to_owned(), "in stars; lower is better")),
+        "rating" => Some(("Rating error (RMSE)".to_owned(), "in levels from 1 to 5; lower is better")),
         _ => None,
     }
 }
@@ -91,6 +92,8 @@ fn write_card(folder: &Path, card: &Card, found: &Alignment) -> Result<(), Failu
     card.measured.insert("data".to_owned(), toml::Value::String(found.data.clone()));
     card.measured.insert("scenes".to_owned(), toml::Value::Integer(found.scenes as i64));
     card.measured.insert("seed".to_owned(), toml::Value::Integer(found.seed as i64));
+    let verdict = found.verdict().into_iter().map(toml::Value::String).collect();
+    card.measured.insert("verdict".to_owned(), toml::Value::Array(verdict));
     card.measured.insert("figure".to_owned(), toml::Value::Array(figures));
     card.measured.insert("all".to_owned(), toml::Value::Array(all));
     super::card::write(folder, &toml::to_string_pretty(&card).map_err(Failure::other)?)

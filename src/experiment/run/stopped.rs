@@ -14,6 +14,7 @@ use crate::log::{DecisionBatch, EventBatch, EventSink, LogError, NoSink, Recordi
 use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
 use crate::tick::{TickError, Training};
+use crate::world::ShortSlates;
 use std::path::{Path, PathBuf};
 
 /// A stopped run.
@@ -84,7 +85,7 @@ impl Experiment {
                 keep(from, to)?;
             }
         }
-        let result = tally.result(spec, record.replication, record.seconds, record.short_slates);
+        let result = tally.result(spec, record.replication, record.seconds, record.short());
         let decisions = DecisionRecord::of(&tally.decisions, beside.as_deref());
         Ok(Finished { result, ticks: record.ticks, file, decisions, training: trained(record) })
     }
@@ -120,7 +121,7 @@ pub(super) fn check(record: &ArmRecord, ticks: u32, tally: &Tally) -> Result<(),
 
 impl Tally {
     /// The result of the arm whose events were counted.
-    pub(super) fn result(&self, spec: &PolicySpec, replication: u32, seconds: f64, fill_ups: u64) -> ArmResult {
+    pub(super) fn result(&self, spec: &PolicySpec, replication: u32, seconds: f64, short: ShortSlates) -> ArmResult {
         ArmResult {
             policy: spec.name.clone(),
             replication,
@@ -130,7 +131,7 @@ impl Tally {
             digest: self.digest.finish().to_string(),
             steps: self.steps,
             seconds,
-            fill_ups,
+            short,
         }
     }
 }

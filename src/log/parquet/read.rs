@@ -1,6 +1,6 @@
 //! Reading events back.
 
-use super::{Columns, FIRST_COLUMNS, GROUP_ROWS, Nullable, SCHEMA};
+use super::{Columns, EMPTY, FIRST_COLUMNS, GROUP_ROWS, Nullable, SCHEMA};
 use crate::files::open_regular;
 use crate::ids::{ItemId, UserId};
 use crate::log::pages::column_reader;
@@ -162,6 +162,9 @@ fn regroup(columns: &Columns, batch: &mut EventBatch, ready: &mut VecDeque<Event
             start_row(batch, user);
             // Known for all rows of a log or for none.
             batch.sessions.extend(session.map(|&session| session as u32));
+        }
+        if columns.slot[row] == EMPTY {
+            continue;
         }
         let slot = usize::try_from(columns.slot[row]).ok().filter(|&slot| slot < batch.slate);
         let slot = slot.ok_or_else(|| format!("slot {} in a log of {} slots", columns.slot[row], batch.slate))?;
