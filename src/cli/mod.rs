@@ -27,6 +27,7 @@ mod story;
 mod tensors;
 mod terminal;
 mod trust;
+mod validate;
 
 use clap::{Parser, Subcommand};
 use std::io::{ErrorKind, Write};
@@ -64,6 +65,8 @@ enum Command {
     Scenario(scenario::ScenarioCommand),
     /// Say how well a user model mirrors held-out people.
     Align(align::Align),
+    /// Hold a user model to what people did with what they were shown.
+    Validate(validate::Validate),
     /// Write the tensors from which `models/train` trains the mirror model.
     Tensors(tensors::Tensors),
     /// Say what is understood of a data set: fields, scale, times, lists, what was cleaned up.
@@ -119,6 +122,7 @@ fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
         Command::Evaluate(command) => command.run(registry),
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(registry),
+        Command::Validate(command) => command.run(registry),
         Command::Tensors(command) => command.run(),
         Command::Data(command) => command.run(),
         Command::Import(command) => command.run(),
