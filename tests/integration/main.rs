@@ -13,6 +13,7 @@ mod doors;
 mod dynamics;
 mod export;
 mod external;
+mod fit;
 mod import;
 mod import_faults;
 mod interfaces;

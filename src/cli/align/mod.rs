@@ -6,6 +6,8 @@ mod models;
 mod order;
 mod scenes;
 
+pub(super) use self::lists::table;
+
 use super::language::ServerArgs;
 use super::{Failure, use_threads};
 use crate::language::endpoint::LetterStyle;
