@@ -9,8 +9,9 @@ use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use recmirror::environment as native;
+use recmirror::ids::UserId;
 use recmirror::log::{EventBatch, REJECTED};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -90,14 +91,36 @@ impl Environment {
 
     /// Shows slates to the users of the observation and gives what they did.
     fn step(&self, py: Python<'_>, slates: &Bound<'_, PyAny>) -> PyResult<Outcome> {
+        let outcome = self._close(py, slates)?;
+        self._open(py);
+        Ok(outcome)
+    }
+
+    /// The first half of a step: shows slates and takes the responses.
+    fn _close(&self, py: Python<'_>, slates: &Bound<'_, PyAny>) -> PyResult<Outcome> {
         let slates = {
             let environment = self.inner();
             slates::read(slates, &environment.observation()).map_err(refusal)?
         };
-        py.detach(|| self.inner().step(&slates).map(|_| ())).map_err(refusal)?;
+        py.detach(|| self.inner().close(&slates)).map_err(refusal)?;
         let environment = self.inner();
         let left = environment.left().iter().map(|user| user.0).collect();
         Outcome::of(py, environment.events(), left, environment.is_done())
+    }
+
+    /// The second half of a step: users arrive.
+    fn _open(&self, py: Python<'_>) {
+        py.detach(|| self.inner().open());
+    }
+
+    /// Brings users back to the start.
+    fn _restart(&self, users: BTreeSet<u32>) {
+        self.inner().restart(&users.into_iter().map(UserId).collect());
+    }
+
+    /// Lets users leave for good.
+    fn _retire(&self, users: BTreeSet<u32>) {
+        self.inner().retire(&users.into_iter().map(UserId).collect());
     }
 
     /// A built-in policy that was named when the environment was made.

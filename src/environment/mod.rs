@@ -50,6 +50,7 @@ use crate::policy::{Policy, Slates};
 use crate::scenario::{PolicySpec, ScenarioError};
 use crate::tick::{Simulation, TickError};
 use crate::world::Population;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// An environment that cannot be built or stepped.
@@ -142,6 +143,17 @@ impl Environment {
     /// A slate with an item that is repeated, unknown or no candidate, or a wrong number of slots: the message names user
     /// and slot, the environment is as it was, and other slates may follow. [`EnvironmentError::Done`] after the last step.
     pub fn step(&mut self, slates: &Slates) -> Result<Outcome<'_>, EnvironmentError> {
+        self.close(slates)?;
+        self.open();
+        Ok(Outcome { events: self.simulation.events(), left: &self.left, is_done: self.is_done() })
+    }
+
+    /// The first half of [`Environment::step`]: shows slates and takes the responses. Between it and [`Environment::open`]
+    /// users may be restarted or retired.
+    ///
+    /// # Errors
+    /// As [`Environment::step`].
+    pub fn close(&mut self, slates: &Slates) -> Result<(), EnvironmentError> {
         if self.is_done() {
             return Err(EnvironmentError::Done { steps: self.steps() });
         }
@@ -152,10 +164,25 @@ impl Environment {
         self.left.clear();
         let rows = events.users.iter().enumerate();
         self.left.extend(rows.filter(|&(row, _)| self.simulation.has_left(row)).map(|(_, &user)| user));
+        Ok(())
+    }
+
+    /// The second half of [`Environment::step`]: users arrive and want slates.
+    pub fn open(&mut self) {
         if !self.is_done() {
             self.simulation.open();
         }
-        Ok(Outcome { events: self.simulation.events(), left: &self.left, is_done: self.is_done() })
+    }
+
+    /// Brings users back to the start, as if each had come new: history, memory and sessions. What all users share goes on:
+    /// time, popularity, catalogue. Draws differ from those of the user's first time, because time went on.
+    pub fn restart(&mut self, users: &BTreeSet<UserId>) {
+        self.simulation.restart(users, &self.population, self.experiment.start());
+    }
+
+    /// Lets users leave for good.
+    pub fn retire(&mut self, users: &BTreeSet<UserId>) {
+        self.simulation.retire(users);
     }
 
     /// The events of the last step.

@@ -187,6 +187,11 @@ impl Experiment {
         &self.model
     }
 
+    /// What all replications start from.
+    pub fn start(&self) -> &StartingPoint {
+        &self.start
+    }
+
     /// The card of the user model, when it is a mirror.
     pub fn card(&self) -> Option<&Card> {
         self.card.as_ref()

@@ -12,10 +12,12 @@ use crate::scene::PopularityClock;
 use crate::user::Calibrated;
 use crate::world::{
     Candidates, Choices, Clock, Engagement, Events, Fault, Forces, Habits, History, HistoryEntry, Model, Popularity,
-    Population, Profile, Proposals, Recorded, Scenes, ShortSlates, StartingPoint, Status, Surroundings, Visits, spawn,
+    Population, Profile, Proposals, Recorded, Scenes, ShortSlates, StartingPoint, Status, Surroundings, User, Visits,
+    restart, spawn,
 };
 use bevy_ecs::prelude::{Schedule, World};
 use bevy_ecs::schedule::SingleThreadedExecutor;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What a replication starts from.
@@ -139,6 +141,21 @@ impl Simulation {
         self.world.resource_mut::<Clock>().tick += 1;
         self.is_open = false;
         Ok(())
+    }
+
+    /// Brings users back to the start before the next tick opens, as if each had come new: history, memory, sessions, and
+    /// what dynamics remember of them. Popularity and catalogue go on.
+    pub fn restart(&mut self, users: &BTreeSet<UserId>, population: &Population, start: &StartingPoint) {
+        restart(&mut self.world, users, population, start);
+        let forces = &mut self.world.resource_mut::<Forces>().0;
+        users.iter().for_each(|&user| forces.restart(user));
+    }
+
+    /// Lets users leave for good before the next tick opens.
+    pub fn retire(&mut self, users: &BTreeSet<UserId>) {
+        let mut all = self.world.query::<(&User, &mut Engagement)>();
+        let chosen = all.iter_mut(&mut self.world).filter(|(user, _)| users.contains(&user.id));
+        chosen.for_each(|(_, mut engagement)| engagement.status = Status::Left);
     }
 
     /// The tick that is open, or that opens next.
