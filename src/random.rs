@@ -62,6 +62,8 @@ pub enum Purpose {
     RationaleProbe = 61,
     /// Controls and repeats of an alignment on scene files.
     Alignment = 70,
+    /// First weights, order, lists and gaps in the training of a user model.
+    Fitting = 80,
 }
 
 /// The root of all streams of one replication.

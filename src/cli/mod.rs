@@ -2,12 +2,14 @@
 
 mod align;
 mod compare;
+mod data;
 mod decide;
 mod distill;
 mod doctor;
 mod evaluate;
 mod exit;
 mod export;
+mod fit;
 mod import;
 mod judge;
 mod language;
@@ -41,6 +43,8 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Fit a user model to a log, and measure it on held-out people.
+    Fit(fit::Fit),
     /// Run a scenario: policies x replications, logs, tables and a report.
     Run(run::Run),
     /// Go on with a run that was interrupted.
@@ -60,6 +64,8 @@ enum Command {
     Align(align::Align),
     /// Write the tensors from which `models/train` trains the mirror model.
     Tensors(tensors::Tensors),
+    /// Say what is understood of a data set: fields, scale, times, lists, what was cleaned up.
+    Data(data::Data),
     /// Bring a publisher's feedback log into the form that the mirror flow reads.
     Import(import::Import),
     /// Make scenes of feedback logs: what users had in front of them, and what they took.
@@ -100,7 +106,9 @@ pub fn run_arguments(arguments: Vec<String>) -> u8 {
 }
 
 fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
+    crate::guard::quiet_hook();
     let outcome = match command {
+        Command::Fit(command) => command.run(),
         Command::Run(command) => command.run(registry),
         Command::Resume(command) => command.run(registry),
         Command::Compare(command) => command.run(registry),
@@ -110,6 +118,7 @@ fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(registry),
         Command::Tensors(command) => command.run(),
+        Command::Data(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Scenes(command) => command.run(),
         Command::Decide(command) => command.run(),

@@ -63,16 +63,21 @@ pub struct Split {
 }
 
 impl Dataset {
-    /// Cuts the log: of a user with `n` interactions the first `ceil((1 - holdout) n)` come before the cut. The ratings
-    /// become levels.
-    pub fn split(&self, holdout: f64) -> Split {
-        let users = self.users.len();
+    /// All rows as one log, with their ratings as levels.
+    pub fn log(&self) -> TrainingLog {
         let level = |row: &Interaction| Interaction {
             rating: self.scale.map_or(row.rating, |scale| scale.level(row.rating)),
             ..*row
         };
         let rows = self.interactions.iter().map(level).collect();
-        let whole = TrainingLog::from_sorted(rows, users, self.items.len());
+        TrainingLog::from_sorted(rows, self.users.len(), self.items.len())
+    }
+
+    /// Cuts the log: of a user with `n` interactions the first `ceil((1 - holdout) n)` come before the cut. The ratings
+    /// become levels.
+    pub fn split(&self, holdout: f64) -> Split {
+        let users = self.users.len();
+        let whole = self.log();
         let (mut before, mut after) = (Vec::new(), Vec::new());
         for user in 0..users {
             let rows = whole.of(UserId(user as u32));

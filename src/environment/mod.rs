@@ -49,8 +49,7 @@ use crate::metrics::MetricSet;
 use crate::policy::{Policy, Slates};
 use crate::scenario::{PolicySpec, ScenarioError};
 use crate::tick::{Simulation, TickError};
-use crate::world::Population;
-use std::collections::BTreeSet;
+use crate::world::{HistoryEntry, Population};
 use std::sync::Arc;
 
 /// An environment that cannot be built or stepped.
@@ -176,13 +175,30 @@ impl Environment {
 
     /// Brings users back to the start, as if each had come new: history, memory and sessions. What all users share goes on:
     /// time, popularity, catalogue. Draws differ from those of the user's first time, because time went on.
-    pub fn restart(&mut self, users: &BTreeSet<UserId>) {
-        self.simulation.restart(users, &self.population, self.experiment.start());
+    pub fn restart(&mut self, users: impl IntoIterator<Item = UserId>) {
+        users.into_iter().for_each(|user| self.simulation.restart(user, &self.population, self.experiment.start()));
     }
 
     /// Lets users leave for good.
-    pub fn retire(&mut self, users: &BTreeSet<UserId>) {
-        self.simulation.retire(users);
+    pub fn retire(&mut self, users: impl IntoIterator<Item = UserId>) {
+        users.into_iter().for_each(|user| self.simulation.retire(user));
+    }
+
+    /// Opens the step that is open once more, so that users who restarted in it come.
+    pub fn open_again(&mut self) {
+        if !self.is_done() {
+            self.simulation.open_again();
+        }
+    }
+
+    /// The latest accepted items of any user, oldest first, at most 20, those of the log included.
+    pub fn history(&self, user: UserId) -> impl Iterator<Item = &HistoryEntry> {
+        self.simulation.history_of(user)
+    }
+
+    /// The items that a user has accepted and is not shown again, as bits; `None` where items may be repeated.
+    pub fn seen(&self, user: UserId) -> Option<&[u64]> {
+        self.simulation.seen_of(user)
     }
 
     /// The events of the last step.

@@ -92,7 +92,8 @@ pub fn context(count: f64, total: f64, year: Option<u16>, time: i64) -> [f32; CO
     [(libm::log(share) + 7.0) as f32, age as f32]
 }
 
-/// Popularity so far at any moment of a log (interactions strictly before the moment).
+/// Popularity so far at any moment of a log (interactions strictly before the moment). Where all interactions have the same
+/// time, a log tells no order: the popularity is that of the whole log.
 pub struct LogClock {
     by_item: Vec<Vec<i64>>,
     all: Vec<i64>,
@@ -114,9 +115,22 @@ impl LogClock {
 
     /// The context of an item just before `time`.
     pub fn context(&self, catalogue: &Catalogue, item: ItemId, time: i64) -> [f32; CONTEXT] {
-        let count = self.by_item[item.index()].partition_point(|&earlier| earlier < time) as f64;
-        let total = self.all.partition_point(|&earlier| earlier < time) as f64;
-        context(count, total, catalogue.years[item.index()], time)
+        self.context_without(catalogue, item, time, 0.0)
+    }
+
+    /// The context of an item just before `time`, if the log had `own` interactions with it less.
+    pub(crate) fn context_without(&self, catalogue: &Catalogue, item: ItemId, time: i64, own: f64) -> [f32; CONTEXT] {
+        let before = |times: &[i64]| match self.is_timeless() {
+            true => times.len() as f64,
+            false => times.partition_point(|&earlier| earlier < time) as f64,
+        };
+        let (count, total) = (before(&self.by_item[item.index()]), before(&self.all));
+        context((count - own).max(0.0), (total - own).max(0.0), catalogue.years[item.index()], time)
+    }
+
+    /// Whether all interactions have the same time.
+    pub(crate) fn is_timeless(&self) -> bool {
+        self.all.first() == self.all.last()
     }
 }
 

@@ -7,6 +7,7 @@ mod basis;
 mod batch;
 mod encoding;
 mod features;
+mod field_features;
 mod lists;
 mod neighbours;
 mod soft;
@@ -19,8 +20,11 @@ pub use self::encoding::{
     Drift, Encoded, Encoding, EncodingError, EncodingOptions, FieldEncoding, LIMIT, SkippedField,
 };
 pub use self::features::{CONTEXT, FeatureSpec, LogClock, PopularityClock, context};
+pub use self::field_features::FieldFeatures;
 pub use self::lists::{ListBuilder, ListKind, ListScene, ListShape, Seen};
 pub use self::neighbours::CoOccurrence;
 pub use self::soft::{SoftScene, SoftScenes, SoftTally};
 pub use self::tensors::{TensorOptions, write_tensors};
 pub use self::vectors::{FOLDS, fold_of, item_vectors};
+
+pub(crate) use self::vectors::vector_tables;

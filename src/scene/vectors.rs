@@ -9,6 +9,7 @@ use crate::ids::UserId;
 use crate::linalg::{Sparse, rotate_onto, truncated_svd};
 use crate::random::{Purpose, Streams, below};
 use ndarray::Array2;
+use rayon::prelude::*;
 
 /// Number of user folds.
 pub const FOLDS: usize = 4;
@@ -28,9 +29,22 @@ pub fn item_vectors(log: &TrainingLog, rank: usize) -> Array2<f32> {
 
 /// The item vectors without the users of fold `fold`, rotated onto the vectors of the whole log.
 pub(super) fn fold_vectors(log: &TrainingLog, rank: usize, keep: impl Fn(UserId) -> bool + Copy) -> Array2<f32> {
-    let whole = spectral(log, rank, |_| true);
-    let part = rotate_onto(&spectral(log, rank, keep), &whole, rank);
+    without_fold(log, rank, &spectral(log, rank, |_| true), keep)
+}
+
+fn without_fold(log: &TrainingLog, rank: usize, whole: &[f64], keep: impl Fn(UserId) -> bool + Copy) -> Array2<f32> {
+    let part = rotate_onto(&spectral(log, rank, keep), whole, rank);
     assemble(log, &part, rank, keep)
+}
+
+/// [`item_vectors`] without the users of each fold (`[users]`), and then with everybody.
+pub(crate) fn vector_tables(log: &TrainingLog, rank: usize, folds: &[usize]) -> Vec<Array2<f32>> {
+    let whole = spectral(log, rank, |_| true);
+    let one = |fold: usize| match fold {
+        FOLDS => assemble(log, &whole, rank, |_| true),
+        fold => without_fold(log, rank, &whole, |user: UserId| folds[user.index()] != fold),
+    };
+    (0..=FOLDS).into_par_iter().map(one).collect()
 }
 
 /// `[items, rank]`: right singular vectors times the root of the singular values of

@@ -34,24 +34,28 @@
 mod calibrated;
 mod card;
 mod language;
+mod level;
 mod memory;
 mod mirror;
 mod parametric;
+mod response_rule;
 
-pub(crate) use self::calibrated::softmax;
 pub use self::calibrated::{Calibrated, Probabilities, Shift};
-pub use self::card::{Card, CardError, Dims, FileEntry};
+pub(crate) use self::calibrated::{softmax, utilities};
+pub use self::card::{Card, CardError, Dims, FeatureTables, Features, FileEntry};
 pub use self::language::{LanguageMode, LanguageSpec, LanguageUser};
+pub use self::level::{FittedLevel, ListResponse, fit_level};
 pub use self::memory::{memories_at, memories_of};
 pub use self::mirror::Mirror;
 pub use self::parametric::{Parametric, ParametricSpec};
+pub use self::response_rule::{Accept, Examination, ResponseRule};
 
 use crate::dataset::TemplateError;
 use crate::ids::{ItemId, UserId};
 use crate::language::{LanguageError, PromptError};
 use crate::log::Decision;
 use crate::onnx::OnnxError;
-use crate::scene::SceneBatch;
+use crate::scene::{EncodingError, SceneBatch};
 
 /// Number of rating classes: 1 to 5.
 pub const RATINGS: usize = 5;
@@ -130,6 +134,9 @@ pub enum UserError {
     /// The language model cannot be loaded or does not answer.
     #[error(transparent)]
     Language(#[from] LanguageError),
+    /// The data do not fit the model.
+    #[error(transparent)]
+    Encoding(#[from] EncodingError),
     /// A scene cannot be put to the language model.
     #[error(transparent)]
     Prompt(#[from] PromptError),
@@ -174,6 +181,12 @@ pub trait UserModel: Send + Sync {
     /// # Errors
     /// When the model fails.
     fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError>;
+
+    /// Whether its rating logits are its own answer about this user and this item, so that they can say what the user would
+    /// like.
+    fn rates(&self) -> bool {
+        true
+    }
 
     /// Whether tastes can drift without an acceptance, see [`UserModel::drift`].
     fn drifts(&self) -> bool {

@@ -19,7 +19,6 @@ pub use self::resources::{
 use crate::ids::UserId;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::World;
-use std::collections::BTreeSet;
 
 /// What a user consists of at the start.
 type Beginning = (User, Profile, History, Interest, Engagement, Seen);
@@ -34,20 +33,12 @@ fn beginning(number: usize, population: &Population, start: &StartingPoint) -> B
     (user, Profile { source }, history, Interest(start.memory_of(source).into()), engagement, Seen(seen))
 }
 
-/// Spawns one entity for each user of `population`, in ascending order of their ids.
-pub fn spawn(world: &mut World, population: &Population, start: &StartingPoint) {
-    (0..population.sources.len()).for_each(|number| {
-        world.spawn(beginning(number, population, start));
-    });
+/// Spawns one entity for each user of `population`, in ascending order of their ids, in which they are given back.
+pub fn spawn(world: &mut World, population: &Population, start: &StartingPoint) -> Vec<Entity> {
+    (0..population.sources.len()).map(|number| world.spawn(beginning(number, population, start)).id()).collect()
 }
 
-/// Brings users back to the start: history, memory, seen items, sessions. The entities stay, so that the order of users does.
-pub fn restart(world: &mut World, users: &BTreeSet<UserId>, population: &Population, start: &StartingPoint) {
-    let mut all = world.query::<(Entity, &User)>();
-    let mut found: Vec<(UserId, Entity)> =
-        all.iter(world).map(|(entity, user)| (user.id, entity)).filter(|(user, _)| users.contains(user)).collect();
-    found.sort_unstable();
-    for (user, entity) in found {
-        world.entity_mut(entity).insert(beginning(user.index(), population, start));
-    }
+/// Brings a user back to the start: history, memory, seen items, sessions. The entity stays, so that the order of users does.
+pub fn restart(world: &mut World, user: UserId, entity: Entity, population: &Population, start: &StartingPoint) {
+    world.entity_mut(entity).insert(beginning(user.index(), population, start));
 }

@@ -61,7 +61,7 @@ fn the_shipped_vectors_are_those_of_the_training_log() {
     let basis = card.basis(&model()).expect("readable").expect("item vectors");
     let (found, coverage) = basis.vectors(before, &data.items);
     assert_eq!((coverage.known, coverage.folded, coverage.without), (data.items.len(), 0, 0));
-    let expected = item_vectors(before, card.features.rank);
+    let expected = item_vectors(before, card.features.rank());
     assert_eq!(bits(found.as_slice().expect("a table")), bits(expected.as_slice().expect("a table")));
     assert!(mirror().notes().is_empty(), "nothing to say of the log of its training");
 }

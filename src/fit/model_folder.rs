@@ -1,0 +1,133 @@
+//! The folder of a fitted model: four graphs, item vectors, a card, and the record of the training.
+
+use super::Fitted;
+use super::graphs::graphs;
+use super::network::{CHOICE_ITEM, EVENT, ITEM, QUERY, STATE};
+use crate::dataset::Dataset;
+use crate::files::{FileError, sha256};
+use crate::user::{Card, Dims, Features, FileEntry};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// What only people can say of a model.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CardTexts {
+    /// Name of the model.
+    pub name: String,
+    /// Terms of the data, and so of the model; empty where nobody said them.
+    pub licence: String,
+}
+
+/// Writes all files.
+pub(super) fn write(fitted: &Fitted, data: &Dataset, texts: &CardTexts, folder: &Path) -> Result<(), FileError> {
+    let mut files = BTreeMap::new();
+    let mut put = |key: &str, name: String, bytes: &[u8]| {
+        let path = folder.join(&name);
+        std::fs::write(&path, bytes).map_err(|source| FileError::write(path, source))?;
+        files.insert(key.to_owned(), FileEntry { file: name, sha256: sha256(bytes) });
+        Ok::<(), FileError>(())
+    };
+    for (name, bytes) in graphs(&fitted.network, fitted.inputs) {
+        put(name, format!("{name}.onnx"), &bytes)?;
+    }
+    put("vectors", "vectors.npy".to_owned(), &npy(fitted)?)?;
+    let ids = serde_json::to_string(&fitted.items).map_err(|problem| other(folder, &problem))?;
+    put("vector_items", "vector_items.json".to_owned(), (ids + "\n").as_bytes())?;
+    let record = serde_json::json!({
+        "parameters": fitted.parameters(),
+        "trial": fitted.trial,
+        "fit": fitted.course,
+    });
+    let path = folder.join("training.json");
+    std::fs::write(&path, format!("{record:#}\n")).map_err(|source| FileError::write(path, source))?;
+    let card = toml::to_string_pretty(&card(fitted, data, texts, files)).map_err(|problem| other(folder, &problem))?;
+    let path = folder.join("card.toml");
+    std::fs::write(&path, card).map_err(|source| FileError::write(path, source))
+}
+
+fn other(folder: &Path, problem: &dyn std::fmt::Display) -> FileError {
+    FileError::whole(folder, problem.to_string())
+}
+
+fn npy(fitted: &Fitted) -> Result<Vec<u8>, FileError> {
+    use ndarray_npy::WriteNpyExt;
+    let mut bytes = Vec::new();
+    let written = fitted.vectors.write_npy(&mut bytes);
+    written.map_err(|problem| FileError::whole("vectors.npy", problem.to_string()))?;
+    Ok(bytes)
+}
+
+fn card(fitted: &Fitted, data: &Dataset, texts: &CardTexts, files: BTreeMap<String, FileEntry>) -> Card {
+    let inputs = fitted.inputs;
+    Card {
+        kind: "mirror".to_owned(),
+        version: 2,
+        name: texts.name.clone(),
+        summary: summary(fitted, data),
+        features: Features::Fields(fitted.features.clone()),
+        dims: Dims {
+            attributes: inputs.attributes,
+            vectors: inputs.vectors,
+            item: ITEM,
+            choice_item: CHOICE_ITEM,
+            profile: inputs.profile,
+            state: STATE,
+            query: QUERY,
+            event: EVENT,
+            context: inputs.context,
+        },
+        files,
+        training: training(fitted, data),
+        licence: licence(data, texts),
+        measured: toml::Table::new(),
+    }
+}
+
+fn summary(fitted: &Fitted, data: &Dataset) -> String {
+    let rated =
+        if data.scale.is_some() { ", and with which rating" } else { "; the log has no ratings, so it knows none" };
+    format!(
+        "User model fitted to {}: which of the shown items a user takes next, whether any{rated}. It knows {} users and {} items \
+         by {} interactions. How often people accept what they are shown, a log without impressions does not say.",
+        data.name,
+        data.users.len(),
+        data.items.len(),
+        fitted.rows
+    )
+}
+
+fn training(fitted: &Fitted, data: &Dataset) -> toml::Table {
+    let mut table = toml::Table::new();
+    let mut put = |key: &str, value: toml::Value| {
+        table.insert(key.to_owned(), value);
+    };
+    put("data", data.name.clone().into());
+    put("data_hash", data.hash.clone().into());
+    put("family", data.family.into());
+    put("interactions", (data.interactions.len() as i64).into());
+    put("interactions_before_the_cut", (fitted.rows as i64).into());
+    put("holdout", fitted.options.holdout.into());
+    put("seed", (fitted.options.seed as i64).into());
+    put("epochs", i64::from(fitted.course.epochs).into());
+    put("steps", (fitted.course.steps as i64).into());
+    put("parameters", (fitted.parameters() as i64).into());
+    put("program", format!("recmirror {}", env!("CARGO_PKG_VERSION")).into());
+    let split = "by time, per user: the latest interactions are held out; features, popularity and vectors come from the rest alone";
+    put("split", split.into());
+    for (key, fields) in [("item_fields_left_out", &fitted.skipped[0]), ("user_fields_left_out", &fitted.skipped[1])] {
+        let told = fields.iter().map(|field| format!("{}: {}", field.field, field.reason).into());
+        put(key, toml::Value::Array(told.collect()));
+    }
+    table
+}
+
+fn licence(data: &Dataset, texts: &CardTexts) -> toml::Table {
+    let said = match texts.licence.as_str() {
+        "" => format!("not stated: ask whoever gave you {} before you pass the model on", data.name),
+        said => said.to_owned(),
+    };
+    let mut table = toml::Table::new();
+    table.insert("data".to_owned(), said.clone().into());
+    table.insert("model".to_owned(), said.into());
+    table
+}

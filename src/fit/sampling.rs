@@ -1,0 +1,229 @@
+//! Training scenes of a log: which interactions become scenes, and what stands in their lists.
+//!
+//! A log holds what was taken and not what was passed over, so lists are drawn: the item that was taken and negatives of
+//! several kinds ([`crate::scene::ListKind`]), anew in every epoch. Scenes come in chunks of neighbouring interactions of
+//! one user, because the history in front of them is then computed once. All draws of a chunk come from a stream of its own.
+
+use super::shard::{Event, Pair, Scene, Shard, Slot, Span};
+use crate::dataset::{Catalogue, Interaction, TrainingLog};
+use crate::ids::{ItemId, UserId};
+use crate::random::{Purpose, Streams, below, shuffle, unit};
+use crate::scene::{ListBuilder, ListKind, ListScene, ListShape, LogClock, Seen};
+use rand_chacha::rand_core::Rng;
+use std::collections::HashMap;
+use std::ops::Range;
+
+/// Scenes of a chunk at most, and of a shard about.
+pub(super) const SHARD: usize = 128;
+/// Events in front of a chunk at most: what is older has faded from all averages but the slowest.
+const HISTORY: usize = 512;
+
+/// The kinds of training list and how often each is used, in hundredths.
+const KINDS: [(ListKind, u32); 6] = [
+    (ListKind::Random, 20),
+    (ListKind::Mixed, 15),
+    (ListKind::MixedAnchored, 15),
+    (ListKind::PopularityMatched, 20),
+    (ListKind::HistorySimilar, 10),
+    (ListKind::Single, 20),
+];
+
+/// Lengths of training lists and how often each is used, in hundredths.
+const LENGTHS: [(usize, u32); 7] = [(2, 12), (3, 8), (4, 10), (5, 40), (8, 10), (10, 10), (12, 10)];
+
+/// What is hidden from the network in training, as shares. It learns to do without.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Drops {
+    /// Chunks whose ratings are all hidden.
+    pub(super) ratings: f64,
+    /// Events whose rating is hidden.
+    pub(super) rating: f64,
+    /// Events that leave no trace.
+    pub(super) event: f64,
+    /// Chunks without a profile.
+    pub(super) profile: f64,
+    /// Items without a vector.
+    pub(super) vector: f64,
+}
+
+impl Drops {
+    pub(super) const NONE: Drops = Drops { ratings: 0.0, rating: 0.0, event: 0.0, profile: 0.0, vector: 0.0 };
+    pub(super) const TRAINING: Drops = Drops { ratings: 0.07, rating: 0.05, event: 0.2, profile: 0.1, vector: 0.03 };
+}
+
+/// Neighbouring interactions of one user that become scenes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Chunk {
+    pub(super) user: UserId,
+    /// Places among the user's interactions.
+    pub(super) rows: Range<usize>,
+}
+
+/// Draws shards from a log.
+pub(super) struct Sampler<'a> {
+    /// Ratings are levels from 1 to 5.
+    pub(super) log: &'a TrainingLog,
+    pub(super) builder: ListBuilder<'a>,
+    pub(super) seen: Seen,
+    pub(super) clock: LogClock,
+    pub(super) catalogue: &'a Catalogue,
+    /// `[users]`.
+    pub(super) folds: &'a [usize],
+}
+
+/// Which draws: those of an epoch.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Draws {
+    pub(super) streams: Streams,
+    pub(super) epoch: u32,
+    pub(super) drops: Drops,
+}
+
+/// Chunks of the interactions that `rows` gives for each user.
+pub(super) fn chunks(log: &TrainingLog, rows: impl Fn(UserId, usize) -> Range<usize>) -> Vec<Chunk> {
+    let mut chunks = Vec::new();
+    for user in (0..log.users() as u32).map(UserId) {
+        let all = rows(user, log.of(user).len());
+        let pieces = all.len().div_ceil(SHARD).max(1);
+        for piece in 0..pieces {
+            let cut = |piece: usize| all.start + all.len() * piece / pieces;
+            let rows = cut(piece)..cut(piece + 1);
+            if !rows.is_empty() {
+                chunks.push(Chunk { user, rows });
+            }
+        }
+    }
+    chunks
+}
+
+/// Puts neighbouring chunks together until each group has about [`SHARD`] scenes.
+pub(super) fn grouped(chunks: &[Chunk]) -> Vec<&[Chunk]> {
+    let (mut groups, mut first, mut scenes) = (Vec::new(), 0, 0);
+    for (place, chunk) in chunks.iter().enumerate() {
+        if scenes > 0 && scenes + chunk.rows.len() > SHARD {
+            groups.push(&chunks[first..place]);
+            (first, scenes) = (place, 0);
+        }
+        scenes += chunk.rows.len();
+    }
+    if first < chunks.len() {
+        groups.push(&chunks[first..]);
+    }
+    groups
+}
+
+/// The chunks of an epoch in random order, as many as have `scenes` scenes together.
+pub(super) fn epoch(chunks: &[Chunk], draws: Draws, scenes: usize) -> Vec<Chunk> {
+    let mut order: Vec<u32> = (0..chunks.len() as u32).collect();
+    shuffle(&mut draws.streams.derive(Purpose::Fitting, u64::MAX, draws.epoch), &mut order);
+    let mut left = scenes;
+    let taken = order.into_iter().map_while(|place| {
+        let chunk = &chunks[place as usize];
+        (left > 0).then(|| {
+            left = left.saturating_sub(chunk.rows.len());
+            chunk.clone()
+        })
+    });
+    taken.collect()
+}
+
+impl Sampler<'_> {
+    /// The shard of some chunks. Every scene and every rating has weight 1.
+    pub(super) fn shard(&self, chunks: &[Chunk], draws: Draws) -> Shard {
+        let mut shard = Shard::default();
+        let mut known = HashMap::new();
+        for chunk in chunks {
+            let id = u64::from(chunk.user.0) << 24 | chunk.rows.start as u64;
+            let mut rng = draws.streams.derive(Purpose::Fitting, id, draws.epoch);
+            self.span(chunk, draws.drops, &mut rng, &mut shard, &mut known);
+        }
+        shard
+    }
+
+    fn span<R: Rng>(
+        &self,
+        chunk: &Chunk,
+        drops: Drops,
+        rng: &mut R,
+        shard: &mut Shard,
+        known: &mut HashMap<(usize, usize), usize>,
+    ) {
+        let rows = self.log.of(chunk.user);
+        let table = self.folds[chunk.user.index()];
+        let mut pair = |shard: &mut Shard, rng: &mut R, item: ItemId| {
+            *known.entry((table, item.index())).or_insert_with(|| {
+                let has_vector = unit(rng) >= drops.vector;
+                shard.pairs.push(Pair { table, item: item.index(), has_vector });
+                shard.pairs.len() - 1
+            })
+        };
+        let has_ratings = unit(rng) >= drops.ratings;
+        let has_profile = unit(rng) >= drops.profile;
+        let first = chunk.rows.end.saturating_sub(1).saturating_sub(HISTORY + SHARD).min(chunk.rows.start);
+        let (events, scenes) = (shard.events.len(), shard.scenes.len());
+        for row in &rows[first..chunk.rows.end - 1] {
+            let is_rated = has_ratings && unit(rng) >= drops.rating;
+            let rating = encoded(if is_rated { row.rating } else { f32::NAN });
+            let trace = if unit(rng) >= drops.event { 1.0 / (1.0 - drops.event as f32) } else { 0.0 };
+            let pair = pair(shard, rng, row.item);
+            shard.events.push(Event { pair, rating, trace });
+        }
+        for place in chunk.rows.clone() {
+            let list = self.list(rng, &rows[place], &rows[..place]);
+            let from = shard.slots.len();
+            for (slot, &item) in list.items.iter().enumerate() {
+                let context = self.context(&rows[place], item, list.real == Some(slot));
+                let pair = pair(shard, rng, item);
+                shard.slots.push(Slot { pair, context });
+            }
+            shard.scenes.push(Scene {
+                after: events + place - first,
+                slots: from..shard.slots.len(),
+                taken: list.real.map(|slot| from + slot),
+                level: rows[place].rating,
+                weight: 1.0,
+                rating_weight: 1.0,
+            });
+        }
+        let (events, scenes) = (events..shard.events.len(), scenes..shard.scenes.len());
+        shard.spans.push(Span { user: chunk.user.index(), has_profile, events, scenes });
+    }
+
+    fn context(&self, row: &Interaction, item: ItemId, is_real: bool) -> [f32; crate::scene::CONTEXT] {
+        let own = f64::from(u8::from(is_real && self.clock.is_timeless()));
+        self.clock.context_without(self.catalogue, item, row.time, own)
+    }
+
+    fn list<R: Rng>(&self, rng: &mut R, real: &Interaction, history: &[Interaction]) -> ListScene {
+        let mut kind = KINDS[weighted(rng, KINDS.iter().map(|(_, weight)| *weight))].0;
+        if kind == ListKind::HistorySimilar && history.is_empty() {
+            kind = ListKind::Random;
+        }
+        let single = kind == ListKind::Single;
+        let length = if single { 1 } else { LENGTHS[weighted(rng, LENGTHS.iter().map(|(_, weight)| *weight))].0 };
+        let with_real = unit(rng) >= if single { 0.5 } else { 0.15 };
+        self.builder.build(rng, ListShape { kind, length, with_real }, real, history, &self.seen)
+    }
+}
+
+/// A level as the `update` graph reads it: (level - 3.5) / 1.1, liked (4 or more), known.
+pub(super) fn encoded(level: f32) -> [f32; 3] {
+    if level.is_nan() { [0.0; 3] } else { [(level - 3.5) / 1.1, f32::from(u8::from(level >= 4.0)), 1.0] }
+}
+
+/// The fold of each user.
+pub(super) fn folds(streams: &Streams, users: usize) -> Vec<usize> {
+    (0..users as u32).map(|user| crate::scene::fold_of(streams, UserId(user))).collect()
+}
+
+/// Draws an index with the given weights.
+fn weighted<R: Rng>(rng: &mut R, weights: impl Iterator<Item = u32> + Clone) -> usize {
+    let mut left = below(rng, weights.clone().sum());
+    for (place, weight) in weights.enumerate() {
+        if left < weight {
+            return place;
+        }
+        left -= weight;
+    }
+    0
+}

@@ -1,0 +1,113 @@
+//! What one gradient is computed of: some users' histories and the scenes within them, with everything that was drawn.
+
+use crate::scene::CONTEXT;
+use ndarray::Array2;
+use std::ops::Range;
+
+/// What all shards gather from. Nothing in it is learned.
+pub(super) struct Tables {
+    /// `[items, attributes]`.
+    pub(super) attributes: Array2<f32>,
+    /// `[items, vectors]` for each fold, made without the fold's users, then made of everybody.
+    pub(super) vectors: Vec<Array2<f32>>,
+    /// `[users, profile]`.
+    pub(super) profiles: Array2<f32>,
+    /// `[vectors]`: the vector of an item that nobody interacted with.
+    pub(super) no_vector: Vec<f32>,
+}
+
+/// An item as the users of one fold see it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Pair {
+    /// Which of [`Tables::vectors`].
+    pub(super) table: usize,
+    /// The item.
+    pub(super) item: usize,
+    /// Whether its vector is there; otherwise it is a new item.
+    pub(super) has_vector: bool,
+}
+
+/// An accepted item that enters a state.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Event {
+    /// Place in [`Shard::pairs`].
+    pub(super) pair: usize,
+    /// The rating, encoded as for the `update` graph.
+    pub(super) rating: [f32; 3],
+    /// Factor on what it adds to the averages; 0 where it leaves no trace at all.
+    pub(super) trace: f32,
+}
+
+/// A shown item.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Slot {
+    /// Place in [`Shard::pairs`].
+    pub(super) pair: usize,
+    /// What depends on item and moment.
+    pub(super) context: [f32; CONTEXT],
+}
+
+/// A list and what was taken from it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Scene {
+    /// Events before it: it sees those from the beginning of its span to this place in [`Shard::events`].
+    pub(super) after: usize,
+    /// Its slots in [`Shard::slots`].
+    pub(super) slots: Range<usize>,
+    /// The place in [`Shard::slots`] of the item that was taken; `None` where nothing was.
+    pub(super) taken: Option<usize>,
+    /// Its rating as a level from 1 to 5; NaN where there is none.
+    pub(super) level: f32,
+    /// Weight of the choice.
+    pub(super) weight: f32,
+    /// Weight of the rating.
+    pub(super) rating_weight: f32,
+}
+
+/// Neighbouring events of one user, and scenes among them in the order of time.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Span {
+    /// Row of [`Tables::profiles`].
+    pub(super) user: usize,
+    /// Whether the profile is known.
+    pub(super) has_profile: bool,
+    /// Its events in [`Shard::events`].
+    pub(super) events: Range<usize>,
+    /// Its scenes in [`Shard::scenes`].
+    pub(super) scenes: Range<usize>,
+}
+
+/// See the module's documentation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Shard {
+    pub(super) pairs: Vec<Pair>,
+    pub(super) events: Vec<Event>,
+    pub(super) slots: Vec<Slot>,
+    pub(super) scenes: Vec<Scene>,
+    pub(super) spans: Vec<Span>,
+}
+
+impl Tables {
+    /// Columns of an item's vector.
+    pub(super) fn vector_width(&self) -> usize {
+        self.no_vector.len()
+    }
+
+    /// `[pairs, attributes + vectors]`.
+    pub(super) fn inputs(&self, pairs: &[Pair]) -> Array2<f32> {
+        let attributes = self.attributes.ncols();
+        let mut inputs = Array2::zeros((pairs.len(), attributes + self.vector_width()));
+        for (mut row, pair) in inputs.rows_mut().into_iter().zip(pairs) {
+            let known = self.attributes.row(pair.item);
+            let vector = self.vectors[pair.table].row(pair.item);
+            row.iter_mut().zip(known).for_each(|(into, &from)| *into = from);
+            let into = row.iter_mut().skip(attributes);
+            if pair.has_vector {
+                into.zip(vector).for_each(|(into, &from)| *into = from);
+            } else {
+                into.zip(&self.no_vector).for_each(|(into, &from)| *into = from);
+            }
+        }
+        inputs
+    }
+}
