@@ -2,6 +2,7 @@
 
 mod align;
 mod compare;
+mod data;
 mod decide;
 mod distill;
 mod doctor;
@@ -63,6 +64,8 @@ enum Command {
     Align(align::Align),
     /// Write the tensors from which `models/train` trains the mirror model.
     Tensors(tensors::Tensors),
+    /// Say what is understood of a data set: fields, scale, times, lists, what was cleaned up.
+    Data(data::Data),
     /// Bring a publisher's feedback log into the form that the mirror flow reads.
     Import(import::Import),
     /// Make scenes of feedback logs: what users had in front of them, and what they took.
@@ -103,6 +106,7 @@ pub fn run_arguments(arguments: Vec<String>) -> u8 {
 }
 
 fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
+    crate::guard::quiet_hook();
     let outcome = match command {
         Command::Fit(command) => command.run(),
         Command::Run(command) => command.run(registry),
@@ -114,6 +118,7 @@ fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(registry),
         Command::Tensors(command) => command.run(),
+        Command::Data(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Scenes(command) => command.run(),
         Command::Decide(command) => command.run(),

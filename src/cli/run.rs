@@ -260,11 +260,12 @@ fn finish(
     let target = folder.finish().map_err(Failure::input)?;
     let until = outcome.until.as_ref().map(UntilRecord::sentences).unwrap_or_default();
     let stopped: String = until.iter().map(|sentence| wrapped(sentence, TABLE_WIDTH) + "\n").collect();
+    let accepted = wrapped(&experiment.acceptance().sentence(), TABLE_WIDTH) + "\n";
     let notes: String = manifest.user.notes.iter().map(|note| wrapped(note, TABLE_WIDTH) + "\n").collect();
     let (short, shortened, digest) = (short_slates(outcome), shortened_scenes(&manifest), &manifest.digest);
     let report = target.join("report.html");
     print(&format!(
-        "{table}{order}{trusted}\n{stopped}{notes}{short}{shortened}digest {digest}\nreport {}\n",
+        "{table}{order}{trusted}\n{stopped}{accepted}{notes}{short}{shortened}digest {digest}\nreport {}\n",
         report.display()
     ));
     let failures = failures(&manifest, experiment).collect::<Vec<_>>().join("\n");

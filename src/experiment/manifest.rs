@@ -1,12 +1,13 @@
 //! `manifest.json`: what ran, exactly enough to run it again.
 
+use super::acceptance::AcceptanceRecord;
 use super::data_record::DataRecord;
 use super::machine::{MachineRecord, machine_record};
 use super::prepare::Experiment;
 use super::run::Outcome;
 use super::scorers::ScorerRecord;
 use super::until::Until;
-use crate::files::FileRecord;
+use crate::files::{FileRecord, MOST_OF_MANIFEST, read_text};
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
 use crate::tick::Training;
@@ -145,6 +146,9 @@ pub struct UserRecord {
     pub hash: String,
     /// What was added to the "reject all" logit to meet the acceptance level.
     pub reject_shift: f32,
+    /// What "accepted" means, which slots are looked at, and where the level comes from.
+    #[serde(default)]
+    pub acceptance: AcceptanceRecord,
     /// Version of ONNX Runtime; empty where neither user model nor policies need it.
     pub runtime: String,
     /// Scenes, those included on which the acceptance level was set, that were too long for a language model and lost the
@@ -254,7 +258,8 @@ impl Manifest {
     /// When there is none, or it is not one.
     pub fn read(folder: &Path) -> Result<Manifest, ManifestError> {
         let path = folder.join("manifest.json");
-        let text = std::fs::read_to_string(&path).map_err(|source| ManifestError::Io { path: path.clone(), source })?;
+        let text =
+            read_text(&path, MOST_OF_MANIFEST).map_err(|source| ManifestError::Io { path: path.clone(), source })?;
         let manifest: Manifest = serde_json::from_str(&text)
             .map_err(|problem| ManifestError::Content { path: path.clone(), problem: problem.to_string() })?;
         if manifest.version != VERSION {
@@ -349,6 +354,7 @@ pub(super) fn user_record(experiment: &Experiment) -> UserRecord {
         name,
         hash,
         reject_shift: experiment.model().reject_shift(),
+        acceptance: experiment.acceptance().clone(),
         runtime: runtime.map(|runtime| runtime.version.clone()).unwrap_or_default(),
         shortened_scenes: model.shortened_scenes(),
         notes: model.notes(),

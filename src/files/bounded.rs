@@ -8,7 +8,7 @@ use std::path::Path;
 /// Bytes of a text that people write: cards, templates, prompts.
 pub const MOST_OF_TEXT: u64 = 4 << 20;
 /// Bytes of a tokenizer or of a configuration of one.
-pub const MOST_OF_TOKENIZER: u64 = 256 << 20;
+pub const MOST_OF_TOKENIZER: u64 = 64 << 20;
 /// Bytes of a manifest.
 pub const MOST_OF_MANIFEST: u64 = 256 << 20;
 
@@ -17,11 +17,7 @@ pub const MOST_OF_MANIFEST: u64 = 256 << 20;
 /// # Errors
 /// When the file cannot be read, is no regular file, or is larger.
 pub fn read_bounded(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
-    // Before it is opened: opening a pipe waits for its other end.
-    if !std::fs::metadata(path)?.is_file() {
-        return Err(Error::new(ErrorKind::InvalidInput, "it is not a regular file"));
-    }
-    let file = File::open(path)?;
+    let file = open_regular(path)?;
     let length = file.metadata()?.len();
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or(0));
     // The length that a file states may be wrong: some files have none and go on for ever.
@@ -32,7 +28,19 @@ pub fn read_bounded(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The same of a text in UTF-8.
+/// Opens a file that is no device, pipe or folder.
+///
+/// # Errors
+/// When it is one, or cannot be opened.
+pub fn open_regular(path: &Path) -> std::io::Result<File> {
+    // Before it is opened: opening a pipe waits for its other end.
+    if std::fs::metadata(path)?.is_file() {
+        return File::open(path);
+    }
+    Err(Error::new(ErrorKind::InvalidInput, "it is not a regular file"))
+}
+
+/// The text, in UTF-8, of a regular file that has at most `most` bytes.
 ///
 /// # Errors
 /// Those of [`read_bounded`], and a file that is not UTF-8.

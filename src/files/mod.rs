@@ -14,7 +14,7 @@ mod source;
 mod tally;
 mod watch;
 
-pub use self::bounded::{MOST_OF_MANIFEST, MOST_OF_TEXT, MOST_OF_TOKENIZER, read_bounded, read_text};
+pub use self::bounded::{MOST_OF_MANIFEST, MOST_OF_TEXT, MOST_OF_TOKENIZER, open_regular, read_bounded, read_text};
 pub use self::claim::{Claim, ClaimError, Listing};
 pub use self::jsonl::{Jsonl, JsonlWriter};
 pub use self::output_folder::OutputFolder;

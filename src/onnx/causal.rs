@@ -276,3 +276,101 @@ fn open(runtime: &Runtime, path: &Path) -> ort::Result<Session> {
     let builder = Session::builder(&runtime.environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
     builder.with_optimization_level(GraphOptimizationLevel::All)?.commit_from_file(path)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::testing_graphs::{GraphBuilder, INT64, has_runtime, int};
+
+    /// A model of one layer, one head of 2 numbers and 8 tokens; `end` makes its outputs of `l`, `k` and `v`.
+    fn load(end: impl Fn(GraphBuilder) -> GraphBuilder) -> CausalGraph {
+        let numbers = |count: usize| (0..count).map(|place| (place * 7 % 5) as f32).collect::<Vec<f32>>();
+        let graph = GraphBuilder::default()
+            .typed_input("input_ids", INT64, &[-1, -2])
+            .input("past_key_values.0.key", &[-1, 1, -3, 2])
+            .input("past_key_values.0.value", &[-1, 1, -3, 2])
+            .output("logits", &[-1, -2, -9])
+            .output("present.0.key", &[-1, 1, -4, 2])
+            .output("present.0.value", &[-1, 1, -4, 2])
+            .floats("e", &[8, 8], &numbers(64))
+            .floats("f", &[8, 2], &numbers(16))
+            .ints("one", &[1])
+            .node("Gather", &["e", "input_ids"], "l")
+            .node("Gather", &["f", "input_ids"], "rows")
+            .node("Unsqueeze", &["rows", "one"], "new")
+            .node_with("Concat", &["past_key_values.0.key", "new"], "k", &[int("axis", 2)])
+            .node_with("Concat", &["past_key_values.0.value", "new"], "v", &[int("axis", 2)])
+            // Whole numbers that are known only when the graph runs.
+            .ints("twice_last", &[1, 1, 2])
+            .ints("twice_tokens", &[1, 1, 2, 1])
+            .ints("zeros", &[0])
+            .node_with("ReduceSum", &["input_ids"], "sum", &[int("keepdims", 0)])
+            .node("Mul", &["sum", "zeros"], "zero")
+            .node("Add", &["twice_last", "zero"], "repeat_last")
+            .node("Add", &["twice_tokens", "zero"], "repeat_tokens");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("model.onnx");
+        end(graph).write(&path);
+        CausalGraph::load(&path, 1).unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
+    fn named(graph: GraphBuilder, [logits, key, value]: [&str; 3]) -> GraphBuilder {
+        let graph = graph.node("Identity", &[logits], "logits").node("Identity", &[key], "present.0.key");
+        graph.node("Identity", &[value], "present.0.value")
+    }
+
+    fn run(graph: &CausalGraph) -> Result<usize, OnnxError> {
+        let before = graph.sequences(&[], 1)?;
+        let (logits, after) = graph.run(&before, &[3; CausalGraph::STEP], 0..CausalGraph::STEP)?;
+        assert_eq!(graph.read(&after, 0..after.tokens())?.len(), graph.token_width() * CausalGraph::STEP);
+        Ok(logits.len())
+    }
+
+    #[test]
+    fn outputs_of_another_shape_are_an_error_at_every_call() {
+        if !has_runtime() {
+            return;
+        }
+        let whole = load(|graph| named(graph, ["l", "k", "v"]));
+        assert_eq!(run(&whole).expect("an answer"), 8 * CausalGraph::STEP);
+        let longer = |graph: GraphBuilder| {
+            let graph = graph.node("Tile", &["k", "repeat_tokens"], "k2").node("Tile", &["v", "repeat_tokens"], "v2");
+            graph.ints("to", &[1]).ints("from", &[0]).ints("axis", &[1]).node("Add", &["to", "zero"], "end")
+        };
+        for (names, told) in [
+            (["l", "k2", "v"], "output `present.0.key` has shape [1, 1, 32, 2], expected [1, 1, 16, 2]"),
+            (["l", "k", "v2"], "output `present.0.value` has shape [1, 1, 32, 2], expected [1, 1, 16, 2]"),
+            (["short", "k", "v"], "output `logits` has shape [1, 1, 8], expected [1, 16, 8]"),
+            (["empty", "k", "v"], "output `logits` has shape [1, 16, 0], expected [1, 16, vocabulary]"),
+        ] {
+            let graph = load(|graph| {
+                let graph = longer(graph).node("Slice", &["l", "from", "end", "axis"], "short");
+                let graph = graph.ints("last", &[2]).node("Add", &["from", "zero"], "nowhere");
+                named(graph.node("Slice", &["l", "from", "nowhere", "last"], "empty"), names)
+            });
+            for _ in 0..2 {
+                let problem = run(&graph).expect_err(told).to_string();
+                assert!(problem.contains(told), "{problem}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_number_of_logits_stays_the_same() {
+        if !has_runtime() {
+            return;
+        }
+        // As many logits as the text has tokens before these ones, twice 8 at most.
+        let graph = load(|graph| {
+            let graph = graph.node("Shape", &["past_key_values.0.key"], "shape").ints("two", &[2]).ints("eight", &[8]);
+            let graph = graph.node("Gather", &["shape", "two"], "tokens").node("Add", &["tokens", "eight"], "count");
+            let graph = graph.node("Tile", &["l", "repeat_last"], "wide").ints("start", &[0]);
+            named(graph.node("Slice", &["wide", "start", "count", "two"], "growing"), ["growing", "k", "v"])
+        });
+        let tokens = [3; CausalGraph::STEP];
+        let first = graph.sequences(&[], 1).expect("nothing");
+        let (_, next) = graph.run(&first, &tokens, 0..1).expect("8 logits");
+        let problem = graph.run(&next, &tokens, 0..1).err().expect("16 logits").to_string();
+        assert!(problem.contains("output `logits` has shape [1, 16, 16], expected [1, 16, 8]"), "{problem}");
+    }
+}

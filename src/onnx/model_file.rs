@@ -88,7 +88,7 @@ fn beside(graph: &Path, name: &str) -> Result<PathBuf, String> {
     if name.is_empty() || !Path::new(name).components().all(inside) {
         return Err(format!("it keeps weights in `{name}`, which is not a file in its folder"));
     }
-    let folder = graph.parent().map_or_else(|| Path::new(""), |folder| folder);
+    let folder = graph.parent().unwrap_or(Path::new(""));
     let path = folder.join(name);
     let real = |path: &Path| path.canonicalize().map_err(|problem| format!("it keeps weights in `{name}`: {problem}"));
     let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };

@@ -38,6 +38,12 @@ pub(crate) fn int(name: &str, value: i64) -> Vec<u8> {
     [text(1, name), number(3, value), number(20, 2)].concat()
 }
 
+/// An attribute of whole numbers.
+pub(crate) fn ints(name: &str, values: &[i64]) -> Vec<u8> {
+    let values: Vec<u8> = values.iter().flat_map(|&value| number(8, value)).collect();
+    [text(1, name), values, number(20, 7)].concat()
+}
+
 /// An attribute that is a graph.
 pub(crate) fn subgraph(name: &str, graph: &GraphBuilder) -> Vec<u8> {
     [text(1, name), bytes(6, &graph.fields), number(20, 5)].concat()

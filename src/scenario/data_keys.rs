@@ -6,14 +6,15 @@ use super::keys::{number, text, whole, word};
 pub(super) const DATA: &[Key] = &[
     Key {
         name: "path",
-        doc: "Folder of the data set, relative to the folder of this file.",
+        doc: "The data set, relative to the folder of this file: a folder with a publisher's files, with your own tables (CSV, \
+              JSON lines, Parquet), or of an imported project; or the log in it, where a folder holds several.",
         kind: Kind::Path { default: None },
     },
     word(
         "format",
-        "Family of file layouts: `grouplens` (u.data, u.item, u.user), `recbole` (atomic files), or `auto` to \
-         tell them apart by their names.",
-        &["auto", "grouplens", "recbole"],
+        "Family of the data set, as `recmirror import --help` lists them (`tables`: your own tables; `grouplens` is an \
+         older name of `movielens`), or `auto` to tell by the files' names and columns.",
+        &crate::dataset::FORMATS,
         "auto",
     ),
     number(

@@ -69,7 +69,7 @@ impl Mirror {
                 let (vectors, coverage) = basis.vectors(log, &data.items);
                 (vectors, Some(coverage))
             }
-            None => (item_vectors(&log, card.features.rank()), None),
+            None => (item_vectors(log, card.features.rank()), None),
         };
         let is_training_data = card.training.get("data_hash").and_then(|hash| hash.as_str()) == Some(&data.hash);
         let mut mirror = Mirror {

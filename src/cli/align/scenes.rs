@@ -104,7 +104,7 @@ fn warn(arguments: &Align, set: &SceneSet) -> Result<(), Failure> {
         if kind_of(folder)? != Kind::Language || !path.is_file() {
             continue;
         }
-        let text = std::fs::read_to_string(&path);
+        let text = crate::files::read_text(&path, crate::files::MOST_OF_TEXT);
         let text = text.map_err(|problem| Failure::input(format!("cannot read {}: {problem}", path.display())))?;
         for sentence in set.other_words(&text, &path).map_err(Failure::input)? {
             eprintln!("note: {sentence}");

@@ -4,7 +4,7 @@
 //! compared with its sha256 there.
 
 use crate::card::parse_card;
-use crate::files::{FileError, MOST_OF_TOKENIZER, read_bounded};
+use crate::files::{FileError, MOST_OF_TOKENIZER, open_regular, read_bounded};
 use crate::language::LanguageError;
 use crate::onnx::weights_of;
 use serde::Deserialize;
@@ -12,7 +12,6 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Component, Path, PathBuf};
 
@@ -211,7 +210,7 @@ impl Folder {
 
 fn hash(path: &Path) -> Result<String, FileError> {
     let fail = |problem| FileError::read(path, problem);
-    let mut file = File::open(path).map_err(fail)?;
+    let mut file = open_regular(path).map_err(fail)?;
     let (mut hasher, mut block) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
         match file.read(&mut block).map_err(fail)? {
