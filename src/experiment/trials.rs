@@ -70,7 +70,7 @@ mod tests {
                 .into_par_iter()
                 .with_max_len(1)
                 .map(|part| (0..2_000).fold(u64::from(part), |a, b| a ^ (a << 1) ^ b))
-                .sum();
+                .reduce(|| 0, u64::wrapping_add);
             std::hint::black_box(sum);
             INSIDE.with(|inside| inside.set(inside.get() - 1));
             (depth, rayon::current_num_threads())
