@@ -1,8 +1,10 @@
 //! `recmirror fit`: a user model of one's own log.
 
 use super::stage_bar::StageBar;
+use super::terminal::say;
 use super::{Failure, print, use_threads};
 use crate::dataset::Dataset;
+use crate::files::OutputFolder;
 use crate::fit::{CardTexts, FitOptions, fit};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,8 +45,9 @@ impl Fit {
             return Err(Failure::input(format!("--holdout is {}, expected 0.01 to 0.9", self.holdout)));
         }
         use_threads(self.threads.map(usize::from))?;
+        let folder = OutputFolder::create(&self.out, None, "").map_err(Failure::input)?;
         let data = Dataset::read(&self.data).map_err(Failure::input)?;
-        eprintln!("{}: {}", data.name, data.cleanup);
+        say!("{}: {}", data.name, data.cleanup);
         let stop = Arc::new(AtomicBool::new(false));
         let handler = Arc::clone(&stop);
         ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed)).map_err(Failure::other)?;
@@ -54,12 +57,9 @@ impl Fit {
         let fitted = fit(&data, options, &bar, &stop);
         bar.finish();
         let fitted = fitted.map_err(Failure::input)?;
-        let partial = self.out.with_extension("partial");
-        let fail = |problem: std::io::Error| Failure::input(format!("cannot write {}: {problem}", self.out.display()));
-        std::fs::create_dir_all(&partial).map_err(fail)?;
         let name = self.out.file_name().map_or_else(|| data.name.clone(), |name| name.to_string_lossy().into_owned());
-        fitted.write(&data, &CardTexts { name, licence: self.licence }, &partial).map_err(Failure::input)?;
-        std::fs::rename(&partial, &self.out).map_err(fail)?;
+        fitted.write(&data, &CardTexts { name, licence: self.licence }, folder.path()).map_err(Failure::input)?;
+        folder.finish().map_err(Failure::input)?;
         print(&format!("{}\n", self.out.display()));
         Ok(())
     }

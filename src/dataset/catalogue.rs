@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// have one in common.
 pub const TELLING: std::ops::RangeInclusive<usize> = 2..=1_000;
 
-/// The title of an item that has none, and the provider of items of which none is known.
+/// The provider of items of which none is known.
 const UNKNOWN: &str = "unknown";
 
 /// Milliseconds of a mean Gregorian year.
@@ -72,17 +72,11 @@ pub enum FieldError {
 impl Catalogue {
     /// The catalogue of a data set: releases and providers as its reader found them, and the widest field of categories.
     pub fn of(data: &Dataset) -> Catalogue {
-        let field = |name: &Option<String>| name.as_deref().and_then(|name| data.item_fields.get(name));
-        let titles = match field(&data.title).map(|field| &field.column) {
-            Some(Column::Text(texts)) => {
-                texts.iter().map(|text| if text.is_empty() { UNKNOWN.to_owned() } else { text.clone() }).collect()
-            }
-            _ => (0..data.items.len() as u32).map(|item| data.items.external(item).to_owned()).collect(),
-        };
+        let titles = (0..data.items.len() as u32).map(|item| data.title_of(ItemId(item)).to_owned()).collect();
         let mut made = Catalogue::new(titles, data.item_fields.clone());
         made.set_released(data.released.as_deref());
-        made.providers =
-            field(&data.provider).and_then(ItemCategories::of_field).map(|own| Arc::new(one_each(&own, made.len())));
+        let provider = data.provider.as_deref().and_then(|name| data.item_fields.get(name));
+        made.providers = provider.and_then(ItemCategories::of_field).map(|own| Arc::new(one_each(&own, made.len())));
         let widest = data.item_fields.widest(TELLING, data.provider.as_deref());
         made.category = widest.and_then(ItemCategories::of_field).map(Arc::new);
         made

@@ -192,12 +192,12 @@ impl Experiment {
             settle(&scenario.user, scenario.slate, &data, &start, model, &probe, &streams)?;
         let registry = Arc::new(registry);
         let mut past = Past::new(start.log.clone(), catalogue, data.user_fields.clone());
+        past.like_level = acceptance.like_level;
         if !scenario.data.user_field.is_empty() {
             let named = categories_named(&data.user_fields, "users", &scenario.data.user_field)?;
             past.user_field = Some(named.name.clone());
         }
-        let past = Arc::new(past.liked_from(acceptance.like_level));
-        let (model, scorers) = (Arc::new(model), scorers(&scenario));
+        let (model, past, scorers) = (Arc::new(model), Arc::new(past), scorers(&scenario));
         let experiment = Experiment {
             scenario,
             data,

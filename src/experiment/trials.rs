@@ -66,12 +66,10 @@ mod tests {
             INSIDE.with(|inside| inside.set(inside.get() + 1));
             let depth = INSIDE.with(Cell::get);
             // Inner loops long enough that a worker of a shared pool would look for other work.
-            let sum: u64 = (0..400u32)
-                .into_par_iter()
-                .with_max_len(1)
-                .map(|part| (0..2_000).fold(u64::from(part), |a, b| a ^ (a << 1) ^ b))
-                .reduce(|| 0, u64::wrapping_add);
-            std::hint::black_box(sum);
+            let parts = (0..400u32).into_par_iter().with_max_len(1);
+            parts.for_each(|part| {
+                std::hint::black_box((0..2_000).fold(u64::from(part), |a, b| a ^ (a << 1) ^ b));
+            });
             INSIDE.with(|inside| inside.set(inside.get() - 1));
             (depth, rayon::current_num_threads())
         };

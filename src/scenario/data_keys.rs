@@ -13,7 +13,7 @@ pub(super) const DATA: &[Key] = &[
     word(
         "format",
         "Family of the data set, as `recmirror import --help` lists them (`tables`: your own tables; `grouplens` is an \
-         older name of `movielens`), or `auto` to tell by the files' names and columns.",
+         older name for MovieLens-100K), or `auto` to tell by the files' names and columns.",
         &crate::dataset::FORMATS,
         "auto",
     ),

@@ -395,10 +395,3 @@ pub fn movielens() -> PathBuf {
 pub fn model() -> PathBuf {
     package().join("models/mirror")
 }
-
-/// The year in which each item came out.
-pub fn years(data: &Dataset) -> Vec<Option<i32>> {
-    let catalogue = recmirror::dataset::Catalogue::of(data);
-    let year = |item| Some(catalogue.year(recmirror::ids::ItemId(item))).filter(|year| !year.is_nan());
-    (0..data.items.len() as u32).map(|item| year(item).map(|year| year.floor() as i32)).collect()
-}

@@ -2,8 +2,7 @@
 
 use super::charts::{Row, forest, positions, reliability};
 use crate::align::scenes::{ReliabilityBin, SceneAlignment, SceneFigure, Scope};
-use crate::align::{OrderedPolicy, PolicyOrder};
-use crate::align::{Share, verdict};
+use crate::align::{OrderedPolicy, PolicyOrder, Share, verdict};
 use crate::report::percent;
 use crate::report::svg::{Caption, minus};
 use serde::Serialize;
