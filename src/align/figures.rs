@@ -2,15 +2,19 @@
 
 use super::HeldOut;
 use super::rules::{Rule, best};
-use crate::dataset::Dataset;
+use crate::dataset::{Catalogue, Dataset};
 use crate::ids::UserId;
 use crate::random::{Purpose, Streams, below};
 use crate::scene::{CoOccurrence, ListKind, ListScene};
 use crate::user::{RATINGS, Responses, UserError, UserModel, softmax};
 use serde::Serialize;
 
+/// The model with another user's memory in place of the own one.
+const STRANGER: &str = "model, another user's memory";
 /// Slots of a choice list.
 const CHOICES: usize = 5;
+/// Interactions below which a history counts as short.
+const SHORT: usize = 10;
 /// Bins of the calibration error.
 const BINS: usize = 15;
 /// Bootstrap resamples of an interval.
@@ -30,11 +34,11 @@ pub struct AlignOptions {
 /// One figure with its 95% interval (bootstrap over users: a user's scenes are not independent).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {
-    /// `choice`, `accept`, `calibration` or `rating`.
+    /// `choice`, `lead` (a paired difference of choices), `accept`, `calibration` or `rating`.
     pub measure: &'static str,
     /// Who or what answered.
     pub who: String,
-    /// The list type.
+    /// The list type, or the group of popularity-matched lists.
     pub list: &'static str,
     /// Scenes.
     pub scenes: usize,
@@ -74,8 +78,10 @@ impl Alignment {
 pub fn align(model: &dyn UserModel, data: &Dataset, options: AlignOptions) -> Result<Alignment, UserError> {
     let before = data.split(options.holdout).before;
     let near = CoOccurrence::new(&before);
-    let held_out = HeldOut::new(data, &before, &near, options.scenes, options.seed);
-    let mut bench = Bench { model, data, held_out, near: &near, seed: options.seed, figures: Vec::new() };
+    let catalogue = Catalogue::of(data);
+    let held_out = HeldOut::new(data, &catalogue, &before, &near, options.scenes, options.seed);
+    let mut bench =
+        Bench { model, catalogue: &catalogue, held_out, near: &near, seed: options.seed, figures: Vec::new() };
     let memory = bench.held_out.memories(model)?;
     let frozen = bench.held_out.frozen(model)?;
     for kind in [ListKind::PopularityMatched, ListKind::Anchored, ListKind::Random, ListKind::Mixed] {
@@ -89,7 +95,7 @@ pub fn align(model: &dyn UserModel, data: &Dataset, options: AlignOptions) -> Re
 
 struct Bench<'a> {
     model: &'a dyn UserModel,
-    data: &'a Dataset,
+    catalogue: &'a Catalogue,
     held_out: HeldOut<'a>,
     near: &'a CoOccurrence,
     seed: u64,
@@ -114,14 +120,48 @@ impl Bench<'_> {
         let strange = hits(&self.answer(&lists, self.swapped(memory))?);
         let cold = hits(&self.answer(&lists, frozen.to_vec())?);
         self.mean("choice", "model", kind.name(), &own);
-        self.mean("choice", "model, another user's memory", kind.name(), &strange);
+        self.mean("choice", STRANGER, kind.name(), &strange);
         self.mean("choice", "model, memory frozen at the cut", kind.name(), &cold);
+        let mut leads = vec![("model over another user's memory", lead(&own, &strange))];
         for rule in Rule::ALL {
-            let hits = rule.hits(&self.held_out, self.near, &self.data.catalogue, &lists);
+            let hits = rule.hits(&self.held_out, self.near, self.catalogue, &lists);
             let hits: Vec<f64> = hits.into_iter().map(|hit| f64::from(u8::from(hit))).collect();
             self.mean("choice", rule.name(), kind.name(), &hits);
+            if let Some(name) = rule.lead() {
+                leads.push((name, lead(&own, &hits)));
+            }
+        }
+        for (name, values) in leads {
+            self.mean("lead", name, kind.name(), &values);
+        }
+        if kind == ListKind::PopularityMatched {
+            self.cold(&own);
         }
         Ok(())
+    }
+
+    /// The model's choices on popularity-matched lists for new items, and for users with a short history.
+    fn cold(&mut self, own: &[f64]) {
+        let is_new = |place: usize| self.near.count(self.held_out.moment(place).0.item) == 0;
+        let is_short = |place: usize| self.held_out.moment(place).1.len() < SHORT;
+        let new: Vec<usize> = (0..own.len()).filter(|&place| is_new(place)).collect();
+        let short: Vec<usize> = (0..own.len()).filter(|&place| is_short(place)).collect();
+        for (list, places) in [("items without interactions", new), ("users with a short history", short)] {
+            if places.is_empty() {
+                continue;
+            }
+            let mut of_group = vec![None; own.len()];
+            places.iter().for_each(|&place| of_group[place] = Some(own[place]));
+            let mean = |places: &[usize]| {
+                let known: Vec<f64> = places.iter().filter_map(|&place| of_group[place]).collect();
+                // A resample without any scene of the group says nothing.
+                known.iter().sum::<f64>() / known.len() as f64
+            };
+            let estimate = mean(&places);
+            let (low, high) = self.bootstrap(mean);
+            let scenes = places.len();
+            self.figures.push(Figure { measure: "choice", who: "model".to_owned(), list, scenes, estimate, low, high });
+        }
     }
 
     fn swapped(&self, memory: &[f32]) -> Vec<f32> {
@@ -156,7 +196,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Expected rating against the rating given.
+    /// Expected rating against the rating given, both as levels; no figure for a log without ratings.
     fn rating(&mut self, memory: &[f32]) -> Result<(), UserError> {
         let lists = self.held_out.lists(ListKind::Single, 1, true);
         let mut responses = self.answer(&lists, memory.to_vec())?;
@@ -169,6 +209,9 @@ impl Bench<'_> {
             if given.is_finite() {
                 squares.push((place, (expected - given) * (expected - given)));
             }
+        }
+        if squares.is_empty() {
+            return Ok(());
         }
         let mut by_moment = vec![None; self.held_out.len()];
         squares.iter().for_each(|&(place, square)| by_moment[place] = Some(square));
@@ -213,9 +256,18 @@ impl Bench<'_> {
             }
             found.push(statistic(&sample));
         }
+        found.retain(|value| value.is_finite());
+        if found.is_empty() {
+            return (f64::NAN, f64::NAN);
+        }
         found.sort_by(f64::total_cmp);
-        (found[RESAMPLES / 40], found[RESAMPLES - 1 - RESAMPLES / 40])
+        (found[found.len() / 40], found[found.len() - 1 - found.len() / 40])
     }
+}
+
+/// The paired differences of two rows of hits.
+fn lead(own: &[f64], other: &[f64]) -> Vec<f64> {
+    own.iter().zip(other).map(|(own, other)| own - other).collect()
 }
 
 /// Expected calibration error of (confidence, right) pairs over 15 equal bins (Guo et al. 2017).

@@ -36,6 +36,16 @@ impl Rule {
         }
     }
 
+    /// What the lead of the model over this rule is called; `None` where no lead is of interest.
+    pub(super) fn lead(self) -> Option<&'static str> {
+        match self {
+            Rule::Popularity => Some("model over popularity"),
+            Rule::ItemKnn => Some("model over item-kNN"),
+            Rule::ListCentre => Some("model over list centre (user-free)"),
+            Rule::Newest | Rule::First => None,
+        }
+    }
+
     /// Whether the rule finds the real item of each list; of equal scores the earliest slot counts.
     pub(super) fn hits(
         self,
@@ -49,7 +59,7 @@ impl Rule {
             let recent = &history[history.len().saturating_sub(RECENT)..];
             let score = |slot: usize, item: ItemId| match self {
                 Rule::Popularity => near.count(item) as f64,
-                Rule::Newest => catalogue.years[item.index()].map_or(0.0, f64::from),
+                Rule::Newest => Some(catalogue.year(item)).filter(|year| !year.is_nan()).map_or(0.0, f64::from),
                 Rule::First => -(slot as f64),
                 Rule::ListCentre => {
                     list.items.iter().filter(|&&other| other != item).map(|&other| near.cosine(item, other)).sum()

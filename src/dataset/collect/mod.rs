@@ -3,15 +3,15 @@
 //! Users and items stand in the order of their tables; those that only the log knows come after them, numbers by value,
 //! then texts by their bytes, so that no number hangs on the order of the log's lines.
 
-mod bridge;
 mod lists;
+mod missing;
 mod named;
 mod rows;
 mod side;
 mod typed;
 
-pub(super) use self::bridge::fill;
 pub(super) use self::lists::{Lists, Shown};
+pub(super) use self::missing::count_missing;
 pub(super) use self::rows::{Rows, Told};
 use self::side::Side;
 pub(super) use self::side::ranks;
@@ -63,7 +63,7 @@ fn hash(publisher: &dyn Publisher) -> Result<String, DataError> {
     let files: Vec<PathBuf> = publisher.others().into_iter().chain([publisher.log().to_owned()]).collect();
     for path in files {
         let io = |source| FileError::read(&path, source);
-        let mut file = std::fs::File::open(&path).map_err(io)?;
+        let mut file = crate::files::open_regular(&path).map_err(io)?;
         loop {
             match file.read(&mut bytes).map_err(io)? {
                 0 => break,
@@ -311,7 +311,7 @@ impl Collector<'_> {
             ..Dataset::default()
         };
         named.mark(&mut data);
-        fill(&mut data);
+        count_missing(&mut data);
         notes.extend(notes_of(&data, finished.is_finer, unrated));
         data.notes = notes;
         Ok(data)
