@@ -6,7 +6,6 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
@@ -88,7 +87,7 @@ impl FileRecord {
 /// Length and hash of a file.
 fn hash(path: &Path) -> Result<(u64, String), FileError> {
     let fail = |source| FileError::read(path, source);
-    let mut file = File::open(path).map_err(fail)?;
+    let mut file = super::open_regular(path).map_err(fail)?;
     let (mut hasher, mut bytes) = (Sha256::new(), 0);
     let mut buffer = vec![0; 1 << 16];
     loop {

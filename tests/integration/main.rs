@@ -16,6 +16,7 @@ mod export;
 mod external;
 mod families;
 mod fields;
+mod fit;
 mod folders;
 mod hostile;
 mod import;
