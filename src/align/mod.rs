@@ -13,7 +13,7 @@ pub mod scenes;
 mod verdict;
 
 pub use self::figures::{AlignOptions, Alignment, Figure, align};
-pub use self::order::{NDCG_DEPTH, OrderedPolicy, PolicyOrder, blocked, ndcg, policy_order};
+pub use self::order::{NDCG_DEPTH, OrderedPolicy, PolicyOrder, SELF_SELECTED, blocked, ndcg, policy_order};
 
 pub use self::verdict::{Share, verdict};
 
