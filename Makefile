@@ -11,10 +11,11 @@ EMBEDDER := .recmirror/embedder-build
 EXPORT := .recmirror/language
 TUNE := .recmirror/tune
 PEERS := .recmirror/peers
+PYTHON_TOOLS := .recmirror/python
 GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts bench model sasrec embedder lm test-lm test-train peers test-server deny clean
+.PHONY: help demo runtime data build test test-scripts test-python wheel bench model sasrec embedder lm test-lm test-train peers test-server deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -42,11 +43,25 @@ test: runtime data ## run every check that a change must pass; stops at the firs
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	$(CARGO) bench --locked --profile dev --no-run
 	@$(MAKE) --no-print-directory test-scripts
+	@$(MAKE) --no-print-directory test-python
 	@echo "all checks passed"
 
 test-scripts: ## check the Python files alone
 	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models examples benches/peers tests/fixtures
 	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m unittest discover -q -s scripts
+
+# The profile of the tests, so that the dependencies are not built again; the environment has nothing but the wheel.
+test-python: $(PYTHON_TOOLS)/ready ## build the Python package, install it and run its tests (needs Python 3.11)
+	$(CARGO) clippy --locked --package recmirror-python -- -D warnings
+	rm -rf .recmirror/wheels
+	VIRTUAL_ENV=$(abspath $(PYTHON_TOOLS)) $(PYTHON_TOOLS)/bin/maturin build --quiet --locked --profile dev \
+		--manifest-path python/Cargo.toml --out .recmirror/wheels
+	$(PYTHON_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps .recmirror/wheels/*.whl
+	cd python && ../$(PYTHON_TOOLS)/bin/python -m mypy
+	cd python/tests && ../../$(PYTHON_TOOLS)/bin/python -m pytest -q -p no:cacheprovider .
+
+wheel: $(PYTHON_TOOLS)/ready ## build the Python package: target/wheels/recmirror-*.whl
+	VIRTUAL_ENV=$(abspath $(PYTHON_TOOLS)) $(PYTHON_TOOLS)/bin/maturin build --release --locked --manifest-path python/Cargo.toml
 
 bench: runtime data ## measure the hot paths
 	$(CARGO) bench --locked
@@ -69,6 +84,9 @@ $(EMBEDDER)/ready: models/embedder/requirements.txt
 	$(environment)
 
 $(EXPORT)/ready: models/language/requirements.txt
+	$(environment)
+
+$(PYTHON_TOOLS)/ready: python/requirements.txt
 	$(environment)
 
 model: runtime data build $(TRAIN)/ready ## train the mirror model anew into models/mirror and measure it for its card

@@ -33,8 +33,7 @@ impl<'a> HeldOut<'a> {
         count: usize,
         seed: u64,
     ) -> HeldOut<'a> {
-        let whole = TrainingLog::from_sorted(data.interactions.clone(), data.users.len(), data.items.len());
-        let whole = data.in_levels(&whole).into_owned();
+        let whole = data.log();
         let streams = Streams::new(seed, 0);
         let mut moments = Vec::new();
         for user in (0..data.users.len() as u32).map(UserId) {

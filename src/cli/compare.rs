@@ -4,7 +4,7 @@ use super::page::{Page, baseline};
 use super::trust::{TrustArgs, assess, files, simulate, told};
 use super::{Failure, print, use_threads};
 use crate::experiment::{Comparison, FinishedRun, Manifest, Results, TableFormat, ToSee, TrustWorld, write_table};
-use crate::files::Partial;
+use crate::files::{FileRecord, Partial};
 use crate::metrics;
 use crate::policy::Registry;
 use crate::random::Streams;
@@ -94,13 +94,12 @@ impl Compare {
         let (trust, lost) = assess(&results, worlds, registry, &stop, self.quiet);
         let Some(trust) = trust else { return lost.map_or(Ok(()), Err) };
         let told = told(&trust);
-        for (name, text) in files(&trust)? {
-            replace(&folder.join(name), &text)?;
-        }
+        let tables = files(&trust)?;
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let page = Page { experiment: &experiment, manifest: &manifest, events: folder, name, registry };
         let pairs = results.pairs(&Streams::new(scenario.seed, 0));
-        replace(&folder.join("report.html"), &page.html(&results, pairs, Some(trust))?)?;
+        let report = ("report.html", page.html(&results, pairs, Some(trust))?);
+        replace(folder, &manifest, &[report].into_iter().chain(tables).collect::<Vec<_>>())?;
         print(&told);
         lost.map_or(Ok(()), Err)
     }
@@ -118,10 +117,20 @@ fn same(folder: &Path, then: &str, now: &str) -> Result<(), Failure> {
     )))
 }
 
-fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    let mut file = Partial::create(path).map_err(Failure::input)?;
-    file.write_all(text.as_bytes()).map_err(Failure::input)?;
-    file.finish().map_err(Failure::input)
+/// Replaces files of a run, and what its manifest says of them, together.
+fn replace(folder: &Path, manifest: &Manifest, files: &[(&str, String)]) -> Result<(), Failure> {
+    let start = |name: &str, text: &str| -> Result<Partial, Failure> {
+        let mut file = Partial::create(&folder.join(name)).map_err(Failure::input)?;
+        file.write_all(text.as_bytes()).map_err(Failure::input)?;
+        Ok(file)
+    };
+    let mut manifest = manifest.clone();
+    manifest.files.retain(|file| files.iter().all(|(name, _)| *name != file.path));
+    manifest.files.extend(files.iter().map(|(name, text)| FileRecord::of_text(name, text)));
+    manifest.files.sort_by(|a, b| a.path.cmp(&b.path));
+    let mut all = files.iter().map(|(name, text)| start(name, text)).collect::<Result<Vec<_>, _>>()?;
+    all.push(start("manifest.json", &manifest.to_json())?);
+    Partial::finish_all(all).map_err(Failure::input)
 }
 
 fn format_of(path: &Path) -> Result<(&Path, TableFormat), Failure> {

@@ -57,11 +57,8 @@ impl Distill {
         path: &Path,
         bar: &StageBar,
     ) -> Result<(), Failure> {
-        if let Some(metrics) = &self.metrics_out {
-            found.write_measures(metrics).map_err(Failure::input)?;
-        }
         let streams = Streams::new(self.project.seed, 0);
-        found.write_pairs(project, prompts, streams, path, bar).map_err(Failure::input)?;
+        found.write_pairs(project, prompts, streams, path, self.metrics_out.as_deref(), bar).map_err(Failure::input)?;
         Ok(())
     }
 }

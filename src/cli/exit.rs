@@ -1,7 +1,6 @@
 //! Exit codes: 0 done, 1 anything else, 2 usage or bad input, 3 a check failed.
 
 use std::fmt;
-use std::process::ExitCode;
 
 /// Why a command did not succeed.
 #[derive(Debug)]
@@ -36,13 +35,13 @@ impl Failure {
     }
 
     /// Prints the message to stderr and gives the exit code.
-    pub fn report(self) -> ExitCode {
+    pub fn report(self) -> u8 {
         let (code, message) = match self {
             Failure::Input(message) => (2, message),
             Failure::Check(message) => (3, message),
             Failure::Other(message) => (1, message),
         };
         eprintln!("error: {message}");
-        ExitCode::from(code)
+        code
     }
 }

@@ -2,6 +2,7 @@
 
 mod align;
 mod compare;
+mod data;
 mod decide;
 mod distill;
 mod doctor;
@@ -63,6 +64,8 @@ enum Command {
     Align(align::Align),
     /// Write the tensors from which `models/train` trains the mirror model.
     Tensors(tensors::Tensors),
+    /// Say what is understood of a data set: fields, scale, times, lists, what was cleaned up.
+    Data(data::Data),
     /// Bring a publisher's feedback log into the form that the mirror flow reads.
     Import(import::Import),
     /// Make scenes of feedback logs: what users had in front of them, and what they took.
@@ -86,7 +89,25 @@ pub fn main() -> ExitCode {
 
 /// Runs the command line of this process with policies of your own: see `examples/custom_policy.rs`.
 pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
-    let outcome = match Arguments::parse().command {
+    ExitCode::from(carry_out(Arguments::parse().command, registry))
+}
+
+/// Runs the command line with these arguments, the program's name first, in a process of another language; gives the exit
+/// code. Help and mistakes in the arguments are printed.
+pub fn run_arguments(arguments: Vec<String>) -> u8 {
+    match Arguments::try_parse_from(arguments) {
+        Ok(arguments) => carry_out(arguments.command, &crate::policy::Registry::builtin()),
+        Err(problem) => {
+            // The terminal is gone where this fails, and the code says the rest.
+            let _ = problem.print();
+            problem.exit_code() as u8
+        }
+    }
+}
+
+fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
+    crate::guard::quiet_hook();
+    let outcome = match command {
         Command::Fit(command) => command.run(),
         Command::Run(command) => command.run(registry),
         Command::Resume(command) => command.run(registry),
@@ -97,6 +118,7 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(registry),
         Command::Tensors(command) => command.run(),
+        Command::Data(command) => command.run(),
         Command::Import(command) => command.run(),
         Command::Scenes(command) => command.run(),
         Command::Decide(command) => command.run(),
@@ -106,10 +128,9 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
         Command::Doctor(command) => command.run(),
     };
     match outcome {
-        Ok(()) => match STDOUT_PROBLEM.get() {
-            Some(problem) => Failure::other(format!("cannot write the results to stdout: {problem}")).report(),
-            None => ExitCode::SUCCESS,
-        },
+        Ok(()) => STDOUT_PROBLEM
+            .get()
+            .map_or(0, |problem| Failure::other(format!("cannot write the results to stdout: {problem}")).report()),
         Err(failure) => failure.report(),
     }
 }

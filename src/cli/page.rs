@@ -1,7 +1,7 @@
 //! The report of a run, from what the run's folder says and its results.
 
 use super::Failure;
-use crate::experiment::{Experiment, Manifest, PairRow, Results, Trust, UntilRecord};
+use crate::experiment::{AcceptanceRecord, Experiment, Manifest, PairRow, Results, Trust, UntilRecord};
 use crate::policy::Registry;
 use crate::report::{self, Measure, ReportInput};
 use crate::story::{Story, StoryError, typical};
@@ -70,11 +70,9 @@ fn report_input<'a>(
 ) -> ReportInput<'a> {
     let scenario = &experiment.scenario;
     let card = experiment.card();
-    let acceptance = format!(
-        "The acceptance level is an assumption: the scenario sets it to {} for slates of random candidates at the start; \
-         a log without exposures cannot tell it.",
-        scenario.user.acceptance
-    );
+    let AcceptanceRecord { accepted, examination, level, .. } = experiment.acceptance();
+    let acceptance =
+        format!("\u{201c}Accepted\u{201d} means here: {accepted}; {examination}. About how often: {level}.");
     let summary = card.map(|card| card.summary.trim().to_owned()).unwrap_or_default();
     let (users, users_notes) = (manifest.user.name.clone(), &manifest.user.notes);
     ReportInput {
@@ -134,6 +132,7 @@ fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> 
             ),
         ),
         ("Horizon", format!("{} ticks, slates of {}", scenario.ticks, scenario.slate)),
+        ("Accepted", experiment.acceptance().sentence().trim_start_matches("accepted = ").to_owned()),
         ("Replications", scenario.replications.to_string()),
         ("Seed", scenario.seed.to_string()),
         ("User model", format!("{} {}", manifest.user.name, manifest.user.hash).trim().to_owned()),

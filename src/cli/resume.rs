@@ -47,6 +47,8 @@ impl Resume {
         let rule = manifest.until.as_ref().map(|until| Until::parse(&until.rule, &scenario));
         let until = rule.transpose().map_err(Failure::input)?;
         let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &origin, registry)).transpose()?;
+        let had = manifest.arms.iter().filter(|arm| arm.ticks == scenario.ticks).cloned().collect();
+        let folder = RunFolder::going_on(&left, had).map_err(Failure::input)?;
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         let changes = manifest.changes(&experiment).map_err(|problem| {
             Failure::input(format!("{}: {problem}; a run goes on with its own inputs only", self.folder.display()))
@@ -54,8 +56,6 @@ impl Resume {
         for change in changes {
             eprintln!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
         }
-        let had = manifest.arms.iter().filter(|arm| arm.ticks == experiment.scenario.ticks).cloned().collect();
-        let folder = RunFolder::going_on(&left, had).map_err(Failure::input)?;
         let stopped = Some((left.path.as_path(), &manifest));
         Job { experiment, folder, until, worlds, stopped, registry, quiet: self.quiet }.carry_out()
     }

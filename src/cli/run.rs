@@ -67,9 +67,14 @@ impl Run {
         let until =
             self.until.as_deref().map(|text| Until::parse(text, &scenario)).transpose().map_err(Failure::input)?;
         let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &self.scenario, registry)).transpose()?;
-        RunFolder::check(&self.out, self.force).map_err(Failure::input)?;
-        let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         let folder = RunFolder::create(&self.out, self.force).map_err(Failure::input)?;
+        for left in folder.left().iter().map(|path| path.display()) {
+            eprintln!(
+                "note: {left} is what a process that was killed, or a run that failed, has left: `recmirror resume {left}` goes on \
+                 from it; remove it when it is not needed"
+            );
+        }
+        let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         Job { experiment, folder, until, worlds, stopped: None, registry, quiet: self.quiet }.carry_out()
     }
 }
@@ -122,16 +127,12 @@ impl Job<'_> {
         let Job { experiment, folder, worlds, registry, quiet, .. } = self;
         let trust =
             |run: &Results| worlds.map(|worlds| assess(run, worlds, registry, &stop, quiet)).unwrap_or_default();
-        folder.write("manifest.json", &manifest.to_json()).map_err(Failure::input)?;
         write_names(&folder, &experiment).map_err(Failure::input)?;
-        if !experiment.scenario.engine.events {
-            // An empty folder would look like a log that was lost.
-            let _ = std::fs::remove_dir(folder.path().join("events"));
-        }
+        folder.write_manifest(&mut manifest).map_err(Failure::input)?;
         if outcome.interrupted {
             return interrupted(folder, &experiment, &outcome);
         }
-        finish(folder, &experiment, &outcome, &manifest, registry, trust)
+        finish(folder, &experiment, &outcome, manifest, registry, trust)
     }
 
     /// `shortened` scenes were too long in the run that it goes on from.
@@ -235,33 +236,35 @@ fn finish(
     folder: RunFolder,
     experiment: &Experiment,
     outcome: &Outcome,
-    manifest: &Manifest,
+    mut manifest: Manifest,
     registry: &Registry,
     trust: impl FnOnce(&Results) -> (Option<Trust>, Option<Failure>),
 ) -> Result<(), Failure> {
     let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
-    let baseline = baseline(manifest, experiment);
-    let results = Results::new(kinds, baseline, outcome.arms.clone()).map_err(Failure::other)?;
+    let results = Results::new(kinds, baseline(&manifest, experiment), outcome.arms.clone()).map_err(Failure::other)?;
     let pairs = results.pairs(&Streams::new(experiment.scenario.seed, 0));
     results.write(folder.path(), &pairs).map_err(Failure::other)?;
     let (table, order) = (results.table(TABLE_WIDTH), results.order(&pairs, TABLE_WIDTH));
     // A run that is complete is kept, whatever becomes of the other worlds.
     let (trust, lost) = trust(&results);
     let trusted = write_trust(&folder, trust.as_ref())?;
+    folder.write_manifest(&mut manifest).map_err(Failure::input)?;
     let name = folder.target().file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let page = Page { experiment, manifest, events: folder.path(), name, registry };
+    let page = Page { experiment, manifest: &manifest, events: folder.path(), name, registry };
     folder.write("report.html", &page.html(&results, pairs, trust)?).map_err(Failure::input)?;
+    folder.write_manifest(&mut manifest).map_err(Failure::input)?;
     let target = folder.finish().map_err(Failure::input)?;
     let until = outcome.until.as_ref().map(UntilRecord::sentences).unwrap_or_default();
     let stopped: String = until.iter().map(|sentence| wrapped(sentence, TABLE_WIDTH) + "\n").collect();
+    let accepted = wrapped(&experiment.acceptance().sentence(), TABLE_WIDTH) + "\n";
     let notes: String = manifest.user.notes.iter().map(|note| wrapped(note, TABLE_WIDTH) + "\n").collect();
-    let (short, shortened, digest) = (short_slates(outcome), shortened_scenes(manifest), &manifest.digest);
+    let (short, shortened, digest) = (short_slates(outcome), shortened_scenes(&manifest), &manifest.digest);
     let report = target.join("report.html");
     print(&format!(
-        "{table}{order}{trusted}\n{stopped}{notes}{short}{shortened}digest {digest}\nreport {}\n",
+        "{table}{order}{trusted}\n{stopped}{accepted}{notes}{short}{shortened}digest {digest}\nreport {}\n",
         report.display()
     ));
-    let failures = failures(manifest, experiment).collect::<Vec<_>>().join("\n");
+    let failures = failures(&manifest, experiment).collect::<Vec<_>>().join("\n");
     let failed = if failures.is_empty() { None } else { Some(Failure::Input(failures)) };
     failed.or(lost).map_or(Ok(()), Err)
 }

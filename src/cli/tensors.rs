@@ -3,6 +3,7 @@
 use super::{Failure, print};
 use crate::align::scenes::read_soft;
 use crate::dataset::Dataset;
+use crate::files::OutputFolder;
 use crate::scene::{TensorOptions, write_tensors};
 use std::path::PathBuf;
 
@@ -41,23 +42,16 @@ impl Tensors {
         if !(0.0..=0.9).contains(&self.holdout) {
             return Err(Failure::input(format!("--holdout is {}, expected 0 to 0.9", self.holdout)));
         }
-        if self.out.exists() {
-            return Err(Failure::input(format!("{} exists already; name a new folder", self.out.display())));
-        }
+        let folder = OutputFolder::create(&self.out, None, "").map_err(Failure::input)?;
         let data = Dataset::read(&self.data).map_err(Failure::input)?;
         eprintln!("{}: {}", data.name, data.cleanup);
         let soft = self.answers.as_ref().map(|path| read_soft(path, self.of.as_deref(), &data));
         let soft = soft.transpose().map_err(Failure::input)?;
-        let partial = self.out.with_extension("partial");
         let fail = |problem: std::io::Error| Failure::input(format!("cannot write {}: {problem}", self.out.display()));
-        if partial.exists() {
-            std::fs::remove_dir_all(&partial).map_err(fail)?;
-        }
-        std::fs::create_dir_all(&partial).map_err(fail)?;
         let options =
             TensorOptions { seed: self.seed, passes: self.passes, rank: usize::from(self.rank), holdout: self.holdout };
-        let tally = write_tensors(&data, options, soft.as_ref(), &partial).map_err(fail)?;
-        std::fs::rename(&partial, &self.out).map_err(fail)?;
+        let tally = write_tensors(&data, options, soft.as_ref(), folder.path()).map_err(fail)?;
+        folder.finish().map_err(Failure::input)?;
         if let (Some(soft), Some(tally)) = (soft, tally) {
             eprintln!("{}", tally.told(&soft.model));
         }

@@ -1,4 +1,4 @@
-//! Documented clean-ups: what was dropped or repaired while reading, counted and printed.
+//! Documented clean-ups: what was dropped or repaired while reading, counted with the first place, and printed.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,8 +6,10 @@ use std::fmt;
 /// A kind of repair that a reader may make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Cleaner {
-    /// The same user, item and second once more: the first row is kept.
+    /// The same user, item and time once more, with the same rating.
     DuplicateRow,
+    /// The same user, item and time with other ratings: the highest rating is kept.
+    ContradictingRow,
     /// The same user and item at another time: the earliest row is kept, a user model sees an item once.
     RepeatedItem,
     /// An item that nobody interacted with and that has no title ("unknown" in MovieLens-100K).
@@ -16,38 +18,71 @@ pub enum Cleaner {
     Latin1Title,
     /// A release year that is empty: the item has no year.
     MissingYear,
+    /// A row of an item that the table of items does not have: the item is kept, without fields.
+    UnknownItem,
+    /// A row of a user whom the table of users does not have: the user is kept, without fields.
+    UnknownUser,
+    /// A row without a time in a log with times: it counts as earlier than all that have one.
+    UndatedRow,
+    /// A row of the publisher's that is left out, and why.
+    Dropped(&'static str),
 }
 
 impl Cleaner {
     fn describe(self) -> &'static str {
         match self {
             Cleaner::DuplicateRow => "duplicate rows dropped",
+            Cleaner::ContradictingRow => "rows of one user, item and time with other ratings dropped, the highest kept",
             Cleaner::RepeatedItem => "later interactions with the same item dropped",
             Cleaner::UntitledItem => "items without a title kept as \"unknown\"",
             Cleaner::Latin1Title => "titles read as Latin-1",
             Cleaner::MissingYear => "items without a release year",
+            Cleaner::UnknownItem => "rows of items that the table of items does not have, kept without fields",
+            Cleaner::UnknownUser => "rows of users whom the table of users does not have, kept without fields",
+            Cleaner::UndatedRow => "rows without a time, taken as earlier than all others",
+            Cleaner::Dropped(reason) => reason,
         }
     }
 }
 
-/// How often each repair was made.
+/// How often each repair was made, and where first: `file:line`, or empty where no place is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Cleanup(BTreeMap<Cleaner, usize>);
+pub struct Cleanup(BTreeMap<Cleaner, (usize, String)>);
 
 impl Cleanup {
     /// Counts one repair.
     pub fn count(&mut self, cleaner: Cleaner) {
-        *self.0.entry(cleaner).or_default() += 1;
+        self.count_at(cleaner, String::new);
+    }
+
+    /// Counts one repair at a place, which is made for the first of its kind.
+    pub fn count_at(&mut self, cleaner: Cleaner, place: impl FnOnce() -> String) {
+        self.count_many(cleaner, 1, place);
+    }
+
+    /// Counts several repairs of which the first is at a place.
+    pub fn count_many(&mut self, cleaner: Cleaner, count: usize, place: impl FnOnce() -> String) {
+        if count > 0 {
+            self.0.entry(cleaner).or_insert_with(|| (0, place())).0 += count;
+        }
     }
 
     /// How often `cleaner` was used.
     pub fn of(&self, cleaner: Cleaner) -> usize {
-        self.0.get(&cleaner).copied().unwrap_or(0)
+        self.0.get(&cleaner).map_or(0, |(count, _)| *count)
     }
 
     /// Whether nothing had to be repaired.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// One line for each kind of repair: how often, what, and where first.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.0.iter().map(|(cleaner, (count, place))| {
+            let place = if place.is_empty() { String::new() } else { format!(" (first: {place})") };
+            format!("{count} {}{place}", cleaner.describe())
+        })
     }
 }
 
@@ -56,12 +91,6 @@ impl fmt::Display for Cleanup {
         if self.is_empty() {
             return formatter.write_str("nothing to clean up");
         }
-        for (place, (cleaner, count)) in self.0.iter().enumerate() {
-            if place > 0 {
-                formatter.write_str(", ")?;
-            }
-            write!(formatter, "{count} {}", cleaner.describe())?;
-        }
-        Ok(())
+        formatter.write_str(&self.lines().collect::<Vec<_>>().join(", "))
     }
 }

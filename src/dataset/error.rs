@@ -1,5 +1,7 @@
 //! What can be wrong with a data set.
 
+use super::import::ImportError;
+use crate::files::FileError;
 use std::path::PathBuf;
 
 /// A data set that cannot be read. Every message says where and what to do.
@@ -12,43 +14,31 @@ pub enum DataError {
         path: PathBuf,
     },
     /// No file of a known format in the folder.
-    #[error("{} holds neither `u.data` (GroupLens) nor a `.inter` file (RecBole); set `data.path` to the folder that does", path.display())]
+    #[error(
+        "{} holds no log: no table has columns like `user_id` and `item_id`, and no file is called as a publisher calls it; \
+         name your columns in a `data.toml` beside the tables (docs/DATASETS.md); it holds: {found}",
+        path.display()
+    )]
     UnknownFormat {
         /// The folder.
         path: PathBuf,
+        /// The first files that are there.
+        found: String,
     },
     /// No reader has this name.
-    #[error("no data family is named `{family}`; the families are `grouplens` and `recbole`")]
+    #[error("no data family is named `{family}`; the families are {known}")]
     UnknownFamily {
         /// The name that was given.
         family: String,
+        /// All names.
+        known: String,
     },
-    /// More than one candidate file.
-    #[error("{} holds several `.{extension}` files; keep one data set a folder", path.display())]
-    Ambiguous {
-        /// The folder.
-        path: PathBuf,
-        /// The extension looked for.
-        extension: String,
-    },
-    /// A file cannot be opened or read.
-    #[error("cannot read {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A line cannot be understood.
-    #[error("{}:{line}: {problem}", path.display())]
-    Line {
-        /// The file.
-        path: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong, with the value and what to do.
-        problem: String,
-    },
+    /// A file cannot be read, or a line of it cannot be understood.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The publisher's files cannot be used.
+    #[error(transparent)]
+    Import(#[from] ImportError),
     /// The log has no rows, or none that can be used.
     #[error("{} holds no interactions", path.display())]
     Empty {

@@ -19,6 +19,8 @@ pub struct Impressions {
     pub slots: Vec<u16>,
     /// How likely the logging policy was to show each item in its slot; empty where the log does not say it.
     pub propensities: Vec<f32>,
+    /// How each item was rated, in the data set's own scale, NaN where it was not; empty where the log has no ratings.
+    pub ratings: Vec<f32>,
 }
 
 /// One impression.

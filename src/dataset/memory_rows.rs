@@ -1,8 +1,9 @@
 //! A data set from rows in memory.
 
-use super::reader::Rows;
-use super::{Cleanup, DataError, Dataset, IdTable, Interaction, RatingScale};
-use crate::ids::{ItemId, UserId};
+use super::clock::Instant;
+use super::collect::{Rows, Told, fill, ranks};
+use super::{Cleanup, DataError, Dataset, IdTable, RatingScale};
+use crate::files::FileError;
 use std::path::Path;
 
 impl Dataset {
@@ -23,27 +24,31 @@ impl Dataset {
             if rating.is_some_and(|rating| !rating.is_finite()) {
                 let problem =
                     format!("the rating {} is not finite; leave it out where there is none", rating.unwrap_or(0.0));
-                return Err(DataError::Line { path: origin.to_owned(), line: number + 1, problem });
+                return Err(FileError::line(origin, number as u64 + 1, problem).into());
             }
             hash(&mut hasher, user, item, rating, time);
-            let (user, item) = (UserId(users.insert(user).0), ItemId(items.insert(item).0));
-            let row = Interaction { user, item, rating: rating.unwrap_or(f32::NAN), time: time.unwrap_or(0) };
-            log.push(row, &mut cleanup);
+            let time = time.map(|seconds| Instant { seconds, nanos: 0 });
+            let told = Told { time, rating: rating.unwrap_or(f32::NAN), weight: f32::NAN, line: number as u64 + 1 };
+            log.push(users.insert(user).0, items.insert(item).0, told);
         }
-        let interactions = log.finish(origin)?;
-        Ok(Dataset {
+        if log.is_empty() {
+            return Err(DataError::Empty { path: origin.to_owned() });
+        }
+        let log = log.finish(&ranks(&items), &mut cleanup, |row| format!("row {row}"));
+        let mut data = Dataset {
             name: name.to_owned(),
             family: "memory",
-            catalogue: super::adapt::bare_catalogue(&items),
-            profiles: super::adapt::bare_profiles(&users),
-            scale: RatingScale::of(interactions.iter().map(|row| row.rating)),
+            scale: RatingScale::of(log.interactions.iter().map(|row| row.rating)),
+            has_times: log.is_timed,
             users,
             items,
-            interactions,
+            interactions: log.interactions,
             cleanup,
             hash: hasher.finalize().to_hex().to_string(),
             ..Dataset::default()
-        })
+        };
+        fill(&mut data);
+        Ok(data)
     }
 }
 

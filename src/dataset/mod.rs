@@ -1,30 +1,33 @@
-//! Feedback logs: users, items and who interacted with what, read from a publisher's own files.
+//! Feedback logs: users, items and who interacted with what, read from a publisher's own files or from one's own tables.
 //!
-//! One family a file ([`grouplens`], [`recbole`]). A [`Dataset`] is immutable after reading;
+//! [`import::FAMILIES`] is the one table of what can be read. A [`Dataset`] is immutable after reading;
 //! [`Dataset::split`] cuts it by time into what happened before the start of a simulation
 //! ([`TrainingLog`]) and what is held out.
 
-mod adapt;
 mod catalogue;
 mod cleanup;
+mod clock;
+mod collect;
+mod detect;
 mod error;
+mod exposures;
 mod external;
 mod field;
-pub mod grouplens;
 pub mod import;
 mod impressions;
 mod memory_rows;
 mod profile;
-mod reader;
-pub mod recbole;
 mod scale;
+mod sheet;
 mod split;
 mod template;
 mod unified;
 
 pub use self::catalogue::{Catalogue, GenreSet};
 pub use self::cleanup::{Cleaner, Cleanup};
+pub use self::detect::FORMATS;
 pub use self::error::DataError;
+pub use self::exposures::{Exposures, read_exposures};
 pub use self::external::{ExternalId, Moment};
 pub use self::field::{Column, Field, Fields, NO_CATEGORY};
 pub use self::impressions::{Impression, Impressions};
@@ -121,6 +124,11 @@ pub struct Dataset {
     pub scale: Option<RatingScale>,
     /// Lists as they were shown; empty where the log has none.
     pub impressions: Impressions,
+    /// How much each interaction counts (plays, pieces, a share that was watched), NaN where the log does not say it; empty
+    /// where no row does.
+    pub weights: Vec<f32>,
+    /// Whether the log has times. Without them all times are equal, and the order of a user's rows is that of the file.
+    pub has_times: bool,
     /// What was guessed, or is missing, a sentence each: what a reader of results must know of the data.
     pub notes: Vec<String>,
     /// What was cleaned up while reading.
@@ -142,17 +150,16 @@ impl Dataset {
         Dataset::read_as(path, None)
     }
 
-    /// Like [`Dataset::read`], as files of one family: `grouplens` or `recbole`. Without a family the files decide.
+    /// Like [`Dataset::read`], as files of one family of [`import::FAMILIES`]. Without a family the files decide.
     ///
     /// # Errors
     /// As [`Dataset::read`], and a family that no reader has.
     pub fn read_as(path: &Path, family: Option<&str>) -> Result<Dataset, DataError> {
-        match family {
-            None => detect(path),
-            Some("grouplens") => grouplens::read(path),
-            Some("recbole") => recbole::read(path),
-            Some(other) => Err(DataError::UnknownFamily { family: other.to_owned() }),
+        if !path.exists() {
+            return Err(DataError::NoFolder { path: path.to_owned() });
         }
+        let (family, publisher) = detect::open(path, family)?;
+        collect::collect(publisher.as_ref(), family, collect::name_of(path, family))
     }
 
     /// What is shown as the name of an item: its title, or its id where it has none.
@@ -164,17 +171,4 @@ impl Dataset {
         };
         if title.is_empty() { self.items.external(item.0) } else { title }
     }
-}
-
-fn detect(folder: &Path) -> Result<Dataset, DataError> {
-    if !folder.is_dir() {
-        return Err(DataError::NoFolder { path: folder.to_owned() });
-    }
-    if folder.join("u.data").is_file() {
-        return grouplens::read(folder);
-    }
-    if recbole::find(folder, "inter")?.is_some() {
-        return recbole::read(folder);
-    }
-    Err(DataError::UnknownFormat { path: folder.to_owned() })
 }

@@ -1,6 +1,8 @@
 //! How rows of a data set become the text that a language model reads: one editable file a data set.
 
 use super::{InteractionRow, ItemRow, Moment, UserRow};
+use crate::files::{MOST_OF_TEXT, read_text};
+use crate::jinja;
 use minijinja::value::Serde;
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
 use serde::Deserialize;
@@ -55,7 +57,7 @@ impl TextTemplates {
     pub fn load(path: &Path) -> Result<TextTemplates, TemplateError> {
         let fail =
             |problem: std::io::Error| TemplateError::Read { path: path.to_owned(), problem: problem.to_string() };
-        TextTemplates::parse(&std::fs::read_to_string(path).map_err(fail)?, path)
+        TextTemplates::parse(&read_text(path, MOST_OF_TEXT).map_err(fail)?, path)
     }
 
     /// Reads the text of a template file; errors speak of `path`.
@@ -66,10 +68,12 @@ impl TextTemplates {
         let fail =
             |problem: toml::de::Error| TemplateError::Read { path: path.to_owned(), problem: problem.to_string() };
         let file: File = toml::from_str(text).map_err(fail)?;
-        let mut templates = Environment::new();
+        let mut templates = jinja::environment();
         templates.set_undefined_behavior(UndefinedBehavior::Chainable);
         templates.add_filter("words", words);
         for (key, source) in [("profile", file.profile), ("item", file.item), ("history", file.history)] {
+            let wrong = |problem: String| TemplateError::Template { path: path.to_owned(), key, problem };
+            jinja::check_template(&source).map_err(wrong)?;
             templates.add_template_owned(key, source).map_err(|problem| template_error(path, key, &problem))?;
         }
         Ok(TextTemplates { path: path.to_owned(), templates })
@@ -117,7 +121,7 @@ impl TextTemplates {
     }
 
     fn render(&self, key: &'static str, values: &Value) -> Result<String, TemplateError> {
-        let text = self.templates.get_template(key).and_then(|template| template.render(values));
+        let text = jinja::render(&self.templates, key, values);
         // One row is one line: a history or a list must not fall apart at a review's line breaks.
         let text = text.map_err(|problem| template_error(&self.path, key, &problem))?;
         Ok(text.split_whitespace().collect::<Vec<_>>().join(" "))
@@ -125,7 +129,7 @@ impl TextTemplates {
 }
 
 fn template_error(path: &Path, key: &'static str, problem: &Error) -> TemplateError {
-    TemplateError::Template { path: path.to_owned(), key, problem: problem.to_string() }
+    TemplateError::Template { path: path.to_owned(), key, problem: jinja::told(problem) }
 }
 
 /// The first words of a text, with "..." where some are left out.

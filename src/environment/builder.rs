@@ -3,8 +3,8 @@
 use super::{Environment, EnvironmentError};
 use crate::dataset::Dataset;
 use crate::experiment::Experiment;
-use crate::policy::{PolicyKind, Registry};
-use crate::scenario::Scenario;
+use crate::policy::{Factory, PolicyKind, Registry};
+use crate::scenario::{PolicySpec, Scenario};
 use crate::user::UserModel;
 use std::fmt::{Display, Write};
 use std::path::Path;
@@ -18,8 +18,12 @@ pub struct EnvironmentBuilder {
     model: Option<Arc<dyn UserModel>>,
     settings: Vec<(String, String)>,
     policies: String,
+    own: Vec<String>,
     dynamics: String,
 }
+
+/// The kind of a policy that code builds, in manifests and tables.
+pub const OUTSIDE: &str = "outside";
 
 impl Environment {
     /// Starts an environment on a data set, which is copied: every user of the log once, parametric users, slates of 10.
@@ -30,6 +34,7 @@ impl Environment {
             model: None,
             settings: Vec::new(),
             policies: String::new(),
+            own: Vec::new(),
             dynamics: String::new(),
         }
     }
@@ -91,6 +96,13 @@ impl EnvironmentBuilder {
         self
     }
 
+    /// Adds a policy that `factory` builds, once a replication.
+    pub fn own_policy(mut self, name: &str, factory: Factory) -> Self {
+        self.registry = self.registry.with_policy(name, factory);
+        self.own.push(name.to_owned());
+        self
+    }
+
     /// Adds a dynamic by its kind, with its own keys: `dynamic("satiation", &[("strength", &0.3)])`.
     pub fn dynamic(mut self, kind: &str, keys: &[(&str, &dyn Display)]) -> Self {
         table(&mut self.dynamics, "dynamic", kind, keys);
@@ -113,8 +125,24 @@ impl EnvironmentBuilder {
         // Policies are optional for an environment, not for a scenario.
         let policies = if self.policies.is_empty() { "[[policy]]\nkind = \"random\"\n" } else { &self.policies };
         let text = format!("data.path = '.'\n{policies}{}", self.dynamics);
-        let scenario = Scenario::parse(&text, Path::new("settings"), &self.registry, &self.settings)?;
+        let mut scenario = Scenario::parse(&text, Path::new("settings"), &self.registry, &self.settings)?;
+        if self.policies.is_empty() && !self.own.is_empty() {
+            scenario.policies.clear();
+            scenario.baseline = self.own[0].clone();
+        }
+        add_own(&mut scenario, &self.own);
         Ok(Experiment::with_model(scenario, self.data, self.registry, self.model)?)
+    }
+}
+
+/// Adds the policies that code builds to a scenario, after its own; one of the same name is replaced.
+pub fn add_own(scenario: &mut Scenario, names: &[String]) {
+    for name in names {
+        let spec = PolicySpec { name: name.clone(), kind: OUTSIDE.to_owned(), params: toml::Table::new() };
+        match scenario.policies.iter_mut().find(|known| known.name == *name) {
+            Some(known) => *known = spec,
+            None => scenario.policies.push(spec),
+        }
     }
 }
 

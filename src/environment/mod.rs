@@ -39,7 +39,7 @@
 mod builder;
 mod observation;
 
-pub use self::builder::EnvironmentBuilder;
+pub use self::builder::{EnvironmentBuilder, OUTSIDE, add_own};
 pub use self::observation::{Observation, Outcome};
 
 use crate::experiment::{Experiment, ExperimentError};
@@ -161,6 +161,11 @@ impl Environment {
     /// The events of the last step.
     pub fn events(&self) -> &EventBatch {
         self.simulation.events()
+    }
+
+    /// The users who left for good in the last step, ascending.
+    pub fn left(&self) -> &[UserId] {
+        &self.left
     }
 
     /// Steps done since the last reset.

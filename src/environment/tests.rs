@@ -128,3 +128,21 @@ fn histories_are_seen_and_grow() {
     let accepted = environment.events().accepted.iter().filter(|&&slot| slot != crate::log::REJECTED).count();
     assert!(accepted > 0);
 }
+
+#[test]
+fn a_policy_of_code_runs_beside_built_in_ones() {
+    let (mut slates, stop) = (Slates::default(), AtomicBool::new(false));
+    let options = RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None };
+    let factory = std::sync::Arc::new(|context: &crate::policy::PolicyContext| {
+        let kind = context.registry.get("popular").expect("a kind");
+        (kind.build)(&crate::scenario::Params::new(&kind.defaults()), context)
+    });
+    let experiment = builder().own_policy("mine", factory.clone()).set("replications", 2).experiment().expect("one");
+    let outcome = experiment.run(&options).expect("a run");
+    let digest = |name: &str| outcome.arms.iter().find(|arm| arm.policy == name).map(|arm| arm.digest.clone());
+    assert!(digest("mine").is_some());
+    assert_eq!(digest("mine"), digest("popular"), "the same slates under another name");
+    let alone = Environment::builder(&data()).own_policy("mine", factory).build().expect("an environment");
+    alone.policy("mine").expect("a policy").recommend(&alone.observation(), &mut slates);
+    assert!(alone.policy("random").is_err());
+}

@@ -1,6 +1,7 @@
 //! From an experiment to the users of one replication, and to one policy that serves them, at tick 0.
 
 use super::prepare::{Experiment, ExperimentError};
+use crate::ids::UserId;
 use crate::log::EventSink;
 use crate::policy::{Policy, PolicyContext};
 use crate::random::Streams;
@@ -75,8 +76,6 @@ impl Experiment {
     ) -> Result<Box<dyn Policy>, ExperimentError> {
         let streams = Streams::new(self.scenario.seed, replication);
         let fail = |source| ExperimentError::Policy { policy: spec.name.clone(), source };
-        let unknown = || fail(crate::policy::PolicyError(format!("kind `{}` is not registered", spec.kind)));
-        let kind = self.registry.get(&spec.kind).ok_or_else(unknown)?;
         let (log, sources) = match &population.known {
             None => (self.start.log.clone(), Arc::clone(&population.sources)),
             Some(known) => (known.log.clone(), known.sources.clone()),
@@ -90,6 +89,27 @@ impl Experiment {
             registry: self.registry.clone(),
             streams,
         };
+        if let Some(factory) = self.registry.own(&spec.name) {
+            return factory(&context).map_err(fail);
+        }
+        let unknown = || fail(crate::policy::PolicyError(format!("kind `{}` is not registered", spec.kind)));
+        let kind = self.registry.get(&spec.kind).ok_or_else(unknown)?;
         (kind.build)(&Params::new(&spec.params), &context).map_err(fail)
+    }
+
+    /// A policy of the scenario whose users are those of the log, in the order of their numbers.
+    ///
+    /// # Errors
+    /// When there is no such policy, or it cannot be built.
+    pub fn policy_for_log(&self, name: &str) -> Result<Box<dyn Policy>, ExperimentError> {
+        let spec = self.scenario.policies.iter().find(|spec| spec.name == name);
+        let spec = spec.ok_or_else(|| ExperimentError::Policy {
+            policy: name.to_owned(),
+            source: crate::policy::PolicyError("the scenario has no policy of this name".to_owned()),
+        })?;
+        let users = self.start.log.users();
+        let sources: Arc<[UserId]> = (0..users as u32).map(UserId).collect();
+        let population = Population { sources, rates: vec![0.0; users], weight: 1.0, known: None };
+        self.policy(spec, 0, &population)
     }
 }

@@ -1,6 +1,6 @@
-//! The folder of a run: made beside its name, renamed when everything is in it.
+//! The folder of a run: its name is claimed at the start, and given to it when everything is in it.
 //!
-//! Until then it has a manifest without arms and `arms.jsonl`, a line for each arm that is whole, and that file is locked. So
+//! The manifest lists all files with their hashes, so that each is known as the run's own. Until then it has a manifest without arms and `arms.jsonl`, a line for each arm that is whole, and that file is locked. So
 //! of a process that was killed all whole arms are left, and whoever goes on from them knows that it is dead. Those of a run
 //! that failed are left in the same way.
 
@@ -10,9 +10,14 @@ mod stopped;
 pub use self::stopped::{Noted, StoppedFolder};
 
 use self::journal::Journal;
-use super::manifest::ArmRecord;
+use super::manifest::{ArmRecord, Manifest};
+use crate::files::{Claim, ClaimError, FileError, FileRecord, Listing};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// What ran.
+const MANIFEST: &str = "manifest.json";
 
 /// The arms that are whole so far, a line each.
 const JOURNAL: &str = "arms.jsonl";
@@ -20,18 +25,9 @@ const JOURNAL: &str = "arms.jsonl";
 /// A run folder that cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// There is something already.
-    #[error("{} exists already; name another folder with --out, or replace it with --force", path.display())]
-    Exists {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// There is something that is not a run.
-    #[error("{} is not the folder of a run (no manifest.json); --force replaces runs only", path.display())]
-    NotARun {
-        /// The folder.
-        path: PathBuf,
-    },
+    /// The name cannot be had.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
     /// The run that was to be gone on from is not over.
     #[error("{} is being filled by a process that runs; end that first", path.display())]
     Running {
@@ -62,6 +58,9 @@ pub enum FolderError {
         /// Why.
         source: std::io::Error,
     },
+    /// A file of the run cannot be read back.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// The file system refused.
     #[error("cannot write {}: {source}", path.display())]
     Io {
@@ -76,6 +75,10 @@ pub enum FolderError {
 /// go on from.
 pub struct RunFolder {
     target: PathBuf,
+    /// The name; `None` when it is given.
+    claim: Option<Claim>,
+    /// What processes that were killed, or runs that failed, have left of the same run.
+    left: Vec<PathBuf>,
     partial: PathBuf,
     journal: Mutex<Journal>,
     /// The whole arms of the run that this one goes on from.
@@ -88,38 +91,40 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    /// Whether a run may be put at `target`: nothing is there, or `force` and a run is.
+    /// Claims `target` and makes a folder beside it. With `force`, a run that is there is replaced at the end, not before.
     ///
     /// # Errors
-    /// When `target` exists and may not be replaced.
-    pub fn check(target: &Path, force: bool) -> Result<PathBuf, FolderError> {
-        let target = std::path::absolute(target).map_err(|source| io(target, source))?;
-        if target.exists() {
-            let empty = std::fs::read_dir(&target).is_ok_and(|mut entries| entries.next().is_none());
-            if !force && !empty {
-                return Err(FolderError::Exists { path: target });
-            }
-            if !empty && !target.join("manifest.json").is_file() {
-                return Err(FolderError::NotARun { path: target });
+    /// When `target` exists and may not be replaced, another process writes it, or nothing can be written there.
+    pub fn create(target: &Path, force: bool) -> Result<RunFolder, FolderError> {
+        let claim = Claim::new(target, force.then_some(own_files as Listing), "; --force replaces a run")?;
+        let target = claim.target().to_owned();
+        let mut left = Vec::new();
+        for path in claim.leftovers() {
+            match StoppedFolder::find(path) {
+                // Nobody can go on from it.
+                Ok(StoppedFolder { killed: Some(noted), .. }) if noted.arms.iter().all(|arm| arm.events.is_none()) => {
+                    let _ = std::fs::remove_dir_all(path);
+                }
+                Err(FolderError::Running { .. }) => {}
+                _ => left.push(path.clone()),
             }
         }
-        Ok(target)
-    }
-
-    /// Makes a folder beside `target`. With `force`, a run that is there is replaced at the end, not before.
-    ///
-    /// # Errors
-    /// When `target` exists and may not be replaced, or nothing can be written there.
-    pub fn create(target: &Path, force: bool) -> Result<RunFolder, FolderError> {
-        let target = RunFolder::check(target, force)?;
-        // Two runs with the same target at once must not write into each other's folder, and in containers a process that was
-        // killed had the same number.
-        let named = |more: u32| sibling(&target, &format!("partial-{}-{more}", std::process::id()));
-        let partial = (0..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(0));
-        std::fs::create_dir_all(partial.join("events")).map_err(|source| io(&partial, source))?;
-        let path = partial.join(JOURNAL);
+        let partial = claim.start()?;
+        let (events, path) = (partial.join("events"), partial.join(JOURNAL));
+        std::fs::create_dir(&events).map_err(|source| io(&events, source))?;
         let journal = Mutex::new(Journal::create(&path).map_err(|source| io(&path, source))?);
-        Ok(RunFolder { target, partial, journal, had: Vec::new(), replaces: None, in_place: false, finished: false })
+        let claim = Some(claim);
+        Ok(RunFolder {
+            target,
+            claim,
+            left,
+            partial,
+            journal,
+            had: Vec::new(),
+            replaces: None,
+            in_place: false,
+            finished: false,
+        })
     }
 
     /// The same, to go on from a run that `had` these whole arms: it has the run's place, and the folder of a killed one is
@@ -130,7 +135,9 @@ impl RunFolder {
     pub fn going_on(from: &StoppedFolder, had: Vec<ArmRecord>) -> Result<RunFolder, FolderError> {
         let killed = from.killed.is_some();
         let folder = RunFolder::create(&from.target, !killed).map_err(|problem| match problem {
-            FolderError::Exists { path } if killed => FolderError::Taken { target: path, path: from.path.clone() },
+            FolderError::Claim(ClaimError::Exists { path, .. }) if killed => {
+                FolderError::Taken { target: path, path: from.path.clone() }
+            }
             other => other,
         });
         let mut folder = folder?;
@@ -163,6 +170,11 @@ impl RunFolder {
         &self.target
     }
 
+    /// What processes that were killed, or runs that failed, have left of the same run, with something to go on from.
+    pub fn left(&self) -> &[PathBuf] {
+        &self.left
+    }
+
     /// Writes a text file, whole or not at all: a process that is killed in it must leave what was there.
     ///
     /// # Errors
@@ -173,53 +185,79 @@ impl RunFolder {
         written.map_err(|source| io(&path, source))
     }
 
+    /// Writes the manifest with a list of all files that are there; those that it lists already are not read again.
+    ///
+    /// # Errors
+    /// When a file cannot be read, or the manifest cannot be written.
+    pub fn write_manifest(&self, manifest: &mut Manifest) -> Result<(), FolderError> {
+        manifest.files = FileRecord::all(&self.partial, &[MANIFEST, JOURNAL], &manifest.files)?;
+        self.write(MANIFEST, &manifest.to_json())
+    }
+
     /// Gives the folder of a stopped run its name: `target`, or, where a run is that it does not go on from, a name beside it
     /// that is free.
     ///
     /// # Errors
     /// When it cannot be renamed.
     pub fn finish_interrupted(mut self) -> Result<PathBuf, FolderError> {
-        if !self.in_place && self.target.join("manifest.json").exists() {
-            let name = self.target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-            let beside = |number: u32| self.target.with_file_name(format!("{name}-interrupted-{number}"));
-            let free = (1..).map(beside).find(|path| !path.exists());
-            self.target = free.unwrap_or_else(|| beside(0));
+        self.close();
+        let is_taken = !self.in_place && self.target.join(MANIFEST).exists();
+        match self.claim.take_if(|_| is_taken) {
+            Some(claim) => {
+                let path = claim.give_beside(&self.partial, "-interrupted")?;
+                self.end(&path);
+                Ok(path)
+            }
+            None => self.finish(),
         }
-        self.finish()
     }
 
     /// Gives the folder its final name.
     ///
     /// # Errors
-    /// When it cannot be renamed; the old run, if any, is kept then.
+    /// When it cannot be renamed; the old run, if any, is kept then. When somebody else has filled the folder of that name
+    /// meanwhile, the run has another name.
     pub fn finish(mut self) -> Result<PathBuf, FolderError> {
+        self.close();
+        let Some(claim) = self.claim.take() else { return Ok(self.target.clone()) };
+        let given = claim.give(&self.partial);
+        match &given {
+            Ok(path) | Err(ClaimError::Intruded { kept: path, .. } | ClaimError::OldStays { path, .. }) => {
+                let path = path.clone();
+                self.end(&path);
+            }
+            Err(_) => {}
+        }
+        Ok(given?)
+    }
+
+    /// All is written.
+    fn close(&self) {
         self.journal().close();
-        let old = sibling(&self.target, "old");
-        let replaces = self.target.exists();
-        if replaces {
-            if old.exists() {
-                std::fs::remove_dir_all(&old).map_err(|source| io(&old, source))?;
-            }
-            std::fs::rename(&self.target, &old).map_err(|source| io(&self.target, source))?;
-        }
-        if let Err(source) = std::fs::rename(&self.partial, &self.target) {
-            if replaces {
-                let _ = std::fs::rename(&old, &self.target);
-            }
-            return Err(io(&self.target, source));
-        }
+        // An empty folder would look like a log that was lost.
+        let _ = std::fs::remove_dir(self.partial.join("events"));
+    }
+
+    /// The folder is complete and has a name.
+    fn end(&mut self, path: &Path) {
         self.finished = true;
         // The manifest has all that it says.
-        let _ = std::fs::remove_file(self.target.join(JOURNAL));
-        if replaces {
-            std::fs::remove_dir_all(&old).map_err(|source| io(&old, source))?;
-        }
+        let _ = std::fs::remove_file(path.join(JOURNAL));
         // What cannot be removed is only a copy.
         self.replaces.iter().for_each(|replaced| {
             let _ = std::fs::remove_dir_all(replaced);
         });
-        Ok(self.target.clone())
     }
+}
+
+/// The files that are a run's own.
+fn own_files(folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
+    if !folder.join(MANIFEST).is_file() {
+        return Err(format!("it is not the folder of a run (no {MANIFEST})"));
+    }
+    let manifest = Manifest::read(folder).map_err(|problem| problem.to_string())?;
+    let files = manifest.files.iter().map(|file| file.path.split('/').collect());
+    Ok(files.chain([MANIFEST, JOURNAL].map(PathBuf::from)).collect())
 }
 
 impl Drop for RunFolder {
@@ -241,11 +279,6 @@ impl Drop for RunFolder {
     }
 }
 
-fn sibling(target: &Path, ending: &str) -> PathBuf {
-    let name = target.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    target.with_file_name(format!(".{name}.{ending}"))
-}
-
 fn io(path: &Path, source: std::io::Error) -> FolderError {
     FolderError::Io { path: path.to_owned(), source }
 }
@@ -254,24 +287,64 @@ fn io(path: &Path, source: std::io::Error) -> FolderError {
 mod tests {
     use super::*;
 
+    /// A manifest of a run without arms that says `text` of itself.
+    fn manifest(text: &str) -> Manifest {
+        let none =
+            |names: &[&str]| names.iter().map(|&name| (name.to_owned(), "".into())).collect::<serde_json::Map<_, _>>();
+        let (mut data, mut user) =
+            (none(&["name", "format", "hash", "cleanup"]), none(&["kind", "name", "hash", "runtime"]));
+        data.extend(["users", "items", "interactions"].map(|name| (name.to_owned(), 0.into())));
+        user.insert("reject_shift".to_owned(), 0.into());
+        let machine = serde_json::json!({"platform": "", "cpu_features": [], "threads": 1, "chunk": 1});
+        serde_json::from_value(serde_json::json!({
+            "version": 2, "recmirror": text, "status": "complete", "scenario": "", "seed": 1, "data": data, "user": user,
+            "machine": machine, "arms": [], "digest": "",
+        }))
+        .unwrap()
+    }
+
+    fn said(folder: &Path) -> String {
+        Manifest::read(folder).unwrap().recmirror
+    }
+
+    fn make(target: &Path, force: bool, text: &str) -> Result<PathBuf, FolderError> {
+        let folder = RunFolder::create(target, force)?;
+        folder.write("report.html", text)?;
+        folder.write_manifest(&mut manifest(text))?;
+        folder.finish()
+    }
+
     #[test]
     fn a_run_appears_whole_or_not_at_all() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("run");
         let folder = RunFolder::create(&target, false).unwrap();
-        folder.write("manifest.json", "first").unwrap();
-        assert!(!target.exists());
+        folder.write_manifest(&mut manifest("first")).unwrap();
+        assert_eq!(std::fs::read_dir(&target).unwrap().count(), 0, "the name is held");
         folder.finish().unwrap();
-        assert_eq!(std::fs::read_to_string(target.join("manifest.json")).unwrap(), "first");
-        assert!(matches!(RunFolder::create(&target, false), Err(FolderError::Exists { .. })));
+        assert_eq!(said(&target), "first");
+        let exists = RunFolder::create(&target, false).map(|_| ());
+        assert!(matches!(exists, Err(FolderError::Claim(ClaimError::Exists { .. }))));
         drop(RunFolder::create(&target, true).unwrap());
-        assert_eq!(std::fs::read_to_string(target.join("manifest.json")).unwrap(), "first", "kept until the end");
-        let folder = RunFolder::create(&target, true).unwrap();
-        folder.write("manifest.json", "second").unwrap();
-        folder.finish().unwrap();
-        assert_eq!(std::fs::read_to_string(target.join("manifest.json")).unwrap(), "second");
+        assert_eq!(said(&target), "first", "kept until the end");
+        make(&target, true, "second").unwrap();
+        assert_eq!(said(&target), "second");
         assert_eq!(std::fs::read_dir(place.path()).unwrap().count(), 1, "nothing is left beside it");
-        assert_eq!(std::fs::read_dir(&target).unwrap().count(), 2, "a manifest and a folder for events");
+        assert_eq!(std::fs::read_dir(&target).unwrap().count(), 2, "a manifest and a report");
+    }
+
+    #[test]
+    fn a_run_that_is_there_is_replaced_with_its_own_files_only() {
+        let place = tempfile::tempdir().unwrap();
+        let target = place.path().join("run");
+        make(&target, false, "first").unwrap();
+        std::fs::write(target.join("notes.txt"), "mine").unwrap();
+        let problem = make(&target, true, "second").unwrap_err().to_string();
+        assert!(problem.contains("holds notes.txt"), "{problem}");
+        std::fs::remove_file(target.join("notes.txt")).unwrap();
+        let old = serde_json::json!({"version": 1}).to_string();
+        std::fs::write(target.join("manifest.json"), old).unwrap();
+        assert!(make(&target, true, "second").is_err() && target.join("report.html").exists());
     }
 
     #[test]
@@ -279,14 +352,14 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("run");
         assert!(StoppedFolder::find(&target).unwrap().killed.is_none(), "there is nothing");
-        let running = RunFolder::create(&target, false).unwrap();
+        let mut running = RunFolder::create(&target, false).unwrap();
         running.write("manifest.json", "{}").unwrap();
         let partial = running.path().to_owned();
         for named in [&target, &partial] {
             assert!(matches!(StoppedFolder::find(named), Err(FolderError::Running { .. })));
         }
         // As if the process had ended: its locks are gone, and what it wrote is there, the last line half.
-        let arm = r#"{"policy":"a","replication":0,"ticks":1,"user_steps":1,"short_slates":0,"seconds":0,"digest":"d","events":null}"#;
+        let arm = r#"{"policy":"a","replication":0,"ticks":1,"user_steps":1,"short_slates":0,"seconds":0,"digest":"d","events":"events/a.parquet"}"#;
         running.journal().close();
         let line = format!(r#"{{"shortened_scenes":7,"arm":{arm}}}"#);
         std::fs::write(partial.join(JOURNAL), format!("{line}\n{}", &line[..20])).unwrap();
@@ -298,6 +371,7 @@ mod tests {
             assert_eq!(noted.shortened_scenes, 7);
         }
         // A process of the same number does not write there.
+        drop(running.claim.take());
         assert_ne!(RunFolder::create(&target, false).unwrap().path(), partial);
         let other = place.path().join(".run.partial-1-0");
         std::fs::create_dir(&other).unwrap();
@@ -331,21 +405,20 @@ mod tests {
     fn a_stopped_run_does_not_replace_a_whole_one() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("run");
-        let folder = RunFolder::create(&target, false).unwrap();
-        folder.write("manifest.json", "whole").unwrap();
-        folder.finish().unwrap();
+        make(&target, false, "whole").unwrap();
         let folder = RunFolder::create(&target, true).unwrap();
-        folder.write("manifest.json", "stopped").unwrap();
+        folder.write_manifest(&mut manifest("stopped")).unwrap();
         let stopped = folder.finish_interrupted().unwrap();
-        assert_eq!(std::fs::read_to_string(target.join("manifest.json")).unwrap(), "whole");
-        assert_eq!(std::fs::read_to_string(stopped.join("manifest.json")).unwrap(), "stopped");
+        assert_eq!((said(&target), said(&stopped)), ("whole".to_owned(), "stopped".to_owned()));
+        assert_eq!(stopped, place.path().join("run-interrupted-1"));
     }
 
     #[test]
     fn force_spares_what_is_no_run() {
         let place = tempfile::tempdir().unwrap();
         std::fs::write(place.path().join("precious.txt"), "x").unwrap();
-        assert!(matches!(RunFolder::create(place.path(), true), Err(FolderError::NotARun { .. })));
+        let problem = RunFolder::create(place.path(), true).map(|_| ()).unwrap_err().to_string();
+        assert!(problem.contains("is not the folder of a run (no manifest.json)"), "{problem}");
         assert!(place.path().join("precious.txt").exists());
     }
 }

@@ -1,6 +1,7 @@
 //! Whether a run that goes on has the inputs that it began with.
 
-use super::manifest::{Manifest, machine_record, user_record};
+use super::machine::machine_record;
+use super::manifest::{Manifest, user_record};
 use super::prepare::Experiment;
 
 impl Manifest {

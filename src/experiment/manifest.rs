@@ -1,9 +1,12 @@
 //! `manifest.json`: what ran, exactly enough to run it again.
 
+use super::acceptance::AcceptanceRecord;
+use super::machine::{MachineRecord, machine_record};
 use super::prepare::Experiment;
 use super::run::Outcome;
 use super::scorers::ScorerRecord;
 use super::until::Until;
+use crate::files::{FileRecord, MOST_OF_MANIFEST, read_text};
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
 use crate::tick::Training;
@@ -11,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
 /// The version of the manifest's form.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// A manifest that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +72,9 @@ pub struct Manifest {
     pub failures: Vec<FailureRecord>,
     /// The digest over all arms' digests.
     pub digest: String,
+    /// All other files of the folder; empty until the run is over.
+    #[serde(default)]
+    pub files: Vec<FileRecord>,
 }
 
 /// A rule to stop by, and what came of it.
@@ -157,6 +163,9 @@ pub struct UserRecord {
     pub hash: String,
     /// What was added to the "reject all" logit to meet the acceptance level.
     pub reject_shift: f32,
+    /// What "accepted" means, which slots are looked at, and where the level comes from.
+    #[serde(default)]
+    pub acceptance: AcceptanceRecord,
     /// Version of ONNX Runtime; empty where neither user model nor policies need it.
     pub runtime: String,
     /// Scenes, those included on which the acceptance level was set, that were too long for a language model and lost the
@@ -186,19 +195,6 @@ impl DecisionRecord {
         let record = || DecisionRecord { lines: tally.lines(), digest: tally.digest().to_string(), file: name };
         (tally.lines() > 0).then(record)
     }
-}
-
-/// The machine of a run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct MachineRecord {
-    /// Operating system and processor architecture.
-    pub platform: String,
-    /// Vector instructions.
-    pub cpu_features: Vec<String>,
-    /// Worker threads.
-    pub threads: usize,
-    /// Rows of one inference call.
-    pub chunk: usize,
 }
 
 /// One policy in one replication.
@@ -262,6 +258,7 @@ impl Manifest {
             until: outcome.until.clone(),
             failures: outcome.failures.iter().map(failure).collect(),
             digest: Digest::combine(digests).to_string(),
+            files: Vec::new(),
         }
     }
 
@@ -281,11 +278,17 @@ impl Manifest {
     /// When there is none, or it is not one.
     pub fn read(folder: &Path) -> Result<Manifest, ManifestError> {
         let path = folder.join("manifest.json");
-        let text = std::fs::read_to_string(&path).map_err(|source| ManifestError::Io { path: path.clone(), source })?;
+        let text =
+            read_text(&path, MOST_OF_MANIFEST).map_err(|source| ManifestError::Io { path: path.clone(), source })?;
         let manifest: Manifest = serde_json::from_str(&text)
             .map_err(|problem| ManifestError::Content { path: path.clone(), problem: problem.to_string() })?;
         if manifest.version != VERSION {
-            let problem = format!("version {} of the manifest; this build reads version {VERSION}", manifest.version);
+            let version = manifest.version;
+            let problem = format!(
+                "version {version} of the manifest, written by recmirror {}; this build reads version {VERSION}, which ties each \
+                 file of the folder to the run: run the scenario again",
+                manifest.recmirror
+            );
             return Err(ManifestError::Content { path, problem });
         }
         Ok(manifest)
@@ -351,15 +354,6 @@ fn milliseconds(seconds: f64) -> f64 {
     (seconds * 1e3).round() / 1e3
 }
 
-pub(super) fn machine_record(experiment: &Experiment) -> MachineRecord {
-    MachineRecord {
-        platform: format!("{}-{}", std::env::consts::OS, std::env::consts::ARCH),
-        cpu_features: cpu_features(),
-        threads: rayon::current_num_threads(),
-        chunk: experiment.scenario.engine.chunk,
-    }
-}
-
 pub(super) fn user_record(experiment: &Experiment) -> UserRecord {
     let model = experiment.model().model();
     let (kind, card) = (model.kind(), experiment.card());
@@ -373,24 +367,9 @@ pub(super) fn user_record(experiment: &Experiment) -> UserRecord {
         name,
         hash,
         reject_shift: experiment.model().reject_shift(),
+        acceptance: experiment.acceptance().clone(),
         runtime: runtime.map(|runtime| runtime.version.clone()).unwrap_or_default(),
         shortened_scenes: model.shortened_scenes(),
         notes: model.notes(),
-    }
-}
-
-fn cpu_features() -> Vec<String> {
-    #[cfg(target_arch = "x86_64")]
-    {
-        let found = [
-            ("avx2", std::arch::is_x86_feature_detected!("avx2")),
-            ("fma", std::arch::is_x86_feature_detected!("fma")),
-            ("avx512f", std::arch::is_x86_feature_detected!("avx512f")),
-        ];
-        found.into_iter().filter(|(_, has)| *has).map(|(name, _)| name.to_owned()).collect()
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    {
-        Vec::new()
     }
 }

@@ -3,11 +3,13 @@
 //! [`Experiment::prepare`] turns a scenario into everything that its replications share, [`Experiment::run`] runs
 //! policies x replications, [`Results`] says which policy is better. [`RunFolder`] and [`Manifest`] are the files.
 
+mod acceptance;
 mod arm;
 mod arm_world;
 mod comparison;
 mod folder;
 mod inputs;
+mod machine;
 mod manifest;
 mod prepare;
 mod probe;
@@ -15,13 +17,16 @@ mod providers;
 mod results;
 mod run;
 mod scorers;
+mod shown;
 mod stats;
 mod trust;
 mod until;
 
+pub use self::acceptance::AcceptanceRecord;
 pub use self::arm::ArmSink;
 pub use self::comparison::{CompareError, Comparison, ComparisonRow, Difference, FinishedRun, RunWorld, ToSee};
 pub use self::folder::{FolderError, Noted, RunFolder, StoppedFolder};
+pub use self::machine::MachineRecord;
 pub use self::manifest::{
     ArmRecord, DecisionRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
 };
@@ -33,6 +38,7 @@ pub use self::results::{
 pub(crate) use self::results::{too_few, too_narrow, wrapped};
 pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions, Stopped};
 pub use self::scorers::ScorerRecord;
+pub use self::shown::shown_utilities;
 pub use self::stats::{
     Estimate, Interval, Paired, Unpaired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm,
     kendall_tau, paired, replications_needed, sign_flip, student_t, unpaired,

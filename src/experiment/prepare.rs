@@ -1,5 +1,6 @@
 //! From a checked scenario to everything that its replications share.
 
+use super::acceptance::{AcceptanceRecord, Settled, settle};
 use super::probe::probe;
 use super::providers;
 use super::scorers::{ScorerRecord, scorers};
@@ -126,6 +127,7 @@ pub struct Experiment {
     /// What metrics may know.
     pub(super) past: Arc<Past>,
     card: Option<Card>,
+    acceptance: AcceptanceRecord,
     /// The networks that policies run, as they were before anything ran.
     pub(super) scorers: Vec<ScorerRecord>,
 }
@@ -170,11 +172,13 @@ impl Experiment {
         let start = StartingPoint::new(model.as_ref(), catalogue, log)?;
         let streams = Streams::new(scenario.seed, 0);
         let probe = probe(&scenario, &start, model.as_ref(), &streams);
-        let model = Calibrated::fit(model, scenario.user.temperature, scenario.user.acceptance, &probe)?;
+        let Settled { model, record: acceptance } =
+            settle(&scenario.user, scenario.slate, &data, &start, model, &probe, &streams)?;
         let registry = Arc::new(registry);
-        let past = Arc::new(Past::new(start.log.clone(), start.catalogue.clone(), data.profiles.clone()));
+        let past = Past::new(start.log.clone(), start.catalogue.clone(), data.profiles.clone());
+        let past = Arc::new(past.liked_from(acceptance.like_level));
         let (model, scorers) = (Arc::new(model), scorers(&scenario));
-        let experiment = Experiment { scenario, data, registry, start, model, past, card, scorers };
+        let experiment = Experiment { scenario, data, registry, start, model, past, card, scorers, acceptance };
         // What is wrong with a dynamic is known before anything runs.
         if experiment.dynamics(0, 0)?.pulls() && !experiment.model.model().drifts() {
             return Err(ExperimentError::NoDrift { kind: experiment.model.model().kind() });
@@ -185,6 +189,16 @@ impl Experiment {
     /// The user model with its temperature and acceptance level.
     pub fn model(&self) -> &Calibrated {
         &self.model
+    }
+
+    /// What "accepted" means in this experiment, and how often users accept.
+    pub fn acceptance(&self) -> &AcceptanceRecord {
+        &self.acceptance
+    }
+
+    /// The users and the log at the start.
+    pub fn start(&self) -> &StartingPoint {
+        &self.start
     }
 
     /// The card of the user model, when it is a mirror.
@@ -213,7 +227,7 @@ impl Experiment {
         let context = DynamicContext {
             catalogue: self.start.catalogue.clone(),
             users,
-            acceptance: self.scenario.user.acceptance,
+            acceptance: self.acceptance.on_random_slates,
             ticks: self.scenario.ticks,
             tick_seconds: self.scenario.tick_seconds as i64,
             start: self.start.log.end(),

@@ -1,6 +1,6 @@
 //! Which scorers the policies of a scenario run, those inside other policies included.
 
-use crate::files::sha256;
+use crate::files::{MOST_OF_TEXT, read_bounded, sha256};
 use crate::scenario::Scenario;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
@@ -21,7 +21,8 @@ pub(super) fn scorers(scenario: &Scenario) -> Vec<ScorerRecord> {
         let mut folders = Vec::new();
         collect(&policy.kind, &policy.params, &mut folders);
         // A card that cannot be read is the policy's to report, when it is built.
-        let hash = |folder: &str| std::fs::read(Path::new(folder).join("card.toml")).map(|bytes| sha256(&bytes));
+        let hash =
+            |folder: &str| read_bounded(&Path::new(folder).join("card.toml"), MOST_OF_TEXT).map(|bytes| sha256(&bytes));
         let hashes = folders.into_iter().filter_map(|folder| hash(folder).ok());
         found.extend(hashes.map(|hash| ScorerRecord { policy: policy.name.clone(), hash }));
     }

@@ -8,7 +8,7 @@ use super::results::Results;
 use super::stats::kendall_tau;
 use crate::metrics::Better;
 use crate::policy::Registry;
-use crate::scenario::{ModelSpec, Scenario, ScenarioError, to_toml};
+use crate::scenario::{AcceptanceSpec, ModelSpec, Scenario, ScenarioError, to_toml};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -59,12 +59,17 @@ impl TrustWorld {
         let user = &base.user;
         let mut changes: Vec<(String, &str, String)> = Vec::new();
         for (factor, word) in [(0.5, "half"), (2.0, "twice")] {
-            let acceptance = (user.acceptance * factor).clamp(0.001, 0.95);
-            changes.push((format!("{word} the acceptance"), "user.acceptance", acceptance.to_string()));
+            // A level that impressions tell is no assumption.
+            if let AcceptanceSpec::Share(share) = user.acceptance {
+                let acceptance = (share * factor).clamp(0.001, 0.95);
+                changes.push((format!("{word} the acceptance"), "user.acceptance", acceptance.to_string()));
+            }
         }
         for (factor, word) in [(0.5, "half"), (2.0, "twice")] {
-            let temperature = (user.temperature * factor).clamp(0.05, 20.0);
-            changes.push((format!("{word} the temperature"), "user.temperature", temperature.to_string()));
+            if user.acceptance != AcceptanceSpec::Log {
+                let temperature = (user.temperature * factor).clamp(0.05, 20.0);
+                changes.push((format!("{word} the temperature"), "user.temperature", temperature.to_string()));
+            }
         }
         if !matches!(user.model, ModelSpec::Parametric { .. }) {
             changes.push(("parametric users".to_owned(), "user.kind", "parametric".to_owned()));
@@ -114,6 +119,9 @@ impl TrustWorld {
     }
 }
 
+/// The keys of `user` that all user models have.
+const SHARED: [&str; 6] = ["accept", "like_at", "examination", "examination_weights", "acceptance", "temperature"];
+
 /// The text without what belongs to the user model alone.
 fn without_user_model(text: &str) -> String {
     let mut inside = false;
@@ -122,7 +130,7 @@ fn without_user_model(text: &str) -> String {
             inside = *line == "[user]";
         }
         let key = line.split('=').next().unwrap_or_default().trim();
-        !inside || line.starts_with('[') || matches!(key, "" | "acceptance" | "temperature")
+        !inside || line.starts_with('[') || key.is_empty() || SHARED.contains(&key)
     };
     text.lines().filter(keep).map(|line| format!("{line}\n")).collect()
 }
@@ -371,7 +379,8 @@ mod tests {
         for world in &worlds {
             assert_eq!((world.scenario.seed, &world.scenario.policies), (7, &base.policies), "{}", world.name);
         }
-        assert_eq!((worlds[0].scenario.user.acceptance, worlds[1].scenario.user.acceptance), (0.1, 0.4));
+        let level = |world: usize| worlds[world].scenario.user.acceptance;
+        assert_eq!((level(0), level(1)), (AcceptanceSpec::Share(0.1), AcceptanceSpec::Share(0.4)));
         assert!(matches!(worlds[4].scenario.user.model, ModelSpec::Parametric { .. }));
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/mine.toml");
         let parametric = Scenario::parse(&text.replace("'mirror'", "'parametric'"), &shipped, &registry, &[]).unwrap();
@@ -380,7 +389,7 @@ mod tests {
         };
         assert_eq!(names(&shipped).last().unwrap(), "mirrored users");
         assert_eq!(names(Path::new("/nowhere/x.toml")).len(), 4, "there is no mirror beside it");
-        assert_eq!(worlds[4].scenario.user.acceptance, 0.2, "what all kinds have stays");
+        assert_eq!(level(4), AcceptanceSpec::Share(0.2), "what all kinds have stays");
         let wrong = TrustWorld::new("w", &base, origin, &registry, &[("user.kund".to_owned(), "x".to_owned())]);
         assert!(wrong.is_err_and(|problem| problem.to_string().contains("user.kund")));
     }

@@ -1,16 +1,24 @@
 //! Files of records: read line by line with errors that name file and line, written beside their name and
-//! renamed when they are complete.
+//! renamed when they are complete; folders likewise, whose names are claimed before ([`Claim`]).
 //!
 //! Gzip and zstd are read transparently. Nothing here knows what the records mean.
 
+mod bounded;
 pub mod charset;
+mod claim;
 mod jsonl;
+mod output_folder;
+mod owned;
 mod partial;
 mod source;
 mod tally;
 mod watch;
 
+pub use self::bounded::{MOST_OF_MANIFEST, MOST_OF_TEXT, MOST_OF_TOKENIZER, open_regular, read_bounded, read_text};
+pub use self::claim::{Claim, ClaimError, Listing};
 pub use self::jsonl::{Jsonl, JsonlWriter};
+pub use self::output_folder::OutputFolder;
+pub use self::owned::FileRecord;
 pub use self::partial::Partial;
 pub use self::source::{Reader, Source};
 pub use self::tally::{Drops, Tally};
@@ -95,4 +103,18 @@ impl FileError {
 /// The sha256 of some bytes, hexadecimal.
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether an open file still has its name.
+fn is_at(file: &std::fs::File, path: &Path) -> bool {
+    let (Ok(open), Ok(named)) = (file.metadata(), path.symlink_metadata()) else { return false };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        (open.dev(), open.ino()) == (named.dev(), named.ino())
+    }
+    #[cfg(not(unix))]
+    {
+        open.is_file() && named.is_file()
+    }
 }

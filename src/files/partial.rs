@@ -1,16 +1,27 @@
 //! A file that gets its name when it is complete.
+//!
+//! It is a temporary file of the crate `tempfile` beside its name. What that crate does not do: files that belong together
+//! get their names together, and what processes that were killed have left is removed. Such a file is known by its name and
+//! by its lock, which ended with its process.
 
-use super::FileError;
+use super::{FileError, is_at};
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
+use tempfile::NamedTempFile;
 
 /// A file that is written beside its final name. Dropped before [`Partial::finish`], it is removed.
 pub struct Partial {
     target: PathBuf,
-    partial: PathBuf,
-    output: Option<BufWriter<File>>,
-    is_named: bool,
+    output: Output,
+}
+
+enum Output {
+    Open(BufWriter<NamedTempFile>),
+    /// All is on the disk.
+    Sealed(NamedTempFile),
+    /// It has its name, or cannot be written.
+    Over,
 }
 
 impl Partial {
@@ -19,15 +30,16 @@ impl Partial {
     /// # Errors
     /// When the file cannot be made.
     pub fn create(target: &Path) -> Result<Partial, FileError> {
-        if let Some(folder) = target.parent() {
-            std::fs::create_dir_all(folder).map_err(|source| FileError::write(folder, source))?;
-        }
-        let mut name = target.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".partial-{}", std::process::id()));
-        let partial = target.with_file_name(name);
-        let file = File::create(&partial).map_err(|source| FileError::write(&partial, source))?;
-        let output = Some(BufWriter::with_capacity(1 << 18, file));
-        Ok(Partial { target: target.to_owned(), partial, output, is_named: false })
+        let folder = match target.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        std::fs::create_dir_all(folder).map_err(|source| FileError::write(folder, source))?;
+        let start = format!(".{}.partial-", target.file_name().unwrap_or_default().to_string_lossy());
+        remove_leftovers(folder, &start);
+        let file = locked(folder, &start).map_err(|source| FileError::write(target, source))?;
+        let output = Output::Open(BufWriter::with_capacity(1 << 18, file));
+        Ok(Partial { target: target.to_owned(), output })
     }
 
     /// Gives the file its name.
@@ -51,16 +63,18 @@ impl Partial {
     /// Ends writing.
     fn seal(&mut self) -> Result<(), FileError> {
         let fail = |source| FileError::write(&self.target, source);
-        if let Some(output) = self.output.take() {
+        if let Output::Open(output) = std::mem::replace(&mut self.output, Output::Over) {
             let file = output.into_inner().map_err(|problem| fail(problem.into_error()))?;
-            file.sync_all().map_err(fail)?;
+            file.as_file().sync_all().map_err(fail)?;
+            self.output = Output::Sealed(file);
         }
         if self.target.is_dir() { Err(fail(std::io::ErrorKind::IsADirectory.into())) } else { Ok(()) }
     }
 
     fn name(&mut self) -> Result<(), FileError> {
-        std::fs::rename(&self.partial, &self.target).map_err(|source| FileError::write(&self.target, source))?;
-        self.is_named = true;
+        if let Output::Sealed(file) = std::mem::replace(&mut self.output, Output::Over) {
+            file.persist(&self.target).map_err(|problem| FileError::write(&self.target, problem.error))?;
+        }
         Ok(())
     }
 
@@ -73,21 +87,47 @@ impl Partial {
 impl Write for Partial {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
         match &mut self.output {
-            Some(output) => output.write(bytes),
-            None => Err(std::io::Error::other("the file is finished")),
+            Output::Open(output) => output.write(bytes),
+            _ => Err(std::io::Error::other("the file is finished")),
         }
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.output.as_mut().map_or(Ok(()), Write::flush)
+        if let Output::Open(output) = &mut self.output { output.flush() } else { Ok(()) }
     }
 }
 
-impl Drop for Partial {
-    fn drop(&mut self) {
-        drop(self.output.take());
-        if !self.is_named {
-            let _ = std::fs::remove_file(&self.partial);
+/// A new file in `folder`, locked as long as it has no name.
+fn locked(folder: &Path, start: &str) -> std::io::Result<NamedTempFile> {
+    loop {
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(start);
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            // Those of any new file: what is not wanted is taken away by the process's mask.
+            builder.permissions(std::fs::Permissions::from_mode(0o666));
+        }
+        let file = builder.tempfile_in(folder)?;
+        // Another process may have taken it for a leftover before it was locked.
+        match file.as_file().try_lock() {
+            Ok(()) if is_at(file.as_file(), file.path()) => return Ok(file),
+            Err(std::fs::TryLockError::Error(_)) => return Ok(file),
+            _ => {}
+        }
+    }
+}
+
+/// Removes the files of this name that no process writes.
+fn remove_leftovers(folder: &Path, start: &str) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let is_one = entry.file_name().to_string_lossy().starts_with(start);
+        if is_one && entry.file_type().is_ok_and(|kind| kind.is_file()) {
+            let file = File::options().read(true).write(true).open(entry.path());
+            if file.as_ref().is_ok_and(|file| file.try_lock().is_ok()) {
+                // What cannot be removed is in the way of nothing.
+                let _ = std::fs::remove_file(entry.path());
+            }
         }
     }
 }
@@ -148,5 +188,32 @@ mod tests {
         drop(file);
         assert_eq!(std::fs::read_to_string(&path).expect("the file"), "old");
         assert_eq!(names(folder.path()), ["a.txt"]);
+    }
+
+    #[test]
+    fn what_killed_processes_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a.txt");
+        let live = Partial::create(&path).expect("a file");
+        std::fs::write(folder.path().join(".a.txt.partial-dead"), "half").expect("written");
+        std::fs::write(folder.path().join(".b.txt.partial-dead"), "half").expect("written");
+        let second = Partial::create(&path).expect("a file");
+        assert_eq!(names(folder.path()).len(), 3, "both that are written and that of another name");
+        live.finish().expect("finished");
+        second.finish().expect("finished");
+        let mut left = names(folder.path());
+        left.sort();
+        assert_eq!(left, [".b.txt.partial-dead", "a.txt"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_may_be_read_by_whom_the_mask_allows() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder");
+        let mode = |name: &str| folder.path().join(name).metadata().expect("a file").permissions().mode();
+        std::fs::write(folder.path().join("plain"), "").expect("written");
+        Partial::create(&folder.path().join("a")).expect("a file").finish().expect("finished");
+        assert_eq!(mode("a"), mode("plain"));
     }
 }

@@ -81,16 +81,27 @@ impl Source {
     /// # Errors
     /// When the file is missing or cannot be read.
     pub fn open(path: &Path, remedy: &str) -> Result<Source, FileError> {
-        let mut head = Vec::new();
-        // What is damaged is an error where it is read, with its line.
-        let _ = unpacked(path, remedy)?.take(HEAD).read_to_end(&mut head);
-        if let Some(encoding) = super::charset::named(&head) {
-            let problem = format!("the file is {encoding}; convert it to UTF-8 (`iconv -f {encoding} -t UTF-8`)");
-            return Err(FileError::whole(path, problem));
-        }
+        let head = Source::head(path, remedy)?;
         let end = if head.contains(&b'\r') && !head.contains(&b'\n') { b'\r' } else { b'\n' };
         let input = unpacked(path, remedy)?;
         Ok(Source { path: path.to_owned(), input, bytes: Vec::new(), line: 0, end })
+    }
+
+    /// The first unpacked bytes of `path`, 64 KiB at most: what says how the rest is written.
+    ///
+    /// # Errors
+    /// When the file is missing, cannot be read, or is text in an encoding that its first bytes name.
+    pub fn head(path: &Path, remedy: &str) -> Result<Vec<u8>, FileError> {
+        let mut head = Vec::new();
+        // What is damaged is an error where it is read, with its line.
+        let _ = unpacked(path, remedy)?.take(HEAD).read_to_end(&mut head);
+        match super::charset::named(&head) {
+            Some(encoding) => {
+                let problem = format!("the file is {encoding}; convert it to UTF-8 (`iconv -f {encoding} -t UTF-8`)");
+                Err(FileError::whole(path, problem))
+            }
+            None => Ok(head),
+        }
     }
 
     /// The unpacked bytes as a reader, for formats with a parser of their own.

@@ -166,8 +166,7 @@ pub struct Fitted {
 pub fn fit(data: &Dataset, options: FitOptions, control: Control<'_>) -> Result<Fitted, FitError> {
     let rank = options.rank.unwrap_or_else(|| rank(data.items.len()));
     let (features, skipped) = FieldFeatures::of(data, rank);
-    let split = data.split(options.holdout);
-    let log = data.in_levels(&split.before).into_owned();
+    let log = data.split(options.holdout).before;
     let learned = (0..log.users() as u32).map(|user| log.of(UserId(user)).len()).filter(|&rows| rows > 1);
     let rows = learned.sum();
     if rows < LEAST_ROWS || data.items.len() < 2 {

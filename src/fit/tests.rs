@@ -1,7 +1,7 @@
 //! Fits of small logs that are made up, end to end but for the graphs' runtime.
 
 use super::*;
-use crate::dataset::{Catalogue, Column, Field, Fields, IdTable, Interaction, RatingScale};
+use crate::dataset::{Column, Field, Fields, IdTable, Interaction, RatingScale};
 use crate::files::Quiet;
 use crate::ids::ItemId;
 use crate::random::{Purpose, Streams, below};
@@ -42,7 +42,6 @@ fn data(is_rated: bool, has_fields: bool, has_times: bool) -> Dataset {
         name: "price".into(),
         column: Column::Number((0..ITEMS).map(|item| 1.5 * item as f32 + 1.0).collect()),
     };
-    let count = ITEMS as usize;
     Dataset {
         name: "shop".into(),
         users: ids(USERS),
@@ -51,12 +50,6 @@ fn data(is_rated: bool, has_fields: bool, has_times: bool) -> Dataset {
         interactions,
         scale: is_rated.then_some(RatingScale { min: 0.0, max: 10.0 }),
         hash: "h".into(),
-        catalogue: Catalogue {
-            titles: vec!["x".into(); count],
-            years: vec![None; count],
-            genres: vec![Default::default(); count],
-            ..Catalogue::default()
-        },
         ..Dataset::default()
     }
 }

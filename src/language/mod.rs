@@ -7,10 +7,12 @@ pub mod endpoint;
 mod letter;
 mod local;
 mod prompt;
+mod tokenizer;
 
 pub use self::letter::{Letter, LetterError};
 pub use self::local::{LocalModel, LocalOptions, PROMPTS_FILE, TEMPLATE_FILE};
 pub use self::prompt::{BEHAVIOR, PromptError, PromptKind, Prompts, Question, SceneText, rationale};
+pub(crate) use self::tokenizer::SafeTokenizer;
 
 use crate::random::{Purpose, Streams};
 use serde::{Deserialize, Serialize};

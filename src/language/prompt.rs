@@ -1,6 +1,8 @@
 //! How a scene is put to a language model: templates that a user can replace.
 
 use super::{Letter, Message, Role};
+use crate::files::{MOST_OF_TEXT, read_text};
+use crate::jinja;
 use minijinja::{Environment, UndefinedBehavior, context};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -109,7 +111,7 @@ impl Prompts {
             Some(path) => {
                 let fail =
                     |problem: std::io::Error| PromptError::Read { path: path.to_owned(), problem: problem.to_string() };
-                (std::fs::read_to_string(path).map_err(fail)?, path.to_owned())
+                (read_text(path, MOST_OF_TEXT).map_err(fail)?, path.to_owned())
             }
         };
         Prompts::parse(&text, &path)
@@ -123,7 +125,7 @@ impl Prompts {
         let path = path.to_owned();
         let file: File = toml::from_str(text)
             .map_err(|problem| PromptError::Read { path: path.clone(), problem: problem.to_string() })?;
-        let mut templates = Environment::new();
+        let mut templates = jinja::environment();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         for (key, source) in [
             ("system_decision", file.system_decision),
@@ -131,11 +133,9 @@ impl Prompts {
             ("user", file.user),
             ("assistant", file.assistant),
         ] {
-            let fail = |problem: minijinja::Error| PromptError::Template {
-                path: path.clone(),
-                key,
-                problem: problem.to_string(),
-            };
+            let wrong = |problem: String| PromptError::Template { path: path.clone(), key, problem };
+            jinja::check_template(&source).map_err(wrong)?;
+            let fail = |problem: minijinja::Error| wrong(jinja::told(&problem));
             templates.add_template_owned(key, source).map_err(fail)?;
         }
         let digest = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
@@ -217,9 +217,9 @@ impl Prompts {
         let fail = |problem: minijinja::Error| PromptError::Template {
             path: self.path.clone(),
             key,
-            problem: problem.to_string(),
+            problem: jinja::told(&problem),
         };
-        self.templates.get_template(key).and_then(|template| template.render(values)).map_err(fail)
+        jinja::render(&self.templates, key, values).map_err(fail)
     }
 }
 

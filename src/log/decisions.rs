@@ -5,7 +5,7 @@
 //! is that of the file's bytes, which are the same whether they are written or only counted.
 
 use super::{Digest, EventBatch, EventSink, LogError};
-use crate::files::{FileError, Jsonl, Partial};
+use crate::files::{FileError, Jsonl, Partial, open_regular};
 use crate::ids::UserId;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
@@ -86,9 +86,10 @@ impl DecisionTally {
     /// # Errors
     /// When it cannot be read.
     pub fn of_file(path: &Path) -> Result<Digest, LogError> {
-        let bytes = std::fs::read(path).map_err(|source| FileError::read(path, source))?;
+        let fail = |source| FileError::read(path, source);
+        let file = open_regular(path).map_err(fail)?;
         let mut hasher = blake3::Hasher::new();
-        hasher.update(&bytes);
+        hasher.update_reader(file).map_err(fail)?;
         Ok(Digest::of(&hasher))
     }
 }

@@ -15,7 +15,7 @@ pub trait Metric: Send + Sync + 'static {
     /// Takes what another state has folded.
     fn merge(&mut self, other: &Self);
 
-    /// The value over everything folded; `None` when it is undefined.
+    /// The value over everything folded; `None`, or a number that is not finite, when it is undefined.
     fn value(&self) -> Option<f64>;
 
     /// What a number cannot say: the points of a curve over everything folded, x not negative and ascending. Most
@@ -78,5 +78,32 @@ impl<M: Metric> Accumulator for Erased<M> {
 
     fn as_any(&self) -> &dyn Any {
         &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Fixed(f64);
+
+    impl Metric for Fixed {
+        fn fold(&mut self, _: &EventBatch, _: &Catalogue) {}
+        fn merge(&mut self, _: &Self) {}
+        fn value(&self) -> Option<f64> {
+            Some(self.0)
+        }
+        fn curve(&self) -> Vec<(f64, f64)> {
+            vec![(0.0, 1.0), (1.0, self.0)]
+        }
+    }
+
+    #[test]
+    fn a_value_that_is_not_finite_is_undefined() {
+        for broken in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+            let metric = accumulator(Fixed(broken));
+            assert_eq!((metric.value(), metric.curve()), (None, vec![(0.0, 1.0)]));
+        }
+        assert_eq!(accumulator(Fixed(2.0)).value(), Some(2.0));
     }
 }

@@ -52,7 +52,6 @@ impl PartialEq for Background {
 }
 
 /// The log before the start with its users and items, and what metrics have worked out of it.
-#[derive(Default)]
 pub struct Past {
     /// The interactions, by user of the data set.
     pub log: Arc<TrainingLog>,
@@ -60,13 +59,29 @@ pub struct Past {
     pub catalogue: Arc<Catalogue>,
     /// Attributes of the users of the data set.
     pub profiles: Profiles,
+    /// The lowest of the levels 1 to 5 that counts as liking.
+    pub like_level: u8,
     tables: Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>,
+}
+
+/// The level from which an item is liked, where nothing else is said.
+const LIKED: u8 = 4;
+
+impl Default for Past {
+    fn default() -> Past {
+        Past::new(Arc::default(), Arc::default(), Profiles::default())
+    }
 }
 
 impl Past {
     /// A past of which nothing was worked out yet.
     pub fn new(log: Arc<TrainingLog>, catalogue: Arc<Catalogue>, profiles: Profiles) -> Past {
-        Past { log, catalogue, profiles, tables: Mutex::default() }
+        Past { log, catalogue, profiles, like_level: LIKED, tables: Mutex::default() }
+    }
+
+    /// The same, with liking from another level on.
+    pub fn liked_from(self, level: u8) -> Past {
+        Past { like_level: level, ..self }
     }
 
     /// The table of type `T`, which `make` gives; all metrics of all replications share it. Two tables need two types.

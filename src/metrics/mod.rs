@@ -54,6 +54,7 @@ pub mod gini;
 pub mod homogenisation;
 pub mod intra_list_diversity;
 mod kind;
+pub mod like_rate;
 pub mod mean_rating;
 pub mod miscalibration;
 pub mod novelty;
@@ -87,6 +88,7 @@ const ALL: &[MetricKind] = &[
     gini::KIND,
     intra_list_diversity::KIND,
     reward::KIND,
+    like_rate::KIND,
     regret::KIND,
     sessions_per_user::KIND,
     session_depth::KIND,

@@ -1,7 +1,7 @@
 //! A causal language model: tokens in, logits and the keys and values of all tokens out.
 //!
 //! Any export with the names of Hugging Face Optimum runs; what the graph lacks or has too much is told at load. Weights
-//! in files beside the graph are found by the runtime.
+//! in files of the graph's folder are read by the runtime.
 //!
 //! One session a worker, each with one thread. The bits of a token depend on the tokens before it alone, as long as the
 //! number of rows of a call, texts times tokens, is a multiple of [`CausalGraph::STEP`] (prompts) or of
@@ -13,16 +13,18 @@ use super::{OnnxError, Runtime};
 use half::f16;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{Session, SessionInputValue, SessionOutputs};
-use ort::value::{DynValue, Tensor, TensorRef};
+use ort::value::{DynValue, Tensor, TensorRef, ValueType};
 use std::borrow::Cow;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// A loaded graph.
 pub struct CausalGraph {
     path: PathBuf,
     layout: Layout,
+    /// Logits of a token; known once the graph has run.
+    vocabulary: OnceLock<usize>,
     sessions: Vec<Mutex<Session>>,
 }
 
@@ -66,9 +68,10 @@ impl CausalGraph {
     /// Loads `path` with a session for each of `workers`.
     ///
     /// # Errors
-    /// No runtime, an unreadable file, or a graph that is no causal language model.
+    /// No runtime, an unreadable file, a graph that is not run, or one that is no causal language model.
     pub fn load(path: &Path, workers: usize) -> Result<CausalGraph, OnnxError> {
         let runtime = Runtime::get()?;
+        super::weights_of(path)?;
         let fail = |problem: String| OnnxError::Load { path: path.to_owned(), problem };
         let open = || open(runtime, path).map_err(|problem| fail(problem.to_string()));
         let first = open()?;
@@ -78,7 +81,7 @@ impl CausalGraph {
         for _ in 1..workers {
             sessions.push(Mutex::new(open()?));
         }
-        Ok(CausalGraph { path: path.to_owned(), layout, sessions })
+        Ok(CausalGraph { path: path.to_owned(), layout, vocabulary: OnceLock::new(), sessions })
     }
 
     /// Numbers that a token's keys and values are.
@@ -134,7 +137,7 @@ impl CausalGraph {
         let Layout { heads, size, .. } = self.layout;
         let mut all = Vec::with_capacity(self.token_width() * range.len());
         for value in &sequences.values {
-            let data = self.floats(value, self.layout.half[0])?;
+            let (_, data) = self.floats(value, self.layout.half[0])?;
             for head in 0..heads {
                 let start = head * sequences.tokens;
                 let wanted = (start + range.start) * size..(start + range.end) * size;
@@ -188,7 +191,7 @@ impl CausalGraph {
         let mut session = self.lock();
         let mut outputs = session.run(inputs).map_err(fail)?;
         let logits = self.logits(&outputs, rows, if self.layout.keep { kept } else { count }, count, wanted)?;
-        let values = self.presents(&mut outputs)?;
+        let values = self.presents(&mut outputs, [rows, total])?;
         Ok((logits, Sequences { values, rows, tokens: total }))
     }
 
@@ -202,8 +205,16 @@ impl CausalGraph {
         wanted: Range<usize>,
     ) -> Result<Vec<f32>, OnnxError> {
         let value = outputs.get("logits").ok_or_else(|| self.broken("no output `logits`"))?;
-        let all = self.floats(value, self.layout.half[1])?;
-        let vocabulary = all.len() / (rows * kept).max(1);
+        let (shape, all) = self.floats(value, self.layout.half[1])?;
+        let last = shape.last().map_or(0, |&size| size.max(0) as usize);
+        let vocabulary = *self.vocabulary.get_or_init(|| last);
+        if shape != [rows as i64, kept as i64, vocabulary as i64] || vocabulary == 0 {
+            let wanted = format!(
+                "[{rows}, {kept}, {}]",
+                if vocabulary == 0 { "vocabulary".into() } else { vocabulary.to_string() }
+            );
+            return Err(self.broken(&format!("output `logits` has shape {shape:?}, expected {wanted}")));
+        }
         let mut logits = Vec::with_capacity(rows * wanted.len() * vocabulary);
         for row in 0..rows {
             let place = |token: usize| (row * kept + token + kept - count) * vocabulary;
@@ -213,18 +224,37 @@ impl CausalGraph {
         Ok(logits)
     }
 
-    fn presents(&self, outputs: &mut SessionOutputs<'_>) -> Result<Vec<DynValue>, OnnxError> {
-        let names = (0..2 * self.layout.layers).map(|place| present(place / 2, place % 2));
-        names.map(|name| outputs.remove(&name).ok_or_else(|| self.broken(&format!("no output `{name}`")))).collect()
+    fn presents(
+        &self,
+        outputs: &mut SessionOutputs<'_>,
+        [rows, tokens]: [usize; 2],
+    ) -> Result<Vec<DynValue>, OnnxError> {
+        let Layout { layers, heads, size, .. } = self.layout;
+        let wanted = [rows as i64, heads as i64, tokens as i64, size as i64];
+        let one = |place: usize| {
+            let name = present(place / 2, place % 2);
+            let value = outputs.remove(&name).ok_or_else(|| self.broken(&format!("no output `{name}`")))?;
+            let found = match value.dtype() {
+                ValueType::Tensor { shape, .. } => &shape[..],
+                _ => &[],
+            };
+            if found == wanted {
+                return Ok(value);
+            }
+            Err(self.broken(&format!("output `{name}` has shape {found:?}, expected {wanted:?}")))
+        };
+        (0..2 * layers).map(one).collect()
     }
 
-    fn floats<'a>(&self, value: &'a DynValue, half: bool) -> Result<Cow<'a, [f32]>, OnnxError> {
+    /// The shape and the numbers of a tensor.
+    fn floats<'a>(&self, value: &'a DynValue, half: bool) -> Result<(&'a [i64], Cow<'a, [f32]>), OnnxError> {
         let fail = |problem: ort::Error| self.failed(&problem);
         if half {
-            let (_, data) = value.try_extract_tensor::<f16>().map_err(fail)?;
-            return Ok(data.iter().map(|number| number.to_f32()).collect());
+            let (shape, data) = value.try_extract_tensor::<f16>().map_err(fail)?;
+            return Ok((shape, data.iter().map(|number| number.to_f32()).collect()));
         }
-        Ok(Cow::Borrowed(value.try_extract_tensor::<f32>().map_err(fail)?.1))
+        let (shape, data) = value.try_extract_tensor::<f32>().map_err(fail)?;
+        Ok((shape, Cow::Borrowed(data)))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Session> {
@@ -245,4 +275,102 @@ impl CausalGraph {
 fn open(runtime: &Runtime, path: &Path) -> ort::Result<Session> {
     let builder = Session::builder(&runtime.environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
     builder.with_optimization_level(GraphOptimizationLevel::All)?.commit_from_file(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::onnx::testing_graphs::{GraphBuilder, INT64, has_runtime, int};
+
+    /// A model of one layer, one head of 2 numbers and 8 tokens; `end` makes its outputs of `l`, `k` and `v`.
+    fn load(end: impl Fn(GraphBuilder) -> GraphBuilder) -> CausalGraph {
+        let numbers = |count: usize| (0..count).map(|place| (place * 7 % 5) as f32).collect::<Vec<f32>>();
+        let graph = GraphBuilder::default()
+            .typed_input("input_ids", INT64, &[-1, -2])
+            .input("past_key_values.0.key", &[-1, 1, -3, 2])
+            .input("past_key_values.0.value", &[-1, 1, -3, 2])
+            .output("logits", &[-1, -2, -9])
+            .output("present.0.key", &[-1, 1, -4, 2])
+            .output("present.0.value", &[-1, 1, -4, 2])
+            .floats("e", &[8, 8], &numbers(64))
+            .floats("f", &[8, 2], &numbers(16))
+            .ints("one", &[1])
+            .node("Gather", &["e", "input_ids"], "l")
+            .node("Gather", &["f", "input_ids"], "rows")
+            .node("Unsqueeze", &["rows", "one"], "new")
+            .node_with("Concat", &["past_key_values.0.key", "new"], "k", &[int("axis", 2)])
+            .node_with("Concat", &["past_key_values.0.value", "new"], "v", &[int("axis", 2)])
+            // Whole numbers that are known only when the graph runs.
+            .ints("twice_last", &[1, 1, 2])
+            .ints("twice_tokens", &[1, 1, 2, 1])
+            .ints("zeros", &[0])
+            .node_with("ReduceSum", &["input_ids"], "sum", &[int("keepdims", 0)])
+            .node("Mul", &["sum", "zeros"], "zero")
+            .node("Add", &["twice_last", "zero"], "repeat_last")
+            .node("Add", &["twice_tokens", "zero"], "repeat_tokens");
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("model.onnx");
+        end(graph).write(&path);
+        CausalGraph::load(&path, 1).unwrap_or_else(|problem| panic!("{problem}"))
+    }
+
+    fn named(graph: GraphBuilder, [logits, key, value]: [&str; 3]) -> GraphBuilder {
+        let graph = graph.node("Identity", &[logits], "logits").node("Identity", &[key], "present.0.key");
+        graph.node("Identity", &[value], "present.0.value")
+    }
+
+    fn run(graph: &CausalGraph) -> Result<usize, OnnxError> {
+        let before = graph.sequences(&[], 1)?;
+        let (logits, after) = graph.run(&before, &[3; CausalGraph::STEP], 0..CausalGraph::STEP)?;
+        assert_eq!(graph.read(&after, 0..after.tokens())?.len(), graph.token_width() * CausalGraph::STEP);
+        Ok(logits.len())
+    }
+
+    #[test]
+    fn outputs_of_another_shape_are_an_error_at_every_call() {
+        if !has_runtime() {
+            return;
+        }
+        let whole = load(|graph| named(graph, ["l", "k", "v"]));
+        assert_eq!(run(&whole).expect("an answer"), 8 * CausalGraph::STEP);
+        let longer = |graph: GraphBuilder| {
+            let graph = graph.node("Tile", &["k", "repeat_tokens"], "k2").node("Tile", &["v", "repeat_tokens"], "v2");
+            graph.ints("to", &[1]).ints("from", &[0]).ints("axis", &[1]).node("Add", &["to", "zero"], "end")
+        };
+        for (names, told) in [
+            (["l", "k2", "v"], "output `present.0.key` has shape [1, 1, 32, 2], expected [1, 1, 16, 2]"),
+            (["l", "k", "v2"], "output `present.0.value` has shape [1, 1, 32, 2], expected [1, 1, 16, 2]"),
+            (["short", "k", "v"], "output `logits` has shape [1, 1, 8], expected [1, 16, 8]"),
+            (["empty", "k", "v"], "output `logits` has shape [1, 16, 0], expected [1, 16, vocabulary]"),
+        ] {
+            let graph = load(|graph| {
+                let graph = longer(graph).node("Slice", &["l", "from", "end", "axis"], "short");
+                let graph = graph.ints("last", &[2]).node("Add", &["from", "zero"], "nowhere");
+                named(graph.node("Slice", &["l", "from", "nowhere", "last"], "empty"), names)
+            });
+            for _ in 0..2 {
+                let problem = run(&graph).expect_err(told).to_string();
+                assert!(problem.contains(told), "{problem}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_number_of_logits_stays_the_same() {
+        if !has_runtime() {
+            return;
+        }
+        // As many logits as the text has tokens before these ones, twice 8 at most.
+        let graph = load(|graph| {
+            let graph = graph.node("Shape", &["past_key_values.0.key"], "shape").ints("two", &[2]).ints("eight", &[8]);
+            let graph = graph.node("Gather", &["shape", "two"], "tokens").node("Add", &["tokens", "eight"], "count");
+            let graph = graph.node("Tile", &["l", "repeat_last"], "wide").ints("start", &[0]);
+            named(graph.node("Slice", &["wide", "start", "count", "two"], "growing"), ["growing", "k", "v"])
+        });
+        let tokens = [3; CausalGraph::STEP];
+        let first = graph.sequences(&[], 1).expect("nothing");
+        let (_, next) = graph.run(&first, &tokens, 0..1).expect("8 logits");
+        let problem = graph.run(&next, &tokens, 0..1).err().expect("16 logits").to_string();
+        assert!(problem.contains("output `logits` has shape [1, 16, 16], expected [1, 16, 8]"), "{problem}");
+    }
 }

@@ -1,10 +1,11 @@
 //! Text encoders: a graph from token numbers to one vector a token, as BERT-style models are exported.
 
-use super::graph::open;
+use super::model_file::ModelFile;
 use super::{OnnxError, Runtime};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{TensorElementType, TensorRef, ValueType};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard};
 
@@ -19,6 +20,7 @@ pub struct Encoder {
     path: PathBuf,
     width: usize,
     kinds: bool,
+    weights: BTreeMap<String, String>,
     sessions: Vec<Mutex<Session>>,
 }
 
@@ -29,15 +31,22 @@ impl Encoder {
     /// No runtime, an unreadable file, or a graph that is no such encoder.
     pub fn load(path: &Path, workers: usize) -> Result<Encoder, OnnxError> {
         let runtime = Runtime::get()?;
-        let fail = |problem: String| OnnxError::Load { path: path.to_owned(), problem };
-        let bytes = std::fs::read(path).map_err(|problem| fail(problem.to_string()))?;
-        let mut sessions = Vec::with_capacity(workers.max(1));
-        for _ in 0..workers.max(1) {
-            sessions.push(open(runtime, &bytes).map_err(fail)?);
-        }
+        let file = ModelFile::read(path)?;
+        let sessions = (0..workers.max(1)).map(|_| file.open(runtime)).collect::<Result<Vec<_>, OnnxError>>()?;
         let broken = |problem: String| OnnxError::Contract { path: path.to_owned(), problem };
         let (width, kinds) = check(&sessions[0]).map_err(broken)?;
-        Ok(Encoder { path: path.to_owned(), width, kinds, sessions: sessions.into_iter().map(Mutex::new).collect() })
+        let sessions = sessions.into_iter().map(Mutex::new).collect();
+        Ok(Encoder { path: path.to_owned(), width, kinds, weights: file.hashes(), sessions })
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The files beside it that hold weights, each with its sha256.
+    pub fn weights(&self) -> &BTreeMap<String, String> {
+        &self.weights
     }
 
     /// Numbers in a token's vector.
@@ -48,7 +57,7 @@ impl Encoder {
     /// Runs `rows` texts of `tokens` tokens each; `read` gets `[rows, tokens, width]`.
     ///
     /// # Errors
-    /// When the runtime refuses or fails.
+    /// When the runtime refuses or fails, or the output has another shape or numbers that are not finite.
     pub fn run<R>(
         &self,
         rows: usize,
@@ -56,7 +65,10 @@ impl Encoder {
         mask: &[i64],
         read: impl FnOnce(&[f32]) -> R,
     ) -> Result<R, OnnxError> {
-        let fail = |problem: ort::Error| OnnxError::Run { path: self.path.clone(), problem: problem.to_string() };
+        let fail = |problem: ort::Error| OnnxError::Run {
+            path: self.path.clone(),
+            problem: super::memory::told(&problem.to_string()),
+        };
         let shape = [rows as i64, (ids.len() / rows.max(1)) as i64];
         let kinds = vec![0; ids.len()];
         let mut values: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(3);
@@ -70,9 +82,13 @@ impl Encoder {
         let outputs = session.run(values).map_err(fail)?;
         let broken = |problem: String| OnnxError::Contract { path: self.path.clone(), problem };
         let output = outputs.get(OUTPUT).ok_or_else(|| broken(format!("no output `{OUTPUT}`")))?;
-        let found = output.try_extract_tensor::<f32>().map_err(fail)?.1;
-        if found.len() != ids.len() * self.width {
-            return Err(broken(format!("`{OUTPUT}` has {} numbers, expected {}", found.len(), ids.len() * self.width)));
+        let (found_shape, found) = output.try_extract_tensor::<f32>().map_err(fail)?;
+        let wanted = [shape[0], shape[1], self.width as i64];
+        if found_shape[..] != wanted || found.len() != ids.len() * self.width {
+            return Err(broken(format!("output `{OUTPUT}` has shape {:?}, expected {wanted:?}", &found_shape[..])));
+        }
+        if let Some(value) = found.iter().find(|value| !value.is_finite()) {
+            return Err(broken(format!("output `{OUTPUT}` has {value}, expected finite numbers")));
         }
         Ok(read(found))
     }

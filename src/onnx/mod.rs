@@ -6,14 +6,25 @@ mod causal;
 mod elf;
 mod encoder;
 mod graph;
+mod inspection;
 mod layout;
+mod memory;
+mod model_file;
 mod model_proto;
+mod operators;
+mod protobuf;
+mod row_rule;
 mod runtime;
+#[cfg(test)]
+pub(crate) mod testing_graphs;
+mod values;
 
 pub use self::causal::{CausalGraph, Piece, Sequences};
 pub use self::encoder::Encoder;
 pub use self::graph::{Graph, GraphSpec, Port};
+pub use self::model_file::weights_of;
 pub(crate) use self::model_proto::{Axis, GraphWriter};
+pub(crate) use self::row_rule::{check_rows, row_bits};
 pub use self::runtime::{Attempt, Runtime, library_name, search_places};
 
 /// What can go wrong between a model file and its numbers.

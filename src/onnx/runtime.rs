@@ -112,9 +112,10 @@ fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment,
     }
     let version = version_of(path)?;
     // ort asserts where a library answers with nonsense; that must not end the process.
-    let outcome = std::panic::catch_unwind(|| {
+    let outcome = crate::guard::guarded(|| {
         let builder = ort::init_from(path).map_err(|problem| problem.to_string())?;
-        builder.with_telemetry(false).build().map_err(|problem| problem.to_string())
+        let environment = builder.with_telemetry(false).build().map_err(|problem| problem.to_string())?;
+        super::memory::bound(&environment).map(|()| environment)
     });
     let environment = outcome.unwrap_or_else(|_| Err("not a usable ONNX Runtime library".to_owned()))?;
     Ok((environment, version))

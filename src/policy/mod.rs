@@ -27,6 +27,7 @@
 //! drew, it says so ([`SlateRow::push_drawn`], [`Slates::mark_certain`]), for off-policy work on its log, and
 //! [`Policy::chances`] says the same of slates that it did not draw.
 
+mod biased_mf;
 mod bpr;
 mod calibrated;
 #[cfg(test)]
@@ -42,6 +43,8 @@ mod histories;
 mod ials;
 mod inner;
 mod item_knn;
+mod item_mean;
+mod levels;
 mod linucb;
 mod markov;
 mod mix;
@@ -64,7 +67,7 @@ mod ucb;
 mod user_knn;
 
 pub use self::histories::Histories;
-pub use self::registry::{PolicyContext, PolicyError, PolicyKind, Registry};
+pub use self::registry::{Factory, PolicyContext, PolicyError, PolicyKind, Registry};
 pub use self::request::{Chance, Foresight, Request, Requests};
 pub use self::slates::{PolicyFailure, SlateRow, Slates, rank_candidates};
 

@@ -5,6 +5,7 @@ use crate::dataset::{Catalogue, TrainingLog};
 use crate::ids::UserId;
 use crate::random::Streams;
 use crate::scenario::{Key, Params};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a policy may know before the first tick.
@@ -70,10 +71,14 @@ impl PolicyContext {
     }
 }
 
-/// The kinds of policy that a scenario may name.
+/// Builds a policy of the program that embeds the simulator, once a replication.
+pub type Factory = Arc<dyn Fn(&PolicyContext) -> Result<Box<dyn Policy>, PolicyError> + Send + Sync>;
+
+/// The kinds of policy that a scenario may name, and the policies of the program that embeds the simulator.
 #[derive(Clone)]
 pub struct Registry {
     kinds: Vec<PolicyKind>,
+    own: BTreeMap<String, Factory>,
 }
 
 impl Registry {
@@ -83,10 +88,12 @@ impl Registry {
             kinds: vec![
                 super::random::KIND,
                 super::popular::KIND,
+                super::item_mean::KIND,
                 super::item_knn::KIND,
                 super::user_knn::KIND,
                 super::ease::KIND,
                 super::ials::KIND,
+                super::biased_mf::KIND,
                 super::bpr::KIND,
                 super::markov::KIND,
                 super::linucb::KIND,
@@ -100,7 +107,19 @@ impl Registry {
                 super::onnx::KIND,
                 super::external::KIND,
             ],
+            own: BTreeMap::new(),
         }
+    }
+
+    /// Adds a policy that code builds and no scenario file can name; one of the same name is replaced.
+    pub fn with_policy(mut self, name: &str, factory: Factory) -> Registry {
+        self.own.insert(name.to_owned(), factory);
+        self
+    }
+
+    /// What builds the policy that [`Registry::with_policy`] added under this name.
+    pub fn own(&self, name: &str) -> Option<&Factory> {
+        self.own.get(name)
     }
 
     /// Adds a kind of your own; a kind of the same name is replaced.

@@ -5,7 +5,7 @@ use crate::dataset::{Catalogue, GenreSet, Interaction, TrainingLog};
 use crate::files::sha256;
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
-use crate::onnx::Runtime;
+pub(super) use crate::onnx::testing_graphs::has_runtime;
 use crate::random::{Purpose, Streams, below, unit};
 use crate::scenario::Params;
 use std::sync::Arc;
@@ -259,14 +259,6 @@ pub(super) fn build_with(kind: &str, params: toml::Table, context: &PolicyContex
     table.extend(scorer.iter().map(|folder| ("path".to_owned(), folder.path().display().to_string().into())));
     table.extend(params);
     (kind.build)(&Params::new(&table), context).expect("default parameters build")
-}
-
-/// Whether ONNX Runtime is there; without it, only `RECMIRROR_OFFLINE=1` lets tests pass it by.
-pub(super) fn has_runtime() -> bool {
-    let found = Runtime::get();
-    let offline = std::env::var("RECMIRROR_OFFLINE").is_ok_and(|value| value == "1");
-    assert!(found.is_ok() || offline, "run `make runtime` first, or set RECMIRROR_OFFLINE=1: {:?}", found.err());
-    found.is_ok()
 }
 
 /// The folder of a scorer for this catalogue, over a graph of `tests/fixtures/scorer`.

@@ -4,8 +4,8 @@ use super::check::Checked;
 use super::keys::{ALL_METRICS, METRIC_NAMES};
 use super::load::folder_of;
 use super::{
-    ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ModelSpec, Params, PopulationSpec, ProviderSpec, Scenario,
-    SessionSpec, UserSpec,
+    AcceptSpec, AcceptanceSpec, ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ExaminationRule, ModelSpec, Params,
+    PopulationSpec, ProviderSpec, Scenario, SessionSpec, UserSpec,
 };
 use crate::language::Sampling;
 use crate::user::{LanguageMode, LanguageSpec};
@@ -82,7 +82,22 @@ fn user(params: &Params<'_>) -> UserSpec {
             learning: params.number("learning"),
         },
     };
-    UserSpec { acceptance: params.number("acceptance"), temperature: params.number("temperature"), model }
+    UserSpec {
+        accept: match params.text("accept") {
+            "like" => AcceptSpec::Like,
+            _ => AcceptSpec::Take,
+        },
+        like_at: params.optional_number("like_at"),
+        examination: match params.text("examination") {
+            "position" => ExaminationRule::Position,
+            "cascade" => ExaminationRule::Cascade,
+            _ => ExaminationRule::None,
+        },
+        examination_weights: params.numbers("examination_weights"),
+        acceptance: params.optional_number("acceptance").map_or(AcceptanceSpec::Log, AcceptanceSpec::Share),
+        temperature: params.number("temperature"),
+        model,
+    }
 }
 
 fn language(params: &Params<'_>) -> LanguageSpec {

@@ -123,7 +123,7 @@ impl Checker<'_> {
 
     fn default_of(&mut self, scope: &Scope, key: &Key, raw: &RawTable) -> Option<toml::Value> {
         if let Some(inner @ (toml::Value::Table(_) | toml::Value::Array(_))) = key.kind.default_value()
-            && !matches!(key.kind, Kind::Words { .. })
+            && !matches!(key.kind, Kind::Words { .. } | Kind::Numbers { .. })
         {
             // The keys of the inner policies have defaults of their own.
             let written = super::raw::parse_value(&inner.to_string(), &raw.place)?;

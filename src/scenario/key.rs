@@ -67,6 +67,24 @@ pub enum Kind {
         /// Value when the key is absent.
         default: Option<&'static str>,
     },
+    /// A word of a list, or a finite number in `min..=max`.
+    WordOrNumber {
+        /// The words.
+        words: &'static [&'static str],
+        /// Smallest number.
+        min: f64,
+        /// Largest number.
+        max: f64,
+        /// Value when the key is absent; without one it is the first word.
+        default: Option<f64>,
+    },
+    /// A list of finite numbers in `min..=max`; empty by default.
+    Numbers {
+        /// Smallest number.
+        min: f64,
+        /// Largest number.
+        max: f64,
+    },
     /// A list of words, each of the list at most once.
     Words {
         /// The words.
@@ -124,6 +142,19 @@ impl<'a> Params<'a> {
     pub fn optional_integer(&self, name: &str) -> Option<i64> {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
         self.table.get(name).and_then(toml::Value::as_integer)
+    }
+
+    /// The number of a key that also takes words; `None` when it is one of the words.
+    pub fn optional_number(&self, name: &str) -> Option<f64> {
+        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
+        self.table.get(name).and_then(toml::Value::as_float)
+    }
+
+    /// A list of numbers.
+    pub fn numbers(&self, name: &str) -> Vec<f64> {
+        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
+        let list = self.table.get(name).and_then(toml::Value::as_array);
+        list.into_iter().flatten().filter_map(toml::Value::as_float).collect()
     }
 
     /// The table of a policy inside a policy: `kind` and its keys.

@@ -4,6 +4,7 @@
 //! [`super::to_toml`] read this table; the keys of a policy kind stand next to the policy, in its
 //! [`crate::policy::PolicyKind`].
 
+use super::user_keys::{USER, USER_KINDS};
 use super::{Key, Kind};
 use crate::metrics;
 
@@ -147,14 +148,15 @@ const ROOT: &[Key] = &[
 const DATA: &[Key] = &[
     Key {
         name: "path",
-        doc: "Folder of the data set, relative to the folder of this file.",
+        doc: "The data set, relative to the folder of this file: a folder with a publisher's files, with your own tables (CSV, \
+              JSON lines, Parquet), or of an imported project; or the log in it, where a folder holds several.",
         kind: Kind::Path { default: None },
     },
     word(
         "format",
-        "Family of file layouts: `grouplens` (u.data, u.item, u.user), `recbole` (atomic files), or `auto` to \
-         tell them apart by their names.",
-        &["auto", "grouplens", "recbole"],
+        "Family of the data set, as `recmirror import --help` lists them (`tables`: your own tables; `grouplens` is an \
+         older name of `movielens`), or `auto` to tell by the files' names and columns.",
+        &crate::dataset::FORMATS,
         "auto",
     ),
     number(
@@ -187,132 +189,6 @@ const POPULATION: &[Key] = &[
         "Interactions before the holdout that a user of the data needs to be taken; users with fewer are left out.",
         (0, 1_000_000),
         5,
-    ),
-];
-
-const USER: &[Key] = &[
-    word(
-        "kind",
-        "Which user model decides; each kind has its own keys.",
-        &["parametric", "mirror", "language"],
-        "parametric",
-    ),
-    number(
-        "acceptance",
-        "Mean probability that a user accepts something from a slate of random candidates, at the start of the run. \
-         Logs without exposures cannot tell how often people accept, therefore it is a parameter.",
-        (0.001, 0.999),
-        0.3,
-    ),
-    number(
-        "temperature",
-        "Divides the utilities (logits) of a choice, before the acceptance level is set. Below 1 the users are more \
-         certain of what they like, above 1 less.",
-        (0.05, 20.0),
-        1.0,
-    ),
-];
-
-const USER_KINDS: &[Variant] = &[
-    Variant {
-        name: "parametric",
-        summary: "a multinomial logit over the match of interest and item, popularity and slot.",
-        keys: PARAMETRIC,
-    },
-    Variant {
-        name: "mirror",
-        summary: "the compact ONNX model that was trained to mirror the users of feedback logs.",
-        keys: MIRROR,
-    },
-    Variant {
-        name: "language",
-        summary: "a causal language model in ONNX form that reads the history and the list; slates of 25 items at most.",
-        keys: LANGUAGE,
-    },
-];
-
-const PARAMETRIC: &[Key] = &[
-    number("taste", "Weight of the match between a user's interest and an item, in logits.", (0.0, 100.0), 3.0),
-    number(
-        "popularity",
-        "Weight of an item's popularity so far, in logits; negative for users who avoid what all others take.",
-        (-10.0, 10.0),
-        0.3,
-    ),
-    number(
-        "position",
-        "Logits lost with every doubling of the slot number: how much less the lower slots are looked at.",
-        (0.0, 10.0),
-        0.2,
-    ),
-    number(
-        "learning",
-        "How far one accepted item moves the interest towards it, as a share of the distance; 0 keeps tastes fixed.",
-        (0.0, 1.0),
-        0.05,
-    ),
-];
-
-const MIRROR: &[Key] = &[Key {
-    name: "path",
-    doc: "Folder of the model with its card, relative to the folder of this file.",
-    kind: Kind::Path { default: Some("../models/mirror") },
-}];
-
-const LANGUAGE: &[Key] = &[
-    Key {
-        name: "path",
-        doc: "Folder of the model with its tokenizer and chat template, relative to the folder of this file; `make lm` \
-              makes the default one. Its `prompts.toml` and `template.toml` say how a scene is put into words, where they \
-              are there.",
-        kind: Kind::Path { default: Some("../models/lm") },
-    },
-    text(
-        "graph",
-        "The graph's file in that folder; empty takes what the model's card says, else `model.onnx`. The `model.onnx` \
-         of `make lm` has 32-bit weights; without AVX-512 it reads half as fast again as the 8-bit one, writes \
-         slower, and takes two fifths more memory.",
-        "",
-    ),
-    word(
-        "mode",
-        "`direct` asks only for the letter of the choice; with `rationale` the model first says why. What it says is \
-         kept in the run's folder, and takes many times as long.",
-        &["direct", "rationale"],
-        "direct",
-    ),
-    whole(
-        "history",
-        "Entries of a user's history that the model reads at most. A full one loses its older half in one go, so that \
-         what was read of it can be used again.",
-        (1, 1_000),
-        20,
-    ),
-    whole(
-        "rotations",
-        "Rotations of the list whose probabilities are averaged (geometric mean), against a liking for places of the \
-         list; 1 asks once. Each costs a question, and only `direct` can have more than 1.",
-        (1, 25),
-        1,
-    ),
-    number(
-        "rationale_temperature",
-        "Divides the logits of a rationale's tokens; 0 takes the most likely.",
-        (0.0, 10.0),
-        1.0,
-    ),
-    number(
-        "rationale_top_p",
-        "A rationale's tokens are drawn from the smallest set with this probability.",
-        (0.01, 1.0),
-        0.9,
-    ),
-    whole("rationale_tokens", "Tokens of a rationale at most; longer ones are cut off.", (1, 4_096), 160),
-    whole(
-        "probe",
-        "Scenes on which the acceptance level is set; each takes as long as a step of a user.",
-        (1, 100_000),
-        64,
     ),
 ];
 
@@ -368,18 +244,23 @@ const ENGINE: &[Key] = &[
     ),
 ];
 
-const fn whole(name: &'static str, doc: &'static str, range: (i64, i64), default: i64) -> Key {
+pub(super) const fn whole(name: &'static str, doc: &'static str, range: (i64, i64), default: i64) -> Key {
     Key { name, doc, kind: Kind::Integer { min: range.0, max: range.1, default: Some(default) } }
 }
 
-const fn number(name: &'static str, doc: &'static str, range: (f64, f64), default: f64) -> Key {
+pub(super) const fn number(name: &'static str, doc: &'static str, range: (f64, f64), default: f64) -> Key {
     Key { name, doc, kind: Kind::Number { min: range.0, max: range.1, default: Some(default) } }
 }
 
-const fn text(name: &'static str, doc: &'static str, default: &'static str) -> Key {
+pub(super) const fn text(name: &'static str, doc: &'static str, default: &'static str) -> Key {
     Key { name, doc, kind: Kind::Text { default: Some(default) } }
 }
 
-const fn word(name: &'static str, doc: &'static str, words: &'static [&'static str], default: &'static str) -> Key {
+pub(super) const fn word(
+    name: &'static str,
+    doc: &'static str,
+    words: &'static [&'static str],
+    default: &'static str,
+) -> Key {
     Key { name, doc, kind: Kind::Word { words, default: Some(default) } }
 }

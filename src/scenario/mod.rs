@@ -17,6 +17,7 @@ mod reference;
 mod schema;
 mod scope;
 mod settings;
+mod user_keys;
 mod value;
 mod write;
 
@@ -97,9 +98,9 @@ impl Scenario {
 /// `[data]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct DataSpec {
-    /// Folder of the data set, resolved against the scenario file's folder.
+    /// The data set, a folder or a log in it, resolved against the scenario file's folder.
     pub path: PathBuf,
-    /// `auto`, `grouplens` or `recbole`.
+    /// `auto`, or a family of data sets.
     pub format: String,
     /// Share of each user's latest interactions that is held out.
     pub holdout: f64,
@@ -128,12 +129,70 @@ pub struct PopulationSpec {
 /// `[user]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct UserSpec {
-    /// Mean probability of accepting something from a slate of random candidates at the start.
-    pub acceptance: f64,
+    /// What "accepted" means.
+    pub accept: AcceptSpec,
+    /// The lowest rating that counts as liking, on the scale of the data; `None`: level 4 of 5.
+    pub like_at: Option<f64>,
+    /// Which slots are looked at.
+    pub examination: ExaminationRule,
+    /// How likely each slot is looked at; empty: the logarithmic discount.
+    pub examination_weights: Vec<f64>,
+    /// How often users accept.
+    pub acceptance: AcceptanceSpec,
     /// Divides the logits of the choice before the acceptance level is set.
     pub temperature: f64,
     /// Which user model.
     pub model: ModelSpec,
+}
+
+/// `user.accept`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AcceptSpec {
+    /// The user takes an item.
+    Take,
+    /// The user takes an item and likes it.
+    Like,
+}
+
+impl AcceptSpec {
+    /// The word in scenario files.
+    pub fn word(self) -> &'static str {
+        match self {
+            AcceptSpec::Take => "take",
+            AcceptSpec::Like => "like",
+        }
+    }
+}
+
+/// `user.examination`
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExaminationRule {
+    /// All slots.
+    None,
+    /// By their place.
+    Position,
+    /// From the top until one is taken.
+    Cascade,
+}
+
+impl ExaminationRule {
+    /// The word in scenario files.
+    pub fn word(self) -> &'static str {
+        match self {
+            ExaminationRule::None => "none",
+            ExaminationRule::Position => "position",
+            ExaminationRule::Cascade => "cascade",
+        }
+    }
+}
+
+/// `user.acceptance`
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum AcceptanceSpec {
+    /// Mean probability of accepting something from a slate of random candidates at the start.
+    Share(f64),
+    /// As the impressions of the log say.
+    Log,
 }
 
 /// The kinds of user model.

@@ -121,6 +121,7 @@ fn example(section: &str, key: &Key) -> Value {
         Kind::Text { .. } | Kind::Path { .. } => Value::from(format!("your-{}", key.name)),
         Kind::Texts => Value::from(vec![format!("your-{}", key.name)]),
         // They have defaults.
+        Kind::WordOrNumber { min, .. } | Kind::Numbers { min, .. } => Value::from(min),
         Kind::Policy { default } => Value::from(default),
         Kind::Policies { default } => Value::from(default.to_vec()),
     };
@@ -139,6 +140,7 @@ fn range(key: &Key) -> String {
     match key.kind.default_value() {
         None => format!("{range}; it must be given."),
         Some(Value::String(text)) if text.is_empty() => format!("{range}; empty by default."),
+        Some(Value::Array(numbers)) if numbers.is_empty() => format!("{range}; empty by default."),
         Some(Value::Array(words)) if words.len() == key.kind.words().len() => format!("{range}; default: all of them."),
         Some(value) => format!("{range}; default {value}."),
     }

@@ -141,6 +141,12 @@ fn key_schema(key: &Key) -> Value {
         Kind::WordOrInteger { words, min, max, .. } => {
             json!({ "oneOf": [{ "type": "string", "enum": words }, { "type": "integer", "minimum": min, "maximum": max }] })
         }
+        Kind::WordOrNumber { words, min, max, .. } => {
+            json!({ "oneOf": [{ "type": "string", "enum": words }, { "type": "number", "minimum": min, "maximum": max }] })
+        }
+        Kind::Numbers { min, max } => {
+            json!({ "type": "array", "items": { "type": "number", "minimum": min, "maximum": max } })
+        }
         Kind::Words { words, .. } => {
             json!({ "type": "array", "items": { "type": "string", "enum": words }, "minItems": 1, "uniqueItems": true })
         }

@@ -18,6 +18,9 @@ impl Kind {
             | Kind::Word { default, .. }
             | Kind::WordOrInteger { default, .. }
             | Kind::Path { default } => default.map(Value::from),
+            Kind::WordOrNumber { default: Some(number), .. } => Some(Value::Float(number)),
+            Kind::WordOrNumber { words, default: None, .. } => words.first().copied().map(Value::from),
+            Kind::Numbers { .. } => Some(Value::Array(Vec::new())),
             Kind::Words { default, .. } => Some(Value::from(default.to_vec())),
             Kind::Texts => None,
             Kind::Policy { default } => Some(policy_of(default)),
@@ -37,6 +40,10 @@ impl Kind {
             Kind::WordOrInteger { words, min, max, .. } => {
                 format!("{} or a whole number from {min} to {max}", quoted(words))
             }
+            Kind::WordOrNumber { words, min, max, .. } => {
+                format!("{} or a number from {min} to {max}", quoted(words))
+            }
+            Kind::Numbers { min, max } => format!("a list of numbers from {min} to {max}"),
             Kind::Words { words, .. } => format!("a list of at least one of {}", quoted(words)),
             Kind::Path { .. } => "a path in quotes".to_owned(),
             Kind::Texts => "a list of at least one text in quotes".to_owned(),
@@ -48,7 +55,10 @@ impl Kind {
     /// The words of which the value may be one.
     pub(super) fn words(&self) -> &'static [&'static str] {
         match *self {
-            Kind::Word { words, .. } | Kind::WordOrInteger { words, .. } | Kind::Words { words, .. } => words,
+            Kind::Word { words, .. }
+            | Kind::WordOrInteger { words, .. }
+            | Kind::WordOrNumber { words, .. }
+            | Kind::Words { words, .. } => words,
             _ => &[],
         }
     }
@@ -72,6 +82,7 @@ pub(super) fn check(
     };
     match (kind, value) {
         (Kind::Words { words, .. }, RawValue::List(items)) => return check_list(key, kind, words, items, place),
+        (Kind::Numbers { .. }, RawValue::List(items)) => return check_numbers(key, kind, items),
         (Kind::Texts, RawValue::List(items)) if !items.is_empty() => return check_texts(key, items),
         _ => {}
     }
@@ -85,24 +96,23 @@ fn check_single(key: &str, kind: &Kind, value: &RawValue, folder: &Path) -> Resu
         {
             Ok(Value::Integer(*whole))
         }
-        (Kind::Number { min, max, .. }, RawValue::Integer(Some(whole), _))
+        (Kind::Number { min, max, .. } | Kind::WordOrNumber { min, max, .. }, RawValue::Integer(Some(whole), _))
             if (*min..=*max).contains(&(*whole as f64)) =>
         {
             Ok(Value::Float(*whole as f64))
         }
         // NaN lies in no range; an open range still ends before infinity. Adding zero turns -0 into 0.
-        (Kind::Number { min, max, .. }, RawValue::Number(number, _))
+        (Kind::Number { min, max, .. } | Kind::WordOrNumber { min, max, .. }, RawValue::Number(number, _))
             if number.is_finite() && (min..=max).contains(&number) =>
         {
             Ok(Value::Float(number + 0.0))
         }
         (Kind::Bool { .. }, RawValue::Bool(flag)) => Ok(Value::Boolean(*flag)),
         (Kind::Text { .. }, RawValue::Text(text)) => Ok(Value::from(text.as_str())),
-        (Kind::Word { words, .. } | Kind::WordOrInteger { words, .. }, RawValue::Text(text))
-            if words.contains(&text.as_str()) =>
-        {
-            Ok(Value::from(text.as_str()))
-        }
+        (
+            Kind::Word { words, .. } | Kind::WordOrInteger { words, .. } | Kind::WordOrNumber { words, .. },
+            RawValue::Text(text),
+        ) if words.contains(&text.as_str()) => Ok(Value::from(text.as_str())),
         (Kind::Path { .. }, RawValue::Text(text)) => resolve(key, text, folder).map(Value::from),
         _ => Err(wrong(key, kind, value)),
     }
@@ -122,7 +132,7 @@ fn needs_no_quotes(text: &str, kind: &Kind) -> bool {
     matches!(
         (kind, raw::parse_value(text, &Place::Line(1))),
         (Kind::Integer { .. } | Kind::WordOrInteger { .. }, Some(RawValue::Integer(..)))
-            | (Kind::Number { .. }, Some(RawValue::Integer(..) | RawValue::Number(..)))
+            | (Kind::Number { .. } | Kind::WordOrNumber { .. }, Some(RawValue::Integer(..) | RawValue::Number(..)))
             | (Kind::Bool { .. }, Some(RawValue::Bool(_)))
     )
 }
@@ -160,6 +170,26 @@ fn check_list(
     if problems.is_empty() { Ok(Value::from(ordered)) } else { Err(problems) }
 }
 
+fn check_numbers(key: &str, kind: &Kind, items: &[RawItem]) -> Result<Value, Vec<(Place, String)>> {
+    let Kind::Numbers { min, max } = *kind else { return Ok(Value::Array(Vec::new())) };
+    let (mut numbers, mut problems) = (Vec::new(), Vec::new());
+    for item in items {
+        let number = match &item.value {
+            RawValue::Integer(Some(whole), _) => *whole as f64,
+            RawValue::Number(number, _) => *number,
+            _ => f64::NAN,
+        };
+        // NaN lies in no range.
+        if (min..=max).contains(&number) && number.is_finite() {
+            numbers.push(Value::Float(number + 0.0));
+        } else {
+            let one = Kind::Number { min, max, default: None };
+            problems.push((item.place.clone(), format!("each number of {}", wrong(key, &one, &item.value))));
+        }
+    }
+    if problems.is_empty() { Ok(Value::Array(numbers)) } else { Err(problems) }
+}
+
 fn check_texts(key: &str, items: &[RawItem]) -> Result<Value, Vec<(Place, String)>> {
     let (mut texts, mut problems) = (Vec::new(), Vec::new());
     for item in items {
@@ -193,7 +223,7 @@ pub(super) fn interpret(argument: &str, kind: &Kind, place: &Place) -> RawValue 
             RawValue::List(words.map(|word| RawItem { place: place.clone(), value: text(word) }).collect())
         }
         (Kind::Text { .. } | Kind::Word { .. } | Kind::Path { .. }, _) => text(argument),
-        (Kind::WordOrInteger { .. }, None) => text(argument),
+        (Kind::WordOrInteger { .. } | Kind::WordOrNumber { .. }, None) => text(argument),
         (_, Some(value)) => value,
         (_, None) => RawValue::Argument(argument.to_owned()),
     }

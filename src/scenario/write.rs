@@ -1,7 +1,7 @@
 //! The whole of a [`Scenario`] as TOML, for the run's manifest and for replay.
 
 use super::keys::{DYNAMIC, POLICY, SECTIONS};
-use super::{ModelSpec, Scenario};
+use super::{AcceptanceSpec, ModelSpec, Scenario};
 use crate::user::{LanguageMode, LanguageSpec};
 use std::path::Path;
 use toml::{Table, Value};
@@ -88,7 +88,18 @@ fn root(scenario: &Scenario) -> Vec<(&'static str, Value)> {
 
 fn user(scenario: &Scenario) -> Vec<(&'static str, Value)> {
     let user = &scenario.user;
-    let common = [("acceptance", user.acceptance.into()), ("temperature", user.temperature.into())];
+    let acceptance = match user.acceptance {
+        AcceptanceSpec::Share(share) => share.into(),
+        AcceptanceSpec::Log => "log".into(),
+    };
+    let common = [
+        ("accept", user.accept.word().into()),
+        ("like_at", user.like_at.map_or_else(|| "auto".into(), Value::from)),
+        ("examination", user.examination.word().into()),
+        ("examination_weights", user.examination_weights.clone().into()),
+        ("acceptance", acceptance),
+        ("temperature", user.temperature.into()),
+    ];
     let model: Vec<(&str, Value)> = match &user.model {
         ModelSpec::Parametric { taste, popularity, position, learning } => vec![
             ("kind", "parametric".into()),

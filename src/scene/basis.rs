@@ -9,6 +9,7 @@
 
 use super::vectors::{SHRINK, with_statistics};
 use crate::dataset::{IdTable, TrainingLog};
+use crate::files::read_bounded;
 use crate::ids::{ItemId, UserId};
 use ndarray::Array2;
 use std::collections::HashMap;
@@ -80,7 +81,7 @@ impl VectorBasis {
                 return Err(format!("{} is not a regular file of at most 1 GiB", path.display()));
             }
         }
-        let text = std::fs::read(ids).map_err(|problem| format!("cannot read {}: {problem}", ids.display()))?;
+        let text = read_bounded(ids, LARGEST).map_err(|problem| format!("cannot read {}: {problem}", ids.display()))?;
         let list: Vec<String> =
             serde_json::from_slice(&text).map_err(|problem| format!("{}: {problem}", ids.display()))?;
         let table: Array2<f32> =

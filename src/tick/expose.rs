@@ -45,7 +45,8 @@ pub(super) fn expose(
         interests,
     };
     scenes.0.reset(visits.users.len(), slate, width);
-    match exposure.gather(&proposals.0.items, &mut scenes.0) {
+    let gathered = exposure.gather(&proposals.0.items, &mut scenes.0);
+    match gathered.and_then(|found| check_numbers(&proposals.0, slate).map(|()| found)) {
         Ok(found) => short.0 += found,
         Err((row, problem)) => {
             let (policy, user) = (surroundings.policy.clone(), visits.users.get(row).map(|user| user.0));
@@ -157,6 +158,16 @@ fn drop_empty(slate: usize, visits: &mut Visits, proposals: &mut Slates, blocked
     blocked.truncate(kept * words);
 }
 
+/// Refuses scores and propensities that are infinite. One that is not a number stands for what the policy does not know.
+fn check_numbers(slates: &Slates, slate: usize) -> Result<(), (usize, String)> {
+    for (what, numbers) in [("score", &slates.scores), ("propensity", &slates.propensities)] {
+        if let Some(place) = numbers.iter().position(|number| number.is_infinite()) {
+            return Err((place / slate, format!("the {what} in slot {} is {}", place % slate, numbers[place])));
+        }
+    }
+    Ok(())
+}
+
 /// Checks slates against the contract of a policy.
 struct Checker<'a> {
     items: usize,
@@ -216,6 +227,21 @@ mod tests {
         let blocked = [blocked | !0 << 10];
         let items: Vec<ItemId> = slate.iter().map(|&item| ItemId(item)).collect();
         Checker { items: 10, slate: slate.len(), blocked: &blocked }.check_row(0, &items)
+    }
+
+    #[test]
+    fn numbers_of_a_slate_are_finite_or_unknown() {
+        let check = |scores: &[f32], propensities: &[f32]| {
+            let (scores, propensities) = (scores.to_vec(), propensities.to_vec());
+            check_numbers(&Slates { scores, propensities, ..Slates::default() }, 2)
+        };
+        let fine = [0.5, f32::NAN, 1.0, 0.0];
+        assert_eq!(check(&fine, &fine), Ok(()));
+        for broken in [f32::INFINITY, f32::NEG_INFINITY] {
+            let numbers = [0.5, 0.5, 0.5, broken];
+            assert_eq!(check(&numbers, &fine), Err((1, format!("the score in slot 1 is {broken}"))));
+            assert_eq!(check(&fine, &numbers), Err((1, format!("the propensity in slot 1 is {broken}"))));
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! From logits to probabilities: temperature, and the acceptance level.
+//! From logits to probabilities: what accepting means, temperature, the acceptance level, and which slots are looked at.
 //!
 //! A log without exposures cannot tell how often people accept what they are shown. The level is therefore a
 //! parameter: the mean probability of accepting something from a slate of random candidates at the start. It fixes
-//! one number, a shift of the "reject all" logit, that is the same for all users, policies and ticks.
+//! one number, a shift of the "reject all" logit, that is the same for all users, policies and ticks. Where there are
+//! impressions, they tell it.
 
+use super::response_rule::{Looks, ResponseRule};
 use super::{RATINGS, Responses, UserError, UserModel};
 use crate::log::{Decision, EventBatch};
 use crate::scene::SceneBatch;
@@ -19,6 +21,7 @@ pub struct Calibrated {
     model: Arc<dyn UserModel>,
     temperature: f32,
     reject_shift: f32,
+    rule: ResponseRule,
 }
 
 /// Adds to the logits `[slate + 1]` of one row of a batch.
@@ -76,31 +79,64 @@ impl Probabilities {
 impl Calibrated {
     /// The model as it is: temperature 1, no shift.
     pub fn plain(model: Arc<dyn UserModel>) -> Calibrated {
-        Calibrated { model, temperature: 1.0, reject_shift: 0.0 }
+        Calibrated::given(model, 1.0, 0.0, ResponseRule::default())
+    }
+
+    /// The model with a rule, a temperature and a shift of "reject all" that are known already.
+    pub fn given(model: Arc<dyn UserModel>, temperature: f64, reject_shift: f64, rule: ResponseRule) -> Calibrated {
+        Calibrated { model, temperature: temperature as f32, reject_shift: reject_shift as f32, rule }
     }
 
     /// Divides the choice logits by `temperature` and shifts "reject all" so that the mean probability of accepting
-    /// something from the `probe` scenes is `acceptance`.
+    /// something from the `probe` scenes is `acceptance`, under `rule`.
     ///
     /// # Errors
     /// When the model fails on the probe, gives a number that is not finite, or no shift reaches `acceptance`.
     pub fn fit(
         model: Arc<dyn UserModel>,
+        rule: ResponseRule,
         temperature: f64,
         acceptance: f64,
         probe: &SceneBatch,
     ) -> Result<Calibrated, UserError> {
-        let mut logits = Responses::default();
-        model.respond(probe, &mut logits)?;
-        let mut gaps = Vec::with_capacity(probe.len());
-        for (row, choice) in logits.choice.chunks_exact(probe.slate + 1).enumerate() {
-            if !is_finite_row(choice, &logits.rating, probe, row) {
-                return Err(UserError::NotFinite { kind: model.kind(), row });
+        let looks = rule.looks(probe.slate);
+        let logits = utilities(model.as_ref(), &rule, probe)?;
+        let rows = logits.chunks_exact(probe.slate + 1);
+        let reject_shift = match looks {
+            None => {
+                let gaps: Vec<f64> = rows.map(|row| acceptance_gap(row, temperature)).collect();
+                shift_for(acceptance, gaps.len(), |shift| gaps.iter().map(|gap| sigmoid(gap - shift)).sum())?
             }
-            gaps.push(acceptance_gap(choice, temperature));
-        }
-        let reject_shift = shift_for(acceptance, &gaps)?;
-        Ok(Calibrated { model, temperature: temperature as f32, reject_shift: reject_shift as f32 })
+            Some(looks) => {
+                let rows: Vec<Vec<f32>> =
+                    rows.map(|row| row.iter().map(|logit| logit / temperature as f32).collect()).collect();
+                let mut found = vec![0.0; probe.slate];
+                let mut sum = |shift: f64| rows.iter().map(|row| looks.accepted(row, shift, &mut found)).sum();
+                shift_for(acceptance, rows.len(), &mut sum)?
+            }
+        };
+        Ok(Calibrated::given(model, temperature, reject_shift, rule))
+    }
+
+    /// The mean probability of accepting something from the `probe` scenes; NaN without any.
+    ///
+    /// # Errors
+    /// As [`Calibrated::probabilities`].
+    pub fn level(&self, probe: &SceneBatch) -> Result<f64, UserError> {
+        let mut found = Probabilities::default();
+        self.probabilities(probe, &mut found)?;
+        let sum: f64 = (0..probe.len()).map(|row| 1.0 - f64::from(found.choice(row)[probe.slate])).sum();
+        Ok(sum / probe.len() as f64)
+    }
+
+    /// What accepting means, and which slots are looked at.
+    pub fn rule(&self) -> &ResponseRule {
+        &self.rule
+    }
+
+    /// What divides the utilities.
+    pub fn temperature(&self) -> f32 {
+        self.temperature
     }
 
     /// The wrapped model.
@@ -132,20 +168,20 @@ impl Calibrated {
         out: &mut Probabilities,
     ) -> Result<(), UserError> {
         self.model.respond(scenes, &mut out.logits)?;
-        let width = scenes.slate + 1;
+        if scenes.slate == 0 {
+            out.logits.choice.fill(1.0);
+            return Ok(());
+        }
+        let (width, ratings, looks) = (scenes.slate + 1, scenes.slate * RATINGS, self.rule.looks(scenes.slate));
         let Responses { choice, rating, .. } = &mut out.logits;
-        let tasks = choice.par_chunks_mut(width * ROWS_PER_TASK).enumerate();
-        let broken = tasks.filter_map(|(task, rows)| {
+        let tasks = choice.par_chunks_mut(width * ROWS_PER_TASK).zip(rating.par_chunks_mut(ratings * ROWS_PER_TASK));
+        let broken = tasks.enumerate().filter_map(|(task, (rows, ratings_of))| {
             let mut broken = None;
-            for (row, logits) in rows.chunks_exact_mut(width).enumerate() {
-                let is_finite = is_finite_row(logits, rating, scenes, task * ROWS_PER_TASK + row);
-                logits.iter_mut().for_each(|logit| *logit /= self.temperature);
-                logits[width - 1] += self.reject_shift;
-                if let Some(shift) = shift {
-                    shift(task * ROWS_PER_TASK + row, logits);
-                }
-                if !softmax(logits) || !is_finite {
-                    broken = broken.or(Some(task * ROWS_PER_TASK + row));
+            let rows = rows.chunks_exact_mut(width).zip(ratings_of.chunks_exact_mut(ratings)).enumerate();
+            for (row, (logits, rating)) in rows {
+                let row = task * ROWS_PER_TASK + row;
+                if !self.answer(scenes, row, logits, rating, shift, looks.as_ref()) {
+                    broken = broken.or(Some(row));
                 }
             }
             broken
@@ -155,13 +191,64 @@ impl Calibrated {
             None => Ok(()),
         }
     }
+
+    /// Turns the logits of one row into probabilities; `false` when a number is not finite.
+    fn answer(
+        &self,
+        scenes: &SceneBatch,
+        row: usize,
+        logits: &mut [f32],
+        rating: &mut [f32],
+        shift: Option<&Shift<'_>>,
+        looks: Option<&Looks>,
+    ) -> bool {
+        let is_finite = is_finite_row(logits, rating, scenes, row);
+        let items = scenes.items_of(row);
+        self.rule.prepare(logits, rating, |slot| items[slot].is_some());
+        logits.iter_mut().for_each(|logit| *logit /= self.temperature);
+        if let Some(reject) = logits.last_mut() {
+            *reject += self.reject_shift;
+        }
+        if let Some(shift) = shift {
+            shift(row, logits);
+        }
+        let is_answer = match looks {
+            None => softmax(logits),
+            Some(looks) => looks.probabilities(logits),
+        };
+        is_answer && is_finite
+    }
+}
+
+/// The utilities `[n, slate + 1]` of a batch under `rule`, before temperature and level.
+///
+/// # Errors
+/// When the model fails or gives a number that is not finite.
+pub(crate) fn utilities(
+    model: &dyn UserModel,
+    rule: &ResponseRule,
+    scenes: &SceneBatch,
+) -> Result<Vec<f32>, UserError> {
+    let mut logits = Responses::default();
+    model.respond(scenes, &mut logits)?;
+    let Responses { mut choice, mut rating, .. } = logits;
+    let (width, ratings) = (scenes.slate + 1, scenes.slate * RATINGS);
+    for row in 0..scenes.len() {
+        let choice = &mut choice[row * width..(row + 1) * width];
+        let rating = &mut rating[row * ratings..(row + 1) * ratings];
+        if !is_finite_row(choice, rating, scenes, row) {
+            return Err(UserError::NotFinite { kind: model.kind(), row });
+        }
+        let items = scenes.items_of(row);
+        rule.prepare(choice, rating, |slot| items[slot].is_some());
+    }
+    Ok(choice)
 }
 
 /// Whether the choice logits of a row, and the rating logits of its filled slots, are finite. A rating may be impossible
-/// (minus infinity) as long as another one is possible. `rating` is that of the whole batch.
+/// (minus infinity) as long as another one is possible.
 fn is_finite_row(choice: &[f32], rating: &[f32], scenes: &SceneBatch, row: usize) -> bool {
-    let width = scenes.slate * RATINGS;
-    let mut slots = scenes.items_of(row).iter().zip(rating[row * width..(row + 1) * width].chunks_exact(RATINGS));
+    let mut slots = scenes.items_of(row).iter().zip(rating.chunks_exact(RATINGS));
     let is_rated = |classes: &[f32]| {
         classes.iter().all(|&logit| logit < f32::INFINITY) && classes.iter().any(|&logit| logit > f32::NEG_INFINITY)
     };
@@ -171,12 +258,13 @@ fn is_finite_row(choice: &[f32], rating: &[f32], scenes: &SceneBatch, row: usize
 /// How far the mean acceptance may miss the level that was asked for.
 const LEVEL_TOLERANCE: f64 = 1e-3;
 
-/// The shift of "reject all" at which the mean of `sigmoid(gap - shift)` is `acceptance`; 0 without scenes.
-fn shift_for(acceptance: f64, gaps: &[f64]) -> Result<f64, UserError> {
-    if gaps.is_empty() {
+/// The shift of "reject all" at which `sum`, over `count` scenes, has the mean `acceptance`; 0 without scenes. `sum` falls with
+/// the shift.
+fn shift_for(acceptance: f64, count: usize, mut sum: impl FnMut(f64) -> f64) -> Result<f64, UserError> {
+    if count == 0 {
         return Ok(0.0);
     }
-    let mean = |shift: f64| gaps.iter().map(|gap| sigmoid(gap - shift)).sum::<f64>() / gaps.len() as f64;
+    let mut mean = |shift: f64| sum(shift) / count as f64;
     let (mut low, mut high) = (-200.0, 200.0);
     for _ in 0..100 {
         let middle = (low + high) / 2.0;
@@ -263,7 +351,8 @@ mod tests {
     #[test]
     fn acceptance_level_is_met() {
         for (acceptance, temperature) in [(0.2, 1.0), (0.9, 0.5), (0.05, 4.0)] {
-            let fitted = Calibrated::fit(fixed(0.5), temperature, acceptance, &scenes(3)).unwrap();
+            let fitted =
+                Calibrated::fit(fixed(0.5), ResponseRule::default(), temperature, acceptance, &scenes(3)).unwrap();
             let mut found = Probabilities::default();
             fitted.probabilities(&scenes(3), &mut found).unwrap();
             let row = found.choice(1);
@@ -272,6 +361,27 @@ mod tests {
             let ratio = libm::log(f64::from(row[1] / row[0])) * temperature;
             assert!((ratio - 1.0).abs() < 1e-3, "the temperature divides the gap between slots");
         }
+    }
+
+    #[test]
+    fn the_level_is_met_under_every_rule() {
+        use crate::user::{Accept, Examination};
+        for examination in [Examination::All, Examination::Position(vec![]), Examination::Cascade(vec![0.9, 0.4])] {
+            for accept in [Accept::Take, Accept::Like { level: 4 }] {
+                let rule = ResponseRule { accept, examination: examination.clone() };
+                let mut probe = scenes(3);
+                probe.items.fill(ItemId(0));
+                let fitted = Calibrated::fit(fixed(0.5), rule.clone(), 1.5, 0.25, &probe).unwrap();
+                assert!((fitted.level(&probe).unwrap() - 0.25).abs() < 1e-4, "{rule:?}");
+                let mut found = Probabilities::default();
+                fitted.probabilities(&probe, &mut found).unwrap();
+                let low: f32 = found.rating(0, 0)[..3].iter().sum();
+                assert_eq!(low == 0.0, accept != Accept::Take, "what is liked has no low rating");
+            }
+        }
+        let rule = ResponseRule { accept: Accept::Take, examination: Examination::Position(vec![0.2, 0.1]) };
+        let problem = Calibrated::fit(fixed(0.5), rule, 1.0, 0.25, &scenes(3)).err().expect("an error").to_string();
+        assert!(problem.contains("from 0.000 to 0.200"), "{problem}");
     }
 
     #[test]
@@ -313,14 +423,17 @@ mod tests {
     #[test]
     fn numbers_that_are_not_finite_in_the_probe_are_an_error() {
         for broken in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-            let problem = Calibrated::fit(fixed(broken), 1.0, 0.3, &scenes(2)).err();
+            let problem = Calibrated::fit(fixed(broken), ResponseRule::default(), 1.0, 0.3, &scenes(2)).err();
             assert!(matches!(problem, Some(UserError::NotFinite { row: 0, .. })), "{broken}");
         }
     }
 
     #[test]
     fn a_level_that_no_shift_reaches_is_an_error_with_the_range() {
-        let problem = Calibrated::fit(fixed(1e30), 1.0, 0.3, &scenes(2)).err().expect("an error").to_string();
+        let problem = Calibrated::fit(fixed(1e30), ResponseRule::default(), 1.0, 0.3, &scenes(2))
+            .err()
+            .expect("an error")
+            .to_string();
         assert!(problem.contains("`user.acceptance = 0.3`") && problem.contains("from 0.000 to 0.000"), "{problem}");
     }
 }

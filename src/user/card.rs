@@ -5,6 +5,7 @@
 
 use crate::card::parse_card_of;
 use crate::dataset::Dataset;
+use crate::files::{MOST_OF_TEXT, read_bounded, read_text};
 use crate::scene::{Drift, EncodingError, FeatureSpec, FieldFeatures, VectorBasis};
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -14,6 +15,9 @@ use std::path::{Path, PathBuf};
 
 /// The versions of the contract that this build reads: genres and occupations by name, and fields of any kind.
 const VERSIONS: [u32; 2] = [1, 2];
+
+/// Bytes of a graph or table at most.
+const MOST_OF_FILE: u64 = 1 << 30;
 
 /// The files of a model's item vectors, both or neither.
 const BASIS: [&str; 2] = ["vectors", "vector_items"];
@@ -193,7 +197,7 @@ impl Card {
     /// A missing or malformed card, another kind or version, or a hash that differs.
     pub fn read(folder: &Path) -> Result<Card, CardError> {
         let path = folder.join("card.toml");
-        let text = std::fs::read_to_string(&path)
+        let text = read_text(&path, MOST_OF_TEXT)
             .map_err(|problem| CardError::Read { path: path.clone(), problem: problem.to_string() })?;
         let content = |problem: String| CardError::Content { path: path.clone(), problem };
         let card: Card = parse_card_of(&text, "mirror", &VERSIONS).map_err(content)?;
@@ -208,6 +212,34 @@ impl Card {
             verify(&folder.join(&entry.file), &entry.sha256)?;
         }
         Ok(card)
+    }
+
+    /// Whether the weights that the graph `name` keeps in files of their own, with their sha256, are those of the card.
+    ///
+    /// # Errors
+    /// When the card does not list a file, or with another hash.
+    pub(super) fn check_weights(
+        &self,
+        folder: &Path,
+        name: &str,
+        weights: &BTreeMap<String, String>,
+    ) -> Result<(), CardError> {
+        for (file, found) in weights {
+            let listed = self.files.values().find(|entry| entry.file == *file);
+            let missing = || CardError::Content {
+                path: folder.join("card.toml"),
+                problem: format!(
+                    "the graph `{name}` keeps weights in `{file}`, which the card does not list; add a table [files.NAME] \
+                     with `file = \"{file}\"` and `sha256 = \"{found}\"`"
+                ),
+            };
+            let expected = &listed.ok_or_else(missing)?.sha256;
+            if found != expected {
+                let (path, found, expected) = (folder.join(file), found.clone(), expected.clone());
+                return Err(CardError::Hash { path, found, expected });
+            }
+        }
+        Ok(())
     }
 
     /// The item vectors in the model's folder; `None` for a model that ships none.
@@ -273,7 +305,7 @@ fn verify(path: &Path, expected: &str) -> Result<(), CardError> {
 /// # Errors
 /// When the file cannot be read.
 pub(crate) fn sha256_of(path: &Path) -> Result<String, CardError> {
-    let bytes = std::fs::read(path)
+    let bytes = read_bounded(path, MOST_OF_FILE)
         .map_err(|problem| CardError::Read { path: path.to_owned(), problem: problem.to_string() })?;
     Ok(hex(&Sha256::digest(&bytes)))
 }

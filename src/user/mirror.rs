@@ -5,6 +5,10 @@
 //! Every call has the same number of rows, the last one filled up with copies of a valid row: so a row's bits depend
 //! neither on the batch nor on the number of threads.
 
+mod row_trial;
+#[cfg(test)]
+mod tests;
+
 use super::{Card, EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
 use crate::dataset::{Dataset, TrainingLog};
 use crate::ids::{ItemId, UserId};
@@ -39,7 +43,7 @@ impl Mirror {
     /// rows of one inference call (at least 2: a product with a single row takes another kernel).
     ///
     /// # Errors
-    /// A broken card or graph, or no ONNX Runtime.
+    /// A broken card or graph, a graph whose rows depend on each other, or no ONNX Runtime.
     pub fn load(folder: &Path, data: &Dataset, log: &TrainingLog, chunk: usize) -> Result<Mirror, UserError> {
         let card = Card::read(folder)?;
         let load = |name: &str, spec: GraphSpec| {
@@ -60,13 +64,12 @@ impl Mirror {
         )?;
         let choice = load("choice", choice_ports(&d))?;
         let tables = card.features.tables(data)?;
-        let log = data.in_levels(log);
         let (vectors, coverage) = match card.basis(folder)? {
             Some(basis) => {
-                let (vectors, coverage) = basis.vectors(&log, &data.items);
+                let (vectors, coverage) = basis.vectors(log, &data.items);
                 (vectors, Some(coverage))
             }
-            None => (item_vectors(&log, card.features.rank()), None),
+            None => (item_vectors(log, card.features.rank()), None),
         };
         let is_training_data = card.training.get("data_hash").and_then(|hash| hash.as_str()) == Some(&data.hash);
         let mut mirror = Mirror {
@@ -82,7 +85,13 @@ impl Mirror {
             update,
             choice,
         };
+        for (name, graph) in
+            [("item", &item), ("start", &mirror.start), ("update", &mirror.update), ("choice", &mirror.choice)]
+        {
+            mirror.card.check_weights(folder, name, graph.weights())?;
+        }
         mirror.items = mirror.encode_items(&item, &tables.attributes, &vectors)?;
+        mirror.try_rows(&item, &tables.attributes, &vectors)?;
         Ok(mirror)
     }
 
@@ -109,7 +118,7 @@ impl Mirror {
             }
             let shapes = [[self.rows(), d.attributes as i64], [self.rows(), d.vectors as i64]];
             let out = &mut items[first * d.item..count.min(first + self.chunk) * d.item];
-            graph.run(&[(&shapes[0], &left), (&shapes[1], &right)], |found| {
+            graph.run_finite(&[(&shapes[0], &left), (&shapes[1], &right)], |found| {
                 out.copy_from_slice(&found[0][..out.len()])
             })?;
         }
@@ -198,7 +207,7 @@ impl Mirror {
         let rows = self.rows();
         let inputs: [(&[i64], &[f32]); 3] =
             [(&[rows, d.state as i64], state), (&[rows, d.item as i64], items), (&[rows, EVENT as i64], rated)];
-        self.update.run(&inputs, |found| {
+        self.update.run_finite(&inputs, |found| {
             for (row, memory) in memories.iter_mut().enumerate() {
                 memory[..d.query].copy_from_slice(&found[1][row * d.query..(row + 1) * d.query]);
                 memory[d.query..].copy_from_slice(&found[0][row * d.state..(row + 1) * d.state]);
@@ -272,15 +281,18 @@ fn ports(inputs: &[(&str, &[usize])], outputs: &[(&str, &[usize])]) -> GraphSpec
 }
 
 fn choice_ports(d: &super::card::Dims) -> GraphSpec {
-    let any = |name: &str, rest: &[i64]| Port { name: name.to_owned(), shape: [&[-1], rest].concat() };
+    let slots = |name: &str, rest: &[i64]| Port { name: name.to_owned(), shape: [&[Port::SLOTS], rest].concat() };
     GraphSpec {
         inputs: vec![
             Port { name: "query".to_owned(), shape: vec![d.query as i64] },
-            any("item", &[d.choice_item as i64]),
-            any("context", &[CONTEXT as i64]),
-            any("slots", &[]),
+            slots("item", &[d.choice_item as i64]),
+            slots("context", &[CONTEXT as i64]),
+            slots("slots", &[]),
         ],
-        outputs: vec![any("choice", &[]), any("rating", &[RATINGS as i64])],
+        outputs: vec![
+            Port { name: "choice".to_owned(), shape: vec![Port::SLOTS_AND_NONE] },
+            slots("rating", &[RATINGS as i64]),
+        ],
     }
 }
 
@@ -303,7 +315,7 @@ impl UserModel for Mirror {
                 let user = users[if row < users.len() { row } else { 0 }];
                 fill(&mut profiles, row, self.profiles.row(user.index()).iter());
             }
-            self.start.run(&[(&[self.rows(), d.profile as i64], &profiles)], |found| {
+            self.start.run_finite(&[(&[self.rows(), d.profile as i64], &profiles)], |found| {
                 for (row, memory) in memory.chunks_exact_mut(total).enumerate() {
                     memory[..d.query].copy_from_slice(&found[1][row * d.query..(row + 1) * d.query]);
                     memory[d.query..].copy_from_slice(&found[0][row * d.state..(row + 1) * d.state]);

@@ -34,17 +34,21 @@
 mod calibrated;
 mod card;
 mod language;
+mod level;
 mod memory;
 mod mirror;
 mod parametric;
+mod response_rule;
 
-pub(crate) use self::calibrated::softmax;
 pub use self::calibrated::{Calibrated, Probabilities, Shift};
+pub(crate) use self::calibrated::{softmax, utilities};
 pub use self::card::{Card, CardError, Dims, FeatureTables, Features, FileEntry};
 pub use self::language::{LanguageMode, LanguageSpec, LanguageUser};
+pub use self::level::{FittedLevel, ListResponse, fit_level};
 pub use self::memory::{memories_at, memories_of};
 pub use self::mirror::Mirror;
 pub use self::parametric::{Parametric, ParametricSpec};
+pub use self::response_rule::{Accept, Examination, ResponseRule};
 
 use crate::dataset::TemplateError;
 use crate::ids::{ItemId, UserId};
@@ -177,6 +181,12 @@ pub trait UserModel: Send + Sync {
     /// # Errors
     /// When the model fails.
     fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError>;
+
+    /// Whether its rating logits are its own answer about this user and this item, so that they can say what the user would
+    /// like.
+    fn rates(&self) -> bool {
+        true
+    }
 
     /// Whether tastes can drift without an acceptance, see [`UserModel::drift`].
     fn drifts(&self) -> bool {

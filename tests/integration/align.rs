@@ -74,7 +74,8 @@ fn a_user_model_is_measured_beside_chance_and_rules() {
     let out = folder.path().join("out");
     let more = ["--data", text(&data), "--rotations", "--json", "--out", text(&out)];
     let answer = align("parametric", &scenes, &more).expect(0);
-    let again = align("parametric", &scenes, &[&more[..], &["--threads", "1"]].concat()).expect(0);
+    align("parametric", &scenes, &more).expect(2).says(&["exists already", "--force replaces"]);
+    let again = align("parametric", &scenes, &[&more[..], &["--threads", "1", "--force"]].concat()).expect(0);
     assert_eq!(answer.stdout, again.stdout, "threads change nothing");
     assert_eq!(answer.stdout, read(&out.join("align.json")));
     let found: Value = serde_json::from_str(&answer.stdout).expect("JSON");
@@ -139,7 +140,7 @@ fn a_liking_for_letters_is_taken_away() {
     let lead = |liking: &str| -> Vec<f64> {
         write(&model.join("letters.toml"), format!("[[list]]\nlists = 1000\nliking = {liking}\n"));
         let out = folder.path().join("out");
-        align(text(&model), &scenes, &["--quick", "--out", text(&out)]).expect(0);
+        align(text(&model), &scenes, &["--quick", "--force", "--out", text(&out)]).expect(0);
         let lead = |line: &str| {
             let row: Value = serde_json::from_str(line).expect("JSON");
             let said = row["probabilities"].as_object().and_then(|said| said.values().next()).expect("an answer");

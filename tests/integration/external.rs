@@ -111,6 +111,9 @@ fn a_program_that_misbehaves_is_named_and_the_others_are_kept() {
         (&format!("{last}[0] = 80"), vec!["tick 2, user ", "the catalogue has 80 items"]),
         (&format!("{last}.append({last}[0])"), vec!["tick 2, user ", "6 items, its slots are 5"]),
         ("answer['scores'] = [[1.0]] * len(users)", vec!["tick 2, user ", "1 numbers for 5 items"]),
+        ("answer['scores'] = [[1e39] * 5] * len(users)", vec!["tick 2, user ", "a score is inf"]),
+        ("answer['scores'] = [[-1e39] * 5] * len(users)", vec!["tick 2, user ", "a score is -inf"]),
+        ("answer['scores'] = [[float('nan')] * 5] * len(users)", vec!["tick 2: ", "none of the protocol's lines"]),
         ("answer['propensities'] = [[2.0] * 5] * len(users)", vec!["tick 2, user ", "above 0 and at most 1"]),
     ] {
         let folder = with_data();

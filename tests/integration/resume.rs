@@ -3,6 +3,7 @@
 use crate::dynamics::{policies, prepare, tables};
 use crate::util::{digests_of, manifest, names_in, read, recmirror, start, text, with_data, write, write_scenario};
 use recmirror::experiment::{Experiment, Manifest, Outcome, Progress, RunOptions, Stopped};
+use recmirror::files::FileRecord;
 use recmirror::log::{EventSink, NoSink, ParquetWriter, Recording};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -33,7 +34,9 @@ pub fn stopped_after(ticks: u64, threads: usize, experiment: &Experiment, out: &
     std::fs::create_dir_all(&events).expect("a folder");
     let options = RunOptions { events: Some(&events), progress: &progress, stop: &stop, stopped };
     let outcome = pool.install(|| experiment.run(&options)).unwrap_or_else(|problem| panic!("{problem}"));
-    write(&out.join("manifest.json"), Manifest::new(experiment, &outcome).to_json());
+    let mut manifest = Manifest::new(experiment, &outcome);
+    manifest.files = FileRecord::all(out, &["manifest.json"], &[]).expect("files");
+    write(&out.join("manifest.json"), manifest.to_json());
     outcome
 }
 
@@ -247,7 +250,7 @@ fn a_run_whose_process_was_killed_goes_on() {
     recmirror(&["resume", text(&run)]).expect(2).says(&["is being filled by a process that runs"]);
     child.kill().expect("a process");
     child.wait().expect("a process");
-    assert!(!run.exists() && left.exists());
+    assert!(names_in(&run).is_empty() && left.exists(), "the name is held, and the arms are kept");
     let arms = lines();
     // A second one that was killed at once: it has nothing, and both are told.
     let other = folder.path().join(".run.partial-1-0");
@@ -263,7 +266,9 @@ fn a_run_whose_process_was_killed_goes_on() {
     ]);
     recmirror(&["resume", text(&other)]).expect(2).says(&["no logs to go on from", "before an arm was"]);
     // A run that has the name stays; what is left beside it is told.
-    recmirror(&["run", text(&scenario), "--out", text(&run), "--quiet"]).expect(0);
+    let again = recmirror(&["run", text(&scenario), "--out", text(&run), "--quiet"]).expect(0);
+    again.says(&["note: ", &format!("`recmirror resume {}` goes on from it", left.display())]);
+    assert!(!other.exists(), "nobody could go on from it");
     recmirror(&["resume", text(&left)]).expect(2).says(&["exists already; move it away to go on from"]);
     recmirror(&["resume", text(&run)]).expect(2).says(&["note: ", "that was killed or failed", "was not interrupted"]);
     std::fs::remove_dir_all(&run).expect("a folder");

@@ -3,15 +3,14 @@
 //! `text` is a group (`profile`, `history`, `action_list`), times are nanoseconds, and `impression_list` has the ids of the
 //! listed items where the log told them. Files packed with Snappy or Zstandard can be read.
 
-use crate::files::FileError;
+use crate::files::{FileError, open_regular};
+use crate::guard::guarded;
 use crate::mirror::SceneRecord;
 use parquet::basic::{LogicalType, TimeUnit};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 use parquet::schema::types::Type;
 use serde_json::{Map, Value};
-use std::fs::File;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 /// What the times of the file count: how many of them are a millisecond.
@@ -28,14 +27,13 @@ pub(super) fn each_scene(
     see: &mut dyn FnMut(u64, SceneRecord) -> Result<(), FileError>,
 ) -> Result<(), FileError> {
     // The library ends the thread on some kinds of damage: here that is an error like any other.
-    let read = catch_unwind(AssertUnwindSafe(|| read(path, see)));
-    read.unwrap_or_else(|_| Err(FileError::whole(path, "the file is damaged")))
+    guarded(|| read(path, see)).unwrap_or_else(|_| Err(FileError::whole(path, "the file is damaged")))
 }
 
 fn read(path: &Path, see: &mut dyn FnMut(u64, SceneRecord) -> Result<(), FileError>) -> Result<(), FileError> {
     let wrong =
         |problem: parquet::errors::ParquetError| FileError::whole(path, format!("no scenes in Parquet: {problem}"));
-    let file = File::open(path).map_err(|problem| match problem.kind() {
+    let file = open_regular(path).map_err(|problem| match problem.kind() {
         std::io::ErrorKind::NotFound => {
             FileError::Missing { path: path.to_owned(), remedy: "name a file of scenes".to_owned() }
         }

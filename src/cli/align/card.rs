@@ -28,7 +28,7 @@ pub(super) fn write(folder: &Path, text: &str) -> Result<(), Failure> {
 /// Writes the figures of a language model into its card; the rest of the card stays as it is.
 pub(super) fn write_measured(folder: &Path, found: &SceneAlignment) -> Result<(), Failure> {
     let path = folder.join("card.toml");
-    let text = std::fs::read_to_string(&path).map_err(|problem| {
+    let text = crate::files::read_text(&path, crate::files::MOST_OF_TEXT).map_err(|problem| {
         Failure::input(format!("cannot read {}: {problem}; --write-card needs a model with a card", path.display()))
     })?;
     let mut measured = toml::Table::new();

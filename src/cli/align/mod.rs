@@ -81,9 +81,12 @@ pub struct Align {
     /// Print JSON instead of a table.
     #[arg(long)]
     json: bool,
-    /// Write align.json, align.csv, align.html and answers.jsonl into this folder.
+    /// Write align.json, align.csv, align.html and answers.jsonl into this folder, which must not exist yet.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Replace the folder of an earlier `align --out`.
+    #[arg(long, requires = "out")]
+    force: bool,
     /// Write the figures into the model's card.
     #[arg(long)]
     write_card: bool,

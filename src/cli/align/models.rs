@@ -47,7 +47,8 @@ pub(super) fn kind_of(path: &Path) -> Result<Kind, Failure> {
     let card = path.join("card.toml");
     if card.is_file() {
         let wrong = |problem: String| Failure::input(format!("{}: {problem}", card.display()));
-        let text = std::fs::read_to_string(&card).map_err(|problem| wrong(problem.to_string()))?;
+        let text =
+            crate::files::read_text(&card, crate::files::MOST_OF_TEXT).map_err(|problem| wrong(problem.to_string()))?;
         let table: toml::Table = toml::from_str(&text).map_err(|problem| wrong(problem.to_string()))?;
         return match table.get("kind").and_then(toml::Value::as_str) {
             Some("language") => Ok(Kind::Language),

@@ -10,12 +10,20 @@ use crate::cli::language::{failure, stop_flag, told};
 use crate::cli::stage_bar::StageBar;
 use crate::cli::{Failure, print};
 use crate::dataset::Dataset;
+use crate::files::{Listing, OutputFolder};
 use crate::language::TEMPLATE_FILE;
 use crate::policy::Registry;
 use crate::report::alignment_html;
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+
+/// What is written into a folder.
+const FILES: [&str; 4] = ["align.json", "align.csv", "answers.jsonl", "align.html"];
+
+/// What can be done about a folder that is in the way.
+const REMEDY: &str = "; --force replaces that of an earlier `align --out`";
 
 /// Scenes of each file with --quick.
 const QUICK: u32 = 128;
@@ -30,6 +38,8 @@ pub(super) fn run(arguments: &Align, registry: &Registry) -> Result<(), Failure>
             "--write-card writes into the card of a language model, or of a mirror on a data set's folder; leave it out",
         ));
     }
+    let create = |path: &PathBuf| OutputFolder::create(path, arguments.force.then_some(own_files as Listing), REMEDY);
+    let folder = arguments.out.as_ref().map(create).transpose().map_err(Failure::input)?;
     let most = arguments.scenes.or(arguments.quick.then_some(QUICK));
     let experiment = order::prepare(arguments, kinds.first().copied().filter(|_| !asks_server), registry)?;
     let set = SceneSet::read(&arguments.over, most.map(|most| most as usize)).map_err(Failure::input)?;
@@ -56,7 +66,15 @@ pub(super) fn run(arguments: &Align, registry: &Registry) -> Result<(), Failure>
     if let Some(experiment) = &experiment {
         found.policy_order = Some(order::run(experiment, registry, arguments.quiet, &stop)?);
     }
-    finish(arguments, &found)
+    finish(arguments, &found, folder)
+}
+
+/// The files of a folder that was written here.
+fn own_files(folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
+    if !folder.join(FILES[0]).is_file() {
+        return Err(format!("it is not the folder of `align --out` (no {})", FILES[0]));
+    }
+    Ok(FILES.map(PathBuf::from).into())
 }
 
 fn read(folder: &Path, holdout: f64) -> Result<Data, Failure> {
@@ -86,7 +104,7 @@ fn warn(arguments: &Align, set: &SceneSet) -> Result<(), Failure> {
         if kind_of(folder)? != Kind::Language || !path.is_file() {
             continue;
         }
-        let text = std::fs::read_to_string(&path);
+        let text = crate::files::read_text(&path, crate::files::MOST_OF_TEXT);
         let text = text.map_err(|problem| Failure::input(format!("cannot read {}: {problem}", path.display())))?;
         for sentence in set.other_words(&text, &path).map_err(Failure::input)? {
             eprintln!("note: {sentence}");
@@ -119,18 +137,19 @@ fn contenders<'a>(
     Ok(all)
 }
 
-fn finish(arguments: &Align, found: &SceneAlignment) -> Result<(), Failure> {
+fn finish(arguments: &Align, found: &SceneAlignment, folder: Option<OutputFolder>) -> Result<(), Failure> {
     if arguments.json {
         print(&(serde_json::to_string_pretty(found).map_err(Failure::other)? + "\n"));
     } else {
         print(&found.table());
     }
-    if let Some(folder) = &arguments.out {
-        found.write_json(&folder.join("align.json")).map_err(Failure::input)?;
-        found.write_csv(&folder.join("align.csv")).map_err(Failure::input)?;
-        write_answers(&folder.join("answers.jsonl"), &found.answers).map_err(Failure::input)?;
-        let page = alignment_html(found).map_err(Failure::other)?;
-        write_text(&folder.join("align.html"), &page).map_err(Failure::input)?;
+    if let Some(folder) = folder {
+        let [json, csv, answers, page] = FILES.map(|name| folder.path().join(name));
+        found.write_json(&json).map_err(Failure::input)?;
+        found.write_csv(&csv).map_err(Failure::input)?;
+        write_answers(&answers, &found.answers).map_err(Failure::input)?;
+        write_text(&page, &alignment_html(found).map_err(Failure::other)?).map_err(Failure::input)?;
+        folder.finish().map_err(Failure::input)?;
     }
     if arguments.write_card {
         card::write_measured(&arguments.subject, found)?;

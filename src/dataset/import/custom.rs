@@ -80,7 +80,7 @@ fn each<T: DeserializeOwned, R>(
 ) -> Result<(), ImportError> {
     let mut records = Jsonl::<T>::open(path, "")?;
     while let Some((line, record)) = records.step()? {
-        visit(&Place { path, line, taken: records.taken() }, Ok(row(record)))?;
+        visit(&Place::new(path, line, records.taken()), Ok(row(record)))?;
     }
     Ok(())
 }
@@ -191,7 +191,9 @@ impl Publisher for Custom {
     }
 
     fn template(&self) -> Result<Option<String>, ImportError> {
-        let read = |path: &PathBuf| std::fs::read_to_string(path).map_err(|problem| FileError::read(path, problem));
+        let read = |path: &PathBuf| {
+            crate::files::read_text(path, crate::files::MOST_OF_TEXT).map_err(|problem| FileError::read(path, problem))
+        };
         Ok(self.template.as_ref().map(read).transpose()?)
     }
 

@@ -42,7 +42,7 @@ pub enum ImportError {
         found: String,
     },
     /// Several files could be meant.
-    #[error("{} holds several logs ({found}); give the one that you mean as SOURCE", path.display())]
+    #[error("{} holds several logs ({found}); give the one that you mean instead of the folder", path.display())]
     Several {
         /// The folder.
         path: PathBuf,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const PACKED: [&str; 3] = [".gz", ".zst", ".zstd"];
 
 /// A folder, or one file of it that was singled out.
-pub(super) struct Folder {
+pub(in crate::dataset) struct Folder {
     root: PathBuf,
     chosen: Option<PathBuf>,
     names: Vec<String>,
@@ -16,7 +16,7 @@ pub(super) struct Folder {
 
 impl Folder {
     /// Lists `source`: a folder, or a file in it where a folder holds several logs.
-    pub(super) fn open(source: &Path) -> Result<Folder, ImportError> {
+    pub(in crate::dataset) fn open(source: &Path) -> Result<Folder, ImportError> {
         if source.is_dir() {
             return Ok(Folder { root: source.to_owned(), chosen: None, names: names(source)? });
         }
@@ -28,12 +28,22 @@ impl Folder {
     }
 
     /// The folder.
-    pub(super) fn root(&self) -> &Path {
+    pub(in crate::dataset) fn root(&self) -> &Path {
         &self.root
     }
 
+    /// The file that was singled out.
+    pub(in crate::dataset) fn chosen(&self) -> Option<&Path> {
+        self.chosen.as_deref()
+    }
+
+    /// The files of the folder in the order of their names.
+    pub(in crate::dataset) fn files(&self) -> impl Iterator<Item = PathBuf> {
+        self.names.iter().map(|name| self.root.join(name))
+    }
+
     /// The first files of the folder, for messages.
-    pub(super) fn listed(&self) -> String {
+    pub(in crate::dataset) fn listed(&self) -> String {
         const MOST: usize = 8;
         let shown: Vec<&str> = self.names.iter().take(MOST).map(String::as_str).collect();
         match self.names.len() {
@@ -53,7 +63,7 @@ impl Folder {
     }
 
     /// The log that has one of these names; where a file was singled out that file, if its name is one of them.
-    pub(super) fn log(&self, wanted: &[&str]) -> Option<PathBuf> {
+    pub(in crate::dataset) fn log(&self, wanted: &[&str]) -> Option<PathBuf> {
         let Some(path) = &self.chosen else { return self.find(wanted) };
         let name = plain_name(path);
         wanted.iter().any(|wanted| wanted.rsplit('/').next() == Some(name.as_str())).then(|| path.clone())

@@ -6,9 +6,10 @@
 //! stand in `user_features.friends`. Captions hold line breaks and broken characters: rows of a wrong width are left out
 //! and told.
 
+use super::super::clock::Instant;
 use super::super::{ItemRow, UserRow};
 use super::folder::Folder;
-use super::publisher::{Fields, Place, Publisher, RawRow, Verdict, Visit};
+use super::publisher::{Fields, Place, Publisher, RawRow, ShownRow, Verdict, Visit};
 use super::table::Table;
 use super::values::{NO_ID, date, filled, first_words, id, number, number_or_text, put, put_list, seconds};
 use super::{Family, Format, ImportError, Opened};
@@ -74,6 +75,13 @@ fn open(folder: &Folder) -> Opened {
     Ok(Some(Box::new(data)))
 }
 
+/// The share of a video that counts as watching it: what plays by itself and is swiped away was not taken.
+const TAKEN: f64 = 0.5;
+
+fn is_taken(row: &RawRow) -> bool {
+    row.weight.is_none_or(|share| share >= TAKEN)
+}
+
 /// Texts that stand for nothing.
 fn told(text: Option<&str>) -> Option<String> {
     text.filter(|text| !matches!(*text, "UNKNOWN" | "-124" | "nan")).and_then(filled)
@@ -110,7 +118,7 @@ impl KuaiRec {
             put_list(&mut video.told, "topics", list(table.filled(topics).unwrap_or_default()));
         }
         if let Some((rows, line)) = table.skipped() {
-            let first = Place { path, line, taken: 0 };
+            let first = Place::new(path, line, 0);
             self.notes.push(format!("{rows} rows of captions have a wrong number of fields (first: {first})"));
         }
         if unnamed > 0 {
@@ -244,8 +252,33 @@ impl Publisher for KuaiRec {
         Ok(())
     }
 
+    /// What was watched, as far as the log tells: [`TAKEN`] of it at least.
+    fn all_rows(&self, visit: &mut Visit<'_, RawRow>) -> Result<(), ImportError> {
+        self.rows(&mut |place, verdict| match verdict {
+            Ok(row) if !is_taken(&row) => Ok(()),
+            verdict => visit(place, verdict),
+        })
+    }
+
+    /// Videos play one after another: each is a list of its own.
+    fn shown(&self, visit: &mut Visit<'_, ShownRow>) -> Result<bool, ImportError> {
+        self.rows(&mut |place, verdict| match verdict {
+            Ok(row) => {
+                let (taken, time) = (is_taken(&row), row.time.map(Instant::of_moment));
+                let mut shown = ShownRow::new(row.user, row.item, time, taken);
+                (shown.slot, shown.list) = (Some(0), Some(format!("{:012}", place.line)));
+                visit(place, Ok(shown))
+            }
+            // Told with the rows.
+            Err(_) => Ok(()),
+        })?;
+        Ok(true)
+    }
+
     fn notes(&self) -> Vec<String> {
-        self.notes.clone()
+        let told =
+            "a video counts as taken where half of it or more was watched; the share that was watched is the weight";
+        self.notes.iter().cloned().chain([told.to_owned()]).collect()
     }
 }
 
@@ -259,6 +292,7 @@ impl KuaiRec {
         let [ratio, played, length] = columns.map(|place| table.filled(place).and_then(number)?.as_f64());
         let ratio = ratio.filter(|ratio| (0.0..1e6).contains(ratio));
         put(&mut row.behavior, "watched_percent", ratio.map(|ratio| Value::from((ratio * 100.0).round() as i64)));
+        row.weight = ratio;
         let in_seconds = |milliseconds: Option<f64>| milliseconds.map(|all| Value::from((all / 1e3).round() as i64));
         put(&mut row.behavior, "watched_seconds", in_seconds(played));
         put(&mut row.behavior, "video_seconds", in_seconds(length));

@@ -183,9 +183,10 @@ impl LastFm {
             let mut row = RawRow::new(user, artist, tagging.time);
             put_list(&mut row.behavior, "tags", self.names(tagging.tags.iter().copied()));
             let plays = untagged.remove(&(tagging.user, tagging.artist));
+            row.weight = plays.map(|plays| plays as f64);
             put(&mut row.behavior, "plays", plays);
             let verdict = if tagging.time.is_some() { Ok(row) } else { Err(WRONG_TIME) };
-            visit(&Place { path, line: tagging.line, taken: 0 }, verdict)?;
+            visit(&Place::new(path, tagging.line, 0), verdict)?;
         }
         for _ in &untagged {
             visit(&Place::file(&self.plays), Err("artist that was played but never tagged: no time"))?;
@@ -198,7 +199,9 @@ impl LastFm {
         let [user, artist, weight] = [table.need(&["userID"])?, table.need(&["artistID"])?, table.need(&["weight"])?];
         while table.step()? {
             let mut row = RawRow::new(id(table.get(user)), id(table.get(artist)), None);
-            put(&mut row.behavior, "plays", number(table.get(weight)).map(Value::Number));
+            let plays = number(table.get(weight));
+            row.weight = plays.as_ref().and_then(|plays| plays.as_f64());
+            put(&mut row.behavior, "plays", plays.map(Value::Number));
             if self.artists.is_none() {
                 put(&mut row.item_description, "name", Some(format!("artist {}", row.item)));
             }

@@ -1,13 +1,16 @@
 //! MIND, Microsoft's news data: `behaviors.tsv` with real impression lists, and `news.tsv` with the articles.
 //!
-//! Filters: a history of at least 5, a list of at most 10 articles, exactly one click. The click is an interaction with
+//! As a data set, everything is read: each list with what was clicked of it, and each user's clicks before the log.
+//!
+//! Filters of the mirror flow: a history of at least 5, a list of at most 10 articles, exactly one click. The click is an interaction with
 //! `impression_list` and `item_pos`. What the publisher gives as a user's history, clicks before the log in their order
 //! but without times, comes once a user, before the user's first impression, as interactions without a time. An
 //! article's `time` is that of its first impression.
 
+use super::super::clock::Instant;
 use super::super::{ExternalId, ItemRow, Moment};
 use super::folder::Folder;
-use super::publisher::{Fields, Place, Publisher, RawRow, Rules, Verdict, Visit};
+use super::publisher::{Fields, Place, Publisher, RawRow, Rules, ShownRow, Verdict, Visit};
 use super::table::{Encoding, Table};
 use super::values::{WRONG_TIME, date_like, filled, id, put};
 use super::{Family, Format, ImportError, Opened};
@@ -181,6 +184,46 @@ impl Publisher for Mind {
             visit(&table.place(), click)?;
         }
         Ok(())
+    }
+
+    /// Every click of every list, and before them what users clicked before the log.
+    fn all_rows(&self, visit: &mut Visit<'_, RawRow>) -> Result<(), ImportError> {
+        let mut table = self.table()?;
+        let mut told: HashSet<ExternalId> = HashSet::new();
+        while table.step()? {
+            let impression = Impression::read(&table)?;
+            let Some(time) = impression.time else {
+                visit(&table.place(), Err(WRONG_TIME))?;
+                continue;
+            };
+            if told.insert(impression.user.clone()) {
+                for article in &impression.history {
+                    visit(&table.place(), Ok(RawRow::new(impression.user.clone(), article.clone(), None)))?;
+                }
+            }
+            for &place in &impression.clicked {
+                let article = impression.list[place].clone();
+                visit(&table.place(), Ok(RawRow::new(impression.user.clone(), article, Some(time))))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn shown(&self, visit: &mut Visit<'_, ShownRow>) -> Result<bool, ImportError> {
+        let mut table = self.table()?;
+        while table.step()? {
+            let name = format!("{}/{:012}", table.get(0), table.place().line);
+            let impression = Impression::read(&table)?;
+            let Some(time) = impression.time else { continue };
+            for (place, article) in impression.list.into_iter().enumerate() {
+                let taken = impression.clicked.contains(&place);
+                let time = Some(Instant::of_moment(time));
+                let mut row = ShownRow::new(impression.user.clone(), article, time, taken);
+                (row.list, row.slot) = (Some(name.clone()), u16::try_from(place).ok());
+                visit(&table.place(), Ok(row))?;
+            }
+        }
+        Ok(true)
     }
 
     fn notes(&self) -> Vec<String> {

@@ -7,6 +7,8 @@
 //! Nothing here builds scenes or looks at embeddings; nothing is fetched.
 
 mod amazon;
+mod atomic;
+mod coat;
 mod custom;
 mod engine;
 mod error;
@@ -24,21 +26,25 @@ mod records;
 mod sieve;
 mod steam;
 mod table;
+mod tables;
 mod values;
 
 pub use self::error::ImportError;
 pub use self::output::TemplateFate;
 
+pub(super) use self::coat::Matrix;
+pub(super) use self::folder::Folder;
+pub(super) use self::publisher::{Place, Publisher, RawRow, Roles, ShownRow, Verdict};
+pub(super) use self::tables::FieldType;
+
 use self::engine::Example;
-use self::folder::Folder;
 use self::output::{Output, Template};
-use self::publisher::Publisher;
 use super::{Moment, TextTemplates, UnifiedFiles};
 use crate::files::{Tally, Watch};
 use std::path::{Path, PathBuf};
 
 /// Every family that can be imported. A new one is a file and a line.
-pub const FAMILIES: [Family; 9] = [
+pub const FAMILIES: [Family; 12] = [
     movielens::FAMILY,
     steam::FAMILY,
     amazon::FAMILY,
@@ -48,6 +54,9 @@ pub const FAMILIES: [Family; 9] = [
     goodreads::FAMILY,
     mobilerec::FAMILY,
     custom::FAMILY,
+    coat::FAMILY,
+    atomic::FAMILY,
+    tables::FAMILY,
 ];
 
 /// Data sets of one kind, in one or more formats.
@@ -177,7 +186,18 @@ impl Family {
         self.formats.iter().map(|format| format.name)
     }
 
-    fn open(&self, folder: &Folder, wanted: Option<&str>) -> Result<(&'static str, Box<dyn Publisher>), ImportError> {
+    /// The data set of a folder in one format; `None` where its files are others.
+    pub(super) fn attempt(&self, folder: &Folder, format: &str) -> Opened {
+        let format = self.formats.iter().find(|known| known.name == format);
+        format.map_or(Ok(None), |format| (format.open)(folder))
+    }
+
+    /// The data set of a folder, in the format that is wanted or the first that fits.
+    pub(super) fn open(
+        &self,
+        folder: &Folder,
+        wanted: Option<&str>,
+    ) -> Result<(&'static str, Box<dyn Publisher>), ImportError> {
         if let Some(name) = wanted
             && !self.formats().any(|format| format == name)
         {

@@ -3,11 +3,11 @@
 //!
 //! Shown: gender, age, occupation and place of a user; title, year and genres of a film; the rating given.
 
-use super::super::grouplens::GENRES;
 use super::super::{ExternalId, ItemRow, UserRow};
 use super::folder::Folder;
-use super::publisher::{Fields, Publisher, RawRow, Verdict, Visit};
+use super::publisher::{Fields, Publisher, RawRow, Roles, Verdict, Visit};
 use super::table::{Encoding, Table};
+use super::tables::FieldType;
 use super::values::{
     NO_ID, WRONG_RATING, filled, id, number, number_or_text, put, put_list, seconds, title_and_year, year,
 };
@@ -26,6 +26,29 @@ pub(super) const FAMILY: Family = Family {
     ],
     template: include_str!("templates/movielens.toml"),
 };
+
+/// The genre flags of `u.item`, in the order of its columns.
+const GENRES: [&str; 19] = [
+    "unknown",
+    "Action",
+    "Adventure",
+    "Animation",
+    "Children's",
+    "Comedy",
+    "Crime",
+    "Documentary",
+    "Drama",
+    "Fantasy",
+    "Film-Noir",
+    "Horror",
+    "Musical",
+    "Mystery",
+    "Romance",
+    "Sci-Fi",
+    "Thriller",
+    "War",
+    "Western",
+];
 
 /// Columns of `u.item` before the genre flags.
 const TEXTS: [&str; 5] = ["item_id", "title", "release", "video", "address"];
@@ -153,10 +176,21 @@ impl MovieLens {
         Ok(false)
     }
 
+    /// Genre flags are 0 or 1.
+    fn check_flags(&self, table: &Table) -> Result<(), ImportError> {
+        let flags = U_ITEM.iter().enumerate().skip(FIRST_FLAG).filter(|_| self.form == Form::Bars);
+        for (place, name) in flags {
+            if !matches!(table.get(place), "0" | "1") {
+                let flag = table.get(place);
+                return Err(table.error(format!("the genre flag `{name}` is `{flag}`, expected 0 or 1")));
+            }
+        }
+        Ok(())
+    }
+
     fn genres(&self, table: &Table, place: Option<usize>) -> Vec<String> {
         if self.form == Form::Bars {
-            // The first flag means that the genre is not known.
-            let flags = U_ITEM.iter().enumerate().skip(FIRST_FLAG + 1);
+            let flags = U_ITEM.iter().enumerate().skip(FIRST_FLAG);
             return flags.filter(|&(place, _)| table.get(place) == "1").map(|(_, &name)| name.to_owned()).collect();
         }
         let written = table.filled(place).unwrap_or_default();
@@ -178,6 +212,21 @@ impl Publisher for MovieLens {
         self.movies.iter().chain(&self.users).cloned().collect()
     }
 
+    fn is_strict(&self) -> bool {
+        self.form != Form::Colons
+    }
+
+    fn roles(&self) -> Roles {
+        let age = ("age".to_owned(), FieldType::Number);
+        let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();
+        Roles {
+            user_types: if self.form == Form::Bars { [age].into() } else { Default::default() },
+            item_order: names(&["title", "year", "genres"]),
+            user_order: names(&["age", "gender", "occupation", "zip_code"]),
+            ..Roles::default()
+        }
+    }
+
     fn items(&self, visit: &mut Visit<'_, ItemRow>) -> Result<bool, ImportError> {
         let Some(path) = &self.movies else { return Ok(false) };
         let mut table = self.table(path, &[&U_ITEM, &["item_id", "title", "genres"]])?;
@@ -187,6 +236,7 @@ impl Publisher for MovieLens {
         let genres_at = table.find(&["genres", "class"]);
         let released_at = table.find(&["release"]);
         while table.step()? {
+            self.check_flags(&table)?;
             let (title, mut released) = title_and_year(table.get(title_at));
             released = released.or_else(|| year(table.filled(year_at)?));
             released = released.or_else(|| year(table.filled(released_at)?.rsplit('-').next()?));
@@ -214,7 +264,7 @@ impl Publisher for MovieLens {
         while table.step()? {
             let mut told = Fields::new();
             let coded = self.form == Form::Colons;
-            put(&mut told, "gender", table.filled(gender).map(gender_of));
+            put(&mut told, "gender", table.filled(gender).map(str::to_owned));
             put(
                 &mut told,
                 "age",
@@ -275,14 +325,6 @@ impl MovieLens {
 /// What stands for the title of an item that nothing tells of.
 pub(super) fn nameless(item: &ExternalId) -> Fields {
     Fields::from_iter([("title".to_owned(), Value::String(format!("item {item}")))])
-}
-
-fn gender_of(code: &str) -> &str {
-    match code {
-        "M" => "male",
-        "F" => "female",
-        other => other,
-    }
 }
 
 fn age_group(code: &str) -> Value {

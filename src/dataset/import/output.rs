@@ -51,7 +51,7 @@ impl Template {
     /// Decides between the templates in `raws/` and `shipped`; `force` takes the shipped ones.
     pub(super) fn choose(files: &UnifiedFiles, shipped: String, force: bool) -> Result<Template, ImportError> {
         let path = &files.template;
-        let (text, fate) = match std::fs::read_to_string(path) {
+        let (text, fate) = match crate::files::read_text(path, crate::files::MOST_OF_TEXT) {
             Ok(present) if present == shipped => (present, TemplateFate::Same),
             Ok(present) if !force => (present, TemplateFate::Kept),
             Ok(_) => (shipped, TemplateFate::Written),

@@ -1,26 +1,49 @@
 //! What a family's reader gives: items, users and the rows of the log, in the order of the publisher's files.
 
+use super::super::clock::Instant;
 use super::super::{ExternalId, ItemRow, Moment, UserRow};
 use super::ImportError;
+use super::tables::FieldType;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Names and values, as in the unified form.
-pub(super) type Fields = Map<String, Value>;
+pub(in crate::dataset) type Fields = Map<String, Value>;
 
 /// Where a row stands: its file and line; line 0 for what no single line tells.
-pub(super) struct Place<'p> {
-    pub(super) path: &'p Path,
-    pub(super) line: u64,
+pub(in crate::dataset) struct Place<'p> {
+    pub(in crate::dataset) path: &'p Path,
+    pub(in crate::dataset) line: u64,
     /// Bytes of the file that were read so far; 0 where rows come from memory.
-    pub(super) taken: u64,
+    pub(in crate::dataset) taken: u64,
+    /// The fields of the row as they are written, where there are some.
+    pub(in crate::dataset) row: &'p [String],
+    /// Whether the row was no UTF-8 and was read as Latin-1.
+    pub(in crate::dataset) is_latin1: bool,
 }
 
 impl<'p> Place<'p> {
     /// What no single line tells.
-    pub(super) fn file(path: &'p Path) -> Place<'p> {
-        Place { path, line: 0, taken: 0 }
+    pub(in crate::dataset) fn file(path: &'p Path) -> Place<'p> {
+        Place::new(path, 0, 0)
+    }
+
+    /// A line of a file.
+    pub(in crate::dataset) fn new(path: &'p Path, line: u64, taken: u64) -> Place<'p> {
+        Place { path, line, taken, row: &[], is_latin1: false }
+    }
+
+    /// The row, as the end of a message.
+    pub(in crate::dataset) fn shown(&self) -> String {
+        const MOST: usize = 12;
+        if self.row.is_empty() {
+            return String::new();
+        }
+        let short = |field: &String| field.chars().take(40).filter(|letter| !letter.is_control()).collect::<String>();
+        let fields: Vec<String> = self.row.iter().take(MOST).map(|field| format!("`{}`", short(field))).collect();
+        format!(": {}", fields.join(", "))
     }
 }
 
@@ -35,36 +58,84 @@ impl fmt::Display for Place<'_> {
 }
 
 /// A row, or why the publisher's row is left out.
-pub(super) type Verdict<T> = Result<T, &'static str>;
+pub(in crate::dataset) type Verdict<T> = Result<T, &'static str>;
 
 /// Takes rows one by one.
-pub(super) type Visit<'v, T> = dyn FnMut(&Place<'_>, Verdict<T>) -> Result<(), ImportError> + 'v;
+pub(in crate::dataset) type Visit<'v, T> = dyn FnMut(&Place<'_>, Verdict<T>) -> Result<(), ImportError> + 'v;
 
 /// A row of the publisher's log before the filters.
 #[derive(Debug)]
-pub(super) struct RawRow {
-    pub(super) user: ExternalId,
-    pub(super) item: ExternalId,
+pub(in crate::dataset) struct RawRow {
+    pub(in crate::dataset) user: ExternalId,
+    pub(in crate::dataset) item: ExternalId,
     /// `None` in logs without times, and for what a user did before the log begins.
-    pub(super) time: Option<Moment>,
-    pub(super) behavior: Fields,
+    pub(in crate::dataset) time: Option<Moment>,
+    /// Nanoseconds within the millisecond of the time.
+    pub(in crate::dataset) finer: u32,
+    /// How the item was rated, where the log says it in a column of its own.
+    pub(in crate::dataset) rating: Option<f64>,
+    /// How much the row counts: plays, pieces, a share that was watched.
+    pub(in crate::dataset) weight: Option<f64>,
+    pub(in crate::dataset) behavior: Fields,
     /// What the log itself tells of the user, where no file of users does. The first row that is kept counts.
-    pub(super) user_description: Fields,
+    pub(in crate::dataset) user_description: Fields,
     /// What the log itself tells of the item, where no file of items does. The first row that is kept counts.
-    pub(super) item_description: Fields,
+    pub(in crate::dataset) item_description: Fields,
 }
 
 impl RawRow {
     /// A row that tells nothing but who took what, and when.
-    pub(super) fn new(user: ExternalId, item: ExternalId, time: Option<Moment>) -> RawRow {
+    pub(in crate::dataset) fn new(user: ExternalId, item: ExternalId, time: Option<Moment>) -> RawRow {
         let (behavior, user_description, item_description) = (Fields::new(), Fields::new(), Fields::new());
-        RawRow { user, item, time, behavior, user_description, item_description }
+        let (finer, rating, weight) = (0, None, None);
+        RawRow { user, item, time, finer, rating, weight, behavior, user_description, item_description }
     }
+}
+
+/// An item that was shown to a user.
+#[derive(Debug)]
+pub(in crate::dataset) struct ShownRow {
+    pub(in crate::dataset) user: ExternalId,
+    pub(in crate::dataset) item: ExternalId,
+    pub(in crate::dataset) time: Option<Instant>,
+    /// The list in which it was shown; where the log does not say it, what was shown to a user at one time is one list.
+    pub(in crate::dataset) list: Option<String>,
+    /// The slot, counted from 0.
+    pub(in crate::dataset) slot: Option<u16>,
+    pub(in crate::dataset) taken: bool,
+    pub(in crate::dataset) propensity: Option<f64>,
+    pub(in crate::dataset) rating: Option<f64>,
+}
+
+impl ShownRow {
+    /// An item of which nothing is known but who saw it, when, and whether it was taken.
+    pub(in crate::dataset) fn new(user: ExternalId, item: ExternalId, time: Option<Instant>, taken: bool) -> ShownRow {
+        ShownRow { user, item, time, list: None, slot: None, taken, propensity: None, rating: None }
+    }
+}
+
+/// What columns of users and items mean, where the publisher says it.
+#[derive(Clone, Debug, Default)]
+pub(in crate::dataset) struct Roles {
+    /// The field that names an item.
+    pub(in crate::dataset) title: Option<String>,
+    /// The field that tells when an item came out.
+    pub(in crate::dataset) released: Option<String>,
+    /// The field that tells who provides an item.
+    pub(in crate::dataset) provider: Option<String>,
+    /// Worst and best rating that can be given.
+    pub(in crate::dataset) scale: Option<[f32; 2]>,
+    /// Types of fields that their values alone do not tell.
+    pub(in crate::dataset) item_types: BTreeMap<String, FieldType>,
+    pub(in crate::dataset) user_types: BTreeMap<String, FieldType>,
+    /// The order of the fields; those that are not in it come after, by name.
+    pub(in crate::dataset) item_order: Vec<String>,
+    pub(in crate::dataset) user_order: Vec<String>,
 }
 
 /// Which rows that repeat earlier ones are dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Repeats {
+pub(in crate::dataset) enum Repeats {
     /// None: the publisher has none, or means them.
     Keep,
     /// The same user, item and time once more.
@@ -75,26 +146,26 @@ pub(super) enum Repeats {
 
 /// The filters of a family.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Rules {
+pub(in crate::dataset) struct Rules {
     /// Interactions that a user needs.
-    pub(super) least_of_user: u32,
+    pub(in crate::dataset) least_of_user: u32,
     /// Interactions that a user may have.
-    pub(super) most_of_user: u32,
+    pub(in crate::dataset) most_of_user: u32,
     /// Interactions that an item needs.
-    pub(super) least_of_item: u32,
+    pub(in crate::dataset) least_of_item: u32,
     /// The share of the log, by time, that is used: its end.
-    pub(super) latest: f64,
-    pub(super) repeats: Repeats,
+    pub(in crate::dataset) latest: f64,
+    pub(in crate::dataset) repeats: Repeats,
 }
 
 impl Rules {
     /// Users with at least five interactions.
-    pub(super) const FIVE: Rules =
+    pub(in crate::dataset) const FIVE: Rules =
         Rules { least_of_user: 5, most_of_user: u32::MAX, least_of_item: 1, latest: 1.0, repeats: Repeats::Keep };
 }
 
 /// One data set as its publisher wrote it. Each method reads its files anew, in the same order each time.
-pub(super) trait Publisher {
+pub(in crate::dataset) trait Publisher {
     /// The log.
     fn log(&self) -> &Path;
 
@@ -118,6 +189,26 @@ pub(super) trait Publisher {
 
     /// Gives the rows of the log.
     fn rows(&self, visit: &mut Visit<'_, RawRow>) -> Result<(), ImportError>;
+
+    /// Gives everything that users did, without the filters that the mirror flow wants.
+    fn all_rows(&self, visit: &mut Visit<'_, RawRow>) -> Result<(), ImportError> {
+        self.rows(visit)
+    }
+
+    /// Gives everything that was shown; `false` when the log does not tell it, or only as `impression_list` of rows.
+    fn shown(&self, _visit: &mut Visit<'_, ShownRow>) -> Result<bool, ImportError> {
+        Ok(false)
+    }
+
+    /// Whether a row that cannot be read is an error rather than a known defect of the publisher's data.
+    fn is_strict(&self) -> bool {
+        false
+    }
+
+    /// What columns mean, where the publisher says it.
+    fn roles(&self) -> Roles {
+        Roles::default()
+    }
 
     /// Text templates that came with the data set; those of the family unless given.
     fn template(&self) -> Result<Option<String>, ImportError> {

@@ -48,6 +48,6 @@ impl Records {
 
     /// Where the current record stands.
     pub(super) fn place(&self) -> Place<'_> {
-        Place { path: self.source.path(), line: self.source.line(), taken: self.source.taken() }
+        Place::new(self.source.path(), self.source.line(), self.source.taken())
     }
 }

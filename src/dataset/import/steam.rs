@@ -98,7 +98,9 @@ impl Steam {
         let (hours, helpful) = (table.find(&["hours"]), table.find(&["helpful"]));
         while table.step()? {
             let verdict = start(table.get(user), table.get(item), table.get(posted)).map(|mut row| {
-                put(&mut row.behavior, "recommend", table.filled(recommend).map(truth));
+                let recommended = table.filled(recommend).map(truth);
+                row.rating = rating(recommended.as_ref());
+                put(&mut row.behavior, "recommend", recommended);
                 put(&mut row.behavior, "hours", table.filled(hours).map(number_or_text));
                 put(&mut row.behavior, "review", table.filled(review).and_then(|text| first_words(text, REVIEW_WORDS)));
                 put(&mut row.behavior, "helpful", table.filled(helpful).map(str::to_owned));
@@ -133,6 +135,7 @@ fn ucsd_review(record: &Fields) -> Verdict<RawRow> {
     let item = text_at(record, &["product_id", "item_id"]).unwrap_or_default();
     let mut row = start(&user, &item, &text_at(record, &["date", "posted"]).unwrap_or_default())?;
     put(&mut row.behavior, "hours", number_at(record, &["hours"]).map(Value::Number));
+    row.rating = rating(record.get("recommend"));
     put(&mut row.behavior, "recommend", record.get("recommend").filter(|value| value.is_boolean()).cloned());
     let review = text_at(record, &["text", "review"]).and_then(|text| first_words(&text, REVIEW_WORDS));
     put(&mut row.behavior, "review", review);
@@ -198,6 +201,11 @@ fn with_release(item_id: super::super::ExternalId, told: Fields) -> ItemRow {
         }
     }
     ItemRow { item_id, item_description: told, item_features }
+}
+
+/// A recommendation as a rating: 1 for yes, 0 for no.
+fn rating(recommended: Option<&Value>) -> Option<f64> {
+    recommended.and_then(Value::as_bool).map(|yes| f64::from(u8::from(yes)))
 }
 
 fn truth(word: &str) -> Value {

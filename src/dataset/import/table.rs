@@ -13,8 +13,11 @@ pub(super) struct Table {
     path: PathBuf,
     input: Input,
     columns: Vec<String>,
+    /// The types that RecBole writes behind the names of columns; empty elsewhere.
+    kinds: Vec<String>,
     fields: Vec<String>,
     line: u64,
+    is_latin1: bool,
     lenient: bool,
     skipped: Option<(u64, u64)>,
 }
@@ -56,6 +59,8 @@ impl Table {
         table.read_header()?;
         // RecBole writes the type of a column after its name.
         for column in &mut table.columns {
+            let kind = column.split_once(':').map_or("", |(_, kind)| kind).to_owned();
+            table.kinds.push(kind);
             column.truncate(column.find(':').unwrap_or(column.len()));
         }
         Ok(table)
@@ -85,8 +90,9 @@ impl Table {
     }
 
     fn new(path: &Path, input: Input) -> Table {
-        let (columns, fields) = (Vec::new(), Vec::new());
-        Table { path: path.to_owned(), input, columns, fields, line: 0, lenient: false, skipped: None }
+        let (columns, kinds, fields) = (Vec::new(), Vec::new(), Vec::new());
+        let (path, is_latin1) = (path.to_owned(), false);
+        Table { path, input, columns, kinds, fields, line: 0, is_latin1, lenient: false, skipped: None }
     }
 
     /// Rows of a wrong width are skipped and counted, and bytes that are no text are replaced.
@@ -153,9 +159,13 @@ impl Table {
                     return Ok(false);
                 }
                 self.line = source.line();
+                self.is_latin1 = false;
                 match (*encoding, std::str::from_utf8(source.bytes())) {
                     (_, Ok(text)) => keep(&mut self.fields, text.split(*separator)),
-                    (Encoding::OrLatin1, Err(_)) => keep(&mut self.fields, source.lossless().0.split(*separator)),
+                    (Encoding::OrLatin1, Err(_)) => {
+                        self.is_latin1 = true;
+                        keep(&mut self.fields, source.lossless().0.split(*separator));
+                    }
                     (Encoding::Utf8, Err(_)) => source.text().map(|_| ())?,
                 }
                 return Ok(true);
@@ -203,6 +213,11 @@ impl Table {
         &self.columns
     }
 
+    /// The types of the columns, where the header tells them.
+    pub(super) fn kinds(&self) -> &[String] {
+        &self.kinds
+    }
+
     /// A field of the current row without the space around it.
     pub(super) fn get(&self, place: usize) -> &str {
         self.fields.get(place).map_or("", |field| field.trim())
@@ -215,7 +230,8 @@ impl Table {
 
     /// Where the current row stands.
     pub(super) fn place(&self) -> Place<'_> {
-        Place { path: &self.path, line: self.line, taken: self.taken() }
+        let (path, line, taken) = (self.path.as_path(), self.line, self.taken());
+        Place { path, line, taken, row: &self.fields, is_latin1: self.is_latin1 }
     }
 
     fn taken(&self) -> u64 {

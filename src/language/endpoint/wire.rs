@@ -166,6 +166,10 @@ pub fn read_letters(body: &Value, options: usize) -> Result<Letters, NoLetters> 
         let (Some(text), Some(log)) = (entry["token"].as_str(), entry["logprob"].as_f64()) else {
             return Err(NoLetters::Shape("an entry of `top_logprobs` without `token` and `logprob`".to_owned()));
         };
+        // A logarithm of a probability is at most 0; rounding may put it a little above.
+        if log > 1e-3 || log.is_nan() {
+            return Err(NoLetters::Shape(format!("the `logprob` {log} of {text:?}, which is no probability")));
+        }
         let probability = libm::exp(log).min(1.0);
         least = least.min(probability);
         total += probability;
@@ -282,6 +286,18 @@ mod tests {
         // It leaves 0.3 to one letter, but its least token has 0.05.
         let found = read_letters(&listed(&[("A", 0.65), ("The", 0.05)]), 2).expect("letters");
         near(&found.probabilities, &[0.65 / 0.7, 0.05 / 0.7]);
+    }
+
+    #[test]
+    fn what_is_no_logarithm_of_a_probability_is_told() {
+        for log in [0.5, 1e300] {
+            let top = json!([{"token": "A", "logprob": log}, {"token": "B", "logprob": -1.0}]);
+            let body = json!({"choices": [{"logprobs": {"content": [{"token": "A", "top_logprobs": top}]}}]});
+            assert!(matches!(read_letters(&body, 2), Err(NoLetters::Shape(told)) if told.contains("no probability")));
+        }
+        let top = json!([{"token": "A", "logprob": -0.1}, {"token": "B", "logprob": -1e300}]);
+        let body = json!({"choices": [{"logprobs": {"content": [{"token": "A", "top_logprobs": top}]}}]});
+        near(&read_letters(&body, 2).expect("letters").probabilities, &[1.0, 0.0]);
     }
 
     #[test]

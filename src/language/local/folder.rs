@@ -4,16 +4,16 @@
 //! compared with its sha256 there.
 
 use crate::card::parse_card;
-use crate::files::FileError;
+use crate::files::{FileError, MOST_OF_TOKENIZER, open_regular, read_bounded};
 use crate::language::LanguageError;
+use crate::onnx::weights_of;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 const CARD: &str = "card.toml";
 /// The version of the contract that this build reads.
@@ -94,6 +94,10 @@ impl Folder {
         let named = wanted.or(self.card.as_ref().map(|card| card.graph.as_str()));
         if let Some(name) = named {
             let path = self.path.join(name);
+            if !Path::new(name).components().all(|part| matches!(part, Component::Normal(_))) {
+                let problem = format!("the graph `{name}` is not a file in the model's folder");
+                return Err(FileError::whole(&self.path, problem).into());
+            }
             if !path.is_file() {
                 return Err(FileError::Missing { path, remedy: self.graphs() }.into());
             }
@@ -104,15 +108,18 @@ impl Folder {
         self.whole(found.ok_or_else(missing)?)
     }
 
-    /// A graph with the weights that stand in files beside it, which the runtime opens: their names begin with its own, as
-    /// exports write them.
+    /// A graph with the weights that stand in files beside it, which the runtime opens: those that it names, and those whose
+    /// names begin with its own, as exports write them.
     fn whole(&self, name: &str) -> Result<PathBuf, LanguageError> {
         let path = self.path(name);
         let (above, own) = name.rsplit_once('/').map_or(("", name), |(above, own)| (above, own));
         let beside = std::fs::read_dir(self.path(above)).into_iter().flatten().flatten();
         let mut names: Vec<String> = beside.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+        let named = weights_of(&path)?;
         names.retain(|other| other == own || (other.starts_with(own) && !other.ends_with(".onnx")));
+        names.extend(named);
         names.sort();
+        names.dedup();
         for other in names {
             let other = if above.is_empty() { other } else { format!("{above}/{other}") };
             self.verify(&other, hash(&self.path(&other))?)?;
@@ -179,7 +186,7 @@ impl Folder {
 
     fn bytes(&self, name: &str) -> Result<Option<Vec<u8>>, LanguageError> {
         let path = self.path(name);
-        match std::fs::read(&path) {
+        match read_bounded(&path, MOST_OF_TOKENIZER) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(problem) => Err(FileError::read(path, problem).into()),
@@ -203,7 +210,7 @@ impl Folder {
 
 fn hash(path: &Path) -> Result<String, FileError> {
     let fail = |problem| FileError::read(path, problem);
-    let mut file = File::open(path).map_err(fail)?;
+    let mut file = open_regular(path).map_err(fail)?;
     let (mut hasher, mut block) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
         match file.read(&mut block).map_err(fail)? {

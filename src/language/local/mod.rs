@@ -184,11 +184,7 @@ impl LocalModel {
         }
         let whole = |letter: &Vec<u32>| [tokens.shared.as_slice(), letter].concat();
         let logs = tokens.letters.iter().map(|letter| self.log_likelihood(&whole(letter), tokens.shared.len()));
-        let logs = logs.collect::<Result<Vec<_>, _>>()?;
-        if logs.iter().any(|log| !log.is_finite()) {
-            return Err(no_numbers());
-        }
-        Ok(shares(&logs))
+        Ok(shares(&logs.collect::<Result<Vec<_>, _>>()?))
     }
 
     /// The sum of the logarithms of the probabilities of the tokens from place `from`, each after those before it.
@@ -199,7 +195,7 @@ impl LocalModel {
             let next = wanted.next().and_then(|&token| log_probability(logits, token));
             log = log.zip(next).map(|(sum, next)| sum + next);
         })?;
-        log.ok_or_else(no_numbers)
+        log.filter(|log| log.is_finite()).ok_or_else(no_numbers)
     }
 
     fn likelihood(&self, request: &LikelihoodRequest) -> Result<Likelihood, LanguageError> {

@@ -6,11 +6,11 @@
 
 use super::folder::Folder;
 use crate::files::FileError;
+use crate::jinja;
 use crate::language::{LanguageError, Message, Role};
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, Error, ErrorKind, Value, context};
-use minijinja_contrib::pycompat::unknown_method_callback;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -97,15 +97,17 @@ impl ChatTemplate {
                 }
             },
         };
-        let mut environment = Environment::new();
+        let wrong = |problem: String| FileError::whole(&path, format!("the chat template is wrong: {problem}"));
+        jinja::check_template(&source).map_err(wrong)?;
+        let mut environment = jinja::environment();
         let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
         environment.set_syntax(syntax.map_err(|problem| LanguageError::Setup(problem.to_string()))?);
-        environment.set_unknown_method_callback(unknown_method_callback);
+        environment.set_unknown_method_callback(jinja::python_method);
         environment.add_function("raise_exception", |message: String| -> Result<Value, Error> {
             Err(Error::new(ErrorKind::InvalidOperation, message))
         });
         let added = environment.add_template_owned(NAME, source);
-        added.map_err(|problem| FileError::whole(&path, format!("the chat template is wrong: {}", told(&problem))))?;
+        added.map_err(|problem| wrong(told(&problem)))?;
         let tokens = [
             ("bos_token", &config.bos_token),
             ("eos_token", &config.eos_token),
@@ -131,7 +133,7 @@ impl ChatTemplate {
             _ => (messages, ""),
         };
         let values = context! { messages => Value::from(Serde(messages)), add_generation_prompt => true };
-        let rendered = self.environment.get_template(NAME).and_then(|template| template.render(values));
+        let rendered = jinja::render(&self.environment, NAME, &values);
         let mut text = rendered.map_err(|problem| {
             let problem = format!("the chat template fails on this conversation: {}", told(&problem));
             FileError::whole(&self.path, problem)
@@ -143,6 +145,9 @@ impl ChatTemplate {
 
 /// A problem with the line of the template.
 fn told(problem: &Error) -> String {
-    let detail = problem.detail().map_or_else(|| problem.kind().to_string(), str::to_owned);
+    let detail = match problem.kind() {
+        ErrorKind::OutOfFuel => jinja::told(problem),
+        kind => problem.detail().map_or_else(|| kind.to_string(), str::to_owned),
+    };
     problem.line().map_or_else(|| detail.clone(), |line| format!("line {line}: {detail}"))
 }

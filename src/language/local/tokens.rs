@@ -2,13 +2,13 @@
 
 use super::folder::Folder;
 use crate::files::FileError;
+use crate::language::tokenizer::SafeTokenizer;
 use crate::language::{LanguageError, Letter};
-use tokenizers::Tokenizer;
 
 const FILE: &str = "tokenizer.json";
 
 /// A model's tokenizer.
-pub(super) struct Tokens(Tokenizer);
+pub(super) struct Tokens(SafeTokenizer);
 
 /// The letters after a text: the tokens that all have in common, and how each goes on.
 pub(super) struct LetterTokens {
@@ -21,32 +21,28 @@ impl Tokens {
     pub(super) fn load(folder: &Folder) -> Result<Tokens, LanguageError> {
         let remedy = "copy it from the checkpoint; a tokenizer in another form is converted by `AutoTokenizer.from_pretrained(...).save_pretrained(...)`";
         let text = folder.text(FILE, remedy)?;
-        let wrong = |problem: tokenizers::Error| FileError::whole(folder.path(FILE), problem.to_string());
-        let mut tokenizer = Tokenizer::from_bytes(text).map_err(wrong)?;
-        tokenizer.with_padding(None);
-        tokenizer.with_truncation(None).map_err(wrong)?;
-        Ok(Tokens(tokenizer))
+        let tokenizer = SafeTokenizer::parse(text.as_bytes(), None);
+        Ok(Tokens(tokenizer.map_err(|problem| FileError::whole(folder.path(FILE), problem))?))
     }
 
     /// The tokens of a text that a template has given its special tokens.
     pub(super) fn of(&self, text: &str) -> Result<Vec<u32>, LanguageError> {
-        let encoded = self.0.encode_fast(text, false);
-        Ok(encoded.map_err(|problem| failed("split into", &problem))?.get_ids().to_vec())
+        self.0.encode(text, false).map_err(|problem| failed("split into", &problem))
     }
 
     /// The text of some tokens, without the special ones.
     pub(super) fn text(&self, tokens: &[u32]) -> Result<String, LanguageError> {
-        self.0.decode(tokens, true).map_err(|problem| failed("put together from", &problem))
+        self.0.decode(tokens).map_err(|problem| failed("put together from", &problem))
     }
 
     /// The number of a token.
     pub(super) fn id(&self, token: &str) -> Option<u32> {
-        self.0.token_to_id(token)
+        self.0.id(token)
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        self.0.get_vocab_size(true)
+        self.0.count()
     }
 
     /// The first `options` letters after `text`. A letter may merge with the end of the text, `[A` being one token in some
@@ -77,6 +73,6 @@ impl Tokens {
     }
 }
 
-fn failed(what: &str, problem: &tokenizers::Error) -> LanguageError {
+fn failed(what: &str, problem: &str) -> LanguageError {
     LanguageError::Answer(format!("a text cannot be {what} tokens: {problem}"))
 }

@@ -1,6 +1,7 @@
 //! Reading events back.
 
 use super::{Columns, FIRST_COLUMNS, GROUP_ROWS, Nullable, SCHEMA};
+use crate::files::open_regular;
 use crate::ids::{ItemId, UserId};
 use crate::log::pages::column_reader;
 use crate::log::{EventBatch, LogError, REJECTED};
@@ -30,7 +31,7 @@ impl EventReader {
     /// When it cannot be read or is not one of [`super::ParquetWriter`]'s.
     pub fn open(path: &Path) -> Result<EventReader, LogError> {
         let format = |problem: String| LogError::Format { path: path.to_owned(), problem };
-        let file = File::open(path).map_err(|source| LogError::Io { path: path.to_owned(), source })?;
+        let file = open_regular(path).map_err(|source| LogError::Io { path: path.to_owned(), source })?;
         let reader = SerializedFileReader::new(file).map_err(|problem| format(problem.to_string()))?;
         let slate = check_file(&reader).map_err(format)?;
         let open = EventBatch { slate, ..EventBatch::default() };

@@ -1,6 +1,8 @@
 //! The sentences and factors of composed decisions: a data file that a user can replace.
 
 use super::super::Strength;
+use crate::files::{MOST_OF_TEXT, read_text};
+use crate::jinja;
 use crate::random::below;
 use minijinja::{Environment, UndefinedBehavior, Value, context};
 use rand_chacha::ChaCha8Rng;
@@ -119,12 +121,12 @@ impl Wording {
         let (text, path) = match path {
             None => (EKB.to_owned(), PathBuf::from("compose/ekb.toml")),
             Some(path) => {
-                (std::fs::read_to_string(path).map_err(|problem| fail(path, problem.to_string()))?, path.to_owned())
+                (read_text(path, MOST_OF_TEXT).map_err(|problem| fail(path, problem.to_string()))?, path.to_owned())
             }
         };
         let file: File = toml::from_str(&text).map_err(|problem| fail(&path, problem.to_string()))?;
         let digest = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
-        let mut templates = Environment::new();
+        let mut templates = jinja::environment();
         templates.set_undefined_behavior(UndefinedBehavior::Strict);
         let mut wording = Wording { path, digest, file, templates };
         wording.check()?;
@@ -217,8 +219,9 @@ impl Wording {
     fn fitting(&self, facts: &Facts) -> Result<Vec<&Style>, WordingError> {
         let mut found = Vec::new();
         for style in &self.file.styles {
+            jinja::check_expression(&style.when).map_err(|problem| self.wrong(&style.name, problem))?;
             let holds = self.templates.compile_expression(&style.when).and_then(|when| when.eval(facts.values()));
-            if holds.map_err(|problem| self.wrong(&style.when, problem.to_string()))?.is_true() {
+            if holds.map_err(|problem| self.wrong(&style.when, jinja::told(&problem)))?.is_true() {
                 found.push(style);
             }
         }
@@ -233,8 +236,9 @@ impl Wording {
     }
 
     fn render(&self, sentence: &str, facts: &Facts) -> Result<String, WordingError> {
-        let rendered = self.templates.render_str(sentence, facts.values());
-        rendered.map_err(|problem| self.wrong(sentence, problem.to_string()))
+        jinja::check_template(sentence).map_err(|problem| self.wrong("sentences", problem))?;
+        let rendered = jinja::render_text(&self.templates, sentence, &facts.values());
+        rendered.map_err(|problem| self.wrong(sentence, jinja::told(&problem)))
     }
 
     fn wrong(&self, key: &str, problem: String) -> WordingError {

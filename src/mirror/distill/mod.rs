@@ -17,7 +17,7 @@ use self::score::{Pick, ScoredScene, Useless, score};
 use super::difficulty::{Difficulties, DifficultyError};
 use super::{PairRecord, Project, PromptError, PromptKind, Prompts, Strength, Watch};
 use crate::dataset::ExternalId;
-use crate::files::{FileError, JsonlWriter, Tally};
+use crate::files::{FileError, JsonlWriter, Partial, Tally};
 use crate::language::Message;
 use crate::random::Streams;
 use std::collections::BTreeMap;
@@ -145,17 +145,15 @@ impl Distillation {
         self.scenes.iter().map(|scene| &scene.measures)
     }
 
-    /// Writes the measures, one scene a line.
-    ///
-    /// # Errors
-    /// When the file cannot be written.
-    pub fn write_measures(&self, path: &Path) -> Result<(), FileError> {
+    /// The measures, one scene a line, as a file that has no name yet.
+    fn start_measures(&self, path: &Path) -> Result<Partial, FileError> {
         let mut writer = JsonlWriter::create(path)?;
         self.measures().try_for_each(|measures| writer.push(measures))?;
-        writer.finish()
+        Ok(writer.into_partial())
     }
 
-    /// Reads the texts of the selected pairs and writes them to `path`; gives their number.
+    /// Reads the texts of the selected pairs and writes them to `path`, and the measures to `measures`; gives the number of
+    /// pairs. Both files appear together.
     ///
     /// # Errors
     /// When a file has changed since it was measured, or cannot be read or written.
@@ -165,6 +163,7 @@ impl Distillation {
         prompts: &Prompts,
         streams: Streams,
         path: &Path,
+        measures: Option<&Path>,
         watch: &dyn Watch,
     ) -> Result<u64, DistillError> {
         let mut wanted: BTreeMap<&str, BTreeMap<u64, usize>> = BTreeMap::new();
@@ -194,7 +193,9 @@ impl Distillation {
             writer.push(pair.as_ref().ok_or_else(gone)?)?;
         }
         let rows = writer.rows();
-        writer.finish()?;
+        let mut files = vec![writer.into_partial()];
+        files.extend(measures.map(|path| self.start_measures(path)).transpose()?);
+        Partial::finish_all(files)?;
         Ok(rows)
     }
 }

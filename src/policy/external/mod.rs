@@ -158,6 +158,12 @@ impl Lists {
                 return Err((Some(requests.users[row]), format!("{what}: {found} numbers for {items} items")));
             }
         }
+        for (row, numbers) in self.scores.iter().flatten().enumerate() {
+            if let Some(value) = numbers.iter().flatten().find(|value| !value.is_finite()) {
+                let problem = format!("a score is {value}; it must be a finite number, or null");
+                return Err((Some(requests.users[row]), problem));
+            }
+        }
         let odd = |value: &f32| !(*value > 0.0 && *value <= 1.0);
         for (row, numbers) in self.propensities.iter().flatten().enumerate() {
             if let Some(value) = numbers.iter().flatten().find(|value| odd(value)) {

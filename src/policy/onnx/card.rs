@@ -2,7 +2,7 @@
 
 use crate::card::parse_card;
 use crate::dataset::Catalogue;
-use crate::files::{FileError, sha256};
+use crate::files::{FileError, MOST_OF_TEXT, read_bounded, sha256};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,9 @@ const VERSION: u32 = 1;
 
 /// Latest items that a scorer may read at most.
 const LONGEST: usize = 65_536;
+
+/// Bytes of a graph or its weights at most.
+const MOST_OF_FILE: u64 = 1 << 30;
 
 /// Items at most: their numbers go through the graph as `f32`, which has all whole numbers up to here.
 const MOST_ITEMS: usize = 1 << 24;
@@ -51,7 +54,7 @@ impl Card {
     /// Reads and checks the card of `folder` for this catalogue; the second value is the graph's file.
     pub(super) fn read(folder: &Path, catalogue: &Catalogue) -> Result<(Card, PathBuf), FileError> {
         let path = folder.join("card.toml");
-        let bytes = bytes(&path)?;
+        let bytes = bytes(&path, MOST_OF_TEXT)?;
         let whole = |problem: String| FileError::Whole { path: path.clone(), problem };
         let text = String::from_utf8(bytes).map_err(|problem| whole(format!("this is no text in UTF-8: {problem}")))?;
         let card: Card = parse_card(&text, "scorer", VERSION).map_err(whole)?;
@@ -68,11 +71,43 @@ impl Card {
         if self.items >= MOST_ITEMS {
             return Err(format!("items is {}, expected less than {MOST_ITEMS}", self.items));
         }
-        match self.files.keys().collect::<Vec<_>>()[..] {
-            [name] if Path::new(name).components().count() == 1 && name != ".." && name != "." => Ok(()),
-            [name] => Err(format!("[files.\"{name}\"] is not a plain file name")),
-            _ => Err(format!("there are {} tables [files.\"NAME\"]; a scorer has one, its graph", self.files.len())),
+        let plain = |name: &str| Path::new(name).components().count() == 1 && name != ".." && name != ".";
+        if let Some(name) = self.files.keys().find(|name| !plain(name)) {
+            return Err(format!("[files.\"{name}\"] is not a plain file name"));
         }
+        self.graph_name().map(|_| ())
+    }
+
+    /// The name of the graph's file: the only one, or the only one that ends in `.onnx`, the others holding its weights.
+    fn graph_name(&self) -> Result<&str, String> {
+        let names: Vec<&str> = self.files.keys().map(String::as_str).collect();
+        let mut graphs = names.iter().filter(|name| names.len() == 1 || name.ends_with(".onnx"));
+        match (graphs.next(), graphs.next()) {
+            (Some(name), None) => Ok(name),
+            _ => Err(format!(
+                "there are {} tables [files.\"NAME\"]; a scorer has one graph, which ends in .onnx where other files hold \
+                 its weights",
+                names.len()
+            )),
+        }
+    }
+
+    /// Whether the files in which the graph keeps weights, with their sha256, are those of the card.
+    pub(super) fn check_weights(&self, folder: &Path, weights: &BTreeMap<String, String>) -> Result<(), FileError> {
+        for (name, found) in weights {
+            match self.files.get(name) {
+                Some(file) if file.sha256 == *found => {}
+                Some(file) => return Err(differs(folder.join(name), found, &file.sha256)),
+                None => {
+                    let problem = format!(
+                        "the graph keeps weights in `{name}`, which the card does not list; add [files.\"{name}\"] with \
+                         `sha256 = \"{found}\"`"
+                    );
+                    return Err(FileError::whole(folder.join("card.toml"), problem));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// A scorer knows items by their number alone: another catalogue, or the same in another order, would be nonsense.
@@ -95,24 +130,26 @@ impl Card {
 
     /// The graph, compared with its hash.
     fn graph(&self, folder: &Path) -> Result<PathBuf, FileError> {
-        let mut path = folder.to_owned();
         for (name, file) in &self.files {
-            path = folder.join(name);
-            let found = sha256(&bytes(&path)?);
+            let path = folder.join(name);
+            let found = sha256(&bytes(&path, MOST_OF_FILE)?);
             if found != file.sha256 {
-                let problem = format!(
-                    "has sha256 {found}, the card says {}; the file was changed or the card is of another version",
-                    file.sha256
-                );
-                return Err(FileError::Whole { path, problem });
+                return Err(differs(path, &found, &file.sha256));
             }
         }
-        Ok(path)
+        let name = self.graph_name().map_err(|problem| FileError::whole(folder.join("card.toml"), problem))?;
+        Ok(folder.join(name))
     }
 }
 
-fn bytes(path: &Path) -> Result<Vec<u8>, FileError> {
-    std::fs::read(path).map_err(|source| match source.kind() {
+fn differs(path: PathBuf, found: &str, wanted: &str) -> FileError {
+    let problem =
+        format!("has sha256 {found}, the card says {wanted}; the file was changed or the card is of another version");
+    FileError::Whole { path, problem }
+}
+
+fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
+    read_bounded(path, most).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => FileError::Missing {
             path: path.to_owned(),
             remedy: "a scorer is a folder with `card.toml` and the graph that it names".to_owned(),

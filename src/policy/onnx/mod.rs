@@ -141,6 +141,8 @@ impl Policy for Onnx {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::sha256;
+    use crate::onnx::testing_graphs::GraphBuilder;
     use crate::policy::testing::{World, has_runtime, mask, scorer_folder};
     use crate::scenario::Params;
 
@@ -248,8 +250,43 @@ mod tests {
         let slates = world.recommend(&mut policy, 0, &world.users(), &vec![mask(50, &[]); 3]);
         let failure = slates.failure.expect("a failure");
         assert_eq!(failure.user, Some(UserId(1)));
-        assert!(failure.problem.contains("strange.onnx: `scores` is no number for item 0"), "{}", failure.problem);
+        assert!(failure.problem.contains("strange.onnx: `scores` is NaN for item 0"), "{}", failure.problem);
         assert!(slates.items.iter().all(|item| !item.is_some()));
+    }
+
+    #[test]
+    fn a_score_that_is_not_finite_ends_the_policy() {
+        if !has_runtime() {
+            return;
+        }
+        let world = World::with_log(3, 50, &[&[1, 2], &[7, 40], &[40]]);
+        for (number, told) in [(f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf"), (f32::NAN, "NaN")] {
+            let folder = scorer_folder("scorer", &world.context().catalogue);
+            let path = folder.path().join("scorer.onnx");
+            let before = sha256(&std::fs::read(&path).expect("a graph"));
+            let graph = GraphBuilder::default()
+                .input("history", &[-1, 8])
+                .output("scores", &[-1, 50])
+                .floats("w", &[8, 50], &[0.5; 400])
+                .floats("forty", &[1], &[40.5])
+                .floats("broken", &[1], &[number])
+                .floats("whole", &[1], &[0.0])
+                .ints("columns", &[1])
+                .node("ReduceMax", &["history", "columns"], "most")
+                .node("Greater", &["most", "forty"], "is_broken")
+                .node("Where", &["is_broken", "broken", "whole"], "extra")
+                .node("MatMul", &["history", "w"], "sum")
+                .node("Add", &["sum", "extra"], "scores");
+            graph.write(&path);
+            let card = folder.path().join("card.toml");
+            let text = std::fs::read_to_string(&card).expect("a card").replace(&before, &sha256(&graph.model()));
+            std::fs::write(&card, text).expect("written");
+            let mut policy = Onnx::new(folder.path(), &world.context(), MOST_SCORES).expect("a policy");
+            let slates = world.recommend(&mut policy, 0, &world.users(), &vec![mask(50, &[]); 3]);
+            let failure = slates.failure.expect("a failure");
+            assert_eq!(failure.user, Some(UserId(1)));
+            assert!(failure.problem.contains(&format!("`scores` is {told} for item 0")), "{}", failure.problem);
+        }
     }
 
     #[test]

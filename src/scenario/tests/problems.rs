@@ -56,10 +56,10 @@ fn values_of_the_wrong_type_or_out_of_range() {
     /project/s.toml:7: `tick_seconds` must be a whole number from 1 to 1000000000, found 99999999999999999999
     /project/s.toml:8: `question` must be text in quotes, found a list
     /project/s.toml:10: `data.path` must be a path in quotes, found an empty text
-    /project/s.toml:11: `data.format` must be one of "auto", "grouplens", "recbole", found "csv"
+    /project/s.toml:11: `data.format` must be one of "auto", "movielens", "steam", "amazon", "mind", "kuairec", "lastfm", "goodreads", "mobilerec", "custom", "coat", "recbole", "tables", "grouplens", found "csv"
     /project/s.toml:12: `data.holdout` must be a number from 0 to 0.9, found nan
     /project/s.toml:14: `user.taste` must be a number from 0 to 100, found 1e400
-    /project/s.toml:15: `user.acceptance` must be a number from 0.001 to 0.999, found inf
+    /project/s.toml:15: `user.acceptance` must be "log" or a number from 0.001 to 0.999, found inf
     /project/s.toml:17: `population.users` must be "all" or a whole number from 1 to 10000000, found "most"
     /project/s.toml:18: `population.min_history` must be a whole number from 0 to 1000000, found a table
     /project/s.toml:20: `arrival.probability` must be a number from 0 to 1, found 1.5

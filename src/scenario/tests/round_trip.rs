@@ -54,6 +54,10 @@ fn the_text_reads_like_a_scenario_file() {
 
     [user]
     kind = "mirror"
+    accept = "take"
+    like_at = "auto"
+    examination = "none"
+    examination_weights = []
     acceptance = 0.3
     temperature = 1.0
     path = "/project/../models/mirror"
@@ -82,6 +86,28 @@ fn the_text_reads_like_a_scenario_file() {
     learn = true
     window = 0
     "#);
+}
+
+#[test]
+fn words_numbers_and_lists_of_numbers_are_written() {
+    let settings = [
+        "user.accept=like",
+        "user.like_at=-3",
+        "user.examination=cascade",
+        "user.examination_weights=[1, 0.5]",
+        "user.acceptance=log",
+    ];
+    let scenario = parse_with(VALID, &settings).unwrap();
+    assert_eq!(scenario.user.acceptance, AcceptanceSpec::Log);
+    assert_eq!((scenario.user.like_at, &scenario.user.examination_weights[..]), (Some(-3.0), &[1.0, 0.5][..]));
+    assert_eq!(again(&scenario), scenario);
+    let found = problems_with(VALID, &["user.examination_weights=[1, 2, 'a']", "user.like_at=often"]);
+    assert!(
+        found.contains("each number of `user.examination_weights` must be a number from 0 to 1, found 2"),
+        "{found}"
+    );
+    assert!(found.contains("found \"a\""), "{found}");
+    assert!(found.contains("`user.like_at` must be \"auto\" or a number"), "{found}");
 }
 
 #[test]

@@ -240,6 +240,11 @@ impl UserModel for LanguageUser {
         "language"
     }
 
+    /// Ratings come from the log.
+    fn rates(&self) -> bool {
+        false
+    }
+
     fn memory(&self) -> MemoryShape {
         let width = memory::width(self.spec.history);
         MemoryShape { read: width, total: width }

@@ -43,7 +43,7 @@ impl SceneTexts {
     /// tried: a template that fails on one says so now.
     pub(super) fn new(own: Option<&str>, origin: &Path, data: &Dataset) -> Result<SceneTexts, UserError> {
         let built_in = match data.family {
-            "grouplens" => (MOVIELENS, "templates/movielens.toml"),
+            "movielens" => (MOVIELENS, "templates/movielens.toml"),
             _ => (PLAIN, "templates/plain.toml"),
         };
         let (text, path) = own.map_or((built_in.0, Path::new(built_in.1)), |own| (own, origin));
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_scene_reads_like_one_of_the_mirror_flow() {
-        let texts = texts("grouplens");
+        let texts = texts("movielens");
         let mut row = vec![0.0; memory::width(4)];
         memory::start(&mut row, UserId(0));
         memory::push(&mut row, &Memorised { item: ItemId(1), rating: f32::NAN, time: 0 });
@@ -201,7 +201,7 @@ mod tests {
     #[test]
     fn profiles_tell_what_is_known() {
         for (family, unknown) in [
-            ("grouplens", "Nothing is known of this person but what they watched."),
+            ("movielens", "Nothing is known of this person but what they watched."),
             ("recbole", "Nothing is known of this person but what they did."),
         ] {
             assert_eq!(texts(family).profiles, ["female, age 24.", unknown, "x, age 30.5."]);

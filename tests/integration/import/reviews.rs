@@ -135,6 +135,6 @@ fn amazon_5core_tells_items_by_their_style_where_nothing_else_does() {
     shows(&import.run("amazon"), &["item:    Toy 0; category: Dolls; price: $3.5"]);
     // With a second category in the folder the log must be named.
     write(&import.from().join("Games_5.json"), &reviews);
-    import.try_it("amazon", &[]).expect(2).says(&["several logs (Games_5.json, Toys_5.json)", "as SOURCE"]);
+    import.try_it("amazon", &[]).expect(2).says(&["several logs (Games_5.json, Toys_5.json)", "instead of the folder"]);
     import.try_from("amazon", &import.from().join("Games_5.json"), &[]).expect(0);
 }

@@ -66,9 +66,18 @@ fn what_a_folder_lacks_is_told() {
         assert!(told.starts_with(expected), "{told}");
     }
     let told = refused("qwen2", None, |folder| std::fs::remove_file(folder.join("model.onnx_data")).unwrap());
-    assert!(told.starts_with("cannot load DIR/model.onnx") && told.contains("model.onnx_data"), "{told}");
+    assert!(told.starts_with("cannot load DIR/model.onnx: it keeps weights in `model.onnx_data`"), "{told}");
+    let told = refused("qwen2", None, |folder| {
+        std::fs::rename(folder.join("model.onnx_data"), folder.join("elsewhere")).unwrap();
+        std::os::unix::fs::symlink("/etc/hostname", folder.join("model.onnx_data")).unwrap();
+    });
+    assert!(told.contains("`model.onnx_data`, a link that leaves its folder"), "{told}");
     let told = LocalModel::load(Path::new("no/such/folder"), &options(1, 0)).err().expect("refused").to_string();
     assert!(told.starts_with("no/such/folder is no folder; a language model is a folder with `model.onnx`"), "{told}");
+    for graph in ["../model.onnx", "/model.onnx", "a/../../model.onnx"] {
+        let told = refused("llama", Some(graph), |_| ());
+        assert_eq!(told, format!("DIR: the graph `{graph}` is not a file in the model's folder"));
+    }
     let told = refused("llama", Some("other.onnx"), |_| ());
     assert!(told.starts_with("DIR/other.onnx does not exist; the folder has: halves.onnx, model.onnx"), "{told}");
 }

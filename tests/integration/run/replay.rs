@@ -87,9 +87,14 @@ fn replay_finds_a_changed_manifest() {
     recmirror(&["replay", text(&out)]).expect(3);
     write(&path, whole.replacen("seed = 5", "seed = 6", 1));
     recmirror(&["replay", text(&out)]).expect(3).says(&["4 differences"]);
-    for broken in [&whole[..whole.len() / 2], "", "{}", &whole.replacen("\"version\": 1", "\"version\": 9", 1)] {
+    for broken in [&whole[..whole.len() / 2], "", "{}", &whole.replacen("\"version\": 2", "\"version\": 9", 1)] {
         write(&path, broken);
         recmirror(&["replay", text(&out)]).expect(2).says(&["manifest.json"]);
+    }
+    // What an older version has left is told from damage.
+    write(&path, whole.replacen("\"version\": 2", "\"version\": 1", 1));
+    for command in ["replay", "compare", "resume"] {
+        recmirror(&[command, text(&out)]).expect(2).says(&["version 1 of the manifest", "run the scenario again"]);
     }
     std::fs::remove_file(&path).expect("removed");
     recmirror(&["replay", text(&out)]).expect(2).says(&["is this the folder of a run?"]);

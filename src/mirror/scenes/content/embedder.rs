@@ -5,19 +5,23 @@
 //! in a chunk of 32 rows whatever else is in it.
 
 use super::super::spill::Record;
-use crate::files::{FileError, Partial};
+use crate::files::{FileError, MOST_OF_TEXT, MOST_OF_TOKENIZER, Partial, read_bounded};
+use crate::language::SafeTokenizer;
 use crate::mirror::Watch;
-use crate::onnx::{Encoder, OnnxError};
+use crate::onnx::{Encoder, OnnxError, check_rows, row_bits};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use tokenizers::{Tokenizer, TruncationParams};
 
 /// Tokens to which texts are padded: the least that holds the text.
 const LENGTHS: [usize; 5] = [16, 32, 64, 128, 256];
 /// Rows of a chunk; the last is filled up with copies.
 const ROWS: usize = 32;
+/// Bytes of the model at most.
+const MOST_OF_FILE: u64 = 1 << 30;
+/// Bytes of kept vectors at most.
+const MOST_OF_VECTORS: u64 = 1 << 36;
 /// Part of the key of kept vectors: raised when the computation changes.
 const VERSION: &str = "mean-pooling/1";
 
@@ -43,7 +47,9 @@ pub enum EmbedderError {
 /// A sentence encoder: a folder with `model.onnx` and `tokenizer.json`.
 pub struct Embedder {
     encoder: Encoder,
-    tokenizer: Tokenizer,
+    tokenizer: SafeTokenizer,
+    /// The tokenizer's file.
+    words: PathBuf,
     /// Hash of both files.
     hash: String,
 }
@@ -61,21 +67,35 @@ impl Embedder {
     /// Loads the model of a folder, with one session for each of `workers` threads.
     ///
     /// # Errors
-    /// When a file is missing or wrong, or there is no ONNX Runtime.
+    /// When a file is missing or wrong, the model mixes the rows of a call, or there is no ONNX Runtime.
     pub fn load(folder: &Path, workers: usize) -> Result<Embedder, EmbedderError> {
         let (model, words) = (folder.join("model.onnx"), folder.join("tokenizer.json"));
         let mut hasher = blake3::Hasher::new();
-        for path in [&model, &words] {
-            let fail = |problem: std::io::Error| broken(path, problem.to_string());
-            hasher.update(&std::fs::read(path).map_err(fail)?);
-        }
-        let mut tokenizer = Tokenizer::from_file(&words).map_err(|problem| broken(&words, problem.to_string()))?;
-        let most = LENGTHS[LENGTHS.len() - 1];
-        let cut = TruncationParams { max_length: most, ..TruncationParams::default() };
-        tokenizer.with_truncation(Some(cut)).map_err(|problem| broken(&words, problem.to_string()))?;
-        tokenizer.with_padding(None);
+        let read =
+            |path: &Path, most: u64| read_bounded(path, most).map_err(|problem| broken(path, problem.to_string()));
+        hasher.update(&read(&model, MOST_OF_FILE)?);
+        let bytes = read(&words, MOST_OF_TOKENIZER)?;
+        hasher.update(&bytes);
+        let tokenizer = SafeTokenizer::parse(&bytes, LENGTHS.last().copied());
+        let tokenizer = tokenizer.map_err(|problem| broken(&words, problem))?;
         let encoder = Encoder::load(&model, workers)?;
-        Ok(Embedder { encoder, tokenizer, hash: hasher.finalize().to_hex().to_string() })
+        for (name, sha256) in encoder.weights() {
+            hasher.update(name.as_bytes()).update(sha256.as_bytes());
+        }
+        let embedder = Embedder { encoder, tokenizer, words, hash: hasher.finalize().to_hex().to_string() };
+        embedder.try_rows()?;
+        Ok(embedder)
+    }
+
+    /// Refuses a model that mixes the rows of a call, or that gives other numbers when it is asked again.
+    fn try_rows(&self) -> Result<(), OnnxError> {
+        // Every vocabulary has some tokens.
+        let most = self.tokenizer.count().clamp(1, 100) as i64;
+        let text = |row: usize| (0..1 + row % LENGTHS[0]).map(|place| (row * 7 + place) as i64 % most).collect();
+        let texts: Vec<Vec<i64>> = (0..ROWS).map(text).collect();
+        check_rows(self.encoder.path(), ROWS, |places| {
+            Ok(row_bits(&self.chunk(LENGTHS[0], places, &texts)?, self.encoder.width()))
+        })
     }
 
     /// The hash of the model and its tokenizer.
@@ -123,12 +143,11 @@ impl Embedder {
     /// When a text cannot be cut into tokens, or the model fails.
     pub fn embed(&self, texts: &[String], watch: &dyn Watch) -> Result<Vec<f32>, EmbedderError> {
         watch.begin("embedding item texts", texts.len() as u64);
-        let encode = |text: &String| self.tokenizer.encode_fast(text.as_str(), true);
-        let tokens: Result<Vec<Vec<i64>>, _> = texts
-            .par_iter()
-            .map(|text| encode(text).map(|found| found.get_ids().iter().map(|&id| i64::from(id)).collect()))
-            .collect();
-        let tokens = tokens.map_err(|problem| broken(Path::new("tokenizer.json"), problem.to_string()))?;
+        let encode = |text: &String| self.tokenizer.encode(text, true);
+        let tokens: Result<Vec<Vec<i64>>, _> =
+            texts.par_iter().map(|text| encode(text).map(|found| found.into_iter().map(i64::from).collect())).collect();
+        let tokens =
+            tokens.map_err(|problem| broken(&self.words, format!("a text cannot be split into tokens: {problem}")))?;
         let mut chunks: Vec<(usize, Vec<usize>)> = Vec::new();
         for (place, &length) in LENGTHS.iter().enumerate() {
             let above = if place == 0 { 0 } else { LENGTHS[place - 1] };
@@ -191,8 +210,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
 
 /// The vectors in `file`, if `label` says that they are those of `key` and the bytes are those that were labelled.
 fn read_kept(file: &Path, label: &Path, key: &str, rows: usize, width: usize) -> Option<Vec<f32>> {
-    let label: Label = serde_json::from_slice(&std::fs::read(label).ok()?).ok()?;
-    let bytes = std::fs::read(file).ok()?;
+    let label: Label = serde_json::from_slice(&read_bounded(label, MOST_OF_TEXT).ok()?).ok()?;
+    let bytes = read_bounded(file, MOST_OF_VECTORS).ok()?;
     let blake3 = blake3::hash(&bytes).to_hex().to_string();
     if label != (Label { key: key.to_owned(), rows, width, blake3 }) {
         return None;
@@ -222,6 +241,7 @@ mod tests {
     use super::*;
     use crate::mirror::Quiet;
     use crate::onnx::Runtime;
+    use crate::onnx::testing_graphs::{GraphBuilder, INT64, has_runtime, ints};
 
     fn embedder() -> Option<Embedder> {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedder");
@@ -248,6 +268,57 @@ mod tests {
             assert!((length - 1.0).abs() < 1e-5);
         }
         assert_ne!(together[..width], together[width..2 * width]);
+    }
+
+    /// An embedder of `[tokens, 2]` numbers `h` of which `end` makes the output.
+    fn small(end: impl Fn(GraphBuilder) -> GraphBuilder) -> Result<Embedder, EmbedderError> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let words = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedder/tokenizer.json");
+        std::fs::copy(words, folder.path().join("tokenizer.json")).expect("a copy");
+        let numbers: Vec<f32> = (0..2_000).map(|place| (place * 37 % 11) as f32).collect();
+        let graph = GraphBuilder::default()
+            .typed_input("input_ids", INT64, &[-1, -2])
+            .typed_input("attention_mask", INT64, &[-1, -2])
+            .output("last_hidden_state", &[-1, -2, 2])
+            .floats("e", &[1_000, 2], &numbers)
+            .node("Gather", &["e", "input_ids"], "h");
+        end(graph).write(&folder.path().join("model.onnx"));
+        Embedder::load(folder.path(), 1)
+    }
+
+    #[test]
+    fn a_model_that_mixes_rows_or_draws_is_refused() {
+        if !has_runtime() {
+            return;
+        }
+        assert!(small(|graph| graph.node("Identity", &["h"], "last_hidden_state")).is_ok());
+        let mixed = small(|graph| {
+            let graph = graph.ints("rows", &[0]).node("ReduceMean", &["h", "rows"], "mean");
+            graph.node("Add", &["h", "mean"], "last_hidden_state")
+        });
+        let drawn = small(|graph| graph.node("RandomNormalLike", &["h"], "last_hidden_state"));
+        for (outcome, told) in [(mixed, "mixes the rows of a call"), (drawn, "draws random numbers")] {
+            let problem = outcome.err().expect("refused").to_string();
+            assert!(problem.contains("model.onnx") && problem.contains(told), "{problem}");
+        }
+    }
+
+    #[test]
+    fn numbers_that_are_not_finite_and_other_shapes_are_refused() {
+        if !has_runtime() {
+            return;
+        }
+        for number in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let outcome = small(|graph| {
+                graph.floats("broken", &[1], &[number]).node("Add", &["h", "broken"], "last_hidden_state")
+            });
+            let problem = outcome.err().expect("refused").to_string();
+            assert!(problem.contains("model.onnx") && problem.contains("expected finite numbers"), "{problem}");
+        }
+        let turned =
+            small(|graph| graph.node_with("Transpose", &["h"], "last_hidden_state", &[ints("perm", &[1, 0, 2])]));
+        let problem = turned.err().expect("refused").to_string();
+        assert!(problem.contains("has shape [16, 32, 2], expected [32, 16, 2]"), "{problem}");
     }
 
     #[test]

@@ -1,0 +1,99 @@
+//! What Python gives as slates, checked.
+
+use numpy::{PyArray2, PyArrayMethods, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+use recmirror::ids::ItemId;
+use recmirror::policy::{Requests, Slates, rank_candidates};
+
+/// Slates from `answer`: whole numbers `[n, slate]`, -1 in empty slots; the same in a pair with scores `[n, slate]`; or
+/// scores of all items `[n, items]`, which are ranked here.
+pub(crate) fn read(answer: &Bound<'_, PyAny>, requests: &Requests<'_>) -> Result<Slates, String> {
+    if let Ok(pair) = answer.cast::<PyTuple>() {
+        if pair.len() != 2 {
+            return Err(format!(
+                "the answer is a tuple of {}; give the slates, or a pair of slates and scores",
+                pair.len()
+            ));
+        }
+        let part = |place: usize| pair.get_item(place).map_err(|problem| problem.to_string());
+        let mut slates = items(&array(&part(0)?)?, requests)?;
+        slates.scores = numbers(&array(&part(1)?)?, [requests.len(), requests.slate], "scores")?;
+        return Ok(slates);
+    }
+    let array = array(answer)?;
+    match kind(&array)? {
+        'i' | 'u' => items(&array, requests),
+        'f' => ranked(&numbers(&array, [requests.len(), requests.items], "scores of all items")?, requests),
+        _ => Err(format!(
+            "the answer has dtype {}; give whole numbers [n, slate], or floats [n, items] to be ranked",
+            dtype(&array)
+        )),
+    }
+}
+
+fn array<'py>(value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, String> {
+    let numpy = value.py().import("numpy").map_err(|problem| problem.to_string())?;
+    numpy.call_method1("asarray", (value,)).map_err(|problem| format!("the answer is no array: {problem}"))
+}
+
+fn dtype(array: &Bound<'_, PyAny>) -> String {
+    array.getattr("dtype").map(|dtype| dtype.to_string()).unwrap_or_default()
+}
+
+fn kind(array: &Bound<'_, PyAny>) -> Result<char, String> {
+    let kind = array.getattr("dtype").and_then(|dtype| dtype.getattr("kind")).and_then(|kind| kind.extract());
+    kind.map_err(|problem| problem.to_string())
+}
+
+/// The array as a matrix of `T` with this shape.
+fn matrix<'py, T: numpy::Element>(
+    array: &Bound<'py, PyAny>,
+    shape: [usize; 2],
+    name: &str,
+    wanted: &str,
+) -> Result<Bound<'py, PyArray2<T>>, String> {
+    let cast = array.call_method1("astype", (wanted,)).map_err(|problem| format!("{name}: {problem}"))?;
+    let found: Vec<usize> =
+        cast.getattr("shape").and_then(|shape| shape.extract()).map_err(|problem| problem.to_string())?;
+    let cast = cast.cast_into::<PyArray2<T>>().ok().filter(|cast| cast.shape() == shape);
+    cast.ok_or_else(|| format!("{name} have the shape {found:?}; expected [{}, {}]", shape[0], shape[1]))
+}
+
+fn items(array: &Bound<'_, PyAny>, requests: &Requests<'_>) -> Result<Slates, String> {
+    if !matches!(kind(array)?, 'i' | 'u') {
+        return Err(format!("slates have dtype {}; expected whole numbers", dtype(array)));
+    }
+    let shape = [requests.len(), requests.slate];
+    let values = matrix::<i64>(array, shape, "slates", "int64")?.to_vec().map_err(|problem| problem.to_string())?;
+    let mut slates = Slates::default();
+    slates.reset(requests.len(), requests.slate);
+    for (place, &value) in values.iter().enumerate() {
+        slates.items[place] = match value {
+            -1 => ItemId::NONE,
+            0.. if (value as u64) < requests.items as u64 => ItemId(value as u32),
+            _ => {
+                let (user, slot) = (requests.users[place / requests.slate], place % requests.slate);
+                let items = requests.items;
+                return Err(format!("user {}, slot {slot}: {value} is no item; there are 0 to {}", user.0, items - 1));
+            }
+        };
+    }
+    Ok(slates)
+}
+
+fn numbers(array: &Bound<'_, PyAny>, shape: [usize; 2], name: &str) -> Result<Vec<f32>, String> {
+    matrix::<f32>(array, shape, name, "float32")?.to_vec().map_err(|problem| problem.to_string())
+}
+
+fn ranked(scores: &[f32], requests: &Requests<'_>) -> Result<Slates, String> {
+    if let Some(place) = scores.iter().position(|score| score.is_nan()) {
+        let (user, item) = (requests.users[place / requests.items], place % requests.items);
+        return Err(format!("the score of user {} for item {item} is not a number", user.0));
+    }
+    let mut slates = Slates::default();
+    slates.fill(requests, |request, slot| {
+        rank_candidates(&request, &scores[request.row * request.items..(request.row + 1) * request.items], slot);
+    });
+    Ok(slates)
+}

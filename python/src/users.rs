@@ -1,0 +1,139 @@
+//! User models in Python.
+
+use crate::policy::traceback;
+use crate::refusal;
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyUntypedArrayMethods};
+use pyo3::prelude::*;
+use recmirror::ids::UserId;
+use recmirror::scene::SceneBatch;
+use recmirror::user::{Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
+
+/// What users have in front of them.
+#[pyclass(frozen, module = "recmirror")]
+pub struct Scenes {
+    /// `[n]`: numbers of the users, or empty where they are not known.
+    #[pyo3(get)]
+    users: Py<PyArray1<u32>>,
+    /// `[n, slate]`: the items shown, -1 in empty slots.
+    #[pyo3(get)]
+    items: Py<PyArray2<i64>>,
+    /// `[n, memory]`: what the model keeps of each user.
+    #[pyo3(get)]
+    memory: Py<PyArray2<f32>>,
+}
+
+/// A user model that is a Python object.
+pub(crate) struct OwnUsers {
+    object: Py<PyAny>,
+    width: usize,
+}
+
+impl OwnUsers {
+    /// `object` has `respond(scenes)`; with an attribute `memory`, the numbers kept of each user, also `start(users)` and
+    /// `update(memory, items, ratings)`.
+    pub(crate) fn new(py: Python<'_>, object: Py<PyAny>) -> PyResult<OwnUsers> {
+        let bound = object.bind(py);
+        if !bound.hasattr("respond")? {
+            return Err(refusal("a user model needs a method respond(scenes) that gives logits [n, slate + 1]"));
+        }
+        let width = if bound.hasattr("memory")? { bound.getattr("memory")?.extract()? } else { 0 };
+        for method in ["start", "update"] {
+            if width > 0 && !bound.hasattr(method)? {
+                return Err(refusal(format!("a user model with `memory` = {width} needs a method `{method}`")));
+            }
+        }
+        Ok(OwnUsers { object, width })
+    }
+
+    fn ask<A>(
+        &self,
+        method: &str,
+        shape: [usize; 2],
+        arguments: impl Fn(Python<'_>) -> PyResult<A>,
+    ) -> Result<Vec<f32>, UserError>
+    where
+        A: for<'py> pyo3::call::PyCallArgs<'py>,
+    {
+        Python::attach(|py| {
+            let answer = arguments(py).and_then(|arguments| self.object.bind(py).call_method1(method, arguments));
+            let answer =
+                answer.map_err(|problem| UserError::Setup(format!("{method}: {}", traceback(py, &problem))))?;
+            matrix(&answer, shape).map_err(|problem| UserError::Setup(format!("{method}: {problem}")))
+        })
+    }
+}
+
+/// The numbers of an array of this shape.
+fn matrix(answer: &Bound<'_, PyAny>, shape: [usize; 2]) -> Result<Vec<f32>, String> {
+    let numpy = answer.py().import("numpy").map_err(|problem| problem.to_string())?;
+    let cast = numpy.call_method1("asarray", (answer, "float32")).map_err(|problem| problem.to_string())?;
+    let found = cast.getattr("shape").map(|shape| shape.to_string()).unwrap_or_default();
+    let cast = cast.cast_into::<PyArray2<f32>>().ok().filter(|cast| cast.shape() == shape);
+    let cast =
+        cast.ok_or_else(|| format!("the answer has the shape {found}; expected ({}, {})", shape[0], shape[1]))?;
+    cast.to_vec().map_err(|problem| problem.to_string())
+}
+
+impl UserModel for OwnUsers {
+    fn kind(&self) -> &'static str {
+        "python"
+    }
+
+    fn memory(&self) -> MemoryShape {
+        MemoryShape { read: self.width, total: self.width }
+    }
+
+    fn start(&self, users: &[UserId], memory: &mut [f32]) -> Result<(), UserError> {
+        if self.width == 0 {
+            return Ok(());
+        }
+        let numbers = |py: Python<'_>| Ok((PyArray1::from_iter(py, users.iter().map(|user| user.0)).unbind(),));
+        memory.copy_from_slice(&self.ask("start", [users.len(), self.width], numbers)?);
+        Ok(())
+    }
+
+    fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError> {
+        if self.width == 0 || events.is_empty() {
+            return Ok(());
+        }
+        let all: Vec<f32> = memories.iter().flat_map(|memory| memory.iter().copied()).collect();
+        let arguments = |py: Python<'_>| {
+            let memory = PyArray1::from_slice(py, &all).reshape([events.len(), self.width])?;
+            let items = PyArray1::from_iter(py, events.iter().map(|event| i64::from(event.item.0)));
+            let ratings = PyArray1::from_iter(py, events.iter().map(|event| event.rating));
+            Ok((memory.unbind(), items.unbind(), ratings.unbind()))
+        };
+        let updated = self.ask("update", [events.len(), self.width], arguments)?;
+        for (memory, row) in memories.iter_mut().zip(updated.chunks_exact(self.width)) {
+            memory.copy_from_slice(row);
+        }
+        Ok(())
+    }
+
+    fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
+        let (rows, slate) = (scenes.len(), scenes.slate);
+        out.reset(rows, slate);
+        if rows == 0 {
+            return Ok(());
+        }
+        let number = |item: recmirror::ids::ItemId| if item.is_some() { i64::from(item.0) } else { -1 };
+        let arguments = |py: Python<'_>| {
+            let items = PyArray1::from_iter(py, scenes.items.iter().map(|&item| number(item)));
+            let memory = PyArray1::from_slice(py, &scenes.memory);
+            let scenes = Scenes {
+                users: PyArray1::from_iter(py, scenes.users.iter().map(|user| user.0)).unbind(),
+                items: items.reshape([rows, slate])?.unbind(),
+                memory: memory.reshape([rows, self.width])?.unbind(),
+            };
+            Ok((Py::new(py, scenes)?,))
+        };
+        out.choice = self.ask("respond", [rows, slate + 1], arguments)?;
+        for (place, item) in scenes.items.iter().enumerate() {
+            if !item.is_some() {
+                out.choice[place / slate * (slate + 1) + place % slate] = recmirror::user::EMPTY_SLOT;
+            }
+        }
+        debug_assert_eq!(out.rating.len(), rows * slate * RATINGS);
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+"""The environment from Python."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+import recmirror as rm
+from shop import table
+
+
+@pytest.fixture()
+def data() -> rm.Dataset:
+    return rm.Dataset(table(), name="shop")
+
+
+def make(data: rm.Dataset, **more: Any) -> rm.Environment:
+    return rm.Environment(data, population=200, slate=4, steps=6, seed=11, policies=["popular", "ials"], **more)
+
+
+def first_candidates(observation: rm.Observation) -> np.ndarray:
+    return np.array([observation.candidates(row)[: observation.slate] for row in range(len(observation))])
+
+
+def test_a_data_set_of_columns(data: rm.Dataset) -> None:
+    assert (data.users, data.items, data.interactions, data.scale) == (40, 60, 600, (1.0, 5.0))
+    assert data.user_ids[3] == "u3"
+    with pytest.raises(rm.RecmirrorError, match="no column of items"):
+        rm.Dataset({"user_id": ["a"]})
+    with pytest.raises(rm.RecmirrorError, match="differ in length"):
+        rm.Dataset({"user_id": ["a"], "item_id": ["b", "c"]})
+    with pytest.raises(rm.RecmirrorError, match="no column `sku`"):
+        rm.Dataset(table(), columns={"item": "sku"})
+    with pytest.raises(rm.RecmirrorError, match="whole number of seconds"):
+        rm.Dataset({"user_id": ["a"], "item_id": ["b"], "time": [1.5]})
+    with pytest.raises(rm.RecmirrorError, match="/nowhere"):
+        rm.Dataset.read("/nowhere")
+
+
+def test_steps_rewards_and_metrics(data: rm.Dataset) -> None:
+    env = make(data)
+    observation = env.reset()
+    assert observation.history.shape == (len(observation), 20)
+    assert observation.mask().shape == (len(observation), 60)
+    total = 0.0
+    while not env.is_done:
+        outcome = env.step(first_candidates(env.observation()))
+        assert outcome.slates.shape == (len(outcome), 4)
+        taken = outcome.accepted >= 0
+        assert (outcome.rewards == taken).all()
+        rows = np.flatnonzero(taken)
+        assert (outcome.accepted_items[rows] == outcome.slates[rows, outcome.accepted[rows]]).all()
+        assert np.isnan(outcome.ratings[~taken]).all()
+        total += float(outcome.rewards.sum())
+    assert outcome.is_done and total > 0
+    assert len(env.observation()) == 0
+    with pytest.raises(rm.RecmirrorError, match="all 6 steps are done"):
+        env.step(np.zeros((0, 4), dtype=int))
+
+
+def test_the_same_slates_give_the_same_digest(data: rm.Dataset) -> None:
+    digests = []
+    for replication in (0, 0, 1):
+        env = make(data)
+        env.reset(replication)
+        env.run(first_candidates)
+        digests.append(env.digest)
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_built_in_policies_run_from_outside(data: rm.Dataset) -> None:
+    env = make(data)
+    rewards = env.run(env.policy("ials"))
+    assert rewards.shape == (6,) and (rewards > 0).any()
+    with pytest.raises(rm.RecmirrorError, match="`popular`, `ials`"):
+        env.policy("ease")
+
+
+def test_scores_of_all_items_are_ranked(data: rm.Dataset) -> None:
+    env = make(data)
+    scores = np.tile(np.arange(60, dtype=np.float32), (len(env.observation()), 1))
+    best = [env.observation().candidates(row)[::-1][:4] for row in range(len(scores))]
+    assert (env.step(scores).slates == np.array(best)).all()
+
+
+def test_wrong_slates_are_refused_and_change_nothing(data: rm.Dataset) -> None:
+    env = make(data)
+    good = first_candidates(env.observation())
+    users = env.observation().users
+    wrong = [
+        (good[:-1], "shape"),
+        (good.astype(str), "dtype"),
+        (np.full((len(good), 60), math.nan), "not a number"),
+        (np.where(np.arange(4) == 2, good[:, :1], good), f"user {users[0]}.*slot 2"),
+        (np.where(np.arange(4) == 1, 60, good), f"user {users[0]}, slot 1: 60 is no item"),
+        ((good, good, good), "tuple of 3"),
+        (object(), "dtype object"),
+    ]
+    for slates, message in wrong:
+        with pytest.raises(rm.RecmirrorError, match=message):
+            env.step(slates)
+    outcome = env.step(good)
+    other = make(data)
+    other.step(good)
+    assert env.digest == other.digest and len(outcome) == len(good)
+
+
+def test_settings_are_checked_all_at_once(data: rm.Dataset) -> None:
+    with pytest.raises(rm.RecmirrorError) as problem:
+        rm.Environment(data, slate=0, settings={"arrival.probabilty": 0.1}, dynamics=[("satiation", {"strenght": 1})])
+    text = str(problem.value)
+    for part in ("`slate` must be", "did you mean `probability`", "did you mean `strength`"):
+        assert part in text
+
+
+class Fans:
+    """Users who take items with even numbers, and remember how many they took."""
+
+    memory = 1
+
+    def start(self, users: np.ndarray) -> np.ndarray:
+        return np.zeros((len(users), 1))
+
+    def update(self, memory: np.ndarray, items: np.ndarray, ratings: np.ndarray) -> np.ndarray:
+        return memory + 1
+
+    def respond(self, scenes: rm.Scenes) -> np.ndarray:
+        liked = np.where(scenes.items % 2 == 0, 8.0, -8.0)
+        return np.hstack([liked, -scenes.memory * 0])
+
+
+def test_users_of_python(data: rm.Dataset) -> None:
+    env = make(data, users=Fans(), acceptance=0.5)
+    taken = []
+    while not env.is_done:
+        outcome = env.step(first_candidates(env.observation()))
+        taken.extend(outcome.accepted_items[outcome.accepted >= 0])
+    assert len(taken) > 50 and np.mean(np.array(taken) % 2 == 0) > 0.95
+
+    class Broken(Fans):
+        def respond(self, scenes: rm.Scenes) -> np.ndarray:
+            return np.zeros((1, 1))
+
+    with pytest.raises(rm.RecmirrorError, match=r"respond: the answer has the shape \(1, 1\)"):
+        make(data, users=Broken())
+    with pytest.raises(rm.RecmirrorError, match="respond"):
+        make(data, users=object())

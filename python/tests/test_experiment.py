@@ -1,0 +1,82 @@
+"""Experiments with policies of Python."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import recmirror as rm
+
+from shop import table
+
+SCENARIO = """
+data.path = "."
+ticks = 4
+slate = 3
+replications = 3
+population.users = 150
+policy = [{ kind = "popular" }, { kind = "random" }]
+"""
+
+
+class Popular:
+    """Counts what was accepted, on top of the log."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(60)
+
+    def recommend(self, observation: rm.Observation) -> np.ndarray:
+        return np.tile(self.counts.astype(np.float32), (len(observation), 1))
+
+    def observe(self, outcome: rm.Outcome) -> None:
+        np.add.at(self.counts, outcome.accepted_items[outcome.accepted >= 0], 1)
+
+
+@pytest.fixture()
+def scenario(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.toml"
+    path.write_text(SCENARIO)
+    return path
+
+
+def test_own_policies_run_beside_those_of_the_file(scenario: Path) -> None:
+    data = rm.Dataset(table(), name="shop")
+    policies = {"mine": Popular, "copied": Popular(), "function": Popular().recommend}
+    result = rm.run(scenario, data=data, policies=policies, settings={"ticks": 5})
+    assert {row["policy"] for row in result.summary} == {"popular", "random", "mine", "copied", "function"}
+    assert "mine" in str(result) and not result.failures
+    finals = {(row["policy"], row["replication"]): row for row in result.finals if row["metric"] == "acceptance_rate"}
+    assert all(finals["mine", r]["value"] == finals["copied", r]["value"] for r in range(3)), "a copy each replication"
+    again = rm.run(scenario, data=data, policies=policies, settings={"ticks": 5})
+    assert result.digest == again.digest
+    assert set(result.summary.columns) >= {"policy", "metric", "mean"}
+
+
+def test_a_policy_that_fails_is_left_out_with_its_traceback(scenario: Path) -> None:
+    def fails(observation: rm.Observation) -> np.ndarray:
+        raise ValueError("no idea")
+
+    result = rm.run(scenario, data=rm.Dataset(table()), policies={"mine": fails})
+    ((policy, replication, problem),) = result.failures
+    assert (policy, replication) == ("mine", 0)
+    assert "no idea" in problem and "test_experiment.py" in problem
+    assert {row["policy"] for row in result.summary} == {"popular", "random"}
+
+
+def test_problems_of_a_scenario_are_exceptions(scenario: Path) -> None:
+    with pytest.raises(rm.RecmirrorError, match="did you mean `ticks`"):
+        rm.run(scenario, settings={"tics": 3})
+    with pytest.raises(rm.RecmirrorError):
+        rm.run(scenario)
+
+
+def test_the_command_comes_with_the_package() -> None:
+    command = [sys.executable, "-c", "from recmirror._command import main; main()"]
+    shown = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == f"recmirror {rm.__version__}"
+    wrong = subprocess.run([*command, "run", "none.toml", "--out", "x"], capture_output=True, text=True)
+    assert wrong.returncode == 2 and "none.toml" in wrong.stderr

@@ -1,0 +1,144 @@
+//! Which family a data set is of: told by the names of its files, and by their columns where names are common.
+
+use super::DataError;
+use super::import::{Family, Folder, ImportError, Publisher};
+use super::sheet::Sheet;
+use std::path::Path;
+
+/// Words for what a data set is: `auto`, every family, and an older name of one.
+pub const FORMATS: [&str; 14] = [
+    "auto",
+    "movielens",
+    "steam",
+    "amazon",
+    "mind",
+    "kuairec",
+    "lastfm",
+    "goodreads",
+    "mobilerec",
+    "custom",
+    "coat",
+    "recbole",
+    "tables",
+    "grouplens",
+];
+
+/// Families whose files have names of their own, in the order in which they are tried.
+const BY_NAME: [(&str, &str); 10] = [
+    ("movielens", "100k"),
+    ("recbole", "atomic"),
+    ("mind", "tsv"),
+    ("kuairec", "csv"),
+    ("lastfm", "hetrec"),
+    ("coat", "ascii"),
+    ("movielens", "colons"),
+    ("mobilerec", "csv"),
+    ("custom", "jsonl"),
+    ("goodreads", "ucsd"),
+];
+
+/// Families whose files have common names: the file, and the columns that it must have.
+const BY_COLUMNS: [(&str, &str, &[&str], &[&str]); 5] = [
+    ("movielens", "csv", &["ratings.csv"], &["userId", "movieId"]),
+    ("goodreads", "goodbooks", &["ratings.csv", "ratings_sample.csv"], &["user_id", "book_id", "rating"]),
+    ("steam", "csv", &["user_reviews.csv"], &["user_id", "item_id", "posted"]),
+    ("steam", "ucsd", &["steam_reviews.json"], &[]),
+    ("amazon", "2018", &[], &["reviewerID", "asin"]),
+];
+
+/// A data set in a folder, with the name of its family.
+pub(super) type Detected = (&'static str, Box<dyn Publisher>);
+
+/// The data set at `path`, of one family where it is told.
+pub(super) fn open(path: &Path, family: Option<&str>) -> Result<Detected, DataError> {
+    let folder = Folder::open(path)?;
+    match family {
+        Some(name) => of_family(&folder, name),
+        None => detect(&folder, path),
+    }
+}
+
+/// The names of all families, for messages and the scenario's key.
+pub(super) fn names() -> String {
+    let names = super::import::FAMILIES.iter().map(|family| format!("`{}`", family.name));
+    names.collect::<Vec<_>>().join(", ")
+}
+
+fn of_family(folder: &Folder, name: &str) -> Result<Detected, DataError> {
+    // The name that older scenarios have.
+    let known = if name == "grouplens" { "movielens" } else { name };
+    let unknown = || DataError::UnknownFamily { family: name.to_owned(), known: names() };
+    let family = Family::find(known).ok_or_else(unknown)?;
+    Ok((family.name, family.open(folder, None)?.1))
+}
+
+fn detect(folder: &Folder, path: &Path) -> Result<Detected, DataError> {
+    let is_told = folder.root().join("data.toml").is_file();
+    let tables = if is_told { attempt(folder, "tables", "tables")? } else { None };
+    if let Some(found) = tables {
+        return Ok(found);
+    }
+    for (family, format) in BY_NAME {
+        if let Some(found) = attempt(folder, family, format)? {
+            return Ok(found);
+        }
+    }
+    for (family, format, names, columns) in BY_COLUMNS {
+        if has_columns(folder, names, columns)
+            && let Some(found) = attempt(folder, family, format)?
+        {
+            return Ok(found);
+        }
+    }
+    if has_columns(folder, &[], &["parent_asin", "user_id", "asin"])
+        && let Some(found) = attempt(folder, "amazon", "2023")?
+    {
+        return Ok(found);
+    }
+    let project = folder.root().join("raws");
+    if project.is_dir()
+        && let Some(found) = attempt(&Folder::open(&project)?, "custom", "jsonl")?
+    {
+        return Ok(found);
+    }
+    match attempt(folder, "tables", "tables")? {
+        Some(found) => Ok(found),
+        None => Err(DataError::UnknownFormat { path: path.to_owned(), found: folder.listed() }),
+    }
+}
+
+fn attempt(folder: &Folder, family: &str, format: &str) -> Result<Option<Detected>, ImportError> {
+    let Some(family) = Family::find(family) else { return Ok(None) };
+    Ok(family.attempt(folder, format)?.map(|publisher| (family.name, publisher)))
+}
+
+/// Whether the log, or one of the files called so, has all of these columns.
+fn has_columns(folder: &Folder, names: &[&str], columns: &[&str]) -> bool {
+    let named = if names.is_empty() { None } else { folder.log(names) };
+    let files: Vec<_> = match (named, folder.chosen()) {
+        (Some(path), _) => vec![path],
+        (None, _) if !names.is_empty() => return false,
+        (None, Some(path)) => vec![path.to_owned()],
+        (None, None) => folder.files().filter(|path| path.to_string_lossy().contains(".json")).collect(),
+    };
+    files.iter().any(|path| {
+        columns.is_empty()
+            || Sheet::open(path, None)
+                .is_ok_and(|sheet| columns.iter().all(|column| sheet.columns().iter().any(|name| name == column)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_are_those_of_the_families() {
+        let families: Vec<&str> = super::super::import::FAMILIES.iter().map(|family| family.name).collect();
+        assert_eq!(FORMATS[1..FORMATS.len() - 1], families);
+        for (family, format) in BY_NAME.iter().copied().chain(BY_COLUMNS.iter().map(|it| (it.0, it.1))) {
+            let known = Family::find(family).unwrap_or_else(|| panic!("no family `{family}`"));
+            assert!(known.formats().any(|name| name == format), "{family}: {format}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Which files of a folder are the log, the items and the users: told by their columns.
+
+use super::roles::{is_log, item_column, plain, user_column};
+use super::spec::{NAME, Names, Spec};
+use crate::dataset::import::ImportError;
+use crate::dataset::import::folder::{Folder, plain as unpacked};
+use crate::dataset::sheet::Sheet;
+use crate::files::FileError;
+use std::path::{Path, PathBuf};
+
+/// Endings of tables, packed or not.
+const ENDINGS: [&str; 7] = [".csv", ".tsv", ".txt", ".json", ".jsonl", ".ndjson", ".parquet"];
+
+/// Beginnings of the names of files whose ids are called `id`.
+const ITEMS: [&str; 12] =
+    ["item", "product", "movie", "book", "game", "song", "track", "article", "news", "video", "app", "catalog"];
+const USERS: [&str; 5] = ["user", "customer", "people", "profile", "member"];
+
+/// The files of a data set.
+pub(super) struct Found {
+    /// The log in its parts, which have the same columns.
+    pub(super) logs: Vec<PathBuf>,
+    pub(super) items: Option<PathBuf>,
+    pub(super) users: Option<PathBuf>,
+    /// Tables that are not read.
+    pub(super) unread: Vec<PathBuf>,
+}
+
+/// A table with its columns.
+struct Table {
+    path: PathBuf,
+    columns: Vec<String>,
+}
+
+/// Looks at the tables of `folder`; `None` where none is a log.
+pub(super) fn find(folder: &Folder, spec: &Spec) -> Result<Option<Found>, ImportError> {
+    let named = |name: &String| {
+        let path = folder.root().join(name);
+        if path.is_file() {
+            return Ok(path);
+        }
+        Err(FileError::Missing { path, remedy: format!("{NAME} names it") })
+    };
+    let is_one_file = folder.chosen().is_some();
+    let mut tables = Vec::new();
+    for path in folder.files().filter(|path| is_table(path)) {
+        // What is no table may lie beside the tables; a log that is named is opened again, and then an error tells.
+        if let Ok(sheet) = Sheet::open(&path, spec.separator()) {
+            tables.push(Table { columns: sheet.columns().to_vec(), path });
+        }
+    }
+    let logs = match (&spec.log, folder.chosen()) {
+        (_, Some(path)) => vec![path.to_owned()],
+        (Some(names), None) => Names::list(names).iter().map(named).collect::<Result<_, _>>()?,
+        (None, None) => parts(folder, spec, &tables)?,
+    };
+    if logs.is_empty() {
+        return Ok(None);
+    }
+    let others: Vec<&Table> = tables.iter().filter(|table| !logs.contains(&table.path)).collect();
+    let side = |told: &Option<String>, is: fn(&Table) -> bool, what: &'static str| match told {
+        Some(name) => named(name).map(Some).map_err(ImportError::from),
+        None => one(folder, others.iter().filter(|table| is(table)).map(|table| &table.path), what),
+    };
+    let items = side(&spec.items.file, is_items, "items")?;
+    let users = side(&spec.users.file, is_users, "users")?;
+    let read = |path: &PathBuf| Some(path) == items.as_ref() || Some(path) == users.as_ref();
+    let unread = others.iter().map(|table| table.path.clone()).filter(|path| !read(path) && !is_one_file);
+    Ok(Some(Found { unread: unread.collect(), logs, items, users }))
+}
+
+fn is_table(path: &Path) -> bool {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    ENDINGS.iter().any(|ending| unpacked(&name).ends_with(ending))
+}
+
+/// The tables that are logs. Several with the same columns are parts of one log, in the order of their names.
+fn parts(folder: &Folder, spec: &Spec, tables: &[Table]) -> Result<Vec<PathBuf>, ImportError> {
+    let named = spec.columns.user.is_some() || spec.columns.item.is_some();
+    let has_named = |table: &Table| {
+        let users = spec.columns.user.as_ref().map(Names::list).unwrap_or_default();
+        let wanted = users.iter().chain(&spec.columns.item);
+        wanted.into_iter().all(|name| table.columns.contains(name))
+    };
+    let is = |table: &&Table| if named { has_named(table) } else { is_log(&table.columns) };
+    let logs: Vec<&Table> = tables.iter().filter(is).collect();
+    if logs.windows(2).any(|pair| pair[0].columns != pair[1].columns) {
+        let names = logs.iter().map(|table| name(&table.path)).collect::<Vec<_>>().join(", ");
+        return Err(ImportError::Several { path: folder.root().to_owned(), found: names });
+    }
+    Ok(logs.into_iter().map(|table| table.path.clone()).collect())
+}
+
+fn one<'p>(
+    folder: &Folder,
+    found: impl Iterator<Item = &'p PathBuf>,
+    what: &'static str,
+) -> Result<Option<PathBuf>, ImportError> {
+    let found: Vec<&PathBuf> = found.collect();
+    match found.as_slice() {
+        [] => Ok(None),
+        [only] => Ok(Some((*only).clone())),
+        several => {
+            let names = several.iter().map(|path| name(path)).collect::<Vec<_>>().join(", ");
+            let problem =
+                format!("several tables could hold the {what} ({names}); name one in {NAME} (`[{what}]`, `file`)");
+            Err(FileError::whole(folder.root(), problem).into())
+        }
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn is_called(table: &Table, names: &[&str]) -> bool {
+    let stem = name(&table.path).to_lowercase();
+    names.iter().any(|wanted| stem.starts_with(wanted) || stem.contains(&format!("_{wanted}")))
+}
+
+/// The column of the id in the table of items.
+pub(super) fn item_id(columns: &[String]) -> Option<usize> {
+    item_column(columns).or_else(|| columns.iter().position(|name| plain(name) == "id"))
+}
+
+/// The column of the id in the table of users.
+pub(super) fn user_id(columns: &[String]) -> Option<usize> {
+    user_column(columns).or_else(|| columns.iter().position(|name| plain(name) == "id"))
+}
+
+fn is_items(table: &Table) -> bool {
+    let has_id =
+        item_column(&table.columns).is_some() || (is_called(table, &ITEMS) && item_id(&table.columns).is_some());
+    user_column(&table.columns).is_none() && has_id
+}
+
+fn is_users(table: &Table) -> bool {
+    let has_id =
+        user_column(&table.columns).is_some() || (is_called(table, &USERS) && user_id(&table.columns).is_some());
+    item_column(&table.columns).is_none() && has_id
+}

@@ -1,0 +1,274 @@
+//! One's own tables: CSV with any separator, JSON lines or Parquet, with an optional `data.toml` that names columns.
+//!
+//! A row of the log is something that a user did (who, what, when, how it was rated), an item that was shown (then a
+//! column like `clicked` says whether it was taken), or a whole list (a column with the items shown, and what was taken).
+
+mod find;
+mod reading;
+mod roles;
+mod spec;
+
+pub(in crate::dataset) use self::spec::FieldType;
+
+use self::find::Found;
+use self::reading::Reading;
+use self::roles::Layout;
+use self::spec::Spec;
+use super::super::clock::{Spelling, Spellings};
+use super::super::sheet::Sheet;
+use super::super::{ItemRow, UserRow};
+use super::folder::Folder;
+use super::publisher::{Fields, Place, Publisher, RawRow, Roles, Rules, ShownRow, Visit};
+use super::values::{NO_ID, id, put};
+use super::{Family, Format, ImportError, Opened};
+use crate::files::FileError;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+pub(super) const FAMILY: Family = Family {
+    name: "tables",
+    summary: "your own tables: CSV, JSON lines or Parquet, with an optional data.toml that names columns",
+    formats: &[Format {
+        name: "tables",
+        files: "a table with columns like `user_id` and `item_id`, others for items and users",
+        open,
+    }],
+    template: include_str!("../templates/custom.toml"),
+};
+
+struct Tables {
+    found: Found,
+    spec: Spec,
+    layout: Layout,
+    columns: Vec<String>,
+    /// How the log writes its times; `None` where it has none.
+    spelling: Option<Spelling>,
+    /// The smallest position: lists are counted from 0 or from 1.
+    first_position: u32,
+    notes: Vec<String>,
+}
+
+fn open(folder: &Folder) -> Opened {
+    let spec = Spec::read(folder.root())?;
+    let Some(found) = find::find(folder, &spec)? else { return Ok(None) };
+    let first = Sheet::open(&found.logs[0], spec.separator())?;
+    let layout = Layout::of(first.columns(), &spec.columns, &found.logs[0])?;
+    let columns = first.columns().to_vec();
+    let mut tables = Tables { found, spec, layout, columns, spelling: None, first_position: 0, notes: Vec::new() };
+    tables.look()?;
+    tables.tell();
+    Ok(Some(Box::new(tables)))
+}
+
+impl Tables {
+    /// A part of the log. Its columns stand where those of the first part do.
+    fn part(&self, path: &Path) -> Result<Sheet, ImportError> {
+        let sheet = Sheet::open(path, self.spec.separator())?;
+        let is_same = sheet.columns().iter().zip(&self.columns).all(|(one, other)| one == other);
+        if !is_same {
+            let problem = format!(
+                "the columns differ from those of {}; the parts of a log have the same",
+                self.found.logs[0].display()
+            );
+            return Err(FileError::line(path, 1, problem).into());
+        }
+        Ok(sheet)
+    }
+
+    /// Looks through the log for what only all rows together tell: the spelling of times, the first position.
+    fn look(&mut self) -> Result<(), ImportError> {
+        if self.layout.time.is_none() && self.layout.position.is_none() {
+            return Ok(());
+        }
+        let mut spellings = Spellings::default();
+        let (mut is_timed, mut is_typed, mut first) = (false, false, u32::MAX);
+        for path in &self.found.logs {
+            let mut sheet = self.part(path)?;
+            while sheet.step()? {
+                if let Some(at) = self.layout.time.filter(|at| sheet.cell(*at).is_filled()) {
+                    is_timed = true;
+                    let text = sheet.text(at);
+                    is_typed |= text.is_empty();
+                    if !text.is_empty() {
+                        spellings.look(text, sheet.line()).map_err(|problem| sheet.error(problem))?;
+                    }
+                }
+                if let Some(at) = self.layout.position.filter(|at| sheet.cell(*at).is_filled()) {
+                    first = first.min(reading::position(&sheet, at)?);
+                }
+            }
+        }
+        let decided = spellings.decide();
+        let log = self.found.logs.last().map_or(Path::new(""), PathBuf::as_path);
+        let decided = decided.map_err(|(line, problem)| FileError::line(log, line, problem))?;
+        self.spelling = is_timed.then(|| decided.unwrap_or(if is_typed { Spelling::Zoned } else { Spelling::Seconds }));
+        self.first_position = if first == u32::MAX { 0 } else { first.min(1) };
+        if spellings.has_some_zones() {
+            self.notes.push("some times have a zone and some have none: those without are read as UTC".to_owned());
+        }
+        Ok(())
+    }
+
+    /// What a user should know of how the tables are understood.
+    fn tell(&mut self) {
+        let name = |at: usize| self.columns[at].clone();
+        let mut notes = Vec::new();
+        match (self.layout.time, self.spelling) {
+            (Some(at), Some(kind)) if kind != Spelling::Seconds => {
+                notes.push(format!("`{}` holds {}", name(at), kind.told()));
+            }
+            (Some(at), None) => notes.push(format!("`{}` is empty in all rows", name(at))),
+            _ => {}
+        }
+        if self.layout.user.len() > 1 {
+            let told = self.layout.user.iter().map(|&at| name(at)).collect::<Vec<_>>().join("`, `");
+            notes.push(format!("users are told apart by the columns `{told}` together"));
+        }
+        for (kind, path) in [("items", &self.found.items), ("users", &self.found.users)] {
+            if path.is_none() {
+                notes.push(format!("there is no table of {kind}: nothing but their ids is known"));
+            }
+        }
+        if !self.found.unread.is_empty() {
+            let names = self.found.unread.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
+            notes.push(format!("not read: {}", names.collect::<Vec<_>>().join(", ")));
+        }
+        self.notes.extend(notes);
+    }
+
+    fn reading(&self) -> Reading<'_> {
+        Reading { layout: &self.layout, columns: &self.columns, spelling: self.spelling, first: self.first_position }
+    }
+}
+
+/// Gives the rows of a table of items or users: id, fields, line.
+fn each(
+    path: &Path,
+    separator: Option<u8>,
+    id_of: impl Fn(&Sheet) -> Result<usize, FileError>,
+    mut take: impl FnMut(&Place<'_>, &str, Fields) -> Result<(), ImportError>,
+) -> Result<(), ImportError> {
+    let mut sheet = Sheet::open(path, separator)?;
+    let at = id_of(&sheet)?;
+    while sheet.step()? {
+        let mut told = Fields::new();
+        for (place, column) in
+            sheet.columns().iter().enumerate().filter(|(place, name)| *place != at && !name.is_empty())
+        {
+            put(&mut told, column, sheet.value(place));
+        }
+        take(&Place::new(path, sheet.line(), 0), sheet.text(at), told)?;
+    }
+    Ok(())
+}
+
+/// The column of the id: as `told`, else as its name tells.
+fn id_column(
+    path: &Path,
+    told: &Option<String>,
+    by_name: fn(&[String]) -> Option<usize>,
+    key: &str,
+) -> impl Fn(&Sheet) -> Result<usize, FileError> {
+    move |sheet| {
+        let columns = sheet.columns();
+        let found = match told {
+            Some(name) => columns.iter().position(|column| column == name),
+            None => by_name(columns),
+        };
+        found.ok_or_else(|| {
+            let known = columns.join("`, `");
+            let problem =
+                format!("no column of ids; the columns are `{known}`; name it in {} (`[{key}]`, `id`)", spec::NAME);
+            FileError::line(path, 1, problem)
+        })
+    }
+}
+
+impl Publisher for Tables {
+    fn log(&self) -> &Path {
+        &self.found.logs[0]
+    }
+
+    fn others(&self) -> Vec<PathBuf> {
+        let toml = self.found.logs[0].parent().map(|folder| folder.join(spec::NAME)).filter(|path| path.is_file());
+        let parts = self.found.logs.iter().skip(1);
+        self.found.items.iter().chain(&self.found.users).chain(parts).cloned().chain(toml).collect()
+    }
+
+    fn rules(&self) -> Rules {
+        Rules { least_of_user: 1, ..Rules::FIVE }
+    }
+
+    fn is_strict(&self) -> bool {
+        true
+    }
+
+    fn items(&self, visit: &mut Visit<'_, ItemRow>) -> Result<bool, ImportError> {
+        let Some(path) = &self.found.items else { return Ok(false) };
+        let id_of = id_column(path, &self.spec.items.id, find::item_id, "items");
+        each(path, self.spec.separator(), id_of, |place, text, item_description| {
+            let row = ItemRow { item_id: id(text), item_description, item_features: Fields::new() };
+            visit(place, if text.is_empty() { Err(NO_ID) } else { Ok(row) })
+        })?;
+        Ok(true)
+    }
+
+    fn users(&self, visit: &mut Visit<'_, UserRow>) -> Result<bool, ImportError> {
+        let Some(path) = &self.found.users else { return Ok(false) };
+        let id_of = id_column(path, &self.spec.users.id, find::user_id, "users");
+        each(path, self.spec.separator(), id_of, |place, text, user_description| {
+            let row = UserRow { user_id: id(text), user_description, user_features: Fields::new() };
+            visit(place, if text.is_empty() { Err(NO_ID) } else { Ok(row) })
+        })?;
+        Ok(true)
+    }
+
+    fn rows(&self, visit: &mut Visit<'_, RawRow>) -> Result<(), ImportError> {
+        let reading = self.reading();
+        for path in &self.found.logs {
+            let mut sheet = self.part(path)?;
+            while sheet.step()? {
+                let place = Place::new(path, sheet.line(), sheet.taken());
+                reading.rows(&sheet, &mut |row| visit(&place, row))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn shown(&self, visit: &mut Visit<'_, ShownRow>) -> Result<bool, ImportError> {
+        let reading = self.reading();
+        if !reading.has_lists() {
+            return Ok(false);
+        }
+        for path in &self.found.logs {
+            let mut sheet = self.part(path)?;
+            while sheet.step()? {
+                let place = Place::new(path, sheet.line(), sheet.taken());
+                reading.shown(&sheet, &mut |row| visit(&place, row))?;
+            }
+        }
+        Ok(true)
+    }
+
+    fn roles(&self) -> Roles {
+        let all = |side: &spec::Side| -> BTreeMap<String, FieldType> { side.fields.clone() };
+        let order = |path: &Option<PathBuf>| {
+            let sheet = path.as_ref().and_then(|path| Sheet::open(path, self.spec.separator()).ok());
+            sheet.map(|sheet| sheet.columns().to_vec()).unwrap_or_default()
+        };
+        Roles {
+            title: self.spec.items.title.clone(),
+            released: self.spec.items.released.clone(),
+            provider: self.spec.items.provider.clone(),
+            scale: self.spec.scale,
+            item_types: all(&self.spec.items),
+            user_types: all(&self.spec.users),
+            item_order: order(&self.found.items),
+            user_order: order(&self.found.users),
+        }
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.notes.clone()
+    }
+}

@@ -1,0 +1,138 @@
+//! `data.toml`: which columns of one's own tables mean what. Every key may be left out.
+
+use crate::files::FileError;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// The name of the file, in the folder of the tables.
+pub(super) const NAME: &str = "data.toml";
+
+/// One name or several.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Names {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl Names {
+    pub(super) fn list(&self) -> Vec<String> {
+        match self {
+            Names::One(name) => vec![name.clone()],
+            Names::Many(names) => names.clone(),
+        }
+    }
+}
+
+/// What a column of users or items holds.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::dataset) enum FieldType {
+    /// One category.
+    Category,
+    /// Several categories.
+    Categories,
+    /// A number.
+    Number,
+    /// A day or moment.
+    Time,
+    /// A text.
+    Text,
+    /// Numbers that belong together.
+    Vector,
+    /// Nothing that is read.
+    Ignore,
+}
+
+/// The whole file.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Spec {
+    /// The log, or its parts.
+    pub(super) log: Option<Names>,
+    /// Worst and best rating that can be given.
+    pub(super) scale: Option<[f32; 2]>,
+    /// What separates the fields of text tables, one character.
+    pub(super) separator: Option<char>,
+    #[serde(default)]
+    pub(super) columns: Columns,
+    #[serde(default)]
+    pub(super) items: Side,
+    #[serde(default)]
+    pub(super) users: Side,
+}
+
+/// Columns of the log by what they mean.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Columns {
+    /// Who. Several columns together make one id.
+    pub(super) user: Option<Names>,
+    pub(super) item: Option<String>,
+    pub(super) time: Option<String>,
+    pub(super) rating: Option<String>,
+    pub(super) weight: Option<String>,
+    /// Whether the item that the row shows was taken.
+    pub(super) clicked: Option<String>,
+    /// The slot in which the item was shown.
+    pub(super) position: Option<String>,
+    /// Which rows were one list.
+    pub(super) impression: Option<String>,
+    /// How likely the item was to be shown in its slot.
+    pub(super) propensity: Option<String>,
+    /// A list of the items that were shown.
+    pub(super) shown: Option<String>,
+    /// A list of those that were taken.
+    pub(super) taken: Option<String>,
+    /// Columns of the log that tell of the user.
+    #[serde(default)]
+    pub(super) user_fields: Vec<String>,
+    /// Columns of the log that tell of the item.
+    #[serde(default)]
+    pub(super) item_fields: Vec<String>,
+}
+
+/// The table of items or of users.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Side {
+    pub(super) file: Option<String>,
+    /// The column of the id.
+    pub(super) id: Option<String>,
+    /// The column that names an item.
+    pub(super) title: Option<String>,
+    /// The column that tells when an item came out.
+    pub(super) released: Option<String>,
+    /// The column that tells who provides an item.
+    pub(super) provider: Option<String>,
+    /// Types by column, where the values alone do not tell.
+    #[serde(default)]
+    pub(super) fields: BTreeMap<String, FieldType>,
+}
+
+impl Spec {
+    /// The separator as a byte.
+    pub(super) fn separator(&self) -> Option<u8> {
+        self.separator.and_then(|separator| u8::try_from(separator).ok())
+    }
+
+    /// Reads `data.toml` of a folder; the default where there is none.
+    pub(super) fn read(folder: &Path) -> Result<Spec, FileError> {
+        let path = folder.join(NAME);
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(Spec::default()),
+            Err(problem) => return Err(FileError::read(&path, problem)),
+        };
+        let spec: Spec = toml::from_str(&text).map_err(|problem| FileError::whole(&path, problem.to_string()))?;
+        let wrong = |told: &str| Err(FileError::whole(&path, told));
+        if spec.scale.is_some_and(|[min, max]| !(min.is_finite() && max.is_finite() && min < max)) {
+            return wrong("`scale` is two numbers, the worst rating and the best, like [1, 5]");
+        }
+        if spec.separator.is_some_and(|separator| !separator.is_ascii()) {
+            return wrong("`separator` is one ASCII character, like \";\"");
+        }
+        Ok(spec)
+    }
+}

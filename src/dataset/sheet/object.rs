@@ -1,0 +1,107 @@
+//! JSON lines: one record a line.
+
+use super::Cell;
+use crate::files::{FileError, Source};
+use serde::de::{Deserializer, MapAccess, Visitor};
+use serde_json::Value;
+use std::collections::HashMap;
+use std::fmt;
+use std::path::Path;
+
+/// Records that are looked at for their names before the first row is given.
+const LOOKED_AT: usize = 1_000;
+
+pub(super) struct Objects {
+    source: Source,
+    places: HashMap<String, usize>,
+}
+
+/// The names and values of one record in their order.
+struct Record(Vec<(String, Value)>);
+
+impl Objects {
+    pub(super) fn open(path: &Path, columns: &mut Vec<String>) -> Result<Objects, FileError> {
+        let mut looking = Objects { source: Source::open(path, "")?, places: HashMap::new() };
+        let (mut cells, mut line) = (Vec::new(), 0);
+        for _ in 0..LOOKED_AT {
+            if !looking.step(columns, &mut cells, &mut line)? {
+                break;
+            }
+        }
+        Ok(Objects { source: Source::open(path, "")?, places: looking.places })
+    }
+
+    pub(super) fn taken(&self) -> u64 {
+        self.source.taken()
+    }
+
+    pub(super) fn step(
+        &mut self,
+        columns: &mut Vec<String>,
+        cells: &mut Vec<Cell>,
+        line: &mut u64,
+    ) -> Result<bool, FileError> {
+        if !self.source.advance()? {
+            return Ok(false);
+        }
+        *line = self.source.line();
+        let record = parse(self.source.bytes()).map_err(|problem| {
+            let told = problem.to_string();
+            let place = format!(" at line {} column {}", problem.line(), problem.column());
+            let told = told.strip_suffix(&place).unwrap_or(&told);
+            self.source.error(format!("not a valid JSON record: {told} (column {})", problem.column()))
+        })?;
+        cells.iter_mut().for_each(|cell| *cell = Cell::Missing);
+        for (name, value) in record.0 {
+            let place = match self.places.get(&name) {
+                Some(&place) => place,
+                None => {
+                    columns.push(name.clone());
+                    self.places.insert(name, columns.len() - 1);
+                    columns.len() - 1
+                }
+            };
+            if cells.len() <= place {
+                cells.resize(place + 1, Cell::Missing);
+            }
+            cells[place] = cell(value);
+        }
+        Ok(true)
+    }
+}
+
+fn cell(value: Value) -> Cell {
+    match value {
+        Value::Null => Cell::Missing,
+        Value::String(text) => Cell::Text(text),
+        Value::Array(values) => {
+            let entries = values.into_iter().filter(|value| !value.is_null());
+            Cell::List(entries.map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned)).collect())
+        }
+        other => Cell::Text(other.to_string()),
+    }
+}
+
+/// Like a map of `serde_json`, which would sort the names.
+fn parse(bytes: &[u8]) -> Result<Record, serde_json::Error> {
+    struct Fields;
+    impl<'de> Visitor<'de> for Fields {
+        type Value = Record;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a record of names and values")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Record, A::Error> {
+            let mut fields = Vec::new();
+            while let Some(field) = map.next_entry()? {
+                fields.push(field);
+            }
+            Ok(Record(fields))
+        }
+    }
+    let mut input = serde_json::Deserializer::from_slice(bytes);
+    let record = input.deserialize_map(Fields)?;
+    input.end()?;
+    Ok(record)
+}

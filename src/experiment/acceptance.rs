@@ -1,0 +1,428 @@
+//! What accepting means in a scenario, which slots are looked at, and how often users accept: from keys to a calibrated
+//! user model, and in words.
+
+use super::shown::shown_utilities;
+use crate::dataset::{Dataset, Impression, Impressions, RatingScale};
+use crate::random::{Purpose, Streams, below};
+use crate::scenario::{AcceptSpec, AcceptanceSpec, ExaminationRule, UserSpec};
+use crate::scene::SceneBatch;
+use crate::user::{Accept, Calibrated, Examination, ListResponse, ResponseRule, UserError, UserModel, fit_level};
+use crate::world::StartingPoint;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// The level that counts as liking unless a scenario says otherwise.
+const USUAL_LEVEL: f32 = 4.0;
+/// Impressions on which the level is fitted at most: the share of lists with something taken is then known to 0.007.
+const MOST_LISTS: usize = 5_000;
+
+/// What "accepted" means in the results of a run, in words.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct AcceptanceRecord {
+    /// What a user does who accepts an item.
+    pub accepted: String,
+    /// Which slots are looked at.
+    pub examination: String,
+    /// Where the acceptance level and the temperature come from.
+    pub level: String,
+    /// The mean probability of accepting something from a slate of random candidates at the start.
+    pub on_random_slates: f64,
+    /// What divides the utilities.
+    pub temperature: f64,
+    /// The lowest of the levels 1 to 5 that counts as liking.
+    pub like_level: u8,
+    /// The lowest rating that counts as liking, on the scale of the data.
+    pub like_rating: f64,
+}
+
+impl AcceptanceRecord {
+    /// All of it in a line.
+    pub fn sentence(&self) -> String {
+        format!("accepted = {}; {}; {}", self.accepted, self.examination, self.level)
+    }
+}
+
+/// A user model that is ready for a scenario.
+pub(super) struct Settled {
+    pub model: Calibrated,
+    pub record: AcceptanceRecord,
+}
+
+/// Settles what a scenario says of acceptance on its data; `probe` are slates of random candidates.
+///
+/// # Errors
+/// When the keys do not fit the data or the model, or the level cannot be reached.
+pub(super) fn settle(
+    spec: &UserSpec,
+    slate: usize,
+    data: &Dataset,
+    start: &StartingPoint,
+    model: Arc<dyn UserModel>,
+    probe: &SceneBatch,
+    streams: &Streams,
+) -> Result<Settled, UserError> {
+    let liking = Liking::of(spec, data.scale)?;
+    let rule = ResponseRule { accept: accept(spec, liking, model.as_ref())?, examination: examination(spec, slate)? };
+    let (model, level) = match spec.acceptance {
+        AcceptanceSpec::Share(share) => {
+            let model = Calibrated::fit(model, rule, spec.temperature, share, probe)?;
+            (
+                model,
+                format!("the acceptance level is an assumption of the scenario: {share} on random slates at the start"),
+            )
+        }
+        AcceptanceSpec::Log => from_log(model, rule, data, start, streams)?,
+    };
+    let on_random_slates = match spec.acceptance {
+        AcceptanceSpec::Share(share) => share,
+        AcceptanceSpec::Log => model.level(probe)?,
+    };
+    let record = AcceptanceRecord {
+        accepted: match model.rule().accept {
+            Accept::Take => "the user takes an item".to_owned(),
+            Accept::Like { .. } => format!("the user takes an item and rates it {}", liking.words()),
+        },
+        examination: looked_at(spec).to_owned(),
+        level,
+        on_random_slates,
+        temperature: f64::from(model.temperature()),
+        like_level: liking.level,
+        like_rating: f64::from(liking.rating),
+    };
+    Ok(Settled { model, record })
+}
+
+/// Where liking begins.
+#[derive(Clone, Copy)]
+struct Liking {
+    level: u8,
+    rating: f32,
+    scale: RatingScale,
+    is_rated: bool,
+}
+
+impl Liking {
+    fn of(spec: &UserSpec, scale: Option<RatingScale>) -> Result<Liking, UserError> {
+        let Some(scale) = scale else {
+            if spec.accept == AcceptSpec::Like || spec.like_at.is_some() {
+                return Err(UserError::Setup(
+                    "`user.accept = \"like\"` and `user.like_at` need a log with ratings, and this one has none; set \
+                     `user.accept` to \"take\", or take a log with ratings"
+                        .to_owned(),
+                ));
+            }
+            let scale = RatingScale::STARS;
+            return Ok(Liking { level: USUAL_LEVEL as u8, rating: USUAL_LEVEL, scale, is_rated: false });
+        };
+        let rating = spec.like_at.map_or(scale.rating(USUAL_LEVEL), |rating| rating as f32);
+        let level = scale.level(rating).round();
+        if !scale.contains(rating) || level < 2.0 {
+            let RatingScale { min, max } = scale;
+            return Err(UserError::Setup(format!(
+                "`user.like_at` is {rating}, but the ratings of the data go from {min} to {max}; give one above {}, so that \
+                 some rating is no liking",
+                scale.rating(1.5)
+            )));
+        }
+        Ok(Liking { level: level as u8, rating, scale, is_rated: true })
+    }
+
+    fn words(&self) -> String {
+        let RatingScale { min, max } = self.scale;
+        let exact = self.scale.level(self.rating);
+        let nearest = if exact == f32::from(self.level) { "" } else { ", to the nearest level," };
+        format!("{} or more on {min} to {max}{nearest} (level {} of 5)", self.rating, self.level)
+    }
+}
+
+fn accept(spec: &UserSpec, liking: Liking, model: &dyn UserModel) -> Result<Accept, UserError> {
+    if spec.accept == AcceptSpec::Take {
+        return Ok(Accept::Take);
+    }
+    debug_assert!(liking.is_rated);
+    if !model.rates() {
+        return Err(UserError::Setup(format!(
+            "`user.accept = \"like\"` needs a user model that rates items itself, and the ratings of the {} user come from \
+             the log; set `user.accept` to \"take\"",
+            model.kind()
+        )));
+    }
+    Ok(Accept::Like { level: liking.level })
+}
+
+fn examination(spec: &UserSpec, slate: usize) -> Result<Examination, UserError> {
+    let weights: Vec<f32> = spec.examination_weights.iter().map(|&weight| weight as f32).collect();
+    let fail = |problem: String| Err(UserError::Setup(format!("`user.examination_weights` {problem}")));
+    if weights.is_empty() {
+        return Ok(match spec.examination {
+            ExaminationRule::None => Examination::All,
+            ExaminationRule::Position => Examination::Position(weights),
+            ExaminationRule::Cascade => Examination::Cascade(weights),
+        });
+    }
+    if weights.len() < slate {
+        return fail(format!("has {} numbers for slates of {slate}; give one for each slot", weights.len()));
+    }
+    match spec.examination {
+        ExaminationRule::None => {
+            fail("means nothing with `user.examination = \"none\"`; set that to \"position\" or \"cascade\"".to_owned())
+        }
+        ExaminationRule::Position => Ok(Examination::Position(weights)),
+        ExaminationRule::Cascade if weights.windows(2).any(|pair| pair[1] > pair[0]) => fail(
+            "grows from one slot to the next; a cascade goes down the slate, so give numbers that do not".to_owned(),
+        ),
+        ExaminationRule::Cascade => Ok(Examination::Cascade(weights)),
+    }
+}
+
+fn looked_at(spec: &UserSpec) -> &'static str {
+    match (spec.examination, spec.examination_weights.is_empty()) {
+        (ExaminationRule::None, _) => "all slots are looked at",
+        (ExaminationRule::Position, true) => {
+            "slots are looked at by their place, with 1 / log2(slot + 1), an assumption"
+        }
+        (ExaminationRule::Position, false) => "slots are looked at by their place, as the scenario says",
+        (ExaminationRule::Cascade, true) => {
+            "slots are looked at from the top until one is taken, as far as 1 / log2(slot + 1) goes, an assumption"
+        }
+        (ExaminationRule::Cascade, false) => {
+            "slots are looked at from the top until one is taken, as far as the scenario says"
+        }
+    }
+}
+
+/// Fits temperature and level on impressions after the cut.
+fn from_log(
+    model: Arc<dyn UserModel>,
+    rule: ResponseRule,
+    data: &Dataset,
+    start: &StartingPoint,
+    streams: &Streams,
+) -> Result<(Calibrated, String), UserError> {
+    let fail = |problem: &str| UserError::Setup(format!("`user.acceptance = \"log\"`: {problem}"));
+    if matches!(rule.accept, Accept::Like { .. }) {
+        return Err(fail(
+            "impressions say what was taken and not what was liked; set `user.accept` to \"take\", or give the level as a \
+             number",
+        ));
+    }
+    if data.impressions.is_empty() {
+        return Err(fail(
+            "the data have no impressions (lists that were shown, with what was taken), so that nothing tells how often \
+             people accept; give the level as a number from 0.001 to 0.999",
+        ));
+    }
+    let (lists, which) = held_out(&data.impressions, start).ok_or_else(|| {
+        fail("no impression comes after the cut of its user; hold out more (`data.holdout`), or give the level as a number")
+    })?;
+    let (all, lists) = (lists.len(), sample(lists, streams));
+    let utilities = shown_utilities(model.as_ref(), &rule, start, &lists)?;
+    let responses: Vec<ListResponse<'_>> = lists
+        .iter()
+        .zip(&utilities)
+        .map(|(list, utilities)| ListResponse { utilities, slots: list.slots, taken: list.taken })
+        .collect();
+    let taken = responses.iter().filter(|list| list.taken.contains(&true)).count();
+    let fitted = fit_level(&rule, &responses).map_err(|problem| fail(&problem))?;
+    let part = if all > lists.len() { format!("{} drawn of {all}", lists.len()) } else { all.to_string() };
+    let level = format!(
+        "level and temperature ({:.3}) are fitted on {part} impressions {which}, from {:.1}% of which something was taken",
+        fitted.temperature,
+        100.0 * taken as f64 / lists.len() as f64
+    );
+    Ok((Calibrated::given(model, fitted.temperature, fitted.reject_shift, rule), level))
+}
+
+/// The lists that were shown after the last interaction before the cut of their user, and which they are in words; all lists
+/// where the log has no times. `None` when there is none.
+fn held_out<'a>(impressions: &'a Impressions, start: &StartingPoint) -> Option<(Vec<Impression<'a>>, &'static str)> {
+    let filled = || impressions.iter().filter(|list| !list.items.is_empty());
+    let times = impressions.times.iter();
+    if times.clone().min() == times.max() {
+        let all: Vec<_> = filled().collect();
+        return (!all.is_empty())
+            .then_some((all, "(the log has no times: those that the model learned from may be among them)"));
+    }
+    let is_after = |list: &Impression<'_>| start.log.of(list.user).last().is_none_or(|row| row.time < list.time);
+    let after: Vec<_> = filled().filter(is_after).collect();
+    (!after.is_empty()).then_some((after, "after the cut"))
+}
+
+fn sample<'a>(mut lists: Vec<Impression<'a>>, streams: &Streams) -> Vec<Impression<'a>> {
+    if lists.len() <= MOST_LISTS {
+        return lists;
+    }
+    // Slates of the probe draw at tick 0, its users at tick 1.
+    let mut rng = streams.derive(Purpose::Calibration, 0, 2);
+    for place in 0..MOST_LISTS {
+        let other = place + below(&mut rng, (lists.len() - place) as u32) as usize;
+        lists.swap(place, other);
+    }
+    lists.truncate(MOST_LISTS);
+    lists
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::environment::Environment;
+    use crate::experiment::Experiment;
+    use crate::ids::{ItemId, UserId};
+    use crate::policy::Slates;
+    use crate::user::{Memorised, MemoryShape, RATINGS, Responses};
+
+    /// Users who rate items with high numbers better, from 0 to 10; `lists` of three items, of every fifth one the second
+    /// item is taken.
+    fn data(lists: u32) -> Dataset {
+        let rows = (0..600i64).map(|n| {
+            let (user, item) = (n % 29, (n * 11 + n / 29) % 43);
+            (format!("u{user}"), format!("i{item}"), Some((item * 10 / 42) as f32), Some(1_000 + n))
+        });
+        let mut data = Dataset::from_rows("shop", rows).expect("a data set");
+        for list in 0..lists {
+            let entry = |slot: u16| (ItemId((list + u32::from(slot)) % 43), list % 5 == 0 && slot == 1, slot);
+            data.impressions.push(UserId(list % 29), 5_000 + i64::from(list), (0..3).map(entry));
+        }
+        data
+    }
+
+    fn experiment(data: &Dataset, settings: &[(&str, &str)]) -> Result<Experiment, String> {
+        let mut builder = Environment::builder(data).population(400).slate(4).steps(1).policy("item_mean", &[]);
+        builder = builder.set("arrival.probability", 1).set("arrival.rate", "uniform");
+        for (key, value) in settings {
+            builder = builder.set(key, value);
+        }
+        builder.experiment().map_err(|problem| problem.to_string())
+    }
+
+    /// Users who give item `i` the best rating with odds that grow with `i`, and have no memory.
+    struct Admirer;
+
+    impl UserModel for Admirer {
+        fn kind(&self) -> &'static str {
+            "admirer"
+        }
+        fn memory(&self) -> MemoryShape {
+            MemoryShape { read: 0, total: 0 }
+        }
+        fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
+            Ok(())
+        }
+        fn update(&self, _: &mut [&mut [f32]], _: &[Memorised]) -> Result<(), UserError> {
+            Ok(())
+        }
+        fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
+            out.reset(scenes.len(), scenes.slate);
+            for (classes, item) in out.rating.chunks_exact_mut(RATINGS).zip(&scenes.items) {
+                classes[RATINGS - 1] = if item.is_some() { item.0 as f32 / 8.0 } else { 0.0 };
+            }
+            Ok(())
+        }
+    }
+
+    /// The mean probability of accepting something from the slates of `item_mean`, and from the same turned round.
+    fn accepted(settings: &[(&str, &str)]) -> [f64; 2] {
+        let mut builder = Environment::builder(&data(0)).users(Admirer).population(400).slate(4).steps(1);
+        builder = builder.policy("item_mean", &[]).set("arrival.probability", 1);
+        for (key, value) in settings {
+            builder = builder.set(key, value);
+        }
+        let experiment = Arc::new(builder.experiment().expect("an experiment"));
+        [false, true].map(|turned| {
+            let mut environment = Environment::of(experiment.clone(), 0).expect("an environment");
+            let mut policy = environment.policy("item_mean").expect("a policy");
+            let mut slates = Slates::default();
+            policy.recommend(&environment.observation(), &mut slates);
+            if turned {
+                slates.items.chunks_mut(4).for_each(<[ItemId]>::reverse);
+            }
+            let events = environment.step(&slates).expect("a step").events();
+            events.probabilities.iter().map(|&share| f64::from(share)).sum::<f64>() / events.len() as f64
+        })
+    }
+
+    #[test]
+    fn the_order_of_a_slate_counts_where_slots_are_examined_by_place() {
+        let like = ("user.accept", "like");
+        let [best_first, turned] = accepted(&[like]);
+        assert!((best_first - turned).abs() < 1e-6, "all slots are looked at: {best_first} {turned}");
+        for examination in ["position", "cascade"] {
+            let [best_first, turned] = accepted(&[like, ("user.examination", examination)]);
+            assert!(best_first > turned + 1e-3, "{examination}: {best_first} {turned}");
+        }
+        // The last slot alone is looked at: only the best item at the end is ever accepted.
+        let last = [like, ("user.examination", "position"), ("user.examination_weights", "[0, 0, 0, 0.9]")];
+        let [best_first, turned] = accepted(&last);
+        assert!(turned > best_first, "{best_first} {turned}");
+    }
+
+    #[test]
+    fn what_is_accepted_is_liked_where_accepting_means_so() {
+        let settings = [("user.accept", "like"), ("user.like_at", "8"), ("metrics", "acceptance_rate,like_rate")];
+        let experiment = experiment(&data(0), &settings).expect("an experiment");
+        let record = experiment.acceptance();
+        assert_eq!(record.like_level, 4, "8 of 0 to 10 is level 4.2");
+        assert!(record.sentence().contains("rates it 8 or more on 0 to 10, to the nearest level, (level 4 of 5)"));
+        let mut environment = Environment::of(Arc::new(experiment), 0).expect("an environment");
+        let mut policy = environment.policy("item_mean").expect("a policy");
+        let mut slates = Slates::default();
+        policy.recommend(&environment.observation(), &mut slates);
+        let events = environment.step(&slates).expect("a step").events();
+        let rated: Vec<f32> = events.ratings.iter().copied().filter(|rating| !rating.is_nan()).collect();
+        assert!(rated.len() > 20 && rated.iter().all(|&rating| rating >= 4.0), "{rated:?}");
+        let metrics = environment.metrics();
+        assert_eq!(metrics[0].1, metrics[1].1);
+    }
+
+    #[test]
+    fn impressions_tell_the_level() {
+        let experiment = experiment(&data(400), &[("user.acceptance", "log")]).expect("an experiment");
+        let record = experiment.acceptance();
+        assert!(record.level.contains("fitted on 400 impressions after the cut, from 20.0% of which"), "{record:?}");
+        let lists: Vec<Impression<'_>> = experiment.data.impressions.iter().collect();
+        let model = experiment.model();
+        let utilities = shown_utilities(model.model(), model.rule(), experiment.start(), &lists).unwrap();
+        let accepted = utilities.iter().map(|row| {
+            let odds: f64 =
+                row[..3].iter().map(|utility| f64::from(utility / model.temperature())).map(libm::exp).sum();
+            odds / (odds + libm::exp(f64::from(row[3] / model.temperature() + model.reject_shift())))
+        });
+        assert!((accepted.sum::<f64>() / 400.0 - 0.2).abs() < 1e-3);
+        // Slates have four slots and lists three items.
+        assert!(record.on_random_slates > 0.2 && record.on_random_slates < 0.4, "{record:?}");
+    }
+
+    #[test]
+    fn keys_that_do_not_fit_the_data_say_what_to_do() {
+        let mut unrated = data(0);
+        unrated.scale = None;
+        unrated.interactions.iter_mut().for_each(|row| row.rating = f32::NAN);
+        let mut early = data(40);
+        early.impressions.times.iter_mut().for_each(|time| *time -= 5_000);
+        let mut none = data(40);
+        none.impressions.taken.fill(false);
+        type Case<'a> = (&'a Dataset, &'a [(&'a str, &'a str)], &'a str);
+        let cases: [Case<'_>; 9] = [
+            (&data(0), &[("user.acceptance", "log")], "the data have no impressions"),
+            (&early, &[("user.acceptance", "log")], "hold out more (`data.holdout`)"),
+            (&none, &[("user.acceptance", "log")], "taken from none of the 40 lists"),
+            (&data(9), &[("user.acceptance", "log"), ("user.accept", "like")], "set `user.accept` to \"take\""),
+            (&data(0), &[("user.like_at", "11")], "the ratings of the data go from 0 to 10; give one above 1.25"),
+            (&data(0), &[("user.like_at", "1")], "so that some rating is no liking"),
+            (&data(0), &[("user.examination", "position"), ("user.examination_weights", "[1]")], "one for each slot"),
+            (&data(0), &[("user.examination_weights", "[1, 1, 1, 1]")], "means nothing with"),
+            (
+                &data(0),
+                &[("user.examination", "cascade"), ("user.examination_weights", "[0.5, 1, 0, 0]")],
+                "grows from one slot to the next",
+            ),
+        ];
+        for (data, settings, wanted) in cases {
+            let problem = experiment(data, settings).err().unwrap_or_else(|| panic!("{settings:?}"));
+            assert!(problem.contains(wanted), "{settings:?}: {problem}");
+        }
+        let builder = Environment::builder(&unrated).policy("popular", &[]).set("user.accept", "like");
+        let problem = builder.experiment().err().expect("an error").to_string();
+        assert!(problem.contains("need a log with ratings"), "{problem}");
+    }
+}

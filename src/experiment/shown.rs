@@ -1,0 +1,66 @@
+//! What a user model says of lists that people were really shown: utilities of their items for the memory with which each
+//! user starts.
+
+use crate::dataset::Impression;
+use crate::ids::ItemId;
+use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
+use crate::user::{ResponseRule, UserError, UserModel, utilities};
+use crate::world::StartingPoint;
+
+/// Lists that go through the user model in one call.
+const BATCH: usize = 512;
+
+/// The utilities of each list, those of its items and last that of rejecting all, before temperature and level. Memories and
+/// popularity are those of the start.
+///
+/// # Errors
+/// When the model fails or gives a number that is not finite.
+pub fn shown_utilities(
+    model: &dyn UserModel,
+    rule: &ResponseRule,
+    start: &StartingPoint,
+    lists: &[Impression<'_>],
+) -> Result<Vec<Vec<f32>>, UserError> {
+    let mut popularity = PopularityClock::new(&start.log.item_counts(), 1.0);
+    popularity.refresh(&start.catalogue, start.log.end());
+    let mut order: Vec<usize> = (0..lists.len()).collect();
+    // Lists of like length go together, since shorter ones are filled up with empty slots.
+    order.sort_by_key(|&place| (lists[place].items.len(), place));
+    let mut found = vec![Vec::new(); lists.len()];
+    for places in order.chunks(BATCH) {
+        let batch: Vec<Impression<'_>> = places.iter().map(|&place| lists[place]).collect();
+        let scenes = scenes_of(model, start, &popularity, &batch);
+        let width = scenes.slate + 1;
+        let logits = utilities(model, rule, &scenes)?;
+        for ((&place, list), row) in places.iter().zip(&batch).zip(logits.chunks_exact(width)) {
+            found[place].extend_from_slice(&row[..list.items.len()]);
+            found[place].push(row[width - 1]);
+        }
+    }
+    Ok(found)
+}
+
+fn scenes_of(
+    model: &dyn UserModel,
+    start: &StartingPoint,
+    popularity: &PopularityClock,
+    lists: &[Impression<'_>],
+) -> SceneBatch {
+    let read = model.memory().read;
+    let slate = lists.iter().map(|list| list.items.len()).max().unwrap_or(0);
+    let mut scenes = SceneBatch::default();
+    scenes.reset(lists.len(), slate, read);
+    scenes.set_time(start.log.end());
+    scenes.users.extend(lists.iter().map(|list| list.user));
+    for (row, list) in lists.iter().enumerate() {
+        scenes.memory[row * read..(row + 1) * read].copy_from_slice(&start.memory_of(list.user)[..read]);
+        for slot in 0..slate {
+            let (place, item) = (row * slate + slot, list.items.get(slot).copied().unwrap_or(ItemId::NONE));
+            scenes.items[place] = item;
+            if item.is_some() {
+                scenes.context[place * CONTEXT..(place + 1) * CONTEXT].copy_from_slice(popularity.context(item));
+            }
+        }
+    }
+    scenes
+}

@@ -1,0 +1,99 @@
+//! A graph with the files in which it keeps weights, read whole, looked through, and opened as often as wanted.
+//!
+//! ONNX Runtime would look for weights in the current folder, where others may put files; here they stand beside the graph,
+//! in its folder, and what is hashed is what runs.
+
+use super::inspection::inspect;
+use super::{OnnxError, Runtime};
+use crate::files::{read_bounded, sha256};
+use ort::session::Session;
+use ort::session::builder::GraphOptimizationLevel;
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+
+/// Bytes of a graph and its weights at most, where they are read into memory.
+const MOST_BYTES: u64 = 1 << 30;
+
+/// Bytes of a graph whose weights ONNX Runtime reads itself: protocol buffers have no more.
+const MOST_OF_GRAPH: u64 = (1 << 31) - 1;
+
+/// A graph and its weights.
+pub(super) struct ModelFile {
+    path: PathBuf,
+    graph: Vec<u8>,
+    /// By the name that the graph has for them.
+    weights: BTreeMap<String, Arc<[u8]>>,
+}
+
+impl ModelFile {
+    /// Reads the graph at `path` and its weights.
+    ///
+    /// # Errors
+    /// When a file cannot be read, lies outside the graph's folder, or the graph is one that is not run.
+    pub(super) fn read(path: &Path) -> Result<ModelFile, OnnxError> {
+        let fail = |path: &Path, problem: String| OnnxError::Load { path: path.to_owned(), problem };
+        let graph = read_bounded(path, MOST_BYTES).map_err(|problem| fail(path, problem.to_string()))?;
+        let (mut weights, mut left) = (BTreeMap::new(), MOST_BYTES - graph.len() as u64);
+        for name in inspect(&graph).map_err(|problem| fail(path, problem))? {
+            let file = beside(path, &name).map_err(|problem| fail(path, problem))?;
+            let bytes = read_bounded(&file, left).map_err(|problem| fail(&file, problem.to_string()))?;
+            left -= bytes.len() as u64;
+            weights.insert(name, bytes.into());
+        }
+        Ok(ModelFile { path: path.to_owned(), graph, weights })
+    }
+
+    /// The sha256 of each file of weights, by its name.
+    pub(super) fn hashes(&self) -> BTreeMap<String, String> {
+        self.weights.iter().map(|(name, bytes)| (name.clone(), sha256(bytes))).collect()
+    }
+
+    /// A session with one thread.
+    ///
+    /// # Errors
+    /// When the runtime refuses the graph.
+    pub(super) fn open(&self, runtime: &Runtime) -> Result<Session, OnnxError> {
+        let open = || -> ort::Result<Session> {
+            let builder = Session::builder(&runtime.environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
+            // Their memory is bounded.
+            let mut builder = builder.with_env_allocators()?.with_optimization_level(GraphOptimizationLevel::All)?;
+            for (name, bytes) in &self.weights {
+                builder = builder.with_external_initializer_file_in_memory(name, Arc::clone(bytes))?;
+            }
+            builder.commit_from_memory(&self.graph)
+        };
+        let fail = |problem: ort::Error| OnnxError::Load {
+            path: self.path.clone(),
+            problem: super::memory::told(&problem.to_string()),
+        };
+        open().map_err(fail)
+    }
+}
+
+/// The names of the files of weights of the graph at `path`, which lie in its folder. The graph is looked through.
+///
+/// # Errors
+/// Those of a graph that cannot be read or is not run, and a file outside the folder.
+pub fn weights_of(path: &Path) -> Result<Vec<String>, OnnxError> {
+    let fail = |problem: String| OnnxError::Load { path: path.to_owned(), problem };
+    let graph = read_bounded(path, MOST_OF_GRAPH).map_err(|problem| fail(problem.to_string()))?;
+    let names = inspect(&graph).map_err(fail)?;
+    names.into_iter().map(|name| beside(path, &name).map(|_| name).map_err(fail)).collect()
+}
+
+/// The file `name` in the folder of the graph.
+fn beside(graph: &Path, name: &str) -> Result<PathBuf, String> {
+    let inside = |part: Component<'_>| matches!(part, Component::Normal(_));
+    if name.is_empty() || !Path::new(name).components().all(inside) {
+        return Err(format!("it keeps weights in `{name}`, which is not a file in its folder"));
+    }
+    let folder = graph.parent().unwrap_or(Path::new(""));
+    let path = folder.join(name);
+    let real = |path: &Path| path.canonicalize().map_err(|problem| format!("it keeps weights in `{name}`: {problem}"));
+    let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    if real(&path)?.starts_with(real(here)?) {
+        return Ok(path);
+    }
+    Err(format!("it keeps weights in `{name}`, a link that leaves its folder; copy the file into the folder"))
+}

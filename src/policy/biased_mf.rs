@@ -1,0 +1,316 @@
+//! `biased_mf`: matrix factorisation of ratings with biases of users and items (Koren, Bell and Volinsky 2009).
+//!
+//! `rating(u, j) = m + b_u + c_j + x_u . y_j`, `m` the mean of all ratings. Minimises
+//! `sum_(u, j rated) w (r - rating(u, j))^2 + bias_regularisation (b^2 + c^2) + regularisation (|X|^2 + |Y|^2)` by alternating
+//! least squares: with the items fixed, a user's bias and vector are the solution of one linear system, and the other way
+//! round. `iterations` sweeps over the log come before the first tick, and every `retrain_every` ticks one more over the
+//! log and all ratings that the policy's own users gave. A user's bias and vector are solved for exactly from all ratings
+//! of the user whenever these or the items changed; who has rated nothing gets `m + c_j`. Ratings are levels from 1 to 5; it
+//! needs a log with ratings. Rows are solved in parallel, each by itself and with sums in the order of its entries.
+//!
+//! It predicts the rating of what is not rated as if ratings were missing at random, which in a log of people's own
+//! choices they are not.
+
+use super::factors::{add_outer, dot};
+use super::levels::{Entry, Levels, Rated};
+use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
+use crate::ids::UserId;
+use crate::log::EventBatch;
+use crate::random::{Purpose, Streams, unit};
+use crate::scenario::{Key, Kind, Params};
+use nalgebra::{Cholesky, DMatrix, DVector};
+use rayon::prelude::*;
+
+pub(super) const KIND: PolicyKind = PolicyKind {
+    name: "biased_mf",
+    summary: "the best predicted ratings, matrix factorisation with biases (Koren, Bell and Volinsky 2009)",
+    keys: &[
+        Key {
+            name: "factors",
+            kind: Kind::Integer { min: 0, max: 256, default: Some(16) },
+            doc: "length of the vectors of users and items; 0 = biases alone",
+        },
+        Key {
+            name: "regularisation",
+            kind: Kind::Number { min: 1e-3, max: 1e9, default: Some(8.0) },
+            doc: "weight of the squared norm of a vector against the sum of squared errors",
+        },
+        Key {
+            name: "bias_regularisation",
+            kind: Kind::Number { min: 1e-3, max: 1e9, default: Some(3.0) },
+            doc: "weight of a squared bias against the sum of squared errors",
+        },
+        Key {
+            name: "iterations",
+            kind: Kind::Integer { min: 1, max: 1000, default: Some(15) },
+            doc: "sweeps over users and items before the first tick",
+        },
+        Key {
+            name: "retrain_every",
+            kind: Kind::Integer { min: 0, max: 1_000_000, default: Some(10) },
+            doc: "ticks between further sweeps; 0 = items from the log only",
+        },
+    ],
+    build: |params, context| Ok(Box::new(BiasedMf::new(params, context)?)),
+};
+
+/// What is fitted.
+#[derive(Clone, Copy)]
+struct Objective {
+    factors: usize,
+    regularisation: f64,
+    bias_regularisation: f64,
+}
+
+/// Bias and vector of each item, in rows of `1 + factors`.
+struct Model {
+    objective: Objective,
+    mean: f64,
+    items: Vec<f32>,
+}
+
+impl Model {
+    /// No biases and small random vectors, from streams whose ids lie above those of all users.
+    fn new(objective: Objective, items: usize, mean: f64, streams: &Streams) -> Model {
+        let scale = 0.2 / (objective.factors.max(1) as f64).sqrt();
+        let rows = (0..items as u64).flat_map(|item| {
+            let mut rng = streams.derive(Purpose::Policy, (1 << 32) + item, 0);
+            let vector = (0..objective.factors).map(move |_| ((unit(&mut rng) - 0.5) * scale) as f32);
+            std::iter::once(0.0).chain(vector)
+        });
+        Model { objective, mean, items: rows.collect() }
+    }
+
+    /// Solves all users, then all items, `sweeps` times.
+    fn fit(&mut self, by_user: &Rated, sweeps: usize) {
+        self.mean = by_user.mean();
+        let by_item = by_user.transposed();
+        for _ in 0..sweeps {
+            let users = self.solve_all(by_user, &self.items);
+            self.items = self.solve_all(&by_item, &users);
+        }
+    }
+
+    fn width(&self) -> usize {
+        1 + self.objective.factors
+    }
+
+    fn solve_all(&self, rows: &Rated, fixed: &[f32]) -> Vec<f32> {
+        let mut solved = vec![0.0; rows.rows() * self.width()];
+        let tasks = solved.par_chunks_mut(self.width()).enumerate();
+        tasks.for_each(|(row, target)| self.solve(rows.row(row), fixed, target));
+        solved
+    }
+
+    /// Bias and vector of one row, given those of the other side; left at zero when the row is empty.
+    fn solve(&self, row: &[Entry], fixed: &[f32], solved: &mut [f32]) {
+        if row.is_empty() {
+            return;
+        }
+        let width = self.width();
+        let (mut matrix, mut target) = (vec![0.0; width * width], DVector::zeros(width));
+        let mut other = vec![0.0; width];
+        for entry in row {
+            let start = entry.column as usize * width;
+            other.iter_mut().zip(&fixed[start..start + width]).for_each(|(to, &from)| *to = f64::from(from));
+            let left = f64::from(entry.level) - self.mean - other[0];
+            // The bias of this side is the factor of a constant.
+            other[0] = 1.0;
+            let weight = f64::from(entry.weight);
+            add_outer(&mut matrix, &other, weight);
+            target.iter_mut().zip(&other).for_each(|(sum, value)| *sum += weight * left * value);
+        }
+        for place in 0..width {
+            let Objective { regularisation, bias_regularisation, .. } = self.objective;
+            matrix[place * (width + 1)] += if place == 0 { bias_regularisation } else { regularisation };
+        }
+        // Positive definite by construction: the regularisation is positive.
+        if let Some(root) = Cholesky::new(DMatrix::from_vec(width, width, matrix)) {
+            root.solve_mut(&mut target);
+            solved.iter_mut().zip(target.iter()).for_each(|(to, &from)| *to = from as f32);
+        }
+    }
+
+    /// The predicted rating, for the bias and vector of a user and those of an item.
+    fn rating(&self, user: &[f32], item: &[f32]) -> f32 {
+        self.mean as f32 + user[0] + item[0] + dot(&user[1..], &item[1..])
+    }
+}
+
+struct BiasedMf {
+    retrain_every: u32,
+    levels: Levels,
+    histories: Histories,
+    model: Model,
+    /// Bias and vector of each simulated user.
+    users: Vec<f32>,
+    fresh: Vec<bool>,
+}
+
+impl BiasedMf {
+    fn new(params: &Params<'_>, context: &PolicyContext) -> Result<BiasedMf, PolicyError> {
+        let objective = Objective {
+            factors: params.integer("factors") as usize,
+            regularisation: params.number("regularisation"),
+            bias_regularisation: params.number("bias_regularisation"),
+        };
+        let levels = Levels::new(context, KIND.name)?;
+        let matrix = levels.matrix();
+        let mut model = Model::new(objective, context.log.items, matrix.mean(), &context.streams);
+        model.fit(&matrix, params.integer("iterations") as usize);
+        Ok(BiasedMf {
+            retrain_every: params.integer("retrain_every") as u32,
+            levels,
+            histories: Histories::new(context),
+            users: vec![0.0; context.sources.len() * model.width()],
+            fresh: vec![false; context.sources.len()],
+            model,
+        })
+    }
+
+    /// Solves for these users where they are out of date.
+    fn refresh(&mut self, users: &[UserId]) {
+        let stale: Vec<UserId> = users.iter().copied().filter(|user| !self.fresh[user.index()]).collect();
+        let (model, histories, width) = (&self.model, &self.histories, self.model.width());
+        let solved: Vec<Vec<f32>> = stale
+            .par_iter()
+            .map(|&user| {
+                let rated = histories.of(user).filter(|(_, level)| !level.is_nan());
+                let mut row: Vec<Entry> =
+                    rated.map(|(item, level)| Entry { column: item.0, level, weight: 1.0 }).collect();
+                row.sort_by_key(|entry| entry.column);
+                // Of two ratings of an item the first one counts, as in the matrix.
+                row.dedup_by_key(|entry| entry.column);
+                let mut solved = vec![0.0; width];
+                model.solve(&row, &model.items, &mut solved);
+                solved
+            })
+            .collect();
+        for (user, solved) in stale.into_iter().zip(solved) {
+            self.users[user.index() * width..][..width].copy_from_slice(&solved);
+            self.fresh[user.index()] = true;
+        }
+    }
+}
+
+impl Policy for BiasedMf {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+        self.refresh(requests.users);
+        let (users, model, width) = (&self.users, &self.model, self.model.width());
+        slates.fill_with(requests, Vec::new, |scores, request, slate| {
+            let user = &users[request.user.index() * width..][..width];
+            scores.clear();
+            scores.extend(model.items.chunks_exact(width).map(|item| model.rating(user, item)));
+            rank_candidates(&request, scores, slate);
+        });
+        slates.mark_certain();
+    }
+
+    fn observe(&mut self, events: &EventBatch) {
+        self.levels.observe(events, &self.histories);
+        let fresh = &mut self.fresh;
+        self.histories.observe(events, |user, _, _| fresh[user.index()] = false);
+        if self.retrain_every > 0 && (events.tick + 1).is_multiple_of(self.retrain_every) {
+            self.model.fit(&self.levels.matrix(), 1);
+            self.fresh.fill(false);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::testing::{World, build_with, mask};
+
+    fn objective(factors: usize) -> Objective {
+        Objective { factors, regularisation: 0.7, bias_regularisation: 2.0 }
+    }
+
+    #[test]
+    fn biases_alone_by_hand() {
+        // Without factors a user's bias is sum (r - m - c) / (n + 2): ((5 - 3 - 0.5) + (4 - 3 + 1)) / 4.
+        let model = Model { objective: objective(0), mean: 3.0, items: vec![0.5, -1.0] };
+        let row = [Entry { column: 0, level: 5.0, weight: 1.0 }, Entry { column: 1, level: 4.0, weight: 1.0 }];
+        let mut user = [0.0];
+        model.solve(&row, &model.items, &mut user);
+        assert_eq!(user, [0.875]);
+        assert_eq!(model.rating(&user, &model.items[..1]), 4.375);
+    }
+
+    #[test]
+    fn the_gradient_of_the_objective_is_zero() {
+        let streams = Streams::new(1, 0);
+        let levels = Levels::new(&World::new(20, 40).context(), "test").unwrap();
+        let mut model = Model::new(objective(3), 40, 3.0, &streams);
+        model.fit(&levels.matrix(), 2);
+        let row: Vec<Entry> = [(3, 5.0, 1.0), (8, 2.0, 0.5), (21, 4.0, 1.0)]
+            .map(|(column, level, weight)| Entry { column, level, weight })
+            .to_vec();
+        let mut user = vec![0.0; 4];
+        model.solve(&row, &model.items, &mut user);
+        for place in 0..4 {
+            let mut gradient = if place == 0 { 2.0 } else { 0.7 } * f64::from(user[place]);
+            for entry in &row {
+                let item = &model.items[entry.column as usize * 4..][..4];
+                let error = f64::from(entry.level - model.rating(&user, item));
+                let slope = if place == 0 { 1.0 } else { f64::from(item[place]) };
+                gradient -= f64::from(entry.weight) * error * slope;
+            }
+            assert!(gradient.abs() < 1e-4, "{place}: {gradient}");
+        }
+    }
+
+    /// The sum of squared errors of the log and the penalties.
+    fn loss(model: &Model, matrix: &Rated) -> f64 {
+        let users = model.solve_all(matrix, &model.items);
+        let square = |value: f32| f64::from(value) * f64::from(value);
+        let penalty = |rows: &[f32]| -> f64 {
+            let of =
+                |row: &[f32]| 2.0 * square(row[0]) + 0.7 * row[1..].iter().map(|&value| square(value)).sum::<f64>();
+            rows.chunks(4).map(of).sum()
+        };
+        let errors = (0..matrix.rows()).flat_map(|row| matrix.row(row).iter().map(move |entry| (row, entry)));
+        let squares = errors.map(|(row, entry)| {
+            let item = &model.items[entry.column as usize * 4..][..4];
+            square(entry.level - model.rating(&users[row * 4..][..4], item))
+        });
+        squares.sum::<f64>() + penalty(&users) + penalty(&model.items)
+    }
+
+    #[test]
+    fn every_sweep_lowers_the_objective() {
+        let levels = Levels::new(&World::new(30, 24).context(), "test").unwrap();
+        let matrix = levels.matrix();
+        let mut model = Model::new(objective(3), 24, 3.0, &Streams::new(2, 0));
+        model.fit(&matrix, 1);
+        let mut before = loss(&model, &matrix);
+        for _ in 0..8 {
+            model.fit(&matrix, 1);
+            let after = loss(&model, &matrix);
+            assert!(after <= before + 1e-4, "{before} -> {after}");
+            before = after;
+        }
+    }
+
+    #[test]
+    fn a_user_without_ratings_gets_the_best_items_of_all() {
+        // Item i is rated i % 5 + 1: items 4 and 3 are liked, item 0 is not.
+        let world = World::with_log(4, 6, &[&[0, 3, 4], &[0, 4], &[0, 3], &[]]).slate(2);
+        let params = toml::Table::from_iter([("factors".to_owned(), 0.into())]);
+        let mut policy = build_with("biased_mf", params, &world.context());
+        let slates = world.recommend(policy.as_mut(), 0, &world.users()[3..], &[mask(6, &[])]);
+        assert_eq!(slates.items.iter().map(|item| item.0).collect::<Vec<_>>(), [4, 3]);
+    }
+
+    #[test]
+    fn retraining_learns_new_items() {
+        let world = World::with_log(4, 6, &[&[0, 1], &[0, 1], &[0, 1], &[0, 1]]).slate(1);
+        let params = toml::Table::from_iter([("retrain_every".to_owned(), 2.into())]);
+        let mut policy = build_with("biased_mf", params, &world.context());
+        for tick in 0..2 {
+            policy.observe(&world.accept(tick, &[Some(5), Some(5), Some(5), None]));
+        }
+        let slates = world.recommend(policy.as_mut(), 2, &world.users()[3..], &[mask(6, &[0, 1])]);
+        assert_eq!(slates.items[0].0, 5);
+    }
+}

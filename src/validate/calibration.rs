@@ -1,0 +1,129 @@
+//! Predicted against observed shares in parts of the cells: by what is predicted, slot, popularity, and group of items.
+
+use super::cells::Cells;
+use super::measures::{Figure, Resamples};
+use crate::dataset::{Column, Field, Fields};
+use crate::experiment::Experiment;
+use crate::ids::ItemId;
+use serde::Serialize;
+use std::collections::BTreeSet;
+
+/// Parts of equal size of what is ordered.
+const PARTS: usize = 5;
+/// Parts of what has names at most; the rest goes together.
+const MOST_PARTS: usize = 12;
+
+/// The cells in parts.
+#[derive(Clone, Debug, Serialize)]
+pub struct CalibrationTable {
+    /// What parts them.
+    pub by: String,
+    /// The parts.
+    pub rows: Vec<CalibrationRow>,
+}
+
+/// A part of the cells.
+#[derive(Clone, Debug, Serialize)]
+pub struct CalibrationRow {
+    /// Which part.
+    pub part: String,
+    /// Cells in it.
+    pub cells: usize,
+    /// The mean of what is predicted, the level set.
+    pub predicted: f64,
+    /// The share that was accepted.
+    pub observed: Figure,
+}
+
+/// All tables that the cells allow.
+pub(super) fn tables(
+    experiment: &Experiment,
+    cells: &Cells,
+    chances: &[f64],
+    resamples: &Resamples,
+) -> Vec<CalibrationTable> {
+    let counts = experiment.start().log.item_counts();
+    let popularity: Vec<f64> = cells.items().iter().map(|item| f64::from(counts[item.index()])).collect();
+    let slots: Vec<Option<String>> = cells.slots().iter().map(|slot| Some(format!("{:>3}", slot + 1))).collect();
+    let mut parts = vec![
+        ("what is predicted".to_owned(), quantiles(chances, |low, high| format!("{low:.3} to {high:.3}"))),
+        ("popularity in the log".to_owned(), quantiles(&popularity, |low, high| format!("{low:.0} to {high:.0}"))),
+    ];
+    if slots.iter().any(|slot| *slot != slots[0]) && slots_repeat(cells) {
+        parts.push(("slot".to_owned(), slots));
+    }
+    parts.extend(groups(&experiment.data.item_fields, cells));
+    let made = parts.into_iter().map(|(by, parts)| table(by, &parts, cells, chances, resamples));
+    made.filter(|table| table.rows.len() > 1).collect()
+}
+
+/// Whether slots mean something: lists of which the file knows no order have their items in some order of their numbers.
+fn slots_repeat(cells: &Cells) -> bool {
+    let most = cells.slots().iter().max().copied().unwrap_or(0);
+    usize::from(most) < cells.len() / 20
+}
+
+/// Parts of about equal size, equal values together.
+fn quantiles(values: &[f64], name: impl Fn(f64, f64) -> String) -> Vec<Option<String>> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let part_of = |value: f64| {
+        let below = sorted.partition_point(|other| *other < value);
+        (below * PARTS / sorted.len()).min(PARTS - 1)
+    };
+    let parts: Vec<usize> = values.iter().map(|&value| part_of(value)).collect();
+    let mut ends = [(f64::INFINITY, f64::NEG_INFINITY); PARTS];
+    for (&part, &value) in parts.iter().zip(values) {
+        ends[part] = (ends[part].0.min(value), ends[part].1.max(value));
+    }
+    parts.iter().map(|&part| Some(format!("{} {}", part + 1, name(ends[part].0, ends[part].1)))).collect()
+}
+
+/// The parts by the item field of one category that is known of most items, if any.
+fn groups(fields: &Fields, cells: &Cells) -> Option<(String, Vec<Option<String>>)> {
+    let known = |field: &&Field| match &field.column {
+        Column::Category { names, .. } if names.len() > 1 => field.column.filled(),
+        _ => 0,
+    };
+    let field = fields.iter().filter(|field| known(field) > 0).max_by_key(known)?;
+    let names = field.column.names()?;
+    let code = |item: &ItemId| field.column.categories(item.index()).first().copied();
+    let mut sizes = vec![0usize; names.len()];
+    cells.items().iter().filter_map(code).for_each(|code| sizes[code as usize] += 1);
+    let mut order: Vec<u32> = (0..names.len() as u32).collect();
+    order.sort_by_key(|&name| (std::cmp::Reverse(sizes[name as usize]), name));
+    let largest: BTreeSet<u32> = order.into_iter().take(MOST_PARTS).collect();
+    let name = |code: u32| {
+        if largest.contains(&code) { names.external(code).to_owned() } else { "all others".to_owned() }
+    };
+    let parts = cells.items().iter().map(|item| code(item).map(name)).collect();
+    Some((format!("item field `{}`", field.name), parts))
+}
+
+fn table(
+    by: String,
+    parts: &[Option<String>],
+    cells: &Cells,
+    chances: &[f64],
+    resamples: &Resamples,
+) -> CalibrationTable {
+    let mut names: Vec<&String> = parts.iter().flatten().collect();
+    names.sort();
+    names.dedup();
+    let row = |name: &String| {
+        let inside = |cell: &usize| parts[*cell].as_ref() == Some(name);
+        let places: Vec<usize> = (0..cells.len()).filter(inside).collect();
+        let mut sums = vec![(0.0, 0.0); cells.users()];
+        for &cell in &places {
+            let sum = &mut sums[cells.user_numbers()[cell] as usize];
+            *sum = (sum.0 + f64::from(u8::from(cells.accepted()[cell])), sum.1 + 1.0);
+        }
+        CalibrationRow {
+            part: name.trim().to_owned(),
+            cells: places.len(),
+            predicted: places.iter().map(|&cell| chances[cell]).sum::<f64>() / places.len() as f64,
+            observed: resamples.mean(&sums),
+        }
+    };
+    CalibrationTable { by, rows: names.into_iter().map(row).collect() }
+}

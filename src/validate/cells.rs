@@ -1,0 +1,250 @@
+//! Shown items as cells: who saw which item in which slot, whether it was accepted, and what the model says of it.
+
+use super::ValidateError;
+use crate::dataset::{Impression, Impressions};
+use crate::experiment::{Experiment, shown_utilities};
+use crate::ids::{ItemId, UserId};
+use crate::scenario::AcceptSpec;
+use std::collections::BTreeMap;
+
+/// Exposures beside a log, with the numbers of its users and items.
+pub struct Exposed<'a> {
+    /// The lists.
+    pub lists: &'a Impressions,
+    /// The rating of each item of the lists, on the scale of the log, NaN where it was not rated; empty without ratings.
+    pub ratings: &'a [f32],
+    /// What was guessed or left out while reading.
+    pub notes: &'a [String],
+}
+
+/// The cells of exposures, in the order of their lists.
+pub struct Cells {
+    /// `[n]`: the list of each cell.
+    list: Vec<u32>,
+    /// `[n]`: the user of each cell, numbered from 0 without gaps.
+    user: Vec<u32>,
+    item: Vec<ItemId>,
+    slot: Vec<u16>,
+    accepted: Vec<bool>,
+    /// The logging policy's probability; empty where it is not known.
+    propensity: Vec<f32>,
+    /// `(u - r) / T`.
+    gap: Vec<f64>,
+    /// How likely the slot is looked at.
+    weight: Vec<f64>,
+    /// The user of the data set behind each number.
+    pub(super) sources: Vec<UserId>,
+    lists: usize,
+    pub(super) repeated: usize,
+    pub(super) unrated: usize,
+}
+
+impl Cells {
+    /// Asks the model of the experiment about all lists.
+    ///
+    /// # Errors
+    /// When the model fails, or the exposures do not say what was accepted.
+    pub fn new(experiment: &Experiment, exposed: &Exposed<'_>) -> Result<Cells, ValidateError> {
+        let threshold = threshold(experiment, exposed)?;
+        let lists: Vec<Impression<'_>> = exposed.lists.iter().collect();
+        let (model, start) = (experiment.model(), experiment.start());
+        let utilities = shown_utilities(model.model(), model.rule(), start, &lists)?;
+        let mut cells = Cells::empty();
+        let mut at = 0;
+        for (list, utilities) in lists.iter().zip(&utilities) {
+            let seen = start.seen_by(list.user);
+            let reject = f64::from(utilities[list.items.len()]) / f64::from(model.temperature())
+                + f64::from(model.reject_shift());
+            for (place, &item) in list.items.iter().enumerate() {
+                let (entry, rating) = (at + place, exposed.ratings.get(at + place).copied().unwrap_or(f32::NAN));
+                if seen[item.index() / 64] >> (item.index() % 64) & 1 == 1 {
+                    cells.repeated += 1;
+                    continue;
+                }
+                if threshold.is_some() && rating.is_nan() {
+                    cells.unrated += 1;
+                    continue;
+                }
+                cells.list.push(at as u32);
+                cells.user.push(list.user.0);
+                cells.item.push(item);
+                cells.slot.push(list.slots[place]);
+                cells.accepted.push(threshold.map_or(list.taken[place], |threshold| rating >= threshold));
+                cells.propensity.extend(exposed.lists.propensities.get(entry));
+                cells.gap.push(f64::from(utilities[place]) / f64::from(model.temperature()) - reject);
+                cells.weight.push(model.rule().examination.weight(usize::from(list.slots[place])));
+            }
+            at += list.items.len();
+        }
+        cells.number();
+        cells.check()?;
+        Ok(cells)
+    }
+
+    fn empty() -> Cells {
+        Cells {
+            list: Vec::new(),
+            user: Vec::new(),
+            item: Vec::new(),
+            slot: Vec::new(),
+            accepted: Vec::new(),
+            propensity: Vec::new(),
+            gap: Vec::new(),
+            weight: Vec::new(),
+            sources: Vec::new(),
+            lists: 0,
+            repeated: 0,
+            unrated: 0,
+        }
+    }
+
+    /// Numbers users and lists without gaps.
+    fn number(&mut self) {
+        let mut users: BTreeMap<UserId, u32> = self.user.iter().map(|&user| (UserId(user), 0)).collect();
+        for (place, (user, number)) in users.iter_mut().enumerate() {
+            *number = place as u32;
+            self.sources.push(*user);
+        }
+        self.user.iter_mut().for_each(|user| *user = users[&UserId(*user)]);
+        let mut last = None;
+        for list in &mut self.list {
+            if last != Some(*list) {
+                last = Some(*list);
+                self.lists += 1;
+            }
+            *list = self.lists as u32 - 1;
+        }
+    }
+
+    fn check(&self) -> Result<(), ValidateError> {
+        let accepted = self.accepted.iter().filter(|&&accepted| accepted).count();
+        let problem = if self.is_empty() {
+            format!(
+                "no shown item is left: {} are in the log of their user already, {} have no rating",
+                self.repeated, self.unrated
+            )
+        } else if accepted == 0 || accepted == self.len() {
+            let which = if accepted == 0 { "none" } else { "all" };
+            format!(
+                "{which} of the {} shown items were accepted, so that there is nothing to tell apart; exposures need both \
+                 what people accepted and what they did not",
+                self.len()
+            )
+        } else {
+            return Ok(());
+        };
+        Err(ValidateError::Exposures(problem))
+    }
+
+    /// Number of cells.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Lists with a cell.
+    pub fn lists(&self) -> usize {
+        self.lists
+    }
+
+    /// Users with a cell.
+    pub fn users(&self) -> usize {
+        self.sources.len()
+    }
+
+    /// Whether each cell was accepted.
+    pub fn accepted(&self) -> &[bool] {
+        &self.accepted
+    }
+
+    /// The item of each cell.
+    pub fn items(&self) -> &[ItemId] {
+        &self.item
+    }
+
+    /// The slot of each cell.
+    pub fn slots(&self) -> &[u16] {
+        &self.slot
+    }
+
+    /// The user of each cell, numbered from 0.
+    pub fn user_numbers(&self) -> &[u32] {
+        &self.user
+    }
+
+    /// The logging policy's probability of each cell; empty where it is not known.
+    pub fn propensities(&self) -> &[f32] {
+        if self.propensity.len() == self.len() { &self.propensity } else { &[] }
+    }
+
+    /// The ranges of cells that are lists.
+    pub(super) fn list_ranges(&self) -> Vec<std::ops::Range<usize>> {
+        let mut ranges: Vec<std::ops::Range<usize>> = Vec::with_capacity(self.lists);
+        for (cell, &list) in self.list.iter().enumerate() {
+            if list as usize == ranges.len() {
+                ranges.push(cell..cell);
+            }
+            if let Some(last) = ranges.last_mut() {
+                last.end = cell + 1;
+            }
+        }
+        ranges
+    }
+
+    /// What the model says of each cell with `shift` more on rejecting.
+    pub fn chances(&self, shift: f64) -> Vec<f64> {
+        let all = self.gap.iter().zip(&self.weight);
+        all.map(|(gap, weight)| weight / (1.0 + libm::exp(shift - gap))).collect()
+    }
+
+    /// The chance of a cell with another item's gap, for what was not shown.
+    pub(super) fn chance_of(gap: f64, shift: f64, weight: f64) -> f64 {
+        weight / (1.0 + libm::exp(shift - gap))
+    }
+
+    /// The shift at which the mean chance is the share of cells that were accepted, or the nearest that there is.
+    pub fn shift_to_observed(&self) -> f64 {
+        let share = self.accepted.iter().filter(|&&accepted| accepted).count() as f64 / self.len() as f64;
+        let (mut low, mut high) = (-60.0, 60.0);
+        for _ in 0..60 {
+            let middle = (low + high) / 2.0;
+            let mean = self.chances(middle).iter().sum::<f64>() / self.len() as f64;
+            if mean > share { low = middle } else { high = middle }
+        }
+        (low + high) / 2.0
+    }
+
+    /// `[users]`: sum and number of the values of each user's cells.
+    pub(super) fn of_users(&self, values: &[f64]) -> Vec<(f64, f64)> {
+        let mut sums = vec![(0.0, 0.0); self.users()];
+        for (&user, value) in self.user.iter().zip(values) {
+            let sum = &mut sums[user as usize];
+            *sum = (sum.0 + value, sum.1 + 1.0);
+        }
+        sums
+    }
+}
+
+/// The rating from which a cell is accepted; `None` where taking counts.
+fn threshold(experiment: &Experiment, exposed: &Exposed<'_>) -> Result<Option<f32>, ValidateError> {
+    let spec = &experiment.scenario.user;
+    if spec.accept == AcceptSpec::Take {
+        let all = exposed.lists.taken.iter().all(|&taken| taken);
+        if all && !exposed.ratings.is_empty() {
+            return Err(ValidateError::Exposures(
+                "the exposures say how items were rated and not what was taken; ask with --accept like".to_owned(),
+            ));
+        }
+        return Ok(None);
+    }
+    if exposed.ratings.iter().all(|rating| rating.is_nan()) {
+        return Err(ValidateError::Exposures(
+            "--accept like needs exposures with ratings, and these have none; ask with --accept take".to_owned(),
+        ));
+    }
+    Ok(Some(experiment.acceptance().like_rating as f32))
+}

@@ -1,0 +1,132 @@
+//! What policies are worth on the whole catalogue, from exposures of one item each with logged propensities.
+//!
+//! A round is a shown item. The target's action is the item that the policy likes best among those that the log shows at all;
+//! its weight is 1 over the propensity where that is what was shown, else 0. The user model is the model of the direct
+//! method, so that its own prediction stands beside estimates that do not trust it.
+
+use super::ValidateError;
+use super::cells::Cells;
+use crate::dataset::Impressions;
+use crate::experiment::{Experiment, shown_utilities};
+use crate::ids::{ItemId, UserId};
+use crate::off_policy::interval::{Groups, normal};
+use crate::off_policy::{Overlap, Valuation, rounds};
+use crate::policy::{Requests, Slates};
+use crate::random::Streams;
+use serde::Serialize;
+
+/// Estimates of a policy's value.
+#[derive(Clone, Debug, Serialize)]
+pub struct LoggedValue {
+    /// Its name.
+    pub policy: String,
+    /// The estimator: `ips`, `snips`, `dm` (the user model's own prediction) or `dr`.
+    pub estimator: &'static str,
+    /// The estimate.
+    pub value: f64,
+    /// Lower end of the 95% interval over users.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+    /// Rounds of equal weight that would be as sure.
+    pub effective: f64,
+    /// Why the log does not support the estimate; `None` where it does.
+    pub problem: Option<String>,
+}
+
+/// Estimates for all policies of the experiment; empty without propensities or with longer lists.
+pub(super) fn values(
+    experiment: &Experiment,
+    cells: &Cells,
+    chances: &[f64],
+) -> Result<Vec<LoggedValue>, ValidateError> {
+    let propensities = cells.propensities();
+    if propensities.is_empty() || cells.list_ranges().iter().any(|list| list.len() > 1) {
+        return Ok(Vec::new());
+    }
+    let shift = cells.shift_to_observed();
+    let rewards: Vec<f64> = cells.accepted().iter().map(|&accepted| f64::from(u8::from(accepted))).collect();
+    let groups = Groups::new(cells.user_numbers().to_vec());
+    let mut found = Vec::new();
+    for spec in &experiment.scenario.policies {
+        let Ok(picks) = picks(experiment, &spec.name, cells) else { continue };
+        let expectations = expectations(experiment, cells, &picks, shift)?;
+        let weights: Vec<f64> = cells
+            .items()
+            .iter()
+            .zip(cells.user_numbers())
+            .zip(propensities)
+            .map(
+                |((item, &user), &propensity)| {
+                    if picks[user as usize] == *item { 1.0 / f64::from(propensity) } else { 0.0 }
+                },
+            )
+            .collect();
+        let Some(overlap) = Overlap::of(&weights) else { continue };
+        let estimates: [(&'static str, Option<Valuation>); 4] = [
+            ("ips", rounds::ips(&rewards, &weights)),
+            ("snips", rounds::snips(&rewards, &weights)),
+            ("dm", rounds::dm(&expectations)),
+            ("dr", rounds::dr(&rewards, &weights, chances, &expectations)),
+        ];
+        for (estimator, valuation) in estimates {
+            let Some(valuation) = valuation else { continue };
+            let interval = normal(&valuation, &groups);
+            found.push(LoggedValue {
+                policy: spec.name.clone(),
+                estimator,
+                value: valuation.value,
+                low: interval.map(|interval| interval.low),
+                high: interval.map(|interval| interval.high),
+                effective: overlap.effective,
+                problem: if estimator == "dm" { None } else { overlap.problem() },
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The item that a policy likes best for each user, among those that were shown to anybody.
+fn picks(experiment: &Experiment, policy: &str, cells: &Cells) -> Result<Vec<ItemId>, String> {
+    let mut policy = experiment.policy_for_log(policy).map_err(|problem| problem.to_string())?;
+    let (items, words) = (experiment.data.items.len(), Requests::words(experiment.data.items.len()));
+    let mut open = vec![!0u64; words];
+    for item in cells.items() {
+        open[item.index() / 64] &= !(1 << (item.index() % 64));
+    }
+    let mut picks = Vec::with_capacity(cells.users());
+    for users in cells.sources.chunks(256) {
+        let blocked: Vec<u64> = users.iter().flat_map(|_| open.iter().copied()).collect();
+        let streams = Streams::new(experiment.scenario.seed, 0);
+        let requests = Requests { tick: 0, slate: 1, items, users, blocked: &blocked, streams, foresight: None };
+        let mut slates = Slates::default();
+        policy.recommend(&requests, &mut slates);
+        if let Some(failure) = slates.failure.take() {
+            return Err(failure.problem.to_string());
+        }
+        picks.extend(slates.items.iter().copied());
+    }
+    Ok(picks)
+}
+
+/// What the user model says of each user's pick, in the slot of each cell.
+fn expectations(
+    experiment: &Experiment,
+    cells: &Cells,
+    picks: &[ItemId],
+    shift: f64,
+) -> Result<Vec<f64>, ValidateError> {
+    let model = experiment.model();
+    let mut lists = Impressions::default();
+    for (&user, &item) in cells.sources.iter().zip(picks) {
+        lists.push(UserId(user.0), 0, std::iter::once((item, false, 0)));
+    }
+    let lists: Vec<_> = lists.iter().collect();
+    let utilities = shown_utilities(model.model(), model.rule(), experiment.start(), &lists)?;
+    let gap =
+        |row: &Vec<f32>| f64::from(row[0] - row[1]) / f64::from(model.temperature()) - f64::from(model.reject_shift());
+    let gaps: Vec<f64> = utilities.iter().map(gap).collect();
+    let weight = |slot: u16| model.rule().examination.weight(usize::from(slot));
+    let rounds = cells.user_numbers().iter().zip(cells.slots());
+    Ok(rounds.map(|(&user, &slot)| Cells::chance_of(gaps[user as usize], shift, weight(slot))).collect())
+}

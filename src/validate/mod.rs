@@ -1,0 +1,152 @@
+//! Whether a user model answers as people did: predicted against observed acceptance on lists that were really shown.
+//!
+//! Every shown item is a *cell*. People accepted it or not: they took it, or rated it at or above a threshold. The user model
+//! says `p = w_slot sigmoid((u - r) / T - shift)` of it, the item alone in its slot. Cells whose item is in the log of their
+//! user are left out. Three questions are asked:
+//!
+//! - **Does it tell what is accepted?** The area under the ROC curve (AUC), the logarithmic loss before and after one number,
+//!   the level, is set to that of the cells, and predicted against observed shares by slot, popularity, and group of items.
+//! - **Does it rank policies?** Each policy puts the shown items of a list into its order, and its best `k` are worth the share
+//!   that was accepted of them. Where items were shown at random this is the policy's true value on `k` of the list
+//!   (the replay idea of Li et al. 2011, for whole lists). The user model predicts the same value; a pair of policies is *told
+//!   apart* by the truth when the 95% interval of its difference excludes 0, and the model is right where its order is the same.
+//! - **How far off is its level?** Root mean square of predicted minus observed value over policies, before and after the level
+//!   is set.
+//!
+//! Where propensities are logged and lists have one item, values are estimated for items of the whole catalogue
+//! ([`crate::off_policy::rounds`]). Intervals are percentiles of a bootstrap over users.
+
+mod calibration;
+mod cells;
+mod logged;
+mod measures;
+mod table;
+mod values;
+
+pub use self::calibration::{CalibrationRow, CalibrationTable};
+pub use self::cells::{Cells, Exposed};
+pub use self::logged::LoggedValue;
+pub use self::measures::Figure;
+pub use self::values::{PolicyValue, Ranking};
+
+use self::measures::Resamples;
+use crate::experiment::{Experiment, ExperimentError};
+use serde::Serialize;
+
+/// What is asked.
+pub struct Question {
+    /// Items of a list that count for a policy's value.
+    pub best: usize,
+    /// Resamples of the bootstrap.
+    pub resamples: usize,
+}
+
+/// Exposures that say nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum ValidateError {
+    /// The model or a policy fails.
+    #[error(transparent)]
+    Experiment(#[from] ExperimentError),
+    /// The model fails.
+    #[error(transparent)]
+    User(#[from] crate::user::UserError),
+    /// The exposures do not fit the question.
+    #[error("{0}")]
+    Exposures(String),
+}
+
+/// How far a user model agrees with people on what was shown to them.
+#[derive(Clone, Debug, Serialize)]
+pub struct Validation {
+    /// Version of recmirror.
+    pub version: &'static str,
+    /// Name of the user model.
+    pub model: String,
+    /// What "accepted" means.
+    pub accepted: String,
+    /// Cells, lists and users.
+    pub cells: usize,
+    /// Lists with a cell.
+    pub lists: usize,
+    /// Users with a cell.
+    pub users: usize,
+    /// Cells left out because their item is in the log of their user.
+    pub repeated: usize,
+    /// Cells left out because they have no rating.
+    pub unrated: usize,
+    /// The share of cells that were accepted.
+    pub observed: Figure,
+    /// The share that the model predicts, before its level is set.
+    pub predicted: Figure,
+    /// Area under the ROC curve of the model.
+    pub auc: Figure,
+    /// Logarithmic loss as the model is.
+    pub loss_before: Figure,
+    /// Logarithmic loss with its level set to that of the cells.
+    pub loss: Figure,
+    /// Logarithmic loss of the observed share for every cell.
+    pub loss_of_base_rate: f64,
+    /// Predicted (level set) against observed shares.
+    pub calibration: Vec<CalibrationTable>,
+    /// What policies are worth on lists, and in which order the model puts them; `None` where no list has more than `best`
+    /// items.
+    pub ranking: Option<Ranking>,
+    /// What policies are worth on the whole catalogue; empty without propensities.
+    pub logged: Vec<LoggedValue>,
+    /// What it all means, a sentence each.
+    pub verdict: Vec<String>,
+    /// What a reader must know.
+    pub notes: Vec<String>,
+}
+
+/// Holds the user model of an experiment to exposures. The policies are those of its scenario; the log is the whole one when
+/// its holdout is 0.
+///
+/// # Errors
+/// When the model or a policy fails, or there is no cell, or all cells or none are accepted.
+pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) -> Result<Validation, ValidateError> {
+    let cells = Cells::new(experiment, exposed)?;
+    let resamples = Resamples::new(cells.users(), ask.resamples, experiment.scenario.seed);
+    let plain = cells.chances(0.0);
+    let shift = cells.shift_to_observed();
+    let level_set = cells.chances(shift);
+    let loss = |chances: &[f64]| resamples.mean(&cells.of_users(&measures::losses(chances, cells.accepted())));
+    let accepted: Vec<f64> = cells.accepted().iter().map(|&accepted| f64::from(u8::from(accepted))).collect();
+    let observed = resamples.mean(&cells.of_users(&accepted));
+    let ranking = values::rank(experiment, &cells, [&plain, &level_set], ask.best, &resamples)?;
+    let mut notes = exposed.notes.to_vec();
+    notes.extend(experiment.model().model().notes());
+    if cells.repeated > 0 {
+        notes.push(format!("{} shown items are in the log of their user already and are left out.", cells.repeated));
+    }
+    if ranking.is_some() {
+        notes.push(
+            "Values of policies on lists are true values where the lists were drawn at random; where a recommender chose them, \
+             they are those of policies that rank what it chose."
+                .to_owned(),
+        );
+    }
+    let mut found = Validation {
+        version: env!("CARGO_PKG_VERSION"),
+        model: experiment.card().map_or(experiment.model().model().kind().to_owned(), |card| card.name.clone()),
+        accepted: experiment.acceptance().accepted.clone(),
+        cells: cells.len(),
+        lists: cells.lists(),
+        users: cells.users(),
+        repeated: cells.repeated,
+        unrated: cells.unrated,
+        predicted: resamples.mean(&cells.of_users(&plain)),
+        auc: resamples.auc(&plain, &cells),
+        loss_before: loss(&plain),
+        loss: loss(&level_set),
+        loss_of_base_rate: measures::entropy(observed.estimate),
+        observed,
+        calibration: calibration::tables(experiment, &cells, &level_set, &resamples),
+        ranking,
+        logged: logged::values(experiment, &cells, &level_set)?,
+        verdict: Vec::new(),
+        notes,
+    };
+    found.verdict = table::verdict(&found);
+    Ok(found)
+}
