@@ -94,7 +94,8 @@ model: runtime data build $(TRAIN)/ready ## train the mirror model anew into mod
 	rm -rf .recmirror/tensors
 	$(RECMIRROR) tensors --data $(DATA) --out .recmirror/tensors
 	$(TRAIN)/bin/python models/train/train.py --tensors .recmirror/tensors --out models/mirror
-	$(TRAIN)/bin/python models/train/card.py --tensors .recmirror/tensors --model models/mirror
+	$(TRAIN)/bin/python models/train/card.py --tensors .recmirror/tensors --model models/mirror --name mirror-ml-100k \
+		--texts models/train/movielens.toml
 	$(RECMIRROR) align models/mirror $(DATA) --write-card
 
 replicates: runtime data build $(TRAIN)/ready ## train the mirror on two bootstrap samples of its users, for `run --trust`
@@ -104,7 +105,7 @@ replicates: runtime data build $(TRAIN)/ready ## train the mirror on two bootstr
 		$(TRAIN)/bin/python models/train/train.py --tensors .recmirror/tensors --bootstrap $$seed \
 			--out models/mirror/replicates/bootstrap-$$seed && \
 		$(TRAIN)/bin/python models/train/card.py --tensors .recmirror/tensors --name mirror-ml-100k-bootstrap-$$seed \
-			--model models/mirror/replicates/bootstrap-$$seed || exit; \
+			--model models/mirror/replicates/bootstrap-$$seed --texts models/train/movielens.toml || exit; \
 	done
 
 sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onnx` anew into models/sasrec and measure it for its card
@@ -113,12 +114,13 @@ sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onn
 	mkdir -p .recmirror/sasrec
 	$(RECMIRROR) tensors --data $(DATA) --out .recmirror/sasrec/tensors --passes 1
 	$(TRAIN)/bin/python models/train/train_sasrec.py --tensors .recmirror/sasrec/tensors --out models/sasrec
-	$(TRAIN)/bin/python models/train/sasrec_card.py --tensors .recmirror/sasrec/tensors --model models/sasrec
+	$(TRAIN)/bin/python models/train/sasrec_card.py --tensors .recmirror/sasrec/tensors --model models/sasrec \
+		--name sasrec-ml-100k --texts models/train/movielens.toml
 	$(CARGO) run --release --locked --quiet --example held_out -- benches/peers/policies.toml .recmirror/sasrec/held_out \
 		> .recmirror/sasrec/figures.txt
 	cat .recmirror/sasrec/figures.txt
 	$(TRAIN)/bin/python models/train/sasrec_card.py --tensors .recmirror/sasrec/tensors --model models/sasrec \
-		--figures .recmirror/sasrec/figures.txt
+		--name sasrec-ml-100k --texts models/train/movielens.toml --figures .recmirror/sasrec/figures.txt
 
 peers: runtime data build ## compare the policies with public implementations, and off-policy values with obp (CONTRIBUTING.md)
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)

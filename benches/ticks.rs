@@ -5,10 +5,10 @@
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use rayon::prelude::*;
-use recmirror::dataset::{Catalogue, Dataset, GenreSet, IdTable, Interaction, Profile, Profiles};
+use recmirror::dataset::{Column, Dataset, Field, Fields, IdTable, Interaction};
 use recmirror::experiment::Experiment;
 use recmirror::ids::{ItemId, UserId};
-use recmirror::log::{CountSink, EventSink, ParquetWriter, REJECTED};
+use recmirror::log::{CountSink, EventSink, ParquetWriter, REJECTED, TrialName};
 use recmirror::metrics::MetricSet;
 use recmirror::onnx::{Graph, GraphSpec, Port, Runtime};
 use recmirror::policy::Registry;
@@ -31,13 +31,10 @@ const PAIRS: usize = 401;
 /// A log of the size and density of MovieLens-100K.
 fn data() -> Dataset {
     let mut rng = Streams::new(1, 0).derive(Purpose::Scenes, 0, 0);
-    let (mut users, mut items, mut catalogue) = (IdTable::default(), IdTable::default(), Catalogue::default());
-    catalogue.genre_names = (0..19).map(|genre| format!("genre {genre}")).collect();
+    let (mut users, mut items, mut genres) = (IdTable::default(), IdTable::default(), Vec::new());
     for item in 0..ITEMS {
         items.insert(&item.to_string());
-        catalogue.titles.push(format!("film {item}"));
-        catalogue.years.push(Some(1930 + (item % 68) as u16));
-        catalogue.genres.push(GenreSet(1 << below(&mut rng, 19) | 1 << below(&mut rng, 19)));
+        genres.push([0; 2].map(|_| format!("genre {}", below(&mut rng, 19))));
     }
     let mut interactions = Vec::new();
     for user in 0..USERS {
@@ -52,14 +49,18 @@ fn data() -> Dataset {
             }
         }
     }
-    let profile = |user: u32| Profile {
-        age: Some(15.0 + (user % 50) as f32),
-        gender: Some(["F", "M"][user as usize % 2].to_owned()),
-        occupation: Some(format!("occupation {}", user % 21)),
-    };
-    let profiles = Profiles((0..USERS).map(profile).collect());
-    let name = "generated".to_owned();
-    Dataset { name, users, items, profiles, catalogue, interactions, ..Dataset::default() }
+    let field = |name: &str, column| Field { name: name.to_owned(), column };
+    let item_fields = Fields::new(vec![
+        field("year", Column::Number((0..ITEMS).map(|item| (1930 + item % 68) as f32).collect())),
+        field("genres", Column::of_names(genres)),
+    ]);
+    let user_fields = Fields::new(vec![
+        field("age", Column::Number((0..USERS).map(|user| 15.0 + (user % 50) as f32).collect())),
+        field("gender", Column::of_names((0..USERS as usize).map(|user| [["F", "M"][user % 2]]))),
+        field("occupation", Column::of_names((0..USERS).map(|user| [format!("occupation {}", user % 21)]))),
+    ]);
+    let (name, released) = ("generated".to_owned(), Some("year".to_owned()));
+    Dataset { name, users, items, user_fields, item_fields, released, interactions, ..Dataset::default() }
 }
 
 fn model_folder() -> PathBuf {
@@ -107,7 +108,8 @@ fn ticks(criterion: &mut Criterion) {
             if users == 10_000 {
                 let folder = tempfile::tempdir().expect("a temporary folder");
                 let path = folder.path().join("events.parquet");
-                let writer = ParquetWriter::create(&path, "random", 0, SLATE).expect("a file");
+                let trial = TrialName { policy: "random".to_owned(), replication: 0, seed: 1 };
+                let writer = ParquetWriter::create(&path, &trial, SLATE).expect("a file");
                 let mut written = simulation(&experiment, Box::new(writer));
                 group.bench_function(BenchmarkId::new(format!("{name}/parquet"), &id), |bencher| {
                     bencher.iter(|| written.tick().expect("a tick"));
@@ -278,7 +280,7 @@ fn metrics(criterion: &mut Criterion) {
                 let batch = &mut batches[tick as usize % 8];
                 batch.tick = tick;
                 tick += 1;
-                black_box(set.fold(batch, &experiment.data.catalogue))
+                black_box(set.fold(batch, experiment.catalogue()))
             });
         });
     }

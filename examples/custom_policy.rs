@@ -1,4 +1,4 @@
-//! A policy of your own: the newest items of each user's favourite genre.
+//! A policy of your own: the newest items of each user's favourite category.
 //!
 //! A policy is a type that implements [`Policy`] and a [`PolicyKind`] that says how a scenario's
 //! `[[policy]]` table becomes one. Register the kind, and scenario files may name it:
@@ -11,10 +11,12 @@
 //!
 //! Run it with `cargo run --example custom_policy`.
 
-use recmirror::dataset::{Catalogue, GenreSet, Interaction, TrainingLog};
+use recmirror::dataset::{Catalogue, Column, Field, Fields, Interaction, ItemCategories, TrainingLog};
 use recmirror::ids::{ItemId, UserId};
 use recmirror::log::EventBatch;
-use recmirror::policy::{Histories, Policy, PolicyContext, PolicyKind, Registry, Requests, Slates, rank_candidates};
+use recmirror::policy::{
+    Histories, Policy, PolicyContext, PolicyError, PolicyKind, Registry, Requests, Slates, rank_candidates,
+};
 use recmirror::random::Streams;
 use recmirror::scenario::{Key, Kind, Params};
 use std::error::Error;
@@ -24,44 +26,46 @@ use std::sync::Arc;
 /// What scenario files may say about the policy, and how it is built.
 const KIND: PolicyKind = PolicyKind {
     name: "fresh_favourites",
-    summary: "the newest items of the user's favourite genre",
+    summary: "the newest items of the user's favourite category",
     keys: &[Key {
         name: "memory",
         kind: Kind::Integer { min: 1, max: 1000, default: Some(20) },
-        doc: "latest items of the history that decide the favourite genre",
+        doc: "latest items of the history that decide the favourite category",
     }],
-    build: |params, context| Ok(Box::new(FreshFavourites::new(params, context))),
+    build: |params, context| Ok(Box::new(FreshFavourites::new(params, context)?)),
 };
 
 struct FreshFavourites {
     memory: usize,
     catalogue: Arc<Catalogue>,
+    categories: Arc<ItemCategories>,
     histories: Histories,
 }
 
 impl FreshFavourites {
-    fn new(params: &Params<'_>, context: &PolicyContext) -> FreshFavourites {
-        FreshFavourites {
+    /// An empty name stands for the category field of the scenario.
+    fn new(params: &Params<'_>, context: &PolicyContext) -> Result<FreshFavourites, PolicyError> {
+        Ok(FreshFavourites {
             memory: params.integer("memory") as usize,
             catalogue: context.catalogue.clone(),
+            categories: context.catalogue.categories("").map_err(PolicyError::of)?,
             histories: Histories::new(context),
-        }
+        })
     }
 
-    /// The most frequent genre of the user's latest items; the first of several.
+    /// The most frequent category of the user's latest items; the first of several.
     fn favourite(&self, user: UserId) -> Option<u32> {
-        let latest: Vec<GenreSet> =
-            self.histories.of(user).rev().take(self.memory).map(|(item, _)| self.catalogue.genres_of(item)).collect();
-        let count = |genre: u32| latest.iter().filter(|set| set.contains(genre)).count();
-        let genres = 0..self.catalogue.genre_names.len() as u32;
-        genres.rev().max_by_key(|&genre| count(genre)).filter(|&genre| count(genre) > 0)
+        let latest: Vec<ItemId> = self.histories.of(user).rev().take(self.memory).map(|(item, _)| item).collect();
+        let count = |code: u32| latest.iter().filter(|&&item| self.categories.of(item).contains(&code)).count();
+        let codes = 0..self.categories.len() as u32;
+        codes.rev().max_by_key(|&code| count(code)).filter(|&code| count(code) > 0)
     }
 
-    /// Newer items score higher, and any item of the favourite genre higher than all others.
+    /// Newer items score higher, and any item of the favourite category higher than all others.
     fn score(&self, item: ItemId, favourite: Option<u32>) -> f32 {
-        let year = f32::from(self.catalogue.years[item.index()].unwrap_or(0));
-        let liked = favourite.is_some_and(|genre| self.catalogue.genres_of(item).contains(genre));
-        year + if liked { 10_000.0 } else { 0.0 }
+        let year = self.catalogue.year(item);
+        let liked = favourite.is_some_and(|code| self.categories.of(item).contains(&code));
+        if year.is_nan() { 0.0 } else { year + if liked { 10_000.0 } else { 0.0 } }
     }
 }
 
@@ -111,11 +115,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut slates = Slates::default();
     policy.recommend(&requests, &mut slates);
     for (user, slate) in users.iter().zip(slates.items.chunks(slates.slate)) {
-        let titles: Vec<&str> = slate
-            .iter()
-            .filter(|item| item.is_some())
-            .map(|item| context.catalogue.titles[item.index()].as_str())
-            .collect();
+        let titles: Vec<&str> =
+            slate.iter().filter(|item| item.is_some()).map(|item| context.catalogue.title(*item)).collect();
         println!("user {}: {}", user.0, titles.join(", "));
     }
     Ok(ExitCode::SUCCESS)
@@ -124,23 +125,19 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 /// Six films and two users: one of them likes comedies, the other one dramas.
 fn small_world() -> PolicyContext {
     let films = [
-        ("Old Comedy", 1931, "Comedy"),
-        ("Old Drama", 1941, "Drama"),
-        ("Comedy", 1983, "Comedy"),
-        ("Drama", 1985, "Drama"),
-        ("New Comedy", 1996, "Comedy"),
-        ("New Drama", 1997, "Drama"),
+        ("Old Comedy", 1931.0, "Comedy"),
+        ("Old Drama", 1941.0, "Drama"),
+        ("Comedy", 1983.0, "Comedy"),
+        ("Drama", 1985.0, "Drama"),
+        ("New Comedy", 1996.0, "Comedy"),
+        ("New Drama", 1997.0, "Drama"),
     ];
-    let mut catalogue = Catalogue::default();
-    for (title, year, genre) in films {
-        let mut genres = GenreSet::default();
-        if let Some(bit) = catalogue.genre_bit(genre) {
-            genres.insert(bit);
-        }
-        catalogue.titles.push(title.to_owned());
-        catalogue.years.push(Some(year));
-        catalogue.genres.push(genres);
-    }
+    let fields = Fields::new(vec![
+        Field { name: "genres".to_owned(), column: Column::of_names(films.iter().map(|film| [film.2])) },
+        Field { name: "year".to_owned(), column: Column::Number(films.iter().map(|film| film.1).collect()) },
+    ]);
+    let mut catalogue = Catalogue::new(films.iter().map(|film| film.0.to_owned()).collect(), fields);
+    catalogue.set_released(Some("year"));
     let seen = |user, item| Interaction { user: UserId(user), item: ItemId(item), rating: f32::NAN, time: 0 };
     let log = TrainingLog::from_sorted(vec![seen(0, 0), seen(1, 1)], 2, catalogue.len());
     PolicyContext {

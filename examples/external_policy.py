@@ -72,8 +72,8 @@ def serve(make):
         message = json.loads(line)
         kind = message.pop("type")
         if kind == "start":
-            if message["protocol"] != 1:
-                raise SystemExit(f"this program speaks protocol 1, recmirror {message['protocol']}")
+            if message["protocol"] != 2:
+                raise SystemExit(f"this program speaks protocol 2, recmirror {message['protocol']}")
             policy, answer = make(message), {"type": "ready"}
         elif kind == "recommend":
             answer = {"type": "slates", **policy.recommend(**message)}

@@ -10,7 +10,7 @@
 //! libraries: `benches/peers/policies.py` makes them.
 
 use recmirror::align::{NDCG_DEPTH, blocked, ndcg};
-use recmirror::dataset::{Dataset, TrainingLog};
+use recmirror::dataset::{Catalogue, Dataset, TrainingLog};
 use recmirror::ids::UserId;
 use recmirror::policy::{PolicyContext, Registry, Requests, Slates};
 use recmirror::random::Streams;
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let registry = Registry::builtin();
     let scenario = Scenario::load(&file, &registry, &[])?;
     let data = Dataset::read(&scenario.data.path)?;
-    let split = data.split(scenario.data.holdout);
+    let split = data.split_by(scenario.data.holdout, scenario.data.cut)?;
     std::fs::create_dir_all(&out)?;
     write_log(&out.join("train.csv"), &split.before)?;
     write_log(&out.join("held_out.csv"), &split.held_out)?;
@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let mut sum = 0.0;
         for replication in 0..scenario.replications {
             let context = PolicyContext {
-                catalogue: Arc::new(data.catalogue.clone()),
+                catalogue: Arc::new(Catalogue::of(&data)),
                 log: log.clone(),
                 sources: users.clone().into(),
                 slate: scenario.slate,

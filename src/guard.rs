@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::Once;
 
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
@@ -21,12 +22,15 @@ pub(crate) fn guarded<R>(work: impl FnOnce() -> R) -> Result<R, String> {
 /// Keeps the panics that [`guarded`] makes errors of from being printed, too. For programs; a library does not change what
 /// its program does with panics.
 pub(crate) fn quiet_hook() {
-    let before = take_hook();
-    set_hook(Box::new(move |panic| {
-        if !GUARDED.get() {
-            before(panic);
-        }
-    }));
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        let before = take_hook();
+        set_hook(Box::new(move |panic| {
+            if !GUARDED.get() {
+                before(panic);
+            }
+        }));
+    });
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! A template is a program. Fuel bounds what it may compute and allocate (minijinja charges both, `Environment::set_fuel`); what
 //! it may nest is bounded before it is parsed, because parsing goes as deep as the template does.
 
+mod growth;
+
 use crate::guard::guarded;
 use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, State, Value};
@@ -114,7 +116,7 @@ pub(crate) fn told(problem: &Error) -> String {
 
 /// Refuses a template that nests too deep.
 pub(crate) fn check_template(source: &str) -> Result<(), String> {
-    let (mut rest, mut branches, mut tags) = (source, 0, 0);
+    let (mut rest, mut branches, mut tags, mut found) = (source, 0, 0, Vec::new());
     while let Some(at) = rest.find(['{']) {
         rest = &rest[at + 1..];
         let Some(kind) = rest.chars().next().filter(|kind| ['{', '%', '#'].contains(kind)) else { continue };
@@ -127,9 +129,9 @@ pub(crate) fn check_template(source: &str) -> Result<(), String> {
         if tags > MOST_TAGS {
             return Err(format!("it has more than {MOST_TAGS} tags"));
         }
-        let tag = Words { rest: &rest[1..], end };
+        let mut tag = Words { rest: &rest[1..], end };
         let mut count = 0;
-        for word in tag {
+        for word in tag.by_ref() {
             count += 1;
             branches += usize::from(word == "elif");
             if count > MOST_WORDS {
@@ -140,8 +142,10 @@ pub(crate) fn check_template(source: &str) -> Result<(), String> {
         if branches > MOST_BRANCHES {
             return Err(format!("it has more than {MOST_BRANCHES} `elif`"));
         }
+        found.push(&rest[1..rest.len() - tag.rest.len()]);
+        rest = tag.rest;
     }
-    Ok(())
+    growth::check(&found)
 }
 
 /// Refuses an expression that nests too deep.
@@ -202,7 +206,6 @@ fn quoted(text: &str, quote: char) -> usize {
 mod tests {
     use super::*;
     use minijinja::context;
-    use std::time::Instant;
 
     /// Renders a template on a thread with a small stack, as worker threads have it.
     fn render(source: &str) -> Result<String, String> {
@@ -278,7 +281,6 @@ mod tests {
         let method = replacing.replace("|replace", ".replace");
         let recursive = "{% macro f(n) %}{% if n %}{{ f(n - 1) }}{{ f(n - 1) }}{% endif %}{% endmacro %}{{ f(60) }}";
         let endless = "{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}";
-        let begun = Instant::now();
         for source in [
             "{% for a in range(99999) %}{% for b in range(99999) %}{% for c in range(99999) %}{% endfor %}{% endfor %}{% endfor %}",
             "{% for a in range(99999) %}{% for b in range(99999) %}{{ x }}{% endfor %}{% endfor %}",
@@ -314,7 +316,55 @@ mod tests {
             // A method or filter that does not exist, or a bound of its own, is as good.
             assert!(problem.is_some() || source.contains("::"), "{source}");
         }
-        assert!(begun.elapsed().as_secs() < 60, "{:?}", begun.elapsed());
+    }
+
+    #[test]
+    fn a_list_may_not_be_put_into_itself_again_and_again() {
+        let turns = |set: &str, more: &str| {
+            format!("{{% set ns = namespace(s=[1], t=[1]) %}}{{% for i in range(60) %}}{set}{{% endfor %}}{more}")
+        };
+        let chain: String = (0..60).map(|n| format!("{{% set a{} = [a{n}, a{n}] %}}", n + 1)).collect();
+        for source in [
+            turns("{% set ns.s = [ns.s, ns.s] %}", "{{ ns.s }}"),
+            turns("{% set ns.s = (ns.s, ns.s) %}", "{{ ns.s|string }}"),
+            turns("{% set ns.s = {'a': ns.s, 'b': ns.s} %}", "{{ ns.s|tojson }}"),
+            turns("{% set ns.s = ns.s + ns.s %}", "{{ ns.s|join }}"),
+            turns("{%- set ns.s = ns.s + ns.s -%}", "{{ ns.s == ns.t }}"),
+            turns("{% set ns.s = [ns.s] * 2 %}", "{{ ns.s }}"),
+            turns("{% set t = ns.s %}{% set ns.s = [t, ns.s] %}", "{{ ns.s }}"),
+            turns("{% for q in [ns.s] %}{% set ns.s = [q, q] %}{% endfor %}", "{{ ns.s }}"),
+            turns("{% with q = ns.s %}{% set ns.s = [q, q] %}{% endwith %}", "{{ ns.s }}"),
+            turns("{% set ns.s = range(9)|map('default', ns.s)|list %}", "{{ ns.s }}"),
+            turns("{% set ns.s = ns.s + ns.s if 'a' == 'a' else 1 %}", "{{ ns.s }}"),
+            turns("{% set ns.s = 'a'|default(ns.s + ns.s) %}", "{{ ns.s }}"),
+            turns("{% set ns.s = {'a' ~ 'b': ns.s, 'c': ns.s} %}", "{{ ns.s }}"),
+            turns("{% set ns.s = namespace(a=ns.s, b=ns.s) %}", "{{ ns.s }}"),
+            format!("{{% set a0 = [1] %}}{chain}{{{{ a60 }}}}"),
+            "{% macro f(n, a) %}{% if n %}{{ f(n - 1, [a, a]) }}{% else %}{{ a }}{% endif %}{% endmacro %}{{ f(60, 1) }}".to_owned(),
+        ] {
+            let problem = check_template(&source).expect_err(&source);
+            assert!(problem.contains("may put a list into itself again and again"), "{problem}");
+        }
+    }
+
+    #[test]
+    fn what_chat_templates_do_is_admitted() {
+        for source in [
+            "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] }}{% endfor %}",
+            "{% set ns = namespace(is_first=false, system_prompt='') %}{% for message in messages %}\
+             {% set ns.system_prompt = ns.system_prompt + '\n\n' + message['content'] %}{% endfor %}",
+            "{% set ns = namespace(tools=[]) %}{% for tool in tools %}{% set ns.tools = ns.tools + [tool] %}{% endfor %}",
+            "{%- set ns = namespace(multi_step_tool=true, last_query_index=messages|length - 1) %}\
+             {%- set index = (messages|length - 1) - loop.index0 %}",
+            "{% if messages[0]['role'] == 'system' %}{% set loop_messages = messages[1:] %}{% set system = messages[0]['content'] %}\
+             {% else %}{% set loop_messages = messages %}{% endif %}{% for m in loop_messages %}\
+             {% set content = '<<SYS>>\n' + system + '\n<</SYS>>\n\n' + m['content'] %}{{ bos_token + content }}{% endfor %}",
+            "{{ {'name': call.name, 'arguments': call.arguments}|tojson }}",
+            "{% set ns = namespace(n=0) %}{% for i in x %}{% set ns.n = ns.n + 1 %}{% endfor %}{{ ns.n }}",
+            "{%- macro show(tool) %}{{ '- ' + tool.name + ': ' + tool.text }}{% endmacro %}{{ show(tools[0]) }}",
+        ] {
+            assert_eq!(check_template(source), Ok(()), "{source}");
+        }
     }
 
     #[test]

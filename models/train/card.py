@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import tomllib
 from pathlib import Path
 
 GRAPHS = ("item", "start", "update", "choice")
@@ -12,17 +13,10 @@ GRAPHS = ("item", "start", "update", "choice")
 DIMS = ("attributes", "vectors", "item", "choice_item", "profile", "state", "query", "event", "context")
 
 SUMMARY = (
-    "Compact user model trained on MovieLens-100K: which of the shown films a person takes next, whether any, and "
-    "with which rating. It knows people who rate films on a web site of the 1990s; how often people accept what they "
-    "are shown it cannot know."
+    "Compact user model trained on {data}: which of the shown items a user takes next, whether any, and with which "
+    "rating. It knows the users of that log; how often people accept what they are shown it cannot know."
 )
-LICENCE = {
-    "model": "MIT OR Apache-2.0 for the code that made it; the weights are for research, as the data are",
-    "data": (
-        "MovieLens-100K by GroupLens, University of Minnesota: research use, no redistribution, no commercial use "
-        "without permission; cite Harper and Konstan 2015, doi 10.1145/2827872. No row of the data is in this model."
-    ),
-}
+LICENCE = {"model": "as the data allow; MIT OR Apache-2.0 for the code that made it", "data": "not stated"}
 
 
 def sha256(path: Path) -> str:
@@ -63,11 +57,25 @@ def training_facts(meta: dict, training: dict) -> dict[str, object]:
     }
 
 
-def card_text(tensors: Path, model: Path, name: str) -> str:
+class Texts:
+    """What a card says of the data and its terms: from a file, or as little as is known without one."""
+
+    def __init__(self, path: Path | None) -> None:
+        given = tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
+        self.licence = {**LICENCE, **given.get("licence", {})}
+        self.summaries = given.get("summary", {})
+
+    def summary(self, kind: str, otherwise: str) -> str:
+        """The file's summary of a kind of model, else the given one."""
+        return self.summaries.get(kind, otherwise)
+
+
+def card_text(tensors: Path, model: Path, name: str, texts: Texts) -> str:
     """The card of the model in `model`, trained on the dump in `tensors`."""
     meta = json.loads((tensors / "meta.json").read_text(encoding="utf-8"))
     training = json.loads((model / "training.json").read_text(encoding="utf-8"))
-    head = {"kind": "mirror", "version": 1, "name": name, "summary": SUMMARY}
+    summary = texts.summary("mirror", SUMMARY.format(data=meta["data"]))
+    head = {"kind": "mirror", "version": 1, "name": name, "summary": summary}
     parts = ["\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()), ""]
     parts.append(table("features", meta["features"]))
     parts.append(table("dims", {key: training["dims"][key] for key in DIMS}))
@@ -77,7 +85,7 @@ def card_text(tensors: Path, model: Path, name: str) -> str:
     for name, file in (("vectors", "vectors.npy"), ("vector_items", "vector_items.json")):
         parts.append(table(f"files.{name}", {"file": file, "sha256": sha256(model / file)}))
     parts.append(table("training", training_facts(meta, training)))
-    parts.append(table("licence", LICENCE))
+    parts.append(table("licence", texts.licence))
     return "\n".join(parts)
 
 
@@ -86,9 +94,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tensors", type=Path, required=True, help="folder written by `recmirror tensors`")
     parser.add_argument("--model", type=Path, required=True, help="folder written by train.py")
-    parser.add_argument("--name", default="mirror-ml-100k", help="name of the model")
+    parser.add_argument("--name", default="mirror", help="name of the model")
+    parser.add_argument("--texts", type=Path, help="TOML with [summary] and [licence], such as movielens.toml")
     arguments = parser.parse_args()
-    text = card_text(arguments.tensors, arguments.model, arguments.name)
+    text = card_text(arguments.tensors, arguments.model, arguments.name, Texts(arguments.texts))
     partial = arguments.model / "card.toml.partial"
     partial.write_text(text, encoding="utf-8")
     partial.rename(arguments.model / "card.toml")

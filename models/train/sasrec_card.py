@@ -10,23 +10,23 @@ import json
 import re
 from pathlib import Path
 
-from card import LICENCE, sha256, table
+from card import Texts, sha256, table
 
 GRAPH = "scorer.onnx"
 SUMMARY = (
-    "SASRec (Kang and McAuley 2018) trained on MovieLens-100K: self-attention over the latest films of a person scores "
-    "what the person rates next. It knows these 1682 films by their number, and nothing of people but their films."
+    "SASRec (Kang and McAuley 2018) trained on {data}: self-attention over the latest items of a user scores what the "
+    "user takes next. It knows these {items} items by their number, and nothing of users but their items."
 )
 FIGURE = re.compile(r"^(\S+)\s+NDCG@10 ([0-9.]+)$", re.MULTILINE)
 
 
-def card_text(meta: dict, training: dict, model: Path, name: str, figures: dict[str, float]) -> str:
+def card_text(meta: dict, training: dict, model: Path, name: str, figures: dict[str, float], texts: Texts) -> str:
     """The card of the graph in `model`, trained on the dump that `meta` describes."""
     head = {
         "kind": "scorer",
         "version": 1,
         "name": name,
-        "summary": SUMMARY,
+        "summary": texts.summary("scorer", SUMMARY.format(data=meta["data"], items=training["dims"]["items"])),
         "history": training["dims"]["history"],
         "ratings": False,
         "items": training["dims"]["items"],
@@ -48,7 +48,7 @@ def card_text(meta: dict, training: dict, model: Path, name: str, figures: dict[
     parts = ["\n".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in head.items()), ""]
     parts.append(table(f'files."{GRAPH}"', {"sha256": sha256(model / GRAPH)}))
     parts.append(table("training", facts))
-    parts.append(table("licence", LICENCE))
+    parts.append(table("licence", texts.licence))
     if figures:
         how = "mean over people of what each of them did after the cut; `cargo run --release --example held_out`"
         parts.append(table("measured", {"data": meta["data"], "how": how}))
@@ -61,14 +61,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--tensors", type=Path, required=True, help="folder written by `recmirror tensors`")
     parser.add_argument("--model", type=Path, required=True, help="folder written by train_sasrec.py")
-    parser.add_argument("--name", default="sasrec-ml-100k", help="name of the model")
+    parser.add_argument("--name", default="sasrec", help="name of the model")
+    parser.add_argument("--texts", type=Path, help="TOML with [summary] and [licence], such as movielens.toml")
     parser.add_argument("--figures", type=Path, help="what the example held_out printed")
     arguments = parser.parse_args()
     meta = json.loads((arguments.tensors / "meta.json").read_text(encoding="utf-8"))
     training = json.loads((arguments.model / "training.json").read_text(encoding="utf-8"))
     printed = arguments.figures.read_text(encoding="utf-8") if arguments.figures else ""
     figures = {policy: float(value) for policy, value in FIGURE.findall(printed)}
-    text = card_text(meta, training, arguments.model, arguments.name, figures)
+    text = card_text(meta, training, arguments.model, arguments.name, figures, Texts(arguments.texts))
     partial = arguments.model / "card.toml.partial"
     partial.write_text(text, encoding="utf-8")
     partial.rename(arguments.model / "card.toml")

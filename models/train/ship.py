@@ -13,6 +13,7 @@ import argparse
 import hashlib
 import json
 import sys
+import tomllib
 from pathlib import Path
 
 import torch
@@ -24,11 +25,8 @@ MOST = 16 * 2**20
 #: Directions of a matrix with singular values below this share of its largest are left out.
 SMALL = 0.01
 LICENCE = {
-    "adapter": "MIT OR Apache-2.0 for the code that made it; the numbers are for research, as the data are",
-    "data": (
-        "MovieLens-100K by GroupLens, University of Minnesota: research use, no redistribution, no commercial use "
-        "without permission; cite Harper and Konstan 2015, doi 10.1145/2827872. No row of the data is in the adapter."
-    ),
+    "adapter": "as the data allow; MIT OR Apache-2.0 for the code that made it",
+    "data": "not stated",
 }
 
 
@@ -76,7 +74,7 @@ def settings_of(stored: dict, lower: dict[str, int]) -> dict:
     return stored | patterns | {"base_model_name_or_path": "HuggingFaceTB/SmolLM2-135M-Instruct", "inference_mode": True}
 
 
-def card(stages: list[Path], data: str, hashes: dict[str, str]) -> str:
+def card(stages: list[Path], data: str, hashes: dict[str, str], licence: dict[str, str]) -> str:
     """`card.toml`: data, of each stage its settings and how long it took, and the sha256 of the files."""
     lines = ["[training]", f"data = {json.dumps(data)}"]
     for stage in stages:
@@ -84,11 +82,11 @@ def card(stages: list[Path], data: str, hashes: dict[str, str]) -> str:
         lines += ["", f"[training.{stage.name}]", *(f"{key} = {json.dumps(value)}" for key, value in record.items())]
     for name, digest in hashes.items():
         lines += ["", f"[files.{json.dumps(name)}]", f"sha256 = {json.dumps(digest)}"]
-    lines += ["", "[licence]", *(f"{key} = {json.dumps(value)}" for key, value in LICENCE.items())]
+    lines += ["", "[licence]", *(f"{key} = {json.dumps(value)}" for key, value in licence.items())]
     return "\n".join(lines) + "\n"
 
 
-def ship(stages: list[Path], data: str, out: Path) -> int:
+def ship(stages: list[Path], data: str, out: Path, licence: dict[str, str] | None = None) -> int:
     """Writes the folder; gives the bytes of the adapter."""
     last = stages[-1] / "adapter"
     numbers = read(last / "adapter_model.safetensors")
@@ -106,7 +104,8 @@ def ship(stages: list[Path], data: str, out: Path) -> int:
     partial.chmod(0o644)
     settings = json.dumps(config, indent=2, sort_keys=True) + "\n"
     files = {"adapter_model.safetensors": partial.read_bytes(), "adapter_config.json": settings.encode()}
-    about = card(stages, data, {name: hashlib.sha256(content).hexdigest() for name, content in files.items()})
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    about = card(stages, data, hashes, {**LICENCE, **(licence or {})})
     old, liking = out / "adapter_model.safetensors", out / "letters.toml"
     if liking.is_file() and (not old.is_file() or old.read_bytes() != files[old.name]):
         liking.unlink()
@@ -121,10 +120,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description="Makes the folder of an adapter that `make lm` merges in.")
     parser.add_argument("--stages", type=Path, nargs="+", required=True, help="folders of the stages, in order")
     parser.add_argument("--data", required=True, help="what it was trained on, for the card")
+    parser.add_argument("--texts", type=Path, help="TOML with [adapter], such as movielens.toml: the terms")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
+    texts = tomllib.loads(arguments.texts.read_text(encoding="utf-8")) if arguments.texts else {}
     try:
-        size = ship(arguments.stages, arguments.data, arguments.out)
+        size = ship(arguments.stages, arguments.data, arguments.out, texts.get("adapter"))
     except KeyError as problem:
         print(f"error: {arguments.stages[-1]}: adapter_config.json has no {problem}", file=sys.stderr)
         return 2

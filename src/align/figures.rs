@@ -2,13 +2,15 @@
 
 use super::HeldOut;
 use super::rules::{Rule, best};
-use crate::dataset::Dataset;
+use crate::dataset::{Catalogue, Dataset};
 use crate::ids::UserId;
 use crate::random::{Purpose, Streams, below};
 use crate::scene::{CoOccurrence, ListKind, ListScene};
 use crate::user::{RATINGS, Responses, UserError, UserModel, softmax};
 use serde::Serialize;
 
+/// The model with another user's memory in place of the own one.
+const STRANGER: &str = "model, another user's memory";
 /// Slots of a choice list.
 const CHOICES: usize = 5;
 /// Interactions below which a history counts as short.
@@ -76,8 +78,10 @@ impl Alignment {
 pub fn align(model: &dyn UserModel, data: &Dataset, options: AlignOptions) -> Result<Alignment, UserError> {
     let before = data.split(options.holdout).before;
     let near = CoOccurrence::new(&before);
-    let held_out = HeldOut::new(data, &before, &near, options.scenes, options.seed);
-    let mut bench = Bench { model, data, held_out, near: &near, seed: options.seed, figures: Vec::new() };
+    let catalogue = Catalogue::of(data);
+    let held_out = HeldOut::new(data, &catalogue, &before, &near, options.scenes, options.seed);
+    let mut bench =
+        Bench { model, catalogue: &catalogue, held_out, near: &near, seed: options.seed, figures: Vec::new() };
     let memory = bench.held_out.memories(model)?;
     let frozen = bench.held_out.frozen(model)?;
     for kind in [ListKind::PopularityMatched, ListKind::Anchored, ListKind::Random, ListKind::Mixed] {
@@ -91,7 +95,7 @@ pub fn align(model: &dyn UserModel, data: &Dataset, options: AlignOptions) -> Re
 
 struct Bench<'a> {
     model: &'a dyn UserModel,
-    data: &'a Dataset,
+    catalogue: &'a Catalogue,
     held_out: HeldOut<'a>,
     near: &'a CoOccurrence,
     seed: u64,
@@ -116,11 +120,11 @@ impl Bench<'_> {
         let strange = hits(&self.answer(&lists, self.swapped(memory))?);
         let cold = hits(&self.answer(&lists, frozen.to_vec())?);
         self.mean("choice", "model", kind.name(), &own);
-        self.mean("choice", "model, another user's memory", kind.name(), &strange);
+        self.mean("choice", STRANGER, kind.name(), &strange);
         self.mean("choice", "model, memory frozen at the cut", kind.name(), &cold);
         let mut leads = vec![("model over another user's memory", lead(&own, &strange))];
         for rule in Rule::ALL {
-            let hits = rule.hits(&self.held_out, self.near, &self.data.catalogue, &lists);
+            let hits = rule.hits(&self.held_out, self.near, self.catalogue, &lists);
             let hits: Vec<f64> = hits.into_iter().map(|hit| f64::from(u8::from(hit))).collect();
             self.mean("choice", rule.name(), kind.name(), &hits);
             if let Some(name) = rule.lead() {
@@ -192,7 +196,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Expected rating against the rating given.
+    /// Expected rating against the rating given, both as levels; no figure for a log without ratings.
     fn rating(&mut self, memory: &[f32]) -> Result<(), UserError> {
         let lists = self.held_out.lists(ListKind::Single, 1, true);
         let mut responses = self.answer(&lists, memory.to_vec())?;

@@ -1,6 +1,6 @@
 //! Held-out scenes, and the memories that go with them.
 
-use crate::dataset::{Dataset, Interaction, TrainingLog};
+use crate::dataset::{Catalogue, Dataset, Interaction, TrainingLog};
 use crate::ids::UserId;
 use crate::random::{Purpose, Streams, below, shuffle};
 use crate::scene::{CONTEXT, CoOccurrence, ListBuilder, ListKind, ListScene, ListShape, LogClock, SceneBatch, Seen};
@@ -13,7 +13,7 @@ const PICK: u64 = 1 << 40;
 
 /// A sample of held-out moments of a data set.
 pub(crate) struct HeldOut<'a> {
-    data: &'a Dataset,
+    catalogue: &'a Catalogue,
     whole: TrainingLog,
     /// The log before the cut.
     pub(crate) before: &'a TrainingLog,
@@ -27,7 +27,8 @@ pub(crate) struct HeldOut<'a> {
 impl<'a> HeldOut<'a> {
     /// Picks up to `count` interactions after the cut that have at least 3 predecessors.
     pub(crate) fn new(
-        data: &'a Dataset,
+        data: &Dataset,
+        catalogue: &'a Catalogue,
         before: &'a TrainingLog,
         near: &'a CoOccurrence,
         count: usize,
@@ -43,7 +44,7 @@ impl<'a> HeldOut<'a> {
         shuffle(&mut streams.derive(Purpose::Scenes, PICK, 0), &mut moments);
         moments.truncate(count);
         let seen = Seen::empty(data.users.len(), data.items.len()).with(&whole);
-        HeldOut { data, whole, before, moments, near, clock: LogClock::new(before), seen, streams }
+        HeldOut { catalogue, whole, before, moments, near, clock: LogClock::new(before), seen, streams }
     }
 
     /// Number of moments.
@@ -111,7 +112,7 @@ impl<'a> HeldOut<'a> {
             for (slot, &item) in list.items.iter().enumerate() {
                 let at = place * slate + slot;
                 scenes.items[at] = item;
-                let context = self.clock.context(&self.data.catalogue, item, time);
+                let context = self.clock.context(self.catalogue, item, time);
                 scenes.context[at * CONTEXT..(at + 1) * CONTEXT].copy_from_slice(&context);
             }
         }

@@ -72,7 +72,7 @@ pub fn policy_order(
 ) -> Result<PolicyOrder, ExperimentError> {
     let scenario = &experiment.scenario;
     let outcome = experiment.run(options)?;
-    let split = experiment.data.split(scenario.data.holdout);
+    let split = experiment.data.split_by(scenario.data.holdout, scenario.data.cut)?;
     let (log, held_out) = (Arc::new(split.before), split.held_out);
     let mut left_out: Vec<String> =
         outcome.failures.iter().map(|failure| format!("{}: {}", failure.policy, failure.problem)).collect();
@@ -128,7 +128,7 @@ fn first_slates(
     };
     let users: Vec<UserId> = (0..log.users() as u32).map(UserId).collect();
     let context = PolicyContext {
-        catalogue: Arc::new(data.catalogue.clone()),
+        catalogue: experiment.catalogue().clone(),
         log: Arc::clone(log),
         sources: users.clone().into(),
         slate: scenario.slate,

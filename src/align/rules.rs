@@ -59,7 +59,7 @@ impl Rule {
             let recent = &history[history.len().saturating_sub(RECENT)..];
             let score = |slot: usize, item: ItemId| match self {
                 Rule::Popularity => near.count(item) as f64,
-                Rule::Newest => catalogue.years[item.index()].map_or(0.0, f64::from),
+                Rule::Newest => Some(catalogue.year(item)).filter(|year| !year.is_nan()).map_or(0.0, f64::from),
                 Rule::First => -(slot as f64),
                 Rule::ListCentre => {
                     list.items.iter().filter(|&&other| other != item).map(|&other| near.cosine(item, other)).sum()

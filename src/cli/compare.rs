@@ -1,8 +1,10 @@
 //! `recmirror compare`: the policies of several finished runs in one table, or those of one run in other worlds.
 
+use super::allow::AllowArgs;
 use super::page::{Page, baseline};
 use super::trust::{TrustArgs, assess, files, simulate, told};
 use super::{Failure, print, use_threads};
+use crate::cli::terminal::say;
 use crate::experiment::{Comparison, FinishedRun, Manifest, Results, TableFormat, ToSee, TrustWorld, write_table};
 use crate::files::{FileRecord, Partial};
 use crate::metrics;
@@ -38,6 +40,8 @@ pub struct Compare {
     out: Option<PathBuf>,
     #[command(flatten)]
     trust: TrustArgs,
+    #[command(flatten)]
+    allow: AllowArgs,
     /// Worker threads, for --trust; no result depends on it.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
@@ -59,7 +63,7 @@ impl Compare {
         let to_see = self.to_see.as_deref().map(|text| ToSee::parse(text, &found.metrics)).transpose();
         let to_see = to_see.map_err(Failure::input)?;
         for warning in &found.warnings {
-            eprintln!("note: {warning}");
+            say!("note: {warning}");
         }
         if let Some((path, format)) = target {
             let mut file = Partial::create(path).map_err(Failure::input)?;
@@ -83,6 +87,7 @@ impl Compare {
         }
         let origin = manifest.origin(folder);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &[]).map_err(Failure::input)?;
+        self.allow.check(&scenario)?;
         let worlds = self.trust.worlds(&scenario, &origin, registry)?;
         let stop = AtomicBool::new(false);
         let own = TrustWorld::new("the run", &scenario, &origin, registry, &[]).map_err(Failure::input)?;

@@ -1,15 +1,23 @@
 //! `recmirror fit`: a user model of one's own log.
 
 use super::stage_bar::StageBar;
+use super::terminal::say;
 use super::{Failure, print, use_threads};
 use crate::align::{AlignOptions, Alignment, align, measured};
 use crate::dataset::Dataset;
+use crate::files::{Listing, OutputFolder};
 use crate::fit::{CardTexts, Control, FitError, FitOptions, Fitted, fit};
 use crate::user::{Card, Mirror};
+use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+const REMEDY: &str = "; --force replaces a model that `fit` has written";
+
+/// The folder of the replicates in that of a model.
+const REPLICATES: &str = "replicates";
 
 /// Rows of one inference call while the model is measured.
 const CHUNK: usize = 128;
@@ -63,14 +71,15 @@ impl Fit {
         if !(0.01..=0.9).contains(&self.holdout) {
             return Err(Failure::input(format!("--holdout is {}, expected 0.01 to 0.9", self.holdout)));
         }
-        self.check_out()?;
         use_threads(self.threads.map(usize::from))?;
+        let replaces = self.force.then_some(own_files as Listing);
+        let folder = OutputFolder::create(&self.out, replaces, REMEDY).map_err(Failure::input)?;
         let data = Dataset::read(&self.data).map_err(Failure::input)?;
-        eprintln!("{}: {}", data.name, data.cleanup);
-        data.notes.iter().for_each(|note| eprintln!("note: {note}"));
+        say!("{}: {}", data.name, data.cleanup);
+        data.notes.iter().for_each(|note| say!("note: {note}"));
         let stop = stop_on_interrupt()?;
         let bar = StageBar::new(self.quiet);
-        let outcome = self.fit_all(&data, &bar, &stop);
+        let outcome = self.fit_all(&data, folder.path(), &bar, &stop);
         bar.finish();
         let fitted = outcome.map_err(|problem| match problem {
             FitError::Stopped { .. } => {
@@ -78,30 +87,9 @@ impl Fit {
             }
             problem => Failure::input(problem),
         })?;
-        let partial = self.beside("partial");
-        let found = self.measure(&data, &fitted, &partial)?;
-        self.give_name(&partial)?;
+        let found = self.measure(&data, &fitted, folder.path())?;
+        folder.finish().map_err(Failure::input)?;
         self.tell(&fitted, found.as_ref())
-    }
-
-    /// Refuses a name that is taken before anything is computed.
-    fn check_out(&self) -> Result<(), Failure> {
-        let out = self.out.display();
-        if self.out.file_name().is_none() {
-            return Err(Failure::input(format!("--out {out} does not name a folder; name a new one")));
-        }
-        if !self.out.exists() {
-            return Ok(());
-        }
-        if !self.force {
-            return Err(Failure::input(format!(
-                "{out} exists already; name a new folder, or replace the model in it with --force"
-            )));
-        }
-        match Card::read(&self.out) {
-            Ok(_) => Ok(()),
-            Err(problem) => Err(Failure::input(format!("{out} is not a model that --force may replace: {problem}"))),
-        }
     }
 
     /// A name beside the folder of the model.
@@ -117,7 +105,7 @@ impl Fit {
     }
 
     /// Fits the model and its replicates into the partial folder.
-    fn fit_all(&self, data: &Dataset, bar: &StageBar, stop: &AtomicBool) -> Result<Fitted, FitError> {
+    fn fit_all(&self, data: &Dataset, partial: &Path, bar: &StageBar, stop: &AtomicBool) -> Result<Fitted, FitError> {
         let options = FitOptions {
             seed: self.seed,
             holdout: self.holdout,
@@ -125,7 +113,6 @@ impl Fit {
             rank: self.rank.map(usize::from),
             ..FitOptions::default()
         };
-        let partial = self.beside("partial");
         let name = self.out.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let texts = |name: String| CardTexts { name, licence: self.licence.clone() };
         let state = self.state();
@@ -133,8 +120,7 @@ impl Fit {
         let make = |folder: &Path| {
             std::fs::create_dir_all(folder).map_err(|source| crate::files::FileError::write(folder, source))
         };
-        make(&partial)?;
-        fitted.write(data, &texts(name.clone()), &partial)?;
+        fitted.write(data, &texts(name.clone()), partial)?;
         for number in 1..=self.replicates {
             let options = FitOptions {
                 epochs: Some(fitted.course.schedule),
@@ -145,7 +131,7 @@ impl Fit {
             };
             let replicate =
                 fit(data, options, Control { watch: bar, stop, state: Some(&self.beside(&format!("fit-{number}"))) })?;
-            let folder = partial.join("replicates").join(format!("bootstrap-{number}"));
+            let folder = partial.join(REPLICATES).join(format!("bootstrap-{number}"));
             make(&folder)?;
             replicate.write(data, &texts(format!("{name}, replicate {number}")), &folder)?;
         }
@@ -167,18 +153,6 @@ impl Fit {
         std::fs::write(&path, text)
             .map_err(|problem| Failure::input(format!("cannot write {}: {problem}", path.display())))?;
         Ok(Some(found))
-    }
-
-    /// Gives the complete folder its name.
-    fn give_name(&self, partial: &Path) -> Result<(), Failure> {
-        let fail = |problem: std::io::Error| Failure::input(format!("cannot write {}: {problem}", self.out.display()));
-        if !self.out.exists() {
-            return std::fs::rename(partial, &self.out).map_err(fail);
-        }
-        let old = self.beside("old");
-        std::fs::rename(&self.out, &old).map_err(fail)?;
-        std::fs::rename(partial, &self.out).map_err(fail)?;
-        std::fs::remove_dir_all(&old).map_err(fail)
     }
 
     fn tell(&self, fitted: &Fitted, found: Option<&Alignment>) -> Result<(), Failure> {
@@ -220,8 +194,26 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!("\nstopping after this batch; the last whole epoch is kept (Ctrl-C again ends at once)");
+        say!("\nstopping after this batch; the last whole epoch is kept (Ctrl-C again ends at once)");
     };
     ctrlc::set_handler(handler).map_err(Failure::other)?;
     Ok(stop)
+}
+
+/// The files of a model that was fitted here, those of its replicates included.
+fn own_files(folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
+    let mut files = model_files(folder, Path::new(""))?;
+    for replicate in std::fs::read_dir(folder.join(REPLICATES)).into_iter().flatten().flatten() {
+        let place = Path::new(REPLICATES).join(replicate.file_name());
+        // What is no model is not ours, and is then named as such.
+        files.extend(model_files(&replicate.path(), &place).unwrap_or_default());
+    }
+    Ok(files)
+}
+
+/// The files of one model, as paths that begin with `place`.
+fn model_files(folder: &Path, place: &Path) -> Result<BTreeSet<PathBuf>, String> {
+    let card = Card::read(folder).map_err(|problem| format!("it is not a model: {problem}"))?;
+    let named = card.files.values().map(|entry| entry.file.as_str());
+    Ok(named.chain(["card.toml", "training.json"]).map(|name| place.join(name)).collect())
 }

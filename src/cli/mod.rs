@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit codes out. Results go to stdout, progress and errors to stderr.
 
 mod align;
+mod allow;
 mod compare;
 mod data;
 mod decide;
@@ -24,7 +25,9 @@ mod scenes;
 mod stage_bar;
 mod story;
 mod tensors;
+mod terminal;
 mod trust;
+mod validate;
 
 use clap::{Parser, Subcommand};
 use std::io::{ErrorKind, Write};
@@ -62,6 +65,8 @@ enum Command {
     Scenario(scenario::ScenarioCommand),
     /// Say how well a user model mirrors held-out people.
     Align(align::Align),
+    /// Hold a user model to what people did with what they were shown.
+    Validate(validate::Validate),
     /// Write the tensors from which `models/train` trains the mirror model.
     Tensors(tensors::Tensors),
     /// Say what is understood of a data set: fields, scale, times, lists, what was cleaned up.
@@ -117,6 +122,7 @@ fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
         Command::Evaluate(command) => command.run(registry),
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(registry),
+        Command::Validate(command) => command.run(registry),
         Command::Tensors(command) => command.run(),
         Command::Data(command) => command.run(),
         Command::Import(command) => command.run(),
@@ -138,10 +144,10 @@ fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
 /// The first problem of [`print`]. The process ends with it, after the command has kept what it made.
 static STDOUT_PROBLEM: OnceLock<std::io::Error> = OnceLock::new();
 
-/// Prints to stdout. A reader that has gone away (`| head`) is no failure; any other problem makes the command fail.
+/// Prints to stdout, with nothing that steers a terminal. A reader that has gone away (`| head`) is no failure; any other problem makes the command fail.
 fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    if let Err(problem) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    if let Err(problem) = out.write_all(terminal::harmless(text).as_bytes()).and_then(|()| out.flush())
         && problem.kind() != ErrorKind::BrokenPipe
     {
         let _ = STDOUT_PROBLEM.set(problem);

@@ -75,6 +75,8 @@ fn report_input<'a>(
         format!("\u{201c}Accepted\u{201d} means here: {accepted}; {examination}. About how often: {level}.");
     let summary = card.map(|card| card.summary.trim().to_owned()).unwrap_or_default();
     let (users, users_notes) = (manifest.user.name.clone(), &manifest.user.notes);
+    let cut = manifest.data.cut_in_words();
+    let told = card.filter(|_| users_notes.is_empty()).map(|card| verdict(&card.measured)).unwrap_or_default();
     ReportInput {
         title: scenario.name.clone(),
         question: scenario.question.clone(),
@@ -86,9 +88,21 @@ fn report_input<'a>(
         user_model: if users == manifest.user.kind { users } else { format!("{users} ({})", manifest.user.kind) },
         // Figures of a card that were measured on another log would be read as figures of this one.
         measures: card.filter(|_| users_notes.is_empty()).map(|card| measures(&card.measured)).unwrap_or_default(),
-        notes: users_notes.iter().cloned().chain([summary, acceptance]).filter(|note| !note.is_empty()).collect(),
+        notes: users_notes
+            .iter()
+            .cloned()
+            .chain(told)
+            .chain([summary, acceptance, cut])
+            .filter(|note| !note.is_empty())
+            .collect(),
         facts: facts(experiment, manifest),
     }
+}
+
+/// The sentence of `measured.verdict` of a card: how far the model can be trusted.
+fn verdict(measured: &toml::Table) -> Option<String> {
+    let verdict = measured.get("verdict").and_then(toml::Value::as_str)?;
+    Some(format!("The user model {verdict}."))
 }
 
 /// The rows of `[[measured.figure]]` of a card.
@@ -124,6 +138,7 @@ fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> 
             ),
         ),
         ("Clean-up", data.cleanup.clone()),
+        ("Fields", data.fields_in_words()),
         (
             "Population",
             scenario.population.users.map_or_else(
@@ -144,5 +159,6 @@ fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> 
     if !manifest.user.runtime.is_empty() {
         facts.push(("ONNX Runtime", manifest.user.runtime.clone()));
     }
-    facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    let told = facts.into_iter().filter(|(_, value)| !value.is_empty());
+    told.map(|(name, value)| (name.to_owned(), value)).collect()
 }

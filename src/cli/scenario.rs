@@ -45,13 +45,18 @@ fn check(files: &[PathBuf], settings: &[String], registry: &Registry) -> Result<
     let mut broken = Vec::new();
     for file in files {
         match Scenario::load(file, registry, &settings) {
-            Ok(scenario) => print(&format!(
-                "{}: fine; {} policies x {} replications x {} ticks\n",
-                file.display(),
-                scenario.policies.len(),
-                scenario.replications,
-                scenario.ticks
-            )),
+            Ok(scenario) => {
+                print(&format!(
+                    "{}: fine; {} policies x {} replications x {} ticks\n",
+                    file.display(),
+                    scenario.policies.len(),
+                    scenario.replications,
+                    scenario.ticks
+                ));
+                for program in scenario.programs() {
+                    print(&format!("{}: {program}, if it is run with --allow-external\n", file.display()));
+                }
+            }
             Err(problem) => broken.push(problem.to_string()),
         }
     }

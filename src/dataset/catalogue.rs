@@ -1,30 +1,114 @@
-//! Static attributes of items.
+//! The catalogue: the items that can be shown, and the fields by which policies, metrics and users tell them apart.
+//!
+//! Nothing here knows what a field means. Three roles are named: when an item came out, who provides it, and the *category
+//! field*, whose categories stand for what an item is about wherever a scenario names no other field.
 
+use super::{Column, Dataset, Field, Fields, ItemCategories};
 use crate::files::sha256;
 use crate::ids::ItemId;
+use std::sync::Arc;
 
-/// The items that can be shown, with their attributes. Arrays are indexed by [`ItemId`].
+/// Names that a field of categories has for it to be taken unasked: fewer tell nothing apart, and with more, hardly two items
+/// have one in common.
+pub const TELLING: std::ops::RangeInclusive<usize> = 2..=1_000;
+
+/// The provider of items of which none is known.
+const UNKNOWN: &str = "unknown";
+
+/// Milliseconds of a mean Gregorian year.
+const YEAR_MS: f64 = 31_556_952_000.0;
+
+/// The items that can be shown.
 #[derive(Clone, Debug, Default)]
 pub struct Catalogue {
-    /// Titles as shown to people.
-    pub titles: Vec<String>,
-    /// Year of release.
-    pub years: Vec<Option<u16>>,
-    /// Names of the genres, in the order of their bits.
-    pub genre_names: Vec<String>,
-    /// Genres of each item.
-    pub genres: Vec<GenreSet>,
-    /// Names of those who provide items.
-    pub provider_names: Vec<String>,
-    /// Who provides each item, a place in `provider_names`; empty where that is not known.
-    pub providers: Vec<u32>,
+    titles: Vec<String>,
+    fields: Fields,
+    released: Option<String>,
+    years: Vec<f32>,
+    category: Option<Arc<ItemCategories>>,
+    providers: Option<Arc<ItemCategories>>,
+}
+
+/// A field that a scenario names and the data cannot serve.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FieldError {
+    /// There is no such field.
+    #[error("the {what} have no field `{field}`; they have {known}")]
+    Unknown {
+        /// `items` or `users`.
+        what: &'static str,
+        /// The name.
+        field: String,
+        /// All names with their types.
+        known: String,
+    },
+    /// The field has another type.
+    #[error(
+        "the field `{field}` of the {what} is of type {found}, and categories are needed; fields of categories: {known}"
+    )]
+    Kind {
+        /// `items` or `users`.
+        what: &'static str,
+        /// The name.
+        field: String,
+        /// Its type.
+        found: &'static str,
+        /// The names of the fields that would do.
+        known: String,
+    },
+    /// No field of categories is there to be taken.
+    #[error(
+        "the items have no field of 2 to 1000 categories; name one (`field = \"NAME\"`, or `data.item_field` for all), or add \
+         such a column to the data's table of items"
+    )]
+    NoCategories,
+    /// No field at all is there to be taken.
+    #[error(
+        "the items have no field that tells them apart; add columns to the data's table of items, or leave this out"
+    )]
+    Nothing,
 }
 
 impl Catalogue {
-    /// Who provides an item: a place in `provider_names`. `None` where it is not known, and for empty slots.
-    #[inline]
-    pub fn provider_of(&self, item: ItemId) -> Option<u32> {
-        self.providers.get(item.index()).copied()
+    /// The catalogue of a data set: releases and providers as its reader found them, and the widest field of categories.
+    pub fn of(data: &Dataset) -> Catalogue {
+        let titles = (0..data.items.len() as u32).map(|item| data.title_of(ItemId(item)).to_owned()).collect();
+        let mut made = Catalogue::new(titles, data.item_fields.clone());
+        made.set_released(data.released.as_deref());
+        let provider = data.provider.as_deref().and_then(|name| data.item_fields.get(name));
+        made.providers = provider.and_then(ItemCategories::of_field).map(|own| Arc::new(one_each(&own, made.len())));
+        let widest = data.item_fields.widest(TELLING, data.provider.as_deref());
+        made.category = widest.and_then(ItemCategories::of_field).map(Arc::new);
+        made
+    }
+
+    /// Items with these titles and fields, without a provider; the category field is the widest one.
+    ///
+    /// ```
+    /// use recmirror::dataset::{Catalogue, Column, Field, Fields};
+    /// use recmirror::ids::ItemId;
+    /// let column = Column::of_names([vec!["crime", "war"], vec!["war"]]);
+    /// let fields = Fields::new(vec![Field { name: "subjects".to_owned(), column }]);
+    /// let catalogue = Catalogue::new(vec!["Alien".to_owned(), "Brazil".to_owned()], fields);
+    /// assert_eq!(catalogue.category().map(|category| category.of(ItemId(0)).len()), Some(2));
+    /// ```
+    pub fn new(titles: Vec<String>, fields: Fields) -> Catalogue {
+        let category = fields.widest(TELLING, None).and_then(ItemCategories::of_field).map(Arc::new);
+        Catalogue { years: vec![f32::NAN; titles.len()], titles, fields, released: None, category, providers: None }
+    }
+
+    /// `items` items of which nothing is known.
+    pub fn unknown(items: usize) -> Catalogue {
+        Catalogue::new((0..items).map(|item| format!("item {item}")).collect(), Fields::default())
+    }
+
+    /// Items with these categories of the field `field`, for examples and tests.
+    pub fn of_categories(field: &str, rows: &[&[&str]]) -> Catalogue {
+        let column = Column::of_names(rows.iter().map(|row| row.iter().copied()));
+        let fields = Fields::new(vec![Field { name: field.to_owned(), column }]);
+        let mut made = Catalogue { fields: fields.clone(), ..Catalogue::unknown(rows.len()) };
+        made.category = fields.get(field).and_then(ItemCategories::of_field).map(Arc::new);
+        made
     }
 
     /// Number of items.
@@ -37,6 +121,11 @@ impl Catalogue {
         self.titles.is_empty()
     }
 
+    /// What is shown as the name of an item.
+    pub fn title(&self, item: ItemId) -> &str {
+        self.titles.get(item.index()).map_or("", String::as_str)
+    }
+
     /// Which items these are, in which order: the sha256 of their titles in UTF-8, a line feed after each. Models that know
     /// items by their number are made for one such hash.
     pub fn hash(&self) -> String {
@@ -44,72 +133,116 @@ impl Catalogue {
         sha256(lines.as_bytes())
     }
 
-    /// Genres of one item.
-    #[inline]
-    pub fn genres_of(&self, item: ItemId) -> GenreSet {
-        self.genres[item.index()]
+    /// All fields of the items.
+    pub fn fields(&self) -> &Fields {
+        &self.fields
     }
 
-    /// The bit of a genre, added when the name is new. `None` when [`GenreSet::CAPACITY`] are in use.
-    pub fn genre_bit(&mut self, name: &str) -> Option<u32> {
-        if let Some(place) = self.genre_names.iter().position(|known| known == name) {
-            return Some(place as u32);
+    /// The year in which an item came out, with its part of a year where the data tell it; NaN where it is not known.
+    #[inline]
+    pub fn year(&self, item: ItemId) -> f32 {
+        self.years.get(item.index()).copied().unwrap_or(f32::NAN)
+    }
+
+    /// The field that says when an item came out.
+    pub fn released(&self) -> Option<&str> {
+        self.released.as_deref()
+    }
+
+    /// Takes the years from a field of numbers or times; without one they are unknown.
+    pub fn set_released(&mut self, field: Option<&str>) {
+        let field = field.and_then(|name| self.fields.get(name));
+        let years: Option<Vec<f32>> = field.and_then(|field| match &field.column {
+            Column::Number(years) => Some(years.clone()),
+            Column::Time(times) => Some(times.iter().map(|time| time.map_or(f32::NAN, year_of)).collect()),
+            _ => None,
+        });
+        self.released = field.filter(|_| years.is_some()).map(|field| field.name.clone());
+        self.years = years.unwrap_or_else(|| vec![f32::NAN; self.titles.len()]);
+    }
+
+    /// The category field, where there is one.
+    pub fn category(&self) -> Option<&Arc<ItemCategories>> {
+        self.category.as_ref()
+    }
+
+    /// Makes `field` the category field.
+    ///
+    /// # Errors
+    /// When there is no such field, or it has no categories.
+    pub fn set_category(&mut self, field: &str) -> Result<(), FieldError> {
+        self.category = Some(Arc::new(self.named(field)?));
+        Ok(())
+    }
+
+    /// The categories of a field; of the category field when `field` is empty.
+    ///
+    /// # Errors
+    /// When there is no such field, or it has no categories.
+    pub fn categories(&self, field: &str) -> Result<Arc<ItemCategories>, FieldError> {
+        if !field.is_empty() {
+            return self.named(field).map(Arc::new);
         }
-        if self.genre_names.len() == GenreSet::CAPACITY {
-            return None;
+        match &self.category {
+            Some(category) => Ok(category.clone()),
+            None if self.is_empty() => Ok(Arc::default()),
+            None => Err(FieldError::NoCategories),
         }
-        self.genre_names.push(name.to_owned());
-        Some(self.genre_names.len() as u32 - 1)
+    }
+
+    fn named(&self, field: &str) -> Result<ItemCategories, FieldError> {
+        ItemCategories::of_field(categories_named(&self.fields, "items", field)?).ok_or(FieldError::NoCategories)
+    }
+
+    /// Who provides the items, where that is known.
+    pub fn providers(&self) -> Option<&Arc<ItemCategories>> {
+        self.providers.as_ref()
+    }
+
+    /// Says who provides the items.
+    pub fn set_providers(&mut self, providers: Option<ItemCategories>) {
+        self.providers = providers.map(Arc::new);
+    }
+
+    /// Who provides an item: a place in the names of [`Catalogue::providers`]. `None` where it is not known, and for empty
+    /// slots. An item with several providers counts for the first of them.
+    #[inline]
+    pub fn provider_of(&self, item: ItemId) -> Option<u32> {
+        self.providers.as_ref()?.of(item).first().copied()
     }
 }
 
-/// A set of genres, one bit each.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct GenreSet(pub u64);
-
-impl GenreSet {
-    /// The largest number of different genres in one catalogue.
-    pub const CAPACITY: usize = 64;
-
-    /// Adds a genre.
-    pub fn insert(&mut self, bit: u32) {
-        self.0 |= 1 << bit;
+/// The field of categories with this name.
+///
+/// # Errors
+/// When there is no such field, or it has no categories.
+pub fn categories_named<'a>(fields: &'a Fields, what: &'static str, name: &str) -> Result<&'a Field, FieldError> {
+    let list = |names: Vec<String>| if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+    let Some(field) = fields.get(name) else {
+        let known = fields.iter().map(|field| format!("`{}` ({})", field.name, field.column.kind())).collect();
+        return Err(FieldError::Unknown { what, field: name.to_owned(), known: list(known) });
+    };
+    if field.column.names().is_none() {
+        let fitting = fields.iter().filter(|field| field.column.names().is_some());
+        let known = list(fitting.map(|field| format!("`{}`", field.name)).collect());
+        return Err(FieldError::Kind { what, field: name.to_owned(), found: field.column.kind(), known });
     }
+    Ok(field)
+}
 
-    /// Whether the genre is in the set.
-    #[inline]
-    pub fn contains(self, bit: u32) -> bool {
-        self.0 >> bit & 1 == 1
+/// The first category of each item; items without one have an unknown one of their own, behind the others.
+fn one_each(own: &ItemCategories, items: usize) -> ItemCategories {
+    let of = || (0..items as u32).map(|item| own.of(ItemId(item)).first().copied());
+    let mut names = own.names().to_vec();
+    let unknown = names.len() as u32;
+    if of().any(|code| code.is_none()) {
+        names.push(UNKNOWN.to_owned());
     }
+    ItemCategories::single(own.field(), names, of().map(|code| Some(code.unwrap_or(unknown))))
+}
 
-    /// Number of genres.
-    #[inline]
-    pub fn len(self) -> u32 {
-        self.0.count_ones()
-    }
-
-    /// The bits of its genres, ascending.
-    pub fn iter(self) -> impl Iterator<Item = usize> {
-        let mut rest = self.0;
-        std::iter::from_fn(move || {
-            let bit = (rest != 0).then(|| rest.trailing_zeros() as usize);
-            rest &= rest.wrapping_sub(1);
-            bit
-        })
-    }
-
-    /// Whether there is none.
-    #[inline]
-    pub fn is_empty(self) -> bool {
-        self.0 == 0
-    }
-
-    /// Jaccard distance `1 - |A and B| / |A or B|`; two empty sets are at distance 0.
-    #[inline]
-    pub fn distance(self, other: GenreSet) -> f64 {
-        let union = (self.0 | other.0).count_ones();
-        if union == 0 { 0.0 } else { 1.0 - f64::from((self.0 & other.0).count_ones()) / f64::from(union) }
-    }
+fn year_of(milliseconds: i64) -> f32 {
+    (1970.0 + milliseconds as f64 / YEAR_MS) as f32
 }
 
 #[cfg(test)]
@@ -119,8 +252,7 @@ mod tests {
     #[test]
     fn the_hash_is_that_of_the_titles_in_order() {
         let of = |titles: &[&str]| {
-            let titles = titles.iter().map(|title| (*title).to_owned()).collect();
-            Catalogue { titles, ..Catalogue::default() }.hash()
+            Catalogue::new(titles.iter().map(|title| (*title).to_owned()).collect(), Fields::default()).hash()
         };
         // printf 'Alien\nCafé\n' | sha256sum
         assert_eq!(of(&["Alien", "Café"]), "93de1991dbfa99a53e4adbf9c2890b5e6bb26746e04f16a9d9ce88beef14bc5f");
@@ -129,23 +261,39 @@ mod tests {
     }
 
     #[test]
-    fn jaccard_distance_by_hand() {
-        let (a, b) = (GenreSet(0b0111), GenreSet(0b1110));
-        assert_eq!(a.distance(b), 0.5);
-        assert_eq!(a.distance(a), 0.0);
-        assert_eq!(a.distance(GenreSet(0)), 1.0);
-        assert_eq!(GenreSet(0).distance(GenreSet(0)), 0.0);
+    fn years_come_from_numbers_and_times() {
+        let field = |name: &str, column| Field { name: name.to_owned(), column };
+        let fields = Fields::new(vec![
+            field("year", Column::Number(vec![1994.0, f32::NAN])),
+            field("made", Column::Time(vec![None, Some(2 * 31_556_952_000)])),
+            field("note", Column::Text(vec!["1994".into(), String::new()])),
+        ]);
+        let mut catalogue = Catalogue::new(vec!["a".into(), "b".into()], fields);
+        let mut years = |field: Option<&str>| {
+            catalogue.set_released(field);
+            ([0, 1, 2].map(|item| catalogue.year(ItemId(item))), catalogue.released().map(str::to_owned))
+        };
+        let (found, name) = years(Some("year"));
+        assert_eq!((found[0], found[1].is_nan(), name.as_deref()), (1994.0, true, Some("year")));
+        assert_eq!(years(Some("made")).0[1], 1972.0);
+        assert_eq!(years(Some("note")).1, None);
+        assert!(years(None).0.iter().all(|year| year.is_nan()));
     }
 
     #[test]
-    fn genres_get_bits_in_order_of_appearance_until_full() {
-        let mut catalogue = Catalogue::default();
-        assert_eq!(catalogue.genre_bit("Drama"), Some(0));
-        assert_eq!(catalogue.genre_bit("Comedy"), Some(1));
-        assert_eq!(catalogue.genre_bit("Drama"), Some(0));
-        for number in 2..GenreSet::CAPACITY {
-            assert_eq!(catalogue.genre_bit(&format!("g{number}")), Some(number as u32));
-        }
-        assert_eq!(catalogue.genre_bit("one too many"), None);
+    fn a_field_that_cannot_serve_is_named_with_what_would() {
+        let field = |name: &str, column| Field { name: name.to_owned(), column };
+        let fields = Fields::new(vec![
+            field("price", Column::Number(vec![1.0, 2.0])),
+            field("tags", Column::of_names([vec!["a"], vec!["b"]])),
+        ]);
+        let mut catalogue = Catalogue::new(vec!["a".into(), "b".into()], fields);
+        assert_eq!(catalogue.categories("").map(|found| found.field().to_owned()), Ok("tags".to_owned()));
+        let problem = catalogue.categories("colour").expect_err("no such field").to_string();
+        assert_eq!(problem, "the items have no field `colour`; they have `price` (number), `tags` (categories)");
+        let problem = catalogue.set_category("price").expect_err("no categories").to_string();
+        assert!(problem.contains("`price` of the items is of type number") && problem.contains("`tags`"), "{problem}");
+        assert_eq!(Catalogue::unknown(2).categories(""), Err(FieldError::NoCategories));
+        assert!(Catalogue::default().categories("").is_ok(), "nothing to tell apart");
     }
 }

@@ -65,11 +65,11 @@ pub(super) fn names() -> String {
 }
 
 fn of_family(folder: &Folder, name: &str) -> Result<Detected, DataError> {
-    // The name that older scenarios have.
-    let known = if name == "grouplens" { "movielens" } else { name };
+    // The name that older scenarios have for one of the forms.
+    let (known, format) = if name == "grouplens" { ("movielens", Some("100k")) } else { (name, None) };
     let unknown = || DataError::UnknownFamily { family: name.to_owned(), known: names() };
     let family = Family::find(known).ok_or_else(unknown)?;
-    Ok((family.name, family.open(folder, None)?.1))
+    Ok((family.name, family.open(folder, format)?.1))
 }
 
 fn detect(folder: &Folder, path: &Path) -> Result<Detected, DataError> {

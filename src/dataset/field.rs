@@ -1,6 +1,8 @@
 //! Fields of users and items: typed columns, as the log's own files have them.
 
 use super::IdTable;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 /// A code that marks a missing category.
 pub const NO_CATEGORY: u32 = u32::MAX;
@@ -101,6 +103,21 @@ impl Column {
     }
 }
 
+impl Column {
+    /// A column of categories from the names of each row, which may repeat; codes follow the order of appearance.
+    pub fn of_names<N: AsRef<str>>(rows: impl IntoIterator<Item = impl IntoIterator<Item = N>>) -> Column {
+        let (mut names, mut offsets, mut codes) = (IdTable::default(), vec![0], Vec::new());
+        for row in rows {
+            let mut own: Vec<u32> = row.into_iter().map(|name| names.insert(name.as_ref()).0).collect();
+            own.sort_unstable();
+            own.dedup();
+            codes.append(&mut own);
+            offsets.push(codes.len() as u32);
+        }
+        Column::Categories { names, offsets, codes }
+    }
+}
+
 /// One field: its name in the log's files, and its values.
 #[derive(Clone, Debug)]
 pub struct Field {
@@ -113,7 +130,8 @@ pub struct Field {
 /// The fields of all users, or of all items. Every column has one row for each of them.
 #[derive(Clone, Debug, Default)]
 pub struct Fields {
-    fields: Vec<Field>,
+    /// Shared, so that a copy costs nothing.
+    fields: Arc<Vec<Field>>,
 }
 
 impl Fields {
@@ -124,7 +142,7 @@ impl Fields {
     pub fn new(fields: Vec<Field>) -> Fields {
         debug_assert!(fields.windows(2).all(|pair| pair[0].column.len() == pair[1].column.len()));
         debug_assert!((1..fields.len()).all(|place| fields[..place].iter().all(|it| it.name != fields[place].name)));
-        Fields { fields }
+        Fields { fields: Arc::new(fields) }
     }
 
     /// The field with this name.
@@ -135,6 +153,19 @@ impl Fields {
     /// All fields, in the order of the publisher's columns.
     pub fn iter(&self) -> impl Iterator<Item = &Field> {
         self.fields.iter()
+    }
+
+    /// The field of categories that tells most rows apart: of those with a number of names within `names` the one that the
+    /// most rows have, of equals one with several categories a row, then the first. `last` is taken only where there is no
+    /// other.
+    pub fn widest(&self, names: RangeInclusive<usize>, last: Option<&str>) -> Option<&Field> {
+        let fits = |field: &&Field| field.column.names().is_some_and(|table| names.contains(&table.len()));
+        let rank = |field: &&Field| {
+            let many = matches!(field.column, Column::Categories { .. });
+            (last != Some(field.name.as_str()), field.column.filled(), many)
+        };
+        // Of equal ones `max_by_key` takes the last, and the first is wanted.
+        self.fields.iter().rev().filter(fits).filter(|field| field.column.filled() > 0).max_by_key(rank)
     }
 
     /// Number of fields.
@@ -169,6 +200,32 @@ mod tests {
         assert_eq!((one.len(), many.len(), one.filled(), many.filled()), (3, 3, 2, 2));
         assert_eq!(Column::Number(vec![1.0, f32::NAN]).filled(), 1);
         assert!(Column::Number(vec![1.0]).categories(0).is_empty());
+    }
+
+    #[test]
+    fn the_widest_field_of_categories_is_the_one_that_most_rows_have() {
+        let many = |name: &str, rows: &[&[&str]]| Field {
+            name: name.to_owned(),
+            column: Column::of_names(rows.iter().map(|row| row.iter().copied())),
+        };
+        let one =
+            Field { name: "one".into(), column: Column::Category { names: names(&["a", "b"]), codes: vec![0, 1, 1] } };
+        let fields = Fields::new(vec![
+            Field { name: "price".into(), column: Column::Number(vec![1.0; 3]) },
+            many("same", &[&["x"], &["x"], &["x"]]),
+            many("half", &[&["x", "y"], &["y"], &[]]),
+            one,
+            many("full", &[&["x", "y", "x"], &["y"], &["z"]]),
+            many("later", &[&["x"], &["y"], &["z"]]),
+        ]);
+        let name = |fields: &Fields, most: usize, last| fields.widest(2..=most, last).map(|field| field.name.clone());
+        assert_eq!(name(&fields, 9, None).as_deref(), Some("full"), "one has no several, later comes later");
+        assert_eq!(name(&fields, 2, None).as_deref(), Some("one"), "full has three names");
+        assert_eq!(name(&fields, 2, Some("one")).as_deref(), Some("half"));
+        let alone = Fields::new(vec![many("maker", &[&["x"], &["y"]])]);
+        assert_eq!(name(&alone, 9, Some("maker")).as_deref(), Some("maker"), "better than none");
+        assert_eq!(name(&Fields::default(), 9, None), None);
+        assert_eq!(fields.get("full").map(|field| field.column.categories(0).to_vec()), Some(vec![0, 1]));
     }
 
     #[test]

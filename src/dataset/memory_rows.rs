@@ -1,7 +1,7 @@
 //! A data set from rows in memory.
 
 use super::clock::Instant;
-use super::collect::{Rows, Told, fill, ranks};
+use super::collect::{Rows, Told, count_missing, ranks};
 use super::{Cleanup, DataError, Dataset, IdTable, RatingScale};
 use crate::files::FileError;
 use std::path::Path;
@@ -34,7 +34,7 @@ impl Dataset {
         if log.is_empty() {
             return Err(DataError::Empty { path: origin.to_owned() });
         }
-        let log = log.finish(&ranks(&items), &mut cleanup, |row| format!("row {row}"));
+        let log = log.finish(Some(&ranks(&items)), &mut cleanup, |row| format!("row {row}"));
         let mut data = Dataset {
             name: name.to_owned(),
             family: "memory",
@@ -47,7 +47,7 @@ impl Dataset {
             hash: hasher.finalize().to_hex().to_string(),
             ..Dataset::default()
         };
-        fill(&mut data);
+        count_missing(&mut data);
         Ok(data)
     }
 }

@@ -5,6 +5,7 @@
 //! ([`TrainingLog`]) and what is held out.
 
 mod catalogue;
+mod categories;
 mod cleanup;
 mod clock;
 mod collect;
@@ -16,14 +17,14 @@ mod field;
 pub mod import;
 mod impressions;
 mod memory_rows;
-mod profile;
 mod scale;
 mod sheet;
 mod split;
 mod template;
 mod unified;
 
-pub use self::catalogue::{Catalogue, GenreSet};
+pub use self::catalogue::{Catalogue, FieldError, TELLING, categories_named};
+pub use self::categories::ItemCategories;
 pub use self::cleanup::{Cleaner, Cleanup};
 pub use self::detect::FORMATS;
 pub use self::error::DataError;
@@ -31,9 +32,8 @@ pub use self::exposures::{Exposures, read_exposures};
 pub use self::external::{ExternalId, Moment};
 pub use self::field::{Column, Field, Fields, NO_CATEGORY};
 pub use self::impressions::{Impression, Impressions};
-pub use self::profile::{Profile, Profiles};
 pub use self::scale::{LEVELS, RatingScale};
-pub use self::split::{Split, TrainingLog};
+pub use self::split::{Cut, CutError, Split, TrainingLog};
 pub use self::template::{TemplateError, TextTemplates};
 pub use self::unified::{InteractionHead, InteractionRow, ItemRow, Shown, UnifiedFiles, UserRow};
 
@@ -135,10 +135,6 @@ pub struct Dataset {
     pub cleanup: Cleanup,
     /// Hash over the bytes of the files read, in the order in which they were read.
     pub hash: String,
-    /// Static attributes of users, made from `user_fields` for code that does not read fields yet.
-    pub profiles: Profiles,
-    /// Static attributes of items, made from `item_fields` for code that does not read fields yet.
-    pub catalogue: Catalogue,
 }
 
 impl Dataset {

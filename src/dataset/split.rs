@@ -1,4 +1,4 @@
-//! The split by time, per user: what came before the start, and what is held out.
+//! The split by time, for each user apart or at one moment: what came before the start, and what is held out.
 
 use super::{Dataset, Interaction};
 use crate::ids::UserId;
@@ -53,7 +53,38 @@ impl TrainingLog {
     }
 }
 
-/// A log cut by time, per user: the first `1 - holdout` of each user's interactions come before the cut.
+/// Where a log is cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cut {
+    /// For each user apart: of `n` rows the first `ceil((1 - holdout) n)` come before the cut, in the order of the data set.
+    /// Statistics over all users then know what others did later than one user's cut ([`Split::later_share`]).
+    #[default]
+    User,
+    /// At one moment for all: as late as at most `1 - holdout` of all rows are earlier. Rows of that very moment are held out,
+    /// all of them, so that the order of the log's lines decides nothing.
+    Global,
+}
+
+impl Cut {
+    /// The word of a scenario.
+    pub fn word(self) -> &'static str {
+        match self {
+            Cut::User => "user",
+            Cut::Global => "global",
+        }
+    }
+}
+
+/// A log that has no moment at which it could be cut.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the rows of {data} all have the same time, or none, so there is no moment to cut it at; set `data.cut` to \"user\""
+)]
+pub struct CutError {
+    data: String,
+}
+
+/// A log cut by time.
 #[derive(Clone, Debug)]
 pub struct Split {
     /// Before the cut.
@@ -73,22 +104,76 @@ impl Dataset {
         TrainingLog::from_sorted(rows, self.users.len(), self.items.len())
     }
 
-    /// Cuts the log: of a user with `n` interactions the first `ceil((1 - holdout) n)` come before the cut. The ratings
-    /// become levels.
+    /// Cuts the log by user, see [`Cut::User`].
     pub fn split(&self, holdout: f64) -> Split {
-        let users = self.users.len();
         let whole = self.log();
+        self.divide(&whole, |user| {
+            let rows = whole.of(user).len();
+            (((rows as f64) * (1.0 - holdout) - 1e-9).ceil() as usize).min(rows)
+        })
+    }
+
+    /// Cuts the log.
+    ///
+    /// # Errors
+    /// A cut at one moment, for a log whose rows all have the same time or none.
+    pub fn split_by(&self, holdout: f64, cut: Cut) -> Result<Split, CutError> {
+        match cut {
+            Cut::User => Ok(self.split(holdout)),
+            Cut::Global => {
+                let moment = self.moment(holdout)?;
+                let whole = self.log();
+                Ok(self.divide(&whole, |user| whole.of(user).partition_point(|row| row.time < moment)))
+            }
+        }
+    }
+
+    /// The moment before which at most `1 - holdout` of the rows lie; all rows of that moment lie after it.
+    fn moment(&self, holdout: f64) -> Result<i64, CutError> {
+        let mut times: Vec<i64> = self.interactions.iter().map(|row| row.time).collect();
+        times.sort_unstable();
+        if times.first() == times.last() {
+            return Err(CutError { data: self.name.clone() });
+        }
+        let kept = ((times.len() as f64) * (1.0 - holdout) - 1e-9).ceil() as usize;
+        Ok(times.get(kept).copied().unwrap_or(i64::MAX))
+    }
+
+    fn divide(&self, whole: &TrainingLog, cut: impl Fn(UserId) -> usize) -> Split {
+        let (users, items) = (self.users.len(), self.items.len());
         let (mut before, mut after) = (Vec::new(), Vec::new());
-        for user in 0..users {
-            let rows = whole.of(UserId(user as u32));
-            let cut = ((rows.len() as f64) * (1.0 - holdout) - 1e-9).ceil() as usize;
-            before.extend_from_slice(&rows[..cut.min(rows.len())]);
-            after.extend_from_slice(&rows[cut.min(rows.len())..]);
+        for user in (0..users as u32).map(UserId) {
+            let (first, rest) = whole.of(user).split_at(cut(user));
+            before.extend_from_slice(first);
+            after.extend_from_slice(rest);
         }
         Split {
-            before: TrainingLog::from_sorted(before, users, self.items.len()),
-            held_out: TrainingLog::from_sorted(after, users, self.items.len()),
+            before: TrainingLog::from_sorted(before, users, items),
+            held_out: TrainingLog::from_sorted(after, users, items),
         }
+    }
+}
+
+impl Split {
+    /// How much of what is known at the start was not known when the users' parts ended: of each user with held-out rows the
+    /// share of the *other* users' rows before their cuts that are not earlier than the own first held-out row, the mean over
+    /// these users. `None` when nothing is held out. After a cut at one moment it is 0.
+    pub fn later_share(&self) -> Option<f64> {
+        let mut times: Vec<i64> = self.before.rows.iter().map(|row| row.time).collect();
+        times.sort_unstable();
+        let (mut sum, mut users) = (0.0, 0u32);
+        for user in (0..self.held_out.users() as u32).map(UserId) {
+            let (Some(first), own) = (self.held_out.of(user).first(), self.before.of(user)) else { continue };
+            let late = |count: usize, earlier: usize| (count - earlier) as f64;
+            let all = late(times.len(), times.partition_point(|&time| time < first.time));
+            let mine = late(own.len(), own.partition_point(|row| row.time < first.time));
+            let others = times.len() - own.len();
+            if others > 0 {
+                sum += (all - mine) / others as f64;
+                users += 1;
+            }
+        }
+        (users > 0).then(|| sum / f64::from(users))
     }
 }
 
@@ -97,6 +182,47 @@ mod tests {
     use super::*;
     use crate::dataset::RatingScale;
     use crate::ids::ItemId;
+
+    /// Rows `(user, time)`, each with an item of its own.
+    fn timed(rows: &[(u32, i64)]) -> Dataset {
+        let mut data = Dataset { name: "timed".to_owned(), ..Dataset::default() };
+        for (item, &(user, time)) in rows.iter().enumerate() {
+            data.items.insert(&item.to_string());
+            (0..=user).for_each(|user| {
+                data.users.insert(&user.to_string());
+            });
+            data.interactions.push(Interaction { user: UserId(user), item: ItemId(item as u32), rating: 4.0, time });
+        }
+        data
+    }
+
+    #[test]
+    fn a_cut_at_one_moment_keeps_rows_of_a_moment_together() {
+        let data = timed(&[(0, 1), (0, 2), (0, 3), (1, 3), (1, 3), (1, 9), (2, 4), (2, 5)]);
+        let times = |log: &TrainingLog| log.rows.iter().map(|row| row.time).collect::<Vec<_>>();
+        let of = |holdout: f64| {
+            data.split_by(holdout, Cut::Global).map(|split| (times(&split.before), times(&split.held_out)))
+        };
+        // Five of eight rows are to stay, and the sixth has time 4.
+        assert_eq!(of(0.4), Ok((vec![1, 2, 3, 3, 3], vec![9, 4, 5])));
+        // Four are to stay, and the fifth has time 3: all of time 3 are held out.
+        assert_eq!(of(0.5), Ok((vec![1, 2], vec![3, 3, 3, 9, 4, 5])));
+        assert_eq!(of(0.0).map(|(_, held_out)| held_out), Ok(vec![]));
+        let split = data.split_by(0.4, Cut::Global).expect("times");
+        assert_eq!(split.later_share(), Some(0.0));
+        assert_eq!(data.split_by(0.4, Cut::User).map(|split| times(&split.before)), Ok(times(&data.split(0.4).before)));
+        let timeless = timed(&[(0, 7), (1, 7)]).split_by(0.2, Cut::Global).expect_err("no moment").to_string();
+        assert!(timeless.contains("timed") && timeless.contains("`data.cut` to \"user\""), "{timeless}");
+    }
+
+    #[test]
+    fn what_others_did_later_by_hand() {
+        // Before the cuts: user 0 has times 1 and 2, user 1 has 5 and 6; held out are 3 and 7.
+        let split = timed(&[(0, 1), (0, 2), (0, 3), (1, 5), (1, 6), (1, 7)]).split(0.4);
+        // User 0's cut is at 3, and both rows of user 1 are later; user 1's is at 7, and none of user 0's is.
+        assert_eq!(split.later_share(), Some(0.5));
+        assert_eq!(timed(&[(0, 1), (1, 2)]).split(0.0).later_share(), None);
+    }
 
     #[test]
     fn ratings_of_a_log_are_levels() {

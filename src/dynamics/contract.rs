@@ -2,6 +2,7 @@
 
 use super::testing::{context, params};
 use super::{Dynamic, DynamicContext, DynamicKind, Dynamics, Pull, Shown, Step, all};
+use crate::dataset::ItemCategories;
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
 use crate::random::{Purpose, Streams, below, unit};
@@ -23,8 +24,9 @@ fn build(kind: &DynamicKind, strength: f64) -> Box<dyn Dynamic> {
 /// Seven providers of ten items each; the last one's are rarely shown.
 fn own_context() -> DynamicContext {
     let mut catalogue = (*context(USERS, ITEMS).catalogue).clone();
-    catalogue.provider_names = (0..7).map(|number| format!("provider {number}")).collect();
-    catalogue.providers = (0..ITEMS as u32).map(|item| item / 10).collect();
+    let names = (0..7).map(|number| format!("provider {number}")).collect();
+    let of = (0..ITEMS as u32).map(|item| Some(item / 10));
+    catalogue.set_providers(Some(ItemCategories::single("maker", names, of)));
     DynamicContext { catalogue: Arc::new(catalogue), tick_seconds: 3 * 3600, ticks: TICKS, ..context(USERS, ITEMS) }
 }
 

@@ -51,10 +51,10 @@ struct ProviderExit {
 impl ProviderExit {
     fn new(params: &Params<'_>, context: &DynamicContext) -> Result<ProviderExit, DynamicError> {
         let (need, catalogue) = (params.number("need"), context.catalogue.clone());
-        let mut items = vec![0; catalogue.provider_names.len()];
+        let mut items = vec![0; catalogue.providers().map_or(0, |providers| providers.len())];
         if need > 0.0 && items.is_empty() {
-            let problem = "the data say nobody who provides an item; set `data.providers` to \"seeded\" or \"genre\", \
-                or add a column `provider` to the data's file of items";
+            let problem = "the data say nobody who provides an item; set `data.providers` to \"seeded\" or \"category\", \
+                or `data.provider_field` to the field of the items that says it";
             return Err(DynamicError(problem.to_owned()));
         }
         for provider in (0..catalogue.len() as u32).filter_map(|item| catalogue.provider_of(ItemId(item))) {
@@ -147,8 +147,7 @@ mod tests {
     #[test]
     fn without_providers_there_is_something_to_do() {
         let mut context = context(1, 6);
-        context.catalogue =
-            Arc::new(Catalogue { providers: Vec::new(), provider_names: Vec::new(), ..(*context.catalogue).clone() });
+        context.catalogue = Arc::new(Catalogue::unknown(6));
         let table = params("provider_exit", &[("need", 0.5.into())]);
         let problem = ProviderExit::new(&Params::new(&table), &context).err().expect("a problem");
         assert!(problem.to_string().contains("data.providers"), "{problem}");

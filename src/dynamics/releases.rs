@@ -28,7 +28,7 @@ pub(super) const KIND: DynamicKind = DynamicKind {
         Key {
             name: "order",
             kind: Kind::Word { words: &["random", "newest"], default: Some("random") },
-            doc: "which items come late: `random` ones, or those with the latest years in their order",
+            doc: "which items come late: `random` ones, or those that came out last in their order",
         },
     ],
     strengths: &["share"],
@@ -51,9 +51,9 @@ fn ticks(params: &Params<'_>, context: &DynamicContext) -> Vec<u32> {
         };
         return (0..items as u32).map(tick).collect();
     }
-    let years = &context.catalogue.years;
-    let mut dated: Vec<usize> = (0..items).filter(|&item| years[item].is_some()).collect();
-    dated.sort_by_key(|&item| (years[item], item));
+    let year = |item: usize| context.catalogue.year(ItemId(item as u32));
+    let mut dated: Vec<usize> = (0..items).filter(|&item| !year(item).is_nan()).collect();
+    dated.sort_by(|&a, &b| year(a).total_cmp(&year(b)).then(a.cmp(&b)));
     let late = ((items as f64 * share).round() as usize).min(dated.len());
     let mut ticks = vec![0; items];
     for (place, &item) in dated[dated.len() - late..].iter().enumerate() {

@@ -1,25 +1,25 @@
 //! `satiation`: a category that was consumed, or only seen, appeals less for a while.
 //!
-//! For each user and genre, `s(t) = g (s(t-1) + u(t-1))` with `g = 2^(-1 / half_life)`; `u` is 1 for each genre of an
-//! accepted item, or with `by = "exposure"` the share of the slate that has the genre. A slot loses `strength` times the
-//! mean of `s` over the genres of its item, in logits. Items without genres never bore. The linear system and the
+//! For each user and category of the items, `s(t) = g (s(t-1) + u(t-1))` with `g = 2^(-1 / half_life)`; `u` is 1 for each category of an
+//! accepted item, or with `by = "exposure"` the share of the slate that has the category. A slot loses `strength` times the
+//! mean of `s` over the categories of its item, in logits. Items without categories never bore. The linear system and the
 //! utility `b - strength s` are those of Leqi, Kilinc-Karzan, Lipton and Montgomery (2021), "Rebounding bandits for
 //! modeling satiation effects".
 
-use super::{Dynamic, DynamicContext, DynamicKind, Shown, Step};
-use crate::dataset::{Catalogue, GenreSet};
+use super::{Dynamic, DynamicContext, DynamicError, DynamicKind, Shown, Step};
+use crate::dataset::{FieldError, ItemCategories};
 use crate::ids::{ItemId, UserId};
 use crate::scenario::{Key, Kind, Params};
 use std::sync::Arc;
 
 pub(super) const KIND: DynamicKind = DynamicKind {
     name: "satiation",
-    summary: "a genre that was consumed or seen appeals less, and recovers (Leqi et al. 2021)",
+    summary: "a category that was consumed or seen appeals less, and recovers (Leqi et al. 2021)",
     keys: &[
         Key {
             name: "strength",
             kind: Kind::Number { min: 0.0, max: 100.0, default: None },
-            doc: "logits that a slot loses for each unit of satiation with its genres; 0 = nothing bores",
+            doc: "logits that a slot loses for each unit of satiation with its categories; 0 = nothing bores",
         },
         Key {
             name: "half_life",
@@ -29,49 +29,54 @@ pub(super) const KIND: DynamicKind = DynamicKind {
         Key {
             name: "by",
             kind: Kind::Word { words: &["acceptance", "exposure"], default: Some("acceptance") },
-            doc: "what satiates: `acceptance` adds 1 to each genre of an accepted item, `exposure` adds to each genre its \
-                  share of the slate",
+            doc: "what satiates: `acceptance` adds 1 to each category of an accepted item, `exposure` adds to each category \
+                  its share of the slate",
+        },
+        Key {
+            name: "field",
+            kind: Kind::Text { default: Some("") },
+            doc: "field of the items whose categories bore; empty takes `data.item_field`",
         },
     ],
     strengths: &["strength"],
-    build: |params, context| Ok(Box::new(Satiation::new(params, context))),
+    build: |params, context| Satiation::new(params, context).map(|made| Box::new(made) as Box<dyn Dynamic>),
 };
 
 struct Satiation {
-    catalogue: Arc<Catalogue>,
-    genres: usize,
+    categories: Arc<ItemCategories>,
     strength: f32,
     half_life: f64,
     by_exposure: bool,
 }
 
 impl Satiation {
-    fn new(params: &Params<'_>, context: &DynamicContext) -> Satiation {
-        Satiation {
-            catalogue: context.catalogue.clone(),
-            genres: context.catalogue.genre_names.len(),
-            strength: params.number("strength") as f32,
+    fn new(params: &Params<'_>, context: &DynamicContext) -> Result<Satiation, DynamicError> {
+        let (found, strength) = (context.catalogue.categories(params.text("field")), params.number("strength") as f32);
+        // What has no strength needs no categories.
+        let found = if strength == 0.0 { found.or_else(|_| Ok(Arc::default())) } else { found };
+        Ok(Satiation {
+            categories: found.map_err(|problem: FieldError| DynamicError(problem.to_string()))?,
+            strength,
             half_life: params.number("half_life"),
             by_exposure: params.text("by") == "exposure",
-        }
+        })
     }
 
     /// What is left at `tick` of levels that hold for the tick in the last number.
     fn left(&self, tick: u32, state: &[f32]) -> f32 {
-        let passed = f64::from(tick) - f64::from(state[self.genres]);
+        let passed = f64::from(tick) - f64::from(state[self.categories.len()]);
         libm::exp2(-passed / self.half_life) as f32
     }
 
-    fn genres_of(&self, item: ItemId) -> impl Iterator<Item = usize> + use<> {
-        let genres = if item.is_some() { self.catalogue.genres_of(item) } else { GenreSet::default() };
-        genres.iter()
+    fn categories_of(&self, item: ItemId) -> impl Iterator<Item = usize> + '_ {
+        self.categories.of(item).iter().map(|&code| code as usize)
     }
 }
 
 impl Dynamic for Satiation {
-    /// One level a genre, and the tick for which they hold.
+    /// One level a category, and the tick for which they hold.
     fn width(&self) -> usize {
-        self.genres + 1
+        self.categories.len() + 1
     }
 
     fn start(&self, _: UserId, state: &mut [f32]) {
@@ -82,8 +87,8 @@ impl Dynamic for Satiation {
         let left = self.strength * self.left(shown.tick, state);
         for (logit, &item) in logits.iter_mut().zip(shown.items) {
             let (mut sum, mut count) = (0.0, 0.0);
-            for genre in self.genres_of(item) {
-                sum += state[genre];
+            for category in self.categories_of(item) {
+                sum += state[category];
                 count += 1.0;
             }
             if count > 0.0 {
@@ -94,15 +99,15 @@ impl Dynamic for Satiation {
 
     fn remember(&self, step: &Step<'_>, state: &mut [f32]) {
         let left = self.left(step.tick, state);
-        state[..self.genres].iter_mut().for_each(|level| *level *= left);
-        state[self.genres] = step.tick as f32;
+        state[..self.categories.len()].iter_mut().for_each(|level| *level *= left);
+        state[self.categories.len()] = step.tick as f32;
         if self.by_exposure {
             let shown = step.items.iter().filter(|item| item.is_some()).count().max(1) as f32;
             for &item in step.items {
-                self.genres_of(item).for_each(|genre| state[genre] += 1.0 / shown);
+                self.categories_of(item).for_each(|category| state[category] += 1.0 / shown);
             }
         } else if let Some(item) = step.accepted {
-            self.genres_of(item).for_each(|genre| state[genre] += 1.0);
+            self.categories_of(item).for_each(|category| state[category] += 1.0);
         }
     }
 }
@@ -121,6 +126,7 @@ mod tests {
             )),
             &context(3, 8),
         )
+        .expect("categories")
     }
 
     #[test]
@@ -139,6 +145,18 @@ mod tests {
         logits = [0.0; 4];
         satiation.shift(&Shown { tick: 3, ..shown }, &state, &mut logits);
         assert_eq!(logits[0], -2.0 * 1.125, "1/8 of the first and the new one");
+    }
+
+    #[test]
+    fn without_categories_there_is_something_to_do() {
+        let context = DynamicContext { catalogue: Arc::new(crate::dataset::Catalogue::unknown(8)), ..context(3, 8) };
+        let build = |strength: f64| {
+            let table = params("satiation", &[("strength", strength.into())]);
+            Satiation::new(&Params::new(&table), &context).map(|made| made.width())
+        };
+        let problem = build(1.0).expect_err("nothing can bore").to_string();
+        assert!(problem.contains("data.item_field"), "{problem}");
+        assert_eq!(build(0.0).ok(), Some(1));
     }
 
     #[test]

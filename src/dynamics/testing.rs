@@ -1,25 +1,24 @@
 //! A small catalogue and the parameters with which dynamics are tested.
 
 use super::{DynamicContext, Moment, Step};
-use crate::dataset::{Catalogue, GenreSet};
+use crate::dataset::{Catalogue, Column, Field, Fields, ItemCategories};
 use crate::ids::{ItemId, UserId};
 use crate::random::Streams;
 use std::sync::Arc;
 
 /// Ten ticks of a day each over `items` items: two genres each, a year but for every ninth, two providers in turn.
 pub(super) fn context(users: usize, items: usize) -> DynamicContext {
-    let mut catalogue = Catalogue::default();
-    for item in 0..items {
-        let mut genres = GenreSet::default();
-        for name in [["Drama", "Comedy", "War"][item / 2 % 3], ["Western", "Crime"][item / 6 % 2]] {
-            genres.insert(catalogue.genre_bit(name).expect("few genres"));
-        }
-        catalogue.titles.push(format!("Item {item}"));
-        catalogue.years.push((item % 9 != 8).then_some(1980 + (item / 2 % 20) as u16));
-        catalogue.genres.push(genres);
-        catalogue.providers.push(item as u32 % 2);
-    }
-    catalogue.provider_names = vec!["even".to_owned(), "odd".to_owned()];
+    let of = |item: usize| [["Drama", "Comedy", "War"][item / 2 % 3], ["Western", "Crime"][item / 6 % 2]];
+    let year = |item: usize| if item % 9 == 8 { f32::NAN } else { (1980 + item / 2 % 20) as f32 };
+    let fields = Fields::new(vec![
+        Field { name: "genres".to_owned(), column: Column::of_names((0..items).map(of)) },
+        Field { name: "year".to_owned(), column: Column::Number((0..items).map(year).collect()) },
+    ]);
+    let mut catalogue = Catalogue::new((0..items).map(|item| format!("Item {item}")).collect(), fields);
+    catalogue.set_released(Some("year"));
+    let makers = ["even", "odd"].map(str::to_owned).to_vec();
+    let of = (0..items as u32).map(|item| Some(item % 2));
+    catalogue.set_providers(Some(ItemCategories::single("maker", makers, of)));
     DynamicContext {
         catalogue: Arc::new(catalogue),
         users,

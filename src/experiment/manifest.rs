@@ -1,6 +1,7 @@
 //! `manifest.json`: what ran, exactly enough to run it again.
 
 use super::acceptance::AcceptanceRecord;
+use super::data_record::DataRecord;
 use super::machine::{MachineRecord, machine_record};
 use super::prepare::Experiment;
 use super::run::Outcome;
@@ -10,6 +11,7 @@ use crate::files::{FileRecord, MOST_OF_MANIFEST, read_text};
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
 use crate::tick::Training;
+use crate::world::ShortSlates;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -133,25 +135,6 @@ pub struct TrainingRecord {
     pub longest_tick: u32,
 }
 
-/// The data set of a run.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct DataRecord {
-    /// Its name.
-    pub name: String,
-    /// The family of its files.
-    pub format: String,
-    /// Hash over its files.
-    pub hash: String,
-    /// Users.
-    pub users: usize,
-    /// Items.
-    pub items: usize,
-    /// Interactions.
-    pub interactions: usize,
-    /// What was cleaned up while reading.
-    pub cleanup: String,
-}
-
 /// The user model of a run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct UserRecord {
@@ -208,8 +191,14 @@ pub struct ArmRecord {
     pub ticks: u32,
     /// Slates answered.
     pub user_steps: u64,
-    /// Slates with fewer items than slots although more candidates were left.
+    /// Slates with fewer items than slots, the empty ones included.
     pub short_slates: u64,
+    /// Short slates that have all items that were left for their user.
+    #[serde(default)]
+    pub exhausted_slates: u64,
+    /// Short slates without an item: visits that count, and to whom nothing was shown.
+    #[serde(default)]
+    pub empty_slates: u64,
     /// Wall-clock seconds; no result depends on it.
     pub seconds: f64,
     /// The part of them in which the policy trained.
@@ -227,7 +216,6 @@ pub struct ArmRecord {
 impl Manifest {
     /// Describes a run.
     pub fn new(experiment: &Experiment, outcome: &Outcome) -> Manifest {
-        let data = &experiment.data;
         let arms = outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files);
         let more = outcome.training.iter().zip(&outcome.decisions);
         let record = |(((arm, &ticks), file), (training, decisions)): (((_, _), &Option<String>), (_, &Option<_>))| {
@@ -242,15 +230,7 @@ impl Manifest {
             scenario: to_toml(&experiment.scenario),
             folder: Some(experiment.scenario.folder.clone()),
             seed: experiment.scenario.seed,
-            data: DataRecord {
-                name: data.name.clone(),
-                format: data.family.to_owned(),
-                hash: data.hash.clone(),
-                users: data.users.len(),
-                items: data.items.len(),
-                interactions: data.interactions.len(),
-                cleanup: data.cleanup.to_string(),
-            },
+            data: DataRecord::of(experiment),
             user: user_record(experiment),
             scorers: experiment.scorers.clone(),
             machine: machine_record(experiment),
@@ -291,6 +271,9 @@ impl Manifest {
             );
             return Err(ManifestError::Content { path, problem });
         }
+        if let Some(problem) = manifest.repeated_arm() {
+            return Err(ManifestError::Content { path, problem });
+        }
         Ok(manifest)
     }
 
@@ -307,6 +290,11 @@ impl Manifest {
 }
 
 impl ArmRecord {
+    /// Its slates with fewer items than slots.
+    pub fn short(&self) -> ShortSlates {
+        ShortSlates { short: self.short_slates, exhausted: self.exhausted_slates, empty: self.empty_slates }
+    }
+
     pub(super) fn new(
         arm: &super::ArmResult,
         ticks: u32,
@@ -319,7 +307,9 @@ impl ArmRecord {
             replication: arm.replication,
             ticks,
             user_steps: arm.steps,
-            short_slates: arm.fill_ups,
+            short_slates: arm.short.short,
+            exhausted_slates: arm.short.exhausted,
+            empty_slates: arm.short.empty,
             seconds: milliseconds(arm.seconds),
             training: seconds(training),
             digest: arm.digest.clone(),

@@ -6,11 +6,14 @@
 mod acceptance;
 mod arm;
 mod arm_world;
+mod budget;
 mod comparison;
+mod data_record;
 mod folder;
 mod inputs;
 mod machine;
 mod manifest;
+mod names;
 mod prepare;
 mod probe;
 mod providers;
@@ -19,6 +22,8 @@ mod run;
 mod scorers;
 mod shown;
 mod stats;
+mod ties;
+mod trials;
 mod trust;
 mod until;
 
@@ -43,6 +48,7 @@ pub use self::stats::{
     Estimate, Interval, Paired, Unpaired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm,
     kendall_tau, paired, replications_needed, sign_flip, student_t, unpaired,
 };
+pub(crate) use self::trials::side_by_side;
 pub use self::trust::{Claim, Trust, TrustWorld, Verdict, WorldOrder};
 pub use self::until::{Until, UntilError};
 

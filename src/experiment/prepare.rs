@@ -1,10 +1,11 @@
 //! From a checked scenario to everything that its replications share.
 
 use super::acceptance::{AcceptanceRecord, Settled, settle};
+use super::budget::{Budget, TooLarge, free_memory};
 use super::probe::probe;
 use super::providers;
 use super::scorers::{ScorerRecord, scorers};
-use crate::dataset::{DataError, Dataset, TrainingLog};
+use crate::dataset::{Catalogue, CutError, DataError, Dataset, FieldError, TrainingLog, categories_named};
 use crate::dynamics::{DynamicContext, DynamicError, Dynamics};
 use crate::metrics::{Background, Past};
 use crate::policy::{PolicyError, Registry};
@@ -21,6 +22,15 @@ pub enum ExperimentError {
     /// The data set cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// More memory than there is.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// A log that cannot be cut so.
+    #[error(transparent)]
+    Cut(#[from] CutError),
+    /// A field that the data do not have, or not so.
+    #[error("{0} (`data.item_field`, `data.user_field`, `data.provider_field`)")]
+    Field(#[from] FieldError),
     /// The user model cannot be loaded or failed on the probe.
     #[error(transparent)]
     User(#[from] UserError),
@@ -124,6 +134,9 @@ pub struct Experiment {
     pub(super) registry: Arc<Registry>,
     pub(super) start: StartingPoint,
     pub(super) model: Arc<Calibrated>,
+    forecast: Vec<String>,
+    /// How much of what is known of others is later than a user's own cut.
+    pub(super) later_share: Option<f64>,
     /// What metrics may know.
     pub(super) past: Arc<Past>,
     card: Option<Card>,
@@ -157,33 +170,62 @@ impl Experiment {
     /// Whatever the scenario promised and the data do not keep.
     pub fn with_model(
         scenario: Scenario,
-        mut data: Dataset,
+        data: Dataset,
         registry: Registry,
         model: Option<Arc<dyn UserModel>>,
     ) -> Result<Experiment, ExperimentError> {
-        providers::assign(&mut data.catalogue, &scenario.data.providers, scenario.seed);
-        let log = Arc::new(data.split(scenario.data.holdout).before);
+        let budget = Budget::of(&scenario, &data, rayon::current_num_threads());
+        let forecast = budget.check(scenario.engine.memory_mb, free_memory())?;
+        let catalogue = Arc::new(catalogue(&scenario, &data)?);
+        let split = data.split_by(scenario.data.holdout, scenario.data.cut)?;
+        let later_share = split.later_share();
+        let log = Arc::new(split.before);
         check_sizes(&scenario, &data, &log)?;
-        let catalogue = Arc::new(data.catalogue.clone());
         let (model, card) = match model {
             Some(model) => (model, None),
-            None => user_model(&scenario, &data, &log)?,
+            None => user_model(&scenario, &data, &catalogue, &log)?,
         };
-        let start = StartingPoint::new(model.as_ref(), catalogue, log)?;
+        let start = StartingPoint::new(model.as_ref(), catalogue.clone(), log)?;
         let streams = Streams::new(scenario.seed, 0);
         let probe = probe(&scenario, &start, model.as_ref(), &streams);
         let Settled { model, record: acceptance } =
             settle(&scenario.user, scenario.slate, &data, &start, model, &probe, &streams)?;
         let registry = Arc::new(registry);
-        let past = Past::new(start.log.clone(), start.catalogue.clone(), data.profiles.clone());
-        let past = Arc::new(past.liked_from(acceptance.like_level));
-        let (model, scorers) = (Arc::new(model), scorers(&scenario));
-        let experiment = Experiment { scenario, data, registry, start, model, past, card, scorers, acceptance };
+        let mut past = Past::new(start.log.clone(), catalogue, data.user_fields.clone());
+        past.like_level = acceptance.like_level;
+        if !scenario.data.user_field.is_empty() {
+            let named = categories_named(&data.user_fields, "users", &scenario.data.user_field)?;
+            past.user_field = Some(named.name.clone());
+        }
+        let (model, past, scorers) = (Arc::new(model), Arc::new(past), scorers(&scenario));
+        let experiment = Experiment {
+            scenario,
+            data,
+            registry,
+            start,
+            model,
+            later_share,
+            forecast,
+            past,
+            card,
+            scorers,
+            acceptance,
+        };
         // What is wrong with a dynamic is known before anything runs.
         if experiment.dynamics(0, 0)?.pulls() && !experiment.model.model().drifts() {
             return Err(ExperimentError::NoDrift { kind: experiment.model.model().kind() });
         }
         Ok(experiment)
+    }
+
+    /// What a reader should know before the run begins: what may take long, or much memory.
+    pub fn forecast(&self) -> &[String] {
+        &self.forecast
+    }
+
+    /// The items with the roles that the scenario gives to their fields.
+    pub fn catalogue(&self) -> &Arc<Catalogue> {
+        &self.start.catalogue
     }
 
     /// The user model with its temperature and acceptance level.
@@ -243,6 +285,16 @@ impl Experiment {
     }
 }
 
+/// The catalogue with the roles that the scenario names.
+fn catalogue(scenario: &Scenario, data: &Dataset) -> Result<Catalogue, ExperimentError> {
+    let mut catalogue = Catalogue::of(data);
+    if !scenario.data.item_field.is_empty() {
+        catalogue.set_category(&scenario.data.item_field)?;
+    }
+    providers::assign(&mut catalogue, &scenario.data.providers, scenario.seed)?;
+    Ok(catalogue)
+}
+
 fn check_sizes(scenario: &Scenario, data: &Dataset, log: &TrainingLog) -> Result<(), ExperimentError> {
     if scenario.slate > data.items.len() {
         let (slate, items) = (scenario.slate, data.items.len());
@@ -259,13 +311,14 @@ fn check_sizes(scenario: &Scenario, data: &Dataset, log: &TrainingLog) -> Result
 fn user_model(
     scenario: &Scenario,
     data: &Dataset,
+    catalogue: &Catalogue,
     log: &TrainingLog,
 ) -> Result<(Arc<dyn UserModel>, Option<Card>), UserError> {
     match &scenario.user.model {
-        ModelSpec::Parametric { taste, popularity, position, learning } => {
+        ModelSpec::Parametric { taste, popularity, position, learning, field } => {
             let spec =
                 ParametricSpec { taste: *taste, popularity: *popularity, position: *position, learning: *learning };
-            Ok((Arc::new(Parametric::new(spec, &data.catalogue)), None))
+            Ok((Arc::new(Parametric::new(spec, catalogue, field)?), None))
         }
         ModelSpec::Mirror { path } => {
             let model = Mirror::load(path, data, log, scenario.engine.chunk)?;

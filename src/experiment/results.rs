@@ -7,6 +7,7 @@ pub(super) mod files;
 mod order;
 mod over_time;
 mod pairs;
+mod policy_keys;
 pub(super) mod table;
 mod tables;
 
@@ -18,6 +19,7 @@ pub(crate) use self::pairs::{too_few, too_narrow};
 
 use super::stats::{Estimate, Paired, estimate, paired};
 use crate::metrics::{MetricCurve, MetricKind, TickValue};
+use crate::world::ShortSlates;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -86,8 +88,8 @@ pub struct ArmResult {
     pub steps: u64,
     /// Wall time.
     pub seconds: f64,
-    /// Slots that the policy left empty and the engine filled.
-    pub fill_ups: u64,
+    /// Slates with fewer items than slots.
+    pub short: ShortSlates,
 }
 
 /// One row of `summary.csv`.
@@ -327,7 +329,7 @@ pub(crate) mod testing {
             digest: format!("{policy}-{replication}"),
             steps: 100,
             seconds: 0.5,
-            fill_ups: 0,
+            short: ShortSlates::default(),
         };
         let all = arms.iter().flat_map(|(policy, runs)| (0..).zip(*runs).map(|(nth, run)| arm(policy, nth, run)));
         Results::new(kinds, baseline, all.collect()).unwrap()
@@ -364,7 +366,7 @@ mod tests {
             digest,
             steps: 0,
             seconds: 0.0,
-            fill_ups: 0,
+            short: ShortSlates::default(),
         }
     }
 

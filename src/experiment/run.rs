@@ -9,12 +9,12 @@ use super::arm::ArmSink;
 use super::manifest::{ArmRecord, DecisionRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
 use super::results::ArmResult;
-use crate::log::{DecisionSink, EventSink, NoSink, ParquetWriter};
+use crate::experiment::trials::side_by_side;
+use crate::log::{DecisionSink, EventSink, NoSink, ParquetWriter, TrialName};
 use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
 use crate::tick::{Training, Trial};
 use crate::world::Population;
-use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
@@ -183,7 +183,7 @@ impl Experiment {
             }
             Arm { replication, policy, finished }
         };
-        let mut arms: Vec<Arm> = order.par_iter().with_max_len(1).map(arm).collect();
+        let mut arms: Vec<Arm> = side_by_side(&order, arm);
         self.set_against(&mut arms);
         arms
     }
@@ -313,7 +313,7 @@ impl Experiment {
         let path: Option<PathBuf> = options.events.zip(file.as_ref()).map(|(folder, file)| folder.join(file));
         let (mut trial, before) = self.begin(spec, replication, path.as_deref())?;
         if let Some((stopped, record)) = past {
-            trial.recall(stopped.recording(record)?);
+            trial.recall(stopped.recording(record, self.scenario.seed)?);
         }
         let mut ticks = 0;
         while ticks < self.scenario.ticks && !brakes.arm(number, replication) {
@@ -325,10 +325,10 @@ impl Experiment {
         if let Some((stopped, record)) = past.filter(|(_, record)| record.ticks > ticks) {
             return self.kept_arm(spec, number, record, options, stopped);
         }
-        let (fill_ups, training) = (trial.short_slates(), Training { before, ..trial.training() });
+        let (short, training) = (trial.short_slates(), Training { before, ..trial.training() });
         let sink = trial.finish()?;
         let counted = sink.tally();
-        let result = counted.result(spec, replication, started.elapsed().as_secs_f64(), fill_ups);
+        let result = counted.result(spec, replication, started.elapsed().as_secs_f64(), short);
         let decisions = DecisionRecord::of(&counted.decisions, path.as_deref().map(decisions_beside).as_deref());
         Ok(Finished { result, ticks, file, decisions, training })
     }
@@ -374,7 +374,8 @@ impl Experiment {
     fn log(&self, path: Option<&Path>, policy: &str, replication: u32) -> Result<Box<dyn EventSink>, ExperimentError> {
         Ok(match path {
             Some(path) => {
-                let events = ParquetWriter::create(path, policy, replication, self.scenario.slate)?;
+                let trial = TrialName { policy: policy.to_owned(), replication, seed: self.scenario.seed };
+                let events = ParquetWriter::create(path, &trial, self.scenario.slate)?;
                 Box::new(DecisionSink::new(decisions_beside(path), Box::new(events)))
             }
             None => Box::new(NoSink),

@@ -317,7 +317,7 @@ mod tests {
             digest: String::new(),
             steps: 1,
             seconds: 0.0,
-            fill_ups: 0,
+            short: crate::world::ShortSlates::default(),
             curves: Vec::new(),
         };
         let arms =

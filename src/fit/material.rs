@@ -4,7 +4,7 @@ use super::FitError;
 use super::network::Inputs;
 use super::sampling::{Sampler, folds};
 use super::shard::Tables;
-use crate::dataset::{Dataset, TrainingLog};
+use crate::dataset::{Catalogue, Dataset, TrainingLog};
 use crate::random::Streams;
 use crate::scene::{CONTEXT, CoOccurrence, FOLDS, FieldFeatures, ListBuilder, LogClock, Seen, vector_tables};
 use ndarray::Array2;
@@ -12,6 +12,7 @@ use ndarray::Array2;
 /// See the module's documentation.
 pub(super) struct Material<'a> {
     data: &'a Dataset,
+    catalogue: Catalogue,
     log: &'a TrainingLog,
     near: CoOccurrence,
     folds: Vec<usize>,
@@ -33,7 +34,7 @@ impl<'a> Material<'a> {
         no_vector[features.rank + 1] = -1.2;
         let (attributes, profiles) = (features.attributes(data)?.table, features.profiles(data)?.table);
         let tables = Tables { attributes, vectors, profiles, no_vector };
-        Ok(Material { data, log, near: CoOccurrence::new(log), folds, tables })
+        Ok(Material { data, catalogue: Catalogue::of(data), log, near: CoOccurrence::new(log), folds, tables })
     }
 
     pub(super) fn inputs(&self) -> Inputs {
@@ -60,7 +61,7 @@ impl<'a> Material<'a> {
             builder: ListBuilder::new(self.log, &self.near),
             seen: Seen::empty(self.data.users.len(), self.data.items.len()).with(self.log),
             clock: LogClock::new(self.log),
-            catalogue: &self.data.catalogue,
+            catalogue: &self.catalogue,
             folds: &self.folds,
         }
     }

@@ -1,5 +1,6 @@
-//! Who is served worse? The acceptance rate of the best-served group of users minus that of the worst-served, by an
-//! attribute of the profile: `acceptance_gap_gender`, `acceptance_gap_age`, `acceptance_gap_occupation`.
+//! Who is served worse? The acceptance rate of the best-served group of users minus that of the worst-served, by a
+//! field of the users: `acceptance_gap_field` by the categories of `data.user_field` (unasked: the field of 2 to 50 categories that
+//! most users have), `acceptance_gap_gender`, `acceptance_gap_age` and `acceptance_gap_occupation` by the fields of these names.
 //!
 //! ```text
 //! max over groups of (accepted slates / slates shown) - min over groups of (accepted slates / slates shown)
@@ -12,15 +13,15 @@
 //! alone: compare policies, not a gap with 0.
 //!
 //! ```
-//! use recmirror::dataset::{Catalogue, Profile, Profiles, TrainingLog};
+//! use recmirror::dataset::{Catalogue, Column, Field, Fields, TrainingLog};
 //! use recmirror::ids::{ItemId, UserId};
 //! use recmirror::log::{EventBatch, REJECTED};
 //! use recmirror::metrics::{Background, Past, value_with};
 //! use std::sync::Arc;
 //!
-//! let profile = |age| Profile { age: Some(age), ..Profile::default() };
-//! let (log, catalogue) = (TrainingLog::from_sorted(vec![], 3, 1), Arc::new(Catalogue::default()));
-//! let past = Past::new(Arc::new(log), catalogue.clone(), Profiles(vec![profile(17.0), profile(30.0), profile(34.0)]));
+//! let (log, catalogue) = (TrainingLog::from_sorted(vec![], 3, 1), Arc::new(Catalogue::unknown(1)));
+//! let ages = Field { name: "age".to_owned(), column: Column::Number(vec![17.0, 30.0, 34.0]) };
+//! let past = Past::new(Arc::new(log), catalogue.clone(), Fields::new(vec![ages]));
 //! let start = Background::new([UserId(0), UserId(1), UserId(2)].into(), Arc::new(past));
 //! let batch = EventBatch {
 //!     slate: 1,
@@ -33,10 +34,19 @@
 //! ```
 
 use super::{Background, Better, Format, Metric, MetricKind, Past, Window, accumulator};
-use crate::dataset::{Catalogue, Profile};
+use crate::dataset::{Catalogue, Column};
 use crate::log::{EventBatch, REJECTED};
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// The metric by the categories of `data.user_field`.
+pub const FIELD: MetricKind = MetricKind {
+    name: "acceptance_gap_field",
+    title: "Acceptance gap between groups",
+    formula: "highest - lowest acceptance rate of a group of users so far",
+    make: |start| gap(start, start.table(Groups::<CHOSEN>::of)),
+    ..GENDER
+};
 
 /// The metric by gender.
 pub const GENDER: MetricKind = MetricKind {
@@ -71,6 +81,7 @@ pub const OCCUPATION: MetricKind = MetricKind {
 const GENDERS: u8 = 0;
 const AGES: u8 = 1;
 const OCCUPATIONS: u8 = 2;
+const CHOSEN: u8 = 3;
 
 /// First ages of the bands after the youngest.
 const BANDS: [f32; 6] = [18.0, 25.0, 35.0, 45.0, 50.0, 56.0];
@@ -83,20 +94,31 @@ struct Groups<const ATTRIBUTE: u8> {
 
 impl<const ATTRIBUTE: u8> Groups<ATTRIBUTE> {
     fn of(past: &Past) -> Self {
-        let names: Vec<Option<String>> = past.profiles.0.iter().map(Self::name).collect();
+        let names: Vec<Option<String>> = (0..past.log.users()).map(|user| Self::name(past, user)).collect();
         let mut places: BTreeMap<&str, usize> = names.iter().flatten().map(|name| (name.as_str(), 0)).collect();
         places.values_mut().enumerate().for_each(|(place, value)| *value = place);
         let place = |name: &Option<String>| places.get(name.as_deref()?).copied();
         Groups { of: names.iter().map(place).collect(), count: places.len() }
     }
 
-    fn name(profile: &Profile) -> Option<String> {
-        let name = match ATTRIBUTE {
-            GENDERS => profile.gender.clone(),
-            OCCUPATIONS => profile.occupation.clone(),
-            _ => profile.age.map(|age| BANDS.iter().filter(|&&first| age >= first).count().to_string()),
+    fn name(past: &Past, user: usize) -> Option<String> {
+        let field = match ATTRIBUTE {
+            GENDERS => "gender",
+            OCCUPATIONS => "occupation",
+            AGES => "age",
+            _ => past.user_field.as_deref()?,
         };
-        name.filter(|name| !name.is_empty())
+        let name = match (ATTRIBUTE, &past.user_fields.get(field)?.column) {
+            (AGES, Column::Number(ages)) => {
+                let age = *ages.get(user).filter(|age| !age.is_nan())?;
+                BANDS.iter().filter(|&&first| age >= first).count().to_string()
+            }
+            (_, column) if user < column.len() => {
+                column.names()?.external(*column.categories(user).first()?).to_owned()
+            }
+            _ => return None,
+        };
+        Some(name).filter(|name| !name.is_empty())
     }
 }
 
@@ -147,21 +169,23 @@ impl<const ATTRIBUTE: u8> Metric for AcceptanceGap<ATTRIBUTE> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Profiles;
+    use crate::dataset::{Field, Fields};
     use crate::ids::UserId;
     use crate::metrics::testing::{batch, catalogue, value_after, value_of};
 
     const NAN: f32 = f32::NAN;
 
-    fn start(people: &[(&str, f32, &str)]) -> Background {
-        let profile = |&(gender, age, occupation): &(&str, f32, &str)| Profile {
-            age: (age > 0.0).then_some(age),
-            gender: (!gender.is_empty()).then(|| gender.to_owned()),
-            occupation: (!occupation.is_empty()).then(|| occupation.to_owned()),
-        };
+    fn start(people: &[(&'static str, f32, &'static str)]) -> Background {
         let log = crate::dataset::TrainingLog::from_sorted(Vec::new(), people.len(), 1);
-        let profiles = Profiles(people.iter().map(profile).collect());
-        let past = Past::new(Arc::new(log), Arc::new(catalogue(&[1])), profiles);
+        let told = |name: &'static str| Some(name).filter(|name| !name.is_empty());
+        let field = |name: &str, column| Field { name: name.to_owned(), column };
+        let ages = people.iter().map(|person| if person.1 > 0.0 { person.1 } else { NAN });
+        let fields = Fields::new(vec![
+            field("gender", Column::of_names(people.iter().map(|person| told(person.0)))),
+            field("age", Column::Number(ages.collect())),
+            field("occupation", Column::of_names(people.iter().map(|person| told(person.2)))),
+        ]);
+        let past = Past::new(Arc::new(log), Arc::new(catalogue(&[1])), fields);
         Background::new((0..people.len() as u32).map(UserId).collect(), Arc::new(past))
     }
 
@@ -187,6 +211,8 @@ mod tests {
         assert_eq!(value("acceptance_gap_gender"), 2.0 / 5.0 - 1.0 / 4.0);
         assert_eq!(value("acceptance_gap_occupation"), 1.0 / 2.0 - 1.0 / 5.0);
         assert_eq!(value("acceptance_gap_age"), 1.0 / 3.0 - 1.0 / 4.0);
+        // Of the two fields of categories gender has more users.
+        assert_eq!(value("acceptance_gap_field"), value("acceptance_gap_gender"));
     }
 
     #[test]
@@ -194,7 +220,8 @@ mod tests {
         let items = catalogue(&[1]);
         let log = [batch(0, 1, &[(0, &[0], Some(0), 4.0)])];
         let people = start(&[("F", 20.0, ""), ("M", 21.0, "")]);
-        for name in ["acceptance_gap_gender", "acceptance_gap_age", "acceptance_gap_occupation"] {
+        for name in ["acceptance_gap_field", "acceptance_gap_gender", "acceptance_gap_age", "acceptance_gap_occupation"]
+        {
             assert_eq!(value_after(name, &log, &people, &items), None, "{name}: one group was shown anything");
             assert_eq!(value_of(name, &log, 1, &items), None, "{name}: no profiles");
         }

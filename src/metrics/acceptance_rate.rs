@@ -18,7 +18,7 @@
 //!     accepted: vec![0, REJECTED, REJECTED],
 //!     ..EventBatch::default()
 //! };
-//! let value = recmirror::metrics::value("acceptance_rate", &[batch], 3, &Catalogue::default());
+//! let value = recmirror::metrics::value("acceptance_rate", &[batch], 3, &Catalogue::unknown(1));
 //! assert_eq!(value.unwrap(), Some(1.0 / 3.0));
 //! ```
 

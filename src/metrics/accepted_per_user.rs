@@ -18,7 +18,7 @@
 //!     accepted: vec![0, 0],
 //!     ..EventBatch::default()
 //! };
-//! let value = recmirror::metrics::value("accepted_per_user", &[batch], 5, &Catalogue::default());
+//! let value = recmirror::metrics::value("accepted_per_user", &[batch], 5, &Catalogue::unknown(1));
 //! assert_eq!(value.unwrap(), Some(0.4));
 //! ```
 

@@ -3,11 +3,14 @@
 //! Everything here is known to whoever has the run's data set and its `users.csv`, so that a stored log gives the
 //! numbers of the live run.
 
-use crate::dataset::{Catalogue, Profiles, TrainingLog};
+use crate::dataset::{Catalogue, Fields, TrainingLog};
 use crate::ids::UserId;
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+
+/// Groups that a field of users makes for it to be taken unasked.
+const GROUPS: std::ops::RangeInclusive<usize> = 2..=50;
 
 /// What a metric of one replication may know before the first event.
 #[derive(Clone)]
@@ -57,8 +60,10 @@ pub struct Past {
     pub log: Arc<TrainingLog>,
     /// The items.
     pub catalogue: Arc<Catalogue>,
-    /// Attributes of the users of the data set.
-    pub profiles: Profiles,
+    /// What is known of the users of the data set.
+    pub user_fields: Fields,
+    /// The field of users by whose categories they are put into groups, where there is one.
+    pub user_field: Option<String>,
     /// The lowest of the levels 1 to 5 that counts as liking.
     pub like_level: u8,
     tables: Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>,
@@ -69,14 +74,15 @@ const LIKED: u8 = 4;
 
 impl Default for Past {
     fn default() -> Past {
-        Past::new(Arc::default(), Arc::default(), Profiles::default())
+        Past::new(Arc::default(), Arc::default(), Fields::default())
     }
 }
 
 impl Past {
     /// A past of which nothing was worked out yet.
-    pub fn new(log: Arc<TrainingLog>, catalogue: Arc<Catalogue>, profiles: Profiles) -> Past {
-        Past { log, catalogue, profiles, like_level: LIKED, tables: Mutex::default() }
+    pub fn new(log: Arc<TrainingLog>, catalogue: Arc<Catalogue>, user_fields: Fields) -> Past {
+        let user_field = user_fields.widest(GROUPS, None).map(|field| field.name.clone());
+        Past { log, catalogue, user_fields, user_field, like_level: LIKED, tables: Mutex::default() }
     }
 
     /// The same, with liking from another level on.
@@ -95,6 +101,15 @@ impl Past {
         let table = Arc::new(make(self));
         tables().insert(TypeId::of::<T>(), table.clone());
         table
+    }
+}
+
+/// Whether users rate: not where the log before the start has rows, and none with a rating.
+pub(super) struct Rated(pub bool);
+
+impl Rated {
+    pub(super) fn of(past: &Past) -> Rated {
+        Rated(past.log.rows.is_empty() || past.log.rows.iter().any(|row| !row.rating.is_nan()))
     }
 }
 

@@ -25,7 +25,7 @@
 //!     ..EventBatch::default()
 //! };
 //! let log = [tick(0, &[0, 1]), tick(5, &[1]), tick(18, &[])];
-//! let value = recmirror::metrics::value("churn_hazard", &log, 2, &Catalogue::default());
+//! let value = recmirror::metrics::value("churn_hazard", &log, 2, &Catalogue::unknown(1));
 //! // Of the two sessions that ended at tick 0 user 0 did not come back; what follows tick 5 is not over.
 //! assert_eq!(value.unwrap(), Some(0.5));
 //! ```

@@ -9,7 +9,7 @@
 //! use recmirror::ids::{ItemId, UserId};
 //! use recmirror::log::{EventBatch, REJECTED};
 //!
-//! let catalogue = Catalogue { titles: vec![String::new(); 4], ..Catalogue::default() };
+//! let catalogue = Catalogue::unknown(4);
 //! let batch = EventBatch {
 //!     slate: 3,
 //!     users: vec![UserId(0)],

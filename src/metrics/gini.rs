@@ -14,7 +14,7 @@
 //! use recmirror::ids::{ItemId, UserId};
 //! use recmirror::log::{EventBatch, REJECTED};
 //!
-//! let catalogue = Catalogue { titles: vec![String::new(); 4], ..Catalogue::default() };
+//! let catalogue = Catalogue::unknown(4);
 //! let batch = EventBatch {
 //!     slate: 1,
 //!     users: vec![UserId(0), UserId(1)],

@@ -17,7 +17,7 @@
 //! use recmirror::ids::{ItemId, UserId};
 //! use recmirror::log::{EventBatch, REJECTED};
 //!
-//! let catalogue = Catalogue { titles: vec![String::new(); 3], ..Catalogue::default() };
+//! let catalogue = Catalogue::unknown(3);
 //! let batch = EventBatch {
 //!     slate: 2,
 //!     users: vec![UserId(0), UserId(1)],

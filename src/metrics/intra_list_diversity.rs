@@ -1,19 +1,19 @@
-//! How different the items of a slate are in their genres.
+//! How different the items of a slate are in their categories.
 //!
 //! ```text
 //! mean over slates with two or more items of
 //!     (mean over the pairs of items of  1 - |A and B| / |A or B|)
 //! ```
 //!
-//! where `A` and `B` are the genres of the two items. Two items without genres are at distance 0.
+//! where `A` and `B` are the categories of the two items by the category field (`data.item_field`). Two items without any are at
+//! distance 0. Undefined for a catalogue without such a field.
 //!
 //! ```
-//! use recmirror::dataset::{Catalogue, GenreSet};
+//! use recmirror::dataset::Catalogue;
 //! use recmirror::ids::{ItemId, UserId};
 //! use recmirror::log::{EventBatch, REJECTED};
 //!
-//! let genres = vec![GenreSet(0b011), GenreSet(0b110)];
-//! let catalogue = Catalogue { titles: vec![String::new(); 2], genres, ..Catalogue::default() };
+//! let catalogue = Catalogue::of_categories("subjects", &[&["crime", "war"], &["war", "love"]]);
 //! let batch = EventBatch {
 //!     slate: 2,
 //!     users: vec![UserId(0)],
@@ -25,12 +25,13 @@
 //! assert_eq!(value.unwrap(), Some(2.0 / 3.0));
 //! ```
 //!
-//! Pairs are counted, not summed: the state is how many pairs shared `s` of `u` genres in slates of `k`
+//! Pairs are counted, not summed: the state is how many pairs shared `s` of `u` categories in slates of `k`
 //! items. Counts are whole numbers, so the value is the same to the last bit whatever the order of users
 //! and however the log was cut.
 
 use super::{Better, Format, Metric, MetricKind, Window, accumulator};
-use crate::dataset::{Catalogue, GenreSet};
+use crate::dataset::{Catalogue, ItemCategories};
+use crate::ids::ItemId;
 use crate::log::EventBatch;
 use std::collections::BTreeMap;
 
@@ -38,16 +39,13 @@ use std::collections::BTreeMap;
 pub const KIND: MetricKind = MetricKind {
     name: "intra_list_diversity",
     title: "Diversity of a slate",
-    formula: "mean over slates of the mean over pairs of items of 1 - |A and B| / |A or B|, A and B their genres",
+    formula: "mean over slates of the mean over pairs of items of 1 - |A and B| / |A or B|, A and B their categories",
     format: Format::Number { digits: 3 },
     better: Better::Higher,
     window: Window::Tick,
     against: None,
     make: |_| accumulator(IntraListDiversity::default()),
 };
-
-/// Both numbers of a pair, shared and total genres, lie in `0..SIDE`.
-const SIDE: usize = GenreSet::CAPACITY + 1;
 
 #[derive(Default)]
 struct IntraListDiversity {
@@ -56,27 +54,23 @@ struct IntraListDiversity {
 }
 
 /// Slates of one size.
+#[derive(Default)]
 struct Pairs {
     slates: u64,
-    /// Pairs by `shared * SIDE + total`.
-    counts: Vec<u64>,
-}
-
-impl Default for Pairs {
-    fn default() -> Self {
-        Pairs { slates: 0, counts: vec![0; SIDE * SIDE] }
-    }
+    /// Pairs that share nothing, of which at least one item has a category: at distance 1.
+    apart: u64,
+    /// Pairs by how many categories both have, and how many at least one has.
+    counts: BTreeMap<(usize, usize), u64>,
 }
 
 impl Pairs {
-    fn add(&mut self, slate: &[(u64, usize)]) {
+    fn add(&mut self, slate: &[(ItemId, usize)], categories: &ItemCategories) {
         self.slates += 1;
         for (place, &(a, a_len)) in slate.iter().enumerate() {
             for &(b, b_len) in slate.iter().skip(place + 1) {
-                let shared = (a & b).count_ones() as usize;
-                let total = a_len + b_len - shared;
-                if let Some(count) = self.counts.get_mut(shared * SIDE + total) {
-                    *count += 1;
+                match categories.shared(a, b) {
+                    0 => self.apart += u64::from(a_len + b_len > 0),
+                    shared => *self.counts.entry((shared, a_len + b_len - shared)).or_default() += 1,
                 }
             }
         }
@@ -84,33 +78,30 @@ impl Pairs {
 
     fn merge(&mut self, other: &Pairs) {
         self.slates += other.slates;
-        for (count, others) in self.counts.iter_mut().zip(&other.counts) {
-            *count += others;
+        self.apart += other.apart;
+        for (&pair, others) in &other.counts {
+            *self.counts.entry(pair).or_default() += others;
         }
     }
 
-    /// Sum of the distances of all pairs. Pairs that share nothing are at distance 1, whatever their genres.
+    /// Sum of the distances of all pairs.
     fn distances(&self) -> f64 {
-        let cells = self.counts.iter().enumerate().filter(|&(_, &count)| count > 0);
-        cells
-            .map(|(cell, &count)| {
-                let (shared, total) = (cell / SIDE, cell % SIDE);
-                let distance = if total == 0 { 0.0 } else { (total - shared) as f64 / total as f64 };
-                distance * count as f64
-            })
-            .sum()
+        let distance =
+            |(&(shared, total), &count): (&(usize, usize), &u64)| (total - shared) as f64 / total as f64 * count as f64;
+        self.counts.iter().map(distance).fold(self.apart as f64, |sum, distance| sum + distance)
     }
 }
 
 impl Metric for IntraListDiversity {
     fn fold(&mut self, batch: &EventBatch, catalogue: &Catalogue) {
-        let mut slate: Vec<(u64, usize)> = Vec::with_capacity(batch.slate);
+        let Some(categories) = catalogue.category() else { return };
+        let mut slate: Vec<(ItemId, usize)> = Vec::with_capacity(batch.slate);
         for row in batch.items.chunks_exact(batch.slate.max(1)) {
             slate.clear();
-            let genres = row.iter().filter_map(|item| catalogue.genres.get(item.index()));
-            slate.extend(genres.map(|set| (set.0, set.len() as usize)));
+            let known = row.iter().filter(|item| item.index() < catalogue.len());
+            slate.extend(known.map(|&item| (item, categories.of(item).len())));
             if slate.len() >= 2 {
-                self.by_size.entry(slate.len()).or_default().add(&slate);
+                self.by_size.entry(slate.len()).or_default().add(&slate, categories);
             }
         }
     }
@@ -137,7 +128,7 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        // Genres {a,b}, {b,c}, {c}, {}.
+        // Categories {a,b}, {b,c}, {c}, {}.
         let items = catalogue(&[0b011, 0b110, 0b100, 0]);
         // Pairs: 1 - 1/3, 1 - 0, 1 - 1/2: mean (2/3 + 1 + 1/2) / 3 = 13/18.
         let three = batch(0, 3, &[(0, &[0, 1, 2], None, NAN)]);
@@ -149,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn items_without_genres_and_repeated_items() {
+    fn items_without_categories_and_repeated_items() {
         let items = catalogue(&[0b1, 0, 0]);
         assert_eq!(value_of(NAME, &[batch(0, 2, &[(0, &[1, 2], None, NAN)])], 1, &items), Some(0.0));
         assert_eq!(value_of(NAME, &[batch(0, 2, &[(0, &[0, 2], None, NAN)])], 1, &items), Some(1.0));
@@ -157,11 +148,17 @@ mod tests {
     }
 
     #[test]
-    fn all_genres_in_use() {
+    fn many_categories() {
         let items = catalogue(&[u64::MAX, u64::MAX, 1]);
         let events = batch(0, 3, &[(0, &[0, 1, 2], None, NAN)]);
         let by_hand = (0.0 + 63.0 / 64.0 + 63.0 / 64.0) / 3.0;
         assert_eq!(value_of(NAME, &[events], 1, &items), Some(by_hand));
+    }
+
+    #[test]
+    fn undefined_without_a_field_of_categories() {
+        let events = batch(0, 2, &[(0, &[0, 1], None, NAN)]);
+        assert_eq!(value_of(NAME, &[events], 1, &crate::dataset::Catalogue::unknown(2)), None);
     }
 
     #[test]

@@ -19,7 +19,7 @@
 //!     ratings: vec![4.0, 3.0, f32::NAN],
 //!     ..EventBatch::default()
 //! };
-//! let value = recmirror::metrics::value("mean_rating", &[batch], 3, &Catalogue::default());
+//! let value = recmirror::metrics::value("mean_rating", &[batch], 3, &Catalogue::unknown(1));
 //! assert_eq!(value.unwrap(), Some(3.5));
 //! ```
 

@@ -1,17 +1,18 @@
-//! How far the genres of a slate are from those of the user's history: the divergence of Kullback and Leibler, in nats.
+//! How far the categories of a slate are from those of the user's history: the divergence of Kullback and Leibler, in nats.
 //!
 //! ```text
-//! mean over slates of  sum over genres g of  p(g) ln(p(g) / q~(g)),   q~ = 0.99 q + 0.01 p
+//! mean over slates of  sum over categories g of  p(g) ln(p(g) / q~(g)),   q~ = 0.99 q + 0.01 p
 //! ```
 //!
-//! Steck 2018, "Calibrated Recommendations", with the paper's alpha of 0.01. Every item spreads one unit over its genres;
+//! Steck 2018, "Calibrated Recommendations", with the paper's alpha of 0.01. Every item spreads one unit over its categories
+//! (`data.item_field`);
 //! `p` is the mean of that over the user's items in the log before the start, `q` over the items of the slate. 0 is a slate
-//! with the genres of the history in their shares. Items without genres count in neither; slates of users without
-//! genres in their history, and slates without genres, are left out. `p` stays that of the start: the metric tells how far
+//! with the categories of the history in their shares. Items without categories count in neither; slates of users without
+//! categories in their history, and slates without any, are left out. Undefined for a catalogue without such a field. `p` stays that of the start: the metric tells how far
 //! users are led from where they came from. (Steck's policy, `calibrated`, follows what users accept in the run as well.)
 //!
 //! ```
-//! use recmirror::dataset::{Catalogue, GenreSet, Interaction, Profiles, TrainingLog};
+//! use recmirror::dataset::{Catalogue, Fields, Interaction, TrainingLog};
 //! use recmirror::ids::{ItemId, UserId};
 //! use recmirror::log::{EventBatch, REJECTED};
 //! use recmirror::metrics::{Background, Past, value_with};
@@ -19,9 +20,8 @@
 //!
 //! let row = |item| Interaction { user: UserId(0), item: ItemId(item), rating: 4.0, time: 0 };
 //! let log = TrainingLog::from_sorted(vec![row(0), row(1)], 1, 2);
-//! let genres = vec![GenreSet(0b01), GenreSet(0b10)];
-//! let catalogue = Arc::new(Catalogue { titles: vec![String::new(); 2], genres, ..Catalogue::default() });
-//! let past = Past::new(Arc::new(log), catalogue.clone(), Profiles::default());
+//! let catalogue = Arc::new(Catalogue::of_categories("subjects", &[&["crime"], &["war"]]));
+//! let past = Past::new(Arc::new(log), catalogue.clone(), Fields::default());
 //! let start = Background::new([UserId(0)].into(), Arc::new(past));
 //! let batch = |items: [u32; 2]| EventBatch {
 //!     slate: 2,
@@ -38,7 +38,7 @@
 //! ```
 
 use super::{Background, Better, Format, Metric, MetricKind, Past, Window, accumulator};
-use crate::dataset::{Catalogue, GenreSet};
+use crate::dataset::{Catalogue, ItemCategories};
 use crate::ids::{ItemId, UserId};
 use crate::log::EventBatch;
 use std::sync::Arc;
@@ -47,7 +47,7 @@ use std::sync::Arc;
 pub const KIND: MetricKind = MetricKind {
     name: "miscalibration",
     title: "Miscalibration (nats)",
-    formula: "mean over slates of KL(p || 0.99 q + 0.01 p), p the genre shares of the user's history, q of the slate",
+    formula: "mean over slates of KL(p || 0.99 q + 0.01 p), p the category shares of the user's history, q of the slate",
     format: Format::Number { digits: 3 },
     better: Better::Lower,
     window: Window::Tick,
@@ -61,40 +61,43 @@ pub const KIND: MetricKind = MetricKind {
 /// The paper's alpha: how much of `p` is mixed into `q`, which keeps the divergence finite.
 const SHARE_OF_HISTORY: f64 = 0.01;
 
-/// Genre shares of each user of the log, `[users, genres]`; all 0 where there are none.
+/// Category shares of each user of the log, those that are not 0.
 struct Histories {
-    shares: Vec<f64>,
-    genres: usize,
+    /// `[users + 1]`: user `u` has the entries `offsets[u]..offsets[u + 1]`.
+    offsets: Vec<usize>,
+    shares: Vec<(u32, f64)>,
+    categories: usize,
 }
 
 impl Histories {
     fn of(past: &Past) -> Histories {
-        // Genres may have no names, in catalogues made by hand.
-        let bits = past.catalogue.genres.iter().map(|set| (u64::BITS - set.0.leading_zeros()) as usize);
-        let genres = bits.max().unwrap_or(0);
-        let mut shares = Vec::with_capacity(past.log.users() * genres);
+        let category = past.catalogue.category();
+        let categories = category.map_or(0, |category| category.len());
+        let (mut offsets, mut shares, mut row) = (vec![0], Vec::new(), vec![0.0; categories]);
         for user in (0..past.log.users() as u32).map(UserId) {
-            let mut row = vec![0.0; genres];
-            let items = past.log.of(user).iter().map(|row| row.item);
-            spread(items, &past.catalogue, &mut row);
-            shares.extend(row);
+            if let Some(category) = category {
+                row.fill(0.0);
+                spread(past.log.of(user).iter().map(|row| row.item), category, &mut row);
+                shares.extend((0..).zip(row.iter().copied()).filter(|(_, share)| *share > 0.0));
+            }
+            offsets.push(shares.len());
         }
-        Histories { shares, genres }
+        Histories { offsets, shares, categories }
     }
 
-    fn row(&self, source: UserId) -> Option<&[f64]> {
-        let start = source.index() * self.genres;
-        self.shares.get(start..start + self.genres).filter(|row| row.iter().any(|&share| share > 0.0))
+    fn row(&self, source: UserId) -> Option<&[(u32, f64)]> {
+        let (first, last) = (*self.offsets.get(source.index())?, *self.offsets.get(source.index() + 1)?);
+        Some(&self.shares[first..last]).filter(|row| !row.is_empty())
     }
 }
 
-/// Spreads one unit an item over its genres and divides by the items that have any; `false` when none has.
-fn spread(items: impl Iterator<Item = ItemId>, catalogue: &Catalogue, shares: &mut [f64]) -> bool {
+/// Spreads one unit an item over its categories and divides by the items that have any; `false` when none has.
+fn spread(items: impl Iterator<Item = ItemId>, category: &ItemCategories, shares: &mut [f64]) -> bool {
     let mut counted = 0u32;
-    for genres in items.filter_map(|item| catalogue.genres.get(item.index())).filter(|genres| !genres.is_empty()) {
-        let unit = 1.0 / f64::from(genres.len());
-        for bit in bits(*genres) {
-            if let Some(share) = shares.get_mut(bit) {
+    for own in items.map(|item| category.of(item)).filter(|own| !own.is_empty()) {
+        let unit = 1.0 / own.len() as f64;
+        for &code in own {
+            if let Some(share) = shares.get_mut(code as usize) {
                 *share += unit;
             }
         }
@@ -102,15 +105,6 @@ fn spread(items: impl Iterator<Item = ItemId>, catalogue: &Catalogue, shares: &m
     }
     shares.iter_mut().for_each(|share| *share /= f64::from(counted.max(1)));
     counted > 0
-}
-
-fn bits(genres: GenreSet) -> impl Iterator<Item = usize> {
-    let mut left = genres.0;
-    std::iter::from_fn(move || {
-        let bit = (left != 0).then_some(left.trailing_zeros() as usize)?;
-        left &= left - 1;
-        Some(bit)
-    })
 }
 
 struct Miscalibration {
@@ -122,11 +116,12 @@ struct Miscalibration {
 
 impl Metric for Miscalibration {
     fn fold(&mut self, batch: &EventBatch, catalogue: &Catalogue) {
-        let mut shown = vec![0.0; self.histories.genres];
+        let Some(category) = catalogue.category() else { return };
+        let mut shown = vec![0.0; self.histories.categories];
         for (row, &user) in batch.users.iter().enumerate() {
             let Some(history) = self.start.source(user).and_then(|source| self.histories.row(source)) else { continue };
             shown.fill(0.0);
-            if spread(batch.slate_of(row).iter().copied(), catalogue, &mut shown) {
+            if spread(batch.slate_of(row).iter().copied(), category, &mut shown) {
                 self.sum += divergence(history, &shown);
                 self.slates += 1;
             }
@@ -144,8 +139,8 @@ impl Metric for Miscalibration {
     }
 }
 
-fn divergence(history: &[f64], shown: &[f64]) -> f64 {
-    let pairs = history.iter().zip(shown).filter(|(p, _)| **p > 0.0);
+fn divergence(history: &[(u32, f64)], shown: &[f64]) -> f64 {
+    let pairs = history.iter().map(|&(code, p)| (p, shown[code as usize]));
     pairs.map(|(p, q)| p * libm::log(p / ((1.0 - SHARE_OF_HISTORY) * q + SHARE_OF_HISTORY * p))).sum()
 }
 
@@ -159,9 +154,9 @@ mod tests {
 
     #[test]
     fn by_hand() {
-        // Genres {a}, {a, b}, none, {c}.
+        // Categories {a}, {a, b}, none, {c}.
         let items = catalogue(&[0b001, 0b011, 0, 0b100]);
-        // User 0: items 0, 1 and 2: p = (3/4, 1/4, 0). User 1: item 2 alone: no genres.
+        // User 0: items 0, 1 and 2: p = (3/4, 1/4, 0). User 1: item 2 alone: no categories.
         let start = background(&[0, 1], &[&[0, 1, 2], &[2]], &items);
         let value = |log: &[EventBatch]| value_after(NAME, log, &start, &items);
         // q = (1/2, 0, 1/2): q~ = 0.99 q + 0.01 p = (0.5025, 0.0025, 0.495).
@@ -174,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn undefined_without_genres_on_both_sides() {
+    fn undefined_without_categories_on_both_sides() {
         let items = catalogue(&[1, 0]);
         let start = background(&[0, 1], &[&[0], &[1]], &items);
         let value = |user, item: u32| value_after(NAME, &[batch(0, 1, &[(user, &[item], None, NAN)])], &start, &items);

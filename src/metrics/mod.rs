@@ -39,7 +39,7 @@
 //! };
 //!
 //! let mut set = MetricSet::of(&[&SERVED], &Background::unknown(100, 2));
-//! let ticks = set.fold(&EventBatch::default(), &Catalogue::default());
+//! let ticks = set.fold(&EventBatch::default(), &Catalogue::unknown(1));
 //! assert_eq!(ticks[0].value, Some(0.0));
 //! ```
 
@@ -103,6 +103,7 @@ const ALL: &[MetricKind] = &[
     homogenisation::ACCEPTED,
     provider_coverage::KIND,
     provider_gini::KIND,
+    acceptance_gap::FIELD,
     acceptance_gap::GENDER,
     acceptance_gap::AGE,
     acceptance_gap::OCCUPATION,
@@ -165,7 +166,7 @@ pub fn value_with(
 #[cfg(test)]
 pub(crate) mod testing {
     use super::*;
-    use crate::dataset::{GenreSet, Interaction, Profile, Profiles, TrainingLog};
+    use crate::dataset::{Column, Field, Fields, Interaction, TrainingLog};
     use crate::ids::{ItemId, UserId};
     use crate::log::REJECTED;
     use std::sync::Arc;
@@ -188,15 +189,21 @@ pub(crate) mod testing {
         batch
     }
 
-    /// A catalogue with one item for each set of genre bits.
-    pub fn catalogue(genres: &[u64]) -> Catalogue {
-        Catalogue {
-            titles: genres.iter().map(|bits| format!("item {bits}")).collect(),
-            years: vec![None; genres.len()],
-            genre_names: Vec::new(),
-            genres: genres.iter().map(|&bits| GenreSet(bits)).collect(),
-            ..Catalogue::default()
-        }
+    /// A catalogue with one item for each set of categories, given as bits.
+    pub fn catalogue(sets: &[u64]) -> Catalogue {
+        let names: Vec<String> = (0..64).map(|bit| format!("category {bit}")).collect();
+        let of = |set: &u64| (0..64).filter(|bit| set >> bit & 1 == 1).map(|bit| names[bit].as_str()).collect();
+        let rows: Vec<Vec<&str>> = sets.iter().map(of).collect();
+        Catalogue::of_categories("tags", &rows.iter().map(Vec::as_slice).collect::<Vec<_>>())
+    }
+
+    /// The same items, each with one provider.
+    pub fn provided(mut catalogue: Catalogue, providers: &[u32]) -> Catalogue {
+        let count = providers.iter().max().map_or(0, |&last| last + 1);
+        let names = (0..count).map(|provider| format!("provider {provider}")).collect();
+        let of = providers.iter().map(|&provider| Some(provider));
+        catalogue.set_providers(Some(crate::dataset::ItemCategories::single("maker", names, of)));
+        catalogue
     }
 
     /// A batch of rejected slates with item 0, of rows `(user, session)`.
@@ -210,13 +217,16 @@ pub(crate) mod testing {
         let row = |user, &item: &u32| Interaction { user: UserId(user), item: ItemId(item), rating: f32::NAN, time: 0 };
         let rows = (0..).zip(log).flat_map(|(user, items)| items.iter().map(move |item| row(user, item)));
         let log = TrainingLog::from_sorted(rows.collect(), log.len(), catalogue.len());
-        let profile = |user: usize| Profile {
-            age: (!user.is_multiple_of(4)).then_some(16.0 + 7.0 * user as f32),
-            gender: (!user.is_multiple_of(5)).then(|| ["F", "M"][user % 2].to_owned()),
-            occupation: Some(["artist", "writer", "none"][user % 3].to_owned()),
-        };
-        let profiles = Profiles((0..log.users()).map(profile).collect());
-        let past = Past::new(Arc::new(log), Arc::new(catalogue.clone()), profiles);
+        let age = |user: usize| if user.is_multiple_of(4) { f32::NAN } else { 16.0 + 7.0 * user as f32 };
+        let gender = |user: usize| (!user.is_multiple_of(5)).then(|| ["F", "M"][user % 2]);
+        let field = |name: &str, column| Field { name: name.to_owned(), column };
+        let users = log.users();
+        let fields = Fields::new(vec![
+            field("age", Column::Number((0..users).map(age).collect())),
+            field("gender", Column::of_names((0..users).map(gender))),
+            field("occupation", Column::of_names((0..users).map(|user| Some(["artist", "writer", "none"][user % 3])))),
+        ]);
+        let past = Past::new(Arc::new(log), Arc::new(catalogue.clone()), fields);
         Background::new(sources.iter().map(|&source| UserId(source)).collect(), Arc::new(past))
     }
 

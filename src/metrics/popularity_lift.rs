@@ -12,7 +12,7 @@
 //! Slates without items, and those of users without a history, are left out.
 //!
 //! ```
-//! use recmirror::dataset::{Catalogue, Interaction, Profiles, TrainingLog};
+//! use recmirror::dataset::{Catalogue, Fields, Interaction, TrainingLog};
 //! use recmirror::ids::{ItemId, UserId};
 //! use recmirror::log::{EventBatch, REJECTED};
 //! use recmirror::metrics::{Background, Past, value_with};
@@ -20,8 +20,8 @@
 //!
 //! let row = |user, item| Interaction { user: UserId(user), item: ItemId(item), rating: 4.0, time: 0 };
 //! let log = TrainingLog::from_sorted(vec![row(0, 0), row(1, 1), row(2, 1), row(3, 1)], 4, 2);
-//! let catalogue = Arc::new(Catalogue { titles: vec![String::new(); 2], ..Catalogue::default() });
-//! let past = Past::new(Arc::new(log), catalogue.clone(), Profiles::default());
+//! let catalogue = Arc::new(Catalogue::unknown(2));
+//! let past = Past::new(Arc::new(log), catalogue.clone(), Fields::default());
 //! let start = Background::new([UserId(0)].into(), Arc::new(past));
 //! let batch = EventBatch {
 //!     slate: 1,

@@ -9,11 +9,13 @@
 //! Undefined for a catalogue that does not tell providers.
 //!
 //! ```
-//! use recmirror::dataset::Catalogue;
+//! use recmirror::dataset::{Catalogue, ItemCategories};
 //! use recmirror::ids::{ItemId, UserId};
 //! use recmirror::log::{EventBatch, REJECTED};
 //!
-//! let catalogue = Catalogue { titles: vec![String::new(); 3], providers: vec![0, 0, 1], ..Catalogue::default() };
+//! let mut catalogue = Catalogue::unknown(3);
+//! let names = ["north", "south"].map(str::to_owned).to_vec();
+//! catalogue.set_providers(Some(ItemCategories::single("maker", names, [Some(0), Some(0), Some(1)])));
 //! let batch = EventBatch {
 //!     slate: 2,
 //!     users: vec![UserId(0)],
@@ -61,14 +63,13 @@ impl Metric for ProviderCoverage {
 
 #[cfg(test)]
 mod tests {
-    use crate::dataset::Catalogue;
-    use crate::metrics::testing::{GAP, batch, catalogue, value_of};
+    use crate::metrics::testing::{GAP, batch, catalogue, provided, value_of};
 
     const NAN: f32 = f32::NAN;
 
     #[test]
     fn by_hand() {
-        let items = Catalogue { providers: vec![0, 1, 1, 2], ..catalogue(&[1; 4]) };
+        let items = provided(catalogue(&[1; 4]), &[0, 1, 1, 2]);
         let log = [batch(0, 2, &[(0, &[1, 2], None, NAN)]), batch(1, 2, &[(0, &[0, GAP], None, NAN)])];
         assert_eq!(value_of("provider_coverage", &log[..1], 1, &items), Some(1.0 / 3.0));
         assert_eq!(value_of("provider_coverage", &log, 1, &items), Some(2.0 / 3.0));

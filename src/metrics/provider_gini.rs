@@ -11,11 +11,13 @@
 //! Undefined for a catalogue that does not tell providers.
 //!
 //! ```
-//! use recmirror::dataset::Catalogue;
+//! use recmirror::dataset::{Catalogue, ItemCategories};
 //! use recmirror::ids::{ItemId, UserId};
 //! use recmirror::log::{EventBatch, REJECTED};
 //!
-//! let catalogue = Catalogue { titles: vec![String::new(); 3], providers: vec![0, 0, 1], ..Catalogue::default() };
+//! let mut catalogue = Catalogue::unknown(3);
+//! let names = ["north", "south"].map(str::to_owned).to_vec();
+//! catalogue.set_providers(Some(ItemCategories::single("maker", names, [Some(0), Some(0), Some(1)])));
 //! let batch = EventBatch {
 //!     slate: 2,
 //!     users: vec![UserId(0)],
@@ -53,12 +55,11 @@ pub(super) struct Exposures(pub Vec<u64>);
 impl Exposures {
     pub(super) fn fold(&mut self, batch: &EventBatch, catalogue: &Catalogue) {
         if self.0.is_empty() {
-            let providers = catalogue.providers.iter().max().map_or(0, |&last| last as usize + 1);
-            self.0.resize(providers, 0);
+            self.0.resize(catalogue.providers().map_or(0, |providers| providers.len()), 0);
         }
-        for item in &batch.items {
-            let provider = catalogue.providers.get(item.index());
-            if let Some(count) = provider.and_then(|&provider| self.0.get_mut(provider as usize)) {
+        for &item in &batch.items {
+            let provider = catalogue.provider_of(item);
+            if let Some(count) = provider.and_then(|provider| self.0.get_mut(provider as usize)) {
                 *count += 1;
             }
         }
@@ -92,14 +93,13 @@ impl Metric for ProviderGini {
 
 #[cfg(test)]
 mod tests {
-    use crate::dataset::Catalogue;
-    use crate::metrics::testing::{GAP, batch, catalogue, curve_of, value_of};
+    use crate::metrics::testing::{GAP, batch, catalogue, curve_of, provided, value_of};
 
     const NAN: f32 = f32::NAN;
 
     #[test]
     fn by_hand() {
-        let items = Catalogue { providers: vec![0, 1, 1, 2], ..catalogue(&[1; 4]) };
+        let items = provided(catalogue(&[1; 4]), &[0, 1, 1, 2]);
         let log = [
             batch(0, 3, &[(0, &[0, 1, 2], None, NAN)]),
             batch(1, 3, &[(0, &[2, GAP, GAP], None, NAN), (1, &[3, 1, GAP], None, NAN)]),
@@ -115,7 +115,7 @@ mod tests {
     fn undefined_without_providers_or_exposure() {
         let events = batch(0, 1, &[(0, &[0], None, NAN)]);
         assert_eq!(value_of("provider_gini", &[events], 1, &catalogue(&[1])), None);
-        let items = Catalogue { providers: vec![0], ..catalogue(&[1]) };
+        let items = provided(catalogue(&[1]), &[0]);
         assert_eq!(value_of("provider_gini", &[batch(0, 1, &[(0, &[GAP], None, NAN)])], 1, &items), None);
     }
 }

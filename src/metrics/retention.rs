@@ -23,7 +23,7 @@
 //!     ..EventBatch::default()
 //! };
 //! let log = [tick(0, &[0, 1]), tick(1, &[1]), tick(2, &[])];
-//! let value = recmirror::metrics::value("retention", &log, 2, &Catalogue::default());
+//! let value = recmirror::metrics::value("retention", &log, 2, &Catalogue::unknown(1));
 //! // r(1) = 1/2, r(2) = 0/2.
 //! assert_eq!(value.unwrap(), Some(0.25));
 //! ```

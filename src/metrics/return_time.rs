@@ -24,7 +24,7 @@
 //!     ..EventBatch::default()
 //! };
 //! let log = [tick(0, 1), tick(1, 1), tick(4, 2), tick(5, 3)];
-//! let value = recmirror::metrics::value("return_time", &log, 1, &Catalogue::default());
+//! let value = recmirror::metrics::value("return_time", &log, 1, &Catalogue::unknown(1));
 //! assert_eq!(value.unwrap(), Some(2.0));
 //! ```
 

@@ -4,7 +4,7 @@
 //! sum of the ratings of accepted items / slates shown
 //! ```
 //!
-//! Slates with an accepted item that has no rating are left out. The mean reward of a step is what RecSim (Ie et al.
+//! Slates with an accepted item that has no rating are left out. Undefined for a log without ratings. The mean reward of a step is what RecSim (Ie et al.
 //! 2019, "RecSim: A Configurable Simulation Platform for Recommender Systems", arXiv 1909.04847) reports of an episode.
 //!
 //! ```
@@ -20,10 +20,11 @@
 //!     ratings: vec![5.0, f32::NAN],
 //!     ..EventBatch::default()
 //! };
-//! let value = recmirror::metrics::value("reward", &[batch], 2, &Catalogue::default());
+//! let value = recmirror::metrics::value("reward", &[batch], 2, &Catalogue::unknown(1));
 //! assert_eq!(value.unwrap(), Some(2.5));
 //! ```
 
+use super::background::Rated;
 use super::{Better, Format, Metric, MetricKind, Window, accumulator};
 use crate::dataset::Catalogue;
 use crate::log::{EventBatch, REJECTED};
@@ -37,11 +38,13 @@ pub const KIND: MetricKind = MetricKind {
     better: Better::Higher,
     window: Window::Tick,
     against: None,
-    make: |_| accumulator(Reward::default()),
+    make: |start| accumulator(Reward { unrated: !start.table(Rated::of).0, ..Reward::default() }),
 };
 
 #[derive(Default)]
 struct Reward {
+    /// Nobody rates anything: a reward of 0 would only say that slates were rejected.
+    unrated: bool,
     sum: f64,
     slates: u64,
 }
@@ -64,7 +67,7 @@ impl Metric for Reward {
     }
 
     fn value(&self) -> Option<f64> {
-        (self.slates > 0).then(|| self.sum / self.slates as f64)
+        (self.slates > 0 && !self.unrated).then(|| self.sum / self.slates as f64)
     }
 }
 

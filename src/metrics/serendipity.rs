@@ -10,7 +10,7 @@
 //! the start that together have half of its interactions (equal ones by item id). Undefined without a log.
 //!
 //! ```
-//! use recmirror::dataset::{Catalogue, Interaction, Profiles, TrainingLog};
+//! use recmirror::dataset::{Catalogue, Fields, Interaction, TrainingLog};
 //! use recmirror::ids::{ItemId, UserId};
 //! use recmirror::log::EventBatch;
 //! use recmirror::metrics::{Background, Past, value_with};
@@ -18,8 +18,8 @@
 //!
 //! let row = |item| Interaction { user: UserId(0), item: ItemId(item), rating: 4.0, time: 0 };
 //! let log = TrainingLog::from_sorted(vec![row(0), row(0), row(1)], 1, 2);
-//! let catalogue = Arc::new(Catalogue { titles: vec![String::new(); 2], ..Catalogue::default() });
-//! let past = Past::new(Arc::new(log), catalogue.clone(), Profiles::default());
+//! let catalogue = Arc::new(Catalogue::unknown(2));
+//! let past = Past::new(Arc::new(log), catalogue.clone(), Fields::default());
 //! let start = Background::new([UserId(0)].into(), Arc::new(past));
 //! let batch = |item| EventBatch {
 //!     slate: 1,

@@ -22,7 +22,7 @@
 //!     ..EventBatch::default()
 //! };
 //! let log = [tick(0, 1), tick(1, 1), tick(2, 2)];
-//! let value = recmirror::metrics::value("session_depth", &log, 1, &Catalogue::default());
+//! let value = recmirror::metrics::value("session_depth", &log, 1, &Catalogue::unknown(1));
 //! assert_eq!(value.unwrap(), Some(1.5));
 //! ```
 

@@ -23,7 +23,7 @@
 //!     ..EventBatch::default()
 //! };
 //! let log = [tick(0, 1), tick(1, 1), tick(2, 2)];
-//! let value = recmirror::metrics::value("sessions_per_user", &log, 4, &Catalogue::default());
+//! let value = recmirror::metrics::value("sessions_per_user", &log, 4, &Catalogue::unknown(1));
 //! assert_eq!(value.unwrap(), Some(0.5));
 //! ```
 

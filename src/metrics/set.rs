@@ -160,7 +160,7 @@ fn unknown(name: &str) -> MetricError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::testing::{GAP, background, batch, catalogue};
+    use crate::metrics::testing::{GAP, background, batch, catalogue, provided};
     use crate::metrics::{Better, Format, Metric, accumulator, all};
     use proptest::prelude::*;
 
@@ -256,7 +256,7 @@ mod tests {
             shards in 1..4u32,
             genres in prop::collection::vec(0..64u64, 12),
         ) {
-            let items = Catalogue { providers: (0..12).map(|item| item % 5).collect(), ..catalogue(&genres) };
+            let items = provided(catalogue(&genres), &(0..12).map(|item| item % 5).collect::<Vec<u32>>());
             let histories: Vec<Vec<u32>> = (0..6).map(|user| (0..user).map(|place| (user * place) % 12).collect()).collect();
             let histories: Vec<&[u32]> = histories.iter().map(Vec::as_slice).collect();
             let start = background(&[0, 1, 2, 3, 4, 5, 5, 3, 1], &histories, &items);

@@ -6,11 +6,11 @@ use super::reward_model::{RewardModel, part};
 use super::ride::ride;
 use super::valuation::{Valuation, mean};
 use super::{OffPolicyError, Overlap, rounds, slates};
+use crate::experiment::side_by_side;
 use crate::experiment::{ArmRecord, Experiment, Interval, Progress};
 use crate::ids::{ItemId, UserId};
 use crate::random::{Purpose, Streams, below};
 use crate::scenario::PolicySpec;
-use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// The estimators, in the order of [`Evaluation::rows`].
@@ -79,9 +79,7 @@ pub fn evaluate(
 ) -> Result<Evaluation, OffPolicyError> {
     let (target, from) = (policy(experiment, question.target)?, policy(experiment, question.from)?);
     let arms: Vec<&ArmRecord> = arms.iter().filter(|arm| arm.policy == question.from).collect();
-    let rides =
-        arms.par_iter().with_max_len(1).map(|arm| ride(experiment, from, target, question.draws, arm, progress));
-    let rides: Vec<Result<Replay, OffPolicyError>> = rides.collect();
+    let rides = side_by_side(&arms, |arm| ride(experiment, from, target, question.draws, arm, progress));
     let (mut all, mut numbers, mut groups) = (Replay::default(), BTreeMap::new(), Vec::new());
     for (replication, replay) in rides.into_iter().enumerate() {
         let replay = replay?;

@@ -7,7 +7,7 @@ use ort::value::{TensorElementType, TensorRef, ValueType};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, TryLockError};
 
 /// A tensor of a graph: its name and its size after the batch dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -90,9 +90,18 @@ impl Graph {
         OnnxError::Contract { path: self.path.clone(), problem }
     }
 
+    /// A session that is free, the worker's own first: workers of several pools have the same numbers.
     fn lock(&self, worker: usize) -> std::sync::MutexGuard<'_, Session> {
-        // A poisoned lock only says that another thread panicked; a session keeps no state between runs.
-        self.sessions[worker % self.sessions.len()].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        let (own, count) = (worker % self.sessions.len(), self.sessions.len());
+        for place in (0..count).map(|step| (own + step) % count) {
+            match self.sessions[place].try_lock() {
+                Ok(session) => return session,
+                // It only says that another thread panicked; a session keeps no state between runs.
+                Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => {}
+            }
+        }
+        self.sessions[own].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     /// Runs the graph on one chunk. `inputs` are the tensors in the order of the contract, each with its shape;

@@ -2,16 +2,18 @@
 //!
 //! Search order:
 //! 1. `ORT_DYLIB_PATH`, when set: that file and no other;
-//! 2. the project's folder: `.recmirror/onnxruntime/` in the current folder or the nearest of its parents that
-//!    has one, then the same from the folder of the executable;
+//! 2. the project's folder: `.recmirror/onnxruntime/` in the folder of the executable or the nearest of its parents that has
+//!    one, then in the current folder, whose parents are not looked at: others may write there;
 //! 3. beside the executable;
 //! 4. the system's library search path.
+//!
+//! The library's own log is silent unless the environment variable `ORT_LOG` (`error`, `warning`, ...) asks for it.
 
 use super::OnnxError;
 use std::ffi::{CStr, c_char, c_void};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The folder of a project into which `make runtime` puts the library.
 const PROJECT_FOLDER: &str = ".recmirror/onnxruntime";
@@ -77,10 +79,14 @@ pub fn search_places() -> Vec<(&'static str, PathBuf)> {
     let mut places = Vec::new();
     let executable = std::env::current_exe().ok();
     let beside = executable.as_deref().and_then(Path::parent).map(Path::to_owned);
-    for start in [std::env::current_dir().ok(), beside.clone()].into_iter().flatten() {
-        let project = start.ancestors().map(|folder| folder.join(PROJECT_FOLDER)).find(|folder| folder.is_dir());
-        let place = project.map(|folder| ("project folder", folder.join(library_name())));
-        places.extend(place.filter(|place| !places.contains(place)));
+    let own = beside.iter().flat_map(|folder| folder.ancestors()).map(Path::to_owned);
+    let own = own.map(|folder| folder.join(PROJECT_FOLDER)).find(|folder| folder.is_dir());
+    let here = std::env::current_dir().ok().map(|folder| folder.join(PROJECT_FOLDER)).filter(|folder| folder.is_dir());
+    for folder in [own, here].into_iter().flatten() {
+        let place = ("project folder", folder.join(library_name()));
+        if !places.contains(&place) {
+            places.push(place);
+        }
     }
     if places.is_empty() {
         places.push(("project folder", PathBuf::from(PROJECT_FOLDER).join(library_name())));
@@ -103,6 +109,9 @@ fn load() -> Result<Runtime, Vec<Attempt>> {
     Err(attempts)
 }
 
+/// What is done with a line of the library's log: level, category, name, place, message.
+fn silent(_: ort::logging::LogLevel, _: &str, _: &str, _: &str, _: &str) {}
+
 fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment, String), String> {
     if must_exist && !path.is_file() {
         return Err(if path.exists() { "not a file".to_owned() } else { "no such file".to_owned() });
@@ -113,8 +122,11 @@ fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment,
     let version = version_of(path)?;
     // ort asserts where a library answers with nonsense; that must not end the process.
     let outcome = crate::guard::guarded(|| {
-        let builder = ort::init_from(path).map_err(|problem| problem.to_string())?;
-        let environment = builder.with_telemetry(false).build().map_err(|problem| problem.to_string())?;
+        let builder = ort::init_from(path).map_err(|problem| problem.to_string())?.with_telemetry(false);
+        // What it says of a failure comes as an error, too; its own lines on stderr would be coloured and come under --quiet.
+        let is_wanted = std::env::var_os("ORT_LOG").is_some();
+        let builder = if is_wanted { builder } else { builder.with_logger(Arc::new(silent)) };
+        let environment = builder.build().map_err(|problem| problem.to_string())?;
         super::memory::bound(&environment).map(|()| environment)
     });
     let environment = outcome.unwrap_or_else(|_| Err("not a usable ONNX Runtime library".to_owned()))?;

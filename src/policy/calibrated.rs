@@ -1,16 +1,17 @@
-//! `calibrated`: any policy, re-ranked so that a slate has the genres of the user's history in their shares.
+//! `calibrated`: any policy, re-ranked so that a slate has the categories of the user's history in their shares.
 //!
 //! Steck 2018, "Calibrated Recommendations": of the `pool` best items of the inner policy a slate `I` is built greedily
-//! for the largest `(1 - calibration) sum r(i) - calibration KL(p, q~)`. Every item spreads one unit over its genres;
+//! for the largest `(1 - calibration) sum r(i) - calibration KL(p, q~)`. Every item spreads one unit over its categories;
 //! `p(g)` is the mean of that over the user's distinct items, `q(g)` over `I`, and `q~ = 0.99 q + 0.01 p` keeps the
 //! divergence finite. `r` are the inner scores, moved and stretched to 0..1 within the pool (the places where there are
-//! no scores). Items without genres count in neither share. The slate has no
-//! scores, because what an item adds depends on those above. A user without genres in the history gets the inner list.
+//! no scores). The categories are those of one field of the items. Items without any count in neither share. The slate has no
+//! scores, because what an item adds depends on those above. A user without categories in the history gets the inner list.
 //! The inner policy learns from the slates that were shown.
 
+use super::attributes::FIELD;
 use super::inner::{INNER, Inner, List, POOL};
-use super::{Histories, Policy, PolicyKind, Request, Requests, SlateRow, Slates};
-use crate::dataset::{Catalogue, GenreSet};
+use super::{Histories, Policy, PolicyError, PolicyKind, Request, Requests, SlateRow, Slates};
+use crate::dataset::ItemCategories;
 use crate::ids::{ItemId, UserId};
 use crate::log::EventBatch;
 use crate::scenario::{Key, Kind};
@@ -21,13 +22,14 @@ const SHARE_OF_HISTORY: f64 = 0.01;
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "calibrated",
-    summary: "another policy re-ranked to the genre shares of each history (Steck 2018)",
+    summary: "another policy re-ranked to the category shares of each history (Steck 2018)",
     keys: &[
         Key {
             name: "calibration",
             kind: Kind::Number { min: 0.0, max: 1.0, default: Some(0.5) },
-            doc: "weight of the divergence from the history's genres; the rest is the weight of the inner policy's scores",
+            doc: "weight of the divergence from the history's categories; the rest is the weight of the inner policy's scores",
         },
+        FIELD,
         POOL,
         INNER,
     ],
@@ -35,7 +37,7 @@ pub(super) const KIND: PolicyKind = PolicyKind {
         Ok(Box::new(Calibrated {
             calibration: params.number("calibration"),
             pool: params.integer("pool") as usize,
-            catalogue: context.catalogue.clone(),
+            categories: context.catalogue.categories(params.text("field")).map_err(PolicyError::of)?,
             histories: Histories::new(context),
             inner: Inner::new(params.policy("inner").unwrap_or(&toml::Table::new()), 0, context)?,
         }))
@@ -45,42 +47,42 @@ pub(super) const KIND: PolicyKind = PolicyKind {
 struct Calibrated {
     calibration: f64,
     pool: usize,
-    catalogue: Arc<Catalogue>,
+    categories: Arc<ItemCategories>,
     histories: Histories,
     inner: Inner,
 }
 
-/// Genre shares that are being collected: units by genre, and how many items have any.
+/// Category shares that are being collected: units by category, and how many items have any.
 struct Shares {
     units: Vec<f64>,
     items: f64,
 }
 
 impl Shares {
-    fn new(genres: usize) -> Shares {
-        Shares { units: vec![0.0; genres], items: 0.0 }
+    fn new(categories: usize) -> Shares {
+        Shares { units: vec![0.0; categories], items: 0.0 }
     }
 
-    fn add(&mut self, genres: GenreSet) {
-        if !genres.is_empty() {
-            let unit = 1.0 / f64::from(genres.len());
-            let bits = self.units.iter_mut().enumerate().filter(|(bit, _)| genres.contains(*bit as u32));
-            bits.for_each(|(_, units)| *units += unit);
+    fn add(&mut self, own: &[u32]) {
+        if !own.is_empty() {
+            let unit = 1.0 / own.len() as f64;
+            own.iter().for_each(|&code| self.units[code as usize] += unit);
             self.items += 1.0;
         }
     }
 
-    /// `KL(self, q~)` where `q` are the shares of `slate` with `genres` added.
-    fn divergence(&self, slate: &Shares, genres: GenreSet) -> f64 {
+    /// `KL(self, q~)` where `q` are the shares of `slate` with the categories `new` added.
+    fn divergence(&self, slate: &Shares, new: &[u32]) -> f64 {
         if self.items == 0.0 {
             return 0.0;
         }
-        let unit = if genres.is_empty() { 0.0 } else { 1.0 / f64::from(genres.len()) };
-        let items = (slate.items + f64::from(u8::from(!genres.is_empty()))).max(1.0);
+        let unit = if new.is_empty() { 0.0 } else { 1.0 / new.len() as f64 };
+        let items = (slate.items + f64::from(u8::from(!new.is_empty()))).max(1.0);
         let mut sum = 0.0;
-        for (bit, (&own, &shown)) in self.units.iter().zip(&slate.units).enumerate().filter(|(_, (own, _))| **own > 0.0)
+        for (code, (&own, &shown)) in
+            self.units.iter().zip(&slate.units).enumerate().filter(|(_, (own, _))| **own > 0.0)
         {
-            let added = if genres.contains(bit as u32) { unit } else { 0.0 };
+            let added = if new.binary_search(&(code as u32)).is_ok() { unit } else { 0.0 };
             let (p, q) = (own / self.items, (shown + added) / items);
             sum += p * libm::log(p / ((1.0 - SHARE_OF_HISTORY) * q + SHARE_OF_HISTORY * p));
         }
@@ -93,8 +95,8 @@ impl Calibrated {
         let mut items: Vec<ItemId> = self.histories.of(user).map(|(item, _)| item).collect();
         items.sort_unstable();
         items.dedup();
-        let mut shares = Shares::new(self.catalogue.genre_names.len());
-        items.into_iter().for_each(|item| shares.add(self.catalogue.genres_of(item)));
+        let mut shares = Shares::new(self.categories.len());
+        items.into_iter().for_each(|item| shares.add(self.categories.of(item)));
         shares
     }
 
@@ -105,14 +107,14 @@ impl Calibrated {
         while !slate.is_full() && !left.is_empty() {
             let value = |place: &usize| {
                 let gain = f64::from(relevances[*place]);
-                let genres = self.catalogue.genres_of(list.items[*place]);
-                (1.0 - self.calibration) * gain - self.calibration * history.divergence(&shown, genres)
+                let own = self.categories.of(list.items[*place]);
+                (1.0 - self.calibration) * gain - self.calibration * history.divergence(&shown, own)
             };
             let values: Vec<f64> = left.iter().map(value).collect();
             // Of equal values the one that stands higher in the inner list.
             let best = (1..values.len()).fold(0, |best, next| if values[next] > values[best] { next } else { best });
             let item = list.items[left.remove(best)];
-            shown.add(self.catalogue.genres_of(item));
+            shown.add(self.categories.of(item));
             slate.push_drawn(item, f32::NAN, if list.certain { 1.0 } else { f32::NAN });
         }
     }
@@ -146,19 +148,19 @@ mod tests {
     fn divergence_by_hand() {
         let (mut history, mut shown) = (Shares::new(2), Shares::new(2));
         // The history is 3/4 and 1/4, the slate would be 1/2 and 1/2.
-        [0b01, 0b11].into_iter().for_each(|genres| history.add(GenreSet(genres)));
-        shown.add(GenreSet(0b01));
+        [&[0][..], &[0, 1]].into_iter().for_each(|own| history.add(own));
+        shown.add(&[0]);
         let q = [0.99 * 0.5 + 0.01 * 0.75, 0.99 * 0.5 + 0.01 * 0.25];
         let wanted = 0.75 * libm::log(0.75 / q[0]) + 0.25 * libm::log(0.25 / q[1]);
-        assert!((history.divergence(&shown, GenreSet(0b10)) - wanted).abs() < 1e-12);
-        assert_eq!(Shares::new(2).divergence(&shown, GenreSet(0b10)), 0.0, "no history");
-        // An item without genres leaves the shares as they are: the slate is all of the first genre.
+        assert!((history.divergence(&shown, &[1]) - wanted).abs() < 1e-12);
+        assert_eq!(Shares::new(2).divergence(&shown, &[1]), 0.0, "no history");
+        // An item without categories leaves the shares as they are: the slate is all of the first genre.
         let alone = 0.75 * libm::log(0.75 / (0.99 + 0.0075)) + 0.25 * libm::log(100.0);
-        assert!((history.divergence(&shown, GenreSet(0)) - alone).abs() < 1e-12);
+        assert!((history.divergence(&shown, &[]) - alone).abs() < 1e-12);
     }
 
     #[test]
-    fn slates_take_the_genres_of_the_history() {
+    fn slates_take_the_categories_of_the_history() {
         // Items 0, 1 are Drama + Western; 2, 3 Comedy + Western; 4, 5 War + Western; 6, 7 Drama + Crime. User 0 has
         // item 2 (Comedy + Western), popular are 0, 1, 4, 3 in this order.
         let log: [&[u32]; 5] = [&[2], &[0, 1, 4, 3], &[0, 1, 4], &[0, 1], &[0]];

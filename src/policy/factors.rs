@@ -8,7 +8,7 @@
 
 use super::feedback::Sparse;
 use super::{Histories, PolicyContext};
-use crate::ids::UserId;
+use crate::ids::{ItemId, UserId};
 use crate::random::{Purpose, Streams, unit};
 use nalgebra::{Cholesky, DMatrix, DVector};
 use rayon::prelude::*;
@@ -131,18 +131,31 @@ pub(super) struct UserVectors {
     factors: usize,
     values: Vec<f32>,
     fresh: Vec<bool>,
+    /// The distinct items of each user in ascending order, once somebody asked for the user: a history in which items repeat
+    /// grows without end, what is distinct in it does not.
+    distinct: Vec<Option<Vec<u32>>>,
 }
 
 impl UserVectors {
     /// All out of date.
     pub fn new(context: &PolicyContext, factors: usize) -> UserVectors {
         let users = context.sources.len();
-        UserVectors { factors, values: vec![0.0; users * factors], fresh: vec![false; users] }
+        UserVectors {
+            factors,
+            values: vec![0.0; users * factors],
+            fresh: vec![false; users],
+            distinct: vec![None; users],
+        }
     }
 
-    /// Marks one user as out of date.
-    pub fn outdate(&mut self, user: UserId) {
-        self.fresh[user.index()] = false;
+    /// Adds an accepted item; the user is out of date where it is a new one.
+    pub fn accept(&mut self, user: UserId, item: ItemId) {
+        if let Some(known) = &mut self.distinct[user.index()]
+            && let Err(place) = known.binary_search(&item.0)
+        {
+            known.insert(place, item.0);
+            self.fresh[user.index()] = false;
+        }
     }
 
     /// Marks all users as out of date.
@@ -153,13 +166,20 @@ impl UserVectors {
     /// Brings these users up to date.
     pub fn refresh(&mut self, users: &[UserId], histories: &Histories, factors: &Factors) {
         let stale: Vec<UserId> = users.iter().copied().filter(|user| !self.fresh[user.index()]).collect();
+        for &user in &stale {
+            self.distinct[user.index()].get_or_insert_with(|| {
+                let mut items: Vec<u32> = histories.of(user).map(|(item, _)| item.0).collect();
+                items.sort_unstable();
+                items.dedup();
+                items
+            });
+        }
+        let distinct = &self.distinct;
         let vectors: Vec<Vec<f32>> = stale
             .par_iter()
             .map(|&user| {
-                let mut row: Vec<(u32, f32)> = histories.of(user).map(|(item, _)| (item.0, 1.0)).collect();
-                row.sort_unstable_by_key(|entry| entry.0);
-                row.dedup_by_key(|entry| entry.0);
-                factors.fold_in(&row)
+                let items = distinct[user.index()].iter().flatten();
+                factors.fold_in(&items.map(|&item| (item, 1.0)).collect::<Vec<(u32, f32)>>())
             })
             .collect();
         for (user, vector) in stale.into_iter().zip(vectors) {

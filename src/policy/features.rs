@@ -4,19 +4,19 @@
 //! | --- | --- |
 //! | bias | 1 |
 //! | popularity | `ln(1 + count) / ln(1 + largest count)` in the log |
-//! | genre | cosine between how often each genre is in the user's history and the genres of the item |
-//! | year | distance to the mean year of the history, in units of 20 years, at most 2; 0 when unknown |
+//! | attributes | cosine between the sum of the attributes of the user's history and those of the item ([`super::attributes`]) |
+//! | year | distance to the mean year of release in the history, in units of 20 years, at most 2; 0 when unknown |
 //! | match | inner product of small factors of item and user, fitted on the log ([`super::factors`]) |
 //! | products | its terms, one feature for each dimension |
 //!
 //! All of them come in blocks of [`LANES`] items, a form that the compiler turns into vector instructions.
 
-use super::PolicyContext;
+use super::attributes::Attributes;
 use super::factors::{Factors, Objective};
 use super::feedback::Feedback;
-use crate::dataset::{Catalogue, GenreSet};
+use super::{PolicyContext, PolicyError};
+use crate::dataset::Catalogue;
 use crate::ids::ItemId;
-use std::collections::BTreeMap;
 
 /// Items of one block.
 pub(super) const LANES: usize = 16;
@@ -39,28 +39,38 @@ pub(super) type Block = [[f32; LANES]; MAX_FEATURES];
 pub(super) struct Features {
     catalogue_years: Vec<f32>,
     popularity: Vec<f32>,
-    /// The place of the item's genres in `sets`.
-    set_of: Vec<u32>,
-    sets: Vec<GenreSet>,
-    genres: usize,
+    attributes: Attributes,
     /// `[products, padded items]`.
     vectors: Vec<f32>,
     factors: Factors,
 }
 
+/// What a user's history sums up to: it grows by an item at a time and never has to be read again.
+#[derive(Clone)]
+pub(super) struct Past {
+    attributes: Vec<f32>,
+    years: f32,
+    dated: f32,
+}
+
 /// What one user's history says, ready to be compared with items.
 pub(super) struct Taste {
-    /// Cosine with each genre set.
+    /// Cosine with each distinct row of attributes.
     affinity: Vec<f32>,
     mean_year: f32,
     vector: Vec<f32>,
 }
 
 impl Features {
-    /// The features of this catalogue and log, with `products` dimensions of collaborative factors.
-    pub fn new(context: &PolicyContext, products: usize) -> Features {
+    /// The features of this catalogue and log, by the field of `attributes`, with `products` dimensions of collaborative
+    /// factors.
+    ///
+    /// # Errors
+    /// When the items have no such field.
+    pub fn new(context: &PolicyContext, field: &str, products: usize) -> Result<Features, PolicyError> {
         // Mild on purpose: small logs must not shrink the vectors to zero, and the bandit rescales them anyway.
         let objective = Objective { factors: products, alpha: 10.0, regularisation: 10.0 };
+        let attributes = Attributes::new(field, &context.catalogue)?;
         let mut factors = Factors::new(objective, context.log.items, &context.streams);
         factors.fit(&Feedback::new(context).matrix(), 10);
         let padded = context.log.items.next_multiple_of(LANES);
@@ -68,16 +78,13 @@ impl Features {
         for (item, vector) in factors.items().chunks_exact(products).enumerate() {
             vector.iter().enumerate().for_each(|(place, &value)| vectors[place * padded + item] = value);
         }
-        let (set_of, sets) = genre_sets(&context.catalogue, padded);
-        Features {
+        Ok(Features {
             catalogue_years: years(&context.catalogue, padded),
             popularity: popularity(&context.log.item_counts(), padded),
-            set_of,
-            sets,
-            genres: context.catalogue.genre_names.len(),
+            attributes,
             vectors,
             factors,
-        }
+        })
     }
 
     /// Number of features.
@@ -90,27 +97,28 @@ impl Features {
         &self.factors
     }
 
-    /// What a history says; `vector` is the user's vector in [`Features::factors`].
-    pub fn taste(&self, history: impl Iterator<Item = ItemId>, vector: &[f32]) -> Taste {
-        let mut counts = vec![0.0f32; self.genres];
-        let (mut years, mut dated) = (0.0, 0.0);
-        for item in history {
-            let set = self.sets[self.set_of[item.index()] as usize];
-            bits(set).for_each(|bit| counts[bit] += 1.0);
-            let year = self.catalogue_years[item.index()];
-            if !year.is_nan() {
-                years += year;
-                dated += 1.0;
-            }
+    /// The sums of a history, oldest item first.
+    pub fn past(&self, history: impl Iterator<Item = ItemId>) -> Past {
+        let mut past = Past { attributes: vec![0.0; self.attributes.width()], years: 0.0, dated: 0.0 };
+        history.for_each(|item| self.add(item, &mut past));
+        past
+    }
+
+    /// Adds the latest item of a history.
+    pub fn add(&self, item: ItemId, past: &mut Past) {
+        self.attributes.add(item, &mut past.attributes);
+        let year = self.catalogue_years[item.index()];
+        if !year.is_nan() {
+            past.years += year;
+            past.dated += 1.0;
         }
-        let norm = counts.iter().map(|count| count * count).sum::<f32>().sqrt();
-        let cosine = |&set: &GenreSet| {
-            let both: f32 = bits(set).map(|bit| counts[bit]).sum();
-            if both > 0.0 { both / (norm * (set.len() as f32).sqrt()) } else { 0.0 }
-        };
-        let affinity = self.sets.iter().map(cosine).collect();
+    }
+
+    /// What a history says; `vector` is the user's vector in [`Features::factors`].
+    pub fn taste(&self, past: &Past, vector: &[f32]) -> Taste {
+        let affinity = self.attributes.cosines(&past.attributes);
         // 0 / 0 = NaN marks an unknown mean.
-        Taste { affinity, mean_year: years / dated, vector: vector.to_vec() }
+        Taste { affinity, mean_year: past.years / past.dated, vector: vector.to_vec() }
     }
 
     /// The features of items `LANES * block ..` for one user.
@@ -120,8 +128,8 @@ impl Features {
         let items = start..start + LANES;
         out[0] = [1.0; LANES];
         out[1].copy_from_slice(&self.popularity[items.clone()]);
-        for (lane, &set) in self.set_of[items.clone()].iter().enumerate() {
-            out[2][lane] = taste.affinity[set as usize];
+        for (lane, item) in items.clone().enumerate() {
+            out[2][lane] = taste.affinity[self.attributes.row_of(ItemId(item as u32))];
         }
         for (lane, &year) in self.catalogue_years[items].iter().enumerate() {
             let distance = ((year - taste.mean_year).abs() / YEARS_PER_UNIT).min(2.0);
@@ -138,32 +146,8 @@ impl Features {
     }
 }
 
-fn bits(set: GenreSet) -> impl Iterator<Item = usize> {
-    let mut rest = set.0;
-    std::iter::from_fn(move || {
-        let bit = (rest != 0).then(|| rest.trailing_zeros() as usize);
-        rest &= rest.wrapping_sub(1);
-        bit
-    })
-}
-
-/// The set of each item, and the different sets: users are compared with sets, not with items.
-fn genre_sets(catalogue: &Catalogue, padded: usize) -> (Vec<u32>, Vec<GenreSet>) {
-    let (mut sets, mut places) = (vec![GenreSet::default()], BTreeMap::from([(0, 0)]));
-    let mut set_of = vec![0; padded];
-    for (place, &set) in set_of.iter_mut().zip(&catalogue.genres) {
-        *place = *places.entry(set.0).or_insert_with(|| {
-            sets.push(set);
-            sets.len() as u32 - 1
-        });
-    }
-    (set_of, sets)
-}
-
 fn years(catalogue: &Catalogue, padded: usize) -> Vec<f32> {
-    let mut years: Vec<f32> = catalogue.years.iter().map(|year| year.map_or(f32::NAN, f32::from)).collect();
-    years.resize(padded, f32::NAN);
-    years
+    (0..padded as u32).map(|item| catalogue.year(ItemId(item))).collect()
 }
 
 fn popularity(counts: &[u32], padded: usize) -> Vec<f32> {
@@ -183,8 +167,8 @@ mod tests {
     fn features_by_hand() {
         // Genres of the test catalogue: items 0, 1 Drama + Western; 2, 3 Comedy + Western; 8 has no year.
         let context = World::with_log(2, 9, &[&[0, 2, 8], &[2]]).context();
-        let features = Features::new(&context, 2);
-        let taste = features.taste([0, 2].map(ItemId).into_iter(), &[0.5, -1.0]);
+        let features = Features::new(&context, "", 2).expect("categories");
+        let taste = features.taste(&features.past([0, 2].map(ItemId).into_iter()), &[0.5, -1.0]);
         let mut block = [[0.0; LANES]; MAX_FEATURES];
         features.block(&taste, 0, &mut block);
         assert_eq!((block[0], block[1][2], block[1][1]), ([1.0; LANES], 1.0, 0.0));
@@ -201,9 +185,9 @@ mod tests {
     #[test]
     fn a_user_without_history_has_no_affinity() {
         let context = World::with_log(1, 9, &[]).context();
-        let features = Features::new(&context, 2);
+        let features = Features::new(&context, "", 2).expect("categories");
         let mut block = [[0.0; LANES]; MAX_FEATURES];
-        features.block(&features.taste(std::iter::empty(), &[0.0, 0.0]), 0, &mut block);
+        features.block(&features.taste(&features.past(std::iter::empty()), &[0.0, 0.0]), 0, &mut block);
         assert!(block[1..].iter().flatten().all(|&value| value == 0.0));
     }
 }

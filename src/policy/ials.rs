@@ -93,7 +93,7 @@ impl Policy for Ials {
     fn observe(&mut self, events: &EventBatch) {
         self.feedback.observe(events, &self.histories);
         let users = &mut self.users;
-        self.histories.observe(events, |user, _, _| users.outdate(user));
+        self.histories.observe(events, |user, item, _| users.accept(user, item));
         if self.retrain_every > 0 && (events.tick + 1).is_multiple_of(self.retrain_every) {
             self.factors.fit(&self.feedback.matrix(), 1);
             self.users.outdate_all();

@@ -3,6 +3,7 @@
 //! The paper's hybrid model without its per-arm part: one ridge regression ([`super::ridge`]) for all users and items.
 //! The score is `theta' x + alpha sqrt(x' A^-1 x)`. It learns online, after each tick.
 
+use super::attributes::TRAITS;
 use super::ridge::{FACTORS, REGULARISATION, Ridge};
 use super::{Policy, PolicyKind, Requests, Slates, rank_candidates};
 use crate::log::EventBatch;
@@ -17,11 +18,12 @@ pub(super) const KIND: PolicyKind = PolicyKind {
             kind: Kind::Number { min: 0.0, max: 1e3, default: Some(0.3) },
             doc: "standard deviations added to the expected reward for exploration",
         },
+        TRAITS,
         REGULARISATION,
         FACTORS,
     ],
     build: |params, context| {
-        Ok(Box::new(LinUcb { alpha: params.number("alpha") as f32, ridge: Ridge::new(params, context) }))
+        Ok(Box::new(LinUcb { alpha: params.number("alpha") as f32, ridge: Ridge::new(params, context)? }))
     },
 };
 

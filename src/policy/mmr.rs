@@ -2,39 +2,44 @@
 //!
 //! Maximal marginal relevance (Carbonell and Goldstein 1998): of the `pool` best items of the inner policy the next one
 //! is that with the largest `relevance r(i) - (1 - relevance) max_{j in slate} s(i, j)`. `r` are the inner scores,
-//! moved and stretched to 0..1 within the pool (the places where there are no scores); `s` is the cosine of the genres,
-//! `|A and B| / sqrt(|A| |B|)`. That value is the score. The inner policy learns from the slates that were shown.
+//! moved and stretched to 0..1 within the pool (the places where there are no scores); `s` is the cosine of the items
+//! ([`super::attributes`]): of their categories, `|A and B| / sqrt(|A| |B|)`, or of all fields as numbers. That value is the score. The inner policy learns from the slates that were shown.
 
+use super::attributes::{Attributes, TRAITS};
 use super::inner::{INNER, Inner, List, POOL};
 use super::{Policy, PolicyKind, Requests, SlateRow, Slates};
-use crate::dataset::{Catalogue, GenreSet};
 use crate::log::EventBatch;
 use crate::scenario::{Key, Kind};
-use std::sync::Arc;
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "mmr",
-    summary: "another policy re-ranked for diversity of genres (Carbonell and Goldstein 1998)",
+    summary: "another policy re-ranked so that the items of a slate differ (Carbonell and Goldstein 1998)",
     keys: &[
         Key {
             name: "relevance",
             kind: Kind::Number { min: 0.0, max: 1.0, default: Some(0.7) },
             doc: "weight of the inner policy's score; the rest is the weight of being unlike the items above",
         },
+        TRAITS,
         POOL,
         INNER,
     ],
     build: |params, context| {
         let inner = Inner::new(params.policy("inner").unwrap_or(&toml::Table::new()), 0, context)?;
         let (relevance, pool) = (params.number("relevance") as f32, params.integer("pool") as usize);
-        Ok(Box::new(Mmr { relevance, pool, catalogue: context.catalogue.clone(), inner }))
+        Ok(Box::new(Mmr {
+            relevance,
+            pool,
+            attributes: Attributes::new(params.text("field"), &context.catalogue)?,
+            inner,
+        }))
     },
 };
 
 struct Mmr {
     relevance: f32,
     pool: usize,
-    catalogue: Arc<Catalogue>,
+    attributes: Attributes,
     inner: Inner,
 }
 
@@ -51,19 +56,12 @@ impl Mmr {
             let (place, score) = (left[best], value(left[best]));
             left.remove(best);
             slate.push_drawn(list.items[place], score, if list.certain { 1.0 } else { f32::NAN });
-            let chosen = self.catalogue.genres_of(list.items[place]);
             for &other in &left {
-                let like = cosine(self.catalogue.genres_of(list.items[other]), chosen);
+                let like = self.attributes.cosine(list.items[other], list.items[place]);
                 likeness[other] = likeness[other].max(like);
             }
         }
     }
-}
-
-/// `|A and B| / sqrt(|A| |B|)`; 0 when one of them is empty.
-fn cosine(a: GenreSet, b: GenreSet) -> f32 {
-    let both = (a.0 & b.0).count_ones() as f32;
-    if both > 0.0 { both / ((a.len() * b.len()) as f32).sqrt() } else { 0.0 }
 }
 
 impl Policy for Mmr {
@@ -86,15 +84,7 @@ impl Policy for Mmr {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::policy::testing::{World, build_with, mask};
-
-    #[test]
-    fn likeness_by_hand() {
-        assert_eq!(cosine(GenreSet(0b11), GenreSet(0b110)), 0.5);
-        assert_eq!(cosine(GenreSet(0b1), GenreSet(0b1)), 1.0);
-        assert_eq!(cosine(GenreSet(0), GenreSet(0b1)), 0.0);
-    }
 
     #[test]
     fn slates_by_hand() {

@@ -27,6 +27,7 @@
 //! drew, it says so ([`SlateRow::push_drawn`], [`Slates::mark_certain`]), for off-policy work on its log, and
 //! [`Policy::chances`] says the same of slates that it did not draw.
 
+mod attributes;
 mod biased_mf;
 mod bpr;
 mod calibrated;

@@ -32,6 +32,13 @@ pub struct PolicyContext {
 #[error("{0}")]
 pub struct PolicyError(pub String);
 
+impl PolicyError {
+    /// Another error as the reason.
+    pub fn of(problem: impl std::fmt::Display) -> PolicyError {
+        PolicyError(problem.to_string())
+    }
+}
+
 /// Builds a policy from checked parameters.
 pub type Build = fn(&Params<'_>, &PolicyContext) -> Result<Box<dyn Policy>, PolicyError>;
 

@@ -9,8 +9,8 @@
 //! summed in row order and inverted once a tick, so no order of requests can change a score.
 
 use super::factors::{UserVectors, add_outer};
-use super::features::{Block, Features, LANES, MAX_FEATURES, MAX_PRODUCTS, Taste};
-use super::{Histories, PolicyContext};
+use super::features::{Block, Features, LANES, MAX_FEATURES, MAX_PRODUCTS, Past, Taste};
+use super::{Histories, PolicyContext, PolicyError};
 use crate::ids::UserId;
 use crate::log::{EventBatch, REJECTED};
 use crate::scenario::{Key, Kind, Params};
@@ -36,6 +36,8 @@ pub(super) struct Ridge {
     features: Features,
     histories: Histories,
     users: UserVectors,
+    /// The sums of each user's history, once somebody asked for them.
+    pasts: Vec<Option<Past>>,
     /// `sum x x'`, column-major, lower triangle.
     outer: Vec<f64>,
     /// `sum r x`.
@@ -44,22 +46,26 @@ pub(super) struct Ridge {
 }
 
 impl Ridge {
-    /// No examples yet; reads the keys [`REGULARISATION`] and [`FACTORS`].
-    pub fn new(params: &Params<'_>, context: &PolicyContext) -> Ridge {
+    /// No examples yet; reads the keys [`TRAITS`](super::attributes::TRAITS), [`REGULARISATION`] and [`FACTORS`].
+    ///
+    /// # Errors
+    /// When the items have no such field.
+    pub fn new(params: &Params<'_>, context: &PolicyContext) -> Result<Ridge, PolicyError> {
         let products = params.integer("factors") as usize;
-        let features = Features::new(context, products);
+        let features = Features::new(context, params.text("field"), products)?;
         let size = features.len();
         let regularisation = params.number("regularisation");
         let (outer, reward) = (vec![0.0; size * size], vec![0.0; size]);
-        Ridge {
+        Ok(Ridge {
             regularisation,
             model: Model::solve(&outer, &reward, regularisation),
             histories: Histories::new(context),
             users: UserVectors::new(context, products),
+            pasts: vec![None; context.sources.len()],
             features,
             outer,
             reward,
-        }
+        })
     }
 
     /// The model of the current tick.
@@ -70,6 +76,10 @@ impl Ridge {
     /// Brings these users up to date, before their scores are asked for.
     pub fn refresh(&mut self, users: &[UserId]) {
         self.users.refresh(users, &self.histories, self.features.factors());
+        for user in users {
+            let (features, histories) = (&self.features, &self.histories);
+            self.pasts[user.index()].get_or_insert_with(|| features.past(histories.of(*user).map(|(item, _)| item)));
+        }
     }
 
     /// Writes the scores of all items for one user who is up to date, a block at a time.
@@ -89,12 +99,23 @@ impl Ridge {
         self.refresh(&events.users);
         (0..events.len()).for_each(|row| self.learn(events, row));
         self.model = Model::solve(&self.outer, &self.reward, self.regularisation);
-        let users = &mut self.users;
-        self.histories.observe(events, |user, _, _| users.outdate(user));
+        let (users, pasts, features) = (&mut self.users, &mut self.pasts, &self.features);
+        self.histories.observe(events, |user, item, _| {
+            users.accept(user, item);
+            if let Some(past) = &mut pasts[user.index()] {
+                features.add(item, past);
+            }
+        });
     }
 
     fn taste(&self, user: UserId) -> Taste {
-        self.features.taste(self.histories.of(user).map(|(item, _)| item), self.users.of(user))
+        match &self.pasts[user.index()] {
+            Some(past) => self.features.taste(past, self.users.of(user)),
+            None => {
+                let past = self.features.past(self.histories.of(user).map(|(item, _)| item));
+                self.features.taste(&past, self.users.of(user))
+            }
+        }
     }
 
     /// Adds the examples of one row, with the features that the items had when they were shown.
@@ -248,7 +269,7 @@ mod tests {
         let kind: &PolicyKind = registry.get("linucb").expect("a kind");
         let mut params = kind.defaults();
         params.insert("factors".into(), 1.into());
-        let mut ridge = Ridge::new(&Params::new(&params), &world.context());
+        let mut ridge = Ridge::new(&Params::new(&params), &world.context()).expect("categories");
         let mut policy: Box<dyn Policy> = (kind.build)(&Params::new(&params), &world.context()).expect("a policy");
         let slates = world.recommend(policy.as_mut(), 0, &world.users(), &world.everyone().1);
         let mut events = world.respond(0, &world.users(), &slates, |_, _| false);

@@ -1,7 +1,7 @@
 //! A small seeded world in which policies are tested: a catalogue, a log, users and their responses.
 
 use super::{Chance, Foresight, Policy, PolicyContext, Registry, Requests, Slates};
-use crate::dataset::{Catalogue, GenreSet, Interaction, TrainingLog};
+use crate::dataset::{Catalogue, Column, Field, Fields, Interaction, TrainingLog};
 use crate::files::sha256;
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
@@ -285,17 +285,16 @@ pub(super) fn scorer_folder(graph: &str, catalogue: &Catalogue) -> tempfile::Tem
 }
 
 fn catalogue(items: usize) -> Catalogue {
-    let mut catalogue = Catalogue::default();
-    for item in 0..items {
-        let mut genres = GenreSet::default();
-        for name in [["Drama", "Comedy", "War"][item / 2 % 3], ["Western", "Crime"][item / 6 % 2]] {
-            if let Some(bit) = catalogue.genre_bit(name) {
-                genres.insert(bit);
-            }
-        }
-        catalogue.titles.push(format!("Item {item}"));
-        catalogue.years.push((item % 9 != 8).then_some(1980 + (item / 2 % 20) as u16));
-        catalogue.genres.push(if item % 11 == 10 { GenreSet::default() } else { genres });
-    }
+    let of = |item: usize| {
+        let own = [["Drama", "Comedy", "War"][item / 2 % 3], ["Western", "Crime"][item / 6 % 2]];
+        if item % 11 == 10 { Vec::new() } else { own.to_vec() }
+    };
+    let year = |item: usize| if item % 9 == 8 { f32::NAN } else { (1980 + item / 2 % 20) as f32 };
+    let fields = Fields::new(vec![
+        Field { name: "genres".to_owned(), column: Column::of_names((0..items).map(of)) },
+        Field { name: "year".to_owned(), column: Column::Number((0..items).map(year).collect()) },
+    ]);
+    let mut catalogue = Catalogue::new((0..items).map(|item| format!("Item {item}")).collect(), fields);
+    catalogue.set_released(Some("year"));
     catalogue
 }

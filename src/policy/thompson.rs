@@ -5,6 +5,7 @@
 //! `N(theta, scale^2 A^-1)`, and the score is their product with the features. It learns online, after each tick.
 //! The probability of a slate has no closed form: its propensities are unknown.
 
+use super::attributes::TRAITS;
 use super::ridge::{FACTORS, REGULARISATION, Ridge, linear};
 use super::{Policy, PolicyKind, Requests, Slates, rank_candidates};
 use crate::log::EventBatch;
@@ -21,11 +22,12 @@ pub(super) const KIND: PolicyKind = PolicyKind {
             kind: Kind::Number { min: 0.0, max: 1e3, default: Some(0.3) },
             doc: "standard deviations by which the drawn coefficients leave the expected ones; 0 = no exploration",
         },
+        TRAITS,
         REGULARISATION,
         FACTORS,
     ],
     build: |params, context| {
-        Ok(Box::new(Thompson { scale: params.number("scale") as f32, ridge: Ridge::new(params, context) }))
+        Ok(Box::new(Thompson { scale: params.number("scale") as f32, ridge: Ridge::new(params, context)? }))
     },
 };
 

@@ -12,10 +12,12 @@ mod life;
 mod line;
 mod pairs;
 mod svg;
+mod validation;
 mod view;
 mod worlds;
 
 pub use self::alignment::alignment_html;
+pub use self::validation::validation_html;
 
 use crate::experiment::{PairRow, Results, Trust};
 use crate::story::Story;

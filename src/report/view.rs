@@ -100,7 +100,8 @@ struct Arm {
     policy: String,
     replication: u32,
     steps: String,
-    fill_ups: String,
+    short: String,
+    empty: String,
     digest: String,
 }
 
@@ -273,7 +274,8 @@ fn arms(results: &Results) -> Vec<Arm> {
         policy: arm.policy.clone(),
         replication: arm.replication,
         steps: thousands(arm.steps),
-        fill_ups: thousands(arm.fill_ups),
+        short: thousands(arm.short.short),
+        empty: thousands(arm.short.empty),
         digest: arm.digest.clone(),
     };
     results.arms().map(arm).collect()

@@ -7,6 +7,7 @@ use super::{
     AcceptSpec, AcceptanceSpec, ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ExaminationRule, ModelSpec, Params,
     PopulationSpec, ProviderSpec, Scenario, SessionSpec, UserSpec,
 };
+use crate::dataset::Cut;
 use crate::language::Sampling;
 use crate::user::{LanguageMode, LanguageSpec};
 use std::path::Path;
@@ -57,8 +58,12 @@ fn data(params: &Params<'_>) -> DataSpec {
         path: params.text("path").into(),
         format: params.text("format").to_owned(),
         holdout: params.number("holdout"),
+        cut: if params.text("cut") == Cut::Global.word() { Cut::Global } else { Cut::User },
+        item_field: params.text("item_field").to_owned(),
+        user_field: params.text("user_field").to_owned(),
         providers: ProviderSpec {
             rule: params.text("providers").to_owned(),
+            field: params.text("provider_field").to_owned(),
             count: params.integer("provider_count") as u32,
         },
     }
@@ -80,6 +85,7 @@ fn user(params: &Params<'_>) -> UserSpec {
             popularity: params.number("popularity"),
             position: params.number("position"),
             learning: params.number("learning"),
+            field: params.text("field").to_owned(),
         },
     };
     UserSpec {
@@ -132,6 +138,7 @@ fn engine(params: &Params<'_>) -> EngineSpec {
     EngineSpec {
         chunk: params.integer("chunk") as usize,
         events: params.flag("events"),
+        memory_mb: params.integer("memory_mb") as usize,
         cache_mb: params.integer("cache_mb") as usize,
     }
 }

@@ -4,6 +4,7 @@
 //! [`super::to_toml`] read this table; the keys of a policy kind stand next to the policy, in its
 //! [`crate::policy::PolicyKind`].
 
+use super::data_keys::DATA;
 use super::user_keys::{USER, USER_KINDS};
 use super::{Key, Kind};
 use crate::metrics;
@@ -145,38 +146,6 @@ const ROOT: &[Key] = &[
     },
 ];
 
-const DATA: &[Key] = &[
-    Key {
-        name: "path",
-        doc: "The data set, relative to the folder of this file: a folder with a publisher's files, with your own tables (CSV, \
-              JSON lines, Parquet), or of an imported project; or the log in it, where a folder holds several.",
-        kind: Kind::Path { default: None },
-    },
-    word(
-        "format",
-        "Family of the data set, as `recmirror import --help` lists them (`tables`: your own tables; `grouplens` is an \
-         older name of `movielens`), or `auto` to tell by the files' names and columns.",
-        &crate::dataset::FORMATS,
-        "auto",
-    ),
-    number(
-        "holdout",
-        "Share of each user's latest interactions that is held out: policies do not train on it and users do not \
-         start with it.",
-        (0.0, 0.9),
-        0.2,
-    ),
-    word(
-        "providers",
-        "Who provides the items: `column` takes what the data say (column `provider` of RecBole's item file; nobody \
-         otherwise), `genre` makes each genre a provider of the items of which it is the rarest genre, `seeded` draws one \
-         of `provider_count` providers for each item.",
-        &["column", "genre", "seeded"],
-        "column",
-    ),
-    whole("provider_count", "Providers of the rule `seeded`.", (1, 1_000_000), 100),
-];
-
 const POPULATION: &[Key] = &[
     Key {
         name: "users",
@@ -235,6 +204,13 @@ const ENGINE: &[Key] = &[
         doc: "Whether every event is written to Parquet files in the run's folder. `story` and `replay` need them.",
         kind: Kind::Bool { default: Some(true) },
     },
+    whole(
+        "memory_mb",
+        "Megabytes that a run may need by the estimate that is made before it starts; 0 takes what the machine has free. A run \
+         that would need more does not start.",
+        (0, 1 << 30),
+        0,
+    ),
     whole(
         "cache_mb",
         "Megabytes for what a language model has read, so that it need not read it again; all policies and replications \

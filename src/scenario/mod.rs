@@ -5,6 +5,7 @@
 
 mod build;
 mod check;
+mod data_keys;
 mod dynamics;
 mod error;
 mod key;
@@ -12,6 +13,7 @@ mod keys;
 mod load;
 mod nearest;
 mod policies;
+mod programs;
 mod raw;
 mod reference;
 mod schema;
@@ -25,10 +27,12 @@ pub use self::error::{Place, Problem, ScenarioError};
 pub use self::key::{Key, Kind, Params};
 pub use self::keys::{DEFAULT_METRICS, DYNAMIC_KEYS, METRIC_NAMES, POLICY_KEYS, SECTIONS, Section, Variant};
 pub(crate) use self::nearest::{did_you_mean, listed};
+pub use self::programs::Program;
 pub use self::reference::reference_text;
 pub use self::schema::json_schema;
 pub use self::write::to_toml;
 
+use crate::dataset::Cut;
 use crate::user::LanguageSpec;
 use std::path::{Path, PathBuf};
 
@@ -104,15 +108,23 @@ pub struct DataSpec {
     pub format: String,
     /// Share of each user's latest interactions that is held out.
     pub holdout: f64,
+    /// Where the log is cut.
+    pub cut: Cut,
+    /// The field of items whose categories count where nothing else is named; empty: the widest one.
+    pub item_field: String,
+    /// The field of users by whose categories groups are told apart; empty: the widest one.
+    pub user_field: String,
     /// Who provides the items.
     pub providers: ProviderSpec,
 }
 
-/// `data.providers` and `data.provider_count`
+/// `data.providers`, `data.provider_field` and `data.provider_count`
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProviderSpec {
-    /// `column`, `genre` or `seeded`.
+    /// `column`, `category` or `seeded`.
     pub rule: String,
+    /// The field of items that `column` and `category` read; empty: what the data say, and `item_field`.
+    pub field: String,
     /// Providers of the rule `seeded`.
     pub count: u32,
 }
@@ -208,6 +220,8 @@ pub enum ModelSpec {
         position: f64,
         /// How far one accepted item moves the interest (0 = never).
         learning: f64,
+        /// The field of items that a taste is about; `*`: all of them; empty: the category field.
+        field: String,
     },
     /// The compact ONNX model in this folder.
     Mirror {
@@ -252,6 +266,8 @@ pub struct EngineSpec {
     pub chunk: usize,
     /// Whether events are written to Parquet.
     pub events: bool,
+    /// Megabytes that a run may be estimated to need; 0: what the machine has free.
+    pub memory_mb: usize,
     /// Megabytes for what a language model has read.
     pub cache_mb: usize,
 }

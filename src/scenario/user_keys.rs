@@ -92,6 +92,12 @@ const PARAMETRIC: &[Key] = &[
         (0.0, 1.0),
         0.05,
     ),
+    text(
+        "field",
+        "Field of the items whose categories a taste is about, `*` for all fields as numbers. Empty: `data.item_field`, and \
+         all fields where the items have no categories.",
+        "",
+    ),
 ];
 
 const MIRROR: &[Key] = &[Key {

@@ -45,7 +45,11 @@ pub(super) fn values(scenario: &Scenario, section: &str) -> Table {
             ("path", path(&scenario.data.path)),
             ("format", scenario.data.format.as_str().into()),
             ("holdout", scenario.data.holdout.into()),
+            ("cut", scenario.data.cut.word().into()),
+            ("item_field", scenario.data.item_field.as_str().into()),
+            ("user_field", scenario.data.user_field.as_str().into()),
             ("providers", scenario.data.providers.rule.as_str().into()),
+            ("provider_field", scenario.data.providers.field.as_str().into()),
             ("provider_count", scenario.data.providers.count.into()),
         ],
         "population" => vec![
@@ -65,6 +69,7 @@ pub(super) fn values(scenario: &Scenario, section: &str) -> Table {
         "engine" => vec![
             ("chunk", (scenario.engine.chunk as i64).into()),
             ("events", scenario.engine.events.into()),
+            ("memory_mb", (scenario.engine.memory_mb as i64).into()),
             ("cache_mb", (scenario.engine.cache_mb as i64).into()),
         ],
         _ => Vec::new(),
@@ -101,12 +106,13 @@ fn user(scenario: &Scenario) -> Vec<(&'static str, Value)> {
         ("temperature", user.temperature.into()),
     ];
     let model: Vec<(&str, Value)> = match &user.model {
-        ModelSpec::Parametric { taste, popularity, position, learning } => vec![
+        ModelSpec::Parametric { taste, popularity, position, learning, field } => vec![
             ("kind", "parametric".into()),
             ("taste", (*taste).into()),
             ("popularity", (*popularity).into()),
             ("position", (*position).into()),
             ("learning", (*learning).into()),
+            ("field", field.as_str().into()),
         ],
         ModelSpec::Mirror { path: folder } => vec![("kind", "mirror".into()), ("path", path(folder))],
         ModelSpec::Language(spec) => language(spec),

@@ -1,6 +1,6 @@
 //! Features of users, items and moments: the one place that defines them, for training and simulation alike.
 
-use crate::dataset::{Catalogue, Dataset, Profiles, TrainingLog};
+use crate::dataset::{Catalogue, Column, Dataset, Fields, TrainingLog};
 use crate::ids::ItemId;
 use ndarray::Array2;
 use serde::{Deserialize, Serialize};
@@ -24,12 +24,12 @@ pub struct FeatureSpec {
 }
 
 impl FeatureSpec {
-    /// Every genre and occupation of a data set, in alphabetical order.
-    pub fn of(data: &Dataset, rank: usize) -> FeatureSpec {
-        let mut genres = data.catalogue.genre_names.clone();
+    /// Every category of the catalogue's category field and every occupation of a data set, in alphabetical order.
+    pub fn of(data: &Dataset, catalogue: &Catalogue, rank: usize) -> FeatureSpec {
+        let mut genres = catalogue.category().map_or_else(Vec::new, |category| category.names().to_vec());
         genres.sort_unstable();
-        let mut occupations: Vec<String> =
-            data.profiles.0.iter().filter_map(|profile| profile.occupation.clone()).collect();
+        let known = (0..data.users.len()).filter_map(|user| name_of(&data.user_fields, "occupation", user));
+        let mut occupations: Vec<String> = known.map(str::to_owned).collect();
         occupations.sort_unstable();
         occupations.dedup();
         FeatureSpec { genres, occupations, rank }
@@ -53,27 +53,32 @@ impl FeatureSpec {
     /// `[items, attribute_width]`: genre flags, (year - 1990) / 10 or 0, and 1 when the year is missing.
     pub fn attributes(&self, catalogue: &Catalogue) -> Array2<f32> {
         let mut table = Array2::zeros((catalogue.len(), self.attribute_width()));
-        let bits: Vec<Option<usize>> =
-            self.genres.iter().map(|genre| catalogue.genre_names.iter().position(|name| name == genre)).collect();
+        let column = |name: &String| self.genres.iter().position(|genre| genre == name);
+        let category = catalogue.category();
+        let columns: Vec<Option<usize>> =
+            category.map_or_else(Vec::new, |category| category.names().iter().map(column).collect());
         for item in 0..catalogue.len() {
-            for (column, bit) in bits.iter().enumerate() {
-                let has = bit.is_some_and(|bit| catalogue.genres[item].contains(bit as u32));
-                table[(item, column)] = f32::from(u8::from(has));
+            let id = ItemId(item as u32);
+            let codes = category.map_or(&[][..], |category| category.of(id));
+            for column in codes.iter().filter_map(|&code| columns[code as usize]) {
+                table[(item, column)] = 1.0;
             }
-            let year = catalogue.years[item];
-            table[(item, self.genres.len())] = year.map_or(0.0, |year| (f32::from(year) - 1990.0) / 10.0);
-            table[(item, self.genres.len() + 1)] = f32::from(u8::from(year.is_none()));
+            let year = catalogue.year(id);
+            table[(item, self.genres.len())] = if year.is_nan() { 0.0 } else { (year - 1990.0) / 10.0 };
+            table[(item, self.genres.len() + 1)] = f32::from(u8::from(year.is_nan()));
         }
         table
     }
 
     /// `[users, profile_width]`: (age - 34) / 12 or 0, 1 for gender F, occupation flags.
-    pub fn profiles(&self, profiles: &Profiles) -> Array2<f32> {
-        let mut table = Array2::zeros((profiles.0.len(), self.profile_width()));
-        for (user, profile) in profiles.0.iter().enumerate() {
-            table[(user, 0)] = profile.age.map_or(0.0, |age| (age - 34.0) / 12.0);
-            table[(user, 1)] = f32::from(u8::from(profile.gender.as_deref() == Some("F")));
-            let place = self.occupations.iter().position(|name| Some(name) == profile.occupation.as_ref());
+    pub fn profiles(&self, fields: &Fields, users: usize) -> Array2<f32> {
+        let mut table = Array2::zeros((users, self.profile_width()));
+        for user in 0..users {
+            let age = number_of(fields, "age", user);
+            table[(user, 0)] = if age.is_nan() { 0.0 } else { (age - 34.0) / 12.0 };
+            table[(user, 1)] = f32::from(u8::from(name_of(fields, "gender", user) == Some("F")));
+            let own = name_of(fields, "occupation", user);
+            let place = self.occupations.iter().position(|name| Some(name.as_str()) == own);
             if let Some(place) = place {
                 table[(user, 2 + place)] = 1.0;
             }
@@ -82,13 +87,27 @@ impl FeatureSpec {
     }
 }
 
+/// The only category of a user in a field; `None` where there is none.
+fn name_of<'a>(fields: &'a Fields, field: &str, user: usize) -> Option<&'a str> {
+    let column = &fields.get(field)?.column;
+    Some(column.names()?.external(*column.categories(user).first()?))
+}
+
+/// The number of a user in a field; NaN where there is none.
+fn number_of(fields: &Fields, field: &str, user: usize) -> f32 {
+    match fields.get(field).map(|field| &field.column) {
+        Some(Column::Number(values)) => values[user],
+        _ => f32::NAN,
+    }
+}
+
 /// The context of one item at one moment:
 /// `ln((count + 1) / (total + 1000)) + 7` with the item's and all items' interactions so far, and the item's age
-/// in tens of years (0 when the year is unknown).
-pub fn context(count: f64, total: f64, year: Option<u16>, time: i64) -> [f32; CONTEXT] {
+/// in tens of years (0 when the year is unknown, NaN).
+pub fn context(count: f64, total: f64, year: f32, time: i64) -> [f32; CONTEXT] {
     let share = (count + 1.0) / (total + 1000.0);
     let now = 1970.0 + time as f64 / YEAR_SECONDS;
-    let age = year.map_or(0.0, |year| (now - f64::from(year)) / 10.0);
+    let age = if year.is_nan() { 0.0 } else { (now - f64::from(year)) / 10.0 };
     [(libm::log(share) + 7.0) as f32, age as f32]
 }
 
@@ -125,7 +144,7 @@ impl LogClock {
             false => times.partition_point(|&earlier| earlier < time) as f64,
         };
         let (count, total) = (before(&self.by_item[item.index()]), before(&self.all));
-        context((count - own).max(0.0), (total - own).max(0.0), catalogue.years[item.index()], time)
+        context((count - own).max(0.0), (total - own).max(0.0), catalogue.year(item), time)
     }
 
     /// Whether all interactions have the same time.
@@ -161,7 +180,7 @@ impl PopularityClock {
     /// Recomputes the context of all items for a tick that takes place at `time`.
     pub fn refresh(&mut self, catalogue: &Catalogue, time: i64) {
         for (item, row) in self.table.chunks_exact_mut(CONTEXT).enumerate() {
-            row.copy_from_slice(&context(self.counts[item], self.total, catalogue.years[item], time));
+            row.copy_from_slice(&context(self.counts[item], self.total, catalogue.year(ItemId(item as u32)), time));
         }
     }
 
@@ -178,15 +197,15 @@ mod tests {
 
     #[test]
     fn context_by_hand() {
-        let [share, age] = context(9.0, 4000.0, Some(1970), 10 * 31_556_952);
+        let [share, age] = context(9.0, 4000.0, 1970.0, 10 * 31_556_952);
         assert!((f64::from(share) - (libm::log(10.0 / 5000.0) + 7.0)).abs() < 1e-6);
         assert!((age - 1.0).abs() < 1e-6, "ten years");
-        assert_eq!(context(0.0, 0.0, None, 0)[1], 0.0);
+        assert_eq!(context(0.0, 0.0, f32::NAN, 0)[1], 0.0);
     }
 
     #[test]
     fn a_population_of_any_size_speaks_for_the_log() {
-        let catalogue = Catalogue { titles: vec!["a".into(); 2], years: vec![None; 2], ..Catalogue::default() };
+        let catalogue = Catalogue::unknown(2);
         let context_after = |accepted: u32, weight: f64| {
             let mut clock = PopularityClock::new(&[10, 20], weight);
             (0..accepted).for_each(|_| clock.accept(ItemId(0)));

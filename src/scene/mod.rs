@@ -12,6 +12,7 @@ mod lists;
 mod neighbours;
 mod soft;
 mod tensors;
+mod unit;
 mod vectors;
 
 pub use self::basis::{VectorBasis, VectorCoverage};
@@ -25,6 +26,7 @@ pub use self::lists::{ListBuilder, ListKind, ListScene, ListShape, Seen};
 pub use self::neighbours::CoOccurrence;
 pub use self::soft::{SoftScene, SoftScenes, SoftTally};
 pub use self::tensors::{TensorOptions, write_tensors};
+pub use self::unit::unit_fields;
 pub use self::vectors::{FOLDS, fold_of, item_vectors};
 
 pub(crate) use self::vectors::vector_tables;

@@ -49,11 +49,12 @@ pub fn write_tensors(
     folder: &Path,
 ) -> std::io::Result<Option<SoftTally>> {
     let split = data.split(options.holdout);
-    let spec = FeatureSpec::of(data, options.rank);
+    let catalogue = Catalogue::of(data);
+    let spec = FeatureSpec::of(data, &catalogue, options.rank);
     let streams = Streams::new(options.seed, 0);
     let out = Folder(folder);
-    out.write("attributes", &spec.attributes(&data.catalogue))?;
-    out.write("profile", &spec.profiles(&data.profiles))?;
+    out.write("attributes", &spec.attributes(&catalogue))?;
+    out.write("profile", &spec.profiles(&data.user_fields, data.users.len()))?;
     let folds: Vec<i32> = users(data).map(|user| fold_of(&streams, user) as i32).collect();
     let mut tables = Vec::with_capacity(FOLDS + 1);
     for fold in 0..FOLDS {
@@ -67,12 +68,12 @@ pub fn write_tensors(
     let parts = write_rows(data, options.holdout, &out)?;
     let near = CoOccurrence::new(&split.before);
     let maker = SceneMaker {
-        whole: TrainingLog::from_sorted(data.interactions.clone(), data.users.len(), data.items.len()),
+        whole: data.log(),
         parts,
         builder: ListBuilder::new(&split.before, &near),
         seen: Seen::empty(data.users.len(), data.items.len()).with(&split.before),
         clock: LogClock::new(&split.before),
-        catalogue: &data.catalogue,
+        catalogue: &catalogue,
         streams,
     };
     // Validation rows stand in both: training leaves them out while it fits the temperature, then refits on all.
@@ -100,7 +101,7 @@ fn write_meta(
     folder: &Path,
 ) -> std::io::Result<()> {
     let mut meta = serde_json::json!({
-        "data": data.name, "data_hash": data.hash, "catalogue": data.catalogue.hash(),
+        "data": data.name, "data_hash": data.hash, "catalogue": Catalogue::of(data).hash(),
         "users": data.users.len(), "items": data.items.len(),
         "rows": data.interactions.len(), "holdout": options.holdout, "seed": options.seed,
         "passes": options.passes, "slots": SLOTS, "context": CONTEXT, "folds": FOLDS, "features": spec,

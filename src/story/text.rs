@@ -43,6 +43,9 @@ fn write_step(out: &mut Formatter<'_>, step: &Step) -> fmt::Result {
         None => writeln!(out, "slate {} of session {}", step.slate, step.session)?,
     }
     writeln!(out, "     {:TITLE$} {:>10} {:>10} {:>11}", "shown", "score", "propensity", "probability")?;
+    if step.shown.is_empty() {
+        writeln!(out, "     (nothing: the policy left the slate empty)")?;
+    }
     for (slot, shown) in (1..).zip(&step.shown) {
         write_shown(out, slot, shown, step.accepted == Some(slot))?;
     }

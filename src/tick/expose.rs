@@ -20,8 +20,8 @@ const ROWS_PER_TASK: usize = 128;
 pub(super) fn expose(
     clock: Res<Clock>,
     surroundings: Res<Surroundings>,
-    mut visits: ResMut<Visits>,
-    mut candidates: ResMut<Candidates>,
+    visits: Res<Visits>,
+    candidates: Res<Candidates>,
     model: Res<Model>,
     mut proposals: ResMut<Proposals>,
     mut popularity: ResMut<Popularity>,
@@ -34,7 +34,6 @@ pub(super) fn expose(
     // A policy that writes its slates itself may know nothing of scores and propensities.
     let Slates { items, scores, propensities, .. } = &mut proposals.0;
     [scores, propensities].into_iter().for_each(|numbers| numbers.resize(items.len(), f32::NAN));
-    drop_empty(surroundings.slate, &mut visits, &mut proposals.0, &mut candidates.0);
     let time = surroundings.time(clock.tick);
     popularity.0.refresh(&surroundings.catalogue, time);
     let (slate, width) = (surroundings.slate, model.0.model().memory().read);
@@ -47,7 +46,7 @@ pub(super) fn expose(
     scenes.0.reset(visits.users.len(), slate, width);
     let gathered = exposure.gather(&proposals.0.items, &mut scenes.0);
     match gathered.and_then(|found| check_numbers(&proposals.0, slate).map(|()| found)) {
-        Ok(found) => short.0 += found,
+        Ok(found) => *short += found,
         Err((row, problem)) => {
             let (policy, user) = (surroundings.policy.clone(), visits.users.get(row).map(|user| user.0));
             fault.0 = Some(TickError::Policy { policy, tick: clock.tick, user, problem });
@@ -79,9 +78,9 @@ struct Exposure<'a, 'w, 's> {
 }
 
 impl Exposure<'_, '_, '_> {
-    /// Checks all slates and fills `scenes`, in one pass over the rows; gives the number of short slates, or the first
+    /// Checks all slates and fills `scenes`, in one pass over the rows; gives the numbers of short slates, or the first
     /// broken row.
-    fn gather(&self, items: &[ItemId], scenes: &mut SceneBatch) -> Result<u64, (usize, String)> {
+    fn gather(&self, items: &[ItemId], scenes: &mut SceneBatch) -> Result<ShortSlates, (usize, String)> {
         let (slate, width) = (self.checker.slate, scenes.width);
         self.checker.check_size(self.visitors.len(), items)?;
         // A model without memory has rows of no width, which cannot be cut into chunks.
@@ -99,7 +98,7 @@ impl Exposure<'_, '_, '_> {
         let outcome = tasks.map(|(task, ((shown, context), memory))| {
             let first = task * ROWS_PER_TASK;
             let proposed = &items[first * slate..first * slate + shown.len()];
-            let mut short = 0;
+            let mut short = ShortSlates::default();
             for (row, proposed) in proposed.chunks_exact(slate).enumerate() {
                 short += self.checker.check_row(first + row, proposed).map_err(|problem| (first + row, problem))?;
             }
@@ -110,7 +109,9 @@ impl Exposure<'_, '_, '_> {
             }
             Ok(short)
         });
-        outcome.try_reduce(|| 0, |a, b| Ok(a + b)).map_err(|met| self.checker.first_broken(items).unwrap_or(met))
+        outcome
+            .try_reduce(ShortSlates::default, |a, b| Ok(a + b))
+            .map_err(|met| self.checker.first_broken(items).unwrap_or(met))
     }
 
     fn describe(&self, items: &[ItemId], context: &mut [f32]) {
@@ -130,38 +131,15 @@ impl Exposure<'_, '_, '_> {
     }
 }
 
-/// Takes out the visitors for whom the policy has nothing at all: they are shown nothing, and nothing is recorded.
-fn drop_empty(slate: usize, visits: &mut Visits, proposals: &mut Slates, blocked: &mut Vec<u64>) {
-    let served = |slots: &[ItemId]| slots.iter().any(|item| item.is_some());
-    if proposals.items.len() != visits.users.len() * slate || proposals.items.chunks_exact(slate).all(served) {
-        return;
-    }
-    let words = blocked.len() / visits.users.len().max(1);
-    let mut kept = 0;
-    for row in 0..visits.users.len() {
-        if !served(&proposals.items[row * slate..(row + 1) * slate]) {
-            continue;
-        }
-        visits.users[kept] = visits.users[row];
-        visits.entities[kept] = visits.entities[row];
-        proposals.items.copy_within(row * slate..(row + 1) * slate, kept * slate);
-        proposals.scores.copy_within(row * slate..(row + 1) * slate, kept * slate);
-        proposals.propensities.copy_within(row * slate..(row + 1) * slate, kept * slate);
-        blocked.copy_within(row * words..(row + 1) * words, kept * words);
-        kept += 1;
-    }
-    visits.users.truncate(kept);
-    visits.entities.truncate(kept);
-    proposals.items.truncate(kept * slate);
-    proposals.scores.truncate(kept * slate);
-    proposals.propensities.truncate(kept * slate);
-    blocked.truncate(kept * words);
-}
-
-/// Refuses scores and propensities that are infinite. One that is not a number stands for what the policy does not know.
+/// Refuses propensities that are infinite, and scores below all numbers. A score above all numbers is that of an item which
+/// must be tried; a number that is none stands for what the policy does not know.
 fn check_numbers(slates: &Slates, slate: usize) -> Result<(), (usize, String)> {
-    for (what, numbers) in [("score", &slates.scores), ("propensity", &slates.propensities)] {
-        if let Some(place) = numbers.iter().position(|number| number.is_infinite()) {
+    let bad_score = slates.scores.iter().position(|&score| score == f32::NEG_INFINITY);
+    let bad_propensity = slates.propensities.iter().position(|propensity| propensity.is_infinite());
+    for (what, numbers, bad) in
+        [("score", &slates.scores, bad_score), ("propensity", &slates.propensities, bad_propensity)]
+    {
+        if let Some(place) = bad {
             return Err((place / slate, format!("the {what} in slot {} is {}", place % slate, numbers[place])));
         }
     }
@@ -189,8 +167,8 @@ impl Checker<'_> {
         rows.find_map(|(row, slate)| self.check_row(row, slate).err().map(|problem| (row, problem)))
     }
 
-    /// 1 when the slate is shorter than it had to be, else 0; or what is broken.
-    fn check_row(&self, row: usize, slate: &[ItemId]) -> Result<u64, String> {
+    /// Whether the slate is short, and why; or what is broken.
+    fn check_row(&self, row: usize, slate: &[ItemId]) -> Result<ShortSlates, String> {
         let words = self.items.div_ceil(64);
         let blocked = &self.blocked[row * words..(row + 1) * words];
         let filled = slate.iter().take_while(|item| item.is_some()).count();
@@ -212,10 +190,10 @@ impl Checker<'_> {
             }
         }
         if filled == self.slate {
-            return Ok(0);
+            return Ok(ShortSlates::default());
         }
         let left = words * 64 - blocked.iter().map(|word| word.count_ones() as usize).sum::<usize>();
-        Ok(u64::from(left > filled))
+        Ok(ShortSlates { short: 1, exhausted: u64::from(left <= filled), empty: u64::from(filled == 0) })
     }
 }
 
@@ -223,7 +201,7 @@ impl Checker<'_> {
 mod tests {
     use super::*;
 
-    fn check(slate: &[u32], blocked: u64) -> Result<u64, String> {
+    fn check(slate: &[u32], blocked: u64) -> Result<ShortSlates, String> {
         let blocked = [blocked | !0 << 10];
         let items: Vec<ItemId> = slate.iter().map(|&item| ItemId(item)).collect();
         Checker { items: 10, slate: slate.len(), blocked: &blocked }.check_row(0, &items)
@@ -247,9 +225,12 @@ mod tests {
     #[test]
     fn contract_of_a_slate() {
         const NONE: u32 = u32::MAX;
-        assert_eq!(check(&[3, 4, 5], 0), Ok(0));
-        assert_eq!(check(&[3, NONE, NONE], 0), Ok(1), "two candidates more were left");
-        assert_eq!(check(&[3, NONE, NONE], 0b11_1111_0111), Ok(0), "item 3 is the only candidate");
+        let short = |short, exhausted, empty| Ok(ShortSlates { short, exhausted, empty });
+        assert_eq!(check(&[3, 4, 5], 0), short(0, 0, 0));
+        assert_eq!(check(&[3, NONE, NONE], 0), short(1, 0, 0), "two candidates more were left");
+        assert_eq!(check(&[3, NONE, NONE], 0b11_1111_0111), short(1, 1, 0), "item 3 is the only candidate");
+        assert_eq!(check(&[NONE, NONE, NONE], 0), short(1, 0, 1), "the policy skips the user");
+        assert_eq!(check(&[NONE, NONE, NONE], 0b11_1111_1111), short(1, 1, 1), "there is nothing to show");
         assert!(check(&[3, 4, 3], 0).unwrap_err().contains("second time"));
         assert!(check(&[3, 4, 10], 0).unwrap_err().contains("the catalogue has 10 items"));
         assert!(check(&[3, 4], 1 << 4).unwrap_err().contains("not a candidate"));

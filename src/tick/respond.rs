@@ -5,14 +5,20 @@ use crate::ids::UserId;
 use crate::log::REJECTED;
 use crate::random::{Purpose, Streams, unit};
 use crate::user::Probabilities;
-use crate::world::{Choices, Clock, Events, Visits};
+use crate::world::{Choices, Clock, Events, Surroundings, Visits};
 use bevy_ecs::prelude::{Res, ResMut};
 use rayon::prelude::*;
 
 /// Rows that one parallel task draws for.
 const ROWS_PER_TASK: usize = 128;
 
-pub(super) fn respond(clock: Res<Clock>, visits: Res<Visits>, choices: Res<Choices>, mut events: ResMut<Events>) {
+pub(super) fn respond(
+    clock: Res<Clock>,
+    surroundings: Res<Surroundings>,
+    visits: Res<Visits>,
+    choices: Res<Choices>,
+    mut events: ResMut<Events>,
+) {
     let batch = &mut events.0;
     let (visitors, slate) = (visits.users.len(), batch.slate);
     batch.accepted.resize(visitors, REJECTED);
@@ -27,6 +33,9 @@ pub(super) fn respond(clock: Res<Clock>, visits: Res<Visits>, choices: Res<Choic
         let draws = luck(&clock.streams, *user, clock.tick);
         shown.copy_from_slice(&choices.0.choice(row)[..slate]);
         (*accepted, *rating) = behave(&choices.0, row, draws);
+        if !surroundings.rated {
+            *rating = f32::NAN;
+        }
     });
 }
 

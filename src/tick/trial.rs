@@ -3,6 +3,7 @@
 use super::{Simulation, TickError};
 use crate::log::{DecisionBatch, EventBatch, EventSink, Recording};
 use crate::policy::{Foresight, Policy, PolicyFailure, Requests, Slates};
+use crate::world::ShortSlates;
 
 /// How long a policy trained, by the wall clock: for the manifest, never for a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -100,8 +101,8 @@ impl<S: EventSink> Trial<S> {
         &self.sink
     }
 
-    /// Slates so far that had fewer items than slots although more candidates were left.
-    pub fn short_slates(&self) -> u64 {
+    /// Slates so far that had fewer items than slots.
+    pub fn short_slates(&self) -> ShortSlates {
         self.simulation.short_slates()
     }
 

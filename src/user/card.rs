@@ -4,7 +4,7 @@
 //! load; a difference is an error that says which.
 
 use crate::card::parse_card_of;
-use crate::dataset::Dataset;
+use crate::dataset::{Catalogue, Dataset};
 use crate::files::{MOST_OF_TEXT, read_bounded, read_text};
 use crate::scene::{Drift, EncodingError, FeatureSpec, FieldFeatures, VectorBasis};
 use ndarray::Array2;
@@ -143,8 +143,8 @@ impl Features {
     pub fn tables(&self, data: &Dataset) -> Result<FeatureTables, EncodingError> {
         match self {
             Features::Named(spec) => Ok(FeatureTables {
-                attributes: spec.attributes(&data.catalogue),
-                profiles: spec.profiles(&data.profiles),
+                attributes: spec.attributes(&Catalogue::of(data)),
+                profiles: spec.profiles(&data.user_fields, data.users.len()),
                 drift: Vec::new(),
             }),
             Features::Fields(fields) => {

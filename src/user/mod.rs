@@ -33,6 +33,7 @@
 
 mod calibrated;
 mod card;
+mod examination;
 mod language;
 mod level;
 mod memory;
@@ -43,6 +44,7 @@ mod response_rule;
 pub use self::calibrated::{Calibrated, Probabilities, Shift};
 pub(crate) use self::calibrated::{softmax, utilities};
 pub use self::card::{Card, CardError, Dims, FeatureTables, Features, FileEntry};
+pub use self::examination::{ExaminationEstimate, estimate_examination, estimate_examination_by};
 pub use self::language::{LanguageMode, LanguageSpec, LanguageUser};
 pub use self::level::{FittedLevel, ListResponse, fit_level};
 pub use self::memory::{memories_at, memories_of};

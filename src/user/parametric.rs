@@ -8,12 +8,15 @@
 use super::{EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
 use crate::dataset::Catalogue;
 use crate::ids::{ItemId, UserId};
-use crate::scene::{CONTEXT, SceneBatch};
+use crate::scene::{CONTEXT, SceneBatch, unit_fields};
+use ndarray::Array2;
 use rayon::prelude::*;
 
 /// Rows that one parallel task answers.
 const ROWS_PER_TASK: usize = 128;
-/// Ratings below this do not move the interest.
+/// Categories that each have a number of their own.
+const NAMES: usize = 64;
+/// Ratings below this level do not move the interest.
 const LIKED: f32 = 3.5;
 
 /// The weights of the utility.
@@ -35,26 +38,37 @@ pub struct Parametric {
     width: usize,
     items: Vec<f32>,
     penalties: Vec<f32>,
+    /// Whether any two items differ.
+    has_signal: bool,
 }
 
 impl Parametric {
-    /// A user model over the genres and years of a catalogue.
-    pub fn new(spec: ParametricSpec, catalogue: &Catalogue) -> Parametric {
+    /// A user model over the categories of a field, and the years, of a catalogue. An empty `field` takes the category field;
+    /// `*`, or no such field, all fields as numbers.
+    ///
+    /// # Errors
+    /// When the items have no such field.
+    pub fn new(spec: ParametricSpec, catalogue: &Catalogue, field: &str) -> Result<Parametric, UserError> {
+        let attributes = attributes(catalogue, field).map_err(UserError::Setup)?;
         // Padded to whole SIMD registers: the tail of each vector is zero.
-        let width = (catalogue.genre_names.len() + 2).next_multiple_of(8);
+        let known = attributes.ncols();
+        let width = (known + 2).next_multiple_of(8);
         let mut items = vec![0.0; catalogue.len() * width];
-        for (item, row) in items.chunks_exact_mut(width).enumerate() {
-            for (bit, value) in row.iter_mut().enumerate().take(catalogue.genre_names.len()) {
-                *value = f32::from(u8::from(catalogue.genres[item].contains(bit as u32)));
-            }
-            let decade = catalogue.years[item].map_or(0.0, |year| (f32::from(year) - 1990.0) / 20.0);
-            row[catalogue.genre_names.len()] = decade.clamp(-1.0, 1.0);
-            row[catalogue.genre_names.len() + 1] = 0.5;
+        let rows = items.chunks_exact_mut(width).zip(attributes.rows());
+        for (item, (row, attributes)) in (0..).map(ItemId).zip(rows) {
+            row.iter_mut().zip(attributes).for_each(|(value, &attribute)| *value = attribute);
+            let year = catalogue.year(item);
+            let decade = if year.is_nan() { 0.0 } else { (year - 1990.0) / 20.0 };
+            row[known] = decade.clamp(-1.0, 1.0);
+            row[known + 1] = 0.5;
             let length = row.iter().map(|value| value * value).sum::<f32>().sqrt();
             row.iter_mut().for_each(|value| *value /= length);
         }
+        let mut vectors = items.chunks_exact(width);
+        let first = vectors.next();
+        let has_signal = vectors.any(|vector| Some(vector) != first);
         let penalties = (0..256).map(|slot| (spec.position * libm::log2(f64::from(slot) + 1.0)) as f32).collect();
-        Parametric { spec, width, items, penalties }
+        Ok(Parametric { spec, width, items, penalties, has_signal })
     }
 
     fn item(&self, item: ItemId) -> &[f32] {
@@ -81,6 +95,25 @@ impl Parametric {
             }
         }
     }
+}
+
+/// `[items, columns]`: 1 for each category of an item. Fields with more than [`NAMES`] categories, and all fields together,
+/// go through their encoding, each field at length 1.
+fn attributes(catalogue: &Catalogue, field: &str) -> Result<Array2<f32>, String> {
+    let all = field == "*" || (field.is_empty() && catalogue.category().is_none());
+    if all {
+        return unit_fields(catalogue.fields().iter(), catalogue.len()).map_err(|problem| problem.to_string());
+    }
+    let categories = catalogue.categories(field).map_err(|problem| problem.to_string())?;
+    if categories.len() > NAMES {
+        let named = catalogue.fields().get(categories.field());
+        return unit_fields(named, catalogue.len()).map_err(|problem| problem.to_string());
+    }
+    let mut table = Array2::zeros((catalogue.len(), categories.len()));
+    for item in 0..catalogue.len() {
+        categories.of(ItemId(item as u32)).iter().for_each(|&code| table[(item, code as usize)] = 1.0);
+    }
+    Ok(table)
 }
 
 /// The sum of products in a fixed order: eight partial sums, added pairwise.
@@ -127,6 +160,11 @@ impl UserModel for Parametric {
         true
     }
 
+    fn notes(&self) -> Vec<String> {
+        let note = "the items have no field that tells them apart: tastes say nothing, and users choose by popularity and slot";
+        if self.has_signal { Vec::new() } else { vec![note.to_owned()] }
+    }
+
     fn drift(&self, memories: &mut [&mut [f32]], pulls: &[(ItemId, f32)]) -> Result<(), UserError> {
         for (interest, &(item, rate)) in memories.iter_mut().zip(pulls) {
             for (value, &target) in interest.iter_mut().zip(self.item(item)) {
@@ -157,17 +195,51 @@ impl UserModel for Parametric {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::GenreSet;
+    use crate::dataset::{Column, Field, Fields};
 
     fn model(spec: ParametricSpec) -> Parametric {
-        let catalogue = Catalogue {
-            titles: vec!["a".into(), "b".into()],
-            years: vec![Some(1990), None],
-            genre_names: vec!["Drama".into(), "War".into()],
-            genres: vec![GenreSet(0b01), GenreSet(0b10)],
-            ..Catalogue::default()
-        };
-        Parametric::new(spec, &catalogue)
+        let mut catalogue = catalogue();
+        catalogue.set_released(Some("year"));
+        Parametric::new(spec, &catalogue, "").expect("categories")
+    }
+
+    fn catalogue() -> Catalogue {
+        let fields = Fields::new(vec![
+            Field { name: "genres".to_owned(), column: Column::of_names([["Drama"], ["War"]]) },
+            Field { name: "year".to_owned(), column: Column::Number(vec![1990.0, f32::NAN]) },
+        ]);
+        Catalogue::new(vec!["a".into(), "b".into()], fields)
+    }
+
+    #[test]
+    fn a_taste_is_about_the_named_field_and_a_model_without_signal_says_so() {
+        let named = |field: &str| Parametric::new(PLAIN, &catalogue(), field);
+        assert_eq!(named("genres").expect("a field").items, named("").expect("a field").items);
+        let problem = named("studio").err().expect("no such field").to_string();
+        assert!(problem.contains("no field `studio`"), "{problem}");
+        let alone = Catalogue::new(
+            vec![String::new(); 9],
+            Fields::new(vec![Field {
+                name: "price".to_owned(),
+                column: Column::Number((0..9).map(|item| (item % 3) as f32).collect()),
+            }]),
+        );
+        assert!(Parametric::new(PLAIN, &alone, "").expect("all fields").notes().is_empty());
+        let blind = Parametric::new(PLAIN, &Catalogue::unknown(3), "").expect("no field is no error");
+        assert!(blind.notes()[0].contains("no field that tells them apart"), "{:?}", blind.notes());
+    }
+
+    #[test]
+    fn a_field_of_many_categories_has_a_column_for_the_most_frequent() {
+        let rows: Vec<Vec<String>> = (0..400).map(|item| vec![format!("shop {}", item % 200)]).collect();
+        let fields = Fields::new(vec![Field { name: "shop".to_owned(), column: Column::of_names(&rows) }]);
+        let catalogue = Catalogue::new(vec![String::new(); 400], fields);
+        let model = Parametric::new(PLAIN, &catalogue, "shop").expect("a field");
+        assert_eq!(model.width, 72, "64 names, other, missing, year and constant");
+        // Of equal frequency the first in alphabetical order: "shop 0", "shop 1", "shop 10", ...
+        assert_eq!(model.item(ItemId(1)), model.item(ItemId(201)));
+        assert_ne!(model.item(ItemId(1)), model.item(ItemId(10)));
+        assert_eq!(model.item(ItemId(98)), model.item(ItemId(99)), "others");
     }
 
     const PLAIN: ParametricSpec = ParametricSpec { taste: 2.0, popularity: 0.5, position: 1.0, learning: 0.5 };

@@ -49,7 +49,7 @@ pub(super) fn tables(
         ("what is predicted".to_owned(), quantiles(chances, |low, high| format!("{low:.3} to {high:.3}"))),
         ("popularity in the log".to_owned(), quantiles(&popularity, |low, high| format!("{low:.0} to {high:.0}"))),
     ];
-    if slots.iter().any(|slot| *slot != slots[0]) && slots_repeat(cells) {
+    if slots.iter().any(|slot| *slot != slots[0]) && have_order(cells) {
         parts.push(("slot".to_owned(), slots));
     }
     parts.extend(groups(&experiment.data.item_fields, cells));
@@ -57,10 +57,11 @@ pub(super) fn tables(
     made.filter(|table| table.rows.len() > 1).collect()
 }
 
-/// Whether slots mean something: lists of which the file knows no order have their items in some order of their numbers.
-fn slots_repeat(cells: &Cells) -> bool {
-    let most = cells.slots().iter().max().copied().unwrap_or(0);
-    usize::from(most) < cells.len() / 20
+/// Whether slots mean something: in lists whose order the file does not know the items stand in the order of their numbers.
+pub(super) fn have_order(cells: &Cells) -> bool {
+    let lists = cells.list_ranges();
+    let is_sorted = |list: &std::ops::Range<usize>| cells.items()[list.clone()].is_sorted();
+    lists.iter().all(|list| list.len() == 1) || !lists.iter().all(is_sorted)
 }
 
 /// Parts of about equal size, equal values together.

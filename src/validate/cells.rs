@@ -4,7 +4,7 @@ use super::ValidateError;
 use crate::dataset::{Impression, Impressions};
 use crate::experiment::{Experiment, shown_utilities};
 use crate::ids::{ItemId, UserId};
-use crate::scenario::AcceptSpec;
+use crate::scenario::{AcceptSpec, AcceptanceSpec};
 use std::collections::BTreeMap;
 
 /// Exposures beside a log, with the numbers of its users and items.
@@ -32,6 +32,8 @@ pub struct Cells {
     gap: Vec<f64>,
     /// How likely the slot is looked at.
     weight: Vec<f64>,
+    /// What is added to rejecting before the level is set.
+    pub(super) own_shift: f64,
     /// The user of the data set behind each number.
     pub(super) sources: Vec<UserId>,
     lists: usize,
@@ -49,12 +51,17 @@ impl Cells {
         let lists: Vec<Impression<'_>> = exposed.lists.iter().collect();
         let (model, start) = (experiment.model(), experiment.start());
         let utilities = shown_utilities(model.model(), model.rule(), start, &lists)?;
+        // A level that a scenario assumes is not the model's; one that impressions tell is.
+        let own_shift = match experiment.scenario.user.acceptance {
+            AcceptanceSpec::Share(_) => 0.0,
+            AcceptanceSpec::Log => f64::from(model.reject_shift()),
+        };
         let mut cells = Cells::empty();
+        cells.own_shift = own_shift;
         let mut at = 0;
         for (list, utilities) in lists.iter().zip(&utilities) {
             let seen = start.seen_by(list.user);
-            let reject = f64::from(utilities[list.items.len()]) / f64::from(model.temperature())
-                + f64::from(model.reject_shift());
+            let reject = f64::from(utilities[list.items.len()]) / f64::from(model.temperature()) + own_shift;
             for (place, &item) in list.items.iter().enumerate() {
                 let (entry, rating) = (at + place, exposed.ratings.get(at + place).copied().unwrap_or(f32::NAN));
                 if seen[item.index() / 64] >> (item.index() % 64) & 1 == 1 {
@@ -91,6 +98,7 @@ impl Cells {
             propensity: Vec::new(),
             gap: Vec::new(),
             weight: Vec::new(),
+            own_shift: 0.0,
             sources: Vec::new(),
             lists: 0,
             repeated: 0,

@@ -123,8 +123,7 @@ fn expectations(
     }
     let lists: Vec<_> = lists.iter().collect();
     let utilities = shown_utilities(model.model(), model.rule(), experiment.start(), &lists)?;
-    let gap =
-        |row: &Vec<f32>| f64::from(row[0] - row[1]) / f64::from(model.temperature()) - f64::from(model.reject_shift());
+    let gap = |row: &Vec<f32>| f64::from(row[0] - row[1]) / f64::from(model.temperature()) - cells.own_shift;
     let gaps: Vec<f64> = utilities.iter().map(gap).collect();
     let weight = |slot: u16| model.rule().examination.weight(usize::from(slot));
     let rounds = cells.user_numbers().iter().zip(cells.slots());

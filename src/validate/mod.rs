@@ -31,6 +31,8 @@ pub use self::values::{PolicyValue, Ranking};
 
 use self::measures::Resamples;
 use crate::experiment::{Experiment, ExperimentError};
+use crate::scenario::AcceptSpec;
+use crate::user::{ExaminationEstimate, estimate_examination};
 use serde::Serialize;
 
 /// What is asked.
@@ -88,6 +90,8 @@ pub struct Validation {
     pub loss_of_base_rate: f64,
     /// Predicted (level set) against observed shares.
     pub calibration: Vec<CalibrationTable>,
+    /// How likely each slot is looked at, where people took items from lists whose order is known.
+    pub examination: Option<ExaminationEstimate>,
     /// What policies are worth on lists, and in which order the model puts them; `None` where no list has more than `best`
     /// items.
     pub ranking: Option<Ranking>,
@@ -113,9 +117,11 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
     let loss = |chances: &[f64]| resamples.mean(&cells.of_users(&measures::losses(chances, cells.accepted())));
     let accepted: Vec<f64> = cells.accepted().iter().map(|&accepted| f64::from(u8::from(accepted))).collect();
     let observed = resamples.mean(&cells.of_users(&accepted));
+    let (examination, problem) = examination(experiment, exposed, &cells);
     let ranking = values::rank(experiment, &cells, [&plain, &level_set], ask.best, &resamples)?;
     let mut notes = exposed.notes.to_vec();
     notes.extend(experiment.model().model().notes());
+    notes.extend(problem.map(|problem| format!("How likely slots are looked at cannot be estimated: {problem}.")));
     if cells.repeated > 0 {
         notes.push(format!("{} shown items are in the log of their user already and are left out.", cells.repeated));
     }
@@ -142,6 +148,7 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
         loss_of_base_rate: measures::entropy(observed.estimate),
         observed,
         calibration: calibration::tables(experiment, &cells, &level_set, &resamples),
+        examination,
         ranking,
         logged: logged::values(experiment, &cells, &level_set)?,
         verdict: Vec::new(),
@@ -150,3 +157,26 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
     found.verdict = table::verdict(&found);
     Ok(found)
 }
+
+/// Resamples of the intervals of examination.
+const EXAMINATION_RESAMPLES: usize = 200;
+
+/// The estimate, or why there is none where there could be one.
+fn examination(
+    experiment: &Experiment,
+    exposed: &Exposed<'_>,
+    cells: &Cells,
+) -> (Option<ExaminationEstimate>, Option<String>) {
+    let is_taken = experiment.scenario.user.accept == AcceptSpec::Take;
+    let most = exposed.lists.slots.iter().max().copied().unwrap_or(0);
+    if !is_taken || most == 0 || !calibration::have_order(cells) {
+        return (None, None);
+    }
+    match estimate_examination(exposed.lists, EXAMINATION_RESAMPLES, experiment.scenario.seed) {
+        Ok(found) => (Some(found), None),
+        Err(problem) => (None, Some(problem)),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -1,6 +1,7 @@
 //! A validation in words and lines.
 
 use super::{CalibrationTable, Figure, Ranking, Validation};
+use crate::user::ExaminationEstimate;
 use std::fmt::Write as _;
 
 /// A model that puts this share of the pairs right can rank policies, as far as these exposures tell.
@@ -9,6 +10,9 @@ const RANKS: f64 = 0.9;
 const GUESSES: f64 = 0.65;
 /// An AUC below this says little.
 const TELLS: f64 = 0.55;
+
+/// Wrong pairs that are told one by one.
+const MOST_WRONG: usize = 8;
 
 /// What the figures mean.
 pub(super) fn verdict(found: &Validation) -> Vec<String> {
@@ -81,6 +85,9 @@ impl Validation {
             let _ = writeln!(text, "{name:<30} {value}");
         }
         self.calibration.iter().for_each(|table| calibration(&mut text, table));
+        if let Some(examination) = &self.examination {
+            examined(&mut text, examination);
+        }
         if let Some(ranking) = &self.ranking {
             ranking_text(&mut text, ranking);
         }
@@ -181,6 +188,19 @@ fn calibration(text: &mut String, table: &CalibrationTable) {
     }
 }
 
+fn examined(text: &mut String, found: &ExaminationEstimate) {
+    let _ = writeln!(
+        text,
+        "\nhow likely slots are looked at, relative to the most (position-based model, {} lists)",
+        found.lists
+    );
+    let _ = writeln!(text, "  slot  examined {:<16}  naive", "");
+    for (slot, &estimate) in found.weights.iter().enumerate() {
+        let figure = Figure { estimate, low: found.low[slot], high: found.high[slot] };
+        let _ = writeln!(text, "  {:>4}  {:<25}  {:.3}", slot + 1, interval(figure, 3), found.naive[slot]);
+    }
+}
+
 fn ranking_text(text: &mut String, ranking: &Ranking) {
     let Ranking { best, lists, items, .. } = ranking;
     let _ = writeln!(text, "\npolicies by the value of their best {best} of {items:.1} items, {lists} lists");
@@ -207,8 +227,11 @@ fn ranking_text(text: &mut String, ranking: &Ranking) {
         "  pairs told apart {}, right {}; Kendall tau {tau}; level RMSE {:.3} as it is, {:.3} with the level set",
         ranking.pairs_told, ranking.pairs_right, ranking.level_rmse_before, ranking.level_rmse
     );
-    for (better, worse) in &ranking.pairs_wrong {
+    for (better, worse) in ranking.pairs_wrong.iter().take(MOST_WRONG) {
         let _ = writeln!(text, "  wrong: people like {better} better than {worse}");
+    }
+    if let Some(more @ 1..) = ranking.pairs_wrong.len().checked_sub(MOST_WRONG) {
+        let _ = writeln!(text, "  and {more} more");
     }
     ranking.left_out.iter().for_each(|problem| text.push_str(&format!("  left out: {problem}\n")));
 }

@@ -19,6 +19,7 @@ pub struct StartingPoint {
     width: usize,
     seen: Vec<u64>,
     words: usize,
+    rated: bool,
 }
 
 impl StartingPoint {
@@ -37,12 +38,18 @@ impl StartingPoint {
         for row in &log.rows {
             seen[row.user.index() * words + row.item.index() / 64] |= 1 << (row.item.index() % 64);
         }
-        Ok(StartingPoint { catalogue, log, memory, width: model.memory().total, seen, words })
+        let rated = log.rows.iter().any(|row| !row.rating.is_nan());
+        Ok(StartingPoint { catalogue, log, memory, width: model.memory().total, seen, words, rated })
     }
 
     /// The memory of a data-set user at the start.
     pub fn memory_of(&self, source: UserId) -> &[f32] {
         &self.memory[source.index() * self.width..(source.index() + 1) * self.width]
+    }
+
+    /// Whether the log has ratings. Users of a log without them give none: a user model's would mean nothing.
+    pub fn is_rated(&self) -> bool {
+        self.rated
     }
 
     /// The items that a data-set user has in the log, as bits.

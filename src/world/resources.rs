@@ -12,6 +12,7 @@ use crate::tick::TickError;
 use crate::user::{Calibrated, Probabilities};
 use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::Resource;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The current tick and the random streams of the replication.
@@ -34,6 +35,8 @@ pub struct Surroundings {
     pub slate: usize,
     /// Whether items that a user has accepted are blocked.
     pub unseen: bool,
+    /// Whether users rate what they accept.
+    pub rated: bool,
     /// Seconds since 1970 at tick 0.
     pub start: i64,
     /// Seconds of a tick.
@@ -96,9 +99,34 @@ pub struct Choices(pub Probabilities);
 #[derive(Resource, Default)]
 pub struct Events(pub EventBatch);
 
-/// Slates with fewer items than slots although more candidates were left.
-#[derive(Resource, Default)]
-pub struct ShortSlates(pub u64);
+/// Slates that have fewer items than slots.
+#[derive(Resource, Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShortSlates {
+    /// All of them, the empty ones included.
+    pub short: u64,
+    /// Those that have all items that were left for their user.
+    pub exhausted: u64,
+    /// Those without an item: visits to whom nothing was shown.
+    pub empty: u64,
+}
+
+impl std::ops::Add for ShortSlates {
+    type Output = ShortSlates;
+
+    fn add(self, other: ShortSlates) -> ShortSlates {
+        ShortSlates {
+            short: self.short + other.short,
+            exhausted: self.exhausted + other.exhausted,
+            empty: self.empty + other.empty,
+        }
+    }
+}
+
+impl std::ops::AddAssign for ShortSlates {
+    fn add_assign(&mut self, other: ShortSlates) {
+        *self = *self + other;
+    }
+}
 
 /// The first error of the run; no stage runs after it.
 #[derive(Resource, Default)]

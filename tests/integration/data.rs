@@ -1,18 +1,29 @@
 //! Data sets: both formats, clean-ups, the split, and what is said about files that cannot be read.
 
 use crate::util::{Log, Person, Rating, dataset, place, read, recmirror, scenario_text, text, write};
-use recmirror::dataset::{Cleaner, Dataset};
-use recmirror::ids::UserId;
+use recmirror::dataset::{Cleaner, Column, Dataset, Fields};
+use recmirror::ids::{ItemId, UserId};
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The genres of each item by name.
-fn genres(data: &Dataset) -> Vec<BTreeSet<String>> {
-    let names = |set: &recmirror::dataset::GenreSet| {
-        let bits = (0..data.catalogue.genre_names.len()).filter(|&bit| set.contains(bit as u32));
-        bits.map(|bit| data.catalogue.genre_names[bit].clone()).collect()
-    };
-    data.catalogue.genres.iter().map(names).collect()
+/// The categories of each row of a field by name.
+fn names(fields: &Fields, field: &str) -> Vec<BTreeSet<String>> {
+    let column = &fields.get(field).unwrap_or_else(|| panic!("no field `{field}`")).column;
+    let table = column.names().expect("categories");
+    let of = |row| column.categories(row).iter().map(|&code| table.external(code).to_owned()).collect();
+    (0..column.len()).map(of).collect()
+}
+
+/// The numbers of a field.
+fn numbers<'a>(fields: &'a Fields, field: &str) -> &'a [f32] {
+    match fields.get(field).map(|field| &field.column) {
+        Some(Column::Number(numbers)) => numbers,
+        other => panic!("`{field}` has no numbers: {other:?}"),
+    }
+}
+
+fn titles(data: &Dataset) -> Vec<&str> {
+    (0..data.items.len() as u32).map(|item| data.title_of(ItemId(item))).collect()
 }
 
 fn ids(table: &recmirror::dataset::IdTable) -> Vec<&str> {
@@ -29,10 +40,13 @@ fn both_formats_of_the_same_data_give_the_same_data_set() {
     assert_eq!((left.family, right.family), ("movielens", "recbole"));
     assert_eq!(ids(&left.users), ids(&right.users));
     assert_eq!(ids(&left.items), ids(&right.items));
-    assert_eq!(left.profiles.0, right.profiles.0);
-    assert_eq!(left.catalogue.titles, right.catalogue.titles);
-    assert_eq!(left.catalogue.years, right.catalogue.years);
-    assert_eq!(genres(&left), genres(&right));
+    for field in ["gender", "occupation"] {
+        assert_eq!(names(&left.user_fields, field), names(&right.user_fields, field));
+    }
+    assert_eq!(numbers(&left.user_fields, "age"), numbers(&right.user_fields, "age"));
+    assert_eq!(titles(&left), titles(&right));
+    assert_eq!(numbers(&left.item_fields, "year"), numbers(&right.item_fields, "year"));
+    assert_eq!(names(&left.item_fields, "genres"), names(&right.item_fields, "genres"));
     assert_eq!(left.interactions, right.interactions);
     assert_eq!(left.interactions.len(), log.ratings.len());
     assert_ne!(left.hash, right.hash, "the hash is over the files");
@@ -52,10 +66,10 @@ fn interactions_are_sorted_by_user_and_time_and_keep_what_the_file_says() {
         assert_eq!((found.user.index(), found.item.index(), found.rating, found.time), expected);
     }
     let person: &Person = &log.people[7];
-    let profile = data.profiles.of(UserId(7));
-    assert_eq!(profile.age, Some(person.age as f32));
-    assert_eq!(profile.gender.as_deref(), Some(person.gender));
-    assert_eq!(profile.occupation.as_deref(), Some(person.occupation));
+    assert_eq!(numbers(&data.user_fields, "age")[7], person.age as f32);
+    for (field, wanted) in [("gender", person.gender), ("occupation", person.occupation)] {
+        assert_eq!(names(&data.user_fields, field)[7], BTreeSet::from([wanted.to_owned()]));
+    }
 }
 
 #[test]
@@ -63,7 +77,7 @@ fn titles_in_latin_1_are_read_and_counted() {
     let folder = place();
     Log::synthetic(10, 30).write_grouplens(folder.path());
     let data = dataset(folder.path());
-    assert_eq!(data.catalogue.titles[17], "Café 17");
+    assert_eq!(titles(&data)[17], "Café 17");
     assert_eq!(data.cleanup.of(Cleaner::Latin1Title), 3, "films 7, 17 and 27");
     assert!(data.cleanup.to_string().contains("3 titles read as Latin-1"), "{}", data.cleanup);
 }
@@ -76,7 +90,8 @@ fn untitled_and_undated_items_are_counted() {
     log.films[4].year = None;
     log.write_recbole(folder.path());
     let data = dataset(folder.path());
-    assert_eq!((data.catalogue.titles[3].as_str(), data.catalogue.years[4]), ("unknown", None));
+    assert_eq!(titles(&data)[3], "4", "an item without a title is shown by its id");
+    assert!(numbers(&data.item_fields, "year")[4].is_nan());
     assert_eq!((data.cleanup.of(Cleaner::UntitledItem), data.cleanup.of(Cleaner::MissingYear)), (1, 1));
 }
 
@@ -285,9 +300,8 @@ fn any_number_of_genres_is_read() {
     let (old, genres) = (read(&path), (0..70).map(|number| format!("G{number} ")).collect::<String>());
     write(&path, line(&old, 25, &format!("24\tA\t1990\t{genres}")));
     let data = dataset(folder.path());
-    let genres = data.item_fields.get("genres").expect("a field");
-    assert_eq!(genres.column.names().map(|names| names.len()), Some(76));
-    assert_eq!(genres.column.categories(23).len(), 70);
+    let found = names(&data.item_fields, "genres");
+    assert_eq!((found.iter().flatten().collect::<BTreeSet<_>>().len(), found[23].len()), (76, 70));
 }
 
 #[test]

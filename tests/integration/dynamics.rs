@@ -5,6 +5,7 @@ use crate::util::{
     digests, digests_of, has_data_and_runtime, model, movielens, package, recmirror, run_on, scenario_text, settings,
     text, with_data, write,
 };
+use recmirror::dataset::Catalogue;
 use recmirror::dynamics;
 use recmirror::experiment::Experiment;
 use recmirror::ids::ItemId;
@@ -237,7 +238,7 @@ fn providers_of_whom_nobody_knows_are_said_so() {
     let out = folder.path().join("run");
     let answer = recmirror(&["run", text(&file), "--out", text(&out)]);
     answer.expect(2).says(&["dynamic `exit`", "data.providers", "seeded"]);
-    recmirror(&["run", text(&file), "--out", text(&out), "--set", "data.providers=genre"]).expect(0);
+    recmirror(&["run", text(&file), "--out", text(&out), "--set", "data.providers=category"]).expect(0);
 }
 
 #[test]
@@ -248,9 +249,9 @@ fn providers_come_from_the_column_of_the_items() {
     let name = |line: usize| ["provider:token", "north", "south", ""][if line == 0 { 0 } else { 1 + line % 3 }];
     let lines = lines.lines().enumerate().map(|(line, text)| format!("{text}\t{}\n", name(line)));
     write(&file, lines.collect::<String>());
-    let catalogue = crate::util::dataset(&folder.path().join("data")).catalogue;
-    assert_eq!(catalogue.provider_names, ["south", "unknown", "north"]);
-    assert_eq!(catalogue.providers[..4], [0, 1, 2, 0]);
+    let catalogue = Catalogue::of(&crate::util::dataset(&folder.path().join("data")));
+    assert_eq!(catalogue.providers().expect("providers").names(), ["south", "north", "unknown"]);
+    assert_eq!([0, 1, 2, 3].map(|item| catalogue.provider_of(ItemId(item))), [0, 2, 1, 0].map(Some));
     let table = "\n[[dynamic]]\nkind = 'provider_exit'\nneed = 0.9\nperiod = 2\n";
     let experiment = prepare(folder.path(), &["popular"], table, &["data.providers=column"]);
     let shown: BTreeSet<u32> = events(&experiment, 0, 0)[6..]

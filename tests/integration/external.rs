@@ -2,7 +2,9 @@
 //!
 //! The programs are Python; where there is none, nothing is tested here.
 
-use crate::util::{csv_rows, digests_of, manifest, package, read, recmirror, scenario_text, text, with_data, write};
+use crate::util::{
+    csv_rows, digests_of, manifest, package, read, recmirror, recmirror_with, scenario_text, text, with_data, write,
+};
 use recmirror::policy::Registry;
 use recmirror::scenario::Scenario;
 use std::path::{Path, PathBuf};
@@ -28,13 +30,13 @@ fn the_example_runs_and_repeats() {
     let path = scenario(folder.path(), &package().join("examples/external_policy.py"), "");
     let run = |name: &str, threads: &str| {
         let out = folder.path().join(name);
-        recmirror(&["run", text(&path), "--out", text(&out), "--threads", threads]).expect(0);
+        recmirror(&["run", "--allow-external", text(&path), "--out", text(&out), "--threads", threads]).expect(0);
         out
     };
     let (one, two) = (run("one", "1"), run("two", "2"));
     assert_eq!(digests_of(&one), digests_of(&two));
     assert_eq!(manifest(&one).arms.iter().map(|arm| arm.short_slates).sum::<u64>(), 0);
-    recmirror(&["replay", text(&one)]).expect(0);
+    recmirror(&["replay", "--allow-external", text(&one)]).expect(0);
 }
 
 #[test]
@@ -52,7 +54,8 @@ fn the_example_that_wraps_a_library_runs_and_repeats() {
     let run = |name: &str, threads: &str| {
         let out = folder.path().join(name);
         // It trains anew at tick 10.
-        let arguments = ["run", text(&path), "--out", text(&out), "--threads", threads, "--set", "ticks=12"];
+        let arguments =
+            ["run", "--allow-external", text(&path), "--out", text(&out), "--threads", threads, "--set", "ticks=12"];
         recmirror(&arguments).expect(0);
         out
     };
@@ -60,7 +63,7 @@ fn the_example_that_wraps_a_library_runs_and_repeats() {
     assert_eq!(digests_of(&one), digests_of(&two));
     let manifest = manifest(&one);
     assert!(manifest.arms.iter().all(|arm| arm.short_slates == 0 && arm.ticks == 12));
-    recmirror(&["replay", text(&one)]).expect(0);
+    recmirror(&["replay", "--allow-external", text(&one)]).expect(0);
     let rate = |policy: &str| {
         let rows = csv_rows(&one.join("finals.csv"));
         let of: Vec<f64> = rows
@@ -121,7 +124,16 @@ fn a_program_that_misbehaves_is_named_and_the_others_are_kept() {
         write(&program, rogue(deed));
         let path = scenario(folder.path(), &program, "timeout = 0.5");
         let out = folder.path().join("out");
-        let answer = recmirror(&["run", text(&path), "--out", text(&out), "--quiet", "--set", "arrival.probability=1"]);
+        let answer = recmirror(&[
+            "run",
+            "--allow-external",
+            text(&path),
+            "--out",
+            text(&out),
+            "--quiet",
+            "--set",
+            "arrival.probability=1",
+        ]);
         let answer = answer.expect(2).says(&["policy `external`, ", "the others are complete"]).says(&words);
         assert!(answer.stdout.contains("random"), "{deed}: {}", answer.stdout);
         let manifest = manifest(&out);
@@ -130,7 +142,45 @@ fn a_program_that_misbehaves_is_named_and_the_others_are_kept() {
         assert_eq!((manifest.failures.len(), manifest.failures[0].replication), (1, 0));
         assert_eq!(crate::util::names_in(&out.join("events")).len(), 2, "{deed}");
         assert!(read(&out.join("report.html")).contains("The policy is left out"), "{deed}");
-        recmirror(&["replay", text(&out), "--logs-only"]).expect(0);
+        recmirror(&["replay", "--allow-external", text(&out), "--logs-only"]).expect(0);
+    }
+}
+
+/// Whether a process of this number runs.
+#[cfg(target_os = "linux")]
+fn runs(number: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{number}/stat"));
+    stat.is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_a_program_has_started_ends_with_it() {
+    if !has_python() {
+        return;
+    }
+    for deed in ["time.sleep(600)", "sys.exit(7)", "pass"] {
+        let folder = with_data();
+        let (program, note) = (folder.path().join("rogue.py"), folder.path().join("started"));
+        let start = format!(
+            "import subprocess\nstarted = subprocess.Popen(['sleep', '600'])\nopen(r'{}', 'a').write(str(started.pid) + chr(10))",
+            note.display()
+        );
+        write(&program, format!("{start}\n{}", rogue(deed)));
+        let path = scenario(folder.path(), &program, "timeout = 0.5");
+        let out = folder.path().join("out");
+        let run = ["run", text(&path), "--out", text(&out), "--quiet", "--allow-external"];
+        recmirror(&run).expect(if deed == "pass" { 0 } else { 2 });
+        let started = read(&note);
+        assert!(started.lines().count() > 0);
+        for number in started.lines() {
+            let mut patience = 200;
+            while runs(number) && patience > 0 {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+                patience -= 1;
+            }
+            assert!(!runs(number), "{deed}: {number} still runs");
+        }
     }
 }
 
@@ -144,7 +194,7 @@ fn slates_that_are_too_short_are_shown_short_and_counted() {
     write(&program, rogue("answer['slates'] = [row[:2] for row in answer['slates']]"));
     let path = scenario(folder.path(), &program, "");
     let out = folder.path().join("out");
-    let answer = recmirror(&["run", text(&path), "--out", text(&out), "--quiet"]).expect(0);
+    let answer = recmirror(&["run", "--allow-external", text(&path), "--out", text(&out), "--quiet"]).expect(0);
     assert!(answer.stdout.contains("slates had fewer items than slots"), "{}", answer.stdout);
     let short = |policy: &str| {
         let all = manifest(&out).arms;
@@ -174,4 +224,44 @@ fn a_program_that_cannot_start_says_where_it_was_looked_for() {
         let problem = experiment.run(&options).err().expect("nothing can run").to_string();
         assert!(problem.contains(words) && problem.contains("see `command` and `folder`"), "{problem}");
     }
+}
+
+#[test]
+fn a_program_runs_only_where_that_is_asked_for() {
+    if !has_python() {
+        return;
+    }
+    let folder = with_data();
+    // A program that leaves a trace before it does anything else.
+    let (program, trace) = (folder.path().join("trace.py"), folder.path().join("trace"));
+    write(&program, format!("open('{}', 'w').close()\n{}", trace.display(), rogue("pass")));
+    let path = scenario(folder.path(), &program, "");
+    let out = folder.path().join("out");
+    let words = ["policy `external` would run the program `python3", "trace.py", "--allow-external"];
+    let refuse = |arguments: &[&str]| {
+        recmirror(arguments).expect(2).says(&words);
+        assert!(!trace.exists(), "it ran: {arguments:?}");
+    };
+    refuse(&["run", text(&path), "--out", text(&out)]);
+    assert!(!out.exists());
+    let checked = recmirror(&["scenario", "check", text(&path)]).expect(0).stdout;
+    assert!(checked.contains("policy `external` would run the program `python3"), "{checked}");
+    assert!(!trace.exists());
+    recmirror(&["run", "--allow-external", text(&path), "--out", text(&out)]).expect(0);
+    assert!(trace.exists());
+    std::fs::remove_file(&trace).expect("removed");
+    refuse(&["replay", text(&out)]);
+    refuse(&["evaluate", text(&out), "--target", "external", "--from", "random"]);
+    refuse(&["compare", text(&out), "--trust"]);
+    recmirror(&["replay", text(&out), "--logs-only"]).expect(0);
+    recmirror(&["compare", text(&out)]).expect(0);
+    assert!(!trace.exists(), "nothing of this simulates");
+    let answer = recmirror_with(&[("RECMIRROR_ALLOW_EXTERNAL", "1")], &["replay", text(&out)]);
+    answer.expect(0);
+    assert!(trace.exists());
+    // An inner policy is no way around.
+    let inner = "\n[[policy]]\nkind = 'mmr'\ninner = { kind = 'external', command = ['python3', 'x'] }\n";
+    write(&path, scenario_text(&["random"]) + inner);
+    let answer = recmirror(&["run", text(&path), "--out", text(&folder.path().join("b"))]);
+    answer.expect(2).says(&["policy `mmr` would run the program `python3 x`"]);
 }

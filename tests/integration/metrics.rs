@@ -12,7 +12,7 @@ fn value(field: &str) -> Option<f64> {
 }
 
 /// The batches of one arm, one for each tick; a log has none for a tick without visitors.
-fn batches(path: &Path, ticks: u32) -> Vec<EventBatch> {
+pub fn batches(path: &Path, ticks: u32) -> Vec<EventBatch> {
     let mut stored = Vec::new();
     read_batches(path, |batch| stored.push(batch.clone())).expect("a readable log");
     let mut whole: Vec<EventBatch> =
@@ -41,7 +41,7 @@ fn fold(out: &Path, experiment: &Experiment) -> Vec<Folded> {
         for batch in batches(&out.join(arm.events.as_deref().expect("a log")), arm.ticks) {
             shown += batch.len();
             accepted += batch.accepted.iter().filter(|&&slot| slot != REJECTED).count();
-            ticks.extend(set.fold(&batch, &experiment.data.catalogue));
+            ticks.extend(set.fold(&batch, experiment.catalogue()));
         }
         assert_eq!(set.finals()[0], (shown > 0).then(|| accepted as f64 / shown as f64), "acceptance by counting");
         Folded { policy: arm.policy, replication: arm.replication, ticks, finals: set.finals() }

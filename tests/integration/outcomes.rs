@@ -59,7 +59,7 @@ type Row<'a> = (&'a EventBatch, usize);
 
 impl Run {
     fn catalogue(&self) -> &Catalogue {
-        &self.experiment.data.catalogue
+        self.experiment.catalogue()
     }
 
     /// The rows of a policy in some ticks, all replications.
@@ -107,13 +107,13 @@ impl Run {
 
     /// The mean share of the most frequent genre among what each user was shown.
     fn narrowness(&self, policy: &str, ticks: Range<u32>) -> f64 {
-        let genres = self.catalogue().genre_names.len();
+        let genres = self.catalogue().category().expect("genres").clone();
         let mut counts: BTreeMap<(usize, u32), (Vec<f64>, f64)> = BTreeMap::new();
         for (replication, (batch, row)) in self.rows(policy, ticks) {
-            let entry = counts.entry((replication, batch.users[row].0)).or_insert_with(|| (vec![0.0; genres], 0.0));
+            let entry =
+                counts.entry((replication, batch.users[row].0)).or_insert_with(|| (vec![0.0; genres.len()], 0.0));
             for &item in batch.slate_of(row).iter().filter(|item| item.is_some()) {
-                let set = self.catalogue().genres_of(item);
-                set.iter().for_each(|genre| entry.0[genre] += 1.0);
+                genres.of(item).iter().for_each(|&genre| entry.0[genre as usize] += 1.0);
                 entry.1 += 1.0;
             }
         }

@@ -86,3 +86,23 @@ fn the_fetched_library_is_found_and_named() {
     let searched = recmirror_with(&[("ORT_DYLIB_PATH", "")], &["doctor"]).expect(0).stdout;
     assert!(searched.contains("ONNX Runtime 1.32.0") && searched.contains("(project folder): loaded"), "{searched}");
 }
+
+#[test]
+fn a_library_that_lies_above_the_current_folder_is_not_loaded() {
+    let folder = place();
+    let planted = folder.path().join(".recmirror/onnxruntime").join(recmirror::onnx::library_name());
+    write(&planted, "not a library");
+    let below = folder.path().join("a/b");
+    std::fs::create_dir_all(&below).expect("a folder");
+    let doctor = |at: &Path| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_recmirror"));
+        let output = command.arg("doctor").current_dir(at).env_remove("ORT_DYLIB_PATH").output().expect("it runs");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let searched = doctor(&below);
+    assert!(!searched.contains(text(folder.path())), "{searched}");
+    // In the current folder it has its turn, after the one beside the program.
+    let searched = doctor(folder.path());
+    let (own, other) = (searched.find(text(package())), searched.find(text(folder.path())));
+    assert!(own.is_some() && other.is_none_or(|other| other > own.unwrap_or(0)), "{searched}");
+}

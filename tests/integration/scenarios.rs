@@ -72,7 +72,8 @@ fn every_file_runs() {
             settings.extend(program);
         }
         let settings = settings.iter().flat_map(|setting| ["--set", setting]);
-        let arguments: Vec<&str> = ["run", text(file), "--out", text(&out)].into_iter().chain(settings).collect();
+        let arguments: Vec<&str> =
+            ["run", "--allow-external", text(file), "--out", text(&out)].into_iter().chain(settings).collect();
         recmirror(&arguments).expect(0);
         assert_eq!(manifest(&out).arms.len(), scenario.policies.len(), "{}", file.display());
     }

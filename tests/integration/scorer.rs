@@ -5,7 +5,7 @@ use crate::util::{
     csv_rows, dataset, digests_of, has_data_and_runtime, manifest, movielens, names_in, package, place, read,
     recmirror, text, with_data, write,
 };
-use recmirror::dataset::TrainingLog;
+use recmirror::dataset::{Catalogue, TrainingLog};
 use recmirror::files::sha256;
 use recmirror::ids::{ItemId, UserId};
 use recmirror::policy::{PolicyContext, Registry, Requests, Slates};
@@ -91,7 +91,7 @@ fn ndcg() -> f64 {
         blocked[row.user.index() * words + row.item.index() / 64] |= 1 << (row.item.index() % 64);
     }
     let context = PolicyContext {
-        catalogue: Arc::new(data.catalogue.clone()),
+        catalogue: Arc::new(Catalogue::of(&data)),
         log: Arc::new(split.before),
         sources: users.clone().into(),
         slate: 10,

@@ -2,7 +2,7 @@
 
 use super::AlignError;
 use super::set::SceneSet;
-use crate::dataset::{Dataset, IdTable, Interaction, InteractionHead, ItemRow, TrainingLog, UnifiedFiles};
+use crate::dataset::{Catalogue, Dataset, IdTable, Interaction, InteractionHead, ItemRow, TrainingLog, UnifiedFiles};
 use crate::files::Jsonl;
 use crate::ids::{ItemId, UserId};
 use crate::scene::CoOccurrence;
@@ -31,8 +31,10 @@ impl Known {
     pub(crate) fn of_dataset(data: &Dataset, begin: i64) -> Known {
         let mut rows = data.interactions.clone();
         rows.iter_mut().for_each(|row| row.time = row.time.saturating_mul(1_000));
-        // The middle of a year is as good as any other moment to put films of one year in order.
-        let released = data.catalogue.years.iter().map(|year| year.map(i64::from)).collect();
+        // In thousandths of a year: whole numbers have an order.
+        let catalogue = Catalogue::of(data);
+        let released = (0..data.items.len() as u32).map(|item| catalogue.year(ItemId(item)));
+        let released = released.map(|year| (!year.is_nan()).then_some((f64::from(year) * 1e3) as i64)).collect();
         Known::new(data.users.clone(), data.items.clone(), rows, released, begin)
     }
 

@@ -4,7 +4,7 @@ use super::AlignError;
 use super::answer::{Answer, Answerer, Answers};
 use super::question::Question;
 use super::set::SceneSet;
-use crate::dataset::{Dataset, TrainingLog};
+use crate::dataset::{Catalogue, Dataset, TrainingLog};
 use crate::files::Watch;
 use crate::ids::{ItemId, UserId};
 use crate::scene::{CONTEXT, LogClock, SceneBatch};
@@ -14,6 +14,7 @@ use std::collections::BTreeMap;
 /// Scenes as a data set knows them.
 pub struct Lookup<'a> {
     data: &'a Dataset,
+    catalogue: Catalogue,
     whole: TrainingLog,
     /// What the model was trained on.
     before: &'a TrainingLog,
@@ -40,9 +41,10 @@ impl<'a> Lookup<'a> {
                 data.name
             )));
         }
-        let whole = TrainingLog::from_sorted(data.interactions.clone(), data.users.len(), data.items.len());
+        let whole = data.log();
         let mut found = Lookup {
             data,
+            catalogue: Catalogue::of(data),
             whole,
             before,
             moments: Vec::new(),
@@ -120,7 +122,7 @@ impl Person<'_> {
             for (slot, shown) in question.items.iter().enumerate() {
                 let (at, item) = (row * slate + slot, self.lookup.items[shown.scene][shown.slot]);
                 scenes.items[at] = item;
-                let context = clock.context(&self.lookup.data.catalogue, item, self.lookup.times[question.scene]);
+                let context = clock.context(&self.lookup.catalogue, item, self.lookup.times[question.scene]);
                 scenes.context[at * CONTEXT..(at + 1) * CONTEXT].copy_from_slice(&context);
             }
         }

@@ -7,6 +7,7 @@ mod order;
 mod scenes;
 
 pub(super) use self::lists::table;
+use super::allow::AllowArgs;
 
 use super::language::ServerArgs;
 use super::{Failure, use_threads};
@@ -58,6 +59,8 @@ pub struct Align {
     /// really did later.
     #[arg(long, value_name = "SCENARIO")]
     policy_order: Option<PathBuf>,
+    #[command(flatten)]
+    allow: AllowArgs,
     /// Drawn answers to each scene.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     repeats: u32,

@@ -4,7 +4,7 @@ use super::Align;
 use crate::align::scenes::{Contender, Lookup, Variations};
 use crate::cli::Failure;
 use crate::cli::language::{LetterArgs, local};
-use crate::dataset::{Dataset, TrainingLog};
+use crate::dataset::{Catalogue, Dataset, TrainingLog};
 use crate::language::LanguageModel;
 use crate::language::endpoint::Endpoint;
 use crate::mirror::Prompts;
@@ -113,11 +113,12 @@ fn prompts(path: Option<&PathBuf>) -> Result<Prompts, Failure> {
 fn parametric(data: &Dataset) -> Result<(Parametric, String), Failure> {
     let text = "data.path = '.'\nuser.kind = 'parametric'\npolicy = [{ kind = 'random' }]";
     let scenario = Scenario::parse(text, Path::new("parametric"), &Registry::builtin(), &[]).map_err(Failure::other)?;
-    let ModelSpec::Parametric { taste, popularity, position, learning } = scenario.user.model else {
+    let ModelSpec::Parametric { taste, popularity, position, learning, field } = scenario.user.model else {
         return Err(Failure::other("the scenario's user is not parametric"));
     };
     let fingerprint = format!("taste {taste}, popularity {popularity}, position {position}, learning {learning}");
-    Ok((Parametric::new(ParametricSpec { taste, popularity, position, learning }, &data.catalogue), fingerprint))
+    let spec = ParametricSpec { taste, popularity, position, learning };
+    Ok((Parametric::new(spec, &Catalogue::of(data), &field).map_err(Failure::input)?, fingerprint))
 }
 
 impl Loaded {

@@ -30,6 +30,7 @@ pub(super) fn prepare(
         settings.push(("user.path".to_owned(), arguments.subject.display().to_string()));
     }
     let scenario = Scenario::load(path, registry, &settings).map_err(Failure::input)?;
+    arguments.allow.check(&scenario)?;
     Experiment::prepare(scenario, registry.clone()).map(Some).map_err(Failure::input)
 }
 

@@ -99,7 +99,7 @@ impl Lists {
 
     /// The lists. Propensities and ratings are empty where no row has one.
     pub(in crate::dataset) fn finish(mut self) -> Impressions {
-        let rank = super::ranks(&self.names);
+        let rank = super::side::ranks(&self.names);
         let rank = |list: u32| rank.get(list as usize).map_or(u32::MAX, |rank| *rank);
         self.entries.sort_unstable_by_key(|entry| (entry.time, entry.user, rank(entry.list), entry.slot, entry.row));
         let has_propensities = self.entries.iter().any(|entry| !entry.propensity.is_nan());

@@ -3,87 +3,25 @@
 //! Users and items stand in the order of their tables; those that only the log knows come after them, numbers by value,
 //! then texts by their bytes, so that no number hangs on the order of the log's lines.
 
-mod bridge;
 mod lists;
+mod missing;
 mod named;
 mod rows;
+mod side;
 mod typed;
 
-pub(super) use self::bridge::fill;
 pub(super) use self::lists::{Lists, Shown};
+pub(super) use self::missing::count_missing;
 pub(super) use self::rows::{Rows, Told};
-use self::typed::Store;
+use self::side::Side;
+pub(super) use self::side::ranks;
 use super::clock::{self, Instant};
 use super::import::{ImportError, Place, Publisher, RawRow, Roles, ShownRow, Verdict};
-use super::{Cleaner, Cleanup, DataError, Dataset, ExternalId, IdTable, Impressions, RatingScale};
+use super::{Cleaner, Cleanup, DataError, Dataset, ExternalId, Impressions, RatingScale};
 use crate::files::FileError;
 use serde_json::{Map, Value};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-
-/// Users or items while they are read.
-#[derive(Default)]
-struct Side {
-    ids: IdTable,
-    /// How many the table has; `None` where there is no table.
-    known: Option<u32>,
-    store: Store,
-    text: String,
-}
-
-impl Side {
-    /// The number of an id that the log names, and whether it is new.
-    fn insert(&mut self, id: &ExternalId) -> (u32, bool) {
-        match id {
-            ExternalId::Text(text) => self.ids.insert(text),
-            ExternalId::Number(number) => {
-                use std::fmt::Write;
-                self.text.clear();
-                let _ = write!(self.text, "{number}");
-                self.ids.insert(&self.text)
-            }
-        }
-    }
-
-    /// Whether the table, if there is one, has this number.
-    fn is_known(&self, dense: u32) -> bool {
-        self.known.is_none_or(|known| dense < known)
-    }
-
-    /// Puts ids that only the log knows into an order of their own; gives the new number of each.
-    fn settle(&mut self) -> Vec<u32> {
-        let known = self.known.unwrap_or(0) as usize;
-        let mut order: Vec<u32> = (0..self.ids.len() as u32).collect();
-        order[known..].sort_by_key(|&dense| natural(self.ids.external(dense)));
-        let mut places = vec![0; order.len()];
-        let mut ids = IdTable::default();
-        for (place, &dense) in order.iter().enumerate() {
-            places[dense as usize] = place as u32;
-            ids.insert(self.ids.external(dense));
-        }
-        self.ids = ids;
-        self.store.renumber(&places);
-        places
-    }
-}
-
-/// The key of an id's order: whole numbers by value, then texts by their bytes.
-fn natural(id: &str) -> (bool, u64, &str) {
-    let is_number = id.bytes().all(|byte| byte.is_ascii_digit()) && (id.len() == 1 || !id.starts_with('0'));
-    let number = if is_number { id.parse().ok() } else { None };
-    (number.is_none(), number.unwrap_or(0), id)
-}
-
-/// The place of each id in the order of all.
-pub(super) fn ranks(ids: &IdTable) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..ids.len() as u32).collect();
-    order.sort_by_key(|&dense| natural(ids.external(dense)));
-    let mut ranks = vec![0; order.len()];
-    for (rank, &dense) in order.iter().enumerate() {
-        ranks[dense as usize] = rank as u32;
-    }
-    ranks
-}
 
 /// What is read of a data set so far.
 struct Collector<'p> {
@@ -125,7 +63,7 @@ fn hash(publisher: &dyn Publisher) -> Result<String, DataError> {
     let files: Vec<PathBuf> = publisher.others().into_iter().chain([publisher.log().to_owned()]).collect();
     for path in files {
         let io = |source| FileError::read(&path, source);
-        let mut file = std::fs::File::open(&path).map_err(io)?;
+        let mut file = crate::files::open_regular(&path).map_err(io)?;
         loop {
             match file.read(&mut bytes).map_err(io)? {
                 0 => break,
@@ -341,9 +279,9 @@ impl Collector<'_> {
         self.rows.renumber(&users, &items);
         self.lists.renumber(&users, &items);
         let log = self.publisher.log().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let rank = ranks(&self.items.ids);
+        let rank = (!self.publisher.order_breaks_ties()).then(|| ranks(&self.items.ids));
         let unrated = self.unrated;
-        let finished = self.rows.finish(&rank, &mut self.cleanup, |line| format!("{log}:{line}"));
+        let finished = self.rows.finish(rank.as_deref(), &mut self.cleanup, |line| format!("{log}:{line}"));
         let named = named::Names::of(&self.items.store, &self.roles);
         let item_types = named.types(&self.roles);
         let wrong = |path: PathBuf| move |problem: String| DataError::from(FileError::whole(path, problem));
@@ -373,7 +311,7 @@ impl Collector<'_> {
             ..Dataset::default()
         };
         named.mark(&mut data);
-        fill(&mut data);
+        count_missing(&mut data);
         notes.extend(notes_of(&data, finished.is_finer, unrated));
         data.notes = notes;
         Ok(data)

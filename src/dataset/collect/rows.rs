@@ -3,7 +3,8 @@
 //! No rule looks at the order of lines of a log with times:
 //! - of rows of one user, item and time with other ratings the highest rating is kept;
 //! - of rows of one user and item at other times the earliest is kept; weights of what is dropped are added to it;
-//! - rows of a user at one time stand in the order of the items' ids as text.
+//! - rows of a user at one time stand in the order of the items' ids. Only where a publisher's order of lines is part of
+//!   the data set ([`Publisher::order_breaks_ties`](crate::dataset::import::Publisher)) it decides.
 //!
 //! A row without a time counts as earlier than all that have one, in the order of the file.
 
@@ -83,10 +84,11 @@ impl Rows {
         }
     }
 
-    /// The interactions by user and time. `rank` orders items at one time; `place` tells where a line stands.
+    /// The interactions by user and time. `rank` orders items at one time, the order of the
+    /// file where there is none; `place` tells where a line stands.
     pub(in crate::dataset) fn finish(
         mut self,
-        rank: &[u32],
+        rank: Option<&[u32]>,
         cleanup: &mut Cleanup,
         place: impl Fn(u32) -> String,
     ) -> Finished {
@@ -101,7 +103,8 @@ impl Rows {
         for (cleaner, (count, line)) in CLEANERS.into_iter().zip(dropped) {
             cleanup.count_many(cleaner, count, || place(line));
         }
-        self.rows.par_sort_unstable_by_key(|row| (row.user, row.seconds, row.nanos, rank[row.item as usize]));
+        let tie = |row: &Row| rank.map_or(row.line, |rank| rank[row.item as usize]);
+        self.rows.par_sort_unstable_by_key(|row| (row.user, row.seconds, row.nanos, tie(row), row.item));
         let is_timed = self.rows.iter().any(|row| row.seconds != UNDATED);
         if is_timed && self.undated > 0 {
             let line = u32::try_from(self.first_undated).unwrap_or(u32::MAX);
@@ -164,7 +167,7 @@ mod tests {
     fn finish(rows: &[(u32, u32, Told)], cleanup: &mut Cleanup) -> Finished {
         let mut all = Rows::default();
         rows.iter().for_each(|&(user, item, told)| all.push(user, item, told));
-        all.finish(&[0, 1, 2, 3], cleanup, |line| format!("log:{line}"))
+        all.finish(Some(&[0, 1, 2, 3]), cleanup, |line| format!("log:{line}"))
     }
 
     #[test]

@@ -225,6 +225,11 @@ impl Publisher for Atomic {
         Ok(())
     }
 
+    /// Models are trained on published files as they are.
+    fn order_breaks_ties(&self) -> bool {
+        true
+    }
+
     fn roles(&self) -> Roles {
         Roles {
             item_types: self.item_types.clone(),

@@ -205,6 +205,11 @@ pub(in crate::dataset) trait Publisher {
         false
     }
 
+    /// Whether the order of lines is part of the data set, so that it decides between rows of one user and second.
+    fn order_breaks_ties(&self) -> bool {
+        false
+    }
+
     /// What columns mean, where the publisher says it.
     fn roles(&self) -> Roles {
         Roles::default()

@@ -1,6 +1,9 @@
 //! The lines that are exchanged; see the protocol in [`super`].
 
+use crate::dataset::Column;
 use serde::{Deserialize, Serialize};
+use serde_json::{Number, Value};
+use std::collections::BTreeMap;
 
 /// What the program is told.
 #[derive(Serialize)]
@@ -35,8 +38,37 @@ pub(super) enum Question<'a> {
 #[derive(Serialize)]
 pub(super) struct Item<'a> {
     pub title: &'a str,
-    pub year: Option<u16>,
-    pub genres: Vec<&'a str>,
+    pub year: Option<Value>,
+    pub categories: Vec<&'a str>,
+    pub fields: BTreeMap<&'a str, Value>,
+}
+
+/// The value of a field for one item; `None` where it is missing. Times are milliseconds since 1970.
+pub(super) fn value_of(column: &Column, item: usize) -> Option<Value> {
+    match column {
+        Column::Category { names, .. } => Some(Value::from(names.external(*column.categories(item).first()?))),
+        Column::Categories { names, .. } => {
+            let own: Vec<&str> = column.categories(item).iter().map(|&code| names.external(code)).collect();
+            (!own.is_empty()).then(|| Value::from(own))
+        }
+        Column::Number(values) => number(values[item]),
+        Column::Time(times) => times[item].map(Value::from),
+        Column::Text(texts) => Some(texts[item].as_str()).filter(|text| !text.is_empty()).map(Value::from),
+        Column::Vector { width, values } => {
+            let own: Option<Vec<Value>> =
+                values[item * width..(item + 1) * width].iter().map(|&it| number(it)).collect();
+            own.map(Value::from)
+        }
+    }
+}
+
+/// Whole numbers without a point; `None` for what is not finite.
+pub(super) fn number(value: f32) -> Option<Value> {
+    if value.fract() == 0.0 && value.abs() < 1e9 {
+        return Some(Value::from(value as i64));
+    }
+    // By way of the text: 3.7 of 32 bits is not 3.7 of 64.
+    value.to_string().parse().ok().and_then(Number::from_f64).map(Value::Number)
 }
 
 /// What it may answer.

@@ -5,8 +5,8 @@
 //! Users and items are numbers from 0. `null` stands for what is unknown or absent.
 //!
 //! ```text
-//! -> {"type":"start","protocol":1,"slate":10,"tick_seconds":86400,"seed":7,
-//!     "items":[{"title":"Film","year":1994,"genres":["Drama"]}, ...],
+//! -> {"type":"start","protocol":2,"slate":10,"tick_seconds":86400,"seed":7,
+//!     "items":[{"title":"Alien","year":1979,"categories":["Horror"],"fields":{"director":"Scott"}}, ...],
 //!     "log":[[[item,rating,time], ...], ...],     what happened before the start: a list for each user of the log
 //!     "users":[0,1, ...]}                         the user of the log whose history each simulated user starts with
 //! <- {"type":"ready"}
@@ -20,8 +20,10 @@
 //! ```
 //!
 //! All users of a tick come in one `recommend`, those who were shown something in one `observe`. A wrapper may ask for
-//! longer lists than `slate` of `start`: the number in `recommend` counts. `{"type":"error","message":"..."}` is an
-//! answer to anything and ends the policy. At the end its standard input is closed.
+//! longer lists than `slate` of `start`: the number in `recommend` counts. `categories` are those of `data.item_field`,
+//! `fields` all that the data say of an item; ratings are levels from 1 to 5, whatever the scale of the data. `{"type":"error","message":"..."}` is an
+//! answer to anything and ends the policy. At the end its standard input is closed, and on Unix
+//! what it has started and not ended is ended with it, unless it has left its process group.
 //!
 //! The program must be a function of what it is told, `seed` included, or the run cannot be repeated. It has
 //! `start_timeout` seconds to get ready and `timeout` for every other answer; one that fails, ends, is late or answers
@@ -33,8 +35,9 @@ mod child;
 mod message;
 
 use self::child::Child;
-use self::message::{Answer, Item, Question};
+use self::message::{Answer, Item, Question, number, value_of};
 use super::{Policy, PolicyContext, PolicyError, PolicyFailure, PolicyKind, Requests, Slates};
+use crate::dataset::Field;
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
 use crate::random::Purpose;
@@ -44,7 +47,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// The number that a program may check.
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
 
 /// Id of the stream from which the program's seed comes; above those of users and of training.
 const SEED: u64 = 1 << 41;
@@ -175,12 +178,19 @@ impl Lists {
     }
 }
 
-fn start(context: &PolicyContext) -> Question<'_> {
+fn start<'a>(context: &'a PolicyContext) -> Question<'a> {
     let catalogue = &context.catalogue;
     let item = |item: usize| {
-        let genres = (0..).zip(&catalogue.genre_names);
-        let genres = genres.filter(|(bit, _)| catalogue.genres[item].contains(*bit)).map(|(_, name)| name.as_str());
-        Item { title: &catalogue.titles[item], year: catalogue.years[item], genres: genres.collect() }
+        let (id, fields) = (ItemId(item as u32), catalogue.fields().iter());
+        let value = |field: &'a Field| Some((field.name.as_str(), value_of(&field.column, item)?));
+        let categories =
+            catalogue.category().map(|own| own.of(id).iter().map(|&code| own.names()[code as usize].as_str()));
+        Item {
+            title: catalogue.title(id),
+            year: number(catalogue.year(id)),
+            categories: categories.into_iter().flatten().collect(),
+            fields: fields.filter_map(value).collect(),
+        }
     };
     let known = |rating: f32| (!rating.is_nan()).then_some(rating);
     let history = |user: u32| {

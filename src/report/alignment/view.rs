@@ -2,7 +2,7 @@
 
 use super::charts::{Row, forest, positions, reliability};
 use crate::align::scenes::{ReliabilityBin, SceneAlignment, SceneFigure, Scope};
-use crate::align::{OrderedPolicy, PolicyOrder};
+use crate::align::{OrderedPolicy, PolicyOrder, Share, told_apart};
 use crate::report::percent;
 use crate::report::svg::{Caption, minus};
 use serde::Serialize;
@@ -179,6 +179,17 @@ fn told(found: &SceneAlignment) -> (String, Vec<String>) {
     if let Some(rule) = best(&group, found) {
         let found = percent(rule.estimate);
         more.push(format!("The best rule that never looks at the user ({}) finds {found}.", rule.who));
+    }
+    let share = |who: &str| {
+        of("accuracy", who).filter(|of| of.low.is_finite()).map(|of| Share {
+            estimate: of.estimate,
+            low: of.low,
+            high: of.high,
+        })
+    };
+    let swapped = share(&format!("{model}, another user's memory"));
+    if let Some(own) = share(model) {
+        more.extend(told_apart(lists.trim_end_matches(" lists"), own, share("item-kNN"), swapped));
     }
     more.extend(["largest rotation gap", "largest position gap"].iter().find_map(|measure| {
         let points = points(of(measure, model)?.estimate);

@@ -45,7 +45,11 @@ fn the_text_reads_like_a_scenario_file() {
     path = "/project/d"
     format = "auto"
     holdout = 0.2
+    cut = "user"
+    item_field = ""
+    user_field = ""
     providers = "column"
+    provider_field = ""
     provider_count = 100
 
     [population]
@@ -77,6 +81,7 @@ fn the_text_reads_like_a_scenario_file() {
     [engine]
     chunk = 128
     events = true
+    memory_mb = 0
     cache_mb = 1024
 
     [[policy]]
@@ -119,6 +124,7 @@ fn dynamics_are_written() {
     kind = "satiation"
     name = "bored"
     by = "acceptance"
+    field = ""
     half_life = 5.0
     strength = 2.0
     "#);

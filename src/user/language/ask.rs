@@ -41,10 +41,10 @@ impl LanguageUser {
         &self,
         scenes: &[SceneText],
         batch: &SceneBatch,
-        rows: std::ops::Range<usize>,
+        rows: &[usize],
     ) -> Result<Vec<String>, UserError> {
         let mut requests = Vec::with_capacity(scenes.len());
-        for (scene, row) in scenes.iter().zip(rows) {
+        for (scene, &row) in scenes.iter().zip(rows) {
             let (draws, sampling) = self.draws(batch, row);
             let messages = self.prompts.question(self.question(scene), PromptKind::Decision)?;
             requests.push(CompletionRequest { messages, samples: 1, sampling, draws });

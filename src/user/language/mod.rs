@@ -168,18 +168,23 @@ impl LanguageUser {
 
     /// Answers some rows of the batch.
     fn answer(&self, batch: &SceneBatch, rows: Range<usize>, out: &mut Responses) -> Result<(), UserError> {
-        let shown = |row: usize| batch.items_of(row).iter().copied().filter(|item| item.is_some()).collect();
-        let scene = |row: usize| {
-            let items: Vec<ItemId> = shown(row);
+        let shown = |row: usize| batch.items_of(row).iter().copied().filter(|item| item.is_some());
+        // Who is shown nothing has nothing to choose from, and nothing to think of.
+        let asked: Vec<usize> = rows.clone().filter(|&row| shown(row).next().is_some()).collect();
+        let scene = |&row: &usize| {
+            let items: Vec<ItemId> = shown(row).collect();
             self.scene(batch.memory_of(row), &items, batch.times.get(row).copied())
         };
-        let scenes = rows.clone().map(scene).collect::<Result<Vec<SceneText>, UserError>>()?;
+        let scenes = asked.iter().map(scene).collect::<Result<Vec<SceneText>, UserError>>()?;
         let thoughts = match self.spec.mode {
             LanguageMode::Direct => vec![String::new(); scenes.len()],
-            LanguageMode::Rationale => self.thoughts(&scenes, batch, rows.clone())?,
+            LanguageMode::Rationale => self.thoughts(&scenes, batch, &asked)?,
         };
         let shares = self.shares(&scenes, &thoughts)?;
-        for ((row, shares), text) in rows.zip(shares).zip(thoughts) {
+        let mut answers = asked.iter().zip(shares.into_iter().zip(thoughts)).peekable();
+        for row in rows {
+            let own = answers.next_if(|(asked, _)| **asked == row);
+            let (shares, text) = own.map_or_else(|| (vec![1.0], String::new()), |(_, answer)| answer);
             self.write(batch, row, &shares, out);
             if self.spec.mode == LanguageMode::Rationale {
                 let letters = shares.iter().map(|&share| share as f32).collect();
@@ -225,7 +230,7 @@ fn check(spec: &LanguageSpec, data: &Dataset, slate: usize) -> Result<(), UserEr
             spec.rotations
         )));
     }
-    for (what, count) in [("users", data.profiles.0.len()), ("items", data.catalogue.len())] {
+    for (what, count) in [("users", data.users.len()), ("items", data.items.len())] {
         if count >= memory::MOST {
             let problem =
                 format!("{} has {count} {what}; a language user remembers at most {}", data.name, memory::MOST);

@@ -1,12 +1,13 @@
 //! Scenes as text: what the data set knows of users and items, put into words by templates.
 //!
 //! The templates are those of the mirror flow (`profile`, `item`, `history`), so that a model reads in a simulation what it
-//! read in training. In scope are what a simulation knows: title, year and genres of an item, gender, age and occupation of a
-//! user, the rating of what was accepted, how long ago that was, and how old an item is.
+//! read in training. In scope are what a simulation knows: the title of an item (its id where the data have none), its year, and
+//! every field of items and users by its name, the rating of what was accepted, how long ago that was, and how old an item is.
 
 use super::memory;
 use crate::dataset::{
-    Catalogue, Dataset, ExternalId, InteractionRow, ItemRow, Moment, Profile, TemplateError, TextTemplates, UserRow,
+    Catalogue, Column, Dataset, ExternalId, Fields, InteractionRow, ItemRow, Moment, TemplateError, TextTemplates,
+    UserRow,
 };
 use crate::ids::ItemId;
 use crate::user::{Memorised, UserError};
@@ -18,6 +19,9 @@ const MOVIELENS: &str = include_str!("../../dataset/import/templates/movielens.t
 /// The built-in templates for anything else.
 const PLAIN: &str = include_str!("templates/plain.toml");
 
+/// What readers call a title or a category that is not known.
+const UNKNOWN: &str = "unknown";
+
 /// The best rating of all.
 const BEST: u8 = 5;
 
@@ -27,6 +31,8 @@ pub(super) struct SceneTexts {
     /// A short hash of the templates.
     digest: String,
     catalogue: Catalogue,
+    /// The field of titles: it is shown as such, not as a field.
+    title: Option<String>,
     /// The profile of each user.
     profiles: Vec<String>,
 }
@@ -48,11 +54,12 @@ impl SceneTexts {
         };
         let (text, path) = own.map_or((built_in.0, Path::new(built_in.1)), |own| (own, origin));
         let templates = TextTemplates::parse(text, path)?;
-        let profiles = data.profiles.0.iter().map(|profile| templates.profile(&user_row(profile)));
+        let profiles = (0..data.users.len()).map(|user| templates.profile(&user_row(&data.user_fields, user)));
         let profiles = profiles.collect::<Result<_, TemplateError>>()?;
         let digest = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
-        let texts = SceneTexts { templates, digest, catalogue: data.catalogue.clone(), profiles };
-        for item in (0..data.catalogue.len() as u32).map(ItemId) {
+        let texts =
+            SceneTexts { templates, digest, catalogue: Catalogue::of(data), title: data.title.clone(), profiles };
+        for item in (0..data.items.len() as u32).map(ItemId) {
             texts.item(item, Some(0))?;
             texts.entry(&Memorised { item, rating: f32::from(BEST), time: 0 }, Some(0))?;
         }
@@ -91,27 +98,47 @@ impl SceneTexts {
     }
 
     fn item_row(&self, item: ItemId) -> ItemRow {
-        let (catalogue, place) = (&self.catalogue, item.index());
-        let mut item_description = Map::new();
         let mut item_features = Map::new();
+        let mut item_description = described(self.catalogue.fields(), item.index(), self.title.as_deref());
         // Readers of data sets call an item without a title so.
-        let title = Some(catalogue.titles[place].as_str()).filter(|title| !title.is_empty() && *title != "unknown");
+        let title = Some(self.catalogue.title(item)).filter(|title| !title.is_empty() && *title != UNKNOWN);
         if let Some(title) = title {
             item_description.insert("title".to_owned(), Value::from(title));
         }
-        if let Some(year) = catalogue.years[place] {
-            item_description.insert("year".to_owned(), Value::from(year));
-            item_features.insert("year".to_owned(), Value::from(year));
-        }
-        let genres = catalogue.genres_of(item);
-        let names =
-            catalogue.genre_names.iter().zip(0..).filter(|(name, bit)| *name != "unknown" && genres.contains(*bit));
-        let names: Vec<Value> = names.map(|(name, _)| Value::from(name.as_str())).collect();
-        if !names.is_empty() {
-            item_description.insert("genres".to_owned(), Value::from(names));
+        let year = self.catalogue.year(item);
+        if let Some(year) = number(year.floor()).filter(|_| !year.is_nan()) {
+            item_description.insert("year".to_owned(), year.clone());
+            item_features.insert("year".to_owned(), year);
         }
         ItemRow { item_id: ExternalId::Number(i64::from(item.0)), item_description, item_features }
     }
+}
+
+/// What the fields say of a row, but for the title, vectors, and categories that are called unknown.
+fn described(fields: &Fields, row: usize, title: Option<&str>) -> Map<String, Value> {
+    let mut told = Map::new();
+    for field in fields.iter().filter(|field| title != Some(field.name.as_str())) {
+        let column = &field.column;
+        let names = || {
+            let own = column.categories(row).iter();
+            let names = column.names().into_iter().flat_map(move |names| own.clone().map(|&code| names.external(code)));
+            names.filter(|name| *name != UNKNOWN)
+        };
+        let value = match column {
+            Column::Category { .. } => names().next().map(Value::from),
+            Column::Categories { .. } => {
+                Some(names().collect::<Vec<_>>()).filter(|own| !own.is_empty()).map(Value::from)
+            }
+            Column::Number(values) => number(values[row]),
+            Column::Time(times) => times[row]
+                .and_then(|time| jiff::Timestamp::from_millisecond(time).ok())
+                .map(|time| Value::from(time.strftime("%Y-%m-%d").to_string())),
+            Column::Text(texts) => Some(texts[row].as_str()).filter(|text| !text.is_empty()).map(Value::from),
+            Column::Vector { .. } => None,
+        };
+        told.extend(value.map(|value| (field.name.clone(), value)));
+    }
+    told
 }
 
 fn moment(seconds: i64) -> Moment {
@@ -127,21 +154,13 @@ fn number(value: f32) -> Option<Value> {
     value.to_string().parse().ok().and_then(Number::from_f64).map(Value::Number)
 }
 
-fn user_row(profile: &Profile) -> UserRow {
-    let mut told = Map::new();
-    let gender = profile.gender.as_deref().map(|gender| match gender {
-        "M" => "male",
-        "F" => "female",
-        other => other,
-    });
-    let pairs = [
-        ("gender", gender.map(Value::from)),
-        ("age", profile.age.and_then(number)),
-        ("occupation", profile.occupation.as_deref().map(Value::from)),
-    ];
-    for (key, value) in pairs {
-        if let Some(value) = value {
-            told.insert(key.to_owned(), value);
+fn user_row(fields: &Fields, user: usize) -> UserRow {
+    let mut told = described(fields, user, None);
+    if let Some(gender) = told.get_mut("gender") {
+        match gender.as_str() {
+            Some("M") => *gender = Value::from("male"),
+            Some("F") => *gender = Value::from("female"),
+            _ => (),
         }
     }
     UserRow { user_id: ExternalId::Number(0), user_description: told, user_features: Map::new() }
@@ -150,24 +169,42 @@ fn user_row(profile: &Profile) -> UserRow {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::{GenreSet, Profiles};
+    use crate::dataset::{Field, IdTable, NO_CATEGORY};
     use crate::ids::UserId;
 
     const DAY: i64 = 86_400;
 
     fn data(family: &'static str) -> Dataset {
-        let person = |age, gender: Option<&str>| Profile { age, gender: gender.map(str::to_owned), occupation: None };
+        let ids = |count: usize| {
+            let mut table = IdTable::default();
+            (0..count).for_each(|id| {
+                table.insert(&format!("id{id}"));
+            });
+            table
+        };
+        let field = |name: &str, column| Field { name: name.to_owned(), column };
+        let titles = ["Café Müller", "unknown", "東京物語"].map(str::to_owned).to_vec();
+        let genres: [&[&str]; 3] = [&["Drama", "War"], &["unknown"], &[]];
+        let mut genders = IdTable::default();
+        ["F", "x"].iter().for_each(|name| {
+            genders.insert(name);
+        });
         Dataset {
             name: "films".to_owned(),
             family,
-            profiles: Profiles(vec![person(Some(24.0), Some("F")), person(None, None), person(Some(30.5), Some("x"))]),
-            catalogue: Catalogue {
-                titles: ["Café Müller", "unknown", "東京物語"].map(str::to_owned).to_vec(),
-                years: vec![Some(1970), None, Some(1953)],
-                genre_names: ["unknown", "Drama", "War"].map(str::to_owned).to_vec(),
-                genres: vec![GenreSet(0b110), GenreSet(0b1), GenreSet(0)],
-                ..Catalogue::default()
-            },
+            users: ids(3),
+            items: ids(3),
+            user_fields: Fields::new(vec![
+                field("age", Column::Number(vec![24.0, f32::NAN, 30.5])),
+                field("gender", Column::Category { names: genders, codes: vec![0, NO_CATEGORY, 1] }),
+            ]),
+            item_fields: Fields::new(vec![
+                field("title", Column::Text(titles)),
+                field("year", Column::Number(vec![1970.0, f32::NAN, 1953.0])),
+                field("genres", Column::of_names(genres)),
+            ]),
+            title: Some("title".to_owned()),
+            released: Some("year".to_owned()),
             ..Dataset::default()
         }
     }
@@ -206,6 +243,15 @@ mod tests {
         ] {
             assert_eq!(texts(family).profiles, ["female, age 24.", unknown, "x, age 30.5."]);
         }
+    }
+
+    #[test]
+    fn items_without_titles_are_told_apart_by_their_ids() {
+        let bare = Dataset { title: None, item_fields: Fields::default(), ..data("recbole") };
+        let texts = SceneTexts::new(None, Path::new(""), &bare).expect("texts");
+        let row = vec![0.0; memory::width(4)];
+        let found = texts.lines(&row, &[ItemId(0), ItemId(2)], None).expect("lines");
+        assert_eq!(found.list, ["id0", "id2"]);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the user model answers, asked without a simulation.
 
 use super::*;
+use recmirror::dataset::{Column, Field, Fields};
 
 fn spec(path: &Path) -> LanguageSpec {
     LanguageSpec {
@@ -135,10 +136,10 @@ fn a_user_without_history_and_titles_of_all_scripts_get_an_answer() {
         return;
     }
     let ((_folder, mut data, log), model) = (data(), model("qwen2"));
-    data.catalogue.titles[1] = "東京".to_owned();
-    data.catalogue.titles[2] = "[B] \"ü\"\n[C]".to_owned();
-    data.catalogue.titles[3] = "🎬\u{0}".to_owned();
-    data.catalogue.titles[4] = String::new();
+    let mut titles: Vec<String> = (0..data.items.len()).map(|item| format!("item {item}")).collect();
+    let strange = ["東京", "[B] \"ü\"\n[C]", "🎬\u{0}", ""];
+    titles[1..5].iter_mut().zip(strange).for_each(|(title, strange)| *title = strange.to_owned());
+    data.item_fields = Fields::new(vec![Field { name: "title".to_owned(), column: Column::Text(titles) }]);
     let user = load(&spec(model.path()), &data, &log, 4);
     let mut scenes = scenes(&user, &log, &[&[1, 2, 3, 4]]);
     let mut fresh = vec![0.0; user.memory().total];

@@ -1,0 +1,32 @@
+//! Programs of others run only where that was asked for.
+
+use super::Failure;
+use crate::scenario::{Program, Scenario};
+
+/// Allows as `--allow-external` does, for a user whose scenarios are all their own.
+const VARIABLE: &str = "RECMIRROR_ALLOW_EXTERNAL";
+
+/// Whether programs may run.
+#[derive(clap::Args)]
+pub(super) struct AllowArgs {
+    /// Start the programs that policies of the kind `external` name. A scenario or a run's folder of somebody else may name
+    /// any program: look at it before.
+    #[arg(long)]
+    allow_external: bool,
+}
+
+impl AllowArgs {
+    /// Refuses a scenario that would start programs, unless they are allowed.
+    pub(super) fn check(&self, scenario: &Scenario) -> Result<(), Failure> {
+        let programs = scenario.programs();
+        let allowed = self.allow_external || std::env::var(VARIABLE).is_ok_and(|value| value == "1");
+        if programs.is_empty() || allowed {
+            return Ok(());
+        }
+        let told: Vec<String> = programs.iter().map(Program::to_string).collect();
+        Err(Failure::input(format!(
+            "{}\nwhoever wrote it chose the program: look at it, then add --allow-external (or set {VARIABLE}=1)",
+            told.join("\n")
+        )))
+    }
+}

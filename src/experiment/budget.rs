@@ -1,0 +1,183 @@
+//! What a run will need, estimated before anything is made: settings that are each within their range can ask for more memory
+//! than a machine has, or for hours of one policy.
+//!
+//! The estimate is rough and errs upwards. It counts what grows: users in the worlds of all trials that run at a time, the
+//! slates of a tick, a chunk of scenes in the user model, matrices over items, and pairs of policies.
+
+use crate::dataset::Dataset;
+use crate::scenario::{ModelSpec, Scenario};
+
+/// Bytes of a simulated user beside memory and seen items: history, engagement, the entity, what policies keep.
+const USER: f64 = 900.0;
+/// Numbers of a user's memory, of the models that ship.
+const MEMORY: f64 = 160.0;
+/// Bytes of one slot of a slate in the columns of a tick: item, score, propensity, probability, context, logits.
+const SLOT: f64 = 64.0;
+/// Bytes of one slot of a chunk while the mirror answers, in each worker: measured on chunks of 4,096 to 65,536.
+const CHUNK_SLOT: f64 = 900.0;
+/// Bytes of a pair of policies in one metric: the row and what tables and tests make of it.
+const PAIR: f64 = 1_200.0;
+/// Matrices of items by items that `ease` has at a time.
+const SQUARES: f64 = 3.0;
+/// Multiplications a second of one thread in the inverse of `ease`.
+const INVERSE_SPEED: f64 = 1.5e9;
+/// Seconds of a policy from which on it is worth saying before the run.
+const LONG: f64 = 60.0;
+
+/// A run that would need more memory than there is.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the run would need about {needed} of memory, and {limit}: {parts}. Lower these keys, or set `engine.memory_mb` to let it \
+     start all the same"
+)]
+pub struct TooLarge {
+    needed: String,
+    limit: String,
+    parts: String,
+}
+
+/// What a run will need.
+pub(super) struct Budget {
+    /// What needs memory, with the keys that decide, and bytes.
+    parts: Vec<(String, f64)>,
+    /// What will take long.
+    long: Vec<String>,
+}
+
+impl Budget {
+    /// The estimate for a scenario over these data on so many threads.
+    pub(super) fn of(scenario: &Scenario, data: &Dataset, threads: usize) -> Budget {
+        let (items, slate) = (data.items.len() as f64, scenario.slate as f64);
+        let users = scenario.population.users.map_or(data.users.len() as f64, f64::from);
+        let policies = scenario.policies.len() as f64;
+        let trials = (policies * f64::from(scenario.replications)).min(threads as f64).max(1.0);
+        let (seen, memory) = (items / 8.0, MEMORY * 4.0);
+        let world = trials * users * (USER + seen + memory) + data.users.len() as f64 * (seen + memory);
+        let tick = trials * users * (seen + memory + slate * SLOT);
+        let mut parts = vec![
+            (format!("{users} users (`population.users`) in {trials} trials at a time (`--threads`)"), world),
+            (format!("their slates of {slate} (`slate`)"), tick),
+        ];
+        if let ModelSpec::Mirror { .. } = scenario.user.model {
+            let chunk = scenario.engine.chunk as f64;
+            let bytes = threads as f64 * chunk * slate * CHUNK_SLOT;
+            parts.push((format!("chunks of {chunk} scenes (`engine.chunk`)"), bytes));
+        }
+        let mut long = Vec::new();
+        for spec in scenario.policies.iter().filter(|spec| spec.kind == "ease") {
+            parts.push((
+                format!("the matrices of `{}` over {items} items", spec.name),
+                trials * SQUARES * 8.0 * items * items,
+            ));
+            let seconds = items * items * items / INVERSE_SPEED;
+            if seconds > LONG {
+                let (name, replications) = (&spec.name, scenario.replications);
+                let each = seconds.round();
+                long.push(format!("`{name}` inverts a matrix of {items} items in each of {replications} replications, about {each} s each"));
+            }
+        }
+        let metrics = scenario.metrics.len() as f64;
+        parts.push((
+            format!("pairs of {policies} policies in {metrics} metrics"),
+            policies * (policies - 1.0) / 2.0 * metrics * PAIR,
+        ));
+        parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+        Budget { parts, long }
+    }
+
+    fn bytes(&self) -> f64 {
+        self.parts.iter().map(|part| part.1).sum()
+    }
+
+    /// Refuses what needs more than `allowed_mb`, or than what is free where that is 0; gives what a reader should know before
+    /// the run begins.
+    pub(super) fn check(&self, allowed_mb: usize, free: Option<f64>) -> Result<Vec<String>, TooLarge> {
+        let (needed, own) = (self.bytes(), allowed_mb as f64 * 1e6);
+        let limit = if allowed_mb > 0 { Some(own) } else { free };
+        if let Some(limit) = limit.filter(|&limit| needed > limit) {
+            let parts: Vec<String> =
+                self.parts.iter().take(3).map(|(what, bytes)| format!("{} for {what}", size(*bytes))).collect();
+            let word = if allowed_mb > 0 { "`engine.memory_mb` allows" } else { "this machine has free" };
+            return Err(TooLarge {
+                needed: size(needed),
+                limit: format!("{word} {}", size(limit)),
+                parts: parts.join(", "),
+            });
+        }
+        let mut said = self.long.clone();
+        if needed > 1e9 {
+            said.push(format!("the run may need about {} of memory", size(needed)));
+        }
+        Ok(said)
+    }
+}
+
+fn size(bytes: f64) -> String {
+    if bytes >= 1e9 { format!("{:.1} GB", bytes / 1e9) } else { format!("{:.0} MB", bytes / 1e6) }
+}
+
+/// Bytes of memory that this process may take, as far as the system tells: the least of what is free and what its group of
+/// processes may still take.
+pub(super) fn free_memory() -> Option<f64> {
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let line = read("/proc/meminfo")?.lines().find_map(|line| line.strip_prefix("MemAvailable:").map(str::to_owned))?;
+    let free = line.trim().trim_end_matches("kB").trim().parse::<f64>().ok()? * 1024.0;
+    let number = |path: &str| read(path).and_then(|text| text.trim().parse::<f64>().ok());
+    let group = number("/sys/fs/cgroup/memory.max").zip(number("/sys/fs/cgroup/memory.current"));
+    Some(group.map_or(free, |(most, used)| free.min((most - used).max(0.0))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::Registry;
+    use std::path::Path;
+
+    fn budget(more: &str, users: usize, items: usize, threads: usize) -> Budget {
+        let text = format!("data.path = 'd'\n{more}");
+        let scenario = Scenario::parse(&text, Path::new("s.toml"), &Registry::builtin(), &[]).expect("a scenario");
+        let mut data = Dataset::default();
+        (0..users).for_each(|user| {
+            data.users.insert(&user.to_string());
+        });
+        (0..items).for_each(|item| {
+            data.items.insert(&item.to_string());
+        });
+        Budget::of(&scenario, &data, threads)
+    }
+
+    const RANDOM: &str = "policy = [{ kind = 'random' }]\n";
+
+    #[test]
+    fn what_ships_fits_and_what_explodes_is_refused_with_its_key() {
+        let four = Some(4e9);
+        let plain = budget(&format!("user.kind = 'mirror'\n{RANDOM}"), 943, 1_682, 2);
+        assert_eq!(plain.check(0, four), Ok(vec![]));
+        let refused = |more: &str, items: usize, key: &str| {
+            let problem = budget(more, 943, items, 2).check(0, four).expect_err(more).to_string();
+            assert!(problem.contains(key) && problem.contains("this machine has free 4.0 GB"), "{problem}");
+            assert!(problem.contains("engine.memory_mb"), "{problem}");
+        };
+        refused(&format!("slate = 60\nengine.chunk = 65536\nuser.kind = 'mirror'\n{RANDOM}"), 1_682, "`engine.chunk`");
+        refused(&format!("population.users = 10000000\n{RANDOM}"), 1_682, "`population.users`");
+        refused("policy = [{ kind = 'ease' }]\n", 10_000, "`ease` over 10000 items");
+        let names: Vec<String> = (0..1_000).map(|place| format!("{{ kind = 'random', name = 'p{place}' }}")).collect();
+        refused(&format!("metrics = ['all']\npolicy = [{}]\n", names.join(", ")), 1_682, "pairs of 1000 policies");
+    }
+
+    #[test]
+    fn a_limit_of_ones_own_counts_and_what_takes_long_is_said() {
+        let ease = budget("replications = 3\npolicy = [{ kind = 'ease' }]\n", 10, 6_000, 1);
+        let said = ease.check(100_000, Some(1.0)).expect("allowed");
+        assert!(
+            said[0].contains("`ease` inverts a matrix of 6000 items in each of 3 replications, about 144 s"),
+            "{said:?}"
+        );
+        let problem = ease.check(10, None).expect_err("too little").to_string();
+        assert!(problem.contains("`engine.memory_mb` allows 10 MB"), "{problem}");
+        assert!(
+            budget(RANDOM, 10, 10, 1).check(0, None).is_ok_and(|said| said.is_empty()),
+            "nothing is known of the machine"
+        );
+    }
+}

@@ -1,0 +1,220 @@
+//! How likely each slot is looked at, from lists of which it is known what was taken: the position-based model.
+//!
+//! `P(taken) = e_slot a_part`: a slot is looked at, and what stands there attracts, independently (Richardson, Dominowska and
+//! Ragno 2007). The part is the item, unless cells are parted in another way. Both are found by expectation maximisation
+//! (Chuklin, Markov and de Rijke 2015; Wang et al. 2018 with parts in place of a regression): of a cell from which nothing was
+//! taken the chance that it was looked at is `e (1 - a) / (1 - e a)`, and that it would have attracted `a (1 - e) / (1 - e a)`.
+//!
+//! **What it cannot know.** Only products are seen, so `e` is relative to the slot that is looked at most, which gets 1. Slots
+//! are told apart by parts that stood in several of them; slots without a part in common are an error. And it takes what
+//! attracts for a property of the part: where a recommender puts an item high for those who like it, the first slots look
+//! better than they are. Randomised slots, or parts by user and item, are free of that (Joachims, Swaminathan and Schnabel
+//! 2017).
+
+use crate::dataset::Impressions;
+use crate::random::{Purpose, Streams, below};
+use std::collections::BTreeMap;
+
+/// Sweeps of the expectation maximisation at most, and the change at which it ends.
+const SWEEPS: usize = 500;
+const SMALL: f64 = 1e-7;
+/// Cells that the prior of a part's attraction is worth; its mean is that of all cells.
+const PRIOR: f64 = 1.0;
+
+/// How likely slots are looked at, relative to the one that is looked at most.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ExaminationEstimate {
+    /// `[slots]`: the estimate, 1 for the slot that is looked at most.
+    pub weights: Vec<f64>,
+    /// `[slots]`: lower ends of 95% intervals, a bootstrap over users; NaN without one.
+    pub low: Vec<f64>,
+    /// `[slots]`: upper ends.
+    pub high: Vec<f64>,
+    /// `[slots]`: what the share of taken items alone says, relative to the largest: the naive estimate.
+    pub naive: Vec<f64>,
+    /// Lists that were looked at.
+    pub lists: usize,
+}
+
+/// Taken and shown, by part and slot.
+#[derive(Clone, Debug)]
+struct Counts {
+    slots: usize,
+    /// `[parts, slots]`.
+    taken: Vec<f64>,
+    /// `[parts, slots]`.
+    shown: Vec<f64>,
+}
+
+/// One shown item.
+#[derive(Clone, Copy)]
+struct Shown {
+    place: usize,
+    taken: bool,
+}
+
+/// Estimates examination with an attraction for each item.
+///
+/// # Errors
+/// When lists have one slot alone, nothing was taken, or slots cannot be told apart: then why.
+pub fn estimate_examination(lists: &Impressions, resamples: usize, seed: u64) -> Result<ExaminationEstimate, String> {
+    let parts: Vec<u32> = lists.items.iter().map(|item| item.0).collect();
+    estimate_examination_by(lists, &parts, resamples, seed)
+}
+
+/// The same with an attraction for each part: `parts` has the number of the part of each entry of the lists.
+///
+/// # Errors
+/// As [`estimate_examination`].
+pub fn estimate_examination_by(
+    lists: &Impressions,
+    parts: &[u32],
+    resamples: usize,
+    seed: u64,
+) -> Result<ExaminationEstimate, String> {
+    let numbers: BTreeMap<u32, usize> = parts.iter().map(|&part| (part, 0)).collect();
+    let numbers: BTreeMap<u32, usize> = numbers.into_keys().enumerate().map(|(at, part)| (part, at)).collect();
+    let slots = lists.slots.iter().max().map_or(0, |&most| usize::from(most) + 1);
+    let mut by_user: BTreeMap<u32, Vec<Shown>> = BTreeMap::new();
+    let mut at = 0;
+    for list in lists.iter() {
+        let entries = by_user.entry(list.user.0).or_default();
+        for (&slot, &taken) in list.slots.iter().zip(list.taken) {
+            entries.push(Shown { place: numbers[&parts[at]] * slots + usize::from(slot), taken });
+            at += 1;
+        }
+    }
+    let users: Vec<Vec<Shown>> = by_user.into_values().collect();
+    let whole = Counts::new(numbers.len(), slots, users.iter());
+    whole.check()?;
+    let weights = whole.examination();
+    let streams = Streams::new(seed, 0);
+    let draws: Vec<Vec<f64>> = (0..if users.len() < 2 { 0 } else { resamples })
+        .map(|number| {
+            let mut rng = streams.derive(Purpose::Bootstrap, number as u64, 3);
+            let drawn = (0..users.len()).map(|_| &users[below(&mut rng, users.len() as u32) as usize]);
+            Counts::new(numbers.len(), slots, drawn).examination()
+        })
+        .collect();
+    let end = |slot: usize, high: bool| {
+        let mut values: Vec<f64> = draws.iter().map(|weights| weights[slot]).collect();
+        values.sort_by(f64::total_cmp);
+        let outside = values.len() / 40;
+        let place = if high { values.len().saturating_sub(1 + outside) } else { outside };
+        values.get(place).copied().unwrap_or(f64::NAN)
+    };
+    Ok(ExaminationEstimate {
+        low: (0..slots).map(|slot| end(slot, false)).collect(),
+        high: (0..slots).map(|slot| end(slot, true)).collect(),
+        naive: whole.naive(),
+        lists: lists.len(),
+        weights,
+    })
+}
+
+impl Counts {
+    fn new<'a>(parts: usize, slots: usize, users: impl Iterator<Item = &'a Vec<Shown>>) -> Counts {
+        let mut counts = Counts { slots, taken: vec![0.0; parts * slots], shown: vec![0.0; parts * slots] };
+        for shown in users.flatten() {
+            counts.shown[shown.place] += 1.0;
+            counts.taken[shown.place] += f64::from(u8::from(shown.taken));
+        }
+        counts
+    }
+
+    fn check(&self) -> Result<(), String> {
+        let used: Vec<bool> = (0..self.slots).map(|slot| self.column(&self.shown, slot) > 0.0).collect();
+        if used.iter().filter(|&&used| used).count() < 2 {
+            return Err("all items stood in one slot, so that nothing tells how likely others are looked at".to_owned());
+        }
+        if self.taken.iter().sum::<f64>() == 0.0 {
+            return Err("nothing was taken from any list".to_owned());
+        }
+        // Slots are joined by each part that stood in both.
+        let mut group: Vec<usize> = (0..self.slots).collect();
+        for row in self.shown.chunks(self.slots) {
+            let held: Vec<usize> = (0..self.slots).filter(|&slot| row[slot] > 0.0).collect();
+            let Some(&first) = held.first() else { continue };
+            for slot in held {
+                let (from, to) = (group[slot], group[first]);
+                group.iter_mut().filter(|one| **one == from).for_each(|one| *one = to);
+            }
+        }
+        let mut groups: Vec<usize> = (0..self.slots).filter(|&slot| used[slot]).map(|slot| group[slot]).collect();
+        groups.dedup();
+        groups.sort_unstable();
+        groups.dedup();
+        if groups.len() > 1 {
+            return Err(format!(
+                "the slots fall into {} groups that have no item in common: whether a slot is looked at more, or holds better \
+                 items, cannot be told apart",
+                groups.len()
+            ));
+        }
+        Ok(())
+    }
+
+    fn column(&self, values: &[f64], slot: usize) -> f64 {
+        values.iter().skip(slot).step_by(self.slots).sum()
+    }
+
+    fn naive(&self) -> Vec<f64> {
+        let share = |slot| self.column(&self.taken, slot) / self.column(&self.shown, slot).max(1.0);
+        relative((0..self.slots).map(share).collect())
+    }
+
+    fn examination(&self) -> Vec<f64> {
+        let parts = self.shown.len() / self.slots;
+        let mean = self.taken.iter().sum::<f64>() / self.shown.iter().sum::<f64>();
+        let mut examined = vec![0.5; self.slots];
+        let mut attracts = vec![(2.0 * mean).min(0.5); parts];
+        for _ in 0..SWEEPS {
+            let (looks, likes) = self.expect(&examined, &attracts);
+            let mut change: f64 = 0.0;
+            for (slot, looked) in looks.iter().enumerate() {
+                let shown = self.column(&self.shown, slot);
+                let next = if shown > 0.0 { looked / shown } else { 0.0 };
+                change = change.max((next - examined[slot]).abs());
+                examined[slot] = next;
+            }
+            for (part, liked) in likes.iter().enumerate() {
+                let shown: f64 = self.shown[part * self.slots..(part + 1) * self.slots].iter().sum();
+                let centre = attracts.iter().sum::<f64>() / parts as f64;
+                attracts[part] = (liked + PRIOR * centre) / (shown + PRIOR);
+            }
+            // Only products are seen: the scale is that of the slot that is looked at most.
+            let most = examined.iter().copied().fold(0.0, f64::max);
+            if most > 0.0 {
+                examined.iter_mut().for_each(|weight| *weight = (*weight / most).min(1.0));
+                attracts.iter_mut().for_each(|attraction| *attraction = (*attraction * most).clamp(1e-9, 1.0 - 1e-9));
+            }
+            if change < SMALL {
+                break;
+            }
+        }
+        relative(examined)
+    }
+
+    /// Expected numbers of looks by slot, and of attracted users by part.
+    fn expect(&self, examined: &[f64], attracts: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        let (mut looks, mut likes) = (vec![0.0; self.slots], vec![0.0; attracts.len()]);
+        for (part, &attraction) in attracts.iter().enumerate() {
+            for (slot, &weight) in examined.iter().enumerate() {
+                let place = part * self.slots + slot;
+                let (taken, left) = (self.taken[place], self.shown[place] - self.taken[place]);
+                let neither = (1.0 - weight * attraction).max(1e-12);
+                looks[slot] += taken + left * weight * (1.0 - attraction) / neither;
+                likes[part] += taken + left * attraction * (1.0 - weight) / neither;
+            }
+        }
+        (looks, likes)
+    }
+}
+
+fn relative(weights: Vec<f64>) -> Vec<f64> {
+    let most = weights.iter().copied().fold(0.0, f64::max);
+    weights.into_iter().map(|weight| if most > 0.0 { weight / most } else { 0.0 }).collect()
+}
+
+#[cfg(test)]
+mod tests;

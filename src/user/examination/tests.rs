@@ -1,0 +1,190 @@
+//! Users whose looks, attraction and liking are known, logged by a policy that likes popular items.
+
+use super::*;
+use crate::ids::{ItemId, UserId};
+use crate::off_policy::interval::{Groups, normal};
+use crate::off_policy::rounds;
+use crate::random::unit;
+
+const ITEMS: u32 = 12;
+const SLOTS: usize = 4;
+const EXAMINED: [f64; SLOTS] = [1.0, 0.63, 0.5, 0.43];
+const LOGS: u64 = 30;
+
+/// Two kinds of user: three of four are drawn to items with high numbers, the others to those with low ones.
+fn kind(user: u32) -> u32 {
+    u32::from(user.is_multiple_of(4))
+}
+
+fn attraction(user: u32, item: u32) -> f64 {
+    let own = if kind(user) == 0 { item } else { ITEMS - 1 - item };
+    0.08 + 0.6 * f64::from(own) / f64::from(ITEMS - 1)
+}
+
+/// Who is drawn to an item likes it more often; the first kind likes all a little more.
+fn liking(user: u32, item: u32) -> f64 {
+    0.15 + 0.9 * attraction(user, item) + if kind(user) == 0 { 0.1 } else { 0.0 }
+}
+
+/// A log, its cells, and how likely the policy was to put each item at its place.
+struct Log {
+    lists: Impressions,
+    /// Whether the item was liked, where it was taken.
+    liked: Vec<Option<bool>>,
+    /// The kind of user and the item of each entry.
+    parts: Vec<u32>,
+}
+
+/// Popular items, those with high numbers, come to the top more often: slots are drawn one after the other with odds that grow
+/// with the item's number.
+fn log(seed: u64, users: u32, lists_each: u32) -> Log {
+    let streams = Streams::new(seed, 0);
+    let mut log = Log { lists: Impressions::default(), liked: Vec::new(), parts: Vec::new() };
+    for user in 0..users {
+        for number in 0..lists_each {
+            let mut rng = streams.derive(Purpose::Scenes, u64::from(user), number);
+            let mut left: Vec<u32> = (0..ITEMS).collect();
+            let mut entries = Vec::new();
+            for (slot, looks) in EXAMINED.iter().enumerate() {
+                let odds: Vec<f64> = left.iter().map(|&item| libm::exp(0.55 * f64::from(item))).collect();
+                let mut point = unit(&mut rng) * odds.iter().sum::<f64>();
+                let place = odds.iter().position(|share| {
+                    point -= share;
+                    point < 0.0
+                });
+                let item = left.remove(place.unwrap_or(0));
+                let taken = unit(&mut rng) < looks * attraction(user, item);
+                let liked = unit(&mut rng) < liking(user, item);
+                log.liked.push(taken.then_some(liked));
+                log.parts.push(kind(user) * ITEMS + item);
+                entries.push((ItemId(item), taken, slot as u16));
+            }
+            log.lists.push(UserId(user), i64::from(number), entries.into_iter());
+        }
+    }
+    log
+}
+
+/// Mean error and the share of intervals that hold the truth.
+#[derive(Default)]
+struct Tally {
+    error: f64,
+    held: f64,
+    count: f64,
+}
+
+impl Tally {
+    fn add(&mut self, estimate: f64, low: f64, high: f64, truth: f64) {
+        self.error += estimate - truth;
+        self.held += f64::from(u8::from(low <= truth && truth <= high));
+        self.count += 1.0;
+    }
+
+    fn bias(&self) -> f64 {
+        self.error / self.count
+    }
+
+    fn coverage(&self) -> f64 {
+        self.held / self.count
+    }
+}
+
+#[test]
+fn examination_is_recovered_from_a_log_of_a_popularity_biased_policy() {
+    let (mut naive, mut by_item, mut by_both) = (Tally::default(), Tally::default(), Tally::default());
+    for seed in 0..LOGS {
+        let log = log(seed, 400, 10);
+        let items = estimate_examination(&log.lists, 60, seed).expect("an estimate");
+        let both = estimate_examination_by(&log.lists, &log.parts, 60, seed).expect("an estimate");
+        for slot in 1..SLOTS {
+            naive.add(items.naive[slot], f64::NAN, f64::NAN, EXAMINED[slot]);
+            by_item.add(items.weights[slot], items.low[slot], items.high[slot], EXAMINED[slot]);
+            by_both.add(both.weights[slot], both.low[slot], both.high[slot], EXAMINED[slot]);
+        }
+    }
+    eprintln!(
+        "examination: bias naive {:+.3}, by item {:+.3} (coverage {:.2}), by kind and item {:+.3} ({:.2})",
+        naive.bias(),
+        by_item.bias(),
+        by_item.coverage(),
+        by_both.bias(),
+        by_both.coverage()
+    );
+    assert!(naive.bias() < -0.015, "the naive estimate takes what is better for what is looked at more");
+    assert!(by_both.bias().abs() < 0.01 && by_both.coverage() > 0.85);
+    assert!(by_item.bias().abs() < 0.015 && by_item.coverage() > 0.8);
+}
+
+#[test]
+fn liking_is_recovered_with_the_chance_of_being_taken_and_not_from_what_was_taken_alone() {
+    let (mut naive, mut weighted) = (Tally::default(), Tally::default());
+    for seed in 0..LOGS {
+        let log = log(seed, 400, 10);
+        let both = estimate_examination_by(&log.lists, &log.parts, 2, seed).expect("an estimate");
+        let chances = chances_of_being_taken(&log, &both.weights);
+        for item in 0..ITEMS {
+            let truth = (3.0 * liking(1, item) + liking(0, item)) / 4.0;
+            let cells: Vec<usize> = (0..log.parts.len()).filter(|&at| log.parts[at] % ITEMS == item).collect();
+            let liked = |at: &&usize| log.liked[**at].is_some();
+            let taken: Vec<f64> =
+                cells.iter().filter(liked).map(|&at| f64::from(u8::from(log.liked[at] == Some(true)))).collect();
+            if taken.len() < 40 {
+                continue;
+            }
+            let groups = Groups::single(taken.len());
+            if let Some(found) = rounds::dm(&taken) {
+                let ends = normal(&found, &groups).expect("an interval");
+                naive.add(found.value, ends.low, ends.high, truth);
+            }
+            let weights: Vec<f64> = cells.iter().filter(liked).map(|&at| 1.0 / chances[&log.parts[at]]).collect();
+            if let Some(found) = rounds::snips(&taken, &weights) {
+                let ends = normal(&found, &groups).expect("an interval");
+                weighted.add(found.value, ends.low, ends.high, truth);
+            }
+        }
+    }
+    eprintln!(
+        "liking: bias of what was taken {:+.3} (coverage {:.2}), weighted {:+.3} ({:.2})",
+        naive.bias(),
+        naive.coverage(),
+        weighted.bias(),
+        weighted.coverage()
+    );
+    assert!(naive.bias() > 0.03 && naive.coverage() < 0.7);
+    assert!(weighted.bias().abs() < 0.01 && weighted.coverage() > 0.88);
+}
+
+/// The chance that a user of a kind takes an item in one of the lists: shown in a slot, looked at, attracted.
+fn chances_of_being_taken(log: &Log, examined: &[f64]) -> BTreeMap<u32, f64> {
+    let mut counts: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
+    for (at, &part) in log.parts.iter().enumerate() {
+        let sum = counts.entry(part).or_default();
+        // Looks, and what was taken.
+        let slot = usize::from(log.lists.slots[at]);
+        *sum = (sum.0 + examined[slot], sum.1 + f64::from(u8::from(log.lists.taken[at])));
+    }
+    let lists = |part: u32| {
+        let of_kind = log.lists.users.iter().filter(|user| kind(user.0) == part / ITEMS);
+        of_kind.count() as f64
+    };
+    // Attraction is what was taken over the looks; looks over the lists is how often an item is looked at.
+    let chance = |part: u32, (looks, taken): (f64, f64)| (taken / looks) * (looks / lists(part));
+    counts.into_iter().map(|(part, sums)| (part, chance(part, sums))).collect()
+}
+
+#[test]
+fn what_cannot_be_told_apart_is_an_error() {
+    let list = |lists: &mut Impressions, entries: &[(u32, bool, u16)]| {
+        let entries: Vec<_> = entries.iter().map(|&(item, taken, slot)| (ItemId(item), taken, slot)).collect();
+        lists.push(UserId(lists.len() as u32), 0, entries.into_iter());
+    };
+    let problem = |rows: &[&[(u32, bool, u16)]]| {
+        let mut lists = Impressions::default();
+        rows.iter().for_each(|row| list(&mut lists, row));
+        estimate_examination(&lists, 10, 1).err().unwrap_or_default()
+    };
+    assert!(problem(&[&[(0, true, 0), (1, false, 1)]]).contains("2 groups that have no item in common"));
+    assert!(problem(&[&[(0, true, 0)], &[(1, false, 0)]]).contains("one slot"));
+    assert!(problem(&[&[(0, false, 0), (1, false, 1)], &[(1, false, 0), (0, false, 1)]]).contains("nothing was taken"));
+    assert_eq!(problem(&[&[(0, true, 0), (1, false, 1)], &[(1, false, 0), (0, true, 1)]]), "");
+}

@@ -1,0 +1,226 @@
+//! Validations of users whose answers are known.
+
+use super::*;
+use crate::dataset::{Dataset, Impressions};
+use crate::environment::Environment;
+use crate::ids::{ItemId, UserId};
+use crate::random::{Purpose, Streams, below, unit};
+use crate::scene::SceneBatch;
+use crate::user::{Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
+
+const USERS: u32 = 150;
+const ITEMS: u32 = 40;
+
+/// Says that item `i` is rated 5 with the odds of `slope i`, and 1 otherwise.
+struct Admirer {
+    slope: f32,
+}
+
+impl UserModel for Admirer {
+    fn kind(&self) -> &'static str {
+        "admirer"
+    }
+    fn memory(&self) -> MemoryShape {
+        MemoryShape { read: 0, total: 0 }
+    }
+    fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
+        Ok(())
+    }
+    fn update(&self, _: &mut [&mut [f32]], _: &[Memorised]) -> Result<(), UserError> {
+        Ok(())
+    }
+    fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
+        out.reset(scenes.len(), scenes.slate);
+        for (classes, item) in out.rating.chunks_exact_mut(RATINGS).zip(&scenes.items) {
+            classes.fill(f32::NEG_INFINITY);
+            classes[0] = 0.0;
+            classes[RATINGS - 1] = if item.is_some() { odds(item.0, self.slope) } else { 0.0 };
+        }
+        Ok(())
+    }
+}
+
+fn odds(item: u32, slope: f32) -> f32 {
+    slope * (item as f32 - ITEMS as f32 / 2.0) / 10.0 - 0.5
+}
+
+/// People who like item `i` with the odds that a model of slope 1 gives, and the model that is held to them.
+pub(crate) struct Truth {
+    /// The slope of the model: 1 is right.
+    pub slope: f32,
+    /// Users to whom something is shown.
+    pub users: u32,
+}
+
+impl Default for Truth {
+    fn default() -> Truth {
+        Truth { slope: 1.0, users: USERS }
+    }
+}
+
+fn log() -> Dataset {
+    let streams = Streams::new(5, 0);
+    let rows = (0..USERS).flat_map(|user| {
+        (0..6u32).map(move |place| {
+            let item = (user * 7 + place * 11) % ITEMS;
+            let mut rng = streams.derive(Purpose::Scenes, u64::from(user), place);
+            let liked = unit(&mut rng) < 1.0 / (1.0 + libm::exp(f64::from(-odds(item, 1.0))));
+            (user, item, if liked { 5.0 } else { 1.0 })
+        })
+    });
+    let mut rows: Vec<_> = rows.collect();
+    // Items get their numbers in order.
+    rows.sort_by_key(|&(user, item, _)| (item, user));
+    let rows =
+        rows.into_iter().map(|(user, item, rating)| (format!("u{user}"), format!("i{item}"), Some(rating), None));
+    Dataset::from_rows("known", rows).expect("a data set")
+}
+
+/// Twelve random items for each user, rated.
+fn exposures(data: &Dataset, users: u32) -> (Impressions, Vec<f32>) {
+    let streams = Streams::new(6, 0);
+    let (mut lists, mut ratings) = (Impressions::default(), Vec::new());
+    for user in 0..users {
+        let mut rng = streams.derive(Purpose::Scenes, u64::from(user), 0);
+        let mut items: Vec<u32> = Vec::new();
+        while items.len() < 12 {
+            let item = below(&mut rng, ITEMS);
+            if !items.contains(&item) {
+                items.push(item);
+            }
+        }
+        let dense = |item: u32| data.items.get(&format!("i{item}")).expect("an item");
+        for &item in &items {
+            let liked = unit(&mut rng) < 1.0 / (1.0 + libm::exp(f64::from(-odds(item, 1.0))));
+            ratings.push(if liked { 5.0 } else { 1.0 });
+        }
+        let entries = items.iter().enumerate().map(|(slot, &item)| (ItemId(dense(item)), true, slot as u16));
+        lists.push(UserId(data.users.get(&format!("u{user}")).expect("a user")), 0, entries);
+    }
+    (lists, ratings)
+}
+
+fn experiment(data: &Dataset, truth: &Truth, settings: &[(&str, &str)]) -> Experiment {
+    let mut builder = Environment::builder(data).users(Admirer { slope: truth.slope }).slate(1);
+    builder = builder.set("data.holdout", 0).set("population.min_history", 0);
+    for (key, value) in settings {
+        builder = builder.set(key, value);
+    }
+    for kind in ["random", "popular", "item_mean", "biased_mf"] {
+        builder = builder.policy(kind, &[]);
+    }
+    builder.experiment().expect("an experiment")
+}
+
+/// A validation on random exposures of liking.
+pub(crate) fn validated(truth: &Truth) -> Validation {
+    let data = log();
+    let (lists, ratings) = exposures(&data, truth.users);
+    let experiment = experiment(&data, truth, &[("user.accept", "like")]);
+    let exposed = Exposed { lists: &lists, ratings: &ratings, notes: &[] };
+    validate(&experiment, &exposed, &Question { best: 3, resamples: 400 }).expect("a validation")
+}
+
+#[test]
+fn the_true_model_is_right_in_all() {
+    let found = validated(&Truth::default());
+    assert!(found.cells > 1_200 && found.repeated > 100 && found.lists == USERS as usize);
+    assert!(found.auc.low > 0.7 && found.auc.high < 0.9, "{:?}", found.auc);
+    assert!(found.predicted.estimate > found.observed.low && found.predicted.estimate < found.observed.high);
+    assert!(found.loss.high < found.loss_of_base_rate);
+    let ranking = found.ranking.as_ref().expect("a ranking");
+    assert!(ranking.pairs_told >= 3 && ranking.pairs_right == ranking.pairs_told, "{ranking:?}");
+    assert!(ranking.level_rmse_before < 0.06, "{ranking:?}");
+    assert!(found.verdict[2].contains("the model ranks policies as people do"), "{:?}", found.verdict);
+    for table in &found.calibration {
+        for row in table.rows.iter().filter(|row| row.cells > 100) {
+            let slack = 0.08;
+            assert!((row.predicted - row.observed.estimate).abs() < slack, "{}: {row:?}", table.by);
+        }
+    }
+}
+
+#[test]
+fn a_model_that_has_it_the_wrong_way_round_is_told() {
+    let found = validated(&Truth { slope: -1.0, users: USERS });
+    assert!(found.auc.high < 0.3, "{:?}", found.auc);
+    let ranking = found.ranking.as_ref().expect("a ranking");
+    assert!(ranking.pairs_told >= 3 && ranking.pairs_right == 0, "{ranking:?}");
+    assert!(found.verdict[0].contains("hardly tells") && found.verdict[2].contains("do not rank policies"));
+    assert!(found.table().contains("wrong: people like") && found.csv().unwrap().contains("policy,item_mean,observed"));
+}
+
+#[test]
+fn auc_and_losses_by_hand() {
+    let data = log();
+    let (lists, ratings) = exposures(&data, 2);
+    let experiment = experiment(&data, &Truth::default(), &[("user.accept", "like")]);
+    let exposed = Exposed { lists: &lists, ratings: &ratings, notes: &[] };
+    let cells = Cells::new(&experiment, &exposed).expect("cells");
+    let scores: Vec<f64> = cells.accepted().iter().enumerate().map(|(at, _)| (at % 3) as f64).collect();
+    let (mut pairs, mut sum) = (0.0, 0.0);
+    for (a, &yes) in cells.accepted().iter().enumerate().filter(|(_, yes)| **yes) {
+        for (b, _) in cells.accepted().iter().enumerate().filter(|(_, no)| **no != yes) {
+            pairs += 1.0;
+            sum += if scores[a] > scores[b] {
+                1.0
+            } else if scores[a] == scores[b] {
+                0.5
+            } else {
+                0.0
+            };
+        }
+    }
+    let found = Resamples::new(cells.users(), 50, 1).auc(&scores, &cells);
+    assert!((found.estimate - sum / pairs).abs() < 1e-12);
+    let losses = measures::losses(&[0.25, 0.25], &[true, false]);
+    assert!((losses[0] - libm::log(4.0)).abs() < 1e-12 && (losses[1] - libm::log(4.0 / 3.0)).abs() < 1e-12);
+    assert!((measures::entropy(0.5) - libm::log(2.0)).abs() < 1e-12);
+}
+
+#[test]
+fn logged_propensities_are_weighed() {
+    // One of the 40 items at random, taken as it is liked.
+    let data = log();
+    let streams = Streams::new(8, 0);
+    let mut lists = Impressions::default();
+    for round in 0..6_000u32 {
+        let mut rng = streams.derive(Purpose::Scenes, u64::from(round), 0);
+        let item = below(&mut rng, ITEMS);
+        let taken = unit(&mut rng) < 1.0 / (1.0 + libm::exp(f64::from(-odds(item, 1.0))));
+        let dense = data.items.get(&format!("i{item}")).expect("an item");
+        lists.push(UserId(round % USERS), 0, std::iter::once((ItemId(dense), taken, 0)));
+        lists.propensities.push(1.0 / ITEMS as f32);
+    }
+    let experiment = experiment(&data, &Truth::default(), &[("candidates.rule", "repeats")]);
+    let exposed = Exposed { lists: &lists, ratings: &[], notes: &[] };
+    let found = validate(&experiment, &exposed, &Question { best: 3, resamples: 100 }).expect("a validation");
+    assert!(found.ranking.is_none(), "lists of one item have no order");
+    let value = |policy: &str, estimator: &str| {
+        let one = found.logged.iter().find(|one| one.policy == policy && one.estimator == estimator);
+        one.unwrap_or_else(|| panic!("{policy} {estimator}")).clone()
+    };
+    // What `item_mean` shows to everybody is among the best of items.
+    for estimator in ["ips", "snips", "dr"] {
+        let (best, popular) = (value("item_mean", estimator), value("popular", estimator));
+        assert!(best.value > 0.6 && best.value < 1.05 && best.problem.is_none(), "{best:?}");
+        assert!(best.value > popular.value, "{best:?} {popular:?}");
+    }
+}
+
+#[test]
+fn exposures_that_do_not_fit_the_question_say_what_to_do() {
+    let data = log();
+    let (mut lists, ratings) = exposures(&data, 20);
+    let ask = Question { best: 3, resamples: 40 };
+    let problem = |accept: &str, lists: &Impressions, ratings: &[f32]| {
+        let experiment = experiment(&data, &Truth::default(), &[("user.accept", accept)]);
+        let exposed = Exposed { lists, ratings, notes: &[] };
+        validate(&experiment, &exposed, &ask).err().map(|problem| problem.to_string()).unwrap_or_default()
+    };
+    assert!(problem("take", &lists, &ratings).contains("ask with --accept like"));
+    assert!(problem("like", &lists, &[]).contains("ask with --accept take"));
+    assert!(problem("like", &lists, &vec![5.0; ratings.len()]).contains("all of the"));
+    lists.taken.fill(false);
+    assert!(problem("take", &lists, &[]).contains("none of the"));
+}

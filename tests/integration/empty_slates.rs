@@ -1,0 +1,151 @@
+//! Visits to whom a policy shows nothing: they are visits, in the numbers, in the log, and in what is read back from it.
+
+use crate::metrics::batches;
+use crate::resume::{stopped_after, told};
+use crate::util::{csv_rows, manifest, place, prepare_with, recmirror, run_on, scenario_text, text, with_data, write};
+use recmirror::experiment::{Experiment, Outcome};
+use recmirror::log::{DigestState, REJECTED};
+use recmirror::policy::{Policy, PolicyKind, Registry, Requests, Slates};
+
+/// Shows the first candidates to users of even numbers, and nothing to the others.
+struct Skipper;
+
+impl Policy for Skipper {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+        slates.fill(requests, |request, slate| {
+            if request.user.0.is_multiple_of(2) {
+                request.candidates().take(request.slate).for_each(|item| slate.push(item, 0.5));
+            }
+        });
+        slates.mark_certain();
+    }
+}
+
+const KIND: PolicyKind =
+    PolicyKind { name: "skipper", summary: "skips every second user", keys: &[], build: |_, _| Ok(Box::new(Skipper)) };
+
+/// One slate a session, so that every policy meets the same visitors.
+fn experiment(folder: &std::path::Path, more: &[&str]) -> Experiment {
+    let registry = Registry::builtin().with(KIND);
+    let settings = [&["session.slates=1", "metrics=all", "user.acceptance=0.6"], more].concat();
+    prepare_with(registry, folder, &["skipper", "random", "linucb", "mix"], &settings)
+}
+
+fn value(experiment: &Experiment, outcome: &Outcome, policy: &str, metric: &str) -> f64 {
+    let place = experiment.scenario.metrics.iter().position(|name| name == metric).expect("a metric");
+    let arm = outcome.arms.iter().find(|arm| arm.policy == policy).expect("an arm");
+    arm.finals[place].expect("a value")
+}
+
+#[test]
+fn a_policy_cannot_skip_hard_users() {
+    let folder = with_data();
+    let experiment = experiment(folder.path(), &[]);
+    let out = folder.path().join("run");
+    let outcome = stopped_after(u64::MAX, 2, &experiment, &out, None);
+    let arm = |policy: &str| outcome.arms.iter().find(|arm| arm.policy == policy).expect("an arm");
+    let (skipper, random) = (arm("skipper"), arm("random"));
+    assert_eq!(skipper.steps, random.steps, "a visit is a visit");
+    assert!(skipper.short.empty > 20 && skipper.short.short == skipper.short.empty, "{:?}", skipper.short);
+    assert_eq!((skipper.short.exhausted, random.short.short), (0, 0));
+    // The log has all visits, those to whom nothing was shown with all slots empty, and gives digest and figures again.
+    let record = manifest(&out).arms.into_iter().find(|arm| arm.policy == "skipper").expect("an arm");
+    assert_eq!((record.short_slates, record.empty_slates), (skipper.short.short, skipper.short.empty));
+    let (mut digest, mut visits, mut empty, mut accepted) = (DigestState::default(), 0, 0, 0);
+    for batch in batches(&out.join(record.events.as_deref().expect("a log")), record.ticks) {
+        digest.update(&batch);
+        visits += batch.len() as u64;
+        for row in 0..batch.len() {
+            let is_empty = batch.slate_of(row).iter().all(|item| !item.is_some());
+            assert_eq!(is_empty, batch.users[row].0 % 2 == 1);
+            empty += u64::from(is_empty);
+            accepted += u64::from(batch.accepted[row] != REJECTED);
+            assert!(!is_empty || batch.accepted[row] == REJECTED, "who is shown nothing accepts nothing");
+        }
+    }
+    assert_eq!(
+        (digest.finish().to_string(), visits, empty),
+        (skipper.digest.clone(), skipper.steps, skipper.short.empty)
+    );
+    assert_eq!(value(&experiment, &outcome, "skipper", "acceptance_rate"), accepted as f64 / visits as f64);
+}
+
+#[test]
+fn a_run_with_empty_slates_goes_on_as_if_nothing_had_happened() {
+    let folder = with_data();
+    let experiment = experiment(folder.path(), &["session.slates=3"]);
+    let run = |name: &str| folder.path().join(name);
+    let whole = stopped_after(u64::MAX, 2, &experiment, &run("whole"), None);
+    assert!(whole.arms[0].short.empty > 0);
+    for ticks in [2, 9] {
+        let (half, joined) = (run(&format!("half-{ticks}")), run(&format!("joined-{ticks}")));
+        stopped_after(ticks, 1, &experiment, &half, None);
+        let outcome = stopped_after(u64::MAX, 2, &experiment, &joined, Some(&half));
+        assert_eq!(told(&outcome), told(&whole), "stopped after {ticks}");
+    }
+    assert_eq!(crate::util::digests(&run_on(1, &experiment)), crate::util::digests(&whole));
+}
+
+/// A program that shows these slates, in Python, where `open` are the candidates of each user.
+fn program(slates: &str) -> String {
+    format!(
+        "import json, sys\n\
+         for line in sys.stdin:\n\
+         \x20   message = json.loads(line)\n\
+         \x20   kind = message['type']\n\
+         \x20   answer = {{'type': {{'start': 'ready', 'observe': 'observed', 'recommend': 'slates'}}[kind]}}\n\
+         \x20   if kind == 'recommend':\n\
+         \x20       open = [[i for i in range(80) if i not in set(row)] for row in message['blocked']]\n\
+         \x20       answer['slates'] = {slates}\n\
+         \x20   print(json.dumps(answer), flush=True)\n"
+    )
+}
+
+#[test]
+fn the_command_counts_tells_and_reads_back_empty_slates() {
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        return;
+    }
+    let folder = with_data();
+    let path = folder.path().join("small.toml");
+    let external = |name: &str, slates: &str| {
+        let file = folder.path().join(format!("{name}.py"));
+        write(&file, program(slates));
+        format!("\n[[policy]]\nkind = 'external'\nname = '{name}'\ncommand = ['python3', '{}']\n", file.display())
+    };
+    let skips =
+        external("skips", "[row[:message['slate']] if user % 2 else [] for user, row in zip(message['users'], open)]");
+    write(&path, scenario_text(&["random"]) + &skips + &external("mute", "[[] for row in open]"));
+    let out = folder.path().join("out");
+    let answer =
+        recmirror(&["run", text(&path), "--out", text(&out), "--quiet", "--set", "session.slates=1"]).expect(0);
+    let words = ["slates had fewer items than slots: 0 because no candidates were left", "`mute` served nobody"];
+    for word in words {
+        assert!(answer.stdout.contains(word), "no `{word}` in {}", answer.stdout);
+    }
+    assert!(!answer.stdout.contains("`skips` served nobody"));
+    let rates: Vec<(String, String)> = csv_rows(&out.join("finals.csv"))
+        .into_iter()
+        .filter(|row| row[2] == "acceptance_rate")
+        .map(|row| (row[0].clone(), row[3].clone()))
+        .collect();
+    assert!(rates.iter().filter(|(policy, _)| policy == "mute").all(|(_, rate)| rate.parse() == Ok(0.0)), "{rates:?}");
+    recmirror(&["replay", text(&out), "--quiet"]).expect(0);
+    recmirror(&["replay", text(&out), "--quiet", "--logs-only"]).expect(0);
+    let told = recmirror(&["story", text(&out), "--user", "0", "--policy", "mute"]).expect(0);
+    assert!(told.stdout.contains("(nothing: the policy left the slate empty)"), "{}", told.stdout);
+}
+
+#[test]
+fn slates_that_are_short_because_nothing_is_left_are_counted_and_so_is_a_run_without_visits() {
+    let folder = with_data();
+    let settings = ["slate=79", "population.users=20", "replications=1"];
+    let outcome = run_on(2, &prepare_with(Registry::builtin(), folder.path(), &["random"], &settings));
+    let short = outcome.arms[0].short;
+    assert!(short.short > 0 && short.exhausted == short.short && short.empty == 0, "{short:?}");
+    let (path, out) = (crate::util::write_scenario(folder.path(), &["random"]), place());
+    let out = out.path().join("out");
+    let nobody = ["--set", "arrival.probability=0", "--quiet"];
+    let answer = recmirror(&[&["run", text(&path), "--out", text(&out)][..], &nobody].concat()).expect(0);
+    assert!(answer.stdout.contains("nobody came in the whole run"), "{}", answer.stdout);
+}
