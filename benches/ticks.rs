@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use recmirror::dataset::{Column, Dataset, Field, Fields, IdTable, Interaction};
 use recmirror::experiment::Experiment;
 use recmirror::ids::{ItemId, UserId};
-use recmirror::log::{CountSink, EventSink, ParquetWriter, REJECTED};
+use recmirror::log::{CountSink, EventSink, ParquetWriter, REJECTED, TrialName};
 use recmirror::metrics::MetricSet;
 use recmirror::onnx::{Graph, GraphSpec, Port, Runtime};
 use recmirror::policy::Registry;
@@ -108,7 +108,8 @@ fn ticks(criterion: &mut Criterion) {
             if users == 10_000 {
                 let folder = tempfile::tempdir().expect("a temporary folder");
                 let path = folder.path().join("events.parquet");
-                let writer = ParquetWriter::create(&path, "random", 0, SLATE).expect("a file");
+                let trial = TrialName { policy: "random".to_owned(), replication: 0, seed: 1 };
+                let writer = ParquetWriter::create(&path, &trial, SLATE).expect("a file");
                 let mut written = simulation(&experiment, Box::new(writer));
                 group.bench_function(BenchmarkId::new(format!("{name}/parquet"), &id), |bencher| {
                     bencher.iter(|| written.tick().expect("a tick"));

@@ -1,16 +1,19 @@
 //! The environment.
 
 use crate::data::Dataset;
-use crate::observation::Observation;
+use crate::observation::{HISTORY, Observation};
 use crate::policy::BuiltinPolicy;
 use crate::users::OwnUsers;
 use crate::{refusal, slates};
-use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use numpy::ndarray::Array2;
+use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, ToPyArray};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use recmirror::environment as native;
+use recmirror::ids::{ItemId, UserId};
 use recmirror::log::{EventBatch, REJECTED};
-use std::collections::BTreeMap;
+use recmirror::policy::Requests;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -48,6 +51,9 @@ pub(crate) fn builder(
     }
     builder
 }
+
+/// Slates, and how many items each lost.
+type Kept<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<i64>>);
 
 fn pairs(keys: &BTreeMap<String, String>) -> Vec<(&str, &dyn Display)> {
     keys.iter().map(|(key, value)| (key.as_str(), value as &dyn Display)).collect()
@@ -90,14 +96,113 @@ impl Environment {
 
     /// Shows slates to the users of the observation and gives what they did.
     fn step(&self, py: Python<'_>, slates: &Bound<'_, PyAny>) -> PyResult<Outcome> {
+        let outcome = self._close(py, slates)?;
+        self._open(py);
+        Ok(outcome)
+    }
+
+    /// The first half of a step: shows slates and takes the responses.
+    fn _close(&self, py: Python<'_>, slates: &Bound<'_, PyAny>) -> PyResult<Outcome> {
         let slates = {
             let environment = self.inner();
             slates::read(slates, &environment.observation()).map_err(refusal)?
         };
-        py.detach(|| self.inner().step(&slates).map(|_| ())).map_err(refusal)?;
+        py.detach(|| self.inner().close(&slates)).map_err(refusal)?;
         let environment = self.inner();
         let left = environment.left().iter().map(|user| user.0).collect();
         Outcome::of(py, environment.events(), left, environment.is_done())
+    }
+
+    /// The second half of a step: users arrive.
+    fn _open(&self, py: Python<'_>) {
+        py.detach(|| self.inner().open());
+    }
+
+    /// Opens the step once more, so that users who restarted in it come.
+    fn _open_again(&self, py: Python<'_>) {
+        py.detach(|| self.inner().open_again());
+    }
+
+    /// Brings users back to the start.
+    fn _restart(&self, users: BTreeSet<u32>) {
+        self.inner().restart(users.into_iter().map(UserId));
+    }
+
+    /// Lets users leave for good.
+    fn _retire(&self, users: BTreeSet<u32>) {
+        self.inner().retire(users.into_iter().map(UserId));
+    }
+
+    /// History `[users, 20]` and its ratings of all users, those who are away included.
+    fn _histories<'py>(&self, py: Python<'py>) -> (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<f32>>) {
+        let environment = self.inner();
+        let mut items = Array2::from_elem((environment.users(), HISTORY), -1i64);
+        let mut ratings = Array2::zeros((environment.users(), HISTORY));
+        for user in 0..environment.users() {
+            for (place, entry) in environment.history(UserId(user as u32)).enumerate() {
+                items[[user, place]] = i64::from(entry.item.0);
+                ratings[[user, place]] = if entry.rating.is_nan() { 0.0 } else { entry.rating };
+            }
+        }
+        (items.to_pyarray(py), ratings.to_pyarray(py))
+    }
+
+    /// `[users, items]`: 1 where a user may be shown an item, those who are away included.
+    fn _masks<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<i8>> {
+        let environment = self.inner();
+        let (users, items) = (environment.users(), environment.data().items.len());
+        let observation = environment.observation();
+        let words = Requests::words(items);
+        let mut mask = Array2::ones((users, items));
+        let mut fill = |user: usize, bits: &[u64]| {
+            for (word, &bits) in bits.iter().enumerate() {
+                let mut left = bits;
+                while left != 0 {
+                    let item = word * 64 + left.trailing_zeros() as usize;
+                    left &= left - 1;
+                    if item < items {
+                        mask[[user, item]] = 0;
+                    }
+                }
+            }
+        };
+        for user in 0..users {
+            if let Some(bits) = environment.seen(UserId(user as u32)) {
+                fill(user, bits);
+            }
+        }
+        for (row, user) in observation.users.iter().enumerate() {
+            fill(user.index(), &observation.blocked[row * words..(row + 1) * words]);
+        }
+        mask.to_pyarray(py)
+    }
+
+    /// Slates `[n, slate]` of the visitors without what is repeated, unknown or no candidate, and how many were left out.
+    fn _keep_allowed<'py>(&self, py: Python<'py>, slates: PyReadonlyArray2<'py, i64>) -> PyResult<Kept<'py>> {
+        let environment = self.inner();
+        let observation = environment.observation();
+        let slates = slates.as_array();
+        if slates.dim() != (observation.len(), observation.slate) {
+            let wanted = (observation.len(), observation.slate);
+            return Err(refusal(format!("slates have the shape {:?}; expected {wanted:?}", slates.dim())));
+        }
+        let mut kept = Array2::from_elem(slates.dim(), -1i64);
+        let mut left_out = vec![0i64; observation.len()];
+        for (row, slate) in slates.outer_iter().enumerate() {
+            let request = observation.get(row);
+            let mut next = 0;
+            for &item in slate {
+                let known = (0..observation.items as i64).contains(&item);
+                let repeated = kept.row(row).iter().take(next).any(|&held| held == item);
+                if known && !repeated && request.allows(ItemId(item as u32)) {
+                    kept[[row, next]] = item;
+                    next += 1;
+                } else {
+                    left_out[row] += 1;
+                }
+            }
+        }
+        Ok((kept.to_pyarray(py), PyArray1::from_vec(py, left_out)))
     }
 
     /// A built-in policy that was named when the environment was made.

@@ -2,7 +2,6 @@
 
 use super::HeldOut;
 use super::rules::{Rule, best};
-use super::verdict::{Share, verdict};
 use crate::dataset::{Catalogue, Dataset};
 use crate::ids::UserId;
 use crate::random::{Purpose, Streams, below};
@@ -14,6 +13,8 @@ use serde::Serialize;
 const STRANGER: &str = "model, another user's memory";
 /// Slots of a choice list.
 const CHOICES: usize = 5;
+/// Interactions below which a history counts as short.
+const SHORT: usize = 10;
 /// Bins of the calibration error.
 const BINS: usize = 15;
 /// Bootstrap resamples of an interval.
@@ -33,11 +34,11 @@ pub struct AlignOptions {
 /// One figure with its 95% interval (bootstrap over users: a user's scenes are not independent).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {
-    /// `choice`, `accept`, `calibration` or `rating`.
+    /// `choice`, `lead` (a paired difference of choices), `accept`, `calibration` or `rating`.
     pub measure: &'static str,
     /// Who or what answered.
     pub who: String,
-    /// The list type.
+    /// The list type, or the group of popularity-matched lists.
     pub list: &'static str,
     /// Scenes.
     pub scenes: usize,
@@ -67,18 +68,6 @@ impl Alignment {
     pub fn estimate(&self, measure: &str, who: &str, list: &str) -> Option<f64> {
         let fits = |figure: &&Figure| figure.measure == measure && figure.who == who && figure.list == list;
         self.figures.iter().find(fits).map(|figure| figure.estimate)
-    }
-
-    /// What the figures come to: whether the model knows more than item-kNN, and whether it knows the user.
-    pub fn verdict(&self) -> Vec<String> {
-        let list = ListKind::PopularityMatched.name();
-        let share = |who: &str| {
-            let fits = |figure: &&Figure| figure.measure == "choice" && figure.who == who && figure.list == list;
-            let share = |figure: &Figure| Share { estimate: figure.estimate, low: figure.low, high: figure.high };
-            self.figures.iter().find(fits).map(share)
-        };
-        let rules = (share(Rule::ItemKnn.name()), share(STRANGER));
-        share("model").map_or_else(Vec::new, |model| verdict(list, model, rules.0, rules.1))
     }
 }
 
@@ -133,12 +122,46 @@ impl Bench<'_> {
         self.mean("choice", "model", kind.name(), &own);
         self.mean("choice", STRANGER, kind.name(), &strange);
         self.mean("choice", "model, memory frozen at the cut", kind.name(), &cold);
+        let mut leads = vec![("model over another user's memory", lead(&own, &strange))];
         for rule in Rule::ALL {
             let hits = rule.hits(&self.held_out, self.near, self.catalogue, &lists);
             let hits: Vec<f64> = hits.into_iter().map(|hit| f64::from(u8::from(hit))).collect();
             self.mean("choice", rule.name(), kind.name(), &hits);
+            if let Some(name) = rule.lead() {
+                leads.push((name, lead(&own, &hits)));
+            }
+        }
+        for (name, values) in leads {
+            self.mean("lead", name, kind.name(), &values);
+        }
+        if kind == ListKind::PopularityMatched {
+            self.cold(&own);
         }
         Ok(())
+    }
+
+    /// The model's choices on popularity-matched lists for new items, and for users with a short history.
+    fn cold(&mut self, own: &[f64]) {
+        let is_new = |place: usize| self.near.count(self.held_out.moment(place).0.item) == 0;
+        let is_short = |place: usize| self.held_out.moment(place).1.len() < SHORT;
+        let new: Vec<usize> = (0..own.len()).filter(|&place| is_new(place)).collect();
+        let short: Vec<usize> = (0..own.len()).filter(|&place| is_short(place)).collect();
+        for (list, places) in [("items without interactions", new), ("users with a short history", short)] {
+            if places.is_empty() {
+                continue;
+            }
+            let mut of_group = vec![None; own.len()];
+            places.iter().for_each(|&place| of_group[place] = Some(own[place]));
+            let mean = |places: &[usize]| {
+                let known: Vec<f64> = places.iter().filter_map(|&place| of_group[place]).collect();
+                // A resample without any scene of the group says nothing.
+                known.iter().sum::<f64>() / known.len() as f64
+            };
+            let estimate = mean(&places);
+            let (low, high) = self.bootstrap(mean);
+            let scenes = places.len();
+            self.figures.push(Figure { measure: "choice", who: "model".to_owned(), list, scenes, estimate, low, high });
+        }
     }
 
     fn swapped(&self, memory: &[f32]) -> Vec<f32> {
@@ -233,9 +256,18 @@ impl Bench<'_> {
             }
             found.push(statistic(&sample));
         }
+        found.retain(|value| value.is_finite());
+        if found.is_empty() {
+            return (f64::NAN, f64::NAN);
+        }
         found.sort_by(f64::total_cmp);
-        (found[RESAMPLES / 40], found[RESAMPLES - 1 - RESAMPLES / 40])
+        (found[found.len() / 40], found[found.len() - 1 - found.len() / 40])
     }
+}
+
+/// The paired differences of two rows of hits.
+fn lead(own: &[f64], other: &[f64]) -> Vec<f64> {
+    own.iter().zip(other).map(|(own, other)| own - other).collect()
 }
 
 /// Expected calibration error of (confidence, right) pairs over 15 equal bins (Guo et al. 2017).

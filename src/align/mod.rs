@@ -7,14 +7,18 @@
 
 mod figures;
 mod held_out;
+mod measured;
 mod order;
 mod rules;
 pub mod scenes;
+mod told_apart;
 mod verdict;
 
 pub use self::figures::{AlignOptions, Alignment, Figure, align};
+pub use self::measured::{measured, shown};
 pub use self::order::{NDCG_DEPTH, OrderedPolicy, PolicyOrder, SELF_SELECTED, blocked, ndcg, policy_order};
 
-pub use self::verdict::{Share, verdict};
+pub use self::told_apart::{Share, told_apart};
+pub use self::verdict::Verdict;
 
 pub(crate) use self::held_out::HeldOut;

@@ -36,6 +36,16 @@ impl Rule {
         }
     }
 
+    /// What the lead of the model over this rule is called; `None` where no lead is of interest.
+    pub(super) fn lead(self) -> Option<&'static str> {
+        match self {
+            Rule::Popularity => Some("model over popularity"),
+            Rule::ItemKnn => Some("model over item-kNN"),
+            Rule::ListCentre => Some("model over list centre (user-free)"),
+            Rule::Newest | Rule::First => None,
+        }
+    }
+
     /// Whether the rule finds the real item of each list; of equal scores the earliest slot counts.
     pub(super) fn hits(
         self,

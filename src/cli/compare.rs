@@ -4,6 +4,7 @@ use super::allow::AllowArgs;
 use super::page::{Page, baseline};
 use super::trust::{TrustArgs, assess, files, simulate, told};
 use super::{Failure, print, use_threads};
+use crate::cli::terminal::say;
 use crate::experiment::{Comparison, FinishedRun, Manifest, Results, TableFormat, ToSee, TrustWorld, write_table};
 use crate::files::{FileRecord, Partial};
 use crate::metrics;
@@ -62,7 +63,7 @@ impl Compare {
         let to_see = self.to_see.as_deref().map(|text| ToSee::parse(text, &found.metrics)).transpose();
         let to_see = to_see.map_err(Failure::input)?;
         for warning in &found.warnings {
-            eprintln!("note: {warning}");
+            say!("note: {warning}");
         }
         if let Some((path, format)) = target {
             let mut file = Partial::create(path).map_err(Failure::input)?;

@@ -3,9 +3,10 @@
 use super::allow::AllowArgs;
 use super::progress::Bar;
 use super::{Failure, print, use_threads};
-use crate::experiment::{ArmRecord, Estimate, Experiment, Interval, Manifest, estimate};
+use crate::experiment::{Estimate, Experiment, Interval, Manifest, estimate};
 use crate::files::Partial;
-use crate::log::{REJECTED, read_batches};
+use crate::files::spreadsheet::as_cell;
+use crate::log::REJECTED;
 use crate::off_policy::{Evaluation, OffPolicyError, Question, Row, evaluate};
 use crate::policy::Registry;
 use crate::scenario::Scenario;
@@ -65,7 +66,7 @@ impl Evaluate {
             OffPolicyError::Differs { .. } => Failure::Check(problem.to_string()),
             other => Failure::input(other),
         })?;
-        let own = own_path(&self.folder, manifest.arms.iter().filter(|arm| arm.policy == self.target))?;
+        let own = own_path(&self.folder, &manifest, &self.target)?;
         if let Some(path) = &self.out {
             write_csv(path, &question, &found, own.as_ref()).map_err(Failure::input)?;
         }
@@ -75,16 +76,18 @@ impl Evaluate {
 }
 
 /// The acceptance rate of the target's own arms, from their logs; `None` when the run kept none.
-fn own_path<'a>(folder: &Path, arms: impl Iterator<Item = &'a ArmRecord>) -> Result<Option<Estimate>, Failure> {
+fn own_path(folder: &Path, manifest: &Manifest, target: &str) -> Result<Option<Estimate>, Failure> {
     let mut rates = Vec::new();
-    for arm in arms {
-        let Some(file) = &arm.events else { return Ok(None) };
+    for arm in manifest.arms.iter().filter(|arm| arm.policy == target) {
+        if arm.events.is_none() {
+            return Ok(None);
+        }
         let (mut accepted, mut shown) = (0_usize, 0_usize);
         let count = |batch: &crate::log::EventBatch| {
             accepted += batch.accepted.iter().filter(|&&slot| slot != REJECTED).count();
             shown += batch.len();
         };
-        read_batches(&folder.join(file), count).map_err(Failure::input)?;
+        manifest.read_log(folder, arm, count).map_err(Failure::input)?;
         rates.push((shown > 0).then(|| accepted as f64 / shown as f64));
     }
     Ok(estimate(rates))
@@ -181,8 +184,8 @@ fn write_csv(
     for row in &found.rows {
         let overlap = |of: fn(&crate::off_policy::Overlap) -> f64| number(row.overlap.as_ref().map(of));
         table.write_record([
-            question.target.to_owned(),
-            question.from.to_owned(),
+            as_cell(question.target).into_owned(),
+            as_cell(question.from).into_owned(),
             row.estimator.to_owned(),
             number(row.value),
             number(row.normal.map(|it| it.low)),

@@ -1,5 +1,6 @@
 //! Exit codes: 0 done, 1 anything else, 2 usage or bad input, 3 a check failed.
 
+use crate::cli::terminal::say;
 use std::fmt;
 
 /// Why a command did not succeed.
@@ -41,7 +42,7 @@ impl Failure {
             Failure::Check(message) => (3, message),
             Failure::Other(message) => (1, message),
         };
-        eprintln!("error: {message}");
+        say!("error: {message}");
         code
     }
 }

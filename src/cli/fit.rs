@@ -1,12 +1,26 @@
 //! `recmirror fit`: a user model of one's own log.
 
 use super::stage_bar::StageBar;
+use super::terminal::say;
 use super::{Failure, print, use_threads};
+use crate::align::{AlignOptions, Alignment, align, measured};
 use crate::dataset::Dataset;
-use crate::fit::{CardTexts, FitOptions, fit};
-use std::path::PathBuf;
+use crate::files::{Listing, OutputFolder};
+use crate::fit::{CardTexts, Control, FitError, FitOptions, Fitted, fit};
+use crate::user::{Card, Mirror};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+const REMEDY: &str = "; --force replaces a model that `fit` has written";
+
+/// The folder of the replicates in that of a model.
+const REPLICATES: &str = "replicates";
+
+/// Rows of one inference call while the model is measured.
+const CHUNK: usize = 128;
 
 /// Arguments of `fit`.
 #[derive(clap::Args)]
@@ -14,24 +28,39 @@ pub struct Fit {
     /// The data set: a publisher's folder or a log of your own.
     #[arg(value_name = "DATA")]
     data: PathBuf,
-    /// Folder of the model; it must not exist yet.
+    /// Folder of the model. A fit that was interrupted goes on from `DIR.fit`.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
+    /// Replace the model in DIR.
+    #[arg(long)]
+    force: bool,
     /// Root of the random streams.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Share of each user's latest interactions that is held out and never learned.
     #[arg(long, default_value_t = 0.2)]
     holdout: f64,
-    /// Passes over the log; unless given, its size and the loss on later interactions decide.
+    /// Passes over the log at most; its size and the loss on later interactions decide unless given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     epochs: Option<u32>,
+    /// Dimensions of the item vectors from the log; the number of items decides unless given.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
+    rank: Option<u16>,
+    /// Fit further models to users drawn anew with replacement, into DIR/replicates: `recmirror run --trust` asks them, too.
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
+    replicates: u32,
     /// Terms of the data, and so of the model: they go into its card. Nobody else can say them.
     #[arg(long, value_name = "TEXT", default_value = "")]
     licence: String,
+    /// Held-out scenes of each list type on which the model is measured; 0 measures nothing.
+    #[arg(long, value_name = "N", default_value_t = 8_000, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
+    scenes: u32,
     /// Worker threads; one for each core unless given. They change no result.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
+    /// Print JSON instead of a table.
+    #[arg(long)]
+    json: bool,
     /// No progress on stderr.
     #[arg(long, short)]
     quiet: bool,
@@ -43,24 +72,148 @@ impl Fit {
             return Err(Failure::input(format!("--holdout is {}, expected 0.01 to 0.9", self.holdout)));
         }
         use_threads(self.threads.map(usize::from))?;
+        let replaces = self.force.then_some(own_files as Listing);
+        let folder = OutputFolder::create(&self.out, replaces, REMEDY).map_err(Failure::input)?;
         let data = Dataset::read(&self.data).map_err(Failure::input)?;
-        eprintln!("{}: {}", data.name, data.cleanup);
-        let stop = Arc::new(AtomicBool::new(false));
-        let handler = Arc::clone(&stop);
-        ctrlc::set_handler(move || handler.store(true, Ordering::Relaxed)).map_err(Failure::other)?;
-        let options =
-            FitOptions { seed: self.seed, holdout: self.holdout, epochs: self.epochs, ..FitOptions::default() };
+        say!("{}: {}", data.name, data.cleanup);
+        data.notes.iter().for_each(|note| say!("note: {note}"));
+        let stop = stop_on_interrupt()?;
         let bar = StageBar::new(self.quiet);
-        let fitted = fit(&data, options, &bar, &stop);
+        let outcome = self.fit_all(&data, folder.path(), &bar, &stop);
         bar.finish();
-        let fitted = fitted.map_err(Failure::input)?;
-        let partial = self.out.with_extension("partial");
-        let fail = |problem: std::io::Error| Failure::input(format!("cannot write {}: {problem}", self.out.display()));
-        std::fs::create_dir_all(&partial).map_err(fail)?;
-        let name = self.out.file_name().map_or_else(|| data.name.clone(), |name| name.to_string_lossy().into_owned());
-        fitted.write(&data, &CardTexts { name, licence: self.licence }, &partial).map_err(Failure::input)?;
-        std::fs::rename(&partial, &self.out).map_err(fail)?;
-        print(&format!("{}\n", self.out.display()));
+        let fitted = outcome.map_err(|problem| match problem {
+            FitError::Stopped { .. } => {
+                Failure::other(format!("{problem}; the same command goes on from {}", self.state().display()))
+            }
+            problem => Failure::input(problem),
+        })?;
+        let found = self.measure(&data, &fitted, folder.path())?;
+        folder.finish().map_err(Failure::input)?;
+        self.tell(&fitted, found.as_ref())
+    }
+
+    /// A name beside the folder of the model.
+    fn beside(&self, ending: &str) -> PathBuf {
+        let mut name = self.out.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{ending}"));
+        self.out.with_file_name(name)
+    }
+
+    /// Where an interrupted fit is kept.
+    fn state(&self) -> PathBuf {
+        self.beside("fit")
+    }
+
+    /// Fits the model and its replicates into the partial folder.
+    fn fit_all(&self, data: &Dataset, partial: &Path, bar: &StageBar, stop: &AtomicBool) -> Result<Fitted, FitError> {
+        let options = FitOptions {
+            seed: self.seed,
+            holdout: self.holdout,
+            epochs: self.epochs,
+            rank: self.rank.map(usize::from),
+            ..FitOptions::default()
+        };
+        let name = self.out.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let texts = |name: String| CardTexts { name, licence: self.licence.clone() };
+        let state = self.state();
+        let fitted = fit(data, options, Control { watch: bar, stop, state: Some(&state) })?;
+        let make = |folder: &Path| {
+            std::fs::create_dir_all(folder).map_err(|source| crate::files::FileError::write(folder, source))
+        };
+        fitted.write(data, &texts(name.clone()), partial)?;
+        for number in 1..=self.replicates {
+            let options = FitOptions {
+                epochs: Some(fitted.course.schedule),
+                last: Some(fitted.course.epochs),
+                decay: Some(fitted.course.decay),
+                replicate: Some(number),
+                ..options
+            };
+            let replicate =
+                fit(data, options, Control { watch: bar, stop, state: Some(&self.beside(&format!("fit-{number}"))) })?;
+            let folder = partial.join(REPLICATES).join(format!("bootstrap-{number}"));
+            make(&folder)?;
+            replicate.write(data, &texts(format!("{name}, replicate {number}")), &folder)?;
+        }
+        Ok(fitted)
+    }
+
+    /// Measures the model on held-out people and writes the figures into its card.
+    fn measure(&self, data: &Dataset, fitted: &Fitted, folder: &Path) -> Result<Option<Alignment>, Failure> {
+        if self.scenes == 0 {
+            return Ok(None);
+        }
+        let before = data.split(fitted.options().holdout).before;
+        let model = Mirror::load(folder, data, &before, CHUNK).map_err(Failure::input)?;
+        let options = AlignOptions { scenes: self.scenes as usize, seed: self.seed, holdout: self.holdout };
+        let found = align(&model, data, options).map_err(Failure::input)?;
+        let card = Card { measured: measured(&found), ..model.card().clone() };
+        let text = toml::to_string_pretty(&card).map_err(Failure::other)?;
+        let path = folder.join("card.toml");
+        std::fs::write(&path, text)
+            .map_err(|problem| Failure::input(format!("cannot write {}: {problem}", path.display())))?;
+        Ok(Some(found))
+    }
+
+    fn tell(&self, fitted: &Fitted, found: Option<&Alignment>) -> Result<(), Failure> {
+        if self.json {
+            let out = serde_json::json!({
+                "model": self.out, "epochs": fitted.course.epochs, "steps": fitted.course.steps,
+                "parameters": fitted.parameters(), "alignment": found,
+                "verdict": found.map(Alignment::verdict),
+            });
+            print(&format!("{out:#}\n"));
+            return Ok(());
+        }
+        let mut text = format!(
+            "{}: fitted to {} interactions in {} epochs, {} steps\n",
+            self.out.display(),
+            fitted.rows,
+            fitted.course.epochs,
+            fitted.course.steps
+        );
+        for field in fitted.skipped.iter().flatten() {
+            let _ = writeln!(text, "field `{}` is left out: it {}", field.field, field.reason);
+        }
+        if let Some(found) = found {
+            text += &super::align::table(found);
+        }
+        if self.licence.is_empty() {
+            text += "the card states no terms: say those of the data with --licence\n";
+        }
+        print(&text);
         Ok(())
     }
+}
+
+/// Sets a flag on the first Ctrl-C; the second one ends the process.
+fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    let handler = move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        say!("\nstopping after this batch; the last whole epoch is kept (Ctrl-C again ends at once)");
+    };
+    ctrlc::set_handler(handler).map_err(Failure::other)?;
+    Ok(stop)
+}
+
+/// The files of a model that was fitted here, those of its replicates included.
+fn own_files(folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
+    let mut files = model_files(folder, Path::new(""))?;
+    for replicate in std::fs::read_dir(folder.join(REPLICATES)).into_iter().flatten().flatten() {
+        let place = Path::new(REPLICATES).join(replicate.file_name());
+        // What is no model is not ours, and is then named as such.
+        files.extend(model_files(&replicate.path(), &place).unwrap_or_default());
+    }
+    Ok(files)
+}
+
+/// The files of one model, as paths that begin with `place`.
+fn model_files(folder: &Path, place: &Path) -> Result<BTreeSet<PathBuf>, String> {
+    let card = Card::read(folder).map_err(|problem| format!("it is not a model: {problem}"))?;
+    let named = card.files.values().map(|entry| entry.file.as_str());
+    Ok(named.chain(["card.toml", "training.json"]).map(|name| place.join(name)).collect())
 }

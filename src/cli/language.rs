@@ -1,6 +1,7 @@
 //! Which language model answers: what `decide` and `judge` share on the command line.
 
 use super::Failure;
+use crate::cli::terminal::say;
 use crate::language::endpoint::{Endpoint, EndpointOptions, Extra, LetterStyle, Usage};
 use crate::language::{LanguageError, LanguageModel, LocalModel, LocalOptions};
 use crate::random::Streams;
@@ -172,7 +173,7 @@ impl ServerArgs {
         };
         let endpoint = Endpoint::new(options).map_err(Failure::input)?;
         if self.api_key_env.is_some() && endpoint.is_exposed() {
-            eprintln!("warning: the key goes to {base} without encryption; use https where others can listen");
+            say!("warning: the key goes to {base} without encryption; use https where others can listen");
         }
         Ok(Some(endpoint))
     }
@@ -196,7 +197,7 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(1);
         }
-        eprintln!("stopping: what is under way is finished and kept; Ctrl-C again stops at once");
+        say!("stopping: what is under way is finished and kept; Ctrl-C again stops at once");
     };
     ctrlc::set_handler(handler).map_err(Failure::other)?;
     Ok(stop)

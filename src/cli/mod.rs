@@ -25,6 +25,7 @@ mod scenes;
 mod stage_bar;
 mod story;
 mod tensors;
+mod terminal;
 mod trust;
 mod validate;
 
@@ -143,10 +144,10 @@ fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
 /// The first problem of [`print`]. The process ends with it, after the command has kept what it made.
 static STDOUT_PROBLEM: OnceLock<std::io::Error> = OnceLock::new();
 
-/// Prints to stdout. A reader that has gone away (`| head`) is no failure; any other problem makes the command fail.
+/// Prints to stdout, with nothing that steers a terminal. A reader that has gone away (`| head`) is no failure; any other problem makes the command fail.
 fn print(text: &str) {
     let mut out = std::io::stdout().lock();
-    if let Err(problem) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    if let Err(problem) = out.write_all(terminal::harmless(text).as_bytes()).and_then(|()| out.flush())
         && problem.kind() != ErrorKind::BrokenPipe
     {
         let _ = STDOUT_PROBLEM.set(problem);

@@ -99,10 +99,10 @@ fn report_input<'a>(
     }
 }
 
-/// The sentences of `measured.verdict` of a card: what its figures come to.
-fn verdict(measured: &toml::Table) -> Vec<String> {
-    let told = measured.get("verdict").and_then(toml::Value::as_array).into_iter().flatten();
-    told.filter_map(toml::Value::as_str).map(str::to_owned).collect()
+/// The sentence of `measured.verdict` of a card: how far the model can be trusted.
+fn verdict(measured: &toml::Table) -> Option<String> {
+    let verdict = measured.get("verdict").and_then(toml::Value::as_str)?;
+    Some(format!("The user model {verdict}."))
 }
 
 /// The rows of `[[measured.figure]]` of a card.

@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "progress is shown in wall-clock time and enters no result")]
 
+use crate::cli::terminal::say;
 use crate::experiment::Progress;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -60,7 +61,7 @@ impl Progress for Bar {
         if last.elapsed() >= LINE_EVERY {
             *last = Instant::now();
             let left = seconds / ticks as f64 * self.total.saturating_sub(ticks) as f64;
-            eprintln!("{ticks} of {} ticks, {rate} user-steps/s, about {left:.0} s left", self.total);
+            say!("{ticks} of {} ticks, {rate} user-steps/s, about {left:.0} s left", self.total);
         }
     }
 }

@@ -4,9 +4,10 @@ use super::allow::AllowArgs;
 use super::progress::Bar;
 use super::{Failure, print, use_threads};
 use crate::experiment::{ArmRecord, DecisionRecord, Experiment, Manifest, Outcome, RunOptions};
-use crate::log::{DecisionTally, Digest, DigestState, read_batches};
+use crate::log::{DecisionTally, Digest, DigestState};
 use crate::policy::Registry;
 use crate::scenario::Scenario;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -23,7 +24,7 @@ pub struct Replay {
     /// Override a key that must not change a result, such as `engine.chunk`, or `data.path` when the data moved.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// Only check that the stored logs are those of the manifest; simulate nothing.
+    /// Only check that the stored files are those of the manifest; simulate nothing.
     #[arg(long)]
     logs_only: bool,
     /// No progress.
@@ -41,7 +42,7 @@ impl Replay {
                 self.folder.display()
             )));
         }
-        let mut problems = check_logs(&self.folder, &manifest);
+        let mut problems = check_files(&self.folder, &manifest);
         problems.extend(check_digest(&manifest));
         if !self.logs_only {
             problems.extend(self.simulate(&manifest, registry)?);
@@ -103,32 +104,36 @@ fn compare(manifest: &Manifest, outcome: &Outcome) -> Vec<String> {
     problems
 }
 
-/// The stored logs whose events are not those of the manifest.
-fn check_logs(folder: &Path, manifest: &Manifest) -> Vec<String> {
+/// The stored files that are not those of the manifest. What has another hash is not read any further.
+fn check_files(folder: &Path, manifest: &Manifest) -> Vec<String> {
     let mut problems = Vec::new();
     for arm in &manifest.arms {
-        let Some(file) = &arm.events else { continue };
-        let mut digest = DigestState::default();
-        match read_batches(&folder.join(file), |batch| digest.update(batch)) {
-            Err(problem) => problems.push(format!("{}: {problem}", title(arm))),
-            Ok(()) if digest.finish().to_string() == arm.digest => {}
-            Ok(()) => {
-                problems.push(format!("{}: {file} has digest {}, manifest {}", title(arm), digest.finish(), arm.digest))
-            }
-        }
-        problems.extend(check_decisions(folder, arm));
+        problems.extend(check_arm(folder, manifest, arm).err().map(|problem| format!("{}: {problem}", title(arm))));
     }
+    let logs: BTreeSet<&str> = manifest.arms.iter().flat_map(ArmRecord::files).flatten().collect();
+    let others = manifest.files.iter().filter(|file| !logs.contains(file.path.as_str()));
+    problems.extend(others.filter_map(|file| file.check(folder).err()).map(|problem| problem.to_string()));
     problems
 }
 
-/// Whether a stored file of decisions is the one of the manifest.
-fn check_decisions(folder: &Path, arm: &ArmRecord) -> Option<String> {
-    let record = arm.decisions.as_ref()?;
-    let file = record.file.as_ref()?;
-    match DecisionTally::of_file(&folder.join(file)) {
-        Err(problem) => Some(format!("{}: {problem}", title(arm))),
-        Ok(digest) if digest.to_string() == record.digest => None,
-        Ok(digest) => Some(format!("{}: {file} has digest {digest}, manifest {}", title(arm), record.digest)),
+/// Whether the stored files of an arm are its own, and have its digests.
+fn check_arm(folder: &Path, manifest: &Manifest, arm: &ArmRecord) -> Result<(), String> {
+    let told = |problem: &dyn std::fmt::Display| problem.to_string();
+    if let Some(file) = &arm.events {
+        let mut digest = DigestState::default();
+        manifest.read_log(folder, arm, |batch| digest.update(batch)).map_err(|problem| told(&problem))?;
+        let digest = digest.finish().to_string();
+        if digest != arm.digest {
+            return Err(format!("{file} has digest {digest}, manifest {}", arm.digest));
+        }
+    }
+    let Some((record, file)) = arm.decisions.as_ref().and_then(|it| Some((it, it.file.as_ref()?))) else {
+        return Ok(());
+    };
+    let path = manifest.file(folder, file).map_err(|problem| told(&problem))?;
+    match DecisionTally::of_file(&path).map_err(|problem| told(&problem))?.to_string() {
+        digest if digest == record.digest => Ok(()),
+        digest => Err(format!("{file} has digest {digest}, manifest {}", record.digest)),
     }
 }
 

@@ -5,6 +5,7 @@ use super::run::Job;
 use super::scenario::parse_settings;
 use super::trust::TrustArgs;
 use super::{Failure, use_threads};
+use crate::cli::terminal::say;
 use crate::experiment::{ArmRecord, Experiment, Manifest, RunFolder, StoppedFolder, Until};
 use crate::policy::Registry;
 use crate::scenario::Scenario;
@@ -43,6 +44,8 @@ impl Resume {
         let origin = manifest.origin(&left.path);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &settings).map_err(Failure::input)?;
         self.allow.check(&scenario)?;
+        check_arms(&manifest, &scenario)
+            .map_err(|problem| Failure::input(format!("{}: {problem}", left.path.display())))?;
         if let Some(arm) = manifest.arms.iter().find(|arm| arm.ticks > scenario.ticks) {
             let (folder, ArmRecord { policy, ticks, .. }) = (self.folder.display(), arm);
             let problem = format!("`{policy}` has {ticks} ticks of {}; run the scenario anew", scenario.ticks);
@@ -58,7 +61,7 @@ impl Resume {
             Failure::input(format!("{}: {problem}; a run goes on with its own inputs only", self.folder.display()))
         })?;
         for change in changes {
-            eprintln!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
+            say!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
         }
         let stopped = Some((left.path.as_path(), &manifest));
         Job { experiment, folder, until, worlds, stopped, registry, quiet: self.quiet }.carry_out()
@@ -69,14 +72,23 @@ impl Resume {
         let left = StoppedFolder::find(&self.folder).map_err(Failure::input)?;
         let mut manifest = Manifest::read(&left.path).map_err(Failure::input)?;
         for other in left.others.iter().map(|path| path.display()) {
-            eprintln!(
+            say!(
                 "note: {other} is what a process has left of this run that was killed or failed; it may be named instead"
             );
         }
         if let Some(noted) = &left.killed {
+            if let Some(seed) = noted.seed.filter(|&seed| seed != manifest.seed) {
+                let (path, then) = (left.path.display(), manifest.seed);
+                return Err(Failure::input(format!(
+                    "{path}: arms.jsonl is of a run with seed {seed}, manifest.json with {then}"
+                )));
+            }
+            if noted.torn > 0 {
+                say!("note: {} lines of arms.jsonl are cut off; their arms are run again", noted.torn);
+            }
             // It may have been killed after its last tick, with all tables still to be written.
             manifest.status = "interrupted".to_owned();
-            manifest.arms = noted.arms.clone();
+            (manifest.arms, manifest.files) = (noted.arms.clone(), noted.files.clone());
             // Those of a policy that failed later are gone.
             manifest.arms.retain(|arm| arm.events.as_ref().is_none_or(|file| left.path.join(file).is_file()));
             manifest.user.shortened_scenes = manifest.user.shortened_scenes.max(noted.shortened_scenes);
@@ -98,5 +110,21 @@ impl Resume {
             )));
         }
         Ok(())
+    }
+}
+
+/// Whether the arms are of the run's own scenario.
+fn check_arms(manifest: &Manifest, scenario: &Scenario) -> Result<(), String> {
+    if manifest.seed != scenario.seed {
+        return Err(format!("the run has the seed {}, its scenario {}", manifest.seed, scenario.seed));
+    }
+    let is_known = |arm: &&ArmRecord| {
+        arm.replication < scenario.replications && scenario.policies.iter().any(|spec| spec.name == arm.policy)
+    };
+    match manifest.arms.iter().find(|arm| !is_known(arm)) {
+        None => Ok(()),
+        Some(ArmRecord { policy, replication, .. }) => Err(format!(
+            "it has an arm of replication {replication} of policy `{policy}`, which its scenario does not have; it was changed"
+        )),
     }
 }

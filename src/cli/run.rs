@@ -6,11 +6,11 @@ use super::progress::{Bar, rate};
 use super::scenario::parse_settings;
 use super::trust::{TrustArgs, assess, files, told};
 use super::{Failure, print, use_threads};
+use crate::cli::terminal::say;
 use crate::experiment::{
     ArmRecord, ArmResult, Experiment, ExperimentError, Manifest, Outcome, Progress, Results, RunFolder, RunOptions,
     Stopped, StoppedFolder, Trust, TrustWorld, Until, UntilRecord, wrapped,
 };
-use crate::ids::{ItemId, UserId};
 use crate::metrics;
 use crate::policy::Registry;
 use crate::random::Streams;
@@ -74,14 +74,14 @@ impl Run {
         let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &self.scenario, registry)).transpose()?;
         let folder = RunFolder::create(&self.out, self.force).map_err(Failure::input)?;
         for left in folder.left().iter().map(|path| path.display()) {
-            eprintln!(
+            say!(
                 "note: {left} is what a process that was killed, or a run that failed, has left: `recmirror resume {left}` goes on \
                  from it; remove it when it is not needed"
             );
         }
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         if !self.quiet {
-            experiment.forecast().iter().for_each(|sentence| eprintln!("note: {sentence}"));
+            experiment.forecast().iter().for_each(|sentence| say!("note: {sentence}"));
         }
         Job { experiment, folder, until, worlds, stopped: None, registry, quiet: self.quiet }.carry_out()
     }
@@ -135,7 +135,7 @@ impl Job<'_> {
         let Job { experiment, folder, worlds, registry, quiet, .. } = self;
         let trust =
             |run: &Results| worlds.map(|worlds| assess(run, worlds, registry, &stop, quiet)).unwrap_or_default();
-        write_names(&folder, &experiment).map_err(Failure::input)?;
+        experiment.write_names(folder.path()).map_err(Failure::input)?;
         folder.write_manifest(&mut manifest).map_err(Failure::input)?;
         if outcome.interrupted {
             return interrupted(folder, &experiment, &outcome);
@@ -155,7 +155,11 @@ impl Job<'_> {
             events: scenario.engine.events.then_some(events.as_path()),
             progress: &Watch { bar: &bar, job: self, shortened },
             stop,
-            stopped: self.stopped.map(|(folder, manifest)| Stopped { folder, arms: &manifest.arms }),
+            stopped: self.stopped.map(|(folder, manifest)| Stopped {
+                folder,
+                arms: &manifest.arms,
+                files: &manifest.files,
+            }),
         };
         let outcome = match &self.until {
             Some(until) => self.experiment.run_until(until, &options),
@@ -186,7 +190,7 @@ impl Job<'_> {
 
     fn say(&self, what: &str, text: &str) {
         if !self.quiet {
-            eprintln!("{what}: {text}");
+            say!("{what}: {text}");
         }
     }
 }
@@ -205,7 +209,7 @@ impl Progress for Watch<'_> {
 
     fn arm(&self, arm: &ArmRecord) {
         let shortened = self.job.experiment.model().model().shortened_scenes();
-        self.job.folder.note(arm, self.shortened + shortened);
+        self.job.folder.note(arm, self.job.experiment.scenario.seed, self.shortened + shortened);
     }
 }
 
@@ -231,7 +235,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(130);
         }
-        eprintln!(
+        say!(
             "\nstopping after this tick; what is simulated so far will be kept (Ctrl-C again ends at once; then only whole arms are left to resume from)"
         );
     };
@@ -339,28 +343,4 @@ fn interrupted(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) ->
         "interrupted: {done} of {all} arms are complete, {part} more in part; {kept} in {target}; tables and report need a \
          complete run: {next}"
     )))
-}
-
-/// `items.csv` and `users.csv`: what the numbers in the event logs stand for.
-fn write_names(folder: &RunFolder, experiment: &Experiment) -> Result<(), csv::Error> {
-    let data = &experiment.data;
-    let mut items = csv::Writer::from_path(folder.path().join("items.csv"))?;
-    items.write_record(["item", "external_id", "title"])?;
-    for item in (0..data.items.len() as u32).map(ItemId) {
-        items.write_record([&item.0.to_string(), data.items.external(item.0), data.title_of(item)])?;
-    }
-    items.flush()?;
-    let mut users = csv::Writer::from_path(folder.path().join("users.csv"))?;
-    users.write_record(["replication", "user", "external_id"])?;
-    // A population of all users is the same in every replication.
-    let sampled = experiment.scenario.population.users.is_some();
-    for replication in 0..if sampled { experiment.scenario.replications } else { 1 } {
-        let sources = experiment.population(replication).map(|population| population.sources);
-        let name = if sampled { replication.to_string() } else { "all".to_owned() };
-        for (user, UserId(source)) in sources.iter().flat_map(|sources| sources.iter()).enumerate() {
-            users.write_record([&name, &user.to_string(), data.users.external(*source)])?;
-        }
-    }
-    users.flush()?;
-    Ok(())
 }

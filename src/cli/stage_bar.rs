@@ -2,6 +2,7 @@
 
 #![expect(clippy::disallowed_methods, reason = "progress is shown in wall-clock time and enters no result")]
 
+use crate::cli::terminal::{harmless, say};
 use crate::mirror::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
@@ -75,7 +76,7 @@ impl Watch for StageBar {
             total => self.bar.set_length(total),
         }
         self.bar.reset();
-        self.bar.set_message(what.to_owned());
+        self.bar.set_message(harmless(what).into_owned());
     }
 
     fn advance(&self, steps: u64) {
@@ -84,7 +85,7 @@ impl Watch for StageBar {
         part.done += steps;
         if self.plain && part.told.elapsed() >= LINE_EVERY {
             part.told = Instant::now();
-            eprintln!("{}", part.line());
+            say!("{}", part.line());
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Failure, print};
 use crate::align::scenes::read_soft;
+use crate::cli::terminal::say;
 use crate::dataset::Dataset;
 use crate::files::OutputFolder;
 use crate::scene::{TensorOptions, write_tensors};
@@ -44,7 +45,7 @@ impl Tensors {
         }
         let folder = OutputFolder::create(&self.out, None, "").map_err(Failure::input)?;
         let data = Dataset::read(&self.data).map_err(Failure::input)?;
-        eprintln!("{}: {}", data.name, data.cleanup);
+        say!("{}: {}", data.name, data.cleanup);
         let soft = self.answers.as_ref().map(|path| read_soft(path, self.of.as_deref(), &data));
         let soft = soft.transpose().map_err(Failure::input)?;
         let fail = |problem: std::io::Error| Failure::input(format!("cannot write {}: {problem}", self.out.display()));
@@ -53,7 +54,7 @@ impl Tensors {
         let tally = write_tensors(&data, options, soft.as_ref(), folder.path()).map_err(fail)?;
         folder.finish().map_err(Failure::input)?;
         if let (Some(soft), Some(tally)) = (soft, tally) {
-            eprintln!("{}", tally.told(&soft.model));
+            say!("{}", tally.told(&soft.model));
         }
         print(&format!("{}\n", self.out.display()));
         Ok(())

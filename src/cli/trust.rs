@@ -3,7 +3,9 @@
 use super::Failure;
 use super::progress::Bar;
 use super::scenario::parse_settings;
+use crate::cli::terminal::say;
 use crate::experiment::{Claim, Experiment, Outcome, Results, RunOptions, Trust, TrustWorld, Verdict};
+use crate::files::spreadsheet::as_cell;
 use crate::metrics;
 use crate::policy::Registry;
 use crate::scenario::Scenario;
@@ -75,7 +77,7 @@ pub(super) fn assess(
     let (mut found, mut lost) = (Vec::with_capacity(worlds.len()), None);
     for world in worlds {
         if !quiet {
-            eprintln!("world: {}", world.name);
+            say!("world: {}", world.name);
         }
         match in_world(&world, registry, stop, quiet) {
             Ok(results) => found.push((world.name, results)),
@@ -157,7 +159,8 @@ fn rows(trust: &Trust) -> Result<String, csv::Error> {
                 Verdict::Turns => "turns",
                 Verdict::Unknown => "unknown",
             };
-            writer.write_record([trust.metric, ahead, behind, &world.name, verdict])?;
+            let [ahead, behind, world] = [ahead, behind, &world.name].map(|text| as_cell(text));
+            writer.write_record([trust.metric, &ahead, &behind, &world, verdict])?;
         }
     }
     let bytes = writer.into_inner().map_err(|problem| csv::Error::from(problem.into_error()))?;

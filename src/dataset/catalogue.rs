@@ -12,6 +12,9 @@ use std::sync::Arc;
 /// have one in common.
 pub const TELLING: std::ops::RangeInclusive<usize> = 2..=1_000;
 
+/// The provider of items of which none is known.
+const UNKNOWN: &str = "unknown";
+
 /// Milliseconds of a mean Gregorian year.
 const YEAR_MS: f64 = 31_556_952_000.0;
 
@@ -73,7 +76,7 @@ impl Catalogue {
         let mut made = Catalogue::new(titles, data.item_fields.clone());
         made.set_released(data.released.as_deref());
         let provider = data.provider.as_deref().and_then(|name| data.item_fields.get(name));
-        made.providers = provider.and_then(ItemCategories::of_field).map(Arc::new);
+        made.providers = provider.and_then(ItemCategories::of_field).map(|own| Arc::new(one_each(&own, made.len())));
         let widest = data.item_fields.widest(TELLING, data.provider.as_deref());
         made.category = widest.and_then(ItemCategories::of_field).map(Arc::new);
         made
@@ -225,6 +228,17 @@ pub fn categories_named<'a>(fields: &'a Fields, what: &'static str, name: &str) 
         return Err(FieldError::Kind { what, field: name.to_owned(), found: field.column.kind(), known });
     }
     Ok(field)
+}
+
+/// The first category of each item; items without one have an unknown one of their own, behind the others.
+fn one_each(own: &ItemCategories, items: usize) -> ItemCategories {
+    let of = || (0..items as u32).map(|item| own.of(ItemId(item)).first().copied());
+    let mut names = own.names().to_vec();
+    let unknown = names.len() as u32;
+    if of().any(|code| code.is_none()) {
+        names.push(UNKNOWN.to_owned());
+    }
+    ItemCategories::single(own.field(), names, of().map(|code| Some(code.unwrap_or(unknown))))
 }
 
 fn year_of(milliseconds: i64) -> f32 {

@@ -64,10 +64,7 @@ impl Dynamics {
             all.parts.push(Part { dynamic, first, end: all.width });
         }
         all.state = vec![0.0; context.users * all.width];
-        for user in (0..context.users as u32).map(UserId) {
-            let row = &mut all.state[user.index() * all.width..(user.index() + 1) * all.width];
-            all.parts.iter().for_each(|part| part.dynamic.start(user, &mut row[part.first..part.end]));
-        }
+        (0..context.users as u32).for_each(|user| all.restart(UserId(user)));
         let latest = |of: &dyn Fn(&dyn Dynamic) -> u32| {
             all.parts.iter().map(|part| of(part.dynamic.as_ref())).max().unwrap_or(0)
         };
@@ -117,6 +114,13 @@ impl Dynamics {
         let row = self.row(user);
         let factors = self.parts.iter().map(|part| part.dynamic.arrival(moment, user, &row[part.first..part.end]));
         factors.product()
+    }
+
+    /// Brings what is remembered of a user back to the start.
+    pub fn restart(&mut self, user: UserId) {
+        let row = &mut self.state[user.index() * self.width..(user.index() + 1) * self.width];
+        row.fill(0.0);
+        self.parts.iter().for_each(|part| part.dynamic.start(user, &mut row[part.first..part.end]));
     }
 
     /// A session begins.

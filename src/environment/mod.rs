@@ -49,7 +49,7 @@ use crate::metrics::MetricSet;
 use crate::policy::{Policy, Slates};
 use crate::scenario::{PolicySpec, ScenarioError};
 use crate::tick::{Simulation, TickError};
-use crate::world::Population;
+use crate::world::{HistoryEntry, Population};
 use std::sync::Arc;
 
 /// An environment that cannot be built or stepped.
@@ -142,6 +142,17 @@ impl Environment {
     /// A slate with an item that is repeated, unknown or no candidate, or a wrong number of slots: the message names user
     /// and slot, the environment is as it was, and other slates may follow. [`EnvironmentError::Done`] after the last step.
     pub fn step(&mut self, slates: &Slates) -> Result<Outcome<'_>, EnvironmentError> {
+        self.close(slates)?;
+        self.open();
+        Ok(Outcome { events: self.simulation.events(), left: &self.left, is_done: self.is_done() })
+    }
+
+    /// The first half of [`Environment::step`]: shows slates and takes the responses. Between it and [`Environment::open`]
+    /// users may be restarted or retired.
+    ///
+    /// # Errors
+    /// As [`Environment::step`].
+    pub fn close(&mut self, slates: &Slates) -> Result<(), EnvironmentError> {
         if self.is_done() {
             return Err(EnvironmentError::Done { steps: self.steps() });
         }
@@ -152,10 +163,42 @@ impl Environment {
         self.left.clear();
         let rows = events.users.iter().enumerate();
         self.left.extend(rows.filter(|&(row, _)| self.simulation.has_left(row)).map(|(_, &user)| user));
+        Ok(())
+    }
+
+    /// The second half of [`Environment::step`]: users arrive and want slates.
+    pub fn open(&mut self) {
         if !self.is_done() {
             self.simulation.open();
         }
-        Ok(Outcome { events: self.simulation.events(), left: &self.left, is_done: self.is_done() })
+    }
+
+    /// Brings users back to the start, as if each had come new: history, memory and sessions. What all users share goes on:
+    /// time, popularity, catalogue. Draws differ from those of the user's first time, because time went on.
+    pub fn restart(&mut self, users: impl IntoIterator<Item = UserId>) {
+        users.into_iter().for_each(|user| self.simulation.restart(user, &self.population, self.experiment.start()));
+    }
+
+    /// Lets users leave for good.
+    pub fn retire(&mut self, users: impl IntoIterator<Item = UserId>) {
+        users.into_iter().for_each(|user| self.simulation.retire(user));
+    }
+
+    /// Opens the step that is open once more, so that users who restarted in it come.
+    pub fn open_again(&mut self) {
+        if !self.is_done() {
+            self.simulation.open_again();
+        }
+    }
+
+    /// The latest accepted items of any user, oldest first, at most 20, those of the log included.
+    pub fn history(&self, user: UserId) -> impl Iterator<Item = &HistoryEntry> {
+        self.simulation.history_of(user)
+    }
+
+    /// The items that a user has accepted and is not shown again, as bits; `None` where items may be repeated.
+    pub fn seen(&self, user: UserId) -> Option<&[u64]> {
+        self.simulation.seen_of(user)
     }
 
     /// The events of the last step.

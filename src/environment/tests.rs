@@ -146,3 +146,38 @@ fn a_policy_of_code_runs_beside_built_in_ones() {
     alone.policy("mine").expect("a policy").recommend(&alone.observation(), &mut slates);
     assert!(alone.policy("random").is_err());
 }
+
+#[test]
+fn users_restart_and_retire_between_steps() {
+    let mut environment = builder().set("arrival.probability", 1.0).steps(12).build().expect("an environment");
+    let mut policy = environment.policy("popular").expect("a policy");
+    let mut slates = Slates::default();
+    let (first, second) = ([UserId(0)], [UserId(1)]);
+    let log = |environment: &Environment| environment.observation().history(0).all(|entry| entry.tick.is_none());
+    for step in 0..4 {
+        policy.recommend(&environment.observation(), &mut slates);
+        environment.close(&slates).expect("a step");
+        if step == 2 {
+            environment.retire(second);
+        }
+        if step == 3 {
+            environment.restart(first);
+        }
+        environment.open();
+    }
+    let users = environment.observation().users.to_vec();
+    assert_eq!(users[0], UserId(0), "who restarts comes again");
+    assert!(!users.contains(&UserId(1)), "who is retired does not");
+    assert!(log(&environment), "the history is that of the log again");
+    environment.restart(second);
+    policy.recommend(&environment.observation(), &mut slates);
+    environment.step(&slates).expect("a step");
+    assert!(environment.observation().users.contains(&UserId(1)), "until restarted");
+    environment.retire(first);
+    policy.recommend(&environment.observation(), &mut slates);
+    environment.step(&slates).expect("a step");
+    environment.restart(first);
+    assert!(!environment.observation().users.contains(&UserId(0)));
+    environment.open_again();
+    assert!(environment.observation().users.contains(&UserId(0)), "the step is open again");
+}

@@ -5,7 +5,7 @@
 //! do with each other (Welch). Runs with other data or another user model ask different questions and are refused; with
 //! another seed, horizon or other part of the world they are compared, and what differs is said ([`RunWorld`]).
 //!
-//! The numbers are those of `finals.csv` in the runs' folders.
+//! The numbers are those of `finals.csv` in the runs' folders, which must have the hash that the manifest says.
 
 mod needed;
 mod text;
@@ -17,6 +17,8 @@ pub use self::world::{Difference, RunWorld};
 use super::manifest::{Manifest, ManifestError};
 use super::results::files::table_row;
 use super::stats::{Interval, estimate, holm, paired, unpaired};
+use crate::files::FileError;
+use crate::files::spreadsheet::from_cell;
 use crate::metrics::{self, MetricKind};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +52,9 @@ pub enum CompareError {
         /// Why.
         problem: String,
     },
+    /// The values are not those of the run.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A metric that this build does not know.
     #[error("{}: there is no metric `{metric}` in this version of recmirror", path.display())]
     Metric {
@@ -116,7 +121,7 @@ impl FinishedRun {
         let scenario: toml::Table = manifest.scenario.parse().map_err(|problem: toml::de::Error| {
             CompareError::Scenario { path: folder.join("manifest.json"), problem: problem.to_string() }
         })?;
-        let path = folder.join("finals.csv");
+        let path = manifest.file(folder, "finals.csv")?;
         let finals = read_finals(&path)?;
         let unknown = finals.iter().find(|value| metrics::get(&value.metric).is_none());
         if let Some(value) = unknown {
@@ -145,7 +150,11 @@ impl FinishedRun {
 fn read_finals(path: &Path) -> Result<Vec<FinalValue>, CompareError> {
     let fail = |problem: csv::Error| CompareError::Finals { path: path.to_owned(), problem: problem.to_string() };
     let mut reader = csv::Reader::from_path(path).map_err(fail)?;
-    reader.deserialize().collect::<Result<Vec<FinalValue>, csv::Error>>().map_err(fail)
+    let mut values = reader.deserialize().collect::<Result<Vec<FinalValue>, csv::Error>>().map_err(fail)?;
+    for value in &mut values {
+        value.policy = from_cell(&value.policy).to_owned();
+    }
+    Ok(values)
 }
 
 /// One row of a comparison: a policy of a run in a metric.

@@ -50,6 +50,16 @@ pub enum FolderError {
         /// What its process has left.
         path: PathBuf,
     },
+    /// What a process has left is not what it wrote.
+    #[error("{}:{line}: {problem}; put back what the process wrote, or run the scenario anew", path.display())]
+    Journal {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1.
+        line: usize,
+        /// What is wrong.
+        problem: String,
+    },
     /// What a process has left cannot be read.
     #[error("cannot read {}: {source}; is this what a run that was killed or failed has left?", path.display())]
     Read {
@@ -146,9 +156,14 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Notes that an arm is whole, should the process be killed later, and how many scenes were too long so far.
-    pub fn note(&self, arm: &ArmRecord, shortened_scenes: u64) {
-        self.journal().note(arm, shortened_scenes);
+    /// Notes that an arm of a run with this seed is whole, should the process be killed later, and how many scenes were too
+    /// long so far.
+    pub fn note(&self, arm: &ArmRecord, seed: u64, shortened_scenes: u64) {
+        let files = arm.files().into_iter().flatten().map(|file| FileRecord::of(&self.partial, Path::new(file)));
+        // Nobody goes on from a log that cannot be read.
+        if let Ok(files) = files.collect() {
+            self.journal().note(arm, files, seed, shortened_scenes);
+        }
     }
 
     /// Lets nobody go on from this run: what was noted is not right.
@@ -361,7 +376,8 @@ mod tests {
         // As if the process had ended: its locks are gone, and what it wrote is there, the last line half.
         let arm = r#"{"policy":"a","replication":0,"ticks":1,"user_steps":1,"short_slates":0,"seconds":0,"digest":"d","events":"events/a.parquet"}"#;
         running.journal().close();
-        let line = format!(r#"{{"shortened_scenes":7,"arm":{arm}}}"#);
+        let line = journal::Line::new(&serde_json::from_str(arm).unwrap(), Vec::new(), 5, 7);
+        let line = serde_json::to_string(&line).unwrap();
         std::fs::write(partial.join(JOURNAL), format!("{line}\n{}", &line[..20])).unwrap();
         for named in [&target, &partial] {
             let found = StoppedFolder::find(named).unwrap();

@@ -271,6 +271,9 @@ impl Manifest {
             );
             return Err(ManifestError::Content { path, problem });
         }
+        if let Some(problem) = manifest.repeated_arm() {
+            return Err(ManifestError::Content { path, problem });
+        }
         Ok(manifest)
     }
 

@@ -7,6 +7,7 @@ pub(super) mod files;
 mod order;
 mod over_time;
 mod pairs;
+mod policy_keys;
 pub(super) mod table;
 mod tables;
 

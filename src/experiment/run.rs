@@ -10,7 +10,7 @@ use super::manifest::{ArmRecord, DecisionRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
 use super::results::ArmResult;
 use crate::experiment::trials::side_by_side;
-use crate::log::{DecisionSink, EventSink, NoSink, ParquetWriter};
+use crate::log::{DecisionSink, EventSink, NoSink, ParquetWriter, TrialName};
 use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
 use crate::tick::{Training, Trial};
@@ -313,7 +313,7 @@ impl Experiment {
         let path: Option<PathBuf> = options.events.zip(file.as_ref()).map(|(folder, file)| folder.join(file));
         let (mut trial, before) = self.begin(spec, replication, path.as_deref())?;
         if let Some((stopped, record)) = past {
-            trial.recall(stopped.recording(record)?);
+            trial.recall(stopped.recording(record, self.scenario.seed)?);
         }
         let mut ticks = 0;
         while ticks < self.scenario.ticks && !brakes.arm(number, replication) {
@@ -374,7 +374,8 @@ impl Experiment {
     fn log(&self, path: Option<&Path>, policy: &str, replication: u32) -> Result<Box<dyn EventSink>, ExperimentError> {
         Ok(match path {
             Some(path) => {
-                let events = ParquetWriter::create(path, policy, replication, self.scenario.slate)?;
+                let trial = TrialName { policy: policy.to_owned(), replication, seed: self.scenario.seed };
+                let events = ParquetWriter::create(path, &trial, self.scenario.slate)?;
                 Box::new(DecisionSink::new(decisions_beside(path), Box::new(events)))
             }
             None => Box::new(NoSink),

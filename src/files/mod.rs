@@ -11,6 +11,7 @@ mod output_folder;
 mod owned;
 mod partial;
 mod source;
+pub mod spreadsheet;
 mod tally;
 mod watch;
 

@@ -6,8 +6,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 /// A file of a folder, as the folder's own list names it.
@@ -64,6 +63,10 @@ impl FileRecord {
     /// When it is not, or cannot be read.
     pub fn check(&self, folder: &Path) -> Result<(), FileError> {
         let path = folder.join(&self.path);
+        if path.symlink_metadata().is_err_and(|problem| problem.kind() == ErrorKind::NotFound) {
+            let remedy = "the list of its folder names it: put it back, or run the scenario again".to_owned();
+            return Err(FileError::Missing { path, remedy });
+        }
         let (bytes, sha256) = hash(&path)?;
         if (bytes, &sha256) == (self.bytes, &self.sha256) {
             return Ok(());
@@ -71,7 +74,7 @@ impl FileRecord {
         let short = |hash: &str| hash.chars().take(12).collect::<String>();
         let problem = format!(
             "it is not the file that the list of its folder names ({} bytes, sha256 {}; listed {} bytes, {}); it was changed, \
-             or taken from another folder: put back the right one",
+             or taken from another folder: put back the right one, or run the scenario again",
             bytes,
             short(&sha256),
             self.bytes,
@@ -84,7 +87,7 @@ impl FileRecord {
 /// Length and hash of a file.
 fn hash(path: &Path) -> Result<(u64, String), FileError> {
     let fail = |source| FileError::read(path, source);
-    let mut file = File::open(path).map_err(fail)?;
+    let mut file = super::open_regular(path).map_err(fail)?;
     let (mut hasher, mut bytes) = (Sha256::new(), 0);
     let mut buffer = vec![0; 1 << 16];
     loop {

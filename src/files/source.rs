@@ -194,7 +194,7 @@ impl Source {
 }
 
 fn unpacked(path: &Path, remedy: &str) -> Result<Reader, FileError> {
-    let mut file = File::open(path).map_err(|source| match source.kind() {
+    let mut file = super::open_regular(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => FileError::Missing { path: path.to_owned(), remedy: remedy.to_owned() },
         _ => FileError::read(path, source),
     })?;
@@ -273,6 +273,16 @@ mod tests {
             let problem = read(&whole[..whole.len() - 6]).expect_err("cut off").to_string();
             assert!(problem.contains("lines:") && problem.contains("fetch it again"), "{kind}: {problem}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_device_or_pipe_is_refused_at_once() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let link = folder.path().join("log.csv");
+        std::os::unix::fs::symlink("/dev/zero", &link).expect("a link");
+        let problem = Source::open(&link, "make it").err().expect("refused").to_string();
+        assert!(problem.contains("log.csv: it is not a regular file"), "{problem}");
     }
 
     #[test]

@@ -1,9 +1,9 @@
 //! Everything that training reads of a data set: tables of users and items, and statistics of the log before the cut.
 
+use super::FitError;
 use super::network::Inputs;
 use super::sampling::{Sampler, folds};
 use super::shard::Tables;
-use super::{FitError, FitOptions};
 use crate::dataset::{Catalogue, Dataset, TrainingLog};
 use crate::random::Streams;
 use crate::scene::{CONTEXT, CoOccurrence, FOLDS, FieldFeatures, ListBuilder, LogClock, Seen, vector_tables};
@@ -25,13 +25,13 @@ impl<'a> Material<'a> {
         data: &'a Dataset,
         log: &'a TrainingLog,
         features: &FieldFeatures,
-        options: FitOptions,
+        seed: u64,
     ) -> Result<Material<'a>, FitError> {
-        let folds = folds(&Streams::new(options.seed, 0), data.users.len());
-        let vectors = vector_tables(log, options.rank, &folds);
-        let mut no_vector = vec![0.0; options.rank + 2];
+        let folds = folds(&Streams::new(seed, 0), data.users.len());
+        let vectors = vector_tables(log, features.rank, &folds);
+        let mut no_vector = vec![0.0; features.vector_width()];
         // What `scene::vectors` gives an item without interactions: ln(1 + 0) / 2 - 1.2.
-        no_vector[options.rank + 1] = -1.2;
+        no_vector[features.rank + 1] = -1.2;
         let (attributes, profiles) = (features.attributes(data)?.table, features.profiles(data)?.table);
         let tables = Tables { attributes, vectors, profiles, no_vector };
         Ok(Material { data, catalogue: Catalogue::of(data), log, near: CoOccurrence::new(log), folds, tables })

@@ -1,13 +1,15 @@
 //! Fits a mirror, the user model of `recmirror fit`, to any data set: no Python, no other data's words.
 //!
-//! [`fit`] trains the network on the log before the cut. It trains twice: the first time without the latest tenth of each
-//! user's interactions, on which it learns when to stop; then as long on everything before the cut. What was held out is never read.
+//! [`fit`] trains the network on the log before the cut. At first it leaves out the latest tenth of each user's interactions:
+//! on these it finds the weight decay and when to stop. Then it trains as long on everything before the cut. What was held out is
+//! never read.
 //! [`Fitted::write`] makes a folder by the contract of models/README.md, version 2.
 //!
 //! Memory grows with the log and not with the training: scenes are drawn batch by batch. The same data, seed and machine give
 //! the same bytes on any number of threads.
 
 mod backward;
+mod checkpoint;
 mod graphs;
 mod layer;
 mod losses;
@@ -16,39 +18,29 @@ mod model_folder;
 mod network;
 mod passes;
 mod sampling;
+mod search;
 mod shard;
+#[cfg(test)]
+mod tests;
 mod training;
 
 pub use self::model_folder::CardTexts;
 
+use self::checkpoint::Bound;
 use self::material::Material;
 use self::network::{Inputs, Network};
-use self::sampling::{Chunk, SHARD, chunks};
-use self::training::{Learner, Lesson, Mean, held_out};
+use self::search::Search;
 use crate::dataset::Dataset;
 use crate::files::{FileError, Watch};
-use crate::random::{Purpose, Streams, shuffle};
+use crate::ids::UserId;
 use crate::scene::{EncodingError, FieldFeatures, SkippedField};
-use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
-
-/// Scenes of a fit at most: larger logs are sampled.
-const MOST_SCENES: usize = 6_000_000;
-/// Epochs of a log that is large enough.
-const EPOCHS: u32 = 32;
-/// Steps of a fit at least: small logs get more epochs.
-const LEAST_STEPS: usize = 1_500;
-/// Times that the loss on later interactions is measured.
-const ROUNDS: u32 = 32;
-/// Measurements without a better one, after which training stops.
-const PATIENCE: u32 = 6;
-/// Scenes on which that loss is measured at most.
-const VALIDATION_SCENES: usize = 20_000;
-/// Share of the interactions before the cut on which it is measured: the latest of each user.
-const VALIDATION: f64 = 0.1;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 /// How a model is fitted.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct FitOptions {
     /// Root of the random streams.
     pub seed: u64,
@@ -56,13 +48,19 @@ pub struct FitOptions {
     pub holdout: f64,
     /// Passes over the log; decided by the log's size and by held-out loss unless given.
     pub epochs: Option<u32>,
-    /// Dimensions of the item vectors.
-    pub rank: usize,
+    /// Epoch after which training stops; the loss on later interactions decides unless given.
+    pub last: Option<u32>,
+    /// Weight decay, times the learning rate; the loss on later interactions decides unless given.
+    pub decay: Option<f64>,
+    /// Dimensions of the item vectors; the number of items decides unless given.
+    pub rank: Option<usize>,
+    /// A replicate: users are drawn anew, with replacement, by this number.
+    pub replicate: Option<u32>,
 }
 
 impl Default for FitOptions {
     fn default() -> Self {
-        FitOptions { seed: 1, holdout: 0.2, epochs: None, rank: 48 }
+        FitOptions { seed: 1, holdout: 0.2, epochs: None, last: None, decay: None, rank: None, replicate: None }
     }
 }
 
@@ -95,6 +93,14 @@ pub enum FitError {
         /// The epoch.
         epoch: u32,
     },
+    /// What an interrupted fit left cannot be used.
+    #[error("cannot go on with {}: {problem}; remove it, and the fit begins anew", path.display())]
+    State {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Somebody asked to stop.
     #[error("stopped after {epochs} epochs")]
     Stopped {
@@ -106,9 +112,25 @@ pub enum FitError {
 /// Interactions that a fit needs.
 const LEAST_ROWS: usize = 100;
 
+/// How a fit is watched, stopped, and continued.
+#[derive(Clone, Copy)]
+pub struct Control<'a> {
+    /// Hears of progress.
+    pub watch: &'a dyn Watch,
+    /// Set to stop after the present batch.
+    pub stop: &'a AtomicBool,
+    /// Where the state is kept between epochs; a fit goes on from there, and removes it in the end.
+    pub state: Option<&'a Path>,
+}
+
 /// The course of one training.
-#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Course {
+    /// Weight decay, times the learning rate.
+    pub decay: f64,
+    /// Epochs of the schedule of the learning rate.
+    pub schedule: u32,
     /// Epochs that were trained.
     pub epochs: u32,
     /// Steps that were made.
@@ -129,8 +151,8 @@ pub struct Fitted {
     vectors: ndarray::Array2<f32>,
     items: Vec<String>,
     options: FitOptions,
-    /// The training without the latest interactions.
-    pub trial: Course,
+    /// The trainings without the latest interactions.
+    pub trials: Vec<Course>,
     /// The training that gave the model.
     pub course: Course,
     /// Interactions before the cut.
@@ -140,112 +162,47 @@ pub struct Fitted {
 /// Trains a model on the log before the cut.
 ///
 /// # Errors
-/// Too little data, fields that cannot be encoded, or `stop`.
-pub fn fit(data: &Dataset, options: FitOptions, watch: &dyn Watch, stop: &AtomicBool) -> Result<Fitted, FitError> {
-    let (features, skipped) = FieldFeatures::of(data, options.rank);
+/// Too little data, fields that cannot be encoded, a state of another fit, or a stop.
+pub fn fit(data: &Dataset, options: FitOptions, control: Control<'_>) -> Result<Fitted, FitError> {
+    let rank = options.rank.unwrap_or_else(|| rank(data.items.len()));
+    let (features, skipped) = FieldFeatures::of(data, rank);
     let log = data.split(options.holdout).before;
-    let learned = (0..log.users() as u32).map(|user| log.of(crate::ids::UserId(user)).len()).filter(|&rows| rows > 1);
+    let learned = (0..log.users() as u32).map(|user| log.of(UserId(user)).len()).filter(|&rows| rows > 1);
     let rows = learned.sum();
     if rows < LEAST_ROWS || data.items.len() < 2 {
         return Err(FitError::TooLittle { data: data.name.clone(), rows, least: LEAST_ROWS });
     }
-    watch.begin("item vectors", 0);
-    let material = Material::new(data, &log, &features, options)?;
-    let inputs = material.inputs();
-    let streams = Streams::new(options.seed, 0);
-    let fitting = |count: usize| ((count as f64) * (1.0 - VALIDATION) - 1e-9).ceil() as usize;
-    let run = Run { material: &material, inputs, options, watch, stop, rows: log.rows.len() };
-    let early = chunks(&log, |_, count| 0..fitting(count));
-    let mut late = chunks(&log, |_, count| fitting(count)..count);
-    shuffle(&mut streams.derive(Purpose::Fitting, 1, 0), &mut late);
-    let mut left = VALIDATION_SCENES;
-    late.retain(|chunk| {
-        let kept = left > 0;
-        left = left.saturating_sub(chunk.rows.len());
-        kept
-    });
-    let epochs = options.epochs.unwrap_or_else(|| epochs(&early));
-    let (_, trial) =
-        run.train("fit without the latest interactions", streams.fork(0), early, epochs, Some(&late), epochs)?;
-    let best = best(&trial).unwrap_or(epochs);
-    let (learner, course) = run.train("fit", streams.fork(1), chunks(&log, |_, count| 0..count), epochs, None, best)?;
-    let rank = options.rank;
+    control.watch.begin("item vectors", 0);
+    let material = Material::new(data, &log, &features, options.seed)?;
+    let bound = Bound {
+        program: env!("CARGO_PKG_VERSION").to_owned(),
+        data_hash: data.hash.clone(),
+        options,
+        inputs: material.inputs(),
+    };
+    let search = Search { material: &material, log: &log, bound: &bound, control };
+    let (learner, trials, course) = search.run()?;
+    if let Some(path) = control.state {
+        // It may not be there; if it cannot be removed, the next fit says what it belongs to.
+        let _ = std::fs::remove_file(path);
+    }
     let vectors = material.whole_vectors().slice(ndarray::s![.., ..rank]).to_owned();
     let items = (0..data.items.len() as u32).map(|item| data.items.external(item).to_owned()).collect();
-    let rows = log.rows.len();
-    Ok(Fitted { network: learner.mean, inputs, features, skipped, vectors, items, options, trial, course, rows })
+    let (inputs, rows) = (bound.inputs, log.rows.len());
+    Ok(Fitted { network: learner.mean, inputs, features, skipped, vectors, items, options, trials, course, rows })
 }
 
-/// Epochs for these chunks.
-fn epochs(chunks: &[Chunk]) -> u32 {
-    let scenes: usize = chunks.iter().map(|chunk| chunk.rows.len()).sum();
-    let steps = scenes.div_ceil(8 * SHARD).max(1);
-    EPOCHS.max(LEAST_STEPS.div_ceil(steps) as u32)
-}
-
-/// The epoch with the least loss on later interactions.
-fn best(course: &Course) -> Option<u32> {
-    let least = course.later.iter().min_by(|a, b| a.1.total_cmp(&b.1));
-    least.map(|&(epoch, _)| epoch)
-}
-
-struct Run<'a> {
-    material: &'a Material<'a>,
-    inputs: Inputs,
-    options: FitOptions,
-    watch: &'a dyn Watch,
-    stop: &'a AtomicBool,
-    rows: usize,
-}
-
-impl Run<'_> {
-    /// Trains on `chunks` by the schedule of `epochs`, until epoch `last` or until the loss on `later` gets no better.
-    fn train(
-        &self,
-        what: &str,
-        streams: Streams,
-        chunks: Vec<Chunk>,
-        epochs: u32,
-        later: Option<&[Chunk]>,
-        last: u32,
-    ) -> Result<(Learner, Course), FitError> {
-        let scenes = self.rows.min(MOST_SCENES / epochs.max(1) as usize);
-        let sampler = self.material.sampler();
-        let lesson = Lesson { sampler: &sampler, tables: self.material.tables(), chunks, streams, epochs, scenes };
-        let mut rng = Streams::new(self.options.seed, 0).derive(Purpose::Fitting, 0, 0);
-        let mut learner = Learner::new(Network::random(&mut rng, self.inputs), Network::zeros(self.inputs));
-        let mut course = Course::default();
-        self.watch.begin(what, u64::from(last) * 1000);
-        let every = epochs.div_ceil(ROUNDS);
-        while learner.epochs < last {
-            let mean = self.epoch(&mut learner, &lesson)?;
-            course.losses.push(mean.total());
-            if let Some(later) = later.filter(|later| !later.is_empty() && learner.epochs.is_multiple_of(every)) {
-                course.later.push((learner.epochs, held_out(&learner.mean, &lesson, later).total()));
-                if best(&course).is_some_and(|best| learner.epochs - best >= PATIENCE * every) {
-                    break;
-                }
-            }
-        }
-        (course.epochs, course.steps) = (learner.epochs, learner.steps);
-        Ok((learner, course))
-    }
-
-    fn epoch(&self, learner: &mut Learner, lesson: &Lesson<'_>) -> Result<Mean, FitError> {
-        let epochs = learner.epochs;
-        let mut told = 0;
-        let mean = learner.epoch(lesson, |share| {
-            let now = (share * 1000.0) as u64;
-            self.watch.advance(now - told);
-            told = now;
-            !self.stop.load(Ordering::Relaxed)
-        });
-        let mean = mean.ok_or(FitError::Stopped { epochs })?;
-        if mean.total().is_finite() { Ok(mean) } else { Err(FitError::NotFinite { epoch: epochs + 1 }) }
-    }
+/// Dimensions of the vectors of a catalogue: few items have few tastes, and more dimensions would tell users instead.
+fn rank(items: usize) -> usize {
+    (items / 32 / 4 * 4).clamp(4, 48)
 }
 
 impl Fitted {
+    /// How it was fitted.
+    pub fn options(&self) -> FitOptions {
+        self.options
+    }
+
     /// Number of parameters.
     pub fn parameters(&self) -> usize {
         self.network.len()

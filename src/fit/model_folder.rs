@@ -35,7 +35,7 @@ pub(super) fn write(fitted: &Fitted, data: &Dataset, texts: &CardTexts, folder: 
     put("vector_items", "vector_items.json".to_owned(), (ids + "\n").as_bytes())?;
     let record = serde_json::json!({
         "parameters": fitted.parameters(),
-        "trial": fitted.trial,
+        "trials": fitted.trials,
         "fit": fitted.course,
     });
     let path = folder.join("training.json");
@@ -109,6 +109,7 @@ fn training(fitted: &Fitted, data: &Dataset) -> toml::Table {
     put("holdout", fitted.options.holdout.into());
     put("seed", (fitted.options.seed as i64).into());
     put("epochs", i64::from(fitted.course.epochs).into());
+    put("weight_decay", fitted.course.decay.into());
     put("steps", (fitted.course.steps as i64).into());
     put("parameters", (fitted.parameters() as i64).into());
     put("program", format!("recmirror {}", env!("CARGO_PKG_VERSION")).into());

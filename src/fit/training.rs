@@ -12,15 +12,13 @@ use crate::random::Streams;
 use rayon::prelude::*;
 
 /// Shards of a batch.
-const BATCH: usize = 8;
+pub(super) const BATCH: usize = 8;
 /// The largest learning rate.
 const LEARNING_RATE: f64 = 3e-3;
 /// The learning rate ends at this share of the largest one.
 const LAST_RATE: f64 = 0.02;
 /// Steps in which the learning rate rises.
 const WARMUP: f64 = 50.0;
-/// Decoupled weight decay (Loshchilov and Hutter 2019), times the learning rate.
-const WEIGHT_DECAY: f64 = 0.1;
 /// Decay of the running mean of the weights.
 const MEAN_DECAY: f64 = 0.995;
 /// Decays of the moments (Kingma and Ba 2015).
@@ -42,6 +40,8 @@ pub(super) struct Lesson<'a> {
     pub(super) epochs: u32,
     /// Scenes of an epoch at most.
     pub(super) scenes: usize,
+    /// Decoupled weight decay (Loshchilov and Hutter 2019), times the learning rate.
+    pub(super) decay: f64,
 }
 
 /// Weights on their way, between two epochs.
@@ -92,7 +92,7 @@ impl Learner {
             let mut shards: Vec<Shard> = groups.par_iter().map(|chunks| lesson.sampler.shard(chunks, draws)).collect();
             let (scenes, rated) = weigh(&mut shards);
             let (gradient, loss) = batch(&self.network, lesson.tables, &shards);
-            self.step(gradient, last);
+            self.step(gradient, last, lesson.decay);
             sum.add(Loss { choice: loss.choice * scenes, rating: loss.rating / RATING_WEIGHT * rated });
             sizes = (sizes.0 + scenes, sizes.1 + rated);
             if !step((place + 1) as f64 / batches.len() as f64) {
@@ -104,7 +104,7 @@ impl Learner {
     }
 
     /// One step of AdamW, with warm-up and a cosine to the end at step `last`.
-    fn step(&mut self, mut gradient: Network, last: u64) {
+    fn step(&mut self, mut gradient: Network, last: u64, decay: f64) {
         let length = gradient.values().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt();
         let shorten = if length > LONGEST { (LONGEST / length) as f32 } else { 1.0 };
         gradient.values_mut().for_each(|value| *value *= shorten);
@@ -116,7 +116,7 @@ impl Learner {
         let [first, second] = &mut self.moments;
         let moments = first.values_mut().zip(second.values_mut());
         let weights = self.network.values_mut().zip(self.mean.values_mut());
-        let (decay, rate) = ((rate * WEIGHT_DECAY) as f32, rate as f32);
+        let (decay, rate) = ((rate * decay) as f32, rate as f32);
         for (((first, second), (weight, mean)), &slope) in moments.zip(weights).zip(gradient.values()) {
             *first = FIRST * *first + (1.0 - FIRST) * slope;
             *second = SECOND * *second + (1.0 - SECOND) * slope * slope;

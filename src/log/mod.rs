@@ -10,13 +10,15 @@ mod pages;
 mod parquet;
 mod recording;
 mod sink;
+mod trial_name;
 
 pub use self::decisions::{Decision, DecisionBatch, DecisionLine, DecisionSink, DecisionTally, read_decisions};
 pub use self::digest::{Digest, DigestState};
 pub use self::error::LogError;
-pub use self::parquet::{EventReader, ParquetWriter, read_batches};
+pub use self::parquet::{EventReader, ParquetWriter, read_batches, read_trial};
 pub use self::recording::Recording;
 pub use self::sink::{CountSink, EventSink, MemorySink, NoSink};
+pub use self::trial_name::TrialName;
 
 use crate::ids::{ItemId, UserId};
 

@@ -6,9 +6,9 @@
 
 mod read;
 
-pub use self::read::{EventReader, read_batches};
+pub use self::read::{EventReader, read_batches, read_trial};
 
-use super::{EventBatch, EventSink, LogError, REJECTED};
+use super::{EventBatch, EventSink, LogError, REJECTED, TrialName};
 use parquet::basic::{Compression, Encoding, ZstdLevel};
 use parquet::column::writer::ColumnWriterImpl;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, FloatType, Int32Type};
@@ -177,22 +177,21 @@ pub struct ParquetWriter {
 }
 
 impl ParquetWriter {
-    /// Starts a file that will be named `path` when it is complete.
+    /// Starts a file that will be named `path` when it is complete, and says whose log it is.
     ///
     /// # Errors
     /// When the file cannot be made.
-    pub fn create(path: &Path, policy: &str, replication: u32, slate: usize) -> Result<ParquetWriter, LogError> {
+    pub fn create(path: &Path, trial: &TrialName, slate: usize) -> Result<ParquetWriter, LogError> {
         let partial = path.with_extension("parquet.partial");
         let file = File::create(&partial).map_err(|source| LogError::Io { path: partial.clone(), source })?;
         let fail = |problem: ParquetError| LogError::Format { path: path.to_owned(), problem: problem.to_string() };
         let schema = Arc::new(parse_message_type(SCHEMA).map_err(fail)?);
-        let facts =
-            [("policy", policy.to_owned()), ("replication", replication.to_string()), ("slate", slate.to_string())];
-        let facts = facts.map(|(key, value)| KeyValue::new(format!("recmirror.{key}"), value));
+        let mut facts = trial.entries().to_vec();
+        facts.push(KeyValue::new("recmirror.slate".to_owned(), slate.to_string()));
         let mut properties = WriterProperties::builder()
             .set_compression(Compression::UNCOMPRESSED)
             .set_statistics_enabled(EnabledStatistics::None)
-            .set_key_value_metadata(Some(facts.to_vec()));
+            .set_key_value_metadata(Some(facts));
         // Numbers that count up pack into a few bits as differences; probabilities and scores hardly repeat, so that a
         // dictionary would only cost time.
         for name in ["replication", "tick", "user", "slot", "item", "probability", "score", "propensity", "session"] {
@@ -206,13 +205,13 @@ impl ParquetWriter {
         let level = Compression::ZSTD(ZstdLevel::default());
         properties = properties.set_column_compression(ColumnPath::from("propensity"), level);
         let writer = SerializedFileWriter::new(file, schema, Arc::new(properties.build())).map_err(fail)?;
-        let policy = ByteArray::from(policy.as_bytes().to_vec());
+        let policy = ByteArray::from(trial.policy.as_bytes().to_vec());
         let columns = Columns::default();
         Ok(ParquetWriter {
             path: path.to_owned(),
             partial,
             policy: vec![policy; CONSTANT_ROWS],
-            replication: vec![replication as i32; CONSTANT_ROWS],
+            replication: vec![trial.replication as i32; CONSTANT_ROWS],
             columns,
             writer: Some(writer),
         })
@@ -322,6 +321,10 @@ mod tests {
         }
     }
 
+    fn trial(replication: u32) -> TrialName {
+        TrialName { policy: "random".to_owned(), replication, seed: u64::MAX }
+    }
+
     fn digest(batches: &[EventBatch]) -> String {
         let mut state = DigestState::default();
         batches.iter().for_each(|batch| state.update(batch));
@@ -332,14 +335,14 @@ mod tests {
     fn what_is_written_is_read_back_bit_for_bit() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events.parquet");
-        let mut writer = ParquetWriter::create(&path, "random", 2, 2).unwrap();
+        let mut writer = ParquetWriter::create(&path, &trial(2), 2).unwrap();
         let empty = EventBatch { tick: 1, slate: 2, ..EventBatch::default() };
         let batches = [batch(0), empty, batch(2)];
         for batch in &batches {
             writer.write(batch).unwrap();
         }
         assert!(!path.exists(), "the final name appears only when the file is complete");
-        drop(ParquetWriter::create(&folder.path().join("broken-off.parquet"), "random", 2, 2).unwrap());
+        drop(ParquetWriter::create(&folder.path().join("broken-off.parquet"), &trial(2), 2).unwrap());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "what is not finished leaves nothing behind");
         writer.finish().unwrap();
         let mut found = Vec::new();
@@ -349,6 +352,26 @@ mod tests {
         let bits = |batch: &EventBatch| batch.propensities.iter().map(|value| value.to_bits()).collect::<Vec<_>>();
         assert_eq!(bits(&found[0]), bits(&batch(0)), "the digest leaves propensities out");
         assert_eq!(found[1].sessions, [2, 1], "and sessions");
+    }
+
+    #[test]
+    fn a_log_says_whose_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("events.parquet");
+        let mut writer = ParquetWriter::create(&path, &trial(2), 2).unwrap();
+        writer.write(&batch(0)).unwrap();
+        writer.finish().unwrap();
+        read_trial(&path, &trial(2), |_| ()).unwrap();
+        let others =
+            [TrialName { policy: "popular".to_owned(), ..trial(2) }, trial(0), TrialName { seed: 5, ..trial(2) }];
+        for other in others {
+            let problem = read_trial(&path, &other, |_| ()).unwrap_err().to_string();
+            let told = format!("it is the log of {}, not of {other}", trial(2));
+            assert!(problem.contains(&told), "{problem}");
+        }
+        write_old(&path, &batch(3), FIRST_COLUMNS);
+        let problem = read_trial(&path, &trial(2), |_| ()).unwrap_err().to_string();
+        assert!(problem.contains("does not say of which policy"), "{problem}");
     }
 
     #[test]
@@ -401,7 +424,7 @@ mod tests {
         std::fs::write(&path, b"not parquet at all").unwrap();
         assert!(matches!(read_batches(&path, |_| ()), Err(LogError::Format { .. })));
         assert!(matches!(read_batches(&folder.path().join("none"), |_| ()), Err(LogError::Io { .. })));
-        let mut writer = ParquetWriter::create(&path, "random", 0, 2).unwrap();
+        let mut writer = ParquetWriter::create(&path, &trial(0), 2).unwrap();
         writer.write(&batch(0)).unwrap();
         writer.finish().unwrap();
         let whole = std::fs::read(&path).unwrap();

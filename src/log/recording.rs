@@ -1,6 +1,6 @@
 //! The log of a stopped run, played back: what users did then stands in the place of the user model.
 
-use super::{Decision, DecisionLine, EventBatch, EventReader, LogError};
+use super::{Decision, DecisionLine, EventBatch, EventReader, LogError, TrialName};
 use crate::files::Jsonl;
 use std::path::Path;
 
@@ -14,13 +14,13 @@ pub struct Recording {
 }
 
 impl Recording {
-    /// Opens the files of an arm that completed `ticks` ticks.
+    /// Opens the files of a trial that completed `ticks` ticks.
     ///
     /// # Errors
-    /// When a file cannot be read.
-    pub fn open(events: &Path, decisions: Option<&Path>, ticks: u32) -> Result<Recording, LogError> {
+    /// When a file cannot be read, or is of another trial.
+    pub fn open(events: &Path, trial: &TrialName, decisions: Option<&Path>, ticks: u32) -> Result<Recording, LogError> {
         let open = |path| Jsonl::open(path, "the run's manifest names it; was it moved away?");
-        let mut events = EventReader::open(events)?;
+        let mut events = EventReader::open_trial(events, trial)?;
         let next = events.step()?;
         Ok(Recording { ticks, events, decisions: decisions.map(open).transpose()?, next })
     }
@@ -76,6 +76,10 @@ mod tests {
         }
     }
 
+    fn trial() -> TrialName {
+        TrialName { policy: "random".to_owned(), replication: 0, seed: 1 }
+    }
+
     fn thought(text: &str) -> Decision {
         Decision { text: text.to_owned(), letters: vec![0.25, 0.25, 0.5] }
     }
@@ -84,7 +88,7 @@ mod tests {
     fn ticks_come_back_in_order_with_what_was_thought() {
         let folder = tempfile::tempdir().unwrap();
         let (events, decisions) = (folder.path().join("a.parquet"), folder.path().join("a.jsonl"));
-        let writer = ParquetWriter::create(&events, "random", 0, 2).unwrap();
+        let writer = ParquetWriter::create(&events, &trial(), 2).unwrap();
         let mut sink = DecisionSink::new(decisions.clone(), Box::new(writer));
         let batches = [batch(0, &[1, 4]), batch(2, &[3])];
         for batch in &batches {
@@ -93,13 +97,13 @@ mod tests {
             sink.decide(&DecisionBatch { tick: batch.tick, users: &batch.users, decisions: &thoughts }).unwrap();
         }
         sink.finish().unwrap();
-        let mut recording = Recording::open(&events, Some(&decisions), 4).unwrap();
+        let mut recording = Recording::open(&events, &trial(), Some(&decisions), 4).unwrap();
         assert_eq!(recording.tick(0).unwrap(), (batches[0].clone(), vec![thought("1"), thought("4")]));
         assert!(recording.tick(1).unwrap().0.is_empty(), "nobody came");
         assert_eq!(recording.tick(2).unwrap(), (batches[1].clone(), vec![thought("3")]));
         assert!(recording.has(3) && recording.tick(3).unwrap().0.is_empty());
         assert!(!recording.has(4));
-        let mut without = Recording::open(&events, None, 4).unwrap();
+        let mut without = Recording::open(&events, &trial(), None, 4).unwrap();
         assert_eq!(without.tick(0).unwrap(), (batches[0].clone(), Vec::new()));
     }
 
@@ -107,11 +111,11 @@ mod tests {
     fn decisions_of_other_events_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let (events, decisions) = (folder.path().join("a.parquet"), folder.path().join("a.jsonl"));
-        let mut writer = ParquetWriter::create(&events, "random", 0, 2).unwrap();
+        let mut writer = ParquetWriter::create(&events, &trial(), 2).unwrap();
         writer.write(&batch(0, &[1, 4])).unwrap();
         writer.finish().unwrap();
         std::fs::write(&decisions, "{\"tick\":0,\"user\":1,\"letters\":[1],\"text\":\"\"}\n").unwrap();
-        let problem = Recording::open(&events, Some(&decisions), 1).unwrap().tick(0).unwrap_err().to_string();
+        let problem = Recording::open(&events, &trial(), Some(&decisions), 1).unwrap().tick(0).unwrap_err().to_string();
         assert!(
             problem.contains("a.jsonl") && problem.contains("expected the decision of user 4 at tick 0"),
             "{problem}"

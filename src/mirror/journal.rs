@@ -80,7 +80,7 @@ pub(super) fn file_hash(path: &Path, remedy: &str) -> Result<String, FileError> 
         _ => FileError::read(path, source),
     };
     let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(File::open(path).map_err(fail)?).map_err(fail)?;
+    hasher.update_reader(crate::files::open_regular(path).map_err(fail)?).map_err(fail)?;
     Ok(hasher.finalize().to_hex()[..16].to_owned())
 }
 
@@ -160,7 +160,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
     /// When the file cannot be read.
     pub(super) fn holds_answers(target: &Path) -> Result<bool, FileError> {
         let path = journal_path(target);
-        let file = match File::open(&path) {
+        let file = match crate::files::open_regular(&path) {
             Ok(file) => file,
             Err(problem) if problem.kind() == ErrorKind::NotFound => return Ok(false),
             Err(source) => return Err(FileError::read(&path, source)),
@@ -179,7 +179,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
     /// As [`Journal::open`], but for the lock.
     pub(super) fn peek(target: &Path, binding: &Binding) -> Result<Vec<Place>, FileError> {
         let path = journal_path(target);
-        match File::open(&path) {
+        match crate::files::open_regular(&path) {
             Ok(file) => Ok(scan::<T>(&path, &file, binding)?.places.into_keys().collect()),
             Err(problem) if problem.kind() == ErrorKind::NotFound => Ok(Vec::new()),
             Err(source) => Err(FileError::read(&path, source)),

@@ -6,12 +6,14 @@
 //!    one, then in the current folder, whose parents are not looked at: others may write there;
 //! 3. beside the executable;
 //! 4. the system's library search path.
+//!
+//! The library's own log is silent unless the environment variable `ORT_LOG` (`error`, `warning`, ...) asks for it.
 
 use super::OnnxError;
 use std::ffi::{CStr, c_char, c_void};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// The folder of a project into which `make runtime` puts the library.
 const PROJECT_FOLDER: &str = ".recmirror/onnxruntime";
@@ -107,6 +109,9 @@ fn load() -> Result<Runtime, Vec<Attempt>> {
     Err(attempts)
 }
 
+/// What is done with a line of the library's log: level, category, name, place, message.
+fn silent(_: ort::logging::LogLevel, _: &str, _: &str, _: &str, _: &str) {}
+
 fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment, String), String> {
     if must_exist && !path.is_file() {
         return Err(if path.exists() { "not a file".to_owned() } else { "no such file".to_owned() });
@@ -117,8 +122,11 @@ fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment,
     let version = version_of(path)?;
     // ort asserts where a library answers with nonsense; that must not end the process.
     let outcome = crate::guard::guarded(|| {
-        let builder = ort::init_from(path).map_err(|problem| problem.to_string())?;
-        let environment = builder.with_telemetry(false).build().map_err(|problem| problem.to_string())?;
+        let builder = ort::init_from(path).map_err(|problem| problem.to_string())?.with_telemetry(false);
+        // What it says of a failure comes as an error, too; its own lines on stderr would be coloured and come under --quiet.
+        let is_wanted = std::env::var_os("ORT_LOG").is_some();
+        let builder = if is_wanted { builder } else { builder.with_logger(Arc::new(silent)) };
+        let environment = builder.build().map_err(|problem| problem.to_string())?;
         super::memory::bound(&environment).map(|()| environment)
     });
     let environment = outcome.unwrap_or_else(|_| Err("not a usable ONNX Runtime library".to_owned()))?;

@@ -3,8 +3,10 @@
 use super::sessions::Sessions;
 use super::{Luck, Shown, Step, Story, Thought};
 use crate::experiment::{ArmRecord, Manifest, ManifestError};
+use crate::files::FileError;
+use crate::files::spreadsheet::from_cell;
 use crate::ids::UserId;
-use crate::log::{EventBatch, LogError, read_batches, read_decisions};
+use crate::log::{EventBatch, LogError, read_decisions};
 use crate::policy::Registry;
 use crate::random::{Purpose, Streams, unit};
 use crate::scenario::{Scenario, ScenarioError, did_you_mean, listed};
@@ -35,6 +37,9 @@ pub enum StoryError {
     /// The events or decisions.
     #[error(transparent)]
     Log(#[from] LogError),
+    /// A file that is not the one of the run.
+    #[error(transparent)]
+    File(#[from] FileError),
     /// A table of names.
     #[error("cannot read {}: {problem}", path.display())]
     Names {
@@ -95,13 +100,16 @@ impl Story {
         let manifest = Manifest::read(folder)?;
         let scenario = Scenario::parse(&manifest.scenario, &folder.join("manifest.json"), registry, &[])?;
         let arm = arm(&manifest, &scenario, choice)?;
-        let events = arm.events.as_ref().ok_or_else(|| StoryError::NoEvents { folder: folder.to_owned() })?;
-        let mirrors = mirrored(folder, choice)?;
-        let titles = titles(folder)?;
+        if arm.events.is_none() {
+            return Err(StoryError::NoEvents { folder: folder.to_owned() });
+        }
+        let mirrors = mirrored(&manifest.file(folder, "users.csv")?, choice)?;
+        let titles = titles(&manifest.file(folder, "items.csv")?)?;
         let streams = Streams::new(manifest.seed, choice.replication);
-        let mut thoughts = thoughts(folder, arm, choice.user, &streams)?;
+        let decisions = arm.files()[1].map(|file| manifest.file(folder, file)).transpose()?;
+        let mut thoughts = thoughts(decisions.as_deref(), choice.user, &streams)?;
         let mut steps = Vec::new();
-        read_batches(&folder.join(events), |batch| {
+        manifest.read_log(folder, arm, |batch| {
             if let Ok(row) = batch.users.binary_search(&UserId(choice.user)) {
                 let mut step = step(batch, row, &streams, &titles);
                 step.thought = thoughts.remove(&batch.tick);
@@ -135,9 +143,12 @@ pub fn typical(folder: &Path, registry: &Registry) -> Result<Option<StoryChoice>
     let manifest = Manifest::read(folder)?;
     let scenario = Scenario::parse(&manifest.scenario, &folder.join("manifest.json"), registry, &[])?;
     let choice = StoryChoice { user: 0, policy: None, replication: 0 };
-    let Some(events) = &arm(&manifest, &scenario, &choice)?.events else { return Ok(None) };
+    let arm = arm(&manifest, &scenario, &choice)?;
+    if arm.events.is_none() {
+        return Ok(None);
+    }
     let mut accepted: BTreeMap<UserId, usize> = BTreeMap::new();
-    read_batches(&folder.join(events), |batch| {
+    manifest.read_log(folder, arm, |batch| {
         for (row, user) in batch.users.iter().enumerate() {
             *accepted.entry(*user).or_default() += usize::from(batch.accepted_item(row).is_some());
         }
@@ -174,25 +185,24 @@ fn arm<'m>(manifest: &'m Manifest, scenario: &Scenario, choice: &StoryChoice) ->
     })
 }
 
-/// The rows of a table of the run's folder, without its header.
-fn table(folder: &Path, name: &str) -> Result<Vec<csv::StringRecord>, StoryError> {
-    let path = folder.join(name);
-    let read = || csv::Reader::from_path(&path)?.records().collect::<Result<Vec<_>, csv::Error>>();
-    read().map_err(|problem| StoryError::Names { path: path.clone(), problem: problem.to_string() })
+/// The rows of a table, without its header.
+fn table(path: &Path) -> Result<Vec<csv::StringRecord>, StoryError> {
+    let read = || csv::Reader::from_path(path)?.records().collect::<Result<Vec<_>, csv::Error>>();
+    read().map_err(|problem| StoryError::Names { path: path.to_owned(), problem: problem.to_string() })
 }
 
 /// The title of each item.
-fn titles(folder: &Path) -> Result<Vec<String>, StoryError> {
-    let rows = table(folder, "items.csv")?;
-    Ok(rows.iter().map(|row| row.get(2).unwrap_or_default().to_owned()).collect())
+fn titles(items: &Path) -> Result<Vec<String>, StoryError> {
+    let rows = table(items)?;
+    Ok(rows.iter().map(|row| from_cell(row.get(2).unwrap_or_default()).to_owned()).collect())
 }
 
 /// Whom the user mirrors.
-fn mirrored(folder: &Path, choice: &StoryChoice) -> Result<String, StoryError> {
-    let rows = table(folder, "users.csv")?;
+fn mirrored(users: &Path, choice: &StoryChoice) -> Result<String, StoryError> {
+    let rows = table(users)?;
     let own = choice.replication.to_string();
     let of_replication = rows.iter().filter(|row| [Some("all"), Some(own.as_str())].contains(&row.get(0)));
-    let external: Vec<&str> = of_replication.map(|row| row.get(2).unwrap_or_default()).collect();
+    let external: Vec<&str> = of_replication.map(|row| from_cell(row.get(2).unwrap_or_default())).collect();
     if let Some(found) = external.get(choice.user as usize) {
         return Ok((*found).to_owned());
     }
@@ -208,15 +218,10 @@ fn mirrored(folder: &Path, choice: &StoryChoice) -> Result<String, StoryError> {
 }
 
 /// What the user thought at each tick.
-fn thoughts(
-    folder: &Path,
-    arm: &ArmRecord,
-    user: u32,
-    streams: &Streams,
-) -> Result<BTreeMap<u32, Thought>, StoryError> {
+fn thoughts(decisions: Option<&Path>, user: u32, streams: &Streams) -> Result<BTreeMap<u32, Thought>, StoryError> {
     let mut thoughts = BTreeMap::new();
-    if let Some(file) = arm.decisions.as_ref().and_then(|record| record.file.as_ref()) {
-        read_decisions(&folder.join(file), |line| {
+    if let Some(path) = decisions {
+        read_decisions(path, |line| {
             if line.user == UserId(user) {
                 let draw = unit(&mut streams.derive(Purpose::Rationale, u64::from(user), line.tick));
                 thoughts.insert(line.tick, Thought { text: line.text, letters: line.letters, draw });

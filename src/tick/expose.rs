@@ -131,10 +131,15 @@ impl Exposure<'_, '_, '_> {
     }
 }
 
-/// Refuses scores and propensities that are infinite. One that is not a number stands for what the policy does not know.
+/// Refuses propensities that are infinite, and scores below all numbers. A score above all numbers is that of an item which
+/// must be tried; a number that is none stands for what the policy does not know.
 fn check_numbers(slates: &Slates, slate: usize) -> Result<(), (usize, String)> {
-    for (what, numbers) in [("score", &slates.scores), ("propensity", &slates.propensities)] {
-        if let Some(place) = numbers.iter().position(|number| number.is_infinite()) {
+    let bad_score = slates.scores.iter().position(|&score| score == f32::NEG_INFINITY);
+    let bad_propensity = slates.propensities.iter().position(|propensity| propensity.is_infinite());
+    for (what, numbers, bad) in
+        [("score", &slates.scores, bad_score), ("propensity", &slates.propensities, bad_propensity)]
+    {
+        if let Some(place) = bad {
             return Err((place / slate, format!("the {what} in slot {} is {}", place % slate, numbers[place])));
         }
     }

@@ -12,8 +12,10 @@ use crate::scene::PopularityClock;
 use crate::user::Calibrated;
 use crate::world::{
     Candidates, Choices, Clock, Engagement, Events, Fault, Forces, Habits, History, HistoryEntry, Model, Popularity,
-    Population, Profile, Proposals, Recorded, Scenes, ShortSlates, StartingPoint, Status, Surroundings, Visits, spawn,
+    Population, Profile, Proposals, Recorded, Scenes, Seen, ShortSlates, StartingPoint, Status, Surroundings, Visits,
+    restart, spawn,
 };
+use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::{Schedule, World};
 use bevy_ecs::schedule::SingleThreadedExecutor;
 use std::sync::Arc;
@@ -40,6 +42,8 @@ pub struct Setup<'a> {
 /// slates, which gives the events.
 pub struct Simulation {
     world: World,
+    /// By user.
+    entities: Vec<Entity>,
     opening: Schedule,
     closing: Schedule,
     is_open: bool,
@@ -74,14 +78,14 @@ impl Simulation {
         world.init_resource::<Events>();
         world.init_resource::<ShortSlates>();
         world.init_resource::<Fault>();
-        spawn(&mut world, population, start);
+        let entities = spawn(&mut world, population, start);
         let (mut opening, mut closing) = (Schedule::default(), Schedule::default());
         // The stages run one after the other and are parallel inside: an executor with threads only adds latency.
         opening.set_executor(SingleThreadedExecutor::new());
         closing.set_executor(SingleThreadedExecutor::new());
         install_opening(&mut opening);
         install_closing(&mut closing);
-        Simulation { world, opening, closing, is_open: false }
+        Simulation { world, entities, opening, closing, is_open: false }
     }
 
     /// Takes the answers of users from `recording` as far as it goes, and asks the user model from there on. All else is
@@ -140,6 +144,41 @@ impl Simulation {
         self.world.resource_mut::<Clock>().tick += 1;
         self.is_open = false;
         Ok(())
+    }
+
+    /// Brings a user back to the start, as if the user had come new: history, memory, sessions, and what dynamics remember.
+    /// Popularity and catalogue go on. The user comes when the next tick opens, or this one again.
+    pub fn restart(&mut self, user: UserId, population: &Population, start: &StartingPoint) {
+        let Some(&entity) = self.entities.get(user.index()) else { return };
+        restart(&mut self.world, user, entity, population, start);
+        self.world.resource_mut::<Forces>().0.restart(user);
+    }
+
+    /// Lets a user leave for good, before the next tick opens.
+    pub fn retire(&mut self, user: UserId) {
+        let entity = self.entities.get(user.index());
+        if let Some(mut engagement) = entity.and_then(|&entity| self.world.get_mut::<Engagement>(entity)) {
+            engagement.status = Status::Left;
+        }
+    }
+
+    /// Opens the tick that is open once more, so that users who restarted in it come. Those who are here stay; others draw
+    /// what they drew before.
+    pub fn open_again(&mut self) {
+        self.is_open = false;
+        self.open();
+    }
+
+    /// The latest accepted items of any user, oldest first, at most 20.
+    pub fn history_of(&self, user: UserId) -> impl Iterator<Item = &HistoryEntry> {
+        let entity = self.entities.get(user.index());
+        entity.and_then(|&entity| self.world.get::<History>(entity)).into_iter().flat_map(History::iter)
+    }
+
+    /// The items that any user may not be shown because of what was accepted, as bits; `None` where items may be repeated.
+    pub fn seen_of(&self, user: UserId) -> Option<&[u64]> {
+        let entity = self.entities.get(user.index()).filter(|_| self.world.resource::<Surroundings>().unseen);
+        entity.and_then(|&entity| self.world.get::<Seen>(entity)).map(|seen| &*seen.0)
     }
 
     /// The tick that is open, or that opens next.

@@ -16,18 +16,29 @@ pub use self::resources::{
     ShortSlates, Surroundings, Visits,
 };
 
+use crate::ids::UserId;
+use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::World;
 
-/// Spawns one entity for each user of `population`, in ascending order of their ids.
-pub fn spawn(world: &mut World, population: &Population, start: &StartingPoint) {
-    for (number, &source) in population.sources.iter().enumerate() {
-        let user = User { id: crate::ids::UserId(number as u32) };
-        let (history, seen) = match &population.known {
-            None => (History::of(start.log.of(source)), start.seen_by(source).into()),
-            Some(known) => (History::of(known.log.of(known.sources[number])), known.seen_by(number)),
-        };
-        let engagement = Engagement { rate: population.rates[number], ..Engagement::default() };
-        let interest = Interest(start.memory_of(source).into());
-        world.spawn((user, Profile { source }, history, interest, engagement, Seen(seen)));
-    }
+/// What a user consists of at the start.
+type Beginning = (User, Profile, History, Interest, Engagement, Seen);
+
+fn beginning(number: usize, population: &Population, start: &StartingPoint) -> Beginning {
+    let (user, source) = (User { id: UserId(number as u32) }, population.sources[number]);
+    let (history, seen) = match &population.known {
+        None => (History::of(start.log.of(source)), start.seen_by(source).into()),
+        Some(known) => (History::of(known.log.of(known.sources[number])), known.seen_by(number)),
+    };
+    let engagement = Engagement { rate: population.rates[number], ..Engagement::default() };
+    (user, Profile { source }, history, Interest(start.memory_of(source).into()), engagement, Seen(seen))
+}
+
+/// Spawns one entity for each user of `population`, in ascending order of their ids, in which they are given back.
+pub fn spawn(world: &mut World, population: &Population, start: &StartingPoint) -> Vec<Entity> {
+    (0..population.sources.len()).map(|number| world.spawn(beginning(number, population, start)).id()).collect()
+}
+
+/// Brings a user back to the start: history, memory, seen items, sessions. The entity stays, so that the order of users does.
+pub fn restart(world: &mut World, user: UserId, entity: Entity, population: &Population, start: &StartingPoint) {
+    world.entity_mut(entity).insert(beginning(user.index(), population, start));
 }

@@ -323,6 +323,29 @@ fn the_key_is_hidden_in_answers_of_another_shape_too() {
 }
 
 #[test]
+fn the_key_is_hidden_in_answers_that_repeat_it() {
+    let folder = project(3);
+    let server = Server::start(|request| {
+        let answer = answers(request.scene, &request.body, request.body["n"].as_u64().unwrap_or(1));
+        Reply::Body(answer.to_string().replace("number", "I saw sk-very-secret, number"))
+    });
+    let base = server.base();
+    let all = arguments("decide", folder.path(), &base, &["--api-key-env", "TOY_KEY"]);
+    let answer = recmirror_with(&[("TOY_KEY", "sk-very-secret")], &all).expect(0);
+    assert!(decisions(folder.path()).contains("I saw [key], number"));
+    let mut folders = vec![folder.path().to_owned()];
+    while let Some(folder) = folders.pop() {
+        for path in crate::util::names_in(&folder).iter().map(|name| folder.join(name)) {
+            match path.is_dir() {
+                true => folders.push(path),
+                false => assert!(!read(&path).contains("very-secret"), "{}", path.display()),
+            }
+        }
+    }
+    assert!(!(answer.stdout + &answer.stderr).contains("very-secret"));
+}
+
+#[test]
 fn refusals_are_told_at_once_and_without_the_key() {
     let key = [("TOY_KEY", "sk-very-secret")];
     let body = || json!({"error": {"message": "bad key sk-very-secret"}}).to_string();

@@ -91,6 +91,16 @@ fn ureq_stays_in_the_endpoint() {
 }
 
 #[test]
+fn what_is_printed_goes_through_the_terminal_module() {
+    let inside = |path: &Path| path == Path::new("cli/terminal.rs") || path == Path::new("cli/mod.rs");
+    let prints = |code: &str| ["println!(", "print!(", "stdout()", "stderr()"].iter().any(|word| code.contains(word));
+    let asks = |place: &String| place.ends_with(".is_terminal();");
+    let found = places(|path| !inside(path), prints).into_iter().filter(|place| !asks(place));
+    assert_eq!(found.collect::<Vec<_>>(), Vec::<String>::new());
+    assert!(!places(inside, prints).is_empty(), "the search finds something");
+}
+
+#[test]
 fn files_are_short() {
     let long = sources().into_iter().filter(|(_, lines)| lines.len() > LONGEST);
     assert_eq!(long.map(|(path, lines)| (path, lines.len())).collect::<Vec<_>>(), []);

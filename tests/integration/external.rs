@@ -146,6 +146,44 @@ fn a_program_that_misbehaves_is_named_and_the_others_are_kept() {
     }
 }
 
+/// Whether a process of this number runs.
+#[cfg(target_os = "linux")]
+fn runs(number: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{number}/stat"));
+    stat.is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.trim_start().starts_with('Z')))
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn what_a_program_has_started_ends_with_it() {
+    if !has_python() {
+        return;
+    }
+    for deed in ["time.sleep(600)", "sys.exit(7)", "pass"] {
+        let folder = with_data();
+        let (program, note) = (folder.path().join("rogue.py"), folder.path().join("started"));
+        let start = format!(
+            "import subprocess\nstarted = subprocess.Popen(['sleep', '600'])\nopen(r'{}', 'a').write(str(started.pid) + chr(10))",
+            note.display()
+        );
+        write(&program, format!("{start}\n{}", rogue(deed)));
+        let path = scenario(folder.path(), &program, "timeout = 0.5");
+        let out = folder.path().join("out");
+        let run = ["run", text(&path), "--out", text(&out), "--quiet", "--allow-external"];
+        recmirror(&run).expect(if deed == "pass" { 0 } else { 2 });
+        let started = read(&note);
+        assert!(started.lines().count() > 0);
+        for number in started.lines() {
+            let mut patience = 200;
+            while runs(number) && patience > 0 {
+                std::thread::sleep(std::time::Duration::from_millis(10));
+                patience -= 1;
+            }
+            assert!(!runs(number), "{deed}: {number} still runs");
+        }
+    }
+}
+
 #[test]
 fn slates_that_are_too_short_are_shown_short_and_counted() {
     if !has_python() {

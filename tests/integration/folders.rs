@@ -106,6 +106,7 @@ fn what_is_wrong_with_the_name_is_said_before_anything_is_computed() {
     // Each would fail for its missing data later.
     run(&scenario, &out, &["--set", "data.path=/nowhere"]).expect(2).says(&["exists already"]);
     recmirror(&["tensors", "--data", text(&data), "--out", text(&out)]).expect(2).says(&["exists already"]);
+    recmirror(&["fit", text(&data), "--out", text(&out)]).expect(2).says(&["exists already"]);
     let scenes = folder.path().join("scenes.jsonl");
     let align = ["align", "parametric", text(&scenes), "--data", text(&data), "--out", text(&out)];
     recmirror(&align).expect(2).says(&["exists already"]);

@@ -4,7 +4,7 @@ use crate::dynamics::{policies, prepare, tables};
 use crate::util::{digests_of, manifest, names_in, read, recmirror, start, text, with_data, write, write_scenario};
 use recmirror::experiment::{Experiment, Manifest, Outcome, Progress, RunOptions, Stopped};
 use recmirror::files::FileRecord;
-use recmirror::log::{EventSink, NoSink, ParquetWriter, Recording};
+use recmirror::log::{EventSink, NoSink, ParquetWriter, Recording, TrialName};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -29,7 +29,11 @@ pub fn stopped_after(ticks: u64, threads: usize, experiment: &Experiment, out: &
     let stop = AtomicBool::new(ticks == 0);
     let progress = StopAfter { left: AtomicU64::new(ticks), stop: &stop };
     let earlier = from.map(manifest);
-    let stopped = from.zip(earlier.as_ref()).map(|(folder, earlier)| Stopped { folder, arms: &earlier.arms });
+    let stopped = from.zip(earlier.as_ref()).map(|(folder, earlier)| Stopped {
+        folder,
+        arms: &earlier.arms,
+        files: &earlier.files,
+    });
     let events = out.join("events");
     std::fs::create_dir_all(&events).expect("a folder");
     let options = RunOptions { events: Some(&events), progress: &progress, stop: &stop, stopped };
@@ -158,7 +162,10 @@ fn what_is_not_the_beginning_of_this_run_is_refused_and_kept() {
         assert_eq!(names_in(folder.path()).iter().filter(|name| name.contains("partial")).count(), 0);
     };
     let manifest_text = read(&out.join("manifest.json"));
-    write(&out.join("manifest.json"), manifest_text.replace("seed = 5", "seed = 6"));
+    let seed = manifest_text.replace("seed = 5", "seed = 6");
+    write(&out.join("manifest.json"), &seed);
+    resume(&["the run has the seed 5, its scenario 6"]);
+    write(&out.join("manifest.json"), seed.replace("\"seed\": 5", "\"seed\": 6"));
     resume(&["the acceptance level is not the one of the run", "a run goes on with its own inputs only"]);
     // The manifest is JSON, the scenario in it TOML: a line of it ends in `\\n`.
     let patience = |value: u32| format!("patience = {value}\\n");
@@ -174,7 +181,7 @@ fn what_is_not_the_beginning_of_this_run_is_refused_and_kept() {
     // The log of another policy is whole and readable, and not this one's.
     let other = manifest(&out).arms.into_iter().find(|arm| arm.policy == "random").and_then(|arm| arm.events);
     std::fs::copy(out.join(other.expect("a log")), &log).expect("copied");
-    resume(&["policy `popular`"]);
+    resume(&["00-popular-r000.parquet", "it is not the file that"]);
     write(&log, &bytes);
     let data = folder.path().join("data/small.inter");
     let rows = read(&data);
@@ -222,10 +229,11 @@ fn users_answer_from_the_log_as_far_as_it_goes() {
     batch.accepted.fill(4);
     batch.ratings.fill(2.0);
     let log = folder.path().join("log.parquet");
-    let mut writer = ParquetWriter::create(&log, "popular", 0, batch.slate).expect("a log");
+    let trial = TrialName { policy: "popular".to_owned(), replication: 0, seed: 5 };
+    let mut writer = ParquetWriter::create(&log, &trial, batch.slate).expect("a log");
     writer.write(&batch).and_then(|()| writer.finish()).expect("written");
     let mut again = start();
-    again.recall(Recording::open(&log, None, 1).expect("a recording"));
+    again.recall(Recording::open(&log, &trial, None, 1).expect("a recording"));
     again.tick().expect("a tick");
     assert!(!batch.is_empty() && again.events().probabilities == batch.probabilities);
     assert_eq!((&again.events().accepted, &again.events().ratings), (&batch.accepted, &batch.ratings));

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// What a complete run leaves.
-const FILES: [&str; 13] = [
+const FILES: [&str; 14] = [
     "compare.csv",
     "curves.csv",
     "events",
@@ -22,6 +22,7 @@ const FILES: [&str; 13] = [
     "items.csv",
     "manifest.json",
     "pairs.csv",
+    "policies.csv",
     "report.html",
     "series.csv",
     "summary.csv",
@@ -31,7 +32,7 @@ const FILES: [&str; 13] = [
 ];
 
 /// The tables that also stand in `tables`, as JSON and Parquet.
-const TABLES: [&str; 7] = ["compare", "curves", "finals", "pairs", "series", "summary", "ticks"];
+const TABLES: [&str; 8] = ["compare", "curves", "finals", "pairs", "policies", "series", "summary", "ticks"];
 
 /// A data set, a scenario with two policies, and its finished run in `out`.
 fn finished(extra: &[&str]) -> (tempfile::TempDir, PathBuf, PathBuf) {
@@ -58,7 +59,7 @@ fn a_run_leaves_its_files_and_nothing_else() {
     assert_eq!((manifest.data.users, manifest.data.items, manifest.user.kind.as_str()), (60, 80, "parametric"));
     assert!(manifest.arms.iter().all(|arm| arm.ticks == 6 && arm.user_steps > 0));
     let items = csv_rows(&out.join("items.csv"));
-    assert_eq!((items.len(), items[7].as_slice()), (80, &["7", "8", "Café 7"].map(str::to_owned)[..]));
+    assert_eq!((items.len(), items[7].as_slice()), (80, &["7", "8", "Café 7", ""].map(str::to_owned)[..]));
     let users = csv_rows(&out.join("users.csv"));
     assert_eq!((users.len(), users[3].as_slice()), (60, &["all", "3", "4"].map(str::to_owned)[..]));
     assert_eq!(csv_rows(&out.join("summary.csv")).len(), 2 * 6);
@@ -66,7 +67,9 @@ fn a_run_leaves_its_files_and_nothing_else() {
     assert_eq!(csv_rows(&out.join("pairs.csv")).len(), 6);
     assert_eq!(csv_rows(&out.join("ticks.csv")).len(), 2 * 2 * 6 * 6);
     let both = TABLES.iter().flat_map(|name| ["json", "parquet"].map(|format| format!("{name}.{format}")));
-    assert_eq!(names_in(&out.join("tables")), both.collect::<Vec<_>>());
+    let mut tables: Vec<String> = both.chain(["items.parquet", "users.parquet"].map(str::to_owned)).collect();
+    tables.sort();
+    assert_eq!(names_in(&out.join("tables")), tables);
     for name in TABLES {
         let rows: Vec<serde_json::Value> =
             serde_json::from_str(&read(&out.join(format!("tables/{name}.json")))).expect("JSON");
@@ -365,7 +368,7 @@ fn an_interrupted_run_keeps_what_it_has() {
         "interrupted: 0 of 6 arms are complete",
         "`recmirror resume ",
     ]);
-    assert_eq!(names_in(&out), ["events", "items.csv", "manifest.json", "users.csv"]);
+    assert_eq!(names_in(&out), ["events", "items.csv", "manifest.json", "tables", "users.csv"]);
     assert_eq!(names_in(folder.path()), ["data", "out", "small.toml"]);
     let manifest = manifest(&out);
     assert_eq!(manifest.status, "interrupted");

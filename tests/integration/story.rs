@@ -1,7 +1,8 @@
 //! `recmirror story`: one user's life in a run, from its folder alone.
 
-use crate::util::{read, recmirror, text, with_data, write, write_scenario};
-use recmirror::log::read_batches;
+use crate::util::{manifest, read, recmirror, text, with_data, write, write_scenario};
+use recmirror::files::FileRecord;
+use recmirror::log::{EventSink, ParquetWriter, REJECTED, TrialName, read_batches};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -98,8 +99,21 @@ fn a_story_reads_as_text() {
 #[test]
 fn a_log_that_was_changed_does_not_follow_from_the_draws() {
     let (_folder, out) = finished(&["--replications", "1"]);
-    let path = out.join("manifest.json");
-    write(&path, read(&path).replace("\"seed\": 5", "\"seed\": 6"));
+    // A log of the right name, listed with the right hash, in which everybody did something else.
+    let name = "events/00-popular-r000.parquet";
+    let mut batches = Vec::new();
+    read_batches(&out.join(name), |batch| batches.push(batch.clone())).expect("a log");
+    let trial = TrialName { policy: "popular".to_owned(), replication: 0, seed: 5 };
+    let mut writer = ParquetWriter::create(&out.join(name), &trial, 5).expect("a log");
+    for batch in &mut batches {
+        batch.accepted.iter_mut().for_each(|slot| *slot = if *slot == REJECTED { 0 } else { REJECTED });
+        writer.write(batch).expect("written");
+    }
+    writer.finish().expect("written");
+    let mut manifest = manifest(&out);
+    let record = manifest.files.iter_mut().find(|file| file.path == name).expect("a listed file");
+    *record = FileRecord::of(&out, Path::new(name)).expect("a file");
+    write(&out.join("manifest.json"), manifest.to_json());
     let traced =
         |user: u32| story(&out, &["--user", &user.to_string()])["steps"].to_string().contains("\"traced\":false");
     assert!((0..60).any(traced));

@@ -2,6 +2,7 @@
 
 use super::AnswerRecord;
 use crate::align::PolicyOrder;
+use crate::files::spreadsheet::as_cell;
 use crate::files::{FileError, Partial};
 use serde::Serialize;
 use std::io::Write;
@@ -171,14 +172,15 @@ impl SceneAlignment {
             ["dataset", "list", "length", "scope", "who", "measure", "scenes", "users", "estimate", "low", "high"];
         writer.write_record(header).map_err(|problem| fail(problem.to_string()))?;
         let number = |value: f64| if value.is_finite() { format!("{value:.6}") } else { String::new() };
+        let text = |text: &str| as_cell(text).into_owned();
         for of in &self.figures {
             let row = [
-                of.dataset.clone().unwrap_or_default(),
-                of.list.clone().unwrap_or_default(),
+                text(of.dataset.as_deref().unwrap_or_default()),
+                text(of.list.as_deref().unwrap_or_default()),
                 of.length.map(|length| length.to_string()).unwrap_or_default(),
                 of.scope.name().to_owned(),
-                of.who.clone(),
-                of.measure.clone(),
+                text(&of.who),
+                text(&of.measure),
                 of.scenes.to_string(),
                 of.users.to_string(),
                 number(of.estimate),

@@ -1,6 +1,7 @@
 //! What an alignment leaves in a model's card: `[measured]`.
 
 use crate::align::scenes::{SceneAlignment, SceneFigure, Scope};
+use crate::align::shown as display;
 use crate::cli::Failure;
 use crate::files::Partial;
 use std::io::Write;
@@ -15,15 +16,6 @@ const KEPT: [&str; 6] = [
     "largest position gap",
     "largest rotation gap",
 ];
-
-/// A figure as reports show it: its name, the estimate with its interval, and what to compare it with.
-pub(super) fn display(name: String, figure: [f64; 3], percent: bool, note: &str) -> toml::Value {
-    let show = |value: f64| if percent { format!("{:.1}%", 100.0 * value) } else { format!("{value:.3}") };
-    let [estimate, low, high] = figure.map(show);
-    let entries = [("name", name), ("value", format!("{estimate} ({low} to {high})")), ("note", note.to_owned())];
-    let entries = entries.into_iter().map(|(key, value)| (key.to_owned(), toml::Value::String(value)));
-    toml::Value::Table(entries.collect())
-}
 
 /// Replaces the card in `folder`.
 pub(super) fn write(folder: &Path, text: &str) -> Result<(), Failure> {

@@ -6,7 +6,9 @@ mod models;
 mod order;
 mod scenes;
 
+pub(super) use self::lists::table;
 use super::allow::AllowArgs;
+
 use super::language::ServerArgs;
 use super::{Failure, use_threads};
 use crate::language::endpoint::LetterStyle;

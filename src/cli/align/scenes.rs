@@ -8,6 +8,7 @@ use crate::align::scenes::{
 };
 use crate::cli::language::{failure, stop_flag, told};
 use crate::cli::stage_bar::StageBar;
+use crate::cli::terminal::{say, tell};
 use crate::cli::{Failure, print};
 use crate::dataset::Dataset;
 use crate::files::{Listing, OutputFolder};
@@ -60,7 +61,7 @@ pub(super) fn run(arguments: &Align, registry: &Registry) -> Result<(), Failure>
     let found = measure_scenes(&set, &contenders, &background, options, &bar);
     bar.finish();
     if let Some(Loaded::Server { model, .. }) = models.first() {
-        eprint!("{}", told(model.usage()));
+        tell(&told(model.usage()));
     }
     let mut found = found.map_err(failed)?;
     if let Some(experiment) = &experiment {
@@ -107,7 +108,7 @@ fn warn(arguments: &Align, set: &SceneSet) -> Result<(), Failure> {
         let text = crate::files::read_text(&path, crate::files::MOST_OF_TEXT);
         let text = text.map_err(|problem| Failure::input(format!("cannot read {}: {problem}", path.display())))?;
         for sentence in set.other_words(&text, &path).map_err(Failure::input)? {
-            eprintln!("note: {sentence}");
+            say!("note: {sentence}");
         }
     }
     Ok(())

@@ -63,7 +63,7 @@ fn hash(publisher: &dyn Publisher) -> Result<String, DataError> {
     let files: Vec<PathBuf> = publisher.others().into_iter().chain([publisher.log().to_owned()]).collect();
     for path in files {
         let io = |source| FileError::read(&path, source);
-        let mut file = std::fs::File::open(&path).map_err(io)?;
+        let mut file = crate::files::open_regular(&path).map_err(io)?;
         loop {
             match file.read(&mut bytes).map_err(io)? {
                 0 => break,

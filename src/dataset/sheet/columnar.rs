@@ -6,7 +6,6 @@ use parquet::file::reader::FileReader;
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::record::Field;
 use parquet::record::reader::RowIter;
-use std::fs::File;
 use std::path::Path;
 
 pub(super) struct Columnar {
@@ -15,7 +14,7 @@ pub(super) struct Columnar {
 
 impl Columnar {
     pub(super) fn open(path: &Path, columns: &mut Vec<String>) -> Result<Columnar, FileError> {
-        let file = File::open(path).map_err(|source| FileError::read(path, source))?;
+        let file = crate::files::open_regular(path).map_err(|source| FileError::read(path, source))?;
         let reader = SerializedFileReader::new(file).map_err(|problem| damaged(path, &problem))?;
         let schema = reader.metadata().file_metadata().schema_descr().root_schema();
         columns.extend(schema.get_fields().iter().map(|field| field.name().to_owned()));
@@ -87,7 +86,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("log.parquet");
         let schema = Arc::new(parse_message_type(SCHEMA).expect("a schema"));
-        let file = File::create(&path).expect("a file");
+        let file = std::fs::File::create(&path).expect("a file");
         let mut writer = SerializedFileWriter::new(file, schema, Arc::default()).expect("a writer");
         let mut group = writer.next_row_group().expect("a group");
         let mut column = group.next_column().expect("next").expect("user_id");

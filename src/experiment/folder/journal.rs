@@ -1,6 +1,7 @@
 //! The arms of a run that are whole so far: what can be gone on from, should the run not come to its end.
 
 use crate::experiment::manifest::ArmRecord;
+use crate::files::{FileRecord, sha256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -10,8 +11,28 @@ use std::path::Path;
 /// A line of the journal.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Line {
+    /// The run's seed.
+    pub seed: u64,
     pub shortened_scenes: u64,
+    /// Policy, replication, digest and the rest.
     pub arm: ArmRecord,
+    /// Its files.
+    pub files: Vec<FileRecord>,
+    /// The beginning of the hash over all that.
+    pub check: String,
+}
+
+impl Line {
+    pub fn new(arm: &ArmRecord, files: Vec<FileRecord>, seed: u64, shortened_scenes: u64) -> Line {
+        let mut line = Line { seed, shortened_scenes, arm: arm.clone(), files, check: String::new() };
+        line.check = line.right_check();
+        line
+    }
+
+    fn right_check(&self) -> String {
+        let whole = serde_json::to_vec(&(self.seed, self.shortened_scenes, &self.arm, &self.files)).unwrap_or_default();
+        sha256(&whole).chars().take(16).collect()
+    }
 }
 
 /// Notes each arm that is whole in a file, which is locked as long as the run goes on.
@@ -32,8 +53,9 @@ impl Journal {
         Ok(Journal { file: Some(file), noted: Vec::new(), torn: false })
     }
 
-    pub fn note(&mut self, arm: &ArmRecord, shortened_scenes: u64) {
-        let line = serde_json::to_string(&Line { shortened_scenes, arm: arm.clone() });
+    /// Notes an arm and its `files`.
+    pub fn note(&mut self, arm: &ArmRecord, files: Vec<FileRecord>, seed: u64, shortened_scenes: u64) {
+        let line = serde_json::to_string(&Line::new(arm, files, seed, shortened_scenes));
         let (Ok(line), Some(file)) = (line, self.file.as_mut()) else { return };
         let before = if self.torn { "\n" } else { "" };
         // A disk that is full stops the run where its logs are written.
@@ -74,9 +96,30 @@ impl Journal {
     }
 }
 
-/// The lines of a journal; one that is half is no arm.
-pub(super) fn lines(text: &str) -> impl Iterator<Item = Line> {
-    text.lines().filter_map(|line| serde_json::from_str(line).ok())
+/// The lines of a journal, and how many more there are that are no JSON: a process that was killed, or a disk that was full,
+/// leaves half a line, which is no arm.
+///
+/// # Errors
+/// The number of the first line that is not as it was written, counted from 1, and why.
+pub(super) fn lines(text: &str) -> std::result::Result<(Vec<Line>, usize), (usize, String)> {
+    let (mut all, mut torn): (Vec<Line>, _) = (Vec::new(), 0);
+    for (line, number) in text.lines().zip(1..) {
+        match serde_json::from_str::<Line>(line) {
+            Ok(line) if line.check != line.right_check() => {
+                return Err((
+                    number,
+                    format!("the arm of {} was changed: `check` does not fit", line.arm.trial(line.seed)),
+                ));
+            }
+            Ok(line) if all.iter().any(|known| name(&known.arm) == name(&line.arm)) => {
+                return Err((number, format!("the arm of {} stands there twice", line.arm.trial(line.seed))));
+            }
+            Ok(line) => all.push(line),
+            Err(problem) if problem.is_data() => return Err((number, problem.to_string())),
+            Err(_) => torn += 1,
+        }
+    }
+    Ok((all, torn))
 }
 
 fn name(arm: &ArmRecord) -> (&str, u32) {
@@ -105,7 +148,7 @@ mod tests {
             folder.write(file.rsplit('/').next().unwrap(), "").unwrap();
             std::fs::rename(folder.path().join(file.rsplit('/').next().unwrap()), folder.path().join(file)).unwrap();
         }
-        arms.iter().for_each(|arm| folder.note(arm, 0));
+        arms.iter().for_each(|arm| folder.note(arm, 5, 0));
         folder.path().to_owned()
     }
 
@@ -142,13 +185,23 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("arms.jsonl");
         let mut journal = Journal::create(&path).unwrap();
-        journal.note(&arm("a", true), 0);
+        journal.note(&arm("a", true), Vec::new(), 5, 0);
         journal.file.as_mut().unwrap().write_all(b"{\"shortened_sc").unwrap();
         journal.torn = true;
-        journal.note(&arm("b", true), 3);
+        journal.note(&arm("b", true), Vec::new(), 5, 3);
         journal.close();
         let text = std::fs::read_to_string(&path).unwrap();
-        let arms: Vec<String> = lines(&text).map(|line| line.arm.policy).collect();
-        assert_eq!(arms, ["a", "b"]);
+        let (all, torn) = lines(&text).unwrap();
+        let arms: Vec<&str> = all.iter().map(|line| line.arm.policy.as_str()).collect();
+        assert_eq!((arms, torn), (vec!["a", "b"], 1));
+        // Any change of a whole line is found.
+        for (then, now) in
+            [("\"replication\":0", "\"replication\":2"), ("\"seed\":5", "\"seed\":6"), ("\"ticks\":1", "\"ticks\":2")]
+        {
+            assert_eq!(lines(&text.replacen(then, now, 1)).err().unwrap().0, 1, "{now}");
+        }
+        let last = text.lines().last().unwrap();
+        assert_eq!(lines(&format!("{text}{last}\n")).err().unwrap().0, 4);
+        assert_eq!(lines("{\"arm\": 1}\n").err().unwrap().0, 1);
     }
 }

@@ -3,6 +3,7 @@
 use super::journal::lines;
 use super::{FolderError, JOURNAL, io};
 use crate::experiment::manifest::ArmRecord;
+use crate::files::FileRecord;
 use std::fs::{File, TryLockError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -29,8 +30,14 @@ pub struct StoppedFolder {
 pub struct Noted {
     /// The arms that were whole.
     pub arms: Vec<ArmRecord>,
+    /// Their files.
+    pub files: Vec<FileRecord>,
+    /// The seed of their run; `None` when there is none.
+    pub seed: Option<u64>,
     /// Scenes that were too long for a language model until the last of them was.
     pub shortened_scenes: u64,
+    /// Lines that are half, whose arms are not known.
+    pub torn: usize,
 }
 
 impl StoppedFolder {
@@ -89,9 +96,12 @@ impl StoppedFolder {
         // Through the handle that has the lock: elsewhere it keeps all others out.
         let mut text = String::new();
         journal.read_to_string(&mut text).map_err(fail)?;
-        let lines: Vec<_> = lines(&text).collect();
+        let (lines, torn) =
+            lines(&text).map_err(|(line, problem)| FolderError::Journal { path: place, line, problem })?;
         let shortened_scenes = lines.iter().map(|line| line.shortened_scenes).max().unwrap_or(0);
-        let noted = Noted { arms: lines.into_iter().map(|line| line.arm).collect(), shortened_scenes };
+        let seed = lines.first().map(|line| line.seed);
+        let (arms, files): (Vec<_>, Vec<_>) = lines.into_iter().map(|line| (line.arm, line.files)).unzip();
+        let noted = Noted { arms, files: files.concat(), seed, shortened_scenes, torn };
         let is_over = lock.is_ok();
         Ok(StoppedFolder { path, target, killed: Some(noted), others: Vec::new(), _journal: Some(journal), is_over })
     }

@@ -5,6 +5,7 @@
 //! and others `double`, both nullable.
 
 use super::ResultsError;
+use crate::files::spreadsheet::as_cell;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
@@ -12,6 +13,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -52,6 +54,14 @@ pub trait TableRow: Serialize {
 
     /// The fields, in order.
     fn cells(&self) -> Vec<Cell<'_>>;
+}
+
+impl<R: TableRow> TableRow for &R {
+    const COLUMNS: &'static [(&'static str, ColumnKind)] = R::COLUMNS;
+
+    fn cells(&self) -> Vec<Cell<'_>> {
+        (*self).cells()
+    }
 }
 
 /// Makes a [`TableRow`] of a struct: its fields in order, each with the kind of its column.
@@ -148,21 +158,36 @@ impl TableFormat {
 /// # Errors
 /// When a file cannot be written.
 pub fn write_tables<R: TableRow>(folder: &Path, name: &str, rows: &[R]) -> Result<(), ResultsError> {
-    TableFormat::ALL.into_iter().try_for_each(|format| {
-        let folder = if format == TableFormat::Csv { folder.to_owned() } else { folder.join(TABLES) };
-        let path = folder.join(format!("{name}.{}", format.extension()));
-        let fail = |problem: String| ResultsError::Write { path: path.clone(), problem };
-        let file = if format == TableFormat::Csv { Ok(()) } else { std::fs::create_dir_all(&folder) };
-        let file = file.and_then(|()| File::create(&path)).map_err(|problem| fail(problem.to_string()))?;
-        write_table(BufWriter::new(file), format, rows).map_err(fail)
-    })
+    TableFormat::ALL.into_iter().try_for_each(|format| write_table_file(folder, name, format, rows))
+}
+
+/// Writes a table in one format to its place in the folder of a run.
+///
+/// # Errors
+/// When the file cannot be written.
+pub fn write_table_file<R: TableRow>(
+    folder: &Path,
+    name: &str,
+    format: TableFormat,
+    rows: impl IntoIterator<Item = R>,
+) -> Result<(), ResultsError> {
+    let folder = if format == TableFormat::Csv { folder.to_owned() } else { folder.join(TABLES) };
+    let path = folder.join(format!("{name}.{}", format.extension()));
+    let fail = |problem: String| ResultsError::Write { path: path.clone(), problem };
+    let made = if format == TableFormat::Csv { Ok(()) } else { std::fs::create_dir_all(&folder) };
+    let file = made.and_then(|()| File::create(&path)).map_err(|problem| fail(problem.to_string()))?;
+    write_table(BufWriter::new(file), format, rows).map_err(fail)
 }
 
 /// Writes a table in one format.
 ///
 /// # Errors
 /// The problem in words, when the target does not take it.
-pub fn write_table<R: TableRow>(target: impl Write + Send, format: TableFormat, rows: &[R]) -> Result<(), String> {
+pub fn write_table<R: TableRow>(
+    target: impl Write + Send,
+    format: TableFormat,
+    rows: impl IntoIterator<Item = R>,
+) -> Result<(), String> {
     match format {
         TableFormat::Csv => write_csv(target, rows).map_err(|problem| problem.to_string()),
         TableFormat::Json => write_json(target, rows).map_err(|problem| problem.to_string()),
@@ -170,26 +195,45 @@ pub fn write_table<R: TableRow>(target: impl Write + Send, format: TableFormat, 
     }
 }
 
-/// The header is written by hand, so that a table without rows has one too.
-fn write_csv<R: TableRow>(target: impl Write, rows: &[R]) -> Result<(), csv::Error> {
+/// The header is written by hand, so that a table without rows has one too. Text that a spreadsheet would take for a formula
+/// is guarded ([`crate::files::spreadsheet`]).
+fn write_csv<R: TableRow>(target: impl Write, rows: impl IntoIterator<Item = R>) -> Result<(), csv::Error> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(target);
     writer.write_record(R::COLUMNS.iter().map(|column| column.0))?;
-    rows.iter().try_for_each(|row| writer.serialize(row))?;
+    for row in rows {
+        writer.write_record(
+            row.cells().into_iter().map(csv_text).collect::<Vec<_>>().iter().map(|cell| cell.as_bytes()),
+        )?;
+    }
     writer.flush()?;
     Ok(())
 }
 
-fn write_json<R: TableRow>(mut target: impl Write, rows: &[R]) -> std::io::Result<()> {
+/// A cell of a CSV file: numbers as in JSON, and nothing for what is undefined.
+fn csv_text(cell: Cell<'_>) -> Cow<'_, str> {
+    match cell {
+        Cell::Text(text) => as_cell(text),
+        Cell::Whole(number) => number.map(|number| number.to_string()).unwrap_or_default().into(),
+        Cell::Number(number) => {
+            number.and_then(|number| serde_json::to_string(&number).ok()).unwrap_or_default().into()
+        }
+    }
+}
+
+fn write_json<R: TableRow>(mut target: impl Write, rows: impl IntoIterator<Item = R>) -> std::io::Result<()> {
     target.write_all(b"[")?;
-    for (place, row) in rows.iter().enumerate() {
+    for (place, row) in rows.into_iter().enumerate() {
         target.write_all(if place == 0 { b"\n" } else { b",\n" })?;
-        serde_json::to_writer(&mut target, row)?;
+        serde_json::to_writer(&mut target, &row)?;
     }
     target.write_all(b"\n]\n")?;
     target.flush()
 }
 
-fn write_parquet<R: TableRow>(target: impl Write + Send, rows: &[R]) -> Result<(), ParquetError> {
+fn write_parquet<R: TableRow>(
+    target: impl Write + Send,
+    rows: impl IntoIterator<Item = R>,
+) -> Result<(), ParquetError> {
     let column = |&(name, kind): &(&str, ColumnKind)| match kind {
         ColumnKind::Text => format!("required binary {name} (utf8);\n"),
         ColumnKind::Whole => format!("optional int64 {name};\n"),
@@ -199,9 +243,10 @@ fn write_parquet<R: TableRow>(target: impl Write + Send, rows: &[R]) -> Result<(
     let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
     let schema = Arc::new(parse_message_type(&schema)?);
     let mut writer = SerializedFileWriter::new(target, schema, Arc::new(properties))?;
-    for rows in rows.chunks(GROUP_ROWS) {
+    let mut rows = rows.into_iter().peekable();
+    while rows.peek().is_some() {
         let mut columns: Vec<Column> = R::COLUMNS.iter().map(|_| Column::default()).collect();
-        for row in rows {
+        for row in rows.by_ref().take(GROUP_ROWS) {
             columns.iter_mut().zip(row.cells()).for_each(|(column, cell)| column.push(cell));
         }
         let mut group = writer.next_row_group()?;
@@ -307,6 +352,24 @@ mod tests {
         let read: Vec<String> = reader.get_row_iter(None).unwrap().map(|row| row.unwrap().to_string()).collect();
         assert_eq!(read[0], "{name: \"a,\"b\", metric: \"gini\", tick: 0, count: null, value: 0.1}");
         assert_eq!(read[1], "{name: \"c\", metric: \"gini\", tick: 4000000000, count: 7, value: null}");
+    }
+
+    #[test]
+    fn text_is_no_formula_and_numbers_stay_numbers() {
+        let row = Row { name: "=1+1".to_owned(), metric: "-x", tick: 1, count: Some(2), value: Some(-0.5) };
+        let mut csv = Vec::new();
+        write_table(&mut csv, TableFormat::Csv, [&row]).unwrap();
+        assert_eq!(String::from_utf8(csv).unwrap(), "name,metric,tick,count,value\n'=1+1,'-x,1,2,-0.5\n");
+        let mut json = Vec::new();
+        write_table(&mut json, TableFormat::Json, [&row]).unwrap();
+        assert!(String::from_utf8(json).unwrap().contains("\"=1+1\""));
+    }
+
+    #[test]
+    fn numbers_are_read_back_as_they_were() {
+        for number in [0.1, 1.0, 1e-5, 1e16, 123456789.125, f64::MIN_POSITIVE, -1.0 / 3.0] {
+            assert_eq!(csv_text(Cell::Number(Some(number))).parse::<f64>().unwrap().to_bits(), number.to_bits());
+        }
     }
 
     #[test]

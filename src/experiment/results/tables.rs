@@ -10,9 +10,12 @@
 //! | `compare` | a policy's difference from the baseline, paired |
 //! | `pairs` | a policy against another, paired |
 //! | `curves` | a point of a metric's curve, over replications |
+//! | `policies` | a policy, and its name in a form that other programs take |
 
 use super::files::{table_row, write_tables};
+use super::policy_keys::keys;
 use super::{CompareRow, PairRow, Results, ResultsError, SummaryRow};
+use serde::Serialize;
 use std::path::Path;
 
 table_row!(SummaryRow {
@@ -51,6 +54,16 @@ table_row!(PairRow {
     replications_needed: Whole,
 });
 
+/// A row of `policies`.
+#[derive(Serialize)]
+struct PolicyRow {
+    policy: String,
+    /// Its name where not all characters are allowed, such as in keys of MLflow.
+    key: String,
+}
+
+table_row!(PolicyRow { policy: Text, key: Text });
+
 impl Results {
     /// Writes all tables into an existing folder; `pairs` are the rows of [`Results::pairs`].
     ///
@@ -63,7 +76,10 @@ impl Results {
         write_tables(folder, "summary", &self.summary())?;
         write_tables(folder, "compare", &self.compare())?;
         write_tables(folder, "pairs", pairs)?;
-        write_tables(folder, "curves", &self.curve_rows())
+        write_tables(folder, "curves", &self.curve_rows())?;
+        let keys = keys(self.policies.iter().map(String::as_str));
+        let row = |(policy, key): (&String, String)| PolicyRow { policy: policy.clone(), key };
+        write_tables(folder, "policies", &self.policies.iter().zip(keys).map(row).collect::<Vec<_>>())
     }
 }
 

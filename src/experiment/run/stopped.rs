@@ -10,6 +10,8 @@ use crate::experiment::arm::{ArmSink, Tally};
 use crate::experiment::manifest::{ArmRecord, DecisionRecord};
 use crate::experiment::prepare::{Experiment, ExperimentError};
 use crate::experiment::results::ArmResult;
+use crate::experiment::ties::listed;
+use crate::files::FileRecord;
 use crate::log::{DecisionBatch, EventBatch, EventSink, LogError, NoSink, Recording};
 use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
@@ -24,6 +26,8 @@ pub struct Stopped<'a> {
     pub folder: &'a Path,
     /// The arms of its manifest.
     pub arms: &'a [ArmRecord],
+    /// The files of its manifest.
+    pub files: &'a [FileRecord],
 }
 
 impl Stopped<'_> {
@@ -39,15 +43,17 @@ impl Stopped<'_> {
     }
 
     /// The log of an arm.
-    pub(super) fn recording(&self, record: &ArmRecord) -> Result<Recording, LogError> {
+    pub(super) fn recording(&self, record: &ArmRecord, seed: u64) -> Result<Recording, LogError> {
+        for file in record.files().into_iter().flatten() {
+            listed(self.files, self.folder, file)?;
+        }
         let [events, decisions] = self.files(record);
-        Recording::open(&events.unwrap_or_default(), decisions.as_deref(), record.ticks)
+        Recording::open(&events.unwrap_or_default(), &record.trial(seed), decisions.as_deref(), record.ticks)
     }
 
     /// The files of events and decisions.
     fn files(&self, record: &ArmRecord) -> [Option<PathBuf>; 2] {
-        let decisions = record.decisions.as_ref().and_then(|decisions| decisions.file.as_ref());
-        [record.events.as_ref(), decisions].map(|file| file.map(|file| self.folder.join(file)))
+        record.files().map(|file| file.map(|file| self.folder.join(file)))
     }
 }
 
@@ -64,7 +70,7 @@ impl Experiment {
         let population = self.users(record.replication)?;
         let metrics = MetricSet::new(&self.scenario.metrics, &self.background(&population))?;
         let mut sink = ArmSink::new(metrics, self.start.catalogue.clone(), Box::new(NoSink));
-        let mut recording = stopped.recording(record)?;
+        let mut recording = stopped.recording(record, self.scenario.seed)?;
         for tick in 0..record.ticks {
             let (mut events, decisions) = recording.tick(tick)?;
             if events.is_empty() {

@@ -42,6 +42,9 @@ pub(super) struct Address {
     agent: Agent,
 }
 
+/// Characters that a key needs to be a secret.
+const SHORTEST_SECRET: usize = 8;
+
 /// A key and the variable that it came from. It is never printed.
 pub(super) struct Key {
     pub variable: String,
@@ -93,7 +96,7 @@ impl Address {
         let status = response.status().as_u16();
         match (status, read) {
             (200..=299, Ok(bytes)) => match serde_json::from_slice(&bytes) {
-                Ok(value) => Outcome::Answer(value),
+                Ok(value) => Outcome::Answer(self.without_key(value)),
                 Err(problem) => again(format!("the answer is no JSON ({problem})"), None, true),
             },
             (200..=299, Err(problem)) => self.failed(&problem),
@@ -169,6 +172,24 @@ impl Address {
             shown.push_str(" ...");
         }
         shown
+    }
+
+    /// An answer whose texts do not repeat the key: it is kept in files, which are passed on. A key that is shorter than a
+    /// secret may be a word of the answer (servers that need none are often given `EMPTY`) and stays.
+    fn without_key(&self, mut answer: Value) -> Value {
+        if self.key.as_ref().is_some_and(|key| key.value.len() >= SHORTEST_SECRET) {
+            self.hide_in(&mut answer);
+        }
+        answer
+    }
+
+    fn hide_in(&self, value: &mut Value) {
+        match value {
+            Value::String(text) => *text = self.hidden(text),
+            Value::Array(values) => values.iter_mut().for_each(|value| self.hide_in(value)),
+            Value::Object(fields) => fields.values_mut().for_each(|value| self.hide_in(value)),
+            _ => {}
+        }
     }
 
     fn hidden(&self, text: &str) -> String {
@@ -266,6 +287,18 @@ mod tests {
         let exposed = |base| Address::new(base, None, Duration::from_secs(1)).expect("an address").is_exposed();
         assert!(exposed("http://a.example/v1") && exposed("http://localhost.example"));
         assert!(!exposed("http://[::1]:8080") && !exposed("http://127.0.0.1") && !exposed("https://a.example/v1"));
+    }
+
+    #[test]
+    fn an_answer_does_not_repeat_the_key() {
+        let echo = |value: &str| {
+            let key = Key { variable: "KEY".to_owned(), value: value.to_owned() };
+            let address = Address::new("http://127.0.0.1:1", Some(key), Duration::from_secs(1)).expect("an address");
+            let answer = serde_json::json!({"choices": [{"message": {"content": format!("I saw {value}.")}}], "n": 1});
+            address.without_key(answer)["choices"][0]["message"]["content"].clone()
+        };
+        assert_eq!(echo("sk-very-secret"), "I saw [key].");
+        assert_eq!(echo("EMPTY"), "I saw EMPTY.");
     }
 
     #[test]

@@ -121,8 +121,33 @@ impl ChatTemplate {
         }
         let template = ChatTemplate { path, environment };
         // A template that fails on the simplest conversation fails on all: better now than after an hour.
-        template.render(&[Message::new(Role::User, "A question.")])?;
+        template.check()?;
         Ok((template, config))
+    }
+
+    /// Whether the text of a conversation has what the messages say. Otherwise the model would answer another question.
+    fn check(&self) -> Result<(), LanguageError> {
+        let question = "What is 7 times 191?";
+        let turns = [Message::new(Role::User, question)];
+        let again = [
+            Message::new(Role::User, "Hello."),
+            Message::new(Role::Assistant, "Hi."),
+            Message::new(Role::User, question),
+        ];
+        for messages in [&turns[..], &again] {
+            // Some templates allow one turn alone, and say so.
+            let text = match self.render(messages) {
+                Ok(text) => text,
+                Err(_) if messages.len() > 1 => return Ok(()),
+                Err(problem) => return Err(problem),
+            };
+            if !text.contains(question) {
+                let problem = "the chat template leaves out what the user says: a conversation of one question gives a text without \
+                               it; it must write `message.content` of each of the `messages`";
+                return Err(FileError::whole(&self.path, problem).into());
+            }
+        }
+        Ok(())
     }
 
     /// The text of a conversation up to where the model speaks. A last turn of the assistant is unfinished: it stands at

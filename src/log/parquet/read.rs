@@ -2,9 +2,11 @@
 
 use super::{Columns, EMPTY, FIRST_COLUMNS, GROUP_ROWS, Nullable, SCHEMA};
 use crate::files::open_regular;
+use crate::guard::guarded;
 use crate::ids::{ItemId, UserId};
 use crate::log::pages::column_reader;
-use crate::log::{EventBatch, LogError, REJECTED};
+use crate::log::trial_name::entry;
+use crate::log::{EventBatch, LogError, REJECTED, TrialName};
 use parquet::data_type::{BoolType, DataType, FloatType, Int32Type};
 use parquet::errors::ParquetError;
 use parquet::file::reader::{FileReader, RowGroupReader, SerializedFileReader};
@@ -17,6 +19,7 @@ use std::path::{Path, PathBuf};
 pub struct EventReader {
     reader: SerializedFileReader<File>,
     path: PathBuf,
+    trial: Option<TrialName>,
     group: usize,
     /// Whole batches that were read and not yet taken.
     ready: VecDeque<EventBatch>,
@@ -33,9 +36,25 @@ impl EventReader {
         let format = |problem: String| LogError::Format { path: path.to_owned(), problem };
         let file = open_regular(path).map_err(|source| LogError::Io { path: path.to_owned(), source })?;
         let reader = SerializedFileReader::new(file).map_err(|problem| format(problem.to_string()))?;
-        let slate = check_file(&reader).map_err(format)?;
+        let (slate, trial) = check_file(&reader).map_err(format)?;
         let open = EventBatch { slate, ..EventBatch::default() };
-        Ok(EventReader { reader, path: path.to_owned(), group: 0, ready: VecDeque::new(), open })
+        Ok(EventReader { reader, path: path.to_owned(), trial, group: 0, ready: VecDeque::new(), open })
+    }
+
+    /// Opens the log of a trial.
+    ///
+    /// # Errors
+    /// As [`EventReader::open`]; when it is the log of another one.
+    pub fn open_trial(path: &Path, wanted: &TrialName) -> Result<EventReader, LogError> {
+        let reader = EventReader::open(path)?;
+        match &reader.trial {
+            Some(found) if found == wanted => Ok(reader),
+            Some(found) => Err(reader.problem(format!("it is the log of {found}, not of {wanted}; put back the right file"))),
+            None => Err(reader.problem(
+                "it does not say of which policy, replication and seed it is; an older version wrote it: run the scenario again"
+                    .to_owned(),
+            )),
+        }
     }
 
     /// The batch of the next tick that had visitors; `None` at the end.
@@ -44,7 +63,9 @@ impl EventReader {
     /// When the file is damaged.
     pub fn step(&mut self) -> Result<Option<EventBatch>, LogError> {
         while self.ready.is_empty() && self.group < self.reader.num_row_groups() {
-            let columns = self.reader.get_row_group(self.group).and_then(|group| read_group(group.as_ref()));
+            let group = || self.reader.get_row_group(self.group).and_then(|group| read_group(group.as_ref()));
+            // The library ends in a panic where some numbers of a damaged file are too long.
+            let columns = guarded(group).unwrap_or_else(|_| Err(ParquetError::General("a page is damaged".to_owned())));
             let columns = columns.map_err(|problem| self.problem(problem.to_string()))?;
             self.group += 1;
             regroup(&columns, &mut self.open, &mut self.ready).map_err(|problem| self.problem(problem))?;
@@ -74,8 +95,20 @@ pub fn read_batches(path: &Path, mut each: impl FnMut(&EventBatch)) -> Result<()
     Ok(())
 }
 
-/// Checks that the file has the schema of events and gives the slate size.
-fn check_file(reader: &SerializedFileReader<File>) -> Result<usize, String> {
+/// Reads the log of a trial as [`read_batches`] does.
+///
+/// # Errors
+/// When the file cannot be read or is not the log of that trial.
+pub fn read_trial(path: &Path, trial: &TrialName, mut each: impl FnMut(&EventBatch)) -> Result<(), LogError> {
+    let mut reader = EventReader::open_trial(path, trial)?;
+    while let Some(batch) = reader.step()? {
+        each(&batch);
+    }
+    Ok(())
+}
+
+/// Checks that the file has the schema of events and gives the slate size and the trial that it names.
+fn check_file(reader: &SerializedFileReader<File>) -> Result<(usize, Option<TrialName>), String> {
     let wanted = parse_message_type(SCHEMA).map_err(|problem| problem.to_string())?;
     let facts = reader.metadata().file_metadata();
     let (found, wanted) = (facts.schema().get_fields(), wanted.get_fields());
@@ -83,9 +116,9 @@ fn check_file(reader: &SerializedFileReader<File>) -> Result<usize, String> {
         return Err("its columns are not those of an event log".to_owned());
     }
     let entries = facts.key_value_metadata().map(Vec::as_slice).unwrap_or_default();
-    let slate = entries.iter().find(|entry| entry.key == "recmirror.slate").and_then(|entry| entry.value.as_deref());
-    let slate = slate.and_then(|value| value.parse().ok()).filter(|slate| (1..255).contains(slate));
-    slate.ok_or_else(|| "it has no `recmirror.slate` entry from 1 to 254".to_owned())
+    let slate = entry(entries, "slate").and_then(|value| value.parse().ok()).filter(|slate| (1..255).contains(slate));
+    let slate = slate.ok_or_else(|| "it has no `recmirror.slate` entry from 1 to 254".to_owned())?;
+    Ok((slate, TrialName::read(entries)))
 }
 
 fn read_group(group: &dyn RowGroupReader) -> Result<Columns, ParquetError> {

@@ -38,6 +38,8 @@ pub(super) struct Child {
     last_words: Arc<Mutex<VecDeque<String>>>,
     /// The thread that reads standard error.
     listener: Option<JoinHandle<()>>,
+    /// Whether its group was ended.
+    is_over: bool,
 }
 
 impl Child {
@@ -45,16 +47,18 @@ impl Child {
     pub fn start(command: &[&str], folder: &Path) -> Result<Child, String> {
         let name = command.join(" ");
         let (program, arguments) = command.split_first().ok_or("`command` is empty; name the program")?;
-        let mut process = Command::new(program)
-            .args(arguments)
-            .current_dir(folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|problem| {
-                format!("cannot start `{name}` in {}: {problem}; see `command` and `folder`", folder.display())
-            })?;
+        let mut command = Command::new(program);
+        command.args(arguments).current_dir(folder);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        #[cfg(unix)]
+        {
+            use std::os::unix::process::CommandExt;
+            // What it starts itself is of its group, and ends with it.
+            command.process_group(0);
+        }
+        let mut process = command.spawn().map_err(|problem| {
+            format!("cannot start `{name}` in {}: {problem}; see `command` and `folder`", folder.display())
+        })?;
         let pipes = (process.stdin.take(), process.stdout.take(), process.stderr.take());
         let (Some(stdin), Some(stdout), Some(stderr)) = pipes else {
             return Err(format!("cannot start `{name}`: it has no pipes"));
@@ -68,6 +72,7 @@ impl Child {
             answers: Mutex::new(read_from(stdout)),
             last_words,
             listener,
+            is_over: false,
         })
     }
 
@@ -84,7 +89,7 @@ impl Child {
             Err(RecvTimeoutError::Disconnected) => return Err(self.gone(what, "its output ended")),
             Err(RecvTimeoutError::Timeout) => {
                 let seconds = limit.as_secs_f64();
-                let _ = self.process.kill();
+                self.kill();
                 return Err(self.with_last_words(format!(
                     "`{}` did not answer `{what}` within {seconds} s (key `{key}`) and was stopped",
                     self.name
@@ -131,18 +136,47 @@ impl Child {
         format!("{message}; its last words:\n  {}", lines.join("\n  "))
     }
 
-    /// Waits a little for the program to end, then ends it.
+    /// Waits a little for the program to end, then ends it, and in any case whatever it has started and left.
     fn end(&mut self) -> Option<std::process::ExitStatus> {
+        let mut has_ended = self.has_ended();
         for _ in 0..STEPS_TO_END {
-            match self.process.try_wait() {
-                Ok(Some(status)) => return Some(status),
-                Ok(None) => std::thread::sleep(Duration::from_millis(10)),
-                Err(_) => break,
+            if has_ended {
+                break;
             }
+            std::thread::sleep(Duration::from_millis(10));
+            has_ended = self.has_ended();
         }
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-        None
+        self.kill();
+        self.process.wait().ok().filter(|_| has_ended)
+    }
+
+    /// Whether the program has ended. Its number stays its own until it is waited for, so that the group that is ended after
+    /// it cannot be another one.
+    fn has_ended(&mut self) -> bool {
+        #[cfg(unix)]
+        {
+            use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+            let number = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw);
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+            number.is_none_or(|number| !matches!(waitid(WaitId::Pid(number), options), Ok(None)))
+        }
+        #[cfg(not(unix))]
+        {
+            !matches!(self.process.try_wait(), Ok(None))
+        }
+    }
+
+    /// Ends the program and all of its group. A program that leaves the group (as a daemon does) is not reached.
+    fn kill(&mut self) {
+        let is_first = !std::mem::replace(&mut self.is_over, true);
+        #[cfg(unix)]
+        if is_first && let Some(group) = i32::try_from(self.process.id()).ok().and_then(rustix::process::Pid::from_raw)
+        {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        if is_first {
+            let _ = self.process.kill();
+        }
     }
 }
 

@@ -22,7 +22,8 @@
 //! All users of a tick come in one `recommend`, those who were shown something in one `observe`. A wrapper may ask for
 //! longer lists than `slate` of `start`: the number in `recommend` counts. `categories` are those of `data.item_field`,
 //! `fields` all that the data say of an item; ratings are levels from 1 to 5, whatever the scale of the data. `{"type":"error","message":"..."}` is an
-//! answer to anything and ends the policy. At the end its standard input is closed.
+//! answer to anything and ends the policy. At the end its standard input is closed, and on Unix
+//! what it has started and not ended is ended with it, unless it has left its process group.
 //!
 //! The program must be a function of what it is told, `seed` included, or the run cannot be repeated. It has
 //! `start_timeout` seconds to get ready and `timeout` for every other answer; one that fails, ends, is late or answers

@@ -3,7 +3,7 @@
 use super::charts::{Row, forest, positions, reliability};
 use crate::align::SELF_SELECTED;
 use crate::align::scenes::{ReliabilityBin, SceneAlignment, SceneFigure, Scope};
-use crate::align::{OrderedPolicy, PolicyOrder, Share, verdict};
+use crate::align::{OrderedPolicy, PolicyOrder, Share, told_apart};
 use crate::report::percent;
 use crate::report::svg::{Caption, minus};
 use serde::Serialize;
@@ -190,7 +190,7 @@ fn told(found: &SceneAlignment) -> (String, Vec<String>) {
     };
     let swapped = share(&format!("{model}, another user's memory"));
     if let Some(own) = share(model) {
-        more.extend(verdict(lists.trim_end_matches(" lists"), own, share("item-kNN"), swapped));
+        more.extend(told_apart(lists.trim_end_matches(" lists"), own, share("item-kNN"), swapped));
     }
     more.extend(["largest rotation gap", "largest position gap"].iter().find_map(|measure| {
         let points = points(of(measure, model)?.estimate);

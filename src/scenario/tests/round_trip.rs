@@ -81,6 +81,7 @@ fn the_text_reads_like_a_scenario_file() {
     [engine]
     chunk = 128
     events = true
+    memory_mb = 0
     cache_mb = 1024
 
     [[policy]]

@@ -93,6 +93,11 @@ fn what_is_wrong_in_a_folder_is_told() {
     let told =
         refused("llama", None, |folder| write(&folder.join("chat_template.jinja"), "{{ raise_exception('no') }}"));
     assert_eq!(told, "DIR/chat_template.jinja: the chat template fails on this conversation: line 1: no");
+    // A text that is the same whatever is asked, or has the roles alone.
+    for template in ["Hello.", "{% for message in messages %}<{{ message.role }}>{% endfor %}"] {
+        let told = refused("llama", None, |folder| write(&folder.join("chat_template.jinja"), template));
+        assert!(told.starts_with("DIR/chat_template.jinja: the chat template leaves out what the user says"), "{told}");
+    }
     let told = refused("llama", None, |folder| write(&folder.join("tokenizer.json"), "{\"version\": 1"));
     assert!(told.starts_with("DIR/tokenizer.json: "), "{told}");
     let told = refused("llama", None, |folder| write(&folder.join(config), b"{\"chat_template\": \"\xff\"}"));

@@ -1,0 +1,287 @@
+"""Gymnasium environments: a lane for each simulated user, or a single user.
+
+    import gymnasium
+    import recmirror.gym                                   # registers recmirror/Slates-v0
+
+    envs = gymnasium.make_vec("recmirror/Slates-v0", num_envs=1024, data=data, users="models/mine", slate=10)
+    env = gymnasium.make("recmirror/Slates-v0", data=data)
+
+An episode is one user's life: it terminates when the user leaves for good and is truncated after `episode_steps`. The
+user then comes back as at the start. All lanes live in one simulation: they share time, popularity and catalogue, which
+go on over episodes. Lanes draw from streams of their own (seed, user, step), so one lane's actions change another lane's
+draws in nothing but what they share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeAlias
+
+import gymnasium as gym
+import numpy as np
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from numpy.typing import NDArray
+
+from ._dataset import Dataset
+from ._environment import Environment
+from ._native import Outcome, RecmirrorError
+from ._settings import Tables
+
+Observations: TypeAlias = "dict[str, NDArray[Any]]"
+Infos: TypeAlias = "dict[str, Any]"
+
+ACTIONS = ("slate", "scores", "proto")
+REWARDS = ("accept", "rating")
+HISTORY = 20
+RATINGS = 5.0
+# Steps of the simulation behind the lanes; it begins again with other users when they are done.
+STEPS = 100_000
+
+_MODES = {
+    "next_step": AutoresetMode.NEXT_STEP,
+    "same_step": AutoresetMode.SAME_STEP,
+    "disabled": AutoresetMode.DISABLED,
+}
+
+
+class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
+    """One lane for each simulated user.
+
+    Actions: `"slate"`, item numbers `[n, slate]`; items that are repeated or no candidates are skipped and counted in
+    `infos["skipped"]`. `"scores"`, one number for each item, of which the best candidates are shown. `"proto"`, a vector of
+    the width of `vectors` `[items, width]`: the nearest candidates by inner product are shown.
+
+    Observations: `history` and `history_ratings` (the latest 20 accepted items, oldest first, -1 and 0 where there are
+    fewer), `mask` (which items may be shown; left out with
+    `mask=False`, for many lanes and items), `visiting` (whether the user wants a slate at this step; otherwise the
+    action is ignored and the reward is 0), `step` (steps of the episode so far).
+
+    Rewards: `"accept"`, 1 for an accepted item; `"rating"`, its rating as a level from 1 to 5.
+    """
+
+    def __init__(
+        self,
+        num_envs: int = 1,
+        *,
+        data: Dataset,
+        users: Any = "parametric",
+        slate: int = 10,
+        episode_steps: int = 50,
+        actions: str = "slate",
+        reward: str = "accept",
+        vectors: NDArray[Any] | None = None,
+        mask: bool = True,
+        autoreset: str = "next_step",
+        acceptance: float | None = None,
+        dynamics: Tables = (),
+        settings: Mapping[str, Any] | None = None,
+        seed: int = 0,
+    ) -> None:
+        for name, given, known in (
+            ("actions", actions, ACTIONS),
+            ("reward", reward, REWARDS),
+            ("autoreset", autoreset, tuple(_MODES)),
+        ):
+            if given not in known:
+                raise RecmirrorError(f"{name} is {given!r}; expected one of {', '.join(known)}")
+        if actions == "proto" and (vectors is None or np.ndim(vectors) != 2 or len(vectors) != data.items):
+            raise RecmirrorError(f"actions='proto' needs vectors of the shape [{data.items}, width]")
+        self.num_envs = num_envs
+        self.metadata = {"autoreset_mode": _MODES[autoreset], "render_modes": []}
+        self._mode = _MODES[autoreset]
+        self._slate, self._items, self._horizon = slate, data.items, episode_steps
+        self._actions, self._reward = actions, reward
+        self._vectors = None if vectors is None else np.asarray(vectors, dtype=np.float32)
+        # Lanes are to act: users come at each step, and stay until they are out of patience.
+        arriving = {
+            "arrival.probability": 1.0,
+            "arrival.rate": "uniform",
+            "session.slates": 10_000,
+            "metrics": '["acceptance_rate"]',
+        }
+        self._make: dict[str, Any] = {
+            "data": data,
+            "users": users,
+            "population": num_envs,
+            "slate": slate,
+            "steps": STEPS,
+            "acceptance": acceptance,
+            "dynamics": dynamics,
+            "settings": arriving | dict(settings or {}),
+        }
+        self._seed, self._replication = seed, 0
+        self._env = Environment(seed=seed, **self._make)
+        self._mask = mask
+        self.single_observation_space = self._observation_space()
+        self.single_action_space = self._action_space()
+        self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.action_space = batch_space(self.single_action_space, num_envs)
+        self._age = np.zeros(num_envs, dtype=np.int64)
+        self._ended = np.zeros(num_envs, dtype=bool)
+
+    def _observation_space(self) -> spaces.Dict:
+        parts: dict[str, spaces.Space[Any]] = {
+            "history": spaces.Box(-1, self._items - 1, (HISTORY,), np.int64),
+            "history_ratings": spaces.Box(0.0, RATINGS, (HISTORY,), np.float32),
+        }
+        if self._mask:
+            parts["mask"] = spaces.MultiBinary(self._items)
+        parts["step"] = spaces.Box(0, self._horizon, (1,), np.int64)
+        parts["visiting"] = spaces.MultiBinary(1)
+        return spaces.Dict(parts)
+
+    def _action_space(self) -> spaces.Space[Any]:
+        if self._actions == "slate":
+            return spaces.MultiDiscrete([self._items] * self._slate)
+        width = self._items if self._vectors is None else self._vectors.shape[1]
+        return spaces.Box(-np.inf, np.inf, (width,), np.float32)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observations, Infos]:
+        """Begins again: all lanes, or those of `options["reset_mask"]`. Another seed gives other users and draws."""
+        super().reset(seed=seed)
+        mask = (options or {}).get("reset_mask")
+        if mask is not None:
+            mask = np.asarray(mask, dtype=bool)
+            if mask.shape != (self.num_envs,):
+                raise RecmirrorError(f"reset_mask has the shape {mask.shape}; expected ({self.num_envs},)")
+            # They come with the next opening; this step is open already, so it opens again.
+            self._restart(mask)
+            self._env._native._open_again()
+            return self._observe(), {}
+        if seed is not None and seed != self._seed:
+            self._seed, self._env = seed, Environment(seed=seed, **self._make)
+        self._replication = 0
+        self._env.reset(0)
+        self._age[:], self._ended[:] = 0, False
+        return self._observe(), {}
+
+    def step(
+        self, actions: NDArray[Any]
+    ) -> tuple[Observations, NDArray[Any], NDArray[Any], NDArray[Any], Infos]:
+        """Shows each lane's slate and gives observations, rewards, terminations, truncations and infos."""
+        if self._mode == AutoresetMode.DISABLED and self._ended.any():
+            lanes = np.flatnonzero(self._ended)[:5].tolist()
+            raise RecmirrorError(f"the episodes of lanes {lanes} are over; reset(options={{'reset_mask': ...}}) first")
+        if self._env.time_step + 1 >= STEPS:
+            self._replication += 1
+            self._env.reset(self._replication)
+        visitors = np.asarray(self._env.observation().users, dtype=np.int64)
+        slates, skipped = self._slates(np.asarray(actions), visitors)
+        outcome = self._env._native._close(slates)
+        rewards = self._rewards(outcome)
+        fresh = self._ended.copy() if self._mode == AutoresetMode.NEXT_STEP else np.zeros(self.num_envs, dtype=bool)
+        self._age[~fresh] += 1
+        terminated = np.zeros(self.num_envs, dtype=bool)
+        terminated[np.asarray(outcome.left, dtype=np.int64)] = True
+        truncated = (self._age >= self._horizon) & ~terminated & ~fresh
+        infos: Infos = {"accepted_item": self._spread(outcome, outcome.accepted_items, -1), "skipped": skipped}
+        observations = self._next(fresh, terminated | truncated, truncated, infos)
+        return observations, rewards, terminated, truncated, infos
+
+    def _next(self, fresh: NDArray[Any], over: NDArray[Any], truncated: NDArray[Any], infos: Infos) -> Observations:
+        """Ends and begins episodes as the mode of autoreset says, and opens the next step."""
+        if self._mode == AutoresetMode.SAME_STEP:
+            final = self._observe() if over.any() else None
+            self._restart(over)
+            self._env._native._open()
+            observations = self._observe()
+            if final is not None:
+                infos["final_obs"] = _lanes(final, over)
+                infos["_final_obs"] = over
+            return observations
+        self._env._native._retire(set(np.flatnonzero(truncated).tolist()))
+        self._restart(fresh)
+        self._ended = over
+        self._env._native._open()
+        return self._observe()
+
+    def _restart(self, lanes: NDArray[Any]) -> None:
+        if lanes.any():
+            self._env._native._restart(set(np.flatnonzero(lanes).tolist()))
+        self._age[lanes], self._ended[lanes] = 0, False
+
+    def _observe(self) -> Observations:
+        seen = self._env.observation()
+        history, ratings = self._env._native._histories()
+        visiting = np.zeros((self.num_envs, 1), dtype=np.int8)
+        visiting[np.asarray(seen.users, dtype=np.int64)] = 1
+        observations: Observations = {"history": history, "history_ratings": ratings}
+        if self._mask:
+            observations["mask"] = self._env._native._masks()
+        return observations | {"step": self._age[:, None].copy(), "visiting": visiting}
+
+    def _slates(self, actions: NDArray[Any], visitors: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        wanted = self.action_space.shape
+        if actions.shape != wanted:
+            raise RecmirrorError(f"actions have the shape {actions.shape}; expected {wanted}")
+        skipped = np.zeros(self.num_envs, dtype=np.int64)
+        if self._actions == "slate":
+            slates, left_out = self._env._native._keep_allowed(actions[visitors])
+            skipped[visitors] = left_out
+            return slates, skipped
+        scores = actions[visitors].astype(np.float32)
+        return (scores if self._vectors is None else scores @ self._vectors.T), skipped
+
+    def _rewards(self, outcome: Outcome) -> NDArray[np.float64]:
+        given = outcome.rewards if self._reward == "accept" else np.nan_to_num(outcome.ratings)
+        return self._spread(outcome, given, 0.0).astype(np.float64)
+
+    def _spread(self, outcome: Outcome, values: NDArray[Any], empty: float) -> NDArray[Any]:
+        """A value for each lane, `empty` for those without a slate."""
+        spread = np.full(self.num_envs, empty, dtype=values.dtype)
+        spread[np.asarray(outcome.users, dtype=np.int64)] = values
+        return spread
+
+
+def _lanes(observations: Observations, mask: NDArray[Any]) -> NDArray[Any]:
+    """The observation of each lane of the mask on its own, `None` for others."""
+    apart = np.full(len(mask), None, dtype=object)
+    for lane in np.flatnonzero(mask):
+        apart[lane] = {key: values[lane].copy() for key, values in observations.items()}
+    return apart
+
+
+class SlatesEnv(gym.Env[Observations, NDArray[Any]]):
+    """A single user: one lane, without autoreset. Arguments are those of `SlatesVectorEnv`."""
+
+    metadata = {"render_modes": []}
+
+    def __init__(self, *, render_mode: str | None = None, **arguments: Any) -> None:
+        self.render_mode = render_mode
+        self._lane = SlatesVectorEnv(1, autoreset="disabled", **arguments)
+        self.observation_space = self._lane.single_observation_space
+        self.action_space = self._lane.single_action_space
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Observations, Infos]:
+        """Begins again with the user's first draws, or with those of another seed."""
+        super().reset(seed=seed)
+        observations, infos = self._lane.reset(seed=seed, options=options)
+        return _first(observations), infos
+
+    def step(self, action: NDArray[Any]) -> tuple[Observations, float, bool, bool, Infos]:
+        """Shows a slate."""
+        seen, rewards, terminated, truncated, infos = self._lane.step(np.asarray(action)[None])
+        return (
+            _first(seen),
+            float(rewards[0]),
+            bool(terminated[0]),
+            bool(truncated[0]),
+            {key: value[0] for key, value in infos.items()},
+        )
+
+
+def _first(observations: Observations) -> Observations:
+    return {key: values[0] for key, values in observations.items()}
+
+
+gym.register(
+    id="recmirror/Slates-v0",
+    entry_point="recmirror.gym:SlatesEnv",
+    vector_entry_point="recmirror.gym:SlatesVectorEnv",
+)

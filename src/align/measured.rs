@@ -1,0 +1,65 @@
+//! What an alignment leaves in a mirror's card: `[measured]`.
+
+use super::{Alignment, Figure};
+
+/// A figure as reports show it: its name, the estimate with its interval, and what to compare it with.
+pub fn shown(name: String, figure: [f64; 3], percent: bool, note: &str) -> toml::Value {
+    let show = |value: f64| if percent { format!("{:.1}%", 100.0 * value) } else { format!("{value:.3}") };
+    let [estimate, low, high] = figure.map(show);
+    let entries = [("name", name), ("value", format!("{estimate} ({low} to {high})")), ("note", note.to_owned())];
+    let entries = entries.into_iter().map(|(key, value)| (key.to_owned(), toml::Value::String(value)));
+    toml::Value::Table(entries.collect())
+}
+
+/// The figures that a reader of a report needs, in its words.
+fn headline(figure: &Figure) -> Option<(String, &'static str)> {
+    let of_model = figure.who == "model";
+    match figure.measure {
+        "choice" if of_model => Some((format!("Choice of 5, {} lists", figure.list), "chance 20%; higher is better")),
+        "choice" if figure.who.contains("another") && figure.list == "popularity-matched" => Some((
+            "The same with another user's memory".to_owned(),
+            "popularity-matched lists; near 20% shows that the choice is personal",
+        )),
+        "choice" if figure.who == "item-kNN" && figure.list == "popularity-matched" => {
+            Some(("item-kNN in its place".to_owned(), "popularity-matched lists"))
+        }
+        "lead" if figure.who == "model over item-kNN" && figure.list == "popularity-matched" => {
+            Some(("Lead over item-kNN".to_owned(), "popularity-matched lists; paired"))
+        }
+        "accept" => Some(("Accept or reject one item".to_owned(), "real against random item 1:1; chance 50%")),
+        "calibration" => Some(("Calibration error".to_owned(), "of accept or reject; 0 is perfect")),
+        "rating" => Some(("Rating error (RMSE)".to_owned(), "in levels from 1 to 5; lower is better")),
+        _ => None,
+    }
+}
+
+/// The table `[measured]` of a card.
+pub fn measured(found: &Alignment) -> toml::Table {
+    let mut figures = toml::value::Array::new();
+    let mut all = toml::value::Array::new();
+    for figure in found.figures.iter().filter(|figure| figure.estimate.is_finite()) {
+        let mut row = toml::Table::new();
+        for (key, value) in [("measure", figure.measure), ("list", figure.list), ("who", figure.who.as_str())] {
+            row.insert(key.to_owned(), toml::Value::String(value.to_owned()));
+        }
+        row.insert("scenes".to_owned(), toml::Value::Integer(figure.scenes as i64));
+        for (key, value) in [("estimate", figure.estimate), ("low", figure.low), ("high", figure.high)] {
+            row.insert(key.to_owned(), toml::Value::Float((value * 1e4).round() / 1e4));
+        }
+        all.push(toml::Value::Table(row));
+        if let Some((name, note)) = headline(figure) {
+            let percent = matches!(figure.measure, "choice" | "lead" | "accept");
+            figures.push(shown(name, [figure.estimate, figure.low, figure.high], percent, note));
+        }
+    }
+    let verdict = found.verdict();
+    let mut measured = toml::Table::new();
+    measured.insert("data".to_owned(), toml::Value::String(found.data.clone()));
+    measured.insert("scenes".to_owned(), toml::Value::Integer(found.scenes as i64));
+    measured.insert("seed".to_owned(), toml::Value::Integer(found.seed as i64));
+    measured.insert("trusted".to_owned(), toml::Value::Boolean(verdict.is_trusted));
+    measured.insert("verdict".to_owned(), toml::Value::String(verdict.text));
+    measured.insert("figure".to_owned(), toml::Value::Array(figures));
+    measured.insert("all".to_owned(), toml::Value::Array(all));
+    measured
+}

@@ -1,0 +1,62 @@
+//! What ties the files of a run's folder to its manifest: hashes of all files, and the name of its trial in each log.
+
+use super::manifest::{ArmRecord, Manifest};
+use crate::files::{FileError, FileRecord};
+use crate::log::{EventBatch, LogError, TrialName, read_trial};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+impl ArmRecord {
+    /// What its log says of itself, in a run of this seed.
+    pub fn trial(&self, seed: u64) -> TrialName {
+        TrialName { policy: self.policy.clone(), replication: self.replication, seed }
+    }
+
+    /// Its files of events and decisions, inside the run's folder.
+    pub fn files(&self) -> [Option<&str>; 2] {
+        let decisions = self.decisions.as_ref().and_then(|decisions| decisions.file.as_deref());
+        [self.events.as_deref(), decisions]
+    }
+}
+
+impl Manifest {
+    /// A file of the run in `folder`, which must be the one that the manifest lists.
+    ///
+    /// # Errors
+    /// When it is not listed, is another one, or cannot be read.
+    pub fn file(&self, folder: &Path, name: &str) -> Result<PathBuf, FileError> {
+        listed(&self.files, folder, name)
+    }
+
+    /// Reads the log of an arm and calls `each` for the batch of every tick that had visitors, in order.
+    ///
+    /// # Errors
+    /// When the log is not the one of the arm, or cannot be read.
+    pub fn read_log(&self, folder: &Path, arm: &ArmRecord, each: impl FnMut(&EventBatch)) -> Result<(), LogError> {
+        let path = self.file(folder, arm.events.as_deref().unwrap_or_default())?;
+        read_trial(&path, &arm.trial(self.seed), each)
+    }
+
+    /// The first arm that the manifest has twice, in words.
+    pub(super) fn repeated_arm(&self) -> Option<String> {
+        repeated(&self.arms)
+    }
+}
+
+/// The first of these arms that stands there twice, in words.
+pub(super) fn repeated(arms: &[ArmRecord]) -> Option<String> {
+    let mut seen = BTreeSet::new();
+    let again = arms.iter().find(|arm| !seen.insert((&arm.policy, arm.replication)))?;
+    Some(format!("replication {} of policy `{}` stands there twice; it was changed", again.replication, again.policy))
+}
+
+/// A file in `folder`, which must be the one of this list.
+pub(super) fn listed(files: &[FileRecord], folder: &Path, name: &str) -> Result<PathBuf, FileError> {
+    let path = folder.join(name);
+    let Some(record) = files.iter().find(|file| file.path == name) else {
+        let problem = "the list of files in manifest.json does not name it, so nothing says that it is of this run";
+        return Err(FileError::whole(path, problem));
+    };
+    record.check(folder)?;
+    Ok(path)
+}
