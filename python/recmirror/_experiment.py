@@ -85,13 +85,15 @@ def run(
     policies: Mapping[str, Any] | None = None,
     data: Dataset | None = None,
     settings: Mapping[str, Any] | None = None,
+    allow_external: bool = False,
 ) -> Result:
     """Runs a scenario file, with policies of your own beside those of the file.
 
     `policies` maps names to objects with `recommend(observation)` and optionally `observe(outcome)`, or to functions of
     the observation, or to classes. Each replication has a policy of its own: a class is made, an object is copied.
-    `data` replaces the data set of the file, `settings` its keys: `{"ticks": 10, "policy.ials.factors": 16}`.
+    `data` replaces the data set of the file, `settings` its keys: `{"ticks": 10, "policy.ials.factors": 16}`. A scenario
+    that starts programs (policies of the kind `external`) runs only with `allow_external=True`.
     """
     own = list((policies or {}).items())
     native = None if data is None else data._native
-    return Result(_native.run(os.fspath(scenario), own, pairs(settings or {}), native))
+    return Result(_native.run(os.fspath(scenario), own, pairs(settings or {}), native, allow_external))

@@ -95,5 +95,6 @@ def run(
     policies: list[tuple[str, Any]],
     settings: list[tuple[str, str]],
     data: Dataset | None = None,
+    allow_external: bool = False,
 ) -> dict[str, Any]: ...
 def main(arguments: list[str]) -> int: ...

@@ -178,11 +178,7 @@ impl Environment {
     }
 
     /// Slates `[n, slate]` of the visitors without what is repeated, unknown or no candidate, and how many were left out.
-    fn _keep_allowed<'py>(
-        &self,
-        py: Python<'py>,
-        slates: PyReadonlyArray2<'py, i64>,
-    ) -> PyResult<Kept<'py>> {
+    fn _keep_allowed<'py>(&self, py: Python<'py>, slates: PyReadonlyArray2<'py, i64>) -> PyResult<Kept<'py>> {
         let environment = self.inner();
         let observation = environment.observation();
         let slates = slates.as_array();

@@ -21,13 +21,14 @@ const WIDTH: usize = 100;
 
 /// Runs a scenario file, with policies of Python beside its own, and gives tables as columns by name.
 #[pyfunction]
-#[pyo3(signature = (scenario, policies, settings, data=None))]
+#[pyo3(signature = (scenario, policies, settings, data=None, allow_external=false))]
 pub fn run<'py>(
     py: Python<'py>,
     scenario: PathBuf,
     policies: Vec<(String, Py<PyAny>)>,
     settings: Vec<(String, String)>,
     data: Option<&Dataset>,
+    allow_external: bool,
 ) -> PyResult<Bound<'py, PyDict>> {
     let mut registry = Registry::builtin();
     let names: Vec<String> = policies.iter().map(|(name, _)| name.clone()).collect();
@@ -37,6 +38,7 @@ pub fn run<'py>(
     let data = data.map(|data| data.inner.clone());
     let experiment = py.detach(|| {
         let mut scenario = Scenario::load(&scenario, &registry, &settings).map_err(refusal)?;
+        allow(&scenario, allow_external)?;
         add_own(&mut scenario, &names);
         let experiment = match data {
             Some(data) => Experiment::with_data(scenario, (*data).clone(), registry),
@@ -46,6 +48,16 @@ pub fn run<'py>(
     })?;
     let outcome = interruptible(py, &experiment)?;
     tables(py, &experiment, &outcome)
+}
+
+/// Refuses a scenario that starts programs, unless that is allowed.
+fn allow(scenario: &Scenario, allow_external: bool) -> PyResult<()> {
+    match scenario.programs().first() {
+        Some(program) if !allow_external => {
+            Err(refusal(format!("{program}; look at it, and pass allow_external=True if you trust it")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Runs with the interpreter free; Ctrl-C is looked for ten times a second and stops the run.

@@ -74,6 +74,12 @@ def test_problems_of_a_scenario_are_exceptions(scenario: Path) -> None:
         rm.run(scenario)
 
 
+def test_programs_of_a_scenario_are_asked_for(scenario: Path) -> None:
+    scenario.write_text(SCENARIO.replace('{ kind = "random" }', '{ kind = "external", command = ["/bin/false"] }'))
+    with pytest.raises(rm.RecmirrorError, match="allow_external=True"):
+        rm.run(scenario, data=rm.Dataset(table()))
+
+
 def test_the_command_comes_with_the_package() -> None:
     command = [sys.executable, "-c", "from recmirror._command import main; main()"]
     shown = subprocess.run([*command, "--version"], capture_output=True, text=True, check=True)

@@ -2,7 +2,8 @@
 //!
 //! In the simulator a policy is as good as the first metric of the scenario says. On the log it is as good as its slates at
 //! the start find the items that their users had after the cut: NDCG@10. Spearman's rank correlation says how far both
-//! orders agree; its interval resamples users and replications together.
+//! orders agree; its interval resamples users and replications together. It is evidence on what people choose for
+//! themselves, not on what they make of what they are shown: [`SELF_SELECTED`].
 
 use crate::dataset::TrainingLog;
 use crate::experiment::{Experiment, ExperimentError, Outcome, RunOptions};
@@ -14,6 +15,10 @@ use crate::scenario::Params;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
+
+/// What agreement with held-out interactions is worth.
+pub const SELF_SELECTED: &str = "both sides are self-selected: held-out interactions are what people chose for themselves, and so \
+     is what the user model learned from; `recmirror validate` asks about items that they were shown";
 
 /// Slots that count for [`ndcg`].
 pub const NDCG_DEPTH: usize = 10;

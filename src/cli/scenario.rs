@@ -1,6 +1,7 @@
 //! `recmirror scenario check|schema|reference`.
 
 use super::{Failure, print};
+use crate::dataset::Dataset;
 use crate::policy::Registry;
 use crate::scenario::{Scenario, json_schema, reference_text};
 use std::path::PathBuf;
@@ -46,6 +47,10 @@ fn check(files: &[PathBuf], settings: &[String], registry: &Registry) -> Result<
     for file in files {
         match Scenario::load(file, registry, &settings) {
             Ok(scenario) => {
+                if let Some(problem) = data_problem(&scenario) {
+                    broken.push(format!("{}: {problem}", file.display()));
+                    continue;
+                }
                 print(&format!(
                     "{}: fine; {} policies x {} replications x {} ticks\n",
                     file.display(),
@@ -61,6 +66,15 @@ fn check(files: &[PathBuf], settings: &[String], registry: &Registry) -> Result<
         }
     }
     if broken.is_empty() { Ok(()) } else { Err(Failure::Input(broken.join("\n"))) }
+}
+
+/// What a run would say of the scenario's data. Data that are not here yet are no fault of the scenario.
+fn data_problem(scenario: &Scenario) -> Option<String> {
+    let family = Some(scenario.data.format.as_str()).filter(|name| *name != "auto");
+    if !scenario.data.path.exists() {
+        return None;
+    }
+    Dataset::read_as(&scenario.data.path, family).err().map(|problem| problem.to_string())
 }
 
 /// Splits `KEY=VALUE` arguments.

@@ -16,8 +16,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// How the other worlds are chosen.
 #[derive(clap::Args)]
 pub(super) struct TrustArgs {
-    /// Ask how far the order of the policies can be trusted: they meet again under other acceptance levels, temperatures
-    /// and user models, replication by replication with the same seeds.
+    /// Ask how far the order of the policies can be trusted: they meet again under other acceptance levels, temperatures,
+    /// user models, meanings of accepting and examinations of slots, replication by replication with the same seeds.
     #[arg(long)]
     pub(super) trust: bool,
     /// One world more, for --trust: what is another in it, as in `--world "short sessions: session.slates=2"`.
@@ -82,6 +82,10 @@ pub(super) fn assess(
         match in_world(&world, registry, stop, quiet) {
             Ok(results) => found.push((world.name, results)),
             Err(failure) if stop.load(Ordering::Relaxed) => return (None, Some(failure)),
+            Err(failure) if world.is_optional => {
+                let (Failure::Input(problem) | Failure::Check(problem) | Failure::Other(problem)) = failure;
+                eprintln!("left out: {problem}");
+            }
             Err(failure) => {
                 lost.get_or_insert(failure);
             }

@@ -8,7 +8,7 @@ use super::results::Results;
 use super::stats::kendall_tau;
 use crate::metrics::Better;
 use crate::policy::Registry;
-use crate::scenario::{AcceptanceSpec, ModelSpec, Scenario, ScenarioError, to_toml};
+use crate::scenario::{AcceptSpec, AcceptanceSpec, ExaminationRule, ModelSpec, Scenario, ScenarioError, to_toml};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,8 @@ pub struct TrustWorld {
     pub name: String,
     /// The scenario.
     pub scenario: Scenario,
+    /// Whether it asks for what data or user model may not have, such as ratings; it is then left out where they do not.
+    pub is_optional: bool,
 }
 
 impl TrustWorld {
@@ -46,11 +48,12 @@ impl TrustWorld {
         let mut scenario = Scenario::parse(&text, origin, registry, changes)?;
         // Other worlds leave no logs behind.
         scenario.engine.events = false;
-        Ok(TrustWorld { name: name.to_owned(), scenario })
+        Ok(TrustWorld { name: name.to_owned(), scenario, is_optional: false })
     }
 
     /// The worlds that are tried unless others are named: half and twice the acceptance level, half and twice the
-    /// temperature, parametric users for a mirror, the mirror that a scenario beside `origin` would have by default where it is
+    /// temperature, parametric users for a mirror, the other meaning of accepting (take or like), slots that are looked at by
+    /// their place (or all of them, where the scenario says otherwise), the mirror that a scenario beside `origin` would have by default where it is
     /// there, and the models in `replicates/` of a mirror's folder, which were trained on bootstrap samples of its users.
     ///
     /// # Errors
@@ -84,6 +87,7 @@ impl TrustWorld {
             TrustWorld::new(&name, base, origin, registry, &[(key.to_owned(), value)])
         };
         let mut worlds: Vec<TrustWorld> = changes.into_iter().map(world).collect::<Result<_, _>>()?;
+        worlds.extend(responses(base, origin, registry)?);
         if !matches!(user.model, ModelSpec::Mirror { .. }) {
             let mirror = world(("mirrored users".to_owned(), "user.kind", "mirror".to_owned()))?;
             let ModelSpec::Mirror { path } = &mirror.scenario.user.model else { return Ok(worlds) };
@@ -117,6 +121,24 @@ impl TrustWorld {
             world(format!("{people} language users"), &[&few[..], &model[..]].concat())?,
         ])
     }
+}
+
+/// The other meaning of accepting, and the other examination.
+fn responses(base: &Scenario, origin: &Path, registry: &Registry) -> Result<Vec<TrustWorld>, ScenarioError> {
+    let accept = match base.user.accept {
+        AcceptSpec::Take => ("accepting means liking", vec![("user.accept", "like")]),
+        AcceptSpec::Like => ("accepting means taking", vec![("user.accept", "take")]),
+    };
+    let examination = match base.user.examination {
+        ExaminationRule::None => ("slots looked at by place", vec![("user.examination", "position")]),
+        _ => ("all slots looked at", vec![("user.examination", "none"), ("user.examination_weights", "[]")]),
+    };
+    let world = |(name, changes): (&str, Vec<(&str, &str)>)| {
+        let changes: Vec<_> = changes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let world = TrustWorld::new(name, base, origin, registry, &changes)?;
+        Ok(TrustWorld { is_optional: true, ..world })
+    };
+    [accept, examination].into_iter().map(world).collect()
 }
 
 /// The keys of `user` that all user models have.
@@ -376,6 +398,7 @@ mod tests {
                 "parametric users"
             ]
         );
+        assert_eq!(names[names.len() - 2..], ["accepting means liking", "slots looked at by place"]);
         for world in &worlds {
             assert_eq!((world.scenario.seed, &world.scenario.policies), (7, &base.policies), "{}", world.name);
         }
@@ -388,7 +411,7 @@ mod tests {
             TrustWorld::usual(&parametric, origin, &registry).unwrap().into_iter().map(|world| world.name).collect()
         };
         assert_eq!(names(&shipped).last().unwrap(), "mirrored users");
-        assert_eq!(names(Path::new("/nowhere/x.toml")).len(), 4, "there is no mirror beside it");
+        assert_eq!(names(Path::new("/nowhere/x.toml")).len(), 6, "there is no mirror beside it");
         assert_eq!(level(4), AcceptanceSpec::Share(0.2), "what all kinds have stays");
         let wrong = TrustWorld::new("w", &base, origin, &registry, &[("user.kund".to_owned(), "x".to_owned())]);
         assert!(wrong.is_err_and(|problem| problem.to_string().contains("user.kund")));

@@ -208,18 +208,19 @@ mod tests {
     }
 
     #[test]
-    fn numbers_of_a_slate_are_finite_or_unknown() {
+    fn propensities_are_finite_or_unknown_and_scores_not_below_all_numbers() {
         let check = |scores: &[f32], propensities: &[f32]| {
             let (scores, propensities) = (scores.to_vec(), propensities.to_vec());
             check_numbers(&Slates { scores, propensities, ..Slates::default() }, 2)
         };
         let fine = [0.5, f32::NAN, 1.0, 0.0];
         assert_eq!(check(&fine, &fine), Ok(()));
+        let with = |last: f32| [0.5, 0.5, 0.5, last];
         for broken in [f32::INFINITY, f32::NEG_INFINITY] {
-            let numbers = [0.5, 0.5, 0.5, broken];
-            assert_eq!(check(&numbers, &fine), Err((1, format!("the score in slot 1 is {broken}"))));
-            assert_eq!(check(&fine, &numbers), Err((1, format!("the propensity in slot 1 is {broken}"))));
+            assert_eq!(check(&fine, &with(broken)), Err((1, format!("the propensity in slot 1 is {broken}"))));
         }
+        assert_eq!(check(&with(f32::NEG_INFINITY), &fine), Err((1, "the score in slot 1 is -inf".to_owned())));
+        assert_eq!(check(&with(f32::INFINITY), &fine), Ok(()), "an item that must be tried");
     }
 
     #[test]

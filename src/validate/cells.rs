@@ -58,13 +58,14 @@ impl Cells {
         };
         let mut cells = Cells::empty();
         cells.own_shift = own_shift;
+        let unseen = experiment.scenario.candidates.unseen;
         let mut at = 0;
         for (list, utilities) in lists.iter().zip(&utilities) {
             let seen = start.seen_by(list.user);
             let reject = f64::from(utilities[list.items.len()]) / f64::from(model.temperature()) + own_shift;
             for (place, &item) in list.items.iter().enumerate() {
                 let (entry, rating) = (at + place, exposed.ratings.get(at + place).copied().unwrap_or(f32::NAN));
-                if seen[item.index() / 64] >> (item.index() % 64) & 1 == 1 {
+                if unseen && seen[item.index() / 64] >> (item.index() % 64) & 1 == 1 {
                     cells.repeated += 1;
                     continue;
                 }

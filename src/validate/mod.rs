@@ -2,7 +2,7 @@
 //!
 //! Every shown item is a *cell*. People accepted it or not: they took it, or rated it at or above a threshold. The user model
 //! says `p = w_slot sigmoid((u - r) / T - shift)` of it, the item alone in its slot. Cells whose item is in the log of their
-//! user are left out. Three questions are asked:
+//! user are left out, unless the scenario lets users repeat items (`candidates.rule = "repeats"`). Three questions are asked:
 //!
 //! - **Does it tell what is accepted?** The area under the ROC curve (AUC), the logarithmic loss before and after one number,
 //!   the level, is set to that of the cells, and predicted against observed shares by slot, popularity, and group of items.
@@ -134,7 +134,7 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
     }
     let mut found = Validation {
         version: env!("CARGO_PKG_VERSION"),
-        model: experiment.card().map_or(experiment.model().model().kind().to_owned(), |card| card.name.clone()),
+        model: name(experiment),
         accepted: experiment.acceptance().accepted.clone(),
         cells: cells.len(),
         lists: cells.lists(),
@@ -156,6 +156,12 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
     };
     found.verdict = table::verdict(&found);
     Ok(found)
+}
+
+/// The name of the user model; that of its kind where its card has none.
+fn name(experiment: &Experiment) -> String {
+    let named = experiment.card().map(|card| card.name.clone()).filter(|name| !name.is_empty());
+    named.unwrap_or_else(|| experiment.model().model().kind().to_owned())
 }
 
 /// Resamples of the intervals of examination.

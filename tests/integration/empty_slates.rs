@@ -117,8 +117,8 @@ fn the_command_counts_tells_and_reads_back_empty_slates() {
         external("skips", "[row[:message['slate']] if user % 2 else [] for user, row in zip(message['users'], open)]");
     write(&path, scenario_text(&["random"]) + &skips + &external("mute", "[[] for row in open]"));
     let out = folder.path().join("out");
-    let answer =
-        recmirror(&["run", text(&path), "--out", text(&out), "--quiet", "--set", "session.slates=1"]).expect(0);
+    let more = ["--quiet", "--allow-external", "--set", "session.slates=1"];
+    let answer = recmirror(&[&["run", text(&path), "--out", text(&out)][..], &more].concat()).expect(0);
     let words = ["slates had fewer items than slots: 0 because no candidates were left", "`mute` served nobody"];
     for word in words {
         assert!(answer.stdout.contains(word), "no `{word}` in {}", answer.stdout);
@@ -130,8 +130,8 @@ fn the_command_counts_tells_and_reads_back_empty_slates() {
         .map(|row| (row[0].clone(), row[3].clone()))
         .collect();
     assert!(rates.iter().filter(|(policy, _)| policy == "mute").all(|(_, rate)| rate.parse() == Ok(0.0)), "{rates:?}");
-    recmirror(&["replay", text(&out), "--quiet"]).expect(0);
-    recmirror(&["replay", text(&out), "--quiet", "--logs-only"]).expect(0);
+    recmirror(&["replay", text(&out), "--quiet", "--allow-external"]).expect(0);
+    recmirror(&["replay", text(&out), "--quiet", "--logs-only", "--allow-external"]).expect(0);
     let told = recmirror(&["story", text(&out), "--user", "0", "--policy", "mute"]).expect(0);
     assert!(told.stdout.contains("(nothing: the policy left the slate empty)"), "{}", told.stdout);
 }

@@ -213,7 +213,7 @@ fn an_imported_project_is_a_data_set_with_its_lists() {
     write(&name("user_feature"), "{\"user_id\": \"u\", \"user_description\": {\"city\": \"Oslo\"}}\n");
     write(
         &name("item_feature"),
-        "{\"item_id\": 7, \"item_description\": {\"title\": \"Cup\", \"tags\": [\"a\", \"b\"]}, \"item_features\": {\"time\": 1577836800}}\n\
+        "{\"item_id\": 7, \"item_description\": {\"title\": \"Cup\", \"tags\": [\"a\", \"b\"]}, \"item_features\": {\"time\": 1590000000}}\n\
          {\"item_id\": 8, \"item_description\": {\"title\": \"Plate\"}}\n",
     );
     write(
@@ -238,6 +238,9 @@ fn every_family_runs_as_data_of_a_scenario() {
     let items: String = (0..30).map(|item| format!("f{item},Film {item},{}\n", ["red", "blue"][item % 2])).collect();
     write(&folder.path().join("data/items.csv"), format!("item_id,title,colour\n{items}"));
     write(&folder.path().join("small.toml"), crate::util::scenario_text(&["random", "popular"]));
+    let scenario = folder.path().join("small.toml");
+    recmirror(&["scenario", "check", text(&scenario)]).expect(0);
+    recmirror(&["scenario", "check", text(&scenario), "--set", "data.format=mind"]).expect(2).says(&["behaviors.tsv"]);
     let out = folder.path().join("out");
     recmirror(&["run", text(&folder.path().join("small.toml")), "--out", text(&out)]).expect(0);
     let told = recmirror(&["data", text(&folder.path().join("data"))]).expect(0);

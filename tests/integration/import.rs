@@ -305,6 +305,24 @@ fn custom_reads_the_unified_form_as_jsonl_and_as_csv() {
     assert!(told.contains("the log has no times") && !told.contains("dropped"), "{told}");
     assert_eq!(kept, 3);
 
+    // Zones, units and decimal commas are read as in every other table.
+    let other = Import::of(&[(
+        "z_interaction.csv",
+        "user_id;item_id;timestamp;rating\nu;late;2020-01-01 02:00:00-08:00;4,5\nu;early;2020-01-01 09:00:00+09:00;2,0\n",
+    )]);
+    other.run("custom");
+    let told: Vec<_> = other
+        .interactions()
+        .iter()
+        .map(|row| (row["timestamp"].clone(), row["behavior_features"]["rating"].clone()))
+        .collect();
+    assert_eq!(told, [(json!(1_577_872_800), json!(4.5)), (json!(1_577_836_800), json!(2.0))]);
+    shows(&other.run("custom"), &["item:    item late", "history: item late; rating: 4.5; just now"]);
+    let other =
+        Import::of(&[("m_interaction.csv", "user_id,item_id,timestamp\nu,a,1577934245000\nu,b,1577934246500\n")]);
+    shows(&other.run("custom"), &["note: `timestamp` holds milliseconds since 1970"]);
+    assert_eq!(other.interactions()[0]["timestamp"], json!(1_577_934_245));
+
     // What was written reads back unchanged, templates that came along included.
     let again = Import::of(&[]);
     for kind in ["interaction", "item_feature", "user_feature"] {

@@ -31,7 +31,15 @@ fn policies_meet_again_in_other_worlds_and_the_run_stays_what_it_is() {
         trust["worlds"].as_array().expect("worlds").iter().filter_map(|world| world["name"].as_str()).collect();
     assert_eq!(
         worlds,
-        ["half the acceptance", "twice the acceptance", "half the temperature", "twice the temperature", "one slate"]
+        [
+            "half the acceptance",
+            "twice the acceptance",
+            "half the temperature",
+            "twice the temperature",
+            "accepting means liking",
+            "slots looked at by place",
+            "one slate"
+        ]
     );
     let means = |world: &Value| {
         world["means"].as_array().expect("means").iter().map(|mean| mean.as_f64().expect("a number")).sum::<f64>()

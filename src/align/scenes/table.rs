@@ -2,6 +2,7 @@
 
 use super::outcome::{SceneAlignment, SceneFigure, Scope};
 use crate::align::PolicyOrder;
+use crate::align::SELF_SELECTED;
 use std::fmt::Write;
 
 /// Measures that have a column of their own.
@@ -115,6 +116,7 @@ fn policies(text: &mut String, order: &PolicyOrder) {
     for problem in &order.left_out {
         let _ = writeln!(text, "  left out: {problem}");
     }
+    let _ = writeln!(text, "  {SELF_SELECTED}");
 }
 
 /// The estimate with its interval.

@@ -5,6 +5,7 @@
 use super::super::clock::{self, Spelling, Spellings};
 use super::super::{ItemRow, UserRow};
 use super::folder::{Folder, plain_name};
+use super::movielens::nameless;
 use super::publisher::{Fields, Publisher, RawRow, Roles, Rules, Visit};
 use super::table::{Encoding, Table};
 use super::tables::FieldType;
@@ -220,6 +221,9 @@ impl Publisher for Atomic {
             row.rating = self.number(&table, rating_at, "rating")?;
             row.weight = self.number(&table, weight_at, "weight")?;
             put(&mut row.behavior, "rating", row.rating);
+            if self.items.is_none() {
+                row.item_description = nameless(&row.item);
+            }
             visit(&table.place(), Ok(row))?;
         }
         Ok(())

@@ -8,15 +8,18 @@
 //!
 //! Only the interactions are needed. The filter of 5 interactions does not hold here: one is enough.
 
+use super::super::clock::{self, Spelling};
 use super::super::{ExternalId, InteractionRow, ItemRow, Moment, UserRow};
 use super::folder::{Folder, plain_name};
+use super::movielens::nameless;
 use super::publisher::{Fields, Place, Publisher, RawRow, Rules, Verdict, Visit};
 use super::table::Table;
-use super::values::{NO_ID, NO_TIME, WRONG_TIME, date, id, number_or_text, put, seconds};
+use super::values::{NO_ID, NO_TIME, WRONG_TIME, id, number_or_text, put};
 use super::{Family, Format, ImportError, Opened};
 use crate::files::{FileError, Jsonl};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub(super) const FAMILY: Family = Family {
@@ -33,6 +36,8 @@ struct Custom {
     is_csv: bool,
     /// Whether any row of a CSV log has a time.
     is_dated: bool,
+    /// What must be said of the unit of times.
+    unit: Option<String>,
     log: PathBuf,
     items: Option<PathBuf>,
     users: Option<PathBuf>,
@@ -56,20 +61,28 @@ fn open(folder: &Folder, ending: &str) -> Opened {
     let (items, users) = (beside("item_feature"), beside("user_feature"));
     let template = folder.find(&[&format!("{stem}_template.toml")]);
     let is_csv = ending == "csv";
-    let is_dated = is_csv && has_times(&log)?;
-    Ok(Some(Box::new(Custom { is_csv, is_dated, log, items, users, template })))
+    let (is_dated, unit) = if is_csv { times(&log)? } else { (false, None) };
+    Ok(Some(Box::new(Custom { is_csv, is_dated, unit, log, items, users, template })))
 }
 
-/// Whether some row of a CSV log has a time: one is enough to end the search.
-fn has_times(log: &Path) -> Result<bool, ImportError> {
+/// Whether some row of a CSV log has a time, and what must be said of the unit.
+fn times(log: &Path) -> Result<(bool, Option<String>), ImportError> {
     let mut table = Table::csv(log)?;
-    let Some(time) = table.find(&["timestamp"]) else { return Ok(false) };
+    let Some(time) = table.find(&["timestamp"]) else { return Ok((false, None)) };
+    let (mut is_dated, mut units) = (false, BTreeSet::new());
     while table.step()? {
-        if table.filled(Some(time)).is_some() {
-            return Ok(true);
+        if let Some(text) = table.filled(Some(time)) {
+            is_dated = true;
+            units.extend(clock::read(text).map(|(_, spelling)| spelling));
         }
     }
-    Ok(false)
+    let fine = [Spelling::Milliseconds, Spelling::Microseconds, Spelling::Nanoseconds, Spelling::Day];
+    let told: Vec<&str> = fine.into_iter().filter(|unit| units.contains(unit)).map(Spelling::told).collect();
+    if units.contains(&Spelling::Seconds) && !told.is_empty() {
+        let problem = format!("`timestamp` holds seconds and {}; write the column in one unit", told.join(" and "));
+        return Err(FileError::whole(log, problem).into());
+    }
+    Ok((is_dated, (!told.is_empty()).then(|| format!("`timestamp` holds {}", told.join(" and ")))))
 }
 
 /// Gives every record of a JSONL file.
@@ -88,7 +101,8 @@ fn each<T: DeserializeOwned, R>(
 /// The columns of a row that are not in `special`, the empty ones left out.
 fn rest(table: &Table, special: &[&str]) -> Fields {
     let columns = table.columns().iter().enumerate().filter(|(_, name)| !special.contains(&name.as_str()));
-    let filled = columns.filter_map(|(place, name)| Some((name.clone(), number_or_text(table.filled(Some(place))?))));
+    let value = |text: &str| crate::dataset::sheet::value(text, table.has_decimal_commas());
+    let filled = columns.filter_map(|(place, name)| Some((name.clone(), value(table.filled(Some(place))?))));
     filled.collect()
 }
 
@@ -111,11 +125,18 @@ fn csv_row(table: &Table, ids: (usize, usize), time: Option<usize>) -> Verdict<R
     Ok(row)
 }
 
-/// A time as a day, a moment, or seconds since 1970.
+/// A time in any spelling of [`clock`].
 fn moment(text: &str) -> Verdict<Moment> {
-    match date(text) {
-        Some(moment) => Ok(moment),
-        None => seconds(text).map_err(|_| WRONG_TIME),
+    clock::read(text).map(|(time, _)| time.moment()).ok_or(WRONG_TIME)
+}
+
+impl Custom {
+    /// Without a file of items an item has at least its id for a name.
+    fn named(&self, mut row: RawRow) -> RawRow {
+        if self.items.is_none() {
+            row.item_description = nameless(&row.item);
+        }
+        row
     }
 }
 
@@ -178,14 +199,14 @@ impl Publisher for Custom {
             return each(&self.log, visit, |row: InteractionRow| {
                 let mut raw = RawRow::new(row.user_id, row.item_id, row.timestamp);
                 raw.behavior = row.behavior_features;
-                raw
+                self.named(raw)
             });
         }
         let mut table = Table::csv(&self.log)?;
         let ids = (table.need(&["user_id"])?, table.need(&["item_id"])?);
         let time = table.find(&["timestamp"]).filter(|_| self.is_dated);
         while table.step()? {
-            visit(&table.place(), csv_row(&table, ids, time))?;
+            visit(&table.place(), csv_row(&table, ids, time).map(|row| self.named(row)))?;
         }
         Ok(())
     }
@@ -200,6 +221,7 @@ impl Publisher for Custom {
     fn notes(&self) -> Vec<String> {
         let files = [("items", &self.items), ("users", &self.users)];
         let missing = files.iter().filter(|(_, path)| path.is_none());
-        missing.map(|(kind, _)| format!("there is no file of {kind}: nothing but their ids is known")).collect()
+        let missing = missing.map(|(kind, _)| format!("there is no file of {kind}: nothing but their ids is known"));
+        self.unit.iter().cloned().chain(missing).collect()
     }
 }

@@ -328,7 +328,7 @@ impl MovieLens {
 }
 
 /// What stands for the title of an item that nothing tells of.
-pub(super) fn nameless(item: &ExternalId) -> Fields {
+pub(in crate::dataset::import) fn nameless(item: &ExternalId) -> Fields {
     Fields::from_iter([("title".to_owned(), Value::String(format!("item {item}")))])
 }
 

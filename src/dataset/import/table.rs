@@ -2,6 +2,7 @@
 
 use super::ImportError;
 use super::publisher::Place;
+use crate::dataset::sheet::separator_of;
 use crate::files::{FileError, Reader, Source, charset};
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 use std::path::{Path, PathBuf};
@@ -32,22 +33,24 @@ pub(super) enum Encoding {
 }
 
 enum Input {
-    Csv { reader: csv::Reader<Reader>, record: ByteRecord },
+    Csv { reader: csv::Reader<Reader>, record: ByteRecord, separator: u8 },
     Lines { source: Source, separator: &'static str, encoding: Encoding, first: bool },
 }
 
 impl Table {
     /// A CSV file with a header.
     pub(super) fn csv(path: &Path) -> Result<Table, ImportError> {
+        let separator = separator_of(&Source::head(path, REMEDY)?);
         let input = Source::reader(path, REMEDY)?;
         // Bare carriage returns stand inside texts of some publishers, so that only a line feed ends a row.
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
+            .delimiter(separator)
             .terminator(Terminator::Any(b'\n'))
             .buffer_capacity(1 << 17)
             .from_reader(input);
-        let mut table = Table::new(path, Input::Csv { reader, record: ByteRecord::new() });
+        let mut table = Table::new(path, Input::Csv { reader, record: ByteRecord::new(), separator });
         table.read_header()?;
         Ok(table)
     }
@@ -129,7 +132,8 @@ impl Table {
             }
             if !self.lenient {
                 let told = match &self.input {
-                    Input::Csv { .. } => "commas".to_owned(),
+                    Input::Csv { separator: b',', .. } => "commas".to_owned(),
+                    Input::Csv { separator, .. } => format!("`{}`", char::from(*separator)),
                     Input::Lines { separator, .. } => shown(separator),
                 };
                 return Err(self.error(format!("{found} fields separated by {told}, expected {wanted}")));
@@ -141,7 +145,7 @@ impl Table {
 
     fn read(&mut self) -> Result<bool, ImportError> {
         match &mut self.input {
-            Input::Csv { reader, record } => {
+            Input::Csv { reader, record, .. } => {
                 reader.get_mut().begin_record();
                 let start = reader.position().line();
                 let more = reader.read_byte_record(record);
@@ -192,6 +196,11 @@ impl Table {
         }
         keep(&mut self.fields, texts.into_iter());
         Ok(())
+    }
+
+    /// Whether a comma may stand for the decimal point: it separates nothing.
+    pub(super) fn has_decimal_commas(&self) -> bool {
+        matches!(self.input, Input::Csv { separator, .. } if separator != b',')
     }
 
     /// Where the first of these columns stands.

@@ -21,7 +21,7 @@ impl Delimited {
         separator: Option<u8>,
         columns: &mut Vec<String>,
     ) -> Result<Delimited, FileError> {
-        let separator = separator.unwrap_or_else(|| guess(head));
+        let separator = separator.unwrap_or_else(|| separator_of(head));
         // Old programs end lines with a carriage return alone; elsewhere it may stand inside texts.
         let end = if head.contains(&b'\r') && !head.contains(&b'\n') { b'\r' } else { b'\n' };
         let reader = ReaderBuilder::new()
@@ -88,7 +88,7 @@ impl Delimited {
 }
 
 /// The separator that stands most often in the first line, outside quotes.
-fn guess(head: &[u8]) -> u8 {
+pub(in crate::dataset) fn separator_of(head: &[u8]) -> u8 {
     let first = head.split(|&byte| byte == b'\n' || byte == b'\r').find(|line| !line.is_empty()).unwrap_or_default();
     let mut counts = [0_usize; SEPARATORS.len()];
     let mut quoted = false;

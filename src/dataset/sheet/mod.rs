@@ -6,6 +6,8 @@ mod columnar;
 mod delimited;
 mod object;
 
+pub(super) use self::delimited::separator_of;
+
 use crate::files::{FileError, Source};
 use serde_json::{Number, Value};
 use std::path::{Path, PathBuf};
@@ -176,7 +178,8 @@ impl Sheet {
     }
 }
 
-fn value(text: &str, decimal_comma: bool) -> Value {
+/// A value of JSON: a number where the text is written as one without leading zeros.
+pub(super) fn value(text: &str, decimal_comma: bool) -> Value {
     let is_code =
         text.trim_start_matches('-').starts_with('0') && text.len() > 1 && !text.contains(['.', ',', 'e', 'E']);
     if is_code {

@@ -1,6 +1,7 @@
 //! The data of the page: every number already written, every chart already drawn.
 
 use super::charts::{Row, forest, positions, reliability};
+use crate::align::SELF_SELECTED;
 use crate::align::scenes::{ReliabilityBin, SceneAlignment, SceneFigure, Scope};
 use crate::align::{OrderedPolicy, PolicyOrder, Share, told_apart};
 use crate::report::percent;
@@ -270,6 +271,7 @@ fn order(found: &PolicyOrder) -> OrderView {
         found.replications,
         found.users
     );
+    let told = format!("{told} But {SELF_SELECTED}.");
     let row =
         |of: &OrderedPolicy| [of.policy.clone(), minus(&format!("{:.4}", of.simulated)), format!("{:.4}", of.ndcg)];
     OrderView {

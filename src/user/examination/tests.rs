@@ -96,10 +96,10 @@ fn examination_is_recovered_from_a_log_of_a_popularity_biased_policy() {
         let log = log(seed, 400, 10);
         let items = estimate_examination(&log.lists, 60, seed).expect("an estimate");
         let both = estimate_examination_by(&log.lists, &log.parts, 60, seed).expect("an estimate");
-        for slot in 1..SLOTS {
-            naive.add(items.naive[slot], f64::NAN, f64::NAN, EXAMINED[slot]);
-            by_item.add(items.weights[slot], items.low[slot], items.high[slot], EXAMINED[slot]);
-            by_both.add(both.weights[slot], both.low[slot], both.high[slot], EXAMINED[slot]);
+        for (slot, &truth) in EXAMINED.iter().enumerate().skip(1) {
+            naive.add(items.naive[slot], f64::NAN, f64::NAN, truth);
+            by_item.add(items.weights[slot], items.low[slot], items.high[slot], truth);
+            by_both.add(both.weights[slot], both.low[slot], both.high[slot], truth);
         }
     }
     eprintln!(

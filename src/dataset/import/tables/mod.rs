@@ -137,7 +137,13 @@ impl Tables {
     }
 
     fn reading(&self) -> Reading<'_> {
-        Reading { layout: &self.layout, columns: &self.columns, spelling: self.spelling, first: self.first_position }
+        Reading {
+            layout: &self.layout,
+            columns: &self.columns,
+            spelling: self.spelling,
+            first: self.first_position,
+            has_items: self.found.items.is_some(),
+        }
     }
 }
 

@@ -4,6 +4,7 @@ use super::roles::Layout;
 use crate::dataset::ExternalId;
 use crate::dataset::clock::{self, Instant, Spelling};
 use crate::dataset::import::ImportError;
+use crate::dataset::import::movielens::nameless;
 use crate::dataset::import::publisher::{Fields, RawRow, ShownRow, Verdict};
 use crate::dataset::import::values::{NO_ID, id, put};
 use crate::dataset::sheet::{Cell, Sheet};
@@ -16,6 +17,8 @@ pub(super) struct Reading<'t> {
     pub(super) spelling: Option<Spelling>,
     /// The number of the first slot: 0 or 1.
     pub(super) first: u32,
+    /// Whether a table tells of items.
+    pub(super) has_items: bool,
 }
 
 /// Takes what a row of the log gives.
@@ -108,6 +111,9 @@ impl Reading<'_> {
         }
         row.user_description = self.fields(sheet, &self.layout.user_fields);
         row.item_description = self.fields(sheet, &self.layout.item_fields);
+        if !self.has_items && row.item_description.is_empty() {
+            row.item_description = nameless(&row.item);
+        }
         Ok(row)
     }
 
