@@ -84,7 +84,7 @@ pub(super) fn assess(
             Err(failure) if stop.load(Ordering::Relaxed) => return (None, Some(failure)),
             Err(failure) if world.is_optional => {
                 let (Failure::Input(problem) | Failure::Check(problem) | Failure::Other(problem)) = failure;
-                eprintln!("left out: {problem}");
+                say!("left out: {problem}");
             }
             Err(failure) => {
                 lost.get_or_insert(failure);

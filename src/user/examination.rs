@@ -169,7 +169,7 @@ impl Counts {
         let mut examined = vec![0.5; self.slots];
         let mut attracts = vec![(2.0 * mean).min(0.5); parts];
         for _ in 0..SWEEPS {
-            let (looks, likes) = self.expect(&examined, &attracts);
+            let (looks, likes) = self.expected(&examined, &attracts);
             let mut change: f64 = 0.0;
             for (slot, looked) in looks.iter().enumerate() {
                 let shown = self.column(&self.shown, slot);
@@ -196,7 +196,7 @@ impl Counts {
     }
 
     /// Expected numbers of looks by slot, and of attracted users by part.
-    fn expect(&self, examined: &[f64], attracts: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    fn expected(&self, examined: &[f64], attracts: &[f64]) -> (Vec<f64>, Vec<f64>) {
         let (mut looks, mut likes) = (vec![0.0; self.slots], vec![0.0; attracts.len()]);
         for (part, &attraction) in attracts.iter().enumerate() {
             for (slot, &weight) in examined.iter().enumerate() {
