@@ -17,7 +17,10 @@ fn a_log_becomes_a_model_that_is_measured_and_simulates() {
     let (data, model) = (folder.path().join("shop"), folder.path().join("models").join("mine"));
     Log::synthetic(80, 60).write_recbole(&data);
     let terms = ["--licence", "mine alone", "--replicates", "1"];
-    fit(&data, &model, &terms).expect(0).says(&["verdict:", "item-kNN", "another user's memory", "popularity-matched"]);
+    let told = fit(&data, &model, &terms).expect(0).stdout;
+    for word in ["verdict:", "item-kNN", "another user's memory", "popularity-matched"] {
+        assert!(told.contains(word), "no `{word}` in: {told}");
+    }
     assert_eq!(names_in(&folder.path().join("models")), ["mine"], "nothing is left beside the model");
     let files = ["card.toml", "choice.onnx", "item.onnx", "replicates", "start.onnx", "training.json"];
     let more = ["update.onnx", "vector_items.json", "vectors.npy"];
@@ -27,7 +30,8 @@ fn a_log_becomes_a_model_that_is_measured_and_simulates() {
     assert_eq!(card["licence"]["data"].as_str(), Some("mine alone"));
     assert!(card["measured"]["verdict"].as_str().is_some_and(|verdict| !verdict.is_empty()));
     assert!(!read(&model.join("card.toml")).contains("MovieLens"), "no other data's words");
-    recmirror(&["align", text(&model), text(&data), "--scenes", "100"]).expect(0).says(&["verdict:"]);
+    let told = recmirror(&["align", text(&model), text(&data), "--scenes", "100"]).expect(0).stdout;
+    assert!(told.contains("verdict: only 100 held-out scenes"), "{told}");
     recmirror(&["align", text(&model.join("replicates/bootstrap-1")), text(&data), "--scenes", "50"]).expect(0);
     let scenario = folder.path().join("try.toml");
     write(
@@ -66,7 +70,7 @@ fn what_cannot_be_fitted_is_said_before_anything_is_computed() {
     let taken = folder.path().join("taken");
     write(&taken.join("notes.txt"), "mine");
     fit(&data, &taken, &[]).expect(2).says(&["exists already", "--force"]);
-    fit(&data, &taken, &["--force"]).expect(2).says(&["not a model that --force may replace", "card.toml"]);
+    fit(&data, &taken, &["--force"]).expect(2).says(&["is not replaced: it is not a model", "card.toml"]);
     assert_eq!(names_in(&taken), ["notes.txt"]);
     fit(&data, &folder.path().join("m"), &["--holdout", "0.95"]).expect(2).says(&["--holdout is 0.95"]);
     fit(&folder.path().join("nowhere"), &folder.path().join("m"), &[]).expect(2).says(&["nowhere"]);

@@ -337,7 +337,10 @@ fn a_broken_card_is_refused() {
     }
     refuse(&["cannot read", "card.toml"], |folder| std::fs::remove_file(folder.join("card.toml")).expect("removed"));
     refuse(&["card.toml", "kind is `language`"], |folder| edit(folder, "kind = \"mirror\"", "kind = \"language\""));
-    refuse(&["card.toml", "version is 2", "reads version 1"], |folder| edit(folder, "version = 1", "version = 2"));
+    refuse(&["card.toml", "version is 3", "reads version 1 and 2"], |folder| edit(folder, "version = 1", "version = 3"));
+    refuse(&["card.toml", "version is 2", "[features] are those of version 1"], |folder| {
+        edit(folder, "version = 1", "version = 2")
+    });
     refuse(&["card.toml", "colour"], |folder| edit(folder, "version = 1", "version = 1\ncolour = 3"));
     refuse(&["card.toml"], |folder| write(&folder.join("card.toml"), "x = "));
     refuse(&["card.toml", "dims.attributes is 22"], |folder| set(folder, "attributes", 22));
@@ -410,7 +413,13 @@ fn align_prints_checks_and_writes_figures() {
     let align = |extra: &[&str]| recmirror(&[&["align", text(&copy), text(&data), "--scenes", "100"], extra].concat());
     let json: serde_json::Value = serde_json::from_str(&align(&["--json"]).expect(0).stdout).expect("JSON");
     assert_eq!((json["scenes"].as_u64(), json["seed"].as_u64()), (Some(100), Some(1)));
-    assert_eq!(json["figures"].as_array().map(Vec::len), Some(4 * 8 + 3));
+    let lists = ["popularity-matched", "anchored", "random", "mixed"];
+    let figures = json["figures"].as_array().expect("figures");
+    let count = |measure: &str| {
+        let of_lists = figures.iter().filter(|of| lists.iter().any(|list| of["list"] == *list));
+        of_lists.filter(|of| of["measure"] == measure).count()
+    };
+    assert_eq!((count("choice"), count("lead")), (4 * 8, 4 * 4));
     align(&["--min-accuracy", "0.2"]).expect(0);
     align(&["--min-accuracy", "1.0"]).expect(3).says(&["choice accuracy on popularity-matched lists", "less than 1"]);
     align(&["--holdout", "0.95"]).expect(2).says(&["--holdout is 0.95"]);
