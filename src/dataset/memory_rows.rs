@@ -34,7 +34,7 @@ impl Dataset {
         if log.is_empty() {
             return Err(DataError::Empty { path: origin.to_owned() });
         }
-        let log = log.finish(Some(&ranks(&items)), &mut cleanup, |row| format!("row {row}"));
+        let log = log.finish(Some(&ranks(&items)), None, &mut cleanup, |row| format!("row {row}"));
         let mut data = Dataset {
             name: name.to_owned(),
             family: "memory",

@@ -281,7 +281,11 @@ impl Collector<'_> {
         let log = self.publisher.log().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let rank = (!self.publisher.order_breaks_ties()).then(|| ranks(&self.items.ids));
         let unrated = self.unrated;
-        let finished = self.rows.finish(rank.as_deref(), &mut self.cleanup, |line| format!("{log}:{line}"));
+        let (user_ids, item_ids) = (&self.users.ids, &self.items.ids);
+        let scatter = |user: u32, item: u32| rows::scattered(user_ids.external(user), item_ids.external(item));
+        let is_unordered = self.publisher.is_unordered();
+        let scatter: Option<rows::Scatter<'_>> = if is_unordered { Some(&scatter) } else { None };
+        let finished = self.rows.finish(rank.as_deref(), scatter, &mut self.cleanup, |line| format!("{log}:{line}"));
         let named = named::Names::of(&self.items.store, &self.roles);
         let item_types = named.types(&self.roles);
         let wrong = |path: PathBuf| move |problem: String| DataError::from(FileError::whole(path, problem));
@@ -312,17 +316,18 @@ impl Collector<'_> {
         };
         named.mark(&mut data);
         count_missing(&mut data);
-        notes.extend(notes_of(&data, finished.is_finer, unrated));
+        notes.extend(notes_of(&data, finished.is_finer, is_unordered, unrated));
         data.notes = notes;
         Ok(data)
     }
 }
 
 /// What must be said of times and ratings.
-fn notes_of(data: &Dataset, is_finer: bool, unrated: u64) -> Vec<String> {
+fn notes_of(data: &Dataset, is_finer: bool, is_unordered: bool, unrated: u64) -> Vec<String> {
     let mut notes = Vec::new();
     if !data.has_times {
-        notes.push("the log has no times: each user's rows stand in the order of the file".to_owned());
+        let order = if is_unordered { "is drawn by a hash of the ids" } else { "is that of the file" };
+        notes.push(format!("the log has no times: the order of each user's rows {order}"));
     }
     if is_finer {
         notes.push("fractions of seconds order the rows, then times are cut to whole seconds".to_owned());

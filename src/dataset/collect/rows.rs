@@ -6,7 +6,9 @@
 //! - rows of a user at one time stand in the order of the items' ids. Only where a publisher's order of lines is part of
 //!   the data set ([`Publisher::order_breaks_ties`](crate::dataset::import::Publisher)) it decides.
 //!
-//! A row without a time counts as earlier than all that have one, in the order of the file.
+//! A row without a time counts as earlier than all that have one, in the order of the file. Where that order means nothing
+//! ([`Publisher::is_unordered`](crate::dataset::import::Publisher)), as in a matrix, such rows are scattered by a hash of their ids:
+//! otherwise the last columns would be held out of every user's rows.
 
 use crate::dataset::clock::Instant;
 use crate::dataset::{Cleaner, Cleanup, Interaction};
@@ -57,6 +59,20 @@ pub(in crate::dataset) struct Finished {
     pub(in crate::dataset) is_finer: bool,
 }
 
+/// A number for a user and an item, by which rows without a time and without an order are sorted.
+pub(in crate::dataset) type Scatter<'a> = &'a (dyn Fn(u32, u32) -> u64 + Sync);
+
+/// A number that looks drawn and depends on the two ids alone.
+pub(in crate::dataset) fn scattered(user: &str, item: &str) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(user.len() as u64).to_le_bytes());
+    hasher.update(user.as_bytes());
+    hasher.update(item.as_bytes());
+    let mut first = [0; 8];
+    first.copy_from_slice(&hasher.finalize().as_bytes()[..8]);
+    u64::from_le_bytes(first)
+}
+
 impl Rows {
     pub(in crate::dataset) fn push(&mut self, user: u32, item: u32, told: Told) {
         let (seconds, nanos) = match told.time {
@@ -85,10 +101,12 @@ impl Rows {
     }
 
     /// The interactions by user and time. `rank` orders items at one time, the order of the
-    /// file where there is none; `place` tells where a line stands.
+    /// file where there is none; `scatter` orders the rows of a user that have no time, the order of the file where there is
+    /// none; `place` tells where a line stands.
     pub(in crate::dataset) fn finish(
         mut self,
         rank: Option<&[u32]>,
+        scatter: Option<Scatter<'_>>,
         cleanup: &mut Cleanup,
         place: impl Fn(u32) -> String,
     ) -> Finished {
@@ -104,7 +122,11 @@ impl Rows {
             cleanup.count_many(cleaner, count, || place(line));
         }
         let tie = |row: &Row| rank.map_or(row.line, |rank| rank[row.item as usize]);
-        self.rows.par_sort_unstable_by_key(|row| (row.user, row.seconds, row.nanos, tie(row), row.item));
+        let order = |row: &Row| match scatter {
+            Some(scatter) if row.seconds == UNDATED => scatter(row.user, row.item),
+            _ => u64::from(row.nanos),
+        };
+        self.rows.par_sort_unstable_by_key(|row| (row.user, row.seconds, order(row), tie(row), row.item));
         let is_timed = self.rows.iter().any(|row| row.seconds != UNDATED);
         if is_timed && self.undated > 0 {
             let line = u32::try_from(self.first_undated).unwrap_or(u32::MAX);
@@ -167,7 +189,7 @@ mod tests {
     fn finish(rows: &[(u32, u32, Told)], cleanup: &mut Cleanup) -> Finished {
         let mut all = Rows::default();
         rows.iter().for_each(|&(user, item, told)| all.push(user, item, told));
-        all.finish(Some(&[0, 1, 2, 3]), cleanup, |line| format!("log:{line}"))
+        all.finish(Some(&[0, 1, 2, 3]), None, cleanup, |line| format!("log:{line}"))
     }
 
     #[test]
@@ -217,5 +239,23 @@ mod tests {
             [(1, 99), (2, 100)]
         );
         assert_eq!(cleanup.of(Cleaner::UndatedRow), 1);
+    }
+
+    #[test]
+    fn rows_of_a_matrix_are_scattered_alike_whatever_their_order() {
+        let order = |items: &[u32]| -> Vec<u32> {
+            let mut rows = Rows::default();
+            let without = Told { time: None, rating: 1.0, weight: f32::NAN, line: 1 };
+            items.iter().for_each(|&item| rows.push(0, item, without));
+            let scatter = |user: u32, item: u32| scattered(&user.to_string(), &item.to_string());
+            let found = rows.finish(None, Some(&scatter), &mut Cleanup::default(), |_| String::new());
+            found.interactions.iter().map(|row| row.item.0).collect()
+        };
+        let (up, down): (Vec<u32>, Vec<u32>) = ((0..40).collect(), (0..40).rev().collect());
+        assert_eq!(order(&up), order(&down));
+        assert_ne!(order(&up), up);
+        // The mean of the last ten of 0 to 39 would be 34.5 in the order of the columns; its deviation here is about 3.3.
+        let last = order(&up)[30..].iter().sum::<u32>() as f32 / 10.0;
+        assert!((last - 19.5).abs() < 10.0, "{last}");
     }
 }

@@ -141,6 +141,10 @@ impl Publisher for Coat {
         true
     }
 
+    fn is_unordered(&self) -> bool {
+        true
+    }
+
     fn items(&self, visit: &mut Visit<'_, ItemRow>) -> Result<bool, ImportError> {
         let Some(flags) = &self.items else { return Ok(false) };
         for row in 0..flags.rows.len() {

@@ -225,6 +225,11 @@ impl Publisher for LastFm {
         self.tagged.as_ref().unwrap_or(&self.plays)
     }
 
+    /// The plays are sorted by user and artist.
+    fn is_unordered(&self) -> bool {
+        self.tagged.is_none()
+    }
+
     fn others(&self) -> Vec<PathBuf> {
         let plays = self.tagged.as_ref().map(|_| &self.plays);
         plays.into_iter().chain(&self.artists).chain(&self.others).cloned().collect()

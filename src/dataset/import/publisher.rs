@@ -210,6 +210,11 @@ pub(in crate::dataset) trait Publisher {
         false
     }
 
+    /// Whether the order of rows without times says nothing of what came first, as in a matrix or a table sorted by items.
+    fn is_unordered(&self) -> bool {
+        false
+    }
+
     /// What columns mean, where the publisher says it.
     fn roles(&self) -> Roles {
         Roles::default()
