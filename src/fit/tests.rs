@@ -49,6 +49,7 @@ fn data(is_rated: bool, has_fields: bool, has_times: bool) -> Dataset {
         item_fields: if has_fields { Fields::new(vec![price]) } else { Fields::default() },
         interactions,
         scale: is_rated.then_some(RatingScale { min: 0.0, max: 10.0 }),
+        has_times,
         hash: "h".into(),
         ..Dataset::default()
     }
@@ -137,4 +138,21 @@ fn replicates_differ_and_too_little_data_is_an_error() {
         panic!("40 rows are too few");
     };
     assert!(problem.to_string().contains("shop has 34 interactions"), "{problem}");
+}
+
+#[test]
+fn without_times_the_order_of_a_file_says_nothing() {
+    let mut log = data(true, false, false).split(0.2).before;
+    let before = log.clone();
+    mix(&mut log, 1);
+    assert_eq!(log.offsets, before.offsets);
+    assert_ne!(log.rows, before.rows);
+    for user in (0..USERS).map(UserId) {
+        let sorted = |log: &TrainingLog| {
+            let mut items: Vec<u32> = log.of(user).iter().map(|row| row.item.0).collect();
+            items.sort_unstable();
+            items
+        };
+        assert_eq!(sorted(&log), sorted(&before), "each user keeps the rows");
+    }
 }

@@ -337,7 +337,9 @@ fn a_broken_card_is_refused() {
     }
     refuse(&["cannot read", "card.toml"], |folder| std::fs::remove_file(folder.join("card.toml")).expect("removed"));
     refuse(&["card.toml", "kind is `language`"], |folder| edit(folder, "kind = \"mirror\"", "kind = \"language\""));
-    refuse(&["card.toml", "version is 3", "reads version 1 and 2"], |folder| edit(folder, "version = 1", "version = 3"));
+    refuse(&["card.toml", "version is 3", "reads version 1 and 2"], |folder| {
+        edit(folder, "version = 1", "version = 3")
+    });
     refuse(&["card.toml", "version is 2", "[features] are those of version 1"], |folder| {
         edit(folder, "version = 1", "version = 2")
     });
