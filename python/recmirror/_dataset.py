@@ -102,6 +102,13 @@ class Dataset:
         """Hash over the data."""
         return self._native.hash
 
+    # A data set does not change after it is made, so that copies of what holds it may share it.
+    def __copy__(self) -> Dataset:
+        return self
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> Dataset:
+        return self
+
     def __repr__(self) -> str:
         return repr(self._native)
 
