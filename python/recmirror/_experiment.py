@@ -90,7 +90,7 @@ def run(
     """Runs a scenario file, with policies of your own beside those of the file.
 
     `policies` maps names to objects with `recommend(observation)` and optionally `observe(outcome)`, or to functions of
-    the observation, or to classes. Each replication has a policy of its own: a class is made, an object is copied.
+    the observation, or to classes. In an experiment `outcome.left` is empty and `outcome.is_done` false. Each replication has a policy of its own: a class is made, an object is copied.
     `data` replaces the data set of the file, `settings` its keys: `{"ticks": 10, "policy.ials.factors": 16}`. A scenario
     that starts programs (policies of the kind `external`) runs only with `allow_external=True`.
     """

@@ -7,7 +7,8 @@
     env = gymnasium.make("recmirror/Slates-v0", data=data)
 
 An episode is one user's life: it terminates when the user leaves for good and is truncated after `episode_steps`. The
-user then comes back as at the start. All lanes live in one simulation: they share time, popularity and catalogue, which
+user then comes back as at the start. After 100,000 steps all episodes are truncated and the simulation begins again with
+other users. All lanes live in one simulation: they share time, popularity and catalogue, which
 go on over episodes. Lanes draw from streams of their own (seed, user, step), so one lane's actions change another lane's
 draws in nothing but what they share.
 """
@@ -148,6 +149,9 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             mask = np.asarray(mask, dtype=bool)
             if mask.shape != (self.num_envs,):
                 raise RecmirrorError(f"reset_mask has the shape {mask.shape}; expected ({self.num_envs},)")
+            if self._env.is_done:
+                self._renew()
+                return self._observe(), {}
             # They come with the next opening; this step is open already, so it opens again.
             self._restart(mask)
             self._env._native._open_again()
@@ -166,9 +170,12 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         if self._mode == AutoresetMode.DISABLED and self._ended.any():
             lanes = np.flatnonzero(self._ended)[:5].tolist()
             raise RecmirrorError(f"the episodes of lanes {lanes} are over; reset(options={{'reset_mask': ...}}) first")
-        if self._env.time_step + 1 >= STEPS:
-            self._replication += 1
-            self._env.reset(self._replication)
+        if self._env.is_done:
+            # All lanes ended with the simulation; this is the step that begins them again.
+            self._renew()
+            nothing = np.zeros(self.num_envs, dtype=bool)
+            infos: Infos = {"accepted_item": np.full(self.num_envs, -1), "skipped": np.zeros(self.num_envs, dtype=np.int64)}
+            return self._observe(), np.zeros(self.num_envs), nothing, nothing.copy(), infos
         visitors = np.asarray(self._env.observation().users, dtype=np.int64)
         slates, skipped = self._slates(np.asarray(actions), visitors)
         outcome = self._env._native._close(slates)
@@ -178,7 +185,9 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         terminated = np.zeros(self.num_envs, dtype=bool)
         terminated[np.asarray(outcome.left, dtype=np.int64)] = True
         truncated = (self._age >= self._horizon) & ~terminated & ~fresh
-        infos: Infos = {"accepted_item": self._spread(outcome, outcome.accepted_items, -1), "skipped": skipped}
+        if outcome.is_done:
+            truncated = ~terminated
+        infos = {"accepted_item": self._spread(outcome, outcome.accepted_items, -1), "skipped": skipped}
         observations = self._next(fresh, terminated | truncated, truncated, infos)
         return observations, rewards, terminated, truncated, infos
 
@@ -186,8 +195,11 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         """Ends and begins episodes as the mode of autoreset says, and opens the next step."""
         if self._mode == AutoresetMode.SAME_STEP:
             final = self._observe() if over.any() else None
-            self._restart(over)
-            self._env._native._open()
+            if self._env.is_done:
+                self._renew()
+            else:
+                self._restart(over)
+                self._env._native._open()
             observations = self._observe()
             if final is not None:
                 infos["final_obs"] = _lanes(final, over)
@@ -203,6 +215,12 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         if lanes.any():
             self._env._native._restart(set(np.flatnonzero(lanes).tolist()))
         self._age[lanes], self._ended[lanes] = 0, False
+
+    def _renew(self) -> None:
+        """Begins the simulation again with the users of the next replication."""
+        self._replication += 1
+        self._env.reset(self._replication)
+        self._age[:], self._ended[:] = 0, False
 
     def _observe(self) -> Observations:
         seen = self._env.observation()

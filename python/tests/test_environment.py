@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -117,7 +119,7 @@ def test_settings_are_checked_all_at_once(data: rm.Dataset) -> None:
 
 
 class Fans:
-    """Users who take items with even numbers, and remember how many they took."""
+    """Users who take items with even numbers, and count what they took."""
 
     memory = 1
 
@@ -129,7 +131,7 @@ class Fans:
 
     def respond(self, scenes: rm.Scenes) -> np.ndarray:
         liked = np.where(scenes.items % 2 == 0, 8.0, -8.0)
-        return np.hstack([liked, -scenes.memory * 0])
+        return np.hstack([liked, np.zeros((len(liked), 1))])
 
 
 def test_users_of_python(data: rm.Dataset) -> None:
@@ -148,3 +150,32 @@ def test_users_of_python(data: rm.Dataset) -> None:
         make(data, users=Broken())
     with pytest.raises(rm.RecmirrorError, match="respond"):
         make(data, users=object())
+
+
+def test_users_of_python_remember(data: rm.Dataset) -> None:
+    seen: list[np.ndarray] = []
+
+    class Watched(Fans):
+        def respond(self, scenes: rm.Scenes) -> np.ndarray:
+            seen.append(scenes.memory.copy())
+            return super().respond(scenes)
+
+    env = make(data, users=Watched(), acceptance=0.9, settings={"arrival.probability": 1.0, "session.slates": 100})
+    start = len(seen)
+    while not env.is_done:
+        env.step(first_candidates(env.observation()))
+    before, after = seen[start], seen[-1]
+    assert (before >= 1).all(), "the log's items are remembered"
+    assert after.mean() > before.mean() + 2, "and what is accepted since"
+
+
+MOVIELENS = Path(__file__).parents[2] / ".recmirror/data/ml-100k"
+
+
+@pytest.mark.skipif(not MOVIELENS.is_dir(), reason="`make data` fetches it")
+def test_users_of_a_mirror_run_in_the_library_of_the_package() -> None:
+    model = Path(__file__).parents[2] / "models/mirror"
+    env = rm.Environment(rm.Dataset.read(MOVIELENS), users=model, population=50, slate=5, steps=2, policies=["popular"])
+    rewards = env.run(env.policy("popular"))
+    assert rewards.shape == (2,) and 0 < rewards.mean() < 1
+    assert "site-packages" in os.environ["ORT_DYLIB_PATH"]

@@ -104,6 +104,25 @@ def test_disabled_autoreset_waits_for_a_mask(data: rm.Dataset) -> None:
     env.step(env.action_space.sample())
 
 
+@pytest.mark.parametrize("autoreset", ["next_step", "same_step", "disabled"])
+def test_the_end_of_the_simulation_ends_all_episodes(
+    data: rm.Dataset, monkeypatch: pytest.MonkeyPatch, autoreset: str
+) -> None:
+    monkeypatch.setattr(recmirror.gym, "STEPS", 4)
+    env = lanes(data, autoreset=autoreset, settings={}, acceptance=0.9)
+    env.reset(seed=3)
+    for step in range(4):
+        seen, _, terminated, truncated, _ = env.step(env.action_space.sample())
+        assert (terminated | truncated).all() == (step == 3)
+    if autoreset == "next_step":
+        seen, rewards, terminated, truncated, _ = env.step(env.action_space.sample())
+        assert (rewards == 0).all() and not (terminated | truncated).any()
+    if autoreset == "disabled":
+        seen, _ = env.reset(options={"reset_mask": np.ones(16, dtype=bool)})
+    assert (seen["step"] == 0).all() and (seen["visiting"] == 1).all()
+    assert not env.step(env.action_space.sample())[3].any(), "another simulation goes on"
+
+
 def test_a_seed_repeats_everything_and_another_does_not(data: rm.Dataset) -> None:
     def same(one: list[Any], other: list[Any]) -> bool:
         return all(
