@@ -30,10 +30,9 @@ use self::checkpoint::Bound;
 use self::material::Material;
 use self::network::{Inputs, Network};
 use self::search::Search;
-use crate::dataset::{Dataset, TrainingLog};
+use crate::dataset::Dataset;
 use crate::files::{FileError, Watch};
 use crate::ids::UserId;
-use crate::random::{Purpose, Streams, shuffle};
 use crate::scene::{EncodingError, FieldFeatures, SkippedField};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -110,8 +109,6 @@ pub enum FitError {
     },
 }
 
-/// Which draws of a user mix the rows, beyond those of all epochs.
-const MIXING: u32 = u32::MAX >> 13;
 /// Interactions that a fit needs.
 const LEAST_ROWS: usize = 100;
 
@@ -169,10 +166,7 @@ pub struct Fitted {
 pub fn fit(data: &Dataset, options: FitOptions, control: Control<'_>) -> Result<Fitted, FitError> {
     let rank = options.rank.unwrap_or_else(|| rank(data.items.len()));
     let (features, skipped) = FieldFeatures::of(data, rank);
-    let mut log = data.split(options.holdout).before;
-    if !data.has_times {
-        mix(&mut log, options.seed);
-    }
+    let log = data.split(options.holdout).before;
     let learned = (0..log.users() as u32).map(|user| log.of(UserId(user)).len()).filter(|&rows| rows > 1);
     let rows = learned.sum();
     if rows < LEAST_ROWS || data.items.len() < 2 {
@@ -196,16 +190,6 @@ pub fn fit(data: &Dataset, options: FitOptions, control: Control<'_>) -> Result<
     let items = (0..data.items.len() as u32).map(|item| data.items.external(item).to_owned()).collect();
     let (inputs, rows) = (bound.inputs, log.rows.len());
     Ok(Fitted { network: learner.mean, inputs, features, skipped, vectors, items, options, trials, course, rows })
-}
-
-/// Brings the rows of each user into a random order. Without times the order of a file says nothing of what came later, and the last
-/// rows of a user, which show when to stop, would be those of other items than the first.
-fn mix(log: &mut TrainingLog, seed: u64) {
-    let streams = Streams::new(seed, 0);
-    for user in 0..log.users() {
-        let rows = &mut log.rows[log.offsets[user]..log.offsets[user + 1]];
-        shuffle(&mut streams.derive(Purpose::Fitting, user as u64, MIXING), rows);
-    }
 }
 
 /// Dimensions of the vectors of a catalogue: few items have few tastes, and more dimensions would tell users instead.

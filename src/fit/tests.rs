@@ -139,20 +139,3 @@ fn replicates_differ_and_too_little_data_is_an_error() {
     };
     assert!(problem.to_string().contains("shop has 34 interactions"), "{problem}");
 }
-
-#[test]
-fn without_times_the_order_of_a_file_says_nothing() {
-    let mut log = data(true, false, false).split(0.2).before;
-    let before = log.clone();
-    mix(&mut log, 1);
-    assert_eq!(log.offsets, before.offsets);
-    assert_ne!(log.rows, before.rows);
-    for user in (0..USERS).map(UserId) {
-        let sorted = |log: &TrainingLog| {
-            let mut items: Vec<u32> = log.of(user).iter().map(|row| row.item.0).collect();
-            items.sort_unstable();
-            items
-        };
-        assert_eq!(sorted(&log), sorted(&before), "each user keeps the rows");
-    }
-}
