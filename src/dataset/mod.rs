@@ -16,7 +16,7 @@ mod external;
 mod field;
 pub mod import;
 mod impressions;
-mod memory_rows;
+mod in_memory;
 mod scale;
 mod sheet;
 mod split;

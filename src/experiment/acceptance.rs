@@ -269,7 +269,8 @@ mod tests {
     use crate::experiment::Experiment;
     use crate::ids::{ItemId, UserId};
     use crate::policy::Slates;
-    use crate::user::{Memorised, MemoryShape, RATINGS, Responses};
+    use crate::user::testing::Scripted;
+    use crate::user::{RATINGS, Responses};
 
     /// Users who rate items with high numbers better, from 0 to 10; `lists` of three items, of every fifth one the second
     /// item is taken.
@@ -295,34 +296,16 @@ mod tests {
         builder.experiment().map_err(|problem| problem.to_string())
     }
 
-    /// Users who give item `i` the best rating with odds that grow with `i`, and have no memory.
-    struct Admirer;
-
-    impl UserModel for Admirer {
-        fn kind(&self) -> &'static str {
-            "admirer"
-        }
-        fn memory(&self) -> MemoryShape {
-            MemoryShape { read: 0, total: 0 }
-        }
-        fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
-            Ok(())
-        }
-        fn update(&self, _: &mut [&mut [f32]], _: &[Memorised]) -> Result<(), UserError> {
-            Ok(())
-        }
-        fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
-            out.reset(scenes.len(), scenes.slate);
-            for (classes, item) in out.rating.chunks_exact_mut(RATINGS).zip(&scenes.items) {
-                classes[RATINGS - 1] = if item.is_some() { item.0 as f32 / 8.0 } else { 0.0 };
-            }
-            Ok(())
+    /// Users who give item `i` the best rating with odds that grow with `i`.
+    fn admire(scenes: &SceneBatch, out: &mut Responses) {
+        for (classes, item) in out.rating.chunks_exact_mut(RATINGS).zip(&scenes.items) {
+            classes[RATINGS - 1] = if item.is_some() { item.0 as f32 / 8.0 } else { 0.0 };
         }
     }
 
     /// The mean probability of accepting something from the slates of `item_mean`, and from the same turned round.
     fn accepted(settings: &[(&str, &str)]) -> [f64; 2] {
-        let mut builder = Environment::builder(&data(0)).users(Admirer).population(400).slate(4).steps(1);
+        let mut builder = Environment::builder(&data(0)).users(Scripted(admire)).population(400).slate(4).steps(1);
         builder = builder.policy("item_mean", &[]).set("arrival.probability", 1);
         for (key, value) in settings {
             builder = builder.set(key, value);

@@ -309,37 +309,19 @@ pub(crate) fn softmax(logits: &mut [f32]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::{ItemId, UserId};
-    use crate::user::{Memorised, MemoryShape};
+    use crate::ids::ItemId;
+    use crate::user::testing::Scripted;
 
     /// Logits 1 and 2 for two slots, one for rejecting and those of the ratings, the same for everyone.
-    struct Fixed(f32, [f32; RATINGS]);
-
-    fn fixed(reject: f32) -> Arc<Fixed> {
-        Arc::new(Fixed(reject, [0.0; RATINGS]))
+    fn answers(reject: f32, ratings: [f32; RATINGS]) -> Arc<dyn UserModel> {
+        Arc::new(Scripted(move |_: &SceneBatch, out: &mut Responses| {
+            out.choice.chunks_exact_mut(3).for_each(|row| row.copy_from_slice(&[1.0, 2.0, reject]));
+            out.rating.chunks_exact_mut(RATINGS).for_each(|classes| classes.copy_from_slice(&ratings));
+        }))
     }
 
-    impl UserModel for Fixed {
-        fn kind(&self) -> &'static str {
-            "fixed"
-        }
-        fn memory(&self) -> MemoryShape {
-            MemoryShape { read: 0, total: 0 }
-        }
-        fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
-            Ok(())
-        }
-        fn update(&self, _: &mut [&mut [f32]], _: &[Memorised]) -> Result<(), UserError> {
-            Ok(())
-        }
-        fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
-            out.reset(scenes.len(), scenes.slate);
-            for row in out.choice.chunks_exact_mut(3) {
-                row.copy_from_slice(&[1.0, 2.0, self.0]);
-            }
-            out.rating.chunks_exact_mut(RATINGS).for_each(|classes| classes.copy_from_slice(&self.1));
-            Ok(())
-        }
+    fn fixed(reject: f32) -> Arc<dyn UserModel> {
+        answers(reject, [0.0; RATINGS])
     }
 
     fn scenes(rows: usize) -> SceneBatch {
@@ -410,7 +392,7 @@ mod tests {
         let ask = |classes: [f32; RATINGS], item: ItemId| {
             let mut scenes = scenes(2);
             scenes.items.fill(item);
-            Calibrated::plain(Arc::new(Fixed(0.5, classes))).probabilities(&scenes, &mut Probabilities::default())
+            Calibrated::plain(answers(0.5, classes)).probabilities(&scenes, &mut Probabilities::default())
         };
         const GONE: f32 = f32::NEG_INFINITY;
         for classes in [[f32::NAN, 0.0, 0.0, 0.0, 0.0], [0.0, f32::INFINITY, 0.0, 0.0, 0.0], [GONE; RATINGS]] {

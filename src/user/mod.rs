@@ -40,6 +40,8 @@ mod memory;
 mod mirror;
 mod parametric;
 mod response_rule;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use self::calibrated::{Calibrated, Probabilities, Shift};
 pub(crate) use self::calibrated::{softmax, utilities};

@@ -6,37 +6,18 @@ use crate::environment::Environment;
 use crate::ids::{ItemId, UserId};
 use crate::random::{Purpose, Streams, below, unit};
 use crate::scene::SceneBatch;
-use crate::user::{Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
+use crate::user::testing::Scripted;
+use crate::user::{RATINGS, Responses};
 
 const USERS: u32 = 150;
 const ITEMS: u32 = 40;
 
 /// Says that item `i` is rated 5 with the odds of `slope i`, and 1 otherwise.
-struct Admirer {
-    slope: f32,
-}
-
-impl UserModel for Admirer {
-    fn kind(&self) -> &'static str {
-        "admirer"
-    }
-    fn memory(&self) -> MemoryShape {
-        MemoryShape { read: 0, total: 0 }
-    }
-    fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
-        Ok(())
-    }
-    fn update(&self, _: &mut [&mut [f32]], _: &[Memorised]) -> Result<(), UserError> {
-        Ok(())
-    }
-    fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
-        out.reset(scenes.len(), scenes.slate);
-        for (classes, item) in out.rating.chunks_exact_mut(RATINGS).zip(&scenes.items) {
-            classes.fill(f32::NEG_INFINITY);
-            classes[0] = 0.0;
-            classes[RATINGS - 1] = if item.is_some() { odds(item.0, self.slope) } else { 0.0 };
-        }
-        Ok(())
+fn admire(slope: f32, scenes: &SceneBatch, out: &mut Responses) {
+    for (classes, item) in out.rating.chunks_exact_mut(RATINGS).zip(&scenes.items) {
+        classes.fill(f32::NEG_INFINITY);
+        classes[0] = 0.0;
+        classes[RATINGS - 1] = if item.is_some() { odds(item.0, slope) } else { 0.0 };
     }
 }
 
@@ -101,7 +82,9 @@ fn exposures(data: &Dataset, users: u32) -> (Impressions, Vec<f32>) {
 }
 
 fn experiment(data: &Dataset, truth: &Truth, settings: &[(&str, &str)]) -> Experiment {
-    let mut builder = Environment::builder(data).users(Admirer { slope: truth.slope }).slate(1);
+    let slope = truth.slope;
+    let users = Scripted(move |scenes: &SceneBatch, out: &mut Responses| admire(slope, scenes, out));
+    let mut builder = Environment::builder(data).users(users).slate(1);
     builder = builder.set("data.holdout", 0).set("population.min_history", 0);
     for (key, value) in settings {
         builder = builder.set(key, value);
