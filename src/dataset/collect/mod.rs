@@ -231,7 +231,7 @@ impl Collector<'_> {
         }
         match self.roles.scale {
             Some([min, max]) if !RatingScale { min, max }.contains(rating) => {
-                let told = format!("rating {rating} is outside the scale from {min} to {max} that data.toml tells");
+                let told = format!("rating {rating} is outside the scale from {min} to {max} that data.toml sets");
                 Err(refused(place, told))
             }
             _ => Ok(rating),
