@@ -54,14 +54,14 @@ test-scripts: ## check the Python files alone
 test-python: $(PYTHON_TOOLS)/ready ## build the Python package, install it and run its tests (needs Python 3.11)
 	$(CARGO) clippy --locked --package recmirror-python -- -D warnings
 	rm -rf .recmirror/wheels
-	VIRTUAL_ENV=$(abspath $(PYTHON_TOOLS)) $(PYTHON_TOOLS)/bin/maturin build --quiet --locked --profile dev \
+	VIRTUAL_ENV="$$PWD/$(PYTHON_TOOLS)" $(PYTHON_TOOLS)/bin/maturin build --quiet --locked --profile dev \
 		--manifest-path python/Cargo.toml --out .recmirror/wheels
 	$(PYTHON_TOOLS)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps .recmirror/wheels/*.whl
 	cd python && ../$(PYTHON_TOOLS)/bin/python -m mypy
 	cd python/tests && ../../$(PYTHON_TOOLS)/bin/python -m pytest -q -p no:cacheprovider .
 
 wheel: $(PYTHON_TOOLS)/ready ## build the Python package: target/wheels/recmirror-*.whl
-	VIRTUAL_ENV=$(abspath $(PYTHON_TOOLS)) $(PYTHON_TOOLS)/bin/maturin build --release --locked --manifest-path python/Cargo.toml
+	VIRTUAL_ENV="$$PWD/$(PYTHON_TOOLS)" $(PYTHON_TOOLS)/bin/maturin build --release --locked --manifest-path python/Cargo.toml
 
 bench: runtime data ## measure the hot paths
 	$(CARGO) bench --locked

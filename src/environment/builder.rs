@@ -152,7 +152,8 @@ fn table(text: &mut String, list: &str, kind: &str, keys: &[(&str, &dyn Display)
     let _ = writeln!(text, "[[{list}]]\nkind = {}", quoted(kind));
     for (key, value) in keys {
         let value = value.to_string();
-        let plain = format!("v = {value}").parse::<toml::Table>().is_ok();
+        // One value and no more: text with a line break must not become keys of its own.
+        let plain = format!("v = {value}").parse::<toml::Table>().is_ok_and(|table| table.len() == 1);
         let _ = writeln!(text, "{key} = {}", if plain { value } else { quoted(&value) });
     }
 }

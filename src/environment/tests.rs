@@ -113,6 +113,8 @@ fn all_settings_that_are_wrong_are_reported_at_once() {
     for part in ["`slate` must be", "did you mean `probability`", "did you mean `satiation`"] {
         assert!(problem.contains(part), "{problem}");
     }
+    let broken = builder().policy("popular", &[("learn", &"true\nkind = 'random'")]).build();
+    assert!(broken.err().expect("a refusal").to_string().contains("learn"), "a value cannot add keys");
     let environment = builder().build().expect("an environment");
     let problem = environment.policy("ease").err().expect("a refusal").to_string();
     assert!(problem.contains("`popular`, `ials`"), "{problem}");
