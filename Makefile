@@ -38,8 +38,10 @@ test: runtime data ## run every check that a change must pass; stops at the firs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked
-	$(CARGO) run --locked --quiet --example custom_policy
-	$(CARGO) run --locked --quiet --example environment > /dev/null
+	$(CARGO) check --locked --no-default-features --lib --examples
+	for example in custom_policy custom_user custom_dynamic custom_metric custom_reader environment experiment; do \
+		$(CARGO) run --locked --quiet --example $$example > /dev/null || exit; \
+	done
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	$(CARGO) bench --locked --profile dev --no-run
 	@$(MAKE) --no-print-directory test-scripts

@@ -5,11 +5,10 @@ use crate::policy::factory;
 use crate::refusal;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
+use recmirror::Registry;
 use recmirror::environment::add_own;
 use recmirror::experiment::{Experiment, NoProgress, Outcome, Results, RunOptions, TableFormat, TableRow, write_table};
 use recmirror::log::Digest;
-use recmirror::metrics;
-use recmirror::policy::Registry;
 use recmirror::random::Streams;
 use recmirror::scenario::Scenario;
 use std::path::PathBuf;
@@ -84,7 +83,7 @@ fn interruptible(py: Python<'_>, experiment: &Experiment) -> PyResult<Outcome> {
 
 fn tables<'py>(py: Python<'py>, experiment: &Experiment, outcome: &Outcome) -> PyResult<Bound<'py, PyDict>> {
     let scenario = &experiment.scenario;
-    let kinds = metrics::named(&scenario.metrics).map_err(refusal)?;
+    let kinds = experiment.metrics().to_vec();
     let ran = outcome.arms.iter().any(|arm| arm.policy == scenario.baseline);
     let baseline =
         if ran { &scenario.baseline } else { outcome.arms.first().map_or(&scenario.baseline, |arm| &arm.policy) };

@@ -28,24 +28,21 @@ impl BuiltinPolicy {
         let slates = py.detach(|| {
             let mut policy = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             let environment = environment.inner();
-            let mut slates = Slates::default();
-            policy.recommend(&environment.observation(), &mut slates);
-            slates
+            policy.slates(&environment.observation())
         });
-        if let Some(failure) = slates.failure {
-            return Err(refusal(failure.problem));
-        }
+        let slates = slates.map_err(|problem| refusal(problem.to_string()))?;
         let items = slates.items.iter().map(|item| if item.is_some() { i64::from(item.0) } else { -1 });
         let shape = [slates.items.len() / slates.slate.max(1), slates.slate];
         numpy::PyArray1::from_iter(py, items).reshape(shape)
     }
 
     /// Learns from the last step of the environment.
-    fn observe(&self, py: Python<'_>, environment: &Environment) {
-        py.detach(|| {
+    fn observe(&self, py: Python<'_>, environment: &Environment) -> PyResult<()> {
+        let learned = py.detach(|| {
             let mut policy = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-            policy.observe(environment.inner().events());
+            policy.observe(environment.inner().events())
         });
+        learned.map_err(|problem| refusal(problem.to_string()))
     }
 }
 
@@ -53,7 +50,6 @@ impl BuiltinPolicy {
 struct Outside {
     object: Py<PyAny>,
     histories: Histories,
-    failure: Option<String>,
 }
 
 impl Outside {
@@ -74,14 +70,12 @@ impl Outside {
 }
 
 impl Policy for Outside {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
-        match self.failure.take().map_or_else(|| self.answer(requests), Err) {
-            Ok(answer) => *slates = answer,
-            Err(problem) => slates.fail(requests, None, problem),
-        }
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
+        *slates = self.answer(requests).map_err(PolicyError::new)?;
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.histories.observe(events, |_, _, _| ());
         let told = Python::attach(|py| -> PyResult<()> {
             let object = self.object.bind(py);
@@ -91,7 +85,7 @@ impl Policy for Outside {
             let outcome = crate::environment::Outcome::of(py, events, Vec::new(), false)?;
             object.call_method1("observe", (outcome,)).map(|_| ()).map_err(|problem| refusal(traceback(py, &problem)))
         });
-        self.failure = told.err().map(|problem| problem.to_string());
+        told.map_err(PolicyError::of)
     }
 }
 
@@ -114,7 +108,7 @@ pub(crate) fn factory(object: Py<PyAny>) -> Factory {
             let copy = py.import("copy")?;
             Ok(copy.call_method1("deepcopy", (bound,))?.unbind())
         });
-        let object = made.map_err(|problem| PolicyError(problem.to_string()))?;
-        Ok(Box::new(Outside { object, histories: Histories::new(context), failure: None }) as Box<dyn Policy>)
+        let object = made.map_err(PolicyError::of)?;
+        Ok(Box::new(Outside { object, histories: Histories::new(context) }) as Box<dyn Policy>)
     })
 }
