@@ -20,6 +20,7 @@ mod in_memory;
 mod scale;
 mod sheet;
 mod split;
+mod target;
 mod template;
 mod unified;
 
@@ -34,6 +35,7 @@ pub use self::field::{Column, Field, Fields, NO_CATEGORY};
 pub use self::impressions::{Impression, Impressions};
 pub use self::scale::{LEVELS, RatingScale};
 pub use self::split::{Cut, CutError, Split, TrainingLog};
+pub use self::target::{TargetPolicy, TargetRound, read_target};
 pub use self::template::{TemplateError, TextTemplates};
 pub use self::unified::{InteractionHead, InteractionRow, ItemRow, Shown, UnifiedFiles, UserRow};
 

@@ -4,10 +4,12 @@
 //! column like `clicked` says whether it was taken), or a whole list (a column with the items shown, and what was taken).
 
 mod find;
+mod probabilities;
 mod reading;
 mod roles;
 mod spec;
 
+pub(in crate::dataset) use self::probabilities::{ProbabilityRow, read_probabilities};
 pub(in crate::dataset) use self::spec::FieldType;
 
 use self::find::Found;
