@@ -26,7 +26,7 @@ mod told_apart;
 mod verdict;
 
 pub use self::figures::{AlignOptions, Alignment, Figure, align};
-pub use self::measured::{measured, shown};
+pub use self::measured::{MeasureError, measure, measured, shown};
 pub use self::order::{NDCG_DEPTH, OrderedPolicy, PolicyOrder, SELF_SELECTED, blocked, ndcg, policy_order};
 
 pub use self::told_apart::{Share, told_apart};

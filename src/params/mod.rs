@@ -91,8 +91,10 @@ pub enum Kind {
         /// Value when the key is absent; without one it is the first word.
         default: Option<f64>,
     },
-    /// A list of finite numbers in `min..=max`; empty by default.
+    /// A list of finite numbers in `min..=max`, empty by default, or one of a list of words.
     Numbers {
+        /// The words.
+        words: &'static [&'static str],
         /// Smallest number.
         min: f64,
         /// Largest number.
@@ -160,7 +162,10 @@ impl Kind {
             Kind::WordOrNumber { words, min, max, .. } => {
                 format!("{} or a number from {min} to {max}", quoted(words))
             }
-            Kind::Numbers { min, max } => format!("a list of numbers from {min} to {max}"),
+            Kind::Numbers { words, min, max } => {
+                let list = format!("a list of numbers from {min} to {max}");
+                if words.is_empty() { list } else { format!("{} or {list}", quoted(words)) }
+            }
             Kind::Words { words, .. } => format!("a list of at least one of {}", quoted(words)),
             Kind::Path { .. } => "a path in quotes".to_owned(),
             Kind::Texts => "a list of at least one text in quotes".to_owned(),
@@ -175,6 +180,7 @@ impl Kind {
             Kind::Word { words, .. }
             | Kind::WordOrInteger { words, .. }
             | Kind::WordOrNumber { words, .. }
+            | Kind::Numbers { words, .. }
             | Kind::Words { words, .. } => words,
             _ => &[],
         }

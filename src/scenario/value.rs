@@ -52,7 +52,10 @@ fn check_single(key: &str, kind: &Kind, value: &RawValue, folder: &Path) -> Resu
         (Kind::Bool { .. }, RawValue::Bool(flag)) => Ok(Value::Boolean(*flag)),
         (Kind::Text { .. }, RawValue::Text(text)) => Ok(Value::from(text.as_str())),
         (
-            Kind::Word { words, .. } | Kind::WordOrInteger { words, .. } | Kind::WordOrNumber { words, .. },
+            Kind::Word { words, .. }
+            | Kind::WordOrInteger { words, .. }
+            | Kind::WordOrNumber { words, .. }
+            | Kind::Numbers { words, .. },
             RawValue::Text(text),
         ) if words.contains(&text.as_str()) => Ok(Value::from(text.as_str())),
         (Kind::Path { .. }, RawValue::Text(text)) => resolve(key, text, folder).map(Value::from),
@@ -113,7 +116,7 @@ fn check_list(
 }
 
 fn check_numbers(key: &str, kind: &Kind, items: &[RawItem]) -> Result<Value, Vec<(Place, String)>> {
-    let Kind::Numbers { min, max } = *kind else { return Ok(Value::Array(Vec::new())) };
+    let Kind::Numbers { min, max, .. } = *kind else { return Ok(Value::Array(Vec::new())) };
     let (mut numbers, mut problems) = (Vec::new(), Vec::new());
     for item in items {
         let number = match &item.value {
@@ -160,7 +163,7 @@ pub(super) fn interpret(argument: &str, kind: &Kind, place: &Place) -> RawValue 
             RawValue::List(words.map(|word| RawItem { place: place.clone(), value: text(word) }).collect())
         }
         (Kind::Text { .. } | Kind::Word { .. } | Kind::Path { .. }, _) => text(argument),
-        (Kind::WordOrInteger { .. } | Kind::WordOrNumber { .. }, None) => text(argument),
+        (Kind::WordOrInteger { .. } | Kind::WordOrNumber { .. } | Kind::Numbers { .. }, None) => text(argument),
         (_, Some(value)) => value,
         (_, None) => RawValue::Argument(argument.to_owned()),
     }

@@ -39,7 +39,7 @@ pub use self::output::TemplateFate;
 pub(super) use self::coat::Matrix;
 pub(super) use self::folder::Folder;
 pub(super) use self::publisher::{Place, Publisher, RawRow, Roles, ShownRow, Verdict};
-pub(super) use self::tables::FieldType;
+pub(super) use self::tables::{FieldType, MemoryNames, ProbabilityRow, read_probabilities, tables_in_memory};
 
 #[cfg(feature = "all")]
 use self::engine::Example;
