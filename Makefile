@@ -12,13 +12,14 @@ EXPORT := .recmirror/language
 TUNE := .recmirror/tune
 PEERS := .recmirror/peers
 PYTHON_TOOLS := .recmirror/python
+RL := .recmirror/rl
 GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
 MEANINGS := movielens cold_start_items cold_start_users exploration_pays_late fatigue feedback_loop filter_bubble \
 	popularity_bias provider_fairness satiation time_on_site
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts test-python wheel bench model sasrec embedder lm test-lm test-train meanings peers test-server deny clean
+.PHONY: help demo runtime data build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train meanings peers test-server deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -41,8 +42,10 @@ test: runtime data ## run every check that a change must pass; stops at the firs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked
-	$(CARGO) run --locked --quiet --example custom_policy
-	$(CARGO) run --locked --quiet --example environment > /dev/null
+	$(CARGO) check --locked --no-default-features --lib --examples
+	for example in custom_policy custom_user custom_dynamic custom_metric custom_reader environment experiment; do \
+		$(CARGO) run --locked --quiet --example $$example > /dev/null || exit; \
+	done
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	$(CARGO) bench --locked --profile dev --no-run
 	@$(MAKE) --no-print-directory test-scripts
@@ -90,6 +93,9 @@ $(EXPORT)/ready: models/language/requirements.txt
 	$(environment)
 
 $(PYTHON_TOOLS)/ready: python/requirements.txt
+	$(environment)
+
+$(RL)/ready: examples/rl/requirements.txt
 	$(environment)
 
 model: runtime data build $(TRAIN)/ready ## train the mirror model anew into models/mirror and measure it for its card
@@ -148,6 +154,14 @@ lm: $(EXPORT)/ready ## make the language models models/lm-base (SmolLM2-135M as 
 
 test-lm: runtime ## check models/lm and models/lm-base (make them first: make lm)
 	$(CARGO) test --release --locked --test integration language_real -- --ignored --nocapture
+
+rl: $(RL)/ready ## train the agents of examples/rl and compare them with policies that look one step ahead (an hour or two)
+	VIRTUAL_ENV="$$PWD/$(RL)" $(RL)/bin/maturin build --quiet --release --locked --manifest-path python/Cargo.toml --out $(RL)/wheels
+	$(RL)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(RL)/wheels/*.whl
+	@$(PYTHON) scripts/fetch.py data
+	for scenario in satiation exploration churn; do \
+		$(RL)/bin/python examples/rl/train.py examples/rl/$$scenario.toml --out runs/rl || exit; \
+	done
 
 test-train: ## check the Python of models/train: training of the mirror, of scorers and of language models (fetches torch, about 6 GB)
 	@test -x $(TUNE)/bin/python || $(PYTHON) -m venv $(TUNE)
