@@ -61,7 +61,10 @@ impl Search<'_> {
         let options = self.bound.options;
         let state = self.control.state.map(|path| checkpoint::read(path, self.bound)).transpose()?.flatten();
         let (mut standing, mut learner) = state.unzip();
-        let early = chunks(self.log, |_, count| 0..fitting(count));
+        let early = match self.material.shown() {
+            Some(shown) => shown.early(self.log),
+            None => chunks(self.log, |_, count| 0..fitting(count)),
+        };
         let epochs = options.epochs.unwrap_or_else(|| epochs(&early));
         let mut trials = standing.as_mut().map_or_else(Vec::new, |standing| std::mem::take(&mut standing.trials));
         let is_final = standing.as_ref().is_some_and(|standing| standing.is_final);
@@ -82,7 +85,10 @@ impl Search<'_> {
         let best = best_of(&trials);
         let decay = options.decay.or(best.map(|trial| trial.decay)).unwrap_or(DECAYS[0]);
         let last = options.last.or(best.and_then(best_epoch)).unwrap_or(epochs);
-        let all = chunks(self.log, |_, count| 0..count);
+        let all = match self.material.shown() {
+            Some(shown) => shown.all(self.log),
+            None => chunks(self.log, |_, count| 0..count),
+        };
         let all = match options.replicate {
             Some(number) => self.replicate(number, &all),
             None => all,
@@ -103,7 +109,10 @@ impl Search<'_> {
 
     /// The latest interactions of some users.
     fn late(&self) -> Vec<Chunk> {
-        let mut late = chunks(self.log, |_, count| fitting(count)..count);
+        let mut late = match self.material.shown() {
+            Some(shown) => shown.late(self.log),
+            None => chunks(self.log, |_, count| fitting(count)..count),
+        };
         let streams = Streams::new(self.bound.options.seed, 0);
         shuffle(&mut streams.derive(Purpose::Fitting, 1, 0), &mut late);
         let mut left = VALIDATION_SCENES;
@@ -144,7 +153,8 @@ impl Search<'_> {
             (Learner::new(network, Network::zeros(self.bound.inputs)), course)
         });
         let (sampler, tables) = (self.material.sampler(), self.material.tables());
-        let scenes = self.log.rows.len().min(MOST_SCENES / epochs.max(1) as usize);
+        let most = chunks.iter().map(|chunk| chunk.rows.len()).sum::<usize>().max(self.log.rows.len());
+        let scenes = most.min(MOST_SCENES / epochs.max(1) as usize);
         let streams = streams.fork(stream);
         let lesson = Lesson { sampler: &sampler, tables, chunks, streams, epochs, scenes, decay };
         self.control.watch.begin(&what, u64::from(last.saturating_sub(learner.epochs)) * PROGRESS);

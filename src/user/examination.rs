@@ -177,9 +177,9 @@ impl Counts {
                 change = change.max((next - examined[slot]).abs());
                 examined[slot] = next;
             }
+            let centre = attracts.iter().sum::<f64>() / parts as f64;
             for (part, liked) in likes.iter().enumerate() {
                 let shown: f64 = self.shown[part * self.slots..(part + 1) * self.slots].iter().sum();
-                let centre = attracts.iter().sum::<f64>() / parts as f64;
                 attracts[part] = (liked + PRIOR * centre) / (shown + PRIOR);
             }
             // Only products are seen: the scale is that of the slot that is looked at most.
