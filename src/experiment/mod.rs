@@ -41,7 +41,7 @@ pub use self::results::{
     SummaryRow, TableFormat, TableRow, TickRow, write_table,
 };
 pub(crate) use self::results::{too_few, too_narrow, wrapped};
-pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions, Stopped};
+pub use self::run::{ArmFailure, NoProgress, Outcome, Part, Progress, RunOptions, Stopped};
 pub use self::scorers::ScorerRecord;
 pub use self::shown::shown_utilities;
 pub use self::stats::{

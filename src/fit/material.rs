@@ -1,11 +1,11 @@
 //! Everything that training reads of a data set: tables of users and items, and statistics of the log before the cut.
 
-use super::{FitError, FitOptions};
 use super::looks::{Looks, looks};
 use super::network::Inputs;
 use super::sampling::{Sampler, folds};
 use super::shard::Tables;
 use super::shown::ShownLists;
+use super::{FitError, FitOptions};
 use crate::dataset::{Catalogue, Dataset, LearningSplit, TrainingLog};
 use crate::random::Streams;
 use crate::scene::{CONTEXT, CoOccurrence, FOLDS, FieldFeatures, ListBuilder, LogClock, Seen, vector_tables};

@@ -30,7 +30,7 @@ mod tests_shown;
 mod training;
 
 pub use self::looks::Looks;
-pub use self::model_folder::CardTexts;
+pub use self::model_folder::{CardTexts, REPLICATES, own_files};
 
 use self::checkpoint::Bound;
 use self::material::Material;

@@ -4,9 +4,9 @@
 //! without times, of all but those that come from the list itself. A list of more than [`MOST_SLOTS`] items keeps what was
 //! taken and as many of the others as there is room for, drawn anew in every epoch ([`super::shown_loss`] corrects for it).
 
-use super::{FitError, Propensities};
 use super::sampling::{Chunk, Drops, Known, Of, Sampler, pieces};
 use super::shard::{Origin, Scene, Shard, Slot, Span};
+use super::{FitError, Propensities};
 use crate::dataset::{Impression, Impressions, LearningSplit, TrainingLog, is_drawn};
 use crate::ids::{ItemId, UserId};
 use crate::random::below;

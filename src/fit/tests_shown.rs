@@ -178,7 +178,8 @@ fn propensities_weigh_lists_where_that_is_asked() {
     let control = || Control { watch: &crate::files::Quiet, stop: &stop, state: None };
     let problem = fit(&data, ask, control()).err().expect("no propensities").to_string();
     assert!(problem.contains("has no propensities"), "{problem}");
-    data.impressions.propensities = (0..data.impressions.items.len()).map(|at| if at % 8 < 4 { 0.5 } else { 0.05 }).collect();
+    data.impressions.propensities =
+        (0..data.impressions.items.len()).map(|at| if at % 8 < 4 { 0.5 } else { 0.05 }).collect();
     let weighed = fitted(&data, ask, 2);
     let plain = fitted(&data, quick(), 2);
     assert_ne!(weighed.network, plain.network);

@@ -85,7 +85,8 @@ fn shop(folder: &Path, category: impl Fn(u32) -> String, items: &str, item: impl
     for user in 0..60u32 {
         for step in 0..12u32 {
             let item = (user * 7 + step * (1 + user % 3)) % 30;
-            rows += &format!("u{user},i{item},{},{}\n", 1 + (user + item) % 5, 1_500_000_000 + user * 1_000 + step * 60);
+            rows +=
+                &format!("u{user},i{item},{},{}\n", 1 + (user + item) % 5, 1_500_000_000 + user * 1_000 + step * 60);
         }
     }
     write(&folder.join("interactions.csv"), &rows);
@@ -105,7 +106,8 @@ fn other_fields_than_in_training_are_counted_or_refused() {
     shop(&at("mine"), kind, whole, |item, of| format!("i{item},{of},{}.5,the item {item}", item * 3));
     fit(&at("mine"), &at("model"), &["--scenes", "0"]).expect(0);
     let run = |data: &str, out: &str| {
-        let scenario = "seed = 1\nticks = 2\n[user]\nkind = \"mirror\"\npath = \"model\"\n[[policy]]\nkind = \"popular\"\n";
+        let scenario =
+            "seed = 1\nticks = 2\n[user]\nkind = \"mirror\"\npath = \"model\"\n[[policy]]\nkind = \"popular\"\n";
         write(&at("try.toml"), &format!("{scenario}[data]\npath = \"{data}\"\n"));
         recmirror(&["run", text(&at("try.toml")), "--out", text(&at(out))])
     };
@@ -116,11 +118,19 @@ fn other_fields_than_in_training_are_counted_or_refused() {
     let other = |item: u32| if item % 3 == 0 { "brand new".to_owned() } else { kind(item) };
     shop(&at("other"), other, "item,category,title", |item, of| format!("i{item},{of},the item {item}"));
     run("other", "drifted").expect(0);
-    for word in ["was trained on another log", "no field `price`", "1 names of `category`", "`brand new` is the first", "in 10 rows"] {
+    for word in [
+        "was trained on another log",
+        "no field `price`",
+        "1 names of `category`",
+        "`brand new` is the first",
+        "in 10 rows",
+    ] {
         assert!(manifest("drifted").contains(word), "no `{word}` in {}", manifest("drifted"));
     }
     // Categories where training had numbers.
-    shop(&at("wrong"), kind, whole, |item, of| format!("i{item},{of},{},the item {item}", ["dear", "cheap"][item as usize % 2]));
+    shop(&at("wrong"), kind, whole, |item, of| {
+        format!("i{item},{of},{},the item {item}", ["dear", "cheap"][item as usize % 2])
+    });
     run("wrong", "refused").expect(2).says(&["`price` is of type category", "made for type number", "data.toml"]);
     assert!(!at("refused").exists());
 }
@@ -146,8 +156,15 @@ fn lists_that_were_shown_are_learned_and_measured() {
     }
     write(&data.join("log.csv"), &rows);
     write(&data.join("items.csv"), &items);
-    let told = recmirror(&["fit", text(&data), "--out", text(&model), "--epochs", "12", "--scenes", "500"]).expect(0).stdout;
-    for word in ["learned from 480 lists that were shown: 2400 items", "at one moment", "click gain", "constant by slot", "level of the held-out lists"] {
+    let told =
+        recmirror(&["fit", text(&data), "--out", text(&model), "--epochs", "12", "--scenes", "500"]).expect(0).stdout;
+    for word in [
+        "learned from 480 lists that were shown: 2400 items",
+        "at one moment",
+        "click gain",
+        "constant by slot",
+        "level of the held-out lists",
+    ] {
         assert!(told.contains(word), "no `{word}` in: {told}");
     }
     assert!(told.contains("verdict: predicts what is taken on 120 held-out lists"), "{told}");
@@ -157,7 +174,10 @@ fn lists_that_were_shown_are_learned_and_measured() {
     assert_eq!(learned["cut"].as_integer(), Some(1_600_000_000 + 480 * 60));
     assert!(card["measured"]["lists"]["temperature"].as_float().is_some_and(|found| found > 0.0), "{card:?}");
     let users = card["features"]["users"]["fields"].as_array().expect("fields");
-    assert!(users.iter().any(|field| field["field"].as_str() == Some("age")), "users of whom nothing was taken have an age");
+    assert!(
+        users.iter().any(|field| field["field"].as_str() == Some("age")),
+        "users of whom nothing was taken have an age"
+    );
     let told = recmirror(&["align", text(&model), text(&data), "--scenes", "100"]).expect(0).stdout;
     assert!(told.contains("100 held-out lists as they were shown"), "{told}");
     fit(&data, &folder.path().join("weighed"), &["--propensities", "inverse"]).expect(2).says(&["has no propensities"]);

@@ -44,3 +44,4 @@ mod story;
 mod ties;
 mod trust;
 mod util;
+mod validate;
