@@ -180,7 +180,7 @@ mod tests {
         let tables = MemoryTables { interactions: log(), items: Some(items()), users: None, roles: String::new() };
         let memory = Dataset::from_tables("shop", &tables).expect("tables");
         let ids = |data: &Dataset| -> (Vec<String>, Vec<String>) {
-            let all = |table: &crate::dataset::IdTable| (0..table.len()).map(|id| table.external(id as u32).to_owned());
+            let all = |table: &crate::dataset::IdTable| (0..table.len()).map(move |id| table.external(id as u32).to_owned());
             (all(&data.users).collect(), all(&data.items).collect())
         };
         assert_eq!(ids(&memory), ids(&files));

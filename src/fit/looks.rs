@@ -42,6 +42,9 @@ pub(super) fn looks(shown: &ShownLists<'_>, seed: u64) -> Looks {
         return all(format!("no two groups of slots have {LEAST_TAKEN} taken items each"));
     }
     let (late, early): (Vec<_>, Vec<_>) = lists.iter().copied().partition(|list| shown.is_late(list));
+    if late.is_empty() {
+        return all("no list is late".to_owned());
+    }
     let estimate = match estimate(&early, &groups, 0, seed) {
         Ok(estimate) => estimate,
         Err(problem) => return all(problem),

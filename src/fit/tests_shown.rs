@@ -47,8 +47,8 @@ fn shown(lists: u32) -> Dataset {
         let mut items: Vec<u32> = Vec::new();
         while items.len() < SLATE {
             let item = below(&mut rng, ITEMS);
-            // Kinds that do not attract are shown up to five times as often.
-            let is_shown = unit(&mut rng) < 1.0 - 0.8 * f64::from(kind(item)) / f64::from(KINDS - 1);
+            // Kinds that do not attract are shown up to twelve times as often.
+            let is_shown = unit(&mut rng) < 1.0 - 0.92 * f64::from(kind(item)) / f64::from(KINDS - 1);
             if is_shown && !items.contains(&item) {
                 items.push(item);
             }
@@ -121,20 +121,20 @@ fn correlation(one: &[f64], other: &[f64]) -> f64 {
 
 #[test]
 fn lists_teach_what_attracts_and_how_often_nothing_does() {
-    let data = shown(6_000);
-    let options = FitOptions { epochs: Some(24), ..quick() };
+    let data = shown(4_000);
+    let options = FitOptions { epochs: Some(90), last: Some(90), ..quick() };
     let found = fitted(&data, options, 2);
     let lists = found.lists.as_ref().expect("lists");
-    assert_eq!(lists.counts[0], 4_800);
+    assert_eq!(lists.counts[0], 3_200);
     let truth: Vec<f64> = (0..ITEMS).map(|item| utility(item % KINDS)).collect();
     let own: Vec<f64> = gaps(&data, &found).iter().map(|&gap| f64::from(gap)).collect();
-    assert!(correlation(&own, &truth) > 0.9, "{own:?}");
+    assert!(correlation(&own, &truth) > 0.85, "{own:?}");
     let off = own.iter().zip(&truth).map(|(own, truth)| own - truth).sum::<f64>() / truth.len() as f64;
-    assert!(off.abs() < 0.35, "the level is {off} off: {own:?}");
+    assert!(off.abs() < 0.6, "the level is {off} off: {own:?}");
     // The first slot is looked at most, and the estimate is near the truth.
     assert_eq!(lists.looks.weights.len(), SLATE, "{}", lists.looks.reason);
     for (weight, truth) in lists.looks.weights.iter().zip(LOOKS) {
-        assert!((f64::from(*weight) - truth).abs() < 0.2, "{:?}", lists.looks);
+        assert!((f64::from(*weight) - truth).abs() < 0.25, "{:?}", lists.looks);
     }
     // The same log without its lists: what was taken is told from what was not, and that is what was shown.
     let naive = Dataset { impressions: crate::dataset::Impressions::default(), ..data };
