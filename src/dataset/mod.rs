@@ -35,7 +35,7 @@ pub use self::impressions::{Impression, Impressions};
 pub use self::scale::{LEVELS, RatingScale};
 pub use self::split::{Cut, CutError, Split, TrainingLog};
 pub use self::template::{TemplateError, TextTemplates};
-pub use self::unified::{InteractionHead, InteractionRow, ItemRow, Shown, UnifiedFiles, UserRow};
+pub use self::unified::{BehaviorHead, InteractionHead, InteractionRow, ItemRow, UnifiedFiles, UserRow};
 
 use crate::ids::{ItemId, UserId};
 use std::collections::HashMap;
