@@ -15,8 +15,11 @@ PYTHON_TOOLS := .recmirror/python
 RL := .recmirror/rl
 GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
+MEANINGS := movielens cold_start_items cold_start_users exploration_pays_late fatigue feedback_loop filter_bubble \
+	popularity_bias provider_fairness satiation time_on_site
+
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train peers test-server deny clean
+.PHONY: help demo runtime data build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train meanings peers test-server deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -127,6 +130,9 @@ sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onn
 	cat .recmirror/sasrec/figures.txt
 	$(TRAIN)/bin/python models/train/sasrec_card.py --tensors .recmirror/sasrec/tensors --model models/sasrec \
 		--name sasrec-ml-100k --texts models/train/movielens.toml --figures .recmirror/sasrec/figures.txt
+
+meanings: runtime data build ## how the conclusions of the demo and of ten scenarios change between taking and liking
+	$(PYTHON) scripts/meanings.py target/release/recmirror $(MEANINGS:%=scenarios/%.toml) --out runs/meanings
 
 peers: runtime data build ## compare the policies with public implementations, and off-policy values with obp (CONTRIBUTING.md)
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
