@@ -1,15 +1,14 @@
 //! Evolve: visitors remember what they accepted, tire, end their session, leave; the dynamics take note of it all.
 
 use super::TickError;
-use super::error::FirstFault;
 use crate::dynamics::{DynamicFault, Dynamics, Step};
 use crate::ids::UserId;
 use crate::random::{Purpose, unit};
 use crate::scenario::SessionSpec;
 use crate::user::{Memorised, UserError, UserModel};
 use crate::world::{
-    Clock, Engagement, Events, Fault, Forces, Habits, History, HistoryEntry, Interest, Model, Popularity, Seen, Status,
-    Surroundings, User, Visits,
+    Clock, Engagement, Events, Fault, FirstFault, Forces, Habits, History, HistoryEntry, Interest, Model, Popularity,
+    Seen, Status, Surroundings, User, Visits,
 };
 use bevy_ecs::prelude::{Query, Res, ResMut};
 use rayon::prelude::*;
