@@ -35,8 +35,14 @@ struct Collector<'p> {
     unrated: u64,
 }
 
-/// Reads everything that a publisher gives.
+/// Reads everything that a publisher's files give, and hashes them.
 pub(super) fn collect(publisher: &dyn Publisher, family: &'static str, name: String) -> Result<Dataset, DataError> {
+    let data = gather(publisher, family, name)?;
+    Ok(Dataset { hash: hash(publisher)?, ..data })
+}
+
+/// Reads everything that a publisher gives; the hash is left empty.
+pub(super) fn gather(publisher: &dyn Publisher, family: &'static str, name: String) -> Result<Dataset, DataError> {
     let mut collector = Collector {
         publisher,
         roles: publisher.roles(),
@@ -52,7 +58,6 @@ pub(super) fn collect(publisher: &dyn Publisher, family: &'static str, name: Str
     collector.read_rows()?;
     let mut data = collector.finish()?;
     (data.family, data.name) = (family, name);
-    data.hash = hash(publisher)?;
     Ok(data)
 }
 
