@@ -200,7 +200,14 @@ impl Cells {
 
     /// The logging policy's probability of each cell; empty where it is not known.
     pub fn propensities(&self) -> &[f32] {
-        if self.propensity.len() == self.len() { &self.propensity } else { &[] }
+        if self.propensity.len() == self.len() && !self.lack_propensities() { &self.propensity } else { &[] }
+    }
+
+    /// Whether some cells have a propensity above 0, and others do not.
+    pub(super) fn lack_propensities(&self) -> bool {
+        // A missing propensity is NaN.
+        let known = self.propensity.iter().filter(|&&propensity| propensity > 0.0).count();
+        known > 0 && known < self.len()
     }
 
     /// The ranges of cells that are lists.
