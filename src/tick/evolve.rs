@@ -8,8 +8,8 @@ use crate::scenario::SessionSpec;
 use crate::user::{Memorised, UserError, UserModel};
 use crate::world::FirstFault;
 use crate::world::{
-    Clock, Engagement, Events, Fault, Forces, Habits, History, HistoryEntry, Interest, Model, Popularity, Seen, Status,
-    Surroundings, User, Visits,
+    Clock, Engagement, Events, Fault, FirstFault, Forces, Habits, History, HistoryEntry, Interest, Model, Popularity,
+    Seen, Status, Surroundings, User, Visits,
 };
 use bevy_ecs::prelude::{Query, Res, ResMut};
 use rayon::prelude::*;
