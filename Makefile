@@ -16,7 +16,7 @@ RL := .recmirror/rl
 GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train peers test-server deny clean
+.PHONY: help demo runtime data build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train peers bench-peers test-server deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -127,6 +127,14 @@ sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onn
 	cat .recmirror/sasrec/figures.txt
 	$(TRAIN)/bin/python models/train/sasrec_card.py --tensors .recmirror/sasrec/tensors --model models/sasrec \
 		--name sasrec-ml-100k --texts models/train/movielens.toml --figures .recmirror/sasrec/figures.txt
+
+# Simulators whose environments exist are measured too: make bench-peers SIMULATORS="--simulator sardine=PYTHON"
+bench-peers: runtime data ## measure speed beside other programs, in pairs; prints the table of the README
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benches/peers/requirements.txt
+	$(CARGO) bench --locked --no-run --bench peers
+	$(PEERS)/bin/python benches/peers/speed.py $(SIMULATORS) \
+		--bench "$$(ls -t target/release/deps/peers-* | grep -v '[.]d$$' | head -1)"
 
 peers: runtime data build ## compare the policies with public implementations, and off-policy values with obp (CONTRIBUTING.md)
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
