@@ -15,8 +15,11 @@ PYTHON_TOOLS := .recmirror/python
 RL := .recmirror/rl
 GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
+MEANINGS := movielens cold_start_items cold_start_users exploration_pays_late fatigue feedback_loop filter_bubble \
+	popularity_bias provider_fairness satiation time_on_site
+
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train peers bench-peers test-server deny clean
+.PHONY: help demo runtime data build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train meanings peers bench-peers test-server deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -135,6 +138,9 @@ bench-peers: runtime data ## measure speed beside other programs, in pairs; prin
 	$(CARGO) bench --locked --no-run --bench peers
 	$(PEERS)/bin/python benches/peers/speed.py $(SIMULATORS) \
 		--bench "$$(ls -t target/release/deps/peers-* | grep -v '[.]d$$' | head -1)"
+
+meanings: runtime data build ## how the conclusions of the demo and of ten scenarios change between taking and liking
+	$(PYTHON) scripts/meanings.py target/release/recmirror $(MEANINGS:%=scenarios/%.toml) --out runs/meanings
 
 peers: runtime data build ## compare the policies with public implementations, and off-policy values with obp (CONTRIBUTING.md)
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
