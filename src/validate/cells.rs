@@ -67,7 +67,7 @@ impl Cells {
             let reject = f64::from(utilities[list.items.len()]) / f64::from(model.temperature()) + own_shift;
             for (place, &item) in list.items.iter().enumerate() {
                 let (entry, rating) = (at + place, exposed.ratings.get(at + place).copied().unwrap_or(f32::NAN));
-                let is_in_log = seen[item.index() / 64] >> (item.index() % 64) & 1 == 1;
+                let is_in_log = seen.contains(item);
                 if unseen && is_in_log {
                     cells.repeated += 1;
                     continue;
