@@ -8,10 +8,10 @@ use recmirror::policy::Slates;
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
-    // User, item, rating, and seconds since 1970; `Dataset::read` reads files.
+    // User, item, rating, and milliseconds since 1970; `Dataset::read` reads files.
     let rows = (0..600i64).map(|n| {
         let (user, item) = (n % 40, (n * 7 + n / 40) % 60);
-        (format!("user{user}"), format!("item{item}"), Some(1.0 + ((user + item) % 5) as f32), Some(n * 3_600))
+        (format!("user{user}"), format!("item{item}"), Some(1.0 + ((user + item) % 5) as f32), Some(n * 3_600_000))
     });
     let data = Dataset::from_rows("shop", rows)?;
     let mut environment = Environment::builder(&data).population(1_000).slate(5).steps(20).seed(7).build()?;

@@ -21,7 +21,7 @@ class Dataset:
     """A feedback log with its users and items.
 
     `interactions` is a table (a dict of columns, pandas, Polars, PyArrow) with a column of users, one of items, and
-    optionally one of ratings (any scale) and one of times (seconds since 1970). `columns` names them where they have
+    optionally one of ratings (any scale) and one of times (seconds since 1970, kept to the millisecond). `columns` names them where they have
     other names than usual: `{"user": "buyer", "item": "sku"}`.
     """
 
@@ -42,7 +42,7 @@ class Dataset:
             [str(user) for user in users],
             [str(item) for item in items],
             None if ratings is None else [_number(rating) for rating in ratings],
-            None if times is None else [_seconds(time) for time in times],
+            None if times is None else [_milliseconds(time) for time in times],
         )
 
     @classmethod
@@ -134,11 +134,8 @@ def _number(rating: Any) -> float | None:
     return None if rating is None or (isinstance(rating, float) and math.isnan(rating)) else float(rating)
 
 
-def _seconds(time: Any) -> int | None:
+def _milliseconds(time: Any) -> int | None:
     if time is None:
         return None
-    if hasattr(time, "timestamp"):
-        return int(time.timestamp())
-    if float(time) != int(time):
-        raise RecmirrorError(f"the time {time} is no whole number of seconds since 1970; round or convert it")
-    return int(time)
+    seconds = time.timestamp() if hasattr(time, "timestamp") else time
+    return int(seconds) * 1_000 if float(seconds) == int(seconds) else round(float(seconds) * 1_000)

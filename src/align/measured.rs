@@ -26,7 +26,9 @@ fn headline(figure: &Figure) -> Option<(String, &'static str)> {
         "lead" if figure.who == "model over item-kNN" && figure.list == "popularity-matched" => {
             Some(("Lead over item-kNN".to_owned(), "popularity-matched lists; paired"))
         }
-        "accept" => Some(("Accept or reject one item".to_owned(), "real against random item 1:1; chance 50%")),
+        "accept" if figure.list == "1:1" => {
+            Some(("Accept or reject one item".to_owned(), "real against random item 1:1; chance 50%"))
+        }
         "calibration" => Some(("Calibration error".to_owned(), "of accept or reject; 0 is perfect")),
         "rating" => Some(("Rating error (RMSE)".to_owned(), "in levels from 1 to 5; lower is better")),
         _ => None,

@@ -5,7 +5,7 @@ use super::graphs::graphs;
 use super::network::{CHOICE_ITEM, EVENT, ITEM, QUERY, STATE};
 use crate::dataset::Dataset;
 use crate::files::{FileError, sha256};
-use crate::user::{Card, Dims, Features, FileEntry};
+use crate::user::{CARD_VERSION, Card, Dims, FileEntry};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -61,10 +61,10 @@ fn card(fitted: &Fitted, data: &Dataset, texts: &CardTexts, files: BTreeMap<Stri
     let inputs = fitted.inputs;
     Card {
         kind: "mirror".to_owned(),
-        version: 2,
+        version: CARD_VERSION,
         name: texts.name.clone(),
         summary: summary(fitted, data),
-        features: Features::Fields(fitted.features.clone()),
+        features: fitted.features.clone(),
         dims: Dims {
             attributes: inputs.attributes,
             vectors: inputs.vectors,
