@@ -67,7 +67,7 @@ pub enum Purpose {
 }
 
 /// The root of all streams of one replication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Streams {
     seed: u64,
     replication: u32,
@@ -77,9 +77,19 @@ pub struct Streams {
 const WORDS_PER_TICK: u128 = 1 << 20;
 
 impl Streams {
+    /// The seed of the experiment.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The streams of replication `replication` of an experiment with seed `seed`.
     pub fn new(seed: u64, replication: u32) -> Self {
         Streams { seed, replication }
+    }
+
+    /// The replication.
+    pub fn replication(&self) -> u32 {
+        self.replication
     }
 
     /// Other streams, as good as independent of these, for part number `part` of something that is made of parts.

@@ -4,6 +4,17 @@
 //! list holds the real item and sampled negatives ([`crate::scene::ListKind`] says how). Beside the model stand
 //! rules that never look at the user, and two controls: another user's memory, and the memory frozen at the cut.
 //! [`scenes`] measures any user model on scenes from files.
+//!
+//! Figures become sentences only where their intervals do not overlap:
+//!
+//! ```
+//! use recmirror::align::{Share, told_apart};
+//!
+//! let model = Share { estimate: 0.64, low: 0.62, high: 0.66 };
+//! let item_knn = Share { estimate: 0.55, low: 0.53, high: 0.57 };
+//! let said = told_apart("popular", model, Some(item_knn), None);
+//! assert_eq!(said, ["The model beats item-kNN on popular lists by 9.0 points (64.0% against 55.0%)."]);
+//! ```
 
 mod figures;
 mod held_out;
@@ -15,7 +26,7 @@ mod told_apart;
 mod verdict;
 
 pub use self::figures::{AlignOptions, Alignment, Figure, align};
-pub use self::measured::{measured, shown};
+pub use self::measured::{MeasureError, measure, measured, shown};
 pub use self::order::{NDCG_DEPTH, OrderedPolicy, PolicyOrder, SELF_SELECTED, blocked, ndcg, policy_order};
 
 pub use self::told_apart::{Share, told_apart};

@@ -9,8 +9,9 @@ use crate::dataset::TrainingLog;
 use crate::experiment::{Experiment, ExperimentError, Outcome, RunOptions};
 use crate::ids::{ItemId, UserId};
 use crate::metrics::Better;
-use crate::policy::{Policy, PolicyContext, Registry, Requests, Slates};
+use crate::policy::{Fits, Policy, PolicyContext, Requests, Slates};
 use crate::random::{Purpose, Streams, below};
+use crate::registry::Registry;
 use crate::scenario::Params;
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -93,7 +94,7 @@ pub fn policy_order(
             Err(problem) => left_out.push(format!("{}: {problem}", spec.name)),
         }
     }
-    let metric = scenario.metrics.first().and_then(|name| crate::metrics::get(name));
+    let metric = experiment.metrics().first();
     let sign = if metric.is_some_and(|kind| kind.better == Better::Lower) { -1.0 } else { 1.0 };
     let (spearman, low, high) = agreement(&sides, sign, scenario.seed);
     Ok(PolicyOrder {
@@ -128,7 +129,7 @@ fn first_slates(
 ) -> Result<Result<Slates, String>, ExperimentError> {
     let (scenario, data) = (&experiment.scenario, &experiment.data);
     let spec = scenario.policies.iter().find(|spec| spec.name == name);
-    let Some((spec, kind)) = spec.and_then(|spec| Some((spec, registry.get(&spec.kind)?))) else {
+    let Some((spec, kind)) = spec.and_then(|spec| Some((spec, registry.policy(&spec.kind)?))) else {
         return Ok(Err("no such kind of policy".to_owned()));
     };
     let users: Vec<UserId> = (0..log.users() as u32).map(UserId).collect();
@@ -138,8 +139,9 @@ fn first_slates(
         sources: users.clone().into(),
         slate: scenario.slate,
         tick_seconds: scenario.tick_seconds as i64,
-        registry: Arc::new(registry.clone()),
+        kinds: registry.policies().clone(),
         streams: Streams::new(scenario.seed, 0),
+        fits: Fits::default(),
     };
     let built = (kind.build)(&Params::new(&spec.params), &context);
     let mut policy: Box<dyn Policy> =
@@ -147,12 +149,7 @@ fn first_slates(
     let blocked = blocked(log, &users);
     let (slate, items, streams) = (scenario.slate, data.items.len(), context.streams);
     let requests = Requests { tick: 0, slate, items, users: &users, blocked: &blocked, streams, foresight: None };
-    let mut slates = Slates::default();
-    policy.recommend(&requests, &mut slates);
-    Ok(match slates.failure.take() {
-        Some(failure) => Err(failure.problem.to_string()),
-        None => Ok(slates),
-    })
+    Ok(policy.slates(&requests).map_err(|failure| failure.problem))
 }
 
 /// What each of `users` may not be shown, as [`Requests::blocked`] wants it: the items of the own log.

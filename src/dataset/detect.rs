@@ -49,6 +49,7 @@ const BY_COLUMNS: [(&str, &str, &[&str], &[&str]); 5] = [
 /// A data set in a folder, with the names of its family and of the form of its files.
 pub(super) struct Detected {
     pub(super) family: &'static Family,
+    #[cfg_attr(not(feature = "all"), expect(dead_code, reason = "only an import tells it"))]
     pub(super) format: &'static str,
     pub(super) publisher: Box<dyn Publisher>,
 }
@@ -63,7 +64,7 @@ pub(super) fn open(path: &Path, family: Option<&str>) -> Result<Detected, DataEr
 }
 
 /// The names of all families, for messages and the scenario's key.
-pub(super) fn names() -> String {
+pub fn names() -> String {
     let names = super::import::FAMILIES.iter().map(|family| format!("`{}`", family.name));
     names.collect::<Vec<_>>().join(", ")
 }

@@ -86,14 +86,15 @@ impl Experiment {
             sources,
             slate: self.scenario.slate,
             tick_seconds: self.scenario.tick_seconds as i64,
-            registry: self.registry.clone(),
+            kinds: self.registry.policies().clone(),
             streams,
+            fits: self.fits.clone(),
         };
-        if let Some(factory) = self.registry.own(&spec.name) {
+        if let Some(factory) = self.registry.factory(&spec.name) {
             return factory(&context).map_err(fail);
         }
-        let unknown = || fail(crate::policy::PolicyError(format!("kind `{}` is not registered", spec.kind)));
-        let kind = self.registry.get(&spec.kind).ok_or_else(unknown)?;
+        let unknown = || fail(crate::policy::PolicyError::new(format!("kind `{}` is not registered", spec.kind)));
+        let kind = self.registry.policy(&spec.kind).ok_or_else(unknown)?;
         (kind.build)(&Params::new(&spec.params), &context).map_err(fail)
     }
 
@@ -105,7 +106,7 @@ impl Experiment {
         let spec = self.scenario.policies.iter().find(|spec| spec.name == name);
         let spec = spec.ok_or_else(|| ExperimentError::Policy {
             policy: name.to_owned(),
-            source: crate::policy::PolicyError("the scenario has no policy of this name".to_owned()),
+            source: crate::policy::PolicyError::new("the scenario has no policy of this name"),
         })?;
         let users = self.start.log.users();
         let sources: Arc<[UserId]> = (0..users as u32).map(UserId).collect();

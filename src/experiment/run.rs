@@ -1,10 +1,14 @@
 //! Policies x replications under common random numbers.
 
 mod against;
+mod event_files;
+mod parts;
 mod stopped;
 
+pub use self::parts::Part;
 pub use self::stopped::Stopped;
 
+use self::event_files::{decisions_beside, file_name};
 use super::arm::ArmSink;
 use super::manifest::{ArmRecord, DecisionRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
@@ -15,16 +19,30 @@ use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
 use crate::tick::{Training, Trial};
 use crate::world::Population;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+/// A tick that a policy has done in a replication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TickDone<'a> {
+    /// Name of the policy.
+    pub policy: &'a str,
+    /// The replication.
+    pub replication: u32,
+    /// The tick.
+    pub tick: u32,
+    /// Users who saw a slate in it.
+    pub steps: u64,
+}
+
 /// Hears of each completed tick, from any thread.
 pub trait Progress: Sync {
-    /// One tick of one arm is done; `steps` users saw a slate in it.
-    fn tick(&self, steps: u64);
+    /// One tick of one arm is done.
+    fn tick(&self, done: &TickDone<'_>);
 
     /// An arm is whole, and so are its files.
     fn arm(&self, _arm: &ArmRecord) {}
@@ -34,7 +52,7 @@ pub trait Progress: Sync {
 pub struct NoProgress;
 
 impl Progress for NoProgress {
-    fn tick(&self, _: u64) {}
+    fn tick(&self, _: &TickDone<'_>) {}
 }
 
 /// How a run is carried out; nothing here changes a result.
@@ -98,6 +116,7 @@ pub(super) fn finals_of(arms: &[Arm], policy: usize, metric: usize) -> Vec<Optio
 }
 
 /// One finished or stopped arm.
+#[derive(Clone, Serialize, Deserialize)]
 struct Finished {
     result: ArmResult,
     ticks: u32,
@@ -132,6 +151,13 @@ impl Brakes<'_> {
 
     pub(super) fn every_policy_failed(&self) -> bool {
         (0..self.first_failures.len()).all(|policy| self.has_failed(policy))
+    }
+
+    /// Takes note of the policies that failed in arms that were not run here.
+    pub(super) fn note(&self, arms: &[Arm]) {
+        for arm in arms.iter().filter(|arm| matches!(&arm.finished, Some(Err(problem)) if problem.is_of_policy())) {
+            self.first_failures[arm.policy].fetch_min(arm.replication, Ordering::Relaxed);
+        }
     }
 
     /// A policy that failed in a replication is not worth the later ones. The earlier ones go on, so that the failure that
@@ -319,7 +345,8 @@ impl Experiment {
         while ticks < self.scenario.ticks && !brakes.arm(number, replication) {
             trial.tick()?;
             ticks += 1;
-            options.progress.tick(trial.events().len() as u64);
+            let steps = trial.events().len() as u64;
+            options.progress.tick(&TickDone { policy: &spec.name, replication, tick: ticks - 1, steps });
             past.map_or(Ok(()), |(_, record)| stopped::check(record, ticks, trial.sink().tally()))?;
         }
         if let Some((stopped, record)) = past.filter(|(_, record)| record.ticks > ticks) {
@@ -367,7 +394,7 @@ impl Experiment {
     /// # Errors
     /// When a metric does not exist.
     pub fn metric_set(&self, population: &Population) -> Result<MetricSet, ExperimentError> {
-        Ok(MetricSet::new(&self.scenario.metrics, &self.background(population))?)
+        Ok(MetricSet::of(self.metrics(), &self.background(population)))
     }
 
     /// Where the events of an arm go.
@@ -381,18 +408,4 @@ impl Experiment {
             None => Box::new(NoSink),
         })
     }
-}
-
-/// The file of an arm; what a policy's name has besides letters, digits, `-` and `_` becomes `_`, and the policy's
-/// number keeps names apart.
-fn file_name(number: usize, policy: &str, replication: u32) -> String {
-    let keep = |letter: char| if letter.is_ascii_alphanumeric() || "-_".contains(letter) { letter } else { '_' };
-    let name: String = policy.chars().map(keep).take(60).collect();
-    format!("{number:02}-{name}-r{replication:03}.parquet")
-}
-
-/// The file of decisions that belongs to a file of events.
-fn decisions_beside(events: &Path) -> PathBuf {
-    let name = Path::new(events.file_name().unwrap_or_default()).with_extension("jsonl");
-    events.parent().map(|folder| folder.with_file_name("decisions")).unwrap_or_default().join(name)
 }

@@ -9,7 +9,8 @@ use super::manifest::{SequenceRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
 use super::run::{Arm, Brakes, Outcome, RunOptions, finals_of};
 use super::stats::{confidence_sequence, differences, estimate};
-use crate::metrics::{Format, MetricError, MetricKind, named};
+use crate::metrics::{Format, MetricError, MetricKind};
+use crate::registry::Registry;
 use crate::scenario::Scenario;
 
 /// The fewest replications after which a confidence sequence excludes anything.
@@ -85,14 +86,14 @@ impl Until {
     ///
     /// # Errors
     /// When it is not one, or the scenario cannot follow it.
-    pub fn parse(text: &str, scenario: &Scenario) -> Result<Until, UntilError> {
+    pub fn parse(text: &str, scenario: &Scenario, registry: &Registry) -> Result<Until, UntilError> {
         let (metric, width) = parts(text)?;
         let place = match metric {
             "" if scenario.metrics.is_empty() => None,
             "" => Some(0),
             _ => scenario.metrics.iter().position(|known| known == metric),
         };
-        let kinds = named(&scenario.metrics)?;
+        let kinds = registry.metrics_named(&scenario.metrics)?;
         let (text, metric) = (text.to_owned(), metric.to_owned());
         let Some((place, kind)) = place.and_then(|place| Some((place, *kinds.get(place)?))) else {
             return Err(UntilError::Metric { text, metric, known: scenario.metrics.join(", ") });
@@ -152,13 +153,28 @@ impl Experiment {
     /// # Errors
     /// As [`Experiment::run`].
     pub fn run_until(&self, until: &Until, options: &RunOptions<'_>) -> Result<Outcome, ExperimentError> {
+        self.until(until, self.scenario.replications, options, |replication, brakes| {
+            self.arms(replication..replication + 1, options, brakes)
+        })
+    }
+
+    /// Looks at one replication after the other, of which `arms_of` gives the arms; there are `there`.
+    pub(super) fn until(
+        &self,
+        until: &Until,
+        there: u32,
+        options: &RunOptions<'_>,
+        mut arms_of: impl FnMut(u32, &Brakes<'_>) -> Vec<Arm>,
+    ) -> Result<Outcome, ExperimentError> {
         let (most, brakes) = (self.scenario.replications, self.brakes(options));
         let (mut arms, mut ran, mut met) = (Vec::new(), 0, false);
         let mut looked = (String::new(), Vec::new());
         // What a stopped run has is taken over even where this one is stopped, too.
         let kept = options.stopped.map_or(0, |stopped| stopped.replications());
-        while ran < most && !met && (ran < kept || !brakes.all()) && !brakes.every_policy_failed() {
-            arms.extend(self.arms(ran..ran + 1, options, &brakes));
+        while ran < there && !met && (ran < kept || !brakes.all()) && !brakes.every_policy_failed() {
+            let next = arms_of(ran, &brakes);
+            brakes.note(&next);
+            arms.extend(next);
             ran += 1;
             if !brakes.all() {
                 looked = self.look(until, &arms, &brakes);
@@ -230,7 +246,6 @@ impl UntilRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Registry;
     use std::path::Path;
 
     fn scenario(settings: &str) -> Scenario {
@@ -242,7 +257,7 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<Until, String> {
-        Until::parse(text, &scenario("")).map_err(|problem| problem.to_string())
+        Until::parse(text, &scenario(""), &Registry::builtin()).map_err(|problem| problem.to_string())
     }
 
     fn sequence(low: f64, high: f64) -> SequenceRecord {
@@ -277,10 +292,10 @@ mod tests {
             parse("coverage ci<1%").unwrap_err().contains("not among the scenario's metrics (acceptance_rate, gini)")
         );
         let few = Scenario { replications: 3, ..scenario("") };
-        assert!(Until::parse("ci<1", &few).unwrap_err().to_string().contains("allows 3"));
+        assert!(Until::parse("ci<1", &few, &Registry::builtin()).unwrap_err().to_string().contains("allows 3"));
         let mut one = scenario("");
         one.policies.truncate(1);
-        assert!(matches!(Until::parse("ci<1", &one), Err(UntilError::OnePolicy)));
+        assert!(matches!(Until::parse("ci<1", &one, &Registry::builtin()), Err(UntilError::OnePolicy)));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::Align;
 use crate::align::{AlignOptions, Alignment, align, measured};
 use crate::cli::{Failure, print};
-use crate::dataset::Dataset;
+use crate::registry::Registry;
 use crate::user::{Card, Mirror};
 use std::fmt::Write;
 use std::path::Path;
@@ -12,8 +12,8 @@ use std::path::Path;
 const SCENES: u32 = 8_000;
 
 /// Measures the model on the data set in `folder`.
-pub(super) fn run(arguments: &Align, folder: &Path) -> Result<(), Failure> {
-    let data = Dataset::read(folder).map_err(Failure::input)?;
+pub(super) fn run(arguments: &Align, registry: &Registry, folder: &Path) -> Result<(), Failure> {
+    let data = registry.read(folder, None).map_err(Failure::input)?;
     let before = data.split(arguments.holdout).before;
     let chunk = arguments.chunk as usize;
     let model = Mirror::load(&arguments.subject, &data, &before, chunk);

@@ -6,7 +6,7 @@ use crate::align::{PolicyOrder, policy_order};
 use crate::cli::Failure;
 use crate::cli::progress::Bar;
 use crate::experiment::{Experiment, RunOptions};
-use crate::policy::Registry;
+use crate::registry::Registry;
 use crate::scenario::Scenario;
 use std::sync::atomic::AtomicBool;
 

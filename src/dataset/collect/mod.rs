@@ -37,7 +37,7 @@ struct Collector<'p> {
 }
 
 /// Reads everything that a publisher gives.
-pub(super) fn collect(publisher: &dyn Publisher, family: &'static Family, name: String) -> Result<Dataset, DataError> {
+pub(super) fn collect(publisher: &dyn Publisher, family: &'static str, name: String) -> Result<Dataset, DataError> {
     let mut collector = Collector {
         publisher,
         roles: publisher.roles(),
@@ -52,8 +52,9 @@ pub(super) fn collect(publisher: &dyn Publisher, family: &'static Family, name: 
     collector.read_users()?;
     collector.read_rows()?;
     let mut data = collector.finish()?;
-    (data.family, data.name) = (family.name, name);
-    data.template = publisher.template()?.unwrap_or_else(|| family.template().to_owned());
+    (data.family, data.name) = (family, name);
+    let of_family = || Family::find(family).map_or_else(String::new, |family| family.template().to_owned());
+    data.template = publisher.template()?.unwrap_or_else(of_family);
     data.hash = hash(publisher)?;
     Ok(data)
 }

@@ -10,6 +10,7 @@ mod amazon;
 mod atomic;
 mod coat;
 mod custom;
+#[cfg(feature = "all")]
 mod engine;
 mod error;
 mod folder;
@@ -20,9 +21,11 @@ mod literal;
 mod mind;
 mod mobilerec;
 mod movielens;
+#[cfg(feature = "all")]
 mod output;
 mod publisher;
 mod records;
+#[cfg(feature = "all")]
 mod sieve;
 mod steam;
 mod table;
@@ -30,18 +33,25 @@ mod tables;
 mod values;
 
 pub use self::error::ImportError;
+#[cfg(feature = "all")]
 pub use self::output::TemplateFate;
 
 pub(super) use self::coat::Matrix;
 pub(super) use self::folder::Folder;
 pub(super) use self::publisher::{Place, Publisher, RawRow, Roles, ShownRow, Verdict};
-pub(super) use self::tables::FieldType;
+pub(super) use self::tables::{FieldType, MemoryNames, ProbabilityRow, read_probabilities, tables_in_memory};
 
+#[cfg(feature = "all")]
 use self::engine::Example;
+#[cfg(feature = "all")]
 use self::output::{Output, Template};
+#[cfg(feature = "all")]
 use super::detect::{self, Detected};
+#[cfg(feature = "all")]
 use super::{DataError, Moment, TextTemplates, UnifiedFiles};
+#[cfg(feature = "all")]
 use crate::files::{Tally, Watch};
+#[cfg(feature = "all")]
 use std::path::{Path, PathBuf};
 
 /// How rows become text where nothing is known of the kind of items: every field, by its name.
@@ -86,6 +96,7 @@ struct Format {
 type Opened = Result<Option<Box<dyn Publisher>>, ImportError>;
 
 /// What to import, and where to.
+#[cfg(feature = "all")]
 pub struct ImportOptions<'a> {
     /// The family; the files decide unless given.
     pub family: Option<&'static Family>,
@@ -108,6 +119,7 @@ pub struct ImportOptions<'a> {
 }
 
 /// What an import did.
+#[cfg(feature = "all")]
 pub struct Imported {
     /// The family.
     pub family: &'static str,
@@ -126,6 +138,7 @@ pub struct Imported {
 }
 
 /// A user, something that the user did, and its item, as text.
+#[cfg(feature = "all")]
 pub struct ExampleText {
     /// The profile.
     pub profile: String,
@@ -139,6 +152,7 @@ pub struct ExampleText {
 ///
 /// # Errors
 /// When the source is not known by its files, a file is damaged or of the wrong form, or no interaction is left.
+#[cfg(feature = "all")]
 pub fn import(options: &ImportOptions<'_>, watch: &dyn Watch) -> Result<Imported, DataError> {
     watch.begin("reading what belongs to the log", 0);
     let Detected { family, format, publisher } = match options.family {
@@ -176,6 +190,7 @@ pub fn import(options: &ImportOptions<'_>, watch: &dyn Watch) -> Result<Imported
     Ok(Imported { family: family.name, format, read, tally: found.tally, notes, examples, template: template.fate })
 }
 
+#[cfg(feature = "all")]
 fn example_text(
     example: &Example,
     templates: &TextTemplates,

@@ -18,6 +18,7 @@ fn run(label: &str, seed: u64, facts: &[(&str, &str)], policies: &[(&str, &[f64]
         baseline: policies[0].0.to_owned(),
         policies: policies.iter().map(|policy| policy.0.to_owned()).collect(),
         finals: values.collect(),
+        known: crate::metrics::all().iter().collect(),
     }
 }
 
