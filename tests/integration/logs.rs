@@ -1,9 +1,9 @@
 //! Small logs that were once read wrong: each is read right as data of a scenario, and by `import` where it can be imported.
 
 use crate::util::{Log, digests, package, place, prepare, read, recmirror, run_on, text};
+use recmirror::Registry;
 use recmirror::dataset::{Cleaner, Dataset};
 use recmirror::ids::ItemId;
-use recmirror::policy::Registry;
 use std::path::PathBuf;
 
 fn fixture(name: &str) -> PathBuf {
@@ -81,7 +81,7 @@ fn zones_order_rows() {
 #[test]
 fn the_order_of_lines_changes_no_digest_of_any_policy() {
     let all = Registry::builtin();
-    let able = all.kinds().iter().filter(|kind| kind.keys.iter().all(|key| !key.is_required()));
+    let able = all.policies().iter().filter(|kind| kind.keys.iter().all(|key| !key.is_required()));
     let kinds: Vec<&str> = able.map(|kind| kind.name).collect();
     let mut log = Log::synthetic(30, 40);
     // Many rows share their second, also where each user's rows are cut.
