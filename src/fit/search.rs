@@ -69,7 +69,7 @@ impl Search<'_> {
         let options = self.bound.options;
         let state = self.control.state.map(|path| checkpoint::read(path, self.bound)).transpose()?.flatten();
         let (mut standing, mut learner) = state.unzip();
-        let epochs = options.epochs.unwrap_or_else(|| epochs(&early(self.log)));
+        let epochs = options.epochs.unwrap_or_else(|| epochs(&self.early(self.log)));
         let mut trials = standing.as_mut().map_or_else(Vec::new, |standing| std::mem::take(&mut standing.trials));
         let settings = self.settings();
         let is_final = standing.as_ref().is_some_and(|standing| standing.is_final);
@@ -79,7 +79,7 @@ impl Search<'_> {
                 let decays = self.given().unwrap_or(decays);
                 let log = turned(self.log, fold);
                 let what = words(decays, fold, settings.folds);
-                let (chunks, late) = (early(&log), self.late(&log));
+                let (chunks, late) = (self.early(&log), self.late(&log));
                 let task = Task { what, log: &log, fold, stream: 0, chunks, epochs, last: epochs, decays };
                 let course = self.train(task, begun(), (&trials, false), Some(&late))?.1;
                 trials.push(course);
@@ -89,7 +89,10 @@ impl Search<'_> {
         let found = best.as_ref().map(|best| best.decays);
         let decays = self.given().or(found).unwrap_or(Decays::same(DECAYS[0]));
         let last = options.last.or(best.and_then(|best| best.best_epoch())).unwrap_or(epochs);
-        let all = chunks(self.log, |_, count| 0..count);
+        let all = match self.material.shown() {
+            Some(shown) => shown.all(self.log),
+            None => chunks(self.log, |_, count| 0..count),
+        };
         let all = match options.replicate {
             Some(number) => self.replicate(number, &all),
             None => all,
@@ -116,13 +119,24 @@ impl Search<'_> {
             None => DECAYS.to_vec(),
         };
         let separates = is_small && given.is_none() && rows.iter().any(|row| row.rating.is_finite());
-        let folds = if is_small && self.material.sampler().clock.is_timeless() { FOLDS } else { 1 };
-        Settings { decays, separates, folds }
+        let takes_turns = is_small && self.material.shown().is_none() && self.material.sampler().clock.is_timeless();
+        Settings { decays, separates, folds: if takes_turns { FOLDS } else { 1 } }
     }
 
-    /// The last interactions of some users.
+    /// The interactions and lists before the latest ones.
+    fn early(&self, log: &TrainingLog) -> Vec<Chunk> {
+        match self.material.shown() {
+            Some(shown) => shown.early(log),
+            None => chunks(log, |_, count| 0..fitting(count)),
+        }
+    }
+
+    /// The latest interactions of some users.
     fn late(&self, log: &TrainingLog) -> Vec<Chunk> {
-        let mut late = chunks(log, |_, count| fitting(count)..count);
+        let mut late = match self.material.shown() {
+            Some(shown) => shown.late(log),
+            None => chunks(log, |_, count| fitting(count)..count),
+        };
         let streams = Streams::new(self.bound.options.seed, 0);
         shuffle(&mut streams.derive(Purpose::Fitting, 1, 0), &mut late);
         let mut left = VALIDATION_SCENES;
@@ -164,7 +178,8 @@ impl Search<'_> {
             (Learner::new(network, Network::zeros(self.bound.inputs)), course)
         });
         let (sampler, tables) = (Sampler { log, ..self.material.sampler() }, self.material.tables());
-        let scenes = self.log.rows.len().min(MOST_SCENES / epochs.max(1) as usize);
+        let most = chunks.iter().map(|chunk| chunk.rows.len()).sum::<usize>().max(self.log.rows.len());
+        let scenes = most.min(MOST_SCENES / epochs.max(1) as usize);
         let streams = streams.fork(stream);
         let serve_ratings = learner.network.serve_ratings();
         let lesson = Lesson { sampler: &sampler, tables, chunks, streams, epochs, scenes, decays, serve_ratings };
@@ -249,11 +264,6 @@ fn turned(log: &TrainingLog, fold: usize) -> Cow<'_, TrainingLog> {
         }
     }
     Cow::Owned(log)
-}
-
-/// What is learned while the others show when to stop.
-fn early(log: &TrainingLog) -> Vec<Chunk> {
-    chunks(log, |_, count| 0..fitting(count))
 }
 
 /// Epochs for these chunks.

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 const USERS: u32 = 60;
 const ITEMS: u32 = 40;
 
-fn ids(count: u32) -> IdTable {
+pub(super) fn ids(count: u32) -> IdTable {
     let mut table = IdTable::default();
     (0..count).for_each(|id| {
         table.insert(&format!("id {id}"));
@@ -55,11 +55,11 @@ fn data(is_rated: bool, has_fields: bool, has_times: bool) -> Dataset {
     }
 }
 
-fn quick() -> FitOptions {
+pub(super) fn quick() -> FitOptions {
     FitOptions { epochs: Some(4), decay: Some(0.1), ..FitOptions::default() }
 }
 
-fn fitted(data: &Dataset, options: FitOptions, threads: usize) -> Fitted {
+pub(super) fn fitted(data: &Dataset, options: FitOptions, threads: usize) -> Fitted {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
     let stop = AtomicBool::new(false);
     pool.install(|| fit(data, options, Control { watch: &Quiet, stop: &stop, state: None })).expect("a fit")

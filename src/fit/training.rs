@@ -147,7 +147,7 @@ fn rate(step: f64, last: f64) -> f64 {
 fn weigh(shards: &mut [Shard]) -> (f64, f64) {
     let scenes = || shards.iter().flat_map(|shard| &shard.scenes);
     let choices: f64 = scenes().map(|scene| f64::from(scene.weight)).sum();
-    let rated = scenes().filter(|scene| scene.taken.is_some() && scene.level.is_finite());
+    let rated = scenes().filter(|scene| !scene.taken.is_empty() && scene.level.is_finite());
     let ratings: f64 = rated.map(|scene| f64::from(scene.rating_weight)).sum();
     for scene in shards.iter_mut().flat_map(|shard| &mut shard.scenes) {
         scene.weight = (f64::from(scene.weight) / choices.max(1e-9)) as f32;
@@ -178,14 +178,15 @@ pub(super) fn held_out(network: &Network, lesson: &Lesson<'_>, chunks: &[Chunk])
     let groups = grouped(chunks);
     let one = |chunks: &&[Chunk]| {
         let shard = lesson.sampler.shard(chunks, draws);
-        let rated = shard.scenes.iter().filter(|scene| scene.taken.is_some() && scene.level.is_finite()).count();
-        (loss(network, lesson.tables, &shard), shard.scenes.len(), rated)
+        let rated = shard.scenes.iter().filter(|scene| !scene.taken.is_empty() && scene.level.is_finite()).count();
+        let scenes: f64 = shard.scenes.iter().map(|scene| f64::from(scene.weight)).sum();
+        (loss(network, lesson.tables, &shard), scenes, rated)
     };
-    let parts: Vec<(Loss, usize, usize)> = groups.par_iter().map(one).collect();
-    let (mut sum, mut sizes) = (Loss::default(), (0, 0));
+    let parts: Vec<(Loss, f64, usize)> = groups.par_iter().map(one).collect();
+    let (mut sum, mut sizes) = (Loss::default(), (0.0, 0));
     for (loss, scenes, rated) in parts {
         sum.add(loss);
         sizes = (sizes.0 + scenes, sizes.1 + rated);
     }
-    Mean { choice: sum.choice / sizes.0.max(1) as f64, rating: sum.rating / sizes.1.max(1) as f64 }
+    Mean { choice: sum.choice / f64::max(sizes.0, 1.0), rating: sum.rating / sizes.1.max(1) as f64 }
 }
