@@ -184,7 +184,7 @@ impl Environment {
         self.inner().retire(users.as_array().iter().map(|&user| UserId(user as u32)));
     }
 
-    /// Numbers of the users who want a slate now, and the seconds since 1970.
+    /// Numbers of the users who want a slate now, and the milliseconds since 1970.
     fn _visitors<'py>(&self, py: Python<'py>) -> (Bound<'py, PyArray1<i64>>, i64) {
         let environment = self.inner();
         let observation = environment.observation();

@@ -66,7 +66,7 @@ enum Command {
     Align(align::Align),
     /// Hold a user model to what people did with what they were shown.
     Validate(validate::Validate),
-    /// Write the tensors from which `models/train` trains the mirror model.
+    /// Write the rows of a log as arrays, for the training of scorers in `models/train`.
     Tensors(tensors::Tensors),
     /// Say what is understood of a data set: fields, scale, times, lists, what was cleaned up.
     Data(data::Data),

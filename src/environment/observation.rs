@@ -19,7 +19,7 @@ impl<'a> Observation<'a> {
         Observation { requests: if wanted { all } else { Requests { users: &[], ..all } }, simulation }
     }
 
-    /// Seconds since 1970 at this step, by the calendar of the log.
+    /// Milliseconds since 1970 at this step, by the calendar of the log.
     pub fn time(&self) -> i64 {
         self.simulation.time()
     }

@@ -48,7 +48,7 @@ impl World {
             user: UserId(user as u32),
             item: ItemId(item),
             rating: (item % 5) as f32 + 1.0,
-            time: place as i64,
+            time: place as i64 * 1_000,
         };
         let rows = log.iter().enumerate();
         let rows = rows.flat_map(|(user, seen)| seen.iter().enumerate().map(move |(at, &item)| row(user, at, item)));

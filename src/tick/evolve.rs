@@ -6,7 +6,6 @@ use crate::ids::UserId;
 use crate::random::{Purpose, unit};
 use crate::scenario::SessionSpec;
 use crate::user::{Memorised, UserError, UserModel};
-use crate::world::FirstFault;
 use crate::world::{
     Clock, Engagement, Events, Fault, FirstFault, Forces, Habits, History, HistoryEntry, Interest, Model, Popularity,
     Seen, Status, Surroundings, User, Visits,

@@ -37,16 +37,16 @@ pub struct Surroundings {
     pub unseen: bool,
     /// Whether users rate what they accept.
     pub rated: bool,
-    /// Seconds since 1970 at tick 0.
+    /// Milliseconds since 1970 at tick 0.
     pub start: i64,
     /// Seconds of a tick.
     pub tick_seconds: i64,
 }
 
 impl Surroundings {
-    /// Seconds since 1970 at a tick.
+    /// Milliseconds since 1970 at a tick.
     pub fn time(&self, tick: u32) -> i64 {
-        self.start + i64::from(tick) * self.tick_seconds
+        self.start + i64::from(tick) * self.tick_seconds * 1_000
     }
 }
 
