@@ -123,6 +123,7 @@ impl Fit {
                 epochs: Some(fitted.course.schedule),
                 last: Some(fitted.course.epochs),
                 decay: Some(fitted.course.decay),
+                rating_decay: fitted.course.rating_decay,
                 replicate: Some(number),
                 ..options
             };

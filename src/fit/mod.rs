@@ -1,7 +1,7 @@
 //! Fits a mirror, the user model of `recmirror fit`, to any data set: no Python, no other data's words.
 //!
-//! [`fit`] trains the network on the log before the cut. At first it leaves out the latest tenth of each user's interactions:
-//! on these it finds the weight decay and when to stop. Then it trains as long on everything before the cut. What was held out is
+//! [`fit`] trains the network on the log before the cut. At first it leaves out the latest tenth of each user's interactions, or
+//! several tenths in turn where the log is small and its order means nothing: on these it finds the weight decays and when to stop. Then it trains as long on everything before the cut. What was held out is
 //! never read.
 //! [`Fitted::write`] makes a folder by the contract of models/README.md, version 2.
 //!
@@ -20,6 +20,7 @@ mod network;
 mod passes;
 mod sampling;
 mod search;
+mod settings;
 mod shard;
 mod shown;
 mod shown_loss;
@@ -70,6 +71,8 @@ pub struct FitOptions {
     pub last: Option<u32>,
     /// Weight decay, times the learning rate; the loss on later interactions decides unless given.
     pub decay: Option<f64>,
+    /// Weight decay of the weights that serve ratings alone; as `decay` unless given, or found by the loss where both are searched.
+    pub rating_decay: Option<f64>,
     /// Dimensions of the item vectors; the number of items decides unless given.
     pub rank: Option<usize>,
     /// What propensities of the lists do.
@@ -86,6 +89,7 @@ impl Default for FitOptions {
             epochs: None,
             last: None,
             decay: None,
+            rating_decay: None,
             rank: None,
             propensities: Propensities::Ignore,
             replicate: None,
@@ -178,6 +182,12 @@ pub struct Control<'a> {
 pub struct Course {
     /// Weight decay, times the learning rate.
     pub decay: f64,
+    /// Weight decay of the weights that serve ratings alone; `None` where it is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rating_decay: Option<f64>,
+    /// Which part of the log stayed out, where several take turns.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub fold: u32,
     /// Epochs of the schedule of the learning rate.
     pub schedule: u32,
     /// Epochs that were trained.
@@ -188,6 +198,10 @@ pub struct Course {
     pub losses: Vec<f64>,
     /// The loss on later interactions, as (epoch, loss); empty in the final training.
     pub later: Vec<(u32, f64)>,
+}
+
+fn is_first(fold: &u32) -> bool {
+    *fold == 0
 }
 
 /// A trained model.

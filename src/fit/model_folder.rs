@@ -167,6 +167,9 @@ fn training(fitted: &Fitted, data: &Dataset) -> toml::Table {
     put("seed", (fitted.options.seed as i64).into());
     put("epochs", i64::from(fitted.course.epochs).into());
     put("weight_decay", fitted.course.decay.into());
+    if let Some(decay) = fitted.course.rating_decay {
+        put("rating_weight_decay", decay.into());
+    }
     put("steps", (fitted.course.steps as i64).into());
     put("parameters", (fitted.parameters() as i64).into());
     put("program", format!("recmirror {}", env!("CARGO_PKG_VERSION")).into());

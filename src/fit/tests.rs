@@ -85,6 +85,18 @@ fn a_log_of_any_kind_is_learned() {
     }
 }
 
+#[test]
+fn parts_of_a_small_log_without_times_take_turns() {
+    let found = fitted(&data(true, false, false), FitOptions { epochs: Some(1), ..FitOptions::default() }, 2);
+    let folds: Vec<u32> = found.trials.iter().map(|trial| trial.fold).collect();
+    assert!(folds.len() >= 12 && folds.iter().zip(0..).all(|(&fold, place)| fold == place % 4), "{folds:?}");
+    assert!(found.trials.iter().any(|trial| trial.rating_decay.is_some()), "ratings may have a decay of their own");
+    let chosen = |trial: &&Course| (trial.decay, trial.rating_decay) == (found.course.decay, found.course.rating_decay);
+    assert_eq!(found.trials.iter().filter(chosen).count(), 4);
+    let timed = fitted(&data(true, false, true), FitOptions { epochs: Some(1), ..FitOptions::default() }, 2);
+    assert!(timed.trials.iter().all(|trial| trial.fold == 0), "the latest stay out where there are times");
+}
+
 /// Stops after a number of batches.
 struct StopAfter<'a> {
     stop: &'a AtomicBool,
