@@ -47,7 +47,7 @@ pub use self::split::{Cut, CutError, Split, TrainingLog};
 pub use self::target::{TargetPolicy, TargetRound, read_target};
 #[cfg(feature = "all")]
 pub use self::template::{TemplateError, TextTemplates};
-pub use self::unified::{InteractionHead, InteractionRow, ItemRow, Shown, UnifiedFiles, UserRow};
+pub use self::unified::{BehaviorHead, InteractionHead, InteractionRow, ItemRow, UnifiedFiles, UserRow};
 
 use crate::ids::{ItemId, UserId};
 use serde::{Deserialize, Serialize};

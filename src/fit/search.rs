@@ -119,20 +119,19 @@ impl Search<'_> {
             None => DECAYS.to_vec(),
         };
         let separates = is_small && given.is_none() && rows.iter().any(|row| row.rating.is_finite());
-        let has_lists = self.material.shown().is_some();
-        let folds = if is_small && !has_lists && self.material.sampler().clock.is_timeless() { FOLDS } else { 1 };
-        Settings { decays, separates, folds }
+        let takes_turns = is_small && self.material.shown().is_none() && self.material.sampler().clock.is_timeless();
+        Settings { decays, separates, folds: if takes_turns { FOLDS } else { 1 } }
     }
 
-    /// What is learned while the rest shows when to stop.
+    /// The interactions and lists before the latest ones.
     fn early(&self, log: &TrainingLog) -> Vec<Chunk> {
         match self.material.shown() {
             Some(shown) => shown.early(log),
-            None => early(log),
+            None => chunks(log, |_, count| 0..fitting(count)),
         }
     }
 
-    /// The last interactions of some users.
+    /// The latest interactions of some users.
     fn late(&self, log: &TrainingLog) -> Vec<Chunk> {
         let mut late = match self.material.shown() {
             Some(shown) => shown.late(log),
@@ -265,11 +264,6 @@ fn turned(log: &TrainingLog, fold: usize) -> Cow<'_, TrainingLog> {
         }
     }
     Cow::Owned(log)
-}
-
-/// What is learned while the others show when to stop.
-fn early(log: &TrainingLog) -> Vec<Chunk> {
-    chunks(log, |_, count| 0..fitting(count))
 }
 
 /// Epochs for these chunks.

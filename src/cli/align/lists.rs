@@ -1,6 +1,7 @@
 //! A mirror model on lists that are built from a data set's held-out interactions.
 
 use super::Align;
+use super::models::{Kind, kind_of};
 use crate::align::{AlignOptions, Alignment, Figure, align, measured};
 use crate::cli::{Failure, print};
 use crate::registry::Registry;
@@ -13,6 +14,7 @@ const SCENES: u32 = 8_000;
 
 /// Measures the model on the data set in `folder`.
 pub(super) fn run(arguments: &Align, registry: &Registry, folder: &Path) -> Result<(), Failure> {
+    check_kind(&arguments.subject)?;
     let data = registry.read(folder, None).map_err(Failure::input)?;
     let before = data.split_to_learn(arguments.holdout).log.before;
     let chunk = arguments.chunk as usize;
@@ -34,6 +36,19 @@ pub(super) fn run(arguments: &Align, registry: &Registry, folder: &Path) -> Resu
     }
     let accuracy = found.estimate("choice", "model", "popularity-matched").unwrap_or(0.0);
     super::gate(arguments.min_accuracy, accuracy, "popularity-matched lists")
+}
+
+/// Lists from a data set are for mirrors.
+fn check_kind(path: &Path) -> Result<(), Failure> {
+    let what = match kind_of(path)? {
+        Kind::Mirror => return Ok(()),
+        Kind::Parametric => "`parametric`".to_owned(),
+        Kind::Language => format!("the language model {}", path.display()),
+    };
+    Err(Failure::input(format!(
+        "{what} is measured on files of scenes, and lists from a data set's folder are for mirrors: make scenes with `recmirror \
+         scenes`, then `recmirror align MODEL datasets/NAME_eval.jsonl --data DIR`"
+    )))
 }
 
 pub(in crate::cli) fn table(found: &Alignment) -> String {
