@@ -19,7 +19,7 @@ MEANINGS := movielens cold_start_items cold_start_users exploration_pays_late fa
 	popularity_bias provider_fairness satiation time_on_site
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train meanings peers test-server deny clean
+.PHONY: help demo runtime data build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train meanings peers bench-peers test-server deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -130,6 +130,14 @@ sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onn
 	cat .recmirror/sasrec/figures.txt
 	$(TRAIN)/bin/python models/train/sasrec_card.py --tensors .recmirror/sasrec/tensors --model models/sasrec \
 		--name sasrec-ml-100k --texts models/train/movielens.toml --figures .recmirror/sasrec/figures.txt
+
+# Simulators whose environments exist are measured too: make bench-peers SIMULATORS="--simulator sardine=PYTHON"
+bench-peers: runtime data ## measure speed beside other programs, in pairs; prints the table of the README
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benches/peers/requirements.txt
+	$(CARGO) bench --locked --no-run --bench peers
+	$(PEERS)/bin/python benches/peers/speed.py $(SIMULATORS) \
+		--bench "$$(ls -t target/release/deps/peers-* | grep -v '[.]d$$' | head -1)"
 
 meanings: runtime data build ## how the conclusions of the demo and of ten scenarios change between taking and liking
 	$(PYTHON) scripts/meanings.py target/release/recmirror $(MEANINGS:%=scenarios/%.toml) --out runs/meanings

@@ -79,18 +79,14 @@ class Environment:
         `policy` is a built-in policy, an object with `recommend(observation)` and optionally `observe(outcome)`, or a
         function of the observation.
         """
+        if isinstance(policy, BuiltinPolicy):
+            return self._native._run(policy)
         rewards = []
-        builtin = isinstance(policy, BuiltinPolicy)
         while not self.is_done:
-            if builtin:
-                slates: Any = policy.recommend(self._native)
-            else:
-                observation = self.observation()
-                slates = policy.recommend(observation) if hasattr(policy, "recommend") else policy(observation)
+            observation = self.observation()
+            slates = policy.recommend(observation) if hasattr(policy, "recommend") else policy(observation)
             outcome = self.step(slates)
-            if builtin:
-                policy.observe(self._native)
-            elif hasattr(policy, "observe"):
+            if hasattr(policy, "observe"):
                 policy.observe(outcome)
             rewards.append(float(outcome.rewards.mean()) if len(outcome) else float("nan"))
         return np.array(rewards)

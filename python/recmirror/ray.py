@@ -126,10 +126,10 @@ def run(
     job = _Job(asked, dict(settings or {}), threads, target, _Store())
     most = job.experiment.replications
     for ended in _carry_out(iter([job]), until, threads, retries):
-        if progress is not None:
-            progress(len(job.done), most)
         if ended is not None:
             break
+        if progress is not None:
+            progress(len(job.done), most)
     parts = job.prefix()
     result = Result(job.experiment.put_together(parts, until))
     if target is not None:
@@ -243,7 +243,14 @@ def _part(reference: Any, replication: int, retries: int) -> bytes:
 
 @ray.remote
 def _replicate(name: str, spec: list[Any], replication: int) -> bytes:
-    """Runs one replication in a worker process."""
+    """Runs one replication in a worker process; what the process keeps is in its own copy of this module."""
+    from recmirror.ray import replicate
+
+    return replicate(name, spec, replication)
+
+
+def replicate(name: str, spec: list[Any], replication: int) -> bytes:
+    """Runs one replication of a job that is in the object store, and gives what came of it."""
     told = ray.get(spec[0])
     if name not in _prepared:
         while len(_prepared) >= KEPT:

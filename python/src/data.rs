@@ -26,7 +26,7 @@ impl Dataset {
     #[staticmethod]
     #[pyo3(signature = (path, family=None))]
     fn _read(py: Python<'_>, path: PathBuf, family: Option<String>) -> PyResult<Dataset> {
-        let read = py.detach(|| dataset::Dataset::read_as(&path, family.as_deref()));
+        let read = free(py, || dataset::Dataset::read_as(&path, family.as_deref()));
         Ok(Dataset { inner: Arc::new(read.map_err(of_dataset)?) })
     }
 
@@ -47,7 +47,7 @@ impl Dataset {
             users: users.map(|table| table.read("users")).transpose()?,
             roles,
         };
-        let read = py.detach(|| dataset::Dataset::from_tables(&name, &tables));
+        let read = free(py, || dataset::Dataset::from_tables(&name, &tables));
         Ok(Dataset { inner: Arc::new(read.map_err(of_dataset)?) })
     }
 

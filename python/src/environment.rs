@@ -1,7 +1,8 @@
 //! The environment.
 
 use crate::data::Dataset;
-use crate::errors::{of_environment, of_slates};
+use crate::errors::{of_environment, of_policy, of_slates};
+use crate::interrupt::interruptible;
 use crate::observation::{Observation, Shown};
 use crate::outcome::Outcome;
 use crate::policy::BuiltinPolicy;
@@ -14,9 +15,10 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use recmirror::environment as native;
 use recmirror::ids::{ItemId, UserId};
-use recmirror::policy::Requests;
+use recmirror::policy::Slates;
 use std::collections::BTreeMap;
 use std::fmt::Display;
+use std::sync::atomic::Ordering;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Simulated users, a catalogue and what changes, stepped from outside.
@@ -205,27 +207,12 @@ impl Environment {
         let environment = self.inner();
         let (users, items) = (environment.users(), environment.data().items.len());
         let observation = environment.observation();
-        let words = Requests::words(items);
         let mut mask = Array2::ones((users, items));
-        let mut fill = |user: usize, bits: &[u64]| {
-            for (word, &bits) in bits.iter().enumerate() {
-                let mut left = bits;
-                while left != 0 {
-                    let item = word * 64 + left.trailing_zeros() as usize;
-                    left &= left - 1;
-                    if item < items {
-                        mask[[user, item]] = 0;
-                    }
-                }
-            }
-        };
         for user in 0..users {
-            if let Some(bits) = environment.seen(UserId(user as u32)) {
-                fill(user, bits);
-            }
+            environment.seen(UserId(user as u32)).for_each(|item| mask[[user, item.index()]] = 0);
         }
         for (row, user) in observation.users.iter().enumerate() {
-            fill(user.index(), &observation.blocked[row * words..(row + 1) * words]);
+            observation.get(row).blocked().for_each(|item| mask[[user.index(), item.index()]] = 0);
         }
         mask.to_pyarray(py)
     }
@@ -267,6 +254,31 @@ impl Environment {
     fn policy(&self, py: Python<'_>, name: &str) -> PyResult<BuiltinPolicy> {
         let policy = free(py, || self.inner().policy(name)).map_err(of_environment)?;
         Ok(BuiltinPolicy::new(policy))
+    }
+
+    /// Steps a built-in policy to the end, or so many steps; the mean reward of each, NaN where nobody came.
+    #[pyo3(signature = (policy, most=None))]
+    fn _run<'py>(
+        &self,
+        py: Python<'py>,
+        policy: &BuiltinPolicy,
+        most: Option<u32>,
+    ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let rewards = interruptible(py, |stop| -> PyResult<Vec<f64>> {
+            let (mut environment, mut policy) = (self.inner(), policy.inner());
+            let (mut rewards, mut slates) = (Vec::new(), Slates::default());
+            let most = most.map_or(usize::MAX, |most| most as usize);
+            while !environment.is_done() && rewards.len() < most && !stop.load(Ordering::Relaxed) {
+                policy.recommend(&environment.observation(), &mut slates).map_err(of_policy)?;
+                let outcome = environment.step(&slates).map_err(of_environment)?;
+                let (sum, count) =
+                    outcome.rewards().fold((0.0, 0.0), |(sum, count), reward| (sum + f64::from(reward), count + 1.0));
+                rewards.push(sum / count);
+                policy.observe(outcome.events()).map_err(of_policy)?;
+            }
+            Ok(rewards)
+        })??;
+        Ok(PyArray1::from_vec(py, rewards))
     }
 
     /// Steps done since the last reset.

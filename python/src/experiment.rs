@@ -24,7 +24,6 @@ use std::sync::atomic::AtomicBool;
 #[pyclass(frozen, module = "recmirror._native")]
 pub struct Experiment {
     inner: Arc<native::Experiment>,
-    registry: Registry,
 }
 
 #[pymethods]
@@ -57,11 +56,11 @@ impl Experiment {
             let family = Some(scenario.data.format.as_str()).filter(|name| *name != "auto");
             let data = match data {
                 Some(data) => (*data).clone(),
-                None => recmirror::dataset::Dataset::read_as(&scenario.data.path, family).map_err(of_dataset)?,
+                None => registry.read(&scenario.data.path, family).map_err(of_dataset)?,
             };
             let users = users.map(|users| Arc::new(users) as Arc<dyn UserModel>);
-            let experiment = native::Experiment::with_model(scenario, data, registry.clone(), users);
-            Ok(Experiment { inner: Arc::new(experiment.map_err(of_experiment)?), registry })
+            let experiment = native::Experiment::with_model(scenario, data, registry, users);
+            Ok(Experiment { inner: Arc::new(experiment.map_err(of_experiment)?) })
         })?
     }
 
@@ -76,7 +75,7 @@ impl Experiment {
                 None => self.inner.run(&options),
             }
         })?;
-        RunResult::new(self.inner.clone(), self.registry.clone(), outcome.map_err(of_experiment)?)
+        RunResult::new(self.inner.clone(), outcome.map_err(of_experiment)?)
     }
 
     /// Runs all policies in one replication, and gives what came of it as bytes.
@@ -102,7 +101,7 @@ impl Experiment {
     fn put_together(&self, py: Python<'_>, parts: Vec<Vec<u8>>, until: Option<&str>) -> PyResult<RunResult> {
         let until = self.rule(until)?;
         let outcome = free(py, || self.gathered(&parts, until.as_ref()))?;
-        RunResult::new(self.inner.clone(), self.registry.clone(), outcome)
+        RunResult::new(self.inner.clone(), outcome)
     }
 
     /// Whether the rule is met by replications that were run elsewhere, without a gap from the first one on.
@@ -159,7 +158,10 @@ impl Experiment {
     }
 
     fn rule(&self, until: Option<&str>) -> PyResult<Option<Until>> {
-        until.map(|text| Until::parse(text, &self.inner.scenario, &self.registry)).transpose().map_err(of_settings)
+        until
+            .map(|text| Until::parse(text, &self.inner.scenario, self.inner.registry()))
+            .transpose()
+            .map_err(of_settings)
     }
 }
 

@@ -11,7 +11,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 use recmirror::log::EventBatch;
 use recmirror::policy::{Factory, Histories, Policy, PolicyContext, PolicyError, Requests, Slates};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A built-in policy, fitted to the log before the first step of an environment.
 #[pyclass(frozen, module = "recmirror")]
@@ -23,6 +23,10 @@ impl BuiltinPolicy {
     pub(crate) fn new(inner: Box<dyn Policy>) -> BuiltinPolicy {
         BuiltinPolicy { inner: Mutex::new(inner) }
     }
+
+    pub(crate) fn inner(&self) -> MutexGuard<'_, Box<dyn Policy>> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[pymethods]
@@ -30,7 +34,7 @@ impl BuiltinPolicy {
     /// `[n, slate]`: slates for the users who want one now, -1 in empty slots.
     fn recommend<'py>(&self, py: Python<'py>, environment: &Environment) -> PyResult<Bound<'py, PyArray2<i64>>> {
         let slates = free(py, || {
-            let mut policy = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut policy = self.inner();
             let environment = environment.inner();
             policy.slates(&environment.observation())
         });
@@ -43,7 +47,7 @@ impl BuiltinPolicy {
     /// Learns from the last step of the environment.
     fn observe(&self, py: Python<'_>, environment: &Environment) -> PyResult<()> {
         let learned = free(py, || {
-            let mut policy = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut policy = self.inner();
             policy.observe(environment.inner().events())
         });
         learned.map_err(|problem| of_policy(problem.to_string()))

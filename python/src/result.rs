@@ -3,9 +3,10 @@
 use crate::errors::refusal;
 use crate::table::Table;
 use pyo3::prelude::*;
-use recmirror::Registry;
 use recmirror::experiment::{Experiment, Manifest, Outcome, PairRow, Results, UntilRecord};
 use recmirror::random::Streams;
+use recmirror::report::Page;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Width of the printed table.
@@ -14,6 +15,7 @@ const WIDTH: usize = 100;
 /// The outputs of all policies and replications, and what follows from them.
 #[pyclass(frozen, module = "recmirror._native")]
 pub struct Result {
+    experiment: Arc<Experiment>,
     manifest: Manifest,
     results: Results,
     pairs: Vec<PairRow>,
@@ -21,12 +23,12 @@ pub struct Result {
 
 impl Result {
     /// Summarises an outcome.
-    pub(crate) fn new(experiment: Arc<Experiment>, _registry: Registry, outcome: Outcome) -> PyResult<Result> {
+    pub(crate) fn new(experiment: Arc<Experiment>, outcome: Outcome) -> PyResult<Result> {
         let scenario = &experiment.scenario;
         let manifest = Manifest::new(&experiment, &outcome);
         let results = experiment.results(&outcome).map_err(refusal)?;
         let pairs = results.pairs(&Streams::new(scenario.seed, 0));
-        Ok(Result { manifest, results, pairs })
+        Ok(Result { experiment, manifest, results, pairs })
     }
 }
 
@@ -47,6 +49,18 @@ impl Result {
             "series" => Table::of(&self.results.series_rows()),
             other => Err(refusal(format!("no table is called `{other}`"))),
         }
+    }
+
+    /// Writes the report, one HTML file that needs no network.
+    fn report(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let html = py.detach(|| {
+            let (experiment, manifest) = (&*self.experiment, &self.manifest);
+            let page = Page { experiment, manifest, events: None, name, registry: experiment.registry() };
+            page.html(&self.results, self.pairs.clone(), None)
+        });
+        let written = std::fs::write(&path, html.map_err(refusal)?);
+        written.map_err(|problem| refusal(format!("cannot write {}: {problem}", path.display())))
     }
 
     /// The hash over all events of all policies and replications.

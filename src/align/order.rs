@@ -9,7 +9,7 @@ use crate::dataset::TrainingLog;
 use crate::experiment::{Experiment, ExperimentError, Outcome, RunOptions};
 use crate::ids::{ItemId, UserId};
 use crate::metrics::Better;
-use crate::policy::{Fits, Policy, PolicyContext, Requests, Slates};
+use crate::policy::{Blocked, Fits, Policy, PolicyContext, Requests, SeenItems, Slates};
 use crate::random::{Purpose, Streams, below};
 use crate::registry::Registry;
 use crate::scenario::Params;
@@ -146,22 +146,11 @@ fn first_slates(
     let built = (kind.build)(&Params::new(&spec.params), &context);
     let mut policy: Box<dyn Policy> =
         built.map_err(|source| ExperimentError::Policy { policy: name.to_owned(), source })?;
-    let blocked = blocked(log, &users);
+    let seen = SeenItems::new(SeenItems::of_log(log), users.clone().into(), log.items);
     let (slate, items, streams) = (scenario.slate, data.items.len(), context.streams);
-    let requests = Requests { tick: 0, slate, items, users: &users, blocked: &blocked, streams, foresight: None };
+    let blocked = Blocked::seen(&seen);
+    let requests = Requests { tick: 0, slate, items, users: &users, blocked, streams, foresight: None };
     Ok(policy.slates(&requests).map_err(|failure| failure.problem))
-}
-
-/// What each of `users` may not be shown, as [`Requests::blocked`] wants it: the items of the own log.
-pub fn blocked(log: &TrainingLog, users: &[UserId]) -> Vec<u64> {
-    let words = Requests::words(log.items);
-    let mut blocked = vec![0; users.len() * words];
-    for (row, &user) in users.iter().enumerate() {
-        for entry in log.of(user) {
-            blocked[row * words + entry.item.index() / 64] |= 1 << (entry.item.index() % 64);
-        }
-    }
-    blocked
 }
 
 /// For each user with held-out items `sum_k hit_k / log2(k + 2)` over its largest value, k from 0 to 9 (Jarvelin and

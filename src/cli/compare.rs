@@ -100,7 +100,7 @@ impl Compare {
         let told = told(&trust);
         let tables = sensitivity_files(&trust).map_err(Failure::other)?;
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let page = Page { experiment: &experiment, manifest: &manifest, events: folder, name, registry };
+        let page = Page { experiment: &experiment, manifest: &manifest, events: Some(folder), name, registry };
         let pairs = results.pairs(&Streams::new(scenario.seed, 0));
         let report = ("report.html", page.html(&results, pairs, Some(trust)).map_err(Failure::other)?);
         replace(folder, &manifest, &[report].into_iter().chain(tables).collect::<Vec<_>>())?;

@@ -77,7 +77,7 @@ impl Dataset {
     /// The first value that cannot be understood, with its table and row, counted from 1.
     pub fn from_tables(name: &str, tables: &MemoryTables) -> Result<Dataset, DataError> {
         let publisher = tables_in_memory(tables)?;
-        let mut data = collect::collect(publisher.as_ref(), "tables", name.to_owned())?;
+        let mut data = collect::collect(publisher.as_ref(), "memory", name.to_owned())?;
         data.hash = hash(tables);
         Ok(data)
     }
@@ -189,7 +189,7 @@ mod tests {
         assert_eq!(format!("{:?}", memory.interactions), format!("{:?}", files.interactions));
         assert_eq!(format!("{:?}", memory.item_fields), format!("{:?}", files.item_fields));
         assert_eq!((&memory.title, memory.scale, memory.has_times), (&files.title, files.scale, true));
-        assert_eq!((memory.name.as_str(), memory.family), ("shop", "tables"));
+        assert_eq!((memory.name.as_str(), memory.family), ("shop", "memory"));
         let other = MemoryTables { items: None, ..tables };
         let without = Dataset::from_tables("shop", &other).expect("tables");
         assert_ne!(memory.hash, without.hash);

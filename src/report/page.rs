@@ -12,8 +12,8 @@ pub struct Page<'a> {
     pub experiment: &'a Experiment,
     /// What it says of itself.
     pub manifest: &'a Manifest,
-    /// Where the events are.
-    pub events: &'a Path,
+    /// The run's folder with its manifest and events; `None` when it has none, and no user's life is shown.
+    pub events: Option<&'a Path>,
     /// The name of the run's folder.
     pub name: String,
     /// The kinds that the scenario names.
@@ -36,6 +36,7 @@ impl Page<'_> {
 
     /// Adds the life of a typical user, where there are events. The run is kept when it cannot be told.
     fn add_life(&self, input: &mut ReportInput<'_>) {
+        let Some(events) = self.events else { return };
         if self.experiment.data.family == "memory" {
             input
                 .notes
@@ -43,8 +44,8 @@ impl Page<'_> {
             return;
         }
         let story = || -> Result<Option<Story>, StoryError> {
-            let Some(choice) = typical(self.events, self.registry)? else { return Ok(None) };
-            Story::read(self.events, &choice, self.registry).map(Some)
+            let Some(choice) = typical(events, self.registry)? else { return Ok(None) };
+            Story::read(events, &choice, self.registry).map(Some)
         };
         match story() {
             Ok(story) => input.life = story.map(|story| (story, self.name.clone())),

@@ -65,7 +65,7 @@ pub fn fill(
     folder.write_manifest(manifest)?;
     let name = folder.target().file_name().unwrap_or_default().to_string_lossy().into_owned();
     let registry: &Registry = experiment.registry();
-    let page = Page { experiment, manifest, events: folder.path(), name, registry };
+    let page = Page { experiment, manifest, events: Some(folder.path()), name, registry };
     folder.write("report.html", &page.html(&results, pairs.clone(), trust.clone())?)?;
     folder.write_manifest(manifest)?;
     Ok((results, pairs, trust))

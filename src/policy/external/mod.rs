@@ -95,10 +95,7 @@ impl External {
     }
 
     fn slates(&mut self, requests: &Requests<'_>) -> Result<Lists, PolicyError> {
-        let blocked = (0..requests.len()).map(|row| {
-            let request = requests.get(row);
-            (0..requests.items as u32).filter(|&item| !request.allows(ItemId(item))).collect()
-        });
+        let blocked = (0..requests.len()).map(|row| requests.get(row).blocked().map(|item| item.0).collect());
         let question = Question::Recommend {
             tick: requests.tick,
             slate: requests.slate,
