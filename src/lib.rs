@@ -1,6 +1,7 @@
 //! Evaluates recommender policies over long horizons on simulated users that mirror real ones.
 
 pub mod align;
+pub mod augment;
 mod card;
 pub mod cli;
 pub mod dataset;

@@ -88,7 +88,7 @@ fn tables<'py>(py: Python<'py>, experiment: &Experiment, outcome: &Outcome) -> P
     let ran = outcome.arms.iter().any(|arm| arm.policy == scenario.baseline);
     let baseline =
         if ran { &scenario.baseline } else { outcome.arms.first().map_or(&scenario.baseline, |arm| &arm.policy) };
-    let results = Results::new(kinds, baseline, outcome.arms.clone()).map_err(refusal)?;
+    let results = Results::new(kinds, baseline, outcome.arms.clone()).map_err(refusal)?.looked_at(outcome.until.is_some());
     let pairs = results.pairs(&Streams::new(scenario.seed, 0));
     let digests = outcome.arms.iter().filter_map(|arm| Digest::parse(&arm.digest));
     let dict = PyDict::new(py);

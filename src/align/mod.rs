@@ -16,7 +16,10 @@ mod verdict;
 
 pub use self::figures::{AlignOptions, Alignment, Figure, align};
 pub use self::measured::{measured, shown};
-pub use self::order::{NDCG_DEPTH, OrderedPolicy, PolicyOrder, SELF_SELECTED, blocked, ndcg, policy_order};
+pub use self::order::{
+    Agreement, LearnedPolicy, Learning, NDCG_DEPTH, OrderFigure, PairJudgement, PairOrder, PolicyOrder, SELF_SELECTED,
+    StartPolicy, blocked, ndcg, policy_order,
+};
 
 pub use self::told_apart::{Share, told_apart};
 pub use self::verdict::Verdict;

@@ -10,6 +10,7 @@ use crate::cli::terminal::say;
 use crate::experiment::{
     ArmRecord, ArmResult, Experiment, ExperimentError, Manifest, Outcome, Progress, Results, RunFolder, RunOptions,
     Stopped, StoppedFolder, Trust, TrustWorld, Until, UntilRecord, wrapped,
+    write_tables,
 };
 use crate::metrics;
 use crate::policy::Registry;
@@ -254,8 +255,11 @@ fn finish(
 ) -> Result<(), Failure> {
     let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
     let results = Results::new(kinds, baseline(&manifest, experiment), outcome.arms.clone()).map_err(Failure::other)?;
+    let results = results.looked_at(outcome.until.is_some());
     let pairs = results.pairs(&Streams::new(experiment.scenario.seed, 0));
     results.write(folder.path(), &pairs).map_err(Failure::other)?;
+    let levels = experiment.levels(&results);
+    write_tables(folder.path(), "levels", &levels).map_err(Failure::other)?;
     let (table, order) = (results.table(TABLE_WIDTH), results.order(&pairs, TABLE_WIDTH));
     // A run that is complete is kept, whatever becomes of the other worlds.
     let (trust, lost) = trust(&results);

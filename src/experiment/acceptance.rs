@@ -212,7 +212,7 @@ fn from_log(
              people accept; give the level as a number from 0.001 to 0.999",
         ));
     }
-    let (lists, which) = held_out(&data.impressions, start).ok_or_else(|| {
+    let (lists, which) = later_lists(&data.impressions, start).ok_or_else(|| {
         fail("no impression comes after the cut of its user; hold out more (`data.holdout`), or give the level as a number")
     })?;
     let (all, lists) = (lists.len(), sample(lists, streams));
@@ -235,7 +235,10 @@ fn from_log(
 
 /// The lists that were shown after the last interaction before the cut of their user, and which they are in words; all lists
 /// where the log has no times. `None` when there is none.
-fn held_out<'a>(impressions: &'a Impressions, start: &StartingPoint) -> Option<(Vec<Impression<'a>>, &'static str)> {
+pub(super) fn later_lists<'a>(
+    impressions: &'a Impressions,
+    start: &StartingPoint,
+) -> Option<(Vec<Impression<'a>>, &'static str)> {
     let filled = || impressions.iter().filter(|list| !list.items.is_empty());
     let times = impressions.times.iter();
     if times.clone().min() == times.max() {

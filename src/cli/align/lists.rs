@@ -1,9 +1,12 @@
 //! A mirror model on lists that are built from a data set's held-out interactions.
 
-use super::Align;
-use crate::align::{AlignOptions, Alignment, align, measured};
+use super::models::Kind;
+use super::{Align, order};
+use crate::align::{AlignOptions, Alignment, PolicyOrder, align, measured};
+use crate::cli::language::stop_flag;
 use crate::cli::{Failure, print};
 use crate::dataset::Dataset;
+use crate::policy::Registry;
 use crate::user::{Card, Mirror};
 use std::fmt::Write;
 use std::path::Path;
@@ -12,7 +15,8 @@ use std::path::Path;
 const SCENES: u32 = 8_000;
 
 /// Measures the model on the data set in `folder`.
-pub(super) fn run(arguments: &Align, folder: &Path) -> Result<(), Failure> {
+pub(super) fn run(arguments: &Align, folder: &Path, registry: &Registry) -> Result<(), Failure> {
+    let experiment = order::prepare(arguments, Some(Kind::Mirror), Some(folder), registry)?;
     let data = Dataset::read(folder).map_err(Failure::input)?;
     let before = data.split(arguments.holdout).before;
     let chunk = arguments.chunk as usize;
@@ -24,16 +28,28 @@ pub(super) fn run(arguments: &Align, folder: &Path) -> Result<(), Failure> {
     if found.scenes == 0 {
         return Err(Failure::input(format!("{} has no held-out interaction with 3 predecessors", data.name)));
     }
+    let stop = stop_flag()?;
+    let ordered = experiment.map(|experiment| order::run(&experiment, arguments.quiet, &stop)).transpose()?;
     if arguments.json {
-        print(&(serde_json::to_string_pretty(&found).map_err(Failure::other)? + "\n"));
+        let both = Measured { alignment: &found, policy_order: ordered.as_ref() };
+        print(&(serde_json::to_string_pretty(&both).map_err(Failure::other)? + "\n"));
     } else {
-        print(&table(&found));
+        print(&(table(&found) + &ordered.as_ref().map(PolicyOrder::table).unwrap_or_default()));
     }
     if arguments.write_card {
         write_card(&arguments.subject, model.card(), &found)?;
     }
     let accuracy = found.estimate("choice", "model", "popularity-matched").unwrap_or(0.0);
     super::gate(arguments.min_accuracy, accuracy, "popularity-matched lists")
+}
+
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Measured<'a> {
+    #[serde(flatten)]
+    alignment: &'a Alignment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy_order: Option<&'a PolicyOrder>,
 }
 
 pub(in crate::cli) fn table(found: &Alignment) -> String {

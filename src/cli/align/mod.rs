@@ -120,7 +120,7 @@ impl Align {
             ([], _) => Err(Failure::input(
                 "on what? name files of scenes (`recmirror scenes` makes datasets/NAME_eval.jsonl), or the folder of a data set",
             )),
-            ([folder], Some(_)) => self.check_lists().and_then(|()| lists::run(&self, folder)),
+            ([folder], Some(_)) => self.check_lists().and_then(|()| lists::run(&self, folder, registry)),
             (_, Some(folder)) => Err(Failure::input(format!(
                 "{} is a folder: give files of scenes, or one folder alone",
                 folder.display()
@@ -139,7 +139,6 @@ impl Align {
             ("--rotations", self.rotations),
             ("--quick", self.quick),
             ("--out", self.out.is_some()),
-            ("--policy-order", self.policy_order.is_some()),
         ];
         match given.iter().find(|(_, is_given)| *is_given) {
             Some((option, _)) => Err(Failure::input(format!("{option} is for files of scenes; leave it out"))),

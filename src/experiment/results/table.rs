@@ -1,5 +1,6 @@
 //! The results as plain text for a terminal.
 
+use super::order::wrapped;
 use super::Results;
 use crate::metrics::{Format, MetricKind};
 
@@ -24,7 +25,12 @@ impl Results {
         if cells.is_empty() {
             return text;
         }
-        text += &format!("\nDifference from `{}`, paired by replication [95% interval]\n\n", self.baseline);
+        let all = match self.policies.len() {
+            2 => String::new(),
+            count => format!(", for all {} pairs at once", count * (count - 1) / 2),
+        };
+        let title = format!("Difference from `{}`, paired by replication [95% interval{all}]", self.baseline);
+        text += &format!("\n{}\n\n", wrapped(&title, width));
         let names = Column { heading: "policy".to_owned(), cells };
         text += &layout(&names, self.columns(difference_heading, |m, kind| self.difference_cells(m, kind)), width);
         text += "\n* the interval excludes 0\n";
