@@ -62,7 +62,7 @@ pub(crate) fn python_method(
     unknown_method_callback(state, value, method, given)
 }
 
-/// Whether a format may fill a text up to ten thousand letters or more.
+/// Returns true if a format may fill a text up to ten thousand letters or more.
 fn is_wide(format: &str) -> bool {
     let (mut digits, mut open) = (0, 0);
     for letter in format.replace("{{", "").replace("}}", "").chars() {
@@ -106,7 +106,7 @@ fn bounded(source: &str, render: impl FnOnce() -> Result<String, Error> + Send) 
     })
 }
 
-/// What is wrong with a template, in words.
+/// The problem of a template, in words.
 pub(crate) fn told(problem: &Error) -> String {
     match problem.kind() {
         ErrorKind::OutOfFuel => "it computes or allocates more than a template may".to_owned(),

@@ -81,6 +81,11 @@ pub struct Streams {
 const WORDS_PER_TICK: u128 = 1 << 20;
 
 impl Streams {
+    /// The seed of the experiment.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// The streams of replication `replication` of an experiment with seed `seed`.
     pub fn new(seed: u64, replication: u32) -> Self {
         Streams { seed, replication }

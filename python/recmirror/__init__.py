@@ -15,21 +15,51 @@ from __future__ import annotations
 
 from ._dataset import Dataset
 from ._environment import Environment
-from ._experiment import Result, Table, run
-from ._native import BuiltinPolicy, Observation, Outcome, RecmirrorError, Scenes, __version__
+from ._experiment import Result, run
+from ._fit import Alignment, Model, fit
+from ._native import (
+    BuiltinPolicy,
+    DataError,
+    Error,
+    Log,
+    Observation,
+    Outcome,
+    PolicyError,
+    ScenarioError,
+    Scenes,
+    SlateError,
+    UserModelError,
+    __version__,
+    use_threads,
+)
+from ._table import Table
+
+RecmirrorError = Error
+"""The former name of `Error`."""
 
 __all__ = [
+    "Alignment",
     "BuiltinPolicy",
+    "DataError",
     "Dataset",
     "Environment",
+    "Error",
+    "Log",
+    "Model",
     "Observation",
     "Outcome",
+    "PolicyError",
     "RecmirrorError",
     "Result",
+    "ScenarioError",
     "Scenes",
+    "SlateError",
     "Table",
+    "UserModelError",
     "__version__",
+    "fit",
     "run",
+    "use_threads",
 ]
 
 
@@ -52,3 +82,21 @@ def _name_onnx_runtime() -> None:
 
 
 _name_onnx_runtime()
+
+
+def _register() -> None:
+    """Makes the environments known to Gymnasium, where it is installed."""
+    import importlib.util
+
+    if importlib.util.find_spec("gymnasium") is None:
+        return
+    from gymnasium.envs.registration import register
+
+    register(
+        id="recmirror/Slates-v0",
+        entry_point="recmirror.gym:SlatesEnv",
+        vector_entry_point="recmirror.gym:SlatesVectorEnv",
+    )
+
+
+_register()

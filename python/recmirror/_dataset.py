@@ -2,54 +2,66 @@
 
 from __future__ import annotations
 
-import math
+import datetime
+import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from . import _native
-from ._native import RecmirrorError
+import numpy as np
+from numpy.typing import NDArray
 
-# The usual names of columns, the first that a table has counts.
-USERS = ("user_id", "userId", "user", "uid")
-ITEMS = ("item_id", "itemId", "movieId", "item", "iid")
-RATINGS = ("rating", "score", "stars")
-TIMES = ("timestamp", "time", "ts")
+from . import _native
+from ._native import DataError
+
+Cells = list[Any]
 
 
 class Dataset:
     """A feedback log with its users and items.
 
-    `interactions` is a table (a dict of columns, pandas, Polars, PyArrow) with a column of users, one of items, and
-    optionally one of ratings (any scale) and one of times (seconds since 1970). `columns` names them where they have
-    other names than usual: `{"user": "buyer", "item": "sku"}`.
+    `interactions`, `items` and `users` are tables of Polars, pandas, PyArrow or anything with the Arrow PyCapsule interface
+    (read without a copy), or dicts of columns. Columns have the names that files may have (docs/DATASETS.md): `user_id`,
+    `item_id`, and optionally `rating`, `timestamp`, `clicked`, `position`, `propensity`, ...; `columns` names them where
+    they have others: `{"user": "buyer", "item": "sku"}`. `roles` is what a `data.toml` may say besides:
+    `{"scale": [1, 5], "items": {"title": "name", "fields": {"tags": "categories"}}}`.
     """
 
-    def __init__(self, interactions: Any, *, name: str = "log", columns: dict[str, str] | None = None) -> None:
-        named = columns or {}
-        users = _column(interactions, named.get("user"), USERS, "users")
-        items = _column(interactions, named.get("item"), ITEMS, "items")
-        if users is None or items is None:
-            missing = "users" if users is None else "items"
-            usual = ", ".join(USERS if users is None else ITEMS)
-            raise RecmirrorError(
-                f"the table has no column of {missing} (looked for {usual}); name it: columns={{'user': ..., 'item': ...}}"
+    def __init__(
+        self,
+        interactions: Any,
+        items: Any = None,
+        users: Any = None,
+        *,
+        name: str = "log",
+        columns: Mapping[str, Any] | None = None,
+        roles: Mapping[str, Any] | None = None,
+    ) -> None:
+        told: dict[str, Any] = dict(roles or {})
+        if columns:
+            told["columns"] = dict(told.get("columns", {})) | dict(columns)
+        try:
+            self._native = _native.Dataset._from_tables(
+                name,
+                _table(interactions, "interactions"),
+                None if items is None else _table(items, "items"),
+                None if users is None else _table(users, "users"),
+                _toml(told) if told else "",
             )
-        ratings = _column(interactions, named.get("rating"), RATINGS, "ratings")
-        times = _column(interactions, named.get("time"), TIMES, "times")
-        self._native = _native.Dataset._from_columns(
-            name,
-            [str(user) for user in users],
-            [str(item) for item in items],
-            None if ratings is None else [_number(rating) for rating in ratings],
-            None if times is None else [_seconds(time) for time in times],
-        )
+        except DataError as problem:
+            # Files say it in a `data.toml`, Python in arguments.
+            text = str(problem).replace("data.toml", "`columns` or `roles`")
+            raise DataError(text) from None
 
     @classmethod
     def read(cls, path: str | os.PathLike[str], family: str | None = None) -> Dataset:
         """Reads a folder or file; `family` names the reader where the files do not decide."""
+        return cls._of(_native.Dataset._read(os.fspath(path), family))
+
+    @classmethod
+    def _of(cls, native: _native.Dataset) -> Dataset:
         made = cls.__new__(cls)
-        made._native = _native.Dataset._read(os.fspath(path), family)
+        made._native = native
         return made
 
     @property
@@ -87,10 +99,34 @@ class Dataset:
         """Lists as they were shown."""
         return self._native.impressions
 
+    def item_features(self) -> tuple[NDArray[np.float32], list[str]]:
+        """What is known of items as numbers `[items, width]`, and the name of each column: categories as 0 and 1, numbers in
+        deviations from the mean, words hashed."""
+        return self._native._features(False)
+
+    def user_features(self) -> tuple[NDArray[np.float32], list[str]]:
+        """What is known of users as numbers `[users, width]`, and the name of each column."""
+        return self._native._features(True)
+
+    @property
+    def item_fields(self) -> list[str]:
+        """Names of what is known of items."""
+        return self._native._fields()[0]
+
+    @property
+    def user_fields(self) -> list[str]:
+        """Names of what is known of users."""
+        return self._native._fields()[1]
+
     @property
     def scale(self) -> tuple[float, float] | None:
         """The worst and the best rating of the log's scale; `None` without ratings."""
         return self._native.scale
+
+    @property
+    def cleanup(self) -> str:
+        """What was repaired or left out while reading, counted."""
+        return self._native.cleanup
 
     @property
     def notes(self) -> list[str]:
@@ -109,36 +145,115 @@ class Dataset:
     def __deepcopy__(self, _memo: dict[int, Any]) -> Dataset:
         return self
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _load, (self._native._to_bytes(),)
+
     def __repr__(self) -> str:
         return repr(self._native)
 
 
-def _column(table: Any, named: str | None, usual: Iterable[str], what: str) -> Sequence[Any] | None:
-    """A column as a list; `None` where the table has none."""
-    names = [str(name) for name in (table.keys() if hasattr(table, "keys") else getattr(table, "columns", []))]
-    if hasattr(table, "column_names"):
-        names = list(table.column_names)
-    if named is not None and named not in names:
-        raise RecmirrorError(f"the table has no column `{named}` for {what}; it has: {', '.join(names)}")
-    name = named or next((candidate for candidate in usual if candidate in names), None)
-    if name is None:
-        return None
-    column = table[name]
+def _load(stored: bytes) -> Dataset:
+    """The data set that was pickled."""
+    return Dataset._of(_native.Dataset._from_bytes(stored))
+
+
+def _table(table: Any, what: str) -> Any:
+    """A table as the native half takes it: itself where it is an Arrow stream, else names and columns."""
+    if hasattr(table, "collect_schema") and hasattr(table, "collect"):
+        raise DataError(f"{what} is lazy; collect it first: {what}.collect()")
+    if hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__"):
+        if not hasattr(table, "iloc"):
+            return table
+        try:
+            # pandas goes through PyArrow, which may be missing, and refuses columns with values of several types.
+            table.__arrow_c_stream__()
+            return table
+        except Exception:
+            pass
+    if hasattr(table, "iloc"):
+        return [(str(name), _cells(table[name], what, name)) for name in table.columns]
+    if isinstance(table, Mapping):
+        return [(str(name), _cells(column, what, name)) for name, column in table.items()]
+    if getattr(getattr(table, "dtype", None), "names", None):
+        return [(name, _cells(table[name], what, name)) for name in table.dtype.names]
+    if isinstance(table, (str, os.PathLike)):
+        raise DataError(f"{what} is a path; read files with Dataset.read(path)")
+    raise DataError(
+        f"{what} is a {type(table).__name__}; expected a table of Polars, pandas or Arrow, or a dict of columns"
+    )
+
+
+def _cells(column: Iterable[Any], what: str, name: object) -> Cells:
+    """A column as values that the native half takes; missing values are `None`."""
+    if getattr(getattr(column, "dtype", None), "kind", "") == "M" and hasattr(column, "astype"):
+        column = column.astype("datetime64[us]")
     for method in ("to_pylist", "to_list", "tolist"):
         if hasattr(column, method):
-            return list(getattr(column, method)())
-    return list(column)
+            column = getattr(column, method)()
+            break
+    return [_cell(value, what, name) for value in column]
 
 
-def _number(rating: Any) -> float | None:
-    return None if rating is None or (isinstance(rating, float) and math.isnan(rating)) else float(rating)
-
-
-def _seconds(time: Any) -> int | None:
-    if time is None:
+def _cell(value: Any, what: str, name: object) -> Any:
+    if value is None or isinstance(value, (bool, str)):
+        return value
+    if isinstance(value, int):
+        return value if -(2**63) <= value < 2**63 else str(value)
+    if isinstance(value, float):
+        return value
+    if isinstance(value, datetime.datetime) or hasattr(value, "timestamp"):
+        return _moment(value)
+    if isinstance(value, datetime.date):
+        return _moment(datetime.datetime(value.year, value.month, value.day))
+    if isinstance(value, (list, tuple, set, frozenset)) or hasattr(value, "tolist") and getattr(value, "ndim", 0) == 1:
+        return [_cell(entry, what, name) for entry in (sorted(value) if isinstance(value, (set, frozenset)) else value)]
+    if hasattr(value, "item"):
+        return _cell(value.item(), what, name)
+    text = str(value)
+    if text in ("<NA>", "NaT"):
         return None
-    if hasattr(time, "timestamp"):
-        return int(time.timestamp())
-    if float(time) != int(time):
-        raise RecmirrorError(f"the time {time} is no whole number of seconds since 1970; round or convert it")
-    return int(time)
+    if hasattr(value, "as_tuple"):
+        return text
+    raise DataError(
+        f"{what}: the column `{name}` has a {type(value).__name__}; expected texts, numbers, truth values, times or lists"
+    )
+
+
+class _Moment:
+    """A time as microseconds since 1970."""
+
+    def __init__(self, micros: int) -> None:
+        self.micros = micros
+
+
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
+
+
+def _moment(value: Any) -> _Moment | None:
+    if value != value:
+        return None
+    if value.tzinfo is None:
+        # As in files: a time without a zone is one of UTC.
+        value = value.replace(tzinfo=datetime.timezone.utc)
+    return _Moment((value - _EPOCH) // datetime.timedelta(microseconds=1))
+
+
+def _toml(told: Mapping[str, Any]) -> str:
+    """Nested dicts as TOML."""
+    return "".join(f"{_quoted(str(key))} = {_inline(value)}\n" for key, value in told.items())
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Mapping):
+        return "{" + ", ".join(f"{_quoted(str(key))} = {_inline(entry)}" for key, entry in value.items()) + "}"
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_inline(entry) for entry in value) + "]"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    return _quoted(str(value))
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from . import _native
 from ._dataset import Dataset
+from ._fit import folder_of
 from ._native import BuiltinPolicy, Observation, Outcome
 from ._settings import Tables, pairs, tables
 
@@ -18,7 +18,7 @@ from ._settings import Tables, pairs, tables
 class Environment:
     """Simulated users, a catalogue and what changes, stepped from outside.
 
-    `users` is `"parametric"`, the folder of a mirror model, or an object with `respond(scenes)` that gives logits
+    `users` is `"parametric"`, a fitted model or its folder, or an object with `respond(scenes)` that gives logits
     `[n, slate + 1]` (each slot, then "nothing"). `policies` and `dynamics` are kinds of scenario files, with their own
     keys: `"popular"`, `("ials", {"factors": 32})`. `settings` takes every other key of scenario files:
     `{"arrival.probability": 0.2}`.
@@ -45,9 +45,9 @@ class Environment:
             "seed": seed,
             "user.acceptance": acceptance,
         }
-        own = None
-        if isinstance(users, (str, os.PathLike)) and os.fspath(users) != "parametric":
-            named |= {"user.kind": "mirror", "user.path": os.path.abspath(os.fspath(users))}
+        own, folder = None, folder_of(users)
+        if folder is not None:
+            named |= {"user.kind": "mirror", "user.path": folder}
         elif not isinstance(users, str):
             own = users
         named |= settings or {}

@@ -1,82 +1,126 @@
-"""Experiments: policies x replications of a scenario file."""
+"""Experiments: policies x replications of a scenario."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from html import escape
+from pathlib import Path
 from typing import Any
 
 from . import _native
 from ._dataset import Dataset
+from ._fit import folder_of
 from ._settings import pairs
+from ._table import Table
 
-
-class Table:
-    """Rows with the same columns. Polars and pandas take it as it is: `polars.DataFrame(table.columns)`."""
-
-    def __init__(self, rows: list[dict[str, Any]]) -> None:
-        self.rows = rows
-
-    @property
-    def columns(self) -> dict[str, list[Any]]:
-        """The columns by name."""
-        names = self.rows[0] if self.rows else {}
-        return {name: [row[name] for row in self.rows] for name in names}
-
-    def to_pandas(self) -> Any:
-        """The table in pandas, which must be installed."""
-        import pandas  # type: ignore[import-not-found, import-untyped, unused-ignore]
-
-        return pandas.DataFrame(self.columns)
-
-    def to_polars(self) -> Any:
-        """The table in Polars, which must be installed."""
-        import polars  # type: ignore[import-not-found, unused-ignore]
-
-        return polars.DataFrame(self.columns)
-
-    def __len__(self) -> int:
-        return len(self.rows)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        return iter(self.rows)
-
-    def __getitem__(self, name: str) -> list[Any]:
-        return [row[name] for row in self.rows]
-
-    def _repr_html_(self) -> str:
-        from html import escape
-
-        head = "".join(f"<th>{escape(name)}</th>" for name in self.columns)
-        body = "".join(
-            "<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in row.values()) + "</tr>" for row in self.rows
-        )
-        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-
-    def __repr__(self) -> str:
-        return f"Table({len(self.rows)} rows of {', '.join(self.columns)})"
+TABLES = ("summary", "compare", "pairs", "finals", "series")
 
 
 class Result:
-    """What an experiment gave: `summary`, `compare`, `pairs`, `finals` and `series` are tables."""
+    """What an experiment gave. Shows as a table in a notebook; `report(path)` writes the whole report."""
 
-    def __init__(self, found: dict[str, Any]) -> None:
-        names = ("summary", "compare", "pairs", "finals", "series")
-        self.summary, self.compare, self.pairs, self.finals, self.series = (
-            Table(json.loads(found[name])) for name in names
-        )
-        self.digest: str = found["digest"]
+    def __init__(self, native: _native.Result) -> None:
+        self._native = native
+        self._tables: dict[str, Table] = {}
+
+    def _table(self, name: str) -> Table:
+        if name not in self._tables:
+            self._tables[name] = Table(self._native.table(name))
+        return self._tables[name]
+
+    @property
+    def summary(self) -> Table:
+        """Each policy and metric over replications: mean with its 95% interval."""
+        return self._table("summary")
+
+    @property
+    def compare(self) -> Table:
+        """Differences from the baseline, paired by replication."""
+        return self._table("compare")
+
+    @property
+    def pairs(self) -> Table:
+        """Differences of all pairs of policies, adjusted for their number."""
+        return self._table("pairs")
+
+    @property
+    def finals(self) -> Table:
+        """Each policy, replication and metric over the whole run."""
+        return self._table("finals")
+
+    @property
+    def series(self) -> Table:
+        """Each policy and metric at each step: mean over replications with its interval."""
+        return self._table("series")
+
+    @property
+    def digest(self) -> str:
         """The hash over all events of all policies and replications."""
-        self.failures: list[tuple[str, int, str]] = found["failures"]
+        return self._native.digest
+
+    @property
+    def replications(self) -> int:
+        """Replications that ran."""
+        return self._native.replications
+
+    @property
+    def failures(self) -> list[tuple[str, int, str]]:
         """Policy, replication and message of each policy that could not go on."""
-        self._text: str = found["text"]
+        return self._native.failures
+
+    @property
+    def until(self) -> list[str]:
+        """Why the run ended, where a rule was to end it."""
+        return self._native.until
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What ran, exactly enough to run it again."""
+        found: dict[str, Any] = json.loads(self._native.manifest)
+        return found
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Writes the report: one HTML file that needs no network."""
+        self._native.report(os.fspath(path))
+
+    def _repr_html_(self) -> str:
+        failed = "".join(f"<p>{escape(policy)}: {escape(problem)}</p>" for policy, _, problem in self.failures)
+        return f"{self.summary._repr_html_()}{failed}"
 
     def __str__(self) -> str:
-        return self._text
+        return self._native.text()
 
     def __repr__(self) -> str:
-        return self._text
+        return str(self)
+
+
+def prepare(
+    scenario: str | os.PathLike[str],
+    *,
+    policies: Mapping[str, Any] | None = None,
+    data: Dataset | None = None,
+    users: Any = None,
+    settings: Mapping[str, Any] | None = None,
+    allow_external: bool = False,
+) -> _native.Experiment:
+    """A scenario with its data and user model, ready to run."""
+    path = Path(scenario)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as problem:
+        raise _native.ScenarioError(f"cannot read the scenario {path}: {problem.strerror}") from None
+    named = dict(settings or {})
+    folder = folder_of(users)
+    if folder is not None:
+        named |= {"user.kind": "mirror", "user.path": folder}
+    elif users == "parametric":
+        named |= {"user.kind": "parametric"}
+    own_users = None if folder is not None or isinstance(users, str) else users
+    own = list((policies or {}).items())
+    native = None if data is None else data._native
+    return _native.Experiment(text, os.path.abspath(path), own, pairs(named), native, own_users, allow_external)
 
 
 def run(
@@ -84,16 +128,27 @@ def run(
     *,
     policies: Mapping[str, Any] | None = None,
     data: Dataset | None = None,
+    users: Any = None,
     settings: Mapping[str, Any] | None = None,
+    until: str | None = None,
+    events: str | os.PathLike[str] | None = None,
     allow_external: bool = False,
 ) -> Result:
     """Runs a scenario file, with policies of your own beside those of the file.
 
-    `policies` maps names to objects with `recommend(observation)` and optionally `observe(outcome)`, or to functions of
-    the observation, or to classes. In an experiment `outcome.left` is empty and `outcome.is_done` false. Each replication has a policy of its own: a class is made, an object is copied.
-    `data` replaces the data set of the file, `settings` its keys: `{"ticks": 10, "policy.ials.factors": 16}`. A scenario
-    that starts programs (policies of the kind `external`) runs only with `allow_external=True`.
+    `policies` maps names to objects with `recommend(observation)` and optionally `observe(outcome)` and `fit(log)`, or to
+    functions of the observation, or to classes. In an experiment `outcome.left` is empty and `outcome.is_done` false. Each
+    replication has a policy of its own: a class is made, an object is copied; then `fit(log)` is called, once, with the log
+    before the start. `data` replaces the data set of the file, `users` its user model (a fitted model, its folder, or an object with `respond(scenes)`), `settings` its
+    keys: `{"ticks": 10, "policy.ials.factors": 16}`. `until` stops early, once the differences from the baseline are as
+    precise as the rule asks (`"ci<0.5%"`). `events` is a folder for the event logs, Parquet files; nothing is written unless
+    it is given. A scenario that starts programs (policies of the kind `external`) runs only with `allow_external=True`.
     """
-    own = list((policies or {}).items())
-    native = None if data is None else data._native
-    return Result(_native.run(os.fspath(scenario), own, pairs(settings or {}), native, allow_external))
+    experiment = prepare(
+        scenario, policies=policies, data=data, users=users, settings=settings, allow_external=allow_external
+    )
+    folder = None
+    if events is not None:
+        folder = os.fspath(events)
+        os.makedirs(folder, exist_ok=True)
+    return Result(experiment.run(until, folder))

@@ -1,21 +1,21 @@
 """Gymnasium environments: a lane for each simulated user, or a single user.
 
     import gymnasium
-    import recmirror.gym                                   # registers recmirror/Slates-v0
+    import recmirror as rm                                 # registers recmirror/Slates-v0
 
     envs = gymnasium.make_vec("recmirror/Slates-v0", num_envs=1024, data=data, users="models/mine", slate=10)
     env = gymnasium.make("recmirror/Slates-v0", data=data)
 
 An episode is one user's life: it terminates when the user leaves for good and is truncated after `episode_steps`. The
-user then comes back as at the start. After 100,000 steps all episodes are truncated and the simulation begins again with
-other users. All lanes live in one simulation: they share time, popularity and catalogue, which
+user then comes back as at the start. After `simulation_steps`, 100,000 unless given, all episodes are truncated and the
+simulation begins again with other users. All lanes live in one simulation: they share time, popularity and catalogue, which
 go on over episodes. Lanes draw from streams of their own (seed, user, step), so one lane's actions change another lane's
 draws in nothing but what they share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 import gymnasium as gym
@@ -27,18 +27,23 @@ from numpy.typing import NDArray
 
 from ._dataset import Dataset
 from ._environment import Environment
-from ._native import Outcome, RecmirrorError
+from ._native import Outcome, ScenarioError, SlateError
 from ._settings import Tables
 
 Observations: TypeAlias = "dict[str, NDArray[Any]]"
 Infos: TypeAlias = "dict[str, Any]"
+Reward: TypeAlias = "str | Callable[[Outcome], NDArray[Any]]"
 
 ACTIONS = ("slate", "scores", "proto")
-REWARDS = ("accept", "rating")
+REWARDS = ("accept", "rating", "session")
 HISTORY = 20
 RATINGS = 5.0
+# Numbers of a profile are at most so large: the encoding cuts what is further from the mean.
+PROFILE = 100.0
 # Steps of the simulation behind the lanes; it begins again with other users when they are done.
 STEPS = 100_000
+# Seconds since 1970 in the year 2200.
+LATEST = 7_258_118_400
 
 _MODES = {
     "next_step": AutoresetMode.NEXT_STEP,
@@ -52,14 +57,22 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
 
     Actions: `"slate"`, item numbers `[n, slate]`; items that are repeated or no candidates are skipped and counted in
     `infos["skipped"]`. `"scores"`, one number for each item, of which the best candidates are shown. `"proto"`, a vector of
-    the width of `vectors` `[items, width]`: the nearest candidates by inner product are shown.
+    the width of `vectors` `[items, width]`: the nearest candidates by inner product are shown. Only the order of scores
+    counts, so that numbers beyond the space's bounds of -1 and 1 are taken, too.
 
     Observations: `history` and `history_ratings` (the latest 20 accepted items, oldest first, -1 and 0 where there are
-    fewer), `mask` (which items may be shown; left out with
-    `mask=False`, for many lanes and items), `visiting` (whether the user wants a slate at this step; otherwise the
-    action is ignored and the reward is 0), `step` (steps of the episode so far).
+    fewer), `profile` (what the data set knows of the user, as numbers; left out where it knows nothing), `mask` (which items
+    may be shown; left out with `mask=False`, for many lanes and items), `session` (slates that the user has looked at in this
+    session), `time` (seconds since 1970 by the calendar of the log), `visiting` (whether the user wants a slate at this step;
+    otherwise the action is ignored and the reward is 0), `step` (steps of the episode so far).
 
-    Rewards: `"accept"`, 1 for an accepted item; `"rating"`, its rating as a level from 1 to 5.
+    Rewards: `"accept"`, 1 for an accepted item; `"rating"`, its rating as a level from 1 to 5; `"session"`, 1 for each slate
+    that was looked at, so that an episode gives the length of the user's sessions; or a function of the outcome that gives a
+    number for each row of it.
+
+    `policies`, `dynamics` and `settings` are those of `Environment`; `acceptance`, too.
+
+    Infos: `accepted_item` (-1 for none), `slates` (what was shown, -1 in empty slots), `skipped`.
     """
 
     def __init__(
@@ -71,30 +84,24 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         slate: int = 10,
         episode_steps: int = 50,
         actions: str = "slate",
-        reward: str = "accept",
+        reward: Reward = "accept",
         vectors: NDArray[Any] | None = None,
         mask: bool = True,
         autoreset: str = "next_step",
         acceptance: float | None = None,
+        policies: Tables = (),
         dynamics: Tables = (),
         settings: Mapping[str, Any] | None = None,
+        simulation_steps: int = STEPS,
         seed: int = 0,
     ) -> None:
-        for name, given, known in (
-            ("actions", actions, ACTIONS),
-            ("reward", reward, REWARDS),
-            ("autoreset", autoreset, tuple(_MODES)),
-        ):
-            if given not in known:
-                raise RecmirrorError(f"{name} is {given!r}; expected one of {', '.join(known)}")
-        if actions == "proto" and (vectors is None or np.ndim(vectors) != 2 or len(vectors) != data.items):
-            raise RecmirrorError(f"actions='proto' needs vectors of the shape [{data.items}, width]")
+        _check(actions, reward, autoreset, vectors, data)
         self.num_envs = num_envs
         self.metadata = {"autoreset_mode": _MODES[autoreset], "render_modes": []}
         self._mode = _MODES[autoreset]
         self._slate, self._items, self._horizon = slate, data.items, episode_steps
         self._actions, self._reward = actions, reward
-        self._vectors = None if vectors is None else np.asarray(vectors, dtype=np.float32)
+        self._vectors = None if vectors is None else np.ascontiguousarray(vectors, dtype=np.float32)
         # Lanes are to act: users come at each step, and stay until they are out of patience.
         arriving = {
             "arrival.probability": 1.0,
@@ -107,37 +114,56 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             "users": users,
             "population": num_envs,
             "slate": slate,
-            "steps": STEPS,
+            "steps": simulation_steps,
             "acceptance": acceptance,
+            "policies": policies,
             "dynamics": dynamics,
             "settings": arriving | dict(settings or {}),
         }
         self._seed, self._replication = seed, 0
         self._env = Environment(seed=seed, **self._make)
         self._mask = mask
+        self._known = data.user_features()[0]
+        self._profiles = self._known[self._env._native.sources()]
         self.single_observation_space = self._observation_space()
         self.single_action_space = self._action_space()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
-        self._age = np.zeros(num_envs, dtype=np.int64)
-        self._ended = np.zeros(num_envs, dtype=bool)
+        self._begin_lanes()
+
+    @property
+    def environment(self) -> Environment:
+        """The simulation behind the lanes. What steps it besides `step` leaves the lanes behind."""
+        return self._env
+
+    def _begin_lanes(self) -> None:
+        """All lanes are at the start of an episode."""
+        self._profiles = self._known[self._env._native.sources()]
+        self._age = np.zeros(self.num_envs, dtype=np.int64)
+        self._ended = np.zeros(self.num_envs, dtype=bool)
+        self._in_session = np.zeros(self.num_envs, dtype=np.int64)
+        self._session = np.zeros(self.num_envs, dtype=np.int64)
 
     def _observation_space(self) -> spaces.Dict:
         parts: dict[str, spaces.Space[Any]] = {
             "history": spaces.Box(-1, self._items - 1, (HISTORY,), np.int64),
             "history_ratings": spaces.Box(0.0, RATINGS, (HISTORY,), np.float32),
         }
+        if self._known.shape[1]:
+            parts["profile"] = spaces.Box(-PROFILE, PROFILE, (self._known.shape[1],), np.float32)
         if self._mask:
             parts["mask"] = spaces.MultiBinary(self._items)
+        parts["session"] = spaces.Box(0, self._make["steps"], (1,), np.int64)
         parts["step"] = spaces.Box(0, self._horizon, (1,), np.int64)
+        parts["time"] = spaces.Box(-LATEST, LATEST, (1,), np.int64)
         parts["visiting"] = spaces.MultiBinary(1)
         return spaces.Dict(parts)
 
     def _action_space(self) -> spaces.Space[Any]:
         if self._actions == "slate":
             return spaces.MultiDiscrete([self._items] * self._slate)
-        width = self._items if self._vectors is None else self._vectors.shape[1]
-        return spaces.Box(-np.inf, np.inf, (width,), np.float32)
+        width = self._items if self._actions == "scores" or self._vectors is None else self._vectors.shape[1]
+        return spaces.Box(-1.0, 1.0, (width,), np.float32)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -148,7 +174,7 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         if mask is not None:
             mask = np.asarray(mask, dtype=bool)
             if mask.shape != (self.num_envs,):
-                raise RecmirrorError(f"reset_mask has the shape {mask.shape}; expected ({self.num_envs},)")
+                raise SlateError(f"reset_mask has the shape {mask.shape}; expected ({self.num_envs},)")
             if self._env.is_done:
                 self._renew()
                 return self._observe(), {}
@@ -160,7 +186,7 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             self._seed, self._env = seed, Environment(seed=seed, **self._make)
         self._replication = 0
         self._env.reset(0)
-        self._age[:], self._ended[:] = 0, False
+        self._begin_lanes()
         return self._observe(), {}
 
     def step(
@@ -169,90 +195,146 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         """Shows each lane's slate and gives observations, rewards, terminations, truncations and infos."""
         if self._mode == AutoresetMode.DISABLED and self._ended.any():
             lanes = np.flatnonzero(self._ended)[:5].tolist()
-            raise RecmirrorError(f"the episodes of lanes {lanes} are over; reset(options={{'reset_mask': ...}}) first")
+            raise SlateError(f"the episodes of lanes {lanes} are over; reset(options={{'reset_mask': ...}}) first")
         if self._env.is_done:
             # All lanes ended with the simulation; this is the step that begins them again.
             self._renew()
             nothing = np.zeros(self.num_envs, dtype=bool)
-            infos: Infos = {"accepted_item": np.full(self.num_envs, -1), "skipped": np.zeros(self.num_envs, dtype=np.int64)}
-            return self._observe(), np.zeros(self.num_envs), nothing, nothing.copy(), infos
-        visitors = np.asarray(self._env.observation().users, dtype=np.int64)
-        slates, skipped = self._slates(np.asarray(actions), visitors)
-        outcome = self._env._native._close(slates)
+            return self._observe(), np.zeros(self.num_envs), nothing, nothing.copy(), self._no_infos()
+        visitors = self._visitors
+        outcome, skipped = self._show(np.asarray(actions), visitors)
         rewards = self._rewards(outcome)
         fresh = self._ended.copy() if self._mode == AutoresetMode.NEXT_STEP else np.zeros(self.num_envs, dtype=bool)
         self._age[~fresh] += 1
+        self._count_session(outcome)
         terminated = np.zeros(self.num_envs, dtype=bool)
-        terminated[np.asarray(outcome.left, dtype=np.int64)] = True
+        terminated[outcome.left] = True
         truncated = (self._age >= self._horizon) & ~terminated & ~fresh
         if outcome.is_done:
             truncated = ~terminated
-        infos = {"accepted_item": self._spread(outcome, outcome.accepted_items, -1), "skipped": skipped}
+        infos = self._infos(outcome, skipped)
         observations = self._next(fresh, terminated | truncated, truncated, infos)
         return observations, rewards, terminated, truncated, infos
 
     def _next(self, fresh: NDArray[Any], over: NDArray[Any], truncated: NDArray[Any], infos: Infos) -> Observations:
         """Ends and begins episodes as the mode of autoreset says, and opens the next step."""
+        native = self._env._native
         if self._mode == AutoresetMode.SAME_STEP:
             final = self._observe() if over.any() else None
             if self._env.is_done:
                 self._renew()
             else:
                 self._restart(over)
-                self._env._native._open()
+                native._open()
             observations = self._observe()
             if final is not None:
                 infos["final_obs"] = _lanes(final, over)
                 infos["_final_obs"] = over
             return observations
-        self._env._native._retire(set(np.flatnonzero(truncated).tolist()))
+        if truncated.any():
+            native._retire(np.flatnonzero(truncated))
         self._restart(fresh)
         self._ended = over
-        self._env._native._open()
+        native._open()
         return self._observe()
 
     def _restart(self, lanes: NDArray[Any]) -> None:
         if lanes.any():
-            self._env._native._restart(set(np.flatnonzero(lanes).tolist()))
-        self._age[lanes], self._ended[lanes] = 0, False
+            self._env._native._restart(np.flatnonzero(lanes))
+            for kept in (self._age, self._ended, self._in_session, self._session):
+                kept[lanes] = 0
 
     def _renew(self) -> None:
         """Begins the simulation again with the users of the next replication."""
         self._replication += 1
         self._env.reset(self._replication)
-        self._age[:], self._ended[:] = 0, False
+        self._begin_lanes()
+
+    def _count_session(self, outcome: Outcome) -> None:
+        users, sessions = outcome.users, outcome.sessions
+        if len(sessions) == len(users):
+            same = self._session[users] == sessions
+            self._in_session[users] = np.where(same, self._in_session[users], 0) + 1
+            self._session[users] = sessions
 
     def _observe(self) -> Observations:
-        seen = self._env.observation()
-        history, ratings = self._env._native._histories()
+        native = self._env._native
+        self._visitors, time = native._visitors()
+        history, ratings = native._histories()
         visiting = np.zeros((self.num_envs, 1), dtype=np.int8)
-        visiting[np.asarray(seen.users, dtype=np.int64)] = 1
+        visiting[self._visitors] = 1
         observations: Observations = {"history": history, "history_ratings": ratings}
+        if self._known.shape[1]:
+            observations["profile"] = self._profiles.copy()
         if self._mask:
-            observations["mask"] = self._env._native._masks()
-        return observations | {"step": self._age[:, None].copy(), "visiting": visiting}
+            observations["mask"] = native._masks()
+        observations["session"] = self._in_session[:, None].copy()
+        observations["step"] = self._age[:, None].copy()
+        observations["time"] = np.full((self.num_envs, 1), time, dtype=np.int64)
+        observations["visiting"] = visiting
+        return observations
 
-    def _slates(self, actions: NDArray[Any], visitors: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _show(self, actions: NDArray[Any], visitors: NDArray[Any]) -> tuple[Outcome, NDArray[Any]]:
+        """Shows the visitors what the actions ask for, and counts what was skipped."""
         wanted = self.action_space.shape
         if actions.shape != wanted:
-            raise RecmirrorError(f"actions have the shape {actions.shape}; expected {wanted}")
+            raise SlateError(f"actions have the shape {actions.shape}; expected {wanted}")
+        native = self._env._native
         skipped = np.zeros(self.num_envs, dtype=np.int64)
         if self._actions == "slate":
-            slates, left_out = self._env._native._keep_allowed(actions[visitors])
-            skipped[visitors] = left_out
-            return slates, skipped
-        scores = actions[visitors].astype(np.float32)
-        return (scores if self._vectors is None else scores @ self._vectors.T), skipped
+            if actions.dtype.kind not in "iu":
+                raise SlateError(f"slates have dtype {actions.dtype}; expected whole numbers")
+            slates, skipped[visitors] = native._keep_allowed(actions[visitors].astype(np.int64, copy=False))
+            return native._close(slates), skipped
+        numbers = actions[visitors].astype(np.float32, copy=False)
+        if self._actions == "scores" or self._vectors is None:
+            return native._close(numbers), skipped
+        return native._close_nearest(np.ascontiguousarray(numbers), self._vectors), skipped
 
     def _rewards(self, outcome: Outcome) -> NDArray[np.float64]:
-        given = outcome.rewards if self._reward == "accept" else np.nan_to_num(outcome.ratings)
-        return self._spread(outcome, given, 0.0).astype(np.float64)
+        if callable(self._reward):
+            given = np.asarray(self._reward(outcome), dtype=np.float64)
+            if given.shape != (len(outcome),):
+                raise ScenarioError(f"the reward has the shape {given.shape}; expected ({len(outcome)},)")
+        elif self._reward == "accept":
+            given = outcome.rewards.astype(np.float64)
+        elif self._reward == "rating":
+            given = np.nan_to_num(outcome.ratings).astype(np.float64)
+        else:
+            given = np.ones(len(outcome))
+        return self._spread(outcome, given, 0.0)
 
     def _spread(self, outcome: Outcome, values: NDArray[Any], empty: float) -> NDArray[Any]:
         """A value for each lane, `empty` for those without a slate."""
-        spread = np.full(self.num_envs, empty, dtype=values.dtype)
-        spread[np.asarray(outcome.users, dtype=np.int64)] = values
+        spread = np.full((self.num_envs, *values.shape[1:]), empty, dtype=values.dtype)
+        spread[outcome.users] = values
         return spread
+
+    def _infos(self, outcome: Outcome, skipped: NDArray[Any]) -> Infos:
+        return {
+            "accepted_item": self._spread(outcome, outcome.accepted_items, -1),
+            "slates": self._spread(outcome, outcome.slates, -1),
+            "skipped": skipped,
+        }
+
+    def _no_infos(self) -> Infos:
+        return {
+            "accepted_item": np.full(self.num_envs, -1),
+            "slates": np.full((self.num_envs, self._slate), -1),
+            "skipped": np.zeros(self.num_envs, dtype=np.int64),
+        }
+
+
+def _check(actions: str, reward: Reward, autoreset: str, vectors: Any, data: Dataset) -> None:
+    for name, given, known in (
+        ("actions", actions, ACTIONS),
+        ("reward", "accept" if callable(reward) else reward, REWARDS),
+        ("autoreset", autoreset, tuple(_MODES)),
+    ):
+        if given not in known:
+            raise ScenarioError(f"{name} is {given!r}; expected one of {', '.join(known)}")
+    if actions == "proto" and (vectors is None or np.ndim(vectors) != 2 or len(vectors) != data.items):
+        raise ScenarioError(f"actions='proto' needs vectors of the shape [{data.items}, width]")
 
 
 def _lanes(observations: Observations, mask: NDArray[Any]) -> NDArray[Any]:
@@ -296,10 +378,3 @@ class SlatesEnv(gym.Env[Observations, NDArray[Any]]):
 
 def _first(observations: Observations) -> Observations:
     return {key: values[0] for key, values in observations.items()}
-
-
-gym.register(
-    id="recmirror/Slates-v0",
-    entry_point="recmirror.gym:SlatesEnv",
-    vector_entry_point="recmirror.gym:SlatesVectorEnv",
-)

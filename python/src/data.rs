@@ -1,13 +1,21 @@
 //! Data sets.
 
-use crate::refusal;
+use crate::arrow::AnyTable;
+use crate::errors::{of_data, of_dataset};
+use crate::threads::free;
+use numpy::{IntoPyArray, PyArray2};
 use pyo3::prelude::*;
-use recmirror::dataset;
+use pyo3::types::PyBytes;
+use recmirror::dataset::{self, MemoryTables};
+use recmirror::scene::{Encoding, EncodingOptions};
 use std::path::PathBuf;
 use std::sync::Arc;
 
+/// Numbers, and the names of their columns.
+type Features<'py> = (Bound<'py, PyArray2<f32>>, Vec<String>);
+
 /// A feedback log with its users and items.
-#[pyclass(frozen, module = "recmirror")]
+#[pyclass(frozen, module = "recmirror._native")]
 pub struct Dataset {
     pub(crate) inner: Arc<dataset::Dataset>,
 }
@@ -19,33 +27,43 @@ impl Dataset {
     #[pyo3(signature = (path, family=None))]
     fn _read(py: Python<'_>, path: PathBuf, family: Option<String>) -> PyResult<Dataset> {
         let read = py.detach(|| dataset::Dataset::read_as(&path, family.as_deref()));
-        Ok(Dataset { inner: Arc::new(read.map_err(refusal)?) })
+        Ok(Dataset { inner: Arc::new(read.map_err(of_dataset)?) })
     }
 
-    /// A data set from columns of equal length.
+    /// A data set from tables: Arrow streams, or columns of equal length by name.
     #[staticmethod]
-    #[pyo3(signature = (name, users, items, ratings=None, times=None))]
-    fn _from_columns(
+    #[pyo3(signature = (name, interactions, items, users, roles))]
+    fn _from_tables(
         py: Python<'_>,
         name: String,
-        users: Vec<String>,
-        items: Vec<String>,
-        ratings: Option<Vec<Option<f32>>>,
-        times: Option<Vec<Option<i64>>>,
+        interactions: AnyTable,
+        items: Option<AnyTable>,
+        users: Option<AnyTable>,
+        roles: String,
     ) -> PyResult<Dataset> {
-        let lengths = [Some(items.len()), ratings.as_ref().map(Vec::len), times.as_ref().map(Vec::len)];
-        if let Some(other) = lengths.into_iter().flatten().find(|&length| length != users.len()) {
-            return Err(refusal(format!("the columns differ in length: {} users, and {other} values", users.len())));
-        }
-        let read = py.detach(|| {
-            let value = |column: &Option<Vec<Option<f32>>>, row: usize| column.as_ref().and_then(|it| it[row]);
-            let rows = users.iter().zip(&items).enumerate().map(|(row, (user, item))| {
-                let rating = value(&ratings, row).filter(|rating| !rating.is_nan());
-                (user, item, rating, times.as_ref().and_then(|times| times[row]))
-            });
-            dataset::Dataset::from_rows(&name, rows)
-        });
-        Ok(Dataset { inner: Arc::new(read.map_err(refusal)?) })
+        let tables = MemoryTables {
+            interactions: interactions.read("interactions")?,
+            items: items.map(|table| table.read("items")).transpose()?,
+            users: users.map(|table| table.read("users")).transpose()?,
+            roles,
+        };
+        let read = py.detach(|| dataset::Dataset::from_tables(&name, &tables));
+        Ok(Dataset { inner: Arc::new(read.map_err(of_dataset)?) })
+    }
+
+    /// The whole data set as bytes, for other processes.
+    fn _to_bytes<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+        let bytes = py.detach(|| postcard::to_stdvec(self.inner.as_ref())).map_err(of_data)?;
+        Ok(PyBytes::new(py, &bytes))
+    }
+
+    /// What [`Dataset::_to_bytes`] wrote.
+    #[staticmethod]
+    fn _from_bytes(py: Python<'_>, bytes: &[u8]) -> PyResult<Dataset> {
+        let read = py.detach(|| postcard::from_bytes(bytes));
+        let inner =
+            read.map_err(|problem| of_data(format!("these bytes are no data set of this version: {problem}")))?;
+        Ok(Dataset { inner: Arc::new(inner) })
     }
 
     /// Name of the folder or file, or the name that was given.
@@ -96,6 +114,12 @@ impl Dataset {
         self.inner.scale.map(|scale| (scale.min, scale.max))
     }
 
+    /// What was cleaned up while reading, in a line.
+    #[getter]
+    fn cleanup(&self) -> String {
+        self.inner.cleanup.to_string()
+    }
+
     /// What was guessed or is missing, a sentence each.
     #[getter]
     fn notes(&self) -> Vec<String> {
@@ -106,6 +130,24 @@ impl Dataset {
     #[getter]
     fn hash(&self) -> &str {
         &self.inner.hash
+    }
+
+    /// The fields of users, or of items, as numbers `[rows, width]`, and what each column says.
+    fn _features<'py>(&self, py: Python<'py>, of_users: bool) -> PyResult<Features<'py>> {
+        let data = &self.inner;
+        let (fields, rows) =
+            if of_users { (&data.user_fields, data.users.len()) } else { (&data.item_fields, data.items.len()) };
+        let encoded = free(py, || {
+            let (encoding, _) = Encoding::fit(fields.iter(), EncodingOptions::default());
+            encoding.encode(fields, rows).map(|encoded| (encoded.table, encoding.columns()))
+        });
+        let (table, columns) = encoded.map_err(of_data)?;
+        Ok((table.into_pyarray(py), columns))
+    }
+
+    /// Names of the fields of items, then of users.
+    fn _fields(&self) -> (Vec<&str>, Vec<&str>) {
+        (names_of(&self.inner.item_fields), names_of(&self.inner.user_fields))
     }
 
     fn __repr__(&self) -> String {
@@ -119,4 +161,8 @@ impl Dataset {
             data.impressions.len()
         )
     }
+}
+
+fn names_of(fields: &dataset::Fields) -> Vec<&str> {
+    fields.iter().map(|field| field.name.as_str()).collect()
 }

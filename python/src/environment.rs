@@ -1,19 +1,21 @@
 //! The environment.
 
 use crate::data::Dataset;
-use crate::observation::{HISTORY, Observation};
+use crate::errors::{of_environment, of_slates};
+use crate::observation::{Observation, Shown};
+use crate::outcome::Outcome;
 use crate::policy::BuiltinPolicy;
+use crate::slates;
+use crate::threads::free;
 use crate::users::OwnUsers;
-use crate::{refusal, slates};
 use numpy::ndarray::Array2;
-use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray2, ToPyArray};
+use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use recmirror::environment as native;
 use recmirror::ids::{ItemId, UserId};
-use recmirror::log::{EventBatch, REJECTED};
 use recmirror::policy::Requests;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -59,6 +61,25 @@ fn pairs(keys: &BTreeMap<String, String>) -> Vec<(&str, &dyn Display)> {
     keys.iter().map(|(key, value)| (key.as_str(), value as &dyn Display)).collect()
 }
 
+/// What went wrong without the interpreter.
+enum Wrong {
+    Slates(String),
+    Environment(native::EnvironmentError),
+}
+
+fn contiguous<'a>(array: &'a PyReadonlyArray2<'_, f32>) -> PyResult<&'a [f32]> {
+    array.as_slice().map_err(|_| of_slates("the array is not contiguous; pass numpy.ascontiguousarray(...)"))
+}
+
+impl Environment {
+    /// What the users did in the step that closed last.
+    fn outcome(&self, py: Python<'_>) -> PyResult<Outcome> {
+        let environment = self.inner();
+        let left = environment.left().iter().map(|user| user.0).collect();
+        Outcome::of(py, environment.events(), left, environment.is_done())
+    }
+}
+
 #[pymethods]
 impl Environment {
     #[new]
@@ -75,14 +96,14 @@ impl Environment {
         if let Some(users) = users {
             builder = builder.users(OwnUsers::new(py, users)?);
         }
-        let inner = py.detach(|| builder.build()).map_err(refusal)?;
+        let inner = free(py, || builder.build()).map_err(of_environment)?;
         Ok(Environment { inner: Mutex::new(inner) })
     }
 
     /// Begins again at step 0 of another replication: other users and draws of the same settings.
     #[pyo3(signature = (replication=0))]
     fn reset(&self, py: Python<'_>, replication: u32) -> PyResult<Observation> {
-        py.detach(|| self.inner().reset(replication)).map_err(refusal)?;
+        free(py, || self.inner().reset(replication)).map_err(of_environment)?;
         Ok(self.observation(py))
     }
 
@@ -90,8 +111,9 @@ impl Environment {
     fn observation(&self, py: Python<'_>) -> Observation {
         let environment = self.inner();
         let observation = environment.observation();
-        let history = |row: usize| observation.history(row).map(|entry| (entry.item, entry.rating)).collect();
-        Observation::new(py, &observation, history)
+        let entries = |row: usize| observation.history(row).map(|entry| (entry.item, entry.rating));
+        let shown = Shown::new(observation.len(), entries);
+        Observation::new(py, &observation, shown, Some(observation.time()))
     }
 
     /// Shows slates to the users of the observation and gives what they did.
@@ -105,46 +127,77 @@ impl Environment {
     fn _close(&self, py: Python<'_>, slates: &Bound<'_, PyAny>) -> PyResult<Outcome> {
         let slates = {
             let environment = self.inner();
-            slates::read(slates, &environment.observation()).map_err(refusal)?
+            slates::read(slates, &environment.observation()).map_err(of_slates)?
         };
-        py.detach(|| self.inner().close(&slates)).map_err(refusal)?;
-        let environment = self.inner();
-        let left = environment.left().iter().map(|user| user.0).collect();
-        Outcome::of(py, environment.events(), left, environment.is_done())
+        free(py, || self.inner().close(&slates)).map_err(of_environment)?;
+        self.outcome(py)
+    }
+
+    /// The first half of a step with the candidates that are nearest to a vector for each visitor, by inner product.
+    fn _close_nearest(
+        &self,
+        py: Python<'_>,
+        wanted: PyReadonlyArray2<'_, f32>,
+        vectors: PyReadonlyArray2<'_, f32>,
+    ) -> PyResult<Outcome> {
+        let (rows, width) = wanted.as_array().dim();
+        let (wanted, vectors) = (contiguous(&wanted)?, contiguous(&vectors)?);
+        let closed = free(py, || {
+            let mut environment = self.inner();
+            let observation = environment.observation();
+            if rows != observation.len() || vectors.len() != observation.items * width {
+                return Err(Wrong::Slates(format!(
+                    "{rows} vectors of {width} numbers for {} users and {} items",
+                    observation.len(),
+                    observation.items
+                )));
+            }
+            let slates = slates::nearest(wanted, vectors, width, &observation).map_err(Wrong::Slates)?;
+            environment.close(&slates).map_err(Wrong::Environment)
+        });
+        match closed {
+            Ok(()) => self.outcome(py),
+            Err(Wrong::Slates(problem)) => Err(of_slates(problem)),
+            Err(Wrong::Environment(problem)) => Err(of_environment(problem)),
+        }
     }
 
     /// The second half of a step: users arrive.
     fn _open(&self, py: Python<'_>) {
-        py.detach(|| self.inner().open());
+        free(py, || self.inner().open());
     }
 
     /// Opens the step once more, so that users who restarted in it come.
     fn _open_again(&self, py: Python<'_>) {
-        py.detach(|| self.inner().open_again());
+        free(py, || self.inner().open_again());
     }
 
     /// Brings users back to the start.
-    fn _restart(&self, users: BTreeSet<u32>) {
-        self.inner().restart(users.into_iter().map(UserId));
+    fn _restart(&self, users: PyReadonlyArray1<'_, i64>) {
+        self.inner().restart(users.as_array().iter().map(|&user| UserId(user as u32)));
     }
 
     /// Lets users leave for good.
-    fn _retire(&self, users: BTreeSet<u32>) {
-        self.inner().retire(users.into_iter().map(UserId));
+    fn _retire(&self, users: PyReadonlyArray1<'_, i64>) {
+        self.inner().retire(users.as_array().iter().map(|&user| UserId(user as u32)));
+    }
+
+    /// Numbers of the users who want a slate now, and the seconds since 1970.
+    fn _visitors<'py>(&self, py: Python<'py>) -> (Bound<'py, PyArray1<i64>>, i64) {
+        let environment = self.inner();
+        let observation = environment.observation();
+        (PyArray1::from_iter(py, observation.users.iter().map(|user| i64::from(user.0))), observation.time())
     }
 
     /// History `[users, 20]` and its ratings of all users, those who are away included.
     fn _histories<'py>(&self, py: Python<'py>) -> (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<f32>>) {
-        let environment = self.inner();
-        let mut items = Array2::from_elem((environment.users(), HISTORY), -1i64);
-        let mut ratings = Array2::zeros((environment.users(), HISTORY));
-        for user in 0..environment.users() {
-            for (place, entry) in environment.history(UserId(user as u32)).enumerate() {
-                items[[user, place]] = i64::from(entry.item.0);
-                ratings[[user, place]] = if entry.rating.is_nan() { 0.0 } else { entry.rating };
-            }
-        }
-        (items.to_pyarray(py), ratings.to_pyarray(py))
+        let (items, ratings) = free(py, || {
+            let environment = self.inner();
+            let entries =
+                |user: usize| environment.history(UserId(user as u32)).map(|entry| (entry.item, entry.rating));
+            Shown::new(environment.users(), entries).arrays(0.0)
+        });
+        (items.into_pyarray(py), ratings.into_pyarray(py))
     }
 
     /// `[users, items]`: 1 where a user may be shown an item, those who are away included.
@@ -184,7 +237,7 @@ impl Environment {
         let slates = slates.as_array();
         if slates.dim() != (observation.len(), observation.slate) {
             let wanted = (observation.len(), observation.slate);
-            return Err(refusal(format!("slates have the shape {:?}; expected {wanted:?}", slates.dim())));
+            return Err(of_slates(format!("slates have the shape {:?}; expected {wanted:?}", slates.dim())));
         }
         let mut kept = Array2::from_elem(slates.dim(), -1i64);
         let mut left_out = vec![0i64; observation.len()];
@@ -205,9 +258,14 @@ impl Environment {
         Ok((kept.to_pyarray(py), PyArray1::from_vec(py, left_out)))
     }
 
+    /// `[users]`: the user of the data set whom each simulated user mirrors.
+    fn sources<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u32>> {
+        PyArray1::from_iter(py, self.inner().sources().iter().map(|user| user.0))
+    }
+
     /// A built-in policy that was named when the environment was made.
     fn policy(&self, py: Python<'_>, name: &str) -> PyResult<BuiltinPolicy> {
-        let policy = py.detach(|| self.inner().policy(name)).map_err(refusal)?;
+        let policy = free(py, || self.inner().policy(name)).map_err(of_environment)?;
         Ok(BuiltinPolicy::new(policy))
     }
 
@@ -264,70 +322,5 @@ impl Environment {
             environment.time_step(),
             environment.steps()
         )
-    }
-}
-
-/// What users did with their slates in one step.
-#[pyclass(frozen, module = "recmirror")]
-pub struct Outcome {
-    /// The step, from 0.
-    #[pyo3(get)]
-    step: u32,
-    /// `[n]`: numbers of the users, ascending.
-    #[pyo3(get)]
-    users: Py<PyArray1<u32>>,
-    /// `[n, slate]`: what was shown, -1 in empty slots.
-    #[pyo3(get)]
-    slates: Py<PyArray2<i64>>,
-    /// `[n]`: the accepted slot, -1 for none.
-    #[pyo3(get)]
-    accepted: Py<PyArray1<i64>>,
-    /// `[n]`: the accepted item, -1 for none.
-    #[pyo3(get)]
-    accepted_items: Py<PyArray1<i64>>,
-    /// `[n]`: the rating of the accepted item, NaN for none.
-    #[pyo3(get)]
-    ratings: Py<PyArray1<f32>>,
-    /// `[n]`: 1 where an item was accepted, else 0.
-    #[pyo3(get)]
-    rewards: Py<PyArray1<f32>>,
-    /// Numbers of the users who left for good: terminated.
-    #[pyo3(get)]
-    left: Py<PyArray1<u32>>,
-    /// Whether this was the last step: truncated.
-    #[pyo3(get)]
-    is_done: bool,
-}
-
-impl Outcome {
-    pub(crate) fn of(py: Python<'_>, events: &EventBatch, left: Vec<u32>, is_done: bool) -> PyResult<Outcome> {
-        let number = |item: recmirror::ids::ItemId| if item.is_some() { i64::from(item.0) } else { -1 };
-        let slot = |&slot: &u8| if slot == REJECTED { -1 } else { i64::from(slot) };
-        let rows = 0..events.len();
-        let items = rows.clone().map(|row| events.accepted_item(row).map_or(-1, number));
-        let rewards = rows.map(|row| if events.accepted_item(row).is_some() { 1.0 } else { 0.0 });
-        let slates = PyArray1::from_iter(py, events.items.iter().map(|&item| number(item)));
-        Ok(Outcome {
-            step: events.tick,
-            users: PyArray1::from_iter(py, events.users.iter().map(|user| user.0)).unbind(),
-            slates: slates.reshape([events.len(), events.slate])?.unbind(),
-            accepted: PyArray1::from_iter(py, events.accepted.iter().map(slot)).unbind(),
-            accepted_items: PyArray1::from_iter(py, items).unbind(),
-            ratings: PyArray1::from_iter(py, events.ratings.iter().copied()).unbind(),
-            rewards: PyArray1::from_iter(py, rewards).unbind(),
-            left: PyArray1::from_vec(py, left).unbind(),
-            is_done,
-        })
-    }
-}
-
-#[pymethods]
-impl Outcome {
-    fn __len__(&self, py: Python<'_>) -> usize {
-        numpy::PyUntypedArrayMethods::len(self.users.bind(py))
-    }
-
-    fn __repr__(&self, py: Python<'_>) -> String {
-        format!("Outcome(step {}: {} users were shown a slate)", self.step, self.__len__(py))
     }
 }

@@ -1,112 +1,181 @@
 //! Experiments: policies x replications, with policies of Python.
 
 use crate::data::Dataset;
+use crate::errors::{of_dataset, of_experiment, of_scenario, of_settings, refusal};
+use crate::interrupt::interruptible;
 use crate::policy::factory;
-use crate::refusal;
+use crate::result::Result as RunResult;
+use crate::threads::free;
+use crate::users::OwnUsers;
+use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
-use pyo3::types::PyDict;
+use pyo3::types::PyBytes;
 use recmirror::environment::add_own;
-use recmirror::experiment::{Experiment, NoProgress, Outcome, Results, RunOptions, TableFormat, TableRow, write_table};
-use recmirror::log::Digest;
-use recmirror::metrics;
+use recmirror::experiment as native;
+use recmirror::experiment::{NoProgress, Outcome, Part, RunOptions, Until};
 use recmirror::policy::Registry;
-use recmirror::random::Streams;
-use recmirror::scenario::Scenario;
+use recmirror::scenario::{Scenario, to_toml};
+use recmirror::user::UserModel;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-/// Width of the printed table.
-const WIDTH: usize = 100;
+/// A scenario with its data, user model and policies, ready to run.
+#[pyclass(frozen, module = "recmirror._native")]
+pub struct Experiment {
+    inner: Arc<native::Experiment>,
+    registry: Registry,
+}
 
-/// Runs a scenario file, with policies of Python beside its own, and gives tables as columns by name.
-#[pyfunction]
-#[pyo3(signature = (scenario, policies, settings, data=None, allow_external=false))]
-pub fn run<'py>(
-    py: Python<'py>,
-    scenario: PathBuf,
-    policies: Vec<(String, Py<PyAny>)>,
-    settings: Vec<(String, String)>,
-    data: Option<&Dataset>,
-    allow_external: bool,
-) -> PyResult<Bound<'py, PyDict>> {
-    let mut registry = Registry::builtin();
-    let names: Vec<String> = policies.iter().map(|(name, _)| name.clone()).collect();
-    for (name, object) in policies {
-        registry = registry.with_policy(&name, factory(object));
+#[pymethods]
+impl Experiment {
+    /// Prepares the scenario of a text, whose relative paths begin at `origin`, with policies of Python beside its own.
+    #[new]
+    #[pyo3(signature = (text, origin, policies, settings, data=None, users=None, allow_external=false))]
+    #[expect(clippy::too_many_arguments, reason = "keywords of Python")]
+    fn new(
+        py: Python<'_>,
+        text: String,
+        origin: PathBuf,
+        policies: Vec<(String, Py<PyAny>)>,
+        settings: Vec<(String, String)>,
+        data: Option<&Dataset>,
+        users: Option<Py<PyAny>>,
+        allow_external: bool,
+    ) -> PyResult<Experiment> {
+        let mut registry = Registry::builtin();
+        let names: Vec<String> = policies.iter().map(|(name, _)| name.clone()).collect();
+        for (name, object) in policies {
+            registry = registry.with_policy(&name, factory(object));
+        }
+        let data = data.map(|data| data.inner.clone());
+        let users = users.map(|users| OwnUsers::new(py, users)).transpose()?;
+        interruptible(py, |_| {
+            let mut scenario = Scenario::parse(&text, &origin, &registry, &settings).map_err(of_scenario)?;
+            allow(&scenario, allow_external)?;
+            add_own(&mut scenario, &names);
+            let family = Some(scenario.data.format.as_str()).filter(|name| *name != "auto");
+            let data = match data {
+                Some(data) => (*data).clone(),
+                None => recmirror::dataset::Dataset::read_as(&scenario.data.path, family).map_err(of_dataset)?,
+            };
+            let users = users.map(|users| Arc::new(users) as Arc<dyn UserModel>);
+            let experiment = native::Experiment::with_model(scenario, data, registry.clone(), users);
+            Ok(Experiment { inner: Arc::new(experiment.map_err(of_experiment)?), registry })
+        })?
     }
-    let data = data.map(|data| data.inner.clone());
-    let experiment = py.detach(|| {
-        let mut scenario = Scenario::load(&scenario, &registry, &settings).map_err(refusal)?;
-        allow(&scenario, allow_external)?;
-        add_own(&mut scenario, &names);
-        let experiment = match data {
-            Some(data) => Experiment::with_data(scenario, (*data).clone(), registry),
-            None => Experiment::prepare(scenario, registry),
-        };
-        experiment.map_err(refusal)
-    })?;
-    let outcome = interruptible(py, &experiment)?;
-    tables(py, &experiment, &outcome)
+
+    /// Runs all replications, or as many as the rule `until` asks for.
+    #[pyo3(signature = (until=None, events=None))]
+    fn run(&self, py: Python<'_>, until: Option<&str>, events: Option<PathBuf>) -> PyResult<RunResult> {
+        let until = self.rule(until)?;
+        let outcome = interruptible(py, |stop| {
+            let options = RunOptions { events: events.as_deref(), progress: &NoProgress, stop, stopped: None };
+            match &until {
+                Some(until) => self.inner.run_until(until, &options),
+                None => self.inner.run(&options),
+            }
+        })?;
+        RunResult::new(self.inner.clone(), self.registry.clone(), outcome.map_err(of_experiment)?)
+    }
+
+    /// Runs all policies in one replication, and gives what came of it as bytes.
+    #[pyo3(signature = (replication, events=None))]
+    fn run_part<'py>(
+        &self,
+        py: Python<'py>,
+        replication: u32,
+        events: Option<PathBuf>,
+    ) -> PyResult<Bound<'py, PyBytes>> {
+        let part = interruptible(py, |stop: &AtomicBool| {
+            let options = RunOptions { events: events.as_deref(), progress: &NoProgress, stop, stopped: None };
+            self.inner.run_part(replication, &options)
+        })?;
+        match part.map_err(of_experiment)? {
+            Some(part) => Ok(PyBytes::new(py, &postcard::to_stdvec(&part).map_err(refusal)?)),
+            None => Err(PyKeyboardInterrupt::new_err("the replication was stopped")),
+        }
+    }
+
+    /// The result of replications that were run elsewhere, without a gap from the first one on.
+    #[pyo3(signature = (parts, until=None))]
+    fn put_together(&self, py: Python<'_>, parts: Vec<Vec<u8>>, until: Option<&str>) -> PyResult<RunResult> {
+        let until = self.rule(until)?;
+        let outcome = free(py, || self.gathered(&parts, until.as_ref()))?;
+        RunResult::new(self.inner.clone(), self.registry.clone(), outcome)
+    }
+
+    /// Whether the rule is met by replications that were run elsewhere, without a gap from the first one on.
+    fn is_enough(&self, py: Python<'_>, parts: Vec<Vec<u8>>, until: &str) -> PyResult<bool> {
+        let until = self.rule(Some(until))?;
+        let outcome = free(py, || self.gathered(&parts, until.as_ref()))?;
+        Ok(outcome.until.is_some_and(|record| record.met))
+    }
+
+    /// The folder of the user model, where it has one.
+    #[getter]
+    fn model_path(&self) -> PyResult<Option<String>> {
+        let written: toml::Table = to_toml(&self.inner.scenario).parse().map_err(refusal)?;
+        let user = |key: &str| written.get("user")?.get(key)?.as_str();
+        let path = user("path").filter(|_| user("kind") == Some("mirror"));
+        Ok(path.map(str::to_owned))
+    }
+
+    /// Names of the policies, in the order of the scenario.
+    #[getter]
+    fn policies(&self) -> Vec<&str> {
+        self.inner.scenario.policies.iter().map(|policy| policy.name.as_str()).collect()
+    }
+
+    /// Replications of the scenario.
+    #[getter]
+    fn replications(&self) -> u32 {
+        self.inner.scenario.replications
+    }
+
+    /// Root of all random draws.
+    #[getter]
+    fn seed(&self) -> u64 {
+        self.inner.scenario.seed
+    }
+
+    /// What a reader should know before the run begins.
+    #[getter]
+    fn forecast(&self) -> Vec<String> {
+        self.inner.forecast().to_vec()
+    }
+
+    /// The data set.
+    fn data(&self) -> Dataset {
+        Dataset { inner: Arc::new(self.inner.data.clone()) }
+    }
+}
+
+impl Experiment {
+    fn gathered(&self, parts: &[Vec<u8>], until: Option<&Until>) -> PyResult<Outcome> {
+        let parts: std::result::Result<Vec<Part>, _> = parts.iter().map(|part| postcard::from_bytes(part)).collect();
+        let parts = parts.map_err(|problem| refusal(format!("a replication came damaged: {problem}")))?;
+        self.inner.put_together(parts, until).map_err(of_experiment)
+    }
+
+    fn rule(&self, until: Option<&str>) -> PyResult<Option<Until>> {
+        until.map(|text| Until::parse(text, &self.inner.scenario)).transpose().map_err(of_settings)
+    }
 }
 
 /// Refuses a scenario that starts programs, unless that is allowed.
 fn allow(scenario: &Scenario, allow_external: bool) -> PyResult<()> {
     match scenario.programs().first() {
         Some(program) if !allow_external => {
-            Err(refusal(format!("{program}; look at it, and pass allow_external=True if you trust it")))
+            Err(of_settings(format!("{program}; look at it, and pass allow_external=True if you trust it")))
         }
         _ => Ok(()),
     }
 }
 
-/// Runs with the interpreter free; Ctrl-C is looked for ten times a second and stops the run.
-fn interruptible(py: Python<'_>, experiment: &Experiment) -> PyResult<Outcome> {
-    let stop = AtomicBool::new(false);
-    let options = RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None };
-    let (outcome, signal) = py.detach(|| {
-        std::thread::scope(|scope| {
-            let worker = scope.spawn(|| experiment.run(&options));
-            let mut signal = Ok(());
-            while !worker.is_finished() {
-                std::thread::sleep(Duration::from_millis(20));
-                if signal.is_ok() {
-                    signal = Python::attach(|py| py.check_signals());
-                    stop.store(signal.is_err(), Ordering::Relaxed);
-                }
-            }
-            (worker.join(), signal)
-        })
-    });
-    signal?;
-    outcome.map_err(|_| refusal("the run panicked, which is a defect of recmirror"))?.map_err(refusal)
-}
-
-fn tables<'py>(py: Python<'py>, experiment: &Experiment, outcome: &Outcome) -> PyResult<Bound<'py, PyDict>> {
-    let scenario = &experiment.scenario;
-    let kinds = metrics::named(&scenario.metrics).map_err(refusal)?;
-    let ran = outcome.arms.iter().any(|arm| arm.policy == scenario.baseline);
-    let baseline =
-        if ran { &scenario.baseline } else { outcome.arms.first().map_or(&scenario.baseline, |arm| &arm.policy) };
-    let results = Results::new(kinds, baseline, outcome.arms.clone()).map_err(refusal)?.looked_at(outcome.until.is_some());
-    let pairs = results.pairs(&Streams::new(scenario.seed, 0));
-    let digests = outcome.arms.iter().filter_map(|arm| Digest::parse(&arm.digest));
-    let dict = PyDict::new(py);
-    dict.set_item("text", format!("{}{}", results.table(WIDTH), results.order(&pairs, WIDTH)))?;
-    dict.set_item("digest", Digest::combine(digests).to_string())?;
-    dict.set_item("summary", json(&results.summary())?)?;
-    dict.set_item("compare", json(&results.compare())?)?;
-    dict.set_item("pairs", json(&pairs)?)?;
-    dict.set_item("finals", json(&results.final_rows())?)?;
-    dict.set_item("series", json(&results.series_rows())?)?;
-    let failures = outcome.failures.iter().map(|failure| (&failure.policy, failure.replication, &failure.problem));
-    dict.set_item("failures", failures.collect::<Vec<_>>())?;
-    Ok(dict)
-}
-
-/// A table as a JSON list of rows.
-fn json<R: TableRow>(rows: &[R]) -> PyResult<String> {
-    let mut text = Vec::new();
-    write_table(&mut text, TableFormat::Json, rows).map_err(refusal)?;
-    String::from_utf8(text).map_err(refusal)
+/// The policy, by its place in the scenario, and the event log of each trial of a replication that has one.
+#[pyfunction]
+pub fn part_files(part: &[u8]) -> PyResult<Vec<(usize, String)>> {
+    let part: Part = postcard::from_bytes(part).map_err(refusal)?;
+    Ok(part.files().map(|(policy, file)| (policy, file.to_owned())).collect())
 }

@@ -1,8 +1,8 @@
 //! Who wants a slate now, as arrays.
 
-use crate::refusal;
+use crate::errors::of_slates;
 use numpy::ndarray::Array2;
-use numpy::{PyArray1, PyArray2, ToPyArray};
+use numpy::{IntoPyArray, PyArray1, PyArray2, ToPyArray};
 use pyo3::prelude::*;
 use recmirror::ids::ItemId;
 use recmirror::policy::Requests;
@@ -16,6 +16,9 @@ pub struct Observation {
     /// The step, from 0.
     #[pyo3(get)]
     step: u32,
+    /// Seconds since 1970 at this step, by the calendar of the log; `None` where a policy is not told.
+    #[pyo3(get)]
+    time: Option<i64>,
     /// Slots of a slate.
     #[pyo3(get)]
     slate: usize,
@@ -35,32 +38,48 @@ pub struct Observation {
     blocked: Vec<u64>,
 }
 
-impl Observation {
-    /// Copies requests; `history` gives a row's entries, oldest first.
-    pub(crate) fn new(
-        py: Python<'_>,
-        requests: &Requests<'_>,
-        history: impl Fn(usize) -> Vec<(ItemId, f32)>,
-    ) -> Observation {
-        let (users, words) = (requests.users.iter().map(|user| user.0), Requests::words(requests.items));
-        let rows = requests.len();
-        let mut items = Array2::from_elem((rows, HISTORY), -1i64);
-        let mut ratings = Array2::from_elem((rows, HISTORY), f32::NAN);
-        for row in 0..rows {
-            let entries = history(row);
-            let newest = &entries[entries.len().saturating_sub(HISTORY)..];
-            for (place, &(item, rating)) in newest.iter().enumerate() {
-                items[[row, place]] = i64::from(item.0);
-                ratings[[row, place]] = rating;
+/// Histories as they are shown, a row for each user.
+pub(crate) struct Shown {
+    items: Array2<i64>,
+    ratings: Array2<f32>,
+}
+
+impl Shown {
+    /// Collects histories of `rows` users; `entries` gives the latest ones of a row, oldest first.
+    pub(crate) fn new<I: Iterator<Item = (ItemId, f32)>>(rows: usize, entries: impl Fn(usize) -> I) -> Shown {
+        let mut shown = Shown {
+            items: Array2::from_elem((rows, HISTORY), -1i64),
+            ratings: Array2::from_elem((rows, HISTORY), f32::NAN),
+        };
+        for (row, (mut items, mut ratings)) in
+            shown.items.outer_iter_mut().zip(shown.ratings.outer_iter_mut()).enumerate()
+        {
+            for ((item, rating), entry) in items.iter_mut().zip(ratings.iter_mut()).zip(entries(row)) {
+                (*item, *rating) = (i64::from(entry.0.0), entry.1);
             }
         }
+        shown
+    }
+
+    /// Items, and ratings with `missing` where there is none.
+    pub(crate) fn arrays(mut self, missing: f32) -> (Array2<i64>, Array2<f32>) {
+        self.ratings.mapv_inplace(|rating| if rating.is_nan() { missing } else { rating });
+        (self.items, self.ratings)
+    }
+}
+
+impl Observation {
+    /// Copies requests with the histories of their users.
+    pub(crate) fn new(py: Python<'_>, requests: &Requests<'_>, shown: Shown, time: Option<i64>) -> Observation {
+        let (rows, words) = (requests.len(), Requests::words(requests.items));
         Observation {
             step: requests.tick,
+            time,
             slate: requests.slate,
             items: requests.items,
-            users: PyArray1::from_iter(py, users).unbind(),
-            history: items.to_pyarray(py).unbind(),
-            history_ratings: ratings.to_pyarray(py).unbind(),
+            users: PyArray1::from_iter(py, requests.users.iter().map(|user| user.0)).unbind(),
+            history: shown.items.into_pyarray(py).unbind(),
+            history_ratings: shown.ratings.into_pyarray(py).unbind(),
             rows,
             blocked: requests.blocked[..rows * words].to_vec(),
         }
@@ -68,7 +87,7 @@ impl Observation {
 
     fn row(&self, row: usize) -> PyResult<&[u64]> {
         if row >= self.rows {
-            return Err(refusal(format!("row {row} is no request; there are {}", self.rows)));
+            return Err(of_slates(format!("row {row} is no request; there are {}", self.rows)));
         }
         let words = Requests::words(self.items);
         Ok(&self.blocked[row * words..(row + 1) * words])

@@ -1,10 +1,14 @@
 //! Policies: built-in ones for Python, and Python's own ones for experiments.
 
 use crate::environment::Environment;
-use crate::observation::Observation;
-use crate::{refusal, slates};
+use crate::errors::{of_policy, refusal};
+use crate::observation::{HISTORY, Observation, Shown};
+use crate::slates;
+use crate::threads::free;
+use crate::training::Log;
 use numpy::{PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
+use pyo3::types::PyType;
 use recmirror::log::EventBatch;
 use recmirror::policy::{Factory, Histories, Policy, PolicyContext, PolicyError, Requests, Slates};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -25,7 +29,7 @@ impl BuiltinPolicy {
 impl BuiltinPolicy {
     /// `[n, slate]`: slates for the users who want one now, -1 in empty slots.
     fn recommend<'py>(&self, py: Python<'py>, environment: &Environment) -> PyResult<Bound<'py, PyArray2<i64>>> {
-        let slates = py.detach(|| {
+        let slates = free(py, || {
             let mut policy = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             let environment = environment.inner();
             let mut slates = Slates::default();
@@ -33,7 +37,7 @@ impl BuiltinPolicy {
             slates
         });
         if let Some(failure) = slates.failure {
-            return Err(refusal(failure.problem));
+            return Err(of_policy(failure.problem));
         }
         let items = slates.items.iter().map(|item| if item.is_some() { i64::from(item.0) } else { -1 });
         let shape = [slates.items.len() / slates.slate.max(1), slates.slate];
@@ -42,7 +46,7 @@ impl BuiltinPolicy {
 
     /// Learns from the last step of the environment.
     fn observe(&self, py: Python<'_>, environment: &Environment) {
-        py.detach(|| {
+        free(py, || {
             let mut policy = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             policy.observe(environment.inner().events());
         });
@@ -58,11 +62,15 @@ struct Outside {
 
 impl Outside {
     fn answer(&self, requests: &Requests<'_>) -> Result<Slates, String> {
+        let entries = |row: usize| {
+            let user = requests.users[row];
+            self.histories.of(user).skip(self.histories.len_of(user).saturating_sub(HISTORY))
+        };
+        let shown = Shown::new(requests.len(), entries);
         Python::attach(|py| {
-            let history = |row: usize| self.histories.of(requests.users[row]).collect();
-            let observation = Observation::new(py, requests, history);
             let object = self.object.bind(py);
-            let observation = Bound::new(py, observation).map_err(|problem| problem.to_string())?;
+            let observation = Bound::new(py, Observation::new(py, requests, shown, None));
+            let observation = observation.map_err(|problem| problem.to_string())?;
             let answer = if object.hasattr("recommend").unwrap_or(false) {
                 object.call_method1("recommend", (observation,))
             } else {
@@ -88,7 +96,7 @@ impl Policy for Outside {
             if !object.hasattr("observe")? {
                 return Ok(());
             }
-            let outcome = crate::environment::Outcome::of(py, events, Vec::new(), false)?;
+            let outcome = crate::outcome::Outcome::of(py, events, Vec::new(), false)?;
             object.call_method1("observe", (outcome,)).map(|_| ()).map_err(|problem| refusal(traceback(py, &problem)))
         });
         self.failure = told.err().map(|problem| problem.to_string());
@@ -101,20 +109,33 @@ pub(crate) fn traceback(py: Python<'_>, problem: &PyErr) -> String {
     format!("{problem}\n{trace}").trim_end().to_owned()
 }
 
-/// Builds a Python policy once a replication: `object` is a policy, or a class or function without arguments that makes one.
+/// Builds a Python policy once a replication: `object` is a policy, or a class without arguments that makes one. Where it has
+/// `fit`, it is given the log before the start.
 pub(crate) fn factory(object: Py<PyAny>) -> Factory {
     Arc::new(move |context: &PolicyContext| {
-        let made = Python::attach(|py| -> PyResult<Py<PyAny>> {
-            let bound = object.bind(py);
-            let is_class = bound.is_instance_of::<pyo3::types::PyType>();
-            if is_class {
-                return Ok(bound.call0()?.unbind());
-            }
-            // Replications run side by side: each needs a state of its own.
-            let copy = py.import("copy")?;
-            Ok(copy.call_method1("deepcopy", (bound,))?.unbind())
+        let made = Python::attach(|py| {
+            made(py, object.bind(py), context).map_err(|problem| PolicyError(traceback(py, &problem)))
         });
-        let object = made.map_err(|problem| PolicyError(problem.to_string()))?;
-        Ok(Box::new(Outside { object, histories: Histories::new(context), failure: None }) as Box<dyn Policy>)
+        Ok(Box::new(Outside { object: made?, histories: Histories::new(context), failure: None }) as Box<dyn Policy>)
     })
+}
+
+fn made(py: Python<'_>, object: &Bound<'_, PyAny>, context: &PolicyContext) -> PyResult<Py<PyAny>> {
+    let made = if object.is_instance_of::<PyType>() {
+        object.call0()?
+    } else {
+        // Replications run side by side: each needs a state of its own.
+        py.import("copy")?.call_method1("deepcopy", (object,))?
+    };
+    if made.hasattr("fit")? {
+        made.call_method1("fit", (Bound::new(py, Log::of(py, context))?,))?;
+    }
+    if !made.hasattr("recommend")? && !made.is_callable() {
+        let name = made.get_type().name()?;
+        return Err(of_policy(format!(
+            "a policy is an object with recommend(observation), a class of such objects, or a function of the observation; \
+             this is a {name}"
+        )));
+    }
+    Ok(made.unbind())
 }

@@ -1,8 +1,10 @@
-//! What Python gives as slates, checked.
+//! What Python gives as slates, checked. Every message names the user, the slot or item, and what was expected.
 
+use crate::threads::free;
 use numpy::{PyArray2, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
+use rayon::prelude::*;
 use recmirror::ids::ItemId;
 use recmirror::policy::{Requests, Slates, rank_candidates};
 
@@ -19,20 +21,30 @@ pub(crate) fn read(answer: &Bound<'_, PyAny>, requests: &Requests<'_>) -> Result
         let part = |place: usize| pair.get_item(place).map_err(|problem| problem.to_string());
         let mut slates = items(&array(&part(0)?)?, requests)?;
         slates.scores = numbers(&array(&part(1)?)?, [requests.len(), requests.slate], "scores")?;
+        if let Some(place) = slates.scores.iter().position(|score| score.is_nan()) {
+            let (user, slot) = (requests.users[place / requests.slate], place % requests.slate);
+            return Err(format!("user {}, slot {slot}: the score is not a number; expected a finite number", user.0));
+        }
         return Ok(slates);
     }
     let array = array(answer)?;
     match kind(&array)? {
         'i' | 'u' => items(&array, requests),
-        'f' => ranked(&numbers(&array, [requests.len(), requests.items], "scores of all items")?, requests),
+        'f' => {
+            let scores = numbers(&array, [requests.len(), requests.items], "scores of all items")?;
+            free(answer.py(), || ranked(&scores, requests))
+        }
         _ => Err(format!(
-            "the answer has dtype {}; give whole numbers [n, slate], or floats [n, items] to be ranked",
+            "the answer has dtype {}; expected whole numbers [n, slate], or floats [n, items] to be ranked",
             dtype(&array)
         )),
     }
 }
 
 fn array<'py>(value: &Bound<'py, PyAny>) -> Result<Bound<'py, PyAny>, String> {
+    if value.is_none() {
+        return Err("the answer is None; expected slates [n, slate] or scores [n, items]".to_owned());
+    }
     let numpy = value.py().import("numpy").map_err(|problem| problem.to_string())?;
     numpy.call_method1("asarray", (value,)).map_err(|problem| format!("the answer is no array: {problem}"))
 }
@@ -57,7 +69,12 @@ fn matrix<'py, T: numpy::Element>(
     let found: Vec<usize> =
         cast.getattr("shape").and_then(|shape| shape.extract()).map_err(|problem| problem.to_string())?;
     let cast = cast.cast_into::<PyArray2<T>>().ok().filter(|cast| cast.shape() == shape);
-    cast.ok_or_else(|| format!("{name} have the shape {found:?}; expected [{}, {}]", shape[0], shape[1]))
+    cast.ok_or_else(|| {
+        format!(
+            "{name} have the shape {found:?}; expected [{}, {}]: a row for each of the {} users of the observation",
+            shape[0], shape[1], shape[0]
+        )
+    })
 }
 
 fn items(array: &Bound<'_, PyAny>, requests: &Requests<'_>) -> Result<Slates, String> {
@@ -74,8 +91,11 @@ fn items(array: &Bound<'_, PyAny>, requests: &Requests<'_>) -> Result<Slates, St
             0.. if (value as u64) < requests.items as u64 => ItemId(value as u32),
             _ => {
                 let (user, slot) = (requests.users[place / requests.slate], place % requests.slate);
-                let items = requests.items;
-                return Err(format!("user {}, slot {slot}: {value} is no item; there are 0 to {}", user.0, items - 1));
+                let last = requests.items - 1;
+                return Err(format!(
+                    "user {}, slot {slot}: {value} is no item; expected 0 to {last}, or -1 for an empty slot",
+                    user.0
+                ));
             }
         };
     }
@@ -86,14 +106,37 @@ fn numbers(array: &Bound<'_, PyAny>, shape: [usize; 2], name: &str) -> Result<Ve
     matrix::<f32>(array, shape, name, "float32")?.to_vec().map_err(|problem| problem.to_string())
 }
 
+/// The slates with the best candidates by scores of all items.
 fn ranked(scores: &[f32], requests: &Requests<'_>) -> Result<Slates, String> {
-    if let Some(place) = scores.iter().position(|score| score.is_nan()) {
+    if let Some(place) = scores.par_iter().position_first(|score| score.is_nan()) {
         let (user, item) = (requests.users[place / requests.items], place % requests.items);
-        return Err(format!("the score of user {} for item {item} is not a number", user.0));
+        return Err(format!("user {}, item {item}: the score is not a number; expected a number", user.0));
     }
     let mut slates = Slates::default();
     slates.fill(requests, |request, slot| {
         rank_candidates(&request, &scores[request.row * request.items..(request.row + 1) * request.items], slot);
+    });
+    Ok(slates)
+}
+
+/// The slates with the candidates that are nearest to a vector for each user, by inner product with the vectors of items
+/// `[items, width]`.
+pub(crate) fn nearest(
+    wanted: &[f32],
+    vectors: &[f32],
+    width: usize,
+    requests: &Requests<'_>,
+) -> Result<Slates, String> {
+    if let Some(place) = wanted.iter().position(|number| number.is_nan()) {
+        let user = requests.users[place / width.max(1)];
+        return Err(format!("user {}: the vector has a value that is not a number", user.0));
+    }
+    let mut slates = Slates::default();
+    slates.fill(requests, |request, slot| {
+        let own = &wanted[request.row * width..(request.row + 1) * width];
+        let score = |vector: &[f32]| vector.iter().zip(own).fold(0.0f32, |sum, (one, other)| sum + one * other);
+        let scores: Vec<f32> = vectors.chunks_exact(width).map(score).collect();
+        rank_candidates(&request, &scores, slot);
     });
     Ok(slates)
 }

@@ -1,7 +1,7 @@
 //! User models in Python.
 
+use crate::errors::of_users;
 use crate::policy::traceback;
-use crate::refusal;
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::prelude::*;
 use recmirror::ids::UserId;
@@ -34,12 +34,12 @@ impl OwnUsers {
     pub(crate) fn new(py: Python<'_>, object: Py<PyAny>) -> PyResult<OwnUsers> {
         let bound = object.bind(py);
         if !bound.hasattr("respond")? {
-            return Err(refusal("a user model needs a method respond(scenes) that gives logits [n, slate + 1]"));
+            return Err(of_users("a user model needs a method respond(scenes) that gives logits [n, slate + 1]"));
         }
         let width = if bound.hasattr("memory")? { bound.getattr("memory")?.extract()? } else { 0 };
         for method in ["start", "update"] {
             if width > 0 && !bound.hasattr(method)? {
-                return Err(refusal(format!("a user model with `memory` = {width} needs a method `{method}`")));
+                return Err(of_users(format!("a user model with `memory` = {width} needs a method `{method}`")));
             }
         }
         Ok(OwnUsers { object, width })

@@ -1,4 +1,4 @@
-"""A small log that is made here."""
+"""Small logs that are made here."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 
 def table() -> dict[str, list[Any]]:
+    """40 users, 60 items, 600 ratings."""
     rows = range(600)
     return {
         "user_id": [f"u{n % 40}" for n in rows],
@@ -13,3 +14,17 @@ def table() -> dict[str, list[Any]]:
         "rating": [1.0 + ((n % 40) + (n * 7 + n // 40) % 60) % 5 for n in rows],
         "timestamp": [n * 3_600 for n in rows],
     }
+
+
+def taste() -> dict[str, list[Any]]:
+    """120 users in three groups, each of which prefers a third of 90 items: something to learn."""
+    users, items, ratings, times = [], [], [], []
+    for user in range(120):
+        for step in range(20):
+            place = (user * 13 + step * 29 + step * step * 7) % 45
+            liked = step % 4 != 3
+            items.append(f"i{(user % 3) * 30 + place % 30 if liked else (place * 2) % 90}")
+            users.append(f"u{user}")
+            ratings.append(5.0 if liked else 1.0)
+            times.append(user * 1_000_000 + step * 3_600)
+    return {"user_id": users, "item_id": items, "rating": ratings, "timestamp": times}

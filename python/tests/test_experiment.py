@@ -68,15 +68,15 @@ def test_a_policy_that_fails_is_left_out_with_its_traceback(scenario: Path) -> N
 
 
 def test_problems_of_a_scenario_are_exceptions(scenario: Path) -> None:
-    with pytest.raises(rm.RecmirrorError, match="did you mean `ticks`"):
+    with pytest.raises(rm.Error, match="did you mean `ticks`"):
         rm.run(scenario, settings={"tics": 3})
-    with pytest.raises(rm.RecmirrorError):
+    with pytest.raises(rm.Error):
         rm.run(scenario)
 
 
 def test_programs_of_a_scenario_are_asked_for(scenario: Path) -> None:
     scenario.write_text(SCENARIO.replace('{ kind = "random" }', '{ kind = "external", command = ["/bin/false"] }'))
-    with pytest.raises(rm.RecmirrorError, match="allow_external=True"):
+    with pytest.raises(rm.Error, match="allow_external=True"):
         rm.run(scenario, data=rm.Dataset(table()))
 
 

@@ -11,7 +11,6 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import recmirror as rm
-import recmirror.gym  # noqa: F401  registers the environments
 from recmirror.gym import SlatesVectorEnv
 from shop import table
 
@@ -33,10 +32,11 @@ def lanes(data: rm.Dataset, number: int = 16, **more: Any) -> SlatesVectorEnv:
 def test_the_single_environment_passes_the_checker(data: rm.Dataset) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        for actions in ("slate", "scores"):
-            env = gymnasium.make("recmirror/Slates-v0", data=data, slate=4, episode_steps=5, actions=actions)
-            # Boxes without bounds are meant: scores have none.
-            warnings.filterwarnings("ignore", message=".*(infinity|symmetric and normalized).*")
+        for actions in ("slate", "scores", "proto"):
+            vectors = np.eye(60, 7) if actions == "proto" else None
+            env = gymnasium.make(
+                "recmirror/Slates-v0", data=data, slate=4, episode_steps=5, actions=actions, vectors=vectors
+            )
             check_env(env.unwrapped, skip_render_check=True)
 
 
@@ -94,9 +94,9 @@ def test_disabled_autoreset_waits_for_a_mask(data: rm.Dataset) -> None:
     while not over.any():
         _, _, terminated, truncated, _ = env.step(env.action_space.sample())
         over = terminated | truncated
-    with pytest.raises(rm.RecmirrorError, match="reset_mask"):
+    with pytest.raises(rm.Error, match="reset_mask"):
         env.step(env.action_space.sample())
-    with pytest.raises(rm.RecmirrorError, match="shape"):
+    with pytest.raises(rm.Error, match="shape"):
         env.reset(options={"reset_mask": np.ones(3)})
     seen, _ = env.reset(options={"reset_mask": over})
     assert (seen["step"][over] == 0).all() and (seen["visiting"][over] == 1).all()
@@ -106,10 +106,9 @@ def test_disabled_autoreset_waits_for_a_mask(data: rm.Dataset) -> None:
 
 @pytest.mark.parametrize("autoreset", ["next_step", "same_step", "disabled"])
 def test_the_end_of_the_simulation_ends_all_episodes(
-    data: rm.Dataset, monkeypatch: pytest.MonkeyPatch, autoreset: str
+    data: rm.Dataset, autoreset: str
 ) -> None:
-    monkeypatch.setattr(recmirror.gym, "STEPS", 4)
-    env = lanes(data, autoreset=autoreset, settings={}, acceptance=0.9)
+    env = lanes(data, autoreset=autoreset, settings={}, acceptance=0.9, simulation_steps=4)
     env.reset(seed=3)
     for step in range(4):
         seen, _, terminated, truncated, _ = env.step(env.action_space.sample())
@@ -160,11 +159,11 @@ def test_repeated_items_are_skipped_and_counted(data: rm.Dataset) -> None:
 def test_wrong_arguments_are_named(data: rm.Dataset) -> None:
     for wrong, message in (
         ({"actions": "slates"}, "expected one of slate, scores, proto"),
-        ({"reward": "clicks"}, "accept, rating"),
+        ({"reward": "clicks"}, "accept, rating, session"),
         ({"autoreset": "later"}, "next_step"),
         ({"actions": "proto"}, r"\[60, width\]"),
     ):
-        with pytest.raises(rm.RecmirrorError, match=message):
+        with pytest.raises(rm.Error, match=message):
             lanes(data, **wrong)
-    with pytest.raises(rm.RecmirrorError, match="expected \\(16, 4\\)"):
+    with pytest.raises(rm.Error, match="expected \\(16, 4\\)"):
         lanes(data).step(np.zeros((2, 4), dtype=int))

@@ -1,6 +1,42 @@
 //! What an alignment leaves in a mirror's card: `[measured]`.
 
-use super::{Alignment, Figure};
+use super::{AlignOptions, Alignment, Figure, align};
+use crate::dataset::Dataset;
+use crate::files::FileError;
+use crate::user::{Card, Mirror, UserError};
+use std::path::Path;
+
+/// Rows of one inference call while a model is measured.
+const CHUNK: usize = 128;
+
+/// A model that cannot be measured, or a card that cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError {
+    /// The model cannot be loaded, or fails.
+    #[error(transparent)]
+    User(#[from] UserError),
+    /// The card cannot be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The card has what TOML cannot say.
+    #[error("the card of the model: {0}")]
+    Card(#[from] toml::ser::Error),
+}
+
+/// Measures the mirror model in `folder` on held-out users of the data set that it was fitted to, and writes the figures
+/// into its card.
+///
+/// # Errors
+/// When the model fails, or its card cannot be written.
+pub fn measure(folder: &Path, data: &Dataset, options: AlignOptions) -> Result<Alignment, MeasureError> {
+    let before = data.split(options.holdout).before;
+    let model = Mirror::load(folder, data, &before, CHUNK)?;
+    let found = align(&model, data, options)?;
+    let card = Card { measured: measured(&found), ..model.card().clone() };
+    let path = folder.join("card.toml");
+    std::fs::write(&path, toml::to_string_pretty(&card)?).map_err(|source| FileError::write(&path, source))?;
+    Ok(found)
+}
 
 /// A figure as reports show it: its name, the estimate with its interval, and what to compare it with.
 pub fn shown(name: String, figure: [f64; 3], percent: bool, note: &str) -> toml::Value {

@@ -15,7 +15,7 @@ mod told_apart;
 mod verdict;
 
 pub use self::figures::{AlignOptions, Alignment, Figure, align};
-pub use self::measured::{measured, shown};
+pub use self::measured::{MeasureError, measure, measured, shown};
 pub use self::order::{
     Agreement, LearnedPolicy, Learning, NDCG_DEPTH, OrderFigure, PairJudgement, PairOrder, PolicyOrder, SELF_SELECTED,
     StartPolicy, blocked, ndcg, policy_order,

@@ -3,24 +3,16 @@
 use super::stage_bar::StageBar;
 use super::terminal::say;
 use super::{Failure, print, use_threads};
-use crate::align::{AlignOptions, Alignment, align, measured};
+use crate::align::{AlignOptions, Alignment, measure};
 use crate::dataset::Dataset;
 use crate::files::{Listing, OutputFolder};
-use crate::fit::{CardTexts, Control, FitError, FitOptions, Fitted, fit};
-use crate::user::{Card, Mirror};
-use std::collections::BTreeSet;
+use crate::fit::{CardTexts, Control, FitError, FitOptions, Fitted, REPLICATES, fit, own_files};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 const REMEDY: &str = "; --force replaces a model that `fit` has written";
-
-/// The folder of the replicates in that of a model.
-const REPLICATES: &str = "replicates";
-
-/// Rows of one inference call while the model is measured.
-const CHUNK: usize = 128;
 
 /// Arguments of `fit`.
 #[derive(clap::Args)]
@@ -143,15 +135,8 @@ impl Fit {
         if self.scenes == 0 {
             return Ok(None);
         }
-        let before = data.split(fitted.options().holdout).before;
-        let model = Mirror::load(folder, data, &before, CHUNK).map_err(Failure::input)?;
-        let options = AlignOptions { scenes: self.scenes as usize, seed: self.seed, holdout: self.holdout };
-        let found = align(&model, data, options).map_err(Failure::input)?;
-        let card = Card { measured: measured(&found), ..model.card().clone() };
-        let text = toml::to_string_pretty(&card).map_err(Failure::other)?;
-        let path = folder.join("card.toml");
-        std::fs::write(&path, text)
-            .map_err(|problem| Failure::input(format!("cannot write {}: {problem}", path.display())))?;
+        let options = AlignOptions { scenes: self.scenes as usize, seed: self.seed, holdout: fitted.options().holdout };
+        let found = measure(folder, data, options).map_err(Failure::input)?;
         Ok(Some(found))
     }
 
@@ -198,22 +183,4 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
     };
     ctrlc::set_handler(handler).map_err(Failure::other)?;
     Ok(stop)
-}
-
-/// The files of a model that was fitted here, those of its replicates included.
-fn own_files(folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
-    let mut files = model_files(folder, Path::new(""))?;
-    for replicate in std::fs::read_dir(folder.join(REPLICATES)).into_iter().flatten().flatten() {
-        let place = Path::new(REPLICATES).join(replicate.file_name());
-        // What is no model is not ours, and is then named as such.
-        files.extend(model_files(&replicate.path(), &place).unwrap_or_default());
-    }
-    Ok(files)
-}
-
-/// The files of one model, as paths that begin with `place`.
-fn model_files(folder: &Path, place: &Path) -> Result<BTreeSet<PathBuf>, String> {
-    let card = Card::read(folder).map_err(|problem| format!("it is not a model: {problem}"))?;
-    let named = card.files.values().map(|entry| entry.file.as_str());
-    Ok(named.chain(["card.toml", "training.json"]).map(|name| place.join(name)).collect())
 }

@@ -2,7 +2,7 @@
 
 use super::scenario::parse_settings;
 use super::{Failure, print, use_threads};
-use crate::dataset::{Dataset, read_exposures};
+use crate::dataset::{DataError, Dataset, TargetPolicy, read_exposures, read_target};
 use crate::experiment::Experiment;
 use crate::files::{Listing, OutputFolder};
 use crate::policy::Registry;
@@ -43,6 +43,10 @@ pub struct Validate {
     /// Items of a list that count for the value of a policy.
     #[arg(long, value_name = "K", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     best: u32,
+    /// A policy whose value is asked, as NAME=FILE or FILE: its own log (a table like that of --exposures), or a table of its
+    /// probabilities (item_id, probability; position and user_id where it depends on them). May be given several times.
+    #[arg(long = "target", value_name = "[NAME=]FILE")]
+    targets: Vec<String>,
     /// A kind of policy to rank, with its defaults; may be given several times. Nine kinds unless given.
     #[arg(long = "policy", value_name = "KIND")]
     policies: Vec<String>,
@@ -80,7 +84,9 @@ impl Validate {
         let experiment = Experiment::with_data(scenario, data, registry.clone()).map_err(Failure::input)?;
         let notes: Vec<String> = experiment.data.notes.iter().chain(&exposures.notes).cloned().collect();
         let exposed = Exposed { lists: &exposures.impressions, ratings: &exposures.impressions.ratings, notes: &notes };
-        let ask = Question { best: self.best as usize, resamples: self.resamples as usize };
+        let targets = self.targets.iter().map(|target| named_target(target, &experiment.data));
+        let targets = targets.collect::<Result<Vec<_>, DataError>>().map_err(Failure::input)?;
+        let ask = Question { best: self.best as usize, resamples: self.resamples as usize, targets };
         let found = validate(&experiment, &exposed, &ask).map_err(Failure::input)?;
         if self.json {
             print(&(serde_json::to_string_pretty(&found).map_err(Failure::other)? + "\n"));
@@ -113,6 +119,14 @@ impl Validate {
         settings.push(("seed".to_owned(), self.seed.to_string()));
         Scenario::parse(&text, Path::new("validate.toml"), registry, &settings).map_err(Failure::input)
     }
+}
+
+/// A target of the command line, by its name or that of its file.
+fn named_target(target: &str, data: &Dataset) -> Result<TargetPolicy, DataError> {
+    let (name, path) = target.split_once('=').filter(|(_, path)| !path.is_empty()).unwrap_or(("", target));
+    let path = Path::new(path);
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    read_target(if name.is_empty() { &stem } else { name }, path, data)
 }
 
 fn write(folder: OutputFolder, found: &Validation) -> Result<(), Failure> {

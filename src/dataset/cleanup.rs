@@ -1,10 +1,12 @@
 //! Documented clean-ups: what was dropped or repaired while reading, counted with the first place, and printed.
 
+use super::words;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// A kind of repair that a reader may make.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Cleaner {
     /// The same user, item and time once more, with the same rating.
     DuplicateRow,
@@ -25,7 +27,7 @@ pub enum Cleaner {
     /// A row without a time in a log with times: it counts as earlier than all that have one.
     UndatedRow,
     /// A row of the publisher's that is left out, and why.
-    Dropped(&'static str),
+    Dropped(#[serde(deserialize_with = "words::read")] words::Word),
 }
 
 impl Cleaner {
@@ -46,7 +48,7 @@ impl Cleaner {
 }
 
 /// How often each repair was made, and where first: `file:line`, or empty where no place is known.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cleanup(BTreeMap<Cleaner, (usize, String)>);
 
 impl Cleanup {

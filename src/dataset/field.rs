@@ -1,6 +1,7 @@
 //! Fields of users and items: typed columns, as the log's own files have them.
 
 use super::IdTable;
+use serde::{Deserialize, Serialize};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -8,7 +9,7 @@ use std::sync::Arc;
 pub const NO_CATEGORY: u32 = u32::MAX;
 
 /// The values of one field, a row for each user or item in the order of their dense ids.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Column {
     /// One category a row, [`NO_CATEGORY`] where it is missing.
     Category {
@@ -119,7 +120,7 @@ impl Column {
 }
 
 /// One field: its name in the log's files, and its values.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Field {
     /// The name of the column in the publisher's files.
     pub name: String,
@@ -128,10 +129,23 @@ pub struct Field {
 }
 
 /// The fields of all users, or of all items. Every column has one row for each of them.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<Field>", into = "Vec<Field>")]
 pub struct Fields {
     /// Shared, so that a copy costs nothing.
     fields: Arc<Vec<Field>>,
+}
+
+impl From<Vec<Field>> for Fields {
+    fn from(fields: Vec<Field>) -> Fields {
+        Fields { fields: Arc::new(fields) }
+    }
+}
+
+impl From<Fields> for Vec<Field> {
+    fn from(fields: Fields) -> Vec<Field> {
+        Arc::unwrap_or_clone(fields.fields)
+    }
 }
 
 impl Fields {

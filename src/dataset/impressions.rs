@@ -1,9 +1,10 @@
 //! Impressions: lists that were shown, and what was taken from each.
 
 use crate::ids::{ItemId, UserId};
+use serde::{Deserialize, Serialize};
 
 /// Lists as they were shown, with nothing, one or more items taken from each. Columns by impression, items flat.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Impressions {
     /// `[n]`: who saw the list.
     pub users: Vec<UserId>,

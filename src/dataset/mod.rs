@@ -17,11 +17,14 @@ mod field;
 pub mod import;
 mod impressions;
 mod in_memory;
+mod memory_tables;
 mod scale;
 mod sheet;
 mod split;
+mod target;
 mod template;
 mod unified;
+mod words;
 
 pub use self::catalogue::{Catalogue, FieldError, TELLING, categories_named};
 pub use self::categories::ItemCategories;
@@ -32,17 +35,20 @@ pub use self::exposures::{Exposures, read_exposures};
 pub use self::external::{ExternalId, Moment};
 pub use self::field::{Column, Field, Fields, NO_CATEGORY};
 pub use self::impressions::{Impression, Impressions};
+pub use self::memory_tables::{MemoryTable, MemoryTables, TableValue};
 pub use self::scale::{LEVELS, RatingScale};
 pub use self::split::{Cut, CutError, Split, TrainingLog};
+pub use self::target::{TargetPolicy, TargetRound, read_target};
 pub use self::template::{TemplateError, TextTemplates};
 pub use self::unified::{InteractionHead, InteractionRow, ItemRow, Shown, UnifiedFiles, UserRow};
 
 use crate::ids::{ItemId, UserId};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
 
 /// One row of a log.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interaction {
     /// Who.
     pub user: UserId,
@@ -55,7 +61,8 @@ pub struct Interaction {
 }
 
 /// Dense ids and the external ids that they stand for.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct IdTable {
     external: Vec<String>,
     dense: HashMap<String, u32>,
@@ -94,16 +101,30 @@ impl IdTable {
     }
 }
 
+impl From<Vec<String>> for IdTable {
+    fn from(external: Vec<String>) -> IdTable {
+        let dense = external.iter().enumerate().map(|(dense, name)| (name.clone(), dense as u32)).collect();
+        IdTable { external, dense }
+    }
+}
+
+impl From<IdTable> for Vec<String> {
+    fn from(table: IdTable) -> Vec<String> {
+        table.external
+    }
+}
+
 /// A feedback log with its users and its items: what every part of the program reads.
 ///
 /// Users and items have dense numbers ([`UserId`], [`ItemId`]) in the order of the publisher's files; the rows of all
 /// columns follow that order.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Dataset {
     /// Name of the folder or file that it came from.
     pub name: String,
     /// Which reader read it: the name of a family, as in `data.format`.
-    pub family: &'static str,
+    #[serde(deserialize_with = "words::read")]
+    pub family: words::Word,
     /// External ids of users.
     pub users: IdTable,
     /// External ids of items.

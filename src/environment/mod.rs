@@ -231,6 +231,11 @@ impl Environment {
         self.population.sources.len()
     }
 
+    /// The user of the data set whom each simulated user mirrors.
+    pub fn sources(&self) -> &[UserId] {
+        &self.population.sources
+    }
+
     /// The data set, with the external ids of users and items.
     pub fn data(&self) -> &crate::dataset::Dataset {
         &self.experiment.data

@@ -1,20 +1,23 @@
 //! What accepting means in a scenario, which slots are looked at, and how often users accept: from keys to a calibrated
 //! user model, and in words.
 
-use super::shown::shown_utilities;
-use crate::dataset::{Dataset, Impression, Impressions, RatingScale};
-use crate::random::{Purpose, Streams, below};
-use crate::scenario::{AcceptSpec, AcceptanceSpec, ExaminationRule, UserSpec};
+mod examined;
+mod from_log;
+
+use self::examined::examined;
+use self::from_log::from_log;
+pub(super) use self::from_log::later_lists;
+use crate::dataset::{Dataset, RatingScale};
+use crate::random::Streams;
+use crate::scenario::{AcceptSpec, AcceptanceSpec, UserSpec};
 use crate::scene::SceneBatch;
-use crate::user::{Accept, Calibrated, Examination, ListResponse, ResponseRule, UserError, UserModel, fit_level};
+use crate::user::{Accept, Calibrated, ResponseRule, UserError, UserModel};
 use crate::world::StartingPoint;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// The level that counts as liking unless a scenario says otherwise.
 const USUAL_LEVEL: f32 = 4.0;
-/// Impressions on which the level is fitted at most: the share of lists with something taken is then known to 0.007.
-const MOST_LISTS: usize = 5_000;
 
 /// What "accepted" means in the results of a run, in words.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -62,7 +65,8 @@ pub(super) fn settle(
     streams: &Streams,
 ) -> Result<Settled, UserError> {
     let liking = Liking::of(spec, data.scale)?;
-    let rule = ResponseRule { accept: accept(spec, liking, model.as_ref())?, examination: examination(spec, slate)? };
+    let (examination, looked_at) = examined(spec, slate, data, start, streams.seed())?;
+    let rule = ResponseRule { accept: accept(spec, liking, model.as_ref())?, examination };
     let (model, level) = match spec.acceptance {
         AcceptanceSpec::Share(share) => {
             let model = Calibrated::fit(model, rule, spec.temperature, share, probe)?;
@@ -71,7 +75,7 @@ pub(super) fn settle(
                 format!("the acceptance level is an assumption of the scenario: {share} on random slates at the start"),
             )
         }
-        AcceptanceSpec::Log => from_log(model, rule, data, start, streams)?,
+        AcceptanceSpec::Log => from_log(model, rule, liking.rating, data, start, streams)?,
     };
     let on_random_slates = match spec.acceptance {
         AcceptanceSpec::Share(share) => share,
@@ -82,7 +86,7 @@ pub(super) fn settle(
             Accept::Take => "the user takes an item".to_owned(),
             Accept::Like { .. } => format!("the user takes an item and rates it {}", liking.words()),
         },
-        examination: looked_at(spec).to_owned(),
+        examination: looked_at,
         level,
         on_random_slates,
         temperature: f64::from(model.temperature()),
@@ -150,126 +154,12 @@ fn accept(spec: &UserSpec, liking: Liking, model: &dyn UserModel) -> Result<Acce
     Ok(Accept::Like { level: liking.level })
 }
 
-fn examination(spec: &UserSpec, slate: usize) -> Result<Examination, UserError> {
-    let weights: Vec<f32> = spec.examination_weights.iter().map(|&weight| weight as f32).collect();
-    let fail = |problem: String| Err(UserError::Setup(format!("`user.examination_weights` {problem}")));
-    if weights.is_empty() {
-        return Ok(match spec.examination {
-            ExaminationRule::None => Examination::All,
-            ExaminationRule::Position => Examination::Position(weights),
-            ExaminationRule::Cascade => Examination::Cascade(weights),
-        });
-    }
-    if weights.len() < slate {
-        return fail(format!("has {} numbers for slates of {slate}; give one for each slot", weights.len()));
-    }
-    match spec.examination {
-        ExaminationRule::None => {
-            fail("means nothing with `user.examination = \"none\"`; set that to \"position\" or \"cascade\"".to_owned())
-        }
-        ExaminationRule::Position => Ok(Examination::Position(weights)),
-        ExaminationRule::Cascade if weights.windows(2).any(|pair| pair[1] > pair[0]) => fail(
-            "grows from one slot to the next; a cascade goes down the slate, so give numbers that do not".to_owned(),
-        ),
-        ExaminationRule::Cascade => Ok(Examination::Cascade(weights)),
-    }
-}
-
-fn looked_at(spec: &UserSpec) -> &'static str {
-    match (spec.examination, spec.examination_weights.is_empty()) {
-        (ExaminationRule::None, _) => "all slots are looked at",
-        (ExaminationRule::Position, true) => {
-            "slots are looked at by their place, with 1 / log2(slot + 1), an assumption"
-        }
-        (ExaminationRule::Position, false) => "slots are looked at by their place, as the scenario says",
-        (ExaminationRule::Cascade, true) => {
-            "slots are looked at from the top until one is taken, as far as 1 / log2(slot + 1) goes, an assumption"
-        }
-        (ExaminationRule::Cascade, false) => {
-            "slots are looked at from the top until one is taken, as far as the scenario says"
-        }
-    }
-}
-
-/// Fits temperature and level on impressions after the cut.
-fn from_log(
-    model: Arc<dyn UserModel>,
-    rule: ResponseRule,
-    data: &Dataset,
-    start: &StartingPoint,
-    streams: &Streams,
-) -> Result<(Calibrated, String), UserError> {
-    let fail = |problem: &str| UserError::Setup(format!("`user.acceptance = \"log\"`: {problem}"));
-    if matches!(rule.accept, Accept::Like { .. }) {
-        return Err(fail(
-            "impressions say what was taken and not what was liked; set `user.accept` to \"take\", or give the level as a \
-             number",
-        ));
-    }
-    if data.impressions.is_empty() {
-        return Err(fail(
-            "the data have no impressions (lists that were shown, with what was taken), so that nothing tells how often \
-             people accept; give the level as a number from 0.001 to 0.999",
-        ));
-    }
-    let (lists, which) = later_lists(&data.impressions, start).ok_or_else(|| {
-        fail("no impression comes after the cut of its user; hold out more (`data.holdout`), or give the level as a number")
-    })?;
-    let (all, lists) = (lists.len(), sample(lists, streams));
-    let utilities = shown_utilities(model.as_ref(), &rule, start, &lists)?;
-    let responses: Vec<ListResponse<'_>> = lists
-        .iter()
-        .zip(&utilities)
-        .map(|(list, utilities)| ListResponse { utilities, slots: list.slots, taken: list.taken })
-        .collect();
-    let taken = responses.iter().filter(|list| list.taken.contains(&true)).count();
-    let fitted = fit_level(&rule, &responses).map_err(|problem| fail(&problem))?;
-    let part = if all > lists.len() { format!("{} drawn of {all}", lists.len()) } else { all.to_string() };
-    let level = format!(
-        "level and temperature ({:.3}) are fitted on {part} impressions {which}, from {:.1}% of which something was taken",
-        fitted.temperature,
-        100.0 * taken as f64 / lists.len() as f64
-    );
-    Ok((Calibrated::given(model, fitted.temperature, fitted.reject_shift, rule), level))
-}
-
-/// The lists that were shown after the last interaction before the cut of their user, and which they are in words; all lists
-/// where the log has no times. `None` when there is none.
-pub(super) fn later_lists<'a>(
-    impressions: &'a Impressions,
-    start: &StartingPoint,
-) -> Option<(Vec<Impression<'a>>, &'static str)> {
-    let filled = || impressions.iter().filter(|list| !list.items.is_empty());
-    let times = impressions.times.iter();
-    if times.clone().min() == times.max() {
-        let all: Vec<_> = filled().collect();
-        return (!all.is_empty())
-            .then_some((all, "(the log has no times: those that the model learned from may be among them)"));
-    }
-    let is_after = |list: &Impression<'_>| start.log.of(list.user).last().is_none_or(|row| row.time < list.time);
-    let after: Vec<_> = filled().filter(is_after).collect();
-    (!after.is_empty()).then_some((after, "after the cut"))
-}
-
-fn sample<'a>(mut lists: Vec<Impression<'a>>, streams: &Streams) -> Vec<Impression<'a>> {
-    if lists.len() <= MOST_LISTS {
-        return lists;
-    }
-    // Slates of the probe draw at tick 0, its users at tick 1.
-    let mut rng = streams.derive(Purpose::Calibration, 0, 2);
-    for place in 0..MOST_LISTS {
-        let other = place + below(&mut rng, (lists.len() - place) as u32) as usize;
-        lists.swap(place, other);
-    }
-    lists.truncate(MOST_LISTS);
-    lists
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Impression;
     use crate::environment::Environment;
-    use crate::experiment::Experiment;
+    use crate::experiment::{Experiment, shown_utilities};
     use crate::ids::{ItemId, UserId};
     use crate::policy::Slates;
     use crate::user::testing::Scripted;
@@ -379,6 +269,68 @@ mod tests {
     }
 
     #[test]
+    fn rated_impressions_tell_how_often_something_is_liked() {
+        let like = [("user.acceptance", "log"), ("user.accept", "like"), ("user.like_at", "8")];
+        let mut data = data(400);
+        // Every fifth list has something taken; of these every second is rated 9, then 2, and every fourth is not rated.
+        let rated = |entry: usize| match entry / 3 / 5 % 4 {
+            0 | 2 => 9.0,
+            1 => 2.0,
+            _ => f32::NAN,
+        };
+        data.interactions.retain(|row| row.time < 0);
+        data.interactions.extend((0..600).map(|n| crate::dataset::Interaction {
+            user: UserId(n / 21),
+            item: ItemId(n % 21),
+            rating: (n % 11) as f32,
+            time: i64::from(n),
+        }));
+        data.impressions.items.iter_mut().for_each(|item| *item = ItemId(21 + item.0 % 22));
+        data.impressions.ratings = (0..1_200).map(rated).collect();
+        let experiment = experiment(&data, &like).expect("an experiment");
+        let level = &experiment.acceptance().level;
+        // 80 lists with something taken, 60 of them rated, 40 liked; three quarters of 320 others.
+        assert!(level.contains("taken and liked; 20 impressions with an item that was taken and not rated"), "{level}");
+        let kept: f64 =
+            level.split(" impressions").next().and_then(|text| text.rsplit(' ').next()).unwrap().parse().unwrap();
+        assert!((kept - 300.0).abs() < 25.0, "{level}");
+        let share = format!("from {:.1}% of which", 100.0 * 40.0 / kept);
+        assert!(level.contains(&share), "{level}");
+    }
+
+    #[test]
+    fn impressions_tell_which_slots_are_looked_at() {
+        let mut data = data(0);
+        let streams = Streams::new(3, 0);
+        let truth = [1.0, 0.5, 0.25, 0.4];
+        for list in 0..4_000u32 {
+            let mut rng = streams.derive(crate::random::Purpose::Scenes, u64::from(list), 0);
+            let entries: Vec<_> = (0..4u16)
+                .map(|slot| {
+                    let item = crate::random::below(&mut rng, 43);
+                    let attraction = 0.2 + 0.6 * f64::from(item) / 43.0;
+                    let taken = crate::random::unit(&mut rng) < truth[usize::from(slot)] * attraction;
+                    (ItemId(item), taken, slot)
+                })
+                .collect();
+            data.impressions.push(UserId(list % 29), i64::from(list % 500), entries.into_iter());
+        }
+        let learned = [("user.examination", "position"), ("user.examination_weights", "log")];
+        let found = experiment(&data, &learned).expect("an experiment");
+        let crate::user::Examination::Position(weights) = &found.model().rule().examination else {
+            panic!("by position")
+        };
+        for (weight, truth) in weights.iter().zip(truth) {
+            assert!((f64::from(*weight) - truth).abs() < 0.06, "{weights:?}");
+        }
+        let said = &found.acceptance().examination;
+        assert!(said.contains("as estimated from") && said.contains("impressions before the cut"), "{said}");
+        let all: usize =
+            said.split("estimated from ").nth(1).and_then(|text| text.split(' ').next()).unwrap().parse().unwrap();
+        assert!(all > 1_000 && all < 4_000, "those after the cut are not looked at: {said}");
+    }
+
+    #[test]
     fn keys_that_do_not_fit_the_data_say_what_to_do() {
         let mut unrated = data(0);
         unrated.scale = None;
@@ -388,11 +340,16 @@ mod tests {
         let mut none = data(40);
         none.impressions.taken.fill(false);
         type Case<'a> = (&'a Dataset, &'a [(&'a str, &'a str)], &'a str);
-        let cases: [Case<'_>; 9] = [
+        let (position, learned) = (("user.examination", "position"), ("user.examination_weights", "log"));
+        let cases: [Case<'_>; 13] = [
             (&data(0), &[("user.acceptance", "log")], "the data have no impressions"),
             (&early, &[("user.acceptance", "log")], "hold out more (`data.holdout`)"),
             (&none, &[("user.acceptance", "log")], "taken from none of the 40 lists"),
-            (&data(9), &[("user.acceptance", "log"), ("user.accept", "like")], "set `user.accept` to \"take\""),
+            (&data(1), &[("user.acceptance", "log"), ("user.accept", "like")], "set `user.accept` to \"take\""),
+            (&data(0), &[position, learned], "is \"log\", and the data have no impressions"),
+            (&data(40), &[("user.examination", "cascade"), learned], "set `user.examination` to \"position\""),
+            (&none, &[position, learned], "no impression comes before the cut"),
+            (&early, &[position, learned], "nothing was taken from slot 1 of the 40 impressions before the cut"),
             (&data(0), &[("user.like_at", "11")], "the ratings of the data go from 0 to 10; give one above 1.25"),
             (&data(0), &[("user.like_at", "1")], "so that some rating is no liking"),
             (&data(0), &[("user.examination", "position"), ("user.examination_weights", "[1]")], "one for each slot"),

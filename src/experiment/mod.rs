@@ -44,7 +44,7 @@ pub use self::results::{
     SummaryRow, TableFormat, TableRow, TickRow, write_table, write_tables,
 };
 pub(crate) use self::results::{proposal, too_narrow, wrapped};
-pub use self::run::{ArmFailure, NoProgress, Outcome, Progress, RunOptions, Stopped};
+pub use self::run::{ArmFailure, NoProgress, Outcome, Part, Progress, RunOptions, Stopped};
 pub use self::scorers::ScorerRecord;
 pub use self::shown::{first_acceptance, first_responses, shown_utilities};
 pub use self::stats::{

@@ -89,6 +89,28 @@ pub enum ExperimentError {
         /// The message of the panic.
         problem: String,
     },
+    /// A policy failed in a replication that was carried out elsewhere.
+    #[error("{problem}")]
+    Elsewhere {
+        /// What happened there.
+        problem: String,
+    },
+    /// Replications that were carried out elsewhere have a gap.
+    #[error("replication {replication} is missing: the others cannot be compared without it")]
+    Missing {
+        /// The first one that is not there.
+        replication: u32,
+    },
+    /// A replication that was carried out elsewhere has other policies.
+    #[error("replication {replication} has {found} policies and not {wanted}: it is of another scenario")]
+    OtherExperiment {
+        /// The replication.
+        replication: u32,
+        /// Its policies.
+        found: usize,
+        /// Those of the scenario.
+        wanted: usize,
+    },
     /// The logs of a stopped run are not what its manifest says.
     #[error(
         "policy `{policy}`, replication {replication}: the {what} that are stored are not those of the stopped run (another \
@@ -119,6 +141,7 @@ impl ExperimentError {
         matches!(
             self,
             ExperimentError::Policy { .. }
+                | ExperimentError::Elsewhere { .. }
                 | ExperimentError::Panic { .. }
                 | ExperimentError::Tick(TickError::Policy { .. })
         )

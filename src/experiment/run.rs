@@ -1,10 +1,14 @@
 //! Policies x replications under common random numbers.
 
 mod against;
+mod event_files;
+mod parts;
 mod stopped;
 
+pub use self::parts::Part;
 pub use self::stopped::Stopped;
 
+use self::event_files::{decisions_beside, file_name};
 use super::arm::ArmSink;
 use super::manifest::{ArmRecord, DecisionRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
@@ -15,6 +19,7 @@ use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
 use crate::tick::{Training, Trial};
 use crate::world::Population;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::panic::AssertUnwindSafe;
@@ -98,6 +103,7 @@ pub(super) fn finals_of(arms: &[Arm], policy: usize, metric: usize) -> Vec<Optio
 }
 
 /// One finished or stopped arm.
+#[derive(Clone, Serialize, Deserialize)]
 struct Finished {
     result: ArmResult,
     ticks: u32,
@@ -132,6 +138,13 @@ impl Brakes<'_> {
 
     pub(super) fn every_policy_failed(&self) -> bool {
         (0..self.first_failures.len()).all(|policy| self.has_failed(policy))
+    }
+
+    /// Takes note of the policies that failed in arms that were not run here.
+    pub(super) fn note(&self, arms: &[Arm]) {
+        for arm in arms.iter().filter(|arm| matches!(&arm.finished, Some(Err(problem)) if problem.is_of_policy())) {
+            self.first_failures[arm.policy].fetch_min(arm.replication, Ordering::Relaxed);
+        }
     }
 
     /// A policy that failed in a replication is not worth the later ones. The earlier ones go on, so that the failure that
@@ -381,18 +394,4 @@ impl Experiment {
             None => Box::new(NoSink),
         })
     }
-}
-
-/// The file of an arm; what a policy's name has besides letters, digits, `-` and `_` becomes `_`, and the policy's
-/// number keeps names apart.
-fn file_name(number: usize, policy: &str, replication: u32) -> String {
-    let keep = |letter: char| if letter.is_ascii_alphanumeric() || "-_".contains(letter) { letter } else { '_' };
-    let name: String = policy.chars().map(keep).take(60).collect();
-    format!("{number:02}-{name}-r{replication:03}.parquet")
-}
-
-/// The file of decisions that belongs to a file of events.
-fn decisions_beside(events: &Path) -> PathBuf {
-    let name = Path::new(events.file_name().unwrap_or_default()).with_extension("jsonl");
-    events.parent().map(|folder| folder.with_file_name("decisions")).unwrap_or_default().join(name)
 }

@@ -153,13 +153,28 @@ impl Experiment {
     /// # Errors
     /// As [`Experiment::run`].
     pub fn run_until(&self, until: &Until, options: &RunOptions<'_>) -> Result<Outcome, ExperimentError> {
+        self.until(until, self.scenario.replications, options, |replication, brakes| {
+            self.arms(replication..replication + 1, options, brakes)
+        })
+    }
+
+    /// Looks at one replication after the other, of which `arms_of` gives the arms; there are `there`.
+    pub(super) fn until(
+        &self,
+        until: &Until,
+        there: u32,
+        options: &RunOptions<'_>,
+        mut arms_of: impl FnMut(u32, &Brakes<'_>) -> Vec<Arm>,
+    ) -> Result<Outcome, ExperimentError> {
         let (most, brakes) = (self.scenario.replications, self.brakes(options));
         let (mut arms, mut ran, mut met) = (Vec::new(), 0, false);
         let mut looked = (String::new(), Vec::new());
         // What a stopped run has is taken over even where this one is stopped, too.
         let kept = options.stopped.map_or(0, |stopped| stopped.replications());
-        while ran < most && !met && (ran < kept || !brakes.all()) && !brakes.every_policy_failed() {
-            arms.extend(self.arms(ran..ran + 1, options, &brakes));
+        while ran < there && !met && (ran < kept || !brakes.all()) && !brakes.every_policy_failed() {
+            let next = arms_of(ran, &brakes);
+            brakes.note(&next);
+            arms.extend(next);
             ran += 1;
             if !brakes.all() {
                 looked = self.look(until, &arms, &brakes);

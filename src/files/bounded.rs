@@ -1,11 +1,13 @@
-//! Small files that are read as a whole: cards, manifests, graphs. A name may lead to a device, a pipe or a file without
+//! Small files that are read as a whole.
+//!
+//! Cards, manifests, graphs. A name may lead to a device, a pipe or a file without
 //! end; such a name is an error here, not a program that waits or fills the memory.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read};
 use std::path::Path;
 
-/// Bytes of a text that people write: cards, templates, prompts.
+/// Bytes of a text that users write: cards, templates, prompts.
 pub const MOST_OF_TEXT: u64 = 4 << 20;
 /// Bytes of a tokenizer or of a configuration of one.
 pub const MOST_OF_TOKENIZER: u64 = 64 << 20;

@@ -1,4 +1,4 @@
-//! Encodings that are not UTF-8, named so that a user can convert them.
+//! Names of encodings other than UTF-8.
 
 /// The encoding of a file that begins with these bytes, where its first bytes say that it is not UTF-8.
 pub fn named(head: &[u8]) -> Option<&'static str> {
@@ -13,7 +13,7 @@ pub fn named(head: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// What to say of bytes that are not UTF-8; `what` they are, for the message.
+/// The message for bytes that are not UTF-8; `what` names them.
 pub fn not_utf8(what: &str, bytes: &[u8]) -> String {
     let guess = guess(bytes);
     format!("{what} is not UTF-8, it looks like {guess}; convert the file (`iconv -f {guess} -t UTF-8`)")

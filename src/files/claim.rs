@@ -1,7 +1,7 @@
-//! A name for a folder, claimed before the work begins and given to the folder when it is complete.
+//! Claims of folder names before the work begins.
 //!
 //! The claim is a locked file beside the name, which ends with its process, and an empty folder where nothing was, so that
-//! neither this program nor another one takes the name meanwhile. What stands there and is not this program's is never
+//! neither this program nor another one takes the name meanwhile. What is there and is not this program's is never
 //! removed: a folder is replaced only if its own list names every file in it, and only these files are removed.
 
 use super::owned::{Contents, contents, remove_own};
@@ -21,7 +21,7 @@ pub enum ClaimError {
     Exists {
         /// The folder.
         path: PathBuf,
-        /// What else can be done.
+        /// The other remedies.
         remedy: &'static str,
     },
     /// There is something that this program did not write.
@@ -76,7 +76,7 @@ pub enum ClaimError {
     Intruded {
         /// The folder.
         path: PathBuf,
-        /// What is in it.
+        /// Its content.
         file: PathBuf,
         /// Where the new folder is.
         kept: PathBuf,
@@ -86,7 +86,7 @@ pub enum ClaimError {
     OldStays {
         /// The folder.
         path: PathBuf,
-        /// What is left of the old one.
+        /// The remains of the old one.
         old: PathBuf,
     },
     /// The file system refused.
@@ -106,7 +106,7 @@ pub struct Claim {
     replaces: Option<Listing>,
     /// The locked file; `None` when it is over.
     lock: Option<(PathBuf, File)>,
-    /// Whether an empty folder was made to hold the name.
+    /// True if an empty folder was made to hold the name.
     is_held: bool,
     /// The folders above it that were made for it, the lowest first.
     made: Vec<PathBuf>,
@@ -139,7 +139,7 @@ impl Claim {
         Ok(claim)
     }
 
-    /// Whether what is there may be replaced.
+    /// Returns true if what is there may be replaced.
     fn check(&self, remedy: &'static str) -> Result<(), ClaimError> {
         let path = self.target.clone();
         match (contents(&path, self.replaces).map_err(|source| io(&path, source))?, self.replaces) {

@@ -14,7 +14,7 @@ pub struct Jsonl<T> {
 }
 
 impl<T: DeserializeOwned> Jsonl<T> {
-    /// Opens `path`, plain or packed; `remedy` tells what to do when it does not exist.
+    /// Opens `path`, plain or packed; `remedy` says what to do when it does not exist.
     ///
     /// # Errors
     /// When the file is missing or cannot be read.

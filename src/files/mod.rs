@@ -1,4 +1,6 @@
-//! Files of records: read line by line with errors that name file and line, written beside their name and
+//! Files of records.
+//!
+//! Read line by line with errors that name file and line, written beside their name and
 //! renamed when they are complete; folders likewise, whose names are claimed before ([`Claim`]).
 //!
 //! Gzip and zstd are read transparently. Nothing here knows what the records mean.
@@ -46,7 +48,7 @@ pub enum FileError {
     Missing {
         /// The file.
         path: PathBuf,
-        /// What makes it, or where to put it.
+        /// The command that makes it, or its place.
         remedy: String,
     },
     /// A line cannot be understood.
@@ -56,7 +58,7 @@ pub enum FileError {
         path: PathBuf,
         /// The line, counted from 1.
         line: u64,
-        /// What is wrong, with the value and what to do.
+        /// The problem, with the value and the remedy.
         problem: String,
     },
     /// The file as a whole cannot be used.
@@ -64,7 +66,7 @@ pub enum FileError {
     Whole {
         /// The file.
         path: PathBuf,
-        /// What is wrong and what to do.
+        /// The problem and the remedy.
         problem: String,
     },
 }
@@ -106,7 +108,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Whether an open file still has its name.
+/// Returns true if an open file still has its name.
 fn is_at(file: &std::fs::File, path: &Path) -> bool {
     let (Ok(open), Ok(named)) = (file.metadata(), path.symlink_metadata()) else { return false };
     #[cfg(unix)]

@@ -1,4 +1,6 @@
-//! A folder that a command writes: claimed at the start, named when it is complete, gone where it is not.
+//! A folder that a command writes.
+//!
+//! Claimed at the start, named when it is complete, removed otherwise.
 
 use super::claim::{Claim, ClaimError, Listing};
 use std::path::{Path, PathBuf};

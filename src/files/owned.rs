@@ -1,4 +1,6 @@
-//! Which files of a folder are this program's: a list of them with their hashes, and removing no others.
+//! The files of a folder that the program owns.
+//!
+//! A list with hashes; no other file is ever removed.
 
 use super::FileError;
 use super::claim::Listing;
@@ -57,7 +59,7 @@ impl FileRecord {
         files.par_iter().map(record).collect()
     }
 
-    /// Whether the file in `folder` is still the one that was described.
+    /// Returns true if the file in `folder` is still the one that was described.
     ///
     /// # Errors
     /// When it is not, or cannot be read.
@@ -101,7 +103,7 @@ fn hash(path: &Path) -> Result<(u64, String), FileError> {
     Ok((bytes, hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()))
 }
 
-/// What a name stands for.
+/// The object behind a name.
 pub(super) enum Contents {
     /// Nothing is there.
     Nothing,
@@ -115,7 +117,7 @@ pub(super) enum Contents {
     Foreign(PathBuf),
 }
 
-/// What is in `folder`, by the list that `listing` reads.
+/// The content of `folder`, by the list that `listing` reads.
 pub(super) fn contents(folder: &Path, listing: Option<Listing>) -> std::io::Result<Contents> {
     match folder.symlink_metadata() {
         Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(Contents::Nothing),
@@ -154,7 +156,7 @@ pub(super) fn remove_own(folder: &Path, own: &BTreeSet<PathBuf>) -> bool {
     for file in own.iter().filter(is_inside) {
         let _ = std::fs::remove_file(folder.join(file));
     }
-    // The deepest first: a folder stands before those in it.
+    // The deepest first: a folder is before those in it.
     for inner in folders_of(own).iter().rev().filter(is_inside) {
         let _ = std::fs::remove_dir(folder.join(inner));
     }

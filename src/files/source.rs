@@ -1,4 +1,4 @@
-//! A text file read line by line, unpacked on the way where it is gzip or zstd.
+//! A text file, read line by line and unpacked.
 
 use super::FileError;
 use std::fs::File;
@@ -16,13 +16,13 @@ const HEAD: u64 = 1 << 16;
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// A file of lines. What it holds is told by its first bytes, not by its name.
+/// A file of lines. What it holds is recognised by its first bytes, not by its name.
 pub struct Source {
     path: PathBuf,
     input: Reader,
     bytes: Vec<u8>,
     line: u64,
-    /// What ends a line: old programs wrote a carriage return alone.
+    /// The line terminator: old programs wrote a carriage return alone.
     end: u8,
 }
 
@@ -76,7 +76,7 @@ impl Read for Counted {
 }
 
 impl Source {
-    /// Opens `path`; `remedy` tells what to do when it does not exist.
+    /// Opens `path`; `remedy` says what to do when it does not exist.
     ///
     /// # Errors
     /// When the file is missing or cannot be read.

@@ -1,7 +1,7 @@
 //! Text in CSV files that spreadsheets open.
 //!
 //! A spreadsheet takes a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return for a formula. An apostrophe
-//! before it makes text of it (OWASP, CSV Injection). One more apostrophe stands before texts that would look like that, so
+//! before it makes text of it (OWASP, CSV Injection). One more apostrophe is before texts that would look like that, so
 //! that every text is read back as it was. Numbers stay as they are.
 
 use std::borrow::Cow;
@@ -16,7 +16,7 @@ pub fn from_cell(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|text| looks_like_a_formula(text)).unwrap_or(cell)
 }
 
-/// Whether a text is a formula, or one behind apostrophes.
+/// Returns true if a text is a formula, or one behind apostrophes.
 fn looks_like_a_formula(text: &str) -> bool {
     text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
 }

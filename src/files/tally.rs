@@ -1,4 +1,4 @@
-//! What a stage kept and what it dropped, for which reason, and where that first happened.
+//! Counts of kept and dropped records by reason.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! How far a stage is, told to whoever shows it.
+//! Progress of a stage.
 
 /// Hears of the progress of a stage. Results never depend on it.
 pub trait Watch: Sync {

@@ -24,7 +24,7 @@ mod shard;
 mod tests;
 mod training;
 
-pub use self::model_folder::CardTexts;
+pub use self::model_folder::{CardTexts, REPLICATES, own_files};
 
 use self::checkpoint::Bound;
 use self::material::Material;

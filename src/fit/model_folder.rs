@@ -6,8 +6,8 @@ use super::network::{CHOICE_ITEM, EVENT, ITEM, QUERY, STATE};
 use crate::dataset::Dataset;
 use crate::files::{FileError, sha256};
 use crate::user::{Card, Dims, Features, FileEntry};
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 
 /// What only people can say of a model.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,30 @@ pub struct CardTexts {
     pub name: String,
     /// Terms of the data, and so of the model; empty where nobody said them.
     pub licence: String,
+}
+
+/// The folder of the replicates in that of a model.
+pub const REPLICATES: &str = "replicates";
+
+/// The files of a model that was fitted here, those of its replicates included.
+///
+/// # Errors
+/// In words, when the folder holds no model.
+pub fn own_files(folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
+    let mut files = model_files(folder, Path::new(""))?;
+    for replicate in std::fs::read_dir(folder.join(REPLICATES)).into_iter().flatten().flatten() {
+        let place = Path::new(REPLICATES).join(replicate.file_name());
+        // What is no model is not ours, and is then named as such.
+        files.extend(model_files(&replicate.path(), &place).unwrap_or_default());
+    }
+    Ok(files)
+}
+
+/// The files of one model, as paths that begin with `place`.
+fn model_files(folder: &Path, place: &Path) -> Result<BTreeSet<PathBuf>, String> {
+    let card = Card::read(folder).map_err(|problem| format!("it is not a model: {problem}"))?;
+    let named = card.files.values().map(|entry| entry.file.as_str());
+    Ok(named.chain(["card.toml", "training.json"]).map(|name| place.join(name)).collect())
 }
 
 /// Writes all files.

@@ -1,4 +1,6 @@
-//! Whether a template may build a list of lists that is small in memory and endless when it is written.
+//! A check against templates whose output explodes.
+//!
+//! Such a template builds a list of lists that is small in memory and endless when it is written.
 //!
 //! A list holds other lists without copying them: after `a = [a, a]` sixty times `a` takes a few kilobytes, but its text has 2^60
 //! parts. Fuel pays for the few kilobytes alone. So a value that lives from one turn of a loop to the next may grow by
@@ -11,7 +13,7 @@ use std::collections::BTreeSet;
 /// By how much the assignments of a template may multiply a value.
 const MOST_COPIES: f64 = 10_000.0;
 
-/// What an expression with a repetition counts for.
+/// The cost of an expression with a repetition.
 const REPEATED: f64 = 1_000.0;
 
 /// Words that carry values that the template itself has made.
@@ -53,7 +55,7 @@ fn words(tag: &str) -> Vec<&str> {
     Words { rest: tag.trim_start_matches('-'), end: "" }.collect()
 }
 
-/// What a tag sets, and to what; of other tags all is the value.
+/// The variable that a tag sets and its value; for other tags the whole tag is the value.
 fn assignment<'t, 'a>(tag: &'t [&'a str]) -> (&'t [&'a str], &'t [&'a str]) {
     let at = tag.iter().position(|&word| word == "=");
     match (tag.first(), at) {
@@ -115,7 +117,7 @@ fn mentions(value: &[&str], own: &BTreeSet<&str>) -> usize {
     (0..value.len()).filter(counts).count()
 }
 
-/// Whether an expression makes a list, a map, or a longer list.
+/// Returns true if an expression makes a list, a map, or a longer list.
 fn grows(value: &[&str]) -> bool {
     let begins = |at: usize| {
         let before = at.checked_sub(1).map_or("", |before| value[before]);
@@ -129,7 +131,7 @@ fn grows(value: &[&str]) -> bool {
     })
 }
 
-/// Whether an expression can be nothing but a text: a text in quotes is added, and nothing is chosen, called or listed.
+/// Returns true if an expression can be nothing but a text: a text in quotes is added, and nothing is chosen, called or listed.
 fn is_text(value: &[&str]) -> bool {
     let quoted = value.iter().any(|word| word.starts_with(['"', '\'']));
     let plain = |at: usize| match value[at] {

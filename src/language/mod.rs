@@ -17,7 +17,7 @@ pub(crate) use self::tokenizer::SafeTokenizer;
 use crate::random::{Purpose, Streams};
 use serde::{Deserialize, Serialize};
 
-/// Who speaks.
+/// The speaker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
@@ -32,9 +32,9 @@ pub enum Role {
 /// One turn of a conversation.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Message {
-    /// Who speaks.
+    /// The speaker.
     pub role: Role,
-    /// What is said.
+    /// The message.
     pub content: String,
 }
 
@@ -61,7 +61,7 @@ pub struct Sampling {
 pub struct Draws {
     /// The experiment's streams.
     pub streams: Streams,
-    /// What the draws are for.
+    /// The purpose of the draws.
     pub purpose: Purpose,
     /// Which request: the same request has the same id in every run.
     pub id: u64,
@@ -119,7 +119,7 @@ pub struct LetterRequest {
 pub struct LikelihoodRequest {
     /// The conversation before the text; empty for the text alone.
     pub messages: Vec<Message>,
-    /// What the model would say next.
+    /// The continuation of the model.
     pub text: String,
 }
 
@@ -144,7 +144,7 @@ pub trait LanguageModel: Sync {
     /// The name under which the model's answers are kept.
     fn name(&self) -> &str;
 
-    /// What the answers belong to: the name where nothing more is known, and more where the model itself can be told apart
+    /// The owner of the answers: the name where nothing more is known, and more where the model itself can be identified
     /// from another of the same name.
     fn fingerprint(&self) -> &str {
         self.name()
@@ -166,7 +166,7 @@ pub trait LanguageModel: Sync {
     /// When nothing more can be asked.
     fn letters(&self, requests: &[LetterRequest], arrived: Arrived<'_, Vec<f64>>) -> Result<(), LanguageError>;
 
-    /// The likelihood of each request's text. Most servers cannot tell it.
+    /// The likelihood of each request's text. Most servers do not return it.
     ///
     /// # Errors
     /// When the back end gives no likelihoods, or nothing more can be asked.
@@ -180,7 +180,7 @@ pub trait LanguageModel: Sync {
     }
 }
 
-/// What can go wrong with a language model.
+/// Errors of a language model.
 #[derive(Debug, thiserror::Error)]
 pub enum LanguageError {
     /// The user can mend it: a wrong key, address, folder or setting.

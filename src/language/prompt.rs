@@ -1,4 +1,4 @@
-//! How a scene is put to a language model: templates that a user can replace.
+//! Prompts of scenes, as replaceable templates.
 
 use super::{Letter, Message, Role};
 use crate::files::{MOST_OF_TEXT, read_text};
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 const EKB: &str = include_str!("prompts/ekb.toml");
 
-/// What stands before the letter of a behaviour, in every prompt.
+/// The text before the option label of a behaviour, in every prompt.
 pub const BEHAVIOR: &str = "Behavior:";
 
-/// What a language model reads of a scene.
+/// The text of a scene for a language model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SceneText {
     /// The user's profile.
@@ -28,9 +28,9 @@ pub struct SceneText {
 pub struct Question<'a> {
     /// The data set's name.
     pub dataset: &'a str,
-    /// What the model reads.
+    /// The input of the model.
     pub text: &'a SceneText,
-    /// Whether "none of these" is an option too: the letter after the last item's.
+    /// True if "none of these" is an option too: the letter after the last item's.
     pub offers_none: bool,
 }
 
@@ -41,14 +41,14 @@ impl Question<'_> {
     }
 }
 
-/// The decision of an answer: what stands before the first `Behavior:`, all of it where there is none.
+/// The decision of an answer: what is before the first `Behavior:`, all of it where there is none.
 pub fn rationale(answer: &str) -> &str {
     let before = answer.split(BEHAVIOR).next().unwrap_or_default();
     // Emphasis may be around the word: `**Behavior:** [B]`.
     before.trim().trim_end_matches(['*', '_', '#']).trim()
 }
 
-/// What a model is asked for.
+/// The kind of question to a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PromptKind {
     /// The rationale, then the behaviour.
@@ -75,7 +75,7 @@ pub enum PromptError {
         path: PathBuf,
         /// Which template.
         key: &'static str,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
 }
@@ -152,7 +152,7 @@ impl Prompts {
         &self.digest
     }
 
-    /// What an option that is not an item is called.
+    /// The name of the option that is not an item.
     pub fn none(&self) -> &str {
         &self.none
     }
@@ -183,7 +183,7 @@ impl Prompts {
         Ok(vec![Message::new(Role::System, system.trim()), Message::new(Role::User, user.trim())])
     }
 
-    /// What the model says: the decision and the letter that it ends in.
+    /// The model's answer: the decision and its final option label.
     ///
     /// # Errors
     /// When the template fails.
@@ -192,7 +192,7 @@ impl Prompts {
         Ok(Message::new(Role::Assistant, text))
     }
 
-    /// What the model says up to the letter, which is to come next: `... Behavior: [`, and where in it the decision ends.
+    /// The model's text up to the option label, which comes next: `... Behavior: [`, and where in it the decision ends.
     ///
     /// # Errors
     /// When the template fails.

@@ -1,4 +1,4 @@
-//! A tokenizer of a file that may come from anywhere: what it must not do is refused, what it does wrong is an error.
+//! Tokenizers from untrusted files.
 
 use crate::guard::guarded;
 use serde::Deserialize;

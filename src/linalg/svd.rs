@@ -19,7 +19,7 @@ pub struct TruncatedSvd {
     pub rank: usize,
 }
 
-/// What the decomposition needs of a matrix `A`, which may stand in a file.
+/// The products with a matrix `A` that the decomposition needs; the matrix may be in a file.
 pub trait Gram {
     /// Why a product cannot be had.
     type Error;

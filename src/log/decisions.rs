@@ -1,4 +1,4 @@
-//! What users thought before they chose: one file of JSON lines for each policy and replication, beside the events.
+//! Rationales of users, as JSON lines beside the events.
 //!
 //! A line is a user at a tick: `tick`, `user`, `letters` (the model's own probability of each item shown, in the order of the
 //! slate, then of "none of these"; before temperature and acceptance level), and `text`. The digest of the decisions
@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// What one user thought, and what the model then made of it.
+/// The rationale of one user, and the probabilities after it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Decision {
     /// The rationale, without the behaviour that it ends in.
@@ -20,7 +20,7 @@ pub struct Decision {
     pub letters: Vec<f32>,
 }
 
-/// What the users of a tick thought.
+/// The rationales of a step's users.
 #[derive(Clone, Copy, Debug)]
 pub struct DecisionBatch<'a> {
     /// The tick.

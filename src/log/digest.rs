@@ -1,4 +1,6 @@
-//! The digest of a run: equal digests mean the same experiment, bit for bit.
+//! The digest of a run.
+//!
+//! Equal digests mean the same experiment, bit for bit.
 
 use super::EventBatch;
 use std::fmt;
@@ -44,7 +46,7 @@ pub struct DigestState {
 impl DigestState {
     /// Adds one tick's events. Every column but the propensities and the sessions counts, floating-point numbers by their
     /// bits (all NaN alike). Propensities follow from the policy, the slates and the candidates, all of which the digest
-    /// stands for already; without them, a log keeps its digest when a policy learns to tell them. Sessions follow from the
+    /// stands for already; without them, a log keeps its digest when a policy learns to report them. Sessions follow from the
     /// responses. A tick without visitors leaves no trace in a log and none here.
     pub fn update(&mut self, batch: &EventBatch) {
         if batch.is_empty() {

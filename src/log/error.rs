@@ -1,4 +1,4 @@
-//! What can go wrong with a stored log.
+//! Errors of a stored log.
 
 use crate::files::FileError;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ pub enum LogError {
     Format {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// A file of decisions.

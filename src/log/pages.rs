@@ -1,4 +1,6 @@
-//! Pages of a column, checked before they are decoded: a damaged file must not end the process.
+//! Checks of column pages before decoding.
+//!
+//! A damaged file must not end the process.
 
 use parquet::basic::Encoding;
 use parquet::column::page::{Page, PageMetadata, PageReader};

@@ -1,4 +1,6 @@
-//! Events as Parquet: one file for each policy and replication, one row for each user, tick and filled slot. A visit to whom
+//! Events as Parquet.
+//!
+//! One file for each policy and replication, one row for each user, tick and filled slot. A visit to whom
 //! nothing was shown has one row, too, with slot and item -1.
 //!
 //! A file is written beside its final name and renamed when it is complete. [`read_batches`] gives back the
@@ -108,7 +110,7 @@ impl<T: Clone> Nullable<T> {
 impl Columns {
     fn push(&mut self, batch: &EventBatch) {
         for (row, user) in batch.users.iter().enumerate() {
-            // Empty slots stand at the end of a slate only.
+            // Empty slots are at the end of a slate only.
             let slots = batch.slate_of(row).iter().take_while(|item| item.is_some()).count();
             if slots == 0 {
                 self.push_empty(batch, row);
@@ -292,7 +294,7 @@ impl EventSink for ParquetWriter {
 }
 
 impl Drop for ParquetWriter {
-    /// What was not finished is of no use.
+    /// An unfinished file is of no use.
     fn drop(&mut self) {
         if self.writer.take().is_some() {
             let _ = std::fs::remove_file(&self.partial);

@@ -1,4 +1,6 @@
-//! The log of a stopped run, played back: what users did then stands in the place of the user model.
+//! Playback of a stopped run's log.
+//!
+//! The logged responses replace the user model.
 
 use super::{Decision, DecisionLine, EventBatch, EventReader, LogError, TrialName};
 use crate::files::Jsonl;
@@ -25,7 +27,7 @@ impl Recording {
         Ok(Recording { ticks, events, decisions: decisions.map(open).transpose()?, next })
     }
 
-    /// Whether the log has this tick.
+    /// Returns true if the log has this tick.
     pub fn has(&self, tick: u32) -> bool {
         tick < self.ticks
     }

@@ -1,4 +1,4 @@
-//! Where events go while a replication runs.
+//! Event sinks of a running replication.
 
 use super::{DecisionBatch, EventBatch, LogError};
 

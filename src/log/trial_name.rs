@@ -1,9 +1,9 @@
-//! Which trial a log is of, as the log itself says.
+//! The trial of a log, recorded in the log.
 
 use parquet::file::metadata::KeyValue;
 use std::fmt;
 
-/// What tells a trial from all others of a run, and the run from those of other seeds.
+/// The identity of a trial within a run, and of the run among seeds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrialName {
     /// Name of the policy.

@@ -1,4 +1,6 @@
-//! Who is served worse? The acceptance rate of the best-served group of users minus that of the worst-served, by a
+//! Acceptance gaps between groups of users.
+//!
+//! The acceptance rate of the best-served group minus that of the worst-served, by a
 //! field of the users: `acceptance_gap_field` by the categories of `data.user_field` (unasked: the field of 2 to 50 categories that
 //! most users have), `acceptance_gap_gender`, `acceptance_gap_age` and `acceptance_gap_occupation` by the fields of these names.
 //!

@@ -1,4 +1,4 @@
-//! Items that a user of the population has accepted so far, on average.
+//! Mean accepted items of a user so far.
 //!
 //! ```text
 //! accepted items / users of the population

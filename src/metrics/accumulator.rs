@@ -1,4 +1,4 @@
-//! The state of a metric: typed where it is written, erased where it is kept.
+//! The state of a metric, with its type erased.
 
 use crate::dataset::Catalogue;
 use crate::log::EventBatch;
@@ -18,7 +18,7 @@ pub trait Metric: Send + Sync + 'static {
     /// The value over everything folded; `None`, or a number that is not finite, when it is undefined.
     fn value(&self) -> Option<f64>;
 
-    /// What a number cannot say: the points of a curve over everything folded, x not negative and ascending. Most
+    /// The points of a curve over everything folded, with x not negative and ascending. Most
     /// metrics have none.
     fn curve(&self) -> Vec<(f64, f64)> {
         Vec::new()

@@ -1,4 +1,4 @@
-//! What a metric may know before the first event: who takes part, and the log before the start.
+//! The data of metrics before the first event.
 //!
 //! Everything here is known to whoever has the run's data set and its `users.csv`, so that a stored log gives the
 //! numbers of the live run.
@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// Groups that a field of users makes for it to be taken unasked.
 const GROUPS: std::ops::RangeInclusive<usize> = 2..=50;
 
-/// What a metric of one replication may know before the first event.
+/// The data that a metric of one replication may read before the first event.
 #[derive(Clone)]
 pub struct Background {
     /// Users of the population, served or not.
@@ -41,7 +41,7 @@ impl Background {
         self.sources.get(user.index()).copied().filter(|source| source.index() < self.past.log.users())
     }
 
-    /// What follows from the past, worked out once; see [`Past::table`].
+    /// Tables derived from the past, computed once; see [`Past::table`].
     pub fn table<T: Any + Send + Sync>(&self, make: fn(&Past) -> T) -> Arc<T> {
         self.past.table(make)
     }
@@ -60,7 +60,7 @@ pub struct Past {
     pub log: Arc<TrainingLog>,
     /// The items.
     pub catalogue: Arc<Catalogue>,
-    /// What is known of the users of the data set.
+    /// Fields of the users of the data set.
     pub user_fields: Fields,
     /// The field of users by whose categories they are put into groups, where there is one.
     pub user_field: Option<String>,
@@ -104,7 +104,7 @@ impl Past {
     }
 }
 
-/// Whether users rate: not where the log before the start has rows, and none with a rating.
+/// True if users rate: not where the log before the start has rows, and none with a rating.
 pub(super) struct Rated(pub bool);
 
 impl Rated {

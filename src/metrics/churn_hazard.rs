@@ -1,4 +1,6 @@
-//! How often a session was the last one for long: the share of sessions after which the user stayed away for at least
+//! The churn hazard of sessions.
+//!
+//! The share of sessions after which the user stayed away for at least
 //! 14 ticks (two weeks, where a tick is a day).
 //!
 //! ```text

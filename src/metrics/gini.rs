@@ -1,4 +1,6 @@
-//! How unequally exposure is spread over the whole catalogue: 0 when every item was shown equally often,
+//! Gini coefficient of the exposure of items.
+//!
+//! 0 when every item was shown equally often,
 //! near 1 when one item got everything.
 //!
 //! ```text

@@ -1,4 +1,6 @@
-//! Do all users get the same? The overlap of two users' slates (`homogenisation`), and of what they accepted
+//! Homogenisation across users.
+//!
+//! The overlap of two users' slates (`homogenisation`), and of their accepted items
 //! (`homogenisation_accepted`).
 //!
 //! ```text

@@ -1,4 +1,4 @@
-//! How different the items of a slate are in their categories.
+//! Diversity of a slate's categories.
 //!
 //! ```text
 //! mean over slates with two or more items of

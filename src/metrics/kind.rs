@@ -1,4 +1,4 @@
-//! What a metric is: its name, how to read it, and how to make its state.
+//! A kind of metric: its name, its reading, and its constructor.
 
 use super::{Accumulator, Background};
 use serde::Serialize;
@@ -47,7 +47,7 @@ pub enum Window {
     SoFar,
 }
 
-/// How values are written for people.
+/// How values are written for readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Format {
@@ -99,12 +99,12 @@ impl Format {
         self.write(value, |number, digits| format!("{number:.digits$}"), "")
     }
 
-    /// What a value is multiplied by before it is written.
+    /// The factor of a value in output.
     pub fn scale(self) -> f64 {
         if self.is_percent() { 100.0 } else { 1.0 }
     }
 
-    /// Whether it is a share.
+    /// Returns true if it is a share.
     pub fn is_percent(self) -> bool {
         matches!(self, Format::Percent { .. })
     }
@@ -118,7 +118,7 @@ impl Format {
     }
 }
 
-/// With a sign, but for what is written as zero.
+/// With a sign, except what is written as zero.
 fn signed(number: f64, digits: usize) -> String {
     let text = format!("{number:+.digits$}");
     if text.bytes().any(|byte| byte.is_ascii_digit() && byte != b'0') {

@@ -1,4 +1,4 @@
-//! Share of the slates of which something was accepted and then liked.
+//! Share of slates with a liked item.
 //!
 //! ```text
 //! accepted slates whose item got a rating at or above `user.like_at` / slates shown

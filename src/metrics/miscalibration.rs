@@ -1,4 +1,6 @@
-//! How far the categories of a slate are from those of the user's history: the divergence of Kullback and Leibler, in nats.
+//! Miscalibration of categories.
+//!
+//! The Kullback-Leibler divergence of a slate's categories from those of the user's history, in nats.
 //!
 //! ```text
 //! mean over slates of  sum over categories g of  p(g) ln(p(g) / q~(g)),   q~ = 0.99 q + 0.01 p
@@ -8,7 +10,7 @@
 //! (`data.item_field`);
 //! `p` is the mean of that over the user's items in the log before the start, `q` over the items of the slate. 0 is a slate
 //! with the categories of the history in their shares. Items without categories count in neither; slates of users without
-//! categories in their history, and slates without any, are left out. Undefined for a catalogue without such a field. `p` stays that of the start: the metric tells how far
+//! categories in their history, and slates without any, are left out. Undefined for a catalogue without such a field. `p` stays that of the start: the metric says how far
 //! users are led from where they came from. (Steck's policy, `calibrated`, follows what users accept in the run as well.)
 //!
 //! ```

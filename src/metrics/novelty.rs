@@ -1,4 +1,4 @@
-//! How unknown the shown items are: their mean self-information, in bits.
+//! Novelty: mean self-information of shown items, in bits.
 //!
 //! ```text
 //! mean over the shown items of  -log2 p(i),   p(i) = (k_i + 1) / (U + 1)

@@ -1,4 +1,4 @@
-//! How much more popular the shown items are than those that the users came with.
+//! Popularity lift of shown items over users' histories.
 //!
 //! ```text
 //! GAP(shown) / GAP(histories) - 1
@@ -8,7 +8,7 @@
 //!
 //! Abdollahpouri, Mansoury, Burke and Mobasher 2019, "The Unfairness of Popularity Bias in Recommendation": the change of
 //! the group average popularity. The popularity of an item is the number of users of the log before the start who have it,
-//! and the histories are those of that log. 0: people are shown what is as popular as what they like; 1: twice as popular.
+//! and the histories are those of that log. 0: users are shown what is as popular as what they like; 1: twice as popular.
 //! Slates without items, and those of users without a history, are left out.
 //!
 //! ```

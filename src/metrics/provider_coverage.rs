@@ -6,7 +6,7 @@
 //!
 //! The part of supply that gets any exposure: the coverage of items (Ge et al. 2010) by those who provide them, as in
 //! Mansoury et al. 2021, "A Graph-Based Approach for Mitigating Multi-Sided Exposure Bias in Recommender Systems".
-//! Undefined for a catalogue that does not tell providers.
+//! Undefined for a catalogue without providers.
 //!
 //! ```
 //! use recmirror::dataset::{Catalogue, ItemCategories};

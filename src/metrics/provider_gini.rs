@@ -1,4 +1,6 @@
-//! How unequally exposure is spread over the providers of items: 0 when each was shown equally often, near 1 when one got
+//! Gini coefficient of the exposure of providers.
+//!
+//! 0 when each was shown equally often, near 1 when one got
 //! everything.
 //!
 //! ```text
@@ -8,7 +10,7 @@
 //! where `y_1 <= ... <= y_m` are the numbers of times that items of each of the `m` providers were shown so far. The index
 //! of Gini over producers is what Mansoury et al. 2021, "A Graph-Based Approach for Mitigating Multi-Sided Exposure Bias
 //! in Recommender Systems", report as supplier fairness. The curve is that of Lorenz (see [`gini`](super::gini)).
-//! Undefined for a catalogue that does not tell providers.
+//! Undefined for a catalogue without providers.
 //!
 //! ```
 //! use recmirror::dataset::{Catalogue, ItemCategories};

@@ -1,4 +1,4 @@
-//! Cumulative regret: what a user of the population would have accepted more, so far, had the run's `oracle` recommended.
+//! Cumulative regret against the run's `oracle`, per user.
 //!
 //! ```text
 //! R(t) = (acceptances of the oracle up to t - acceptances of the policy up to t) / users of the population
@@ -71,7 +71,7 @@ impl Metric for Regret {
     }
 }
 
-/// The value of a metric that stands against a policy: that policy's own part minus this one's; `None` when either is
+/// The value of a metric that is measured against a policy: that policy's own part minus this one's; `None` when either is
 /// undefined.
 pub fn subtracted(other: Option<f64>, own: Option<f64>) -> Option<f64> {
     Some(other? - own?)

@@ -1,4 +1,6 @@
-//! Do users come back? The share of users who are there `d` ticks after their first visit.
+//! Retention of users after their first visit.
+//!
+//! The share of users who are present `d` ticks after their first visit.
 //!
 //! ```text
 //! r(d) = users with a slate at their first tick + d / users whose first tick + d is over          (the curve)

@@ -1,4 +1,4 @@
-//! Ticks between the end of a session and the start of the user's next one.
+//! Ticks between two sessions of a user.
 //!
 //! ```text
 //! mean over sessions that begin after another one of  (tick of the first slate - tick of the last slate before)

@@ -1,4 +1,6 @@
-//! What a slate earns on average: the rating of the accepted item, and nothing when all were rejected.
+//! Mean reward of a slate.
+//!
+//! The rating of the accepted item, and 0 when all were rejected.
 //!
 //! ```text
 //! sum of the ratings of accepted items / slates shown

@@ -1,4 +1,6 @@
-//! Welcome surprises: the share of slates of which an item was accepted that nobody needs a recommender for to find.
+//! Serendipity of accepted items.
+//!
+//! The share of slates with an accepted item outside the popular head.
 //!
 //! ```text
 //! accepted items outside the head / slates shown
@@ -50,7 +52,7 @@ pub const KIND: MetricKind = MetricKind {
     make: |start| accumulator(Serendipity { head: start.table(Head::of), surprises: 0, shown: 0 }),
 };
 
-/// Whether an item is in the head, by item; empty without a log.
+/// True if an item is in the head, by item; empty without a log.
 struct Head(Vec<bool>);
 
 impl Head {

@@ -1,12 +1,12 @@
-//! Sessions that a user of the population has started so far, on average.
+//! Mean sessions of a user so far.
 //!
 //! ```text
 //! sessions started / users of the population
 //! ```
 //!
-//! Users who never came count too. How many sessions people start is the measure of engagement that search engines
+//! Users who never came count too. How many sessions users start is the measure of engagement that search engines
 //! watch in experiments (Kohavi et al. 2012, "Trustworthy Online Controlled Experiments: Five Puzzling Outcomes
-//! Explained"). How sessions are told apart stands in the doc of [`crate::log::EventBatch::sessions`].
+//! Explained"). How sessions are distinguished is in the doc of [`crate::log::EventBatch::sessions`].
 //!
 //! ```
 //! use recmirror::dataset::Catalogue;

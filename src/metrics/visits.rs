@@ -1,11 +1,11 @@
-//! Where sessions begin: what the metrics of sessions have in common.
+//! Starts of sessions, shared by session metrics.
 //!
-//! A user's session begins where the number of the session changes. A log without the column `session` does not tell
+//! A user's session begins where the number of the session changes. A log without the column `session` does not say
 //! two sessions in consecutive ticks apart; there a session begins where the user was absent at the tick before.
 
 use crate::log::EventBatch;
 
-/// What a slate is within its user's visits.
+/// The position of a slate within its user's visits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Visit {
     /// The user's first of all.

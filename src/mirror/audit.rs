@@ -1,4 +1,4 @@
-//! Artefact audit: how well rules that never look at the user find the real item of a list.
+//! Artefact audit of lists by user-free rules.
 //!
 //! Lists are built around the real item in one way or another, and what sees the whole list can learn how. A rule
 //! that finds the real item far more often than chance shows that a list measures its builder and not the user.
@@ -30,7 +30,7 @@ pub struct Finding {
     pub low: f64,
     /// Upper end.
     pub high: f64,
-    /// Whether the rule is 10 points above chance, and chance below the interval.
+    /// True if the rule is 10 points above chance, and chance below the interval.
     pub warning: bool,
 }
 

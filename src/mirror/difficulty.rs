@@ -1,4 +1,4 @@
-//! Instruction-following difficulty of decisions: how little the scene helps a model to say what was said.
+//! Instruction-following difficulty of decisions.
 //!
 //! For a text of tokens `t` and a scene `s` it is `exp(mean -ln P(t | s)) / exp(mean -ln P(t))`: near 0 the scene
 //! explains the text, near 1 it does not help. Source: Li et al., "From Quantity to Quality: Boosting LLM

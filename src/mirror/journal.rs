@@ -1,6 +1,8 @@
-//! The working file of a stage that asks a model: what has arrived is in it, and is not asked again.
+//! The journal of a stage that asks a model.
 //!
-//! It stands beside the file that the stage makes, with `.part` at its end, and is removed when that file is
+//! Answers in it are not requested again.
+//!
+//! It is beside the file that the stage makes, with `.part` at its end, and is removed when that file is
 //! complete. Its first line says what the answers belong to (scenes, model, settings, prompts); the others are
 //! `[scene, place, answer]` in the order of arrival. Each arrival is one write, so that a killed process loses
 //! nothing that had arrived; the disk is synchronised every [`SYNC_EVERY`] answers. A line that was cut off by a
@@ -25,7 +27,7 @@ const SYNC_EVERY: usize = 256;
 /// Which answer: the scene's row and the place among its answers, both counted from 0.
 pub(super) type Place = (u64, u32);
 
-/// What a file of answers was made from: names and values, in a fixed order.
+/// The inputs of a file of answers: names and values, in a fixed order.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Binding(Vec<(String, String)>);
 
@@ -36,7 +38,7 @@ impl Binding {
         self
     }
 
-    /// Adds a model: its name, and what else tells it from another of the same name.
+    /// Adds a model: its name, and what else distinguishes it from another of the same name.
     pub(super) fn with_model(self, what: &str, name: &str, fingerprint: Option<&str>) -> Binding {
         let binding = self.with(what, name);
         match fingerprint.filter(|fingerprint| *fingerprint != name) {
@@ -84,14 +86,14 @@ pub(super) fn file_hash(path: &Path, remedy: &str) -> Result<String, FileError> 
     Ok(hasher.finalize().to_hex()[..16].to_owned())
 }
 
-/// Where a line stands in the file.
+/// Where a line is in the file.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     offset: u64,
     length: u64,
 }
 
-/// What is in a journal.
+/// The content of a journal.
 #[derive(Debug, Default)]
 struct Content {
     places: BTreeMap<Place, Span>,
@@ -154,7 +156,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         Ok(Journal { path, output, answers: PhantomData })
     }
 
-    /// Whether there is an answer in the journal of `target`; a first line alone is none.
+    /// Returns true if there is an answer in the journal of `target`; a first line alone is none.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -176,7 +178,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
     /// The places that the journal of `target` has; empty where there is none. Nothing is changed.
     ///
     /// # Errors
-    /// As [`Journal::open`], but for the lock.
+    /// As [`Journal::open`], except the lock.
     pub(super) fn peek(target: &Path, binding: &Binding) -> Result<Vec<Place>, FileError> {
         let path = journal_path(target);
         match crate::files::open_regular(&path) {
@@ -186,7 +188,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         }
     }
 
-    /// Whether an answer is there.
+    /// Returns true if an answer is there.
     pub(super) fn has(&self, place: Place) -> bool {
         self.output().content.places.contains_key(&place)
     }
@@ -280,7 +282,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     pub why: String,
-    /// Whether asking again would give no other.
+    /// True if asking again would give no other.
     pub lasting: bool,
 }
 
@@ -331,7 +333,7 @@ impl<'a, T: Serialize + DeserializeOwned> Collector<'a, T> {
         }
     }
 
-    /// What failed, after the journal is safe on the disk.
+    /// The failure, after the journal is safe on the disk.
     ///
     /// # Errors
     /// When an answer could not be kept.

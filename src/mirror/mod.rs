@@ -1,4 +1,6 @@
-//! The mirror flow: feedback logs -> scenes -> decisions by two language models -> behaviour probabilities ->
+//! The mirror flow, the paper's pipeline.
+//!
+//! Feedback logs -> scenes -> decisions by two language models -> behaviour probabilities ->
 //! uncertainty -> distilled preference pairs -> training files.
 //!
 //! Each stage is a function over a [`Project`], a folder in the layout of the paper's reference code, and reads

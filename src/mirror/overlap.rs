@@ -1,4 +1,4 @@
-//! How much two texts have in common, without a model: the words that they share, the rare ones counting more.
+//! Word overlap of two texts, weighted by rarity.
 //!
 //! `composed` decides by it, and `judge --overlap` predicts by it. It is a stand-in so that the flow runs with no
 //! model at all; it knows nothing of what words mean.
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Shorter words say little.
 const SHORTEST: usize = 3;
 
-/// Words that stand in titles of any kind.
+/// Words that are in titles of any kind.
 const EMPTY: [&str; 4] = ["the", "and", "for", "with"];
 
 /// The words of a text: runs of letters and digits in lower case, each once.

@@ -1,4 +1,4 @@
-//! Where the files of a project stand: the layout of the paper's reference code.
+//! The layout of a project's files.
 
 use std::path::{Path, PathBuf};
 

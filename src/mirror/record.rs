@@ -1,4 +1,4 @@
-//! The records of a project's files, in the columns of the paper's reference code.
+//! The records of a project's files.
 
 use crate::dataset::{ExternalId, Moment};
 use crate::language::{Letter, Message, Question, SceneText};
@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 /// A scene from a log: a line of `datasets/NAME_{train,eval}.jsonl`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SceneRecord {
-    /// What a language model reads.
+    /// The text that a language model reads.
     pub text: SceneText,
     /// The user.
     pub user_id: ExternalId,
@@ -23,7 +23,7 @@ pub struct SceneRecord {
     pub choice_cnt: usize,
     /// The data set's name.
     pub dataset: String,
-    /// Whether "none of these" is an option too: the letter after the last item's.
+    /// True if "none of these" is an option too: the letter after the last item's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub offers_none: bool,
     /// How the list was built.
@@ -45,7 +45,7 @@ impl SceneRecord {
         Letter::of(self.item_pos)
     }
 
-    /// The same scene, its list turned so that the item at place `by` stands first. "None of these" stays last.
+    /// The same scene, its list turned so that the item at place `by` is first. "None of these" stays last.
     ///
     /// # Panics
     /// When `by` is beyond the list.
@@ -59,7 +59,7 @@ impl SceneRecord {
         scene
     }
 
-    /// What is wrong with the scene, if anything: every reader checks this once.
+    /// The problem of the scene, if any: every reader checks this once.
     pub fn fault(&self) -> Option<String> {
         let listed = self.text.action_list.len();
         if listed != self.choice_cnt {
@@ -78,8 +78,8 @@ impl SceneRecord {
     }
 }
 
-/// Where what stood at `place` stands when a list of `length` items is turned so that the item at place `by` stands first; what
-/// stands behind the items stays.
+/// The new place of the entry at `place` when a list of `length` items is turned so that the item at place `by` is first; what
+/// is behind the items stays.
 pub(crate) fn turned_place(place: usize, length: usize, by: usize) -> usize {
     if place < length { (place + length - by) % length } else { place }
 }
@@ -116,7 +116,7 @@ pub struct ProbsRecord {
     /// The letter that each decision ends in; drawn from `choice` where it is absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<Vec<Letter>>,
-    /// What told the probabilities: the predictor's name and a hash of all that they were made from.
+    /// The source of the probabilities: the predictor's name and a hash of all inputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predictor: Option<String>,
 }

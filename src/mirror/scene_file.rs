@@ -1,10 +1,10 @@
-//! Files of scenes, read in their order; each scene is checked on the way.
+//! Files of scenes, read and checked in order.
 
 use super::SceneRecord;
 use crate::files::{FileError, Jsonl};
 use std::path::Path;
 
-/// What makes the file.
+/// The maker of the file.
 pub(super) const REMEDY: &str = "`recmirror scenes` makes it";
 
 /// Reads and checks the scenes; gives the number of options of each.

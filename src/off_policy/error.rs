@@ -1,4 +1,4 @@
-//! Why there is no estimate.
+//! Reasons for a missing estimate.
 
 use crate::experiment::ExperimentError;
 
@@ -22,7 +22,7 @@ pub enum OffPolicyError {
         /// The policy of the log.
         policy: String,
     },
-    /// A target that cannot tell how likely it would have shown a slate.
+    /// A target that cannot say how likely it would have shown a slate.
     #[error(
         "policy `{policy}` draws its slates and cannot tell how likely it would have shown another policy's; targets are \
          the policies that draw nothing, `random`, and `epsilon_greedy` and `mix` around policies that draw nothing"
@@ -42,7 +42,7 @@ pub enum OffPolicyError {
         tick: u32,
         /// Whose slate it is about.
         user: Option<u32>,
-        /// What happened.
+        /// The outcome.
         problem: String,
     },
     /// The arm does not come out as it did in the run.

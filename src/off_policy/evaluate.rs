@@ -1,4 +1,4 @@
-//! A target policy on the log of another arm of the same run, beside the simulator's truth.
+//! Off-policy evaluation of one policy on another's log.
 
 use super::interval::{Groups, bootstrap, normal};
 use super::replay::Replay;
@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 /// The estimators, in the order of [`Evaluation::rows`].
 pub const ESTIMATORS: [&str; 9] = ["ips", "snips", "iips", "sniips", "rips", "snrips", "dm", "dr", "sndr"];
 
-/// What is asked.
+/// The question.
 #[derive(Clone, Copy, Debug)]
 pub struct Question<'a> {
     /// Name of the policy whose value is estimated.
@@ -34,19 +34,19 @@ pub struct Question<'a> {
 pub struct Row {
     /// A name of [`ESTIMATORS`].
     pub estimator: &'static str,
-    /// The estimated reward of a slate; `None` where it cannot be told.
+    /// The estimated reward of a slate; `None` where it cannot be determined.
     pub value: Option<f64>,
     /// Its 95% interval, normal, with the rounds of a user as one group.
     pub normal: Option<Interval>,
     /// Its 95% bootstrap interval over users.
     pub bootstrap: Option<Interval>,
-    /// What the log holds of the target; `None` where no weights are used or they are unknown.
+    /// The support of the target in the log; `None` where no weights are used or they are unknown.
     pub overlap: Option<Overlap>,
     /// Why it should not be trusted, or why there is no value.
     pub problem: Option<String>,
 }
 
-/// What was found.
+/// The finding.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Evaluation {
     /// Replications of the log.
@@ -129,7 +129,7 @@ fn summarise(
     })
 }
 
-/// What an estimator says, and the overlap of the weights that it uses.
+/// An estimate, and the overlap of its weights.
 type Estimated = (Option<Valuation>, Option<Overlap>);
 
 /// In the order of [`ESTIMATORS`]. `rewards` are `[n, slots]`, `of_slates` their sums `[n]`.
@@ -182,7 +182,7 @@ fn row(
     }
 }
 
-/// What the model of the user's part says of each round: of the slate that was shown, and on average of the target's.
+/// The model's prediction for each round: for the slate that was shown, and on average for the target's.
 fn predict(items: usize, slots: usize, replay: &Replay) -> (Vec<f64>, Vec<f64>) {
     let models = RewardModel::cross_fitted(items, slots, &replay.users, &replay.items, &replay.accepted);
     let mut own = replay.own.chunks(slots);

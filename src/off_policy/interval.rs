@@ -1,4 +1,4 @@
-//! How sure an estimate is: 95% intervals over rounds, or over groups of rounds that belong together.
+//! 95% intervals of estimates over rounds or groups.
 //!
 //! Rounds of one user are not independent: tastes stay, and what was accepted changes what comes next. A group is
 //! everything that one user did; groups are drawn or summed as a whole. With one round a group both intervals are the
@@ -40,7 +40,7 @@ impl Groups {
         self.counts.len()
     }
 
-    /// Whether there is no group.
+    /// Returns true if there is no group.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }

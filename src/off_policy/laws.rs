@@ -1,4 +1,4 @@
-//! Laws of the estimators in worlds so small that every log can be counted.
+//! Exact properties of the estimators in tiny environments.
 
 use super::{rounds, slates};
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! What would another policy have earned? Estimates from the log of a policy that knew its probabilities.
+//! Off-policy evaluation from logged propensities.
 //!
 //! A log holds rounds: a context `x`, an action `a` drawn with probability `p(a|x)` by the policy of the log, and its
 //! reward `r`. The *weight* of a round is `w = q(a|x) / p(a|x)` with the probability `q` of the target policy. Here a

@@ -1,4 +1,4 @@
-//! Whether a log says anything about a target: how much of it the weights leave.
+//! Overlap of a log with a target policy.
 
 use super::slates::column;
 use super::valuation::mean;
@@ -23,7 +23,7 @@ pub struct Overlap {
     pub largest: f64,
     /// Its share of all weight; 0 without weight.
     pub largest_share: f64,
-    /// The mean weight: 1 but for chance where the log's policy can show whatever the target shows.
+    /// The mean weight: 1 except chance where the log's policy can show whatever the target shows.
     pub mean: f64,
     /// Standard error of the mean weight, rounds taken as independent.
     pub mean_error: f64,
@@ -50,7 +50,7 @@ impl Overlap {
         found.min_by(|a, b| a.effective.total_cmp(&b.effective))
     }
 
-    /// What is wrong, in a few words; `None` when there is enough.
+    /// The problem, in a few words; `None` when there is enough.
     pub fn problem(&self) -> Option<String> {
         if self.effective == 0.0 {
             return Some("none: the log shows nothing of the target".to_owned());

@@ -1,4 +1,6 @@
-//! A model of the reward, for the direct method and for doubly robust estimates: attraction times examination.
+//! A reward model for DM and DR.
+//!
+//! Attraction times examination.
 //!
 //! ```text
 //! f(slate) = sum over slots k of g_k l(item in k)
@@ -32,7 +34,7 @@ pub struct RewardModel {
     attraction: Vec<f64>,
 }
 
-/// What was shown and accepted.
+/// The shown slates and the accepted items.
 #[derive(Clone)]
 struct Counts {
     /// `[items, slots]`.

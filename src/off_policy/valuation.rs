@@ -1,4 +1,4 @@
-//! What an estimator says, and what its intervals are made of.
+//! An estimate, and the terms of its intervals.
 
 /// The value of a policy by one estimator.
 #[derive(Clone, Debug, PartialEq)]

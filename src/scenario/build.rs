@@ -4,8 +4,8 @@ use super::check::Checked;
 use super::keys::{ALL_METRICS, METRIC_NAMES};
 use super::load::folder_of;
 use super::{
-    AcceptSpec, AcceptanceSpec, ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ExaminationRule, ModelSpec, Params,
-    PopulationSpec, ProviderSpec, Scenario, SessionSpec, UserSpec,
+    AcceptSpec, AcceptanceSpec, ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ExaminationRule, ExaminationWeights,
+    ModelSpec, Params, PopulationSpec, ProviderSpec, Scenario, SessionSpec, UserSpec,
 };
 use crate::dataset::Cut;
 use crate::language::Sampling;
@@ -99,7 +99,10 @@ fn user(params: &Params<'_>) -> UserSpec {
             "cascade" => ExaminationRule::Cascade,
             _ => ExaminationRule::None,
         },
-        examination_weights: params.numbers("examination_weights"),
+        examination_weights: match params.text("examination_weights") {
+            "log" => ExaminationWeights::Log,
+            _ => ExaminationWeights::Given(params.numbers("examination_weights")),
+        },
         acceptance: params.optional_number("acceptance").map_or(AcceptanceSpec::Log, AcceptanceSpec::Share),
         temperature: params.number("temperature"),
         model,

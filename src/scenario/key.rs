@@ -78,8 +78,10 @@ pub enum Kind {
         /// Value when the key is absent; without one it is the first word.
         default: Option<f64>,
     },
-    /// A list of finite numbers in `min..=max`; empty by default.
+    /// A list of finite numbers in `min..=max`, empty by default, or one of a list of words.
     Numbers {
+        /// The words.
+        words: &'static [&'static str],
         /// Smallest number.
         min: f64,
         /// Largest number.

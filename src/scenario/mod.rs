@@ -147,14 +147,23 @@ pub struct UserSpec {
     pub like_at: Option<f64>,
     /// Which slots are looked at.
     pub examination: ExaminationRule,
-    /// How likely each slot is looked at; empty: the logarithmic discount.
-    pub examination_weights: Vec<f64>,
+    /// How likely each slot is looked at.
+    pub examination_weights: ExaminationWeights,
     /// How often users accept.
     pub acceptance: AcceptanceSpec,
     /// Divides the logits of the choice before the acceptance level is set.
     pub temperature: f64,
     /// Which user model.
     pub model: ModelSpec,
+}
+
+/// `user.examination_weights`
+#[derive(Clone, Debug, PartialEq)]
+pub enum ExaminationWeights {
+    /// A weight for each slot; empty: the logarithmic discount.
+    Given(Vec<f64>),
+    /// Estimated from the impressions of the data.
+    Log,
 }
 
 /// `user.accept`

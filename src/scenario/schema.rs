@@ -144,8 +144,9 @@ fn key_schema(key: &Key) -> Value {
         Kind::WordOrNumber { words, min, max, .. } => {
             json!({ "oneOf": [{ "type": "string", "enum": words }, { "type": "number", "minimum": min, "maximum": max }] })
         }
-        Kind::Numbers { min, max } => {
-            json!({ "type": "array", "items": { "type": "number", "minimum": min, "maximum": max } })
+        Kind::Numbers { words, min, max } => {
+            let list = json!({ "type": "array", "items": { "type": "number", "minimum": min, "maximum": max } });
+            if words.is_empty() { list } else { json!({ "oneOf": [{ "type": "string", "enum": words }, list] }) }
         }
         Kind::Words { words, .. } => {
             json!({ "type": "array", "items": { "type": "string", "enum": words }, "minItems": 1, "uniqueItems": true })

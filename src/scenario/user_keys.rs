@@ -35,14 +35,16 @@ pub(super) const USER: &[Key] = &[
     Key {
         name: "examination_weights",
         doc: "Probability that each slot is looked at, the first slot first, for `position` and `cascade`. Empty: \
-              1 / log2(slot + 1), slots counted from 1.",
-        kind: Kind::Numbers { min: 0.0, max: 1.0 },
+              1 / log2(slot + 1), slots counted from 1. `log`, for `position` alone, estimates them from the impressions of \
+              the data.",
+        kind: Kind::Numbers { words: &["log"], min: 0.0, max: 1.0 },
     },
     Key {
         name: "acceptance",
         doc: "Mean probability that a user accepts something from a slate of random candidates, at the start of the run. \
               Logs without exposures cannot tell how often people accept, therefore it is a parameter. `log` takes it, \
-              and the temperature, from the impressions of the data that come after the cut.",
+              and the temperature, from the impressions of the data that come after the cut; with `accept = \"like\"` \
+              from what was taken of them and rated.",
         kind: Kind::WordOrNumber { words: &["log"], min: 0.001, max: 0.999, default: Some(0.3) },
     },
     number(

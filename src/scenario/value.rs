@@ -43,7 +43,10 @@ impl Kind {
             Kind::WordOrNumber { words, min, max, .. } => {
                 format!("{} or a number from {min} to {max}", quoted(words))
             }
-            Kind::Numbers { min, max } => format!("a list of numbers from {min} to {max}"),
+            Kind::Numbers { words, min, max } => {
+                let list = format!("a list of numbers from {min} to {max}");
+                if words.is_empty() { list } else { format!("{} or {list}", quoted(words)) }
+            }
             Kind::Words { words, .. } => format!("a list of at least one of {}", quoted(words)),
             Kind::Path { .. } => "a path in quotes".to_owned(),
             Kind::Texts => "a list of at least one text in quotes".to_owned(),
@@ -58,6 +61,7 @@ impl Kind {
             Kind::Word { words, .. }
             | Kind::WordOrInteger { words, .. }
             | Kind::WordOrNumber { words, .. }
+            | Kind::Numbers { words, .. }
             | Kind::Words { words, .. } => words,
             _ => &[],
         }
@@ -110,7 +114,10 @@ fn check_single(key: &str, kind: &Kind, value: &RawValue, folder: &Path) -> Resu
         (Kind::Bool { .. }, RawValue::Bool(flag)) => Ok(Value::Boolean(*flag)),
         (Kind::Text { .. }, RawValue::Text(text)) => Ok(Value::from(text.as_str())),
         (
-            Kind::Word { words, .. } | Kind::WordOrInteger { words, .. } | Kind::WordOrNumber { words, .. },
+            Kind::Word { words, .. }
+            | Kind::WordOrInteger { words, .. }
+            | Kind::WordOrNumber { words, .. }
+            | Kind::Numbers { words, .. },
             RawValue::Text(text),
         ) if words.contains(&text.as_str()) => Ok(Value::from(text.as_str())),
         (Kind::Path { .. }, RawValue::Text(text)) => resolve(key, text, folder).map(Value::from),
@@ -171,7 +178,7 @@ fn check_list(
 }
 
 fn check_numbers(key: &str, kind: &Kind, items: &[RawItem]) -> Result<Value, Vec<(Place, String)>> {
-    let Kind::Numbers { min, max } = *kind else { return Ok(Value::Array(Vec::new())) };
+    let Kind::Numbers { min, max, .. } = *kind else { return Ok(Value::Array(Vec::new())) };
     let (mut numbers, mut problems) = (Vec::new(), Vec::new());
     for item in items {
         let number = match &item.value {
@@ -223,7 +230,7 @@ pub(super) fn interpret(argument: &str, kind: &Kind, place: &Place) -> RawValue 
             RawValue::List(words.map(|word| RawItem { place: place.clone(), value: text(word) }).collect())
         }
         (Kind::Text { .. } | Kind::Word { .. } | Kind::Path { .. }, _) => text(argument),
-        (Kind::WordOrInteger { .. } | Kind::WordOrNumber { .. }, None) => text(argument),
+        (Kind::WordOrInteger { .. } | Kind::WordOrNumber { .. } | Kind::Numbers { .. }, None) => text(argument),
         (_, Some(value)) => value,
         (_, None) => RawValue::Argument(argument.to_owned()),
     }

@@ -1,7 +1,7 @@
 //! The whole of a [`Scenario`] as TOML, for the run's manifest and for replay.
 
 use super::keys::{DYNAMIC, POLICY, SECTIONS};
-use super::{AcceptanceSpec, ModelSpec, Scenario};
+use super::{AcceptanceSpec, ExaminationWeights, ModelSpec, Scenario};
 use crate::user::{LanguageMode, LanguageSpec};
 use std::path::Path;
 use toml::{Table, Value};
@@ -97,11 +97,15 @@ fn user(scenario: &Scenario) -> Vec<(&'static str, Value)> {
         AcceptanceSpec::Share(share) => share.into(),
         AcceptanceSpec::Log => "log".into(),
     };
+    let weights = match &user.examination_weights {
+        ExaminationWeights::Given(weights) => weights.clone().into(),
+        ExaminationWeights::Log => "log".into(),
+    };
     let common = [
         ("accept", user.accept.word().into()),
         ("like_at", user.like_at.map_or_else(|| "auto".into(), Value::from)),
         ("examination", user.examination.word().into()),
-        ("examination_weights", user.examination_weights.clone().into()),
+        ("examination_weights", weights),
         ("acceptance", acceptance),
         ("temperature", user.temperature.into()),
     ];

@@ -1,8 +1,10 @@
-//! One user's life in a run: what was shown, thought and accepted, tick by tick, from the run's folder alone.
+//! One user's timeline in a run.
+//!
+//! Read from the run's folder alone.
 //!
 //! The uniform numbers that decided are derived again from seed, replication, user and tick, and what they give is compared
 //! with the log, so that each line can be traced. Why a session ended follows from the scenario's rules and the responses;
-//! what neither tells is said to be unknown. Works for every user model.
+//! what neither says is said to be unknown. Works for every user model.
 
 mod read;
 mod sessions;
@@ -35,7 +37,7 @@ pub struct Story {
     pub ticks: u32,
     /// The ticks at which the user saw a slate.
     pub steps: Vec<Step>,
-    /// What became of the user after the last of them.
+    /// The state of the user after the last of them.
     pub ending: String,
 }
 
@@ -51,11 +53,11 @@ pub struct Step {
     /// The number, uniform in [0, 1), that let an absent user come; for the first slate of a session.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub arrival: Option<f64>,
-    /// What was shown, from the first slot on.
+    /// The shown items, from the first slot on.
     pub shown: Vec<Shown>,
     /// The probability of rejecting all.
     pub reject: f64,
-    /// What the user thought, where the user model writes it.
+    /// The user's rationale, where the user model writes one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub thought: Option<Thought>,
     /// The numbers, uniform in [0, 1), that decided.
@@ -66,7 +68,7 @@ pub struct Step {
     /// The rating of the accepted item.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rating: Option<f32>,
-    /// Whether the draws and the probabilities give what the log says.
+    /// True if the draws and the probabilities give what the log says.
     pub traced: bool,
     /// Why the session ended with this slate.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -90,7 +92,7 @@ pub struct Shown {
     pub probability: f32,
 }
 
-/// What a language model wrote.
+/// The text of a language model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Thought {
     /// The rationale.

@@ -1,4 +1,4 @@
-//! Why sessions begin and end, as far as the responses and the scenario's rules tell.
+//! Reasons why sessions begin and end.
 
 use crate::scenario::SessionSpec;
 
@@ -51,7 +51,7 @@ impl Sessions {
         Some(if self.left { reason + &leaves } else { reason })
     }
 
-    /// What is to be said of ticks without a slate, from `first` to before `next`, after a slate that did not end a
+    /// The note on steps without a slate, from `first` to before `next`, after a slate that did not end a
     /// session; the user comes back in a session of its own.
     pub(super) fn gap(&mut self, first: u32, next: u32) -> Option<String> {
         if !self.here || first >= next {
@@ -61,7 +61,7 @@ impl Sessions {
         Some("the rules would have let it go on: the log does not tell why the user saw nothing after it".to_owned())
     }
 
-    /// What became of the user after the last slate; `last` is its tick, if any, `ticks` those of the run.
+    /// The state of the user after the last slate; `last` is its step, if any, `ticks` are the steps of the run.
     pub(super) fn ending(&self, last: Option<u32>, ticks: u32) -> String {
         match last {
             None => format!("The user saw no slate in the {ticks} ticks of the run."),

@@ -4,9 +4,10 @@ use super::{Simulation, TickError};
 use crate::log::{DecisionBatch, EventBatch, EventSink, Recording};
 use crate::policy::{Foresight, Policy, PolicyFailure, Requests, Slates};
 use crate::world::ShortSlates;
+use serde::{Deserialize, Serialize};
 
 /// How long a policy trained, by the wall clock: for the manifest, never for a result.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Training {
     /// Seconds before the first tick.
     pub before: f64,

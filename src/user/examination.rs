@@ -1,9 +1,9 @@
 //! How likely each slot is looked at, from lists of which it is known what was taken: the position-based model.
 //!
 //! `P(taken) = e_slot a_part`: a slot is looked at, and what stands there attracts, independently (Richardson, Dominowska and
-//! Ragno 2007). The part is the item, unless cells are parted in another way. Both are found by expectation maximisation
-//! (Chuklin, Markov and de Rijke 2015; Wang et al. 2018 with parts in place of a regression): of a cell from which nothing was
-//! taken the chance that it was looked at is `e (1 - a) / (1 - e a)`, and that it would have attracted `a (1 - e) / (1 - e a)`.
+//! Ragno 2007). The part is the item, unless cells are parted in another way. Both are those of the largest likelihood (Chuklin,
+//! Markov and de Rijke 2015, who find it by expectation maximisation, as do Wang et al. 2018): each number in turn makes a Newton
+//! step, because expectation maximisation hardly moves where few items are taken.
 //!
 //! **What it cannot know.** Only products are seen, so `e` is relative to the slot that is looked at most, which gets 1. Slots
 //! are told apart by parts that stood in several of them; slots without a part in common are an error. And it takes what
@@ -15,9 +15,13 @@ use crate::dataset::Impressions;
 use crate::random::{Purpose, Streams, below};
 use std::collections::BTreeMap;
 
-/// Sweeps of the expectation maximisation at most, and the change at which it ends.
+/// Sweeps of the search at most, and the change at which it ends.
 const SWEEPS: usize = 500;
 const SMALL: f64 = 1e-7;
+/// The longest step of the logarithm of a number.
+const LONGEST: f64 = 1.0;
+/// A number is at least this far from 0 and 1.
+const LEAST: f64 = 1e-9;
 /// Cells that the prior of a part's attraction is worth; its mean is that of all cells.
 const PRIOR: f64 = 1.0;
 
@@ -163,31 +167,30 @@ impl Counts {
         relative((0..self.slots).map(share).collect())
     }
 
+    /// The weights of the largest likelihood, by a Newton step for the logarithm of each number in turn.
     fn examination(&self) -> Vec<f64> {
         let parts = self.shown.len() / self.slots;
         let mean = self.taken.iter().sum::<f64>() / self.shown.iter().sum::<f64>();
         let mut examined = vec![0.5; self.slots];
         let mut attracts = vec![(2.0 * mean).min(0.5); parts];
         for _ in 0..SWEEPS {
-            let (looks, likes) = self.expected(&examined, &attracts);
-            let mut change: f64 = 0.0;
-            for (slot, looked) in looks.iter().enumerate() {
-                let shown = self.column(&self.shown, slot);
-                let next = if shown > 0.0 { looked / shown } else { 0.0 };
-                change = change.max((next - examined[slot]).abs());
-                examined[slot] = next;
+            let before = examined.clone();
+            for (slot, weight) in examined.iter_mut().enumerate() {
+                let places = attracts.iter().enumerate().map(|(part, &other)| (part * self.slots + slot, other));
+                *weight = self.step(*weight, places, [0.0, 0.0]);
             }
-            for (part, liked) in likes.iter().enumerate() {
-                let shown: f64 = self.shown[part * self.slots..(part + 1) * self.slots].iter().sum();
-                let centre = attracts.iter().sum::<f64>() / parts as f64;
-                attracts[part] = (liked + PRIOR * centre) / (shown + PRIOR);
+            let centre = attracts.iter().sum::<f64>() / parts as f64;
+            for (part, attraction) in attracts.iter_mut().enumerate() {
+                let places = examined.iter().enumerate().map(|(slot, &other)| (part * self.slots + slot, other));
+                *attraction = self.step(*attraction, places, [PRIOR * centre, PRIOR * (1.0 - centre)]);
             }
             // Only products are seen: the scale is that of the slot that is looked at most.
             let most = examined.iter().copied().fold(0.0, f64::max);
             if most > 0.0 {
                 examined.iter_mut().for_each(|weight| *weight = (*weight / most).min(1.0));
-                attracts.iter_mut().for_each(|attraction| *attraction = (*attraction * most).clamp(1e-9, 1.0 - 1e-9));
+                attracts.iter_mut().for_each(|attraction| *attraction = (*attraction * most).clamp(LEAST, 1.0 - LEAST));
             }
+            let change = examined.iter().zip(&before).map(|(one, other)| (one - other).abs()).fold(0.0, f64::max);
             if change < SMALL {
                 break;
             }
@@ -195,19 +198,31 @@ impl Counts {
         relative(examined)
     }
 
-    /// Expected numbers of looks by slot, and of attracted users by part.
-    fn expected(&self, examined: &[f64], attracts: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        let (mut looks, mut likes) = (vec![0.0; self.slots], vec![0.0; attracts.len()]);
-        for (part, &attraction) in attracts.iter().enumerate() {
-            for (slot, &weight) in examined.iter().enumerate() {
-                let place = part * self.slots + slot;
-                let (taken, left) = (self.taken[place], self.shown[place] - self.taken[place]);
-                let neither = (1.0 - weight * attraction).max(1e-12);
-                looks[slot] += taken + left * weight * (1.0 - attraction) / neither;
-                likes[part] += taken + left * attraction * (1.0 - weight) / neither;
-            }
+    /// `value` after one step towards the largest likelihood, given the others at `places`; `prior` are cells that were taken
+    /// and that were not. With `x = ln value` the likelihood `sum taken x + left ln(1 - other exp(x))` is concave.
+    fn step(&self, value: f64, places: impl Iterator<Item = (usize, f64)>, prior: [f64; 2]) -> f64 {
+        let (mut taken, mut left, mut bend, mut largest) = (prior[0], 0.0, 0.0, 0.0f64);
+        let mut against = |count: f64, other: f64| {
+            let odds = value * other / (1.0 - value * other).max(LEAST);
+            left += count * odds;
+            bend += count * odds * (1.0 + odds);
+        };
+        for (place, other) in places {
+            against(self.shown[place] - self.taken[place], other);
+            taken += self.taken[place];
+            largest = largest.max(other);
         }
-        (looks, likes)
+        if prior[1] > 0.0 {
+            against(prior[1], 1.0);
+            largest = 1.0;
+        }
+        if taken == 0.0 {
+            return 0.0;
+        }
+        // Where nothing speaks against it, it is as large as it can be.
+        let most = (1.0 - LEAST) / largest.max(LEAST);
+        let far = if bend > 0.0 { ((taken - left) / bend).clamp(-LONGEST, LONGEST) } else { LONGEST };
+        (value * libm::exp(far)).clamp(LEAST, most)
     }
 }
 

@@ -39,6 +39,8 @@ pub struct Cells {
     lists: usize,
     pub(super) repeated: usize,
     pub(super) unrated: usize,
+    /// Accepted cells whose item is in the log of their user.
+    pub(super) known: usize,
 }
 
 impl Cells {
@@ -65,7 +67,8 @@ impl Cells {
             let reject = f64::from(utilities[list.items.len()]) / f64::from(model.temperature()) + own_shift;
             for (place, &item) in list.items.iter().enumerate() {
                 let (entry, rating) = (at + place, exposed.ratings.get(at + place).copied().unwrap_or(f32::NAN));
-                if unseen && seen[item.index() / 64] >> (item.index() % 64) & 1 == 1 {
+                let is_in_log = seen[item.index() / 64] >> (item.index() % 64) & 1 == 1;
+                if unseen && is_in_log {
                     cells.repeated += 1;
                     continue;
                 }
@@ -77,7 +80,9 @@ impl Cells {
                 cells.user.push(list.user.0);
                 cells.item.push(item);
                 cells.slot.push(list.slots[place]);
-                cells.accepted.push(threshold.map_or(list.taken[place], |threshold| rating >= threshold));
+                let accepted = threshold.map_or(list.taken[place], |threshold| rating >= threshold);
+                cells.accepted.push(accepted);
+                cells.known += usize::from(accepted && is_in_log);
                 cells.propensity.extend(exposed.lists.propensities.get(entry));
                 cells.gap.push(f64::from(utilities[place]) / f64::from(model.temperature()) - reject);
                 cells.weight.push(model.rule().examination.weight(usize::from(list.slots[place])));
@@ -104,6 +109,7 @@ impl Cells {
             lists: 0,
             repeated: 0,
             unrated: 0,
+            known: 0,
         }
     }
 
@@ -134,9 +140,16 @@ impl Cells {
             )
         } else if accepted == 0 || accepted == self.len() {
             let which = if accepted == 0 { "none" } else { "all" };
+            let left_out = match self.repeated {
+                0 => String::new(),
+                repeated => format!(
+                    " ({repeated} more are in the log of their user and left out: if the log was made of these exposures, give a log \
+                     from before them, or let users repeat items with `--set candidates.rule=repeats`)"
+                ),
+            };
             format!(
                 "{which} of the {} shown items were accepted, so that there is nothing to tell apart; exposures need both \
-                 what people accepted and what they did not",
+                 what people accepted and what they did not{left_out}",
                 self.len()
             )
         } else {

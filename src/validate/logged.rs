@@ -1,6 +1,7 @@
-//! What policies are worth on the whole catalogue, from exposures of one item each with logged propensities.
+//! What policies are worth on the whole catalogue, from exposures with logged propensities.
 //!
-//! A round is a shown item. The target's action is the item that the policy likes best among those that the log shows at all;
+//! A round is a shown item; of lists with several items each is a round of its slot, which is accepted for its own item alone
+//! (the item-position model of Li et al. 2018). The target's action is the item that the policy likes best among those that the log shows at all;
 //! its weight is 1 over the propensity where that is what was shown, else 0. The user model is the model of the direct
 //! method, so that its own prediction stands beside estimates that do not trust it.
 
@@ -20,7 +21,8 @@ use serde::Serialize;
 pub struct LoggedValue {
     /// Its name.
     pub policy: String,
-    /// The estimator: `ips`, `snips`, `dm` (the user model's own prediction) or `dr`.
+    /// The estimator: `ips`, `snips`, `dm` (the user model's own prediction) or `dr`; `observed` is no estimate, but what users
+    /// did with what the policy itself showed.
     pub estimator: &'static str,
     /// The estimate.
     pub value: f64,
@@ -34,54 +36,86 @@ pub struct LoggedValue {
     pub problem: Option<String>,
 }
 
-/// Estimates for all policies of the experiment; empty without propensities or with longer lists.
+/// Rounds of a logging policy, for the value of another one.
+pub(super) struct Rounds {
+    /// The name of the other one.
+    pub(super) policy: String,
+    /// `[n]`: 1 where the shown item was accepted.
+    pub(super) rewards: Vec<f64>,
+    /// `[n]`: the other policy's probability of it over the logging policy's.
+    pub(super) weights: Vec<f64>,
+    /// `[n]`: what the user model says of the shown item.
+    pub(super) predictions: Vec<f64>,
+    /// `[n]`: what it says of the other policy's items, on average.
+    pub(super) expectations: Vec<f64>,
+    /// The users.
+    pub(super) groups: Groups,
+}
+
+impl Rounds {
+    /// All estimates; that of the user model alone where there are no propensities.
+    pub(super) fn estimates(&self, has_propensities: bool) -> Vec<LoggedValue> {
+        let overlap = Overlap::of(&self.weights).filter(|_| has_propensities);
+        let Rounds { rewards, weights, predictions, expectations, .. } = self;
+        let dm = ("dm", rounds::dm(expectations));
+        let mut estimates = vec![dm];
+        if overlap.is_some() {
+            estimates = vec![
+                ("ips", rounds::ips(rewards, weights)),
+                ("snips", rounds::snips(rewards, weights)),
+                estimates.remove(0),
+                ("dr", rounds::dr(rewards, weights, predictions, expectations)),
+            ];
+        }
+        let row = |(estimator, valuation): (&'static str, Option<Valuation>)| {
+            let valuation = valuation?;
+            let interval = normal(&valuation, &self.groups);
+            let is_weighted = estimator != "dm";
+            Some(LoggedValue {
+                policy: self.policy.clone(),
+                estimator,
+                value: valuation.value,
+                low: interval.map(|interval| interval.low),
+                high: interval.map(|interval| interval.high),
+                effective: overlap
+                    .as_ref()
+                    .filter(|_| is_weighted)
+                    .map_or(rewards.len() as f64, |overlap| overlap.effective),
+                problem: overlap.as_ref().filter(|_| is_weighted).and_then(Overlap::problem),
+            })
+        };
+        estimates.into_iter().filter_map(row).collect()
+    }
+}
+
+/// Estimates for all policies of the experiment; empty without propensities.
 pub(super) fn values(
     experiment: &Experiment,
     cells: &Cells,
     chances: &[f64],
 ) -> Result<Vec<LoggedValue>, ValidateError> {
     let propensities = cells.propensities();
-    if propensities.is_empty() || cells.list_ranges().iter().any(|list| list.len() > 1) {
+    if propensities.is_empty() {
         return Ok(Vec::new());
     }
     let shift = cells.shift_to_observed();
     let rewards: Vec<f64> = cells.accepted().iter().map(|&accepted| f64::from(u8::from(accepted))).collect();
-    let groups = Groups::new(cells.user_numbers().to_vec());
     let mut found = Vec::new();
     for spec in &experiment.scenario.policies {
         let Ok(picks) = picks(experiment, &spec.name, cells) else { continue };
-        let expectations = expectations(experiment, cells, &picks, shift)?;
-        let weights: Vec<f64> = cells
-            .items()
-            .iter()
-            .zip(cells.user_numbers())
-            .zip(propensities)
-            .map(
-                |((item, &user), &propensity)| {
-                    if picks[user as usize] == *item { 1.0 / f64::from(propensity) } else { 0.0 }
-                },
-            )
-            .collect();
-        let Some(overlap) = Overlap::of(&weights) else { continue };
-        let estimates: [(&'static str, Option<Valuation>); 4] = [
-            ("ips", rounds::ips(&rewards, &weights)),
-            ("snips", rounds::snips(&rewards, &weights)),
-            ("dm", rounds::dm(&expectations)),
-            ("dr", rounds::dr(&rewards, &weights, chances, &expectations)),
-        ];
-        for (estimator, valuation) in estimates {
-            let Some(valuation) = valuation else { continue };
-            let interval = normal(&valuation, &groups);
-            found.push(LoggedValue {
-                policy: spec.name.clone(),
-                estimator,
-                value: valuation.value,
-                low: interval.map(|interval| interval.low),
-                high: interval.map(|interval| interval.high),
-                effective: overlap.effective,
-                problem: if estimator == "dm" { None } else { overlap.problem() },
-            });
-        }
+        let shown = cells.items().iter().zip(cells.user_numbers()).zip(propensities);
+        let weight = |((item, &user), &propensity): ((&ItemId, &u32), &f32)| {
+            if picks[user as usize] == *item { 1.0 / f64::from(propensity) } else { 0.0 }
+        };
+        let all = Rounds {
+            policy: spec.name.clone(),
+            rewards: rewards.clone(),
+            weights: shown.map(weight).collect(),
+            predictions: chances.to_vec(),
+            expectations: expectations(experiment, cells, &picks, shift)?,
+            groups: Groups::new(cells.user_numbers().to_vec()),
+        };
+        found.extend(all.estimates(true));
     }
     Ok(found)
 }

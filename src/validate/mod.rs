@@ -13,14 +13,15 @@
 //! - **How far off is its level?** Root mean square of predicted minus observed value over policies, before and after the level
 //!   is set.
 //!
-//! Where propensities are logged and lists have one item, values are estimated for items of the whole catalogue
-//! ([`crate::off_policy::rounds`]). Intervals are percentiles of a bootstrap over users.
+//! Where propensities are logged, values are estimated for items of the whole catalogue ([`crate::off_policy::rounds`]): those of
+//! the scenario's policies, and of target policies that are given by their probabilities or by their own log. Intervals are percentiles of a bootstrap over users.
 
 mod calibration;
 mod cells;
 mod logged;
 mod measures;
 mod table;
+mod targets;
 mod values;
 
 pub use self::calibration::{CalibrationRow, CalibrationTable};
@@ -30,17 +31,21 @@ pub use self::measures::Figure;
 pub use self::values::{PolicyValue, Ranking};
 
 use self::measures::Resamples;
+use crate::dataset::TargetPolicy;
 use crate::experiment::{Experiment, ExperimentError};
 use crate::scenario::AcceptSpec;
 use crate::user::{ExaminationEstimate, estimate_examination};
 use serde::Serialize;
 
 /// What is asked.
+#[derive(Clone, Debug)]
 pub struct Question {
     /// Items of a list that count for a policy's value.
     pub best: usize,
     /// Resamples of the bootstrap.
     pub resamples: usize,
+    /// Policies whose value is asked and that are given by what they do.
+    pub targets: Vec<TargetPolicy>,
 }
 
 /// Exposures that say nothing.
@@ -95,7 +100,7 @@ pub struct Validation {
     /// What policies are worth on lists, and in which order the model puts them; `None` where no list has more than `best`
     /// items.
     pub ranking: Option<Ranking>,
-    /// What policies are worth on the whole catalogue; empty without propensities.
+    /// What target policies, then the scenario's, are worth on the whole catalogue; of the latter nothing without propensities.
     pub logged: Vec<LoggedValue>,
     /// What it all means, a sentence each.
     pub verdict: Vec<String>,
@@ -125,10 +130,27 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
     if cells.repeated > 0 {
         notes.push(format!("{} shown items are in the log of their user already and are left out.", cells.repeated));
     }
+    if cells.known > 0 {
+        notes.push(format!(
+            "{} of the {} accepted items are in the log of their user: the user model has seen these answers, and AUC, log loss and \
+             calibration look better than they are.",
+            cells.known,
+            cells.accepted().iter().filter(|&&accepted| accepted).count()
+        ));
+    }
     if ranking.is_some() {
         notes.push(
             "Values of policies on lists are true values where the lists were drawn at random; where a recommender chose them, \
              they are those of policies that rank what it chose."
+                .to_owned(),
+        );
+    }
+    let (mut logged, told) = targets::values(experiment, &cells, &ask.targets, &level_set)?;
+    notes.extend(told);
+    logged.extend(logged::values(experiment, &cells, &level_set)?);
+    if !logged.is_empty() && cells.list_ranges().iter().any(|list| list.len() > 1) {
+        notes.push(
+            "Some lists have several items: each shown item counts as a round of its slot, accepted for its own item alone."
                 .to_owned(),
         );
     }
@@ -150,7 +172,7 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
         calibration: calibration::tables(experiment, &cells, &level_set, &resamples),
         examination,
         ranking,
-        logged: logged::values(experiment, &cells, &level_set)?,
+        logged,
         verdict: Vec::new(),
         notes,
     };

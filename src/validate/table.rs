@@ -1,6 +1,6 @@
 //! A validation in words and lines.
 
-use super::{CalibrationTable, Figure, Ranking, Validation};
+use super::{CalibrationTable, Figure, LoggedValue, Ranking, Validation};
 use crate::user::ExaminationEstimate;
 use std::fmt::Write as _;
 
@@ -40,7 +40,27 @@ pub(super) fn verdict(found: &Validation) -> Vec<String> {
         )
     });
     said.extend(found.ranking.as_ref().map(ranked));
+    said.extend(found.logged.iter().filter(|one| one.estimator == "observed").filter_map(|one| valued(found, one)));
     said
+}
+
+/// What is predicted of a target against what its own users did.
+fn valued(found: &Validation, observed: &LoggedValue) -> Option<String> {
+    let of_model = |one: &&LoggedValue| one.policy == observed.policy && one.estimator == "dm";
+    let predicted = found.logged.iter().find(of_model)?.value;
+    let (low, high) = (observed.low?, observed.high?);
+    let log = found.observed.estimate;
+    let judged = if (low..=high).contains(&predicted) { "within" } else { "outside" };
+    let told = if low <= log && log <= high {
+        format!(", and so is the log's own share {log:.5}: these exposures are too few to tell the two policies apart")
+    } else {
+        format!("; the log's own share is {log:.5}")
+    };
+    Some(format!(
+        "Users accepted {:.5} [{low:.5}, {high:.5}] of what `{}` showed itself. The model's prediction {predicted:.5} is {judged} \
+         that interval{told}.",
+        observed.value, observed.policy
+    ))
 }
 
 fn ranked(ranking: &Ranking) -> String {

@@ -12,8 +12,13 @@ use crate::user::{RATINGS, Responses};
 const USERS: u32 = 150;
 const ITEMS: u32 = 40;
 
-/// Says that item `i` is rated 5 with the odds of `slope i`, and 1 otherwise.
+/// Says that item `i` is taken, and rated 5, with the odds of `slope i`, and rated 1 otherwise.
 fn admire(slope: f32, scenes: &SceneBatch, out: &mut Responses) {
+    for (utilities, items) in out.choice.chunks_exact_mut(scenes.slate + 1).zip(scenes.items.chunks(scenes.slate)) {
+        for (utility, item) in utilities.iter_mut().zip(items).filter(|(_, item)| item.is_some()) {
+            *utility = odds(item.0, slope);
+        }
+    }
     for (classes, item) in out.rating.chunks_exact_mut(RATINGS).zip(&scenes.items) {
         classes.fill(f32::NEG_INFINITY);
         classes[0] = 0.0;
@@ -101,7 +106,7 @@ pub(crate) fn validated(truth: &Truth) -> Validation {
     let (lists, ratings) = exposures(&data, truth.users);
     let experiment = experiment(&data, truth, &[("user.accept", "like")]);
     let exposed = Exposed { lists: &lists, ratings: &ratings, notes: &[] };
-    validate(&experiment, &exposed, &Question { best: 3, resamples: 400 }).expect("a validation")
+    validate(&experiment, &exposed, &Question { best: 3, resamples: 400, targets: Vec::new() }).expect("a validation")
 }
 
 #[test]
@@ -161,23 +166,40 @@ fn auc_and_losses_by_hand() {
     assert!((measures::entropy(0.5) - libm::log(2.0)).abs() < 1e-12);
 }
 
-#[test]
-fn logged_propensities_are_weighed() {
-    // One of the 40 items at random, taken as it is liked.
-    let data = log();
-    let streams = Streams::new(8, 0);
+/// One of the 40 items at random in each round, taken as it is liked; with propensities.
+fn random_rounds(data: &Dataset, rounds: u32) -> Impressions {
     let mut lists = Impressions::default();
-    for round in 0..6_000u32 {
-        let mut rng = streams.derive(Purpose::Scenes, u64::from(round), 0);
-        let item = below(&mut rng, ITEMS);
-        let taken = unit(&mut rng) < 1.0 / (1.0 + libm::exp(f64::from(-odds(item, 1.0))));
-        let dense = data.items.get(&format!("i{item}")).expect("an item");
-        lists.push(UserId(round % USERS), 0, std::iter::once((ItemId(dense), taken, 0)));
+    for round in 0..rounds {
+        let (item, taken) = answered(round, 8, |rng| below(rng, ITEMS));
+        lists.push(UserId(round % USERS), 0, std::iter::once((dense(data, item), taken, 0)));
         lists.propensities.push(1.0 / ITEMS as f32);
     }
+    lists
+}
+
+fn dense(data: &Dataset, item: u32) -> ItemId {
+    ItemId(data.items.get(&format!("i{item}")).expect("an item"))
+}
+
+/// The item of a round, and whether it was taken.
+fn answered(round: u32, seed: u64, mut pick: impl FnMut(&mut rand_chacha::ChaCha8Rng) -> u32) -> (u32, bool) {
+    let mut rng = Streams::new(seed, 0).derive(Purpose::Scenes, u64::from(round), 0);
+    let item = pick(&mut rng);
+    (item, unit(&mut rng) < liked(item))
+}
+
+fn liked(item: u32) -> f64 {
+    1.0 / (1.0 + libm::exp(f64::from(-odds(item, 1.0))))
+}
+
+#[test]
+fn logged_propensities_are_weighed() {
+    let data = log();
+    let lists = random_rounds(&data, 6_000);
     let experiment = experiment(&data, &Truth::default(), &[("candidates.rule", "repeats")]);
     let exposed = Exposed { lists: &lists, ratings: &[], notes: &[] };
-    let found = validate(&experiment, &exposed, &Question { best: 3, resamples: 100 }).expect("a validation");
+    let ask = Question { best: 3, resamples: 100, targets: Vec::new() };
+    let found = validate(&experiment, &exposed, &ask).expect("a validation");
     assert!(found.ranking.is_none(), "lists of one item have no order");
     let value = |policy: &str, estimator: &str| {
         let one = found.logged.iter().find(|one| one.policy == policy && one.estimator == estimator);
@@ -191,11 +213,65 @@ fn logged_propensities_are_weighed() {
     }
 }
 
+/// A target that shows the ten items that are liked best, as its probabilities and as its own log.
+fn targets(data: &Dataset) -> [TargetPolicy; 2] {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut texts = ["item_id,probability\n".to_owned(), "user_id,item_id,clicked\n".to_owned()];
+    (30..ITEMS).for_each(|item| texts[0] += &format!("i{item},0.1\n"));
+    for round in 0..3_000 {
+        let (item, taken) = answered(round, 9, |rng| 30 + below(rng, 10));
+        texts[1] += &format!("other {},i{item},{}\n", round % 70, u8::from(taken));
+    }
+    let mut number = 0;
+    texts.map(|text| {
+        number += 1;
+        let path = folder.path().join(format!("{number}.csv"));
+        std::fs::write(&path, text).expect("written");
+        crate::dataset::read_target(&format!("best {number}"), &path, data).expect("a target")
+    })
+}
+
+#[test]
+fn a_target_is_worth_what_its_own_users_say() {
+    let data = log();
+    let lists = random_rounds(&data, 6_000);
+    let truth = (30..ITEMS).map(liked).sum::<f64>() / 10.0;
+    let value = |found: &Validation, policy: &str, estimator: &str| {
+        let one = found.logged.iter().find(|one| one.policy == policy && one.estimator == estimator);
+        one.unwrap_or_else(|| panic!("{policy} {estimator}")).clone()
+    };
+    for slope in [1.0, 0.0] {
+        let truth_of_model = Truth { slope, users: USERS };
+        let experiment = experiment(&data, &truth_of_model, &[("user.accept", "take"), ("candidates.rule", "repeats")]);
+        let exposed = Exposed { lists: &lists, ratings: &[], notes: &[] };
+        let ask = Question { best: 3, resamples: 40, targets: targets(&data).into() };
+        let found = validate(&experiment, &exposed, &ask).expect("a validation");
+        for policy in ["best 1", "best 2"] {
+            for estimator in ["ips", "snips", "dr"] {
+                let one = value(&found, policy, estimator);
+                let (low, high) = (one.low.expect("an end"), one.high.expect("an end"));
+                assert!(low < truth && truth < high && high - low < 0.2, "{truth} {one:?}");
+            }
+        }
+        let observed = value(&found, "best 2", "observed");
+        assert!((observed.value - truth).abs() < 0.03 && observed.effective == 3_000.0, "{truth} {observed:?}");
+        assert!(found.logged.iter().all(|one| one.policy != "best 1" || one.estimator != "observed"));
+        // A log says its shares less surely than a table does.
+        let width = |policy| value(&found, policy, "ips").high.unwrap() - value(&found, policy, "ips").low.unwrap();
+        assert!(width("best 2") > width("best 1"), "{} {}", width("best 2"), width("best 1"));
+        let said =
+            found.verdict.iter().find(|said| said.contains("of what `best 2` showed itself")).expect("a verdict");
+        assert!(said.contains(if slope == 1.0 { "within" } else { "outside" }), "{said}");
+        assert!(said.contains("the log's own share is"), "{said}");
+        assert!(found.notes.iter().any(|note| note.contains("if it chooses by user")), "{:?}", found.notes);
+    }
+}
+
 #[test]
 fn exposures_that_do_not_fit_the_question_say_what_to_do() {
     let data = log();
     let (mut lists, ratings) = exposures(&data, 20);
-    let ask = Question { best: 3, resamples: 40 };
+    let ask = Question { best: 3, resamples: 40, targets: Vec::new() };
     let problem = |accept: &str, lists: &Impressions, ratings: &[f32]| {
         let experiment = experiment(&data, &Truth::default(), &[("user.accept", accept)]);
         let exposed = Exposed { lists, ratings, notes: &[] };

@@ -45,3 +45,4 @@ mod story;
 mod ties;
 mod trust;
 mod util;
+mod validate;

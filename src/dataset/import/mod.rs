@@ -35,7 +35,7 @@ pub use self::output::TemplateFate;
 pub(super) use self::coat::Matrix;
 pub(super) use self::folder::Folder;
 pub(super) use self::publisher::{Place, Publisher, RawRow, Roles, ShownRow, Verdict};
-pub(super) use self::tables::FieldType;
+pub(super) use self::tables::{FieldType, MemoryNames, ProbabilityRow, read_probabilities, tables_in_memory};
 
 use self::engine::Example;
 use self::output::{Output, Template};

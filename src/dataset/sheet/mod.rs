@@ -8,9 +8,11 @@ mod object;
 
 pub(super) use self::delimited::separator_of;
 
+use super::MemoryTable;
 use crate::files::{FileError, Source};
 use serde_json::{Number, Value};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Words that stand for "no value", besides nothing at all.
 const MISSING: [&str; 8] = ["nan", "NaN", "NA", "N/A", "null", "NULL", "None", "\\N"];
@@ -47,7 +49,7 @@ impl Cell {
     }
 
     /// Overwrites the cell with a text in the memory that it has.
-    fn write(&mut self, text: &str) {
+    pub(super) fn write(&mut self, text: &str) {
         match self {
             Cell::Text(old) => {
                 old.clear();
@@ -68,6 +70,8 @@ enum Input {
     Delimited(delimited::Delimited),
     Objects(object::Objects),
     Columnar(columnar::Columnar),
+    /// A table in memory, and how many of its rows were read.
+    Memory(Arc<dyn MemoryTable>, usize),
 }
 
 /// One table, read row by row.
@@ -101,6 +105,19 @@ impl Sheet {
         Ok(Sheet { path: path.to_owned(), input, cells: vec![Cell::Missing; columns.len()], columns, line: 1 })
     }
 
+    /// A table in memory; rows count from 1, for it has no header.
+    ///
+    /// # Errors
+    /// When a column stands there twice.
+    pub(super) fn of(name: &Path, table: Arc<dyn MemoryTable>) -> Result<Sheet, FileError> {
+        let columns = table.columns().to_vec();
+        if let Some(twice) = columns.iter().enumerate().find(|(at, column)| columns[..*at].contains(column)) {
+            return Err(FileError::whole(name, format!("the column `{}` stands there twice", twice.1)));
+        }
+        let cells = vec![Cell::Missing; columns.len()];
+        Ok(Sheet { path: name.to_owned(), input: Input::Memory(table, 0), cells, columns, line: 0 })
+    }
+
     /// The names of the columns. JSON lines add columns when a record has a new name.
     pub(super) fn columns(&self) -> &[String] {
         &self.columns
@@ -115,6 +132,15 @@ impl Sheet {
             Input::Delimited(input) => input.step(&self.path, &mut self.cells, &mut self.line),
             Input::Objects(input) => input.step(&mut self.columns, &mut self.cells, &mut self.line),
             Input::Columnar(input) => input.step(&self.path, &mut self.cells, &mut self.line),
+            Input::Memory(table, read) if *read < table.rows() => {
+                for (column, cell) in self.cells.iter_mut().enumerate() {
+                    table.value(*read, column).write(cell);
+                }
+                *read += 1;
+                self.line += 1;
+                Ok(true)
+            }
+            Input::Memory(..) => Ok(false),
         }
     }
 
@@ -163,12 +189,12 @@ impl Sheet {
         self.line
     }
 
-    /// Bytes of the file that were read so far; 0 for Parquet.
+    /// Bytes of the file that were read so far; 0 for Parquet and for what is in memory.
     pub(super) fn taken(&self) -> u64 {
         match &self.input {
             Input::Delimited(input) => input.taken(),
             Input::Objects(input) => input.taken(),
-            Input::Columnar(_) => 0,
+            Input::Columnar(_) | Input::Memory(..) => 0,
         }
     }
 

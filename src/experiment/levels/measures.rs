@@ -164,7 +164,8 @@ impl Reference {
             place += group.len();
         }
         let mut lists = Vec::new();
-        for list in later_lists(&experiment.data.impressions, start).map(|found| found.0).unwrap_or_default() {
+        for place in later_lists(&experiment.data, start) {
+            let list = experiment.data.impressions.get(place);
             let user = list.user.index();
             if lists.len() <= user {
                 lists.resize(user + 1, (0, 0));

@@ -2,7 +2,7 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard};
 
-/// Bytes of a token where nobody tells: the common estimate for English text.
+/// Bytes of a token where no tokenizer is known: the common estimate for English text.
 const BYTES_A_TOKEN: u64 = 4;
 
 /// Tokens of `bytes` bytes of text, rounded up.

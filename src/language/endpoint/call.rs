@@ -1,4 +1,4 @@
-//! One exchange with the server, told apart by what to do next.
+//! One exchange with the server, distinguished by what to do next.
 
 use super::wait;
 use super::wire::told;
@@ -13,17 +13,17 @@ const LARGEST_ANSWER: u64 = 32 << 20;
 /// Letters of a server's own message that are shown.
 const LONGEST_TOLD: usize = 400;
 
-/// What came of one try.
+/// The outcome of one attempt.
 pub(super) enum Outcome {
     /// An answer in JSON.
     Answer(Value),
-    /// It may work later. `begun` tells that the server may have worked for it.
+    /// It may work later. `begun` says that the server may have worked for it.
     Again {
         /// Why.
         reason: String,
         /// The wait that the server asks for.
         asked: Option<Duration>,
-        /// Whether tokens may have been used.
+        /// True if tokens may have been used.
         begun: bool,
     },
     /// Nothing answers at this address.
@@ -72,7 +72,7 @@ impl Address {
         Ok(Address { url, loopback, key, agent: config.build().new_agent() })
     }
 
-    /// Whether it is reached without encryption and is not on this machine.
+    /// Returns true if it is reached without encryption and is not on this machine.
     pub(super) fn is_exposed(&self) -> bool {
         !self.loopback && self.url.starts_with("http://")
     }
@@ -152,7 +152,7 @@ impl Address {
         }
     }
 
-    /// What the server says, in one line without the key.
+    /// The server's message, in one line without the key.
     fn message(&self, bytes: &[u8]) -> String {
         let text = match serde_json::from_slice::<Value>(bytes) {
             Ok(value) => match &value["error"] {
@@ -204,7 +204,7 @@ fn again(reason: String, asked: Option<Duration>, begun: bool) -> Outcome {
     Outcome::Again { reason, asked, begun }
 }
 
-/// Whether a problem is one of connecting.
+/// Returns true if a problem is one of connecting.
 fn unreachable(problem: &std::io::Error) -> bool {
     use std::io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkDown, NetworkUnreachable};
     matches!(problem.kind(), AddrNotAvailable | HostUnreachable | NetworkDown | NetworkUnreachable)

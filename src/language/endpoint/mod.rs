@@ -1,10 +1,10 @@
 //! Language models behind an OpenAI-compatible server: `/v1/chat/completions` over http or https.
 //!
 //! Requests run side by side on threads. What may work later is tried again: 429, 5xx, dropped connections,
-//! time-outs, answers that are no JSON or of another shape. What will not is told at once. Servers that give fewer
+//! time-outs, answers that are no JSON or of another shape. What will not is reported at once. Servers that give fewer
 //! answers than asked for, or refuse to give several, are asked for one at a time from then on.
 //!
-//! What it does not do: streaming, tools, and likelihoods of given texts, which such servers cannot tell.
+//! Out of scope: streaming, tools, and likelihoods of given texts, which such servers do not return.
 
 mod budget;
 mod call;
@@ -28,7 +28,7 @@ use std::time::Duration;
 /// How a server is spoken to.
 #[derive(Clone, Debug)]
 pub struct EndpointOptions {
-    /// The address: what stands before `/chat/completions`.
+    /// The address: what is before `/chat/completions`.
     pub base: String,
     /// The model's name at the server.
     pub model: String,
@@ -58,7 +58,7 @@ pub struct EndpointOptions {
     pub stop: Arc<AtomicBool>,
 }
 
-/// What was asked of a server and what it gave.
+/// The requests to a server and its answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// Exchanges, those that failed included.
@@ -78,10 +78,10 @@ pub struct Endpoint {
     options: EndpointOptions,
     address: Address,
     budget: Budget,
-    /// Whether the server gives one answer at a time.
+    /// True if the server gives one answer at a time.
     single: AtomicBool,
     answered: AtomicBool,
-    /// Whether one request found that nothing more can be asked.
+    /// True if one request found that nothing more can be asked.
     halted: AtomicBool,
     failures: AtomicU32,
     requests: AtomicU64,
@@ -125,7 +125,7 @@ impl Endpoint {
         })
     }
 
-    /// What was asked so far.
+    /// The requests so far.
     pub fn usage(&self) -> Usage {
         let of = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
         Usage {
@@ -137,7 +137,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether what is sent can be read on its way: it goes without encryption to another machine.
+    /// Returns true if what is sent can be read on its way: it goes without encryption to another machine.
     pub fn is_exposed(&self) -> bool {
         self.address.is_exposed()
     }
@@ -275,7 +275,7 @@ impl Endpoint {
                 self.letters_missing.fetch_add(letters.missing, Ordering::Relaxed);
                 Ok(letters.probabilities)
             }
-            // Where letters were read before, the server can tell them: this one answer has none.
+            // Where letters were read before, the server returns them: this one answer has none.
             Ok(Err(NoLetters::Unsupported)) if self.letters.load(Ordering::Relaxed) > 0 => {
                 Err(Fault::One(LanguageError::Answer("no letter: the answer has no log-probabilities".to_owned())))
             }

@@ -1,4 +1,4 @@
-//! How long to wait before a request is tried again.
+//! The wait before a request is repeated.
 
 use crate::random::{Purpose, Streams, unit};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The bodies of requests and answers of `/v1/chat/completions`, which batch files hold as well.
+//! Requests and answers of `/v1/chat/completions`.
 
 use crate::language::{Completion, CompletionRequest, Finish, Letter, LetterRequest, Message, Role, Sampling};
 use rand_chacha::rand_core::Rng;
@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 /// Keys of every request that are the user's own: `null` takes a key away.
 pub type Extra = Map<String, Value>;
 
-/// What is put after a decision where the server cannot go on with an unfinished turn of the model.
+/// The text after a decision where the server cannot continue an unfinished turn of the model.
 const ASK: &str = "Which option do you take? Answer with its letter alone.";
 
 /// How a server is asked for the letter.
@@ -136,7 +136,7 @@ pub struct Letters {
     pub missing: u64,
 }
 
-/// Why a body tells no probabilities.
+/// The reason why a body has no probabilities.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoLetters {
     /// The server gives no log-probabilities.

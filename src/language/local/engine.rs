@@ -1,4 +1,4 @@
-//! Reading and continuing tokens with the graph, what was read before taken from memory.
+//! Reading and continuing tokens, with a cache.
 //!
 //! A prompt is read in whole steps, the last one filled up; sampled tokens are read one at a time, for all samples of a
 //! prompt at once. Where a step begins depends on what is known already; a row of a step does not depend on its place, so that
@@ -22,7 +22,7 @@ const TOGETHER: usize = 32;
 pub(super) struct Engine {
     pub graph: CausalGraph,
     pub prefixes: Prefixes,
-    /// Tokens that the model can tell apart at most.
+    /// Tokens that the model can distinguish at most.
     pub context: usize,
     /// Tokens that end a text.
     pub ends: Vec<u32>,
@@ -40,7 +40,7 @@ struct Sample {
 }
 
 impl Engine {
-    /// Whether somebody wants to stop.
+    /// Returns true if somebody wants to stop.
     pub(super) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -88,7 +88,7 @@ impl Engine {
         let step = CausalGraph::STEP;
         let ids: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
         let mut known = self.prefixes.find(&ids[..from]);
-        // Sums over all tokens are in groups of four at least: where the last call ends must not tell what was known.
+        // Sums over all tokens are in groups of four at least: where the last call ends must not depend on what was cached.
         shorten(&mut known, ids.len().next_multiple_of(CausalGraph::ROWS));
         let pieces: Vec<Piece<'_>> =
             known.iter().map(|block| Piece { data: &block.data, tokens: step, taken: block.taken }).collect();

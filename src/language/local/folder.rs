@@ -1,4 +1,4 @@
-//! A folder that holds a language model: which files it has, and whether they are those of its card.
+//! The folder of a language model, checked against its card.
 //!
 //! A folder as Hugging Face Optimum writes it needs no card. With a `card.toml` of the kind `language`, each file that is read is
 //! compared with its sha256 there.
@@ -108,7 +108,7 @@ impl Folder {
         self.whole(found.ok_or_else(missing)?)
     }
 
-    /// A graph with the weights that stand in files beside it, which the runtime opens: those that it names, and those whose
+    /// A graph with the weights that are in files beside it, which the runtime opens: those that it names, and those whose
     /// names begin with its own, as exports write them.
     fn whole(&self, name: &str) -> Result<PathBuf, LanguageError> {
         let path = self.path(name);
@@ -136,7 +136,7 @@ impl Folder {
         hex(&hasher.finalize())[..16].to_owned()
     }
 
-    /// What to do when the graph is not there.
+    /// The remedy for a missing graph.
     fn graphs(&self) -> String {
         let names = std::fs::read_dir(&self.path).into_iter().flatten().flatten();
         let mut names: Vec<String> = names.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
@@ -162,7 +162,7 @@ impl Folder {
         Ok(Some(text.map_err(|_| FileError::whole(self.path(name), "is not UTF-8"))?))
     }
 
-    /// The text of a file that stands in some folders only; absent although the card lists it, it is an error.
+    /// The text of a file that is in some folders only; absent although the card lists it, it is an error.
     pub(super) fn beside(&self, name: &str) -> Result<Option<String>, LanguageError> {
         let text = self.optional_text(name)?;
         if text.is_none() && self.card.as_ref().is_some_and(|card| card.files.contains_key(name)) {

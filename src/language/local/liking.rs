@@ -1,4 +1,4 @@
-//! What a model likes of a place in a list, whatever stands there, and taking it away.
+//! Position bias of a language model, and its correction.
 //!
 //! `letters.toml` of a model's folder says for lists of some lengths by how much the logarithm of each place's probability is too
 //! high on average. Lists are in random order, so that the mean over many of them should be the same for all places; what it is
@@ -51,7 +51,7 @@ struct List {
 }
 
 impl Liking {
-    /// What the folder says; nothing where it says nothing.
+    /// The bias that the folder states; none where it states none.
     pub(super) fn load(folder: &Folder) -> Result<Liking, LanguageError> {
         let Some(text) = folder.beside(LETTERS_FILE)? else { return Ok(Liking::default()) };
         let read = Liking::parse(&text);

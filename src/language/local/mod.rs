@@ -1,7 +1,7 @@
 //! A language model of one's own, run in process by ONNX Runtime.
 //!
 //! Any causal language model that Hugging Face Optimum has exported with keys and values runs from its folder: the graph, the
-//! tokenizer, the chat template, the end-of-text tokens. models/README.md says which files.
+//! tokenizer, the chat template, the end-of-text tokens. docs/LANGUAGE_MODELS.md lists the files.
 //!
 //! The bits of an answer depend on its request alone: not on the other requests, not on the number of threads, not on what
 //! was read before. It does not shorten prompts: [`LocalModel::count_tokens`] is for callers who do.
@@ -71,9 +71,9 @@ pub struct LocalModel {
     engine: Engine,
     /// The texts of [`PROMPTS_FILE`] and [`TEMPLATE_FILE`], where they are there.
     texts: BTreeMap<&'static str, String>,
-    /// What it likes of places in lists.
+    /// Its position bias.
     liking: Liking,
-    /// What stands before a text that stands alone.
+    /// The token before a text without context.
     start: u32,
     threads: ThreadPool,
 }
@@ -299,7 +299,7 @@ impl LanguageModel for LocalModel {
     }
 }
 
-/// Whether two conversations differ in their last turn at most.
+/// Returns true if two conversations differ in their last turn at most.
 fn begins_alike(a: &[Message], b: &[Message]) -> bool {
     a.len() == b.len() && a.len() > 1 && a[..a.len() - 1] == b[..b.len() - 1]
 }

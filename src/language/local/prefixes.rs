@@ -1,4 +1,6 @@
-//! What a model has read already: keys and values of the beginnings of texts, within a memory budget.
+//! A cache of keys and values for common beginnings.
+//!
+//! It stays within a memory budget.
 //!
 //! A text is cut into blocks of [`CausalGraph::STEP`] tokens; a block is known by all tokens up to its end. Texts that begin
 //! alike share blocks, and of the block in which they part, the tokens before. What was not used for longest leaves first. What
@@ -49,7 +51,7 @@ impl Prefixes {
         Prefixes { budget, kept: Mutex::new(Kept::default()) }
     }
 
-    /// What is known of the beginning of `tokens`: whole blocks, and the beginning of one more.
+    /// The cached beginning of `tokens`: whole blocks, and the beginning of one more.
     pub(super) fn find(&self, tokens: &[i64]) -> Vec<Known> {
         let keys = keys(tokens);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -127,7 +129,7 @@ impl Kept {
     }
 }
 
-/// The key of what stands before a text, and those of its whole blocks.
+/// The key of what is before a text, and those of its whole blocks.
 fn keys(tokens: &[i64]) -> Vec<Key> {
     let mut hasher = blake3::Hasher::new();
     let nothing = *hasher.finalize().as_bytes();

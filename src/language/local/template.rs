@@ -1,4 +1,4 @@
-//! A conversation as the text that a model was trained on: its chat template, a Jinja template of its own folder.
+//! Chat templates of language models.
 //!
 //! Templates are written for Python. The methods that they call on texts and lists are those of `minijinja-contrib`;
 //! `strftime_now` is not given, because a prompt must not depend on the clock: templates that use it have a fixed date to
@@ -125,7 +125,7 @@ impl ChatTemplate {
         Ok((template, config))
     }
 
-    /// Whether the text of a conversation has what the messages say. Otherwise the model would answer another question.
+    /// Returns true if the text of a conversation has what the messages say. Otherwise the model would answer another question.
     fn check(&self) -> Result<(), LanguageError> {
         let question = "What is 7 times 191?";
         let turns = [Message::new(Role::User, question)];
@@ -150,7 +150,7 @@ impl ChatTemplate {
         Ok(())
     }
 
-    /// The text of a conversation up to where the model speaks. A last turn of the assistant is unfinished: it stands at
+    /// The text of a conversation up to where the model speaks. A last turn of the assistant is unfinished: it is at
     /// the end as it is.
     pub(super) fn render(&self, messages: &[Message]) -> Result<String, LanguageError> {
         let (messages, unfinished) = match messages.split_last() {

@@ -1,9 +1,9 @@
-//! `composed`: decisions put together from a scene's own facts by templates, so that the flow runs with no model.
+//! `composed`: template decisions without a model.
 //!
 //! The user's option is drawn from a softmax over how much of each option's words the latest history entries have;
 //! the text then says so in the form that the prompts ask for. The strong model looks further back and chooses more
 //! sharply than the weak one. What the user really did is never looked at. Such decisions carry the model name
-//! `composed`; they show that the flow works, not how people decide.
+//! `composed`; they show that the flow works, not how users decide.
 
 mod wording;
 
@@ -51,7 +51,7 @@ pub fn compose(
     Ok(Completion { text, finish: Finish::Stop })
 }
 
-/// What is looked at of a scene.
+/// The part of a scene that is compared.
 struct Seen<'a> {
     texts: Vec<&'a str>,
     entries: Vec<&'a str>,

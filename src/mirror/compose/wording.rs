@@ -1,4 +1,4 @@
-//! The sentences and factors of composed decisions: a data file that a user can replace.
+//! Sentences of composed decisions, from a replaceable file.
 
 use super::super::Strength;
 use crate::files::{MOST_OF_TEXT, read_text};
@@ -29,7 +29,7 @@ pub enum WordingError {
         path: PathBuf,
         /// Which value.
         key: String,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
 }
@@ -78,7 +78,7 @@ struct Style {
     sentence: String,
 }
 
-/// What the sentences speak of.
+/// The subjects of the sentences.
 pub(super) struct Facts {
     pub choice: String,
     pub other: String,

@@ -6,7 +6,7 @@ use crate::mirror::BEHAVIOR;
 /// A decision that can be judged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
-    /// What stands before the behaviour.
+    /// The text before the behaviour.
     pub text: String,
     /// The letter that it ends in.
     pub letter: Letter,
@@ -45,7 +45,7 @@ impl Malformed {
 
 /// Reads an answer to a scene with `options` options.
 ///
-/// The decision is what stands before the first `Behavior:`; the letter is the first capital in brackets on the line
+/// The decision is what is before the first `Behavior:`; the letter is the first capital in brackets on the line
 /// after it, the next line with text where the rest of the line is blank.
 ///
 /// # Errors

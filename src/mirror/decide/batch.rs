@@ -87,12 +87,12 @@ impl Work<'_> {
     }
 }
 
-/// What stands at the end of an id.
+/// The suffix of an id.
 pub(in crate::mirror) fn short(binding: &Binding) -> String {
     binding.digest()[..8].to_owned()
 }
 
-/// What is said of an answer to a request for something else.
+/// The message for an answer to a request for something else.
 pub(in crate::mirror) fn foreign(custom_id: &str, digest: &str) -> String {
     format!(
         "custom_id `{custom_id}` belongs to other scenes, prompts or settings (it would end in {digest}); call the command with those, or write the requests anew with --batch-out"

@@ -1,4 +1,6 @@
-//! Files of decisions: written in the order of the scenes, read in any order.
+//! Files of decisions.
+//!
+//! Written in the order of the scenes, read in any order.
 
 use super::answer::{Decision, parse};
 use crate::files::{FileError, Jsonl, Tally};
@@ -35,7 +37,7 @@ fn request_id(digest: &str) -> String {
     format!("recmirror-{digest}")
 }
 
-/// Whether a finished file was made from what `digest` stands for; the model that it names otherwise.
+/// Returns true if a finished file was made from what `digest` stands for; the model that it names otherwise.
 pub(super) fn made_from(path: &Path, digest: &str) -> Result<Result<(), String>, FileError> {
     let mut reader = Jsonl::<DecisionRecord>::open(path, REMEDY)?;
     while let Some((_, record)) = reader.step()? {
@@ -64,9 +66,9 @@ pub(super) fn answers(record: &DecisionRecord) -> Result<Vec<Completion>, String
     }
 }
 
-/// The usable decisions of every scene, in the order of the scenes. `tally` is told of the others.
+/// The usable decisions of every scene, in the order of the scenes. `tally` counts the others.
 ///
-/// `options` are the scenes' numbers of options. Lines may stand in any order, as in batch output.
+/// `options` are the scenes' numbers of options. Lines may be in any order, as in batch output.
 ///
 /// # Errors
 /// When the file is missing, damaged, or names a scene twice or one that is not there.
@@ -107,7 +109,7 @@ pub fn read_decisions(
     Ok(found.into_iter().map(Option::unwrap_or_default).collect())
 }
 
-/// The number of a scene's answers, and those that are decisions; `tally` is told of the others.
+/// The number of a scene's answers, and those that are decisions; `tally` counts the others.
 fn usable_of(
     record: &DecisionRecord,
     options: usize,

@@ -1,4 +1,6 @@
-//! Decisions: for each scene several rationales, each with the letter that it ends in, by the strong and the weak model.
+//! Decisions: rationales with option labels.
+//!
+//! Several for each scene, by the strong and the weak model.
 //!
 //! Answers go to a journal as they arrive and to `decisions/NAME_decisions_STRENGTH.jsonl`, in the order of the
 //! scenes, when all are there. What the journal has is not asked again. Malformed answers are kept and counted;
@@ -23,14 +25,14 @@ use crate::language::{CompletionRequest, LanguageError, LanguageModel, Sampling}
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
-/// Who decides.
+/// The deciding model.
 #[derive(Clone, Copy)]
 pub enum Decider<'a> {
     /// A template over the scene's own facts.
     Composed(&'a Wording),
     /// A language model.
     Model(&'a dyn LanguageModel),
-    /// Nobody: the answers of a model stand in files of OpenAI batch output.
+    /// Nobody: the answers of a model are in files of OpenAI batch output.
     Batch {
         /// The model's name.
         model: &'a str,
@@ -48,7 +50,7 @@ impl Decider<'_> {
         }
     }
 
-    /// What else the model is known by.
+    /// Further identification of the model.
     fn fingerprint(&self) -> Option<&str> {
         match self {
             Decider::Model(model) => Some(model.fingerprint()),
@@ -57,7 +59,7 @@ impl Decider<'_> {
     }
 }
 
-/// What to ask for.
+/// The request.
 #[derive(Clone, Copy)]
 pub struct DecideOptions<'a> {
     /// As which of the two models.
@@ -72,7 +74,7 @@ pub struct DecideOptions<'a> {
     pub seed: u64,
     /// Further settings of the back end that change its answers.
     pub settings: &'a str,
-    /// Start anew although there are answers.
+    /// Start over although there are answers.
     pub restart: bool,
     /// Make the file although some scenes have no answer.
     pub skip_failed: bool,
@@ -120,12 +122,12 @@ pub enum DecideError {
         scene: u64,
         /// Why, where it is known.
         why: String,
-        /// What to do.
+        /// The remedy.
         remedy: String,
     },
 }
 
-/// What a run would do.
+/// The plan of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Scenes of the file.
@@ -138,7 +140,7 @@ pub struct Plan {
     pub requests: u64,
     /// Bytes of the prompts of these requests.
     pub bytes: u64,
-    /// Whether the file is complete.
+    /// True if the file is complete.
     pub complete: bool,
 }
 
@@ -173,7 +175,7 @@ pub fn decide(
     Ok(tally)
 }
 
-/// What [`decide`] would do; nothing is written.
+/// Plans the work of [`decide`]; writes nothing.
 ///
 /// # Errors
 /// As [`decide`], before anything is asked.

@@ -1,4 +1,4 @@
-//! The work on one data set: what is missing, who is asked for it, and the file at the end.
+//! The work on one data set, with its journal.
 
 use super::file::{self, made_from};
 use super::{DecideError, DecideOptions, Decider};
@@ -73,7 +73,7 @@ impl<'a> Work<'a> {
         self.lengths.len() as u64 * u64::from(self.options.decisions)
     }
 
-    /// Whether the file is there, complete and of these settings.
+    /// Returns true if the file is there, complete and of these settings.
     pub(super) fn is_finished(&self) -> Result<bool, FileError> {
         if !self.target.exists() || Journal::<Completion>::holds_answers(&self.target)? {
             return Ok(false);
@@ -214,7 +214,7 @@ impl<'a> Work<'a> {
             let (journal, again) = (journal.path().to_owned(), again(self.options.restart));
             return Err(DecideError::Stopped { have, all, journal, again });
         }
-        // A file without any answer would be of no use, and nobody could tell what it was made from.
+        // A file without any answer would be of no use, and nobody could say what it was made from.
         if have < all && (!self.options.skip_failed || have == 0) {
             return Err(self.incomplete(&journal, failures, decider));
         }

@@ -1,4 +1,4 @@
-//! Scenes with the judged decisions of both models, read row by row from three files that run in step.
+//! Scenes with the judged decisions of both models.
 
 use super::uncertainty::clean;
 use crate::files::{FileError, Jsonl};

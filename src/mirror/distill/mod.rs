@@ -37,7 +37,7 @@ pub enum DistillError {
     Difficulty(#[from] DifficultyError),
 }
 
-/// What to distill.
+/// The input of distillation.
 #[derive(Clone, Debug)]
 pub struct DistillOptions<'a> {
     /// The data sets, by name.
@@ -50,7 +50,7 @@ pub struct DistillOptions<'a> {
     pub streams: Streams,
 }
 
-/// What distillation found: the pairs are not made yet.
+/// The result of scoring, before pairs are made.
 #[derive(Debug)]
 pub struct Distillation {
     scenes: Vec<ScoredScene>,

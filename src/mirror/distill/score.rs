@@ -1,4 +1,4 @@
-//! What one scene offers to distillation: its uncertainties, and the pair of decisions it would give.
+//! Scores of one scene for distillation.
 
 use super::judged::{Decisions, JudgedScene};
 use super::uncertainty::{Uncertainty, entropy};

@@ -1,4 +1,6 @@
-//! Which pairs are kept: an order of the scenes, and a share for every (data set, list length) group.
+//! Selection of pairs.
+//!
+//! An order of the scenes, and a share for every (data set, list length) group.
 
 use super::score::ScoredScene;
 use crate::random::{Purpose, Streams, shuffle};

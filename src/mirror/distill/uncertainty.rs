@@ -28,7 +28,7 @@ pub fn entropy(probabilities: &[f64]) -> f64 {
     -probabilities.iter().map(|&probability| probability * libm::log2(probability)).sum::<f64>()
 }
 
-/// What one model's decisions tell of one scene, in bits.
+/// The information of one model's decisions about one scene, in bits.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Uncertainty {
     /// Mean of the entropies of the decisions' distributions: "model uncertainty" in the paper's reference code.

@@ -24,7 +24,7 @@ pub enum Form {
     Trl,
 }
 
-/// What is trained.
+/// The trained model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Task {
     /// Supervised fine-tuning on the chosen decisions.

@@ -1,4 +1,4 @@
-//! Rows as Parquet: a conversation is a list of (role, content), as Arrow and Hugging Face `datasets` read it.
+//! Rows as Parquet, with conversations as lists.
 
 use super::row::{Cell, Kind, Row};
 use crate::files::{FileError, Partial};

@@ -1,4 +1,6 @@
-//! OpenAI batch files of letter requests: out and in. The id is `DATASET-LINE-DECISION.DIGEST`; the digest says what the
+//! OpenAI batch files of label requests.
+//!
+//! The id is `DATASET-LINE-DECISION.DIGEST`; the digest says what the
 //! answers belong to, and files made elsewhere need none.
 
 use super::work::{Judgement, Work};

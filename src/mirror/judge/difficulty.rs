@@ -64,12 +64,12 @@ struct Work<'a> {
     options: &'a JudgeOptions<'a>,
     /// The hash of the file of probabilities.
     digest: String,
-    /// Who measures, and from what.
+    /// The measuring model and its inputs.
     predictor: String,
 }
 
 impl Work<'_> {
-    /// Whether the file is there, complete and of these settings.
+    /// Returns true if the file is there, complete and of these settings.
     fn is_finished(&self) -> Result<bool, FileError> {
         if !self.target.exists() || Journal::<f64>::holds_answers(&self.target)? {
             return Ok(false);

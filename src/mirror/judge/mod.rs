@@ -1,4 +1,4 @@
-//! Behaviour probabilities: for each usable decision of a scene P(letter | scene, decision) by a predictor.
+//! Behaviour probabilities P(label | scene, decision) by a predictor.
 //!
 //! The predictor is a language model that is asked which letter comes after `Behavior: [`, or a count of shared
 //! words where there is no model. Answers go to a journal as they arrive and to
@@ -23,14 +23,14 @@ use std::sync::atomic::AtomicBool;
 /// The name of the predictor that counts shared words.
 pub const OVERLAP: &str = "overlap";
 
-/// Who tells the probabilities.
+/// The source of the probabilities.
 #[derive(Clone, Copy)]
 pub enum Predictor<'a> {
     /// Nobody who understands: a softmax over the words that decision and option share.
     Overlap,
     /// A language model.
     Model(&'a dyn LanguageModel),
-    /// A language model whose answers stand in files of OpenAI batch output.
+    /// A language model whose answers are in files of OpenAI batch output.
     Batch {
         /// The model's name.
         model: &'a str,
@@ -48,7 +48,7 @@ impl Predictor<'_> {
         }
     }
 
-    /// What else the model is known by.
+    /// Further identification of the model.
     fn fingerprint(&self) -> Option<&str> {
         match self {
             Predictor::Model(model) => Some(model.fingerprint()),
@@ -57,7 +57,7 @@ impl Predictor<'_> {
     }
 }
 
-/// What to judge.
+/// The input of judging.
 #[derive(Clone, Copy)]
 pub struct JudgeOptions<'a> {
     /// The decisions of which of the two models.
@@ -66,7 +66,7 @@ pub struct JudgeOptions<'a> {
     pub prompts: &'a Prompts,
     /// Further settings of the back end that change its answers.
     pub settings: &'a str,
-    /// Start anew although there are answers.
+    /// Start over although there are answers.
     pub restart: bool,
     /// Make the file although some decisions have no answer.
     pub skip_failed: bool,
@@ -74,7 +74,7 @@ pub struct JudgeOptions<'a> {
     pub stop: &'a AtomicBool,
 }
 
-/// Probabilities that cannot be told.
+/// Probabilities that cannot be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum JudgeError {
     /// A file.
@@ -118,7 +118,7 @@ pub enum JudgeError {
     },
 }
 
-/// What a run would do.
+/// The plan of a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Usable decisions.
@@ -129,7 +129,7 @@ pub struct Plan {
     pub requests: u64,
     /// Bytes of their prompts.
     pub bytes: u64,
-    /// Whether the file is complete.
+    /// True if the file is complete.
     pub complete: bool,
 }
 
@@ -163,7 +163,7 @@ pub fn judge(
     Ok(work.tally)
 }
 
-/// What [`judge`] would do; nothing is written.
+/// Plans the work of [`judge`]; writes nothing.
 ///
 /// # Errors
 /// As [`judge`], before anything is asked.

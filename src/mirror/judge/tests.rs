@@ -168,7 +168,7 @@ fn usable_decisions_are_judged_and_lines_stay_in_step() {
     assert!(rows[0].choice.iter().all(|choice| (choice.values().sum::<f64>() - 1.0).abs() < 1e-12));
     assert_eq!((rows[1].decision_list.len(), rows[1].choice.len()), (0, 0));
     assert_eq!(rows[1].user_id, crate::dataset::ExternalId::Number(2));
-    // A second run has nothing to do; another predictor is told.
+    // A second run has nothing to do; another predictor is reported.
     let idle = Toy::new(0);
     judged(&project, Predictor::Model(&idle)).expect("nothing to do");
     let problem = judged(&project, Predictor::Overlap).expect_err("another predictor").to_string();
@@ -362,7 +362,7 @@ fn difficulties_that_failed_are_null_and_asked_again_and_a_finished_file_is_left
     assert!(records()[1].ifd.iter().all(Option::is_some));
     let tally = run(&Toy::new(0)).expect("nothing to do");
     assert_eq!(tally.count("difficulties"), Some(6));
-    // Other probabilities: told, here and where the file is read.
+    // Other probabilities: stated, here and where the file is read.
     let path = project.probs("x", Strength::Strong);
     let text = std::fs::read_to_string(&path).expect("the file");
     std::fs::write(&path, text.replacen("\"A\":", "\"A\": ", 1)).expect("written");

@@ -1,4 +1,4 @@
-//! The work on one data set: what is missing, who is asked for it, and the file at the end.
+//! The work on one data set, with its journal.
 
 use super::{JudgeError, JudgeOptions, Predictor};
 use crate::files::{FileError, Jsonl, JsonlWriter, Tally};
@@ -17,11 +17,11 @@ use std::sync::atomic::Ordering;
 /// Requests whose prompts are in memory at once.
 const CHUNK: usize = 4096;
 
-/// How sharply shared words tell the option: a decision with all words of one option and none of another makes it
+/// How sharply shared words decide for the option: a decision with all words of one option and none of another makes it
 /// `e^6`, 400 times, as likely.
 const OVERLAP_SHARPNESS: f64 = 6.0;
 
-/// What the predictor said of one decision.
+/// The predictor's answer about one decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Judgement {
     /// The probability of each letter.
@@ -77,7 +77,7 @@ impl<'a> Work<'a> {
         self.decisions.iter().map(|of| of.len() as u64).sum()
     }
 
-    /// Whether the file is there, complete and of these settings.
+    /// Returns true if the file is there, complete and of these settings.
     pub(super) fn is_finished(&self) -> Result<bool, FileError> {
         if !self.target.exists() || Journal::<Judgement>::holds_answers(&self.target)? {
             return Ok(false);

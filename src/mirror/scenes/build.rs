@@ -16,7 +16,7 @@ use crate::random::{Purpose, Streams};
 use rayon::prelude::*;
 use std::collections::HashSet;
 
-/// The name of the lists that the log itself tells.
+/// The name of lists from the log itself.
 pub(super) const IMPRESSION: &str = "impression";
 
 /// A list with what the audit needs of the moment at which it was built.
@@ -27,7 +27,7 @@ pub(super) struct Built {
     pub(super) centrality: Vec<f32>,
 }
 
-/// Everything that lists are built from, but for the vectors of a snapshot.
+/// Everything that lists are built from, except the vectors of a snapshot.
 pub(super) struct Workshop<'a> {
     pub(super) raws: &'a Raws,
     pub(super) log: &'a Log,
@@ -109,7 +109,7 @@ impl Workshop<'_> {
         Ok(list.map(|list| Built { centrality: centrality(&list, sources.vectors), list, builder }))
     }
 
-    /// The list that the log tells.
+    /// The list in the log.
     fn shown(&self, plan: &Plan, row: &InteractionRow) -> Result<List, &'static str> {
         let told = row.behavior_features.get("impression_list").cloned().unwrap_or_default();
         let ids: Vec<ExternalId> =

@@ -1,4 +1,6 @@
-//! Exposure lists for scenes from logs that tell none: the real item among sampled negatives.
+//! Sampled exposure lists for scenes.
+//!
+//! The target item among negatives, for logs without impressions.
 //!
 //! How negatives are drawn decides what a list can measure, see [`crate::scene::ListBuilder`] for the same kinds
 //! over a log in memory. An item can be exposed that the user had not taken before or at the moment of the scene,
@@ -17,7 +19,7 @@ const RECENT: usize = 20;
 /// Draws from a list's own source before a uniform item is taken.
 const TRIES: usize = 45;
 
-/// What all lists at one snapshot share.
+/// The data shared by all lists at one snapshot.
 pub(super) struct Sources<'a> {
     pub(super) items: u32,
     /// When items came out.
@@ -32,21 +34,21 @@ pub(super) struct Sources<'a> {
 pub(super) struct Situation<'a> {
     /// The real item.
     pub(super) item: u32,
-    /// What the user had taken, the latest last.
+    /// The items that the user took before, the latest last.
     pub(super) taken: &'a [u32],
-    /// What the user had taken or takes at this very moment, the real item included.
+    /// The items that the user took before or at this time, the target item included.
     pub(super) blocked: &'a HashSet<u32>,
-    /// Releases later than this are not shown; `i64::MAX` where the log tells no times.
+    /// Releases later than this are not shown; `i64::MAX` where the log has no times.
     pub(super) now: i64,
     pub(super) shelf: &'a Shelf,
 }
 
-/// What a list looks like.
+/// The composition of a list.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Shape {
     pub(super) kind: BuilderKind,
     pub(super) length: usize,
-    /// Whether the list holds the real item.
+    /// True if the list holds the real item.
     pub(super) with_real: bool,
 }
 
@@ -67,7 +69,7 @@ const FEW_NEAR: Unbuilt = "a scene whose anchor has fewer neighbours to show tha
 const NO_ANCHOR: Unbuilt = "a scene whose real item is near no anchor: nobody had taken it before the snapshot";
 
 impl Sources<'_> {
-    /// A list for a situation. The real item, if it is in the list, stands at a uniform position, the last included.
+    /// A list for a situation. The real item, if it is in the list, is at a uniform position, the last included.
     pub(super) fn build<R: Rng>(&self, rng: &mut R, shape: Shape, of: &Situation<'_>) -> Result<List, Unbuilt> {
         let wanted = shape.length - usize::from(shape.with_real);
         let mut items = match shape.kind {
@@ -86,7 +88,7 @@ impl Sources<'_> {
     }
 
     /// The list with an item that can be shown, drawn uniformly, in the slot of the real one: a list from which the
-    /// real item were only taken out would be told by its length.
+    /// real item were only taken out would be recognised by its length.
     pub(super) fn without_real<R: Rng>(
         &self,
         rng: &mut R,

@@ -1,4 +1,4 @@
-//! Dot products with a fixed order of addition, and the best of many.
+//! Dot products with a fixed order of addition.
 
 use std::cmp::Ordering;
 

@@ -1,4 +1,4 @@
-//! What scenes are asked for: lengths, list builders and their weights.
+//! Options of scenes: lengths, list builders and their weights.
 
 use super::ContentKind;
 use super::content::Embedder;
@@ -43,7 +43,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// A way to build exposure lists for logs that tell none.
+/// A way to build exposure lists for logs without any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BuilderKind {
     /// As the paper's reference code: random, popular, collaborative and content candidates in random interleave.
@@ -90,7 +90,7 @@ impl ListMix {
         self.0.iter().map(|&(kind, _)| kind)
     }
 
-    /// Whether a builder may be drawn.
+    /// Returns true if a builder may be drawn.
     pub fn has(&self, wanted: BuilderKind) -> bool {
         self.kinds().any(|kind| kind == wanted)
     }
@@ -136,7 +136,7 @@ impl fmt::Display for ListMix {
     }
 }
 
-/// What scenes to make of each data set.
+/// The scenes to make of each data set.
 pub struct SceneOptions<'a> {
     /// Scenes with the real item in `NAME_train.jsonl` and in `NAME_eval.jsonl`, at most.
     pub wanted: [usize; 2],
@@ -144,7 +144,7 @@ pub struct SceneOptions<'a> {
     pub lengths: [Span; 2],
     /// Earlier interactions that a memory holds, at most as many as there are.
     pub history: Span,
-    /// How lists are built where the log tells none.
+    /// How lists are built where the log says none.
     pub lists: ListMix,
     /// By what content candidates are found.
     pub content: ContentKind,
@@ -163,7 +163,7 @@ pub struct SceneOptions<'a> {
 }
 
 impl SceneOptions<'_> {
-    /// What is wrong with the options, if anything.
+    /// The problem of the options, if any.
     pub fn fault(&self) -> Option<String> {
         for (flag, span) in [("--train-lists", self.lengths[0]), ("--eval-lists", self.lengths[1])] {
             if span.least < 2 || span.most > LONGEST {

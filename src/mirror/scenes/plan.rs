@@ -1,4 +1,4 @@
-//! What a scene is to look like, drawn before its list is built, and the log's rows that its text needs.
+//! The plan of a scene, drawn before its list.
 
 use super::ScenesError;
 use super::lists::Shape;
@@ -20,7 +20,7 @@ const STRIDE: u64 = 1 << 14;
 pub(super) struct Plan {
     pub(super) draft: Draft,
     pub(super) shape: Shape,
-    /// Lines of the rows that the memory tells, the oldest first.
+    /// Lines of the rows that the memory says, the oldest first.
     pub(super) history: Vec<u64>,
 }
 

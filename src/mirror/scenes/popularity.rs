@@ -1,4 +1,6 @@
-//! How many users had taken each item before a moment: exact, from one sweep over the log in the order of time.
+//! Exact popularity of items at any time.
+//!
+//! One sweep over the log in order of time.
 
 use super::log::{Log, UNDATED};
 use super::quantiles::quantiles;
@@ -34,7 +36,7 @@ impl Record for Taken {
     }
 }
 
-/// What stands on the shelves at the moment of a scene: items by popularity.
+/// The items on offer at the time of a scene, by popularity.
 pub(super) struct Shelf {
     /// The most popular items that anybody had taken, the first the most popular.
     pub(super) top: Vec<u32>,

@@ -1,4 +1,4 @@
-//! Moments by which a given share of the interactions has happened, in two passes and fixed memory.
+//! Time quantiles of a log, in fixed memory.
 
 use super::log::{Entry, Log, UNDATED};
 use crate::files::FileError;

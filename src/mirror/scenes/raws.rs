@@ -1,4 +1,4 @@
-//! Who and what the log speaks of: the ids of users and items, and the rows of items.
+//! Ids of users and items, and item rows.
 //!
 //! Dense numbers follow the order of the external ids, so the order of the files changes nothing.
 
@@ -9,7 +9,7 @@ use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-/// What to do when a file is missing.
+/// The remedy for a missing file.
 const REMEDY: &str = "`recmirror import` makes it";
 
 /// External ids in order, and their dense numbers.

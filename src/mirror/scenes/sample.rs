@@ -1,4 +1,4 @@
-//! Which interactions become scenes.
+//! Sampling of interactions that become scenes.
 //!
 //! An interaction's priority is a draw from a stream that depends on the seed, the data set's name, the user and
 //! the item alone; the smallest priorities win. So neither the order of files nor other rows change who is drawn.
@@ -114,7 +114,7 @@ pub(super) fn sample(
     Ok(Drafts { drafts, eligible })
 }
 
-/// Why an interaction gives no scene, as far as the first pass can tell. A list that is sampled shows nothing that
+/// Why an interaction gives no scene, as far as the first pass can say. A list that is sampled shows nothing that
 /// `is_later` than the scene, so the real item would be the only one; what a log says was shown was shown.
 fn unusable(shown: Option<u8>, letters: usize, is_later: bool) -> Option<&'static str> {
     match shown {

@@ -1,4 +1,4 @@
-//! Scratch files of records of fixed size: what does not fit into memory for a log of any length.
+//! Scratch files of records of fixed size.
 //!
 //! A scratch file loses its name as soon as it is open, so nothing is left however the program ends.
 

@@ -1,4 +1,4 @@
-//! From lists to the lines of the files, and to what rules that never look at the user make of them.
+//! The writer of scene files, with their audit.
 
 use super::ScenesError;
 use super::build::Built;
@@ -24,7 +24,7 @@ pub(super) struct Chosen<'a> {
     pub(super) counts: Vec<u32>,
 }
 
-/// What texts are made of.
+/// The sources of texts.
 pub(super) struct Renderer<'a> {
     pub(super) name: &'a str,
     pub(super) raws: &'a Raws,

@@ -103,9 +103,15 @@ fn words_numbers_and_lists_of_numbers_are_written() {
         "user.acceptance=log",
     ];
     let scenario = parse_with(VALID, &settings).unwrap();
+    let given = ExaminationWeights::Given(vec![1.0, 0.5]);
     assert_eq!(scenario.user.acceptance, AcceptanceSpec::Log);
-    assert_eq!((scenario.user.like_at, &scenario.user.examination_weights[..]), (Some(-3.0), &[1.0, 0.5][..]));
+    assert_eq!((scenario.user.like_at, &scenario.user.examination_weights), (Some(-3.0), &given));
     assert_eq!(again(&scenario), scenario);
+    let learned = parse_with(VALID, &["user.examination=position", "user.examination_weights=log"]).unwrap();
+    assert_eq!(learned.user.examination_weights, ExaminationWeights::Log);
+    assert_eq!(again(&learned), learned);
+    let found = problems_with(VALID, &["user.examination_weights=logs"]);
+    assert!(found.contains("must be \"log\" or a list of numbers from 0 to 1, found \"logs\""), "{found}");
     let found = problems_with(VALID, &["user.examination_weights=[1, 2, 'a']", "user.like_at=often"]);
     assert!(
         found.contains("each number of `user.examination_weights` must be a number from 0 to 1, found 2"),

@@ -173,6 +173,23 @@ fn chances_of_being_taken(log: &Log, examined: &[f64]) -> BTreeMap<u32, f64> {
 }
 
 #[test]
+fn few_clicks_are_enough_where_lists_are_many() {
+    // One of 80 items in a random slot, taken four times in a thousand.
+    let (truth, mut lists) = ([0.5, 1.0, 0.25], Impressions::default());
+    for round in 0..200_000u32 {
+        let mut rng = Streams::new(21, 0).derive(Purpose::Scenes, u64::from(round), 0);
+        let (item, slot) = (below(&mut rng, 80), below(&mut rng, 3));
+        let taken = unit(&mut rng) < truth[slot as usize] * (0.002 + 0.008 * f64::from(item) / 80.0);
+        lists.push(UserId(round % 5_000), 0, std::iter::once((ItemId(item), taken, slot as u16)));
+    }
+    let found = estimate_examination(&lists, 60, 1).expect("an estimate");
+    for (slot, truth) in truth.into_iter().enumerate() {
+        let (low, high) = (found.low[slot], found.high[slot]);
+        assert!(low <= truth && truth <= high && high - low < 0.3, "slot {slot}: {found:?}");
+    }
+}
+
+#[test]
 fn what_cannot_be_told_apart_is_an_error() {
     let list = |lists: &mut Impressions, entries: &[(u32, bool, u16)]| {
         let entries: Vec<_> = entries.iter().map(|&(item, taken, slot)| (ItemId(item), taken, slot)).collect();

@@ -1,5 +1,5 @@
 //! The language user: a causal language model reads what a person did and what is on the screen, and says which letter
-//! comes next. models/README.md tells how such a model is made.
+//! comes next. docs/research/fine-tuning.md describes how such a model is made.
 //!
 //! A scene becomes a conversation by two files of the model's folder, else by built-in ones: `template.toml` makes texts of the
 //! profile, the history and the list; `prompts.toml` puts them in the order system, profile, history, list, so that all but

@@ -4,10 +4,14 @@
 //! column like `clicked` says whether it was taken), or a whole list (a column with the items shown, and what was taken).
 
 mod find;
+mod memory;
+mod probabilities;
 mod reading;
 mod roles;
 mod spec;
 
+pub(in crate::dataset) use self::memory::{MemoryNames, tables_in_memory};
+pub(in crate::dataset) use self::probabilities::{ProbabilityRow, read_probabilities};
 pub(in crate::dataset) use self::spec::FieldType;
 
 use self::find::Found;
@@ -16,7 +20,7 @@ use self::roles::Layout;
 use self::spec::Spec;
 use super::super::clock::{Spelling, Spellings};
 use super::super::sheet::Sheet;
-use super::super::{ItemRow, UserRow};
+use super::super::{ItemRow, MemoryTables, UserRow};
 use super::folder::Folder;
 use super::publisher::{Fields, Place, Publisher, RawRow, Roles, Rules, ShownRow, Visit};
 use super::values::{NO_ID, id, put};
@@ -37,6 +41,8 @@ pub(super) const FAMILY: Family = Family {
 };
 
 struct Tables {
+    /// Where tables are looked up by their names instead of opened as files.
+    memory: Option<MemoryTables>,
     found: Found,
     spec: Spec,
     layout: Layout,
@@ -51,19 +57,40 @@ struct Tables {
 fn open(folder: &Folder) -> Opened {
     let spec = Spec::read(folder.root())?;
     let Some(found) = find::find(folder, &spec)? else { return Ok(None) };
-    let first = Sheet::open(&found.logs[0], spec.separator())?;
-    let layout = Layout::of(first.columns(), &spec.columns, &found.logs[0])?;
-    let columns = first.columns().to_vec();
-    let mut tables = Tables { found, spec, layout, columns, spelling: None, first_position: 0, notes: Vec::new() };
-    tables.look()?;
-    tables.tell();
-    Ok(Some(Box::new(tables)))
+    Tables::new(found, spec, None).map(|tables| Some(Box::new(tables) as Box<dyn Publisher>))
 }
 
 impl Tables {
+    fn new(found: Found, spec: Spec, memory: Option<MemoryTables>) -> Result<Tables, ImportError> {
+        let mut tables = Tables {
+            memory,
+            found,
+            spec,
+            layout: Layout::default(),
+            columns: Vec::new(),
+            spelling: None,
+            first_position: 0,
+            notes: Vec::new(),
+        };
+        let log = tables.found.logs[0].clone();
+        tables.columns = tables.sheet(&log)?.columns().to_vec();
+        tables.layout = Layout::of(&tables.columns, &tables.spec.columns, &log)?;
+        tables.look()?;
+        tables.tell();
+        Ok(tables)
+    }
+
+    /// A table from its first row on.
+    fn sheet(&self, path: &Path) -> Result<Sheet, FileError> {
+        match &self.memory {
+            Some(tables) => memory::sheet(tables, path),
+            None => Sheet::open(path, self.spec.separator()),
+        }
+    }
+
     /// A part of the log. Its columns stand where those of the first part do.
     fn part(&self, path: &Path) -> Result<Sheet, ImportError> {
-        let sheet = Sheet::open(path, self.spec.separator())?;
+        let sheet = self.sheet(path)?;
         let is_same = sheet.columns().iter().zip(&self.columns).all(|(one, other)| one == other);
         if !is_same {
             let problem = format!(
@@ -150,11 +177,10 @@ impl Tables {
 /// Gives the rows of a table of items or users: id, fields, line.
 fn each(
     path: &Path,
-    separator: Option<u8>,
+    mut sheet: Sheet,
     id_of: impl Fn(&Sheet) -> Result<usize, FileError>,
     mut take: impl FnMut(&Place<'_>, &str, Fields) -> Result<(), ImportError>,
 ) -> Result<(), ImportError> {
-    let mut sheet = Sheet::open(path, separator)?;
     let at = id_of(&sheet)?;
     while sheet.step()? {
         let mut told = Fields::new();
@@ -196,7 +222,8 @@ impl Publisher for Tables {
     }
 
     fn others(&self) -> Vec<PathBuf> {
-        let toml = self.found.logs[0].parent().map(|folder| folder.join(spec::NAME)).filter(|path| path.is_file());
+        let folder = self.found.logs[0].parent().filter(|_| self.memory.is_none());
+        let toml = folder.map(|folder| folder.join(spec::NAME)).filter(|path| path.is_file());
         let parts = self.found.logs.iter().skip(1);
         self.found.items.iter().chain(&self.found.users).chain(parts).cloned().chain(toml).collect()
     }
@@ -212,7 +239,7 @@ impl Publisher for Tables {
     fn items(&self, visit: &mut Visit<'_, ItemRow>) -> Result<bool, ImportError> {
         let Some(path) = &self.found.items else { return Ok(false) };
         let id_of = id_column(path, &self.spec.items.id, find::item_id, "items");
-        each(path, self.spec.separator(), id_of, |place, text, item_description| {
+        each(path, self.sheet(path)?, id_of, |place, text, item_description| {
             let row = ItemRow { item_id: id(text), item_description, item_features: Fields::new() };
             visit(place, if text.is_empty() { Err(NO_ID) } else { Ok(row) })
         })?;
@@ -222,7 +249,7 @@ impl Publisher for Tables {
     fn users(&self, visit: &mut Visit<'_, UserRow>) -> Result<bool, ImportError> {
         let Some(path) = &self.found.users else { return Ok(false) };
         let id_of = id_column(path, &self.spec.users.id, find::user_id, "users");
-        each(path, self.spec.separator(), id_of, |place, text, user_description| {
+        each(path, self.sheet(path)?, id_of, |place, text, user_description| {
             let row = UserRow { user_id: id(text), user_description, user_features: Fields::new() };
             visit(place, if text.is_empty() { Err(NO_ID) } else { Ok(row) })
         })?;
@@ -259,7 +286,7 @@ impl Publisher for Tables {
     fn roles(&self) -> Roles {
         let all = |side: &spec::Side| -> BTreeMap<String, FieldType> { side.fields.clone() };
         let order = |path: &Option<PathBuf>| {
-            let sheet = path.as_ref().and_then(|path| Sheet::open(path, self.spec.separator()).ok());
+            let sheet = path.as_ref().and_then(|path| self.sheet(path).ok());
             sheet.map(|sheet| sheet.columns().to_vec()).unwrap_or_default()
         };
         Roles {

@@ -64,6 +64,17 @@ const CLICKED: &[&str] = &["clicked", "click", "isclick", "isclicked", "taken", 
 const POSITION: &[&str] = &["position", "pos", "slot", "rank"];
 const IMPRESSION: &[&str] = &["impressionid", "impression", "requestid", "slateid", "listid"];
 const PROPENSITY: &[&str] = &["propensity", "propensityscore", "pscore"];
+/// Columns of a table that is a policy and no log.
+const PROBABILITY: &[&str] = &[
+    "probability",
+    "prob",
+    "actionprobability",
+    "actionprob",
+    "targetprobability",
+    "propensity",
+    "propensityscore",
+    "pscore",
+];
 const SHOWN: &[&str] =
     &["articleidsinview", "impressionlist", "shown", "shownitems", "slate", "impressions", "candidates"];
 const TAKEN: &[&str] = &["articleidsclicked", "takenitems", "clickeditems", "clicks", "taken"];
@@ -107,6 +118,21 @@ pub(super) fn user_column(columns: &[String]) -> Option<usize> {
 /// The column of an item's id, if the name of one tells.
 pub(super) fn item_column(columns: &[String]) -> Option<usize> {
     find(columns, ITEM)
+}
+
+/// The column of a slot, if the name of one tells.
+pub(super) fn slot_column(columns: &[String]) -> Option<usize> {
+    find(columns, POSITION)
+}
+
+/// The column of a policy's probabilities, if the name of one tells.
+pub(super) fn probability_column(columns: &[String]) -> Option<usize> {
+    find(columns, PROBABILITY)
+}
+
+/// Whether rows say what was taken, or how it was rated.
+pub(super) fn has_takes(columns: &[String]) -> bool {
+    [CLICKED, SHOWN, TAKEN, RATING].iter().any(|names| find(columns, names).is_some())
 }
 
 /// Whether these columns are those of a log: who, and what.

@@ -125,8 +125,13 @@ impl Spec {
             Err(problem) if problem.kind() == std::io::ErrorKind::NotFound => return Ok(Spec::default()),
             Err(problem) => return Err(FileError::read(&path, problem)),
         };
-        let spec: Spec = toml::from_str(&text).map_err(|problem| FileError::whole(&path, problem.to_string()))?;
-        let wrong = |told: &str| Err(FileError::whole(&path, told));
+        Spec::parse(&text, &path)
+    }
+
+    /// Reads the text of a `data.toml`, which stands in `path`.
+    pub(super) fn parse(text: &str, path: &Path) -> Result<Spec, FileError> {
+        let spec: Spec = toml::from_str(text).map_err(|problem| FileError::whole(path, problem.to_string()))?;
+        let wrong = |told: &str| Err(FileError::whole(path, told));
         if spec.scale.is_some_and(|[min, max]| !(min.is_finite() && max.is_finite() && min < max)) {
             return wrong("`scale` is two numbers, the worst rating and the best, like [1, 5]");
         }

@@ -1,4 +1,6 @@
-//! Sentence embeddings by an ONNX model: the mean of the token vectors of a text, made length 1 (the pooling of
+//! Sentence embeddings by an ONNX model.
+//!
+//! The mean of the token vectors of a text, made length 1 (the pooling of
 //! Reimers and Gurevych, "Sentence-BERT", EMNLP 2019). A text is cut at 256 tokens.
 //!
 //! A text's vector depends on that text alone: it is padded to a length that follows from its own tokens, and runs
@@ -33,7 +35,7 @@ pub enum EmbedderError {
     Folder {
         /// The folder or file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// The model or the runtime.
@@ -54,7 +56,7 @@ pub struct Embedder {
     hash: String,
 }
 
-/// What stands beside kept vectors and says what they are of.
+/// The label beside stored vectors that identifies their texts.
 #[derive(PartialEq, Serialize, Deserialize)]
 struct Label {
     key: String,

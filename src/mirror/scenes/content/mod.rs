@@ -1,4 +1,4 @@
-//! How alike the texts of items are: words (TF-IDF) or sentence embeddings.
+//! Similarity of item texts: TF-IDF or sentence embeddings.
 //!
 //! A text is what the item template says of the item outside any scene. No interaction enters.
 
@@ -37,14 +37,14 @@ impl ContentKind {
     }
 }
 
-/// What the texts of items are alike in.
+/// The measure of similarity between texts of items.
 pub(super) struct Texts {
     /// The audit asks for words whatever candidates come from.
     pub(super) words: Words,
     pub(super) sentences: Option<Sentences>,
 }
 
-/// What content candidates come from.
+/// The source of content candidates.
 pub(super) enum Content<'a> {
     Words(&'a Words),
     Sentences(&'a Sentences),
@@ -73,7 +73,7 @@ impl Texts {
         Ok(Texts { words, sentences: Some(Sentences { width, rows }) })
     }
 
-    /// What candidates come from.
+    /// The source of candidates.
     pub(super) fn content(&self, kind: ContentKind) -> Content<'_> {
         match (kind, &self.sentences) {
             (ContentKind::None, _) => Content::None,

@@ -1,4 +1,6 @@
-//! TF-IDF of the items' texts: words of two or more letters or digits in lower case, weight `1 + ln(count)` times
+//! TF-IDF of the items' texts.
+//!
+//! Words of two or more letters or digits in lower case, weight `1 + ln(count)` times
 //! `ln((1 + n) / (1 + n_word)) + 1`, rows of length 1 (the smooth form of scikit-learn's `TfidfVectorizer` with
 //! sublinear counts).
 

@@ -1,0 +1,216 @@
+"""Trains an agent in a scenario, and compares it with the scenario's policies.
+
+    python examples/rl/train.py examples/rl/satiation.toml --out runs/rl
+
+The agent learns in Gymnasium lanes, on users and draws of other seeds than those of the comparison. Each training seed gives an agent; all
+agents and policies then meet in one experiment, and what is told is the difference from the best policy that looks one
+step ahead, with an interval over the seeds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import jax
+import numpy as np
+
+import recmirror as rm
+from agent import Agent, improve, initial, log_likelihood, look
+from signals import NAMES, Signals, categories_of
+
+# Policies that know more than a recommender can, or that plan ahead by hand.
+NOT_MYOPIC = ("oracle", "diverse")
+T_95 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 8: 2.365, 10: 2.262}
+
+
+def lanes(scenario: dict[str, Any], data: rm.Dataset, seed: int) -> Any:
+    """The scenario as lanes: the same users, arrivals and dynamics, with other seeds."""
+    # What the lanes set for themselves goes back to the scenario's defaults.
+    settings: dict[str, Any] = dict.fromkeys(("arrival.probability", "arrival.rate", "session.slates"))
+    for table in ("user", "arrival", "session", "candidates"):
+        settings |= {f"{table}.{key}": value for key, value in scenario.get(table, {}).items()}
+    dynamics = [(table["kind"], {key: value for key, value in table.items() if key != "kind"}) for table in scenario["dynamic"]]
+    return gymnasium.make_vec(
+        "recmirror/Slates-v0",
+        num_envs=scenario["population"]["users"],
+        data=data,
+        slate=scenario["slate"],
+        actions="scores",
+        mask=False,
+        episode_steps=scenario["ticks"],
+        simulation_steps=scenario["ticks"],
+        dynamics=dynamics,
+        settings=settings,
+        seed=seed,
+    ).unwrapped
+
+
+def episode(envs: Any, seen: Any, parameters: Any, make: Any, random: np.random.Generator, horizon: int) -> dict[str, Any]:
+    """All lanes from the start of the simulation to its end."""
+    number, signals = envs.num_envs, make()
+    kept: dict[str, list[np.ndarray]] = {key: [] for key in ("state", "action", "likelihood", "value", "reward", "acts", "alive")}
+    alive, everyone = np.ones(number, dtype=bool), np.arange(number)
+    for step in range(horizon):
+        signals.step = step
+        told = signals.observe(everyone, seen["history"], seen["history_ratings"])
+        mean, spread, value = (np.asarray(part) for part in look(parameters, told["state"]))
+        action = mean + np.exp(spread) * random.standard_normal(mean.shape).astype(np.float32)
+        visiting = (seen["visiting"][:, 0] == 1) & alive
+        seen, rewards, terminated, _, infos = envs.step(signals.scores(told, action).astype(np.float32))
+        shown = np.flatnonzero(visiting)
+        signals.learn(shown, infos["slates"][shown], infos["accepted_item"][shown])
+        parts = (told["state"], action, np.asarray(log_likelihood(mean, spread, action)), value, rewards * alive, visiting, alive.copy())
+        for key, part in zip(kept, parts):
+            kept[key].append(part)
+        # A user who left is gone for the rest of the scenario; lanes would bring the user back.
+        alive &= ~terminated
+    return {key: np.stack(parts) for key, parts in kept.items()} | {"seen": seen}
+
+
+def advantages(played: dict[str, Any], discount: float = 0.98, trace: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """Generalised advantages and targets of the value; the end of the scenario is the end of all that counts."""
+    value, reward, alive = played["value"], played["reward"], played["alive"]
+    found, later = np.zeros_like(value), np.zeros(value.shape[1], dtype=np.float32)
+    for step in reversed(range(len(value))):
+        last = step + 1 == len(value)
+        goes_on = np.zeros_like(later) if last else alive[step + 1].astype(np.float32)
+        following = np.zeros_like(later) if last else value[step + 1]
+        later = reward[step] + discount * following * goes_on - value[step] + discount * trace * goes_on * later
+        found[step] = later
+    return found, found + value
+
+
+def train(scenario: dict[str, Any], data: rm.Dataset, seed: int, updates: int) -> tuple[Any, list[float]]:
+    """An agent, and what each episode of its training earned a user."""
+    horizon, categories = scenario["ticks"], categories_of(data)
+    envs = lanes(scenario, data, seed=10_000 + seed)
+    # Popularity is that of the log before the start, as policies have it.
+    watch = Watch()
+    rm.run(scenario["path"], data=data, policies={"watch": watch}, settings={"ticks": 1, "replications": 1})
+    popularity = Watch.popularity
+    make = lambda: Signals(envs.num_envs, categories, popularity, horizon)  # noqa: E731
+    parameters, random = initial(seed), np.random.default_rng(seed)
+    zeros = jax.tree.map(np.zeros_like, parameters)
+    moments, count, earned = (zeros, zeros), 0, []
+    seen, _ = envs.reset()
+    for update in range(updates):
+        played = episode(envs, seen, parameters, make, random, horizon)
+        # One step begins all lanes again, with the users of the next replication.
+        seen = envs.step(np.zeros(envs.action_space.shape, dtype=np.float32))[0]
+        earned.append(float(played["reward"].sum() / envs.num_envs))
+        advantage, target = advantages(played)
+        acts = played["acts"]
+        batch = {key: played[key][acts] for key in ("state", "action", "likelihood")}
+        batch |= {"advantage": advantage[acts], "target": target[acts]}
+        batch["advantage"] = (batch["advantage"] - batch["advantage"].mean()) / (batch["advantage"].std() + 1e-8)
+        rate = 3e-3 if update < updates // 2 else 1e-3
+        size = len(batch["state"]) // 4
+        for _ in range(4):
+            order = random.permutation(len(batch["state"]))
+            for part in range(4):
+                rows = order[part * size : (part + 1) * size]
+                # Batches of one size, so that nothing is compiled twice.
+                rows = np.resize(rows, 1 << int(np.log2(max(size, 2))))
+                count += 1
+                one = {key: values[rows].astype(np.float32) for key, values in batch.items()}
+                parameters, moments = improve(parameters, moments, one, np.float32(count), rate)
+    return parameters, earned
+
+
+class Watch:
+    """A policy that keeps the popularity of the log before the start."""
+
+    popularity: np.ndarray = np.zeros(0)
+
+    def fit(self, log: Any) -> None:
+        Watch.popularity = np.bincount(log.items, minlength=log.n_items).astype(np.float32)
+
+    def recommend(self, observation: Any) -> np.ndarray:
+        return np.zeros((len(observation), observation.items), dtype=np.float32)
+
+
+def interval(values: list[float]) -> tuple[float, float, float]:
+    """Mean and 95% t interval."""
+    mean, error = float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
+    return mean, mean - T_95[len(values)] * error, mean + T_95[len(values)] * error
+
+
+def compare(scenario: dict[str, Any], data: rm.Dataset, agents: dict[str, Agent], replications: int) -> rm.Result:
+    settings = {"replications": replications}
+    return rm.run(scenario["path"], data=data, policies=agents, settings=settings)
+
+
+def tell(result: rm.Result, metric: str) -> dict[str, Any]:
+    """The agents against each policy, with intervals over the training seeds."""
+    means = {row["policy"]: row["mean"] for row in result.summary if row["metric"] == metric}
+    agents = [value for policy, value in means.items() if policy.startswith("agent-")]
+    others = {policy: value for policy, value in means.items() if not policy.startswith("agent-")}
+    best = max((policy for policy in others if policy not in NOT_MYOPIC), key=lambda policy: others[policy])
+    told = {"metric": metric, "best_myopic": best, "agent": interval(agents), "policies": others}
+    return told | {"agent_over": {policy: interval([one - value for one in agents]) for policy, value in others.items()}}
+
+
+def plot(result: rm.Result, metric: str, path: Path) -> None:
+    """Each policy over time; the agents as their mean with an interval over the training seeds."""
+    try:
+        import matplotlib.pyplot as plt
+    except ImportError:
+        return
+    series: dict[str, list[float]] = {}
+    for row in result.series:
+        if row["metric"] == metric:
+            series.setdefault(row["policy"], []).append(np.nan if row["mean"] is None else row["mean"])
+    smooth = lambda values: np.convolve(values, np.ones(5) / 5, mode="valid")  # noqa: E731
+    agents = np.array([smooth(values) for policy, values in series.items() if policy.startswith("agent-")])
+    figure, axes = plt.subplots(figsize=(8, 4.5))
+    for policy, values in series.items():
+        if not policy.startswith("agent-"):
+            axes.plot(smooth(values), label=policy, linewidth=1)
+    mean = agents.mean(axis=0)
+    spread = T_95[len(agents)] * agents.std(axis=0, ddof=1) / np.sqrt(len(agents)) if len(agents) > 1 else 0
+    axes.plot(mean, label="agent", color="black")
+    axes.fill_between(np.arange(len(mean)), mean - spread, mean + spread, color="black", alpha=0.2)
+    axes.set_xlabel("step (mean of five)")
+    axes.set_ylabel(metric)
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=120, bbox_inches="tight")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenario", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="another copy of the data set")
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--updates", type=int, default=150)
+    parser.add_argument("--replications", type=int, default=5)
+    arguments = parser.parse_args()
+    scenario = tomllib.loads(arguments.scenario.read_text()) | {"path": arguments.scenario}
+    data = rm.Dataset.read(arguments.data or arguments.scenario.parent / scenario["data"]["path"])
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    agents, curves, started = {}, {}, time.time()
+    for seed in range(arguments.seeds):
+        parameters, curves[seed] = train(scenario, data, seed, arguments.updates)
+        agents[f"agent-{seed}"] = Agent(parameters, categories_of(data), scenario["ticks"])
+        print(f"seed {seed}: {np.mean(curves[seed][:5]):.2f} accepted a user at first, {np.mean(curves[seed][-5:]):.2f} at last, {time.time() - started:.0f} s", flush=True)
+        print({name: round(float(value), 2) for name, value in zip(NAMES, np.asarray(parameters["a2b"]))}, flush=True)
+    result = compare(scenario, data, agents, arguments.replications)
+    name = arguments.scenario.stem
+    told = [tell(result, metric) for metric in ("accepted_per_user", "acceptance_rate")]
+    (arguments.out / f"{name}.json").write_text(json.dumps({"told": told, "training": curves, "digest": result.digest}, indent=1))
+    result.report(arguments.out / f"{name}.html")
+    plot(result, "acceptance_rate", arguments.out / f"{name}.png")
+    print(result)
+    for one in told:
+        mean, low, high = one["agent_over"][one["best_myopic"]]
+        print(f"{one['metric']}: agent {one['agent'][0]:.4f}, over {one['best_myopic']} {mean:+.4f} [{low:+.4f}, {high:+.4f}]")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,88 @@
+//! What an experiment gave: tables, digest, report.
+
+use crate::errors::refusal;
+use crate::table::Table;
+use pyo3::prelude::*;
+use recmirror::experiment::{Experiment, Manifest, Outcome, PairRow, Results, UntilRecord};
+use recmirror::metrics;
+use recmirror::policy::Registry;
+use recmirror::random::Streams;
+use std::sync::Arc;
+
+/// Width of the printed table.
+const WIDTH: usize = 100;
+
+/// The outputs of all policies and replications, and what follows from them.
+#[pyclass(frozen, module = "recmirror._native")]
+pub struct Result {
+    manifest: Manifest,
+    results: Results,
+    pairs: Vec<PairRow>,
+}
+
+impl Result {
+    /// Summarises an outcome.
+    pub(crate) fn new(experiment: Arc<Experiment>, _registry: Registry, outcome: Outcome) -> PyResult<Result> {
+        let scenario = &experiment.scenario;
+        let kinds = metrics::named(&scenario.metrics).map_err(refusal)?;
+        let manifest = Manifest::new(&experiment, &outcome);
+        let ran = outcome.arms.iter().any(|arm| arm.policy == scenario.baseline);
+        let baseline =
+            if ran { &scenario.baseline } else { outcome.arms.first().map_or(&scenario.baseline, |arm| &arm.policy) };
+        let results = Results::new(kinds, baseline, outcome.arms.clone()).map_err(refusal)?;
+        let results = results.looked_at(outcome.until.is_some());
+        let pairs = results.pairs(&Streams::new(scenario.seed, 0));
+        Ok(Result { manifest, results, pairs })
+    }
+}
+
+#[pymethods]
+impl Result {
+    /// The tables for people.
+    fn text(&self) -> String {
+        format!("{}{}", self.results.table(WIDTH), self.results.order(&self.pairs, WIDTH))
+    }
+
+    /// A table by its name.
+    fn table(&self, name: &str) -> PyResult<Table> {
+        match name {
+            "summary" => Table::of(&self.results.summary()),
+            "compare" => Table::of(&self.results.compare()),
+            "pairs" => Table::of(&self.pairs),
+            "finals" => Table::of(&self.results.final_rows()),
+            "series" => Table::of(&self.results.series_rows()),
+            other => Err(refusal(format!("no table is called `{other}`"))),
+        }
+    }
+
+    /// The hash over all events of all policies and replications.
+    #[getter]
+    fn digest(&self) -> &str {
+        &self.manifest.digest
+    }
+
+    /// Replications that ran.
+    #[getter]
+    fn replications(&self) -> usize {
+        self.results.replications().len()
+    }
+
+    /// Why the run ended, where a rule was to end it.
+    #[getter]
+    fn until(&self) -> Vec<String> {
+        self.manifest.until.as_ref().map(UntilRecord::sentences).unwrap_or_default()
+    }
+
+    /// Policy, replication and message of each policy that could not go on.
+    #[getter]
+    fn failures(&self) -> Vec<(String, u32, String)> {
+        let told = self.manifest.failures.iter();
+        told.map(|failure| (failure.policy.clone(), failure.replication, failure.problem.clone())).collect()
+    }
+
+    /// What ran, exactly enough to run it again, as JSON.
+    #[getter]
+    fn manifest(&self) -> String {
+        self.manifest.to_json()
+    }
+}

@@ -1,0 +1,105 @@
+"""Models of other libraries as policies."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import recmirror as rm
+from recmirror.adapters import Implicit, PairScorer, RecTools
+from shop import taste
+
+SCENARIO = """
+data.path = "."
+ticks = 6
+slate = 5
+replications = 2
+population.users = 100
+user = { kind = "parametric", taste = 8, field = "group" }
+policy = [{ kind = "random" }]
+"""
+
+
+@pytest.fixture(scope="module")
+def data() -> rm.Dataset:
+    items = {"item_id": [f"i{n}" for n in range(90)], "group": [f"g{n // 30}" for n in range(90)]}
+    return rm.Dataset(taste(), items)
+
+
+def lift(tmp_path: Path, data: rm.Dataset, policy: Any) -> float:
+    """How much more is accepted than of random slates."""
+    scenario = tmp_path / "shop.toml"
+    scenario.write_text(SCENARIO)
+    result = rm.run(scenario, data=data, policies={"mine": policy})
+    assert not result.failures, result.failures
+    again = rm.run(scenario, data=data, policies={"mine": policy})
+    assert result.digest == again.digest
+    means = {row["policy"]: row["mean"] for row in result.summary if row["metric"] == "acceptance_rate"}
+    return float(means["mine"] - means["random"])
+
+
+@pytest.mark.parametrize("name", ["als", "neighbours"])
+def test_implicit(tmp_path: Path, data: rm.Dataset, name: str) -> None:
+    implicit = pytest.importorskip("implicit")
+    models = {
+        "als": lambda: implicit.als.AlternatingLeastSquares(factors=8, iterations=5, random_state=1, num_threads=1),
+        "neighbours": lambda: implicit.nearest_neighbours.CosineRecommender(K=20, num_threads=1),
+    }
+    assert lift(tmp_path, data, Implicit(models[name](), retrain_every=3)) > 0.05
+
+
+def test_scikit_learn(tmp_path: Path, data: rm.Dataset) -> None:
+    linear = pytest.importorskip("sklearn.linear_model")
+    features, _ = data.item_features()
+    assert lift(tmp_path, data, PairScorer(linear.LogisticRegression(max_iter=200), features)) > 0.05
+
+
+def test_a_function_and_something_like_a_module_of_torch(tmp_path: Path, data: rm.Dataset) -> None:
+    features, _ = data.item_features()
+    width = features.shape[1] + 1
+    assert lift(tmp_path, data, PairScorer(lambda rows: rows[:, 2 * width : 3 * width - 1].sum(axis=1), features)) > 0.05
+
+
+def test_torch(tmp_path: Path, data: rm.Dataset) -> None:
+    torch = pytest.importorskip("torch")
+    features, _ = data.item_features()
+    module = torch.nn.Linear(3 * (features.shape[1] + 1), 1)
+    with torch.no_grad():
+        module.weight.zero_()
+        module.weight[0, 2 * (features.shape[1] + 1) : -1] = 1
+    assert lift(tmp_path, data, PairScorer(module, features)) > 0.05
+
+
+def test_rectools(tmp_path: Path, data: rm.Dataset) -> None:
+    models = pytest.importorskip("rectools.models")
+    implicit = pytest.importorskip("implicit")
+    model = models.ImplicitItemKNNWrapperModel(implicit.nearest_neighbours.CosineRecommender(K=20, num_threads=1))
+    assert lift(tmp_path, data, RecTools(model, retrain_every=3)) > 0.05
+
+
+def test_a_policy_without_its_log_says_so(data: rm.Dataset) -> None:
+    with pytest.raises(rm.PolicyError, match="call fit"):
+        Implicit(None).recommend(rm.Environment(data, steps=1).observation())
+
+
+def test_fit_is_given_the_log_before_the_start(tmp_path: Path, data: rm.Dataset) -> None:
+    logs: list[rm.Log] = []
+
+    class Watched:
+        def fit(self, log: rm.Log) -> None:
+            logs.append(log)
+
+        def recommend(self, observation: rm.Observation) -> np.ndarray:
+            return np.zeros((len(observation), observation.items), dtype=np.float32)
+
+    scenario = tmp_path / "shop.toml"
+    scenario.write_text(SCENARIO)
+    rm.run(scenario, data=data, policies={"mine": Watched})
+    assert len(logs) == 2
+    log = logs[0]
+    assert (log.n_users, log.n_items, log.slate, len(log.sources)) == (120, 90, 5, 100)
+    assert (np.diff(log.users.astype(int)) >= 0).all() and len(log) < data.interactions
+    assert set(np.unique(log.ratings[~np.isnan(log.ratings)])) <= {1, 2, 3, 4, 5}

@@ -1,0 +1,142 @@
+"""Threads, several environments, forked and spawned processes, Ctrl-C, memory."""
+
+from __future__ import annotations
+
+import gc
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import gymnasium
+import numpy as np
+import pytest
+
+import recmirror as rm
+from shop import table
+
+STEPS = int(os.environ.get("RECMIRROR_LONG_STEPS", "2000"))
+
+
+def rollout(seed: int = 5) -> str:
+    env = rm.Environment(rm.Dataset(table()), population=150, slate=3, steps=4, seed=seed, policies=["ials"])
+    env.run(env.policy("ials"))
+    return env.digest
+
+
+def tell(answers: Any) -> None:
+    answers.put(rollout())
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_child_process_gives_the_same(method: str) -> None:
+    # The parent has worker threads by now, of which a forked child has none.
+    wanted = rollout()
+    context = multiprocessing.get_context(method)
+    answers = context.Queue()
+    child = context.Process(target=tell, args=(answers,))
+    child.start()
+    try:
+        assert answers.get(timeout=60) == wanted
+    finally:
+        child.join(10)
+        if child.is_alive():
+            child.kill()
+
+
+def test_environments_in_threads_do_not_touch_each_other() -> None:
+    wanted = {seed: rollout(seed) for seed in (5, 6)}
+    found: dict[int, str] = {}
+
+    def run(number: int, seed: int) -> None:
+        found[number] = rollout(seed)
+
+    threads = [threading.Thread(target=run, args=(number, 5 + number % 2)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert found == {number: wanted[5 + number % 2] for number in range(4)}
+
+
+def test_two_environments_take_turns() -> None:
+    data = rm.Dataset(table())
+    alone = rollout()
+    one, other = (rm.Environment(data, population=150, slate=3, steps=4, seed=seed, policies=["ials"]) for seed in (5, 6))
+    policies = [(env, env.policy("ials")) for env in (one, other)]
+    while not one.is_done:
+        for env, policy in policies:
+            env.step(policy.recommend(env._native))
+            policy.observe(env._native)
+    assert one.digest == alone != other.digest
+
+
+def test_the_interpreter_is_free_during_a_run(tmp_path: Path) -> None:
+    scenario = tmp_path / "long.toml"
+    scenario.write_text('data.path = "."\nticks = 100_000\nreplications = 50\npolicy = [{ kind = "linucb" }]\n')
+    stopped: list[float] = []
+    ticks = 0
+
+    def interrupt() -> None:
+        nonlocal ticks
+        for _ in range(15):
+            time.sleep(0.05)
+            ticks += 1
+        stopped.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        rm.run(scenario, data=rm.Dataset(table()))
+    took = time.monotonic() - stopped[0]
+    assert took < 1.0, f"Ctrl-C took {took:.2f} s"
+    assert ticks == 15, "another thread of Python ran meanwhile"
+
+
+def test_ctrl_c_stops_a_fit(tmp_path: Path) -> None:
+    data = rm.Dataset(table())
+    stopped: list[float] = []
+
+    def interrupt() -> None:
+        time.sleep(0.7)
+        stopped.append(time.monotonic())
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        rm.fit(data, out=tmp_path / "model", epochs=10_000)
+    assert time.monotonic() - stopped[0] < 1.0
+    assert not (tmp_path / "model").exists()
+
+
+def memory() -> int:
+    """Bytes that the process holds."""
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("no VmRSS")
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs /proc")
+def test_memory_does_not_grow() -> None:
+    envs = gymnasium.make_vec(
+        "recmirror/Slates-v0", num_envs=32, data=rm.Dataset(table()), slate=3, episode_steps=20
+    ).unwrapped
+    actions = np.tile(np.arange(3), (32, 1))
+
+    def play(resets: int, steps: int) -> None:
+        for _ in range(resets):
+            envs.reset()
+        for _ in range(steps):
+            envs.step(actions)
+        gc.collect()
+
+    play(max(20, STEPS // 100), STEPS // 4)
+    before = memory()
+    play(max(20, STEPS // 100), STEPS)
+    grown = memory() - before
+    assert grown < 4 << 20, f"{grown / 2**20:.1f} MiB more after {STEPS} steps"

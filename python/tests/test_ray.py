@@ -1,0 +1,153 @@
+"""Experiments on a local Ray: the same digest, whatever dies."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars
+import pytest
+
+ray = pytest.importorskip("ray")
+
+import recmirror as rm  # noqa: E402
+import recmirror.ray  # noqa: E402
+from shop import table  # noqa: E402
+
+SCENARIO = """
+data.path = "."
+ticks = 4
+slate = 3
+replications = 6
+population.users = 80
+policy = [{ kind = "popular" }, { kind = "random" }]
+"""
+
+
+class Clicks:
+    """Counts what was accepted."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(60)
+
+    def recommend(self, observation: rm.Observation) -> np.ndarray:
+        return np.tile(self.counts.astype(np.float32), (len(observation), 1))
+
+    def observe(self, outcome: rm.Outcome) -> None:
+        np.add.at(self.counts, outcome.accepted_items[outcome.accepted >= 0], 1)
+
+
+class DiesOnce:
+    """Kills its worker the first time that it is made anywhere, then counts."""
+
+    def __init__(self, mark: Path) -> None:
+        self.mark, self.driver = mark, os.getpid()
+        self.inner = Clicks()
+
+    def fit(self, log: rm.Log) -> None:
+        try:
+            os.close(os.open(self.mark, os.O_CREAT | os.O_EXCL))
+        except FileExistsError:
+            return
+        if os.getpid() != self.driver:
+            os.kill(os.getpid(), 9)
+
+    def recommend(self, observation: rm.Observation) -> np.ndarray:
+        return self.inner.recommend(observation)
+
+    def observe(self, outcome: rm.Outcome) -> None:
+        self.inner.observe(outcome)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    here = str(Path(__file__).parent)
+    ray.init(
+        num_cpus=4, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": here}}
+    )
+    yield
+    ray.shutdown()
+
+
+@pytest.fixture()
+def scenario(tmp_path: Path) -> Path:
+    path = tmp_path / "shop.toml"
+    path.write_text(SCENARIO)
+    return path
+
+
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_the_result_is_that_of_one_machine(cluster: None, scenario: Path, workers: int) -> None:
+    data = rm.Dataset(table())
+    policies = {"mine": Clicks}
+    local = rm.run(scenario, data=data, policies=policies)
+    heard: list[tuple[int, int]] = []
+    # A task asks for so many of the four processors that no more workers run at a time.
+    spread = rm.ray.run(
+        scenario,
+        data=data,
+        policies=policies,
+        threads=4 // workers,
+        progress=lambda done, most: heard.append((done, most)),
+    )
+    assert spread.digest == local.digest
+    assert polars.DataFrame(spread.summary).equals(polars.DataFrame(local.summary))
+    assert polars.DataFrame(spread.series).equals(polars.DataFrame(local.series))
+    assert heard == [(done, 6) for done in range(1, 7)]
+
+
+def test_a_worker_that_dies_is_replaced_and_nothing_counts_twice(cluster: None, scenario: Path, tmp_path: Path) -> None:
+    data = rm.Dataset(table())
+    local = rm.run(scenario, data=data, policies={"mine": Clicks})
+    mark = tmp_path / "died"
+    logs = tmp_path / "run"
+    spread = rm.ray.run(scenario, data=data, policies={"mine": DiesOnce(mark)}, events=logs)
+    assert mark.exists(), "a worker died"
+    assert spread.digest == local.digest
+    written = sorted(path.name for path in (logs / "events").iterdir())
+    assert len(written) == 18 and all(name.endswith(".parquet") for name in written)
+    rows = polars.read_parquet(logs / "events" / written[0])
+    assert len(rows) > 0 and (logs / "manifest.json").is_file()
+
+
+def test_a_rule_ends_the_run_where_it_ends_it_on_one_machine(cluster: None, scenario: Path) -> None:
+    data = rm.Dataset(table())
+    settings = {"replications": 12}
+    for rule in ("ci<40%", "ci<0.001%"):
+        local = rm.run(scenario, data=data, settings=settings, until=rule)
+        spread = rm.ray.run(scenario, data=data, settings=settings, until=rule)
+        assert (spread.digest, spread.replications, spread.until) == (local.digest, local.replications, local.until)
+
+
+def test_a_policy_that_fails_is_left_out_with_its_logs(cluster: None, scenario: Path, tmp_path: Path) -> None:
+    def fails(observation: rm.Observation) -> np.ndarray:
+        raise ValueError("no idea")
+
+    logs = f"file://{tmp_path}/run"
+    result = rm.ray.run(scenario, data=rm.Dataset(table()), policies={"mine": fails}, events=logs)
+    ((policy, replication, problem),) = result.failures
+    assert (policy, replication) == ("mine", 0) and "no idea" in problem
+    assert result.digest == rm.run(scenario, data=rm.Dataset(table())).digest
+    written = {path.name for path in (tmp_path / "run" / "events").iterdir()}
+    assert len(written) == 12 and not any("mine" in name for name in written)
+
+
+def test_problems_are_those_of_the_program(cluster: None, scenario: Path) -> None:
+    with pytest.raises(rm.ScenarioError, match="did you mean `ticks`"):
+        rm.ray.run(scenario, data=rm.Dataset(table()), settings={"tics": 3})
+
+
+def test_a_sweep_gives_one_table(cluster: None, scenario: Path) -> None:
+    data = rm.Dataset(table())
+    space = {"slate": [2, 4], "policy.popular.learn": [False, True]}
+    found = rm.ray.sweep(scenario, space, data=data, settings={"replications": 2})
+    assert list(found.columns)[:2] == ["slate", "policy.popular.learn"]
+    frame = polars.DataFrame(found)
+    assert frame.select("slate", "policy.popular.learn").n_unique() == 4
+    one = rm.run(scenario, data=data, settings={"replications": 2, "slate": 4, "policy.popular.learn": True}).summary
+    part = frame.filter((polars.col("slate") == 4) & (polars.col("policy.popular.learn") == "True"))
+    assert part.select(list(one.columns)).equals(polars.DataFrame(one))
+    with pytest.raises(rm.Error, match="expected a list of values"):
+        rm.ray.sweep(scenario, {"slate": 3}, data=data)

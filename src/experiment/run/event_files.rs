@@ -1,0 +1,17 @@
+//! Names of the files of an arm.
+
+use std::path::{Path, PathBuf};
+
+/// The file of an arm; what a policy's name has besides letters, digits, `-` and `_` becomes `_`, and the policy's
+/// number keeps names apart.
+pub(super) fn file_name(number: usize, policy: &str, replication: u32) -> String {
+    let keep = |letter: char| if letter.is_ascii_alphanumeric() || "-_".contains(letter) { letter } else { '_' };
+    let name: String = policy.chars().map(keep).take(60).collect();
+    format!("{number:02}-{name}-r{replication:03}.parquet")
+}
+
+/// The file of decisions that belongs to a file of events.
+pub(super) fn decisions_beside(events: &Path) -> PathBuf {
+    let name = Path::new(events.file_name().unwrap_or_default()).with_extension("jsonl");
+    events.parent().map(|folder| folder.with_file_name("decisions")).unwrap_or_default().join(name)
+}
