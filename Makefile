@@ -12,10 +12,14 @@ EXPORT := .recmirror/language
 TUNE := .recmirror/tune
 PEERS := .recmirror/peers
 PYTHON_TOOLS := .recmirror/python
+RL := .recmirror/rl
 GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
+MEANINGS := movielens cold_start_items cold_start_users exploration_pays_late fatigue feedback_loop filter_bubble \
+	popularity_bias provider_fairness satiation time_on_site
+
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts test-python wheel bench model sasrec embedder lm test-lm test-train peers test-server deny clean
+.PHONY: help demo runtime data build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train meanings peers test-server deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -38,8 +42,10 @@ test: runtime data ## run every check that a change must pass; stops at the firs
 	$(CARGO) fmt --check
 	$(CARGO) clippy --locked --all-targets -- -D warnings
 	$(CARGO) test --locked
-	$(CARGO) run --locked --quiet --example custom_policy
-	$(CARGO) run --locked --quiet --example environment > /dev/null
+	$(CARGO) check --locked --no-default-features --lib --examples
+	for example in custom_policy custom_user custom_dynamic custom_metric custom_reader environment experiment; do \
+		$(CARGO) run --locked --quiet --example $$example > /dev/null || exit; \
+	done
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps
 	$(CARGO) bench --locked --profile dev --no-run
 	@$(MAKE) --no-print-directory test-scripts
@@ -89,6 +95,9 @@ $(EXPORT)/ready: models/language/requirements.txt
 $(PYTHON_TOOLS)/ready: python/requirements.txt
 	$(environment)
 
+$(RL)/ready: examples/rl/requirements.txt
+	$(environment)
+
 model: runtime data build $(TRAIN)/ready ## train the mirror model anew into models/mirror and measure it for its card
 	$(TRAIN)/bin/python models/train/test_export.py
 	rm -rf .recmirror/tensors
@@ -122,6 +131,9 @@ sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onn
 	$(TRAIN)/bin/python models/train/sasrec_card.py --tensors .recmirror/sasrec/tensors --model models/sasrec \
 		--name sasrec-ml-100k --texts models/train/movielens.toml --figures .recmirror/sasrec/figures.txt
 
+meanings: runtime data build ## how the conclusions of the demo and of ten scenarios change between taking and liking
+	$(PYTHON) scripts/meanings.py target/release/recmirror $(MEANINGS:%=scenarios/%.toml) --out runs/meanings
+
 peers: runtime data build ## compare the policies with public implementations, and off-policy values with obp (CONTRIBUTING.md)
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benches/peers/requirements.txt
@@ -142,6 +154,14 @@ lm: $(EXPORT)/ready ## make the language models models/lm-base (SmolLM2-135M as 
 
 test-lm: runtime ## check models/lm and models/lm-base (make them first: make lm)
 	$(CARGO) test --release --locked --test integration language_real -- --ignored --nocapture
+
+rl: $(RL)/ready ## train the agents of examples/rl and compare them with policies that look one step ahead (an hour or two)
+	VIRTUAL_ENV="$$PWD/$(RL)" $(RL)/bin/maturin build --quiet --release --locked --manifest-path python/Cargo.toml --out $(RL)/wheels
+	$(RL)/bin/python -m pip install --quiet --disable-pip-version-check --force-reinstall --no-deps $(RL)/wheels/*.whl
+	@$(PYTHON) scripts/fetch.py data
+	for scenario in satiation exploration churn; do \
+		$(RL)/bin/python examples/rl/train.py examples/rl/$$scenario.toml --out runs/rl || exit; \
+	done
 
 test-train: ## check the Python of models/train: training of the mirror, of scorers and of language models (fetches torch, about 6 GB)
 	@test -x $(TUNE)/bin/python || $(PYTHON) -m venv $(TUNE)

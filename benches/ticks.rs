@@ -5,13 +5,15 @@
 
 use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use rayon::prelude::*;
-use recmirror::dataset::{Column, Dataset, Field, Fields, IdTable, Interaction};
+use recmirror::Registry;
+use recmirror::dataset::{Catalogue, Column, Dataset, Field, Fields, IdTable, Interaction};
+use recmirror::environment::Environment;
 use recmirror::experiment::Experiment;
 use recmirror::ids::{ItemId, UserId};
-use recmirror::log::{CountSink, EventSink, ParquetWriter, REJECTED, TrialName};
+use recmirror::log::{CountSink, DigestState, EventBatch, EventSink, LogError, ParquetWriter, REJECTED, TrialName};
 use recmirror::metrics::MetricSet;
 use recmirror::onnx::{Graph, GraphSpec, Port, Runtime};
-use recmirror::policy::Registry;
+use recmirror::policy::Slates;
 use recmirror::random::{Purpose, Streams, below};
 use recmirror::scenario::{DEFAULT_METRICS, METRIC_NAMES, Scenario};
 use recmirror::scene::SceneBatch;
@@ -19,6 +21,7 @@ use recmirror::tick::Trial;
 use recmirror::user::{Card, Memorised, Mirror, Responses, UserModel, memories_of};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const ITEMS: u32 = 1_682;
@@ -68,12 +71,18 @@ fn model_folder() -> PathBuf {
 }
 
 fn experiment(user: &str, users: u32) -> Experiment {
+    experiment_with(user, users, &[])
+}
+
+fn experiment_with(user: &str, users: u32, settings: &[(&str, &str)]) -> Experiment {
+    let settings: Vec<(String, String)> =
+        settings.iter().map(|(key, value)| ((*key).into(), (*value).into())).collect();
     let text = format!(
         "ticks = 1000\nslate = {SLATE}\n[data]\npath = \".\"\n[population]\nusers = {users}\n[arrival]\nprobability = 1.0\nrate = \"uniform\"\n\
          [session]\nslates = 10000\npatience = 0\n[engine]\nchunk = {CHUNK}\n{user}\n[[policy]]\nkind = \"random\"\n"
     );
     let scenario =
-        Scenario::parse(&text, Path::new("bench.toml"), &Registry::builtin(), &[]).expect("a valid scenario");
+        Scenario::parse(&text, Path::new("bench.toml"), &Registry::builtin(), &settings).expect("a valid scenario");
     Experiment::with_data(scenario, data(), Registry::builtin()).expect("a model that loads")
 }
 
@@ -117,6 +126,46 @@ fn ticks(criterion: &mut Criterion) {
                 written.finish().expect("a complete file");
             }
         }
+    }
+    group.finish();
+}
+
+/// Hashes events and counts one metric, as an environment does.
+struct Hashed(DigestState, MetricSet, Arc<Catalogue>);
+
+impl EventSink for Hashed {
+    fn write(&mut self, batch: &EventBatch) -> Result<(), LogError> {
+        self.0.update(batch);
+        self.1.fold(batch, &self.2);
+        Ok(())
+    }
+}
+
+/// What stepping from outside costs: the same users, policy and digest, driven by a trial inside and by a loop outside.
+fn outside(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("outside");
+    group.sampling_mode(SamplingMode::Flat).sample_size(20).measurement_time(Duration::from_secs(4));
+    for users in [1, 1_000, 10_000] {
+        let settings = [("metrics", "acceptance_rate"), ("ticks", "100000"), ("candidates.rule", "repeats")];
+        let experiment = Arc::new(experiment_with("[user]\nkind = \"parametric\"", users, &settings));
+        group.throughput(Throughput::Elements(u64::from(users)));
+        let population = experiment.population(0).expect("users");
+        let metrics = experiment.metric_set(&population).expect("metrics");
+        let sink = Box::new(Hashed(DigestState::default(), metrics, experiment.catalogue().clone()));
+        let mut trial = simulation(&experiment, sink);
+        group.bench_function(BenchmarkId::new("trial", format!("{users} users")), |bencher| {
+            bencher.iter(|| trial.tick().expect("a tick"));
+        });
+        let mut environment = Environment::of(experiment, 0).expect("an environment");
+        let mut policy = environment.policy("random").expect("a policy");
+        let mut slates = Slates::default();
+        group.bench_function(BenchmarkId::new("environment", format!("{users} users")), |bencher| {
+            bencher.iter(|| {
+                policy.recommend(&environment.observation(), &mut slates).expect("slates");
+                let outcome = environment.step(&slates).expect("a step");
+                policy.observe(outcome.events()).expect("a policy that learns");
+            });
+        });
     }
     group.finish();
 }
@@ -287,5 +336,5 @@ fn metrics(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, batches, model, metrics, ticks, share);
+criterion_group!(benches, batches, model, metrics, ticks, outside, share);
 criterion_main!(benches);

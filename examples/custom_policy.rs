@@ -11,11 +11,12 @@
 //!
 //! Run it with `cargo run --example custom_policy`.
 
+use recmirror::Registry;
 use recmirror::dataset::{Catalogue, Column, Field, Fields, Interaction, ItemCategories, TrainingLog};
 use recmirror::ids::{ItemId, UserId};
 use recmirror::log::EventBatch;
 use recmirror::policy::{
-    Histories, Policy, PolicyContext, PolicyError, PolicyKind, Registry, Requests, Slates, rank_candidates,
+    Fits, Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates,
 };
 use recmirror::random::Streams;
 use recmirror::scenario::{Key, Kind, Params};
@@ -70,7 +71,7 @@ impl FreshFavourites {
 }
 
 impl Policy for FreshFavourites {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         let policy = &*self;
         // `fill_with` runs in parallel; the second argument makes a buffer that many requests reuse.
         slates.fill_with(requests, Vec::new, |scores, request, slate| {
@@ -79,10 +80,12 @@ impl Policy for FreshFavourites {
             scores.extend((0..request.items as u32).map(|item| policy.score(ItemId(item), favourite)));
             rank_candidates(&request, scores, slate);
         });
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.histories.observe(events, |_, _, _| ());
+        Ok(())
     }
 }
 
@@ -94,7 +97,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         return Ok(recmirror::cli::main_with(&registry));
     }
     let context = small_world();
-    let kind = registry.get("fresh_favourites").ok_or("the kind was just registered")?;
+    let kind = registry.policy("fresh_favourites").ok_or("the kind was just registered")?;
     let mut policy = (kind.build)(&Params::new(&kind.defaults()), &context)?;
 
     let users: Vec<UserId> = (0..context.sources.len() as u32).map(UserId).collect();
@@ -112,8 +115,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         streams: context.streams,
         foresight: None,
     };
-    let mut slates = Slates::default();
-    policy.recommend(&requests, &mut slates);
+    let slates = policy.slates(&requests)?;
     for (user, slate) in users.iter().zip(slates.items.chunks(slates.slate)) {
         let titles: Vec<&str> =
             slate.iter().filter(|item| item.is_some()).map(|item| context.catalogue.title(*item)).collect();
@@ -146,7 +148,8 @@ fn small_world() -> PolicyContext {
         sources: Arc::new([UserId(0), UserId(1)]),
         slate: 3,
         tick_seconds: 86_400,
-        registry: Arc::new(Registry::builtin()),
+        kinds: Registry::builtin().policies().clone(),
         streams: Streams::new(1, 0),
+        fits: Fits::default(),
     }
 }

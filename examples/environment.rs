@@ -1,39 +1,38 @@
-//! An environment stepped from outside: a log in memory, a policy of your own, rewards and metrics of 20 steps.
-//!
-//! Run it with `cargo run --example environment`.
+//! An environment, stepped from outside by a policy of your own: rewards, events and metrics of 20 steps.
+use recmirror::prelude::*;
 
-use recmirror::dataset::Dataset;
-use recmirror::environment::Environment;
-use recmirror::policy::Slates;
-use std::error::Error;
+/// Shows the candidates that were accepted most often so far.
+struct Favourites(Vec<f32>);
 
-fn main() -> Result<(), Box<dyn Error>> {
-    // User, item, rating, and seconds since 1970; `Dataset::read` reads files.
-    let rows = (0..600i64).map(|n| {
-        let (user, item) = (n % 40, (n * 7 + n / 40) % 60);
-        (format!("user{user}"), format!("item{item}"), Some(1.0 + ((user + item) % 5) as f32), Some(n * 3_600))
-    });
+impl Policy for Favourites {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
+        let scores = &self.0;
+        slates.fill(requests, |request, slate| rank_candidates(&request, scores, slate));
+        Ok(())
+    }
+
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
+        let accepted = (0..events.len()).filter_map(|row| events.accepted_item(row));
+        accepted.for_each(|item| self.0[item.index()] += 1.0);
+        Ok(())
+    }
+}
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    // User, item, rating, seconds since 1970; `Dataset::read` reads files.
+    let pair = |n: i64| (n % 40, (n * 7 + n / 40) % 60);
+    let rows = (0..600).map(|n| (pair(n).0.to_string(), pair(n).1.to_string(), Some((n % 5) as f32), Some(n)));
     let data = Dataset::from_rows("shop", rows)?;
     let mut environment = Environment::builder(&data).population(1_000).slate(5).steps(20).seed(7).build()?;
-
-    // The policy: the candidates that were accepted most often so far.
-    let mut accepted = vec![0.0f32; data.items.len()];
-    let mut slates = Slates::default();
+    let mut policy = Favourites(vec![0.0; data.items.len()]);
     while !environment.is_done() {
-        slates.fill(&environment.observation(), |request, slate| {
-            let mut best: Vec<_> = request.candidates().collect();
-            best.sort_by(|a, b| accepted[b.index()].total_cmp(&accepted[a.index()]));
-            best.into_iter().take(request.slate).for_each(|item| slate.push(item, accepted[item.index()]));
-        });
+        let slates = policy.slates(&environment.observation())?;
         let outcome = environment.step(&slates)?;
-        let (rewards, left) = (outcome.rewards().sum::<f32>(), outcome.left().len());
-        let events = outcome.events();
-        let items = (0..events.len()).filter_map(|row| events.accepted_item(row));
-        items.for_each(|item| accepted[item.index()] += 1.0);
-        println!("{} slates, {rewards} accepted, {left} users left", events.len());
+        println!("{} slates, {} accepted", outcome.events().len(), outcome.rewards().sum::<f32>());
+        policy.observe(outcome.events())?;
     }
     for (metric, value) in environment.metrics() {
-        println!("{metric}: {}", value.map_or("undefined".to_owned(), |value| format!("{value:.4}")));
+        println!("{metric}: {value:?}");
     }
     Ok(())
 }

@@ -9,10 +9,11 @@
 //! `held_out.csv`) and the slates (`NAME-REPLICATION.csv`), all with numbers as ids, for comparisons with other
 //! libraries: `benches/peers/policies.py` makes them.
 
+use recmirror::Registry;
 use recmirror::align::{NDCG_DEPTH, blocked, ndcg};
 use recmirror::dataset::{Catalogue, Dataset, TrainingLog};
 use recmirror::ids::UserId;
-use recmirror::policy::{PolicyContext, Registry, Requests, Slates};
+use recmirror::policy::{Fits, PolicyContext, Requests, Slates};
 use recmirror::random::Streams;
 use recmirror::scenario::{Params, Scenario};
 use std::error::Error;
@@ -35,8 +36,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let users: Vec<UserId> = (0..split.before.users() as u32).map(UserId).collect();
     let (log, items) = (Arc::new(split.before), data.items.len());
     let blocked = blocked(&log, &users);
+    let fits = Fits::default();
     for spec in &scenario.policies {
-        let kind = registry.get(&spec.kind).ok_or("the scenario was checked")?;
+        let kind = registry.policy(&spec.kind).ok_or("the scenario was checked")?;
         let mut sum = 0.0;
         for replication in 0..scenario.replications {
             let context = PolicyContext {
@@ -45,18 +47,15 @@ fn main() -> Result<(), Box<dyn Error>> {
                 sources: users.clone().into(),
                 slate: scenario.slate,
                 tick_seconds: scenario.tick_seconds as i64,
-                registry: Arc::new(registry.clone()),
+                kinds: registry.policies().clone(),
                 streams: Streams::new(scenario.seed, replication),
+                fits: fits.clone(),
             };
             let mut policy = (kind.build)(&Params::new(&spec.params), &context)?;
             let (slate, streams) = (scenario.slate, context.streams);
             let requests =
                 Requests { tick: 0, slate, items, users: &users, blocked: &blocked, streams, foresight: None };
-            let mut slates = Slates::default();
-            policy.recommend(&requests, &mut slates);
-            if let Some(failure) = slates.failure {
-                return Err(format!("{}: {}", spec.name, failure.problem).into());
-            }
+            let slates = policy.slates(&requests).map_err(|problem| problem.inside(&spec.name))?;
             write_slates(&out.join(format!("{}-{replication}.csv", spec.name)), &slates)?;
             let found = ndcg(&slates, &split.held_out);
             sum += found.iter().sum::<f64>() / found.len().max(1) as f64;

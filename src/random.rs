@@ -71,7 +71,7 @@ pub enum Purpose {
 }
 
 /// The root of all streams of one replication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Streams {
     seed: u64,
     replication: u32,
@@ -89,6 +89,11 @@ impl Streams {
     /// The streams of replication `replication` of an experiment with seed `seed`.
     pub fn new(seed: u64, replication: u32) -> Self {
         Streams { seed, replication }
+    }
+
+    /// The replication.
+    pub fn replication(&self) -> u32 {
+        self.replication
     }
 
     /// Other streams, as good as independent of these, for part number `part` of something that is made of parts.

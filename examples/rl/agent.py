@@ -49,6 +49,16 @@ def look(parameters: Parameters, state: jax.Array) -> tuple[jax.Array, jax.Array
     return hidden @ parameters["a2"] + parameters["a2b"], parameters["spread"], value[:, 0]
 
 
+def weigh(parameters: Parameters, state: np.ndarray) -> np.ndarray:
+    """The mean of the weights, without JAX: a step of an episode is too small for it."""
+    return np.tanh(state @ parameters["a1"] + parameters["a1b"]) @ parameters["a2"] + parameters["a2b"]
+
+
+def worth(parameters: Parameters, state: np.ndarray) -> np.ndarray:
+    """The value of states, without JAX."""
+    return (np.tanh(state @ parameters["v1"] + parameters["v1b"]) @ parameters["v2"] + parameters["v2b"])[:, 0]
+
+
 def log_likelihood(mean: jax.Array, spread: jax.Array, action: jax.Array) -> jax.Array:
     return (-0.5 * ((action - mean) / jnp.exp(spread)) ** 2 - spread - 0.919).sum(axis=1)
 
@@ -90,8 +100,7 @@ class Agent:
     def recommend(self, observation: Any) -> np.ndarray:
         self.signals.step = observation.step
         seen = self.signals.observe(observation.users, observation.history, observation.history_ratings)
-        hidden = np.tanh(seen["state"] @ self.parameters["a1"] + self.parameters["a1b"])
-        return self.signals.scores(seen, hidden @ self.parameters["a2"] + self.parameters["a2b"])
+        return self.signals.scores(seen, weigh(self.parameters, seen["state"]))
 
     def observe(self, outcome: Any) -> None:
         self.signals.learn(outcome.users, outcome.slates, outcome.accepted_items)

@@ -21,7 +21,7 @@ import jax
 import numpy as np
 
 import recmirror as rm
-from agent import Agent, improve, initial, log_likelihood, look
+from agent import Agent, improve, initial, weigh, worth
 from signals import NAMES, Signals, categories_of
 
 # Policies that know more than a recommender can, or that plan ahead by hand.
@@ -56,16 +56,19 @@ def episode(envs: Any, seen: Any, parameters: Any, make: Any, random: np.random.
     number, signals = envs.num_envs, make()
     kept: dict[str, list[np.ndarray]] = {key: [] for key in ("state", "action", "likelihood", "value", "reward", "acts", "alive")}
     alive, everyone = np.ones(number, dtype=bool), np.arange(number)
+    parameters = {name: np.asarray(value) for name, value in parameters.items()}
+    spread = parameters["spread"]
     for step in range(horizon):
         signals.step = step
         told = signals.observe(everyone, seen["history"], seen["history_ratings"])
-        mean, spread, value = (np.asarray(part) for part in look(parameters, told["state"]))
+        mean, value = weigh(parameters, told["state"]), worth(parameters, told["state"])
         action = mean + np.exp(spread) * random.standard_normal(mean.shape).astype(np.float32)
         visiting = (seen["visiting"][:, 0] == 1) & alive
         seen, rewards, terminated, _, infos = envs.step(signals.scores(told, action).astype(np.float32))
         shown = np.flatnonzero(visiting)
         signals.learn(shown, infos["slates"][shown], infos["accepted_item"][shown])
-        parts = (told["state"], action, np.asarray(log_likelihood(mean, spread, action)), value, rewards * alive, visiting, alive.copy())
+        likelihood = (-0.5 * ((action - mean) / np.exp(spread)) ** 2 - spread - 0.919).sum(axis=1)
+        parts = (told["state"], action, likelihood, value, rewards * alive, visiting, alive.copy())
         for key, part in zip(kept, parts):
             kept[key].append(part)
         # A user who left is gone for the rest of the scenario; lanes would bring the user back.
@@ -188,7 +191,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="another copy of the data set")
     parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--updates", type=int, default=150)
+    parser.add_argument("--updates", type=int, default=80)
     parser.add_argument("--replications", type=int, default=5)
     arguments = parser.parse_args()
     scenario = tomllib.loads(arguments.scenario.read_text()) | {"path": arguments.scenario}

@@ -2,8 +2,8 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use recmirror::Registry;
 use recmirror::experiment::Manifest;
-use recmirror::policy::Registry;
 use recmirror::scenario::Scenario;
 use recmirror_fuzz::{folder, write};
 

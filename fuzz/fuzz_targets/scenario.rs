@@ -2,7 +2,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use recmirror::policy::Registry;
+use recmirror::Registry;
 use recmirror::scenario::{Scenario, to_toml};
 use std::path::Path;
 

@@ -196,7 +196,8 @@ def _start() -> None:
 def _carry_out(jobs: Iterator[_Job], until: str | None, threads: int, retries: int) -> Iterator[_Job | None]:
     """Runs the replications of jobs; gives `None` for each one that is done, and then the job, where it was its last."""
     task = _replicate.options(num_cpus=threads, max_retries=retries, name="recmirror")
-    slots = max(1, int(ray.cluster_resources().get("CPU", 1)) // threads)
+    resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call, unused-ignore]
+    slots = max(1, int(resources.get("CPU", 1)) // threads)
     waiting = ((job, replication) for job in jobs for replication in range(job.experiment.replications))
     running: dict[Any, tuple[_Job, int]] = {}
     try:

@@ -10,10 +10,10 @@ use crate::users::OwnUsers;
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::types::PyBytes;
+use recmirror::Registry;
 use recmirror::environment::add_own;
 use recmirror::experiment as native;
 use recmirror::experiment::{NoProgress, Outcome, Part, RunOptions, Until};
-use recmirror::policy::Registry;
 use recmirror::scenario::{Scenario, to_toml};
 use recmirror::user::UserModel;
 use std::path::PathBuf;
@@ -159,7 +159,7 @@ impl Experiment {
     }
 
     fn rule(&self, until: Option<&str>) -> PyResult<Option<Until>> {
-        until.map(|text| Until::parse(text, &self.inner.scenario)).transpose().map_err(of_settings)
+        until.map(|text| Until::parse(text, &self.inner.scenario, &self.registry)).transpose().map_err(of_settings)
     }
 }
 

@@ -32,24 +32,21 @@ impl BuiltinPolicy {
         let slates = free(py, || {
             let mut policy = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
             let environment = environment.inner();
-            let mut slates = Slates::default();
-            policy.recommend(&environment.observation(), &mut slates);
-            slates
+            policy.slates(&environment.observation())
         });
-        if let Some(failure) = slates.failure {
-            return Err(of_policy(failure.problem));
-        }
+        let slates = slates.map_err(|problem| of_policy(problem.to_string()))?;
         let items = slates.items.iter().map(|item| if item.is_some() { i64::from(item.0) } else { -1 });
         let shape = [slates.items.len() / slates.slate.max(1), slates.slate];
         numpy::PyArray1::from_iter(py, items).reshape(shape)
     }
 
     /// Learns from the last step of the environment.
-    fn observe(&self, py: Python<'_>, environment: &Environment) {
-        free(py, || {
+    fn observe(&self, py: Python<'_>, environment: &Environment) -> PyResult<()> {
+        let learned = free(py, || {
             let mut policy = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-            policy.observe(environment.inner().events());
+            policy.observe(environment.inner().events())
         });
+        learned.map_err(|problem| of_policy(problem.to_string()))
     }
 }
 
@@ -57,7 +54,6 @@ impl BuiltinPolicy {
 struct Outside {
     object: Py<PyAny>,
     histories: Histories,
-    failure: Option<String>,
 }
 
 impl Outside {
@@ -82,14 +78,12 @@ impl Outside {
 }
 
 impl Policy for Outside {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
-        match self.failure.take().map_or_else(|| self.answer(requests), Err) {
-            Ok(answer) => *slates = answer,
-            Err(problem) => slates.fail(requests, None, problem),
-        }
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
+        *slates = self.answer(requests).map_err(PolicyError::new)?;
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.histories.observe(events, |_, _, _| ());
         let told = Python::attach(|py| -> PyResult<()> {
             let object = self.object.bind(py);
@@ -99,7 +93,7 @@ impl Policy for Outside {
             let outcome = crate::outcome::Outcome::of(py, events, Vec::new(), false)?;
             object.call_method1("observe", (outcome,)).map(|_| ()).map_err(|problem| refusal(traceback(py, &problem)))
         });
-        self.failure = told.err().map(|problem| problem.to_string());
+        told.map_err(PolicyError::of)
     }
 }
 
@@ -114,9 +108,9 @@ pub(crate) fn traceback(py: Python<'_>, problem: &PyErr) -> String {
 pub(crate) fn factory(object: Py<PyAny>) -> Factory {
     Arc::new(move |context: &PolicyContext| {
         let made = Python::attach(|py| {
-            made(py, object.bind(py), context).map_err(|problem| PolicyError(traceback(py, &problem)))
+            made(py, object.bind(py), context).map_err(|problem| PolicyError::new(traceback(py, &problem)))
         });
-        Ok(Box::new(Outside { object: made?, histories: Histories::new(context), failure: None }) as Box<dyn Policy>)
+        Ok(Box::new(Outside { object: made?, histories: Histories::new(context) }) as Box<dyn Policy>)
     })
 }
 

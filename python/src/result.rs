@@ -3,9 +3,8 @@
 use crate::errors::refusal;
 use crate::table::Table;
 use pyo3::prelude::*;
+use recmirror::Registry;
 use recmirror::experiment::{Experiment, Manifest, Outcome, PairRow, Results, UntilRecord};
-use recmirror::metrics;
-use recmirror::policy::Registry;
 use recmirror::random::Streams;
 use std::sync::Arc;
 
@@ -24,13 +23,8 @@ impl Result {
     /// Summarises an outcome.
     pub(crate) fn new(experiment: Arc<Experiment>, _registry: Registry, outcome: Outcome) -> PyResult<Result> {
         let scenario = &experiment.scenario;
-        let kinds = metrics::named(&scenario.metrics).map_err(refusal)?;
         let manifest = Manifest::new(&experiment, &outcome);
-        let ran = outcome.arms.iter().any(|arm| arm.policy == scenario.baseline);
-        let baseline =
-            if ran { &scenario.baseline } else { outcome.arms.first().map_or(&scenario.baseline, |arm| &arm.policy) };
-        let results = Results::new(kinds, baseline, outcome.arms.clone()).map_err(refusal)?;
-        let results = results.looked_at(outcome.until.is_some());
+        let results = experiment.results(&outcome).map_err(refusal)?;
         let pairs = results.pairs(&Streams::new(scenario.seed, 0));
         Ok(Result { manifest, results, pairs })
     }

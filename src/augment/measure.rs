@@ -1,6 +1,6 @@
 //! Whether policies that learn from a log with additions predict held-out interactions better.
 
-use super::{AdditionKind, Augmentation, recommended};
+use super::{AdditionKind, Augmentation, failed};
 use crate::align::blocked;
 use crate::dataset::TrainingLog;
 use crate::experiment::{Experiment, ExperimentError, Family, estimate};
@@ -180,10 +180,7 @@ impl<'a> Test<'a> {
         let slate = DEPTHS[1].min(items);
         let requests =
             Requests { tick: 0, slate, items, users: &self.users, blocked: &self.blocked, streams, foresight: None };
-        let slates = recommended(policy.as_mut(), &requests).map_err(|problem| ExperimentError::Policy {
-            policy: target.to_owned(),
-            source: crate::policy::PolicyError(problem),
-        })?;
+        let slates = policy.slates(&requests).map_err(|source| failed(target, source))?;
         let mut values: Values = vec![Vec::with_capacity(self.users.len()); 3 * DEPTHS.len()];
         for (&user, slate) in self.users.iter().zip(slates.items.chunks(slate)) {
             let relevant: BTreeSet<ItemId> = self.held_out.of(user).iter().map(|row| row.item).collect();

@@ -20,7 +20,7 @@ use crate::align::blocked;
 use crate::dataset::{Impression, Interaction, Split, TrainingLog};
 use crate::experiment::{Experiment, ExperimentError, first_responses};
 use crate::ids::{ItemId, UserId};
-use crate::policy::{Policy, Requests, Slates};
+use crate::policy::{Policy, PolicyError, Requests};
 use crate::random::{Purpose, Streams, unit};
 use crate::user::RATINGS;
 use serde::Serialize;
@@ -168,10 +168,7 @@ impl<'a> Augmentation<'a> {
             let (items, streams) = (self.log().items, self.streams(seed));
             let requests =
                 Requests { tick: 0, slate: items, items, users, blocked: &blocked, streams, foresight: None };
-            let slates = recommended(policy, &requests).map_err(|problem| ExperimentError::Policy {
-                policy: self.policy.to_owned(),
-                source: crate::policy::PolicyError(problem),
-            })?;
+            let slates = policy.slates(&requests).map_err(|source| failed(self.policy, source))?;
             found.extend(
                 slates.items.chunks(items).map(|row| row.iter().copied().filter(|item| item.is_some()).collect()),
             );
@@ -266,10 +263,9 @@ const BATCH: usize = 512;
 /// How often a list is gone through at most.
 const ROUNDS: u32 = 20;
 
-fn recommended(policy: &mut dyn Policy, requests: &Requests<'_>) -> Result<Slates, String> {
-    let mut slates = Slates::default();
-    policy.recommend(requests, &mut slates);
-    slates.failure.take().map_or(Ok(slates), |failure| Err(failure.problem))
+/// A policy that cannot recommend.
+fn failed(policy: &str, source: PolicyError) -> ExperimentError {
+    ExperimentError::Policy { policy: policy.to_owned(), source }
 }
 
 /// The place at which the running sum of chances passes `number`.

@@ -1,6 +1,6 @@
 use super::*;
 use crate::dataset::Cut;
-use crate::policy::Registry;
+use crate::registry::Registry;
 use crate::scenario::Scenario;
 use std::path::Path;
 

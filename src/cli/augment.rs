@@ -8,7 +8,7 @@ use crate::cli::terminal::say;
 use crate::dataset::Split;
 use crate::experiment::{Cell, Experiment, TableFormat, TableRow, write_table};
 use crate::files::{Listing, OutputFolder};
-use crate::policy::Registry;
+use crate::registry::Registry;
 use crate::scenario::Scenario;
 use std::collections::BTreeSet;
 use std::fmt::Write;

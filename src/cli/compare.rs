@@ -1,15 +1,14 @@
 //! `recmirror compare`: the policies of several finished runs in one table, or those of one run in other worlds.
 
 use super::allow::AllowArgs;
-use super::page::{Page, baseline};
-use super::trust::{TrustArgs, assess, files, simulate, told};
+use super::trust::{TrustArgs, assess, simulate, told};
 use super::{Failure, print, use_threads};
 use crate::cli::terminal::say;
 use crate::experiment::{Comparison, FinishedRun, Manifest, Results, TableFormat, ToSee, TrustWorld, write_table};
 use crate::files::{FileRecord, Partial};
-use crate::metrics;
-use crate::policy::Registry;
 use crate::random::Streams;
+use crate::registry::Registry;
+use crate::report::{Page, baseline, sensitivity_files};
 use crate::scenario::Scenario;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -57,7 +56,7 @@ impl Compare {
             return self.other_worlds(registry);
         }
         let target = self.out.as_deref().map(format_of).transpose()?;
-        let runs = self.folders.iter().map(|folder| FinishedRun::read(folder)).collect::<Result<Vec<_>, _>>();
+        let runs = self.folders.iter().map(|folder| FinishedRun::read(folder, registry)).collect::<Result<Vec<_>, _>>();
         let found = Comparison::new(runs.map_err(Failure::input)?, self.baseline.as_deref(), self.anyway);
         let found = found.map_err(Failure::input)?;
         let to_see = self.to_see.as_deref().map(|text| ToSee::parse(text, &found.metrics)).transpose();
@@ -93,17 +92,18 @@ impl Compare {
         let own = TrustWorld::new("the run", &scenario, &origin, registry, &[]).map_err(Failure::input)?;
         let (experiment, outcome) = simulate(&own, registry, &stop, self.quiet)?;
         same(folder, &manifest.digest, &Manifest::new(&experiment, &outcome).digest)?;
-        let kinds = metrics::named(&scenario.metrics).map_err(Failure::other)?;
+        let kinds = experiment.metrics().to_vec();
         let baseline = baseline(&manifest, &experiment);
-        let results = Results::new(kinds, baseline, outcome.arms).map_err(Failure::other)?.looked_at(manifest.until.is_some());
+        let results =
+            Results::new(kinds, baseline, outcome.arms).map_err(Failure::other)?.looked_at(manifest.until.is_some());
         let (trust, lost) = assess(&results, worlds, registry, &stop, self.quiet);
         let Some(trust) = trust else { return lost.map_or(Ok(()), Err) };
         let told = told(&trust);
-        let tables = files(&trust)?;
+        let tables = sensitivity_files(&trust).map_err(Failure::other)?;
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let page = Page { experiment: &experiment, manifest: &manifest, events: folder, name, registry };
         let pairs = results.pairs(&Streams::new(scenario.seed, 0));
-        let report = ("report.html", page.html(&results, pairs, Some(trust))?);
+        let report = ("report.html", page.html(&results, pairs, Some(trust)).map_err(Failure::other)?);
         replace(folder, &manifest, &[report].into_iter().chain(tables).collect::<Vec<_>>())?;
         print(&told);
         lost.map_or(Ok(()), Err)

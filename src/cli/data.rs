@@ -2,6 +2,7 @@
 
 use super::{Failure, print};
 use crate::dataset::{Column, Dataset, Fields, Interaction};
+use crate::registry::Registry;
 use std::fmt::Write;
 use std::path::PathBuf;
 
@@ -16,9 +17,9 @@ pub struct Data {
 }
 
 impl Data {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self, registry: &Registry) -> Result<(), Failure> {
         let family = self.format.as_deref().filter(|name| *name != "auto");
-        let data = Dataset::read_as(&self.path, family).map_err(Failure::input)?;
+        let data = registry.read(&self.path, family).map_err(Failure::input)?;
         print(&told(&data));
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::files::Partial;
 use crate::files::spreadsheet::as_cell;
 use crate::log::REJECTED;
 use crate::off_policy::{Evaluation, OffPolicyError, Question, Row, evaluate};
-use crate::policy::Registry;
+use crate::registry::Registry;
 use crate::scenario::Scenario;
 use std::fmt::Write as _;
 use std::io::Write as _;

@@ -7,6 +7,7 @@ use crate::align::{AlignOptions, Alignment, measure};
 use crate::dataset::Dataset;
 use crate::files::{Listing, OutputFolder};
 use crate::fit::{CardTexts, Control, FitError, FitOptions, Fitted, REPLICATES, fit, own_files};
+use crate::registry::Registry;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -59,14 +60,14 @@ pub struct Fit {
 }
 
 impl Fit {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self, registry: &Registry) -> Result<(), Failure> {
         if !(0.01..=0.9).contains(&self.holdout) {
             return Err(Failure::input(format!("--holdout is {}, expected 0.01 to 0.9", self.holdout)));
         }
         use_threads(self.threads.map(usize::from))?;
         let replaces = self.force.then_some(own_files as Listing);
         let folder = OutputFolder::create(&self.out, replaces, REMEDY).map_err(Failure::input)?;
-        let data = Dataset::read(&self.data).map_err(Failure::input)?;
+        let data = registry.read(&self.data, None).map_err(Failure::input)?;
         say!("{}: {}", data.name, data.cleanup);
         data.notes.iter().for_each(|note| say!("note: {note}"));
         let stop = stop_on_interrupt()?;

@@ -15,7 +15,6 @@ mod fit;
 mod import;
 mod judge;
 mod language;
-mod page;
 mod progress;
 mod project;
 mod replay;
@@ -93,11 +92,11 @@ enum Command {
 
 /// Runs the command line of this process with the policies that ship with the crate.
 pub fn main() -> ExitCode {
-    main_with(&crate::policy::Registry::builtin())
+    main_with(&crate::registry::Registry::builtin())
 }
 
 /// Runs the command line of this process with policies of your own: see `examples/custom_policy.rs`.
-pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
+pub fn main_with(registry: &crate::registry::Registry) -> ExitCode {
     ExitCode::from(carry_out(Arguments::parse().command, registry))
 }
 
@@ -105,7 +104,7 @@ pub fn main_with(registry: &crate::policy::Registry) -> ExitCode {
 /// code. Help and mistakes in the arguments are printed.
 pub fn run_arguments(arguments: Vec<String>) -> u8 {
     match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => carry_out(arguments.command, &crate::policy::Registry::builtin()),
+        Ok(arguments) => carry_out(arguments.command, &crate::registry::Registry::builtin()),
         Err(problem) => {
             // The terminal is gone where this fails, and the code says the rest.
             let _ = problem.print();
@@ -114,10 +113,10 @@ pub fn run_arguments(arguments: Vec<String>) -> u8 {
     }
 }
 
-fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
+fn carry_out(command: Command, registry: &crate::registry::Registry) -> u8 {
     crate::guard::quiet_hook();
     let outcome = match command {
-        Command::Fit(command) => command.run(),
+        Command::Fit(command) => command.run(registry),
         Command::Run(command) => command.run(registry),
         Command::Resume(command) => command.run(registry),
         Command::Compare(command) => command.run(registry),
@@ -129,7 +128,7 @@ fn carry_out(command: Command, registry: &crate::policy::Registry) -> u8 {
         Command::Validate(command) => command.run(registry),
         Command::Augment(command) => command.run(registry),
         Command::Tensors(command) => command.run(),
-        Command::Data(command) => command.run(),
+        Command::Data(command) => command.run(registry),
         Command::Import(command) => command.run(),
         Command::Scenes(command) => command.run(),
         Command::Decide(command) => command.run(),

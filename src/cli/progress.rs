@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "progress is shown in wall-clock time and enters no result")]
 
 use crate::cli::terminal::say;
-use crate::experiment::Progress;
+use crate::experiment::{Progress, TickDone};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Mutex;
@@ -49,7 +49,8 @@ impl Bar {
 }
 
 impl Progress for Bar {
-    fn tick(&self, steps: u64) {
+    fn tick(&self, done: &TickDone<'_>) {
+        let steps = done.steps;
         let ticks = self.ticks.fetch_add(1, Ordering::Relaxed) + 1;
         let steps = self.steps.fetch_add(steps, Ordering::Relaxed) + steps;
         let seconds = self.started.elapsed().as_secs_f64().max(1e-9);

@@ -5,7 +5,7 @@ use super::progress::Bar;
 use super::{Failure, print, use_threads};
 use crate::experiment::{ArmRecord, DecisionRecord, Experiment, Manifest, Outcome, RunOptions};
 use crate::log::{DecisionTally, Digest, DigestState};
-use crate::policy::Registry;
+use crate::registry::Registry;
 use crate::scenario::Scenario;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ use super::trust::TrustArgs;
 use super::{Failure, use_threads};
 use crate::cli::terminal::say;
 use crate::experiment::{ArmRecord, Experiment, Manifest, RunFolder, StoppedFolder, Until};
-use crate::policy::Registry;
+use crate::registry::Registry;
 use crate::scenario::Scenario;
 use std::path::PathBuf;
 
@@ -51,7 +51,7 @@ impl Resume {
             let problem = format!("`{policy}` has {ticks} ticks of {}; run the scenario anew", scenario.ticks);
             return Err(Failure::input(format!("{folder}/manifest.json: {problem}")));
         }
-        let rule = manifest.until.as_ref().map(|until| Until::parse(&until.rule, &scenario));
+        let rule = manifest.until.as_ref().map(|until| Until::parse(&until.rule, &scenario, registry));
         let until = rule.transpose().map_err(Failure::input)?;
         let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &origin, registry)).transpose()?;
         let had = manifest.arms.iter().filter(|arm| arm.ticks == scenario.ticks).cloned().collect();

@@ -1,20 +1,17 @@
 //! `recmirror run`: the main job, from a scenario file to a folder with logs, tables and a report.
 
 use super::allow::AllowArgs;
-use super::page::{Page, baseline, failures};
 use super::progress::{Bar, rate};
 use super::scenario::parse_settings;
-use super::trust::{TrustArgs, assess, files, told};
+use super::trust::{TrustArgs, assess, told};
 use super::{Failure, print, use_threads};
 use crate::cli::terminal::say;
 use crate::experiment::{
     ArmRecord, ArmResult, Experiment, ExperimentError, Manifest, Outcome, Progress, Results, RunFolder, RunOptions,
-    Stopped, StoppedFolder, Trust, TrustWorld, Until, UntilRecord, wrapped,
-    write_tables,
+    Stopped, StoppedFolder, TickDone, Trust, TrustWorld, Until, UntilRecord, wrapped,
 };
-use crate::metrics;
-use crate::policy::Registry;
-use crate::random::Streams;
+use crate::registry::Registry;
+use crate::report::{self, WriteError, failures};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::tick::TickError;
 use crate::world::ShortSlates;
@@ -70,8 +67,12 @@ impl Run {
         let scenario = Scenario::load(&self.scenario, registry, &settings);
         let scenario = scenario.map_err(|problem: ScenarioError| Failure::input(problem))?;
         self.allow.check(&scenario)?;
-        let until =
-            self.until.as_deref().map(|text| Until::parse(text, &scenario)).transpose().map_err(Failure::input)?;
+        let until = self
+            .until
+            .as_deref()
+            .map(|text| Until::parse(text, &scenario, registry))
+            .transpose()
+            .map_err(Failure::input)?;
         let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &self.scenario, registry)).transpose()?;
         let folder = RunFolder::create(&self.out, self.force).map_err(Failure::input)?;
         for left in folder.left().iter().map(|path| path.display()) {
@@ -141,7 +142,7 @@ impl Job<'_> {
         if outcome.interrupted {
             return interrupted(folder, &experiment, &outcome);
         }
-        finish(folder, &experiment, &outcome, manifest, registry, trust)
+        finish(folder, &experiment, &outcome, manifest, trust)
     }
 
     /// `shortened` scenes were too long in the run that it goes on from.
@@ -204,8 +205,8 @@ struct Watch<'a> {
 }
 
 impl Progress for Watch<'_> {
-    fn tick(&self, steps: u64) {
-        self.bar.tick(steps);
+    fn tick(&self, done: &TickDone<'_>) {
+        self.bar.tick(done);
     }
 
     fn arm(&self, arm: &ArmRecord) {
@@ -250,25 +251,18 @@ fn finish(
     experiment: &Experiment,
     outcome: &Outcome,
     mut manifest: Manifest,
-    registry: &Registry,
     trust: impl FnOnce(&Results) -> (Option<Trust>, Option<Failure>),
 ) -> Result<(), Failure> {
-    let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
-    let results = Results::new(kinds, baseline(&manifest, experiment), outcome.arms.clone()).map_err(Failure::other)?;
-    let results = results.looked_at(outcome.until.is_some());
-    let pairs = results.pairs(&Streams::new(experiment.scenario.seed, 0));
-    results.write(folder.path(), &pairs).map_err(Failure::other)?;
-    let levels = experiment.levels(&results);
-    write_tables(folder.path(), "levels", &levels).map_err(Failure::other)?;
+    let mut lost = None;
+    let trust = |results: &Results| {
+        let (trust, problem) = trust(results);
+        lost = problem;
+        trust
+    };
+    let filled = report::fill(&folder, experiment, outcome, &mut manifest, trust);
+    let (results, pairs, trust) = filled.map_err(write_failure)?;
     let (table, order) = (results.table(TABLE_WIDTH), results.order(&pairs, TABLE_WIDTH));
-    // A run that is complete is kept, whatever becomes of the other worlds.
-    let (trust, lost) = trust(&results);
-    let trusted = write_trust(&folder, trust.as_ref())?;
-    folder.write_manifest(&mut manifest).map_err(Failure::input)?;
-    let name = folder.target().file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let page = Page { experiment, manifest: &manifest, events: folder.path(), name, registry };
-    folder.write("report.html", &page.html(&results, pairs, trust)?).map_err(Failure::input)?;
-    folder.write_manifest(&mut manifest).map_err(Failure::input)?;
+    let trusted = trust.as_ref().map(told).unwrap_or_default();
     let target = folder.finish().map_err(Failure::input)?;
     let until = outcome.until.as_ref().map(UntilRecord::sentences).unwrap_or_default();
     let stopped: String = until.iter().map(|sentence| wrapped(sentence, TABLE_WIDTH) + "\n").collect();
@@ -285,13 +279,12 @@ fn finish(
     failed.or(lost).map_or(Ok(()), Err)
 }
 
-/// Writes `trust.csv` and `trust.json`; gives the tables for people.
-fn write_trust(folder: &RunFolder, trust: Option<&Trust>) -> Result<String, Failure> {
-    let Some(trust) = trust else { return Ok(String::new()) };
-    for (name, text) in files(trust)? {
-        folder.write(name, &text).map_err(Failure::input)?;
+/// What a user can mend is one's input; a report that cannot be rendered is not.
+fn write_failure(problem: WriteError) -> Failure {
+    match problem {
+        WriteError::Folder(problem) => Failure::input(problem),
+        other => Failure::other(other),
     }
-    Ok(told(trust))
 }
 
 /// What a reader must know of slates with fewer items than slots, and of policies that showed nothing.

@@ -1,8 +1,7 @@
 //! `recmirror scenario check|schema|reference`.
 
 use super::{Failure, print};
-use crate::dataset::Dataset;
-use crate::policy::Registry;
+use crate::registry::Registry;
 use crate::scenario::{Scenario, json_schema, reference_text};
 use std::path::PathBuf;
 
@@ -47,7 +46,7 @@ fn check(files: &[PathBuf], settings: &[String], registry: &Registry) -> Result<
     for file in files {
         match Scenario::load(file, registry, &settings) {
             Ok(scenario) => {
-                if let Some(problem) = data_problem(&scenario) {
+                if let Some(problem) = data_problem(&scenario, registry) {
                     broken.push(format!("{}: {problem}", file.display()));
                     continue;
                 }
@@ -69,12 +68,12 @@ fn check(files: &[PathBuf], settings: &[String], registry: &Registry) -> Result<
 }
 
 /// What a run would say of the scenario's data. Data that are not here yet are no fault of the scenario.
-fn data_problem(scenario: &Scenario) -> Option<String> {
+fn data_problem(scenario: &Scenario, registry: &Registry) -> Option<String> {
     let family = Some(scenario.data.format.as_str()).filter(|name| *name != "auto");
     if !scenario.data.path.exists() {
         return None;
     }
-    Dataset::read_as(&scenario.data.path, family).err().map(|problem| problem.to_string())
+    registry.read(&scenario.data.path, family).err().map(|problem| problem.to_string())
 }
 
 /// Splits `KEY=VALUE` arguments.

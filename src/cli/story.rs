@@ -1,7 +1,7 @@
 //! `recmirror story`: one user's life in a run, tick by tick.
 
 use super::{Failure, print};
-use crate::policy::Registry;
+use crate::registry::Registry;
 use crate::story::{Story, StoryChoice};
 use std::path::PathBuf;
 

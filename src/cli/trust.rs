@@ -4,10 +4,8 @@ use super::Failure;
 use super::progress::Bar;
 use super::scenario::parse_settings;
 use crate::cli::terminal::say;
-use crate::experiment::{Claim, Experiment, Outcome, Results, RunOptions, Trust, TrustWorld, Verdict};
-use crate::files::spreadsheet::as_cell;
-use crate::metrics;
-use crate::policy::Registry;
+use crate::experiment::{Experiment, Outcome, Results, RunOptions, Trust, TrustWorld};
+use crate::registry::Registry;
 use crate::scenario::Scenario;
 use std::fmt::Write;
 use std::path::Path;
@@ -97,7 +95,7 @@ pub(super) fn assess(
 /// The results of the policies in one world.
 fn in_world(world: &TrustWorld, registry: &Registry, stop: &AtomicBool, quiet: bool) -> Result<Results, Failure> {
     let (experiment, outcome) = simulate(world, registry, stop, quiet)?;
-    let kinds = metrics::named(&experiment.scenario.metrics).map_err(Failure::other)?;
+    let kinds = experiment.metrics().to_vec();
     let baseline = outcome.arms.first().map(|arm| arm.policy.clone()).unwrap_or_default();
     Results::new(kinds, &baseline, outcome.arms).map_err(Failure::other)
 }
@@ -140,29 +138,4 @@ pub(super) fn told(trust: &Trust) -> String {
         let _ = writeln!(text, "  {:<width$}  {tau:>6}  {:>5}  {}", world.name, world.flips, order.join(" > "));
     }
     text
-}
-
-/// The files of a [`Trust`], by name: `trust.csv` has a row for each conclusion and world.
-pub(super) fn files(trust: &Trust) -> Result<[(&'static str, String); 2], Failure> {
-    let json = serde_json::to_string_pretty(trust).map_err(Failure::other)? + "\n";
-    Ok([("trust.csv", rows(trust).map_err(Failure::other)?), ("trust.json", json)])
-}
-
-fn rows(trust: &Trust) -> Result<String, csv::Error> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["metric", "ahead", "behind", "world", "verdict"])?;
-    for Claim { ahead, behind, verdicts } in &trust.claims {
-        for (world, verdict) in trust.worlds.iter().zip(verdicts) {
-            let verdict = match verdict {
-                Verdict::Holds => "holds",
-                Verdict::Unsure => "unsure",
-                Verdict::Turns => "turns",
-                Verdict::Unknown => "unknown",
-            };
-            let [ahead, behind, world] = [ahead, behind, &world.name].map(|text| as_cell(text));
-            writer.write_record([trust.metric, &ahead, &behind, &world, verdict])?;
-        }
-    }
-    let bytes = writer.into_inner().map_err(|problem| csv::Error::from(problem.into_error()))?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -5,7 +5,7 @@ use super::{Failure, print, use_threads};
 use crate::dataset::{DataError, Dataset, TargetPolicy, read_exposures, read_target};
 use crate::experiment::Experiment;
 use crate::files::{Listing, OutputFolder};
-use crate::policy::Registry;
+use crate::registry::Registry;
 use crate::report::validation_html;
 use crate::scenario::Scenario;
 use crate::validate::{Exposed, Question, Validation, validate};
@@ -79,7 +79,7 @@ impl Validate {
         let create = |path: &PathBuf| OutputFolder::create(path, self.force.then_some(own_files as Listing), REMEDY);
         let folder = self.out.as_ref().map(create).transpose().map_err(Failure::input)?;
         let scenario = self.scenario(registry)?;
-        let data = Dataset::read(&self.data).map_err(Failure::input)?;
+        let data = registry.read(&self.data, None).map_err(Failure::input)?;
         let exposures = read_exposures(&self.exposures, &data).map_err(Failure::input)?;
         let experiment = Experiment::with_data(scenario, data, registry.clone()).map_err(Failure::input)?;
         let notes: Vec<String> = experiment.data.notes.iter().chain(&exposures.notes).cloned().collect();

@@ -59,7 +59,7 @@ pub(super) fn open(path: &Path, family: Option<&str>) -> Result<Detected, DataEr
 }
 
 /// The names of all families, for messages and the scenario's key.
-pub(super) fn names() -> String {
+pub fn names() -> String {
     let names = super::import::FAMILIES.iter().map(|family| format!("`{}`", family.name));
     names.collect::<Vec<_>>().join(", ")
 }

@@ -180,8 +180,10 @@ mod tests {
         let tables = MemoryTables { interactions: log(), items: Some(items()), users: None, roles: String::new() };
         let memory = Dataset::from_tables("shop", &tables).expect("tables");
         let ids = |data: &Dataset| -> (Vec<String>, Vec<String>) {
-            let all = |table: &crate::dataset::IdTable| (0..table.len()).map(|id| table.external(id as u32).to_owned());
-            (all(&data.users).collect(), all(&data.items).collect())
+            let all = |table: &crate::dataset::IdTable| -> Vec<String> {
+                (0..table.len()).map(|id| table.external(id as u32).to_owned()).collect()
+            };
+            (all(&data.users), all(&data.items))
         };
         assert_eq!(ids(&memory), ids(&files));
         assert_eq!(format!("{:?}", memory.interactions), format!("{:?}", files.interactions));

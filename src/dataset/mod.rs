@@ -18,10 +18,12 @@ pub mod import;
 mod impressions;
 mod in_memory;
 mod memory_tables;
+mod reader;
 mod scale;
 mod sheet;
 mod split;
 mod target;
+#[cfg(feature = "all")]
 mod template;
 mod unified;
 mod words;
@@ -29,16 +31,18 @@ mod words;
 pub use self::catalogue::{Catalogue, FieldError, TELLING, categories_named};
 pub use self::categories::ItemCategories;
 pub use self::cleanup::{Cleaner, Cleanup};
-pub use self::detect::FORMATS;
+pub use self::detect::{FORMATS, names as families};
 pub use self::error::DataError;
 pub use self::exposures::{Exposures, read_exposures};
 pub use self::external::{ExternalId, Moment};
 pub use self::field::{Column, Field, Fields, NO_CATEGORY};
 pub use self::impressions::{Impression, Impressions};
 pub use self::memory_tables::{MemoryTable, MemoryTables, TableValue};
+pub use self::reader::Reader;
 pub use self::scale::{LEVELS, RatingScale};
 pub use self::split::{Cut, CutError, Split, TrainingLog};
 pub use self::target::{TargetPolicy, TargetRound, read_target};
+#[cfg(feature = "all")]
 pub use self::template::{TemplateError, TextTemplates};
 pub use self::unified::{InteractionHead, InteractionRow, ItemRow, Shown, UnifiedFiles, UserRow};
 

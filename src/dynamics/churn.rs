@@ -8,7 +8,7 @@
 use super::satisfaction::{MEMORY, Satisfaction};
 use super::{Dynamic, DynamicKind, Step};
 use crate::ids::UserId;
-use crate::scenario::{Key, Kind};
+use crate::params::{Key, Kind};
 
 pub(super) const KIND: DynamicKind = DynamicKind {
     name: "churn",

@@ -5,8 +5,8 @@ use super::{Dynamic, DynamicContext, DynamicKind, Dynamics, Pull, Shown, Step, a
 use crate::dataset::ItemCategories;
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
+use crate::params::{Kind, Params};
 use crate::random::{Purpose, Streams, below, unit};
-use crate::scenario::{Kind, Params};
 use std::sync::Arc;
 
 const USERS: usize = 12;
@@ -191,13 +191,13 @@ fn an_empty_catalogue_and_nobody() {
 
 #[test]
 fn two_of_one_kind_draw_differently() {
-    let spec = |name: &str| crate::scenario::DynamicSpec {
+    let spec = |name: &str| crate::dynamics::DynamicSpec {
         name: name.to_owned(),
         kind: "new_users".to_owned(),
         params: params("new_users", &[("share", STRONG.into())]),
     };
-    let joins = |specs: &[crate::scenario::DynamicSpec]| {
-        Dynamics::new(specs, &DynamicContext { users: 500, ..own_context() }).expect("dynamics").joins().to_vec()
+    let joins = |specs: &[crate::dynamics::DynamicSpec]| {
+        Dynamics::new(specs, all(), &DynamicContext { users: 500, ..own_context() }).expect("dynamics").joins().to_vec()
     };
     let late = |joins: &[u32]| joins.iter().filter(|&&tick| tick > 0).count();
     let (one, two) = (joins(&[spec("a")]), joins(&[spec("a"), spec("b")]));

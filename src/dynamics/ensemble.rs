@@ -1,10 +1,10 @@
 //! All dynamics of one replication under one policy, and what they remember of its users.
 
-use super::{Dynamic, DynamicContext, DynamicError, Moment, Offer, Pull, Shown, Step};
+use super::{Dynamic, DynamicContext, DynamicError, DynamicKind, DynamicSpec, Moment, Offer, Pull, Shown, Step};
 use crate::ids::{ItemId, UserId};
 use crate::log::EventBatch;
+use crate::params::Params;
 use crate::random::Streams;
-use crate::scenario::{DynamicSpec, Params};
 use std::collections::BTreeMap;
 
 /// The dynamics of a scenario, in the order of the file. They act one after the other: logits are added up, factors and
@@ -34,11 +34,15 @@ struct Part {
 }
 
 impl Dynamics {
-    /// Builds the dynamics of a scenario. Two of one kind draw from different streams.
+    /// Builds the dynamics of a scenario, which are of some of `kinds`. Two of one kind draw from different streams.
     ///
     /// # Errors
     /// The name of the first dynamic that cannot be built, and why.
-    pub fn new(specs: &[DynamicSpec], context: &DynamicContext) -> Result<Dynamics, (String, DynamicError)> {
+    pub fn new(
+        specs: &[DynamicSpec],
+        kinds: &[DynamicKind],
+        context: &DynamicContext,
+    ) -> Result<Dynamics, (String, DynamicError)> {
         let mut copies: BTreeMap<&str, u32> = BTreeMap::new();
         let mut parts = Vec::with_capacity(specs.len());
         for spec in specs {
@@ -47,7 +51,7 @@ impl Dynamics {
             let streams: Streams = if *copy == 0 { context.streams } else { context.streams.fork(*copy) };
             *copy += 1;
             let unknown = || (spec.name.clone(), DynamicError(format!("there is no kind `{}`", spec.kind)));
-            let kind = super::get(&spec.kind).ok_or_else(unknown)?;
+            let kind = kinds.iter().find(|kind| kind.name == spec.kind).ok_or_else(unknown)?;
             let own = DynamicContext { streams, ..context.clone() };
             let dynamic = (kind.build)(&Params::new(&spec.params), &own);
             parts.push(dynamic.map_err(|problem| (spec.name.clone(), problem))?);

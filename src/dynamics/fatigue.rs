@@ -6,7 +6,7 @@
 
 use super::{Dynamic, DynamicKind, Moment, Shown, Step};
 use crate::ids::UserId;
-use crate::scenario::{Key, Kind};
+use crate::params::{Key, Kind};
 
 pub(super) const KIND: DynamicKind = DynamicKind {
     name: "fatigue",

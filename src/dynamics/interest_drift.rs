@@ -9,8 +9,8 @@
 
 use super::{Dynamic, DynamicKind, Pull, Step};
 use crate::ids::ItemId;
+use crate::params::{Key, Kind};
 use crate::random::{Purpose, Streams, below};
-use crate::scenario::{Key, Kind};
 
 pub(super) const KIND: DynamicKind = DynamicKind {
     name: "interest_drift",

@@ -2,8 +2,8 @@
 
 use super::Dynamic;
 use crate::dataset::Catalogue;
+use crate::params::{Key, Params};
 use crate::random::Streams;
-use crate::scenario::{Key, Params};
 use std::sync::Arc;
 
 /// Builds a dynamic from checked parameters.
@@ -48,3 +48,14 @@ pub struct DynamicContext {
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub struct DynamicError(pub String);
+
+/// One `[[dynamic]]` table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DynamicSpec {
+    /// Unique name; the kind when not given.
+    pub name: String,
+    /// A kind of [`crate::Registry::dynamics`].
+    pub kind: String,
+    /// Its parameters, defaults filled in.
+    pub params: toml::Table,
+}

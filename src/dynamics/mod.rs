@@ -65,7 +65,7 @@ mod testing;
 mod time_budget;
 
 pub use self::ensemble::Dynamics;
-pub use self::kind::{DynamicContext, DynamicError, DynamicKind};
+pub use self::kind::{DynamicContext, DynamicError, DynamicKind, DynamicSpec};
 pub use self::offer::Offer;
 
 use crate::ids::{ItemId, UserId};

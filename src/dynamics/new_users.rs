@@ -7,8 +7,8 @@
 
 use super::{Dynamic, DynamicKind};
 use crate::ids::UserId;
+use crate::params::{Key, Kind};
 use crate::random::{Purpose, Streams, below, unit};
-use crate::scenario::{Key, Kind};
 
 pub(super) const KIND: DynamicKind = DynamicKind {
     name: "new_users",

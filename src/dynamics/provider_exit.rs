@@ -10,7 +10,7 @@ use super::{Dynamic, DynamicContext, DynamicError, DynamicKind, Moment, Offer};
 use crate::dataset::Catalogue;
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::scenario::{Key, Kind, Params};
+use crate::params::{Key, Kind, Params};
 use std::sync::Arc;
 
 pub(super) const KIND: DynamicKind = DynamicKind {

@@ -8,8 +8,8 @@
 
 use super::{Dynamic, DynamicContext, DynamicKind};
 use crate::ids::ItemId;
+use crate::params::{Key, Kind, Params};
 use crate::random::{Purpose, below, unit};
-use crate::scenario::{Key, Kind, Params};
 
 pub(super) const KIND: DynamicKind = DynamicKind {
     name: "releases",

@@ -7,8 +7,8 @@
 
 use super::{Dynamic, DynamicContext, DynamicKind, Moment, Offer};
 use crate::ids::ItemId;
+use crate::params::{Key, Kind};
 use crate::random::{Purpose, unit};
-use crate::scenario::{Key, Kind};
 
 pub(super) const KIND: DynamicKind = DynamicKind {
     name: "retirement",

@@ -7,7 +7,7 @@
 use super::satisfaction::{MEMORY, Satisfaction};
 use super::{Dynamic, DynamicKind, Moment, Step};
 use crate::ids::UserId;
-use crate::scenario::{Key, Kind};
+use crate::params::{Key, Kind};
 
 pub(super) const KIND: DynamicKind = DynamicKind {
     name: "return_time",

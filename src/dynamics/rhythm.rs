@@ -8,7 +8,7 @@
 
 use super::{Dynamic, DynamicKind, Moment};
 use crate::ids::UserId;
-use crate::scenario::{Key, Kind};
+use crate::params::{Key, Kind};
 use std::f64::consts::TAU;
 
 /// Seconds of an hour, a day and a week.

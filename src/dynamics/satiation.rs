@@ -9,7 +9,7 @@
 use super::{Dynamic, DynamicContext, DynamicError, DynamicKind, Shown, Step};
 use crate::dataset::{FieldError, ItemCategories};
 use crate::ids::{ItemId, UserId};
-use crate::scenario::{Key, Kind, Params};
+use crate::params::{Key, Kind, Params};
 use std::sync::Arc;
 
 pub(super) const KIND: DynamicKind = DynamicKind {

@@ -4,7 +4,7 @@
 //! a user who gets what random slates would give stays there.
 
 use super::Step;
-use crate::scenario::{Key, Kind};
+use crate::params::{Key, Kind};
 
 /// How much of the average one response replaces.
 pub(super) const MEMORY: Key = Key {

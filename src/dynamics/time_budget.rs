@@ -7,8 +7,8 @@
 
 use super::{Dynamic, DynamicKind, Moment, Step};
 use crate::ids::UserId;
+use crate::params::{Key, Kind};
 use crate::random::{Purpose, Streams, unit};
-use crate::scenario::{Key, Kind};
 
 pub(super) const KIND: DynamicKind = DynamicKind {
     name: "time_budget",

@@ -3,7 +3,8 @@
 use super::{Environment, EnvironmentError};
 use crate::dataset::Dataset;
 use crate::experiment::Experiment;
-use crate::policy::{Factory, PolicyKind, Registry};
+use crate::policy::Factory;
+use crate::registry::{Entry, Registry};
 use crate::scenario::{PolicySpec, Scenario};
 use crate::user::UserModel;
 use std::fmt::{Display, Write};
@@ -40,6 +41,13 @@ impl Environment {
     }
 }
 
+impl Experiment {
+    /// Collects the settings of an experiment on a data set, which is copied; [`EnvironmentBuilder::experiment`] prepares it.
+    pub fn builder(data: &Dataset) -> EnvironmentBuilder {
+        Environment::builder(data)
+    }
+}
+
 impl EnvironmentBuilder {
     /// Sets any key of scenario files by its name there: `set("arrival.probability", 0.2)`.
     pub fn set(mut self, key: &str, value: impl Display) -> Self {
@@ -62,6 +70,16 @@ impl EnvironmentBuilder {
         self.set("ticks", steps)
     }
 
+    /// Repetitions of each policy, each with its own draws; an environment is one of them at a time.
+    pub fn replications(self, replications: u32) -> Self {
+        self.set("replications", replications)
+    }
+
+    /// What is measured: names of metrics.
+    pub fn metrics(self, names: &[&str]) -> Self {
+        self.set("metrics", names.join(","))
+    }
+
     /// Root of all random draws.
     pub fn seed(self, seed: u64) -> Self {
         self.set("seed", seed)
@@ -78,14 +96,20 @@ impl EnvironmentBuilder {
         self.set("user.kind", "mirror").set("user.path", folder.display())
     }
 
+    /// Users who follow the model of a kind, with its own keys: `user("parametric", &[("taste", &2.0)])`.
+    pub fn user(self, kind: &str, keys: &[(&str, &dyn Display)]) -> Self {
+        let with_kind = self.set("user.kind", kind);
+        keys.iter().fold(with_kind, |builder, (key, value)| builder.set(&format!("user.{key}"), value))
+    }
+
     /// Users who follow a model of your own; keys of `user` besides `acceptance` and `temperature` then mean nothing.
     pub fn users(mut self, model: impl UserModel + 'static) -> Self {
         self.model = Some(Arc::new(model));
         self
     }
 
-    /// Makes kinds of policy of your own known, for [`EnvironmentBuilder::policy`].
-    pub fn register(mut self, kind: PolicyKind) -> Self {
+    /// Makes a kind of your own known, of policy, user model, dynamic or metric: the settings may name it then.
+    pub fn register(mut self, kind: impl Entry) -> Self {
         self.registry = self.registry.with(kind);
         self
     }

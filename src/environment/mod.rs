@@ -7,16 +7,17 @@
 //! ```
 //! use recmirror::dataset::Dataset;
 //! use recmirror::environment::Environment;
-//! use recmirror::policy::{Policy, Requests, Slates};
+//! use recmirror::policy::{Policy, PolicyError, Requests, Slates};
 //!
 //! /// Shows every user the candidates with the smallest ids.
 //! struct First;
 //!
 //! impl Policy for First {
-//!     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+//!     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
 //!         slates.fill(requests, |request, slot| {
 //!             request.candidates().take(request.slate).for_each(|item| slot.push(item, 0.0));
 //!         });
+//!         Ok(())
 //!     }
 //! }
 //!
@@ -26,10 +27,10 @@
 //! let (mut policy, mut slates) = (First, Slates::default());
 //! let mut rewards = 0.0;
 //! while !environment.is_done() {
-//!     policy.recommend(&environment.observation(), &mut slates);
+//!     policy.recommend(&environment.observation(), &mut slates)?;
 //!     let outcome = environment.step(&slates)?;
 //!     rewards += outcome.rewards().sum::<f32>();
-//!     policy.observe(outcome.events());
+//!     policy.observe(outcome.events())?;
 //! }
 //! assert_eq!(environment.time_step(), 5);
 //! assert!(rewards > 0.0);

@@ -27,10 +27,10 @@ fn builder() -> EnvironmentBuilder {
 fn drive(environment: &mut Environment, policy: &mut dyn Policy) -> Vec<UserId> {
     let (mut slates, mut left) = (Slates::default(), Vec::new());
     while !environment.is_done() {
-        policy.recommend(&environment.observation(), &mut slates);
+        policy.recommend(&environment.observation(), &mut slates).expect("slates");
         let outcome = environment.step(&slates).expect("a step");
         left.extend(outcome.left());
-        policy.observe(outcome.events());
+        policy.observe(outcome.events()).expect("a policy that learns");
     }
     left
 }
@@ -70,7 +70,7 @@ fn a_wrong_slate_names_user_and_slot_and_changes_nothing() {
     let mut environment = builder().build().expect("an environment");
     let mut policy = environment.policy("popular").expect("a policy");
     let mut right = Slates::default();
-    policy.recommend(&environment.observation(), &mut right);
+    policy.recommend(&environment.observation(), &mut right).expect("slates");
     let user = environment.observation().users[1];
     let mut repeated = right.clone();
     repeated.items[5] = repeated.items[4];
@@ -98,7 +98,7 @@ fn users_who_leave_are_named_and_ask_no_more() {
     while !environment.is_done() {
         let observation = environment.observation();
         assert!(observation.users.iter().all(|user| !gone.contains(user)));
-        policy.recommend(&observation, &mut slates);
+        policy.recommend(&observation, &mut slates).expect("slates");
         gone.extend(environment.step(&slates).expect("a step").left());
     }
     assert!(!gone.is_empty(), "users without patience leave after two fruitless sessions");
@@ -136,7 +136,7 @@ fn a_policy_of_code_runs_beside_built_in_ones() {
     let (mut slates, stop) = (Slates::default(), AtomicBool::new(false));
     let options = RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None };
     let factory = std::sync::Arc::new(|context: &crate::policy::PolicyContext| {
-        let kind = context.registry.get("popular").expect("a kind");
+        let kind = context.kinds.iter().find(|kind| kind.name == "popular").expect("a kind");
         (kind.build)(&crate::scenario::Params::new(&kind.defaults()), context)
     });
     let experiment = builder().own_policy("mine", factory.clone()).set("replications", 2).experiment().expect("one");
@@ -145,7 +145,7 @@ fn a_policy_of_code_runs_beside_built_in_ones() {
     assert!(digest("mine").is_some());
     assert_eq!(digest("mine"), digest("popular"), "the same slates under another name");
     let alone = Environment::builder(&data()).own_policy("mine", factory).build().expect("an environment");
-    alone.policy("mine").expect("a policy").recommend(&alone.observation(), &mut slates);
+    alone.policy("mine").expect("a policy").recommend(&alone.observation(), &mut slates).expect("slates");
     assert!(alone.policy("random").is_err());
 }
 
@@ -157,7 +157,7 @@ fn users_restart_and_retire_between_steps() {
     let (first, second) = ([UserId(0)], [UserId(1)]);
     let log = |environment: &Environment| environment.observation().history(0).all(|entry| entry.tick.is_none());
     for step in 0..4 {
-        policy.recommend(&environment.observation(), &mut slates);
+        policy.recommend(&environment.observation(), &mut slates).expect("slates");
         environment.close(&slates).expect("a step");
         if step == 2 {
             environment.retire(second);
@@ -172,11 +172,11 @@ fn users_restart_and_retire_between_steps() {
     assert!(!users.contains(&UserId(1)), "who is retired does not");
     assert!(log(&environment), "the history is that of the log again");
     environment.restart(second);
-    policy.recommend(&environment.observation(), &mut slates);
+    policy.recommend(&environment.observation(), &mut slates).expect("slates");
     environment.step(&slates).expect("a step");
     assert!(environment.observation().users.contains(&UserId(1)), "until restarted");
     environment.retire(first);
-    policy.recommend(&environment.observation(), &mut slates);
+    policy.recommend(&environment.observation(), &mut slates).expect("slates");
     environment.step(&slates).expect("a step");
     environment.restart(first);
     assert!(!environment.observation().users.contains(&UserId(0)));

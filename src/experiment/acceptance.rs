@@ -161,7 +161,6 @@ mod tests {
     use crate::environment::Environment;
     use crate::experiment::{Experiment, shown_utilities};
     use crate::ids::{ItemId, UserId};
-    use crate::policy::Slates;
     use crate::user::testing::Scripted;
     use crate::user::{RATINGS, Responses};
 
@@ -207,8 +206,7 @@ mod tests {
         [false, true].map(|turned| {
             let mut environment = Environment::of(experiment.clone(), 0).expect("an environment");
             let mut policy = environment.policy("item_mean").expect("a policy");
-            let mut slates = Slates::default();
-            policy.recommend(&environment.observation(), &mut slates);
+            let mut slates = policy.slates(&environment.observation()).expect("slates");
             if turned {
                 slates.items.chunks_mut(4).for_each(<[ItemId]>::reverse);
             }
@@ -241,8 +239,7 @@ mod tests {
         assert!(record.sentence().contains("rates it 8 or more on 0 to 10, to the nearest level, (level 4 of 5)"));
         let mut environment = Environment::of(Arc::new(experiment), 0).expect("an environment");
         let mut policy = environment.policy("item_mean").expect("a policy");
-        let mut slates = Slates::default();
-        policy.recommend(&environment.observation(), &mut slates);
+        let slates = policy.slates(&environment.observation()).expect("slates");
         let events = environment.step(&slates).expect("a step").events();
         let rated: Vec<f32> = events.ratings.iter().copied().filter(|rating| !rating.is_nan()).collect();
         assert!(rated.len() > 20 && rated.iter().all(|&rating| rating >= 4.0), "{rated:?}");

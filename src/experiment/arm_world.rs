@@ -91,20 +91,23 @@ impl Experiment {
     ) -> Result<Box<dyn Policy>, ExperimentError> {
         let streams = Streams::new(self.scenario.seed, replication);
         let fail = |source| ExperimentError::Policy { policy: spec.name.clone(), source };
+        let is_own = Arc::ptr_eq(&log, &self.start.log);
         let context = PolicyContext {
             catalogue: self.start.catalogue.clone(),
             log,
             sources,
             slate: self.scenario.slate,
             tick_seconds: self.scenario.tick_seconds as i64,
-            registry: self.registry.clone(),
+            kinds: self.registry.policies().clone(),
             streams,
+            // What was learned from another log is of no use to other trials.
+            fits: if is_own { self.fits.clone() } else { crate::policy::Fits::default() },
         };
-        if let Some(factory) = self.registry.own(&spec.name) {
+        if let Some(factory) = self.registry.factory(&spec.name) {
             return factory(&context).map_err(fail);
         }
-        let unknown = || fail(crate::policy::PolicyError(format!("kind `{}` is not registered", spec.kind)));
-        let kind = self.registry.get(&spec.kind).ok_or_else(unknown)?;
+        let unknown = || fail(crate::policy::PolicyError::new(format!("kind `{}` is not registered", spec.kind)));
+        let kind = self.registry.policy(&spec.kind).ok_or_else(unknown)?;
         (kind.build)(&Params::new(&spec.params), &context).map_err(fail)
     }
 
@@ -129,7 +132,7 @@ impl Experiment {
         let spec = self.scenario.policies.iter().find(|spec| spec.name == name);
         let spec = spec.ok_or_else(|| ExperimentError::Policy {
             policy: name.to_owned(),
-            source: crate::policy::PolicyError("the scenario has no policy of this name".to_owned()),
+            source: crate::policy::PolicyError::new("the scenario has no policy of this name"),
         })?;
         let sources: Arc<[UserId]> = (0..log.users() as u32).map(UserId).collect();
         self.policy_with(spec, replication, (log, sources))
@@ -145,7 +148,7 @@ impl Experiment {
         log: Arc<TrainingLog>,
         replication: u32,
     ) -> Result<Box<dyn Policy>, ExperimentError> {
-        let params = self.registry.get(kind).map(crate::policy::PolicyKind::defaults).unwrap_or_default();
+        let params = self.registry.policy(kind).map(crate::policy::PolicyKind::defaults).unwrap_or_default();
         let spec = PolicySpec { name: kind.to_owned(), kind: kind.to_owned(), params };
         let sources: Arc<[UserId]> = (0..log.users() as u32).map(UserId).collect();
         self.policy_with(&spec, replication, (log, sources))

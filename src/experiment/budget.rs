@@ -5,7 +5,7 @@
 //! slates of a tick, a chunk of scenes in the user model, matrices over items, and pairs of policies.
 
 use crate::dataset::Dataset;
-use crate::scenario::{ModelSpec, Scenario};
+use crate::scenario::Scenario;
 
 /// Bytes of a simulated user beside memory and seen items: history, engagement, the entity, what policies keep.
 const USER: f64 = 900.0;
@@ -58,7 +58,7 @@ impl Budget {
             (format!("{users} users (`population.users`) in {trials} trials at a time (`--threads`)"), world),
             (format!("their slates of {slate} (`slate`)"), tick),
         ];
-        if let ModelSpec::Mirror { .. } = scenario.user.model {
+        if scenario.user.model.is("mirror") {
             let chunk = scenario.engine.chunk as f64;
             let bytes = threads as f64 * chunk * slate * CHUNK_SLOT;
             parts.push((format!("chunks of {chunk} scenes (`engine.chunk`)"), bytes));
@@ -130,7 +130,7 @@ pub(super) fn free_memory() -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Registry;
+    use crate::registry::Registry;
     use std::path::Path;
 
     fn budget(more: &str, users: usize, items: usize, threads: usize) -> Budget {

@@ -19,7 +19,8 @@ use super::results::files::table_row;
 use super::stats::{Family, Interval, differences, estimate, paired};
 use crate::files::FileError;
 use crate::files::spreadsheet::from_cell;
-use crate::metrics::{self, MetricKind};
+use crate::metrics::MetricKind;
+use crate::registry::Registry;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -99,6 +100,8 @@ pub struct FinishedRun {
     finals: Vec<FinalValue>,
     /// Whether it might have stopped after each replication.
     looked: bool,
+    /// All metrics of the registry, in the order of reports.
+    known: Vec<&'static MetricKind>,
 }
 
 /// A row of `finals.csv`.
@@ -115,7 +118,7 @@ impl FinishedRun {
     ///
     /// # Errors
     /// When `folder` is not that of a finished run.
-    pub fn read(folder: &Path) -> Result<FinishedRun, CompareError> {
+    pub fn read(folder: &Path, registry: &Registry) -> Result<FinishedRun, CompareError> {
         let manifest = Manifest::read(folder)?;
         if manifest.status == "interrupted" {
             return Err(CompareError::Interrupted { folder: folder.to_owned() });
@@ -125,7 +128,7 @@ impl FinishedRun {
         })?;
         let path = manifest.file(folder, "finals.csv")?;
         let finals = read_finals(&path)?;
-        let unknown = finals.iter().find(|value| metrics::get(&value.metric).is_none());
+        let unknown = finals.iter().find(|value| !registry.metrics().iter().any(|kind| kind.name == value.metric));
         if let Some(value) = unknown {
             return Err(CompareError::Metric { path, metric: value.metric.clone() });
         }
@@ -146,6 +149,7 @@ impl FinishedRun {
             policies,
             finals,
             looked: manifest.until.is_some(),
+            known: registry.metrics().to_vec(),
         })
     }
 }
@@ -247,7 +251,8 @@ impl Comparison {
             runs.iter().flat_map(|run| run.policies.iter().map(move |policy| Entry { run, policy })).collect();
         let base = find(&entries, baseline)?;
         let has = |kind: &&MetricKind| runs.iter().any(|run| run.finals.iter().any(|value| value.metric == kind.name));
-        let metrics: Vec<&'static MetricKind> = metrics::all().iter().filter(has).collect();
+        let known = runs.first().map(|run| run.known.clone()).unwrap_or_default();
+        let metrics: Vec<&'static MetricKind> = known.into_iter().filter(has).collect();
         let rows_of = |kind: &&'static MetricKind| -> Vec<ComparisonRow> {
             let family = family(kind.name, &entries);
             entries.iter().map(|entry| row(kind.name, entry, base, &family)).collect()

@@ -2,6 +2,25 @@
 //!
 //! [`Experiment::prepare`] turns a scenario into everything that its replications share, [`Experiment::run`] runs
 //! policies x replications, [`Results`] says which policy is better. [`RunFolder`] and [`Manifest`] are the files.
+//! [`Experiment::run_observed`] does it in one call, with an observer that is borrowed:
+//!
+//! ```
+//! use recmirror::prelude::*;
+//!
+//! let row = |n: i64| ((n % 40).to_string(), ((n * 7 + n / 40) % 60).to_string(), None, Some(n));
+//! let data = Dataset::from_rows("shop", (0..600).map(row))?;
+//! let settings = Experiment::builder(&data).population(100).slate(5).steps(5).replications(2);
+//! let experiment = settings.policy("popular", &[]).policy("random", &[]).experiment()?;
+//! let (mut steps, mut trials) = (0, 0);
+//! let run = experiment.run_observed(None, &mut |event| match event {
+//!     RunEvent::Tick(tick) => steps += tick.steps,
+//!     RunEvent::Trial(_) => trials += 1,
+//! })?;
+//! assert!(steps > 0 && trials == 4);
+//! let compared = run.results.compare();
+//! assert!(compared.iter().all(|row| row.policy == "random"), "differences are from the first policy");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod acceptance;
 mod arm;
@@ -15,6 +34,7 @@ mod levels;
 mod machine;
 mod manifest;
 mod names;
+mod observe;
 mod prepare;
 mod probe;
 mod providers;
@@ -38,13 +58,14 @@ pub use self::machine::MachineRecord;
 pub use self::manifest::{
     ArmRecord, DecisionRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
 };
+pub use self::observe::{Observer, Run, RunError, RunEvent};
 pub use self::prepare::{Experiment, ExperimentError};
 pub use self::results::{
     ArmResult, BandPoint, Cell, ColumnKind, CompareRow, CurveRow, FinalRow, PairRow, Results, ResultsError, SeriesRow,
     SummaryRow, TableFormat, TableRow, TickRow, write_table, write_tables,
 };
 pub(crate) use self::results::{proposal, too_narrow, wrapped};
-pub use self::run::{ArmFailure, NoProgress, Outcome, Part, Progress, RunOptions, Stopped};
+pub use self::run::{ArmFailure, NoProgress, Outcome, Part, Progress, RunOptions, Stopped, TickDone};
 pub use self::scorers::ScorerRecord;
 pub use self::shown::{first_acceptance, first_responses, shown_utilities};
 pub use self::stats::{

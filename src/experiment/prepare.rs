@@ -7,12 +7,13 @@ use super::providers;
 use super::scorers::{ScorerRecord, scorers};
 use crate::dataset::{Catalogue, CutError, DataError, Dataset, FieldError, TrainingLog, categories_named};
 use crate::dynamics::{DynamicContext, DynamicError, Dynamics};
-use crate::metrics::{Background, Past};
-use crate::policy::{PolicyError, Registry};
+use crate::metrics::{Background, MetricKind, Past};
+use crate::policy::{Fits, PolicyError};
 use crate::random::Streams;
-use crate::scenario::{ModelSpec, Scenario};
+use crate::registry::Registry;
+use crate::scenario::Scenario;
 use crate::tick::TickError;
-use crate::user::{Calibrated, Card, LanguageUser, Mirror, Parametric, ParametricSpec, UserError, UserModel};
+use crate::user::{Calibrated, Card, UserContext, UserError, UserModel};
 use crate::world::{Population, StartingPoint};
 use std::sync::Arc;
 
@@ -166,6 +167,9 @@ pub struct Experiment {
     acceptance: AcceptanceRecord,
     /// The networks that policies run, as they were before anything ran.
     pub(super) scorers: Vec<ScorerRecord>,
+    /// What policies have learned from the log.
+    pub(super) fits: Fits,
+    kinds: Vec<&'static MetricKind>,
 }
 
 impl Experiment {
@@ -175,7 +179,7 @@ impl Experiment {
     /// Whatever the scenario promised and the files do not keep.
     pub fn prepare(scenario: Scenario, registry: Registry) -> Result<Experiment, ExperimentError> {
         let family = Some(scenario.data.format.as_str()).filter(|name| *name != "auto");
-        let data = Dataset::read_as(&scenario.data.path, family)?;
+        let data = registry.read(&scenario.data.path, family)?;
         Experiment::with_data(scenario, data, registry)
     }
 
@@ -204,16 +208,17 @@ impl Experiment {
         let later_share = split.later_share();
         let log = Arc::new(split.before);
         check_sizes(&scenario, &data, &log)?;
-        let (model, card) = match model {
-            Some(model) => (model, None),
-            None => user_model(&scenario, &data, &catalogue, &log)?,
+        let model = match model {
+            Some(model) => model,
+            None => user_model(&scenario, &registry, &data, &catalogue, &log)?,
         };
+        let card = model.card().cloned();
         let start = StartingPoint::new(model.as_ref(), catalogue.clone(), log)?;
         let streams = Streams::new(scenario.seed, 0);
         let probe = probe(&scenario, &start, model.as_ref(), &streams);
         let Settled { model, record: acceptance } =
             settle(&scenario.user, scenario.slate, &data, &start, model, &probe, &streams)?;
-        let registry = Arc::new(registry);
+        let (kinds, registry) = (registry.metrics_named(&scenario.metrics)?, Arc::new(registry));
         let mut past = Past::new(start.log.clone(), catalogue, data.user_fields.clone());
         past.like_level = acceptance.like_level;
         if !scenario.data.user_field.is_empty() {
@@ -233,6 +238,8 @@ impl Experiment {
             card,
             scorers,
             acceptance,
+            fits: Fits::default(),
+            kinds,
         };
         // What is wrong with a dynamic is known before anything runs.
         if experiment.dynamics(0, 0)?.pulls() && !experiment.model.model().drifts() {
@@ -249,6 +256,16 @@ impl Experiment {
     /// The items with the roles that the scenario gives to their fields.
     pub fn catalogue(&self) -> &Arc<Catalogue> {
         &self.start.catalogue
+    }
+
+    /// The kinds that the scenario may name.
+    pub fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// The metrics of the scenario, in its order.
+    pub fn metrics(&self) -> &[&'static MetricKind] {
+        &self.kinds
     }
 
     /// The user model with its temperature and acceptance level.
@@ -299,7 +316,7 @@ impl Experiment {
             streams: Streams::new(self.scenario.seed, replication),
         };
         let problem = |(dynamic, source)| ExperimentError::Dynamic { dynamic, source };
-        Dynamics::new(&self.scenario.dynamics, &context).map_err(problem)
+        Dynamics::new(&self.scenario.dynamics, self.registry.dynamics(), &context).map_err(problem)
     }
 
     /// What the metrics of a replication with these users may know before the first event.
@@ -333,25 +350,14 @@ fn check_sizes(scenario: &Scenario, data: &Dataset, log: &TrainingLog) -> Result
 
 fn user_model(
     scenario: &Scenario,
+    registry: &Registry,
     data: &Dataset,
-    catalogue: &Catalogue,
-    log: &TrainingLog,
-) -> Result<(Arc<dyn UserModel>, Option<Card>), UserError> {
-    match &scenario.user.model {
-        ModelSpec::Parametric { taste, popularity, position, learning, field } => {
-            let spec =
-                ParametricSpec { taste: *taste, popularity: *popularity, position: *position, learning: *learning };
-            Ok((Arc::new(Parametric::new(spec, catalogue, field)?), None))
-        }
-        ModelSpec::Mirror { path } => {
-            let model = Mirror::load(path, data, log, scenario.engine.chunk)?;
-            let card = model.card().clone();
-            Ok((Arc::new(model), Some(card)))
-        }
-        ModelSpec::Language(spec) => {
-            let cache = scenario.engine.cache_mb << 20;
-            let model = LanguageUser::load(spec, data, log, scenario.slate, scenario.engine.chunk, cache)?;
-            Ok((Arc::new(model), None))
-        }
-    }
+    catalogue: &Arc<Catalogue>,
+    log: &Arc<TrainingLog>,
+) -> Result<Arc<dyn UserModel>, UserError> {
+    let spec = &scenario.user.model;
+    let unknown = || UserError::Setup(format!("`user.kind` is `{}`, which no registered kind is called", spec.kind));
+    let kind = registry.user(&spec.kind).ok_or_else(unknown)?;
+    let (slate, chunk, cache) = (scenario.slate, scenario.engine.chunk, scenario.engine.cache_mb << 20);
+    (kind.build)(&spec.params(), &UserContext { data, catalogue, log, slate, chunk, cache })
 }

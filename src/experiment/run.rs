@@ -26,10 +26,23 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+/// A tick that a policy has done in a replication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TickDone<'a> {
+    /// Name of the policy.
+    pub policy: &'a str,
+    /// The replication.
+    pub replication: u32,
+    /// The tick.
+    pub tick: u32,
+    /// Users who saw a slate in it.
+    pub steps: u64,
+}
+
 /// Hears of each completed tick, from any thread.
 pub trait Progress: Sync {
-    /// One tick of one arm is done; `steps` users saw a slate in it.
-    fn tick(&self, steps: u64);
+    /// One tick of one arm is done.
+    fn tick(&self, done: &TickDone<'_>);
 
     /// An arm is whole, and so are its files.
     fn arm(&self, _arm: &ArmRecord) {}
@@ -39,7 +52,7 @@ pub trait Progress: Sync {
 pub struct NoProgress;
 
 impl Progress for NoProgress {
-    fn tick(&self, _: u64) {}
+    fn tick(&self, _: &TickDone<'_>) {}
 }
 
 /// How a run is carried out; nothing here changes a result.
@@ -332,7 +345,8 @@ impl Experiment {
         while ticks < self.scenario.ticks && !brakes.arm(number, replication) {
             trial.tick()?;
             ticks += 1;
-            options.progress.tick(trial.events().len() as u64);
+            let steps = trial.events().len() as u64;
+            options.progress.tick(&TickDone { policy: &spec.name, replication, tick: ticks - 1, steps });
             past.map_or(Ok(()), |(_, record)| stopped::check(record, ticks, trial.sink().tally()))?;
         }
         if let Some((stopped, record)) = past.filter(|(_, record)| record.ticks > ticks) {
@@ -380,7 +394,7 @@ impl Experiment {
     /// # Errors
     /// When a metric does not exist.
     pub fn metric_set(&self, population: &Population) -> Result<MetricSet, ExperimentError> {
-        Ok(MetricSet::new(&self.scenario.metrics, &self.background(population))?)
+        Ok(MetricSet::of(self.metrics(), &self.background(population)))
     }
 
     /// Where the events of an arm go.

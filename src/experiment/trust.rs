@@ -8,8 +8,8 @@
 use super::results::Results;
 use super::stats::kendall_tau;
 use crate::metrics::Better;
-use crate::policy::Registry;
-use crate::scenario::{AcceptSpec, AcceptanceSpec, ExaminationRule, ModelSpec, Scenario, ScenarioError, to_toml};
+use crate::registry::Registry;
+use crate::scenario::{AcceptSpec, AcceptanceSpec, ExaminationRule, Scenario, ScenarioError, to_toml};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -77,10 +77,10 @@ impl TrustWorld {
                 changes.push((format!("{word} the temperature"), "user.temperature", temperature.to_string()));
             }
         }
-        if !matches!(user.model, ModelSpec::Parametric { .. }) {
+        if !user.model.is("parametric") {
             changes.push(("parametric users".to_owned(), "user.kind", "parametric".to_owned()));
         }
-        if let ModelSpec::Mirror { path } = &user.model {
+        if let Some(path) = user.model.path().filter(|_| user.model.is("mirror")) {
             for folder in replicates(path) {
                 let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
                 changes.push((format!("mirror {name}"), "user.path", folder.to_string_lossy().into_owned()));
@@ -91,10 +91,9 @@ impl TrustWorld {
         };
         let mut worlds: Vec<TrustWorld> = changes.into_iter().map(world).collect::<Result<_, _>>()?;
         worlds.extend(responses(base, origin, registry)?);
-        if !matches!(user.model, ModelSpec::Mirror { .. }) {
+        if !user.model.is("mirror") {
             let mirror = world(("mirrored users".to_owned(), "user.kind", "mirror".to_owned()))?;
-            let ModelSpec::Mirror { path } = &mirror.scenario.user.model else { return Ok(worlds) };
-            if path.join("card.toml").is_file() {
+            if mirror.scenario.user.model.path().is_some_and(|path| path.join("card.toml").is_file()) {
                 worlds.push(mirror);
             }
         }
@@ -408,7 +407,7 @@ mod tests {
         }
         let level = |world: usize| worlds[world].scenario.user.acceptance;
         assert_eq!((level(0), level(1)), (AcceptanceSpec::Share(0.1), AcceptanceSpec::Share(0.4)));
-        assert!(matches!(worlds[4].scenario.user.model, ModelSpec::Parametric { .. }));
+        assert!(worlds[4].scenario.user.model.is("parametric"));
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/mine.toml");
         let parametric = Scenario::parse(&text.replace("'mirror'", "'parametric'"), &shipped, &registry, &[]).unwrap();
         let names = |origin: &Path| -> Vec<String> {

@@ -10,7 +10,8 @@ use super::manifest::{SequenceRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
 use super::run::{Arm, Brakes, Outcome, RunOptions, finals_of};
 use super::stats::{Family, differences, estimate, fewest_looks};
-use crate::metrics::{Format, MetricError, MetricKind, named};
+use crate::metrics::{Format, MetricError, MetricKind};
+use crate::registry::Registry;
 use crate::scenario::Scenario;
 
 /// A rule that cannot be followed.
@@ -85,14 +86,14 @@ impl Until {
     ///
     /// # Errors
     /// When it is not one, or the scenario cannot follow it.
-    pub fn parse(text: &str, scenario: &Scenario) -> Result<Until, UntilError> {
+    pub fn parse(text: &str, scenario: &Scenario, registry: &Registry) -> Result<Until, UntilError> {
         let (metric, width) = parts(text)?;
         let place = match metric {
             "" if scenario.metrics.is_empty() => None,
             "" => Some(0),
             _ => scenario.metrics.iter().position(|known| known == metric),
         };
-        let kinds = named(&scenario.metrics)?;
+        let kinds = registry.metrics_named(&scenario.metrics)?;
         let (text, metric) = (text.to_owned(), metric.to_owned());
         let Some((place, kind)) = place.and_then(|place| Some((place, *kinds.get(place)?))) else {
             return Err(UntilError::Metric { text, metric, known: scenario.metrics.join(", ") });
@@ -248,7 +249,6 @@ impl UntilRecord {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Registry;
     use std::path::Path;
 
     fn scenario(settings: &str) -> Scenario {
@@ -260,7 +260,7 @@ mod tests {
     }
 
     fn parse(text: &str) -> Result<Until, String> {
-        Until::parse(text, &scenario("")).map_err(|problem| problem.to_string())
+        Until::parse(text, &scenario(""), &Registry::builtin()).map_err(|problem| problem.to_string())
     }
 
     fn sequence(low: f64, high: f64) -> SequenceRecord {
@@ -295,10 +295,10 @@ mod tests {
             parse("coverage ci<1%").unwrap_err().contains("not among the scenario's metrics (acceptance_rate, gini)")
         );
         let few = Scenario { replications: 3, ..scenario("") };
-        assert!(Until::parse("ci<1", &few).unwrap_err().to_string().contains("allows 3"));
+        assert!(Until::parse("ci<1", &few, &Registry::builtin()).unwrap_err().to_string().contains("allows 3"));
         let mut one = scenario("");
         one.policies.truncate(1);
-        assert!(matches!(Until::parse("ci<1", &one), Err(UntilError::OnePolicy)));
+        assert!(matches!(Until::parse("ci<1", &one, &Registry::builtin()), Err(UntilError::OnePolicy)));
     }
 
     #[test]

@@ -1,7 +1,39 @@
 //! What was shown and what came back: the interface between running and reporting.
 //!
 //! A tick's events are one columnar [`EventBatch`]. Everything downstream (metrics, digests, Parquet,
-//! reports) reads batches and never the world, so a live run and a replayed log give equal numbers.
+//! reports) reads batches and never the world, so a live run and a replayed log give equal numbers. Whoever takes batches
+//! is an [`EventSink`], and may be borrowed:
+//!
+//! ```
+//! use recmirror::ids::{ItemId, UserId};
+//! use recmirror::log::{CountSink, DigestState, EventBatch, EventSink, REJECTED};
+//!
+//! let batch = EventBatch {
+//!     slate: 2,
+//!     users: vec![UserId(4), UserId(9)],
+//!     items: [7, 3, 3, 1].map(ItemId).to_vec(),
+//!     scores: vec![0.9, 0.2, 0.8, 0.1],
+//!     propensities: vec![1.0; 4],
+//!     probabilities: vec![0.1; 4],
+//!     accepted: vec![1, REJECTED],
+//!     ratings: vec![4.0, f32::NAN],
+//!     ..EventBatch::default()
+//! };
+//! assert_eq!((batch.accepted_item(0), batch.accepted_item(1)), (Some(ItemId(3)), None));
+//!
+//! fn record(mut sink: impl EventSink, batch: &EventBatch) -> Result<(), recmirror::log::LogError> {
+//!     sink.write(batch)?;
+//!     sink.finish()
+//! }
+//! let mut counts = CountSink::default();
+//! record(&mut counts, &batch)?;
+//! assert_eq!((counts.steps, counts.accepted), (2, 1));
+//!
+//! let mut digest = DigestState::default();
+//! digest.update(&batch);
+//! assert_eq!(digest.finish().to_string().len(), 64);
+//! # Ok::<(), recmirror::log::LogError>(())
+//! ```
 
 mod decisions;
 mod digest;

@@ -74,7 +74,7 @@ mod visits;
 pub use self::accumulator::{Accumulator, Metric, accumulator};
 pub use self::background::{Background, Past};
 pub use self::kind::{Better, Format, MetricKind, Window};
-pub use self::set::{MetricCurve, MetricError, MetricSet, TickValue, named};
+pub use self::set::{MetricCurve, MetricError, MetricSet, TickValue, named, named_among};
 
 use crate::dataset::Catalogue;
 use crate::log::EventBatch;

@@ -3,6 +3,7 @@
 use super::{Accumulator, Background, MetricKind, Window};
 use crate::dataset::Catalogue;
 use crate::log::EventBatch;
+use crate::params::nearest;
 use serde::{Deserialize, Serialize};
 
 /// Metrics that cannot be made or merged.
@@ -147,13 +148,24 @@ impl Entry {
 /// # Errors
 /// When there is no metric with one of the names.
 pub fn named<S: AsRef<str>>(names: &[S]) -> Result<Vec<&'static MetricKind>, MetricError> {
-    names.iter().map(|name| super::get(name.as_ref()).ok_or_else(|| unknown(name.as_ref()))).collect()
+    named_among(&super::all().iter().collect::<Vec<_>>(), names)
 }
 
-fn unknown(name: &str) -> MetricError {
-    let known = || super::all().iter().map(|kind| kind.name);
-    let similarity = |near: &str| strsim::jaro_winkler(name, near);
-    let nearest = known().max_by(|a, b| similarity(a).total_cmp(&similarity(b))).filter(|near| similarity(near) > 0.7);
+/// Those of `kinds` with these names, in the order of the names.
+///
+/// # Errors
+/// When there is no metric with one of the names.
+pub fn named_among<S: AsRef<str>>(
+    kinds: &[&'static MetricKind],
+    names: &[S],
+) -> Result<Vec<&'static MetricKind>, MetricError> {
+    let find = |name: &str| kinds.iter().copied().find(|kind| kind.name == name).ok_or_else(|| unknown(name, kinds));
+    names.iter().map(|name| find(name.as_ref())).collect()
+}
+
+fn unknown(name: &str, kinds: &[&'static MetricKind]) -> MetricError {
+    let known = || kinds.iter().map(|kind| kind.name);
+    let nearest = known().find(|kind| Some(*kind) == nearest(name, known()));
     MetricError::Unknown { name: name.to_owned(), nearest, known: known().collect::<Vec<_>>().join(", ") }
 }
 

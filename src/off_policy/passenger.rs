@@ -7,7 +7,7 @@
 use super::replay::Replay;
 use crate::ids::{ItemId, UserId};
 use crate::log::EventBatch;
-use crate::policy::{Chance, Foresight, Policy, Requests, Slates};
+use crate::policy::{Chance, Foresight, Policy, PolicyError, Requests, Slates};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The first of the forks that the passenger draws from; the parts of a policy are numbered from 0.
@@ -95,11 +95,8 @@ impl Passenger {
     /// Lets the target fill slates of its own.
     fn ask(&mut self, requests: &Requests<'_>, draw: u32) -> Result<(), Problem> {
         let own = Requests { streams: requests.streams.fork(FORK + draw), ..*requests };
-        self.own.failure = None;
-        self.target.recommend(&own, &mut self.own);
-        if let Some(failure) = self.own.failure.take() {
-            return Err(failed(requests, failure.user, failure.problem));
-        }
+        let filled = self.target.recommend(&own, &mut self.own);
+        filled.map_err(|PolicyError { user, problem }| failed(requests, user, problem))?;
         let slots = requests.len() * requests.slate;
         if self.own.items.len() != slots {
             return Err(failed(requests, None, format!("{} slots instead of {slots}", self.own.items.len())));
@@ -140,16 +137,17 @@ impl Passenger {
 }
 
 impl Policy for Passenger {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
-        self.driver.recommend(requests, slates);
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
+        self.driver.recommend(requests, slates)?;
         self.moment.users.clear();
         // A driver that breaks its contract is refused by the stage that follows.
-        let whole = slates.failure.is_none() && slates.items.len() == requests.len() * requests.slate;
-        let Some(foresight) = requests.foresight.filter(|_| whole && !requests.is_empty()) else { return };
+        let whole = slates.items.len() == requests.len() * requests.slate;
+        let Some(foresight) = requests.foresight.filter(|_| whole && !requests.is_empty()) else { return Ok(()) };
         slates.propensities.resize(slates.items.len(), f32::NAN);
         if let Err(problem) = self.look(requests, slates, foresight) {
             self.found().problem.get_or_insert(problem);
         }
+        Ok(())
     }
 
     fn looks_ahead(&self) -> bool {
@@ -157,10 +155,14 @@ impl Policy for Passenger {
         true
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.remember(events);
-        self.driver.observe(events);
-        self.target.observe(events);
+        self.driver.observe(events)?;
+        if let Err(PolicyError { user, problem }) = self.target.observe(events) {
+            let user = user.map(|user| user.0);
+            self.found().problem.get_or_insert(Problem::TargetFailed { tick: events.tick, user, problem });
+        }
+        Ok(())
     }
 }
 

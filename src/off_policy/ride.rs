@@ -3,7 +3,7 @@
 use super::OffPolicyError;
 use super::passenger::{Found, Passenger, Problem};
 use super::replay::Replay;
-use crate::experiment::{ArmRecord, Experiment, ExperimentError, Progress};
+use crate::experiment::{ArmRecord, Experiment, ExperimentError, Progress, TickDone};
 use crate::log::{DigestState, EventBatch, EventSink, LogError};
 use crate::scenario::PolicySpec;
 use std::sync::PoisonError;
@@ -23,12 +23,13 @@ pub(super) fn ride(
     let (passenger, found) = Passenger::new(build(from)?, build(target)?, draws);
     let mut digest = DigestSink::default();
     let mut trial = experiment.trial_of(Box::new(passenger), &from.name, replication, &population, &mut digest)?;
-    for _ in 0..arm.ticks {
+    for tick in 0..arm.ticks {
         trial.tick().map_err(ExperimentError::from)?;
         if let Some(problem) = found.lock().unwrap_or_else(PoisonError::into_inner).problem.take() {
             return Err(refusal(problem, from, target, replication));
         }
-        progress.tick(trial.events().len() as u64);
+        let steps = trial.events().len() as u64;
+        progress.tick(&TickDone { policy: &from.name, replication, tick, steps });
     }
     drop(trial);
     let digest = digest.0.finish().to_string();

@@ -2,8 +2,10 @@
 //!
 //! Nothing outside this module names `ort`.
 
+#[cfg(feature = "all")]
 mod causal;
 mod elf;
+#[cfg(feature = "all")]
 mod encoder;
 mod graph;
 mod inspection;
@@ -19,7 +21,9 @@ mod runtime;
 pub(crate) mod testing_graphs;
 mod values;
 
+#[cfg(feature = "all")]
 pub use self::causal::{CausalGraph, Piece, Sequences};
+#[cfg(feature = "all")]
 pub use self::encoder::Encoder;
 pub use self::graph::{Graph, GraphSpec, Port};
 pub use self::model_file::weights_of;

@@ -7,7 +7,7 @@
 use super::PolicyError;
 use crate::dataset::{Catalogue, FieldError};
 use crate::ids::ItemId;
-use crate::scenario::{Key, Kind};
+use crate::params::{Key, Kind};
 use crate::scene::unit_fields;
 use std::collections::BTreeMap;
 

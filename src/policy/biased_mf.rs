@@ -16,10 +16,11 @@ use super::levels::{Entry, Levels, Rated};
 use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
 use crate::ids::UserId;
 use crate::log::EventBatch;
+use crate::params::{Key, Kind, Params};
 use crate::random::{Purpose, Streams, unit};
-use crate::scenario::{Key, Kind, Params};
 use nalgebra::{Cholesky, DMatrix, DVector};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "biased_mf",
@@ -55,7 +56,7 @@ pub(super) const KIND: PolicyKind = PolicyKind {
 };
 
 /// What is fitted.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Objective {
     factors: usize,
     regularisation: f64,
@@ -63,6 +64,7 @@ struct Objective {
 }
 
 /// Bias and vector of each item, in rows of `1 + factors`.
+#[derive(Clone)]
 struct Model {
     objective: Objective,
     mean: f64,
@@ -141,7 +143,7 @@ struct BiasedMf {
     retrain_every: u32,
     levels: Levels,
     histories: Histories,
-    model: Model,
+    model: Arc<Model>,
     /// Bias and vector of each simulated user.
     users: Vec<f32>,
     fresh: Vec<bool>,
@@ -155,9 +157,13 @@ impl BiasedMf {
             bias_regularisation: params.number("bias_regularisation"),
         };
         let levels = Levels::new(context, KIND.name)?;
-        let matrix = levels.matrix();
-        let mut model = Model::new(objective, context.log.items, matrix.mean(), &context.streams);
-        model.fit(&matrix, params.integer("iterations") as usize);
+        let sweeps = params.integer("iterations") as usize;
+        let model = context.fit_drawn(KIND.name, &(objective, sweeps), || {
+            let matrix = levels.matrix();
+            let mut model = Model::new(objective, context.log.items, matrix.mean(), &context.streams);
+            model.fit(&matrix, sweeps);
+            model
+        });
         Ok(BiasedMf {
             retrain_every: params.integer("retrain_every") as u32,
             levels,
@@ -194,7 +200,7 @@ impl BiasedMf {
 }
 
 impl Policy for BiasedMf {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         self.refresh(requests.users);
         let (users, model, width) = (&self.users, &self.model, self.model.width());
         slates.fill_with(requests, Vec::new, |scores, request, slate| {
@@ -204,16 +210,18 @@ impl Policy for BiasedMf {
             rank_candidates(&request, scores, slate);
         });
         slates.mark_certain();
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.levels.observe(events, &self.histories);
         let fresh = &mut self.fresh;
         self.histories.observe(events, |user, _, _| fresh[user.index()] = false);
         if self.retrain_every > 0 && (events.tick + 1).is_multiple_of(self.retrain_every) {
-            self.model.fit(&self.levels.matrix(), 1);
+            Arc::make_mut(&mut self.model).fit(&self.levels.matrix(), 1);
             self.fresh.fill(false);
         }
+        Ok(())
     }
 }
 
@@ -308,7 +316,7 @@ mod tests {
         let params = toml::Table::from_iter([("retrain_every".to_owned(), 2.into())]);
         let mut policy = build_with("biased_mf", params, &world.context());
         for tick in 0..2 {
-            policy.observe(&world.accept(tick, &[Some(5), Some(5), Some(5), None]));
+            policy.observe(&world.accept(tick, &[Some(5), Some(5), Some(5), None])).expect("a policy that learns");
         }
         let slates = world.recommend(policy.as_mut(), 2, &world.users()[3..], &[mask(6, &[0, 1])]);
         assert_eq!(slates.items[0].0, 5);

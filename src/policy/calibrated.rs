@@ -14,7 +14,7 @@ use super::{Histories, Policy, PolicyError, PolicyKind, Request, Requests, Slate
 use crate::dataset::ItemCategories;
 use crate::ids::{ItemId, UserId};
 use crate::log::EventBatch;
-use crate::scenario::{Key, Kind};
+use crate::params::{Key, Kind};
 use std::sync::Arc;
 
 /// The paper's alpha: how much of `p` is mixed into `q`.
@@ -121,21 +121,20 @@ impl Calibrated {
 }
 
 impl Policy for Calibrated {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
-        if !self.inner.ask(requests, self.pool.max(requests.slate), slates) {
-            return;
-        }
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
+        self.inner.ask(requests, self.pool.max(requests.slate))?;
         let policy = &*self;
         slates.fill(requests, |request, slate| policy.rank(&request, &policy.inner.list(request.row), slate));
+        Ok(())
     }
 
     fn looks_ahead(&self) -> bool {
         self.inner.looks_ahead()
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.histories.observe(events, |_, _, _| ());
-        self.inner.observe(events);
+        self.inner.observe(events)
     }
 }
 

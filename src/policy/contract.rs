@@ -1,20 +1,19 @@
 //! What every registered kind of policy must keep: a new policy is tested by being registered.
 
 use super::testing::{World, build, build_with, has_runtime, mask};
-use super::{Registry, Slates};
+use super::{Slates, all};
 use crate::ids::{ItemId, UserId};
-use crate::scenario::Params;
+use crate::params::Params;
 
 /// All kinds; `external` with the example, where there is a Python, `onnx` with a fixture, where there is a runtime.
 fn kinds() -> Vec<&'static str> {
     let python = std::process::Command::new("python3").arg("--version").output().is_ok();
-    let all = Registry::builtin();
     let able = |name: &&str| match *name {
         "external" => python,
         "onnx" => has_runtime(),
         _ => true,
     };
-    all.kinds().iter().map(|kind| kind.name).filter(able).collect()
+    all().iter().map(|kind| kind.name).filter(able).collect()
 }
 
 /// Slates of a dozen ticks (past a retraining), the users accepting some of what they are shown.
@@ -37,7 +36,7 @@ fn rollout(world: &World, kind: &str, batches: usize) -> Vec<Slates> {
                 blocked[item.index() / 64] |= 1 << (item.index() % 64);
             }
         }
-        policy.observe(&events);
+        policy.observe(&events).expect("a policy that learns");
         ticks.push(slates);
     }
     ticks
@@ -55,7 +54,6 @@ fn assert_same(left: &[Slates], right: &[Slates], what: &str) {
 /// Items are distinct, allowed and in front of the empty slots; scores do not increase; propensities are probabilities
 /// where they are known.
 fn assert_valid(slates: &Slates, blocked: &[Vec<u64>], items: usize, kind: &str) {
-    assert_eq!(slates.failure, None, "{kind}");
     let numbers = slates.scores.chunks(slates.slate).zip(slates.propensities.chunks(slates.slate));
     for ((row, (scores, propensities)), blocked) in slates.items.chunks(slates.slate).zip(numbers).zip(blocked) {
         let free = items - blocked.iter().map(|word| word.count_ones() as usize).sum::<usize>();
@@ -87,7 +85,9 @@ fn check(world: &World, users: &[UserId], blocked: &[Vec<u64>], items: usize) {
             assert_valid(&slates, blocked, items, kind);
             let again = world.recommend(policy.as_mut(), tick, users, blocked);
             assert_same(&[slates], std::slice::from_ref(&again), &format!("{kind}, repeated call"));
-            policy.observe(&world.respond(tick, users, &again, |user, item| (user.0 ^ item.0) % 2 == 0));
+            policy
+                .observe(&world.respond(tick, users, &again, |user, item| (user.0 ^ item.0) % 2 == 0))
+                .expect("a policy that learns");
         }
     }
 }
@@ -167,8 +167,8 @@ fn the_number_of_threads_does_not_change_a_slate() {
 
 #[test]
 fn each_default_is_inside_its_range() {
-    use crate::scenario::Kind;
-    for kind in Registry::builtin().kinds() {
+    use crate::params::Kind;
+    for kind in all() {
         for key in kind.keys {
             let inside = match key.kind {
                 Kind::Integer { min, max, default } => default.is_none_or(|value| (min..=max).contains(&value)),

@@ -16,8 +16,9 @@ use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests,
 use crate::ids::UserId;
 use crate::linalg::inverse_of_positive;
 use crate::log::EventBatch;
-use crate::scenario::{Key, Kind, Params};
+use crate::params::{Key, Kind, Params};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Beyond this the matrix and its inverse take more than 2.4 GB.
 const MOST_ITEMS: usize = 10_000;
@@ -40,7 +41,7 @@ pub(super) const KIND: PolicyKind = PolicyKind {
     build: |params, context| {
         let items = context.log.items;
         if items > MOST_ITEMS {
-            return Err(PolicyError(format!(
+            return Err(PolicyError::new(format!(
                 "`ease` needs the square of the number of items; the catalogue has {items}, the most is {MOST_ITEMS}: \
                  use `item_knn` or `ials`"
             )));
@@ -55,7 +56,7 @@ struct Ease {
     feedback: Feedback,
     histories: Histories,
     /// `B` by rows.
-    weights: Vec<f32>,
+    weights: Arc<Vec<f32>>,
 }
 
 impl Ease {
@@ -65,7 +66,7 @@ impl Ease {
         Ease {
             regularisation,
             retrain_every: params.integer("retrain_every") as u32,
-            weights: weights(&feedback.matrix(), regularisation),
+            weights: context.fit(KIND.name, &regularisation, || weights(&feedback.matrix(), regularisation)),
             histories: Histories::new(context),
             feedback,
         }
@@ -88,7 +89,7 @@ impl Ease {
 }
 
 impl Policy for Ease {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         let policy = &*self;
         let scratch = || (vec![0.0; requests.items], vec![0; Requests::words(requests.items)]);
         slates.fill_with(requests, scratch, |(scores, counted), request, slate| {
@@ -96,14 +97,16 @@ impl Policy for Ease {
             rank_candidates(&request, scores, slate);
         });
         slates.mark_certain();
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.feedback.observe(events, &self.histories);
         self.histories.observe(events, |_, _, _| ());
         if self.retrain_every > 0 && (events.tick + 1).is_multiple_of(self.retrain_every) {
-            self.weights = weights(&self.feedback.matrix(), self.regularisation);
+            self.weights = Arc::new(weights(&self.feedback.matrix(), self.regularisation));
         }
+        Ok(())
     }
 }
 
@@ -175,7 +178,7 @@ mod tests {
         let params = toml::from_str("retrain_every = 2").expect("parameters");
         let mut policy = build_with("ease", params, &world.context());
         for tick in 0..2 {
-            policy.observe(&world.accept(tick, &[Some(5), Some(5), Some(5), None]));
+            policy.observe(&world.accept(tick, &[Some(5), Some(5), Some(5), None])).expect("a policy that learns");
         }
         let slates = world.recommend(policy.as_mut(), 2, &world.users()[3..], &[mask(6, &[0])]);
         assert_eq!(slates.items[0].0, 5);

@@ -8,11 +8,11 @@
 use super::explored;
 use super::inner::{INNER, Inner};
 use super::random::draw;
-use super::{Chance, Policy, PolicyKind, Request, Requests, Slates};
+use super::{Chance, Policy, PolicyError, PolicyKind, Request, Requests, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
+use crate::params::{Key, Kind};
 use crate::random::unit;
-use crate::scenario::{Key, Kind};
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "epsilon_greedy",
@@ -37,10 +37,8 @@ struct EpsilonGreedy {
 }
 
 impl Policy for EpsilonGreedy {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
-        if !self.inner.ask(requests, requests.slate, slates) {
-            return;
-        }
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
+        self.inner.ask(requests, requests.slate)?;
         let (inner, epsilon) = (&self.inner, self.epsilon);
         slates.fill(requests, |request, slate| {
             let list = inner.list(request.row);
@@ -57,6 +55,7 @@ impl Policy for EpsilonGreedy {
                 slate.push_drawn(item, score, if list.certain { propensity } else { f32::NAN });
             }
         });
+        Ok(())
     }
 
     fn chances(&self, request: &Request<'_>, shown: &[ItemId], chances: &mut [Chance]) -> bool {
@@ -80,8 +79,8 @@ impl Policy for EpsilonGreedy {
         self.inner.looks_ahead()
     }
 
-    fn observe(&mut self, events: &EventBatch) {
-        self.inner.observe(events);
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
+        self.inner.observe(events)
     }
 }
 
@@ -113,7 +112,9 @@ mod tests {
             let wanted = world.recommend(plain.as_mut(), tick, &users, &blocked);
             assert_eq!((&slates.items, &slates.propensities), (&wanted.items, &wanted.propensities));
             let events = world.respond(tick, &users, &slates, |user, item| (user.0 + item.0) % 3 == 0);
-            [&mut wrapped, &mut plain].into_iter().for_each(|policy| policy.observe(&events));
+            [&mut wrapped, &mut plain]
+                .into_iter()
+                .for_each(|policy| policy.observe(&events).expect("a policy that learns"));
         }
     }
 

@@ -6,15 +6,16 @@
 //! `(Y'Y + alpha sum w y y' + reg I) x = sum (1 + alpha w) y`, by Cholesky. Rows are solved in parallel, each
 //! by itself and with sums in the order of its entries, so the number of threads changes no bit.
 
-use super::feedback::Sparse;
+use super::feedback::{Feedback, Sparse};
 use super::{Histories, PolicyContext};
 use crate::ids::{ItemId, UserId};
 use crate::random::{Purpose, Streams, unit};
 use nalgebra::{Cholesky, DMatrix, DVector};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// What is fitted.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Objective {
     /// Length of the vectors.
     pub factors: usize,
@@ -25,6 +26,7 @@ pub(super) struct Objective {
 }
 
 /// One vector for each item.
+#[derive(Clone)]
 pub(super) struct Factors {
     objective: Objective,
     /// `[items, factors]`.
@@ -44,6 +46,15 @@ impl Factors {
         let values: Vec<f32> = values.collect();
         let gram = gram_of(&values, objective.factors);
         Factors { objective, values, gram }
+    }
+
+    /// Fitted to the log before the start with this many sweeps.
+    pub fn of_log(objective: Objective, sweeps: usize, context: &PolicyContext) -> Arc<Factors> {
+        context.fit_drawn("factors", &(objective, sweeps), || {
+            let mut factors = Factors::new(objective, context.log.items, &context.streams);
+            factors.fit(&Feedback::new(context).matrix(), sweeps);
+            factors
+        })
     }
 
     /// Solves all users, then all items, `sweeps` times.
@@ -211,7 +222,6 @@ pub(super) fn dot(left: &[f32], right: &[f32]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::feedback::Feedback;
     use crate::policy::testing::World;
 
     #[test]

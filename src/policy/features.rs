@@ -13,10 +13,10 @@
 
 use super::attributes::Attributes;
 use super::factors::{Factors, Objective};
-use super::feedback::Feedback;
 use super::{PolicyContext, PolicyError};
 use crate::dataset::Catalogue;
 use crate::ids::ItemId;
+use std::sync::Arc;
 
 /// Items of one block.
 pub(super) const LANES: usize = 16;
@@ -42,7 +42,7 @@ pub(super) struct Features {
     attributes: Attributes,
     /// `[products, padded items]`.
     vectors: Vec<f32>,
-    factors: Factors,
+    factors: Arc<Factors>,
 }
 
 /// What a user's history sums up to: it grows by an item at a time and never has to be read again.
@@ -71,8 +71,7 @@ impl Features {
         // Mild on purpose: small logs must not shrink the vectors to zero, and the bandit rescales them anyway.
         let objective = Objective { factors: products, alpha: 10.0, regularisation: 10.0 };
         let attributes = Attributes::new(field, &context.catalogue)?;
-        let mut factors = Factors::new(objective, context.log.items, &context.streams);
-        factors.fit(&Feedback::new(context).matrix(), 10);
+        let factors = Factors::of_log(objective, 10, context);
         let padded = context.log.items.next_multiple_of(LANES);
         let mut vectors = vec![0.0; products * padded];
         for (item, vector) in factors.items().chunks_exact(products).enumerate() {

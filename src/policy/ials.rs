@@ -12,9 +12,10 @@
 
 use super::factors::{Factors, Objective, UserVectors, dot};
 use super::feedback::Feedback;
-use super::{Histories, Policy, PolicyContext, PolicyKind, Requests, Slates, rank_candidates};
+use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
 use crate::log::EventBatch;
-use crate::scenario::{Key, Kind, Params};
+use crate::params::{Key, Kind, Params};
+use std::sync::Arc;
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "ials",
@@ -53,7 +54,7 @@ struct Ials {
     retrain_every: u32,
     feedback: Feedback,
     histories: Histories,
-    factors: Factors,
+    factors: Arc<Factors>,
     users: UserVectors,
 }
 
@@ -64,21 +65,18 @@ impl Ials {
             alpha: params.number("alpha"),
             regularisation: params.number("regularisation"),
         };
-        let feedback = Feedback::new(context);
-        let mut factors = Factors::new(objective, context.log.items, &context.streams);
-        factors.fit(&feedback.matrix(), params.integer("iterations") as usize);
         Ials {
             retrain_every: params.integer("retrain_every") as u32,
             users: UserVectors::new(context, objective.factors),
             histories: Histories::new(context),
-            feedback,
-            factors,
+            feedback: Feedback::new(context),
+            factors: Factors::of_log(objective, params.integer("iterations") as usize, context),
         }
     }
 }
 
 impl Policy for Ials {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         self.users.refresh(requests.users, &self.histories, &self.factors);
         let (users, factors) = (&self.users, &self.factors);
         slates.fill_with(requests, Vec::new, |scores, request, slate| {
@@ -88,16 +86,18 @@ impl Policy for Ials {
             rank_candidates(&request, scores, slate);
         });
         slates.mark_certain();
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.feedback.observe(events, &self.histories);
         let users = &mut self.users;
         self.histories.observe(events, |user, item, _| users.accept(user, item));
         if self.retrain_every > 0 && (events.tick + 1).is_multiple_of(self.retrain_every) {
-            self.factors.fit(&self.feedback.matrix(), 1);
+            Arc::make_mut(&mut self.factors).fit(&self.feedback.matrix(), 1);
             self.users.outdate_all();
         }
+        Ok(())
     }
 }
 
@@ -113,7 +113,7 @@ mod tests {
         params.insert("retrain_every".into(), 2.into());
         let mut policy = build_with("ials", params, &world.context());
         for tick in 0..2 {
-            policy.observe(&world.accept(tick, &[Some(5), Some(5), Some(5), None]));
+            policy.observe(&world.accept(tick, &[Some(5), Some(5), Some(5), None])).expect("a policy that learns");
         }
         let slates = world.recommend(policy.as_mut(), 2, &world.users()[3..], &[mask(6, &[0, 1])]);
         assert_eq!(slates.items[0].0, 5);

@@ -4,10 +4,10 @@
 //! It draws from streams of its own ([`crate::random::Streams::fork`]), so that what the outer policy draws says
 //! nothing about what the inner one drew.
 
-use super::{Policy, PolicyContext, PolicyError, PolicyFailure, Requests, Slates};
+use super::{Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::scenario::{Key, Kind};
+use crate::params::{Key, Kind};
 
 /// The wrapped policy.
 pub(super) const INNER: Key = Key {
@@ -47,14 +47,10 @@ impl Inner {
         Ok(Inner { policy: context.inner(table)?, part, slates: Slates::default() })
     }
 
-    /// Lets the inner policy fill lists of `length` items. On failure `slates` says why, and the result is `false`.
-    pub fn ask(&mut self, requests: &Requests<'_>, length: usize, slates: &mut Slates) -> bool {
+    /// Lets the inner policy fill lists of `length` items.
+    pub fn ask(&mut self, requests: &Requests<'_>, length: usize) -> Result<(), PolicyError> {
         let own = Requests { slate: length, streams: requests.streams.fork(self.part), ..*requests };
-        self.slates.failure = None;
-        self.policy.recommend(&own, &mut self.slates);
-        let Some(PolicyFailure { user, problem }) = self.slates.failure.take() else { return true };
-        slates.fail(requests, user, problem);
-        false
+        self.policy.recommend(&own, &mut self.slates)
     }
 
     /// The list of the request in row `row`.
@@ -76,8 +72,8 @@ impl Inner {
     }
 
     /// See [`Policy::observe`].
-    pub fn observe(&mut self, events: &EventBatch) {
-        self.policy.observe(events);
+    pub fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
+        self.policy.observe(events)
     }
 }
 

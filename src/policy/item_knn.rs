@@ -12,11 +12,12 @@
 //! its histories is informative, and `half_life_items = 20` raises that to 0.20.
 
 use super::feedback::{Feedback, Sparse};
-use super::{Histories, Policy, PolicyContext, PolicyKind, Requests, Slates, rank_candidates};
+use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
 use crate::ids::UserId;
 use crate::log::EventBatch;
-use crate::scenario::{Key, Kind, Params};
+use crate::params::{Key, Kind, Params};
 use rayon::prelude::*;
+use std::sync::Arc;
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "item_knn",
@@ -54,7 +55,7 @@ struct ItemKnn {
     feedback: Feedback,
     histories: Histories,
     /// Row `i`: the items like item `i`, most similar first.
-    similar: Sparse,
+    similar: Arc<Sparse>,
 }
 
 impl ItemKnn {
@@ -66,7 +67,8 @@ impl ItemKnn {
             shrink,
             half_life: params.number("half_life_items"),
             retrain_every: params.integer("retrain_every") as u32,
-            similar: similarities(&feedback.matrix(), neighbours, shrink),
+            similar: context
+                .fit(KIND.name, &(neighbours, shrink), || similarities(&feedback.matrix(), neighbours, shrink)),
             histories: Histories::new(context),
             feedback,
         }
@@ -74,7 +76,7 @@ impl ItemKnn {
 }
 
 impl Policy for ItemKnn {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         let policy = &*self;
         let decay = if policy.half_life > 0.0 { libm::exp2(-1.0 / policy.half_life) as f32 } else { 1.0 };
         let scratch = || (vec![0.0; requests.items], vec![0; Requests::words(requests.items)]);
@@ -83,14 +85,16 @@ impl Policy for ItemKnn {
             rank_candidates(&request, scores, slate);
         });
         slates.mark_certain();
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.feedback.observe(events, &self.histories);
         self.histories.observe(events, |_, _, _| ());
         if self.retrain_every > 0 && (events.tick + 1).is_multiple_of(self.retrain_every) {
-            self.similar = similarities(&self.feedback.matrix(), self.neighbours, self.shrink);
+            self.similar = Arc::new(similarities(&self.feedback.matrix(), self.neighbours, self.shrink));
         }
+        Ok(())
     }
 }
 
@@ -198,7 +202,7 @@ mod tests {
         params.insert("retrain_every".into(), 2.into());
         let mut policy = build_with("item_knn", params, &world.context());
         for tick in 0..2 {
-            policy.observe(&world.accept(tick, &[Some(5), Some(5), Some(5), None]));
+            policy.observe(&world.accept(tick, &[Some(5), Some(5), Some(5), None])).expect("a policy that learns");
         }
         let slates = world.recommend(policy.as_mut(), 2, &world.users()[3..], &[mask(6, &[0])]);
         assert_eq!(slates.items[0].0, 5);

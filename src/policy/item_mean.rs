@@ -10,7 +10,7 @@ use super::levels::Levels;
 use super::{Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::scenario::{Key, Kind, Params};
+use crate::params::{Key, Kind, Params};
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "item_mean",
@@ -72,7 +72,7 @@ fn add(sum: &mut (f64, f64), rating: f32) {
 }
 
 impl Policy for ItemMean {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         if self.ranking.is_empty() {
             self.rank();
         }
@@ -84,11 +84,12 @@ impl Policy for ItemMean {
             }
         });
         slates.mark_certain();
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         if !self.learn {
-            return;
+            return Ok(());
         }
         for (row, &rating) in events.ratings.iter().enumerate().filter(|(_, rating)| !rating.is_nan()) {
             if let Some(item) = events.accepted_item(row) {
@@ -96,6 +97,7 @@ impl Policy for ItemMean {
             }
         }
         self.ranking.clear();
+        Ok(())
     }
 }
 
@@ -135,7 +137,7 @@ mod tests {
             // Two users rate item 4 with 4 and 1: with the log (5 + 4 + 1 + 5 m) / 8, m = 23 / 7.
             let mut events = world.accept(0, &[Some(4), Some(4), None]);
             events.ratings = vec![4.0, 1.0, f32::NAN];
-            policy.observe(&events);
+            policy.observe(&events).expect("a policy that learns");
             let (_, scores) = ranking(&world, policy.as_mut());
             // Item 3 then leads with (12 + 5 * 23 / 7) / 8.
             let wanted = if learn { (12.0 + 5.0 * 23.0 / 7.0) / 8.0 } else { best };
@@ -146,13 +148,13 @@ mod tests {
     #[test]
     fn a_log_without_ratings_is_an_error_that_names_policies_without() {
         for kind in ["item_mean", "biased_mf"] {
-            let kind = crate::policy::Registry::builtin().get(kind).cloned().unwrap();
+            let kind = crate::policy::all().iter().find(|known| known.name == kind).unwrap();
             let mut context = world().context();
             let mut log = (*context.log).clone();
             log.rows.iter_mut().for_each(|row| row.rating = f32::NAN);
             context.log = log.into();
             let params = kind.defaults();
-            let problem = (kind.build)(&crate::scenario::Params::new(&params), &context).err().expect("an error");
+            let problem = (kind.build)(&crate::params::Params::new(&params), &context).err().expect("an error");
             assert!(problem.to_string().contains("the log before the start has none"), "{problem}");
         }
     }

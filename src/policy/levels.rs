@@ -28,7 +28,7 @@ impl Levels {
     /// When the log has interactions and none is rated; `kind` is the policy that needs it.
     pub fn new(context: &PolicyContext, kind: &str) -> Result<Levels, PolicyError> {
         if !context.log.rows.is_empty() && context.log.rows.iter().all(|row| row.rating.is_nan()) {
-            return Err(PolicyError(format!(
+            return Err(PolicyError::new(format!(
                 "`{kind}` learns from ratings, and the log before the start has none; take a log with ratings, or a policy \
                  that needs none, such as `popular`, `item_knn` or `ials`"
             )));

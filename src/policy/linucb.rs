@@ -5,9 +5,9 @@
 
 use super::attributes::TRAITS;
 use super::ridge::{FACTORS, REGULARISATION, Ridge};
-use super::{Policy, PolicyKind, Requests, Slates, rank_candidates};
+use super::{Policy, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
 use crate::log::EventBatch;
-use crate::scenario::{Key, Kind};
+use crate::params::{Key, Kind};
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "linucb",
@@ -33,7 +33,7 @@ struct LinUcb {
 }
 
 impl Policy for LinUcb {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         self.ridge.refresh(requests.users);
         let (ridge, alpha) = (&self.ridge, self.alpha);
         slates.fill_with(requests, Vec::new, |scores, request, slate| {
@@ -41,10 +41,12 @@ impl Policy for LinUcb {
             rank_candidates(&request, scores, slate);
         });
         slates.mark_certain();
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.ridge.observe(events);
+        Ok(())
     }
 }
 

@@ -16,10 +16,10 @@
 //! On MovieLens 100K (last fifth of each user held out) the defaults reach an NDCG@10 of 0.22: the order of its
 //! histories is partly that in which the site showed the films.
 
-use super::{Histories, Policy, PolicyContext, PolicyKind, Requests, Slates, rank_candidates};
+use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
 use crate::ids::{ItemId, UserId};
 use crate::log::EventBatch;
-use crate::scenario::{Key, Kind, Params};
+use crate::params::{Key, Kind, Params};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -117,7 +117,7 @@ impl Markov {
 }
 
 impl Policy for Markov {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         let policy = &*self;
         let total = policy.counts.iter().sum::<f64>().max(1.0);
         let popular: Vec<f64> = policy.counts.iter().map(|count| count / total).collect();
@@ -129,9 +129,10 @@ impl Policy for Markov {
             rank_candidates(&request, scores, slate);
         });
         slates.mark_certain();
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         for row in 0..events.len() {
             if let Some(item) = events.accepted_item(row) {
                 let user = events.users[row];
@@ -140,6 +141,7 @@ impl Policy for Markov {
             }
         }
         self.histories.observe(events, |_, _, _| ());
+        Ok(())
     }
 }
 
@@ -178,8 +180,8 @@ mod tests {
         let open = vec![mask(4, &[]); 2];
         let slates = world.recommend(policy.as_mut(), 0, &world.users(), &open);
         assert_eq!(slates.items[4..].iter().map(|item| item.0).collect::<Vec<_>>(), [1, 0, 2, 3], "no history");
-        policy.observe(&world.accept(0, &[Some(3), None]));
-        policy.observe(&world.accept(1, &[None, Some(2)]));
+        policy.observe(&world.accept(0, &[Some(3), None])).expect("a policy that learns");
+        policy.observe(&world.accept(1, &[None, Some(2)])).expect("a policy that learns");
         let slates = world.recommend(policy.as_mut(), 2, &world.users(), &open);
         assert_eq!(slates.items[4].0, 3, "after 2 came 3");
     }

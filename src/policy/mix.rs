@@ -7,11 +7,11 @@
 //! Every part learns from all slates that were shown.
 
 use super::inner::{Inner, List};
-use super::{Chance, Policy, PolicyKind, Request, Requests, SlateRow, Slates};
+use super::{Chance, Policy, PolicyError, PolicyKind, Request, Requests, SlateRow, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
+use crate::params::{Key, Kind};
 use crate::random::unit;
-use crate::scenario::{Key, Kind};
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "mix",
@@ -100,14 +100,13 @@ fn pick(next: &[(ItemId, f64)], point: f64) -> Option<ItemId> {
 }
 
 impl Policy for Mix {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         for part in &mut self.parts {
-            if !part.ask(requests, requests.slate, slates) {
-                return;
-            }
+            part.ask(requests, requests.slate)?;
         }
         let policy = &*self;
         slates.fill(requests, |request, slate| policy.fill(&request, slate));
+        Ok(())
     }
 
     fn chances(&self, request: &Request<'_>, shown: &[ItemId], chances: &mut [Chance]) -> bool {
@@ -125,8 +124,8 @@ impl Policy for Mix {
         self.parts.iter().any(Inner::looks_ahead)
     }
 
-    fn observe(&mut self, events: &EventBatch) {
-        self.parts.iter_mut().for_each(|part| part.observe(events));
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
+        self.parts.iter_mut().try_for_each(|part| part.observe(events))
     }
 }
 

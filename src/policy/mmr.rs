@@ -7,9 +7,9 @@
 
 use super::attributes::{Attributes, TRAITS};
 use super::inner::{INNER, Inner, List, POOL};
-use super::{Policy, PolicyKind, Requests, SlateRow, Slates};
+use super::{Policy, PolicyError, PolicyKind, Requests, SlateRow, Slates};
 use crate::log::EventBatch;
-use crate::scenario::{Key, Kind};
+use crate::params::{Key, Kind};
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "mmr",
@@ -65,20 +65,19 @@ impl Mmr {
 }
 
 impl Policy for Mmr {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
-        if !self.inner.ask(requests, self.pool.max(requests.slate), slates) {
-            return;
-        }
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
+        self.inner.ask(requests, self.pool.max(requests.slate))?;
         let policy = &*self;
         slates.fill(requests, |request, slate| policy.rank(&policy.inner.list(request.row), slate));
+        Ok(())
     }
 
     fn looks_ahead(&self) -> bool {
         self.inner.looks_ahead()
     }
 
-    fn observe(&mut self, events: &EventBatch) {
-        self.inner.observe(events);
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
+        self.inner.observe(events)
     }
 }
 

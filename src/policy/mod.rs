@@ -2,27 +2,29 @@
 //!
 //! A policy sees what a real recommender would see: the catalogue, the log before the start, and the
 //! responses of its own users. It never sees the user model. One policy is one file plus one line in
-//! [`Registry::builtin`].
+//! [`all`].
 //!
 //! ```
-//! use recmirror::policy::{Policy, Requests, Slates};
+//! use recmirror::policy::{Policy, PolicyError, Requests, Slates};
 //!
 //! /// Shows every user the candidates with the smallest ids.
 //! struct First;
 //!
 //! impl Policy for First {
-//!     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+//!     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
 //!         slates.fill(requests, |request, slot| {
 //!             for item in request.candidates().take(request.slate) {
 //!                 slot.push(item, 0.0);
 //!             }
 //!         });
+//!         Ok(())
 //!     }
 //! }
 //! ```
 //!
 //! Every kind that learns says in its doc when: `retrain_every` ticks on the log and all responses of its own users
-//! so far (0 = on the log alone), or online after each tick. A user without history gets what the method gives to an
+//! so far (0 = on the log alone), or online after each tick. What it learns from the log before the start it makes in
+//! [`PolicyContext::fit`], so that trials that begin alike share it. A user without history gets what the method gives to an
 //! empty history. What a policy draws it draws from [`Request::rng`]; where it can tell the probability of what it
 //! drew, it says so ([`SlateRow::push_drawn`], [`Slates::mark_certain`]), for off-policy work on its log, and
 //! [`Policy::chances`] says the same of slates that it did not draw.
@@ -35,16 +37,19 @@ mod calibrated;
 mod contract;
 mod ease;
 mod epsilon_greedy;
+mod error;
 mod explored;
 mod external;
 mod factors;
 mod features;
 mod feedback;
+mod fits;
 mod histories;
 mod ials;
 mod inner;
 mod item_knn;
 mod item_mean;
+mod kind;
 mod levels;
 mod linucb;
 mod markov;
@@ -57,7 +62,6 @@ mod random;
 #[cfg(test)]
 #[path = "../../tests/fixtures/recipes/newest.rs"]
 mod recipe;
-mod registry;
 mod request;
 mod ridge;
 mod slates;
@@ -67,10 +71,12 @@ mod thompson;
 mod ucb;
 mod user_knn;
 
+pub use self::error::PolicyError;
+pub use self::fits::Fits;
 pub use self::histories::Histories;
-pub use self::registry::{Factory, PolicyContext, PolicyError, PolicyKind, Registry};
+pub use self::kind::{Factory, PolicyContext, PolicyKind, PolicySpec, all, factory};
 pub use self::request::{Chance, Foresight, Request, Requests};
-pub use self::slates::{PolicyFailure, SlateRow, Slates, rank_candidates};
+pub use self::slates::{SlateRow, Slates, rank_candidates};
 
 use crate::ids::ItemId;
 use crate::log::EventBatch;
@@ -78,8 +84,21 @@ use crate::log::EventBatch;
 /// A recommender policy.
 pub trait Policy: Send + Sync {
     /// Fills one slate for each request, best item first. The result must not depend on the order of
-    /// the requests or on how they are batched.
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates);
+    /// the requests or on how they are batched. `slates` is a buffer that is used again: what it held is written over.
+    ///
+    /// # Errors
+    /// When it has no slates: the policy is not asked again. What `slates` then holds is not looked at.
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError>;
+
+    /// Like [`Policy::recommend`], in slates of their own.
+    ///
+    /// # Errors
+    /// As [`Policy::recommend`].
+    fn slates(&mut self, requests: &Requests<'_>) -> Result<Slates, PolicyError> {
+        let mut slates = Slates::default();
+        self.recommend(requests, &mut slates)?;
+        Ok(slates)
+    }
 
     /// Whether it wants [`Requests::foresight`]: to know what the users would accept. No recommender can; only the
     /// `oracle` does, and what is wrapped around it.
@@ -96,7 +115,11 @@ pub trait Policy: Send + Sync {
     }
 
     /// Learns from what its users did with the slates of one tick. Called once a tick, after all responses.
-    fn observe(&mut self, events: &EventBatch) {
+    ///
+    /// # Errors
+    /// When it cannot learn: the policy is not asked again.
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         let _ = events;
+        Ok(())
     }
 }

@@ -6,7 +6,7 @@
 //! both that ship do, the slate of the best items, best first, has the largest probability of any acceptance at this
 //! tick; what an acceptance does to later ticks it does not see.
 
-use super::{Policy, PolicyKind, Requests, Slates, rank_candidates};
+use super::{Policy, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
 use crate::ids::ItemId;
 use std::sync::Mutex;
 
@@ -23,9 +23,9 @@ struct Oracle {
 }
 
 impl Policy for Oracle {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         let Some(foresight) = requests.foresight else {
-            return slates.fail(requests, None, "the oracle works inside a simulation only".to_owned());
+            return Err(PolicyError::new("the oracle works inside a simulation only"));
         };
         // The failure of the smallest row, so that the message does not depend on threads.
         let failure: Mutex<Option<(usize, String)>> = Mutex::new(None);
@@ -40,10 +40,11 @@ impl Policy for Oracle {
                 }
             }
         });
-        match failure.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
-            Some((row, problem)) => slates.fail(requests, Some(requests.users[row]), problem),
-            None => slates.mark_certain(),
+        if let Some((row, problem)) = failure.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()) {
+            return Err(PolicyError::of_user(requests.users[row], problem));
         }
+        slates.mark_certain();
+        Ok(())
     }
 
     fn looks_ahead(&self) -> bool {
@@ -84,8 +85,7 @@ mod tests {
             streams: world.context().streams,
             foresight: None,
         };
-        let mut slates = Slates::default();
-        oracle.recommend(&requests, &mut slates);
-        assert!(slates.failure.is_some_and(|failure| failure.problem.contains("inside a simulation only")));
+        let problem = oracle.slates(&requests).expect_err("no slates").to_string();
+        assert!(problem.contains("inside a simulation only"), "{problem}");
     }
 }

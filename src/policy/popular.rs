@@ -11,7 +11,7 @@
 use super::{Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::scenario::{Key, Kind, Params};
+use crate::params::{Key, Kind, Params};
 use std::collections::VecDeque;
 
 pub(super) const KIND: PolicyKind = PolicyKind {
@@ -36,7 +36,7 @@ pub(super) const KIND: PolicyKind = PolicyKind {
     ],
     build: |params, context| {
         if params.number("half_life") > 0.0 && params.integer("window") > 0 {
-            return Err(PolicyError("`half_life` and `window` exclude each other; set one of them to 0".to_owned()));
+            return Err(PolicyError::new("`half_life` and `window` exclude each other; set one of them to 0"));
         }
         Ok(Box::new(Popular::new(params, context)))
     },
@@ -131,7 +131,7 @@ impl Window {
 }
 
 impl Policy for Popular {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         if self.window.as_mut().is_some_and(|window| window.expire(requests.tick, &mut self.counts)) {
             self.ranking.clear();
         }
@@ -150,9 +150,10 @@ impl Policy for Popular {
             }
         });
         slates.mark_certain();
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.decay_to(events.tick);
         if self.learn {
             for item in (0..events.len()).filter_map(|row| events.accepted_item(row)) {
@@ -163,6 +164,7 @@ impl Policy for Popular {
             }
         }
         self.ranking.clear();
+        Ok(())
     }
 }
 
@@ -192,7 +194,7 @@ mod tests {
             params.insert("learn".into(), learn.into());
             let mut policy = build_with("popular", params, &world.context());
             for tick in 0..2 {
-                policy.observe(&world.accept(tick, &[Some(5), Some(5), None]));
+                policy.observe(&world.accept(tick, &[Some(5), Some(5), None])).expect("a policy that learns");
             }
             let slates = world.recommend(policy.as_mut(), 2, &world.users(), &vec![mask(6, &[]); 3]);
             assert_eq!(slates.items[0].0, first);
@@ -205,7 +207,7 @@ mod tests {
         let mut params = toml::Table::new();
         params.insert("half_life".into(), 2.0.into());
         let mut policy = build_with("popular", params, &world.context());
-        policy.observe(&world.accept(4, &[Some(2), None, None]));
+        policy.observe(&world.accept(4, &[Some(2), None, None])).expect("a policy that learns");
         let slates = world.recommend(policy.as_mut(), 5, &world.users(), &vec![mask(6, &[]); 3]);
         assert_eq!(slates.items[..2].iter().map(|item| item.0).collect::<Vec<_>>(), [2, 1]);
         assert_eq!(slates.scores[..2], [1.0, 0.75]);
@@ -225,7 +227,7 @@ mod tests {
         };
         // Ticks -2 and -1: items 3, 3, 1 and 4, 4, 3; the rest by all time.
         assert_eq!(top(policy.as_mut(), 0), (vec![3, 4, 1, 0], vec![3.0, 2.0, 1.0, 0.0]));
-        policy.observe(&world.accept(0, &[Some(5), None, None]));
+        policy.observe(&world.accept(0, &[Some(5), None, None])).expect("a policy that learns");
         // Ticks -1 and 0: items 4, 4, 3 and 5.
         assert_eq!(top(policy.as_mut(), 1), (vec![4, 3, 5, 1], vec![2.0, 1.0, 1.0, 0.0]));
         assert_eq!(top(policy.as_mut(), 9), (vec![1, 3, 4, 0], vec![0.0; 4]), "nothing is left: all time decides");
@@ -237,7 +239,7 @@ mod tests {
         let mut params = kind.defaults();
         params.insert("window".into(), 2.into());
         params.insert("half_life".into(), 1.0.into());
-        let problem = (kind.build)(&crate::scenario::Params::new(&params), &world().context()).err();
+        let problem = (kind.build)(&crate::params::Params::new(&params), &world().context()).err();
         assert!(problem.is_some_and(|problem| problem.to_string().contains("exclude each other")));
     }
 }

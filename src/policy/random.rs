@@ -4,7 +4,7 @@
 //! Draws come from [`Request::rng`], so a user's slate depends on (seed, replication, user, tick) alone.
 //! It has no scores: they are NaN. Its propensities are exact: with `n` candidates left, one slot's is `1 / n`.
 
-use super::{Chance, Policy, PolicyKind, Request, Requests, SlateRow, Slates};
+use super::{Chance, Policy, PolicyError, PolicyKind, Request, Requests, SlateRow, Slates};
 use crate::ids::ItemId;
 use crate::random::below;
 use rand_chacha::rand_core::Rng;
@@ -25,8 +25,9 @@ const TRIES_PER_DRAW: usize = 16;
 struct Random;
 
 impl Policy for Random {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         slates.fill(requests, sample);
+        Ok(())
     }
 
     fn chances(&self, request: &Request<'_>, shown: &[ItemId], chances: &mut [Chance]) -> bool {

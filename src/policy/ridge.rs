@@ -13,7 +13,7 @@ use super::features::{Block, Features, LANES, MAX_FEATURES, MAX_PRODUCTS, Past, 
 use super::{Histories, PolicyContext, PolicyError};
 use crate::ids::UserId;
 use crate::log::{EventBatch, REJECTED};
-use crate::scenario::{Key, Kind, Params};
+use crate::params::{Key, Kind, Params};
 use nalgebra::{Cholesky, DMatrix, DVector};
 
 /// Weight of the squared norm of the coefficients.
@@ -217,7 +217,7 @@ pub(super) fn linear(theta: &[f32], block: &Block) -> [f32; LANES] {
 mod tests {
     use super::*;
     use crate::policy::testing::World;
-    use crate::policy::{Policy, PolicyKind, Registry};
+    use crate::policy::{Policy, all};
 
     /// A = [[2, 1], [1, 2]] + I, b = [1, 2]: A^-1 = [[3, -1], [-1, 3]] / 8, theta = [1, 5] / 8.
     fn by_hand() -> Model {
@@ -265,8 +265,7 @@ mod tests {
     #[test]
     fn slots_behind_the_accepted_one_are_no_examples() {
         let world = World::new(2, 20).slate(3);
-        let registry = Registry::builtin();
-        let kind: &PolicyKind = registry.get("linucb").expect("a kind");
+        let kind = all().iter().find(|kind| kind.name == "linucb").expect("a kind");
         let mut params = kind.defaults();
         params.insert("factors".into(), 1.into());
         let mut ridge = Ridge::new(&Params::new(&params), &world.context()).expect("categories");

@@ -1,7 +1,7 @@
 //! The slates that a policy fills, and ranking helpers.
 
 use super::request::{Request, Requests};
-use crate::ids::{ItemId, UserId};
+use crate::ids::ItemId;
 use rayon::prelude::*;
 
 /// Rows that one parallel task fills.
@@ -19,17 +19,6 @@ pub struct Slates {
     /// `[n, slate]`: the probability with which the policy puts this item into this slot, given the slots above it; NaN
     /// where the policy does not know it. The propensity of a slate is their product.
     pub propensities: Vec<f32>,
-    /// Why the policy could not fill the slates; the replication ends with it.
-    pub failure: Option<PolicyFailure>,
-}
-
-/// A policy that cannot go on.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PolicyFailure {
-    /// Whose slate it is about; `None`: all of them.
-    pub user: Option<UserId>,
-    /// What happened.
-    pub problem: String,
 }
 
 impl Slates {
@@ -42,19 +31,12 @@ impl Slates {
             numbers.clear();
             numbers.resize(rows * slate, f32::NAN);
         }
-        self.failure = None;
     }
 
     /// Says that nothing was drawn: each slate follows from its request and what was observed, with propensity 1.
     pub fn mark_certain(&mut self) {
         self.propensities.clear();
         self.propensities.extend(self.items.iter().map(|item| if item.is_some() { 1.0 } else { f32::NAN }));
-    }
-
-    /// Says why there are no slates. Empty ones are left behind.
-    pub fn fail(&mut self, requests: &Requests<'_>, user: Option<UserId>, problem: String) {
-        self.reset(requests.len(), requests.slate);
-        self.failure = Some(PolicyFailure { user, problem });
     }
 
     /// Calls `fill` once for each request, in parallel; a row's result must depend on its request alone.
@@ -75,7 +57,6 @@ impl Slates {
         self.items.resize(requests.len() * requests.slate, ItemId::NONE);
         self.scores.resize(requests.len() * requests.slate, f32::NAN);
         self.propensities.resize(requests.len() * requests.slate, f32::NAN);
-        self.failure = None;
         if self.items.is_empty() {
             return;
         }

@@ -1,13 +1,13 @@
 //! A small seeded world in which policies are tested: a catalogue, a log, users and their responses.
 
-use super::{Chance, Foresight, Policy, PolicyContext, Registry, Requests, Slates};
+use super::{Chance, Fits, Foresight, Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::dataset::{Catalogue, Column, Field, Fields, Interaction, TrainingLog};
 use crate::files::sha256;
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
 pub(super) use crate::onnx::testing_graphs::has_runtime;
+use crate::params::Params;
 use crate::random::{Purpose, Streams, below, unit};
-use crate::scenario::Params;
 use std::sync::Arc;
 
 /// Users of the data set are also the simulated users, one to one.
@@ -81,8 +81,9 @@ impl World {
             sources: self.sources.clone(),
             slate: self.slate,
             tick_seconds: 1,
-            registry: Arc::new(Registry::builtin()),
+            kinds: super::all().into(),
             streams: self.streams,
+            fits: Fits::default(),
         }
     }
 
@@ -98,14 +99,27 @@ impl World {
     }
 
     pub fn recommend(&self, policy: &mut dyn Policy, tick: u32, users: &[UserId], blocked: &[Vec<u64>]) -> Slates {
+        self.ask(policy, tick, users, blocked).expect("slates")
+    }
+
+    /// Why a policy has no slates.
+    pub fn refusal(&self, policy: &mut dyn Policy, users: &[UserId], blocked: &[Vec<u64>]) -> PolicyError {
+        self.ask(policy, 0, users, blocked).expect_err("no slates")
+    }
+
+    fn ask(
+        &self,
+        policy: &mut dyn Policy,
+        tick: u32,
+        users: &[UserId],
+        blocked: &[Vec<u64>],
+    ) -> Result<Slates, PolicyError> {
         let blocked = blocked.concat();
         let (slate, items, streams) = (self.slate, self.log.items, self.streams);
-        let mut slates = Slates::default();
         let likes = Likes { users };
         let foresight: Option<&dyn Foresight> = if policy.looks_ahead() { Some(&likes) } else { None };
         let requests = Requests { tick, slate, items, users, blocked: &blocked, streams, foresight };
-        policy.recommend(&requests, &mut slates);
-        slates
+        policy.slates(&requests)
     }
 
     /// What a policy that was asked by [`World::recommend`] says of other slates; `None` where it does not know.
@@ -178,7 +192,9 @@ impl World {
         let lost = (0..ticks).map(|tick| {
             let slates = self.recommend(policy.as_mut(), tick, &users, &open);
             let luck = |user: UserId| unit(&mut self.streams.derive(Purpose::Response, u64::from(user.0), tick));
-            policy.observe(&self.respond(tick, &users, &slates, |user, item| luck(user) < rate(user, item)));
+            policy
+                .observe(&self.respond(tick, &users, &slates, |user, item| luck(user) < rate(user, item)))
+                .expect("a policy that learns");
             users.iter().zip(&slates.items).zip(&best).map(|((&user, &item), best)| best - rate(user, item)).sum()
         });
         lost.collect()
@@ -198,7 +214,7 @@ impl World {
                     blocked[item.index() / 64] |= 1 << (item.index() % 64);
                 }
             }
-            policy.observe(&events);
+            policy.observe(&events).expect("a policy that learns");
         }
         let slates = self.recommend(policy.as_mut(), ticks, &users, &blocked);
         let shown = users.iter().zip(slates.items.chunks(self.slate));
@@ -249,7 +265,7 @@ pub(super) fn build(kind: &str, context: &PolicyContext) -> Box<dyn Policy> {
 
 /// A policy with some parameters of its own.
 pub(super) fn build_with(kind: &str, params: toml::Table, context: &PolicyContext) -> Box<dyn Policy> {
-    let kind = Registry::builtin().get(kind).cloned().expect("a registered kind");
+    let kind = super::all().iter().find(|known| known.name == kind).expect("a registered kind");
     let mut table = kind.defaults();
     if kind.name == "external" {
         table.insert("command".to_owned(), vec!["python3", "examples/external_policy.py"].into());

@@ -7,10 +7,10 @@
 
 use super::attributes::TRAITS;
 use super::ridge::{FACTORS, REGULARISATION, Ridge, linear};
-use super::{Policy, PolicyKind, Requests, Slates, rank_candidates};
+use super::{Policy, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
 use crate::log::EventBatch;
+use crate::params::{Key, Kind};
 use crate::random::unit;
-use crate::scenario::{Key, Kind};
 use rand_chacha::rand_core::Rng;
 
 pub(super) const KIND: PolicyKind = PolicyKind {
@@ -37,7 +37,7 @@ struct Thompson {
 }
 
 impl Policy for Thompson {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         self.ridge.refresh(requests.users);
         let (ridge, scale) = (&self.ridge, self.scale);
         slates.fill_with(requests, Vec::new, |scores, request, slate| {
@@ -46,10 +46,12 @@ impl Policy for Thompson {
             ridge.score(request.user, request.items, scores, |block| linear(&theta, block));
             rank_candidates(&request, scores, slate);
         });
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.ridge.observe(events);
+        Ok(())
     }
 }
 
@@ -92,7 +94,9 @@ mod tests {
             let slates = world.recommend(thompson.as_mut(), tick, &users, &blocked);
             assert_eq!(slates.items, world.recommend(linucb.as_mut(), tick, &users, &blocked).items);
             let events = world.respond(tick, &users, &slates, |user, item| (user.0 + item.0) % 3 == 0);
-            [&mut thompson, &mut linucb].into_iter().for_each(|policy| policy.observe(&events));
+            [&mut thompson, &mut linucb]
+                .into_iter()
+                .for_each(|policy| policy.observe(&events).expect("a policy that learns"));
         }
     }
 

@@ -10,10 +10,10 @@
 //! that contextual ones have to beat.
 
 use super::ridge::examined;
-use super::{Policy, PolicyContext, PolicyKind, Requests, Slates};
+use super::{Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::scenario::{Key, Kind, Params};
+use crate::params::{Key, Kind, Params};
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "ucb",
@@ -75,7 +75,7 @@ impl Ucb {
 }
 
 impl Policy for Ucb {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         if self.ranking.is_empty() {
             self.rank();
         }
@@ -91,9 +91,10 @@ impl Policy for Ucb {
             }
         });
         slates.mark_certain();
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         for row in 0..events.len() {
             for (slot, item) in examined(events, row) {
                 self.looks[item.index()] += 1.0;
@@ -101,6 +102,7 @@ impl Policy for Ucb {
             }
         }
         self.ranking.clear();
+        Ok(())
     }
 }
 
@@ -119,7 +121,7 @@ mod tests {
         assert_eq!(first.items[..2], [ItemId(2), ItemId(1)], "never shown: by popularity");
         // Users 0 and 1 reject both, user 2 accepts item 1 in the second slot: 3 looks each.
         let events = world.respond(0, &world.users(), &first, |user, item| user.0 == 2 && item.0 == 1);
-        policy.observe(&events);
+        policy.observe(&events).expect("a policy that learns");
         let second = world.recommend(policy.as_mut(), 1, &world.users(), &open);
         assert_eq!(second.items[..2], [ItemId(0), ItemId(1)]);
         assert_eq!(second.scores[0], f32::INFINITY);

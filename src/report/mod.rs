@@ -3,6 +3,26 @@
 //!
 //! Everything that is said is computed from [`Results`]; the template `report.html.j2` only lays it out.
 //! Charts are inline SVG drawn here. Policy names and all other text of the caller are escaped.
+//!
+//! [`write`] completes the folder of a run:
+//!
+//! ```
+//! use recmirror::prelude::*;
+//!
+//! let row = |n: i64| ((n % 40).to_string(), ((n * 7 + n / 40) % 60).to_string(), None, Some(n));
+//! let data = Dataset::from_rows("shop", (0..600).map(row))?;
+//! let settings = Experiment::builder(&data).population(50).slate(5).steps(3).replications(2);
+//! let experiment = settings.policy("popular", &[]).policy("random", &[]).experiment()?;
+//! let place = std::env::temp_dir().join(format!("recmirror-report-{}", std::process::id()));
+//! let folder = RunFolder::create(&place.join("run"), true)?;
+//! let run = experiment.run_observed(Some(&folder), &mut |_| ())?;
+//! let path = recmirror::report::write(folder, &experiment, &run)?;
+//! for file in ["report.html", "summary.csv", "manifest.json", "events"] {
+//!     assert!(path.join(file).exists(), "{file}");
+//! }
+//! # std::fs::remove_dir_all(&place)?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod alignment;
 mod curves;
@@ -11,14 +31,20 @@ mod headline;
 mod levels;
 mod life;
 mod line;
+mod page;
 mod pairs;
+mod sensitivity;
 mod svg;
 mod validation;
 mod view;
 mod worlds;
+mod write;
 
 pub use self::alignment::alignment_html;
+pub use self::page::{Page, baseline, failures};
+pub use self::sensitivity::files as sensitivity_files;
 pub use self::validation::validation_html;
+pub use self::write::{Filled, WriteError, fill, write};
 
 use crate::experiment::{LevelRow, PairRow, Results, Trust};
 use crate::story::Story;

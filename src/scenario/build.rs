@@ -1,20 +1,19 @@
 //! From checked tables to a [`Scenario`]: every key is present and in range here.
 
 use super::check::Checked;
-use super::keys::{ALL_METRICS, METRIC_NAMES};
+use super::keys::ALL_METRICS;
 use super::load::folder_of;
 use super::{
     AcceptSpec, AcceptanceSpec, ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ExaminationRule, ExaminationWeights,
     ModelSpec, Params, PopulationSpec, ProviderSpec, Scenario, SessionSpec, UserSpec,
 };
 use crate::dataset::Cut;
-use crate::language::Sampling;
-use crate::user::{LanguageMode, LanguageSpec};
+use crate::registry::Registry;
 use std::path::Path;
 use toml::Table;
 
 /// Builds the scenario that came from the file `origin`.
-pub(super) fn build(checked: &Checked, origin: &Path) -> Scenario {
+pub(super) fn build(checked: &Checked, origin: &Path, registry: &Registry) -> Scenario {
     let absent = Table::new();
     let section = |name: &str| Params::new(checked.sections.get(name).unwrap_or(&absent));
     let root = section("");
@@ -28,10 +27,10 @@ pub(super) fn build(checked: &Checked, origin: &Path) -> Scenario {
         tick_seconds: root.integer("tick_seconds") as u64,
         slate: root.integer("slate") as usize,
         baseline: root.text("baseline").to_owned(),
-        metrics: metrics(&root.words("metrics")),
+        metrics: metrics(&root.words("metrics"), registry),
         data: data(&section("data")),
         population: population(&section("population")),
-        user: user(&section("user")),
+        user: user(&section("user"), registry),
         arrival: arrival(&section("arrival")),
         session: session(&section("session")),
         candidates: CandidateSpec { unseen: section("candidates").text("rule") == "unseen" },
@@ -48,8 +47,9 @@ fn name_or_stem(name: &str, origin: &Path) -> String {
     origin.file_stem().map_or_else(|| "scenario".to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
-fn metrics(words: &[&str]) -> Vec<String> {
-    let named = if words.contains(&ALL_METRICS) { METRIC_NAMES } else { words };
+fn metrics(words: &[&str], registry: &Registry) -> Vec<String> {
+    let all: Vec<&str> = registry.metrics().iter().map(|kind| kind.name).collect();
+    let named = if words.contains(&ALL_METRICS) { &all[..] } else { words };
     named.iter().map(|&name| name.to_owned()).collect()
 }
 
@@ -76,18 +76,11 @@ fn population(params: &Params<'_>) -> PopulationSpec {
     }
 }
 
-fn user(params: &Params<'_>) -> UserSpec {
-    let model = match params.text("kind") {
-        "mirror" => ModelSpec::Mirror { path: params.text("path").into() },
-        "language" => ModelSpec::Language(language(params)),
-        _ => ModelSpec::Parametric {
-            taste: params.number("taste"),
-            popularity: params.number("popularity"),
-            position: params.number("position"),
-            learning: params.number("learning"),
-            field: params.text("field").to_owned(),
-        },
-    };
+fn user(params: &Params<'_>, registry: &Registry) -> UserSpec {
+    let name = params.text("kind");
+    let own = registry.user(name).map_or(&[][..], |kind| kind.keys).iter();
+    let own = own.filter_map(|key| Some((key.name.to_owned(), params.table().get(key.name)?.clone())));
+    let model = ModelSpec { kind: name.to_owned(), params: own.collect() };
     UserSpec {
         accept: match params.text("accept") {
             "like" => AcceptSpec::Like,
@@ -106,22 +99,6 @@ fn user(params: &Params<'_>) -> UserSpec {
         acceptance: params.optional_number("acceptance").map_or(AcceptanceSpec::Log, AcceptanceSpec::Share),
         temperature: params.number("temperature"),
         model,
-    }
-}
-
-fn language(params: &Params<'_>) -> LanguageSpec {
-    LanguageSpec {
-        path: params.text("path").into(),
-        graph: Some(params.text("graph").to_owned()).filter(|name| !name.is_empty()),
-        mode: if params.text("mode") == "rationale" { LanguageMode::Rationale } else { LanguageMode::Direct },
-        history: params.integer("history") as usize,
-        rotations: params.integer("rotations") as usize,
-        sampling: Sampling {
-            temperature: params.number("rationale_temperature"),
-            top_p: params.number("rationale_top_p"),
-            max_tokens: params.integer("rationale_tokens") as usize,
-        },
-        probe: params.integer("probe") as usize,
     }
 }
 

@@ -1,13 +1,14 @@
 //! Checks the raw form of a scenario against the table of keys and reports all problems at once.
 
 use super::error::{Place, Problem};
-use super::keys::{DYNAMIC, POLICY, SECTIONS, Section};
-use super::nearest::{did_you_mean, listed, short};
+use super::keys::{DYNAMIC, POLICY};
 use super::raw::{RawEntry, RawTable, RawValue};
 use super::scope::Scope;
+use super::sections::sections_of;
 use super::value;
-use super::{DynamicSpec, Key, Kind, Params, PolicySpec};
-use crate::policy::Registry;
+use super::{DynamicSpec, Key, Kind, Params, PolicySpec, Section};
+use crate::params::{did_you_mean, listed, short};
+use crate::registry::Registry;
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::Table;
@@ -29,7 +30,7 @@ pub(super) fn check(
 ) -> Result<Checked, Vec<Problem>> {
     let mut checker = Checker { registry, folder, partial, problems: Vec::new() };
     let mut sections = BTreeMap::new();
-    for section in SECTIONS {
+    for section in sections_of(registry) {
         let table = if section.name.is_empty() { checker.root(section, raw) } else { checker.section(section, raw) };
         sections.insert(section.name, table);
     }

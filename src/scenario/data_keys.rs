@@ -1,7 +1,6 @@
 //! The keys of `[data]`: which log, how it is cut, and what its fields stand for.
 
-use super::key::{Key, Kind};
-use super::keys::{number, text, whole, word};
+use crate::params::{Key, Kind, number, text, whole, word};
 
 pub(super) const DATA: &[Key] = &[
     Key {

@@ -4,11 +4,10 @@ use super::DynamicSpec;
 use super::check::Checker;
 use super::error::Place;
 use super::keys::DYNAMIC_KEYS;
-use super::nearest::{did_you_mean, listed, short};
 use super::raw::{RawEntry, RawTable, RawValue};
 use super::scope::Scope;
 use super::value;
-use crate::dynamics;
+use crate::params::{did_you_mean, listed, short};
 use std::collections::BTreeMap;
 
 impl Checker<'_> {
@@ -50,10 +49,11 @@ impl Checker<'_> {
             let kind = value::check("kind", &key.kind, &entry.value, &entry.place, self.folder).ok()?;
             Some((entry, kind.as_str()?.to_owned()))
         });
-        let kind = written.as_ref().and_then(|(_, name)| dynamics::get(name));
-        let mut table = self.table(&Scope::dynamic(index, raw, kind), raw);
+        let kind = written.as_ref().and_then(|(_, name)| self.registry.dynamic(name));
+        let mut table = self.table(&Scope::dynamic(index, raw, kind, self.registry), raw);
         if let (Some((entry, written)), None) = (&written, kind) {
-            let kinds = || dynamics::all().iter().map(|kind| kind.name);
+            let registry = self.registry;
+            let kinds = || registry.dynamics().iter().map(|kind| kind.name);
             let hint = did_you_mean(written, kinds());
             let (written, kinds) = (short(written), listed(kinds()));
             self.report(&entry.place, format!("unknown dynamic kind `{written}`{hint} (there are {kinds})"));

@@ -6,32 +6,8 @@
 
 use super::data_keys::DATA;
 use super::user_keys::{USER, USER_KINDS};
-use super::{Key, Kind};
 use crate::metrics;
-
-/// One table of a scenario file.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Section {
-    /// The name in brackets; empty for the keys at the top of the file.
-    pub name: &'static str,
-    /// What the section is about, in a sentence.
-    pub heading: &'static str,
-    /// The keys that always apply.
-    pub keys: &'static [Key],
-    /// The kinds between which its `kind` key chooses, if it has one.
-    pub variants: &'static [Variant],
-}
-
-/// One kind of a section that comes in several kinds.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Variant {
-    /// The value of `kind`.
-    pub name: &'static str,
-    /// What this kind is, to be read after its name and a colon.
-    pub summary: &'static str,
-    /// The keys that only this kind takes.
-    pub keys: &'static [Key],
-}
+use crate::params::{Key, Kind, Section, number, text, whole, word};
 
 /// The metrics that a scenario may name, in the order of the reports.
 pub const METRIC_NAMES: &[&str] = &metrics::NAMES;
@@ -219,24 +195,3 @@ const ENGINE: &[Key] = &[
         1_024,
     ),
 ];
-
-pub(super) const fn whole(name: &'static str, doc: &'static str, range: (i64, i64), default: i64) -> Key {
-    Key { name, doc, kind: Kind::Integer { min: range.0, max: range.1, default: Some(default) } }
-}
-
-pub(super) const fn number(name: &'static str, doc: &'static str, range: (f64, f64), default: f64) -> Key {
-    Key { name, doc, kind: Kind::Number { min: range.0, max: range.1, default: Some(default) } }
-}
-
-pub(super) const fn text(name: &'static str, doc: &'static str, default: &'static str) -> Key {
-    Key { name, doc, kind: Kind::Text { default: Some(default) } }
-}
-
-pub(super) const fn word(
-    name: &'static str,
-    doc: &'static str,
-    words: &'static [&'static str],
-    default: &'static str,
-) -> Key {
-    Key { name, doc, kind: Kind::Word { words, default: Some(default) } }
-}

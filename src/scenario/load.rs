@@ -2,7 +2,7 @@
 
 use super::error::{Place, Problem, ScenarioError};
 use super::{Scenario, build, check, raw, settings};
-use crate::policy::Registry;
+use crate::registry::Registry;
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
@@ -27,7 +27,7 @@ impl Scenario {
     /// Checks the text of a scenario file; `origin` is where it comes from.
     ///
     /// ```
-    /// use recmirror::policy::Registry;
+    /// use recmirror::Registry;
     /// use recmirror::scenario::Scenario;
     /// use std::path::Path;
     ///
@@ -63,7 +63,7 @@ impl Scenario {
         problems.extend(settings::apply(&mut root, overrides));
         let folder = folder_of(origin);
         match check::check(&root, registry, &folder, partial) {
-            Ok(checked) if problems.is_empty() => Ok(build::build(&checked, origin)),
+            Ok(checked) if problems.is_empty() => Ok(build::build(&checked, origin, registry)),
             Ok(_) => Err(invalid(problems)),
             Err(more) => {
                 // What is left of a line that could not be read is not worth a second problem.

@@ -8,32 +8,31 @@ mod check;
 mod data_keys;
 mod dynamics;
 mod error;
-mod key;
 mod keys;
 mod load;
-mod nearest;
 mod policies;
 mod programs;
 mod raw;
 mod reference;
 mod schema;
 mod scope;
+mod sections;
 mod settings;
 mod user_keys;
 mod value;
 mod write;
 
 pub use self::error::{Place, Problem, ScenarioError};
-pub use self::key::{Key, Kind, Params};
-pub use self::keys::{DEFAULT_METRICS, DYNAMIC_KEYS, METRIC_NAMES, POLICY_KEYS, SECTIONS, Section, Variant};
-pub(crate) use self::nearest::{did_you_mean, listed};
+pub use self::keys::{DEFAULT_METRICS, DYNAMIC_KEYS, METRIC_NAMES, POLICY_KEYS, SECTIONS};
 pub use self::programs::Program;
 pub use self::reference::reference_text;
 pub use self::schema::json_schema;
 pub use self::write::to_toml;
+pub use crate::dynamics::DynamicSpec;
+pub use crate::params::{Key, Kind, Params, Section, Variant};
+pub use crate::policy::PolicySpec;
 
 use crate::dataset::Cut;
-use crate::user::LanguageSpec;
 use std::path::{Path, PathBuf};
 
 /// A checked scenario. Only a `Scenario` reaches the world.
@@ -84,18 +83,19 @@ impl Scenario {
     pub fn missing_folder(&self) -> Option<(&'static str, &Path)> {
         // A folder alone is not enough: that of the language model is there before the model is made.
         let has = |path: &Path, files: &[&str]| files.iter().any(|file| path.join(file).is_file());
-        let model = match &self.user.model {
-            ModelSpec::Parametric { .. } => None,
-            ModelSpec::Mirror { path } => Some((path, has(path, &["card.toml"]))),
-            ModelSpec::Language(LanguageSpec { path, graph, .. }) => {
-                let usual = has(path, &["card.toml", "model.onnx", "onnx/model.onnx"]);
-                Some((path, graph.as_deref().map_or(usual, |graph| has(path, &[graph]))))
-            }
+        let spec = &self.user.model;
+        let is_there = |path: &Path| match spec.kind.as_str() {
+            "mirror" => has(path, &["card.toml"]),
+            "language" => match spec.params().text("graph") {
+                "" => has(path, &["card.toml", "model.onnx", "onnx/model.onnx"]),
+                graph => has(path, &[graph]),
+            },
+            _ => true,
         };
         if !self.data.path.is_dir() {
             return Some(("data.path", &self.data.path));
         }
-        model.filter(|(_, is_there)| !is_there).map(|(path, _)| ("user.path", path.as_path()))
+        spec.path().filter(|path| !is_there(path)).map(|path| ("user.path", path))
     }
 }
 
@@ -216,29 +216,30 @@ pub enum AcceptanceSpec {
     Log,
 }
 
-/// The kinds of user model.
+/// The user model: its kind, and the keys of that kind.
 #[derive(Clone, Debug, PartialEq)]
-pub enum ModelSpec {
-    /// Multinomial logit over interest x item attributes.
-    Parametric {
-        /// Weight of the match between interest and item.
-        taste: f64,
-        /// Weight of the popularity so far.
-        popularity: f64,
-        /// Utility lost per doubling of the slot number.
-        position: f64,
-        /// How far one accepted item moves the interest (0 = never).
-        learning: f64,
-        /// The field of items that a taste is about; `*`: all of them; empty: the category field.
-        field: String,
-    },
-    /// The compact ONNX model in this folder.
-    Mirror {
-        /// Folder with `card.toml`, resolved against the scenario file's folder.
-        path: PathBuf,
-    },
-    /// A language model.
-    Language(LanguageSpec),
+pub struct ModelSpec {
+    /// A kind of [`crate::Registry::users`].
+    pub kind: String,
+    /// Its parameters, defaults filled in.
+    pub params: toml::Table,
+}
+
+impl ModelSpec {
+    /// Whether it is of this kind.
+    pub fn is(&self, kind: &str) -> bool {
+        self.kind == kind
+    }
+
+    /// Its parameters.
+    pub fn params(&self) -> Params<'_> {
+        Params::new(&self.params)
+    }
+
+    /// The folder of the model, for kinds that have the key `path`.
+    pub fn path(&self) -> Option<&Path> {
+        self.params.get("path").and_then(toml::Value::as_str).map(Path::new)
+    }
 }
 
 /// `[arrival]`
@@ -279,28 +280,6 @@ pub struct EngineSpec {
     pub memory_mb: usize,
     /// Megabytes for what a language model has read.
     pub cache_mb: usize,
-}
-
-/// One `[[policy]]` table.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PolicySpec {
-    /// Unique name; the kind when not given.
-    pub name: String,
-    /// A kind of the registry.
-    pub kind: String,
-    /// Its parameters, defaults filled in.
-    pub params: toml::Table,
-}
-
-/// One `[[dynamic]]` table.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DynamicSpec {
-    /// Unique name; the kind when not given.
-    pub name: String,
-    /// A kind of [`crate::dynamics::all`].
-    pub kind: String,
-    /// Its parameters, defaults filled in.
-    pub params: toml::Table,
 }
 
 #[cfg(test)]

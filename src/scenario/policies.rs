@@ -3,11 +3,11 @@
 use super::check::Checker;
 use super::error::Place;
 use super::keys::{INNER_KEYS, PART_KEYS, POLICY_KEYS};
-use super::nearest::{did_you_mean, listed, short};
 use super::raw::{RawEntry, RawItem, RawTable, RawValue};
 use super::scope::Scope;
 use super::value;
 use super::{Key, Kind, PolicySpec};
+use crate::params::{did_you_mean, listed, short};
 use std::collections::BTreeMap;
 
 /// The policies of a scenario.
@@ -70,7 +70,7 @@ impl Checker<'_> {
     /// One policy; `None` when its name or kind is wrong.
     fn policy(&mut self, index: usize, raw: &RawTable) -> Option<PolicySpec> {
         let written = self.written_kind(raw);
-        let kind = written.as_deref().and_then(|name| self.registry.get(name));
+        let kind = written.as_deref().and_then(|name| self.registry.policy(name));
         let mut table = self.table(&Scope::policy(index, raw, kind, self.registry), raw);
         self.known_kind(raw, written.as_deref(), kind.is_some());
         let name = table.remove("name")?.as_str()?.to_owned();
@@ -118,7 +118,7 @@ impl Checker<'_> {
     /// The table of one policy inside a policy; `None` when its kind is wrong.
     fn inner_policy(&mut self, path: &str, head: &'static [Key], raw: &RawTable) -> Option<toml::Table> {
         let written = self.written_kind(raw);
-        let kind = written.as_deref().and_then(|name| self.registry.get(name));
+        let kind = written.as_deref().and_then(|name| self.registry.policy(name));
         let table = self.table(&Scope::inner(path, head, kind, self.registry), raw);
         self.known_kind(raw, written.as_deref(), kind.is_some());
         table.contains_key("kind").then_some(table)
@@ -142,6 +142,6 @@ impl Checker<'_> {
     }
 
     fn kinds(&self) -> impl Iterator<Item = &'static str> {
-        self.registry.kinds().iter().map(|kind| kind.name)
+        self.registry.policies().iter().map(|kind| kind.name)
     }
 }

@@ -55,7 +55,7 @@ fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::policy::Registry;
+    use crate::registry::Registry;
     use std::path::Path;
 
     #[test]

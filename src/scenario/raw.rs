@@ -1,7 +1,7 @@
 //! The raw form of a scenario file: TOML values with the line that each came from, nothing checked yet.
 
 use super::error::{Place, Problem};
-use super::nearest::short;
+use crate::params::short;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 

@@ -3,12 +3,10 @@
 //! The file is the manual. It is written from the table of keys, so that it can neither lack a key nor
 //! contradict the checker.
 
-use super::keys::{
-    DYNAMIC, DYNAMIC_HEADING, DYNAMIC_KEYS, POLICY, POLICY_HEADING, POLICY_KEYS, SECTIONS, Section, Variant,
-};
-use super::{Key, Kind};
-use crate::dynamics;
-use crate::policy::Registry;
+use super::keys::{DYNAMIC, DYNAMIC_HEADING, DYNAMIC_KEYS, POLICY, POLICY_HEADING, POLICY_KEYS};
+use super::sections::sections_of;
+use super::{Key, Kind, Section, Variant};
+use crate::registry::Registry;
 use toml::Value;
 
 const INTRODUCTION: &str = "Every key of a scenario file. The values below are the defaults; a scenario of your own \
@@ -27,15 +25,15 @@ const WIDTH: usize = 100;
 /// The commented reference scenario for the policies of `registry`.
 pub fn reference_text(registry: &Registry) -> String {
     let mut text = format!("{DIRECTIVE}\n\n{}#\n{}", comment(INTRODUCTION), comment(USE));
-    for section in SECTIONS {
+    for section in sections_of(registry) {
         text += &section_text(section);
     }
     text += &format!("\n\n{}", comment(POLICY_HEADING));
-    for (index, kind) in registry.kinds().iter().enumerate() {
+    for (index, kind) in registry.policies().iter().enumerate() {
         text += &entry_text(POLICY, POLICY_KEYS, (kind.name, kind.summary, kind.keys), index == 0);
     }
     text += &format!("\n\n{}", comment(DYNAMIC_HEADING));
-    for (index, kind) in dynamics::all().iter().enumerate() {
+    for (index, kind) in registry.dynamics().iter().enumerate() {
         text += &entry_text(DYNAMIC, DYNAMIC_KEYS, (kind.name, kind.summary, kind.keys), index == 0);
     }
     text

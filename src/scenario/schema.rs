@@ -1,19 +1,18 @@
 //! The JSON Schema of scenario files, for editors that complete and check as one types.
 
-use super::keys::{
-    DYNAMIC, DYNAMIC_HEADING, DYNAMIC_KEYS, INNER_KEYS, PART_KEYS, POLICY, POLICY_HEADING, POLICY_KEYS, SECTIONS,
-    Section,
-};
-use super::{Key, Kind};
-use crate::dynamics::{self, DynamicKind};
-use crate::policy::{PolicyKind, Registry};
+use super::keys::{DYNAMIC, DYNAMIC_HEADING, DYNAMIC_KEYS, INNER_KEYS, PART_KEYS, POLICY, POLICY_HEADING, POLICY_KEYS};
+use super::sections::sections_of;
+use super::{Key, Kind, Section};
+use crate::dynamics::DynamicKind;
+use crate::policy::PolicyKind;
+use crate::registry::Registry;
 use serde_json::{Map, Value, json};
 
 /// The schema (draft 2020-12) of scenario files that may name the policies of `registry`.
 pub fn json_schema(registry: &Registry) -> Value {
     let mut properties = Map::new();
     let mut required = vec![POLICY];
-    for section in SECTIONS {
+    for section in sections_of(registry) {
         if section.name.is_empty() {
             properties.extend(section.keys.iter().map(|key| (key.name.to_owned(), key_schema(key))));
         } else {
@@ -22,7 +21,7 @@ pub fn json_schema(registry: &Registry) -> Value {
         }
     }
     properties.insert(POLICY.to_owned(), policies_schema(registry));
-    properties.insert(DYNAMIC.to_owned(), dynamics_schema());
+    properties.insert(DYNAMIC.to_owned(), dynamics_schema(registry));
     required.sort_unstable();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -45,7 +44,7 @@ fn kinds_schema(registry: &Registry, head: &'static [Key], description: &str) ->
         let choice = Choice { name: kind.name, summary: kind.summary, required: true };
         object(head.iter().chain(kind.keys), Some(&choice))
     };
-    let branches: Vec<Value> = registry.kinds().iter().map(branch).collect();
+    let branches: Vec<Value> = registry.policies().iter().map(branch).collect();
     json!({ "description": description, "type": "object", "oneOf": branches })
 }
 
@@ -79,11 +78,11 @@ fn policies_schema(registry: &Registry) -> Value {
         "description": POLICY_HEADING,
         "type": "array",
         "minItems": 1,
-        "items": { "type": "object", "oneOf": registry.kinds().iter().map(branch).collect::<Vec<_>>() },
+        "items": { "type": "object", "oneOf": registry.policies().iter().map(branch).collect::<Vec<_>>() },
     })
 }
 
-fn dynamics_schema() -> Value {
+fn dynamics_schema(registry: &Registry) -> Value {
     let branch = |kind: &DynamicKind| {
         let choice = Choice { name: kind.name, summary: kind.summary, required: true };
         object(DYNAMIC_KEYS.iter().chain(kind.keys), Some(&choice))
@@ -92,7 +91,7 @@ fn dynamics_schema() -> Value {
         "title": format!("[[{DYNAMIC}]]"),
         "description": DYNAMIC_HEADING,
         "type": "array",
-        "items": { "type": "object", "oneOf": dynamics::all().iter().map(branch).collect::<Vec<_>>() },
+        "items": { "type": "object", "oneOf": registry.dynamics().iter().map(branch).collect::<Vec<_>>() },
     })
 }
 

@@ -1,12 +1,12 @@
 //! Which keys a table takes, and what to say about one that it does not take.
 
-use super::Key;
-use super::keys::{DYNAMIC, DYNAMIC_KEYS, POLICY, POLICY_KEYS, SECTIONS, Section};
-use super::nearest::{listed, nearest, short};
+use super::keys::{DYNAMIC, DYNAMIC_KEYS, POLICY, POLICY_KEYS, SECTIONS};
 use super::raw::{RawEntry, RawTable, RawValue};
 use super::settings::name_of;
-use crate::dynamics::{self, DynamicKind};
-use crate::policy::{PolicyKind, Registry};
+use crate::dynamics::DynamicKind;
+use crate::params::{Key, Section, listed, nearest, short};
+use crate::policy::PolicyKind;
+use crate::registry::Registry;
 
 /// The keys of one table.
 pub(super) struct Scope {
@@ -44,7 +44,7 @@ impl Scope {
     pub fn policy(index: usize, raw: &RawTable, kind: Option<&PolicyKind>, registry: &Registry) -> Scope {
         let chosen = kind.map(|kind| kind.name);
         let label = name_of(raw).map_or_else(|| format!("#{}", index + 1), short);
-        let others = registry.kinds().iter().filter(|other| Some(other.name) != chosen);
+        let others = registry.policies().iter().filter(|other| Some(other.name) != chosen);
         Scope {
             title: format!("in [[{POLICY}]] `{label}`"),
             prefix: format!("{POLICY}.{label}."),
@@ -56,10 +56,10 @@ impl Scope {
     }
 
     /// The dynamic table number `index`.
-    pub fn dynamic(index: usize, raw: &RawTable, kind: Option<&'static DynamicKind>) -> Scope {
+    pub fn dynamic(index: usize, raw: &RawTable, kind: Option<&DynamicKind>, registry: &Registry) -> Scope {
         let chosen = kind.map(|kind| kind.name);
         let label = name_of(raw).map_or_else(|| format!("#{}", index + 1), short);
-        let others = dynamics::all().iter().filter(|other| Some(other.name) != chosen);
+        let others = registry.dynamics().iter().filter(|other| Some(other.name) != chosen);
         Scope {
             title: format!("in [[{DYNAMIC}]] `{label}`"),
             prefix: format!("{DYNAMIC}.{label}."),
@@ -73,7 +73,7 @@ impl Scope {
     /// A policy inside a policy; `path` is how messages call it, `head` the keys that it has whatever its kind.
     pub fn inner(path: &str, head: &'static [Key], kind: Option<&PolicyKind>, registry: &Registry) -> Scope {
         let chosen = kind.map(|kind| kind.name);
-        let others = registry.kinds().iter().filter(|other| Some(other.name) != chosen);
+        let others = registry.policies().iter().filter(|other| Some(other.name) != chosen);
         Scope {
             title: format!("in `{path}`"),
             prefix: format!("{path}."),

@@ -5,9 +5,9 @@
 
 use super::error::{Place, Problem};
 use super::keys::{DYNAMIC, POLICY};
-use super::nearest::{did_you_mean, listed, short};
 use super::raw::{RawEntry, RawTable, RawValue};
 use super::scope::{sections, unknown_section};
+use crate::params::{did_you_mean, listed, short};
 
 /// Writes the settings into the raw scenario, in order: of two settings of one key the last one counts.
 pub(super) fn apply(root: &mut RawTable, settings: &[(String, String)]) -> Vec<Problem> {

@@ -1,15 +1,10 @@
 //! The keys of the section `user`: how the users decide.
 
-use super::keys::{number, text, whole, word};
-use super::{Key, Kind, Variant};
+use crate::params::{Key, Kind, Variant, number, word};
+use crate::user::{self, UserKind};
 
 pub(super) const USER: &[Key] = &[
-    word(
-        "kind",
-        "Which user model decides; each kind has its own keys.",
-        &["parametric", "mirror", "language"],
-        "parametric",
-    ),
+    word("kind", "Which user model decides; each kind has its own keys.", KIND_NAMES, user::KINDS[0].name),
     word(
         "accept",
         "What \"accepted\" means. `take`: the user takes an item, by the utilities that the model learned from what got into \
@@ -56,111 +51,29 @@ pub(super) const USER: &[Key] = &[
     ),
 ];
 
-pub(super) const USER_KINDS: &[Variant] = &[
-    Variant {
-        name: "parametric",
-        summary: "a multinomial logit over the match of interest and item, popularity and slot.",
-        keys: PARAMETRIC,
-    },
-    Variant {
-        name: "mirror",
-        summary: "the compact ONNX model that was trained to mirror the users of feedback logs.",
-        keys: MIRROR,
-    },
-    Variant {
-        name: "language",
-        summary: "a causal language model in ONNX form that reads the history and the list; slates of 25 items at most.",
-        keys: LANGUAGE,
-    },
-];
+/// The names of the kinds that ship with the crate.
+const KIND_NAMES: &[&str] = &{
+    let mut names = [""; user::KINDS.len()];
+    let mut place = 0;
+    while place < names.len() {
+        names[place] = user::KINDS[place].name;
+        place += 1;
+    }
+    names
+};
 
-const PARAMETRIC: &[Key] = &[
-    number("taste", "Weight of the match between a user's interest and an item, in logits.", (0.0, 100.0), 3.0),
-    number(
-        "popularity",
-        "Weight of an item's popularity so far, in logits; negative for users who avoid what all others take.",
-        (-10.0, 10.0),
-        0.3,
-    ),
-    number(
-        "position",
-        "Logits lost with every doubling of the slot number: how much less the lower slots are looked at.",
-        (0.0, 10.0),
-        0.2,
-    ),
-    number(
-        "learning",
-        "How far one accepted item moves the interest towards it, as a share of the distance; 0 keeps tastes fixed.",
-        (0.0, 1.0),
-        0.05,
-    ),
-    text(
-        "field",
-        "Field of the items whose categories a taste is about, `*` for all fields as numbers. Empty: `data.item_field`, and \
-         all fields where the items have no categories.",
-        "",
-    ),
-];
+/// The kinds that ship with the crate.
+pub(super) const USER_KINDS: &[Variant] = &{
+    let mut variants = [variant(&user::KINDS[0]); user::KINDS.len()];
+    let mut place = 1;
+    while place < variants.len() {
+        variants[place] = variant(&user::KINDS[place]);
+        place += 1;
+    }
+    variants
+};
 
-const MIRROR: &[Key] = &[Key {
-    name: "path",
-    doc: "Folder of the model with its card, relative to the folder of this file.",
-    kind: Kind::Path { default: Some("../models/mirror") },
-}];
-
-const LANGUAGE: &[Key] = &[
-    Key {
-        name: "path",
-        doc: "Folder of the model with its tokenizer and chat template, relative to the folder of this file; `make lm` \
-              makes the default one. Its `prompts.toml` and `template.toml` say how a scene is put into words, where they \
-              are there.",
-        kind: Kind::Path { default: Some("../models/lm") },
-    },
-    text(
-        "graph",
-        "The graph's file in that folder; empty takes what the model's card says, else `model.onnx`. The `model.onnx` \
-         of `make lm` has 32-bit weights; without AVX-512 it reads half as fast again as the 8-bit one, writes \
-         slower, and takes two fifths more memory.",
-        "",
-    ),
-    word(
-        "mode",
-        "`direct` asks only for the letter of the choice; with `rationale` the model first says why. What it says is \
-         kept in the run's folder, and takes many times as long.",
-        &["direct", "rationale"],
-        "direct",
-    ),
-    whole(
-        "history",
-        "Entries of a user's history that the model reads at most. A full one loses its older half in one go, so that \
-         what was read of it can be used again.",
-        (1, 1_000),
-        20,
-    ),
-    whole(
-        "rotations",
-        "Rotations of the list whose probabilities are averaged (geometric mean), against a liking for places of the \
-         list; 1 asks once. Each costs a question, and only `direct` can have more than 1.",
-        (1, 25),
-        1,
-    ),
-    number(
-        "rationale_temperature",
-        "Divides the logits of a rationale's tokens; 0 takes the most likely.",
-        (0.0, 10.0),
-        1.0,
-    ),
-    number(
-        "rationale_top_p",
-        "A rationale's tokens are drawn from the smallest set with this probability.",
-        (0.01, 1.0),
-        0.9,
-    ),
-    whole("rationale_tokens", "Tokens of a rationale at most; longer ones are cut off.", (1, 4_096), 160),
-    whole(
-        "probe",
-        "Scenes on which the acceptance level is set; each takes as long as a step of a user.",
-        (1, 100_000),
-        64,
-    ),
-];
+/// A kind as the choice that a section offers.
+pub(super) const fn variant(kind: &UserKind) -> Variant {
+    Variant { name: kind.name, summary: kind.summary, keys: kind.keys }
+}

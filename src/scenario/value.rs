@@ -1,72 +1,10 @@
 //! One value against the [`Kind`] of its key.
 
-use super::Kind;
 use super::error::Place;
-use super::nearest::did_you_mean;
 use super::raw::{self, RawItem, RawValue};
+use crate::params::{Kind, did_you_mean};
 use std::path::{Path, absolute};
 use toml::Value;
-
-impl Kind {
-    /// The value when the key is absent; `None` if the key must be given.
-    pub fn default_value(&self) -> Option<Value> {
-        match *self {
-            Kind::Integer { default, .. } => default.map(Value::Integer),
-            Kind::Number { default, .. } => default.map(Value::Float),
-            Kind::Bool { default } => default.map(Value::Boolean),
-            Kind::Text { default }
-            | Kind::Word { default, .. }
-            | Kind::WordOrInteger { default, .. }
-            | Kind::Path { default } => default.map(Value::from),
-            Kind::WordOrNumber { default: Some(number), .. } => Some(Value::Float(number)),
-            Kind::WordOrNumber { words, default: None, .. } => words.first().copied().map(Value::from),
-            Kind::Numbers { .. } => Some(Value::Array(Vec::new())),
-            Kind::Words { default, .. } => Some(Value::from(default.to_vec())),
-            Kind::Texts => None,
-            Kind::Policy { default } => Some(policy_of(default)),
-            Kind::Policies { default } => Some(Value::Array(default.iter().map(|kind| policy_of(kind)).collect())),
-        }
-    }
-
-    /// What the values are, as a noun phrase: "a whole number from 1 to 9".
-    pub fn wanted(&self) -> String {
-        match *self {
-            Kind::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
-            Kind::Number { min, max, .. } if max >= f64::MAX => format!("a number of at least {min}"),
-            Kind::Number { min, max, .. } => format!("a number from {min} to {max}"),
-            Kind::Bool { .. } => "true or false".to_owned(),
-            Kind::Text { .. } => "text in quotes".to_owned(),
-            Kind::Word { words, .. } => format!("one of {}", quoted(words)),
-            Kind::WordOrInteger { words, min, max, .. } => {
-                format!("{} or a whole number from {min} to {max}", quoted(words))
-            }
-            Kind::WordOrNumber { words, min, max, .. } => {
-                format!("{} or a number from {min} to {max}", quoted(words))
-            }
-            Kind::Numbers { words, min, max } => {
-                let list = format!("a list of numbers from {min} to {max}");
-                if words.is_empty() { list } else { format!("{} or {list}", quoted(words)) }
-            }
-            Kind::Words { words, .. } => format!("a list of at least one of {}", quoted(words)),
-            Kind::Path { .. } => "a path in quotes".to_owned(),
-            Kind::Texts => "a list of at least one text in quotes".to_owned(),
-            Kind::Policy { .. } => "a policy: a table with a `kind` and the keys of that kind".to_owned(),
-            Kind::Policies { .. } => "a list of policies: tables with a `kind`, its keys, and a `weight`".to_owned(),
-        }
-    }
-
-    /// The words of which the value may be one.
-    pub(super) fn words(&self) -> &'static [&'static str] {
-        match *self {
-            Kind::Word { words, .. }
-            | Kind::WordOrInteger { words, .. }
-            | Kind::WordOrNumber { words, .. }
-            | Kind::Numbers { words, .. }
-            | Kind::Words { words, .. } => words,
-            _ => &[],
-        }
-    }
-}
 
 /// Checks a value. `key` is how messages call it, `folder` what relative paths start from.
 pub(super) fn check(
@@ -211,11 +149,6 @@ fn check_texts(key: &str, items: &[RawItem]) -> Result<Value, Vec<(Place, String
     if problems.is_empty() { Ok(Value::Array(texts)) } else { Err(problems) }
 }
 
-/// The table of a policy of this kind, its keys not filled in.
-fn policy_of(kind: &str) -> Value {
-    Value::Table(toml::Table::from_iter([("kind".to_owned(), Value::from(kind))]))
-}
-
 /// Reads the text of a `--set` as a value of `kind`. Quotes may be left out around text.
 pub(super) fn interpret(argument: &str, kind: &Kind, place: &Place) -> RawValue {
     let parsed = raw::parse_value(argument, place);
@@ -243,8 +176,4 @@ fn resolve(key: &str, text: &str, folder: &Path) -> Result<String, String> {
     let path = absolute(folder.join(text)).map_err(|error| format!("`{key}` cannot be made absolute: {error}"))?;
     let utf8 = path.to_str().map(str::to_owned);
     utf8.ok_or_else(|| format!("`{key}` leads into the folder {}, whose name is not UTF-8", folder.display()))
-}
-
-fn quoted(words: &[&str]) -> String {
-    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
 }

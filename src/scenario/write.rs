@@ -1,8 +1,7 @@
 //! The whole of a [`Scenario`] as TOML, for the run's manifest and for replay.
 
 use super::keys::{DYNAMIC, POLICY, SECTIONS};
-use super::{AcceptanceSpec, ExaminationWeights, ModelSpec, Scenario};
-use crate::user::{LanguageMode, LanguageSpec};
+use super::{AcceptanceSpec, ExaminationWeights, Scenario};
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -18,10 +17,12 @@ pub fn to_toml(scenario: &Scenario) -> String {
         let kind = values.get("kind").and_then(Value::as_str);
         // Kinds may have keys of the same name.
         let chosen = section.variants.iter().filter(|variant| Some(variant.name) == kind);
-        for key in section.keys.iter().chain(chosen.flat_map(|variant| variant.keys)) {
-            if let Some(value) = values.get(key.name) {
-                text += &format!("{} = {value}\n", key.name);
-            }
+        let ordered = section.keys.iter().chain(chosen.flat_map(|variant| variant.keys)).map(|key| key.name);
+        let ordered: Vec<&str> = ordered.filter(|key| values.contains_key(*key)).collect();
+        // Those of a kind that a program adds come last.
+        let others = values.keys().map(String::as_str).filter(|key| !ordered.contains(key));
+        for key in ordered.iter().copied().chain(others) {
+            text += &format!("{key} = {}\n", values[key]);
         }
     }
     let policies = scenario.policies.iter().map(|policy| table(POLICY, &policy.kind, &policy.name, &policy.params));
@@ -91,7 +92,7 @@ fn root(scenario: &Scenario) -> Vec<(&'static str, Value)> {
     ]
 }
 
-fn user(scenario: &Scenario) -> Vec<(&'static str, Value)> {
+fn user(scenario: &Scenario) -> Vec<(&str, Value)> {
     let user = &scenario.user;
     let acceptance = match user.acceptance {
         AcceptanceSpec::Share(share) => share.into(),
@@ -109,38 +110,8 @@ fn user(scenario: &Scenario) -> Vec<(&'static str, Value)> {
         ("acceptance", acceptance),
         ("temperature", user.temperature.into()),
     ];
-    let model: Vec<(&str, Value)> = match &user.model {
-        ModelSpec::Parametric { taste, popularity, position, learning, field } => vec![
-            ("kind", "parametric".into()),
-            ("taste", (*taste).into()),
-            ("popularity", (*popularity).into()),
-            ("position", (*position).into()),
-            ("learning", (*learning).into()),
-            ("field", field.as_str().into()),
-        ],
-        ModelSpec::Mirror { path: folder } => vec![("kind", "mirror".into()), ("path", path(folder))],
-        ModelSpec::Language(spec) => language(spec),
-    };
-    common.into_iter().chain(model).collect()
-}
-
-fn language(spec: &LanguageSpec) -> Vec<(&'static str, Value)> {
-    let mode = match spec.mode {
-        LanguageMode::Direct => "direct",
-        LanguageMode::Rationale => "rationale",
-    };
-    vec![
-        ("kind", "language".into()),
-        ("path", path(&spec.path)),
-        ("graph", spec.graph.as_deref().unwrap_or_default().into()),
-        ("mode", mode.into()),
-        ("history", (spec.history as i64).into()),
-        ("rotations", (spec.rotations as i64).into()),
-        ("rationale_temperature", spec.sampling.temperature.into()),
-        ("rationale_top_p", spec.sampling.top_p.into()),
-        ("rationale_tokens", (spec.sampling.max_tokens as i64).into()),
-        ("probe", (spec.probe as i64).into()),
-    ]
+    let model = user.model.params.iter().map(|(key, value)| (key.as_str(), value.clone()));
+    [("kind", user.model.kind.as_str().into())].into_iter().chain(common).chain(model).collect()
 }
 
 fn path(path: &Path) -> Value {

@@ -7,7 +7,6 @@ mod arrive;
 mod candidates;
 mod decide;
 mod drift;
-mod error;
 mod evolve;
 mod expose;
 mod oracle;
@@ -15,11 +14,11 @@ mod respond;
 mod simulation;
 mod trial;
 
-pub use self::error::TickError;
 pub use self::oracle::Sight;
 pub use self::respond::{accepted_slot, luck};
 pub use self::simulation::{Setup, Simulation};
 pub use self::trial::{Training, Trial};
+pub use crate::world::TickError;
 
 use crate::world::Fault;
 use bevy_ecs::prelude::{IntoScheduleConfigs, Res, Schedule, SystemSet};

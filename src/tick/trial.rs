@@ -2,7 +2,7 @@
 
 use super::{Simulation, TickError};
 use crate::log::{DecisionBatch, EventBatch, EventSink, Recording};
-use crate::policy::{Foresight, Policy, PolicyFailure, Requests, Slates};
+use crate::policy::{Foresight, Policy, PolicyError, Requests, Slates};
 use crate::world::ShortSlates;
 use serde::{Deserialize, Serialize};
 
@@ -48,7 +48,7 @@ impl<S: EventSink> Trial<S> {
     pub fn tick(&mut self) -> Result<(), TickError> {
         self.recommend()?;
         self.simulation.close(&mut self.slates)?;
-        self.learn();
+        self.learn()?;
         self.record()
     }
 
@@ -61,26 +61,24 @@ impl<S: EventSink> Trial<S> {
         let sight = self.simulation.sight();
         let foresight: Option<&dyn Foresight> = if looks_ahead { Some(&sight) } else { None };
         let requests = Requests { foresight, ..self.simulation.requests() };
-        self.slates.failure = None;
-        self.policy.recommend(&requests, &mut self.slates);
-        match self.slates.failure.take() {
-            None => Ok(()),
-            Some(PolicyFailure { user, problem }) => {
-                let (policy, user) = (self.name.clone(), user.map(|user| user.0));
-                Err(TickError::Policy { policy, tick: self.simulation.tick(), user, problem })
-            }
-        }
+        let filled = self.policy.recommend(&requests, &mut self.slates);
+        filled.map_err(|problem| self.failure(self.simulation.tick(), problem))
+    }
+
+    fn failure(&self, tick: u32, PolicyError { user, problem }: PolicyError) -> TickError {
+        TickError::Policy { policy: self.name.clone(), tick, user: user.map(|user| user.0), problem }
     }
 
     #[expect(clippy::disallowed_methods, reason = "the seconds of training are reported and never enter a result")]
-    fn learn(&mut self) {
+    fn learn(&mut self) -> Result<(), TickError> {
         let started = std::time::Instant::now();
-        self.policy.observe(self.simulation.events());
+        let learned = self.policy.observe(self.simulation.events());
         let seconds = started.elapsed().as_secs_f64();
         self.training.during += seconds;
         if seconds > self.training.longest {
             (self.training.longest, self.training.longest_tick) = (seconds, self.simulation.events().tick);
         }
+        learned.map_err(|problem| self.failure(self.simulation.events().tick, problem))
     }
 
     fn record(&mut self) -> Result<(), TickError> {

@@ -301,6 +301,10 @@ impl UserModel for Mirror {
         "mirror"
     }
 
+    fn card(&self) -> Option<&Card> {
+        Some(&self.card)
+    }
+
     fn memory(&self) -> MemoryShape {
         let d = self.card.dims;
         MemoryShape { read: d.query, total: d.query + d.state }

@@ -34,6 +34,8 @@
 mod calibrated;
 mod card;
 mod examination;
+mod kind;
+#[cfg(feature = "all")]
 mod language;
 mod level;
 mod memory;
@@ -47,6 +49,8 @@ pub use self::calibrated::{Calibrated, Probabilities, Shift};
 pub(crate) use self::calibrated::{softmax, utilities};
 pub use self::card::{Card, CardError, Dims, FeatureTables, Features, FileEntry};
 pub use self::examination::{ExaminationEstimate, estimate_examination, estimate_examination_by};
+pub use self::kind::{KINDS, UserContext, UserKind};
+#[cfg(feature = "all")]
 pub use self::language::{LanguageMode, LanguageSpec, LanguageUser};
 pub use self::level::{FittedLevel, ListResponse, fit_level};
 pub use self::memory::{memories_at, memories_of};
@@ -54,8 +58,10 @@ pub use self::mirror::Mirror;
 pub use self::parametric::{Parametric, ParametricSpec};
 pub use self::response_rule::{Accept, Examination, ResponseRule};
 
+#[cfg(feature = "all")]
 use crate::dataset::TemplateError;
 use crate::ids::{ItemId, UserId};
+#[cfg(feature = "all")]
 use crate::language::{LanguageError, PromptError};
 use crate::log::Decision;
 use crate::onnx::OnnxError;
@@ -136,15 +142,18 @@ pub enum UserError {
     #[error(transparent)]
     Card(#[from] CardError),
     /// The language model cannot be loaded or does not answer.
+    #[cfg(feature = "all")]
     #[error(transparent)]
     Language(#[from] LanguageError),
     /// The data do not fit the model.
     #[error(transparent)]
     Encoding(#[from] EncodingError),
     /// A scene cannot be put to the language model.
+    #[cfg(feature = "all")]
     #[error(transparent)]
     Prompt(#[from] PromptError),
     /// A user or item cannot be put into words.
+    #[cfg(feature = "all")]
     #[error(transparent)]
     Template(#[from] TemplateError),
     /// Settings that do not go together.
@@ -212,6 +221,11 @@ pub trait UserModel: Send + Sync {
     /// # Errors
     /// When the model fails.
     fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError>;
+
+    /// The card of a model that has one.
+    fn card(&self) -> Option<&Card> {
+        None
+    }
 
     /// What a manifest says of a model that comes from files, where no [`Card`] does.
     fn identity(&self) -> Option<&Identity> {

@@ -12,7 +12,7 @@ use crate::experiment::{Experiment, shown_utilities};
 use crate::ids::{ItemId, UserId};
 use crate::off_policy::interval::{Groups, normal};
 use crate::off_policy::{Overlap, Valuation, rounds};
-use crate::policy::{Requests, Slates};
+use crate::policy::Requests;
 use crate::random::Streams;
 use serde::Serialize;
 
@@ -133,11 +133,7 @@ fn picks(experiment: &Experiment, policy: &str, cells: &Cells) -> Result<Vec<Ite
         let blocked: Vec<u64> = users.iter().flat_map(|_| open.iter().copied()).collect();
         let streams = Streams::new(experiment.scenario.seed, 0);
         let requests = Requests { tick: 0, slate: 1, items, users, blocked: &blocked, streams, foresight: None };
-        let mut slates = Slates::default();
-        policy.recommend(&requests, &mut slates);
-        if let Some(failure) = slates.failure.take() {
-            return Err(failure.problem.to_string());
-        }
+        let slates = policy.slates(&requests).map_err(|failure| failure.problem)?;
         picks.extend(slates.items.iter().copied());
     }
     Ok(picks)

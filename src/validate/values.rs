@@ -5,7 +5,7 @@ use super::cells::Cells;
 use super::measures::{Figure, Resamples};
 use crate::experiment::{Experiment, kendall_tau};
 use crate::ids::{ItemId, UserId};
-use crate::policy::{Requests, Slates};
+use crate::policy::Requests;
 use crate::random::Streams;
 use serde::Serialize;
 
@@ -133,11 +133,7 @@ fn answers(
             let streams = Streams::new(experiment.scenario.seed, 0);
             let requests =
                 Requests { tick: 0, slate, items, users: &users, blocked: &blocked, streams, foresight: None };
-            let mut slates = Slates::default();
-            policy.recommend(&requests, &mut slates);
-            if let Some(failure) = slates.failure.take() {
-                return Err(failure.problem.to_string());
-            }
+            let slates = policy.slates(&requests).map_err(|failure| failure.problem)?;
             for (row, &place) in places.iter().enumerate() {
                 let slots = row * slate..(row + 1) * slate;
                 answers.place(cells.items(), lists[place].clone(), &slates.items[slots.clone()], &slates.scores[slots]);

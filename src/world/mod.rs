@@ -4,11 +4,13 @@
 //! names `bevy_ecs`.
 
 mod components;
+mod error;
 mod known;
 mod population;
 mod resources;
 
 pub use self::components::{Engagement, History, HistoryEntry, Interest, Profile, Seen, Status, User};
+pub use self::error::TickError;
 pub use self::known::Known;
 pub use self::population::{Population, StartingPoint};
 pub use self::resources::{

@@ -1,5 +1,6 @@
 //! What the users share: the clock, the dense arrays of the current tick, and the user model.
 
+use super::TickError;
 use crate::dataset::Catalogue;
 use crate::dynamics::Dynamics;
 use crate::ids::UserId;
@@ -8,7 +9,6 @@ use crate::policy::Slates;
 use crate::random::Streams;
 use crate::scenario::SessionSpec;
 use crate::scene::{PopularityClock, SceneBatch};
-use crate::tick::TickError;
 use crate::user::{Calibrated, Probabilities};
 use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::Resource;

@@ -4,15 +4,15 @@ use crate::util::{
     csv_rows, digests, digests_of, has_data_and_runtime, model, movielens, prepare, recmirror, run_on, text, with_data,
     write_scenario,
 };
+use recmirror::Registry;
 use recmirror::experiment::Experiment;
 use recmirror::log::NoSink;
-use recmirror::policy::Registry;
 use std::path::Path;
 
 /// All kinds of policy that ship with the crate and need no parameter (`external` needs a program, `onnx` a model).
 fn kinds() -> Vec<&'static str> {
     let all = Registry::builtin();
-    let able = all.kinds().iter().filter(|kind| kind.keys.iter().all(|key| !key.is_required()));
+    let able = all.policies().iter().filter(|kind| kind.keys.iter().all(|key| !key.is_required()));
     able.map(|kind| kind.name).collect()
 }
 

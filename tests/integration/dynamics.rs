@@ -5,12 +5,12 @@ use crate::util::{
     digests, digests_of, has_data_and_runtime, model, movielens, package, recmirror, run_on, scenario_text, settings,
     text, with_data, write,
 };
+use recmirror::Registry;
 use recmirror::dataset::Catalogue;
 use recmirror::dynamics;
 use recmirror::experiment::Experiment;
 use recmirror::ids::ItemId;
 use recmirror::log::{EventBatch, NoSink};
-use recmirror::policy::Registry;
 use recmirror::scenario::Scenario;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -22,7 +22,7 @@ const MORE: &[&str] = &["data.providers=seeded", "data.provider_count=7", "ticks
 /// All kinds of policy that need no parameter.
 pub fn policies() -> Vec<&'static str> {
     let all = Registry::builtin();
-    let able = all.kinds().iter().filter(|kind| kind.keys.iter().all(|key| !key.is_required()));
+    let able = all.policies().iter().filter(|kind| kind.keys.iter().all(|key| !key.is_required()));
     able.map(|kind| kind.name).collect()
 }
 

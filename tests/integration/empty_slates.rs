@@ -3,21 +3,23 @@
 use crate::metrics::batches;
 use crate::resume::{stopped_after, told};
 use crate::util::{csv_rows, manifest, place, prepare_with, recmirror, run_on, scenario_text, text, with_data, write};
+use recmirror::Registry;
 use recmirror::experiment::{Experiment, Outcome};
 use recmirror::log::{DigestState, REJECTED};
-use recmirror::policy::{Policy, PolicyKind, Registry, Requests, Slates};
+use recmirror::policy::{Policy, PolicyError, PolicyKind, Requests, Slates};
 
 /// Shows the first candidates to users of even numbers, and nothing to the others.
 struct Skipper;
 
 impl Policy for Skipper {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         slates.fill(requests, |request, slate| {
             if request.user.0.is_multiple_of(2) {
                 request.candidates().take(request.slate).for_each(|item| slate.push(item, 0.5));
             }
         });
         slates.mark_certain();
+        Ok(())
     }
 }
 

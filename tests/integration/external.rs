@@ -5,7 +5,7 @@
 use crate::util::{
     csv_rows, digests_of, manifest, package, read, recmirror, recmirror_with, scenario_text, text, with_data, write,
 };
-use recmirror::policy::Registry;
+use recmirror::Registry;
 use recmirror::scenario::Scenario;
 use std::path::{Path, PathBuf};
 

@@ -2,9 +2,9 @@
 //! what needs them says so and nothing is 0 that is undefined.
 
 use crate::util::{dataset, run_on, scenario_text, settings, with_data};
+use recmirror::Registry;
 use recmirror::dataset::{Column, Dataset, Field, Fields, RatingScale};
 use recmirror::experiment::{Experiment, ExperimentError, Manifest, Outcome};
-use recmirror::policy::Registry;
 use recmirror::scenario::Scenario;
 
 /// The small log without anything that is known of users, items and ratings.

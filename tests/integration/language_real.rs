@@ -3,12 +3,12 @@
 
 use crate::resume::stopped_after;
 use crate::util::{digests, movielens, package, place, settings};
+use recmirror::Registry;
 use recmirror::experiment::Experiment;
 use recmirror::language::{
     Completion, CompletionRequest, Draws, Finish, LanguageError, LanguageModel, LetterRequest, LikelihoodRequest,
     LocalModel, LocalOptions, Message, Role, Sampling,
 };
-use recmirror::policy::Registry;
 use recmirror::random::{Purpose, Streams};
 use recmirror::scenario::Scenario;
 use std::path::Path;

@@ -26,6 +26,7 @@ mod interfaces;
 mod language_real;
 mod language_tiny;
 mod language_user;
+mod layers;
 mod metrics;
 mod mirror;
 mod mutations;

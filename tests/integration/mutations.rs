@@ -3,9 +3,9 @@
 use crate::util::{Log, place, write};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::Rng;
+use recmirror::Registry;
 use recmirror::dataset::Dataset;
 use recmirror::experiment::{Experiment, NoProgress, RunOptions};
-use recmirror::policy::Registry;
 use recmirror::random::{Purpose, Streams, below};
 use recmirror::scenario::Scenario;
 use std::path::Path;

@@ -3,12 +3,12 @@
 
 use crate::util::{has_data_and_runtime, model, movielens, package, settings};
 use rayon::prelude::*;
+use recmirror::Registry;
 use recmirror::dataset::Catalogue;
 use recmirror::experiment::Experiment;
 use recmirror::ids::ItemId;
 use recmirror::log::{EventBatch, NoSink};
-use recmirror::policy::Registry;
-use recmirror::scenario::{ModelSpec, Scenario};
+use recmirror::scenario::Scenario;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -37,7 +37,7 @@ fn run(name: &str, overrides: &[&str]) -> Option<Run> {
         let scenario = Scenario::load(&file, &Registry::builtin(), &settings(&[&all, more].concat()));
         scenario.unwrap_or_else(|problem| panic!("{problem}"))
     };
-    let is_mirror = matches!(load(&[]).user.model, ModelSpec::Mirror { .. });
+    let is_mirror = load(&[]).user.model.is("mirror");
     let scenario = if is_mirror { load(&[&path]) } else { load(&[]) };
     let experiment = Experiment::prepare(scenario, Registry::builtin()).unwrap_or_else(|problem| panic!("{problem}"));
     let scenario = &experiment.scenario;

@@ -2,9 +2,10 @@
 //! propensities reach the log.
 
 use crate::util::{names_in, prepare, recmirror, scenario_text, text, with_data, write};
+use recmirror::Registry;
 use recmirror::experiment::Experiment;
 use recmirror::log::{EventBatch, NoSink, read_batches};
-use recmirror::policy::{PolicyKind, Registry};
+use recmirror::policy::PolicyKind;
 use recmirror::scenario::Scenario;
 
 /// The events of the first tick of one policy.
@@ -28,7 +29,7 @@ fn nobody_is_offered_better_than_by_the_oracle() {
     let all = Registry::builtin();
     // A kind with keys that must be given needs a program or a model.
     let able = |kind: &&PolicyKind| kind.keys.iter().all(|key| !key.is_required());
-    let others = all.kinds().iter().filter(able).filter(|kind| kind.name != "oracle");
+    let others = all.policies().iter().filter(able).filter(|kind| kind.name != "oracle");
     let mut kinds: Vec<&str> = others.map(|kind| kind.name).collect();
     kinds.insert(0, "oracle");
     // A steep position bias, so that the order within a slate counts as well.

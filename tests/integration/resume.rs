@@ -2,7 +2,7 @@
 
 use crate::dynamics::{policies, prepare, tables};
 use crate::util::{digests_of, manifest, names_in, read, recmirror, start, text, with_data, write, write_scenario};
-use recmirror::experiment::{Experiment, Manifest, Outcome, Progress, RunOptions, Stopped};
+use recmirror::experiment::{Experiment, Manifest, Outcome, Progress, RunOptions, Stopped, TickDone};
 use recmirror::files::FileRecord;
 use recmirror::log::{EventSink, NoSink, ParquetWriter, Recording, TrialName};
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ struct StopAfter<'a> {
 }
 
 impl Progress for StopAfter<'_> {
-    fn tick(&self, _: u64) {
+    fn tick(&self, _: &TickDone<'_>) {
         if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.stop.store(true, Ordering::Relaxed);
         }

@@ -6,9 +6,10 @@ use crate::util::{
     Answer, Log, csv_rows, digests, digests_of, manifest, names_in, place, prepare, prepare_with, read, recmirror,
     run_on, text, with_data, write, write_scenario,
 };
+use recmirror::Registry;
 use recmirror::experiment::{ExperimentError, NoProgress, RunOptions};
 use recmirror::log::{DigestState, read_batches};
-use recmirror::policy::{Policy, PolicyKind, Registry, Requests, Slates};
+use recmirror::policy::{Policy, PolicyError, PolicyKind, Requests, Slates};
 use recmirror::random::{Purpose, Streams, below};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -252,7 +253,7 @@ enum Crime {
 struct Rogue(Crime);
 
 impl Policy for Rogue {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         let crime = self.0;
         slates.fill(requests, |request, slot| {
             let rogue = request.tick >= 2 && request.user.0 >= 7;
@@ -272,6 +273,7 @@ impl Policy for Rogue {
             }
             items.into_iter().for_each(|item| slot.push(item, 0.0));
         });
+        Ok(())
     }
 }
 
@@ -290,7 +292,7 @@ fn a_policy_that_breaks_its_contract_is_named_and_the_others_go_on() {
         .with(kind("out_of_range", |_, _| Ok(Box::new(Rogue(Crime::OutOfRange)))))
         .with(kind("gap", |_, _| Ok(Box::new(Rogue(Crime::Gap)))))
         .with(kind("panics", |_, _| Ok(Box::new(Rogue(Crime::Panic)))))
-        .with(kind("unbuildable", |_, _| Err(recmirror::policy::PolicyError("no good day".to_owned()))));
+        .with(kind("unbuildable", |_, _| Err(recmirror::policy::PolicyError::new("no good day"))));
     let folder = with_data();
     // Everybody comes at tick 0 and stays.
     let settings = ["arrival.probability=1", "arrival.rate=uniform", "session.slates=100", "session.patience=0"];

@@ -1,8 +1,8 @@
 //! The shipped scenario files: each one loads, the generated ones are up to date, and each one runs.
 
 use crate::util::{has_data_and_runtime, manifest, model, movielens, names_in, package, place, read, recmirror, text};
-use recmirror::policy::Registry;
-use recmirror::scenario::{ModelSpec, Scenario};
+use recmirror::Registry;
+use recmirror::scenario::Scenario;
 use std::path::PathBuf;
 
 /// The scenario files that ship with the crate.
@@ -20,7 +20,7 @@ fn every_file_loads() {
         let scenario = Scenario::load(file, &Registry::builtin(), &[]);
         let scenario = scenario.unwrap_or_else(|problem| panic!("{problem}"));
         assert!(!scenario.policies.is_empty());
-        if let ModelSpec::Mirror { path } = &scenario.user.model {
+        if let Some(path) = scenario.user.model.path().filter(|_| scenario.user.model.is("mirror")) {
             assert!(path.join("card.toml").is_file(), "{}", path.display());
         }
     }
@@ -55,15 +55,16 @@ fn every_file_runs() {
         let out = folder.path().join(number.to_string());
         let scenario = Scenario::load(file, &Registry::builtin(), &[]).unwrap_or_else(|problem| panic!("{problem}"));
         let mut settings = vec!["ticks=2", "replications=1", "population.users=50", "slate=5", &data];
-        if let ModelSpec::Language(spec) = &scenario.user.model {
+        let model = &scenario.user.model;
+        if let Some(path) = model.path().filter(|_| model.is("language")) {
             // `make lm` makes the model, which is no part of the project; its file was checked above.
-            if !spec.path.join("tokenizer.json").is_file() {
-                eprintln!("{} is not run: there is no model in {}", file.display(), spec.path.display());
+            if !path.join("tokenizer.json").is_file() {
+                eprintln!("{} is not run: there is no model in {}", file.display(), path.display());
                 continue;
             }
             settings.extend(QUICK);
         }
-        if matches!(scenario.user.model, ModelSpec::Mirror { .. }) {
+        if scenario.user.model.is("mirror") {
             settings.push(&user);
         }
         if scenario.policies.iter().any(|policy| policy.kind == "onnx") {

@@ -5,10 +5,11 @@ use crate::util::{
     csv_rows, dataset, digests_of, has_data_and_runtime, manifest, movielens, names_in, package, place, read,
     recmirror, text, with_data, write,
 };
+use recmirror::Registry;
 use recmirror::dataset::{Catalogue, TrainingLog};
 use recmirror::files::sha256;
 use recmirror::ids::{ItemId, UserId};
-use recmirror::policy::{PolicyContext, Registry, Requests, Slates};
+use recmirror::policy::{Fits, PolicyContext, Requests};
 use recmirror::random::Streams;
 use recmirror::scenario::Params;
 use std::path::{Path, PathBuf};
@@ -96,17 +97,16 @@ fn ndcg() -> f64 {
         sources: users.clone().into(),
         slate: 10,
         tick_seconds: 86_400,
-        registry: Arc::new(Registry::builtin()),
+        kinds: Registry::builtin().policies().clone(),
         streams: Streams::new(1, 0),
+        fits: Fits::default(),
     };
     let params = toml::Table::from_iter([("path".to_owned(), text(&sasrec()).into())]);
-    let kind = context.registry.get("onnx").expect("a kind");
+    let kind = context.kinds.iter().find(|kind| kind.name == "onnx").expect("a kind");
     let mut policy = (kind.build)(&Params::new(&params), &context).unwrap_or_else(|problem| panic!("{problem}"));
     let (streams, items) = (context.streams, data.items.len());
     let requests = Requests { tick: 0, slate: 10, items, users: &users, blocked: &blocked, streams, foresight: None };
-    let mut slates = Slates::default();
-    policy.recommend(&requests, &mut slates);
-    assert_eq!(slates.failure, None);
+    let slates = policy.slates(&requests).expect("slates");
     mean_ndcg(&slates.items, &split.held_out)
 }
 

@@ -5,9 +5,9 @@ use crate::util::{
     csv_rows, digests_of, has_runtime, manifest, names_in, package, read, recmirror, settings, text, with_data, write,
     write_scenario,
 };
+use recmirror::Registry;
 use recmirror::experiment::TrustWorld;
-use recmirror::policy::Registry;
-use recmirror::scenario::{ModelSpec, Scenario};
+use recmirror::scenario::Scenario;
 use recmirror::user::Card;
 use serde_json::Value;
 
@@ -102,7 +102,8 @@ fn few_people_meet_the_policies_as_language_users_too() {
     let scenario = Scenario::load(&moved, &registry, &settings(&["ticks=40"])).expect("a scenario");
     let [people, language] = TrustWorld::language(4, &scenario, &moved, &registry).expect("worlds");
     assert_eq!((people.scenario.ticks, people.scenario.population.users), (10, Some(4)), "for ten ticks at most");
-    assert!(matches!(&language.scenario.user.model, ModelSpec::Language(spec) if spec.graph.is_none()));
+    assert!(language.scenario.user.model.is("language"));
+    assert_eq!(language.scenario.user.model.params().text("graph"), "");
     assert_eq!(Scenario { user: people.scenario.user.clone(), ..language.scenario }, people.scenario);
 }
 
@@ -169,7 +170,8 @@ fn a_mirror_stands_beside_those_of_other_samples_of_people() {
     let mirrors: Vec<_> = worlds.iter().filter(|world| world.name.starts_with("mirror ")).collect();
     assert_eq!(mirrors.len(), 2, "{:?}", worlds.iter().map(|world| &world.name).collect::<Vec<_>>());
     for world in mirrors {
-        let ModelSpec::Mirror { path } = &world.scenario.user.model else { panic!("{} is no mirror", world.name) };
+        assert!(world.scenario.user.model.is("mirror"), "{}", world.name);
+        let path = world.scenario.user.model.path().expect("a folder");
         let card = Card::read(path).expect("a card");
         assert_eq!(card.features, own.features);
         assert_ne!(card.files["choice"].sha256, own.files["choice"].sha256, "trained on other people");

@@ -1,8 +1,8 @@
 //! The vocabulary of the tests: a temporary folder, a small data set in both formats, a scenario, a command.
 
+use recmirror::Registry;
 use recmirror::dataset::Dataset;
 use recmirror::experiment::{Experiment, Manifest, NoProgress, Outcome, RunOptions};
-use recmirror::policy::Registry;
 use recmirror::random::{Purpose, Streams, below, shuffle};
 use recmirror::scenario::Scenario;
 use std::fmt::Write;

@@ -164,7 +164,7 @@ fn accepted(experiment: &Arc<Experiment>) -> [f64; 2] {
         let mut environment = Environment::of(experiment.clone(), 0).expect("an environment");
         let mut policy = environment.policy("popular").expect("a policy");
         let mut slates = Slates::default();
-        policy.recommend(&environment.observation(), &mut slates);
+        policy.recommend(&environment.observation(), &mut slates).expect("slates");
         if turned {
             slates.items.chunks_mut(4).for_each(<[ItemId]>::reverse);
         }

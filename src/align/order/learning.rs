@@ -153,7 +153,7 @@ pub(super) fn learn(
             Err(problem) => left_out.push(format!("{}: {problem}", spec.name)),
         }
     }
-    let metric = scenario.metrics.first().and_then(|name| crate::metrics::get(name));
+    let metric = experiment.metrics().first();
     let sign = if metric.is_some_and(|kind| kind.better == crate::metrics::Better::Lower) { -1.0 } else { 1.0 };
     let name = metric.map_or("", |kind| kind.name).to_owned();
     let steps = scenario.ticks.clamp(1, STEPS);
@@ -193,7 +193,7 @@ fn replayed(experiment: &Experiment, name: &str, halves: &Halves<'_>) -> Result<
             block(&mut may_not[row * words..(row + 1) * words], item);
             accepted += 1;
         }
-        policy.observe(&batch);
+        policy.observe(&batch).map_err(|problem| problem.to_string())?;
     }
     let after = slates(experiment, policy.as_mut(), steps, users, &halves.blocked)?;
     let mut policy = experiment.policy_on(name, Arc::new(halves.refit.clone()), 0).map_err(told)?;

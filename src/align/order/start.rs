@@ -80,9 +80,7 @@ pub(super) fn slates(
     let (slate, items) = (experiment.scenario.slate.max(1), experiment.data.items.len());
     let streams = Streams::new(experiment.scenario.seed, 0);
     let requests = Requests { tick, slate, items, users, blocked, streams, foresight: None };
-    let mut slates = Slates::default();
-    policy.recommend(&requests, &mut slates);
-    slates.failure.take().map_or(Ok(slates), |failure| Err(failure.problem))
+    policy.slates(&requests).map_err(|problem| problem.to_string())
 }
 
 fn start(

@@ -5,8 +5,7 @@ use super::{Align, order};
 use crate::align::{AlignOptions, Alignment, PolicyOrder, align, measured};
 use crate::cli::language::stop_flag;
 use crate::cli::{Failure, print};
-use crate::dataset::Dataset;
-use crate::policy::Registry;
+use crate::registry::Registry;
 use crate::user::{Card, Mirror};
 use std::fmt::Write;
 use std::path::Path;
@@ -15,9 +14,9 @@ use std::path::Path;
 const SCENES: u32 = 8_000;
 
 /// Measures the model on the data set in `folder`.
-pub(super) fn run(arguments: &Align, folder: &Path, registry: &Registry) -> Result<(), Failure> {
+pub(super) fn run(arguments: &Align, registry: &Registry, folder: &Path) -> Result<(), Failure> {
     let experiment = order::prepare(arguments, Some(Kind::Mirror), Some(folder), registry)?;
-    let data = Dataset::read(folder).map_err(Failure::input)?;
+    let data = registry.read(folder, None).map_err(Failure::input)?;
     let before = data.split(arguments.holdout).before;
     let chunk = arguments.chunk as usize;
     let model = Mirror::load(&arguments.subject, &data, &before, chunk);

@@ -12,7 +12,7 @@ use super::allow::AllowArgs;
 use super::language::ServerArgs;
 use super::{Failure, use_threads};
 use crate::language::endpoint::LetterStyle;
-use crate::policy::Registry;
+use crate::registry::Registry;
 use std::path::PathBuf;
 
 /// Arguments of `align`.
@@ -120,7 +120,7 @@ impl Align {
             ([], _) => Err(Failure::input(
                 "on what? name files of scenes (`recmirror scenes` makes datasets/NAME_eval.jsonl), or the folder of a data set",
             )),
-            ([folder], Some(_)) => self.check_lists().and_then(|()| lists::run(&self, folder, registry)),
+            ([folder], Some(_)) => self.check_lists().and_then(|()| lists::run(&self, registry, folder)),
             (_, Some(folder)) => Err(Failure::input(format!(
                 "{} is a folder: give files of scenes, or one folder alone",
                 folder.display()

@@ -8,8 +8,8 @@ use crate::dataset::{Catalogue, Dataset, TrainingLog};
 use crate::language::LanguageModel;
 use crate::language::endpoint::Endpoint;
 use crate::mirror::Prompts;
-use crate::policy::Registry;
-use crate::scenario::{ModelSpec, Scenario};
+use crate::registry::Registry;
+use crate::scenario::Scenario;
 use crate::user::{Mirror, Parametric, ParametricSpec, UserModel};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -113,12 +113,11 @@ fn prompts(path: Option<&PathBuf>) -> Result<Prompts, Failure> {
 fn parametric(data: &Dataset) -> Result<(Parametric, String), Failure> {
     let text = "data.path = '.'\nuser.kind = 'parametric'\npolicy = [{ kind = 'random' }]";
     let scenario = Scenario::parse(text, Path::new("parametric"), &Registry::builtin(), &[]).map_err(Failure::other)?;
-    let ModelSpec::Parametric { taste, popularity, position, learning, field } = scenario.user.model else {
-        return Err(Failure::other("the scenario's user is not parametric"));
-    };
+    let params = scenario.user.model.params();
+    let spec = ParametricSpec::of(&params);
+    let ParametricSpec { taste, popularity, position, learning } = spec;
     let fingerprint = format!("taste {taste}, popularity {popularity}, position {position}, learning {learning}");
-    let spec = ParametricSpec { taste, popularity, position, learning };
-    Ok((Parametric::new(spec, &Catalogue::of(data), &field).map_err(Failure::input)?, fingerprint))
+    Ok((Parametric::new(spec, &Catalogue::of(data), params.text("field")).map_err(Failure::input)?, fingerprint))
 }
 
 impl Loaded {

@@ -6,7 +6,7 @@ use crate::align::{PolicyOrder, policy_order};
 use crate::cli::Failure;
 use crate::cli::progress::Bar;
 use crate::experiment::{Experiment, RunOptions};
-use crate::policy::Registry;
+use crate::registry::Registry;
 use crate::scenario::Scenario;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -41,11 +41,7 @@ pub(super) fn prepare(
 }
 
 /// Runs it.
-pub(super) fn run(
-    experiment: &Experiment,
-    quiet: bool,
-    stop: &AtomicBool,
-) -> Result<PolicyOrder, Failure> {
+pub(super) fn run(experiment: &Experiment, quiet: bool, stop: &AtomicBool) -> Result<PolicyOrder, Failure> {
     let scenario = &experiment.scenario;
     let ticks = u64::from(scenario.replications) * u64::from(scenario.ticks) * scenario.policies.len() as u64;
     let bar = Bar::new(ticks, quiet);

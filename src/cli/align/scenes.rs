@@ -13,7 +13,7 @@ use crate::cli::{Failure, print};
 use crate::dataset::Dataset;
 use crate::files::{Listing, OutputFolder};
 use crate::language::TEMPLATE_FILE;
-use crate::policy::Registry;
+use crate::registry::Registry;
 use crate::report::alignment_html;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,6 @@
 //! What can go wrong with an import.
 
+#[cfg(feature = "all")]
 use super::super::TemplateError;
 use crate::files::FileError;
 use std::path::PathBuf;
@@ -11,6 +12,7 @@ pub enum ImportError {
     #[error(transparent)]
     File(#[from] FileError),
     /// The text templates.
+    #[cfg(feature = "all")]
     #[error(transparent)]
     Template(#[from] TemplateError),
     /// The source is not there.

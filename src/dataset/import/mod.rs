@@ -10,6 +10,7 @@ mod amazon;
 mod atomic;
 mod coat;
 mod custom;
+#[cfg(feature = "all")]
 mod engine;
 mod error;
 mod folder;
@@ -20,9 +21,11 @@ mod literal;
 mod mind;
 mod mobilerec;
 mod movielens;
+#[cfg(feature = "all")]
 mod output;
 mod publisher;
 mod records;
+#[cfg(feature = "all")]
 mod sieve;
 mod steam;
 mod table;
@@ -30,6 +33,7 @@ mod tables;
 mod values;
 
 pub use self::error::ImportError;
+#[cfg(feature = "all")]
 pub use self::output::TemplateFate;
 
 pub(super) use self::coat::Matrix;
@@ -37,10 +41,15 @@ pub(super) use self::folder::Folder;
 pub(super) use self::publisher::{Place, Publisher, RawRow, Roles, ShownRow, Verdict};
 pub(super) use self::tables::{FieldType, MemoryNames, ProbabilityRow, read_probabilities, tables_in_memory};
 
+#[cfg(feature = "all")]
 use self::engine::Example;
+#[cfg(feature = "all")]
 use self::output::{Output, Template};
+#[cfg(feature = "all")]
 use super::{Moment, TextTemplates, UnifiedFiles};
+#[cfg(feature = "all")]
 use crate::files::{Tally, Watch};
+#[cfg(feature = "all")]
 use std::path::{Path, PathBuf};
 
 /// Every family that can be imported. A new one is a file and a line.
@@ -82,6 +91,7 @@ struct Format {
 type Opened = Result<Option<Box<dyn Publisher>>, ImportError>;
 
 /// What to import, and where to.
+#[cfg(feature = "all")]
 pub struct ImportOptions<'a> {
     /// The family.
     pub family: &'a Family,
@@ -104,6 +114,7 @@ pub struct ImportOptions<'a> {
 }
 
 /// What an import did.
+#[cfg(feature = "all")]
 pub struct Imported {
     /// The format.
     pub format: &'static str,
@@ -120,6 +131,7 @@ pub struct Imported {
 }
 
 /// A user, something that the user did, and its item, as text.
+#[cfg(feature = "all")]
 pub struct ExampleText {
     /// The profile.
     pub profile: String,
@@ -133,6 +145,7 @@ pub struct ExampleText {
 ///
 /// # Errors
 /// When the source is not known by its files, a file is damaged or of the wrong form, or no interaction is left.
+#[cfg(feature = "all")]
 pub fn import(options: &ImportOptions<'_>, watch: &dyn Watch) -> Result<Imported, ImportError> {
     let folder = Folder::open(options.source)?;
     watch.begin("reading what belongs to the log", 0);
@@ -162,6 +175,7 @@ pub fn import(options: &ImportOptions<'_>, watch: &dyn Watch) -> Result<Imported
     Ok(Imported { format, read, tally: found.tally, notes, examples, template: template.fate })
 }
 
+#[cfg(feature = "all")]
 fn example_text(
     example: &Example,
     templates: &TextTemplates,

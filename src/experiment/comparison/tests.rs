@@ -19,6 +19,7 @@ fn run(label: &str, seed: u64, facts: &[(&str, &str)], policies: &[(&str, &[f64]
         policies: policies.iter().map(|policy| policy.0.to_owned()).collect(),
         finals: values.collect(),
         looked: false,
+        known: crate::metrics::all().iter().collect(),
     }
 }
 

@@ -2,14 +2,14 @@
 
 use super::{Arm, ArmResult};
 use crate::experiment::prepare::Experiment;
-use crate::metrics::{self, regret::subtracted};
+use crate::metrics::regret::subtracted;
 use std::collections::BTreeMap;
 
 impl Experiment {
     /// Sets the metrics that stand against a policy right, now that its arms are done.
     pub(super) fn set_against(&self, arms: &mut [Arm]) {
-        for (metric, kind) in self.scenario.metrics.iter().map(|name| metrics::get(name)).enumerate() {
-            let Some(wanted) = kind.and_then(|kind| kind.against) else { continue };
+        for (metric, kind) in self.metrics().iter().enumerate() {
+            let Some(wanted) = kind.against else { continue };
             let policy = self.scenario.policies.iter().position(|spec| spec.kind == wanted);
             let is_it = |arm: &&Arm| Some(arm.policy) == policy;
             let parts: BTreeMap<u32, Part> =

@@ -131,7 +131,7 @@ mod tests {
         same(&experiment.put_together(parts.clone(), None).expect("an outcome"), &whole);
         assert_eq!(whole.failures[0].replication, 2);
         for rule in ["ci<50%", "ci<0.001%"] {
-            let until = Until::parse(rule, &experiment.scenario).expect("a rule");
+            let until = Until::parse(rule, &experiment.scenario, experiment.registry()).expect("a rule");
             let whole = experiment.run_until(&until, &options).expect("a run");
             same(&experiment.put_together(parts.clone(), Some(&until)).expect("an outcome"), &whole);
         }

@@ -68,7 +68,7 @@ impl Experiment {
         stopped: &Stopped<'_>,
     ) -> Result<Finished, ExperimentError> {
         let population = self.users(record.replication)?;
-        let metrics = MetricSet::new(&self.scenario.metrics, &self.background(&population))?;
+        let metrics = MetricSet::of(self.metrics(), &self.background(&population));
         let mut sink = ArmSink::new(metrics, self.start.catalogue.clone(), &population.sources, Box::new(NoSink));
         let mut recording = stopped.recording(record, self.scenario.seed)?;
         for tick in 0..record.ticks {

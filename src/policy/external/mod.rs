@@ -36,12 +36,12 @@ mod message;
 
 use self::child::Child;
 use self::message::{Answer, Item, Question, number, value_of};
-use super::{Policy, PolicyContext, PolicyError, PolicyFailure, PolicyKind, Requests, Slates};
+use super::{Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
 use crate::dataset::Field;
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
+use crate::params::{Key, Kind, Params};
 use crate::random::Purpose;
-use crate::scenario::{Key, Kind, Params};
 use rand_chacha::rand_core::Rng;
 use std::path::Path;
 use std::time::Duration;
@@ -79,29 +79,22 @@ pub(super) const KIND: PolicyKind = PolicyKind {
 struct External {
     child: Child,
     timeout: Duration,
-    /// Set by an `observe` that failed: the next `recommend` tells.
-    failure: Option<String>,
 }
 
 impl External {
     fn new(params: &Params<'_>, context: &PolicyContext) -> Result<External, PolicyError> {
         let command = params.words("command");
-        let child = Child::start(&command, Path::new(params.text("folder"))).map_err(PolicyError)?;
-        let mut external =
-            External { child, timeout: Duration::from_secs_f64(params.number("timeout")), failure: None };
+        let child = Child::start(&command, Path::new(params.text("folder"))).map_err(PolicyError::new)?;
+        let mut external = External { child, timeout: Duration::from_secs_f64(params.number("timeout")) };
         let ready = Duration::from_secs_f64(params.number("start_timeout"));
         match external.child.ask(&start(context), "start", ready, "start_timeout") {
             Ok(Answer::Ready) => Ok(external),
-            Ok(other) => Err(PolicyError(external.child.unexpected("start", "ready", &other))),
-            Err(problem) => Err(PolicyError(problem)),
+            Ok(other) => Err(PolicyError::new(external.child.unexpected("start", "ready", &other))),
+            Err(problem) => Err(PolicyError::new(problem)),
         }
     }
 
-    fn slates(&mut self, requests: &Requests<'_>) -> Result<Lists, PolicyFailure> {
-        let all = |problem| PolicyFailure { user: None, problem };
-        if let Some(problem) = &self.failure {
-            return Err(all(problem.clone()));
-        }
+    fn slates(&mut self, requests: &Requests<'_>) -> Result<Lists, PolicyError> {
         let blocked = (0..requests.len()).map(|row| {
             let request = requests.get(row);
             (0..requests.items as u32).filter(|&item| !request.allows(ItemId(item))).collect()
@@ -115,11 +108,11 @@ impl External {
         match self.child.ask(&question, "recommend", self.timeout, "timeout") {
             Ok(Answer::Slates { slates, scores, propensities }) => {
                 let lists = Lists { slates, scores, propensities };
-                lists.check(requests).map_err(|(user, problem)| PolicyFailure { user, problem })?;
+                lists.check(requests).map_err(|(user, problem)| PolicyError { user, problem })?;
                 Ok(lists)
             }
-            Ok(other) => Err(all(self.child.unexpected("recommend", "slates", &other))),
-            Err(problem) => Err(all(problem)),
+            Ok(other) => Err(PolicyError::new(self.child.unexpected("recommend", "slates", &other))),
+            Err(problem) => Err(PolicyError::new(problem)),
         }
     }
 }
@@ -210,15 +203,12 @@ fn start<'a>(context: &'a PolicyContext) -> Question<'a> {
 }
 
 impl Policy for External {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         slates.reset(requests.len(), requests.slate);
         if requests.is_empty() {
-            return;
+            return Ok(());
         }
-        let lists = match self.slates(requests) {
-            Ok(lists) => lists,
-            Err(PolicyFailure { user, problem }) => return slates.fail(requests, user, problem),
-        };
+        let lists = self.slates(requests)?;
         for (row, items) in lists.slates.iter().enumerate() {
             let first = row * requests.slate;
             let known = |numbers: &Option<Vec<Vec<Option<f32>>>>, slot: usize| {
@@ -230,12 +220,10 @@ impl Policy for External {
                 slates.propensities[first + slot] = known(&lists.propensities, slot);
             }
         }
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
-        if self.failure.is_some() {
-            return;
-        }
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         let shown = |row: usize| {
             let filled = events.slate_of(row).iter().take_while(|item| item.is_some());
             filled.map(|item| item.0).collect()
@@ -247,10 +235,10 @@ impl Policy for External {
             accepted: events.accepted.iter().map(|&slot| (slot != REJECTED).then_some(slot)).collect(),
             ratings: events.ratings.iter().map(|&rating| (!rating.is_nan()).then_some(rating)).collect(),
         };
-        self.failure = match self.child.ask(&question, "observe", self.timeout, "timeout") {
-            Ok(Answer::Observed) => None,
-            Ok(other) => Some(self.child.unexpected("observe", "observed", &other)),
-            Err(problem) => Some(problem),
-        };
+        match self.child.ask(&question, "observe", self.timeout, "timeout") {
+            Ok(Answer::Observed) => Ok(()),
+            Ok(other) => Err(PolicyError::new(self.child.unexpected("observe", "observed", &other))),
+            Err(problem) => Err(PolicyError::new(problem)),
+        }
     }
 }

@@ -16,12 +16,10 @@ mod card;
 mod scorer;
 
 use self::scorer::{ROWS, Scorer};
-use super::{
-    Histories, Policy, PolicyContext, PolicyError, PolicyFailure, PolicyKind, Requests, Slates, rank_candidates,
-};
+use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
 use crate::ids::UserId;
 use crate::log::EventBatch;
-use crate::scenario::{Key, Kind};
+use crate::params::{Key, Kind};
 use rayon::prelude::*;
 use std::path::Path;
 
@@ -57,7 +55,7 @@ struct Onnx {
 impl Onnx {
     /// With `most` scores in memory at most, but at least those of one call of the graph.
     fn new(folder: &Path, context: &PolicyContext, most: usize) -> Result<Onnx, PolicyError> {
-        let scorer = Scorer::load(folder, &context.catalogue).map_err(PolicyError)?;
+        let scorer = Scorer::load(folder, &context.catalogue).map_err(PolicyError::new)?;
         let (users, items) = (context.sources.len(), scorer.items());
         let keeps = users.saturating_mul(items) <= most;
         let rows = if keeps { users } else { (most / items.max(1)).max(ROWS) };
@@ -77,7 +75,7 @@ impl Onnx {
     }
 
     /// Brings the scores of these users up to date.
-    fn refresh(&mut self, users: &[UserId]) -> Result<(), PolicyFailure> {
+    fn refresh(&mut self, users: &[UserId]) -> Result<(), PolicyError> {
         if !self.keeps {
             self.fresh.fill(false);
         }
@@ -95,25 +93,24 @@ impl Onnx {
         let (scorer, histories) = (&self.scorer, &self.histories);
         let done: Vec<_> = targets.par_chunks_mut(ROWS).map(|users| scorer.score(users, histories)).collect();
         // The first failure in the order of users, whatever thread met one first.
-        done.into_iter().collect::<Result<(), PolicyFailure>>()?;
+        done.into_iter().collect::<Result<(), PolicyError>>()?;
         stale.iter().for_each(|&(row, _)| self.fresh[row] = true);
         Ok(())
     }
 }
 
 impl Policy for Onnx {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) {
+    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         let items = self.scorer.items();
         if items == 0 {
-            return slates.reset(requests.len(), requests.slate);
+            slates.reset(requests.len(), requests.slate);
+            return Ok(());
         }
         slates.reset(0, requests.slate);
         let most = if self.keeps { requests.len() } else { self.fresh.len() };
         for first in (0..requests.len()).step_by(most.max(1)) {
             let part = requests.part(first..requests.len().min(first + most));
-            if let Err(PolicyFailure { user, problem }) = self.refresh(part.users) {
-                return slates.fail(requests, user, problem);
-            }
+            self.refresh(part.users)?;
             let mut filled = std::mem::take(&mut self.part);
             let policy = &*self;
             filled.fill(&part, |request, slate| {
@@ -125,9 +122,10 @@ impl Policy for Onnx {
             self.part = filled;
         }
         slates.mark_certain();
+        Ok(())
     }
 
-    fn observe(&mut self, events: &EventBatch) {
+    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         let fresh = &mut self.fresh;
         let keeps = self.keeps;
         self.histories.observe(events, |user, _, _| {
@@ -135,6 +133,7 @@ impl Policy for Onnx {
                 fresh[user.index()] = false;
             }
         });
+        Ok(())
     }
 }
 
@@ -143,8 +142,8 @@ mod tests {
     use super::*;
     use crate::files::sha256;
     use crate::onnx::testing_graphs::GraphBuilder;
+    use crate::params::Params;
     use crate::policy::testing::{World, has_runtime, mask, scorer_folder};
-    use crate::scenario::Params;
 
     /// A policy over one of the graphs of `tests/fixtures/scorer`, with `most` scores in memory.
     fn policy(graph: &str, context: &PolicyContext, most: usize) -> Onnx {
@@ -162,10 +161,8 @@ mod tests {
             let users: Vec<UserId> = places.iter().map(|&place| users[place]).collect();
             let blocked: Vec<Vec<u64>> = places.iter().map(|&place| blocked[place].clone()).collect();
             let slates = world.recommend(policy, tick, &users, &blocked);
-            assert_eq!(slates.failure, None);
-            policy.observe(
-                &world.respond(tick, &users, &slates, |user, item| (user.0 + item.0 + tick).is_multiple_of(2)),
-            );
+            let events = world.respond(tick, &users, &slates, |user, item| (user.0 + item.0 + tick).is_multiple_of(2));
+            policy.observe(&events).expect("a policy that learns");
             slates
         };
         (0..6).map(one).collect()
@@ -205,7 +202,7 @@ mod tests {
             assert_eq!(before[0], before[1], "nobody has a history");
             let mut events = world.accept(0, &[Some(8), Some(9), None]);
             events.ratings = vec![rating, rating, f32::NAN];
-            policy.observe(&events);
+            policy.observe(&events).expect("a policy that learns");
             let after = top(&mut policy, 1);
             assert_eq!(after[2], before[2], "nothing happened to the third user");
             after
@@ -247,11 +244,9 @@ mod tests {
         // The graph has no number for histories with item 40.
         let world = World::with_log(3, 50, &[&[1, 2], &[7, 40], &[40]]);
         let mut policy = policy("strange", &world.context(), MOST_SCORES);
-        let slates = world.recommend(&mut policy, 0, &world.users(), &vec![mask(50, &[]); 3]);
-        let failure = slates.failure.expect("a failure");
+        let failure = world.refusal(&mut policy, &world.users(), &vec![mask(50, &[]); 3]);
         assert_eq!(failure.user, Some(UserId(1)));
         assert!(failure.problem.contains("strange.onnx: `scores` is NaN for item 0"), "{}", failure.problem);
-        assert!(slates.items.iter().all(|item| !item.is_some()));
     }
 
     #[test]
@@ -282,8 +277,7 @@ mod tests {
             let text = std::fs::read_to_string(&card).expect("a card").replace(&before, &sha256(&graph.model()));
             std::fs::write(&card, text).expect("written");
             let mut policy = Onnx::new(folder.path(), &world.context(), MOST_SCORES).expect("a policy");
-            let slates = world.recommend(&mut policy, 0, &world.users(), &vec![mask(50, &[]); 3]);
-            let failure = slates.failure.expect("a failure");
+            let failure = world.refusal(&mut policy, &world.users(), &vec![mask(50, &[]); 3]);
             assert_eq!(failure.user, Some(UserId(1)));
             assert!(failure.problem.contains(&format!("`scores` is {told} for item 0")), "{}", failure.problem);
         }

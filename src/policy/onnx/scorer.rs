@@ -4,7 +4,7 @@ use super::card::Card;
 use crate::dataset::Catalogue;
 use crate::ids::UserId;
 use crate::onnx::{Graph, GraphSpec, OnnxError, Port, check_rows, row_bits};
-use crate::policy::{Histories, PolicyFailure};
+use crate::policy::{Histories, PolicyError};
 use std::path::{Path, PathBuf};
 
 /// Users of one call of the graph. Never one: a product with a single row takes another kernel and rounds differently.
@@ -52,8 +52,7 @@ impl Scorer {
     }
 
     /// Fills in the scores of at most [`ROWS`] users.
-    pub(super) fn score(&self, users: &mut [Target<'_>], histories: &Histories) -> Result<(), PolicyFailure> {
-        let all = |problem| PolicyFailure { user: None, problem };
+    pub(super) fn score(&self, users: &mut [Target<'_>], histories: &Histories) -> Result<(), PolicyError> {
         let mut inputs = self.blank();
         for row in 0..ROWS {
             // The rows that nobody needs are copies of the first.
@@ -66,10 +65,10 @@ impl Scorer {
                 }
             }
         }
-        self.run(&inputs, |found| self.hand_out(found, users)).map_err(all)?
+        self.run(&inputs, |found| self.hand_out(found, users)).map_err(PolicyError::new)?
     }
 
-    fn hand_out(&self, found: &[f32], users: &mut [Target<'_>]) -> Result<(), PolicyFailure> {
+    fn hand_out(&self, found: &[f32], users: &mut [Target<'_>]) -> Result<(), PolicyError> {
         for ((user, scores), found) in users.iter_mut().zip(found.chunks_exact(self.items)) {
             if let Some(item) = found.iter().position(|score| !score.is_finite()) {
                 let problem = format!(
@@ -77,7 +76,7 @@ impl Scorer {
                     self.path.display(),
                     found[item]
                 );
-                return Err(PolicyFailure { user: Some(*user), problem });
+                return Err(PolicyError::of_user(*user, problem));
             }
             scores.copy_from_slice(found);
         }

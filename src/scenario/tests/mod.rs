@@ -7,7 +7,8 @@ mod problems;
 mod round_trip;
 
 use super::*;
-use crate::policy::{PolicyKind, Registry};
+use crate::policy::PolicyKind;
+use crate::registry::Registry;
 use std::path::Path;
 
 /// The shipped kinds, and two with keys of every type.
@@ -36,7 +37,7 @@ fn registry() -> Registry {
         Key { name: "sorted", doc: "Whether the file is sorted.", kind: Kind::Bool { default: Some(false) } },
     ];
     let build: fn(&Params<'_>, &crate::policy::PolicyContext) -> _ =
-        |_, _| Err(crate::policy::PolicyError("not built in tests".to_owned()));
+        |_, _| Err(crate::policy::PolicyError::new("not built in tests"));
     let kind = |name, keys| PolicyKind { name, summary: "For tests.", keys, build };
     Registry::builtin().with(kind("test_knn", KNN)).with(kind("test_file", FILE))
 }
@@ -70,7 +71,7 @@ fn without_lists(text: &str) -> String {
         names.map(|name| format!("{quote}{name}{quote}")).collect::<Vec<_>>().join(", ")
     };
     let registry = registry();
-    text.replace(&list(&mut registry.kinds().iter().map(|kind| kind.name), '`'), "POLICIES")
+    text.replace(&list(&mut registry.policies().iter().map(|kind| kind.name), '`'), "POLICIES")
         .replace(&list(&mut crate::dynamics::all().iter().map(|kind| kind.name), '`'), "DYNAMICS")
         .replace(&list(&mut METRIC_NAMES.iter().copied(), '"'), "METRICS")
 }

@@ -267,7 +267,10 @@ fn settings_replace_what_the_file_says() {
     assert_eq!((scenario.ticks, scenario.seed, scenario.name.as_str()), (7, 5, "7"));
     assert_eq!(scenario.question, "Who wins?");
     assert_eq!(scenario.metrics, ["coverage", "gini"]);
-    assert_eq!(scenario.user.model, ModelSpec::Mirror { path: "/models/x".into() });
+    assert_eq!(
+        (scenario.user.model.kind.as_str(), scenario.user.model.path()),
+        ("mirror", Some(Path::new("/models/x")))
+    );
     assert_eq!((scenario.population.users, scenario.engine.events), (Some(17), false));
     let params = Params::new(&scenario.policies[0].params);
     assert_eq!((params.integer("neighbours"), params.number("shrinkage"), params.text("weights")), (20, 3.0, "idf"));

@@ -1,7 +1,7 @@
 //! Names for messages: the nearest right one, lists of those that exist, texts cut to a readable length.
 
 /// The candidate that was probably meant by `word`; `None` when nothing is near.
-pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     const LONGEST: usize = 64;
     if word.chars().count() > LONGEST {
         return None;
@@ -23,12 +23,12 @@ pub(super) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a s
 }
 
 /// `; did you mean ...?` when a name is near, else nothing.
-pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+pub fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     nearest(word, candidates).map(|name| format!("; did you mean `{}`?", short(name))).unwrap_or_default()
 }
 
 /// Names in backticks with commas between them.
-pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+pub fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     const MOST: usize = 30;
     let mut names = names.into_iter();
     let mut shown: Vec<String> = names.by_ref().take(MOST).map(|name| format!("`{}`", short(name))).collect();
@@ -40,7 +40,7 @@ pub(crate) fn listed<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
 }
 
 /// A text for the inside of a message: one line, control characters escaped, at most 60 characters.
-pub(super) fn short(text: &str) -> String {
+pub fn short(text: &str) -> String {
     const LENGTH: usize = 60;
     let mut shown = String::new();
     for character in text.chars().take(LENGTH) {

@@ -1,4 +1,17 @@
-//! The description of one key of a scenario file.
+//! Keys: what the kinds that a scenario names can be told, and the values that were given.
+//!
+//! A kind (of policy, user model, dynamic) describes its keys once, as [`Key`]s; checks, messages, the JSON Schema and the
+//! reference file follow from them, and [`Params`] gives the checked values.
+
+mod keys;
+mod nearest;
+mod sections;
+
+pub use self::keys::{number, text, whole, word};
+pub use self::nearest::{did_you_mean, listed, nearest, short};
+pub use self::sections::{Section, Variant};
+
+use toml::Value;
 
 /// A key: its name, the values that it takes, and what it means.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -113,6 +126,76 @@ pub enum Kind {
     },
 }
 
+impl Kind {
+    /// The value when the key is absent; `None` if the key must be given.
+    pub fn default_value(&self) -> Option<Value> {
+        match *self {
+            Kind::Integer { default, .. } => default.map(Value::Integer),
+            Kind::Number { default, .. } => default.map(Value::Float),
+            Kind::Bool { default } => default.map(Value::Boolean),
+            Kind::Text { default }
+            | Kind::Word { default, .. }
+            | Kind::WordOrInteger { default, .. }
+            | Kind::Path { default } => default.map(Value::from),
+            Kind::WordOrNumber { default: Some(number), .. } => Some(Value::Float(number)),
+            Kind::WordOrNumber { words, default: None, .. } => words.first().copied().map(Value::from),
+            Kind::Numbers { .. } => Some(Value::Array(Vec::new())),
+            Kind::Words { default, .. } => Some(Value::from(default.to_vec())),
+            Kind::Texts => None,
+            Kind::Policy { default } => Some(policy_of(default)),
+            Kind::Policies { default } => Some(Value::Array(default.iter().map(|kind| policy_of(kind)).collect())),
+        }
+    }
+
+    /// What the values are, as a noun phrase: "a whole number from 1 to 9".
+    pub fn wanted(&self) -> String {
+        match *self {
+            Kind::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),
+            Kind::Number { min, max, .. } if max >= f64::MAX => format!("a number of at least {min}"),
+            Kind::Number { min, max, .. } => format!("a number from {min} to {max}"),
+            Kind::Bool { .. } => "true or false".to_owned(),
+            Kind::Text { .. } => "text in quotes".to_owned(),
+            Kind::Word { words, .. } => format!("one of {}", quoted(words)),
+            Kind::WordOrInteger { words, min, max, .. } => {
+                format!("{} or a whole number from {min} to {max}", quoted(words))
+            }
+            Kind::WordOrNumber { words, min, max, .. } => {
+                format!("{} or a number from {min} to {max}", quoted(words))
+            }
+            Kind::Numbers { words, min, max } => {
+                let list = format!("a list of numbers from {min} to {max}");
+                if words.is_empty() { list } else { format!("{} or {list}", quoted(words)) }
+            }
+            Kind::Words { words, .. } => format!("a list of at least one of {}", quoted(words)),
+            Kind::Path { .. } => "a path in quotes".to_owned(),
+            Kind::Texts => "a list of at least one text in quotes".to_owned(),
+            Kind::Policy { .. } => "a policy: a table with a `kind` and the keys of that kind".to_owned(),
+            Kind::Policies { .. } => "a list of policies: tables with a `kind`, its keys, and a `weight`".to_owned(),
+        }
+    }
+
+    /// The words of which the value may be one.
+    pub fn words(&self) -> &'static [&'static str] {
+        match *self {
+            Kind::Word { words, .. }
+            | Kind::WordOrInteger { words, .. }
+            | Kind::WordOrNumber { words, .. }
+            | Kind::Numbers { words, .. }
+            | Kind::Words { words, .. } => words,
+            _ => &[],
+        }
+    }
+}
+
+/// The table of a policy of this kind, its keys not filled in.
+fn policy_of(kind: &str) -> Value {
+    Value::Table(toml::Table::from_iter([("kind".to_owned(), Value::from(kind))]))
+}
+
+fn quoted(words: &[&str]) -> String {
+    words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
+}
+
 /// Checked values of one table, such as the parameters of a policy: every key of its kind is present and has the
 /// right type.
 pub struct Params<'a> {
@@ -125,10 +208,15 @@ impl<'a> Params<'a> {
         Params { table }
     }
 
+    /// The table itself.
+    pub fn table(&self) -> &'a toml::Table {
+        self.table
+    }
+
     /// A whole number; 0 when the kind has no such key (a mistake in the kind's own code).
     pub fn integer(&self, name: &str) -> i64 {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        self.table.get(name).and_then(toml::Value::as_integer).unwrap_or_default()
+        self.table.get(name).and_then(Value::as_integer).unwrap_or_default()
     }
 
     /// A number.
@@ -143,51 +231,51 @@ impl<'a> Params<'a> {
     /// The whole number of a key that also takes words; `None` when it is one of the words.
     pub fn optional_integer(&self, name: &str) -> Option<i64> {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        self.table.get(name).and_then(toml::Value::as_integer)
+        self.table.get(name).and_then(Value::as_integer)
     }
 
     /// The number of a key that also takes words; `None` when it is one of the words.
     pub fn optional_number(&self, name: &str) -> Option<f64> {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        self.table.get(name).and_then(toml::Value::as_float)
+        self.table.get(name).and_then(Value::as_float)
     }
 
     /// A list of numbers.
     pub fn numbers(&self, name: &str) -> Vec<f64> {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        let list = self.table.get(name).and_then(toml::Value::as_array);
-        list.into_iter().flatten().filter_map(toml::Value::as_float).collect()
+        let list = self.table.get(name).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_float).collect()
     }
 
     /// The table of a policy inside a policy: `kind` and its keys.
     pub fn policy(&self, name: &str) -> Option<&'a toml::Table> {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        self.table.get(name).and_then(toml::Value::as_table)
+        self.table.get(name).and_then(Value::as_table)
     }
 
     /// The tables of a list of policies.
     pub fn policies(&self, name: &str) -> Vec<&'a toml::Table> {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        let list = self.table.get(name).and_then(toml::Value::as_array);
-        list.into_iter().flatten().filter_map(toml::Value::as_table).collect()
+        let list = self.table.get(name).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_table).collect()
     }
 
     /// A list of words or texts.
     pub fn words(&self, name: &str) -> Vec<&'a str> {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        let list = self.table.get(name).and_then(toml::Value::as_array);
-        list.into_iter().flatten().filter_map(toml::Value::as_str).collect()
+        let list = self.table.get(name).and_then(Value::as_array);
+        list.into_iter().flatten().filter_map(Value::as_str).collect()
     }
 
     /// A word, text or path (paths are absolute).
     pub fn text(&self, name: &str) -> &'a str {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        self.table.get(name).and_then(toml::Value::as_str).unwrap_or_default()
+        self.table.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// True or false.
     pub fn flag(&self, name: &str) -> bool {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        self.table.get(name).and_then(toml::Value::as_bool).unwrap_or_default()
+        self.table.get(name).and_then(Value::as_bool).unwrap_or_default()
     }
 }

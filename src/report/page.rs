@@ -1,32 +1,37 @@
 //! The report of a run, from what the run's folder says and its results.
 
-use super::Failure;
+use super::{Measure, ReportError, ReportInput};
 use crate::experiment::{AcceptanceRecord, Experiment, Manifest, PairRow, Results, Trust, UntilRecord};
-use crate::policy::Registry;
-use crate::report::{self, Measure, ReportInput};
+use crate::registry::Registry;
 use crate::story::{Story, StoryError, typical};
 use std::path::Path;
 
 /// What a report is made of besides the results.
-pub(super) struct Page<'a> {
-    pub(super) experiment: &'a Experiment,
-    pub(super) manifest: &'a Manifest,
+pub struct Page<'a> {
+    /// What ran.
+    pub experiment: &'a Experiment,
+    /// What it says of itself.
+    pub manifest: &'a Manifest,
     /// Where the events are.
-    pub(super) events: &'a Path,
+    pub events: &'a Path,
     /// The name of the run's folder.
-    pub(super) name: String,
-    pub(super) registry: &'a Registry,
+    pub name: String,
+    /// The kinds that the scenario names.
+    pub registry: &'a Registry,
 }
 
 impl Page<'_> {
     /// The text of `report.html`.
-    pub(super) fn html(&self, results: &Results, pairs: Vec<PairRow>, trust: Option<Trust>) -> Result<String, Failure> {
+    ///
+    /// # Errors
+    /// When it cannot be rendered.
+    pub fn html(&self, results: &Results, pairs: Vec<PairRow>, trust: Option<Trust>) -> Result<String, ReportError> {
         let mut input = report_input(self.experiment, self.manifest, results, pairs);
         input.trust = trust;
         self.add_life(&mut input);
         input.notes.extend(self.manifest.until.as_ref().map(UntilRecord::sentences).unwrap_or_default());
         input.notes.extend(failures(self.manifest, self.experiment));
-        report::html(&input).map_err(Failure::other)
+        super::html(&input)
     }
 
     /// Adds the life of a typical user, where there are events. The run is kept when it cannot be told.
@@ -43,14 +48,14 @@ impl Page<'_> {
 }
 
 /// The scenario's baseline, or the first policy that did not fail when the baseline did.
-pub(super) fn baseline<'a>(manifest: &'a Manifest, experiment: &'a Experiment) -> &'a str {
+pub fn baseline<'a>(manifest: &'a Manifest, experiment: &'a Experiment) -> &'a str {
     let wanted = &experiment.scenario.baseline;
     let ran = manifest.arms.iter().any(|arm| arm.policy == *wanted);
     if ran { wanted } else { manifest.arms.first().map_or(wanted, |arm| &arm.policy) }
 }
 
 /// A sentence for each policy that failed, and what follows for the comparison.
-pub(super) fn failures<'a>(manifest: &'a Manifest, experiment: &'a Experiment) -> impl Iterator<Item = String> + 'a {
+pub fn failures<'a>(manifest: &'a Manifest, experiment: &'a Experiment) -> impl Iterator<Item = String> + 'a {
     manifest.failures.iter().map(|failure| {
         let lost = failure.policy == experiment.scenario.baseline;
         let other =
