@@ -231,14 +231,17 @@ fn policies_are_ranked_in_the_simulator_and_on_the_log() {
     let more = ["--data", text(&data), "--policy-order", text(&scenario), "--json", "--quick"];
     let found = found(align("parametric", &scenes, &more));
     let order = &found["policy_order"];
-    let spearman = order["spearman"].as_f64().expect("a number");
-    assert!((-1.0..=1.0).contains(&spearman) && order["replications"] == 2, "{order}");
+    let spearman = order["agreements"][2]["spearman"]["estimate"].as_f64().expect("a number");
+    assert!((-1.0..=1.0).contains(&spearman) && order["agreements"][2]["measure"] == "ndcg", "{order}");
+    assert_eq!(order["pairs"].as_array().expect("pairs").len(), 3);
+    let learning = &order["learning"];
+    assert!(learning["replications"] == 2 && learning["policies"].as_array().expect("policies").len() == 3, "{order}");
     let policies: Vec<&str> =
         order["policies"].as_array().expect("policies").iter().filter_map(|of| of["policy"].as_str()).collect();
     assert_eq!(policies, ["popular", "random", "item_knn"]);
     assert!(order["left_out"][0].as_str().expect("why").starts_with("oracle: "), "{order}");
     let table = align("parametric", &scenes, &more[..4]).expect(0).stdout;
-    assert!(table.contains("policy order of Small: Spearman"), "{table}");
+    assert!(table.contains("policy order of Small: first slates") && table.contains("what learning adds"), "{table}");
     align("parametric", &scenes, &["--data", text(&data), "--policy-order", text(&scenes)]).expect(2);
 }
 

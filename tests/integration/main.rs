@@ -3,6 +3,7 @@
 //! Everything but `mirror`, `runtime`, `scorer` and part of `scenarios` needs neither data nor ONNX Runtime.
 
 mod align;
+mod augment;
 mod browser;
 mod compare;
 mod data;
