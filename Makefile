@@ -19,7 +19,7 @@ MEANINGS := movielens cold_start_items cold_start_users exploration_pays_late fa
 	popularity_bias provider_fairness satiation time_on_site
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train meanings peers test-server deny clean
+.PHONY: help demo runtime data datasets build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train meanings peers bench-peers test-server deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -69,6 +69,11 @@ test-python: $(PYTHON_TOOLS)/ready ## build the Python package, install it and r
 wheel: $(PYTHON_TOOLS)/ready ## build the Python package: target/wheels/recmirror-*.whl
 	VIRTUAL_ENV="$$PWD/$(PYTHON_TOOLS)" $(PYTHON_TOOLS)/bin/maturin build --release --locked --manifest-path python/Cargo.toml
 
+# For example: make datasets DATA_SETS="~/ml-1m ~/shop"
+datasets: runtime build ## fit, measure and run on each of DATA_SETS; the tables of docs/DATASETS.md
+	rm -rf .recmirror/datasets
+	$(PYTHON) scripts/datasets.py $(DATA_SETS) --out .recmirror/datasets
+
 bench: runtime data ## measure the hot paths
 	$(CARGO) bench --locked
 
@@ -98,30 +103,18 @@ $(PYTHON_TOOLS)/ready: python/requirements.txt
 $(RL)/ready: examples/rl/requirements.txt
 	$(environment)
 
-model: runtime data build $(TRAIN)/ready ## train the mirror model anew into models/mirror and measure it for its card
-	$(TRAIN)/bin/python models/train/test_export.py
-	rm -rf .recmirror/tensors
-	$(RECMIRROR) tensors --data $(DATA) --out .recmirror/tensors
-	$(TRAIN)/bin/python models/train/train.py --tensors .recmirror/tensors --out models/mirror
-	$(TRAIN)/bin/python models/train/card.py --tensors .recmirror/tensors --model models/mirror --name mirror-ml-100k \
-		--texts models/train/movielens.toml
-	$(RECMIRROR) align models/mirror $(DATA) --write-card
+# The terms go into the cards of the models; only the owner of the data can say them.
+TERMS := MovieLens-100K by GroupLens, University of Minnesota: research use, no redistribution, no commercial use without permission; cite \
+Harper and Konstan 2015, doi 10.1145/2827872. No row of the data is in this model.
 
-replicates: runtime data build $(TRAIN)/ready ## train the mirror on two bootstrap samples of its users, for `run --trust`
-	rm -rf .recmirror/tensors
-	$(RECMIRROR) tensors --data $(DATA) --out .recmirror/tensors
-	for seed in 1 2; do \
-		$(TRAIN)/bin/python models/train/train.py --tensors .recmirror/tensors --bootstrap $$seed \
-			--out models/mirror/replicates/bootstrap-$$seed && \
-		$(TRAIN)/bin/python models/train/card.py --tensors .recmirror/tensors --name mirror-ml-100k-bootstrap-$$seed \
-			--model models/mirror/replicates/bootstrap-$$seed --texts models/train/movielens.toml || exit; \
-	done
+model: runtime data build ## fit the mirror anew into models/mirror, with two replicates for `run --trust`, and measure it for its card
+	$(RECMIRROR) fit $(DATA) --out models/mirror --name mirror-ml-100k --replicates 2 --licence "$(TERMS)" --force
 
 sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onnx` anew into models/sasrec and measure it for its card
 	$(TRAIN)/bin/python models/train/test_sasrec.py
 	rm -rf .recmirror/sasrec
 	mkdir -p .recmirror/sasrec
-	$(RECMIRROR) tensors --data $(DATA) --out .recmirror/sasrec/tensors --passes 1
+	$(RECMIRROR) tensors --data $(DATA) --out .recmirror/sasrec/tensors
 	$(TRAIN)/bin/python models/train/train_sasrec.py --tensors .recmirror/sasrec/tensors --out models/sasrec
 	$(TRAIN)/bin/python models/train/sasrec_card.py --tensors .recmirror/sasrec/tensors --model models/sasrec \
 		--name sasrec-ml-100k --texts models/train/movielens.toml
@@ -130,6 +123,14 @@ sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onn
 	cat .recmirror/sasrec/figures.txt
 	$(TRAIN)/bin/python models/train/sasrec_card.py --tensors .recmirror/sasrec/tensors --model models/sasrec \
 		--name sasrec-ml-100k --texts models/train/movielens.toml --figures .recmirror/sasrec/figures.txt
+
+# Simulators whose environments exist are measured too: make bench-peers SIMULATORS="--simulator sardine=PYTHON"
+bench-peers: runtime data ## measure speed beside other programs, in pairs; prints the table of the README
+	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
+	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benches/peers/requirements.txt
+	$(CARGO) bench --locked --no-run --bench peers
+	$(PEERS)/bin/python benches/peers/speed.py $(SIMULATORS) \
+		--bench "$$(ls -t target/release/deps/peers-* | grep -v '[.]d$$' | head -1)"
 
 meanings: runtime data build ## how the conclusions of the demo and of ten scenarios change between taking and liking
 	$(PYTHON) scripts/meanings.py target/release/recmirror $(MEANINGS:%=scenarios/%.toml) --out runs/meanings
@@ -163,12 +164,11 @@ rl: $(RL)/ready ## train the agents of examples/rl and compare them with policie
 		$(RL)/bin/python examples/rl/train.py examples/rl/$$scenario.toml --out runs/rl || exit; \
 	done
 
-test-train: ## check the Python of models/train: training of the mirror, of scorers and of language models (fetches torch, about 6 GB)
+test-train: ## check the Python of models/train: training of scorers and of language models (fetches torch, about 6 GB)
 	@test -x $(TUNE)/bin/python || $(PYTHON) -m venv $(TUNE)
 	$(TUNE)/bin/python -m pip install --quiet --disable-pip-version-check ./models/train
 	$(TUNE)/bin/python -m pytest -q -p no:cacheprovider $(addprefix models/train/test_,$(addsuffix .py,tune teacher likeness heads reasons))
 	@$(MAKE) --no-print-directory $(TRAIN)/ready
-	$(TRAIN)/bin/python models/train/test_export.py
 	$(TRAIN)/bin/python models/train/test_sasrec.py
 
 test-server: ## check `decide` and `judge` against a small real server on this machine (fetches it, about 130 MB)

@@ -16,7 +16,8 @@ use recmirror::dataset::{Catalogue, Column, Field, Fields, Interaction, ItemCate
 use recmirror::ids::{ItemId, UserId};
 use recmirror::log::EventBatch;
 use recmirror::policy::{
-    Fits, Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates,
+    Blocked, Fits, Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, SeenItems, Slates,
+    rank_candidates,
 };
 use recmirror::random::Streams;
 use recmirror::scenario::{Key, Kind, Params};
@@ -101,17 +102,14 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut policy = (kind.build)(&Params::new(&kind.defaults()), &context)?;
 
     let users: Vec<UserId> = (0..context.sources.len() as u32).map(UserId).collect();
-    // Nobody is shown an item of the own log: one bit for each item.
-    let blocked: Vec<u64> = users
-        .iter()
-        .map(|&user| context.log.of(user).iter().fold(0, |bits, row| bits | 1 << row.item.index()))
-        .collect();
+    // Nobody is shown an item of the own log.
+    let seen = SeenItems::new(SeenItems::of_log(&context.log), context.sources.clone(), context.log.items);
     let requests = Requests {
         tick: 0,
         slate: context.slate,
         items: context.catalogue.len(),
         users: &users,
-        blocked: &blocked,
+        blocked: Blocked::seen(&seen),
         streams: context.streams,
         foresight: None,
     };

@@ -19,7 +19,7 @@ impl Policy for Favourites {
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    // User, item, rating, seconds since 1970; `Dataset::read` reads files.
+    // User, item, rating, milliseconds since 1970; `Dataset::read` reads files.
     let pair = |n: i64| (n % 40, (n * 7 + n / 40) % 60);
     let rows = (0..600).map(|n| (pair(n).0.to_string(), pair(n).1.to_string(), Some((n % 5) as f32), Some(n)));
     let data = Dataset::from_rows("shop", rows)?;

@@ -10,10 +10,10 @@
 //! libraries: `benches/peers/policies.py` makes them.
 
 use recmirror::Registry;
-use recmirror::align::{NDCG_DEPTH, blocked, ndcg};
+use recmirror::align::{NDCG_DEPTH, ndcg};
 use recmirror::dataset::{Catalogue, Dataset, TrainingLog};
 use recmirror::ids::UserId;
-use recmirror::policy::{Fits, PolicyContext, Requests, Slates};
+use recmirror::policy::{Blocked, Fits, PolicyContext, Requests, SeenItems, Slates};
 use recmirror::random::Streams;
 use recmirror::scenario::{Params, Scenario};
 use std::error::Error;
@@ -35,7 +35,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write_log(&out.join("held_out.csv"), &split.held_out)?;
     let users: Vec<UserId> = (0..split.before.users() as u32).map(UserId).collect();
     let (log, items) = (Arc::new(split.before), data.items.len());
-    let blocked = blocked(&log, &users);
+    let seen = SeenItems::new(SeenItems::of_log(&log), users.clone().into(), log.items);
     let fits = Fits::default();
     for spec in &scenario.policies {
         let kind = registry.policy(&spec.kind).ok_or("the scenario was checked")?;
@@ -53,8 +53,15 @@ fn main() -> Result<(), Box<dyn Error>> {
             };
             let mut policy = (kind.build)(&Params::new(&spec.params), &context)?;
             let (slate, streams) = (scenario.slate, context.streams);
-            let requests =
-                Requests { tick: 0, slate, items, users: &users, blocked: &blocked, streams, foresight: None };
+            let requests = Requests {
+                tick: 0,
+                slate,
+                items,
+                users: &users,
+                blocked: Blocked::seen(&seen),
+                streams,
+                foresight: None,
+            };
             let slates = policy.slates(&requests).map_err(|problem| problem.inside(&spec.name))?;
             write_slates(&out.join(format!("{}-{replication}.csv", spec.name)), &slates)?;
             let found = ndcg(&slates, &split.held_out);

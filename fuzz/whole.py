@@ -84,7 +84,10 @@ def data_sets(base: Path) -> None:
     shown = lambda u: " ".join(f"N{draw.randint(1, items)}-{draw.randint(0, 1)}" for _ in range(5))  # noqa: E731
     write(base / "mind/behaviors.tsv", "".join(f"{n}\tU{n % 9}\t11/{1 + n % 28}/2019 9:05:58 AM\tN1 N2 N3 N4 N5 N6\t{shown(n)}\n" for n in range(1, 120)))
     write(base / "mind/news.tsv", "".join(f"N{i}\tnews\tx\tTitle {i}\tAbstract\thttp://x\t[]\t[]\n" for i in range(1, items + 1)))
-    write(base / "exposures.csv", "user_id,item_id,clicked\n" + "".join(f"{u},i{i},{int(r > 3)}\n" for u, i, r, _ in rows[:300]))
+    known = {(user, item) for user, item, _, _ in rows}
+    fresh = [(user, item) for user in range(1, users + 1) for item in range(1, items + 1) if (user, item) not in known]
+    shown_pairs = draw.sample(fresh, 300)
+    write(base / "exposures.csv", "user_id,item_id,clicked\n" + "".join(f"{u},i{i},{int((u + i) % 3 == 0)}\n" for u, i in shown_pairs))
 
 
 SCENARIO = """name = 'All'

@@ -4,20 +4,14 @@ use serde::de::DeserializeOwned;
 
 /// Reads a card of this kind and version. A card of another one is told by that, and not by the keys that it has besides.
 pub(crate) fn parse_card<T: DeserializeOwned>(text: &str, kind: &str, version: u32) -> Result<T, String> {
-    parse_card_of(text, kind, &[version])
-}
-
-/// Reads a card of this kind and one of these versions.
-pub(crate) fn parse_card_of<T: DeserializeOwned>(text: &str, kind: &str, versions: &[u32]) -> Result<T, String> {
     let told = |problem: toml::de::Error| problem.to_string();
     let table: toml::Table = toml::from_str(text).map_err(told)?;
     if let Some(found) = table.get("kind").and_then(toml::Value::as_str).filter(|&found| found != kind) {
         return Err(format!("kind is `{found}`, expected `{kind}`"));
     }
     let found = table.get("version").and_then(toml::Value::as_integer);
-    if let Some(found) = found.filter(|&found| versions.iter().all(|&version| found != i64::from(version))) {
-        let known: Vec<String> = versions.iter().map(u32::to_string).collect();
-        return Err(format!("version is {found}, this build reads version {}", known.join(" and ")));
+    if let Some(found) = found.filter(|&found| found != i64::from(version)) {
+        return Err(format!("version is {found}, this build reads version {version}"));
     }
     toml::from_str(text).map_err(told)
 }

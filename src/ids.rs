@@ -1,5 +1,9 @@
 //! Dense identifiers. External ids live in one [`crate::dataset::IdTable`] each.
 
+mod item_set;
+
+pub use self::item_set::{ItemSet, ones};
+
 use serde::{Deserialize, Serialize};
 
 /// A user, numbered from 0 within a data set or a simulated population.

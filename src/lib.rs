@@ -54,6 +54,7 @@
 
 #[cfg(feature = "all")]
 pub mod align;
+pub mod augment;
 mod card;
 #[cfg(feature = "all")]
 pub mod cli;

@@ -40,6 +40,10 @@ pub enum Purpose {
     Retry = 20,
     /// Which signs a permutation test flips.
     SignFlips = 30,
+    /// Simulated experiments of equal policies, a table of quantiles.
+    EqualPolicies = 31,
+    /// Simulated feedback that is added to a log.
+    Augmentation = 32,
     /// How much time a session has.
     Budget = 40,
     /// Which item of a slate is noticed.

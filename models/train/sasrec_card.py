@@ -6,18 +6,43 @@ With `--figures FILE`, what `cargo run --example held_out` printed, the NDCG@10 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import re
+import tomllib
 from pathlib import Path
-
-from card import Texts, sha256, table
 
 GRAPH = "scorer.onnx"
 SUMMARY = (
     "SASRec (Kang and McAuley 2018) trained on {data}: self-attention over the latest items of a user scores what the "
     "user takes next. It knows these {items} items by their number, and nothing of users but their items."
 )
+LICENCE = {"model": "as the data allow; MIT OR Apache-2.0 for the code that made it", "data": "not stated"}
 FIGURE = re.compile(r"^(\S+)\s+NDCG@10 ([0-9.]+)$", re.MULTILINE)
+
+
+def sha256(path: Path) -> str:
+    """Hash of a file's bytes, hexadecimal."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def table(name: str, values: dict[str, object]) -> str:
+    """One TOML table; JSON writes strings, numbers, booleans and flat lists as TOML does."""
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value is not None]
+    return "\n".join([f"[{name}]", *lines, ""])
+
+
+class Texts:
+    """What a card says of the data and its terms: from a file, or as little as is known without one."""
+
+    def __init__(self, path: Path | None) -> None:
+        given = tomllib.loads(path.read_text(encoding="utf-8")) if path else {}
+        self.licence = {**LICENCE, **given.get("licence", {})}
+        self.summaries = given.get("summary", {})
+
+    def summary(self, kind: str, otherwise: str) -> str:
+        """The file's summary of a kind of model, else the given one."""
+        return self.summaries.get(kind, otherwise)
 
 
 def card_text(meta: dict, training: dict, model: Path, name: str, figures: dict[str, float], texts: Texts) -> str:

@@ -11,8 +11,7 @@ import onnx
 from onnx import TensorProto
 
 import sasrec
-from check import TOLERANCE, ExportError, session
-from export import Graph
+from export import TOLERANCE, ExportError, Graph, session
 from sasrec import Dims, Params
 
 ROWS = 64

@@ -10,7 +10,7 @@ import numpy as np
 
 import sasrec
 import sasrec_export
-from check import session
+from export import session
 
 DIMS = sasrec.Dims(items=30, history=6, width=8, heads=2, blocks=2)
 

@@ -16,8 +16,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto
 
-from check import TOLERANCE, session
-from export import Graph
+from export import TOLERANCE, Graph, session
 
 TARGET = Path(__file__).resolve().parent.parent.parent / "tests" / "fixtures" / "scorer"
 MARK = 7_777_777

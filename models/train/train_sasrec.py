@@ -1,6 +1,6 @@
 """Trains SASRec from a tensor dump and writes scorer.onnx and training.json.
 
-    recmirror tensors --data DATA --out DUMP --passes 1
+    recmirror tensors --data DATA --out DUMP
     python train_sasrec.py --tensors DUMP --out OUT
 
 Two fits with the same settings: the first leaves the validation rows out and gives the validation figure; the second
@@ -34,7 +34,7 @@ def main() -> int:
     options = arguments()
     began = time.monotonic()
     data = dumps.load(options.tensors)
-    dims = sasrec.Dims(items=len(data.attributes))
+    dims = sasrec.Dims(items=data.meta["items"])
     settings = sasrec.Settings(**{field.name: getattr(options, field.name) for field in fields(sasrec.Settings)})
     say("fit without the validation rows")
     figure, curve = validate(data, dims, settings)
@@ -81,7 +81,7 @@ def say(message: str) -> None:
 def sequences(data: dumps.Dump, last: int, first: int = dumps.FIT) -> list[np.ndarray]:
     """The items (numbers from 1, oldest first) of every user whose rows are of these parts of the split."""
     kept = (data.split >= first) & (data.split <= last)
-    cuts = np.searchsorted(data.user[kept], np.arange(1, len(data.profile)))
+    cuts = np.searchsorted(data.user[kept], np.arange(1, data.meta["users"]))
     return np.split(data.item[kept].astype(np.int32) + 1, cuts)
 
 

@@ -42,8 +42,8 @@ RATINGS = 5.0
 PROFILE = 100.0
 # Steps of the simulation behind the lanes; it begins again with other users when they are done.
 STEPS = 100_000
-# Seconds since 1970 in the year 2200.
-LATEST = 7_258_118_400
+# Milliseconds since 1970 in the year 2200.
+LATEST = 7_258_118_400_000
 
 _MODES = {
     "next_step": AutoresetMode.NEXT_STEP,
@@ -63,7 +63,7 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
     Observations: `history` and `history_ratings` (the latest 20 accepted items, oldest first, -1 and 0 where there are
     fewer), `profile` (what the data set knows of the user, as numbers; left out where it knows nothing), `mask` (which items
     may be shown; left out with `mask=False`, for many lanes and items), `session` (slates that the user has looked at in this
-    session), `time` (seconds since 1970 by the calendar of the log), `visiting` (whether the user wants a slate at this step;
+    session), `time` (milliseconds since 1970 by the calendar of the log), `visiting` (whether the user wants a slate at this step;
     otherwise the action is ignored and the reward is 0), `step` (steps of the episode so far).
 
     Rewards: `"accept"`, 1 for an accepted item; `"rating"`, its rating as a level from 1 to 5; `"session"`, 1 for each slate
@@ -138,6 +138,7 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
 
     def _begin_lanes(self) -> None:
         """All lanes are at the start of an episode."""
+        self._visitors = self._env._native._visitors()[0]
         self._profiles = self._known[self._env._native.sources()]
         self._age = np.zeros(self.num_envs, dtype=np.int64)
         self._ended = np.zeros(self.num_envs, dtype=bool)

@@ -15,7 +15,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use recmirror::environment as native;
 use recmirror::ids::{ItemId, UserId};
-use recmirror::policy::{Requests, Slates};
+use recmirror::policy::Slates;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::sync::atomic::Ordering;
@@ -184,7 +184,7 @@ impl Environment {
         self.inner().retire(users.as_array().iter().map(|&user| UserId(user as u32)));
     }
 
-    /// Numbers of the users who want a slate now, and the seconds since 1970.
+    /// Numbers of the users who want a slate now, and the milliseconds since 1970.
     fn _visitors<'py>(&self, py: Python<'py>) -> (Bound<'py, PyArray1<i64>>, i64) {
         let environment = self.inner();
         let observation = environment.observation();
@@ -207,27 +207,12 @@ impl Environment {
         let environment = self.inner();
         let (users, items) = (environment.users(), environment.data().items.len());
         let observation = environment.observation();
-        let words = Requests::words(items);
         let mut mask = Array2::ones((users, items));
-        let mut fill = |user: usize, bits: &[u64]| {
-            for (word, &bits) in bits.iter().enumerate() {
-                let mut left = bits;
-                while left != 0 {
-                    let item = word * 64 + left.trailing_zeros() as usize;
-                    left &= left - 1;
-                    if item < items {
-                        mask[[user, item]] = 0;
-                    }
-                }
-            }
-        };
         for user in 0..users {
-            if let Some(bits) = environment.seen(UserId(user as u32)) {
-                fill(user, bits);
-            }
+            environment.seen(UserId(user as u32)).for_each(|item| mask[[user, item.index()]] = 0);
         }
         for (row, user) in observation.users.iter().enumerate() {
-            fill(user.index(), &observation.blocked[row * words..(row + 1) * words]);
+            observation.get(row).blocked().for_each(|item| mask[[user.index(), item.index()]] = 0);
         }
         mask.to_pyarray(py)
     }

@@ -16,7 +16,7 @@ pub struct Observation {
     /// The step, from 0.
     #[pyo3(get)]
     step: u32,
-    /// Seconds since 1970 at this step, by the calendar of the log; `None` where a policy is not told.
+    /// Milliseconds since 1970 at this step, by the calendar of the log; `None` where a policy is not told.
     #[pyo3(get)]
     time: Option<i64>,
     /// Slots of a slate.
@@ -34,8 +34,8 @@ pub struct Observation {
     /// `[n, 20]`: their ratings, NaN where there is none.
     #[pyo3(get)]
     history_ratings: Py<PyArray2<f32>>,
-    rows: usize,
-    blocked: Vec<u64>,
+    /// Of each row: the items that the user may not be shown, ascending.
+    blocked: Vec<Vec<ItemId>>,
 }
 
 /// Histories as they are shown, a row for each user.
@@ -71,7 +71,6 @@ impl Shown {
 impl Observation {
     /// Copies requests with the histories of their users.
     pub(crate) fn new(py: Python<'_>, requests: &Requests<'_>, shown: Shown, time: Option<i64>) -> Observation {
-        let (rows, words) = (requests.len(), Requests::words(requests.items));
         Observation {
             step: requests.tick,
             time,
@@ -80,17 +79,13 @@ impl Observation {
             users: PyArray1::from_iter(py, requests.users.iter().map(|user| user.0)).unbind(),
             history: shown.items.into_pyarray(py).unbind(),
             history_ratings: shown.ratings.into_pyarray(py).unbind(),
-            rows,
-            blocked: requests.blocked[..rows * words].to_vec(),
+            blocked: (0..requests.len()).map(|row| requests.get(row).blocked().collect()).collect(),
         }
     }
 
-    fn row(&self, row: usize) -> PyResult<&[u64]> {
-        if row >= self.rows {
-            return Err(of_slates(format!("row {row} is no request; there are {}", self.rows)));
-        }
-        let words = Requests::words(self.items);
-        Ok(&self.blocked[row * words..(row + 1) * words])
+    fn row(&self, row: usize) -> PyResult<&[ItemId]> {
+        let blocked = self.blocked.get(row).map(Vec::as_slice);
+        blocked.ok_or_else(|| of_slates(format!("row {row} is no request; there are {}", self.blocked.len())))
     }
 }
 
@@ -99,25 +94,32 @@ impl Observation {
     /// Numbers of the items that the user of `row` may be shown, ascending.
     fn candidates<'py>(&self, py: Python<'py>, row: usize) -> PyResult<Bound<'py, PyArray1<i64>>> {
         let blocked = self.row(row)?;
-        let allowed = (0..self.items).filter(|item| blocked[item / 64] >> (item % 64) & 1 == 0);
-        Ok(PyArray1::from_iter(py, allowed.map(|item| item as i64)))
+        let mut blocked = blocked.iter().peekable();
+        let allowed =
+            (0..self.items as i64).filter(|&item| blocked.next_if(|held| i64::from(held.0) == item).is_none());
+        Ok(PyArray1::from_iter(py, allowed))
     }
 
     /// `[n, items]`: whether each user may be shown each item.
     fn mask<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<bool>> {
-        let words = Requests::words(self.items);
-        let allowed = |(row, item): (usize, usize)| self.blocked[row * words + item / 64] >> (item % 64) & 1 == 0;
-        Array2::from_shape_fn((self.rows, self.items), allowed).to_pyarray(py)
+        let mut allowed = Array2::from_elem((self.blocked.len(), self.items), true);
+        for (mut allowed, blocked) in allowed.outer_iter_mut().zip(&self.blocked) {
+            blocked.iter().for_each(|item| allowed[item.index()] = false);
+        }
+        allowed.to_pyarray(py)
     }
 
     fn __len__(&self) -> usize {
-        self.rows
+        self.blocked.len()
     }
 
     fn __repr__(&self) -> String {
         format!(
             "Observation(step {}: {} users want {} slots of {} items)",
-            self.step, self.rows, self.slate, self.items
+            self.step,
+            self.blocked.len(),
+            self.slate,
+            self.items
         )
     }
 }

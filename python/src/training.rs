@@ -17,7 +17,7 @@ pub struct Log {
     /// `[rows]`: ratings as levels from 1 to 5, NaN where there is none.
     #[pyo3(get)]
     ratings: Py<PyArray1<f32>>,
-    /// `[rows]`: seconds since 1970.
+    /// `[rows]`: milliseconds since 1970.
     #[pyo3(get)]
     times: Py<PyArray1<i64>>,
     /// `[simulated users]`: the log's user whose history each simulated user starts with.

@@ -29,8 +29,8 @@ def same(one: rm.Dataset, other: rm.Dataset) -> bool:
     """Whether two data sets hold the same, told by the digest of a run on each."""
 
     def digest(data: rm.Dataset) -> str:
-        env = rm.Environment(data, population=50, slate=3, steps=3, seed=5, policies=["linucb"])
-        env.run(env.policy("linucb"))
+        env = rm.Environment(data, population=50, slate=3, steps=3, seed=5, policies=["ials"])
+        env.run(env.policy("ials"))
         return env.digest
 
     sizes = [(d.users, d.items, d.interactions, d.scale, d.item_fields, d.user_fields) for d in (one, other)]
@@ -123,6 +123,6 @@ def test_fields_as_numbers() -> None:
     features, names = data.item_features()
     assert features.shape == (60, len(names)) and features.dtype == np.float32
     odd = names.index("tags=odd")
-    assert [features[row, odd] for row in range(4)] == [0, 1, 0, 1]
+    assert [features[row, odd] > 0 for row in range(4)] == [False, True, False, True]
     assert data.user_features()[0].shape[0] == 40
     assert rm.Dataset(table()).user_features()[0].shape == (40, 0)

@@ -1,5 +1,7 @@
 //! The figures of an alignment, with intervals.
 
+mod accept;
+
 use super::HeldOut;
 use super::clicks::{ClickAlignment, clicks};
 use super::rules::{Rule, best};
@@ -35,8 +37,8 @@ pub struct AlignOptions {
 /// One figure with its 95% interval (bootstrap over users: a user's scenes are not independent).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {
-    /// `choice`, `lead` (a paired difference of choices), `accept`, `calibration` or `rating`; of impressions `click log loss`, `click
-    /// gain` (a paired difference of losses), `click AUC` or `click calibration`.
+    /// `choice`, `lead` (a paired difference of choices), `accept`, `F1`, `AUC`, `calibration` or `rating`; of impressions `click log
+    /// loss`, `click gain` (a paired difference of losses), `click AUC` or `click calibration`.
     pub measure: &'static str,
     /// Who or what answered.
     pub who: String,
@@ -177,32 +179,6 @@ impl Bench<'_> {
         strangers.iter().flat_map(|&other| memory[other * width..(other + 1) * width].iter().copied()).collect()
     }
 
-    /// Accept or reject one item: the real one and one random negative of each moment.
-    fn accept(&mut self, memory: &[f32]) -> Result<(), UserError> {
-        let (mut right, mut pairs) = (vec![0.0; self.held_out.len()], Vec::new());
-        for with_real in [true, false] {
-            let lists = self.held_out.lists(ListKind::Single, 1, with_real);
-            let mut responses = self.answer(&lists, memory.to_vec())?;
-            for (place, row) in responses.choice.chunks_exact_mut(2).enumerate() {
-                softmax(row);
-                let accepts = row[0] > row[1];
-                right[place] += 0.5 * f64::from(u8::from(accepts == with_real));
-                pairs.push((f64::from(row[0].max(row[1])), accepts == with_real));
-            }
-        }
-        let scenes = self.held_out.len();
-        self.mean("accept", "model", "1:1", &right);
-        let moments: Vec<usize> = (0..scenes).collect();
-        let error = |places: &[usize]| {
-            let both = places.iter().flat_map(|&place| [pairs[place], pairs[scenes + place]]);
-            calibration_error(both)
-        };
-        let estimate = error(&moments);
-        let (low, high) = self.bootstrap(error);
-        self.push("calibration", "model", "1:1", (estimate, low, high));
-        Ok(())
-    }
-
     /// Expected rating against the rating given, both as levels; no figure for a log without ratings.
     fn rating(&mut self, memory: &[f32]) -> Result<(), UserError> {
         let lists = self.held_out.lists(ListKind::Single, 1, true);
@@ -275,32 +251,4 @@ impl Bench<'_> {
 /// The paired differences of two rows of hits.
 fn lead(own: &[f64], other: &[f64]) -> Vec<f64> {
     own.iter().zip(other).map(|(own, other)| own - other).collect()
-}
-
-/// Expected calibration error of (confidence, right) pairs over 15 equal bins (Guo et al. 2017).
-fn calibration_error(pairs: impl Iterator<Item = (f64, bool)>) -> f64 {
-    let mut bins = [(0.0, 0.0, 0.0); BINS];
-    let mut total = 0.0;
-    for (confidence, right) in pairs {
-        let bin = &mut bins[((confidence * BINS as f64) as usize).min(BINS - 1)];
-        bin.0 += 1.0;
-        bin.1 += confidence;
-        bin.2 += f64::from(u8::from(right));
-        total += 1.0;
-    }
-    bins.iter().filter(|bin| bin.0 > 0.0).map(|(_, confidence, right)| (confidence - right).abs() / total).sum()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn calibration_error_by_hand() {
-        // Confidence 0.9 and 3 of 4 right; confidence 0.55 and 1 of 2 right.
-        let pairs = [(0.9, true), (0.9, true), (0.9, true), (0.9, false), (0.55, true), (0.55, false)];
-        let expected = (4.0 * 0.15 + 2.0 * 0.05) / 6.0;
-        assert!((calibration_error(pairs.into_iter()) - expected).abs() < 1e-12);
-        assert_eq!(calibration_error(std::iter::empty()), 0.0);
-    }
 }

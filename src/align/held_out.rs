@@ -102,7 +102,7 @@ impl<'a> HeldOut<'a> {
 
     /// The scenes of `lists` with these memories.
     pub(crate) fn scenes(&self, lists: &[ListScene], memory: Vec<f32>, width: usize) -> SceneBatch {
-        let slate = lists.first().map_or(1, |list| list.items.len());
+        let slate = lists.iter().map(|list| list.items.len()).max().unwrap_or(1).max(1);
         let mut scenes = SceneBatch::default();
         scenes.reset(lists.len(), slate, width);
         scenes.memory = memory;

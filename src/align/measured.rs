@@ -63,7 +63,9 @@ fn headline(figure: &Figure) -> Option<(String, &'static str)> {
         "lead" if figure.who == "model over item-kNN" && figure.list == "popularity-matched" => {
             Some(("Lead over item-kNN".to_owned(), "popularity-matched lists; paired"))
         }
-        "accept" => Some(("Accept or reject one item".to_owned(), "real against random item 1:1; chance 50%")),
+        "accept" if figure.list == "1:1" => {
+            Some(("Accept or reject one item".to_owned(), "real against random item 1:1; chance 50%"))
+        }
         "click gain" if figure.list == LISTS && !figure.who.ends_with(" constant") => Some((
             format!("Click log loss below that of {}", figure.who.trim_start_matches("model over ")),
             "held-out lists; paired; above 0 the model predicts better",

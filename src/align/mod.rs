@@ -30,7 +30,11 @@ mod verdict;
 pub use self::clicks::ClickAlignment;
 pub use self::figures::{AlignOptions, Alignment, Figure, align};
 pub use self::measured::{MeasureError, measure, measured, shown};
-pub use self::order::{NDCG_DEPTH, OrderedPolicy, PolicyOrder, SELF_SELECTED, blocked, ndcg, policy_order};
+pub(crate) use self::order::blocked;
+pub use self::order::{
+    Agreement, LearnedPolicy, Learning, NDCG_DEPTH, OrderFigure, PairJudgement, PairOrder, PolicyOrder, SELF_SELECTED,
+    StartPolicy, ndcg, policy_order,
+};
 pub use self::told_apart::{Share, told_apart};
 pub use self::verdict::Verdict;
 

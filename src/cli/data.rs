@@ -1,7 +1,7 @@
 //! `recmirror data`: what is understood of a data set, in one screen.
 
 use super::{Failure, print};
-use crate::dataset::{Column, Dataset, Fields, Interaction};
+use crate::dataset::{Column, Dataset, Field, Fields, Interaction};
 use crate::registry::Registry;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -14,15 +14,44 @@ pub struct Data {
     /// The family of the data set, where the files themselves do not tell (`tables` for your own).
     #[arg(long, value_name = "FAMILY")]
     format: Option<String>,
+    /// Print JSON instead of a screen.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Data {
     pub(super) fn run(self, registry: &Registry) -> Result<(), Failure> {
         let family = self.format.as_deref().filter(|name| *name != "auto");
         let data = registry.read(&self.path, family).map_err(Failure::input)?;
-        print(&told(&data));
+        if self.json {
+            print(&format!("{:#}\n", as_json(&data)));
+        } else {
+            print(&told(&data));
+        }
         Ok(())
     }
+}
+
+/// What a program needs of the screen.
+fn as_json(data: &Dataset) -> serde_json::Value {
+    let fields = |fields: &Fields| -> Vec<serde_json::Value> {
+        let one = |field: &Field| {
+            let (column, name) = (&field.column, &field.name);
+            serde_json::json!({ "name": name, "kind": column.kind(), "rows": column.len(), "filled": column.filled() })
+        };
+        fields.iter().map(one).collect()
+    };
+    let lists = &data.impressions;
+    let [none, one, more] = lists.counts_by_taken();
+    let cleaned: Vec<String> = data.cleanup.lines().collect();
+    serde_json::json!({
+        "name": data.name, "family": data.family, "hash": data.hash,
+        "users": data.users.len(), "items": data.items.len(), "interactions": data.interactions.len(),
+        "has_times": data.has_times, "scale": data.scale, "has_weights": !data.weights.is_empty(),
+        "lists": { "count": lists.len(), "items": lists.items.len(), "none_taken": none, "one_taken": one, "more_taken": more },
+        "user_fields": fields(&data.user_fields), "item_fields": fields(&data.item_fields),
+        "cleaned": cleaned, "notes": data.notes,
+    })
 }
 
 /// Names that are shown of a field, at most.
@@ -67,12 +96,11 @@ fn log(text: &mut String, data: &Dataset) {
     }
     let times = || data.interactions.iter().map(|row| row.time);
     if let (true, Some(first), Some(last)) = (data.has_times, times().min(), times().max()) {
-        let day =
-            |seconds| jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |it| it.to_string());
+        let day = |time| jiff::Timestamp::from_millisecond(time).map_or_else(|_| time.to_string(), |it| it.to_string());
         let same = same_times(&data.interactions);
         let _ = writeln!(
             text,
-            "times     {} to {}; {same} rows share their second with the user's row before",
+            "times     {} to {}; {same} rows share their time with the user's row before",
             day(first),
             day(last)
         );
@@ -185,13 +213,17 @@ mod tests {
 
     #[test]
     fn one_screen_tells_what_was_understood() {
-        let rows = [("a", "x", Some(1.0), Some(10)), ("a", "y", Some(5.0), Some(10)), ("b", "x", None, Some(86_410))];
+        let rows = [
+            ("a", "x", Some(1.0), Some(10_000)),
+            ("a", "y", Some(5.0), Some(10_000)),
+            ("b", "x", None, Some(86_410_000)),
+        ];
         let data = Dataset::from_rows("mine", rows).expect("a data set");
         let text = told(&data);
         for line in [
             "log       3 interactions of 2 users with 2 items",
             "density   75.000% of all pairs; a user has 1 to 2 items, 2 in the middle",
-            "times     1970-01-01T00:00:10Z to 1970-01-02T00:00:10Z; 1 rows share their second with the user's row before",
+            "times     1970-01-01T00:00:10Z to 1970-01-02T00:00:10Z; 1 rows share their time with the user's row before",
             "ratings   2 on a scale from 1 to 5, 3.000 in the mean",
             "shown     the log does not tell what was shown",
             "items     no fields: nothing but ids is known",

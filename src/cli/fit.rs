@@ -45,6 +45,9 @@ pub struct Fit {
     /// Fit further models to users drawn anew with replacement, into DIR/replicates: `recmirror run --trust` asks them, too.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     replicates: u32,
+    /// Name of the model in its card; that of DIR unless given.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
     /// Terms of the data, and so of the model: they go into its card. Nobody else can say them.
     #[arg(long, value_name = "TEXT", default_value = "")]
     licence: String,
@@ -110,7 +113,8 @@ impl Fit {
             propensities: if self.propensities == "inverse" { Propensities::Inverse } else { Propensities::Ignore },
             ..FitOptions::default()
         };
-        let name = self.out.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let folder_name = || self.out.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = self.name.clone().unwrap_or_else(folder_name);
         let texts = |name: String| CardTexts { name, licence: self.licence.clone() };
         let state = self.state();
         let fitted = fit(data, options, Control { watch: bar, stop, state: Some(&state) })?;

@@ -10,10 +10,13 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
+/// The family of a data set whose files tell it.
+const AUTO: &str = "auto";
+
 /// Arguments of `import`.
 #[derive(clap::Args)]
 pub struct Import {
-    /// What kind of data set it is.
+    /// What kind of data set it is; `auto`: the files tell.
     #[arg(value_parser = families())]
     family: String,
     /// The folder with the publisher's files, packed or not; or the log in it, where a folder holds several.
@@ -48,7 +51,9 @@ pub struct Import {
 }
 
 fn families() -> PossibleValuesParser {
-    PossibleValuesParser::new(FAMILIES.iter().map(|family| PossibleValue::new(family.name).help(family.summary)))
+    let auto = PossibleValue::new(AUTO).help("whatever the files tell");
+    let families = FAMILIES.iter().map(|family| PossibleValue::new(family.name).help(family.summary));
+    PossibleValuesParser::new([auto].into_iter().chain(families))
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -60,8 +65,11 @@ fn share(text: &str) -> Result<f64, String> {
 
 impl Import {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let family = Family::find(&self.family).ok_or_else(|| Failure::input("there is no such family"))?;
-        let name = self.name.clone().or_else(|| name_of(&self.source)).unwrap_or_else(|| family.name.to_owned());
+        let family = Family::find(&self.family);
+        if family.is_none() && self.format.is_some() {
+            return Err(Failure::input("--format is the form of a family's files; name the family in place of `auto`"));
+        }
+        let name = self.name.clone().or_else(|| name_of(&self.source)).unwrap_or_else(|| self.family.clone());
         check_name(&name)?;
         let files = UnifiedFiles::of(&Project::new(&self.project).raws(), &name);
         let options = ImportOptions {
@@ -78,23 +86,23 @@ impl Import {
         let bar = StageBar::new(self.quiet);
         let imported = import(&options, &bar).map_err(Failure::input)?;
         bar.finish();
-        print(&told(&imported, family, &name, &files, self.dry_run));
+        print(&told(&imported, &name, &files, self.dry_run));
         Ok(())
     }
 }
 
 /// A data set is called after its folder, or after the log that was singled out.
-fn name_of(source: &Path) -> Option<String> {
+pub(super) fn name_of(source: &Path) -> Option<String> {
     let absolute = source.canonicalize().ok()?;
     let name = absolute.file_name()?.to_string_lossy().into_owned();
     let name = if absolute.is_file() { name.split('.').next()?.to_owned() } else { name };
     check_name(&name).ok().map(|()| name)
 }
 
-fn told(imported: &Imported, family: &Family, name: &str, files: &UnifiedFiles, dry: bool) -> String {
+pub(super) fn told(imported: &Imported, name: &str, files: &UnifiedFiles, dry: bool) -> String {
     let folder = files.users.parent().unwrap_or(Path::new(""));
     let verb = if dry { "would write" } else { "wrote" };
-    let mut text = format!("{verb} {name} ({}, {}) to {}\n", family.name, imported.format, folder.display());
+    let mut text = format!("{verb} {name} ({}, {}) to {}\n", imported.family, imported.format, folder.display());
     for path in &imported.read {
         let _ = writeln!(text, "  from {}", path.display());
     }

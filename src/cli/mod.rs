@@ -2,6 +2,7 @@
 
 mod align;
 mod allow;
+mod augment;
 mod compare;
 mod data;
 mod decide;
@@ -66,7 +67,10 @@ enum Command {
     Align(align::Align),
     /// Hold a user model to what people did with what they were shown.
     Validate(validate::Validate),
-    /// Write the tensors from which `models/train` trains the mirror model.
+    /// Add the items that simulated users accept to the log, and measure whether policies that learn from it predict held-out
+    /// interactions better.
+    Augment(augment::Augment),
+    /// Write the rows of a log as arrays, for the training of scorers in `models/train`.
     Tensors(tensors::Tensors),
     /// Say what is understood of a data set: fields, scale, times, lists, what was cleaned up.
     Data(data::Data),
@@ -123,6 +127,7 @@ fn carry_out(command: Command, registry: &crate::registry::Registry) -> u8 {
         Command::Scenario(command) => command.run(registry),
         Command::Align(command) => command.run(registry),
         Command::Validate(command) => command.run(registry),
+        Command::Augment(command) => command.run(registry),
         Command::Tensors(command) => command.run(),
         Command::Data(command) => command.run(registry),
         Command::Import(command) => command.run(),

@@ -9,9 +9,9 @@ use std::path::PathBuf;
 pub(super) struct ProjectArgs {
     /// The project's folder: `raws/`, `datasets/`, `embeddings/`, `decisions/` and `probs/` are in it.
     #[arg(long, value_name = "DIR")]
-    project: PathBuf,
+    pub(super) project: PathBuf,
     /// The data sets, by name. All of them are processed.
-    #[arg(long, value_name = "A,B", value_delimiter = ',', required = true)]
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
     pub(super) datasets: Vec<String>,
     /// Root of the random streams: the same seed gives the same bytes.
     #[arg(long, default_value_t = 1)]
@@ -30,6 +30,9 @@ pub(super) struct ProjectArgs {
 impl ProjectArgs {
     /// The project, after the arguments are checked; sets the number of threads of the process.
     pub(super) fn open(&self) -> Result<Project, Failure> {
+        if self.datasets.is_empty() {
+            return Err(Failure::input("no data set is named; name those of the project: --datasets A,B"));
+        }
         if !self.project.is_dir() {
             return Err(Failure::input(format!(
                 "the project folder {} does not exist; `recmirror import` makes it",

@@ -1,16 +1,22 @@
-//! `recmirror scenes`: from feedback logs in the unified form to scenes.
+//! `recmirror scenes`: from feedback logs to scenes.
 
+use super::import::name_of;
 use super::project::ProjectArgs;
 use super::stage_bar::StageBar;
 use super::{Failure, print};
-use crate::mirror::audit;
+use crate::dataset::UnifiedFiles;
+use crate::dataset::import::{ImportOptions, import};
 use crate::mirror::scenes::{ContentKind, Embedder, ListMix, SceneOptions, ScenesMade, Span, scenes};
+use crate::mirror::{Project, audit};
 use std::fmt::Write;
 use std::path::PathBuf;
 
 /// Arguments of `scenes`.
 #[derive(clap::Args)]
 pub struct Scenes {
+    /// Data sets to import first, in any form that `recmirror data` reads: a publisher's folder, your own tables.
+    #[arg(value_name = "DATA")]
+    data: Vec<PathBuf>,
     #[command(flatten)]
     project: ProjectArgs,
     /// Training scenes of each data set, at most.
@@ -51,7 +57,9 @@ pub struct Scenes {
 }
 
 impl Scenes {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(mut self) -> Result<(), Failure> {
+        let bar = StageBar::new(self.project.quiet);
+        self.bring_in(&bar)?;
         let project = self.project.open()?;
         let workers = rayon::current_num_threads();
         let given = if self.embedder.is_some() { ContentKind::Embedder } else { ContentKind::Tfidf };
@@ -74,7 +82,6 @@ impl Scenes {
         if let Some(fault) = options.fault() {
             return Err(Failure::input(fault));
         }
-        let bar = StageBar::new(self.project.quiet);
         let mut failed: Vec<(&str, String)> = Vec::new();
         for name in &self.project.datasets {
             let made = scenes(&project, name, &options, &bar);
@@ -97,6 +104,35 @@ fn outcome(failed: &[(&str, String)], of: usize) -> Result<(), Failure> {
             let each: Vec<String> = failed.iter().map(|(name, problem)| format!("{name}: {problem}")).collect();
             Err(Failure::input(format!("no scenes of {} of {of} data sets\n{}", failed.len(), each.join("\n"))))
         }
+    }
+}
+
+impl Scenes {
+    /// Imports what is given by its path, and adds the names to those of the project's data sets.
+    fn bring_in(&mut self, bar: &StageBar) -> Result<(), Failure> {
+        for source in &self.data {
+            let name = name_of(source).ok_or_else(|| {
+                let told = format!("{} has no name that may name a data set", source.display());
+                Failure::input(told + "; import it first: recmirror import auto SOURCE --name NAME --project DIR")
+            })?;
+            let files = UnifiedFiles::of(&Project::new(&self.project.project).raws(), &name);
+            let options = ImportOptions {
+                family: None,
+                source,
+                format: None,
+                files: &files,
+                least: None,
+                latest: None,
+                examples: 1,
+                force: false,
+                dry_run: false,
+            };
+            let imported = import(&options, bar).map_err(Failure::input);
+            bar.finish();
+            print(&super::import::told(&imported?, &name, &files, false));
+            self.project.datasets.push(name);
+        }
+        Ok(())
     }
 }
 

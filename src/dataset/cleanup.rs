@@ -14,7 +14,7 @@ pub enum Cleaner {
     ContradictingRow,
     /// The same user and item at another time: the earliest row is kept, a user model sees an item once.
     RepeatedItem,
-    /// An item that nobody interacted with and that has no title ("unknown" in MovieLens-100K).
+    /// An item that nobody interacted with and that has no title (or is called "unknown").
     UntitledItem,
     /// A title that is not valid UTF-8 was read as Latin-1.
     Latin1Title,

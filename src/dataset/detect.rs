@@ -46,8 +46,13 @@ const BY_COLUMNS: [(&str, &str, &[&str], &[&str]); 5] = [
     ("amazon", "2018", &[], &["reviewerID", "asin"]),
 ];
 
-/// A data set in a folder, with the name of its family.
-pub(super) type Detected = (&'static str, Box<dyn Publisher>);
+/// A data set in a folder, with the names of its family and of the form of its files.
+pub(super) struct Detected {
+    pub(super) family: &'static Family,
+    #[cfg_attr(not(feature = "all"), expect(dead_code, reason = "only an import tells it"))]
+    pub(super) format: &'static str,
+    pub(super) publisher: Box<dyn Publisher>,
+}
 
 /// The data set at `path`, of one family where it is told.
 pub(super) fn open(path: &Path, family: Option<&str>) -> Result<Detected, DataError> {
@@ -69,7 +74,8 @@ fn of_family(folder: &Folder, name: &str) -> Result<Detected, DataError> {
     let (known, format) = if name == "grouplens" { ("movielens", Some("100k")) } else { (name, None) };
     let unknown = || DataError::UnknownFamily { family: name.to_owned(), known: names() };
     let family = Family::find(known).ok_or_else(unknown)?;
-    Ok((family.name, family.open(folder, format)?.1))
+    let (format, publisher) = family.open(folder, format)?;
+    Ok(Detected { family, format, publisher })
 }
 
 fn detect(folder: &Folder, path: &Path) -> Result<Detected, DataError> {
@@ -107,9 +113,9 @@ fn detect(folder: &Folder, path: &Path) -> Result<Detected, DataError> {
     }
 }
 
-fn attempt(folder: &Folder, family: &str, format: &str) -> Result<Option<Detected>, ImportError> {
+fn attempt(folder: &Folder, family: &str, format: &'static str) -> Result<Option<Detected>, ImportError> {
     let Some(family) = Family::find(family) else { return Ok(None) };
-    Ok(family.attempt(folder, format)?.map(|publisher| (family.name, publisher)))
+    Ok(family.attempt(folder, format)?.map(|publisher| Detected { family, format, publisher }))
 }
 
 /// Whether the log, or one of the files called so, has all of these columns.

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The folder does not exist.
-    #[error("data folder {} does not exist; set `data.path` to your copy (`make data` fetches MovieLens-100K)", path.display())]
+    #[error("data folder {} does not exist; set `data.path` to your copy (`make data` fetches one to try)", path.display())]
     NoFolder {
         /// The folder.
         path: PathBuf,

@@ -105,8 +105,8 @@ fn read_matrix(path: &Path, data: &Dataset, lists: &mut Lists, unknown: &mut Unk
 }
 
 fn read_rows(path: &Path, data: &Dataset, lists: &mut Lists, unknown: &mut Unknown) -> Result<Vec<String>, DataError> {
-    let (_, publisher) = super::detect::open(path, None)?;
-    let publisher: &dyn Publisher = publisher.as_ref();
+    let found = super::detect::open(path, None)?;
+    let publisher: &dyn Publisher = found.publisher.as_ref();
     let has_lists = publisher.shown(&mut |place, verdict| match verdict {
         Ok(row) => take(place, &row, data, lists, unknown),
         Err(reason) => Err(FileError::line(place.path, place.line, format!("{reason}{}", place.shown())).into()),

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 pub struct Impressions {
     /// `[n]`: who saw the list.
     pub users: Vec<UserId>,
-    /// `[n]`: when, in seconds since 1970.
+    /// `[n]`: when, in milliseconds since 1970.
     pub times: Vec<i64>,
     /// `[n + 1]`: list `i` has the entries `offsets[i]..offsets[i + 1]`.
     pub offsets: Vec<u64>,
@@ -29,7 +29,7 @@ pub struct Impressions {
 pub struct Impression<'a> {
     /// Who saw the list.
     pub user: UserId,
-    /// When.
+    /// When, in milliseconds since 1970.
     pub time: i64,
     /// The items in the order shown.
     pub items: &'a [ItemId],

@@ -2,12 +2,12 @@
 
 use super::clock::Instant;
 use super::collect::{Rows, Told, count_missing, ranks};
-use super::{Cleanup, DataError, Dataset, IdTable, RatingScale};
+use super::{Cleanup, DataError, Dataset, IdTable, Moment, RatingScale};
 use crate::files::FileError;
 use std::path::Path;
 
 impl Dataset {
-    /// A data set from rows of user id, item id, rating (in any scale), and time in seconds since 1970. Users and items are
+    /// A data set from rows of user id, item id, rating (in any scale), and time in milliseconds since 1970. Users and items are
     /// numbered in order of appearance and have no fields.
     ///
     /// # Errors
@@ -27,14 +27,14 @@ impl Dataset {
                 return Err(FileError::line(origin, number as u64 + 1, problem).into());
             }
             hash(&mut hasher, user, item, rating, time);
-            let time = time.map(|seconds| Instant { seconds, nanos: 0 });
+            let time = time.map(|time| Instant::of_moment(Moment(time)));
             let told = Told { time, rating: rating.unwrap_or(f32::NAN), weight: f32::NAN, line: number as u64 + 1 };
             log.push(users.insert(user).0, items.insert(item).0, told);
         }
         if log.is_empty() {
             return Err(DataError::Empty { path: origin.to_owned() });
         }
-        let log = log.finish(Some(&ranks(&items)), None, &mut cleanup, |row| format!("row {row}"));
+        let log = log.finish(&ranks(&items), None, &mut cleanup, |row| format!("row {row}"));
         let mut data = Dataset {
             name: name.to_owned(),
             family: "memory",

@@ -122,6 +122,7 @@ mod tests {
         data.impressions = crate::dataset::Impressions::default();
         let (found, wanted) = (data.split_to_learn(0.25), data.split(0.25));
         assert!(!found.has_lists() && found.held_out.is_empty());
-        assert_eq!((found.log.before.rows, found.log.held_out.rows), (wanted.before.rows, wanted.held_out.rows));
+        let shown = |split: &Split| format!("{:?} {:?}", split.before.rows, split.held_out.rows);
+        assert_eq!(shown(&found.log), shown(&wanted));
     }
 }

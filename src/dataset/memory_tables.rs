@@ -77,7 +77,7 @@ impl Dataset {
     /// The first value that cannot be understood, with its table and row, counted from 1.
     pub fn from_tables(name: &str, tables: &MemoryTables) -> Result<Dataset, DataError> {
         let publisher = tables_in_memory(tables)?;
-        let mut data = collect::gather(publisher.as_ref(), "memory", name.to_owned())?;
+        let mut data = collect::collect(publisher.as_ref(), "memory", name.to_owned())?;
         data.hash = hash(tables);
         Ok(data)
     }

@@ -4,11 +4,13 @@
 //! [`Dataset::split`] cuts it by time into what happened before the start of a simulation
 //! ([`TrainingLog`]) and what is held out.
 
+mod arrays;
 mod catalogue;
 mod categories;
 mod cleanup;
 mod clock;
 mod collect;
+mod described;
 mod detect;
 mod error;
 mod exposures;
@@ -29,9 +31,11 @@ mod template;
 mod unified;
 mod words;
 
+pub use self::arrays::write_arrays;
 pub use self::catalogue::{Catalogue, FieldError, TELLING, categories_named};
 pub use self::categories::ItemCategories;
 pub use self::cleanup::{Cleaner, Cleanup};
+pub(crate) use self::described::number;
 pub use self::detect::{FORMATS, names as families};
 pub use self::error::DataError;
 pub use self::exposures::{Exposures, read_exposures};
@@ -63,7 +67,7 @@ pub struct Interaction {
     pub item: ItemId,
     /// The rating in the data set's own scale; NaN where the log has none.
     pub rating: f32,
-    /// Seconds since 1970.
+    /// Milliseconds since 1970.
     pub time: i64,
 }
 
@@ -150,6 +154,8 @@ pub struct Dataset {
     pub interactions: Vec<Interaction>,
     /// The scale of the ratings; `None` where the log has none.
     pub scale: Option<RatingScale>,
+    /// How rows become text, as the reader of these data has it; empty where the reader knows nothing of the kind of items.
+    pub template: String,
     /// Lists as they were shown; empty where the log has none.
     pub impressions: Impressions,
     /// How much each interaction counts (plays, pieces, a share that was watched), NaN where the log does not say it; empty
@@ -182,8 +188,8 @@ impl Dataset {
         if !path.exists() {
             return Err(DataError::NoFolder { path: path.to_owned() });
         }
-        let (family, publisher) = detect::open(path, family)?;
-        collect::collect(publisher.as_ref(), family, collect::name_of(path, family))
+        let found = detect::open(path, family)?;
+        collect::collect(found.publisher.as_ref(), found.family.name, collect::name_of(path, found.family.name))
     }
 
     /// What is shown as the name of an item: its title, or its id where it has none.

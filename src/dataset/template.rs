@@ -3,7 +3,7 @@
 use super::{InteractionRow, ItemRow, Moment, UserRow};
 use crate::files::{MOST_OF_TEXT, read_text};
 use crate::jinja;
-use minijinja::value::Serde;
+use minijinja::value::{Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, UndefinedBehavior, Value, context};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -43,7 +43,8 @@ struct File {
 ///
 /// In scope: `user` (description), `features` (of the user or item), `item` (description), `behavior`, and
 /// `ago`, the time between a moment and the scene's ("3 days ago"), and `age_days`, the days from the item's
-/// `time` or `year` to the scene; both are `none` where times are not known. `x|words(n)` keeps n words.
+/// `time` or `year` to the scene; both are `none` where times are not known. `x|words(n)` keeps n words; `x|shown` joins a list with
+/// commas and keeps 30 words of a text.
 pub struct TextTemplates {
     path: PathBuf,
     templates: Environment<'static>,
@@ -71,6 +72,7 @@ impl TextTemplates {
         let mut templates = jinja::environment();
         templates.set_undefined_behavior(UndefinedBehavior::Chainable);
         templates.add_filter("words", words);
+        templates.add_filter("shown", shown);
         for (key, source) in [("profile", file.profile), ("item", file.item), ("history", file.history)] {
             let wrong = |problem: String| TemplateError::Template { path: path.to_owned(), key, problem };
             jinja::check_template(&source).map_err(wrong)?;
@@ -146,6 +148,19 @@ fn words(value: &Value, most: usize) -> Result<String, Error> {
         kept.push_str(" ...");
     }
     Ok(kept)
+}
+
+/// A value of any kind for people: lists joined with commas, texts cut, all else as it is.
+fn shown(value: &Value) -> Result<Value, Error> {
+    const MOST: usize = 30;
+    match value.kind() {
+        ValueKind::String => words(value, MOST).map(Value::from),
+        ValueKind::Seq => {
+            let parts: Vec<String> = value.try_iter()?.map(|part| part.to_string()).collect();
+            Ok(Value::from(parts.join(", ")))
+        }
+        _ => Ok(value.clone()),
+    }
 }
 
 const MINUTE: i64 = 60_000;

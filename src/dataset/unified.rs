@@ -57,7 +57,7 @@ pub struct InteractionRow {
     pub user_id: ExternalId,
     /// The item that the user took.
     pub item_id: ExternalId,
-    /// When, in whole seconds since 1970 or as `YYYY-MM-DD HH:MM:SS`; absent in logs without times.
+    /// When, in seconds since 1970 or as `YYYY-MM-DD HH:MM:SS`; absent in logs without times.
     #[serde(default, serialize_with = "write_seconds", deserialize_with = "read_seconds")]
     pub timestamp: Option<Moment>,
     /// What the user did: rating, review, playtime, ...; `impression_list` (ids) and `item_pos` (the place of
@@ -138,7 +138,10 @@ impl From<Listed> for Entries {
 }
 
 fn write_seconds<S: Serializer>(time: &Option<Moment>, output: S) -> Result<S::Ok, S::Error> {
-    time.map(|time| time.0.div_euclid(1_000)).serialize(output)
+    match time {
+        Some(time) if time.0.rem_euclid(1_000) != 0 => (time.0 as f64 / 1_000.0).serialize(output),
+        time => time.map(|time| time.0.div_euclid(1_000)).serialize(output),
+    }
 }
 
 fn read_seconds<'de, D: Deserializer<'de>>(input: D) -> Result<Option<Moment>, D::Error> {
@@ -201,6 +204,10 @@ mod tests {
         let row = read(r#", "timestamp": 86401"#).expect("a row");
         let text = serde_json::to_string(&row).expect("text");
         assert_eq!(text, r#"{"user_id":1,"item_id":"a","timestamp":86401,"behavior_features":{}}"#);
+        let finer = InteractionRow { timestamp: Some(Moment(1_700_000_000_007)), ..row };
+        let text = serde_json::to_string(&finer).expect("text");
+        assert!(text.contains("\"timestamp\":1700000000.007,"), "{text}");
+        assert_eq!(serde_json::from_str::<InteractionRow>(&text).expect("a row"), finer);
     }
 
     #[test]

@@ -111,7 +111,7 @@ impl Dynamics {
 
     /// When a tick takes place.
     pub fn moment(&self, tick: u32) -> Moment {
-        Moment { tick, time: self.start + i64::from(tick) * self.seconds, seconds: self.seconds }
+        Moment { tick, time: self.start + i64::from(tick) * self.seconds * 1_000, seconds: self.seconds }
     }
 
     /// The tick at which each user joins; empty when all are there from the start.

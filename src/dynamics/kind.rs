@@ -38,7 +38,7 @@ pub struct DynamicContext {
     pub ticks: u32,
     /// Seconds of a tick.
     pub tick_seconds: i64,
-    /// Seconds since 1970 at tick 0.
+    /// Milliseconds since 1970 at tick 0.
     pub start: i64,
     /// Random streams of this dynamic.
     pub streams: Streams,

@@ -99,7 +99,7 @@ pub fn get(name: &str) -> Option<&'static DynamicKind> {
 pub struct Moment {
     /// The tick.
     pub tick: u32,
-    /// Seconds since 1970 at the beginning of the tick, by the calendar of the log.
+    /// Milliseconds since 1970 at the beginning of the tick, by the calendar of the log.
     pub time: i64,
     /// Seconds of the tick.
     pub seconds: i64,

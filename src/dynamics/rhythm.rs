@@ -77,7 +77,7 @@ impl Dynamic for Rhythm {
 /// The mean of `cos(2 pi (time - peak) / period)` over a tick.
 fn mean_cosine(moment: &Moment, peak: f64, period: f64) -> f64 {
     // Whole periods are taken off before the angle is formed, so that it is precise.
-    let since = (moment.time.rem_euclid(period as i64) as f64 - peak) / period;
+    let since = (moment.time.rem_euclid(period as i64 * 1_000) as f64 / 1_000.0 - peak) / period;
     let length = moment.seconds as f64 / period;
     (libm::sin(TAU * (since + length)) - libm::sin(TAU * since)) / (TAU * length)
 }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     fn factor(rhythm: &Rhythm, time: i64, seconds: i64) -> f64 {
-        rhythm.arrival(&Moment { tick: 0, time, seconds }, UserId(0), &[])
+        rhythm.arrival(&Moment { tick: 0, time: time * 1_000, seconds }, UserId(0), &[])
     }
 
     #[test]

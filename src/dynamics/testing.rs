@@ -25,7 +25,7 @@ pub(super) fn context(users: usize, items: usize) -> DynamicContext {
         acceptance: 0.25,
         ticks: 10,
         tick_seconds: 86_400,
-        start: 893_289_600,
+        start: 893_289_600_000,
         streams: Streams::new(77, 1),
     }
 }
@@ -45,7 +45,7 @@ pub(super) fn params(kind: &str, given: &[(&str, toml::Value)]) -> toml::Table {
 }
 
 pub(super) fn moment(tick: u32) -> Moment {
-    Moment { tick, time: 893_289_600 + i64::from(tick) * 86_400, seconds: 86_400 }
+    Moment { tick, time: (893_289_600 + i64::from(tick) * 86_400) * 1_000, seconds: 86_400 }
 }
 
 /// A response to a slate.

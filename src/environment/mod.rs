@@ -44,7 +44,7 @@ pub use self::builder::{EnvironmentBuilder, OUTSIDE, add_own};
 pub use self::observation::{Observation, Outcome};
 
 use crate::experiment::{Experiment, ExperimentError};
-use crate::ids::UserId;
+use crate::ids::{ItemId, UserId};
 use crate::log::{Digest, DigestState, EventBatch};
 use crate::metrics::MetricSet;
 use crate::policy::{Policy, Slates};
@@ -197,8 +197,8 @@ impl Environment {
         self.simulation.history_of(user)
     }
 
-    /// The items that a user has accepted and is not shown again, as bits; `None` where items may be repeated.
-    pub fn seen(&self, user: UserId) -> Option<&[u64]> {
+    /// The items that a user has accepted and is not shown again, those of the log first; none where items may be repeated.
+    pub fn seen(&self, user: UserId) -> impl Iterator<Item = ItemId> + '_ {
         self.simulation.seen_of(user)
     }
 

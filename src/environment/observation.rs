@@ -16,10 +16,10 @@ pub struct Observation<'a> {
 impl<'a> Observation<'a> {
     pub(super) fn new(simulation: &'a Simulation, wanted: bool) -> Observation<'a> {
         let all = simulation.requests();
-        Observation { requests: if wanted { all } else { Requests { users: &[], blocked: &[], ..all } }, simulation }
+        Observation { requests: if wanted { all } else { Requests { users: &[], ..all } }, simulation }
     }
 
-    /// Seconds since 1970 at this step, by the calendar of the log.
+    /// Milliseconds since 1970 at this step, by the calendar of the log.
     pub fn time(&self) -> i64 {
         self.simulation.time()
     }

@@ -7,7 +7,7 @@ use std::sync::atomic::AtomicBool;
 fn data() -> Dataset {
     let rows = (0..400i64).map(|n| {
         let (user, item) = (n % 23, (n * 7 + n / 23) % 41);
-        (format!("u{user}"), format!("i{item}"), Some(1.0 + ((user + item) % 5) as f32), Some(n * 3_600))
+        (format!("u{user}"), format!("i{item}"), Some(1.0 + ((user + item) % 5) as f32), Some(n * 3_600_000))
     });
     Dataset::from_rows("shop", rows).expect("a data set")
 }

@@ -6,6 +6,7 @@ mod from_log;
 
 use self::examined::examined;
 use self::from_log::from_log;
+pub(super) use self::from_log::later_lists;
 use crate::dataset::{Dataset, RatingScale};
 use crate::random::Streams;
 use crate::scenario::{AcceptSpec, AcceptanceSpec, UserSpec};

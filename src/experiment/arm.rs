@@ -1,6 +1,8 @@
 //! What happens to the events of one arm (one policy, one replication): digest, metrics, and the log file.
 
+use super::user_totals::UserTally;
 use crate::dataset::Catalogue;
+use crate::ids::UserId;
 use crate::log::{DecisionBatch, DecisionTally, DigestState, EventBatch, EventSink, LogError};
 use crate::metrics::{MetricSet, TickValue};
 use std::sync::Arc;
@@ -19,13 +21,20 @@ pub(super) struct Tally {
     pub(super) metrics: MetricSet,
     pub(super) ticks: Vec<TickValue>,
     pub(super) steps: u64,
+    pub(super) users: UserTally,
 }
 
 impl ArmSink {
-    /// A sink that counts into `metrics` and passes events on to `next`.
-    pub(super) fn new(metrics: MetricSet, catalogue: Arc<Catalogue>, next: Box<dyn EventSink>) -> ArmSink {
+    /// A sink that counts into `metrics` and passes events on to `next`; the simulated users mirror `sources`.
+    pub(super) fn new(
+        metrics: MetricSet,
+        catalogue: Arc<Catalogue>,
+        sources: &Arc<[UserId]>,
+        next: Box<dyn EventSink>,
+    ) -> ArmSink {
+        let users = UserTally::new(Arc::clone(sources));
         let (digest, decisions) = (DigestState::default(), DecisionTally::default());
-        ArmSink { tally: Tally { digest, decisions, metrics, ticks: Vec::new(), steps: 0 }, catalogue, next }
+        ArmSink { tally: Tally { digest, decisions, metrics, ticks: Vec::new(), steps: 0, users }, catalogue, next }
     }
 
     /// What was counted so far.
@@ -40,6 +49,7 @@ impl EventSink for ArmSink {
         let values = self.tally.metrics.fold(batch, &self.catalogue);
         self.tally.ticks.extend(values);
         self.tally.steps += batch.len() as u64;
+        self.tally.users.fold(batch);
         self.next.write(batch)
     }
 

@@ -1,6 +1,7 @@
 //! From an experiment to the users of one replication, and to one policy that serves them, at tick 0.
 
 use super::prepare::{Experiment, ExperimentError};
+use crate::dataset::TrainingLog;
 use crate::ids::UserId;
 use crate::log::EventSink;
 use crate::policy::{Policy, PolicyContext};
@@ -74,12 +75,23 @@ impl Experiment {
         replication: u32,
         population: &Population,
     ) -> Result<Box<dyn Policy>, ExperimentError> {
-        let streams = Streams::new(self.scenario.seed, replication);
-        let fail = |source| ExperimentError::Policy { policy: spec.name.clone(), source };
-        let (log, sources) = match &population.known {
+        let known = match &population.known {
             None => (self.start.log.clone(), Arc::clone(&population.sources)),
             Some(known) => (known.log.clone(), known.sources.clone()),
         };
+        self.policy_with(spec, replication, known)
+    }
+
+    /// A policy that knows a log, and of which user of it each of its users has the history.
+    fn policy_with(
+        &self,
+        spec: &PolicySpec,
+        replication: u32,
+        (log, sources): (Arc<TrainingLog>, Arc<[UserId]>),
+    ) -> Result<Box<dyn Policy>, ExperimentError> {
+        let streams = Streams::new(self.scenario.seed, replication);
+        let fail = |source| ExperimentError::Policy { policy: spec.name.clone(), source };
+        let is_own = Arc::ptr_eq(&log, &self.start.log);
         let context = PolicyContext {
             catalogue: self.start.catalogue.clone(),
             log,
@@ -88,7 +100,8 @@ impl Experiment {
             tick_seconds: self.scenario.tick_seconds as i64,
             kinds: self.registry.policies().clone(),
             streams,
-            fits: self.fits.clone(),
+            // What was learned from another log is of no use to other trials.
+            fits: if is_own { self.fits.clone() } else { crate::policy::Fits::default() },
         };
         if let Some(factory) = self.registry.factory(&spec.name) {
             return factory(&context).map_err(fail);
@@ -103,14 +116,41 @@ impl Experiment {
     /// # Errors
     /// When there is no such policy, or it cannot be built.
     pub fn policy_for_log(&self, name: &str) -> Result<Box<dyn Policy>, ExperimentError> {
+        self.policy_on(name, self.start.log.clone(), 0)
+    }
+
+    /// A policy of the scenario that knows another log of the same users and items, and whose users are those of the log.
+    ///
+    /// # Errors
+    /// As [`Experiment::policy_for_log`].
+    pub fn policy_on(
+        &self,
+        name: &str,
+        log: Arc<TrainingLog>,
+        replication: u32,
+    ) -> Result<Box<dyn Policy>, ExperimentError> {
         let spec = self.scenario.policies.iter().find(|spec| spec.name == name);
         let spec = spec.ok_or_else(|| ExperimentError::Policy {
             policy: name.to_owned(),
             source: crate::policy::PolicyError::new("the scenario has no policy of this name"),
         })?;
-        let users = self.start.log.users();
-        let sources: Arc<[UserId]> = (0..users as u32).map(UserId).collect();
-        let population = Population { sources, rates: vec![0.0; users], weight: 1.0, known: None };
-        self.policy(spec, 0, &population)
+        let sources: Arc<[UserId]> = (0..log.users() as u32).map(UserId).collect();
+        self.policy_with(spec, replication, (log, sources))
+    }
+
+    /// A policy of a kind with its default keys, in the place of [`Experiment::policy_on`].
+    ///
+    /// # Errors
+    /// When there is no such kind, or it cannot be built.
+    pub fn policy_of_kind(
+        &self,
+        kind: &str,
+        log: Arc<TrainingLog>,
+        replication: u32,
+    ) -> Result<Box<dyn Policy>, ExperimentError> {
+        let params = self.registry.policy(kind).map(crate::policy::PolicyKind::defaults).unwrap_or_default();
+        let spec = PolicySpec { name: kind.to_owned(), kind: kind.to_owned(), params };
+        let sources: Arc<[UserId]> = (0..log.users() as u32).map(UserId).collect();
+        self.policy_with(&spec, replication, (log, sources))
     }
 }

@@ -16,7 +16,7 @@ pub use self::world::{Difference, RunWorld};
 
 use super::manifest::{Manifest, ManifestError};
 use super::results::files::table_row;
-use super::stats::{Interval, estimate, holm, paired, unpaired};
+use super::stats::{Family, Interval, differences, estimate, paired};
 use crate::files::FileError;
 use crate::files::spreadsheet::from_cell;
 use crate::metrics::MetricKind;
@@ -98,6 +98,8 @@ pub struct FinishedRun {
     baseline: String,
     policies: Vec<String>,
     finals: Vec<FinalValue>,
+    /// Whether it might have stopped after each replication.
+    looked: bool,
     /// All metrics of the registry, in the order of reports.
     known: Vec<&'static MetricKind>,
 }
@@ -146,6 +148,7 @@ impl FinishedRun {
             baseline,
             policies,
             finals,
+            looked: manifest.until.is_some(),
             known: registry.metrics().to_vec(),
         })
     }
@@ -180,7 +183,7 @@ pub struct ComparisonRow {
     pub replications: usize,
     /// Mean difference from the baseline of the comparison.
     pub difference: Option<f64>,
-    /// Lower end of its 95% interval.
+    /// Lower end of its 95% interval, simultaneous over all pairs of policies in this metric.
     pub difference_low: Option<f64>,
     /// Upper end.
     pub difference_high: Option<f64>,
@@ -188,10 +191,8 @@ pub struct ComparisonRow {
     pub difference_deviation: Option<f64>,
     /// `paired` by replication, `unpaired`, or empty where there is no difference.
     pub pairing: &'static str,
-    /// Two-sided p value of "no difference": of the paired t test, or of Welch's.
-    pub p_value: Option<f64>,
-    /// It, adjusted by Holm's method over all differences of this metric.
-    pub p_holm: Option<f64>,
+    /// Two-sided p value of "no difference", adjusted over the same pairs ([`Family`]).
+    pub p_adjusted: Option<f64>,
 }
 
 table_row!(ComparisonRow {
@@ -207,8 +208,7 @@ table_row!(ComparisonRow {
     difference_high: Number,
     difference_deviation: Number,
     pairing: Text,
-    p_value: Number,
-    p_holm: Number,
+    p_adjusted: Number,
 });
 
 /// A policy of a run.
@@ -253,8 +253,11 @@ impl Comparison {
         let has = |kind: &&MetricKind| runs.iter().any(|run| run.finals.iter().any(|value| value.metric == kind.name));
         let known = runs.first().map(|run| run.known.clone()).unwrap_or_default();
         let metrics: Vec<&'static MetricKind> = known.into_iter().filter(has).collect();
-        let rows =
-            metrics.iter().flat_map(|kind| adjusted(entries.iter().map(|entry| row(kind.name, entry, base)))).collect();
+        let rows_of = |kind: &&'static MetricKind| -> Vec<ComparisonRow> {
+            let family = family(kind.name, &entries);
+            entries.iter().map(|entry| row(kind.name, entry, base, &family)).collect()
+        };
+        let rows = metrics.iter().flat_map(rows_of).collect();
         Ok(Comparison { warnings, metrics, baseline: (base.run.label.clone(), base.policy.to_owned()), rows })
     }
 }
@@ -306,12 +309,27 @@ fn find<'a>(entries: &'a [Entry<'a>], baseline: Option<&str>) -> Result<&'a Entr
     })
 }
 
-fn row(metric: &'static str, entry: &Entry<'_>, base: &Entry<'_>) -> ComparisonRow {
+/// How all pairs of policies are judged in a metric: as within a run where all have met the same luck.
+fn family(metric: &str, entries: &[Entry<'_>]) -> Family {
+    if entries.iter().any(|entry| entry.run.looked) {
+        return Family::sequential(entries.len());
+    }
+    let pairs = entries.len() * entries.len().saturating_sub(1) / 2;
+    let are_paired = entries.windows(2).all(|two| two[0].run.world.has_the_luck_of(&two[1].run.world));
+    let values: Vec<BTreeMap<u32, Option<f64>>> = entries.iter().map(|entry| entry.values(metric)).collect();
+    let same = values.windows(2).all(|two| two[0].keys().eq(two[1].keys()));
+    if !are_paired || !same {
+        return Family::of_pairs(pairs);
+    }
+    Family::fixed(&values.iter().map(|values| values.values().copied().collect::<Vec<_>>()).collect::<Vec<_>>())
+}
+
+fn row(metric: &'static str, entry: &Entry<'_>, base: &Entry<'_>, family: &Family) -> ComparisonRow {
     let values = entry.values(metric);
     let found = estimate(values.values().copied());
     let interval = found.and_then(|found| found.interval);
     let is_base = std::ptr::eq(entry, base);
-    let against = if is_base { None } else { Against::find(entry, &values, base, &base.values(metric)) };
+    let against = if is_base { None } else { Against::find((entry, &values), (base, &base.values(metric)), family) };
     let interval_of = |pick: fn(&Interval) -> f64| against.as_ref().and_then(|found| found.interval.as_ref().map(pick));
     ComparisonRow {
         metric,
@@ -326,8 +344,7 @@ fn row(metric: &'static str, entry: &Entry<'_>, base: &Entry<'_>) -> ComparisonR
         difference_high: interval_of(|interval| interval.high),
         difference_deviation: against.as_ref().and_then(|found| found.deviation),
         pairing: against.as_ref().map_or("", |found| found.pairing),
-        p_value: against.as_ref().and_then(|found| found.p_value),
-        p_holm: None,
+        p_adjusted: against.as_ref().and_then(|found| found.p_adjusted),
     }
 }
 
@@ -336,50 +353,41 @@ struct Against {
     difference: f64,
     interval: Option<Interval>,
     deviation: Option<f64>,
-    p_value: Option<f64>,
+    p_adjusted: Option<f64>,
     pairing: &'static str,
 }
 
+/// A policy of a run with its values by replication.
+type Valued<'a> = (&'a Entry<'a>, &'a BTreeMap<u32, Option<f64>>);
+
 impl Against {
-    fn find(
-        entry: &Entry<'_>,
-        values: &BTreeMap<u32, Option<f64>>,
-        base: &Entry<'_>,
-        others: &BTreeMap<u32, Option<f64>>,
-    ) -> Option<Against> {
+    fn find((entry, values): Valued<'_>, (base, others): Valued<'_>, family: &Family) -> Option<Against> {
         if entry.run.world.has_the_luck_of(&base.run.world) {
             let shared: Vec<u32> = values.keys().copied().filter(|number| others.contains_key(number)).collect();
             let pick = |values: &BTreeMap<u32, Option<f64>>| -> Vec<Option<f64>> {
                 shared.iter().map(|number| values.get(number).copied().flatten()).collect()
             };
-            let found = paired(&pick(values), &pick(others))?;
-            let (difference, p_value) = (found.difference, found.p_value);
+            let (own, others) = (pick(values), pick(others));
+            let difference = paired(&own, &others)?.difference;
+            let judged = family.judge(&differences(&own, &others));
             return Some(Against {
                 difference: difference.mean,
-                interval: difference.interval,
+                interval: judged.interval,
                 deviation: needed::deviation(&difference),
-                p_value,
+                p_adjusted: judged.p_value,
                 pairing: "paired",
             });
         }
         let defined = |values: &BTreeMap<u32, Option<f64>>| values.values().flatten().copied().collect::<Vec<f64>>();
-        let found = unpaired(&defined(values), &defined(others))?;
+        let found = family.judge_unpaired(&defined(values), &defined(others))?;
         Some(Against {
             difference: found.difference,
             interval: found.interval,
             deviation: None,
-            p_value: found.p_value,
+            p_adjusted: found.p_value,
             pairing: "unpaired",
         })
     }
-}
-
-/// Puts the adjusted p values into the rows of one metric.
-fn adjusted(rows: impl Iterator<Item = ComparisonRow>) -> Vec<ComparisonRow> {
-    let mut rows: Vec<ComparisonRow> = rows.collect();
-    let p_values: Vec<Option<f64>> = rows.iter().map(|row| row.p_value).collect();
-    rows.iter_mut().zip(holm(&p_values)).for_each(|(row, p_holm)| row.p_holm = p_holm);
-    rows
 }
 
 #[cfg(test)]

@@ -30,6 +30,7 @@ mod comparison;
 mod data_record;
 mod folder;
 mod inputs;
+mod levels;
 mod machine;
 mod manifest;
 mod names;
@@ -47,11 +48,13 @@ mod ties;
 mod trials;
 mod trust;
 mod until;
+mod user_totals;
 
 pub use self::acceptance::AcceptanceRecord;
 pub use self::arm::ArmSink;
 pub use self::comparison::{CompareError, Comparison, ComparisonRow, Difference, FinishedRun, RunWorld, ToSee};
 pub use self::folder::{FolderError, Noted, RunFolder, StoppedFolder};
+pub use self::levels::LevelRow;
 pub use self::machine::MachineRecord;
 pub use self::manifest::{
     ArmRecord, DecisionRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
@@ -61,19 +64,21 @@ pub use self::prepare::{Experiment, ExperimentError};
 pub use self::progress::{NoProgress, Progress, TickDone};
 pub use self::results::{
     ArmResult, BandPoint, Cell, ColumnKind, CompareRow, CurveRow, FinalRow, PairRow, Results, ResultsError, SeriesRow,
-    SummaryRow, TableFormat, TableRow, TickRow, write_table,
+    SummaryRow, TableFormat, TableRow, TickRow, write_table, write_tables,
 };
-pub(crate) use self::results::{too_few, too_narrow, wrapped};
+pub(crate) use self::results::{proposal, too_narrow, wrapped};
 pub use self::run::{ArmFailure, Outcome, Part, RunOptions, Stopped};
 pub use self::scorers::ScorerRecord;
-pub use self::shown::shown_utilities;
+pub use self::shown::{first_acceptance, first_responses, shown_utilities};
 pub use self::stats::{
-    Estimate, Interval, Paired, Unpaired, benjamini_hochberg, bootstrap, confidence_sequence, estimate, holm,
-    kendall_tau, paired, replications_needed, sign_flip, student_t, unpaired,
+    Estimate, Family, Interval, Judged, Paired, Unpaired, benjamini_hochberg, bootstrap, confidence_sequence,
+    confidence_sequence_at, estimate, holm, kendall_tau, paired, replications_needed, replications_needed_at,
+    sign_flip, student_t, unpaired,
 };
 pub(crate) use self::trials::side_by_side;
 pub use self::trust::{Claim, Trust, TrustWorld, Verdict, WorldOrder};
 pub use self::until::{Until, UntilError};
+pub use self::user_totals::UserTotals;
 
 #[cfg(test)]
 pub(crate) use self::results::testing;

@@ -72,7 +72,8 @@ impl Experiment {
         let wanted = &self.scenario.baseline;
         let ran = outcome.arms.iter().any(|arm| arm.policy == *wanted);
         let baseline = if ran { wanted } else { outcome.arms.first().map_or(wanted, |arm| &arm.policy) };
-        Results::new(self.metrics().to_vec(), baseline, outcome.arms.clone())
+        let results = Results::new(self.metrics().to_vec(), baseline, outcome.arms.clone())?;
+        Ok(results.looked_at(outcome.until.is_some()))
     }
 }
 

@@ -5,19 +5,21 @@
 
 pub(super) mod files;
 mod order;
+mod other_users;
 mod over_time;
 mod pairs;
 mod policy_keys;
 pub(super) mod table;
 mod tables;
 
-pub use self::files::{Cell, ColumnKind, TableFormat, TableRow, write_table};
+pub use self::files::{Cell, ColumnKind, TableFormat, TableRow, write_table, write_tables};
 pub(crate) use self::order::wrapped;
 pub use self::over_time::{CurveRow, FinalRow, SeriesRow, TickRow};
 pub use self::pairs::PairRow;
-pub(crate) use self::pairs::{too_few, too_narrow};
+pub(crate) use self::pairs::{proposal, too_narrow};
 
-use super::stats::{Estimate, Paired, estimate, paired};
+use super::stats::{Estimate, Family, Paired, differences, estimate, paired};
+use super::user_totals::UserTotals;
 use crate::metrics::{MetricCurve, MetricKind, TickValue};
 use crate::world::ShortSlates;
 use serde::{Deserialize, Serialize};
@@ -90,6 +92,9 @@ pub struct ArmResult {
     pub seconds: f64,
     /// Slates with fewer items than slots.
     pub short: ShortSlates,
+    /// What each user of the log was shown and accepted.
+    #[serde(default)]
+    pub users: UserTotals,
 }
 
 /// One row of `summary.csv`.
@@ -120,12 +125,12 @@ pub struct CompareRow {
     pub metric: &'static str,
     /// Mean over replications of policy minus baseline.
     pub difference: Option<f64>,
-    /// Lower end of its 95% interval.
+    /// Lower end of its 95% interval, simultaneous over all pairs of policies in this metric.
     pub ci_low: Option<f64>,
     /// Upper end.
     pub ci_high: Option<f64>,
-    /// Two-sided p value of "no difference".
-    pub p_value: Option<f64>,
+    /// Two-sided p value of "no difference", adjusted over the same pairs.
+    pub p_adjusted: Option<f64>,
     /// The difference in percent of the baseline's mean.
     pub relative_percent: Option<f64>,
     /// Replications in which both are defined.
@@ -148,6 +153,8 @@ pub struct Results {
     baseline: String,
     policies: Vec<String>,
     replications: Vec<u32>,
+    /// Whether the run might have stopped after each replication.
+    looked: bool,
     /// By place of the policy and by replication.
     arms: BTreeMap<(usize, u32), ArmResult>,
 }
@@ -167,6 +174,7 @@ impl Results {
             baseline: baseline.to_owned(),
             policies: Vec::new(),
             replications: Vec::new(),
+            looked: false,
             arms: BTreeMap::new(),
         };
         for arm in arms {
@@ -181,6 +189,12 @@ impl Results {
         }
         results.replications.sort_unstable();
         Ok(results)
+    }
+
+    /// The same outputs of a run that might have stopped after each replication: pairs are judged by confidence sequences.
+    pub fn looked_at(mut self, looked: bool) -> Results {
+        self.looked = looked;
+        self
     }
 
     fn add(&mut self, arm: ArmResult) -> Result<(), ResultsError> {
@@ -255,9 +269,20 @@ impl Results {
         estimate(self.finals(policy, metric))
     }
 
-    /// How the final values of two policies differ; `None` when no replication defines both.
+    /// How all pairs of policies are judged in a metric.
+    pub fn family(&self, metric: usize) -> Family {
+        let values: Vec<_> = self.policies.iter().map(|policy| self.finals(policy, metric)).collect();
+        if self.looked { Family::sequential(values.len()) } else { Family::fixed(&values) }
+    }
+
+    /// How the final values of two policies differ; `None` when no replication defines both. Interval and p value are the one
+    /// verdict on this pair among all pairs of the metric ([`Family`]).
     pub fn paired(&self, policy: &str, other: &str, metric: usize) -> Option<Paired> {
-        paired(&self.finals(policy, metric), &self.finals(other, metric))
+        let (own, others) = (self.finals(policy, metric), self.finals(other, metric));
+        let mut found = paired(&own, &others)?;
+        let judged = self.family(metric).judge(&differences(&own, &others));
+        (found.difference.interval, found.p_value) = (judged.interval, judged.p_value);
+        Some(found)
     }
 
     /// A metric of a policy over time.
@@ -302,7 +327,7 @@ impl Results {
                 difference: found.map(|found| found.difference.mean),
                 ci_low: interval.map(|interval| interval.low),
                 ci_high: interval.map(|interval| interval.high),
-                p_value: found.and_then(|found| found.p_value),
+                p_adjusted: found.and_then(|found| found.p_value),
                 relative_percent: found.and_then(|found| found.relative_percent),
                 replications: found.map_or(0, |found| found.difference.used),
             }
@@ -330,6 +355,7 @@ pub(crate) mod testing {
             steps: 100,
             seconds: 0.5,
             short: ShortSlates::default(),
+            users: UserTotals::default(),
         };
         let all = arms.iter().flat_map(|(policy, runs)| (0..).zip(*runs).map(|(nth, run)| arm(policy, nth, run)));
         Results::new(kinds, baseline, all.collect()).unwrap()
@@ -367,6 +393,7 @@ mod tests {
             steps: 0,
             seconds: 0.0,
             short: ShortSlates::default(),
+            users: UserTotals::default(),
         }
     }
 
@@ -392,7 +419,7 @@ mod tests {
         assert_eq!(rows.len(), 2);
         assert!((rows[0].difference.unwrap() - 0.11).abs() < 1e-12);
         assert!((rows[0].relative_percent.unwrap() - 100.0 * 0.11 / 0.12).abs() < 1e-9);
-        assert_eq!((rows[1].difference, rows[1].ci_low, rows[1].p_value), (Some(0.0), Some(0.0), Some(1.0)));
+        assert_eq!((rows[1].difference, rows[1].ci_low, rows[1].p_adjusted), (Some(0.0), Some(0.0), Some(1.0)));
         assert_eq!(rows[1].replications, 2);
     }
 

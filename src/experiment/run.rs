@@ -343,7 +343,7 @@ impl Experiment {
         let population = self.users(replication)?;
         let next = self.log(path, &spec.name, replication)?;
         let metrics = self.metric_set(&population)?;
-        let sink = ArmSink::new(metrics, self.start.catalogue.clone(), next);
+        let sink = ArmSink::new(metrics, self.start.catalogue.clone(), &population.sources, next);
         let building = std::time::Instant::now();
         let trial = self.trial(spec, replication, &population, sink)?;
         Ok((trial, building.elapsed().as_secs_f64()))

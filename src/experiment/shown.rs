@@ -1,10 +1,11 @@
 //! What a user model says of lists that people were really shown: utilities of their items for the memory with which each
 //! user starts.
 
+use super::prepare::{Experiment, ExperimentError};
 use crate::dataset::Impression;
 use crate::ids::ItemId;
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
-use crate::user::{ResponseRule, UserError, UserModel, utilities};
+use crate::user::{Probabilities, ResponseRule, UserError, UserModel, utilities};
 use crate::world::StartingPoint;
 
 /// Lists that go through the user model in one call.
@@ -38,6 +39,40 @@ pub fn shown_utilities(
         }
     }
     Ok(found)
+}
+
+/// What users would do with lists at the start: hands `each` the place of a list, the response probabilities of its batch, and its
+/// row there. A list may be as long as the scenario's slate or shorter.
+///
+/// # Errors
+/// When the model fails or gives a number that is not finite.
+pub fn first_responses(
+    experiment: &Experiment,
+    lists: &[Impression<'_>],
+    mut each: impl FnMut(usize, &Probabilities, usize),
+) -> Result<(), ExperimentError> {
+    let (model, start) = (experiment.model(), experiment.start());
+    let mut popularity = PopularityClock::new(&start.log.item_counts(), 1.0);
+    popularity.refresh(&start.catalogue, start.log.end());
+    let mut found = Probabilities::default();
+    for (batch, lists) in lists.chunks(BATCH).enumerate() {
+        let scenes = scenes_of(model.model(), start, &popularity, lists);
+        model.probabilities(&scenes, &mut found)?;
+        (0..lists.len()).for_each(|row| each(batch * BATCH + row, &found, row));
+    }
+    Ok(())
+}
+
+/// The probability that each user accepts something of the list at the start.
+///
+/// # Errors
+/// As [`first_responses`].
+pub fn first_acceptance(experiment: &Experiment, lists: &[Impression<'_>]) -> Result<Vec<f64>, ExperimentError> {
+    let mut chances = vec![f64::NAN; lists.len()];
+    first_responses(experiment, lists, |place, found, row| {
+        chances[place] = 1.0 - found.choice(row).last().copied().map_or(1.0, f64::from);
+    })?;
+    Ok(chances)
 }
 
 fn scenes_of(

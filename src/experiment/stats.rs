@@ -6,6 +6,7 @@
 //!
 //! What an interval does not say: how well the simulated users mirror real ones.
 
+mod family;
 mod multiple;
 mod power;
 mod rank;
@@ -15,11 +16,13 @@ mod sequence;
 mod simulated;
 mod unpaired;
 
+pub use self::family::{Family, Judged};
 pub use self::multiple::{benjamini_hochberg, holm};
-pub use self::power::replications_needed;
+pub use self::power::{replications_needed, replications_needed_at};
 pub use self::rank::kendall_tau;
 pub use self::resample::{bootstrap, sign_flip};
-pub use self::sequence::confidence_sequence;
+pub(super) use self::sequence::fewest_looks;
+pub use self::sequence::{confidence_sequence, confidence_sequence_at};
 pub use self::unpaired::{Unpaired, unpaired};
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
@@ -155,8 +158,12 @@ pub fn student_t(freedom: usize) -> Option<f64> {
 }
 
 fn quantile(freedom: usize) -> Option<f64> {
-    let distribution = StudentsT::new(0.0, 1.0, freedom as f64).ok()?;
-    Some(distribution.inverse_cdf(0.5 + CONFIDENCE / 2.0))
+    t_quantile(freedom as f64, 1.0 - CONFIDENCE)
+}
+
+/// What the absolute value of Student's t exceeds with this chance; `None` without a degree of freedom.
+fn t_quantile(freedom: f64, chance: f64) -> Option<f64> {
+    Some(StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(1.0 - chance / 2.0))
 }
 
 fn finite(value: &f64) -> bool {

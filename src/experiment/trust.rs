@@ -2,7 +2,8 @@
 //!
 //! A simulator's answer rests on assumptions that its log cannot check: who the users are, how often they accept, how sure
 //! they are of their taste. A [`TrustWorld`] changes one of them and nothing else, seeds included. What a run concluded
-//! (one policy ahead of another, its 95% interval without 0) then holds there, or is no longer sure, or turns round.
+//! (one policy ahead of another, by the verdict over all pairs) then holds there, or is no longer sure, or turns round. What is
+//! said of a pair in a world is adjusted over all pairs and all worlds: with a chance of 95%, none of it is false.
 
 use super::results::Results;
 use super::stats::kendall_tau;
@@ -14,6 +15,8 @@ use std::path::{Path, PathBuf};
 
 /// Ticks at most of a world with language users: a language model needs a fifth of a second and more for a choice.
 const LANGUAGE_TICKS: u32 = 10;
+/// The chance that anything sure is false.
+const LEVEL: f64 = 0.05;
 /// How many accepted items a language user of such a world remembers.
 const LANGUAGE_HISTORY: &str = "10";
 
@@ -169,11 +172,11 @@ fn replicates(model: &Path) -> Vec<PathBuf> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The same policy is ahead, and the interval excludes 0.
+    /// The same policy is ahead, by a p value of at most 0.05 over all pairs and worlds.
     Holds,
-    /// The interval includes 0.
+    /// Neither policy is ahead by such a p value.
     Unsure,
-    /// The other policy is ahead, and the interval excludes 0.
+    /// The other policy is ahead by such a p value.
     Turns,
     /// One of the two could not run there.
     Unknown,
@@ -247,11 +250,11 @@ impl Trust {
         };
         let claims = pairs(policies.len()).filter_map(|(a, b)| {
             let (ahead, behind) = (&policies[a], &policies[b]);
-            let verdict = |results: &Results| verdict(results, ahead, behind, metric, sign);
-            (verdict(run) == Verdict::Holds).then(|| Claim {
+            let verdict = |results: &Results, of: usize| verdict(results, (ahead, behind), (metric, sign), of);
+            (verdict(run, 1) == Verdict::Holds).then(|| Claim {
                 ahead: ahead.clone(),
                 behind: behind.clone(),
-                verdicts: worlds.iter().map(|(_, results)| verdict(results)).collect(),
+                verdicts: worlds.iter().map(|(_, results)| verdict(results, worlds.len())).collect(),
             })
         });
         let claims = claims.collect();
@@ -306,14 +309,14 @@ impl Trust {
     }
 }
 
-fn verdict(results: &Results, ahead: &str, behind: &str, metric: usize, sign: f64) -> Verdict {
+/// What becomes of "`ahead` is better than `behind`" in one of `worlds` worlds.
+fn verdict(results: &Results, (ahead, behind): (&str, &str), (metric, sign): (usize, f64), worlds: usize) -> Verdict {
     let Some(found) = results.paired(ahead, behind, metric) else { return Verdict::Unknown };
-    let Some(interval) = found.difference.interval else { return Verdict::Unsure };
-    let (low, high) = if sign < 0.0 { (-interval.high, -interval.low) } else { (interval.low, interval.high) };
-    match (low > 0.0, high < 0.0) {
-        (true, _) => Verdict::Holds,
-        (_, true) => Verdict::Turns,
-        _ => Verdict::Unsure,
+    let is_sure = found.p_value.is_some_and(|p_value| p_value * worlds as f64 <= LEVEL);
+    match (is_sure, sign * found.difference.mean > 0.0) {
+        (false, _) => Verdict::Unsure,
+        (true, true) => Verdict::Holds,
+        (true, false) => Verdict::Turns,
     }
 }
 
@@ -340,6 +343,7 @@ mod tests {
             seconds: 0.0,
             short: crate::world::ShortSlates::default(),
             curves: Vec::new(),
+            users: crate::experiment::UserTotals::default(),
         };
         let arms =
             means.iter().flat_map(|&(policy, mean)| (0..3).map(move |replication| arm(policy, replication, mean)));

@@ -2,19 +2,17 @@
 //!
 //! `ci<0.5%` and `METRIC ci<0.01` are rules. After every replication the confidence sequence of each policy's difference
 //! from the baseline is looked at, and when half the width of every one is below the number, the run ends. Confidence
-//! sequences stay valid under such looks ([`confidence_sequence`]); each holds with 95% chance on its own. A rule asks for
-//! precision and never for a result: it does not stop because a policy is ahead.
+//! sequences stay valid under such looks ([`confidence_sequence_at`](super::confidence_sequence_at)); with 95% chance those of all
+//! pairs of policies hold together. The tables of such a run have the same intervals. A rule asks for precision and never for a
+//! result: it does not stop because a policy is ahead.
 
 use super::manifest::{SequenceRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
 use super::run::{Arm, Brakes, Outcome, RunOptions, finals_of};
-use super::stats::{confidence_sequence, differences, estimate};
+use super::stats::{Family, differences, estimate, fewest_looks};
 use crate::metrics::{Format, MetricError, MetricKind};
 use crate::registry::Registry;
 use crate::scenario::Scenario;
-
-/// The fewest replications after which a confidence sequence excludes anything.
-const FEWEST: u32 = 4;
 
 /// A rule that cannot be followed.
 #[derive(Debug, thiserror::Error)]
@@ -59,10 +57,12 @@ pub enum UntilError {
     OnePolicy,
     /// The rule cannot be met.
     #[error(
-        "--until needs at least {FEWEST} replications to stop after, and `replications` allows {most}; it is the most that \
-         will run, so set it to what you can afford"
+        "--until needs at least {fewest} replications to stop after with these policies, and `replications` allows {most}; it \
+         is the most that will run, so set it to what you can afford"
     )]
     TooFew {
+        /// After so many an interval is finite.
+        fewest: u32,
         /// The scenario's value.
         most: u32,
     },
@@ -107,8 +107,9 @@ impl Until {
         if scenario.policies.len() < 2 {
             return Err(UntilError::OnePolicy);
         }
-        if scenario.replications < FEWEST {
-            return Err(UntilError::TooFew { most: scenario.replications });
+        let fewest = fewest_looks(Family::sequential(scenario.policies.len()).level());
+        if scenario.replications < fewest {
+            return Err(UntilError::TooFew { fewest, most: scenario.replications });
         }
         Ok(Until { kind, metric: place, width: if percent { number / 100.0 } else { number } })
     }
@@ -202,9 +203,10 @@ impl Experiment {
         let Some(&baseline) = left.iter().find(is_baseline).or(left.first()) else { return Default::default() };
         let others = left.iter().filter(|&&policy| policy != baseline);
         let other_finals = finals_of(arms, baseline, until.metric);
+        let family = Family::sequential(left.len());
         let sequence = |&policy: &usize| {
             let sample = differences(&finals_of(arms, policy, until.metric), &other_finals);
-            let interval = confidence_sequence(&sample);
+            let interval = family.judge(&sample).interval;
             SequenceRecord {
                 policy: policies[policy].name.clone(),
                 difference: estimate(sample.into_iter().map(Some)).map(|found| found.mean),
@@ -234,8 +236,9 @@ impl UntilRecord {
         };
         let intervals: Vec<String> = self.sequences.iter().map(interval).collect();
         let what = format!(
-            "Differences from `{}` in {name}{unit} with 95% intervals that stay valid although they were looked at after \
-             every replication: {}. All other intervals and p values are those of a number of replications fixed before.",
+            "Differences from `{}` in {name}{unit} with 95% intervals that hold for all pairs of policies at once although they \
+             were looked at after every replication: {}. The verdicts on pairs are of this kind; the intervals of means, and what \
+             is said of a pair alone, are those of a number of replications fixed before.",
             self.baseline,
             intervals.join("; ")
         );
@@ -322,9 +325,10 @@ mod tests {
             record.sentences(),
             [
                 "Ran 7 of at most 30 replications until `acceptance_rate ci<0.5%`: every interval is as narrow as the rule asks.",
-                "Differences from `random` in acceptance_rate in percentage points with 95% intervals that stay valid although \
-                 they were looked at after every replication: popular +6.50 [+6.25, +6.75]; als – (too few replications). \
-                 All other intervals and p values are those of a number of replications fixed before.",
+                "Differences from `random` in acceptance_rate in percentage points with 95% intervals that hold for all pairs of \
+                 policies at once although they were looked at after every replication: popular +6.50 [+6.25, +6.75]; als – (too \
+                 few replications). The verdicts on pairs are of this kind; the intervals of means, and what is said of a pair \
+                 alone, are those of a number of replications fixed before.",
             ]
         );
     }

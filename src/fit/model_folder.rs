@@ -5,7 +5,7 @@ use super::network::{CHOICE_ITEM, EVENT, ITEM, QUERY, STATE};
 use super::{Fitted, FittedLists};
 use crate::dataset::Dataset;
 use crate::files::{FileError, sha256};
-use crate::user::{Card, Dims, Features, FileEntry};
+use crate::user::{CARD_VERSION, Card, Dims, FileEntry};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
@@ -85,10 +85,10 @@ fn card(fitted: &Fitted, data: &Dataset, texts: &CardTexts, files: BTreeMap<Stri
     let inputs = fitted.inputs;
     Card {
         kind: "mirror".to_owned(),
-        version: 2,
+        version: CARD_VERSION,
         name: texts.name.clone(),
         summary: summary(fitted, data),
-        features: Features::Fields(fitted.features.clone()),
+        features: fitted.features.clone(),
         dims: Dims {
             attributes: inputs.attributes,
             vectors: inputs.vectors,

@@ -46,23 +46,29 @@ pub const KIND: MetricKind = MetricKind {
     better: Better::Lower,
     window: Window::SoFar,
     against: None,
-    make: |start| accumulator(ChurnHazard { visits: Visits::new(start.users), ended: Vec::new(), now: 0 }),
+    make: |start| accumulator(ChurnHazard { visits: Visits::new(start.users), ..ChurnHazard::default() }),
 };
 
 /// Ticks of absence that count as gone.
 const ABSENCE: u32 = 14;
 
+#[derive(Default)]
 struct ChurnHazard {
     visits: Visits,
-    /// By the tick of the last slate: the sessions after which the user came back.
+    /// By the tick of a session's last slate.
     ended: Vec<Ended>,
+    /// The sum of the ticks that are decided, so that a value takes no longer late in a run.
+    decided: Ended,
+    /// How many ticks that are.
+    decided_ticks: usize,
     now: u32,
 }
 
+/// The sessions whose last slate was at one tick.
 #[derive(Clone, Copy, Default)]
 struct Ended {
     sessions: u64,
-    /// Those of them that were followed by an absence.
+    /// Those of them that were followed by an absence; those whose user has not come back are taken for such.
     churned: u64,
 }
 
@@ -74,25 +80,27 @@ impl Ended {
 }
 
 impl ChurnHazard {
-    fn at(&mut self, tick: u32) -> Option<&mut Ended> {
+    /// Changes what ended at a tick.
+    fn change(&mut self, tick: u32, change: impl Fn(&mut Ended)) {
         let place = tick as usize;
         if place >= self.ended.len() {
             self.ended.resize(place + 1, Ended::default());
         }
-        self.ended.get_mut(place)
+        if let Some(ended) = self.ended.get_mut(place) {
+            change(ended);
+        }
+        if place < self.decided_ticks {
+            change(&mut self.decided);
+        }
     }
 
-    /// By tick, the sessions that ended long enough ago.
-    fn decided(&self) -> Vec<Ended> {
-        let Some(last) = self.now.checked_sub(ABSENCE) else { return Vec::new() };
-        let mut decided = self.ended.clone();
-        decided.resize(last as usize + 1, Ended::default());
-        for tick in self.visits.last_ticks() {
-            if let Some(ended) = decided.get_mut(tick as usize) {
-                ended.add(Ended { sessions: 1, churned: 1 });
-            }
-        }
-        decided
+    /// Brings the sum up to now.
+    fn decide(&mut self) {
+        let ticks = self.now.checked_sub(ABSENCE).map_or(0, |last| last as usize + 1);
+        let known = ticks.min(self.ended.len());
+        let news = self.ended.get(self.decided_ticks..known).unwrap_or_default();
+        news.iter().for_each(|&ended| self.decided.add(ended));
+        self.decided_ticks = self.decided_ticks.max(ticks);
     }
 }
 
@@ -100,32 +108,36 @@ impl Metric for ChurnHazard {
     fn fold(&mut self, batch: &EventBatch, _: &Catalogue) {
         self.now = self.now.max(batch.tick);
         for row in 0..batch.len() {
-            if let Some(Visit::Returns { gap, since }) = self.visits.take(batch, row)
-                && let Some(ended) = self.at(since)
-            {
-                ended.add(Ended { sessions: 1, churned: u64::from(gap > ABSENCE) });
+            match self.visits.take(batch, row) {
+                // The session goes on, and ends later than it seemed to.
+                Some(Visit::Continues { since }) => self.change(since, |ended| {
+                    ended.sessions -= 1;
+                    ended.churned -= 1;
+                }),
+                Some(Visit::Returns { gap, since }) if gap <= ABSENCE => self.change(since, |ended| ended.churned -= 1),
+                Some(Visit::First | Visit::Returns { .. }) => {}
+                None => continue,
             }
+            self.change(batch.tick, |ended| ended.add(Ended { sessions: 1, churned: 1 }));
         }
+        self.decide();
     }
 
     fn merge(&mut self, other: &Self) {
         self.visits.merge(&other.visits);
         self.now = self.now.max(other.now);
         for (tick, &ended) in (0..).zip(&other.ended) {
-            if let Some(mine) = self.at(tick) {
-                mine.add(ended);
-            }
+            self.change(tick, |mine| mine.add(ended));
         }
+        self.decide();
     }
 
     fn value(&self) -> Option<f64> {
-        let mut sum = Ended::default();
-        self.decided().into_iter().for_each(|ended| sum.add(ended));
-        (sum.sessions > 0).then(|| sum.churned as f64 / sum.sessions as f64)
+        (self.decided.sessions > 0).then(|| self.decided.churned as f64 / self.decided.sessions as f64)
     }
 
     fn curve(&self) -> Vec<(f64, f64)> {
-        let decided = self.decided().into_iter().enumerate().filter(|(_, ended)| ended.sessions > 0);
+        let decided = self.ended.iter().take(self.decided_ticks).enumerate().filter(|(_, ended)| ended.sessions > 0);
         decided.map(|(tick, ended)| (tick as f64, ended.churned as f64 / ended.sessions as f64)).collect()
     }
 }

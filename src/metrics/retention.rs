@@ -45,13 +45,14 @@ pub const KIND: MetricKind = MetricKind {
     against: None,
     make: |start| {
         let first = vec![NEVER; start.users];
-        accumulator(Retention { first, began: Vec::new(), visits: Vec::new(), now: 0 })
+        accumulator(Retention { first, ..Retention::default() })
     },
 };
 
 /// The first tick of a user who has not come yet.
 const NEVER: u32 = u32::MAX;
 
+#[derive(Default)]
 struct Retention {
     /// First tick, by user.
     first: Vec<u32>,
@@ -60,6 +61,10 @@ struct Retention {
     /// Visits by ticks since the user's first.
     visits: Vec<u64>,
     now: u32,
+    /// Visits after the first tick of their user, and users with the sum of their first ticks: all that the value needs.
+    later: u64,
+    users: u64,
+    first_ticks: u64,
 }
 
 /// Adds to a count of a list that grows.
@@ -94,9 +99,12 @@ impl Metric for Retention {
             let Some(first) = self.first.get_mut(user.index()) else { continue };
             if *first == NEVER {
                 *first = batch.tick;
+                self.users += 1;
+                self.first_ticks += u64::from(batch.tick);
                 add(&mut self.began, batch.tick as usize, 1);
             }
             let since = batch.tick.saturating_sub(*first);
+            self.later += u64::from(since > 0);
             add(&mut self.visits, since as usize, 1);
         }
     }
@@ -106,14 +114,16 @@ impl Metric for Retention {
             *mine = (*mine).min(others);
         }
         self.now = self.now.max(other.now);
+        self.later += other.later;
+        self.users += other.users;
+        self.first_ticks += other.first_ticks;
         other.began.iter().enumerate().for_each(|(tick, &count)| add(&mut self.began, tick, count));
         other.visits.iter().enumerate().for_each(|(since, &count)| add(&mut self.visits, since, count));
     }
 
     fn value(&self) -> Option<f64> {
-        let cells = self.cells().into_iter().skip(1);
-        let (visits, users) = cells.fold((0, 0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
-        (users > 0).then(|| visits as f64 / users as f64)
+        let lived = self.users * u64::from(self.now) - self.first_ticks;
+        (lived > 0).then(|| self.later as f64 / lived as f64)
     }
 
     fn curve(&self) -> Vec<(f64, f64)> {

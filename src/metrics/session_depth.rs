@@ -54,7 +54,7 @@ impl Metric for SessionDepth {
         for row in 0..batch.len() {
             let Some(visit) = self.visits.take(batch, row) else { continue };
             self.slates += 1;
-            self.sessions += u64::from(visit != Visit::Continues);
+            self.sessions += u64::from(!matches!(visit, Visit::Continues { .. }));
         }
     }
 

@@ -17,8 +17,11 @@ pub(super) enum Visit {
         /// The tick of that last slate.
         since: u32,
     },
-    /// Another one of the same session.
-    Continues,
+    /// Another one of the same session; the one before was at the tick `since`.
+    Continues {
+        /// The tick.
+        since: u32,
+    },
 }
 
 /// The last slate of each user so far.
@@ -52,12 +55,7 @@ impl Visits {
             (Some(before), Some(now)) => before != now,
             _ => gap > 1,
         };
-        Some(if begins { Visit::Returns { gap, since: before.tick } } else { Visit::Continues })
-    }
-
-    /// The ticks of the last slates of all who came.
-    pub(super) fn last_ticks(&self) -> impl Iterator<Item = u32> {
-        self.0.iter().map(|last| last.tick).filter(|&tick| tick != NEVER)
+        Some(if begins { Visit::Returns { gap, since: before.tick } } else { Visit::Continues { since: before.tick } })
     }
 
     /// Takes what another state saw of other users.
@@ -83,7 +81,8 @@ mod tests {
     #[test]
     fn numbers_tell_sessions_of_consecutive_ticks_apart() {
         let log = [visit(2, &[(0, 1)]), visit(3, &[(0, 1)]), visit(4, &[(0, 2)]), visit(9, &[(0, 2)])];
-        let expected = [Visit::First, Visit::Continues, Visit::Returns { gap: 1, since: 3 }, Visit::Continues];
+        let continues = |since| Visit::Continues { since };
+        let expected = [Visit::First, continues(2), Visit::Returns { gap: 1, since: 3 }, continues(4)];
         assert_eq!(told(&log), expected.map(Some));
     }
 
@@ -91,7 +90,7 @@ mod tests {
     fn without_numbers_absence_does() {
         let mut log = [visit(2, &[(0, 1)]), visit(3, &[(0, 2)]), visit(5, &[(0, 3)])];
         log.iter_mut().for_each(|batch| batch.sessions.clear());
-        let expected = [Visit::First, Visit::Continues, Visit::Returns { gap: 2, since: 3 }];
+        let expected = [Visit::First, Visit::Continues { since: 2 }, Visit::Returns { gap: 2, since: 3 }];
         assert_eq!(told(&log), expected.map(Some));
         assert_eq!(told(&[visit(0, &[(7, 1)])]), [None], "not of the population");
     }

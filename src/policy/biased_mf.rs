@@ -11,14 +11,14 @@
 //! It predicts the rating of what is not rated as if ratings were missing at random, which in a log of people's own
 //! choices they are not.
 
-use super::factors::{add_outer, dot};
+use super::item_table::{ItemTable, Taste};
 use super::levels::{Entry, Levels, Rated};
-use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
+use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
 use crate::ids::UserId;
+use crate::linalg::{LeastSquares, Loop, widest};
 use crate::log::EventBatch;
 use crate::params::{Key, Kind, Params};
 use crate::random::{Purpose, Streams, unit};
-use nalgebra::{Cholesky, DMatrix, DVector};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -100,42 +100,59 @@ impl Model {
     fn solve_all(&self, rows: &Rated, fixed: &[f32]) -> Vec<f32> {
         let mut solved = vec![0.0; rows.rows() * self.width()];
         let tasks = solved.par_chunks_mut(self.width()).enumerate();
-        tasks.for_each(|(row, target)| self.solve(rows.row(row), fixed, target));
+        tasks.for_each_init(
+            || self.system(),
+            |system, (row, solved)| widest(Regression { model: self, system, row: rows.row(row), fixed, solved }),
+        );
         solved
     }
 
-    /// Bias and vector of one row, given those of the other side; left at zero when the row is empty.
-    fn solve(&self, row: &[Entry], fixed: &[f32], solved: &mut [f32]) {
-        if row.is_empty() {
+    /// Room for the equations of one row.
+    fn system(&self) -> LeastSquares {
+        LeastSquares::new(self.width())
+    }
+
+    /// All items, for users whose offset is `mean + bias`.
+    fn table(&self) -> ItemTable {
+        ItemTable::new(&self.items, self.objective.factors, true)
+    }
+}
+
+/// Bias and vector of one row, given those of the other side; left at zero when the row is empty.
+struct Regression<'a> {
+    model: &'a Model,
+    system: &'a mut LeastSquares,
+    row: &'a [Entry],
+    /// Biases and vectors of the other side.
+    fixed: &'a [f32],
+    solved: &'a mut [f32],
+}
+
+impl Loop for Regression<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        if self.row.is_empty() {
             return;
         }
-        let width = self.width();
-        let (mut matrix, mut target) = (vec![0.0; width * width], DVector::zeros(width));
+        let (system, width) = (self.system, self.model.width());
         let mut other = vec![0.0; width];
-        for entry in row {
+        system.start_from_zero();
+        for entry in self.row {
             let start = entry.column as usize * width;
-            other.iter_mut().zip(&fixed[start..start + width]).for_each(|(to, &from)| *to = f64::from(from));
-            let left = f64::from(entry.level) - self.mean - other[0];
+            other.copy_from_slice(&self.fixed[start..start + width]);
+            let left = f64::from(entry.level) - self.model.mean - f64::from(other[0]);
             // The bias of this side is the factor of a constant.
             other[0] = 1.0;
             let weight = f64::from(entry.weight);
-            add_outer(&mut matrix, &other, weight);
-            target.iter_mut().zip(&other).for_each(|(sum, value)| *sum += weight * left * value);
+            system.add(&other, weight, weight * left);
         }
-        for place in 0..width {
-            let Objective { regularisation, bias_regularisation, .. } = self.objective;
-            matrix[place * (width + 1)] += if place == 0 { bias_regularisation } else { regularisation };
-        }
+        let Objective { regularisation, bias_regularisation, .. } = self.model.objective;
         // Positive definite by construction: the regularisation is positive.
-        if let Some(root) = Cholesky::new(DMatrix::from_vec(width, width, matrix)) {
-            root.solve_mut(&mut target);
-            solved.iter_mut().zip(target.iter()).for_each(|(to, &from)| *to = from as f32);
+        if let Some(solution) = system.solve(|place| if place == 0 { bias_regularisation } else { regularisation }) {
+            self.solved.iter_mut().zip(solution).for_each(|(to, &from)| *to = from as f32);
         }
-    }
-
-    /// The predicted rating, for the bias and vector of a user and those of an item.
-    fn rating(&self, user: &[f32], item: &[f32]) -> f32 {
-        self.mean as f32 + user[0] + item[0] + dot(&user[1..], &item[1..])
     }
 }
 
@@ -144,6 +161,7 @@ struct BiasedMf {
     levels: Levels,
     histories: Histories,
     model: Arc<Model>,
+    table: ItemTable,
     /// Bias and vector of each simulated user.
     users: Vec<f32>,
     fresh: Vec<bool>,
@@ -170,6 +188,7 @@ impl BiasedMf {
             histories: Histories::new(context),
             users: vec![0.0; context.sources.len() * model.width()],
             fresh: vec![false; context.sources.len()],
+            table: model.table(),
             model,
         })
     }
@@ -180,17 +199,20 @@ impl BiasedMf {
         let (model, histories, width) = (&self.model, &self.histories, self.model.width());
         let solved: Vec<Vec<f32>> = stale
             .par_iter()
-            .map(|&user| {
-                let rated = histories.first_of(user).filter(|(_, level)| !level.is_nan());
-                let mut row: Vec<Entry> =
-                    rated.map(|(item, level)| Entry { column: item.0, level, weight: 1.0 }).collect();
-                row.sort_by_key(|entry| entry.column);
-                // Of two ratings of an item the first one counts, as in the matrix.
-                row.dedup_by_key(|entry| entry.column);
-                let mut solved = vec![0.0; width];
-                model.solve(&row, &model.items, &mut solved);
-                solved
-            })
+            .map_init(
+                || model.system(),
+                |system, &user| {
+                    let rated = histories.first_of(user).filter(|(_, level)| !level.is_nan());
+                    let mut row: Vec<Entry> =
+                        rated.map(|(item, level)| Entry { column: item.0, level, weight: 1.0 }).collect();
+                    row.sort_by_key(|entry| entry.column);
+                    // Of two ratings of an item the first one counts, as in the matrix.
+                    row.dedup_by_key(|entry| entry.column);
+                    let mut solved = vec![0.0; width];
+                    widest(Regression { model, system, row: &row, fixed: &model.items, solved: &mut solved });
+                    solved
+                },
+            )
             .collect();
         for (user, solved) in stale.into_iter().zip(solved) {
             self.users[user.index() * width..][..width].copy_from_slice(&solved);
@@ -202,12 +224,10 @@ impl BiasedMf {
 impl Policy for BiasedMf {
     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         self.refresh(requests.users);
-        let (users, model, width) = (&self.users, &self.model, self.model.width());
-        slates.fill_with(requests, Vec::new, |scores, request, slate| {
-            let user = &users[request.user.index() * width..][..width];
-            scores.clear();
-            scores.extend(model.items.chunks_exact(width).map(|item| model.rating(user, item)));
-            rank_candidates(&request, scores, slate);
+        let (users, mean, width) = (&self.users, self.model.mean as f32, self.model.width());
+        self.table.rank(requests, slates, |row| {
+            let user = &users[requests.users[row].index() * width..][..width];
+            Taste { vector: &user[1..], offset: mean + user[0] }
         });
         slates.mark_certain();
         Ok(())
@@ -219,6 +239,7 @@ impl Policy for BiasedMf {
         self.histories.observe(events, |user, _, _| fresh[user.index()] = false);
         if self.retrain_every > 0 && (events.tick + 1).is_multiple_of(self.retrain_every) {
             Arc::make_mut(&mut self.model).fit(&self.levels.matrix(), 1);
+            self.table = self.model.table();
             self.fresh.fill(false);
         }
         Ok(())
@@ -230,6 +251,16 @@ mod tests {
     use super::*;
     use crate::policy::testing::{World, build_with, mask};
 
+    fn solve(model: &Model, row: &[Entry], solved: &mut [f32]) {
+        widest(Regression { model, system: &mut model.system(), row, fixed: &model.items, solved });
+    }
+
+    /// The predicted rating, for the bias and vector of a user and those of an item.
+    fn rating(model: &Model, user: &[f32], item: &[f32]) -> f32 {
+        let product: f32 = user[1..].iter().zip(&item[1..]).map(|(a, b)| a * b).sum();
+        model.mean as f32 + user[0] + item[0] + product
+    }
+
     fn objective(factors: usize) -> Objective {
         Objective { factors, regularisation: 0.7, bias_regularisation: 2.0 }
     }
@@ -240,9 +271,9 @@ mod tests {
         let model = Model { objective: objective(0), mean: 3.0, items: vec![0.5, -1.0] };
         let row = [Entry { column: 0, level: 5.0, weight: 1.0 }, Entry { column: 1, level: 4.0, weight: 1.0 }];
         let mut user = [0.0];
-        model.solve(&row, &model.items, &mut user);
+        solve(&model, &row, &mut user);
         assert_eq!(user, [0.875]);
-        assert_eq!(model.rating(&user, &model.items[..1]), 4.375);
+        assert_eq!(rating(&model, &user, &model.items[..1]), 4.375);
     }
 
     #[test]
@@ -255,12 +286,12 @@ mod tests {
             .map(|(column, level, weight)| Entry { column, level, weight })
             .to_vec();
         let mut user = vec![0.0; 4];
-        model.solve(&row, &model.items, &mut user);
+        solve(&model, &row, &mut user);
         for place in 0..4 {
             let mut gradient = if place == 0 { 2.0 } else { 0.7 } * f64::from(user[place]);
             for entry in &row {
                 let item = &model.items[entry.column as usize * 4..][..4];
-                let error = f64::from(entry.level - model.rating(&user, item));
+                let error = f64::from(entry.level - rating(&model, &user, item));
                 let slope = if place == 0 { 1.0 } else { f64::from(item[place]) };
                 gradient -= f64::from(entry.weight) * error * slope;
             }
@@ -280,7 +311,7 @@ mod tests {
         let errors = (0..matrix.rows()).flat_map(|row| matrix.row(row).iter().map(move |entry| (row, entry)));
         let squares = errors.map(|(row, entry)| {
             let item = &model.items[entry.column as usize * 4..][..4];
-            square(entry.level - model.rating(&users[row * 4..][..4], item))
+            square(entry.level - rating(model, &users[row * 4..][..4], item))
         });
         squares.sum::<f64>() + penalty(&users) + penalty(&model.items)
     }

@@ -7,10 +7,11 @@
 //! by itself and with sums in the order of its entries, so the number of threads changes no bit.
 
 use super::feedback::{Feedback, Sparse};
+use super::item_table::ItemTable;
 use super::{Histories, PolicyContext};
 use crate::ids::{ItemId, UserId};
+use crate::linalg::{LeastSquares, Loop, Symmetric, widest};
 use crate::random::{Purpose, Streams, unit};
-use nalgebra::{Cholesky, DMatrix, DVector};
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -31,9 +32,12 @@ pub(super) struct Factors {
     objective: Objective,
     /// `[items, factors]`.
     values: Vec<f32>,
-    /// `Y'Y`, column-major; only the lower triangle is filled.
-    gram: Vec<f64>,
+    /// `Y'Y`.
+    gram: Symmetric,
 }
+
+/// Rows that one parallel task solves.
+const ROWS_PER_TASK: usize = 16;
 
 impl Factors {
     /// Small random vectors, from streams whose ids lie above those of all users.
@@ -44,7 +48,7 @@ impl Factors {
             (0..objective.factors).map(move |_| ((unit(&mut rng) - 0.5) * scale) as f32)
         });
         let values: Vec<f32> = values.collect();
-        let gram = gram_of(&values, objective.factors);
+        let gram = widest(Gram(&values, objective.factors));
         Factors { objective, values, gram }
     }
 
@@ -60,11 +64,14 @@ impl Factors {
     /// Solves all users, then all items, `sweeps` times.
     pub fn fit(&mut self, by_user: &Sparse, sweeps: usize) {
         let by_item = by_user.transposed();
+        let factors = self.objective.factors;
         for _ in 0..sweeps {
-            let users = solve_rows(&self.objective, by_user, &self.values, &self.gram);
-            let gram = gram_of(&users, self.objective.factors);
-            self.values = solve_rows(&self.objective, &by_item, &users, &gram);
-            self.gram = gram_of(&self.values, self.objective.factors);
+            let users = self.rows(|row, entries| entries.extend_from_slice(by_user.row(row))).solve(by_user.rows());
+            let gram = widest(Gram(&users, factors));
+            let row = |row: usize, entries: &mut Vec<(u32, f32)>| entries.extend_from_slice(by_item.row(row));
+            let rows = Rows { objective: &self.objective, fixed: &users, gram: &gram, row };
+            self.values = rows.solve(by_item.rows());
+            self.gram = widest(Gram(&self.values, factors));
         }
     }
 
@@ -73,48 +80,76 @@ impl Factors {
         self.objective.factors
     }
 
+    /// The vectors of all items, to be compared with users.
+    pub fn table(&self) -> ItemTable {
+        ItemTable::new(&self.values, self.objective.factors, false)
+    }
+
     /// The vectors of all items, `[items, factors]`.
     pub fn items(&self) -> &[f32] {
         &self.values
     }
 
-    fn fold_in(&self, row: &[(u32, f32)]) -> Vec<f32> {
-        let mut vector = vec![0.0; self.objective.factors];
-        solve_row(&self.objective, row, &self.values, &self.gram, &mut vector);
-        vector
+    /// The regressions of rows whose entries `row` writes, against the items.
+    fn rows<R: Fn(usize, &mut Vec<(u32, f32)>)>(&self, row: R) -> Rows<'_, R> {
+        Rows { objective: &self.objective, fixed: &self.values, gram: &self.gram, row }
     }
 }
 
-fn solve_rows(objective: &Objective, rows: &Sparse, fixed: &[f32], gram: &[f64]) -> Vec<f32> {
-    let mut solved = vec![0.0; rows.rows() * objective.factors];
-    let tasks = solved.par_chunks_mut(objective.factors).enumerate();
-    tasks.for_each(|(row, vector)| solve_row(objective, rows.row(row), fixed, gram, vector));
-    solved
+/// The regressions of many rows against the other side.
+struct Rows<'a, R> {
+    objective: &'a Objective,
+    /// The vectors of the other side.
+    fixed: &'a [f32],
+    gram: &'a Symmetric,
+    /// Writes the entries of a row.
+    row: R,
 }
 
-/// Leaves `vector` at zero when the row is empty.
-fn solve_row(objective: &Objective, row: &[(u32, f32)], fixed: &[f32], gram: &[f64], vector: &mut [f32]) {
-    if row.is_empty() {
-        return;
+impl<R: Fn(usize, &mut Vec<(u32, f32)>) + Sync> Rows<'_, R> {
+    /// The vectors of rows `0..count`, in parallel; zero where a row is empty.
+    fn solve(&self, count: usize) -> Vec<f32> {
+        let factors = self.objective.factors;
+        let mut solved = vec![0.0; count * factors];
+        let tasks = solved.par_chunks_mut(factors * ROWS_PER_TASK).enumerate();
+        let scratch = || (LeastSquares::new(factors), Vec::new());
+        tasks.for_each_init(scratch, |(system, entries), (task, vectors)| {
+            for (vector, row) in vectors.chunks_exact_mut(factors).zip(task * ROWS_PER_TASK..) {
+                entries.clear();
+                (self.row)(row, entries);
+                if !entries.is_empty() {
+                    widest(Regression { rows: self, system, entries, vector });
+                }
+            }
+        });
+        solved
     }
-    let factors = objective.factors;
-    let mut matrix = gram.to_vec();
-    let mut target = DVector::zeros(factors);
-    let mut other = vec![0.0; factors];
-    for &(column, weight) in row {
-        let start = column as usize * factors;
-        other.iter_mut().zip(&fixed[start..start + factors]).for_each(|(to, &from)| *to = f64::from(from));
-        let confidence = objective.alpha * f64::from(weight);
-        add_outer(&mut matrix, &other, confidence);
-        target.iter_mut().zip(&other).for_each(|(sum, value)| *sum += (1.0 + confidence) * value);
-    }
-    for diagonal in 0..factors {
-        matrix[diagonal * (factors + 1)] += objective.regularisation;
-    }
-    // Positive definite by construction: the regularisation is positive.
-    if let Some(root) = Cholesky::new(DMatrix::from_vec(factors, factors, matrix)) {
-        root.solve_mut(&mut target);
-        vector.iter_mut().zip(target.iter()).for_each(|(to, &from)| *to = from as f32);
+}
+
+/// One of them.
+struct Regression<'a, 'b, R> {
+    rows: &'a Rows<'b, R>,
+    system: &'a mut LeastSquares,
+    entries: &'a [(u32, f32)],
+    vector: &'a mut [f32],
+}
+
+impl<R> Loop for Regression<'_, '_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Rows { objective, fixed, gram, .. } = self.rows;
+        self.system.start_from(gram);
+        for &(column, weight) in self.entries {
+            let confidence = objective.alpha * f64::from(weight);
+            let start = column as usize * objective.factors;
+            self.system.add(&fixed[start..start + objective.factors], confidence, 1.0 + confidence);
+        }
+        // Positive definite by construction: the regularisation is positive.
+        if let Some(solution) = self.system.solve(|_| objective.regularisation) {
+            self.vector.iter_mut().zip(solution).for_each(|(to, &from)| *to = from as f32);
+        }
     }
 }
 
@@ -127,14 +162,18 @@ pub(super) fn add_outer(matrix: &mut [f64], vector: &[f64], scale: f64) {
     }
 }
 
-fn gram_of(values: &[f32], factors: usize) -> Vec<f64> {
-    let mut gram = vec![0.0; factors * factors];
-    let mut vector = vec![0.0; factors];
-    for row in values.chunks_exact(factors) {
-        vector.iter_mut().zip(row).for_each(|(to, &from)| *to = f64::from(from));
-        add_outer(&mut gram, &vector, 1.0);
+/// The sum of the outer products of all rows.
+struct Gram<'a>(&'a [f32], usize);
+
+impl Loop for Gram<'_> {
+    type Output = Symmetric;
+
+    #[inline(always)]
+    fn run(self) -> Symmetric {
+        let mut system = LeastSquares::new(self.1);
+        self.0.chunks_exact(self.1).for_each(|row| system.add(row, 1.0, 0.0));
+        system.sums()
     }
-    gram
 }
 
 /// The vectors of simulated users, folded in from their distinct items when they are asked for and out of date.
@@ -186,15 +225,12 @@ impl UserVectors {
             });
         }
         let distinct = &self.distinct;
-        let vectors: Vec<Vec<f32>> = stale
-            .par_iter()
-            .map(|&user| {
-                let items = distinct[user.index()].iter().flatten();
-                factors.fold_in(&items.map(|&item| (item, 1.0)).collect::<Vec<(u32, f32)>>())
-            })
-            .collect();
-        for (user, vector) in stale.into_iter().zip(vectors) {
-            self.values[user.index() * self.factors..][..self.factors].copy_from_slice(&vector);
+        let row = |row: usize, entries: &mut Vec<(u32, f32)>| {
+            entries.extend(distinct[stale[row].index()].iter().flatten().map(|&item| (item, 1.0)));
+        };
+        let vectors = factors.rows(row).solve(stale.len());
+        for (user, vector) in stale.iter().zip(vectors.chunks_exact(self.factors)) {
+            self.values[user.index() * self.factors..][..self.factors].copy_from_slice(vector);
             self.fresh[user.index()] = true;
         }
     }
@@ -205,41 +241,22 @@ impl UserVectors {
     }
 }
 
-/// Inner product in eight running sums: the order is fixed, and the compiler can use vector registers.
-pub(super) fn dot(left: &[f32], right: &[f32]) -> f32 {
-    const LANES: usize = 8;
-    let (lefts, rights) = (left.chunks_exact(LANES), right.chunks_exact(LANES));
-    let rest: f32 = lefts.remainder().iter().zip(rights.remainder()).map(|(a, b)| a * b).sum();
-    let mut sums = [0.0f32; LANES];
-    for (left, right) in lefts.zip(rights) {
-        for lane in 0..LANES {
-            sums[lane] += left[lane] * right[lane];
-        }
-    }
-    sums.iter().sum::<f32>() + rest
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::policy::testing::World;
 
-    #[test]
-    fn dot_of_any_length() {
-        for length in [0, 1, 8, 19] {
-            let left: Vec<f32> = (0..length).map(|place| place as f32).collect();
-            let expected: f32 = (0..length).map(|place| (place * 2) as f32).sum();
-            assert_eq!(dot(&left, &vec![2.0; length]), expected);
-        }
+    fn fold_in(factors: &Factors, row: &[(u32, f32)]) -> Vec<f32> {
+        factors.rows(|_, entries| entries.extend_from_slice(row)).solve(1)
     }
 
     #[test]
     fn one_row_by_hand() {
         // One factor, items 1 and 2, the user has item 1: (1 + 4 + 3 * 1 + 2) x = (1 + 3) * 1.
         let objective = Objective { factors: 1, alpha: 3.0, regularisation: 2.0 };
-        let factors = Factors { objective, values: vec![1.0, 2.0], gram: gram_of(&[1.0, 2.0], 1) };
-        assert_eq!(factors.fold_in(&[(0, 1.0)]), [0.4]);
-        assert_eq!(factors.fold_in(&[]), [0.0]);
+        let factors = Factors { objective, values: vec![1.0, 2.0], gram: widest(Gram(&[1.0, 2.0], 1)) };
+        assert_eq!(fold_in(&factors, &[(0, 1.0)]), [0.4]);
+        assert_eq!(fold_in(&factors, &[]), [0.0]);
     }
 
     #[test]
@@ -249,7 +266,7 @@ mod tests {
         let world = World::new(20, 40);
         factors.fit(&Feedback::new(&world.context()).matrix(), 2);
         let row = [(3, 1.0), (8, 0.5), (21, 1.0)];
-        let user = factors.fold_in(&row);
+        let user = fold_in(&factors, &row);
         // The gradient of the objective with respect to the user's vector is zero.
         for place in 0..3 {
             let mut gradient = 0.7 * f64::from(user[place]);

@@ -121,7 +121,7 @@ impl Features {
     }
 
     /// The features of items `LANES * block ..` for one user.
-    #[inline]
+    #[inline(always)]
     pub fn block(&self, taste: &Taste, block: usize, out: &mut Block) {
         let (start, padded) = (block * LANES, self.popularity.len());
         let items = start..start + LANES;

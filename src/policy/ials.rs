@@ -10,9 +10,10 @@
 //! they reach an NDCG@10 of 0.198, `alpha = 40` at most 0.155. A stronger regularisation is as good there
 //! (`alpha = 2`, `regularisation = 20`: 0.200) but shrinks all vectors to zero on small logs.
 
-use super::factors::{Factors, Objective, UserVectors, dot};
+use super::factors::{Factors, Objective, UserVectors};
 use super::feedback::Feedback;
-use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
+use super::item_table::{ItemTable, Taste};
+use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
 use crate::log::EventBatch;
 use crate::params::{Key, Kind, Params};
 use std::sync::Arc;
@@ -55,6 +56,7 @@ struct Ials {
     feedback: Feedback,
     histories: Histories,
     factors: Arc<Factors>,
+    table: ItemTable,
     users: UserVectors,
 }
 
@@ -65,12 +67,14 @@ impl Ials {
             alpha: params.number("alpha"),
             regularisation: params.number("regularisation"),
         };
+        let factors = Factors::of_log(objective, params.integer("iterations") as usize, context);
         Ials {
             retrain_every: params.integer("retrain_every") as u32,
             users: UserVectors::new(context, objective.factors),
             histories: Histories::new(context),
             feedback: Feedback::new(context),
-            factors: Factors::of_log(objective, params.integer("iterations") as usize, context),
+            table: factors.table(),
+            factors,
         }
     }
 }
@@ -78,13 +82,8 @@ impl Ials {
 impl Policy for Ials {
     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         self.users.refresh(requests.users, &self.histories, &self.factors);
-        let (users, factors) = (&self.users, &self.factors);
-        slates.fill_with(requests, Vec::new, |scores, request, slate| {
-            let user = users.of(request.user);
-            scores.clear();
-            scores.extend(factors.items().chunks_exact(factors.factors()).map(|item| dot(user, item)));
-            rank_candidates(&request, scores, slate);
-        });
+        let users = &self.users;
+        self.table.rank(requests, slates, |row| Taste { vector: users.of(requests.users[row]), offset: 0.0 });
         slates.mark_certain();
         Ok(())
     }
@@ -95,6 +94,7 @@ impl Policy for Ials {
         self.histories.observe(events, |user, item, _| users.accept(user, item));
         if self.retrain_every > 0 && (events.tick + 1).is_multiple_of(self.retrain_every) {
             Arc::make_mut(&mut self.factors).fit(&self.feedback.matrix(), 1);
+            self.table = self.factors.table();
             self.users.outdate_all();
         }
         Ok(())

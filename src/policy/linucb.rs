@@ -4,7 +4,7 @@
 //! The score is `theta' x + alpha sqrt(x' A^-1 x)`. It learns online, after each tick.
 
 use super::attributes::TRAITS;
-use super::ridge::{FACTORS, REGULARISATION, Ridge};
+use super::ridge::{FACTORS, REGULARISATION, Ridge, UpperBound};
 use super::{Policy, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
 use crate::log::EventBatch;
 use crate::params::{Key, Kind};
@@ -37,7 +37,7 @@ impl Policy for LinUcb {
         self.ridge.refresh(requests.users);
         let (ridge, alpha) = (&self.ridge, self.alpha);
         slates.fill_with(requests, Vec::new, |scores, request, slate| {
-            ridge.score(request.user, request.items, scores, |block| ridge.model().upper_bound(block, alpha));
+            ridge.score(request.user, request.items, scores, UpperBound { model: ridge.model(), alpha });
             rank_candidates(&request, scores, slate);
         });
         slates.mark_certain();

@@ -30,7 +30,9 @@
 //! [`Policy::chances`] says the same of slates that it did not draw.
 
 mod attributes;
+mod best;
 mod biased_mf;
+mod blocked;
 mod bpr;
 mod calibrated;
 #[cfg(test)]
@@ -49,6 +51,7 @@ mod ials;
 mod inner;
 mod item_knn;
 mod item_mean;
+mod item_table;
 mod kind;
 mod levels;
 mod linucb;
@@ -71,6 +74,7 @@ mod thompson;
 mod ucb;
 mod user_knn;
 
+pub use self::blocked::{Blocked, SeenItems};
 pub use self::error::PolicyError;
 pub use self::fits::Fits;
 pub use self::histories::Histories;

@@ -75,13 +75,13 @@ mod tests {
     fn alone_it_says_so() {
         let world = World::new(2, 10);
         let mut oracle = build("oracle", &world.context());
-        let (users, blocked) = (world.users(), vec![0; 2]);
+        let users = world.users();
         let requests = Requests {
             tick: 0,
             slate: 5,
             items: 10,
             users: &users,
-            blocked: &blocked,
+            blocked: crate::policy::Blocked::NOTHING,
             streams: world.context().streams,
             foresight: None,
         };

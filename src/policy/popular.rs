@@ -101,7 +101,7 @@ impl Window {
     fn new(ticks: i64, all_time: Vec<f64>, context: &PolicyContext) -> Window {
         let end = context.log.end();
         // What happened at the end of the log is one tick old at tick 0.
-        let tick = |time: i64| -1 - (end - time) / context.tick_seconds.max(1);
+        let tick = |time: i64| -1 - (end - time) / (context.tick_seconds.max(1) * 1_000);
         let dated = context.log.rows.iter().map(|row| (tick(row.time), row.item));
         let mut recent: Vec<(i64, ItemId)> = dated.filter(|&(tick, _)| tick >= -ticks).collect();
         recent.sort_unstable();

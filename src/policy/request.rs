@@ -1,5 +1,6 @@
 //! What a policy is asked: which users want a slate now, and which items each may be shown.
 
+use super::blocked::{Blocked, RowBlocked};
 use crate::ids::{ItemId, UserId};
 use crate::random::{Purpose, Streams};
 use rand_chacha::ChaCha8Rng;
@@ -15,8 +16,8 @@ pub struct Requests<'a> {
     pub items: usize,
     /// `[n]`.
     pub users: &'a [UserId],
-    /// `[n, words]`: bit `i` of a row is set when the user may not be shown item `i`.
-    pub blocked: &'a [u64],
+    /// Which items each may not be shown.
+    pub blocked: Blocked<'a>,
     /// The random streams of this replication.
     pub streams: Streams,
     /// What the users would accept; `None` unless the policy [`looks_ahead`](super::Policy::looks_ahead).
@@ -49,15 +50,14 @@ pub struct Chance {
 }
 
 impl<'a> Requests<'a> {
-    /// 64-bit words of one row of `blocked`.
+    /// 64-bit words that have a bit for each item.
     pub fn words(items: usize) -> usize {
         items.div_ceil(64)
     }
 
     /// The requests of these rows; they count from 0 again.
     pub fn part(&self, rows: std::ops::Range<usize>) -> Requests<'a> {
-        let words = Self::words(self.items);
-        let blocked = &self.blocked[rows.start * words..rows.end * words];
+        let blocked = self.blocked.part_from(rows.start);
         // What the user model would say goes by the row.
         Requests { users: &self.users[rows], blocked, foresight: None, ..*self }
     }
@@ -75,14 +75,13 @@ impl<'a> Requests<'a> {
     /// The request of row `row`.
     #[inline]
     pub fn get(&self, row: usize) -> Request<'a> {
-        let words = Self::words(self.items);
         Request {
             row,
             user: self.users[row],
             tick: self.tick,
             slate: self.slate,
             items: self.items,
-            blocked: &self.blocked[row * words..(row + 1) * words],
+            blocked: self.blocked.of(row, self.users[row]),
             streams: self.streams,
         }
     }
@@ -101,7 +100,7 @@ pub struct Request<'a> {
     pub slate: usize,
     /// Items of the catalogue.
     pub items: usize,
-    blocked: &'a [u64],
+    blocked: RowBlocked<'a>,
     streams: Streams,
 }
 
@@ -109,52 +108,27 @@ impl<'a> Request<'a> {
     /// Whether the user may be shown `item`.
     #[inline]
     pub fn allows(&self, item: ItemId) -> bool {
-        self.blocked[item.index() / 64] >> (item.index() % 64) & 1 == 0
+        !self.blocked.contains(item)
     }
 
     /// The items that the user may be shown, in ascending order.
     pub fn candidates(&self) -> impl Iterator<Item = ItemId> + use<'a> {
-        let blocked = self.blocked;
-        (0..self.items as u32)
-            .map(ItemId)
-            .filter(move |item| blocked[item.index() / 64] >> (item.index() % 64) & 1 == 0)
+        self.blocked.others(self.items)
+    }
+
+    /// The items that the user may not be shown, in ascending order.
+    pub fn blocked(&self) -> impl Iterator<Item = ItemId> + use<'a> {
+        self.blocked.items(self.items)
     }
 
     /// Number of candidates.
     pub fn candidate_count(&self) -> usize {
-        let blocked: usize = self.blocked.iter().map(|word| word.count_ones() as usize).sum();
-        // The bits behind the last item are no items, whether they are set or not.
-        let beyond = self.blocked.last().filter(|_| !self.items.is_multiple_of(64));
-        let beyond = beyond.map_or(0, |word| (word >> (self.items % 64)).count_ones() as usize);
-        self.items - (blocked - beyond)
+        self.items - self.blocked.count(self.items)
     }
 
     /// The generator from which a stochastic policy draws for this user at this tick.
     #[inline]
     pub fn rng(&self) -> ChaCha8Rng {
         self.streams.derive(Purpose::Policy, u64::from(self.user.0), self.tick)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn candidates_are_counted_whatever_stands_behind_the_last_item() {
-        for (items, blocked, wanted) in [
-            (70, vec![0b101, 0b1], 67),
-            (70, vec![0b101, 0b1 | !0 << 6], 67),
-            (70, vec![!0, !0], 0),
-            (64, vec![!0 << 1], 1),
-            (0, vec![], 0),
-        ] {
-            let (users, streams) = ([UserId(0)], Streams::new(1, 0));
-            let requests =
-                Requests { tick: 0, slate: 5, items, users: &users, blocked: &blocked, streams, foresight: None };
-            let request = requests.get(0);
-            assert_eq!(request.candidate_count(), wanted);
-            assert_eq!(request.candidates().count(), wanted);
-        }
     }
 }

@@ -12,6 +12,7 @@ use super::factors::{UserVectors, add_outer};
 use super::features::{Block, Features, LANES, MAX_FEATURES, MAX_PRODUCTS, Past, Taste};
 use super::{Histories, PolicyContext, PolicyError};
 use crate::ids::UserId;
+use crate::linalg::{Loop, widest};
 use crate::log::{EventBatch, REJECTED};
 use crate::params::{Key, Kind, Params};
 use nalgebra::{Cholesky, DMatrix, DVector};
@@ -83,14 +84,10 @@ impl Ridge {
     }
 
     /// Writes the scores of all items for one user who is up to date, a block at a time.
-    pub fn score(&self, user: UserId, items: usize, scores: &mut Vec<f32>, score: impl Fn(&Block) -> [f32; LANES]) {
+    pub fn score(&self, user: UserId, items: usize, scores: &mut Vec<f32>, score: impl Score) {
         let taste = self.taste(user);
-        let mut block: Block = [[0.0; LANES]; MAX_FEATURES];
-        scores.clear();
-        for number in 0..items.div_ceil(LANES) {
-            self.features.block(&taste, number, &mut block);
-            scores.extend_from_slice(&score(&block));
-        }
+        scores.resize(items.next_multiple_of(LANES), 0.0);
+        widest(Blocks { features: &self.features, taste: &taste, score, scores });
         scores.truncate(items);
     }
 
@@ -134,6 +131,58 @@ impl Ridge {
     }
 }
 
+/// How a block of items is scored.
+pub(super) trait Score {
+    /// The scores. Marked `#[inline(always)]`, see [`Loop`].
+    fn of(&self, block: &Block) -> [f32; LANES];
+}
+
+/// `theta' x + alpha sqrt(x' A^-1 x)`.
+pub(super) struct UpperBound<'a> {
+    /// The model of the tick.
+    pub model: &'a Model,
+    /// Standard deviations that are added.
+    pub alpha: f32,
+}
+
+impl Score for UpperBound<'_> {
+    #[inline(always)]
+    fn of(&self, block: &Block) -> [f32; LANES] {
+        self.model.upper_bound(block, self.alpha)
+    }
+}
+
+/// `theta' x`.
+pub(super) struct Linear<'a>(pub &'a [f32]);
+
+impl Score for Linear<'_> {
+    #[inline(always)]
+    fn of(&self, block: &Block) -> [f32; LANES] {
+        linear(self.0, block)
+    }
+}
+
+/// The scores of all blocks of items for one user.
+struct Blocks<'a, S> {
+    features: &'a Features,
+    taste: &'a Taste,
+    score: S,
+    scores: &'a mut [f32],
+}
+
+impl<S: Score> Loop for Blocks<'_, S> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let mut block: Block = [[0.0; LANES]; MAX_FEATURES];
+        for (number, scores) in self.scores.as_chunks_mut::<LANES>().0.iter_mut().enumerate() {
+            self.features.block(self.taste, number, &mut block);
+            *scores = self.score.of(&block);
+        }
+    }
+}
+
 /// The slots of one row that were looked at: up to the accepted one, or all of them.
 pub(super) fn examined(events: &EventBatch, row: usize) -> impl Iterator<Item = (usize, crate::ids::ItemId)> + '_ {
     let accepted = events.accepted[row];
@@ -169,9 +218,8 @@ impl Model {
         self.theta.len()
     }
 
-    /// `theta' x + alpha sqrt(x' A^-1 x)` for one block.
-    #[inline]
-    pub fn upper_bound(&self, block: &Block, alpha: f32) -> [f32; LANES] {
+    #[inline(always)]
+    fn upper_bound(&self, block: &Block, alpha: f32) -> [f32; LANES] {
         let (mut mean, mut variance) = ([0.0f32; LANES], [0.0f32; LANES]);
         for ((weight, row), x) in self.theta.iter().zip(&self.root).zip(block) {
             let mut part = [0.0f32; LANES];
@@ -202,8 +250,8 @@ impl Model {
 }
 
 /// `theta' x` for one block.
-#[inline]
-pub(super) fn linear(theta: &[f32], block: &Block) -> [f32; LANES] {
+#[inline(always)]
+fn linear(theta: &[f32], block: &Block) -> [f32; LANES] {
     let mut sums = [0.0f32; LANES];
     for (weight, x) in theta.iter().zip(block) {
         for lane in 0..LANES {

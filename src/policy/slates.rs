@@ -1,7 +1,9 @@
 //! The slates that a policy fills, and ranking helpers.
 
+use super::best::{Best, TILE};
 use super::request::{Request, Requests};
 use crate::ids::ItemId;
+use crate::linalg::{Loop, widest};
 use rayon::prelude::*;
 
 /// Rows that one parallel task fills.
@@ -53,6 +55,20 @@ impl Slates {
         I: Fn() -> S + Sync,
         F: Fn(&mut S, Request<'_>, &mut SlateRow<'_>) + Sync,
     {
+        self.fill_groups(requests, |first, rows| {
+            let mut scratch = scratch();
+            for (row, slot) in rows.iter_mut().enumerate() {
+                fill(&mut scratch, requests.get(first + row), slot);
+            }
+        });
+    }
+
+    /// Like [`Slates::fill`], a group of rows at a time: `fill` gets the number of the first one and all of them. A row's
+    /// result must depend on its own request alone.
+    pub(super) fn fill_groups<F>(&mut self, requests: &Requests<'_>, fill: F)
+    where
+        F: Fn(usize, &mut [SlateRow<'_>]) + Sync,
+    {
         self.slate = requests.slate;
         self.items.resize(requests.len() * requests.slate, ItemId::NONE);
         self.scores.resize(requests.len() * requests.slate, f32::NAN);
@@ -64,16 +80,15 @@ impl Slates {
         let numbers = self.scores.par_chunks_mut(width).zip(self.propensities.par_chunks_mut(width));
         self.items.par_chunks_mut(width).zip(numbers).enumerate().for_each(
             |(task, (items, (scores, propensities)))| {
-                let mut scratch = scratch();
                 let numbers = scores.chunks_mut(slate).zip(propensities.chunks_mut(slate));
-                for (row, (items, (scores, propensities))) in items.chunks_mut(slate).zip(numbers).enumerate() {
+                let rows = items.chunks_mut(slate).zip(numbers).map(|(items, (scores, propensities))| {
                     // Emptied here, while the row is in the cache, and not all of them beforehand.
                     items.fill(ItemId::NONE);
                     scores.fill(f32::NAN);
                     propensities.fill(f32::NAN);
-                    let mut slot = SlateRow { items, scores, propensities, len: 0 };
-                    fill(&mut scratch, requests.get(task * ROWS_PER_TASK + row), &mut slot);
-                }
+                    SlateRow { items, scores, propensities, len: 0 }
+                });
+                fill(task * ROWS_PER_TASK, &mut rows.collect::<Vec<_>>());
             },
         );
     }
@@ -122,21 +137,29 @@ impl SlateRow<'_> {
 /// Pushes the allowed items with the highest scores, best first; equal scores go by ascending item id.
 /// `scores` has one entry for each item of the catalogue; a NaN score counts as the lowest.
 pub fn rank_candidates(request: &Request<'_>, scores: &[f32], slot: &mut SlateRow<'_>) {
-    let better = |a: (f32, ItemId), b: (f32, ItemId)| a.0 > b.0 || (a.0 == b.0 && a.1 < b.1);
-    let mut best: Vec<(f32, ItemId)> = Vec::with_capacity(request.slate + 1);
-    for (index, &score) in scores.iter().enumerate() {
-        let entry = (if score.is_nan() { f32::NEG_INFINITY } else { score }, ItemId(index as u32));
-        if best.len() == request.slate && !better(entry, best[request.slate - 1]) {
-            continue;
+    let mut best = Best::new(request.slate);
+    widest(Scan { scores, request, best: &mut best });
+    best.fill(slot);
+}
+
+/// Offers all scores.
+struct Scan<'a, 'r> {
+    scores: &'a [f32],
+    request: &'a Request<'r>,
+    best: &'a mut Best,
+}
+
+impl Loop for Scan<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let (tiles, rest) = self.scores.as_chunks::<TILE>();
+        for (place, tile) in tiles.iter().enumerate() {
+            self.best.offer(self.request, place * TILE, tile, TILE);
         }
-        if !request.allows(entry.1) {
-            continue;
-        }
-        let place = best.partition_point(|&held| better(held, entry));
-        best.insert(place, entry);
-        best.truncate(request.slate);
-    }
-    for (score, item) in best {
-        slot.push(item, score);
+        let mut last = [0.0; TILE];
+        last[..rest.len()].copy_from_slice(rest);
+        self.best.offer(self.request, tiles.len() * TILE, &last, rest.len());
     }
 }

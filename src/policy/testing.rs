@@ -1,6 +1,6 @@
 //! A small seeded world in which policies are tested: a catalogue, a log, users and their responses.
 
-use super::{Chance, Fits, Foresight, Policy, PolicyContext, PolicyError, Requests, Slates};
+use super::{Blocked, Chance, Fits, Foresight, Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::dataset::{Catalogue, Column, Field, Fields, Interaction, TrainingLog};
 use crate::files::sha256;
 use crate::ids::{ItemId, UserId};
@@ -48,7 +48,7 @@ impl World {
             user: UserId(user as u32),
             item: ItemId(item),
             rating: (item % 5) as f32 + 1.0,
-            time: place as i64,
+            time: place as i64 * 1_000,
         };
         let rows = log.iter().enumerate();
         let rows = rows.flat_map(|(user, seen)| seen.iter().enumerate().map(move |(at, &item)| row(user, at, item)));
@@ -118,7 +118,8 @@ impl World {
         let (slate, items, streams) = (self.slate, self.log.items, self.streams);
         let likes = Likes { users };
         let foresight: Option<&dyn Foresight> = if policy.looks_ahead() { Some(&likes) } else { None };
-        let requests = Requests { tick, slate, items, users, blocked: &blocked, streams, foresight };
+        let requests =
+            Requests { tick, slate, items, users, blocked: Blocked::rows(&blocked, items), streams, foresight };
         policy.slates(&requests)
     }
 
@@ -133,7 +134,8 @@ impl World {
     ) -> Option<Vec<Chance>> {
         let blocked = blocked.concat();
         let (slate, items, streams) = (self.slate, self.log.items, self.streams);
-        let requests = Requests { tick, slate, items, users, blocked: &blocked, streams, foresight: None };
+        let requests =
+            Requests { tick, slate, items, users, blocked: Blocked::rows(&blocked, items), streams, foresight: None };
         let mut chances = vec![Chance { given_above: 1.0, alone: 1.0 }; shown.len()];
         let rows = chances.chunks_mut(slate).zip(shown.chunks(slate)).enumerate();
         let mut known = rows.map(|(row, (chances, shown))| policy.chances(&requests.get(row), shown, chances));

@@ -6,7 +6,7 @@
 //! The probability of a slate has no closed form: its propensities are unknown.
 
 use super::attributes::TRAITS;
-use super::ridge::{FACTORS, REGULARISATION, Ridge, linear};
+use super::ridge::{FACTORS, Linear, REGULARISATION, Ridge};
 use super::{Policy, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
 use crate::log::EventBatch;
 use crate::params::{Key, Kind};
@@ -43,7 +43,7 @@ impl Policy for Thompson {
         slates.fill_with(requests, Vec::new, |scores, request, slate| {
             let z = normals(&mut request.rng(), ridge.model().len());
             let theta = ridge.model().shifted(&z, scale);
-            ridge.score(request.user, request.items, scores, |block| linear(&theta, block));
+            ridge.score(request.user, request.items, scores, Linear(&theta));
             rank_candidates(&request, scores, slate);
         });
         Ok(())

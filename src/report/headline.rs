@@ -83,11 +83,31 @@ impl Subject<'_> {
         let start = format!(" {verb} the baseline ");
         let end = format!(" in {}: {}{}.", lower(self.kind.title), self.value(winner), self.gap(winner, baseline));
         let rival = others.iter().copied().find(|policy| *policy != winner);
+        let mut more = rival.map(|rival| self.rival(winner, rival)).unwrap_or_default();
+        more.extend(self.other_users(winner, baseline, !more.is_empty()));
         Headline {
             answer: words(&["", winner, &start, baseline, &end]),
-            more: rival.map(|rival| self.rival(winner, rival)).unwrap_or_default(),
+            more,
             paired: self.results.paired(winner, baseline, 0),
         }
+    }
+
+    /// What other users would change.
+    fn other_users(&self, policy: &str, baseline: &str, goes_on: bool) -> Vec<Span> {
+        let Some(Interval { low, high }) = self.results.other_users(policy, baseline, 0) else { return Vec::new() };
+        let end = |value: f64| minus(&self.kind.format.difference(Some(value)));
+        let (space, verdict) = (
+            if goes_on { " " } else { "" },
+            if low > 0.0 || high < 0.0 { "" } else { ": other users may turn this around" },
+        );
+        let text = format!(
+            "{space}The interval is that of another seed. With other users like these the difference from the baseline lies between \
+             {} and {}{} (95%){verdict}.",
+            end(low),
+            end(high),
+            self.unit()
+        );
+        words(&[&text])
     }
 
     fn not_won(&self, rival: &str) -> Headline {

@@ -28,6 +28,7 @@ mod alignment;
 mod curves;
 mod forest;
 mod headline;
+mod levels;
 mod life;
 mod line;
 mod page;
@@ -45,7 +46,7 @@ pub use self::sensitivity::files as sensitivity_files;
 pub use self::validation::validation_html;
 pub use self::write::{Filled, WriteError, fill, write};
 
-use crate::experiment::{PairRow, Results, Trust};
+use crate::experiment::{LevelRow, PairRow, Results, Trust};
 use crate::story::Story;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -74,6 +75,8 @@ pub struct ReportInput<'a> {
     pub pairs: Vec<PairRow>,
     /// The same policies in other worlds, if they met there.
     pub trust: Option<Trust>,
+    /// What its users accepted beside what held-out users did; may be empty.
+    pub levels: Vec<LevelRow>,
     /// The life of one of the users, and the name that the run's folder will have; not for runs without events.
     pub life: Option<(Story, String)>,
     /// Name and kind of the user model.
@@ -134,6 +137,7 @@ mod tests {
             results,
             pairs: results.pairs(&crate::random::Streams::new(7, 0)),
             trust: None,
+            levels: Vec::new(),
             life: None,
             user_model: "parametric".to_owned(),
             measures: Vec::new(),

@@ -96,6 +96,7 @@ fn report_input<'a>(
         results,
         pairs,
         trust: None,
+        levels: experiment.levels(results),
         life: None,
         user_model: if users == manifest.user.kind { users } else { format!("{users} ({})", manifest.user.kind) },
         // Figures of a card that were measured on another log would be read as figures of this one.

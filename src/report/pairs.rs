@@ -1,7 +1,7 @@
 //! The table of all pairs of policies: every number already written.
 
 use super::svg::minus;
-use crate::experiment::{PairRow, Results, too_few, too_narrow};
+use crate::experiment::{PairRow, Results, proposal, too_narrow};
 use crate::metrics::{Format, MetricKind};
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ pub struct Pairs {
     /// Pairs of policies.
     count: usize,
     groups: Vec<Group>,
-    /// What so few replications cannot tell.
+    /// How many pairs differ in the first metric, and what resampling so few replications cannot do.
     few: Vec<String>,
 }
 
@@ -31,9 +31,10 @@ struct Row {
     excludes_zero: bool,
     interval: String,
     bootstrap: String,
+    p_adjusted: String,
+    users: String,
+    alone: String,
     p_permutation: String,
-    p_holm: String,
-    p_bh: String,
     variance_reduction: String,
     replications_needed: String,
 }
@@ -52,7 +53,13 @@ impl Pairs {
         let groups: Vec<Group> = results.metrics().iter().map(group).filter(|group| !group.rows.is_empty()).collect();
         let count = groups.first().map_or(0, |group| group.rows.len());
         let replications = results.replications().len();
-        let few = too_few(replications, count).into_iter().chain(too_narrow(replications)).collect();
+        let first = |kind: &&MetricKind| pairs.iter().filter(|pair| pair.metric == kind.name).collect::<Vec<_>>();
+        let told = results
+            .metrics()
+            .first()
+            .copied()
+            .and_then(|kind| Some(format!("{}: {}", kind.title, proposal(&first(&kind))?)));
+        let few = told.into_iter().chain(too_narrow(replications)).collect();
         Pairs { count, groups, few }
     }
 }
@@ -68,11 +75,12 @@ fn row(format: Format, pair: &PairRow) -> Row {
         policy_b: pair.policy_b.clone(),
         difference: minus(&format.difference(pair.difference)),
         excludes_zero: pair.excludes_zero(),
-        interval: interval(pair.t_low, pair.t_high),
+        interval: interval(pair.low, pair.high),
+        p_adjusted: p_value(pair.p_adjusted),
+        users: interval(pair.users_low, pair.users_high),
+        alone: interval(pair.t_low, pair.t_high),
         bootstrap: interval(pair.bootstrap_low, pair.bootstrap_high),
         p_permutation: p_value(pair.p_permutation),
-        p_holm: p_value(pair.p_holm),
-        p_bh: p_value(pair.p_bh),
         variance_reduction: or_dash(pair.variance_reduction.map(|ratio| format!("{ratio:.1}"))),
         replications_needed: or_dash(pair.replications_needed.map(|count| count.to_string())),
     }

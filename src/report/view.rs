@@ -2,6 +2,7 @@
 
 use super::curves::{Curve, curves};
 use super::headline::{Span, headline, lower};
+use super::levels::Levels;
 use super::life::Life;
 use super::pairs::{Pairs, p_value};
 use super::svg::{Caption, minus};
@@ -35,6 +36,7 @@ pub struct View {
     intervals: usize,
     pairing: Option<String>,
     worlds: Option<Worlds>,
+    levels: Option<Levels>,
     life: Option<Life>,
     user_model: String,
     measures: Vec<Measure>,
@@ -130,6 +132,7 @@ impl View {
             intervals,
             pairing: pairing.map(|ratio| format!("{ratio:.1}")),
             worlds: input.trust.as_ref().map(Worlds::new),
+            levels: Levels::new(&input.levels),
             life: input.life.as_ref().map(|(story, folder)| Life::new(story, folder)),
             user_model: input.user_model.clone(),
             measures: input.measures.clone(),

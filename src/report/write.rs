@@ -3,7 +3,7 @@
 use super::page::Page;
 use super::{ReportError, sensitivity};
 use crate::experiment::{
-    Experiment, FolderError, Manifest, Outcome, PairRow, Results, ResultsError, Run, RunFolder, Trust,
+    Experiment, FolderError, Manifest, Outcome, PairRow, Results, ResultsError, Run, RunFolder, Trust, write_tables,
 };
 use crate::random::Streams;
 use crate::registry::Registry;
@@ -57,6 +57,7 @@ pub fn fill(
     let results = experiment.results(outcome)?;
     let pairs = results.pairs(&Streams::new(experiment.scenario.seed, 0));
     results.write(folder.path(), &pairs)?;
+    write_tables(folder.path(), "levels", &experiment.levels(&results))?;
     // A run that is complete is kept, whatever becomes of the other worlds.
     let trust = trust(&results);
     for (name, text) in trust.iter().map(sensitivity::files).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {

@@ -29,7 +29,7 @@ pub struct SceneBatch {
     pub items: Vec<ItemId>,
     /// `[n, slate, CONTEXT]`: what depends on item and moment, see [`super::context`].
     pub context: Vec<f32>,
-    /// `[n]`, or empty where it is not known: the moment of each scene, in seconds since 1970.
+    /// `[n]`, or empty where it is not known: the moment of each scene, in milliseconds since 1970.
     pub times: Vec<i64>,
     /// `[n]`, or empty: the user of each scene, as an id of draws.
     pub users: Vec<UserId>,

@@ -1,9 +1,7 @@
-//! Features of users, items and moments: the one place that defines them, for training and simulation alike.
+//! Features of moments: the one place that defines them, for training and simulation alike.
 
-use crate::dataset::{Catalogue, Column, Dataset, Fields, TrainingLog};
+use crate::dataset::{Catalogue, TrainingLog};
 use crate::ids::ItemId;
-use ndarray::Array2;
-use serde::{Deserialize, Serialize};
 
 /// Numbers that depend on item and moment: popularity so far, age of the item.
 pub const CONTEXT: usize = 2;
@@ -11,102 +9,12 @@ pub const CONTEXT: usize = 2;
 /// Seconds of a mean Gregorian year.
 const YEAR_SECONDS: f64 = 31_556_952.0;
 
-/// Which attributes a model was trained with. Data that lack one give zeros in its column.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FeatureSpec {
-    /// One column each: 1 when the item has the genre.
-    pub genres: Vec<String>,
-    /// One column each: 1 when the user has the occupation.
-    pub occupations: Vec<String>,
-    /// Dimensions of the vectors from the truncated SVD of the log.
-    pub rank: usize,
-}
-
-impl FeatureSpec {
-    /// Every category of the catalogue's category field and every occupation of a data set, in alphabetical order.
-    pub fn of(data: &Dataset, catalogue: &Catalogue, rank: usize) -> FeatureSpec {
-        let mut genres = catalogue.category().map_or_else(Vec::new, |category| category.names().to_vec());
-        genres.sort_unstable();
-        let known = (0..data.users.len()).filter_map(|user| name_of(&data.user_fields, "occupation", user));
-        let mut occupations: Vec<String> = known.map(str::to_owned).collect();
-        occupations.sort_unstable();
-        occupations.dedup();
-        FeatureSpec { genres, occupations, rank }
-    }
-
-    /// Columns of [`FeatureSpec::attributes`].
-    pub fn attribute_width(&self) -> usize {
-        self.genres.len() + 2
-    }
-
-    /// Columns of [`FeatureSpec::profiles`].
-    pub fn profile_width(&self) -> usize {
-        self.occupations.len() + 2
-    }
-
-    /// Columns of [`super::item_vectors`].
-    pub fn vector_width(&self) -> usize {
-        self.rank + 2
-    }
-
-    /// `[items, attribute_width]`: genre flags, (year - 1990) / 10 or 0, and 1 when the year is missing.
-    pub fn attributes(&self, catalogue: &Catalogue) -> Array2<f32> {
-        let mut table = Array2::zeros((catalogue.len(), self.attribute_width()));
-        let column = |name: &String| self.genres.iter().position(|genre| genre == name);
-        let category = catalogue.category();
-        let columns: Vec<Option<usize>> =
-            category.map_or_else(Vec::new, |category| category.names().iter().map(column).collect());
-        for item in 0..catalogue.len() {
-            let id = ItemId(item as u32);
-            let codes = category.map_or(&[][..], |category| category.of(id));
-            for column in codes.iter().filter_map(|&code| columns[code as usize]) {
-                table[(item, column)] = 1.0;
-            }
-            let year = catalogue.year(id);
-            table[(item, self.genres.len())] = if year.is_nan() { 0.0 } else { (year - 1990.0) / 10.0 };
-            table[(item, self.genres.len() + 1)] = f32::from(u8::from(year.is_nan()));
-        }
-        table
-    }
-
-    /// `[users, profile_width]`: (age - 34) / 12 or 0, 1 for gender F, occupation flags.
-    pub fn profiles(&self, fields: &Fields, users: usize) -> Array2<f32> {
-        let mut table = Array2::zeros((users, self.profile_width()));
-        for user in 0..users {
-            let age = number_of(fields, "age", user);
-            table[(user, 0)] = if age.is_nan() { 0.0 } else { (age - 34.0) / 12.0 };
-            table[(user, 1)] = f32::from(u8::from(name_of(fields, "gender", user) == Some("F")));
-            let own = name_of(fields, "occupation", user);
-            let place = self.occupations.iter().position(|name| Some(name.as_str()) == own);
-            if let Some(place) = place {
-                table[(user, 2 + place)] = 1.0;
-            }
-        }
-        table
-    }
-}
-
-/// The only category of a user in a field; `None` where there is none.
-fn name_of<'a>(fields: &'a Fields, field: &str, user: usize) -> Option<&'a str> {
-    let column = &fields.get(field)?.column;
-    Some(column.names()?.external(*column.categories(user).first()?))
-}
-
-/// The number of a user in a field; NaN where there is none.
-fn number_of(fields: &Fields, field: &str, user: usize) -> f32 {
-    match fields.get(field).map(|field| &field.column) {
-        Some(Column::Number(values)) => values[user],
-        _ => f32::NAN,
-    }
-}
-
 /// The context of one item at one moment:
 /// `ln((count + 1) / (total + 1000)) + 7` with the item's and all items' interactions so far, and the item's age
-/// in tens of years (0 when the year is unknown, NaN).
+/// in tens of years (0 when the year is unknown, NaN). `time` is in milliseconds since 1970.
 pub fn context(count: f64, total: f64, year: f32, time: i64) -> [f32; CONTEXT] {
     let share = (count + 1.0) / (total + 1000.0);
-    let now = 1970.0 + time as f64 / YEAR_SECONDS;
+    let now = 1970.0 + time as f64 / 1_000.0 / YEAR_SECONDS;
     let age = if year.is_nan() { 0.0 } else { (now - f64::from(year)) / 10.0 };
     [(libm::log(share) + 7.0) as f32, age as f32]
 }
@@ -197,7 +105,7 @@ mod tests {
 
     #[test]
     fn context_by_hand() {
-        let [share, age] = context(9.0, 4000.0, 1970.0, 10 * 31_556_952);
+        let [share, age] = context(9.0, 4000.0, 1970.0, 10 * 31_556_952_000);
         assert!((f64::from(share) - (libm::log(10.0 / 5000.0) + 7.0)).abs() < 1e-6);
         assert!((age - 1.0).abs() < 1e-6, "ten years");
         assert_eq!(context(0.0, 0.0, f32::NAN, 0)[1], 0.0);

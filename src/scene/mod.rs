@@ -10,8 +10,6 @@ mod features;
 mod field_features;
 mod lists;
 mod neighbours;
-mod soft;
-mod tensors;
 mod unit;
 mod vectors;
 
@@ -20,12 +18,10 @@ pub use self::batch::{SceneBatch, SceneDraws};
 pub use self::encoding::{
     Drift, Encoded, Encoding, EncodingError, EncodingOptions, FieldEncoding, LIMIT, SkippedField,
 };
-pub use self::features::{CONTEXT, FeatureSpec, LogClock, PopularityClock, context};
+pub use self::features::{CONTEXT, LogClock, PopularityClock, context};
 pub use self::field_features::FieldFeatures;
 pub use self::lists::{ListBuilder, ListKind, ListScene, ListShape, Seen};
 pub use self::neighbours::CoOccurrence;
-pub use self::soft::{SoftScene, SoftScenes, SoftTally};
-pub use self::tensors::{TensorOptions, write_tensors};
 pub use self::unit::unit_fields;
 pub use self::vectors::{FOLDS, fold_of, item_vectors};
 

@@ -1,7 +1,7 @@
 //! Item vectors that can be computed for any catalogue and log.
 //!
 //! Columns: the truncated SVD of the normalised user-item matrix, the shrunk mean rating, and the log of
-//! the number of interactions. For training, [`fold_vectors`] gives tables that were computed without
+//! the number of interactions. For training, [`vector_tables`] gives tables that were computed without
 //! the users of one fold: statistics that contain a training positive itself would leak it.
 
 use crate::dataset::TrainingLog;
@@ -27,11 +27,7 @@ pub fn item_vectors(log: &TrainingLog, rank: usize) -> Array2<f32> {
     assemble(log, &spectral(log, rank, |_| true), rank, |_| true)
 }
 
-/// The item vectors without the users of fold `fold`, rotated onto the vectors of the whole log.
-pub(super) fn fold_vectors(log: &TrainingLog, rank: usize, keep: impl Fn(UserId) -> bool + Copy) -> Array2<f32> {
-    without_fold(log, rank, &spectral(log, rank, |_| true), keep)
-}
-
+/// The item vectors of the users that are kept, rotated onto the vectors of the whole log.
 fn without_fold(log: &TrainingLog, rank: usize, whole: &[f64], keep: impl Fn(UserId) -> bool + Copy) -> Array2<f32> {
     let part = rotate_onto(&spectral(log, rank, keep), whole, rank);
     assemble(log, &part, rank, keep)

@@ -1,7 +1,8 @@
 //! Arrive: users in a session stay, absent ones start a session with their probability.
 
 use crate::random::{Purpose, unit};
-use crate::world::{Clock, Engagement, Fault, FirstFault, Forces, Status, User, Visits};
+use crate::world::FirstFault;
+use crate::world::{Clock, Engagement, Fault, Forces, Status, User, Visits};
 use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::{Query, Res, ResMut};
 

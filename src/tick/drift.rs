@@ -5,7 +5,8 @@ use super::TickError;
 use super::evolve::step;
 use crate::ids::ItemId;
 use crate::user::{UserError, UserModel};
-use crate::world::{Engagement, Events, Fault, FirstFault, Forces, Interest, Model, User, Visits};
+use crate::world::FirstFault;
+use crate::world::{Engagement, Events, Fault, Forces, Interest, Model, User, Visits};
 use bevy_ecs::prelude::{Query, Res, ResMut};
 
 pub(super) fn drift(

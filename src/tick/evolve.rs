@@ -27,7 +27,8 @@ pub(super) fn evolve(
     mut popularity: ResMut<Popularity>,
     mut forces: ResMut<Forces>,
     mut fault: ResMut<Fault>,
-    mut users: Query<(&User, &mut Engagement, &mut History, &mut Seen, &mut Interest)>,
+    mut seen: ResMut<Seen>,
+    mut users: Query<(&User, &mut Engagement, &mut History, &mut Interest)>,
 ) {
     let mut accepted: Vec<Acceptance<'_>> = Vec::with_capacity(visits.users.len());
     let time = surroundings.time(clock.tick);
@@ -36,7 +37,7 @@ pub(super) fn evolve(
     sessions.clear();
     sessions.resize(visits.users.len(), 0);
     // One pass in storage order: it reads memory in a line, and gives each user once and mutably.
-    for (user, mut engagement, history, seen, interest) in users.iter_mut() {
+    for (user, mut engagement, history, interest) in users.iter_mut() {
         let Some(row) = position(&visits.users, next, user.id) else { continue };
         next = row + 1;
         sessions[row] = engagement.sessions;
@@ -52,10 +53,12 @@ pub(super) fn evolve(
         if let Some(item) = item {
             popularity.0.accept(item);
             let event = Memorised { item, rating: events.0.ratings[row], time };
-            let (history, seen, interest) = (history.into_inner(), seen.into_inner(), interest.into_inner());
-            accepted.push(Acceptance { row, event, history, seen, memory: &mut interest.0 });
+            let (history, interest) = (history.into_inner(), interest.into_inner());
+            accepted.push(Acceptance { row, event, history, memory: &mut interest.0 });
         }
     }
+    let rows = 0..events.0.len();
+    seen.0.insert(rows.filter_map(|row| Some((events.0.users[row], events.0.accepted_item(row)?))));
     problem.tell(&mut fault.0);
     if let Err(source) = remember(clock.tick, model.0.model(), accepted) {
         fault.0 = Some(TickError::User { tick: clock.tick, source });
@@ -93,7 +96,6 @@ struct Acceptance<'w> {
     row: usize,
     event: Memorised,
     history: &'w mut History,
-    seen: &'w mut Seen,
     memory: &'w mut [f32],
 }
 
@@ -130,7 +132,6 @@ fn remember(tick: u32, model: &dyn UserModel, mut accepted: Vec<Acceptance<'_>>)
     accepted.par_iter_mut().with_min_len(ROWS_PER_TASK).for_each(|entry| {
         let Memorised { item, rating, .. } = entry.event;
         entry.history.push(HistoryEntry { item, rating, tick: Some(tick) });
-        entry.seen.insert(item);
     });
     let events: Vec<Memorised> = accepted.iter().map(|entry| entry.event).collect();
     let mut memories: Vec<&mut [f32]> = accepted.into_iter().map(|entry| entry.memory).collect();

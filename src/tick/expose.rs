@@ -3,11 +3,12 @@
 use super::TickError;
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::policy::Slates;
+use crate::policy::{Requests, Slates};
 use crate::random::Purpose;
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch, SceneDraws};
 use crate::world::{
-    Candidates, Clock, Events, Fault, Interest, Model, Popularity, Proposals, Scenes, ShortSlates, Surroundings, Visits,
+    Candidates, Clock, Events, Fault, Interest, Model, Popularity, Proposals, Scenes, Seen, ShortSlates, Surroundings,
+    Visits,
 };
 use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::{Query, Res, ResMut};
@@ -22,6 +23,7 @@ pub(super) fn expose(
     surroundings: Res<Surroundings>,
     visits: Res<Visits>,
     candidates: Res<Candidates>,
+    seen: Res<Seen>,
     model: Res<Model>,
     mut proposals: ResMut<Proposals>,
     mut popularity: ResMut<Popularity>,
@@ -37,12 +39,17 @@ pub(super) fn expose(
     let time = surroundings.time(clock.tick);
     popularity.0.refresh(&surroundings.catalogue, time);
     let (slate, width) = (surroundings.slate, model.0.model().memory().read);
-    let exposure = Exposure {
-        checker: Checker { items: surroundings.catalogue.len(), slate, blocked: &candidates.0 },
-        popularity: &popularity.0,
-        visitors: &visits.entities,
-        interests,
+    let requests = Requests {
+        tick: clock.tick,
+        slate,
+        items: surroundings.catalogue.len(),
+        users: &visits.users,
+        blocked: candidates.blocked(&seen, &surroundings),
+        streams: clock.streams,
+        foresight: None,
     };
+    let exposure =
+        Exposure { checker: Checker { requests }, popularity: &popularity.0, visitors: &visits.entities, interests };
     scenes.0.reset(visits.users.len(), slate, width);
     let gathered = exposure.gather(&proposals.0.items, &mut scenes.0);
     match gathered.and_then(|found| check_numbers(&proposals.0, slate).map(|()| found)) {
@@ -81,7 +88,7 @@ impl Exposure<'_, '_, '_> {
     /// Checks all slates and fills `scenes`, in one pass over the rows; gives the numbers of short slates, or the first
     /// broken row.
     fn gather(&self, items: &[ItemId], scenes: &mut SceneBatch) -> Result<ShortSlates, (usize, String)> {
-        let (slate, width) = (self.checker.slate, scenes.width);
+        let (slate, width) = (self.checker.requests.slate, scenes.width);
         self.checker.check_size(self.visitors.len(), items)?;
         // A model without memory has rows of no width, which cannot be cut into chunks.
         let mut none = Vec::new();
@@ -148,29 +155,27 @@ fn check_numbers(slates: &Slates, slate: usize) -> Result<(), (usize, String)> {
 
 /// Checks slates against the contract of a policy.
 struct Checker<'a> {
-    items: usize,
-    slate: usize,
-    blocked: &'a [u64],
+    requests: Requests<'a>,
 }
 
 impl Checker<'_> {
     fn check_size(&self, rows: usize, items: &[ItemId]) -> Result<(), (usize, String)> {
-        if items.len() == rows * self.slate {
+        let slate = self.requests.slate;
+        if items.len() == rows * slate {
             return Ok(());
         }
-        Err((0, format!("{} slots for {rows} slates of {}", items.len(), self.slate)))
+        Err((0, format!("{} slots for {rows} slates of {}", items.len(), slate)))
     }
 
     /// Which error a parallel search meets first is chance; the message must not be.
     fn first_broken(&self, items: &[ItemId]) -> Option<(usize, String)> {
-        let mut rows = items.chunks_exact(self.slate).enumerate();
+        let mut rows = items.chunks_exact(self.requests.slate).enumerate();
         rows.find_map(|(row, slate)| self.check_row(row, slate).err().map(|problem| (row, problem)))
     }
 
     /// Whether the slate is short, and why; or what is broken.
     fn check_row(&self, row: usize, slate: &[ItemId]) -> Result<ShortSlates, String> {
-        let words = self.items.div_ceil(64);
-        let blocked = &self.blocked[row * words..(row + 1) * words];
+        let request = self.requests.get(row);
         let filled = slate.iter().take_while(|item| item.is_some()).count();
         for (slot, item) in slate.iter().enumerate() {
             if slot >= filled {
@@ -179,20 +184,20 @@ impl Checker<'_> {
                 }
                 continue;
             }
-            if item.index() >= self.items {
-                return Err(format!("slot {slot} shows item {}, the catalogue has {} items", item.0, self.items));
+            if item.index() >= request.items {
+                return Err(format!("slot {slot} shows item {}, the catalogue has {} items", item.0, request.items));
             }
-            if blocked[item.index() / 64] >> (item.index() % 64) & 1 == 1 {
+            if !request.allows(*item) {
                 return Err(format!("slot {slot} shows item {}, which is not a candidate for this user", item.0));
             }
             if slate[..slot].contains(item) {
                 return Err(format!("slot {slot} shows item {} for the second time", item.0));
             }
         }
-        if filled == self.slate {
+        if filled == request.slate {
             return Ok(ShortSlates::default());
         }
-        let left = words * 64 - blocked.iter().map(|word| word.count_ones() as usize).sum::<usize>();
+        let left = request.candidate_count();
         Ok(ShortSlates { short: 1, exhausted: u64::from(left <= filled), empty: u64::from(filled == 0) })
     }
 }
@@ -200,11 +205,17 @@ impl Checker<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::UserId;
+    use crate::policy::Blocked;
+    use crate::random::Streams;
 
     fn check(slate: &[u32], blocked: u64) -> Result<ShortSlates, String> {
-        let blocked = [blocked | !0 << 10];
+        let (blocked, users) = ([blocked], [UserId(0)]);
         let items: Vec<ItemId> = slate.iter().map(|&item| ItemId(item)).collect();
-        Checker { items: 10, slate: slate.len(), blocked: &blocked }.check_row(0, &items)
+        let (blocked, streams) = (Blocked::rows(&blocked, 10), Streams::new(1, 0));
+        let (tick, slate) = (0, slate.len());
+        let requests = Requests { tick, slate, items: 10, users: &users, blocked, streams, foresight: None };
+        Checker { requests }.check_row(0, &items)
     }
 
     #[test]

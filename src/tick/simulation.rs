@@ -3,7 +3,7 @@
 use super::oracle::Sight;
 use super::{TickError, install_closing, install_opening};
 use crate::dynamics::Dynamics;
-use crate::ids::UserId;
+use crate::ids::{ItemId, UserId};
 use crate::log::{Decision, EventBatch, Recording};
 use crate::policy::{Requests, Slates};
 use crate::random::Streams;
@@ -78,6 +78,7 @@ impl Simulation {
         world.init_resource::<Events>();
         world.init_resource::<ShortSlates>();
         world.init_resource::<Fault>();
+        world.insert_resource(Seen::new(population, start));
         let entities = spawn(&mut world, population, start);
         let (mut opening, mut closing) = (Schedule::default(), Schedule::default());
         // The stages run one after the other and are parallel inside: an executor with threads only adds latency.
@@ -123,7 +124,7 @@ impl Simulation {
             slate: surroundings.slate,
             items: surroundings.catalogue.len(),
             users: &self.world.resource::<Visits>().users,
-            blocked: &self.world.resource::<Candidates>().0,
+            blocked: self.world.resource::<Candidates>().blocked(self.world.resource::<Seen>(), surroundings),
             streams: clock.streams,
             foresight: None,
         }
@@ -175,10 +176,10 @@ impl Simulation {
         entity.and_then(|&entity| self.world.get::<History>(entity)).into_iter().flat_map(History::iter)
     }
 
-    /// The items that any user may not be shown because of what was accepted, as bits; `None` where items may be repeated.
-    pub fn seen_of(&self, user: UserId) -> Option<&[u64]> {
-        let entity = self.entities.get(user.index()).filter(|_| self.world.resource::<Surroundings>().unseen);
-        entity.and_then(|&entity| self.world.get::<Seen>(entity)).map(|seen| &*seen.0)
+    /// The items that any user may not be shown because of what was accepted; none where items may be repeated.
+    pub fn seen_of(&self, user: UserId) -> impl Iterator<Item = ItemId> + '_ {
+        let known = self.entities.get(user.index()).filter(|_| self.world.resource::<Surroundings>().unseen);
+        known.into_iter().flat_map(move |_| self.world.resource::<Seen>().0.of(user))
     }
 
     /// The tick that is open, or that opens next.

@@ -3,18 +3,16 @@
 //! `models/README.md` is the contract. Names, shapes, types and hashes of the card are checked against the graphs at
 //! load; a difference is an error that says which.
 
-use crate::card::parse_card_of;
-use crate::dataset::{Catalogue, Dataset};
+use crate::card::parse_card;
 use crate::files::{MOST_OF_TEXT, read_bounded, read_text};
-use crate::scene::{Drift, EncodingError, FeatureSpec, FieldFeatures, VectorBasis};
-use ndarray::Array2;
+use crate::scene::{FieldFeatures, VectorBasis};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The versions of the contract that this build reads: genres and occupations by name, and fields of any kind.
-const VERSIONS: [u32; 2] = [1, 2];
+/// The version of the contract that this build reads.
+pub(crate) const VERSION: u32 = 2;
 
 /// Bytes of a graph or table at most.
 const MOST_OF_FILE: u64 = 1 << 30;
@@ -66,7 +64,7 @@ pub struct Card {
     /// What it is, for people.
     pub summary: String,
     /// Which attributes and vectors it reads.
-    pub features: Features,
+    pub features: FieldFeatures,
     /// Sizes of its tensors.
     pub dims: Dims,
     /// Its graphs: `item`, `start`, `update`, `choice`; and `vectors` with `vector_items`, the item vectors of its training.
@@ -78,82 +76,6 @@ pub struct Card {
     /// Figures on held-out scenes, written by `recmirror align`.
     #[serde(default)]
     pub measured: toml::Table,
-}
-
-/// Which attributes and vectors a model reads.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(untagged)]
-pub enum Features {
-    /// Contract version 1: genres and occupations by name.
-    Named(FeatureSpec),
-    /// Contract version 2: fields of any kind.
-    Fields(FieldFeatures),
-}
-
-/// The tables of a data set that a model reads.
-pub struct FeatureTables {
-    /// `[items, attributes]`.
-    pub attributes: Array2<f32>,
-    /// `[users, profile]`.
-    pub profiles: Array2<f32>,
-    /// How the fields differ from those of training.
-    pub drift: Vec<Drift>,
-}
-
-impl<'de> Deserialize<'de> for Features {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Features, D::Error> {
-        let table = toml::Table::deserialize(deserializer)?;
-        let features = match table.contains_key("genres") || table.contains_key("occupations") {
-            true => FeatureSpec::deserialize(table).map(Features::Named),
-            false => FieldFeatures::deserialize(table).map(Features::Fields),
-        };
-        features.map_err(serde::de::Error::custom)
-    }
-}
-
-impl Features {
-    /// The version of the contract to which they belong.
-    pub fn version(&self) -> u32 {
-        match self {
-            Features::Named(_) => VERSIONS[0],
-            Features::Fields(_) => VERSIONS[1],
-        }
-    }
-
-    /// Dimensions of the item vectors.
-    pub fn rank(&self) -> usize {
-        match self {
-            Features::Named(spec) => spec.rank,
-            Features::Fields(fields) => fields.rank,
-        }
-    }
-
-    /// Columns of attributes, vectors and profile.
-    fn widths(&self) -> [usize; 3] {
-        match self {
-            Features::Named(spec) => [spec.attribute_width(), spec.vector_width(), spec.profile_width()],
-            Features::Fields(fields) => [fields.attribute_width(), fields.vector_width(), fields.profile_width()],
-        }
-    }
-
-    /// The tables of a data set.
-    ///
-    /// # Errors
-    /// When a field has another type or another vector length than in training.
-    pub fn tables(&self, data: &Dataset) -> Result<FeatureTables, EncodingError> {
-        match self {
-            Features::Named(spec) => Ok(FeatureTables {
-                attributes: spec.attributes(&Catalogue::of(data)),
-                profiles: spec.profiles(&data.user_fields, data.users.len()),
-                drift: Vec::new(),
-            }),
-            Features::Fields(fields) => {
-                let (items, users) = (fields.attributes(data)?, fields.profiles(data)?);
-                let drift = [items.drift, users.drift].concat();
-                Ok(FeatureTables { attributes: items.table, profiles: users.table, drift })
-            }
-        }
-    }
 }
 
 /// Sizes of a mirror model's tensors.
@@ -200,7 +122,7 @@ impl Card {
         let text = read_text(&path, MOST_OF_TEXT)
             .map_err(|problem| CardError::Read { path: path.clone(), problem: problem.to_string() })?;
         let content = |problem: String| CardError::Content { path: path.clone(), problem };
-        let card: Card = parse_card_of(&text, "mirror", &VERSIONS).map_err(content)?;
+        let card: Card = parse_card(&text, "mirror", VERSION).map_err(|problem| content(remedy(problem)))?;
         card.check_dims().map_err(content)?;
         card.looks().map_err(content)?;
         let graphs = ["item", "start", "update", "choice"];
@@ -250,21 +172,16 @@ impl Card {
     pub fn basis(&self, folder: &Path) -> Result<Option<VectorBasis>, CardError> {
         let [vectors, ids] = BASIS.map(|name| self.files.get(name).map(|entry| folder.join(&entry.file)));
         let Some((vectors, ids)) = vectors.zip(ids) else { return Ok(None) };
-        let read = VectorBasis::read(&vectors, &ids, self.features.rank());
+        let read = VectorBasis::read(&vectors, &ids, self.features.rank);
         read.map(Some).map_err(|problem| CardError::Content { path: folder.join("card.toml"), problem })
     }
 
     fn check_dims(&self) -> Result<(), String> {
-        if self.version != self.features.version() {
-            let (version, of) = (self.version, self.features.version());
-            return Err(format!("version is {version}, but the keys of [features] are those of version {of}"));
-        }
-        let dims = &self.dims;
-        let [attributes, vectors, profile] = self.features.widths();
+        let (dims, features) = (&self.dims, &self.features);
         let wanted = [
-            ("attributes", dims.attributes, attributes),
-            ("vectors", dims.vectors, vectors),
-            ("profile", dims.profile, profile),
+            ("attributes", dims.attributes, features.attribute_width()),
+            ("vectors", dims.vectors, features.vector_width()),
+            ("profile", dims.profile, features.profile_width()),
             ("event", dims.event, super::mirror::EVENT),
             ("context", dims.context, crate::scene::CONTEXT),
         ];
@@ -312,6 +229,14 @@ impl Card {
             hasher.update(format!("{name} {}\n", entry.sha256));
         }
         hex(&hasher.finalize())
+    }
+}
+
+/// Names the command that makes a model of this version, where a card is of another one.
+fn remedy(problem: String) -> String {
+    match problem.starts_with("version is") {
+        true => problem + "; fit the model anew: recmirror fit DATA --out MODEL",
+        false => problem,
     }
 }
 

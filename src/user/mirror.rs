@@ -64,18 +64,18 @@ impl Mirror {
             ),
         )?;
         let choice = load("choice", choice_ports(&d))?;
-        let tables = card.features.tables(data)?;
+        let (attributes, profiles) = (card.features.attributes(data)?, card.features.profiles(data)?);
         let (vectors, coverage) = match card.basis(folder)? {
             Some(basis) => {
                 let (vectors, coverage) = basis.vectors(log, &data.items);
                 (vectors, Some(coverage))
             }
-            None => (item_vectors(log, card.features.rank()), None),
+            None => (item_vectors(log, card.features.rank), None),
         };
         let is_training_data = card.training.get("data_hash").and_then(|hash| hash.as_str()) == Some(&data.hash);
         let mut mirror = Mirror {
-            profiles: tables.profiles,
-            drift: tables.drift,
+            profiles: profiles.table,
+            drift: [attributes.drift, profiles.drift].concat(),
             looks: card.checked_looks(),
             coverage,
             is_training_data,
@@ -92,8 +92,8 @@ impl Mirror {
         {
             mirror.card.check_weights(folder, name, graph.weights())?;
         }
-        mirror.items = mirror.encode_items(&item, &tables.attributes, &vectors)?;
-        mirror.try_rows(&item, &tables.attributes, &vectors)?;
+        mirror.items = mirror.encode_items(&item, &attributes.table, &vectors)?;
+        mirror.try_rows(&item, &attributes.table, &vectors)?;
         Ok(mirror)
     }
 

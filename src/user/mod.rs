@@ -47,7 +47,8 @@ pub(crate) mod testing;
 
 pub use self::calibrated::{Calibrated, Probabilities, Shift};
 pub(crate) use self::calibrated::{softmax, utilities};
-pub use self::card::{Card, CardError, Dims, FeatureTables, Features, FileEntry};
+pub(crate) use self::card::VERSION as CARD_VERSION;
+pub use self::card::{Card, CardError, Dims, FileEntry};
 pub use self::examination::{ExaminationEstimate, estimate_examination, estimate_examination_by};
 pub use self::kind::{KINDS, UserContext, UserKind};
 #[cfg(feature = "all")]
@@ -89,7 +90,7 @@ pub struct Memorised {
     pub item: ItemId,
     /// The rating, 1 to 5; NaN when unknown.
     pub rating: f32,
-    /// When, in seconds since 1970.
+    /// When, in milliseconds since 1970.
     pub time: i64,
 }
 

@@ -67,7 +67,7 @@ impl Cells {
             let reject = f64::from(utilities[list.items.len()]) / f64::from(model.temperature()) + own_shift;
             for (place, &item) in list.items.iter().enumerate() {
                 let (entry, rating) = (at + place, exposed.ratings.get(at + place).copied().unwrap_or(f32::NAN));
-                let is_in_log = seen[item.index() / 64] >> (item.index() % 64) & 1 == 1;
+                let is_in_log = seen.contains(item);
                 if unseen && is_in_log {
                     cells.repeated += 1;
                     continue;
@@ -200,7 +200,14 @@ impl Cells {
 
     /// The logging policy's probability of each cell; empty where it is not known.
     pub fn propensities(&self) -> &[f32] {
-        if self.propensity.len() == self.len() { &self.propensity } else { &[] }
+        if self.propensity.len() == self.len() && !self.lack_propensities() { &self.propensity } else { &[] }
+    }
+
+    /// Whether some cells have a propensity above 0, and others do not.
+    pub(super) fn lack_propensities(&self) -> bool {
+        // A missing propensity is NaN.
+        let known = self.propensity.iter().filter(|&&propensity| propensity > 0.0).count();
+        known > 0 && known < self.len()
     }
 
     /// The ranges of cells that are lists.

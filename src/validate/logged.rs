@@ -12,7 +12,7 @@ use crate::experiment::{Experiment, shown_utilities};
 use crate::ids::{ItemId, UserId};
 use crate::off_policy::interval::{Groups, normal};
 use crate::off_policy::{Overlap, Valuation, rounds};
-use crate::policy::Requests;
+use crate::policy::{Blocked, Requests};
 use crate::random::Streams;
 use serde::Serialize;
 
@@ -132,7 +132,15 @@ fn picks(experiment: &Experiment, policy: &str, cells: &Cells) -> Result<Vec<Ite
     for users in cells.sources.chunks(256) {
         let blocked: Vec<u64> = users.iter().flat_map(|_| open.iter().copied()).collect();
         let streams = Streams::new(experiment.scenario.seed, 0);
-        let requests = Requests { tick: 0, slate: 1, items, users, blocked: &blocked, streams, foresight: None };
+        let requests = Requests {
+            tick: 0,
+            slate: 1,
+            items,
+            users,
+            blocked: Blocked::rows(&blocked, items),
+            streams,
+            foresight: None,
+        };
         let slates = policy.slates(&requests).map_err(|failure| failure.problem)?;
         picks.extend(slates.items.iter().copied());
     }

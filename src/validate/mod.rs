@@ -124,36 +124,12 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
     let observed = resamples.mean(&cells.of_users(&accepted));
     let (examination, problem) = examination(experiment, exposed, &cells);
     let ranking = values::rank(experiment, &cells, [&plain, &level_set], ask.best, &resamples)?;
+    let (logged, told) = logged(experiment, exposed, &cells, ask, &level_set)?;
     let mut notes = exposed.notes.to_vec();
     notes.extend(experiment.model().model().notes());
     notes.extend(problem.map(|problem| format!("How likely slots are looked at cannot be estimated: {problem}.")));
-    if cells.repeated > 0 {
-        notes.push(format!("{} shown items are in the log of their user already and are left out.", cells.repeated));
-    }
-    if cells.known > 0 {
-        notes.push(format!(
-            "{} of the {} accepted items are in the log of their user: the user model has seen these answers, and AUC, log loss and \
-             calibration look better than they are.",
-            cells.known,
-            cells.accepted().iter().filter(|&&accepted| accepted).count()
-        ));
-    }
-    if ranking.is_some() {
-        notes.push(
-            "Values of policies on lists are true values where the lists were drawn at random; where a recommender chose them, \
-             they are those of policies that rank what it chose."
-                .to_owned(),
-        );
-    }
-    let (mut logged, told) = targets::values(experiment, &cells, &ask.targets, &level_set, exposed.notes)?;
+    notes.extend(notes_of(&cells, ranking.is_some()));
     notes.extend(told);
-    logged.extend(logged::values(experiment, &cells, &level_set)?);
-    if !logged.is_empty() && cells.list_ranges().iter().any(|list| list.len() > 1) {
-        notes.push(
-            "Some lists have several items: each shown item counts as a round of its slot, accepted for its own item alone."
-                .to_owned(),
-        );
-    }
     let mut found = Validation {
         version: env!("CARGO_PKG_VERSION"),
         model: name(experiment),
@@ -178,6 +154,55 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
     };
     found.verdict = table::verdict(&found);
     Ok(found)
+}
+
+/// What is worth knowing of the cells.
+fn notes_of(cells: &Cells, has_ranking: bool) -> Vec<String> {
+    let mut notes = Vec::new();
+    if cells.repeated > 0 {
+        notes.push(format!("{} shown items are in the log of their user already and are left out.", cells.repeated));
+    }
+    if cells.known > 0 {
+        notes.push(format!(
+            "{} of the {} accepted items are in the log of their user: the user model has seen these answers, and AUC, log loss and \
+             calibration look better than they are.",
+            cells.known,
+            cells.accepted().iter().filter(|&&accepted| accepted).count()
+        ));
+    }
+    if has_ranking {
+        notes.push(
+            "Values of policies on lists are true values where the lists were drawn at random; where a recommender chose them, \
+             they are those of policies that rank what it chose."
+                .to_owned(),
+        );
+    }
+    notes
+}
+
+/// Values of targets and of the scenario's policies on the whole catalogue, and what a reader must know of them.
+fn logged(
+    experiment: &Experiment,
+    exposed: &Exposed<'_>,
+    cells: &Cells,
+    ask: &Question,
+    chances: &[f64],
+) -> Result<(Vec<LoggedValue>, Vec<String>), ValidateError> {
+    let (mut found, mut notes) = targets::values(experiment, cells, &ask.targets, chances, exposed.notes)?;
+    found.extend(logged::values(experiment, cells, chances)?);
+    if !found.is_empty() && cells.list_ranges().iter().any(|list| list.len() > 1) {
+        notes.push(
+            "Some lists have several items: each shown item counts as a round of its slot, accepted for its own item alone."
+                .to_owned(),
+        );
+    }
+    if cells.lack_propensities() {
+        notes.push(
+            "Some shown items have no logged propensity above 0, so that no value is estimated from propensities."
+                .to_owned(),
+        );
+    }
+    Ok((found, notes))
 }
 
 /// The name of the user model; that of its kind where its card has none.

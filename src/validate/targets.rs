@@ -11,7 +11,7 @@
 use super::ValidateError;
 use super::cells::Cells;
 use super::logged::{LoggedValue, Rounds};
-use crate::dataset::{Impressions, TargetPolicy};
+use crate::dataset::{Impression, Impressions, TargetPolicy, TargetRound};
 use crate::experiment::{Experiment, shown_utilities};
 use crate::ids::{ItemId, UserId};
 use crate::off_policy::interval::{Groups, normal};
@@ -19,8 +19,8 @@ use crate::off_policy::{Valuation, rounds};
 use crate::scenario::AcceptSpec;
 use std::collections::BTreeMap;
 
-/// Pairs of a user and an item that go through the user model in one call.
-const PAIRS: usize = 65_536;
+/// Users whose items go through the user model in one call.
+const USERS: usize = 64;
 
 /// What an item in a slot adds to an estimate for each unit of the target's probability.
 type Gains = BTreeMap<(u16, ItemId), f64>;
@@ -96,16 +96,11 @@ fn numbered(users: impl Iterator<Item = u32>) -> Vec<u32> {
     users.map(&mut number).collect()
 }
 
-fn estimates(
-    experiment: &Experiment,
-    cells: &Cells,
-    target: &TargetPolicy,
-    chances: &[f64],
-    notes: &mut Vec<String>,
-) -> Result<Vec<LoggedValue>, ValidateError> {
+/// The cells of whose user and slot the target says what it shows.
+fn known_cells(cells: &Cells, target: &TargetPolicy, notes: &mut Vec<String>) -> Vec<usize> {
     let user_of = |cell: usize| cells.sources[cells.user_numbers()[cell] as usize];
-    let known: Vec<usize> =
-        (0..cells.len()).filter(|&cell| !target.shares(user_of(cell), cells.slots()[cell]).is_empty()).collect();
+    let is_known = |&cell: &usize| !target.shares(user_of(cell), cells.slots()[cell]).is_empty();
+    let known: Vec<usize> = (0..cells.len()).filter(is_known).collect();
     if known.len() < cells.len() {
         notes.push(format!(
             "`{}` says nothing of {} of the {} shown items' users and slots; its estimates leave them out.",
@@ -114,6 +109,17 @@ fn estimates(
             cells.len()
         ));
     }
+    known
+}
+
+fn estimates(
+    experiment: &Experiment,
+    cells: &Cells,
+    target: &TargetPolicy,
+    chances: &[f64],
+    notes: &mut Vec<String>,
+) -> Result<Vec<LoggedValue>, ValidateError> {
+    let known = known_cells(cells, target, notes);
     if known.is_empty() {
         return Ok(Vec::new());
     }
@@ -123,21 +129,23 @@ fn estimates(
     let accepted: Vec<f64> = cells.accepted().iter().map(|&accepted| f64::from(u8::from(accepted))).collect();
     let inverse: Vec<f64> =
         known.iter().map(|&cell| propensities.get(cell).map_or(f64::NAN, |&p| 1.0 / f64::from(p))).collect();
-    let shares = known.iter().map(|&cell| target.probability(user_of(cell), cells.slots()[cell], cells.items()[cell]));
+    let places: Vec<(u16, ItemId)> = known.iter().map(|&cell| (cells.slots()[cell], cells.items()[cell])).collect();
+    let numbers: Vec<u32> = known.iter().map(|&cell| cells.user_numbers()[cell]).collect();
+    let share = |(&number, &(slot, item)): (&u32, &(u16, ItemId))| {
+        target.probability(cells.sources[number as usize], slot, item)
+    };
+    let shares = numbers.iter().zip(&places).map(share);
     let all = Rounds {
         policy: target.name.clone(),
         rewards: pick(&accepted),
         weights: shares.zip(&inverse).map(|(share, inverse)| share * inverse).collect(),
         predictions: pick(chances),
         expectations,
-        groups: Groups::new(numbered(known.iter().map(|&cell| cells.user_numbers()[cell]))),
+        groups: Groups::new(numbered(numbers.iter().copied())),
     };
     let mut found = all.estimates(!propensities.is_empty());
     if !target.rounds.is_empty() {
-        let places: Vec<(u16, ItemId)> = known.iter().map(|&cell| (cells.slots()[cell], cells.items()[cell])).collect();
-        for row in &mut found {
-            widen(row, target, &gains(row, &all, &inverse, &places, &dm));
-        }
+        found.iter_mut().for_each(|row| widen(row, target, &gains(row, &all, &inverse, &places, &dm)));
     }
     Ok(found)
 }
@@ -163,9 +171,7 @@ fn gains(row: &LoggedValue, all: &Rounds, inverse: &[f64], places: &[(u16, ItemI
 fn widen(row: &mut LoggedValue, target: &TargetPolicy, gains: &Gains) {
     let (Some(low), Some(high)) = (row.low, row.high) else { return };
     let mut by_slot: BTreeMap<u16, (f64, f64)> = BTreeMap::new();
-    let gain = |round: &crate::dataset::TargetRound| {
-        round.item.and_then(|item| gains.get(&(round.slot, item))).copied().unwrap_or(0.0)
-    };
+    let gain = |round: &TargetRound| round.item.and_then(|item| gains.get(&(round.slot, item))).copied().unwrap_or(0.0);
     for round in &target.rounds {
         let slot = by_slot.entry(round.slot).or_default();
         *slot = (slot.0 + gain(round), slot.1 + 1.0);
@@ -199,26 +205,10 @@ fn expectations(
         slots.entry(cells.slots()[cell]).or_default().push(round);
     }
     let (mut found, mut gains) = (vec![0.0; known.len()], Gains::new());
-    let users: Vec<_> = by_user.into_iter().collect();
-    let mut at = 0;
-    while at < users.len() {
-        let (mut lists, mut next) = (Impressions::default(), at);
-        while next < users.len() && (next == at || lists.len() < PAIRS) {
-            let (number, slots) = &users[next];
-            let user = cells.sources[*number as usize];
-            for item in support(target, user, slots.keys()) {
-                lists.push(user, 0, std::iter::once((item, false, 0)));
-            }
-            next += 1;
-        }
-        let asked: Vec<_> = lists.iter().collect();
-        let utilities = shown_utilities(model.model(), model.rule(), experiment.start(), &asked)?;
-        let gaps = asked.iter().zip(&utilities).map(|(list, row)| {
-            let gap = f64::from(row[0] - row[1]) / f64::from(model.temperature()) - cells.own_shift;
-            ((list.user, list.items[0]), gap)
-        });
-        let gaps: BTreeMap<(UserId, ItemId), f64> = gaps.collect();
-        for (number, slots) in &users[at..next] {
+    let users: Vec<Rows> = by_user.into_iter().collect();
+    for users in users.chunks(USERS) {
+        let gaps = gaps(experiment, cells, target, users)?;
+        for (number, slots) in users {
             let user = cells.sources[*number as usize];
             for (&slot, rounds) in slots {
                 let (mut sum, mut total) = (0.0, 0.0);
@@ -230,9 +220,35 @@ fn expectations(
                 rounds.iter().for_each(|&round| found[round] = if total > 0.0 { sum / total } else { 0.0 });
             }
         }
-        at = next;
     }
     Ok((found, gains))
+}
+
+/// A user's number and the rounds of each slot.
+type Rows = (u32, BTreeMap<u16, Vec<usize>>);
+
+/// What the user model says of the items that the target may show to some users, each item alone: `(u - r) / T`.
+fn gaps(
+    experiment: &Experiment,
+    cells: &Cells,
+    target: &TargetPolicy,
+    users: &[Rows],
+) -> Result<BTreeMap<(UserId, ItemId), f64>, ValidateError> {
+    let model = experiment.model();
+    let mut lists = Impressions::default();
+    for (number, slots) in users {
+        let user = cells.sources[*number as usize];
+        for item in support(target, user, slots.keys()) {
+            lists.push(user, 0, std::iter::once((item, false, 0)));
+        }
+    }
+    let asked: Vec<_> = lists.iter().collect();
+    let utilities = shown_utilities(model.model(), model.rule(), experiment.start(), &asked)?;
+    let gap = |(list, row): (&Impression<'_>, &Vec<f32>)| {
+        let gap = f64::from(row[0] - row[1]) / f64::from(model.temperature()) - cells.own_shift;
+        ((list.user, list.items[0]), gap)
+    };
+    Ok(asked.iter().zip(&utilities).map(gap).collect())
 }
 
 /// The items that a target may show a user in some slots, each once.

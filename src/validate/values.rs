@@ -5,7 +5,7 @@ use super::cells::Cells;
 use super::measures::{Figure, Resamples};
 use crate::experiment::{Experiment, kendall_tau};
 use crate::ids::{ItemId, UserId};
-use crate::policy::Requests;
+use crate::policy::{Blocked, Requests};
 use crate::random::Streams;
 use serde::Serialize;
 
@@ -131,8 +131,15 @@ fn answers(
                 }
             }
             let streams = Streams::new(experiment.scenario.seed, 0);
-            let requests =
-                Requests { tick: 0, slate, items, users: &users, blocked: &blocked, streams, foresight: None };
+            let requests = Requests {
+                tick: 0,
+                slate,
+                items,
+                users: &users,
+                blocked: Blocked::rows(&blocked, items),
+                streams,
+                foresight: None,
+            };
             let slates = policy.slates(&requests).map_err(|failure| failure.problem)?;
             for (row, &place) in places.iter().enumerate() {
                 let slots = row * slate..(row + 1) * slate;

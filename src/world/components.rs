@@ -72,17 +72,6 @@ impl History {
 #[derive(Component, Clone, Debug)]
 pub struct Interest(pub Box<[f32]>);
 
-/// Which items the user has accepted, one bit each, the log included.
-#[derive(Component, Clone, Debug)]
-pub struct Seen(pub Box<[u64]>);
-
-impl Seen {
-    /// Marks an item.
-    pub fn insert(&mut self, item: ItemId) {
-        self.0[item.index() / 64] |= 1 << (item.index() % 64);
-    }
-}
-
 /// Where a user is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {

@@ -40,15 +40,6 @@ impl Known {
         let sources: Arc<[UserId]> = known.collect();
         Some(Known { log: Arc::new(TrainingLog::from_sorted(rows.copied().collect(), users, log.items)), sources })
     }
-
-    /// The items that a simulated user has in the known log, as bits.
-    pub fn seen_by(&self, user: usize) -> Box<[u64]> {
-        let mut seen = vec![0; self.log.items.div_ceil(64)];
-        for row in self.log.of(self.sources[user]) {
-            seen[row.item.index() / 64] |= 1 << (row.item.index() % 64);
-        }
-        seen.into()
-    }
 }
 
 #[cfg(test)]
@@ -68,7 +59,5 @@ mod tests {
         assert_eq!(*known.sources, [0, 1, 3, 4].map(UserId));
         assert_eq!(known.log.users(), 5);
         assert_eq!(known.log.rows, [row(0, 1), row(1, 2)]);
-        assert_eq!(*known.seen_by(0), [0b10, 0]);
-        assert_eq!(*known.seen_by(2), [0, 0]);
     }
 }

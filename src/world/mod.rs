@@ -9,13 +9,13 @@ mod known;
 mod population;
 mod resources;
 
-pub use self::components::{Engagement, History, HistoryEntry, Interest, Profile, Seen, Status, User};
+pub use self::components::{Engagement, History, HistoryEntry, Interest, Profile, Status, User};
 pub(crate) use self::error::FirstFault;
 pub use self::error::TickError;
 pub use self::known::Known;
 pub use self::population::{Population, StartingPoint};
 pub use self::resources::{
-    Candidates, Choices, Clock, Events, Fault, Forces, Habits, Model, Popularity, Proposals, Recorded, Scenes,
+    Candidates, Choices, Clock, Events, Fault, Forces, Habits, Model, Popularity, Proposals, Recorded, Scenes, Seen,
     ShortSlates, Surroundings, Visits,
 };
 
@@ -24,16 +24,16 @@ use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::World;
 
 /// What a user consists of at the start.
-type Beginning = (User, Profile, History, Interest, Engagement, Seen);
+type Beginning = (User, Profile, History, Interest, Engagement);
 
 fn beginning(number: usize, population: &Population, start: &StartingPoint) -> Beginning {
     let (user, source) = (User { id: UserId(number as u32) }, population.sources[number]);
-    let (history, seen) = match &population.known {
-        None => (History::of(start.log.of(source)), start.seen_by(source).into()),
-        Some(known) => (History::of(known.log.of(known.sources[number])), known.seen_by(number)),
+    let log = match &population.known {
+        None => start.log.of(source),
+        Some(known) => known.log.of(known.sources[number]),
     };
     let engagement = Engagement { rate: population.rates[number], ..Engagement::default() };
-    (user, Profile { source }, history, Interest(start.memory_of(source).into()), engagement, Seen(seen))
+    (user, Profile { source }, History::of(log), Interest(start.memory_of(source).into()), engagement)
 }
 
 /// Spawns one entity for each user of `population`, in ascending order of their ids, in which they are given back.
@@ -44,4 +44,5 @@ pub fn spawn(world: &mut World, population: &Population, start: &StartingPoint) 
 /// Brings a user back to the start: history, memory, seen items, sessions. The entity stays, so that the order of users does.
 pub fn restart(world: &mut World, user: UserId, entity: Entity, population: &Population, start: &StartingPoint) {
     world.entity_mut(entity).insert(beginning(user.index(), population, start));
+    world.resource_mut::<Seen>().0.restart(user);
 }

@@ -3,7 +3,8 @@
 use super::Known;
 use crate::dataset::{Catalogue, TrainingLog};
 use crate::dynamics::Dynamics;
-use crate::ids::UserId;
+use crate::ids::{ItemSet, UserId};
+use crate::policy::SeenItems;
 use crate::random::{Purpose, Streams, below};
 use crate::scenario::{ArrivalSpec, PopulationSpec};
 use crate::user::{UserError, UserModel, memories_of};
@@ -17,8 +18,7 @@ pub struct StartingPoint {
     pub log: Arc<TrainingLog>,
     memory: Vec<f32>,
     width: usize,
-    seen: Vec<u64>,
-    words: usize,
+    seen: Arc<[ItemSet]>,
     rated: bool,
 }
 
@@ -33,13 +33,9 @@ impl StartingPoint {
         log: Arc<TrainingLog>,
     ) -> Result<StartingPoint, UserError> {
         let memory = memories_of(model, &log)?;
-        let words = log.items.div_ceil(64);
-        let mut seen = vec![0; log.users() * words];
-        for row in &log.rows {
-            seen[row.user.index() * words + row.item.index() / 64] |= 1 << (row.item.index() % 64);
-        }
+        let seen = SeenItems::of_log(&log);
         let rated = log.rows.iter().any(|row| !row.rating.is_nan());
-        Ok(StartingPoint { catalogue, log, memory, width: model.memory().total, seen, words, rated })
+        Ok(StartingPoint { catalogue, log, memory, width: model.memory().total, seen, rated })
     }
 
     /// The memory of a data-set user at the start.
@@ -52,9 +48,14 @@ impl StartingPoint {
         self.rated
     }
 
-    /// The items that a data-set user has in the log, as bits.
-    pub fn seen_by(&self, source: UserId) -> &[u64] {
-        &self.seen[source.index() * self.words..(source.index() + 1) * self.words]
+    /// The items that each data-set user has in the log.
+    pub fn seen(&self) -> &Arc<[ItemSet]> {
+        &self.seen
+    }
+
+    /// The items that a data-set user has in the log.
+    pub fn seen_by(&self, source: UserId) -> &ItemSet {
+        &self.seen[source.index()]
     }
 }
 

@@ -1,11 +1,11 @@
 //! What the users share: the clock, the dense arrays of the current tick, and the user model.
 
-use super::TickError;
+use super::{Population, StartingPoint, TickError};
 use crate::dataset::Catalogue;
 use crate::dynamics::Dynamics;
 use crate::ids::UserId;
 use crate::log::{EventBatch, Recording};
-use crate::policy::Slates;
+use crate::policy::{Blocked, SeenItems, Slates};
 use crate::random::Streams;
 use crate::scenario::SessionSpec;
 use crate::scene::{PopularityClock, SceneBatch};
@@ -37,16 +37,16 @@ pub struct Surroundings {
     pub unseen: bool,
     /// Whether users rate what they accept.
     pub rated: bool,
-    /// Seconds since 1970 at tick 0.
+    /// Milliseconds since 1970 at tick 0.
     pub start: i64,
     /// Seconds of a tick.
     pub tick_seconds: i64,
 }
 
 impl Surroundings {
-    /// Seconds since 1970 at a tick.
+    /// Milliseconds since 1970 at a tick.
     pub fn time(&self, tick: u32) -> i64 {
-        self.start + i64::from(tick) * self.tick_seconds
+        self.start + i64::from(tick) * self.tick_seconds * 1_000
     }
 }
 
@@ -79,9 +79,35 @@ pub struct Visits {
     pub users: Vec<UserId>,
 }
 
-/// `[n, words]`: which items each visitor may not be shown.
+/// Which items each user has accepted, the log included. Users of one source share its items in the log.
+#[derive(Resource)]
+pub struct Seen(pub SeenItems);
+
+impl Seen {
+    /// At the start.
+    pub fn new(population: &Population, start: &StartingPoint) -> Seen {
+        let items = start.log.items;
+        Seen(match &population.known {
+            None => SeenItems::new(start.seen().clone(), population.sources.clone(), items),
+            Some(known) => SeenItems::new(SeenItems::of_log(&known.log), known.sources.clone(), items),
+        })
+    }
+}
+
+/// Which items nobody can be shown at this tick.
 #[derive(Resource, Default)]
-pub struct Candidates(pub Vec<u64>);
+pub struct Candidates {
+    /// A bit for each item, set when it is withheld; empty when none is.
+    pub withheld: Vec<u64>,
+}
+
+impl Candidates {
+    /// What visitors may not be shown.
+    pub fn blocked<'a>(&'a self, seen: &'a Seen, surroundings: &Surroundings) -> Blocked<'a> {
+        let own = if surroundings.unseen { Blocked::seen(&seen.0) } else { Blocked::NOTHING };
+        own.and_for_all(&self.withheld)
+    }
+}
 
 /// What the policy proposed.
 #[derive(Resource, Default)]

@@ -62,7 +62,7 @@ fn interactions_are_sorted_by_user_and_time_and_keep_what_the_file_says() {
     let mut rows = log.ratings.clone();
     rows.sort_by_key(|row| (row.user, row.time));
     for (found, row) in data.interactions.iter().zip(&rows) {
-        let expected = (row.user, row.item, row.rating as f32, row.time);
+        let expected = (row.user, row.item, row.rating as f32, row.time * 1_000);
         assert_eq!((found.user.index(), found.item.index(), found.rating, found.time), expected);
     }
     let person: &Person = &log.people[7];
@@ -114,7 +114,7 @@ fn duplicate_rows_and_repeated_items_are_dropped_and_counted() {
         assert_eq!(data.interactions.len(), 8);
         assert_eq!((data.cleanup.of(Cleaner::DuplicateRow), data.cleanup.of(Cleaner::RepeatedItem)), (1, 2));
         let kept = data.interactions.iter().find(|row| row.user.0 == 0 && row.item.0 == 4).expect("item 4");
-        assert_eq!((kept.rating, kept.time), (2.0, early.time - 3_000));
+        assert_eq!((kept.rating, kept.time), (2.0, (early.time - 3_000) * 1_000));
         assert_eq!(data.interactions[0], *kept, "it is the user's first row now");
     }
 }

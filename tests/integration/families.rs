@@ -17,10 +17,10 @@ fn year(data: &Dataset, item: u32) -> f32 {
     Catalogue::of(data).year(ItemId(item)).floor()
 }
 
-/// The rows as (user, item, rating, time).
+/// The rows as (user, item, rating, time in seconds).
 fn rows(data: &Dataset) -> Vec<(&str, &str, f32, i64)> {
     let row = |row: &recmirror::dataset::Interaction| {
-        (data.users.external(row.user.0), data.items.external(row.item.0), row.rating, row.time)
+        (data.users.external(row.user.0), data.items.external(row.item.0), row.rating, row.time.div_euclid(1_000))
     };
     data.interactions.iter().map(row).collect()
 }

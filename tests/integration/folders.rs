@@ -126,7 +126,7 @@ fn what_killed_processes_left_is_cleaned() {
     write(&left.join("meta.json"), "{");
     write(&folder.path().join(".out.lock"), "1");
     let data = folder.path().join("data");
-    recmirror(&["tensors", "--data", text(&data), "--out", text(&out), "--passes", "1", "--rank", "4"]).expect(0);
+    recmirror(&["tensors", "--data", text(&data), "--out", text(&out)]).expect(0);
     assert_eq!(names_in(folder.path()), ["data", "out", "small.toml"]);
     let table = folder.path().join("table.csv");
     write(&folder.path().join(".table.csv.partial-abc"), "half");

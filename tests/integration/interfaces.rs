@@ -134,8 +134,7 @@ fn tensors_are_the_same_twice_and_replace_nothing() {
     let data = folder.path().join("data");
     let tensors = |name: &str| {
         let out = folder.path().join(name);
-        let sizes = ["--passes", "1", "--rank", "4"];
-        (recmirror(&[&["tensors", "--data", text(&data), "--out", text(&out)], &sizes[..]].concat()), out)
+        (recmirror(&["tensors", "--data", text(&data), "--out", text(&out)]), out)
     };
     let ((first, a), (second, b)) = (tensors("a"), tensors("b"));
     assert_eq!(first.expect(0).stdout, format!("{}\n", a.display()));

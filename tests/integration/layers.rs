@@ -4,10 +4,11 @@ use crate::util::package;
 use std::path::{Path, PathBuf};
 
 /// The modules, those that may import all that follow first. A module imports from later ones only.
-const ORDER: [&str; 31] = [
+const ORDER: [&str; 32] = [
     "cli",
     "report",
     "story",
+    "augment",
     "align",
     "validate",
     "off_policy",

@@ -3,6 +3,7 @@
 //! Everything but `mirror`, `runtime`, `scorer` and part of `scenarios` needs neither data nor ONNX Runtime.
 
 mod align;
+mod augment;
 mod browser;
 mod compare;
 mod data;
@@ -26,11 +27,13 @@ mod language_real;
 mod language_tiny;
 mod language_user;
 mod layers;
+mod logs;
 mod metrics;
 mod mirror;
 mod mutations;
 mod off_policy;
 mod outcomes;
+mod own_ids;
 mod own_tables;
 mod policies;
 mod resume;

@@ -274,13 +274,11 @@ fn a_broken_card_is_refused() {
     }
     refuse(&["cannot read", "card.toml"], |folder| std::fs::remove_file(folder.join("card.toml")).expect("removed"));
     refuse(&["card.toml", "kind is `language`"], |folder| edit(folder, "kind = \"mirror\"", "kind = \"language\""));
-    refuse(&["card.toml", "version is 3", "reads version 1 and 2"], |folder| {
-        edit(folder, "version = 1", "version = 3")
-    });
-    refuse(&["card.toml", "version is 2", "[features] are those of version 1"], |folder| {
-        edit(folder, "version = 1", "version = 2")
-    });
-    refuse(&["card.toml", "colour"], |folder| edit(folder, "version = 1", "version = 1\ncolour = 3"));
+    for version in [1, 3] {
+        let told = format!("version is {version}, this build reads version 2; fit the model anew: recmirror fit");
+        refuse(&["card.toml", &told], |folder| edit(folder, "version = 2", &format!("version = {version}")));
+    }
+    refuse(&["card.toml", "colour"], |folder| edit(folder, "version = 2", "version = 2\ncolour = 3"));
     refuse(&["card.toml"], |folder| write(&folder.join("card.toml"), "x = "));
     refuse(&["card.toml", "dims.attributes is 22"], |folder| set(folder, "attributes", 22));
     refuse(&["card.toml", "dims.vectors"], |folder| set(folder, "rank", 47));

@@ -27,7 +27,13 @@ fn run(name: &str, overrides: &[&str]) -> Option<Run> {
     let (data, path) = (format!("data.path={}", movielens().display()), format!("user.path={}", model().display()));
     let file = package().join("scenarios").join(name);
     let load = |more: &[&str]| {
-        let all: Vec<&str> = [&data].into_iter().map(String::as_str).chain(overrides.iter().copied()).collect();
+        // The first three of the file's replications show its direction.
+        let all: Vec<&str> = [&data]
+            .into_iter()
+            .map(String::as_str)
+            .chain(["replications=3"])
+            .chain(overrides.iter().copied())
+            .collect();
         let scenario = Scenario::load(&file, &Registry::builtin(), &settings(&[&all, more].concat()));
         scenario.unwrap_or_else(|problem| panic!("{problem}"))
     };

@@ -19,10 +19,10 @@ fn refused(files: &[(&str, &str)]) -> String {
     Dataset::read(folder.path()).expect_err("refused").to_string()
 }
 
-/// The rows as (user, item, rating, time).
+/// The rows as (user, item, rating, time in seconds).
 fn rows(data: &Dataset) -> Vec<(&str, &str, f32, i64)> {
     let row = |row: &recmirror::dataset::Interaction| {
-        (data.users.external(row.user.0), data.items.external(row.item.0), row.rating, row.time)
+        (data.users.external(row.user.0), data.items.external(row.item.0), row.rating, row.time.div_euclid(1_000))
     };
     data.interactions.iter().map(row).collect()
 }
@@ -48,13 +48,16 @@ fn zones_order_rows_and_days_are_days() {
 fn milliseconds_are_told_and_order_rows_of_one_second() {
     let text = "user_id,item_id,timestamp,rating\nu1,8,1577934246500,3\nu1,7,1577934246100,4\nu2,7,1577934247000,5\n";
     let data = read(&[("log.csv", text)]);
-    let found: Vec<_> = rows(&data).iter().map(|row| (row.1, row.3)).collect();
-    assert_eq!(found, [("7", 1_577_934_246), ("8", 1_577_934_246), ("7", 1_577_934_247)]);
+    let found = |data: &Dataset| -> Vec<(String, i64)> {
+        data.interactions.iter().map(|row| (data.items.external(row.item.0).to_owned(), row.time)).collect()
+    };
+    let wanted = [("7", 1_577_934_246_100), ("8", 1_577_934_246_500), ("7", 1_577_934_247_000)];
+    assert_eq!(found(&data), wanted.map(|(item, time)| (item.to_owned(), time)));
     let notes = data.notes.join("\n");
-    assert!(
-        notes.contains("`timestamp` holds milliseconds since 1970") && notes.contains("cut to whole seconds"),
-        "{notes}"
-    );
+    assert!(notes.contains("`timestamp` holds milliseconds since 1970") && !notes.contains("cut to"), "{notes}");
+    let finer = read(&[("log.csv", "user_id,item_id,timestamp\nu1,8,1577934246100900\nu1,7,1577934246100100\n")]);
+    assert_eq!(found(&finer), [("7".to_owned(), 1_577_934_246_100), ("8".to_owned(), 1_577_934_246_100)]);
+    assert!(finer.notes.join("\n").contains("cut to whole milliseconds"), "{:?}", finer.notes);
     let problem = refused(&[("log.csv", "user,item,time\na,x,1577934245\na,y,1577934246500\n")]);
     assert!(problem.contains("log.csv:3: the time `1577934246500` is in milliseconds"), "{problem}");
     let problem = refused(&[("log.csv", "user,item,time\na,x,1577934245\na,y,soon\n")]);

@@ -15,12 +15,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 /// What a complete run leaves.
-const FILES: [&str; 14] = [
+const FILES: [&str; 15] = [
     "compare.csv",
     "curves.csv",
     "events",
     "finals.csv",
     "items.csv",
+    "levels.csv",
     "manifest.json",
     "pairs.csv",
     "policies.csv",
@@ -33,7 +34,7 @@ const FILES: [&str; 14] = [
 ];
 
 /// The tables that also stand in `tables`, as JSON and Parquet.
-const TABLES: [&str; 8] = ["compare", "curves", "finals", "pairs", "policies", "series", "summary", "ticks"];
+const TABLES: [&str; 9] = ["compare", "curves", "finals", "levels", "pairs", "policies", "series", "summary", "ticks"];
 
 /// A data set, a scenario with two policies, and its finished run in `out`.
 fn finished(extra: &[&str]) -> (tempfile::TempDir, PathBuf, PathBuf) {

@@ -9,7 +9,7 @@ use recmirror::Registry;
 use recmirror::dataset::{Catalogue, TrainingLog};
 use recmirror::files::sha256;
 use recmirror::ids::{ItemId, UserId};
-use recmirror::policy::{Fits, PolicyContext, Requests};
+use recmirror::policy::{Blocked, Fits, PolicyContext, Requests};
 use recmirror::random::Streams;
 use recmirror::scenario::Params;
 use std::path::{Path, PathBuf};
@@ -105,7 +105,15 @@ fn ndcg() -> f64 {
     let kind = context.kinds.iter().find(|kind| kind.name == "onnx").expect("a kind");
     let mut policy = (kind.build)(&Params::new(&params), &context).unwrap_or_else(|problem| panic!("{problem}"));
     let (streams, items) = (context.streams, data.items.len());
-    let requests = Requests { tick: 0, slate: 10, items, users: &users, blocked: &blocked, streams, foresight: None };
+    let requests = Requests {
+        tick: 0,
+        slate: 10,
+        items,
+        users: &users,
+        blocked: Blocked::rows(&blocked, items),
+        streams,
+        foresight: None,
+    };
     let slates = policy.slates(&requests).expect("slates");
     mean_ndcg(&slates.items, &split.held_out)
 }

@@ -29,8 +29,7 @@ pub(crate) struct Known {
 impl Known {
     /// The log of a data set that was read already. `begin` is the time of the first scene.
     pub(crate) fn of_dataset(data: &Dataset, begin: i64) -> Known {
-        let mut rows = data.interactions.clone();
-        rows.iter_mut().for_each(|row| row.time = row.time.saturating_mul(1_000));
+        let rows = data.interactions.clone();
         // In thousandths of a year: whole numbers have an order.
         let catalogue = Catalogue::of(data);
         let released = (0..data.items.len() as u32).map(|item| catalogue.year(ItemId(item)));

@@ -25,7 +25,7 @@ mod set;
 mod table;
 mod words;
 
-pub use self::answers::{AnswerRecord, read_soft, write_answers};
+pub use self::answers::{AnswerRecord, write_answers};
 pub use self::contender::{Contender, Variations};
 pub use self::outcome::{ContenderRecord, ReliabilityBin, SceneAlignment, SceneFigure, Scope, write_text};
 pub use self::people::Lookup;

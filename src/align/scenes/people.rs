@@ -76,7 +76,7 @@ impl<'a> Lookup<'a> {
             let problem = lacks("`items` (the ids of the listed items)");
             set.error(scene, problem + "; make the scenes anew with `recmirror scenes`")
         })?;
-        let time = record.timestamp.ok_or_else(|| set.error(scene, lacks("`timestamp`")))?.0.div_euclid(1_000);
+        let time = record.timestamp.ok_or_else(|| set.error(scene, lacks("`timestamp`")))?.0;
         let name = &self.data.name;
         let user = record.user_id.to_string();
         let user = self.data.users.get(&user).map(UserId);
@@ -87,7 +87,7 @@ impl<'a> Lookup<'a> {
         };
         let items = ids.iter().map(item).collect::<Result<Vec<_>, _>>()?;
         let rows = self.whole.of(user);
-        let begin = set.begins[set.scenes[scene].dataset].map_or(time, |begin| begin.div_euclid(1_000));
+        let begin = set.begins[set.scenes[scene].dataset].unwrap_or(time);
         self.moments.push((user, rows.partition_point(|row| row.time < time)));
         self.begins.push((user, rows.partition_point(|row| row.time < begin)));
         self.items.push(items);

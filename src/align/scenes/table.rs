@@ -1,8 +1,6 @@
 //! An alignment as text for a terminal.
 
 use super::outcome::{SceneAlignment, SceneFigure, Scope};
-use crate::align::PolicyOrder;
-use crate::align::SELF_SELECTED;
 use std::fmt::Write;
 
 /// Measures that have a column of their own.
@@ -49,7 +47,7 @@ impl SceneAlignment {
         let all = self.figures.chunk_by(|a, b| a.group() == b.group()).next().unwrap_or_default();
         text.push_str("\nfurther measures, all scenes\n");
         rest(&mut text, all);
-        self.policy_order.iter().for_each(|order| policies(&mut text, order));
+        self.policy_order.iter().for_each(|order| text.push_str(&order.table()));
         text
     }
 }
@@ -101,22 +99,6 @@ fn rest(text: &mut String, figures: &[SceneFigure]) {
             let _ = writeln!(text, "    {:<60} {:<24} {}", of.measure, told(of), of.scenes);
         }
     }
-}
-
-fn policies(text: &mut String, order: &PolicyOrder) {
-    let PolicyOrder { scenario, metric, replications, users, spearman, low, high, .. } = order;
-    let _ = writeln!(
-        text,
-        "\npolicy order of {scenario}: Spearman {spearman:.3} ({low:.3} to {high:.3}) between {metric} over {replications} \
-         replications and NDCG@10 over {users} users"
-    );
-    for of in &order.policies {
-        let _ = writeln!(text, "  {:<32} {metric} {:<12.4} NDCG@10 {:.4}", of.policy, of.simulated, of.ndcg);
-    }
-    for problem in &order.left_out {
-        let _ = writeln!(text, "  left out: {problem}");
-    }
-    let _ = writeln!(text, "  {SELF_SELECTED}");
 }
 
 /// The estimate with its interval.

@@ -1,8 +1,9 @@
 //! A mirror model on lists that are built from a data set's held-out interactions.
 
-use super::Align;
 use super::models::{Kind, kind_of};
-use crate::align::{AlignOptions, Alignment, Figure, align, measured};
+use super::{Align, order};
+use crate::align::{AlignOptions, Alignment, Figure, PolicyOrder, align, measured};
+use crate::cli::language::stop_flag;
 use crate::cli::{Failure, print};
 use crate::registry::Registry;
 use crate::user::{Card, Mirror};
@@ -15,6 +16,7 @@ const SCENES: u32 = 8_000;
 /// Measures the model on the data set in `folder`.
 pub(super) fn run(arguments: &Align, registry: &Registry, folder: &Path) -> Result<(), Failure> {
     check_kind(&arguments.subject)?;
+    let experiment = order::prepare(arguments, Some(Kind::Mirror), Some(folder), registry)?;
     let data = registry.read(folder, None).map_err(Failure::input)?;
     let before = data.split_to_learn(arguments.holdout).log.before;
     let chunk = arguments.chunk as usize;
@@ -26,10 +28,13 @@ pub(super) fn run(arguments: &Align, registry: &Registry, folder: &Path) -> Resu
     if found.scenes == 0 && found.lists.is_none() {
         return Err(Failure::input(format!("{} has no held-out interaction with 3 predecessors", data.name)));
     }
+    let stop = stop_flag()?;
+    let ordered = experiment.map(|experiment| order::run(&experiment, arguments.quiet, &stop)).transpose()?;
     if arguments.json {
-        print(&(serde_json::to_string_pretty(&found).map_err(Failure::other)? + "\n"));
+        let both = Measured { alignment: &found, policy_order: ordered.as_ref() };
+        print(&(serde_json::to_string_pretty(&both).map_err(Failure::other)? + "\n"));
     } else {
-        print(&table(&found));
+        print(&(table(&found) + &ordered.as_ref().map(PolicyOrder::table).unwrap_or_default()));
     }
     if arguments.write_card {
         write_card(&arguments.subject, model.card(), &found)?;
@@ -49,6 +54,15 @@ fn check_kind(path: &Path) -> Result<(), Failure> {
         "{what} is measured on files of scenes, and lists from a data set's folder are for mirrors: make scenes with `recmirror \
          scenes`, then `recmirror align MODEL datasets/NAME_eval.jsonl --data DIR`"
     )))
+}
+
+/// The output of `--json`.
+#[derive(serde::Serialize)]
+struct Measured<'a> {
+    #[serde(flatten)]
+    alignment: &'a Alignment,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy_order: Option<&'a PolicyOrder>,
 }
 
 pub(in crate::cli) fn table(found: &Alignment) -> String {

@@ -139,7 +139,6 @@ impl Align {
             ("--rotations", self.rotations),
             ("--quick", self.quick),
             ("--out", self.out.is_some()),
-            ("--policy-order", self.policy_order.is_some()),
         ];
         match given.iter().find(|(_, is_given)| *is_given) {
             Some((option, _)) => Err(Failure::input(format!("{option} is for files of scenes; leave it out"))),

@@ -42,7 +42,12 @@ pub(super) fn run(arguments: &Align, registry: &Registry) -> Result<(), Failure>
     let create = |path: &PathBuf| OutputFolder::create(path, arguments.force.then_some(own_files as Listing), REMEDY);
     let folder = arguments.out.as_ref().map(create).transpose().map_err(Failure::input)?;
     let most = arguments.scenes.or(arguments.quick.then_some(QUICK));
-    let experiment = order::prepare(arguments, kinds.first().copied().filter(|_| !asks_server), registry)?;
+    let experiment = order::prepare(
+        arguments,
+        kinds.first().copied().filter(|_| !asks_server),
+        arguments.data.as_deref(),
+        registry,
+    )?;
     let set = SceneSet::read(&arguments.over, most.map(|most| most as usize)).map_err(Failure::input)?;
     let stop = stop_flag()?;
     let data = arguments.data.as_ref().map(|folder| read(folder, arguments.holdout)).transpose()?;
@@ -65,7 +70,7 @@ pub(super) fn run(arguments: &Align, registry: &Registry) -> Result<(), Failure>
     }
     let mut found = found.map_err(failed)?;
     if let Some(experiment) = &experiment {
-        found.policy_order = Some(order::run(experiment, registry, arguments.quiet, &stop)?);
+        found.policy_order = Some(order::run(experiment, arguments.quiet, &stop)?);
     }
     finish(arguments, &found, folder)
 }

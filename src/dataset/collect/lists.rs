@@ -110,7 +110,7 @@ impl Lists {
         for list in self.entries.chunk_by(is_one) {
             let slot = |(place, entry): (usize, &Entry)| if entry.slot == NO_SLOT { place as u16 } else { entry.slot };
             let entries = list.iter().enumerate().map(|entry| (ItemId(entry.1.item), entry.1.taken, slot(entry)));
-            found.push(UserId(list[0].user), list[0].time.seconds, entries);
+            found.push(UserId(list[0].user), list[0].time.moment().0, entries);
             if has_propensities {
                 found.propensities.extend(list.iter().map(|entry| entry.propensity));
             }

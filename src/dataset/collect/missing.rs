@@ -6,10 +6,7 @@ use crate::dataset::{Cleaner, Column, Dataset};
 pub(in crate::dataset) fn count_missing(data: &mut Dataset) {
     let field = |name: &Option<String>| name.as_deref().and_then(|name| data.item_fields.get(name));
     let untitled = match field(&data.title).map(|field| &field.column) {
-        // "unkonwn" is the publisher's own spelling of the one film of MovieLens-100K without a name.
-        Some(Column::Text(texts)) => {
-            texts.iter().filter(|text| matches!(text.as_str(), "" | "unknown" | "unkonwn")).count()
-        }
+        Some(Column::Text(texts)) => texts.iter().filter(|text| matches!(text.as_str(), "" | "unknown")).count(),
         _ => 0,
     };
     let undated = field(&data.released).map_or(0, |field| data.items.len() - field.column.filled());

@@ -12,11 +12,12 @@ mod typed;
 
 pub(super) use self::lists::{Lists, Shown};
 pub(super) use self::missing::count_missing;
+pub(super) use self::named::title_among;
 pub(super) use self::rows::{Rows, Told};
 use self::side::Side;
 pub(super) use self::side::ranks;
 use super::clock::{self, Instant};
-use super::import::{ImportError, Place, Publisher, RawRow, Roles, ShownRow, Verdict};
+use super::import::{Family, ImportError, Place, Publisher, RawRow, Roles, ShownRow, Verdict};
 use super::{Cleaner, Cleanup, DataError, Dataset, ExternalId, Impressions, RatingScale};
 use crate::files::FileError;
 use serde_json::{Map, Value};
@@ -35,14 +36,8 @@ struct Collector<'p> {
     unrated: u64,
 }
 
-/// Reads everything that a publisher's files give, and hashes them.
+/// Reads everything that a publisher gives.
 pub(super) fn collect(publisher: &dyn Publisher, family: &'static str, name: String) -> Result<Dataset, DataError> {
-    let data = gather(publisher, family, name)?;
-    Ok(Dataset { hash: hash(publisher)?, ..data })
-}
-
-/// Reads everything that a publisher gives; the hash is left empty.
-pub(super) fn gather(publisher: &dyn Publisher, family: &'static str, name: String) -> Result<Dataset, DataError> {
     let mut collector = Collector {
         publisher,
         roles: publisher.roles(),
@@ -58,6 +53,10 @@ pub(super) fn gather(publisher: &dyn Publisher, family: &'static str, name: Stri
     collector.read_rows()?;
     let mut data = collector.finish()?;
     (data.family, data.name) = (family, name);
+    let of_family = || Family::find(family).map_or_else(String::new, |family| family.template().to_owned());
+    data.template = publisher.template()?.unwrap_or_else(of_family);
+    // Tables in memory have no files; whoever has them hashes their values.
+    data.hash = if family == "memory" { String::new() } else { hash(publisher)? };
     Ok(data)
 }
 
@@ -290,13 +289,13 @@ impl Collector<'_> {
         self.rows.renumber(&users, &items);
         self.lists.renumber(&users, &items);
         let log = self.publisher.log().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let rank = (!self.publisher.order_breaks_ties()).then(|| ranks(&self.items.ids));
+        let rank = ranks(&self.items.ids);
         let unrated = self.unrated;
         let (user_ids, item_ids) = (&self.users.ids, &self.items.ids);
         let scatter = |user: u32, item: u32| rows::scattered(user_ids.external(user), item_ids.external(item));
         let is_unordered = self.publisher.is_unordered();
         let scatter: Option<rows::Scatter<'_>> = if is_unordered { Some(&scatter) } else { None };
-        let finished = self.rows.finish(rank.as_deref(), scatter, &mut self.cleanup, |line| format!("{log}:{line}"));
+        let finished = self.rows.finish(&rank, scatter, &mut self.cleanup, |line| format!("{log}:{line}"));
         let named = named::Names::of(&self.items.store, &self.roles);
         let item_types = named.types(&self.roles);
         let wrong = |path: PathBuf| move |problem: String| DataError::from(FileError::whole(path, problem));
@@ -341,7 +340,7 @@ fn notes_of(data: &Dataset, is_finer: bool, is_unordered: bool, unrated: u64) ->
         notes.push(format!("the log has no times: the order of each user's rows {order}"));
     }
     if is_finer {
-        notes.push("fractions of seconds order the rows, then times are cut to whole seconds".to_owned());
+        notes.push("fractions of milliseconds order the rows, then times are cut to whole milliseconds".to_owned());
     }
     match data.scale {
         None => notes.push("the log has no ratings".to_owned()),

@@ -34,6 +34,11 @@ const RELEASED: [&str; 9] = [
 const PROVIDER: [&str; 9] =
     ["provider", "providerid", "seller", "vendor", "merchant", "publisher", "brand", "store", "developer"];
 
+/// The column that names an item, where the name of one tells.
+pub(in crate::dataset) fn title_among(columns: &[String]) -> Option<&String> {
+    TITLE.iter().find_map(|wanted| columns.iter().find(|name| plain(name) == *wanted))
+}
+
 /// The names of fields with a meaning.
 pub(super) struct Names {
     title: Option<String>,

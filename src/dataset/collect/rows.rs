@@ -3,8 +3,7 @@
 //! No rule looks at the order of lines of a log with times:
 //! - of rows of one user, item and time with other ratings the highest rating is kept;
 //! - of rows of one user and item at other times the earliest is kept; weights of what is dropped are added to it;
-//! - rows of a user at one time stand in the order of the items' ids. Only where a publisher's order of lines is part of
-//!   the data set ([`Publisher::order_breaks_ties`](crate::dataset::import::Publisher)) it decides.
+//! - rows of a user at one time stand in the order of the items' ids.
 //!
 //! A row without a time counts as earlier than all that have one, in the order of the file. Where that order means nothing
 //! ([`Publisher::is_unordered`](crate::dataset::import::Publisher)), as in a matrix, such rows are scattered by a hash of their ids:
@@ -29,6 +28,12 @@ struct Row {
 }
 
 const UNDATED: i64 = i64::MIN;
+
+impl Row {
+    fn milliseconds(&self) -> i64 {
+        self.seconds * 1_000 + i64::from(self.nanos / 1_000_000)
+    }
+}
 
 /// What a row tells besides user and item.
 #[derive(Clone, Copy, Debug)]
@@ -55,7 +60,7 @@ pub(in crate::dataset) struct Finished {
     /// One for each interaction; empty where no row has a weight.
     pub(in crate::dataset) weights: Vec<f32>,
     pub(in crate::dataset) is_timed: bool,
-    /// Whether some times are not whole seconds.
+    /// Whether some times are not whole milliseconds.
     pub(in crate::dataset) is_finer: bool,
 }
 
@@ -100,12 +105,11 @@ impl Rows {
         }
     }
 
-    /// The interactions by user and time. `rank` orders items at one time, the order of the
-    /// file where there is none; `scatter` orders the rows of a user that have no time, the order of the file where there is
+    /// The interactions by user and time. `rank` orders items at one time; `scatter` orders the rows of a user that have no time, the order of the file where there is
     /// none; `place` tells where a line stands.
     pub(in crate::dataset) fn finish(
         mut self,
-        rank: Option<&[u32]>,
+        rank: &[u32],
         scatter: Option<Scatter<'_>>,
         cleanup: &mut Cleanup,
         place: impl Fn(u32) -> String,
@@ -121,22 +125,21 @@ impl Rows {
         for (cleaner, (count, line)) in CLEANERS.into_iter().zip(dropped) {
             cleanup.count_many(cleaner, count, || place(line));
         }
-        let tie = |row: &Row| rank.map_or(row.line, |rank| rank[row.item as usize]);
         let order = |row: &Row| match scatter {
             Some(scatter) if row.seconds == UNDATED => scatter(row.user, row.item),
             _ => u64::from(row.nanos),
         };
-        self.rows.par_sort_unstable_by_key(|row| (row.user, row.seconds, order(row), tie(row), row.item));
+        self.rows.par_sort_unstable_by_key(|row| (row.user, row.seconds, order(row), rank[row.item as usize]));
         let is_timed = self.rows.iter().any(|row| row.seconds != UNDATED);
         if is_timed && self.undated > 0 {
             let line = u32::try_from(self.first_undated).unwrap_or(u32::MAX);
             cleanup.count_many(Cleaner::UndatedRow, self.undated as usize, || place(line));
         }
         let first = self.rows.iter().map(|row| row.seconds).filter(|seconds| *seconds != UNDATED).min();
-        let before = first.map_or(0, |first| first - 1);
-        let time = |row: &Row| if row.seconds == UNDATED { before } else { row.seconds };
+        let before = first.map_or(0, |first| (first - 1) * 1_000);
+        let time = |row: &Row| if row.seconds == UNDATED { before } else { row.milliseconds() };
         Finished {
-            is_finer: self.rows.iter().any(|row| row.seconds != UNDATED && row.nanos > 0),
+            is_finer: self.rows.iter().any(|row| row.seconds != UNDATED && !row.nanos.is_multiple_of(1_000_000)),
             is_timed,
             weights: if has_weights { self.rows.iter().map(|row| row.weight).collect() } else { Vec::new() },
             interactions: self.rows.iter().map(|row| interaction(row, time(row))).collect(),
@@ -189,7 +192,7 @@ mod tests {
     fn finish(rows: &[(u32, u32, Told)], cleanup: &mut Cleanup) -> Finished {
         let mut all = Rows::default();
         rows.iter().for_each(|&(user, item, told)| all.push(user, item, told));
-        all.finish(Some(&[0, 1, 2, 3]), None, cleanup, |line| format!("log:{line}"))
+        all.finish(&[0, 1, 2, 3], None, cleanup, |line| format!("log:{line}"))
     }
 
     #[test]
@@ -202,7 +205,7 @@ mod tests {
             (0, 0, told(50, 2.0, 6)), // the same second, another item
             (0, 2, told(10, 3.0, 7)),
         ];
-        let wanted = [(2, 3.0, 10), (0, 2.0, 50), (1, 5.0, 50)];
+        let wanted = [(2, 3.0, 10_000), (0, 2.0, 50_000), (1, 5.0, 50_000)];
         for _ in 0..6 {
             rows.rotate_left(1);
             let mut cleanup = Cleanup::default();
@@ -219,11 +222,18 @@ mod tests {
 
     #[test]
     fn finer_times_order_rows_of_one_second_and_weights_add_up() {
-        let at = |nanos, weight| Told { time: Some(Instant { seconds: 5, nanos }), rating: f32::NAN, weight, line: 2 };
-        let found =
-            finish(&[(0, 0, at(700, 1.0)), (0, 1, at(300, 2.0)), (0, 1, at(900, 4.0))], &mut Cleanup::default());
+        let at = |micros: u32, weight| Told {
+            time: Some(Instant { seconds: 5, nanos: micros * 1_000 }),
+            rating: f32::NAN,
+            weight,
+            line: 2,
+        };
+        let found = finish(
+            &[(0, 0, at(700_009, 1.0)), (0, 1, at(300_000, 2.0)), (0, 1, at(900_000, 4.0))],
+            &mut Cleanup::default(),
+        );
         let seen: Vec<_> = found.interactions.iter().map(|row| (row.item.0, row.time)).collect();
-        assert_eq!((seen, found.weights, found.is_finer), (vec![(1, 5), (0, 5)], vec![6.0, 1.0], true));
+        assert_eq!((seen, found.weights, found.is_finer), (vec![(1, 5_300), (0, 5_700)], vec![6.0, 1.0], true));
     }
 
     #[test]
@@ -236,7 +246,7 @@ mod tests {
         let found = finish(&[(0, 2, told(100, 1.0, 2)), (0, 1, without(3))], &mut cleanup);
         assert_eq!(
             found.interactions.iter().map(|row| (row.item.0, row.time)).collect::<Vec<_>>(),
-            [(1, 99), (2, 100)]
+            [(1, 99_000), (2, 100_000)]
         );
         assert_eq!(cleanup.of(Cleaner::UndatedRow), 1);
     }
@@ -248,7 +258,8 @@ mod tests {
             let without = Told { time: None, rating: 1.0, weight: f32::NAN, line: 1 };
             items.iter().for_each(|&item| rows.push(0, item, without));
             let scatter = |user: u32, item: u32| scattered(&user.to_string(), &item.to_string());
-            let found = rows.finish(None, Some(&scatter), &mut Cleanup::default(), |_| String::new());
+            let found =
+                rows.finish(&(0..40).collect::<Vec<u32>>(), Some(&scatter), &mut Cleanup::default(), |_| String::new());
             found.interactions.iter().map(|row| row.item.0).collect()
         };
         let (up, down): (Vec<u32>, Vec<u32>) = ((0..40).collect(), (0..40).rev().collect());

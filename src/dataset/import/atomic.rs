@@ -20,7 +20,7 @@ pub(super) const FAMILY: Family = Family {
     name: "recbole",
     summary: "RecBole's atomic files of any data set",
     formats: &[Format { name: "atomic", files: "`NAME.inter`, `NAME.item`, `NAME.user`", open }],
-    template: include_str!("templates/custom.toml"),
+    template: super::GENERIC_TEMPLATE,
 };
 
 /// Names that RecBole's conversions give to what other files call otherwise.
@@ -227,11 +227,6 @@ impl Publisher for Atomic {
             visit(&table.place(), Ok(row))?;
         }
         Ok(())
-    }
-
-    /// Models are trained on published files as they are.
-    fn order_breaks_ties(&self) -> bool {
-        true
     }
 
     fn roles(&self) -> Roles {

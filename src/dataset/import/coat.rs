@@ -18,7 +18,7 @@ pub(super) const FAMILY: Family = Family {
     name: "coat",
     summary: "ratings of coats, chosen and drawn at random (Coat shopping)",
     formats: &[Format { name: "ascii", files: "`train.ascii`, `user_features.ascii`, `item_features.ascii`", open }],
-    template: include_str!("templates/custom.toml"),
+    template: super::GENERIC_TEMPLATE,
 };
 
 /// A matrix of numbers, one row a line.

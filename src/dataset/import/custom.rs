@@ -1,5 +1,5 @@
 //! Data sets that are in the unified form already: `NAME_user_feature`, `NAME_item_feature` and `NAME_interaction`, as
-//! JSON lines in the columns of the paper's reference code or as CSV. `NAME_template.toml` beside them is taken too.
+//! JSON lines in the columns of the paper's reference code or as CSV, in any form that own tables may have. `NAME_template.toml` beside them is taken too.
 //!
 //! In CSV the ids and `timestamp` are columns of that name. Of an item, `year` and `time` are for code and are shown as
 //! well. Of an interaction, `impression_list` holds ids separated by spaces and `item_pos` the place of the item in it.
@@ -9,11 +9,11 @@
 //! Only the interactions are needed. The filter of 5 interactions does not hold here: one is enough.
 
 use super::super::clock::{self, Spelling};
+use super::super::sheet::Sheet;
 use super::super::{ExternalId, InteractionRow, ItemRow, Moment, UserRow};
 use super::folder::{Folder, plain_name};
 use super::movielens::nameless;
 use super::publisher::{Fields, Place, Publisher, RawRow, Rules, Verdict, Visit};
-use super::table::Table;
 use super::values::{NO_ID, NO_TIME, WRONG_TIME, id, number_or_text, put};
 use super::{Family, Format, ImportError, Opened};
 use crate::files::{FileError, Jsonl};
@@ -29,7 +29,7 @@ pub(super) const FAMILY: Family = Family {
         Format { name: "jsonl", files: "`NAME_interaction.jsonl`, `NAME_item_feature.jsonl`, ...", open: open_jsonl },
         Format { name: "csv", files: "`NAME_interaction.csv`, `NAME_item_feature.csv`, ...", open: open_csv },
     ],
-    template: include_str!("templates/custom.toml"),
+    template: super::GENERIC_TEMPLATE,
 };
 
 struct Custom {
@@ -67,11 +67,11 @@ fn open(folder: &Folder, ending: &str) -> Opened {
 
 /// Whether some row of a CSV log has a time, and what must be said of the unit.
 fn times(log: &Path) -> Result<(bool, Option<String>), ImportError> {
-    let mut table = Table::csv(log)?;
-    let Some(time) = table.find(&["timestamp"]) else { return Ok((false, None)) };
+    let mut table = Sheet::open(log, None)?;
+    let Some(time) = find(&table, "timestamp") else { return Ok((false, None)) };
     let (mut is_dated, mut units) = (false, BTreeSet::new());
     while table.step()? {
-        if let Some(text) = table.filled(Some(time)) {
+        if let Some(text) = filled(&table, Some(time)) {
             is_dated = true;
             units.extend(clock::read(text).map(|(_, spelling)| spelling));
         }
@@ -99,23 +99,42 @@ fn each<T: DeserializeOwned, R>(
 }
 
 /// The columns of a row that are not in `special`, the empty ones left out.
-fn rest(table: &Table, special: &[&str]) -> Fields {
+fn rest(table: &Sheet, special: &[&str]) -> Fields {
     let columns = table.columns().iter().enumerate().filter(|(_, name)| !special.contains(&name.as_str()));
-    let value = |text: &str| crate::dataset::sheet::value(text, table.has_decimal_commas());
-    let filled = columns.filter_map(|(place, name)| Some((name.clone(), value(table.filled(Some(place))?))));
-    filled.collect()
+    columns.filter_map(|(place, name)| Some((name.clone(), table.value(place)?))).collect()
+}
+
+/// The column of this name.
+fn find(table: &Sheet, name: &str) -> Option<usize> {
+    table.columns().iter().position(|column| column == name)
+}
+
+/// The column of this name, which the table must have.
+fn need(table: &Sheet, path: &Path, name: &str) -> Result<usize, FileError> {
+    let told = || format!("no column `{name}`; the columns are `{}`", table.columns().join("`, `"));
+    find(table, name).ok_or_else(|| FileError::line(path, 1, told()))
+}
+
+/// The current row.
+fn place<'p>(path: &'p Path, table: &Sheet) -> Place<'p> {
+    Place::new(path, table.line(), table.taken())
+}
+
+/// The text of a field that has one.
+fn filled(table: &Sheet, place: Option<usize>) -> Option<&str> {
+    place.filter(|&place| table.cell(place).is_filled()).map(|place| table.text(place))
 }
 
 /// A row; without a `time` column the log has no times.
-fn csv_row(table: &Table, ids: (usize, usize), time: Option<usize>) -> Verdict<RawRow> {
-    let (user, item) = (table.get(ids.0), table.get(ids.1));
+fn csv_row(table: &Sheet, ids: (usize, usize), time: Option<usize>) -> Verdict<RawRow> {
+    let (user, item) = (table.text(ids.0), table.text(ids.1));
     if user.is_empty() || item.is_empty() {
         return Err(NO_ID);
     }
-    let time = time.map(|place| table.filled(Some(place)).ok_or(NO_TIME).and_then(moment)).transpose()?;
+    let time = time.map(|place| filled(table, Some(place)).ok_or(NO_TIME).and_then(moment)).transpose()?;
     let mut row = RawRow::new(id(user), id(item), time);
     row.behavior = rest(table, &["user_id", "item_id", "timestamp", "impression_list"]);
-    if let Some(list) = table.filled(table.find(&["impression_list"])) {
+    if let Some(list) = filled(table, find(table, "impression_list")) {
         let ids = list.split_whitespace().map(|text| match id(text) {
             ExternalId::Number(number) => Value::from(number),
             ExternalId::Text(text) => Value::from(text),
@@ -159,21 +178,21 @@ impl Publisher for Custom {
             each(path, visit, |row: ItemRow| row)?;
             return Ok(true);
         }
-        let mut table = Table::csv(path)?;
-        let (id_at, year, time) = (table.need(&["item_id"])?, table.find(&["year"]), table.find(&["time"]));
+        let mut table = Sheet::open(path, None)?;
+        let (id_at, year, time) = (need(&table, path, "item_id")?, find(&table, "year"), find(&table, "time"));
         while table.step()? {
             let mut item_features = Fields::new();
-            put(&mut item_features, "year", table.filled(year).map(number_or_text));
-            let time = table.filled(time).map(moment).transpose();
+            put(&mut item_features, "year", filled(&table, year).map(number_or_text));
+            let time = filled(&table, time).map(moment).transpose();
             put(&mut item_features, "time", time.ok().flatten().map(|time| time.0.div_euclid(1_000)));
             let item_description = rest(&table, &["item_id"]);
-            let row = ItemRow { item_id: id(table.get(id_at)), item_description, item_features };
+            let row = ItemRow { item_id: id(table.text(id_at)), item_description, item_features };
             let verdict = match time {
-                _ if table.get(id_at).is_empty() => Err(NO_ID),
+                _ if table.text(id_at).is_empty() => Err(NO_ID),
                 Err(_) => Err("item whose time cannot be read"),
                 Ok(_) => Ok(row),
             };
-            visit(&table.place(), verdict)?;
+            visit(&place(path, &table), verdict)?;
         }
         Ok(true)
     }
@@ -184,12 +203,12 @@ impl Publisher for Custom {
             each(path, visit, |row: UserRow| row)?;
             return Ok(true);
         }
-        let mut table = Table::csv(path)?;
-        let id_at = table.need(&["user_id"])?;
+        let mut table = Sheet::open(path, None)?;
+        let id_at = need(&table, path, "user_id")?;
         while table.step()? {
             let user_description = rest(&table, &["user_id"]);
-            let row = UserRow { user_id: id(table.get(id_at)), user_description, user_features: Fields::new() };
-            visit(&table.place(), if table.get(id_at).is_empty() { Err(NO_ID) } else { Ok(row) })?;
+            let row = UserRow { user_id: id(table.text(id_at)), user_description, user_features: Fields::new() };
+            visit(&place(path, &table), if table.text(id_at).is_empty() { Err(NO_ID) } else { Ok(row) })?;
         }
         Ok(true)
     }
@@ -202,11 +221,11 @@ impl Publisher for Custom {
                 self.named(raw)
             });
         }
-        let mut table = Table::csv(&self.log)?;
-        let ids = (table.need(&["user_id"])?, table.need(&["item_id"])?);
-        let time = table.find(&["timestamp"]).filter(|_| self.is_dated);
+        let mut table = Sheet::open(&self.log, None)?;
+        let ids = (need(&table, &self.log, "user_id")?, need(&table, &self.log, "item_id")?);
+        let time = find(&table, "timestamp").filter(|_| self.is_dated);
         while table.step()? {
-            visit(&table.place(), csv_row(&table, ids, time).map(|row| self.named(row)))?;
+            visit(&place(&self.log, &table), csv_row(&table, ids, time).map(|row| self.named(row)))?;
         }
         Ok(())
     }

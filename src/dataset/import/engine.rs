@@ -247,8 +247,10 @@ fn write_items(
 ) -> Result<(), ImportError> {
     let mut steps = Steps::begin(watch, "writing items", items.used());
     let mut written = Written::default();
-    let mut write = |place: &Place<'_>, row: ItemRow, examples: &mut Vec<Example>| {
+    let title = publisher.roles().title;
+    let mut write = |place: &Place<'_>, mut row: ItemRow, examples: &mut Vec<Example>| {
         steps.step(place);
+        name_item(&mut row, title.as_deref());
         for example in examples.iter_mut().filter(|example| example.done.item_id == row.item_id) {
             example.item = Some(row.clone());
         }
@@ -268,6 +270,16 @@ fn write_items(
     }
     tally.set("items", items.used());
     Ok(())
+}
+
+/// Gives an item its title under that name, where the publisher's column has another one.
+fn name_item(row: &mut ItemRow, column: Option<&str>) {
+    let told = &mut row.item_description;
+    if let Some(title) = column.and_then(|column| told.get(column)).cloned()
+        && !told.contains_key("title")
+    {
+        told.insert("title".to_owned(), title);
+    }
 }
 
 fn write_users(

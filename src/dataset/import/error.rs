@@ -51,6 +51,12 @@ pub enum ImportError {
         /// Their names.
         found: String,
     },
+    /// The project would be imported into itself.
+    #[error("{} is the project itself; name its data sets with --datasets", path.display())]
+    Itself {
+        /// What was given.
+        path: PathBuf,
+    },
     /// Everything was dropped.
     #[error("of {} no interaction is left, nothing was written\n{tally}", path.display())]
     NothingLeft {

@@ -46,11 +46,16 @@ use self::engine::Example;
 #[cfg(feature = "all")]
 use self::output::{Output, Template};
 #[cfg(feature = "all")]
-use super::{Moment, TextTemplates, UnifiedFiles};
+use super::detect::{self, Detected};
+#[cfg(feature = "all")]
+use super::{DataError, Moment, TextTemplates, UnifiedFiles};
 #[cfg(feature = "all")]
 use crate::files::{Tally, Watch};
 #[cfg(feature = "all")]
 use std::path::{Path, PathBuf};
+
+/// How rows become text where nothing is known of the kind of items: every field, by its name.
+pub(crate) const GENERIC_TEMPLATE: &str = include_str!("templates/custom.toml");
 
 /// Every family that can be imported. A new one is a file and a line.
 pub const FAMILIES: [Family; 12] = [
@@ -93,8 +98,8 @@ type Opened = Result<Option<Box<dyn Publisher>>, ImportError>;
 /// What to import, and where to.
 #[cfg(feature = "all")]
 pub struct ImportOptions<'a> {
-    /// The family.
-    pub family: &'a Family,
+    /// The family; the files decide unless given.
+    pub family: Option<&'static Family>,
     /// The folder with the publisher's files, or the log in it where there are several.
     pub source: &'a Path,
     /// The name of the format; the files decide unless given.
@@ -116,6 +121,8 @@ pub struct ImportOptions<'a> {
 /// What an import did.
 #[cfg(feature = "all")]
 pub struct Imported {
+    /// The family.
+    pub family: &'static str,
     /// The format.
     pub format: &'static str,
     /// The publisher's files that were read, the log first.
@@ -146,11 +153,19 @@ pub struct ExampleText {
 /// # Errors
 /// When the source is not known by its files, a file is damaged or of the wrong form, or no interaction is left.
 #[cfg(feature = "all")]
-pub fn import(options: &ImportOptions<'_>, watch: &dyn Watch) -> Result<Imported, ImportError> {
-    let folder = Folder::open(options.source)?;
+pub fn import(options: &ImportOptions<'_>, watch: &dyn Watch) -> Result<Imported, DataError> {
     watch.begin("reading what belongs to the log", 0);
-    let (format, publisher) = options.family.open(&folder, options.format)?;
-    let shipped = publisher.template()?.unwrap_or_else(|| options.family.template.to_owned());
+    let Detected { family, format, publisher } = match options.family {
+        None => detect::open(options.source, None)?,
+        Some(family) => {
+            let (format, publisher) = family.open(&Folder::open(options.source)?, options.format)?;
+            Detected { family, format, publisher }
+        }
+    };
+    if publisher.log() == options.files.interactions {
+        return Err(ImportError::Itself { path: options.source.to_owned() }.into());
+    }
+    let shipped = publisher.template()?.unwrap_or_else(|| family.template.to_owned());
     let template = Template::choose(options.files, shipped, options.force)?;
     let mut rules = publisher.rules();
     rules.least_of_user = options.least.unwrap_or(rules.least_of_user);
@@ -172,7 +187,7 @@ pub fn import(options: &ImportOptions<'_>, watch: &dyn Watch) -> Result<Imported
     }
     let mut read = vec![publisher.log().to_owned()];
     read.extend(publisher.others());
-    Ok(Imported { format, read, tally: found.tally, notes, examples, template: template.fate })
+    Ok(Imported { family: family.name, format, read, tally: found.tally, notes, examples, template: template.fate })
 }
 
 #[cfg(feature = "all")]
@@ -193,6 +208,11 @@ impl Family {
     /// The family of this name.
     pub fn find(name: &str) -> Option<&'static Family> {
         FAMILIES.iter().find(|family| family.name == name)
+    }
+
+    /// How its rows become text.
+    pub(crate) fn template(&self) -> &'static str {
+        self.template
     }
 
     /// The names of its formats.

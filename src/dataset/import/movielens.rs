@@ -216,11 +216,6 @@ impl Publisher for MovieLens {
         self.form != Form::Colons
     }
 
-    /// Models are trained on published files as they are.
-    fn order_breaks_ties(&self) -> bool {
-        true
-    }
-
     fn roles(&self) -> Roles {
         let age = ("age".to_owned(), FieldType::Number);
         let names = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect();

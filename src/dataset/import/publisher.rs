@@ -220,11 +220,6 @@ pub(in crate::dataset) trait Publisher {
         false
     }
 
-    /// Whether the order of lines is part of the data set, so that it decides between rows of one user and second.
-    fn order_breaks_ties(&self) -> bool {
-        false
-    }
-
     /// Whether the order of rows without times says nothing of what came first, as in a matrix or a table sorted by items.
     fn is_unordered(&self) -> bool {
         false

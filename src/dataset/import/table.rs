@@ -198,11 +198,6 @@ impl Table {
         Ok(())
     }
 
-    /// Whether a comma may stand for the decimal point: it separates nothing.
-    pub(super) fn has_decimal_commas(&self) -> bool {
-        matches!(self.input, Input::Csv { separator, .. } if separator != b',')
-    }
-
     /// Where the first of these columns stands.
     pub(super) fn find(&self, names: &[&str]) -> Option<usize> {
         names.iter().find_map(|name| self.columns.iter().position(|column| column == name))

@@ -61,6 +61,11 @@ impl<'a> Exposure<'a> {
     }
 }
 
+/// The impressions after the cut of their user, by their places; all where the log has no times.
+pub(in crate::experiment) fn later_lists(data: &Dataset, start: &StartingPoint) -> Vec<usize> {
+    Exposure::of(data, start).after().map(|found| found.0).unwrap_or_default()
+}
+
 fn fail(problem: &str) -> UserError {
     UserError::Setup(format!("`user.acceptance = \"log\"`: {problem}"))
 }

@@ -2,7 +2,7 @@
 
 use super::Comparison;
 use crate::experiment::results::table::{Column, layout};
-use crate::experiment::stats::{Estimate, replications_needed, student_t};
+use crate::experiment::stats::{Estimate, Family, replications_needed_at, student_t};
 use crate::experiment::wrapped;
 use crate::metrics::{Format, MetricKind};
 
@@ -57,14 +57,17 @@ impl Comparison {
         let rows: Vec<_> = self.rows.iter().filter(|row| row.metric == kind.name && !self.is_baseline(row)).collect();
         let name = |run: &str, policy: &str| if one_run { policy.to_owned() } else { format!("{run}/{policy}") };
         let unit = kind.format.difference_unit();
+        let family = Family::of_pairs((rows.len() + 1) * rows.len() / 2);
         let title = format!(
-            "Replications that would show a difference of {} in {} from `{}` with a chance of 80% (paired t test at 0.05); the \
-             deviation is that of the differences within a replication, an estimate itself",
+            "Replications that would show a difference of {} in {} from `{}` with a chance of 80% (paired t test \
+             at 0.05 over {} pairs of policies); the deviation is that of the differences within a replication, an estimate itself",
             [&plain(kind.format, difference), unit].join(" ").trim_end(),
             kind.name,
             name(&self.baseline.0, &self.baseline.1),
+            family.pairs(),
         );
-        let needed = |deviation: Option<f64>| deviation.and_then(|it| replications_needed(it, difference));
+        let needed =
+            |deviation: Option<f64>| deviation.and_then(|it| replications_needed_at(it, difference, family.level()));
         let written =
             |count: Option<u64>| count.map_or_else(|| Format::UNDEFINED.to_owned(), |count| count.to_string());
         let columns = vec![

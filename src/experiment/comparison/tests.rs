@@ -18,6 +18,7 @@ fn run(label: &str, seed: u64, facts: &[(&str, &str)], policies: &[(&str, &[f64]
         baseline: policies[0].0.to_owned(),
         policies: policies.iter().map(|policy| policy.0.to_owned()).collect(),
         finals: values.collect(),
+        looked: false,
         known: crate::metrics::all().iter().collect(),
     }
 }
@@ -43,17 +44,33 @@ fn the_same_luck_is_paired() {
     assert!(found.warnings.is_empty(), "{:?}", found.warnings);
     assert_eq!(found.baseline, ("first".to_owned(), "a".to_owned()));
     let rows = &found.rows;
-    assert_eq!((rows[0].pairing, rows[0].difference, rows[0].p_holm), ("", None, None));
+    assert_eq!((rows[0].pairing, rows[0].difference, rows[0].p_adjusted), ("", None, None));
     // b - a: 0.1, 0.2, 0.3. c - a over the three replications that both have: 0.1, 0.1, 0.2.
     assert_eq!((rows[1].pairing, rows[2].pairing, rows[2].replications), ("paired", "paired", 4));
     assert!((rows[1].difference.unwrap() - 0.2).abs() < 1e-12);
     assert!((rows[2].difference.unwrap() - 0.4 / 3.0).abs() < 1e-12);
-    let reach = 4.302_652_729_9 * 0.1 / 3.0_f64.sqrt();
-    assert!((rows[1].difference_high.unwrap() - 0.2 - reach).abs() < 1e-9);
-    let (b, c) = (rows[1].p_value.unwrap(), rows[2].p_value.unwrap());
-    // t = 2 sqrt(3) against 4: both have two degrees of freedom, so c is the smaller one and counts twice.
-    assert!(c < b && (rows[2].p_holm.unwrap() - 2.0 * c).abs() < 1e-12);
-    assert!((rows[1].p_holm.unwrap() - b.max(2.0 * c)).abs() < 1e-12);
+    // Three policies are three pairs, and c has another number of replications: t at 0.05 / 3 with 2 degrees of freedom.
+    let reach = 7.648_804 * 0.1 / 3.0_f64.sqrt();
+    assert!((rows[1].difference_high.unwrap() - 0.2 - reach).abs() < 1e-6);
+    // b has t = 2 sqrt(3) and P(|T| > t) = 1 - t / sqrt(2 + t^2), three times.
+    let t = 2.0 * 3.0_f64.sqrt();
+    assert!((rows[1].p_adjusted.unwrap() - 3.0 * (1.0 - t / (2.0 + t * t).sqrt())).abs() < 1e-9);
+    assert!(rows[2].p_adjusted < rows[1].p_adjusted, "t = 4");
+}
+
+#[test]
+fn one_run_is_judged_as_in_its_own_tables_and_looks_are_paid_for() {
+    let policies: &[(&str, &[f64])] =
+        &[("a", &[0.1, 0.2, 0.3, 0.2, 0.1]), ("b", &[0.2, 0.4, 0.6, 0.4, 0.3]), ("c", &[0.3, 0.4, 0.4, 0.4, 0.2])];
+    let fixed = Comparison::new(vec![run("one", 7, &[], policies)], None, false).unwrap();
+    let finals: Vec<Vec<Option<f64>>> =
+        policies.iter().map(|(_, values)| values.iter().copied().map(Some).collect()).collect();
+    let sample: Vec<f64> = policies[1].1.iter().zip(policies[0].1).map(|(b, a)| b - a).collect();
+    assert_eq!(fixed.rows[1].p_adjusted, Family::fixed(&finals).judge(&sample).p_value);
+    let looked = FinishedRun { looked: true, ..run("one", 7, &[], policies) };
+    let looked = Comparison::new(vec![looked], None, false).unwrap();
+    assert_eq!(looked.rows[1].p_adjusted, Family::sequential(3).judge(&sample).p_value);
+    assert!(looked.rows[1].p_adjusted > fixed.rows[1].p_adjusted);
 }
 
 #[test]
@@ -63,9 +80,10 @@ fn another_seed_is_said_and_not_paired() {
     assert_eq!(found.warnings, ["seed: 7 in first, 8 in other; their policies are not paired with each other"]);
     assert_eq!(found.rows[0].pairing, "unpaired");
     // Equal samples of variance 0.01: difference 0, error sqrt(0.02 / 3), four degrees of freedom.
-    assert_eq!((found.rows[0].difference, found.rows[0].p_value), (Some(0.0), Some(1.0)));
-    let reach = 2.776_445_105_2 * (0.02_f64 / 3.0).sqrt();
-    assert!((found.rows[0].difference_high.unwrap() - reach).abs() < 1e-9);
+    assert_eq!((found.rows[0].difference, found.rows[0].p_adjusted), (Some(0.0), Some(1.0)));
+    // t at 0.05 / 3.
+    let reach = 3.960_786 * (0.02_f64 / 3.0).sqrt();
+    assert!((found.rows[0].difference_high.unwrap() - reach).abs() < 1e-6);
 }
 
 #[test]

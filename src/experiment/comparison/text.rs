@@ -5,9 +5,6 @@ use crate::experiment::results::table::{Column, layout};
 use crate::experiment::wrapped;
 use crate::metrics::MetricKind;
 
-/// The level at which an adjusted p value is marked.
-const LEVEL: f64 = 0.05;
-
 impl Comparison {
     /// The table policy x metric, and below it the differences from the baseline; no wider than `width` characters, names
     /// permitting.
@@ -24,10 +21,9 @@ impl Comparison {
             return text;
         }
         let title = format!(
-            "Difference from `{}` [95% interval]; * is below {LEVEL} after Holm over the {} differences of a metric; ~ is not \
-             paired",
+            "Difference from `{}` [95% interval, for all {} pairs of policies at once]; * excludes 0; ~ is not paired",
             name(&self.baseline.0, &self.baseline.1),
-            others.len()
+            all.len() * (all.len() - 1) / 2
         );
         text += &format!("\n{}\n\n", wrapped(&title, width));
         let heading = Column { heading: "policy".to_owned(), cells: names(&others) };
@@ -72,7 +68,8 @@ fn difference_heading(kind: &MetricKind) -> String {
 
 fn difference(kind: &MetricKind, row: &ComparisonRow) -> String {
     let write = |value| kind.format.difference(value);
-    let sure = if row.p_holm.is_some_and(|p| p < LEVEL) { '*' } else { ' ' };
+    let excludes = |(low, high): (f64, f64)| low > 0.0 || high < 0.0;
+    let sure = if row.difference_low.zip(row.difference_high).is_some_and(excludes) { '*' } else { ' ' };
     let pairing = if row.pairing == "unpaired" { '~' } else { ' ' };
     match row.difference_low.and(row.difference_high) {
         Some(_) => format!(

@@ -1,7 +1,7 @@
 //! The order of the policies in the first metric as plain text, and how sure each step of it is.
 
 use super::table::{Column, layout};
-use super::{PairRow, Results, too_few};
+use super::{PairRow, Results, proposal};
 use crate::metrics::{Better, Format, MetricKind};
 
 impl Results {
@@ -33,18 +33,20 @@ impl Results {
         let names = column("policy, next", &|step| format!("{}, {}", step.first, step.second));
         let columns = vec![
             column(&difference_heading(kind), &|step| step.difference()),
-            column("p (Holm)", &|step| number(step.row.p_holm, 3)),
+            column("other users", &|step| step.interval(step.row.users_low, step.row.users_high)),
+            column("p (adjusted)", &|step| number(step.row.p_adjusted, 3)),
             column("paired gain", &|step| number(step.row.variance_reduction, 1)),
             column("needed", &|step| step.row.replications_needed.map_or_else(undefined, |count| count.to_string())),
         ];
         let title = format!(
-            "Order by {}, each policy against the next [95% interval]; p: permutation test after Holm over {} pairs; \
-             needed: replications that would show this difference",
+            "Order by {}, each policy against the next; intervals [for another seed] and p values hold for all {} pairs at \
+             once; other users: the interval for another seed and other users like these; needed: replications that would show \
+             this difference",
             kind.name,
             pairs.len()
         );
-        let few = too_few(self.replications.len(), pairs.len()).map(|text| wrapped(&text, width) + "\n");
-        format!("\n{}\n\n{}\n{}", wrapped(&title, width), layout(&names, columns, width), few.unwrap_or_default())
+        let told = proposal(&pairs).map(|text| wrapped(&text, width) + "\n");
+        format!("\n{}\n\n{}\n{}", wrapped(&title, width), layout(&names, columns, width), told.unwrap_or_default())
     }
 }
 
@@ -73,13 +75,26 @@ impl<'a> Step<'a> {
     /// First minus second, whichever way round the row is.
     fn difference(&self) -> String {
         let row = self.row;
-        let (sign, low, high) =
-            if row.policy_a == self.first { (1.0, row.t_low, row.t_high) } else { (-1.0, row.t_high, row.t_low) };
-        let write = |value: Option<f64>| self.format.difference(value.map(|value| sign * value));
         let mark = if row.excludes_zero() { '*' } else { ' ' };
+        let difference = self.format.difference(row.difference.map(|value| self.sign() * value));
+        match row.low.and(row.high) {
+            Some(_) => format!("{difference} {} {mark}", self.interval(row.low, row.high)),
+            None => difference + "  ",
+        }
+    }
+
+    /// 1 where the row is first minus second.
+    fn sign(&self) -> f64 {
+        if self.row.policy_a == self.first { 1.0 } else { -1.0 }
+    }
+
+    /// Both ends of an interval of the row.
+    fn interval(&self, low: Option<f64>, high: Option<f64>) -> String {
+        let (low, high) = if self.sign() > 0.0 { (low, high) } else { (high, low) };
+        let write = |value: Option<f64>| self.format.difference(value.map(|value| self.sign() * value));
         match low.and(high) {
-            Some(_) => format!("{} [{}, {}] {mark}", write(row.difference), write(low), write(high)),
-            None => write(row.difference) + "  ",
+            Some(_) => format!("[{}, {}]", write(low), write(high)),
+            None => undefined(),
         }
     }
 }

@@ -215,6 +215,7 @@ mod tests {
             digest: String::new(),
             steps: 0,
             seconds: 0.0,
+            users: Default::default(),
             short: crate::world::ShortSlates::default(),
         };
         let arms = vec![arm(0, &[(0.0, 1.0), (2.0, 0.5)]), arm(1, &[(0.0, 1.0), (10.0, 0.25)])];

@@ -2,7 +2,7 @@
 
 use super::Results;
 use crate::experiment::stats::{
-    benjamini_hochberg, bootstrap, deviation, differences, holm, replications_needed, sign_flip,
+    Family, bootstrap, deviation, differences, estimate, replications_needed_at, sign_flip,
 };
 use crate::random::{Purpose, Streams};
 use serde::Serialize;
@@ -18,32 +18,38 @@ pub struct PairRow {
     pub policy_b: String,
     /// Mean over replications of a minus b.
     pub difference: Option<f64>,
-    /// Lower end of its 95% Student-t interval.
+    /// Lower end of its 95% interval, simultaneous over all pairs of this metric (see [`Family`]).
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+    /// Two-sided p value of "no difference", adjusted over the same pairs: 0.05 or less where the interval excludes 0.
+    pub p_adjusted: Option<f64>,
+    /// Lower end of its 95% interval for another seed and other users (see [`Results::other_users`]).
+    pub users_low: Option<f64>,
+    /// Upper end.
+    pub users_high: Option<f64>,
+    /// Lower end of the 95% Student-t interval of this pair alone.
     pub t_low: Option<f64>,
     /// Upper end.
     pub t_high: Option<f64>,
-    /// Lower end of its 95% bootstrap interval (see [`bootstrap`]).
+    /// Lower end of the 95% bootstrap interval of this pair alone (see [`bootstrap`]).
     pub bootstrap_low: Option<f64>,
     /// Upper end.
     pub bootstrap_high: Option<f64>,
-    /// Two-sided p value of the sign-flip permutation test (see [`sign_flip`]).
+    /// Two-sided p value of the sign-flip permutation test of this pair alone (see [`sign_flip`]).
     pub p_permutation: Option<f64>,
-    /// It, adjusted by Holm's method over all pairs of this metric.
-    pub p_holm: Option<f64>,
-    /// It, adjusted by the method of Benjamini and Hochberg over all pairs of this metric.
-    pub p_bh: Option<f64>,
     /// Variance of the difference had the two been independent, divided by its variance as paired.
     pub variance_reduction: Option<f64>,
     /// Replications in which both are defined.
     pub replications: usize,
-    /// Replications that would show a true difference of this size (see [`replications_needed`]).
+    /// Replications that would show a true difference of this size among all pairs (see [`replications_needed_at`]).
     pub replications_needed: Option<u64>,
 }
 
 impl PairRow {
-    /// Whether the t interval excludes 0.
+    /// Whether the two policies differ, by the verdict over all pairs.
     pub fn excludes_zero(&self) -> bool {
-        self.t_low.zip(self.t_high).is_some_and(|(low, high)| low > 0.0 || high < 0.0)
+        self.low.zip(self.high).is_some_and(|(low, high)| low > 0.0 || high < 0.0)
     }
 }
 
@@ -51,27 +57,27 @@ impl Results {
     /// All pairs of policies in all metrics, metric by metric. Challengers come in their order and the baseline last, so
     /// that a difference from the baseline has the sign that it has in [`Results::compare`].
     ///
-    /// Resamples and sign flips are drawn from `streams`, the same for all pairs with equally many replications: a row
-    /// does not depend on which other policies and metrics there are, but for the adjusted p values.
+    /// Resamples and sign flips are drawn from `streams`, the same for all pairs with equally many replications: what is said
+    /// of a pair alone does not depend on which other policies and metrics there are.
     pub fn pairs(&self, streams: &Streams) -> Vec<PairRow> {
-        let places = 0..self.metrics.len();
-        places.flat_map(|metric| adjusted(self.unadjusted_pairs(metric, streams))).collect()
-    }
-
-    fn unadjusted_pairs(&self, metric: usize, streams: &Streams) -> Vec<PairRow> {
         let order: Vec<&str> = self.challengers().chain([self.baseline()]).collect();
         let mut rows = Vec::new();
-        for (place, a) in order.iter().enumerate() {
-            rows.extend(order[place + 1..].iter().map(|b| self.pair(a, b, metric, streams)));
+        for metric in 0..self.metrics.len() {
+            let family = self.family(metric);
+            for (place, a) in order.iter().enumerate() {
+                rows.extend(order[place + 1..].iter().map(|b| self.pair(a, b, metric, &family, streams)));
+            }
         }
         rows
     }
 
-    fn pair(&self, a: &str, b: &str, metric: usize, streams: &Streams) -> PairRow {
+    fn pair(&self, a: &str, b: &str, metric: usize, family: &Family, streams: &Streams) -> PairRow {
         let found = self.paired(a, b, metric);
         let mean = found.map(|found| found.difference.mean);
-        let interval = found.and_then(|found| found.difference.interval);
+        let verdict = found.and_then(|found| found.difference.interval);
         let sample = differences(&self.finals(a, metric), &self.finals(b, metric));
+        let alone = estimate(sample.iter().copied().map(Some)).and_then(|found| found.interval);
+        let users = self.other_users(a, b, metric);
         let stream = |purpose| streams.derive(purpose, sample.len() as u64, 0);
         let resampled = bootstrap(&sample, &mut stream(Purpose::Bootstrap));
         PairRow {
@@ -79,54 +85,53 @@ impl Results {
             policy_a: a.to_owned(),
             policy_b: b.to_owned(),
             difference: mean,
-            t_low: interval.map(|interval| interval.low),
-            t_high: interval.map(|interval| interval.high),
+            low: verdict.map(|interval| interval.low),
+            high: verdict.map(|interval| interval.high),
+            p_adjusted: found.and_then(|found| found.p_value),
+            users_low: users.map(|interval| interval.low),
+            users_high: users.map(|interval| interval.high),
+            t_low: alone.map(|interval| interval.low),
+            t_high: alone.map(|interval| interval.high),
             bootstrap_low: resampled.map(|interval| interval.low),
             bootstrap_high: resampled.map(|interval| interval.high),
             p_permutation: sign_flip(&sample, &mut stream(Purpose::SignFlips)),
-            p_holm: None,
-            p_bh: None,
             variance_reduction: found.and_then(|found| found.variance_ratio),
             replications: sample.len(),
             replications_needed: deviation(&sample)
                 .zip(mean)
-                .and_then(|(spread, mean)| replications_needed(spread, mean)),
+                .and_then(|(spread, mean)| replications_needed_at(spread, mean, family.level())),
         }
     }
 }
 
-/// Puts the adjusted p values into the rows of one metric.
-fn adjusted(mut rows: Vec<PairRow>) -> Vec<PairRow> {
-    let p_values: Vec<Option<f64>> = rows.iter().map(|row| row.p_permutation).collect();
-    for ((row, p_holm), p_bh) in rows.iter_mut().zip(holm(&p_values)).zip(benjamini_hochberg(&p_values)) {
-        (row.p_holm, row.p_bh) = (p_holm, p_bh);
-    }
-    rows
-}
+/// The largest number of replications that is worth proposing.
+const MOST: u64 = 1_000;
 
-/// What so few replications cannot tell, whatever they hold; `None` when they are enough for a p value of 0.05 after Holm
-/// over `pairs` pairs, or so few that there are no p values.
-pub(crate) fn too_few(replications: usize, pairs: usize) -> Option<String> {
-    const LEVEL: f64 = 0.05;
-    // Two of the 2^n sign flips are always as extreme as the observed signs.
-    let flips = |count: usize| libm::exp2(count as f64);
-    let floor = |count: usize| 2.0 / flips(count);
-    let after_holm = |count: usize| (pairs as f64 * floor(count)).min(1.0);
-    if replications < 2 || pairs == 0 || after_holm(replications) <= LEVEL {
+/// How many pairs of a metric are told apart, and what would tell the others apart; `None` without a pair or an interval.
+pub(crate) fn proposal(rows: &[&PairRow]) -> Option<String> {
+    if !rows.iter().any(|row| row.low.is_some()) {
         return None;
     }
-    let enough = (2..).find(|&count| after_holm(count) <= LEVEL)?;
-    let lowest = if pairs == 1 {
-        String::new()
-    } else {
-        format!(", nor below {} after Holm over {pairs} pairs", round(after_holm(replications)))
+    let open: Vec<&&PairRow> = rows.iter().filter(|row| !row.excludes_zero()).collect();
+    let told = rows.len() - open.len();
+    let start = format!("{told} of {} pairs differ, with a chance of 5% that any of them does not.", rows.len());
+    if open.is_empty() {
+        return Some(start);
+    }
+    let within_reach: Vec<u64> =
+        open.iter().filter_map(|row| row.replications_needed).filter(|&count| count <= MOST).collect();
+    let Some(&most) = within_reach.iter().max() else {
+        return Some(start + &format!(" The others are so close that more than {MOST} replications would be needed."));
     };
-    Some(format!(
-        "With {replications} replications a permutation p value cannot fall below 2/{} = {}{lowest}, however large the \
-         difference: {enough} replications are the fewest that can reach {LEVEL}.",
-        flips(replications),
-        round(floor(replications)),
-    ))
+    let ran = rows.iter().map(|row| row.replications as u64).max().unwrap_or(0);
+    let option = format!("`--replications {}`", most.max(ran + 1));
+    let size = "if their differences are as large as here.";
+    Some(if within_reach.len() == open.len() {
+        format!("{start} {option} would tell them apart {size}")
+    } else {
+        let (count, verb) = (within_reach.len(), if within_reach.len() == 1 { "needs" } else { "need" });
+        format!("{start} {count} of the others {verb} at most {most}: {option} would tell these apart {size}")
+    })
 }
 
 /// What resampling so few replications cannot do; `None` when they are enough for an interval of 95%, or too few for any.
@@ -136,7 +141,7 @@ pub(crate) fn too_narrow(replications: usize) -> Option<String> {
     (replications > 1 && most < 0.95).then(|| {
         format!(
             "No bootstrap interval of {replications} replications holds the truth more often than in {}% of runs: go by \
-             the t intervals.",
+             the other intervals.",
             round(100.0 * most)
         )
     })
@@ -185,11 +190,12 @@ mod tests {
         assert_eq!((rows[1].bootstrap_low, rows[1].bootstrap_high), (Some(1.0), Some(3.0)));
         // The baseline does not vary: pairing gains nothing.
         assert_eq!(rows[1].variance_reduction, Some(1.0));
-        // Deviation 1, difference 2: ratio 1/4. n = 4: (3.182446 + 0.978472)^2 / 4 = 4.328; n = 5: (2.776445 + 0.940965)^2 / 4 = 3.455.
-        assert_eq!(rows[1].replications_needed, Some(5));
-        // Holm: 1/4 * 3, then 1/4 * 2 and 1 * 1, never descending. Benjamini-Hochberg: 1/4 * 3/2 for the two, 1.
-        assert_eq!(rows.iter().map(|row| row.p_holm.unwrap()).collect::<Vec<_>>(), [1.0, 0.75, 0.75]);
-        assert_eq!(rows.iter().map(|row| row.p_bh.unwrap()).collect::<Vec<_>>(), [1.0, 0.375, 0.375]);
+        // Deviation 1, difference 2: five would do for this pair alone, one of three needs more.
+        assert_eq!(rows[1].replications_needed, replications_needed_at(1.0, 2.0, 0.05 / 3.0));
+        assert!(rows[1].replications_needed > Some(5));
+        // The verdict over three pairs is wider than that of the pair alone.
+        assert!(rows[1].low < rows[1].t_low && rows[1].high > rows[1].t_high);
+        assert!(rows[1].p_adjusted.unwrap() > 0.05 && rows[0].p_adjusted == Some(1.0));
     }
 
     #[test]
@@ -198,7 +204,7 @@ mod tests {
         assert_eq!(rows.len(), compared.len());
         for (row, other) in rows.iter().zip(&compared) {
             assert_eq!((row.metric, &row.policy_a, &row.policy_b), (other.metric, &other.policy, &other.baseline));
-            assert_eq!((row.difference, row.t_low, row.t_high), (other.difference, other.ci_low, other.ci_high));
+            assert_eq!((row.difference, row.low, row.high), (other.difference, other.ci_low, other.ci_high));
             assert_eq!(row.replications, other.replications);
         }
         assert!(rows[0].excludes_zero() && !rows[1].excludes_zero());
@@ -207,7 +213,13 @@ mod tests {
     #[test]
     fn a_row_does_not_depend_on_the_other_policies() {
         let arms = [("base", [0.1, 0.3, 0.2]), ("x", [0.4, 0.2, 0.9]), ("y", [0.7, 0.5, 0.6])];
-        let unadjusted = |row: &PairRow| PairRow { p_holm: None, p_bh: None, ..row.clone() };
+        let unadjusted = |row: &PairRow| PairRow {
+            low: None,
+            high: None,
+            p_adjusted: None,
+            replications_needed: None,
+            ..row.clone()
+        };
         let all: Vec<PairRow> = three(&arms).iter().map(unadjusted).collect();
         let two: Vec<PairRow> = three(&arms[..2]).iter().map(unadjusted).collect();
         assert_eq!(two, all[1..2]);
@@ -219,27 +231,42 @@ mod tests {
         let one: &[&[Option<f64>]] = &[&[Some(0.5)]];
         let rows = results(&["gini"], "a", &[("a", one), ("b", one)], 1).pairs(&streams());
         assert_eq!((rows[0].difference, rows[0].t_low, rows[0].bootstrap_low), (Some(0.0), None, None));
-        assert_eq!((rows[0].p_permutation, rows[0].p_holm, rows[0].replications_needed), (None, None, None));
+        assert_eq!((rows[0].p_permutation, rows[0].p_adjusted, rows[0].replications_needed), (None, None, None));
     }
 
     #[test]
-    fn what_few_replications_cannot_tell() {
-        assert_eq!(
-            too_few(5, 1).unwrap(),
-            "With 5 replications a permutation p value cannot fall below 2/32 = 0.0625, however large the difference: \
-             6 replications are the fewest that can reach 0.05."
-        );
-        assert_eq!(
-            too_few(6, 3).unwrap(),
-            "With 6 replications a permutation p value cannot fall below 2/64 = 0.0313, nor below 0.0938 after Holm over \
-             3 pairs, however large the difference: 7 replications are the fewest that can reach 0.05."
-        );
+    fn what_few_replications_cannot_resample() {
         assert_eq!(
             too_narrow(5).unwrap(),
-            "No bootstrap interval of 5 replications holds the truth more often than in 93.75% of runs: go by the t intervals."
+            "No bootstrap interval of 5 replications holds the truth more often than in 93.75% of runs: go by the other intervals."
         );
         assert!(too_narrow(2).unwrap().contains(" 50% of runs"));
         assert_eq!((too_narrow(1), too_narrow(6)), (None, None));
-        assert_eq!((too_few(7, 3), too_few(6, 1), too_few(1, 3), too_few(5, 0)), (None, None, None, None));
+    }
+
+    #[test]
+    fn how_many_pairs_differ_and_what_would_tell_the_others_apart() {
+        let row = three(&[("base", [0.0, 0.0, 0.0]), ("x", [1.0, 2.0, 3.0])]).remove(0);
+        let told = |needed: Option<u64>| PairRow { low: Some(0.5), replications_needed: needed, ..row.clone() };
+        let open = |needed: Option<u64>| PairRow { low: Some(-0.5), replications_needed: needed, ..row.clone() };
+        let say = |rows: &[PairRow]| proposal(&rows.iter().collect::<Vec<_>>());
+        let start = |told: usize, all: usize| {
+            format!("{told} of {all} pairs differ, with a chance of 5% that any of them does not.")
+        };
+        assert_eq!(say(&[told(Some(3))]), Some(start(1, 1)));
+        assert_eq!(
+            say(&[told(Some(3)), open(Some(9)), open(Some(7))]).unwrap(),
+            start(1, 3) + " `--replications 9` would tell them apart if their differences are as large as here."
+        );
+        assert_eq!(
+            say(&[open(Some(9)), open(None)]).unwrap(),
+            start(0, 2)
+                + " 1 of the others needs at most 9: `--replications 9` would tell these apart if their differences are as large as here."
+        );
+        assert_eq!(
+            say(&[open(None)]).unwrap(),
+            start(0, 1) + " The others are so close that more than 1000 replications would be needed."
+        );
+        assert_eq!((say(&[]), say(&[PairRow { low: None, ..row }])), (None, None));
     }
 }

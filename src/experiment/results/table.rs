@@ -1,6 +1,7 @@
 //! The results as plain text for a terminal.
 
 use super::Results;
+use super::order::wrapped;
 use crate::metrics::{Format, MetricKind};
 
 /// Columns under one title: a heading and one cell a row.
@@ -24,7 +25,12 @@ impl Results {
         if cells.is_empty() {
             return text;
         }
-        text += &format!("\nDifference from `{}`, paired by replication [95% interval]\n\n", self.baseline);
+        let all = match self.policies.len() {
+            2 => String::new(),
+            count => format!(", for all {} pairs at once", count * (count - 1) / 2),
+        };
+        let title = format!("Difference from `{}`, paired by replication [95% interval{all}]", self.baseline);
+        text += &format!("\n{}\n\n", wrapped(&title, width));
         let names = Column { heading: "policy".to_owned(), cells };
         text += &layout(&names, self.columns(difference_heading, |m, kind| self.difference_cells(m, kind)), width);
         text += "\n* the interval excludes 0\n";

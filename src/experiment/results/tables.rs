@@ -33,7 +33,7 @@ table_row!(CompareRow {
     difference: Number,
     ci_low: Number,
     ci_high: Number,
-    p_value: Number,
+    p_adjusted: Number,
     relative_percent: Number,
     replications: Whole,
 });
@@ -42,13 +42,16 @@ table_row!(PairRow {
     policy_a: Text,
     policy_b: Text,
     difference: Number,
+    low: Number,
+    high: Number,
+    p_adjusted: Number,
+    users_low: Number,
+    users_high: Number,
     t_low: Number,
     t_high: Number,
     bootstrap_low: Number,
     bootstrap_high: Number,
     p_permutation: Number,
-    p_holm: Number,
-    p_bh: Number,
     variance_reduction: Number,
     replications: Whole,
     replications_needed: Whole,
@@ -111,12 +114,13 @@ mod tests {
         let text = read_to_string(folder.path().join("pairs.csv")).unwrap();
         let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split(',').collect()).collect();
         assert_eq!(lines[0].last(), Some(&"replications_needed"));
-        assert!(lines.iter().all(|fields| fields.len() == 14), "{text}");
+        assert!(lines.iter().all(|fields| fields.len() == 17), "{text}");
         assert_eq!(lines[1][..3], ["acceptance_rate", "popular", "random"]);
-        // Differences 0.10, 0.11 and 0.12: two of eight flips, one pair.
-        assert_eq!(lines[1][8..11], ["0.25", "0.25", "0.25"]);
+        // Differences 0.10, 0.11 and 0.12: two of eight flips; one pair is judged as if alone.
+        assert_eq!(lines[1][13], "0.25");
+        assert_eq!(lines[1][4..6], lines[1][9..11]);
         // Both differences in mean rating are 0: no variance, and nothing would show it.
-        assert_eq!(lines[2][3..], ["0.0", "0.0", "0.0", "0.0", "0.0", "1.0", "1.0", "1.0", "", "2", ""]);
+        assert_eq!(lines[2][3..], ["0.0", "0.0", "0.0", "1.0", "", "", "0.0", "0.0", "0.0", "0.0", "1.0", "", "2", ""]);
         small().write(folder.path(), &[]).unwrap();
         assert_eq!(read_to_string(folder.path().join("pairs.csv")).unwrap().lines().count(), 1);
     }

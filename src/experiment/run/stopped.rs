@@ -69,7 +69,7 @@ impl Experiment {
     ) -> Result<Finished, ExperimentError> {
         let population = self.users(record.replication)?;
         let metrics = MetricSet::of(self.metrics(), &self.background(&population));
-        let mut sink = ArmSink::new(metrics, self.start.catalogue.clone(), Box::new(NoSink));
+        let mut sink = ArmSink::new(metrics, self.start.catalogue.clone(), &population.sources, Box::new(NoSink));
         let mut recording = stopped.recording(record, self.scenario.seed)?;
         for tick in 0..record.ticks {
             let (mut events, decisions) = recording.tick(tick)?;
@@ -138,6 +138,7 @@ impl Tally {
             steps: self.steps,
             seconds,
             short,
+            users: self.users.totals().clone(),
         }
     }
 }

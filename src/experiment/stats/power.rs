@@ -1,9 +1,13 @@
 //! How many replications would show a difference.
 
-use super::student_t;
+use super::t_quantile;
+use statrs::distribution::{ContinuousCDF, Normal};
 
 /// The chance with which the difference is to be shown.
 const POWER: f64 = 0.8;
+
+/// The level of the test.
+const LEVEL: f64 = 0.05;
 
 /// From here on the t distribution is the normal one but for the second term of its expansion.
 const LARGE: f64 = 10_000.0;
@@ -32,26 +36,31 @@ const MOST: f64 = 1e9;
 /// assert_eq!(replications_needed(1.0, 0.5), Some(34));
 /// ```
 pub fn replications_needed(deviation: f64, difference: f64) -> Option<u64> {
+    replications_needed_at(deviation, difference, LEVEL)
+}
+
+/// Like [`replications_needed`], by a test at another level: `0.05 / m` for one of `m` pairs that are judged together.
+pub fn replications_needed_at(deviation: f64, difference: f64, at: f64) -> Option<u64> {
     let ratio = (deviation / difference) * (deviation / difference);
     if difference == 0.0 || !ratio.is_finite() {
         return None;
     }
     // Quantiles of the normal distribution are smaller than those of t, so the answer is not below this.
-    let (level, chance) = (1.959_963_984_540_054, 0.841_621_233_572_914_3);
+    let (level, chance) = (Normal::standard().inverse_cdf(1.0 - at / 2.0), 0.841_621_233_572_914_3);
     let start = ratio * (level + chance) * (level + chance);
     if start > LARGE {
         let count = (start + level * level / 2.0).ceil();
         return (count <= MOST).then_some(count as u64);
     }
     let effect = (difference / deviation).abs();
-    (start as u64..).map(|count| count.max(2)).find(|&count| power(count, effect) >= POWER)
+    (start as u64..).map(|count| count.max(2)).find(|&count| power(count, effect, at) >= POWER)
 }
 
 /// The chance that `count` replications show a mean difference of `effect` standard deviations: the noncentral t
 /// distribution as a mixture of normal ones over `s = sqrt(chi2 / freedom)`, by Simpson's rule.
-fn power(count: u64, effect: f64) -> f64 {
+fn power(count: u64, effect: f64, level: f64) -> f64 {
     let freedom = (count - 1) as f64;
-    let Some(critical) = student_t((count - 1) as usize) else { return 0.0 };
+    let Some(critical) = t_quantile(freedom, level) else { return 0.0 };
     let shift = effect * (count as f64).sqrt();
     let norm = std::f64::consts::LN_2 + freedom / 2.0 * libm::log(freedom / 2.0) - libm::lgamma(freedom / 2.0);
     let density = |s: f64| {
@@ -100,11 +109,18 @@ mod tests {
             (10, 0.9, 0.717_181_217),
             (30, 0.5, 0.753_964_716),
         ] {
-            assert!((power(count, effect) - expected).abs() < 1e-7, "{count} {effect}: {}", power(count, effect));
+            assert!(
+                (power(count, effect, LEVEL) - expected).abs() < 1e-7,
+                "{count} {effect}: {}",
+                power(count, effect, LEVEL)
+            );
         }
-        assert!((power(2, 0.0) - 0.05).abs() < 1e-6, "without a difference the test rejects at its level");
+        assert!((power(2, 0.0, LEVEL) - 0.05).abs() < 1e-6, "without a difference the test rejects at its level");
         // Central quantiles give 302.
         assert_eq!(replications_needed(1.0, 0.162), Some(301));
+        // One of ten pairs: t(0.9975, 4) = 5.597568 in place of 2.776445.
+        assert!((power(2, 0.0, 0.005) - 0.005).abs() < 1e-6);
+        assert!(replications_needed_at(1.0, 1.2, 0.005) > replications_needed(1.0, 1.2));
         let sizes = [(0.4758, 37), (1.1982, 8), (1.9014, 5), (2.2178, 4)];
         for (effect, count) in sizes {
             assert_eq!(replications_needed(1.0, effect), Some(count));

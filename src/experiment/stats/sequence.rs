@@ -13,7 +13,7 @@
 //! but without the normal shape an interval of half a percentage point takes of the order of a thousand replications,
 //! because nothing excludes a rare replication with a difference of 1.
 
-use super::{Interval, deviation, is_constant, mean};
+use super::{Interval, deviation, is_constant, mean, standard_error};
 
 /// Variance of the mixture over effect sizes (mean over standard deviation). Any value is valid; this one gives about the
 /// narrowest intervals at 5 to 30 replications.
@@ -39,18 +39,43 @@ const ALPHA: f64 = 0.05;
 /// assert_eq!(confidence_sequence(&sample[..3]), None);
 /// ```
 pub fn confidence_sequence(differences: &[f64]) -> Option<Interval> {
+    confidence_sequence_at(differences, ALPHA)
+}
+
+/// Like [`confidence_sequence`], whose intervals miss the mean at any time with the chance `level`.
+pub fn confidence_sequence_at(differences: &[f64], level: f64) -> Option<Interval> {
     let (mean, deviation) = (mean(differences)?, deviation(differences)?);
     if is_constant(differences) && mean != 0.0 {
         return None;
     }
     let count = differences.len() as f64;
-    let inflation = 1.0 + count * MIXTURE;
-    let bound = libm::pow(inflation.sqrt() / ALPHA, 2.0 / count);
-    if bound >= inflation {
-        return None;
-    }
+    let (inflation, bound) = bounds(count, level)?;
     let reach = deviation * ((count - 1.0) / count * (bound - 1.0) / (1.0 - bound / inflation)).sqrt();
     Some(Interval { low: mean - reach, high: mean + reach })
+}
+
+/// `k` and `q` of the formula; `None` while no value is excluded.
+fn bounds(count: f64, level: f64) -> Option<(f64, f64)> {
+    let inflation = 1.0 + count * MIXTURE;
+    let bound = libm::pow(inflation.sqrt() / level, 2.0 / count);
+    (bound < inflation).then_some((inflation, bound))
+}
+
+/// The fewest differences whose sequence at `level` excludes anything.
+pub(in crate::experiment) fn fewest_looks(level: f64) -> u32 {
+    (2..).find(|&count| bounds(f64::from(count), level).is_some()).unwrap_or(u32::MAX)
+}
+
+/// The mixture likelihood ratio of the mean 0: 1 over it is a p value that stays valid under looks. `None` where the sequence
+/// says nothing.
+pub(super) fn evidence(differences: &[f64]) -> Option<f64> {
+    let (mean, error) = (mean(differences)?, standard_error(differences)?);
+    if is_constant(differences) {
+        return (mean == 0.0).then_some(1.0);
+    }
+    let count = differences.len() as f64;
+    let (k, u) = (1.0 + count * MIXTURE, mean * mean / (error * error) / (count - 1.0));
+    Some(libm::pow((1.0 + u) / (1.0 + u / k), count / 2.0) / k.sqrt())
 }
 
 #[cfg(test)]
@@ -73,6 +98,10 @@ mod tests {
         for end in [found.low, found.high] {
             assert!((ratio(&sample, end) - 20.0).abs() < 1e-9);
         }
+        assert!((evidence(&sample).unwrap() - ratio(&sample, 0.0)).abs() < 1e-9);
+        let narrower = confidence_sequence_at(&sample, 0.01).unwrap();
+        assert!((ratio(&sample, narrower.low) - 100.0).abs() < 1e-7);
+        assert_eq!((fewest_looks(0.05), fewest_looks(0.005)), (4, 5));
         assert!(ratio(&sample, 1.0 / 3.0) < 1.0);
     }
 

@@ -3,7 +3,7 @@
 #[path = "../../../benches/statistics/shapes.rs"]
 mod shapes;
 
-use super::{bootstrap, confidence_sequence, estimate, sign_flip};
+use super::{Family, bootstrap, confidence_sequence, estimate, sign_flip};
 use crate::random::{Purpose, Streams, unit};
 use shapes::Shape;
 
@@ -66,5 +66,39 @@ fn looking_again_and_again_fools_t_intervals_and_not_the_sequence() {
         let excludes = |some: &[f64]| confidence_sequence(some).is_some_and(|interval| !interval.contains(0.0));
         let sequence = share(shape, 40, |sample, _| looks(sample, &excludes));
         assert!(sequence <= 0.05, "{shape:?} {sequence}");
+    }
+}
+
+/// Whether any pair of five equal policies is told apart after some replications.
+fn any_pair(family: &Family, shape: Shape, looks: &[usize], streams: &Streams) -> bool {
+    let longest = looks.iter().copied().max().unwrap_or(0);
+    let values: Vec<Vec<f64>> = (0..5)
+        .map(|policy| {
+            let mut rng = streams.derive(Purpose::Scenes, policy, 1);
+            shape.sample(longest, &mut || unit(&mut rng))
+        })
+        .collect();
+    let differ = |a: &[f64], b: &[f64], count: usize| {
+        let sample: Vec<f64> = a.iter().zip(b).take(count).map(|(a, b)| a - b).collect();
+        family.judge(&sample).p_value.is_some_and(|p_value| p_value <= 0.05)
+    };
+    let pairs = || values.iter().enumerate().flat_map(|(place, a)| values[..place].iter().map(move |b| (a, b)));
+    looks.iter().any(|&count| pairs().any(|(a, b)| differ(a, b, count)))
+}
+
+#[test]
+fn all_pairs_of_equal_policies_together_are_rarely_told_apart() {
+    for shape in shapes() {
+        for count in [3, 6] {
+            let family = Family::fixed(&vec![vec![Some(0.0); count]; 5]);
+            let rejected = share(shape, count, |_, streams| any_pair(&family, shape, &[count], streams));
+            assert!((0.005..=0.083).contains(&rejected), "{shape:?} {count} {rejected}");
+            let alone = Family::of_pairs(1);
+            let without = share(shape, count, |_, streams| any_pair(&alone, shape, &[count], streams));
+            assert!(without > 0.15, "{shape:?} {count} {without}: each pair on its own is no verdict on all");
+        }
+        let looks: Vec<usize> = (2..=24).step_by(2).collect();
+        let sequential = share(shape, 1, |_, streams| any_pair(&Family::sequential(5), shape, &looks, streams));
+        assert!(sequential <= 0.05, "{shape:?} {sequential}");
     }
 }

@@ -1,6 +1,6 @@
 //! The difference of two means whose replications have nothing to do with each other.
 
-use super::{CONFIDENCE, Interval, mean, variance};
+use super::{CONFIDENCE, Interval, mean, t_quantile, variance};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
 /// How one mean differs from another.
@@ -8,9 +8,9 @@ use statrs::distribution::{ContinuousCDF, StudentsT};
 pub struct Unpaired {
     /// The one minus the other.
     pub difference: f64,
-    /// Its two-sided 95% interval; `None` with fewer than two values on a side.
+    /// Its two-sided 95% interval; `None` with fewer than two values on a side, and where neither side varies and they differ.
     pub interval: Option<Interval>,
-    /// Two-sided p value of "no difference"; `None` with fewer than two values on a side.
+    /// Two-sided p value of "no difference"; `None` where there is no interval.
     pub p_value: Option<f64>,
 }
 
@@ -23,16 +23,23 @@ pub struct Unpaired {
 /// assert_eq!((found.difference, found.p_value), (0.0, Some(1.0)));
 /// ```
 pub fn unpaired(sample: &[f64], other: &[f64]) -> Option<Unpaired> {
+    unpaired_at(sample, other, 1.0 - CONFIDENCE)
+}
+
+/// Like [`unpaired`], with an interval that misses the difference with the chance `level`.
+pub(super) fn unpaired_at(sample: &[f64], other: &[f64], level: f64) -> Option<Unpaired> {
     let difference = mean(sample)? - mean(other)?;
     let Some((error, freedom)) = error_and_freedom(sample, other) else {
         return Some(Unpaired { difference, interval: None, p_value: None });
     };
     if error == 0.0 {
-        let p_value = Some(if difference == 0.0 { 1.0 } else { 0.0 });
-        return Some(Unpaired { difference, interval: Some(Interval { low: difference, high: difference }), p_value });
+        // Values that do not vary say nothing of how the next one may, unless all are the same.
+        let same = (Some(Interval { low: 0.0, high: 0.0 }), Some(1.0));
+        let (interval, p_value) = if difference == 0.0 { same } else { (None, None) };
+        return Some(Unpaired { difference, interval, p_value });
     }
     let distribution = StudentsT::new(0.0, 1.0, freedom).ok()?;
-    let reach = distribution.inverse_cdf(0.5 + CONFIDENCE / 2.0) * error;
+    let reach = t_quantile(freedom, level)? * error;
     Some(Unpaired {
         difference,
         interval: Some(Interval { low: difference - reach, high: difference + reach }),
@@ -78,7 +85,8 @@ mod tests {
         assert_eq!(unpaired(&[], &[1.0]), None);
         let one = unpaired(&[1.0], &[2.0, 3.0]).unwrap();
         assert_eq!((one.difference, one.interval, one.p_value), (-1.5, None, None));
-        assert_eq!(unpaired(&[1.0, 1.0], &[2.0, 2.0]).unwrap().p_value, Some(0.0));
+        let constant = unpaired(&[1.0, 1.0], &[2.0, 2.0]).unwrap();
+        assert_eq!((constant.interval, constant.p_value), (None, None), "no spread proves nothing");
         assert_eq!(unpaired(&[2.0, 2.0], &[2.0, 2.0]).unwrap().p_value, Some(1.0));
     }
 }

@@ -1,6 +1,5 @@
 //! The lines that are exchanged; see the protocol in [`super`].
 
-use crate::dataset::Column;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use std::collections::BTreeMap;
@@ -15,8 +14,8 @@ pub(super) enum Question<'a> {
         tick_seconds: i64,
         seed: u64,
         items: Vec<Item<'a>>,
-        /// For each user of the log: item, rating, time.
-        log: Vec<Vec<(u32, Option<f32>, i64)>>,
+        /// For each user of the log: item, rating, time in seconds.
+        log: Vec<Vec<(u32, Option<f32>, Number)>>,
         users: Vec<u32>,
     },
     Recommend {
@@ -43,32 +42,10 @@ pub(super) struct Item<'a> {
     pub fields: BTreeMap<&'a str, Value>,
 }
 
-/// The value of a field for one item; `None` where it is missing. Times are milliseconds since 1970.
-pub(super) fn value_of(column: &Column, item: usize) -> Option<Value> {
-    match column {
-        Column::Category { names, .. } => Some(Value::from(names.external(*column.categories(item).first()?))),
-        Column::Categories { names, .. } => {
-            let own: Vec<&str> = column.categories(item).iter().map(|&code| names.external(code)).collect();
-            (!own.is_empty()).then(|| Value::from(own))
-        }
-        Column::Number(values) => number(values[item]),
-        Column::Time(times) => times[item].map(Value::from),
-        Column::Text(texts) => Some(texts[item].as_str()).filter(|text| !text.is_empty()).map(Value::from),
-        Column::Vector { width, values } => {
-            let own: Option<Vec<Value>> =
-                values[item * width..(item + 1) * width].iter().map(|&it| number(it)).collect();
-            own.map(Value::from)
-        }
-    }
-}
-
-/// Whole numbers without a point; `None` for what is not finite.
-pub(super) fn number(value: f32) -> Option<Value> {
-    if value.fract() == 0.0 && value.abs() < 1e9 {
-        return Some(Value::from(value as i64));
-    }
-    // By way of the text: 3.7 of 32 bits is not 3.7 of 64.
-    value.to_string().parse().ok().and_then(Number::from_f64).map(Value::Number)
+/// A time in milliseconds as seconds: a whole number where it is one.
+pub(super) fn seconds(time: i64) -> Number {
+    let whole = Number::from(time.div_euclid(1_000));
+    if time.rem_euclid(1_000) == 0 { whole } else { Number::from_f64(time as f64 / 1_000.0).unwrap_or(whole) }
 }
 
 /// What it may answer.

@@ -35,9 +35,9 @@ mod child;
 mod message;
 
 use self::child::Child;
-use self::message::{Answer, Item, Question, number, value_of};
+use self::message::{Answer, Item, Question, seconds};
 use super::{Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
-use crate::dataset::Field;
+use crate::dataset::{Field, number};
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
 use crate::params::{Key, Kind, Params};
@@ -95,10 +95,7 @@ impl External {
     }
 
     fn slates(&mut self, requests: &Requests<'_>) -> Result<Lists, PolicyError> {
-        let blocked = (0..requests.len()).map(|row| {
-            let request = requests.get(row);
-            (0..requests.items as u32).filter(|&item| !request.allows(ItemId(item))).collect()
-        });
+        let blocked = (0..requests.len()).map(|row| requests.get(row).blocked().map(|item| item.0).collect());
         let question = Question::Recommend {
             tick: requests.tick,
             slate: requests.slate,
@@ -175,7 +172,7 @@ fn start<'a>(context: &'a PolicyContext) -> Question<'a> {
     let catalogue = &context.catalogue;
     let item = |item: usize| {
         let (id, fields) = (ItemId(item as u32), catalogue.fields().iter());
-        let value = |field: &'a Field| Some((field.name.as_str(), value_of(&field.column, item)?));
+        let value = |field: &'a Field| Some((field.name.as_str(), field.column.value(item)?));
         let categories =
             catalogue.category().map(|own| own.of(id).iter().map(|&code| own.names()[code as usize].as_str()));
         Item {
@@ -188,7 +185,7 @@ fn start<'a>(context: &'a PolicyContext) -> Question<'a> {
     let known = |rating: f32| (!rating.is_nan()).then_some(rating);
     let history = |user: u32| {
         let rows = context.log.of(UserId(user)).iter();
-        rows.map(|row| (row.item.0, known(row.rating), row.time)).collect()
+        rows.map(|row| (row.item.0, known(row.rating), seconds(row.time))).collect()
     };
     Question::Start {
         protocol: PROTOCOL,

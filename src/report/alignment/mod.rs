@@ -29,7 +29,7 @@ fn style() -> &'static str {
 mod tests {
     use super::*;
     use crate::align::scenes::{ContenderRecord, ReliabilityBin, SceneFigure, Scope};
-    use crate::align::{OrderedPolicy, PolicyOrder};
+    use crate::align::{Agreement, OrderFigure, PolicyOrder, StartPolicy};
     use crate::report::tests::assert_well_formed;
 
     fn figure(who: &str, measure: &str, estimate: f64) -> SceneFigure {
@@ -119,20 +119,20 @@ mod tests {
             assert!(page.contains(words), "no `{words}` in {page}");
         }
         assert_eq!(page.matches("role=\"img\"").count(), 3);
-        let policy = OrderedPolicy { policy: "p<q>".to_owned(), simulated: 0.5, ndcg: 0.1 };
-        let (low, high) = (f64::NAN, f64::NAN);
+        let of = |estimate| OrderFigure { estimate, low: f64::NAN, high: f64::NAN };
+        let (simulated, ndcg) = (of(0.5), of(0.1));
+        let policy = StartPolicy { policy: "p<q>".to_owned(), simulated, precision: ndcg, recall: ndcg, ndcg };
+        let (spearman, kendall) = (of(-1.0), of(-1.0));
         found.policy_order = Some(PolicyOrder {
             scenario: "s".to_owned(),
-            metric: "m".to_owned(),
-            replications: 2,
             users: 9,
-            spearman: -1.0,
-            low,
-            high,
             policies: vec![policy],
+            agreements: vec![Agreement { measure: "ndcg", spearman, kendall, agree: 1, disagree: 2, too_close: 3 }],
+            pairs: Vec::new(),
+            learning: None,
             left_out: vec!["oracle: why".to_owned()],
         });
-        assert!(checked(&found).contains("correlation of both orders is \u{2212}1.00"));
+        assert!(checked(&found).contains("Spearman&#x27;s correlation is \u{2212}1.00"));
     }
 
     #[test]

@@ -1,9 +1,8 @@
 //! The data of the page: every number already written, every chart already drawn.
 
 use super::charts::{Row, forest, positions, reliability};
-use crate::align::SELF_SELECTED;
 use crate::align::scenes::{ReliabilityBin, SceneAlignment, SceneFigure, Scope};
-use crate::align::{OrderedPolicy, PolicyOrder, Share, told_apart};
+use crate::align::{Agreement, OrderFigure, PolicyOrder, SELF_SELECTED, Share, StartPolicy, told_apart};
 use crate::report::percent;
 use crate::report::svg::{Caption, minus};
 use serde::Serialize;
@@ -261,22 +260,39 @@ fn table(figures: &[SceneFigure], title: String) -> TableGroup {
 
 fn order(found: &PolicyOrder) -> OrderView {
     let number = |value: f64| if value.is_finite() { minus(&format!("{value:.2}")) } else { "\u{2013}".to_owned() };
-    let told = format!(
-        "Spearman's correlation of both orders is {} ({} to {}) over {} policies of {}, {} replications and {} users.",
-        number(found.spearman),
-        number(found.low),
-        number(found.high),
+    let with = |of: &OrderFigure| format!("{} ({} to {})", number(of.estimate), number(of.low), number(of.high));
+    let agreement = |of: &Agreement| {
+        format!(
+            "By {} Spearman's correlation is {}; of the pairs of policies {} agree, {} disagree and {} are too close on one side.",
+            of.measure,
+            with(&of.spearman),
+            of.agree,
+            of.disagree,
+            of.too_close
+        )
+    };
+    let mut told = vec![format!(
+        "First slates of {} frozen policies of {} for {} users: the probability that the model accepts something of them, and what \
+         they find of the held-out interactions.",
         found.policies.len(),
         found.scenario,
-        found.replications,
         found.users
-    );
-    let told = format!("{told} But {SELF_SELECTED}.");
-    let row =
-        |of: &OrderedPolicy| [of.policy.clone(), minus(&format!("{:.4}", of.simulated)), format!("{:.4}", of.ndcg)];
+    )];
+    told.extend(found.agreements.iter().map(agreement));
+    told.extend(found.learning.iter().map(|of| {
+        format!(
+            "What learning adds: the order at the end of a run correlates with that of policies that learned on half of the held-out \
+             interactions at {}, what learning adds on both sides at {}.",
+            with(&of.spearman_replayed),
+            with(&of.spearman_gain)
+        )
+    }));
+    told.push(format!("But {SELF_SELECTED}."));
+    let value = |of: &OrderFigure| format!("{:.4}", of.estimate);
+    let row = |of: &StartPolicy| [of.policy.clone(), value(&of.simulated), value(&of.ndcg)];
     OrderView {
-        told,
-        metric: found.metric.clone(),
+        told: told.join(" "),
+        metric: "simulated value".to_owned(),
         rows: found.policies.iter().map(row).collect(),
         left_out: found.left_out.clone(),
     }

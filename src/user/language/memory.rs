@@ -1,7 +1,8 @@
 //! A language user's memory: who it is, and the last things accepted, as a row of numbers.
 //!
 //! `[user, count, (item, rating, day, second) x history]`. All but the rating are whole numbers below 2^24, which `f32`
-//! holds exactly; a moment is split into days since 1970 and seconds of the day for that reason.
+//! holds exactly; a moment is split into days since 1970 and whole seconds of the day for that reason: no text tells less than
+//! a minute.
 //!
 //! When the history is full, its older half goes at once. Were the oldest entry alone to go, every text would begin
 //! differently after each acceptance, and nothing that the model has read before could be used again.
@@ -37,7 +38,7 @@ pub(super) fn entries(row: &[f32]) -> impl Iterator<Item = Memorised> {
     row[HEAD..].chunks_exact(ENTRY).take(row[1] as usize).map(|entry| Memorised {
         item: ItemId(entry[0] as u32),
         rating: entry[1],
-        time: entry[2] as i64 * DAY + entry[3] as i64,
+        time: (entry[2] as i64 * DAY + entry[3] as i64) * 1_000,
     })
 }
 
@@ -51,7 +52,8 @@ pub(super) fn push(row: &mut [f32], event: &Memorised) {
         row[HEAD + ENTRY * kept..].fill(0.0);
         count = kept;
     }
-    let (day, second) = (event.time.div_euclid(DAY), event.time.rem_euclid(DAY));
+    let seconds = event.time.div_euclid(1_000);
+    let (day, second) = (seconds.div_euclid(DAY), seconds.rem_euclid(DAY));
     let entry = [event.item.0 as f32, event.rating, day as f32, second as f32];
     row[HEAD + ENTRY * count..HEAD + ENTRY * (count + 1)].copy_from_slice(&entry);
     row[1] = (count + 1) as f32;
@@ -62,7 +64,7 @@ mod tests {
     use super::*;
 
     fn event(number: u32) -> Memorised {
-        let time = 893_286_638 - i64::from(number) * 100_000_000;
+        let time = (893_286_638 - i64::from(number) * 100_000_000) * 1_000;
         Memorised { item: ItemId(MOST as u32 - 1 - number), rating: 1.0 + (number % 5) as f32, time }
     }
 

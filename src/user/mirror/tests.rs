@@ -98,8 +98,9 @@ fn ends(name: &str, graph: GraphBuilder) -> GraphBuilder {
 /// Writes a model whose graph `name` ends as `end` wants; the others are as they should be.
 fn write_model(folder: &Path, name: &str, end: impl Fn(GraphBuilder) -> GraphBuilder) {
     let mut card =
-        "kind = 'mirror'\nversion = 1\nname = 'tiny'\nsummary = 'of tests'\n[features]\ngenres = ['Drama']\n\
-        occupations = []\nrank = 2\n[dims]\nattributes = 3\nvectors = 4\nitem = 3\nchoice_item = 2\nprofile = 2\n\
+        "kind = 'mirror'\nversion = 2\nname = 'tiny'\nsummary = 'of tests'\n[features]\nrank = 2\n\
+        [[features.items.fields]]\nkind = 'category'\nfield = 'class'\nnames = ['Drama']\n\
+        [[features.users.fields]]\nkind = 'number'\nfield = 'age'\nlog = false\nmean = 40.0\ndeviation = 10.0\n[dims]\nattributes = 3\nvectors = 4\nitem = 3\nchoice_item = 2\nprofile = 2\n\
         state = 3\nquery = 2\nevent = 3\ncontext = 2\n[training]\n[licence]\n"
             .to_owned();
     for (own, graph) in graphs() {

@@ -107,7 +107,7 @@ fn amazon_2023_uses_the_end_of_the_log_and_products_with_ratings() {
             "item:    One two three four five six seven eight nine ten ...; category: All Beauty; price: $9.99; average rating: 4.5 (10 ratings)",
         ],
     );
-    assert_eq!(import.told()[0], (json!("U0"), json!("P0"), json!(86_400 * 17)));
+    assert_eq!(import.told()[0], (json!("U0"), json!("P0"), json!(86_400.0 * 17.0 + 0.5)));
     let all = import.try_it("amazon", &["--latest", "1", "--least", "1"]).expect(0);
     assert!(all.stdout.contains("75 interactions kept"), "{}", all.stdout);
 }

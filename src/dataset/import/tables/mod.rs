@@ -19,6 +19,7 @@ use self::reading::Reading;
 use self::roles::Layout;
 use self::spec::Spec;
 use super::super::clock::{Spelling, Spellings};
+use super::super::collect::title_among;
 use super::super::sheet::Sheet;
 use super::super::{ItemRow, MemoryTables, UserRow};
 use super::folder::Folder;
@@ -37,7 +38,7 @@ pub(super) const FAMILY: Family = Family {
         files: "a table with columns like `user_id` and `item_id`, others for items and users",
         open,
     }],
-    template: include_str!("../templates/custom.toml"),
+    template: super::GENERIC_TEMPLATE,
 };
 
 struct Tables {
@@ -289,14 +290,15 @@ impl Publisher for Tables {
             let sheet = path.as_ref().and_then(|path| self.sheet(path).ok());
             sheet.map(|sheet| sheet.columns().to_vec()).unwrap_or_default()
         };
+        let item_order = order(&self.found.items);
         Roles {
-            title: self.spec.items.title.clone(),
+            title: self.spec.items.title.clone().or_else(|| title_among(&item_order).cloned()),
             released: self.spec.items.released.clone(),
             provider: self.spec.items.provider.clone(),
             scale: self.spec.scale,
             item_types: all(&self.spec.items),
             user_types: all(&self.spec.users),
-            item_order: order(&self.found.items),
+            item_order,
             user_order: order(&self.found.users),
         }
     }

@@ -9,6 +9,7 @@ use crate::dataset::import::publisher::{Fields, RawRow, ShownRow, Verdict};
 use crate::dataset::import::values::{NO_ID, id, put};
 use crate::dataset::sheet::{Cell, Sheet};
 use crate::files::FileError;
+use serde_json::Value;
 
 /// How the rows of a log are read.
 pub(super) struct Reading<'t> {
@@ -57,6 +58,13 @@ fn entries(cell: &Cell) -> Vec<String> {
     let separator = ['|', ';', ','].into_iter().find(|separator| inside.contains(*separator));
     let parts = inside.split(|letter: char| separator.map_or(letter.is_whitespace(), |separator| letter == separator));
     parts.map(|part| part.trim().trim_matches(['\'', '"']).to_owned()).filter(|part| !part.is_empty()).collect()
+}
+
+fn as_value(id: &ExternalId) -> Value {
+    match id {
+        ExternalId::Number(number) => Value::from(*number),
+        ExternalId::Text(text) => Value::from(text.as_str()),
+    }
 }
 
 impl Reading<'_> {
@@ -122,8 +130,12 @@ impl Reading<'_> {
         let Some(user) = self.user(sheet) else { return take(Err(NO_ID)) };
         if self.layout.shown.is_some() {
             let (list, taken) = self.list(sheet)?;
-            for (item, _) in list.into_iter().zip(taken).filter(|(_, taken)| *taken) {
-                take(Ok(self.row(sheet, user.clone(), item)?))?;
+            let shown: Vec<Value> = list.iter().map(as_value).collect();
+            for (place, (item, _)) in list.into_iter().zip(taken).enumerate().filter(|(_, (_, taken))| *taken) {
+                let mut row = self.row(sheet, user.clone(), item)?;
+                row.behavior.insert("impression_list".to_owned(), Value::Array(shown.clone()));
+                row.behavior.insert("item_pos".to_owned(), Value::from(place));
+                take(Ok(row))?;
             }
             return Ok(());
         }

@@ -1,0 +1,86 @@
+//! The rows of a log as arrays: what the training of scorers in Python reads.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `rows_user.npy`, `rows_item.npy` | i32, numbers of user and item, by user and time |
+//! | `rows_rating.npy` | f32, the rating as it is in the log; NaN where there is none |
+//! | `rows_time.npy` | i64, the time in milliseconds since 1970 |
+//! | `rows_split.npy` | u8: 0 to learn, 1 to choose settings, 2 held out |
+//! | `meta.json` | data set, hash, catalogue, counts, share held out |
+
+use super::{Catalogue, Dataset, Interaction, TrainingLog};
+use crate::ids::UserId;
+use ndarray::Array1;
+use ndarray_npy::{WritableElement, write_npy};
+use std::path::Path;
+
+/// Share of a user's interactions before the cut that is learned; the rest of them chooses settings.
+const LEARNED: f64 = 0.9;
+
+/// Writes the rows of `data` into `folder`, which must exist. The last `holdout` of each user's interactions are held out.
+///
+/// # Errors
+/// When a file cannot be written.
+pub fn write_arrays(data: &Dataset, holdout: f64, folder: &Path) -> std::io::Result<()> {
+    let rows = &data.interactions;
+    let column = |value: fn(&Interaction) -> i32| rows.iter().map(value).collect::<Array1<i32>>();
+    write(folder, "rows_user", &column(|row| row.user.0 as i32))?;
+    write(folder, "rows_item", &column(|row| row.item.0 as i32))?;
+    write(folder, "rows_rating", &rows.iter().map(|row| row.rating).collect::<Array1<f32>>())?;
+    write(folder, "rows_time", &rows.iter().map(|row| row.time).collect::<Array1<i64>>())?;
+    write(folder, "rows_split", &Array1::from(parts(data, holdout)))?;
+    let meta = serde_json::json!({
+        "data": data.name, "data_hash": data.hash, "catalogue": Catalogue::of(data).hash(),
+        "users": data.users.len(), "items": data.items.len(), "rows": rows.len(), "holdout": holdout,
+    });
+    std::fs::write(folder.join("meta.json"), format!("{meta:#}\n"))
+}
+
+fn write<T: WritableElement>(folder: &Path, name: &str, array: &Array1<T>) -> std::io::Result<()> {
+    write_npy(folder.join(format!("{name}.npy")), array).map_err(std::io::Error::other)
+}
+
+/// The part of each row: the split of [`Dataset::split`], and the last tenth of what comes before the cut.
+fn parts(data: &Dataset, holdout: f64) -> Vec<u8> {
+    let log = TrainingLog::from_sorted(data.interactions.clone(), data.users.len(), data.items.len());
+    let mut parts = Vec::with_capacity(data.interactions.len());
+    for user in (0..data.users.len() as u32).map(UserId) {
+        let count = log.of(user).len();
+        let before = |share: f64| (count as f64 * (1.0 - holdout) * share - 1e-9).ceil();
+        let (learned, cut) = (before(LEARNED), before(1.0));
+        parts.extend((0..count).map(|place| match place as f64 {
+            place if place < learned => 0,
+            place if place < cut => 1,
+            _ => 2,
+        }));
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_agree_with_the_split_of_the_data_set() {
+        let rows = (0..3).flat_map(|user| {
+            (0..10 + 7 * user).map(move |step| (format!("u{user}"), format!("i{step}"), None, Some(step)))
+        });
+        let data = Dataset::from_rows("rows", rows).expect("a data set");
+        let parts = parts(&data, 0.2);
+        let before = data.split(0.2).before;
+        for user in (0..3).map(UserId) {
+            let own: Vec<u8> = data
+                .interactions
+                .iter()
+                .zip(&parts)
+                .filter(|(row, _)| row.user == user)
+                .map(|(_, part)| *part)
+                .collect();
+            assert_eq!(own.iter().filter(|part| **part < 2).count(), before.of(user).len());
+            assert!(own.is_sorted() && own.contains(&2), "{own:?}");
+        }
+        assert_eq!(parts[10..27].iter().filter(|part| **part == 1).count(), 1);
+        assert_eq!(parts[..10], [0, 0, 0, 0, 0, 0, 0, 0, 2, 2]);
+    }
+}

@@ -1,0 +1,216 @@
+//! Which items users may not be shown: what each has had, and what nobody can have now.
+
+use crate::dataset::TrainingLog;
+use crate::ids::{ItemId, ItemSet, UserId, ones};
+use std::sync::Arc;
+
+/// The items that each simulated user has accepted, those of the log included. Users that start from the same user of the log
+/// share its items.
+#[derive(Clone, Debug)]
+pub struct SeenItems {
+    items: usize,
+    /// By user of the log.
+    before: Arc<[ItemSet]>,
+    /// The user of the log with whose items each user starts.
+    sources: Arc<[UserId]>,
+    /// What each user accepted since, without what was in the log.
+    since: Vec<ItemSet>,
+}
+
+impl SeenItems {
+    /// The items of each user of a log, to start from.
+    pub fn of_log(log: &TrainingLog) -> Arc<[ItemSet]> {
+        let of = |user| ItemSet::new(log.of(UserId(user)).iter().map(|row| row.item), log.items);
+        (0..log.users() as u32).map(of).collect()
+    }
+
+    /// Users at the start, who have what their `sources` have in `before`, out of a catalogue of `items`.
+    pub fn new(before: Arc<[ItemSet]>, sources: Arc<[UserId]>, items: usize) -> SeenItems {
+        let since = vec![ItemSet::default(); sources.len()];
+        SeenItems { items, before, sources, since }
+    }
+
+    /// Adds items that users accepted.
+    pub fn insert(&mut self, accepted: impl IntoIterator<Item = (UserId, ItemId)>) {
+        for (user, item) in accepted {
+            if !self.before[self.sources[user.index()].index()].contains(item) {
+                self.since[user.index()].insert(item, self.items);
+            }
+        }
+    }
+
+    /// Brings a user back to the start.
+    pub fn restart(&mut self, user: UserId) {
+        self.since[user.index()] = ItemSet::default();
+    }
+
+    /// The items of a user in the log, and those since.
+    #[inline]
+    fn sets(&self, user: UserId) -> [&ItemSet; 2] {
+        [&self.before[self.sources[user.index()].index()], &self.since[user.index()]]
+    }
+
+    /// The items of a user: those of the log ascending, then those since.
+    pub fn of(&self, user: UserId) -> impl Iterator<Item = ItemId> + '_ {
+        self.sets(user).into_iter().flat_map(ItemSet::iter)
+    }
+}
+
+/// Which items users may not be shown.
+#[derive(Clone, Copy, Debug)]
+pub struct Blocked<'a> {
+    /// Bits of items; of one row after the other, or of one for all.
+    bits: &'a [u64],
+    /// Words of a row in `bits`; 0: the same ones for all rows.
+    row: usize,
+    seen: Option<&'a SeenItems>,
+}
+
+impl<'a> Blocked<'a> {
+    /// Nothing is.
+    pub const NOTHING: Blocked<'static> = Blocked { bits: &[], row: 0, seen: None };
+
+    /// What each user has accepted.
+    pub fn seen(seen: &'a SeenItems) -> Blocked<'a> {
+        Blocked { seen: Some(seen), ..Blocked::NOTHING }
+    }
+
+    /// And for everybody what `bits` says: bit `i` is set when item `i` may not be shown.
+    pub fn and_for_all(self, bits: &'a [u64]) -> Blocked<'a> {
+        Blocked { bits, row: 0, ..self }
+    }
+
+    /// What `bits` says of each row, a bit for each of `items` and row, rows in whole words: for few rows with sets of any
+    /// kind.
+    pub fn rows(bits: &'a [u64], items: usize) -> Blocked<'a> {
+        Blocked { bits, row: items.div_ceil(64), seen: None }
+    }
+
+    /// The rows from `first` on, which count from 0 again.
+    pub(super) fn part_from(self, first: usize) -> Blocked<'a> {
+        Blocked { bits: &self.bits[first * self.row..], ..self }
+    }
+
+    /// What the user of one row may not be shown.
+    #[inline]
+    pub(super) fn of(&self, row: usize, user: UserId) -> RowBlocked<'a> {
+        let bits = if self.row == 0 { self.bits } else { &self.bits[row * self.row..(row + 1) * self.row] };
+        RowBlocked { bits, seen: self.seen.map(|seen| seen.sets(user)) }
+    }
+}
+
+/// What one user may not be shown.
+#[derive(Clone, Copy)]
+pub(super) struct RowBlocked<'a> {
+    bits: &'a [u64],
+    seen: Option<[&'a ItemSet; 2]>,
+}
+
+impl<'a> RowBlocked<'a> {
+    #[inline]
+    fn has_bit(&self, item: ItemId) -> bool {
+        self.bits.get(item.index() / 64).is_some_and(|word| word >> (item.index() % 64) & 1 == 1)
+    }
+
+    #[inline]
+    pub fn contains(&self, item: ItemId) -> bool {
+        self.has_bit(item) || self.seen.is_some_and(|sets| sets.iter().any(|set| set.contains(item)))
+    }
+
+    /// How many of `items` are blocked.
+    pub fn count(&self, items: usize) -> usize {
+        let bits: usize = self.bits.iter().map(|word| word.count_ones() as usize).sum();
+        // The bits behind the last item are no items, whether they are set or not.
+        let beyond = self.bits.get(items / 64).filter(|_| !items.is_multiple_of(64));
+        let beyond = beyond.map_or(0, |word| (word >> (items % 64)).count_ones() as usize);
+        let seen = self.seen.into_iter().flatten();
+        let seen: usize = match self.bits {
+            [] => seen.map(ItemSet::len).sum(),
+            _ => seen.flat_map(ItemSet::iter).filter(|&item| !self.has_bit(item)).count(),
+        };
+        bits - beyond + seen
+    }
+
+    /// The items that are blocked, ascending.
+    pub fn items(self, items: usize) -> impl Iterator<Item = ItemId> + use<'a> {
+        let mut found: Vec<ItemId> = self.seen.into_iter().flatten().flat_map(ItemSet::iter).collect();
+        found.extend(ones(self.bits).filter(|item| item.index() < items));
+        found.sort_unstable();
+        found.dedup();
+        found.into_iter()
+    }
+
+    /// The items that are not blocked, ascending.
+    pub fn others(self, items: usize) -> impl Iterator<Item = ItemId> + use<'a> {
+        let mut sets =
+            self.seen.unwrap_or([const { &ItemSet::Sorted(Vec::new()) }; 2]).map(|set| set.iter().peekable());
+        (0..items as u32).map(ItemId).filter(move |item| {
+            let mut is_seen = false;
+            for set in &mut sets {
+                is_seen |= set.next_if_eq(item).is_some();
+            }
+            !is_seen && !self.has_bit(*item)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Interaction;
+
+    fn seen() -> SeenItems {
+        let row = |user, item| Interaction { user: UserId(user), item: ItemId(item), rating: 4.0, time: 0 };
+        let log = TrainingLog::from_sorted(vec![row(0, 5), row(0, 2), row(0, 2), row(1, 69)], 2, 70);
+        let mut seen = SeenItems::new(SeenItems::of_log(&log), [1, 0, 0].map(UserId).into(), 70);
+        seen.insert([(UserId(1), ItemId(2)), (UserId(1), ItemId(0)), (UserId(2), ItemId(64))]);
+        seen
+    }
+
+    #[test]
+    fn users_share_the_log_and_nothing_else() {
+        let mut seen = seen();
+        let of = |seen: &SeenItems, user| seen.of(UserId(user)).map(|item| item.0).collect::<Vec<_>>();
+        assert_eq!((of(&seen, 0), of(&seen, 1), of(&seen, 2)), (vec![69], vec![2, 5, 0], vec![2, 5, 64]));
+        seen.restart(UserId(1));
+        assert_eq!(of(&seen, 1), [2, 5]);
+    }
+
+    #[test]
+    fn blocked_is_what_was_seen_and_what_nobody_can_have() {
+        let seen = seen();
+        // Items 1 and 5 are withheld; the last bit stands behind the catalogue.
+        let withheld = [0b10_0010, 1 << 63];
+        let of = |blocked: Blocked<'_>, user| {
+            let row = blocked.of(0, UserId(user));
+            let found: Vec<u32> = (0..70).filter(|&item| row.contains(ItemId(item))).collect();
+            assert_eq!(found.len(), row.count(70));
+            assert!(row.items(70).map(|item| item.0).eq(found.iter().copied()));
+            let others = (0..70).filter(|item| !found.contains(item));
+            assert!(row.others(70).map(|item| item.0).eq(others));
+            found
+        };
+        assert_eq!(of(Blocked::NOTHING, 1), Vec::<u32>::new());
+        assert_eq!(of(Blocked::seen(&seen), 1), [0, 2, 5]);
+        assert_eq!(of(Blocked::seen(&seen).and_for_all(&withheld), 1), [0, 1, 2, 5]);
+        assert_eq!(of(Blocked::NOTHING.and_for_all(&withheld), 2), [1, 5]);
+    }
+
+    #[test]
+    fn rows_have_sets_of_their_own() {
+        for (items, bits, wanted) in [
+            (70, vec![0b101, 0b1], 3),
+            (70, vec![0b101, 0b1 | !0 << 6], 3),
+            (70, vec![!0, !0], 70),
+            (64, vec![!0 << 1], 63),
+            (0, vec![], 0),
+        ] {
+            let row = Blocked::rows(&bits, items).of(0, UserId(0));
+            assert_eq!((row.count(items), row.others(items).count()), (wanted, items - wanted));
+        }
+        let rows = Blocked::rows(&[0, 1, 2], 64);
+        let first = |blocked: Blocked<'_>, row| (0..3).find(|&item| blocked.of(row, UserId(9)).contains(ItemId(item)));
+        assert_eq!((first(rows, 0), first(rows, 1), first(rows, 2)), (None, Some(0), Some(1)));
+        assert_eq!((first(rows.part_from(1), 0), first(rows.part_from(1), 1)), (Some(0), Some(1)));
+    }
+}
