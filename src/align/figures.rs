@@ -1,6 +1,7 @@
 //! The figures of an alignment, with intervals.
 
 use super::HeldOut;
+use super::clicks::{ClickAlignment, clicks};
 use super::rules::{Rule, best};
 use crate::dataset::{Catalogue, Dataset};
 use crate::ids::UserId;
@@ -34,7 +35,8 @@ pub struct AlignOptions {
 /// One figure with its 95% interval (bootstrap over users: a user's scenes are not independent).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figure {
-    /// `choice`, `lead` (a paired difference of choices), `accept`, `calibration` or `rating`.
+    /// `choice`, `lead` (a paired difference of choices), `accept`, `calibration` or `rating`; of impressions `click log loss`, `click
+    /// gain` (a paired difference of losses), `click AUC` or `click calibration`.
     pub measure: &'static str,
     /// Who or what answered.
     pub who: String,
@@ -61,6 +63,8 @@ pub struct Alignment {
     pub seed: u64,
     /// The figures.
     pub figures: Vec<Figure>,
+    /// What held-out impressions say; `None` where none are held out.
+    pub lists: Option<ClickAlignment>,
 }
 
 impl Alignment {
@@ -76,10 +80,11 @@ impl Alignment {
 /// # Errors
 /// When the model fails.
 pub fn align(model: &dyn UserModel, data: &Dataset, options: AlignOptions) -> Result<Alignment, UserError> {
-    let before = data.split(options.holdout).before;
-    let near = CoOccurrence::new(&before);
+    let split = data.split_to_learn(options.holdout);
+    let before = &split.log.before;
+    let near = CoOccurrence::new(before);
     let catalogue = Catalogue::of(data);
-    let held_out = HeldOut::new(data, &catalogue, &before, &near, options.scenes, options.seed);
+    let held_out = HeldOut::new(data, &catalogue, before, &near, options.scenes, options.seed);
     let mut bench =
         Bench { model, catalogue: &catalogue, held_out, near: &near, seed: options.seed, figures: Vec::new() };
     let memory = bench.held_out.memories(model)?;
@@ -89,8 +94,10 @@ pub fn align(model: &dyn UserModel, data: &Dataset, options: AlignOptions) -> Re
     }
     bench.accept(&memory)?;
     bench.rating(&memory)?;
-    let (scenes, figures) = (bench.held_out.len(), bench.figures);
-    Ok(Alignment { data: data.name.clone(), scenes, seed: options.seed, figures })
+    let (scenes, mut figures) = (bench.held_out.len(), bench.figures);
+    let (lists, of_lists) = clicks(model, data, &split, options)?.unzip();
+    figures.extend(of_lists.into_iter().flatten());
+    Ok(Alignment { data: data.name.clone(), scenes, seed: options.seed, figures, lists })
 }
 
 struct Bench<'a> {

@@ -43,7 +43,7 @@ impl<'a> HeldOut<'a> {
         }
         shuffle(&mut streams.derive(Purpose::Scenes, PICK, 0), &mut moments);
         moments.truncate(count);
-        let seen = Seen::empty(data.users.len(), data.items.len()).with(&whole);
+        let seen = Seen::of(&whole);
         HeldOut { catalogue, whole, before, moments, near, clock: LogClock::new(before), seen, streams }
     }
 

@@ -1,6 +1,7 @@
 //! What an alignment leaves in a mirror's card: `[measured]`.
 
-use super::{AlignOptions, Alignment, Figure, align};
+use super::clicks::LISTS;
+use super::{AlignOptions, Alignment, ClickAlignment, Figure, align};
 use crate::dataset::Dataset;
 use crate::files::FileError;
 use crate::user::{Card, Mirror, UserError};
@@ -29,7 +30,7 @@ pub enum MeasureError {
 /// # Errors
 /// When the model fails, or its card cannot be written.
 pub fn measure(folder: &Path, data: &Dataset, options: AlignOptions) -> Result<Alignment, MeasureError> {
-    let before = data.split(options.holdout).before;
+    let before = data.split_to_learn(options.holdout).log.before;
     let model = Mirror::load(folder, data, &before, CHUNK)?;
     let found = align(&model, data, options)?;
     let card = Card { measured: measured(&found), ..model.card().clone() };
@@ -63,10 +64,34 @@ fn headline(figure: &Figure) -> Option<(String, &'static str)> {
             Some(("Lead over item-kNN".to_owned(), "popularity-matched lists; paired"))
         }
         "accept" => Some(("Accept or reject one item".to_owned(), "real against random item 1:1; chance 50%")),
+        "click gain" if figure.list == LISTS && !figure.who.ends_with(" constant") => Some((
+            format!("Click log loss below that of {}", figure.who.trim_start_matches("model over ")),
+            "held-out lists; paired; above 0 the model predicts better",
+        )),
+        "click AUC" if of_model => {
+            Some((format!("AUC of what is taken, {}", figure.list), "0.5 is chance; higher is better"))
+        }
+        "click calibration" => Some(("Calibration error of clicks".to_owned(), "held-out lists; 0 is perfect")),
         "calibration" => Some(("Calibration error".to_owned(), "of accept or reject; 0 is perfect")),
         "rating" => Some(("Rating error (RMSE)".to_owned(), "in levels from 1 to 5; lower is better")),
         _ => None,
     }
+}
+
+/// `[measured.lists]`: how often something was taken from the held-out lists, and the level that fits them.
+fn of_lists(lists: &ClickAlignment) -> toml::Table {
+    let mut table = toml::Table::new();
+    let counts =
+        [("lists", lists.lists), ("items", lists.cells), ("taken", lists.taken), ("lists_taken", lists.lists_taken)];
+    for (key, count) in counts {
+        table.insert(key.to_owned(), toml::Value::Integer(count as i64));
+    }
+    for (key, value) in [("temperature", lists.temperature), ("reject_shift", lists.reject_shift)] {
+        if let Some(value) = value {
+            table.insert(key.to_owned(), toml::Value::Float((value * 1e4).round() / 1e4));
+        }
+    }
+    table
 }
 
 /// The table `[measured]` of a card.
@@ -95,6 +120,9 @@ pub fn measured(found: &Alignment) -> toml::Table {
     measured.insert("seed".to_owned(), toml::Value::Integer(found.seed as i64));
     measured.insert("trusted".to_owned(), toml::Value::Boolean(verdict.is_trusted));
     measured.insert("verdict".to_owned(), toml::Value::String(verdict.text));
+    if let Some(lists) = &found.lists {
+        measured.insert("lists".to_owned(), toml::Value::Table(of_lists(lists)));
+    }
     measured.insert("figure".to_owned(), toml::Value::Array(figures));
     measured.insert("all".to_owned(), toml::Value::Array(all));
     measured

@@ -2,7 +2,8 @@
 //!
 //! Scenes are built from the interactions after the cut: the memory is what the user had done before, the exposure
 //! list holds the real item and sampled negatives ([`crate::scene::ListKind`] says how). Beside the model stand
-//! rules that never look at the user, and two controls: another user's memory, and the memory frozen at the cut.
+//! rules that never look at the user, and two controls: another user's memory, and the memory frozen at the cut. Impressions
+//! that are held out show what it says of what was taken and passed over ([`ClickAlignment`]).
 //! [`scenes`] measures any user model on scenes from files.
 //!
 //! Figures become sentences only where their intervals do not overlap:
@@ -16,6 +17,7 @@
 //! assert_eq!(said, ["The model beats item-kNN on popular lists by 9.0 points (64.0% against 55.0%)."]);
 //! ```
 
+mod clicks;
 mod figures;
 mod held_out;
 mod measured;
@@ -25,13 +27,13 @@ pub mod scenes;
 mod told_apart;
 mod verdict;
 
+pub use self::clicks::ClickAlignment;
 pub use self::figures::{AlignOptions, Alignment, Figure, align};
 pub use self::measured::{MeasureError, measure, measured, shown};
 pub use self::order::{
     Agreement, LearnedPolicy, Learning, NDCG_DEPTH, OrderFigure, PairJudgement, PairOrder, PolicyOrder, SELF_SELECTED,
     StartPolicy, blocked, ndcg, policy_order,
 };
-
 pub use self::told_apart::{Share, told_apart};
 pub use self::verdict::Verdict;
 

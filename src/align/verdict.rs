@@ -1,6 +1,7 @@
 //! One sentence on how far a user model can be trusted, from the intervals of an alignment.
 
-use super::Alignment;
+use super::clicks::{BY_SLOT, GAIN, LISTS, POPULARITY};
+use super::{Alignment, ClickAlignment};
 
 /// Held-out scenes below which nothing is said.
 const LEAST_SCENES: usize = 200;
@@ -19,8 +20,58 @@ pub struct Verdict {
 }
 
 impl Alignment {
-    /// The verdict on the model, from paired differences on popularity-matched lists.
+    /// The verdict on the model: from held-out impressions where there are any, otherwise from paired differences on
+    /// popularity-matched lists.
     pub fn verdict(&self) -> Verdict {
+        match &self.lists {
+            Some(lists) => self.of_clicks(lists),
+            None => self.of_choices(),
+        }
+    }
+
+    /// From paired differences of click log losses.
+    fn of_clicks(&self, lists: &ClickAlignment) -> Verdict {
+        let gain = |over: &str| {
+            let who = format!("model over {over}");
+            let fits = |figure: &&super::Figure| figure.measure == GAIN && figure.who == who && figure.list == LISTS;
+            self.figures.iter().find(fits).map_or([f64::NAN; 3], |of| [of.estimate, of.low, of.high])
+        };
+        let gains = [BY_SLOT, POPULARITY].map(|over| (over, gain(over)));
+        let told = gains.map(|(over, [estimate, low, high])| {
+            format!("{:.2} ({:.2} to {:.2}) than {over}", 1e3 * estimate, 1e3 * low, 1e3 * high)
+        });
+        let told = told.join(", ");
+        let ClickAlignment { lists: count, taken, .. } = lists;
+        let basis = format!("on {count} held-out lists with {taken} items taken");
+        let is_above = |of: &(&str, [f64; 3])| of.1[1] > 0.0;
+        let is_below = |of: &(&str, [f64; 3])| of.1[2] < 0.0;
+        let (is_trusted, text) = if gains.iter().all(is_above) {
+            (
+                true,
+                format!(
+                    "predicts what is taken {basis} better than chance rules: click log loss in thousandths lower by {told}"
+                ),
+            )
+        } else if gains.iter().any(is_below) {
+            (
+                false,
+                format!(
+                    "is worse than a rule {basis}: click log loss in thousandths lower by {told}: do not trust this model"
+                ),
+            )
+        } else {
+            (
+                false,
+                format!(
+                    "{count} held-out lists with {taken} items taken do not suffice to say that it predicts what is taken better than chance rules: click log loss in \
+                     thousandths lower by {told}; do not use it to compare personalised policies"
+                ),
+            )
+        };
+        Verdict { is_trusted, text }
+    }
+
+    fn of_choices(&self) -> Verdict {
         let doubt = |text: String| Verdict { is_trusted: false, text };
         if self.scenes < LEAST_SCENES {
             return doubt(format!(
@@ -76,7 +127,7 @@ mod tests {
             high,
         };
         let figures = vec![figure("model over item-kNN", knn), figure("model over another user's memory", swapped)];
-        Alignment { data: "shop".to_owned(), scenes, seed: 1, figures }
+        Alignment { data: "shop".to_owned(), scenes, seed: 1, figures, lists: None }
     }
 
     #[test]
@@ -98,5 +149,25 @@ mod tests {
             let verdict = found.verdict();
             assert!(verdict.is_trusted == is_trusted && verdict.text.starts_with(text), "{verdict:?}");
         }
+    }
+
+    #[test]
+    fn impressions_decide_where_there_are_any() {
+        let with = |by_slot: [f64; 3], popularity: [f64; 3]| {
+            let mut found = alignment(1000, [0.06, 0.04, 0.08], [0.3, 0.28, 0.32]);
+            let gain = |over: &str, [estimate, low, high]: [f64; 3]| {
+                let who = format!("model over {over}");
+                Figure { measure: GAIN, who, list: LISTS, scenes: 900, estimate, low, high }
+            };
+            found.figures.extend([gain(BY_SLOT, by_slot), gain(POPULARITY, popularity)]);
+            found.lists = Some(ClickAlignment { lists: 90, cells: 900, taken: 70, ..ClickAlignment::default() });
+            found.verdict()
+        };
+        let better = with([0.004, 0.001, 0.007], [0.002, 0.0001, 0.004]);
+        assert!(better.is_trusted && better.text.contains("4.00 (1.00 to 7.00) than constant by slot"), "{better:?}");
+        let unsure = with([0.004, 0.001, 0.007], [0.002, -0.001, 0.004]);
+        assert!(!unsure.is_trusted && unsure.text.starts_with("90 held-out lists with 70 items taken do not suffice"));
+        let worse = with([0.004, 0.001, 0.007], [-0.002, -0.003, -0.001]);
+        assert!(!worse.is_trusted && worse.text.starts_with("is worse than a rule"), "{worse:?}");
     }
 }

@@ -143,8 +143,9 @@ fn line(row: &Row, truth: f64) -> String {
     )
 }
 
+/// A share in percent; what rounds to 0 has no sign.
 fn percent(value: f64) -> String {
-    format!("{:.2}%", 100.0 * value)
+    format!("{:.2}%", (10_000.0 * value).round() / 100.0 + 0.0)
 }
 
 fn interval(interval: Interval) -> String {

@@ -14,6 +14,11 @@ pub enum Failure {
     Other(String),
 }
 
+/// Ends the process for an input that nothing else can end.
+pub(super) fn end(message: &str) {
+    std::process::exit(i32::from(Failure::input(message).report()))
+}
+
 impl Failure {
     /// A failure that the user can mend.
     pub fn input(problem: impl fmt::Display) -> Failure {

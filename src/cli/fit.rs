@@ -6,7 +6,7 @@ use super::{Failure, print, use_threads};
 use crate::align::{AlignOptions, Alignment, measure};
 use crate::dataset::Dataset;
 use crate::files::{Listing, OutputFolder};
-use crate::fit::{CardTexts, Control, FitError, FitOptions, Fitted, REPLICATES, fit, own_files};
+use crate::fit::{CardTexts, Control, FitError, FitOptions, Fitted, Propensities, REPLICATES, fit, own_files};
 use crate::registry::Registry;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -39,6 +39,9 @@ pub struct Fit {
     /// Dimensions of the item vectors from the log; the number of items decides unless given.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     rank: Option<u16>,
+    /// Where the log says how likely each list was shown: `inverse` weighs lists as if items had been shown at random.
+    #[arg(long, value_name = "HOW", default_value = "ignore", value_parser = ["ignore", "inverse"])]
+    propensities: String,
     /// Fit further models to users drawn anew with replacement, into DIR/replicates: `recmirror run --trust` asks them, too.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     replicates: u32,
@@ -104,6 +107,7 @@ impl Fit {
             holdout: self.holdout,
             epochs: self.epochs,
             rank: self.rank.map(usize::from),
+            propensities: if self.propensities == "inverse" { Propensities::Inverse } else { Propensities::Ignore },
             ..FitOptions::default()
         };
         let name = self.out.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -119,6 +123,7 @@ impl Fit {
                 epochs: Some(fitted.course.schedule),
                 last: Some(fitted.course.epochs),
                 decay: Some(fitted.course.decay),
+                rating_decay: fitted.course.rating_decay,
                 replicate: Some(number),
                 ..options
             };
@@ -158,6 +163,28 @@ impl Fit {
             fitted.course.epochs,
             fitted.course.steps
         );
+        if let Some(lists) = &fitted.lists {
+            let [count, items, taken] = lists.counts;
+            let _ = writeln!(
+                text,
+                "learned from {count} lists that were shown: {items} items, {taken} taken; {}",
+                lists.rule
+            );
+            let _ = writeln!(text, "{}", lists.looks.reason);
+            if let Some(effective) = lists.effective {
+                let _ = writeln!(
+                    text,
+                    "weighed by inverse propensities they are worth {effective:.1} lists of equal weight"
+                );
+            }
+            if lists.long > 0 {
+                let _ = writeln!(
+                    text,
+                    "{} lists are long: a part of what was passed over is drawn in each epoch",
+                    lists.long
+                );
+            }
+        }
         for field in fitted.skipped.iter().flatten() {
             let _ = writeln!(text, "field `{}` is left out: it {}", field.field, field.reason);
         }

@@ -97,6 +97,7 @@ pub fn main() -> ExitCode {
 
 /// Runs the command line of this process with policies of your own: see `examples/custom_policy.rs`.
 pub fn main_with(registry: &crate::registry::Registry) -> ExitCode {
+    crate::onnx::on_hang(exit::end);
     ExitCode::from(carry_out(Arguments::parse().command, registry))
 }
 

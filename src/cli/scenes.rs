@@ -75,12 +75,28 @@ impl Scenes {
             return Err(Failure::input(fault));
         }
         let bar = StageBar::new(self.project.quiet);
+        let mut failed: Vec<(&str, String)> = Vec::new();
         for name in &self.project.datasets {
-            let made = scenes(&project, name, &options, &bar).map_err(Failure::input);
+            let made = scenes(&project, name, &options, &bar);
             bar.finish();
-            print(&told(name, &made?, &options));
+            match made {
+                Ok(made) => print(&told(name, &made, &options)),
+                Err(problem) => failed.push((name, problem.to_string())),
+            }
         }
-        Ok(())
+        outcome(&failed, self.project.datasets.len())
+    }
+}
+
+/// One data set that gives no scenes does not keep the others from theirs; the command fails all the same.
+fn outcome(failed: &[(&str, String)], of: usize) -> Result<(), Failure> {
+    match failed {
+        [] => Ok(()),
+        [(_, problem)] if of == 1 => Err(Failure::input(problem)),
+        _ => {
+            let each: Vec<String> = failed.iter().map(|(name, problem)| format!("{name}: {problem}")).collect();
+            Err(Failure::input(format!("no scenes of {} of {of} data sets\n{}", failed.len(), each.join("\n"))))
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod field;
 pub mod import;
 mod impressions;
 mod in_memory;
+mod learning;
 mod memory_tables;
 mod reader;
 mod scale;
@@ -37,6 +38,8 @@ pub use self::exposures::{Exposures, read_exposures};
 pub use self::external::{ExternalId, Moment};
 pub use self::field::{Column, Field, Fields, NO_CATEGORY};
 pub use self::impressions::{Impression, Impressions};
+pub(crate) use self::learning::is_drawn;
+pub use self::learning::{LEAST_LISTS, LearningSplit};
 pub use self::memory_tables::{MemoryTable, MemoryTables, TableValue};
 pub use self::reader::Reader;
 pub use self::scale::{LEVELS, RatingScale};
@@ -44,7 +47,7 @@ pub use self::split::{Cut, CutError, Split, TrainingLog};
 pub use self::target::{TargetPolicy, TargetRound, read_target};
 #[cfg(feature = "all")]
 pub use self::template::{TemplateError, TextTemplates};
-pub use self::unified::{InteractionHead, InteractionRow, ItemRow, Shown, UnifiedFiles, UserRow};
+pub use self::unified::{BehaviorHead, InteractionHead, InteractionRow, ItemRow, UnifiedFiles, UserRow};
 
 use crate::ids::{ItemId, UserId};
 use serde::{Deserialize, Serialize};

@@ -139,6 +139,12 @@ impl Dataset {
         Ok(times.get(kept).copied().unwrap_or(i64::MAX))
     }
 
+    /// Cuts each user's rows before the first one that is held out by its user and time.
+    pub(super) fn split_at(&self, is_held_out: impl Fn(UserId, i64) -> bool) -> Split {
+        let whole = self.log();
+        self.divide(&whole, |user| whole.of(user).partition_point(|row| !is_held_out(user, row.time)))
+    }
+
     fn divide(&self, whole: &TrainingLog, cut: impl Fn(UserId) -> usize) -> Split {
         let (users, items) = (self.users.len(), self.items.len());
         let (mut before, mut after) = (Vec::new(), Vec::new());

@@ -66,7 +66,7 @@ pub struct InteractionRow {
     pub behavior_features: Map<String, Value>,
 }
 
-/// What a first pass over `NAME_interaction.jsonl` needs: who, what and when, without what the user did.
+/// What a first pass over `NAME_interaction.jsonl` needs: who, what and when, and little of what the user did.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct InteractionHead {
     /// The user.
@@ -76,25 +76,43 @@ pub struct InteractionHead {
     /// When.
     #[serde(default, deserialize_with = "read_seconds")]
     pub timestamp: Option<Moment>,
-    /// How much the log says was shown.
+    /// Of the behaviour, what a first pass needs.
     #[serde(default, rename = "behavior_features")]
-    pub shown: Shown,
+    pub behavior: BehaviorHead,
 }
 
-/// How many entries the `impression_list` of a row has; `None` for a row without one. What is no list has none.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "ShownColumns")]
-pub struct Shown(pub Option<usize>);
+/// How much the log says was shown in a row, and the rating.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
+#[serde(from = "BehaviorColumns")]
+pub struct BehaviorHead {
+    /// Entries of `impression_list`; `None` for a row without one. What is no list has none.
+    pub shown: Option<usize>,
+    /// `rating`, where it is a number.
+    pub rating: Option<f64>,
+}
 
 #[derive(Deserialize)]
-struct ShownColumns {
+struct BehaviorColumns {
     #[serde(default)]
     impression_list: Option<Entries>,
+    #[serde(default)]
+    rating: Option<Rating>,
 }
 
-impl From<ShownColumns> for Shown {
-    fn from(columns: ShownColumns) -> Shown {
-        Shown(columns.impression_list.map(|entries| entries.0))
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Rating {
+    Number(f64),
+    Other(IgnoredAny),
+}
+
+impl From<BehaviorColumns> for BehaviorHead {
+    fn from(columns: BehaviorColumns) -> BehaviorHead {
+        let rating = match columns.rating {
+            Some(Rating::Number(rating)) => Some(rating),
+            Some(Rating::Other(IgnoredAny)) | None => None,
+        };
+        BehaviorHead { shown: columns.impression_list.map(|entries| entries.0), rating }
     }
 }
 
@@ -189,8 +207,16 @@ mod tests {
     fn a_head_tells_how_much_was_shown() {
         let shown = |columns: &str| {
             let text = format!(r#"{{"user_id": 1, "item_id": "a", "behavior_features": {{{columns}}}}}"#);
-            serde_json::from_str::<InteractionHead>(&text).expect("a head").shown.0
+            serde_json::from_str::<InteractionHead>(&text).expect("a head").behavior.shown
         };
+        let rating = |value: &str| {
+            let text = format!(r#"{{"user_id": 1, "item_id": "a", "behavior_features": {{"rating": {value}}}}}"#);
+            serde_json::from_str::<InteractionHead>(&text).expect("a head").behavior.rating
+        };
+        assert_eq!(
+            (rating("3"), rating("4.5"), rating("null"), rating(r#""good""#)),
+            (Some(3.0), Some(4.5), None, None)
+        );
         assert_eq!((shown(""), shown(r#""impression_list": null"#)), (None, None));
         assert_eq!(shown(r#""rating": 3, "impression_list": ["a", 7, "b"]"#), Some(3));
         assert_eq!((shown(r#""impression_list": []"#), shown(r#""impression_list": "a b""#)), (Some(0), Some(0)));

@@ -56,7 +56,7 @@ fn rollout(dynamic: Box<dyn Dynamic>, users: &[u32]) -> (Vec<Vec<Deed>>, Vec<Vec
         for &user in users {
             let deeds = &mut deeds[user as usize];
             let mut rng = Streams::new(9, 0).derive(Purpose::Scenes, u64::from(user), tick);
-            deeds.push(Deed::Arrival(all.arrival(&moment, UserId(user)).to_bits()));
+            deeds.push(Deed::Arrival(all.arrival(&moment, UserId(user)).expect("a factor").to_bits()));
             // Sessions of three slates, with a break of two ticks.
             let place = (tick + user) % 5;
             if place > 2 {
@@ -75,8 +75,9 @@ fn rollout(dynamic: Box<dyn Dynamic>, users: &[u32]) -> (Vec<Vec<Deed>>, Vec<Vec
             let (accepted, rating) = (slot.map(|slot| items[slot]), if slot.is_some() { 4.0 } else { f32::NAN });
             let step = Step { tick, user: UserId(user), items: &items, accepted, rating, slates: place + 1 };
             deeds.push(Deed::End(all.remember(&step)));
-            deeds.push(Deed::Leaving(all.leaving(&step).to_bits()));
-            let pull = all.pull(&step).map(|Pull { item, rate }| (item, rate.to_bits())).next();
+            deeds.push(Deed::Leaving(all.leaving(&step).expect("a probability").to_bits()));
+            let pulls = all.pull(&step).expect("rates");
+            let pull = pulls.into_iter().map(|Pull { item, rate }| (item, rate.to_bits())).next();
             deeds.push(Deed::Pull(pull));
             batch.users.push(UserId(user));
             batch.items.extend(&items);

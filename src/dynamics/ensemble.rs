@@ -1,6 +1,8 @@
 //! All dynamics of one replication under one policy, and what they remember of its users.
 
-use super::{Dynamic, DynamicContext, DynamicError, DynamicKind, DynamicSpec, Moment, Offer, Pull, Shown, Step};
+use super::{
+    Dynamic, DynamicContext, DynamicError, DynamicFault, DynamicKind, DynamicSpec, Moment, Offer, Pull, Shown, Step,
+};
 use crate::ids::{ItemId, UserId};
 use crate::log::EventBatch;
 use crate::params::Params;
@@ -28,9 +30,21 @@ pub struct Dynamics {
 
 /// A dynamic and the place of its numbers in a user's row.
 struct Part {
+    name: String,
     dynamic: Box<dyn Dynamic>,
     first: usize,
     end: usize,
+}
+
+impl Part {
+    /// The value, which is from 0 to `most`.
+    fn checked(&self, what: &'static str, user: UserId, value: f64, most: f64) -> Result<f64, DynamicFault> {
+        if (0.0..=most).contains(&value) {
+            return Ok(value);
+        }
+        let expected = if most == 1.0 { "0 to 1" } else { "a finite number of at least 0" };
+        Err(DynamicFault { dynamic: self.name.clone(), user: user.0, what, value, expected })
+    }
 }
 
 impl Dynamics {
@@ -54,18 +68,23 @@ impl Dynamics {
             let kind = kinds.iter().find(|kind| kind.name == spec.kind).ok_or_else(unknown)?;
             let own = DynamicContext { streams, ..context.clone() };
             let dynamic = (kind.build)(&Params::new(&spec.params), &own);
-            parts.push(dynamic.map_err(|problem| (spec.name.clone(), problem))?);
+            parts.push((spec.name.clone(), dynamic.map_err(|problem| (spec.name.clone(), problem))?));
         }
-        Ok(Dynamics::of(parts, context))
+        Ok(Dynamics::named(parts, context))
     }
 
     /// The same from dynamics that were built already.
     pub fn of(dynamics: Vec<Box<dyn Dynamic>>, context: &DynamicContext) -> Dynamics {
+        let numbered = dynamics.into_iter().zip(1..);
+        Dynamics::named(numbered.map(|(dynamic, number)| (number.to_string(), dynamic)).collect(), context)
+    }
+
+    fn named(dynamics: Vec<(String, Box<dyn Dynamic>)>, context: &DynamicContext) -> Dynamics {
         let mut all = Dynamics { start: context.start, seconds: context.tick_seconds, ..Dynamics::default() };
-        for dynamic in dynamics {
+        for (name, dynamic) in dynamics {
             let first = all.width;
             all.width += dynamic.width();
-            all.parts.push(Part { dynamic, first, end: all.width });
+            all.parts.push(Part { name, dynamic, first, end: all.width });
         }
         all.state = vec![0.0; context.users * all.width];
         (0..context.users as u32).for_each(|user| all.restart(UserId(user)));
@@ -111,13 +130,19 @@ impl Dynamics {
     }
 
     /// Factor on the probability that an absent user starts a session; 0 before the user joins.
-    pub fn arrival(&self, moment: &Moment, user: UserId) -> f64 {
+    ///
+    /// # Errors
+    /// A factor that is not finite, or less than 0.
+    pub fn arrival(&self, moment: &Moment, user: UserId) -> Result<f64, DynamicFault> {
         if self.joins.get(user.index()).is_some_and(|&joins| moment.tick < joins) {
-            return 0.0;
+            return Ok(0.0);
         }
-        let row = self.row(user);
-        let factors = self.parts.iter().map(|part| part.dynamic.arrival(moment, user, &row[part.first..part.end]));
-        factors.product()
+        let (row, mut product) = (self.row(user), 1.0);
+        for part in &self.parts {
+            let factor = part.dynamic.arrival(moment, user, &row[part.first..part.end]);
+            product *= part.checked("the factor on coming", user, factor, f64::MAX)?;
+        }
+        Ok(product)
     }
 
     /// Brings what is remembered of a user back to the start.
@@ -154,15 +179,31 @@ impl Dynamics {
     }
 
     /// The probability that a user whose session ends never returns.
-    pub fn leaving(&self, step: &Step<'_>) -> f64 {
-        let row = self.row(step.user);
-        let stays = self.parts.iter().map(|part| 1.0 - part.dynamic.leaving(step, &row[part.first..part.end]));
-        1.0 - stays.product::<f64>()
+    ///
+    /// # Errors
+    /// A probability that is not 0 to 1.
+    pub fn leaving(&self, step: &Step<'_>) -> Result<f64, DynamicFault> {
+        let (row, mut stays) = (self.row(step.user), 1.0);
+        for part in &self.parts {
+            let leaving = part.dynamic.leaving(step, &row[part.first..part.end]);
+            stays *= 1.0 - part.checked("the probability of leaving", step.user, leaving, 1.0)?;
+        }
+        Ok(1.0 - stays)
     }
 
     /// What draws the user's taste, one entry a dynamic that pulls.
-    pub fn pull(&self, step: &Step<'_>) -> impl Iterator<Item = Pull> {
-        self.parts.iter().filter_map(|part| part.dynamic.pull(step)).filter(|pull| pull.rate > 0.0)
+    ///
+    /// # Errors
+    /// A rate that is not finite, or less than 0.
+    pub fn pull(&self, step: &Step<'_>) -> Result<Vec<Pull>, DynamicFault> {
+        let mut pulls = Vec::new();
+        for part in &self.parts {
+            let Some(pull) = part.dynamic.pull(step) else { continue };
+            if part.checked("the rate of drift", step.user, f64::from(pull.rate), f64::MAX)? > 0.0 {
+                pulls.push(pull);
+            }
+        }
+        Ok(pulls)
     }
 
     /// Changes what is on offer at the beginning of a tick, and says what is not.
@@ -185,5 +226,67 @@ impl Dynamics {
 
     fn row(&self, user: UserId) -> &[f32] {
         &self.state[user.index() * self.width..(user.index() + 1) * self.width]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dynamics::testing::{context, moment, step};
+
+    /// Gives these numbers, whatever they are.
+    struct Wrong {
+        arrival: f64,
+        leaving: f64,
+        rate: f32,
+    }
+
+    impl Dynamic for Wrong {
+        fn arrival(&self, _: &Moment, _: UserId, _: &[f32]) -> f64 {
+            self.arrival
+        }
+
+        fn leaving(&self, _: &Step<'_>, _: &[f32]) -> f64 {
+            self.leaving
+        }
+
+        fn pulls(&self) -> bool {
+            true
+        }
+
+        fn pull(&self, _: &Step<'_>) -> Option<Pull> {
+            Some(Pull { item: ItemId(1), rate: self.rate })
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_is_a_fault_and_never_a_no() {
+        let of = |arrival: f64, leaving: f64, rate: f32| {
+            let good = Wrong { arrival: 0.5, leaving: 0.5, rate: 0.5 };
+            let parts: Vec<Box<dyn Dynamic>> = vec![Box::new(good), Box::new(Wrong { arrival, leaving, rate })];
+            Dynamics::of(parts, &context(4, 9))
+        };
+        let (fine, step) = (of(3.0, 0.0, 0.0), step(0, 2, &[1], Some(1)));
+        assert_eq!(fine.arrival(&moment(0), UserId(2)), Ok(1.5));
+        assert_eq!(fine.leaving(&step), Ok(0.5));
+        assert_eq!(fine.pull(&step).map(|pulls| pulls.len()), Ok(1), "a rate of 0 pulls nothing");
+        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.5] {
+            let wrong = of(value, value, value as f32);
+            let told = |problem: DynamicFault| problem.to_string();
+            let number = format!("is {value}, expected a finite number of at least 0");
+            assert_eq!(
+                wrong.arrival(&moment(0), UserId(2)).map_err(told),
+                Err(format!("dynamic `2`, user 2: the factor on coming {number}"))
+            );
+            assert_eq!(
+                wrong.pull(&step).map_err(told),
+                Err(format!("dynamic `2`, user 2: the rate of drift {number}"))
+            );
+            assert_eq!(
+                wrong.leaving(&step).map_err(told),
+                Err(format!("dynamic `2`, user 2: the probability of leaving is {value}, expected 0 to 1"))
+            );
+        }
+        assert!(of(1.0, 1.5, 0.0).leaving(&step).is_err());
     }
 }

@@ -44,6 +44,22 @@ pub struct DynamicContext {
     pub streams: Streams,
 }
 
+/// A number of a dynamic that cannot be what it should be.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[error("dynamic `{dynamic}`, user {user}: {what} is {value}, expected {expected}")]
+pub struct DynamicFault {
+    /// The dynamic's name in the scenario.
+    pub dynamic: String,
+    /// The user, numbered within the population.
+    pub user: u32,
+    /// What it says.
+    pub what: &'static str,
+    /// What it says it is.
+    pub value: f64,
+    /// What it may be.
+    pub expected: &'static str,
+}
+
 /// A dynamic that cannot be built from its parameters, or not for this data.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]

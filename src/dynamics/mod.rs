@@ -65,7 +65,7 @@ mod testing;
 mod time_budget;
 
 pub use self::ensemble::Dynamics;
-pub use self::kind::{DynamicContext, DynamicError, DynamicKind, DynamicSpec};
+pub use self::kind::{DynamicContext, DynamicError, DynamicFault, DynamicKind, DynamicSpec};
 pub use self::offer::Offer;
 
 use crate::ids::{ItemId, UserId};
@@ -168,7 +168,8 @@ pub trait Dynamic: Send + Sync {
         0
     }
 
-    /// Factor on the probability that an absent user starts a session at this tick.
+    /// Factor on the probability that an absent user starts a session at this tick. A run ends with an error where it is not a
+    /// number of at least 0.
     fn arrival(&self, moment: &Moment, user: UserId, state: &[f32]) -> f64 {
         let _ = (moment, user, state);
         1.0
@@ -196,7 +197,8 @@ pub trait Dynamic: Send + Sync {
         false
     }
 
-    /// The probability that a user whose session ends with this response never returns.
+    /// The probability that a user whose session ends with this response never returns. A run ends with an error where it is
+    /// not 0 to 1.
     fn leaving(&self, step: &Step<'_>, state: &[f32]) -> f64 {
         let _ = (step, state);
         0.0
@@ -207,7 +209,8 @@ pub trait Dynamic: Send + Sync {
         false
     }
 
-    /// What draws the user's taste towards itself at this response.
+    /// What draws the user's taste towards itself at this response. A run ends with an error where its rate is not a number of
+    /// at least 0.
     fn pull(&self, step: &Step<'_>) -> Option<Pull> {
         let _ = step;
         None

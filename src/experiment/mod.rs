@@ -37,6 +37,7 @@ mod names;
 mod observe;
 mod prepare;
 mod probe;
+mod progress;
 mod providers;
 mod results;
 mod run;
@@ -60,12 +61,13 @@ pub use self::manifest::{
 };
 pub use self::observe::{Observer, Run, RunError, RunEvent};
 pub use self::prepare::{Experiment, ExperimentError};
+pub use self::progress::{NoProgress, Progress, TickDone};
 pub use self::results::{
     ArmResult, BandPoint, Cell, ColumnKind, CompareRow, CurveRow, FinalRow, PairRow, Results, ResultsError, SeriesRow,
     SummaryRow, TableFormat, TableRow, TickRow, write_table, write_tables,
 };
 pub(crate) use self::results::{proposal, too_narrow, wrapped};
-pub use self::run::{ArmFailure, NoProgress, Outcome, Part, Progress, RunOptions, Stopped, TickDone};
+pub use self::run::{ArmFailure, Outcome, Part, RunOptions, Stopped};
 pub use self::scorers::ScorerRecord;
 pub use self::shown::{first_acceptance, first_responses, shown_utilities};
 pub use self::stats::{

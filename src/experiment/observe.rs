@@ -3,8 +3,9 @@
 use super::folder::{FolderError, RunFolder};
 use super::manifest::{ArmRecord, Manifest};
 use super::prepare::{Experiment, ExperimentError};
+use super::progress::{Progress, TickDone};
 use super::results::{Results, ResultsError};
-use super::run::{Outcome, Progress, RunOptions, TickDone};
+use super::run::{Outcome, RunOptions};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 

@@ -12,6 +12,7 @@ use self::event_files::{decisions_beside, file_name};
 use super::arm::ArmSink;
 use super::manifest::{ArmRecord, DecisionRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
+use super::progress::{Progress, TickDone};
 use super::results::ArmResult;
 use crate::experiment::trials::side_by_side;
 use crate::log::{DecisionSink, EventSink, NoSink, ParquetWriter, TrialName};
@@ -25,35 +26,6 @@ use std::ops::Range;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-
-/// A tick that a policy has done in a replication.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct TickDone<'a> {
-    /// Name of the policy.
-    pub policy: &'a str,
-    /// The replication.
-    pub replication: u32,
-    /// The tick.
-    pub tick: u32,
-    /// Users who saw a slate in it.
-    pub steps: u64,
-}
-
-/// Hears of each completed tick, from any thread.
-pub trait Progress: Sync {
-    /// One tick of one arm is done.
-    fn tick(&self, done: &TickDone<'_>);
-
-    /// An arm is whole, and so are its files.
-    fn arm(&self, _arm: &ArmRecord) {}
-}
-
-/// Hears nothing.
-pub struct NoProgress;
-
-impl Progress for NoProgress {
-    fn tick(&self, _: &TickDone<'_>) {}
-}
 
 /// How a run is carried out; nothing here changes a result.
 pub struct RunOptions<'a> {

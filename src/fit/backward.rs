@@ -49,7 +49,7 @@ impl<'a> Backward<'a> {
         let mut scores = Array2::zeros((shard.slots.len(), 1));
         let mut rejects = Array2::zeros((shard.scenes.len(), 1));
         for (place, scene) in shard.scenes.iter().enumerate() {
-            let (choice, gradient) = choice_gradient(tape, scene, place);
+            let (choice, gradient) = choice_gradient(tape, shard, place);
             loss.choice += choice;
             scene.slots.clone().zip(&gradient).for_each(|(slot, &gradient)| scores[(slot, 0)] = gradient);
             rejects[(place, 0)] = gradient[scene.slots.len()];
@@ -219,23 +219,21 @@ mod tests {
     use super::*;
     use crate::fit::losses;
     use crate::fit::network::Inputs;
-    use crate::fit::shard::{Event, Pair, Scene, Slot, Span};
+    use crate::fit::shard::{Event, Origin, Pair, Scene, Slot, Span};
     use crate::random::{Purpose, Streams, unit};
 
     const INPUTS: Inputs = Inputs { attributes: 3, vectors: 4, profile: 2, context: 2 };
 
-    /// Two users: one with ratings, a hidden event, a half star and a rejected list; one without any history.
+    /// Two users: one with ratings, a hidden event, a half star, a rejected list, and lists that were shown with several items
+    /// taken and with none; one without any history, with a comparison.
     fn shard() -> Shard {
         let pair = |table, item, has_vector| Pair { table, item, has_vector };
         let event = |pair, rating, trace| Event { pair, rating, trace };
-        let slot = |pair, x: f32| Slot { pair, context: [x, -0.3 * x] };
-        let scene = |after, slots: Range<usize>, taken, level| Scene {
-            after,
-            slots,
-            taken,
-            level,
-            weight: 0.7,
-            rating_weight: 0.4,
+        let slot = |pair, x: f32, look, stands_for| Slot { pair, context: [x, -0.3 * x], look, stands_for };
+        let plain = |pair, x| slot(pair, x, 1.0, 0.0);
+        let scene = |after, slots: Range<usize>, taken, level, origin| {
+            let (weight, rating_weight, length) = (0.7, 0.4, slots.len() + usize::from(origin == Origin::Shown));
+            Scene { after, slots, taken, level, weight, rating_weight, origin, length }
         };
         Shard {
             pairs: vec![pair(0, 0, true), pair(0, 1, false), pair(0, 2, true), pair(1, 2, true)],
@@ -245,16 +243,33 @@ mod tests {
                 event(2, [0.5, 0.0, 1.0], 0.0),
                 event(2, [0.0; 3], 1.25),
             ],
-            slots: vec![slot(0, 1.0), slot(1, 0.4), slot(2, -0.6), slot(1, 0.2), slot(3, 0.8), slot(3, 0.1)],
+            slots: vec![
+                plain(0, 1.0),
+                plain(1, 0.4),
+                plain(2, -0.6),
+                plain(1, 0.2),
+                plain(3, 0.8),
+                plain(3, 0.1),
+                slot(2, 0.7, 0.5, 0.0),
+                slot(0, 0.3, 0.9, 0.0),
+                slot(1, -0.2, 0.7, 0.4),
+                slot(3, -0.1, 0.6, 0.0),
+                slot(2, 0.9, 1.0, 0.4),
+                plain(1, 0.5),
+                plain(3, -0.4),
+            ],
             scenes: vec![
-                scene(0, 0..2, Some(1), 4.0),
-                scene(2, 2..3, None, 2.0),
-                scene(4, 3..5, Some(3), 3.5),
-                scene(4, 5..6, Some(5), f32::NAN),
+                scene(0, 0..2, 1..2, 4.0, Origin::Drawn),
+                scene(2, 2..3, 2..2, 2.0, Origin::Drawn),
+                scene(4, 3..5, 3..4, 3.5, Origin::Drawn),
+                scene(4, 6..9, 6..8, f32::NAN, Origin::Shown),
+                scene(4, 9..11, 9..9, f32::NAN, Origin::Shown),
+                scene(4, 5..6, 5..6, f32::NAN, Origin::Drawn),
+                scene(4, 11..13, 12..13, f32::NAN, Origin::Contrast),
             ],
             spans: vec![
-                Span { user: 0, has_profile: true, events: 0..4, scenes: 0..3 },
-                Span { user: 1, has_profile: false, events: 4..4, scenes: 3..4 },
+                Span { user: 0, has_profile: true, events: 0..4, scenes: 0..5 },
+                Span { user: 1, has_profile: false, events: 4..4, scenes: 5..7 },
             ],
         }
     }

@@ -18,6 +18,13 @@ impl Layer {
         Layer { weights: Array2::zeros((inputs, outputs)), bias: Array1::zeros(outputs) }
     }
 
+    /// Sets the weights of some outputs to 1.
+    pub(super) fn fill_columns(&mut self, columns: impl Iterator<Item = usize>) {
+        for column in columns {
+            self.weights.column_mut(column).fill(1.0);
+        }
+    }
+
     /// Normal weights with the deviation `scale / sqrt(inputs)`, biases 0.
     pub(super) fn random<R: Rng>(rng: &mut R, inputs: usize, outputs: usize, scale: f64) -> Layer {
         let deviation = scale / (inputs.max(1) as f64).sqrt();

@@ -2,7 +2,8 @@
 
 use super::network::Network;
 use super::passes::{Tape, forward};
-use super::shard::{Scene, Shard, Tables};
+use super::shard::{Origin, Scene, Shard, Tables};
+use super::shown_loss::shown_loss;
 use crate::user::RATINGS;
 
 /// Sums over the scenes of a shard.
@@ -30,7 +31,7 @@ pub(super) fn loss(network: &Network, tables: &Tables, shard: &Shard) -> Loss {
     let tape = forward(network, tables, shard);
     let mut loss = Loss::default();
     for (place, scene) in shard.scenes.iter().enumerate() {
-        loss.choice += choice_gradient(&tape, scene, place).0;
+        loss.choice += choice_gradient(&tape, shard, place).0;
         if let Some(slot) = rated_slot(scene) {
             loss.rating += rating_gradient(tape.levels(network, shard, place, slot), scene).0;
         }
@@ -40,16 +41,22 @@ pub(super) fn loss(network: &Network, tables: &Tables, shard: &Shard) -> Loss {
 
 /// The slot whose rating counts.
 pub(super) fn rated_slot(scene: &Scene) -> Option<usize> {
-    scene.taken.filter(|_| scene.level.is_finite() && scene.rating_weight > 0.0)
+    scene.taken.clone().next().filter(|_| scene.level.is_finite() && scene.rating_weight > 0.0)
 }
 
 /// The loss of a choice; the gradient of the slots' logits, then of the logit of taking nothing.
-pub(super) fn choice_gradient(tape: &Tape, scene: &Scene, place: usize) -> (f64, Vec<f32>) {
+pub(super) fn choice_gradient(tape: &Tape, shard: &Shard, place: usize) -> (f64, Vec<f32>) {
+    let scene = &shard.scenes[place];
     let mut shares: Vec<f32> = tape.score[scene.slots.clone()].to_vec();
-    shares.push(tape.reject[place]);
-    let label = scene.taken.map_or(shares.len() - 1, |slot| slot - scene.slots.start);
-    let loss = softmax_loss(&mut shares, label);
-    shares[label] -= 1.0;
+    shares.push(if scene.origin == Origin::Contrast { f32::NEG_INFINITY } else { tape.reject[place] });
+    let loss = if scene.origin == Origin::Shown {
+        shown_loss(&mut shares, &shard.slots[scene.slots.clone()], scene.taken.len())
+    } else {
+        let label = scene.taken.clone().next().map_or(shares.len() - 1, |slot| slot - scene.slots.start);
+        let loss = softmax_loss(&mut shares, label);
+        shares[label] -= 1.0;
+        loss
+    };
     shares.iter_mut().for_each(|share| *share *= scene.weight);
     (loss * f64::from(scene.weight), shares)
 }

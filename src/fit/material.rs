@@ -1,32 +1,44 @@
 //! Everything that training reads of a data set: tables of users and items, and statistics of the log before the cut.
 
-use super::FitError;
+use super::looks::{Looks, looks};
 use super::network::Inputs;
 use super::sampling::{Sampler, folds};
 use super::shard::Tables;
-use crate::dataset::{Catalogue, Dataset, TrainingLog};
+use super::shown::ShownLists;
+use super::{FitError, FitOptions};
+use crate::dataset::{Catalogue, Dataset, LearningSplit, TrainingLog};
 use crate::random::Streams;
 use crate::scene::{CONTEXT, CoOccurrence, FOLDS, FieldFeatures, ListBuilder, LogClock, Seen, vector_tables};
 use ndarray::Array2;
 
 /// See the module's documentation.
 pub(super) struct Material<'a> {
-    data: &'a Dataset,
     catalogue: Catalogue,
     log: &'a TrainingLog,
     near: CoOccurrence,
     folds: Vec<usize>,
     tables: Tables,
+    shown: Option<ShownLists<'a>>,
+    /// How slots of lists that were shown are looked at.
+    pub(super) looks: Looks,
 }
 
 impl<'a> Material<'a> {
-    /// `log` is the log before the cut, its ratings as levels.
+    /// Of what comes before the cut.
     pub(super) fn new(
         data: &'a Dataset,
-        log: &'a TrainingLog,
+        split: &'a LearningSplit,
         features: &FieldFeatures,
-        seed: u64,
+        options: FitOptions,
     ) -> Result<Material<'a>, FitError> {
+        let log = &split.log.before;
+        let seed = options.seed;
+        let mut shown = ShownLists::new(&data.impressions, split, log);
+        let looks = shown.as_ref().map_or_else(Looks::default, |shown| looks(shown, seed));
+        if let Some(shown) = &mut shown {
+            shown.looks.clone_from(&looks.weights);
+            shown.weigh(options.propensities, &data.name)?;
+        }
         let folds = folds(&Streams::new(seed, 0), data.users.len());
         let vectors = vector_tables(log, features.rank, &folds);
         let mut no_vector = vec![0.0; features.vector_width()];
@@ -34,7 +46,13 @@ impl<'a> Material<'a> {
         no_vector[features.rank + 1] = -1.2;
         let (attributes, profiles) = (features.attributes(data)?.table, features.profiles(data)?.table);
         let tables = Tables { attributes, vectors, profiles, no_vector };
-        Ok(Material { data, catalogue: Catalogue::of(data), log, near: CoOccurrence::new(log), folds, tables })
+        let near = CoOccurrence::new(log);
+        Ok(Material { catalogue: Catalogue::of(data), log, near, folds, tables, shown, looks })
+    }
+
+    /// The lists to learn from; `None` where the log has none.
+    pub(super) fn shown(&self) -> Option<&ShownLists<'a>> {
+        self.shown.as_ref()
     }
 
     pub(super) fn inputs(&self) -> Inputs {
@@ -59,10 +77,11 @@ impl<'a> Material<'a> {
         Sampler {
             log: self.log,
             builder: ListBuilder::new(self.log, &self.near),
-            seen: Seen::empty(self.data.users.len(), self.data.items.len()).with(self.log),
+            seen: Seen::of(self.log),
             clock: LogClock::new(self.log),
             catalogue: &self.catalogue,
             folds: &self.folds,
+            shown: self.shown.as_ref(),
         }
     }
 }

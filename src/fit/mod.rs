@@ -1,7 +1,7 @@
 //! Fits a mirror, the user model of `recmirror fit`, to any data set: no Python, no other data's words.
 //!
-//! [`fit`] trains the network on the log before the cut. At first it leaves out the latest tenth of each user's interactions:
-//! on these it finds the weight decay and when to stop. Then it trains as long on everything before the cut. What was held out is
+//! [`fit`] trains the network on the log before the cut. At first it leaves out the latest tenth of each user's interactions, or
+//! several tenths in turn where the log is small and its order means nothing: on these it finds the weight decays and when to stop. Then it trains as long on everything before the cut. What was held out is
 //! never read.
 //! [`Fitted::write`] makes a folder by the contract of models/README.md, version 2.
 //!
@@ -12,6 +12,7 @@ mod backward;
 mod checkpoint;
 mod graphs;
 mod layer;
+mod looks;
 mod losses;
 mod material;
 mod model_folder;
@@ -19,24 +20,42 @@ mod network;
 mod passes;
 mod sampling;
 mod search;
+mod settings;
 mod shard;
+mod shown;
+mod shown_loss;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_shown;
 mod training;
 
+pub use self::looks::Looks;
 pub use self::model_folder::{CardTexts, REPLICATES, own_files};
 
 use self::checkpoint::Bound;
 use self::material::Material;
 use self::network::{Inputs, Network};
 use self::search::Search;
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, LearningSplit};
 use crate::files::{FileError, Watch};
 use crate::ids::UserId;
 use crate::scene::{EncodingError, FieldFeatures, SkippedField};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+
+/// What the logging policy's chances of showing what it showed do to lists that are learned.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Propensities {
+    /// Nothing: each list counts alike. What is taken of what is shown is learned either way.
+    #[default]
+    Ignore,
+    /// A list counts by the mean of `1 / propensity` of its items (Schnabel et al. 2016), at most 20 times the mean of all lists: as if
+    /// items had been shown at random.
+    Inverse,
+}
 
 /// How a model is fitted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -52,15 +71,29 @@ pub struct FitOptions {
     pub last: Option<u32>,
     /// Weight decay, times the learning rate; the loss on later interactions decides unless given.
     pub decay: Option<f64>,
+    /// Weight decay of the weights that serve ratings alone; as `decay` unless given, or found by the loss where both are searched.
+    pub rating_decay: Option<f64>,
     /// Dimensions of the item vectors; the number of items decides unless given.
     pub rank: Option<usize>,
+    /// What propensities of the lists do.
+    pub propensities: Propensities,
     /// A replicate: users are drawn anew, with replacement, by this number.
     pub replicate: Option<u32>,
 }
 
 impl Default for FitOptions {
     fn default() -> Self {
-        FitOptions { seed: 1, holdout: 0.2, epochs: None, last: None, decay: None, rank: None, replicate: None }
+        FitOptions {
+            seed: 1,
+            holdout: 0.2,
+            epochs: None,
+            last: None,
+            decay: None,
+            rating_decay: None,
+            rank: None,
+            propensities: Propensities::Ignore,
+            replicate: None,
+        }
     }
 }
 
@@ -78,6 +111,26 @@ pub enum FitError {
         rows: usize,
         /// What is needed.
         least: usize,
+    },
+    /// Lists teach nothing where nothing was taken.
+    #[error(
+        "{data} has {lists} lists before the cut, and nothing was taken from any of them, so there is nothing to learn; is the column \
+         of clicks the right one? `recmirror data` shows how it was read"
+    )]
+    NothingTaken {
+        /// The data set.
+        data: String,
+        /// Lists before the cut.
+        lists: usize,
+    },
+    /// Lists cannot be weighed.
+    #[error(
+        "{data} has no propensities of lists that were shown, so lists cannot be weighed by them; leave --propensities out, or name the \
+         column in data.toml"
+    )]
+    NoPropensities {
+        /// The data set.
+        data: String,
     },
     /// The fields cannot be encoded.
     #[error(transparent)]
@@ -129,6 +182,12 @@ pub struct Control<'a> {
 pub struct Course {
     /// Weight decay, times the learning rate.
     pub decay: f64,
+    /// Weight decay of the weights that serve ratings alone; `None` where it is the same.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rating_decay: Option<f64>,
+    /// Which part of the log stayed out, where several take turns.
+    #[serde(default, skip_serializing_if = "is_first")]
+    pub fold: u32,
     /// Epochs of the schedule of the learning rate.
     pub schedule: u32,
     /// Epochs that were trained.
@@ -139,6 +198,10 @@ pub struct Course {
     pub losses: Vec<f64>,
     /// The loss on later interactions, as (epoch, loss); empty in the final training.
     pub later: Vec<(u32, f64)>,
+}
+
+fn is_first(fold: &u32) -> bool {
+    *fold == 0
 }
 
 /// A trained model.
@@ -157,6 +220,25 @@ pub struct Fitted {
     pub course: Course,
     /// Interactions before the cut.
     pub rows: usize,
+    /// The lists before the cut; `None` where the log has none to learn from.
+    pub lists: Option<FittedLists>,
+}
+
+/// What a model learned from lists that were shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FittedLists {
+    /// Lists, items in them, and items taken.
+    pub counts: [usize; 3],
+    /// Lists of which a part of the items that were passed over is drawn in each epoch, because they are long.
+    pub long: usize,
+    /// How many lists of equal weight teach as much; `None` where all weigh the same.
+    pub effective: Option<f64>,
+    /// The moment of the cut; `None` in a log without times.
+    pub moment: Option<i64>,
+    /// What is held out, as a clause.
+    pub rule: &'static str,
+    /// Which slots are looked at.
+    pub looks: Looks,
 }
 
 /// Trains a model on the log before the cut.
@@ -166,21 +248,18 @@ pub struct Fitted {
 pub fn fit(data: &Dataset, options: FitOptions, control: Control<'_>) -> Result<Fitted, FitError> {
     let rank = options.rank.unwrap_or_else(|| rank(data.items.len()));
     let (features, skipped) = FieldFeatures::of(data, rank);
-    let log = data.split(options.holdout).before;
-    let learned = (0..log.users() as u32).map(|user| log.of(UserId(user)).len()).filter(|&rows| rows > 1);
-    let rows = learned.sum();
-    if rows < LEAST_ROWS || data.items.len() < 2 {
-        return Err(FitError::TooLittle { data: data.name.clone(), rows, least: LEAST_ROWS });
-    }
+    let split = data.split_to_learn(options.holdout);
+    let log = &split.log.before;
+    enough(data, &split)?;
     control.watch.begin("item vectors", 0);
-    let material = Material::new(data, &log, &features, options.seed)?;
+    let material = Material::new(data, &split, &features, options)?;
     let bound = Bound {
         program: env!("CARGO_PKG_VERSION").to_owned(),
         data_hash: data.hash.clone(),
         options,
         inputs: material.inputs(),
     };
-    let search = Search { material: &material, log: &log, bound: &bound, control };
+    let search = Search { material: &material, log, bound: &bound, control };
     let (learner, trials, course) = search.run()?;
     if let Some(path) = control.state {
         // It may not be there; if it cannot be removed, the next fit says what it belongs to.
@@ -189,7 +268,42 @@ pub fn fit(data: &Dataset, options: FitOptions, control: Control<'_>) -> Result<
     let vectors = material.whole_vectors().slice(ndarray::s![.., ..rank]).to_owned();
     let items = (0..data.items.len() as u32).map(|item| data.items.external(item).to_owned()).collect();
     let (inputs, rows) = (bound.inputs, log.rows.len());
-    Ok(Fitted { network: learner.mean, inputs, features, skipped, vectors, items, options, trials, course, rows })
+    let lists = material.shown().map(|shown| FittedLists {
+        counts: shown.counts(),
+        long: shown.long(),
+        effective: shown.effective(),
+        moment: split.moment,
+        rule: split.rule(),
+        looks: material.looks.clone(),
+    });
+    Ok(Fitted {
+        network: learner.mean,
+        inputs,
+        features,
+        skipped,
+        vectors,
+        items,
+        options,
+        trials,
+        course,
+        rows,
+        lists,
+    })
+}
+
+/// Whether there is something to learn from.
+fn enough(data: &Dataset, split: &LearningSplit) -> Result<(), FitError> {
+    let log = &split.log.before;
+    let learned = (0..log.users() as u32).map(|user| log.of(UserId(user)).len()).filter(|&rows| rows > 1);
+    let rows = learned.sum();
+    if (rows < LEAST_ROWS && !split.has_lists()) || data.items.len() < 2 {
+        return Err(FitError::TooLittle { data: data.name.clone(), rows, least: LEAST_ROWS });
+    }
+    let is_taken = |&list: &u32| data.impressions.get(list as usize).taken.contains(&true);
+    if split.has_lists() && !split.lists.iter().any(is_taken) {
+        return Err(FitError::NothingTaken { data: data.name.clone(), lists: split.lists.len() });
+    }
+    Ok(())
 }
 
 /// Dimensions of the vectors of a catalogue: few items have few tastes, and more dimensions would tell users instead.

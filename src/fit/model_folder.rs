@@ -1,8 +1,8 @@
 //! The folder of a fitted model: four graphs, item vectors, a card, and the record of the training.
 
-use super::Fitted;
 use super::graphs::graphs;
 use super::network::{CHOICE_ITEM, EVENT, ITEM, QUERY, STATE};
+use super::{Fitted, FittedLists};
 use crate::dataset::Dataset;
 use crate::files::{FileError, sha256};
 use crate::user::{Card, Dims, Features, FileEntry};
@@ -110,14 +110,47 @@ fn card(fitted: &Fitted, data: &Dataset, texts: &CardTexts, files: BTreeMap<Stri
 fn summary(fitted: &Fitted, data: &Dataset) -> String {
     let rated =
         if data.scale.is_some() { ", and with which rating" } else { "; the log has no ratings, so it knows none" };
+    let level = match &fitted.lists {
+        Some(lists) => format!(
+            "How often people accept what they are shown it learned from {} lists, of {} items, of which {} were taken.",
+            lists.counts[0], lists.counts[1], lists.counts[2]
+        ),
+        None => "How often people accept what they are shown, a log without impressions does not say.".to_owned(),
+    };
     format!(
         "User model fitted to {}: which of the shown items a user takes next, whether any{rated}. It knows {} users and {} items \
-         by {} interactions. How often people accept what they are shown, a log without impressions does not say.",
+         by {} interactions. {level}",
         data.name,
         data.users.len(),
         data.items.len(),
         fitted.rows
     )
+}
+
+/// `[training.lists]`: what was learned from lists that were shown.
+fn of_lists(lists: &FittedLists) -> toml::Table {
+    let mut table = toml::Table::new();
+    let mut put = |key: &str, value: toml::Value| {
+        table.insert(key.to_owned(), value);
+    };
+    for (key, count) in ["lists", "items", "taken"].into_iter().zip(lists.counts) {
+        put(key, (count as i64).into());
+    }
+    put("long_lists_sampled", (lists.long as i64).into());
+    if let Some(effective) = lists.effective {
+        put("weights", format!("inverse propensities; worth {effective:.1} lists of equal weight").into());
+    }
+    if let Some(moment) = lists.moment {
+        put("cut", moment.into());
+    }
+    put("examination", lists.looks.reason.clone().into());
+    let rounded = |value: f32| toml::Value::from((f64::from(value) * 1e4).round() / 1e4);
+    if !lists.looks.weights.is_empty() {
+        put("looks", lists.looks.weights.iter().map(|&weight| rounded(weight)).collect::<Vec<_>>().into());
+        let intervals = lists.looks.intervals.iter().map(|ends| ends.map(rounded).to_vec().into());
+        put("looks_intervals", toml::Value::Array(intervals.collect()));
+    }
+    table
 }
 
 fn training(fitted: &Fitted, data: &Dataset) -> toml::Table {
@@ -134,11 +167,18 @@ fn training(fitted: &Fitted, data: &Dataset) -> toml::Table {
     put("seed", (fitted.options.seed as i64).into());
     put("epochs", i64::from(fitted.course.epochs).into());
     put("weight_decay", fitted.course.decay.into());
+    if let Some(decay) = fitted.course.rating_decay {
+        put("rating_weight_decay", decay.into());
+    }
     put("steps", (fitted.course.steps as i64).into());
     put("parameters", (fitted.parameters() as i64).into());
     put("program", format!("recmirror {}", env!("CARGO_PKG_VERSION")).into());
-    let split = "by time, per user: the latest interactions are held out; features, popularity and vectors come from the rest alone";
-    put("split", split.into());
+    let rule =
+        fitted.lists.as_ref().map_or("by time, per user: the latest interactions are held out", |lists| lists.rule);
+    put("split", format!("{rule}; features, popularity and vectors come from the rest alone").into());
+    if let Some(lists) = &fitted.lists {
+        put("lists", toml::Value::Table(of_lists(lists)));
+    }
     for (key, fields) in [("item_fields_left_out", &fitted.skipped[0]), ("user_fields_left_out", &fitted.skipped[1])] {
         let told = fields.iter().map(|field| format!("{}: {}", field.field, field.reason).into());
         put(key, toml::Value::Array(told.collect()));

@@ -223,6 +223,20 @@ impl Network {
         self.layers_mut().into_iter().flat_map(Layer::values_mut)
     }
 
+    /// Which of [`Network::values`] are weights that serve ratings alone: towards taste and bias of items and of users, and towards
+    /// the logits of the levels. What the layers add is not among them: a decay of it would move all ratings to the middle level.
+    pub(super) fn serve_ratings(&self) -> Vec<bool> {
+        let mut flags = self.zeroed();
+        let item = (GATED..CHOICE_ITEM).chain(CHOICE_ITEM + EVENT_ITEM..ITEM);
+        let taste = GATED + HIDDEN + REJECT..QUERY;
+        flags.item_out.fill_columns(item.clone());
+        flags.item_skip.fill_columns(item);
+        flags.query_out.fill_columns(taste);
+        flags.rated.fill_columns(0..TASTE + 1);
+        flags.rating.fill_columns(0..RATINGS);
+        flags.values().map(|&flag| flag > 0.0).collect()
+    }
+
     /// Number of parameters.
     pub(super) fn len(&self) -> usize {
         self.layers().iter().map(|layer| layer.weights.len() + layer.bias.len()).sum()

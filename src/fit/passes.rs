@@ -166,7 +166,7 @@ fn reject_inputs(shard: &Shard, query: &Array2<f32>) -> Array2<f32> {
     let mut seen = Array2::zeros((shard.scenes.len(), REJECT + 1));
     for ((mut row, scene), query) in seen.rows_mut().into_iter().zip(&shard.scenes).zip(query.rows()) {
         row.slice_mut(s![..REJECT]).assign(&query.slice(s![REJECT_PART..TASTE_PART]));
-        row[REJECT] = (scene.slots.len() as f32 - 1.0) / 4.0;
+        row[REJECT] = (scene.length as f32 - 1.0) / 4.0;
     }
     seen
 }

@@ -3,8 +3,12 @@
 //! A log holds what was taken and not what was passed over, so lists are drawn: the item that was taken and negatives of
 //! several kinds ([`crate::scene::ListKind`]), anew in every epoch. Scenes come in chunks of neighbouring interactions of
 //! one user, because the history in front of them is then computed once. All draws of a chunk come from a stream of its own.
+//!
+//! Where a log has impressions, the lists are those that were shown ([`super::shown`]). An interaction that no list shows is
+//! then a comparison with drawn items: it says which of them is taken, and not whether any is.
 
-use super::shard::{Event, Pair, Scene, Shard, Slot, Span};
+use super::shard::{Event, Origin, Pair, Scene, Shard, Slot, Span};
+use super::shown::ShownLists;
 use crate::dataset::{Catalogue, Interaction, TrainingLog};
 use crate::ids::{ItemId, UserId};
 use crate::random::{Purpose, Streams, below, shuffle, unit};
@@ -51,12 +55,22 @@ impl Drops {
     pub(super) const TRAINING: Drops = Drops { ratings: 0.07, rating: 0.05, event: 0.2, profile: 0.1, vector: 0.03 };
 }
 
-/// Neighbouring interactions of one user that become scenes.
+/// Of what a chunk's scenes are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Of {
+    /// Of interactions.
+    Rows,
+    /// Of lists that were shown.
+    Lists,
+}
+
+/// Neighbouring interactions, or lists, of one user that become scenes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Chunk {
     pub(super) user: UserId,
-    /// Places among the user's interactions.
+    /// Places among the user's interactions, or among the lists that the user was shown.
     pub(super) rows: Range<usize>,
+    pub(super) of: Of,
 }
 
 /// Draws shards from a log.
@@ -69,6 +83,8 @@ pub(super) struct Sampler<'a> {
     pub(super) catalogue: &'a Catalogue,
     /// `[users]`.
     pub(super) folds: &'a [usize],
+    /// The lists that were shown; `None` where the log has none to learn from.
+    pub(super) shown: Option<&'a ShownLists<'a>>,
 }
 
 /// Which draws: those of an epoch.
@@ -81,19 +97,16 @@ pub(super) struct Draws {
 
 /// Chunks of the interactions that `rows` gives for each user.
 pub(super) fn chunks(log: &TrainingLog, rows: impl Fn(UserId, usize) -> Range<usize>) -> Vec<Chunk> {
-    let mut chunks = Vec::new();
-    for user in (0..log.users() as u32).map(UserId) {
-        let all = rows(user, log.of(user).len());
-        let pieces = all.len().div_ceil(SHARD).max(1);
-        for piece in 0..pieces {
-            let cut = |piece: usize| all.start + all.len() * piece / pieces;
-            let rows = cut(piece)..cut(piece + 1);
-            if !rows.is_empty() {
-                chunks.push(Chunk { user, rows });
-            }
-        }
-    }
-    chunks
+    let users = (0..log.users() as u32).map(UserId);
+    users.flat_map(|user| pieces(user, rows(user, log.of(user).len()), Of::Rows)).collect()
+}
+
+/// Places of one user in chunks of like size, of at most [`SHARD`].
+pub(super) fn pieces(user: UserId, all: Range<usize>, of: Of) -> impl Iterator<Item = Chunk> {
+    let pieces = all.len().div_ceil(SHARD).max(1);
+    let cut = move |piece: usize| all.start + all.len() * piece / pieces;
+    let chunks = (0..pieces).map(move |piece| Chunk { user, rows: cut(piece)..cut(piece + 1), of });
+    chunks.filter(|chunk| !chunk.rows.is_empty())
 }
 
 /// Puts neighbouring chunks together until each group has about [`SHARD`] scenes.
@@ -127,61 +140,101 @@ pub(super) fn epoch(chunks: &[Chunk], draws: Draws, scenes: usize) -> Vec<Chunk>
     taken.collect()
 }
 
+/// Items of a shard that have a place, by table and item.
+pub(super) type Known = HashMap<(usize, usize), usize>;
+
 impl Sampler<'_> {
-    /// The shard of some chunks. Every scene and every rating has weight 1.
+    /// The shard of some chunks. Every scene and every rating has weight 1, comparisons what [`ShownLists`] says.
     pub(super) fn shard(&self, chunks: &[Chunk], draws: Draws) -> Shard {
         let mut shard = Shard::default();
         let mut known = HashMap::new();
         for chunk in chunks {
             let id = u64::from(chunk.user.0) << 24 | chunk.rows.start as u64;
-            let mut rng = draws.streams.derive(Purpose::Fitting, id, draws.epoch);
-            self.span(chunk, draws.drops, &mut rng, &mut shard, &mut known);
+            match (chunk.of, self.shown) {
+                (Of::Lists, Some(shown)) => {
+                    let mut rng = draws.streams.derive(Purpose::Fitting, 1 << 60 | id, draws.epoch);
+                    shown.span(self, chunk, draws.drops, &mut rng, (&mut shard, &mut known));
+                }
+                _ => {
+                    let mut rng = draws.streams.derive(Purpose::Fitting, id, draws.epoch);
+                    self.span(chunk, draws.drops, &mut rng, (&mut shard, &mut known));
+                }
+            }
         }
         shard
     }
 
-    fn span<R: Rng>(
+    /// The place of an item in the shard, as the users of one fold see it.
+    pub(super) fn pair<R: Rng>(
+        (shard, known): (&mut Shard, &mut Known),
+        rng: &mut R,
+        drops: Drops,
+        table: usize,
+        item: ItemId,
+    ) -> usize {
+        *known.entry((table, item.index())).or_insert_with(|| {
+            let has_vector = unit(rng) >= drops.vector;
+            shard.pairs.push(Pair { table, item: item.index(), has_vector });
+            shard.pairs.len() - 1
+        })
+    }
+
+    /// Adds the events of these interactions; says whether the profile is known.
+    pub(super) fn history<'r, R: Rng>(
         &self,
-        chunk: &Chunk,
+        rows: impl Iterator<Item = &'r Interaction>,
+        table: usize,
         drops: Drops,
         rng: &mut R,
-        shard: &mut Shard,
-        known: &mut HashMap<(usize, usize), usize>,
-    ) {
-        let rows = self.log.of(chunk.user);
-        let table = self.folds[chunk.user.index()];
-        let mut pair = |shard: &mut Shard, rng: &mut R, item: ItemId| {
-            *known.entry((table, item.index())).or_insert_with(|| {
-                let has_vector = unit(rng) >= drops.vector;
-                shard.pairs.push(Pair { table, item: item.index(), has_vector });
-                shard.pairs.len() - 1
-            })
-        };
+        (shard, known): (&mut Shard, &mut Known),
+    ) -> bool {
         let has_ratings = unit(rng) >= drops.ratings;
         let has_profile = unit(rng) >= drops.profile;
-        let first = chunk.rows.end.saturating_sub(1).saturating_sub(HISTORY + SHARD).min(chunk.rows.start);
-        let (events, scenes) = (shard.events.len(), shard.scenes.len());
-        for row in &rows[first..chunk.rows.end - 1] {
+        for row in rows {
             let is_rated = has_ratings && unit(rng) >= drops.rating;
             let rating = encoded(if is_rated { row.rating } else { f32::NAN });
             let trace = if unit(rng) >= drops.event { 1.0 / (1.0 - drops.event as f32) } else { 0.0 };
-            let pair = pair(shard, rng, row.item);
+            let pair = Sampler::pair((&mut *shard, &mut *known), rng, drops, table, row.item);
             shard.events.push(Event { pair, rating, trace });
         }
+        has_profile
+    }
+
+    /// The first interaction that a state still knows, where its scenes follow the interactions `from..to`.
+    pub(super) fn first_known(from: usize, to: usize) -> usize {
+        to.saturating_sub(HISTORY + SHARD).min(from)
+    }
+
+    fn span<R: Rng>(&self, chunk: &Chunk, drops: Drops, rng: &mut R, (shard, known): (&mut Shard, &mut Known)) {
+        let rows = self.log.of(chunk.user);
+        let table = self.folds[chunk.user.index()];
+        let first = Sampler::first_known(chunk.rows.start, chunk.rows.end.saturating_sub(1));
+        let (events, scenes) = (shard.events.len(), shard.scenes.len());
+        let before = rows[first..chunk.rows.end - 1].iter();
+        let has_profile = self.history(before, table, drops, rng, (&mut *shard, &mut *known));
         for place in chunk.rows.clone() {
-            let list = self.list(rng, &rows[place], &rows[..place]);
+            let row = self.log.offsets[chunk.user.index()] + place;
+            let (list, origin, weight) = match self.shown {
+                None => (self.list(rng, &rows[place], &rows[..place]), Origin::Drawn, 1.0),
+                Some(shown) => {
+                    let weight = shown.weight_of(row);
+                    (self.comparison(rng, weight, &rows[place], &rows[..place]), Origin::Contrast, weight)
+                }
+            };
             let from = shard.slots.len();
             for (slot, &item) in list.items.iter().enumerate() {
-                let context = self.context(&rows[place], item, list.real == Some(slot));
-                let pair = pair(shard, rng, item);
-                shard.slots.push(Slot { pair, context });
+                let context = self.context_at(rows[place].time, item, list.real == Some(slot));
+                let pair = Sampler::pair((&mut *shard, &mut *known), rng, drops, table, item);
+                shard.slots.push(Slot { pair, context, look: 1.0, stands_for: 0.0 });
             }
             shard.scenes.push(Scene {
                 after: events + place - first,
                 slots: from..shard.slots.len(),
-                taken: list.real.map(|slot| from + slot),
+                taken: list.real.map_or(from..from, |slot| from + slot..from + slot + 1),
+                origin,
+                length: list.items.len(),
                 level: rows[place].rating,
-                weight: 1.0,
+                weight,
                 rating_weight: 1.0,
             });
         }
@@ -189,9 +242,25 @@ impl Sampler<'_> {
         shard.spans.push(Span { user: chunk.user.index(), has_profile, events, scenes });
     }
 
-    fn context(&self, row: &Interaction, item: ItemId, is_real: bool) -> [f32; crate::scene::CONTEXT] {
-        let own = f64::from(u8::from(is_real && self.clock.is_timeless()));
-        self.clock.context_without(self.catalogue, item, row.time, own)
+    /// An interaction that no list shows, among drawn items; one of a list, or of no weight, alone: its rating counts.
+    fn comparison<R: Rng>(&self, rng: &mut R, weight: f32, real: &Interaction, history: &[Interaction]) -> ListScene {
+        if weight == 0.0 {
+            return ListScene { items: vec![real.item], real: Some(0) };
+        }
+        let compared = KINDS.iter().map(|(kind, share)| if *kind == ListKind::Single { 0 } else { *share });
+        let mut kind = KINDS[weighted(rng, compared)].0;
+        if kind == ListKind::HistorySimilar && history.is_empty() {
+            kind = ListKind::Random;
+        }
+        let length = LENGTHS[weighted(rng, LENGTHS.iter().map(|(_, weight)| *weight))].0;
+        self.builder.build(rng, ListShape { kind, length, with_real: true }, real, history, &self.seen)
+    }
+
+    /// The context of an item of a list at `time`. In a log without times popularity is that of the whole log, less
+    /// what was taken from the list itself.
+    pub(super) fn context_at(&self, time: i64, item: ItemId, is_taken: bool) -> [f32; crate::scene::CONTEXT] {
+        let own = f64::from(u8::from(is_taken && self.clock.is_timeless()));
+        self.clock.context_without(self.catalogue, item, time, own)
     }
 
     fn list<R: Rng>(&self, rng: &mut R, real: &Interaction, history: &[Interaction]) -> ListScene {

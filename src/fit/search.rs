@@ -1,13 +1,15 @@
-//! The trainings of a fit: which weight decay, how long, and then the one that gives the model.
+//! The trainings of a fit: those that find out how, without a part of the log, and then the one that gives the model.
 
 use super::checkpoint::{self, Bound, Standing};
 use super::material::Material;
 use super::network::Network;
-use super::sampling::{Chunk, SHARD, chunks};
+use super::sampling::{Chunk, SHARD, Sampler, chunks};
+use super::settings::{DECAYS, Decays, Settings};
 use super::training::{BATCH, Learner, Lesson, Mean, held_out};
 use super::{Control, Course, FitError};
 use crate::dataset::TrainingLog;
 use crate::random::{Purpose, Streams, below, shuffle};
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
@@ -26,10 +28,13 @@ const VALIDATION_SCENES: usize = 20_000;
 /// Share of the interactions before the cut on which it is measured: the latest of each user.
 const VALIDATION: f64 = 0.1;
 
-/// Weight decays, the least first. A log with little in it needs a larger one.
-const DECAYS: [f64; 3] = [0.1, 1.0, 6.0];
 /// Interactions above which the first of them is taken without a search.
 const SEARCHED: usize = 200_000;
+/// Interactions up to which a tenth of the log says too little: ratings then get a decay of their own, and where the order of rows
+/// means nothing, other tenths take turns.
+const FEW: usize = 20_000;
+/// How many of them do.
+const FOLDS: usize = 4;
 /// Steps of progress in an epoch.
 const PROGRESS: u64 = 1_000;
 
@@ -43,8 +48,11 @@ pub(super) struct Search<'a> {
 }
 
 /// One training.
-struct Task {
+struct Task<'a> {
     what: String,
+    /// The log before the cut, the rows of a user in an order in which the last ones may stay out.
+    log: &'a TrainingLog,
+    fold: usize,
     /// Which streams.
     stream: u32,
     chunks: Vec<Chunk>,
@@ -52,7 +60,7 @@ struct Task {
     epochs: u32,
     /// Epoch after which it stops.
     last: u32,
-    decay: f64,
+    decays: Decays,
 }
 
 impl Search<'_> {
@@ -61,49 +69,74 @@ impl Search<'_> {
         let options = self.bound.options;
         let state = self.control.state.map(|path| checkpoint::read(path, self.bound)).transpose()?.flatten();
         let (mut standing, mut learner) = state.unzip();
-        let early = chunks(self.log, |_, count| 0..fitting(count));
-        let epochs = options.epochs.unwrap_or_else(|| epochs(&early));
+        let epochs = options.epochs.unwrap_or_else(|| epochs(&self.early(self.log)));
         let mut trials = standing.as_mut().map_or_else(Vec::new, |standing| std::mem::take(&mut standing.trials));
+        let settings = self.settings();
         let is_final = standing.as_ref().is_some_and(|standing| standing.is_final);
         let mut begun = move || learner.take().zip(standing.take().map(|standing| standing.course));
         if !is_final && options.last.is_none() {
-            let late = self.late();
-            for &decay in &self.decays()[trials.len()..] {
-                let what = format!("fit without the latest interactions, weight decay {decay}");
-                let task = Task { what, stream: 0, chunks: early.clone(), epochs, last: epochs, decay };
+            while let Some((decays, fold)) = settings.next(&trials) {
+                let decays = self.given().unwrap_or(decays);
+                let log = turned(self.log, fold);
+                let what = words(decays, fold, settings.folds);
+                let (chunks, late) = (self.early(&log), self.late(&log));
+                let task = Task { what, log: &log, fold, stream: 0, chunks, epochs, last: epochs, decays };
                 let course = self.train(task, begun(), (&trials, false), Some(&late))?.1;
-                let is_worse = least(&course) > best_of(&trials).map_or(f64::INFINITY, least);
                 trials.push(course);
-                if is_worse {
-                    break;
-                }
             }
         }
-        let best = best_of(&trials);
-        let decay = options.decay.or(best.map(|trial| trial.decay)).unwrap_or(DECAYS[0]);
-        let last = options.last.or(best.and_then(best_epoch)).unwrap_or(epochs);
-        let all = chunks(self.log, |_, count| 0..count);
+        let best = settings.best(&trials);
+        let found = best.as_ref().map(|best| best.decays);
+        let decays = self.given().or(found).unwrap_or(Decays::same(DECAYS[0]));
+        let last = options.last.or(best.and_then(|best| best.best_epoch())).unwrap_or(epochs);
+        let all = match self.material.shown() {
+            Some(shown) => shown.all(self.log),
+            None => chunks(self.log, |_, count| 0..count),
+        };
         let all = match options.replicate {
             Some(number) => self.replicate(number, &all),
             None => all,
         };
-        let task = Task { what: "fit".to_owned(), stream: 1, chunks: all, epochs, last, decay };
+        let what = "fit".to_owned();
+        let task = Task { what, log: self.log, fold: 0, stream: 1, chunks: all, epochs, last, decays };
         let (learner, course) = self.train(task, begun(), (&trials, true), None)?;
         Ok((learner, trials, course))
     }
 
-    /// The weight decays that are tried.
-    fn decays(&self) -> Vec<f64> {
-        match self.bound.options.decay {
-            Some(decay) => vec![decay],
-            None if self.log.rows.len() > SEARCHED => vec![DECAYS[0]],
+    /// The decays that the options say.
+    fn given(&self) -> Option<Decays> {
+        let options = self.bound.options;
+        options.decay.map(|all| Decays { all, rating: options.rating_decay.unwrap_or(all) })
+    }
+
+    /// What is tried.
+    fn settings(&self) -> Settings {
+        let (rows, given) = (&self.log.rows, self.given());
+        let is_small = rows.len() <= FEW;
+        let decays = match given {
+            Some(decays) => vec![decays.all],
+            None if rows.len() > SEARCHED => vec![DECAYS[0]],
             None => DECAYS.to_vec(),
+        };
+        let separates = is_small && given.is_none() && rows.iter().any(|row| row.rating.is_finite());
+        let takes_turns = is_small && self.material.shown().is_none() && self.material.sampler().clock.is_timeless();
+        Settings { decays, separates, folds: if takes_turns { FOLDS } else { 1 } }
+    }
+
+    /// The interactions and lists before the latest ones.
+    fn early(&self, log: &TrainingLog) -> Vec<Chunk> {
+        match self.material.shown() {
+            Some(shown) => shown.early(log),
+            None => chunks(log, |_, count| 0..fitting(count)),
         }
     }
 
     /// The latest interactions of some users.
-    fn late(&self) -> Vec<Chunk> {
-        let mut late = chunks(self.log, |_, count| fitting(count)..count);
+    fn late(&self, log: &TrainingLog) -> Vec<Chunk> {
+        let mut late = match self.material.shown() {
+            Some(shown) => shown.late(log),
+            None => chunks(log, |_, count| fitting(count)..count),
+        };
         let streams = Streams::new(self.bound.options.seed, 0);
         shuffle(&mut streams.derive(Purpose::Fitting, 1, 0), &mut late);
         let mut left = VALIDATION_SCENES;
@@ -131,22 +164,25 @@ impl Search<'_> {
     /// Trains until `task.last`, or until the loss on `later` gets no better. `kept` is what a state says of the others.
     fn train(
         &self,
-        task: Task,
+        task: Task<'_>,
         begun: Option<(Learner, Course)>,
         kept: (&[Course], bool),
         later: Option<&[Chunk]>,
     ) -> Result<(Learner, Course), FitError> {
-        let Task { what, stream, chunks, epochs, last, decay } = task;
+        let Task { what, log, fold, stream, chunks, epochs, last, decays } = task;
         let streams = Streams::new(self.bound.options.seed, 0);
         let (mut learner, mut course) = begun.unwrap_or_else(|| {
             let network = Network::random(&mut streams.derive(Purpose::Fitting, 0, 0), self.bound.inputs);
-            let course = Course { decay, schedule: epochs, ..Course::default() };
+            let (decay, rating_decay) = (decays.all, decays.own_rating());
+            let course = Course { decay, rating_decay, fold: fold as u32, schedule: epochs, ..Course::default() };
             (Learner::new(network, Network::zeros(self.bound.inputs)), course)
         });
-        let (sampler, tables) = (self.material.sampler(), self.material.tables());
-        let scenes = self.log.rows.len().min(MOST_SCENES / epochs.max(1) as usize);
+        let (sampler, tables) = (Sampler { log, ..self.material.sampler() }, self.material.tables());
+        let most = chunks.iter().map(|chunk| chunk.rows.len()).sum::<usize>().max(self.log.rows.len());
+        let scenes = most.min(MOST_SCENES / epochs.max(1) as usize);
         let streams = streams.fork(stream);
-        let lesson = Lesson { sampler: &sampler, tables, chunks, streams, epochs, scenes, decay };
+        let serve_ratings = learner.network.serve_ratings();
+        let lesson = Lesson { sampler: &sampler, tables, chunks, streams, epochs, scenes, decays, serve_ratings };
         self.control.watch.begin(&what, u64::from(last.saturating_sub(learner.epochs)) * PROGRESS);
         let every = epochs.div_ceil(ROUNDS);
         while learner.epochs < last && !is_over(&course, every) {
@@ -204,6 +240,32 @@ fn fitting(count: usize) -> usize {
     ((count as f64) * (1.0 - VALIDATION) - 1e-9).ceil() as usize
 }
 
+/// A training in words.
+fn words(decays: Decays, fold: usize, folds: usize) -> String {
+    let part = match folds {
+        1 => "without the latest interactions".to_owned(),
+        _ => format!("without a tenth of the interactions ({} of {folds})", fold + 1),
+    };
+    let of_ratings = decays.own_rating().map(|decay| format!(", of ratings {decay}")).unwrap_or_default();
+    format!("fit {part}, weight decay {}{of_ratings}", decays.all)
+}
+
+/// The log with other rows of each user at the end: those that stay out in a turn.
+fn turned(log: &TrainingLog, fold: usize) -> Cow<'_, TrainingLog> {
+    if fold == 0 {
+        return Cow::Borrowed(log);
+    }
+    let mut log = log.clone();
+    for user in 0..log.users() {
+        let rows = &mut log.rows[log.offsets[user]..log.offsets[user + 1]];
+        if !rows.is_empty() {
+            let late = rows.len() - fitting(rows.len());
+            rows.rotate_right(late * fold % rows.len());
+        }
+    }
+    Cow::Owned(log)
+}
+
 /// Epochs for these chunks.
 fn epochs(chunks: &[Chunk]) -> u32 {
     let scenes: usize = chunks.iter().map(|chunk| chunk.rows.len()).sum();
@@ -216,17 +278,40 @@ fn best_epoch(course: &Course) -> Option<u32> {
     course.later.iter().min_by(|a, b| a.1.total_cmp(&b.1)).map(|&(epoch, _)| epoch)
 }
 
-/// That loss.
-fn least(course: &Course) -> f64 {
-    course.later.iter().map(|&(_, loss)| loss).fold(f64::INFINITY, f64::min)
-}
-
-/// The training with the least loss on later interactions; of equal ones the first.
-fn best_of(trials: &[Course]) -> Option<&Course> {
-    trials.iter().min_by(|a, b| least(a).total_cmp(&least(b)))
-}
-
 /// Whether the loss on later interactions has not become better for long.
 fn is_over(course: &Course, every: u32) -> bool {
     best_epoch(course).is_some_and(|best| course.epochs - best >= PATIENCE * every)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dataset::Interaction;
+    use crate::ids::{ItemId, UserId};
+
+    #[test]
+    fn each_turn_leaves_other_rows_out_and_keeps_all_the_rest() {
+        let counts = [24u32, 0, 3, 10];
+        let row = |user: u32, item: u32| Interaction { user: UserId(user), item: ItemId(item), rating: 3.0, time: 0 };
+        let rows = counts.iter().zip(0..).flat_map(|(&count, user)| (0..count).map(move |item| row(user, item)));
+        let log = TrainingLog::from_sorted(rows.collect(), counts.len(), 24);
+        assert!(matches!(turned(&log, 0), Cow::Borrowed(_)));
+        let mut out: Vec<Vec<u32>> = vec![Vec::new(); counts.len()];
+        for fold in 0..FOLDS {
+            let log = turned(&log, fold);
+            for (user, &count) in counts.iter().enumerate() {
+                let of = log.of(UserId(user as u32));
+                let mut items: Vec<u32> = of.iter().map(|row| row.item.0).collect();
+                out[user].extend(&items[fitting(items.len())..]);
+                items.sort_unstable();
+                assert_eq!(items, (0..count).collect::<Vec<u32>>(), "user {user}, turn {fold}");
+            }
+        }
+        for (user, wanted) in [8, 0, 0, 4].into_iter().enumerate() {
+            let mut items = out[user].clone();
+            items.sort_unstable();
+            items.dedup();
+            assert_eq!((items.len(), out[user].len()), (wanted, wanted), "user {user}: {:?}", out[user]);
+        }
+    }
 }

@@ -45,6 +45,21 @@ pub(super) struct Slot {
     pub(super) pair: usize,
     /// What depends on item and moment.
     pub(super) context: [f32; CONTEXT],
+    /// How likely it is looked at.
+    pub(super) look: f32,
+    /// Logarithm of the number of items that it stands for.
+    pub(super) stands_for: f32,
+}
+
+/// Where a list comes from, and so what its loss is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// It was drawn around an item that was taken: all is looked at, and nothing may be taken.
+    Drawn,
+    /// It was drawn, and is a comparison: something is taken.
+    Contrast,
+    /// It was shown.
+    Shown,
 }
 
 /// A list and what was taken from it.
@@ -54,8 +69,13 @@ pub(super) struct Scene {
     pub(super) after: usize,
     /// Its slots in [`Shard::slots`].
     pub(super) slots: Range<usize>,
-    /// The place in [`Shard::slots`] of the item that was taken; `None` where nothing was.
-    pub(super) taken: Option<usize>,
+    /// The places in [`Shard::slots`] of what was taken: several of a list that was shown, where they come first; none where
+    /// nothing was.
+    pub(super) taken: Range<usize>,
+    /// Where it comes from.
+    pub(super) origin: Origin,
+    /// Items of the list; of a long one that was shown, not all have a slot.
+    pub(super) length: usize,
     /// Its rating as a level from 1 to 5; NaN where there is none.
     pub(super) level: f32,
     /// Weight of the choice.

@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 const USERS: u32 = 60;
 const ITEMS: u32 = 40;
 
-fn ids(count: u32) -> IdTable {
+pub(super) fn ids(count: u32) -> IdTable {
     let mut table = IdTable::default();
     (0..count).for_each(|id| {
         table.insert(&format!("id {id}"));
@@ -55,11 +55,11 @@ fn data(is_rated: bool, has_fields: bool, has_times: bool) -> Dataset {
     }
 }
 
-fn quick() -> FitOptions {
+pub(super) fn quick() -> FitOptions {
     FitOptions { epochs: Some(4), decay: Some(0.1), ..FitOptions::default() }
 }
 
-fn fitted(data: &Dataset, options: FitOptions, threads: usize) -> Fitted {
+pub(super) fn fitted(data: &Dataset, options: FitOptions, threads: usize) -> Fitted {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
     let stop = AtomicBool::new(false);
     pool.install(|| fit(data, options, Control { watch: &Quiet, stop: &stop, state: None })).expect("a fit")
@@ -83,6 +83,18 @@ fn a_log_of_any_kind_is_learned() {
         assert!(losses[losses.len() - 1] < losses[0], "{losses:?}");
         assert!(found.network.values().all(|value| value.is_finite()));
     }
+}
+
+#[test]
+fn parts_of_a_small_log_without_times_take_turns() {
+    let found = fitted(&data(true, false, false), FitOptions { epochs: Some(1), ..FitOptions::default() }, 2);
+    let folds: Vec<u32> = found.trials.iter().map(|trial| trial.fold).collect();
+    assert!(folds.len() >= 12 && folds.iter().zip(0..).all(|(&fold, place)| fold == place % 4), "{folds:?}");
+    assert!(found.trials.iter().any(|trial| trial.rating_decay.is_some()), "ratings may have a decay of their own");
+    let chosen = |trial: &&Course| (trial.decay, trial.rating_decay) == (found.course.decay, found.course.rating_decay);
+    assert_eq!(found.trials.iter().filter(chosen).count(), 4);
+    let timed = fitted(&data(true, false, true), FitOptions { epochs: Some(1), ..FitOptions::default() }, 2);
+    assert!(timed.trials.iter().all(|trial| trial.fold == 0), "the latest stay out where there are times");
 }
 
 /// Stops after a number of batches.

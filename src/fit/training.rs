@@ -7,6 +7,7 @@ use super::backward::gradient;
 use super::losses::{Loss, loss};
 use super::network::Network;
 use super::sampling::{Chunk, Draws, Drops, Sampler, epoch, grouped};
+use super::settings::Decays;
 use super::shard::{Shard, Tables};
 use crate::random::Streams;
 use rayon::prelude::*;
@@ -41,7 +42,9 @@ pub(super) struct Lesson<'a> {
     /// Scenes of an epoch at most.
     pub(super) scenes: usize,
     /// Decoupled weight decay (Loshchilov and Hutter 2019), times the learning rate.
-    pub(super) decay: f64,
+    pub(super) decays: Decays,
+    /// `[weights]`: which serve ratings alone.
+    pub(super) serve_ratings: Vec<bool>,
 }
 
 /// Weights on their way, between two epochs.
@@ -92,7 +95,7 @@ impl Learner {
             let mut shards: Vec<Shard> = groups.par_iter().map(|chunks| lesson.sampler.shard(chunks, draws)).collect();
             let (scenes, rated) = weigh(&mut shards);
             let (gradient, loss) = batch(&self.network, lesson.tables, &shards);
-            self.step(gradient, last, lesson.decay);
+            self.step(gradient, last, lesson);
             sum.add(Loss { choice: loss.choice * scenes, rating: loss.rating / RATING_WEIGHT * rated });
             sizes = (sizes.0 + scenes, sizes.1 + rated);
             if !step((place + 1) as f64 / batches.len() as f64) {
@@ -104,7 +107,7 @@ impl Learner {
     }
 
     /// One step of AdamW, with warm-up and a cosine to the end at step `last`.
-    fn step(&mut self, mut gradient: Network, last: u64, decay: f64) {
+    fn step(&mut self, mut gradient: Network, last: u64, lesson: &Lesson<'_>) {
         let length = gradient.values().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>().sqrt();
         let shorten = if length > LONGEST { (LONGEST / length) as f32 } else { 1.0 };
         gradient.values_mut().for_each(|value| *value *= shorten);
@@ -116,8 +119,11 @@ impl Learner {
         let [first, second] = &mut self.moments;
         let moments = first.values_mut().zip(second.values_mut());
         let weights = self.network.values_mut().zip(self.mean.values_mut());
-        let (decay, rate) = ((rate * decay) as f32, rate as f32);
-        for (((first, second), (weight, mean)), &slope) in moments.zip(weights).zip(gradient.values()) {
+        let decays = [lesson.decays.all, lesson.decays.rating].map(|decay| (rate * decay) as f32);
+        let rate = rate as f32;
+        let rest = gradient.values().zip(&lesson.serve_ratings);
+        for (((first, second), (weight, mean)), (&slope, &of_ratings)) in moments.zip(weights).zip(rest) {
+            let decay = decays[usize::from(of_ratings)];
             *first = FIRST * *first + (1.0 - FIRST) * slope;
             *second = SECOND * *second + (1.0 - SECOND) * slope * slope;
             let move_by = *first / correct[0] / ((*second / correct[1]).sqrt() + 1e-8);
@@ -141,7 +147,7 @@ fn rate(step: f64, last: f64) -> f64 {
 fn weigh(shards: &mut [Shard]) -> (f64, f64) {
     let scenes = || shards.iter().flat_map(|shard| &shard.scenes);
     let choices: f64 = scenes().map(|scene| f64::from(scene.weight)).sum();
-    let rated = scenes().filter(|scene| scene.taken.is_some() && scene.level.is_finite());
+    let rated = scenes().filter(|scene| !scene.taken.is_empty() && scene.level.is_finite());
     let ratings: f64 = rated.map(|scene| f64::from(scene.rating_weight)).sum();
     for scene in shards.iter_mut().flat_map(|shard| &mut shard.scenes) {
         scene.weight = (f64::from(scene.weight) / choices.max(1e-9)) as f32;
@@ -172,14 +178,15 @@ pub(super) fn held_out(network: &Network, lesson: &Lesson<'_>, chunks: &[Chunk])
     let groups = grouped(chunks);
     let one = |chunks: &&[Chunk]| {
         let shard = lesson.sampler.shard(chunks, draws);
-        let rated = shard.scenes.iter().filter(|scene| scene.taken.is_some() && scene.level.is_finite()).count();
-        (loss(network, lesson.tables, &shard), shard.scenes.len(), rated)
+        let rated = shard.scenes.iter().filter(|scene| !scene.taken.is_empty() && scene.level.is_finite()).count();
+        let scenes: f64 = shard.scenes.iter().map(|scene| f64::from(scene.weight)).sum();
+        (loss(network, lesson.tables, &shard), scenes, rated)
     };
-    let parts: Vec<(Loss, usize, usize)> = groups.par_iter().map(one).collect();
-    let (mut sum, mut sizes) = (Loss::default(), (0, 0));
+    let parts: Vec<(Loss, f64, usize)> = groups.par_iter().map(one).collect();
+    let (mut sum, mut sizes) = (Loss::default(), (0.0, 0));
     for (loss, scenes, rated) in parts {
         sum.add(loss);
         sizes = (sizes.0 + scenes, sizes.1 + rated);
     }
-    Mean { choice: sum.choice / sizes.0.max(1) as f64, rating: sum.rating / sizes.1.max(1) as f64 }
+    Mean { choice: sum.choice / f64::max(sizes.0, 1.0), rating: sum.rating / sizes.1.max(1) as f64 }
 }

@@ -9,9 +9,10 @@
 //! or a rest, is computed by another kernel. This is asked for here and tested.
 
 use super::layout::{Layout, past, present};
+use super::watch::{OF_LANGUAGE_MODEL, WatchedSession};
 use super::{OnnxError, Runtime};
 use half::f16;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use ort::session::{Session, SessionInputValue, SessionOutputs};
 use ort::value::{DynValue, Tensor, TensorRef, ValueType};
 use std::borrow::Cow;
@@ -25,7 +26,7 @@ pub struct CausalGraph {
     layout: Layout,
     /// Logits of a token; known once the graph has run.
     vocabulary: OnceLock<usize>,
-    sessions: Vec<Mutex<Session>>,
+    sessions: Vec<Mutex<WatchedSession>>,
 }
 
 /// The keys and values of texts of equal length.
@@ -72,10 +73,9 @@ impl CausalGraph {
     pub fn load(path: &Path, workers: usize) -> Result<CausalGraph, OnnxError> {
         let runtime = Runtime::get()?;
         super::weights_of(path)?;
-        let fail = |problem: String| OnnxError::Load { path: path.to_owned(), problem };
-        let open = || open(runtime, path).map_err(|problem| fail(problem.to_string()));
+        let open = || open(runtime, path);
         let first = open()?;
-        let layout = Layout::of(&first);
+        let layout = Layout::of(first.session());
         let layout = layout.map_err(|problem| OnnxError::Contract { path: path.to_owned(), problem })?;
         let mut sessions = vec![Mutex::new(first)];
         for _ in 1..workers {
@@ -189,7 +189,8 @@ impl CausalGraph {
             inputs.push((past(place / 2, place % 2).into(), value.into()));
         }
         let mut session = self.lock();
-        let mut outputs = session.run(inputs).map_err(fail)?;
+        let failed = |problem| OnnxError::Run { path: self.path.clone(), problem };
+        let mut outputs = session.run(inputs).map_err(failed)?;
         let logits = self.logits(&outputs, rows, if self.layout.keep { kept } else { count }, count, wanted)?;
         let values = self.presents(&mut outputs, [rows, total])?;
         Ok((logits, Sequences { values, rows, tokens: total }))
@@ -257,7 +258,7 @@ impl CausalGraph {
         Ok((shape, Cow::Borrowed(data)))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Session> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, WatchedSession> {
         let worker = rayon::current_thread_index().unwrap_or(0);
         // A poisoned lock only says that another thread panicked; a session keeps no state between runs.
         self.sessions[worker % self.sessions.len()].lock().unwrap_or_else(PoisonError::into_inner)
@@ -272,9 +273,14 @@ impl CausalGraph {
     }
 }
 
-fn open(runtime: &Runtime, path: &Path) -> ort::Result<Session> {
-    let builder = Session::builder(&runtime.environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
-    builder.with_optimization_level(GraphOptimizationLevel::All)?.commit_from_file(path)
+fn open(runtime: &Runtime, path: &Path) -> Result<WatchedSession, OnnxError> {
+    let prepare = || -> ort::Result<SessionBuilder> {
+        let builder = Session::builder(&runtime.environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
+        Ok(builder.with_optimization_level(GraphOptimizationLevel::All)?)
+    };
+    let fail = |problem: ort::Error| OnnxError::Load { path: path.to_owned(), problem: problem.to_string() };
+    let builder = prepare().map_err(fail)?;
+    WatchedSession::open(path, OF_LANGUAGE_MODEL, builder, |builder| builder.commit_from_file(path))
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! Text encoders: a graph from token numbers to one vector a token, as BERT-style models are exported.
 
 use super::model_file::ModelFile;
+use super::watch::WatchedSession;
 use super::{OnnxError, Runtime};
 use ort::session::{Session, SessionInputValue};
 use ort::value::{TensorElementType, TensorRef, ValueType};
@@ -21,7 +22,7 @@ pub struct Encoder {
     width: usize,
     kinds: bool,
     weights: BTreeMap<String, String>,
-    sessions: Vec<Mutex<Session>>,
+    sessions: Vec<Mutex<WatchedSession>>,
 }
 
 impl Encoder {
@@ -34,7 +35,7 @@ impl Encoder {
         let file = ModelFile::read(path)?;
         let sessions = (0..workers.max(1)).map(|_| file.open(runtime)).collect::<Result<Vec<_>, OnnxError>>()?;
         let broken = |problem: String| OnnxError::Contract { path: path.to_owned(), problem };
-        let (width, kinds) = check(&sessions[0]).map_err(broken)?;
+        let (width, kinds) = check(sessions[0].session()).map_err(broken)?;
         let sessions = sessions.into_iter().map(Mutex::new).collect();
         Ok(Encoder { path: path.to_owned(), width, kinds, weights: file.hashes(), sessions })
     }
@@ -65,10 +66,8 @@ impl Encoder {
         mask: &[i64],
         read: impl FnOnce(&[f32]) -> R,
     ) -> Result<R, OnnxError> {
-        let fail = |problem: ort::Error| OnnxError::Run {
-            path: self.path.clone(),
-            problem: super::memory::told(&problem.to_string()),
-        };
+        let failed = |problem: String| OnnxError::Run { path: self.path.clone(), problem };
+        let fail = |problem: ort::Error| failed(super::memory::told(&problem.to_string()));
         let shape = [rows as i64, (ids.len() / rows.max(1)) as i64];
         let kinds = vec![0; ids.len()];
         let mut values: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(3);
@@ -79,7 +78,7 @@ impl Encoder {
             }
         }
         let mut session = self.lock();
-        let outputs = session.run(values).map_err(fail)?;
+        let outputs = session.run(values).map_err(failed)?;
         let broken = |problem: String| OnnxError::Contract { path: self.path.clone(), problem };
         let output = outputs.get(OUTPUT).ok_or_else(|| broken(format!("no output `{OUTPUT}`")))?;
         let (found_shape, found) = output.try_extract_tensor::<f32>().map_err(fail)?;
@@ -93,7 +92,7 @@ impl Encoder {
         Ok(read(found))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Session> {
+    fn lock(&self) -> MutexGuard<'_, WatchedSession> {
         let worker = rayon::current_thread_index().unwrap_or(0);
         // A poisoned lock only says that another thread panicked; a session keeps no state between runs.
         self.sessions[worker % self.sessions.len()].lock().unwrap_or_else(|poisoned| poisoned.into_inner())

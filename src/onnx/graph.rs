@@ -1,8 +1,9 @@
 //! One ONNX graph: checked against its contract at load, run by any thread in chunks of fixed size.
 
 use super::model_file::ModelFile;
+use super::watch::WatchedSession;
 use super::{OnnxError, Runtime};
-use ort::session::{Session, SessionInputValue};
+use ort::session::SessionInputValue;
 use ort::value::{TensorElementType, TensorRef, ValueType};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -39,7 +40,7 @@ pub struct Graph {
     path: PathBuf,
     spec: GraphSpec,
     weights: BTreeMap<String, String>,
-    sessions: Vec<Mutex<Session>>,
+    sessions: Vec<Mutex<WatchedSession>>,
 }
 
 impl Graph {
@@ -68,7 +69,8 @@ impl Graph {
     }
 
     fn check(&self) -> Result<(), OnnxError> {
-        let session = self.lock(0);
+        let opened = self.lock(0);
+        let session = opened.session();
         for (kind, ports, outlets) in
             [("input", &self.spec.inputs, session.inputs()), ("output", &self.spec.outputs, session.outputs())]
         {
@@ -91,7 +93,7 @@ impl Graph {
     }
 
     /// A session that is free, the worker's own first: workers of several pools have the same numbers.
-    fn lock(&self, worker: usize) -> std::sync::MutexGuard<'_, Session> {
+    fn lock(&self, worker: usize) -> std::sync::MutexGuard<'_, WatchedSession> {
         let (own, count) = (worker % self.sessions.len(), self.sessions.len());
         for place in (0..count).map(|step| (own + step) % count) {
             match self.sessions[place].try_lock() {
@@ -110,17 +112,15 @@ impl Graph {
     /// # Errors
     /// When the runtime refuses or fails, or an output has another shape than promised.
     pub fn run<R>(&self, inputs: &[(&[i64], &[f32])], read: impl FnOnce(&[&[f32]]) -> R) -> Result<R, OnnxError> {
-        let fail = |problem: ort::Error| OnnxError::Run {
-            path: self.path.clone(),
-            problem: super::memory::told(&problem.to_string()),
-        };
+        let failed = |problem: String| OnnxError::Run { path: self.path.clone(), problem };
+        let fail = |problem: ort::Error| failed(super::memory::told(&problem.to_string()));
         let mut values: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(inputs.len());
         for (port, &(shape, data)) in self.spec.inputs.iter().zip(inputs) {
             let tensor = TensorRef::from_array_view((shape, data)).map_err(fail)?;
             values.push((Cow::Borrowed(port.name.as_str()), tensor.into()));
         }
         let mut session = self.lock(rayon::current_thread_index().unwrap_or(0));
-        let outputs = session.run(values).map_err(fail)?;
+        let outputs = session.run(values).map_err(failed)?;
         let mut slices = Vec::with_capacity(self.spec.outputs.len());
         for port in &self.spec.outputs {
             let value = outputs.get(&port.name).ok_or_else(|| self.broken(format!("no output `{}`", port.name)))?;

@@ -20,6 +20,7 @@ mod runtime;
 #[cfg(test)]
 pub(crate) mod testing_graphs;
 mod values;
+mod watch;
 
 #[cfg(feature = "all")]
 pub use self::causal::{CausalGraph, Piece, Sequences};
@@ -30,6 +31,7 @@ pub use self::model_file::weights_of;
 pub(crate) use self::model_proto::{Axis, GraphWriter};
 pub(crate) use self::row_rule::{check_rows, row_bits};
 pub use self::runtime::{Attempt, Runtime, library_name, search_places};
+pub use self::watch::on_hang;
 
 /// What can go wrong between a model file and its numbers.
 #[derive(Debug, thiserror::Error)]

@@ -4,10 +4,11 @@
 //! in its folder, and what is hashed is what runs.
 
 use super::inspection::inspect;
+use super::watch::{OF_GRAPH, WatchedSession};
 use super::{OnnxError, Runtime};
 use crate::files::{read_bounded, sha256};
 use ort::session::Session;
-use ort::session::builder::GraphOptimizationLevel;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
@@ -53,21 +54,24 @@ impl ModelFile {
     ///
     /// # Errors
     /// When the runtime refuses the graph.
-    pub(super) fn open(&self, runtime: &Runtime) -> Result<Session, OnnxError> {
-        let open = || -> ort::Result<Session> {
+    pub(super) fn open(&self, runtime: &Runtime) -> Result<WatchedSession, OnnxError> {
+        self.open_within(runtime, OF_GRAPH)
+    }
+
+    /// Like [`ModelFile::open`], with a limit of so many seconds on the load and on each call.
+    pub(super) fn open_within(&self, runtime: &Runtime, seconds: u64) -> Result<WatchedSession, OnnxError> {
+        let prepare = || -> ort::Result<SessionBuilder> {
             let builder = Session::builder(&runtime.environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
             // Their memory is bounded.
             let mut builder = builder.with_env_allocators()?.with_optimization_level(GraphOptimizationLevel::All)?;
             for (name, bytes) in &self.weights {
                 builder = builder.with_external_initializer_file_in_memory(name, Arc::clone(bytes))?;
             }
-            builder.commit_from_memory(&self.graph)
+            Ok(builder)
         };
-        let fail = |problem: ort::Error| OnnxError::Load {
-            path: self.path.clone(),
-            problem: super::memory::told(&problem.to_string()),
-        };
-        open().map_err(fail)
+        let fail = |problem: ort::Error| OnnxError::Load { path: self.path.clone(), problem: problem.to_string() };
+        let builder = prepare().map_err(fail)?;
+        WatchedSession::open(&self.path, seconds, builder, |builder| builder.commit_from_memory(&self.graph))
     }
 }
 

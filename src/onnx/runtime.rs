@@ -133,6 +133,17 @@ fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment,
     Ok((environment, version))
 }
 
+/// The loader's own reason, which stands behind "dlopen failed".
+fn cannot_be_loaded(problem: &dyn std::error::Error) -> String {
+    let mut words = String::from("cannot be loaded");
+    let mut next = Some(problem);
+    while let Some(problem) = next {
+        words = format!("{words}: {problem}");
+        next = problem.source();
+    }
+    words
+}
+
 /// The head of the C interface `OrtApiBase`, which has had this form in all versions.
 #[repr(C)]
 struct ApiBase {
@@ -146,7 +157,7 @@ fn version_of(path: &Path) -> Result<String, String> {
     // SAFETY: loading a library runs its initialisers; that is what the user asks for by placing it there. The one
     // symbol used has this signature in every ONNX Runtime, and null pointers are checked.
     unsafe {
-        let library = libloading::Library::new(path).map_err(|problem| format!("cannot be loaded: {problem}"))?;
+        let library = libloading::Library::new(path).map_err(|problem| cannot_be_loaded(&problem))?;
         let base = library.get::<unsafe extern "C" fn() -> *const ApiBase>(b"OrtGetApiBase\0");
         let base = base.map_err(|_| "not an ONNX Runtime library (no `OrtGetApiBase`)".to_owned())?();
         let version = base.as_ref().and_then(|base| base.version).map(|version| version());

@@ -181,7 +181,7 @@ impl BiasedMf {
         let solved: Vec<Vec<f32>> = stale
             .par_iter()
             .map(|&user| {
-                let rated = histories.of(user).filter(|(_, level)| !level.is_nan());
+                let rated = histories.first_of(user).filter(|(_, level)| !level.is_nan());
                 let mut row: Vec<Entry> =
                     rated.map(|(item, level)| Entry { column: item.0, level, weight: 1.0 }).collect();
                 row.sort_by_key(|entry| entry.column);

@@ -92,7 +92,7 @@ impl Shares {
 
 impl Calibrated {
     fn history(&self, user: UserId) -> Shares {
-        let mut items: Vec<ItemId> = self.histories.of(user).map(|(item, _)| item).collect();
+        let mut items: Vec<ItemId> = self.histories.first_of(user).map(|(item, _)| item).collect();
         items.sort_unstable();
         items.dedup();
         let mut shares = Shares::new(self.categories.len());

@@ -77,7 +77,7 @@ impl Ease {
         scores.fill(0.0);
         counted.fill(0);
         let items = scores.len();
-        for (item, _) in self.histories.of(user) {
+        for (item, _) in self.histories.first_of(user) {
             let (word, bit) = (item.index() / 64, 1 << (item.index() % 64));
             if counted[word] & bit == 0 {
                 counted[word] |= bit;

@@ -179,7 +179,7 @@ impl UserVectors {
         let stale: Vec<UserId> = users.iter().copied().filter(|user| !self.fresh[user.index()]).collect();
         for &user in &stale {
             self.distinct[user.index()].get_or_insert_with(|| {
-                let mut items: Vec<u32> = histories.of(user).map(|(item, _)| item.0).collect();
+                let mut items: Vec<u32> = histories.first_of(user).map(|(item, _)| item.0).collect();
                 items.sort_unstable();
                 items.dedup();
                 items

@@ -104,7 +104,7 @@ impl ItemKnn {
         scores.fill(0.0);
         counted.fill(0);
         let mut weight = 1.0;
-        for (item, _) in self.histories.of(user).rev() {
+        for (item, _) in self.histories.latest_of(user) {
             let (word, bit) = (item.index() / 64, 1 << (item.index() % 64));
             if counted[word] & bit == 0 {
                 counted[word] |= bit;

@@ -83,7 +83,7 @@ impl UserKnn {
     fn neighbours(&self, user: UserId, scratch: &mut Scratch) -> Vec<(u32, f32)> {
         let mut items = 0u32;
         scratch.counted.fill(0);
-        for (item, _) in self.histories.of(user) {
+        for (item, _) in self.histories.first_of(user) {
             let (word, bit) = (item.index() / 64, 1 << (item.index() % 64));
             if scratch.counted[word] & bit != 0 {
                 continue;

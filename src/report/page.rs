@@ -36,6 +36,12 @@ impl Page<'_> {
 
     /// Adds the life of a typical user, where there are events. The run is kept when it cannot be told.
     fn add_life(&self, input: &mut ReportInput<'_>) {
+        if self.experiment.data.family == "memory" {
+            input
+                .notes
+                .push("The data set was made in memory, so that the life of a user cannot be read back.".to_owned());
+            return;
+        }
         let story = || -> Result<Option<Story>, StoryError> {
             let Some(choice) = typical(self.events, self.registry)? else { return Ok(None) };
             Story::read(self.events, &choice, self.registry).map(Some)

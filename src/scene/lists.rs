@@ -101,30 +101,27 @@ pub struct ListScene {
     pub real: Option<usize>,
 }
 
-/// Which items each user has interacted with, as bits.
+/// Which items each user has interacted with: sorted lists, so that memory grows with interactions and not with users times items.
 pub struct Seen {
-    words: usize,
-    bits: Vec<u64>,
+    /// `[users + 1]`.
+    offsets: Vec<usize>,
+    /// By user, then by item.
+    items: Vec<ItemId>,
 }
 
 impl Seen {
-    /// Nothing seen.
-    pub fn empty(users: usize, items: usize) -> Seen {
-        let words = items.div_ceil(64);
-        Seen { words, bits: vec![0; users * words] }
-    }
-
-    /// Adds all rows of a log.
-    pub fn with(mut self, log: &TrainingLog) -> Seen {
-        for row in &log.rows {
-            self.bits[row.user.index() * self.words + row.item.index() / 64] |= 1 << (row.item.index() % 64);
+    /// The interactions of a log.
+    pub fn of(log: &TrainingLog) -> Seen {
+        let mut items: Vec<ItemId> = log.rows.iter().map(|row| row.item).collect();
+        for range in log.offsets.windows(2) {
+            items[range[0]..range[1]].sort_unstable();
         }
-        self
+        Seen { offsets: log.offsets.clone(), items }
     }
 
     /// Whether `user` has interacted with `item`.
     pub fn has(&self, user: UserId, item: ItemId) -> bool {
-        self.bits[user.index() * self.words + item.index() / 64] >> (item.index() % 64) & 1 == 1
+        self.items[self.offsets[user.index()]..self.offsets[user.index() + 1]].binary_search(&item).is_ok()
     }
 }
 

@@ -2,9 +2,12 @@
 
 use crate::dataset::TrainingLog;
 use crate::ids::ItemId;
+use rayon::prelude::*;
 
 /// Neighbours kept for each item.
 const KEPT: usize = 50;
+/// Items that one task counts at least.
+const SHARE: usize = 16;
 
 /// Items with their co-occurrence neighbours, most similar first.
 pub struct CoOccurrence {
@@ -20,11 +23,11 @@ impl CoOccurrence {
         for row in &log.rows {
             users_of[row.item.index()].push(row.user.0);
         }
-        let mut neighbours = Vec::with_capacity(log.items);
-        let mut counts = vec![0u32; log.items];
-        for users in &users_of {
-            neighbours.push(nearest(log, users, neighbours.len(), &users_of, &mut counts));
-        }
+        let neighbours: Vec<Vec<ItemId>> = (0..log.items)
+            .into_par_iter()
+            .with_min_len(SHARE)
+            .map_init(|| vec![0u32; log.items], |counts, item| nearest(log, item, &users_of, counts))
+            .collect();
         let mut holders = vec![Vec::new(); log.items];
         for (holder, held) in neighbours.iter().enumerate() {
             for item in held {
@@ -73,22 +76,33 @@ impl CoOccurrence {
     }
 }
 
-fn nearest(log: &TrainingLog, users: &[u32], item: usize, users_of: &[Vec<u32>], counts: &mut [u32]) -> Vec<ItemId> {
-    counts.fill(0);
+/// Most similar first, of equals the lower id. `counts` are all 0, and are left so.
+fn nearest(log: &TrainingLog, item: usize, users_of: &[Vec<u32>], counts: &mut [u32]) -> Vec<ItemId> {
+    let users = &users_of[item];
+    let mut met: Vec<u32> = Vec::new();
     for &user in users {
         for row in log.of(crate::ids::UserId(user)) {
-            counts[row.item.index()] += 1;
+            let count = &mut counts[row.item.index()];
+            if *count == 0 {
+                met.push(row.item.0);
+            }
+            *count += 1;
         }
     }
-    let mut found: Vec<(f64, u32)> = Vec::new();
-    for (other, &both) in counts.iter().enumerate() {
-        if both > 0 && other != item {
-            let cosine = f64::from(both) / ((users.len() * users_of[other].len()) as f64).sqrt();
-            found.push((cosine, other as u32));
+    let mut found: Vec<(f64, u32)> = Vec::with_capacity(met.len());
+    for other in met {
+        let both = std::mem::take(&mut counts[other as usize]);
+        if other as usize != item {
+            let cosine = f64::from(both) / ((users.len() * users_of[other as usize].len()) as f64).sqrt();
+            found.push((cosine, other));
         }
     }
-    found.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    found.truncate(KEPT);
+    let order = |a: &(f64, u32), b: &(f64, u32)| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1));
+    if found.len() > KEPT {
+        found.select_nth_unstable_by(KEPT, order);
+        found.truncate(KEPT);
+    }
+    found.sort_unstable_by(order);
     found.into_iter().map(|(_, other)| ItemId(other)).collect()
 }
 

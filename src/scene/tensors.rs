@@ -71,7 +71,7 @@ pub fn write_tensors(
         whole: data.log(),
         parts,
         builder: ListBuilder::new(&split.before, &near),
-        seen: Seen::empty(data.users.len(), data.items.len()).with(&split.before),
+        seen: Seen::of(&split.before),
         clock: LogClock::new(&split.before),
         catalogue: &catalogue,
         streams,

@@ -1,7 +1,8 @@
 //! Arrive: users in a session stay, absent ones start a session with their probability.
 
+use super::error::FirstFault;
 use crate::random::{Purpose, unit};
-use crate::world::{Clock, Engagement, Forces, Status, User, Visits};
+use crate::world::{Clock, Engagement, Fault, Forces, Status, User, Visits};
 use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::{Query, Res, ResMut};
 
@@ -9,15 +10,22 @@ pub(super) fn arrive(
     clock: Res<Clock>,
     mut forces: ResMut<Forces>,
     mut visits: ResMut<Visits>,
+    mut fault: ResMut<Fault>,
     mut users: Query<(Entity, &User, &mut Engagement)>,
 ) {
     let mut here: Vec<(crate::ids::UserId, Entity)> = Vec::with_capacity(visits.users.len());
     let forces = &mut forces.0;
     let moment = forces.moment(clock.tick);
     let changes = !forces.is_empty();
+    let mut problem = FirstFault::default();
     for (entity, user, mut engagement) in &mut users {
         let away = engagement.status == Status::Away;
-        let factor = if away && changes { forces.arrival(&moment, user.id) } else { 1.0 };
+        let factor = if away && changes { forces.arrival(&moment, user.id) } else { Ok(1.0) };
+        let factor = factor.unwrap_or_else(|source| {
+            // The closing of the tick tells the first user's.
+            problem.keep(clock.tick, source);
+            0.0
+        });
         if away && starts(&clock, user, engagement.rate * factor) {
             if changes {
                 forces.begin(&moment, user.id);
@@ -30,6 +38,7 @@ pub(super) fn arrive(
             here.push((user.id, entity));
         }
     }
+    problem.tell(&mut fault.0);
     // The order of a query is the ECS's own business; the order of visitors is part of the contract.
     if !here.is_sorted_by_key(|visit| visit.0) {
         here.sort_unstable_by_key(|visit| visit.0);

@@ -2,6 +2,7 @@
 //! part of the stage in which users evolve; without dynamics there is nothing to do.
 
 use super::TickError;
+use super::error::FirstFault;
 use super::evolve::step;
 use crate::ids::ItemId;
 use crate::user::{UserError, UserModel};
@@ -20,13 +21,17 @@ pub(super) fn drift(
         return;
     }
     if forces.0.pulls() {
-        let mut drawn = Vec::with_capacity(visits.users.len());
+        let (mut drawn, mut problem) = (Vec::with_capacity(visits.users.len()), FirstFault::default());
         for (user, engagement, interest) in users.iter_mut() {
             let Ok(row) = visits.users.binary_search(&user.id) else { continue };
-            let pulls =
-                forces.0.pull(&step(&events, row, engagement.slates)).map(|pull| (pull.item, pull.rate)).collect();
+            let pulls = forces.0.pull(&step(&events, row, engagement.slates)).unwrap_or_else(|source| {
+                problem.keep(events.0.tick, source);
+                Vec::new()
+            });
+            let pulls = pulls.into_iter().map(|pull| (pull.item, pull.rate)).collect();
             drawn.push(Drawn { row, memory: &mut interest.into_inner().0, pulls });
         }
+        problem.tell(&mut fault.0);
         if let Err(source) = draw(model.0.model(), drawn) {
             fault.0 = Some(TickError::User { tick: events.0.tick, source });
             return;

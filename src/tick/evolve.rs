@@ -1,7 +1,8 @@
 //! Evolve: visitors remember what they accepted, tire, end their session, leave; the dynamics take note of it all.
 
 use super::TickError;
-use crate::dynamics::{Dynamics, Step};
+use super::error::FirstFault;
+use crate::dynamics::{DynamicFault, Dynamics, Step};
 use crate::ids::UserId;
 use crate::random::{Purpose, unit};
 use crate::scenario::SessionSpec;
@@ -31,7 +32,7 @@ pub(super) fn evolve(
 ) {
     let mut accepted: Vec<Acceptance<'_>> = Vec::with_capacity(visits.users.len());
     let time = surroundings.time(clock.tick);
-    let mut next = 0;
+    let (mut next, mut problem) = (0, FirstFault::default());
     let mut sessions = std::mem::take(&mut events.0.sessions);
     sessions.clear();
     sessions.resize(visits.users.len(), 0);
@@ -44,7 +45,10 @@ pub(super) fn evolve(
         if forces.0.is_empty() {
             tire(&mut engagement, &habits.0, item.is_some(), false);
         } else {
-            live(&clock, &habits.0, &mut forces.0, &step(&events, row, engagement.slates + 1), &mut engagement);
+            let step = step(&events, row, engagement.slates + 1);
+            if let Err(source) = live(&clock, &habits.0, &mut forces.0, &step, &mut engagement) {
+                problem.keep(clock.tick, source);
+            }
         }
         if let Some(item) = item {
             popularity.0.accept(item);
@@ -53,6 +57,7 @@ pub(super) fn evolve(
             accepted.push(Acceptance { row, event, history, seen, memory: &mut interest.0 });
         }
     }
+    problem.tell(&mut fault.0);
     if let Err(source) = remember(clock.tick, model.0.model(), accepted) {
         fault.0 = Some(TickError::User { tick: clock.tick, source });
     }
@@ -67,14 +72,21 @@ pub(super) fn step<'a>(events: &'a Events, row: usize, slates: u32) -> Step<'a> 
 }
 
 /// Lets the dynamics take note of a response, and counts it.
-fn live(clock: &Clock, habits: &SessionSpec, forces: &mut Dynamics, step: &Step<'_>, engagement: &mut Engagement) {
+fn live(
+    clock: &Clock,
+    habits: &SessionSpec,
+    forces: &mut Dynamics,
+    step: &Step<'_>,
+    engagement: &mut Engagement,
+) -> Result<(), DynamicFault> {
     let over = forces.remember(step);
     tire(engagement, habits, step.accepted.is_some(), over);
-    let hazard = if engagement.status == Status::Away { forces.leaving(step) } else { 0.0 };
+    let hazard = if engagement.status == Status::Away { forces.leaving(step)? } else { 0.0 };
     // What cannot happen needs no draw.
     if hazard > 0.0 && unit(&mut clock.streams.derive(Purpose::Leaving, u64::from(step.user.0), clock.tick)) < hazard {
         engagement.status = Status::Left;
     }
+    Ok(())
 }
 
 /// A visitor who accepted an item, and what remembers it.

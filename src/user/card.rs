@@ -202,6 +202,7 @@ impl Card {
         let content = |problem: String| CardError::Content { path: path.clone(), problem };
         let card: Card = parse_card_of(&text, "mirror", &VERSIONS).map_err(content)?;
         card.check_dims().map_err(content)?;
+        card.looks().map_err(content)?;
         let graphs = ["item", "start", "update", "choice"];
         let has_vectors = BASIS.iter().any(|name| card.files.contains_key(*name));
         for name in graphs.into_iter().chain(BASIS.into_iter().filter(|_| has_vectors)) {
@@ -280,6 +281,28 @@ impl Card {
             return Err("dims.item, choice_item, query and state must be 1 to 65536".to_owned());
         }
         Ok(())
+    }
+
+    /// How likely each slot is looked at (`training.lists.looks`); empty where all count as looked at.
+    ///
+    /// # Errors
+    /// When an entry is no number from 0 to 1.
+    fn looks(&self) -> Result<Vec<f32>, String> {
+        let entry = self.training.get("lists").and_then(|lists| lists.get("looks"));
+        let Some(looks) = entry.and_then(toml::Value::as_array) else { return Ok(Vec::new()) };
+        let number = |(place, value): (usize, &toml::Value)| {
+            let number = value.as_float().or(value.as_integer().map(|whole| whole as f64));
+            number
+                .filter(|number| (0.0..=1.0).contains(number))
+                .map(|number| number as f32)
+                .ok_or_else(|| format!("training.lists.looks[{place}] is {value}, expected a number from 0 to 1"))
+        };
+        looks.iter().enumerate().map(number).collect()
+    }
+
+    /// The same of a card that was checked.
+    pub(super) fn checked_looks(&self) -> Vec<f32> {
+        self.looks().unwrap_or_default()
     }
 
     /// One hash over the hashes of all graphs, for manifests.

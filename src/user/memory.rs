@@ -1,8 +1,11 @@
 //! Memories of users who already have a history: the log is played through [`UserModel::update`].
 
 use super::{Memorised, UserError, UserModel};
-use crate::dataset::TrainingLog;
+use crate::dataset::{Interaction, TrainingLog};
 use crate::ids::UserId;
+
+/// Histories that are played at once at most: their memories are held in full.
+const AT_ONCE: usize = 16_384;
 
 /// `[users, total]`: the memory of every user of `log` after all of that user's interactions.
 ///
@@ -10,7 +13,9 @@ use crate::ids::UserId;
 /// When the model fails.
 pub fn memories_of(model: &dyn UserModel, log: &TrainingLog) -> Result<Vec<f32>, UserError> {
     let mut memory = vec![0.0; log.users() * model.memory().total];
-    play(model, log, &mut memory, |_, _, _| {})?;
+    let users: Vec<UserId> = (0..log.users() as u32).map(UserId).collect();
+    let histories: Vec<&[Interaction]> = users.iter().map(|&user| log.of(user)).collect();
+    play(model, &users, &histories, &mut memory, |_, _, _| {})?;
     Ok(memory)
 }
 
@@ -24,43 +29,82 @@ pub fn memories_at(
     moments: &[(UserId, usize)],
 ) -> Result<Vec<f32>, UserError> {
     let shape = model.memory();
-    let mut wanted: Vec<(usize, UserId, usize)> =
-        moments.iter().enumerate().map(|(place, &(user, position))| (position, user, place)).collect();
-    wanted.sort_unstable();
     let mut found = vec![0.0; moments.len() * shape.read];
-    let mut next = 0;
-    let mut memory = vec![0.0; log.users() * shape.total];
-    play(model, log, &mut memory, |position, memory, done| {
-        while next < wanted.len() && (wanted[next].0 <= position || done) {
-            let (_, user, place) = wanted[next];
-            let start = user.index() * shape.total;
-            found[place * shape.read..(place + 1) * shape.read].copy_from_slice(&memory[start..start + shape.read]);
-            next += 1;
+    let mut by_user: Vec<(UserId, usize, usize)> =
+        moments.iter().enumerate().map(|(place, &(user, position))| (user, position, place)).collect();
+    by_user.sort_unstable();
+    let groups: Vec<&[(UserId, usize, usize)]> = by_user.chunk_by(|a, b| a.0 == b.0).collect();
+    for groups in groups.chunks(AT_ONCE) {
+        let users: Vec<UserId> = groups.iter().map(|group| group[0].0).collect();
+        // What comes after the last moment of a user is not played.
+        let last = |group: &[(UserId, usize, usize)]| group.iter().map(|moment| moment.1).max().unwrap_or(0);
+        let histories: Vec<&[Interaction]> = groups
+            .iter()
+            .map(|group| log.of(group[0].0))
+            .zip(groups)
+            .map(|(rows, group)| &rows[..last(group).min(rows.len())])
+            .collect();
+        let mut wanted: Vec<(usize, usize, usize)> = Vec::new();
+        for (row, group) in groups.iter().enumerate() {
+            wanted.extend(group.iter().map(|&(_, position, place)| (position.min(histories[row].len()), row, place)));
         }
-    })?;
+        wanted.sort_unstable();
+        let mut next = 0;
+        let mut memory = vec![0.0; users.len() * shape.total];
+        play(model, &users, &histories, &mut memory, |position, memory, done| {
+            while next < wanted.len() && (wanted[next].0 <= position || done) {
+                let (_, row, place) = wanted[next];
+                let start = row * shape.total;
+                found[place * shape.read..(place + 1) * shape.read].copy_from_slice(&memory[start..start + shape.read]);
+                next += 1;
+            }
+        })?;
+    }
     Ok(found)
 }
 
-/// Plays all histories in step: first every user's first interaction, then every second one, and so on.
+/// `[histories, read]`: the readable memory of each user after the interactions beside it.
+///
+/// # Errors
+/// When the model fails.
+pub fn memories_after(
+    model: &dyn UserModel,
+    users: &[UserId],
+    histories: &[Vec<Interaction>],
+) -> Result<Vec<f32>, UserError> {
+    let shape = model.memory();
+    let mut found = Vec::with_capacity(users.len() * shape.read);
+    for (users, histories) in users.chunks(AT_ONCE).zip(histories.chunks(AT_ONCE)) {
+        let histories: Vec<&[Interaction]> = histories.iter().map(Vec::as_slice).collect();
+        let mut memory = vec![0.0; users.len() * shape.total];
+        play(model, users, &histories, &mut memory, |_, _, _| {})?;
+        for row in 0..users.len() {
+            found.extend_from_slice(&memory[row * shape.total..row * shape.total + shape.read]);
+        }
+    }
+    Ok(found)
+}
+
+/// Plays histories in step: first every user's first interaction, then every second one, and so on.
 /// `before` sees all memories before each step, and once more at the end.
 fn play(
     model: &dyn UserModel,
-    log: &TrainingLog,
+    users: &[UserId],
+    histories: &[&[Interaction]],
     memory: &mut [f32],
     mut before: impl FnMut(usize, &[f32], bool),
 ) -> Result<(), UserError> {
     let total = model.memory().total;
-    let users: Vec<UserId> = (0..log.users() as u32).map(UserId).collect();
-    model.start(&users, memory)?;
+    model.start(users, memory)?;
     if total == 0 {
         return Ok(());
     }
-    let longest = users.iter().map(|&user| log.of(user).len()).max().unwrap_or(0);
+    let longest = histories.iter().map(|rows| rows.len()).max().unwrap_or(0);
     for position in 0..longest {
         before(position, memory, false);
         let (mut active, mut events) = (Vec::new(), Vec::new());
-        for (user, memory) in users.iter().zip(memory.chunks_exact_mut(total)) {
-            if let Some(row) = log.of(*user).get(position) {
+        for (rows, memory) in histories.iter().zip(memory.chunks_exact_mut(total)) {
+            if let Some(row) = rows.get(position) {
                 active.push(memory);
                 events.push(Memorised { item: row.item, rating: row.rating, time: row.time });
             }

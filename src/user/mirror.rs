@@ -33,6 +33,7 @@ pub struct Mirror {
     profiles: Array2<f32>,
     coverage: Option<VectorCoverage>,
     drift: Vec<Drift>,
+    looks: Vec<f32>,
     /// Whether the card names the log's data as those of its training.
     is_training_data: bool,
     scratch: Mutex<Vec<Scratch>>,
@@ -75,6 +76,7 @@ impl Mirror {
         let mut mirror = Mirror {
             profiles: tables.profiles,
             drift: tables.drift,
+            looks: card.checked_looks(),
             coverage,
             is_training_data,
             items: Vec::new(),
@@ -355,6 +357,10 @@ impl UserModel for Mirror {
             }
         });
         notes
+    }
+
+    fn looks(&self) -> &[f32] {
+        &self.looks
     }
 
     fn drifts(&self) -> bool {

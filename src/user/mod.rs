@@ -53,7 +53,7 @@ pub use self::kind::{KINDS, UserContext, UserKind};
 #[cfg(feature = "all")]
 pub use self::language::{LanguageMode, LanguageSpec, LanguageUser};
 pub use self::level::{FittedLevel, ListResponse, fit_level};
-pub use self::memory::{memories_at, memories_of};
+pub use self::memory::{memories_after, memories_at, memories_of};
 pub use self::mirror::Mirror;
 pub use self::parametric::{Parametric, ParametricSpec};
 pub use self::response_rule::{Accept, Examination, ResponseRule};
@@ -230,6 +230,12 @@ pub trait UserModel: Send + Sync {
     /// What a manifest says of a model that comes from files, where no [`Card`] does.
     fn identity(&self) -> Option<&Identity> {
         None
+    }
+
+    /// How likely each slot of a list is looked at, as the lists of the model's training say, relative to the slot that is looked at
+    /// most; empty where all count as looked at.
+    fn looks(&self) -> &[f32] {
+        &[]
     }
 
     /// What a reader of the results must know of the model on this data set; empty where there is nothing.

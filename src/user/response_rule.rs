@@ -114,6 +114,14 @@ impl ResponseRule {
         self.looks_of(slots.iter().map(|&slot| usize::from(slot)).collect())
     }
 
+    /// The chance that each item of a list is accepted, from the logits `[items + 1]` of the list. Items stand in `slots`.
+    pub(crate) fn chances(&self, slots: &[u16], logits: &[f32], temperature: f64, shift: f64) -> Vec<f64> {
+        let scaled: Vec<f32> = logits.iter().map(|&logit| (f64::from(logit) / temperature) as f32).collect();
+        let mut found = vec![0.0; slots.len()];
+        self.looks_at(slots).accepted(&scaled, shift, &mut found);
+        found
+    }
+
     fn looks_of(&self, slots: Vec<usize>) -> Looks {
         let cascade = matches!(self.examination, Examination::Cascade(_));
         let weights: Vec<f64> = slots.iter().map(|&slot| self.examination.weight(slot)).collect();

@@ -44,7 +44,7 @@ pub(super) fn tables(
 ) -> Vec<CalibrationTable> {
     let counts = experiment.start().log.item_counts();
     let popularity: Vec<f64> = cells.items().iter().map(|item| f64::from(counts[item.index()])).collect();
-    let slots: Vec<Option<String>> = cells.slots().iter().map(|slot| Some(format!("{:>3}", slot + 1))).collect();
+    let slots: Vec<Option<String>> = cells.slots().iter().map(|&slot| Some(slot_name(slot))).collect();
     let mut parts = vec![
         ("what is predicted".to_owned(), quantiles(chances, |low, high| format!("{low:.3} to {high:.3}"))),
         ("popularity in the log".to_owned(), quantiles(&popularity, |low, high| format!("{low:.0} to {high:.0}"))),
@@ -55,6 +55,17 @@ pub(super) fn tables(
     parts.extend(groups(&experiment.data.item_fields, cells));
     let made = parts.into_iter().map(|(by, parts)| table(by, &parts, cells, chances, resamples));
     made.filter(|table| table.rows.len() > 1).collect()
+}
+
+/// The part of a slot: the first ten are parts of their own, and later ones go together.
+fn slot_name(slot: u16) -> String {
+    match u32::from(slot) + 1 {
+        number @ 1..=10 => format!("{number:>3}"),
+        11..=20 => " 11 to 20".to_owned(),
+        21..=50 => " 21 to 50".to_owned(),
+        51..=100 => " 51 to 100".to_owned(),
+        _ => "101 and later".to_owned(),
+    }
 }
 
 /// Whether slots mean something: in lists whose order the file does not know the items stand in the order of their numbers.
@@ -127,4 +138,18 @@ fn table(
         }
     };
     CalibrationTable { by, rows: names.into_iter().map(row).collect() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn later_slots_go_together_and_names_sort_by_slot() {
+        let names: Vec<String> = [0, 9, 10, 19, 20, 49, 50, 99, 100, u16::MAX].map(slot_name).into();
+        assert!(names.is_sorted(), "{names:?}");
+        assert_eq!((names[0].trim(), names[1].trim(), names[3].trim()), ("1", "10", "11 to 20"));
+        assert_eq!((&names[2], &names[8]), (&names[3], &names[9]));
+        assert_ne!(names[7], names[8]);
+    }
 }

@@ -145,7 +145,7 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
                 .to_owned(),
         );
     }
-    let (mut logged, told) = targets::values(experiment, &cells, &ask.targets, &level_set)?;
+    let (mut logged, told) = targets::values(experiment, &cells, &ask.targets, &level_set, exposed.notes)?;
     notes.extend(told);
     logged.extend(logged::values(experiment, &cells, &level_set)?);
     if !logged.is_empty() && cells.list_ranges().iter().any(|list| list.len() > 1) {

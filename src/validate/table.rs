@@ -13,6 +13,8 @@ const TELLS: f64 = 0.55;
 
 /// Wrong pairs that are told one by one.
 const MOST_WRONG: usize = 8;
+/// Slots whose examination is printed one by one.
+const MOST_SLOTS: usize = 20;
 
 /// What the figures mean.
 pub(super) fn verdict(found: &Validation) -> Vec<String> {
@@ -215,9 +217,12 @@ fn examined(text: &mut String, found: &ExaminationEstimate) {
         found.lists
     );
     let _ = writeln!(text, "  slot  examined {:<16}  naive", "");
-    for (slot, &estimate) in found.weights.iter().enumerate() {
+    for (slot, &estimate) in found.weights.iter().enumerate().take(MOST_SLOTS) {
         let figure = Figure { estimate, low: found.low[slot], high: found.high[slot] };
         let _ = writeln!(text, "  {:>4}  {:<25}  {:.3}", slot + 1, interval(figure, 3), found.naive[slot]);
+    }
+    if let Some(more @ 1..) = found.weights.len().checked_sub(MOST_SLOTS) {
+        let _ = writeln!(text, "  and {more} more");
     }
 }
 

@@ -25,18 +25,20 @@ const PAIRS: usize = 65_536;
 /// What an item in a slot adds to an estimate for each unit of the target's probability.
 type Gains = BTreeMap<(u16, ItemId), f64>;
 
-/// Estimates for all targets, and what a reader must know of them.
+/// Estimates for all targets, and what a reader must know of them besides what is `said` of the exposures.
 pub(super) fn values(
     experiment: &Experiment,
     cells: &Cells,
     targets: &[TargetPolicy],
     chances: &[f64],
+    said: &[String],
 ) -> Result<(Vec<LoggedValue>, Vec<String>), ValidateError> {
     let (mut found, mut notes) = (Vec::new(), Vec::new());
     for target in targets {
         found.extend(observed(experiment, target));
         found.extend(estimates(experiment, cells, target, chances, &mut notes)?);
-        notes.extend(target.notes.iter().map(|note| format!("Target `{}`: {note}.", target.name)));
+        let new = target.notes.iter().filter(|note| !said.contains(note));
+        notes.extend(new.map(|note| format!("Target `{}`: {note}.", target.name)));
         if !target.rounds.is_empty() {
             notes.push(format!(
                 "The probabilities of `{}` are the shares of its {} shown items by slot: if it chooses by user, the estimates are those \

@@ -1,5 +1,6 @@
 //! What can stop a replication.
 
+use crate::dynamics::DynamicFault;
 use crate::log::LogError;
 use crate::user::UserError;
 
@@ -13,6 +14,14 @@ pub enum TickError {
         tick: u32,
         /// Why.
         source: UserError,
+    },
+    /// A dynamic gave a number that is none.
+    #[error("tick {tick}: {source}")]
+    Dynamic {
+        /// The tick.
+        tick: u32,
+        /// Which, and what it gave.
+        source: DynamicFault,
     },
     /// The events could not be stored.
     #[error("tick {tick}: {source}")]
@@ -47,4 +56,53 @@ pub enum TickError {
         /// What the slate did, or why there is none.
         problem: String,
     },
+}
+
+/// Of the faults that dynamics have in one pass over users, that of the lowest id: users come in the ECS's own order.
+#[derive(Default)]
+pub(super) struct FirstFault(Option<(u32, DynamicFault)>);
+
+impl FirstFault {
+    /// Notes a fault.
+    pub fn keep(&mut self, tick: u32, source: DynamicFault) {
+        if self.0.as_ref().is_none_or(|(_, known)| source.user < known.user) {
+            self.0 = Some((tick, source));
+        }
+    }
+
+    /// Hands the fault over, where there is one and none before it.
+    pub fn tell(self, fault: &mut Option<TickError>) {
+        if let Some((tick, source)) = self.0
+            && fault.is_none()
+        {
+            *fault = Some(TickError::Dynamic { tick, source });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lowest_user_is_told_and_nothing_that_was_told_before_is_lost() {
+        let fault = |user: u32| DynamicFault {
+            dynamic: "x".to_owned(),
+            user,
+            what: "the factor on coming",
+            value: f64::NAN,
+            expected: "0 to 1",
+        };
+        let told = |users: &[u32], before: Option<TickError>| {
+            let (mut first, mut slot) = (FirstFault::default(), before);
+            users.iter().for_each(|&user| first.keep(7, fault(user)));
+            first.tell(&mut slot);
+            slot.map(|problem| problem.to_string())
+        };
+        assert_eq!(told(&[], None), None);
+        let wanted = "tick 7: dynamic `x`, user 2: the factor on coming is NaN, expected 0 to 1";
+        assert_eq!(told(&[5, 2, 9], None).as_deref(), Some(wanted));
+        let before = TickError::Dynamic { tick: 6, source: fault(1) };
+        assert!(told(&[5], Some(before)).is_some_and(|problem| problem.starts_with("tick 6")));
+    }
 }

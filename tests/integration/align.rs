@@ -246,6 +246,27 @@ fn policies_are_ranked_in_the_simulator_and_on_the_log() {
 }
 
 #[test]
+fn programs_of_policies_whose_order_is_asked_for_need_to_be_allowed() {
+    let folder = project(&["--eval", "12"]);
+    let (scenes, data) = (scenes_of(folder.path()), folder.path().join("data"));
+    let scenario = write_scenario(folder.path(), &["popular", "random"]);
+    let trace = folder.path().join("trace");
+    let command = format!("command = ['python3', '-c', \"open('{}', 'w')\"]", trace.display());
+    // Inside another policy it is a program all the same.
+    for policy in [
+        format!("[[policy]]\nkind = 'external'\n{command}\n"),
+        format!("[[policy]]\nkind = 'epsilon_greedy'\nepsilon = 0.5\ninner = {{ kind = 'external', {command} }}\n"),
+    ] {
+        let path = folder.path().join("program.toml");
+        write(&path, format!("{}\n{policy}", read(&scenario)));
+        let more = ["--data", text(&data), "--quick", "--policy-order", text(&path)];
+        let asked = align("parametric", &scenes, &more).expect(2);
+        asked.says(&["would run the program `python3", "--allow-external"]);
+        assert!(!trace.exists(), "it ran unasked");
+    }
+}
+
+#[test]
 fn answers_become_labels_of_training() {
     let folder = project(&["--train", "40", "--eval", "20", "--lists", "random", "--reject-share", "0.2"]);
     let (data, out) = (folder.path().join("data"), folder.path().join("out"));

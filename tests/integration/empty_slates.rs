@@ -88,6 +88,37 @@ fn a_run_with_empty_slates_goes_on_as_if_nothing_had_happened() {
     assert_eq!(crate::util::digests(&run_on(1, &experiment)), crate::util::digests(&whole));
 }
 
+#[test]
+fn a_policy_that_skips_users_is_worth_what_it_earns_of_all_visits() {
+    use recmirror::experiment::ArmRecord;
+    use recmirror::off_policy::{Question, evaluate};
+    let folder = with_data();
+    let experiment = experiment(folder.path(), &[]);
+    let out = folder.path().join("run");
+    stopped_after(u64::MAX, 2, &experiment, &out, None);
+    let arms: Vec<ArmRecord> = manifest(&out).arms;
+    let ask = |target: &str, from: &str| {
+        let question = Question { target, from, draws: 4, resamples: 100 };
+        evaluate(&experiment, &question, &arms, &recmirror::experiment::NoProgress).expect("estimates")
+    };
+    let visits = |policy: &str| arms.iter().filter(|arm| arm.policy == policy).map(|arm| arm.user_steps).sum::<u64>();
+    // On its own log: every round counts, those of empty slates with the reward 0.
+    let own = ask("skipper", "skipper");
+    assert_eq!(own.rounds as u64, visits("skipper"));
+    let value = |found: &recmirror::off_policy::Evaluation, estimator: &str| {
+        found.rows.iter().find(|row| row.estimator == estimator).and_then(|row| row.value).expect("a value")
+    };
+    for estimator in ["ips", "snips", "dr"] {
+        let found = value(&own, estimator);
+        assert!(found.is_finite() && (found - own.logged).abs() < 0.1, "{estimator}: {found} for {}", own.logged);
+    }
+    assert!((value(&own, "ips") - own.logged).abs() < 1e-12);
+    // In the situations of another log: half of the visits earn nothing, so the truth is half of a full policy's at most.
+    let found = ask("skipper", "random");
+    assert_eq!(found.rounds as u64, visits("random"));
+    assert!(found.truth > 0.0 && found.truth < 0.75 * ask("random", "random").truth, "{}", found.truth);
+}
+
 /// A program that shows these slates, in Python, where `open` are the candidates of each user.
 fn program(slates: &str) -> String {
     format!(

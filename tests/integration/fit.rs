@@ -78,3 +78,107 @@ fn what_cannot_be_fitted_is_said_before_anything_is_computed() {
     fit(&data, &folder.path().join("m"), &["--holdout", "0.2"]).expect(2);
     assert!(!folder.path().join("m").exists());
 }
+
+/// A log of 60 users and 30 items with a category, a price and a title each; `category` names that of an item.
+fn shop(folder: &Path, category: impl Fn(u32) -> String, items: &str, item: impl Fn(u32, String) -> String) {
+    let mut rows = "user,item,rating,timestamp\n".to_owned();
+    for user in 0..60u32 {
+        for step in 0..12u32 {
+            let item = (user * 7 + step * (1 + user % 3)) % 30;
+            rows +=
+                &format!("u{user},i{item},{},{}\n", 1 + (user + item) % 5, 1_500_000_000 + user * 1_000 + step * 60);
+        }
+    }
+    write(&folder.join("interactions.csv"), &rows);
+    let lines: String = (0..30).map(|number| item(number, category(number)) + "\n").collect();
+    write(&folder.join("items.csv"), &format!("{items}\n{lines}"));
+}
+
+#[test]
+fn other_fields_than_in_training_are_counted_or_refused() {
+    if !has_runtime() {
+        return;
+    }
+    let folder = place();
+    let at = |name: &str| folder.path().join(name);
+    let kind = |item: u32| format!("kind {}", item % 4);
+    let whole = "item,category,price,title";
+    shop(&at("mine"), kind, whole, |item, of| format!("i{item},{of},{}.5,the item {item}", item * 3));
+    fit(&at("mine"), &at("model"), &["--scenes", "0"]).expect(0);
+    let run = |data: &str, out: &str| {
+        let scenario =
+            "seed = 1\nticks = 2\n[user]\nkind = \"mirror\"\npath = \"model\"\n[[policy]]\nkind = \"popular\"\n";
+        write(&at("try.toml"), &format!("{scenario}[data]\npath = \"{data}\"\n"));
+        recmirror(&["run", text(&at("try.toml")), "--out", text(&at(out))])
+    };
+    let manifest = |out: &str| read(&at(out).join("manifest.json"));
+    run("mine", "same").expect(0);
+    assert!(!manifest("same").contains("they count as other"), "the log of the training");
+    // A new category in ten items, and no price.
+    let other = |item: u32| if item % 3 == 0 { "brand new".to_owned() } else { kind(item) };
+    shop(&at("other"), other, "item,category,title", |item, of| format!("i{item},{of},the item {item}"));
+    run("other", "drifted").expect(0);
+    for word in [
+        "was trained on another log",
+        "no field `price`",
+        "1 names of `category`",
+        "`brand new` is the first",
+        "in 10 rows",
+    ] {
+        assert!(manifest("drifted").contains(word), "no `{word}` in {}", manifest("drifted"));
+    }
+    // Categories where training had numbers.
+    shop(&at("wrong"), kind, whole, |item, of| {
+        format!("i{item},{of},{},the item {item}", ["dear", "cheap"][item as usize % 2])
+    });
+    run("wrong", "refused").expect(2).says(&["`price` is of type category", "made for type number", "data.toml"]);
+    assert!(!at("refused").exists());
+}
+
+#[test]
+fn lists_that_were_shown_are_learned_and_measured() {
+    if !has_runtime() {
+        return;
+    }
+    let folder = place();
+    let (data, model) = (folder.path().join("feed"), folder.path().join("model"));
+    // Of each list of five an item of kind 3 is taken, if there is one; the last users take nothing.
+    let (mut rows, mut items) = ("user,item,time,position,clicked,user_age\n".to_owned(), "item,kind\n".to_owned());
+    (0..40u32).for_each(|item| items += &format!("i{item},k{}\n", item % 4));
+    for list in 0..600u32 {
+        let user = list % 50;
+        let shown: Vec<u32> = (0..5).map(|slot| (list * 11 + slot * (7 + list % 5 * 2)) % 40).collect();
+        let taken = shown.iter().position(|item| item % 4 == 3 && user < 45 && list % 7 > 1);
+        for (slot, item) in shown.iter().enumerate() {
+            let clicked = u8::from(taken == Some(slot));
+            rows += &format!("u{user},i{item},{},{},{clicked},{}\n", 1_600_000_000 + list * 60, slot + 1, 20 + user);
+        }
+    }
+    write(&data.join("log.csv"), &rows);
+    write(&data.join("items.csv"), &items);
+    let told =
+        recmirror(&["fit", text(&data), "--out", text(&model), "--epochs", "12", "--scenes", "500"]).expect(0).stdout;
+    for word in [
+        "learned from 480 lists that were shown: 2400 items",
+        "at one moment",
+        "click gain",
+        "constant by slot",
+        "level of the held-out lists",
+    ] {
+        assert!(told.contains(word), "no `{word}` in: {told}");
+    }
+    assert!(told.contains("verdict: predicts what is taken on 120 held-out lists"), "{told}");
+    let card: toml::Table = toml::from_str(&read(&model.join("card.toml"))).expect("a card");
+    let learned = &card["training"]["lists"];
+    assert_eq!((learned["lists"].as_integer(), learned["items"].as_integer()), (Some(480), Some(2400)));
+    assert_eq!(learned["cut"].as_integer(), Some(1_600_000_000 + 480 * 60));
+    assert!(card["measured"]["lists"]["temperature"].as_float().is_some_and(|found| found > 0.0), "{card:?}");
+    let users = card["features"]["users"]["fields"].as_array().expect("fields");
+    assert!(
+        users.iter().any(|field| field["field"].as_str() == Some("age")),
+        "users of whom nothing was taken have an age"
+    );
+    let told = recmirror(&["align", text(&model), text(&data), "--scenes", "100"]).expect(0).stdout;
+    assert!(told.contains("100 held-out lists as they were shown"), "{told}");
+    fit(&data, &folder.path().join("weighed"), &["--propensities", "inverse"]).expect(2).says(&["has no propensities"]);
+}

@@ -41,6 +41,19 @@ fn what_is_no_library_is_refused() {
     }
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn the_loaders_own_reason_is_given() {
+    let folder = place();
+    let path = folder.path().join("libonnxruntime.so");
+    for (content, reason) in [(&b"\x7fELF"[..], "file too short"), (&[0; 4096], "invalid ELF header")] {
+        write(&path, content);
+        let doctor = recmirror_with(&[("ORT_DYLIB_PATH", text(&path))], &["doctor"]).expect(2);
+        let told = format!("cannot be loaded: dlopen failed: {}: {reason}", path.display());
+        assert!(doctor.stdout.contains(&told), "no `{told}` in {}", doctor.stdout);
+    }
+}
+
 #[test]
 fn a_truncated_library_is_refused() {
     if !has_data_and_runtime() {

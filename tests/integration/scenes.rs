@@ -157,7 +157,13 @@ fn check_scene(scene: &SceneRecord, raws: &Raws) -> usize {
 
 #[test]
 fn neither_the_order_of_files_nor_threads_change_a_byte() {
-    let (folder, raws) = (place(), Raws::new());
+    let (folder, mut raws) = (place(), Raws::new());
+    // Half of the rows come again at the same time with another rating.
+    let again: Vec<_> = raws.rows.iter().step_by(2).cloned().collect();
+    for (user, item, time, behavior) in again {
+        let other = 1 + behavior["rating"].as_u64().expect("a rating") % 5;
+        raws.rows.push((user, item, time, json!({ "rating": other })));
+    }
     let mut lines = raws.lines();
     write_lines(folder.path(), "x", &lines);
     let options =
@@ -229,6 +235,35 @@ fn every_data_set_named_is_processed() {
         read(&folder.path().join("datasets/a_train.jsonl")),
         read(&folder.path().join("datasets/b_train.jsonl"))
     );
+}
+
+#[test]
+fn a_data_set_without_scenes_does_not_keep_the_others_from_theirs() {
+    let (folder, raws) = (place(), Raws::new());
+    let mut flat = raws.clone();
+    // Everybody but three has one time for all.
+    flat.rows.iter_mut().filter(|row| row.0 > 3).for_each(|row| row.2 = Some(40 * DAY));
+    ["a", "c"].iter().for_each(|name| raws.write(folder.path(), name));
+    flat.write(folder.path(), "b");
+    let answer = scenes(folder.path(), "a,b,gone,c", &["--train", "20", "--eval", "10"]).expect(2);
+    for name in ["a", "c"] {
+        assert_eq!(records(folder.path(), &format!("{name}_train.jsonl")).len(), 20);
+        assert!(answer.stdout.contains(&format!("{name}: lists reference:1")), "{}", answer.stdout);
+    }
+    assert!(!answer.stderr.contains("move --eval-from"), "another cause: {}", answer.stderr);
+    answer.says(&[
+        "no scenes of 2 of 4 data sets",
+        "b: ",
+        "b_interaction.jsonl: no interaction ",
+        "67 of 70 users have all their interactions at one moment",
+        "gone: ",
+    ]);
+    assert!(!folder.path().join("datasets/b_train.jsonl").exists());
+    // Where the order is known the advice is another one.
+    let none = scenes(folder.path(), "a", &["--train", "20", "--eval", "10", "--eval-from", "0.999999"]);
+    if none.code == Some(2) {
+        none.says(&["a_interaction.jsonl: no interaction after the cut", "move --eval-from"]);
+    }
 }
 
 #[test]

@@ -60,6 +60,14 @@ impl<'a> Lookup<'a> {
 
     fn add(&mut self, set: &SceneSet, scene: usize) -> Result<(), AlignError> {
         let record = &set.scenes[scene].record;
+        if record.timestamp.is_none() {
+            let problem = format!(
+                "the scene has no time, so that nothing says which interactions of {} its user had before it; a model that \
+                 knows ids is measured on the data set itself: `recmirror align MODEL DATA`",
+                self.data.name
+            );
+            return Err(set.error(scene, problem));
+        }
         let lacks = |what: &str| {
             let name = &self.data.name;
             format!("the scene has no {what}: a model that knows ids cannot find it in {name}")

@@ -169,7 +169,7 @@ impl Collector<'_> {
         let publisher = self.publisher;
         let mut with_lists = false;
         with_lists |= publisher.shown(&mut |place, verdict| match self.accept(place, verdict)? {
-            Some(row) => self.take_shown(place, &row),
+            Some(row) => self.take_shown(place, row),
             None => Ok(()),
         })?;
         publisher.all_rows(&mut |place, verdict| match self.accept(place, verdict)? {
@@ -238,11 +238,17 @@ impl Collector<'_> {
         }
     }
 
-    fn take_shown(&mut self, place: &Place<'_>, row: &ShownRow) -> Result<(), ImportError> {
+    fn take_shown(&mut self, place: &Place<'_>, row: ShownRow) -> Result<(), ImportError> {
         let ((user, _), (item, _)) = (self.users.insert(&row.user), self.items.insert(&row.item));
-        self.lists.push(user, item, &Shown::of(row));
+        self.lists.push(user, item, &Shown::of(&row));
         if row.rating.is_some_and(|rating| !(rating as f32).is_finite()) {
             return Err(refused(place, "the rating is not a finite number"));
+        }
+        if !row.user_description.is_empty() {
+            self.users.store.push_first(user, row.user_description);
+        }
+        if !row.item_description.is_empty() {
+            self.items.store.push_first(item, without_stand_in(&row.item, row.item_description));
         }
         Ok(())
     }
@@ -269,7 +275,7 @@ impl Collector<'_> {
         for (slot, item) in items.into_iter().enumerate() {
             let mut shown = ShownRow::new(row.user.clone(), item, row.time.map(Instant::of_moment), slot == taken);
             (shown.list, shown.slot) = (Some(name.clone()), u16::try_from(slot).ok());
-            self.take_shown(place, &shown)?;
+            self.take_shown(place, shown)?;
         }
         Ok(())
     }

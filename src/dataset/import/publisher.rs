@@ -105,12 +105,27 @@ pub(in crate::dataset) struct ShownRow {
     pub(in crate::dataset) taken: bool,
     pub(in crate::dataset) propensity: Option<f64>,
     pub(in crate::dataset) rating: Option<f64>,
+    /// What the row tells of its user; nothing in the further rows of a list.
+    pub(in crate::dataset) user_description: Fields,
+    /// What the row tells of its item.
+    pub(in crate::dataset) item_description: Fields,
 }
 
 impl ShownRow {
     /// An item of which nothing is known but who saw it, when, and whether it was taken.
     pub(in crate::dataset) fn new(user: ExternalId, item: ExternalId, time: Option<Instant>, taken: bool) -> ShownRow {
-        ShownRow { user, item, time, list: None, slot: None, taken, propensity: None, rating: None }
+        ShownRow {
+            user,
+            item,
+            time,
+            list: None,
+            slot: None,
+            taken,
+            propensity: None,
+            rating: None,
+            user_description: Fields::new(),
+            item_description: Fields::new(),
+        }
     }
 }
 

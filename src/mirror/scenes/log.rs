@@ -35,6 +35,8 @@ pub(super) struct Entry {
     pub(super) clock: i64,
     /// The row's line in the file.
     pub(super) line: u64,
+    /// The lower, the higher the row's rating: of rows of one user, item and time the highest rating is kept.
+    pub(super) rank: u32,
     /// How many items the row says were shown ([`MANY`] for as many or more); `None` where it tells nothing.
     pub(super) shown: Option<u8>,
 }
@@ -43,13 +45,14 @@ pub(super) struct Entry {
 const MANY: u8 = u8::MAX - 1;
 
 impl Record for Entry {
-    const SIZE: usize = 24;
+    const SIZE: usize = 28;
 
     fn put(self, bytes: &mut [u8]) {
         bytes[..4].copy_from_slice(&self.user.to_le_bytes());
         bytes[4..8].copy_from_slice(&self.item.to_le_bytes());
         bytes[8..16].copy_from_slice(&self.clock.to_le_bytes());
-        bytes[16..].copy_from_slice(
+        bytes[24..].copy_from_slice(&self.rank.to_le_bytes());
+        bytes[16..24].copy_from_slice(
             &(self.line << 8 | u64::from(self.shown.map_or(0, |shown| shown.min(MANY) + 1))).to_le_bytes(),
         );
     }
@@ -61,6 +64,7 @@ impl Record for Entry {
             item: u32::get(&bytes[4..8]),
             clock: wide(&bytes[8..16]) as i64,
             line: line >> 8,
+            rank: u32::get(&bytes[24..]),
             shown: (line as u8).checked_sub(1),
         }
     }
@@ -149,6 +153,23 @@ impl Log {
         })
     }
 
+    /// How many users have all their interactions at one moment, and how many have any.
+    pub(super) fn at_one_moment(&self) -> Result<[u64; 2], FileError> {
+        let (mut all, mut spread) = (0, 0);
+        let (mut user, mut is_spread) = (u32::MAX, false);
+        self.pass(|entry, earlier| {
+            if entry.user != user {
+                (user, is_spread) = (entry.user, false);
+                all += 1;
+            }
+            if earlier > 0 && !is_spread {
+                is_spread = true;
+                spread += 1;
+            }
+        })?;
+        Ok([all - spread, all])
+    }
+
     /// Gives each interaction and how many of its user are earlier: those of the same moment are not.
     pub(super) fn pass(&self, mut each: impl FnMut(Entry, u32)) -> Result<(), FileError> {
         let (mut user, mut clock, mut place, mut earlier) = (u32::MAX, UNDATED, 0, 0);
@@ -161,6 +182,15 @@ impl Log {
             each(entry, earlier);
         })
     }
+}
+
+/// The place of a rating among others: the highest first, none last.
+fn rank(rating: Option<f64>) -> u32 {
+    let Some(rating) = rating.filter(|rating| !rating.is_nan()) else { return u32::MAX };
+    let bits = (rating as f32).to_bits();
+    // The bits of a float in the order of its value.
+    let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
+    u32::MAX - 1 - ascending
 }
 
 /// Reads the rows once and divides them by user; says whether the log tells times.
@@ -193,9 +223,10 @@ fn divide(
         };
         dated |= head.timestamp.is_some();
         let clock = head.timestamp.map_or(UNDATED, |time| time.0);
-        let shown = head.shown.0.map(|count| count.min(MANY as usize) as u8);
+        let rank = rank(head.behavior.rating);
+        let shown = head.behavior.shown.map(|count| count.min(MANY as usize) as u8);
         let part = user as usize * PARTS / raws.users.len();
-        parts[part].push(Entry { user, item, clock, line, shown })?;
+        parts[part].push(Entry { user, item, clock, line, rank, shown })?;
     }
     tally.set("interactions read", read);
     let parts = parts.into_iter().map(SpillWriter::finish).collect::<Result<_, _>>()?;
@@ -215,8 +246,8 @@ impl Sorter<'_> {
     /// Sorts the rows of some users and writes what is kept of them.
     fn sort(&mut self, mut rows: Vec<Entry>) -> Result<(), FileError> {
         rows.sort_unstable_by_key(|row| match self.dated {
-            true if row.clock != UNDATED => (row.user, row.clock, row.item, row.line),
-            _ => (row.user, UNDATED, 0, row.line),
+            true if row.clock != UNDATED => (row.user, row.clock, row.item, row.rank, row.line),
+            _ => (row.user, UNDATED, 0, 0, row.line),
         });
         for mine in rows.chunk_by_mut(|a, b| a.user == b.user) {
             self.one_user(mine)?;
@@ -258,7 +289,7 @@ impl Log {
         let mut offsets = vec![0; users + 1];
         for (&(user, item, clock), line) in rows.iter().zip(1..) {
             offsets[user as usize + 1] += 1;
-            output.push(Entry { user, item, clock, line, shown: None }).expect("written");
+            output.push(Entry { user, item, clock, line, rank: 0, shown: None }).expect("written");
         }
         (1..=users).for_each(|user| offsets[user] += offsets[user - 1]);
         let undated = rows.iter().filter(|row| row.2 == UNDATED).count() as u64;
@@ -273,11 +304,19 @@ mod tests {
     #[test]
     fn entries_survive_the_file() {
         for shown in [None, Some(0), Some(7), Some(MANY)] {
-            let entry = Entry { user: 7, item: u32::MAX, clock: -5, line: 1 << 40, shown };
+            let entry = Entry { user: 7, item: u32::MAX, clock: -5, line: 1 << 40, rank: 77, shown };
             let mut bytes = [0; Entry::SIZE];
             entry.put(&mut bytes);
             assert_eq!(Entry::get(&bytes), entry);
         }
+    }
+
+    #[test]
+    fn higher_ratings_come_first() {
+        let ratings = [Some(f64::MAX), Some(5.0), Some(4.5), Some(0.0), Some(-2.0), Some(-3.0), Some(f64::MIN), None];
+        let ranks: Vec<u32> = ratings.iter().map(|&rating| rank(rating)).collect();
+        assert!(ranks.is_sorted() && ranks.windows(2).all(|pair| pair[0] < pair[1]), "{ranks:?}");
+        assert_eq!(rank(Some(f64::NAN)), rank(None));
     }
 
     #[test]

@@ -172,19 +172,33 @@ fn drafts(
         let eligible = found.eligible[part as usize];
         tally.set(&format!("eligible for {}", part.name()), eligible);
         if eligible == 0 && options.wanted[part as usize] > 0 {
-            let side = if part == Part::Train { "before" } else { "after" };
-            let problem = format!(
-                "no interaction {side} the cut has {} earlier ones of its user ({} interactions are used, and the first \
-                 1/{} of them are only the past of others); move --eval-from, or ask for no {} scenes\n{tally}",
-                sample::PREDECESSORS,
-                log.len(),
-                options.snapshots + 1,
-                part.name()
-            );
+            let problem = none_eligible(part, log, options)?;
+            let problem = format!("{problem}\n{tally}");
             return Err(FileError::whole(&raws.files.interactions, problem.trim_end()).into());
         }
     }
     Ok(found.drafts)
+}
+
+/// Why no interaction can become a scene of this part, and what to do.
+fn none_eligible(part: Part, log: &Log, options: &SceneOptions<'_>) -> Result<String, FileError> {
+    let side = if part == Part::Train { "before" } else { "after" };
+    let [flat, users] = log.at_one_moment()?;
+    let remedy = if 2 * flat > users {
+        format!(
+            "{flat} of {users} users have all their interactions at one moment, so that none of them is earlier than another: \
+             the log does not say in which order, and gives no scenes; take its times out, and the order of the rows counts"
+        )
+    } else {
+        format!("move --eval-from, or ask for no {} scenes", part.name())
+    };
+    Ok(format!(
+        "no interaction {side} the cut has {} earlier ones of its user ({} interactions are used, and the first 1/{} of them \
+         are only the past of others); {remedy}",
+        sample::PREDECESSORS,
+        log.len(),
+        options.snapshots + 1,
+    ))
 }
 
 /// The scenes to write: in the order of priority, as many of either kind as are wanted.

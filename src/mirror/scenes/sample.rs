@@ -101,7 +101,7 @@ pub(super) fn sample(
         eligible[part as usize] += 1;
         let key = key_of(&mut text, name, raws, entry);
         let priority = streams.derive(Purpose::SceneSampling, key, 0).next_u64();
-        let Entry { user, item, clock, line, shown } = entry;
+        let Entry { user, item, clock, line, shown, .. } = entry;
         let listed = shown.is_some();
         heap.push(Draft { priority, key, user, item, earlier, clock, line, listed, part });
         if heap.len() > most {

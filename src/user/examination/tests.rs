@@ -184,8 +184,9 @@ fn few_clicks_are_enough_where_lists_are_many() {
     }
     let found = estimate_examination(&lists, 60, 1).expect("an estimate");
     for (slot, truth) in truth.into_iter().enumerate() {
-        let (low, high) = (found.low[slot], found.high[slot]);
-        assert!(low <= truth && truth <= high && high - low < 0.3, "slot {slot}: {found:?}");
+        let (estimate, naive) = (found.weights[slot], found.naive[slot]);
+        // Items stand in random slots, so that what is taken says the same.
+        assert!((estimate - naive).abs() < 0.02 && (estimate - truth).abs() < 0.1, "slot {slot}: {found:?}");
     }
 }
 

@@ -86,6 +86,8 @@ fn wrong_scenes_are_told_with_file_and_line() {
         (good.clone(), "the scene has no `items`"),
         (with("items", json!([1, 2, 3, 4, 5])), "user u1 is not in data"),
         (with("items", json!(null)), "make the scenes anew"),
+        (with("timestamp", json!(null)), "the scene has no time, so that nothing says which interactions of data"),
+        (with("timestamp", json!(null)), "`recmirror align MODEL DATA`"),
     ];
     for (scene, words) in unfit {
         write_scenes(&path, &[scene]);
@@ -106,6 +108,9 @@ fn what_does_not_go_together_is_told() {
     align("parametric", &scenes, &["--data", text(&data), "--write-card"]).expect(2).says(&["--write-card"]);
     align("parametric", &scenes, &["--top-p", "0"]).expect(2).says(&["--top-p is 0"]);
     align("parametric", &data, &["--rotations"]).expect(2).says(&["--rotations is for files of scenes"]);
+    align("parametric", &data, &[]).expect(2).says(&["`parametric` is measured on files of scenes", "--data DIR"]);
+    let speaks = language(folder.path(), "llama");
+    align(text(&speaks), &data, &[]).expect(2).says(&["the language model", "is measured on files of scenes"]);
     recmirror(&["align", "parametric"]).expect(2).says(&["on what?"]);
     let twice = recmirror(&["align", "parametric", text(&scenes), text(&scenes), "--data", text(&data)]);
     twice.expect(2).says(&["named twice"]);

@@ -173,6 +173,9 @@ impl Reading<'_> {
             for (place, (item, taken)) in items.into_iter().zip(taken).enumerate() {
                 let mut row = ShownRow::new(user.clone(), item, time, taken);
                 (row.list, row.slot) = (Some(list.clone()), u16::try_from(place).ok());
+                if place == 0 {
+                    row.user_description = self.fields(sheet, &self.layout.user_fields);
+                }
                 take(Ok(row))?;
             }
             return Ok(());
@@ -190,6 +193,8 @@ impl Reading<'_> {
             return Err(sheet.error(format!("propensity `{text}` is not above 0 and at most 1")).into());
         }
         row.rating = self.number(sheet, self.layout.rating)?;
+        row.user_description = self.fields(sheet, &self.layout.user_fields);
+        row.item_description = self.fields(sheet, &self.layout.item_fields);
         take(Ok(row))
     }
 }
