@@ -1,7 +1,7 @@
 //! Arrive: users in a session stay, absent ones start a session with their probability.
 
-use super::error::FirstFault;
 use crate::random::{Purpose, unit};
+use crate::world::FirstFault;
 use crate::world::{Clock, Engagement, Fault, Forces, Status, User, Visits};
 use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::{Query, Res, ResMut};

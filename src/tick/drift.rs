@@ -2,10 +2,10 @@
 //! part of the stage in which users evolve; without dynamics there is nothing to do.
 
 use super::TickError;
-use super::error::FirstFault;
 use super::evolve::step;
 use crate::ids::ItemId;
 use crate::user::{UserError, UserModel};
+use crate::world::FirstFault;
 use crate::world::{Engagement, Events, Fault, Forces, Interest, Model, User, Visits};
 use bevy_ecs::prelude::{Query, Res, ResMut};
 

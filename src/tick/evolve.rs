@@ -1,12 +1,12 @@
 //! Evolve: visitors remember what they accepted, tire, end their session, leave; the dynamics take note of it all.
 
 use super::TickError;
-use super::error::FirstFault;
 use crate::dynamics::{DynamicFault, Dynamics, Step};
 use crate::ids::UserId;
 use crate::random::{Purpose, unit};
 use crate::scenario::SessionSpec;
 use crate::user::{Memorised, UserError, UserModel};
+use crate::world::FirstFault;
 use crate::world::{
     Clock, Engagement, Events, Fault, Forces, Habits, History, HistoryEntry, Interest, Model, Popularity, Seen, Status,
     Surroundings, User, Visits,

@@ -60,7 +60,7 @@ pub enum TickError {
 
 /// Of the faults that dynamics have in one pass over users, that of the lowest id: users come in the ECS's own order.
 #[derive(Default)]
-pub(super) struct FirstFault(Option<(u32, DynamicFault)>);
+pub(crate) struct FirstFault(Option<(u32, DynamicFault)>);
 
 impl FirstFault {
     /// Notes a fault.

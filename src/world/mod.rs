@@ -10,6 +10,7 @@ mod population;
 mod resources;
 
 pub use self::components::{Engagement, History, HistoryEntry, Interest, Profile, Seen, Status, User};
+pub(crate) use self::error::FirstFault;
 pub use self::error::TickError;
 pub use self::known::Known;
 pub use self::population::{Population, StartingPoint};
