@@ -136,8 +136,8 @@ fn text_for_a_terminal() {
     first/b   40.0% ± 49.7
     other/c   33.3% ± 37.9
 
-    Difference from `first/a` [95% interval, for all 3 pairs of policies at once]; * excludes 0; ~ is not
-    paired
+    Difference from `first/a` [95% interval, for all 3 pairs of policies at once]; * excludes 0; ~ is
+    not paired
 
     policy           coverage (pp)
     first/b   +20.0 [-24.2, +64.2]

@@ -139,15 +139,16 @@ mod tests {
         let run = results(&["acceptance_rate"], "random", &names, 2);
         assert_eq!(run.ranking(0), ["als", "popular", "random"]);
         insta::assert_snapshot!(run.order(&run.pairs(&Streams::new(7, 0)), 100), @r"
-        Order by acceptance_rate, each policy against the next [95% interval]; p: permutation test after
-        Holm over 3 pairs; needed: replications that would show this difference
+        Order by acceptance_rate, each policy against the next; intervals [for another seed] and p values
+        hold for all 3 pairs at once; other users: the interval for another seed and other users like these;
+        needed: replications that would show this difference
 
-        policy, next             difference (pp)     p (Holm)   paired gain   needed
-        als, popular        +1.00 [-5.57, +7.57]        0.750           4.0       57
-        popular, random   +11.00 [+8.52, +13.48] *      0.750          13.0        3
+        policy, next             difference (pp)     other users   p (adjusted)   paired gain   needed
+        als, popular      +1.00 [-10.56, +12.56]               –          0.866           4.0       77
+        popular, random   +11.00 [+6.63, +15.37] *             –          0.008          13.0        3
 
-        With 3 replications a permutation p value cannot fall below 2/8 = 0.25, nor below 0.75 after Holm
-        over 3 pairs, however large the difference: 7 replications are the fewest that can reach 0.05.
+        1 of 3 pairs differ, with a chance of 5% that any of them does not. `--replications 77` would separate
+        the others if their differences are as large as here.
         ");
     }
 

@@ -107,7 +107,7 @@ impl Results {
 /// The largest number of replications that is worth proposing.
 const MOST: u64 = 1_000;
 
-/// How many pairs of a metric are told apart, and what would tell the others apart; `None` without a pair or an interval.
+/// The number of pairs of a metric that differ, and the replications that would separate the others; `None` without a pair or an interval.
 pub(crate) fn proposal(rows: &[&PairRow]) -> Option<String> {
     if !rows.iter().any(|row| row.low.is_some()) {
         return None;
@@ -127,10 +127,10 @@ pub(crate) fn proposal(rows: &[&PairRow]) -> Option<String> {
     let option = format!("`--replications {}`", most.max(ran + 1));
     let size = "if their differences are as large as here.";
     Some(if within_reach.len() == open.len() {
-        format!("{start} {option} would tell them apart {size}")
+        format!("{start} {option} would separate the others {size}")
     } else {
         let (count, verb) = (within_reach.len(), if within_reach.len() == 1 { "needs" } else { "need" });
-        format!("{start} {count} of the others {verb} at most {most}: {option} would tell these apart {size}")
+        format!("{start} {count} of the others {verb} at most {most}: {option} would separate these {size}")
     })
 }
 
@@ -256,12 +256,12 @@ mod tests {
         assert_eq!(say(&[told(Some(3))]), Some(start(1, 1)));
         assert_eq!(
             say(&[told(Some(3)), open(Some(9)), open(Some(7))]).unwrap(),
-            start(1, 3) + " `--replications 9` would tell them apart if their differences are as large as here."
+            start(1, 3) + " `--replications 9` would separate the others if their differences are as large as here."
         );
         assert_eq!(
             say(&[open(Some(9)), open(None)]).unwrap(),
             start(0, 2)
-                + " 1 of the others needs at most 9: `--replications 9` would tell these apart if their differences are as large as here."
+                + " 1 of the others needs at most 9: `--replications 9` would separate these if their differences are as large as here."
         );
         assert_eq!(
             say(&[open(None)]).unwrap(),

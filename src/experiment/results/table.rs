@@ -159,7 +159,8 @@ mod tests {
         random      12.00% ± 4.97   3.100 ± 0.248
         popular     23.00% ± 7.45   3.150 ± 0.635
 
-        Difference from `random`, paired by replication [95% interval]
+        Difference from `random`, paired by replication
+        [95% interval]
 
         policy      acceptance_rate (pp)
         popular   +11.00 [+8.52, +13.48] *

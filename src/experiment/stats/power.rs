@@ -119,7 +119,7 @@ mod tests {
         // Central quantiles give 302.
         assert_eq!(replications_needed(1.0, 0.162), Some(301));
         // One of ten pairs: t(0.9975, 4) = 5.597568 in place of 2.776445.
-        assert!((power(2, 0.0, 0.005) - 0.005).abs() < 1e-6);
+        assert!((power(5, 0.0, 0.005) - 0.005).abs() < 1e-6);
         assert!(replications_needed_at(1.0, 1.2, 0.005) > replications_needed(1.0, 1.2));
         let sizes = [(0.4758, 37), (1.1982, 8), (1.9014, 5), (2.2178, 4)];
         for (effect, count) in sizes {
