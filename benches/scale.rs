@@ -121,7 +121,7 @@ fn experiment(cell: &Cell) -> Result<Experiment, Failed> {
     Ok(Experiment::with_data(scenario, data(cell), Registry::builtin())?)
 }
 
-/// The peak of this process's memory in GiB; NaN where the system does not tell it.
+/// The peak of this process's memory in GiB; NaN where the system does not say it.
 fn peak() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

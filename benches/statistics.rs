@@ -1,5 +1,5 @@
-//! Whether the statistics of a run hold what they promise, by simulation: how often the 95% intervals hold the true mean,
-//! how often policies without a difference are told apart, and what looking after every replication does to that.
+//! True if the statistics of a run hold what they promise, by simulation: how often the 95% intervals hold the true mean,
+//! how often policies without a difference are distinguished, and what looking after every replication does to that.
 //!
 //! Prints tables; nothing is timed. `cargo bench --bench statistics`
 
@@ -55,7 +55,7 @@ fn pairs(shape: Shape, policies: usize, count: usize, uneven: bool, streams: &St
     (0..policies).flat_map(|a| (a + 1..policies).map(move |b| (a, b))).map(differences).collect()
 }
 
-/// Whether any of the pairs of equal policies is told apart.
+/// Returns true if any of the pairs of equal policies is distinguished.
 fn any_differs(family: &Family, pairs: &[Vec<f64>]) -> bool {
     pairs.iter().any(|sample| family.judge(sample).p_value.is_some_and(|p_value| p_value <= 0.05))
 }
@@ -77,7 +77,7 @@ fn alone(shape: Shape, count: usize) -> [f64; 3] {
     })
 }
 
-/// Any pair told apart: 3, 5 and 12 equal policies; 5 of different spread, some nearly the same; 5 by each pair's own t.
+/// Any pair distinguished: 3, 5 and 12 equal policies; 5 of different spread, some nearly the same; 5 by each pair's own t.
 fn together(shape: Shape, count: usize) -> [f64; 5] {
     let families = POLICIES.map(|policies| whole(policies, count));
     shares(|streams| {
@@ -93,7 +93,7 @@ fn together(shape: Shape, count: usize) -> [f64; 5] {
     })
 }
 
-/// Ever told apart, looking from the second replication on: two policies by t and by the sequence, any of ten pairs by theirs.
+/// Ever distinguished, looking from the second replication on: two policies by t and by the sequence, any of ten pairs by theirs.
 fn peeking(shape: Shape) -> [f64; 3] {
     let family = Family::sequential(POLICIES[1]);
     shares(|streams| {

@@ -1,4 +1,4 @@
-//! A user model of your own, entered into an experiment: people who take what is like the last thing that they took.
+//! A user model of your own, entered into an experiment: users who take what is like the last thing that they took.
 //!
 //! The kind has keys like every other, so scenario files, `--set`, the JSON Schema and messages know `user.kind = "loyal"`.
 //! Run it with `cargo run --example custom_user`; with arguments it is the whole `recmirror` command with one kind more.

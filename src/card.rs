@@ -1,8 +1,10 @@
-//! What the cards of all models, `card.toml`, have in common: a kind and a version, which say what else is in them.
+//! The common part of all model cards, `card.toml`.
+//!
+//! A kind and a version decide the rest.
 
 use serde::de::DeserializeOwned;
 
-/// Reads a card of this kind and version. A card of another one is told by that, and not by the keys that it has besides.
+/// Reads a card of this kind and version. A card of another one is recognised by that, and not by the keys that it has besides.
 pub(crate) fn parse_card<T: DeserializeOwned>(text: &str, kind: &str, version: u32) -> Result<T, String> {
     let told = |problem: toml::de::Error| problem.to_string();
     let table: toml::Table = toml::from_str(text).map_err(told)?;

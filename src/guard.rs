@@ -1,4 +1,4 @@
-//! Code of others that may panic on its input: a panic in it is an error here.
+//! A guard that turns panics of libraries into errors.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};

@@ -34,7 +34,7 @@ impl ItemId {
         self.0 as usize
     }
 
-    /// Whether the slot holds an item.
+    /// Returns true if the slot holds an item.
     #[inline]
     pub fn is_some(self) -> bool {
         self != ItemId::NONE

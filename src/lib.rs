@@ -1,4 +1,4 @@
-//! Evaluates recommender policies over long horizons on simulated users that mirror real ones.
+//! Evaluation of recommender policies on simulated users.
 //!
 //! A feedback log becomes users, items and a user model; policies serve the users; responses, metrics and comparisons come
 //! back. The same seed gives the same digest on one machine, whatever the number of threads, whoever drives.
@@ -23,7 +23,7 @@
 //!
 //! # Kinds of your own
 //!
-//! Policies, user models, dynamics, metrics and readers of data sets stand in one [`Registry`]. A program adds a kind of each
+//! Policies, user models, dynamics, metrics and readers of data sets are in one [`Registry`]. A program adds a kind of each
 //! sort in a file and a line, and scenario files, `--set`, the JSON Schema and messages know it: `examples/custom_policy.rs`,
 //! `custom_user.rs`, `custom_dynamic.rs`, `custom_metric.rs`, `custom_reader.rs`.
 //!
@@ -31,7 +31,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`environment`], [`experiment`] | what a program drives, and `report` for people |
+//! | [`environment`], [`experiment`] | what a program drives, and `report` for readers |
 //! | [`dataset`] | feedback logs of any form, read into one type |
 //! | [`policy`] | recommender policies |
 //! | [`user`] | user models: parametric, mirror (ONNX), language |
@@ -44,7 +44,7 @@
 //! | `story` | the life of one user in a run |
 //! | `mirror`, `language` | the pipeline that makes training data for language models |
 //! | [`world`], [`tick`] | the users of a simulation, and the stages of one step |
-//! | [`scene`], [`onnx`], [`linalg`], [`random`], [`files`], [`ids`] | what the rest stands on |
+//! | [`scene`], [`onnx`], [`linalg`], [`random`], [`files`], [`ids`] | what the rest is on |
 //!
 //! With `default-features = false` the crate is the environment, experiments, policies, metrics, dynamics, and parametric and
 //! mirror users, without the client of servers, tokenizers, templates, reports and the command line.

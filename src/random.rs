@@ -1,4 +1,6 @@
-//! Derived random streams: every draw of a run comes from a generator that is a pure function of
+//! Derived random streams.
+//!
+//! Every draw of a run comes from a generator that is a pure function of
 //! (seed, replication, purpose, id, tick).
 //!
 //! There is no shared and no global generator, so the order in which users are visited, the number
@@ -8,17 +10,17 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// What a stream is for. Two purposes never share a draw.
+/// The purpose of a stream. Two purposes never share a draw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Purpose {
     /// Which data-set users make up a sampled population.
     Population = 1,
-    /// Whether an absent user starts a session at a tick.
+    /// True if an absent user starts a session at a tick.
     Arrival = 2,
-    /// Whether a scene ends in an acceptance, of which slot, with which rating.
+    /// True if a scene ends in an acceptance, of which slot, with which rating.
     Response = 3,
-    /// What a stochastic policy draws.
+    /// The draws of a stochastic policy.
     Policy = 4,
     /// Which scenes and negatives are sampled from a log.
     Scenes = 5,
@@ -30,9 +32,9 @@ pub enum Purpose {
     Folds = 8,
     /// Which interactions of a log become scenes, and how each scene's list is filled.
     SceneSampling = 9,
-    /// What a language model answers.
+    /// The answer of a language model.
     Decision = 11,
-    /// The letter that a decision ends in, where the record does not tell it.
+    /// The letter that a decision ends in, where the record does not say it.
     Behavior = 12,
     /// The random order of distilled scenes.
     Distillation = 13,
@@ -54,13 +56,13 @@ pub enum Purpose {
     Release = 43,
     /// When an item leaves the catalogue.
     Retirement = 44,
-    /// Whether a user leaves for good at the end of a session.
+    /// True if a user leaves for good at the end of a session.
     Leaving = 45,
-    /// Who provides an item, where the data do not say.
+    /// The provider of an item, where the data have none.
     Provider = 46,
     /// Bootstrap resamples of an off-policy estimate.
     OffPolicy = 50,
-    /// What a language user thinks before it chooses.
+    /// The rationale of a language user before its choice.
     Rationale = 60,
     /// The same in the scenes on which the acceptance level is set.
     RationaleProbe = 61,

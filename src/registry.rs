@@ -1,3 +1,5 @@
+//! The registry of all kinds that a scenario may name.
+//!
 //! One registry of all kinds that a scenario may name: policies, user models, dynamics, metrics and readers of data sets.
 //!
 //! What ships with the crate is in [`Registry::builtin`]; a program of its own adds kinds of every sort with
@@ -83,7 +85,7 @@ impl Registry {
         self
     }
 
-    /// What builds the policy that [`Registry::with_policy`] added under this name.
+    /// The constructor of the policy that [`Registry::with_policy`] added under this name.
     pub fn factory(&self, name: &str) -> Option<&Factory> {
         self.built_outside.get(name)
     }
@@ -165,7 +167,7 @@ impl Registry {
         }
     }
 
-    /// Whether every kind whose name is a word of a section ships with the crate.
+    /// Returns true if every kind whose name is a word of a section ships with the crate.
     pub(crate) fn has_builtin_sections(&self) -> bool {
         let metrics = self.metrics.iter().map(|kind| kind.name).eq(metrics::all().iter().map(|kind| kind.name));
         let users = self.users.iter().map(|kind| kind.name).eq(user::KINDS.iter().map(|kind| kind.name));

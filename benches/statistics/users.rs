@@ -1,4 +1,4 @@
-//! Whether the interval for another seed and other users holds the difference that the whole population of users would give.
+//! True if the interval for another seed and other users holds the difference that the whole population of users would give.
 
 use super::shares;
 use recmirror::experiment::{ArmResult, Results, UserTotals};
@@ -45,7 +45,7 @@ fn run(users: usize, replications: u32, streams: &Streams) -> Results {
     Results::new(kinds, "policy 0", arms).expect("the arms are a run")
 }
 
-/// Any pair told apart: by the interval for another seed, by the one for other users, too.
+/// Any pair distinguished: by the interval for another seed, by the one for other users, too.
 fn told_apart(users: usize, replications: u32) -> [f64; 2] {
     shares(|streams| {
         let results = run(users, replications, streams);

@@ -83,7 +83,7 @@ fn plain(batch: RecordBatch, what: &str) -> PyResult<Vec<ArrayRef>> {
     batch.columns().iter().map(unpack).collect()
 }
 
-/// Whether [`value`] reads the type.
+/// Returns true if [`value`] reads the type.
 fn is_known(kind: &DataType) -> bool {
     match kind {
         DataType::Dictionary(_, values) => is_known(values),

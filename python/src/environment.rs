@@ -305,7 +305,7 @@ impl Environment {
         self.inner().data().items.len()
     }
 
-    /// Whether the last step is done.
+    /// Returns true if the last step is done.
     #[getter]
     fn is_done(&self) -> bool {
         self.inner().is_done()

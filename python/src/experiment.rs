@@ -104,7 +104,7 @@ impl Experiment {
         RunResult::new(self.inner.clone(), outcome)
     }
 
-    /// Whether the rule is met by replications that were run elsewhere, without a gap from the first one on.
+    /// Returns true if the rule is met by replications that were run elsewhere, without a gap from the first one on.
     fn is_enough(&self, py: Python<'_>, parts: Vec<Vec<u8>>, until: &str) -> PyResult<bool> {
         let until = self.rule(Some(until))?;
         let outcome = free(py, || self.gathered(&parts, until.as_ref()))?;

@@ -16,7 +16,7 @@ pub struct Observation {
     /// The step, from 0.
     #[pyo3(get)]
     step: u32,
-    /// Milliseconds since 1970 at this step, by the calendar of the log; `None` where a policy is not told.
+    /// Milliseconds since 1970 at this step, by the calendar of the log; `None` where a policy does not know it.
     #[pyo3(get)]
     time: Option<i64>,
     /// Slots of a slate.

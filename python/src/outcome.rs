@@ -34,7 +34,7 @@ pub struct Outcome {
     /// Numbers of the users who left for good: terminated.
     #[pyo3(get)]
     left: Py<PyArray1<u32>>,
-    /// Whether this was the last step: truncated.
+    /// True if this was the last step: truncated.
     #[pyo3(get)]
     is_done: bool,
 }

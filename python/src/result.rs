@@ -34,7 +34,7 @@ impl Result {
 
 #[pymethods]
 impl Result {
-    /// The tables for people.
+    /// The tables for readers.
     fn text(&self) -> String {
         format!("{}{}", self.results.table(WIDTH), self.results.order(&self.pairs, WIDTH))
     }

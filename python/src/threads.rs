@@ -13,7 +13,7 @@ struct Owned {
 
 static POOL: Mutex<Option<Owned>> = Mutex::new(None);
 
-/// The pool of this process; made anew for `threads`, and where the present one is the parent's.
+/// The pool of this process; made again for `threads`, and where the present one is the parent's.
 fn pool(threads: Option<usize>) -> Result<Arc<ThreadPool>, String> {
     let mut held = POOL.lock().unwrap_or_else(PoisonError::into_inner);
     let process = std::process::id();

@@ -11,7 +11,7 @@ pub struct Log {
     /// `[rows]`: numbers of the log's users, ascending.
     #[pyo3(get)]
     users: Py<PyArray1<u32>>,
-    /// `[rows]`: numbers of the items; a user's rows stand in order of time.
+    /// `[rows]`: numbers of the items; a user's rows are in order of time.
     #[pyo3(get)]
     items: Py<PyArray1<u32>>,
     /// `[rows]`: ratings as levels from 1 to 5, NaN where there is none.

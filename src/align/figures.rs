@@ -23,7 +23,7 @@ const BINS: usize = 15;
 /// Bootstrap resamples of an interval.
 const RESAMPLES: usize = 1_000;
 
-/// What is measured.
+/// The measured quantity.
 #[derive(Clone, Copy, Debug)]
 pub struct AlignOptions {
     /// Held-out scenes of each list type at most.
@@ -40,7 +40,7 @@ pub struct Figure {
     /// `choice`, `lead` (a paired difference of choices), `accept`, `F1`, `AUC`, `calibration` or `rating`; of impressions `click log
     /// loss`, `click gain` (a paired difference of losses), `click AUC` or `click calibration`.
     pub measure: &'static str,
-    /// Who or what answered.
+    /// The answering model.
     pub who: String,
     /// The list type, or the group of popularity-matched lists.
     pub list: &'static str,
@@ -77,7 +77,7 @@ impl Alignment {
     }
 }
 
-/// Measures `model` on held-out people of `data`. `near` must come from the log before the cut.
+/// Measures `model` on held-out users of `data`. `near` must come from the log before the cut.
 ///
 /// # Errors
 /// When the model fails.

@@ -88,7 +88,7 @@ impl<'a> HeldOut<'a> {
         memories_at(model, &self.whole, &at_cut)
     }
 
-    /// For each moment another moment, of another user, whose memory stands in for the own one.
+    /// For each moment another moment, of another user, whose memory is in for the own one.
     pub(crate) fn strangers(&self) -> Vec<usize> {
         let mut rng = self.streams.derive(Purpose::Scenes, PICK, 1);
         let count = self.moments.len() as u32;

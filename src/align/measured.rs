@@ -1,4 +1,4 @@
-//! What an alignment leaves in a mirror's card: `[measured]`.
+//! The record of an alignment in a mirror's card: `[measured]`.
 
 use super::clicks::LISTS;
 use super::{AlignOptions, Alignment, ClickAlignment, Figure, align};

@@ -1,4 +1,6 @@
-//! How well a user model mirrors people: its choices against what held-out people did.
+//! Alignment of a user model with held-out users.
+//!
+//! Compares the choices of the model with those of held-out users.
 //!
 //! Scenes are built from the interactions after the cut: the memory is what the user had done before, the exposure
 //! list holds the real item and sampled negatives ([`crate::scene::ListKind`] says how). Beside the model stand

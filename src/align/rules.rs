@@ -1,4 +1,6 @@
-//! Rules beside which a user model must stand: some never look at the user, one looks at the history alone.
+//! Baseline rules for a user model.
+//!
+//! Most rules ignore the user; one reads the history alone.
 
 use super::HeldOut;
 use crate::dataset::Catalogue;
@@ -36,7 +38,7 @@ impl Rule {
         }
     }
 
-    /// What the lead of the model over this rule is called; `None` where no lead is of interest.
+    /// The name of the model's lead over this rule; `None` where no lead is of interest.
     pub(super) fn lead(self) -> Option<&'static str> {
         match self {
             Rule::Popularity => Some("model over popularity"),
@@ -46,7 +48,7 @@ impl Rule {
         }
     }
 
-    /// Whether the rule finds the real item of each list; of equal scores the earliest slot counts.
+    /// Returns true if the rule finds the real item of each list; of equal scores the earliest slot counts.
     pub(super) fn hits(
         self,
         held_out: &HeldOut<'_>,

@@ -1,4 +1,6 @@
-//! What the figures of a model come to, in sentences: does it know more than a rule that anyone has, and does it know the user?
+//! The verdict on a model, in sentences.
+//!
+//! Compares it with simple rules and with another user's memory.
 //!
 //! Two figures differ where their 95% intervals do not overlap. That is stricter than an interval of the difference: what is
 //! said is said on the safe side.

@@ -1,4 +1,4 @@
-//! One sentence on how far a user model can be trusted, from the intervals of an alignment.
+//! One sentence on the trust in a user model.
 
 use super::clicks::{BY_SLOT, GAIN, LISTS, POPULARITY};
 use super::{Alignment, ClickAlignment};
@@ -10,12 +10,12 @@ const PERSONAL: f64 = 0.02;
 /// The list type on which a model is judged: the popularity of an item says nothing there.
 const JUDGED: &str = "popularity-matched";
 
-/// What an alignment says of a model.
+/// The results of an alignment of a model.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Verdict {
-    /// Whether the model knows users better than item-kNN does, and users apart.
+    /// True if the model knows users better than item-kNN does, and users apart.
     pub is_trusted: bool,
-    /// One sentence for people.
+    /// One sentence for readers.
     pub text: String,
 }
 

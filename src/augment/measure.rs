@@ -1,4 +1,6 @@
-//! Whether policies that learn from a log with additions predict held-out interactions better.
+//! Accuracy of policies that learn from an augmented log.
+//!
+//! Measures whether policies that learn from a log with additions predict held-out interactions better.
 
 use super::{AdditionKind, Augmentation, failed};
 use crate::align::blocked;
@@ -16,7 +18,7 @@ const DEPTHS: [usize; 2] = [5, 10];
 /// Their names, by depth.
 const NAMES: [[&str; 3]; 2] = [["recall@5", "ndcg@5", "mrr@5"], ["recall@10", "ndcg@10", "mrr@10"]];
 
-/// What is asked.
+/// The question.
 #[derive(Clone, Debug)]
 pub struct Measurement {
     /// The policies of the scenario that learn, by name.

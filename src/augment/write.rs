@@ -1,3 +1,5 @@
+//! Augmented logs as files.
+//!
 //! Logs with additions as files: tables of our own format, and RecBole's atomic files.
 
 use super::Additions;

@@ -1,3 +1,5 @@
+//! `recmirror augment`: simulated feedback in the training log.
+//!
 //! `recmirror augment`: simulated feedback in the training log, and what recommenders learn from it.
 
 use super::allow::AllowArgs;

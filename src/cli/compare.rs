@@ -1,3 +1,5 @@
+//! `recmirror compare`: finished runs side by side.
+//!
 //! `recmirror compare`: the policies of several finished runs in one table, or those of one run in other worlds.
 
 use super::allow::AllowArgs;

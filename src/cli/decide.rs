@@ -1,3 +1,5 @@
+//! `recmirror decide`: decisions of a language model.
+//!
 //! `recmirror decide`: decisions of a strong or a weak language model for each scene.
 
 use super::language::{LanguageArgs, LetterArgs, Model, failure, stop_flag, told};

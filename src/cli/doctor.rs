@@ -1,3 +1,5 @@
+//! `recmirror doctor`: the ONNX Runtime in use.
+//!
 //! `recmirror doctor`: which ONNX Runtime is used, and where it was looked for.
 
 use super::{Failure, print};

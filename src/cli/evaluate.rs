@@ -1,3 +1,5 @@
+//! `recmirror evaluate`: off-policy estimates beside the simulator's truth.
+//!
 //! `recmirror evaluate`: what a policy of a run would have earned, from the log of another one, beside the simulator's truth.
 
 use super::allow::AllowArgs;

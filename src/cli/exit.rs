@@ -1,4 +1,6 @@
-//! Exit codes: 0 done, 1 anything else, 2 usage or bad input, 3 a check failed.
+//! Exit codes.
+//!
+//! 0 done, 1 anything else, 2 usage or bad input, 3 a check failed.
 
 use crate::cli::terminal::say;
 use std::fmt;
@@ -30,7 +32,7 @@ impl Failure {
         Failure::Other(problem.to_string())
     }
 
-    /// The same with more to tell.
+    /// The same with more to say.
     pub fn and(self, more: &str) -> Failure {
         let with = |message: String| format!("{message}\n{more}");
         match self {

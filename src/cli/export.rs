@@ -1,3 +1,5 @@
+//! `recmirror export`: training files for language models.
+//!
 //! `recmirror export`: distilled pairs, or what users did in scenes, as training files.
 
 use super::project::check_name;

@@ -42,7 +42,7 @@ pub struct Fit {
     /// Where the log says how likely each list was shown: `inverse` weighs lists as if items had been shown at random.
     #[arg(long, value_name = "HOW", default_value = "ignore", value_parser = ["ignore", "inverse"])]
     propensities: String,
-    /// Fit further models to users drawn anew with replacement, into DIR/replicates: `recmirror run --trust` asks them, too.
+    /// Fit further models to users drawn again with replacement, into DIR/replicates: `recmirror run --trust` asks them, too.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     replicates: u32,
     /// Name of the model in its card; that of DIR unless given.

@@ -1,3 +1,5 @@
+//! The choice of a language model on the command line.
+//!
 //! Which language model answers: what `decide` and `judge` share on the command line.
 
 use super::Failure;
@@ -30,7 +32,7 @@ pub(super) struct LanguageArgs {
     /// Make the file although some requests failed for good; what failed is kept apart and asked again next time.
     #[arg(long, help_heading = "Server")]
     pub(super) skip_failed: bool,
-    /// Start anew: forget the answers that are there.
+    /// Start over: forget the answers that are there.
     #[arg(long)]
     pub(super) restart: bool,
 }
@@ -38,7 +40,7 @@ pub(super) struct LanguageArgs {
 /// Arguments that name a server and say how it is asked.
 #[derive(clap::Args)]
 pub(super) struct ServerArgs {
-    /// Ask an OpenAI-compatible server: what stands before `/chat/completions`, as in http://127.0.0.1:8080/v1.
+    /// Ask an OpenAI-compatible server: the address before `/chat/completions`, as in http://127.0.0.1:8080/v1.
     #[arg(long, value_name = "URL", requires = "model", group = "backend", help_heading = "Back end")]
     endpoint: Option<String>,
     /// The model's name at the server.
@@ -115,7 +117,7 @@ impl LanguageArgs {
         self.server.extra()
     }
 
-    /// The settings that change answers and that nothing else tells.
+    /// The settings that change answers and that nothing else records.
     pub(super) fn settings(&self) -> String {
         let extra = self.server.request_extra.as_ref();
         extra.map(|extra| serde_json::Value::Object(extra.clone()).to_string()).unwrap_or_default()

@@ -1,3 +1,5 @@
+//! The command line.
+//!
 //! The command line: arguments in, exit codes out. Results go to stdout, progress and errors to stderr.
 
 mod align;

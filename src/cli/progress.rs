@@ -1,4 +1,6 @@
-//! Progress on stderr: a bar with rate and time left on a terminal, a line now and then otherwise.
+//! Progress on stderr.
+//!
+//! A bar with rate and time left on a terminal, occasional lines elsewhere.
 
 #![expect(clippy::disallowed_methods, reason = "progress is shown in wall-clock time and enters no result")]
 
@@ -67,7 +69,7 @@ impl Progress for Bar {
     }
 }
 
-/// A rate for people: language users take their time, so that a small one has a decimal.
+/// A rate for readers: language users take their time, so that a small one has a decimal.
 pub(super) fn rate(rate: f64) -> String {
     if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") }
 }

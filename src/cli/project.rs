@@ -1,3 +1,5 @@
+//! Arguments shared by the stages of the mirror flow.
+//!
 //! What the stages of the mirror flow share on the command line.
 
 use super::{Failure, use_threads};

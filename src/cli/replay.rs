@@ -1,3 +1,5 @@
+//! `recmirror replay`: a check of a run's digests.
+//!
 //! `recmirror replay`: a run is run again; equal digests mean the same experiment, bit for bit.
 
 use super::allow::AllowArgs;

@@ -1,3 +1,5 @@
+//! `recmirror resume`: continuation of an interrupted run.
+//!
 //! `recmirror resume`: a run that was interrupted goes on, and ends as if it had not been.
 
 use super::allow::AllowArgs;

@@ -1,3 +1,5 @@
+//! `recmirror run`: from a scenario file to a run folder.
+//!
 //! `recmirror run`: the main job, from a scenario file to a folder with logs, tables and a report.
 
 use super::allow::AllowArgs;

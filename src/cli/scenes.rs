@@ -31,10 +31,10 @@ pub struct Scenes {
     /// Items of an evaluation list.
     #[arg(long, default_value = "5", value_name = "N-M")]
     eval_lists: Span,
-    /// Earlier interactions that a memory tells, drawn uniformly.
+    /// Earlier interactions in a memory, drawn uniformly.
     #[arg(long, default_value = "2-10", value_name = "N-M")]
     history: Span,
-    /// How lists are built where the log tells none, with weights: reference, random, popularity-matched, anchored,
+    /// How lists are built where the log has none, with weights: reference, random, popularity-matched, anchored,
     /// history-similar.
     #[arg(long, default_value = "reference", value_name = "KIND:WEIGHT,...")]
     lists: ListMix,

@@ -1,4 +1,6 @@
-//! What is printed for people. Names, titles and what servers say come from others: none of it may steer a terminal.
+//! Printing for readers.
+//!
+//! Names, titles and messages of servers come from others; none of them may control a terminal.
 //!
 //! Control characters, and the marks that turn the direction of writing, are shown as `\u001b`, which is also how JSON
 //! writes them. Line feeds and tabs stay.
@@ -7,13 +9,13 @@ use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-/// Prints a line for people on stderr.
+/// Prints a line for readers on stderr.
 macro_rules! say {
     ($($part:tt)*) => { $crate::cli::terminal::tell(&format!("{}\n", format_args!($($part)*))) };
 }
 pub(crate) use say;
 
-/// Prints on stderr. Nobody can be told that this failed.
+/// Prints on stderr. Nobody can be determined that this failed.
 pub(crate) fn tell(text: &str) {
     let _ = std::io::stderr().lock().write_all(harmless(text).as_bytes());
 }

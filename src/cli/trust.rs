@@ -1,3 +1,5 @@
+//! Sensitivity scenarios of a run: `--trust`.
+//!
 //! The policies of a run in other worlds: `run --trust` and `compare RUN --trust`.
 
 use super::Failure;
@@ -51,7 +53,7 @@ impl TrustArgs {
             let world = TrustWorld::new(name, base, origin, registry, &changes);
             worlds.push(world.map_err(|problem| Failure::input(format!("--world `{name}`: {problem}")))?);
         }
-        // What the run itself lacks it tells better.
+        // The run itself reports better what it lacks.
         for world in worlds.iter().filter(|_| base.missing_folder().is_none()) {
             if let Some((key, path)) = world.scenario.missing_folder() {
                 let (name, path) = (&world.name, path.display());

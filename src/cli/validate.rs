@@ -1,3 +1,5 @@
+//! `recmirror validate`: a user model against real exposures.
+//!
 //! `recmirror validate`: a user model against what people did with what they were shown.
 
 use super::scenario::parse_settings;

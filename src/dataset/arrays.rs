@@ -1,3 +1,5 @@
+//! The rows of a log as arrays, for training in Python.
+//!
 //! The rows of a log as arrays: what the training of scorers in Python reads.
 //!
 //! | file | what it is |

@@ -1,4 +1,4 @@
-//! The catalogue: the items that can be shown, and the fields by which policies, metrics and users tell them apart.
+//! The catalogue: items with their fields.
 //!
 //! Nothing here knows what a field means. Three roles are named: when an item came out, who provides it, and the *category
 //! field*, whose categories stand for what an item is about wherever a scenario names no other field.
@@ -8,7 +8,7 @@ use crate::files::sha256;
 use crate::ids::ItemId;
 use std::sync::Arc;
 
-/// Names that a field of categories has for it to be taken unasked: fewer tell nothing apart, and with more, hardly two items
+/// Names that a field of categories has for it to be taken unasked: fewer distinguish nothing, and with more, hardly two items
 /// have one in common.
 pub const TELLING: std::ops::RangeInclusive<usize> = 2..=1_000;
 
@@ -116,12 +116,12 @@ impl Catalogue {
         self.titles.len()
     }
 
-    /// Whether there is no item.
+    /// Returns true if there is no item.
     pub fn is_empty(&self) -> bool {
         self.titles.is_empty()
     }
 
-    /// What is shown as the name of an item.
+    /// The displayed name of an item.
     pub fn title(&self, item: ItemId) -> &str {
         self.titles.get(item.index()).map_or("", String::as_str)
     }
@@ -138,7 +138,7 @@ impl Catalogue {
         &self.fields
     }
 
-    /// The year in which an item came out, with its part of a year where the data tell it; NaN where it is not known.
+    /// The year in which an item came out, with its part of a year where the data say it; NaN where it is not known.
     #[inline]
     pub fn year(&self, item: ItemId) -> f32 {
         self.years.get(item.index()).copied().unwrap_or(f32::NAN)
@@ -194,7 +194,7 @@ impl Catalogue {
         ItemCategories::of_field(categories_named(&self.fields, "items", field)?).ok_or(FieldError::NoCategories)
     }
 
-    /// Who provides the items, where that is known.
+    /// The providers of the items, where they are known.
     pub fn providers(&self) -> Option<&Arc<ItemCategories>> {
         self.providers.as_ref()
     }
@@ -204,7 +204,7 @@ impl Catalogue {
         self.providers = providers.map(Arc::new);
     }
 
-    /// Who provides an item: a place in the names of [`Catalogue::providers`]. `None` where it is not known, and for empty
+    /// The provider of an item: an index into [`Catalogue::providers`]. `None` where it is not known, and for empty
     /// slots. An item with several providers counts for the first of them.
     #[inline]
     pub fn provider_of(&self, item: ItemId) -> Option<u32> {

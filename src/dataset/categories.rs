@@ -1,4 +1,4 @@
-//! The categories of items by one field, in a form that is quick to read.
+//! Categories of items by one field, for fast reading.
 
 use super::{Column, Field};
 use crate::ids::ItemId;
@@ -61,7 +61,7 @@ impl ItemCategories {
         self.names.len()
     }
 
-    /// Whether there is no category.
+    /// Returns true if there is no category.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }

@@ -1,4 +1,4 @@
-//! Documented clean-ups: what was dropped or repaired while reading, counted with the first place, and printed.
+//! Documented clean-ups, counted with their first place.
 
 use super::words;
 use serde::{Deserialize, Serialize};
@@ -74,7 +74,7 @@ impl Cleanup {
         self.0.get(&cleaner).map_or(0, |(count, _)| *count)
     }
 
-    /// Whether nothing had to be repaired.
+    /// Returns true if nothing had to be repaired.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

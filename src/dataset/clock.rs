@@ -1,6 +1,8 @@
-//! Times as logs write them: numbers of seconds and finer units, days, and dates with or without a zone.
+//! Times of logs.
 //!
-//! The unit of a number is told by its magnitude: below 10^11 it is seconds, below 10^14 milliseconds, below 10^17
+//! Numbers of seconds and finer units, days, and dates with or without a zone.
+//!
+//! The unit of a number is recognised by its magnitude: below 10^11 it is seconds, below 10^14 milliseconds, below 10^17
 //! microseconds, else nanoseconds. A whole number of eight digits that is a date (`20200119`) is one, where all times of
 //! its column are. A column has one spelling; two in one column are an error. Dates without a zone are in UTC.
 
@@ -105,7 +107,7 @@ fn whole_number(number: i64, digits: usize) -> Option<(Instant, Spelling)> {
 fn fraction(number: f64) -> Option<(Instant, Spelling)> {
     let (factor, spelling) = unit(number.abs())?;
     let whole = number.floor();
-    // A microsecond is the most that a double tells of the seconds of today.
+    // A microsecond is the most that a double says of the seconds of today.
     let step = (factor / 1_000).max(1);
     let parts = ((number - whole) * (factor / step) as f64).round() as i128;
     Some((Instant::of_nanos(whole as i128 * factor + parts * step), spelling))
@@ -169,7 +171,7 @@ fn digits(bytes: &[u8]) -> Option<i64> {
     Some(bytes.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')))
 }
 
-/// Seconds and nanoseconds of the day, and what stands behind.
+/// Seconds and nanoseconds of the day, and what is behind.
 fn time_of_day(text: &str) -> Option<(i64, u32, &str)> {
     let bytes = text.as_bytes();
     let (hour, minute) = (digits(bytes.get(..2)?)?, digits(bytes.get(3..5)?)?);
@@ -242,7 +244,7 @@ pub(super) struct Spellings {
 }
 
 impl Spellings {
-    /// Looks at one time. Zero means the same in every unit and tells nothing.
+    /// Looks at one time. Zero means the same in every unit and says nothing.
     ///
     /// # Errors
     /// When the text is no time.
@@ -281,7 +283,7 @@ impl Spellings {
         }
     }
 
-    /// Whether some dates have a zone and some do not.
+    /// Returns true if some dates have a zone and some do not.
     pub(super) fn has_some_zones(&self) -> bool {
         self.found.contains_key(&Spelling::Zoned) && self.found.contains_key(&Spelling::Civil)
     }
@@ -298,7 +300,7 @@ pub(super) fn read_as(text: &str, decided: Option<Spelling>) -> Option<Instant> 
     }
 }
 
-/// What is said of a text that is no time.
+/// The message for a text that is no time.
 pub(super) fn not_a_time(text: &str) -> String {
     format!("`{text}` is not a time; write seconds since 1970, or a date like 2020-01-31 13:45:00+01:00")
 }

@@ -4,7 +4,7 @@ use super::{Column, Dataset, ExternalId, Field, Fields, ItemRow, UserRow};
 use crate::ids::{ItemId, UserId};
 use serde_json::{Map, Number, Value};
 
-/// What readers call a title or a category that is not known.
+/// The names that readers give to an unknown title or category.
 const UNKNOWN: &str = "unknown";
 
 impl Column {
@@ -69,7 +69,7 @@ impl Dataset {
     }
 }
 
-/// What the fields say of a row, but for vectors and names that are called unknown. Times are dates.
+/// What the fields say of a row, except vectors and names that are called unknown. Times are dates.
 fn described(fields: &Fields, row: usize) -> Map<String, Value> {
     let value = |field: &Field| match &field.column {
         Column::Vector { .. } => None,

@@ -1,4 +1,6 @@
-//! Which family a data set is of: told by the names of its files, and by their columns where names are common.
+//! Detection of a data set's family.
+//!
+//! File names decide, and columns where names are common.
 
 use super::DataError;
 use super::import::{Family, Folder, ImportError, Publisher};
@@ -54,7 +56,7 @@ pub(super) struct Detected {
     pub(super) publisher: Box<dyn Publisher>,
 }
 
-/// The data set at `path`, of one family where it is told.
+/// The data set at `path`, of one family where it is given.
 pub(super) fn open(path: &Path, family: Option<&str>) -> Result<Detected, DataError> {
     let folder = Folder::open(path)?;
     match family {
@@ -118,7 +120,7 @@ fn attempt(folder: &Folder, family: &str, format: &'static str) -> Result<Option
     Ok(family.attempt(folder, format)?.map(|publisher| Detected { family, format, publisher }))
 }
 
-/// Whether the log, or one of the files called so, has all of these columns.
+/// Returns true if the log, or one of the files called so, has all of these columns.
 fn has_columns(folder: &Folder, names: &[&str], columns: &[&str]) -> bool {
     let named = if names.is_empty() { None } else { folder.log(names) };
     let files: Vec<_> = match (named, folder.chosen()) {

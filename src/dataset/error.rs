@@ -1,4 +1,4 @@
-//! What can be wrong with a data set.
+//! Errors of a data set.
 
 use super::import::ImportError;
 use crate::files::FileError;

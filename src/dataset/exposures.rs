@@ -1,4 +1,6 @@
-//! Exposures: lists that were shown, or drawn at random, beside a log, for the validation of user models.
+//! Exposures for the validation of user models.
+//!
+//! Lists that were shown, or drawn at random, beside a log.
 
 use super::collect::{Lists, Shown};
 use super::import::{Matrix, Place, Publisher, ShownRow};
@@ -6,14 +8,14 @@ use super::{DataError, Dataset, ExternalId, Impressions, RatingScale};
 use crate::files::FileError;
 use std::path::Path;
 
-/// What was shown to users of a data set, with what was taken and how it was rated.
+/// Exposures of a data set's users, with what was taken and how it was rated.
 #[derive(Clone, Debug, Default)]
 pub struct Exposures {
     /// The lists. Users and items have the numbers of the data set.
     pub impressions: Impressions,
     /// The scale of the ratings: that of the data set where it has one; `None` where nothing is rated.
     pub scale: Option<RatingScale>,
-    /// What was guessed or left out, a sentence each.
+    /// Guesses and omissions, one sentence each.
     pub notes: Vec<String>,
 }
 
@@ -78,7 +80,7 @@ pub fn read_exposures(path: &Path, data: &Dataset) -> Result<Exposures, DataErro
     Ok(Exposures { impressions, scale, notes })
 }
 
-/// Whether a file is a matrix: numbers and spaces alone in its first line, and more than one of them.
+/// Returns true if a file is a matrix: numbers and spaces alone in its first line, and more than one of them.
 fn is_matrix(path: &Path) -> Result<bool, DataError> {
     if !path.is_file() {
         return Ok(false);

@@ -1,4 +1,4 @@
-//! What data sets call their users and items, and when things happened.
+//! External ids of users and items, and times.
 
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;

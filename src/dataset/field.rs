@@ -1,4 +1,4 @@
-//! Fields of users and items: typed columns, as the log's own files have them.
+//! Typed fields of users and items.
 
 use super::IdTable;
 use serde::{Deserialize, Serialize};
@@ -55,7 +55,7 @@ impl Column {
         }
     }
 
-    /// Whether there is no row.
+    /// Returns true if there is no row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -169,7 +169,7 @@ impl Fields {
         self.fields.iter()
     }
 
-    /// The field of categories that tells most rows apart: of those with a number of names within `names` the one that the
+    /// The field of categories that distinguishes most rows: of those with a number of names within `names` the one that the
     /// most rows have, of equals one with several categories a row, then the first. `last` is taken only where there is no
     /// other.
     pub fn widest(&self, names: RangeInclusive<usize>, last: Option<&str>) -> Option<&Field> {
@@ -187,7 +187,7 @@ impl Fields {
         self.fields.len()
     }
 
-    /// Whether there is no field.
+    /// Returns true if there is no field.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }

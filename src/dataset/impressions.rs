@@ -27,7 +27,7 @@ pub struct Impressions {
 /// One impression.
 #[derive(Clone, Copy, Debug)]
 pub struct Impression<'a> {
-    /// Who saw the list.
+    /// The user who saw the list.
     pub user: UserId,
     /// When, in milliseconds since 1970.
     pub time: i64,
@@ -45,7 +45,7 @@ impl Impressions {
         self.users.len()
     }
 
-    /// Whether there is no list.
+    /// Returns true if there is no list.
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()
     }

@@ -1,3 +1,5 @@
+//! The learning part and the held-out part of a log.
+//!
 //! What a user model learns from, and what is held out to measure it.
 //!
 //! A log without impressions is cut for each user apart ([`Dataset::split`]). Where lists were shown, lists are the unit: most users
@@ -25,7 +27,7 @@ pub struct LearningSplit {
 }
 
 impl LearningSplit {
-    /// Whether lists teach.
+    /// Returns true if lists teach.
     pub fn has_lists(&self) -> bool {
         !self.lists.is_empty()
     }
@@ -69,7 +71,7 @@ impl Dataset {
     }
 }
 
-/// Whether a user is held out of a log that has no times: a fixed function of the user's number.
+/// Returns true if a user is held out of a log that has no times: a fixed function of the user's number.
 pub(crate) fn is_drawn(user: UserId, share: f64) -> bool {
     unit(&mut Streams::new(0, 0).derive(Purpose::Folds, u64::from(user.0), 1)) < share
 }

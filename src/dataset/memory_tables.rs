@@ -1,3 +1,5 @@
+//! A data set from tables in memory.
+//!
 //! A data set from tables in memory, with the columns that files may have.
 //!
 //! Tables are read as one's own files are ([`super::import`]): columns have the same names, the same roles and the same
@@ -57,7 +59,7 @@ pub trait MemoryTable: Send + Sync {
     fn value(&self, row: usize, column: usize) -> TableValue<'_>;
 }
 
-/// A log, and what is known of its items and users.
+/// A log, and facts about its items and users.
 #[derive(Clone)]
 pub struct MemoryTables {
     /// The log: a row for each interaction, for each item that was shown, or for each list that was shown.
@@ -71,7 +73,7 @@ pub struct MemoryTables {
 }
 
 impl Dataset {
-    /// A data set from tables in memory. It is that of files with the same rows, but for its hash.
+    /// A data set from tables in memory. It is that of files with the same rows, except its hash.
     ///
     /// # Errors
     /// The first value that cannot be understood, with its table and row, counted from 1.

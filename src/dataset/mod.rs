@@ -1,4 +1,6 @@
-//! Feedback logs: users, items and who interacted with what, read from a publisher's own files or from one's own tables.
+//! Feedback logs: users, items, interactions and impressions.
+//!
+//! Reads publishers' files and own tables.
 //!
 //! [`import::FAMILIES`] is the one table of what can be read. A [`Dataset`] is immutable after reading;
 //! [`Dataset::split`] cuts it by time into what happened before the start of a simulation
@@ -61,7 +63,7 @@ use std::path::Path;
 /// One row of a log.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interaction {
-    /// Who.
+    /// The user.
     pub user: UserId,
     /// With what.
     pub item: ItemId,
@@ -106,7 +108,7 @@ impl IdTable {
         self.external.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there is none.
     pub fn is_empty(&self) -> bool {
         self.external.is_empty()
     }
@@ -140,9 +142,9 @@ pub struct Dataset {
     pub users: IdTable,
     /// External ids of items.
     pub items: IdTable,
-    /// What is known of users, a row for each.
+    /// Fields of users, one row for each.
     pub user_fields: Fields,
-    /// What is known of items, a row for each.
+    /// Fields of items, one row for each.
     pub item_fields: Fields,
     /// The item field that is shown as an item's name; `None` where the log names items by their ids alone.
     pub title: Option<String>,
@@ -161,11 +163,11 @@ pub struct Dataset {
     /// How much each interaction counts (plays, pieces, a share that was watched), NaN where the log does not say it; empty
     /// where no row does.
     pub weights: Vec<f32>,
-    /// Whether the log has times. Without them all times are equal, and the order of a user's rows is that of the file.
+    /// True if the log has times. Without them all times are equal, and the order of a user's rows is that of the file.
     pub has_times: bool,
-    /// What was guessed, or is missing, a sentence each: what a reader of results must know of the data.
+    /// Guesses and gaps, one sentence each: notes on the data for readers of results.
     pub notes: Vec<String>,
-    /// What was cleaned up while reading.
+    /// The repairs while reading.
     pub cleanup: Cleanup,
     /// Hash over the bytes of the files read, in the order in which they were read.
     pub hash: String,
@@ -192,7 +194,7 @@ impl Dataset {
         collect::collect(found.publisher.as_ref(), found.family.name, collect::name_of(path, found.family.name))
     }
 
-    /// What is shown as the name of an item: its title, or its id where it has none.
+    /// The displayed name of an item: its title, or its id where it has none.
     pub fn title_of(&self, item: ItemId) -> &str {
         let titles = self.title.as_deref().and_then(|name| self.item_fields.get(name));
         let title = match titles.map(|field| &field.column) {

@@ -10,9 +10,9 @@ use std::path::Path;
 pub struct Reader {
     /// The value of `data.format`.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// A one-line description.
     pub summary: &'static str,
-    /// Whether the files at a path, a folder or a file, are of this form: for `data.format = "auto"`.
+    /// True if the files at a path, a folder or a file, are of this form: for `data.format = "auto"`.
     pub recognises: fn(&Path) -> bool,
     /// Reads them; [`Dataset::from_rows`] makes a data set of rows. [`Dataset::hash`] should depend on all that was read.
     pub read: fn(&Path) -> Result<Dataset, DataError>,

@@ -1,4 +1,4 @@
-//! The scale of a log's ratings, and the map onto the levels that user models work with.
+//! The rating scale of a log, and its levels.
 
 use serde::{Deserialize, Serialize};
 
@@ -36,7 +36,7 @@ impl RatingScale {
         Some(RatingScale { min, max })
     }
 
-    /// Whether a rating is within the scale. NaN is not.
+    /// Returns true if a rating is within the scale. NaN is not.
     pub fn contains(self, rating: f32) -> bool {
         self.min <= rating && rating <= self.max
     }

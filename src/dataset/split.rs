@@ -1,4 +1,6 @@
-//! The split by time, for each user apart or at one moment: what came before the start, and what is held out.
+//! The split of a log by time.
+//!
+//! Each user has a cut of their own, or one time cuts the log for all.
 
 use super::{Dataset, Interaction};
 use crate::ids::UserId;

@@ -1,3 +1,5 @@
+//! Target policies from files.
+//!
 //! A policy whose value is asked, given by what it does: a table of its probabilities, or its own log.
 
 use super::import::{ProbabilityRow, read_probabilities};
@@ -16,7 +18,7 @@ pub struct TargetRound {
     pub item: Option<ItemId>,
     /// In which slot, counted from 0.
     pub slot: u16,
-    /// Whether it was taken.
+    /// True if it was taken.
     pub taken: bool,
     /// How it was rated; NaN where it was not.
     pub rating: f32,
@@ -33,7 +35,7 @@ pub struct TargetPolicy {
     shares: BTreeMap<(Option<UserId>, Option<u16>), Vec<(ItemId, f64)>>,
     /// The share of its probability that lies on items that the data set does not have.
     pub unknown: f64,
-    /// What was guessed or left out, a sentence each.
+    /// Guesses and omissions, one sentence each.
     pub notes: Vec<String>,
 }
 

@@ -1,4 +1,6 @@
-//! How rows of a data set become the text that a language model reads: one editable file a data set.
+//! Text templates of a data set.
+//!
+//! One editable file turns rows into the text that a language model reads.
 
 use super::{InteractionRow, ItemRow, Moment, UserRow};
 use crate::files::{MOST_OF_TEXT, read_text};
@@ -26,7 +28,7 @@ pub enum TemplateError {
         path: PathBuf,
         /// Which template.
         key: &'static str,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
 }
@@ -150,7 +152,7 @@ fn words(value: &Value, most: usize) -> Result<String, Error> {
     Ok(kept)
 }
 
-/// A value of any kind for people: lists joined with commas, texts cut, all else as it is.
+/// A value of any kind for readers: lists joined with commas, texts cut, all else as it is.
 fn shown(value: &Value) -> Result<Value, Error> {
     const MOST: usize = 30;
     match value.kind() {

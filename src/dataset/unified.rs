@@ -1,4 +1,6 @@
-//! The unified form of a feedback log: three JSONL files that every family is brought into, in the columns of
+//! The unified form of a feedback log.
+//!
+//! Three JSONL files for every family, in the columns of
 //! the paper's reference code. `NAME_user_feature`, `NAME_item_feature` and `NAME_interaction`.
 
 use super::{ExternalId, Moment};
@@ -12,10 +14,10 @@ use std::path::{Path, PathBuf};
 pub struct UserRow {
     /// The user.
     pub user_id: ExternalId,
-    /// What is shown of the user.
+    /// The displayed fields of the user.
     #[serde(default)]
     pub user_description: Map<String, Value>,
-    /// What code uses of the user.
+    /// Fields of the user for code.
     #[serde(default)]
     pub user_features: Map<String, Value>,
 }
@@ -25,10 +27,10 @@ pub struct UserRow {
 pub struct ItemRow {
     /// The item.
     pub item_id: ExternalId,
-    /// What is shown of the item.
+    /// The displayed fields of the item.
     #[serde(default)]
     pub item_description: Map<String, Value>,
-    /// What code uses of the item: `year` or `time` of its release where it is known.
+    /// Fields of the item for code: `year` or `time` of its release where it is known.
     #[serde(default)]
     pub item_features: Map<String, Value>,
 }
@@ -60,8 +62,8 @@ pub struct InteractionRow {
     /// When, in seconds since 1970 or as `YYYY-MM-DD HH:MM:SS`; absent in logs without times.
     #[serde(default, serialize_with = "write_seconds", deserialize_with = "read_seconds")]
     pub timestamp: Option<Moment>,
-    /// What the user did: rating, review, playtime, ...; `impression_list` (ids) and `item_pos` (the place of
-    /// the real item, counted from 0) where the log tells what was shown.
+    /// The user's behaviour: rating, review, playtime, ...; `impression_list` (ids) and `item_pos` (the place of
+    /// the real item, counted from 0) where the log has what was shown.
     #[serde(default)]
     pub behavior_features: Map<String, Value>,
 }

@@ -1,3 +1,5 @@
+//! Words of the program, read back from stored data sets.
+//!
 //! Words of the program that a data set keeps, read back from where it was stored.
 
 use serde::{Deserialize, Deserializer};

@@ -1,8 +1,10 @@
-//! `churn`: at the end of a session a user may leave for good, the less content the likelier.
+//! `churn`: users who leave for good.
+//!
+//! At the end of a session the probability rises with dissatisfaction.
 //!
 //! The probability is `min(1, hazard exp(-sensitivity (s - s0)))`: proportional hazards, Cox (1972), "Regression models and
 //! life-tables", over sessions, with the satisfaction `s` as covariate, `s0` the scenario's acceptance level. That
-//! whether people return depends on what they were recommended, and that a recommender should plan for it, is Wu, Wang,
+//! whether users return depends on what they were recommended, and that a recommender should plan for it, is Wu, Wang,
 //! Hong and Shi (2017), "Returning is believing: optimizing long-term user engagement in recommender systems".
 
 use super::satisfaction::{MEMORY, Satisfaction};

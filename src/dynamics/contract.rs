@@ -1,4 +1,4 @@
-//! What every registered kind of dynamic must keep: a new dynamic is tested by being registered.
+//! The contract of every registered dynamic: registering a dynamic tests it.
 
 use super::testing::{context, params};
 use super::{Dynamic, DynamicContext, DynamicKind, Dynamics, Pull, Shown, Step, all};

@@ -1,4 +1,4 @@
-//! All dynamics of one replication under one policy, and what they remember of its users.
+//! All dynamics of one trial, with their state.
 
 use super::{
     Dynamic, DynamicContext, DynamicError, DynamicFault, DynamicKind, DynamicSpec, Moment, Offer, Pull, Shown, Step,
@@ -103,7 +103,7 @@ impl Dynamics {
         all
     }
 
-    /// Whether there is none: then nothing needs to be asked.
+    /// Returns true if there is none: then nothing needs to be asked.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
@@ -124,7 +124,7 @@ impl Dynamics {
         &self.releases
     }
 
-    /// Whether tastes may be pulled.
+    /// Returns true if tastes may be pulled.
     pub fn pulls(&self) -> bool {
         self.parts.iter().any(|part| part.dynamic.pulls())
     }
@@ -191,7 +191,7 @@ impl Dynamics {
         Ok(1.0 - stays)
     }
 
-    /// What draws the user's taste, one entry a dynamic that pulls.
+    /// The attractors of the user's taste, one entry for each dynamic that pulls.
     ///
     /// # Errors
     /// A rate that is not finite, or less than 0.

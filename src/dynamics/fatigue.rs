@@ -1,4 +1,4 @@
-//! `fatigue`: with every slate of a session, rejecting all of the next one gets easier.
+//! `fatigue`: rejection that grows within a session.
 //!
 //! The logit of "reject all" rises by `strength` for each slate that the user has seen in this session; a new session
 //! begins fresh. That click rates fall with the number of impressions a user has had is the finding of Ma, Liu and Shen

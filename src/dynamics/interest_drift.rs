@@ -1,9 +1,9 @@
-//! `interest_drift`: what a user is shown shifts what the user likes, accepted or not.
+//! `interest_drift`: exposure that shifts tastes.
 //!
 //! At every slate one of its items, drawn uniformly for user and tick, is noticed and draws the taste towards itself by
 //! the share `rate` of the way. The way depends on the user model: the parametric user's interest moves towards the
 //! item's attributes, `w <- w + rate (x - w)`; the mirror's memory moves towards what its `update` graph makes of an
-//! acceptance without a rating. That mere exposure makes people like a thing is Zajonc (1968), "Attitudinal effects of
+//! acceptance without a rating. That mere exposure makes users like a thing is Zajonc (1968), "Attitudinal effects of
 //! mere exposure"; that a recommender which feeds on it narrows interests is analysed by Jiang, Chiappa, Lattimore,
 //! Gyorgy and Kohli (2019), "Degenerate feedback loops in recommender systems".
 

@@ -1,4 +1,4 @@
-//! What a kind of dynamic is: its name, its parameters, and how to build one.
+//! A kind of dynamic: its name, its parameters, and its constructor.
 
 use super::Dynamic;
 use crate::dataset::Catalogue;
@@ -25,14 +25,14 @@ pub struct DynamicKind {
     pub build: Build,
 }
 
-/// What a dynamic may know before the first tick.
+/// The data that a dynamic may read before the first step.
 #[derive(Clone)]
 pub struct DynamicContext {
     /// The items.
     pub catalogue: Arc<Catalogue>,
     /// Simulated users.
     pub users: usize,
-    /// The scenario's acceptance level: how often people accept something from a random slate.
+    /// The scenario's acceptance level: how often users accept something from a random slate.
     pub acceptance: f64,
     /// Horizon.
     pub ticks: u32,

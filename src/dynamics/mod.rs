@@ -1,10 +1,10 @@
-//! What changes while a run goes on: users who tire, tastes that shift, people who come and go, a catalogue that moves.
+//! Dynamics: changes of users and catalogue during a run.
 //!
 //! Without a `[[dynamic]]` table nothing of this exists. A dynamic is one file and one line in [`all`]. It acts
 //! beside the user model and does not depend on which one it is: it shifts the logits of a choice, multiplies the
 //! probability of coming, ends sessions, lets users leave, pulls tastes, or changes what is on offer.
 //!
-//! What it remembers of a user is a row of numbers that it is given, as a user model is given a memory: it cannot read
+//! Its state of a user is a row of numbers that it receives, as a user model receives a memory: it cannot read
 //! another user's row, so the order and the batches in which users are visited cannot change a result. Only what
 //! concerns the catalogue may be kept in the dynamic itself ([`Dynamic::supply`], [`Dynamic::observe`]). The engine
 //! draws arrivals and departures; a dynamic that draws something itself takes [`DynamicContext::streams`] with a
@@ -105,27 +105,27 @@ pub struct Moment {
     pub seconds: i64,
 }
 
-/// What one user has in front of them.
+/// The input of a user model about one user.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
     /// The tick.
     pub tick: u32,
-    /// Who.
+    /// The user.
     pub user: UserId,
     /// The slots; [`ItemId::NONE`] in empty ones.
     pub items: &'a [ItemId],
 }
 
-/// What one user did with a slate.
+/// The response of one user to a slate.
 #[derive(Clone, Copy, Debug)]
 pub struct Step<'a> {
     /// The tick.
     pub tick: u32,
-    /// Who.
+    /// The user.
     pub user: UserId,
     /// The slots; [`ItemId::NONE`] in empty ones.
     pub items: &'a [ItemId],
-    /// What was accepted.
+    /// The accepted item.
     pub accepted: Option<ItemId>,
     /// Its rating, 1 to 5; NaN when nothing was accepted or it has none.
     pub rating: f32,
@@ -191,7 +191,7 @@ pub trait Dynamic: Send + Sync {
         let _ = (step, state);
     }
 
-    /// Whether the session ends with this response. Called after [`Dynamic::remember`].
+    /// Returns true if the session ends with this response. Called after [`Dynamic::remember`].
     fn ends(&self, step: &Step<'_>, state: &[f32]) -> bool {
         let _ = (step, state);
         false
@@ -204,7 +204,7 @@ pub trait Dynamic: Send + Sync {
         0.0
     }
 
-    /// Whether [`Dynamic::pull`] may give something: then the user model must know how tastes drift.
+    /// Returns true if [`Dynamic::pull`] may give something: then the user model must know how tastes drift.
     fn pulls(&self) -> bool {
         false
     }

@@ -1,4 +1,4 @@
-//! What is on offer: the items that can be shown at a tick, the same for all users and policies.
+//! The items on offer at a step.
 
 use crate::ids::ItemId;
 
@@ -33,7 +33,7 @@ impl Offer {
         self.refresh(item);
     }
 
-    /// Whether the item can be shown.
+    /// Returns true if the item can be shown.
     pub fn has(&self, item: ItemId) -> bool {
         self.withheld[item.index() / 64] >> (item.index() % 64) & 1 == 0
     }

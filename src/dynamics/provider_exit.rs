@@ -1,10 +1,10 @@
-//! `provider_exit`: providers who are shown too little leave, and take their items with them.
+//! `provider_exit`: providers who leave with their items.
 //!
 //! At the end of every `period` ticks a provider whose items got less than `need` times their fair share leaves for good;
 //! the fair share is the providers' items over all items of providers who are still there, times the slots shown (or the
 //! acceptances). Viability thresholds of providers over epochs are those of Mladenov, Creager, Ben-Porat, Swersky, Zemel
 //! and Boutilier (2020), "Optimizing long-term social welfare in recommender systems: a constrained matching approach".
-//! Who provides an item says `data.providers`.
+//! The key `data.providers` decides the provider of an item.
 
 use super::{Dynamic, DynamicContext, DynamicError, DynamicKind, Moment, Offer};
 use crate::dataset::Catalogue;
@@ -44,7 +44,7 @@ struct ProviderExit {
     by_acceptance: bool,
     /// Items of each provider who is there; 0 for those who have left.
     items: Vec<u64>,
-    /// What each provider got since the last balance.
+    /// The exposure of each provider since the last balance.
     counts: Vec<u64>,
 }
 

@@ -1,4 +1,4 @@
-//! `rhythm`: people come more at some hours of the day and on some days of the week.
+//! `rhythm`: arrivals by hour and weekday.
 //!
 //! The probability of coming is multiplied by `(1 + daily c_day)(1 + weekly c_week)`, where `c` is the mean of
 //! `cos(2 pi (time - peak) / period)` over the tick. A tick of a day or a week averages its rhythm away, so that the mean

@@ -1,4 +1,4 @@
-//! `satiation`: a category that was consumed, or only seen, appeals less for a while.
+//! `satiation`: categories that lose appeal after use.
 //!
 //! For each user and category of the items, `s(t) = g (s(t-1) + u(t-1))` with `g = 2^(-1 / half_life)`; `u` is 1 for each category of an
 //! accepted item, or with `by = "exposure"` the share of the slate that has the category. A slot loses `strength` times the
@@ -62,7 +62,7 @@ impl Satiation {
         })
     }
 
-    /// What is left at `tick` of levels that hold for the tick in the last number.
+    /// The decayed levels at `tick` of levels that hold for the step in the last number.
     fn left(&self, tick: u32, state: &[f32]) -> f32 {
         let passed = f64::from(tick) - f64::from(state[self.categories.len()]);
         libm::exp2(-passed / self.half_life) as f32

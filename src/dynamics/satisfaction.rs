@@ -1,4 +1,4 @@
-//! How content a user is: a moving average of responses, 1 for an acceptance and 0 for a rejection.
+//! User satisfaction: a moving average of responses.
 //!
 //! `s <- s + memory (y - s)`, starting at the scenario's acceptance level, which is also what is neither good nor bad:
 //! a user who gets what random slates would give stays there.

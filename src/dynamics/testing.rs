@@ -6,7 +6,7 @@ use crate::ids::{ItemId, UserId};
 use crate::random::Streams;
 use std::sync::Arc;
 
-/// Ten ticks of a day each over `items` items: two genres each, a year but for every ninth, two providers in turn.
+/// Ten ticks of a day each over `items` items: two genres each, a year except every ninth, two providers in turn.
 pub(super) fn context(users: usize, items: usize) -> DynamicContext {
     let of = |item: usize| [["Drama", "Comedy", "War"][item / 2 % 3], ["Western", "Crime"][item / 6 % 2]];
     let year = |item: usize| if item % 9 == 8 { f32::NAN } else { (1980 + item / 2 % 20) as f32 };

@@ -69,7 +69,7 @@ impl TimeBudget {
 }
 
 impl Dynamic for TimeBudget {
-    /// What is left of the session's time.
+    /// The remaining time of the session.
     fn width(&self) -> usize {
         1
     }

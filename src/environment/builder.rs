@@ -1,4 +1,6 @@
-//! An environment or an experiment in code, with the keys and checks of scenario files.
+//! The builder of environments and experiments.
+//!
+//! Uses the keys and checks of scenario files.
 
 use super::{Environment, EnvironmentError};
 use crate::dataset::Dataset;

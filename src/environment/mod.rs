@@ -74,9 +74,9 @@ pub enum EnvironmentError {
     /// A policy that the settings do not name.
     #[error("no policy is called `{name}`; the environment was built with {known}")]
     NoPolicy {
-        /// What was asked for.
+        /// The requested value.
         name: String,
-        /// What there is.
+        /// The content.
         known: String,
     },
 }
@@ -132,7 +132,7 @@ impl Environment {
         EnvironmentError::NoPolicy { name: name.to_owned(), known: names.collect::<Vec<_>>().join(", ") }
     }
 
-    /// Who wants a slate now, and what each may be shown. After the last step nobody does.
+    /// The users who want a slate now, and the candidates of each. Empty after the last step.
     pub fn observation(&self) -> Observation<'_> {
         Observation::new(&self.simulation, !self.is_done())
     }
@@ -222,7 +222,7 @@ impl Environment {
         self.experiment.scenario.ticks
     }
 
-    /// Whether the last step is done.
+    /// Returns true if the last step is done.
     pub fn is_done(&self) -> bool {
         self.time_step() >= self.steps()
     }

@@ -1,4 +1,4 @@
-//! What an environment shows, and what it gives back.
+//! Observations and outcomes of an environment.
 
 use crate::ids::UserId;
 use crate::log::EventBatch;
@@ -7,7 +7,7 @@ use crate::tick::Simulation;
 use crate::world::HistoryEntry;
 use std::ops::Deref;
 
-/// Who wants a slate now. Derefs to [`Requests`], which policies take: tick, slots, users, and candidates of each row.
+/// The users who want a slate now. Derefs to [`Requests`], which policies take: step, slots, users, and candidates of each row.
 pub struct Observation<'a> {
     requests: Requests<'a>,
     simulation: &'a Simulation,
@@ -43,7 +43,7 @@ impl<'a> Deref for Observation<'a> {
     }
 }
 
-/// What the users did in one step.
+/// The responses of the users in one step.
 pub struct Outcome<'a> {
     pub(super) events: &'a EventBatch,
     pub(super) left: &'a [UserId],
@@ -67,7 +67,7 @@ impl<'a> Outcome<'a> {
         self.left
     }
 
-    /// Whether this was the last step: truncated.
+    /// Returns true if this was the last step: truncated.
     pub fn is_done(&self) -> bool {
         self.is_done
     }

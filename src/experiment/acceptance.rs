@@ -1,4 +1,6 @@
-//! What accepting means in a scenario, which slots are looked at, and how often users accept: from keys to a calibrated
+//! Acceptance in a scenario.
+//!
+//! Meaning, examination and level, from keys to a calibrated
 //! user model, and in words.
 
 mod examined;
@@ -19,10 +21,10 @@ use std::sync::Arc;
 /// The level that counts as liking unless a scenario says otherwise.
 const USUAL_LEVEL: f32 = 4.0;
 
-/// What "accepted" means in the results of a run, in words.
+/// The meaning of "accepted" in the results of a run, in words.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AcceptanceRecord {
-    /// What a user does who accepts an item.
+    /// The response of a user who accepts an item.
     pub accepted: String,
     /// Which slots are looked at.
     pub examination: String,
@@ -30,7 +32,7 @@ pub struct AcceptanceRecord {
     pub level: String,
     /// The mean probability of accepting something from a slate of random candidates at the start.
     pub on_random_slates: f64,
-    /// What divides the utilities.
+    /// The divisor of the utilities.
     pub temperature: f64,
     /// The lowest of the levels 1 to 5 that counts as liking.
     pub like_level: u8,

@@ -1,4 +1,4 @@
-//! What happens to the events of one arm (one policy, one replication): digest, metrics, and the log file.
+//! The sink of one trial's events: digest, metrics, and the log file.
 
 use super::user_totals::UserTally;
 use crate::dataset::Catalogue;
@@ -14,7 +14,7 @@ pub struct ArmSink {
     next: Box<dyn EventSink>,
 }
 
-/// What an arm has counted so far.
+/// The counts of a trial so far.
 pub(super) struct Tally {
     pub(super) digest: DigestState,
     pub(super) decisions: DecisionTally,
@@ -37,7 +37,7 @@ impl ArmSink {
         ArmSink { tally: Tally { digest, decisions, metrics, ticks: Vec::new(), steps: 0, users }, catalogue, next }
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     pub(super) fn tally(&self) -> &Tally {
         &self.tally
     }

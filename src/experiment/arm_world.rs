@@ -1,4 +1,4 @@
-//! From an experiment to the users of one replication, and to one policy that serves them, at tick 0.
+//! The start of a replication and of a trial.
 
 use super::prepare::{Experiment, ExperimentError};
 use crate::dataset::TrainingLog;
@@ -65,7 +65,7 @@ impl Experiment {
         }))
     }
 
-    /// A policy as it stands before the first tick of a replication.
+    /// A policy as it is before the first tick of a replication.
     ///
     /// # Errors
     /// When it cannot be built.

@@ -1,4 +1,6 @@
-//! What a run will need, estimated before anything is made: settings that are each within their range can ask for more memory
+//! Estimates of a run's needs before it starts.
+//!
+//! Settings that are each within their range can ask for more memory
 //! than a machine has, or for hours of one policy.
 //!
 //! The estimate is rough and errs upwards. It counts what grows: users in the worlds of all trials that run at a time, the
@@ -36,11 +38,11 @@ pub struct TooLarge {
     parts: String,
 }
 
-/// What a run will need.
+/// The estimated needs of a run.
 pub(super) struct Budget {
-    /// What needs memory, with the keys that decide, and bytes.
+    /// The parts that need memory, with the keys that decide, in bytes.
     parts: Vec<(String, f64)>,
-    /// What will take long.
+    /// The steps that will take long.
     long: Vec<String>,
 }
 
@@ -116,7 +118,7 @@ fn size(bytes: f64) -> String {
     if bytes >= 1e9 { format!("{:.1} GB", bytes / 1e9) } else { format!("{:.0} MB", bytes / 1e6) }
 }
 
-/// Bytes of memory that this process may take, as far as the system tells: the least of what is free and what its group of
+/// Bytes of memory that this process may take, as far as the system says: the least of what is free and what its group of
 /// processes may still take.
 pub(super) fn free_memory() -> Option<f64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();

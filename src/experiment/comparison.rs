@@ -1,4 +1,4 @@
-//! Finished runs side by side: every policy of every run in one table, against one of them.
+//! Finished runs side by side.
 //!
 //! Two policies are compared within each replication where both runs have the same world and seed: their replication `r`
 //! then met the same users, arrivals and luck. Otherwise their means are compared as those of samples that have nothing to
@@ -36,7 +36,7 @@ pub enum CompareError {
     Scenario {
         /// The manifest.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// A run was stopped.
@@ -73,7 +73,7 @@ pub enum CompareError {
     /// Runs that answer different questions.
     #[error("these runs cannot be compared:\n{}\nWith --anyway they are, as samples that have nothing in common.", problems.join("\n"))]
     Incomparable {
-        /// What differs, one sentence each.
+        /// The differences, one sentence each.
         problems: Vec<String>,
     },
     /// No policy of the runs has the name of the baseline.
@@ -81,7 +81,7 @@ pub enum CompareError {
     Baseline {
         /// The baseline asked for.
         baseline: String,
-        /// What there is.
+        /// The content.
         known: String,
     },
 }
@@ -93,12 +93,12 @@ pub struct FinishedRun {
     pub label: String,
     /// The folder.
     pub folder: PathBuf,
-    /// What its policies met.
+    /// The setting of its policies.
     pub world: RunWorld,
     baseline: String,
     policies: Vec<String>,
     finals: Vec<FinalValue>,
-    /// Whether it might have stopped after each replication.
+    /// True if it might have stopped after each replication.
     looked: bool,
     /// All metrics of the registry, in the order of reports.
     known: Vec<&'static MetricKind>,
@@ -228,7 +228,7 @@ impl Entry<'_> {
 /// Several runs in one table.
 #[derive(Clone, Debug)]
 pub struct Comparison {
-    /// What differs between the runs and does not forbid to compare them, one sentence each.
+    /// Differences between the runs that permit a comparison, one sentence each.
     pub warnings: Vec<String>,
     /// The metrics that any run has, in the order of reports.
     pub metrics: Vec<&'static MetricKind>,

@@ -1,4 +1,4 @@
-//! What a manifest says of the data: which they are, what was made of their fields, and what was guessed.
+//! The manifest's record of the data: identity, fields, and guesses.
 
 use super::prepare::Experiment;
 use crate::dataset::{ItemCategories, RatingScale};
@@ -20,19 +20,19 @@ pub struct DataRecord {
     pub items: usize,
     /// Interactions.
     pub interactions: usize,
-    /// What was cleaned up while reading.
+    /// The repairs while reading.
     pub cleanup: String,
     /// `user`: the log is cut for each user apart; `global`: at one moment.
     #[serde(default)]
     pub cut: String,
-    /// Of a user with held-out rows the share of what is known of others at the start that is not earlier than these rows, the
+    /// Of a user with held-out rows the share of facts about others at the start that is not earlier than these rows, the
     /// mean over users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub later_share: Option<f64>,
     /// The field of items whose categories count where a scenario names no other; absent where the items have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item_field: Option<String>,
-    /// The field of users by whose categories groups are told apart.
+    /// The field of users by whose categories groups are distinguished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_field: Option<String>,
     /// The field of items that says who provides them, or the rule.
@@ -41,7 +41,7 @@ pub struct DataRecord {
     /// The scale of the log's ratings; absent where it has none. Ratings of events are levels from 1 to 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<RatingScale>,
-    /// What was guessed, or is missing.
+    /// Guesses and gaps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }

@@ -1,4 +1,6 @@
-//! The folder of a run: its name is claimed at the start, and given to it when everything is in it.
+//! The folder of a run.
+//!
+//! Its name is claimed at the start and given when the folder is complete.
 //!
 //! The manifest lists all files with their hashes, so that each is known as the run's own. Until then it has a manifest without arms and `arms.jsonl`, a line for each arm that is whole, and that file is locked. So
 //! of a process that was killed all whole arms are left, and whoever goes on from them knows that it is dead. Those of a run
@@ -16,7 +18,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// What ran.
+/// The run.
 const MANIFEST: &str = "manifest.json";
 
 /// The arms that are whole so far, a line each.
@@ -45,22 +47,22 @@ pub enum FolderError {
     /// A run that was killed or failed is to get a name that something has.
     #[error("{} exists already; move it away to go on from {}", target.display(), path.display())]
     Taken {
-        /// What is there.
+        /// The content.
         target: PathBuf,
-        /// What its process has left.
+        /// The leftovers of its process.
         path: PathBuf,
     },
-    /// What a process has left is not what it wrote.
+    /// The leftovers of a process differ from what it wrote.
     #[error("{}:{line}: {problem}; put back what the process wrote, or run the scenario anew", path.display())]
     Journal {
         /// The file.
         path: PathBuf,
         /// The line, counted from 1.
         line: usize,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
-    /// What a process has left cannot be read.
+    /// The leftovers of a process cannot be read.
     #[error("cannot read {}: {source}; is this what a run that was killed or failed has left?", path.display())]
     Read {
         /// The file.
@@ -87,7 +89,7 @@ pub struct RunFolder {
     target: PathBuf,
     /// The name; `None` when it is given.
     claim: Option<Claim>,
-    /// What processes that were killed, or runs that failed, have left of the same run.
+    /// Leftovers of the same run from killed or failed processes.
     left: Vec<PathBuf>,
     partial: PathBuf,
     journal: Mutex<Journal>,
@@ -95,7 +97,7 @@ pub struct RunFolder {
     had: Vec<ArmRecord>,
     /// A folder that has nothing which this one lacks when it is finished.
     replaces: Option<PathBuf>,
-    /// Whether all that `target` has will be in it.
+    /// True if all that `target` has will be in it.
     in_place: bool,
     finished: bool,
 }
@@ -185,7 +187,7 @@ impl RunFolder {
         &self.target
     }
 
-    /// What processes that were killed, or runs that failed, have left of the same run, with something to go on from.
+    /// Leftovers of the same run from killed or failed processes that can be resumed.
     pub fn left(&self) -> &[PathBuf] {
         &self.left
     }

@@ -1,11 +1,11 @@
-//! Whether a run that goes on has the inputs that it began with.
+//! The input check of a resumed run.
 
 use super::machine::machine_record;
 use super::manifest::{Manifest, user_record};
 use super::prepare::Experiment;
 
 impl Manifest {
-    /// What is another than it was: `Err` for an input, which would make one run out of two experiments; `Ok` for what may
+    /// The changes since then: `Err` for an input, which would make one run out of two experiments; `Ok` for what may
     /// change the last bit of an inference, and no more.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The machine of a run, as far as it can change the last bit of an inference.
+//! The machine of a run, for reproducibility.
 
 use super::prepare::Experiment;
 use serde::{Deserialize, Serialize};

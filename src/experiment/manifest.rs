@@ -34,12 +34,12 @@ pub enum ManifestError {
     Content {
         /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
 }
 
-/// What ran.
+/// The run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of this form.
@@ -84,7 +84,7 @@ pub struct Manifest {
 pub struct UntilRecord {
     /// The rule with its metric, such as `acceptance_rate ci<0.5%`.
     pub rule: String,
-    /// Whether it was met.
+    /// True if it was met.
     pub met: bool,
     /// Why the run ended.
     pub reason: String,
@@ -118,7 +118,7 @@ pub struct FailureRecord {
     pub policy: String,
     /// The first replication in which it failed.
     pub replication: u32,
-    /// What happened.
+    /// The outcome.
     pub problem: String,
 }
 
@@ -144,9 +144,9 @@ pub struct UserRecord {
     pub name: String,
     /// Hash over its files; empty for a model without files.
     pub hash: String,
-    /// What was added to the "reject all" logit to meet the acceptance level.
+    /// The shift of the "reject all" logit that meets the acceptance level.
     pub reject_shift: f32,
-    /// What "accepted" means, which slots are looked at, and where the level comes from.
+    /// The meaning of "accepted", the examination of slots, and the source of the level.
     #[serde(default)]
     pub acceptance: AcceptanceRecord,
     /// Version of ONNX Runtime; empty where neither user model nor policies need it.
@@ -155,12 +155,12 @@ pub struct UserRecord {
     /// oldest part of their history.
     #[serde(default)]
     pub shortened_scenes: u64,
-    /// What a reader of the results must know of the model on this data set.
+    /// Notes on the model for readers of the results on this data set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
-/// What the users of an arm thought, where the user model writes it.
+/// The rationales of a trial's users, where the user model writes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionRecord {
     /// Decisions: one for each slate answered.
@@ -208,7 +208,7 @@ pub struct ArmRecord {
     pub digest: String,
     /// The event log inside the run's folder; absent when events were not written.
     pub events: Option<String>,
-    /// What the users thought, where the user model writes it.
+    /// The users' rationales, where the user model writes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decisions: Option<DecisionRecord>,
 }

@@ -1,4 +1,4 @@
-//! What a run says about its policies: replications under common random numbers, summarised and compared in pairs.
+//! Results of a run, summarised and compared in pairs.
 //!
 //! [`Experiment::prepare`] turns a scenario into everything that its replications share, [`Experiment::run`] runs
 //! policies x replications, [`Results`] says which policy is better. [`RunFolder`] and [`Manifest`] are the files.

@@ -1,4 +1,6 @@
-//! What the numbers in the event logs stand for: `users` and `items`, as CSV and as Parquet, where `00` is a text and not 0.
+//! External ids of event logs: `users` and `items`.
+//!
+//! Written as CSV and as Parquet, where `00` is a text and not 0.
 
 use super::prepare::Experiment;
 use super::results::ResultsError;

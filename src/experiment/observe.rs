@@ -1,3 +1,5 @@
+//! An experiment run in one call, with an observer.
+//!
 //! An experiment run in one call: what an observer hears meanwhile, and what comes of it.
 
 use super::folder::{FolderError, RunFolder};
@@ -46,7 +48,7 @@ pub enum RunError {
 
 impl Experiment {
     /// Runs every policy in every replication; events and decisions go to `folder`, where there is one, and the rest into it
-    /// by [`crate::report::write`]. A policy that cannot go on stands in [`Outcome::failures`], and the others go on.
+    /// by [`crate::report::write`]. A policy that cannot go on is in [`Outcome::failures`], and the others go on.
     ///
     /// # Errors
     /// When the run itself fails, every policy does, or the folder cannot be written.

@@ -137,7 +137,7 @@ pub enum ExperimentError {
 }
 
 impl ExperimentError {
-    /// Whether it is one policy's failure, without which the others can go on.
+    /// Returns true if it is one policy's failure, without which the others can go on.
     pub fn is_of_policy(&self) -> bool {
         matches!(
             self,
@@ -159,9 +159,9 @@ pub struct Experiment {
     pub(super) start: StartingPoint,
     pub(super) model: Arc<Calibrated>,
     forecast: Vec<String>,
-    /// How much of what is known of others is later than a user's own cut.
+    /// How much of facts about others is later than a user's own cut.
     pub(super) later_share: Option<f64>,
-    /// What metrics may know.
+    /// The data that metrics may read.
     pub(super) past: Arc<Past>,
     card: Option<Card>,
     acceptance: AcceptanceRecord,
@@ -248,7 +248,7 @@ impl Experiment {
         Ok(experiment)
     }
 
-    /// What a reader should know before the run begins: what may take long, or much memory.
+    /// Notes before the run begins: steps that may take long or use much memory.
     pub fn forecast(&self) -> &[String] {
         &self.forecast
     }
@@ -273,7 +273,7 @@ impl Experiment {
         &self.model
     }
 
-    /// What "accepted" means in this experiment, and how often users accept.
+    /// The meaning of "accepted" in this experiment, and its level.
     pub fn acceptance(&self) -> &AcceptanceRecord {
         &self.acceptance
     }
@@ -301,7 +301,7 @@ impl Experiment {
         Some(population.changing(&self.start.log, &dynamics))
     }
 
-    /// What changes during one replication, at its start.
+    /// The changing state of one replication, at its start.
     ///
     /// # Errors
     /// When a dynamic cannot be built for this data.
@@ -319,7 +319,7 @@ impl Experiment {
         Dynamics::new(&self.scenario.dynamics, self.registry.dynamics(), &context).map_err(problem)
     }
 
-    /// What the metrics of a replication with these users may know before the first event.
+    /// The data that the metrics of a replication with these users may read before the first event.
     pub fn background(&self, population: &Population) -> Background {
         Background::new(population.sources.clone(), self.past.clone())
     }

@@ -1,4 +1,6 @@
-//! The probe on which the acceptance level is set: random candidates for the users of the log at the start.
+//! The probe that sets the acceptance level.
+//!
+//! Random candidates for the users of the log at the start.
 
 use crate::ids::{ItemId, UserId};
 use crate::random::{Purpose, Streams, below};

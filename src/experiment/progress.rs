@@ -1,3 +1,5 @@
+//! Receivers of a run's progress.
+//!
 //! Who hears how far a run is.
 
 use super::manifest::ArmRecord;

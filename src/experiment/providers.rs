@@ -1,4 +1,4 @@
-//! Who provides the items: what the data say, or a stated rule.
+//! Providers of the items: from the data, or by a stated rule.
 
 use crate::dataset::{Catalogue, FieldError, ItemCategories};
 use crate::ids::ItemId;

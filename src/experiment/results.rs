@@ -1,4 +1,4 @@
-//! The outputs of all policies and replications of a run, and what follows from them.
+//! The outputs of all trials of a run.
 //!
 //! An arm is one policy in one replication. [`Results`] puts the arms in order, so that nothing here depends
 //! on which arm was finished first, and derives summaries, paired comparisons and bands over time from them.
@@ -70,7 +70,7 @@ pub enum ResultsError {
     },
 }
 
-/// What one policy gave in one replication.
+/// The outcome of one policy in one replication.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ArmResult {
     /// Name of the policy.
@@ -153,7 +153,7 @@ pub struct Results {
     baseline: String,
     policies: Vec<String>,
     replications: Vec<u32>,
-    /// Whether the run might have stopped after each replication.
+    /// True if the run might have stopped after each replication.
     looked: bool,
     /// By place of the policy and by replication.
     arms: BTreeMap<(usize, u32), ArmResult>,
@@ -235,7 +235,7 @@ impl Results {
         &self.policies
     }
 
-    /// Names of the policies but for the baseline.
+    /// Names of the policies except the baseline.
     pub fn challengers(&self) -> impl Iterator<Item = &str> {
         self.policies.iter().map(String::as_str).filter(|&policy| policy != self.baseline)
     }

@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 pub struct RunOptions<'a> {
     /// Folder for the event logs; what users thought goes to `decisions` beside it. `None`: all is counted and not written.
     pub events: Option<&'a Path>,
-    /// Who hears of progress.
+    /// The receiver of progress.
     pub progress: &'a dyn Progress,
     /// Set it to stop after the current tick.
     pub stop: &'a AtomicBool,
@@ -39,7 +39,7 @@ pub struct RunOptions<'a> {
     pub stopped: Option<Stopped<'a>>,
 }
 
-/// What a run gave.
+/// The output of a run.
 #[derive(Default)]
 pub struct Outcome {
     /// One entry for each arm, by policy in the order of the scenario, then replication.
@@ -48,7 +48,7 @@ pub struct Outcome {
     pub ticks: Vec<u32>,
     /// The event log of each arm, in the same order, when events were written.
     pub files: Vec<Option<String>>,
-    /// What the users of each arm thought, in the same order, where the user model writes it.
+    /// The rationales of each trial's users, in the same order, where the user model writes them.
     pub decisions: Vec<Option<DecisionRecord>>,
     /// How long each arm's policy trained, in the same order.
     pub training: Vec<Training>,
@@ -56,7 +56,7 @@ pub struct Outcome {
     pub failures: Vec<ArmFailure>,
     /// Replications that were begun: those of the scenario, or fewer when a rule was met.
     pub replications: u32,
-    /// Whether the run was stopped before its end.
+    /// True if the run was stopped before its end.
     pub interrupted: bool,
     /// The rule of [`Experiment::run_until`], and why the run ended.
     pub until: Option<UntilRecord>,
@@ -69,7 +69,7 @@ pub struct ArmFailure {
     pub policy: String,
     /// The first replication in which it failed.
     pub replication: u32,
-    /// What happened; names policy, tick and user as far as they are known.
+    /// The event; names policy, step and user as far as they are known.
     pub problem: String,
 }
 
@@ -103,7 +103,7 @@ impl Finished {
     }
 }
 
-/// What stops arms before their end.
+/// The signal that stops trials before their end.
 pub(super) struct Brakes<'a> {
     stop: &'a AtomicBool,
     /// Set when the run itself failed, and not one of its policies.
@@ -140,7 +140,7 @@ impl Brakes<'_> {
 }
 
 impl Experiment {
-    /// Runs every policy in every replication. A policy that breaks its contract or cannot go on stands in
+    /// Runs every policy in every replication. A policy that breaks its contract or cannot go on is in
     /// [`Outcome::failures`], and the others go on without it.
     ///
     /// # Errors
@@ -186,7 +186,7 @@ impl Experiment {
         arms
     }
 
-    /// What an arm that is not begun any more has from the run that this one goes on from: it must not be lost.
+    /// Outputs of a trial that will not be restarted, from the run that this one continues: they must not be lost.
     fn kept(
         &self,
         policy: usize,
@@ -349,7 +349,7 @@ impl Experiment {
         Ok((trial, building.elapsed().as_secs_f64()))
     }
 
-    /// Who takes part in a replication.
+    /// The users of a replication.
     ///
     /// # Errors
     /// When no user of the log can.

@@ -1,4 +1,4 @@
-//! Which scorers the policies of a scenario run, those inside other policies included.
+//! The rankers of a scenario's policies, nested ones included.
 
 use crate::files::{MOST_OF_TEXT, read_bounded, sha256};
 use crate::scenario::Scenario;

@@ -1,4 +1,6 @@
-//! What a user model says of lists that people were really shown: utilities of their items for the memory with which each
+//! Utilities of lists that were shown to real users.
+//!
+//! Computed for the memory with which each
 //! user starts.
 
 use super::prepare::{Experiment, ExperimentError};

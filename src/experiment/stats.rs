@@ -4,7 +4,7 @@
 //! are the sample. Policies of one replication meet the same users, arrivals and luck, so they are compared
 //! by their difference within each replication.
 //!
-//! What an interval does not say: how well the simulated users mirror real ones.
+//! The limit of an interval: it does not cover how well the simulated users mirror real ones.
 
 mod family;
 mod multiple;
@@ -41,7 +41,7 @@ pub struct Interval {
 }
 
 impl Interval {
-    /// Whether a value lies in it, ends included.
+    /// Returns true if a value lies in it, ends included.
     pub fn contains(&self, value: f64) -> bool {
         self.low <= value && value <= self.high
     }
@@ -198,7 +198,7 @@ fn p_value(differences: &[f64]) -> Option<f64> {
     Some((2.0 * distribution.sf((mean / error).abs())).min(1.0))
 }
 
-/// Whether the values differ by rounding alone.
+/// Returns true if the values differ by rounding alone.
 pub(super) fn is_constant(sample: &[f64]) -> bool {
     mean(sample).zip(deviation(sample)).is_some_and(|(mean, deviation)| deviation <= 1e-12 * mean.abs())
 }

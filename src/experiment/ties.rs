@@ -1,4 +1,6 @@
-//! What ties the files of a run's folder to its manifest: hashes of all files, and the name of its trial in each log.
+//! Links between a run's files and its manifest.
+//!
+//! Hashes of all files, and the name of its trial in each log.
 
 use super::manifest::{ArmRecord, Manifest};
 use crate::files::{FileError, FileRecord};
@@ -7,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 impl ArmRecord {
-    /// What its log says of itself, in a run of this seed.
+    /// The name in its log, in a run of this seed.
     pub fn trial(&self, seed: u64) -> TrialName {
         TrialName { policy: self.policy.clone(), replication: self.replication, seed }
     }
@@ -43,7 +45,7 @@ impl Manifest {
     }
 }
 
-/// The first of these arms that stands there twice, in words.
+/// The first of these arms that is there twice, in words.
 pub(super) fn repeated(arms: &[ArmRecord]) -> Option<String> {
     let mut seen = BTreeSet::new();
     let again = arms.iter().find(|arm| !seen.insert((&arm.policy, arm.replication)))?;

@@ -1,8 +1,8 @@
-//! How far an order of policies can be trusted: the same policies meet again in other worlds.
+//! Trust in an order of policies, by sensitivity scenarios.
 //!
 //! A simulator's answer rests on assumptions that its log cannot check: who the users are, how often they accept, how sure
 //! they are of their taste. A [`TrustWorld`] changes one of them and nothing else, seeds included. What a run concluded
-//! (one policy ahead of another, by the verdict over all pairs) then holds there, or is no longer sure, or turns round. What is
+//! (one policy ahead of another, by the verdict over all pairs) then holds there, or is no longer sure, or reverses. What is
 //! said of a pair in a world is adjusted over all pairs and all worlds: with a chance of 95%, none of it is false.
 
 use super::results::Results;
@@ -27,7 +27,7 @@ pub struct TrustWorld {
     pub name: String,
     /// The scenario.
     pub scenario: Scenario,
-    /// Whether it asks for what data or user model may not have, such as ratings; it is then left out where they do not.
+    /// True if it asks for what data or user model may not have, such as ratings; it is then left out where they do not.
     pub is_optional: bool,
 }
 
@@ -65,7 +65,7 @@ impl TrustWorld {
         let user = &base.user;
         let mut changes: Vec<(String, &str, String)> = Vec::new();
         for (factor, word) in [(0.5, "half"), (2.0, "twice")] {
-            // A level that impressions tell is no assumption.
+            // A level from impressions is no assumption.
             if let AcceptanceSpec::Share(share) = user.acceptance {
                 let acceptance = (share * factor).clamp(0.001, 0.95);
                 changes.push((format!("{word} the acceptance"), "user.acceptance", acceptance.to_string()));
@@ -100,7 +100,7 @@ impl TrustWorld {
         Ok(worlds)
     }
 
-    /// Few people for a few ticks, as they are and as language users: what differs between the two is the user model's.
+    /// Few users for a few ticks, as they are and as language users: what differs between the two is the user model's.
     /// The model is the one that a scenario beside `origin` would have by default, and answers with the letter alone.
     ///
     /// # Errors
@@ -168,7 +168,7 @@ fn replicates(model: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// What became of a conclusion in another world.
+/// The fate of a conclusion in a sensitivity scenario.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
@@ -219,7 +219,7 @@ pub struct Trust {
     pub metric: &'static str,
     /// Its title.
     pub title: &'static str,
-    /// Whether less of it is better.
+    /// True if less of it is better.
     pub lower_is_better: bool,
     /// The policies, best first in the run.
     pub policies: Vec<String>,
@@ -227,7 +227,7 @@ pub struct Trust {
     pub means: Vec<Option<f64>>,
     /// The other worlds, in the order in which they were given.
     pub worlds: Vec<WorldOrder>,
-    /// What the run concluded, the policies in the run's order.
+    /// The conclusion of the run, with policies in the run's order.
     pub claims: Vec<Claim>,
 }
 
@@ -336,7 +336,7 @@ mod tests {
             policy: policy.to_owned(),
             replication,
             ticks: Vec::new(),
-            // The same luck for all policies, but for a little.
+            // The same luck for all policies, except a little.
             finals: vec![Some(mean + f64::from(replication) + mean * 1e-3 * f64::from(replication))],
             digest: String::new(),
             steps: 1,

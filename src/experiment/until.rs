@@ -1,4 +1,4 @@
-//! Early stopping: replications until the comparison with the baseline is as precise as asked.
+//! Early stopping at a requested precision.
 //!
 //! `ci<0.5%` and `METRIC ci<0.01` are rules. After every replication the confidence sequence of each policy's difference
 //! from the baseline is looked at, and when half the width of every one is below the number, the run ends. Confidence
@@ -23,19 +23,19 @@ pub enum UntilError {
          `METRIC ci<0.01` in the metric's own unit"
     )]
     Form {
-        /// What was given.
+        /// The given value.
         text: String,
     },
     /// The number is no width.
     #[error("--until `{text}`: the width must be a number above 0")]
     Width {
-        /// What was given.
+        /// The given value.
         text: String,
     },
     /// The metric is not computed in this scenario.
     #[error("--until `{text}`: `{metric}` is not among the scenario's metrics ({known}); add it to `metrics`")]
     Metric {
-        /// What was given.
+        /// The given value.
         text: String,
         /// The metric of the rule.
         metric: String,
@@ -47,7 +47,7 @@ pub enum UntilError {
         "--until `{text}`: `{metric}` is not a share, so its differences have no percentage points; leave out the `%`"
     )]
     Percent {
-        /// What was given.
+        /// The given value.
         text: String,
         /// The metric of the rule.
         metric: String,
@@ -122,7 +122,7 @@ impl Until {
         format!("{} ci<{number}{}", self.kind.name, if self.kind.format.is_percent() { "%" } else { "" })
     }
 
-    /// What stands in the manifest before anything ran, of at most so many replications.
+    /// The manifest before anything ran, of at most so many replications.
     pub(super) fn begun(&self, most: u32) -> UntilRecord {
         let (rule, reason) = (self.rule(), "the process ended".to_owned());
         UntilRecord { rule, met: false, reason, most, ran: 0, baseline: String::new(), sequences: Vec::new() }
@@ -219,7 +219,7 @@ impl Experiment {
 }
 
 impl UntilRecord {
-    /// Why the run stopped, and the intervals that it stopped at: sentences for people.
+    /// Why the run stopped, and the intervals that it stopped at: sentences for readers.
     pub fn sentences(&self) -> Vec<String> {
         let name = self.rule.split(' ').next().unwrap_or_default();
         let format = crate::metrics::get(name).map_or(Format::Number { digits: 6 }, |kind| kind.format);

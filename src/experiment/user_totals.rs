@@ -1,3 +1,5 @@
+//! Totals of each user of the log.
+//!
 //! What each user of the log accepted through the simulated users who mirror them, and what was accepted altogether: the data of the
 //! second source of uncertainty, other users, and of real levels.
 
@@ -84,7 +86,7 @@ impl UserTally {
         }
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     pub(super) fn totals(&self) -> &UserTotals {
         &self.totals
     }

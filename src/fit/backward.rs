@@ -1,4 +1,6 @@
-//! The exact gradient of the loss of one shard, written out by hand: back through [`super::passes`].
+//! The exact gradient of the loss of one shard.
+//!
+//! Goes back through [`super::passes`], written by hand.
 
 use super::layer::relu_backward;
 use super::losses::{Loss, STEPS, choice_gradient, rated_slot, rating_gradient};
@@ -127,7 +129,7 @@ impl<'a> Backward<'a> {
         }
     }
 
-    /// From queries to states, which then stand in `self.query`'s place.
+    /// From queries to states, which then are in `self.query`'s place.
     fn queries(&mut self, network: &Network, into: &mut Network) {
         let tape = self.tape;
         into.query_out.accumulate(&tape.query_hidden.view(), &self.query.view());

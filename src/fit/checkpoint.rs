@@ -1,4 +1,6 @@
-//! A fit that was stopped, in a file: the weights after the last whole epoch, and what is bound to be the same when it goes on.
+//! The checkpoint of a stopped fit.
+//!
+//! The weights after the last whole epoch, and the inputs that must be equal to continue.
 //!
 //! The first line is JSON; 32-bit floats follow, low byte first. An epoch draws from streams of its own, so a fit that
 //! goes on gives the bytes of one that never stopped.
@@ -32,7 +34,7 @@ pub(super) struct Bound {
 pub(super) struct Standing {
     /// The trainings without the latest interactions that are done.
     pub(super) trials: Vec<Course>,
-    /// Whether the one that gives the model runs.
+    /// True if the one that gives the model runs.
     pub(super) is_final: bool,
     /// The training that runs.
     pub(super) course: Course,
@@ -49,7 +51,7 @@ struct Head {
     sha256: String,
 }
 
-/// Writes the state, in place of what stood there.
+/// Writes the state, in place of what was there.
 pub(super) fn write(path: &Path, bound: &Bound, standing: &Standing, learner: &Learner) -> Result<(), FileError> {
     let parts = [&learner.network, &learner.moments[0], &learner.moments[1], &learner.mean];
     let numbers: Vec<u8> = parts.iter().flat_map(|part| part.values()).flat_map(|value| value.to_le_bytes()).collect();

@@ -1,4 +1,6 @@
-//! Which slots are looked at, so that what stands at the top is not taken for what attracts.
+//! Examination of slots in a fit.
+//!
+//! Which slots are looked at, so that what is at the top is not taken for what attracts.
 //!
 //! Neighbouring slots are put together until each group has [`LEAST_TAKEN`] items that were taken; then the position-based model with an
 //! attraction for each item ([`estimate_examination_by`]) gives a weight to each group. The weights are used where they predict the late
@@ -16,7 +18,7 @@ const LEAST_TAKEN: usize = 100;
 const MOST_LISTS: usize = 100_000;
 /// Resamples of the intervals.
 const RESAMPLES: usize = 100;
-/// Looks that the mean attraction is worth where an item's attraction is told for the late lists.
+/// Looks that the mean attraction is worth where an item's attraction predicts the late lists.
 const PRIOR: f64 = 10.0;
 /// Standard errors by which the late lists must be predicted better.
 const SURE: f64 = 2.0;

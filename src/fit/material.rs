@@ -1,4 +1,6 @@
-//! Everything that training reads of a data set: tables of users and items, and statistics of the log before the cut.
+//! The training data of a fit.
+//!
+//! Tables of users and items, and statistics of the log before the cut.
 
 use super::looks::{Looks, looks};
 use super::network::Inputs;

@@ -1,4 +1,4 @@
-//! Fits a mirror, the user model of `recmirror fit`, to any data set: no Python, no other data's words.
+//! Fits a mirror user model to any data set.
 //!
 //! [`fit`] trains the network on the log before the cut. At first it leaves out the latest tenth of each user's interactions, or
 //! several tenths in turn where the log is small and its order means nothing: on these it finds the weight decays and when to stop. Then it trains as long on everything before the cut. What was held out is
@@ -77,7 +77,7 @@ pub struct FitOptions {
     pub rank: Option<usize>,
     /// What propensities of the lists do.
     pub propensities: Propensities,
-    /// A replicate: users are drawn anew, with replacement, by this number.
+    /// A replicate: users are drawn again, with replacement, by this number.
     pub replicate: Option<u32>,
 }
 
@@ -109,7 +109,7 @@ pub enum FitError {
         data: String,
         /// Interactions that can become scenes.
         rows: usize,
-        /// What is needed.
+        /// The requirement.
         least: usize,
     },
     /// Lists teach nothing where nothing was taken.
@@ -146,12 +146,12 @@ pub enum FitError {
         /// The epoch.
         epoch: u32,
     },
-    /// What an interrupted fit left cannot be used.
+    /// The state of an interrupted fit cannot be used.
     #[error("cannot go on with {}: {problem}; remove it, and the fit begins anew", path.display())]
     State {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Its problem.
         problem: String,
     },
     /// Somebody asked to stop.
@@ -291,7 +291,7 @@ pub fn fit(data: &Dataset, options: FitOptions, control: Control<'_>) -> Result<
     })
 }
 
-/// Whether there is something to learn from.
+/// Returns true if there is something to learn from.
 fn enough(data: &Dataset, split: &LearningSplit) -> Result<(), FitError> {
     let log = &split.log.before;
     let learned = (0..log.users() as u32).map(|user| log.of(UserId(user)).len()).filter(|&rows| rows > 1);
@@ -306,7 +306,7 @@ fn enough(data: &Dataset, split: &LearningSplit) -> Result<(), FitError> {
     Ok(())
 }
 
-/// Dimensions of the vectors of a catalogue: few items have few tastes, and more dimensions would tell users instead.
+/// Dimensions of the vectors of a catalogue: few items have few tastes, and more dimensions would identify users instead.
 fn rank(items: usize) -> usize {
     (items / 32 / 4 * 4).clamp(4, 48)
 }

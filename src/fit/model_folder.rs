@@ -1,4 +1,4 @@
-//! The folder of a fitted model: four graphs, item vectors, a card, and the record of the training.
+//! The folder of a fitted model.
 
 use super::graphs::graphs;
 use super::network::{CHOICE_ITEM, EVENT, ITEM, QUERY, STATE};
@@ -9,7 +9,7 @@ use crate::user::{CARD_VERSION, Card, Dims, FileEntry};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-/// What only people can say of a model.
+/// The facts about a model that only its maker knows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CardTexts {
     /// Name of the model.

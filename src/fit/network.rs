@@ -1,4 +1,6 @@
-//! The network of a fitted mirror: its layers and their sizes. [`super::passes`] computes it, [`super::graphs`] writes it.
+//! The network of a fitted mirror.
+//!
+//! [`super::passes`] computes it, [`super::graphs`] writes it.
 //!
 //! A user is a state: exponential averages of what was accepted at several decays, sums of what was rated, and the profile.
 //! The state gives a query, and a query scores every slot on its own, so that no rule about lists can be learned:
@@ -21,7 +23,7 @@
 //!
 //! `like` is matrix factorisation with biases (Koren, Bell and Volinsky 2009, "Matrix factorization techniques for recommender
 //! systems"), where factors are functions of features and history instead of tables of ids (Paterek 2007, NSVD): it says
-//! what people think of items that they would not have picked. As logits it is an adjacent-categories model (Agresti 2010, "Analysis
+//! what users think of items that they would not have picked. As logits it is an adjacent-categories model (Agresti 2010, "Analysis
 //! of ordinal categorical data", section 4.1).
 
 use super::layer::Layer;

@@ -1,4 +1,6 @@
-//! The network on one shard, forward. [`super::losses`] measures it, [`super::backward`] goes back through it.
+//! The forward pass of the network on one shard.
+//!
+//! [`super::losses`] measures it, [`super::backward`] goes back through it.
 //!
 //! A shard is computed by one thread in one order, so its bits depend on nothing else.
 
@@ -19,7 +21,7 @@ pub(super) const REJECT_PART: usize = GATED + HIDDEN;
 /// First column of the taste in a query.
 pub(super) const TASTE_PART: usize = REJECT_PART + REJECT;
 
-/// What the backward pass needs of the forward pass.
+/// The values of the forward pass that the backward pass needs.
 pub(super) struct Tape {
     pub(super) inputs: Array2<f32>,
     pub(super) item_hidden: Array2<f32>,

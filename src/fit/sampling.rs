@@ -1,7 +1,7 @@
-//! Training scenes of a log: which interactions become scenes, and what stands in their lists.
+//! Training scenes of a log, with their lists.
 //!
 //! A log holds what was taken and not what was passed over, so lists are drawn: the item that was taken and negatives of
-//! several kinds ([`crate::scene::ListKind`]), anew in every epoch. Scenes come in chunks of neighbouring interactions of
+//! several kinds ([`crate::scene::ListKind`]), again in every epoch. Scenes come in chunks of neighbouring interactions of
 //! one user, because the history in front of them is then computed once. All draws of a chunk come from a stream of its own.
 //!
 //! Where a log has impressions, the lists are those that were shown ([`super::shown`]). An interaction that no list shows is
@@ -35,7 +35,7 @@ const KINDS: [(ListKind, u32); 6] = [
 /// Lengths of training lists and how often each is used, in hundredths.
 const LENGTHS: [(usize, u32); 7] = [(2, 12), (3, 8), (4, 10), (5, 40), (8, 10), (10, 10), (12, 10)];
 
-/// What is hidden from the network in training, as shares. It learns to do without.
+/// Shares of inputs that training hides from the network, so that it learns to do without.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Drops {
     /// Chunks whose ratings are all hidden.

@@ -1,3 +1,5 @@
+//! The trainings of a fit: search, then the model.
+//!
 //! The trainings of a fit: those that find out how, without a part of the log, and then the one that gives the model.
 
 use super::checkpoint::{self, Bound, Standing};
@@ -38,7 +40,7 @@ const FOLDS: usize = 4;
 /// Steps of progress in an epoch.
 const PROGRESS: u64 = 1_000;
 
-/// What all trainings share.
+/// The data shared by all trainings.
 pub(super) struct Search<'a> {
     pub(super) material: &'a Material<'a>,
     /// The log before the cut.
@@ -278,7 +280,7 @@ fn best_epoch(course: &Course) -> Option<u32> {
     course.later.iter().min_by(|a, b| a.1.total_cmp(&b.1)).map(|&(epoch, _)| epoch)
 }
 
-/// Whether the loss on later interactions has not become better for long.
+/// Returns true if the loss on later interactions has not become better for long.
 fn is_over(course: &Course, every: u32) -> bool {
     best_epoch(course).is_some_and(|best| course.epochs - best >= PATIENCE * every)
 }

@@ -1,3 +1,5 @@
+//! The settings that a search tries.
+//!
 //! Which trainings of a search come next, and what they say: weight decays, parts of the log that stay out, epochs.
 //!
 //! First one decay is found for all weights, the least first, for as long as larger ones lower the loss. Where ratings are
@@ -40,7 +42,7 @@ impl Decays {
 pub(super) struct Settings {
     /// Decays for all weights.
     pub(super) decays: Vec<f64>,
-    /// Whether ratings may have another one.
+    /// True if ratings may have another one.
     pub(super) separates: bool,
     /// Parts of the log that stay out in turn.
     pub(super) folds: usize,
@@ -105,7 +107,7 @@ impl Settings {
     }
 }
 
-/// Whether the last is worse than the best before it.
+/// Returns true if the last is worse than the best before it.
 fn is_worse(tried: &[Tried]) -> bool {
     let Some((last, before)) = tried.split_last() else { return false };
     last.least() > best_of(before).map_or(f64::INFINITY, Tried::least)

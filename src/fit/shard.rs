@@ -1,10 +1,12 @@
-//! What one gradient is computed of: some users' histories and the scenes within them, with everything that was drawn.
+//! One shard of training data.
+//!
+//! Some users' histories and the scenes within them, with everything that was drawn.
 
 use crate::scene::CONTEXT;
 use ndarray::Array2;
 use std::ops::Range;
 
-/// What all shards gather from. Nothing in it is learned.
+/// The tables that all shards gather from. Nothing in them is learned.
 pub(super) struct Tables {
     /// `[items, attributes]`.
     pub(super) attributes: Array2<f32>,
@@ -23,7 +25,7 @@ pub(super) struct Pair {
     pub(super) table: usize,
     /// The item.
     pub(super) item: usize,
-    /// Whether its vector is there; otherwise it is a new item.
+    /// True if its vector is there; otherwise it is a new item.
     pub(super) has_vector: bool,
 }
 
@@ -43,7 +45,7 @@ pub(super) struct Event {
 pub(super) struct Slot {
     /// Place in [`Shard::pairs`].
     pub(super) pair: usize,
-    /// What depends on item and moment.
+    /// Inputs that depend on item and time.
     pub(super) context: [f32; CONTEXT],
     /// How likely it is looked at.
     pub(super) look: f32,
@@ -89,7 +91,7 @@ pub(super) struct Scene {
 pub(super) struct Span {
     /// Row of [`Tables::profiles`].
     pub(super) user: usize,
-    /// Whether the profile is known.
+    /// True if the profile is known.
     pub(super) has_profile: bool,
     /// Its events in [`Shard::events`].
     pub(super) events: Range<usize>,

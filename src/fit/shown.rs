@@ -1,8 +1,10 @@
+//! The impressions that a fit learns from.
+//!
 //! The lists that a fit learns from: what was shown, in which slots, and what was taken of it.
 //!
 //! A list is one scene, one from which nothing was taken as well. Its user's state is made of the interactions before it; in a log
 //! without times, of all but those that come from the list itself. A list of more than [`MOST_SLOTS`] items keeps what was
-//! taken and as many of the others as there is room for, drawn anew in every epoch ([`super::shown_loss`] corrects for it).
+//! taken and as many of the others as there is room for, drawn again in every epoch ([`super::shown_loss`] corrects for it).
 
 use super::sampling::{Chunk, Drops, Known, Of, Sampler, pieces};
 use super::shard::{Origin, Scene, Shard, Slot, Span};
@@ -149,7 +151,7 @@ impl<'a> ShownLists<'a> {
         self.places.iter().map(|&place| self.impressions.get(place as usize))
     }
 
-    /// Whether a list is one of those that show when to stop.
+    /// Returns true if a list is one of those that show when to stop.
     pub(super) fn is_late(&self, list: &Impression<'_>) -> bool {
         self.late.map_or_else(|| is_late_user(list.user), |late| list.time >= late)
     }
@@ -284,7 +286,7 @@ impl<'a> ShownLists<'a> {
     }
 }
 
-/// Whether a user's lists show when to stop, in a log without times. The split holds out the users with the least numbers of
+/// Returns true if a user's lists show when to stop, in a log without times. The split holds out the users with the least numbers of
 /// [`is_drawn`]; these have the largest.
 fn is_late_user(user: UserId) -> bool {
     !is_drawn(user, 1.0 - LATE)

@@ -1,4 +1,4 @@
-//! Fits of small logs that are made up, end to end but for the graphs' runtime.
+//! Fits of small generated logs, without the runtime.
 
 use super::*;
 use crate::dataset::{Column, Field, Fields, IdTable, Interaction, RatingScale};

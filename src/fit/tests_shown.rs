@@ -53,7 +53,7 @@ fn shown(lists: u32) -> Dataset {
                 items.push(item);
             }
         }
-        // What is shown often stands at the top, mostly.
+        // What is shown often is at the top, mostly.
         items.sort_by_key(|&item| kind(item) + below(&mut rng, 6));
         let depth = LOOKS.iter().filter(|&&look| unit_at(list) < look).count();
         let odds: Vec<f64> = items[..depth].iter().map(|&item| libm::exp(utility(kind(item)))).collect();
@@ -136,7 +136,7 @@ fn lists_teach_what_attracts_and_how_often_nothing_does() {
     for (weight, truth) in lists.looks.weights.iter().zip(LOOKS) {
         assert!((f64::from(*weight) - truth).abs() < 0.25, "{:?}", lists.looks);
     }
-    // The same log without its lists: what was taken is told from what was not, and that is what was shown.
+    // The same log without its lists: what was taken is distinguished from what was not, and that is what was shown.
     let naive = Dataset { impressions: crate::dataset::Impressions::default(), ..data };
     let naive_fit = fitted(&naive, options, 2);
     let naive: Vec<f64> = gaps(&naive, &naive_fit).iter().map(|&gap| f64::from(gap)).collect();

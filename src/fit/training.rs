@@ -1,4 +1,4 @@
-//! Gradient descent: batches of shards, AdamW, a running mean of the weights, and when to stop.
+//! Gradient descent with AdamW over batches of shards.
 //!
 //! A batch is a fixed number of shards, whose gradients are computed by any number of threads and added in their order: the
 //! threads change no bit.
@@ -30,7 +30,7 @@ const LONGEST: f64 = 1.0;
 /// Share of the ratings in the loss.
 pub(super) const RATING_WEIGHT: f64 = 0.3;
 
-/// What is trained on.
+/// The training data.
 pub(super) struct Lesson<'a> {
     pub(super) sampler: &'a Sampler<'a>,
     pub(super) tables: &'a Tables,
@@ -70,7 +70,7 @@ pub(super) struct Mean {
 }
 
 impl Mean {
-    /// What is minimised.
+    /// The objective.
     pub(super) fn total(self) -> f64 {
         self.choice + RATING_WEIGHT * self.rating
     }

@@ -20,7 +20,7 @@ impl Default for ItemSet {
     }
 }
 
-/// Whether `count` sorted numbers take more than a bit for each of `items`.
+/// Returns true if `count` sorted numbers take more than a bit for each of `items`.
 fn is_dense(count: usize, items: usize) -> bool {
     32 * count > items.next_multiple_of(64)
 }
@@ -62,7 +62,7 @@ impl ItemSet {
         }
     }
 
-    /// Whether the item is in the set.
+    /// Returns true if the item is in the set.
     #[inline]
     pub fn contains(&self, item: ItemId) -> bool {
         match self {
@@ -79,7 +79,7 @@ impl ItemSet {
         }
     }
 
-    /// Whether it has no item.
+    /// Returns true if it has no item.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -19,7 +19,7 @@ const COLUMNS: usize = 4;
 type Block = [f64; LANES];
 
 /// Writes `L` with `A = L L'` over the lower triangle of `A` (column-major, `[size, size]`); `false` when `A` is not positive
-/// definite. What stands above the diagonal is undefined afterwards.
+/// definite. What is above the diagonal is undefined afterwards.
 pub(super) fn decompose(matrix: &mut [f64], size: usize) -> bool {
     let mut panel = Vec::new();
     for first in (0..size).step_by(PANEL) {

@@ -1,3 +1,5 @@
+//! Ridge regressions by their normal equations.
+//!
 //! Ridge regressions by their normal equations, one after the other in the same memory.
 //!
 //! `(start + sum w v v' + diag(ridge)) x = sum b v`, by Cholesky. Matrices are small (a few hundred rows at most) and there

@@ -1,4 +1,6 @@
-//! The little linear algebra that vectors of users and items need: sparse matrices, a truncated
+//! Linear algebra for vectors of users and items.
+//!
+//! Sparse matrices, a truncated
 //! singular value decomposition, the rotation that aligns two sets of vectors, the inverse of a positive definite
 //! matrix, and many small ridge regressions.
 //!

@@ -1,4 +1,4 @@
-//! What was shown and what came back: the interface between running and reporting.
+//! Events: slates and responses, the interface between running and reporting.
 //!
 //! A tick's events are one columnar [`EventBatch`]. Everything downstream (metrics, digests, Parquet,
 //! reports) reads batches and never the world, so a live run and a replayed log give equal numbers. Whoever takes batches
@@ -69,8 +69,8 @@ pub struct EventBatch {
     /// `[n]`, ascending.
     pub users: Vec<UserId>,
     /// `[n]`: which of the user's sessions the slate belongs to, from 1; empty where that is not known, as in logs of
-    /// versions before it was told. A session that ends is followed by one that may begin at the very next tick: no other
-    /// column tells the two apart. Not part of the digest, for it follows from the scenario and the other columns.
+    /// versions before it was recorded. A session that ends is followed by one that may begin at the very next tick: no other
+    /// column distinguishes the two. Not part of the digest, for it follows from the scenario and the other columns.
     pub sessions: Vec<u32>,
     /// `[n, slate]`; [`ItemId::NONE`] where a slate has fewer items than slots.
     pub items: Vec<ItemId>,
@@ -93,7 +93,7 @@ impl EventBatch {
         self.users.len()
     }
 
-    /// Whether nobody was served.
+    /// Returns true if nobody was served.
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()
     }

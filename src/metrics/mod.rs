@@ -1,4 +1,4 @@
-//! What a run is judged by: numbers folded from event batches, never from the world.
+//! Metrics, folded from event batches.
 //!
 //! A metric is one file with a `KIND` and one line in `ALL`. Its state folds one tick after another and
 //! merges with the state of other users' events, so a log can be cut into shards. It does not know about

@@ -1,7 +1,7 @@
-//! A target policy that rides along in an arm of another policy and touches nothing.
+//! A target policy that observes another policy's trial.
 //!
 //! The policy of the log recommends as it did in the run, from the same streams, so the arm comes out bit for bit. The
-//! passenger is asked the same requests, draws from streams of its own, tells how likely it would have shown what was
+//! passenger is asked the same requests, draws from streams of its own, says how likely it would have shown what was
 //! shown, and learns from what happened, as it would learn from this log.
 
 use super::replay::Replay;
@@ -27,7 +27,7 @@ pub(super) enum Problem {
     TargetFailed { tick: u32, user: Option<u32>, problem: String },
 }
 
-/// What a ride gave.
+/// The result of a ride.
 #[derive(Default)]
 pub(super) struct Found {
     pub replay: Replay,
@@ -44,7 +44,7 @@ pub(super) struct Passenger {
     found: Arc<Mutex<Found>>,
 }
 
-/// What is known of a tick before the responses.
+/// The part of a step that is known before the responses.
 #[derive(Default)]
 struct Moment {
     users: Vec<UserId>,
@@ -170,7 +170,7 @@ fn failed(requests: &Requests<'_>, user: Option<UserId>, problem: String) -> Pro
     Problem::TargetFailed { tick: requests.tick, user: user.map(|user| user.0), problem }
 }
 
-/// Whether nothing of a slate was drawn.
+/// Returns true if nothing of a slate was drawn.
 fn is_certain(slates: &Slates, row: usize) -> bool {
     let slots = row * slates.slate..(row + 1) * slates.slate;
     let slots = slates.items[slots.clone()].iter().zip(&slates.propensities[slots]);

@@ -1,6 +1,6 @@
-//! A causal language model: tokens in, logits and the keys and values of all tokens out.
+//! A causal language model: tokens to logits.
 //!
-//! Any export with the names of Hugging Face Optimum runs; what the graph lacks or has too much is told at load. Weights
+//! Any export with the names of Hugging Face Optimum runs; what the graph lacks or has too much is reported at load. Weights
 //! in files of the graph's folder are read by the runtime.
 //!
 //! One session a worker, each with one thread. The bits of a token depend on the tokens before it alone, as long as the

@@ -1,4 +1,4 @@
-//! Whether a shared library is whole, before the loader sees it.
+//! True if a shared library is whole, before the loader sees it.
 //!
 //! The loader maps as many bytes as the headers of an ELF file promise. Where the file ends before (a download that
 //! broke off), the first touch of a missing page ends the process with a bus error, and nobody learns why.

@@ -1,4 +1,4 @@
-//! Text encoders: a graph from token numbers to one vector a token, as BERT-style models are exported.
+//! Text encoders: tokens to one vector each.
 
 use super::model_file::ModelFile;
 use super::watch::WatchedSession;

@@ -1,4 +1,4 @@
-//! One ONNX graph: checked against its contract at load, run by any thread in chunks of fixed size.
+//! One ONNX graph, checked against its contract.
 
 use super::model_file::ModelFile;
 use super::watch::WatchedSession;
@@ -26,7 +26,7 @@ impl Port {
     pub const SLOTS_AND_NONE: i64 = -2;
 }
 
-/// What a graph must look like. All tensors are `f32` and start with the batch dimension.
+/// The required signature of a graph. All tensors are `f32` and start with the batch dimension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GraphSpec {
     /// Inputs, in the order of the arguments of [`Graph::run`].

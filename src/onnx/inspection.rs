@@ -1,4 +1,6 @@
-//! A look into a graph before ONNX Runtime sees it: does it end, does it give the same answer twice, is it of a bearable
+//! Static inspection of a graph before it is loaded.
+//!
+//! Does it end, does it give the same answer twice, is it of a bearable
 //! size, and which files does it read?
 //!
 //! ONNX Runtime draws random numbers, runs loops without an end, divides by zero (which ends the process) and expands
@@ -128,7 +130,7 @@ impl<'a> Inspection<'a> {
         Ok(())
     }
 
-    /// Looks through a graph; gives what is known of its outputs.
+    /// Looks through a graph; gives facts about its outputs.
     fn graph(&mut self, bytes: &'a [u8], outer: &Scope<'_, 'a>, depth: usize) -> Result<Vec<Known>, String> {
         let (mut scope, mut nodes, mut outputs) = (outer.inner(), Vec::new(), Vec::new());
         for field in Fields(bytes) {
@@ -170,7 +172,7 @@ impl<'a> Inspection<'a> {
         Ok(())
     }
 
-    /// Looks at a node; gives what is known of its outputs.
+    /// Looks at a node; gives facts about its outputs.
     fn node(&mut self, node: &Node<'a>, scope: &Scope<'_, 'a>, depth: usize) -> Result<Vec<Known>, String> {
         let mut inner = Vec::new();
         for attribute in &node.attributes {

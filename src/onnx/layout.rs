@@ -1,4 +1,4 @@
-//! What a causal language model's graph looks like, read from its inputs and outputs.
+//! The signature of a causal language model's graph.
 //!
 //! The names are those of Hugging Face Optimum: `input_ids`, `attention_mask`, `position_ids` and
 //! `past_key_values.N.key/value` give `logits` and `present.N.key/value`. `num_logits_to_keep` is the input of the exports for
@@ -19,13 +19,13 @@ pub(super) struct Layout {
     pub heads: usize,
     /// Numbers of a head.
     pub size: usize,
-    /// Whether it asks which tokens are real.
+    /// True if it asks which tokens are real.
     pub mask: bool,
-    /// Whether it asks for the places of the tokens.
+    /// True if it asks for the places of the tokens.
     pub positions: bool,
-    /// Whether it can leave out logits that nobody wants.
+    /// True if it can leave out logits that nobody wants.
     pub keep: bool,
-    /// Whether keys, values and logits have half precision: each in turn.
+    /// True if keys, values and logits have half precision: each in turn.
     pub half: [bool; 2],
 }
 

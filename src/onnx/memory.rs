@@ -1,4 +1,4 @@
-//! How much memory graphs may take.
+//! The memory limit of graphs.
 //!
 //! A few bytes of a graph can ask for any number of them (`ConstantOfShape`, `Expand`, `Tile`, ...), at load already. All
 //! graphs but those of language models share one allocator that has a limit; past it ONNX Runtime gives an error.

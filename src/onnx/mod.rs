@@ -1,4 +1,4 @@
-//! The one door to ONNX Runtime: finding and loading the library, and running fixed-shape chunks.
+//! The interface to ONNX Runtime.
 //!
 //! Nothing outside this module names `ort`.
 
@@ -33,7 +33,7 @@ pub(crate) use self::row_rule::{check_rows, row_bits};
 pub use self::runtime::{Attempt, Runtime, library_name, search_places};
 pub use self::watch::on_hang;
 
-/// What can go wrong between a model file and its numbers.
+/// Errors between a model file and its numbers.
 #[derive(Debug, thiserror::Error)]
 pub enum OnnxError {
     /// No usable runtime library.

@@ -1,6 +1,6 @@
-//! A graph with the files in which it keeps weights, read whole, looked through, and opened as often as wanted.
+//! A graph with its external weights.
 //!
-//! ONNX Runtime would look for weights in the current folder, where others may put files; here they stand beside the graph,
+//! ONNX Runtime would look for weights in the current folder, where others may put files; here they are beside the graph,
 //! in its folder, and what is hashed is what runs.
 
 use super::inspection::inspect;

@@ -1,9 +1,9 @@
-//! Which operators a graph may use.
+//! The operators that a graph may use.
 //!
 //! A graph comes with a model, and a model may come from anywhere. What is admitted is a function of its inputs that ends.
 //! An operator that is not in the list is refused by name: a new one is admitted by adding it here.
 
-/// What an operator is to this program.
+/// The status of an operator in this program.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Admission {
     /// A function of its inputs that ends.
@@ -37,7 +37,7 @@ const CONTRIBUTED: &str = "Attention BiasAdd BiasGelu BiasSplitGelu DynamicQuant
     MatMulIntegerToFloat MatMulNBits MultiHeadAttention QAttention QGemm QuickGelu RotaryEmbedding \
     SimplifiedLayerNormalization SkipLayerNormalization SkipSimplifiedLayerNormalization";
 
-/// Whether a graph may use this operator.
+/// Returns true if a graph may use this operator.
 pub(super) fn admission(domain: &str, name: &str) -> Admission {
     let known = match domain {
         "" | "ai.onnx" => STANDARD,

@@ -1,4 +1,6 @@
-//! The wire format of protocol buffers, as far as looking into a graph needs it: fields one after the other, nothing
+//! The wire format of protocol buffers.
+//!
+//! As far as the inspection of graphs needs it: fields one after the other, nothing
 //! copied. Format: <https://protobuf.dev/programming-guides/encoding/>.
 
 /// The content of a field.

@@ -1,4 +1,4 @@
-//! The rule that a row of a call depends on itself alone, tried out.
+//! A test that rows of a call are independent.
 
 use super::OnnxError;
 use std::path::Path;

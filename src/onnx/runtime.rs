@@ -36,7 +36,7 @@ pub struct Attempt {
     pub rule: &'static str,
     /// The file.
     pub path: PathBuf,
-    /// What happened; `None` when it was loaded.
+    /// The outcome; `None` when it was loaded.
     pub problem: Option<String>,
 }
 
@@ -109,7 +109,7 @@ fn load() -> Result<Runtime, Vec<Attempt>> {
     Err(attempts)
 }
 
-/// What is done with a line of the library's log: level, category, name, place, message.
+/// The handler of a line of the library's log: level, category, name, place, message.
 fn silent(_: ort::logging::LogLevel, _: &str, _: &str, _: &str, _: &str) {}
 
 fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment, String), String> {
@@ -133,7 +133,7 @@ fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment,
     Ok((environment, version))
 }
 
-/// The loader's own reason, which stands behind "dlopen failed".
+/// The loader's own reason, which is behind "dlopen failed".
 fn cannot_be_loaded(problem: &dyn std::error::Error) -> String {
     let mut words = String::from("cannot be loaded");
     let mut next = Some(problem);

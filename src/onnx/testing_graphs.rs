@@ -54,13 +54,13 @@ pub(crate) fn tensor(name: &str, tensor: &[u8]) -> Vec<u8> {
     [text(1, name), bytes(5, tensor), number(20, 4)].concat()
 }
 
-/// A tensor whose numbers stand in it.
+/// A tensor whose numbers are in it.
 pub(crate) fn inside(name: &str, kind: u64, dims: &[i64], raw: &[u8]) -> Vec<u8> {
     let dims: Vec<u8> = dims.iter().flat_map(|&size| number(1, size)).collect();
     [dims, number(2, kind as i64), text(8, name), bytes(9, raw)].concat()
 }
 
-/// A tensor of floats whose numbers stand in a file.
+/// A tensor of floats whose numbers are in a file.
 pub(crate) fn outside(name: &str, dims: &[i64], location: &str) -> Vec<u8> {
     let dims: Vec<u8> = dims.iter().flat_map(|&size| number(1, size)).collect();
     let entry = bytes(13, &[text(1, "location"), text(2, location)].concat());
@@ -179,7 +179,7 @@ impl GraphBuilder {
     }
 }
 
-/// Whether ONNX Runtime is there; without it, only `RECMIRROR_OFFLINE=1` lets tests pass it by.
+/// Returns true if ONNX Runtime is there; without it, only `RECMIRROR_OFFLINE=1` lets tests pass it by.
 pub(crate) fn has_runtime() -> bool {
     let found = super::Runtime::get();
     let offline = std::env::var("RECMIRROR_OFFLINE").is_ok_and(|value| value == "1");

@@ -1,4 +1,6 @@
-//! What is known of the values of a graph without running it: their type, and whether whole numbers are at least 1.
+//! Static facts about the values of a graph.
+//!
+//! Their type, and whether whole numbers are at least 1.
 
 use super::inspection::Node;
 use super::protobuf::Fields;
@@ -12,14 +14,14 @@ const BOOL: u64 = 9;
 /// float, float16, double, bfloat16.
 const FLOATS: [u64; 4] = [FLOAT, 10, 11, 16];
 
-/// What is known of a value.
+/// Facts about a value.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Known {
     /// The number of its element type; 0 = unknown.
     pub kind: u64,
-    /// Whether all of it is 1 to 2^31 - 1.
+    /// True if all of it is 1 to 2^31 - 1.
     pub positive: bool,
-    /// Whether it is a constant `false`.
+    /// True if it is a constant `false`.
     off: bool,
 }
 
@@ -36,7 +38,7 @@ impl<'a> Scope<'_, 'a> {
         Scope { outer: Some(self), own: BTreeMap::new() }
     }
 
-    /// What is known of a value.
+    /// Facts about a value.
     pub(super) fn known(&self, name: &str) -> Known {
         let mut scope = Some(self);
         while let Some(here) = scope {
@@ -83,19 +85,19 @@ impl<'a> Scope<'_, 'a> {
         Ok(name)
     }
 
-    /// Whether this optional input of a node is absent or a constant `false`.
+    /// Returns true if this optional input of a node is absent or a constant `false`.
     pub(super) fn is_off(&self, name: &str) -> bool {
         name.is_empty() || self.known(name).off
     }
 
-    /// Whether a division is of floats, or by whole numbers of at least 1.
+    /// Returns true if a division is of floats, or by whole numbers of at least 1.
     pub(super) fn is_safe_division(&self, node: &Node<'_>) -> bool {
         let of = |place: usize| self.known(node.inputs.get(place).copied().unwrap_or_default());
         let (above, below) = (of(0), of(1));
         below.positive || FLOATS.contains(&above.kind) || FLOATS.contains(&below.kind)
     }
 
-    /// What is known of the outputs of a node.
+    /// Facts about the outputs of a node.
     pub(super) fn results(&self, node: &Node<'_>) -> Result<Vec<Known>, String> {
         let of = |place: usize| self.known(node.inputs.get(place).copied().unwrap_or_default());
         let kind = |kind: u64| Known { kind, ..Known::default() };
@@ -157,7 +159,7 @@ fn constant_of(node: &Node<'_>) -> Result<Known, String> {
     }
     for (name, field) in [("value_int", 3), ("value_ints", 8)] {
         if let Some(content) = node.attribute(name, field)? {
-            // Several numbers may stand in several fields, of which one is seen here.
+            // Several numbers may be in several fields, of which one is seen here.
             let positive = field == 3 && content.numbers()?.iter().all(is_positive);
             return Ok(Known { kind: INT64, positive, off: false });
         }
@@ -170,7 +172,7 @@ fn constant_of(node: &Node<'_>) -> Result<Known, String> {
     Ok(Known::default())
 }
 
-/// What is known of a tensor whose numbers stand in the graph.
+/// Facts about a tensor whose numbers are in the graph.
 fn constant(tensor: &[u8]) -> Result<Known, String> {
     let (mut kind, mut numbers, mut outside) = (0, Vec::new(), false);
     let mut raw: &[u8] = &[];

@@ -1,3 +1,5 @@
+//! Time limits of graph calls and loads.
+//!
 //! A limit on the time that one call of a graph takes, and its load.
 //!
 //! A graph that draws nothing and has no loops can still compute for hours: a few hundred products of large matrices need few
@@ -24,7 +26,7 @@ pub(super) const OF_GRAPH: u64 = 60;
 /// Seconds of a call of a language model, which may read long texts with large weights.
 pub(super) const OF_LANGUAGE_MODEL: u64 = 1_800;
 
-/// Seconds that a call has after it was told to stop.
+/// Seconds that a call has after it was asked to stop.
 const GRACE: u64 = 10;
 
 /// Looks a second.
@@ -33,14 +35,14 @@ const LOOKS: u64 = 10;
 static CALLS: Mutex<Vec<Weak<Watch>>> = Mutex::new(Vec::new());
 static HANG: OnceLock<fn(&str)> = OnceLock::new();
 
-/// What is done about a graph that takes too long and does not stop when it is told to: `end` gets the message and should end
+/// What is done about a graph that takes too long and does not stop when it is reported to: `end` gets the message and should end
 /// the process. Without it such a call goes on; a library does not end the program that it is part of.
 pub fn on_hang(end: fn(&str)) {
     // The first one counts.
     let _ = HANG.set(end);
 }
 
-/// How a call is told to stop.
+/// How a call is asked to stop.
 enum Stop {
     Call(Arc<RunOptions>),
     Load(LoadCanceler),
@@ -115,7 +117,7 @@ impl Watch {
         let looks = self.looks.fetch_add(1, Ordering::SeqCst) + 1;
         if looks == self.seconds.saturating_mul(LOOKS) {
             self.is_told.store(true, Ordering::SeqCst);
-            // What cannot be told to stop is ended below.
+            // What cannot be determined to stop is ended below.
             let _ = match &self.stop {
                 Stop::Call(options) => options.terminate(),
                 Stop::Load(canceler) => canceler.cancel(),

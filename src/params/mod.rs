@@ -1,4 +1,6 @@
-//! Keys: what the kinds that a scenario names can be told, and the values that were given.
+//! Keys of kinds, and the values given in a scenario.
+//!
+//! The keys of the kinds that a scenario names, and the values that were given.
 //!
 //! A kind (of policy, user model, dynamic) describes its keys once, as [`Key`]s; checks, messages, the JSON Schema and the
 //! reference file follow from them, and [`Params`] gives the checked values.
@@ -20,18 +22,18 @@ pub struct Key {
     pub name: &'static str,
     /// Type, range and default.
     pub kind: Kind,
-    /// One line for people, unit included.
+    /// One line for readers, unit included.
     pub doc: &'static str,
 }
 
 impl Key {
-    /// Whether the key must be given because it has no default.
+    /// Returns true if the key must be given because it has no default.
     pub fn is_required(&self) -> bool {
         self.kind.default_value().is_none()
     }
 }
 
-/// What values a key takes. A `default` of `None` means that the key must be given.
+/// The values of a key. A `default` of `None` means that the key must be given.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Kind {
     /// A whole number in `min..=max`.
@@ -147,7 +149,7 @@ impl Kind {
         }
     }
 
-    /// What the values are, as a noun phrase: "a whole number from 1 to 9".
+    /// The allowed values, as a noun phrase: "a whole number from 1 to 9".
     pub fn wanted(&self) -> String {
         match *self {
             Kind::Integer { min, max, .. } => format!("a whole number from {min} to {max}"),

@@ -1,4 +1,4 @@
-//! Names for messages: the nearest right one, lists of those that exist, texts cut to a readable length.
+//! Names in messages: suggestions, lists and short texts.
 
 /// The candidate that was probably meant by `word`; `None` when nothing is near.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {

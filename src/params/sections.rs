@@ -1,3 +1,5 @@
+//! The tables of a scenario file.
+//!
 //! The tables of a scenario file, as far as they are not lists.
 
 use super::Key;
@@ -7,7 +9,7 @@ use super::Key;
 pub struct Section {
     /// The name in brackets; empty for the keys at the top of the file.
     pub name: &'static str,
-    /// What the section is about, in a sentence.
+    /// The purpose of the section, in a sentence.
     pub heading: &'static str,
     /// The keys that always apply.
     pub keys: &'static [Key],
@@ -20,7 +22,7 @@ pub struct Section {
 pub struct Variant {
     /// The value of `kind`.
     pub name: &'static str,
-    /// What this kind is, to be read after its name and a colon.
+    /// A description of this kind, to be read after its name and a colon.
     pub summary: &'static str,
     /// The keys that only this kind takes.
     pub keys: &'static [Key],

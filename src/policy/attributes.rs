@@ -1,4 +1,4 @@
-//! What the items are like, as sparse rows of numbers that can be compared: for `mmr` and the contextual bandits.
+//! Item attributes as sparse rows, for `mmr` and bandits.
 //!
 //! By a field of categories a row has 1 for each category of the item. By [`ALL`] it has the columns of the encoding of all
 //! fields ([`unit_fields`]), each field brought to length 1, so that a field with many columns counts no more than
@@ -46,7 +46,7 @@ impl Attributes {
     /// The attributes by a field of categories, by all fields, or by the default (an empty name).
     ///
     /// # Errors
-    /// When there is no such field, or nothing that tells items apart.
+    /// When there is no such field, or nothing that distinguishes items.
     pub fn new(field: &str, catalogue: &Catalogue) -> Result<Attributes, PolicyError> {
         if field == ALL || (field.is_empty() && catalogue.category().is_none() && !catalogue.is_empty()) {
             return Attributes::encoded(catalogue);

@@ -1,3 +1,5 @@
+//! The best items of one user, from a stream of scores.
+//!
 //! The best items of one user while scores arrive in ascending order of items: nothing is sorted, and no row of scores has to be
 //! kept.
 

@@ -1,4 +1,6 @@
-//! `biased_mf`: matrix factorisation of ratings with biases of users and items (Koren, Bell and Volinsky 2009).
+//! `biased_mf`: matrix factorisation of ratings with biases.
+//!
+//! Koren, Bell and Volinsky (2009).
 //!
 //! `rating(u, j) = m + b_u + c_j + x_u . y_j`, `m` the mean of all ratings. Minimises
 //! `sum_(u, j rated) w (r - rating(u, j))^2 + bias_regularisation (b^2 + c^2) + regularisation (|X|^2 + |Y|^2)` by alternating
@@ -8,7 +10,7 @@
 //! of the user whenever these or the items changed; who has rated nothing gets `m + c_j`. Ratings are levels from 1 to 5; it
 //! needs a log with ratings. Rows are solved in parallel, each by itself and with sums in the order of its entries.
 //!
-//! It predicts the rating of what is not rated as if ratings were missing at random, which in a log of people's own
+//! It predicts the rating of what is not rated as if ratings were missing at random, which in a log of users' own
 //! choices they are not.
 
 use super::item_table::{ItemTable, Taste};
@@ -55,7 +57,7 @@ pub(super) const KIND: PolicyKind = PolicyKind {
     build: |params, context| Ok(Box::new(BiasedMf::new(params, context)?)),
 };
 
-/// What is fitted.
+/// The quantity that is fitted.
 #[derive(Clone, Copy, Debug)]
 struct Objective {
     factors: usize,

@@ -1,3 +1,5 @@
+//! The items that users may not be shown.
+//!
 //! Which items users may not be shown: what each has had, and what nobody can have now.
 
 use crate::dataset::TrainingLog;
@@ -179,7 +181,7 @@ mod tests {
     #[test]
     fn blocked_is_what_was_seen_and_what_nobody_can_have() {
         let seen = seen();
-        // Items 1 and 5 are withheld; the last bit stands behind the catalogue.
+        // Items 1 and 5 are withheld; the last bit is behind the catalogue.
         let withheld = [0b10_0010, 1 << 63];
         let of = |blocked: Blocked<'_>, user| {
             let row = blocked.of(0, UserId(user));

@@ -1,4 +1,4 @@
-//! `bpr`: matrix factorisation that puts what people have above what they do not have.
+//! `bpr`: Bayesian personalised ranking.
 //!
 //! Rendle, Freudenthaler, Gantner and Schmidt-Thieme 2009, "BPR: Bayesian Personalized Ranking from Implicit Feedback":
 //! `max sum ln sigmoid(x_ui - x_uj) - regularisation |.|^2` over items `i` that `u` has and `j` that `u` has not, with

@@ -1,4 +1,4 @@
-//! `calibrated`: any policy, re-ranked so that a slate has the categories of the user's history in their shares.
+//! `calibrated`: re-ranking by the categories of the history.
 //!
 //! Steck 2018, "Calibrated Recommendations": of the `pool` best items of the inner policy a slate `I` is built greedily
 //! for the largest `(1 - calibration) sum r(i) - calibration KL(p, q~)`. Every item spreads one unit over its categories;

@@ -1,4 +1,4 @@
-//! What every registered kind of policy must keep: a new policy is tested by being registered.
+//! The contract of every registered policy: registering a policy tests it.
 
 use super::testing::{World, build, build_with, has_runtime, mask};
 use super::{Slates, all};

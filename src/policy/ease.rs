@@ -3,7 +3,7 @@
 //! Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data": `min |X - X B|^2 + regularisation |B|^2` with a
 //! zero diagonal has the solution `B = I - P diag(1 / diag P)`, `P = (X'X + regularisation I)^-1`, and
 //! `score(u, .) = x_u B`. `X` is the matrix of who has what ([`super::feedback`]; ratings are not used) and `x_u`
-//! marks the distinct items of the user. Every `retrain_every` ticks `B` is computed anew from the log and
+//! marks the distinct items of the user. Every `retrain_every` ticks `B` is recomputed from the log and
 //! everything that the policy's own users accepted; histories grow at once.
 //!
 //! On MovieLens 100K (last fifth of each user held out) the defaults reach an NDCG@10 of 0.20.

@@ -1,4 +1,6 @@
-//! `epsilon_greedy`: any policy, with a share of slots given to chance (Sutton and Barto 2018, section 2.2).
+//! `epsilon_greedy`: a policy with random slots.
+//!
+//! Sutton and Barto (2018), section 2.2.
 //!
 //! Slot by slot, with probability `epsilon` a candidate that is not in the slate yet is drawn uniformly, otherwise the
 //! best item of the inner policy that is not in it follows. Explored slots have no score. Where the inner list was not

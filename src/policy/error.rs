@@ -1,3 +1,5 @@
+//! Errors of policies.
+//!
 //! What goes wrong in a policy, as a value.
 
 use crate::ids::UserId;
@@ -8,7 +10,7 @@ use std::fmt::{Display, Formatter};
 pub struct PolicyError {
     /// Whose slate it is about; `None`: all of them.
     pub user: Option<UserId>,
-    /// What happened.
+    /// The outcome.
     pub problem: String,
 }
 

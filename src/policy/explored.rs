@@ -1,6 +1,6 @@
-//! How likely an item stands in a slot of `epsilon_greedy`, whatever the slots above show.
+//! Marginal propensities of `epsilon_greedy`.
 //!
-//! What stands above has three parts: the items at the head of the list, up to the first that is free; some behind it; and
+//! The items above have three parts: the head of the list, up to the first that is free; some behind it; and
 //! some that are not in the list. The last two were drawn uniformly, so that of each only the number matters: given
 //! that `b` of the `m` items behind the first free one are taken, each set of `b` is as likely as any other. One pass over the
 //! slots carries the probability of each pair of numbers.
@@ -29,7 +29,7 @@ pub(super) fn alone(epsilon: f64, candidates: usize, listed: usize, slots: usize
     found
 }
 
-/// What stands above a slot.
+/// The items above a slot.
 struct Above {
     epsilon: f64,
     /// Items of the list.
@@ -68,7 +68,7 @@ impl Above {
         }
     }
 
-    /// Adds what stands above the slot below.
+    /// Adds what is above the slot below.
     fn step(&self, left: usize, share: f64, next: &mut [f64]) {
         let (each, first) = self.odds(left);
         let place = |passed: usize, behind: usize| passed * (self.listed + 1) + behind;
@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn two_slots_by_hand() {
         // Four candidates, two of them listed, epsilon 1/2. First slot: 5/8, 1/8, and 1/8 for each other.
-        // Second slot: item 0 is shown when another stood above, by 1/2 + 1/6 each time: 3/8 2/3 = 1/4. Item 1 stands
+        // Second slot: item 0 is shown when another was above, by 1/2 + 1/6 each time: 3/8 2/3 = 1/4. Item 1 stands
         // below item 0 by 2/3, below one of the others by 1/6: 5/8 2/3 + 2/8 1/6 = 11/24. The rest is for the others.
         let found = alone(0.5, 4, 2, 2);
         let wanted = [5.0 / 8.0, 1.0 / 8.0, 1.0 / 8.0, 1.0 / 4.0, 11.0 / 24.0, 7.0 / 48.0];

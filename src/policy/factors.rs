@@ -1,4 +1,4 @@
-//! Item factors by alternating least squares on implicit feedback, and users folded into them.
+//! Item factors by implicit alternating least squares.
 //!
 //! Hu, Koren and Volinsky 2008: minimise `sum_ui c_ui (p_ui - x_u . y_i)^2 + reg (|X|^2 + |Y|^2)` with
 //! `p = 1` where the user has the item and 0 elsewhere, and confidence `c = 1 + alpha w` (`w` is the
@@ -15,7 +15,7 @@ use crate::random::{Purpose, Streams, unit};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// What is fitted.
+/// The quantity that is fitted.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Objective {
     /// Length of the vectors.

@@ -1,4 +1,4 @@
-//! What `linucb` knows of a (user, item) pair: numbers that a recommender could compute.
+//! Features of (user, item) pairs for contextual bandits.
 //!
 //! | feature | meaning |
 //! | --- | --- |
@@ -35,7 +35,7 @@ const YEARS_PER_UNIT: f32 = 20.0;
 /// The features of [`LANES`] items for one user, feature by feature.
 pub(super) type Block = [[f32; LANES]; MAX_FEATURES];
 
-/// What does not depend on the user, by item and padded to whole blocks.
+/// The part that does not depend on the user, by item and padded to whole blocks.
 pub(super) struct Features {
     catalogue_years: Vec<f32>,
     popularity: Vec<f32>,
@@ -45,7 +45,7 @@ pub(super) struct Features {
     factors: Arc<Factors>,
 }
 
-/// What a user's history sums up to: it grows by an item at a time and never has to be read again.
+/// Running sums over a user's history: they grow by one item at a time, and no step reads the history again.
 #[derive(Clone)]
 pub(super) struct Past {
     attributes: Vec<f32>,
@@ -53,7 +53,7 @@ pub(super) struct Past {
     dated: f32,
 }
 
-/// What one user's history says, ready to be compared with items.
+/// Features of one user's history, ready to be compared with items.
 pub(super) struct Taste {
     /// Cosine with each distinct row of attributes.
     affinity: Vec<f32>,
@@ -113,7 +113,7 @@ impl Features {
         }
     }
 
-    /// What a history says; `vector` is the user's vector in [`Features::factors`].
+    /// Features of a history; `vector` is the user's vector in [`Features::factors`].
     pub fn taste(&self, past: &Past, vector: &[f32]) -> Taste {
         let affinity = self.attributes.cosines(&past.attributes);
         // 0 / 0 = NaN marks an unknown mean.

@@ -1,4 +1,4 @@
-//! Who has what: the sparse user-item matrix on which similarity and factor models are trained.
+//! The sparse user-item matrix for similarity and factor models.
 //!
 //! One row for each user of the data set. An item of its log weighs 1; an item accepted since weighs the
 //! share of the simulated users starting from this user who accepted it. So a log is counted once however

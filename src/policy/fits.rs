@@ -1,3 +1,5 @@
+//! Fits to the log, shared by trials.
+//!
 //! Fits to the log before the start, each made once for all trials that begin alike.
 
 use super::PolicyContext;

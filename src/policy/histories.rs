@@ -1,4 +1,4 @@
-//! What a policy remembers of its users: the log before the start plus what it observed since.
+//! A policy's histories of its users.
 //!
 //! Where items may be shown again a history grows without end, and what is distinct in it does not: whoever asks which items a
 //! user has asks [`Histories::first_of`] or [`Histories::latest_of`], whose length has the number of items as its limit.
@@ -104,7 +104,7 @@ impl Histories {
         self.log.of(self.sources[user.index()]).iter().map(|row| (row.item, row.rating))
     }
 
-    /// Whether the user has the item already.
+    /// Returns true if the user has the item already.
     pub fn contains(&self, user: UserId, item: ItemId) -> bool {
         self.first_of(user).any(|(held, _)| held == item)
     }

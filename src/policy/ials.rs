@@ -1,4 +1,6 @@
-//! `ials`: implicit matrix factorisation by alternating least squares (Hu, Koren and Volinsky 2008).
+//! `ials`: implicit matrix factorisation.
+//!
+//! Alternating least squares, Hu, Koren and Volinsky (2008).
 //!
 //! `score(u, j) = x_u . y_j`. Item vectors `y` are fitted on the log with `iterations` sweeps, and every
 //! `retrain_every` ticks with one more sweep over the log and everything that the policy's own users

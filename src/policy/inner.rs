@@ -37,7 +37,7 @@ pub(super) struct List<'a> {
     pub items: &'a [ItemId],
     /// NaN where there is none.
     pub scores: &'a [f32],
-    /// Whether nothing of it was drawn.
+    /// True if nothing of it was drawn.
     pub certain: bool,
 }
 

@@ -1,11 +1,11 @@
-//! `item_knn`: items like those the user has, by how many users have both.
+//! `item_knn`: item neighbours by co-occurrence.
 //!
 //! Item-based collaborative filtering (Sarwar et al. 2001; Deshpande and Karypis 2004) on the matrix of
 //! who has what ([`super::feedback`]; ratings are not used). With columns `r_i` the similarity is the
 //! cosine with shrinkage `s(i, j) = <r_i, r_j> / (|r_i| |r_j| + shrink)`, of which each item keeps its
 //! `neighbours` largest, and `score(u, j)` is the sum over the user's distinct items `i` of
 //! `w(i) s(i, j)`. The weight `w` is 1, or `2^(-age / half_life_items)` where `age` counts the user's
-//! newer items. Every `retrain_every` ticks the similarities are computed anew from the log and
+//! newer items. Every `retrain_every` ticks the similarities are recomputed from the log and
 //! everything that the policy's own users accepted; histories grow at once.
 //!
 //! On MovieLens 100K (last fifth of each user held out) the defaults reach an NDCG@10 of 0.19; the order of

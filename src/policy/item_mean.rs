@@ -1,4 +1,4 @@
-//! `item_mean`: the items with the best mean rating, the same ranking for everybody.
+//! `item_mean`: items by their mean rating.
 //!
 //! `score(j) = (sum of the ratings of j + shrinkage * mean of all ratings) / (ratings of j + shrinkage)`: a mean that is
 //! drawn towards that of all items as if each had `shrinkage` ratings more, so that one enthusiastic rating does not lead

@@ -1,3 +1,5 @@
+//! Inner products of all items with many users.
+//!
 //! All items against many users: inner products and the best of them, without a row of scores.
 //!
 //! Vectors are kept in tiles of [`TILE`] items, number by number, so that the lanes of a register are items. A tile is

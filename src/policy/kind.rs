@@ -1,4 +1,4 @@
-//! Which kinds of policy there are and how a scenario's `[[policy]]` table becomes one.
+//! The registry of policy kinds.
 
 use super::{Fits, Policy, PolicyError};
 use crate::dataset::{Catalogue, TrainingLog};
@@ -7,12 +7,12 @@ use crate::params::{Key, Params};
 use crate::random::Streams;
 use std::sync::Arc;
 
-/// What a policy may know before the first tick.
+/// The data that a policy may read before the first step.
 #[derive(Clone)]
 pub struct PolicyContext {
     /// The items.
     pub catalogue: Arc<Catalogue>,
-    /// What happened before the start, by users of the data set.
+    /// The log before the start, by users of the data set.
     pub log: Arc<TrainingLog>,
     /// The data-set user whose history each simulated user starts with, indexed by simulated [`UserId`].
     pub sources: Arc<[UserId]>,
@@ -20,7 +20,7 @@ pub struct PolicyContext {
     pub slate: usize,
     /// Seconds that one tick stands for.
     pub tick_seconds: i64,
-    /// The kinds of policy that may stand inside a policy.
+    /// The kinds of policy that may be inside a policy.
     pub kinds: Arc<[PolicyKind]>,
     /// Random streams for initialisation; draws for users come from [`super::Request::rng`].
     pub streams: Streams,

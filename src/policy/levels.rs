@@ -1,4 +1,4 @@
-//! Who rated what, and how well: the matrix on which policies learn that use ratings.
+//! The rating matrix for policies that use ratings.
 //!
 //! One row for each user of the data set. A rating of its log weighs 1. An item rated since is there with the mean level
 //! of the simulated users starting from this user who rated it, and weighs their share. So a log is counted once however

@@ -1,4 +1,6 @@
-//! `linucb`: a linear contextual bandit with upper confidence bounds (Li, Chu, Langford and Schapire 2010).
+//! `linucb`: a linear contextual bandit.
+//!
+//! Upper confidence bounds, Li, Chu, Langford and Schapire (2010).
 //!
 //! The paper's hybrid model without its per-arm part: one ridge regression ([`super::ridge`]) for all users and items.
 //! The score is `theta' x + alpha sqrt(x' A^-1 x)`. It learns online, after each tick.

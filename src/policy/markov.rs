@@ -51,7 +51,7 @@ struct Markov {
     decay: f64,
     smoothing: f64,
     sources: Arc<[UserId]>,
-    /// What one accepted item counts, by data-set user.
+    /// The weight of one accepted item, by data-set user.
     weights: Vec<f64>,
     histories: Histories,
     /// `n(i, j)` by `i`.

@@ -1,4 +1,4 @@
-//! `mix`: several policies in one slate, each with its share of the slots.
+//! `mix`: several policies in one slate.
 //!
 //! Slot by slot one of the parts is drawn, with probabilities in proportion to their weights, and its best item that is
 //! not in the slate yet follows (probabilistic interleaving with fixed weights; Hofmann, Whiteson and de Rijke 2011). A
@@ -51,13 +51,13 @@ impl Mix {
         }
     }
 
-    /// What each part that has something left would show below `taken`, and its weight.
+    /// The next item below `taken` of each part that has items left, and the part's weight.
     fn next(&self, lists: &[List<'_>], taken: &[ItemId]) -> Vec<(ItemId, f64)> {
         let next = lists.iter().zip(&self.weights);
         next.filter_map(|(list, &weight)| Some((list.next(taken)?.0, weight))).collect()
     }
 
-    /// How likely each item of `shown` stands in its slot whatever stands above, over all slates that the parts can
+    /// How likely each item of `shown` is in its slot whatever is above, over all slates that the parts can
     /// make; NaN when there are too many.
     fn alone(&self, lists: &[List<'_>], shown: &[ItemId]) -> Vec<f64> {
         let slates = (0..shown.len()).try_fold(1_usize, |slates, _| slates.checked_mul(lists.len()));

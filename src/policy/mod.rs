@@ -25,7 +25,7 @@
 //! Every kind that learns says in its doc when: `retrain_every` ticks on the log and all responses of its own users
 //! so far (0 = on the log alone), or online after each tick. What it learns from the log before the start it makes in
 //! [`PolicyContext::fit`], so that trials that begin alike share it. A user without history gets what the method gives to an
-//! empty history. What a policy draws it draws from [`Request::rng`]; where it can tell the probability of what it
+//! empty history. What a policy draws it draws from [`Request::rng`]; where it can say the probability of what it
 //! drew, it says so ([`SlateRow::push_drawn`], [`Slates::mark_certain`]), for off-policy work on its log, and
 //! [`Policy::chances`] says the same of slates that it did not draw.
 
@@ -104,7 +104,7 @@ pub trait Policy: Send + Sync {
         Ok(slates)
     }
 
-    /// Whether it wants [`Requests::foresight`]: to know what the users would accept. No recommender can; only the
+    /// Returns true if it wants [`Requests::foresight`]: to know what the users would accept. No recommender can; only the
     /// `oracle` does, and what is wrapped around it.
     fn looks_ahead(&self) -> bool {
         false

@@ -1,4 +1,4 @@
-//! `oracle`: the items that the user is most likely to accept, according to the user model itself.
+//! `oracle`: the items most likely to be accepted.
 //!
 //! No recommender can do this. It is the ceiling against which the others are measured, and the zero of regret: the
 //! only policy to which the simulation lends [`Foresight`](super::Foresight). The score is the probability that

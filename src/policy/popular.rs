@@ -46,7 +46,7 @@ struct Popular {
     learn: bool,
     half_life: f64,
     window: Option<Window>,
-    /// What ranks: all time, decayed, or the window.
+    /// The ranking count: all time, decayed, or the window.
     counts: Vec<f64>,
     /// The tick as of which `counts` is decayed.
     tick: u32,
@@ -89,7 +89,7 @@ impl Popular {
     }
 }
 
-/// What the last ticks have seen.
+/// The events of the last steps.
 struct Window {
     ticks: i64,
     /// The tick (negative in the log) and the item, oldest first.

@@ -1,4 +1,4 @@
-//! What a policy is asked: which users want a slate now, and which items each may be shown.
+//! Requests to a policy: users and candidates.
 
 use super::blocked::{Blocked, RowBlocked};
 use crate::ids::{ItemId, UserId};
@@ -20,11 +20,11 @@ pub struct Requests<'a> {
     pub blocked: Blocked<'a>,
     /// The random streams of this replication.
     pub streams: Streams,
-    /// What the users would accept; `None` unless the policy [`looks_ahead`](super::Policy::looks_ahead).
+    /// The users' own answers; `None` unless the policy [`looks_ahead`](super::Policy::looks_ahead).
     pub foresight: Option<&'a dyn Foresight>,
 }
 
-/// What the user model would say: the privilege of the `oracle`, which no recommender has.
+/// The user model's own answer: the privilege of the `oracle`, which no recommender has.
 pub trait Foresight: Sync {
     /// Writes the probability that the user of row `row` of the requests accepts each of `items`, were it shown alone.
     ///
@@ -67,7 +67,7 @@ impl<'a> Requests<'a> {
         self.users.len()
     }
 
-    /// Whether nobody wants a slate.
+    /// Returns true if nobody wants a slate.
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()
     }
@@ -92,7 +92,7 @@ impl<'a> Requests<'a> {
 pub struct Request<'a> {
     /// Its place among the requests.
     pub row: usize,
-    /// Who asks.
+    /// The asking party.
     pub user: UserId,
     /// The tick.
     pub tick: u32,
@@ -105,7 +105,7 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Whether the user may be shown `item`.
+    /// Returns true if the user may be shown `item`.
     #[inline]
     pub fn allows(&self, item: ItemId) -> bool {
         !self.blocked.contains(item)

@@ -1,4 +1,4 @@
-//! The regression under `linucb` and `thompson`: expected reward as a linear function of [`super::features`].
+//! Ridge regression of `linucb` and `thompson`.
 //!
 //! One ridge model is shared by all users and items: with the features `x` of a pair, `A = regularisation I + sum x x'`
 //! and `b = sum r x`, the coefficients are `theta = A^-1 b` and their uncertainty is `A^-1`.
@@ -91,7 +91,7 @@ impl Ridge {
         scores.truncate(items);
     }
 
-    /// Adds one tick's examples and solves anew.
+    /// Adds one tick's examples and solves again.
     pub fn observe(&mut self, events: &EventBatch) {
         self.refresh(&events.users);
         (0..events.len()).for_each(|row| self.learn(events, row));

@@ -128,7 +128,7 @@ impl SlateRow<'_> {
         &self.items[..self.len]
     }
 
-    /// Whether every slot has an item.
+    /// Returns true if every slot has an item.
     pub fn is_full(&self) -> bool {
         self.len == self.items.len()
     }

@@ -1,4 +1,4 @@
-//! A small seeded world in which policies are tested: a catalogue, a log, users and their responses.
+//! A small seeded environment for policy tests.
 
 use super::{Blocked, Chance, Fits, Foresight, Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::dataset::{Catalogue, Column, Field, Fields, Interaction, TrainingLog};
@@ -123,7 +123,7 @@ impl World {
         policy.slates(&requests)
     }
 
-    /// What a policy that was asked by [`World::recommend`] says of other slates; `None` where it does not know.
+    /// The propensities of other slates under a policy asked by [`World::recommend`]; `None` where the policy does not know them.
     pub fn chances(
         &self,
         policy: &dyn Policy,
@@ -142,7 +142,7 @@ impl World {
         known.all(|known| known).then_some(chances)
     }
 
-    /// What comes back when `chooses(user, item)` says which items a user accepts: the first such slot.
+    /// The response when `chooses(user, item)` decides which items a user accepts: the first such slot.
     pub fn respond(
         &self,
         tick: u32,
@@ -179,7 +179,7 @@ impl World {
         self.respond(tick, &self.users()[..choices.len()], &slates, |_, _| true)
     }
 
-    /// What each tick loses against the best item of each user, when a user accepts an item with probability
+    /// The loss of each step against the best item of each user, when a user accepts an item with probability
     /// `rate(user, item)` and nothing is blocked; for slates of one slot.
     pub fn regret(&self, kind: &str, ticks: u32, rate: impl Fn(UserId, ItemId) -> f64) -> Vec<f64> {
         self.regret_of(build(kind, &self.context()), ticks, rate)

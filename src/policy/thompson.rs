@@ -1,4 +1,6 @@
-//! `thompson`: a linear contextual bandit with posterior sampling (Agrawal and Goyal 2013, "Thompson Sampling for
+//! `thompson`: a linear contextual bandit.
+//!
+//! Posterior sampling (Agrawal and Goyal 2013, "Thompson Sampling for
 //! Contextual Bandits with Linear Payoffs").
 //!
 //! The regression of `linucb` ([`super::ridge`]) as a posterior: for each request coefficients are drawn from

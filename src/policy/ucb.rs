@@ -1,9 +1,11 @@
-//! `ucb`: a bandit with one arm for each item and upper confidence bounds, the same ranking for everybody.
+//! `ucb`: a bandit with one arm for each item.
+//!
+//! Upper confidence bounds, the same ranking for every user.
 //!
 //! UCB1 (Auer, Cesa-Bianchi and Fischer 2002) over slates: with `n` times that an item was looked at, `s` times that
 //! it was accepted and `N` looks at all items, `score = s / n + alpha sqrt(2 ln N / n)`. Which slots were looked at
 //! follows from the cascade: those up to the accepted one, all of them when nothing was accepted. The log counts as
-//! nothing, because it does not tell what was passed over; it only decides between equal scores, so that items that
+//! nothing, because it does not say what was passed over; it only decides between equal scores, so that items that
 //! were never shown come in order of their popularity. It learns online, after each tick.
 //!
 //! Its regret grows with the logarithm of time when acceptance does not depend on who asks; it is the plain bandit

@@ -1,10 +1,10 @@
-//! `user_knn`: what people like the user have, by how many items both have.
+//! `user_knn`: user neighbours by co-occurrence.
 //!
 //! User-based collaborative filtering (Resnick et al. 1994; Herlocker et al. 1999) on the matrix of who has
 //! what ([`super::feedback`]; ratings are not used). With rows `r_v` and the user's distinct items as the
 //! binary row `r_u` the similarity is the cosine with shrinkage `s(u, v) = <r_u, r_v> / (|r_u| |r_v| + shrink)`;
-//! of the `neighbours` most similar people `score(u, j) = sum_v s(u, v) r_vj`. The person of the data set from
-//! whom the user starts is left out. Every `retrain_every` ticks the rows of the people are taken anew from the
+//! of the `neighbours` most similar users `score(u, j) = sum_v s(u, v) r_vj`. The person of the data set from
+//! whom the user starts is left out. Every `retrain_every` ticks the rows of the users are taken again from the
 //! log and everything that the policy's own users accepted; a user's own row grows at once.
 //!
 //! On MovieLens 100K (last fifth of each user held out) the defaults reach an NDCG@10 of 0.19.
@@ -49,7 +49,7 @@ struct UserKnn {
     people: Arc<People>,
 }
 
-/// Who has what, by person and by item.
+/// The user-item matrix, by user and by item.
 struct People {
     rows: Sparse,
     columns: Sparse,
@@ -79,7 +79,7 @@ impl UserKnn {
         }
     }
 
-    /// The most similar people with their similarities, the best first, equal ones by id.
+    /// The most similar users with their similarities, the best first, equal ones by id.
     fn neighbours(&self, user: UserId, scratch: &mut Scratch) -> Vec<(u32, f32)> {
         let mut items = 0u32;
         scratch.counted.fill(0);

@@ -1,4 +1,4 @@
-//! What a number cannot say: who comes back after how long, and how unequally exposure is spread.
+//! Charts of curves: return times of users, and the spread of exposure.
 
 use super::line::{self, Series};
 use super::svg::Caption;
@@ -21,7 +21,7 @@ struct Reading {
     title: &'static str,
     axis: &'static str,
     note: &'static str,
-    /// What a place on the curve is multiplied by to give a whole number.
+    /// The factor that turns a position on the curve into a whole number.
     places: f64,
 }
 

@@ -1,4 +1,4 @@
-//! Differences from the baseline: a dot for the mean, a whisker for its 95% interval, one row a policy.
+//! A forest plot of differences from the baseline.
 
 use super::svg::{self, Axis, Caption};
 use crate::experiment::Estimate;
@@ -45,12 +45,12 @@ pub fn chart(caption: &Caption<'_>, format: Format, axis_title: &str, rows: &[Ro
     Some(svg::document(caption, bottom + 42.0, &body))
 }
 
-/// The mean, as it stands at the end of the row.
+/// The mean, as it is at the end of the row.
 fn written(row: &Row<'_>, format: Format) -> String {
     svg::minus(&format.difference(row.difference.map(|found| found.mean)))
 }
 
-/// Whether the interval excludes 0.
+/// Returns true if the interval excludes 0.
 fn is_shown(row: &Row<'_>) -> bool {
     row.difference.and_then(|found| found.interval).is_some_and(|interval| !interval.contains(0.0))
 }

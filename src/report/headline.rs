@@ -1,4 +1,4 @@
-//! The answer in plain words: who is ahead on the first metric, by how much, and how sure that is.
+//! The answer of a run in plain words.
 
 use super::svg::minus;
 use crate::experiment::{Interval, Paired, Results};
@@ -10,15 +10,15 @@ use serde::Serialize;
 pub struct Span {
     /// The words.
     pub text: String,
-    /// Whether they stand out: names.
+    /// True if they stand out: names.
     pub strong: bool,
 }
 
-/// What is said about the first metric.
+/// The headline about the first metric.
 pub struct Headline {
     /// The answer.
     pub answer: Vec<Span>,
-    /// What follows; may be empty.
+    /// The rest of the sentence; may be empty.
     pub more: Vec<Span>,
     /// The comparison that the answer is about.
     pub paired: Option<Paired>,
@@ -68,7 +68,7 @@ impl Subject<'_> {
         }
     }
 
-    /// Whether the interval of the difference lies wholly on the better side.
+    /// Returns true if the interval of the difference lies wholly on the better side.
     fn is_ahead(&self, policy: &str, other: &str) -> bool {
         let interval = self.results.paired(policy, other, 0).and_then(|found| found.difference.interval);
         interval.is_some_and(|interval| match self.kind.better {
@@ -143,7 +143,7 @@ impl Subject<'_> {
         Headline { answer, more: Vec::new(), paired }
     }
 
-    /// How the winner stands against the best of the rest.
+    /// How the winner is measured against the best of the rest.
     fn rival(&self, winner: &str, rival: &str) -> Vec<Span> {
         let end = |after: &str| format!(" ({}){after}.", self.value(rival));
         if self.is_ahead(winner, rival) {

@@ -1,3 +1,5 @@
+//! Real levels on the report page.
+//!
 //! What simulated users accepted beside what held-out users did: every number already written.
 
 use super::svg::minus;
@@ -22,11 +24,11 @@ struct Row {
 #[derive(Serialize)]
 struct Cell {
     value: String,
-    /// Whether the interval of the difference excludes 0.
+    /// True if the interval of the difference excludes 0.
     differs: bool,
 }
 
-/// Names of measures as people read them, whether they are shares, and digits.
+/// Names of measures as users read them, whether they are shares, and digits.
 const TITLES: [(&str, &str, bool, usize); 9] = [
     ("accepted_share", "Lists from which something is accepted", true, 1),
     ("liked_share", "Accepted items that are liked", true, 1),

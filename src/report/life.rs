@@ -1,13 +1,13 @@
-//! One user's life as a table: so that a reader sees what the figures are made of.
+//! One user's timeline as a table.
 
 use super::percent;
 use crate::story::{Shown, Step, Story};
 use serde::Serialize;
 
-/// Slates of the table at most; `recmirror story` tells all.
+/// Slates of the table at most; `recmirror story` says all.
 const STEPS: usize = 8;
 
-/// What the template shows of a [`Story`].
+/// The view of a [`Story`] for the template.
 #[derive(Serialize)]
 pub struct Life {
     about: String,
@@ -20,7 +20,7 @@ pub struct Life {
 #[derive(Serialize)]
 struct LifeStep {
     tick: u32,
-    /// What begins with the slate, or which one of the session it is.
+    /// The start of a session, or the number of the slate within it.
     place: String,
     shown: Vec<LifeItem>,
     reject: String,

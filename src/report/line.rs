@@ -1,4 +1,4 @@
-//! A metric over time: one line a policy, its 95% interval as a band, its name at the end.
+//! A line chart of a metric over time.
 
 use super::svg::{self, Axis, Caption, at};
 use crate::experiment::BandPoint;
@@ -8,7 +8,7 @@ const HEIGHT: f64 = 264.0;
 const LEFT: f64 = 50.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = HEIGHT - 40.0;
-/// Ticks that are drawn at most; more could not be told apart.
+/// Ticks that are drawn at most; more could not be distinguished.
 const DRAWN: usize = 240;
 const LABEL: usize = 14;
 /// Between two names at the end of lines.

@@ -1,4 +1,6 @@
-//! A run as one HTML file that needs nothing else: no network, no fonts. Its one script lets columns be sorted; without it
+//! A run as one self-contained HTML file.
+//!
+//! Its one script sorts columns; without it
 //! everything is there.
 //!
 //! Everything that is said is computed from [`Results`]; the template `report.html.j2` only lays it out.
@@ -60,14 +62,14 @@ const TEMPLATE: &str = include_str!("report.html.j2");
 #[error("cannot render the report: {0:#}")]
 pub struct ReportError(#[from] minijinja::Error);
 
-/// What a report is made of.
+/// The inputs of a report.
 #[derive(Clone, Debug)]
 pub struct ReportInput<'a> {
     /// Heading; the scenario's name.
     pub title: String,
-    /// What the experiment asks; may be empty.
+    /// The question of the experiment; may be empty.
     pub question: String,
-    /// What a tick stands for, such as `1 day`; may be empty.
+    /// The duration of a step, such as `1 day`; may be empty.
     pub tick: String,
     /// The outputs of the run.
     pub results: &'a Results,
@@ -81,7 +83,7 @@ pub struct ReportInput<'a> {
     pub life: Option<(Story, String)>,
     /// Name and kind of the user model.
     pub user_model: String,
-    /// How well the user model was measured to mirror people, from its card; may be empty.
+    /// How well the user model was measured to mirror users, from its card; may be empty.
     pub measures: Vec<Measure>,
     /// Further sentences about trust, such as what was left out of the simulation.
     pub notes: Vec<String>,
@@ -92,7 +94,7 @@ pub struct ReportInput<'a> {
 /// One figure of a user model's card.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Measure {
-    /// What was measured.
+    /// The measured figures.
     pub name: String,
     /// The figure as it should be read, with its unit.
     pub value: String,
@@ -110,12 +112,12 @@ pub fn html(input: &ReportInput<'_>) -> Result<String, ReportError> {
     Ok(environment.get_template("report.html")?.render(Serde(view::View::new(input)))?)
 }
 
-/// A share as people read it.
+/// A share as users read it.
 fn percent(share: f64) -> String {
     format!("{:.1}%", 100.0 * share)
 }
 
-/// What renders pages: text is escaped, and what is missing is an error.
+/// The renderer of pages: it escapes text, and a missing value is an error.
 fn environment() -> Result<Environment<'static>, ReportError> {
     let mut environment = Environment::new();
     environment.set_auto_escape_callback(|_| AutoEscape::Html);

@@ -1,4 +1,4 @@
-//! The report of a run, from what the run's folder says and its results.
+//! The report of a run, from its folder.
 
 use super::{Measure, ReportError, ReportInput};
 use crate::experiment::{AcceptanceRecord, Experiment, Manifest, PairRow, Results, Trust, UntilRecord};
@@ -6,9 +6,9 @@ use crate::registry::Registry;
 use crate::story::{Story, StoryError, typical};
 use std::path::Path;
 
-/// What a report is made of besides the results.
+/// The inputs of a report besides the results.
 pub struct Page<'a> {
-    /// What ran.
+    /// The run.
     pub experiment: &'a Experiment,
     /// What it says of itself.
     pub manifest: &'a Manifest,
@@ -34,7 +34,7 @@ impl Page<'_> {
         super::html(&input)
     }
 
-    /// Adds the life of a typical user, where there are events. The run is kept when it cannot be told.
+    /// Adds the life of a typical user, where there are events. The run is kept when it cannot be determined.
     fn add_life(&self, input: &mut ReportInput<'_>) {
         let Some(events) = self.events else { return };
         if self.experiment.data.family == "memory" {

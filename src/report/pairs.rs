@@ -90,7 +90,7 @@ fn or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| Format::UNDEFINED.to_owned())
 }
 
-/// A p value for people.
+/// A p value for readers.
 pub fn p_value(value: Option<f64>) -> String {
     or_dash(value.map(|value| if value < 0.001 { "< 0.001".to_owned() } else { format!("{value:.3}") }))
 }

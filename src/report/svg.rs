@@ -1,4 +1,4 @@
-//! What the charts share: escaping, coordinates and axes.
+//! Helpers of all charts.
 
 /// Width of every chart in its own units; a page scales it to fit.
 pub const WIDTH: f64 = 440.0;
@@ -6,13 +6,13 @@ pub const WIDTH: f64 = 440.0;
 /// Mean width of a character of a label, for room.
 pub const CHARACTER: f64 = 8.4;
 
-/// A chart's name and description, for people who hear it.
+/// A chart's name and description, for readers who hear it.
 pub struct Caption<'a> {
     /// Unique in the page.
     pub id: String,
-    /// What it shows.
+    /// The content of the chart.
     pub title: &'a str,
-    /// What is to be seen.
+    /// The chart's description.
     pub description: &'a str,
 }
 
@@ -55,7 +55,7 @@ pub fn shorten(text: &str, limit: usize) -> String {
     kept.trim_end().to_owned() + "\u{2026}"
 }
 
-/// The typographic minus for numbers that people read.
+/// The typographic minus for numbers that users read.
 pub fn minus(number: &str) -> String {
     number.replace('-', "\u{2212}")
 }

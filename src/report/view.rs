@@ -1,4 +1,4 @@
-//! The data of the template: every number already written, every chart already drawn.
+//! The data of the template, formatted.
 
 use super::curves::{Curve, curves};
 use super::headline::{Span, headline, lower};
@@ -182,7 +182,7 @@ fn cell(format: Format, found: Option<Estimate>) -> Cell {
     }
 }
 
-/// Whether some replication left some metric undefined.
+/// Returns true if some replication left some metric undefined.
 fn any_undefined(results: &Results) -> bool {
     results.arms().any(|arm| arm.finals.iter().any(Option::is_none))
 }

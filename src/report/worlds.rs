@@ -1,9 +1,9 @@
-//! The policies in other worlds: how far their order can be trusted, in words and tables.
+//! The sensitivity scenarios of a report.
 
 use crate::experiment::{Trust, Verdict};
 use serde::Serialize;
 
-/// What the template shows of a [`Trust`].
+/// The view of a [`Trust`] for the template.
 #[derive(Serialize)]
 pub struct Worlds {
     sentences: Vec<String>,

@@ -1,3 +1,5 @@
+//! The writer of a run's folder.
+//!
 //! What a run's folder gets besides logs: tables, names, the manifest and the report.
 
 use super::page::Page;

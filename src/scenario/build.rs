@@ -1,4 +1,4 @@
-//! From checked tables to a [`Scenario`]: every key is present and in range here.
+//! From checked tables to a [`Scenario`].
 
 use super::check::Checked;
 use super::keys::ALL_METRICS;

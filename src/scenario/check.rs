@@ -1,4 +1,6 @@
-//! Checks the raw form of a scenario against the table of keys and reports all problems at once.
+//! The check of a scenario against its keys.
+//!
+//! Reports all problems at once.
 
 use super::error::{Place, Problem};
 use super::keys::{DYNAMIC, POLICY};
@@ -77,7 +79,7 @@ impl Checker<'_> {
         self.table(&Scope::section(section, self.variant(section, raw)), raw)
     }
 
-    /// The kind that a section chooses; `None` when that cannot be told.
+    /// The kind that a section chooses; `None` when that cannot be determined.
     fn variant(&self, section: &Section, raw: &RawTable) -> Option<&'static str> {
         let key = section.keys.iter().find(|key| key.name == "kind")?;
         let word = match raw.get("kind") {

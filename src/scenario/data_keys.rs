@@ -1,4 +1,4 @@
-//! The keys of `[data]`: which log, how it is cut, and what its fields stand for.
+//! The keys of `[data]`.
 
 use crate::params::{Key, Kind, number, text, whole, word};
 

@@ -1,4 +1,4 @@
-//! The `[[dynamic]]` tables: their kinds, their names, and the keys of each kind.
+//! The `[[dynamic]]` tables.
 
 use super::DynamicSpec;
 use super::check::Checker;

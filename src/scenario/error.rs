@@ -1,4 +1,4 @@
-//! What is wrong with a scenario: every problem at once, each with its place.
+//! Problems of a scenario: all at once, each with its place.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -26,7 +26,7 @@ impl fmt::Display for Place {
 pub struct Problem {
     /// Where.
     pub place: Place,
-    /// What, and what to do about it.
+    /// The problem and the remedy.
     pub message: String,
 }
 

@@ -1,7 +1,9 @@
-//! The table of every section and key of a scenario file: names, ranges, defaults, documentation.
+//! The table of all scenario keys.
+//!
+//! Names, ranges, defaults, documentation.
 //!
 //! Defaults live here and nowhere else. The checker, the JSON Schema, `--set`, the reference file and
-//! [`super::to_toml`] read this table; the keys of a policy kind stand next to the policy, in its
+//! [`super::to_toml`] read this table; the keys of a policy kind are next to the policy, in its
 //! [`crate::policy::PolicyKind`].
 
 use super::data_keys::DATA;
@@ -32,7 +34,7 @@ pub const DEFAULT_METRICS: &[&str] = METRIC_NAMES.split_at(6).0;
 /// The table name of the policies.
 pub const POLICY: &str = "policy";
 
-/// What the `[[policy]]` tables are about.
+/// The purpose of the `[[policy]]` tables.
 pub const POLICY_HEADING: &str = "The policies that compete, one [[policy]] table each. They all meet the same users, \
     the same arrivals and the same luck, so that their differences are paired.";
 
@@ -58,7 +60,7 @@ pub const PART_KEYS: &[Key] = &[
 /// The table name of the dynamics.
 pub const DYNAMIC: &str = "dynamic";
 
-/// What the `[[dynamic]]` tables are about.
+/// The purpose of the `[[dynamic]]` tables.
 pub const DYNAMIC_HEADING: &str = "What changes during the run, one [[dynamic]] table each; without any, nothing does. \
     They act on all policies alike. The strengths below are 0, at which a dynamic changes nothing; docs/DYNAMICS.md has \
     the formulas.";

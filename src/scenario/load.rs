@@ -103,7 +103,7 @@ pub(super) fn folder_of(origin: &Path) -> PathBuf {
     absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
-/// Whether all syntax errors keep to single `KEY = VALUE` lines. A broken header, string or list also changes the
+/// Returns true if all syntax errors keep to single `KEY = VALUE` lines. A broken header, string or list also changes the
 /// meaning of lines that are right.
 fn are_local(text: &str, errors: &[Problem]) -> bool {
     // How the parser calls the values that may go on over several lines.

@@ -42,7 +42,7 @@ pub struct Scenario {
     pub name: String,
     /// The folder of its file, absolute: where folders that it names begin.
     pub folder: PathBuf,
-    /// What the experiment asks, in a sentence (may be empty).
+    /// The question of the experiment, in a sentence (may be empty).
     pub question: String,
     /// Root of all random streams.
     pub seed: u64,
@@ -60,7 +60,7 @@ pub struct Scenario {
     pub metrics: Vec<String>,
     /// The feedback log.
     pub data: DataSpec,
-    /// Who lives in the world.
+    /// The population.
     pub population: PopulationSpec,
     /// How they decide.
     pub user: UserSpec,
@@ -68,13 +68,13 @@ pub struct Scenario {
     pub arrival: ArrivalSpec,
     /// How long they stay.
     pub session: SessionSpec,
-    /// What they may be shown.
+    /// Their candidates.
     pub candidates: CandidateSpec,
     /// How it is computed; nothing here changes a result.
     pub engine: EngineSpec,
     /// The policies, in the order of the file; names are unique.
     pub policies: Vec<PolicySpec>,
-    /// What changes during the run, in the order of the file; names are unique.
+    /// The dynamics of the run, in the order of the file; names are unique.
     pub dynamics: Vec<DynamicSpec>,
 }
 
@@ -112,9 +112,9 @@ pub struct DataSpec {
     pub cut: Cut,
     /// The field of items whose categories count where nothing else is named; empty: the widest one.
     pub item_field: String,
-    /// The field of users by whose categories groups are told apart; empty: the widest one.
+    /// The field of users by whose categories groups are distinguished; empty: the widest one.
     pub user_field: String,
-    /// Who provides the items.
+    /// The providers of the items.
     pub providers: ProviderSpec,
 }
 
@@ -141,7 +141,7 @@ pub struct PopulationSpec {
 /// `[user]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct UserSpec {
-    /// What "accepted" means.
+    /// The meaning of "accepted".
     pub accept: AcceptSpec,
     /// The lowest rating that counts as liking, on the scale of the data; `None`: level 4 of 5.
     pub like_at: Option<f64>,
@@ -226,7 +226,7 @@ pub struct ModelSpec {
 }
 
 impl ModelSpec {
-    /// Whether it is of this kind.
+    /// Returns true if it is of this kind.
     pub fn is(&self, kind: &str) -> bool {
         self.kind == kind
     }
@@ -274,7 +274,7 @@ pub struct CandidateSpec {
 pub struct EngineSpec {
     /// Rows of one inference call.
     pub chunk: usize,
-    /// Whether events are written to Parquet.
+    /// True if events are written to Parquet.
     pub events: bool,
     /// Megabytes that a run may be estimated to need; 0: what the machine has free.
     pub memory_mb: usize,

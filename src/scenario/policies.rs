@@ -1,4 +1,4 @@
-//! The `[[policy]]` tables: their kinds, their names, and the keys of each kind.
+//! The `[[policy]]` tables.
 
 use super::check::Checker;
 use super::error::Place;
@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// The policies of a scenario.
 pub(super) struct Policies {
     pub specs: Vec<PolicySpec>,
-    /// Their names, each once; `None` when some name could not be told.
+    /// Their names, each once; `None` when some name could not be determined.
     pub names: Option<Vec<String>>,
 }
 

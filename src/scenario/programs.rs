@@ -1,4 +1,4 @@
-//! Which programs a scenario would start.
+//! The programs that a scenario starts.
 
 use super::Scenario;
 use std::fmt;

@@ -1,4 +1,4 @@
-//! The raw form of a scenario file: TOML values with the line that each came from, nothing checked yet.
+//! The raw form of a scenario file, with lines.
 
 use super::error::{Place, Problem};
 use crate::params::short;

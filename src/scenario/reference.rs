@@ -1,4 +1,4 @@
-//! The text of `scenarios/reference.toml`: every key with its meaning, its range and its default.
+//! The text of `scenarios/reference.toml`.
 //!
 //! The file is the manual. It is written from the table of keys, so that it can neither lack a key nor
 //! contradict the checker.
@@ -60,7 +60,7 @@ fn section_text(section: &Section) -> String {
     text
 }
 
-/// The keys of a kind that was not chosen: all commented, because they cannot stand beside those of the chosen kind.
+/// The keys of a kind that was not chosen: all commented, because they cannot be beside those of the chosen kind.
 fn other_variant(section: &Section, variant: &Variant) -> String {
     let mut block = format!("The keys of kind `{}`, in place of those above:\n\n", variant.name);
     block += &format!("kind = {}\n", Value::from(variant.name));
@@ -106,7 +106,7 @@ fn assignment(name: &str, value: &Value) -> String {
     }
 }
 
-/// The default, or for a key that must be given something that may stand there.
+/// The default, or for a key that must be given something that may be there.
 fn example(section: &str, key: &Key) -> Value {
     let fallback = || match key.kind {
         Kind::Integer { min, .. } => Value::from(min),

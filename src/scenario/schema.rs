@@ -1,4 +1,4 @@
-//! The JSON Schema of scenario files, for editors that complete and check as one types.
+//! The JSON Schema of scenario files.
 
 use super::keys::{DYNAMIC, DYNAMIC_HEADING, DYNAMIC_KEYS, INNER_KEYS, PART_KEYS, POLICY, POLICY_HEADING, POLICY_KEYS};
 use super::sections::sections_of;
@@ -99,7 +99,7 @@ fn dynamics_schema(registry: &Registry) -> Value {
 struct Choice {
     name: &'static str,
     summary: &'static str,
-    /// Whether `kind` must be written to get it.
+    /// True if `kind` must be written to get it.
     required: bool,
 }
 

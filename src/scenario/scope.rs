@@ -1,4 +1,4 @@
-//! Which keys a table takes, and what to say about one that it does not take.
+//! The keys of a table, and messages for others.
 
 use super::keys::{DYNAMIC, DYNAMIC_KEYS, POLICY, POLICY_KEYS, SECTIONS};
 use super::raw::{RawEntry, RawTable, RawValue};
@@ -12,7 +12,7 @@ use crate::registry::Registry;
 pub(super) struct Scope {
     /// How messages call the table.
     title: String,
-    /// What stands before a key in messages and in `--set`.
+    /// The prefix of a key in messages and in `--set`.
     prefix: String,
     /// The section; `None` for a policy or a dynamic.
     section: Option<&'static str>,
@@ -94,7 +94,7 @@ impl Scope {
         format!("{}{key}", self.prefix)
     }
 
-    /// What the value of a missing key must be.
+    /// The required value of a missing key.
     pub fn wanted(&self, key: &Key) -> String {
         if self.section.is_none() && key.name == "kind" {
             return format!("one of {}", listed(self.others.iter().map(|(kind, _)| *kind)));
@@ -102,7 +102,7 @@ impl Scope {
         key.kind.wanted()
     }
 
-    /// What is wrong with an entry that is no key of this table; `None` if that cannot be told.
+    /// The problem of an entry that is no key of this table; `None` if it cannot be determined.
     pub fn unknown(&self, entry: &RawEntry) -> Option<String> {
         let name = entry.name.as_str();
         if self.section == Some("") && sections().any(|section| section == name) {
@@ -144,7 +144,7 @@ impl Scope {
     }
 }
 
-/// What to say about a section that does not exist.
+/// The message for a section that does not exist.
 pub(super) fn unknown_section(name: &str) -> String {
     let advice = match nearest(name, sections()) {
         Some(near) => format!("did you mean `{near}`?"),

@@ -1,3 +1,5 @@
+//! The sections of a scenario file over a registry's kinds.
+//!
 //! The sections of a scenario file over the kinds of a registry: what a program adds joins the words that ship.
 
 use super::keys::SECTIONS;

@@ -1,4 +1,4 @@
-//! `--set KEY=VALUE`: settings of the command line that replace what the file says.
+//! `--set KEY=VALUE`: settings of the command line.
 //!
 //! A key is written as in messages: `seed`, `arrival.probability`, `policy.NAME.KEY`, `dynamic.NAME.KEY`. The value is TOML,
 //! and quotes around text may be left out.
@@ -131,7 +131,7 @@ fn inner<'a, 'k>(root: &'a mut RawTable, rest: &'k str) -> Result<Option<(&'a mu
     Ok(Some((table, key)))
 }
 
-/// What a policy or a dynamic is called: its name, or else its kind.
+/// The display name of a policy or a dynamic: its name, or else its kind.
 pub(super) fn name_of(table: &RawTable) -> Option<&str> {
     table.text("name").or_else(|| table.text("kind"))
 }

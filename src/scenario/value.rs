@@ -72,7 +72,7 @@ pub(super) fn wrong(key: &str, kind: &Kind, value: &RawValue) -> String {
     format!("`{key}` must be {}, found {}{hint}", kind.wanted(), value.describe())
 }
 
-/// Whether a text would be right as a number, `true` or `false`.
+/// Returns true if a text would be right as a number, `true` or `false`.
 fn needs_no_quotes(text: &str, kind: &Kind) -> bool {
     matches!(
         (kind, raw::parse_value(text, &Place::Line(1))),

@@ -1,4 +1,4 @@
-//! The whole of a [`Scenario`] as TOML, for the run's manifest and for replay.
+//! A [`Scenario`] as TOML, for manifests and replay.
 
 use super::keys::{DYNAMIC, POLICY, SECTIONS};
 use super::{AcceptanceSpec, ExaminationWeights, Scenario};

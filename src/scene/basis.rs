@@ -1,4 +1,4 @@
-//! The item vectors that a model was trained with, kept by external item id.
+//! Item vectors of a model's training, by external id.
 //!
 //! A truncated SVD is defined up to the direction of its axes, and these turn with any change of the log. A network that
 //! was trained on one set of axes fails on another one. So a model ships the vectors of its training log, and an item has

@@ -10,7 +10,7 @@ use crate::random::{Purpose, Streams};
 pub struct SceneDraws {
     /// The replication's streams.
     pub streams: Streams,
-    /// What the draws are for.
+    /// The purpose of the draws.
     pub purpose: Purpose,
     /// The tick.
     pub tick: u32,
@@ -39,7 +39,7 @@ pub struct SceneBatch {
 
 impl SceneBatch {
     /// Makes room for `rows` scenes with context 0, without times, users and draws. Memory and items are the caller's to
-    /// fill; what stood there before may still stand there.
+    /// fill; what was there before may still are there.
     pub fn reset(&mut self, rows: usize, slate: usize, width: usize) {
         self.slate = slate;
         self.width = width;
@@ -64,7 +64,7 @@ impl SceneBatch {
         self.items.len().checked_div(self.slate).unwrap_or(0)
     }
 
-    /// Whether there is no scene.
+    /// Returns true if there is no scene.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }

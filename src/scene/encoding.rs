@@ -1,4 +1,4 @@
-//! Fields as dense columns of numbers: how a user model sees the users and the items of any data set.
+//! Fields as dense columns of numbers.
 //!
 //! [`Encoding::fit`] reads the columns once and writes down how each becomes numbers; a model's card keeps that, and
 //! [`Encoding::encode`] applies it to the same or to other data. A row's numbers depend on that row alone.
@@ -68,7 +68,7 @@ pub enum FieldEncoding {
     Number {
         /// The field's name.
         field: String,
-        /// Whether `ln(1 + x)` is standardised instead of `x`; numbers below 0 then count as 0.
+        /// True if `ln(1 + x)` is standardised instead of `x`; numbers below 0 then count as 0.
         log: bool,
         /// Mean of the rows that have a value.
         mean: f64,

@@ -1,3 +1,5 @@
+//! Features for training and simulation alike.
+//!
 //! Features of moments: the one place that defines them, for training and simulation alike.
 
 use crate::dataset::{Catalogue, TrainingLog};
@@ -20,7 +22,7 @@ pub fn context(count: f64, total: f64, year: f32, time: i64) -> [f32; CONTEXT] {
 }
 
 /// Popularity so far at any moment of a log (interactions strictly before the moment). Where all interactions have the same
-/// time, a log tells no order: the popularity is that of the whole log.
+/// time, a log has no order: the popularity is that of the whole log.
 pub struct LogClock {
     by_item: Vec<Vec<i64>>,
     all: Vec<i64>,
@@ -55,7 +57,7 @@ impl LogClock {
         context((count - own).max(0.0), (total - own).max(0.0), catalogue.year(item), time)
     }
 
-    /// Whether all interactions have the same time.
+    /// Returns true if all interactions have the same time.
     pub(crate) fn is_timeless(&self) -> bool {
         self.all.first() == self.all.last()
     }

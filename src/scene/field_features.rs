@@ -1,4 +1,6 @@
-//! What a model of any data set reads of users and items: their fields as columns of numbers, and vectors from the log.
+//! Features of users and items of any data set.
+//!
+//! Fields as columns of numbers, and vectors from the log.
 
 use super::encoding::{Encoded, Encoding, EncodingError, EncodingOptions, SkippedField};
 use crate::dataset::{Dataset, RatingScale};

@@ -1,4 +1,4 @@
-//! Exposure lists for scenes from logs that have none: the real item and sampled negatives.
+//! Sampled lists of a target item and negatives.
 //!
 //! How negatives are drawn decides what a list can measure. A list whose negatives are drawn around the real
 //! item (`Mixed`) is solved by a rule that never looks at the user; `PopularityMatched` and `Anchored` treat
@@ -81,14 +81,14 @@ impl ListKind {
     }
 }
 
-/// What a list looks like.
+/// The composition of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListShape {
     /// How negatives are drawn.
     pub kind: ListKind,
     /// Items, the real one included.
     pub length: usize,
-    /// Whether the list holds the real item.
+    /// True if the list holds the real item.
     pub with_real: bool,
 }
 
@@ -119,7 +119,7 @@ impl Seen {
         Seen { offsets: log.offsets.clone(), items }
     }
 
-    /// Whether `user` has interacted with `item`.
+    /// Returns true if `user` has interacted with `item`.
     pub fn has(&self, user: UserId, item: ItemId) -> bool {
         self.items[self.offsets[user.index()]..self.offsets[user.index() + 1]].binary_search(&item).is_ok()
     }
@@ -147,7 +147,7 @@ impl<'a> ListBuilder<'a> {
     }
 
     /// A list for the moment before `real`, with the user's `history` so far; negatives are items that `seen` does
-    /// not hold. The real item, if it is in the list, stands at a uniform position.
+    /// not hold. The real item, if it is in the list, is at a uniform position.
     pub fn build<R: Rng>(
         &self,
         rng: &mut R,
@@ -191,7 +191,7 @@ impl<'a> ListBuilder<'a> {
     }
 }
 
-/// What all negatives of one list share.
+/// The data shared by all negatives of one list.
 struct Draw<'a> {
     real: &'a Interaction,
     recent: &'a [Interaction],

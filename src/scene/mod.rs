@@ -1,4 +1,4 @@
-//! What one user has in front of them: the memory (profile and history) and the exposure list.
+//! Scenes: the memory of a user (profile and history) and a slate.
 //!
 //! The world builds scenes from live state, the mirror flow builds them from logs; both use the
 //! features of this module, so training and simulation cannot drift apart.

@@ -1,4 +1,4 @@
-//! Which items were consumed by the same users: cosine of co-occurrence.
+//! Cosine similarity of items by co-occurrence.
 
 use crate::dataset::TrainingLog;
 use crate::ids::ItemId;

@@ -15,7 +15,7 @@ use crate::tick::{accepted_slot, luck};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// Whose story is told.
+/// The user of the story.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoryChoice {
     /// The user's number in the population.
@@ -26,7 +26,7 @@ pub struct StoryChoice {
     pub replication: u32,
 }
 
-/// A story that cannot be told.
+/// A story that cannot be determined.
 #[derive(Debug, thiserror::Error)]
 pub enum StoryError {
     /// The manifest.
@@ -61,7 +61,7 @@ pub enum StoryError {
     /// A policy that is not in the run.
     #[error("no policy of the run is called `{name}`{hint} (there are {known})")]
     Policy {
-        /// What was asked for.
+        /// The requested value.
         name: String,
         /// A near name, or what became of the policy.
         hint: String,
@@ -73,7 +73,7 @@ pub enum StoryError {
     Replication {
         /// The policy.
         policy: String,
-        /// What was asked for.
+        /// The requested value.
         replication: u32,
         /// Those that are there.
         known: String,
@@ -81,13 +81,13 @@ pub enum StoryError {
     /// A user who is not in the run.
     #[error("there is no user {user}: the users of replication {replication} are 0 to {last}{hint}")]
     User {
-        /// What was asked for.
+        /// The requested value.
         user: u32,
         /// The replication.
         replication: u32,
         /// The greatest number.
         last: usize,
-        /// Who mirrors the person of that name in the data set.
+        /// The simulated user of that user in the data set.
         hint: String,
     },
 }
@@ -218,7 +218,7 @@ fn mirrored(users: &Path, choice: &StoryChoice) -> Result<String, StoryError> {
     Err(StoryError::User { user, replication, last: external.len().saturating_sub(1), hint })
 }
 
-/// What the user thought at each tick.
+/// The user's rationale at each step.
 fn thoughts(decisions: Option<&Path>, user: u32, streams: &Streams) -> Result<BTreeMap<u32, Thought>, StoryError> {
     let mut thoughts = BTreeMap::new();
     if let Some(path) = decisions {
@@ -232,7 +232,7 @@ fn thoughts(decisions: Option<&Path>, user: u32, streams: &Streams) -> Result<BT
     Ok(thoughts)
 }
 
-/// A row of the events; what sessions tell comes later.
+/// A row of the events; what sessions say comes later.
 fn step(batch: &EventBatch, row: usize, streams: &Streams, titles: &[String]) -> Step {
     let slots = row * batch.slate..(row + 1) * batch.slate;
     let known = |value: Option<&f32>| value.copied().filter(|value| !value.is_nan());

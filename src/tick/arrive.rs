@@ -1,4 +1,4 @@
-//! Arrive: users in a session stay, absent ones start a session with their probability.
+//! Arrive: the users who want a slate.
 
 use crate::random::{Purpose, unit};
 use crate::world::FirstFault;
@@ -22,7 +22,7 @@ pub(super) fn arrive(
         let away = engagement.status == Status::Away;
         let factor = if away && changes { forces.arrival(&moment, user.id) } else { Ok(1.0) };
         let factor = factor.unwrap_or_else(|source| {
-            // The closing of the tick tells the first user's.
+            // The closing of the tick says the first user's.
             problem.keep(clock.tick, source);
             0.0
         });

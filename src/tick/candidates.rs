@@ -1,3 +1,5 @@
+//! Candidates: the items that can be shown at a step.
+//!
 //! Candidates: which items can be shown at all; what each user has had is [`Seen`](crate::world::Seen)'s.
 
 use crate::world::{Candidates, Clock, Forces};

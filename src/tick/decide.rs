@@ -1,4 +1,4 @@
-//! Decide: the user model gives the response probabilities of all scenes, shifted by the dynamics.
+//! Decide: response probabilities of all scenes.
 
 use super::TickError;
 use crate::dynamics::Shown;

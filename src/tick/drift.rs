@@ -1,4 +1,6 @@
-//! Drift: what was shown draws tastes towards itself, and the catalogue's dynamics see the events of the tick. The second
+//! Drift: exposure moves tastes.
+//!
+//! The catalogue's dynamics see the events of the tick, too. The second
 //! part of the stage in which users evolve; without dynamics there is nothing to do.
 
 use super::TickError;

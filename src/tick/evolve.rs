@@ -1,4 +1,4 @@
-//! Evolve: visitors remember what they accepted, tire, end their session, leave; the dynamics take note of it all.
+//! Evolve: users remember, tire, end sessions, leave.
 
 use super::TickError;
 use crate::dynamics::{DynamicFault, Dynamics, Step};

@@ -1,4 +1,4 @@
-//! Expose: slates are checked, and become the scenes that visitors have in front of them.
+//! Expose: checked slates become scenes.
 
 use super::TickError;
 use crate::ids::ItemId;
@@ -76,7 +76,7 @@ fn tell(clock: &Clock, slate: usize, visits: &Visits, proposals: &mut Slates, ba
     std::mem::swap(&mut batch.propensities, &mut proposals.propensities);
 }
 
-/// What turns checked slates into scenes.
+/// The buffers that turn checked slates into scenes.
 struct Exposure<'a, 'w, 's> {
     checker: Checker<'a>,
     popularity: &'a PopularityClock,
@@ -173,7 +173,7 @@ impl Checker<'_> {
         rows.find_map(|(row, slate)| self.check_row(row, slate).err().map(|problem| (row, problem)))
     }
 
-    /// Whether the slate is short, and why; or what is broken.
+    /// Returns true if the slate is short, and why; or what is broken.
     fn check_row(&self, row: usize, slate: &[ItemId]) -> Result<ShortSlates, String> {
         let request = self.requests.get(row);
         let filled = slate.iter().take_while(|item| item.is_some()).count();

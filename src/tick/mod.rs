@@ -1,4 +1,6 @@
-//! One step of simulated time: the stages in running order, one file each, and the policy that acts between them.
+//! One step of simulated time.
+//!
+//! The stages in running order, one file each.
 //!
 //! A [`Simulation`] holds the users and no policy: it says who wants a slate, and takes the slates. A [`Trial`] is a
 //! simulation that one policy serves; whoever drives a simulation with the same slates gets the same events.

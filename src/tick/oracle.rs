@@ -1,4 +1,4 @@
-//! Oracle access: what the user model would say of items, for the policies that look ahead.
+//! Oracle access to the user model.
 
 use crate::dynamics::{Dynamics, Shown};
 use crate::ids::ItemId;
@@ -8,7 +8,7 @@ use crate::user::{Calibrated, Probabilities, Shift};
 use crate::world::{Clock, Forces, Interest, Model, Popularity, Surroundings, Visits};
 use bevy_ecs::prelude::World;
 
-/// What the user model would say of items that the visitors of a tick are shown.
+/// The user model's own answer about items for the visitors of a step.
 pub struct Sight<'w> {
     tick: u32,
     model: &'w Calibrated,

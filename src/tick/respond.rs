@@ -1,4 +1,6 @@
-//! Respond: behaviour is drawn from the probabilities. Three uniform numbers a visitor and tick decide whether
+//! Respond: behaviour drawn from probabilities.
+//!
+//! Three uniform numbers a visitor and tick decide whether
 //! something is accepted, which slot, and which rating: under every policy the visitor has the same luck.
 
 use crate::ids::UserId;

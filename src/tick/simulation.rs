@@ -1,4 +1,4 @@
-//! The users of one replication, without a policy: who wants a slate, and what comes of the slates.
+//! The users of one replication, without a policy.
 
 use super::oracle::Sight;
 use super::{TickError, install_closing, install_opening};
@@ -20,19 +20,19 @@ use bevy_ecs::prelude::{Schedule, World};
 use bevy_ecs::schedule::SingleThreadedExecutor;
 use std::sync::Arc;
 
-/// What a replication starts from.
+/// The initial state of a replication.
 pub struct Setup<'a> {
     /// The checked scenario.
     pub scenario: &'a Scenario,
-    /// What all replications share.
+    /// The data shared by all replications.
     pub start: &'a StartingPoint,
-    /// Who takes part.
+    /// The users of the replication.
     pub population: &'a Population,
     /// How users decide.
     pub model: Arc<Calibrated>,
     /// Name of whoever gives the slates, for messages.
     pub name: String,
-    /// What changes during the run, at its start.
+    /// The changing state of the run, at its start.
     pub dynamics: Dynamics,
     /// Root of all draws.
     pub streams: Streams,
@@ -111,12 +111,12 @@ impl Simulation {
         self.world.resource_mut::<Popularity>().0.refresh(&catalogue, time);
     }
 
-    /// What the user model would say of items in the tick that is open: the privilege of policies that look ahead.
+    /// The user model's own answer about items in the open step: the privilege of policies with oracle access.
     pub fn sight(&self) -> Sight<'_> {
         Sight::new(&self.world)
     }
 
-    /// Who wants a slate in the tick that is open, and what each may be shown.
+    /// The users who want a slate in the open step, and the candidates of each.
     pub fn requests(&self) -> Requests<'_> {
         let (clock, surroundings) = (self.world.resource::<Clock>(), self.world.resource::<Surroundings>());
         Requests {
@@ -197,7 +197,7 @@ impl Simulation {
         &self.world.resource::<Events>().0
     }
 
-    /// What the users of these events thought, where the user model writes it.
+    /// The rationales of these events' users, where the user model writes them.
     pub fn decisions(&self) -> &[Decision] {
         self.world.resource::<Choices>().0.decisions()
     }
@@ -214,7 +214,7 @@ impl Simulation {
         self.world.get::<Profile>(*visitor).map(|profile| profile.source)
     }
 
-    /// Whether the visitor of `row` of the tick that closed last has left for good.
+    /// Returns true if the visitor of `row` of the tick that closed last has left for good.
     pub fn has_left(&self, row: usize) -> bool {
         let visitor = self.world.resource::<Visits>().entities.get(row);
         let engagement = visitor.and_then(|&visitor| self.world.get::<Engagement>(visitor));

@@ -1,4 +1,4 @@
-//! One policy in one replication: the policy gives the slates of a simulation and learns from the events.
+//! One policy in one replication.
 
 use super::{Simulation, TickError};
 use crate::log::{DecisionBatch, EventBatch, EventSink, Recording};

@@ -1,9 +1,11 @@
-//! From logits to probabilities: what accepting means, temperature, the acceptance level, and which slots are looked at.
+//! From logits to probabilities of responses.
 //!
-//! A log without exposures cannot tell how often people accept what they are shown. The level is therefore a
+//! Applies acceptance, temperature, level and examination.
+//!
+//! A log without exposures does not determine how often users accept what they are shown. The level is therefore a
 //! parameter: the mean probability of accepting something from a slate of random candidates at the start. It fixes
 //! one number, a shift of the "reject all" logit, that is the same for all users, policies and ticks. Where there are
-//! impressions, they tell it.
+//! impressions, they determine it.
 
 use super::response_rule::{Looks, ResponseRule};
 use super::{RATINGS, Responses, UserError, UserModel};
@@ -129,12 +131,12 @@ impl Calibrated {
         Ok(sum / probe.len() as f64)
     }
 
-    /// What accepting means, and which slots are looked at.
+    /// The meaning of accepting, and the examination of slots.
     pub fn rule(&self) -> &ResponseRule {
         &self.rule
     }
 
-    /// What divides the utilities.
+    /// The divisor of the utilities.
     pub fn temperature(&self) -> f32 {
         self.temperature
     }
@@ -144,7 +146,7 @@ impl Calibrated {
         self.model.as_ref()
     }
 
-    /// What is added to the "reject all" logit after the temperature.
+    /// The shift of the "reject all" logit after the temperature.
     pub fn reject_shift(&self) -> f32 {
         self.reject_shift
     }
@@ -245,7 +247,7 @@ pub(crate) fn utilities(
     Ok(choice)
 }
 
-/// Whether the choice logits of a row, and the rating logits of its filled slots, are finite. A rating may be impossible
+/// Returns true if the choice logits of a row, and the rating logits of its filled slots, are finite. A rating may be impossible
 /// (minus infinity) as long as another one is possible.
 fn is_finite_row(choice: &[f32], rating: &[f32], scenes: &SceneBatch, row: usize) -> bool {
     let mut slots = scenes.items_of(row).iter().zip(rating.chunks_exact(RATINGS));

@@ -1,4 +1,4 @@
-//! A model's card: what the files are, what they expect, where they come from, how well they do.
+//! The card of a mirror model.
 //!
 //! `models/README.md` is the contract. Names, shapes, types and hashes of the card are checked against the graphs at
 //! load; a difference is an error that says which.
@@ -36,7 +36,7 @@ pub enum CardError {
     Content {
         /// The card.
         path: PathBuf,
-        /// What is wrong.
+        /// The problem.
         problem: String,
     },
     /// A file is not the one that the card describes.
@@ -61,7 +61,7 @@ pub struct Card {
     pub version: u32,
     /// Name of the model.
     pub name: String,
-    /// What it is, for people.
+    /// A description for readers.
     pub summary: String,
     /// Which attributes and vectors it reads.
     pub features: FieldFeatures,
@@ -98,7 +98,7 @@ pub struct Dims {
     pub query: usize,
     /// An accepted item's rating, encoded.
     pub event: usize,
-    /// What depends on item and moment.
+    /// Inputs that depend on item and time.
     pub context: usize,
 }
 
@@ -137,7 +137,7 @@ impl Card {
         Ok(card)
     }
 
-    /// Whether the weights that the graph `name` keeps in files of their own, with their sha256, are those of the card.
+    /// Returns true if the weights that the graph `name` keeps in files of their own, with their sha256, are those of the card.
     ///
     /// # Errors
     /// When the card does not list a file, or with another hash.

@@ -1,12 +1,12 @@
-//! How likely each slot is looked at, from lists of which it is known what was taken: the position-based model.
+//! Estimates of examination by slot: the position-based model.
 //!
-//! `P(taken) = e_slot a_part`: a slot is looked at, and what stands there attracts, independently (Richardson, Dominowska and
+//! `P(taken) = e_slot a_part`: a slot is looked at, and what is there attracts, independently (Richardson, Dominowska and
 //! Ragno 2007). The part is the item, unless cells are parted in another way. Both are those of the largest likelihood (Chuklin,
 //! Markov and de Rijke 2015, who find it by expectation maximisation, as do Wang et al. 2018): each number in turn makes a Newton
 //! step, because expectation maximisation hardly moves where few items are taken.
 //!
 //! **What it cannot know.** Only products are seen, so `e` is relative to the slot that is looked at most, which gets 1. Slots
-//! are told apart by parts that stood in several of them; slots without a part in common are an error. And it takes what
+//! are distinguished by parts that were in several of them; slots without a part in common are an error. And it takes what
 //! attracts for a property of the part: where a recommender puts an item high for those who like it, the first slots look
 //! better than they are. Randomised slots, or parts by user and item, are free of that (Joachims, Swaminathan and Schnabel
 //! 2017).
@@ -60,7 +60,7 @@ struct Shown {
 /// Estimates examination with an attraction for each item.
 ///
 /// # Errors
-/// When lists have one slot alone, nothing was taken, or slots cannot be told apart: then why.
+/// When lists have one slot alone, nothing was taken, or slots cannot be distinguished: then why.
 pub fn estimate_examination(lists: &Impressions, resamples: usize, seed: u64) -> Result<ExaminationEstimate, String> {
     let parts: Vec<u32> = lists.items.iter().map(|item| item.0).collect();
     estimate_examination_by(lists, &parts, resamples, seed)
@@ -134,7 +134,7 @@ impl Counts {
         if self.taken.iter().sum::<f64>() == 0.0 {
             return Err("nothing was taken from any list".to_owned());
         }
-        // Slots are joined by each part that stood in both.
+        // Slots are joined by each part that was in both.
         let mut group: Vec<usize> = (0..self.slots).collect();
         for row in self.shown.chunks(self.slots) {
             let held: Vec<usize> = (0..self.slots).filter(|&slot| row[slot] > 0.0).collect();

@@ -1,3 +1,5 @@
+//! Kinds of user models, with keys and constructors.
+//!
 //! Which kinds of user model there are, their keys, and how to build one.
 
 #[cfg(feature = "all")]
@@ -33,7 +35,7 @@ pub struct UserContext<'a> {
     pub data: &'a Dataset,
     /// The items, with the roles that the scenario gives to their fields.
     pub catalogue: &'a Arc<Catalogue>,
-    /// What happened before the start, by users of the data set.
+    /// The log before the start, by users of the data set.
     pub log: &'a Arc<TrainingLog>,
     /// Slots of a slate.
     pub slate: usize,

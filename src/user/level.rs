@@ -1,4 +1,4 @@
-//! Temperature and acceptance level from lists of which it is known what was taken.
+//! Temperature and acceptance level from impressions.
 //!
 //! For each temperature, the shift of "reject all" is the one at which the mean probability of taking something is the share
 //! of the lists from which something was taken: the condition that the likelihood has at its maximum in the shift, where all
@@ -18,7 +18,7 @@ pub struct ListResponse<'a> {
     pub taken: &'a [bool],
 }
 
-/// What was fitted.
+/// The fitted quantity.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FittedLevel {
     /// Divides the utilities.

@@ -1,4 +1,6 @@
-//! Memories of users who already have a history: the log is played through [`UserModel::update`].
+//! Memories of users with a history.
+//!
+//! The log is played through [`UserModel::update`].
 
 use super::{Memorised, UserError, UserModel};
 use crate::dataset::{Interaction, TrainingLog};

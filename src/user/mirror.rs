@@ -1,4 +1,4 @@
-//! The mirror: a compact ONNX user model that was trained on real feedback.
+//! The mirror: an ONNX user model of real feedback.
 //!
 //! Four graphs split what changes from what does not: `item` runs once a catalogue, `start` once a user, `update` once
 //! an accepted item, and `choice` once a scene. A memory is `[query | state]`; a choice reads the query alone.
@@ -34,7 +34,7 @@ pub struct Mirror {
     coverage: Option<VectorCoverage>,
     drift: Vec<Drift>,
     looks: Vec<f32>,
-    /// Whether the card names the log's data as those of its training.
+    /// True if the card names the log's data as those of its training.
     is_training_data: bool,
     scratch: Mutex<Vec<Scratch>>,
 }

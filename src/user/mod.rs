@@ -196,13 +196,13 @@ pub trait UserModel: Send + Sync {
     /// When the model fails.
     fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError>;
 
-    /// Whether its rating logits are its own answer about this user and this item, so that they can say what the user would
+    /// Returns true if its rating logits are its own answer about this user and this item, so that they can say what the user would
     /// like.
     fn rates(&self) -> bool {
         true
     }
 
-    /// Whether tastes can drift without an acceptance, see [`UserModel::drift`].
+    /// Returns true if tastes can drift without an acceptance, see [`UserModel::drift`].
     fn drifts(&self) -> bool {
         false
     }
@@ -228,7 +228,7 @@ pub trait UserModel: Send + Sync {
         None
     }
 
-    /// What a manifest says of a model that comes from files, where no [`Card`] does.
+    /// The manifest's record of a model from files without a [`Card`].
     fn identity(&self) -> Option<&Identity> {
         None
     }
@@ -239,7 +239,7 @@ pub trait UserModel: Send + Sync {
         &[]
     }
 
-    /// What a reader of the results must know of the model on this data set; empty where there is nothing.
+    /// Notes on the model for readers of the results on this data set; may be empty.
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }

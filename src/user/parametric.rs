@@ -1,4 +1,6 @@
-//! The parametric user: a multinomial logit over interest x item attributes, with position bias and an outside
+//! The parametric user.
+//!
+//! A multinomial logit over interest x item attributes, with position bias and an outside
 //! option. The exact, fast twin of the learned models.
 //!
 //! `u(slot) = taste <interest, x> + popularity p - position log2(1 + slot)`, slots counted from 0, where `x` are the item's
@@ -38,7 +40,7 @@ pub struct Parametric {
     width: usize,
     items: Vec<f32>,
     penalties: Vec<f32>,
-    /// Whether any two items differ.
+    /// True if any two items differ.
     has_signal: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What a user does with a slate, in steps: examine slots, take one of those examined or none, rate it.
+//! The response to a slate: examine, take, rate.
 //!
 //! **Attraction.** Slot `k` has a utility `u_k` and rejecting all has `r`. Where accepting means to *take* an item, both are
 //! the user model's choice logits. Where it means to *like* it, `u_k` is the logit of the probability that the item is rated
@@ -18,7 +18,7 @@
 
 use super::RATINGS;
 
-/// What "accepted" means.
+/// The meaning of "accepted".
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Accept {
     /// The user takes the item.
@@ -61,7 +61,7 @@ impl Examination {
 /// How the logits of a user model become the probabilities of what a user does.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResponseRule {
-    /// What "accepted" means.
+    /// The meaning of "accepted".
     pub accept: Accept,
     /// Which slots are looked at.
     pub examination: Examination,
@@ -109,12 +109,12 @@ impl ResponseRule {
         (self.examination != Examination::All).then(|| self.looks_of((0..slate).collect()))
     }
 
-    /// How a list is looked at whose items stand in these slots.
+    /// How a list is looked at whose items are in these slots.
     pub(super) fn looks_at(&self, slots: &[u16]) -> Looks {
         self.looks_of(slots.iter().map(|&slot| usize::from(slot)).collect())
     }
 
-    /// The chance that each item of a list is accepted, from the logits `[items + 1]` of the list. Items stand in `slots`.
+    /// The chance that each item of a list is accepted, from the logits `[items + 1]` of the list. Items are in `slots`.
     pub(crate) fn chances(&self, slots: &[u16], logits: &[f32], temperature: f64, shift: f64) -> Vec<f64> {
         let scaled: Vec<f32> = logits.iter().map(|&logit| (f64::from(logit) / temperature) as f32).collect();
         let mut found = vec![0.0; slots.len()];

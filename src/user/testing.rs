@@ -1,4 +1,4 @@
-//! A user model for tests: no memory, and logits that a function writes.
+//! A scripted user model for tests.
 
 use super::{Memorised, MemoryShape, Responses, UserError, UserModel};
 use crate::ids::UserId;

@@ -1,4 +1,4 @@
-//! Predicted against observed shares in parts of the cells: by what is predicted, slot, popularity, and group of items.
+//! Calibration by prediction, slot, popularity and item group.
 
 use super::cells::Cells;
 use super::measures::{Figure, Resamples};
@@ -16,7 +16,7 @@ const MOST_PARTS: usize = 12;
 /// The cells in parts.
 #[derive(Clone, Debug, Serialize)]
 pub struct CalibrationTable {
-    /// What parts them.
+    /// The grouping.
     pub by: String,
     /// The parts.
     pub rows: Vec<CalibrationRow>,
@@ -68,7 +68,7 @@ fn slot_name(slot: u16) -> String {
     }
 }
 
-/// Whether slots mean something: in lists whose order the file does not know the items stand in the order of their numbers.
+/// Returns true if slots mean something: in lists whose order the file does not know the items are in the order of their numbers.
 pub(super) fn have_order(cells: &Cells) -> bool {
     let lists = cells.list_ranges();
     let is_sorted = |list: &std::ops::Range<usize>| cells.items()[list.clone()].is_sorted();
@@ -91,7 +91,7 @@ fn quantiles(values: &[f64], name: impl Fn(f64, f64) -> String) -> Vec<Option<St
     parts.iter().map(|&part| Some(format!("{} {}", part + 1, name(ends[part].0, ends[part].1)))).collect()
 }
 
-/// The parts by the item field of one category that is known of most items, if any.
+/// The parts by the item field of one category known about most items, if any.
 fn groups(fields: &Fields, cells: &Cells) -> Option<(String, Vec<Option<String>>)> {
     let known = |field: &&Field| match &field.column {
         Column::Category { names, .. } if names.len() > 1 => field.column.filled(),

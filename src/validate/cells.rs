@@ -1,4 +1,4 @@
-//! Shown items as cells: who saw which item in which slot, whether it was accepted, and what the model says of it.
+//! Shown items as cells of user, item and slot.
 
 use super::ValidateError;
 use crate::dataset::{Impression, Impressions};
@@ -13,7 +13,7 @@ pub struct Exposed<'a> {
     pub lists: &'a Impressions,
     /// The rating of each item of the lists, on the scale of the log, NaN where it was not rated; empty without ratings.
     pub ratings: &'a [f32],
-    /// What was guessed or left out while reading.
+    /// Guesses and omissions while reading.
     pub notes: &'a [String],
 }
 
@@ -32,7 +32,7 @@ pub struct Cells {
     gap: Vec<f64>,
     /// How likely the slot is looked at.
     weight: Vec<f64>,
-    /// What is added to rejecting before the level is set.
+    /// The shift of the reject logit before the level is set.
     pub(super) own_shift: f64,
     /// The user of the data set behind each number.
     pub(super) sources: Vec<UserId>,
@@ -53,7 +53,7 @@ impl Cells {
         let lists: Vec<Impression<'_>> = exposed.lists.iter().collect();
         let (model, start) = (experiment.model(), experiment.start());
         let utilities = shown_utilities(model.model(), model.rule(), start, &lists)?;
-        // A level that a scenario assumes is not the model's; one that impressions tell is.
+        // A level that a scenario assumes is not the model's; one from impressions is.
         let own_shift = match experiment.scenario.user.acceptance {
             AcceptanceSpec::Share(_) => 0.0,
             AcceptanceSpec::Log => f64::from(model.reject_shift()),
@@ -163,7 +163,7 @@ impl Cells {
         self.list.len()
     }
 
-    /// Whether there is none.
+    /// Returns true if there is none.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -178,7 +178,7 @@ impl Cells {
         self.sources.len()
     }
 
-    /// Whether each cell was accepted.
+    /// Returns true if each cell was accepted.
     pub fn accepted(&self) -> &[bool] {
         &self.accepted
     }
@@ -203,7 +203,7 @@ impl Cells {
         if self.propensity.len() == self.len() && !self.lack_propensities() { &self.propensity } else { &[] }
     }
 
-    /// Whether some cells have a propensity above 0, and others do not.
+    /// Returns true if some cells have a propensity above 0, and others do not.
     pub(super) fn lack_propensities(&self) -> bool {
         // A missing propensity is NaN.
         let known = self.propensity.iter().filter(|&&propensity| propensity > 0.0).count();
@@ -224,7 +224,7 @@ impl Cells {
         ranges
     }
 
-    /// What the model says of each cell with `shift` more on rejecting.
+    /// The model's probability of each cell with `shift` added to rejecting.
     pub fn chances(&self, shift: f64) -> Vec<f64> {
         let all = self.gap.iter().zip(&self.weight);
         all.map(|(gap, weight)| weight / (1.0 + libm::exp(shift - gap))).collect()

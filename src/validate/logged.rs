@@ -1,9 +1,11 @@
+//! Off-policy values from logged propensities.
+//!
 //! What policies are worth on the whole catalogue, from exposures with logged propensities.
 //!
 //! A round is a shown item; of lists with several items each is a round of its slot, which is accepted for its own item alone
 //! (the item-position model of Li et al. 2018). The target's action is the item that the policy likes best among those that the log shows at all;
 //! its weight is 1 over the propensity where that is what was shown, else 0. The user model is the model of the direct
-//! method, so that its own prediction stands beside estimates that do not trust it.
+//! method, so that its own prediction is beside estimates that do not trust it.
 
 use super::ValidateError;
 use super::cells::Cells;
@@ -147,7 +149,7 @@ fn picks(experiment: &Experiment, policy: &str, cells: &Cells) -> Result<Vec<Ite
     Ok(picks)
 }
 
-/// What the user model says of each user's pick, in the slot of each cell.
+/// The user model's probability of each user's pick, in the slot of each cell.
 fn expectations(
     experiment: &Experiment,
     cells: &Cells,

@@ -1,15 +1,15 @@
-//! Whether a user model answers as people did: predicted against observed acceptance on lists that were really shown.
+//! Validation of a user model on real exposures.
 //!
-//! Every shown item is a *cell*. People accepted it or not: they took it, or rated it at or above a threshold. The user model
+//! Every shown item is a *cell*. Users accepted it or not: they took it, or rated it at or above a threshold. The user model
 //! says `p = w_slot sigmoid((u - r) / T - shift)` of it, the item alone in its slot. Cells whose item is in the log of their
 //! user are left out, unless the scenario lets users repeat items (`candidates.rule = "repeats"`). Three questions are asked:
 //!
-//! - **Does it tell what is accepted?** The area under the ROC curve (AUC), the logarithmic loss before and after one number,
+//! - **Does it predict what is accepted?** The area under the ROC curve (AUC), the logarithmic loss before and after one number,
 //!   the level, is set to that of the cells, and predicted against observed shares by slot, popularity, and group of items.
 //! - **Does it rank policies?** Each policy puts the shown items of a list into its order, and its best `k` are worth the share
 //!   that was accepted of them. Where items were shown at random this is the policy's true value on `k` of the list
-//!   (the replay idea of Li et al. 2011, for whole lists). The user model predicts the same value; a pair of policies is *told
-//!   apart* by the truth when the 95% interval of its difference excludes 0, and the model is right where its order is the same.
+//!   (the replay idea of Li et al. 2011, for whole lists). The user model predicts the same value; a pair of policies is *separated*
+//!   by the truth when the 95% interval of its difference excludes 0, and the model is right where its order is the same.
 //! - **How far off is its level?** Root mean square of predicted minus observed value over policies, before and after the level
 //!   is set.
 //!
@@ -37,7 +37,7 @@ use crate::scenario::AcceptSpec;
 use crate::user::{ExaminationEstimate, estimate_examination};
 use serde::Serialize;
 
-/// What is asked.
+/// The question.
 #[derive(Clone, Debug)]
 pub struct Question {
     /// Items of a list that count for a policy's value.
@@ -62,14 +62,14 @@ pub enum ValidateError {
     Exposures(String),
 }
 
-/// How far a user model agrees with people on what was shown to them.
+/// How far a user model agrees with users on what was shown to them.
 #[derive(Clone, Debug, Serialize)]
 pub struct Validation {
     /// Version of recmirror.
     pub version: &'static str,
     /// Name of the user model.
     pub model: String,
-    /// What "accepted" means.
+    /// The meaning of "accepted".
     pub accepted: String,
     /// Cells, lists and users.
     pub cells: usize,
@@ -95,16 +95,16 @@ pub struct Validation {
     pub loss_of_base_rate: f64,
     /// Predicted (level set) against observed shares.
     pub calibration: Vec<CalibrationTable>,
-    /// How likely each slot is looked at, where people took items from lists whose order is known.
+    /// How likely each slot is looked at, where users took items from lists whose order is known.
     pub examination: Option<ExaminationEstimate>,
-    /// What policies are worth on lists, and in which order the model puts them; `None` where no list has more than `best`
+    /// Values of policies on lists, and the model's order of them; `None` where no list has more than `best`
     /// items.
     pub ranking: Option<Ranking>,
     /// What target policies, then the scenario's, are worth on the whole catalogue; of the latter nothing without propensities.
     pub logged: Vec<LoggedValue>,
-    /// What it all means, a sentence each.
+    /// The verdict, in sentences.
     pub verdict: Vec<String>,
-    /// What a reader must know.
+    /// Notes for the reader.
     pub notes: Vec<String>,
 }
 

@@ -4,19 +4,19 @@ use super::{CalibrationTable, Figure, LoggedValue, Ranking, Validation};
 use crate::user::ExaminationEstimate;
 use std::fmt::Write as _;
 
-/// A model that puts this share of the pairs right can rank policies, as far as these exposures tell.
+/// A model that puts this share of the pairs right can rank policies, as far as these exposures say.
 const RANKS: f64 = 0.9;
 /// With less than this it is no better than a coin with luck.
 const GUESSES: f64 = 0.65;
 /// An AUC below this says little.
 const TELLS: f64 = 0.55;
 
-/// Wrong pairs that are told one by one.
+/// Wrong pairs that are reported one by one.
 const MOST_WRONG: usize = 8;
 /// Slots whose examination is printed one by one.
 const MOST_SLOTS: usize = 20;
 
-/// What the figures mean.
+/// The meaning of the figures.
 pub(super) fn verdict(found: &Validation) -> Vec<String> {
     let mut said = Vec::new();
     let auc = found.auc;
@@ -89,7 +89,7 @@ pub(super) fn interval(figure: Figure, digits: usize) -> String {
 }
 
 impl Validation {
-    /// All figures for people.
+    /// All figures for readers.
     pub fn table(&self) -> String {
         let mut text = format!(
             "{}: {} shown items in {} lists of {} users\naccepted = {}\n\n",

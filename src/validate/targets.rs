@@ -1,8 +1,10 @@
+//! Values of target policies from files.
+//!
 //! What target policies are worth that are given by what they do: by a table of probabilities, or by their own log.
 //!
 //! Each shown item is a round of the logging policy. Its weight is `q(item | user, slot) / p`, with the target's probability `q`
 //! and the logged propensity `p`; a slot is accepted for its own item alone (the item-position model of Li et al. 2018, where
-//! lists have several items). The user model is the model of the direct method, so that its prediction stands beside
+//! lists have several items). The user model is the model of the direct method, so that its prediction is beside
 //! estimates that do not trust it, and beside what users did with what the target itself showed, where there is its log.
 //!
 //! **Intervals.** Where `q` comes from a log it is an estimate, too: its share of the variance is added. All estimates are linear

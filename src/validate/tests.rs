@@ -30,7 +30,7 @@ fn odds(item: u32, slope: f32) -> f32 {
     slope * (item as f32 - ITEMS as f32 / 2.0) / 10.0 - 0.5
 }
 
-/// People who like item `i` with the odds that a model of slope 1 gives, and the model that is held to them.
+/// Users who like item `i` with the odds that a model of slope 1 gives, and the model that is held to them.
 pub(crate) struct Truth {
     /// The slope of the model: 1 is right.
     pub slope: f32,

@@ -1,4 +1,4 @@
-//! What policies are worth on lists that were shown, as people did and as the user model says.
+//! Values of policies on lists that were shown, observed and predicted.
 
 use super::ValidateError;
 use super::cells::Cells;
@@ -17,11 +17,11 @@ const BATCH: usize = 256;
 pub struct PolicyValue {
     /// Its name.
     pub policy: String,
-    /// How well its scores tell what is accepted.
+    /// How well its scores say what is accepted.
     pub auc: Figure,
-    /// The share of its best items that people accepted.
+    /// The share of its best items that users accepted.
     pub observed: Figure,
-    /// What the user model says of the same items, as it is.
+    /// The user model's value of the same items, without setting its level.
     pub predicted_before: f64,
     /// The same with its level set to that of the cells.
     pub predicted: f64,
@@ -38,7 +38,7 @@ pub struct Ranking {
     pub items: f64,
     /// The policies, the best observed first.
     pub policies: Vec<PolicyValue>,
-    /// The model's own order of each list, which is no policy and stands in no pair: what it predicts of it is too good.
+    /// The model's own order of each list, which is no policy and is in no pair: what it predicts of it is too good.
     pub own: PolicyValue,
     /// Pairs of policies whose observed values differ, their 95% interval without 0.
     pub pairs_told: usize,
@@ -89,7 +89,7 @@ pub(super) fn rank(
     Ok((!sides.is_empty()).then(|| ranking(&mut sides, &own, left_out, &lists, best, resamples)))
 }
 
-/// What a policy says of the cells of the lists; NaN of others.
+/// A policy's scores of the cells of the lists; NaN for other items.
 struct Answers {
     /// Higher for what stands higher in the policy's order of its list.
     ranks: Vec<f64>,
@@ -147,7 +147,7 @@ fn answers(
             }
         }
     }
-    // A policy that tells no scores is taken by its order.
+    // A policy without scores is taken by its order.
     let known = |cell: usize| !answers.ranks[cell].is_nan();
     if (0..cells.len()).any(|cell| known(cell) && answers.scores[cell].is_nan()) {
         answers.scores.clone_from(&answers.ranks);

@@ -1,4 +1,4 @@
-//! What a user consists of.
+//! Components of a user.
 
 use crate::dataset::Interaction;
 use crate::ids::{ItemId, UserId};

@@ -1,4 +1,4 @@
-//! What can stop a replication.
+//! Errors that stop a replication.
 
 use crate::dynamics::DynamicFault;
 use crate::log::LogError;
@@ -41,7 +41,7 @@ pub enum TickError {
         policy: String,
         /// The tick.
         tick: u32,
-        /// What differs.
+        /// The differences.
         problem: &'static str,
     },
     /// A policy broke its contract, or could not go on.
@@ -53,7 +53,7 @@ pub enum TickError {
         tick: u32,
         /// The user, numbered within the population; `None` when it is about all of them.
         user: Option<u32>,
-        /// What the slate did, or why there is none.
+        /// The fault of the slate, or the reason why there is none.
         problem: String,
     },
 }

@@ -1,10 +1,10 @@
-//! What is known at the first tick where not everybody and everything is there yet.
+//! The log at the first step, without late arrivals.
 
 use crate::dataset::TrainingLog;
 use crate::ids::{ItemId, UserId};
 use std::sync::Arc;
 
-/// The log as policies and the platform know it: without the items that are not out yet and without the people who have
+/// The log as policies and the platform know it: without the items that are not out yet and without the users who have
 /// not joined yet.
 #[derive(Clone, Debug)]
 pub struct Known {

@@ -1,4 +1,4 @@
-//! Who lives in the simulation: users as entities with components, and what they share as resources.
+//! The population: users as entities with components, and shared data as resources.
 //!
 //! Spawned once a replication from a [`Population`]; `tick` moves it forward. Nothing outside `world` and `tick`
 //! names `bevy_ecs`.
@@ -23,7 +23,7 @@ use crate::ids::UserId;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::World;
 
-/// What a user consists of at the start.
+/// The components of a user at the start.
 type Beginning = (User, Profile, History, Interest, Engagement);
 
 fn beginning(number: usize, population: &Population, start: &StartingPoint) -> Beginning {

@@ -1,4 +1,4 @@
-//! Who takes part in a replication, and with what each user starts.
+//! The users of a replication and their initial state.
 
 use super::Known;
 use crate::dataset::{Catalogue, TrainingLog};
@@ -10,11 +10,11 @@ use crate::scenario::{ArrivalSpec, PopulationSpec};
 use crate::user::{UserError, UserModel, memories_of};
 use std::sync::Arc;
 
-/// What all replications share: the log before the start, and each data-set user's memory and seen items.
+/// The data shared by all replications: the log before the start, and the memory and seen items of each data-set user.
 pub struct StartingPoint {
     /// The items.
     pub catalogue: Arc<Catalogue>,
-    /// What happened before the start.
+    /// The log before the start.
     pub log: Arc<TrainingLog>,
     memory: Vec<f32>,
     width: usize,
@@ -43,7 +43,7 @@ impl StartingPoint {
         &self.memory[source.index() * self.width..(source.index() + 1) * self.width]
     }
 
-    /// Whether the log has ratings. Users of a log without them give none: a user model's would mean nothing.
+    /// Returns true if the log has ratings. Users of a log without them give none: a user model's would mean nothing.
     pub fn is_rated(&self) -> bool {
         self.rated
     }
@@ -68,7 +68,7 @@ pub struct Population {
     pub rates: Vec<f64>,
     /// Users of the log for whom one simulated user speaks.
     pub weight: f64,
-    /// What is known of them and of the catalogue at the first tick; `None`: the whole log.
+    /// The log of the users and the catalogue at the first step; `None`: the whole log.
     pub known: Option<Known>,
 }
 

@@ -1,4 +1,4 @@
-//! What the users share: the clock, the dense arrays of the current tick, and the user model.
+//! Shared resources of the simulation.
 
 use super::{Population, StartingPoint, TickError};
 use crate::dataset::Catalogue;
@@ -24,7 +24,7 @@ pub struct Clock {
     pub streams: Streams,
 }
 
-/// What does not change: the catalogue, the calendar, the shape of a slate.
+/// The constant part of a simulation: the catalogue, the calendar, the shape of a slate.
 #[derive(Resource)]
 pub struct Surroundings {
     /// The items.
@@ -33,9 +33,9 @@ pub struct Surroundings {
     pub policy: String,
     /// Slots of a slate.
     pub slate: usize,
-    /// Whether items that a user has accepted are blocked.
+    /// True if items that a user has accepted are blocked.
     pub unseen: bool,
-    /// Whether users rate what they accept.
+    /// True if users rate what they accept.
     pub rated: bool,
     /// Milliseconds since 1970 at tick 0.
     pub start: i64,
@@ -62,11 +62,11 @@ pub struct Popularity(pub PopularityClock);
 #[derive(Resource)]
 pub struct Model(pub Arc<Calibrated>);
 
-/// What users did in the ticks that an earlier, stopped run has simulated already.
+/// Responses in the steps that an earlier, stopped run has simulated already.
 #[derive(Resource, Default)]
 pub struct Recorded(pub Option<Recording>);
 
-/// What changes during the run.
+/// The changing state of the run.
 #[derive(Resource)]
 pub struct Forces(pub Dynamics);
 
@@ -109,11 +109,11 @@ impl Candidates {
     }
 }
 
-/// What the policy proposed.
+/// The proposals of the policy.
 #[derive(Resource, Default)]
 pub struct Proposals(pub Slates);
 
-/// What the visitors have in front of them.
+/// The scenes of the visitors.
 #[derive(Resource, Default)]
 pub struct Scenes(pub SceneBatch);
 

@@ -9,7 +9,7 @@ const LONGEST: usize = 400;
 /// `.expect(` and the like outside tests, each with its reason.
 const MAY_PANIC: &[(&str, &str)] = &[];
 
-/// All source files but for those that hold tests alone: paths from `src/`, and the lines before the tests.
+/// All source files except those that hold tests alone: paths from `src/`, and the lines before the tests.
 fn sources() -> Vec<(PathBuf, Vec<String>)> {
     let root = package().join("src");
     let mut folders = vec![root.clone()];
@@ -62,7 +62,7 @@ fn places(applies: impl Fn(&Path) -> bool, hit: impl Fn(&str) -> bool) -> Vec<St
     found
 }
 
-/// Whether `name` stands in `code` as the whole name of a crate or module.
+/// Returns true if `name` is in `code` as the whole name of a crate or module.
 fn names(code: &str, name: &str) -> bool {
     let is_part = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
     code.match_indices(name)

@@ -53,7 +53,7 @@ fn the_example_that_wraps_a_library_runs_and_repeats() {
     write(&path, scenario_text(&["random"]) + &external);
     let run = |name: &str, threads: &str| {
         let out = folder.path().join(name);
-        // It trains anew at tick 10.
+        // It trains again at tick 10.
         let arguments =
             ["run", "--allow-external", text(&path), "--out", text(&out), "--threads", threads, "--set", "ticks=12"];
         recmirror(&arguments).expect(0);
@@ -146,7 +146,7 @@ fn a_program_that_misbehaves_is_named_and_the_others_are_kept() {
     }
 }
 
-/// Whether a process of this number runs.
+/// Returns true if a process of this number runs.
 #[cfg(target_os = "linux")]
 fn runs(number: &str) -> bool {
     let stat = std::fs::read_to_string(format!("/proc/{number}/stat"));

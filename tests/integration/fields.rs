@@ -7,7 +7,7 @@ use recmirror::dataset::{Column, Dataset, Field, Fields, RatingScale};
 use recmirror::experiment::{Experiment, ExperimentError, Manifest, Outcome};
 use recmirror::scenario::Scenario;
 
-/// The small log without anything that is known of users, items and ratings.
+/// The small log without anything known about users, items and ratings.
 fn bare() -> Dataset {
     let folder = with_data();
     let mut data = dataset(&folder.path().join("data"));

@@ -76,7 +76,7 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     writer.finish().expect("packed")
 }
 
-/// Two people in the columns of `u.data`: one with five ratings, out of order, and one with four.
+/// Two users in the columns of `u.data`: one with five ratings, out of order, and one with four.
 const RATINGS: [[u32; 4]; 9] = [
     [7, 1, 5, 900_000_400],
     [7, 2, 3, 900_000_100],
@@ -335,7 +335,7 @@ fn custom_reads_the_unified_form_as_jsonl_and_as_csv() {
     for name in names_in(&again.from()) {
         assert_eq!(read(&again.from().join(&name)), read(&again.raws().join(&name)), "{name}");
     }
-    // A row that says itself that it has no time is the past of the others, and that is told.
+    // A row that says itself that it has no time is the past of the others, and that is reported.
     let log = again.from().join("x_interaction.jsonl");
     write(&log, read(&log) + "{\"user_id\":\"u1\",\"item_id\":8,\"timestamp\":null}\n");
     let told =

@@ -14,7 +14,7 @@ fn import(family: &str, folder: &Path, more: &[&str]) -> Answer {
     recmirror(&arguments)
 }
 
-/// Nothing stands under a final name, and nothing was left beside one.
+/// Nothing is under a final name, and nothing was left beside one.
 #[track_caller]
 fn wrote_nothing(folder: &Path) {
     let raws = folder.join("project/raws");
@@ -257,7 +257,7 @@ fn times_out_of_reach_are_counted_drops() {
     let seconds = log.replace("timestamp", "unixReviewTime").replace("\"parent_asin\"", "\"asin\"");
     write(&folder.path().join("from/Toys.json"), seconds.replace("user_id", "reviewerID"));
     for (format, kept) in [("2023", 2), ("2018", 0)] {
-        // Five of one item are too few once the wrong ones are gone, so the tally is told as an error.
+        // Five of one item are too few once the wrong ones are gone, so the tally is reported as an error.
         let answer = import("amazon", folder.path(), &["--format", format, "--latest", "1", "--least", "1"]).expect(2);
         answer.says(&[
             &format!("dropped         {}  row whose time cannot be read (first: Toys.json", 5 - kept),

@@ -1,4 +1,4 @@
-//! The command line as people meet it: help, wrong words, and all errors of a file at once.
+//! The command line as users meet it: help, wrong words, and all errors of a file at once.
 
 use crate::util::{names_in, place, recmirror, text, with_data, write, write_scenario};
 

@@ -200,7 +200,7 @@ fn a_run_keeps_what_users_thought_and_replays() {
     assert_eq!(thought(&bare), thought(&out));
 }
 
-/// What the users of a run thought is told in their stories, with the draws that it came from.
+/// What the users of a run thought is reported in their stories, with the draws that it came from.
 fn stories_tell_thoughts(out: &Path) {
     let mut thoughts = Vec::new();
     read_decisions(&out.join("decisions/01-random-r000.jsonl"), |line| thoughts.push(line)).expect("decisions");

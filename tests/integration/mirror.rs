@@ -164,7 +164,7 @@ fn the_memory_does_not_depend_on_the_chunk() {
     }
 }
 
-/// (measure, who, list, least, most): what the model promises on held-out people.
+/// (measure, who, list, least, most): what the model promises on held-out users.
 const TARGETS: &[(&str, &str, &str, f64, f64)] = &[
     ("choice", "model", "popularity-matched", 0.60, 1.0),
     ("choice", "model", "anchored", 0.52, 1.0),

@@ -350,7 +350,7 @@ fn mutate_text(text: &str, rng: &mut ChaCha8Rng) -> String {
     lines.join("\n")
 }
 
-/// Whether a run of it would take long.
+/// Returns true if a run of it would take long.
 fn is_large(scenario: &Scenario, folder: &Path) -> bool {
     let elsewhere = scenario.data.path != folder.join("data");
     let users = scenario.population.users.unwrap_or(0) > 200;

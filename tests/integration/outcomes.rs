@@ -93,7 +93,7 @@ impl Run {
         (0..self.logs[policy].len()).map(of).collect()
     }
 
-    /// Whether one policy is ahead of another in every replication.
+    /// Returns true if one policy is ahead of another in every replication.
     fn is_ahead(&self, one: &str, other: &str, ticks: Range<u32>) -> bool {
         let (one, other) = (self.acceptances(one, ticks.clone()), self.acceptances(other, ticks));
         one.iter().zip(&other).all(|(one, other)| one > other)

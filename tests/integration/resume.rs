@@ -260,7 +260,7 @@ fn a_run_whose_process_was_killed_goes_on() {
     child.wait().expect("a process");
     assert!(names_in(&run).is_empty() && left.exists(), "the name is held, and the arms are kept");
     let arms = lines();
-    // A second one that was killed at once: it has nothing, and both are told.
+    // A second one that was killed at once: it has nothing, and both are reported.
     let other = folder.path().join(".run.partial-1-0");
     std::fs::create_dir(&other).expect("a folder");
     for name in ["manifest.json", "arms.jsonl"] {
@@ -273,7 +273,7 @@ fn a_run_whose_process_was_killed_goes_on() {
         "partial-1-0 (0 whole arms)",
     ]);
     recmirror(&["resume", text(&other)]).expect(2).says(&["no logs to go on from", "before an arm was"]);
-    // A run that has the name stays; what is left beside it is told.
+    // A run that has the name stays; what is left beside it is reported.
     let again = recmirror(&["run", text(&scenario), "--out", text(&run), "--quiet"]).expect(0);
     again.says(&["note: ", &format!("`recmirror resume {}` goes on from it", left.display())]);
     assert!(!other.exists(), "nobody could go on from it");

@@ -33,7 +33,7 @@ const FILES: [&str; 15] = [
     "users.csv",
 ];
 
-/// The tables that also stand in `tables`, as JSON and Parquet.
+/// The tables that also are in `tables`, as JSON and Parquet.
 const TABLES: [&str; 9] = ["compare", "curves", "finals", "levels", "pairs", "policies", "series", "summary", "ticks"];
 
 /// A data set, a scenario with two policies, and its finished run in `out`.

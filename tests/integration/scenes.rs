@@ -119,7 +119,7 @@ fn scenes_hold_the_past_and_a_list_of_what_could_be_shown() {
             memories.insert(check_scene(scene, &raws));
         }
         assert_eq!(memories, (2..=10).collect(), "{builder}");
-        // The real item stands at every place, the last included, about equally often.
+        // The real item is at every place, the last included, about equally often.
         let last = train.iter().chain(&eval).filter(|scene| scene.item_pos + 1 == scene.choice_cnt).count();
         let expected: f64 = train.iter().chain(&eval).map(|scene| 1.0 / scene.choice_cnt as f64).sum();
         assert!((last as f64 - expected).abs() < 3.5 * expected.sqrt(), "{builder}: {last} of {expected}");
@@ -174,7 +174,7 @@ fn neither_the_order_of_files_nor_threads_change_a_byte() {
         let files = ["x_train.jsonl", "x_eval.jsonl", "x_audit.json"];
         let [train, eval, audit] = files.map(|file| read(&folder.path().join("datasets").join(file)));
         let mut audit: Value = serde_json::from_str(&audit).expect("an audit");
-        // Where something was dropped first is told by its line.
+        // Where something was dropped first is recognised by its line.
         audit["counts"]["dropped"].take();
         (train, eval, audit)
     };
@@ -280,7 +280,7 @@ fn lists_of_the_log_are_kept_as_they_are() {
             _ => json!({ "impression_list": shown, "item_pos": 1 }),
         };
     }
-    // Rows of which the real item stands beside itself are of no use here.
+    // Rows of which the real item is beside itself are of no use here.
     raws.rows.retain(|row| row.3["impression_list"].as_array().is_none_or(|shown| shown[2] != format!("i{}", row.1)));
     raws.write(folder.path(), "x");
     let answer = scenes(folder.path(), "x", &["--train", "500", "--eval", "20"]).expect(0);
@@ -352,7 +352,7 @@ fn scenes_without_the_real_item_are_not_betrayed_by_the_offer_of_none() {
             let shown = scene.text.action_list.iter().map(|text| number(text));
             assert!(shown.into_iter().all(|item| item != number_of_id(scene)));
         }
-        // The lengths of the lists do not tell either: four standard errors of lengths that are uniform from 2 to 12.
+        // The lengths of the lists do not say either: four standard errors of lengths that are uniform from 2 to 12.
         let mean = |scenes: &[&SceneRecord]| {
             scenes.iter().map(|scene| scene.choice_cnt).sum::<usize>() as f64 / scenes.len() as f64
         };

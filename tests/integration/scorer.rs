@@ -56,7 +56,7 @@ fn the_scorer_runs_on_movielens_and_repeats() {
     assert!(!told.user.runtime.is_empty(), "the users need no runtime, the policies do");
     assert_eq!(manifest(&one).arms.iter().map(|arm| arm.short_slates).sum::<u64>(), 0);
     recmirror(&["replay", text(&one)]).expect(0);
-    // What people of MovieLens take next is taken more often than anything.
+    // What users of MovieLens take next is taken more often than anything.
     let mean = |policy: &str| {
         let rows = csv_rows(&one.join("summary.csv"));
         let row = rows.iter().find(|row| row[0] == policy && row[1] == "acceptance_rate").expect("a row");
@@ -81,7 +81,7 @@ fn another_catalogue_leaves_the_policy_out_and_keeps_the_others() {
     assert_eq!(manifest.arms.iter().map(|arm| arm.policy.as_str()).collect::<Vec<_>>(), ["random"]);
 }
 
-/// NDCG@10 of the scorer that ships for the people of MovieLens-100K, on what each of them did after the cut.
+/// NDCG@10 of the scorer that ships for the users of MovieLens-100K, on what each of them did after the cut.
 fn ndcg() -> f64 {
     let data = dataset(&movielens());
     let split = data.split(0.2);

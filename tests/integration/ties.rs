@@ -133,7 +133,7 @@ fn a_changed_journal_is_refused() {
     std::fs::copy(&paths[1], &paths[0]).expect("copied");
     recmirror(&["resume", text(&run), "--quiet"]).expect(2).says(&["it is not the file that the list"]);
     write(&paths[0], bytes);
-    // Half a line is no arm, and is told.
+    // Half a line is no arm, and is reported.
     write(&journal, format!("{whole}{}\n", &first[..first.len() / 2]));
     recmirror(&["resume", text(&run), "--quiet"]).expect(0).says(&["1 lines of arms.jsonl are cut off"]);
     recmirror(&["replay", text(&run), "--quiet"]).expect(0);

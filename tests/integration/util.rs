@@ -97,7 +97,7 @@ pub struct Log {
 }
 
 impl Log {
-    /// Two groups: people and films of one parity belong together. The rows stand in a shuffled order.
+    /// Two groups: users and films of one parity belong together. The rows are in a shuffled order.
     pub fn synthetic(people: usize, films: usize) -> Log {
         let streams = Streams::new(2024, 0);
         let film = |number: usize| Film {
@@ -196,7 +196,7 @@ impl Log {
     }
 }
 
-/// A temporary folder with the synthetic data in `data/` (60 people, 80 films) and room for scenarios and runs.
+/// A temporary folder with the synthetic data in `data/` (60 users, 80 films) and room for scenarios and runs.
 pub fn with_data() -> TempDir {
     let folder = place();
     Log::synthetic(60, 80).write_recbole(&folder.path().join("data"));
@@ -367,13 +367,13 @@ pub fn csv_rows(path: &Path) -> Vec<Vec<String>> {
     rows.collect()
 }
 
-/// Whether MovieLens-100K and ONNX Runtime are there. Without them the tests that need them fail, unless
+/// Returns true if MovieLens-100K and ONNX Runtime are there. Without them the tests that need them fail, unless
 /// `RECMIRROR_OFFLINE=1` says that this is known.
 pub fn has_data_and_runtime() -> bool {
     is_there(&movielens(), "data") && has_runtime()
 }
 
-/// Whether the fetched ONNX Runtime is there; without it, only `RECMIRROR_OFFLINE=1` lets tests pass it by.
+/// Returns true if the fetched ONNX Runtime is there; without it, only `RECMIRROR_OFFLINE=1` lets tests pass it by.
 pub fn has_runtime() -> bool {
     let folder = package().join(".recmirror/onnxruntime");
     is_there(&folder.join(recmirror::onnx::library_name()), "runtime")

@@ -1,3 +1,5 @@
+//! Held-out lists, as a user model sees them.
+//!
 //! Held-out lists as a user model sees them: each user's memory before the list, and the model's answer to it.
 
 use crate::dataset::{Catalogue, Dataset, Impression, Interaction, LearningSplit, TrainingLog};
@@ -38,7 +40,7 @@ impl<'a> HeldOutLists<'a> {
         HeldOutLists { lists, histories, clock, catalogue: Catalogue::of(data) }
     }
 
-    /// Whether nothing is known of a list's user but the profile.
+    /// Returns true if nothing is known of a list's user but the profile.
     pub(super) fn is_new_user(&self, list: usize) -> bool {
         self.histories[list].is_empty()
     }

@@ -1,3 +1,5 @@
+//! Statistics of shown items.
+//!
 //! Statistics of cells (an item that was shown): log loss, AUC, calibration, all under weights by user for a bootstrap.
 
 use crate::random::{Purpose, Streams, below};

@@ -1,4 +1,6 @@
-//! What stands beside a user model on held-out lists: rules that know lists and interactions before the cut alone.
+//! Baselines of a user model on held-out lists.
+//!
+//! What is beside a user model on held-out lists: rules that know lists and interactions before the cut alone.
 
 use super::asked::HeldOutLists;
 use super::cell_statistics::logit;
@@ -8,7 +10,7 @@ pub(super) const CONSTANT: &str = "constant";
 pub(in crate::align) const BY_SLOT: &str = "constant by slot";
 pub(in crate::align) const POPULARITY: &str = "popularity";
 
-/// Cells that the mean click rate is worth where that of a slot or an item is told.
+/// Cells that the mean click rate is worth where that of a slot or an item predicts them.
 const PRIOR: f64 = 20.0;
 
 /// A rule with a score for each cell.

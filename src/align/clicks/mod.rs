@@ -1,4 +1,6 @@
-//! Whether a user model knows what people take of what they are shown: held-out impressions.
+//! Alignment on held-out impressions.
+//!
+//! Measures whether a user model knows what users take of what they are shown: held-out impressions.
 //!
 //! A *cell* is one item of a held-out list. The model answers each list from the user's history before it, under the examination that
 //! its training estimated; `P` is the chance that it takes the item. Beside it stand contenders that know lists before the cut alone:
@@ -135,7 +137,7 @@ pub(super) fn clicks(
     Ok(Some((found, bench.figures)))
 }
 
-/// The level of some lists; `None` where they tell none.
+/// The level of some lists; `None` where they give none.
 fn level(
     held_out: &HeldOutLists<'_>,
     logits: &[Vec<f32>],

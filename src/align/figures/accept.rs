@@ -1,4 +1,6 @@
-//! Accept or reject one item: does a model tell what a user took from random items, each shown alone?
+//! Accepting or rejecting a single item.
+//!
+//! Accept or reject one item: does a model say what a user took from random items, each shown alone?
 //!
 //! 1:1 is one real and one random item of each moment; a model accepts an item where taking it is more probable than taking
 //! nothing. 1:n adds n random items to each real one: the share of right answers and F1 over all items of all moments, and AUC, the
@@ -107,7 +109,7 @@ impl Bench<'_> {
     }
 }
 
-/// Whether an item is accepted that is taken with this probability.
+/// Returns true if an item is accepted that is taken with this probability.
 fn is_accepted(probability: f64) -> bool {
     probability > 0.5
 }

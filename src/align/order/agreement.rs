@@ -1,3 +1,5 @@
+//! Agreement of two orders of policies.
+//!
 //! How far two orders of policies agree: rank correlations over resamples of users, and each pair on its own.
 
 use super::OrderFigure;
@@ -21,11 +23,11 @@ pub struct Agreement {
     pub spearman: OrderFigure,
     /// Kendall's tau-b.
     pub kendall: OrderFigure,
-    /// Pairs that both sides tell apart, in the same order.
+    /// Pairs that both sides distinguish, in the same order.
     pub agree: usize,
-    /// Pairs that both sides tell apart, in opposite orders.
+    /// Pairs that both sides distinguish, in opposite orders.
     pub disagree: usize,
-    /// Pairs that one side does not tell apart.
+    /// Pairs that one side does not distinguish.
     pub too_close: usize,
 }
 
@@ -33,9 +35,9 @@ pub struct Agreement {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PairOrder {
-    /// Both tell the two apart, in the same order.
+    /// Both distinguish the two, in the same order.
     Agrees,
-    /// Both tell the two apart, in opposite orders.
+    /// Both distinguish the two, in opposite orders.
     Disagrees,
     /// One of the two intervals includes 0.
     TooClose,

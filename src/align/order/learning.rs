@@ -1,4 +1,6 @@
-//! What learning adds: in the simulator over a run, on the log over the first half of what was held out.
+//! The gain of policies from learning.
+//!
+//! The gain in the simulator over a run, on the log over the first half of what was held out.
 //!
 //! On the log a policy learns by *replay*: at each of some steps it shows a slate to every user, who takes the first slot with an item
 //! of the first half of the own held-out interactions that was not taken before, and rejects the slate where there is none. So it

@@ -1,4 +1,6 @@
-//! Policy order: whether policies stand in the same order in the simulator as on what users really did later, like with like.
+//! Policy order in the simulator and on held-out interactions.
+//!
+//! Policy order: whether policies are in the same order in the simulator as on what users really did later, like with like.
 //!
 //! **At the start, frozen.** Every policy shows one slate to every user of the log, before any response. The simulator values it
 //! by the probability that the user model accepts something of it; the log by precision, recall and NDCG@10 of what the user had
@@ -10,7 +12,7 @@
 //!
 //! Correlations of orders come with percentile intervals over resamples of users; every pair of policies is judged on both sides by
 //! simultaneous intervals over users and *agrees*, *disagrees*, or is *too close* on one side. All of it is evidence on what
-//! people choose for themselves, not on what they make of what they are shown: [`SELF_SELECTED`].
+//! users choose for themselves, not on what they make of what they are shown: [`SELF_SELECTED`].
 
 mod agreement;
 mod learning;
@@ -25,7 +27,7 @@ pub use self::start::{NDCG_DEPTH, StartPolicy, ndcg};
 use crate::experiment::{Experiment, ExperimentError, RunOptions};
 use serde::Serialize;
 
-/// What agreement with held-out interactions is worth.
+/// The evidence in agreement with held-out interactions.
 pub const SELF_SELECTED: &str = "both sides are self-selected: held-out interactions are what people chose for themselves, and so \
      is what the user model learned from; `recmirror validate` asks about items that they were shown";
 

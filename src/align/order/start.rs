@@ -1,3 +1,5 @@
+//! Slates of policies at the start, with their values.
+//!
 //! The slates of policies at the start, valued by the user model and by what was held out.
 
 use super::OrderFigure;
@@ -138,7 +140,7 @@ pub fn ndcg(slates: &Slates, held_out: &TrainingLog) -> Vec<f64> {
     found.iter().filter(|hits| hits.relevant > 0).map(|hits| hits.gain / hits.best).collect()
 }
 
-/// What each of `users` may not be shown, as [`Requests::blocked`] wants it: the items of the own log.
+/// The blocked items of each of `users`, in the form of [`Requests::blocked`]: the items of the user's own log.
 pub(crate) fn blocked(log: &TrainingLog, users: &[UserId]) -> Vec<u64> {
     let words = Requests::words(log.items);
     let mut blocked = vec![0; users.len() * words];

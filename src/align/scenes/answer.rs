@@ -1,4 +1,4 @@
-//! Who answers: one trait over language models and user models.
+//! Predictors: one trait over language models and user models.
 
 use super::AlignError;
 use super::question::{Question, Variation};
@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 /// then find the beginning of their text read; more memories would push each other out of a language model's cache.
 const TOGETHER: usize = 32;
 
-/// What a model says to one question.
+/// The answer of a model to one question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
     /// The probability of each option: the items, then "none of these" where it is offered. They sum to 1.
@@ -37,7 +37,7 @@ pub(crate) trait Answerer {
     /// Answers all questions.
     fn answer(&self, set: &SceneSet, questions: &[Question], watch: &dyn Watch) -> Result<Answers, AlignError>;
 
-    /// Whether a history can end early.
+    /// Returns true if a history can end early.
     fn can_freeze(&self) -> bool;
 }
 
@@ -108,7 +108,7 @@ impl Answers {
         Answers { given: vec![None; count], first_failure: None }
     }
 
-    /// Notes a failure; of several the one of the earliest question is told.
+    /// Notes a failure; of several the one of the earliest question is reported.
     fn fail(&mut self, place: usize, problem: String) {
         if self.first_failure.as_ref().is_none_or(|first| place < first.0) {
             self.first_failure = Some((place, problem));

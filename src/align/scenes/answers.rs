@@ -1,4 +1,4 @@
-//! What models said to each scene, as a file: `answers.jsonl`.
+//! The answers of models to each scene, as a file: `answers.jsonl`.
 
 use super::answer::Heard;
 use super::set::SceneSet;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// What was said to one scene.
+/// The answers to one scene.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AnswerRecord {
     /// The file of the scene, without its folder.
@@ -26,7 +26,7 @@ pub struct AnswerRecord {
     pub timestamp: Option<Moment>,
     /// The place of the real item, counted from 0; behind the last one where the list does not hold it.
     pub item_pos: usize,
-    /// Whether "none of these" was an option too.
+    /// True if "none of these" was an option too.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub offers_none: bool,
     /// The listed items.

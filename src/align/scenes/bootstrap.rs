@@ -1,4 +1,6 @@
-//! Intervals over resampled users: a user's scenes are not independent of each other.
+//! Bootstrap intervals over users.
+//!
+//! Scenes of one user depend on each other, so whole users are resampled.
 //!
 //! A statistic is a function of sums of columns over scenes. A resample draws as many users as there are, with
 //! replacement, and each draw brings all scenes of the user. The interval goes from the 2.5% to the 97.5% quantile of

@@ -1,4 +1,4 @@
-//! A model that takes part: who it is, how it answers, and what it is asked.
+//! A model in an alignment: identity, answers and questions.
 
 use super::answer::{Answerer, Speaker};
 use super::people::{Lookup, Person};
@@ -49,7 +49,7 @@ impl<'a> Contender<'a> {
         }
     }
 
-    /// A user model that knows ids; `fingerprint` tells it apart from others of its name.
+    /// A user model that knows ids; `fingerprint` distinguishes it from others of its name.
     pub fn user(
         name: String,
         fingerprint: String,

@@ -1,4 +1,4 @@
-//! From answers to figures: for each group of scenes who was how often right, and everything else that is measured.
+//! Figures from answers, for each group of scenes.
 
 use super::answer::{Answer, Heard};
 use super::answers::answers;
@@ -14,7 +14,7 @@ use super::set::SceneSet;
 use super::{Background, SceneOptions};
 use crate::mirror::audit::share;
 
-/// Who a figure is of when nobody was asked.
+/// The name of a figure without a model.
 pub(super) const CHANCE: &str = "chance";
 
 /// Everything that figures are computed from.
@@ -198,7 +198,7 @@ impl Desk<'_> {
         page.add(who, &measures::ratings(scenes.iter().map(rated)));
     }
 
-    /// Where and what is chosen, against what people took.
+    /// Where and what is chosen, against what users took.
     fn biases(&self, page: &mut Page<'_>, who: &str, heard: &[Heard]) {
         let scenes = &page.group.scenes.clone();
         let longest = scenes.iter().map(|&scene| self.set.scenes[scene].record.choice_cnt).max().unwrap_or_default();
@@ -256,7 +256,7 @@ impl Desk<'_> {
         bins
     }
 
-    /// What a reader must know of these figures.
+    /// Notes for the reader of these figures.
     fn notes(&self, ruled: &[Ruled]) -> Vec<String> {
         let mut notes = Vec::new();
         let without_ids = self.set.scenes.iter().filter(|scene| scene.record.items.is_none()).count();

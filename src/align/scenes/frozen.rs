@@ -1,4 +1,6 @@
-//! Histories that end where the held-out part of the log begins: the open loop of a simulation, as a text.
+//! Histories that end where the held-out part begins.
+//!
+//! They correspond to the open loop of a simulation.
 
 use super::AlignError;
 use super::known::beside;
@@ -7,14 +9,14 @@ use crate::dataset::{ExternalId, InteractionRow, ItemRow, TextTemplates};
 use crate::files::Jsonl;
 use std::collections::BTreeMap;
 
-/// What to do when a file is missing.
+/// The remedy for a missing file.
 const REMEDY: &str = "`recmirror import` makes it";
 
-/// What each user did before the first scene, the latest last.
+/// The history of each user before the first scene, the latest last.
 type Done = BTreeMap<ExternalId, Vec<InteractionRow>>;
 
 impl SceneSet {
-    /// For each scene a history of as many lines as its own, which ends before the first scene of its data set. It is told by
+    /// For each scene a history of as many lines as its own, which ends before the first scene of its data set. It is recognised by
     /// the text templates of the project, at the moment of the scene. `None` where the files of some data set do not lie
     /// beside the scenes, or scenes have no times.
     ///

@@ -1,4 +1,4 @@
-//! Groups of scenes: all, those of one data set, of one kind of lists, of one length.
+//! Groups of scenes by data set, kind of list and length.
 
 use super::outcome::Scope;
 use super::set::SceneSet;

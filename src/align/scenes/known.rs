@@ -1,4 +1,6 @@
-//! What is known of the log that scenes come from: who took what when. Rules that need ids read it.
+//! The log behind the scenes.
+//!
+//! Users, items and times, for rules that need ids.
 
 use super::AlignError;
 use super::set::SceneSet;
@@ -8,7 +10,7 @@ use crate::ids::{ItemId, UserId};
 use crate::scene::CoOccurrence;
 use std::path::PathBuf;
 
-/// What to do when a file is missing.
+/// The remedy for a missing file.
 const REMEDY: &str = "`recmirror import` makes it";
 
 /// The log of one data set. Times are milliseconds since 1970.
@@ -83,7 +85,7 @@ impl Known {
         self.items.get(id).map(ItemId)
     }
 
-    /// What a user had done before a moment, the latest last.
+    /// The history of a user before a point in time, the latest last.
     pub(crate) fn history(&self, user: &str, time: i64) -> &[Interaction] {
         let rows = self.users.get(user).map(|user| self.whole.of(UserId(user))).unwrap_or_default();
         &rows[..rows.partition_point(|row| row.time < time)]

@@ -1,4 +1,6 @@
-//! What is measured of answers: columns over scenes, and statistics of their sums. docs/ALIGN.md has the definitions.
+//! Measures of answers.
+//!
+//! Columns over scenes and statistics of their sums; docs/ALIGN.md has the definitions.
 
 use super::answer::{Answer, Heard};
 use super::bootstrap::{Columns, mean};
@@ -12,7 +14,7 @@ use crate::user::RATINGS;
 pub(super) const BINS: usize = 15;
 /// Bins of the reject AUC.
 const RANKS: usize = 128;
-/// Probabilities below this count as this much in the log loss: a server does not tell all of them.
+/// Probabilities below this count as this much in the log loss: a server does not return all of them.
 const LEAST: f64 = 1e-9;
 
 /// A statistic of the sums of columns.
@@ -52,7 +54,7 @@ pub(super) fn log_loss<'a>(answers: impl Iterator<Item = (Option<&'a Answer>, us
     Measured::one("log loss", answers.map(loss))
 }
 
-/// The probability of what people did: the accuracy of ever more repeats.
+/// The probability of what users did: the accuracy of ever more repeats.
 pub(super) fn probability<'a>(answers: impl Iterator<Item = (Option<&'a Answer>, usize)>) -> Measured {
     Measured::one("probability of the real option", answers.map(|(answer, real)| Some(answer?.options[real])))
 }
@@ -130,7 +132,7 @@ pub(super) fn positions(rows: impl Iterator<Item = Option<(Vec<f64>, usize)>>, l
     Measured { columns: Columns::new(2 * longest + 1, rows.map(row)), statistics }
 }
 
-/// The list in all rotations, the answer to the list as it stands first.
+/// The list in all rotations, the answer to the list as it is first.
 fn rotations(heard: &Heard) -> Option<Vec<&Answer>> {
     let plain = heard.plain.as_ref()?;
     if heard.turned.is_empty() {
@@ -211,7 +213,7 @@ pub(super) fn discrimination(heard: &[(&Heard, usize)], place: usize) -> Measure
     Measured { columns: Columns::new(6, heard.iter().map(row)), statistics }
 }
 
-/// Shares of "none of these": chosen, and by people.
+/// Shares of "none of these": chosen, and by users.
 pub(super) fn rejects(rows: impl Iterator<Item = Option<(f64, bool)>>) -> Measured {
     let row = |row: Option<(f64, bool)>| row.map(|(chosen, real)| vec![chosen, f64::from(u8::from(real)), 1.0]);
     let statistics: Vec<(String, Statistic)> = vec![
@@ -222,7 +224,7 @@ pub(super) fn rejects(rows: impl Iterator<Item = Option<(f64, bool)>>) -> Measur
     Measured { columns: Columns::new(3, rows.map(row)), statistics }
 }
 
-/// How well the probability of "none of these" tells lists from which people took nothing from others: the probability
+/// How well the probability of "none of these" separates lists from which users took nothing from others: the probability
 /// that it is higher for one of the first than for one of the second, equal ones half (the area under the ROC curve; Hanley and
 /// McNeil 1982). Probabilities in one of [`RANKS`] equally filled bins count as equal.
 pub(super) fn reject_order(rows: &[Option<(f64, bool)>]) -> Measured {
@@ -244,13 +246,13 @@ pub(super) fn reject_order(rows: &[Option<(f64, bool)>]) -> Measured {
         }
         area / (below * rejected.iter().sum::<f64>())
     });
-    // Without lists of both kinds there is nothing to tell apart.
+    // Without lists of both kinds there is nothing to distinguish.
     let both = [true, false].iter().all(|kind| rows.iter().flatten().any(|(_, rejected)| rejected == kind));
     let columns = Columns::new(2 * RANKS, rows.iter().filter(|_| both).map(row));
     Measured { columns, statistics: vec![("reject AUC".to_owned(), area)] }
 }
 
-/// Popularity ranks (0 is the most popular item): of what is chosen, of what people took, and the gap between them.
+/// Popularity ranks (0 is the most popular item): of what is chosen, of what users took, and the gap between them.
 pub(super) fn popularity(rows: impl Iterator<Item = Option<(f64, f64)>>) -> Measured {
     let row = |row: Option<(f64, f64)>| row.map(|(chosen, real)| vec![chosen, real, 1.0]);
     let statistics: Vec<(String, Statistic)> = vec![

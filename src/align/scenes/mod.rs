@@ -1,4 +1,6 @@
-//! How well a user model mirrors people on scenes from files: those of `recmirror scenes`, or evaluation sets of the
+//! Alignment of a user model on scene files.
+//!
+//! Reads scenes of `recmirror scenes` and evaluation sets of the
 //! paper's reference code.
 //!
 //! [`measure_scenes`] asks one or more models about every scene and sets beside them what needs no model: chance, rules that
@@ -89,14 +91,14 @@ pub struct SceneOptions {
     pub top_p: f64,
 }
 
-/// What is known of the log behind the scenes, beside the scenes themselves.
+/// Facts about the log behind the scenes, besides the scenes themselves.
 #[derive(Default)]
 pub struct Background<'a> {
     /// The data set, where it was given.
     pub data: Option<&'a Dataset>,
     /// The scenes as the data set knows them: ratings, and which scenes lie after a trained model's data.
     pub lookup: Option<&'a Lookup<'a>>,
-    /// Whether one of the models was trained on the part of the data set before the cut.
+    /// True if one of the models was trained on the part of the data set before the cut.
     pub is_trained: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What an alignment on scene files found, in the form of `align.json` and `align.csv`.
+//! Results of an alignment on scene files: `align.json`, `align.csv`.
 
 use super::AnswerRecord;
 use crate::align::PolicyOrder;
@@ -39,9 +39,9 @@ pub struct SceneFigure {
     pub length: Option<usize>,
     /// Which scenes of these.
     pub scope: Scope,
-    /// Who or what answered.
+    /// The answering model.
     pub who: String,
-    /// What is measured.
+    /// The measured quantity.
     pub measure: String,
     /// Scenes on which it is defined.
     pub scenes: usize,
@@ -62,7 +62,7 @@ pub struct ContenderRecord {
     pub name: String,
     /// `language`, `mirror`, `parametric`, ...
     pub kind: &'static str,
-    /// What tells it apart from others of the name.
+    /// The suffix that separates it from others of the name.
     pub fingerprint: String,
     /// Name and hash of the prompts.
     pub prompts: Option<String>,
@@ -77,7 +77,7 @@ pub struct ContenderRecord {
 /// Answers of one confidence.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ReliabilityBin {
-    /// Who answered.
+    /// The answering model.
     pub who: String,
     /// Lowest confidence of the bin.
     pub low: f64,
@@ -120,7 +120,7 @@ pub struct SceneAlignment {
     pub top_p: f64,
     /// The models.
     pub contenders: Vec<ContenderRecord>,
-    /// What a reader must know.
+    /// Notes for the reader.
     pub notes: Vec<String>,
     /// The rules that never look at the user, by name.
     pub user_free: Vec<String>,
@@ -128,9 +128,9 @@ pub struct SceneAlignment {
     pub figures: Vec<SceneFigure>,
     /// How sure the models were, and how right, over all scenes.
     pub reliability: Vec<ReliabilityBin>,
-    /// Whether policies stand in the same order in the simulator and on the log, where that was asked.
+    /// True if policies are in the same order in the simulator and on the log, where that was asked.
     pub policy_order: Option<PolicyOrder>,
-    /// What the models said to each scene; a file of its own.
+    /// The answers of the models to each scene; a file of its own.
     #[serde(skip)]
     pub answers: Vec<AnswerRecord>,
 }

@@ -1,4 +1,6 @@
-//! A user model that knows ids: scenes are looked up in the data set, and the memory is what the user had done before.
+//! A user model that reads ids.
+//!
+//! Looks scenes up in the data set; the memory is the user's earlier history.
 
 use super::AlignError;
 use super::answer::{Answer, Answerer, Answers};
@@ -16,7 +18,7 @@ pub struct Lookup<'a> {
     data: &'a Dataset,
     catalogue: Catalogue,
     whole: TrainingLog,
-    /// What the model was trained on.
+    /// The training data of the model.
     before: &'a TrainingLog,
     /// For each scene the user, and how much that user had done.
     moments: Vec<(UserId, usize)>,
@@ -95,7 +97,7 @@ impl<'a> Lookup<'a> {
         Ok(())
     }
 
-    /// Whether a scene lies after what models were trained on of its user.
+    /// Returns true if a scene lies after what models were trained on of its user.
     pub(crate) fn is_unseen(&self, scene: usize) -> bool {
         let (user, position) = self.moments[scene];
         position >= self.before.of(user).len()

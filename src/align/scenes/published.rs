@@ -1,7 +1,7 @@
-//! Evaluation sets as the paper's authors publish them: Parquet with the columns of a scene.
+//! Evaluation sets of the paper's authors, in Parquet.
 //!
 //! `text` is a group (`profile`, `history`, `action_list`), times are nanoseconds, and `impression_list` has the ids of the
-//! listed items where the log told them. Files packed with Snappy or Zstandard can be read.
+//! listed items where the log stated them. Files packed with Snappy or Zstandard can be read.
 
 use crate::files::{FileError, open_regular};
 use crate::guard::guarded;
@@ -13,10 +13,10 @@ use parquet::schema::types::Type;
 use serde_json::{Map, Value};
 use std::path::Path;
 
-/// What the times of the file count: how many of them are a millisecond.
+/// The unit of the file's times, as units in a millisecond.
 type Scale = i64;
 
-/// Whether a file is to be read here.
+/// Returns true if a file is to be read here.
 pub(super) fn is_published(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "parquet")
 }
@@ -51,7 +51,7 @@ fn read(path: &Path, see: &mut dyn FnMut(u64, SceneRecord) -> Result<(), FileErr
     Ok(())
 }
 
-/// What the column `timestamp` counts.
+/// The unit of the column `timestamp`.
 fn scale(schema: &Type) -> Scale {
     let column = schema.get_fields().iter().find(|column| column.name() == "timestamp");
     match column.and_then(|column| column.get_basic_info().logical_type_ref()) {

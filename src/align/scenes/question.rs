@@ -1,4 +1,4 @@
-//! What a model is asked about each scene: the scene as it stands, and its variations.
+//! The questions about each scene: the scene itself and its variations.
 
 use super::set::SceneSet;
 use crate::mirror::turned_place;
@@ -11,7 +11,7 @@ pub const RATIOS: [usize; 4] = [1, 2, 3, 9];
 /// Draws from other lists before a list stays too short.
 const TRIES: usize = 200;
 
-/// What a question varies.
+/// The variation of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Variation {
     /// Nothing.
@@ -48,7 +48,7 @@ pub(crate) struct Question {
 }
 
 impl Question {
-    /// Whether the history ends early.
+    /// Returns true if the history ends early.
     pub(crate) fn is_frozen(&self) -> bool {
         self.variation == Variation::Frozen
     }
@@ -90,7 +90,7 @@ pub(crate) fn questions(set: &SceneSet, wanted: Wanted, seed: u64) -> Vec<Questi
     all
 }
 
-/// A list turned so that the item at place `by` stands first.
+/// A list turned so that the item at place `by` is first.
 fn turned(plain: &Question, by: usize) -> Question {
     let mut items = plain.items.clone();
     items.rotate_left(by);
@@ -114,7 +114,7 @@ fn partners(set: &SceneSet, seed: u64) -> Vec<Option<usize>> {
             ordered.push((places[of.user], scene));
         }
         ordered.sort_unstable();
-        // A user's scenes stand together: whoever stands as far away as the longest of these runs is somebody else.
+        // A user's scenes are together: whoever is as far away as the longest of these runs is somebody else.
         let longest = ordered.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap_or_default();
         for (place, &(user, scene)) in ordered.iter().enumerate() {
             let (other, partner) = ordered[(place + longest) % ordered.len()];
@@ -138,7 +138,7 @@ impl Lists<'_> {
     }
 
     /// The real item among `negatives` others: those of its own list first, in a drawn order, then items of other lists of
-    /// the data set. The real item stands at a uniform place. `None` where the list does not hold the real item, or there
+    /// the data set. The real item is at a uniform place. `None` where the list does not hold the real item, or there
     /// are not enough others.
     fn ratio(&self, scene: usize, negatives: usize) -> Option<Question> {
         let of = &self.set.scenes[scene];

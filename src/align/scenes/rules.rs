@@ -1,4 +1,6 @@
-//! Rules beside which a model must stand. Most never look at the user; two look at the history alone.
+//! Baseline rules for a model on scene files.
+//!
+//! Most rules ignore the user; two read the history alone.
 //!
 //! A rule gives each item of a list a score and picks the highest; of equal scores each counts as picked with equal share,
 //! as in [`crate::mirror::audit`]. Rules over texts are always there; rules over ids where the log is known.
@@ -17,7 +19,7 @@ const RECENT: usize = 20;
 /// hold the real item.
 pub(super) struct Ruled {
     pub name: &'static str,
-    /// Whether the rule never looks at the user.
+    /// True if the rule never looks at the user.
     pub is_user_free: bool,
     pub hits: Vec<Option<f64>>,
 }
@@ -25,7 +27,7 @@ pub(super) struct Ruled {
 /// A score for each item of a list.
 type Scores = Vec<f64>;
 
-/// What each rule finds. `known` has the log of each data set.
+/// The findings of each rule. `known` has the log of each data set.
 pub(super) fn rules(set: &SceneSet, known: &[Option<Known>]) -> Vec<Ruled> {
     let mut table = Table::new(set);
     let texts = Texts::new(set);

@@ -1,4 +1,4 @@
-//! The scenes of one or more files, with numbers for their users and data sets.
+//! Scenes of one or more files, with numbered users.
 
 use super::{AlignError, published};
 use crate::files::{FileError, Jsonl};
@@ -6,7 +6,7 @@ use crate::mirror::SceneRecord;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What makes a file of scenes.
+/// The maker of a file of scenes.
 const REMEDY: &str = "`recmirror scenes` makes scenes: name a `datasets/NAME_eval.jsonl`";
 
 /// A scene and where it stands.
@@ -25,7 +25,7 @@ pub(crate) struct Scene {
 }
 
 impl Scene {
-    /// Whether the list holds the item that the user took.
+    /// Returns true if the list holds the item that the user took.
     pub(crate) fn holds_real(&self) -> bool {
         self.record.item_pos < self.record.choice_cnt
     }
@@ -43,7 +43,7 @@ pub struct SceneSet {
 
 impl SceneSet {
     /// Reads files of scenes, in JSON lines or as the paper's authors publish them in Parquet; of each file at most `most` scenes are kept, the first ones. Files of `recmirror scenes`
-    /// stand in the order in which scenes were drawn, so the first ones are a fair sample.
+    /// are in the order in which scenes were drawn, so the first ones are a fair sample.
     ///
     /// # Errors
     /// A missing file, a line that is no scene, a scene that contradicts itself, or no scene at all.
@@ -111,7 +111,7 @@ impl SceneSet {
         self.scenes.len()
     }
 
-    /// Whether there is no scene.
+    /// Returns true if there is no scene.
     pub fn is_empty(&self) -> bool {
         self.scenes.is_empty()
     }

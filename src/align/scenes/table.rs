@@ -53,7 +53,7 @@ impl SceneAlignment {
 }
 
 impl SceneFigure {
-    /// What its scenes have in common.
+    /// The common properties of its scenes.
     pub(crate) fn group(&self) -> (Option<&str>, Option<&str>, Option<usize>, Scope) {
         (self.dataset.as_deref(), self.list.as_deref(), self.length, self.scope)
     }
@@ -86,7 +86,7 @@ fn group(text: &mut String, figures: &[SceneFigure]) {
     }
 }
 
-/// Everything that has no column, of each who. Shares of places stand in the files: the gaps say what they say.
+/// Everything that has no column, of each who. Shares of places are in the files: the gaps say what they say.
 fn rest(text: &mut String, figures: &[SceneFigure]) {
     let is_left_out = |of: &&SceneFigure| {
         let has_column = COLUMNS.iter().any(|(measure, _)| *measure == of.measure);

@@ -1,4 +1,4 @@
-//! Whether scenes are in the words that a model was trained with.
+//! A check that scenes use a model's training prompts.
 
 use super::AlignError;
 use super::known::beside;
@@ -7,7 +7,7 @@ use crate::dataset::TextTemplates;
 use std::path::Path;
 
 impl SceneSet {
-    /// A sentence for each data set whose scenes were put into other words than those of `own`, which stands in the file
+    /// A sentence for each data set whose scenes were put into other words than those of `own`, which is in the file
     /// `origin`; as far as the templates of a project lie beside its scenes.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! What an alignment leaves in a model's card: `[measured]`.
+//! The record of an alignment in a model's card: `[measured]`.
 
 use crate::align::scenes::{SceneAlignment, SceneFigure, Scope};
 use crate::align::shown as display;

@@ -1,4 +1,4 @@
-//! A mirror model on lists that are built from a data set's held-out interactions.
+//! `recmirror align` on a data set's held-out interactions.
 
 use super::models::{Kind, kind_of};
 use super::{Align, order};

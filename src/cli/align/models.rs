@@ -1,4 +1,4 @@
-//! Models named on the command line: what kind they are, and what they need to be loaded.
+//! Models named on the command line.
 
 use super::Align;
 use crate::align::scenes::{Contender, Lookup, Variations};
@@ -18,7 +18,7 @@ use std::sync::atomic::AtomicBool;
 /// Prompts that belong to a model.
 const PROMPTS: &str = "prompts.toml";
 
-/// What a model is, by its folder.
+/// The kind of a model, read from its folder.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Kind {
     Language,
@@ -39,7 +39,7 @@ pub(super) struct Data {
     pub before: TrainingLog,
 }
 
-/// What kind of model `path` is.
+/// The kind of model at `path`.
 pub(super) fn kind_of(path: &Path) -> Result<Kind, Failure> {
     if path == Path::new("parametric") && !path.is_dir() {
         return Ok(Kind::Parametric);

@@ -20,10 +20,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// What is written into a folder.
+/// The files of a folder.
 const FILES: [&str; 4] = ["align.json", "align.csv", "answers.jsonl", "align.html"];
 
-/// What can be done about a folder that is in the way.
+/// The remedy for a folder that is in the way.
 const REMEDY: &str = "; --force replaces that of an earlier `align --out`";
 
 /// Scenes of each file with --quick.
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Align, registry: &Registry) -> Result<(), Failure>
     let stop = stop_flag()?;
     let data = arguments.data.as_ref().map(|folder| read(folder, arguments.holdout)).transpose()?;
     warn(arguments, &set)?;
-    // Whether the scenes have what is needed is said before a model takes its time to load.
+    // True if the scenes have what is needed is said before a model takes its time to load.
     let lookup = data.as_ref().map(|data| Lookup::new(&set, &data.whole, &data.before));
     let lookup = lookup.transpose().map_err(Failure::input)?;
     let models = loaded(arguments, data.as_ref(), &stop)?;

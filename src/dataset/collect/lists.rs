@@ -1,7 +1,7 @@
 //! Lists as they were shown, while they are read.
 //!
-//! What was shown to a user at one time, or under one id of a list, is one list. Its items stand by slot, then in the order
-//! of the file. Lists stand by time, then by user, then by their ids.
+//! Items shown to a user at one time, or under one list id, are one list. Its items are ordered by slot, then in the order
+//! of the file. Lists are by time, then by user, then by their ids.
 
 use crate::dataset::clock::Instant;
 use crate::dataset::import::ShownRow;
@@ -24,7 +24,7 @@ struct Entry {
     rating: f32,
 }
 
-/// The slot of an item of which the log tells none.
+/// The slot of an item of which the log has none.
 const NO_SLOT: u16 = u16::MAX;
 
 /// All items that were shown so far.
@@ -33,11 +33,11 @@ pub(in crate::dataset) struct Lists {
     entries: Vec<Entry>,
     names: IdTable,
     has_times: bool,
-    /// Lists of which one row told no slot.
+    /// Lists of which one row stated no slot.
     unnamed: u32,
 }
 
-/// What a row tells of an item that was shown.
+/// The content of a row about a shown item.
 pub(in crate::dataset) struct Shown<'r> {
     pub(super) time: Option<Instant>,
     pub(super) list: Option<&'r str>,
@@ -48,7 +48,7 @@ pub(in crate::dataset) struct Shown<'r> {
 }
 
 impl Shown<'_> {
-    /// What a row of the log tells.
+    /// The content of a log row.
     pub(in crate::dataset) fn of(row: &ShownRow) -> Shown<'_> {
         Shown {
             time: row.time,
@@ -63,7 +63,7 @@ impl Shown<'_> {
 
 impl Lists {
     pub(in crate::dataset) fn push(&mut self, user: u32, item: u32, told: &Shown<'_>) {
-        // Without an id and without a time nothing tells which rows belong together: each is a list of its own.
+        // Without an id and without a time nothing says which rows belong together: each is a list of its own.
         let list = match (told.list, told.time) {
             (Some(name), _) => self.names.insert(name).0,
             (None, Some(_)) => u32::MAX,

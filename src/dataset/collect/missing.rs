@@ -1,4 +1,4 @@
-//! What items lack: counted, so that nobody has to guess why a figure is empty.
+//! Missing fields of items, counted.
 
 use crate::dataset::{Cleaner, Column, Dataset};
 

@@ -1,6 +1,6 @@
 //! From a publisher's files, or one's own tables, to a [`Dataset`].
 //!
-//! Users and items stand in the order of their tables; those that only the log knows come after them, numbers by value,
+//! Users and items are in the order of their tables; those that only the log knows come after them, numbers by value,
 //! then texts by their bytes, so that no number hangs on the order of the log's lines.
 
 mod lists;
@@ -24,7 +24,7 @@ use serde_json::{Map, Value};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// What is read of a data set so far.
+/// The part of a data set that is read so far.
 struct Collector<'p> {
     publisher: &'p dyn Publisher,
     roles: Roles,
@@ -78,7 +78,7 @@ fn hash(publisher: &dyn Publisher) -> Result<String, DataError> {
     Ok(hasher.finalize().to_hex().to_string())
 }
 
-/// What is known of a user or item, for code: features where they are no lists, else what is shown.
+/// Fields of a user or item for code: features that are no lists, else the shown text.
 fn told(mut shown: Map<String, Value>, features: Map<String, Value>) -> Map<String, Value> {
     for (name, value) in features.into_iter().filter(|(_, value)| !value.is_array() && !value.is_object()) {
         match (name.as_str(), value.as_f64()) {
@@ -96,7 +96,7 @@ fn told(mut shown: Map<String, Value>, features: Map<String, Value>) -> Map<Stri
 /// Words before an id in names that publishers' readers make of it.
 const STAND_INS: [&str; 7] = ["", "item", "video", "book", "artist", "product", "news article"];
 
-/// Without names that publishers' readers make of an id, like "item 7": they tell nothing.
+/// Without names that publishers' readers make of an id, like "item 7": they say nothing.
 fn without_stand_in(id: &ExternalId, mut fields: Map<String, Value>) -> Map<String, Value> {
     let is_stand_in = |text: &str| {
         let id = id.to_string();
@@ -225,7 +225,7 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// The rating of a row, within the scale that is told; NaN where it has none.
+    /// The rating of a row, within the scale that is given; NaN where it has none.
     fn rating(&self, place: &Place<'_>, row: &RawRow) -> Result<f32, ImportError> {
         let written = row.rating.or_else(|| row.behavior.get("rating").and_then(Value::as_f64));
         let Some(rating) = written else { return Ok(f32::NAN) };
@@ -332,7 +332,7 @@ impl Collector<'_> {
     }
 }
 
-/// What must be said of times and ratings.
+/// The notes on times and ratings.
 fn notes_of(data: &Dataset, is_finer: bool, is_unordered: bool, unrated: u64) -> Vec<String> {
     let mut notes = Vec::new();
     if !data.has_times {

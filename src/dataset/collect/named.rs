@@ -1,4 +1,6 @@
-//! Which fields of items are the title, the release and the provider: as the publisher says, else by their names.
+//! Roles of item fields: title, release and provider.
+//!
+//! The publisher states them, or their names decide.
 
 use super::typed::{Store, plain};
 use crate::dataset::import::{FieldType, Roles};
@@ -34,7 +36,7 @@ const RELEASED: [&str; 9] = [
 const PROVIDER: [&str; 9] =
     ["provider", "providerid", "seller", "vendor", "merchant", "publisher", "brand", "store", "developer"];
 
-/// The column that names an item, where the name of one tells.
+/// The column that names an item, where the name of one says.
 pub(in crate::dataset) fn title_among(columns: &[String]) -> Option<&String> {
     TITLE.iter().find_map(|wanted| columns.iter().find(|name| plain(name) == *wanted))
 }
@@ -59,7 +61,7 @@ impl Names {
         }
     }
 
-    /// The types that are told, and those that a meaning needs.
+    /// The types that are given, and those that a meaning needs.
     pub(super) fn types(&self, roles: &Roles) -> BTreeMap<String, FieldType> {
         let mut types = roles.item_types.clone();
         for (name, kind) in [(&self.title, FieldType::Text), (&self.provider, FieldType::Category)] {

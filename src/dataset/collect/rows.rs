@@ -1,9 +1,9 @@
-//! The rows of a log while they are read, and the rules that make interactions of them.
+//! Log rows, and the rules that make interactions of them.
 //!
 //! No rule looks at the order of lines of a log with times:
 //! - of rows of one user, item and time with other ratings the highest rating is kept;
 //! - of rows of one user and item at other times the earliest is kept; weights of what is dropped are added to it;
-//! - rows of a user at one time stand in the order of the items' ids.
+//! - rows of a user at one time are in the order of the items' ids.
 //!
 //! A row without a time counts as earlier than all that have one, in the order of the file. Where that order means nothing
 //! ([`Publisher::is_unordered`](crate::dataset::import::Publisher)), as in a matrix, such rows are scattered by a hash of their ids:
@@ -35,7 +35,7 @@ impl Row {
     }
 }
 
-/// What a row tells besides user and item.
+/// The content of a row besides user and item.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::dataset) struct Told {
     pub(in crate::dataset) time: Option<Instant>,
@@ -60,7 +60,7 @@ pub(in crate::dataset) struct Finished {
     /// One for each interaction; empty where no row has a weight.
     pub(in crate::dataset) weights: Vec<f32>,
     pub(in crate::dataset) is_timed: bool,
-    /// Whether some times are not whole milliseconds.
+    /// True if some times are not whole milliseconds.
     pub(in crate::dataset) is_finer: bool,
 }
 
@@ -106,7 +106,7 @@ impl Rows {
     }
 
     /// The interactions by user and time. `rank` orders items at one time; `scatter` orders the rows of a user that have no time, the order of the file where there is
-    /// none; `place` tells where a line stands.
+    /// none; `place` says where a line stands.
     pub(in crate::dataset) fn finish(
         mut self,
         rank: &[u32],

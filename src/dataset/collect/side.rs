@@ -1,4 +1,4 @@
-//! Users or items while a data set is read: ids, and what is known of each.
+//! Users or items of a data set that is being read.
 
 use super::typed::Store;
 use crate::dataset::{ExternalId, IdTable};
@@ -27,7 +27,7 @@ impl Side {
         }
     }
 
-    /// Whether the table, if there is one, has this number.
+    /// Returns true if the table, if there is one, has this number.
     pub(super) fn is_known(&self, dense: u32) -> bool {
         self.known.is_none_or(|known| dense < known)
     }

@@ -1,6 +1,6 @@
 //! From values as they are written to typed columns.
 //!
-//! Without a type that is told: lists of numbers of one length are a vector, other lists categories; numbers are a number
+//! Without a given type: lists of numbers of one length are a vector, other lists categories; numbers are a number
 //! unless the column is called like a code; texts are times where all are dates, categories where they are separated by `|`
 //! and repeat, one category where few words repeat, else text.
 
@@ -24,7 +24,7 @@ const CODES: [&str; 6] = ["id", "code", "zip", "zipcode", "postcode", "isbn"];
 pub(super) struct Store {
     places: BTreeMap<String, usize>,
     values: Vec<Vec<(u32, Value)>>,
-    /// Of which rows the log told something.
+    /// Of which rows the log stated something.
     told: Vec<bool>,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Typed {
 }
 
 impl Store {
-    /// Adds what is known of a row.
+    /// Adds facts about a row.
     pub(super) fn push(&mut self, row: u32, fields: Map<String, Value>) {
         for (name, value) in fields.into_iter().filter(|(_, value)| !value.is_null()) {
             let next = self.values.len();
@@ -47,7 +47,7 @@ impl Store {
         }
     }
 
-    /// Adds what the log tells of a row, where nothing was told before.
+    /// Adds what the log has of a row, where nothing was reported before.
     pub(super) fn push_first(&mut self, row: u32, fields: Map<String, Value>) {
         if self.told.len() <= row as usize {
             self.told.resize(row as usize + 1, false);
@@ -75,7 +75,7 @@ impl Store {
     /// Typed columns of `rows` rows.
     ///
     /// # Errors
-    /// When a value is not of the type that is told: a message that names the field and the value.
+    /// When a value is not of the type that is given: a message that names the field and the value.
     pub(super) fn finish(
         mut self,
         rows: usize,
@@ -110,7 +110,7 @@ fn is_code(name: &str) -> bool {
     CODES.iter().any(|code| name == *code || (name.ends_with(code) && name.len() > code.len()))
 }
 
-/// What is said of a column with numbers and a few texts: one wrong value must not change a column's type silently.
+/// The note on a column with numbers and a few texts: one wrong value must not change a column's type silently.
 fn mixed(name: &str, values: &[(u32, Value)]) -> Option<String> {
     let numbers = values.iter().filter(|(_, value)| value.is_number()).count();
     let first = values.iter().find_map(|(_, value)| value.as_str())?;

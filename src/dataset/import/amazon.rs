@@ -1,4 +1,6 @@
-//! Amazon reviews as UCSD publishes them: the 2023 JSON lines (`CATEGORY.jsonl`, `meta_CATEGORY.jsonl`) and the files of
+//! Amazon reviews, as UCSD publishes them.
+//!
+//! Reads the 2023 JSON lines (`CATEGORY.jsonl`, `meta_CATEGORY.jsonl`) and the files of
 //! 2018 and before (5-core `CATEGORY_5.json` or all of `CATEGORY.json`, with or without `reviews_` before it, optionally
 //! `meta_CATEGORY.json`).
 //!

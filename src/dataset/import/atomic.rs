@@ -1,4 +1,6 @@
-//! RecBole's atomic files: `NAME.inter`, `NAME.item`, `NAME.user`, tab separated, with a typed header (`user_id:token`,
+//! RecBole's atomic files.
+//!
+//! `NAME.inter`, `NAME.item` and `NAME.user` are tab separated, with a typed header (`user_id:token`,
 //! `rating:float`, `class:token_seq`, ...). Every column becomes a field: `token` a category, `token_seq` categories,
 //! `float` a number, `float_seq` a vector.
 
@@ -125,7 +127,7 @@ impl Atomic {
         Table::headed(&self.log, "\t", Encoding::Utf8)
     }
 
-    /// Looks at all times: only together they tell their unit.
+    /// Looks at all times: only together do they reveal their unit.
     fn look(&mut self) -> Result<(), ImportError> {
         let mut table = self.table()?;
         table.need(&["user_id"])?;

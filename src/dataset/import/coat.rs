@@ -1,7 +1,9 @@
-//! Coat shopping (Schnabel et al. 2016): `train.ascii`, ratings of coats that people chose themselves, in a dense matrix (rows
-//! people, columns coats, 0 = not rated), with `user_features.ascii`, `item_features.ascii` and their maps. No times.
+//! Coat shopping (Schnabel et al. 2016).
 //!
-//! `test.ascii`, ratings of coats drawn at random, is no part of the log: it is read as exposures. People and coats are
+//! `train.ascii` has ratings of coats that users chose themselves, in a dense matrix (rows
+//! users, columns coats, 0 = not rated), with `user_features.ascii`, `item_features.ascii` and their maps. No times.
+//!
+//! `test.ascii`, ratings of coats drawn at random, is no part of the log: it is read as exposures. Users and coats are
 //! called by their places in the matrix, counted from 0.
 
 use super::super::{ExternalId, ItemRow, UserRow};

@@ -1,4 +1,6 @@
-//! Data sets that are in the unified form already: `NAME_user_feature`, `NAME_item_feature` and `NAME_interaction`, as
+//! Data sets in the unified form.
+//!
+//! `NAME_user_feature`, `NAME_item_feature` and `NAME_interaction`, as
 //! JSON lines in the columns of the paper's reference code or as CSV, in any form that own tables may have. `NAME_template.toml` beside them is taken too.
 //!
 //! In CSV the ids and `timestamp` are columns of that name. Of an item, `year` and `time` are for code and are shown as
@@ -34,9 +36,9 @@ pub(super) const FAMILY: Family = Family {
 
 struct Custom {
     is_csv: bool,
-    /// Whether any row of a CSV log has a time.
+    /// True if any row of a CSV log has a time.
     is_dated: bool,
-    /// What must be said of the unit of times.
+    /// The note on the unit of times.
     unit: Option<String>,
     log: PathBuf,
     items: Option<PathBuf>,
@@ -65,7 +67,7 @@ fn open(folder: &Folder, ending: &str) -> Opened {
     Ok(Some(Box::new(Custom { is_csv, is_dated, unit, log, items, users, template })))
 }
 
-/// Whether some row of a CSV log has a time, and what must be said of the unit.
+/// Returns true if some row of a CSV log has a time, and what must be said of the unit.
 fn times(log: &Path) -> Result<(bool, Option<String>), ImportError> {
     let mut table = Sheet::open(log, None)?;
     let Some(time) = find(&table, "timestamp") else { return Ok((false, None)) };

@@ -1,4 +1,4 @@
-//! From a publisher's rows to the three files of the unified form, in passes over the log.
+//! The writer of the unified form, in passes over the log.
 //!
 //! 1. The items and users that are known, by their ids.
 //! 2. Where only the end of the log is used: rows a day, for the cut.
@@ -7,7 +7,7 @@
 //! 5. The items and users that those rows name are written, in the order of the publisher's files; in that of their
 //!    first row where there is no such file.
 //!
-//! What is held grows with users and items, not with rows.
+//! Memory grows with users and items, not with rows.
 
 use super::super::{InteractionRow, ItemRow, Moment, UserRow};
 use super::ImportError;
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
-/// A kept row with its user and item, for people to look at.
+/// A kept row with its user and item, for readers to look at.
 #[derive(Clone, Debug)]
 pub(super) struct Example {
     pub(super) done: InteractionRow,
@@ -28,7 +28,7 @@ pub(super) struct Example {
     pub(super) item: Option<ItemRow>,
 }
 
-/// What the passes found.
+/// The findings of the passes.
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub(super) tally: Tally,
@@ -44,7 +44,7 @@ pub(super) struct Found {
 struct Steps<'w> {
     watch: &'w dyn Watch,
     rows: u64,
-    /// What is read, while no row has told of its file.
+    /// The file that is read, while no row has named its file.
     what: Option<&'w str>,
     taken: Option<u64>,
 }
@@ -226,7 +226,7 @@ fn stays(sieve: &mut Sieve, verdict: Verdict<RawRow>) -> Result<(RawRow, u32, u3
     Ok((row, user, item))
 }
 
-/// Whether a row is earlier than the one before it of the same user.
+/// Returns true if a row is earlier than the one before it of the same user.
 fn is_early(last: &mut Vec<i64>, user: u32, time: Option<Moment>) -> bool {
     let user = user as usize;
     if last.len() <= user {

@@ -1,4 +1,4 @@
-//! What can go wrong with an import.
+//! Errors of an import.
 
 #[cfg(feature = "all")]
 use super::super::TemplateError;
@@ -18,7 +18,7 @@ pub enum ImportError {
     /// The source is not there.
     #[error("{} does not exist; SOURCE is the folder with the publisher's files", path.display())]
     NoSource {
-        /// What was given.
+        /// The given value.
         path: PathBuf,
     },
     /// No such format in this family.
@@ -26,7 +26,7 @@ pub enum ImportError {
     Format {
         /// The family.
         family: &'static str,
-        /// What was asked for.
+        /// The requested value.
         name: String,
         /// All names.
         known: String,
@@ -54,7 +54,7 @@ pub enum ImportError {
     /// The project would be imported into itself.
     #[error("{} is the project itself; name its data sets with --datasets", path.display())]
     Itself {
-        /// What was given.
+        /// The given value.
         path: PathBuf,
     },
     /// Everything was dropped.
@@ -62,7 +62,7 @@ pub enum ImportError {
     NothingLeft {
         /// The log.
         path: PathBuf,
-        /// What was dropped, and why.
+        /// Dropped records by reason.
         tally: String,
     },
 }

@@ -4,7 +4,7 @@ use super::ImportError;
 use crate::files::FileError;
 use std::path::{Path, PathBuf};
 
-/// Endings of packed files. What is inside is told by the first bytes, not by the name.
+/// Endings of packed files. What is inside is recognised by the first bytes, not by the name.
 const PACKED: [&str; 3] = [".gz", ".zst", ".zstd"];
 
 /// A folder, or one file of it that was singled out.

@@ -1,4 +1,6 @@
-//! Goodreads: UCSD's JSON lines (`goodreads_interactions_GENRE.json`, with books, genres, authors and reviews where they
+//! Goodreads.
+//!
+//! UCSD's JSON lines (`goodreads_interactions_GENRE.json`, with books, genres, authors and reviews where they
 //! are there), and goodbooks-10k as CSV (`ratings.csv`, `books.csv`; no times).
 //!
 //! The texts of reviews are joined from their own file: 50 words of each are held in memory. Leave that file out where

@@ -2,9 +2,9 @@
 //! `social_network.csv`, `item_categories.csv`, `item_daily_features.csv` and `kuairec_caption_category.csv` where they
 //! are there.
 //!
-//! Plays, likes, comments and shares of a video are those of its first day, so that no text tells of the future. Friends
-//! stand in `user_features.friends`. Captions hold line breaks and broken characters: rows of a wrong width are left out
-//! and told.
+//! Plays, likes, comments and shares of a video are those of its first day, so that no text reveals the future. Friends
+//! are in `user_features.friends`. Captions hold line breaks and broken characters: rows of a wrong width are left out
+//! and stated.
 
 use super::super::clock::Instant;
 use super::super::{ItemRow, UserRow};
@@ -32,7 +32,7 @@ struct KuaiRec {
     log: PathBuf,
     users: Option<PathBuf>,
     others: Vec<PathBuf>,
-    /// Whether some file tells of videos.
+    /// True if some file is about videos.
     has_videos: bool,
     videos: BTreeMap<i64, Video>,
     friends: BTreeMap<i64, Vec<i64>>,
@@ -43,7 +43,7 @@ struct KuaiRec {
 struct Video {
     told: Fields,
     features: Fields,
-    /// The day of the counts that are told, as it is written.
+    /// The day of the reported counts, as it is written.
     day: String,
 }
 
@@ -159,7 +159,7 @@ impl KuaiRec {
             }
             video.day = day;
             for (key, place) in counts {
-                // What a later day told must not stay where this one tells nothing.
+                // What a later day stated must not stay where this one says nothing.
                 video.told.remove(key);
                 put(&mut video.told, key, table.filled(place).and_then(number).map(Value::Number));
             }
@@ -252,7 +252,7 @@ impl Publisher for KuaiRec {
         Ok(())
     }
 
-    /// What was watched, as far as the log tells: [`TAKEN`] of it at least.
+    /// The watched items, as far as the log shows: at least [`TAKEN`] of the length.
     fn all_rows(&self, visit: &mut Visit<'_, RawRow>) -> Result<(), ImportError> {
         self.rows(&mut |place, verdict| match verdict {
             Ok(row) if !is_taken(&row) => Ok(()),

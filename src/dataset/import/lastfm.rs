@@ -1,9 +1,11 @@
-//! LastFM of HetRec 2011: `user_artists.dat` with play counts, `artists.dat`, `user_friends.dat`, and, where they are
+//! LastFM of HetRec 2011.
+//!
+//! `user_artists.dat` with play counts, `artists.dat`, `user_friends.dat`, and, where they are
 //! there, `tags.dat` and `user_taggedartists-timestamps.dat` (or `user_taggedartists.dat`).
 //!
 //! Plays have no times. With the file of tags an interaction is an artist that a user tagged, at the time of the first
 //! tag; artists that were played but never tagged are left out, because nobody knows when. Without it every artist that
-//! was played is an interaction without a time. Friends stand in `user_features.friends`: how many of them listened
+//! was played is an interaction without a time. Friends are in `user_features.friends`: how many of them listened
 //! depends on user and item and is for code to say.
 //!
 //! The data set has a fixed size, so its tags and plays are held in memory.
@@ -34,7 +36,7 @@ pub(super) const FAMILY: Family = Family {
 const MOST_TAGS: usize = 5;
 
 /// Users who must have given a tag to an artist for it to be shown: tags are those of the whole log, and one that a
-/// user alone gave would tell in a list what this user is about to do.
+/// user alone gave would say in a list what this user is about to do.
 const LEAST_GIVERS: u32 = 3;
 
 /// Earliest time that a tag can have: the service began in 2002. The publisher's data holds a few of 1956 and such.
@@ -54,7 +56,7 @@ struct LastFm {
     taggings: Vec<Tagging>,
 }
 
-/// What a user said of an artist: the line, the time of the first tag, the tags.
+/// A user's tags of an artist: the line, the time of the first tag, the tags.
 struct Tagging {
     user: i64,
     artist: i64,
@@ -168,7 +170,7 @@ impl LastFm {
         tags.filter_map(|tag| self.tag_names.get(&tag).cloned()).collect()
     }
 
-    /// The tags that most people, and [`LEAST_GIVERS`] at least, gave to an artist; equal ones by number.
+    /// The tags that most users, and [`LEAST_GIVERS`] at least, gave to an artist; equal ones by number.
     fn top_tags(&self, artist: i64) -> Vec<String> {
         let given = self.tags.get(&artist).into_iter().flatten().map(|(&tag, &count)| (count, tag));
         let mut tags: Vec<(u32, i64)> = given.filter(|&(count, _)| count >= LEAST_GIVERS).collect();

@@ -1,4 +1,6 @@
-//! Python literals, in which some publishers wrote one record a line: `{u'id': 7, 'tags': ['a', "b"], 'x': None}`.
+//! Python literals, one record a line.
+//!
+//! Some publishers wrote such records: `{u'id': 7, 'tags': ['a', "b"], 'x': None}`.
 //!
 //! What `repr` writes of dictionaries, lists, tuples, strings, numbers, `True`, `False` and `None` is read; nothing is
 //! evaluated. Names, operators, comments, bytes and f-strings are refused. Nesting is bounded, so that no input can
@@ -242,7 +244,7 @@ impl<'t> Parser<'t> {
     }
 }
 
-/// What an escape stands for.
+/// The character behind an escape.
 enum Escaped {
     One(char),
     Two(char),

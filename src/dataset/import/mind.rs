@@ -1,4 +1,6 @@
-//! MIND, Microsoft's news data: `behaviors.tsv` with real impression lists, and `news.tsv` with the articles.
+//! MIND, Microsoft's news data.
+//!
+//! `behaviors.tsv` has real impression lists, `news.tsv` the articles.
 //!
 //! As a data set, everything is read: each list with what was clicked of it, and each user's clicks before the log.
 //!

@@ -1,4 +1,4 @@
-//! Import: from a publisher's own files to the unified form that the mirror flow reads.
+//! Import of a publisher's files.
 //!
 //! [`FAMILIES`] is the one table of what can be read. A family is a file here: it knows the publisher's files and
 //! columns, the family's filters and what is worth showing. Everything else, the passes over the log, counting,
@@ -77,7 +77,7 @@ pub const FAMILIES: [Family; 12] = [
 pub struct Family {
     /// The word on the command line.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// A one-line description.
     pub summary: &'static str,
     formats: &'static [Format],
     template: &'static str,
@@ -95,7 +95,7 @@ struct Format {
 /// A data set that a folder holds; `None` when its files are others.
 type Opened = Result<Option<Box<dyn Publisher>>, ImportError>;
 
-/// What to import, and where to.
+/// The source and the target of an import.
 #[cfg(feature = "all")]
 pub struct ImportOptions<'a> {
     /// The family; the files decide unless given.
@@ -118,7 +118,7 @@ pub struct ImportOptions<'a> {
     pub dry_run: bool,
 }
 
-/// What an import did.
+/// The outcome of an import.
 #[cfg(feature = "all")]
 pub struct Imported {
     /// The family.
@@ -129,11 +129,11 @@ pub struct Imported {
     pub read: Vec<PathBuf>,
     /// Counts and drop reasons.
     pub tally: Tally,
-    /// What is special about this copy.
+    /// Peculiarities of this copy.
     pub notes: Vec<String>,
     /// A few rows as a language model reads them.
     pub examples: Vec<ExampleText>,
-    /// What became of the text templates.
+    /// The outcome for the text templates.
     pub template: TemplateFate,
 }
 

@@ -1,4 +1,6 @@
-//! MovieLens of GroupLens: 100K (`u.data`), 1M and 10M (`ratings.dat`, fields separated by `::`), the CSV form since
+//! MovieLens of GroupLens.
+//!
+//! 100K (`u.data`), 1M and 10M (`ratings.dat`, fields separated by `::`), the CSV form since
 //! 20M (`ratings.csv`), and 100K in RecBole's atomic files. MovieTweetings has the `::` form with ratings from 0 to 10.
 //!
 //! Shown: gender, age, occupation and place of a user; title, year and genres of a film; the rating given.
@@ -69,7 +71,7 @@ const U_ITEM: [&str; FIRST_FLAG + GENRES.len()] = {
 
 const ROW: &[&str] = &["user_id", "item_id", "rating", "timestamp"];
 
-/// What the codes of `users.dat` mean, from the README of MovieLens-1M.
+/// The meaning of the codes in `users.dat`, from the README of MovieLens-1M.
 const AGES: [(&str, &str); 7] = [
     ("1", "under 18"),
     ("18", "18-24"),
@@ -322,7 +324,7 @@ impl MovieLens {
     }
 }
 
-/// What stands for the title of an item that nothing tells of.
+/// The title of an item without any.
 pub(in crate::dataset::import) fn nameless(item: &ExternalId) -> Fields {
     Fields::from_iter([("title".to_owned(), Value::String(format!("item {item}")))])
 }

@@ -28,7 +28,7 @@ impl Output {
     }
 }
 
-/// What becomes of the text templates of a data set.
+/// The handling of a data set's text templates.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TemplateFate {
     /// There were none, or they were replaced by force.

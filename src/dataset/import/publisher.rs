@@ -1,4 +1,6 @@
-//! What a family's reader gives: items, users and the rows of the log, in the order of the publisher's files.
+//! The output of a family's reader.
+//!
+//! Items, users and log rows, in the order of the publisher's files.
 
 use super::super::clock::Instant;
 use super::super::{ExternalId, ItemRow, Moment, UserRow};
@@ -12,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// Names and values, as in the unified form.
 pub(in crate::dataset) type Fields = Map<String, Value>;
 
-/// Where a row stands: its file and line; line 0 for what no single line tells.
+/// Where a row stands: its file and line; line 0 for what no single line says.
 pub(in crate::dataset) struct Place<'p> {
     pub(in crate::dataset) path: &'p Path,
     pub(in crate::dataset) line: u64,
@@ -20,12 +22,12 @@ pub(in crate::dataset) struct Place<'p> {
     pub(in crate::dataset) taken: u64,
     /// The fields of the row as they are written, where there are some.
     pub(in crate::dataset) row: &'p [String],
-    /// Whether the row was no UTF-8 and was read as Latin-1.
+    /// True if the row was no UTF-8 and was read as Latin-1.
     pub(in crate::dataset) is_latin1: bool,
 }
 
 impl<'p> Place<'p> {
-    /// What no single line tells.
+    /// The place of facts without a line.
     pub(in crate::dataset) fn file(path: &'p Path) -> Place<'p> {
         Place::new(path, 0, 0)
     }
@@ -77,14 +79,14 @@ pub(in crate::dataset) struct RawRow {
     /// How much the row counts: plays, pieces, a share that was watched.
     pub(in crate::dataset) weight: Option<f64>,
     pub(in crate::dataset) behavior: Fields,
-    /// What the log itself tells of the user, where no file of users does. The first row that is kept counts.
+    /// The user's fields from the log, where no file of users has them. The first row that is kept counts.
     pub(in crate::dataset) user_description: Fields,
-    /// What the log itself tells of the item, where no file of items does. The first row that is kept counts.
+    /// The item's fields from the log, where no file of items has them. The first row that is kept counts.
     pub(in crate::dataset) item_description: Fields,
 }
 
 impl RawRow {
-    /// A row that tells nothing but who took what, and when.
+    /// A row that says nothing but who took what, and when.
     pub(in crate::dataset) fn new(user: ExternalId, item: ExternalId, time: Option<Moment>) -> RawRow {
         let (behavior, user_description, item_description) = (Fields::new(), Fields::new(), Fields::new());
         let (finer, rating, weight) = (0, None, None);
@@ -105,9 +107,9 @@ pub(in crate::dataset) struct ShownRow {
     pub(in crate::dataset) taken: bool,
     pub(in crate::dataset) propensity: Option<f64>,
     pub(in crate::dataset) rating: Option<f64>,
-    /// What the row tells of its user; nothing in the further rows of a list.
+    /// What the row says of its user; nothing in the further rows of a list.
     pub(in crate::dataset) user_description: Fields,
-    /// What the row tells of its item.
+    /// What the row says of its item.
     pub(in crate::dataset) item_description: Fields,
 }
 
@@ -129,18 +131,18 @@ impl ShownRow {
     }
 }
 
-/// What columns of users and items mean, where the publisher says it.
+/// The meaning of columns of users and items, where the publisher states it.
 #[derive(Clone, Debug, Default)]
 pub(in crate::dataset) struct Roles {
     /// The field that names an item.
     pub(in crate::dataset) title: Option<String>,
-    /// The field that tells when an item came out.
+    /// The field that says when an item came out.
     pub(in crate::dataset) released: Option<String>,
-    /// The field that tells who provides an item.
+    /// The field that says who provides an item.
     pub(in crate::dataset) provider: Option<String>,
     /// Worst and best rating that can be given.
     pub(in crate::dataset) scale: Option<[f32; 2]>,
-    /// Types of fields that their values alone do not tell.
+    /// Types of fields that their values alone do not say.
     pub(in crate::dataset) item_types: BTreeMap<String, FieldType>,
     pub(in crate::dataset) user_types: BTreeMap<String, FieldType>,
     /// The order of the fields; those that are not in it come after, by name.
@@ -179,7 +181,7 @@ impl Rules {
         Rules { least_of_user: 5, most_of_user: u32::MAX, least_of_item: 1, latest: 1.0, repeats: Repeats::Keep };
 }
 
-/// One data set as its publisher wrote it. Each method reads its files anew, in the same order each time.
+/// One data set as its publisher wrote it. Each method reads its files again, in the same order each time.
 pub(in crate::dataset) trait Publisher {
     /// The log.
     fn log(&self) -> &Path;
@@ -210,22 +212,22 @@ pub(in crate::dataset) trait Publisher {
         self.rows(visit)
     }
 
-    /// Gives everything that was shown; `false` when the log does not tell it, or only as `impression_list` of rows.
+    /// Gives everything that was shown; `false` when the log does not say it, or only as `impression_list` of rows.
     fn shown(&self, _visit: &mut Visit<'_, ShownRow>) -> Result<bool, ImportError> {
         Ok(false)
     }
 
-    /// Whether a row that cannot be read is an error rather than a known defect of the publisher's data.
+    /// Returns true if a row that cannot be read is an error rather than a known defect of the publisher's data.
     fn is_strict(&self) -> bool {
         false
     }
 
-    /// Whether the order of rows without times says nothing of what came first, as in a matrix or a table sorted by items.
+    /// Returns true if the order of rows without times says nothing of what came first, as in a matrix or a table sorted by items.
     fn is_unordered(&self) -> bool {
         false
     }
 
-    /// What columns mean, where the publisher says it.
+    /// The meaning of columns, where the publisher states it.
     fn roles(&self) -> Roles {
         Roles::default()
     }
@@ -235,7 +237,7 @@ pub(in crate::dataset) trait Publisher {
         Ok(None)
     }
 
-    /// What a user should know of this copy: optional files that are missing and what that means.
+    /// Notes on this copy: missing optional files and their effect.
     fn notes(&self) -> Vec<String> {
         Vec::new()
     }

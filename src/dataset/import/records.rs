@@ -31,7 +31,7 @@ impl Records {
             Some(false) => json(),
             None => {
                 let first = json();
-                // An error is told in the terms of what the line looks like.
+                // An error is reported in the terms of what the line looks like.
                 let other = if first.is_err() { python() } else { Err(String::new()) };
                 let is_python = other.is_ok() || (first.is_err() && !text.contains("\": "));
                 self.python = Some(is_python);

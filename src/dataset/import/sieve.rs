@@ -1,4 +1,6 @@
-//! Which rows of a log stay: known on both sides, late enough, not repeated, of users and items with enough rows.
+//! Filters of log rows.
+//!
+//! They keep rows with known ids, late enough, not repeated, of users and items with enough rows.
 //!
 //! The log is read twice, once to count and once to write, so that what is held grows with users and items. Both
 //! passes take the same rows through [`Sieve::take`]; [`Sieve::fits`] needs the counts of the first.
@@ -11,16 +13,16 @@ use std::collections::{HashMap, HashSet};
 /// Dense numbers of users or items, how many rows each has, and which of them some kept row names.
 pub(super) struct Ids {
     dense: HashMap<ExternalId, u32>,
-    /// Whether ids come from the log itself.
+    /// True if ids come from the log itself.
     open: bool,
     counts: Vec<u32>,
     used: Vec<bool>,
-    /// Ids from the log in the order of their first kept row, with what that row tells of them.
+    /// Ids from the log in the order of their first kept row, with what that row says of them.
     pub(super) taken: Vec<(ExternalId, Fields)>,
 }
 
 impl Ids {
-    /// Ids that only the log tells of.
+    /// Ids that only the log has of.
     pub(super) fn of_log() -> Ids {
         Ids { dense: HashMap::new(), open: true, counts: Vec::new(), used: Vec::new(), taken: Vec::new() }
     }
@@ -30,7 +32,7 @@ impl Ids {
         self.open = false;
     }
 
-    /// Whether ids come from the log itself.
+    /// Returns true if ids come from the log itself.
     pub(super) fn is_open(&self) -> bool {
         self.open
     }
@@ -52,7 +54,7 @@ impl Ids {
         self.dense.get(id).copied()
     }
 
-    /// Whether a kept row names this one.
+    /// Returns true if a kept row names this one.
     pub(super) fn is_used(&self, dense: u32) -> bool {
         self.used.get(dense as usize).copied().unwrap_or(false)
     }
@@ -158,7 +160,7 @@ impl Sieve {
         self.items.add(item);
     }
 
-    /// Whether user and item have the rows that they need, all of them counted.
+    /// Returns true if user and item have the rows that they need, all of them counted.
     pub(super) fn fits(&self, user: u32, item: u32) -> Result<(), String> {
         let Rules { least_of_user, most_of_user, least_of_item, .. } = self.rules;
         let rows = self.users.count(user);
@@ -186,7 +188,7 @@ impl Sieve {
     }
 }
 
-/// The items that were shown, where the log tells. What is no id in it can be no item either.
+/// The items that were shown, where the log has. What is no id in it can be no item either.
 fn impression_list(behavior: &Fields) -> Option<Vec<ExternalId>> {
     let list = behavior.get("impression_list")?.as_array()?;
     Some(

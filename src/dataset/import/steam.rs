@@ -1,5 +1,7 @@
-//! Steam: the games and reviews that UCSD collected, one Python literal (or JSON record) a line, and the same kind of
-//! data as CSV (`games.csv`, `user_reviews.csv`), in which people recommend games instead of describing them.
+//! Steam.
+//!
+//! The games and reviews that UCSD collected, one Python literal (or JSON record) a line, and the same kind of
+//! data as CSV (`games.csv`, `user_reviews.csv`), in which users recommend games instead of describing them.
 //!
 //! Filters: the first review of each user and game; users with 5 to 20 of them.
 

@@ -1,4 +1,6 @@
-//! Tables with named columns: CSV, and lines cut at a separator. Errors name file and line.
+//! Tables with named columns.
+//!
+//! CSV, and lines cut at a separator. Errors name file and line.
 
 use super::ImportError;
 use super::publisher::Place;
@@ -42,7 +44,7 @@ impl Table {
     pub(super) fn csv(path: &Path) -> Result<Table, ImportError> {
         let separator = separator_of(&Source::head(path, REMEDY)?);
         let input = Source::reader(path, REMEDY)?;
-        // Bare carriage returns stand inside texts of some publishers, so that only a line feed ends a row.
+        // Bare carriage returns are inside texts of some publishers, so that only a line feed ends a row.
         let reader = ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -217,7 +219,7 @@ impl Table {
         &self.columns
     }
 
-    /// The types of the columns, where the header tells them.
+    /// The types of the columns, where the header says them.
     pub(super) fn kinds(&self) -> &[String] {
         &self.kinds
     }

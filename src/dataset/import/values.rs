@@ -72,7 +72,7 @@ pub(super) fn first_words(text: &str, most: usize) -> Option<String> {
     filled(&kept)
 }
 
-/// A finite number. `3.0` becomes 3, so that it reads as people write it.
+/// A finite number. `3.0` becomes 3, so that it reads as users write it.
 pub(super) fn number(text: &str) -> Option<Number> {
     let text = text.trim();
     if let Ok(whole) = text.parse::<i64>() {

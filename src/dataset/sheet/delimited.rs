@@ -22,7 +22,7 @@ impl Delimited {
         columns: &mut Vec<String>,
     ) -> Result<Delimited, FileError> {
         let separator = separator.unwrap_or_else(|| separator_of(head));
-        // Old programs end lines with a carriage return alone; elsewhere it may stand inside texts.
+        // Old programs end lines with a carriage return alone; elsewhere it may be inside texts.
         let end = if head.contains(&b'\r') && !head.contains(&b'\n') { b'\r' } else { b'\n' };
         let reader = ReaderBuilder::new()
             .has_headers(false)

@@ -1,6 +1,8 @@
-//! Tables of any form, row by row: text cut at a separator, JSON lines, Parquet; gzip and zstd are unpacked on the way.
+//! Tables of any form, row by row.
 //!
-//! What a file holds is told by its first bytes, not by its name. Errors name file and line (of Parquet: the row).
+//! Text cut at a separator, JSON lines, Parquet; gzip and zstd are unpacked.
+//!
+//! The first bytes of a file decide its format, not its name. Errors name file and line (for Parquet: the row).
 
 mod columnar;
 mod delimited;
@@ -39,7 +41,7 @@ impl Cell {
         }
     }
 
-    /// Whether the cell has a value. Words like `NaN` have none.
+    /// Returns true if the cell has a value. Words like `NaN` have none.
     pub(super) fn is_filled(&self) -> bool {
         match self {
             Cell::Missing => false,
@@ -60,7 +62,7 @@ impl Cell {
     }
 }
 
-/// Whether a text stands for "no value".
+/// Returns true if a text stands for "no value".
 pub(super) fn is_missing(text: &str) -> bool {
     text.is_empty() || MISSING.contains(&text)
 }
@@ -108,7 +110,7 @@ impl Sheet {
     /// A table in memory; rows count from 1, for it has no header.
     ///
     /// # Errors
-    /// When a column stands there twice.
+    /// When a column is there twice.
     pub(super) fn of(name: &Path, table: Arc<dyn MemoryTable>) -> Result<Sheet, FileError> {
         let columns = table.columns().to_vec();
         if let Some(twice) = columns.iter().enumerate().find(|(at, column)| columns[..*at].contains(column)) {

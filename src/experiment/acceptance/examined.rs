@@ -1,3 +1,5 @@
+//! The examination of slots in a scenario.
+//!
 //! Which slots a scenario's users look at: from keys, or estimated from impressions, to a rule in words.
 
 use super::from_log::Exposure;

@@ -1,4 +1,4 @@
-//! How many replications would show a difference that somebody cares about.
+//! Replications needed for a given difference.
 
 use super::Comparison;
 use crate::experiment::results::table::{Column, layout};

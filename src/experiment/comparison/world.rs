@@ -1,4 +1,4 @@
-//! What the policies of a run met, and how that of two runs differs.
+//! The setting of a run's policies, and its differences between two runs.
 
 use crate::experiment::manifest::Manifest;
 use std::collections::BTreeMap;
@@ -21,13 +21,13 @@ const NO_WORLD: [&str; 10] =
 /// Something that differs between two worlds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
-    /// What it is.
+    /// A description.
     pub what: String,
     /// Of the first run.
     pub first: String,
     /// Of the other one.
     pub other: String,
-    /// Whether the runs then answer different questions.
+    /// True if the runs then answer different questions.
     pub forbids: bool,
 }
 
@@ -51,7 +51,7 @@ impl RunWorld {
         RunWorld { facts, seed: manifest.seed, version: manifest.recmirror.clone() }
     }
 
-    /// What differs from another world, the seed included, in the order of names; what forbids a comparison is marked.
+    /// Differences from another scenario, the seed included, in the order of names; those that forbid a comparison are marked.
     pub fn differences(&self, other: &RunWorld) -> Vec<Difference> {
         let names = self.facts.keys().chain(other.facts.keys().filter(|name| !self.facts.contains_key(*name)));
         let absent = || "none".to_owned();
@@ -66,7 +66,7 @@ impl RunWorld {
         differing.map(|(what, first, other)| Difference { forbids: forbids(&what), what, first, other }).collect()
     }
 
-    /// Whether replications of the same number met the same users, arrivals and luck.
+    /// Returns true if replications of the same number met the same users, arrivals and luck.
     pub fn has_the_luck_of(&self, other: &RunWorld) -> bool {
         self == other
     }

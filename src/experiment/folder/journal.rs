@@ -1,4 +1,4 @@
-//! The arms of a run that are whole so far: what can be gone on from, should the run not come to its end.
+//! The journal of completed trials, for `resume`.
 
 use crate::experiment::manifest::ArmRecord;
 use crate::files::{FileRecord, sha256};
@@ -39,9 +39,9 @@ impl Line {
 pub(super) struct Journal {
     /// A file that is open keeps its folder from being renamed or removed on some systems: `None` when it is over.
     file: Option<File>,
-    /// What stands in it with a log.
+    /// Its content with a log.
     noted: Vec<ArmRecord>,
-    /// Whether the last line is half.
+    /// True if the last line is half.
     torn: bool,
 }
 

@@ -1,4 +1,4 @@
-//! What there is of a run that did not come to its end.
+//! The leftovers of an unfinished run.
 
 use super::journal::lines;
 use super::{FolderError, JOURNAL, io};
@@ -15,17 +15,17 @@ pub struct StoppedFolder {
     pub path: PathBuf,
     /// Where the run belongs.
     pub target: PathBuf,
-    /// What it had done when its process was killed, or it failed; `None` where neither was.
+    /// The progress when its process was killed or it failed; `None` where neither happened.
     pub killed: Option<Noted>,
-    /// What other processes have left of the run that were killed or failed.
+    /// Leftovers of the run from processes that were killed or failed.
     pub others: Vec<PathBuf>,
     /// Held as long as somebody goes on from it.
     _journal: Option<File>,
-    /// Whether it is known that no process fills it.
+    /// True if it is known that no process fills it.
     pub(super) is_over: bool,
 }
 
-/// What the journal of a killed process tells.
+/// The content of a killed process's journal.
 #[derive(Debug, Default)]
 pub struct Noted {
     /// The arms that were whole.
@@ -115,7 +115,7 @@ fn belongs(partial: &Path) -> Option<PathBuf> {
     numbers.then(|| partial.with_file_name(name))
 }
 
-/// What processes that were killed have left of a run, in order of their names.
+/// Leftovers of a run from killed processes, in order of their names.
 fn left_beside(target: &Path) -> Vec<PathBuf> {
     let entries = target.parent().and_then(|above| std::fs::read_dir(above).ok()).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();

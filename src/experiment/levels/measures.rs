@@ -15,7 +15,7 @@ const DAY: i64 = 86_400;
 /// A measure.
 pub(super) struct Measure {
     pub(super) name: &'static str,
-    /// Whether it is a distance from the held-out interactions.
+    /// True if it is a distance from the held-out interactions.
     pub(super) is_distance: bool,
     of: fn(&Side, &Reference) -> Option<f64>,
 }

@@ -1,3 +1,5 @@
+//! Real levels: simulated beside held-out acceptance.
+//!
 //! Real levels: what simulated users accept beside what the log's users did after the cut.
 //!
 //! An order of policies may be right where the level is not, and a level that is far off makes learning policies meet feedback that
@@ -47,7 +49,7 @@ pub struct LevelRow {
     pub simulated_low: Option<f64>,
     /// Upper end.
     pub simulated_high: Option<f64>,
-    /// The held-out figure; absent where the log does not tell it.
+    /// The held-out figure; absent where the log does not say it.
     pub held_out: Option<f64>,
     /// Lower end of its 95% interval over users.
     pub held_out_low: Option<f64>,

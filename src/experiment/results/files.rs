@@ -1,4 +1,6 @@
-//! A table as CSV, JSON and Parquet with the same columns and numbers. An undefined value is an empty field, `null`, and a
+//! A table as CSV, JSON and Parquet.
+//!
+//! Columns and numbers are the same. An undefined value is an empty field, `null`, and a
 //! null.
 //!
 //! JSON is an array with one object a row, one row a line. In Parquet, text is a UTF-8 column, whole numbers are `int64`
@@ -25,7 +27,7 @@ const TABLES: &str = "tables";
 /// Rows of a Parquet row group.
 const GROUP_ROWS: usize = 1 << 17;
 
-/// What a column holds.
+/// The content of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnKind {
     /// Text, always there.

@@ -1,4 +1,4 @@
-//! The order of the policies in the first metric as plain text, and how sure each step of it is.
+//! The order of the policies as plain text.
 
 use super::table::{Column, layout};
 use super::{PairRow, Results, proposal};

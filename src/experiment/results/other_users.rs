@@ -1,3 +1,5 @@
+//! The second source of uncertainty: other users.
+//!
 //! The second source of uncertainty: what a comparison would give with other users like these.
 //!
 //! Replications differ in seed; the users of the log are the same in all of them, or drawn from the same ones. The interval over

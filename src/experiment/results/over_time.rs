@@ -59,7 +59,7 @@ pub struct CurveRow<'a> {
     pub policy: &'a str,
     /// Name of the metric.
     pub metric: &'static str,
-    /// Where on the curve; what it is stands in the metric's doc.
+    /// Where on the curve; what it is is in the metric's doc.
     pub x: f64,
     /// Mean over the replications whose curve has a point there.
     pub mean: Option<f64>,
@@ -162,7 +162,7 @@ impl Results {
     }
 }
 
-/// What a row says of values over replications.
+/// The summary of values over replications in a row.
 struct Summary {
     mean: Option<f64>,
     ci_low: Option<f64>,

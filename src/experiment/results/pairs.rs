@@ -47,7 +47,7 @@ pub struct PairRow {
 }
 
 impl PairRow {
-    /// Whether the two policies differ, by the verdict over all pairs.
+    /// Returns true if the two policies differ, by the verdict over all pairs.
     pub fn excludes_zero(&self) -> bool {
         self.low.zip(self.high).is_some_and(|(low, high)| low > 0.0 || high < 0.0)
     }
@@ -134,7 +134,7 @@ pub(crate) fn proposal(rows: &[&PairRow]) -> Option<String> {
     })
 }
 
-/// What resampling so few replications cannot do; `None` when they are enough for an interval of 95%, or too few for any.
+/// The limit of resampling so few replications; `None` when they are enough for an interval of 95%, or too few for any.
 pub(crate) fn too_narrow(replications: usize) -> Option<String> {
     // The interval from the smallest to the largest difference misses the middle when all lie on one side of it.
     let most = 1.0 - 2.0 / libm::exp2(replications as f64);

@@ -1,4 +1,6 @@
-//! The tables of a run's folder: `NAME.csv`, and with the same numbers `tables/NAME.json` and `tables/NAME.parquet` (see
+//! The tables of a run's folder.
+//!
+//! `NAME.csv`, and with the same numbers `tables/NAME.json` and `tables/NAME.parquet` (see
 //! [`super::files`]).
 //!
 //! | table | a row |

@@ -1,4 +1,4 @@
-//! Metrics that stand against a policy of the run, such as regret against the oracle.
+//! Metrics relative to a policy, such as regret.
 
 use super::{Arm, ArmResult};
 use crate::experiment::prepare::Experiment;
@@ -6,7 +6,7 @@ use crate::metrics::regret::subtracted;
 use std::collections::BTreeMap;
 
 impl Experiment {
-    /// Sets the metrics that stand against a policy right, now that its arms are done.
+    /// Sets the metrics that are measured against a policy right, now that its arms are done.
     pub(super) fn set_against(&self, arms: &mut [Arm]) {
         for (metric, kind) in self.metrics().iter().enumerate() {
             let Some(wanted) = kind.against else { continue };

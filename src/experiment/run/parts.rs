@@ -1,3 +1,5 @@
+//! Replications that are carried out elsewhere.
+//!
 //! Replications that are carried out elsewhere, in another process or on another machine, and put together here.
 //!
 //! A [`Part`] is one replication with all its policies, so that comparisons stay paired wherever it ran. Parts may come in

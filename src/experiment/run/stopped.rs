@@ -1,4 +1,6 @@
-//! Going on where a stopped run ended: its logs are played back, and what they lack is simulated.
+//! Continuation of a stopped run.
+//!
+//! Plays its logs back and simulates the rest.
 //!
 //! Nothing but the logs is read. An arm that was complete is counted again from its log. One that was stopped begins at tick 0
 //! with a fresh policy and takes the users' answers from its log, which costs no inference, until the log ends; there its
@@ -31,7 +33,7 @@ pub struct Stopped<'a> {
 }
 
 impl Stopped<'_> {
-    /// What it has of an arm; `None` when the arm was not begun, or its events were not kept.
+    /// Its outputs of a trial; `None` when the trial was not begun, or its events were not kept.
     pub(super) fn arm(&self, policy: &str, replication: u32) -> Option<&ArmRecord> {
         let mut arms = self.arms.iter().filter(|arm| arm.policy == policy && arm.replication == replication);
         arms.next().filter(|arm| arm.events.is_some())
@@ -98,7 +100,7 @@ impl Experiment {
 }
 
 impl ExperimentError {
-    /// Whether it is about what `folder` has of a run that this one goes on from.
+    /// Returns true if it is about what `folder` has of a run that this one goes on from.
     pub fn is_of_stopped(&self, folder: &Path) -> bool {
         match self {
             ExperimentError::Stopped { .. } | ExperimentError::Tick(TickError::Recorded { .. }) => true,
@@ -110,7 +112,7 @@ impl ExperimentError {
     }
 }
 
-/// Whether what was counted in so many ticks is what the stopped run had counted, where that ended.
+/// Returns true if what was counted in so many ticks is what the stopped run had counted, where that ended.
 pub(super) fn check(record: &ArmRecord, ticks: u32, tally: &Tally) -> Result<(), ExperimentError> {
     if record.ticks != ticks {
         return Ok(());

@@ -1,3 +1,5 @@
+//! Simultaneous intervals and p values for all pairs.
+//!
 //! One verdict for each pair of policies: intervals and p values that hold for all pairs of a metric at once.
 //!
 //! Looking at `m` pairs, each at 5%, finds a difference between equal policies in far more than 5% of runs. A [`Family`] knows how

@@ -1,4 +1,4 @@
-//! p values of several comparisons at once, adjusted so that each can be held against one level.
+//! Adjusted p values of several comparisons.
 //!
 //! A p value that is undefined (`None`) takes no part: it is neither adjusted nor counted.
 

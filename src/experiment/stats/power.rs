@@ -1,4 +1,4 @@
-//! How many replications would show a difference.
+//! Replications that show a difference.
 
 use super::t_quantile;
 use statrs::distribution::{ContinuousCDF, Normal};
@@ -9,7 +9,7 @@ const POWER: f64 = 0.8;
 /// The level of the test.
 const LEVEL: f64 = 0.05;
 
-/// From here on the t distribution is the normal one but for the second term of its expansion.
+/// From here on the t distribution is the normal one except the second term of its expansion.
 const LARGE: f64 = 10_000.0;
 
 /// Parts of the interval over which the power is integrated; even.

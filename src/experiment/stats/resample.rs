@@ -1,4 +1,4 @@
-//! What can be said of a mean difference without a distribution: resampled intervals and sign flips.
+//! Distribution-free inference on a mean difference: resampled intervals and sign flips.
 //!
 //! Both work on the differences within replications. Small samples are enumerated, larger ones drawn from a
 //! generator that the caller derives; neither can say more than the replications hold. With `n` of them no

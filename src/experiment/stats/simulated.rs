@@ -1,4 +1,4 @@
-//! A fast form of `benches/statistics.rs`: the promises of the intervals and tests, on samples of a fixed seed.
+//! A fast form of `benches/statistics.rs`, with a fixed seed.
 
 #[path = "../../../benches/statistics/shapes.rs"]
 mod shapes;
@@ -23,7 +23,7 @@ fn t_covers(sample: &[f64]) -> bool {
     estimate(sample.iter().copied().map(Some)).unwrap().interval.unwrap().contains(0.0)
 }
 
-/// What replications look like: one-humped, or of few values. The bench has the others.
+/// Distributions of replications: unimodal, or of few values. The bench has the others.
 fn shapes() -> impl Iterator<Item = Shape> {
     Shape::ALL.into_iter().map(|(shape, _)| shape).filter(|shape| !matches!(shape, Shape::Uniform | Shape::Exponential))
 }
@@ -69,7 +69,7 @@ fn looking_again_and_again_fools_t_intervals_and_not_the_sequence() {
     }
 }
 
-/// Whether any pair of five equal policies is told apart after some replications.
+/// Returns true if any pair of five equal policies is distinguished after some replications.
 fn any_pair(family: &Family, shape: Shape, looks: &[usize], streams: &Streams) -> bool {
     let longest = looks.iter().copied().max().unwrap_or(0);
     let values: Vec<Vec<f64>> = (0..5)

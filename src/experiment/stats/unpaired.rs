@@ -1,4 +1,4 @@
-//! The difference of two means whose replications have nothing to do with each other.
+//! Welch's difference of two independent means.
 
 use super::{CONFIDENCE, Interval, mean, t_quantile, variance};
 use statrs::distribution::{ContinuousCDF, StudentsT};

@@ -1,3 +1,5 @@
+//! Training files for language models.
+//!
 //! Training files: distilled pairs, or what users did in scenes, as the columns that trainers read, in JSON lines or Parquet.
 //!
 //! `reference` keeps the columns of the paper's reference code; `trl` is the conversational form of Hugging

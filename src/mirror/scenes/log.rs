@@ -1,4 +1,6 @@
-//! The interactions of a log by user and time, in a scratch file: memory holds one number for each user, and at a
+//! The interactions of a log in a scratch file.
+//!
+//! Sorted by user and time; memory holds one number for each user, and at a
 //! time one of 64 parts of the log.
 //!
 //! The *clock* of an interaction is its time in milliseconds. In a log without times it is the interaction's place
@@ -6,7 +8,7 @@
 //! the last. What is said of "before" and "after" holds for either.
 //!
 //! In a log with times a row without one had happened before all that have one, in the order of the file: what a
-//! publisher tells of a user's past. It is nobody's scene, and no share of the log is counted by it.
+//! publisher says of a user's past. It is nobody's scene, and no share of the log is counted by it.
 
 use super::ScenesError;
 use super::raws::{Raws, place};
@@ -23,7 +25,7 @@ const BUFFER: usize = 1 << 16;
 /// Rows between two reports of progress.
 const STRIDE: u64 = 1 << 12;
 
-/// The clock of an interaction of which a log with times tells none.
+/// The clock of an interaction without a time in a log with times.
 pub(super) const UNDATED: i64 = i64::MIN;
 
 /// One interaction.
@@ -37,7 +39,7 @@ pub(super) struct Entry {
     pub(super) line: u64,
     /// The lower, the higher the row's rating: of rows of one user, item and time the highest rating is kept.
     pub(super) rank: u32,
-    /// How many items the row says were shown ([`MANY`] for as many or more); `None` where it tells nothing.
+    /// How many items the row says were shown ([`MANY`] for as many or more); `None` where it says nothing.
     pub(super) shown: Option<u8>,
 }
 
@@ -74,7 +76,7 @@ impl Record for Entry {
 pub(super) struct Log {
     entries: Spill<Entry>,
     offsets: Vec<u64>,
-    /// Whether the log tells times.
+    /// True if the log has times.
     pub(super) dated: bool,
     undated: u64,
 }
@@ -193,7 +195,7 @@ fn rank(rating: Option<f64>) -> u32 {
     u32::MAX - 1 - ascending
 }
 
-/// Reads the rows once and divides them by user; says whether the log tells times.
+/// Reads the rows once and divides them by user; says whether the log has times.
 fn divide(
     raws: &Raws,
     scratch: &Scratch,

@@ -1,7 +1,9 @@
+//! Scenes of a feedback log.
+//!
 //! Scenes: from a feedback log to what users had in front of them when they acted.
 //!
 //! An interaction with at least three predecessors of the same user may become a scene: the user's profile, the last
-//! things that the user did before, and an exposure list, the real one where the log tells it and a sampled one
+//! things that the user did before, and an exposure list, the real one where the log has it and a sampled one
 //! otherwise. Training and evaluation are disjoint by time. The log is read twice and kept in scratch files: memory
 //! grows with users, items and scenes, and of the log it holds one of 64 parts at a time: what 1/64 of the users did
 //! (32 bytes an interaction), or what happened in 1/64 of the log's time line (16 bytes), a part that is larger where
@@ -62,22 +64,22 @@ pub enum ScenesError {
     Embedder(#[from] EmbedderError),
 }
 
-/// What was made of one data set.
+/// The output for one data set.
 #[derive(Debug)]
 pub struct ScenesMade {
     /// Counts and drop reasons.
     pub tally: Tally,
     /// The files, those of a dry run included.
     pub files: Vec<PathBuf>,
-    /// What content candidates came from.
+    /// The source of content candidates.
     pub content: String,
     /// Where sentence embeddings came from.
     pub vectors: Option<&'static str>,
-    /// What the audit found in each file of scenes.
+    /// The findings of the audit in each file of scenes.
     pub audit: Vec<(PathBuf, Vec<Finding>)>,
 }
 
-/// The file that tells how scenes were made and what the audit found.
+/// The file that says how scenes were made and what the audit found.
 #[derive(Serialize)]
 struct AuditFile<'a> {
     dataset: &'a str,

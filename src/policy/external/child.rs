@@ -1,6 +1,6 @@
-//! The child process: one line in, one line out, and never a wait without end.
+//! The child process of an external policy.
 //!
-//! Three threads stand at its pipes, so that neither a program that does not read nor one that does not write can
+//! Three threads are at its pipes, so that neither a program that does not read nor one that does not write can
 //! block the simulation: only the wait for an answer does, and that has a limit.
 
 use super::message::{Answer, Question};
@@ -30,7 +30,7 @@ pub(super) struct Child {
     process: std::process::Child,
     /// How messages call it.
     name: String,
-    /// To the thread that writes; `None` once the program is told to end.
+    /// To the thread that writes; `None` once the program is asked to end.
     lines: Option<Sender<Vec<u8>>>,
     /// From the thread that reads: one line each, or why there is none.
     /// Behind a lock that is never waited for: a policy must be shareable between threads.
@@ -38,7 +38,7 @@ pub(super) struct Child {
     last_words: Arc<Mutex<VecDeque<String>>>,
     /// The thread that reads standard error.
     listener: Option<JoinHandle<()>>,
-    /// Whether its group was ended.
+    /// True if its group was ended.
     is_over: bool,
 }
 
@@ -150,7 +150,7 @@ impl Child {
         self.process.wait().ok().filter(|_| has_ended)
     }
 
-    /// Whether the program has ended. Its number stays its own until it is waited for, so that the group that is ended after
+    /// Returns true if the program has ended. Its number stays its own until it is waited for, so that the group that is ended after
     /// it cannot be another one.
     fn has_ended(&mut self) -> bool {
         #[cfg(unix)]

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 use std::collections::BTreeMap;
 
-/// What the program is told.
+/// The message to the program.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
 pub(super) enum Question<'a> {
@@ -48,7 +48,7 @@ pub(super) fn seconds(time: i64) -> Number {
     if time.rem_euclid(1_000) == 0 { whole } else { Number::from_f64(time as f64 / 1_000.0).unwrap_or(whole) }
 }
 
-/// What it may answer.
+/// The allowed answers.
 #[derive(Debug, Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase", deny_unknown_fields)]
 pub(super) enum Answer {

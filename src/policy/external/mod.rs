@@ -1,4 +1,6 @@
-//! `external`: a policy in any language, as a child process that is asked in lines of JSON.
+//! `external`: a policy in a child process.
+//!
+//! It speaks lines of JSON.
 //!
 //! The program is started once for each replication. It reads one line of JSON from its standard input at a time and
 //! answers each with one line on its standard output; what it writes to standard error is shown when it fails.
@@ -25,7 +27,7 @@
 //! answer to anything and ends the policy. At the end its standard input is closed, and on Unix
 //! what it has started and not ended is ended with it, unless it has left its process group.
 //!
-//! The program must be a function of what it is told, `seed` included, or the run cannot be repeated. It has
+//! The program must be a function of its messages, `seed` included, or the run cannot be repeated. It has
 //! `start_timeout` seconds to get ready and `timeout` for every other answer; one that fails, ends, is late or answers
 //! something else ends the policy's run with an error that names policy, tick and, where it is about one of them, the
 //! user. A slate with fewer items than slots although candidates were left is shown short and counted.

@@ -1,4 +1,4 @@
-//! The card of a scorer: what its graph reads, for which catalogue it was made, and what its file must be.
+//! The card of a ranker.
 
 use crate::card::parse_card;
 use crate::dataset::Catalogue;
@@ -30,7 +30,7 @@ pub(super) struct Card {
     summary: String,
     /// Latest items that the graph reads.
     pub history: usize,
-    /// Whether it reads their ratings, too.
+    /// True if it reads their ratings, too.
     #[serde(default)]
     pub ratings: bool,
     /// Items that it scores.
@@ -92,7 +92,7 @@ impl Card {
         }
     }
 
-    /// Whether the files in which the graph keeps weights, with their sha256, are those of the card.
+    /// Returns true if the files in which the graph keeps weights, with their sha256, are those of the card.
     pub(super) fn check_weights(&self, folder: &Path, weights: &BTreeMap<String, String>) -> Result<(), FileError> {
         for (name, found) in weights {
             match self.files.get(name) {

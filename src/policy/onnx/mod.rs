@@ -23,7 +23,7 @@ use crate::params::{Key, Kind};
 use rayon::prelude::*;
 use std::path::Path;
 
-/// Scores in memory at most: 128 MiB. With more users than that, scores are computed anew for every slate.
+/// Scores in memory at most: 128 MiB. With more users than that, scores are recomputed for every slate.
 const MOST_SCORES: usize = 1 << 25;
 
 pub(super) const KIND: PolicyKind = PolicyKind {
@@ -41,7 +41,7 @@ pub(super) const KIND: PolicyKind = PolicyKind {
 struct Onnx {
     scorer: Scorer,
     histories: Histories,
-    /// Whether the scores of all users are kept: row `u` of `scores` is then user `u`'s. If not, users are answered in
+    /// True if the scores of all users are kept: row `u` of `scores` is then user `u`'s. If not, users are answered in
     /// parts, and row `r` is the part's user number `r`.
     keeps: bool,
     /// `[rows, items]`.

@@ -22,7 +22,7 @@ pub(super) struct Scorer {
     items: usize,
 }
 
-/// What goes into one call.
+/// The content of one call.
 struct Inputs {
     /// `[ROWS, history]`: item number + 1, the latest in the last column, 0 = nothing.
     numbers: Vec<f32>,

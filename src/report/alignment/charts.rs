@@ -1,4 +1,4 @@
-//! The charts of an alignment: who was how often right, how sure and how right, which places were chosen.
+//! The charts of an alignment.
 
 use crate::align::scenes::{ReliabilityBin, SceneFigure};
 use crate::report::svg::{self, Axis, Caption, at};

@@ -1,4 +1,4 @@
-//! An alignment as one HTML file that needs nothing else: no network, no fonts, no script.
+//! An alignment as one self-contained HTML file.
 
 mod charts;
 mod view;

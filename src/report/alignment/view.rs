@@ -1,4 +1,4 @@
-//! The data of the page: every number already written, every chart already drawn.
+//! The data of the page, formatted.
 
 use super::charts::{Row, forest, positions, reliability};
 use crate::align::scenes::{ReliabilityBin, SceneAlignment, SceneFigure, Scope};
@@ -7,7 +7,7 @@ use crate::report::percent;
 use crate::report::svg::{Caption, minus};
 use serde::Serialize;
 
-/// Colours of models; people and rules have the neutral one.
+/// Colours of models; users and rules have the neutral one.
 const STYLES: [&str; 7] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6"];
 const NEUTRAL: &str = "base";
 const CHANCE: &str = "chance";
@@ -139,7 +139,7 @@ fn group(
     GroupView { title, scenes, users, svg: forest(&caption, &rows, guess) }
 }
 
-/// What a group is called: by the kind of its lists where there is but one.
+/// The name of a group: the kind of its lists if there is only one kind.
 fn title(figures: &[SceneFigure], found: &SceneAlignment) -> String {
     let name = figures.first().map(SceneFigure::group_name).unwrap_or_default();
     match found.only_list() {
@@ -155,7 +155,7 @@ fn with_interval(of: &SceneFigure) -> String {
     }
 }
 
-/// What the figures say in a few sentences: the first one, and the others.
+/// A summary of the figures in a few sentences: the first one, and the others.
 fn told(found: &SceneAlignment) -> (String, Vec<String>) {
     let list = found.headline_list();
     let of = |measure: &str, who: &str| -> Option<&SceneFigure> {

@@ -1,4 +1,4 @@
-//! The chart of a validation: what was predicted against what people did. On the diagonal both are the same.
+//! The calibration chart of a validation.
 
 use crate::report::svg::{self, Axis, Caption, at};
 use crate::validate::Figure;
@@ -49,7 +49,7 @@ pub(super) fn diagonal(caption: &Caption<'_>, dots: &[Dot<'_>], named: bool, pat
     Some(svg::document(caption, HEIGHT, &body))
 }
 
-/// The names of dots that stand at `places`, each on a line of its own; one that had to move is joined to its dot.
+/// The names of dots that are at `places`, each on a line of its own; one that had to move is joined to its dot.
 fn names(dots: &[Dot<'_>], places: &[(f64, f64)]) -> String {
     let mut body = String::new();
     let heights = spread(&places.iter().map(|place| place.1).collect::<Vec<f64>>());

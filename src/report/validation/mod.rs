@@ -1,4 +1,4 @@
-//! A validation as one HTML file that needs nothing else: no network, no fonts, no script.
+//! A validation as one self-contained HTML file.
 
 mod charts;
 mod view;

@@ -1,4 +1,4 @@
-//! The data of the page: every number already written, every chart already drawn.
+//! The data of the page, formatted.
 
 use super::charts::{Dot, diagonal};
 use crate::report::svg::{Caption, minus};

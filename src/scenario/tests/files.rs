@@ -1,4 +1,4 @@
-//! The shipped files: they are what the table of keys says, and they load.
+//! Tests of the shipped scenario files.
 
 use super::*;
 use std::fs;

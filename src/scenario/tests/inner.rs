@@ -1,4 +1,4 @@
-//! Policies inside policies: how they are written, what is filled in, and what is wrong with them.
+//! Policies inside policies.
 
 use super::*;
 

@@ -53,7 +53,7 @@ fn parse(text: &str) -> Scenario {
     parse_with(text, &[]).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The problems of a text as people see them.
+/// The problems of a text as users see them.
 fn problems(text: &str) -> String {
     problems_with(text, &[])
 }
@@ -65,7 +65,7 @@ fn problems_with(text: &str, settings: &[&str]) -> String {
     }
 }
 
-/// Lists of everything that there is stand as a word, so that a new policy, dynamic or metric changes no message here.
+/// Lists of everything that there is are as a word, so that a new policy, dynamic or metric changes no message here.
 fn without_lists(text: &str) -> String {
     let list = |names: &mut dyn Iterator<Item = &str>, quote: char| {
         names.map(|name| format!("{quote}{name}{quote}")).collect::<Vec<_>>().join(", ")

@@ -1,4 +1,4 @@
-//! Damaged scenario files: each one parses or is refused with a message, none ends the program.
+//! Tests of damaged scenario files.
 
 use super::*;
 use crate::random::{Purpose, Streams, below};
@@ -136,7 +136,7 @@ fn one_syntax_error_brings_no_second_problem() {
     for ((at, letter), patch) in base.char_indices().zip(PATCHES.iter().cycle()) {
         let text = format!("{}{patch}{}", &base[..at], &base[at + letter.len_utf8()..]);
         let (_, syntax) = raw::parse(&text);
-        // Without its line break a comment takes in the header below it: then keys do stand in the wrong table.
+        // Without its line break a comment takes in the header below it: then keys do be in the wrong table.
         if syntax.is_empty() || letter == '\n' {
             continue;
         }

@@ -1,4 +1,4 @@
-//! What `to_toml` writes parses back to an equal scenario, wherever the text is kept.
+//! Round trips of scenarios through TOML.
 
 use super::*;
 use proptest::prelude::*;

@@ -1,4 +1,4 @@
-//! Users whose looks, attraction and liking are known, logged by a policy that likes popular items.
+//! Tests with known examination, attraction and liking.
 
 use super::*;
 use crate::ids::{ItemId, UserId};
@@ -21,7 +21,7 @@ fn attraction(user: u32, item: u32) -> f64 {
     0.08 + 0.6 * f64::from(own) / f64::from(ITEMS - 1)
 }
 
-/// Who is drawn to an item likes it more often; the first kind likes all a little more.
+/// Users with a high attraction to an item like it more often; the first kind likes all items a little more.
 fn liking(user: u32, item: u32) -> f64 {
     0.15 + 0.9 * attraction(user, item) + if kind(user) == 0 { 0.1 } else { 0.0 }
 }
@@ -29,7 +29,7 @@ fn liking(user: u32, item: u32) -> f64 {
 /// A log, its cells, and how likely the policy was to put each item at its place.
 struct Log {
     lists: Impressions,
-    /// Whether the item was liked, where it was taken.
+    /// True if the item was liked, where it was taken.
     liked: Vec<Option<bool>>,
     /// The kind of user and the item of each entry.
     parts: Vec<u32>,
@@ -185,7 +185,7 @@ fn few_clicks_are_enough_where_lists_are_many() {
     let found = estimate_examination(&lists, 60, 1).expect("an estimate");
     for (slot, truth) in truth.into_iter().enumerate() {
         let (estimate, naive) = (found.weights[slot], found.naive[slot]);
-        // Items stand in random slots, so that what is taken says the same.
+        // Items are in random slots, so that what is taken says the same.
         assert!((estimate - naive).abs() < 0.02 && (estimate - truth).abs() < 0.1, "slot {slot}: {found:?}");
     }
 }

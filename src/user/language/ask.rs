@@ -1,4 +1,4 @@
-//! Asking the model: answers in the order of the requests, or the first thing that went wrong.
+//! Questions to the language model, in order.
 
 use super::{LETTER_TOKENS, LanguageUser};
 use crate::language::{
@@ -15,7 +15,7 @@ impl LanguageUser {
     /// what was thought before, and may be asked in several rotations of its list.
     ///
     /// Of rotations the geometric mean counts. A liking for a place in the list adds to a letter's logit; where each item has
-    /// stood in each place once, it has added the same to all of them and is gone.
+    /// was in each place once, it has added the same to all of them and is gone.
     pub(super) fn shares(&self, scenes: &[SceneText], thoughts: &[String]) -> Result<Vec<Vec<f64>>, UserError> {
         let mut requests = Vec::with_capacity(scenes.len() * self.spec.rotations);
         for (scene, thought) in scenes.iter().zip(thoughts) {
@@ -36,7 +36,7 @@ impl LanguageUser {
         Ok(scenes.iter().map(mean).collect())
     }
 
-    /// What users think before they choose, one text for each scene; `rows` are the scenes' places in `batch`.
+    /// Rationales before the choice, one text for each scene; `rows` are the scenes' places in `batch`.
     pub(super) fn thoughts(
         &self,
         scenes: &[SceneText],
@@ -73,7 +73,7 @@ impl LanguageUser {
         }
     }
 
-    /// The draws of a row. A batch that tells of none, such as what a policy foresees, gets the most likely text.
+    /// The draws of a row. A batch without draws, such as what a policy foresees, gets the most likely text.
     fn draws(&self, batch: &SceneBatch, row: usize) -> (Draws, Sampling) {
         match batch.draws.zip(batch.users.get(row)) {
             Some((from, user)) => {
@@ -160,7 +160,7 @@ mod tests {
         assert!(same, "{found:?} and not {wanted:?}");
     }
 
-    /// What a model says whose letters have these weights by place, times those of the options.
+    /// The probabilities of a model whose label weights by position multiply those of the options.
     fn said(places: &[f64], options: &[f64], shift: usize) -> (usize, Vec<f64>) {
         let items = options.len() - 1;
         let option = |place: usize| if place < items { (place + shift) % items } else { items };

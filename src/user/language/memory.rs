@@ -1,7 +1,7 @@
-//! A language user's memory: who it is, and the last things accepted, as a row of numbers.
+//! A language user's memory, as a row of numbers.
 //!
 //! `[user, count, (item, rating, day, second) x history]`. All but the rating are whole numbers below 2^24, which `f32`
-//! holds exactly; a moment is split into days since 1970 and whole seconds of the day for that reason: no text tells less than
+//! holds exactly; a moment is split into days since 1970 and whole seconds of the day for that reason: no text says less than
 //! a minute.
 //!
 //! When the history is full, its older half goes at once. Were the oldest entry alone to go, every text would begin
@@ -10,7 +10,7 @@
 use crate::ids::{ItemId, UserId};
 use crate::user::Memorised;
 
-/// Users and items that a memory can tell apart at most.
+/// Users and items that a memory can distinguish at most.
 pub(super) const MOST: usize = 1 << 24;
 
 const HEAD: usize = 2;
@@ -33,7 +33,7 @@ pub(super) fn user(row: &[f32]) -> UserId {
     UserId(row[0] as u32)
 }
 
-/// What is remembered, the oldest first.
+/// The remembered items, the oldest first.
 pub(super) fn entries(row: &[f32]) -> impl Iterator<Item = Memorised> {
     row[HEAD..].chunks_exact(ENTRY).take(row[1] as usize).map(|entry| Memorised {
         item: ItemId(entry[0] as u32),

@@ -1,9 +1,11 @@
-//! The language user: a causal language model reads what a person did and what is on the screen, and says which letter
+//! The language user.
+//!
+//! A causal language model reads a user's history and a slate, and says which letter
 //! comes next. docs/research/fine-tuning.md describes how such a model is made.
 //!
 //! A scene becomes a conversation by two files of the model's folder, else by built-in ones: `template.toml` makes texts of the
 //! profile, the history and the list; `prompts.toml` puts them in the order system, profile, history, list, so that all but
-//! the list stands at the beginning and is read once. The letters' probabilities are the choice; "none of these" is the
+//! the list is at the beginning and is read once. The letters' probabilities are the choice; "none of these" is the
 //! last one and means rejecting all. In `rationale` mode the model first writes why, and the letter continues that.
 //!
 //! Texts are drawn from streams by user and tick, and an answer depends on its request alone; so a row depends on no
@@ -30,7 +32,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Tokens that are left free for a letter.
 const LETTER_TOKENS: usize = 8;
 
-/// What a language user says before the letter.
+/// The text of a language user before the option label.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LanguageMode {
     /// Nothing.
@@ -46,7 +48,7 @@ pub struct LanguageSpec {
     pub path: PathBuf,
     /// The graph's file in it; without one, what its card says.
     pub graph: Option<String>,
-    /// What is said before the letter.
+    /// The text before the option label.
     pub mode: LanguageMode,
     /// Entries of the history at most.
     pub history: usize,
@@ -124,7 +126,7 @@ impl LanguageUser {
 
     /// Tokens that a question may have, with what is to come after it in mind.
     fn room(&self) -> Result<usize, UserError> {
-        // What leads from the thought to the letter; a few tokens more than it has alone, whatever stands before it.
+        // What leads from the thought to the letter; a few tokens more than it has alone, whatever is before it.
         let lead = self.model.count_text(&self.prompts.unfinished("")?.0.content)? + LETTER_TOKENS;
         let written = match self.spec.mode {
             LanguageMode::Direct => 0,

@@ -1,5 +1,7 @@
-//! Which rating an accepted item gets. A language model is not asked: a second question would cost as much as the choice.
-//! The log tells instead.
+//! Ratings of accepted items, from the log.
+//!
+//! A question to the language model would cost as much as the choice.
+//! The log has instead.
 //!
 //! `P(r | item, user) ~ (n_ir + k g_r) / (n_i + k) exp(t_u r)`: the item's ratings in the log, `n_ir`, smoothed with the shares `g_r`
 //! of all ratings (k = 5), and tilted by the user. The tilt of an exponential family moves a mean by about `t_u` times the

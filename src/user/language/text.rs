@@ -1,4 +1,4 @@
-//! Scenes as text: what the data set knows of users and items, put into words by templates.
+//! Scenes as text, by templates.
 //!
 //! The templates are those of the mirror flow (`profile`, `item`, `history`), so that a model reads in a simulation what it
 //! read in training. In scope are what a simulation knows: every field of items and users by its name, the title of an item (its
@@ -23,7 +23,7 @@ pub(super) struct SceneTexts {
     items: Vec<ItemRow>,
     /// The profile of each user.
     profiles: Vec<String>,
-    /// The scale in which people of these data rate.
+    /// The scale in which users of these data rate.
     scale: RatingScale,
 }
 
@@ -35,7 +35,7 @@ pub(super) struct Lines {
 }
 
 impl SceneTexts {
-    /// Texts by the templates `own`, which stand in the file `origin`, else by those of the data, else by ones that name every
+    /// Texts by the templates `own`, which are in the file `origin`, else by those of the data, else by ones that name every
     /// field. All profiles and items are tried: a template that fails on one says so now.
     pub(super) fn new(own: Option<&str>, origin: &Path, data: &Dataset) -> Result<SceneTexts, UserError> {
         let of_data = if data.template.is_empty() { GENERIC_TEMPLATE } else { &data.template };
@@ -60,7 +60,7 @@ impl SceneTexts {
         &self.digest
     }
 
-    /// The texts of a scene at `now`, in milliseconds since 1970; without it, no text tells how long ago something was.
+    /// The texts of a scene at `now`, in milliseconds since 1970; without it, no text says how long ago something was.
     pub(super) fn lines(&self, row: &[f32], items: &[ItemId], now: Option<i64>) -> Result<Lines, UserError> {
         let profile = self.profiles.get(memory::user(row).index()).cloned().unwrap_or_default();
         let history = memory::entries(row).map(|entry| self.entry(&entry, now)).collect::<Result<_, UserError>>()?;

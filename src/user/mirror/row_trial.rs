@@ -1,4 +1,6 @@
-//! The mirror's graphs are tried out at load: does a row depend on itself alone?
+//! A test of a mirror's graphs at load.
+//!
+//! Each row must depend on itself alone.
 //!
 //! The rows are those of the log, so that a graph meets numbers that it was made for.
 

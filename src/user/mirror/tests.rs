@@ -1,4 +1,4 @@
-//! A mirror of four tiny graphs, and what becomes of graphs that break the contract when they run.
+//! Tests of mirrors with tiny and broken graphs.
 
 use super::*;
 use crate::files::sha256;
@@ -6,7 +6,7 @@ use crate::onnx::testing_graphs::has_runtime;
 use crate::onnx::testing_graphs::{GraphBuilder, INT64, floats, int, outside};
 use std::collections::BTreeMap;
 
-/// Six people, eight items; all that a mirror reads.
+/// Six users, eight items; all that a mirror reads.
 fn data(folder: &Path) -> Dataset {
     let mut items = "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n".to_owned();
     let mut users = "user_id:token\tage:token\tgender:token\toccupation:token\tzip_code:token\n".to_owned();

@@ -95,7 +95,7 @@ fn lastfm_takes_the_times_of_tags_where_it_has_them() {
 #[test]
 fn lastfm_shows_tags_that_several_people_gave() {
     let plays: String = (1..=5).map(|user| format!("{user}\t1\t9\n")).collect();
-    // Tag 1 by two people, one of them twice; tag 2 by three, tag 3 by one.
+    // Tag 1 by two users, one of them twice; tag 2 by three, tag 3 by one.
     let tagged = [(1, 1), (1, 1), (2, 1), (1, 2), (2, 2), (3, 2), (4, 3)];
     let tagged: String = tagged.iter().map(|(user, tag)| format!("{user}\t1\t{tag}\t1238536800000\n")).collect();
     let import = Import::of(&[

@@ -1,4 +1,4 @@
-//! What a model's folder has, lacks, or tells wrongly.
+//! What a model's folder has, lacks, or says wrongly.
 
 use super::*;
 
@@ -126,7 +126,7 @@ fn graphs_that_cannot_be_used_are_told() {
         let told = refused("llama", None, |folder| write(&folder.join("model.onnx"), &whole[..length]));
         assert!(told.contains("DIR/model.onnx"), "{length}: {told}");
     }
-    // Weights that stand beside the graph, cut off.
+    // Weights that are beside the graph, cut off.
     let told = refused("qwen2", None, |folder| {
         let path = folder.join("model.onnx_data");
         let whole = std::fs::read(&path).expect("weights");

@@ -109,7 +109,7 @@ fn a_thought_comes_from_the_draws_of_its_user_and_tick() {
     let list: &[u32] = &[1, 2, 3, 7];
     let thoughts = |users: &[u32], draws: Option<(u32, u32)>| -> Vec<String> {
         let mut scenes = scenes(&user, &log, &[list; 3]);
-        // The same person three times: only the draws tell them apart.
+        // The same person three times: only the draws distinguish them.
         let width = scenes.width;
         scenes.memory.copy_within(0..width, width);
         scenes.memory.copy_within(0..width, 2 * width);

@@ -129,7 +129,7 @@ fn too_little_overlap_is_said() {
     assert_eq!(problem(&found, "dm"), None, "it needs no weights");
     let iips = found.rows.iter().find(|row| row.estimator == "iips").expect("a row");
     assert!(iips.overlap.is_some_and(|overlap| overlap.effective < 100.0), "{iips:?}");
-    // It is not known how likely an item stands in a slot by itself when slates are too long for it.
+    // It is not known how likely an item is in a slot by itself when slates are too long for it.
     let experiment = prepared(folder.path(), &["slate=33", "ticks=1"]);
     let found = ask(&experiment, &self::arms(&experiment), "popular", "wide").expect("estimates");
     assert!(problem(&found, "iips").is_some_and(|problem| problem.starts_with("unknown")), "{found:?}");

@@ -31,7 +31,7 @@ fn rows_that_cannot_be_used_are_counted() {
 #[test]
 fn rows_without_a_time_are_the_past_of_those_with_one() {
     let (folder, mut raws) = (place(), Raws::new());
-    // What everybody did first has no time; the file tells it last, and backwards.
+    // What everybody did first has no time; the file says it last, and backwards.
     raws.rows.sort_by_key(|row| (row.0, row.2));
     let (mut past, mut dated) = (Vec::new(), Vec::new());
     for mine in raws.rows.chunk_by(|a, b| a.0 == b.0) {

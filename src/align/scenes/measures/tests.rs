@@ -53,7 +53,7 @@ fn draws_come_from_the_nucleus() {
 
 #[test]
 fn positions_by_hand() {
-    // Always the first place; the real items stand at places A, B and nowhere.
+    // Always the first place; the real items are at places A, B and nowhere.
     let rows = [(vec![1.0, 0.0], 0), (vec![1.0, 0.0], 1), (vec![0.0, 0.0], 2)].map(Some);
     let found = positions(rows.into_iter(), 2);
     near(value(&found, 3, "chosen at A"), 2.0 / 3.0);
@@ -69,7 +69,7 @@ fn who_follows_the_place_and_who_the_item() {
         turned: turned.iter().map(|options| Some(answer(options))).collect(),
         ..Heard::default()
     };
-    // The first letter whatever stands there.
+    // The first letter whatever is there.
     let place = heard(&[0.5, 0.25, 0.25], &[&[0.5, 0.25, 0.25], &[0.5, 0.25, 0.25]]);
     let found = turned(&[(&place, 1)]).expect("rotations");
     near(value(&found, 1, "same item in all rotations"), 0.0);

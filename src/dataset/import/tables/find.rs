@@ -1,4 +1,4 @@
-//! Which files of a folder are the log, the items and the users: told by their columns.
+//! Roles of a folder's tables, inferred from their columns.
 
 use super::roles::{is_log, item_column, plain, user_column};
 use super::spec::{NAME, Names, Spec};
@@ -44,7 +44,7 @@ pub(super) fn find(folder: &Folder, spec: &Spec) -> Result<Option<Found>, Import
     let is_one_file = folder.chosen().is_some();
     let mut tables = Vec::new();
     for path in folder.files().filter(|path| is_table(path)) {
-        // What is no table may lie beside the tables; a log that is named is opened again, and then an error tells.
+        // What is no table may lie beside the tables; a log that is named is opened again, and then an error says.
         if let Ok(sheet) = Sheet::open(&path, spec.separator()) {
             tables.push(Table { columns: sheet.columns().to_vec(), path });
         }

@@ -1,4 +1,6 @@
-//! One's own tables: CSV with any separator, JSON lines or Parquet, with an optional `data.toml` that names columns.
+//! Own tables in CSV, JSON lines or Parquet.
+//!
+//! An optional `data.toml` names columns.
 //!
 //! A row of the log is something that a user did (who, what, when, how it was rated), an item that was shown (then a
 //! column like `clicked` says whether it was taken), or a whole list (a column with the items shown, and what was taken).
@@ -103,7 +105,7 @@ impl Tables {
         Ok(sheet)
     }
 
-    /// Looks through the log for what only all rows together tell: the spelling of times, the first position.
+    /// Looks through the log for what only all rows together say: the spelling of times, the first position.
     fn look(&mut self) -> Result<(), ImportError> {
         if self.layout.time.is_none() && self.layout.position.is_none() {
             return Ok(());
@@ -137,7 +139,7 @@ impl Tables {
         Ok(())
     }
 
-    /// What a user should know of how the tables are understood.
+    /// Notes on how the tables are understood.
     fn tell(&mut self) {
         let name = |at: usize| self.columns[at].clone();
         let mut notes = Vec::new();
@@ -195,7 +197,7 @@ fn each(
     Ok(())
 }
 
-/// The column of the id: as `told`, else as its name tells.
+/// The column of the id: as `told`, else as its name says.
 fn id_column(
     path: &Path,
     told: &Option<String>,

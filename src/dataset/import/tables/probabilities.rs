@@ -1,3 +1,5 @@
+//! A policy as a table of probabilities.
+//!
 //! A policy as a table: how likely it shows each item, in each slot or to each user where it depends on them.
 
 use super::reading::position;

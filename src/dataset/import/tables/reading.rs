@@ -1,4 +1,4 @@
-//! One row of a log as what a user did, or as what a user was shown.
+//! One log row: an interaction or an exposure.
 
 use super::roles::Layout;
 use crate::dataset::ExternalId;
@@ -18,7 +18,7 @@ pub(super) struct Reading<'t> {
     pub(super) spelling: Option<Spelling>,
     /// The number of the first slot: 0 or 1.
     pub(super) first: u32,
-    /// Whether a table tells of items.
+    /// True if a table is about items.
     pub(super) has_items: bool,
 }
 
@@ -68,7 +68,7 @@ fn as_value(id: &ExternalId) -> Value {
 }
 
 impl Reading<'_> {
-    /// Whether the log tells what was shown.
+    /// Returns true if the log has what was shown.
     pub(super) fn has_lists(&self) -> bool {
         self.layout.clicked.is_some() || self.layout.shown.is_some()
     }
@@ -125,7 +125,7 @@ impl Reading<'_> {
         Ok(row)
     }
 
-    /// What a user did, as a row of the log tells: nothing, one thing, or several.
+    /// The behaviour of a user in a log row: none, one, or several actions.
     pub(super) fn rows(&self, sheet: &Sheet, take: &mut Take<'_, RawRow>) -> Result<(), ImportError> {
         let Some(user) = self.user(sheet) else { return take(Err(NO_ID)) };
         if self.layout.shown.is_some() {
@@ -174,7 +174,7 @@ impl Reading<'_> {
         Ok((list, taken))
     }
 
-    /// What a user was shown, as a row of the log tells: one item, or a whole list.
+    /// The exposure in a log row: one item, or a whole list.
     pub(super) fn shown(&self, sheet: &Sheet, take: &mut Take<'_, ShownRow>) -> Result<(), ImportError> {
         let Some(user) = self.user(sheet) else { return take(Err(NO_ID)) };
         let time = self.time(sheet)?;

@@ -1,4 +1,4 @@
-//! What columns of a log mean, told by their names.
+//! The meaning of log columns, inferred from their names.
 
 use super::spec::{Columns, NAME, Names};
 use crate::files::FileError;
@@ -110,38 +110,38 @@ fn find(columns: &[String], names: &[&str]) -> Option<usize> {
     names.iter().find_map(|name| columns.iter().position(|column| plain(column) == *name))
 }
 
-/// The column of a user's id, if the name of one tells.
+/// The column of a user's id, if the name of one says.
 pub(super) fn user_column(columns: &[String]) -> Option<usize> {
     find(columns, USER)
 }
 
-/// The column of an item's id, if the name of one tells.
+/// The column of an item's id, if the name of one says.
 pub(super) fn item_column(columns: &[String]) -> Option<usize> {
     find(columns, ITEM)
 }
 
-/// The column of a slot, if the name of one tells.
+/// The column of a slot, if the name of one says.
 pub(super) fn slot_column(columns: &[String]) -> Option<usize> {
     find(columns, POSITION)
 }
 
-/// The column of a policy's probabilities, if the name of one tells.
+/// The column of a policy's probabilities, if the name of one says.
 pub(super) fn probability_column(columns: &[String]) -> Option<usize> {
     find(columns, PROBABILITY)
 }
 
-/// Whether rows say what was taken, or how it was rated.
+/// Returns true if rows say what was taken, or how it was rated.
 pub(super) fn has_takes(columns: &[String]) -> bool {
     [CLICKED, SHOWN, TAKEN, RATING].iter().any(|names| find(columns, names).is_some())
 }
 
-/// Whether these columns are those of a log: who, and what.
+/// Returns true if these columns are those of a log: who, and what.
 pub(super) fn is_log(columns: &[String]) -> bool {
     let has_user = user_column(columns).is_some() || !features_of_user(columns).is_empty();
     has_user && (item_column(columns).is_some() || find(columns, SHOWN).is_some())
 }
 
-/// Where a log has no ids of users: the columns whose values together tell users apart.
+/// Where a log has no ids of users: the columns whose values together distinguish users.
 fn features_of_user(columns: &[String]) -> Vec<usize> {
     let is_feature = |name: &String| plain(name).strip_prefix("userfeature").is_some_and(|rest| !rest.is_empty());
     (0..columns.len()).filter(|&at| is_feature(&columns[at])).collect()
@@ -151,7 +151,7 @@ impl Layout {
     /// The layout of a log with these columns: as `told`, else by their names.
     ///
     /// # Errors
-    /// When a column that is told is not there, or none is that of users or items.
+    /// When a column that is named is not there, or none is that of users or items.
     pub(super) fn of(columns: &[String], told: &Columns, path: &Path) -> Result<Layout, FileError> {
         let known = || columns.iter().filter(|name| !name.is_empty()).cloned().collect::<Vec<_>>().join("`, `");
         let place = |name: &String| {
@@ -185,7 +185,7 @@ impl Layout {
             rest: Vec::new(),
         };
         if told.user.is_none() && layout.user.len() > 1 {
-            // What tells users apart is also what is known of them.
+            // The columns that distinguish users are also facts about them.
             layout.user_fields.extend(&layout.user);
         }
         layout.settle(columns);
@@ -207,7 +207,7 @@ impl Layout {
     /// Gives each column one meaning, and finds those that have none.
     fn settle(&mut self, columns: &[String]) {
         if self.shown.is_some() {
-            // The rows are lists: what was taken of them stands in a list, too, or is the item.
+            // The rows are lists: what was taken of them is in a list, too, or is the item.
             self.clicked = None;
         } else {
             self.taken = None;

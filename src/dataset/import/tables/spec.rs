@@ -1,4 +1,6 @@
-//! `data.toml`: which columns of one's own tables mean what. Every key may be left out.
+//! `data.toml`: the meaning of columns.
+//!
+//! Every key is optional.
 
 use crate::files::FileError;
 use serde::Deserialize;
@@ -25,7 +27,7 @@ impl Names {
     }
 }
 
-/// What a column of users or items holds.
+/// The content of a column of users or items.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub(in crate::dataset) enum FieldType {
@@ -53,7 +55,7 @@ pub(super) struct Spec {
     pub(super) log: Option<Names>,
     /// Worst and best rating that can be given.
     pub(super) scale: Option<[f32; 2]>,
-    /// What separates the fields of text tables, one character.
+    /// The separator of fields in text tables, one character.
     pub(super) separator: Option<char>,
     #[serde(default)]
     pub(super) columns: Columns,
@@ -67,13 +69,13 @@ pub(super) struct Spec {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Columns {
-    /// Who. Several columns together make one id.
+    /// The user. Several columns together make one id.
     pub(super) user: Option<Names>,
     pub(super) item: Option<String>,
     pub(super) time: Option<String>,
     pub(super) rating: Option<String>,
     pub(super) weight: Option<String>,
-    /// Whether the item that the row shows was taken.
+    /// True if the item that the row shows was taken.
     pub(super) clicked: Option<String>,
     /// The slot in which the item was shown.
     pub(super) position: Option<String>,
@@ -85,10 +87,10 @@ pub(super) struct Columns {
     pub(super) shown: Option<String>,
     /// A list of those that were taken.
     pub(super) taken: Option<String>,
-    /// Columns of the log that tell of the user.
+    /// Columns of the log about the user.
     #[serde(default)]
     pub(super) user_fields: Vec<String>,
-    /// Columns of the log that tell of the item.
+    /// Columns of the log about the item.
     #[serde(default)]
     pub(super) item_fields: Vec<String>,
 }
@@ -102,11 +104,11 @@ pub(super) struct Side {
     pub(super) id: Option<String>,
     /// The column that names an item.
     pub(super) title: Option<String>,
-    /// The column that tells when an item came out.
+    /// The column that says when an item came out.
     pub(super) released: Option<String>,
-    /// The column that tells who provides an item.
+    /// The column that says who provides an item.
     pub(super) provider: Option<String>,
-    /// Types by column, where the values alone do not tell.
+    /// Types by column, where the values alone do not say.
     #[serde(default)]
     pub(super) fields: BTreeMap<String, FieldType>,
 }
@@ -128,7 +130,7 @@ impl Spec {
         Spec::parse(&text, &path)
     }
 
-    /// Reads the text of a `data.toml`, which stands in `path`.
+    /// Reads the text of a `data.toml`, which is in `path`.
     pub(super) fn parse(text: &str, path: &Path) -> Result<Spec, FileError> {
         let spec: Spec = toml::from_str(text).map_err(|problem| FileError::whole(path, problem.to_string()))?;
         let wrong = |told: &str| Err(FileError::whole(path, told));
