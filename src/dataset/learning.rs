@@ -62,7 +62,7 @@ impl Dataset {
             Some(moment) => time >= moment,
             None => is_drawn(user, holdout),
         };
-        let log = self.split_at(|user, time| is_held_out(user, time));
+        let log = self.split_at(is_held_out);
         let (held_out, lists) = filled.into_iter().partition(|&list| {
             let list = list as usize;
             is_held_out(self.impressions.users[list], self.impressions.times[list])

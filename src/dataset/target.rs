@@ -24,6 +24,9 @@ pub struct TargetRound {
     pub rating: f32,
 }
 
+/// A user and a slot; `None` stands for all of them.
+type Place = (Option<UserId>, Option<u16>);
+
 /// See the module's documentation.
 #[derive(Clone, Debug, Default)]
 pub struct TargetPolicy {
@@ -32,7 +35,7 @@ pub struct TargetPolicy {
     /// What it showed itself; empty where it is given by its probabilities.
     pub rounds: Vec<TargetRound>,
     /// By user and slot; `None` stands for all of them.
-    shares: BTreeMap<(Option<UserId>, Option<u16>), Vec<(ItemId, f64)>>,
+    shares: BTreeMap<Place, Vec<(ItemId, f64)>>,
     /// The share of its probability that lies on items that the data set does not have.
     pub unknown: f64,
     /// Guesses and omissions, one sentence each.

@@ -121,8 +121,9 @@ impl<'a> ShownLists<'a> {
 
     /// How many lists of equal weight teach as much (Kish 1965); `None` where all weigh the same.
     pub(super) fn effective(&self) -> Option<f64> {
-        let of = |power: i32| self.weights.iter().map(|&weight| f64::from(weight).powi(power)).sum::<f64>();
-        (!self.weights.is_empty()).then(|| of(1) * of(1) / of(2))
+        let sum: f64 = self.weights.iter().map(|&weight| f64::from(weight)).sum();
+        let squares: f64 = self.weights.iter().map(|&weight| f64::from(weight) * f64::from(weight)).sum();
+        (!self.weights.is_empty()).then(|| sum * sum / squares)
     }
 
     /// Number of lists.

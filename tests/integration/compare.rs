@@ -28,7 +28,8 @@ fn runs_of_one_world_are_paired() {
     assert_eq!(rows[0][..3], ["acceptance_rate", "one", "popular"].map(str::to_owned));
     assert_eq!(rows[0][3..6], summary[0][2..5], "the numbers of the run");
     let compared = csv_rows(&one.join("compare.csv"));
-    assert_eq!(rows[1][7..10], compared[0][3..6], "the paired difference of the run");
+    // Intervals hold for all pairs of the table at once, so more policies make them wider than those of the run.
+    assert_eq!(rows[1][7], compared[0][3], "the paired difference of the run");
     // The same policy with the same luck.
     assert_eq!((rows[3][2].as_str(), &rows[3][7..10]), ("random", &rows[1][7..10]));
     assert!(rows.iter().all(|row| row[11] == if row[1] == "one" && row[2] == "popular" { "" } else { "paired" }));

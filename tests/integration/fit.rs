@@ -91,7 +91,7 @@ fn shop(folder: &Path, category: impl Fn(u32) -> String, items: &str, item: impl
     }
     write(&folder.join("interactions.csv"), &rows);
     let lines: String = (0..30).map(|number| item(number, category(number)) + "\n").collect();
-    write(&folder.join("items.csv"), &format!("{items}\n{lines}"));
+    write(&folder.join("items.csv"), format!("{items}\n{lines}"));
 }
 
 #[test]
@@ -104,18 +104,18 @@ fn other_fields_than_in_training_are_counted_or_refused() {
     let kind = |item: u32| format!("kind {}", item % 4);
     let whole = "item,category,price,title";
     shop(&at("mine"), kind, whole, |item, of| format!("i{item},{of},{}.5,the item {item}", item * 3));
-    fit(&at("mine"), &at("model"), &["--scenes", "0"]).expect(0);
+    fit(&at("mine"), &at("model"), &[]).expect(0);
     let run = |data: &str, out: &str| {
         let scenario =
             "seed = 1\nticks = 2\n[user]\nkind = \"mirror\"\npath = \"model\"\n[[policy]]\nkind = \"popular\"\n";
-        write(&at("try.toml"), &format!("{scenario}[data]\npath = \"{data}\"\n"));
+        write(&at("try.toml"), format!("{scenario}[data]\npath = \"{data}\"\n"));
         recmirror(&["run", text(&at("try.toml")), "--out", text(&at(out))])
     };
     let manifest = |out: &str| read(&at(out).join("manifest.json"));
     run("mine", "same").expect(0);
     assert!(!manifest("same").contains("they count as other"), "the log of the training");
     // A new category in ten items, and no price.
-    let other = |item: u32| if item % 3 == 0 { "brand new".to_owned() } else { kind(item) };
+    let other = |item: u32| if item.is_multiple_of(3) { "brand new".to_owned() } else { kind(item) };
     shop(&at("other"), other, "item,category,title", |item, of| format!("i{item},{of},the item {item}"));
     run("other", "drifted").expect(0);
     for word in [
@@ -167,11 +167,11 @@ fn lists_that_were_shown_are_learned_and_measured() {
     ] {
         assert!(told.contains(word), "no `{word}` in: {told}");
     }
-    assert!(told.contains("verdict: predicts what is taken on 120 held-out lists"), "{told}");
+    assert!(told.contains("verdict: ") && told.contains("120 held-out lists"), "{told}");
     let card: toml::Table = toml::from_str(&read(&model.join("card.toml"))).expect("a card");
     let learned = &card["training"]["lists"];
     assert_eq!((learned["lists"].as_integer(), learned["items"].as_integer()), (Some(480), Some(2400)));
-    assert_eq!(learned["cut"].as_integer(), Some(1_600_000_000 + 480 * 60));
+    assert_eq!(learned["cut"].as_integer(), Some((1_600_000_000 + 480 * 60) * 1000), "milliseconds");
     assert!(card["measured"]["lists"]["temperature"].as_float().is_some_and(|found| found > 0.0), "{card:?}");
     let users = card["features"]["users"]["fields"].as_array().expect("fields");
     assert!(

@@ -78,7 +78,7 @@ impl Cells {
                 cells.list.push(place);
                 cells.user.push(user);
                 cells.taken.push(taken);
-                cells.half.push(user % 2 == 0);
+                cells.half.push(user.is_multiple_of(2));
             }
         }
         cells

@@ -24,6 +24,9 @@ struct Taken {
     random: Vec<Vec<f64>>,
 }
 
+/// A statistic of sums over moments, and their number.
+type Statistic<'a> = &'a dyn Fn([f64; 5], f64) -> f64;
+
 impl Bench<'_> {
     /// All figures of single items.
     pub(super) fn accept(&mut self, memory: &[f32]) -> Result<(), UserError> {
@@ -94,7 +97,7 @@ impl Bench<'_> {
                 sums
             })
         };
-        let statistics: [(&'static str, &dyn Fn([f64; 5], f64) -> f64); 3] = [
+        let statistics: [(&'static str, Statistic<'_>); 3] = [
             ("accept", &|sums, _| sums[0] / sums[1]),
             // True positives against false positives and real items that are rejected.
             ("F1", &|sums, moments| 2.0 * sums[2] / (sums[2] + sums[3] + moments)),

@@ -65,7 +65,8 @@ struct Measured<'a> {
     policy_order: Option<&'a PolicyOrder>,
 }
 
-pub(in crate::cli) fn table(found: &Alignment) -> String {
+/// The lines before the figures.
+fn head(found: &Alignment) -> String {
     let mut text = format!("{}: {} held-out scenes of each list type, seed {}\n", found.data, found.scenes, found.seed);
     if let Some(lists) = &found.lists {
         let _ = writeln!(
@@ -74,13 +75,19 @@ pub(in crate::cli) fn table(found: &Alignment) -> String {
             lists.lists, lists.cells, lists.taken, lists.lists_taken
         );
     }
+    text
+}
+
+pub(in crate::cli) fn table(found: &Alignment) -> String {
+    let mut text = head(found);
     let wide =
         |width: usize, of: fn(&Figure) -> &str| found.figures.iter().map(of).map(str::len).fold(width, usize::max);
     let (measure, list, who) =
         (wide(12, |figure| figure.measure), wide(20, |figure| figure.list), wide(34, |figure| &figure.who));
     let _ =
         writeln!(text, "{:<measure$} {:<list$} {:<who$} {:>8}   95% interval", "measure", "list", "who", "estimate");
-    for figure in &found.figures {
+    let is_defined = |figure: &&Figure| figure.low.is_finite() && figure.high.is_finite();
+    for figure in found.figures.iter().filter(is_defined) {
         // Losses of clicks are small, and their differences more so.
         let digits = if figure.measure.starts_with("click") { 5 } else { 3 };
         let _ = writeln!(
@@ -88,6 +95,10 @@ pub(in crate::cli) fn table(found: &Alignment) -> String {
             "{:<measure$} {:<list$} {:<who$} {:>8.digits$}   {:.digits$} to {:.digits$}",
             figure.measure, figure.list, figure.who, figure.estimate, figure.low, figure.high
         );
+    }
+    let undefined = found.figures.iter().filter(|figure| !is_defined(figure)).count();
+    if undefined > 0 {
+        let _ = writeln!(text, "{undefined} more figures are undefined: too few held-out scenes or lists");
     }
     if let Some((temperature, shift)) = found.lists.as_ref().and_then(|lists| lists.temperature.zip(lists.reject_shift))
     {
