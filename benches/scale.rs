@@ -170,7 +170,7 @@ fn table(axis: usize, Axis { name, size, cells }: &Axis, largest: bool) {
             Ok([prepared, fitted, step, peak]) => {
                 let speed = f64::from(cell.users) / step;
                 println!("{row} | {prepared:.2} | {fitted:.3} | {step:.4} | {speed:.0} | {peak:.2} |");
-                found.push((size(cell).ln(), [prepared, fitted, step].map(f64::ln)));
+                found.push((libm::log(size(cell)), [prepared, fitted, step].map(libm::log)));
             }
             Err(problem) => println!("{row} | {} | | | | |", problem.to_string().trim().replace('\n', " ")),
         }

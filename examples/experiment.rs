@@ -20,5 +20,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = RunFolder::create(&std::env::temp_dir().join("recmirror-shop"), true)?;
     let run = experiment.run_observed(Some(&folder), &mut |_| ())?;
     run.results.summary().iter().for_each(|row| println!("{} {}: {:?}", row.policy, row.metric, row.mean));
-    Ok(println!("{}", recmirror::report::write(folder, &experiment, &run)?.display()))
+    println!("{}", recmirror::report::write(folder, &experiment, &run)?.display());
+    Ok(())
 }

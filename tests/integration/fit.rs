@@ -156,6 +156,7 @@ fn lists_that_were_shown_are_learned_and_measured() {
     }
     write(&data.join("log.csv"), &rows);
     write(&data.join("items.csv"), &items);
+    write(&data.join("data.toml"), "[columns]\nuser_fields = [\"user_age\"]\n");
     let told =
         recmirror(&["fit", text(&data), "--out", text(&model), "--epochs", "12", "--scenes", "500"]).expect(0).stdout;
     for word in [
@@ -175,7 +176,7 @@ fn lists_that_were_shown_are_learned_and_measured() {
     assert!(card["measured"]["lists"]["temperature"].as_float().is_some_and(|found| found > 0.0), "{card:?}");
     let users = card["features"]["users"]["fields"].as_array().expect("fields");
     assert!(
-        users.iter().any(|field| field["field"].as_str() == Some("age")),
+        users.iter().any(|field| field["field"].as_str() == Some("user_age")),
         "users of whom nothing was taken have an age"
     );
     let told = recmirror(&["align", text(&model), text(&data), "--scenes", "100"]).expect(0).stdout;

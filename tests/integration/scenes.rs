@@ -259,11 +259,6 @@ fn a_data_set_without_scenes_does_not_keep_the_others_from_theirs() {
         "gone: ",
     ]);
     assert!(!folder.path().join("datasets/b_train.jsonl").exists());
-    // Where the order is known the advice is another one.
-    let none = scenes(folder.path(), "a", &["--train", "20", "--eval", "10", "--eval-from", "0.999999"]);
-    if none.code == Some(2) {
-        none.says(&["a_interaction.jsonl: no interaction after the cut", "move --eval-from"]);
-    }
 }
 
 #[test]
