@@ -6,7 +6,7 @@
 //! Everything that is said is computed from [`Results`]; the template `report.html.j2` only lays it out.
 //! Charts are inline SVG drawn here. Policy names and all other text of the caller are escaped.
 //!
-//! [`write`] completes the folder of a run:
+//! [`write()`] completes the folder of a run:
 //!
 //! ```
 //! use recmirror::prelude::*;
