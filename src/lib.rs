@@ -54,6 +54,7 @@
 
 #[cfg(feature = "all")]
 pub mod align;
+#[cfg(feature = "all")]
 pub mod augment;
 mod card;
 #[cfg(feature = "all")]
