@@ -40,7 +40,7 @@ fn t_covers(sample: &[f64]) -> bool {
     found.is_some_and(|interval| interval.contains(0.0))
 }
 
-/// The differences of all pairs of equal policies. All share the luck of the replication; where `uneven`, policy `p` has
+/// The differences of all pairs of equal policies. All share the random numbers of the replication; where `uneven`, policy `p` has
 /// `1 + p` times the spread of the first, and half of the policies are nearly the same as their neighbour.
 fn pairs(shape: Shape, policies: usize, count: usize, uneven: bool, streams: &Streams) -> Vec<Vec<f64>> {
     let mut values: Vec<Vec<f64>> = (0..policies as u64).map(|policy| sample(shape, count, streams, policy)).collect();
@@ -117,7 +117,7 @@ fn main() {
             println!("{name:<20} {count:>12} {t:>10.1} {resampled:>18.1} {permutation:>17.1}");
         }
     }
-    println!("\nEqual policies: any pair told apart (3, 10, 66, 10 pairs; the last without adjustment)\n");
+    println!("\nEqual policies: share of runs with a false difference (3, 10, 66, 10 pairs; the last without adjustment)\n");
     println!("shape                replications   3 policies   5 policies   12 policies   5 uneven   5, t alone");
     for (shape, name) in Shape::ALL {
         for count in SIZES {
@@ -125,7 +125,7 @@ fn main() {
             println!("{name:<20} {count:>12} {three:>12.1} {five:>12.1} {twelve:>13.1} {uneven:>10.1} {t:>12.1}");
         }
     }
-    println!("\nEqual policies, looked at after each of {LONGEST} replications: ever told apart\n");
+    println!("\nEqual policies, looked at after each of {LONGEST} replications: ever a false difference\n");
     println!("shape                t interval   sequence, 1 pair   sequences, any of 10 pairs");
     for (shape, name) in Shape::ALL {
         let [t, one, ten] = peeking(shape);
