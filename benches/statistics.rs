@@ -117,7 +117,9 @@ fn main() {
             println!("{name:<20} {count:>12} {t:>10.1} {resampled:>18.1} {permutation:>17.1}");
         }
     }
-    println!("\nEqual policies: share of runs with a false difference (3, 10, 66, 10 pairs; the last without adjustment)\n");
+    println!(
+        "\nEqual policies: share of runs with a false difference (3, 10, 66, 10 pairs; the last without adjustment)\n"
+    );
     println!("shape                replications   3 policies   5 policies   12 policies   5 uneven   5, t alone");
     for (shape, name) in Shape::ALL {
         for count in SIZES {

@@ -66,6 +66,11 @@ impl Resamples {
         Figure { estimate, low: found[outside], high: found[found.len() - 1 - outside] }
     }
 
+    /// The mean of a value of each user.
+    pub(crate) fn mean_of_users(&self, values: &[f64]) -> Figure {
+        self.mean(&values.iter().map(|&value| (value, 1.0)).collect::<Vec<_>>())
+    }
+
     /// The mean over cells, from sums and numbers by user.
     pub(super) fn mean(&self, of_users: &[(f64, f64)]) -> Figure {
         self.figure(|weights| {

@@ -28,9 +28,9 @@ pub use self::calibration::{CalibrationRow, CalibrationTable};
 pub use self::cells::{Cells, Exposed};
 pub use self::logged::LoggedValue;
 pub use self::measures::Figure;
+pub(crate) use self::measures::Resamples;
 pub use self::values::{PolicyValue, Ranking};
 
-use self::measures::Resamples;
 use crate::dataset::TargetPolicy;
 use crate::experiment::{Experiment, ExperimentError};
 use crate::scenario::AcceptSpec;

@@ -5,12 +5,11 @@
 use super::OrderFigure;
 use super::start::Start;
 use crate::experiment::{Family, kendall_tau};
-use crate::random::{Purpose, Streams, below};
-use rayon::prelude::*;
+use crate::validate::Resamples;
 use serde::Serialize;
 
 /// Resamples of the intervals.
-const RESAMPLES: usize = 1_000;
+pub(super) const RESAMPLES: usize = 1_000;
 /// From here on more users change no quantile that a reader would see.
 const MANY: usize = 120;
 
@@ -56,44 +55,6 @@ pub struct PairJudgement {
     pub ndcg: OrderFigure,
     /// The verdict.
     pub order: PairOrder,
-}
-
-/// How often each user is drawn in each resample.
-pub(super) struct Resamples {
-    counts: Vec<Vec<f64>>,
-    users: usize,
-}
-
-impl Resamples {
-    pub(super) fn new(users: usize, seed: u64) -> Resamples {
-        let streams = Streams::new(seed, 0);
-        let resample = |number: usize| {
-            let mut rng = streams.derive(Purpose::Bootstrap, number as u64, 1);
-            let mut counts = vec![0.0; users];
-            (0..users).for_each(|_| counts[below(&mut rng, users as u32) as usize] += 1.0);
-            counts
-        };
-        let count = if users < 2 { 0 } else { RESAMPLES };
-        Resamples { counts: (0..count).into_par_iter().map(resample).collect(), users }
-    }
-
-    /// A statistic of weights of users, with its interval.
-    pub(super) fn figure(&self, of: impl Fn(&[f64]) -> f64 + Sync) -> OrderFigure {
-        let estimate = of(&vec![1.0; self.users]);
-        let mut found: Vec<f64> = self.counts.par_iter().map(|counts| of(counts)).collect();
-        found.retain(|value| value.is_finite());
-        found.sort_by(f64::total_cmp);
-        if found.len() * 2 < self.counts.len() || found.is_empty() {
-            return OrderFigure { estimate, low: f64::NAN, high: f64::NAN };
-        }
-        let outside = found.len() / 40;
-        OrderFigure { estimate, low: found[outside], high: found[found.len() - 1 - outside] }
-    }
-
-    /// The mean over users.
-    pub(super) fn mean(&self, values: &[f64]) -> OrderFigure {
-        self.figure(|weights| weighted(values, weights))
-    }
 }
 
 fn weighted(values: &[f64], weights: &[f64]) -> f64 {
@@ -243,20 +204,20 @@ mod tests {
             ]
         );
         assert!((found[0].simulated.estimate - 0.1).abs() < 1e-12 && (found[0].ndcg.estimate + 0.1).abs() < 1e-12);
-        let agreement = &agreements(&starts, &Resamples::new(40, 1))[2];
+        let agreement = &agreements(&starts, &Resamples::new(40, RESAMPLES, 1))[2];
         assert_eq!((agreement.agree, agreement.disagree, agreement.too_close), (4, 1, 1));
         assert_eq!(agreement.measure, "ndcg");
     }
 
     #[test]
     fn an_interval_is_as_wide_as_users_disagree() {
-        let resamples = Resamples::new(20, 1);
+        let resamples = Resamples::new(20, RESAMPLES, 1);
         let (low, high, mixed) = ([0.1; 20], [0.2; 20], std::array::from_fn::<f64, 20, _>(|user| (user % 2) as f64));
         let sure = correlation(&[(&low, &low), (&high, &high)], &resamples, spearman);
         assert_eq!((sure.estimate, sure.low, sure.high), (1.0, 1.0, 1.0));
         let half = [0.5; 20];
         let unsure = correlation(&[(&half, &low), (&mixed, &high)], &resamples, spearman);
         assert_eq!((unsure.low, unsure.high), (-1.0, 1.0));
-        assert!(Resamples::new(1, 1).mean(&[0.5]).low.is_nan());
+        assert!(Resamples::new(1, RESAMPLES, 1).mean_of_users(&[0.5]).low.is_nan());
     }
 }

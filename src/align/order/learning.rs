@@ -8,13 +8,14 @@
 //! policy that learned nothing, and the one that was trained again on the log and the first half (*refitted*), meet the same test.
 
 use super::OrderFigure;
-use super::agreement::{Resamples, Side, correlation, spearman};
+use super::agreement::{RESAMPLES, Side, correlation, spearman};
 use super::start::{block, blocked, hits, slates};
 use crate::dataset::{Interaction, TrainingLog};
 use crate::experiment::{Experiment, ExperimentError, Outcome, RunOptions};
 use crate::ids::UserId;
 use crate::log::{EventBatch, REJECTED};
 use crate::policy::{Requests, Slates};
+use crate::validate::Resamples;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -234,7 +235,7 @@ fn answered(
 
 fn summary(learned: &[Learned], halves: &Halves<'_>, sign: f64, seed: u64, replications: u32) -> Learning {
     let users = halves.users.len();
-    let resamples = Resamples::new(users, seed);
+    let resamples = Resamples::new(users, RESAMPLES, seed);
     let constant = |value: f64| vec![sign * value; users];
     let rank = |simulated: &dyn Fn(&Learned) -> f64, real: &dyn Fn(&Learned) -> Vec<f64>| {
         let sides: Vec<(Vec<f64>, Vec<f64>)> = learned.iter().map(|of| (constant(simulated(of)), real(of))).collect();
@@ -249,10 +250,10 @@ fn summary(learned: &[Learned], halves: &Halves<'_>, sign: f64, seed: u64, repli
         simulated_first: of.first,
         simulated_last: of.last,
         replay_accepted: of.accepted,
-        ndcg_before: resamples.mean(&of.before),
-        ndcg_replayed: resamples.mean(&of.replayed),
-        ndcg_refitted: resamples.mean(&of.refitted),
-        gain: resamples.mean(&gain(of)),
+        ndcg_before: resamples.mean_of_users(&of.before),
+        ndcg_replayed: resamples.mean_of_users(&of.replayed),
+        ndcg_refitted: resamples.mean_of_users(&of.refitted),
+        gain: resamples.mean_of_users(&gain(of)),
     };
     Learning {
         metric: String::new(),

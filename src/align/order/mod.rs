@@ -25,22 +25,14 @@ pub(crate) use self::start::blocked;
 pub use self::start::{NDCG_DEPTH, StartPolicy, ndcg};
 
 use crate::experiment::{Experiment, ExperimentError, RunOptions};
+use crate::validate::Resamples;
 use serde::Serialize;
+
+pub use crate::validate::Figure as OrderFigure;
 
 /// The evidence in agreement with held-out interactions.
 pub const SELF_SELECTED: &str = "both sides are self-selected: held-out interactions are what people chose for themselves, and so \
      is what the user model learned from; `recmirror validate` asks about items that they were shown";
-
-/// A figure with its 95% percentile interval over users; NaN where it is undefined.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct OrderFigure {
-    /// The figure.
-    pub estimate: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-}
 
 /// How far the orders of the simulator and of the log agree.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -70,7 +62,7 @@ pub fn policy_order(experiment: &Experiment, options: &RunOptions<'_>) -> Result
     let split = experiment.data.split_by(scenario.data.holdout, scenario.data.cut)?;
     let (starts, mut left_out) = start::starts(experiment, &split.held_out)?;
     let users = starts.first().map_or(0, |side| side.simulated.len());
-    let resamples = agreement::Resamples::new(users, scenario.seed);
+    let resamples = Resamples::new(users, agreement::RESAMPLES, scenario.seed);
     let learning = learning::learn(experiment, &split.held_out, options, &mut left_out)?;
     Ok(PolicyOrder {
         scenario: scenario.name.clone(),

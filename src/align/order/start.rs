@@ -3,12 +3,12 @@
 //! The slates of policies at the start, valued by the user model and by what was held out.
 
 use super::OrderFigure;
-use super::agreement::Resamples;
 use crate::dataset::{Impression, TrainingLog};
 use crate::experiment::{Experiment, ExperimentError, first_acceptance};
 use crate::ids::{ItemId, UserId};
 use crate::policy::{Blocked, Policy, Requests, Slates};
 use crate::random::Streams;
+use crate::validate::Resamples;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
@@ -43,10 +43,10 @@ impl Start {
     pub(super) fn figures(&self, resamples: &Resamples) -> StartPolicy {
         StartPolicy {
             policy: self.policy.clone(),
-            simulated: resamples.mean(&self.simulated),
-            precision: resamples.mean(&self.precision),
-            recall: resamples.mean(&self.recall),
-            ndcg: resamples.mean(&self.ndcg),
+            simulated: resamples.mean_of_users(&self.simulated),
+            precision: resamples.mean_of_users(&self.precision),
+            recall: resamples.mean_of_users(&self.recall),
+            ndcg: resamples.mean_of_users(&self.ndcg),
         }
     }
 }
