@@ -169,6 +169,10 @@ fn lists_that_were_shown_are_learned_and_measured() {
         assert!(told.contains(word), "no `{word}` in: {told}");
     }
     assert!(told.contains("verdict: ") && told.contains("120 held-out lists"), "{told}");
+    let is_gain = |line: &&str| line.starts_with("click gain") && line.contains("model over constant by slot");
+    let gain = told.lines().find(is_gain).expect("a gain on all held-out lists");
+    let low = gain.split_whitespace().rev().nth(2).and_then(|low| low.parse::<f64>().ok());
+    assert!(low.is_some_and(|low| low > 0.0), "lists teach more than the share by slot: {gain}");
     let card: toml::Table = toml::from_str(&read(&model.join("card.toml"))).expect("a card");
     let learned = &card["training"]["lists"];
     assert_eq!((learned["lists"].as_integer(), learned["items"].as_integer()), (Some(480), Some(2400)));
