@@ -190,7 +190,21 @@ impl Dataset {
         if !path.exists() {
             return Err(DataError::NoFolder { path: path.to_owned() });
         }
-        let found = detect::open(path, family)?;
+        Dataset::collect(path, &detect::open(path, family, None)?)
+    }
+
+    /// Like [`Dataset::read`], where a file of the folder holds exposures and is no part of the log.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    pub fn read_beside(path: &Path, exposures: &Path) -> Result<Dataset, DataError> {
+        if !path.exists() {
+            return Err(DataError::NoFolder { path: path.to_owned() });
+        }
+        Dataset::collect(path, &detect::open(path, None, Some(exposures))?)
+    }
+
+    fn collect(path: &Path, found: &detect::Detected) -> Result<Dataset, DataError> {
         collect::collect(found.publisher.as_ref(), found.family.name, collect::name_of(path, found.family.name))
     }
 

@@ -19,6 +19,7 @@ mod families;
 mod fields;
 mod fit;
 mod folders;
+mod foreign_tables;
 mod hostile;
 mod import;
 mod import_faults;
