@@ -67,8 +67,10 @@ impl Tables {
             let names = self.layout.user.iter().map(|&at| name(at)).collect::<Vec<_>>().join("`, `");
             notes.push(format!("the columns `{names}` together identify users"));
         }
-        if !self.layout.rest.is_empty() {
-            let names = self.layout.rest.iter().map(|&at| name(at)).collect::<Vec<_>>().join("`, `");
+        let is_asked = |at: &usize| self.spec.wanted.contains_key(&self.columns[*at]);
+        let unknown: Vec<String> = self.layout.rest.iter().filter(|at| !is_asked(at)).map(|&at| name(at)).collect();
+        if !unknown.is_empty() {
+            let names = unknown.join("`, `");
             notes.push(format!(
                 "columns of the log without a meaning here: `{names}`; data.toml can name them (`[columns]`), or keep \
                  rows by their values (`[where]`)"
