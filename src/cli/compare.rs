@@ -97,7 +97,7 @@ impl Compare {
         let kinds = experiment.metrics().to_vec();
         let baseline = baseline(&manifest, &experiment);
         let results =
-            Results::new(kinds, baseline, outcome.arms).map_err(Failure::other)?.looked_at(manifest.until.is_some());
+            Results::new(kinds, baseline, outcome.trials).map_err(Failure::other)?.looked_at(manifest.until.is_some());
         let (trust, lost) = assess(&results, worlds, registry, &stop, self.quiet);
         let Some(trust) = trust else { return lost.map_or(Ok(()), Err) };
         let told = told(&trust);

@@ -98,8 +98,8 @@ pub(super) fn assess(
 fn in_world(world: &TrustWorld, registry: &Registry, stop: &AtomicBool, quiet: bool) -> Result<Results, Failure> {
     let (experiment, outcome) = simulate(world, registry, stop, quiet)?;
     let kinds = experiment.metrics().to_vec();
-    let baseline = outcome.arms.first().map(|arm| arm.policy.clone()).unwrap_or_default();
-    Results::new(kinds, &baseline, outcome.arms).map_err(Failure::other)
+    let baseline = outcome.trials.first().map(|trial| trial.policy.clone()).unwrap_or_default();
+    Results::new(kinds, &baseline, outcome.trials).map_err(Failure::other)
 }
 
 /// Runs the policies in one world.

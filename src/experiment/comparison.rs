@@ -133,9 +133,9 @@ impl FinishedRun {
             return Err(CompareError::Metric { path, metric: value.metric.clone() });
         }
         let mut policies: Vec<String> = Vec::new();
-        for arm in &manifest.arms {
-            if !policies.contains(&arm.policy) {
-                policies.push(arm.policy.clone());
+        for trial in &manifest.trials {
+            if !policies.contains(&trial.policy) {
+                policies.push(trial.policy.clone());
             }
         }
         let wanted = scenario.get("baseline").and_then(toml::Value::as_str).unwrap_or_default().to_owned();

@@ -82,7 +82,7 @@ pub enum ExperimentError {
         /// The user model.
         kind: &'static str,
     },
-    /// An arm panicked: a defect of the policy, or of recmirror.
+    /// A trial panicked: a defect of the policy, or of recmirror.
     #[error("policy `{policy}` panicked, which is a defect in its code or in recmirror's: {problem}")]
     Panic {
         /// Name of the policy.

@@ -328,11 +328,11 @@ fn pairs(count: usize) -> impl Iterator<Item = (usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::ArmResult;
+    use crate::experiment::TrialResult;
 
     /// Three replications of policies with these means, one apart each.
     fn results(means: &[(&str, f64)]) -> Results {
-        let arm = |policy: &str, replication: u32, mean: f64| ArmResult {
+        let trial = |policy: &str, replication: u32, mean: f64| TrialResult {
             policy: policy.to_owned(),
             replication,
             ticks: Vec::new(),
@@ -345,9 +345,9 @@ mod tests {
             curves: Vec::new(),
             users: crate::experiment::UserTotals::default(),
         };
-        let arms =
-            means.iter().flat_map(|&(policy, mean)| (0..3).map(move |replication| arm(policy, replication, mean)));
-        Results::new(crate::metrics::named(&["acceptance_rate".to_owned()]).unwrap(), means[0].0, arms.collect())
+        let trials =
+            means.iter().flat_map(|&(policy, mean)| (0..3).map(move |replication| trial(policy, replication, mean)));
+        Results::new(crate::metrics::named(&["acceptance_rate".to_owned()]).unwrap(), means[0].0, trials.collect())
             .unwrap()
     }
 

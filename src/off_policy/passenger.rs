@@ -1,6 +1,6 @@
 //! A target policy that observes another policy's trial.
 //!
-//! The policy of the log recommends as it did in the run, from the same streams, so the arm comes out bit for bit. The
+//! The policy of the log recommends as it did in the run, from the same streams, so the trial comes out bit for bit. The
 //! passenger is asked the same requests, draws from streams of its own, says how likely it would have shown what was
 //! shown, and learns from what happened, as it would learn from this log.
 

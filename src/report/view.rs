@@ -42,7 +42,7 @@ pub struct View {
     measures: Vec<Measure>,
     notes: Vec<String>,
     facts: Vec<(String, String)>,
-    arms: Vec<Arm>,
+    trials: Vec<TrialRow>,
 }
 
 #[derive(Serialize)]
@@ -98,7 +98,7 @@ struct Chart {
 }
 
 #[derive(Serialize)]
-struct Arm {
+struct TrialRow {
     policy: String,
     replication: u32,
     steps: String,
@@ -138,7 +138,7 @@ impl View {
             measures: input.measures.clone(),
             notes: input.notes.clone(),
             facts: input.facts.clone(),
-            arms: arms(results),
+            trials: trials(results),
         }
     }
 }
@@ -184,7 +184,7 @@ fn cell(format: Format, found: Option<Estimate>) -> Cell {
 
 /// Returns true if some replication left some metric undefined.
 fn any_undefined(results: &Results) -> bool {
-    results.arms().any(|arm| arm.finals.iter().any(Option::is_none))
+    results.trials().any(|trial| trial.finals.iter().any(Option::is_none))
 }
 
 fn difference(results: &Results, place: usize, kind: &MetricKind) -> Difference {
@@ -272,16 +272,16 @@ fn describe<'a>(
     format!("{what} in {} with 95% interval: {}.", lower(kind.title), figures.join(", "))
 }
 
-fn arms(results: &Results) -> Vec<Arm> {
-    let arm = |arm: &crate::experiment::ArmResult| Arm {
-        policy: arm.policy.clone(),
-        replication: arm.replication,
-        steps: thousands(arm.steps),
-        short: thousands(arm.short.short),
-        empty: thousands(arm.short.empty),
-        digest: arm.digest.clone(),
+fn trials(results: &Results) -> Vec<TrialRow> {
+    let trial = |trial: &crate::experiment::TrialResult| TrialRow {
+        policy: trial.policy.clone(),
+        replication: trial.replication,
+        steps: thousands(trial.steps),
+        short: thousands(trial.short.short),
+        empty: thousands(trial.short.empty),
+        digest: trial.digest.clone(),
     };
-    results.arms().map(arm).collect()
+    results.trials().map(trial).collect()
 }
 
 /// With thin spaces between groups of three digits.

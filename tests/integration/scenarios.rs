@@ -77,6 +77,6 @@ fn every_file_runs() {
         let arguments: Vec<&str> =
             ["run", "--allow-external", text(file), "--out", text(&out)].into_iter().chain(settings).collect();
         recmirror(&arguments).expect(0);
-        assert_eq!(manifest(&out).arms.len(), scenario.policies.len(), "{}", file.display());
+        assert_eq!(manifest(&out).trials.len(), scenario.policies.len(), "{}", file.display());
     }
 }

@@ -54,7 +54,7 @@ fn the_scorer_runs_on_movielens_and_repeats() {
     let hash = sha256(&std::fs::read(sasrec().join("card.toml")).expect("a card"));
     assert_eq!(named, [("onnx", hash.as_str()), ("mmr", hash.as_str())]);
     assert!(!told.user.runtime.is_empty(), "the users need no runtime, the policies do");
-    assert_eq!(manifest(&one).arms.iter().map(|arm| arm.short_slates).sum::<u64>(), 0);
+    assert_eq!(manifest(&one).trials.iter().map(|trial| trial.short_slates).sum::<u64>(), 0);
     recmirror(&["replay", text(&one)]).expect(0);
     // What users of MovieLens take next is taken more often than anything.
     let mean = |policy: &str| {
@@ -78,7 +78,7 @@ fn another_catalogue_leaves_the_policy_out_and_keeps_the_others() {
     answer.says(&["policy `onnx`", "policy `mmr`", "card.toml: the scorer knows 1682 items, the catalogue has 80"]);
     let manifest = manifest(&out);
     assert_eq!((manifest.status.as_str(), manifest.failures.len()), ("partial", 2));
-    assert_eq!(manifest.arms.iter().map(|arm| arm.policy.as_str()).collect::<Vec<_>>(), ["random"]);
+    assert_eq!(manifest.trials.iter().map(|trial| trial.policy.as_str()).collect::<Vec<_>>(), ["random"]);
 }
 
 /// NDCG@10 of the scorer that ships for the users of MovieLens-100K, on what each of them did after the cut.

@@ -167,8 +167,8 @@ pub(super) fn learn(
 fn ends(outcome: &Outcome, policy: &str, ticks: u32) -> Option<(f64, f64)> {
     let tail = ticks - ticks.div_ceil(10).max(1);
     let of = |keep: &dyn Fn(u32) -> bool| {
-        let arms = outcome.arms.iter().filter(|arm| arm.policy == policy);
-        let values = arms.flat_map(|arm| arm.ticks.iter().filter(|value| value.metric == 0 && keep(value.tick)));
+        let trials = outcome.trials.iter().filter(|trial| trial.policy == policy);
+        let values = trials.flat_map(|trial| trial.ticks.iter().filter(|value| value.metric == 0 && keep(value.tick)));
         let values: Vec<f64> = values.filter_map(|value| value.value).collect();
         (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
     };

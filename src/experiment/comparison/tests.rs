@@ -25,7 +25,7 @@ fn run(label: &str, seed: u64, facts: &[(&str, &str)], policies: &[(&str, &[f64]
 
 fn manifest(seed: u64, data: &str) -> Manifest {
     let text = serde_json::json!({
-        "version": 1, "recmirror": "0.1.0", "status": "complete", "scenario": "", "seed": seed, "arms": [], "digest": "",
+        "version": 1, "recmirror": "0.1.0", "status": "complete", "scenario": "", "seed": seed, "trials": [], "digest": "",
         "data": {"name": "d", "format": "recbole", "hash": data, "users": 1, "items": 1, "interactions": 1, "cleanup": ""},
         "user": {"kind": "parametric", "name": "parametric", "hash": "", "reject_shift": 0.5, "runtime": ""},
         "machine": {"platform": "x", "cpu_features": [], "threads": 1, "chunk": 2},

@@ -1,6 +1,6 @@
 //! The journal of completed trials, for `resume`.
 
-use crate::experiment::manifest::ArmRecord;
+use crate::experiment::manifest::TrialRecord;
 use crate::files::{FileRecord, sha256};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -14,8 +14,9 @@ pub(super) struct Line {
     /// The run's seed.
     pub seed: u64,
     pub shortened_scenes: u64,
-    /// Policy, replication, digest and the rest.
-    pub arm: ArmRecord,
+    /// Policy, replication, digest and the rest. Journals of earlier versions say `arm`.
+    #[serde(alias = "arm")]
+    pub trial: TrialRecord,
     /// Its files.
     pub files: Vec<FileRecord>,
     /// The beginning of the hash over all that.
@@ -23,24 +24,25 @@ pub(super) struct Line {
 }
 
 impl Line {
-    pub fn new(arm: &ArmRecord, files: Vec<FileRecord>, seed: u64, shortened_scenes: u64) -> Line {
-        let mut line = Line { seed, shortened_scenes, arm: arm.clone(), files, check: String::new() };
+    pub fn new(trial: &TrialRecord, files: Vec<FileRecord>, seed: u64, shortened_scenes: u64) -> Line {
+        let mut line = Line { seed, shortened_scenes, trial: trial.clone(), files, check: String::new() };
         line.check = line.right_check();
         line
     }
 
     fn right_check(&self) -> String {
-        let whole = serde_json::to_vec(&(self.seed, self.shortened_scenes, &self.arm, &self.files)).unwrap_or_default();
+        let whole =
+            serde_json::to_vec(&(self.seed, self.shortened_scenes, &self.trial, &self.files)).unwrap_or_default();
         sha256(&whole).chars().take(16).collect()
     }
 }
 
-/// Notes each arm that is whole in a file, which is locked as long as the run goes on.
+/// Notes each trial that is whole in a file, which is locked as long as the run goes on.
 pub(super) struct Journal {
     /// A file that is open keeps its folder from being renamed or removed on some systems: `None` when it is over.
     file: Option<File>,
     /// Its content with a log.
-    noted: Vec<ArmRecord>,
+    noted: Vec<TrialRecord>,
     /// True if the last line is half.
     torn: bool,
 }
@@ -53,15 +55,15 @@ impl Journal {
         Ok(Journal { file: Some(file), noted: Vec::new(), torn: false })
     }
 
-    /// Notes an arm and its `files`.
-    pub fn note(&mut self, arm: &ArmRecord, files: Vec<FileRecord>, seed: u64, shortened_scenes: u64) {
-        let line = serde_json::to_string(&Line::new(arm, files, seed, shortened_scenes));
+    /// Notes a trial and its `files`.
+    pub fn note(&mut self, trial: &TrialRecord, files: Vec<FileRecord>, seed: u64, shortened_scenes: u64) {
+        let line = serde_json::to_string(&Line::new(trial, files, seed, shortened_scenes));
         let (Ok(line), Some(file)) = (line, self.file.as_mut()) else { return };
         let before = if self.torn { "\n" } else { "" };
         // A disk that is full stops the run where its logs are written.
         self.torn = file.write_all(format!("{before}{line}\n").as_bytes()).is_err();
-        if !self.torn && arm.events.is_some() {
-            self.noted.push(arm.clone());
+        if !self.torn && trial.events.is_some() {
+            self.noted.push(trial.clone());
         }
     }
 
@@ -73,20 +75,20 @@ impl Journal {
         self.file = None;
     }
 
-    pub fn has_more_than(&self, had: &[ArmRecord]) -> bool {
+    pub fn has_more_than(&self, had: &[TrialRecord]) -> bool {
         let had: BTreeSet<_> = had.iter().map(name).collect();
-        self.noted.iter().any(|arm| !had.contains(&name(arm)))
+        self.noted.iter().any(|trial| !had.contains(&name(trial)))
     }
 
-    pub fn has_all_of(&self, had: &[ArmRecord]) -> bool {
+    pub fn has_all_of(&self, had: &[TrialRecord]) -> bool {
         let noted: BTreeSet<_> = self.noted.iter().map(name).collect();
-        had.iter().all(|arm| noted.contains(&name(arm)))
+        had.iter().all(|trial| noted.contains(&name(trial)))
     }
 
-    /// Removes the logs of other arms from `folder`: nobody goes on from them, and a disk that is full needs the room.
+    /// Removes the logs of other trials from `folder`: nobody goes on from them, and a disk that is full needs the room.
     pub fn keep_noted(&self, folder: &Path) {
-        let decisions = self.noted.iter().filter_map(|arm| arm.decisions.as_ref()?.file.as_ref());
-        let kept: BTreeSet<_> = self.noted.iter().filter_map(|arm| arm.events.as_ref()).chain(decisions).collect();
+        let decisions = self.noted.iter().filter_map(|trial| trial.decisions.as_ref()?.file.as_ref());
+        let kept: BTreeSet<_> = self.noted.iter().filter_map(|trial| trial.events.as_ref()).chain(decisions).collect();
         let kept: BTreeSet<_> = kept.into_iter().map(|file| folder.join(file)).collect();
         for logs in ["events", "decisions"].iter().filter_map(|name| std::fs::read_dir(folder.join(name)).ok()) {
             for path in logs.flatten().map(|entry| entry.path()).filter(|path| !kept.contains(path)) {
@@ -97,7 +99,7 @@ impl Journal {
 }
 
 /// The lines of a journal, and how many more there are that are no JSON: a process that was killed, or a disk that was full,
-/// leaves half a line, which is no arm.
+/// leaves half a line, which is no trial.
 ///
 /// # Errors
 /// The number of the first line that is not as it was written, counted from 1, and why.
@@ -108,11 +110,11 @@ pub(super) fn lines(text: &str) -> std::result::Result<(Vec<Line>, usize), (usiz
             Ok(line) if line.check != line.right_check() => {
                 return Err((
                     number,
-                    format!("the arm of {} was changed: `check` does not fit", line.arm.trial(line.seed)),
+                    format!("the trial of {} was changed: `check` does not fit", line.trial.trial_name(line.seed)),
                 ));
             }
-            Ok(line) if all.iter().any(|known| name(&known.arm) == name(&line.arm)) => {
-                return Err((number, format!("the arm of {} stands there twice", line.arm.trial(line.seed))));
+            Ok(line) if all.iter().any(|known| name(&known.trial) == name(&line.trial)) => {
+                return Err((number, format!("the trial of {} stands there twice", line.trial.trial_name(line.seed))));
             }
             Ok(line) => all.push(line),
             Err(problem) if problem.is_data() => return Err((number, problem.to_string())),
@@ -122,8 +124,8 @@ pub(super) fn lines(text: &str) -> std::result::Result<(Vec<Line>, usize), (usiz
     Ok((all, torn))
 }
 
-fn name(arm: &ArmRecord) -> (&str, u32) {
-    (&arm.policy, arm.replication)
+fn name(trial: &TrialRecord) -> (&str, u32) {
+    (&trial.policy, trial.replication)
 }
 
 #[cfg(test)]
@@ -131,7 +133,7 @@ mod tests {
     use super::super::{RunFolder, StoppedFolder};
     use super::*;
 
-    fn arm(policy: &str, has_log: bool) -> ArmRecord {
+    fn trial(policy: &str, has_log: bool) -> TrialRecord {
         let file = format!("events/{policy}.parquet");
         let events = if has_log { serde_json::json!(file) } else { serde_json::Value::Null };
         serde_json::from_value(serde_json::json!({
@@ -141,14 +143,14 @@ mod tests {
         .unwrap()
     }
 
-    /// Fills a folder with these arms and one that is not whole, and gives up; where it was.
-    fn fails(folder: RunFolder, arms: &[&ArmRecord]) -> std::path::PathBuf {
+    /// Fills a folder with these trials and one that is not whole, and gives up; where it was.
+    fn fails(folder: RunFolder, trials: &[&TrialRecord]) -> std::path::PathBuf {
         folder.write("manifest.json", "{}").unwrap();
-        for file in arms.iter().filter_map(|arm| arm.events.as_deref()).chain(["events/half.parquet"]) {
+        for file in trials.iter().filter_map(|trial| trial.events.as_deref()).chain(["events/half.parquet"]) {
             folder.write(file.rsplit('/').next().unwrap(), "").unwrap();
             std::fs::rename(folder.path().join(file.rsplit('/').next().unwrap()), folder.path().join(file)).unwrap();
         }
-        arms.iter().for_each(|arm| folder.note(arm, 5, 0));
+        trials.iter().for_each(|trial| folder.note(trial, 5, 0));
         folder.path().to_owned()
     }
 
@@ -157,17 +159,17 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("run");
         let create = || RunFolder::create(&target, false).unwrap();
-        let (a, b, c) = (arm("a", true), arm("b", true), arm("c", true));
+        let (a, b, c) = (trial("a", true), trial("b", true), trial("c", true));
         assert!(!fails(create(), &[]).exists());
-        assert!(!fails(create(), &[&arm("a", false)]).exists(), "there is no log");
+        assert!(!fails(create(), &[&trial("a", false)]).exists(), "there is no log");
         let first = fails(create(), &[&a, &b]);
         let left = StoppedFolder::find(&target).unwrap();
-        assert!(left.path == first && left.killed.as_ref().is_some_and(|noted| noted.arms.len() == 2));
+        assert!(left.path == first && left.killed.as_ref().is_some_and(|noted| noted.trials.len() == 2));
         let logs = |folder: &Path| std::fs::read_dir(folder.join("events")).unwrap().count();
         assert_eq!(logs(&first), 2, "the half one is gone");
-        let again = |arms: &[&ArmRecord]| {
+        let again = |trials: &[&TrialRecord]| {
             let left = StoppedFolder::find(&first).unwrap();
-            fails(RunFolder::going_on(&left, vec![a.clone(), b.clone()]).unwrap(), arms)
+            fails(RunFolder::going_on(&left, vec![a.clone(), b.clone()]).unwrap(), trials)
         };
         drop(left);
         assert!(!again(&[&a, &b]).exists() && first.exists(), "the first has as much");
@@ -183,17 +185,17 @@ mod tests {
     #[test]
     fn a_half_line_hides_no_other() {
         let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("arms.jsonl");
+        let path = place.path().join("trials.jsonl");
         let mut journal = Journal::create(&path).unwrap();
-        journal.note(&arm("a", true), Vec::new(), 5, 0);
+        journal.note(&trial("a", true), Vec::new(), 5, 0);
         journal.file.as_mut().unwrap().write_all(b"{\"shortened_sc").unwrap();
         journal.torn = true;
-        journal.note(&arm("b", true), Vec::new(), 5, 3);
+        journal.note(&trial("b", true), Vec::new(), 5, 3);
         journal.close();
         let text = std::fs::read_to_string(&path).unwrap();
         let (all, torn) = lines(&text).unwrap();
-        let arms: Vec<&str> = all.iter().map(|line| line.arm.policy.as_str()).collect();
-        assert_eq!((arms, torn), (vec!["a", "b"], 1));
+        let trials: Vec<&str> = all.iter().map(|line| line.trial.policy.as_str()).collect();
+        assert_eq!((trials, torn), (vec!["a", "b"], 1));
         // Any change of a whole line is found.
         for (then, now) in
             [("\"replication\":0", "\"replication\":2"), ("\"seed\":5", "\"seed\":6"), ("\"ticks\":1", "\"ticks\":2")]
@@ -202,6 +204,6 @@ mod tests {
         }
         let last = text.lines().last().unwrap();
         assert_eq!(lines(&format!("{text}{last}\n")).err().unwrap().0, 4);
-        assert_eq!(lines("{\"arm\": 1}\n").err().unwrap().0, 1);
+        assert_eq!(lines("{\"trial\": 1}\n").err().unwrap().0, 1);
     }
 }

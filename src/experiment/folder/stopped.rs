@@ -1,8 +1,8 @@
 //! The leftovers of an unfinished run.
 
 use super::journal::lines;
-use super::{FolderError, JOURNAL, io};
-use crate::experiment::manifest::ArmRecord;
+use super::{EARLIER_JOURNAL, FolderError, JOURNAL, io};
+use crate::experiment::manifest::TrialRecord;
 use crate::files::FileRecord;
 use std::fs::{File, TryLockError};
 use std::io::Read;
@@ -28,15 +28,15 @@ pub struct StoppedFolder {
 /// The content of a killed process's journal.
 #[derive(Debug, Default)]
 pub struct Noted {
-    /// The arms that were whole.
-    pub arms: Vec<ArmRecord>,
+    /// The trials that were whole.
+    pub trials: Vec<TrialRecord>,
     /// Their files.
     pub files: Vec<FileRecord>,
     /// The seed of their run; `None` when there is none.
     pub seed: Option<u64>,
     /// Scenes that were too long for a language model until the last of them was.
     pub shortened_scenes: u64,
-    /// Lines that are half, whose arms are not known.
+    /// Lines that are half, whose trials are not known.
     pub torn: usize,
 }
 
@@ -65,8 +65,8 @@ impl StoppedFolder {
             (false, 0, Some(problem)) => Err(problem),
             (false, 2.., _) => {
                 let told = |one: &StoppedFolder| {
-                    let arms = one.killed.as_ref().map_or(0, |noted| noted.arms.len());
-                    format!("{} ({arms} whole arms)", one.path.display())
+                    let trials = one.killed.as_ref().map_or(0, |noted| noted.trials.len());
+                    format!("{} ({trials} whole trials)", one.path.display())
                 };
                 Err(FolderError::Several { folders: left.iter().map(told).collect(), target: folder })
             }
@@ -85,7 +85,8 @@ impl StoppedFolder {
     }
 
     fn of_killed(path: PathBuf, target: PathBuf) -> Result<StoppedFolder, FolderError> {
-        let place = path.join(JOURNAL);
+        let earlier = Some(path.join(EARLIER_JOURNAL)).filter(|earlier| earlier.is_file());
+        let place = earlier.unwrap_or_else(|| path.join(JOURNAL));
         let fail = |source| FolderError::Read { path: place.clone(), source };
         // Some file systems lock only what may be written.
         let mut journal = File::options().read(true).write(true).open(&place).map_err(fail)?;
@@ -100,8 +101,8 @@ impl StoppedFolder {
             lines(&text).map_err(|(line, problem)| FolderError::Journal { path: place, line, problem })?;
         let shortened_scenes = lines.iter().map(|line| line.shortened_scenes).max().unwrap_or(0);
         let seed = lines.first().map(|line| line.seed);
-        let (arms, files): (Vec<_>, Vec<_>) = lines.into_iter().map(|line| (line.arm, line.files)).unzip();
-        let noted = Noted { arms, files: files.concat(), seed, shortened_scenes, torn };
+        let (trials, files): (Vec<_>, Vec<_>) = lines.into_iter().map(|line| (line.trial, line.files)).unzip();
+        let noted = Noted { trials, files: files.concat(), seed, shortened_scenes, torn };
         let is_over = lock.is_ok();
         Ok(StoppedFolder { path, target, killed: Some(noted), others: Vec::new(), _journal: Some(journal), is_over })
     }

@@ -2,17 +2,17 @@
 //!
 //! Plays its logs back and simulates the rest.
 //!
-//! Nothing but the logs is read. An arm that was complete is counted again from its log. One that was stopped begins at tick 0
+//! Nothing but the logs is read. A trial that was complete is counted again from its log. One that was stopped begins at tick 0
 //! with a fresh policy and takes the users' answers from its log, which costs no inference, until the log ends; there its
 //! digest must be the one of the stopped run. So a run that was stopped has the digest of one that was not, for every
 //! policy and every dynamic, and none has to know how to store itself.
 
 use super::{Finished, RunOptions, decisions_beside, file_name};
-use crate::experiment::arm::{ArmSink, Tally};
-use crate::experiment::manifest::{ArmRecord, DecisionRecord};
+use crate::experiment::manifest::{DecisionRecord, TrialRecord};
 use crate::experiment::prepare::{Experiment, ExperimentError};
-use crate::experiment::results::ArmResult;
+use crate::experiment::results::TrialResult;
 use crate::experiment::ties::listed;
+use crate::experiment::trial_sink::{Tally, TrialSink};
 use crate::files::FileRecord;
 use crate::log::{DecisionBatch, EventBatch, EventSink, LogError, NoSink, Recording};
 use crate::metrics::MetricSet;
@@ -26,52 +26,52 @@ use std::path::{Path, PathBuf};
 pub struct Stopped<'a> {
     /// Its folder.
     pub folder: &'a Path,
-    /// The arms of its manifest.
-    pub arms: &'a [ArmRecord],
+    /// The trials of its manifest.
+    pub trials: &'a [TrialRecord],
     /// The files of its manifest.
     pub files: &'a [FileRecord],
 }
 
 impl Stopped<'_> {
     /// Its outputs of a trial; `None` when the trial was not begun, or its events were not kept.
-    pub(super) fn arm(&self, policy: &str, replication: u32) -> Option<&ArmRecord> {
-        let mut arms = self.arms.iter().filter(|arm| arm.policy == policy && arm.replication == replication);
-        arms.next().filter(|arm| arm.events.is_some())
+    pub(super) fn trial(&self, policy: &str, replication: u32) -> Option<&TrialRecord> {
+        let mut trials = self.trials.iter().filter(|trial| trial.policy == policy && trial.replication == replication);
+        trials.next().filter(|trial| trial.events.is_some())
     }
 
     /// How many replications it began.
     pub(in crate::experiment) fn replications(&self) -> u32 {
-        self.arms.iter().map(|arm| arm.replication + 1).max().unwrap_or(0)
+        self.trials.iter().map(|trial| trial.replication + 1).max().unwrap_or(0)
     }
 
-    /// The log of an arm.
-    pub(super) fn recording(&self, record: &ArmRecord, seed: u64) -> Result<Recording, LogError> {
+    /// The log of a trial.
+    pub(super) fn recording(&self, record: &TrialRecord, seed: u64) -> Result<Recording, LogError> {
         for file in record.files().into_iter().flatten() {
             listed(self.files, self.folder, file)?;
         }
         let [events, decisions] = self.files(record);
-        Recording::open(&events.unwrap_or_default(), &record.trial(seed), decisions.as_deref(), record.ticks)
+        Recording::open(&events.unwrap_or_default(), &record.trial_name(seed), decisions.as_deref(), record.ticks)
     }
 
     /// The files of events and decisions.
-    fn files(&self, record: &ArmRecord) -> [Option<PathBuf>; 2] {
+    fn files(&self, record: &TrialRecord) -> [Option<PathBuf>; 2] {
         record.files().map(|file| file.map(|file| self.folder.join(file)))
     }
 }
 
 impl Experiment {
-    /// An arm as the stopped run has it, complete or not.
-    pub(super) fn kept_arm(
+    /// A trial as the stopped run has it, complete or not.
+    pub(super) fn kept_trial(
         &self,
         spec: &PolicySpec,
         number: usize,
-        record: &ArmRecord,
+        record: &TrialRecord,
         options: &RunOptions<'_>,
         stopped: &Stopped<'_>,
     ) -> Result<Finished, ExperimentError> {
         let population = self.users(record.replication)?;
         let metrics = MetricSet::of(self.metrics(), &self.background(&population));
-        let mut sink = ArmSink::new(metrics, self.start.catalogue.clone(), &population.sources, Box::new(NoSink));
+        let mut sink = TrialSink::new(metrics, self.start.catalogue.clone(), &population.sources, Box::new(NoSink));
         let mut recording = stopped.recording(record, self.scenario.seed)?;
         for tick in 0..record.ticks {
             let (mut events, decisions) = recording.tick(tick)?;
@@ -113,7 +113,7 @@ impl ExperimentError {
 }
 
 /// Returns true if what was counted in so many ticks is what the stopped run had counted, where that ended.
-pub(super) fn check(record: &ArmRecord, ticks: u32, tally: &Tally) -> Result<(), ExperimentError> {
+pub(super) fn check(record: &TrialRecord, ticks: u32, tally: &Tally) -> Result<(), ExperimentError> {
     if record.ticks != ticks {
         return Ok(());
     }
@@ -128,9 +128,9 @@ pub(super) fn check(record: &ArmRecord, ticks: u32, tally: &Tally) -> Result<(),
 }
 
 impl Tally {
-    /// The result of the arm whose events were counted.
-    pub(super) fn result(&self, spec: &PolicySpec, replication: u32, seconds: f64, short: ShortSlates) -> ArmResult {
-        ArmResult {
+    /// The result of the trial whose events were counted.
+    pub(super) fn result(&self, spec: &PolicySpec, replication: u32, seconds: f64, short: ShortSlates) -> TrialResult {
+        TrialResult {
             policy: spec.name.clone(),
             replication,
             ticks: self.ticks.clone(),
@@ -145,7 +145,7 @@ impl Tally {
     }
 }
 
-fn trained(record: &ArmRecord) -> Training {
+fn trained(record: &TrialRecord) -> Training {
     let seconds = record.training;
     Training {
         before: seconds.before,

@@ -8,7 +8,7 @@ use crate::metrics::{MetricSet, TickValue};
 use std::sync::Arc;
 
 /// Folds events into a digest and metrics, and passes them on.
-pub struct ArmSink {
+pub struct TrialSink {
     tally: Tally,
     catalogue: Arc<Catalogue>,
     next: Box<dyn EventSink>,
@@ -24,17 +24,17 @@ pub(super) struct Tally {
     pub(super) users: UserTally,
 }
 
-impl ArmSink {
+impl TrialSink {
     /// A sink that counts into `metrics` and passes events on to `next`; the simulated users mirror `sources`.
     pub(super) fn new(
         metrics: MetricSet,
         catalogue: Arc<Catalogue>,
         sources: &Arc<[UserId]>,
         next: Box<dyn EventSink>,
-    ) -> ArmSink {
+    ) -> TrialSink {
         let users = UserTally::new(Arc::clone(sources));
         let (digest, decisions) = (DigestState::default(), DecisionTally::default());
-        ArmSink { tally: Tally { digest, decisions, metrics, ticks: Vec::new(), steps: 0, users }, catalogue, next }
+        TrialSink { tally: Tally { digest, decisions, metrics, ticks: Vec::new(), steps: 0, users }, catalogue, next }
     }
 
     /// The counts so far.
@@ -43,7 +43,7 @@ impl ArmSink {
     }
 }
 
-impl EventSink for ArmSink {
+impl EventSink for TrialSink {
     fn write(&mut self, batch: &EventBatch) -> Result<(), LogError> {
         self.tally.digest.update(batch);
         let values = self.tally.metrics.fold(batch, &self.catalogue);
