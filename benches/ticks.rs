@@ -17,7 +17,7 @@ use recmirror::policy::Slates;
 use recmirror::random::{Purpose, Streams, below};
 use recmirror::scenario::{DEFAULT_METRICS, METRIC_NAMES, Scenario};
 use recmirror::scene::SceneBatch;
-use recmirror::tick::Trial;
+use recmirror::simulation::Trial;
 use recmirror::user::{Card, Memorised, Mirror, Responses, UserModel, memories_of};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};

@@ -111,7 +111,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         users: &users,
         blocked: Blocked::seen(&seen),
         streams: context.streams,
-        foresight: None,
+        oracle_access: None,
     };
     let slates = policy.slates(&requests)?;
     for (user, slate) in users.iter().zip(slates.items.chunks(slates.slate)) {

@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 users: &users,
                 blocked: Blocked::seen(&seen),
                 streams,
-                foresight: None,
+                oracle_access: None,
             };
             let slates = policy.slates(&requests).map_err(|problem| problem.inside(&spec.name))?;
             write_slates(&out.join(format!("{}-{replication}.csv", spec.name)), &slates)?;

@@ -18,6 +18,11 @@ pub(crate) fn parse_card<T: DeserializeOwned>(text: &str, kind: &str, version: u
     toml::from_str(text).map_err(told)
 }
 
+/// The kind that a card names.
+pub(crate) fn kind_of(text: &str) -> Option<String> {
+    text.parse::<toml::Table>().ok()?.get("kind")?.as_str().map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,14 +37,14 @@ mod tests {
 
     #[test]
     fn the_kind_is_told_before_the_keys() {
-        let read = |text: &str| parse_card::<Card>(text, "scorer", 1);
-        let card = read("kind = \"scorer\"\nversion = 1").unwrap();
-        assert!(card.kind == "scorer" && card.version == 1);
+        let read = |text: &str| parse_card::<Card>(text, "ranker", 1);
+        let card = read("kind = \"ranker\"\nversion = 1").unwrap();
+        assert!(card.kind == "ranker" && card.version == 1);
         for (text, told) in [
-            ("kind = \"mirror\"\nversion = 1\ndims = 3", "kind is `mirror`, expected `scorer`"),
-            ("kind = \"scorer\"\nversion = 2\nshape = 3", "version is 2, this build reads version 1"),
-            ("kind = \"scorer\"\nversion = -1", "version is -1, this build reads version 1"),
-            ("kind = \"scorer\"\nversion = 1\ndims = 3", "unknown field `dims`"),
+            ("kind = \"mirror\"\nversion = 1\ndims = 3", "kind is `mirror`, expected `ranker`"),
+            ("kind = \"ranker\"\nversion = 2\nshape = 3", "version is 2, this build reads version 1"),
+            ("kind = \"ranker\"\nversion = -1", "version is -1, this build reads version 1"),
+            ("kind = \"ranker\"\nversion = 1\ndims = 3", "unknown field `dims`"),
             ("kind = 3\nversion = 1", "invalid type: integer `3`, expected a string"),
             ("version = 1", "missing field `kind`"),
             ("kind = ", "TOML"),

@@ -43,7 +43,7 @@
 //! | `fit`, `align`, `validate`, `off_policy` | learning a user model, and how far to trust it |
 //! | `story` | the life of one user in a run |
 //! | `mirror`, `language` | the pipeline that makes training data for language models |
-//! | [`world`], [`tick`] | the users of a simulation, and the stages of one step |
+//! | [`simulation`] | the users of a replication, and the stages of one step |
 //! | [`scene`], [`onnx`], [`linalg`], [`random`], [`files`], [`ids`] | what the rest is on |
 //!
 //! With `default-features = false` the crate is the environment, experiments, policies, metrics, dynamics, and parametric and
@@ -88,13 +88,12 @@ pub mod registry;
 pub mod report;
 pub mod scenario;
 pub mod scene;
+pub mod simulation;
 #[cfg(feature = "all")]
 pub mod story;
-pub mod tick;
 pub mod user;
 #[cfg(feature = "all")]
 pub mod validate;
-pub mod world;
 
 pub use self::registry::Registry;
 

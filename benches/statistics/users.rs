@@ -4,7 +4,7 @@ use super::shares;
 use recmirror::experiment::{Results, TrialResult, UserTotals};
 use recmirror::metrics;
 use recmirror::random::{Purpose, Streams, unit};
-use recmirror::world::ShortSlates;
+use recmirror::simulation::ShortSlates;
 
 /// Steps of a user in a replication.
 const STEPS: u32 = 10;

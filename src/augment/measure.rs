@@ -187,7 +187,7 @@ impl<'a> Test<'a> {
             users: &self.users,
             blocked: Blocked::rows(&self.blocked, items),
             streams,
-            foresight: None,
+            oracle_access: None,
         };
         let slates = policy.slates(&requests).map_err(|source| failed(target, source))?;
         let mut values: Values = vec![Vec::with_capacity(self.users.len()); 3 * DEPTHS.len()];

@@ -175,7 +175,7 @@ impl<'a> Augmentation<'a> {
                 users,
                 blocked: Blocked::rows(&blocked, items),
                 streams,
-                foresight: None,
+                oracle_access: None,
             };
             let slates = policy.slates(&requests).map_err(|source| failed(self.policy, source))?;
             found.extend(

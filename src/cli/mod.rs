@@ -72,7 +72,7 @@ enum Command {
     /// Add the items that simulated users accept to the log, and measure whether policies that learn from it predict held-out
     /// interactions better.
     Augment(augment::Augment),
-    /// Write the rows of a log as arrays, for the training of scorers in `models/train`.
+    /// Write the rows of a log as arrays, for the training of rankers in `models/train`.
     Tensors(tensors::Tensors),
     /// Say what is understood of a data set: fields, scale, times, lists, what was cleaned up.
     Data(data::Data),

@@ -55,7 +55,7 @@ impl Resume {
         }
         let rule = manifest.until.as_ref().map(|until| Until::parse(&until.rule, &scenario, registry));
         let until = rule.transpose().map_err(Failure::input)?;
-        let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &origin, registry)).transpose()?;
+        let scenarios = self.trust.trust.then(|| self.trust.scenarios(&scenario, &origin, registry)).transpose()?;
         let had = manifest.trials.iter().filter(|trial| trial.ticks == scenario.ticks).cloned().collect();
         let folder = RunFolder::going_on(&left, had).map_err(Failure::input)?;
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
@@ -66,7 +66,7 @@ impl Resume {
             say!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
         }
         let stopped = Some((left.path.as_path(), &manifest));
-        Job { experiment, folder, until, worlds, stopped, registry, quiet: self.quiet }.carry_out()
+        Job { experiment, folder, until, scenarios, stopped, registry, quiet: self.quiet }.carry_out()
     }
 
     /// What there is of the run, and what it had done.

@@ -9,14 +9,14 @@ use super::trust::{TrustArgs, assess, told};
 use super::{Failure, print, use_threads};
 use crate::cli::terminal::say;
 use crate::experiment::{
-    Experiment, ExperimentError, Manifest, Outcome, Progress, Results, RunFolder, RunOptions, Stopped, StoppedFolder,
-    TickDone, TrialRecord, TrialResult, Trust, TrustWorld, Until, UntilRecord, wrapped,
+    Experiment, ExperimentError, Manifest, Outcome, Progress, Results, RunFolder, RunOptions, SensitivityScenario,
+    Stopped, StoppedFolder, TickDone, TrialRecord, TrialResult, Trust, Until, UntilRecord, wrapped,
 };
 use crate::registry::Registry;
 use crate::report::{self, WriteError, failures};
 use crate::scenario::{Scenario, ScenarioError};
-use crate::tick::TickError;
-use crate::world::ShortSlates;
+use crate::simulation::ShortSlates;
+use crate::simulation::TickError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,7 +75,8 @@ impl Run {
             .map(|text| Until::parse(text, &scenario, registry))
             .transpose()
             .map_err(Failure::input)?;
-        let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &self.scenario, registry)).transpose()?;
+        let scenarios =
+            self.trust.trust.then(|| self.trust.scenarios(&scenario, &self.scenario, registry)).transpose()?;
         let folder = RunFolder::create(&self.out, self.force).map_err(Failure::input)?;
         for left in folder.left().iter().map(|path| path.display()) {
             say!(
@@ -87,7 +88,7 @@ impl Run {
         if !self.quiet {
             experiment.forecast().iter().for_each(|sentence| say!("note: {sentence}"));
         }
-        Job { experiment, folder, until, worlds, stopped: None, registry, quiet: self.quiet }.carry_out()
+        Job { experiment, folder, until, scenarios, stopped: None, registry, quiet: self.quiet }.carry_out()
     }
 }
 
@@ -96,7 +97,7 @@ pub(super) struct Job<'a> {
     pub(super) experiment: Experiment,
     pub(super) folder: RunFolder,
     pub(super) until: Option<Until>,
-    pub(super) worlds: Option<Vec<TrustWorld>>,
+    pub(super) scenarios: Option<Vec<SensitivityScenario>>,
     /// The interrupted run that it goes on from, and its manifest.
     pub(super) stopped: Option<(&'a Path, &'a Manifest)>,
     pub(super) registry: &'a Registry,
@@ -136,9 +137,10 @@ impl Job<'_> {
         self.say("trained", &training(&outcome));
         let mut manifest = Manifest::new(&self.experiment, &outcome);
         manifest.user.shortened_scenes += before;
-        let Job { experiment, folder, worlds, registry, quiet, .. } = self;
-        let trust =
-            |run: &Results| worlds.map(|worlds| assess(run, worlds, registry, &stop, quiet)).unwrap_or_default();
+        let Job { experiment, folder, scenarios, registry, quiet, .. } = self;
+        let trust = |run: &Results| {
+            scenarios.map(|scenarios| assess(run, scenarios, registry, &stop, quiet)).unwrap_or_default()
+        };
         experiment.write_names(folder.path()).map_err(Failure::input)?;
         folder.write_manifest(&mut manifest).map_err(Failure::input)?;
         if outcome.interrupted {

@@ -1,6 +1,6 @@
 //! The rows of a log as arrays, for training in Python.
 //!
-//! The rows of a log as arrays: what the training of scorers in Python reads.
+//! The rows of a log as arrays: what the training of rankers in Python reads.
 //!
 //! | file | what it is |
 //! | --- | --- |

@@ -49,8 +49,8 @@ use crate::log::{Digest, DigestState, EventBatch};
 use crate::metrics::MetricSet;
 use crate::policy::{Policy, Slates};
 use crate::scenario::{PolicySpec, ScenarioError};
-use crate::tick::{Simulation, TickError};
-use crate::world::{HistoryEntry, Population};
+use crate::simulation::{HistoryEntry, Population};
+use crate::simulation::{Simulation, TickError};
 use std::sync::Arc;
 
 /// An environment that cannot be built or stepped.

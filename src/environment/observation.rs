@@ -3,8 +3,8 @@
 use crate::ids::UserId;
 use crate::log::EventBatch;
 use crate::policy::Requests;
-use crate::tick::Simulation;
-use crate::world::HistoryEntry;
+use crate::simulation::HistoryEntry;
+use crate::simulation::Simulation;
 use std::ops::Deref;
 
 /// The users who want a slate now. Derefs to [`Requests`], which policies take: step, slots, users, and candidates of each row.

@@ -13,8 +13,8 @@ use crate::dataset::{Dataset, RatingScale};
 use crate::random::Streams;
 use crate::scenario::{AcceptSpec, AcceptanceSpec, UserSpec};
 use crate::scene::SceneBatch;
+use crate::simulation::StartingPoint;
 use crate::user::{Accept, Calibrated, ResponseRule, UserError, UserModel};
-use crate::world::StartingPoint;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 

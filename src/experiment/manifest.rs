@@ -4,14 +4,14 @@ use super::acceptance::AcceptanceRecord;
 use super::data_record::DataRecord;
 use super::machine::{MachineRecord, machine_record};
 use super::prepare::Experiment;
+use super::rankers::RankerRecord;
 use super::run::Outcome;
-use super::scorers::ScorerRecord;
 use super::until::Until;
 use crate::files::{FileRecord, MOST_OF_MANIFEST, read_text};
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
-use crate::tick::Training;
-use crate::world::ShortSlates;
+use crate::simulation::ShortSlates;
+use crate::simulation::Training;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -59,9 +59,9 @@ pub struct Manifest {
     pub data: DataRecord,
     /// The user model.
     pub user: UserRecord,
-    /// The networks that policies run.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub scorers: Vec<ScorerRecord>,
+    /// The networks that policies run. Manifests of earlier versions say `scorers`.
+    #[serde(default, alias = "scorers", skip_serializing_if = "Vec::is_empty")]
+    pub rankers: Vec<RankerRecord>,
     /// The machine, where it can change the last bit of an inference.
     pub machine: MachineRecord,
     /// Policies x replications, in the order of the scenario. Manifests of earlier versions say `arms`.
@@ -234,7 +234,7 @@ impl Manifest {
             seed: experiment.scenario.seed,
             data: DataRecord::of(experiment),
             user: user_record(experiment),
-            scorers: experiment.scorers.clone(),
+            rankers: experiment.rankers.clone(),
             machine: machine_record(experiment),
             trials,
             until: outcome.until.clone(),
@@ -352,7 +352,7 @@ pub(super) fn user_record(experiment: &Experiment) -> UserRecord {
     let files = card.map(|card| (card.name.clone(), card.hash()));
     let files = files.or_else(|| model.identity().map(|identity| (identity.name.clone(), identity.hash.clone())));
     let runtime =
-        if files.is_some() || !experiment.scorers.is_empty() { crate::onnx::Runtime::get().ok() } else { None };
+        if files.is_some() || !experiment.rankers.is_empty() { crate::onnx::Runtime::get().ok() } else { None };
     let (name, hash) = files.unwrap_or_else(|| (kind.to_owned(), String::new()));
     UserRecord {
         kind: kind.to_owned(),

@@ -37,9 +37,9 @@ mod prepare;
 mod probe;
 mod progress;
 mod providers;
+mod rankers;
 mod results;
 mod run;
-mod scorers;
 mod shown;
 mod stats;
 mod ties;
@@ -51,7 +51,7 @@ mod until;
 mod user_totals;
 
 pub use self::acceptance::AcceptanceRecord;
-pub use self::comparison::{CompareError, Comparison, ComparisonRow, Difference, FinishedRun, RunWorld, ToSee};
+pub use self::comparison::{CompareError, Comparison, ComparisonRow, Difference, FinishedRun, RunSetting, ToSee};
 pub use self::folder::{FolderError, Noted, RunFolder, StoppedFolder};
 pub use self::levels::LevelRow;
 pub use self::machine::MachineRecord;
@@ -61,13 +61,13 @@ pub use self::manifest::{
 pub use self::observe::{Observer, Run, RunError, RunEvent};
 pub use self::prepare::{Experiment, ExperimentError};
 pub use self::progress::{NoProgress, Progress, TickDone};
+pub use self::rankers::RankerRecord;
 pub use self::results::{
     BandPoint, Cell, ColumnKind, CompareRow, CurveRow, FinalRow, PairRow, Results, ResultsError, SeriesRow, SummaryRow,
     TableFormat, TableRow, TickRow, TrialResult, write_table, write_tables,
 };
 pub(crate) use self::results::{proposal, too_narrow, wrapped};
 pub use self::run::{Outcome, Part, RunOptions, Stopped, TrialFailure};
-pub use self::scorers::ScorerRecord;
 pub use self::shown::{first_acceptance, first_responses, shown_utilities};
 pub use self::stats::{
     Estimate, Family, Interval, Judged, Paired, Unpaired, benjamini_hochberg, bootstrap, confidence_sequence,
@@ -76,7 +76,7 @@ pub use self::stats::{
 };
 pub use self::trial_sink::TrialSink;
 pub(crate) use self::trials::side_by_side;
-pub use self::trust::{Claim, Trust, TrustWorld, Verdict, WorldOrder};
+pub use self::trust::{Claim, ScenarioOrder, SensitivityScenario, Trust, Verdict};
 pub use self::until::{Until, UntilError};
 pub use self::user_totals::UserTotals;
 

@@ -6,8 +6,8 @@ use crate::ids::{ItemId, UserId};
 use crate::random::{Purpose, Streams, below};
 use crate::scenario::Scenario;
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch, SceneDraws};
+use crate::simulation::StartingPoint;
 use crate::user::UserModel;
-use crate::world::StartingPoint;
 
 /// As many scenes as the model wants: users in turn, or a random sample where there are more users than scenes; slates of
 /// uniform candidates, at tick 0. The same for all replications and policies.

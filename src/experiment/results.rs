@@ -21,7 +21,7 @@ pub(crate) use self::pairs::{proposal, too_narrow};
 use super::stats::{Estimate, Family, Paired, differences, estimate, paired};
 use super::user_totals::UserTotals;
 use crate::metrics::{MetricCurve, MetricKind, TickValue};
-use crate::world::ShortSlates;
+use crate::simulation::ShortSlates;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -7,8 +7,8 @@ use super::prepare::{Experiment, ExperimentError};
 use crate::dataset::Impression;
 use crate::ids::ItemId;
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
+use crate::simulation::StartingPoint;
 use crate::user::{Probabilities, ResponseRule, UserError, UserModel, utilities};
-use crate::world::StartingPoint;
 
 /// Lists that go through the user model in one call.
 const BATCH: usize = 512;

@@ -7,8 +7,8 @@ use crate::log::EventSink;
 use crate::policy::{Policy, PolicyContext};
 use crate::random::Streams;
 use crate::scenario::{Params, PolicySpec};
-use crate::tick::{Setup, Simulation, Trial};
-use crate::world::Population;
+use crate::simulation::Population;
+use crate::simulation::{Setup, Simulation, Trial};
 use std::sync::Arc;
 
 impl Experiment {

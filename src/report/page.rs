@@ -168,7 +168,7 @@ fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> 
         ("Platform", format!("{} {}", manifest.machine.platform, manifest.machine.cpu_features.join(" "))),
         ("Digest", manifest.digest.clone()),
     ];
-    facts.extend(manifest.scorers.iter().map(|scorer| ("Scorer", format!("{} {}", scorer.policy, scorer.hash))));
+    facts.extend(manifest.rankers.iter().map(|ranker| ("Ranker", format!("{} {}", ranker.policy, ranker.hash))));
     if !manifest.user.runtime.is_empty() {
         facts.push(("ONNX Runtime", manifest.user.runtime.clone()));
     }

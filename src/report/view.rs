@@ -5,8 +5,8 @@ use super::headline::{Span, headline, lower};
 use super::levels::Levels;
 use super::life::Life;
 use super::pairs::{Pairs, p_value};
+use super::sensitivity_view::SensitivityView;
 use super::svg::{Caption, minus};
-use super::worlds::Worlds;
 use super::{Measure, ReportInput, forest, line};
 use crate::experiment::{Estimate, Results};
 use crate::metrics::{Better, Format, MetricKind, Window};
@@ -35,7 +35,7 @@ pub struct View {
     any_undefined: bool,
     intervals: usize,
     pairing: Option<String>,
-    worlds: Option<Worlds>,
+    sensitivity: Option<SensitivityView>,
     levels: Option<Levels>,
     life: Option<Life>,
     user_model: String,
@@ -131,7 +131,7 @@ impl View {
             curves: curves(results, |name| style(results, name)),
             intervals,
             pairing: pairing.map(|ratio| format!("{ratio:.1}")),
-            worlds: input.trust.as_ref().map(Worlds::new),
+            sensitivity: input.trust.as_ref().map(SensitivityView::new),
             levels: Levels::new(&input.levels),
             life: input.life.as_ref().map(|(story, folder)| Life::new(story, folder)),
             user_model: input.user_model.clone(),

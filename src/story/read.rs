@@ -11,7 +11,7 @@ use crate::params::{did_you_mean, listed};
 use crate::random::{Purpose, Streams, unit};
 use crate::registry::Registry;
 use crate::scenario::{Scenario, ScenarioError};
-use crate::tick::{accepted_slot, luck};
+use crate::simulation::{accepted_slot, luck};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

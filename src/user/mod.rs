@@ -1,7 +1,7 @@
 //! User models: a batch of scenes in, response probabilities out.
 //!
 //! A user model is stateless. What it knows of a user is that user's *memory*: a row of numbers that starts
-//! from the profile and is updated with each accepted item. It never draws; only `tick/respond` does.
+//! from the profile and is updated with each accepted item. It never draws; only `simulation/respond` does.
 //!
 //! ```
 //! use recmirror::scene::SceneBatch;

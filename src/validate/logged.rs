@@ -141,7 +141,7 @@ fn picks(experiment: &Experiment, policy: &str, cells: &Cells) -> Result<Vec<Ite
             users,
             blocked: Blocked::rows(&blocked, items),
             streams,
-            foresight: None,
+            oracle_access: None,
         };
         let slates = policy.slates(&requests).map_err(|failure| failure.problem)?;
         picks.extend(slates.items.iter().copied());

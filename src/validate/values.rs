@@ -138,7 +138,7 @@ fn answers(
                 users: &users,
                 blocked: Blocked::rows(&blocked, items),
                 streams,
-                foresight: None,
+                oracle_access: None,
             };
             let slates = policy.slates(&requests).map_err(|failure| failure.problem)?;
             for (row, &place) in places.iter().enumerate() {

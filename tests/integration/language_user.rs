@@ -228,7 +228,7 @@ fn stories_tell_thoughts(out: &Path) {
 }
 
 #[test]
-fn a_policy_that_looks_ahead_sees_language_users_too() {
+fn a_policy_with_oracle_access_sees_language_users_too() {
     if !has_runtime() {
         return;
     }

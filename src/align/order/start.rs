@@ -82,7 +82,7 @@ pub(super) fn slates(
     let (slate, items) = (experiment.scenario.slate.max(1), experiment.data.items.len());
     let streams = Streams::new(experiment.scenario.seed, 0);
     let requests =
-        Requests { tick, slate, items, users, blocked: Blocked::rows(blocked, items), streams, foresight: None };
+        Requests { tick, slate, items, users, blocked: Blocked::rows(blocked, items), streams, oracle_access: None };
     policy.slates(&requests).map_err(|problem| problem.to_string())
 }
 

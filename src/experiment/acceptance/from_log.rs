@@ -4,8 +4,8 @@ use crate::dataset::{Dataset, Impression, Impressions};
 use crate::experiment::shown::shown_utilities;
 use crate::ids::{ItemId, UserId};
 use crate::random::{Purpose, Streams, below, unit};
+use crate::simulation::StartingPoint;
 use crate::user::{Accept, Calibrated, ListResponse, ResponseRule, UserError, UserModel, fit_level};
-use crate::world::StartingPoint;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

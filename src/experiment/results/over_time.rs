@@ -216,7 +216,7 @@ mod tests {
             steps: 0,
             seconds: 0.0,
             users: Default::default(),
-            short: crate::world::ShortSlates::default(),
+            short: crate::simulation::ShortSlates::default(),
         };
         let trials = vec![trial(0, &[(0.0, 1.0), (2.0, 0.5)]), trial(1, &[(0.0, 1.0), (10.0, 0.25)])];
         let results = Results::new(vec![metrics::get("retention").unwrap()], "a", trials).unwrap();

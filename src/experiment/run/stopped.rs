@@ -17,8 +17,8 @@ use crate::files::FileRecord;
 use crate::log::{DecisionBatch, EventBatch, EventSink, LogError, NoSink, Recording};
 use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
-use crate::tick::{TickError, Training};
-use crate::world::ShortSlates;
+use crate::simulation::ShortSlates;
+use crate::simulation::{TickError, Training};
 use std::path::{Path, PathBuf};
 
 /// A stopped run.

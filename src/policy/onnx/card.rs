@@ -1,8 +1,9 @@
 //! The card of a ranker.
 
-use crate::card::parse_card;
+use crate::card::{kind_of, parse_card};
 use crate::dataset::Catalogue;
 use crate::files::{FileError, MOST_OF_TEXT, read_bounded, sha256};
+use crate::params::renamed;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,13 @@ use std::path::{Path, PathBuf};
 /// The version of the contract that this build reads.
 const VERSION: u32 = 1;
 
-/// Latest items that a scorer may read at most.
+/// The kind of a card.
+const KIND: &str = "ranker";
+
+/// What earlier versions called it.
+const EARLIER_KIND: &str = "scorer";
+
+/// Latest items that a ranker may read at most.
 const LONGEST: usize = 65_536;
 
 /// Bytes of a graph or its weights at most.
@@ -19,7 +26,7 @@ const MOST_OF_FILE: u64 = 1 << 30;
 /// Items at most: their numbers go through the graph as `f32`, which has all whole numbers up to here.
 const MOST_ITEMS: usize = 1 << 24;
 
-/// `card.toml` of a scorer.
+/// `card.toml` of a ranker.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 #[expect(dead_code, reason = "some keys are for people; a card without them is refused all the same")]
@@ -57,7 +64,8 @@ impl Card {
         let bytes = bytes(&path, MOST_OF_TEXT)?;
         let whole = |problem: String| FileError::Whole { path: path.clone(), problem };
         let text = String::from_utf8(bytes).map_err(|problem| whole(format!("this is no text in UTF-8: {problem}")))?;
-        let card: Card = parse_card(&text, "scorer", VERSION).map_err(whole)?;
+        let kind = if is_earlier(&text) { EARLIER_KIND } else { KIND };
+        let card: Card = parse_card(&text, kind, VERSION).map_err(whole)?;
         card.check().map_err(whole)?;
         card.check_catalogue(catalogue).map_err(whole)?;
         let graph = card.graph(folder)?;
@@ -85,7 +93,7 @@ impl Card {
         match (graphs.next(), graphs.next()) {
             (Some(name), None) => Ok(name),
             _ => Err(format!(
-                "there are {} tables [files.\"NAME\"]; a scorer has one graph, which ends in .onnx where other files hold \
+                "there are {} tables [files.\"NAME\"]; a ranker has one graph, which ends in .onnx where other files hold \
                  its weights",
                 names.len()
             )),
@@ -110,17 +118,17 @@ impl Card {
         Ok(())
     }
 
-    /// A scorer knows items by their number alone: another catalogue, or the same in another order, would be nonsense.
+    /// A ranker knows items by their number alone: another catalogue, or the same in another order, would be nonsense.
     fn check_catalogue(&self, catalogue: &Catalogue) -> Result<(), String> {
-        let remedy = "train it on this data set (models/README.md, Scorers) or choose the data set that it knows";
+        let remedy = "train it on this data set (models/README.md, Rankers) or choose the data set that it knows";
         if self.items != catalogue.len() {
             let (own, given) = (self.items, catalogue.len());
-            return Err(format!("the scorer knows {own} items, the catalogue has {given}; {remedy}"));
+            return Err(format!("the ranker knows {own} items, the catalogue has {given}; {remedy}"));
         }
         let found = catalogue.hash();
         if self.catalogue != found {
             return Err(format!(
-                "the titles of the catalogue have sha256 {found}, the scorer was made for {}: other items, or another \
+                "the titles of the catalogue have sha256 {found}, the ranker was made for {}: other items, or another \
                  order; {remedy}",
                 self.catalogue
             ));
@@ -142,6 +150,17 @@ impl Card {
     }
 }
 
+fn is_earlier(card: &str) -> bool {
+    kind_of(card).is_some_and(|kind| kind == EARLIER_KIND)
+}
+
+/// The note on a card that has the kind of an earlier version.
+pub(crate) fn note_on_kind(path: &Path, card: &[u8]) -> Option<String> {
+    let is_earlier = std::str::from_utf8(card).is_ok_and(is_earlier);
+    let note = || format!("{}: kind {}", path.display(), renamed(EARLIER_KIND, KIND));
+    is_earlier.then(note)
+}
+
 fn differs(path: PathBuf, found: &str, wanted: &str) -> FileError {
     let problem =
         format!("has sha256 {found}, the card says {wanted}; the file was changed or the card is of another version");
@@ -152,7 +171,7 @@ fn bytes(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     read_bounded(path, most).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => FileError::Missing {
             path: path.to_owned(),
-            remedy: "a scorer is a folder with `card.toml` and the graph that it names".to_owned(),
+            remedy: "a ranker is a folder with `card.toml` and the graph that it names".to_owned(),
         },
         _ => FileError::Io { action: "read", path: path.to_owned(), source },
     })

@@ -1,4 +1,4 @@
-//! The policy `onnx` with the scorer that ships: it runs on MovieLens-100K, is as good as its card says, and refuses
+//! The policy `onnx` with the ranker that ships: it runs on MovieLens-100K, is as good as its card says, and refuses
 //! what it was not made for.
 
 use crate::util::{
@@ -15,17 +15,17 @@ use recmirror::scenario::Params;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The folder of the scorer that ships.
+/// The folder of the ranker that ships.
 fn sasrec() -> PathBuf {
     package().join("models/sasrec")
 }
 
-/// A scenario over `data` with `random`, the scorer in `model`, and the scorer inside `mmr`.
+/// A scenario over `data` with `random`, the ranker in `model`, and the ranker inside `mmr`.
 fn scenario(folder: &Path, data: &Path, model: &Path) -> PathBuf {
-    let path = folder.join("scorer.toml");
+    let path = folder.join("ranker.toml");
     let model = model.display();
     let content = format!(
-        "name = 'Scorer'\nseed = 5\nreplications = 1\nticks = 4\nslate = 5\n[data]\npath = '{}'\n[population]\nusers = 150\n\
+        "name = 'Ranker'\nseed = 5\nreplications = 1\nticks = 4\nslate = 5\n[data]\npath = '{}'\n[population]\nusers = 150\n\
          [arrival]\nprobability = 0.6\n[user]\nkind = 'parametric'\n[[policy]]\nkind = 'random'\n[[policy]]\nkind = 'onnx'\n\
          path = '{model}'\n[[policy]]\nkind = 'mmr'\n[policy.inner]\nkind = 'onnx'\npath = '{model}'\n",
         data.display()
@@ -35,7 +35,7 @@ fn scenario(folder: &Path, data: &Path, model: &Path) -> PathBuf {
 }
 
 #[test]
-fn the_scorer_runs_on_movielens_and_repeats() {
+fn the_ranker_runs_on_movielens_and_repeats() {
     if !has_data_and_runtime() {
         return;
     }
@@ -50,7 +50,7 @@ fn the_scorer_runs_on_movielens_and_repeats() {
     assert_eq!(digests_of(&one), digests_of(&two));
     assert_eq!(names_in(&one.join("events")).len(), 3);
     let told = manifest(&one);
-    let named: Vec<(&str, &str)> = told.scorers.iter().map(|it| (it.policy.as_str(), it.hash.as_str())).collect();
+    let named: Vec<(&str, &str)> = told.rankers.iter().map(|it| (it.policy.as_str(), it.hash.as_str())).collect();
     let hash = sha256(&std::fs::read(sasrec().join("card.toml")).expect("a card"));
     assert_eq!(named, [("onnx", hash.as_str()), ("mmr", hash.as_str())]);
     assert!(!told.user.runtime.is_empty(), "the users need no runtime, the policies do");
@@ -75,13 +75,13 @@ fn another_catalogue_leaves_the_policy_out_and_keeps_the_others() {
     let out = folder.path().join("out");
     let answer =
         recmirror(&["run", text(&path), "--out", text(&out), "--quiet", "--set", "population.users=20"]).expect(2);
-    answer.says(&["policy `onnx`", "policy `mmr`", "card.toml: the scorer knows 1682 items, the catalogue has 80"]);
+    answer.says(&["policy `onnx`", "policy `mmr`", "card.toml: the ranker knows 1682 items, the catalogue has 80"]);
     let manifest = manifest(&out);
     assert_eq!((manifest.status.as_str(), manifest.failures.len()), ("partial", 2));
     assert_eq!(manifest.trials.iter().map(|trial| trial.policy.as_str()).collect::<Vec<_>>(), ["random"]);
 }
 
-/// NDCG@10 of the scorer that ships for the users of MovieLens-100K, on what each of them did after the cut.
+/// NDCG@10 of the ranker that ships for the users of MovieLens-100K, on what each of them did after the cut.
 fn ndcg() -> f64 {
     let data = dataset(&movielens());
     let split = data.split(0.2);
@@ -112,7 +112,7 @@ fn ndcg() -> f64 {
         users: &users,
         blocked: Blocked::rows(&blocked, items),
         streams,
-        foresight: None,
+        oracle_access: None,
     };
     let slates = policy.slates(&requests).expect("slates");
     mean_ndcg(&slates.items, &split.held_out)
@@ -132,7 +132,7 @@ fn mean_ndcg(slates: &[ItemId], held_out: &TrainingLog) -> f64 {
 }
 
 #[test]
-fn the_scorer_is_as_good_as_its_card_says() {
+fn the_ranker_is_as_good_as_its_card_says() {
     if !has_data_and_runtime() {
         return;
     }
@@ -146,7 +146,7 @@ fn the_scorer_is_as_good_as_its_card_says() {
 }
 
 #[test]
-fn the_scorer_is_small() {
+fn the_ranker_is_small() {
     let bytes: u64 = names_in(&sasrec()).iter().map(|name| sasrec().join(name).metadata().expect("a file").len()).sum();
     assert!(bytes > 0 && bytes <= 4 << 20, "{bytes} bytes");
 }

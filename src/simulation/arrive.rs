@@ -1,8 +1,8 @@
 //! Arrive: the users who want a slate.
 
+use super::FirstFault;
+use super::{Clock, Engagement, Fault, Forces, Status, User, Visits};
 use crate::random::{Purpose, unit};
-use crate::world::FirstFault;
-use crate::world::{Clock, Engagement, Fault, Forces, Status, User, Visits};
 use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::{Query, Res, ResMut};
 

@@ -5,15 +5,15 @@ use serde::Serialize;
 
 /// The view of a [`Trust`] for the template.
 #[derive(Serialize)]
-pub struct Worlds {
+pub struct SensitivityView {
     sentences: Vec<String>,
-    rows: Vec<WorldRow>,
+    rows: Vec<ScenarioRow>,
     names: Vec<String>,
     claims: Vec<ClaimRow>,
 }
 
 #[derive(Serialize)]
-struct WorldRow {
+struct ScenarioRow {
     name: String,
     tau: String,
     flips: usize,
@@ -26,28 +26,28 @@ struct ClaimRow {
     cells: Vec<&'static str>,
 }
 
-impl Worlds {
-    pub fn new(trust: &Trust) -> Worlds {
-        let row = |world: &crate::experiment::WorldOrder| WorldRow {
-            name: world.name.clone(),
-            tau: world.tau.map_or_else(|| "\u{2013}".to_owned(), |tau| super::svg::minus(&format!("{tau:.2}"))),
-            flips: world.flips,
-            order: order(trust, &world.means),
+impl SensitivityView {
+    pub fn new(trust: &Trust) -> SensitivityView {
+        let row = |sensitivity: &crate::experiment::ScenarioOrder| ScenarioRow {
+            name: sensitivity.name.clone(),
+            tau: sensitivity.tau.map_or_else(|| "\u{2013}".to_owned(), |tau| super::svg::minus(&format!("{tau:.2}"))),
+            flips: sensitivity.flips,
+            order: order(trust, &sensitivity.means),
         };
         let claim = |claim: &crate::experiment::Claim| ClaimRow {
             claim: format!("{} ahead of {}", claim.ahead, claim.behind),
             cells: claim.verdicts.iter().map(|verdict| word(*verdict)).collect(),
         };
-        Worlds {
+        SensitivityView {
             sentences: trust.sentences().into_iter().map(|sentence| sentence.replace('`', "")).collect(),
-            rows: trust.worlds.iter().map(row).collect(),
-            names: trust.worlds.iter().map(|world| world.name.clone()).collect(),
+            rows: trust.scenarios.iter().map(row).collect(),
+            names: trust.scenarios.iter().map(|sensitivity| sensitivity.name.clone()).collect(),
             claims: trust.claims.iter().map(claim).collect(),
         }
     }
 }
 
-/// The policies of a world, best first.
+/// The policies of a sensitivity scenario, best first.
 fn order(trust: &Trust, means: &[Option<f64>]) -> String {
     let known = trust.policies.iter().zip(means).filter_map(|(policy, mean)| Some((policy.as_str(), (*mean)?)));
     let mut known: Vec<(&str, f64)> = known.collect();

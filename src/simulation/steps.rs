@@ -1,6 +1,11 @@
 //! The users of one replication, without a policy.
 
 use super::oracle::Sight;
+use super::{
+    Candidates, Choices, Clock, Engagement, Events, Fault, Forces, Habits, History, HistoryEntry, Model, Popularity,
+    Population, Profile, Proposals, Recorded, Scenes, Seen, ShortSlates, StartingPoint, Status, Surroundings, Visits,
+    restart, spawn,
+};
 use super::{TickError, install_closing, install_opening};
 use crate::dynamics::Dynamics;
 use crate::ids::{ItemId, UserId};
@@ -10,11 +15,6 @@ use crate::random::Streams;
 use crate::scenario::Scenario;
 use crate::scene::PopularityClock;
 use crate::user::Calibrated;
-use crate::world::{
-    Candidates, Choices, Clock, Engagement, Events, Fault, Forces, Habits, History, HistoryEntry, Model, Popularity,
-    Population, Profile, Proposals, Recorded, Scenes, Seen, ShortSlates, StartingPoint, Status, Surroundings, Visits,
-    restart, spawn,
-};
 use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::{Schedule, World};
 use bevy_ecs::schedule::SingleThreadedExecutor;
@@ -126,7 +126,7 @@ impl Simulation {
             users: &self.world.resource::<Visits>().users,
             blocked: self.world.resource::<Candidates>().blocked(self.world.resource::<Seen>(), surroundings),
             streams: clock.streams,
-            foresight: None,
+            oracle_access: None,
         }
     }
 

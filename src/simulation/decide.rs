@@ -1,10 +1,10 @@
 //! Decide: response probabilities of all scenes.
 
 use super::TickError;
+use super::{Choices, Clock, Events, Fault, Forces, Model, Recorded, Scenes, Surroundings, Visits};
 use crate::dynamics::Shown;
 use crate::log::Recording;
 use crate::user::{Probabilities, Shift};
-use crate::world::{Choices, Clock, Events, Fault, Forces, Model, Recorded, Scenes, Surroundings, Visits};
 use bevy_ecs::prelude::{Res, ResMut};
 
 #[expect(clippy::too_many_arguments, reason = "each argument is one resource that the stage reads or writes")]

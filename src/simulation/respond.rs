@@ -3,11 +3,11 @@
 //! Three uniform numbers a visitor and tick decide whether
 //! something is accepted, which slot, and which rating: under every policy the visitor has the same luck.
 
+use super::{Choices, Clock, Events, Surroundings, Visits};
 use crate::ids::UserId;
 use crate::log::REJECTED;
 use crate::random::{Purpose, Streams, unit};
 use crate::user::Probabilities;
-use crate::world::{Choices, Clock, Events, Surroundings, Visits};
 use bevy_ecs::prelude::{Res, ResMut};
 use rayon::prelude::*;
 

@@ -1,9 +1,9 @@
 //! One policy in one replication.
 
+use super::ShortSlates;
 use super::{Simulation, TickError};
 use crate::log::{DecisionBatch, EventBatch, EventSink, Recording};
-use crate::policy::{Foresight, Policy, PolicyError, Requests, Slates};
-use crate::world::ShortSlates;
+use crate::policy::{OracleAccess, Policy, PolicyError, Requests, Slates};
 use serde::{Deserialize, Serialize};
 
 /// How long a policy trained, by the wall clock: for the manifest, never for a result.
@@ -54,13 +54,13 @@ impl<S: EventSink> Trial<S> {
 
     fn recommend(&mut self) -> Result<(), TickError> {
         self.simulation.open();
-        let looks_ahead = self.policy.looks_ahead();
-        if looks_ahead {
+        let needs_oracle_access = self.policy.needs_oracle_access();
+        if needs_oracle_access {
             self.simulation.refresh();
         }
         let sight = self.simulation.sight();
-        let foresight: Option<&dyn Foresight> = if looks_ahead { Some(&sight) } else { None };
-        let requests = Requests { foresight, ..self.simulation.requests() };
+        let oracle_access: Option<&dyn OracleAccess> = if needs_oracle_access { Some(&sight) } else { None };
+        let requests = Requests { oracle_access, ..self.simulation.requests() };
         let filled = self.policy.recommend(&requests, &mut self.slates);
         filled.map_err(|problem| self.failure(self.simulation.tick(), problem))
     }

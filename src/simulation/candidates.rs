@@ -1,8 +1,8 @@
 //! Candidates: the items that can be shown at a step.
 //!
-//! Candidates: which items can be shown at all; what each user has had is [`Seen`](crate::world::Seen)'s.
+//! Candidates: which items can be shown at all; what each user has had is [`Seen`](crate::simulation::Seen)'s.
 
-use crate::world::{Candidates, Clock, Forces};
+use super::{Candidates, Clock, Forces};
 use bevy_ecs::prelude::{Res, ResMut};
 
 pub(super) fn candidates(clock: Res<Clock>, mut forces: ResMut<Forces>, mut candidates: ResMut<Candidates>) {

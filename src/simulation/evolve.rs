@@ -1,15 +1,15 @@
 //! Evolve: users remember, tire, end sessions, leave.
 
 use super::TickError;
+use super::{
+    Clock, Engagement, Events, Fault, FirstFault, Forces, Habits, History, HistoryEntry, Interest, Model, Popularity,
+    Seen, Status, Surroundings, User, Visits,
+};
 use crate::dynamics::{DynamicFault, Dynamics, Step};
 use crate::ids::UserId;
 use crate::random::{Purpose, unit};
 use crate::scenario::SessionSpec;
 use crate::user::{Memorised, UserError, UserModel};
-use crate::world::{
-    Clock, Engagement, Events, Fault, FirstFault, Forces, Habits, History, HistoryEntry, Interest, Model, Popularity,
-    Seen, Status, Surroundings, User, Visits,
-};
 use bevy_ecs::prelude::{Query, Res, ResMut};
 use rayon::prelude::*;
 

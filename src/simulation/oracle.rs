@@ -1,11 +1,11 @@
 //! Oracle access to the user model.
 
+use super::{Clock, Forces, Interest, Model, Popularity, Surroundings, Visits};
 use crate::dynamics::{Dynamics, Shown};
 use crate::ids::ItemId;
-use crate::policy::Foresight;
+use crate::policy::OracleAccess;
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
 use crate::user::{Calibrated, Probabilities, Shift};
-use crate::world::{Clock, Forces, Interest, Model, Popularity, Surroundings, Visits};
 use bevy_ecs::prelude::World;
 
 /// The user model's own answer about items for the visitors of a step.
@@ -40,7 +40,7 @@ impl<'w> Sight<'w> {
     }
 }
 
-impl Foresight for Sight<'_> {
+impl OracleAccess for Sight<'_> {
     fn acceptance(&self, row: usize, items: &[ItemId], out: &mut Vec<f32>) -> Result<(), String> {
         let width = self.model.model().memory().read;
         let interest = self.interest(row)?;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 /// The part of a run that its policies have no say in.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunWorld {
+pub struct RunSetting {
     /// By dotted name; what the scenario says and what was found to be used.
     facts: BTreeMap<String, String>,
     seed: u64,
@@ -13,12 +13,12 @@ pub struct RunWorld {
     version: String,
 }
 
-/// The keys of a scenario that are no part of the world: texts, what is measured and how it is computed, and paths, for
+/// The keys of a scenario that are no part of the setting: texts, what is measured and how it is computed, and paths, for
 /// which the hashes of what was found there stand.
-const NO_WORLD: [&str; 10] =
+const NO_SETTING: [&str; 10] =
     ["name", "question", "seed", "replications", "baseline", "metrics", "engine", "policy", "data.path", "user.path"];
 
-/// Something that differs between two worlds.
+/// Something that differs between two settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// A description.
@@ -40,19 +40,19 @@ impl Difference {
     }
 }
 
-impl RunWorld {
-    /// The world of a run; `scenario` is the one in its manifest.
-    pub fn new(manifest: &Manifest, scenario: &toml::Table) -> RunWorld {
+impl RunSetting {
+    /// The setting of a run; `scenario` is the one in its manifest.
+    pub fn new(manifest: &Manifest, scenario: &toml::Table) -> RunSetting {
         let mut facts = BTreeMap::new();
         flatten("", scenario, &mut facts);
         facts.insert("data set".to_owned(), format!("{} ({})", manifest.data.name, short(&manifest.data.hash)));
         let user = &manifest.user;
         facts.insert("user model".to_owned(), format!("{} ({}) {}", user.name, user.kind, short(&user.hash)));
-        RunWorld { facts, seed: manifest.seed, version: manifest.recmirror.clone() }
+        RunSetting { facts, seed: manifest.seed, version: manifest.recmirror.clone() }
     }
 
     /// Differences from another scenario, the seed included, in the order of names; those that forbid a comparison are marked.
-    pub fn differences(&self, other: &RunWorld) -> Vec<Difference> {
+    pub fn differences(&self, other: &RunSetting) -> Vec<Difference> {
         let names = self.facts.keys().chain(other.facts.keys().filter(|name| !self.facts.contains_key(*name)));
         let absent = || "none".to_owned();
         let fact = |name: &String| {
@@ -66,8 +66,8 @@ impl RunWorld {
         differing.map(|(what, first, other)| Difference { forbids: forbids(&what), what, first, other }).collect()
     }
 
-    /// Returns true if replications of the same number met the same users, arrivals and luck.
-    pub fn has_the_luck_of(&self, other: &RunWorld) -> bool {
+    /// Returns true if replications of the same number met the same users, arrivals and random numbers.
+    pub fn is_paired_with(&self, other: &RunSetting) -> bool {
         self == other
     }
 }
@@ -80,7 +80,7 @@ fn forbids(what: &str) -> bool {
 fn flatten(prefix: &str, table: &toml::Table, facts: &mut BTreeMap<String, String>) {
     for (key, value) in table {
         let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
-        if NO_WORLD.contains(&name.as_str()) {
+        if NO_SETTING.contains(&name.as_str()) {
             continue;
         }
         match value {

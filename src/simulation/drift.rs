@@ -3,12 +3,12 @@
 //! The catalogue's dynamics see the events of the tick, too. The second
 //! part of the stage in which users evolve; without dynamics there is nothing to do.
 
+use super::FirstFault;
 use super::TickError;
 use super::evolve::step;
+use super::{Engagement, Events, Fault, Forces, Interest, Model, User, Visits};
 use crate::ids::ItemId;
 use crate::user::{UserError, UserModel};
-use crate::world::FirstFault;
-use crate::world::{Engagement, Events, Fault, Forces, Interest, Model, User, Visits};
 use bevy_ecs::prelude::{Query, Res, ResMut};
 
 pub(super) fn drift(

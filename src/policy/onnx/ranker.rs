@@ -1,4 +1,4 @@
-//! A scorer in memory: histories in, scores of all items out.
+//! A ranker in memory: histories in, scores of all items out.
 
 use super::card::Card;
 use crate::dataset::Catalogue;
@@ -14,7 +14,7 @@ pub(super) const ROWS: usize = 32;
 pub(super) type Target<'a> = (UserId, &'a mut [f32]);
 
 /// See the module's documentation.
-pub(super) struct Scorer {
+pub(super) struct Ranker {
     graph: Graph,
     path: PathBuf,
     history: usize,
@@ -30,9 +30,9 @@ struct Inputs {
     ratings: Vec<f32>,
 }
 
-impl Scorer {
-    /// Loads the scorer in `folder` and tries it.
-    pub(super) fn load(folder: &Path, catalogue: &Catalogue) -> Result<Scorer, String> {
+impl Ranker {
+    /// Loads the ranker in `folder` and tries it.
+    pub(super) fn load(folder: &Path, catalogue: &Catalogue) -> Result<Ranker, String> {
         let (card, path) = Card::read(folder, catalogue).map_err(|problem| problem.to_string())?;
         let port = |name: &str, size: usize| Port { name: name.to_owned(), shape: vec![size as i64] };
         let mut inputs = vec![port("history", card.history)];
@@ -41,9 +41,9 @@ impl Scorer {
         let graph = Graph::load(&path, spec, rayon::current_num_threads()).map_err(|problem| problem.to_string())?;
         card.check_weights(folder, graph.weights()).map_err(|problem| problem.to_string())?;
         let Card { history, ratings, items, .. } = card;
-        let scorer = Scorer { graph, path, history, ratings, items };
-        scorer.try_out()?;
-        Ok(scorer)
+        let ranker = Ranker { graph, path, history, ratings, items };
+        ranker.try_out()?;
+        Ok(ranker)
     }
 
     /// Items that it scores.
@@ -129,7 +129,8 @@ impl Scorer {
 mod tests {
     use super::*;
     use crate::files::sha256;
-    use crate::policy::testing::{World, has_runtime, scorer_folder};
+    use crate::policy::note_on_kind;
+    use crate::policy::testing::{World, has_runtime, ranker_folder};
 
     /// Loads a copy of a fixture that `change` has damaged, and expects it to be refused in these words.
     #[track_caller]
@@ -138,9 +139,9 @@ mod tests {
             return;
         }
         let catalogue = World::new(4, 30).context().catalogue;
-        let folder = scorer_folder(graph, &catalogue);
+        let folder = ranker_folder(graph, &catalogue);
         change(folder.path());
-        let problem = Scorer::load(folder.path(), &catalogue).err().unwrap_or_else(|| panic!("loaded: {words:?}"));
+        let problem = Ranker::load(folder.path(), &catalogue).err().unwrap_or_else(|| panic!("loaded: {words:?}"));
         for word in words {
             assert!(problem.contains(word), "no `{word}` in: {problem}");
         }
@@ -170,57 +171,74 @@ mod tests {
     #[test]
     fn a_broken_card_is_refused() {
         let remove = |folder: &Path| std::fs::remove_file(folder.join("card.toml")).expect("removed");
-        refuse(&["card.toml does not exist", "a scorer is a folder"], "scorer", remove);
-        refuse(&["card.toml", "TOML"], "scorer", |folder| {
+        refuse(&["card.toml does not exist", "a ranker is a folder"], "ranker", remove);
+        refuse(&["card.toml", "TOML"], "ranker", |folder| {
             std::fs::write(folder.join("card.toml"), "x = ").expect("written")
         });
-        refuse(&["UTF-8"], "scorer", |folder| std::fs::write(folder.join("card.toml"), [0xff]).expect("written"));
+        refuse(&["UTF-8"], "ranker", |folder| std::fs::write(folder.join("card.toml"), [0xff]).expect("written"));
         for (word, old, new) in [
-            ("kind is `mirror`, expected `scorer`", "\"scorer\"", "\"mirror\""),
+            ("kind is `mirror`, expected `ranker`", "\"ranker\"", "\"mirror\""),
             ("version is 2, this build reads version 1", "version = 1", "version = 2"),
             ("unknown field `colour`", "version = 1", "version = 1\ncolour = 3"),
             ("missing field `summary`", "summary", "# summary"),
             ("missing field `licence`", "[licence]", "[measured]"),
             ("history is 0, expected 1 to 65536", "history = 8", "history = 0"),
             ("items is 16777216, expected less than", "items = 30", "items = 16777216"),
-            ("[files.\"../scorer.onnx\"] is not a plain file name", "\"scorer.onnx\"", "\"../scorer.onnx\""),
+            ("[files.\"../ranker.onnx\"] is not a plain file name", "\"ranker.onnx\"", "\"../ranker.onnx\""),
             ("there are 2 tables [files.\"NAME\"]", "[training]", "[files.\"b.onnx\"]\nsha256 = \"0\"\n[training]"),
         ] {
-            refuse(&["card.toml", word], "scorer", edit(old, new));
+            refuse(&["card.toml", word], "ranker", edit(old, new));
         }
+    }
+
+    #[test]
+    fn a_card_of_an_earlier_version_is_read_with_a_note() {
+        if !has_runtime() {
+            return;
+        }
+        let catalogue = World::new(4, 30).context().catalogue;
+        let folder = ranker_folder("ranker", &catalogue);
+        edit("kind = \"ranker\"", "kind = \"scorer\"")(folder.path());
+        assert!(Ranker::load(folder.path(), &catalogue).is_ok());
+        let note = |card: &str| note_on_kind(Path::new("a/card.toml"), card.as_bytes());
+        assert!(
+            note("kind = \"scorer\"")
+                .is_some_and(|note| note.starts_with("a/card.toml: kind `scorer` is now `ranker`"))
+        );
+        assert_eq!((note("kind = \"ranker\""), note("kind = ")), (None, None));
     }
 
     #[test]
     fn another_catalogue_is_refused() {
         refuse(
-            &["the scorer knows 31 items, the catalogue has 30", "train it on this data set"],
-            "scorer",
+            &["the ranker knows 31 items, the catalogue has 30", "train it on this data set"],
+            "ranker",
             edit("items = 30", "items = 31"),
         );
         let hash = World::new(4, 30).context().catalogue.hash();
         let edit = edit(&hash, "0123");
-        refuse(&[&format!("have sha256 {hash}, the scorer was made for 0123"), "another order"], "scorer", edit);
+        refuse(&[&format!("have sha256 {hash}, the ranker was made for 0123"), "another order"], "ranker", edit);
     }
 
     #[test]
     fn a_broken_graph_is_refused() {
-        let remove = |folder: &Path| std::fs::remove_file(folder.join("scorer.onnx")).expect("removed");
-        refuse(&["scorer.onnx does not exist"], "scorer", remove);
-        let change = |folder: &Path| std::fs::write(folder.join("scorer.onnx"), "other").expect("written");
-        refuse(&["scorer.onnx: has sha256", "the card says"], "scorer", change);
+        let remove = |folder: &Path| std::fs::remove_file(folder.join("ranker.onnx")).expect("removed");
+        refuse(&["ranker.onnx does not exist"], "ranker", remove);
+        let change = |folder: &Path| std::fs::write(folder.join("ranker.onnx"), "other").expect("written");
+        refuse(&["ranker.onnx: has sha256", "the card says"], "ranker", change);
         let half = |bytes: Vec<u8>| bytes[..bytes.len() / 2].to_vec();
-        refuse(&["cannot load", "scorer.onnx"], "scorer", replace("scorer", half));
-        refuse(&["cannot load", "scorer.onnx"], "scorer", replace("scorer", |_| b"this is no graph".to_vec()));
+        refuse(&["cannot load", "ranker.onnx"], "ranker", replace("ranker", half));
+        refuse(&["cannot load", "ranker.onnx"], "ranker", replace("ranker", |_| b"this is no graph".to_vec()));
     }
 
     #[test]
     fn other_tensors_than_promised_are_refused() {
         refuse(
-            &["scorer.onnx", "`history` has shape", "expected [batch, 9]"],
-            "scorer",
+            &["ranker.onnx", "`history` has shape", "expected [batch, 9]"],
+            "ranker",
             edit("history = 8", "history = 9"),
         );
-        refuse(&["scorer.onnx: no input `ratings`"], "scorer", edit("ratings = false", "ratings = true"));
+        refuse(&["ranker.onnx: no input `ratings`"], "ranker", edit("ratings = false", "ratings = true"));
         refuse(&["rated.onnx: unexpected input `ratings`"], "rated", edit("ratings = true", "ratings = false"));
         let fewer = |mut bytes: Vec<u8>| {
             let thirty = 30i64.to_le_bytes();
@@ -228,8 +246,8 @@ mod tests {
             bytes[at] = 29;
             bytes
         };
-        let words = ["scorer.onnx", "`scores` has shape", "expected [batch, 30]"];
-        refuse(&words, "scorer", replace("scorer", fewer));
+        let words = ["ranker.onnx", "`scores` has shape", "expected [batch, 30]"];
+        refuse(&words, "ranker", replace("ranker", fewer));
         // What the graph does not say beforehand is known when it runs.
         let words = ["growing.onnx: output `scores` has shape", "expected [32, 30]"];
         refuse(&words, "growing", |_| ());

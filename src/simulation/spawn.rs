@@ -1,24 +1,6 @@
-//! The population: users as entities with components, and shared data as resources.
-//!
-//! Spawned once a replication from a [`Population`]; `tick` moves it forward. Nothing outside `world` and `tick`
-//! names `bevy_ecs`.
+//! Users as entities with components, spawned once a replication.
 
-mod components;
-mod error;
-mod known;
-mod population;
-mod resources;
-
-pub use self::components::{Engagement, History, HistoryEntry, Interest, Profile, Status, User};
-pub(crate) use self::error::FirstFault;
-pub use self::error::TickError;
-pub use self::known::Known;
-pub use self::population::{Population, StartingPoint};
-pub use self::resources::{
-    Candidates, Choices, Clock, Events, Fault, Forces, Habits, Model, Popularity, Proposals, Recorded, Scenes, Seen,
-    ShortSlates, Surroundings, Visits,
-};
-
+use super::{Engagement, History, Interest, Population, Profile, Seen, StartingPoint, User};
 use crate::ids::UserId;
 use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::World;

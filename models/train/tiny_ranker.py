@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes the scorers of the tests, `tests/fixtures/scorer/`: graphs of random weights that know even from odd items.
+"""Writes the rankers of the tests, `tests/fixtures/ranker/`: graphs of random weights that know even from odd items.
 
-Run with the packages of requirements.txt: `python models/train/tiny_scorer.py`. The same script gives the same bytes.
+Run with the packages of requirements.txt: `python models/train/tiny_ranker.py`. The same script gives the same bytes.
 The number of items stands in each graph as the one int64 of the value MARK; a test puts its own in its place.
 
     user   = sum_k w_k IN[item_k mod 64] / (1 + sum_k |w_k|),   w_k = 0.8 ^ (places after k), 0 where there is no item
@@ -18,7 +18,7 @@ from onnx import TensorProto
 
 from export import TOLERANCE, Graph, session
 
-TARGET = Path(__file__).resolve().parent.parent.parent / "tests" / "fixtures" / "scorer"
+TARGET = Path(__file__).resolve().parent.parent.parent / "tests" / "fixtures" / "ranker"
 MARK = 7_777_777
 HISTORY, KNOWN, WIDTH = 8, 64, 4
 FADING = 0.8 ** np.arange(HISTORY - 1, -1, -1, dtype=np.float32)
@@ -37,9 +37,9 @@ def tables() -> dict[str, np.ndarray]:
 def graph(
     weights: dict[str, np.ndarray], items: int, ratings: bool = False, social: bool = False, growing: bool = False
 ) -> onnx.ModelProto:
-    """Two that no scorer may do: `social` adds the mean of all users of the call, `growing` scores more items the higher
+    """Two that no ranker may do: `social` adds the mean of all users of the call, `growing` scores more items the higher
     the numbers of the histories are."""
-    g = Graph("tiny_scorer")
+    g = Graph("tiny_ranker")
     numbers = g.node("Cast", ["history"], "numbers", to=TensorProto.INT64)
     known = g.node("Greater", [numbers, g.constant("nothing", np.int64(0))], "known")
     known = g.node("Cast", [known], "known_number", to=TensorProto.FLOAT)
@@ -103,7 +103,7 @@ def main() -> None:
     strange["in"][40] = np.nan
     TARGET.mkdir(parents=True, exist_ok=True)
     for name, model in {
-        "scorer": graph(weights, MARK),
+        "ranker": graph(weights, MARK),
         "rated": graph(weights, MARK, ratings=True),
         "social": graph(weights, MARK, social=True),
         "strange": graph(strange, MARK),

@@ -1,15 +1,15 @@
 //! Expose: checked slates become scenes.
 
 use super::TickError;
+use super::{
+    Candidates, Clock, Events, Fault, Interest, Model, Popularity, Proposals, Scenes, Seen, ShortSlates, Surroundings,
+    Visits,
+};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
 use crate::policy::{Requests, Slates};
 use crate::random::Purpose;
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch, SceneDraws};
-use crate::world::{
-    Candidates, Clock, Events, Fault, Interest, Model, Popularity, Proposals, Scenes, Seen, ShortSlates, Surroundings,
-    Visits,
-};
 use bevy_ecs::entity::Entity;
 use bevy_ecs::prelude::{Query, Res, ResMut};
 use rayon::prelude::*;
@@ -46,7 +46,7 @@ pub(super) fn expose(
         users: &visits.users,
         blocked: candidates.blocked(&seen, &surroundings),
         streams: clock.streams,
-        foresight: None,
+        oracle_access: None,
     };
     let exposure =
         Exposure { checker: Checker { requests }, popularity: &popularity.0, visitors: &visits.entities, interests };
@@ -214,7 +214,7 @@ mod tests {
         let items: Vec<ItemId> = slate.iter().map(|&item| ItemId(item)).collect();
         let (blocked, streams) = (Blocked::rows(&blocked, 10), Streams::new(1, 0));
         let (tick, slate) = (0, slate.len());
-        let requests = Requests { tick, slate, items: 10, users: &users, blocked, streams, foresight: None };
+        let requests = Requests { tick, slate, items: 10, users: &users, blocked, streams, oracle_access: None };
         Checker { requests }.check_row(0, &items)
     }
 

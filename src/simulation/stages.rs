@@ -1,28 +1,6 @@
-//! One step of simulated time.
-//!
-//! The stages in running order, one file each.
-//!
-//! A [`Simulation`] holds the users and no policy: it says who wants a slate, and takes the slates. A [`Trial`] is a
-//! simulation that one policy serves; whoever drives a simulation with the same slates gets the same events.
+//! The stages of a step in running order, one file each.
 
-mod arrive;
-mod candidates;
-mod decide;
-mod drift;
-mod evolve;
-mod expose;
-mod oracle;
-mod respond;
-mod simulation;
-mod trial;
-
-pub use self::oracle::Sight;
-pub use self::respond::{accepted_slot, luck};
-pub use self::simulation::{Setup, Simulation};
-pub use self::trial::{Training, Trial};
-pub use crate::world::TickError;
-
-use crate::world::Fault;
+use super::{Fault, arrive, candidates, decide, drift, evolve, expose, respond};
 use bevy_ecs::prelude::{IntoScheduleConfigs, Res, Schedule, SystemSet};
 
 /// The stages of a tick. Their order is the order of [`Stage::OPENING`] and [`Stage::CLOSING`] and stands nowhere else;
@@ -93,7 +71,7 @@ mod tests {
     fn the_ambiguity_check_would_see_one() {
         let mut schedule = Schedule::default();
         install_opening(&mut schedule);
-        schedule.add_systems(|_: bevy_ecs::prelude::ResMut<crate::world::Visits>| {});
+        schedule.add_systems(|_: bevy_ecs::prelude::ResMut<crate::simulation::Visits>| {});
         let settings = ScheduleBuildSettings { ambiguity_detection: LogLevel::Error, ..Default::default() };
         schedule.set_build_settings(settings);
         assert!(schedule.initialize(&mut World::new()).is_err());

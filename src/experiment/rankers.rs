@@ -1,32 +1,34 @@
 //! The rankers of a scenario's policies, nested ones included.
 
 use crate::files::{MOST_OF_TEXT, read_bounded, sha256};
+use crate::policy::note_on_kind;
 use crate::scenario::Scenario;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
 /// A network that scores for a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ScorerRecord {
+pub struct RankerRecord {
     /// Name of the policy that runs it, by itself or inside.
     pub policy: String,
     /// Hash of its `card.toml`, which has that of the graph.
     pub hash: String,
 }
 
-/// The scorers in the order of the policies.
-pub(super) fn scorers(scenario: &Scenario) -> Vec<ScorerRecord> {
-    let mut found = Vec::new();
+/// The rankers in the order of the policies, and notes on their cards.
+pub(super) fn rankers(scenario: &Scenario) -> (Vec<RankerRecord>, Vec<String>) {
+    let (mut found, mut notes) = (Vec::new(), Vec::new());
     for policy in &scenario.policies {
         let mut folders = Vec::new();
         collect(&policy.kind, &policy.params, &mut folders);
         // A card that cannot be read is the policy's to report, when it is built.
-        let hash =
-            |folder: &str| read_bounded(&Path::new(folder).join("card.toml"), MOST_OF_TEXT).map(|bytes| sha256(&bytes));
-        let hashes = folders.into_iter().filter_map(|folder| hash(folder).ok());
-        found.extend(hashes.map(|hash| ScorerRecord { policy: policy.name.clone(), hash }));
+        for path in folders.into_iter().map(|folder| Path::new(folder).join("card.toml")) {
+            let Ok(card) = read_bounded(&path, MOST_OF_TEXT) else { continue };
+            found.push(RankerRecord { policy: policy.name.clone(), hash: sha256(&card) });
+            notes.extend(note_on_kind(&path, &card));
+        }
     }
-    found
+    (found, notes)
 }
 
 /// The folders that a policy of this kind and the policies in its tables read.
@@ -48,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn scorers_are_found_inside_other_policies() {
+    fn rankers_are_found_inside_other_policies() {
         let text =
             "path = 'no'\ninner = { kind = 'mix', parts = [{ kind = 'onnx', path = 'a' }, { kind = 'popular' }] }";
         let params: toml::Table = toml::from_str(text).unwrap();
