@@ -42,7 +42,7 @@
 //! | [`registry`], [`params`] | kinds, and their keys |
 //! | `fit`, `align`, `validate`, `off_policy` | learning a user model, and how far to trust it |
 //! | `story` | the life of one user in a run |
-//! | `mirror`, `language` | the pipeline that makes training data for language models |
+//! | `pipeline`, `language` | the pipeline that makes training data for language models |
 //! | [`simulation`] | the users of a replication, and the stages of one step |
 //! | [`scene`], [`onnx`], [`linalg`], [`random`], [`files`], [`ids`] | what the rest is on |
 //!
@@ -56,7 +56,7 @@
 pub mod align;
 #[cfg(feature = "all")]
 pub mod augment;
-mod card;
+mod card_header;
 #[cfg(feature = "all")]
 pub mod cli;
 pub mod dataset;
@@ -76,11 +76,11 @@ pub mod linalg;
 pub mod log;
 pub mod metrics;
 #[cfg(feature = "all")]
-pub mod mirror;
-#[cfg(feature = "all")]
 pub mod off_policy;
 pub mod onnx;
 pub mod params;
+#[cfg(feature = "all")]
+pub mod pipeline;
 pub mod policy;
 pub mod random;
 pub mod registry;

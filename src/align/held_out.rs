@@ -3,7 +3,9 @@
 use crate::dataset::{Catalogue, Dataset, Interaction, TrainingLog};
 use crate::ids::UserId;
 use crate::random::{Purpose, Streams, below, shuffle};
-use crate::scene::{CONTEXT, CoOccurrence, ListBuilder, ListKind, ListScene, ListShape, LogClock, SceneBatch, Seen};
+use crate::scene::{
+    CONTEXT, CoOccurrence, ListBuilder, ListKind, ListScene, ListShape, LogClock, SceneBatch, SeenInLog,
+};
 use crate::user::{UserError, UserModel, memories_at};
 
 /// Interactions that must come before a scene.
@@ -20,7 +22,7 @@ pub(crate) struct HeldOut<'a> {
     moments: Vec<(UserId, usize)>,
     near: &'a CoOccurrence,
     clock: LogClock,
-    seen: Seen,
+    seen: SeenInLog,
     streams: Streams,
 }
 
@@ -43,7 +45,7 @@ impl<'a> HeldOut<'a> {
         }
         shuffle(&mut streams.derive(Purpose::Scenes, PICK, 0), &mut moments);
         moments.truncate(count);
-        let seen = Seen::of(&whole);
+        let seen = SeenInLog::of(&whole);
         HeldOut { catalogue, whole, before, moments, near, clock: LogClock::new(before), seen, streams }
     }
 

@@ -76,7 +76,7 @@ enum Command {
     Tensors(tensors::Tensors),
     /// Say what is understood of a data set: fields, scale, times, lists, what was cleaned up.
     Data(data::Data),
-    /// Bring a publisher's feedback log into the form that the mirror flow reads.
+    /// Bring a publisher's feedback log into the form that the pipeline reads.
     Import(import::Import),
     /// Make scenes of feedback logs: what users had in front of them, and what they took.
     Scenes(scenes::Scenes),

@@ -5,7 +5,7 @@
 use super::allow::AllowArgs;
 use super::progress::Bar;
 use super::{Failure, print, use_threads};
-use crate::experiment::{DecisionRecord, Experiment, Manifest, Outcome, RunOptions, TrialRecord};
+use crate::experiment::{DecisionFileRecord, Experiment, Manifest, Outcome, RunOptions, TrialRecord};
 use crate::log::{DecisionTally, Digest, DigestState};
 use crate::registry::Registry;
 use crate::scenario::Scenario;
@@ -88,7 +88,7 @@ fn compare(manifest: &Manifest, outcome: &Outcome) -> Vec<String> {
         let again = outcome.trials.iter().zip(&outcome.ticks).zip(&outcome.decisions);
         let mut again =
             again.filter(|((found, _), _)| found.policy == trial.policy && found.replication == trial.replication);
-        let thought = |record: &Option<DecisionRecord>| record.as_ref().map(|record| record.digest.clone());
+        let thought = |record: &Option<DecisionFileRecord>| record.as_ref().map(|record| record.digest.clone());
         match again.next() {
             Some(((_, &ticks), _)) if ticks != trial.ticks => {}
             Some(((found, _), _)) if found.digest != trial.digest => {

@@ -27,11 +27,11 @@ mod reader;
 mod scale;
 mod sheet;
 mod split;
+mod static_names;
 mod target;
 #[cfg(feature = "all")]
 mod template;
 mod unified;
-mod words;
 
 pub use self::arrays::write_arrays;
 pub use self::catalogue::{Catalogue, FieldError, TELLING, categories_named};
@@ -136,8 +136,8 @@ pub struct Dataset {
     /// Name of the folder or file that it came from.
     pub name: String,
     /// Which reader read it: the name of a family, as in `data.format`.
-    #[serde(deserialize_with = "words::read")]
-    pub family: words::Word,
+    #[serde(deserialize_with = "static_names::read")]
+    pub family: static_names::StaticName,
     /// External ids of users.
     pub users: IdTable,
     /// External ids of items.

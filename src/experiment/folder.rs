@@ -6,12 +6,12 @@
 //! of a process that was killed all whole trials are left, and whoever goes on from them knows that it is dead. Those of a run
 //! that failed are left in the same way.
 
-mod journal;
-mod stopped;
+mod leftovers;
+mod trial_journal;
 
-pub use self::stopped::{Noted, StoppedFolder};
+pub use self::leftovers::{Noted, StoppedFolder};
 
-use self::journal::Journal;
+use self::trial_journal::Journal;
 use super::manifest::{Manifest, TrialRecord};
 use crate::files::{Claim, ClaimError, FileError, FileRecord, Listing};
 use std::collections::BTreeSet;
@@ -391,7 +391,7 @@ mod tests {
         // As if the process had ended: its locks are gone, and what it wrote is there, the last line half.
         let trial = r#"{"policy":"a","replication":0,"ticks":1,"user_steps":1,"short_slates":0,"seconds":0,"digest":"d","events":"events/a.parquet"}"#;
         running.journal().close();
-        let line = journal::Line::new(&serde_json::from_str(trial).unwrap(), Vec::new(), 5, 7);
+        let line = trial_journal::Line::new(&serde_json::from_str(trial).unwrap(), Vec::new(), 5, 7);
         let line = serde_json::to_string(&line).unwrap();
         std::fs::write(partial.join(JOURNAL), format!("{line}\n{}", &line[..20])).unwrap();
         for named in [&target, &partial] {

@@ -161,9 +161,9 @@ pub struct UserRecord {
     pub notes: Vec<String>,
 }
 
-/// The rationales of a trial's users, where the user model writes them.
+/// The file with the rationales of a trial's users, where the user model writes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DecisionRecord {
+pub struct DecisionFileRecord {
     /// Decisions: one for each slate answered.
     pub lines: u64,
     /// Hash over the lines of the file.
@@ -172,11 +172,11 @@ pub struct DecisionRecord {
     pub file: Option<String>,
 }
 
-impl DecisionRecord {
+impl DecisionFileRecord {
     /// Describes a trial's decisions; `None` when there were none. `path` is where they were written.
-    pub(super) fn of(tally: &DecisionTally, path: Option<&Path>) -> Option<DecisionRecord> {
+    pub(super) fn of(tally: &DecisionTally, path: Option<&Path>) -> Option<DecisionFileRecord> {
         let name = path.and_then(Path::file_name).map(|name| format!("decisions/{}", name.to_string_lossy()));
-        let record = || DecisionRecord { lines: tally.lines(), digest: tally.digest().to_string(), file: name };
+        let record = || DecisionFileRecord { lines: tally.lines(), digest: tally.digest().to_string(), file: name };
         (tally.lines() > 0).then(record)
     }
 }
@@ -211,7 +211,7 @@ pub struct TrialRecord {
     pub events: Option<String>,
     /// The users' rationales, where the user model writes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decisions: Option<DecisionRecord>,
+    pub decisions: Option<DecisionFileRecord>,
 }
 
 impl Manifest {
@@ -302,7 +302,7 @@ impl TrialRecord {
         ticks: u32,
         file: Option<&str>,
         training: &Training,
-        decisions: Option<&DecisionRecord>,
+        decisions: Option<&DecisionFileRecord>,
     ) -> TrialRecord {
         TrialRecord {
             policy: trial.policy.clone(),

@@ -56,7 +56,8 @@ pub use self::folder::{FolderError, Noted, RunFolder, StoppedFolder};
 pub use self::levels::LevelRow;
 pub use self::machine::MachineRecord;
 pub use self::manifest::{
-    DecisionRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, TrialRecord, UntilRecord,
+    DecisionFileRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, TrialRecord,
+    UntilRecord,
 };
 pub use self::observe::{Observer, Run, RunError, RunEvent};
 pub use self::prepare::{Experiment, ExperimentError};

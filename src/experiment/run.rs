@@ -1,15 +1,15 @@
 //! Policies x replications under common random numbers.
 
 mod against;
+mod continuation;
 mod event_files;
 mod parts;
-mod stopped;
 
+pub use self::continuation::Stopped;
 pub use self::parts::Part;
-pub use self::stopped::Stopped;
 
 use self::event_files::{decisions_beside, file_name};
-use super::manifest::{DecisionRecord, TrialRecord, UntilRecord};
+use super::manifest::{DecisionFileRecord, TrialRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
 use super::progress::{Progress, TickDone};
 use super::results::TrialResult;
@@ -49,7 +49,7 @@ pub struct Outcome {
     /// The event log of each trial, in the same order, when events were written.
     pub files: Vec<Option<String>>,
     /// The rationales of each trial's users, in the same order, where the user model writes them.
-    pub decisions: Vec<Option<DecisionRecord>>,
+    pub decisions: Vec<Option<DecisionFileRecord>>,
     /// How long each trial's policy trained, in the same order.
     pub training: Vec<Training>,
     /// The policies that could not go on, each with its first replication that failed; they have no trials here.
@@ -94,7 +94,7 @@ struct Finished {
     result: TrialResult,
     ticks: u32,
     file: Option<String>,
-    decisions: Option<DecisionRecord>,
+    decisions: Option<DecisionFileRecord>,
     training: Training,
 }
 
@@ -328,7 +328,7 @@ impl Experiment {
             ticks += 1;
             let steps = trial.events().len() as u64;
             options.progress.tick(&TickDone { policy: &spec.name, replication, tick: ticks - 1, steps });
-            past.map_or(Ok(()), |(_, record)| stopped::check(record, ticks, trial.sink().tally()))?;
+            past.map_or(Ok(()), |(_, record)| continuation::check(record, ticks, trial.sink().tally()))?;
         }
         if let Some((stopped, record)) = past.filter(|(_, record)| record.ticks > ticks) {
             return self.kept_trial(spec, number, record, options, stopped);
@@ -337,7 +337,7 @@ impl Experiment {
         let sink = trial.finish()?;
         let counted = sink.tally();
         let result = counted.result(spec, replication, started.elapsed().as_secs_f64(), short);
-        let decisions = DecisionRecord::of(&counted.decisions, path.as_deref().map(decisions_beside).as_deref());
+        let decisions = DecisionFileRecord::of(&counted.decisions, path.as_deref().map(decisions_beside).as_deref());
         Ok(Finished { result, ticks, file, decisions, training })
     }
 

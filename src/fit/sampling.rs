@@ -12,7 +12,7 @@ use super::shown::ShownLists;
 use crate::dataset::{Catalogue, Interaction, TrainingLog};
 use crate::ids::{ItemId, UserId};
 use crate::random::{Purpose, Streams, below, shuffle, unit};
-use crate::scene::{ListBuilder, ListKind, ListScene, ListShape, LogClock, Seen};
+use crate::scene::{ListBuilder, ListKind, ListScene, ListShape, LogClock, SeenInLog};
 use rand_chacha::rand_core::Rng;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -78,7 +78,7 @@ pub(super) struct Sampler<'a> {
     /// Ratings are levels from 1 to 5.
     pub(super) log: &'a TrainingLog,
     pub(super) builder: ListBuilder<'a>,
-    pub(super) seen: Seen,
+    pub(super) seen: SeenInLog,
     pub(super) clock: LogClock,
     pub(super) catalogue: &'a Catalogue,
     /// `[users]`.

@@ -282,7 +282,7 @@ fn ports(inputs: &[(&str, &[usize])], outputs: &[(&str, &[usize])]) -> GraphSpec
     GraphSpec { inputs: make(inputs), outputs: make(outputs) }
 }
 
-fn choice_ports(d: &super::card::Dims) -> GraphSpec {
+fn choice_ports(d: &super::mirror_card::Dims) -> GraphSpec {
     let slots = |name: &str, rest: &[i64]| Port { name: name.to_owned(), shape: [&[Port::SLOTS], rest].concat() };
     GraphSpec {
         inputs: vec![

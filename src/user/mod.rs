@@ -32,7 +32,6 @@
 //! ```
 
 mod calibrated;
-mod card;
 mod examination;
 mod kind;
 #[cfg(feature = "all")]
@@ -40,6 +39,7 @@ mod language;
 mod level;
 mod memory;
 mod mirror;
+mod mirror_card;
 mod parametric;
 mod response_rule;
 #[cfg(test)]
@@ -47,8 +47,6 @@ pub(crate) mod testing;
 
 pub use self::calibrated::{Calibrated, Probabilities, Shift};
 pub(crate) use self::calibrated::{softmax, utilities};
-pub(crate) use self::card::VERSION as CARD_VERSION;
-pub use self::card::{Card, CardError, Dims, FileEntry};
 pub use self::examination::{ExaminationEstimate, estimate_examination, estimate_examination_by};
 pub use self::kind::{KINDS, UserContext, UserKind};
 #[cfg(feature = "all")]
@@ -56,6 +54,8 @@ pub use self::language::{LanguageMode, LanguageSpec, LanguageUser};
 pub use self::level::{FittedLevel, ListResponse, fit_level};
 pub use self::memory::{memories_after, memories_at, memories_of};
 pub use self::mirror::Mirror;
+pub(crate) use self::mirror_card::VERSION as CARD_VERSION;
+pub use self::mirror_card::{Card, CardError, Dims, FileEntry};
 pub use self::parametric::{Parametric, ParametricSpec};
 pub use self::response_rule::{Accept, Examination, ResponseRule};
 

@@ -8,7 +8,7 @@ use crate::util::{
     with_data, write, write_scenario,
 };
 use recmirror::dataset::{Dataset, TrainingLog};
-use recmirror::experiment::{DecisionRecord, NoProgress, RunOptions};
+use recmirror::experiment::{DecisionFileRecord, NoProgress, RunOptions};
 use recmirror::ids::{ItemId, UserId};
 use recmirror::language::Sampling;
 use recmirror::log::{read_batches, read_decisions};
@@ -58,7 +58,7 @@ fn settings<'s>(path: &'s str, extra: &[&'s str]) -> Vec<&'s str> {
 }
 
 /// Digests of events and of decisions.
-type Found = (Vec<(String, u32, String)>, Vec<Option<DecisionRecord>>);
+type Found = (Vec<(String, u32, String)>, Vec<Option<DecisionFileRecord>>);
 
 /// Prepares and runs in a pool of this many threads.
 fn outcome(threads: usize, folder: &Path, settings: &[&str]) -> Found {

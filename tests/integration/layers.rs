@@ -14,7 +14,7 @@ const ORDER: [&str; 31] = [
     "off_policy",
     "environment",
     "experiment",
-    "mirror",
+    "pipeline",
     "fit",
     "simulation",
     "scenario",
@@ -34,7 +34,7 @@ const ORDER: [&str; 31] = [
     "linalg",
     "random",
     "files",
-    "card",
+    "card_header",
     "ids",
 ];
 

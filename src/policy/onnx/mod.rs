@@ -12,10 +12,10 @@
 //! Users go through the graph in calls of a fixed number of rows, the last one filled up with copies, so that a user's
 //! scores depend on that user alone. They are kept until the user accepts something.
 
-mod card;
 mod ranker;
+mod ranker_card;
 
-pub(crate) use self::card::note_on_kind;
+pub(crate) use self::ranker_card::note_on_kind;
 
 use self::ranker::{ROWS, Ranker};
 use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};

@@ -1,6 +1,6 @@
 //! A ranker in memory: histories in, scores of all items out.
 
-use super::card::Card;
+use super::ranker_card::Card;
 use crate::dataset::Catalogue;
 use crate::ids::UserId;
 use crate::onnx::{Graph, GraphSpec, OnnxError, Port, check_rows, row_bits};
