@@ -17,7 +17,7 @@
 use recmirror::Registry;
 use recmirror::dataset::{Catalogue, Dataset, TrainingLog};
 use recmirror::experiment::Experiment;
-use recmirror::ids::UserId;
+use recmirror::ids::LogUserId;
 use recmirror::log::CountSink;
 use recmirror::policy::{Blocked, Fits, Policy, PolicyContext, Requests, SeenItems, Slates};
 use recmirror::random::Streams;
@@ -48,7 +48,7 @@ struct Bench {
 
 impl Bench {
     fn new(log: Arc<TrainingLog>, catalogue: Catalogue) -> Bench {
-        let sources: Arc<[UserId]> = (0..log.users() as u32).map(UserId).collect();
+        let sources: Arc<[LogUserId]> = (0..log.users() as u32).map(LogUserId).collect();
         let context = PolicyContext {
             catalogue: Arc::new(catalogue),
             log: log.clone(),

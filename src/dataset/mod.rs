@@ -55,7 +55,7 @@ pub use self::target::{TargetPolicy, TargetRound, read_target};
 pub use self::template::{TemplateError, TextTemplates};
 pub use self::unified::{BehaviorHead, InteractionHead, InteractionRow, ItemRow, UnifiedFiles, UserRow};
 
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
@@ -64,7 +64,7 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interaction {
     /// The user.
-    pub user: UserId,
+    pub user: LogUserId,
     /// With what.
     pub item: ItemId,
     /// The rating in the data set's own scale; NaN where the log has none.
@@ -129,7 +129,7 @@ impl From<IdTable> for Vec<String> {
 
 /// A feedback log with its users and its items: what every part of the program reads.
 ///
-/// Users and items have dense numbers ([`UserId`], [`ItemId`]) in the order of the publisher's files; the rows of all
+/// Users and items have dense numbers ([`LogUserId`], [`ItemId`]) in the order of the publisher's files; the rows of all
 /// columns follow that order.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Dataset {

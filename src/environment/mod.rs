@@ -44,7 +44,7 @@ pub use self::builder::{EnvironmentBuilder, OUTSIDE, add_own};
 pub use self::observation::{Observation, Outcome};
 
 use crate::experiment::{Experiment, ExperimentError};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::{Digest, DigestState, EventBatch};
 use crate::metrics::MetricSet;
 use crate::policy::{Policy, Slates};
@@ -233,7 +233,7 @@ impl Environment {
     }
 
     /// The user of the data set whom each simulated user mirrors.
-    pub fn sources(&self) -> &[UserId] {
+    pub fn sources(&self) -> &[LogUserId] {
         &self.population.sources
     }
 

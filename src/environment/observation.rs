@@ -1,6 +1,6 @@
 //! Observations and outcomes of an environment.
 
-use crate::ids::UserId;
+use crate::ids::{LogUserId, UserId};
 use crate::log::EventBatch;
 use crate::policy::Requests;
 use crate::simulation::HistoryEntry;
@@ -30,7 +30,7 @@ impl<'a> Observation<'a> {
     }
 
     /// The user of the data set whom the user of `row` mirrors; `None` for a row that there is not.
-    pub fn source(&self, row: usize) -> Option<UserId> {
+    pub fn source(&self, row: usize) -> Option<LogUserId> {
         self.simulation.source(row)
     }
 }

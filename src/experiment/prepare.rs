@@ -342,7 +342,7 @@ fn check_sizes(scenario: &Scenario, data: &Dataset, log: &TrainingLog) -> Result
         let (slate, items) = (scenario.slate, data.items.len());
         return Err(ExperimentError::SlateTooLong { slate, data: data.name.clone(), items });
     }
-    let most = (0..log.users()).map(|user| log.of(crate::ids::UserId(user as u32)).len()).max().unwrap_or(0);
+    let most = (0..log.users()).map(|user| log.of(crate::ids::LogUserId(user as u32)).len()).max().unwrap_or(0);
     let min_history = scenario.population.min_history;
     if most < min_history as usize || log.users() == 0 {
         return Err(ExperimentError::NoUsers { data: data.name.clone(), min_history, most });

@@ -88,7 +88,7 @@ fn scenes_of(
     let mut scenes = SceneBatch::default();
     scenes.reset(lists.len(), slate, read);
     scenes.set_time(start.log.end());
-    scenes.users.extend(lists.iter().map(|list| list.user));
+    scenes.users.extend(lists.iter().map(|list| list.user.simulated()));
     for (row, list) in lists.iter().enumerate() {
         scenes.memory[row * read..(row + 1) * read].copy_from_slice(&start.memory_of(list.user)[..read]);
         for slot in 0..slate {

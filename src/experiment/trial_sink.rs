@@ -2,7 +2,7 @@
 
 use super::user_totals::UserTally;
 use crate::dataset::Catalogue;
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::log::{DecisionBatch, DecisionTally, DigestState, EventBatch, EventSink, LogError};
 use crate::metrics::{MetricSet, TickValue};
 use std::sync::Arc;
@@ -29,7 +29,7 @@ impl TrialSink {
     pub(super) fn new(
         metrics: MetricSet,
         catalogue: Arc<Catalogue>,
-        sources: &Arc<[UserId]>,
+        sources: &Arc<[LogUserId]>,
         next: Box<dyn EventSink>,
     ) -> TrialSink {
         let users = UserTally::new(Arc::clone(sources));

@@ -2,7 +2,7 @@
 
 use super::prepare::{Experiment, ExperimentError};
 use crate::dataset::TrainingLog;
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::log::EventSink;
 use crate::policy::{Policy, PolicyContext};
 use crate::random::Streams;
@@ -87,7 +87,7 @@ impl Experiment {
         &self,
         spec: &PolicySpec,
         replication: u32,
-        (log, sources): (Arc<TrainingLog>, Arc<[UserId]>),
+        (log, sources): (Arc<TrainingLog>, Arc<[LogUserId]>),
     ) -> Result<Box<dyn Policy>, ExperimentError> {
         let streams = Streams::new(self.scenario.seed, replication);
         let fail = |source| ExperimentError::Policy { policy: spec.name.clone(), source };
@@ -134,7 +134,7 @@ impl Experiment {
             policy: name.to_owned(),
             source: crate::policy::PolicyError::new("the scenario has no policy of this name"),
         })?;
-        let sources: Arc<[UserId]> = (0..log.users() as u32).map(UserId).collect();
+        let sources: Arc<[LogUserId]> = (0..log.users() as u32).map(LogUserId).collect();
         self.policy_with(spec, replication, (log, sources))
     }
 
@@ -150,7 +150,7 @@ impl Experiment {
     ) -> Result<Box<dyn Policy>, ExperimentError> {
         let params = self.registry.policy(kind).map(crate::policy::PolicyKind::defaults).unwrap_or_default();
         let spec = PolicySpec { name: kind.to_owned(), kind: kind.to_owned(), params };
-        let sources: Arc<[UserId]> = (0..log.users() as u32).map(UserId).collect();
+        let sources: Arc<[LogUserId]> = (0..log.users() as u32).map(LogUserId).collect();
         self.policy_with(&spec, replication, (log, sources))
     }
 }

@@ -3,7 +3,7 @@
 use super::{Blocked, Chance, Fits, OracleAccess, Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::dataset::{Catalogue, Column, Field, Fields, Interaction, TrainingLog};
 use crate::files::sha256;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::{EventBatch, REJECTED};
 pub(super) use crate::onnx::testing_graphs::has_runtime;
 use crate::params::Params;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) struct World {
     log: Arc<TrainingLog>,
     catalogue: Arc<Catalogue>,
-    sources: Arc<[UserId]>,
+    sources: Arc<[LogUserId]>,
     slate: usize,
     streams: Streams,
 }
@@ -45,7 +45,7 @@ impl World {
     /// A world in which each user has these items in the log.
     pub fn with_log(users: usize, items: usize, log: &[&[u32]]) -> World {
         let row = |user: usize, place: usize, item: u32| Interaction {
-            user: UserId(user as u32),
+            user: LogUserId(user as u32),
             item: ItemId(item),
             rating: (item % 5) as f32 + 1.0,
             time: place as i64 * 1_000,
@@ -55,7 +55,7 @@ impl World {
         World {
             log: Arc::new(TrainingLog::from_sorted(rows.collect(), users, items)),
             catalogue: Arc::new(catalogue(items)),
-            sources: (0..users as u32).map(UserId).collect(),
+            sources: (0..users as u32).map(LogUserId).collect(),
             slate: 5,
             streams: Streams::new(5, 1),
         }
@@ -70,7 +70,7 @@ impl World {
     /// The same world with `copies` simulated users for each user of the data set.
     pub fn cloned(mut self, copies: usize) -> World {
         let users = self.log.users();
-        self.sources = (0..users * copies).map(|user| UserId((user % users) as u32)).collect();
+        self.sources = (0..users * copies).map(|user| LogUserId((user % users) as u32)).collect();
         self
     }
 
@@ -93,7 +93,7 @@ impl World {
 
     /// All users, and for each the items of the log as blocked.
     pub fn everyone(&self) -> (Vec<UserId>, Vec<Vec<u64>>) {
-        let seen = |source: &UserId| self.log.of(*source).iter().map(|row| row.item.0).collect::<Vec<_>>();
+        let seen = |source: &LogUserId| self.log.of(*source).iter().map(|row| row.item.0).collect::<Vec<_>>();
         let rows = self.sources.iter().map(|source| mask(self.log.items, &seen(source)));
         (self.users(), rows.collect())
     }

@@ -6,7 +6,7 @@
 
 use super::CoOccurrence;
 use crate::dataset::{Interaction, TrainingLog};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::random::below;
 use rand_chacha::rand_core::Rng;
 
@@ -120,7 +120,7 @@ impl SeenInLog {
     }
 
     /// Returns true if `user` has interacted with `item`.
-    pub fn has(&self, user: UserId, item: ItemId) -> bool {
+    pub fn has(&self, user: LogUserId, item: ItemId) -> bool {
         self.items[self.offsets[user.index()]..self.offsets[user.index() + 1]].binary_search(&item).is_ok()
     }
 }

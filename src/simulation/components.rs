@@ -1,7 +1,7 @@
 //! Components of a user.
 
 use crate::dataset::Interaction;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, UserId};
 use bevy_ecs::prelude::Component;
 
 /// Items that a history keeps.
@@ -18,7 +18,7 @@ pub struct User {
 #[derive(Component, Clone, Copy, Debug)]
 pub struct Profile {
     /// A user of the data set.
-    pub source: UserId,
+    pub source: LogUserId,
 }
 
 /// One remembered acceptance.

@@ -1,7 +1,7 @@
 //! The log at the first step, without late arrivals.
 
 use crate::dataset::TrainingLog;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use std::sync::Arc;
 
 /// The log as policies and the platform know it: without the items that are not out yet and without the users who have
@@ -11,13 +11,13 @@ pub struct Known {
     /// The rest of the log, and after its users one without rows for each simulated user who joins later.
     pub log: Arc<TrainingLog>,
     /// The user of that log with whose rows each simulated user starts.
-    pub sources: Arc<[UserId]>,
+    pub sources: Arc<[LogUserId]>,
 }
 
 impl Known {
     /// `None` when all are there from the start. `joins` is the tick at which each simulated user joins, or empty;
     /// `releases` are the items that come out later. The rows of a person whom only late users mirror are not known.
-    pub fn new(log: &TrainingLog, sources: &[UserId], joins: &[u32], releases: &[(u32, ItemId)]) -> Option<Known> {
+    pub fn new(log: &TrainingLog, sources: &[LogUserId], joins: &[u32], releases: &[(u32, ItemId)]) -> Option<Known> {
         if joins.is_empty() && releases.is_empty() {
             return None;
         }
@@ -35,9 +35,9 @@ impl Known {
                 return source;
             }
             users += 1;
-            UserId(users as u32 - 1)
+            LogUserId(users as u32 - 1)
         });
-        let sources: Arc<[UserId]> = known.collect();
+        let sources: Arc<[LogUserId]> = known.collect();
         Some(Known { log: Arc::new(TrainingLog::from_sorted(rows.copied().collect(), users, log.items)), sources })
     }
 }
@@ -49,14 +49,14 @@ mod tests {
 
     #[test]
     fn late_users_and_late_items_have_no_rows() {
-        let row = |user, item| Interaction { user: UserId(user), item: ItemId(item), rating: 4.0, time: 0 };
+        let row = |user, item| Interaction { user: LogUserId(user), item: ItemId(item), rating: 4.0, time: 0 };
         let rows = vec![row(0, 0), row(0, 1), row(1, 0), row(1, 2), row(2, 1)];
         let log = TrainingLog::from_sorted(rows, 3, 70);
-        let sources = [0, 1, 1, 2].map(UserId);
+        let sources = [0, 1, 1, 2].map(LogUserId);
         assert!(Known::new(&log, &sources, &[], &[]).is_none());
         // Simulated users 2 and 3 join later; person 1 is mirrored by user 1 as well, person 2 by nobody else.
         let known = Known::new(&log, &sources, &[0, 0, 4, 1], &[(3, ItemId(0))]).expect("something is late");
-        assert_eq!(*known.sources, [0, 1, 3, 4].map(UserId));
+        assert_eq!(*known.sources, [0, 1, 3, 4].map(LogUserId));
         assert_eq!(known.log.users(), 5);
         assert_eq!(known.log.rows, [row(0, 1), row(1, 2)]);
     }

@@ -3,7 +3,7 @@
 use super::Known;
 use crate::dataset::{Catalogue, TrainingLog};
 use crate::dynamics::Dynamics;
-use crate::ids::{ItemSet, UserId};
+use crate::ids::{ItemSet, LogUserId};
 use crate::policy::SeenItems;
 use crate::random::{Purpose, Streams, below};
 use crate::scenario::{ArrivalSpec, PopulationSpec};
@@ -39,7 +39,7 @@ impl StartingPoint {
     }
 
     /// The memory of a data-set user at the start.
-    pub fn memory_of(&self, source: UserId) -> &[f32] {
+    pub fn memory_of(&self, source: LogUserId) -> &[f32] {
         &self.memory[source.index() * self.width..(source.index() + 1) * self.width]
     }
 
@@ -54,7 +54,7 @@ impl StartingPoint {
     }
 
     /// The items that a data-set user has in the log.
-    pub fn seen_by(&self, source: UserId) -> &ItemSet {
+    pub fn seen_by(&self, source: LogUserId) -> &ItemSet {
         &self.seen[source.index()]
     }
 }
@@ -63,7 +63,7 @@ impl StartingPoint {
 #[derive(Clone, Debug)]
 pub struct Population {
     /// The data-set user whom each simulated user mirrors.
-    pub sources: Arc<[UserId]>,
+    pub sources: Arc<[LogUserId]>,
     /// Each user's probability of starting a session at a tick.
     pub rates: Vec<f64>,
     /// Users of the log for whom one simulated user speaks.
@@ -81,8 +81,8 @@ impl Population {
         arrival: &ArrivalSpec,
         streams: &Streams,
     ) -> Option<Population> {
-        let enough = |user: &UserId| log.of(*user).len() >= spec.min_history as usize;
-        let eligible: Vec<UserId> = (0..log.users() as u32).map(UserId).filter(enough).collect();
+        let enough = |user: &LogUserId| log.of(*user).len() >= spec.min_history as usize;
+        let eligible: Vec<LogUserId> = (0..log.users() as u32).map(LogUserId).filter(enough).collect();
         if eligible.is_empty() {
             return None;
         }
@@ -90,13 +90,13 @@ impl Population {
             let mut rng = streams.derive(Purpose::Population, u64::from(number), 0);
             eligible[below(&mut rng, eligible.len() as u32) as usize]
         };
-        let sources: Vec<UserId> = match spec.users {
+        let sources: Vec<LogUserId> = match spec.users {
             None => eligible.clone(),
             Some(count) => (0..count).map(one).collect(),
         };
         let weight = eligible.len() as f64 / sources.len().max(1) as f64;
         let mean = sources.iter().map(|&user| log.of(user).len() as f64).sum::<f64>() / sources.len().max(1) as f64;
-        let rate = |user: &UserId| {
+        let rate = |user: &LogUserId| {
             let relative = log.of(*user).len() as f64 / mean.max(1e-9);
             if arrival.rate == "log" { (arrival.probability * relative).min(1.0) } else { arrival.probability }
         };
@@ -117,7 +117,7 @@ mod tests {
     use crate::ids::ItemId;
 
     fn log() -> TrainingLog {
-        let row = |user, item| Interaction { user: UserId(user), item: ItemId(item), rating: 4.0, time: 0 };
+        let row = |user, item| Interaction { user: LogUserId(user), item: ItemId(item), rating: 4.0, time: 0 };
         TrainingLog::from_sorted(vec![row(0, 0), row(0, 1), row(0, 2), row(1, 0), row(3, 1), row(3, 2)], 4, 3)
     }
 
@@ -129,7 +129,7 @@ mod tests {
     fn all_users_with_enough_history_once() {
         let spec = PopulationSpec { users: None, min_history: 2 };
         let found = Population::draw(&log(), &spec, &arrival("log"), &Streams::new(1, 0)).unwrap();
-        assert_eq!(*found.sources, [UserId(0), UserId(3)]);
+        assert_eq!(*found.sources, [LogUserId(0), LogUserId(3)]);
         // 3 and 2 interactions, mean 2.5
         assert!((found.rates[0] - 0.48).abs() < 1e-12 && (found.rates[1] - 0.32).abs() < 1e-12);
         assert_eq!(found.weight, 1.0);

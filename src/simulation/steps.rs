@@ -8,7 +8,7 @@ use super::{
 };
 use super::{TickError, install_closing, install_opening};
 use crate::dynamics::Dynamics;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::{Decision, EventBatch, Recording};
 use crate::policy::{Requests, Slates};
 use crate::random::Streams;
@@ -209,7 +209,7 @@ impl Simulation {
     }
 
     /// The user of the data set whom the visitor of `row` mirrors.
-    pub fn source(&self, row: usize) -> Option<UserId> {
+    pub fn source(&self, row: usize) -> Option<LogUserId> {
         let visitor = self.world.resource::<Visits>().entities.get(row)?;
         self.world.get::<Profile>(*visitor).map(|profile| profile.source)
     }

@@ -11,7 +11,7 @@ mod tests;
 
 use super::{Card, EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
 use crate::dataset::{Dataset, TrainingLog};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::onnx::{Graph, GraphSpec, Port};
 use crate::scene::{CONTEXT, Drift, SceneBatch, VectorCoverage, item_vectors};
 use ndarray::Array2;
@@ -312,7 +312,7 @@ impl UserModel for Mirror {
         MemoryShape { read: d.query, total: d.query + d.state }
     }
 
-    fn start(&self, users: &[UserId], memory: &mut [f32]) -> Result<(), UserError> {
+    fn start(&self, users: &[LogUserId], memory: &mut [f32]) -> Result<(), UserError> {
         let d = self.card.dims;
         let total = d.query + d.state;
         let mut profiles = vec![0.0; self.chunk * d.profile];

@@ -6,7 +6,7 @@
 //! ```
 //! use recmirror::scene::SceneBatch;
 //! use recmirror::user::{MemoryShape, Memorised, Responses, UserError, UserModel};
-//! use recmirror::ids::UserId;
+//! use recmirror::ids::LogUserId;
 //!
 //! /// Accepts each slot with the same probability, whoever sees it.
 //! struct Indifferent;
@@ -18,7 +18,7 @@
 //!     fn memory(&self) -> MemoryShape {
 //!         MemoryShape { read: 0, total: 0 }
 //!     }
-//!     fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
+//!     fn start(&self, _: &[LogUserId], _: &mut [f32]) -> Result<(), UserError> {
 //!         Ok(())
 //!     }
 //!     fn update(&self, _: &mut [&mut [f32]], _: &[Memorised]) -> Result<(), UserError> {
@@ -61,7 +61,7 @@ pub use self::response_rule::{Accept, Examination, ResponseRule};
 
 #[cfg(feature = "all")]
 use crate::dataset::TemplateError;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 #[cfg(feature = "all")]
 use crate::language::{LanguageError, PromptError};
 use crate::log::Decision;
@@ -188,7 +188,7 @@ pub trait UserModel: Send + Sync {
     ///
     /// # Errors
     /// When the model fails.
-    fn start(&self, users: &[UserId], memory: &mut [f32]) -> Result<(), UserError>;
+    fn start(&self, users: &[LogUserId], memory: &mut [f32]) -> Result<(), UserError>;
 
     /// Adds one accepted item to each of `n` memories of `total` numbers.
     ///

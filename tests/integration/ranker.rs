@@ -8,7 +8,7 @@ use crate::util::{
 use recmirror::Registry;
 use recmirror::dataset::{Catalogue, TrainingLog};
 use recmirror::files::sha256;
-use recmirror::ids::{ItemId, UserId};
+use recmirror::ids::{ItemId, LogUserId, simulated};
 use recmirror::policy::{Blocked, Fits, PolicyContext, Requests};
 use recmirror::random::Streams;
 use recmirror::scenario::Params;
@@ -85,7 +85,7 @@ fn another_catalogue_leaves_the_policy_out_and_keeps_the_others() {
 fn ndcg() -> f64 {
     let data = dataset(&movielens());
     let split = data.split(0.2);
-    let users: Vec<UserId> = (0..split.before.users() as u32).map(UserId).collect();
+    let users: Vec<LogUserId> = (0..split.before.users() as u32).map(LogUserId).collect();
     let words = Requests::words(data.items.len());
     let mut blocked = vec![0; users.len() * words];
     for row in &split.before.rows {
@@ -109,7 +109,7 @@ fn ndcg() -> f64 {
         tick: 0,
         slate: 10,
         items,
-        users: &users,
+        users: &simulated(&users),
         blocked: Blocked::rows(&blocked, items),
         streams,
         oracle_access: None,
@@ -122,7 +122,7 @@ fn ndcg() -> f64 {
 fn mean_ndcg(slates: &[ItemId], held_out: &TrainingLog) -> f64 {
     let gain = |slot: usize| 1.0 / libm::log2(slot as f64 + 2.0);
     let one = |(user, slate): (usize, &[ItemId])| {
-        let wanted: Vec<ItemId> = held_out.of(UserId(user as u32)).iter().map(|row| row.item).collect();
+        let wanted: Vec<ItemId> = held_out.of(LogUserId(user as u32)).iter().map(|row| row.item).collect();
         let best: f64 = (0..wanted.len().min(10)).map(gain).sum();
         let hits = slate.iter().enumerate().filter(|(_, item)| wanted.contains(item));
         (!wanted.is_empty()).then(|| hits.map(|(slot, _)| gain(slot)).sum::<f64>() / best)

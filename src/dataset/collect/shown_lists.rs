@@ -6,7 +6,7 @@
 use crate::dataset::clock::Instant;
 use crate::dataset::import::ShownRow;
 use crate::dataset::{IdTable, Impressions};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 
 /// One item that was shown.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +110,7 @@ impl Lists {
         for list in self.entries.chunk_by(is_one) {
             let slot = |(place, entry): (usize, &Entry)| if entry.slot == NO_SLOT { place as u16 } else { entry.slot };
             let entries = list.iter().enumerate().map(|entry| (ItemId(entry.1.item), entry.1.taken, slot(entry)));
-            found.push(UserId(list[0].user), list[0].time.moment().0, entries);
+            found.push(LogUserId(list[0].user), list[0].time.moment().0, entries);
             if has_propensities {
                 found.propensities.extend(list.iter().map(|entry| entry.propensity));
             }

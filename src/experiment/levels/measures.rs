@@ -4,7 +4,7 @@ use crate::dataset::{ItemCategories, TrainingLog};
 use crate::experiment::acceptance::later_lists;
 use crate::experiment::prepare::Experiment;
 use crate::experiment::user_totals::UserTotals;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::user::RATINGS;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -103,9 +103,9 @@ impl Side {
     }
 
     /// What users did after the cut, each so many times as `weight` says.
-    pub(super) fn of_log(held_out: &TrainingLog, reference: &Reference, weight: impl Fn(UserId) -> u32) -> Side {
+    pub(super) fn of_log(held_out: &TrainingLog, reference: &Reference, weight: impl Fn(LogUserId) -> u32) -> Side {
         let mut side = Side { items: vec![0.0; held_out.items], ..Side::default() };
-        for user in (0..held_out.users() as u32).map(UserId) {
+        for user in (0..held_out.users() as u32).map(LogUserId) {
             let (weight, rows) = (f64::from(weight(user)), held_out.of(user));
             let (lists, accepted) = reference.lists.get(user.index()).copied().unwrap_or_default();
             side.lists += weight * f64::from(lists);
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn held_out_interactions_by_hand() {
         let row = |user, item, rating, day: i64| Interaction {
-            user: UserId(user),
+            user: LogUserId(user),
             item: ItemId(item),
             rating,
             time: day * DAY,

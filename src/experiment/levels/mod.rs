@@ -29,7 +29,7 @@ use super::results::Results;
 use super::results::files::table_row;
 use super::stats::{Interval, estimate};
 use crate::dataset::TrainingLog;
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::random::{Purpose, Streams, below};
 use serde::Serialize;
 
@@ -116,7 +116,7 @@ impl Experiment {
             let mut rng = Streams::new(self.scenario.seed, 0).derive(Purpose::Bootstrap, number, 3);
             let mut counts = vec![0u32; users as usize];
             (0..users).for_each(|_| counts[below(&mut rng, users) as usize] += 1);
-            reference.figures(&Side::of_log(held_out, reference, |user: UserId| counts[user.index()]))
+            reference.figures(&Side::of_log(held_out, reference, |user: LogUserId| counts[user.index()]))
         };
         let drawn: Vec<Vec<Option<f64>>> = (0..RESAMPLES).map(resample).collect();
         let of = |place: usize| {
