@@ -72,11 +72,11 @@ enum Command {
     /// Add the items that simulated users accept to the log, and measure whether policies that learn from it predict held-out
     /// interactions better.
     Augment(augment::Augment),
-    /// Write the rows of a log as arrays, for the training of scorers in `models/train`.
+    /// Write the rows of a log as arrays, for the training of rankers in `models/train`.
     Tensors(tensors::Tensors),
     /// Say what is understood of a data set: fields, scale, times, lists, what was cleaned up.
     Data(data::Data),
-    /// Bring a publisher's feedback log into the form that the mirror flow reads.
+    /// Bring a publisher's feedback log into the form that the pipeline reads.
     Import(import::Import),
     /// Make scenes of feedback logs: what users had in front of them, and what they took.
     Scenes(scenes::Scenes),

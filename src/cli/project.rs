@@ -1,9 +1,9 @@
-//! Arguments shared by the stages of the mirror flow.
+//! Arguments shared by the stages of the pipeline.
 //!
-//! What the stages of the mirror flow share on the command line.
+//! What the stages of the pipeline share on the command line.
 
 use super::{Failure, use_threads};
-use crate::mirror::Project;
+use crate::pipeline::Project;
 use std::path::PathBuf;
 
 /// Arguments of every stage.

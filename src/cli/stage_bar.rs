@@ -1,9 +1,9 @@
-//! Progress of a stage of the mirror flow on stderr.
+//! Progress of a stage of the pipeline on stderr.
 
 #![expect(clippy::disallowed_methods, reason = "progress is shown in wall-clock time and enters no result")]
 
 use crate::cli::terminal::{harmless, say};
-use crate::mirror::Watch;
+use crate::pipeline::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard};

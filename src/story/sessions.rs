@@ -2,7 +2,7 @@
 
 use crate::scenario::SessionSpec;
 
-/// A user's sessions so far, by the rules of `tick/evolve`.
+/// A user's sessions so far, by the rules of `simulation/evolve`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sessions {
     session: u32,

@@ -1,4 +1,4 @@
-//! Own tables with ids of any text go through everything: the mirror flow, `align`, runs.
+//! Own tables with ids of any text go through everything: the pipeline, `align`, runs.
 
 use crate::util::{place, read, recmirror, text, write};
 use std::collections::BTreeSet;
@@ -44,7 +44,7 @@ fn tables(folder: &Path) {
 }
 
 #[test]
-fn ids_of_any_text_go_through_the_mirror_flow_alignment_and_runs() {
+fn ids_of_any_text_go_through_the_pipeline_alignment_and_runs() {
     let folder = place();
     let (shop, project) = (folder.path().join("shop"), folder.path().join("p"));
     tables(&shop);
