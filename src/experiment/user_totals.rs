@@ -3,7 +3,7 @@
 //! What each user of the log accepted through the simulated users who mirror them, and what was accepted altogether: the data of the
 //! second source of uncertainty, other users, and of real levels.
 
-use crate::ids::{ItemId, LogUserId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::log::{EventBatch, REJECTED};
 use crate::user::RATINGS;
 use serde::{Deserialize, Serialize};
@@ -95,6 +95,7 @@ impl UserTally {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ids::UserId;
 
     #[test]
     fn simulated_users_of_one_user_count_together() {
