@@ -7,7 +7,7 @@
 
 The tables and the digest are those of one machine. Data and user model are put into the object store once; a worker process
 prepares them once and keeps them. A task whose worker dies is run again, and a replication counts once however often it
-ran. docs/RAY.md says how to use a cluster, and what a task costs.
+ran. docs/guides/ray.md says how to use a cluster, and what a task costs.
 """
 
 from __future__ import annotations

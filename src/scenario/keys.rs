@@ -62,7 +62,7 @@ pub const DYNAMIC: &str = "dynamic";
 
 /// The purpose of the `[[dynamic]]` tables.
 pub const DYNAMIC_HEADING: &str = "What changes during the run, one [[dynamic]] table each; without any, nothing does. \
-    They act on all policies alike. The strengths below are 0, at which a dynamic changes nothing; docs/DYNAMICS.md has \
+    They act on all policies alike. The strengths below are 0, at which a dynamic changes nothing; docs/reference/dynamics.md has \
     the formulas.";
 
 /// The keys that every `[[dynamic]]` has besides those of its kind.
@@ -118,7 +118,7 @@ const ROOT: &[Key] = &[
     text("baseline", "Name of the policy with which the others are compared. Empty: the first policy of the file.", ""),
     Key {
         name: "metrics",
-        doc: "What is measured at every tick and over the whole run; docs/METRICS.md explains each. `all` stands for \
+        doc: "What is measured at every tick and over the whole run; docs/reference/metrics.md explains each. `all` stands for \
               every one of them. What they cost stands there too.",
         kind: Kind::Words { words: METRIC_WORDS, default: DEFAULT_METRICS },
     },
