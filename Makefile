@@ -13,6 +13,7 @@ TUNE := .recmirror/tune
 PEERS := .recmirror/peers
 PYTHON_TOOLS := .recmirror/python
 RL := .recmirror/rl
+SPELLING := .recmirror/spelling
 GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
 MEANINGS := movielens cold_start_items cold_start_users exploration_pays_late fatigue feedback_loop filter_bubble \
@@ -52,9 +53,10 @@ test: runtime data ## run every check that a change must pass; stops at the firs
 	@$(MAKE) --no-print-directory test-python
 	@echo "all checks passed"
 
-test-scripts: ## check the Python files alone
+test-scripts: $(SPELLING)/ready ## check scripts, links, words and spelling (needs Python 3.11)
 	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models examples benches/peers tests/fixtures
 	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m unittest discover -q -s scripts
+	git ls-files -z | xargs -0 $(SPELLING)/bin/codespell
 
 # The profile of the tests, so that the dependencies are not built again; the environment has nothing but the wheel.
 test-python: $(PYTHON_TOOLS)/ready ## build the Python package, install it and run its tests (needs Python 3.11)
@@ -101,6 +103,9 @@ $(PYTHON_TOOLS)/ready: python/requirements.txt
 	$(environment)
 
 $(RL)/ready: examples/rl/requirements.txt
+	$(environment)
+
+$(SPELLING)/ready: scripts/spelling.txt
 	$(environment)
 
 # The terms go into the cards of the models; only the owner of the data can say them.
