@@ -112,10 +112,10 @@ $(SPELLING)/ready: scripts/spelling.txt
 TERMS := MovieLens-100K by GroupLens, University of Minnesota: research use, no redistribution, no commercial use without permission; cite \
 Harper and Konstan 2015, doi 10.1145/2827872. No row of the data is in this model.
 
-model: runtime data build ## fit the mirror anew into models/mirror, with two replicates for `run --trust`, and measure it for its card
+model: runtime data build ## fit the mirror again into models/mirror, with two replicates for `run --trust`, and measure it for its card
 	$(RECMIRROR) fit $(DATA) --out models/mirror --name mirror-ml-100k --replicates 2 --licence "$(TERMS)" --force
 
-sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onnx` anew into models/sasrec and measure it for its card
+sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onnx` again into models/sasrec and measure it for its card
 	$(TRAIN)/bin/python models/train/test_sasrec.py
 	rm -rf .recmirror/sasrec
 	mkdir -p .recmirror/sasrec

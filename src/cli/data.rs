@@ -11,10 +11,10 @@ use std::path::PathBuf;
 pub struct Data {
     /// The folder of a data set, or the log in it.
     path: PathBuf,
-    /// The family of the data set, where the files themselves do not tell (`tables` for your own).
+    /// The family of the data set, if the files do not determine it (`tables` for your own).
     #[arg(long, value_name = "FAMILY")]
     format: Option<String>,
-    /// Print JSON instead of a screen.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }

@@ -1,4 +1,4 @@
-//! Progress of a stage of the mirror flow on stderr.
+//! Progress of a stage of the pipeline on stderr.
 
 #![expect(clippy::disallowed_methods, reason = "progress is shown in wall-clock time and enters no result")]
 

@@ -1,7 +1,7 @@
 //! Finished runs side by side.
 //!
 //! Two policies are compared within each replication where both runs have the same world and seed: their replication `r`
-//! then met the same users, arrivals and luck. Otherwise their means are compared as those of samples that have nothing to
+//! then met the same users, arrivals and random numbers. Otherwise their means are compared as those of samples that have nothing to
 //! do with each other (Welch). Runs with other data or another user model ask different questions and are refused; with
 //! another seed, horizon or other part of the world they are compared, and what differs is said ([`RunWorld`]).
 //!
@@ -309,7 +309,7 @@ fn find<'a>(entries: &'a [Entry<'a>], baseline: Option<&str>) -> Result<&'a Entr
     })
 }
 
-/// How all pairs of policies are judged in a metric: as within a run where all have met the same luck.
+/// How all pairs of policies are judged in a metric: as within a run where all have met the same random numbers.
 fn family(metric: &str, entries: &[Entry<'_>]) -> Family {
     if entries.iter().any(|entry| entry.run.looked) {
         return Family::sequential(entries.len());

@@ -64,7 +64,7 @@ impl DataRecord {
     /// Which fields stand for what where a scenario names no other.
     pub fn fields_in_words(&self) -> String {
         let roles = [
-            ("items are told apart by", &self.item_field),
+            ("items are distinguished by", &self.item_field),
             ("users by", &self.user_field),
             ("provided by", &self.provider_field),
         ];

@@ -119,7 +119,7 @@ impl TrustWorld {
             TrustWorld::new(&name, base, origin, registry, &changes)
         };
         Ok([
-            world(format!("{people} people"), &few)?,
+            world(format!("{people} users"), &few)?,
             world(format!("{people} language users"), &[&few[..], &model[..]].concat())?,
         ])
     }
@@ -286,9 +286,9 @@ impl Trust {
             let turning = self.claims.iter().filter(|claim| claim.count(Verdict::Turns) > 0).count();
             let rest = match claims - surviving - turning {
                 0 => String::new(),
-                unsure => format!(
-                    " {unsure} turn round in none, but are no longer sure in all: a world of few people is sure of little."
-                ),
+                unsure => {
+                    format!(" {unsure} reverse in none, but are no longer sure in all: with few users little is sure.")
+                }
             };
             sentences.push(format!(
                 "{}: the run is sure of {claims} of {} orders between two policies; {surviving} of them hold in all {worlds} other worlds.{rest}",
@@ -336,7 +336,7 @@ mod tests {
             policy: policy.to_owned(),
             replication,
             ticks: Vec::new(),
-            // The same luck for all policies, except a little.
+            // The same random numbers for all policies, except a little.
             finals: vec![Some(mean + f64::from(replication) + mean * 1e-3 * f64::from(replication))],
             digest: String::new(),
             steps: 1,
@@ -378,7 +378,7 @@ mod tests {
             words[0].contains("sure of 3 of 3 orders") && words[0].contains("0 of them hold in all 4"),
             "{words:?}"
         );
-        assert!(words[0].contains(" 2 turn round in none, but"), "{words:?}");
+        assert!(words[0].contains(" 2 reverse in none, but"), "{words:?}");
         assert_eq!(words[1], "`a` ahead of `b` turns round in `turned`.");
     }
 

@@ -1,4 +1,4 @@
-//! The mirror flow, the paper's pipeline.
+//! The pipeline of the paper.
 //!
 //! Feedback logs -> scenes -> decisions by two language models -> behaviour probabilities ->
 //! uncertainty -> distilled preference pairs -> training files.

@@ -37,7 +37,7 @@ pub(super) const USER: &[Key] = &[
     Key {
         name: "acceptance",
         doc: "Mean probability that a user accepts something from a slate of random candidates, at the start of the run. \
-              Logs without exposures cannot tell how often people accept, therefore it is a parameter. `log` takes it, \
+              Logs without exposures do not determine how often users accept, therefore it is a parameter. `log` takes it, \
               and the temperature, from the impressions of the data that come after the cut; with `accept = \"like\"` \
               from what was taken of them and rated.",
         kind: Kind::WordOrNumber { words: &["log"], min: 0.001, max: 0.999, default: Some(0.3) },

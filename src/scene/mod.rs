@@ -1,6 +1,6 @@
 //! Scenes: the memory of a user (profile and history) and a slate.
 //!
-//! The world builds scenes from live state, the mirror flow builds them from logs; both use the
+//! The world builds scenes from live state, the pipeline builds them from logs; both use the
 //! features of this module, so training and simulation cannot drift apart.
 
 mod basis;

@@ -30,7 +30,7 @@ fn runs_of_one_world_are_paired() {
     let compared = csv_rows(&one.join("compare.csv"));
     // Intervals hold for all pairs of the table at once, so more policies make them wider than those of the run.
     assert_eq!(rows[1][7], compared[0][3], "the paired difference of the run");
-    // The same policy with the same luck.
+    // The same policy with the same random numbers.
     assert_eq!((rows[3][2].as_str(), &rows[3][7..10]), ("random", &rows[1][7..10]));
     assert!(rows.iter().all(|row| row[11] == if row[1] == "one" && row[2] == "popular" { "" } else { "paired" }));
     for format in ["json", "parquet"] {

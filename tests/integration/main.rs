@@ -19,6 +19,7 @@ mod families;
 mod fields;
 mod fit;
 mod folders;
+mod guides;
 mod hostile;
 mod import;
 mod import_faults;

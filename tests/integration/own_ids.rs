@@ -1,4 +1,4 @@
-//! Own tables with ids of any text go through everything: the mirror flow, `align`, runs.
+//! Own tables with ids of any text go through everything: the pipeline, `align`, runs.
 
 use crate::util::{place, read, recmirror, text, write};
 use std::collections::BTreeSet;

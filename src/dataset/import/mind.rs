@@ -4,7 +4,7 @@
 //!
 //! As a data set, everything is read: each list with what was clicked of it, and each user's clicks before the log.
 //!
-//! Filters of the mirror flow: a history of at least 5, a list of at most 10 articles, exactly one click. The click is an interaction with
+//! Filters of the pipeline: a history of at least 5, a list of at most 10 articles, exactly one click. The click is an interaction with
 //! `impression_list` and `item_pos`. What the publisher gives as a user's history, clicks before the log in their order
 //! but without times, comes once a user, before the user's first impression, as interactions without a time. An
 //! article's `time` is that of its first impression.

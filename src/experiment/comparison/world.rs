@@ -66,7 +66,7 @@ impl RunWorld {
         differing.map(|(what, first, other)| Difference { forbids: forbids(&what), what, first, other }).collect()
     }
 
-    /// Returns true if replications of the same number met the same users, arrivals and luck.
+    /// Returns true if replications of the same number met the same users, arrivals and random numbers.
     pub fn has_the_luck_of(&self, other: &RunWorld) -> bool {
         self == other
     }

@@ -112,7 +112,7 @@ pub(super) fn lines(text: &str) -> std::result::Result<(Vec<Line>, usize), (usiz
                 ));
             }
             Ok(line) if all.iter().any(|known| name(&known.arm) == name(&line.arm)) => {
-                return Err((number, format!("the arm of {} stands there twice", line.arm.trial(line.seed))));
+                return Err((number, format!("the arm of {} occurs twice", line.arm.trial(line.seed))));
             }
             Ok(line) => all.push(line),
             Err(problem) if problem.is_data() => return Err((number, problem.to_string())),

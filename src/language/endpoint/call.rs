@@ -122,7 +122,7 @@ impl Address {
                 }
             )),
             404 | 405 => Outcome::Useless(format!(
-                "{} answers with status {status}: {message}\ncheck --endpoint (what stands before `/chat/completions`) and --model",
+                "{} answers with status {status}: {message}\ncheck --endpoint (the address before `/chat/completions`) and --model",
                 self.url
             )),
             300..=399 => Outcome::Useless(format!(

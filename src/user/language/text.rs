@@ -1,6 +1,6 @@
 //! Scenes as text, by templates.
 //!
-//! The templates are those of the mirror flow (`profile`, `item`, `history`), so that a model reads in a simulation what it
+//! The templates are those of the pipeline (`profile`, `item`, `history`), so that a model reads in a simulation what it
 //! read in training. In scope are what a simulation knows: every field of items and users by its name, the title of an item (its
 //! id where the data have none) and its year, the rating of what was accepted, how long ago that was, and how old an item is.
 

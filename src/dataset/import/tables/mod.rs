@@ -152,7 +152,7 @@ impl Tables {
         }
         if self.layout.user.len() > 1 {
             let told = self.layout.user.iter().map(|&at| name(at)).collect::<Vec<_>>().join("`, `");
-            notes.push(format!("users are told apart by the columns `{told}` together"));
+            notes.push(format!("users are identified by the columns `{told}` together"));
         }
         for (kind, path) in [("items", &self.found.items), ("users", &self.found.users)] {
             if path.is_none() {
