@@ -72,7 +72,7 @@ wheel: $(PYTHON_TOOLS)/ready ## build the Python package: target/wheels/recmirro
 	VIRTUAL_ENV="$$PWD/$(PYTHON_TOOLS)" $(PYTHON_TOOLS)/bin/maturin build --release --locked --manifest-path python/Cargo.toml
 
 # For example: make datasets DATA_SETS="~/ml-1m ~/shop"
-datasets: runtime build ## fit, measure and run on each of DATA_SETS; the tables of docs/DATASETS.md
+datasets: runtime build ## fit, measure and run on each of DATA_SETS; the tables of docs/reference/datasets.md
 	rm -rf .recmirror/datasets
 	$(PYTHON) scripts/datasets.py $(DATA_SETS) --out .recmirror/datasets
 

@@ -21,7 +21,7 @@ class Dataset:
     """A feedback log with its users and items.
 
     `interactions`, `items` and `users` are tables of Polars, pandas, PyArrow or anything with the Arrow PyCapsule interface
-    (read without a copy), or dicts of columns. Columns have the names that files may have (docs/DATASETS.md): `user_id`,
+    (read without a copy), or dicts of columns. Columns have the names that files may have (docs/reference/datasets.md): `user_id`,
     `item_id`, and optionally `rating`, `timestamp`, `clicked`, `position`, `propensity`, ...; `columns` names them where
     they have others: `{"user": "buyer", "item": "sku"}`. `roles` is what a `data.toml` may say besides:
     `{"scale": [1, 5], "items": {"title": "name", "fields": {"tags": "categories"}}}`.

@@ -9,7 +9,7 @@ pub(super) const USER: &[Key] = &[
         "accept",
         "What \"accepted\" means. `take`: the user takes an item, by the utilities that the model learned from what got into \
          its log. `like`: the user takes an item and rates it at `like_at` or above; the utilities are the log odds of such \
-         a rating for a user who is shown the item. Language users know `take` alone. docs/ACCEPTANCE.md.",
+         a rating for a user who is shown the item. Language users know `take` alone. docs/concepts/acceptance.md.",
         &["take", "like"],
         "take",
     ),
