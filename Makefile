@@ -115,7 +115,7 @@ Harper and Konstan 2015, doi 10.1145/2827872. No row of the data is in this mode
 model: runtime data build ## fit the mirror again into models/mirror, with two replicates for `run --trust`, and measure it for its card
 	$(RECMIRROR) fit $(DATA) --out models/mirror --name mirror-ml-100k --replicates 2 --licence "$(TERMS)" --force
 
-sasrec: runtime data build $(TRAIN)/ready ## train the scorer of the policy `onnx` again into models/sasrec and measure it for its card
+sasrec: runtime data build $(TRAIN)/ready ## train the ranker of the policy `onnx` again into models/sasrec and measure it for its card
 	$(TRAIN)/bin/python models/train/test_sasrec.py
 	rm -rf .recmirror/sasrec
 	mkdir -p .recmirror/sasrec
@@ -169,7 +169,7 @@ rl: $(RL)/ready ## train the agents of examples/rl and compare them with policie
 		$(RL)/bin/python examples/rl/train.py examples/rl/$$scenario.toml --out runs/rl || exit; \
 	done
 
-test-train: ## check the Python of models/train: training of scorers and of language models (fetches torch, about 6 GB)
+test-train: ## check the Python of models/train: training of rankers and of language models (fetches torch, about 6 GB)
 	@test -x $(TUNE)/bin/python || $(PYTHON) -m venv $(TUNE)
 	$(TUNE)/bin/python -m pip install --quiet --disable-pip-version-check ./models/train
 	$(TUNE)/bin/python -m pytest -q -p no:cacheprovider $(addprefix models/train/test_,$(addsuffix .py,tune teacher likeness heads reasons))

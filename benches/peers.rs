@@ -17,12 +17,12 @@
 use recmirror::Registry;
 use recmirror::dataset::{Catalogue, Dataset, TrainingLog};
 use recmirror::experiment::Experiment;
-use recmirror::ids::UserId;
+use recmirror::ids::LogUserId;
 use recmirror::log::CountSink;
 use recmirror::policy::{Blocked, Fits, Policy, PolicyContext, Requests, SeenItems, Slates};
 use recmirror::random::Streams;
 use recmirror::scenario::{Params, Scenario};
-use recmirror::tick::Trial;
+use recmirror::simulation::Trial;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{BufRead, Write};
@@ -48,7 +48,7 @@ struct Bench {
 
 impl Bench {
     fn new(log: Arc<TrainingLog>, catalogue: Catalogue) -> Bench {
-        let sources: Arc<[UserId]> = (0..log.users() as u32).map(UserId).collect();
+        let sources: Arc<[LogUserId]> = (0..log.users() as u32).map(LogUserId).collect();
         let context = PolicyContext {
             catalogue: Arc::new(catalogue),
             log: log.clone(),
@@ -87,7 +87,7 @@ impl Bench {
         let policy = self.policies.get_mut(kind).ok_or("it was built just now")?;
         let (users, blocked) = (self.context.sources.clone(), Blocked::seen(&self.seen));
         let (slate, items, streams) = (SLATE, self.context.log.items, self.context.streams);
-        let requests = Requests { tick: 0, slate, items, users: &users, blocked, streams, foresight: None };
+        let requests = Requests { tick: 0, slate, items, users: &users, blocked, streams, oracle_access: None };
         let mut slates = Slates::default();
         // Vectors of users are solved for once; ranking is what is asked again and again.
         policy.recommend(&requests, &mut slates)?;

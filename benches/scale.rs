@@ -12,7 +12,7 @@
 use recmirror::Registry;
 use recmirror::dataset::{Column, Dataset, Field, Fields, IdTable, Interaction};
 use recmirror::experiment::Experiment;
-use recmirror::ids::{ItemId, UserId};
+use recmirror::ids::{ItemId, LogUserId};
 use recmirror::log::CountSink;
 use recmirror::random::{Purpose, Streams, below};
 use recmirror::scenario::Scenario;
@@ -90,7 +90,7 @@ fn data(cell: &Cell) -> Dataset {
             let place = u64::from(below(&mut rng, cell.items)) * u64::from(below(&mut rng, cell.items));
             let item = ItemId((place / u64::from(cell.items)) as u32);
             let rating = (1 + below(&mut rng, 5)) as f32;
-            interactions.push(Interaction { user: UserId(user), item, rating, time });
+            interactions.push(Interaction { user: LogUserId(user), item, rating, time });
         }
     }
     let field = |name: &str, column| Field { name: name.to_owned(), column };

@@ -9,7 +9,7 @@ use recmirror::Registry;
 use recmirror::dataset::{Catalogue, Column, Dataset, Field, Fields, IdTable, Interaction};
 use recmirror::environment::Environment;
 use recmirror::experiment::Experiment;
-use recmirror::ids::{ItemId, UserId};
+use recmirror::ids::{ItemId, LogUserId};
 use recmirror::log::{CountSink, DigestState, EventBatch, EventSink, LogError, ParquetWriter, REJECTED, TrialName};
 use recmirror::metrics::MetricSet;
 use recmirror::onnx::{Graph, GraphSpec, Port, Runtime};
@@ -17,7 +17,7 @@ use recmirror::policy::Slates;
 use recmirror::random::{Purpose, Streams, below};
 use recmirror::scenario::{DEFAULT_METRICS, METRIC_NAMES, Scenario};
 use recmirror::scene::SceneBatch;
-use recmirror::tick::Trial;
+use recmirror::simulation::Trial;
 use recmirror::user::{Card, Memorised, Mirror, Responses, UserModel, memories_of};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
@@ -48,7 +48,7 @@ fn data() -> Dataset {
             let item = below(&mut rng, ITEMS) as u64 * u64::from(below(&mut rng, ITEMS)) / u64::from(ITEMS);
             if !std::mem::replace(&mut seen[item as usize], true) {
                 let rating = (1 + below(&mut rng, 5)) as f32;
-                interactions.push(Interaction { user: UserId(user), item: ItemId(item as u32), rating, time });
+                interactions.push(Interaction { user: LogUserId(user), item: ItemId(item as u32), rating, time });
             }
         }
     }

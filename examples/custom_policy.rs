@@ -13,7 +13,7 @@
 
 use recmirror::Registry;
 use recmirror::dataset::{Catalogue, Column, Field, Fields, Interaction, ItemCategories, TrainingLog};
-use recmirror::ids::{ItemId, UserId};
+use recmirror::ids::{ItemId, LogUserId, UserId};
 use recmirror::log::EventBatch;
 use recmirror::policy::{
     Blocked, Fits, Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, SeenItems, Slates,
@@ -111,7 +111,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         users: &users,
         blocked: Blocked::seen(&seen),
         streams: context.streams,
-        foresight: None,
+        oracle_access: None,
     };
     let slates = policy.slates(&requests)?;
     for (user, slate) in users.iter().zip(slates.items.chunks(slates.slate)) {
@@ -138,12 +138,12 @@ fn small_world() -> PolicyContext {
     ]);
     let mut catalogue = Catalogue::new(films.iter().map(|film| film.0.to_owned()).collect(), fields);
     catalogue.set_released(Some("year"));
-    let seen = |user, item| Interaction { user: UserId(user), item: ItemId(item), rating: f32::NAN, time: 0 };
+    let seen = |user, item| Interaction { user: LogUserId(user), item: ItemId(item), rating: f32::NAN, time: 0 };
     let log = TrainingLog::from_sorted(vec![seen(0, 0), seen(1, 1)], 2, catalogue.len());
     PolicyContext {
         catalogue: Arc::new(catalogue),
         log: Arc::new(log),
-        sources: Arc::new([UserId(0), UserId(1)]),
+        sources: Arc::new([LogUserId(0), LogUserId(1)]),
         slate: 3,
         tick_seconds: 86_400,
         kinds: Registry::builtin().policies().clone(),

@@ -38,7 +38,7 @@ impl UserModel for Loyal {
         MemoryShape { read: 1, total: 1 }
     }
 
-    fn start(&self, _: &[UserId], memory: &mut [f32]) -> Result<(), UserError> {
+    fn start(&self, _: &[LogUserId], memory: &mut [f32]) -> Result<(), UserError> {
         memory.fill(-1.0);
         Ok(())
     }

@@ -12,7 +12,7 @@
 use recmirror::Registry;
 use recmirror::align::{NDCG_DEPTH, ndcg};
 use recmirror::dataset::{Catalogue, Dataset, TrainingLog};
-use recmirror::ids::UserId;
+use recmirror::ids::{LogUserId, simulated};
 use recmirror::policy::{Blocked, Fits, PolicyContext, Requests, SeenItems, Slates};
 use recmirror::random::Streams;
 use recmirror::scenario::{Params, Scenario};
@@ -33,7 +33,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     std::fs::create_dir_all(&out)?;
     write_log(&out.join("train.csv"), &split.before)?;
     write_log(&out.join("held_out.csv"), &split.held_out)?;
-    let users: Vec<UserId> = (0..split.before.users() as u32).map(UserId).collect();
+    let users: Vec<LogUserId> = (0..split.before.users() as u32).map(LogUserId).collect();
     let (log, items) = (Arc::new(split.before), data.items.len());
     let seen = SeenItems::new(SeenItems::of_log(&log), users.clone().into(), log.items);
     let fits = Fits::default();
@@ -57,10 +57,10 @@ fn main() -> Result<(), Box<dyn Error>> {
                 tick: 0,
                 slate,
                 items,
-                users: &users,
+                users: &simulated(&users),
                 blocked: Blocked::seen(&seen),
                 streams,
-                foresight: None,
+                oracle_access: None,
             };
             let slates = policy.slates(&requests).map_err(|problem| problem.inside(&spec.name))?;
             write_slates(&out.join(format!("{}-{replication}.csv", spec.name)), &slates)?;

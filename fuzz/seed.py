@@ -54,7 +54,7 @@ def main() -> None:
             put("graph", path.read_bytes())
     for path in sorted((ROOT / "runs").glob("*/manifest.json")):
         put("manifest", path.read_bytes())
-    put("manifest", json.dumps({"version": 1, "scenario": small, "arms": [], "seed": 1}).encode())
+    put("manifest", json.dumps({"version": 1, "scenario": small, "trials": [], "seed": 1}).encode())
     data()
     for path in sorted(FIXTURES.glob("distill/**/*.jsonl")):
         text = path.read_bytes()

@@ -42,8 +42,8 @@
 //! | [`registry`], [`params`] | kinds, and their keys |
 //! | `fit`, `align`, `validate`, `off_policy` | learning a user model, and how far to trust it |
 //! | `story` | the life of one user in a run |
-//! | `mirror`, `language` | the pipeline that makes training data for language models |
-//! | [`world`], [`tick`] | the users of a simulation, and the stages of one step |
+//! | `pipeline`, `language` | the pipeline that makes training data for language models |
+//! | [`simulation`] | the users of a replication, and the stages of one step |
 //! | [`scene`], [`onnx`], [`linalg`], [`random`], [`files`], [`ids`] | what the rest is on |
 //!
 //! With `default-features = false` the crate is the environment, experiments, policies, metrics, dynamics, and parametric and
@@ -56,7 +56,7 @@
 pub mod align;
 #[cfg(feature = "all")]
 pub mod augment;
-mod card;
+mod card_header;
 #[cfg(feature = "all")]
 pub mod cli;
 pub mod dataset;
@@ -76,11 +76,11 @@ pub mod linalg;
 pub mod log;
 pub mod metrics;
 #[cfg(feature = "all")]
-pub mod mirror;
-#[cfg(feature = "all")]
 pub mod off_policy;
 pub mod onnx;
 pub mod params;
+#[cfg(feature = "all")]
+pub mod pipeline;
 pub mod policy;
 pub mod random;
 pub mod registry;
@@ -88,13 +88,12 @@ pub mod registry;
 pub mod report;
 pub mod scenario;
 pub mod scene;
+pub mod simulation;
 #[cfg(feature = "all")]
 pub mod story;
-pub mod tick;
 pub mod user;
 #[cfg(feature = "all")]
 pub mod validate;
-pub mod world;
 
 pub use self::registry::Registry;
 
@@ -109,7 +108,7 @@ pub mod prelude {
     pub use crate::dataset::Dataset;
     pub use crate::environment::{Environment, EnvironmentError, Observation, Outcome};
     pub use crate::experiment::{Experiment, Results, Run, RunEvent, RunFolder};
-    pub use crate::ids::{ItemId, UserId};
+    pub use crate::ids::ItemId;
     pub use crate::log::EventBatch;
     pub use crate::policy::{
         Policy, PolicyContext, PolicyError, Request, Requests, SlateRow, Slates, factory, rank_candidates,

@@ -155,6 +155,17 @@ impl Registry {
         }
     }
 
+    /// As [`Registry::read`] without a format; a file of exposures in the folder is no part of the log.
+    ///
+    /// # Errors
+    /// As [`Dataset::read_as`].
+    pub fn read_beside(&self, path: &Path, exposures: &Path) -> Result<Dataset, DataError> {
+        if self.readers.iter().any(|reader| (reader.recognises)(path)) {
+            return self.read(path, None);
+        }
+        Dataset::read_beside(path, exposures).map_err(|problem| self.with_own_names(problem))
+    }
+
     /// A message that lists families lists the own readers too.
     fn with_own_names(&self, problem: DataError) -> DataError {
         match problem {

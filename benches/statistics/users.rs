@@ -1,10 +1,10 @@
 //! True if the interval for another seed and other users holds the difference that the whole population of users would give.
 
 use super::shares;
-use recmirror::experiment::{ArmResult, Results, UserTotals};
+use recmirror::experiment::{Results, TrialResult, UserTotals};
 use recmirror::metrics;
 use recmirror::random::{Purpose, Streams, unit};
-use recmirror::world::ShortSlates;
+use recmirror::simulation::ShortSlates;
 
 /// Steps of a user in a replication.
 const STEPS: u32 = 10;
@@ -18,7 +18,7 @@ fn run(users: usize, replications: u32, streams: &Streams) -> Results {
     let mut tastes = streams.derive(Purpose::Population, 0, 0);
     let tastes: Vec<[f64; POLICIES]> =
         (0..users).map(|_| std::array::from_fn(|_| 0.3 + SPREAD * (unit(&mut tastes) - 0.5))).collect();
-    let mut arms = Vec::new();
+    let mut trials = Vec::new();
     for policy in 0..POLICIES {
         for replication in 0..replications {
             let mut rng = streams.derive(Purpose::Response, policy as u64, replication);
@@ -27,7 +27,7 @@ fn run(users: usize, replications: u32, streams: &Streams) -> Results {
                 .map(|taste| (0..STEPS).filter(|_| unit(&mut rng) < taste[policy]).count() as u32)
                 .collect();
             let rate = f64::from(accepted.iter().sum::<u32>()) / f64::from(STEPS) / users as f64;
-            arms.push(ArmResult {
+            trials.push(TrialResult {
                 policy: format!("policy {policy}"),
                 replication,
                 ticks: Vec::new(),
@@ -42,7 +42,7 @@ fn run(users: usize, replications: u32, streams: &Streams) -> Results {
         }
     }
     let kinds = metrics::named(&["acceptance_rate"]).expect("it exists");
-    Results::new(kinds, "policy 0", arms).expect("the arms are a run")
+    Results::new(kinds, "policy 0", trials).expect("the trials are a run")
 }
 
 /// Any pair distinguished: by the interval for another seed, by the one for other users, too.

@@ -3,8 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use recmirror::files::Tally;
-use recmirror::mirror::decide::read_decisions;
-use recmirror::mirror::{Project, Strength};
+use recmirror::pipeline::decide::read_decisions;
+use recmirror::pipeline::{Project, Strength};
 use recmirror_fuzz::{folder, write};
 
 fuzz_target!(|bytes: &[u8]| {

@@ -12,7 +12,7 @@ import re
 import tomllib
 from pathlib import Path
 
-GRAPH = "scorer.onnx"
+GRAPH = "ranker.onnx"
 SUMMARY = (
     "SASRec (Kang and McAuley 2018) trained on {data}: self-attention over the latest items of a user scores what the "
     "user takes next. It knows these {items} items by their number, and nothing of users but their items."
@@ -48,10 +48,10 @@ class Texts:
 def card_text(meta: dict, training: dict, model: Path, name: str, figures: dict[str, float], texts: Texts) -> str:
     """The card of the graph in `model`, trained on the dump that `meta` describes."""
     head = {
-        "kind": "scorer",
+        "kind": "ranker",
         "version": 1,
         "name": name,
-        "summary": texts.summary("scorer", SUMMARY.format(data=meta["data"], items=training["dims"]["items"])),
+        "summary": texts.summary("ranker", SUMMARY.format(data=meta["data"], items=training["dims"]["items"])),
         "history": training["dims"]["history"],
         "ratings": False,
         "items": training["dims"]["items"],

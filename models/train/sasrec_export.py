@@ -1,4 +1,4 @@
-"""Writes a trained SASRec as the graph of a scorer (models/README.md): history [n,H] f32 -> scores [n,I] f32.
+"""Writes a trained SASRec as the graph of a ranker (models/README.md): history [n,H] f32 -> scores [n,I] f32.
 
 The last block computes queries and FFN for the last place alone, because only that place is asked. Standard operators,
 no statistic over the batch: a row depends on nothing but itself. Equal weights give equal bytes.
@@ -18,7 +18,7 @@ ROWS = 64
 
 
 def build(params: Params, dims: Dims) -> onnx.ModelProto:
-    """The graph of the scorer."""
+    """The graph of the ranker."""
     weights = {name: np.asarray(value, np.float32) for name, value in params.items()}
     g = Graph("sasrec")
     numbers = g.node("Cast", ["history"], "numbers", to=TensorProto.INT64)

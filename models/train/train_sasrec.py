@@ -1,4 +1,4 @@
-"""Trains SASRec from a tensor dump and writes scorer.onnx and training.json.
+"""Trains SASRec from a tensor dump and writes ranker.onnx and training.json.
 
     recmirror tensors --data DATA --out DUMP
     python train_sasrec.py --tensors DUMP --out OUT
@@ -46,7 +46,7 @@ def main() -> int:
     worst = sasrec_export.against_jax(model, params, dims, seed=settings.seed)
     options.out.mkdir(parents=True, exist_ok=True)
     graph = model.SerializeToString(deterministic=True)
-    (options.out / "scorer.onnx").write_bytes(graph)
+    (options.out / "ranker.onnx").write_bytes(graph)
     report = {
         "dims": dims.as_dict(),
         "parameters": sasrec.count(params),
@@ -67,7 +67,7 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
     parser.add_argument("--tensors", type=Path, required=True, help="folder written by `recmirror tensors`")
-    parser.add_argument("--out", type=Path, required=True, help="folder for scorer.onnx and training.json")
+    parser.add_argument("--out", type=Path, required=True, help="folder for ranker.onnx and training.json")
     parser.add_argument("--validate", action="store_true", help="stop after the validation figure")
     for field in fields(sasrec.Settings):
         parser.add_argument(f"--{field.name.replace('_', '-')}", type=type(field.default), default=field.default)

@@ -7,7 +7,7 @@ use recmirror::dataset::DataError;
 use recmirror::environment::EnvironmentError;
 use recmirror::experiment::ExperimentError;
 use recmirror::scenario::ScenarioError;
-use recmirror::tick::TickError;
+use recmirror::simulation::TickError;
 use std::fmt::Display;
 
 create_exception!(recmirror, Error, PyException, "What recmirror refuses, with its message.");

@@ -2,7 +2,7 @@
 
 use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;
-use recmirror::ids::UserId;
+use recmirror::ids::LogUserId;
 use recmirror::policy::PolicyContext;
 
 /// What a policy may learn from before the first step, in numbers of users and items.
@@ -39,7 +39,7 @@ impl Log {
     pub(crate) fn of(py: Python<'_>, context: &PolicyContext) -> Log {
         let log = &context.log;
         let users: Vec<u32> =
-            (0..log.users() as u32).flat_map(|user| std::iter::repeat_n(user, log.of(UserId(user)).len())).collect();
+            (0..log.users() as u32).flat_map(|user| std::iter::repeat_n(user, log.of(LogUserId(user)).len())).collect();
         let sources: Vec<u32> = context.sources.iter().map(|user| user.0).collect();
         Log {
             users: PyArray1::from_vec(py, users).unbind(),

@@ -4,7 +4,7 @@ use crate::errors::of_users;
 use crate::policy::traceback;
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyUntypedArrayMethods};
 use pyo3::prelude::*;
-use recmirror::ids::UserId;
+use recmirror::ids::LogUserId;
 use recmirror::scene::SceneBatch;
 use recmirror::user::{Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
 
@@ -83,7 +83,7 @@ impl UserModel for OwnUsers {
         MemoryShape { read: self.width, total: self.width }
     }
 
-    fn start(&self, users: &[UserId], memory: &mut [f32]) -> Result<(), UserError> {
+    fn start(&self, users: &[LogUserId], memory: &mut [f32]) -> Result<(), UserError> {
         if self.width == 0 {
             return Ok(());
         }

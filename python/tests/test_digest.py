@@ -47,7 +47,7 @@ def test_python_the_command_and_gymnasium_agree(tmp_path: Path) -> None:
     scenario = files(tmp_path)
     result = rm.run(scenario)
     with_own = rm.run(scenario, policies={"first": First})
-    arms = {(arm["policy"], arm["replication"]): arm["digest"] for arm in with_own.manifest["arms"]}
+    trials = {(trial["policy"], trial["replication"]): trial["digest"] for trial in with_own.manifest["trials"]}
     from_memory = rm.run(scenario, data=rm.Dataset(table()))
     assert from_memory.digest == result.digest
 
@@ -65,4 +65,4 @@ def test_python_the_command_and_gymnasium_agree(tmp_path: Path) -> None:
         seen, _, _, _, infos = envs.step(actions)
         assert (infos["skipped"] == 0).all()
     # A log keeps the scores of slates, which actions do not have: the policy gives none either.
-    assert envs.environment.digest == arms["first", 0]
+    assert envs.environment.digest == trials["first", 0]

@@ -6,7 +6,7 @@ use super::HeldOut;
 use super::clicks::{ClickAlignment, clicks};
 use super::rules::{Rule, best};
 use crate::dataset::{Catalogue, Dataset};
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::random::{Purpose, Streams, below};
 use crate::scene::{CoOccurrence, ListKind, ListScene};
 use crate::user::{RATINGS, Responses, UserError, UserModel, softmax};
@@ -223,9 +223,9 @@ impl Bench<'_> {
 
     /// The 95% percentile interval of a statistic over resampled users.
     fn bootstrap(&self, statistic: impl Fn(&[usize]) -> f64) -> (f64, f64) {
-        let mut places: Vec<(UserId, usize)> = self.held_out.users().zip(0..).collect();
+        let mut places: Vec<(LogUserId, usize)> = self.held_out.users().zip(0..).collect();
         places.sort_unstable();
-        let users: Vec<&[(UserId, usize)]> = places.chunk_by(|a, b| a.0 == b.0).collect();
+        let users: Vec<&[(LogUserId, usize)]> = places.chunk_by(|a, b| a.0 == b.0).collect();
         if users.is_empty() {
             return (f64::NAN, f64::NAN);
         }

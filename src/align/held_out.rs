@@ -1,9 +1,11 @@
 //! Held-out scenes, and the memories that go with them.
 
 use crate::dataset::{Catalogue, Dataset, Interaction, TrainingLog};
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::random::{Purpose, Streams, below, shuffle};
-use crate::scene::{CONTEXT, CoOccurrence, ListBuilder, ListKind, ListScene, ListShape, LogClock, SceneBatch, Seen};
+use crate::scene::{
+    CONTEXT, CoOccurrence, ListBuilder, ListKind, ListScene, ListShape, LogClock, SceneBatch, SeenInLog,
+};
 use crate::user::{UserError, UserModel, memories_at};
 
 /// Interactions that must come before a scene.
@@ -17,10 +19,10 @@ pub(crate) struct HeldOut<'a> {
     whole: TrainingLog,
     /// The log before the cut.
     pub(crate) before: &'a TrainingLog,
-    moments: Vec<(UserId, usize)>,
+    moments: Vec<(LogUserId, usize)>,
     near: &'a CoOccurrence,
     clock: LogClock,
-    seen: Seen,
+    seen: SeenInLog,
     streams: Streams,
 }
 
@@ -37,13 +39,13 @@ impl<'a> HeldOut<'a> {
         let whole = data.log();
         let streams = Streams::new(seed, 0);
         let mut moments = Vec::new();
-        for user in (0..data.users.len() as u32).map(UserId) {
+        for user in (0..data.users.len() as u32).map(LogUserId) {
             let first = before.of(user).len().max(PREDECESSORS);
             moments.extend((first..whole.of(user).len()).map(|position| (user, position)));
         }
         shuffle(&mut streams.derive(Purpose::Scenes, PICK, 0), &mut moments);
         moments.truncate(count);
-        let seen = Seen::of(&whole);
+        let seen = SeenInLog::of(&whole);
         HeldOut { catalogue, whole, before, moments, near, clock: LogClock::new(before), seen, streams }
     }
 
@@ -53,7 +55,7 @@ impl<'a> HeldOut<'a> {
     }
 
     /// The user of each moment.
-    pub(crate) fn users(&self) -> impl Iterator<Item = UserId> + '_ {
+    pub(crate) fn users(&self) -> impl Iterator<Item = LogUserId> + '_ {
         self.moments.iter().map(|moment| moment.0)
     }
 
@@ -83,7 +85,7 @@ impl<'a> HeldOut<'a> {
 
     /// `[moments, read]`: each user's memory at the cut.
     pub(crate) fn frozen(&self, model: &dyn UserModel) -> Result<Vec<f32>, UserError> {
-        let at_cut: Vec<(UserId, usize)> =
+        let at_cut: Vec<(LogUserId, usize)> =
             self.moments.iter().map(|&(user, _)| (user, self.before.of(user).len())).collect();
         memories_at(model, &self.whole, &at_cut)
     }

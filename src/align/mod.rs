@@ -11,25 +11,26 @@
 //! Figures become sentences only where their intervals do not overlap:
 //!
 //! ```
-//! use recmirror::align::{Share, told_apart};
+//! use recmirror::align::{Share, comparison_sentences};
 //!
 //! let model = Share { estimate: 0.64, low: 0.62, high: 0.66 };
 //! let item_knn = Share { estimate: 0.55, low: 0.53, high: 0.57 };
-//! let said = told_apart("popular", model, Some(item_knn), None);
+//! let said = comparison_sentences("popular", model, Some(item_knn), None);
 //! assert_eq!(said, ["The model beats item-kNN on popular lists by 9.0 points (64.0% against 55.0%)."]);
 //! ```
 
 mod clicks;
+mod comparison_sentences;
 mod figures;
 mod held_out;
 mod measured;
 mod order;
 mod rules;
 pub mod scenes;
-mod told_apart;
 mod verdict;
 
 pub use self::clicks::ClickAlignment;
+pub use self::comparison_sentences::{Share, comparison_sentences};
 pub use self::figures::{AlignOptions, Alignment, Figure, align};
 pub use self::measured::{MeasureError, measure, measured, shown};
 pub(crate) use self::order::blocked;
@@ -37,7 +38,6 @@ pub use self::order::{
     Agreement, LearnedPolicy, Learning, NDCG_DEPTH, OrderFigure, PairJudgement, PairOrder, PolicyOrder, SELF_SELECTED,
     StartPolicy, ndcg, policy_order,
 };
-pub use self::told_apart::{Share, told_apart};
 pub use self::verdict::Verdict;
 
 pub(crate) use self::held_out::HeldOut;

@@ -1,4 +1,6 @@
-//! One sentence on the trust in a user model.
+//! The verdict on a user model.
+//!
+//! One sentence, and whether to trust the model.
 
 use super::clicks::{BY_SLOT, GAIN, LISTS, POPULARITY};
 use super::{Alignment, ClickAlignment};

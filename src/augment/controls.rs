@@ -3,7 +3,7 @@
 use super::{Additions, Augmentation};
 use crate::dataset::TrainingLog;
 use crate::experiment::ExperimentError;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::random::{Purpose, Streams, shuffle};
 
 /// The order of `item_knn` with its default keys.
@@ -33,7 +33,7 @@ pub(super) fn random(log: &TrainingLog, streams: &Streams) -> Vec<Vec<ItemId>> {
 /// For each user what the others accepted, those next in activity first.
 pub(super) fn swapped(log: &TrainingLog, accepted: &Additions) -> Vec<Vec<ItemId>> {
     let mut users: Vec<u32> = (0..log.users() as u32).collect();
-    users.sort_by_key(|&user| log.of(UserId(user)).len());
+    users.sort_by_key(|&user| log.of(LogUserId(user)).len());
     let mut lists = vec![Vec::new(); users.len()];
     for (place, &user) in users.iter().enumerate() {
         let wanted = accepted.accepted[user as usize].len();
@@ -41,7 +41,7 @@ pub(super) fn swapped(log: &TrainingLog, accepted: &Additions) -> Vec<Vec<ItemId
         let mut known = std::collections::BTreeSet::new();
         for step in 1..users.len() {
             let donor = users[(place + step) % users.len()] as usize;
-            let own = log.of(UserId(user));
+            let own = log.of(LogUserId(user));
             let items = accepted.accepted[donor].iter().map(|row| row.item);
             list.extend(items.filter(|item| known.insert(*item) && own.iter().all(|row| row.item != *item)));
             if list.len() >= wanted {

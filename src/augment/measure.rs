@@ -6,7 +6,7 @@ use super::{AdditionKind, Augmentation, failed};
 use crate::align::blocked;
 use crate::dataset::TrainingLog;
 use crate::experiment::{Experiment, ExperimentError, Family, estimate};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, simulated};
 use crate::policy::{Blocked, Requests};
 use crate::random::Streams;
 use serde::Serialize;
@@ -156,15 +156,15 @@ fn gain(plain: &[f64], found: &[f64], family: &Family) -> GainRow {
 
 /// Users with held-out items, and what they may not be shown: what they really had.
 struct Test<'a> {
-    users: Vec<UserId>,
+    users: Vec<LogUserId>,
     blocked: Vec<u64>,
     held_out: &'a TrainingLog,
 }
 
 impl<'a> Test<'a> {
     fn new(log: &TrainingLog, held_out: &'a TrainingLog) -> Test<'a> {
-        let users: Vec<UserId> =
-            (0..held_out.users() as u32).map(UserId).filter(|&user| !held_out.of(user).is_empty()).collect();
+        let users: Vec<LogUserId> =
+            (0..held_out.users() as u32).map(LogUserId).filter(|&user| !held_out.of(user).is_empty()).collect();
         Test { blocked: blocked(log, &users), users, held_out }
     }
 
@@ -184,10 +184,10 @@ impl<'a> Test<'a> {
             tick: 0,
             slate,
             items,
-            users: &self.users,
+            users: &simulated(&self.users),
             blocked: Blocked::rows(&self.blocked, items),
             streams,
-            foresight: None,
+            oracle_access: None,
         };
         let slates = policy.slates(&requests).map_err(|source| failed(target, source))?;
         let mut values: Values = vec![Vec::with_capacity(self.users.len()); 3 * DEPTHS.len()];

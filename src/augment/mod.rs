@@ -21,7 +21,7 @@ pub use self::write::{write_log, write_recbole};
 use crate::align::blocked;
 use crate::dataset::{Impression, Interaction, Split, TrainingLog};
 use crate::experiment::{Experiment, ExperimentError, first_responses};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, simulated};
 use crate::policy::{Blocked, Policy, PolicyError, Requests};
 use crate::random::{Purpose, Streams, unit};
 use crate::user::RATINGS;
@@ -92,7 +92,7 @@ impl Additions {
     /// The log with these rows, which come after the own ones of each user.
     pub fn added_to(&self, log: &TrainingLog) -> TrainingLog {
         let mut rows = Vec::with_capacity(log.rows.len() + self.rows());
-        for (user, added) in (0..log.users() as u32).map(UserId).zip(&self.accepted) {
+        for (user, added) in (0..log.users() as u32).map(LogUserId).zip(&self.accepted) {
             rows.extend_from_slice(log.of(user));
             rows.extend_from_slice(added);
         }
@@ -102,7 +102,7 @@ impl Additions {
     /// The share of the added rows that the user really had after the cut.
     pub fn precision(&self, held_out: &TrainingLog) -> f64 {
         let found = |(user, added): (u32, &Vec<Interaction>)| {
-            let later: BTreeSet<ItemId> = held_out.of(UserId(user)).iter().map(|row| row.item).collect();
+            let later: BTreeSet<ItemId> = held_out.of(LogUserId(user)).iter().map(|row| row.item).collect();
             added.iter().filter(|row| later.contains(&row.item)).count()
         };
         (0..).zip(&self.accepted).map(found).sum::<usize>() as f64 / self.rows() as f64
@@ -129,7 +129,7 @@ impl<'a> Augmentation<'a> {
 
     /// Rows that each user gets for `amount` times the own log.
     fn quotas(&self, amount: f64) -> Vec<usize> {
-        let of = |user: u32| (self.log().of(UserId(user)).len() as f64 * amount).round() as usize;
+        let of = |user: u32| (self.log().of(LogUserId(user)).len() as f64 * amount).round() as usize;
         (0..self.log().users() as u32).map(of).collect()
     }
 
@@ -164,7 +164,7 @@ impl<'a> Augmentation<'a> {
 
     fn lists_of(&self, policy: &mut dyn Policy, seed: u32) -> Result<Vec<Vec<ItemId>>, ExperimentError> {
         let mut found = Vec::with_capacity(self.log().users());
-        let users: Vec<UserId> = (0..self.log().users() as u32).map(UserId).collect();
+        let users: Vec<LogUserId> = (0..self.log().users() as u32).map(LogUserId).collect();
         for users in users.chunks(BATCH) {
             let blocked = blocked(self.log(), users);
             let (items, streams) = (self.log().items, self.streams(seed));
@@ -172,10 +172,10 @@ impl<'a> Augmentation<'a> {
                 tick: 0,
                 slate: items,
                 items,
-                users,
+                users: &simulated(users),
                 blocked: Blocked::rows(&blocked, items),
                 streams,
-                foresight: None,
+                oracle_access: None,
             };
             let slates = policy.slates(&requests).map_err(|source| failed(self.policy, source))?;
             found.extend(
@@ -188,7 +188,7 @@ impl<'a> Augmentation<'a> {
     /// The first items of each list that the user does not have.
     fn top(&self, lists: &[Vec<ItemId>], quotas: &[usize]) -> Additions {
         let mut found = Additions { rejected: vec![Vec::new(); quotas.len()], ..Additions::default() };
-        for ((user, list), &quota) in (0..).map(UserId).zip(lists).zip(quotas) {
+        for ((user, list), &quota) in (0..).map(LogUserId).zip(lists).zip(quotas) {
             let own: BTreeSet<ItemId> = self.log().of(user).iter().map(|row| row.item).collect();
             let new = list.iter().copied().filter(|item| !own.contains(item)).take(quota);
             let rating = mean_rating(self.log().of(user));
@@ -201,7 +201,7 @@ impl<'a> Augmentation<'a> {
     }
 
     /// A row after all own ones of the user.
-    fn row(&self, user: UserId, item: ItemId, rating: f32, place: usize) -> Interaction {
+    fn row(&self, user: LogUserId, item: ItemId, rating: f32, place: usize) -> Interaction {
         let last = self.log().of(user).last().map_or(0, |row| row.time);
         Interaction { user, item, rating, time: last + 1 + place as i64 }
     }
@@ -226,7 +226,7 @@ impl<'a> Augmentation<'a> {
                 state[user].answered(shown, answer.map(|(slot, _)| slot));
                 if let Some((slot, rating)) = answer {
                     let place = found.accepted[user].len();
-                    let row = self.row(UserId(user as u32), shown[slot], rating, place);
+                    let row = self.row(LogUserId(user as u32), shown[slot], rating, place);
                     found.accepted[user].push(row);
                 }
             }
@@ -244,8 +244,8 @@ impl<'a> Augmentation<'a> {
         streams: &Streams,
         round: u32,
     ) -> Result<Vec<Option<(usize, f32)>>, ExperimentError> {
-        let list = |(&user, items): (&usize, &'_ Vec<ItemId>)| (UserId(user as u32), items.clone());
-        let lists: Vec<(UserId, Vec<ItemId>)> = users.iter().zip(shown).map(list).collect();
+        let list = |(&user, items): (&usize, &'_ Vec<ItemId>)| (LogUserId(user as u32), items.clone());
+        let lists: Vec<(LogUserId, Vec<ItemId>)> = users.iter().zip(shown).map(list).collect();
         let lists: Vec<Impression<'_>> = lists
             .iter()
             .map(|(user, items)| Impression { user: *user, time: 0, items, taken: &[], slots: &[] })

@@ -32,7 +32,7 @@ fn additions_are_new_items_and_as_many_as_asked_for() {
     for kind in AdditionKind::ALL {
         let added = of.additions(kind, 0.5, 0).unwrap();
         assert_eq!((added.rows(), added.missing), (24 * 4, 0), "{kind:?}: half of 8 rows each");
-        for (user, rows) in (0..).map(UserId).zip(&added.accepted) {
+        for (user, rows) in (0..).map(LogUserId).zip(&added.accepted) {
             let own: BTreeSet<ItemId> = split.before.of(user).iter().map(|row| row.item).collect();
             let new: BTreeSet<ItemId> = rows.iter().map(|row| row.item).collect();
             assert!(new.len() == rows.len() && new.is_disjoint(&own), "{kind:?} {user:?}");

@@ -6,7 +6,7 @@ use super::Additions;
 use crate::dataset::{Dataset, Interaction, Split};
 use crate::files::FileError;
 use crate::files::spreadsheet::as_cell;
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use std::path::Path;
 /// # Errors
 /// When a file cannot be written.
 pub fn write_log(folder: &Path, data: &Dataset, split: &Split, added: &Additions) -> Result<(), FileError> {
-    let users = || (0..split.before.users() as u32).map(UserId);
+    let users = || (0..split.before.users() as u32).map(LogUserId);
     table(&folder.join("interactions.csv"), "user_id,item_id,rating,timestamp,source", |line| {
         for (user, added) in users().zip(&added.accepted) {
             for row in split.before.of(user) {
@@ -61,7 +61,7 @@ pub fn write_recbole(
         format!("{user}\t{item}\t{rating}\t{}", row.time)
     };
     let file = |part: &str| folder.join(format!("{name}.{part}.inter"));
-    let users = || (0..split.before.users() as u32).map(UserId);
+    let users = || (0..split.before.users() as u32).map(LogUserId);
     table(&file("train"), HEADER, |line| {
         for (user, added) in users().zip(&added.accepted) {
             let own = split.before.of(user);

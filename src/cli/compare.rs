@@ -1,12 +1,14 @@
 //! `recmirror compare`: finished runs side by side.
 //!
-//! `recmirror compare`: the policies of several finished runs in one table, or those of one run in other worlds.
+//! `recmirror compare`: the policies of several finished runs in one table, or those of one run in sensitivity scenarios.
 
 use super::allow::AllowArgs;
 use super::trust::{TrustArgs, assess, simulate, told};
 use super::{Failure, print, use_threads};
 use crate::cli::terminal::say;
-use crate::experiment::{Comparison, FinishedRun, Manifest, Results, TableFormat, ToSee, TrustWorld, write_table};
+use crate::experiment::{
+    Comparison, FinishedRun, Manifest, Results, SensitivityScenario, TableFormat, ToSee, write_table,
+};
 use crate::files::{FileRecord, Partial};
 use crate::random::Streams;
 use crate::registry::Registry;
@@ -55,7 +57,7 @@ impl Compare {
     pub(super) fn run(self, registry: &Registry) -> Result<(), Failure> {
         use_threads(self.threads.map(usize::from))?;
         if self.trust.trust {
-            return self.other_worlds(registry);
+            return self.sensitivity_scenarios(registry);
         }
         let target = self.out.as_deref().map(format_of).transpose()?;
         let runs = self.folders.iter().map(|folder| FinishedRun::read(folder, registry)).collect::<Result<Vec<_>, _>>();
@@ -77,8 +79,8 @@ impl Compare {
         Ok(())
     }
 
-    /// The run's policies in other worlds. The run itself is made again: its folder has no more than its tables.
-    fn other_worlds(&self, registry: &Registry) -> Result<(), Failure> {
+    /// The run's policies in sensitivity scenarios. The run itself is made again: its folder has no more than its tables.
+    fn sensitivity_scenarios(&self, registry: &Registry) -> Result<(), Failure> {
         let [folder] = self.folders.as_slice() else {
             return Err(Failure::input("--trust asks about one run; name one folder"));
         };
@@ -89,16 +91,16 @@ impl Compare {
         let origin = manifest.origin(folder);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &[]).map_err(Failure::input)?;
         self.allow.check(&scenario)?;
-        let worlds = self.trust.worlds(&scenario, &origin, registry)?;
+        let scenarios = self.trust.scenarios(&scenario, &origin, registry)?;
         let stop = AtomicBool::new(false);
-        let own = TrustWorld::new("the run", &scenario, &origin, registry, &[]).map_err(Failure::input)?;
+        let own = SensitivityScenario::new("the run", &scenario, &origin, registry, &[]).map_err(Failure::input)?;
         let (experiment, outcome) = simulate(&own, registry, &stop, self.quiet)?;
         same(folder, &manifest.digest, &Manifest::new(&experiment, &outcome).digest)?;
         let kinds = experiment.metrics().to_vec();
         let baseline = baseline(&manifest, &experiment);
         let results =
-            Results::new(kinds, baseline, outcome.arms).map_err(Failure::other)?.looked_at(manifest.until.is_some());
-        let (trust, lost) = assess(&results, worlds, registry, &stop, self.quiet);
+            Results::new(kinds, baseline, outcome.trials).map_err(Failure::other)?.looked_at(manifest.until.is_some());
+        let (trust, lost) = assess(&results, scenarios, registry, &stop, self.quiet);
         let Some(trust) = trust else { return lost.map_or(Ok(()), Err) };
         let told = told(&trust);
         let tables = sensitivity_files(&trust).map_err(Failure::other)?;

@@ -8,9 +8,9 @@ use super::stage_bar::StageBar;
 use super::{Failure, print};
 use crate::language::Sampling;
 use crate::language::endpoint::estimate_tokens;
-use crate::mirror::compose::Wording;
-use crate::mirror::decide::{DecideError, DecideOptions, Decider, Plan, decide, plan, write_requests};
-use crate::mirror::{Project, Prompts, Strength};
+use crate::pipeline::compose::Wording;
+use crate::pipeline::decide::{DecideError, DecideOptions, Decider, Plan, decide, plan, write_requests};
+use crate::pipeline::{Project, Prompts, Strength};
 use std::path::PathBuf;
 
 /// Tokens of an answer where nothing is known: what a dry run reckons with.

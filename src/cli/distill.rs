@@ -3,8 +3,8 @@
 use super::project::{ProjectArgs, check_name};
 use super::stage_bar::StageBar;
 use super::{Failure, print};
-use crate::mirror::distill::{DistillOptions, Distillation, Rank, distill};
-use crate::mirror::{Project, Prompts};
+use crate::pipeline::distill::{DistillOptions, Distillation, Rank, distill};
+use crate::pipeline::{Project, Prompts};
 use crate::random::Streams;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

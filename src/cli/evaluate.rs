@@ -58,11 +58,11 @@ impl Evaluate {
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &settings).map_err(Failure::input)?;
         self.allow.check(&scenario)?;
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
-        let arms = manifest.arms.iter().filter(|arm| arm.policy == self.from);
-        let bar = Bar::new(arms.map(|arm| u64::from(arm.ticks)).sum(), self.quiet);
+        let trials = manifest.trials.iter().filter(|trial| trial.policy == self.from);
+        let bar = Bar::new(trials.map(|trial| u64::from(trial.ticks)).sum(), self.quiet);
         let question =
             Question { target: &self.target, from: &self.from, draws: self.draws, resamples: self.resamples as usize };
-        let found = evaluate(&experiment, &question, &manifest.arms, &bar);
+        let found = evaluate(&experiment, &question, &manifest.trials, &bar);
         bar.finish();
         let found = found.map_err(|problem| match problem {
             OffPolicyError::Differs { .. } => Failure::Check(problem.to_string()),
@@ -77,11 +77,11 @@ impl Evaluate {
     }
 }
 
-/// The acceptance rate of the target's own arms, from their logs; `None` when the run kept none.
+/// The acceptance rate of the target's own trials, from their logs; `None` when the run kept none.
 fn own_path(folder: &Path, manifest: &Manifest, target: &str) -> Result<Option<Estimate>, Failure> {
     let mut rates = Vec::new();
-    for arm in manifest.arms.iter().filter(|arm| arm.policy == target) {
-        if arm.events.is_none() {
+    for trial in manifest.trials.iter().filter(|trial| trial.policy == target) {
+        if trial.events.is_none() {
             return Ok(None);
         }
         let (mut accepted, mut shown) = (0_usize, 0_usize);
@@ -89,7 +89,7 @@ fn own_path(folder: &Path, manifest: &Manifest, target: &str) -> Result<Option<E
             accepted += batch.accepted.iter().filter(|&&slot| slot != REJECTED).count();
             shown += batch.len();
         };
-        manifest.read_log(folder, arm, count).map_err(Failure::input)?;
+        manifest.read_log(folder, trial, count).map_err(Failure::input)?;
         rates.push((shown > 0).then(|| accepted as f64 / shown as f64));
     }
     Ok(estimate(rates))

@@ -5,8 +5,8 @@
 use super::project::check_name;
 use super::stage_bar::StageBar;
 use super::{Failure, print};
-use crate::mirror::export::{Form, Storage, Task, export, export_choices};
-use crate::mirror::{Project, Prompts};
+use crate::pipeline::export::{Form, Storage, Task, export, export_choices};
+use crate::pipeline::{Project, Prompts};
 use std::path::{Path, PathBuf};
 
 /// Arguments of `export`.

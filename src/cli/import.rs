@@ -5,7 +5,7 @@ use super::stage_bar::StageBar;
 use super::{Failure, print};
 use crate::dataset::UnifiedFiles;
 use crate::dataset::import::{FAMILIES, Family, ImportOptions, Imported, TemplateFate, import};
-use crate::mirror::Project;
+use crate::pipeline::Project;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

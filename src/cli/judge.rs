@@ -5,10 +5,10 @@ use super::project::ProjectArgs;
 use super::stage_bar::StageBar;
 use super::{Failure, print};
 use crate::language::endpoint::{LetterStyle, estimate_tokens};
-use crate::mirror::judge::{
+use crate::pipeline::judge::{
     JudgeError, JudgeOptions, LetterForm, Plan, Predictor, judge, judge_difficulty, plan, write_requests,
 };
-use crate::mirror::{Project, Prompts, Strength};
+use crate::pipeline::{Project, Prompts, Strength};
 use std::path::PathBuf;
 
 /// Arguments of `judge`.

@@ -26,7 +26,7 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    /// A bar over `total` ticks of all arms; nothing is shown when `quiet`.
+    /// A bar over `total` ticks of all trials; nothing is shown when `quiet`.
     pub(super) fn new(total: u64, quiet: bool) -> Bar {
         let terminal = std::io::stderr().is_terminal();
         let target =

@@ -3,7 +3,7 @@
 //! What the stages of the pipeline share on the command line.
 
 use super::{Failure, use_threads};
-use crate::mirror::Project;
+use crate::pipeline::Project;
 use std::path::PathBuf;
 
 /// Arguments of every stage.

@@ -5,7 +5,7 @@
 use super::allow::AllowArgs;
 use super::progress::Bar;
 use super::{Failure, print, use_threads};
-use crate::experiment::{ArmRecord, DecisionRecord, Experiment, Manifest, Outcome, RunOptions};
+use crate::experiment::{DecisionFileRecord, Experiment, Manifest, Outcome, RunOptions, TrialRecord};
 use crate::log::{DecisionTally, Digest, DigestState};
 use crate::registry::Registry;
 use crate::scenario::Scenario;
@@ -38,7 +38,7 @@ impl Replay {
     pub(super) fn run(self, registry: &Registry) -> Result<(), Failure> {
         use_threads(self.threads.map(usize::from))?;
         let manifest = Manifest::read(&self.folder).map_err(Failure::input)?;
-        if self.logs_only && manifest.arms.iter().all(|arm| arm.events.is_none()) {
+        if self.logs_only && manifest.trials.iter().all(|trial| trial.events.is_none()) {
             return Err(Failure::input(format!(
                 "{} has no logs (the run had engine.events = false); leave out --logs-only",
                 self.folder.display()
@@ -51,7 +51,7 @@ impl Replay {
         }
         if problems.is_empty() {
             let what = if self.logs_only { "logs" } else { "logs and replay" };
-            print(&format!("{what}: {} arms with equal digests; {}\n", manifest.arms.len(), manifest.digest));
+            print(&format!("{what}: {} trials with equal digests; {}\n", manifest.trials.len(), manifest.digest));
             return Ok(());
         }
         Err(Failure::Check(format!("{} differences\n{}", problems.len(), problems.join("\n"))))
@@ -72,7 +72,7 @@ impl Replay {
                 manifest.data.hash
             )));
         }
-        let total: u64 = manifest.arms.iter().map(|arm| u64::from(arm.ticks)).sum();
+        let total: u64 = manifest.trials.iter().map(|trial| u64::from(trial.ticks)).sum();
         let bar = Bar::new(total, self.quiet);
         let stop = AtomicBool::new(false);
         let outcome = experiment.run(&RunOptions { events: None, progress: &bar, stop: &stop, stopped: None });
@@ -81,26 +81,26 @@ impl Replay {
     }
 }
 
-/// The arms whose digest differs. An arm that was interrupted has no counterpart and is left out.
+/// The trials whose digest differs. A trial that was interrupted has no counterpart and is left out.
 fn compare(manifest: &Manifest, outcome: &Outcome) -> Vec<String> {
     let mut problems = Vec::new();
-    for arm in &manifest.arms {
-        let again = outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.decisions);
+    for trial in &manifest.trials {
+        let again = outcome.trials.iter().zip(&outcome.ticks).zip(&outcome.decisions);
         let mut again =
-            again.filter(|((found, _), _)| found.policy == arm.policy && found.replication == arm.replication);
-        let thought = |record: &Option<DecisionRecord>| record.as_ref().map(|record| record.digest.clone());
+            again.filter(|((found, _), _)| found.policy == trial.policy && found.replication == trial.replication);
+        let thought = |record: &Option<DecisionFileRecord>| record.as_ref().map(|record| record.digest.clone());
         match again.next() {
-            Some(((_, &ticks), _)) if ticks != arm.ticks => {}
-            Some(((found, _), _)) if found.digest != arm.digest => {
-                problems.push(format!("{}: digest {}, now {}", title(arm), arm.digest, found.digest));
+            Some(((_, &ticks), _)) if ticks != trial.ticks => {}
+            Some(((found, _), _)) if found.digest != trial.digest => {
+                problems.push(format!("{}: digest {}, now {}", title(trial), trial.digest, found.digest));
             }
-            Some((_, now)) if thought(now) != thought(&arm.decisions) => {
+            Some((_, now)) if thought(now) != thought(&trial.decisions) => {
                 let told = |record: &_| thought(record).unwrap_or_else(|| "none".to_owned());
-                let (then, now) = (told(&arm.decisions), told(now));
-                problems.push(format!("{}: decisions with digest {then}, now {now}", title(arm)));
+                let (then, now) = (told(&trial.decisions), told(now));
+                problems.push(format!("{}: decisions with digest {then}, now {now}", title(trial)));
             }
             Some(_) => {}
-            None => problems.push(format!("{}: not in the replay", title(arm))),
+            None => problems.push(format!("{}: not in the replay", title(trial))),
         }
     }
     problems
@@ -109,27 +109,28 @@ fn compare(manifest: &Manifest, outcome: &Outcome) -> Vec<String> {
 /// The stored files that are not those of the manifest. What has another hash is not read any further.
 fn check_files(folder: &Path, manifest: &Manifest) -> Vec<String> {
     let mut problems = Vec::new();
-    for arm in &manifest.arms {
-        problems.extend(check_arm(folder, manifest, arm).err().map(|problem| format!("{}: {problem}", title(arm))));
+    for trial in &manifest.trials {
+        problems
+            .extend(check_trial(folder, manifest, trial).err().map(|problem| format!("{}: {problem}", title(trial))));
     }
-    let logs: BTreeSet<&str> = manifest.arms.iter().flat_map(ArmRecord::files).flatten().collect();
+    let logs: BTreeSet<&str> = manifest.trials.iter().flat_map(TrialRecord::files).flatten().collect();
     let others = manifest.files.iter().filter(|file| !logs.contains(file.path.as_str()));
     problems.extend(others.filter_map(|file| file.check(folder).err()).map(|problem| problem.to_string()));
     problems
 }
 
-/// Whether the stored files of an arm are its own, and have its digests.
-fn check_arm(folder: &Path, manifest: &Manifest, arm: &ArmRecord) -> Result<(), String> {
+/// Whether the stored files of a trial are its own, and have its digests.
+fn check_trial(folder: &Path, manifest: &Manifest, trial: &TrialRecord) -> Result<(), String> {
     let told = |problem: &dyn std::fmt::Display| problem.to_string();
-    if let Some(file) = &arm.events {
+    if let Some(file) = &trial.events {
         let mut digest = DigestState::default();
-        manifest.read_log(folder, arm, |batch| digest.update(batch)).map_err(|problem| told(&problem))?;
+        manifest.read_log(folder, trial, |batch| digest.update(batch)).map_err(|problem| told(&problem))?;
         let digest = digest.finish().to_string();
-        if digest != arm.digest {
-            return Err(format!("{file} has digest {digest}, manifest {}", arm.digest));
+        if digest != trial.digest {
+            return Err(format!("{file} has digest {digest}, manifest {}", trial.digest));
         }
     }
-    let Some((record, file)) = arm.decisions.as_ref().and_then(|it| Some((it, it.file.as_ref()?))) else {
+    let Some((record, file)) = trial.decisions.as_ref().and_then(|it| Some((it, it.file.as_ref()?))) else {
         return Ok(());
     };
     let path = manifest.file(folder, file).map_err(|problem| told(&problem))?;
@@ -139,13 +140,13 @@ fn check_arm(folder: &Path, manifest: &Manifest, arm: &ArmRecord) -> Result<(), 
     }
 }
 
-/// Whether the run's digest is the one over its arms.
+/// Whether the run's digest is the one over its trials.
 fn check_digest(manifest: &Manifest) -> Option<String> {
-    let digests: Option<Vec<Digest>> = manifest.arms.iter().map(|arm| Digest::parse(&arm.digest)).collect();
+    let digests: Option<Vec<Digest>> = manifest.trials.iter().map(|trial| Digest::parse(&trial.digest)).collect();
     let found = digests.map_or_else(|| "none".to_owned(), |digests| Digest::combine(digests).to_string());
-    (found != manifest.digest).then(|| format!("the run has digest {}, its arms give {found}", manifest.digest))
+    (found != manifest.digest).then(|| format!("the run has digest {}, its trials give {found}", manifest.digest))
 }
 
-fn title(arm: &ArmRecord) -> String {
-    format!("policy `{}`, replication {}", arm.policy, arm.replication)
+fn title(trial: &TrialRecord) -> String {
+    format!("policy `{}`, replication {}", trial.policy, trial.replication)
 }

@@ -8,7 +8,7 @@ use super::scenario::parse_settings;
 use super::trust::TrustArgs;
 use super::{Failure, use_threads};
 use crate::cli::terminal::say;
-use crate::experiment::{ArmRecord, Experiment, Manifest, RunFolder, StoppedFolder, Until};
+use crate::experiment::{Experiment, Manifest, RunFolder, StoppedFolder, TrialRecord, Until};
 use crate::registry::Registry;
 use crate::scenario::Scenario;
 use std::path::PathBuf;
@@ -46,17 +46,17 @@ impl Resume {
         let origin = manifest.origin(&left.path);
         let scenario = Scenario::parse(&manifest.scenario, &origin, registry, &settings).map_err(Failure::input)?;
         self.allow.check(&scenario)?;
-        check_arms(&manifest, &scenario)
+        check_trials(&manifest, &scenario)
             .map_err(|problem| Failure::input(format!("{}: {problem}", left.path.display())))?;
-        if let Some(arm) = manifest.arms.iter().find(|arm| arm.ticks > scenario.ticks) {
-            let (folder, ArmRecord { policy, ticks, .. }) = (self.folder.display(), arm);
+        if let Some(trial) = manifest.trials.iter().find(|trial| trial.ticks > scenario.ticks) {
+            let (folder, TrialRecord { policy, ticks, .. }) = (self.folder.display(), trial);
             let problem = format!("`{policy}` has {ticks} ticks of {}; run the scenario again", scenario.ticks);
             return Err(Failure::input(format!("{folder}/manifest.json: {problem}")));
         }
         let rule = manifest.until.as_ref().map(|until| Until::parse(&until.rule, &scenario, registry));
         let until = rule.transpose().map_err(Failure::input)?;
-        let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &origin, registry)).transpose()?;
-        let had = manifest.arms.iter().filter(|arm| arm.ticks == scenario.ticks).cloned().collect();
+        let scenarios = self.trust.trust.then(|| self.trust.scenarios(&scenario, &origin, registry)).transpose()?;
+        let had = manifest.trials.iter().filter(|trial| trial.ticks == scenario.ticks).cloned().collect();
         let folder = RunFolder::going_on(&left, had).map_err(Failure::input)?;
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         let changes = manifest.changes(&experiment).map_err(|problem| {
@@ -66,7 +66,7 @@ impl Resume {
             say!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
         }
         let stopped = Some((left.path.as_path(), &manifest));
-        Job { experiment, folder, until, worlds, stopped, registry, quiet: self.quiet }.carry_out()
+        Job { experiment, folder, until, scenarios, stopped, registry, quiet: self.quiet }.carry_out()
     }
 
     /// What there is of the run, and what it had done.
@@ -82,17 +82,17 @@ impl Resume {
             if let Some(seed) = noted.seed.filter(|&seed| seed != manifest.seed) {
                 let (path, then) = (left.path.display(), manifest.seed);
                 return Err(Failure::input(format!(
-                    "{path}: arms.jsonl is of a run with seed {seed}, manifest.json with {then}"
+                    "{path}: trials.jsonl is of a run with seed {seed}, manifest.json with {then}"
                 )));
             }
             if noted.torn > 0 {
-                say!("note: {} lines of arms.jsonl are cut off; their arms are run again", noted.torn);
+                say!("note: {} lines of trials.jsonl are cut off; their trials are run again", noted.torn);
             }
             // It may have been killed after its last tick, with all tables still to be written.
             manifest.status = "interrupted".to_owned();
-            (manifest.arms, manifest.files) = (noted.arms.clone(), noted.files.clone());
+            (manifest.trials, manifest.files) = (noted.trials.clone(), noted.files.clone());
             // Those of a policy that failed later are gone.
-            manifest.arms.retain(|arm| arm.events.as_ref().is_none_or(|file| left.path.join(file).is_file()));
+            manifest.trials.retain(|trial| trial.events.as_ref().is_none_or(|file| left.path.join(file).is_file()));
             manifest.user.shortened_scenes = manifest.user.shortened_scenes.max(noted.shortened_scenes);
         }
         self.check(&manifest)?;
@@ -105,28 +105,28 @@ impl Resume {
         if manifest.status != "interrupted" {
             return Err(Failure::input(format!("{folder} was not interrupted (its status is {})", manifest.status)));
         }
-        if manifest.arms.iter().all(|arm| arm.events.is_none()) {
+        if manifest.trials.iter().all(|trial| trial.events.is_none()) {
             return Err(Failure::input(format!(
                 "{folder} has no logs to resume from (engine.events = false, or no tick was complete, or it was killed or failed \
-                 before an arm was); run the scenario again"
+                 before a trial was); run the scenario again"
             )));
         }
         Ok(())
     }
 }
 
-/// Whether the arms are of the run's own scenario.
-fn check_arms(manifest: &Manifest, scenario: &Scenario) -> Result<(), String> {
+/// Whether the trials are of the run's own scenario.
+fn check_trials(manifest: &Manifest, scenario: &Scenario) -> Result<(), String> {
     if manifest.seed != scenario.seed {
         return Err(format!("the run has the seed {}, its scenario {}", manifest.seed, scenario.seed));
     }
-    let is_known = |arm: &&ArmRecord| {
-        arm.replication < scenario.replications && scenario.policies.iter().any(|spec| spec.name == arm.policy)
+    let is_known = |trial: &&TrialRecord| {
+        trial.replication < scenario.replications && scenario.policies.iter().any(|spec| spec.name == trial.policy)
     };
-    match manifest.arms.iter().find(|arm| !is_known(arm)) {
+    match manifest.trials.iter().find(|trial| !is_known(trial)) {
         None => Ok(()),
-        Some(ArmRecord { policy, replication, .. }) => Err(format!(
-            "it has an arm of replication {replication} of policy `{policy}`, which its scenario does not have; it was changed"
+        Some(TrialRecord { policy, replication, .. }) => Err(format!(
+            "it has a trial of replication {replication} of policy `{policy}`, which its scenario does not have; it was changed"
         )),
     }
 }

@@ -9,14 +9,14 @@ use super::trust::{TrustArgs, assess, told};
 use super::{Failure, print, use_threads};
 use crate::cli::terminal::say;
 use crate::experiment::{
-    ArmRecord, ArmResult, Experiment, ExperimentError, Manifest, Outcome, Progress, Results, RunFolder, RunOptions,
-    Stopped, StoppedFolder, TickDone, Trust, TrustWorld, Until, UntilRecord, wrapped,
+    Experiment, ExperimentError, Manifest, Outcome, Progress, Results, RunFolder, RunOptions, SensitivityScenario,
+    Stopped, StoppedFolder, TickDone, TrialRecord, TrialResult, Trust, Until, UntilRecord, wrapped,
 };
 use crate::registry::Registry;
 use crate::report::{self, WriteError, failures};
 use crate::scenario::{Scenario, ScenarioError};
-use crate::tick::TickError;
-use crate::world::ShortSlates;
+use crate::simulation::ShortSlates;
+use crate::simulation::TickError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -75,7 +75,8 @@ impl Run {
             .map(|text| Until::parse(text, &scenario, registry))
             .transpose()
             .map_err(Failure::input)?;
-        let worlds = self.trust.trust.then(|| self.trust.worlds(&scenario, &self.scenario, registry)).transpose()?;
+        let scenarios =
+            self.trust.trust.then(|| self.trust.scenarios(&scenario, &self.scenario, registry)).transpose()?;
         let folder = RunFolder::create(&self.out, self.force).map_err(Failure::input)?;
         for left in folder.left().iter().map(|path| path.display()) {
             say!(
@@ -87,7 +88,7 @@ impl Run {
         if !self.quiet {
             experiment.forecast().iter().for_each(|sentence| say!("note: {sentence}"));
         }
-        Job { experiment, folder, until, worlds, stopped: None, registry, quiet: self.quiet }.carry_out()
+        Job { experiment, folder, until, scenarios, stopped: None, registry, quiet: self.quiet }.carry_out()
     }
 }
 
@@ -96,7 +97,7 @@ pub(super) struct Job<'a> {
     pub(super) experiment: Experiment,
     pub(super) folder: RunFolder,
     pub(super) until: Option<Until>,
-    pub(super) worlds: Option<Vec<TrustWorld>>,
+    pub(super) scenarios: Option<Vec<SensitivityScenario>>,
     /// The interrupted run that it goes on from, and its manifest.
     pub(super) stopped: Option<(&'a Path, &'a Manifest)>,
     pub(super) registry: &'a Registry,
@@ -110,13 +111,14 @@ impl Job<'_> {
         self.simulate_and_write().map_err(|problem| {
             // A folder that could not be removed may be there with nothing to go on from.
             let left = StoppedFolder::find(&partial).ok().and_then(|left| left.killed);
-            if left.is_none_or(|noted| noted.arms.iter().all(|arm| arm.events.is_none())) {
+            if left.is_none_or(|noted| noted.trials.iter().all(|trial| trial.events.is_none())) {
                 return problem;
             }
             let away =
                 target.join("manifest.json").exists().then(|| format!(", once {} is moved away", target.display()));
             let (partial, away) = (partial.display(), away.unwrap_or_default());
-            problem.and(&format!("the whole arms are kept: `recmirror resume {partial}` continues from them{away}"))
+            problem
+                .and(&format!("the completed trials are kept: `recmirror resume {partial}` continues from them{away}"))
         })
     }
 
@@ -136,9 +138,10 @@ impl Job<'_> {
         self.say("trained", &training(&outcome));
         let mut manifest = Manifest::new(&self.experiment, &outcome);
         manifest.user.shortened_scenes += before;
-        let Job { experiment, folder, worlds, registry, quiet, .. } = self;
-        let trust =
-            |run: &Results| worlds.map(|worlds| assess(run, worlds, registry, &stop, quiet)).unwrap_or_default();
+        let Job { experiment, folder, scenarios, registry, quiet, .. } = self;
+        let trust = |run: &Results| {
+            scenarios.map(|scenarios| assess(run, scenarios, registry, &stop, quiet)).unwrap_or_default()
+        };
         experiment.write_names(folder.path()).map_err(Failure::input)?;
         folder.write_manifest(&mut manifest).map_err(Failure::input)?;
         if outcome.interrupted {
@@ -151,8 +154,9 @@ impl Job<'_> {
     fn simulate(&self, stop: &AtomicBool, shortened: u64) -> Result<Outcome, Failure> {
         let scenario = &self.experiment.scenario;
         let all = u64::from(scenario.replications) * u64::from(scenario.ticks) * scenario.policies.len() as u64;
-        let arms = self.stopped.map_or(&[][..], |(_, manifest)| &manifest.arms);
-        let kept: u64 = arms.iter().map(|arm| u64::from(arm.ticks)).filter(|&it| it == u64::from(scenario.ticks)).sum();
+        let trials = self.stopped.map_or(&[][..], |(_, manifest)| &manifest.trials);
+        let kept: u64 =
+            trials.iter().map(|trial| u64::from(trial.ticks)).filter(|&it| it == u64::from(scenario.ticks)).sum();
         let bar = Bar::new(all - kept.min(all), self.quiet);
         let events = self.folder.path().join("events");
         let options = RunOptions {
@@ -161,7 +165,7 @@ impl Job<'_> {
             stop,
             stopped: self.stopped.map(|(folder, manifest)| Stopped {
                 folder,
-                arms: &manifest.arms,
+                trials: &manifest.trials,
                 files: &manifest.files,
             }),
         };
@@ -211,19 +215,19 @@ impl Progress for Watch<'_> {
         self.bar.tick(done);
     }
 
-    fn arm(&self, arm: &ArmRecord) {
+    fn trial(&self, trial: &TrialRecord) {
         let shortened = self.job.experiment.model().model().shortened_scenes();
-        self.job.folder.note(arm, self.job.experiment.scenario.seed, self.shortened + shortened);
+        self.job.folder.note(trial, self.job.experiment.scenario.seed, self.shortened + shortened);
     }
 }
 
 /// The seconds that each policy trained, those that took longest first.
 fn training(outcome: &Outcome) -> String {
     let mut policies: Vec<(&str, f64)> = Vec::new();
-    for (arm, training) in outcome.arms.iter().zip(&outcome.training) {
-        match policies.last_mut().filter(|last| last.0 == arm.policy) {
+    for (trial, training) in outcome.trials.iter().zip(&outcome.training) {
+        match policies.last_mut().filter(|last| last.0 == trial.policy) {
             Some(last) => last.1 += training.before + training.during,
-            None => policies.push((&arm.policy, training.before + training.during)),
+            None => policies.push((&trial.policy, training.before + training.during)),
         }
     }
     policies.sort_by(|a, b| b.1.total_cmp(&a.1));
@@ -240,7 +244,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
             std::process::exit(130);
         }
         say!(
-            "\nstopping after this tick; what is simulated so far will be kept (Ctrl-C again ends at once; then only whole arms are left to resume from)"
+            "\nstopping after this tick; what is simulated so far will be kept (Ctrl-C again ends at once; then only completed trials are left to resume from)"
         );
     };
     ctrlc::set_handler(handler).map_err(Failure::other)?;
@@ -291,8 +295,8 @@ fn write_failure(problem: WriteError) -> Failure {
 
 /// What a reader must know of slates with fewer items than slots, and of policies that showed nothing.
 fn short_slates(outcome: &Outcome) -> String {
-    let sum = outcome.arms.iter().fold(ShortSlates::default(), |sum, arm| sum + arm.short);
-    let visits: u64 = outcome.arms.iter().map(|arm| arm.steps).sum();
+    let sum = outcome.trials.iter().fold(ShortSlates::default(), |sum, trial| sum + trial.short);
+    let visits: u64 = outcome.trials.iter().map(|trial| trial.steps).sum();
     if visits == 0 {
         return "nobody came in the whole run: there is nothing to measure; see `arrival.probability` and `ticks`\n"
             .to_owned();
@@ -306,13 +310,13 @@ fn short_slates(outcome: &Outcome) -> String {
             short - exhausted
         );
     }
-    let mut policies: Vec<&str> = outcome.arms.iter().map(|arm| arm.policy.as_str()).collect();
+    let mut policies: Vec<&str> = outcome.trials.iter().map(|trial| trial.policy.as_str()).collect();
     policies.dedup();
     for policy in policies {
-        let of = |number: fn(&ArmResult) -> u64| -> u64 {
-            outcome.arms.iter().filter(|arm| arm.policy == policy).map(number).sum()
+        let of = |number: fn(&TrialResult) -> u64| -> u64 {
+            outcome.trials.iter().filter(|trial| trial.policy == policy).map(number).sum()
         };
-        if of(|arm| arm.steps) == of(|arm| arm.short.empty) {
+        if of(|trial| trial.steps) == of(|trial| trial.short.empty) {
             said += &format!("`{policy}` served nobody: every slate was empty\n");
         }
     }
@@ -339,7 +343,7 @@ fn interrupted(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) ->
         ("manifest.json is", "run the scenario again (without events there is nothing to resume from)".to_owned())
     };
     Err(Failure::Other(format!(
-        "interrupted: {done} of {all} arms are complete, {part} more in part; {kept} in {target}; tables and report need a \
+        "interrupted: {done} of {all} trials are complete, {part} more in part; {kept} in {target}; tables and report need a \
          complete run: {next}"
     )))
 }

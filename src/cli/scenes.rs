@@ -6,8 +6,8 @@ use super::stage_bar::StageBar;
 use super::{Failure, print};
 use crate::dataset::UnifiedFiles;
 use crate::dataset::import::{ImportOptions, import};
-use crate::mirror::scenes::{ContentKind, Embedder, ListMix, SceneOptions, ScenesMade, Span, scenes};
-use crate::mirror::{Project, audit};
+use crate::pipeline::scenes::{ContentKind, Embedder, ListMix, SceneOptions, ScenesMade, Span, scenes};
+use crate::pipeline::{Project, audit};
 use std::fmt::Write;
 use std::path::PathBuf;
 

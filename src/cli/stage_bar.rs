@@ -3,7 +3,7 @@
 #![expect(clippy::disallowed_methods, reason = "progress is shown in wall-clock time and enters no result")]
 
 use crate::cli::terminal::{harmless, say};
-use crate::mirror::Watch;
+use crate::pipeline::Watch;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::{Mutex, MutexGuard};

@@ -1,4 +1,4 @@
-//! `recmirror tensors`: what the training of scorers in Python reads.
+//! `recmirror tensors`: what the training of rankers in Python reads.
 
 use super::{Failure, print};
 use crate::cli::terminal::say;

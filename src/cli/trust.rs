@@ -1,19 +1,20 @@
 //! Sensitivity scenarios of a run: `--trust`.
 //!
-//! The policies of a run in other worlds: `run --trust` and `compare RUN --trust`.
+//! The policies of a run in sensitivity scenarios: `run --trust` and `compare RUN --trust`.
 
 use super::Failure;
 use super::progress::Bar;
 use super::scenario::parse_settings;
 use crate::cli::terminal::say;
-use crate::experiment::{Experiment, Outcome, Results, RunOptions, Trust, TrustWorld};
+use crate::experiment::{Experiment, Outcome, Results, RunOptions, SensitivityScenario, Trust};
+use crate::params::renamed;
 use crate::registry::Registry;
 use crate::scenario::Scenario;
 use std::fmt::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How the other worlds are chosen.
+/// How the sensitivity scenarios are chosen.
 #[derive(clap::Args)]
 pub(super) struct TrustArgs {
     /// Test how robust the order of the policies is: repeat the comparison with other acceptance levels,
@@ -21,9 +22,12 @@ pub(super) struct TrustArgs {
     /// replication.
     #[arg(long)]
     pub(super) trust: bool,
-    /// A further sensitivity scenario for --trust: its name and the keys that differ, as in `--world "short
+    /// A further sensitivity scenario for --trust: its name and the keys that differ, as in `--sensitivity "short
     /// sessions: session.slates=2"`.
-    #[arg(long = "world", value_name = "NAME: KEY=VALUE,...", requires = "trust")]
+    #[arg(long = "sensitivity", value_name = "NAME: KEY=VALUE,...", requires = "trust")]
+    scenarios: Vec<String>,
+    /// The earlier name of `--sensitivity`, for one version.
+    #[arg(long = "world", value_name = "NAME: KEY=VALUE,...", requires = "trust", hide = true)]
     worlds: Vec<String>,
     /// Two further sensitivity scenarios for --trust: this many users for ten ticks, with the scenario's user
     /// model and as language users (`make lm` makes their model; one of their choices takes a fifth of a second or
@@ -33,59 +37,65 @@ pub(super) struct TrustArgs {
 }
 
 impl TrustArgs {
-    /// The usual worlds and those of the command line; `origin` is the file of the scenario. Whether their folders are there
+    /// The usual sensitivity scenarios and those of the command line; `origin` is the file of the scenario. Whether their folders are there
     /// is looked at before the first of them runs.
-    pub(super) fn worlds(
+    pub(super) fn scenarios(
         &self,
         base: &Scenario,
         origin: &Path,
         registry: &Registry,
-    ) -> Result<Vec<TrustWorld>, Failure> {
-        let mut worlds = TrustWorld::usual(base, origin, registry).map_err(Failure::input)?;
+    ) -> Result<Vec<SensitivityScenario>, Failure> {
+        let mut scenarios = SensitivityScenario::usual(base, origin, registry).map_err(Failure::input)?;
         if let Some(people) = self.language_users {
-            let found = TrustWorld::language(people, base, origin, registry);
-            worlds.extend(found.map_err(|problem| Failure::input(format!("--language-users {people}: {problem}")))?);
+            let found = SensitivityScenario::language(people, base, origin, registry);
+            scenarios.extend(found.map_err(|problem| Failure::input(format!("--language-users {people}: {problem}")))?);
         }
-        for text in &self.worlds {
+        if !self.worlds.is_empty() {
+            say!("note: {}", renamed("--world", "--sensitivity"));
+        }
+        for text in self.scenarios.iter().chain(&self.worlds) {
             let (name, changes) = text.split_once(':').ok_or_else(|| {
-                Failure::input(format!("--world is `{text}`, expected a name and changes: `half: user.acceptance=0.1`"))
+                Failure::input(format!(
+                    "--sensitivity is `{text}`, expected a name and changes: `half: user.acceptance=0.1`"
+                ))
             })?;
             let changes: Vec<String> = changes.split(',').map(|change| change.trim().to_owned()).collect();
             let changes = parse_settings(&changes)?;
             let name = name.trim();
-            let world = TrustWorld::new(name, base, origin, registry, &changes);
-            worlds.push(world.map_err(|problem| Failure::input(format!("--world `{name}`: {problem}")))?);
+            let sensitivity = SensitivityScenario::new(name, base, origin, registry, &changes);
+            scenarios
+                .push(sensitivity.map_err(|problem| Failure::input(format!("--sensitivity `{name}`: {problem}")))?);
         }
         // The run itself reports better what it lacks.
-        for world in worlds.iter().filter(|_| base.missing_folder().is_none()) {
-            if let Some((key, path)) = world.scenario.missing_folder() {
-                let (name, path) = (&world.name, path.display());
-                let problem = format!("world `{name}`: {key}: there is nothing to use in {path}");
+        for sensitivity in scenarios.iter().filter(|_| base.missing_folder().is_none()) {
+            if let Some((key, path)) = sensitivity.scenario.missing_folder() {
+                let (name, path) = (&sensitivity.name, path.display());
+                let problem = format!("sensitivity scenario `{name}`: {key}: there is nothing to use in {path}");
                 return Err(Failure::input(problem + "; `make lm` makes language models, `make data` fetches data"));
             }
         }
-        Ok(worlds)
+        Ok(scenarios)
     }
 }
 
-/// Runs the policies in each world and compares them with `run`, in its first metric. A world that fails is left out, and why
+/// Runs the policies in each sensitivity scenario and compares them with `run`, in its first metric. A sensitivity scenario that fails is left out, and why
 /// the first did is said; an interrupt leaves out all.
 pub(super) fn assess(
     run: &Results,
-    worlds: Vec<TrustWorld>,
+    scenarios: Vec<SensitivityScenario>,
     registry: &Registry,
     stop: &AtomicBool,
     quiet: bool,
 ) -> (Option<Trust>, Option<Failure>) {
-    let (mut found, mut lost) = (Vec::with_capacity(worlds.len()), None);
-    for world in worlds {
+    let (mut found, mut lost) = (Vec::with_capacity(scenarios.len()), None);
+    for sensitivity in scenarios {
         if !quiet {
-            say!("world: {}", world.name);
+            say!("sensitivity scenario: {}", sensitivity.name);
         }
-        match in_world(&world, registry, stop, quiet) {
-            Ok(results) => found.push((world.name, results)),
+        match in_scenario(&sensitivity, registry, stop, quiet) {
+            Ok(results) => found.push((sensitivity.name, results)),
             Err(failure) if stop.load(Ordering::Relaxed) => return (None, Some(failure)),
-            Err(failure) if world.is_optional => {
+            Err(failure) if sensitivity.is_optional => {
                 let (Failure::Input(problem) | Failure::Check(problem) | Failure::Other(problem)) = failure;
                 say!("left out: {problem}");
             }
@@ -97,50 +107,65 @@ pub(super) fn assess(
     ((!found.is_empty()).then(|| Trust::new(run, &found, 0)), lost)
 }
 
-/// The results of the policies in one world.
-fn in_world(world: &TrustWorld, registry: &Registry, stop: &AtomicBool, quiet: bool) -> Result<Results, Failure> {
-    let (experiment, outcome) = simulate(world, registry, stop, quiet)?;
+/// The results of the policies in one sensitivity scenario.
+fn in_scenario(
+    sensitivity: &SensitivityScenario,
+    registry: &Registry,
+    stop: &AtomicBool,
+    quiet: bool,
+) -> Result<Results, Failure> {
+    let (experiment, outcome) = simulate(sensitivity, registry, stop, quiet)?;
     let kinds = experiment.metrics().to_vec();
-    let baseline = outcome.arms.first().map(|arm| arm.policy.clone()).unwrap_or_default();
-    Results::new(kinds, &baseline, outcome.arms).map_err(Failure::other)
+    let baseline = outcome.trials.first().map(|trial| trial.policy.clone()).unwrap_or_default();
+    Results::new(kinds, &baseline, outcome.trials).map_err(Failure::other)
 }
 
-/// Runs the policies in one world.
+/// Runs the policies in one sensitivity scenario.
 pub(super) fn simulate(
-    world: &TrustWorld,
+    sensitivity: &SensitivityScenario,
     registry: &Registry,
     stop: &AtomicBool,
     quiet: bool,
 ) -> Result<(Experiment, Outcome), Failure> {
-    let scenario = &world.scenario;
+    let scenario = &sensitivity.scenario;
     let total = u64::from(scenario.replications) * u64::from(scenario.ticks) * scenario.policies.len() as u64;
-    let name = |problem: &dyn std::fmt::Display| Failure::input(format!("world `{}`: {problem}", world.name));
+    let name = |problem: &dyn std::fmt::Display| {
+        Failure::input(format!("sensitivity scenario `{}`: {problem}", sensitivity.name))
+    };
     let experiment = Experiment::prepare(scenario.clone(), registry.clone()).map_err(|problem| name(&problem))?;
     let bar = Bar::new(total, quiet);
     let outcome = experiment.run(&RunOptions { events: None, progress: &bar, stop, stopped: None });
     bar.finish();
     let outcome = outcome.map_err(|problem| name(&problem))?;
     if outcome.interrupted {
-        return Err(Failure::Other(format!("interrupted in the world `{}`; the run itself is complete", world.name)));
+        return Err(Failure::Other(format!(
+            "interrupted in the sensitivity scenario `{}`; the run itself is complete",
+            sensitivity.name
+        )));
     }
     Ok((experiment, outcome))
 }
 
 /// The tables for people.
 pub(super) fn told(trust: &Trust) -> String {
-    let mut text = format!("\ntrust: {} of the policies in other worlds\n", trust.title);
+    let mut text = format!("\ntrust: {} of the policies in sensitivity scenarios\n", trust.title);
     for sentence in trust.sentences() {
         let _ = writeln!(text, "  {sentence}");
     }
-    let width = trust.worlds.iter().map(|world| world.name.chars().count()).max().unwrap_or(0).max(5);
-    let _ = writeln!(text, "  {:<width$}  {:>6}  {:>5}  order", "world", "tau", "flips");
-    for world in &trust.worlds {
-        let tau = world.tau.map_or_else(|| "-".to_owned(), |tau| format!("{tau:.2}"));
-        let mut order: Vec<(&String, f64)> =
-            trust.policies.iter().zip(&world.means).filter_map(|(policy, mean)| Some((policy, (*mean)?))).collect();
+    let width = trust.scenarios.iter().map(|sensitivity| sensitivity.name.chars().count()).max().unwrap_or(0).max(8);
+    let _ = writeln!(text, "  {:<width$}  {:>6}  {:>5}  order", "scenario", "tau", "flips");
+    for sensitivity in &trust.scenarios {
+        let tau = sensitivity.tau.map_or_else(|| "-".to_owned(), |tau| format!("{tau:.2}"));
+        let mut order: Vec<(&String, f64)> = trust
+            .policies
+            .iter()
+            .zip(&sensitivity.means)
+            .filter_map(|(policy, mean)| Some((policy, (*mean)?)))
+            .collect();
         order.sort_by(|a, b| if trust.lower_is_better { a.1.total_cmp(&b.1) } else { b.1.total_cmp(&a.1) });
         let order: Vec<&str> = order.iter().map(|(policy, _)| policy.as_str()).collect();
-        let _ = writeln!(text, "  {:<width$}  {tau:>6}  {:>5}  {}", world.name, world.flips, order.join(" > "));
+        let _ =
+            writeln!(text, "  {:<width$}  {tau:>6}  {:>5}  {}", sensitivity.name, sensitivity.flips, order.join(" > "));
     }
     text
 }

@@ -81,7 +81,7 @@ impl Validate {
         let create = |path: &PathBuf| OutputFolder::create(path, self.force.then_some(own_files as Listing), REMEDY);
         let folder = self.out.as_ref().map(create).transpose().map_err(Failure::input)?;
         let scenario = self.scenario(registry)?;
-        let data = registry.read(&self.data, None).map_err(Failure::input)?;
+        let data = registry.read_beside(&self.data, &self.exposures).map_err(Failure::input)?;
         let exposures = read_exposures(&self.exposures, &data).map_err(Failure::input)?;
         let experiment = Experiment::with_data(scenario, data, registry.clone()).map_err(Failure::input)?;
         let notes: Vec<String> = experiment.data.notes.iter().chain(&exposures.notes).cloned().collect();

@@ -1,6 +1,6 @@
 //! The rows of a log as arrays, for training in Python.
 //!
-//! The rows of a log as arrays: what the training of scorers in Python reads.
+//! The rows of a log as arrays: what the training of rankers in Python reads.
 //!
 //! | file | what it is |
 //! | --- | --- |
@@ -11,7 +11,7 @@
 //! | `meta.json` | data set, hash, catalogue, counts, share held out |
 
 use super::{Catalogue, Dataset, Interaction, TrainingLog};
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use ndarray::Array1;
 use ndarray_npy::{WritableElement, write_npy};
 use std::path::Path;
@@ -46,7 +46,7 @@ fn write<T: WritableElement>(folder: &Path, name: &str, array: &Array1<T>) -> st
 fn parts(data: &Dataset, holdout: f64) -> Vec<u8> {
     let log = TrainingLog::from_sorted(data.interactions.clone(), data.users.len(), data.items.len());
     let mut parts = Vec::with_capacity(data.interactions.len());
-    for user in (0..data.users.len() as u32).map(UserId) {
+    for user in (0..data.users.len() as u32).map(LogUserId) {
         let count = log.of(user).len();
         let before = |share: f64| (count as f64 * (1.0 - holdout) * share - 1e-9).ceil();
         let (learned, cut) = (before(LEARNED), before(1.0));
@@ -71,7 +71,7 @@ mod tests {
         let data = Dataset::from_rows("rows", rows).expect("a data set");
         let parts = parts(&data, 0.2);
         let before = data.split(0.2).before;
-        for user in (0..3).map(UserId) {
+        for user in (0..3).map(LogUserId) {
             let own: Vec<u8> = data
                 .interactions
                 .iter()

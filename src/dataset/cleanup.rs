@@ -1,6 +1,6 @@
 //! Documented clean-ups, counted with their first place.
 
-use super::words;
+use super::static_names;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -27,7 +27,7 @@ pub enum Cleaner {
     /// A row without a time in a log with times: it counts as earlier than all that have one.
     UndatedRow,
     /// A row of the publisher's that is left out, and why.
-    Dropped(#[serde(deserialize_with = "words::read")] words::Word),
+    Dropped(#[serde(deserialize_with = "static_names::read")] static_names::StaticName),
 }
 
 impl Cleaner {

@@ -1,7 +1,7 @@
 //! Typed fields as the rows that text templates and programs outside read.
 
 use super::{Column, Dataset, ExternalId, Field, Fields, ItemRow, UserRow};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use serde_json::{Map, Number, Value};
 
 /// The names that readers give to an unknown title or category.
@@ -60,7 +60,7 @@ impl Dataset {
     }
 
     /// All fields of a user for text templates.
-    pub fn user_row(&self, user: UserId) -> UserRow {
+    pub fn user_row(&self, user: LogUserId) -> UserRow {
         UserRow {
             user_id: ExternalId::Text(self.users.external(user.0).to_owned()),
             user_description: described(&self.user_fields, user.index()),
@@ -118,7 +118,7 @@ mod tests {
             json!({"caption": "Rome", "title": "Rome", "kinds": ["a"], "price": 3.7, "released": "1970-01-02"});
         assert_eq!(Value::Object(row.item_description.clone()), wanted);
         assert_eq!((row.item_id.to_string(), row.released().map(|time| time.0)), ("00".to_owned(), Some(86_400_000)));
-        assert!(data.user_row(UserId(0)).user_description.is_empty());
+        assert!(data.user_row(LogUserId(0)).user_description.is_empty());
         let vector = &data.item_fields.get("vector").expect("a field").column;
         assert_eq!(vector.value(0), Some(json!([0, 1])));
     }

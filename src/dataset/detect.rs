@@ -56,9 +56,12 @@ pub(super) struct Detected {
     pub(super) publisher: Box<dyn Publisher>,
 }
 
-/// The data set at `path`, of one family where it is given.
-pub(super) fn open(path: &Path, family: Option<&str>) -> Result<Detected, DataError> {
-    let folder = Folder::open(path)?;
+/// The data set at `path`, of one family where it is given, `without` a file that belongs to something else.
+pub(super) fn open(path: &Path, family: Option<&str>, without: Option<&Path>) -> Result<Detected, DataError> {
+    let mut folder = Folder::open(path)?;
+    if let Some(file) = without {
+        folder = folder.without(file);
+    }
     match family {
         Some(name) => of_family(&folder, name),
         None => detect(&folder, path),
@@ -131,7 +134,7 @@ fn has_columns(folder: &Folder, names: &[&str], columns: &[&str]) -> bool {
     };
     files.iter().any(|path| {
         columns.is_empty()
-            || Sheet::open(path, None)
+            || Sheet::open(path)
                 .is_ok_and(|sheet| columns.iter().all(|column| sheet.columns().iter().any(|name| name == column)))
     })
 }

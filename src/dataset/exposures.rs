@@ -60,19 +60,22 @@ pub fn read_exposures(path: &Path, data: &Dataset) -> Result<Exposures, DataErro
             FileError::Missing { path: path.to_owned(), remedy: "give the file of exposures".to_owned() }.into()
         );
     }
-    let (mut lists, mut unknown) = (Lists::default(), Unknown::default());
-    let mut notes = Vec::new();
-    if is_matrix(path)? {
-        read_matrix(path, data, &mut lists, &mut unknown)?;
+    let is_matrix = is_matrix(path, data)?;
+    let mut read = Lists::default();
+    let (mut unknown, mut notes) = (Unknown::default(), Vec::new());
+    if is_matrix {
+        read_matrix(path, data, &mut read, &mut unknown)?;
     } else {
-        notes = read_rows(path, data, &mut lists, &mut unknown)?;
+        notes = read_rows(path, data, Grouping::AsShown, &mut read, &mut unknown)?;
     }
-    if lists.is_empty() {
-        let told = unknown.notes().join("; ");
-        let problem = format!("no row is of a user and an item of the log {}: are the ids the same? {told}", data.name);
-        return Err(FileError::whole(path, problem).into());
+    let mut impressions = finished(read, path, data, &unknown)?;
+    let is_alone = impressions.items.len() == impressions.len() && impressions.slots.iter().all(|&slot| slot == 0);
+    if !is_matrix && is_alone && impressions.propensities.is_empty() {
+        let (mut lists, mut again) = (Lists::default(), Unknown::default());
+        read_rows(path, data, Grouping::ByUser, &mut lists, &mut again)?;
+        impressions = finished(lists, path, data, &again)?;
+        notes.push("each item was shown alone: what was shown to a user is one list, in no order".to_owned());
     }
-    let impressions = lists.finish();
     let ratings = || impressions.ratings.iter().copied();
     let scale =
         if ratings().any(|rating| !rating.is_nan()) { data.scale.or_else(|| RatingScale::of(ratings())) } else { None };
@@ -80,8 +83,32 @@ pub fn read_exposures(path: &Path, data: &Dataset) -> Result<Exposures, DataErro
     Ok(Exposures { impressions, scale, notes })
 }
 
-/// Returns true if a file is a matrix: numbers and spaces alone in its first line, and more than one of them.
-fn is_matrix(path: &Path) -> Result<bool, DataError> {
+/// The lists, of which there must be one.
+fn finished(lists: Lists, path: &Path, data: &Dataset, unknown: &Unknown) -> Result<Impressions, DataError> {
+    if lists.is_empty() {
+        let found = unknown.notes().join("; ");
+        let problem =
+            format!("no row is of a user and an item of the log {}: are the ids the same? {found}", data.name);
+        return Err(FileError::whole(path, problem).into());
+    }
+    Ok(lists.finish())
+}
+
+/// Which rows are one list.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Grouping {
+    /// As the file says: by an id of the list, or by user and time.
+    AsShown,
+    /// All rows of a user.
+    ByUser,
+}
+
+/// Columns that a log without a header line may have: user, item, rating, time.
+const COLUMNS_OF_LOG: std::ops::RangeInclusive<usize> = 3..=4;
+
+/// Returns true if a file is a matrix: numbers and spaces alone in its first line, more than one of them, and not as few as a
+/// log without a header line has, unless there are as few items.
+fn is_matrix(path: &Path, data: &Dataset) -> Result<bool, DataError> {
     if !path.is_file() {
         return Ok(false);
     }
@@ -89,7 +116,9 @@ fn is_matrix(path: &Path) -> Result<bool, DataError> {
     let line = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let words = || line.split(|byte| byte.is_ascii_whitespace()).filter(|word| !word.is_empty());
     let is_number = |word: &[u8]| std::str::from_utf8(word).is_ok_and(|word| word.parse::<f32>().is_ok());
-    Ok(words().count() > 1 && words().all(is_number))
+    let count = words().count();
+    let is_log = COLUMNS_OF_LOG.contains(&count) && count != data.items.len();
+    Ok(count > 1 && !is_log && words().all(is_number))
 }
 
 fn read_matrix(path: &Path, data: &Dataset, lists: &mut Lists, unknown: &mut Unknown) -> Result<(), DataError> {
@@ -106,11 +135,22 @@ fn read_matrix(path: &Path, data: &Dataset, lists: &mut Lists, unknown: &mut Unk
     Ok(())
 }
 
-fn read_rows(path: &Path, data: &Dataset, lists: &mut Lists, unknown: &mut Unknown) -> Result<Vec<String>, DataError> {
-    let found = super::detect::open(path, None)?;
+fn read_rows(
+    path: &Path,
+    data: &Dataset,
+    grouping: Grouping,
+    lists: &mut Lists,
+    unknown: &mut Unknown,
+) -> Result<Vec<String>, DataError> {
+    let found = super::detect::open(path, None, None)?;
     let publisher: &dyn Publisher = found.publisher.as_ref();
     let has_lists = publisher.shown(&mut |place, verdict| match verdict {
-        Ok(row) => take(place, &row, data, lists, unknown),
+        Ok(mut row) => {
+            if grouping == Grouping::ByUser {
+                (row.list, row.time, row.slot) = (Some(row.user.to_string()), None, None);
+            }
+            take(place, &row, data, lists, unknown)
+        }
         Err(reason) => Err(FileError::line(place.path, place.line, format!("{reason}{}", place.shown())).into()),
     })?;
     if has_lists {

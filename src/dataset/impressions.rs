@@ -1,13 +1,13 @@
 //! Impressions: lists that were shown, and what was taken from each.
 
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use serde::{Deserialize, Serialize};
 
 /// Lists as they were shown, with nothing, one or more items taken from each. Columns by impression, items flat.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Impressions {
     /// `[n]`: who saw the list.
-    pub users: Vec<UserId>,
+    pub users: Vec<LogUserId>,
     /// `[n]`: when, in milliseconds since 1970.
     pub times: Vec<i64>,
     /// `[n + 1]`: list `i` has the entries `offsets[i]..offsets[i + 1]`.
@@ -28,7 +28,7 @@ pub struct Impressions {
 #[derive(Clone, Copy, Debug)]
 pub struct Impression<'a> {
     /// The user who saw the list.
-    pub user: UserId,
+    pub user: LogUserId,
     /// When, in milliseconds since 1970.
     pub time: i64,
     /// The items in the order shown.
@@ -51,7 +51,7 @@ impl Impressions {
     }
 
     /// Adds a list; `taken` and `slots` have as many entries as `items`.
-    pub fn push(&mut self, user: UserId, time: i64, entries: impl Iterator<Item = (ItemId, bool, u16)>) {
+    pub fn push(&mut self, user: LogUserId, time: i64, entries: impl Iterator<Item = (ItemId, bool, u16)>) {
         if self.offsets.is_empty() {
             self.offsets.push(0);
         }
@@ -100,11 +100,11 @@ mod tests {
     fn lists_with_nothing_one_and_more_taken_are_kept() {
         let mut lists = Impressions::default();
         let entry = |item: u32, taken: bool| (ItemId(item), taken, item as u16);
-        lists.push(UserId(3), 10, [entry(0, false), entry(1, false)].into_iter());
-        lists.push(UserId(4), 11, [entry(2, true)].into_iter());
-        lists.push(UserId(3), 12, [entry(0, true), entry(1, true), entry(2, false)].into_iter());
+        lists.push(LogUserId(3), 10, [entry(0, false), entry(1, false)].into_iter());
+        lists.push(LogUserId(4), 11, [entry(2, true)].into_iter());
+        lists.push(LogUserId(3), 12, [entry(0, true), entry(1, true), entry(2, false)].into_iter());
         assert_eq!((lists.len(), lists.counts_by_taken()), (3, [1, 1, 1]));
         assert_eq!(lists.get(1).items, &[ItemId(2)]);
-        assert_eq!((lists.get(2).user, lists.get(2).taken), (UserId(3), &[true, true, false][..]));
+        assert_eq!((lists.get(2).user, lists.get(2).taken), (LogUserId(3), &[true, true, false][..]));
     }
 }

@@ -7,7 +7,7 @@
 //! that moment or later are held out. Without times, users are drawn, and all that they did is held out.
 
 use super::{Dataset, Split};
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::random::{Purpose, Streams, unit};
 
 /// Lists below which impressions teach too little to be used.
@@ -58,7 +58,7 @@ impl Dataset {
         times.sort_unstable();
         let kept = ((times.len() as f64) * (1.0 - holdout) - 1e-9).ceil() as usize;
         let moment = times.get(kept).copied().filter(|moment| self.has_times && *moment > times[0]);
-        let is_held_out = |user: UserId, time: i64| match moment {
+        let is_held_out = |user: LogUserId, time: i64| match moment {
             Some(moment) => time >= moment,
             None => is_drawn(user, holdout),
         };
@@ -72,7 +72,7 @@ impl Dataset {
 }
 
 /// Returns true if a user is held out of a log that has no times: a fixed function of the user's number.
-pub(crate) fn is_drawn(user: UserId, share: f64) -> bool {
+pub(crate) fn is_drawn(user: LogUserId, share: f64) -> bool {
     unit(&mut Streams::new(0, 0).derive(Purpose::Folds, u64::from(user.0), 1)) < share
 }
 
@@ -91,7 +91,7 @@ mod tests {
         for list in 0..200u32 {
             let user = data.users.insert(&format!("u{}", list % 40)).0;
             let entry = |slot: u32| (ItemId((list / 2 + slot) % 100), slot == 0 && list % 2 == 0, slot as u16);
-            data.impressions.push(UserId(user), time(list), (0..3).map(entry));
+            data.impressions.push(LogUserId(user), time(list), (0..3).map(entry));
         }
         data
     }
@@ -109,7 +109,7 @@ mod tests {
         let data = shown(false);
         let split = data.split_to_learn(0.25);
         assert!(split.moment.is_none() && split.has_lists() && !split.held_out.is_empty());
-        let users = |lists: &[u32]| -> std::collections::BTreeSet<UserId> {
+        let users = |lists: &[u32]| -> std::collections::BTreeSet<LogUserId> {
             lists.iter().map(|&list| data.impressions.users[list as usize]).collect()
         };
         let (learned, later) = (users(&split.lists), users(&split.held_out));

@@ -27,11 +27,11 @@ mod reader;
 mod scale;
 mod sheet;
 mod split;
+mod static_names;
 mod target;
 #[cfg(feature = "all")]
 mod template;
 mod unified;
-mod words;
 
 pub use self::arrays::write_arrays;
 pub use self::catalogue::{Catalogue, FieldError, TELLING, categories_named};
@@ -55,7 +55,7 @@ pub use self::target::{TargetPolicy, TargetRound, read_target};
 pub use self::template::{TemplateError, TextTemplates};
 pub use self::unified::{BehaviorHead, InteractionHead, InteractionRow, ItemRow, UnifiedFiles, UserRow};
 
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
@@ -64,7 +64,7 @@ use std::path::Path;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interaction {
     /// The user.
-    pub user: UserId,
+    pub user: LogUserId,
     /// With what.
     pub item: ItemId,
     /// The rating in the data set's own scale; NaN where the log has none.
@@ -129,15 +129,15 @@ impl From<IdTable> for Vec<String> {
 
 /// A feedback log with its users and its items: what every part of the program reads.
 ///
-/// Users and items have dense numbers ([`UserId`], [`ItemId`]) in the order of the publisher's files; the rows of all
+/// Users and items have dense numbers ([`LogUserId`], [`ItemId`]) in the order of the publisher's files; the rows of all
 /// columns follow that order.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Dataset {
     /// Name of the folder or file that it came from.
     pub name: String,
     /// Which reader read it: the name of a family, as in `data.format`.
-    #[serde(deserialize_with = "words::read")]
-    pub family: words::Word,
+    #[serde(deserialize_with = "static_names::read")]
+    pub family: static_names::StaticName,
     /// External ids of users.
     pub users: IdTable,
     /// External ids of items.
@@ -190,7 +190,21 @@ impl Dataset {
         if !path.exists() {
             return Err(DataError::NoFolder { path: path.to_owned() });
         }
-        let found = detect::open(path, family)?;
+        Dataset::collect(path, &detect::open(path, family, None)?)
+    }
+
+    /// Like [`Dataset::read`], where a file of the folder holds exposures and is no part of the log.
+    ///
+    /// # Errors
+    /// As [`Dataset::read`].
+    pub fn read_beside(path: &Path, exposures: &Path) -> Result<Dataset, DataError> {
+        if !path.exists() {
+            return Err(DataError::NoFolder { path: path.to_owned() });
+        }
+        Dataset::collect(path, &detect::open(path, None, Some(exposures))?)
+    }
+
+    fn collect(path: &Path, found: &detect::Detected) -> Result<Dataset, DataError> {
         collect::collect(found.publisher.as_ref(), found.family.name, collect::name_of(path, found.family.name))
     }
 

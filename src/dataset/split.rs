@@ -3,7 +3,7 @@
 //! Each user has a cut of their own, or one time cuts the log for all.
 
 use super::{Dataset, Interaction};
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 
 /// The part of a log that happened before the start, grouped by user and ordered by time. Its ratings are levels from 1 to
 /// 5 ([`super::RatingScale::level`]), whatever the scale of the data set: all that reads it works on one scale.
@@ -24,7 +24,7 @@ impl TrainingLog {
     }
 
     /// The interactions of one user, oldest first.
-    pub fn of(&self, user: UserId) -> &[Interaction] {
+    pub fn of(&self, user: LogUserId) -> &[Interaction] {
         &self.rows[self.offsets[user.index()]..self.offsets[user.index() + 1]]
     }
 
@@ -142,15 +142,15 @@ impl Dataset {
     }
 
     /// Cuts each user's rows before the first one that is held out by its user and time.
-    pub(super) fn split_at(&self, is_held_out: impl Fn(UserId, i64) -> bool) -> Split {
+    pub(super) fn split_at(&self, is_held_out: impl Fn(LogUserId, i64) -> bool) -> Split {
         let whole = self.log();
         self.divide(&whole, |user| whole.of(user).partition_point(|row| !is_held_out(user, row.time)))
     }
 
-    fn divide(&self, whole: &TrainingLog, cut: impl Fn(UserId) -> usize) -> Split {
+    fn divide(&self, whole: &TrainingLog, cut: impl Fn(LogUserId) -> usize) -> Split {
         let (users, items) = (self.users.len(), self.items.len());
         let (mut before, mut after) = (Vec::new(), Vec::new());
-        for user in (0..users as u32).map(UserId) {
+        for user in (0..users as u32).map(LogUserId) {
             let (first, rest) = whole.of(user).split_at(cut(user));
             before.extend_from_slice(first);
             after.extend_from_slice(rest);
@@ -170,7 +170,7 @@ impl Split {
         let mut times: Vec<i64> = self.before.rows.iter().map(|row| row.time).collect();
         times.sort_unstable();
         let (mut sum, mut users) = (0.0, 0u32);
-        for user in (0..self.held_out.users() as u32).map(UserId) {
+        for user in (0..self.held_out.users() as u32).map(LogUserId) {
             let (Some(first), own) = (self.held_out.of(user).first(), self.before.of(user)) else { continue };
             let late = |count: usize, earlier: usize| (count - earlier) as f64;
             let all = late(times.len(), times.partition_point(|&time| time < first.time));
@@ -199,7 +199,7 @@ mod tests {
             (0..=user).for_each(|user| {
                 data.users.insert(&user.to_string());
             });
-            data.interactions.push(Interaction { user: UserId(user), item: ItemId(item as u32), rating: 4.0, time });
+            data.interactions.push(Interaction { user: LogUserId(user), item: ItemId(item as u32), rating: 4.0, time });
         }
         data
     }
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn ratings_of_a_log_are_levels() {
-        let row = |item: u32, rating: f32| Interaction { user: UserId(0), item: ItemId(item), rating, time: 0 };
+        let row = |item: u32, rating: f32| Interaction { user: LogUserId(0), item: ItemId(item), rating, time: 0 };
         let mut data = Dataset {
             interactions: vec![row(0, 0.0), row(1, 50.0), row(2, f32::NAN), row(3, 100.0)],
             scale: Some(RatingScale { min: 0.0, max: 100.0 }),

@@ -5,7 +5,7 @@
 use super::import::{ProbabilityRow, read_probabilities};
 use super::{DataError, Dataset};
 use crate::files::FileError;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -25,7 +25,7 @@ pub struct TargetRound {
 }
 
 /// A user and a slot; `None` stands for all of them.
-type Place = (Option<UserId>, Option<u16>);
+type Place = (Option<LogUserId>, Option<u16>);
 
 /// See the module's documentation.
 #[derive(Clone, Debug, Default)]
@@ -69,13 +69,13 @@ pub fn read_target(name: &str, path: &Path, data: &Dataset) -> Result<TargetPoli
 
 fn of_probabilities(path: &Path, rows: &[ProbabilityRow], data: &Dataset) -> Result<TargetPolicy, DataError> {
     let mut target = TargetPolicy::default();
-    let mut sums: BTreeMap<(Option<UserId>, Option<u16>), (f64, u64)> = BTreeMap::new();
+    let mut sums: BTreeMap<(Option<LogUserId>, Option<u16>), (f64, u64)> = BTreeMap::new();
     let (mut unknown, mut total, mut strangers) = (0.0, 0.0, 0u64);
     for row in rows {
         let user = match &row.user {
             None => None,
             Some(user) => match data.users.get(user) {
-                Some(user) => Some(UserId(user)),
+                Some(user) => Some(LogUserId(user)),
                 None => {
                     strangers += 1;
                     continue;
@@ -153,13 +153,13 @@ impl TargetPolicy {
     }
 
     /// The items that it may show a user in a slot, with their probabilities; empty if unknown.
-    pub fn shares(&self, user: UserId, slot: u16) -> &[(ItemId, f64)] {
+    pub fn shares(&self, user: LogUserId, slot: u16) -> &[(ItemId, f64)] {
         let keys = [(Some(user), Some(slot)), (Some(user), None), (None, Some(slot)), (None, None)];
         keys.iter().find_map(|key| self.shares.get(key)).map_or(&[], Vec::as_slice)
     }
 
     /// How likely it shows an item to a user in a slot.
-    pub fn probability(&self, user: UserId, slot: u16, item: ItemId) -> f64 {
+    pub fn probability(&self, user: LogUserId, slot: u16, item: ItemId) -> f64 {
         let shares = self.shares(user, slot);
         shares.binary_search_by_key(&item, |&(item, _)| item).map_or(0.0, |place| shares[place].1)
     }
@@ -189,13 +189,13 @@ mod tests {
     fn probabilities_hold_for_all_users_and_slots_that_they_do_not_name() {
         let target =
             read("item_id,position,probability\ni0,1,0.25\ni1,1,0.75\ni2,2,0.5\nnew,2,0.5\n").expect("a target");
-        let (data, user) = (data(), UserId(1));
+        let (data, user) = (data(), LogUserId(1));
         assert_eq!(target.probability(user, 0, item(&data, "i1")), 0.75);
         assert_eq!(target.probability(user, 1, item(&data, "i2")), 0.5);
         assert_eq!((target.probability(user, 1, item(&data, "i0")), target.unknown), (0.0, 0.25));
         assert!(target.shares(user, 2).is_empty() && target.rounds.is_empty());
         let target = read("user_id,item_id,prob\nu1,i0,1\nu2,i1,1\nu9,i1,1\n").expect("a target");
-        let of = |user: &str| UserId(data.users.get(user).expect("a user"));
+        let of = |user: &str| LogUserId(data.users.get(user).expect("a user"));
         assert_eq!(target.probability(of("u1"), 5, item(&data, "i0")), 1.0);
         assert!(target.shares(of("u0"), 0).is_empty() && target.notes[0].contains("1 rows of users"), "{target:?}");
     }
@@ -205,9 +205,9 @@ mod tests {
         let log = "user_id,item_id,position,clicked,timestamp\nx,i0,1,1,5\ny,i0,1,0,6\nx,i3,1,0,7\nz,other,1,0,8\nx,i1,2,1,9\n";
         let target = read(log).expect("a target");
         let data = data();
-        assert_eq!(target.probability(UserId(0), 0, item(&data, "i0")), 0.5);
-        assert_eq!(target.probability(UserId(2), 0, item(&data, "i3")), 0.25);
-        assert_eq!(target.probability(UserId(2), 1, item(&data, "i1")), 1.0);
+        assert_eq!(target.probability(LogUserId(0), 0, item(&data, "i0")), 0.5);
+        assert_eq!(target.probability(LogUserId(2), 0, item(&data, "i3")), 0.25);
+        assert_eq!(target.probability(LogUserId(2), 1, item(&data, "i1")), 1.0);
         assert_eq!((target.rounds.len(), target.unknown), (5, 0.2));
         assert_eq!(target.rounds.iter().filter(|round| round.taken).count(), 2);
     }

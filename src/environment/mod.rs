@@ -44,13 +44,13 @@ pub use self::builder::{EnvironmentBuilder, OUTSIDE, add_own};
 pub use self::observation::{Observation, Outcome};
 
 use crate::experiment::{Experiment, ExperimentError};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::{Digest, DigestState, EventBatch};
 use crate::metrics::MetricSet;
 use crate::policy::{Policy, Slates};
 use crate::scenario::{PolicySpec, ScenarioError};
-use crate::tick::{Simulation, TickError};
-use crate::world::{HistoryEntry, Population};
+use crate::simulation::{HistoryEntry, Population};
+use crate::simulation::{Simulation, TickError};
 use std::sync::Arc;
 
 /// An environment that cannot be built or stepped.
@@ -233,7 +233,7 @@ impl Environment {
     }
 
     /// The user of the data set whom each simulated user mirrors.
-    pub fn sources(&self) -> &[UserId] {
+    pub fn sources(&self) -> &[LogUserId] {
         &self.population.sources
     }
 

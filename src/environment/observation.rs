@@ -1,10 +1,10 @@
 //! Observations and outcomes of an environment.
 
-use crate::ids::UserId;
+use crate::ids::{LogUserId, UserId};
 use crate::log::EventBatch;
 use crate::policy::Requests;
-use crate::tick::Simulation;
-use crate::world::HistoryEntry;
+use crate::simulation::HistoryEntry;
+use crate::simulation::Simulation;
 use std::ops::Deref;
 
 /// The users who want a slate now. Derefs to [`Requests`], which policies take: step, slots, users, and candidates of each row.
@@ -30,7 +30,7 @@ impl<'a> Observation<'a> {
     }
 
     /// The user of the data set whom the user of `row` mirrors; `None` for a row that there is not.
-    pub fn source(&self, row: usize) -> Option<UserId> {
+    pub fn source(&self, row: usize) -> Option<LogUserId> {
         self.simulation.source(row)
     }
 }

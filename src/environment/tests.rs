@@ -41,13 +41,13 @@ fn the_slates_of_a_policy_give_the_digest_of_the_experiment() {
     let options = RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None };
     let experiment = Arc::new(builder().set("replications", 2).experiment().expect("an experiment"));
     let outcome = experiment.run(&options).expect("a run");
-    for arm in &outcome.arms {
-        let mut environment = Environment::of(experiment.clone(), arm.replication).expect("an environment");
-        let mut policy = environment.policy(&arm.policy).expect("a policy");
+    for trial in &outcome.trials {
+        let mut environment = Environment::of(experiment.clone(), trial.replication).expect("an environment");
+        let mut policy = environment.policy(&trial.policy).expect("a policy");
         drive(&mut environment, policy.as_mut());
-        assert_eq!(environment.digest().to_string(), arm.digest, "{} {}", arm.policy, arm.replication);
+        assert_eq!(environment.digest().to_string(), trial.digest, "{} {}", trial.policy, trial.replication);
         let finals: Vec<Option<f64>> = environment.metrics().into_iter().map(|(_, value)| value).collect();
-        assert_eq!(finals, arm.finals);
+        assert_eq!(finals, trial.finals);
     }
 }
 
@@ -141,7 +141,8 @@ fn a_policy_of_code_runs_beside_built_in_ones() {
     });
     let experiment = builder().own_policy("mine", factory.clone()).set("replications", 2).experiment().expect("one");
     let outcome = experiment.run(&options).expect("a run");
-    let digest = |name: &str| outcome.arms.iter().find(|arm| arm.policy == name).map(|arm| arm.digest.clone());
+    let digest =
+        |name: &str| outcome.trials.iter().find(|trial| trial.policy == name).map(|trial| trial.digest.clone());
     assert!(digest("mine").is_some());
     assert_eq!(digest("mine"), digest("popular"), "the same slates under another name");
     let alone = Environment::builder(&data()).own_policy("mine", factory).build().expect("an environment");

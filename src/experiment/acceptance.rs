@@ -13,8 +13,8 @@ use crate::dataset::{Dataset, RatingScale};
 use crate::random::Streams;
 use crate::scenario::{AcceptSpec, AcceptanceSpec, UserSpec};
 use crate::scene::SceneBatch;
+use crate::simulation::StartingPoint;
 use crate::user::{Accept, Calibrated, ResponseRule, UserError, UserModel};
-use crate::world::StartingPoint;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -162,7 +162,7 @@ mod tests {
     use crate::dataset::Impression;
     use crate::environment::Environment;
     use crate::experiment::{Experiment, shown_utilities};
-    use crate::ids::{ItemId, UserId};
+    use crate::ids::{ItemId, LogUserId};
     use crate::user::testing::Scripted;
     use crate::user::{RATINGS, Responses};
 
@@ -176,7 +176,7 @@ mod tests {
         let mut data = Dataset::from_rows("shop", rows).expect("a data set");
         for list in 0..lists {
             let entry = |slot: u16| (ItemId((list + u32::from(slot)) % 43), list % 5 == 0 && slot == 1, slot);
-            data.impressions.push(UserId(list % 29), 5_000 + i64::from(list), (0..3).map(entry));
+            data.impressions.push(LogUserId(list % 29), 5_000 + i64::from(list), (0..3).map(entry));
         }
         data
     }
@@ -279,7 +279,7 @@ mod tests {
         };
         data.interactions.retain(|row| row.time < 0);
         data.interactions.extend((0..600).map(|n| crate::dataset::Interaction {
-            user: UserId(n / 21),
+            user: LogUserId(n / 21),
             item: ItemId(n % 21),
             rating: (n % 11) as f32,
             time: i64::from(n),
@@ -312,7 +312,7 @@ mod tests {
                     (ItemId(item), taken, slot)
                 })
                 .collect();
-            data.impressions.push(UserId(list % 29), 4 * i64::from(list % 500), entries.into_iter());
+            data.impressions.push(LogUserId(list % 29), 4 * i64::from(list % 500), entries.into_iter());
         }
         let learned = [("user.examination", "position"), ("user.examination_weights", "log")];
         let found = experiment(&data, &learned).expect("an experiment");

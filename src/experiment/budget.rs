@@ -3,7 +3,7 @@
 //! Settings that are each within their range can ask for more memory
 //! than a machine has, or for hours of one policy.
 //!
-//! The estimate is rough and errs upwards. It counts what grows: users in the worlds of all trials that run at a time, the
+//! The estimate is rough and errs upwards. It counts what grows: users of all trials that run at a time, the
 //! slates of a tick, a chunk of scenes in the user model, matrices over items, and pairs of policies.
 
 use crate::dataset::Dataset;
@@ -54,10 +54,10 @@ impl Budget {
         let policies = scenario.policies.len() as f64;
         let trials = (policies * f64::from(scenario.replications)).min(threads as f64).max(1.0);
         let (seen, memory) = (items / 8.0, MEMORY * 4.0);
-        let world = trials * users * (USER + seen + memory) + data.users.len() as f64 * (seen + memory);
+        let people = trials * users * (USER + seen + memory) + data.users.len() as f64 * (seen + memory);
         let tick = trials * users * (seen + memory + slate * SLOT);
         let mut parts = vec![
-            (format!("{users} users (`population.users`) in {trials} trials at a time (`--threads`)"), world),
+            (format!("{users} users (`population.users`) in {trials} trials at a time (`--threads`)"), people),
             (format!("their slates of {slate} (`slate`)"), tick),
         ];
         if scenario.user.model.is("mirror") {

@@ -1,18 +1,18 @@
 //! Finished runs side by side.
 //!
-//! Two policies are compared within each replication where both runs have the same world and seed: their replication `r`
+//! Two policies are compared within each replication where both runs have the same setting and seed: their replication `r`
 //! then met the same users, arrivals and random numbers. Otherwise their means are compared as those of samples that have nothing to
 //! do with each other (Welch). Runs with other data or another user model ask different questions and are refused; with
-//! another seed, horizon or other part of the world they are compared, and what differs is said ([`RunWorld`]).
+//! another seed, horizon or other part of the setting they are compared, and what differs is said ([`RunSetting`]).
 //!
 //! The numbers are those of `finals.csv` in the runs' folders, which must have the hash that the manifest says.
 
 mod needed;
+mod setting;
 mod text;
-mod world;
 
 pub use self::needed::ToSee;
-pub use self::world::{Difference, RunWorld};
+pub use self::setting::{Difference, RunSetting};
 
 use super::manifest::{Manifest, ManifestError};
 use super::results::files::table_row;
@@ -94,7 +94,7 @@ pub struct FinishedRun {
     /// The folder.
     pub folder: PathBuf,
     /// The setting of its policies.
-    pub world: RunWorld,
+    pub setting: RunSetting,
     baseline: String,
     policies: Vec<String>,
     finals: Vec<FinalValue>,
@@ -133,9 +133,9 @@ impl FinishedRun {
             return Err(CompareError::Metric { path, metric: value.metric.clone() });
         }
         let mut policies: Vec<String> = Vec::new();
-        for arm in &manifest.arms {
-            if !policies.contains(&arm.policy) {
-                policies.push(arm.policy.clone());
+        for trial in &manifest.trials {
+            if !policies.contains(&trial.policy) {
+                policies.push(trial.policy.clone());
             }
         }
         let wanted = scenario.get("baseline").and_then(toml::Value::as_str).unwrap_or_default().to_owned();
@@ -144,7 +144,7 @@ impl FinishedRun {
         Ok(FinishedRun {
             label: name.unwrap_or_else(|| folder.display().to_string()),
             folder: folder.to_owned(),
-            world: RunWorld::new(&manifest, &scenario),
+            setting: RunSetting::new(&manifest, &scenario),
             baseline,
             policies,
             finals,
@@ -283,7 +283,7 @@ fn check(runs: &[FinishedRun], anyway: bool) -> Result<Vec<String>, CompareError
     let (mut warnings, mut problems) = (Vec::new(), Vec::new());
     let Some((first, others)) = runs.split_first() else { return Ok(warnings) };
     for other in others {
-        for difference in first.world.differences(&other.world) {
+        for difference in first.setting.differences(&other.setting) {
             let sentence = difference.sentence(&first.label, &other.label);
             if difference.forbids { problems.push(sentence) } else { warnings.push(sentence) }
         }
@@ -315,7 +315,7 @@ fn family(metric: &str, entries: &[Entry<'_>]) -> Family {
         return Family::sequential(entries.len());
     }
     let pairs = entries.len() * entries.len().saturating_sub(1) / 2;
-    let are_paired = entries.windows(2).all(|two| two[0].run.world.has_the_luck_of(&two[1].run.world));
+    let are_paired = entries.windows(2).all(|two| two[0].run.setting.is_paired_with(&two[1].run.setting));
     let values: Vec<BTreeMap<u32, Option<f64>>> = entries.iter().map(|entry| entry.values(metric)).collect();
     let same = values.windows(2).all(|two| two[0].keys().eq(two[1].keys()));
     if !are_paired || !same {
@@ -362,7 +362,7 @@ type Valued<'a> = (&'a Entry<'a>, &'a BTreeMap<u32, Option<f64>>);
 
 impl Against {
     fn find((entry, values): Valued<'_>, (base, others): Valued<'_>, family: &Family) -> Option<Against> {
-        if entry.run.world.has_the_luck_of(&base.run.world) {
+        if entry.run.setting.is_paired_with(&base.run.setting) {
             let shared: Vec<u32> = values.keys().copied().filter(|number| others.contains_key(number)).collect();
             let pick = |values: &BTreeMap<u32, Option<f64>>| -> Vec<Option<f64>> {
                 shared.iter().map(|number| values.get(number).copied().flatten()).collect()

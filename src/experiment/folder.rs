@@ -2,17 +2,17 @@
 //!
 //! Its name is claimed at the start and given when the folder is complete.
 //!
-//! The manifest lists all files with their hashes, so that each is known as the run's own. Until then it has a manifest without arms and `arms.jsonl`, a line for each arm that is whole, and that file is locked. So
-//! of a process that was killed all whole arms are left, and whoever goes on from them knows that it is dead. Those of a run
+//! The manifest lists all files with their hashes, so that each is known as the run's own. Until then it has a manifest without trials and `trials.jsonl`, a line for each trial that is whole, and that file is locked. So
+//! of a process that was killed all whole trials are left, and whoever goes on from them knows that it is dead. Those of a run
 //! that failed are left in the same way.
 
-mod journal;
-mod stopped;
+mod leftovers;
+mod trial_journal;
 
-pub use self::stopped::{Noted, StoppedFolder};
+pub use self::leftovers::{Noted, StoppedFolder};
 
-use self::journal::Journal;
-use super::manifest::{ArmRecord, Manifest};
+use self::trial_journal::Journal;
+use super::manifest::{Manifest, TrialRecord};
 use crate::files::{Claim, ClaimError, FileError, FileRecord, Listing};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,8 +21,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// The run.
 const MANIFEST: &str = "manifest.json";
 
-/// The arms that are whole so far, a line each.
-const JOURNAL: &str = "arms.jsonl";
+/// The trials that are whole so far, a line each.
+const JOURNAL: &str = "trials.jsonl";
+/// Its name in earlier versions.
+const EARLIER_JOURNAL: &str = "arms.jsonl";
 
 /// A run folder that cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -93,8 +95,8 @@ pub struct RunFolder {
     left: Vec<PathBuf>,
     partial: PathBuf,
     journal: Mutex<Journal>,
-    /// The whole arms of the run that this one goes on from.
-    had: Vec<ArmRecord>,
+    /// The whole trials of the run that this one goes on from.
+    had: Vec<TrialRecord>,
     /// A folder that has nothing which this one lacks when it is finished.
     replaces: Option<PathBuf>,
     /// True if all that `target` has will be in it.
@@ -114,7 +116,9 @@ impl RunFolder {
         for path in claim.leftovers() {
             match StoppedFolder::find(path) {
                 // Nobody can go on from it.
-                Ok(StoppedFolder { killed: Some(noted), .. }) if noted.arms.iter().all(|arm| arm.events.is_none()) => {
+                Ok(StoppedFolder { killed: Some(noted), .. })
+                    if noted.trials.iter().all(|trial| trial.events.is_none()) =>
+                {
                     let _ = std::fs::remove_dir_all(path);
                 }
                 Err(FolderError::Running { .. }) => {}
@@ -139,12 +143,12 @@ impl RunFolder {
         })
     }
 
-    /// The same, to go on from a run that `had` these whole arms: it has the run's place, and the folder of a killed one is
+    /// The same, to go on from a run that `had` these whole trials: it has the run's place, and the folder of a killed one is
     /// removed when it has all of them.
     ///
     /// # Errors
     /// As [`RunFolder::create`]; when something has the name of a run whose process was killed.
-    pub fn going_on(from: &StoppedFolder, had: Vec<ArmRecord>) -> Result<RunFolder, FolderError> {
+    pub fn going_on(from: &StoppedFolder, had: Vec<TrialRecord>) -> Result<RunFolder, FolderError> {
         let killed = from.killed.is_some();
         let folder = RunFolder::create(&from.target, !killed).map_err(|problem| match problem {
             FolderError::Claim(ClaimError::Exists { path, .. }) if killed => {
@@ -158,13 +162,13 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Notes that an arm of a run with this seed is whole, should the process be killed later, and how many scenes were too
+    /// Notes that a trial of a run with this seed is whole, should the process be killed later, and how many scenes were too
     /// long so far.
-    pub fn note(&self, arm: &ArmRecord, seed: u64, shortened_scenes: u64) {
-        let files = arm.files().into_iter().flatten().map(|file| FileRecord::of(&self.partial, Path::new(file)));
+    pub fn note(&self, trial: &TrialRecord, seed: u64, shortened_scenes: u64) {
+        let files = trial.files().into_iter().flatten().map(|file| FileRecord::of(&self.partial, Path::new(file)));
         // Nobody goes on from a log that cannot be read.
         if let Ok(files) = files.collect() {
-            self.journal().note(arm, files, seed, shortened_scenes);
+            self.journal().note(trial, files, seed, shortened_scenes);
         }
     }
 
@@ -304,7 +308,7 @@ fn io(path: &Path, source: std::io::Error) -> FolderError {
 mod tests {
     use super::*;
 
-    /// A manifest of a run without arms that says `text` of itself.
+    /// A manifest of a run without trials that says `text` of itself.
     fn manifest(text: &str) -> Manifest {
         let none =
             |names: &[&str]| names.iter().map(|&name| (name.to_owned(), "".into())).collect::<serde_json::Map<_, _>>();
@@ -315,13 +319,22 @@ mod tests {
         let machine = serde_json::json!({"platform": "", "cpu_features": [], "threads": 1, "chunk": 1});
         serde_json::from_value(serde_json::json!({
             "version": 2, "recmirror": text, "status": "complete", "scenario": "", "seed": 1, "data": data, "user": user,
-            "machine": machine, "arms": [], "digest": "",
+            "machine": machine, "trials": [], "digest": "",
         }))
         .unwrap()
     }
 
     fn said(folder: &Path) -> String {
         Manifest::read(folder).unwrap().recmirror
+    }
+
+    #[test]
+    fn a_manifest_with_earlier_names_is_read() {
+        let place = tempfile::tempdir().unwrap();
+        let text = manifest("old").to_json().replace("\"trials\":", "\"arms\":");
+        assert!(text.contains("\"arms\":"));
+        std::fs::write(place.path().join(MANIFEST), text).unwrap();
+        assert_eq!(said(place.path()), "old");
     }
 
     fn make(target: &Path, force: bool, text: &str) -> Result<PathBuf, FolderError> {
@@ -376,18 +389,22 @@ mod tests {
             assert!(matches!(StoppedFolder::find(named), Err(FolderError::Running { .. })));
         }
         // As if the process had ended: its locks are gone, and what it wrote is there, the last line half.
-        let arm = r#"{"policy":"a","replication":0,"ticks":1,"user_steps":1,"short_slates":0,"seconds":0,"digest":"d","events":"events/a.parquet"}"#;
+        let trial = r#"{"policy":"a","replication":0,"ticks":1,"user_steps":1,"short_slates":0,"seconds":0,"digest":"d","events":"events/a.parquet"}"#;
         running.journal().close();
-        let line = journal::Line::new(&serde_json::from_str(arm).unwrap(), Vec::new(), 5, 7);
+        let line = trial_journal::Line::new(&serde_json::from_str(trial).unwrap(), Vec::new(), 5, 7);
         let line = serde_json::to_string(&line).unwrap();
         std::fs::write(partial.join(JOURNAL), format!("{line}\n{}", &line[..20])).unwrap();
         for named in [&target, &partial] {
             let found = StoppedFolder::find(named).unwrap();
             assert!(found.path == partial && found.target == target);
             let noted = found.killed.unwrap();
-            assert_eq!(noted.arms.iter().map(|arm| arm.policy.as_str()).collect::<Vec<_>>(), ["a"]);
+            assert_eq!(noted.trials.iter().map(|trial| trial.policy.as_str()).collect::<Vec<_>>(), ["a"]);
             assert_eq!(noted.shortened_scenes, 7);
         }
+        // An earlier version wrote other names.
+        std::fs::remove_file(partial.join(JOURNAL)).unwrap();
+        std::fs::write(partial.join(EARLIER_JOURNAL), line.replace("\"trial\":", "\"arm\":")).unwrap();
+        assert_eq!(StoppedFolder::find(&target).unwrap().killed.unwrap().trials.len(), 1);
         // A process of the same number does not write there.
         drop(running.claim.take());
         assert_ne!(RunFolder::create(&target, false).unwrap().path(), partial);

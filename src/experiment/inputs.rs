@@ -20,7 +20,7 @@ impl Manifest {
         if let Some((what, then, now)) = inputs.into_iter().find(|(_, then, now)| then != now) {
             return Err(format!("the {what} is not the one of the run ({now}, then {then})"));
         }
-        if self.scorers != experiment.scorers {
+        if self.rankers != experiment.rankers {
             return Err("the networks that policies run are not those of the run (other hashes)".to_owned());
         }
         let features = |names: &[String]| names.join(" ");

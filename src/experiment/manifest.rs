@@ -4,14 +4,14 @@ use super::acceptance::AcceptanceRecord;
 use super::data_record::DataRecord;
 use super::machine::{MachineRecord, machine_record};
 use super::prepare::Experiment;
+use super::rankers::RankerRecord;
 use super::run::Outcome;
-use super::scorers::ScorerRecord;
 use super::until::Until;
 use crate::files::{FileRecord, MOST_OF_MANIFEST, read_text};
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
-use crate::tick::Training;
-use crate::world::ShortSlates;
+use crate::simulation::ShortSlates;
+use crate::simulation::Training;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -59,20 +59,21 @@ pub struct Manifest {
     pub data: DataRecord,
     /// The user model.
     pub user: UserRecord,
-    /// The networks that policies run.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub scorers: Vec<ScorerRecord>,
+    /// The networks that policies run. Manifests of earlier versions say `scorers`.
+    #[serde(default, alias = "scorers", skip_serializing_if = "Vec::is_empty")]
+    pub rankers: Vec<RankerRecord>,
     /// The machine, where it can change the last bit of an inference.
     pub machine: MachineRecord,
-    /// Policies x replications, in the order of the scenario.
-    pub arms: Vec<ArmRecord>,
+    /// Policies x replications, in the order of the scenario. Manifests of earlier versions say `arms`.
+    #[serde(alias = "arms")]
+    pub trials: Vec<TrialRecord>,
     /// The rule that the run was to end by, if any; `scenario` then has the replications that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<UntilRecord>,
-    /// The policies that could not go on; they have no arms.
+    /// The policies that could not go on; they have no trials.
     #[serde(default)]
     pub failures: Vec<FailureRecord>,
-    /// The digest over all arms' digests.
+    /// The digest over all trials' digests.
     pub digest: String,
     /// All other files of the folder; empty until the run is over.
     #[serde(default)]
@@ -160,9 +161,9 @@ pub struct UserRecord {
     pub notes: Vec<String>,
 }
 
-/// The rationales of a trial's users, where the user model writes them.
+/// The file with the rationales of a trial's users, where the user model writes them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DecisionRecord {
+pub struct DecisionFileRecord {
     /// Decisions: one for each slate answered.
     pub lines: u64,
     /// Hash over the lines of the file.
@@ -171,18 +172,18 @@ pub struct DecisionRecord {
     pub file: Option<String>,
 }
 
-impl DecisionRecord {
-    /// Describes an arm's decisions; `None` when there were none. `path` is where they were written.
-    pub(super) fn of(tally: &DecisionTally, path: Option<&Path>) -> Option<DecisionRecord> {
+impl DecisionFileRecord {
+    /// Describes a trial's decisions; `None` when there were none. `path` is where they were written.
+    pub(super) fn of(tally: &DecisionTally, path: Option<&Path>) -> Option<DecisionFileRecord> {
         let name = path.and_then(Path::file_name).map(|name| format!("decisions/{}", name.to_string_lossy()));
-        let record = || DecisionRecord { lines: tally.lines(), digest: tally.digest().to_string(), file: name };
+        let record = || DecisionFileRecord { lines: tally.lines(), digest: tally.digest().to_string(), file: name };
         (tally.lines() > 0).then(record)
     }
 }
 
 /// One policy in one replication.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ArmRecord {
+pub struct TrialRecord {
     /// Name of the policy.
     pub policy: String,
     /// The replication.
@@ -210,19 +211,20 @@ pub struct ArmRecord {
     pub events: Option<String>,
     /// The users' rationales, where the user model writes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub decisions: Option<DecisionRecord>,
+    pub decisions: Option<DecisionFileRecord>,
 }
 
 impl Manifest {
     /// Describes a run.
     pub fn new(experiment: &Experiment, outcome: &Outcome) -> Manifest {
-        let arms = outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files);
+        let trials = outcome.trials.iter().zip(&outcome.ticks).zip(&outcome.files);
         let more = outcome.training.iter().zip(&outcome.decisions);
-        let record = |(((arm, &ticks), file), (training, decisions)): (((_, _), &Option<String>), (_, &Option<_>))| {
-            ArmRecord::new(arm, ticks, file.as_deref(), training, decisions.as_ref())
-        };
-        let arms: Vec<ArmRecord> = arms.zip(more).map(record).collect();
-        let digests = outcome.arms.iter().filter_map(|arm| Digest::parse(&arm.digest));
+        let record =
+            |(((trial, &ticks), file), (training, decisions)): (((_, _), &Option<String>), (_, &Option<_>))| {
+                TrialRecord::new(trial, ticks, file.as_deref(), training, decisions.as_ref())
+            };
+        let trials: Vec<TrialRecord> = trials.zip(more).map(record).collect();
+        let digests = outcome.trials.iter().filter_map(|trial| Digest::parse(&trial.digest));
         Manifest {
             version: VERSION,
             recmirror: env!("CARGO_PKG_VERSION").to_owned(),
@@ -232,9 +234,9 @@ impl Manifest {
             seed: experiment.scenario.seed,
             data: DataRecord::of(experiment),
             user: user_record(experiment),
-            scorers: experiment.scorers.clone(),
+            rankers: experiment.rankers.clone(),
             machine: machine_record(experiment),
-            arms,
+            trials,
             until: outcome.until.clone(),
             failures: outcome.failures.iter().map(failure).collect(),
             digest: Digest::combine(digests).to_string(),
@@ -271,7 +273,7 @@ impl Manifest {
             );
             return Err(ManifestError::Content { path, problem });
         }
-        if let Some(problem) = manifest.repeated_arm() {
+        if let Some(problem) = manifest.repeated_trial() {
             return Err(ManifestError::Content { path, problem });
         }
         Ok(manifest)
@@ -289,30 +291,30 @@ impl Manifest {
     }
 }
 
-impl ArmRecord {
+impl TrialRecord {
     /// Its slates with fewer items than slots.
     pub fn short(&self) -> ShortSlates {
         ShortSlates { short: self.short_slates, exhausted: self.exhausted_slates, empty: self.empty_slates }
     }
 
     pub(super) fn new(
-        arm: &super::ArmResult,
+        trial: &super::TrialResult,
         ticks: u32,
         file: Option<&str>,
         training: &Training,
-        decisions: Option<&DecisionRecord>,
-    ) -> ArmRecord {
-        ArmRecord {
-            policy: arm.policy.clone(),
-            replication: arm.replication,
+        decisions: Option<&DecisionFileRecord>,
+    ) -> TrialRecord {
+        TrialRecord {
+            policy: trial.policy.clone(),
+            replication: trial.replication,
             ticks,
-            user_steps: arm.steps,
-            short_slates: arm.short.short,
-            exhausted_slates: arm.short.exhausted,
-            empty_slates: arm.short.empty,
-            seconds: milliseconds(arm.seconds),
+            user_steps: trial.steps,
+            short_slates: trial.short.short,
+            exhausted_slates: trial.short.exhausted,
+            empty_slates: trial.short.empty,
+            seconds: milliseconds(trial.seconds),
             training: seconds(training),
-            digest: arm.digest.clone(),
+            digest: trial.digest.clone(),
             events: file.map(|file| format!("events/{file}")),
             decisions: decisions.cloned(),
         }
@@ -327,7 +329,7 @@ fn status(outcome: &Outcome) -> &'static str {
     }
 }
 
-fn failure(failure: &super::ArmFailure) -> FailureRecord {
+fn failure(failure: &super::TrialFailure) -> FailureRecord {
     FailureRecord { policy: failure.policy.clone(), replication: failure.replication, problem: failure.problem.clone() }
 }
 
@@ -350,7 +352,7 @@ pub(super) fn user_record(experiment: &Experiment) -> UserRecord {
     let files = card.map(|card| (card.name.clone(), card.hash()));
     let files = files.or_else(|| model.identity().map(|identity| (identity.name.clone(), identity.hash.clone())));
     let runtime =
-        if files.is_some() || !experiment.scorers.is_empty() { crate::onnx::Runtime::get().ok() } else { None };
+        if files.is_some() || !experiment.rankers.is_empty() { crate::onnx::Runtime::get().ok() } else { None };
     let (name, hash) = files.unwrap_or_else(|| (kind.to_owned(), String::new()));
     UserRecord {
         kind: kind.to_owned(),

@@ -23,8 +23,6 @@
 //! ```
 
 mod acceptance;
-mod arm;
-mod arm_world;
 mod budget;
 mod comparison;
 mod data_record;
@@ -39,44 +37,47 @@ mod prepare;
 mod probe;
 mod progress;
 mod providers;
+mod rankers;
 mod results;
 mod run;
-mod scorers;
 mod shown;
 mod stats;
 mod ties;
+mod trial_sink;
+mod trial_start;
 mod trials;
 mod trust;
 mod until;
 mod user_totals;
 
 pub use self::acceptance::AcceptanceRecord;
-pub use self::arm::ArmSink;
-pub use self::comparison::{CompareError, Comparison, ComparisonRow, Difference, FinishedRun, RunWorld, ToSee};
+pub use self::comparison::{CompareError, Comparison, ComparisonRow, Difference, FinishedRun, RunSetting, ToSee};
 pub use self::folder::{FolderError, Noted, RunFolder, StoppedFolder};
 pub use self::levels::LevelRow;
 pub use self::machine::MachineRecord;
 pub use self::manifest::{
-    ArmRecord, DecisionRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, UntilRecord,
+    DecisionFileRecord, FailureRecord, Manifest, ManifestError, SequenceRecord, TrainingRecord, TrialRecord,
+    UntilRecord,
 };
 pub use self::observe::{Observer, Run, RunError, RunEvent};
 pub use self::prepare::{Experiment, ExperimentError};
 pub use self::progress::{NoProgress, Progress, TickDone};
+pub use self::rankers::RankerRecord;
 pub use self::results::{
-    ArmResult, BandPoint, Cell, ColumnKind, CompareRow, CurveRow, FinalRow, PairRow, Results, ResultsError, SeriesRow,
-    SummaryRow, TableFormat, TableRow, TickRow, write_table, write_tables,
+    BandPoint, Cell, ColumnKind, CompareRow, CurveRow, FinalRow, PairRow, Results, ResultsError, SeriesRow, SummaryRow,
+    TableFormat, TableRow, TickRow, TrialResult, write_table, write_tables,
 };
 pub(crate) use self::results::{proposal, too_narrow, wrapped};
-pub use self::run::{ArmFailure, Outcome, Part, RunOptions, Stopped};
-pub use self::scorers::ScorerRecord;
+pub use self::run::{Outcome, Part, RunOptions, Stopped, TrialFailure};
 pub use self::shown::{first_acceptance, first_responses, shown_utilities};
 pub use self::stats::{
     Estimate, Family, Interval, Judged, Paired, Unpaired, benjamini_hochberg, bootstrap, confidence_sequence,
     confidence_sequence_at, estimate, holm, kendall_tau, paired, replications_needed, replications_needed_at,
     sign_flip, student_t, unpaired,
 };
+pub use self::trial_sink::TrialSink;
 pub(crate) use self::trials::side_by_side;
-pub use self::trust::{Claim, Trust, TrustWorld, Verdict, WorldOrder};
+pub use self::trust::{Claim, ScenarioOrder, SensitivityScenario, Trust, Verdict};
 pub use self::until::{Until, UntilError};
 pub use self::user_totals::UserTotals;
 

@@ -5,7 +5,7 @@
 use super::prepare::Experiment;
 use super::results::ResultsError;
 use super::results::files::{TableFormat, table_row, write_table_file};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use serde::Serialize;
 use std::path::Path;
 
@@ -51,7 +51,7 @@ impl Experiment {
             write_table_file(folder, "items", format, items)?;
             let users = names.iter().zip(0..).flat_map(|(name, replication)| {
                 let sources = self.population(replication).map(|population| population.sources).unwrap_or_default();
-                let row = move |(user, UserId(source)): (u32, UserId)| UserRow {
+                let row = move |(user, LogUserId(source)): (u32, LogUserId)| UserRow {
                     replication: name,
                     user,
                     external_id: data.users.external(source),

@@ -3,7 +3,7 @@
 //! An experiment run in one call: what an observer hears meanwhile, and what comes of it.
 
 use super::folder::{FolderError, RunFolder};
-use super::manifest::{ArmRecord, Manifest};
+use super::manifest::{Manifest, TrialRecord};
 use super::prepare::{Experiment, ExperimentError};
 use super::progress::{Progress, TickDone};
 use super::results::{Results, ResultsError};
@@ -18,7 +18,7 @@ pub enum RunEvent<'a> {
     /// A policy in a replication has done a tick.
     Tick(TickDone<'a>),
     /// A policy has done all ticks of a replication, and its files are whole.
-    Trial(&'a ArmRecord),
+    Trial(&'a TrialRecord),
 }
 
 /// Who hears of [`RunEvent`]s: it is borrowed, and called by one thread at a time.
@@ -72,9 +72,9 @@ impl Experiment {
     /// When nothing ran.
     pub fn results(&self, outcome: &Outcome) -> Result<Results, ResultsError> {
         let wanted = &self.scenario.baseline;
-        let ran = outcome.arms.iter().any(|arm| arm.policy == *wanted);
-        let baseline = if ran { wanted } else { outcome.arms.first().map_or(wanted, |arm| &arm.policy) };
-        let results = Results::new(self.metrics().to_vec(), baseline, outcome.arms.clone())?;
+        let ran = outcome.trials.iter().any(|trial| trial.policy == *wanted);
+        let baseline = if ran { wanted } else { outcome.trials.first().map_or(wanted, |trial| &trial.policy) };
+        let results = Results::new(self.metrics().to_vec(), baseline, outcome.trials.clone())?;
         Ok(results.looked_at(outcome.until.is_some()))
     }
 }
@@ -98,11 +98,11 @@ impl Progress for Heard<'_, '_> {
         self.tell(RunEvent::Tick(*done));
     }
 
-    fn arm(&self, arm: &ArmRecord) {
+    fn trial(&self, trial: &TrialRecord) {
         if let Some(folder) = self.folder {
             let shortened = self.experiment.model().model().shortened_scenes();
-            folder.note(arm, self.experiment.scenario.seed, shortened);
+            folder.note(trial, self.experiment.scenario.seed, shortened);
         }
-        self.tell(RunEvent::Trial(arm));
+        self.tell(RunEvent::Trial(trial));
     }
 }

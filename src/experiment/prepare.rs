@@ -4,7 +4,7 @@ use super::acceptance::{AcceptanceRecord, Settled, settle};
 use super::budget::{Budget, TooLarge, free_memory};
 use super::probe::probe;
 use super::providers;
-use super::scorers::{ScorerRecord, scorers};
+use super::rankers::{RankerRecord, rankers};
 use crate::dataset::{Catalogue, CutError, DataError, Dataset, FieldError, TrainingLog, categories_named};
 use crate::dynamics::{DynamicContext, DynamicError, Dynamics};
 use crate::metrics::{Background, MetricKind, Past};
@@ -12,9 +12,9 @@ use crate::policy::{Fits, PolicyError};
 use crate::random::Streams;
 use crate::registry::Registry;
 use crate::scenario::Scenario;
-use crate::tick::TickError;
+use crate::simulation::TickError;
+use crate::simulation::{Population, StartingPoint};
 use crate::user::{Calibrated, Card, UserContext, UserError, UserModel};
-use crate::world::{Population, StartingPoint};
 use std::sync::Arc;
 
 /// An experiment that cannot be prepared or run.
@@ -82,7 +82,7 @@ pub enum ExperimentError {
         /// The user model.
         kind: &'static str,
     },
-    /// An arm panicked: a defect of the policy, or of recmirror.
+    /// A trial panicked: a defect of the policy, or of recmirror.
     #[error("policy `{policy}` panicked, which is a defect in its code or in recmirror's: {problem}")]
     Panic {
         /// Name of the policy.
@@ -166,7 +166,7 @@ pub struct Experiment {
     card: Option<Card>,
     acceptance: AcceptanceRecord,
     /// The networks that policies run, as they were before anything ran.
-    pub(super) scorers: Vec<ScorerRecord>,
+    pub(super) rankers: Vec<RankerRecord>,
     /// What policies have learned from the log.
     pub(super) fits: Fits,
     kinds: Vec<&'static MetricKind>,
@@ -202,7 +202,7 @@ impl Experiment {
         model: Option<Arc<dyn UserModel>>,
     ) -> Result<Experiment, ExperimentError> {
         let budget = Budget::of(&scenario, &data, rayon::current_num_threads());
-        let forecast = budget.check(scenario.engine.memory_mb, free_memory())?;
+        let mut forecast = budget.check(scenario.engine.memory_mb, free_memory())?;
         let catalogue = Arc::new(catalogue(&scenario, &data)?);
         let split = data.split_by(scenario.data.holdout, scenario.data.cut)?;
         let later_share = split.later_share();
@@ -225,7 +225,9 @@ impl Experiment {
             let named = categories_named(&data.user_fields, "users", &scenario.data.user_field)?;
             past.user_field = Some(named.name.clone());
         }
-        let (model, past, scorers) = (Arc::new(model), Arc::new(past), scorers(&scenario));
+        let (rankers, notes) = rankers(&scenario);
+        forecast.extend(notes);
+        let (model, past) = (Arc::new(model), Arc::new(past));
         let experiment = Experiment {
             scenario,
             data,
@@ -236,7 +238,7 @@ impl Experiment {
             forecast,
             past,
             card,
-            scorers,
+            rankers,
             acceptance,
             fits: Fits::default(),
             kinds,
@@ -248,7 +250,7 @@ impl Experiment {
         Ok(experiment)
     }
 
-    /// Notes before the run begins: steps that may take long or use much memory.
+    /// Notes before the run begins: steps that may take long or use much memory, and names of earlier versions.
     pub fn forecast(&self) -> &[String] {
         &self.forecast
     }
@@ -340,7 +342,7 @@ fn check_sizes(scenario: &Scenario, data: &Dataset, log: &TrainingLog) -> Result
         let (slate, items) = (scenario.slate, data.items.len());
         return Err(ExperimentError::SlateTooLong { slate, data: data.name.clone(), items });
     }
-    let most = (0..log.users()).map(|user| log.of(crate::ids::UserId(user as u32)).len()).max().unwrap_or(0);
+    let most = (0..log.users()).map(|user| log.of(crate::ids::LogUserId(user as u32)).len()).max().unwrap_or(0);
     let min_history = scenario.population.min_history;
     if most < min_history as usize || log.users() == 0 {
         return Err(ExperimentError::NoUsers { data: data.name.clone(), min_history, most });

@@ -2,12 +2,12 @@
 //!
 //! Random candidates for the users of the log at the start.
 
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::random::{Purpose, Streams, below};
 use crate::scenario::Scenario;
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch, SceneDraws};
+use crate::simulation::StartingPoint;
 use crate::user::UserModel;
-use crate::world::StartingPoint;
 
 /// As many scenes as the model wants: users in turn, or a random sample where there are more users than scenes; slates of
 /// uniform candidates, at tick 0. The same for all replications and policies.
@@ -18,8 +18,8 @@ pub(super) fn probe(
     streams: &Streams,
 ) -> SceneBatch {
     let shape = model.memory();
-    let eligible = |user: &UserId| start.log.of(*user).len() >= scenario.population.min_history as usize;
-    let users: Vec<UserId> = (0..start.log.users() as u32).map(UserId).filter(eligible).collect();
+    let eligible = |user: &LogUserId| start.log.of(*user).len() >= scenario.population.min_history as usize;
+    let users: Vec<LogUserId> = (0..start.log.users() as u32).map(LogUserId).filter(eligible).collect();
     let users = sample(users, model.probe_scenes(), streams);
     let mut popularity = PopularityClock::new(&start.log.item_counts(), 1.0);
     popularity.refresh(&start.catalogue, start.log.end());
@@ -27,7 +27,7 @@ pub(super) fn probe(
     let rows = if users.is_empty() { 0 } else { model.probe_scenes() };
     scenes.reset(rows, scenario.slate, shape.read);
     scenes.set_time(start.log.end());
-    scenes.users.extend((0..rows).map(|row| users[row % users.len()]));
+    scenes.users.extend((0..rows).map(|row| users[row % users.len()].simulated()));
     scenes.draws = Some(SceneDraws { streams: *streams, purpose: Purpose::RationaleProbe, tick: 0 });
     for row in 0..rows {
         let user = users[row % users.len()];
@@ -43,7 +43,7 @@ pub(super) fn probe(
 }
 
 /// `count` of the users, each equally likely, in the order of their ids; all of them where there are no more.
-fn sample(mut users: Vec<UserId>, count: usize, streams: &Streams) -> Vec<UserId> {
+fn sample(mut users: Vec<LogUserId>, count: usize, streams: &Streams) -> Vec<LogUserId> {
     if users.len() <= count {
         return users;
     }
@@ -58,7 +58,7 @@ fn sample(mut users: Vec<UserId>, count: usize, streams: &Streams) -> Vec<UserId
     users
 }
 
-fn slate(scenario: &Scenario, start: &StartingPoint, user: UserId, row: usize, streams: &Streams) -> Vec<ItemId> {
+fn slate(scenario: &Scenario, start: &StartingPoint, user: LogUserId, row: usize, streams: &Streams) -> Vec<ItemId> {
     let mut rng = streams.derive(Purpose::Calibration, row as u64, 0);
     let seen = start.seen_by(user);
     let blocked = |item: u32| scenario.candidates.unseen && seen.contains(ItemId(item));
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_sample_is_of_all_users_and_not_of_the_lowest_ids() {
-        let users: Vec<UserId> = (0..10_000).map(UserId).collect();
+        let users: Vec<LogUserId> = (0..10_000).map(LogUserId).collect();
         let streams = Streams::new(7, 0);
         let drawn = sample(users.clone(), 2_000, &streams);
         assert_eq!(drawn.len(), 2_000);

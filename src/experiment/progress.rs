@@ -2,7 +2,7 @@
 //!
 //! Who hears how far a run is.
 
-use super::manifest::ArmRecord;
+use super::manifest::TrialRecord;
 
 /// A tick that a policy has done in a replication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,11 +19,11 @@ pub struct TickDone<'a> {
 
 /// Hears of each completed tick, from any thread.
 pub trait Progress: Sync {
-    /// One tick of one arm is done.
+    /// One tick of one trial is done.
     fn tick(&self, done: &TickDone<'_>);
 
-    /// An arm is whole, and so are its files.
-    fn arm(&self, _arm: &ArmRecord) {}
+    /// A trial is whole, and so are its files.
+    fn trial(&self, _trial: &TrialRecord) {}
 }
 
 /// Hears nothing.

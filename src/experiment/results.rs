@@ -1,7 +1,7 @@
 //! The outputs of all trials of a run.
 //!
-//! An arm is one policy in one replication. [`Results`] puts the arms in order, so that nothing here depends
-//! on which arm was finished first, and derives summaries, paired comparisons and bands over time from them.
+//! A trial is one policy in one replication. [`Results`] puts the trials in order, so that nothing here depends
+//! on which trial was finished first, and derives summaries, paired comparisons and bands over time from them.
 
 pub(super) mod files;
 mod order;
@@ -21,7 +21,7 @@ pub(crate) use self::pairs::{proposal, too_narrow};
 use super::stats::{Estimate, Family, Paired, differences, estimate, paired};
 use super::user_totals::UserTotals;
 use crate::metrics::{MetricCurve, MetricKind, TickValue};
-use crate::world::ShortSlates;
+use crate::simulation::ShortSlates;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -30,9 +30,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum ResultsError {
     /// There is nothing to summarise.
-    #[error("the run has no arms: give at least one policy and one replication")]
+    #[error("the run has no trials: give at least one policy and one replication")]
     Empty,
-    /// No arm ran the baseline.
+    /// No trial ran the baseline.
     #[error("the baseline `{baseline}` is not among the policies {policies}; set `baseline` to one of them")]
     NoBaseline {
         /// The baseline asked for.
@@ -55,7 +55,7 @@ pub enum ResultsError {
         policy: String,
         /// The replication.
         replication: u32,
-        /// Final values of the arm.
+        /// Final values of the trial.
         found: usize,
         /// Metrics of the run.
         expected: usize,
@@ -72,7 +72,7 @@ pub enum ResultsError {
 
 /// The outcome of one policy in one replication.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct ArmResult {
+pub struct TrialResult {
     /// Name of the policy.
     pub policy: String,
     /// The replication, from 0.
@@ -156,18 +156,18 @@ pub struct Results {
     /// True if the run might have stopped after each replication.
     looked: bool,
     /// By place of the policy and by replication.
-    arms: BTreeMap<(usize, u32), ArmResult>,
+    trials: BTreeMap<(usize, u32), TrialResult>,
 }
 
 impl Results {
-    /// Puts a run together. Policies keep the order in which they first appear in `arms`.
+    /// Puts a run together. Policies keep the order in which they first appear in `trials`.
     ///
     /// # Errors
-    /// When the arms do not make a run: see [`ResultsError`].
+    /// When the trials do not make a run: see [`ResultsError`].
     pub fn new(
         metrics: Vec<&'static MetricKind>,
         baseline: &str,
-        arms: Vec<ArmResult>,
+        trials: Vec<TrialResult>,
     ) -> Result<Results, ResultsError> {
         let mut results = Results {
             metrics,
@@ -175,12 +175,12 @@ impl Results {
             policies: Vec::new(),
             replications: Vec::new(),
             looked: false,
-            arms: BTreeMap::new(),
+            trials: BTreeMap::new(),
         };
-        for arm in arms {
-            results.add(arm)?;
+        for trial in trials {
+            results.add(trial)?;
         }
-        if results.arms.is_empty() {
+        if results.trials.is_empty() {
             return Err(ResultsError::Empty);
         }
         if results.place(baseline).is_none() {
@@ -197,9 +197,9 @@ impl Results {
         self
     }
 
-    fn add(&mut self, arm: ArmResult) -> Result<(), ResultsError> {
-        let (policy, replication) = (arm.policy.clone(), arm.replication);
-        let (found, expected) = (arm.finals.len(), self.metrics.len());
+    fn add(&mut self, trial: TrialResult) -> Result<(), ResultsError> {
+        let (policy, replication) = (trial.policy.clone(), trial.replication);
+        let (found, expected) = (trial.finals.len(), self.metrics.len());
         if found != expected {
             return Err(ResultsError::Metrics { policy, replication, found, expected });
         }
@@ -210,7 +210,7 @@ impl Results {
         if !self.replications.contains(&replication) {
             self.replications.push(replication);
         }
-        match self.arms.insert((place, replication), arm) {
+        match self.trials.insert((place, replication), trial) {
             Some(_) => Err(ResultsError::Duplicate { policy, replication }),
             None => Ok(()),
         }
@@ -245,23 +245,23 @@ impl Results {
         &self.replications
     }
 
-    /// The arms by policy and replication.
-    pub fn arms(&self) -> impl Iterator<Item = &ArmResult> {
-        self.arms.values()
+    /// The trials by policy and replication.
+    pub fn trials(&self) -> impl Iterator<Item = &TrialResult> {
+        self.trials.values()
     }
 
-    /// The arms of a policy, replications ascending.
-    fn arms_of(&self, policy: &str) -> impl Iterator<Item = &ArmResult> {
+    /// The trials of a policy, replications ascending.
+    fn trials_of(&self, policy: &str) -> impl Iterator<Item = &TrialResult> {
         // A policy that did not run has the place of none.
         let place = self.place(policy).unwrap_or(self.policies.len());
-        self.arms.range((place, 0)..=(place, u32::MAX)).map(|(_, arm)| arm)
+        self.trials.range((place, 0)..=(place, u32::MAX)).map(|(_, trial)| trial)
     }
 
     /// The final values of a metric, one for each replication of the run.
     fn finals(&self, policy: &str, metric: usize) -> Vec<Option<f64>> {
         let place = self.place(policy);
-        let arm = |replication: &u32| self.arms.get(&(place?, *replication));
-        self.replications.iter().map(|replication| arm(replication)?.finals.get(metric).copied().flatten()).collect()
+        let trial = |replication: &u32| self.trials.get(&(place?, *replication));
+        self.replications.iter().map(|replication| trial(replication)?.finals.get(metric).copied().flatten()).collect()
     }
 
     /// A policy's final value of a metric over replications; `None` when it is undefined in all.
@@ -288,8 +288,8 @@ impl Results {
     /// A metric of a policy over time.
     pub fn band(&self, policy: &str, metric: usize) -> Vec<BandPoint> {
         let mut ticks: BTreeMap<u32, Vec<Option<f64>>> = BTreeMap::new();
-        for arm in self.arms_of(policy) {
-            for value in arm.ticks.iter().filter(|value| value.metric == metric) {
+        for trial in self.trials_of(policy) {
+            for value in trial.ticks.iter().filter(|value| value.metric == metric) {
                 ticks.entry(value.tick).or_default().push(value.value);
             }
         }
@@ -343,9 +343,9 @@ pub(crate) mod testing {
     use crate::metrics;
 
     /// A run over the named metrics: `(policy, finals by replication)`, with ticks that rise to the finals.
-    pub fn results(names: &[&str], baseline: &str, arms: &[(&str, &[&[Option<f64>]])], ticks: u32) -> Results {
+    pub fn results(names: &[&str], baseline: &str, trials: &[(&str, &[&[Option<f64>]])], ticks: u32) -> Results {
         let kinds = names.iter().map(|name| metrics::get(name).unwrap()).collect();
-        let arm = |policy: &str, replication: u32, finals: &[Option<f64>]| ArmResult {
+        let trial = |policy: &str, replication: u32, finals: &[Option<f64>]| TrialResult {
             policy: policy.to_owned(),
             replication,
             ticks: (0..ticks).flat_map(|tick| rise(tick, ticks, finals)).collect(),
@@ -357,7 +357,7 @@ pub(crate) mod testing {
             short: ShortSlates::default(),
             users: UserTotals::default(),
         };
-        let all = arms.iter().flat_map(|(policy, runs)| (0..).zip(*runs).map(|(nth, run)| arm(policy, nth, run)));
+        let all = trials.iter().flat_map(|(policy, runs)| (0..).zip(*runs).map(|(nth, run)| trial(policy, nth, run)));
         Results::new(kinds, baseline, all.collect()).unwrap()
     }
 
@@ -381,9 +381,9 @@ mod tests {
     use super::*;
     use crate::metrics;
 
-    fn arm(policy: &str, replication: u32, finals: Vec<Option<f64>>) -> ArmResult {
+    fn trial(policy: &str, replication: u32, finals: Vec<Option<f64>>) -> TrialResult {
         let (policy, digest) = (policy.to_owned(), String::new());
-        ArmResult {
+        TrialResult {
             policy,
             replication,
             ticks: Vec::new(),
@@ -435,21 +435,25 @@ mod tests {
     #[test]
     fn replications_may_come_in_any_order() {
         let value = |share: f64| vec![Some(share)];
-        let arms =
-            vec![arm("a", 1, value(0.2)), arm("b", 0, value(0.4)), arm("b", 1, value(0.6)), arm("a", 0, value(0.1))];
-        let results = Results::new(coverage(), "a", arms).unwrap();
-        let order: Vec<_> = results.arms().map(|arm| (arm.policy.as_str(), arm.replication)).collect();
+        let trials = vec![
+            trial("a", 1, value(0.2)),
+            trial("b", 0, value(0.4)),
+            trial("b", 1, value(0.6)),
+            trial("a", 0, value(0.1)),
+        ];
+        let results = Results::new(coverage(), "a", trials).unwrap();
+        let order: Vec<_> = results.trials().map(|trial| (trial.policy.as_str(), trial.replication)).collect();
         assert_eq!(order, [("a", 0), ("a", 1), ("b", 0), ("b", 1)]);
         assert!((results.paired("b", "a", 0).unwrap().difference.mean - 0.35).abs() < 1e-12);
     }
 
     #[test]
     fn what_is_no_run_is_refused() {
-        let one = || arm("a", 0, vec![Some(0.5)]);
-        let new = |baseline: &str, arms| Results::new(coverage(), baseline, arms).unwrap_err().to_string();
-        assert!(new("a", vec![]).contains("no arms"));
+        let one = || trial("a", 0, vec![Some(0.5)]);
+        let new = |baseline: &str, trials| Results::new(coverage(), baseline, trials).unwrap_err().to_string();
+        assert!(new("a", vec![]).contains("no trials"));
         assert!(new("b", vec![one()]).contains("`b` is not among the policies `a`"));
         assert!(new("a", vec![one(), one()]).contains("ran twice in replication 0"));
-        assert!(new("a", vec![arm("a", 0, vec![])]).contains("0 final values for 1 metrics"));
+        assert!(new("a", vec![trial("a", 0, vec![])]).contains("0 final values for 1 metrics"));
     }
 }

@@ -1,25 +1,25 @@
 //! Policies x replications under common random numbers.
 
 mod against;
+mod continuation;
 mod event_files;
 mod parts;
-mod stopped;
 
+pub use self::continuation::Stopped;
 pub use self::parts::Part;
-pub use self::stopped::Stopped;
 
 use self::event_files::{decisions_beside, file_name};
-use super::arm::ArmSink;
-use super::manifest::{ArmRecord, DecisionRecord, UntilRecord};
+use super::manifest::{DecisionFileRecord, TrialRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
 use super::progress::{Progress, TickDone};
-use super::results::ArmResult;
+use super::results::TrialResult;
+use super::trial_sink::TrialSink;
 use crate::experiment::trials::side_by_side;
 use crate::log::{DecisionSink, EventSink, NoSink, ParquetWriter, TrialName};
 use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
-use crate::tick::{Training, Trial};
-use crate::world::Population;
+use crate::simulation::Population;
+use crate::simulation::{Training, Trial};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -42,18 +42,18 @@ pub struct RunOptions<'a> {
 /// The output of a run.
 #[derive(Default)]
 pub struct Outcome {
-    /// One entry for each arm, by policy in the order of the scenario, then replication.
-    pub arms: Vec<ArmResult>,
-    /// Ticks that each arm completed, in the same order.
+    /// One entry for each trial, by policy in the order of the scenario, then replication.
+    pub trials: Vec<TrialResult>,
+    /// Ticks that each trial completed, in the same order.
     pub ticks: Vec<u32>,
-    /// The event log of each arm, in the same order, when events were written.
+    /// The event log of each trial, in the same order, when events were written.
     pub files: Vec<Option<String>>,
     /// The rationales of each trial's users, in the same order, where the user model writes them.
-    pub decisions: Vec<Option<DecisionRecord>>,
-    /// How long each arm's policy trained, in the same order.
+    pub decisions: Vec<Option<DecisionFileRecord>>,
+    /// How long each trial's policy trained, in the same order.
     pub training: Vec<Training>,
-    /// The policies that could not go on, each with its first replication that failed; they have no arms here.
-    pub failures: Vec<ArmFailure>,
+    /// The policies that could not go on, each with its first replication that failed; they have no trials here.
+    pub failures: Vec<TrialFailure>,
     /// Replications that were begun: those of the scenario, or fewer when a rule was met.
     pub replications: u32,
     /// True if the run was stopped before its end.
@@ -64,7 +64,7 @@ pub struct Outcome {
 
 /// A policy that could not go on.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ArmFailure {
+pub struct TrialFailure {
     /// Name of the policy.
     pub policy: String,
     /// The first replication in which it failed.
@@ -74,32 +74,33 @@ pub struct ArmFailure {
 }
 
 /// A policy in a replication, and what became of it; `None` when it was not begun.
-pub(super) struct Arm {
+pub(super) struct TrialOutcome {
     replication: u32,
     policy: usize,
     finished: Option<Result<Finished, ExperimentError>>,
 }
 
-/// The final values of a policy in a metric, one for each of its arms, replications ascending.
-pub(super) fn finals_of(arms: &[Arm], policy: usize, metric: usize) -> Vec<Option<f64>> {
-    let of_policy = arms.iter().filter(|arm| arm.policy == policy);
-    let last = |arm: &Arm| arm.finished.as_ref()?.as_ref().ok()?.result.finals.get(metric).copied().flatten();
+/// The final values of a policy in a metric, one for each of its trials, replications ascending.
+pub(super) fn finals_of(trials: &[TrialOutcome], policy: usize, metric: usize) -> Vec<Option<f64>> {
+    let of_policy = trials.iter().filter(|trial| trial.policy == policy);
+    let last =
+        |trial: &TrialOutcome| trial.finished.as_ref()?.as_ref().ok()?.result.finals.get(metric).copied().flatten();
     of_policy.map(last).collect()
 }
 
-/// One finished or stopped arm.
+/// One finished or stopped trial.
 #[derive(Clone, Serialize, Deserialize)]
 struct Finished {
-    result: ArmResult,
+    result: TrialResult,
     ticks: u32,
     file: Option<String>,
-    decisions: Option<DecisionRecord>,
+    decisions: Option<DecisionFileRecord>,
     training: Training,
 }
 
 impl Finished {
-    fn record(&self) -> ArmRecord {
-        ArmRecord::new(&self.result, self.ticks, self.file.as_deref(), &self.training, self.decisions.as_ref())
+    fn record(&self) -> TrialRecord {
+        TrialRecord::new(&self.result, self.ticks, self.file.as_deref(), &self.training, self.decisions.as_ref())
     }
 }
 
@@ -125,16 +126,18 @@ impl Brakes<'_> {
         (0..self.first_failures.len()).all(|policy| self.has_failed(policy))
     }
 
-    /// Takes note of the policies that failed in arms that were not run here.
-    pub(super) fn note(&self, arms: &[Arm]) {
-        for arm in arms.iter().filter(|arm| matches!(&arm.finished, Some(Err(problem)) if problem.is_of_policy())) {
-            self.first_failures[arm.policy].fetch_min(arm.replication, Ordering::Relaxed);
+    /// Takes note of the policies that failed in trials that were not run here.
+    pub(super) fn note(&self, trials: &[TrialOutcome]) {
+        for trial in
+            trials.iter().filter(|trial| matches!(&trial.finished, Some(Err(problem)) if problem.is_of_policy()))
+        {
+            self.first_failures[trial.policy].fetch_min(trial.replication, Ordering::Relaxed);
         }
     }
 
     /// A policy that failed in a replication is not worth the later ones. The earlier ones go on, so that the failure that
-    /// is reported does not depend on which arm was faster.
-    fn arm(&self, policy: usize, replication: u32) -> bool {
+    /// is reported does not depend on which trial was faster.
+    fn holds(&self, policy: usize, replication: u32) -> bool {
         self.all() || self.first_failures[policy].load(Ordering::Relaxed) < replication
     }
 }
@@ -147,8 +150,8 @@ impl Experiment {
     /// When the run itself fails (the user model, the event logs), or every policy does.
     pub fn run(&self, options: &RunOptions<'_>) -> Result<Outcome, ExperimentError> {
         let replications = self.scenario.replications;
-        let arms = self.arms(0..replications, options, &self.brakes(options));
-        self.gather(arms, replications, options)
+        let trials = self.run_trials(0..replications, options, &self.brakes(options));
+        self.gather(trials, replications, options)
     }
 
     pub(super) fn brakes<'a>(&self, options: &RunOptions<'a>) -> Brakes<'a> {
@@ -160,30 +163,35 @@ impl Experiment {
     }
 
     /// Runs every policy in some replications.
-    pub(super) fn arms(&self, replications: Range<u32>, options: &RunOptions<'_>, brakes: &Brakes<'_>) -> Vec<Arm> {
+    pub(super) fn run_trials(
+        &self,
+        replications: Range<u32>,
+        options: &RunOptions<'_>,
+        brakes: &Brakes<'_>,
+    ) -> Vec<TrialOutcome> {
         // Replications outermost, so that a stopped run has whole replications of all policies.
         let order: Vec<(u32, usize)> = replications
             .flat_map(|replication| (0..self.scenario.policies.len()).map(move |policy| (replication, policy)))
             .collect();
-        let arm = |&(replication, policy): &(u32, usize)| {
-            let finished = if brakes.arm(policy, replication) {
+        let trial = |&(replication, policy): &(u32, usize)| {
+            let finished = if brakes.holds(policy, replication) {
                 self.kept(policy, replication, options, brakes)
             } else {
-                Some(self.guarded_arm(policy, replication, options, brakes))
+                Some(self.guarded_trial(policy, replication, options, brakes))
             };
             match &finished {
                 Some(Err(problem)) if problem.is_of_policy() => {
                     brakes.first_failures[policy].fetch_min(replication, Ordering::Relaxed);
                 }
                 Some(Err(_)) => brakes.failed.store(true, Ordering::Relaxed),
-                Some(Ok(arm)) if arm.ticks == self.scenario.ticks => options.progress.arm(&arm.record()),
+                Some(Ok(trial)) if trial.ticks == self.scenario.ticks => options.progress.trial(&trial.record()),
                 Some(Ok(_)) | None => {}
             }
-            Arm { replication, policy, finished }
+            TrialOutcome { replication, policy, finished }
         };
-        let mut arms: Vec<Arm> = side_by_side(&order, arm);
-        self.set_against(&mut arms);
-        arms
+        let mut trials: Vec<TrialOutcome> = side_by_side(&order, trial);
+        self.set_against(&mut trials);
+        trials
     }
 
     /// Outputs of a trial that will not be restarted, from the run that this one continues: they must not be lost.
@@ -196,12 +204,12 @@ impl Experiment {
     ) -> Option<Result<Finished, ExperimentError>> {
         let spec = &self.scenario.policies[policy];
         let stopped = options.stopped.as_ref().filter(|_| brakes.all())?;
-        let record = stopped.arm(&spec.name, replication)?;
-        Some(self.kept_arm(spec, policy, record, options, stopped))
+        let record = stopped.trial(&spec.name, replication)?;
+        Some(self.kept_trial(spec, policy, record, options, stopped))
     }
 
-    /// An arm of which a panic is a failure of its policy.
-    fn guarded_arm(
+    /// A trial of which a panic is a failure of its policy.
+    fn guarded_trial(
         &self,
         policy: usize,
         replication: u32,
@@ -209,28 +217,28 @@ impl Experiment {
         brakes: &Brakes<'_>,
     ) -> Result<Finished, ExperimentError> {
         let spec = &self.scenario.policies[policy];
-        // Nothing that the arm has touched is looked at afterwards.
-        let arm = AssertUnwindSafe(|| self.arm(spec, policy, replication, options, brakes));
-        std::panic::catch_unwind(arm).unwrap_or_else(|payload| {
+        // Nothing that the trial has touched is looked at afterwards.
+        let trial = AssertUnwindSafe(|| self.run_trial(spec, policy, replication, options, brakes));
+        std::panic::catch_unwind(trial).unwrap_or_else(|payload| {
             let text = payload.downcast_ref::<String>().map(String::as_str);
             let text = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no message");
             Err(ExperimentError::Panic { policy: spec.name.clone(), problem: text.to_owned() })
         })
     }
 
-    /// Puts the arms of the first `replications` together.
+    /// Puts the trials of the first `replications` together.
     pub(super) fn gather(
         &self,
-        arms: Vec<Arm>,
+        trials: Vec<TrialOutcome>,
         replications: u32,
         options: &RunOptions<'_>,
     ) -> Result<Outcome, ExperimentError> {
-        let mut finished = Vec::with_capacity(arms.len());
+        let mut finished = Vec::with_capacity(trials.len());
         // Replications come in ascending order: the first failure of a policy is that of its first replication.
         let mut failed: BTreeMap<usize, (u32, ExperimentError)> = BTreeMap::new();
-        for Arm { replication, policy, finished: outcome } in arms {
+        for TrialOutcome { replication, policy, finished: outcome } in trials {
             match outcome {
-                Some(Ok(arm)) => finished.push((policy, replication, arm)),
+                Some(Ok(trial)) => finished.push((policy, replication, trial)),
                 Some(Err(problem)) if problem.is_of_policy() => {
                     failed.entry(policy).or_insert((replication, problem));
                 }
@@ -243,9 +251,9 @@ impl Experiment {
         {
             return Err(problem);
         }
-        for (_, _, arm) in finished.iter().filter(|(policy, ..)| failed.contains_key(policy)) {
+        for (_, _, trial) in finished.iter().filter(|(policy, ..)| failed.contains_key(policy)) {
             // Half of a policy's replications compare with nothing.
-            if let Some((folder, file)) = options.events.zip(arm.file.as_ref()) {
+            if let Some((folder, file)) = options.events.zip(trial.file.as_ref()) {
                 let path = folder.join(file);
                 let _ = std::fs::remove_file(decisions_beside(&path));
                 let _ = std::fs::remove_file(path);
@@ -264,15 +272,15 @@ impl Experiment {
     ) -> Outcome {
         finished.sort_by_key(|&(policy, replication, _)| (policy, replication));
         let wanted = (self.scenario.policies.len() - failed.len()) * replications as usize;
-        let whole = finished.len() == wanted && finished.iter().all(|(_, _, arm)| arm.ticks == self.scenario.ticks);
+        let whole = finished.len() == wanted && finished.iter().all(|(_, _, trial)| trial.ticks == self.scenario.ticks);
         let name = |policy: usize| self.scenario.policies[policy].name.clone();
-        let failures = failed.into_iter().map(|(policy, (replication, problem))| ArmFailure {
+        let failures = failed.into_iter().map(|(policy, (replication, problem))| TrialFailure {
             policy: name(policy),
             replication,
             problem: problem.to_string(),
         });
         let mut outcome = Outcome {
-            arms: Vec::new(),
+            trials: Vec::new(),
             ticks: Vec::new(),
             files: Vec::new(),
             decisions: Vec::new(),
@@ -282,19 +290,19 @@ impl Experiment {
             interrupted: !whole && options.stop.load(Ordering::Relaxed),
             until: None,
         };
-        for (_, _, arm) in finished {
-            outcome.arms.push(arm.result);
-            outcome.ticks.push(arm.ticks);
-            outcome.files.push(arm.file);
-            outcome.decisions.push(arm.decisions);
-            outcome.training.push(arm.training);
+        for (_, _, trial) in finished {
+            outcome.trials.push(trial.result);
+            outcome.ticks.push(trial.ticks);
+            outcome.files.push(trial.file);
+            outcome.decisions.push(trial.decisions);
+            outcome.training.push(trial.training);
         }
         outcome
     }
 
     /// Runs one policy in one replication.
-    #[expect(clippy::disallowed_methods, reason = "the seconds of an arm are reported and never enter a result")]
-    fn arm(
+    #[expect(clippy::disallowed_methods, reason = "the seconds of a trial are reported and never enter a result")]
+    fn run_trial(
         &self,
         spec: &PolicySpec,
         number: usize,
@@ -303,9 +311,10 @@ impl Experiment {
         brakes: &Brakes<'_>,
     ) -> Result<Finished, ExperimentError> {
         let started = std::time::Instant::now();
-        let past = options.stopped.as_ref().and_then(|stopped| Some((stopped, stopped.arm(&spec.name, replication)?)));
+        let past =
+            options.stopped.as_ref().and_then(|stopped| Some((stopped, stopped.trial(&spec.name, replication)?)));
         if let Some((stopped, record)) = past.filter(|(_, record)| record.ticks == self.scenario.ticks) {
-            return self.kept_arm(spec, number, record, options, stopped);
+            return self.kept_trial(spec, number, record, options, stopped);
         }
         let file = options.events.map(|_| file_name(number, &spec.name, replication));
         let path: Option<PathBuf> = options.events.zip(file.as_ref()).map(|(folder, file)| folder.join(file));
@@ -314,36 +323,36 @@ impl Experiment {
             trial.recall(stopped.recording(record, self.scenario.seed)?);
         }
         let mut ticks = 0;
-        while ticks < self.scenario.ticks && !brakes.arm(number, replication) {
+        while ticks < self.scenario.ticks && !brakes.holds(number, replication) {
             trial.tick()?;
             ticks += 1;
             let steps = trial.events().len() as u64;
             options.progress.tick(&TickDone { policy: &spec.name, replication, tick: ticks - 1, steps });
-            past.map_or(Ok(()), |(_, record)| stopped::check(record, ticks, trial.sink().tally()))?;
+            past.map_or(Ok(()), |(_, record)| continuation::check(record, ticks, trial.sink().tally()))?;
         }
         if let Some((stopped, record)) = past.filter(|(_, record)| record.ticks > ticks) {
-            return self.kept_arm(spec, number, record, options, stopped);
+            return self.kept_trial(spec, number, record, options, stopped);
         }
         let (short, training) = (trial.short_slates(), Training { before, ..trial.training() });
         let sink = trial.finish()?;
         let counted = sink.tally();
         let result = counted.result(spec, replication, started.elapsed().as_secs_f64(), short);
-        let decisions = DecisionRecord::of(&counted.decisions, path.as_deref().map(decisions_beside).as_deref());
+        let decisions = DecisionFileRecord::of(&counted.decisions, path.as_deref().map(decisions_beside).as_deref());
         Ok(Finished { result, ticks, file, decisions, training })
     }
 
-    /// An arm before its first tick, and the seconds that its policy took to be built.
-    #[expect(clippy::disallowed_methods, reason = "the seconds of an arm are reported and never enter a result")]
+    /// A trial before its first tick, and the seconds that its policy took to be built.
+    #[expect(clippy::disallowed_methods, reason = "the seconds of a trial are reported and never enter a result")]
     fn begin(
         &self,
         spec: &PolicySpec,
         replication: u32,
         path: Option<&Path>,
-    ) -> Result<(Trial<ArmSink>, f64), ExperimentError> {
+    ) -> Result<(Trial<TrialSink>, f64), ExperimentError> {
         let population = self.users(replication)?;
         let next = self.log(path, &spec.name, replication)?;
         let metrics = self.metric_set(&population)?;
-        let sink = ArmSink::new(metrics, self.start.catalogue.clone(), &population.sources, next);
+        let sink = TrialSink::new(metrics, self.start.catalogue.clone(), &population.sources, next);
         let building = std::time::Instant::now();
         let trial = self.trial(spec, replication, &population, sink)?;
         Ok((trial, building.elapsed().as_secs_f64()))
@@ -369,7 +378,7 @@ impl Experiment {
         Ok(MetricSet::of(self.metrics(), &self.background(population)))
     }
 
-    /// Where the events of an arm go.
+    /// Where the events of a trial go.
     fn log(&self, path: Option<&Path>, policy: &str, replication: u32) -> Result<Box<dyn EventSink>, ExperimentError> {
         Ok(match path {
             Some(path) => {

@@ -7,8 +7,8 @@ use super::prepare::{Experiment, ExperimentError};
 use crate::dataset::Impression;
 use crate::ids::ItemId;
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
+use crate::simulation::StartingPoint;
 use crate::user::{Probabilities, ResponseRule, UserError, UserModel, utilities};
-use crate::world::StartingPoint;
 
 /// Lists that go through the user model in one call.
 const BATCH: usize = 512;
@@ -88,7 +88,7 @@ fn scenes_of(
     let mut scenes = SceneBatch::default();
     scenes.reset(lists.len(), slate, read);
     scenes.set_time(start.log.end());
-    scenes.users.extend(lists.iter().map(|list| list.user));
+    scenes.users.extend(lists.iter().map(|list| list.user.simulated()));
     for (row, list) in lists.iter().enumerate() {
         scenes.memory[row * read..(row + 1) * read].copy_from_slice(&start.memory_of(list.user)[..read]);
         for slot in 0..slate {

@@ -2,15 +2,15 @@
 //!
 //! Hashes of all files, and the name of its trial in each log.
 
-use super::manifest::{ArmRecord, Manifest};
+use super::manifest::{Manifest, TrialRecord};
 use crate::files::{FileError, FileRecord};
 use crate::log::{EventBatch, LogError, TrialName, read_trial};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-impl ArmRecord {
+impl TrialRecord {
     /// The name in its log, in a run of this seed.
-    pub fn trial(&self, seed: u64) -> TrialName {
+    pub fn trial_name(&self, seed: u64) -> TrialName {
         TrialName { policy: self.policy.clone(), replication: self.replication, seed }
     }
 
@@ -30,25 +30,25 @@ impl Manifest {
         listed(&self.files, folder, name)
     }
 
-    /// Reads the log of an arm and calls `each` for the batch of every tick that had visitors, in order.
+    /// Reads the log of a trial and calls `each` for the batch of every tick that had visitors, in order.
     ///
     /// # Errors
-    /// When the log is not the one of the arm, or cannot be read.
-    pub fn read_log(&self, folder: &Path, arm: &ArmRecord, each: impl FnMut(&EventBatch)) -> Result<(), LogError> {
-        let path = self.file(folder, arm.events.as_deref().unwrap_or_default())?;
-        read_trial(&path, &arm.trial(self.seed), each)
+    /// When the log is not the one of the trial, or cannot be read.
+    pub fn read_log(&self, folder: &Path, trial: &TrialRecord, each: impl FnMut(&EventBatch)) -> Result<(), LogError> {
+        let path = self.file(folder, trial.events.as_deref().unwrap_or_default())?;
+        read_trial(&path, &trial.trial_name(self.seed), each)
     }
 
-    /// The first arm that the manifest has twice, in words.
-    pub(super) fn repeated_arm(&self) -> Option<String> {
-        repeated(&self.arms)
+    /// The first trial that the manifest has twice, in words.
+    pub(super) fn repeated_trial(&self) -> Option<String> {
+        repeated(&self.trials)
     }
 }
 
-/// The first of these arms that is there twice, in words.
-pub(super) fn repeated(arms: &[ArmRecord]) -> Option<String> {
+/// The first of these trials that is there twice, in words.
+pub(super) fn repeated(trials: &[TrialRecord]) -> Option<String> {
     let mut seen = BTreeSet::new();
-    let again = arms.iter().find(|arm| !seen.insert((&arm.policy, arm.replication)))?;
+    let again = trials.iter().find(|trial| !seen.insert((&trial.policy, trial.replication)))?;
     Some(format!("replication {} of policy `{}` occurs twice; it was changed", again.replication, again.policy))
 }
 

@@ -1,9 +1,9 @@
 //! Trust in an order of policies, by sensitivity scenarios.
 //!
 //! A simulator's answer rests on assumptions that its log cannot check: who the users are, how often they accept, how sure
-//! they are of their taste. A [`TrustWorld`] changes one of them and nothing else, seeds included. What a run concluded
+//! they are of their taste. A [`SensitivityScenario`] changes one of them and nothing else, seeds included. What a run concluded
 //! (one policy ahead of another, by the verdict over all pairs) then holds there, or is no longer sure, or reverses. What is
-//! said of a pair in a world is adjusted over all pairs and all worlds: with a chance of 95%, none of it is false.
+//! said of a pair in a sensitivity scenario is adjusted over all pairs and all sensitivity scenarios: with a chance of 95%, none of it is false.
 
 use super::results::Results;
 use super::stats::kendall_tau;
@@ -13,16 +13,16 @@ use crate::scenario::{AcceptSpec, AcceptanceSpec, ExaminationRule, Scenario, Sce
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Ticks at most of a world with language users: a language model needs a fifth of a second and more for a choice.
+/// Ticks at most of a sensitivity scenario with language users: a language model needs a fifth of a second and more for a choice.
 const LANGUAGE_TICKS: u32 = 10;
 /// The chance that anything sure is false.
 const LEVEL: f64 = 0.05;
-/// How many accepted items a language user of such a world remembers.
+/// How many accepted items a language user of such a sensitivity scenario remembers.
 const LANGUAGE_HISTORY: &str = "10";
 
 /// A scenario in which one assumption is another.
 #[derive(Clone, Debug)]
-pub struct TrustWorld {
+pub struct SensitivityScenario {
     /// Its name, in tables.
     pub name: String,
     /// The scenario.
@@ -31,7 +31,7 @@ pub struct TrustWorld {
     pub is_optional: bool,
 }
 
-impl TrustWorld {
+impl SensitivityScenario {
     /// `base` with some keys set to other values. A new `user.kind` takes the defaults of that kind; a folder among them
     /// starts from that of `origin`, the file of `base`.
     ///
@@ -43,25 +43,29 @@ impl TrustWorld {
         origin: &Path,
         registry: &Registry,
         changes: &[(String, String)],
-    ) -> Result<TrustWorld, ScenarioError> {
+    ) -> Result<SensitivityScenario, ScenarioError> {
         let mut text = to_toml(base);
         if changes.iter().any(|(key, _)| key == "user.kind") {
             text = without_user_model(&text);
         }
         let mut scenario = Scenario::parse(&text, origin, registry, changes)?;
-        // Other worlds leave no logs behind.
+        // Sensitivity scenarios leave no logs behind.
         scenario.engine.events = false;
-        Ok(TrustWorld { name: name.to_owned(), scenario, is_optional: false })
+        Ok(SensitivityScenario { name: name.to_owned(), scenario, is_optional: false })
     }
 
-    /// The worlds that are tried unless others are named: half and twice the acceptance level, half and twice the
+    /// The sensitivity scenarios that are tried unless others are named: half and twice the acceptance level, half and twice the
     /// temperature, parametric users for a mirror, the other meaning of accepting (take or like), slots that are looked at by
     /// their place (or all of them, where the scenario says otherwise), the mirror that a scenario beside `origin` would have by default where it is
     /// there, and the models in `replicates/` of a mirror's folder, which were trained on bootstrap samples of its users.
     ///
     /// # Errors
     /// When a changed scenario is none: a defect.
-    pub fn usual(base: &Scenario, origin: &Path, registry: &Registry) -> Result<Vec<TrustWorld>, ScenarioError> {
+    pub fn usual(
+        base: &Scenario,
+        origin: &Path,
+        registry: &Registry,
+    ) -> Result<Vec<SensitivityScenario>, ScenarioError> {
         let user = &base.user;
         let mut changes: Vec<(String, &str, String)> = Vec::new();
         for (factor, word) in [(0.5, "half"), (2.0, "twice")] {
@@ -86,18 +90,18 @@ impl TrustWorld {
                 changes.push((format!("mirror {name}"), "user.path", folder.to_string_lossy().into_owned()));
             }
         }
-        let world = |(name, key, value): (String, &str, String)| {
-            TrustWorld::new(&name, base, origin, registry, &[(key.to_owned(), value)])
+        let sensitivity = |(name, key, value): (String, &str, String)| {
+            SensitivityScenario::new(&name, base, origin, registry, &[(key.to_owned(), value)])
         };
-        let mut worlds: Vec<TrustWorld> = changes.into_iter().map(world).collect::<Result<_, _>>()?;
-        worlds.extend(responses(base, origin, registry)?);
+        let mut scenarios: Vec<SensitivityScenario> = changes.into_iter().map(sensitivity).collect::<Result<_, _>>()?;
+        scenarios.extend(responses(base, origin, registry)?);
         if !user.model.is("mirror") {
-            let mirror = world(("mirrored users".to_owned(), "user.kind", "mirror".to_owned()))?;
+            let mirror = sensitivity(("mirrored users".to_owned(), "user.kind", "mirror".to_owned()))?;
             if mirror.scenario.user.model.path().is_some_and(|path| path.join("card.toml").is_file()) {
-                worlds.push(mirror);
+                scenarios.push(mirror);
             }
         }
-        Ok(worlds)
+        Ok(scenarios)
     }
 
     /// Few users for a few ticks, as they are and as language users: what differs between the two is the user model's.
@@ -110,23 +114,23 @@ impl TrustWorld {
         base: &Scenario,
         origin: &Path,
         registry: &Registry,
-    ) -> Result<[TrustWorld; 2], ScenarioError> {
+    ) -> Result<[SensitivityScenario; 2], ScenarioError> {
         let few = [("population.users", people.to_string()), ("ticks", base.ticks.min(LANGUAGE_TICKS).to_string())];
         let model = [("user.kind", "language"), ("user.mode", "direct"), ("user.history", LANGUAGE_HISTORY)];
         let model = model.map(|(key, value)| (key, value.to_owned()));
-        let world = |name: String, changes: &[(&str, String)]| {
+        let sensitivity = |name: String, changes: &[(&str, String)]| {
             let changes: Vec<_> = changes.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
-            TrustWorld::new(&name, base, origin, registry, &changes)
+            SensitivityScenario::new(&name, base, origin, registry, &changes)
         };
         Ok([
-            world(format!("{people} users"), &few)?,
-            world(format!("{people} language users"), &[&few[..], &model[..]].concat())?,
+            sensitivity(format!("{people} users"), &few)?,
+            sensitivity(format!("{people} language users"), &[&few[..], &model[..]].concat())?,
         ])
     }
 }
 
 /// The other meaning of accepting, and the other examination.
-fn responses(base: &Scenario, origin: &Path, registry: &Registry) -> Result<Vec<TrustWorld>, ScenarioError> {
+fn responses(base: &Scenario, origin: &Path, registry: &Registry) -> Result<Vec<SensitivityScenario>, ScenarioError> {
     let accept = match base.user.accept {
         AcceptSpec::Take => ("accepting means liking", vec![("user.accept", "like")]),
         AcceptSpec::Like => ("accepting means taking", vec![("user.accept", "take")]),
@@ -135,12 +139,12 @@ fn responses(base: &Scenario, origin: &Path, registry: &Registry) -> Result<Vec<
         ExaminationRule::None => ("slots looked at by place", vec![("user.examination", "position")]),
         _ => ("all slots looked at", vec![("user.examination", "none"), ("user.examination_weights", "[]")]),
     };
-    let world = |(name, changes): (&str, Vec<(&str, &str)>)| {
+    let sensitivity = |(name, changes): (&str, Vec<(&str, &str)>)| {
         let changes: Vec<_> = changes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
-        let world = TrustWorld::new(name, base, origin, registry, &changes)?;
-        Ok(TrustWorld { is_optional: true, ..world })
+        let sensitivity = SensitivityScenario::new(name, base, origin, registry, &changes)?;
+        Ok(SensitivityScenario { is_optional: true, ..sensitivity })
     };
-    [accept, examination].into_iter().map(world).collect()
+    [accept, examination].into_iter().map(sensitivity).collect()
 }
 
 /// The keys of `user` that all user models have.
@@ -172,7 +176,7 @@ fn replicates(model: &Path) -> Vec<PathBuf> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
-    /// The same policy is ahead, by a p value of at most 0.05 over all pairs and worlds.
+    /// The same policy is ahead, by a p value of at most 0.05 over all pairs and sensitivity scenarios.
     Holds,
     /// Neither policy is ahead by such a p value.
     Unsure,
@@ -189,7 +193,7 @@ pub struct Claim {
     pub ahead: String,
     /// The other.
     pub behind: String,
-    /// One for each world.
+    /// One for each sensitivity scenario.
     pub verdicts: Vec<Verdict>,
 }
 
@@ -199,10 +203,10 @@ impl Claim {
     }
 }
 
-/// One world's order of the policies.
+/// The order of the policies.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct WorldOrder {
-    /// The world.
+pub struct ScenarioOrder {
+    /// The sensitivity scenario.
     pub name: String,
     /// The mean of the metric of each policy, in the order of [`Trust::policies`].
     pub means: Vec<Option<f64>>,
@@ -225,15 +229,15 @@ pub struct Trust {
     pub policies: Vec<String>,
     /// Their means in the run.
     pub means: Vec<Option<f64>>,
-    /// The other worlds, in the order in which they were given.
-    pub worlds: Vec<WorldOrder>,
+    /// the sensitivity scenarios, in the order in which they were given.
+    pub scenarios: Vec<ScenarioOrder>,
     /// The conclusion of the run, with policies in the run's order.
     pub claims: Vec<Claim>,
 }
 
 impl Trust {
-    /// Compares a run with the same policies in other worlds, in metric number `metric` of the run.
-    pub fn new(run: &Results, worlds: &[(String, Results)], metric: usize) -> Trust {
+    /// Compares a run with the same policies in sensitivity scenarios, in metric number `metric` of the run.
+    pub fn new(run: &Results, scenarios: &[(String, Results)], metric: usize) -> Trust {
         let kind = run.metrics()[metric];
         let sign = if kind.better == Better::Lower { -1.0 } else { 1.0 };
         let mean = |results: &Results, policy: &str| results.estimate(policy, metric).map(|found| found.mean);
@@ -246,7 +250,7 @@ impl Trust {
             let there = means_of(results);
             let both: (Vec<f64>, Vec<f64>) = means.iter().zip(&there).filter_map(|(a, b)| Some(((*a)?, (*b)?))).unzip();
             let flips = pairs(both.0.len()).filter(|&(a, b)| (both.0[a] - both.0[b]) * (both.1[a] - both.1[b]) < 0.0);
-            WorldOrder { name: name.clone(), tau: kendall_tau(&both.0, &both.1), flips: flips.count(), means: there }
+            ScenarioOrder { name: name.clone(), tau: kendall_tau(&both.0, &both.1), flips: flips.count(), means: there }
         };
         let claims = pairs(policies.len()).filter_map(|(a, b)| {
             let (ahead, behind) = (&policies[a], &policies[b]);
@@ -254,30 +258,30 @@ impl Trust {
             (verdict(run, 1) == Verdict::Holds).then(|| Claim {
                 ahead: ahead.clone(),
                 behind: behind.clone(),
-                verdicts: worlds.iter().map(|(_, results)| verdict(results, worlds.len())).collect(),
+                verdicts: scenarios.iter().map(|(_, results)| verdict(results, scenarios.len())).collect(),
             })
         });
         let claims = claims.collect();
-        let orders = worlds.iter().map(order).collect();
+        let orders = scenarios.iter().map(order).collect();
         Trust {
             metric: kind.name,
             title: kind.title,
             lower_is_better: kind.better == Better::Lower,
             means,
-            worlds: orders,
+            scenarios: orders,
             claims,
             policies,
         }
     }
 
-    /// The conclusions that hold in every world.
+    /// The conclusions that hold in every sensitivity scenario.
     pub fn surviving(&self) -> impl Iterator<Item = &Claim> {
         self.claims.iter().filter(|claim| claim.count(Verdict::Holds) == claim.verdicts.len())
     }
 
     /// The answer in plain words, a sentence each.
     pub fn sentences(&self) -> Vec<String> {
-        let (worlds, claims) = (self.worlds.len(), self.claims.len());
+        let (scenarios, claims) = (self.scenarios.len(), self.claims.len());
         let mut sentences = Vec::new();
         if claims == 0 {
             sentences.push(format!("{}: the run is sure of no order between two policies.", self.title));
@@ -286,12 +290,12 @@ impl Trust {
             let turning = self.claims.iter().filter(|claim| claim.count(Verdict::Turns) > 0).count();
             let rest = match claims - surviving - turning {
                 0 => String::new(),
-                unsure => {
-                    format!(" {unsure} reverse in none, but are no longer sure in all: with few users little is sure.")
-                }
+                unsure => format!(
+                    " {unsure} turn round in none, but are no longer sure in all: a scenario with few users is sure of little."
+                ),
             };
             sentences.push(format!(
-                "{}: the run is sure of {claims} of {} orders between two policies; {surviving} of them hold in all {worlds} other worlds.{rest}",
+                "{}: the run is sure of {claims} of {} orders between two policies; {surviving} of them hold in all {scenarios} sensitivity scenarios.{rest}",
                 self.title,
                 pairs(self.policies.len()).count(),
             ));
@@ -299,20 +303,27 @@ impl Trust {
         let turned = self.claims.iter().filter(|claim| claim.count(Verdict::Turns) > 0);
         sentences.extend(turned.map(|claim| {
             let place = |verdict: &Verdict| *verdict == Verdict::Turns;
-            let names = self.worlds.iter().zip(&claim.verdicts).filter(|(_, verdict)| place(verdict));
-            let names: Vec<String> = names.map(|(world, _)| format!("`{}`", world.name)).collect();
+            let names = self.scenarios.iter().zip(&claim.verdicts).filter(|(_, verdict)| place(verdict));
+            let names: Vec<String> = names.map(|(sensitivity, _)| format!("`{}`", sensitivity.name)).collect();
             format!("`{}` ahead of `{}` turns round in {}.", claim.ahead, claim.behind, names.join(", "))
         }));
-        let same = self.worlds.iter().filter(|world| world.flips == 0).count();
-        sentences.push(format!("{same} of {worlds} worlds put the policies into exactly the run's order."));
+        let same = self.scenarios.iter().filter(|sensitivity| sensitivity.flips == 0).count();
+        sentences.push(format!(
+            "{same} of {scenarios} sensitivity scenarios put the policies into exactly the run's order."
+        ));
         sentences
     }
 }
 
-/// What becomes of "`ahead` is better than `behind`" in one of `worlds` worlds.
-fn verdict(results: &Results, (ahead, behind): (&str, &str), (metric, sign): (usize, f64), worlds: usize) -> Verdict {
+/// What becomes of "`ahead` is better than `behind`" in one of `scenarios` sensitivity scenarios.
+fn verdict(
+    results: &Results,
+    (ahead, behind): (&str, &str),
+    (metric, sign): (usize, f64),
+    scenarios: usize,
+) -> Verdict {
     let Some(found) = results.paired(ahead, behind, metric) else { return Verdict::Unknown };
-    let is_sure = found.p_value.is_some_and(|p_value| p_value * worlds as f64 <= LEVEL);
+    let is_sure = found.p_value.is_some_and(|p_value| p_value * scenarios as f64 <= LEVEL);
     match (is_sure, sign * found.difference.mean > 0.0) {
         (false, _) => Verdict::Unsure,
         (true, true) => Verdict::Holds,
@@ -328,11 +339,11 @@ fn pairs(count: usize) -> impl Iterator<Item = (usize, usize)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::ArmResult;
+    use crate::experiment::TrialResult;
 
     /// Three replications of policies with these means, one apart each.
     fn results(means: &[(&str, f64)]) -> Results {
-        let arm = |policy: &str, replication: u32, mean: f64| ArmResult {
+        let trial = |policy: &str, replication: u32, mean: f64| TrialResult {
             policy: policy.to_owned(),
             replication,
             ticks: Vec::new(),
@@ -341,31 +352,31 @@ mod tests {
             digest: String::new(),
             steps: 1,
             seconds: 0.0,
-            short: crate::world::ShortSlates::default(),
+            short: crate::simulation::ShortSlates::default(),
             curves: Vec::new(),
             users: crate::experiment::UserTotals::default(),
         };
-        let arms =
-            means.iter().flat_map(|&(policy, mean)| (0..3).map(move |replication| arm(policy, replication, mean)));
-        Results::new(crate::metrics::named(&["acceptance_rate".to_owned()]).unwrap(), means[0].0, arms.collect())
+        let trials =
+            means.iter().flat_map(|&(policy, mean)| (0..3).map(move |replication| trial(policy, replication, mean)));
+        Results::new(crate::metrics::named(&["acceptance_rate".to_owned()]).unwrap(), means[0].0, trials.collect())
             .unwrap()
     }
 
     #[test]
     fn what_holds_and_what_turns_round() {
         let run = results(&[("b", 2.0), ("a", 3.0), ("c", 1.0)]);
-        let worlds = [
+        let scenarios = [
             ("same".to_owned(), results(&[("a", 30.0), ("b", 20.0), ("c", 10.0)])),
             ("turned".to_owned(), results(&[("a", 1.0), ("b", 2.0), ("c", 0.5)])),
             ("equal".to_owned(), results(&[("a", 2.0), ("b", 2.0), ("c", 2.0)])),
             ("without c".to_owned(), results(&[("a", 2.0), ("b", 1.0)])),
         ];
-        let trust = Trust::new(&run, &worlds, 0);
+        let trust = Trust::new(&run, &scenarios, 0);
         assert_eq!(trust.policies, ["a", "b", "c"]);
-        let taus: Vec<_> = trust.worlds.iter().map(|world| world.tau).collect();
+        let taus: Vec<_> = trust.scenarios.iter().map(|sensitivity| sensitivity.tau).collect();
         assert_eq!(taus[..2], [Some(1.0), Some(1.0 / 3.0)]);
         assert_eq!((taus[2], taus[3]), (None, Some(1.0)));
-        assert_eq!(trust.worlds.iter().map(|world| world.flips).collect::<Vec<_>>(), [0, 1, 0, 0]);
+        assert_eq!(trust.scenarios.iter().map(|sensitivity| sensitivity.flips).collect::<Vec<_>>(), [0, 1, 0, 0]);
         use Verdict::{Holds, Turns, Unknown, Unsure};
         let verdicts: Vec<_> = trust.claims.iter().map(|claim| claim.verdicts.clone()).collect();
         assert_eq!(
@@ -389,8 +400,8 @@ mod tests {
             "seed = 7\ndata.path = 'd'\nuser.kind = 'mirror'\nuser.acceptance = 0.2\npolicy = [{ kind = 'popular' }]";
         let origin = Path::new("x.toml");
         let base = Scenario::parse(text, origin, &registry, &[]).unwrap();
-        let worlds = TrustWorld::usual(&base, origin, &registry).unwrap();
-        let names: Vec<&str> = worlds.iter().map(|world| world.name.as_str()).collect();
+        let scenarios = SensitivityScenario::usual(&base, origin, &registry).unwrap();
+        let names: Vec<&str> = scenarios.iter().map(|sensitivity| sensitivity.name.as_str()).collect();
         assert_eq!(
             names[..5],
             [
@@ -402,21 +413,31 @@ mod tests {
             ]
         );
         assert_eq!(names[names.len() - 2..], ["accepting means liking", "slots looked at by place"]);
-        for world in &worlds {
-            assert_eq!((world.scenario.seed, &world.scenario.policies), (7, &base.policies), "{}", world.name);
+        for sensitivity in &scenarios {
+            assert_eq!(
+                (sensitivity.scenario.seed, &sensitivity.scenario.policies),
+                (7, &base.policies),
+                "{}",
+                sensitivity.name
+            );
         }
-        let level = |world: usize| worlds[world].scenario.user.acceptance;
+        let level = |sensitivity: usize| scenarios[sensitivity].scenario.user.acceptance;
         assert_eq!((level(0), level(1)), (AcceptanceSpec::Share(0.1), AcceptanceSpec::Share(0.4)));
-        assert!(worlds[4].scenario.user.model.is("parametric"));
+        assert!(scenarios[4].scenario.user.model.is("parametric"));
         let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/mine.toml");
         let parametric = Scenario::parse(&text.replace("'mirror'", "'parametric'"), &shipped, &registry, &[]).unwrap();
         let names = |origin: &Path| -> Vec<String> {
-            TrustWorld::usual(&parametric, origin, &registry).unwrap().into_iter().map(|world| world.name).collect()
+            SensitivityScenario::usual(&parametric, origin, &registry)
+                .unwrap()
+                .into_iter()
+                .map(|sensitivity| sensitivity.name)
+                .collect()
         };
         assert_eq!(names(&shipped).last().unwrap(), "mirrored users");
         assert_eq!(names(Path::new("/nowhere/x.toml")).len(), 6, "there is no mirror beside it");
         assert_eq!(level(4), AcceptanceSpec::Share(0.2), "what all kinds have stays");
-        let wrong = TrustWorld::new("w", &base, origin, &registry, &[("user.kund".to_owned(), "x".to_owned())]);
+        let wrong =
+            SensitivityScenario::new("w", &base, origin, &registry, &[("user.kund".to_owned(), "x".to_owned())]);
         assert!(wrong.is_err_and(|problem| problem.to_string().contains("user.kund")));
     }
 }

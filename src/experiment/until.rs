@@ -8,7 +8,7 @@
 
 use super::manifest::{SequenceRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
-use super::run::{Arm, Brakes, Outcome, RunOptions, finals_of};
+use super::run::{Brakes, Outcome, RunOptions, TrialOutcome, finals_of};
 use super::stats::{Family, differences, estimate, fewest_looks};
 use crate::metrics::{Format, MetricError, MetricKind};
 use crate::registry::Registry;
@@ -75,7 +75,7 @@ pub enum UntilError {
 #[derive(Clone, Debug)]
 pub struct Until {
     kind: &'static MetricKind,
-    /// The metric's place among the finals of an arm.
+    /// The metric's place among the finals of a trial.
     metric: usize,
     /// In the metric's own unit.
     width: f64,
@@ -149,40 +149,40 @@ fn parts(text: &str) -> Result<(&str, &str), UntilError> {
 
 impl Experiment {
     /// Like [`Experiment::run`], but one replication after the other, until `until` is met or the scenario's replications
-    /// are done. The arms of a replication run at once; where it stops depends on their outputs alone.
+    /// are done. The trials of a replication run at once; where it stops depends on their outputs alone.
     ///
     /// # Errors
     /// As [`Experiment::run`].
     pub fn run_until(&self, until: &Until, options: &RunOptions<'_>) -> Result<Outcome, ExperimentError> {
         self.until(until, self.scenario.replications, options, |replication, brakes| {
-            self.arms(replication..replication + 1, options, brakes)
+            self.run_trials(replication..replication + 1, options, brakes)
         })
     }
 
-    /// Looks at one replication after the other, of which `arms_of` gives the arms; there are `there`.
+    /// Looks at one replication after the other, of which `trials_of` gives the trials; there are `there`.
     pub(super) fn until(
         &self,
         until: &Until,
         there: u32,
         options: &RunOptions<'_>,
-        mut arms_of: impl FnMut(u32, &Brakes<'_>) -> Vec<Arm>,
+        mut trials_of: impl FnMut(u32, &Brakes<'_>) -> Vec<TrialOutcome>,
     ) -> Result<Outcome, ExperimentError> {
         let (most, brakes) = (self.scenario.replications, self.brakes(options));
-        let (mut arms, mut ran, mut met) = (Vec::new(), 0, false);
+        let (mut trials, mut ran, mut met) = (Vec::new(), 0, false);
         let mut looked = (String::new(), Vec::new());
         // What a stopped run has is taken over even where this one is stopped, too.
         let kept = options.stopped.map_or(0, |stopped| stopped.replications());
         while ran < there && !met && (ran < kept || !brakes.all()) && !brakes.every_policy_failed() {
-            let next = arms_of(ran, &brakes);
+            let next = trials_of(ran, &brakes);
             brakes.note(&next);
-            arms.extend(next);
+            trials.extend(next);
             ran += 1;
             if !brakes.all() {
-                looked = self.look(until, &arms, &brakes);
+                looked = self.look(until, &trials, &brakes);
                 met = until.is_met(&looked.1);
             }
         }
-        let mut outcome = self.gather(arms, ran, options)?;
+        let mut outcome = self.gather(trials, ran, options)?;
         outcome.interrupted |= !met && ran < most && brakes.all();
         let reason = match (outcome.interrupted, met) {
             (true, _) => "interrupted",
@@ -196,16 +196,16 @@ impl Experiment {
     }
 
     /// The baseline (the first policy left when the scenario's failed) and the sequences of the others.
-    fn look(&self, until: &Until, arms: &[Arm], brakes: &Brakes<'_>) -> (String, Vec<SequenceRecord>) {
+    fn look(&self, until: &Until, trials: &[TrialOutcome], brakes: &Brakes<'_>) -> (String, Vec<SequenceRecord>) {
         let policies = &self.scenario.policies;
         let left: Vec<usize> = (0..policies.len()).filter(|&policy| !brakes.has_failed(policy)).collect();
         let is_baseline = |policy: &&usize| policies[**policy].name == self.scenario.baseline;
         let Some(&baseline) = left.iter().find(is_baseline).or(left.first()) else { return Default::default() };
         let others = left.iter().filter(|&&policy| policy != baseline);
-        let other_finals = finals_of(arms, baseline, until.metric);
+        let other_finals = finals_of(trials, baseline, until.metric);
         let family = Family::sequential(left.len());
         let sequence = |&policy: &usize| {
-            let sample = differences(&finals_of(arms, policy, until.metric), &other_finals);
+            let sample = differences(&finals_of(trials, policy, until.metric), &other_finals);
             let interval = family.judge(&sample).interval;
             SequenceRecord {
                 policy: policies[policy].name.clone(),

@@ -3,7 +3,7 @@
 //! What each user of the log accepted through the simulated users who mirror them, and what was accepted altogether: the data of the
 //! second source of uncertainty, other users, and of real levels.
 
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::{EventBatch, REJECTED};
 use crate::user::RATINGS;
 use serde::{Deserialize, Serialize};
@@ -54,7 +54,7 @@ fn grow(counts: &mut Vec<u32>, place: usize) {
 
 /// Counts [`UserTotals`].
 pub(super) struct UserTally {
-    sources: Arc<[UserId]>,
+    sources: Arc<[LogUserId]>,
     totals: UserTotals,
     /// Of each simulated user the tick of the last visit, plus 1; 0 before the first.
     visits: Vec<u32>,
@@ -62,7 +62,7 @@ pub(super) struct UserTally {
 
 impl UserTally {
     /// For simulated users who mirror these users of the log.
-    pub(super) fn new(sources: Arc<[UserId]>) -> UserTally {
+    pub(super) fn new(sources: Arc<[LogUserId]>) -> UserTally {
         UserTally { visits: vec![0; sources.len()], sources, totals: UserTotals::default() }
     }
 
@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn simulated_users_of_one_user_count_together() {
-        let mut tally = UserTally::new([2, 0, 2].map(UserId).to_vec().into());
+        let mut tally = UserTally::new([2, 0, 2].map(LogUserId).to_vec().into());
         let batch = EventBatch {
             slate: 1,
             users: [0, 1, 2].map(UserId).to_vec(),

@@ -20,10 +20,11 @@ impl Layer {
         Layer { weights: Array2::zeros((inputs, outputs)), bias: Array1::zeros(outputs) }
     }
 
-    /// Sets the weights of some outputs to 1.
+    /// Sets the weights and biases of some outputs to 1.
     pub(super) fn fill_columns(&mut self, columns: impl Iterator<Item = usize>) {
         for column in columns {
             self.weights.column_mut(column).fill(1.0);
+            self.bias[column] = 1.0;
         }
     }
 

@@ -10,7 +10,7 @@ use super::shown::ShownLists;
 use super::{FitError, FitOptions};
 use crate::dataset::{Catalogue, Dataset, LearningSplit, TrainingLog};
 use crate::random::Streams;
-use crate::scene::{CONTEXT, CoOccurrence, FOLDS, FieldFeatures, ListBuilder, LogClock, Seen, vector_tables};
+use crate::scene::{CONTEXT, CoOccurrence, FOLDS, FieldFeatures, ListBuilder, LogClock, SeenInLog, vector_tables};
 use ndarray::Array2;
 
 /// See the module's documentation.
@@ -79,7 +79,7 @@ impl<'a> Material<'a> {
         Sampler {
             log: self.log,
             builder: ListBuilder::new(self.log, &self.near),
-            seen: Seen::of(self.log),
+            seen: SeenInLog::of(self.log),
             clock: LogClock::new(self.log),
             catalogue: &self.catalogue,
             folds: &self.folds,

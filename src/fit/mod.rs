@@ -39,7 +39,7 @@ use self::network::{Inputs, Network};
 use self::search::Search;
 use crate::dataset::{Dataset, LearningSplit};
 use crate::files::{FileError, Watch};
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::scene::{EncodingError, FieldFeatures, SkippedField};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -294,7 +294,7 @@ pub fn fit(data: &Dataset, options: FitOptions, control: Control<'_>) -> Result<
 /// Returns true if there is something to learn from.
 fn enough(data: &Dataset, split: &LearningSplit) -> Result<(), FitError> {
     let log = &split.log.before;
-    let learned = (0..log.users() as u32).map(|user| log.of(UserId(user)).len()).filter(|&rows| rows > 1);
+    let learned = (0..log.users() as u32).map(|user| log.of(LogUserId(user)).len()).filter(|&rows| rows > 1);
     let rows = learned.sum();
     if (rows < LEAST_ROWS && !split.has_lists()) || data.items.len() < 2 {
         return Err(FitError::TooLittle { data: data.name.clone(), rows, least: LEAST_ROWS });

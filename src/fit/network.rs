@@ -225,8 +225,9 @@ impl Network {
         self.layers_mut().into_iter().flat_map(Layer::values_mut)
     }
 
-    /// Which of [`Network::values`] are weights that serve ratings alone: towards taste and bias of items and of users, and towards
-    /// the logits of the levels. What the layers add is not among them: a decay of it would move all ratings to the middle level.
+    /// Which of [`Network::values`] serve ratings alone: weights and biases towards taste and bias of items and of users, and
+    /// weights towards the logits of the levels. The biases of the levels are the intercepts of the ratings and are not
+    /// among them: their decay would move all ratings to the middle level.
     pub(super) fn serve_ratings(&self) -> Vec<bool> {
         let mut flags = self.zeroed();
         let item = (GATED..CHOICE_ITEM).chain(CHOICE_ITEM + EVENT_ITEM..ITEM);
@@ -235,7 +236,7 @@ impl Network {
         flags.item_skip.fill_columns(item);
         flags.query_out.fill_columns(taste);
         flags.rated.fill_columns(0..TASTE + 1);
-        flags.rating.fill_columns(0..RATINGS);
+        flags.rating.weights.fill(1.0);
         flags.values().map(|&flag| flag > 0.0).collect()
     }
 

@@ -10,9 +10,9 @@
 use super::shard::{Event, Origin, Pair, Scene, Shard, Slot, Span};
 use super::shown::ShownLists;
 use crate::dataset::{Catalogue, Interaction, TrainingLog};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::random::{Purpose, Streams, below, shuffle, unit};
-use crate::scene::{ListBuilder, ListKind, ListScene, ListShape, LogClock, Seen};
+use crate::scene::{ListBuilder, ListKind, ListScene, ListShape, LogClock, SeenInLog};
 use rand_chacha::rand_core::Rng;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -67,7 +67,7 @@ pub(super) enum Of {
 /// Neighbouring interactions, or lists, of one user that become scenes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Chunk {
-    pub(super) user: UserId,
+    pub(super) user: LogUserId,
     /// Places among the user's interactions, or among the lists that the user was shown.
     pub(super) rows: Range<usize>,
     pub(super) of: Of,
@@ -78,7 +78,7 @@ pub(super) struct Sampler<'a> {
     /// Ratings are levels from 1 to 5.
     pub(super) log: &'a TrainingLog,
     pub(super) builder: ListBuilder<'a>,
-    pub(super) seen: Seen,
+    pub(super) seen: SeenInLog,
     pub(super) clock: LogClock,
     pub(super) catalogue: &'a Catalogue,
     /// `[users]`.
@@ -96,13 +96,13 @@ pub(super) struct Draws {
 }
 
 /// Chunks of the interactions that `rows` gives for each user.
-pub(super) fn chunks(log: &TrainingLog, rows: impl Fn(UserId, usize) -> Range<usize>) -> Vec<Chunk> {
-    let users = (0..log.users() as u32).map(UserId);
+pub(super) fn chunks(log: &TrainingLog, rows: impl Fn(LogUserId, usize) -> Range<usize>) -> Vec<Chunk> {
+    let users = (0..log.users() as u32).map(LogUserId);
     users.flat_map(|user| pieces(user, rows(user, log.of(user).len()), Of::Rows)).collect()
 }
 
 /// Places of one user in chunks of like size, of at most [`SHARD`].
-pub(super) fn pieces(user: UserId, all: Range<usize>, of: Of) -> impl Iterator<Item = Chunk> {
+pub(super) fn pieces(user: LogUserId, all: Range<usize>, of: Of) -> impl Iterator<Item = Chunk> {
     let pieces = all.len().div_ceil(SHARD).max(1);
     let cut = move |piece: usize| all.start + all.len() * piece / pieces;
     let chunks = (0..pieces).map(move |piece| Chunk { user, rows: cut(piece)..cut(piece + 1), of });
@@ -282,7 +282,7 @@ pub(super) fn encoded(level: f32) -> [f32; 3] {
 
 /// The fold of each user.
 pub(super) fn folds(streams: &Streams, users: usize) -> Vec<usize> {
-    (0..users as u32).map(|user| crate::scene::fold_of(streams, UserId(user))).collect()
+    (0..users as u32).map(|user| crate::scene::fold_of(streams, LogUserId(user))).collect()
 }
 
 /// Draws an index with the given weights.

@@ -289,12 +289,13 @@ fn is_over(course: &Course, every: u32) -> bool {
 mod tests {
     use super::*;
     use crate::dataset::Interaction;
-    use crate::ids::{ItemId, UserId};
+    use crate::ids::{ItemId, LogUserId};
 
     #[test]
     fn each_turn_leaves_other_rows_out_and_keeps_all_the_rest() {
         let counts = [24u32, 0, 3, 10];
-        let row = |user: u32, item: u32| Interaction { user: UserId(user), item: ItemId(item), rating: 3.0, time: 0 };
+        let row =
+            |user: u32, item: u32| Interaction { user: LogUserId(user), item: ItemId(item), rating: 3.0, time: 0 };
         let rows = counts.iter().zip(0..).flat_map(|(&count, user)| (0..count).map(move |item| row(user, item)));
         let log = TrainingLog::from_sorted(rows.collect(), counts.len(), 24);
         assert!(matches!(turned(&log, 0), Cow::Borrowed(_)));
@@ -302,7 +303,7 @@ mod tests {
         for fold in 0..FOLDS {
             let log = turned(&log, fold);
             for (user, &count) in counts.iter().enumerate() {
-                let of = log.of(UserId(user as u32));
+                let of = log.of(LogUserId(user as u32));
                 let mut items: Vec<u32> = of.iter().map(|row| row.item.0).collect();
                 out[user].extend(&items[fitting(items.len())..]);
                 items.sort_unstable();

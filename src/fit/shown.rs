@@ -10,7 +10,7 @@ use super::sampling::{Chunk, Drops, Known, Of, Sampler, pieces};
 use super::shard::{Origin, Scene, Shard, Slot, Span};
 use super::{FitError, Propensities};
 use crate::dataset::{Impression, Impressions, LearningSplit, TrainingLog, is_drawn};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::random::below;
 use rand_chacha::rand_core::Rng;
 use std::collections::BTreeSet;
@@ -80,7 +80,7 @@ impl<'a> ShownLists<'a> {
 
     /// Finds the interactions that come from lists. The others weigh together no more than the lists.
     fn mark(&mut self, log: &TrainingLog) {
-        for user in (0..log.users() as u32).map(UserId) {
+        for user in (0..log.users() as u32).map(LogUserId) {
             let taken: BTreeSet<ItemId> =
                 (0..self.of(user).len()).flat_map(|place| taken(self.list(user, place))).collect();
             let first = log.offsets[user.index()];
@@ -162,11 +162,11 @@ impl<'a> ShownLists<'a> {
         if self.is_from_list[row] { 0.0 } else { self.comparison }
     }
 
-    fn of(&self, user: UserId) -> &[u32] {
+    fn of(&self, user: LogUserId) -> &[u32] {
         &self.places[self.offsets[user.index()]..self.offsets[user.index() + 1]]
     }
 
-    fn list(&self, user: UserId, place: usize) -> Impression<'a> {
+    fn list(&self, user: LogUserId, place: usize) -> Impression<'a> {
         self.impressions.get(self.of(user)[place] as usize)
     }
 
@@ -193,7 +193,7 @@ impl<'a> ShownLists<'a> {
     }
 
     /// How many of a user's interactions and lists are early.
-    fn cut(&self, log: &TrainingLog, user: UserId, rows: usize, lists: usize) -> [usize; 2] {
+    fn cut(&self, log: &TrainingLog, user: LogUserId, rows: usize, lists: usize) -> [usize; 2] {
         match self.late {
             Some(late) => [
                 log.of(user).partition_point(|row| row.time < late),
@@ -204,9 +204,9 @@ impl<'a> ShownLists<'a> {
         }
     }
 
-    fn chunks(&self, log: &TrainingLog, parts: impl Fn(UserId, usize, usize) -> [Range<usize>; 2]) -> Vec<Chunk> {
+    fn chunks(&self, log: &TrainingLog, parts: impl Fn(LogUserId, usize, usize) -> [Range<usize>; 2]) -> Vec<Chunk> {
         let mut found = Vec::new();
-        for user in (0..log.users() as u32).map(UserId) {
+        for user in (0..log.users() as u32).map(LogUserId) {
             let [rows, lists] = parts(user, log.of(user).len(), self.of(user).len());
             // An interaction that is neither rated nor compared teaches nothing.
             let first = log.offsets[user.index()];
@@ -289,7 +289,7 @@ impl<'a> ShownLists<'a> {
 
 /// Returns true if a user's lists show when to stop, in a log without times. The split holds out the users with the least numbers of
 /// [`is_drawn`]; these have the largest.
-fn is_late_user(user: UserId) -> bool {
+fn is_late_user(user: LogUserId) -> bool {
     !is_drawn(user, 1.0 - LATE)
 }
 

@@ -35,7 +35,7 @@ fn data(is_rated: bool, has_fields: bool, has_times: bool) -> Dataset {
             let liked = if item % 2 == user % 2 { 9.0 } else { 2.0 };
             let rating = if is_rated { liked } else { f32::NAN };
             let time = if has_times { 1_000_000 + i64::from(user) + 3_600 * place as i64 } else { 0 };
-            interactions.push(Interaction { user: UserId(user), item: ItemId(item), rating, time });
+            interactions.push(Interaction { user: LogUserId(user), item: ItemId(item), rating, time });
         }
     }
     let price = Field {

@@ -63,14 +63,14 @@ fn shown(lists: u32) -> Dataset {
             point < 0.0
         });
         let entries = items.iter().enumerate().map(|(place, &item)| (ItemId(item), slot == Some(place), place as u16));
-        data.impressions.push(UserId(user), time, entries);
+        data.impressions.push(LogUserId(user), time, entries);
         if let Some(slot) = slot {
             taken.entry((user, items[slot])).or_insert(time);
         }
     }
     let mut rows: Vec<Interaction> = taken
         .into_iter()
-        .map(|((user, item), time)| Interaction { user: UserId(user), item: ItemId(item), rating: f32::NAN, time })
+        .map(|((user, item), time)| Interaction { user: LogUserId(user), item: ItemId(item), rating: f32::NAN, time })
         .collect();
     rows.sort_by_key(|row| (row.user, row.time, row.item));
     data.interactions = rows;

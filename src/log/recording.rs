@@ -6,7 +6,7 @@ use super::{Decision, DecisionLine, EventBatch, EventReader, LogError, TrialName
 use crate::files::Jsonl;
 use std::path::Path;
 
-/// The first ticks of an arm, one after the other.
+/// The first ticks of a trial, one after the other.
 pub struct Recording {
     ticks: u32,
     events: EventReader,

@@ -16,7 +16,7 @@
 //!
 //! ```
 //! use recmirror::dataset::{Catalogue, Column, Field, Fields, TrainingLog};
-//! use recmirror::ids::{ItemId, UserId};
+//! use recmirror::ids::{ItemId, LogUserId, UserId};
 //! use recmirror::log::{EventBatch, REJECTED};
 //! use recmirror::metrics::{Background, Past, value_with};
 //! use std::sync::Arc;
@@ -24,7 +24,7 @@
 //! let (log, catalogue) = (TrainingLog::from_sorted(vec![], 3, 1), Arc::new(Catalogue::unknown(1)));
 //! let ages = Field { name: "age".to_owned(), column: Column::Number(vec![17.0, 30.0, 34.0]) };
 //! let past = Past::new(Arc::new(log), catalogue.clone(), Fields::new(vec![ages]));
-//! let start = Background::new([UserId(0), UserId(1), UserId(2)].into(), Arc::new(past));
+//! let start = Background::new([LogUserId(0), LogUserId(1), LogUserId(2)].into(), Arc::new(past));
 //! let batch = EventBatch {
 //!     slate: 1,
 //!     users: vec![UserId(0), UserId(1), UserId(2)],
@@ -172,7 +172,7 @@ impl<const ATTRIBUTE: u8> Metric for AcceptanceGap<ATTRIBUTE> {
 mod tests {
     use super::*;
     use crate::dataset::{Field, Fields};
-    use crate::ids::UserId;
+    use crate::ids::LogUserId;
     use crate::metrics::testing::{batch, catalogue, value_after, value_of};
 
     const NAN: f32 = f32::NAN;
@@ -188,7 +188,7 @@ mod tests {
             field("occupation", Column::of_names(people.iter().map(|person| told(person.2)))),
         ]);
         let past = Past::new(Arc::new(log), Arc::new(catalogue(&[1])), fields);
-        Background::new((0..people.len() as u32).map(UserId).collect(), Arc::new(past))
+        Background::new((0..people.len() as u32).map(LogUserId).collect(), Arc::new(past))
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! numbers of the live run.
 
 use crate::dataset::{Catalogue, Fields, TrainingLog};
-use crate::ids::UserId;
+use crate::ids::{LogUserId, UserId};
 use std::any::{Any, TypeId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,14 +20,14 @@ pub struct Background {
     /// Items of the catalogue.
     pub items: usize,
     /// The user of the data set whom each user of the population mirrors; empty when unknown.
-    pub sources: Arc<[UserId]>,
+    pub sources: Arc<[LogUserId]>,
     /// The log before the start.
     pub past: Arc<Past>,
 }
 
 impl Background {
     /// A population that mirrors `sources`, the users of `past`.
-    pub fn new(sources: Arc<[UserId]>, past: Arc<Past>) -> Background {
+    pub fn new(sources: Arc<[LogUserId]>, past: Arc<Past>) -> Background {
         Background { users: sources.len(), items: past.catalogue.len(), sources, past }
     }
 
@@ -37,7 +37,7 @@ impl Background {
     }
 
     /// The user of the data set whom `user` mirrors.
-    pub fn source(&self, user: UserId) -> Option<UserId> {
+    pub fn source(&self, user: UserId) -> Option<LogUserId> {
         self.sources.get(user.index()).copied().filter(|source| source.index() < self.past.log.users())
     }
 
@@ -152,7 +152,7 @@ mod tests {
         let start = background(&[1, 1, 0], &[&[0, 2, 0], &[2], &[]], &catalogue(&[1, 2, 4]));
         assert_eq!(start.table(Popularity::of).0, [1, 0, 2]);
         assert_eq!((start.users, start.items), (3, 3));
-        assert_eq!((start.source(UserId(1)), start.source(UserId(3))), (Some(UserId(1)), None));
+        assert_eq!((start.source(UserId(1)), start.source(UserId(3))), (Some(LogUserId(1)), None));
         assert_eq!(Background::unknown(4, 2).source(UserId(0)), None);
     }
 }

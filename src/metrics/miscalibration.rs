@@ -15,16 +15,16 @@
 //!
 //! ```
 //! use recmirror::dataset::{Catalogue, Fields, Interaction, TrainingLog};
-//! use recmirror::ids::{ItemId, UserId};
+//! use recmirror::ids::{ItemId, LogUserId, UserId};
 //! use recmirror::log::{EventBatch, REJECTED};
 //! use recmirror::metrics::{Background, Past, value_with};
 //! use std::sync::Arc;
 //!
-//! let row = |item| Interaction { user: UserId(0), item: ItemId(item), rating: 4.0, time: 0 };
+//! let row = |item| Interaction { user: LogUserId(0), item: ItemId(item), rating: 4.0, time: 0 };
 //! let log = TrainingLog::from_sorted(vec![row(0), row(1)], 1, 2);
 //! let catalogue = Arc::new(Catalogue::of_categories("subjects", &[&["crime"], &["war"]]));
 //! let past = Past::new(Arc::new(log), catalogue.clone(), Fields::default());
-//! let start = Background::new([UserId(0)].into(), Arc::new(past));
+//! let start = Background::new([LogUserId(0)].into(), Arc::new(past));
 //! let batch = |items: [u32; 2]| EventBatch {
 //!     slate: 2,
 //!     users: vec![UserId(0)],
@@ -41,7 +41,7 @@
 
 use super::{Background, Better, Format, Metric, MetricKind, Past, Window, accumulator};
 use crate::dataset::{Catalogue, ItemCategories};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::log::EventBatch;
 use std::sync::Arc;
 
@@ -76,7 +76,7 @@ impl Histories {
         let category = past.catalogue.category();
         let categories = category.map_or(0, |category| category.len());
         let (mut offsets, mut shares, mut row) = (vec![0], Vec::new(), vec![0.0; categories]);
-        for user in (0..past.log.users() as u32).map(UserId) {
+        for user in (0..past.log.users() as u32).map(LogUserId) {
             if let Some(category) = category {
                 row.fill(0.0);
                 spread(past.log.of(user).iter().map(|row| row.item), category, &mut row);
@@ -87,7 +87,7 @@ impl Histories {
         Histories { offsets, shares, categories }
     }
 
-    fn row(&self, source: UserId) -> Option<&[(u32, f64)]> {
+    fn row(&self, source: LogUserId) -> Option<&[(u32, f64)]> {
         let (first, last) = (*self.offsets.get(source.index())?, *self.offsets.get(source.index() + 1)?);
         Some(&self.shares[first..last]).filter(|row| !row.is_empty())
     }

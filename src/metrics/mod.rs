@@ -167,7 +167,7 @@ pub fn value_with(
 pub(crate) mod testing {
     use super::*;
     use crate::dataset::{Column, Field, Fields, Interaction, TrainingLog};
-    use crate::ids::{ItemId, UserId};
+    use crate::ids::{ItemId, LogUserId, UserId};
     use crate::log::REJECTED;
     use std::sync::Arc;
 
@@ -214,7 +214,8 @@ pub(crate) mod testing {
 
     /// A population that mirrors `sources`, users of a log who have these items.
     pub fn background(sources: &[u32], log: &[&[u32]], catalogue: &Catalogue) -> Background {
-        let row = |user, &item: &u32| Interaction { user: UserId(user), item: ItemId(item), rating: f32::NAN, time: 0 };
+        let row =
+            |user, &item: &u32| Interaction { user: LogUserId(user), item: ItemId(item), rating: f32::NAN, time: 0 };
         let rows = (0..).zip(log).flat_map(|(user, items)| items.iter().map(move |item| row(user, item)));
         let log = TrainingLog::from_sorted(rows.collect(), log.len(), catalogue.len());
         let age = |user: usize| if user.is_multiple_of(4) { f32::NAN } else { 16.0 + 7.0 * user as f32 };
@@ -227,7 +228,7 @@ pub(crate) mod testing {
             field("occupation", Column::of_names((0..users).map(|user| Some(["artist", "writer", "none"][user % 3])))),
         ]);
         let past = Past::new(Arc::new(log), Arc::new(catalogue.clone()), fields);
-        Background::new(sources.iter().map(|&source| UserId(source)).collect(), Arc::new(past))
+        Background::new(sources.iter().map(|&source| LogUserId(source)).collect(), Arc::new(past))
     }
 
     /// The final value of one metric, with what was before.

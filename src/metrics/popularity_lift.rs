@@ -13,16 +13,16 @@
 //!
 //! ```
 //! use recmirror::dataset::{Catalogue, Fields, Interaction, TrainingLog};
-//! use recmirror::ids::{ItemId, UserId};
+//! use recmirror::ids::{ItemId, LogUserId, UserId};
 //! use recmirror::log::{EventBatch, REJECTED};
 //! use recmirror::metrics::{Background, Past, value_with};
 //! use std::sync::Arc;
 //!
-//! let row = |user, item| Interaction { user: UserId(user), item: ItemId(item), rating: 4.0, time: 0 };
+//! let row = |user, item| Interaction { user: LogUserId(user), item: ItemId(item), rating: 4.0, time: 0 };
 //! let log = TrainingLog::from_sorted(vec![row(0, 0), row(1, 1), row(2, 1), row(3, 1)], 4, 2);
 //! let catalogue = Arc::new(Catalogue::unknown(2));
 //! let past = Past::new(Arc::new(log), catalogue.clone(), Fields::default());
-//! let start = Background::new([UserId(0)].into(), Arc::new(past));
+//! let start = Background::new([LogUserId(0)].into(), Arc::new(past));
 //! let batch = EventBatch {
 //!     slate: 1,
 //!     users: vec![UserId(0)],
@@ -37,7 +37,7 @@
 use super::background::Popularity;
 use super::{Background, Better, Format, Metric, MetricKind, Past, Window, accumulator};
 use crate::dataset::Catalogue;
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::log::EventBatch;
 use std::sync::Arc;
 
@@ -62,7 +62,7 @@ struct Histories(Vec<Option<f64>>);
 impl Histories {
     fn of(past: &Past) -> Histories {
         let counts = past.table(Popularity::of);
-        let users = (0..past.log.users() as u32).map(UserId);
+        let users = (0..past.log.users() as u32).map(LogUserId);
         Histories(users.map(|user| mean(past.log.of(user).iter().map(|row| row.item.index()), &counts)).collect())
     }
 }

@@ -13,16 +13,16 @@
 //!
 //! ```
 //! use recmirror::dataset::{Catalogue, Fields, Interaction, TrainingLog};
-//! use recmirror::ids::{ItemId, UserId};
+//! use recmirror::ids::{ItemId, LogUserId, UserId};
 //! use recmirror::log::EventBatch;
 //! use recmirror::metrics::{Background, Past, value_with};
 //! use std::sync::Arc;
 //!
-//! let row = |item| Interaction { user: UserId(0), item: ItemId(item), rating: 4.0, time: 0 };
+//! let row = |item| Interaction { user: LogUserId(0), item: ItemId(item), rating: 4.0, time: 0 };
 //! let log = TrainingLog::from_sorted(vec![row(0), row(0), row(1)], 1, 2);
 //! let catalogue = Arc::new(Catalogue::unknown(2));
 //! let past = Past::new(Arc::new(log), catalogue.clone(), Fields::default());
-//! let start = Background::new([UserId(0)].into(), Arc::new(past));
+//! let start = Background::new([LogUserId(0)].into(), Arc::new(past));
 //! let batch = |item| EventBatch {
 //!     slate: 1,
 //!     users: vec![UserId(0)],

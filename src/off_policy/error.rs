@@ -45,7 +45,7 @@ pub enum OffPolicyError {
         /// The outcome.
         problem: String,
     },
-    /// The arm does not come out as it did in the run.
+    /// The trial does not come out as it did in the run.
     #[error(
         "policy `{policy}`, replication {replication}: the log has digest {stored}, run again it has {found}; \
          `recmirror replay` says more"
@@ -66,7 +66,7 @@ pub enum OffPolicyError {
         /// The policy of the log.
         policy: String,
     },
-    /// The arm cannot be run again.
+    /// The trial cannot be run again.
     #[error(transparent)]
     Experiment(#[from] ExperimentError),
 }

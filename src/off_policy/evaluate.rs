@@ -7,7 +7,7 @@ use super::ride::ride;
 use super::valuation::{Valuation, mean};
 use super::{OffPolicyError, Overlap, rounds, slates};
 use crate::experiment::side_by_side;
-use crate::experiment::{ArmRecord, Experiment, Interval, Progress};
+use crate::experiment::{Experiment, Interval, Progress, TrialRecord};
 use crate::ids::{ItemId, UserId};
 use crate::random::{Purpose, Streams, below};
 use crate::scenario::PolicySpec;
@@ -66,7 +66,7 @@ pub struct Evaluation {
     pub rows: Vec<Row>,
 }
 
-/// Estimates what `question.target` would have earned in the rounds of `arms`, those of the log's policy in the run: each is
+/// Estimates what `question.target` would have earned in the rounds of `trials`, those of the log's policy in the run: each is
 /// run again with the target as a passenger, and must come out with its digest.
 ///
 /// # Errors
@@ -74,12 +74,12 @@ pub struct Evaluation {
 pub fn evaluate(
     experiment: &Experiment,
     question: &Question<'_>,
-    arms: &[ArmRecord],
+    trials: &[TrialRecord],
     progress: &dyn Progress,
 ) -> Result<Evaluation, OffPolicyError> {
     let (target, from) = (policy(experiment, question.target)?, policy(experiment, question.from)?);
-    let arms: Vec<&ArmRecord> = arms.iter().filter(|arm| arm.policy == question.from).collect();
-    let rides = side_by_side(&arms, |arm| ride(experiment, from, target, question.draws, arm, progress));
+    let trials: Vec<&TrialRecord> = trials.iter().filter(|trial| trial.policy == question.from).collect();
+    let rides = side_by_side(&trials, |trial| ride(experiment, from, target, question.draws, trial, progress));
     let (mut all, mut numbers, mut groups) = (Replay::default(), BTreeMap::new(), Vec::new());
     for (replication, replay) in rides.into_iter().enumerate() {
         let replay = replay?;
@@ -90,7 +90,7 @@ pub fn evaluate(
         all.append(replay);
     }
     let no_rounds = || OffPolicyError::NoRounds { policy: question.from.to_owned() };
-    summarise(experiment, question, &all, &Groups::new(groups), arms.len()).ok_or_else(no_rounds)
+    summarise(experiment, question, &all, &Groups::new(groups), trials.len()).ok_or_else(no_rounds)
 }
 
 fn policy<'a>(experiment: &'a Experiment, name: &str) -> Result<&'a PolicySpec, OffPolicyError> {

@@ -1,13 +1,13 @@
 //! A target policy that observes another policy's trial.
 //!
-//! The policy of the log recommends as it did in the run, from the same streams, so the arm comes out bit for bit. The
+//! The policy of the log recommends as it did in the run, from the same streams, so the trial comes out bit for bit. The
 //! passenger is asked the same requests, draws from streams of its own, says how likely it would have shown what was
 //! shown, and learns from what happened, as it would learn from this log.
 
 use super::replay::Replay;
 use crate::ids::{ItemId, UserId};
 use crate::log::EventBatch;
-use crate::policy::{Chance, Foresight, Policy, PolicyError, Requests, Slates};
+use crate::policy::{Chance, OracleAccess, Policy, PolicyError, Requests, Slates};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// The first of the forks that the passenger draws from; the parts of a policy are numbered from 0.
@@ -64,7 +64,12 @@ impl Passenger {
         (Passenger { driver, target, draws, own, moment, found: found.clone() }, found)
     }
 
-    fn look(&mut self, requests: &Requests<'_>, shown: &Slates, foresight: &dyn Foresight) -> Result<(), Problem> {
+    fn look(
+        &mut self,
+        requests: &Requests<'_>,
+        shown: &Slates,
+        oracle_access: &dyn OracleAccess,
+    ) -> Result<(), Problem> {
         let logged = logged_chances(self.driver.as_ref(), requests, shown).ok_or(Problem::LogUnknown)?;
         self.moment.logged = logged;
         self.moment.own.clear();
@@ -77,7 +82,7 @@ impl Passenger {
                 let chances = chances_of(self.target.as_ref(), requests, &self.own, &shown.items);
                 self.moment.target = chances.ok_or(Problem::TargetUnknown)?;
             }
-            foresight
+            oracle_access
                 .slates(requests.slate, &self.own.items, &mut accepted)
                 .map_err(|problem| failed(requests, None, problem))?;
             self.moment.truth.iter_mut().zip(&accepted).for_each(|(sum, chance)| *sum += chance);
@@ -142,15 +147,17 @@ impl Policy for Passenger {
         self.moment.users.clear();
         // A driver that breaks its contract is refused by the stage that follows.
         let whole = slates.items.len() == requests.len() * requests.slate;
-        let Some(foresight) = requests.foresight.filter(|_| whole && !requests.is_empty()) else { return Ok(()) };
+        let Some(oracle_access) = requests.oracle_access.filter(|_| whole && !requests.is_empty()) else {
+            return Ok(());
+        };
         slates.propensities.resize(slates.items.len(), f32::NAN);
-        if let Err(problem) = self.look(requests, slates, foresight) {
+        if let Err(problem) = self.look(requests, slates, oracle_access) {
             self.found().problem.get_or_insert(problem);
         }
         Ok(())
     }
 
-    fn looks_ahead(&self) -> bool {
+    fn needs_oracle_access(&self) -> bool {
         // For the truth; and whoever of the two wants to.
         true
     }

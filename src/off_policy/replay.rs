@@ -1,9 +1,9 @@
-//! The log of an arm as a target policy sees it.
+//! The log of a trial as a target policy sees it.
 
 use crate::ids::{ItemId, UserId};
 use crate::policy::Chance;
 
-/// Rounds of one arm or of several in a row: `n` of them, with `slots` slots each.
+/// Rounds of one trial or of several in a row: `n` of them, with `slots` slots each.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Replay {
     /// `[n]`.
@@ -25,7 +25,7 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    /// Puts the rounds of another arm behind these.
+    /// Puts the rounds of another trial behind these.
     pub fn append(&mut self, mut other: Replay) {
         self.users.append(&mut other.users);
         self.items.append(&mut other.items);

@@ -1,29 +1,29 @@
-//! An arm of a run, run once more with a passenger.
+//! A trial of a run, run once more with a passenger.
 
 use super::OffPolicyError;
 use super::passenger::{Found, Passenger, Problem};
 use super::replay::Replay;
-use crate::experiment::{ArmRecord, Experiment, ExperimentError, Progress, TickDone};
+use crate::experiment::{Experiment, ExperimentError, Progress, TickDone, TrialRecord};
 use crate::log::{DigestState, EventBatch, EventSink, LogError};
 use crate::scenario::PolicySpec;
 use std::sync::PoisonError;
 
-/// Runs an arm again, with the target as a passenger.
+/// Runs a trial again, with the target as a passenger.
 pub(super) fn ride(
     experiment: &Experiment,
     from: &PolicySpec,
     target: &PolicySpec,
     draws: u32,
-    arm: &ArmRecord,
+    record: &TrialRecord,
     progress: &dyn Progress,
 ) -> Result<Replay, OffPolicyError> {
-    let replication = arm.replication;
+    let replication = record.replication;
     let Some(population) = experiment.population(replication) else { return Ok(Replay::default()) };
     let build = |spec| experiment.policy(spec, replication, &population);
     let (passenger, found) = Passenger::new(build(from)?, build(target)?, draws);
     let mut digest = DigestSink::default();
     let mut trial = experiment.trial_of(Box::new(passenger), &from.name, replication, &population, &mut digest)?;
-    for tick in 0..arm.ticks {
+    for tick in 0..record.ticks {
         trial.tick().map_err(ExperimentError::from)?;
         if let Some(problem) = found.lock().unwrap_or_else(PoisonError::into_inner).problem.take() {
             return Err(refusal(problem, from, target, replication));
@@ -33,8 +33,8 @@ pub(super) fn ride(
     }
     drop(trial);
     let digest = digest.0.finish().to_string();
-    if digest != arm.digest {
-        let (policy, stored) = (from.name.clone(), arm.digest.clone());
+    if digest != record.digest {
+        let (policy, stored) = (from.name.clone(), record.digest.clone());
         return Err(OffPolicyError::Differs { policy, replication, stored, found: digest });
     }
     let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);

@@ -20,7 +20,7 @@ use std::time::Duration;
 /// Sets the limit.
 const VARIABLE: &str = "RECMIRROR_GRAPH_SECONDS";
 
-/// Seconds of a call of a mirror, a scorer or an encoder: thousands of times what they take.
+/// Seconds of a call of a mirror, a ranker or an encoder: thousands of times what they take.
 pub(super) const OF_GRAPH: u64 = 60;
 
 /// Seconds of a call of a language model, which may read long texts with large weights.

@@ -7,10 +7,12 @@
 
 mod keys;
 mod nearest;
+mod renamed;
 mod sections;
 
 pub use self::keys::{number, text, whole, word};
 pub use self::nearest::{did_you_mean, listed, nearest, short};
+pub use self::renamed::renamed;
 pub use self::sections::{Section, Variant};
 
 use toml::Value;

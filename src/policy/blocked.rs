@@ -3,7 +3,7 @@
 //! Which items users may not be shown: what each has had, and what nobody can have now.
 
 use crate::dataset::TrainingLog;
-use crate::ids::{ItemId, ItemSet, UserId, ones};
+use crate::ids::{ItemId, ItemSet, LogUserId, UserId, ones};
 use std::sync::Arc;
 
 /// The items that each simulated user has accepted, those of the log included. Users that start from the same user of the log
@@ -14,7 +14,7 @@ pub struct SeenItems {
     /// By user of the log.
     before: Arc<[ItemSet]>,
     /// The user of the log with whose items each user starts.
-    sources: Arc<[UserId]>,
+    sources: Arc<[LogUserId]>,
     /// What each user accepted since, without what was in the log.
     since: Vec<ItemSet>,
 }
@@ -22,12 +22,12 @@ pub struct SeenItems {
 impl SeenItems {
     /// The items of each user of a log, to start from.
     pub fn of_log(log: &TrainingLog) -> Arc<[ItemSet]> {
-        let of = |user| ItemSet::new(log.of(UserId(user)).iter().map(|row| row.item), log.items);
+        let of = |user| ItemSet::new(log.of(LogUserId(user)).iter().map(|row| row.item), log.items);
         (0..log.users() as u32).map(of).collect()
     }
 
     /// Users at the start, who have what their `sources` have in `before`, out of a catalogue of `items`.
-    pub fn new(before: Arc<[ItemSet]>, sources: Arc<[UserId]>, items: usize) -> SeenItems {
+    pub fn new(before: Arc<[ItemSet]>, sources: Arc<[LogUserId]>, items: usize) -> SeenItems {
         let since = vec![ItemSet::default(); sources.len()];
         SeenItems { items, before, sources, since }
     }
@@ -162,9 +162,9 @@ mod tests {
     use crate::dataset::Interaction;
 
     fn seen() -> SeenItems {
-        let row = |user, item| Interaction { user: UserId(user), item: ItemId(item), rating: 4.0, time: 0 };
+        let row = |user, item| Interaction { user: LogUserId(user), item: ItemId(item), rating: 4.0, time: 0 };
         let log = TrainingLog::from_sorted(vec![row(0, 5), row(0, 2), row(0, 2), row(1, 69)], 2, 70);
-        let mut seen = SeenItems::new(SeenItems::of_log(&log), [1, 0, 0].map(UserId).into(), 70);
+        let mut seen = SeenItems::new(SeenItems::of_log(&log), [1, 0, 0].map(LogUserId).into(), 70);
         seen.insert([(UserId(1), ItemId(2)), (UserId(1), ItemId(0)), (UserId(2), ItemId(64))]);
         seen
     }

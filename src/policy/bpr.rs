@@ -13,7 +13,7 @@
 use super::feedback::{Feedback, Sparse};
 use super::item_table::{ItemTable, Taste};
 use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::EventBatch;
 use crate::params::{Key, Kind, Params};
 use crate::random::{Purpose, Streams, below, unit};
@@ -80,7 +80,7 @@ struct Vectors {
 struct Bpr {
     retrain_every: u32,
     retrain_iterations: u32,
-    sources: Arc<[UserId]>,
+    sources: Arc<[LogUserId]>,
     feedback: Feedback,
     histories: Histories,
     vectors: Arc<Vectors>,
@@ -210,7 +210,7 @@ impl Bpr {
     /// Every simulated user takes the vector of the user of the log.
     fn start_users(&mut self) {
         let width = self.vectors.width();
-        let row = |source: &UserId| self.vectors.people[source.index() * width..][..width].iter().copied();
+        let row = |source: &LogUserId| self.vectors.people[source.index() * width..][..width].iter().copied();
         self.users = self.sources.iter().flat_map(row).collect();
     }
 

@@ -77,8 +77,8 @@ impl Policy for EpsilonGreedy {
         list.certain
     }
 
-    fn looks_ahead(&self) -> bool {
-        self.inner.looks_ahead()
+    fn needs_oracle_access(&self) -> bool {
+        self.inner.needs_oracle_access()
     }
 
     fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {

@@ -8,7 +8,7 @@
 
 use super::{Histories, PolicyContext};
 use crate::dataset::TrainingLog;
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::log::EventBatch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 /// The log and the responses since, counted by data-set user.
 pub(super) struct Feedback {
     log: Arc<TrainingLog>,
-    sources: Arc<[UserId]>,
+    sources: Arc<[LogUserId]>,
     /// How many simulated users start from each data-set user.
     copies: Vec<u32>,
     /// How many of them have accepted an item, by item; items of the log are left out.
@@ -48,7 +48,7 @@ impl Feedback {
     pub fn matrix(&self) -> Sparse {
         let mut matrix = Sparse::new(self.log.items);
         for (source, accepted) in self.accepted.iter().enumerate() {
-            let logged = self.log.of(UserId(source as u32)).iter().map(|row| (row.item.0, 1.0));
+            let logged = self.log.of(LogUserId(source as u32)).iter().map(|row| (row.item.0, 1.0));
             let copies = f64::from(self.copies[source].max(1));
             let since = accepted.iter().map(|(&item, &count)| (item, (f64::from(count) / copies) as f32));
             let mut row: Vec<(u32, f32)> = logged.chain(since).collect();

@@ -5,7 +5,7 @@
 
 use super::PolicyContext;
 use crate::dataset::TrainingLog;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::EventBatch;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 #[derive(Clone)]
 pub struct Histories {
     log: Arc<TrainingLog>,
-    sources: Arc<[UserId]>,
+    sources: Arc<[LogUserId]>,
     since: Vec<Since>,
 }
 

@@ -66,9 +66,9 @@ impl Inner {
         }
     }
 
-    /// See [`Policy::looks_ahead`].
-    pub fn looks_ahead(&self) -> bool {
-        self.policy.looks_ahead()
+    /// See [`Policy::needs_oracle_access`].
+    pub fn needs_oracle_access(&self) -> bool {
+        self.policy.needs_oracle_access()
     }
 
     /// See [`Policy::observe`].

@@ -180,7 +180,7 @@ mod tests {
             blocked[0] = !0;
             let ids: Vec<UserId> = (0..users as u32).map(UserId).collect();
             let blocked = Blocked::rows(&blocked, items);
-            let requests = Requests { tick: 0, slate: 6, items, users: &ids, blocked, streams, foresight: None };
+            let requests = Requests { tick: 0, slate: 6, items, users: &ids, blocked, streams, oracle_access: None };
             let (mut found, mut wanted) = (Slates::default(), Slates::default());
             let of = |user: usize| &people[user * (width + 1)..(user + 1) * (width + 1)];
             let table = ItemTable::new(&rows, width, true);
@@ -207,7 +207,7 @@ mod tests {
             users: &[UserId(0)],
             blocked: Blocked::NOTHING,
             streams: Streams::new(1, 0),
-            foresight: None,
+            oracle_access: None,
         };
         let mut slates = Slates::default();
         table.rank(&requests, &mut slates, |_| Taste { vector: &[1.0, 1.0], offset: 0.0 });

@@ -2,7 +2,7 @@
 
 use super::{Fits, Policy, PolicyError};
 use crate::dataset::{Catalogue, TrainingLog};
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::params::{Key, Params};
 use crate::random::Streams;
 use std::sync::Arc;
@@ -14,8 +14,8 @@ pub struct PolicyContext {
     pub catalogue: Arc<Catalogue>,
     /// The log before the start, by users of the data set.
     pub log: Arc<TrainingLog>,
-    /// The data-set user whose history each simulated user starts with, indexed by simulated [`UserId`].
-    pub sources: Arc<[UserId]>,
+    /// The data-set user whose history each simulated user starts with, indexed by [`UserId`](crate::ids::UserId).
+    pub sources: Arc<[LogUserId]>,
     /// Slots of a slate.
     pub slate: usize,
     /// Seconds that one tick stands for.

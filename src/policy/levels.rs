@@ -6,7 +6,7 @@
 
 use super::{Histories, PolicyContext, PolicyError};
 use crate::dataset::TrainingLog;
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::log::EventBatch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use std::sync::Arc;
 /// The log and the ratings since, by data-set user.
 pub(super) struct Levels {
     log: Arc<TrainingLog>,
-    sources: Arc<[UserId]>,
+    sources: Arc<[LogUserId]>,
     /// How many simulated users start from each data-set user.
     copies: Vec<u32>,
     /// By data-set user and item: the sum of the levels since, and how many.
@@ -57,7 +57,7 @@ impl Levels {
     pub fn matrix(&self) -> Rated {
         let mut matrix = Rated { columns: self.log.items, offsets: vec![0], entries: Vec::new() };
         for (source, since) in self.since.iter().enumerate() {
-            let rows = self.log.of(UserId(source as u32)).iter().filter(|row| !row.rating.is_nan());
+            let rows = self.log.of(LogUserId(source as u32)).iter().filter(|row| !row.rating.is_nan());
             let logged = rows.map(|row| Entry { column: row.item.0, level: row.rating, weight: 1.0 });
             let copies = f64::from(self.copies[source].max(1));
             let since = since.iter().map(|(&column, &(sum, count))| {

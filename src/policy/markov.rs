@@ -17,7 +17,7 @@
 //! histories is partly that in which the site showed the films.
 
 use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::EventBatch;
 use crate::params::{Key, Kind, Params};
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ struct Markov {
     memory: usize,
     decay: f64,
     smoothing: f64,
-    sources: Arc<[UserId]>,
+    sources: Arc<[LogUserId]>,
     /// The weight of one accepted item, by data-set user.
     weights: Vec<f64>,
     histories: Histories,
@@ -78,7 +78,7 @@ impl Markov {
             totals: vec![0.0; items],
             counts: vec![0.0; items],
         };
-        for user in (0..context.log.users() as u32).map(UserId) {
+        for user in (0..context.log.users() as u32).map(LogUserId) {
             let mut before = None;
             for row in context.log.of(user) {
                 markov.count(before, row.item, 1.0);

@@ -120,8 +120,8 @@ impl Policy for Mix {
         lists.iter().all(|list| list.certain)
     }
 
-    fn looks_ahead(&self) -> bool {
-        self.parts.iter().any(Inner::looks_ahead)
+    fn needs_oracle_access(&self) -> bool {
+        self.parts.iter().any(Inner::needs_oracle_access)
     }
 
     fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {

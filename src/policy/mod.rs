@@ -79,7 +79,8 @@ pub use self::error::PolicyError;
 pub use self::fits::Fits;
 pub use self::histories::Histories;
 pub use self::kind::{Factory, PolicyContext, PolicyKind, PolicySpec, all, factory};
-pub use self::request::{Chance, Foresight, Request, Requests};
+pub(crate) use self::onnx::note_on_kind;
+pub use self::request::{Chance, OracleAccess, Request, Requests};
 pub use self::slates::{SlateRow, Slates, rank_candidates};
 
 use crate::ids::ItemId;
@@ -104,9 +105,9 @@ pub trait Policy: Send + Sync {
         Ok(slates)
     }
 
-    /// Returns true if it wants [`Requests::foresight`]: to know what the users would accept. No recommender can; only the
+    /// Returns true if it wants [`Requests::oracle_access`]: to know what the users would accept. No recommender can; only the
     /// `oracle` does, and what is wrapped around it.
-    fn looks_ahead(&self) -> bool {
+    fn needs_oracle_access(&self) -> bool {
         false
     }
 

@@ -1,7 +1,7 @@
 //! `oracle`: the items most likely to be accepted.
 //!
 //! No recommender can do this. It is the ceiling against which the others are measured, and the zero of regret: the
-//! only policy to which the simulation lends [`Foresight`](super::Foresight). The score is the probability that
+//! only policy to which the simulation lends [`OracleAccess`](super::OracleAccess). The score is the probability that
 //! the user accepts the item when it is shown alone. For user models that score a slot without seeing the others, as
 //! both that ship do, the slate of the best items, best first, has the largest probability of any acceptance at this
 //! tick; what an acceptance does to later ticks it does not see.
@@ -24,13 +24,13 @@ struct Oracle {
 
 impl Policy for Oracle {
     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
-        let Some(foresight) = requests.foresight else {
+        let Some(oracle_access) = requests.oracle_access else {
             return Err(PolicyError::new("the oracle works inside a simulation only"));
         };
         // The failure of the smallest row, so that the message does not depend on threads.
         let failure: Mutex<Option<(usize, String)>> = Mutex::new(None);
         slates.fill_with(requests, Vec::new, |scores, request, slate| {
-            match foresight.acceptance(request.row, &self.items, scores) {
+            match oracle_access.acceptance(request.row, &self.items, scores) {
                 Ok(()) => rank_candidates(&request, scores, slate),
                 Err(problem) => {
                     let mut failure = failure.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -47,7 +47,7 @@ impl Policy for Oracle {
         Ok(())
     }
 
-    fn looks_ahead(&self) -> bool {
+    fn needs_oracle_access(&self) -> bool {
         true
     }
 }
@@ -83,7 +83,7 @@ mod tests {
             users: &users,
             blocked: crate::policy::Blocked::NOTHING,
             streams: world.context().streams,
-            foresight: None,
+            oracle_access: None,
         };
         let problem = oracle.slates(&requests).expect_err("no slates").to_string();
         assert!(problem.contains("inside a simulation only"), "{problem}");

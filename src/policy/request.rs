@@ -20,12 +20,12 @@ pub struct Requests<'a> {
     pub blocked: Blocked<'a>,
     /// The random streams of this replication.
     pub streams: Streams,
-    /// The users' own answers; `None` unless the policy [`looks_ahead`](super::Policy::looks_ahead).
-    pub foresight: Option<&'a dyn Foresight>,
+    /// The users' own answers; `None` unless the policy [`needs_oracle_access`](super::Policy::needs_oracle_access).
+    pub oracle_access: Option<&'a dyn OracleAccess>,
 }
 
 /// The user model's own answer: the privilege of the `oracle`, which no recommender has.
-pub trait Foresight: Sync {
+pub trait OracleAccess: Sync {
     /// Writes the probability that the user of row `row` of the requests accepts each of `items`, were it shown alone.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl<'a> Requests<'a> {
     pub fn part(&self, rows: std::ops::Range<usize>) -> Requests<'a> {
         let blocked = self.blocked.part_from(rows.start);
         // What the user model would say goes by the row.
-        Requests { users: &self.users[rows], blocked, foresight: None, ..*self }
+        Requests { users: &self.users[rows], blocked, oracle_access: None, ..*self }
     }
 
     /// Number of requests.

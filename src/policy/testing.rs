@@ -1,9 +1,9 @@
 //! A small seeded environment for policy tests.
 
-use super::{Blocked, Chance, Fits, Foresight, Policy, PolicyContext, PolicyError, Requests, Slates};
+use super::{Blocked, Chance, Fits, OracleAccess, Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::dataset::{Catalogue, Column, Field, Fields, Interaction, TrainingLog};
 use crate::files::sha256;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::{EventBatch, REJECTED};
 pub(super) use crate::onnx::testing_graphs::has_runtime;
 use crate::params::Params;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 pub(super) struct World {
     log: Arc<TrainingLog>,
     catalogue: Arc<Catalogue>,
-    sources: Arc<[UserId]>,
+    sources: Arc<[LogUserId]>,
     slate: usize,
     streams: Streams,
 }
@@ -45,7 +45,7 @@ impl World {
     /// A world in which each user has these items in the log.
     pub fn with_log(users: usize, items: usize, log: &[&[u32]]) -> World {
         let row = |user: usize, place: usize, item: u32| Interaction {
-            user: UserId(user as u32),
+            user: LogUserId(user as u32),
             item: ItemId(item),
             rating: (item % 5) as f32 + 1.0,
             time: place as i64 * 1_000,
@@ -55,7 +55,7 @@ impl World {
         World {
             log: Arc::new(TrainingLog::from_sorted(rows.collect(), users, items)),
             catalogue: Arc::new(catalogue(items)),
-            sources: (0..users as u32).map(UserId).collect(),
+            sources: (0..users as u32).map(LogUserId).collect(),
             slate: 5,
             streams: Streams::new(5, 1),
         }
@@ -70,7 +70,7 @@ impl World {
     /// The same world with `copies` simulated users for each user of the data set.
     pub fn cloned(mut self, copies: usize) -> World {
         let users = self.log.users();
-        self.sources = (0..users * copies).map(|user| UserId((user % users) as u32)).collect();
+        self.sources = (0..users * copies).map(|user| LogUserId((user % users) as u32)).collect();
         self
     }
 
@@ -93,7 +93,7 @@ impl World {
 
     /// All users, and for each the items of the log as blocked.
     pub fn everyone(&self) -> (Vec<UserId>, Vec<Vec<u64>>) {
-        let seen = |source: &UserId| self.log.of(*source).iter().map(|row| row.item.0).collect::<Vec<_>>();
+        let seen = |source: &LogUserId| self.log.of(*source).iter().map(|row| row.item.0).collect::<Vec<_>>();
         let rows = self.sources.iter().map(|source| mask(self.log.items, &seen(source)));
         (self.users(), rows.collect())
     }
@@ -117,9 +117,9 @@ impl World {
         let blocked = blocked.concat();
         let (slate, items, streams) = (self.slate, self.log.items, self.streams);
         let likes = Likes { users };
-        let foresight: Option<&dyn Foresight> = if policy.looks_ahead() { Some(&likes) } else { None };
+        let oracle_access: Option<&dyn OracleAccess> = if policy.needs_oracle_access() { Some(&likes) } else { None };
         let requests =
-            Requests { tick, slate, items, users, blocked: Blocked::rows(&blocked, items), streams, foresight };
+            Requests { tick, slate, items, users, blocked: Blocked::rows(&blocked, items), streams, oracle_access };
         policy.slates(&requests)
     }
 
@@ -134,8 +134,15 @@ impl World {
     ) -> Option<Vec<Chance>> {
         let blocked = blocked.concat();
         let (slate, items, streams) = (self.slate, self.log.items, self.streams);
-        let requests =
-            Requests { tick, slate, items, users, blocked: Blocked::rows(&blocked, items), streams, foresight: None };
+        let requests = Requests {
+            tick,
+            slate,
+            items,
+            users,
+            blocked: Blocked::rows(&blocked, items),
+            streams,
+            oracle_access: None,
+        };
         let mut chances = vec![Chance { given_above: 1.0, alone: 1.0 }; shown.len()];
         let rows = chances.chunks_mut(slate).zip(shown.chunks(slate)).enumerate();
         let mut known = rows.map(|(row, (chances, shown))| policy.chances(&requests.get(row), shown, chances));
@@ -230,7 +237,7 @@ struct Likes<'a> {
     users: &'a [UserId],
 }
 
-impl Foresight for Likes<'_> {
+impl OracleAccess for Likes<'_> {
     fn acceptance(&self, row: usize, items: &[ItemId], out: &mut Vec<f32>) -> Result<(), String> {
         let share = |item: &ItemId| (item.0 + 1) as f32 / (items.len() + 1) as f32;
         let own = |item: &ItemId| self.users[row].0 % 2 == item.0 % 2;
@@ -273,16 +280,16 @@ pub(super) fn build_with(kind: &str, params: toml::Table, context: &PolicyContex
         table.insert("command".to_owned(), vec!["python3", "examples/external_policy.py"].into());
         table.insert("folder".to_owned(), env!("CARGO_MANIFEST_DIR").into());
     }
-    let scorer = (kind.name == "onnx").then(|| scorer_folder("scorer", &context.catalogue));
-    table.extend(scorer.iter().map(|folder| ("path".to_owned(), folder.path().display().to_string().into())));
+    let ranker = (kind.name == "onnx").then(|| ranker_folder("ranker", &context.catalogue));
+    table.extend(ranker.iter().map(|folder| ("path".to_owned(), folder.path().display().to_string().into())));
     table.extend(params);
     (kind.build)(&Params::new(&table), context).expect("default parameters build")
 }
 
-/// The folder of a scorer for this catalogue, over a graph of `tests/fixtures/scorer`.
-pub(super) fn scorer_folder(graph: &str, catalogue: &Catalogue) -> tempfile::TempDir {
+/// The folder of a ranker for this catalogue, over a graph of `tests/fixtures/ranker`.
+pub(super) fn ranker_folder(graph: &str, catalogue: &Catalogue) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let fixture = format!("{}/tests/fixtures/scorer/{graph}.onnx", env!("CARGO_MANIFEST_DIR"));
+    let fixture = format!("{}/tests/fixtures/ranker/{graph}.onnx", env!("CARGO_MANIFEST_DIR"));
     let mut bytes = std::fs::read(&fixture).unwrap_or_else(|problem| panic!("{fixture}: {problem}"));
     // The graphs have this number of items; its place is known by its value.
     let mark = 7_777_777i64.to_le_bytes();
@@ -290,7 +297,7 @@ pub(super) fn scorer_folder(graph: &str, catalogue: &Catalogue) -> tempfile::Tem
     assert_eq!(places.len(), 1, "{fixture}");
     bytes[places[0]..places[0] + 8].copy_from_slice(&(catalogue.len() as i64).to_le_bytes());
     let card = format!(
-        "kind = \"scorer\"\nversion = 1\nname = \"test\"\nsummary = \"for tests\"\nhistory = 8\nratings = {}\n\
+        "kind = \"ranker\"\nversion = 1\nname = \"test\"\nsummary = \"for tests\"\nhistory = 8\nratings = {}\n\
          items = {}\ncatalogue = \"{}\"\n[files.\"{graph}.onnx\"]\nsha256 = \"{}\"\n[training]\n[licence]\n",
         graph == "rated",
         catalogue.len(),

@@ -11,7 +11,7 @@
 
 use super::feedback::{Feedback, Sparse};
 use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Request, Requests, Slates, rank_candidates};
-use crate::ids::UserId;
+use crate::ids::{LogUserId, UserId};
 use crate::log::EventBatch;
 use crate::params::{Key, Kind, Params};
 use std::sync::Arc;
@@ -43,7 +43,7 @@ struct UserKnn {
     neighbours: usize,
     shrink: f64,
     retrain_every: u32,
-    sources: Arc<[UserId]>,
+    sources: Arc<[LogUserId]>,
     feedback: Feedback,
     histories: Histories,
     people: Arc<People>,

@@ -210,14 +210,14 @@ mod tests {
     use super::*;
     use crate::experiment::testing::results;
 
-    fn say(metric: &str, arms: &[(&str, &[f64])]) -> (String, String) {
-        let runs = arms.iter().map(|(_, values)| values.iter().map(|value| [Some(*value)]).collect());
+    fn say(metric: &str, trials: &[(&str, &[f64])]) -> (String, String) {
+        let runs = trials.iter().map(|(_, values)| values.iter().map(|value| [Some(*value)]).collect());
         let runs: Vec<Vec<[Option<f64>; 1]>> = runs.collect();
         let runs: Vec<Vec<&[Option<f64>]>> =
             runs.iter().map(|run| run.iter().map(|one| one.as_slice()).collect()).collect();
-        let arms: Vec<(&str, &[&[Option<f64>]])> =
-            arms.iter().zip(&runs).map(|((name, _), run)| (*name, run.as_slice())).collect();
-        let said = headline(&results(&[metric], "random", &arms, 1));
+        let trials: Vec<(&str, &[&[Option<f64>]])> =
+            trials.iter().zip(&runs).map(|((name, _), run)| (*name, run.as_slice())).collect();
+        let said = headline(&results(&[metric], "random", &trials, 1));
         let text = |spans: Vec<Span>| spans.into_iter().map(|span| span.text).collect::<String>();
         (text(said.answer), text(said.more))
     }
@@ -248,8 +248,8 @@ mod tests {
 
     #[test]
     fn no_difference_no_win_no_interval() {
-        let arms: [(&str, &[f64]); 2] = [("random", &[0.10, 0.12]), ("als", &[0.12, 0.11])];
-        let (answer, more) = say("acceptance_rate", &arms);
+        let trials: [(&str, &[f64]); 2] = [("random", &[0.10, 0.12]), ("als", &[0.12, 0.11])];
+        let (answer, more) = say("acceptance_rate", &trials);
         assert!(answer.starts_with("No difference in acceptance rate could be shown between als (11.50%)"), "{answer}");
         assert!(answer.contains("\u{2212}18.56 to +19.56 percentage points") && more.is_empty(), "{answer}");
         let (answer, _) = say("acceptance_rate", &[("random", &[0.20, 0.21]), ("als", &[0.1, 0.111])]);

@@ -36,10 +36,10 @@ mod line;
 mod page;
 mod pairs;
 mod sensitivity;
+mod sensitivity_view;
 mod svg;
 mod validation;
 mod view;
-mod worlds;
 mod write;
 
 pub use self::alignment::alignment_html;
@@ -75,7 +75,7 @@ pub struct ReportInput<'a> {
     pub results: &'a Results,
     /// All pairs of its policies, see [`Results::pairs`]; without them the table of pairs is left out.
     pub pairs: Vec<PairRow>,
-    /// The same policies in other worlds, if they met there.
+    /// The same policies in sensitivity scenarios, if they met there.
     pub trust: Option<Trust>,
     /// What its users accepted beside what held-out users did; may be empty.
     pub levels: Vec<LevelRow>,

@@ -57,8 +57,8 @@ impl Page<'_> {
 /// The scenario's baseline, or the first policy that did not fail when the baseline did.
 pub fn baseline<'a>(manifest: &'a Manifest, experiment: &'a Experiment) -> &'a str {
     let wanted = &experiment.scenario.baseline;
-    let ran = manifest.arms.iter().any(|arm| arm.policy == *wanted);
-    if ran { wanted } else { manifest.arms.first().map_or(wanted, |arm| &arm.policy) }
+    let ran = manifest.trials.iter().any(|trial| trial.policy == *wanted);
+    if ran { wanted } else { manifest.trials.first().map_or(wanted, |trial| &trial.policy) }
 }
 
 /// A sentence for each policy that failed, and what follows for the comparison.
@@ -168,7 +168,7 @@ fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> 
         ("Platform", format!("{} {}", manifest.machine.platform, manifest.machine.cpu_features.join(" "))),
         ("Digest", manifest.digest.clone()),
     ];
-    facts.extend(manifest.scorers.iter().map(|scorer| ("Scorer", format!("{} {}", scorer.policy, scorer.hash))));
+    facts.extend(manifest.rankers.iter().map(|ranker| ("Ranker", format!("{} {}", ranker.policy, ranker.hash))));
     if !manifest.user.runtime.is_empty() {
         facts.push(("ONNX Runtime", manifest.user.runtime.clone()));
     }

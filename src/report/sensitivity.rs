@@ -4,7 +4,7 @@ use super::WriteError;
 use crate::experiment::{Claim, Trust, Verdict};
 use crate::files::spreadsheet::as_cell;
 
-/// The files of a [`Trust`], by name: `trust.csv` has a row for each conclusion and world.
+/// The files of a [`Trust`], by name: `trust.csv` has a row for each conclusion and sensitivity scenario.
 ///
 /// # Errors
 /// When a table cannot be written.
@@ -15,17 +15,17 @@ pub fn files(trust: &Trust) -> Result<[(&'static str, String); 2], WriteError> {
 
 fn rows(trust: &Trust) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(["metric", "ahead", "behind", "world", "verdict"])?;
+    writer.write_record(["metric", "ahead", "behind", "scenario", "verdict"])?;
     for Claim { ahead, behind, verdicts } in &trust.claims {
-        for (world, verdict) in trust.worlds.iter().zip(verdicts) {
+        for (sensitivity, verdict) in trust.scenarios.iter().zip(verdicts) {
             let verdict = match verdict {
                 Verdict::Holds => "holds",
                 Verdict::Unsure => "unsure",
                 Verdict::Turns => "turns",
                 Verdict::Unknown => "unknown",
             };
-            let [ahead, behind, world] = [ahead, behind, &world.name].map(|text| as_cell(text));
-            writer.write_record([trust.metric, &ahead, &behind, &world, verdict])?;
+            let [ahead, behind, sensitivity] = [ahead, behind, &sensitivity.name].map(|text| as_cell(text));
+            writer.write_record([trust.metric, &ahead, &behind, &sensitivity, verdict])?;
         }
     }
     let bytes = writer.into_inner().map_err(|problem| csv::Error::from(problem.into_error()))?;

@@ -5,8 +5,8 @@ use super::headline::{Span, headline, lower};
 use super::levels::Levels;
 use super::life::Life;
 use super::pairs::{Pairs, p_value};
+use super::sensitivity_view::SensitivityView;
 use super::svg::{Caption, minus};
-use super::worlds::Worlds;
 use super::{Measure, ReportInput, forest, line};
 use crate::experiment::{Estimate, Results};
 use crate::metrics::{Better, Format, MetricKind, Window};
@@ -35,14 +35,14 @@ pub struct View {
     any_undefined: bool,
     intervals: usize,
     pairing: Option<String>,
-    worlds: Option<Worlds>,
+    sensitivity: Option<SensitivityView>,
     levels: Option<Levels>,
     life: Option<Life>,
     user_model: String,
     measures: Vec<Measure>,
     notes: Vec<String>,
     facts: Vec<(String, String)>,
-    arms: Vec<Arm>,
+    trials: Vec<TrialRow>,
 }
 
 #[derive(Serialize)]
@@ -98,7 +98,7 @@ struct Chart {
 }
 
 #[derive(Serialize)]
-struct Arm {
+struct TrialRow {
     policy: String,
     replication: u32,
     steps: String,
@@ -131,14 +131,14 @@ impl View {
             curves: curves(results, |name| style(results, name)),
             intervals,
             pairing: pairing.map(|ratio| format!("{ratio:.1}")),
-            worlds: input.trust.as_ref().map(Worlds::new),
+            sensitivity: input.trust.as_ref().map(SensitivityView::new),
             levels: Levels::new(&input.levels),
             life: input.life.as_ref().map(|(story, folder)| Life::new(story, folder)),
             user_model: input.user_model.clone(),
             measures: input.measures.clone(),
             notes: input.notes.clone(),
             facts: input.facts.clone(),
-            arms: arms(results),
+            trials: trials(results),
         }
     }
 }
@@ -184,7 +184,7 @@ fn cell(format: Format, found: Option<Estimate>) -> Cell {
 
 /// Returns true if some replication left some metric undefined.
 fn any_undefined(results: &Results) -> bool {
-    results.arms().any(|arm| arm.finals.iter().any(Option::is_none))
+    results.trials().any(|trial| trial.finals.iter().any(Option::is_none))
 }
 
 fn difference(results: &Results, place: usize, kind: &MetricKind) -> Difference {
@@ -272,16 +272,16 @@ fn describe<'a>(
     format!("{what} in {} with 95% interval: {}.", lower(kind.title), figures.join(", "))
 }
 
-fn arms(results: &Results) -> Vec<Arm> {
-    let arm = |arm: &crate::experiment::ArmResult| Arm {
-        policy: arm.policy.clone(),
-        replication: arm.replication,
-        steps: thousands(arm.steps),
-        short: thousands(arm.short.short),
-        empty: thousands(arm.short.empty),
-        digest: arm.digest.clone(),
+fn trials(results: &Results) -> Vec<TrialRow> {
+    let trial = |trial: &crate::experiment::TrialResult| TrialRow {
+        policy: trial.policy.clone(),
+        replication: trial.replication,
+        steps: thousands(trial.steps),
+        short: thousands(trial.short.short),
+        empty: thousands(trial.short.empty),
+        digest: trial.digest.clone(),
     };
-    results.arms().map(arm).collect()
+    results.trials().map(trial).collect()
 }
 
 /// With thin spaces between groups of three digits.

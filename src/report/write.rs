@@ -60,7 +60,7 @@ pub fn fill(
     let pairs = results.pairs(&Streams::new(experiment.scenario.seed, 0));
     results.write(folder.path(), &pairs)?;
     write_tables(folder.path(), "levels", &experiment.levels(&results))?;
-    // A run that is complete is kept, whatever becomes of the other worlds.
+    // A run that is complete is kept, whatever becomes of the sensitivity scenarios.
     let trust = trust(&results);
     for (name, text) in trust.iter().map(sensitivity::files).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
         folder.write(name, &text)?;

@@ -78,8 +78,8 @@ pub const DYNAMIC_KEYS: &[Key] = &[
 /// All sections in the order of the reference file, the top of the file first; policies come after them.
 pub const SECTIONS: &[Section] = &[
     Section { name: "", heading: "What is asked, and how large the experiment is.", keys: ROOT, variants: &[] },
-    Section { name: "data", heading: "The feedback log that the world starts from.", keys: DATA, variants: &[] },
-    Section { name: "population", heading: "Who lives in the world.", keys: POPULATION, variants: &[] },
+    Section { name: "data", heading: "The feedback log that the simulation starts from.", keys: DATA, variants: &[] },
+    Section { name: "population", heading: "Who the simulated users are.", keys: POPULATION, variants: &[] },
     Section { name: "user", heading: "How the users decide.", keys: USER, variants: USER_KINDS },
     Section { name: "arrival", heading: "When the users come.", keys: ARRIVAL, variants: &[] },
     Section { name: "session", heading: "How long the users stay.", keys: SESSION, variants: &[] },

@@ -35,7 +35,7 @@ pub use crate::policy::PolicySpec;
 use crate::dataset::Cut;
 use std::path::{Path, PathBuf};
 
-/// A checked scenario. Only a `Scenario` reaches the world.
+/// A checked scenario. Only a `Scenario` reaches the simulation.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Scenario {
     /// Name shown in reports.

@@ -10,7 +10,7 @@
 use super::vectors::{SHRINK, with_statistics};
 use crate::dataset::{IdTable, TrainingLog};
 use crate::files::read_bounded;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use ndarray::Array2;
 use std::collections::HashMap;
 use std::fmt;
@@ -119,7 +119,7 @@ fn fold_in(log: &TrainingLog, is_known: &[bool], table: &mut Array2<f32>) -> usi
     let mut projected = vec![0.0; rank];
     let mut squares = vec![0.0; rank];
     let mut sums = Array2::<f64>::zeros((items, rank));
-    for user in (0..log.users()).map(|user| UserId(user as u32)) {
+    for user in (0..log.users()).map(|user| LogUserId(user as u32)) {
         let rows = log.of(user);
         let weight = |item: ItemId| weights[item.index()] / (rows.len().max(1) as f64).sqrt();
         projected.fill(0.0);
@@ -167,7 +167,8 @@ mod tests {
             taken.extend((0..2).map(|_| below(&mut rng, ITEMS)));
             taken.sort_unstable();
             taken.dedup();
-            let row = |item: u32| Interaction { user: UserId(user), item: ItemId(number(item)), rating: 4.0, time: 0 };
+            let row =
+                |item: u32| Interaction { user: LogUserId(user), item: ItemId(number(item)), rating: 4.0, time: 0 };
             rows.extend(taken.into_iter().map(row));
         }
         TrainingLog::from_sorted(rows, users as usize, ITEMS as usize)

@@ -1,6 +1,6 @@
 //! Scenes: the memory of a user (profile and history) and a slate.
 //!
-//! The world builds scenes from live state, the pipeline builds them from logs; both use the
+//! The simulation builds scenes from live state, the pipeline builds them from logs; both use the
 //! features of this module, so training and simulation cannot drift apart.
 
 mod basis;
@@ -8,8 +8,8 @@ mod batch;
 mod encoding;
 mod features;
 mod field_features;
-mod lists;
 mod neighbours;
+mod sampled_lists;
 mod unit;
 mod vectors;
 
@@ -20,8 +20,8 @@ pub use self::encoding::{
 };
 pub use self::features::{CONTEXT, LogClock, PopularityClock, context};
 pub use self::field_features::FieldFeatures;
-pub use self::lists::{ListBuilder, ListKind, ListScene, ListShape, Seen};
 pub use self::neighbours::CoOccurrence;
+pub use self::sampled_lists::{ListBuilder, ListKind, ListScene, ListShape, SeenInLog};
 pub use self::unit::unit_fields;
 pub use self::vectors::{FOLDS, fold_of, item_vectors};
 

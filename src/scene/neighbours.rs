@@ -81,7 +81,7 @@ fn nearest(log: &TrainingLog, item: usize, users_of: &[Vec<u32>], counts: &mut [
     let users = &users_of[item];
     let mut met: Vec<u32> = Vec::new();
     for &user in users {
-        for row in log.of(crate::ids::UserId(user)) {
+        for row in log.of(crate::ids::LogUserId(user)) {
             let count = &mut counts[row.item.index()];
             if *count == 0 {
                 met.push(row.item.0);
@@ -110,11 +110,11 @@ fn nearest(log: &TrainingLog, item: usize, users_of: &[Vec<u32>], counts: &mut [
 mod tests {
     use super::*;
     use crate::dataset::Interaction;
-    use crate::ids::UserId;
+    use crate::ids::LogUserId;
 
     fn log(pairs: &[(u32, u32)]) -> TrainingLog {
         let rows = pairs.iter().enumerate().map(|(time, &(user, item))| Interaction {
-            user: UserId(user),
+            user: LogUserId(user),
             item: ItemId(item),
             rating: 4.0,
             time: time as i64,

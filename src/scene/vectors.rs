@@ -5,7 +5,7 @@
 //! the users of one fold: statistics that contain a training positive itself would leak it.
 
 use crate::dataset::TrainingLog;
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::linalg::{Sparse, rotate_onto, truncated_svd};
 use crate::random::{Purpose, Streams, below};
 use ndarray::Array2;
@@ -18,7 +18,7 @@ pub const FOLDS: usize = 4;
 pub(super) const SHRINK: f64 = 5.0;
 
 /// The fold of a user: a fixed function of the seed and the user.
-pub fn fold_of(streams: &Streams, user: UserId) -> usize {
+pub fn fold_of(streams: &Streams, user: LogUserId) -> usize {
     below(&mut streams.derive(Purpose::Folds, u64::from(user.0), 0), FOLDS as u32) as usize
 }
 
@@ -28,7 +28,7 @@ pub fn item_vectors(log: &TrainingLog, rank: usize) -> Array2<f32> {
 }
 
 /// The item vectors of the users that are kept, rotated onto the vectors of the whole log.
-fn without_fold(log: &TrainingLog, rank: usize, whole: &[f64], keep: impl Fn(UserId) -> bool + Copy) -> Array2<f32> {
+fn without_fold(log: &TrainingLog, rank: usize, whole: &[f64], keep: impl Fn(LogUserId) -> bool + Copy) -> Array2<f32> {
     let part = rotate_onto(&spectral(log, rank, keep), whole, rank);
     assemble(log, &part, rank, keep)
 }
@@ -38,14 +38,14 @@ pub(crate) fn vector_tables(log: &TrainingLog, rank: usize, folds: &[usize]) -> 
     let whole = spectral(log, rank, |_| true);
     let one = |fold: usize| match fold {
         FOLDS => assemble(log, &whole, rank, |_| true),
-        fold => without_fold(log, rank, &whole, |user: UserId| folds[user.index()] != fold),
+        fold => without_fold(log, rank, &whole, |user: LogUserId| folds[user.index()] != fold),
     };
     (0..=FOLDS).into_par_iter().map(one).collect()
 }
 
 /// `[items, rank]`: right singular vectors times the root of the singular values of
 /// `x_ui = 1 / sqrt(max(deg_u, 1)) / sqrt(n_i + 5)`.
-fn spectral(log: &TrainingLog, rank: usize, keep: impl Fn(UserId) -> bool) -> Vec<f64> {
+fn spectral(log: &TrainingLog, rank: usize, keep: impl Fn(LogUserId) -> bool) -> Vec<f64> {
     let rows = log.rows.iter().filter(|row| keep(row.user));
     let triples = rows.map(|row| (row.user.0, row.item.0, 1.0)).collect();
     let matrix = Sparse::from_triples(log.users(), log.items, triples);
@@ -61,7 +61,7 @@ fn spectral(log: &TrainingLog, rank: usize, keep: impl Fn(UserId) -> bool) -> Ve
     vectors
 }
 
-fn assemble(log: &TrainingLog, spectral: &[f64], rank: usize, keep: impl Fn(UserId) -> bool) -> Array2<f32> {
+fn assemble(log: &TrainingLog, spectral: &[f64], rank: usize, keep: impl Fn(LogUserId) -> bool) -> Array2<f32> {
     let mean_square = spectral.iter().map(|value| value * value).sum::<f64>() / spectral.len().max(1) as f64;
     let scale = if mean_square > 0.0 { 1.0 / mean_square.sqrt() } else { 0.0 };
     let scaled =
@@ -74,7 +74,7 @@ pub(super) fn with_statistics(log: &TrainingLog, scaled: &Array2<f32>) -> Array2
     statistics_beside(log, scaled, |_| true)
 }
 
-fn statistics_beside(log: &TrainingLog, scaled: &Array2<f32>, keep: impl Fn(UserId) -> bool) -> Array2<f32> {
+fn statistics_beside(log: &TrainingLog, scaled: &Array2<f32>, keep: impl Fn(LogUserId) -> bool) -> Array2<f32> {
     let rank = scaled.ncols();
     let mut table = Array2::zeros((log.items, rank + 2));
     let (counts, deviations) = ratings(log, &keep);
@@ -91,7 +91,7 @@ fn statistics_beside(log: &TrainingLog, scaled: &Array2<f32>, keep: impl Fn(User
 }
 
 /// Interactions of each item, and the sum of its ratings' deviations from the mean rating.
-fn ratings(log: &TrainingLog, keep: &impl Fn(UserId) -> bool) -> (Vec<f64>, Vec<f64>) {
+fn ratings(log: &TrainingLog, keep: &impl Fn(LogUserId) -> bool) -> (Vec<f64>, Vec<f64>) {
     let (mut counts, mut sums) = (vec![0.0; log.items], vec![0.0; log.items]);
     let mut rated = vec![0.0; log.items];
     for row in log.rows.iter().filter(|row| keep(row.user)) {

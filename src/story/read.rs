@@ -2,7 +2,7 @@
 
 use super::sessions::Sessions;
 use super::{Luck, Shown, Step, Story, Thought};
-use crate::experiment::{ArmRecord, Manifest, ManifestError};
+use crate::experiment::{Manifest, ManifestError, TrialRecord};
 use crate::files::FileError;
 use crate::files::spreadsheet::from_cell;
 use crate::ids::UserId;
@@ -11,7 +11,7 @@ use crate::params::{did_you_mean, listed};
 use crate::random::{Purpose, Streams, unit};
 use crate::registry::Registry;
 use crate::scenario::{Scenario, ScenarioError};
-use crate::tick::{accepted_slot, luck};
+use crate::simulation::{accepted_slot, luck};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -100,35 +100,35 @@ impl Story {
     pub fn read(folder: &Path, choice: &StoryChoice, registry: &Registry) -> Result<Story, StoryError> {
         let manifest = Manifest::read(folder)?;
         let scenario = Scenario::parse(&manifest.scenario, &folder.join("manifest.json"), registry, &[])?;
-        let arm = arm(&manifest, &scenario, choice)?;
-        if arm.events.is_none() {
+        let trial = trial(&manifest, &scenario, choice)?;
+        if trial.events.is_none() {
             return Err(StoryError::NoEvents { folder: folder.to_owned() });
         }
         let mirrors = mirrored(&manifest.file(folder, "users.csv")?, choice)?;
         let titles = titles(&manifest.file(folder, "items.csv")?)?;
         let streams = Streams::new(manifest.seed, choice.replication);
-        let decisions = arm.files()[1].map(|file| manifest.file(folder, file)).transpose()?;
+        let decisions = trial.files()[1].map(|file| manifest.file(folder, file)).transpose()?;
         let mut thoughts = thoughts(decisions.as_deref(), choice.user, &streams)?;
         let mut steps = Vec::new();
-        manifest.read_log(folder, arm, |batch| {
+        manifest.read_log(folder, trial, |batch| {
             if let Ok(row) = batch.users.binary_search(&UserId(choice.user)) {
                 let mut step = step(batch, row, &streams, &titles);
                 step.thought = thoughts.remove(&batch.tick);
                 steps.push(step);
             }
         })?;
-        let ending = sessions(&mut steps, &scenario, &streams, choice.user, arm.ticks);
+        let ending = sessions(&mut steps, &scenario, &streams, choice.user, trial.ticks);
         let (kind, name) = (&manifest.user.kind, &manifest.user.name);
         Ok(Story {
             run: scenario.name,
-            policy: arm.policy.clone(),
-            replication: arm.replication,
+            policy: trial.policy.clone(),
+            replication: trial.replication,
             user: choice.user,
             mirrors,
             data: manifest.data.name.clone(),
             model: if kind == name { kind.clone() } else { format!("{kind} ({name})") },
             seed: manifest.seed,
-            ticks: arm.ticks,
+            ticks: trial.ticks,
             steps,
             ending,
         })
@@ -144,12 +144,12 @@ pub fn typical(folder: &Path, registry: &Registry) -> Result<Option<StoryChoice>
     let manifest = Manifest::read(folder)?;
     let scenario = Scenario::parse(&manifest.scenario, &folder.join("manifest.json"), registry, &[])?;
     let choice = StoryChoice { user: 0, policy: None, replication: 0 };
-    let arm = arm(&manifest, &scenario, &choice)?;
-    if arm.events.is_none() {
+    let trial = trial(&manifest, &scenario, &choice)?;
+    if trial.events.is_none() {
         return Ok(None);
     }
     let mut accepted: BTreeMap<UserId, usize> = BTreeMap::new();
-    manifest.read_log(folder, arm, |batch| {
+    manifest.read_log(folder, trial, |batch| {
         for (row, user) in batch.users.iter().enumerate() {
             *accepted.entry(*user).or_default() += usize::from(batch.accepted_item(row).is_some());
         }
@@ -162,8 +162,8 @@ pub fn typical(folder: &Path, registry: &Registry) -> Result<Option<StoryChoice>
 }
 
 /// The wanted policy and replication.
-fn arm<'m>(manifest: &'m Manifest, scenario: &Scenario, choice: &StoryChoice) -> Result<&'m ArmRecord, StoryError> {
-    let mut names: Vec<&str> = manifest.arms.iter().map(|arm| arm.policy.as_str()).collect();
+fn trial<'m>(manifest: &'m Manifest, scenario: &Scenario, choice: &StoryChoice) -> Result<&'m TrialRecord, StoryError> {
+    let mut names: Vec<&str> = manifest.trials.iter().map(|trial| trial.policy.as_str()).collect();
     names.dedup();
     let ran = |name: &&str| names.contains(name);
     let default = Some(scenario.baseline.as_str()).filter(ran).or(names.first().copied()).unwrap_or_default();
@@ -177,12 +177,12 @@ fn arm<'m>(manifest: &'m Manifest, scenario: &Scenario, choice: &StoryChoice) ->
         let known = if names.is_empty() { "none".to_owned() } else { listed(names.iter().copied()) };
         return Err(StoryError::Policy { name: name.to_owned(), hint, known });
     }
-    let of_policy = manifest.arms.iter().filter(|arm| arm.policy == name);
-    let found = of_policy.clone().find(|arm| arm.replication == choice.replication);
+    let of_policy = manifest.trials.iter().filter(|trial| trial.policy == name);
+    let found = of_policy.clone().find(|trial| trial.replication == choice.replication);
     found.ok_or_else(|| StoryError::Replication {
         policy: name.to_owned(),
         replication: choice.replication,
-        known: of_policy.map(|arm| arm.replication.to_string()).collect::<Vec<_>>().join(", "),
+        known: of_policy.map(|trial| trial.replication.to_string()).collect::<Vec<_>>().join(", "),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use crate::scenario::SessionSpec;
 
-/// A user's sessions so far, by the rules of `tick/evolve`.
+/// A user's sessions so far, by the rules of `simulation/evolve`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Sessions {
     session: u32,
@@ -110,7 +110,7 @@ mod tests {
         sessions.slate();
         assert_eq!(sessions.response(true, &RULES), None);
         assert_eq!(sessions.gap(4, 4), None, "there is none");
-        assert!(sessions.gap(4, 6).is_some_and(|text| text.contains("does not tell")));
+        assert!(sessions.gap(4, 6).is_some_and(|text| text.contains("does not say")));
         assert_eq!(sessions.slate(), (true, 2, 1));
     }
 

@@ -4,7 +4,7 @@
 
 use super::{Memorised, UserError, UserModel};
 use crate::dataset::{Interaction, TrainingLog};
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 
 /// Histories that are played at once at most: their memories are held in full.
 const AT_ONCE: usize = 16_384;
@@ -15,7 +15,7 @@ const AT_ONCE: usize = 16_384;
 /// When the model fails.
 pub fn memories_of(model: &dyn UserModel, log: &TrainingLog) -> Result<Vec<f32>, UserError> {
     let mut memory = vec![0.0; log.users() * model.memory().total];
-    let users: Vec<UserId> = (0..log.users() as u32).map(UserId).collect();
+    let users: Vec<LogUserId> = (0..log.users() as u32).map(LogUserId).collect();
     let histories: Vec<&[Interaction]> = users.iter().map(|&user| log.of(user)).collect();
     play(model, &users, &histories, &mut memory, |_, _, _| {})?;
     Ok(memory)
@@ -28,18 +28,18 @@ pub fn memories_of(model: &dyn UserModel, log: &TrainingLog) -> Result<Vec<f32>,
 pub fn memories_at(
     model: &dyn UserModel,
     log: &TrainingLog,
-    moments: &[(UserId, usize)],
+    moments: &[(LogUserId, usize)],
 ) -> Result<Vec<f32>, UserError> {
     let shape = model.memory();
     let mut found = vec![0.0; moments.len() * shape.read];
-    let mut by_user: Vec<(UserId, usize, usize)> =
+    let mut by_user: Vec<(LogUserId, usize, usize)> =
         moments.iter().enumerate().map(|(place, &(user, position))| (user, position, place)).collect();
     by_user.sort_unstable();
-    let groups: Vec<&[(UserId, usize, usize)]> = by_user.chunk_by(|a, b| a.0 == b.0).collect();
+    let groups: Vec<&[(LogUserId, usize, usize)]> = by_user.chunk_by(|a, b| a.0 == b.0).collect();
     for groups in groups.chunks(AT_ONCE) {
-        let users: Vec<UserId> = groups.iter().map(|group| group[0].0).collect();
+        let users: Vec<LogUserId> = groups.iter().map(|group| group[0].0).collect();
         // What comes after the last moment of a user is not played.
-        let last = |group: &[(UserId, usize, usize)]| group.iter().map(|moment| moment.1).max().unwrap_or(0);
+        let last = |group: &[(LogUserId, usize, usize)]| group.iter().map(|moment| moment.1).max().unwrap_or(0);
         let histories: Vec<&[Interaction]> = groups
             .iter()
             .map(|group| log.of(group[0].0))
@@ -71,7 +71,7 @@ pub fn memories_at(
 /// When the model fails.
 pub fn memories_after(
     model: &dyn UserModel,
-    users: &[UserId],
+    users: &[LogUserId],
     histories: &[Vec<Interaction>],
 ) -> Result<Vec<f32>, UserError> {
     let shape = model.memory();
@@ -91,7 +91,7 @@ pub fn memories_after(
 /// `before` sees all memories before each step, and once more at the end.
 fn play(
     model: &dyn UserModel,
-    users: &[UserId],
+    users: &[LogUserId],
     histories: &[&[Interaction]],
     memory: &mut [f32],
     mut before: impl FnMut(usize, &[f32], bool),

@@ -11,7 +11,7 @@ mod tests;
 
 use super::{Card, EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
 use crate::dataset::{Dataset, TrainingLog};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::onnx::{Graph, GraphSpec, Port};
 use crate::scene::{CONTEXT, Drift, SceneBatch, VectorCoverage, item_vectors};
 use ndarray::Array2;
@@ -282,7 +282,7 @@ fn ports(inputs: &[(&str, &[usize])], outputs: &[(&str, &[usize])]) -> GraphSpec
     GraphSpec { inputs: make(inputs), outputs: make(outputs) }
 }
 
-fn choice_ports(d: &super::card::Dims) -> GraphSpec {
+fn choice_ports(d: &super::mirror_card::Dims) -> GraphSpec {
     let slots = |name: &str, rest: &[i64]| Port { name: name.to_owned(), shape: [&[Port::SLOTS], rest].concat() };
     GraphSpec {
         inputs: vec![
@@ -312,7 +312,7 @@ impl UserModel for Mirror {
         MemoryShape { read: d.query, total: d.query + d.state }
     }
 
-    fn start(&self, users: &[UserId], memory: &mut [f32]) -> Result<(), UserError> {
+    fn start(&self, users: &[LogUserId], memory: &mut [f32]) -> Result<(), UserError> {
         let d = self.card.dims;
         let total = d.query + d.state;
         let mut profiles = vec![0.0; self.chunk * d.profile];

@@ -1,12 +1,12 @@
 //! User models: a batch of scenes in, response probabilities out.
 //!
 //! A user model is stateless. What it knows of a user is that user's *memory*: a row of numbers that starts
-//! from the profile and is updated with each accepted item. It never draws; only `tick/respond` does.
+//! from the profile and is updated with each accepted item. It never draws; only `simulation/respond` does.
 //!
 //! ```
 //! use recmirror::scene::SceneBatch;
 //! use recmirror::user::{MemoryShape, Memorised, Responses, UserError, UserModel};
-//! use recmirror::ids::UserId;
+//! use recmirror::ids::LogUserId;
 //!
 //! /// Accepts each slot with the same probability, whoever sees it.
 //! struct Indifferent;
@@ -18,7 +18,7 @@
 //!     fn memory(&self) -> MemoryShape {
 //!         MemoryShape { read: 0, total: 0 }
 //!     }
-//!     fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
+//!     fn start(&self, _: &[LogUserId], _: &mut [f32]) -> Result<(), UserError> {
 //!         Ok(())
 //!     }
 //!     fn update(&self, _: &mut [&mut [f32]], _: &[Memorised]) -> Result<(), UserError> {
@@ -32,7 +32,6 @@
 //! ```
 
 mod calibrated;
-mod card;
 mod examination;
 mod kind;
 #[cfg(feature = "all")]
@@ -40,6 +39,7 @@ mod language;
 mod level;
 mod memory;
 mod mirror;
+mod mirror_card;
 mod parametric;
 mod response_rule;
 #[cfg(test)]
@@ -47,8 +47,6 @@ pub(crate) mod testing;
 
 pub use self::calibrated::{Calibrated, Probabilities, Shift};
 pub(crate) use self::calibrated::{softmax, utilities};
-pub(crate) use self::card::VERSION as CARD_VERSION;
-pub use self::card::{Card, CardError, Dims, FileEntry};
 pub use self::examination::{ExaminationEstimate, estimate_examination, estimate_examination_by};
 pub use self::kind::{KINDS, UserContext, UserKind};
 #[cfg(feature = "all")]
@@ -56,12 +54,14 @@ pub use self::language::{LanguageMode, LanguageSpec, LanguageUser};
 pub use self::level::{FittedLevel, ListResponse, fit_level};
 pub use self::memory::{memories_after, memories_at, memories_of};
 pub use self::mirror::Mirror;
+pub(crate) use self::mirror_card::VERSION as CARD_VERSION;
+pub use self::mirror_card::{Card, CardError, Dims, FileEntry};
 pub use self::parametric::{Parametric, ParametricSpec};
 pub use self::response_rule::{Accept, Examination, ResponseRule};
 
 #[cfg(feature = "all")]
 use crate::dataset::TemplateError;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 #[cfg(feature = "all")]
 use crate::language::{LanguageError, PromptError};
 use crate::log::Decision;
@@ -188,7 +188,7 @@ pub trait UserModel: Send + Sync {
     ///
     /// # Errors
     /// When the model fails.
-    fn start(&self, users: &[UserId], memory: &mut [f32]) -> Result<(), UserError>;
+    fn start(&self, users: &[LogUserId], memory: &mut [f32]) -> Result<(), UserError>;
 
     /// Adds one accepted item to each of `n` memories of `total` numbers.
     ///

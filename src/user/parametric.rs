@@ -9,7 +9,7 @@
 
 use super::{EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
 use crate::dataset::Catalogue;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::scene::{CONTEXT, SceneBatch, unit_fields};
 use ndarray::Array2;
 use rayon::prelude::*;
@@ -140,7 +140,7 @@ impl UserModel for Parametric {
         MemoryShape { read: self.width, total: self.width }
     }
 
-    fn start(&self, _: &[UserId], memory: &mut [f32]) -> Result<(), UserError> {
+    fn start(&self, _: &[LogUserId], memory: &mut [f32]) -> Result<(), UserError> {
         memory.fill(0.0);
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! A scripted user model for tests.
 
 use super::{Memorised, MemoryShape, Responses, UserError, UserModel};
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::scene::SceneBatch;
 
 /// Answers by a function, which finds all logits at 0.
@@ -14,7 +14,7 @@ impl<F: Fn(&SceneBatch, &mut Responses) + Send + Sync> UserModel for Scripted<F>
     fn memory(&self) -> MemoryShape {
         MemoryShape { read: 0, total: 0 }
     }
-    fn start(&self, _: &[UserId], _: &mut [f32]) -> Result<(), UserError> {
+    fn start(&self, _: &[LogUserId], _: &mut [f32]) -> Result<(), UserError> {
         Ok(())
     }
     fn update(&self, _: &mut [&mut [f32]], _: &[Memorised]) -> Result<(), UserError> {

@@ -3,7 +3,7 @@
 use super::ValidateError;
 use crate::dataset::{Impression, Impressions};
 use crate::experiment::{Experiment, shown_utilities};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::scenario::{AcceptSpec, AcceptanceSpec};
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ pub struct Cells {
     /// The shift of the reject logit before the level is set.
     pub(super) own_shift: f64,
     /// The user of the data set behind each number.
-    pub(super) sources: Vec<UserId>,
+    pub(super) sources: Vec<LogUserId>,
     lists: usize,
     pub(super) repeated: usize,
     pub(super) unrated: usize,
@@ -115,12 +115,12 @@ impl Cells {
 
     /// Numbers users and lists without gaps.
     fn number(&mut self) {
-        let mut users: BTreeMap<UserId, u32> = self.user.iter().map(|&user| (UserId(user), 0)).collect();
+        let mut users: BTreeMap<LogUserId, u32> = self.user.iter().map(|&user| (LogUserId(user), 0)).collect();
         for (place, (user, number)) in users.iter_mut().enumerate() {
             *number = place as u32;
             self.sources.push(*user);
         }
-        self.user.iter_mut().for_each(|user| *user = users[&UserId(*user)]);
+        self.user.iter_mut().for_each(|user| *user = users[&LogUserId(*user)]);
         let mut last = None;
         for list in &mut self.list {
             if last != Some(*list) {

@@ -11,7 +11,7 @@ use super::ValidateError;
 use super::cells::Cells;
 use crate::dataset::Impressions;
 use crate::experiment::{Experiment, shown_utilities};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, simulated};
 use crate::off_policy::interval::{Groups, normal};
 use crate::off_policy::{Overlap, Valuation, rounds};
 use crate::policy::{Blocked, Requests};
@@ -138,10 +138,10 @@ fn picks(experiment: &Experiment, policy: &str, cells: &Cells) -> Result<Vec<Ite
             tick: 0,
             slate: 1,
             items,
-            users,
+            users: &simulated(users),
             blocked: Blocked::rows(&blocked, items),
             streams,
-            foresight: None,
+            oracle_access: None,
         };
         let slates = policy.slates(&requests).map_err(|failure| failure.problem)?;
         picks.extend(slates.items.iter().copied());
@@ -159,7 +159,7 @@ fn expectations(
     let model = experiment.model();
     let mut lists = Impressions::default();
     for (&user, &item) in cells.sources.iter().zip(picks) {
-        lists.push(UserId(user.0), 0, std::iter::once((item, false, 0)));
+        lists.push(user, 0, std::iter::once((item, false, 0)));
     }
     let lists: Vec<_> = lists.iter().collect();
     let utilities = shown_utilities(model.model(), model.rule(), experiment.start(), &lists)?;

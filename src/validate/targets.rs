@@ -15,7 +15,7 @@ use super::cells::Cells;
 use super::logged::{LoggedValue, Rounds};
 use crate::dataset::{Impression, Impressions, TargetPolicy, TargetRound};
 use crate::experiment::{Experiment, shown_utilities};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::off_policy::interval::{Groups, normal};
 use crate::off_policy::{Valuation, rounds};
 use crate::scenario::AcceptSpec;
@@ -235,7 +235,7 @@ fn gaps(
     cells: &Cells,
     target: &TargetPolicy,
     users: &[Rows],
-) -> Result<BTreeMap<(UserId, ItemId), f64>, ValidateError> {
+) -> Result<BTreeMap<(LogUserId, ItemId), f64>, ValidateError> {
     let model = experiment.model();
     let mut lists = Impressions::default();
     for (number, slots) in users {
@@ -254,7 +254,7 @@ fn gaps(
 }
 
 /// The items that a target may show a user in some slots, each once.
-fn support<'a>(target: &TargetPolicy, user: UserId, slots: impl Iterator<Item = &'a u16>) -> Vec<ItemId> {
+fn support<'a>(target: &TargetPolicy, user: LogUserId, slots: impl Iterator<Item = &'a u16>) -> Vec<ItemId> {
     let mut items: Vec<ItemId> =
         slots.flat_map(|&slot| target.shares(user, slot).iter().map(|&(item, _)| item)).collect();
     items.sort_unstable();

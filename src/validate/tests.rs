@@ -3,7 +3,7 @@
 use super::*;
 use crate::dataset::{Dataset, Impressions};
 use crate::environment::Environment;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::random::{Purpose, Streams, below, unit};
 use crate::scene::SceneBatch;
 use crate::user::testing::Scripted;
@@ -81,7 +81,7 @@ fn exposures(data: &Dataset, users: u32) -> (Impressions, Vec<f32>) {
             ratings.push(if liked { 5.0 } else { 1.0 });
         }
         let entries = items.iter().enumerate().map(|(slot, &item)| (ItemId(dense(item)), true, slot as u16));
-        lists.push(UserId(data.users.get(&format!("u{user}")).expect("a user")), 0, entries);
+        lists.push(LogUserId(data.users.get(&format!("u{user}")).expect("a user")), 0, entries);
     }
     (lists, ratings)
 }
@@ -134,7 +134,7 @@ fn a_model_that_has_it_the_wrong_way_round_is_told() {
     assert!(found.auc.high < 0.3, "{:?}", found.auc);
     let ranking = found.ranking.as_ref().expect("a ranking");
     assert!(ranking.pairs_told >= 3 && ranking.pairs_right == 0, "{ranking:?}");
-    assert!(found.verdict[0].contains("hardly tells") && found.verdict[2].contains("do not rank policies"));
+    assert!(found.verdict[0].contains("hardly predicts") && found.verdict[2].contains("do not rank policies"));
     assert!(found.table().contains("wrong: users like") && found.csv().unwrap().contains("policy,item_mean,observed"));
 }
 
@@ -171,7 +171,7 @@ fn random_rounds(data: &Dataset, rounds: u32) -> Impressions {
     let mut lists = Impressions::default();
     for round in 0..rounds {
         let (item, taken) = answered(round, 8, |rng| below(rng, ITEMS));
-        lists.push(UserId(round % USERS), 0, std::iter::once((dense(data, item), taken, 0)));
+        lists.push(LogUserId(round % USERS), 0, std::iter::once((dense(data, item), taken, 0)));
         lists.propensities.push(1.0 / ITEMS as f32);
     }
     lists

@@ -4,7 +4,7 @@ use super::ValidateError;
 use super::cells::Cells;
 use super::measures::{Figure, Resamples};
 use crate::experiment::{Experiment, kendall_tau};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, simulated};
 use crate::policy::{Blocked, Requests};
 use crate::random::Streams;
 use serde::Serialize;
@@ -120,7 +120,7 @@ fn answers(
     for places in rounds.iter_mut() {
         places.sort_by_key(|&place| cells.user_numbers()[lists[place].start]);
         for places in places.chunks(BATCH) {
-            let users: Vec<UserId> =
+            let users: Vec<LogUserId> =
                 places.iter().map(|&place| cells.sources[cells.user_numbers()[lists[place].start] as usize]).collect();
             let mut blocked = vec![!0u64; places.len() * words];
             let mut slate = 0;
@@ -135,10 +135,10 @@ fn answers(
                 tick: 0,
                 slate,
                 items,
-                users: &users,
+                users: &simulated(&users),
                 blocked: Blocked::rows(&blocked, items),
                 streams,
-                foresight: None,
+                oracle_access: None,
             };
             let slates = policy.slates(&requests).map_err(|failure| failure.problem)?;
             for (row, &place) in places.iter().enumerate() {

@@ -13,7 +13,7 @@ fn run(folder: &Path, name: &str, settings: &[&str]) -> PathBuf {
 }
 
 #[test]
-fn runs_of_one_world_are_paired() {
+fn runs_of_one_setting_are_paired() {
     let folder = with_data();
     let one = run(folder.path(), "one", &[]);
     let two = run(folder.path(), "two", &["name=again", "engine.chunk=32", "policy.popular.half_life=2"]);

@@ -2,7 +2,7 @@
 
 use crate::util::{Log, Person, Rating, dataset, place, read, recmirror, scenario_text, text, write};
 use recmirror::dataset::{Cleaner, Column, Dataset, Fields};
-use recmirror::ids::{ItemId, UserId};
+use recmirror::ids::{ItemId, LogUserId};
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -127,12 +127,12 @@ fn the_latest_fifth_of_each_user_is_held_out() {
     let data = dataset(folder.path());
     let split = data.split(0.2);
     let counts = |log: &recmirror::dataset::TrainingLog| -> Vec<usize> {
-        (0..7).map(|user| log.of(UserId(user)).len()).collect()
+        (0..7).map(|user| log.of(LogUserId(user)).len()).collect()
     };
     assert_eq!(counts(&split.before), [1, 2, 4, 0, 5, 8, 11]);
     assert_eq!(counts(&split.held_out), [0, 0, 1, 0, 1, 2, 2]);
-    let last = split.before.of(UserId(5)).last().expect("a row").time;
-    assert!(split.held_out.of(UserId(5)).iter().all(|row| row.time > last));
+    let last = split.before.of(LogUserId(5)).last().expect("a row").time;
+    assert!(split.held_out.of(LogUserId(5)).iter().all(|row| row.time > last));
     assert_eq!(counts(&data.split(0.0).held_out), [0; 7]);
 }
 

@@ -1,4 +1,4 @@
-//! The promise that a run is the same bit for bit, and that policies meet the same world.
+//! The promise that a run is the same bit for bit, and that policies meet the same users.
 
 use crate::util::{
     csv_rows, digests, digests_of, has_data_and_runtime, model, movielens, prepare, recmirror, run_on, text, with_data,

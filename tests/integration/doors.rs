@@ -70,8 +70,8 @@ fn names(code: &str, name: &str) -> bool {
 }
 
 #[test]
-fn bevy_ecs_stays_in_world_and_tick() {
-    let outside = |path: &Path| !path.starts_with("world") && !path.starts_with("tick");
+fn bevy_ecs_stays_in_the_simulation() {
+    let outside = |path: &Path| !path.starts_with("simulation");
     assert_eq!(places(outside, |code| names(code, "bevy_ecs")), Vec::<String>::new());
     assert!(!places(|path| !outside(path), |code| names(code, "bevy_ecs")).is_empty(), "the search finds something");
 }

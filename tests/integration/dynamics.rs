@@ -121,7 +121,7 @@ fn company_and_order_do_not_change_a_policy() {
     turned.reverse();
     assert_eq!(digests(&run_on(2, &prepare(folder.path(), &turned, &tables, &[]))), base);
     let alone = digests(&run_on(2, &prepare(folder.path(), &["ials"], &tables, &[])));
-    assert_eq!(alone, base.iter().filter(|arm| arm.0 == "ials").cloned().collect::<Vec<_>>());
+    assert_eq!(alone, base.iter().filter(|trial| trial.0 == "ials").cloned().collect::<Vec<_>>());
 }
 
 #[test]

@@ -35,8 +35,8 @@ fn experiment(folder: &std::path::Path, more: &[&str]) -> Experiment {
 
 fn value(experiment: &Experiment, outcome: &Outcome, policy: &str, metric: &str) -> f64 {
     let place = experiment.scenario.metrics.iter().position(|name| name == metric).expect("a metric");
-    let arm = outcome.arms.iter().find(|arm| arm.policy == policy).expect("an arm");
-    arm.finals[place].expect("a value")
+    let trial = outcome.trials.iter().find(|trial| trial.policy == policy).expect("a trial");
+    trial.finals[place].expect("a value")
 }
 
 #[test]
@@ -45,13 +45,13 @@ fn a_policy_cannot_skip_hard_users() {
     let experiment = experiment(folder.path(), &[]);
     let out = folder.path().join("run");
     let outcome = stopped_after(u64::MAX, 2, &experiment, &out, None);
-    let arm = |policy: &str| outcome.arms.iter().find(|arm| arm.policy == policy).expect("an arm");
-    let (skipper, random) = (arm("skipper"), arm("random"));
+    let trial = |policy: &str| outcome.trials.iter().find(|trial| trial.policy == policy).expect("a trial");
+    let (skipper, random) = (trial("skipper"), trial("random"));
     assert_eq!(skipper.steps, random.steps, "a visit is a visit");
     assert!(skipper.short.empty > 20 && skipper.short.short == skipper.short.empty, "{:?}", skipper.short);
     assert_eq!((skipper.short.exhausted, random.short.short), (0, 0));
     // The log has all visits, those to whom nothing was shown with all slots empty, and gives digest and figures again.
-    let record = manifest(&out).arms.into_iter().find(|arm| arm.policy == "skipper").expect("an arm");
+    let record = manifest(&out).trials.into_iter().find(|trial| trial.policy == "skipper").expect("a trial");
     assert_eq!((record.short_slates, record.empty_slates), (skipper.short.short, skipper.short.empty));
     let (mut digest, mut visits, mut empty, mut accepted) = (DigestState::default(), 0, 0, 0);
     for batch in batches(&out.join(record.events.as_deref().expect("a log")), record.ticks) {
@@ -78,7 +78,7 @@ fn a_run_with_empty_slates_goes_on_as_if_nothing_had_happened() {
     let experiment = experiment(folder.path(), &["session.slates=3"]);
     let run = |name: &str| folder.path().join(name);
     let whole = stopped_after(u64::MAX, 2, &experiment, &run("whole"), None);
-    assert!(whole.arms[0].short.empty > 0);
+    assert!(whole.trials[0].short.empty > 0);
     for ticks in [2, 9] {
         let (half, joined) = (run(&format!("half-{ticks}")), run(&format!("joined-{ticks}")));
         stopped_after(ticks, 1, &experiment, &half, None);
@@ -90,18 +90,19 @@ fn a_run_with_empty_slates_goes_on_as_if_nothing_had_happened() {
 
 #[test]
 fn a_policy_that_skips_users_is_worth_what_it_earns_of_all_visits() {
-    use recmirror::experiment::ArmRecord;
+    use recmirror::experiment::TrialRecord;
     use recmirror::off_policy::{Question, evaluate};
     let folder = with_data();
     let experiment = experiment(folder.path(), &[]);
     let out = folder.path().join("run");
     stopped_after(u64::MAX, 2, &experiment, &out, None);
-    let arms: Vec<ArmRecord> = manifest(&out).arms;
+    let trials: Vec<TrialRecord> = manifest(&out).trials;
     let ask = |target: &str, from: &str| {
         let question = Question { target, from, draws: 4, resamples: 100 };
-        evaluate(&experiment, &question, &arms, &recmirror::experiment::NoProgress).expect("estimates")
+        evaluate(&experiment, &question, &trials, &recmirror::experiment::NoProgress).expect("estimates")
     };
-    let visits = |policy: &str| arms.iter().filter(|arm| arm.policy == policy).map(|arm| arm.user_steps).sum::<u64>();
+    let visits =
+        |policy: &str| trials.iter().filter(|trial| trial.policy == policy).map(|trial| trial.user_steps).sum::<u64>();
     // On its own log: every round counts, those of empty slates with the reward 0.
     let own = ask("skipper", "skipper");
     assert_eq!(own.rounds as u64, visits("skipper"));
@@ -174,7 +175,7 @@ fn slates_that_are_short_because_nothing_is_left_are_counted_and_so_is_a_run_wit
     let folder = with_data();
     let settings = ["slate=79", "population.users=20", "replications=1"];
     let outcome = run_on(2, &prepare_with(Registry::builtin(), folder.path(), &["random"], &settings));
-    let short = outcome.arms[0].short;
+    let short = outcome.trials[0].short;
     assert!(short.short > 0 && short.exhausted == short.short && short.empty == 0, "{short:?}");
     let (path, out) = (crate::util::write_scenario(folder.path(), &["random"]), place());
     let out = out.path().join("out");

@@ -35,7 +35,7 @@ fn the_example_runs_and_repeats() {
     };
     let (one, two) = (run("one", "1"), run("two", "2"));
     assert_eq!(digests_of(&one), digests_of(&two));
-    assert_eq!(manifest(&one).arms.iter().map(|arm| arm.short_slates).sum::<u64>(), 0);
+    assert_eq!(manifest(&one).trials.iter().map(|trial| trial.short_slates).sum::<u64>(), 0);
     recmirror(&["replay", "--allow-external", text(&one)]).expect(0);
 }
 
@@ -62,7 +62,7 @@ fn the_example_that_wraps_a_library_runs_and_repeats() {
     let (one, two) = (run("one", "1"), run("two", "2"));
     assert_eq!(digests_of(&one), digests_of(&two));
     let manifest = manifest(&one);
-    assert!(manifest.arms.iter().all(|arm| arm.short_slates == 0 && arm.ticks == 12));
+    assert!(manifest.trials.iter().all(|trial| trial.short_slates == 0 && trial.ticks == 12));
     recmirror(&["replay", "--allow-external", text(&one)]).expect(0);
     let rate = |policy: &str| {
         let rows = csv_rows(&one.join("finals.csv"));
@@ -138,7 +138,7 @@ fn a_program_that_misbehaves_is_named_and_the_others_are_kept() {
         assert!(answer.stdout.contains("random"), "{deed}: {}", answer.stdout);
         let manifest = manifest(&out);
         assert_eq!(manifest.status, "partial", "{deed}");
-        assert_eq!(manifest.arms.iter().map(|arm| arm.policy.as_str()).collect::<Vec<_>>(), ["random", "random"]);
+        assert_eq!(manifest.trials.iter().map(|trial| trial.policy.as_str()).collect::<Vec<_>>(), ["random", "random"]);
         assert_eq!((manifest.failures.len(), manifest.failures[0].replication), (1, 0));
         assert_eq!(crate::util::names_in(&out.join("events")).len(), 2, "{deed}");
         assert!(read(&out.join("report.html")).contains("The policy is left out"), "{deed}");
@@ -197,8 +197,8 @@ fn slates_that_are_too_short_are_shown_short_and_counted() {
     let answer = recmirror(&["run", "--allow-external", text(&path), "--out", text(&out), "--quiet"]).expect(0);
     assert!(answer.stdout.contains("slates had fewer items than slots"), "{}", answer.stdout);
     let short = |policy: &str| {
-        let all = manifest(&out).arms;
-        all.iter().filter(|arm| arm.policy == policy).map(|arm| arm.short_slates).sum::<u64>()
+        let all = manifest(&out).trials;
+        all.iter().filter(|trial| trial.policy == policy).map(|trial| trial.short_slates).sum::<u64>()
     };
     assert!(short("external") > 0 && short("random") == 0);
 }

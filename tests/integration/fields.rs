@@ -41,7 +41,7 @@ fn prepare(data: Dataset, policies: &[&str], tables: &str, more: &[&str]) -> Res
 
 fn final_of(experiment: &Experiment, outcome: &Outcome, metric: &str) -> Vec<Option<f64>> {
     let place = experiment.scenario.metrics.iter().position(|name| name == metric).expect("a metric");
-    outcome.arms.iter().map(|arm| arm.finals[place]).collect()
+    outcome.trials.iter().map(|trial| trial.finals[place]).collect()
 }
 
 #[test]

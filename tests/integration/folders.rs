@@ -57,7 +57,7 @@ fn two_runs_cannot_have_one_name() {
         run(&scenario, &out, force).expect(2).says(&[&process]);
         run(&scenario, &out, &["--force"]).expect(2).says(&[&process]);
         wait(child).expect(0);
-        assert_eq!(manifest(&out).arms[0].ticks, 400, "the run that was first");
+        assert_eq!(manifest(&out).trials[0].ticks, 400, "the run that was first");
         assert_eq!(names_in(folder.path()), ["data", "out", "small.toml"]);
     }
 }

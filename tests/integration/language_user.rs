@@ -8,7 +8,7 @@ use crate::util::{
     with_data, write, write_scenario,
 };
 use recmirror::dataset::{Dataset, TrainingLog};
-use recmirror::experiment::{DecisionRecord, NoProgress, RunOptions};
+use recmirror::experiment::{DecisionFileRecord, NoProgress, RunOptions};
 use recmirror::ids::{ItemId, UserId};
 use recmirror::language::Sampling;
 use recmirror::log::{read_batches, read_decisions};
@@ -58,7 +58,7 @@ fn settings<'s>(path: &'s str, extra: &[&'s str]) -> Vec<&'s str> {
 }
 
 /// Digests of events and of decisions.
-type Found = (Vec<(String, u32, String)>, Vec<Option<DecisionRecord>>);
+type Found = (Vec<(String, u32, String)>, Vec<Option<DecisionFileRecord>>);
 
 /// Prepares and runs in a pool of this many threads.
 fn outcome(threads: usize, folder: &Path, settings: &[&str]) -> Found {
@@ -119,8 +119,8 @@ fn a_run_that_was_stopped_and_goes_on_is_the_whole_one() {
         stopped_after(u64::MAX, 1, &experiment, &run("whole"), None);
         stopped_after(3, 1, &experiment, &run("half"), None);
         stopped_after(u64::MAX, 1, &experiment, &run("joined"), Some(&run("half")));
-        // Both arms were begun, and neither was whole.
-        let ticks: Vec<u32> = manifest(&run("half")).arms.iter().map(|arm| arm.ticks).collect();
+        // Both trials were begun, and neither was whole.
+        let ticks: Vec<u32> = manifest(&run("half")).trials.iter().map(|trial| trial.ticks).collect();
         assert!(ticks.iter().sum::<u32>() == 3, "{ticks:?}");
         assert_eq!(manifest(&run("half")).status, "interrupted");
         for part in ["events", "decisions"] {
@@ -137,7 +137,7 @@ fn a_run_that_was_stopped_and_goes_on_is_the_whole_one() {
         }
         let told = |name: &str| {
             let manifest = manifest(&run(name));
-            (manifest.digest, manifest.arms.into_iter().map(|arm| arm.decisions).collect::<Vec<_>>())
+            (manifest.digest, manifest.trials.into_iter().map(|trial| trial.decisions).collect::<Vec<_>>())
         };
         assert_eq!(told("joined"), told("whole"));
     }
@@ -160,9 +160,9 @@ fn a_run_keeps_what_users_thought_and_replays() {
     assert_eq!((manifest.user.kind.as_str(), manifest.user.hash.len()), ("language", 16));
     assert!(manifest.user.shortened_scenes > 0 && !manifest.user.runtime.is_empty());
     assert_eq!(names_in(&out.join("decisions")), ["00-popular-r000.jsonl", "01-random-r000.jsonl"]);
-    for arm in &manifest.arms {
-        let record = arm.decisions.as_ref().expect("decisions");
-        assert_eq!(record.lines, arm.user_steps);
+    for trial in &manifest.trials {
+        let record = trial.decisions.as_ref().expect("decisions");
+        assert_eq!(record.lines, trial.user_steps);
         let (mut lines, mut texts) = (Vec::new(), std::collections::BTreeSet::new());
         read_decisions(&out.join(record.file.as_ref().expect("a file")), |line| {
             let sum: f32 = line.letters.iter().sum();
@@ -172,7 +172,7 @@ fn a_run_keeps_what_users_thought_and_replays() {
         })
         .expect("decisions");
         let mut events = Vec::new();
-        let file = out.join(arm.events.as_ref().expect("a log"));
+        let file = out.join(trial.events.as_ref().expect("a log"));
         read_batches(&file, |batch| events.extend(batch.users.iter().map(|&user| (batch.tick, user)))).expect("a log");
         assert_eq!(lines, events);
         assert!(texts.len() * 2 > lines.len(), "texts differ: {} of {}", texts.len(), lines.len());
@@ -195,7 +195,11 @@ fn a_run_keeps_what_users_thought_and_replays() {
     assert!(!names_in(&bare).contains(&"decisions".to_owned()));
     assert_eq!(digests_of(&bare), digests_of(&out));
     let thought = |folder: &Path| -> Vec<String> {
-        crate::util::manifest(folder).arms.into_iter().map(|arm| arm.decisions.expect("decisions").digest).collect()
+        crate::util::manifest(folder)
+            .trials
+            .into_iter()
+            .map(|trial| trial.decisions.expect("decisions").digest)
+            .collect()
     };
     assert_eq!(thought(&bare), thought(&out));
 }
@@ -224,7 +228,7 @@ fn stories_tell_thoughts(out: &Path) {
 }
 
 #[test]
-fn a_policy_that_looks_ahead_sees_language_users_too() {
+fn a_policy_with_oracle_access_sees_language_users_too() {
     if !has_runtime() {
         return;
     }

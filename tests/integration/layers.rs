@@ -4,7 +4,7 @@ use crate::util::package;
 use std::path::{Path, PathBuf};
 
 /// The modules, those that may import all that follow first. A module imports from later ones only.
-const ORDER: [&str; 32] = [
+const ORDER: [&str; 31] = [
     "cli",
     "report",
     "story",
@@ -14,10 +14,9 @@ const ORDER: [&str; 32] = [
     "off_policy",
     "environment",
     "experiment",
-    "mirror",
+    "pipeline",
     "fit",
-    "tick",
-    "world",
+    "simulation",
     "scenario",
     "registry",
     "metrics",
@@ -35,7 +34,7 @@ const ORDER: [&str; 32] = [
     "linalg",
     "random",
     "files",
-    "card",
+    "card_header",
     "ids",
 ];
 
@@ -110,8 +109,8 @@ fn imports_point_down() {
 fn an_import_that_points_up_is_found() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("policy")).expect("a folder");
-    let text = "//! crate::cli is named in a comment.\nuse crate::ids::UserId;\nuse crate::{cli, ids};\nuse crate::tick::Trial;\n";
+    let text = "//! crate::cli is named in a comment.\nuse crate::ids::UserId;\nuse crate::{cli, ids};\nuse crate::simulation::Trial;\n";
     std::fs::write(folder.path().join("policy/mod.rs"), text).expect("written");
     let (wrong, _) = upward(folder.path());
-    assert_eq!(wrong, ["policy/mod.rs:3: `policy` imports `cli`", "policy/mod.rs:4: `policy` imports `tick`"]);
+    assert_eq!(wrong, ["policy/mod.rs:3: `policy` imports `cli`", "policy/mod.rs:4: `policy` imports `simulation`"]);
 }

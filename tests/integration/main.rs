@@ -1,6 +1,6 @@
 //! Tests of the whole: the library's public interface and the command line, over small data sets made here.
 //!
-//! Everything but `mirror`, `runtime`, `scorer` and part of `scenarios` needs neither data nor ONNX Runtime.
+//! Everything but `mirror`, `runtime`, `ranker` and part of `scenarios` needs neither data nor ONNX Runtime.
 
 mod align;
 mod augment;
@@ -19,6 +19,7 @@ mod families;
 mod fields;
 mod fit;
 mod folders;
+mod foreign_tables;
 mod guides;
 mod hostile;
 mod import;
@@ -37,12 +38,12 @@ mod outcomes;
 mod own_ids;
 mod own_tables;
 mod policies;
+mod ranker;
 mod resume;
 mod run;
 mod runtime;
 mod scenarios;
 mod scenes;
-mod scorer;
 mod server;
 mod server_real;
 mod story;

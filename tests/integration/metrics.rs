@@ -11,7 +11,7 @@ fn value(field: &str) -> Option<f64> {
     (!field.is_empty()).then(|| field.parse().expect("a number"))
 }
 
-/// The batches of one arm, one for each tick; a log has none for a tick without visitors.
+/// The batches of one trial, one for each tick; a log has none for a tick without visitors.
 pub fn batches(path: &Path, ticks: u32) -> Vec<EventBatch> {
     let mut stored = Vec::new();
     read_batches(path, |batch| stored.push(batch.clone())).expect("a readable log");
@@ -24,7 +24,7 @@ pub fn batches(path: &Path, ticks: u32) -> Vec<EventBatch> {
     whole
 }
 
-/// The metrics of one arm, folded from its log.
+/// The metrics of one trial, folded from its log.
 struct Folded {
     policy: String,
     replication: u32,
@@ -34,38 +34,38 @@ struct Folded {
 
 fn fold(out: &Path, experiment: &Experiment) -> Vec<Folded> {
     let names: Vec<&str> = all().iter().map(|kind| kind.name).collect();
-    let arms = manifest(out).arms.into_iter().map(|arm| {
-        let start = experiment.background(&experiment.population(arm.replication).expect("users"));
+    let trials = manifest(out).trials.into_iter().map(|trial| {
+        let start = experiment.background(&experiment.population(trial.replication).expect("users"));
         let mut set = MetricSet::new(&names, &start).expect("metrics");
         let (mut shown, mut accepted, mut ticks) = (0, 0, Vec::new());
-        for batch in batches(&out.join(arm.events.as_deref().expect("a log")), arm.ticks) {
+        for batch in batches(&out.join(trial.events.as_deref().expect("a log")), trial.ticks) {
             shown += batch.len();
             accepted += batch.accepted.iter().filter(|&&slot| slot != REJECTED).count();
             ticks.extend(set.fold(&batch, experiment.catalogue()));
         }
         assert_eq!(set.finals()[0], (shown > 0).then(|| accepted as f64 / shown as f64), "acceptance by counting");
-        Folded { policy: arm.policy, replication: arm.replication, ticks, finals: set.finals() }
+        Folded { policy: trial.policy, replication: trial.replication, ticks, finals: set.finals() }
     });
-    let mut arms: Vec<Folded> = arms.collect();
+    let mut trials: Vec<Folded> = trials.collect();
     for (metric, _) in all().iter().enumerate().filter(|(_, kind)| kind.against.is_some()) {
-        subtract(&mut arms, metric);
+        subtract(&mut trials, metric);
     }
-    arms
+    trials
 }
 
 /// Replaces the parts of a metric by those of the oracle minus them.
-fn subtract(arms: &mut [Folded], metric: usize) {
+fn subtract(trials: &mut [Folded], metric: usize) {
     let is_metric = |value: &&mut TickValue| value.metric == metric;
-    for replication in arms.iter().map(|arm| arm.replication).collect::<std::collections::BTreeSet<_>>() {
-        let is_oracle = |arm: &&mut Folded| arm.policy == "oracle" && arm.replication == replication;
-        let oracle = arms.iter_mut().find(is_oracle).expect("an oracle");
+    for replication in trials.iter().map(|trial| trial.replication).collect::<std::collections::BTreeSet<_>>() {
+        let is_oracle = |trial: &&mut Folded| trial.policy == "oracle" && trial.replication == replication;
+        let oracle = trials.iter_mut().find(is_oracle).expect("an oracle");
         let (last, parts) = (oracle.finals[metric], oracle.ticks.clone());
-        for arm in arms.iter_mut().filter(|arm| arm.replication == replication) {
+        for trial in trials.iter_mut().filter(|trial| trial.replication == replication) {
             let parts = parts.iter().filter(|value| value.metric == metric);
-            for (value, part) in arm.ticks.iter_mut().filter(is_metric).zip(parts) {
+            for (value, part) in trial.ticks.iter_mut().filter(is_metric).zip(parts) {
                 value.value = regret::subtracted(part.value, value.value);
             }
-            arm.finals[metric] = regret::subtracted(last, arm.finals[metric]);
+            trial.finals[metric] = regret::subtracted(last, trial.finals[metric]);
         }
     }
 }
@@ -78,19 +78,19 @@ fn check(settings: &[&str]) {
     let settings = [&["metrics=all"], settings].concat();
     let overrides: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).collect();
     recmirror(&[&["run", text(&scenario), "--out", text(&out)], &overrides[..]].concat()).expect(0);
-    let arms = fold(&out, &prepare(folder.path(), &policies, &settings));
+    let trials = fold(&out, &prepare(folder.path(), &policies, &settings));
     let (ticks, summary) = (csv_rows(&out.join("ticks.csv")), csv_rows(&out.join("summary.csv")));
     let (mut row, whole) = (ticks.iter(), csv_rows(&out.join("finals.csv")));
     let mut whole = whole.iter();
-    for arm in &arms {
-        let names = || (arm.policy.clone(), arm.replication.to_string());
-        for found in &arm.ticks {
+    for trial in &trials {
+        let names = || (trial.policy.clone(), trial.replication.to_string());
+        for found in &trial.ticks {
             let row = row.next().expect("a row");
             let (policy, replication) = names();
             assert_eq!(row[..4], [policy, replication, found.tick.to_string(), all()[found.metric].name.into()]);
             assert_eq!(value(&row[4]).map(f64::to_bits), found.value.map(f64::to_bits), "{row:?}");
         }
-        for (found, kind) in arm.finals.iter().zip(all()) {
+        for (found, kind) in trial.finals.iter().zip(all()) {
             let row = whole.next().expect("a row");
             let (policy, replication) = names();
             assert_eq!(row[..3], [policy, replication, kind.name.into()]);
@@ -102,7 +102,7 @@ fn check(settings: &[&str]) {
     for policy in policies {
         for (metric, kind) in all().iter().enumerate() {
             let row = rows.next().expect("a row");
-            let values = arms.iter().filter(|arm| arm.policy == policy).map(|arm| arm.finals[metric]);
+            let values = trials.iter().filter(|trial| trial.policy == policy).map(|trial| trial.finals[metric]);
             let found = estimate(values);
             assert_eq!((row[0].as_str(), row[1].as_str()), (policy, kind.name));
             assert_eq!(value(&row[2]), found.map(|found| found.mean), "{row:?}");
@@ -129,11 +129,11 @@ fn also_with_ticks_that_nobody_visits_and_short_slates() {
     check(&["slate=75", "population.users=20", "replications=3", "user.acceptance=0.9"]);
 }
 
-/// The final value of a metric in every arm of a policy.
+/// The final value of a metric in every trial of a policy.
 fn finals(experiment: &Experiment, policy: &str, metric: &str) -> Vec<Option<f64>> {
     let place = experiment.scenario.metrics.iter().position(|name| name == metric).expect("a metric");
     let outcome = run_on(2, experiment);
-    outcome.arms.iter().filter(|arm| arm.policy == policy).map(|arm| arm.finals[place]).collect()
+    outcome.trials.iter().filter(|trial| trial.policy == policy).map(|trial| trial.finals[place]).collect()
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn the_oracle_has_no_regret_and_others_some() {
 /// Regret that the first and the last third of a run's ticks added to a policy, summed over replications.
 fn regret_by_thirds(outcome: &Outcome, policy: &str) -> (f64, f64) {
     let (mut early, mut late) = (0.0, 0.0);
-    for arm in outcome.arms.iter().filter(|arm| arm.policy == policy) {
-        let course: Vec<f64> = arm.ticks.iter().map(|value| value.value.expect("an oracle runs")).collect();
+    for trial in outcome.trials.iter().filter(|trial| trial.policy == policy) {
+        let course: Vec<f64> = trial.ticks.iter().map(|value| value.value.expect("an oracle runs")).collect();
         let third = course.len() / 3;
         early += course[third - 1];
         late += course[course.len() - 1] - course[course.len() - 1 - third];

@@ -7,7 +7,7 @@ use crate::util::{
 };
 use recmirror::align::{AlignOptions, align};
 use recmirror::dataset::{Dataset, TrainingLog};
-use recmirror::ids::{ItemId, UserId};
+use recmirror::ids::{ItemId, LogUserId};
 use recmirror::random::{Purpose, Streams, below, unit};
 use recmirror::scene::{CONTEXT, SceneBatch, item_vectors};
 use recmirror::user::{Card, Memorised, Mirror, Responses, UserModel, memories_of};
@@ -46,7 +46,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
 fn log_of(users: u32, keep: impl Fn(usize, usize) -> bool) -> TrainingLog {
     let (data, before) = data();
     let mut rows = Vec::new();
-    for user in (0..users).map(UserId) {
+    for user in (0..users).map(LogUserId) {
         let all = before.of(user);
         rows.extend(all.iter().enumerate().filter(|(place, _)| keep(*place, all.len())).map(|(_, row)| *row));
     }
@@ -65,7 +65,7 @@ fn an_updated_memory_equals_one_from_scratch() {
     let mut memory = memories_of(model, &log_of(users, |place, all| place < all / 2)).expect("memories");
     assert_ne!(bits(&memory), bits(&expected));
     // One user after the other, one item after the other.
-    for (user, memory) in (0..users).map(UserId).zip(memory.chunks_exact_mut(total)) {
+    for (user, memory) in (0..users).map(LogUserId).zip(memory.chunks_exact_mut(total)) {
         let rows = whole.of(user);
         for row in &rows[rows.len() / 2..] {
             model

@@ -24,15 +24,15 @@ fn one_of<'a, T: ?Sized>(rng: &mut impl Rng, all: &[&'a T]) -> &'a T {
 
 /// Prepares and runs a scenario; what it gives must be in order.
 fn run(scenario: Scenario) -> Result<(), String> {
-    let (ticks, arms) = (scenario.ticks, scenario.policies.len() * scenario.replications as usize);
+    let (ticks, trials) = (scenario.ticks, scenario.policies.len() * scenario.replications as usize);
     let experiment = Experiment::prepare(scenario, Registry::builtin()).map_err(|problem| problem.to_string())?;
     let stop = AtomicBool::new(false);
     let options = RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None };
     let outcome = experiment.run(&options).map_err(|problem| problem.to_string())?;
-    assert_eq!((outcome.arms.len(), outcome.interrupted), (arms, false));
+    assert_eq!((outcome.trials.len(), outcome.interrupted), (trials, false));
     assert!(outcome.ticks.iter().all(|&done| done == ticks));
-    for arm in &outcome.arms {
-        assert!(arm.finals.iter().flatten().all(|value| value.is_finite()), "{arm:?}");
+    for trial in &outcome.trials {
+        assert!(trial.finals.iter().flatten().all(|value| value.is_finite()), "{trial:?}");
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ mod runs;
 
 use crate::util::{csv_rows, package, read, recmirror, run_on, settings, text, with_data, write};
 use recmirror::Registry;
-use recmirror::experiment::{ArmRecord, Experiment, Interval, NoProgress, TrainingRecord};
+use recmirror::experiment::{Experiment, Interval, NoProgress, TrainingRecord, TrialRecord};
 use recmirror::off_policy::interval::{Groups, bootstrap};
 use recmirror::off_policy::{Evaluation, OffPolicyError, Question, Valuation, evaluate, rounds, slates};
 use recmirror::scenario::Scenario;

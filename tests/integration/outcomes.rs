@@ -41,10 +41,10 @@ fn run(name: &str, overrides: &[&str]) -> Option<Run> {
     let scenario = if is_mirror { load(&[&path]) } else { load(&[]) };
     let experiment = Experiment::prepare(scenario, Registry::builtin()).unwrap_or_else(|problem| panic!("{problem}"));
     let scenario = &experiment.scenario;
-    let arms: Vec<(usize, u32)> = (0..scenario.policies.len())
+    let trials: Vec<(usize, u32)> = (0..scenario.policies.len())
         .flat_map(|policy| (0..scenario.replications).map(move |replication| (policy, replication)))
         .collect();
-    let arm = |&(policy, replication): &(usize, u32)| {
+    let trial = |&(policy, replication): &(usize, u32)| {
         let spec = &scenario.policies[policy];
         let population = experiment.population(replication).expect("users");
         let mut simulation = experiment.trial(spec, replication, &population, NoSink).expect("a simulation");
@@ -54,7 +54,7 @@ fn run(name: &str, overrides: &[&str]) -> Option<Run> {
         };
         (spec.name.clone(), (0..scenario.ticks).map(tick).collect::<Vec<EventBatch>>())
     };
-    let all: Vec<(String, Vec<EventBatch>)> = arms.par_iter().map(arm).collect();
+    let all: Vec<(String, Vec<EventBatch>)> = trials.par_iter().map(trial).collect();
     let mut logs: BTreeMap<String, Vec<Vec<EventBatch>>> = BTreeMap::new();
     all.into_iter().for_each(|(policy, log)| logs.entry(policy).or_default().push(log));
     Some(Run { experiment, logs })

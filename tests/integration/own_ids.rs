@@ -44,7 +44,7 @@ fn tables(folder: &Path) {
 }
 
 #[test]
-fn ids_of_any_text_go_through_the_mirror_flow_alignment_and_runs() {
+fn ids_of_any_text_go_through_the_pipeline_alignment_and_runs() {
     let folder = place();
     let (shop, project) = (folder.path().join("shop"), folder.path().join("p"));
     tables(&shop);

@@ -288,7 +288,7 @@ fn exposures_are_aligned_to_the_log() {
     assert_eq!(dense.impressions.ratings, [4.0, 5.0, 1.0]);
     assert_eq!(dense.scale, data.scale);
     let flat = read("flat.csv", "user,item,clicked\n0,2,1\n0,1,0\n9,1,1\n0,77,0\n").expect("a table");
-    assert_eq!((flat.impressions.items.len(), flat.impressions.counts_by_taken()), (2, [1, 1, 0]));
+    assert_eq!((flat.impressions.items.len(), flat.impressions.counts_by_taken()), (2, [0, 1, 0]));
     assert!(flat.impressions.ratings.is_empty() && flat.scale.is_none());
     let notes = flat.notes.join("\n");
     assert!(notes.contains("1 rows of users that the log does not have") && notes.contains("flat.csv:4"), "{notes}");

@@ -8,7 +8,7 @@ use recmirror::log::{EventSink, NoSink, ParquetWriter, Recording, TrialName};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Stops a run after some ticks of all arms.
+/// Stops a run after some ticks of all trials.
 struct StopAfter<'a> {
     left: AtomicU64,
     stop: &'a AtomicBool,
@@ -22,7 +22,7 @@ impl Progress for StopAfter<'_> {
     }
 }
 
-/// Runs an experiment into the folder `out` until this many ticks of all arms are computed, from where the run in `from`
+/// Runs an experiment into the folder `out` until this many ticks of all trials are computed, from where the run in `from`
 /// was stopped; writes events and manifest only.
 pub fn stopped_after(ticks: u64, threads: usize, experiment: &Experiment, out: &Path, from: Option<&Path>) -> Outcome {
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a thread pool");
@@ -31,7 +31,7 @@ pub fn stopped_after(ticks: u64, threads: usize, experiment: &Experiment, out: &
     let earlier = from.map(manifest);
     let stopped = from.zip(earlier.as_ref()).map(|(folder, earlier)| Stopped {
         folder,
-        arms: &earlier.arms,
+        trials: &earlier.trials,
         files: &earlier.files,
     });
     let events = out.join("events");
@@ -44,14 +44,14 @@ pub fn stopped_after(ticks: u64, threads: usize, experiment: &Experiment, out: &
     outcome
 }
 
-/// All that follows from the events of an arm.
+/// All that follows from the events of a trial.
 pub fn told(outcome: &Outcome) -> Vec<String> {
-    let arm = |((arm, ticks), file)| {
-        let arm: &recmirror::experiment::ArmResult = arm;
-        let numbers = format!("{:?} {:?} {:?} {:?}", arm.ticks, arm.finals, arm.curves, arm.short);
-        format!("{} {} {} {} {ticks} {file:?} {numbers}", arm.policy, arm.replication, arm.digest, arm.steps)
+    let trial = |((trial, ticks), file)| {
+        let trial: &recmirror::experiment::TrialResult = trial;
+        let numbers = format!("{:?} {:?} {:?} {:?}", trial.ticks, trial.finals, trial.curves, trial.short);
+        format!("{} {} {} {} {ticks} {file:?} {numbers}", trial.policy, trial.replication, trial.digest, trial.steps)
     };
-    outcome.arms.iter().zip(&outcome.ticks).zip(&outcome.files).map(arm).collect()
+    outcome.trials.iter().zip(&outcome.ticks).zip(&outcome.files).map(trial).collect()
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn every_policy_and_dynamic_goes_on_from_any_tick() {
         let (half, joined) = (run(&format!("half-{ticks}")), run(&format!("joined-{ticks}")));
         let stopped = stopped_after(ticks, threads, &experiment, &half, None);
         assert!(stopped.interrupted);
-        // Of two threads, one may end its arm while the other sees that it is to stop.
+        // Of two threads, one may end its trial while the other sees that it is to stop.
         assert!(threads == 2 || stopped.ticks.iter().any(|&ticks| (1..14).contains(&ticks)), "{:?}", stopped.ticks);
         let outcome = stopped_after(u64::MAX, 3 - threads, &experiment, &joined, Some(&half));
         assert!(!outcome.interrupted);
@@ -84,18 +84,18 @@ fn what_is_stopped_again_loses_nothing() {
     let run = |name: &str| folder.path().join(name);
     let whole = stopped_after(u64::MAX, 2, &experiment, &run("whole"), None);
     let first = stopped_after(30, 2, &experiment, &run("first"), None);
-    // Once before an arm has begun, once while the log is played back.
+    // Once before a trial has begun, once while the log is played back.
     for (number, ticks) in [(0, 0), (1, 3)] {
         let name = format!("second-{number}");
         let second = stopped_after(ticks, 2, &experiment, &run(&name), Some(&run("first")));
         assert!(second.interrupted);
         let reached = |outcome: &Outcome| -> Vec<(String, u32, u32)> {
-            let arms = outcome.arms.iter().zip(&outcome.ticks);
-            arms.map(|(arm, &ticks)| (arm.policy.clone(), arm.replication, ticks)).collect()
+            let trials = outcome.trials.iter().zip(&outcome.ticks);
+            trials.map(|(trial, &ticks)| (trial.policy.clone(), trial.replication, ticks)).collect()
         };
-        for arm in reached(&first) {
-            let mut again = reached(&second).into_iter().filter(|now| (&now.0, now.1) == (&arm.0, arm.1));
-            assert!(again.next().is_some_and(|now| now.2 >= arm.2), "{arm:?}");
+        for trial in reached(&first) {
+            let mut again = reached(&second).into_iter().filter(|now| (&now.0, now.1) == (&trial.0, trial.1));
+            assert!(again.next().is_some_and(|now| now.2 >= trial.2), "{trial:?}");
         }
         let third = stopped_after(u64::MAX, 2, &experiment, &run(&format!("third-{number}")), Some(&run(&name)));
         assert_eq!(told(&third), told(&whole));
@@ -155,7 +155,7 @@ fn what_is_not_the_beginning_of_this_run_is_refused_and_kept() {
     let folder = with_data();
     let (_, out) = stopped(folder.path(), &[]);
     let before = digests_of(&out);
-    let log = out.join(manifest(&out).arms[0].events.as_deref().expect("a log"));
+    let log = out.join(manifest(&out).trials[0].events.as_deref().expect("a log"));
     let resume = |words: &[&str]| {
         recmirror(&["resume", text(&out), "--quiet"]).expect(2).says(words);
         assert_eq!((digests_of(&out), manifest(&out).status.as_str()), (before.clone(), "interrupted"));
@@ -179,7 +179,7 @@ fn what_is_not_the_beginning_of_this_run_is_refused_and_kept() {
     std::fs::remove_file(&log).expect("removed");
     resume(&["00-popular-r000.parquet", "restore what is missing or damaged, or run the scenario again"]);
     // The log of another policy is whole and readable, and not this one's.
-    let other = manifest(&out).arms.into_iter().find(|arm| arm.policy == "random").and_then(|arm| arm.events);
+    let other = manifest(&out).trials.into_iter().find(|trial| trial.policy == "random").and_then(|trial| trial.events);
     std::fs::copy(out.join(other.expect("a log")), &log).expect("copied");
     resume(&["00-popular-r000.parquet", "it is not the file that"]);
     write(&log, &bytes);
@@ -203,7 +203,7 @@ fn without_logs_there_is_nothing_to_go_on_from() {
     let folder = with_data();
     let (_, out) = stopped(folder.path(), &[]);
     let mut record = manifest(&out);
-    record.arms.iter_mut().for_each(|arm| arm.events = None);
+    record.trials.iter_mut().for_each(|trial| trial.events = None);
     write(&out.join("manifest.json"), record.to_json());
     recmirror(&["resume", text(&out)]).expect(2).says(&["has no logs to resume from", "run the scenario again"]);
     recmirror(&["resume", text(folder.path())]).expect(2).says(&["manifest.json", "is this the folder of a run?"]);
@@ -250,7 +250,7 @@ fn a_run_whose_process_was_killed_goes_on() {
     recmirror(&arguments(text(&whole))).expect(0);
     let mut child = start(&[], &arguments(text(&run)));
     let left = folder.path().join(format!(".run.partial-{}-0", child.id()));
-    let lines = || std::fs::read_to_string(left.join("arms.jsonl")).map_or(0, |text| text.lines().count());
+    let lines = || std::fs::read_to_string(left.join("trials.jsonl")).map_or(0, |text| text.lines().count());
     while lines() < 2 {
         assert!(child.try_wait().expect("a process").is_none(), "it was over before it could be killed");
         std::thread::sleep(std::time::Duration::from_millis(1));
@@ -258,21 +258,21 @@ fn a_run_whose_process_was_killed_goes_on() {
     recmirror(&["resume", text(&run)]).expect(2).says(&["is being filled by a process that runs"]);
     child.kill().expect("a process");
     child.wait().expect("a process");
-    assert!(names_in(&run).is_empty() && left.exists(), "the name is held, and the arms are kept");
-    let arms = lines();
+    assert!(names_in(&run).is_empty() && left.exists(), "the name is held, and the trials are kept");
+    let trials = lines();
     // A second one that was killed at once: it has nothing, and both are reported.
     let other = folder.path().join(".run.partial-1-0");
     std::fs::create_dir(&other).expect("a folder");
-    for name in ["manifest.json", "arms.jsonl"] {
-        write(&other.join(name), if name == "arms.jsonl" { String::new() } else { read(&left.join(name)) });
+    for name in ["manifest.json", "trials.jsonl"] {
+        write(&other.join(name), if name == "trials.jsonl" { String::new() } else { read(&left.join(name)) });
     }
-    let told = format!("run.partial-{}-0 ({arms} whole arms)", child.id());
+    let told = format!("run.partial-{}-0 ({trials} completed trials)", child.id());
     recmirror(&["resume", text(&run)]).expect(2).says(&[
         "was killed or failed more than once",
         &told,
-        "partial-1-0 (0 whole arms)",
+        "partial-1-0 (0 completed trials)",
     ]);
-    recmirror(&["resume", text(&other)]).expect(2).says(&["no logs to resume from", "before an arm was"]);
+    recmirror(&["resume", text(&other)]).expect(2).says(&["no logs to resume from", "before a trial was"]);
     // A run that has the name stays; what is left beside it is reported.
     let again = recmirror(&["run", text(&scenario), "--out", text(&run), "--quiet"]).expect(0);
     again.says(&["note: ", &format!("`recmirror resume {}` continues it", left.display())]);
@@ -280,10 +280,10 @@ fn a_run_whose_process_was_killed_goes_on() {
     recmirror(&["resume", text(&left)]).expect(2).says(&["exists already; move it away to resume"]);
     recmirror(&["resume", text(&run)]).expect(2).says(&["note: ", "that was killed or failed", "was not interrupted"]);
     std::fs::remove_dir_all(&run).expect("a folder");
-    // A log may be gone, as those of a policy are that failed later: its arm is run again.
-    let noted = read(&left.join("arms.jsonl"));
-    let first: serde_json::Value = serde_json::from_str(noted.lines().next().expect("an arm")).expect("JSON");
-    std::fs::remove_file(left.join(first["arm"]["events"].as_str().expect("a log"))).expect("removed");
+    // A log may be gone, as those of a policy are that failed later: its trial is run again.
+    let noted = read(&left.join("trials.jsonl"));
+    let first: serde_json::Value = serde_json::from_str(noted.lines().next().expect("a trial")).expect("JSON");
+    std::fs::remove_file(left.join(first["trial"]["events"].as_str().expect("a log"))).expect("removed");
     // It may have been killed after its last tick.
     write(&left.join("manifest.json"), read(&left.join("manifest.json")).replace("\"interrupted\"", "\"complete\""));
     recmirror(&["resume", text(&left), "--quiet"]).expect(0);
@@ -302,7 +302,7 @@ fn fails_for_want_of_room(arguments: &[&str]) -> (String, String) {
     let out = std::process::Command::new("sh").args(command).args(arguments).output().expect("a shell");
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert_eq!(out.status.code(), Some(2), "{said}");
-    assert!(said.contains("report.html") && said.contains("the whole arms are kept"), "{said}");
+    assert!(said.contains("report.html") && said.contains("the completed trials are kept"), "{said}");
     let left = said.split('`').nth(1).and_then(|command| command.strip_prefix("recmirror resume ")).expect("a command");
     let left = left.to_owned();
     (said, left)

@@ -57,9 +57,9 @@ fn a_run_leaves_its_files_and_nothing_else() {
     assert_eq!(names_in(&out.join("events")), events.map(|name| format!("{name}.parquet")));
     assert_eq!(names_in(folder.path()), ["data", "out", "small.toml"]);
     let manifest = manifest(&out);
-    assert_eq!((manifest.status.as_str(), manifest.seed, manifest.arms.len()), ("complete", 5, 4));
+    assert_eq!((manifest.status.as_str(), manifest.seed, manifest.trials.len()), ("complete", 5, 4));
     assert_eq!((manifest.data.users, manifest.data.items, manifest.user.kind.as_str()), (60, 80, "parametric"));
-    assert!(manifest.arms.iter().all(|arm| arm.ticks == 6 && arm.user_steps > 0));
+    assert!(manifest.trials.iter().all(|trial| trial.ticks == 6 && trial.user_steps > 0));
     let items = csv_rows(&out.join("items.csv"));
     assert_eq!((items.len(), items[7].as_slice()), (80, &["7", "8", "Café 7", ""].map(str::to_owned)[..]));
     let users = csv_rows(&out.join("users.csv"));
@@ -111,12 +111,12 @@ fn options_override_the_file() {
     assert_eq!(with("same", &["--seed", "5"]).digest, base.digest);
     let other = with("other", &["--seed", "6"]);
     assert_eq!(other.seed, 6);
-    assert!(base.arms.iter().zip(&other.arms).all(|(left, right)| left.digest != right.digest));
+    assert!(base.trials.iter().zip(&other.trials).all(|(left, right)| left.digest != right.digest));
     let more = with("more", &["--replications", "3"]);
-    assert_eq!(more.arms.len(), 6);
-    assert_eq!(more.arms[0].digest, base.arms[0].digest, "a replication does not depend on their number");
+    assert_eq!(more.trials.len(), 6);
+    assert_eq!(more.trials[0].digest, base.trials[0].digest, "a replication does not depend on their number");
     let short = with("short", &["--set", "ticks=2", "--set", "slate=3", "--set", "policy.random.name=chance"]);
-    assert_eq!((short.arms[0].ticks, short.arms[3].policy.as_str()), (2, "chance"));
+    assert_eq!((short.trials[0].ticks, short.trials[3].policy.as_str()), (2, "chance"));
     let last = with("last", &["--set", "seed=9", "--seed", "5"]);
     assert_eq!(last.digest, base.digest, "--seed counts more than --set");
 }
@@ -184,14 +184,14 @@ fn until_stops_early_and_replays_as_many_replications() {
     assert!(answer.stdout.contains("Ran 4 of at most 9 replications until `acceptance_rate ci<90%`"), "{answer:?}");
     assert!(read(&out.join("report.html")).contains("Ran 4 of at most 9 replications"));
     let replayed = recmirror(&["replay", text(&out), "--quiet"]).expect(0);
-    assert!(replayed.stdout.contains("8 arms with equal digests"), "{replayed:?}");
+    assert!(replayed.stdout.contains("8 trials with equal digests"), "{replayed:?}");
     // Wherever it stops, threads do not matter.
     let (_, one, _) = until("one", &["--until", "ci<12%", "--threads", "1"]);
     let (_, four, _) = until("four", &["--until", "ci<12%", "--threads", "4"]);
     assert_eq!((one.digest, one.until), (four.digest, four.until));
     let (answer, never, _) = until("never", &["--until", "ci<0.000001%"]);
     let record = never.until.expect("a record");
-    assert_eq!((record.met, record.ran, never.arms.len()), (false, 9, 18));
+    assert_eq!((record.met, record.ran, never.trials.len()), (false, 9, 18));
     assert!(answer.stdout.contains("the most replications ran"), "{answer:?}");
 }
 
@@ -229,14 +229,14 @@ fn stored_events_have_the_digest_of_the_library() {
     let (folder, _, out) = finished(&[]);
     let experiment = prepare(folder.path(), &["popular", "random"], &[]);
     assert_eq!(digests(&run_on(2, &experiment)), digests_of(&out));
-    for arm in manifest(&out).arms {
+    for trial in manifest(&out).trials {
         let (mut digest, mut steps) = (DigestState::default(), 0);
         let each = |batch: &recmirror::log::EventBatch| {
             digest.update(batch);
             steps += batch.len() as u64;
         };
-        read_batches(&out.join(arm.events.as_deref().expect("a log")), each).expect("a readable log");
-        assert_eq!((digest.finish().to_string(), steps), (arm.digest, arm.user_steps));
+        read_batches(&out.join(trial.events.as_deref().expect("a log")), each).expect("a readable log");
+        assert_eq!((digest.finish().to_string(), steps), (trial.digest, trial.user_steps));
     }
 }
 
@@ -280,7 +280,7 @@ impl Policy for Rogue {
 /// The digests of `random` without company.
 fn experiment_alone(registry: &Registry, folder: &std::path::Path, settings: &[&str]) -> Vec<String> {
     let outcome = run_on(2, &prepare_with(registry.clone(), folder, &["random"], settings));
-    outcome.arms.into_iter().map(|arm| arm.digest).collect()
+    outcome.trials.into_iter().map(|trial| trial.digest).collect()
 }
 
 #[test]
@@ -312,11 +312,11 @@ fn a_policy_that_breaks_its_contract_is_named_and_the_others_go_on() {
         let [failure] = &outcome.failures[..] else { panic!("{name}: {:?}", outcome.failures) };
         assert_eq!((failure.policy.as_str(), failure.replication), (name, 0));
         // The other policy is complete, and nothing is left of this one.
-        let arms: Vec<_> = outcome.arms.iter().map(|arm| (arm.policy.as_str(), arm.replication)).collect();
-        assert_eq!((arms, &outcome.ticks[..]), (vec![("random", 0), ("random", 1)], &[6, 6][..]));
+        let trials: Vec<_> = outcome.trials.iter().map(|trial| (trial.policy.as_str(), trial.replication)).collect();
+        assert_eq!((trials, &outcome.ticks[..]), (vec![("random", 0), ("random", 1)], &[6, 6][..]));
         assert_eq!(names_in(out.path()), ["00-random-r000.parquet", "00-random-r001.parquet"]);
         let alone = experiment_alone(&registry, folder.path(), &settings);
-        assert_eq!(outcome.arms.iter().map(|arm| arm.digest.clone()).collect::<Vec<_>>(), alone, "{name}");
+        assert_eq!(outcome.trials.iter().map(|trial| trial.digest.clone()).collect::<Vec<_>>(), alone, "{name}");
         let problem = failure.problem.clone();
         let start = match name {
             "unbuildable" => format!("policy `{name}`: "),
@@ -368,20 +368,20 @@ fn an_interrupted_run_keeps_what_it_has() {
     assert!(kill.is_ok_and(|status| status.success()), "{:?}", wait(child));
     wait(child).expect(1).says(&[
         "stopping after this tick",
-        "interrupted: 0 of 6 arms are complete",
+        "interrupted: 0 of 6 trials are complete",
         "`recmirror resume ",
     ]);
     assert_eq!(names_in(&out), ["events", "items.csv", "manifest.json", "tables", "users.csv"]);
     assert_eq!(names_in(folder.path()), ["data", "out", "small.toml"]);
     let manifest = manifest(&out);
     assert_eq!(manifest.status, "interrupted");
-    assert!(!manifest.arms.is_empty());
-    for arm in &manifest.arms {
+    assert!(!manifest.trials.is_empty());
+    for trial in &manifest.trials {
         let mut digest = DigestState::default();
-        let file = arm.events.as_deref().expect("a log");
+        let file = trial.events.as_deref().expect("a log");
         read_batches(&out.join(file), |batch| digest.update(batch)).expect("a readable log");
-        assert_eq!(digest.finish().to_string(), arm.digest);
-        assert!((1..100_000).contains(&arm.ticks));
+        assert_eq!(digest.finish().to_string(), trial.digest);
+        assert!((1..100_000).contains(&trial.ticks));
     }
     recmirror(&["replay", text(&out), "--logs-only"]).expect(0);
     run(&scenario, &out, &["--force"]).expect(0);

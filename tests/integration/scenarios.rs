@@ -47,8 +47,8 @@ fn every_file_runs() {
     }
     let folder = place();
     let (data, user) = (format!("data.path={}", movielens().display()), format!("user.path={}", model().display()));
-    // The reference knows neither the reader's scorer nor the reader's program.
-    let scorer = format!("policy.onnx.path={}", package().join("models/sasrec").display());
+    // The reference knows neither the reader's ranker nor the reader's program.
+    let ranker = format!("policy.onnx.path={}", package().join("models/sasrec").display());
     let start = format!("policy.external.folder={}", package().join("examples").display());
     let program = [&start, "policy.external.command=['python3', 'external_policy.py']"];
     for (number, file) in files().iter().enumerate() {
@@ -68,7 +68,7 @@ fn every_file_runs() {
             settings.push(&user);
         }
         if scenario.policies.iter().any(|policy| policy.kind == "onnx") {
-            settings.push(&scorer);
+            settings.push(&ranker);
         }
         if scenario.policies.iter().any(|policy| policy.kind == "external") {
             settings.extend(program);
@@ -77,6 +77,6 @@ fn every_file_runs() {
         let arguments: Vec<&str> =
             ["run", "--allow-external", text(file), "--out", text(&out)].into_iter().chain(settings).collect();
         recmirror(&arguments).expect(0);
-        assert_eq!(manifest(&out).arms.len(), scenario.policies.len(), "{}", file.display());
+        assert_eq!(manifest(&out).trials.len(), scenario.policies.len(), "{}", file.display());
     }
 }

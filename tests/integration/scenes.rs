@@ -4,7 +4,7 @@ mod audit;
 mod faults;
 
 use crate::util::{Answer, has_data_and_runtime, names_in, package, place, read, recmirror, write};
-use recmirror::mirror::SceneRecord;
+use recmirror::pipeline::SceneRecord;
 use recmirror::random::{Purpose, Streams, below, shuffle};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet, HashSet};

@@ -22,7 +22,7 @@ fn list_anew(out: &Path, name: &str) {
 }
 
 fn logs(out: &Path) -> Vec<String> {
-    manifest(out).arms.into_iter().map(|arm| arm.events.expect("a log")).collect()
+    manifest(out).trials.into_iter().map(|trial| trial.events.expect("a log")).collect()
 }
 
 #[test]
@@ -87,9 +87,9 @@ fn changed_tables_are_refused() {
     fewer.files.retain(|file| file.path != "finals.csv");
     write(&out.join("manifest.json"), fewer.to_json());
     recmirror(&["compare", text(&out)]).expect(2).says(&["finals.csv", "does not name it"]);
-    // An arm twice would count a replication twice.
+    // A trial twice would count a replication twice.
     let mut twice = manifest(&out);
-    twice.arms[1].replication = 0;
+    twice.trials[1].replication = 0;
     write(&out.join("manifest.json"), twice.to_json());
     for command in ["compare", "replay", "resume"] {
         recmirror(&[command, text(&out)]).expect(2).says(&["replication 0 of policy `popular` occurs twice"]);
@@ -105,7 +105,7 @@ fn a_changed_journal_is_refused() {
     let settings = ["--set", "ticks=300", "--replications", "3", "--threads", "1", "--quiet"];
     let mut child = start(&[], &[&["run", text(&scenario), "--out", text(&run)], &settings[..]].concat());
     let left = folder.path().join(format!(".run.partial-{}-0", child.id()));
-    let journal = left.join("arms.jsonl");
+    let journal = left.join("trials.jsonl");
     while std::fs::read_to_string(&journal).map_or(0, |text| text.lines().count()) < 2 {
         assert!(child.try_wait().expect("a process").is_none(), "it was over before it could be killed");
         std::thread::sleep(std::time::Duration::from_millis(1));
@@ -119,22 +119,22 @@ fn a_changed_journal_is_refused() {
         recmirror(&["resume", text(&run), "--quiet"]).expect(2).says(words);
         write(&journal, &whole);
     };
-    let line = ["arms.jsonl:1: ", "`check` does not fit", "run the scenario again"];
+    let line = ["trials.jsonl:1: ", "`check` does not fit", "run the scenario again"];
     refused("\"replication\":0", "\"replication\":2", &line);
     refused("\"seed\":5", "\"seed\":6", &line);
     refused("\"policy\":\"popular\"", "\"policy\":\"random\"", &line);
     let first = whole.lines().next().expect("a line");
-    refused(first, &format!("{first}\n{first}"), &["arms.jsonl:2: ", "occurs twice"]);
-    // The logs of two arms change places: both rows are as they were written.
-    let arm = |line: &str| -> serde_json::Value { serde_json::from_str(line).expect("JSON") };
+    refused(first, &format!("{first}\n{first}"), &["trials.jsonl:2: ", "occurs twice"]);
+    // The logs of two trials change places: both rows are as they were written.
+    let trial = |line: &str| -> serde_json::Value { serde_json::from_str(line).expect("JSON") };
     let paths: Vec<PathBuf> =
-        whole.lines().take(2).map(|line| left.join(arm(line)["arm"]["events"].as_str().expect("a log"))).collect();
+        whole.lines().take(2).map(|line| left.join(trial(line)["trial"]["events"].as_str().expect("a log"))).collect();
     let bytes = std::fs::read(&paths[0]).expect("a log");
     std::fs::copy(&paths[1], &paths[0]).expect("copied");
     recmirror(&["resume", text(&run), "--quiet"]).expect(2).says(&["it is not the file that the list"]);
     write(&paths[0], bytes);
-    // Half a line is no arm, and is reported.
+    // Half a line is no trial, and is reported.
     write(&journal, format!("{whole}{}\n", &first[..first.len() / 2]));
-    recmirror(&["resume", text(&run), "--quiet"]).expect(0).says(&["1 lines of arms.jsonl are cut off"]);
+    recmirror(&["resume", text(&run), "--quiet"]).expect(0).says(&["1 lines of trials.jsonl are cut off"]);
     recmirror(&["replay", text(&run), "--quiet"]).expect(0);
 }

@@ -249,10 +249,10 @@ pub fn run_on(threads: usize, experiment: &Experiment) -> Outcome {
     pool.install(|| experiment.run(&options)).unwrap_or_else(|problem| panic!("{problem}"))
 }
 
-/// The digests of all arms: (policy, replication, digest), in order of names.
+/// The digests of all trials: (policy, replication, digest), in order of names.
 pub fn digests(outcome: &Outcome) -> Vec<(String, u32, String)> {
     let mut all: Vec<_> =
-        outcome.arms.iter().map(|arm| (arm.policy.clone(), arm.replication, arm.digest.clone())).collect();
+        outcome.trials.iter().map(|trial| (trial.policy.clone(), trial.replication, trial.digest.clone())).collect();
     all.sort();
     all
 }
@@ -260,7 +260,7 @@ pub fn digests(outcome: &Outcome) -> Vec<(String, u32, String)> {
 /// The same from a run's folder.
 pub fn digests_of(folder: &Path) -> Vec<(String, u32, String)> {
     let mut all: Vec<_> =
-        manifest(folder).arms.into_iter().map(|arm| (arm.policy, arm.replication, arm.digest)).collect();
+        manifest(folder).trials.into_iter().map(|trial| (trial.policy, trial.replication, trial.digest)).collect();
     all.sort();
     all
 }

@@ -3,7 +3,7 @@
 //! Held-out lists as a user model sees them: each user's memory before the list, and the model's answer to it.
 
 use crate::dataset::{Catalogue, Dataset, Impression, Interaction, LearningSplit, TrainingLog};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::random::{Purpose, Streams, below};
 use crate::scene::{CONTEXT, LogClock, SceneBatch};
 use crate::user::{Responses, UserError, UserModel, memories_after};
@@ -47,7 +47,7 @@ impl<'a> HeldOutLists<'a> {
 
     /// `[lists][items + 1]`: the model's logits of the items, and last of taking nothing.
     pub(super) fn logits(&self, model: &dyn UserModel) -> Result<Vec<Vec<f32>>, UserError> {
-        let users: Vec<UserId> = self.lists.iter().map(|list| list.user).collect();
+        let users: Vec<LogUserId> = self.lists.iter().map(|list| list.user).collect();
         let memories = memories_after(model, &users, &self.histories)?;
         let read = model.memory().read;
         // Lists of like length go together, since shorter ones are filled up with empty slots.
@@ -82,7 +82,7 @@ impl<'a> HeldOutLists<'a> {
             let list = &self.lists[number];
             scenes.memory[row * read..(row + 1) * read].copy_from_slice(&memories[number * read..(number + 1) * read]);
             scenes.times.push(list.time);
-            scenes.users.push(list.user);
+            scenes.users.push(list.user.simulated());
             for slot in 0..slate {
                 let (place, item) = (row * slate + slot, list.items.get(slot).copied().unwrap_or(ItemId::NONE));
                 scenes.items[place] = item;

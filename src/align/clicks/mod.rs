@@ -19,7 +19,7 @@ use self::cell_statistics::{Resamples, auc, auc_of_list, by_score, calibration_e
 use self::contenders::{Contender, contenders};
 use super::{AlignOptions, Figure};
 use crate::dataset::{Dataset, LearningSplit};
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::user::{Accept, Examination, FittedLevel, ListResponse, ResponseRule, UserError, UserModel, fit_level};
 use std::collections::BTreeMap;
 
@@ -68,7 +68,7 @@ struct Cells {
 
 impl Cells {
     fn new(held_out: &HeldOutLists<'_>) -> Cells {
-        let mut numbers: BTreeMap<UserId, usize> = held_out.lists.iter().map(|list| (list.user, 0)).collect();
+        let mut numbers: BTreeMap<LogUserId, usize> = held_out.lists.iter().map(|list| (list.user, 0)).collect();
         numbers.values_mut().enumerate().for_each(|(number, of)| *of = number);
         let mut cells =
             Cells { list: Vec::new(), user: Vec::new(), taken: Vec::new(), half: Vec::new(), users: numbers.len() };

@@ -12,7 +12,7 @@ use super::agreement::{RESAMPLES, Side, correlation, spearman};
 use super::start::{block, blocked, hits, slates};
 use crate::dataset::{Interaction, TrainingLog};
 use crate::experiment::{Experiment, ExperimentError, Outcome, RunOptions};
-use crate::ids::UserId;
+use crate::ids::{LogUserId, simulated};
 use crate::log::{EventBatch, REJECTED};
 use crate::policy::{Requests, Slates};
 use crate::validate::Resamples;
@@ -78,7 +78,7 @@ struct Learned {
 
 /// Both halves of what was held out, for users who have both.
 struct Halves<'a> {
-    users: Vec<UserId>,
+    users: Vec<LogUserId>,
     first: Vec<&'a [Interaction]>,
     second: TrainingLog,
     /// The log before the cut and the first half.
@@ -89,8 +89,8 @@ struct Halves<'a> {
 
 impl<'a> Halves<'a> {
     fn new(log: &TrainingLog, held_out: &'a TrainingLog) -> Halves<'a> {
-        let users: Vec<UserId> =
-            (0..held_out.users() as u32).map(UserId).filter(|&user| held_out.of(user).len() > 1).collect();
+        let users: Vec<LogUserId> =
+            (0..held_out.users() as u32).map(LogUserId).filter(|&user| held_out.of(user).len() > 1).collect();
         let first: Vec<&[Interaction]> = users
             .iter()
             .map(|&user| {
@@ -104,7 +104,7 @@ impl<'a> Halves<'a> {
         }
         let mut rows = Vec::with_capacity(log.rows.len());
         let mut place = 0;
-        for user in (0..log.users() as u32).map(UserId) {
+        for user in (0..log.users() as u32).map(LogUserId) {
             rows.extend_from_slice(log.of(user));
             if users.get(place) == Some(&user) {
                 rows.extend_from_slice(first[place]);
@@ -167,8 +167,8 @@ pub(super) fn learn(
 fn ends(outcome: &Outcome, policy: &str, ticks: u32) -> Option<(f64, f64)> {
     let tail = ticks - ticks.div_ceil(10).max(1);
     let of = |keep: &dyn Fn(u32) -> bool| {
-        let arms = outcome.arms.iter().filter(|arm| arm.policy == policy);
-        let values = arms.flat_map(|arm| arm.ticks.iter().filter(|value| value.metric == 0 && keep(value.tick)));
+        let trials = outcome.trials.iter().filter(|trial| trial.policy == policy);
+        let values = trials.flat_map(|trial| trial.ticks.iter().filter(|value| value.metric == 0 && keep(value.tick)));
         let values: Vec<f64> = values.filter_map(|value| value.value).collect();
         (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
     };
@@ -215,12 +215,12 @@ fn replayed(experiment: &Experiment, name: &str, halves: &Halves<'_>) -> Result<
 /// What users do with slates who take the first item that they want.
 fn answered(
     tick: u32,
-    users: &[UserId],
+    users: &[LogUserId],
     shown: Slates,
     first: &[&[Interaction]],
     wanted: &[BTreeSet<crate::ids::ItemId>],
 ) -> EventBatch {
-    let mut batch = EventBatch { tick, slate: shown.slate, users: users.to_vec(), ..EventBatch::default() };
+    let mut batch = EventBatch { tick, slate: shown.slate, users: simulated(users), ..EventBatch::default() };
     for (row, items) in shown.items.chunks(shown.slate).enumerate() {
         let slot = items.iter().position(|item| wanted[row].contains(item));
         batch.accepted.push(slot.map_or(REJECTED, |slot| slot as u8));

@@ -5,7 +5,7 @@
 use super::OrderFigure;
 use crate::dataset::{Impression, TrainingLog};
 use crate::experiment::{Experiment, ExperimentError, first_acceptance};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, simulated};
 use crate::policy::{Blocked, Policy, Requests, Slates};
 use crate::random::Streams;
 use crate::validate::Resamples;
@@ -56,8 +56,8 @@ pub(super) fn starts(
     experiment: &Experiment,
     held_out: &TrainingLog,
 ) -> Result<(Vec<Start>, Vec<String>), ExperimentError> {
-    let users: Vec<UserId> =
-        (0..held_out.users() as u32).map(UserId).filter(|&user| !held_out.of(user).is_empty()).collect();
+    let users: Vec<LogUserId> =
+        (0..held_out.users() as u32).map(LogUserId).filter(|&user| !held_out.of(user).is_empty()).collect();
     let blocked = blocked(&experiment.start().log, &users);
     let (mut starts, mut left_out) = (Vec::new(), Vec::new());
     for spec in &experiment.scenario.policies {
@@ -76,20 +76,27 @@ pub(super) fn slates(
     experiment: &Experiment,
     policy: &mut dyn Policy,
     tick: u32,
-    users: &[UserId],
+    users: &[LogUserId],
     blocked: &[u64],
 ) -> Result<Slates, String> {
     let (slate, items) = (experiment.scenario.slate.max(1), experiment.data.items.len());
     let streams = Streams::new(experiment.scenario.seed, 0);
-    let requests =
-        Requests { tick, slate, items, users, blocked: Blocked::rows(blocked, items), streams, foresight: None };
+    let requests = Requests {
+        tick,
+        slate,
+        items,
+        users: &simulated(users),
+        blocked: Blocked::rows(blocked, items),
+        streams,
+        oracle_access: None,
+    };
     policy.slates(&requests).map_err(|problem| problem.to_string())
 }
 
 fn start(
     experiment: &Experiment,
     name: &str,
-    users: &[UserId],
+    users: &[LogUserId],
     slates: &Slates,
     held_out: &TrainingLog,
 ) -> Result<Start, ExperimentError> {
@@ -117,9 +124,9 @@ pub(super) struct Hits {
 }
 
 /// For each of these users `sum_k hit_k / log2(k + 2)` and its largest value, k from 0 to 9 (Jarvelin and Kekalainen 2002).
-pub(super) fn hits(users: &[UserId], slates: &Slates, held_out: &TrainingLog) -> Vec<Hits> {
+pub(super) fn hits(users: &[LogUserId], slates: &Slates, held_out: &TrainingLog) -> Vec<Hits> {
     let gain = |slot: usize| 1.0 / libm::log2(slot as f64 + 2.0);
-    let of = |(user, slate): (&UserId, &[ItemId])| {
+    let of = |(user, slate): (&LogUserId, &[ItemId])| {
         let relevant: BTreeSet<ItemId> = held_out.of(*user).iter().map(|row| row.item).collect();
         let found: Vec<usize> =
             (0..slate.len().min(NDCG_DEPTH)).filter(|&slot| relevant.contains(&slate[slot])).collect();
@@ -135,13 +142,13 @@ pub(super) fn hits(users: &[UserId], slates: &Slates, held_out: &TrainingLog) ->
 
 /// NDCG@10 of slates for all users of the log, one value for each user with held-out items.
 pub fn ndcg(slates: &Slates, held_out: &TrainingLog) -> Vec<f64> {
-    let users: Vec<UserId> = (0..held_out.users() as u32).map(UserId).collect();
+    let users: Vec<LogUserId> = (0..held_out.users() as u32).map(LogUserId).collect();
     let found = hits(&users, slates, held_out);
     found.iter().filter(|hits| hits.relevant > 0).map(|hits| hits.gain / hits.best).collect()
 }
 
 /// The blocked items of each of `users`, in the form of [`Requests::blocked`]: the items of the user's own log.
-pub(crate) fn blocked(log: &TrainingLog, users: &[UserId]) -> Vec<u64> {
+pub(crate) fn blocked(log: &TrainingLog, users: &[LogUserId]) -> Vec<u64> {
     let words = Requests::words(log.items);
     let mut blocked = vec![0; users.len() * words];
     for (row, &user) in users.iter().enumerate() {
@@ -164,7 +171,7 @@ mod tests {
 
     #[test]
     fn hits_by_hand() {
-        let row = |user, item| Interaction { user: UserId(user), item: ItemId(item), time: 0, rating: f32::NAN };
+        let row = |user, item| Interaction { user: LogUserId(user), item: ItemId(item), time: 0, rating: f32::NAN };
         let held_out = TrainingLog::from_sorted(vec![row(0, 1), row(0, 2), row(2, 5)], 3, 9);
         let slates = Slates {
             slate: 3,
@@ -172,7 +179,7 @@ mod tests {
             ..Slates::default()
         };
         let found = hits(
-            &[UserId(0), UserId(2)],
+            &[LogUserId(0), LogUserId(2)],
             &Slates { items: [&slates.items[..3], &slates.items[6..]].concat(), ..slates.clone() },
             &held_out,
         );

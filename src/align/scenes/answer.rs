@@ -5,7 +5,7 @@ use super::question::{Question, Variation};
 use super::set::SceneSet;
 use crate::files::Watch;
 use crate::language::{LanguageError, LanguageModel, LetterRequest};
-use crate::mirror::{PromptKind, Prompts, SceneRecord};
+use crate::pipeline::{PromptKind, Prompts, SceneRecord};
 use crate::user::RATINGS;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -3,7 +3,7 @@
 use super::answer::{Answerer, Speaker};
 use super::people::{Lookup, Person};
 use crate::language::LanguageModel;
-use crate::mirror::Prompts;
+use crate::pipeline::Prompts;
 use crate::user::UserModel;
 use std::sync::atomic::AtomicBool;
 

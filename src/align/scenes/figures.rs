@@ -12,7 +12,7 @@ use super::question::RATIOS;
 use super::rules::{Ruled, rules};
 use super::set::SceneSet;
 use super::{Background, SceneOptions};
-use crate::mirror::audit::share;
+use crate::pipeline::audit::share;
 
 /// The name of a figure without a model.
 pub(super) const CHANCE: &str = "chance";

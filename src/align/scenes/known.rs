@@ -6,7 +6,7 @@ use super::AlignError;
 use super::set::SceneSet;
 use crate::dataset::{Catalogue, Dataset, IdTable, Interaction, InteractionHead, ItemRow, TrainingLog, UnifiedFiles};
 use crate::files::Jsonl;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::scene::CoOccurrence;
 use std::path::PathBuf;
 
@@ -51,7 +51,7 @@ impl Known {
             let (item, _) = items.insert(&row.item_id.to_string());
             // A row without a time is earlier than all others, as it is for `scenes`.
             let time = row.timestamp.map_or(i64::MIN, |time| time.0);
-            rows.push(Interaction { user: UserId(user), item: ItemId(item), rating: f32::NAN, time });
+            rows.push(Interaction { user: LogUserId(user), item: ItemId(item), rating: f32::NAN, time });
         }
         rows.sort_by_key(|row| (row.user, row.time));
         let mut released = vec![None; items.len()];
@@ -87,7 +87,7 @@ impl Known {
 
     /// The history of a user before a point in time, the latest last.
     pub(crate) fn history(&self, user: &str, time: i64) -> &[Interaction] {
-        let rows = self.users.get(user).map(|user| self.whole.of(UserId(user))).unwrap_or_default();
+        let rows = self.users.get(user).map(|user| self.whole.of(LogUserId(user))).unwrap_or_default();
         &rows[..rows.partition_point(|row| row.time < time)]
     }
 

@@ -6,7 +6,7 @@ use super::answer::{Answer, Heard};
 use super::bootstrap::{Columns, mean};
 use super::question::RATIOS;
 use crate::language::Letter;
-use crate::mirror::audit::share;
+use crate::pipeline::audit::share;
 use crate::random::{Purpose, Streams, unit};
 use crate::user::RATINGS;
 

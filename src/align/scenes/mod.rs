@@ -20,12 +20,12 @@ mod known;
 mod measures;
 mod outcome;
 mod people;
+mod prompt_check;
 mod published;
 mod question;
 mod rules;
 mod set;
 mod table;
-mod words;
 
 pub use self::answers::{AnswerRecord, write_answers};
 pub use self::contender::{Contender, Variations};
@@ -41,7 +41,7 @@ use self::question::{Variation, Wanted, questions};
 use crate::dataset::Dataset;
 use crate::files::{FileError, Watch};
 use crate::language::LanguageError;
-use crate::mirror::PromptError;
+use crate::pipeline::PromptError;
 use crate::user::UserError;
 
 /// An alignment on scene files that cannot be measured.

@@ -8,7 +8,7 @@ use super::question::Question;
 use super::set::SceneSet;
 use crate::dataset::{Catalogue, Dataset, TrainingLog};
 use crate::files::Watch;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::scene::{CONTEXT, LogClock, SceneBatch};
 use crate::user::{EMPTY_SLOT, RATINGS, Responses, UserModel, memories_at, softmax};
 use std::collections::BTreeMap;
@@ -21,9 +21,9 @@ pub struct Lookup<'a> {
     /// The training data of the model.
     before: &'a TrainingLog,
     /// For each scene the user, and how much that user had done.
-    moments: Vec<(UserId, usize)>,
+    moments: Vec<(LogUserId, usize)>,
     /// For each scene how much its user had done when the first scene took place.
-    begins: Vec<(UserId, usize)>,
+    begins: Vec<(LogUserId, usize)>,
     items: Vec<Vec<ItemId>>,
     /// For each scene the time in seconds.
     times: Vec<i64>,
@@ -81,7 +81,7 @@ impl<'a> Lookup<'a> {
         let time = record.timestamp.ok_or_else(|| set.error(scene, lacks("`timestamp`")))?.0;
         let name = &self.data.name;
         let user = record.user_id.to_string();
-        let user = self.data.users.get(&user).map(UserId);
+        let user = self.data.users.get(&user).map(LogUserId);
         let user = user.ok_or_else(|| set.error(scene, format!("user {} is not in {name}", record.user_id)))?;
         let item = |id: &String| {
             let item = self.data.items.get(id).map(ItemId);

@@ -5,7 +5,7 @@
 
 use crate::files::{FileError, open_regular};
 use crate::guard::guarded;
-use crate::mirror::SceneRecord;
+use crate::pipeline::SceneRecord;
 use parquet::basic::{LogicalType, TimeUnit};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};

@@ -1,7 +1,7 @@
 //! The questions about each scene: the scene itself and its variations.
 
 use super::set::SceneSet;
-use crate::mirror::turned_place;
+use crate::pipeline::turned_place;
 use crate::random::{Purpose, Streams, below, shuffle};
 use std::collections::BTreeSet;
 

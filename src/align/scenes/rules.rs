@@ -3,13 +3,13 @@
 //! Most rules ignore the user; two read the history alone.
 //!
 //! A rule gives each item of a list a score and picks the highest; of equal scores each counts as picked with equal share,
-//! as in [`crate::mirror::audit`]. Rules over texts are always there; rules over ids where the log is known.
+//! as in [`crate::pipeline::audit`]. Rules over texts are always there; rules over ids where the log is known.
 
 use super::known::Known;
 use super::set::SceneSet;
 use crate::ids::ItemId;
-use crate::mirror::audit::share;
-use crate::mirror::scenes::Words;
+use crate::pipeline::audit::share;
+use crate::pipeline::scenes::TfIdf;
 use std::collections::BTreeMap;
 
 /// Latest items that item-kNN compares with.
@@ -109,7 +109,7 @@ fn less(scores: &Scores) -> Scores {
 
 /// The words of all listed items and histories, each text once.
 struct Texts {
-    words: Words,
+    words: TfIdf,
     /// For each scene the places of the items' texts, and that of the history.
     places: Vec<(Vec<u32>, u32)>,
 }
@@ -123,11 +123,11 @@ impl Texts {
                 texts.len() as u32 - 1
             })
         };
-        let of = |text: &crate::mirror::SceneText| {
+        let of = |text: &crate::pipeline::SceneText| {
             (text.action_list.iter().map(|item| place(item)).collect(), place(&text.history))
         };
         let places = set.scenes.iter().map(|scene| &scene.record.text).map(of).collect();
-        Texts { words: Words::of(&texts), places }
+        Texts { words: TfIdf::of(&texts), places }
     }
 
     /// How alike each item's words are to those of the others.

@@ -2,7 +2,7 @@
 
 use super::{AlignError, published};
 use crate::files::{FileError, Jsonl};
-use crate::mirror::SceneRecord;
+use crate::pipeline::SceneRecord;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -1,12 +1,12 @@
 //! `recmirror align`: how well a user model mirrors people.
 
-mod card;
-mod lists;
+mod data_set;
+mod measured_card;
 mod models;
 mod order;
 mod scenes;
 
-pub(super) use self::lists::table;
+pub(super) use self::data_set::table;
 use super::allow::AllowArgs;
 
 use super::language::ServerArgs;
@@ -121,7 +121,7 @@ impl Align {
             ([], _) => Err(Failure::input(
                 "on what? name files of scenes (`recmirror scenes` makes datasets/NAME_eval.jsonl), or the folder of a data set",
             )),
-            ([folder], Some(_)) => self.check_lists().and_then(|()| lists::run(&self, registry, folder)),
+            ([folder], Some(_)) => self.check_lists().and_then(|()| data_set::run(&self, registry, folder)),
             (_, Some(folder)) => Err(Failure::input(format!(
                 "{} is a folder: give files of scenes, or one folder alone",
                 folder.display()

@@ -7,7 +7,7 @@ use crate::cli::language::{LetterArgs, local};
 use crate::dataset::{Catalogue, Dataset, TrainingLog};
 use crate::language::LanguageModel;
 use crate::language::endpoint::Endpoint;
-use crate::mirror::Prompts;
+use crate::pipeline::Prompts;
 use crate::registry::Registry;
 use crate::scenario::Scenario;
 use crate::user::{Mirror, Parametric, ParametricSpec, UserModel};

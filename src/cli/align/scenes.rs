@@ -1,7 +1,7 @@
 //! Any user model on files of scenes.
 
 use super::models::{Data, Kind, Loaded, kind_of, load, server};
-use super::{Align, card, gate, order};
+use super::{Align, gate, measured_card, order};
 use crate::align::scenes::{
     AlignError, Background, Contender, Lookup, SceneAlignment, SceneOptions, SceneSet, Scope, Variations,
     measure_scenes, write_answers, write_text,
@@ -158,7 +158,7 @@ fn finish(arguments: &Align, found: &SceneAlignment, folder: Option<OutputFolder
         folder.finish().map_err(Failure::input)?;
     }
     if arguments.write_card {
-        card::write_measured(&arguments.subject, found)?;
+        measured_card::write_measured(&arguments.subject, found)?;
     }
     let list = found.headline_list();
     let accuracy = found.figure(list, Scope::All, &found.model, "accuracy").map_or(f64::NAN, |of| of.estimate);

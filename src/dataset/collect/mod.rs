@@ -3,17 +3,17 @@
 //! Users and items are in the order of their tables; those that only the log knows come after them, numbers by value,
 //! then texts by their bytes, so that no number hangs on the order of the log's lines.
 
-mod lists;
 mod missing;
 mod named;
 mod rows;
+mod shown_lists;
 mod side;
 mod typed;
 
-pub(super) use self::lists::{Lists, Shown};
 pub(super) use self::missing::count_missing;
 pub(super) use self::named::title_among;
 pub(super) use self::rows::{Rows, Told};
+pub(super) use self::shown_lists::{Lists, Shown};
 use self::side::Side;
 pub(super) use self::side::ranks;
 use super::clock::{self, Instant};

@@ -11,7 +11,7 @@
 
 use crate::dataset::clock::Instant;
 use crate::dataset::{Cleaner, Cleanup, Interaction};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use rayon::slice::ParallelSliceMut;
 
 /// One row. Without a time `seconds` is [`UNDATED`] and `nanos` counts the rows.
@@ -148,7 +148,7 @@ impl Rows {
 }
 
 fn interaction(row: &Row, time: i64) -> Interaction {
-    Interaction { user: UserId(row.user), item: ItemId(row.item), rating: row.rating, time }
+    Interaction { user: LogUserId(row.user), item: ItemId(row.item), rating: row.rating, time }
 }
 
 /// A row without a rating is worth less than any that has one.

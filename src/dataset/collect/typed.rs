@@ -2,7 +2,7 @@
 //!
 //! Without a given type: lists of numbers of one length are a vector, other lists categories; numbers are a number
 //! unless the column is called like a code; texts are times where all are dates, categories where they are separated by `|`
-//! and repeat, one category where few words repeat, else text.
+//! or commas and repeat, one category where few words repeat, else text.
 
 use crate::dataset::clock;
 use crate::dataset::import::FieldType;
@@ -158,10 +158,26 @@ fn infer_text(texts: &[&str]) -> FieldType {
             return FieldType::Categories;
         }
     }
+    if has_lists(texts) {
+        return FieldType::Categories;
+    }
     let words: usize = texts.iter().map(|text| text.split_whitespace().count()).sum();
     let is_short = words <= WORDS_OF_CATEGORY * texts.len();
     let (names, all) = (distinct(&mut texts.iter().copied()), texts.len());
     if is_short && (names * 2 <= all || (all < FEW && names < all)) { FieldType::Category } else { FieldType::Text }
+}
+
+/// Returns true if texts are lists like `Food, Bars`: many have commas, the parts are short, and repeat far more than the
+/// whole texts do.
+fn has_lists(texts: &[&str]) -> bool {
+    let parts = || texts.iter().flat_map(|text| text.split(',')).map(str::trim);
+    let with_commas = texts.iter().filter(|text| text.contains(',')).count();
+    let is_short = parts().all(|part| part.split_whitespace().count() <= WORDS_OF_CATEGORY);
+    let distinct = |values: &mut dyn Iterator<Item = &str>| values.collect::<std::collections::BTreeSet<_>>().len();
+    with_commas * 4 >= texts.len()
+        && is_short
+        && distinct(&mut parts()) * 2 <= distinct(&mut texts.iter().copied())
+        && distinct(&mut parts()) * 4 <= parts().count()
 }
 
 /// A value as text: a text as it is, everything else as JSON writes it.
@@ -220,14 +236,13 @@ fn joined(value: &Value) -> String {
     }
 }
 
-/// The entries of a value: of a list, of `[a, b]`, or of `a|b`.
-fn entries(value: &Value) -> Vec<String> {
+/// The entries of a value: of a list, of `[a, b]`, or of a text with a separator.
+fn entries(value: &Value, separator: char) -> Vec<String> {
     match value {
         Value::Array(entries) => entries.iter().map(text_of).collect(),
         Value::String(text) => {
             let inside = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
-            let parts =
-                inside.map_or_else(|| text.split('|').collect(), |inside| inside.split(',').collect::<Vec<_>>());
+            let parts: Vec<&str> = inside.map_or_else(|| text.split(separator), |inside| inside.split(',')).collect();
             let parts = parts.into_iter().map(|part| part.trim().trim_matches(['\'', '"']));
             parts.filter(|part| !part.is_empty()).map(str::to_owned).collect()
         }
@@ -245,8 +260,11 @@ fn category(values: &[(u32, Value)], rows: usize) -> Column {
 
 fn categories(values: &[(u32, Value)], rows: usize) -> Column {
     let (mut names, mut of_row) = (IdTable::default(), HashMap::<u32, Vec<u32>>::new());
+    // Where bars separate, commas belong to names.
+    let has_bars = values.iter().any(|(_, value)| value.as_str().is_some_and(|text| text.contains('|')));
+    let separator = if has_bars { '|' } else { ',' };
     for (row, value) in values {
-        let mut codes: Vec<u32> = entries(value).iter().map(|name| names.insert(name).0).collect();
+        let mut codes: Vec<u32> = entries(value, separator).iter().map(|name| names.insert(name).0).collect();
         codes.sort_unstable();
         codes.dedup();
         of_row.insert(*row, codes);

@@ -69,7 +69,7 @@ fn open(folder: &Folder, ending: &str) -> Opened {
 
 /// Returns true if some row of a CSV log has a time, and what must be said of the unit.
 fn times(log: &Path) -> Result<(bool, Option<String>), ImportError> {
-    let mut table = Sheet::open(log, None)?;
+    let mut table = Sheet::open(log)?;
     let Some(time) = find(&table, "timestamp") else { return Ok((false, None)) };
     let (mut is_dated, mut units) = (false, BTreeSet::new());
     while table.step()? {
@@ -180,7 +180,7 @@ impl Publisher for Custom {
             each(path, visit, |row: ItemRow| row)?;
             return Ok(true);
         }
-        let mut table = Sheet::open(path, None)?;
+        let mut table = Sheet::open(path)?;
         let (id_at, year, time) = (need(&table, path, "item_id")?, find(&table, "year"), find(&table, "time"));
         while table.step()? {
             let mut item_features = Fields::new();
@@ -205,7 +205,7 @@ impl Publisher for Custom {
             each(path, visit, |row: UserRow| row)?;
             return Ok(true);
         }
-        let mut table = Sheet::open(path, None)?;
+        let mut table = Sheet::open(path)?;
         let id_at = need(&table, path, "user_id")?;
         while table.step()? {
             let user_description = rest(&table, &["user_id"]);
@@ -223,7 +223,7 @@ impl Publisher for Custom {
                 self.named(raw)
             });
         }
-        let mut table = Sheet::open(&self.log, None)?;
+        let mut table = Sheet::open(&self.log)?;
         let ids = (need(&table, &self.log, "user_id")?, need(&table, &self.log, "item_id")?);
         let time = find(&table, "timestamp").filter(|_| self.is_dated);
         while table.step()? {

@@ -27,6 +27,16 @@ impl Folder {
         Ok(Folder { root: root.to_owned(), chosen: Some(source.to_owned()), names: names(root)? })
     }
 
+    /// The same folder without a file, which counts as not there.
+    pub(in crate::dataset) fn without(mut self, file: &Path) -> Folder {
+        let is_it = |name: &String| {
+            let path = self.root.join(name);
+            matches!((path.canonicalize(), file.canonicalize()), (Ok(one), Ok(other)) if one == other)
+        };
+        self.names.retain(|name| !is_it(name));
+        self
+    }
+
     /// The folder.
     pub(in crate::dataset) fn root(&self) -> &Path {
         &self.root

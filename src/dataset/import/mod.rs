@@ -156,7 +156,7 @@ pub struct ExampleText {
 pub fn import(options: &ImportOptions<'_>, watch: &dyn Watch) -> Result<Imported, DataError> {
     watch.begin("reading what belongs to the log", 0);
     let Detected { family, format, publisher } = match options.family {
-        None => detect::open(options.source, None)?,
+        None => detect::open(options.source, None, None)?,
         Some(family) => {
             let (format, publisher) = family.open(&Folder::open(options.source)?, options.format)?;
             Detected { family, format, publisher }

@@ -104,7 +104,7 @@ mod tests {
         column.close().expect("closed");
         group.close().expect("closed");
         writer.close().expect("closed");
-        let mut sheet = Sheet::open(&path, None).expect("a sheet");
+        let mut sheet = Sheet::open(&path).expect("a sheet");
         assert_eq!(sheet.columns(), ["user_id", "rating", "time", "shown"]);
         assert!(sheet.step().expect("a row"));
         assert_eq!((sheet.text(0), sheet.text(1), sheet.cell(2)), ("7", "4.5", &Cell::Time(1_500_000)));
@@ -113,7 +113,7 @@ mod tests {
         assert_eq!((sheet.cell(1), sheet.cell(3), sheet.line()), (&Cell::Missing, &Cell::List(Vec::new()), 3));
         assert!(!sheet.step().expect("the end"));
         std::fs::write(&path, b"PAR1 and nothing else").expect("written");
-        let problem = Sheet::open(&path, None).err().expect("damaged").to_string();
+        let problem = Sheet::open(&path).err().expect("damaged").to_string();
         assert!(problem.contains("log.parquet: not a readable Parquet file"), "{problem}");
     }
 }

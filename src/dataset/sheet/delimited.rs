@@ -1,6 +1,6 @@
 //! Text cut at a separator, with a header and quotes.
 
-use super::Cell;
+use super::{Cell, Form, number};
 use crate::files::{FileError, Reader, Source, charset};
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 use std::path::Path;
@@ -12,16 +12,19 @@ pub(super) struct Delimited {
     reader: csv::Reader<Reader>,
     record: ByteRecord,
     separator: u8,
+    /// True while the first record, which is a row and no header, waits to be given.
+    is_held: bool,
+    is_guessed: bool,
 }
 
 impl Delimited {
     pub(super) fn open(
         path: &Path,
         head: &[u8],
-        separator: Option<u8>,
+        form: Form<'_>,
         columns: &mut Vec<String>,
     ) -> Result<Delimited, FileError> {
-        let separator = separator.unwrap_or_else(|| separator_of(head));
+        let separator = form.separator.unwrap_or_else(|| separator_of(head));
         // Old programs end lines with a carriage return alone; elsewhere it may be inside texts.
         let end = if head.contains(&b'\r') && !head.contains(&b'\n') { b'\r' } else { b'\n' };
         let reader = ReaderBuilder::new()
@@ -31,12 +34,25 @@ impl Delimited {
             .terminator(Terminator::Any(end))
             .buffer_capacity(1 << 17)
             .from_reader(Source::reader(path, "")?);
-        let mut input = Delimited { reader, record: ByteRecord::new(), separator };
+        let record = ByteRecord::new();
+        let mut input = Delimited { reader, record, separator, is_held: false, is_guessed: false };
         let (mut cells, mut line) = (Vec::new(), 1);
         input.read(path, &mut cells, &mut line)?;
-        columns.extend(cells.iter().map(|cell| cell.text().trim_start_matches('\u{feff}').trim().to_owned()));
+        let first: Vec<String> =
+            cells.iter().map(|cell| cell.text().trim_start_matches('\u{feff}').trim().to_owned()).collect();
+        let guessed = if form.header.is_none() { columns_without_header(&first) } else { None };
+        (input.is_guessed, input.is_held) = (guessed.is_some(), guessed.is_some() || form.header.is_some());
+        *columns = match (form.header, guessed) {
+            (Some(header), _) => named(path, header, &first)?,
+            (None, Some(guessed)) => guessed,
+            (None, None) => first,
+        };
         check(path, columns)?;
         Ok(input)
+    }
+
+    pub(super) fn is_guessed(&self) -> bool {
+        self.is_guessed
     }
 
     pub(super) fn separator(&self) -> u8 {
@@ -50,7 +66,9 @@ impl Delimited {
     pub(super) fn step(&mut self, path: &Path, cells: &mut Vec<Cell>, line: &mut u64) -> Result<bool, FileError> {
         let wanted = cells.len();
         loop {
-            if !self.read(path, cells, line)? {
+            if std::mem::take(&mut self.is_held) {
+                self.fill(path, cells, line)?;
+            } else if !self.read(path, cells, line)? {
                 return Ok(false);
             }
             let found = self.record.len();
@@ -76,14 +94,24 @@ impl Delimited {
         if !more {
             return Ok(false);
         }
-        *line = self.record.position().map_or(start, csv::Position::line);
+        *line = start;
+        self.fill(path, cells, line)?;
+        Ok(true)
+    }
+
+    /// Writes the fields of the record into `cells`.
+    fn fill(&self, path: &Path, cells: &mut Vec<Cell>, line: &mut u64) -> Result<(), FileError> {
+        *line = self.record.position().map_or(*line, csv::Position::line);
         cells.resize(self.record.len(), Cell::Missing);
         for (place, (cell, field)) in cells.iter_mut().zip(&self.record).enumerate() {
             let text = std::str::from_utf8(field)
                 .map_err(|_| FileError::line(path, *line, charset::not_utf8(&format!("field {}", place + 1), field)))?;
             cell.write(text);
         }
-        Ok(true)
+        if let Some(Cell::Text(first)) = cells.first_mut().filter(|_| *line == 1) {
+            *first = first.trim_start_matches('\u{feff}').to_owned();
+        }
+        Ok(())
     }
 }
 
@@ -106,9 +134,34 @@ fn shown(separator: u8) -> String {
     if separator == b'\t' { "tabs".to_owned() } else { format!("`{}`", char::from(separator)) }
 }
 
+/// The columns of a log without a header line: user, item, then a rating or a time, or both, all numbers. A time is above
+/// 10^8.
+fn columns_without_header(first: &[String]) -> Option<Vec<String>> {
+    let numbers: Vec<f64> = first.iter().map(|text| number(text, false)).collect::<Option<_>>()?;
+    let is_time = |at: usize| numbers[at] > 1e8;
+    let rest: &[&str] = match numbers.len() {
+        3 if is_time(2) => &["timestamp"],
+        3 => &["rating"],
+        4 if is_time(3) && !is_time(2) => &["rating", "timestamp"],
+        _ => return None,
+    };
+    Some(["user_id", "item_id"].iter().chain(rest).map(|&name| name.to_owned()).collect())
+}
+
+/// The columns of a table without a header line, as data.toml names them.
+fn named(path: &Path, header: &[String], first: &[String]) -> Result<Vec<String>, FileError> {
+    if header.len() == first.len() {
+        return Ok(header.to_vec());
+    }
+    let (named, found) = (header.len(), first.len());
+    let problem = format!("`header` in data.toml names {named} columns, and the first row has {found} fields");
+    Err(FileError::line(path, 1, problem))
+}
+
 fn check(path: &Path, columns: &[String]) -> Result<(), FileError> {
     if columns.iter().all(|name| name.is_empty() || super::number(name, true).is_some()) {
-        let problem = "the first line is no header; write the names of the columns there (`user_id,item_id,...`)";
+        let problem = "the first line is no header; write the names of the columns there (`user_id,item_id,...`), or name \
+                       them in data.toml (`header = [\"user_id\", \"item_id\", ...]`)";
         return Err(FileError::line(path, 1, problem));
     }
     let twice = (1..columns.len()).find(|&at| !columns[at].is_empty() && columns[..at].contains(&columns[at]));

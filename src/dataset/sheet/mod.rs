@@ -76,6 +76,15 @@ enum Input {
     Memory(Arc<dyn MemoryTable>, usize),
 }
 
+/// How a text table is written, where the table itself does not say it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Form<'f> {
+    /// The separator of fields; `None`: the first line decides between `,`, `;`, `|` and tabs.
+    pub(super) separator: Option<u8>,
+    /// The names of the columns of a table without a header line.
+    pub(super) header: Option<&'f [String]>,
+}
+
 /// One table, read row by row.
 pub(super) struct Sheet {
     path: PathBuf,
@@ -86,11 +95,19 @@ pub(super) struct Sheet {
 }
 
 impl Sheet {
-    /// Opens a table. Without a `separator` the header decides between `,`, `;`, `|` and tabs.
+    /// Opens a table whose first line is its header, or whose columns are those of a log without one.
     ///
     /// # Errors
     /// When the file cannot be read, is empty, or its first line is no header.
-    pub(super) fn open(path: &Path, separator: Option<u8>) -> Result<Sheet, FileError> {
+    pub(super) fn open(path: &Path) -> Result<Sheet, FileError> {
+        Sheet::open_as(path, Form::default())
+    }
+
+    /// Opens a table that is written in a `form`.
+    ///
+    /// # Errors
+    /// As [`Sheet::open`], and when the first row has another number of fields than the header of the form.
+    pub(super) fn open_as(path: &Path, form: Form<'_>) -> Result<Sheet, FileError> {
         let head = Source::head(path, "set `data.path` to a file or folder that is there")?;
         let first = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&head).iter().find(|byte| !byte.is_ascii_whitespace());
         let mut columns = Vec::new();
@@ -102,7 +119,7 @@ impl Sheet {
                 let told = "the file is one JSON value; write one record a line (`jq -c '.[]'`)";
                 return Err(FileError::whole(path, told));
             }
-            Some(_) => Input::Delimited(delimited::Delimited::open(path, &head, separator, &mut columns)?),
+            Some(_) => Input::Delimited(delimited::Delimited::open(path, &head, form, &mut columns)?),
         };
         Ok(Sheet { path: path.to_owned(), input, cells: vec![Cell::Missing; columns.len()], columns, line: 1 })
     }
@@ -186,6 +203,11 @@ impl Sheet {
         matches!(&self.input, Input::Delimited(input) if input.separator() != b',')
     }
 
+    /// Returns true if the table has no header and its columns were named by what they hold.
+    pub(super) fn is_guessed(&self) -> bool {
+        matches!(&self.input, Input::Delimited(input) if input.is_guessed())
+    }
+
     /// The line of the current row, counted from 1.
     pub(super) fn line(&self) -> u64 {
         self.line
@@ -245,7 +267,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join(name);
         std::fs::write(&path, bytes).expect("written");
-        let mut sheet = Sheet::open(&path, None)?;
+        let mut sheet = Sheet::open(&path)?;
         let mut rows = Vec::new();
         while sheet.step()? {
             rows.push((sheet.line(), sheet.cells.clone()));
@@ -291,7 +313,7 @@ mod tests {
         assert!(problem(b"u,i\n1\n").contains("t.csv:2: 1 fields separated by `,`, the header has 2"));
         assert!(problem(b"u,i\n1,\xb5\xe7\xd3\xb0\n").contains("t.csv:2: field 2 is not UTF-8, it looks like GBK"));
         assert!(problem(b"u,i,u\n").contains("t.csv:1: the column `u` occurs twice"));
-        assert!(problem(b"1,2,3\n4,5,6\n").contains("t.csv:1: the first line is no header"));
+        assert!(problem(b"1,2,3,4,5\n6,7,8,9,10\n").contains("t.csv:1: the first line is no header"));
         assert!(problem(b" \n").contains("the file is empty"));
         assert!(problem(b"[{\"u\": 1}]").contains("one record a line"));
         assert!(problem(b"{\"u\": 1}\n[2]\n").contains("t.csv:2:"));

@@ -5,8 +5,8 @@
 use super::from_log::Exposure;
 use crate::dataset::{Dataset, Impressions};
 use crate::scenario::{ExaminationRule, ExaminationWeights, UserSpec};
+use crate::simulation::StartingPoint;
 use crate::user::{Examination, ExaminationEstimate, UserError, estimate_examination};
-use crate::world::StartingPoint;
 
 /// Resamples of the intervals of estimated weights.
 const RESAMPLES: usize = 200;

@@ -2,10 +2,10 @@
 
 use crate::dataset::{Dataset, Impression, Impressions};
 use crate::experiment::shown::shown_utilities;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::random::{Purpose, Streams, below, unit};
+use crate::simulation::StartingPoint;
 use crate::user::{Accept, Calibrated, ListResponse, ResponseRule, UserError, UserModel, fit_level};
-use crate::world::StartingPoint;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -195,7 +195,7 @@ impl Answers {
 /// The ratings of shown items: of the lists where they have them, else of the log.
 struct Ratings<'a> {
     lists: &'a Impressions,
-    log: BTreeMap<(UserId, ItemId), f32>,
+    log: BTreeMap<(LogUserId, ItemId), f32>,
 }
 
 impl<'a> Ratings<'a> {
@@ -205,7 +205,7 @@ impl<'a> Ratings<'a> {
         Ratings { lists: &data.impressions, log }
     }
 
-    fn of_slot(&self, place: usize, slot: usize, user: UserId, item: ItemId) -> f32 {
+    fn of_slot(&self, place: usize, slot: usize, user: LogUserId, item: ItemId) -> f32 {
         let own = self.lists.ratings.get(self.lists.offsets[place] as usize + slot).copied().unwrap_or(f32::NAN);
         if own.is_nan() { self.log.get(&(user, item)).copied().unwrap_or(f32::NAN) } else { own }
     }

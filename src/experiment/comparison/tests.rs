@@ -14,7 +14,7 @@ fn run(label: &str, seed: u64, facts: &[(&str, &str)], policies: &[(&str, &[f64]
     FinishedRun {
         label: label.to_owned(),
         folder: label.into(),
-        world: RunWorld::new(&manifest, &lines.parse().unwrap()),
+        setting: RunSetting::new(&manifest, &lines.parse().unwrap()),
         baseline: policies[0].0.to_owned(),
         policies: policies.iter().map(|policy| policy.0.to_owned()).collect(),
         finals: values.collect(),
@@ -25,7 +25,7 @@ fn run(label: &str, seed: u64, facts: &[(&str, &str)], policies: &[(&str, &[f64]
 
 fn manifest(seed: u64, data: &str) -> Manifest {
     let text = serde_json::json!({
-        "version": 1, "recmirror": "0.1.0", "status": "complete", "scenario": "", "seed": seed, "arms": [], "digest": "",
+        "version": 1, "recmirror": "0.1.0", "status": "complete", "scenario": "", "seed": seed, "trials": [], "digest": "",
         "data": {"name": "d", "format": "recbole", "hash": data, "users": 1, "items": 1, "interactions": 1, "cleanup": ""},
         "user": {"kind": "parametric", "name": "parametric", "hash": "", "reject_shift": 0.5, "runtime": ""},
         "machine": {"platform": "x", "cpu_features": [], "threads": 1, "chunk": 2},
@@ -38,7 +38,7 @@ fn first() -> FinishedRun {
 }
 
 #[test]
-fn the_same_luck_is_paired() {
+fn common_random_numbers_are_paired() {
     let other = run("other", 7, &[("ticks", "5")], &[("c", &[0.2, 0.3, 0.5, 0.9])]);
     let found = Comparison::new(vec![first(), other], None, false).unwrap();
     assert!(found.warnings.is_empty(), "{:?}", found.warnings);
@@ -103,10 +103,10 @@ fn other_data_and_other_users_are_refused() {
 }
 
 #[test]
-fn what_is_no_part_of_the_world_does_not_matter() {
+fn what_is_no_part_of_the_setting_does_not_matter() {
     let facts = [("ticks", "5"), ("replications", "9"), ("name", "'x'"), ("data", "{ path = '/y' }")];
     let other = run("other", 7, &facts, &[("a", &[0.1, 0.2])]);
-    assert!(first().world.has_the_luck_of(&other.world));
+    assert!(first().setting.is_paired_with(&other.setting));
     let longer = run("longer", 7, &[("ticks", "6")], &[("a", &[0.1, 0.2])]);
     let found = Comparison::new(vec![first(), longer], None, false).unwrap();
     assert_eq!(found.warnings.len(), 1, "{:?}", found.warnings);

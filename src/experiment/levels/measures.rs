@@ -4,7 +4,7 @@ use crate::dataset::{ItemCategories, TrainingLog};
 use crate::experiment::acceptance::later_lists;
 use crate::experiment::prepare::Experiment;
 use crate::experiment::user_totals::UserTotals;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::user::RATINGS;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -85,8 +85,8 @@ pub(super) struct Side {
 }
 
 impl Side {
-    /// What simulated users did in an arm.
-    pub(super) fn of_arm(totals: &UserTotals, tick_seconds: u64) -> Side {
+    /// What simulated users did in a trial.
+    pub(super) fn of_trial(totals: &UserTotals, tick_seconds: u64) -> Side {
         let mut side = Side { items: totals.items.iter().map(|&count| f64::from(count)).collect(), ..Side::default() };
         for user in 0..totals.shown.len() {
             let (shown, accepted) = totals.of(user);
@@ -103,9 +103,9 @@ impl Side {
     }
 
     /// What users did after the cut, each so many times as `weight` says.
-    pub(super) fn of_log(held_out: &TrainingLog, reference: &Reference, weight: impl Fn(UserId) -> u32) -> Side {
+    pub(super) fn of_log(held_out: &TrainingLog, reference: &Reference, weight: impl Fn(LogUserId) -> u32) -> Side {
         let mut side = Side { items: vec![0.0; held_out.items], ..Side::default() };
-        for user in (0..held_out.users() as u32).map(UserId) {
+        for user in (0..held_out.users() as u32).map(LogUserId) {
             let (weight, rows) = (f64::from(weight(user)), held_out.of(user));
             let (lists, accepted) = reference.lists.get(user.index()).copied().unwrap_or_default();
             side.lists += weight * f64::from(lists);
@@ -244,7 +244,7 @@ mod tests {
     #[test]
     fn held_out_interactions_by_hand() {
         let row = |user, item, rating, day: i64| Interaction {
-            user: UserId(user),
+            user: LogUserId(user),
             item: ItemId(item),
             rating,
             time: day * DAY,
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn an_arm_by_hand() {
+    fn a_trial_by_hand() {
         let totals = UserTotals {
             shown: vec![4, 0, 6],
             accepted: vec![1, 0, 3],
@@ -283,7 +283,7 @@ mod tests {
             gaps: 3,
         };
         let reference = reference([4, 3, 2, 1]);
-        let figures = reference.figures(&Side::of_arm(&totals, 43_200));
+        let figures = reference.figures(&Side::of_trial(&totals, 43_200));
         assert_eq!((value(&figures, "accepted_share"), value(&figures, "liked_share")), (Some(0.4), Some(0.75)));
         assert_eq!((value(&figures, "user_spread"), value(&figures, "days_between_visits")), (Some(0.5), Some(1.0)));
         // All four of the most popular item; half of the held-out ones.

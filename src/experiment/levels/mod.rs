@@ -29,7 +29,7 @@ use super::results::Results;
 use super::results::files::table_row;
 use super::stats::{Interval, estimate};
 use crate::dataset::TrainingLog;
-use crate::ids::UserId;
+use crate::ids::LogUserId;
 use crate::random::{Purpose, Streams, below};
 use serde::Serialize;
 
@@ -85,20 +85,21 @@ type Real = (Option<f64>, Option<Interval>);
 
 impl Experiment {
     /// What the users of a run accepted beside what the log's users did after the cut, policy by policy. Empty where nothing was held
-    /// out, or the arms come from a version that did not count it.
+    /// out, or the trials come from a version that did not count it.
     pub fn levels(&self, results: &Results) -> Vec<LevelRow> {
         let Ok(split) = self.data.split_by(self.scenario.data.holdout, self.scenario.data.cut) else {
             return Vec::new();
         };
-        if split.held_out.rows.is_empty() || results.arms().all(|arm| arm.users.shown.is_empty()) {
+        if split.held_out.rows.is_empty() || results.trials().all(|trial| trial.users.shown.is_empty()) {
             return Vec::new();
         }
         let reference = Reference::new(self, &split.held_out);
         let real = self.real(&split.held_out, &reference);
         let row = |policy: &String| -> Vec<LevelRow> {
-            let arms = results.arms().filter(|arm| arm.policy == *policy);
-            let sides: Vec<Vec<Option<f64>>> =
-                arms.map(|arm| reference.figures(&Side::of_arm(&arm.users, self.scenario.tick_seconds))).collect();
+            let trials = results.trials().filter(|trial| trial.policy == *policy);
+            let sides: Vec<Vec<Option<f64>>> = trials
+                .map(|trial| reference.figures(&Side::of_trial(&trial.users, self.scenario.tick_seconds)))
+                .collect();
             let column = |place: usize| estimate(sides.iter().map(|figures| figures[place]));
             let rows = (0..MEASURES.len()).map(|place| level(policy, place, column(place), &real[place]));
             rows.filter(|row| row.simulated.is_some()).collect()
@@ -115,7 +116,7 @@ impl Experiment {
             let mut rng = Streams::new(self.scenario.seed, 0).derive(Purpose::Bootstrap, number, 3);
             let mut counts = vec![0u32; users as usize];
             (0..users).for_each(|_| counts[below(&mut rng, users) as usize] += 1);
-            reference.figures(&Side::of_log(held_out, reference, |user: UserId| counts[user.index()]))
+            reference.figures(&Side::of_log(held_out, reference, |user: LogUserId| counts[user.index()]))
         };
         let drawn: Vec<Vec<Option<f64>>> = (0..RESAMPLES).map(resample).collect();
         let of = |place: usize| {

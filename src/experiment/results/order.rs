@@ -162,8 +162,8 @@ mod tests {
         let run = |values: [f64; 2]| values.map(|value| [Some(value)]);
         let (a, b, c) = (run([0.5, 0.7]), run([0.2, 0.3]), run([0.4, 0.1]));
         let runs = [("a", &a), ("b", &b), ("c", &c)].map(|(name, run)| (name, [run[0].as_slice(), run[1].as_slice()]));
-        let arms: Vec<(&str, &[&[Option<f64>]])> = runs.iter().map(|(name, run)| (*name, run.as_slice())).collect();
-        let run = results(&["gini"], "a", &arms, 1);
+        let trials: Vec<(&str, &[&[Option<f64>]])> = runs.iter().map(|(name, run)| (*name, run.as_slice())).collect();
+        let run = results(&["gini"], "a", &trials, 1);
         assert_eq!(run.ranking(0), ["b", "c", "a"], "equal means keep their order");
         for width in [50, 72, 100] {
             let text = run.order(&run.pairs(&Streams::new(7, 0)), width);

@@ -39,7 +39,7 @@ impl Results {
 
     /// Shown and accepted slates of each user of the log under a policy, over all replications.
     fn totals(&self, policy: &str) -> Vec<(f64, f64)> {
-        let all: Vec<&UserTotals> = self.arms_of(policy).map(|arm| &arm.users).collect();
+        let all: Vec<&UserTotals> = self.trials_of(policy).map(|trial| &trial.users).collect();
         let users = all.iter().map(|totals| totals.shown.len()).max().unwrap_or(0);
         let of = |user: usize| {
             all.iter().map(|totals| totals.of(user)).fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1))
@@ -100,7 +100,7 @@ mod tests {
         let finals: Vec<Vec<&[Option<f64>]>> =
             finals.iter().map(|run| run.iter().map(|one| one.as_slice()).collect()).collect();
         let mut results = results(&["acceptance_rate"], "a", &[("a", &finals[0]), ("b", &finals[1])], 1);
-        results.arms.values_mut().zip(totals).for_each(|(arm, totals)| arm.users = totals);
+        results.trials.values_mut().zip(totals).for_each(|(trial, totals)| trial.users = totals);
         results
     }
 

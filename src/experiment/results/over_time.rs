@@ -5,7 +5,7 @@ use super::{Results, estimate};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
-/// One row of `ticks.csv`: a metric at a tick of one arm.
+/// One row of `ticks.csv`: a metric at a tick of one trial.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct TickRow<'a> {
     /// Name of the policy.
@@ -20,7 +20,7 @@ pub struct TickRow<'a> {
     pub value: Option<f64>,
 }
 
-/// One row of `finals.csv`: a metric over a whole arm.
+/// One row of `finals.csv`: a metric over a whole trial.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FinalRow<'a> {
     /// Name of the policy.
@@ -93,26 +93,26 @@ table_row!(CurveRow<'_> {
 });
 
 impl Results {
-    /// Every metric at every tick of every arm.
+    /// Every metric at every tick of every trial.
     pub fn tick_rows(&self) -> Vec<TickRow<'_>> {
         let mut rows = Vec::new();
-        for arm in self.arms() {
-            rows.extend(arm.ticks.iter().filter_map(|value| {
+        for trial in self.trials() {
+            rows.extend(trial.ticks.iter().filter_map(|value| {
                 let metric = self.name(value.metric)?;
-                let (policy, replication) = (arm.policy.as_str(), arm.replication);
+                let (policy, replication) = (trial.policy.as_str(), trial.replication);
                 Some(TickRow { policy, replication, tick: value.tick, metric, value: value.value })
             }));
         }
         rows
     }
 
-    /// Every metric over every arm as a whole.
+    /// Every metric over every trial as a whole.
     pub fn final_rows(&self) -> Vec<FinalRow<'_>> {
         let mut rows = Vec::new();
-        for arm in self.arms() {
-            rows.extend(arm.finals.iter().zip(self.metrics()).map(|(&value, kind)| FinalRow {
-                policy: &arm.policy,
-                replication: arm.replication,
+        for trial in self.trials() {
+            rows.extend(trial.finals.iter().zip(self.metrics()).map(|(&value, kind)| FinalRow {
+                policy: &trial.policy,
+                replication: trial.replication,
                 metric: kind.name,
                 value,
             }));
@@ -125,7 +125,7 @@ impl Results {
         let mut rows = Vec::new();
         for policy in self.policies() {
             let mut values: BTreeMap<(u32, usize), Vec<Option<f64>>> = BTreeMap::new();
-            for value in self.arms_of(policy).flat_map(|arm| &arm.ticks) {
+            for value in self.trials_of(policy).flat_map(|trial| &trial.ticks) {
                 values.entry((value.tick, value.metric)).or_default().push(value.value);
             }
             rows.extend(values.into_iter().filter_map(|((tick, metric), values)| {
@@ -143,7 +143,7 @@ impl Results {
         for policy in self.policies() {
             // The bits of numbers that are not negative have the order of the numbers.
             let mut values: BTreeMap<(usize, u64), Vec<Option<f64>>> = BTreeMap::new();
-            for curve in self.arms_of(policy).flat_map(|arm| &arm.curves) {
+            for curve in self.trials_of(policy).flat_map(|trial| &trial.curves) {
                 for &(x, y) in &curve.points {
                     values.entry((curve.metric, x.to_bits())).or_default().push(Some(y));
                 }
@@ -186,7 +186,7 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::super::testing::small;
-    use super::super::{ArmResult, Results};
+    use super::super::{Results, TrialResult};
     use crate::metrics::{self, MetricCurve};
 
     #[test]
@@ -206,7 +206,7 @@ mod tests {
 
     #[test]
     fn curves_are_averaged_point_by_point() {
-        let arm = |replication, points: &[(f64, f64)]| ArmResult {
+        let trial = |replication, points: &[(f64, f64)]| TrialResult {
             policy: "a".to_owned(),
             replication,
             ticks: Vec::new(),
@@ -216,10 +216,10 @@ mod tests {
             steps: 0,
             seconds: 0.0,
             users: Default::default(),
-            short: crate::world::ShortSlates::default(),
+            short: crate::simulation::ShortSlates::default(),
         };
-        let arms = vec![arm(0, &[(0.0, 1.0), (2.0, 0.5)]), arm(1, &[(0.0, 1.0), (10.0, 0.25)])];
-        let results = Results::new(vec![metrics::get("retention").unwrap()], "a", arms).unwrap();
+        let trials = vec![trial(0, &[(0.0, 1.0), (2.0, 0.5)]), trial(1, &[(0.0, 1.0), (10.0, 0.25)])];
+        let results = Results::new(vec![metrics::get("retention").unwrap()], "a", trials).unwrap();
         let rows = results.curve_rows();
         let points: Vec<_> = rows.iter().map(|row| (row.x, row.mean, row.replications)).collect();
         assert_eq!(points, [(0.0, Some(1.0), 2), (2.0, Some(0.5), 1), (10.0, Some(0.25), 1)]);

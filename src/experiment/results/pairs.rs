@@ -162,14 +162,14 @@ mod tests {
     }
 
     /// One metric, three replications.
-    fn three(arms: &[(&str, [f64; 3])]) -> Vec<PairRow> {
+    fn three(trials: &[(&str, [f64; 3])]) -> Vec<PairRow> {
         let runs: Vec<Vec<[Option<f64>; 1]>> =
-            arms.iter().map(|(_, values)| values.iter().map(|value| [Some(*value)]).collect()).collect();
+            trials.iter().map(|(_, values)| values.iter().map(|value| [Some(*value)]).collect()).collect();
         let runs: Vec<Vec<&[Option<f64>]>> =
             runs.iter().map(|run| run.iter().map(|one| one.as_slice()).collect()).collect();
-        let arms: Vec<(&str, &[&[Option<f64>]])> =
-            arms.iter().zip(&runs).map(|((name, _), run)| (*name, run.as_slice())).collect();
-        results(&["coverage"], arms[0].0, &arms, 1).pairs(&streams())
+        let trials: Vec<(&str, &[&[Option<f64>]])> =
+            trials.iter().zip(&runs).map(|((name, _), run)| (*name, run.as_slice())).collect();
+        results(&["coverage"], trials[0].0, &trials, 1).pairs(&streams())
     }
 
     #[test]
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_row_does_not_depend_on_the_other_policies() {
-        let arms = [("base", [0.1, 0.3, 0.2]), ("x", [0.4, 0.2, 0.9]), ("y", [0.7, 0.5, 0.6])];
+        let trials = [("base", [0.1, 0.3, 0.2]), ("x", [0.4, 0.2, 0.9]), ("y", [0.7, 0.5, 0.6])];
         let unadjusted = |row: &PairRow| PairRow {
             low: None,
             high: None,
@@ -220,8 +220,8 @@ mod tests {
             replications_needed: None,
             ..row.clone()
         };
-        let all: Vec<PairRow> = three(&arms).iter().map(unadjusted).collect();
-        let two: Vec<PairRow> = three(&arms[..2]).iter().map(unadjusted).collect();
+        let all: Vec<PairRow> = three(&trials).iter().map(unadjusted).collect();
+        let two: Vec<PairRow> = three(&trials[..2]).iter().map(unadjusted).collect();
         assert_eq!(two, all[1..2]);
     }
 

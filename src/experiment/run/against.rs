@@ -1,22 +1,25 @@
 //! Metrics relative to a policy, such as regret.
 
-use super::{Arm, ArmResult};
+use super::{TrialOutcome, TrialResult};
 use crate::experiment::prepare::Experiment;
 use crate::metrics::regret::subtracted;
 use std::collections::BTreeMap;
 
 impl Experiment {
-    /// Sets the metrics that are measured against a policy right, now that its arms are done.
-    pub(super) fn set_against(&self, arms: &mut [Arm]) {
+    /// Sets the metrics that are measured against a policy right, now that its trials are done.
+    pub(super) fn set_against(&self, trials: &mut [TrialOutcome]) {
         for (metric, kind) in self.metrics().iter().enumerate() {
             let Some(wanted) = kind.against else { continue };
             let policy = self.scenario.policies.iter().position(|spec| spec.kind == wanted);
-            let is_it = |arm: &&Arm| Some(arm.policy) == policy;
-            let parts: BTreeMap<u32, Part> =
-                arms.iter().filter(is_it).filter_map(|arm| Some((arm.replication, arm.part(metric)?))).collect();
-            for arm in arms.iter_mut() {
-                let part = parts.get(&arm.replication).cloned().unwrap_or_default();
-                if let Some(Ok(finished)) = &mut arm.finished {
+            let is_it = |trial: &&TrialOutcome| Some(trial.policy) == policy;
+            let parts: BTreeMap<u32, Part> = trials
+                .iter()
+                .filter(is_it)
+                .filter_map(|trial| Some((trial.replication, trial.part(metric)?)))
+                .collect();
+            for trial in trials.iter_mut() {
+                let part = parts.get(&trial.replication).cloned().unwrap_or_default();
+                if let Some(Ok(finished)) = &mut trial.finished {
                     part.set_against(&mut finished.result, metric);
                 }
             }
@@ -24,7 +27,7 @@ impl Experiment {
     }
 }
 
-impl Arm {
+impl TrialOutcome {
     /// The values of a metric.
     fn part(&self, metric: usize) -> Option<Part> {
         let result = &self.finished.as_ref()?.as_ref().ok()?.result;
@@ -34,7 +37,7 @@ impl Arm {
     }
 }
 
-/// The values of one metric in one arm, from which those of other arms are subtracted.
+/// The values of one metric in one trial, from which those of other trials are subtracted.
 #[derive(Clone, Default)]
 struct Part {
     ticks: BTreeMap<u32, Option<f64>>,
@@ -42,7 +45,7 @@ struct Part {
 }
 
 impl Part {
-    fn set_against(&self, result: &mut ArmResult, metric: usize) {
+    fn set_against(&self, result: &mut TrialResult, metric: usize) {
         for value in result.ticks.iter_mut().filter(|value| value.metric == metric) {
             value.value = subtracted(self.ticks.get(&value.tick).copied().flatten(), value.value);
         }

@@ -1,8 +1,8 @@
-//! Names of the files of an arm.
+//! Names of the files of a trial.
 
 use std::path::{Path, PathBuf};
 
-/// The file of an arm; what a policy's name has besides letters, digits, `-` and `_` becomes `_`, and the policy's
+/// The file of a trial; what a policy's name has besides letters, digits, `-` and `_` becomes `_`, and the policy's
 /// number keeps names apart.
 pub(super) fn file_name(number: usize, policy: &str, replication: u32) -> String {
     let keep = |letter: char| if letter.is_ascii_alphanumeric() || "-_".contains(letter) { letter } else { '_' };

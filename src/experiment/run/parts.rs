@@ -5,7 +5,7 @@
 //! A [`Part`] is one replication with all its policies, so that comparisons stay paired wherever it ran. Parts may come in
 //! any order and more than once; what they make is what one process would have made, digest included.
 
-use super::{Arm, Finished, RunOptions};
+use super::{Finished, RunOptions, TrialOutcome};
 use crate::experiment::prepare::{Experiment, ExperimentError};
 use crate::experiment::until::Until;
 use crate::experiment::{NoProgress, Outcome};
@@ -29,9 +29,9 @@ impl Part {
         finished.filter_map(|(policy, finished)| Some((policy, finished.as_ref().ok()?.file.as_deref()?)))
     }
 
-    fn arms(self) -> impl Iterator<Item = Arm> {
+    fn trials(self) -> impl Iterator<Item = TrialOutcome> {
         let replication = self.replication;
-        self.policies.into_iter().enumerate().map(move |(policy, finished)| Arm {
+        self.policies.into_iter().enumerate().map(move |(policy, finished)| TrialOutcome {
             replication,
             policy,
             finished: Some(finished.map_err(|problem| ExperimentError::Elsewhere { problem })),
@@ -45,13 +45,13 @@ impl Experiment {
     /// # Errors
     /// When the run itself fails. A policy that fails is part of what is given.
     pub fn run_part(&self, replication: u32, options: &RunOptions<'_>) -> Result<Option<Part>, ExperimentError> {
-        let arms = self.arms(replication..replication + 1, options, &self.brakes(options));
+        let trials = self.run_trials(replication..replication + 1, options, &self.brakes(options));
         if options.stop.load(Ordering::Relaxed) {
             return Ok(None);
         }
-        let mut policies = Vec::with_capacity(arms.len());
-        for arm in arms {
-            match arm.finished {
+        let mut policies = Vec::with_capacity(trials.len());
+        for trial in trials {
+            match trial.finished {
                 Some(Ok(finished)) => policies.push(Ok(finished)),
                 Some(Err(problem)) if problem.is_of_policy() => policies.push(Err(problem.to_string())),
                 Some(Err(problem)) => return Err(problem),
@@ -80,7 +80,8 @@ impl Experiment {
             let found = part.policies.len();
             return Err(ExperimentError::OtherExperiment { replication: part.replication, found, wanted });
         }
-        let mut of = |replication: u32| parts.remove(&replication).into_iter().flat_map(Part::arms).collect::<Vec<_>>();
+        let mut of =
+            |replication: u32| parts.remove(&replication).into_iter().flat_map(Part::trials).collect::<Vec<_>>();
         match until {
             Some(until) => self.until(until, there, &options, |replication, _| of(replication)),
             None => self.gather((0..there).flat_map(of).collect(), there, &options),
@@ -116,8 +117,8 @@ mod tests {
     }
 
     fn same(one: &Outcome, other: &Outcome) {
-        let digests = |outcome: &Outcome| outcome.arms.iter().map(|arm| arm.digest.clone()).collect::<Vec<_>>();
-        let finals = |outcome: &Outcome| outcome.arms.iter().map(|arm| arm.finals.clone()).collect::<Vec<_>>();
+        let digests = |outcome: &Outcome| outcome.trials.iter().map(|trial| trial.digest.clone()).collect::<Vec<_>>();
+        let finals = |outcome: &Outcome| outcome.trials.iter().map(|trial| trial.finals.clone()).collect::<Vec<_>>();
         assert_eq!((digests(one), finals(one)), (digests(other), finals(other)));
         assert_eq!((one.replications, &one.failures), (other.replications, &other.failures));
         assert_eq!(one.until, other.until);

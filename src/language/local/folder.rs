@@ -3,7 +3,7 @@
 //! A folder as Hugging Face Optimum writes it needs no card. With a `card.toml` of the kind `language`, each file that is read is
 //! compared with its sha256 there.
 
-use crate::card::parse_card;
+use crate::card_header::parse_card;
 use crate::files::{FileError, MOST_OF_TOKENIZER, open_regular, read_bounded};
 use crate::language::LanguageError;
 use crate::onnx::weights_of;

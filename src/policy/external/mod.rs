@@ -40,7 +40,7 @@ use self::child::Child;
 use self::message::{Answer, Item, Question, seconds};
 use super::{Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
 use crate::dataset::{Field, number};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::{EventBatch, REJECTED};
 use crate::params::{Key, Kind, Params};
 use crate::random::Purpose;
@@ -186,7 +186,7 @@ fn start<'a>(context: &'a PolicyContext) -> Question<'a> {
     };
     let known = |rating: f32| (!rating.is_nan()).then_some(rating);
     let history = |user: u32| {
-        let rows = context.log.of(UserId(user)).iter();
+        let rows = context.log.of(LogUserId(user)).iter();
         rows.map(|row| (row.item.0, known(row.rating), seconds(row.time))).collect()
     };
     Question::Start {

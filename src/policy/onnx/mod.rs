@@ -1,7 +1,7 @@
 //! `onnx`: what a neural network scores highest for the user's latest items.
 //!
 //! Any network that reads the items that a user took last, oldest first, and gives a score to every item of the
-//! catalogue: a folder with a card and a graph that ONNX Runtime runs. The section "Scorers" of `models/README.md` is
+//! catalogue: a folder with a card and a graph that ONNX Runtime runs. The section "Rankers" of `models/README.md` is
 //! the contract; a folder that differs, or that was made for another catalogue, is refused. The network stays as it was
 //! trained, histories grow at once: what a user accepts is read the next time. A user without history is a row of
 //! zeros, and gets what the network makes of it.
@@ -12,10 +12,12 @@
 //! Users go through the graph in calls of a fixed number of rows, the last one filled up with copies, so that a user's
 //! scores depend on that user alone. They are kept until the user accepts something.
 
-mod card;
-mod scorer;
+mod ranker;
+mod ranker_card;
 
-use self::scorer::{ROWS, Scorer};
+pub(crate) use self::ranker_card::note_on_kind;
+
+use self::ranker::{ROWS, Ranker};
 use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
 use crate::ids::UserId;
 use crate::log::EventBatch;
@@ -28,18 +30,18 @@ const MOST_SCORES: usize = 1 << 25;
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "onnx",
-    summary: "the scores of a neural network for the latest items of a user (contract: models/README.md, Scorers; \
+    summary: "the scores of a neural network for the latest items of a user (contract: models/README.md, Rankers; \
         models/sasrec is Kang and McAuley 2018)",
     keys: &[Key {
         name: "path",
         kind: Kind::Path { default: None },
-        doc: "folder of the scorer: its card and its graph",
+        doc: "folder of the ranker: its card and its graph",
     }],
     build: |params, context| Ok(Box::new(Onnx::new(Path::new(params.text("path")), context, MOST_SCORES)?)),
 };
 
 struct Onnx {
-    scorer: Scorer,
+    ranker: Ranker,
     histories: Histories,
     /// True if the scores of all users are kept: row `u` of `scores` is then user `u`'s. If not, users are answered in
     /// parts, and row `r` is the part's user number `r`.
@@ -55,12 +57,12 @@ struct Onnx {
 impl Onnx {
     /// With `most` scores in memory at most, but at least those of one call of the graph.
     fn new(folder: &Path, context: &PolicyContext, most: usize) -> Result<Onnx, PolicyError> {
-        let scorer = Scorer::load(folder, &context.catalogue).map_err(PolicyError::new)?;
-        let (users, items) = (context.sources.len(), scorer.items());
+        let ranker = Ranker::load(folder, &context.catalogue).map_err(PolicyError::new)?;
+        let (users, items) = (context.sources.len(), ranker.items());
         let keeps = users.saturating_mul(items) <= most;
         let rows = if keeps { users } else { (most / items.max(1)).max(ROWS) };
         Ok(Onnx {
-            scorer,
+            ranker,
             histories: Histories::new(context),
             keeps,
             scores: vec![0.0; rows * items],
@@ -83,15 +85,15 @@ impl Onnx {
         let mut stale: Vec<(usize, UserId)> = rows.filter(|&(row, _)| !self.fresh[row]).collect();
         stale.sort_unstable();
         stale.dedup();
-        let mut left = self.scores.chunks_exact_mut(self.scorer.items());
+        let mut left = self.scores.chunks_exact_mut(self.ranker.items());
         let mut passed = 0;
         let mut targets = Vec::with_capacity(stale.len());
         for &(row, user) in &stale {
             targets.extend(left.nth(row - passed).map(|scores| (user, scores)));
             passed = row + 1;
         }
-        let (scorer, histories) = (&self.scorer, &self.histories);
-        let done: Vec<_> = targets.par_chunks_mut(ROWS).map(|users| scorer.score(users, histories)).collect();
+        let (ranker, histories) = (&self.ranker, &self.histories);
+        let done: Vec<_> = targets.par_chunks_mut(ROWS).map(|users| ranker.score(users, histories)).collect();
         // The first failure in the order of users, whatever thread met one first.
         done.into_iter().collect::<Result<(), PolicyError>>()?;
         stale.iter().for_each(|&(row, _)| self.fresh[row] = true);
@@ -101,7 +103,7 @@ impl Onnx {
 
 impl Policy for Onnx {
     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
-        let items = self.scorer.items();
+        let items = self.ranker.items();
         if items == 0 {
             slates.reset(requests.len(), requests.slate);
             return Ok(());
@@ -143,11 +145,11 @@ mod tests {
     use crate::files::sha256;
     use crate::onnx::testing_graphs::GraphBuilder;
     use crate::params::Params;
-    use crate::policy::testing::{World, has_runtime, mask, scorer_folder};
+    use crate::policy::testing::{World, has_runtime, mask, ranker_folder};
 
-    /// A policy over one of the graphs of `tests/fixtures/scorer`, with `most` scores in memory.
+    /// A policy over one of the graphs of `tests/fixtures/ranker`, with `most` scores in memory.
     fn policy(graph: &str, context: &PolicyContext, most: usize) -> Onnx {
-        let folder = scorer_folder(graph, &context.catalogue);
+        let folder = ranker_folder(graph, &context.catalogue);
         Onnx::new(folder.path(), context, most).unwrap_or_else(|problem| panic!("{problem}"))
     }
 
@@ -174,9 +176,9 @@ mod tests {
             return;
         }
         let world = World::new(70, 90).cloned(2);
-        let base = rollout(&world, &mut policy("scorer", &world.context(), MOST_SCORES));
+        let base = rollout(&world, &mut policy("ranker", &world.context(), MOST_SCORES));
         for most in [0, 40 * 90, 140 * 90 - 1] {
-            let mut policy = policy("scorer", &world.context(), most);
+            let mut policy = policy("ranker", &world.context(), most);
             assert!(!policy.keeps);
             for (tick, (found, wanted)) in rollout(&world, &mut policy).iter().zip(&base).enumerate() {
                 assert_eq!(found.items, wanted.items, "{most} scores, tick {tick}");
@@ -208,7 +210,7 @@ mod tests {
             after
         };
         // The tables of the fixture know even from odd items.
-        assert_eq!(policy_of("scorer", 1.0)[..2], [[0; 3], [1; 3]]);
+        assert_eq!(policy_of("ranker", 1.0)[..2], [[0; 3], [1; 3]]);
         assert_eq!(policy_of("rated", 5.0)[..2], [[0; 3], [1; 3]]);
         // A bad rating turns the sign of an item there.
         assert_eq!(policy_of("rated", 1.0)[..2], [[1; 3], [0; 3]]);
@@ -223,7 +225,7 @@ mod tests {
         // The fixture reads 8 items, the newest weighs most: of nine, the first has no say.
         let long: Vec<u32> = (0..9).map(|place| if place == 0 { 1 } else { place * 2 }).collect();
         let world = World::with_log(3, 40, &[&long, &long[1..], &[2, 3]]).slate(4);
-        let mut policy = policy("scorer", &world.context(), MOST_SCORES);
+        let mut policy = policy("ranker", &world.context(), MOST_SCORES);
         let slates = world.recommend(&mut policy, 0, &world.users(), &vec![mask(40, &[]); 3]);
         assert_eq!(slates.scores[..4], slates.scores[4..8]);
         assert!(slates.items[8..].iter().all(|item| item.0 % 2 == 1), "{:?}", slates.items);
@@ -256,8 +258,8 @@ mod tests {
         }
         let world = World::with_log(3, 50, &[&[1, 2], &[7, 40], &[40]]);
         for (number, told) in [(f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf"), (f32::NAN, "NaN")] {
-            let folder = scorer_folder("scorer", &world.context().catalogue);
-            let path = folder.path().join("scorer.onnx");
+            let folder = ranker_folder("ranker", &world.context().catalogue);
+            let path = folder.path().join("ranker.onnx");
             let before = sha256(&std::fs::read(&path).expect("a graph"));
             let graph = GraphBuilder::default()
                 .input("history", &[-1, 8])
@@ -286,9 +288,9 @@ mod tests {
     #[test]
     fn a_missing_folder_is_an_error_of_the_policy() {
         let mut table = toml::Table::new();
-        table.insert("path".to_owned(), "/no/such/scorer".into());
+        table.insert("path".to_owned(), "/no/such/ranker".into());
         let context = World::new(3, 10).context();
         let problem = (KIND.build)(&Params::new(&table), &context).err().expect("no policy").to_string();
-        assert!(problem.contains("/no/such/scorer/card.toml") && problem.contains("a scorer is a folder"), "{problem}");
+        assert!(problem.contains("/no/such/ranker/card.toml") && problem.contains("a ranker is a folder"), "{problem}");
     }
 }

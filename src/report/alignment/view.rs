@@ -2,7 +2,7 @@
 
 use super::charts::{Row, forest, positions, reliability};
 use crate::align::scenes::{ReliabilityBin, SceneAlignment, SceneFigure, Scope};
-use crate::align::{Agreement, OrderFigure, PolicyOrder, SELF_SELECTED, Share, StartPolicy, told_apart};
+use crate::align::{Agreement, OrderFigure, PolicyOrder, SELF_SELECTED, Share, StartPolicy, comparison_sentences};
 use crate::report::percent;
 use crate::report::svg::{Caption, minus};
 use serde::Serialize;
@@ -189,7 +189,7 @@ fn told(found: &SceneAlignment) -> (String, Vec<String>) {
     };
     let swapped = share(&format!("{model}, another user's memory"));
     if let Some(own) = share(model) {
-        more.extend(told_apart(lists.trim_end_matches(" lists"), own, share("item-kNN"), swapped));
+        more.extend(comparison_sentences(lists.trim_end_matches(" lists"), own, share("item-kNN"), swapped));
     }
     more.extend(["largest rotation gap", "largest position gap"].iter().find_map(|measure| {
         let points = points(of(measure, model)?.estimate);

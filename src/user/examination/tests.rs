@@ -1,7 +1,7 @@
 //! Tests with known examination, attraction and liking.
 
 use super::*;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::off_policy::interval::{Groups, normal};
 use crate::off_policy::rounds;
 use crate::random::unit;
@@ -59,7 +59,7 @@ fn log(seed: u64, users: u32, lists_each: u32) -> Log {
                 log.parts.push(kind(user) * ITEMS + item);
                 entries.push((ItemId(item), taken, slot as u16));
             }
-            log.lists.push(UserId(user), i64::from(number), entries.into_iter());
+            log.lists.push(LogUserId(user), i64::from(number), entries.into_iter());
         }
     }
     log
@@ -180,7 +180,7 @@ fn few_clicks_are_enough_where_lists_are_many() {
         let mut rng = Streams::new(21, 0).derive(Purpose::Scenes, u64::from(round), 0);
         let (item, slot) = (below(&mut rng, 80), below(&mut rng, 3));
         let taken = unit(&mut rng) < truth[slot as usize] * (0.002 + 0.008 * f64::from(item) / 80.0);
-        lists.push(UserId(round % 5_000), 0, std::iter::once((ItemId(item), taken, slot as u16)));
+        lists.push(LogUserId(round % 5_000), 0, std::iter::once((ItemId(item), taken, slot as u16)));
     }
     let found = estimate_examination(&lists, 60, 1).expect("an estimate");
     for (slot, truth) in truth.into_iter().enumerate() {
@@ -194,7 +194,7 @@ fn few_clicks_are_enough_where_lists_are_many() {
 fn what_cannot_be_told_apart_is_an_error() {
     let list = |lists: &mut Impressions, entries: &[(u32, bool, u16)]| {
         let entries: Vec<_> = entries.iter().map(|&(item, taken, slot)| (ItemId(item), taken, slot)).collect();
-        lists.push(UserId(lists.len() as u32), 0, entries.into_iter());
+        lists.push(LogUserId(lists.len() as u32), 0, entries.into_iter());
     };
     let problem = |rows: &[&[(u32, bool, u16)]]| {
         let mut lists = Impressions::default();

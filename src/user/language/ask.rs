@@ -128,8 +128,8 @@ fn geometric_mean(items: usize, turned: &[(usize, Vec<f64>)]) -> Vec<f64> {
 
 /// The answers in the order of the requests.
 ///
-/// The model has threads of its own. A worker of the pool that runs the arms must really wait for them: were it to look for
-/// other work meanwhile, as workers do, it would begin one arm inside another, and so on, until its stack is full.
+/// The model has threads of its own. A worker of the pool that runs the trials must really wait for them: were it to look for
+/// other work meanwhile, as workers do, it would begin one trial inside another, and so on, until its stack is full.
 fn gather<T: Send>(
     count: usize,
     ask: impl FnOnce(&(dyn Fn(usize, Result<T, LanguageError>) + Sync)) -> Result<(), LanguageError> + Send,

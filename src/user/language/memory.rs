@@ -7,7 +7,7 @@
 //! When the history is full, its older half goes at once. Were the oldest entry alone to go, every text would begin
 //! differently after each acceptance, and nothing that the model has read before could be used again.
 
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::user::Memorised;
 
 /// Users and items that a memory can distinguish at most.
@@ -23,14 +23,14 @@ pub(super) fn width(history: usize) -> usize {
 }
 
 /// A memory without history.
-pub(super) fn start(row: &mut [f32], user: UserId) {
+pub(super) fn start(row: &mut [f32], user: LogUserId) {
     row.fill(0.0);
     row[0] = user.0 as f32;
 }
 
 /// The user of the data set whom the memory belongs to.
-pub(super) fn user(row: &[f32]) -> UserId {
-    UserId(row[0] as u32)
+pub(super) fn user(row: &[f32]) -> LogUserId {
+    LogUserId(row[0] as u32)
 }
 
 /// The remembered items, the oldest first.
@@ -71,8 +71,8 @@ mod tests {
     #[test]
     fn entries_come_back_exactly_and_the_older_half_goes_at_once() {
         let mut row = vec![7.0; width(4)];
-        start(&mut row, UserId(MOST as u32 - 1));
-        assert_eq!((user(&row), entries(&row).count()), (UserId(MOST as u32 - 1), 0));
+        start(&mut row, LogUserId(MOST as u32 - 1));
+        assert_eq!((user(&row), entries(&row).count()), (LogUserId(MOST as u32 - 1), 0));
         let kept = [&[0][..], &[0, 1], &[0, 1, 2], &[0, 1, 2, 3], &[2, 3, 4], &[2, 3, 4, 5], &[4, 5, 6]];
         for (number, kept) in (0..).zip(kept) {
             push(&mut row, &event(number));
@@ -81,7 +81,7 @@ mod tests {
         }
         // What is gone leaves no trace: equal histories are equal rows.
         let mut fresh = vec![0.0; width(4)];
-        start(&mut fresh, UserId(MOST as u32 - 1));
+        start(&mut fresh, LogUserId(MOST as u32 - 1));
         (4..7).for_each(|number| push(&mut fresh, &event(number)));
         assert_eq!(fresh, row);
     }
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn a_history_of_one_keeps_the_last() {
         let mut row = vec![0.0; width(1)];
-        start(&mut row, UserId(3));
+        start(&mut row, LogUserId(3));
         (0..3).for_each(|number| push(&mut row, &event(number)));
         assert_eq!(entries(&row).collect::<Vec<_>>(), [event(2)]);
         push(&mut row, &Memorised { rating: f32::NAN, ..event(4) });

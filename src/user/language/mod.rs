@@ -20,7 +20,7 @@ use self::ratings::RatingPrior;
 use self::text::{Lines, SceneTexts};
 use super::{EMPTY_SLOT, Identity, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
 use crate::dataset::{Dataset, TrainingLog};
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::language::{LanguageError, LanguageModel, Letter, LocalModel, LocalOptions, PromptKind, Prompts, Sampling};
 use crate::language::{PROMPTS_FILE, SceneText, TEMPLATE_FILE};
 use crate::log::Decision;
@@ -257,7 +257,7 @@ impl UserModel for LanguageUser {
         MemoryShape { read: width, total: width }
     }
 
-    fn start(&self, users: &[UserId], memory: &mut [f32]) -> Result<(), UserError> {
+    fn start(&self, users: &[LogUserId], memory: &mut [f32]) -> Result<(), UserError> {
         let rows = memory.chunks_exact_mut(memory::width(self.spec.history));
         users.iter().zip(rows).for_each(|(&user, row)| memory::start(row, user));
         Ok(())

@@ -81,11 +81,12 @@ fn mean_of(shares: &[f64; RATINGS]) -> f64 {
 mod tests {
     use super::*;
     use crate::dataset::Interaction;
-    use crate::ids::UserId;
+    use crate::ids::LogUserId;
     use crate::user::{Memorised, softmax};
 
     fn log(ratings: &[(u32, f32)]) -> TrainingLog {
-        let row = |&(item, rating): &(u32, f32)| Interaction { user: UserId(0), item: ItemId(item), rating, time: 0 };
+        let row =
+            |&(item, rating): &(u32, f32)| Interaction { user: LogUserId(0), item: ItemId(item), rating, time: 0 };
         TrainingLog::from_sorted(ratings.iter().map(row).collect(), 1, 2)
     }
 
@@ -114,7 +115,7 @@ mod tests {
     fn a_user_who_rates_low_tilts_down() {
         let prior = RatingPrior::new(&log(&[(0, 5.0), (0, 4.0), (1, 4.0)]));
         let mut row = vec![0.0; memory::width(4)];
-        memory::start(&mut row, UserId(0));
+        memory::start(&mut row, LogUserId(0));
         assert_eq!(prior.tilt(&row), 0.0, "without history");
         memory::push(&mut row, &Memorised { item: ItemId(0), rating: f32::NAN, time: 0 });
         assert_eq!(prior.tilt(&row), 0.0, "without ratings");

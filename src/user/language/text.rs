@@ -9,7 +9,7 @@ use crate::dataset::import::GENERIC_TEMPLATE;
 use crate::dataset::{
     Dataset, ExternalId, InteractionRow, ItemRow, Moment, RatingScale, TemplateError, TextTemplates, number,
 };
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::user::{Memorised, UserError};
 use serde_json::Map;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ impl SceneTexts {
             None => (of_data, PathBuf::from(format!("templates of {} data", data.family))),
         };
         let templates = TextTemplates::parse(text, &path)?;
-        let profiles = (0..data.users.len() as u32).map(|user| templates.profile(&data.user_row(UserId(user))));
+        let profiles = (0..data.users.len() as u32).map(|user| templates.profile(&data.user_row(LogUserId(user))));
         let profiles = profiles.collect::<Result<_, TemplateError>>()?;
         let digest = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
         let items = (0..data.items.len() as u32).map(|item| data.item_row(ItemId(item))).collect();
@@ -139,10 +139,10 @@ mod tests {
     }
 
     #[test]
-    fn a_scene_reads_like_one_of_the_mirror_flow() {
+    fn a_scene_reads_like_one_of_the_pipeline() {
         let texts = texts("movielens");
         let mut row = vec![0.0; memory::width(4)];
-        memory::start(&mut row, UserId(0));
+        memory::start(&mut row, LogUserId(0));
         memory::push(&mut row, &Memorised { item: ItemId(1), rating: f32::NAN, time: 0 });
         memory::push(&mut row, &Memorised { item: ItemId(0), rating: 4.0, time: 40 * DAY });
         memory::push(&mut row, &Memorised { item: ItemId(2), rating: 3.7, time: 42 * DAY + 5_000 });

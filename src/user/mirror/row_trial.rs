@@ -5,7 +5,7 @@
 //! The rows are those of the log, so that a graph meets numbers that it was made for.
 
 use super::Mirror;
-use crate::ids::{ItemId, UserId};
+use crate::ids::{ItemId, LogUserId};
 use crate::onnx::{Graph, check_rows, row_bits};
 use crate::scene::{CONTEXT, SceneBatch};
 use crate::user::{Memorised, RATINGS, Responses, UserError, UserModel};
@@ -32,7 +32,7 @@ impl Mirror {
         }
         let total = self.memory().total;
         let started = |places: &[usize]| -> Result<Vec<f32>, UserError> {
-            let users: Vec<UserId> = places.iter().map(|&place| UserId(place as u32)).collect();
+            let users: Vec<LogUserId> = places.iter().map(|&place| LogUserId(place as u32)).collect();
             let mut memory = vec![0.0; places.len() * total];
             self.start(&users, &mut memory).map(|()| memory)
         };

@@ -136,7 +136,7 @@ fn graphs_as_they_should_be_are_loaded() {
     let folder = tempfile::tempdir().expect("a folder");
     write_model(folder.path(), "", |graph| graph);
     let model = load(folder.path()).unwrap_or_else(|problem| panic!("{problem}"));
-    let users: Vec<UserId> = (0..6).map(UserId).collect();
+    let users: Vec<LogUserId> = (0..6).map(LogUserId).collect();
     let mut memory = vec![0.0; 6 * model.memory().total];
     model.start(&users, &mut memory).expect("memories");
     assert_ne!(memory[..5], memory[5..10], "users differ");

@@ -143,7 +143,7 @@ fn a_user_without_history_and_titles_of_all_scripts_get_an_answer() {
     let user = load(&spec(model.path()), &data, &log, 4);
     let mut scenes = scenes(&user, &log, &[&[1, 2, 3, 4]]);
     let mut fresh = vec![0.0; user.memory().total];
-    user.start(&[UserId(7)], &mut fresh).expect("a memory");
+    user.start(&[LogUserId(7)], &mut fresh).expect("a memory");
     scenes.memory.copy_from_slice(&fresh);
     let without = respond(&user, &scenes).choice;
     user.update(&mut [&mut fresh], &[Memorised { item: ItemId(3), rating: f32::NAN, time: -5 }]).expect("an update");

@@ -40,28 +40,33 @@ fn prepared(folder: &Path, overrides: &[&str]) -> Experiment {
     Experiment::prepare(scenario.expect("a scenario"), registry).expect("an experiment")
 }
 
-/// The arms of a run.
-fn arms(experiment: &Experiment) -> Vec<ArmRecord> {
+/// The trials of a run.
+fn trials(experiment: &Experiment) -> Vec<TrialRecord> {
     let outcome = run_on(2, experiment);
-    let record = |(arm, &ticks): (&recmirror::experiment::ArmResult, &u32)| ArmRecord {
-        policy: arm.policy.clone(),
-        replication: arm.replication,
+    let record = |(trial, &ticks): (&recmirror::experiment::TrialResult, &u32)| TrialRecord {
+        policy: trial.policy.clone(),
+        replication: trial.replication,
         ticks,
-        user_steps: arm.steps,
-        short_slates: arm.short.short,
-        exhausted_slates: arm.short.exhausted,
-        empty_slates: arm.short.empty,
+        user_steps: trial.steps,
+        short_slates: trial.short.short,
+        exhausted_slates: trial.short.exhausted,
+        empty_slates: trial.short.empty,
         seconds: 0.0,
         decisions: None,
         training: TrainingRecord::default(),
-        digest: arm.digest.clone(),
+        digest: trial.digest.clone(),
         events: None,
     };
-    outcome.arms.iter().zip(&outcome.ticks).map(record).collect()
+    outcome.trials.iter().zip(&outcome.ticks).map(record).collect()
 }
 
-fn ask(experiment: &Experiment, arms: &[ArmRecord], target: &str, from: &str) -> Result<Evaluation, OffPolicyError> {
-    evaluate(experiment, &Question { target, from, draws: 8, resamples: 200 }, arms, &NoProgress)
+fn ask(
+    experiment: &Experiment,
+    trials: &[TrialRecord],
+    target: &str,
+    from: &str,
+) -> Result<Evaluation, OffPolicyError> {
+    evaluate(experiment, &Question { target, from, draws: 8, resamples: 200 }, trials, &NoProgress)
 }
 
 #[test]
@@ -72,9 +77,9 @@ fn intervals_hold_the_simulators_truth() {
     for seed in 0..SEEDS {
         let seed = format!("seed={}", 100 + seed);
         let experiment = prepared(folder.path(), &[seed.as_str()]);
-        let arms = arms(&experiment);
+        let trials = trials(&experiment);
         for target in ["narrow", "popular", "random"] {
-            let found = ask(&experiment, &arms, target, "wide").expect("estimates");
+            let found = ask(&experiment, &trials, target, "wide").expect("estimates");
             for row in &found.rows {
                 let inside = row.normal.is_some_and(|interval| interval.contains(found.truth));
                 *held.entry((target, row.estimator)).or_default() += usize::from(inside);
@@ -94,9 +99,9 @@ fn intervals_hold_the_simulators_truth() {
 fn a_policy_on_its_own_log_is_its_mean_reward() {
     let folder = with_data();
     let experiment = prepared(folder.path(), &[]);
-    let arms = arms(&experiment);
+    let trials = trials(&experiment);
     for policy in ["wide", "random", "mix", "popular"] {
-        let found = ask(&experiment, &arms, policy, policy).expect("estimates");
+        let found = ask(&experiment, &trials, policy, policy).expect("estimates");
         for row in found
             .rows
             .iter()
@@ -116,22 +121,22 @@ fn a_policy_on_its_own_log_is_its_mean_reward() {
 fn too_little_overlap_is_said() {
     let folder = with_data();
     let experiment = prepared(folder.path(), &[]);
-    let arms = arms(&experiment);
+    let trials = trials(&experiment);
     let problem = |found: &Evaluation, estimator: &str| {
         found.rows.iter().find(|row| row.estimator == estimator).and_then(|row| row.problem.clone())
     };
     // What `popular` shows never changes within a tick: it says nothing of most of what `random` does.
-    let found = ask(&experiment, &arms, "random", "popular").expect("estimates");
+    let found = ask(&experiment, &trials, "random", "popular").expect("estimates");
     assert!(problem(&found, "ips").is_some_and(|problem| problem.starts_with("biased")), "{found:?}");
     // One in some thousand slates of `random` is that of `popular`.
-    let found = ask(&experiment, &arms, "popular", "random").expect("estimates");
+    let found = ask(&experiment, &trials, "popular", "random").expect("estimates");
     assert!(problem(&found, "dr").is_some(), "{found:?}");
     assert_eq!(problem(&found, "dm"), None, "it needs no weights");
     let iips = found.rows.iter().find(|row| row.estimator == "iips").expect("a row");
     assert!(iips.overlap.is_some_and(|overlap| overlap.effective < 100.0), "{iips:?}");
     // It is not known how likely an item is in a slot by itself when slates are too long for it.
     let experiment = prepared(folder.path(), &["slate=33", "ticks=1"]);
-    let found = ask(&experiment, &self::arms(&experiment), "popular", "wide").expect("estimates");
+    let found = ask(&experiment, &self::trials(&experiment), "popular", "wide").expect("estimates");
     assert!(problem(&found, "iips").is_some_and(|problem| problem.starts_with("unknown")), "{found:?}");
 }
 
@@ -139,17 +144,17 @@ fn too_little_overlap_is_said() {
 fn policies_that_do_not_know_are_refused_by_name() {
     let folder = with_data();
     let experiment = prepared(folder.path(), &["ticks=2"]);
-    let mut arms = arms(&experiment);
-    let refusal = |target: &str, from: &str, arms: &[ArmRecord]| {
-        ask(&experiment, arms, target, from).expect_err("a refusal").to_string()
+    let mut trials = trials(&experiment);
+    let refusal = |target: &str, from: &str, trials: &[TrialRecord]| {
+        ask(&experiment, trials, target, from).expect_err("a refusal").to_string()
     };
-    assert!(refusal("thompson", "wide", &arms).contains("`thompson` draws its slates and cannot tell"));
-    assert!(refusal("wide", "thompson", &arms).contains("`thompson` draws its slates and does not know"));
-    let unknown = refusal("absent", "wide", &arms);
+    assert!(refusal("thompson", "wide", &trials).contains("`thompson` draws its slates and cannot tell"));
+    assert!(refusal("wide", "thompson", &trials).contains("`thompson` draws its slates and does not know"));
+    let unknown = refusal("absent", "wide", &trials);
     assert!(unknown.contains("no policy `absent`") && unknown.contains("`item_knn`"), "{unknown}");
-    let wide = arms.iter_mut().find(|arm| arm.policy == "wide").expect("an arm");
+    let wide = trials.iter_mut().find(|trial| trial.policy == "wide").expect("a trial");
     wide.digest = "0".repeat(64);
-    assert!(refusal("popular", "wide", &arms).contains("run again it has"));
+    assert!(refusal("popular", "wide", &trials).contains("run again it has"));
 }
 
 #[test]

@@ -6,9 +6,9 @@ use super::*;
 fn replay_confirms_a_run() {
     let (folder, _, out) = finished(&[]);
     let answer = recmirror(&["replay", text(&out), "--quiet"]).expect(0);
-    assert!(answer.stdout.contains("4 arms with equal digests"), "{answer:?}");
+    assert!(answer.stdout.contains("4 trials with equal digests"), "{answer:?}");
     let answer = recmirror(&["replay", text(&out), "--logs-only"]).expect(0);
-    assert!(answer.stdout.starts_with("logs: 4 arms"), "{answer:?}");
+    assert!(answer.stdout.starts_with("logs: 4 trials"), "{answer:?}");
     // The run and its data may move.
     let (there, moved) = (folder.path().join("there"), folder.path().join("moved"));
     std::fs::rename(&out, &there).expect("moved");
@@ -80,13 +80,13 @@ fn replay_finds_a_changed_manifest() {
         let first = if digest.starts_with('0') { "1" } else { "0" };
         whole.replace(digest, &format!("{first}{}", &digest[1..]))
     };
-    for digest in [&good.arms[2].digest, &good.digest] {
+    for digest in [&good.trials[2].digest, &good.digest] {
         write(&path, spoil(digest));
         recmirror(&["replay", text(&out)]).expect(3).says(&[digest]);
         recmirror(&["replay", text(&out), "--logs-only"]).expect(3).says(&[digest]);
     }
     let mut fewer = good.clone();
-    fewer.arms.remove(1);
+    fewer.trials.remove(1);
     write(&path, fewer.to_json());
     recmirror(&["replay", text(&out)]).expect(3);
     write(&path, whole.replacen("seed = 5", "seed = 6", 1));

@@ -1,11 +1,12 @@
 //! Roles of a folder's tables, inferred from their columns.
 
-use super::roles::{is_log, item_column, plain, user_column};
+use super::roles::{history_column, is_log, item_column, plain, user_column};
 use super::spec::{NAME, Names, Spec};
 use crate::dataset::import::ImportError;
 use crate::dataset::import::folder::{Folder, plain as unpacked};
 use crate::dataset::sheet::Sheet;
 use crate::files::FileError;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Endings of tables, packed or not.
@@ -22,8 +23,12 @@ pub(super) struct Found {
     pub(super) logs: Vec<PathBuf>,
     pub(super) items: Option<PathBuf>,
     pub(super) users: Option<PathBuf>,
+    /// What users did before the log, a list a user.
+    pub(super) history: Option<PathBuf>,
     /// Tables that are not read.
     pub(super) unread: Vec<PathBuf>,
+    /// The columns of tables without a header line, as data.toml names them.
+    pub(super) headers: BTreeMap<PathBuf, Vec<String>>,
 }
 
 /// A table with its columns.
@@ -42,10 +47,12 @@ pub(super) fn find(folder: &Folder, spec: &Spec) -> Result<Option<Found>, Import
         Err(FileError::Missing { path, remedy: format!("{NAME} names it") })
     };
     let is_one_file = folder.chosen().is_some();
-    let mut tables = Vec::new();
+    let (mut tables, mut headers) = (Vec::new(), BTreeMap::new());
     for path in folder.files().filter(|path| is_table(path)) {
         // What is no table may lie beside the tables; a log that is named is opened again, and then an error says.
-        if let Ok(sheet) = Sheet::open(&path, spec.separator()) {
+        let header = header_of(folder, spec, &path);
+        headers.extend(header.map(|header| (path.clone(), header.clone())));
+        if let Ok(sheet) = Sheet::open_as(&path, spec.form(header)) {
             tables.push(Table { columns: sheet.columns().to_vec(), path });
         }
     }
@@ -64,9 +71,27 @@ pub(super) fn find(folder: &Folder, spec: &Spec) -> Result<Option<Found>, Import
     };
     let items = side(&spec.items.file, is_items, "items")?;
     let users = side(&spec.users.file, is_users, "users")?;
-    let read = |path: &PathBuf| Some(path) == items.as_ref() || Some(path) == users.as_ref();
+    let history = side(&spec.history.file, is_history, "history")?;
+    let read = |path: &PathBuf| [&items, &users, &history].contains(&&Some(path.clone()));
     let unread = others.iter().map(|table| table.path.clone()).filter(|path| !read(path) && !is_one_file);
-    Ok(Some(Found { unread: unread.collect(), logs, items, users }))
+    Ok(Some(Found { unread: unread.collect(), logs, items, users, history, headers }))
+}
+
+/// The header that data.toml gives a table: that of items and users to their files, that of the log to any other text table
+/// that has no names in its first line, or is named as the log.
+fn header_of<'s>(folder: &Folder, spec: &'s Spec, path: &Path) -> Option<&'s Vec<String>> {
+    let is = |file: &Option<String>| file.as_ref().is_some_and(|name| folder.root().join(name) == path);
+    if is(&spec.items.file) {
+        return spec.items.header.as_ref();
+    }
+    if is(&spec.users.file) {
+        return spec.users.header.as_ref();
+    }
+    let header = spec.header.as_ref()?;
+    let is_named = spec.log.as_ref().is_some_and(|names| Names::list(names).iter().any(|name| is(&Some(name.clone()))));
+    let is_chosen = folder.chosen() == Some(path);
+    let has_names = || Sheet::open_as(path, spec.form(None)).is_ok_and(|sheet| item_id(sheet.columns()).is_some());
+    (is_named || ((is_chosen || spec.log.is_none()) && !has_names())).then_some(header)
 }
 
 fn is_table(path: &Path) -> bool {
@@ -137,5 +162,9 @@ fn is_items(table: &Table) -> bool {
 fn is_users(table: &Table) -> bool {
     let has_id =
         user_column(&table.columns).is_some() || (is_called(table, &USERS) && user_id(&table.columns).is_some());
-    item_column(&table.columns).is_none() && has_id
+    item_column(&table.columns).is_none() && has_id && !is_history(table)
+}
+
+fn is_history(table: &Table) -> bool {
+    history_column(&table.columns).is_some() && !is_log(&table.columns)
 }

@@ -7,6 +7,7 @@ use crate::dataset::MemoryTables;
 use crate::dataset::import::{ImportError, Publisher};
 use crate::dataset::sheet::Sheet;
 use crate::files::FileError;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// What the tables are called in messages.
@@ -25,7 +26,9 @@ pub(in crate::dataset) fn tables_in_memory(tables: &MemoryTables) -> Result<Box<
         logs: vec![PathBuf::from(MemoryNames::LOG)],
         items: tables.items.as_ref().map(|_| PathBuf::from(MemoryNames::ITEMS)),
         users: tables.users.as_ref().map(|_| PathBuf::from(MemoryNames::USERS)),
+        history: None,
         unread: Vec::new(),
+        headers: BTreeMap::new(),
     };
     Ok(Box::new(Tables::new(found, spec, Some(tables.clone()))?))
 }

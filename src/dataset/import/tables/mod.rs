@@ -5,12 +5,15 @@
 //! A row of the log is something that a user did (who, what, when, how it was rated), an item that was shown (then a
 //! column like `clicked` says whether it was taken), or a whole list (a column with the items shown, and what was taken).
 
+mod before;
 mod find;
 mod memory;
 mod probabilities;
 mod reading;
+mod remarks;
 mod roles;
 mod spec;
+mod wanted;
 
 pub(in crate::dataset) use self::memory::{MemoryNames, tables_in_memory};
 pub(in crate::dataset) use self::probabilities::{ProbabilityRow, read_probabilities};
@@ -20,6 +23,7 @@ use self::find::Found;
 use self::reading::Reading;
 use self::roles::Layout;
 use self::spec::Spec;
+use self::wanted::Wanted;
 use super::super::clock::{Spelling, Spellings};
 use super::super::collect::title_among;
 use super::super::sheet::Sheet;
@@ -50,6 +54,8 @@ struct Tables {
     spec: Spec,
     layout: Layout,
     columns: Vec<String>,
+    /// Which rows of the log count.
+    wanted: Wanted,
     /// How the log writes its times; `None` where it has none.
     spelling: Option<Spelling>,
     /// The smallest position: lists are counted from 0 or from 1.
@@ -71,15 +77,19 @@ impl Tables {
             spec,
             layout: Layout::default(),
             columns: Vec::new(),
+            wanted: Wanted::default(),
             spelling: None,
             first_position: 0,
             notes: Vec::new(),
         };
         let log = tables.found.logs[0].clone();
-        tables.columns = tables.sheet(&log)?.columns().to_vec();
+        let sheet = tables.sheet(&log)?;
+        tables.columns = sheet.columns().to_vec();
         tables.layout = Layout::of(&tables.columns, &tables.spec.columns, &log)?;
+        tables.wanted = Wanted::of(&tables.spec.wanted, &tables.columns, &log)?;
+        tables.find_time()?;
         tables.look()?;
-        tables.tell();
+        tables.remark(sheet.is_guessed());
         Ok(tables)
     }
 
@@ -87,7 +97,7 @@ impl Tables {
     fn sheet(&self, path: &Path) -> Result<Sheet, FileError> {
         match &self.memory {
             Some(tables) => memory::sheet(tables, path),
-            None => Sheet::open(path, self.spec.separator()),
+            None => Sheet::open_as(path, self.spec.form(self.found.headers.get(path))),
         }
     }
 
@@ -107,7 +117,7 @@ impl Tables {
 
     /// Looks through the log for what only all rows together say: the spelling of times, the first position.
     fn look(&mut self) -> Result<(), ImportError> {
-        if self.layout.time.is_none() && self.layout.position.is_none() {
+        if self.layout.time.is_none() && self.layout.position.is_none() && self.wanted.is_all() {
             return Ok(());
         }
         let mut spellings = Spellings::default();
@@ -115,6 +125,9 @@ impl Tables {
         for path in &self.found.logs {
             let mut sheet = self.part(path)?;
             while sheet.step()? {
+                if !self.wanted.counts(&sheet) {
+                    continue;
+                }
                 if let Some(at) = self.layout.time.filter(|at| sheet.cell(*at).is_filled()) {
                     is_timed = true;
                     let text = sheet.text(at);
@@ -128,6 +141,7 @@ impl Tables {
                 }
             }
         }
+        self.notes.extend(self.wanted.note(&self.found.logs[0])?);
         let decided = spellings.decide();
         let log = self.found.logs.last().map_or(Path::new(""), PathBuf::as_path);
         let decided = decided.map_err(|(line, problem)| FileError::line(log, line, problem))?;
@@ -137,33 +151,6 @@ impl Tables {
             self.notes.push("some times have a zone and some have none: those without are read as UTC".to_owned());
         }
         Ok(())
-    }
-
-    /// Notes on how the tables are understood.
-    fn tell(&mut self) {
-        let name = |at: usize| self.columns[at].clone();
-        let mut notes = Vec::new();
-        match (self.layout.time, self.spelling) {
-            (Some(at), Some(kind)) if kind != Spelling::Seconds => {
-                notes.push(format!("`{}` holds {}", name(at), kind.told()));
-            }
-            (Some(at), None) => notes.push(format!("`{}` is empty in all rows", name(at))),
-            _ => {}
-        }
-        if self.layout.user.len() > 1 {
-            let told = self.layout.user.iter().map(|&at| name(at)).collect::<Vec<_>>().join("`, `");
-            notes.push(format!("users are identified by the columns `{told}` together"));
-        }
-        for (kind, path) in [("items", &self.found.items), ("users", &self.found.users)] {
-            if path.is_none() {
-                notes.push(format!("there is no table of {kind}: nothing but their ids is known"));
-            }
-        }
-        if !self.found.unread.is_empty() {
-            let names = self.found.unread.iter().filter_map(|path| path.file_name()).map(|name| name.to_string_lossy());
-            notes.push(format!("not read: {}", names.collect::<Vec<_>>().join(", ")));
-        }
-        self.notes.extend(notes);
     }
 
     fn reading(&self) -> Reading<'_> {
@@ -228,7 +215,15 @@ impl Publisher for Tables {
         let folder = self.found.logs[0].parent().filter(|_| self.memory.is_none());
         let toml = folder.map(|folder| folder.join(spec::NAME)).filter(|path| path.is_file());
         let parts = self.found.logs.iter().skip(1);
-        self.found.items.iter().chain(&self.found.users).chain(parts).cloned().chain(toml).collect()
+        self.found
+            .items
+            .iter()
+            .chain(&self.found.users)
+            .chain(&self.found.history)
+            .chain(parts)
+            .cloned()
+            .chain(toml)
+            .collect()
     }
 
     fn rules(&self) -> Rules {
@@ -264,11 +259,16 @@ impl Publisher for Tables {
         for path in &self.found.logs {
             let mut sheet = self.part(path)?;
             while sheet.step()? {
-                let place = Place::new(path, sheet.line(), sheet.taken());
-                reading.rows(&sheet, &mut |row| visit(&place, row))?;
+                if self.wanted.has(&sheet) {
+                    let place = Place::new(path, sheet.line(), sheet.taken());
+                    reading.rows(&sheet, &mut |row| visit(&place, row))?;
+                }
             }
         }
-        Ok(())
+        match &self.found.history {
+            Some(path) => before::rows(path, self.sheet(path)?, &self.spec.history, visit),
+            None => Ok(()),
+        }
     }
 
     fn shown(&self, visit: &mut Visit<'_, ShownRow>) -> Result<bool, ImportError> {
@@ -279,8 +279,10 @@ impl Publisher for Tables {
         for path in &self.found.logs {
             let mut sheet = self.part(path)?;
             while sheet.step()? {
-                let place = Place::new(path, sheet.line(), sheet.taken());
-                reading.shown(&sheet, &mut |row| visit(&place, row))?;
+                if self.wanted.has(&sheet) {
+                    let place = Place::new(path, sheet.line(), sheet.taken());
+                    reading.shown(&sheet, &mut |row| visit(&place, row))?;
+                }
             }
         }
         Ok(true)

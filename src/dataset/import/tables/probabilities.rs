@@ -26,7 +26,7 @@ pub(in crate::dataset) struct ProbabilityRow {
 /// # Errors
 /// A file that cannot be read, or a row without an item, or with a probability outside 0 to 1.
 pub(in crate::dataset) fn read_probabilities(path: &Path) -> Result<Option<Vec<ProbabilityRow>>, FileError> {
-    let mut sheet = Sheet::open(path, None)?;
+    let mut sheet = Sheet::open(path)?;
     let columns = sheet.columns().to_vec();
     let (Some(item), Some(probability)) = (item_column(&columns), probability_column(&columns)) else {
         return Ok(None);

@@ -46,7 +46,7 @@ fn truth(sheet: &Sheet, at: usize, column: &str) -> Result<bool, FileError> {
 }
 
 /// The entries of a list: a JSON or Parquet list, `[a, b]`, or words between spaces, commas, semicolons or bars.
-fn entries(cell: &Cell) -> Vec<String> {
+pub(super) fn entries(cell: &Cell) -> Vec<String> {
     if let Cell::List(entries) = cell {
         return entries.clone();
     }

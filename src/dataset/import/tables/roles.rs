@@ -15,6 +15,11 @@ const USER: &[&str] = &[
     "visitorid",
     "accountid",
     "reviewerid",
+    "userno",
+    "clientid",
+    "viewerid",
+    "listenerid",
+    "buyerid",
     "personid",
     "profileid",
     "username",
@@ -41,16 +46,33 @@ const ITEM: &[&str] = &[
     "listingid",
     "businessid",
     "recipeid",
+    "isbn",
+    "animeid",
+    "beerid",
+    "restaurantid",
+    "placeid",
+    "venueid",
+    "locationid",
+    "poiid",
+    "podcastid",
+    "courseid",
+    "jobid",
+    "adid",
+    "parentasin",
     "movie",
     "product",
 ];
 const TIME: &[&str] = &[
     "timestamp",
+    "timestampms",
+    "timems",
     "time",
     "datetime",
-    "date",
     "ts",
+    "unixreviewtime",
+    "date",
     "eventtime",
+    "eventtimestamp",
     "impressiontime",
     "createdat",
     "unixtimestamp",
@@ -58,7 +80,18 @@ const TIME: &[&str] = &[
     "ratedat",
     "when",
 ];
-const RATING: &[&str] = &["rating", "score", "stars", "star", "overall", "rate", "feedbackscore"];
+const RATING: &[&str] = &[
+    "rating",
+    "score",
+    "stars",
+    "star",
+    "overall",
+    "rate",
+    "feedbackscore",
+    "bookrating",
+    "userrating",
+    "reviewscore",
+];
 const WEIGHT: &[&str] = &["weight", "quantity", "qty", "plays", "playcount", "count"];
 const CLICKED: &[&str] = &["clicked", "click", "isclick", "isclicked", "taken", "accepted", "label"];
 const POSITION: &[&str] = &["position", "pos", "slot", "rank"];
@@ -78,6 +111,10 @@ const PROBABILITY: &[&str] = &[
 const SHOWN: &[&str] =
     &["articleidsinview", "impressionlist", "shown", "shownitems", "slate", "impressions", "candidates"];
 const TAKEN: &[&str] = &["articleidsclicked", "takenitems", "clickeditems", "clicks", "taken"];
+
+/// Columns of what users did before the log.
+const HISTORY: &[&str] = &["articleidfixed", "itemhistory", "historyitems", "historyitemids"];
+const HISTORY_TIMES: &[&str] = &["impressiontimefixed", "timehistory", "historytimes", "historytimestamps"];
 
 /// Where the columns of a log stand.
 #[derive(Clone, Debug, Default)]
@@ -118,6 +155,16 @@ pub(super) fn user_column(columns: &[String]) -> Option<usize> {
 /// The column of an item's id, if the name of one says.
 pub(super) fn item_column(columns: &[String]) -> Option<usize> {
     find(columns, ITEM)
+}
+
+/// The column with lists of items that users took before the log, if the name of one says.
+pub(super) fn history_column(columns: &[String]) -> Option<usize> {
+    find(columns, HISTORY)
+}
+
+/// The column with their times, if the name of one says.
+pub(super) fn history_times_column(columns: &[String]) -> Option<usize> {
+    find(columns, HISTORY_TIMES)
 }
 
 /// The column of a slot, if the name of one says.

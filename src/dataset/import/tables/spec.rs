@@ -2,6 +2,7 @@
 //!
 //! Every key is optional.
 
+use crate::dataset::sheet::Form;
 use crate::files::FileError;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -57,8 +58,16 @@ pub(super) struct Spec {
     pub(super) scale: Option<[f32; 2]>,
     /// The separator of fields in text tables, one character.
     pub(super) separator: Option<char>,
+    /// The columns of a log without a header line.
+    pub(super) header: Option<Vec<String>>,
     #[serde(default)]
     pub(super) columns: Columns,
+    /// The rows of the log that count, by column: one value or several.
+    #[serde(default, rename = "where")]
+    pub(super) wanted: BTreeMap<String, Wanted>,
+    /// What users did before the log, a list a user.
+    #[serde(default)]
+    pub(super) history: History,
     #[serde(default)]
     pub(super) items: Side,
     #[serde(default)]
@@ -95,11 +104,59 @@ pub(super) struct Columns {
     pub(super) item_fields: Vec<String>,
 }
 
+/// Values that a column of the log may have.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Wanted {
+    One(Scalar),
+    Many(Vec<Scalar>),
+}
+
+/// A value in a cell.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Scalar {
+    Text(String),
+    Whole(i64),
+    Truth(bool),
+}
+
+impl Wanted {
+    /// The values as a text table writes them.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let values = match self {
+            Wanted::One(value) => std::slice::from_ref(value),
+            Wanted::Many(values) => values.as_slice(),
+        };
+        let text = |value: &Scalar| match value {
+            Scalar::Text(text) => text.clone(),
+            Scalar::Whole(number) => number.to_string(),
+            Scalar::Truth(truth) => truth.to_string(),
+        };
+        values.iter().map(text).collect()
+    }
+}
+
+/// A table with a row a user: the items of earlier interactions, and their times.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct History {
+    pub(super) file: Option<String>,
+    /// The column of the user.
+    pub(super) user: Option<String>,
+    /// The column with a list of items.
+    pub(super) items: Option<String>,
+    /// The column with a list of as many times.
+    pub(super) times: Option<String>,
+}
+
 /// The table of items or of users.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Side {
     pub(super) file: Option<String>,
+    /// The columns of a table without a header line.
+    pub(super) header: Option<Vec<String>>,
     /// The column of the id.
     pub(super) id: Option<String>,
     /// The column that names an item.
@@ -114,9 +171,10 @@ pub(super) struct Side {
 }
 
 impl Spec {
-    /// The separator as a byte.
-    pub(super) fn separator(&self) -> Option<u8> {
-        self.separator.and_then(|separator| u8::try_from(separator).ok())
+    /// The form of a text table with this header; `None`: its first line is the header.
+    pub(super) fn form<'f>(&self, header: Option<&'f Vec<String>>) -> Form<'f> {
+        let separator = self.separator.and_then(|separator| u8::try_from(separator).ok());
+        Form { separator, header: header.map(Vec::as_slice) }
     }
 
     /// Reads `data.toml` of a folder; the default where there is none.

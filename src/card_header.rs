@@ -1,0 +1,56 @@
+//! The header of all model cards.
+//!
+//! A kind and a version decide the rest of `card.toml`.
+
+use serde::de::DeserializeOwned;
+
+/// Reads a card of this kind and version. A card of another one is recognised by that, and not by the keys that it has besides.
+pub(crate) fn parse_card<T: DeserializeOwned>(text: &str, kind: &str, version: u32) -> Result<T, String> {
+    let told = |problem: toml::de::Error| problem.to_string();
+    let table: toml::Table = toml::from_str(text).map_err(told)?;
+    if let Some(found) = table.get("kind").and_then(toml::Value::as_str).filter(|&found| found != kind) {
+        return Err(format!("kind is `{found}`, expected `{kind}`"));
+    }
+    let found = table.get("version").and_then(toml::Value::as_integer);
+    if let Some(found) = found.filter(|&found| found != i64::from(version)) {
+        return Err(format!("version is {found}, this build reads version {version}"));
+    }
+    toml::from_str(text).map_err(told)
+}
+
+/// The kind that a card names.
+pub(crate) fn kind_of(text: &str) -> Option<String> {
+    text.parse::<toml::Table>().ok()?.get("kind")?.as_str().map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Card {
+        kind: String,
+        version: u32,
+    }
+
+    #[test]
+    fn the_kind_is_told_before_the_keys() {
+        let read = |text: &str| parse_card::<Card>(text, "ranker", 1);
+        let card = read("kind = \"ranker\"\nversion = 1").unwrap();
+        assert!(card.kind == "ranker" && card.version == 1);
+        for (text, told) in [
+            ("kind = \"mirror\"\nversion = 1\ndims = 3", "kind is `mirror`, expected `ranker`"),
+            ("kind = \"ranker\"\nversion = 2\nshape = 3", "version is 2, this build reads version 1"),
+            ("kind = \"ranker\"\nversion = -1", "version is -1, this build reads version 1"),
+            ("kind = \"ranker\"\nversion = 1\ndims = 3", "unknown field `dims`"),
+            ("kind = 3\nversion = 1", "invalid type: integer `3`, expected a string"),
+            ("version = 1", "missing field `kind`"),
+            ("kind = ", "TOML"),
+        ] {
+            let problem = read(text).unwrap_err();
+            assert!(problem.contains(told), "{text}: {problem}");
+        }
+    }
+}

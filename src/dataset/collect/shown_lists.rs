@@ -1,0 +1,160 @@
+//! Lists as they were shown, while they are read.
+//!
+//! Items shown to a user at one time, or under one list id, are one list. Its items are ordered by slot, then in the order
+//! of the file. Lists are by time, then by user, then by their ids.
+
+use crate::dataset::clock::Instant;
+use crate::dataset::import::ShownRow;
+use crate::dataset::{IdTable, Impressions};
+use crate::ids::{ItemId, LogUserId};
+
+/// One item that was shown.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    user: u32,
+    time: Instant,
+    /// A place in the table of lists; `u32::MAX` where the log names none.
+    list: u32,
+    slot: u16,
+    item: u32,
+    /// The number of the row.
+    row: u32,
+    taken: bool,
+    propensity: f32,
+    rating: f32,
+}
+
+/// The slot of an item of which the log has none.
+const NO_SLOT: u16 = u16::MAX;
+
+/// All items that were shown so far.
+#[derive(Default)]
+pub(in crate::dataset) struct Lists {
+    entries: Vec<Entry>,
+    names: IdTable,
+    has_times: bool,
+    /// Lists of which one row stated no slot.
+    unnamed: u32,
+}
+
+/// The content of a row about a shown item.
+pub(in crate::dataset) struct Shown<'r> {
+    pub(super) time: Option<Instant>,
+    pub(super) list: Option<&'r str>,
+    pub(super) slot: Option<u16>,
+    pub(super) taken: bool,
+    pub(super) propensity: Option<f64>,
+    pub(super) rating: Option<f64>,
+}
+
+impl Shown<'_> {
+    /// The content of a log row.
+    pub(in crate::dataset) fn of(row: &ShownRow) -> Shown<'_> {
+        Shown {
+            time: row.time,
+            list: row.list.as_deref(),
+            slot: row.slot,
+            taken: row.taken,
+            propensity: row.propensity,
+            rating: row.rating,
+        }
+    }
+}
+
+impl Lists {
+    pub(in crate::dataset) fn push(&mut self, user: u32, item: u32, told: &Shown<'_>) {
+        // Without an id and without a time nothing says which rows belong together: each is a list of its own.
+        let list = match (told.list, told.time) {
+            (Some(name), _) => self.names.insert(name).0,
+            (None, Some(_)) => u32::MAX,
+            (None, None) => {
+                self.unnamed += 1;
+                self.names.insert(&format!("\u{0}{:010}", self.unnamed)).0
+            }
+        };
+        self.has_times |= told.time.is_some();
+        self.entries.push(Entry {
+            user,
+            time: told.time.unwrap_or_default(),
+            list,
+            slot: told.slot.unwrap_or(NO_SLOT),
+            item,
+            row: self.entries.len() as u32,
+            taken: told.taken,
+            propensity: told.propensity.map_or(f32::NAN, |value| value as f32),
+            rating: told.rating.map_or(f32::NAN, |value| value as f32),
+        });
+    }
+
+    pub(in crate::dataset) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Gives users and items their final numbers.
+    pub(super) fn renumber(&mut self, users: &[u32], items: &[u32]) {
+        for entry in &mut self.entries {
+            (entry.user, entry.item) = (users[entry.user as usize], items[entry.item as usize]);
+        }
+    }
+
+    /// The lists. Propensities and ratings are empty where no row has one.
+    pub(in crate::dataset) fn finish(mut self) -> Impressions {
+        let rank = super::side::ranks(&self.names);
+        let rank = |list: u32| rank.get(list as usize).map_or(u32::MAX, |rank| *rank);
+        self.entries.sort_unstable_by_key(|entry| (entry.time, entry.user, rank(entry.list), entry.slot, entry.row));
+        let has_propensities = self.entries.iter().any(|entry| !entry.propensity.is_nan());
+        let has_ratings = self.entries.iter().any(|entry| !entry.rating.is_nan());
+        let mut found = Impressions::default();
+        let is_one =
+            |one: &Entry, other: &Entry| (one.time, one.user, one.list) == (other.time, other.user, other.list);
+        for list in self.entries.chunk_by(is_one) {
+            let slot = |(place, entry): (usize, &Entry)| if entry.slot == NO_SLOT { place as u16 } else { entry.slot };
+            let entries = list.iter().enumerate().map(|entry| (ItemId(entry.1.item), entry.1.taken, slot(entry)));
+            found.push(LogUserId(list[0].user), list[0].time.moment().0, entries);
+            if has_propensities {
+                found.propensities.extend(list.iter().map(|entry| entry.propensity));
+            }
+            if has_ratings {
+                found.ratings.extend(list.iter().map(|entry| entry.rating));
+            }
+        }
+        found
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(seconds: Option<i64>, list: Option<&str>, slot: Option<u16>, taken: bool) -> Shown<'_> {
+        let time = seconds.map(|seconds| Instant { seconds, nanos: 0 });
+        Shown { time, list, slot, taken, propensity: None, rating: None }
+    }
+
+    #[test]
+    fn rows_of_one_user_and_time_or_of_one_id_are_a_list() {
+        let mut lists = Lists::default();
+        lists.push(0, 5, &told(Some(20), None, None, false));
+        lists.push(1, 6, &told(Some(20), None, None, true));
+        lists.push(0, 4, &told(Some(20), None, None, false));
+        lists.push(0, 3, &told(Some(10), Some("b"), Some(1), true));
+        lists.push(0, 2, &told(Some(10), Some("b"), Some(0), true));
+        lists.push(0, 2, &told(Some(10), Some("a"), Some(0), false));
+        let found = lists.finish();
+        let items: Vec<Vec<u32>> = found.iter().map(|list| list.items.iter().map(|item| item.0).collect()).collect();
+        assert_eq!(items, [vec![2], vec![2, 3], vec![5, 4], vec![6]]);
+        assert_eq!(found.counts_by_taken(), [2, 1, 1]);
+        assert_eq!(found.get(2).slots, [0, 1]);
+        assert!(found.propensities.is_empty() && found.ratings.is_empty());
+    }
+
+    #[test]
+    fn without_ids_and_times_each_row_is_a_list() {
+        let mut lists = Lists::default();
+        for item in [7, 8] {
+            lists.push(0, item, &told(None, None, Some(2), item == 8));
+        }
+        let found = lists.finish();
+        assert_eq!((found.len(), found.counts_by_taken(), found.get(1).slots), (2, [1, 1, 0], &[2_u16][..]));
+    }
+}

@@ -1,0 +1,90 @@
+//! Respond: behaviour drawn from probabilities.
+//!
+//! Three uniform numbers a visitor and tick decide whether
+//! something is accepted, which slot, and which rating: under every policy the visitor has the same numbers.
+
+use super::{Choices, Clock, Events, Surroundings, Visits};
+use crate::ids::UserId;
+use crate::log::REJECTED;
+use crate::random::{Purpose, Streams, unit};
+use crate::user::Probabilities;
+use bevy_ecs::prelude::{Res, ResMut};
+use rayon::prelude::*;
+
+/// Rows that one parallel task draws for.
+const ROWS_PER_TASK: usize = 128;
+
+pub(super) fn respond(
+    clock: Res<Clock>,
+    surroundings: Res<Surroundings>,
+    visits: Res<Visits>,
+    choices: Res<Choices>,
+    mut events: ResMut<Events>,
+) {
+    let batch = &mut events.0;
+    let (visitors, slate) = (visits.users.len(), batch.slate);
+    batch.accepted.resize(visitors, REJECTED);
+    batch.ratings.resize(visitors, f32::NAN);
+    batch.probabilities.resize(visitors * slate, 0.0);
+    if slate == 0 {
+        return;
+    }
+    let drawn = batch.accepted.par_iter_mut().zip(&mut batch.ratings);
+    let rows = drawn.zip(batch.probabilities.par_chunks_exact_mut(slate)).zip(&visits.users);
+    rows.with_min_len(ROWS_PER_TASK).enumerate().for_each(|(row, (((accepted, rating), shown), user))| {
+        let draws = luck(&clock.streams, *user, clock.tick);
+        shown.copy_from_slice(&choices.0.choice(row)[..slate]);
+        (*accepted, *rating) = behave(&choices.0, row, draws);
+        if !surroundings.rated {
+            *rating = f32::NAN;
+        }
+    });
+}
+
+/// The uniform numbers that decide what a user does at a tick: whether something is accepted, which slot, which rating.
+pub fn luck(streams: &Streams, user: UserId, tick: u32) -> [f64; 3] {
+    let mut rng = streams.derive(Purpose::Response, u64::from(user.0), tick);
+    [unit(&mut rng), unit(&mut rng), unit(&mut rng)]
+}
+
+/// The slot that is accepted, given the probability of each and the first two numbers of [`luck`].
+pub fn accepted_slot(slots: &[f32], accept: f64, slot: f64) -> Option<usize> {
+    let total: f64 = slots.iter().map(|&probability| f64::from(probability)).sum();
+    if accept >= total { None } else { draw(slots, slot * total) }
+}
+
+fn behave(choices: &Probabilities, row: usize, [accept, slot, rating]: [f64; 3]) -> (u8, f32) {
+    let choice = choices.choice(row);
+    let Some(slot) = accepted_slot(&choice[..choice.len() - 1], accept, slot) else { return (REJECTED, f32::NAN) };
+    let classes = choices.rating(row, slot);
+    let sum: f64 = classes.iter().map(|&probability| f64::from(probability)).sum();
+    let class = draw(&classes, rating * sum).unwrap_or(0);
+    (slot as u8, (class + 1) as f32)
+}
+
+/// The first index at which the running sum exceeds `point`; the last one with a positive share when rounding leaves a rest.
+fn draw(shares: &[f32], point: f64) -> Option<usize> {
+    let mut sum = 0.0;
+    for (index, &share) in shares.iter().enumerate() {
+        sum += f64::from(share);
+        if point < sum {
+            return Some(index);
+        }
+    }
+    shares.iter().rposition(|&share| share > 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn inverse_of_the_running_sum() {
+        let shares = [0.2, 0.0, 0.3, 0.0];
+        assert_eq!(draw(&shares, 0.0), Some(0));
+        assert_eq!(draw(&shares, 0.19), Some(0));
+        assert_eq!(draw(&shares, 0.21), Some(2), "a share of zero is never drawn");
+        assert_eq!(draw(&shares, 0.6), Some(2), "a rest of rounding goes to the last positive share");
+        assert_eq!(draw(&[0.0], 0.5), None);
+    }
+}
