@@ -1,4 +1,4 @@
-//! Notes on the reading of tables, and a time column without a known name.
+//! Notes on the reading of tables, and unnamed columns of times.
 
 use super::super::ImportError;
 use super::Tables;
