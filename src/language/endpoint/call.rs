@@ -128,7 +128,7 @@ impl Address {
             300..=399 => Outcome::Useless(format!(
                 "{} has moved to {}; set --endpoint to it",
                 self.url,
-                self.shown(text(response.headers(), "location").unwrap_or("an address that it does not tell"))
+                self.shown(text(response.headers(), "location").unwrap_or("an address that it does not name"))
             )),
             status => Outcome::Refused(status, message),
         }

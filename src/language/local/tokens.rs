@@ -65,7 +65,7 @@ impl Tokens {
                 own[..place].iter().position(|other| other.starts_with(tokens) || tokens.starts_with(other))
             {
                 let problem =
-                    format!("the tokenizer does not tell the letters {} and {} apart", letters[twin], letters[place]);
+                    format!("the tokenizer does not distinguish the labels {} and {}", letters[twin], letters[place]);
                 return Err(LanguageError::Setup(problem));
             }
         }
