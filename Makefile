@@ -13,6 +13,7 @@ TUNE := .recmirror/tune
 PEERS := .recmirror/peers
 PYTHON_TOOLS := .recmirror/python
 RL := .recmirror/rl
+SPELLING := .recmirror/spelling
 GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
 MEANINGS := movielens cold_start_items cold_start_users exploration_pays_late fatigue feedback_loop filter_bubble \
@@ -52,9 +53,10 @@ test: runtime data ## run every check that a change must pass; stops at the firs
 	@$(MAKE) --no-print-directory test-python
 	@echo "all checks passed"
 
-test-scripts: ## check the Python files alone
+test-scripts: $(SPELLING)/ready ## check scripts, links, words and spelling (needs Python 3.11)
 	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models examples benches/peers tests/fixtures
 	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m unittest discover -q -s scripts
+	git ls-files -z | xargs -0 $(SPELLING)/bin/codespell
 
 # The profile of the tests, so that the dependencies are not built again; the environment has nothing but the wheel.
 test-python: $(PYTHON_TOOLS)/ready ## build the Python package, install it and run its tests (needs Python 3.11)
@@ -70,7 +72,7 @@ wheel: $(PYTHON_TOOLS)/ready ## build the Python package: target/wheels/recmirro
 	VIRTUAL_ENV="$$PWD/$(PYTHON_TOOLS)" $(PYTHON_TOOLS)/bin/maturin build --release --locked --manifest-path python/Cargo.toml
 
 # For example: make datasets DATA_SETS="~/ml-1m ~/shop"
-datasets: runtime build ## fit, measure and run on each of DATA_SETS; the tables of docs/DATASETS.md
+datasets: runtime build ## fit, measure and run on each of DATA_SETS; the tables of docs/reference/datasets.md
 	rm -rf .recmirror/datasets
 	$(PYTHON) scripts/datasets.py $(DATA_SETS) --out .recmirror/datasets
 
@@ -103,14 +105,17 @@ $(PYTHON_TOOLS)/ready: python/requirements.txt
 $(RL)/ready: examples/rl/requirements.txt
 	$(environment)
 
+$(SPELLING)/ready: scripts/spelling.txt
+	$(environment)
+
 # The terms go into the cards of the models; only the owner of the data can say them.
 TERMS := MovieLens-100K by GroupLens, University of Minnesota: research use, no redistribution, no commercial use without permission; cite \
 Harper and Konstan 2015, doi 10.1145/2827872. No row of the data is in this model.
 
-model: runtime data build ## fit the mirror anew into models/mirror, with two replicates for `run --trust`, and measure it for its card
+model: runtime data build ## fit the mirror again into models/mirror, with two replicates for `run --trust`, and measure it for its card
 	$(RECMIRROR) fit $(DATA) --out models/mirror --name mirror-ml-100k --replicates 2 --licence "$(TERMS)" --force
 
-sasrec: runtime data build $(TRAIN)/ready ## train the ranker of the policy `onnx` anew into models/sasrec and measure it for its card
+sasrec: runtime data build $(TRAIN)/ready ## train the ranker of the policy `onnx` again into models/sasrec and measure it for its card
 	$(TRAIN)/bin/python models/train/test_sasrec.py
 	rm -rf .recmirror/sasrec
 	mkdir -p .recmirror/sasrec

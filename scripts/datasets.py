@@ -1,4 +1,4 @@
-"""Fits a user model to each data set that is named, runs an experiment on it, and prints the tables of docs/DATASETS.md.
+"""Fits a user model to each data set that is named, runs an experiment on it, and prints the tables of docs/reference/datasets.md.
 
     python3 scripts/datasets.py DATA [DATA ...] --out DIR
 

@@ -15,7 +15,7 @@ class NotebookTest(unittest.TestCase):
         self.assertGreater(len(code), 2)
         for number, source in enumerate(code):
             compile(source, f"cell {number}", "exec")
-        metrics = (NOTEBOOK.parent.parent / "docs/METRICS.md").read_text(encoding="utf-8")
+        metrics = (NOTEBOOK.parent.parent / "docs/reference/metrics.md").read_text(encoding="utf-8")
         named = [name for source in code for name in re.findall(r'table\("(\w+)"\)', source)]
         self.assertGreater(len(named), 2)
         for name in named:

@@ -16,6 +16,14 @@ OLD_WORDS = {
     r"\bthe whole ones\b": "complete",
     r"\bturns round\b": "reverses",
     r"\bbut for\b": "except",
+    r"(?<!\[)\bluck\b": "random numbers, draws, or noise",
+    r"\bspeaks? for\b": "represents",
+    r"\bworked out of\b": "derived from",
+    r"\bput together\b": "pooled, assembled, or composed",
+    r"\bas it stands\b": "unchanged, or original",
+    r"\bgoes on with\b": "continues",
+    r"\bnothing is known of\b": "name the thing",
+    r"\bmirror flow\b": "pipeline",
 }
 
 #: Words that open a clause, not a noun phrase.
@@ -33,7 +41,7 @@ def files(*endings):
 
 
 def prose(path):
-    """(line number, text) of the prose of a file: comments of Rust, all of Markdown outside code."""
+    """(line number, text) of the prose of a file: comments of Rust and TOML, all of Markdown outside code."""
     fenced = False
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
         if path.suffix == ".rs":
@@ -41,6 +49,8 @@ def prose(path):
             if comment is None:
                 continue
             line = comment.group(1)
+        elif path.suffix == ".toml" and not line.startswith(("#", "question")):
+            continue
         if line.lstrip().startswith("```"):
             fenced = not fenced
         elif not fenced:
@@ -77,7 +87,8 @@ class Prose(unittest.TestCase):
 
     def test_words_are_the_fields(self):
         found = []
-        for path in files(".md", ".rs"):
+        scenarios = (ROOT / "scenarios").glob("*.toml")
+        for path in [*files(".md", ".rs"), *sorted(scenarios)]:
             for number, line in prose(path):
                 for pattern, instead in OLD_WORDS.items():
                     hit = re.search(pattern, line)

@@ -97,6 +97,11 @@ pub mod validate;
 
 pub use self::registry::Registry;
 
+/// The Rust of the guides, run as doc tests.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/own-policy.md")]
+pub struct OwnPolicyGuide;
+
 /// What most programs need: `use recmirror::prelude::*`.
 pub mod prelude {
     pub use crate::Registry;

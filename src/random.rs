@@ -5,7 +5,7 @@
 //!
 //! There is no shared and no global generator, so the order in which users are visited, the number
 //! of threads and the batch size cannot change a draw. The policy's name is not part of the key:
-//! all policies of a scenario meet the same arrivals and the same luck (common random numbers).
+//! all policies of a scenario meet the same arrivals and draws (common random numbers).
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};

@@ -8,7 +8,7 @@ pub enum Shape {
     Normal,
     /// Uniform between -1 and 1.
     Uniform,
-    /// The difference of the shares of 50 users who accept, 30% each, half of the users with the same luck: few values,
+    /// The difference of the shares of 50 users who accept, 30% each, half of the users with the same draws: few values,
     /// many ties.
     Shares,
     /// The mean of 100 skewed (exponential) users: what a replication is.

@@ -21,7 +21,7 @@ class Dataset:
     """A feedback log with its users and items.
 
     `interactions`, `items` and `users` are tables of Polars, pandas, PyArrow or anything with the Arrow PyCapsule interface
-    (read without a copy), or dicts of columns. Columns have the names that files may have (docs/DATASETS.md): `user_id`,
+    (read without a copy), or dicts of columns. Columns have the names that files may have (docs/reference/datasets.md): `user_id`,
     `item_id`, and optionally `rating`, `timestamp`, `clicked`, `position`, `propensity`, ...; `columns` names them where
     they have others: `{"user": "buyer", "item": "sku"}`. `roles` is what a `data.toml` may say besides:
     `{"scale": [1, 5], "items": {"title": "name", "fields": {"tags": "categories"}}}`.
@@ -100,22 +100,22 @@ class Dataset:
         return self._native.impressions
 
     def item_features(self) -> tuple[NDArray[np.float32], list[str]]:
-        """What is known of items as numbers `[items, width]`, and the name of each column: categories as 0 and 1, numbers in
+        """The item fields as numbers `[items, width]`, and the name of each column: categories as 0 and 1, numbers in
         deviations from the mean, words hashed."""
         return self._native._features(False)
 
     def user_features(self) -> tuple[NDArray[np.float32], list[str]]:
-        """What is known of users as numbers `[users, width]`, and the name of each column."""
+        """The user fields as numbers `[users, width]`, and the name of each column."""
         return self._native._features(True)
 
     @property
     def item_fields(self) -> list[str]:
-        """Names of what is known of items."""
+        """Names of the item fields."""
         return self._native._fields()[0]
 
     @property
     def user_fields(self) -> list[str]:
-        """Names of what is known of users."""
+        """Names of the user fields."""
         return self._native._fields()[1]
 
     @property
@@ -125,12 +125,12 @@ class Dataset:
 
     @property
     def cleanup(self) -> str:
-        """What was repaired or left out while reading, counted."""
+        """Repairs and omissions while reading, with their counts."""
         return self._native.cleanup
 
     @property
     def notes(self) -> list[str]:
-        """What was guessed or is missing, a sentence each."""
+        """Guesses and gaps, one sentence each."""
         return self._native.notes
 
     @property

@@ -54,15 +54,15 @@ class Environment:
         self._native = _native.Environment(data._native, pairs(named), tables(policies), tables(dynamics), own)
 
     def reset(self, replication: int = 0) -> Observation:
-        """Begins again at step 0. The same number gives the same users and draws, another number gives others."""
+        """Restarts at step 0. The same number gives the same users and draws, another number gives others."""
         return self._native.reset(replication)
 
     def observation(self) -> Observation:
-        """Who wants a slate now; nobody after the last step."""
+        """The users who want a slate now; none after the last step."""
         return self._native.observation()
 
     def step(self, slates: ArrayLike | tuple[ArrayLike, ArrayLike]) -> Outcome:
-        """Shows slates to the users of the observation and gives what they did.
+        """Shows slates to the users of the observation and returns their responses.
 
         `slates` are whole numbers `[n, slate]` with -1 in empty slots, the same in a pair with scores `[n, slate]`, or
         scores of all items `[n, items]`, of which the best candidates are shown.
@@ -117,7 +117,7 @@ class Environment:
 
     @property
     def is_done(self) -> bool:
-        """Whether the last step is done."""
+        """True if the last step is done."""
         return self._native.is_done
 
     @property

@@ -19,7 +19,7 @@ TABLES = ("summary", "compare", "pairs", "finals", "series")
 
 
 class Result:
-    """What an experiment gave. Shows as a table in a notebook; `report(path)` writes the whole report."""
+    """The results of an experiment. They show as a table in a notebook; `report(path)` writes the whole report."""
 
     def __init__(self, native: _native.Result) -> None:
         self._native = native
@@ -67,17 +67,17 @@ class Result:
 
     @property
     def failures(self) -> list[tuple[str, int, str]]:
-        """Policy, replication and message of each policy that could not go on."""
+        """Policy, replication and message of each policy that failed."""
         return self._native.failures
 
     @property
     def until(self) -> list[str]:
-        """Why the run ended, where a rule was to end it."""
+        """The reason for the end of a run with a stopping rule."""
         return self._native.until
 
     @property
     def manifest(self) -> dict[str, Any]:
-        """What ran, exactly enough to run it again."""
+        """The manifest: enough to run the experiment again."""
         found: dict[str, Any] = json.loads(self._native.manifest)
         return found
 

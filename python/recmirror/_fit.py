@@ -12,7 +12,7 @@ from ._table import Table
 
 
 class Alignment:
-    """How well a user model mirrors held-out users: `figures` with 95% intervals, and a verdict in a sentence."""
+    """The alignment of a user model with held-out users: `figures` with 95% intervals, and a verdict in a sentence."""
 
     def __init__(self, figures: _native.Table, verdict: str, is_trusted: bool) -> None:
         self.figures = Table(figures)
@@ -80,10 +80,10 @@ def fit(
 ) -> Model:
     """Fits a user model to a log, writes it into the folder `out` and measures it on held-out users.
 
-    `force` replaces a model that is there. `holdout` is the share of each user's latest interactions that is never learned,
+    `force` replaces an existing model. `holdout` is the share of each user's latest interactions that is never learned,
     `epochs` the most passes over the log and `rank` the dimensions of the item vectors (the data decide unless given);
     `scenes` is the number of held-out scenes of each list type on which the model is measured, 0 for none. `licence` are the
-    terms of the data, which nobody else can say. A fit that Ctrl-C stops goes on from `OUT.fit` when it is called again.
+    terms of the data, which only its owner knows. A fit that Ctrl-C stops continues from `OUT.fit` at the next call.
     """
     folder = os.path.abspath(os.fspath(out))
     found = _native.fit(data._native, folder, force, seed, holdout, epochs, rank, scenes, licence)

@@ -23,7 +23,7 @@ SPARE = 50
 
 
 class _Learner:
-    """What the adapters share: the log, and what was accepted since."""
+    """The common part of the adapters: the log, and items accepted since."""
 
     def __init__(self, retrain_every: int = 0) -> None:
         self.retrain_every = retrain_every
@@ -37,7 +37,7 @@ class _Learner:
         self._train()
 
     def observe(self, outcome: Outcome) -> None:
-        """Learns from what was accepted."""
+        """Learns from accepted items."""
         rows = outcome.accepted >= 0
         self._since.append((outcome.users[rows], outcome.accepted_items[rows], outcome.ratings[rows], outcome.step))
         self._steps += 1
@@ -62,7 +62,7 @@ class _Learner:
         raise NotImplementedError
 
     def _took(self, users: NDArray[Any], items: NDArray[Any]) -> None:
-        """Hears of accepted items."""
+        """Receives accepted items."""
 
 
 class _Histories:

@@ -7,7 +7,7 @@
 
 The tables and the digest are those of one machine. Data and user model are put into the object store once; a worker process
 prepares them once and keeps them. A task whose worker dies is run again, and a replication counts once however often it
-ran. docs/RAY.md says how to use a cluster, and what a task costs.
+ran. docs/guides/ray.md describes clusters, and the cost of a task.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class _Store:
 
 
 class _Job:
-    """A run: what it is here, and what every task of it needs."""
+    """A run: its local state, and the inputs of its tasks."""
 
     def __init__(self, asked: dict[str, Any], settings: dict[str, Any], threads: int, events: str | None, store: _Store) -> None:
         self.experiment = prepare(**asked, settings=settings)
@@ -88,7 +88,7 @@ class _Job:
         )
 
     def prefix(self) -> list[bytes]:
-        """What came of the replications so far, from the first one without a gap."""
+        """The results of the replications so far, from the first one without a gap."""
         found = itertools.takewhile(lambda replication: replication in self.done, itertools.count())
         return [self.done[replication] for replication in found]
 
@@ -111,7 +111,7 @@ def run(
 
     Without `ray.init` before, Ray starts on this machine. `threads` are the processors that a task asks for and uses.
     `retries` is how often a replication is run again when its worker dies. `events` is a folder that all machines share, or any URL of
-    `fsspec` (`"s3://bucket/run"`): a log gets its name there when it is whole. `progress` hears of each replication that
+    `fsspec` (`"s3://bucket/run"`): a log gets its name there when it is whole. `progress` is called for each replication that
     is done: how many are, and how many there are at most.
     """
     _start()
@@ -221,7 +221,7 @@ def _carry_out(jobs: Iterator[_Job], until: str | None, threads: int, retries: i
 
 
 def _is_met(job: _Job, until: str, before: int) -> bool:
-    """Whether the rule is met by the replications that came without a gap since there were `before`."""
+    """True if the rule is met by the replications that came without a gap since there were `before`."""
     prefix = job.prefix()
     return any(job.experiment.is_enough(prefix[:count], until) for count in range(before + 1, len(prefix) + 1))
 
@@ -250,7 +250,7 @@ def _replicate(name: str, spec: list[Any], replication: int) -> bytes:
 
 
 def replicate(name: str, spec: list[Any], replication: int) -> bytes:
-    """Runs one replication of a job that is in the object store, and gives what came of it."""
+    """Runs one replication of a job that is in the object store, and returns its results."""
     told = ray.get(spec[0])
     if name not in _prepared:
         while len(_prepared) >= KEPT:

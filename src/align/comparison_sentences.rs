@@ -28,15 +28,26 @@ pub fn comparison_sentences(lists: &str, model: Share, near: Option<Share>, stra
     let mut said = Vec::new();
     if let Some(near) = near {
         said.push(if model.is_above(near) {
-            format!("The model beats item-kNN on {lists} lists by {} points ({} against {}).", points(model, near), percent(model), percent(near))
+            format!(
+                "The model beats item-kNN on {lists} lists by {} points ({} against {}).",
+                points(model, near),
+                percent(model),
+                percent(near)
+            )
         } else if near.is_above(model) {
             format!(
-                "The model loses to item-kNN on {lists} lists by {} points ({} against {}): whom item-kNN recommends to, it tells \
-                 more of; do not compare policies on these users.",
-                points(model, near), percent(model), percent(near)
+                "The model loses to item-kNN on {lists} lists by {} points ({} against {}): item-kNN knows \
+                 more about these users; do not compare policies on them.",
+                points(model, near),
+                percent(model),
+                percent(near)
             )
         } else {
-            format!("The model is not told apart from item-kNN on {lists} lists ({} against {}).", percent(model), percent(near))
+            format!(
+                "The model is not distinguishable from item-kNN on {lists} lists ({} against {}).",
+                percent(model),
+                percent(near)
+            )
         });
     }
     if let Some(stranger) = stranger {
@@ -75,7 +86,7 @@ mod tests {
         let poor = said(0.409, 0.494, 0.40);
         assert!(poor.contains("loses to item-kNN on popularity-matched lists by 8.5 points"), "{poor}");
         assert!(poor.contains("impersonal: with another user's memory it is as good (40.0% against 40.9%)"), "{poor}");
-        assert!(said(0.50, 0.52, 0.2).contains("not told apart from item-kNN"), "overlapping intervals");
+        assert!(said(0.50, 0.52, 0.2).contains("not distinguishable from item-kNN"), "overlapping intervals");
         assert!(comparison_sentences("random", share(0.5), None, None).is_empty());
     }
 }

@@ -9,8 +9,8 @@ const VARIABLE: &str = "RECMIRROR_ALLOW_EXTERNAL";
 /// Whether programs may run.
 #[derive(clap::Args)]
 pub(super) struct AllowArgs {
-    /// Start the programs that policies of the kind `external` name. A scenario or a run's folder of somebody else may name
-    /// any program: look at it before.
+    /// Start the programs of policies of the kind `external`. A scenario or a run's folder from somebody else may
+    /// name any program: inspect it first.
     #[arg(long)]
     allow_external: bool,
 }

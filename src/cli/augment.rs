@@ -26,13 +26,13 @@ const TABLE: &str = "augment.csv";
 pub struct Augment {
     /// The scenario: its log, its user model, and its policies, which all learn from both logs.
     scenario: PathBuf,
-    /// The folder that is made: logs with additions, and `augment.csv`.
+    /// The new folder: logs with additions, and `augment.csv`.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Replace the folder of an earlier `augment`.
     #[arg(long)]
     force: bool,
-    /// The policy whose list is shown to simulated users, by its name in the scenario; the first one unless given.
+    /// Name of the scenario's policy whose list is shown to simulated users; by default the first one.
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
     /// Rows to add, as shares of each user's log.
@@ -41,7 +41,7 @@ pub struct Augment {
     /// Draws of additions, each with its own training.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     seeds: u32,
-    /// Add what simulated users accepted and nothing else: no controls.
+    /// Add only what simulated users accepted: no controls.
     #[arg(long)]
     no_controls: bool,
     /// Write the logs and train nothing.
@@ -52,7 +52,7 @@ pub struct Augment {
     settings: Vec<String>,
     #[command(flatten)]
     allow: AllowArgs,
-    /// Worker threads; one for each core unless given. They change no result.
+    /// Worker threads; by default one for each core. They change no result.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// No progress on stderr.

@@ -27,18 +27,18 @@ pub struct Compare {
     /// The folders of the runs.
     #[arg(required = true, value_name = "DIR")]
     folders: Vec<PathBuf>,
-    /// With which policy the others are compared: `POLICY`, or `RUN/POLICY` where several runs have it. Without it: the
-    /// baseline of the first run.
+    /// The policy with which the others are compared: `POLICY`, or `RUN/POLICY` if several runs have it. By
+    /// default the baseline of the first run.
     #[arg(long, value_name = "NAME")]
     baseline: Option<String>,
     /// Compare runs with other data or another user model as well.
     #[arg(long)]
     anyway: bool,
-    /// Also say how many replications would show this difference from the baseline: `0.5%` (percentage points of the first
-    /// metric), or `METRIC 0.01`.
+    /// Also print how many replications would show this difference from the baseline: `0.5%` (percentage points of
+    /// the first metric), or `METRIC 0.01`.
     #[arg(long, value_name = "DIFFERENCE", conflicts_with = "trust")]
     to_see: Option<String>,
-    /// Write the table to this file: `.csv`, `.json` or `.parquet`. A file that is there is replaced.
+    /// Write the table to this file: `.csv`, `.json` or `.parquet`. An existing file is replaced.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
     #[command(flatten)]

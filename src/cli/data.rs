@@ -11,10 +11,10 @@ use std::path::PathBuf;
 pub struct Data {
     /// The folder of a data set, or the log in it.
     path: PathBuf,
-    /// The family of the data set, where the files themselves do not tell (`tables` for your own).
+    /// The family of the data set, if the files do not determine it (`tables` for your own).
     #[arg(long, value_name = "FAMILY")]
     format: Option<String>,
-    /// Print JSON instead of a screen.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }
@@ -134,7 +134,7 @@ fn same_times(rows: &[Interaction]) -> usize {
 fn lists(text: &mut String, data: &Dataset) {
     let lists = &data.impressions;
     if lists.is_empty() {
-        let _ = writeln!(text, "shown     the log does not tell what was shown");
+        let _ = writeln!(text, "shown     the log has no impressions");
         return;
     }
     let [none, one, more] = lists.counts_by_taken();
@@ -153,7 +153,7 @@ fn lists(text: &mut String, data: &Dataset) {
 
 fn fields(text: &mut String, side: &str, rows: usize, fields: &Fields, meanings: &[(&str, &str)]) {
     if fields.is_empty() {
-        let _ = writeln!(text, "{side}s     no fields: nothing but ids is known");
+        let _ = writeln!(text, "{side}s     no fields, only ids");
         return;
     }
     let width = fields.iter().map(|field| field.name.chars().count()).max().unwrap_or(0).min(28);
@@ -225,8 +225,8 @@ mod tests {
             "density   75.000% of all pairs; a user has 1 to 2 items, 2 in the middle",
             "times     1970-01-01T00:00:10Z to 1970-01-02T00:00:10Z; 1 rows share their time with the user's row before",
             "ratings   2 on a scale from 1 to 5, 3.000 in the mean",
-            "shown     the log does not tell what was shown",
-            "items     no fields: nothing but ids is known",
+            "shown     the log has no impressions",
+            "items     no fields, only ids",
         ] {
             assert!(text.lines().any(|found| found == line), "no `{line}` in:\n{text}");
         }

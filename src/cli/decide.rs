@@ -21,10 +21,10 @@ const EXPECTED_ANSWER: u64 = 256;
 pub struct Decide {
     #[command(flatten)]
     project: ProjectArgs,
-    /// As which of the two models: `decisions/NAME_decisions_STRENGTH.jsonl` is written.
+    /// The model's role, strong or weak: `decisions/NAME_decisions_STRENGTH.jsonl` is written.
     #[arg(long, value_enum)]
     strength: Strength,
-    /// Ask nobody; put decisions together from each scene's own facts. Their model name is `composed`.
+    /// Use no model: compose decisions from each scene's own facts. Their model name is `composed`.
     #[arg(long, group = "backend", help_heading = "Back end")]
     composed: bool,
     #[command(flatten)]
@@ -38,13 +38,13 @@ pub struct Decide {
     /// Draws from the smallest set of tokens with this probability.
     #[arg(long, value_name = "P", default_value_t = 0.9, value_parser = share)]
     top_p: f64,
-    /// Tokens of an answer at most.
+    /// Maximum number of tokens of an answer.
     #[arg(long, value_name = "N", default_value_t = 1024, value_parser = clap::value_parser!(u32).range(1..))]
     max_tokens: u32,
-    /// The prompts; those that ship with the program unless given.
+    /// The prompts; by default the built-in ones.
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
-    /// The wording of composed decisions; that which ships with the program unless given.
+    /// The wording of composed decisions; by default the built-in one.
     #[arg(long, value_name = "FILE", requires = "composed")]
     wording: Option<PathBuf>,
 }

@@ -14,10 +14,10 @@ use std::path::{Path, PathBuf};
 pub struct Distill {
     #[command(flatten)]
     project: ProjectArgs,
-    /// Pairs at most.
+    /// Maximum number of pairs.
     #[arg(long, default_value_t = 10_000, value_name = "N")]
     keep: usize,
-    /// By what scenes are ranked.
+    /// The order of scenes.
     #[arg(long, value_enum, default_value_t)]
     rank: Rank,
     /// Writes `datasets/NAME_pref.jsonl`.
@@ -26,7 +26,7 @@ pub struct Distill {
     /// Also write the measures of every scene in which a decision hits, one a line.
     #[arg(long, value_name = "FILE")]
     metrics_out: Option<PathBuf>,
-    /// The prompts; those that ship with the program unless given.
+    /// The prompts; by default the built-in ones.
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
 }

@@ -24,10 +24,10 @@ pub struct Evaluate {
     /// Name of the policy whose value is estimated.
     #[arg(long, value_name = "POLICY")]
     target: String,
-    /// Name of the policy whose log is used; it must know the probabilities of its slates.
+    /// Name of the policy whose log is used; it must report the probabilities of its slates.
     #[arg(long, value_name = "POLICY")]
     from: String,
-    /// Slates that a target which draws is asked for in each round, for the direct method and the truth.
+    /// Slates drawn from a stochastic target in each round, for the direct method and the truth.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1000))]
     draws: u32,
     /// Resamples of the bootstrap intervals.
@@ -38,10 +38,10 @@ pub struct Evaluate {
     out: Option<PathBuf>,
     #[command(flatten)]
     allow: AllowArgs,
-    /// Worker threads; no result depends on it.
+    /// Worker threads. They change no result.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Override a key that must not change a result, such as `engine.chunk`, or `data.path` when the data moved.
+    /// Override a key that changes no result, such as `engine.chunk`, or `data.path` if the data moved.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
     /// No progress.

@@ -19,28 +19,29 @@ pub struct Export {
     /// `datasets/NAME_train.jsonl`, NAME being a data set.
     #[arg(long, default_value = "recmirror")]
     name: String,
-    /// The scenes, for the task `choice`: another file of `scenes`.
+    /// For the task `choice`: another file of `scenes`.
     #[arg(long, value_name = "FILE")]
     scenes: Option<PathBuf>,
-    /// How a scene is put into words, for the task `choice`: a file in the form of `src/language/prompts/ekb.toml`.
+    /// The prompts for the task `choice`: a file in the form of `src/language/prompts/ekb.toml`.
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
-    /// Each list in all its rotations, for the task `choice`: a row for each, so that no item's letter is taken more often.
+    /// For the task `choice`: each list in all its rotations, one row each, so that no option label is correct
+    /// more often.
     #[arg(long)]
     rotations: bool,
-    /// What is trained.
+    /// The training task.
     #[arg(long, value_enum)]
     task: Task,
-    /// The names of the columns.
+    /// The form of the columns.
     #[arg(long, value_enum, default_value_t)]
     form: Form,
-    /// How rows are stored.
+    /// The storage of rows.
     #[arg(long, value_enum, default_value_t)]
     storage: Storage,
-    /// The file; `datasets/NAME_TASK.jsonl` or `.parquet` in the project unless given.
+    /// The file; by default `datasets/NAME_TASK.jsonl` or `.parquet` in the project.
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Say what would be written, and write nothing.
+    /// Report what would be written, and write nothing.
     #[arg(long)]
     dry_run: bool,
     /// No progress on stderr.

@@ -21,7 +21,7 @@ pub struct Fit {
     /// The data set: a publisher's folder or a log of your own.
     #[arg(value_name = "DATA")]
     data: PathBuf,
-    /// Folder of the model. A fit that was interrupted goes on from `DIR.fit`.
+    /// Folder of the model. An interrupted fit continues from `DIR.fit`.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Replace the model in DIR.
@@ -33,28 +33,28 @@ pub struct Fit {
     /// Share of each user's latest interactions that is held out and never learned.
     #[arg(long, default_value_t = 0.2)]
     holdout: f64,
-    /// Passes over the log at most; its size and the loss on later interactions decide unless given.
+    /// Maximum number of passes over the log; by default its size and the loss on later interactions decide.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     epochs: Option<u32>,
-    /// Dimensions of the item vectors from the log; the number of items decides unless given.
+    /// Dimensions of the item vectors from the log; by default the number of items decides.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=512))]
     rank: Option<u16>,
-    /// Where the log says how likely each list was shown: `inverse` weighs lists as if items had been shown at random.
+    /// Use of logged propensities: `inverse` weighs lists as if items had been shown at random.
     #[arg(long, value_name = "HOW", default_value = "ignore", value_parser = ["ignore", "inverse"])]
     propensities: String,
-    /// Fit further models to users drawn again with replacement, into DIR/replicates: `recmirror run --trust` asks them, too.
+    /// Fit further models to users drawn with replacement, into DIR/replicates; `recmirror run --trust` uses them.
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(0..=100))]
     replicates: u32,
-    /// Name of the model in its card; that of DIR unless given.
+    /// Name of the model in its card; by default the name of DIR.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Terms of the data, and so of the model: they go into its card. Nobody else can say them.
+    /// Terms of the data, and so of the model. They go into the card; only the owner of the data knows them.
     #[arg(long, value_name = "TEXT", default_value = "")]
     licence: String,
     /// Held-out scenes of each list type on which the model is measured; 0 measures nothing.
     #[arg(long, value_name = "N", default_value_t = 8_000, value_parser = clap::value_parser!(u32).range(0..=1_000_000))]
     scenes: u32,
-    /// Worker threads; one for each core unless given. They change no result.
+    /// Worker threads; by default one for each core. They change no result.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Print JSON instead of a table.
@@ -82,7 +82,7 @@ impl Fit {
         bar.finish();
         let fitted = outcome.map_err(|problem| match problem {
             FitError::Stopped { .. } => {
-                Failure::other(format!("{problem}; the same command goes on from {}", self.state().display()))
+                Failure::other(format!("{problem}; the same command continues from {}", self.state().display()))
             }
             problem => Failure::input(problem),
         })?;
@@ -140,7 +140,7 @@ impl Fit {
         Ok(fitted)
     }
 
-    /// Measures the model on held-out people and writes the figures into its card.
+    /// Measures the model on held-out users and writes the figures into its card.
     fn measure(&self, data: &Dataset, fitted: &Fitted, folder: &Path) -> Result<Option<Alignment>, Failure> {
         if self.scenes == 0 {
             return Ok(None);

@@ -16,33 +16,33 @@ const AUTO: &str = "auto";
 /// Arguments of `import`.
 #[derive(clap::Args)]
 pub struct Import {
-    /// What kind of data set it is; `auto`: the files tell.
+    /// The family of the data set; `auto` recognises it by its files.
     #[arg(value_parser = families())]
     family: String,
     /// The folder with the publisher's files, packed or not; or the log in it, where a folder holds several.
     source: PathBuf,
-    /// The project's folder; it is made where it does not exist.
+    /// The project's folder; it is created if it does not exist.
     #[arg(long, value_name = "DIR")]
     project: PathBuf,
-    /// The data set's name in the project; that of the source unless given.
+    /// The data set's name in the project; by default the name of the source.
     #[arg(long)]
     name: Option<String>,
-    /// The form of the files, where the files themselves do not tell.
+    /// The form of the files, if the files do not determine it.
     #[arg(long, value_name = "FORMAT")]
     format: Option<String>,
-    /// Interactions that a user needs, instead of the family's own number.
+    /// Minimum number of interactions of a user, instead of the family's own.
     #[arg(long, value_name = "N")]
     least: Option<u32>,
-    /// The share of the log that is used: its end, in whole days.
+    /// The share of the log to use: its end, in whole days.
     #[arg(long, value_name = "SHARE", value_parser = share)]
     latest: Option<f64>,
     /// Rows to show as a language model will read them.
     #[arg(long, default_value_t = 1, value_name = "N")]
     examples: usize,
-    /// Replace text templates that were edited.
+    /// Replace edited text templates.
     #[arg(long)]
     force: bool,
-    /// Say what would be written, and write nothing.
+    /// Report what would be written, and write nothing.
     #[arg(long)]
     dry_run: bool,
     /// No progress on stderr.

@@ -16,24 +16,25 @@ use std::path::PathBuf;
 pub struct Judge {
     #[command(flatten)]
     project: ProjectArgs,
-    /// The decisions of which model: `probs/NAME_probs_STRENGTH.jsonl` is written.
+    /// Decisions of the strong or the weak model: `probs/NAME_probs_STRENGTH.jsonl` is written.
     #[arg(long, value_enum, required_unless_present = "ifd")]
     strength: Option<Strength>,
-    /// Write `probs/NAME_ifd.jsonl`: how little the scene helps the model to say the strong model's decisions.
+    /// Write `probs/NAME_ifd.jsonl`: instruction-following difficulty, how little the scene helps the model to
+    /// predict the strong model's decisions.
     #[arg(long, conflicts_with_all = ["strength", "overlap", "batch_out", "batch_in"])]
     ifd: bool,
-    /// Ask nobody; tell probabilities from the words that decisions and options share. It understands nothing.
+    /// Use no model: compute probabilities from the words that decisions and options share, without understanding.
     #[arg(long, group = "backend", help_heading = "Back end")]
     overlap: bool,
     #[command(flatten)]
     language: LanguageArgs,
-    /// How a server is asked for the letter: `continue` where it goes on with an unfinished turn of the model.
+    /// How a server is asked for the option label: `continue` if it continues an unfinished turn of the model.
     #[arg(long, value_enum, default_value_t, help_heading = "Server")]
     letter: LetterStyle,
-    /// Most likely tokens that a server is asked for.
+    /// Number of most likely tokens to request from a server.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..=1000), help_heading = "Server")]
     top_logprobs: u32,
-    /// The prompts; those that ship with the program unless given.
+    /// The prompts; by default the built-in ones.
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
 }

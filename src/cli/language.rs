@@ -20,19 +20,20 @@ pub(super) struct LanguageArgs {
     /// Ask a language model in ONNX form in this folder.
     #[arg(long, value_name = "DIR", group = "backend", help_heading = "Back end")]
     local: Option<PathBuf>,
-    /// The graph in that folder; what its card says unless given, else `model.onnx`.
+    /// The graph in that folder; by default the one that its card names, else `model.onnx`.
     #[arg(long, value_name = "FILE", requires = "local", help_heading = "Back end")]
     graph: Option<String>,
-    /// Ask nobody; write the requests as an OpenAI batch file.
+    /// Use no model: write the requests as an OpenAI batch file.
     #[arg(long, value_name = "FILE", requires = "model", group = "backend", help_heading = "Back end")]
     pub(super) batch_out: Option<PathBuf>,
-    /// Ask nobody; take the answers from OpenAI batch output files.
+    /// Use no model: read the answers from OpenAI batch output files.
     #[arg(long, value_name = "FILE", requires = "model", num_args = 1.., group = "backend", help_heading = "Back end")]
     pub(super) batch_in: Vec<PathBuf>,
-    /// Make the file although some requests failed for good; what failed is kept apart and asked again next time.
+    /// Write the file even if some requests failed for good; the failed ones are stored apart and asked again next
+    /// time.
     #[arg(long, help_heading = "Server")]
     pub(super) skip_failed: bool,
-    /// Start over: forget the answers that are there.
+    /// Discard existing answers and start again.
     #[arg(long)]
     pub(super) restart: bool,
 }
@@ -46,25 +47,25 @@ pub(super) struct ServerArgs {
     /// The model's name at the server.
     #[arg(long, value_name = "NAME", help_heading = "Back end")]
     model: Option<String>,
-    /// The environment variable that holds the server's key. No key is sent unless this is given.
+    /// The environment variable that holds the server's key. Without this option no key is sent.
     #[arg(long, value_name = "VAR", requires = "endpoint", help_heading = "Server")]
     api_key_env: Option<String>,
-    /// Requests under way at once.
+    /// Number of concurrent requests.
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024), help_heading = "Server")]
     concurrency: u16,
-    /// Seconds for a whole exchange, from connecting to the last byte.
+    /// Seconds for an exchange, from connecting to the last byte.
     #[arg(long, value_name = "S", default_value_t = 120.0, value_parser = seconds, help_heading = "Server")]
     timeout: f64,
-    /// Tries after the first: on 429, 5xx, dropped connections, time-outs and answers that are no answers.
+    /// Retries after 429, 5xx, dropped connections, time-outs and unusable answers.
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = clap::value_parser!(u32).range(0..=100), help_heading = "Server")]
     retries: u32,
-    /// Seconds before the second try; they double up to 60. A server's `Retry-After` goes before.
+    /// Seconds before the first retry; they double up to 60. A server's `Retry-After` has priority.
     #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = seconds, help_heading = "Server")]
     retry_wait: f64,
-    /// Tokens that this run may use; no request starts that could go beyond.
+    /// Token budget of this run; no request starts that could exceed it.
     #[arg(long, value_name = "N", requires = "endpoint", help_heading = "Server")]
     max_total_tokens: Option<u64>,
-    /// A JSON object with further keys of every request; a `null` takes a key away.
+    /// A JSON object with further keys of every request; `null` removes a key.
     #[arg(long, value_name = "JSON", value_parser = extra, help_heading = "Server")]
     request_extra: Option<Extra>,
 }
@@ -123,7 +124,7 @@ impl LanguageArgs {
         extra.map(|extra| serde_json::Value::Object(extra.clone()).to_string()).unwrap_or_default()
     }
 
-    /// The model that is to be asked; `None` where the answers come from elsewhere.
+    /// The model to ask; `None` if the answers come from elsewhere.
     pub(super) fn open(&self, seed: u64, letter: LetterArgs, stop: &Arc<AtomicBool>) -> Result<Option<Model>, Failure> {
         if let Some(folder) = &self.local {
             return local(folder, self.graph.as_deref(), stop).map(|model| Some(Model::Local(model)));

@@ -17,6 +17,8 @@ mod fit;
 mod import;
 mod judge;
 mod language;
+#[cfg(test)]
+mod pages;
 mod progress;
 mod project;
 mod replay;
@@ -38,7 +40,7 @@ use std::sync::OnceLock;
 
 pub use self::exit::Failure;
 
-/// Judge recommender policies on simulated users that mirror real ones.
+/// Evaluate recommender policies on simulated users that mirror real ones.
 #[derive(Parser)]
 #[command(name = "recmirror", version, about, propagate_version = true)]
 struct Arguments {
@@ -48,47 +50,47 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Fit a user model to a log, and measure it on held-out people.
+    /// Fit a user model to a log, and measure it on held-out users.
     Fit(fit::Fit),
     /// Run a scenario: policies x replications, logs, tables and a report.
     Run(run::Run),
-    /// Go on with a run that was interrupted.
+    /// Continue an interrupted run.
     Resume(resume::Resume),
-    /// Compare the policies of several finished runs in one table, or ask how far a run's order can be trusted.
+    /// Compare the policies of several finished runs in one table, or test how robust a run's order is.
     Compare(compare::Compare),
-    /// Run a finished run again and compare the digests.
+    /// Repeat a finished run and compare the digests.
     Replay(replay::Replay),
-    /// Tell one user's life in a run: what was shown, thought and accepted, and the draws that decided it.
+    /// Print one user's timeline in a run: slates, rationales, responses, and the draws behind them.
     Story(story::Tell),
-    /// Estimate what a policy of a run would have earned from the log of another one.
+    /// Estimate the value of a policy of a run from the log of another policy.
     Evaluate(evaluate::Evaluate),
     /// Check a scenario file, or print the JSON Schema of scenario files.
     #[command(subcommand)]
     Scenario(scenario::ScenarioCommand),
-    /// Say how well a user model mirrors held-out people.
+    /// Measure how well a user model predicts the choices of held-out users.
     Align(align::Align),
-    /// Hold a user model to what people did with what they were shown.
+    /// Compare a user model with the responses of real users to what they were shown.
     Validate(validate::Validate),
     /// Add the items that simulated users accept to the log, and measure whether policies that learn from it predict held-out
     /// interactions better.
     Augment(augment::Augment),
     /// Write the rows of a log as arrays, for the training of rankers in `models/train`.
     Tensors(tensors::Tensors),
-    /// Say what is understood of a data set: fields, scale, times, lists, what was cleaned up.
+    /// Show how a data set is read: fields, scale, times, impressions, repairs.
     Data(data::Data),
-    /// Bring a publisher's feedback log into the form that the pipeline reads.
+    /// Convert a publisher's feedback log into the form that the pipeline reads.
     Import(import::Import),
-    /// Make scenes of feedback logs: what users had in front of them, and what they took.
+    /// Build scenes from feedback logs: profile, history, the list of items, and the item that the user took.
     Scenes(scenes::Scenes),
-    /// Let a strong or a weak language model decide in each scene.
+    /// Ask a strong or a weak language model for decisions in each scene.
     Decide(decide::Decide),
-    /// Tell the behaviour probabilities of decisions.
+    /// Compute the behaviour probabilities of decisions.
     Judge(judge::Judge),
-    /// Distill judged decisions to preference pairs.
+    /// Select preference pairs from judged decisions.
     Distill(distill::Distill),
     /// Write distilled pairs as training files.
     Export(export::Export),
-    /// Say which ONNX Runtime is used, and where it was looked for.
+    /// Show which ONNX Runtime is used, and where the program looked for it.
     Doctor(doctor::Doctor),
 }
 

@@ -18,10 +18,10 @@ pub(super) struct ProjectArgs {
     /// Root of the random streams: the same seed gives the same bytes.
     #[arg(long, default_value_t = 1)]
     pub(super) seed: u64,
-    /// Worker threads; one for each core unless given. They change no result.
+    /// Worker threads; by default one for each core. They change no result.
     #[arg(long, value_name = "N")]
     threads: Option<usize>,
-    /// Say what the stage would do, and write nothing.
+    /// Report what the stage would do, and write nothing.
     #[arg(long)]
     pub(super) dry_run: bool,
     /// No progress on stderr.

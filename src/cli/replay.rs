@@ -20,13 +20,13 @@ pub struct Replay {
     folder: PathBuf,
     #[command(flatten)]
     allow: AllowArgs,
-    /// Worker threads; no result depends on it.
+    /// Worker threads. They change no result.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
-    /// Override a key that must not change a result, such as `engine.chunk`, or `data.path` when the data moved.
+    /// Override a key that changes no result, such as `engine.chunk`, or `data.path` if the data moved.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// Only check that the stored files are those of the manifest; simulate nothing.
+    /// Only check the stored files against the manifest; simulate nothing.
     #[arg(long)]
     logs_only: bool,
     /// No progress.

@@ -16,17 +16,17 @@ use std::path::PathBuf;
 /// Arguments of `resume`.
 #[derive(clap::Args)]
 pub struct Resume {
-    /// The folder of the interrupted run; it is replaced by the whole run. Of a run whose process was killed, or that failed, it
-    /// is the name that the folder would have had.
+    /// The folder of the interrupted run; the complete run replaces it. If the process was killed, or the run
+    /// failed: the name that the folder would have had.
     folder: PathBuf,
-    /// Override a key that must not change a result, such as `engine.chunk`, or `data.path` when the data moved.
+    /// Override a key that changes no result, such as `engine.chunk`, or `data.path` if the data moved.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
     #[command(flatten)]
     trust: TrustArgs,
     #[command(flatten)]
     allow: AllowArgs,
-    /// Worker threads; no result depends on it.
+    /// Worker threads. They change no result.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// No progress; only the tables.
@@ -50,7 +50,7 @@ impl Resume {
             .map_err(|problem| Failure::input(format!("{}: {problem}", left.path.display())))?;
         if let Some(trial) = manifest.trials.iter().find(|trial| trial.ticks > scenario.ticks) {
             let (folder, TrialRecord { policy, ticks, .. }) = (self.folder.display(), trial);
-            let problem = format!("`{policy}` has {ticks} ticks of {}; run the scenario anew", scenario.ticks);
+            let problem = format!("`{policy}` has {ticks} ticks of {}; run the scenario again", scenario.ticks);
             return Err(Failure::input(format!("{folder}/manifest.json: {problem}")));
         }
         let rule = manifest.until.as_ref().map(|until| Until::parse(&until.rule, &scenario, registry));
@@ -60,7 +60,7 @@ impl Resume {
         let folder = RunFolder::going_on(&left, had).map_err(Failure::input)?;
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         let changes = manifest.changes(&experiment).map_err(|problem| {
-            Failure::input(format!("{}: {problem}; a run goes on with its own inputs only", self.folder.display()))
+            Failure::input(format!("{}: {problem}; a run resumes with its own inputs only", self.folder.display()))
         })?;
         for change in changes {
             say!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
@@ -107,8 +107,8 @@ impl Resume {
         }
         if manifest.trials.iter().all(|trial| trial.events.is_none()) {
             return Err(Failure::input(format!(
-                "{folder} has no logs to go on from (engine.events = false, or no tick was complete, or it was killed or failed \
-                 before a trial was); run the scenario anew"
+                "{folder} has no logs to resume from (engine.events = false, or no tick was complete, or it was killed or failed \
+                 before a trial was); run the scenario again"
             )));
         }
         Ok(())

@@ -32,7 +32,7 @@ pub struct Run {
     /// The run's folder; it must not exist yet.
     #[arg(long)]
     out: PathBuf,
-    /// Replace the run that is there.
+    /// Replace an existing run.
     #[arg(long)]
     force: bool,
     /// Override a key of the scenario: `--set slate=5 --set policy.NAME.neighbours=20`.
@@ -52,7 +52,7 @@ pub struct Run {
     trust: TrustArgs,
     #[command(flatten)]
     allow: AllowArgs,
-    /// Worker threads; no result depends on it.
+    /// Worker threads. They change no result.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// No progress; only the tables.
@@ -80,8 +80,8 @@ impl Run {
         let folder = RunFolder::create(&self.out, self.force).map_err(Failure::input)?;
         for left in folder.left().iter().map(|path| path.display()) {
             say!(
-                "note: {left} is what a process that was killed, or a run that failed, has left: `recmirror resume {left}` goes on \
-                 from it; remove it when it is not needed"
+                "note: {left} was left by a process that was killed, or a run that failed: `recmirror resume {left}` continues \
+                 it; remove it when it is not needed"
             );
         }
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
@@ -117,7 +117,8 @@ impl Job<'_> {
             let away =
                 target.join("manifest.json").exists().then(|| format!(", once {} is moved away", target.display()));
             let (partial, away) = (partial.display(), away.unwrap_or_default());
-            problem.and(&format!("the whole trials are kept: `recmirror resume {partial}` goes on from them{away}"))
+            problem
+                .and(&format!("the completed trials are kept: `recmirror resume {partial}` continues from them{away}"))
         })
     }
 
@@ -189,7 +190,7 @@ impl Job<'_> {
                 return failure;
             }
             failure.and(&format!(
-                "a run goes on from the logs in {}: put back what is missing or damaged, or run the scenario anew",
+                "a run resumes from the logs in {}: restore what is missing or damaged, or run the scenario again",
                 folder.display()
             ))
         })
@@ -243,7 +244,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
             std::process::exit(130);
         }
         say!(
-            "\nstopping after this tick; what is simulated so far will be kept (Ctrl-C again ends at once; then only whole trials are left to resume from)"
+            "\nstopping after this tick; what is simulated so far will be kept (Ctrl-C again ends at once; then only completed trials are left to resume from)"
         );
     };
     ctrlc::set_handler(handler).map_err(Failure::other)?;
@@ -337,9 +338,9 @@ fn interrupted(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) ->
     let target = folder.finish_interrupted().map_err(Failure::input)?;
     let (part, target) = (started - done, target.display());
     let (kept, next) = if experiment.scenario.engine.events {
-        ("their events and manifest.json are", format!("`recmirror resume {target}` goes on"))
+        ("their events and manifest.json are", format!("`recmirror resume {target}` continues"))
     } else {
-        ("manifest.json is", "run the scenario anew (without events there is nothing to go on from)".to_owned())
+        ("manifest.json is", "run the scenario again (without events there is nothing to resume from)".to_owned())
     };
     Err(Failure::Other(format!(
         "interrupted: {done} of {all} trials are complete, {part} more in part; {kept} in {target}; tables and report need a \

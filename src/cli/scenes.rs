@@ -34,24 +34,23 @@ pub struct Scenes {
     /// Earlier interactions in a memory, drawn uniformly.
     #[arg(long, default_value = "2-10", value_name = "N-M")]
     history: Span,
-    /// How lists are built where the log has none, with weights: reference, random, popularity-matched, anchored,
-    /// history-similar.
+    /// List builders with weights, for interactions without a real list: reference, random, popularity-matched,
+    /// anchored, history-similar.
     #[arg(long, default_value = "reference", value_name = "KIND:WEIGHT,...")]
     lists: ListMix,
-    /// By what content candidates are found; `embedder` where --embedder is given, else `tfidf`.
+    /// Content by which candidates are found; by default `embedder` with --embedder, else `tfidf`.
     #[arg(long, value_enum)]
     content: Option<ContentKind>,
     /// A sentence encoder: a folder with `model.onnx` and `tokenizer.json`.
     #[arg(long, value_name = "DIR")]
     embedder: Option<PathBuf>,
-    /// Share of the scenes whose list does not hold the real item, on top of the others. "None of these" is then
-    /// offered in every scene.
+    /// Share of additional scenes whose list lacks the real item. "None of these" is then offered in every scene.
     #[arg(long, default_value_t = 0.0, value_name = "SHARE")]
     reject_share: f64,
     /// Share of the log, by time, after which evaluation begins.
     #[arg(long, default_value_t = 0.8, value_name = "SHARE")]
     eval_from: f64,
-    /// Moments, spread evenly over the log, at which item vectors are computed; scenes begin at the first.
+    /// Snapshots, spread evenly over the log, at which item vectors are computed; scenes begin at the first.
     #[arg(long, default_value_t = 4, value_name = "N")]
     snapshots: usize,
 }

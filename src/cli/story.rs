@@ -13,13 +13,13 @@ pub struct Tell {
     /// The user's number in the run, as in `users.csv`.
     #[arg(long, value_name = "ID")]
     user: u32,
-    /// The policy; the baseline unless given.
+    /// The policy; by default the baseline.
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
     /// The replication.
     #[arg(long, value_name = "N", default_value_t = 0)]
     replication: u32,
-    /// The same as JSON.
+    /// Print JSON.
     #[arg(long)]
     json: bool,
 }

@@ -17,18 +17,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// How the sensitivity scenarios are chosen.
 #[derive(clap::Args)]
 pub(super) struct TrustArgs {
-    /// Ask how far the order of the policies can be trusted: they meet again under other acceptance levels, temperatures,
-    /// user models, meanings of accepting and examinations of slots, replication by replication with the same seeds.
+    /// Test how robust the order of the policies is: repeat the comparison with other acceptance levels,
+    /// temperatures, user models, meanings of acceptance and examination models, with the same seeds in each
+    /// replication.
     #[arg(long)]
     pub(super) trust: bool,
-    /// One more sensitivity scenario, for --trust: what is another in it, as in `--sensitivity "short sessions: session.slates=2"`.
+    /// A further sensitivity scenario for --trust: its name and the keys that differ, as in `--sensitivity "short
+    /// sessions: session.slates=2"`.
     #[arg(long = "sensitivity", value_name = "NAME: KEY=VALUE,...", requires = "trust")]
     scenarios: Vec<String>,
     /// The earlier name of `--sensitivity`, for one version.
     #[arg(long = "world", value_name = "NAME: KEY=VALUE,...", requires = "trust", hide = true)]
     worlds: Vec<String>,
-    /// Two more sensitivity scenarios, for --trust: this many people for ten ticks, as they are and as language users (`make lm` makes
-    /// their model; each of their choices takes a fifth of a second and more).
+    /// Two further sensitivity scenarios for --trust: this many users for ten ticks, with the scenario's user
+    /// model and as language users (`make lm` makes their model; one of their choices takes a fifth of a second or
+    /// more).
     #[arg(long, value_name = "PEOPLE", requires = "trust", value_parser = clap::value_parser!(u32).range(1..))]
     language_users: Option<u32>,
 }

@@ -29,30 +29,30 @@ const POLICIES: [&str; 9] =
 pub struct Validate {
     /// The user model: the folder of a mirror, or `parametric`.
     model: PathBuf,
-    /// The log from which users and policies start; all of it, none is held out.
+    /// The log from which users and policies start; nothing of it is held out.
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
-    /// What was shown and what came of it: a table with a row for each shown item (clicked, or a rating), a dense matrix of
-    /// ratings, or Open Bandit's form. Users and items have the ids of the log.
+    /// The exposures and their responses: a table with a row for each shown item (clicked, or a rating), a dense
+    /// matrix of ratings, or Open Bandit's form. Users and items have the ids of the log.
     #[arg(long, value_name = "FILE")]
     exposures: PathBuf,
     /// What "accepted" means: `take` or `like`.
     #[arg(long, value_name = "WORD", default_value = "take")]
     accept: String,
-    /// The lowest rating that counts as liking, on the scale of the log; four fifths of the way unless given.
+    /// The lowest rating that counts as liking, on the scale of the log; by default four fifths of the way up.
     #[arg(long, value_name = "RATING", allow_hyphen_values = true)]
     like_at: Option<f64>,
     /// Items of a list that count for the value of a policy.
     #[arg(long, value_name = "K", default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     best: u32,
-    /// A policy whose value is asked, as NAME=FILE or FILE: its own log (a table like that of --exposures), or a table of its
-    /// probabilities (item_id, probability; position and user_id where it depends on them). May be given several times.
+    /// A target policy as NAME=FILE or FILE: its own log (a table like that of --exposures), or a table of its
+    /// probabilities (item_id, probability; position and user_id if it depends on them). Repeatable.
     #[arg(long = "target", value_name = "[NAME=]FILE")]
     targets: Vec<String>,
-    /// A kind of policy to rank, with its defaults; may be given several times. Nine kinds unless given.
+    /// A kind of policy to rank, with its defaults. Repeatable; by default nine kinds.
     #[arg(long = "policy", value_name = "KIND")]
     policies: Vec<String>,
-    /// Override a key of the scenario that is made of this: `--set user.taste=2 --set user.examination=position`.
+    /// Override a key of the implied scenario: `--set user.taste=2 --set user.examination=position`.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
     /// Resamples of the bootstrap intervals.
@@ -70,7 +70,7 @@ pub struct Validate {
     /// Replace the folder of an earlier `validate --out`.
     #[arg(long, requires = "out")]
     force: bool,
-    /// Worker threads; one for each core unless given. They change no result.
+    /// Worker threads; by default one for each core. They change no result.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
 }

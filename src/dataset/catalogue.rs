@@ -64,7 +64,7 @@ pub enum FieldError {
     NoCategories,
     /// No field at all is there to be taken.
     #[error(
-        "the items have no field that tells them apart; add columns to the data's table of items, or leave this out"
+        "the items have no field that distinguishes them; add columns to the data's table of items, or leave this out"
     )]
     Nothing,
 }

@@ -51,7 +51,7 @@ const BY_COLUMNS: [(&str, &str, &[&str], &[&str]); 5] = [
 /// A data set in a folder, with the names of its family and of the form of its files.
 pub(super) struct Detected {
     pub(super) family: &'static Family,
-    #[cfg_attr(not(feature = "all"), expect(dead_code, reason = "only an import tells it"))]
+    #[cfg_attr(not(feature = "all"), expect(dead_code, reason = "only an import states it"))]
     pub(super) format: &'static str,
     pub(super) publisher: Box<dyn Publisher>,
 }

@@ -16,7 +16,7 @@ pub enum DataError {
     /// No file of a known format in the folder.
     #[error(
         "{} holds no log: no table has columns like `user_id` and `item_id`, and no file is called as a publisher calls it; \
-         name your columns in a `data.toml` beside the tables (docs/DATASETS.md), with `header` where a table has no header \
+         name your columns in a `data.toml` beside the tables (docs/reference/datasets.md), with `header` where a table has no header \
          line; it holds: {found}",
         path.display()
     )]

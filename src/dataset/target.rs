@@ -152,7 +152,7 @@ impl TargetPolicy {
         }
     }
 
-    /// The items that it may show a user in a slot, with their probabilities; empty where nothing is known of them.
+    /// The items that it may show a user in a slot, with their probabilities; empty if unknown.
     pub fn shares(&self, user: LogUserId, slot: u16) -> &[(ItemId, f64)] {
         let keys = [(Some(user), Some(slot)), (Some(user), None), (None, Some(slot)), (None, None)];
         keys.iter().find_map(|key| self.shares.get(key)).map_or(&[], Vec::as_slice)

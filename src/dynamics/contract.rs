@@ -228,14 +228,14 @@ fn kinds_are_described_and_start_at_nothing() {
 
 #[test]
 fn the_document_has_every_kind_and_key() {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/DYNAMICS.md");
-    let text = std::fs::read_to_string(path).expect("docs/DYNAMICS.md");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/dynamics.md");
+    let text = std::fs::read_to_string(path).expect("docs/reference/dynamics.md");
     for kind in all() {
-        assert!(text.contains(&format!("`{}`", kind.name)), "docs/DYNAMICS.md lacks `{}`", kind.name);
+        assert!(text.contains(&format!("`{}`", kind.name)), "docs/reference/dynamics.md lacks `{}`", kind.name);
         for key in kind.keys {
             assert!(
                 text.contains(&format!("`{}`", key.name)),
-                "docs/DYNAMICS.md lacks `{}` of {}",
+                "docs/reference/dynamics.md lacks `{}` of {}",
                 key.name,
                 kind.name
             );

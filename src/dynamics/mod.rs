@@ -9,7 +9,7 @@
 //! concerns the catalogue may be kept in the dynamic itself ([`Dynamic::supply`], [`Dynamic::observe`]). The engine
 //! draws arrivals and departures; a dynamic that draws something itself takes [`DynamicContext::streams`] with a
 //! [`crate::random::Purpose`] of its own, by the id of a user or item and the tick, so that all policies meet the same
-//! luck. docs/DYNAMICS.md has the formulas and sources of all kinds.
+//! random numbers. docs/reference/dynamics.md has the formulas and sources of all kinds.
 //!
 //! ```
 //! use recmirror::dynamics::{Dynamic, Shown};

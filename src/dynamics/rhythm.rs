@@ -22,17 +22,17 @@ const DAYS: &[&str] = &["monday", "tuesday", "wednesday", "thursday", "friday", 
 
 pub(super) const KIND: DynamicKind = DynamicKind {
     name: "rhythm",
-    summary: "people come more at some hours and on some days (Malmgren et al. 2008)",
+    summary: "users come more at some hours and on some days (Malmgren et al. 2008)",
     keys: &[
         Key {
             name: "daily",
             kind: Kind::Number { min: 0.0, max: 1.0, default: None },
-            doc: "how much more than on average people come at the peak hour, as a share; 0 = no daily rhythm",
+            doc: "how much more than on average users come at the peak hour, as a share; 0 = no daily rhythm",
         },
         Key {
             name: "weekly",
             kind: Kind::Number { min: 0.0, max: 1.0, default: None },
-            doc: "how much more than on average people come on the peak day, as a share; 0 = no weekly rhythm",
+            doc: "how much more than on average users come on the peak day, as a share; 0 = no weekly rhythm",
         },
         Key {
             name: "peak_hour",

@@ -52,7 +52,7 @@ impl DataRecord {
         match (self.cut.as_str(), self.later_share) {
             ("global", _) => "The log is cut at one moment for all users.".to_owned(),
             ("user", Some(share)) => format!(
-                "The log is cut for each user apart: of what is known of others at the start, {:.0}% is not earlier than a \
+                "The log is cut for each user apart: of the other users' log at the start, {:.0}% is not earlier than a \
                  user's own cut, the mean over users, and statistics such as popularity and similarity use it (`data.cut = \
                  \"global\"` cuts at one moment).",
                 100.0 * share
@@ -64,7 +64,7 @@ impl DataRecord {
     /// Which fields stand for what where a scenario names no other.
     pub fn fields_in_words(&self) -> String {
         let roles = [
-            ("items are told apart by", &self.item_field),
+            ("items are distinguished by", &self.item_field),
             ("users by", &self.user_field),
             ("provided by", &self.provider_field),
         ];

@@ -39,7 +39,7 @@ pub enum FolderError {
         path: PathBuf,
     },
     /// There is more than one to go on from.
-    #[error("{} was killed or failed more than once; name the one to go on from: {}", target.display(), folders.join(", "))]
+    #[error("{} was killed or failed more than once; name the one to resume: {}", target.display(), folders.join(", "))]
     Several {
         /// The run.
         target: PathBuf,
@@ -47,7 +47,7 @@ pub enum FolderError {
         folders: Vec<String>,
     },
     /// A run that was killed or failed is to get a name that something has.
-    #[error("{} exists already; move it away to go on from {}", target.display(), path.display())]
+    #[error("{} exists already; move it away to resume {}", target.display(), path.display())]
     Taken {
         /// The content.
         target: PathBuf,
@@ -55,7 +55,7 @@ pub enum FolderError {
         path: PathBuf,
     },
     /// The leftovers of a process differ from what it wrote.
-    #[error("{}:{line}: {problem}; put back what the process wrote, or run the scenario anew", path.display())]
+    #[error("{}:{line}: {problem}; restore what the process wrote, or run the scenario again", path.display())]
     Journal {
         /// The file.
         path: PathBuf,

@@ -115,7 +115,7 @@ pub enum ExperimentError {
     /// The logs of a stopped run are not what its manifest says.
     #[error(
         "policy `{policy}`, replication {replication}: the {what} that are stored are not those of the stopped run (another \
-         digest); run the scenario anew"
+         digest); run the scenario again"
     )]
     Stopped {
         /// Name of the policy.

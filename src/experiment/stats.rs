@@ -1,7 +1,7 @@
 //! Means over replications and paired differences, with 95% intervals.
 //!
 //! A replication is one independent draw of the whole experiment, so replications (not users, not ticks)
-//! are the sample. Policies of one replication meet the same users, arrivals and luck, so they are compared
+//! are the sample. Policies of one replication meet the same users, arrivals and random numbers, so they are compared
 //! by their difference within each replication.
 //!
 //! The limit of an interval: it does not cover how well the simulated users mirror real ones.

@@ -49,7 +49,7 @@ impl Manifest {
 pub(super) fn repeated(trials: &[TrialRecord]) -> Option<String> {
     let mut seen = BTreeSet::new();
     let again = trials.iter().find(|trial| !seen.insert((&trial.policy, trial.replication)))?;
-    Some(format!("replication {} of policy `{}` stands there twice; it was changed", again.replication, again.policy))
+    Some(format!("replication {} of policy `{}` occurs twice; it was changed", again.replication, again.policy))
 }
 
 /// A file in `folder`, which must be the one of this list.

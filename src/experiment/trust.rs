@@ -123,7 +123,7 @@ impl SensitivityScenario {
             SensitivityScenario::new(&name, base, origin, registry, &changes)
         };
         Ok([
-            sensitivity(format!("{people} people"), &few)?,
+            sensitivity(format!("{people} users"), &few)?,
             sensitivity(format!("{people} language users"), &[&few[..], &model[..]].concat())?,
         ])
     }
@@ -347,7 +347,7 @@ mod tests {
             policy: policy.to_owned(),
             replication,
             ticks: Vec::new(),
-            // The same luck for all policies, except a little.
+            // The same random numbers for all policies, except a little.
             finals: vec![Some(mean + f64::from(replication) + mean * 1e-3 * f64::from(replication))],
             digest: String::new(),
             steps: 1,
@@ -389,7 +389,7 @@ mod tests {
             words[0].contains("sure of 3 of 3 orders") && words[0].contains("0 of them hold in all 4"),
             "{words:?}"
         );
-        assert!(words[0].contains(" 2 turn round in none, but"), "{words:?}");
+        assert!(words[0].contains(" 2 reverse in none, but"), "{words:?}");
         assert_eq!(words[1], "`a` ahead of `b` turns round in `turned`.");
     }
 

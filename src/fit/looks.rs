@@ -2,7 +2,7 @@
 //!
 //! Which slots are looked at, so that what is at the top is not taken for what attracts.
 //!
-//! Neighbouring slots are put together until each group has [`LEAST_TAKEN`] items that were taken; then the position-based model with an
+//! Neighbouring slots are pooled until each group has [`LEAST_TAKEN`] items that were taken; then the position-based model with an
 //! attraction for each item ([`estimate_examination_by`]) gives a weight to each group. The weights are used where they predict the late
 //! lists surely better than attraction alone does; otherwise all slots count as looked at. What the estimate cannot know is in its
 //! module: it takes what attracts for a property of the item, so a recommender that puts an item high for those who like it makes the

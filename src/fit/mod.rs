@@ -147,7 +147,7 @@ pub enum FitError {
         epoch: u32,
     },
     /// The state of an interrupted fit cannot be used.
-    #[error("cannot go on with {}: {problem}; remove it, and the fit begins anew", path.display())]
+    #[error("cannot continue {}: {problem}; remove it, and the fit starts again", path.display())]
     State {
         /// The file.
         path: PathBuf,

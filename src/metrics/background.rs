@@ -54,7 +54,7 @@ impl PartialEq for Background {
     }
 }
 
-/// The log before the start with its users and items, and what metrics have worked out of it.
+/// The log before the start with its users and items, and what metrics have derived from it.
 pub struct Past {
     /// The interactions, by user of the data set.
     pub log: Arc<TrainingLog>,

@@ -3,7 +3,7 @@
 //! A metric is one file with a `KIND` and one line in `ALL`. Its state folds one tick after another and
 //! merges with the state of other users' events, so a log can be cut into shards. It does not know about
 //! policies, replications or uncertainty; that is [`crate::experiment`]. What it may know before the first event is its
-//! [`Background`]. docs/METRICS.md has the table of all metrics.
+//! [`Background`]. docs/reference/metrics.md has the table of all metrics.
 //!
 //! A metric of your own, whole:
 //!
@@ -261,7 +261,7 @@ mod tests {
 
     #[test]
     fn the_table_in_the_docs_has_a_row_for_each() {
-        let docs = include_str!("../../docs/METRICS.md");
+        let docs = include_str!("../../docs/reference/metrics.md");
         let rows: Vec<Vec<&str>> = docs.lines().map(|line| line.split(" | ").collect()).collect();
         for kind in all() {
             let name = format!("| `{}`", kind.name);

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Regret as in Lai and Robbins 1985, "Asymptotically Efficient Adaptive Allocation Rules": the loss against who knows
-//! the probabilities. Both sums are of the same replication, in which both policies met the same users with the same luck,
+//! the probabilities. Both sums are of the same replication, in which both policies met the same users and random numbers,
 //! so that what chance gave to both cancels. The oracle is greedy: it takes the best slate of the tick and does not see
 //! what an acceptance does to later ticks. A policy that does can fall below 0, and each follows its own course: it is the
 //! regret against a policy, not against the best slate in the state that the policy brought about, which no log holds.

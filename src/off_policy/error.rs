@@ -24,7 +24,7 @@ pub enum OffPolicyError {
     },
     /// A target that cannot say how likely it would have shown a slate.
     #[error(
-        "policy `{policy}` draws its slates and cannot tell how likely it would have shown another policy's; targets are \
+        "policy `{policy}` draws its slates and cannot report how likely it would have shown another policy's; targets are \
          the policies that draw nothing, `random`, and `epsilon_greedy` and `mix` around policies that draw nothing"
     )]
     TargetUnknown {

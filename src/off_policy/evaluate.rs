@@ -169,7 +169,9 @@ fn row(
     let problem = match (&valuation, &overlap) {
         (Some(_), overlap) => overlap.and_then(|overlap| overlap.problem()),
         (None, Some(overlap)) => overlap.problem().or_else(|| Some("none: a slot without weight".to_owned())),
-        (None, None) => Some("unknown: a policy cannot tell how likely an item stands in a slot by itself".to_owned()),
+        (None, None) => {
+            Some("unknown: a policy does not report the probability of an item in a slot by itself".to_owned())
+        }
     };
     let linear = valuation.as_ref().map(|found| found.deviations.iter().map(|it| found.value + it).collect::<Vec<_>>());
     Row {

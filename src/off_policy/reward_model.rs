@@ -13,7 +13,7 @@
 //! position-based click model of Richardson, Dominowska and Ragno 2007, with rates instead of probabilities).
 //! It knows nothing of users, on purpose: it is the simple model that corrects what it can.
 //!
-//! Fitted on the rounds that it is applied to, a model would take their luck for truth, so it is *cross-fitted*
+//! Fitted on the rounds that it is applied to, a model would take their noise for truth, so it is *cross-fitted*
 //! (Chernozhukov et al. 2018): users fall into five parts, and the rounds of a part are predicted from the other four.
 
 use crate::ids::{ItemId, UserId};

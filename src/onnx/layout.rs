@@ -42,7 +42,9 @@ impl Layout {
         }
         let layers = inputs.iter().filter(|input| part_of(input.name()).is_some()).count() / 2;
         if layers == 0 {
-            return Err(format!("no input `past_key_values.0.key`, so every token would read the text anew; {EXPORT}"));
+            return Err(format!(
+                "no input `past_key_values.0.key`, so every token would read the text again; {EXPORT}"
+            ));
         }
         let (heads, size, half) = cache(inputs, outputs, layers)?;
         let logits = find(outputs, "output", "logits")?;

@@ -375,7 +375,7 @@ fn scan<T: DeserializeOwned>(path: &Path, file: &File, binding: &Binding) -> Res
         }
         let parsed: Result<(u64, u32, T), _> = serde_json::from_slice(&bytes);
         let (scene, place, _) = parsed.map_err(|problem| {
-            FileError::line(path, number, format!("damaged ({problem}); --restart starts anew without it"))
+            FileError::line(path, number, format!("damaged ({problem}); --restart starts again without it"))
         })?;
         content.places.entry((scene, place)).or_insert(span);
     }
@@ -385,12 +385,12 @@ fn scan<T: DeserializeOwned>(path: &Path, file: &File, binding: &Binding) -> Res
 
 fn check(path: &Path, header: &[u8], binding: &Binding) -> Result<(), FileError> {
     let was: Binding = serde_json::from_slice(header)
-        .map_err(|_| FileError::line(path, 1, "this is no journal of recmirror; --restart starts anew without it"))?;
+        .map_err(|_| FileError::line(path, 1, "this is no journal of recmirror; --restart starts again without it"))?;
     if was == *binding {
         return Ok(());
     }
     let problem = format!(
-        "these answers belong to something else ({}); run with what they belong to, or start anew with --restart",
+        "these answers belong to something else ({}); run with what they belong to, or start again with --restart",
         was.differences(binding)
     );
     Err(FileError::whole(path, problem))

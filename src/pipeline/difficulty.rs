@@ -37,7 +37,7 @@ pub enum DifficultyError {
     #[error(transparent)]
     File(#[from] FileError),
     /// A scene or decision that the file does not have.
-    #[error("{}: no difficulty of decision {decision} of scene {scene}; `recmirror judge --ifd` makes the file anew", path.display())]
+    #[error("{}: no difficulty of decision {decision} of scene {scene}; `recmirror judge --ifd` makes the file again", path.display())]
     Absent {
         /// The file.
         path: PathBuf,
@@ -66,11 +66,11 @@ impl Difficulties {
             let scene = scenes.step()?.map(|(_, scene)| (scene.user_id, scene.item_id));
             if scene.is_none_or(|scene| scene != (record.user_id, record.item_id)) {
                 let problem =
-                    "this is not the scene on this line; `recmirror judge --ifd --restart` makes the file anew";
+                    "this is not the scene on this line; `recmirror judge --ifd --restart` makes the file again";
                 return Err(reader.error(problem.to_owned()).into());
             }
             if record.probs.is_some_and(|of| of != probs) {
-                let problem = "made for other decisions than those in the file of probabilities; `recmirror judge --ifd --restart` makes it anew";
+                let problem = "made for other decisions than those in the file of probabilities; `recmirror judge --ifd --restart` makes it again";
                 return Err(reader.error(problem.to_owned()).into());
             }
             if let Some(value) = record.ifd.iter().flatten().find(|value| !value.is_finite() || **value < 0.0) {

@@ -129,7 +129,7 @@ impl Attributes {
         (0..self.squares.len()).map(cosine).collect()
     }
 
-    /// The cosine of two items; 0 when nothing is known of one of them.
+    /// The cosine of two items; 0 if one of them has no fields.
     pub fn cosine(&self, a: ItemId, b: ItemId) -> f32 {
         let (a, b) = (self.row_of(a), self.row_of(b));
         let (left, right) = (self.offsets[a]..self.offsets[a + 1], self.offsets[b]..self.offsets[b + 1]);
@@ -186,8 +186,8 @@ mod tests {
         // The price is -1 or 1, the picture (3, 4) / 5 or its opposite: half of the length each.
         let cosine = |a: u32, b: u32| (attributes.cosine(ItemId(a), ItemId(b)) * 100.0).round();
         assert_eq!((cosine(0, 1), cosine(0, 2), cosine(2, 3), cosine(1, 2)), (0.0, 0.0, 100.0, -100.0));
-        let bare = Attributes::new("", &Catalogue::unknown(3)).err().expect("nothing tells items apart").to_string();
-        assert!(bare.contains("no field that tells them apart"), "{bare}");
+        let bare = Attributes::new("", &Catalogue::unknown(3)).err().expect("nothing distinguishes items").to_string();
+        assert!(bare.contains("no field that distinguishes them"), "{bare}");
         let named = Attributes::new("price", &catalogue).err().expect("no categories").to_string();
         assert!(named.contains("`price` of the items is of type number"), "{named}");
         assert!(Attributes::new("*", &Catalogue::of_categories("t", &[&["a"], &["b"], &["a"], &["b"]])).is_ok());

@@ -113,7 +113,7 @@ pub trait Policy: Send + Sync {
 
     /// How likely it would have shown `shown`, another policy's slate, to the user of `request`: writes the chance of each
     /// filled slot, empty ones are left as they are. Asked after [`Policy::recommend`] with the same requests, and only of
-    /// policies that draw: a slate of propensity 1 speaks for itself. `false`: it does not know.
+    /// policies that draw: a slate of propensity 1 is evident. `false`: it does not know.
     fn chances(&self, request: &Request<'_>, shown: &[ItemId], chances: &mut [Chance]) -> bool {
         let _ = (request, shown, chances);
         false

@@ -18,12 +18,12 @@ use std::sync::Arc;
 
 pub(super) const KIND: PolicyKind = PolicyKind {
     name: "user_knn",
-    summary: "what the most similar people have, shrunk cosine (Resnick et al. 1994)",
+    summary: "items of the most similar users, shrunk cosine (Resnick et al. 1994)",
     keys: &[
         Key {
             name: "neighbours",
             kind: Kind::Integer { min: 1, max: 100_000, default: Some(50) },
-            doc: "similar people that count for each user",
+            doc: "similar users that count for each user",
         },
         Key {
             name: "shrink",
@@ -33,7 +33,7 @@ pub(super) const KIND: PolicyKind = PolicyKind {
         Key {
             name: "retrain_every",
             kind: Kind::Integer { min: 0, max: 1_000_000, default: Some(10) },
-            doc: "ticks between renewals of what the people have; 0 = from the log only",
+            doc: "ticks between updates of the users' items; 0 = from the log only",
         },
     ],
     build: |params, context| Ok(Box::new(UserKnn::new(params, context))),

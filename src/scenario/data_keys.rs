@@ -40,7 +40,7 @@ pub(super) const DATA: &[Key] = &[
     ),
     text(
         "user_field",
-        "Field of the users by whose categories `acceptance_gap_field` tells groups apart. Empty: the field of 2 to 50 categories that \
+        "Field of the users by whose categories `acceptance_gap_field` distinguishes groups. Empty: the field of 2 to 50 categories that \
          most users have; the run's manifest says which.",
         "",
     ),

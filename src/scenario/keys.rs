@@ -36,7 +36,7 @@ pub const POLICY: &str = "policy";
 
 /// The purpose of the `[[policy]]` tables.
 pub const POLICY_HEADING: &str = "The policies that compete, one [[policy]] table each. They all meet the same users, \
-    the same arrivals and the same luck, so that their differences are paired.";
+    the same arrivals and random numbers, so that their differences are paired.";
 
 /// The keys that every `[[policy]]` has besides those of its kind.
 pub const POLICY_KEYS: &[Key] = &[
@@ -62,7 +62,7 @@ pub const DYNAMIC: &str = "dynamic";
 
 /// The purpose of the `[[dynamic]]` tables.
 pub const DYNAMIC_HEADING: &str = "What changes during the run, one [[dynamic]] table each; without any, nothing does. \
-    They act on all policies alike. The strengths below are 0, at which a dynamic changes nothing; docs/DYNAMICS.md has \
+    They act on all policies alike. The strengths below are 0, at which a dynamic changes nothing; docs/reference/dynamics.md has \
     the formulas.";
 
 /// The keys that every `[[dynamic]]` has besides those of its kind.
@@ -110,7 +110,7 @@ const ROOT: &[Key] = &[
     whole("ticks", "Horizon of the simulation, in ticks.", (1, 100_000), 50),
     whole(
         "tick_seconds",
-        "Seconds of simulated time that one tick stands for; items age by it. 86400 is a day.",
+        "Simulated seconds of one tick; items age by it. 86400 is a day.",
         (1, 1_000_000_000),
         86_400,
     ),
@@ -118,8 +118,8 @@ const ROOT: &[Key] = &[
     text("baseline", "Name of the policy with which the others are compared. Empty: the first policy of the file.", ""),
     Key {
         name: "metrics",
-        doc: "What is measured at every tick and over the whole run; docs/METRICS.md explains each. `all` stands for \
-              every one of them. What they cost stands there too.",
+        doc: "What is measured at every tick and over the whole run; docs/reference/metrics.md explains each. `all` stands for \
+              every one of them. Their cost is there too.",
         kind: Kind::Words { words: METRIC_WORDS, default: DEFAULT_METRICS },
     },
 ];

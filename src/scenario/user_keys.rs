@@ -9,7 +9,7 @@ pub(super) const USER: &[Key] = &[
         "accept",
         "What \"accepted\" means. `take`: the user takes an item, by the utilities that the model learned from what got into \
          its log. `like`: the user takes an item and rates it at `like_at` or above; the utilities are the log odds of such \
-         a rating for a user who is shown the item. Language users know `take` alone. docs/ACCEPTANCE.md.",
+         a rating for a user who is shown the item. Language users know `take` alone. docs/concepts/acceptance.md.",
         &["take", "like"],
         "take",
     ),
@@ -37,7 +37,7 @@ pub(super) const USER: &[Key] = &[
     Key {
         name: "acceptance",
         doc: "Mean probability that a user accepts something from a slate of random candidates, at the start of the run. \
-              Logs without exposures cannot tell how often people accept, therefore it is a parameter. `log` takes it, \
+              Logs without exposures do not determine how often users accept, therefore it is a parameter. `log` takes it, \
               and the temperature, from the impressions of the data that come after the cut; with `accept = \"like\"` \
               from what was taken of them and rated.",
         kind: Kind::WordOrNumber { words: &["log"], min: 0.001, max: 0.999, default: Some(0.3) },

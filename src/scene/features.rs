@@ -74,7 +74,7 @@ pub struct PopularityClock {
 
 impl PopularityClock {
     /// Starts from the counts of the log. Each accepted item adds `weight`: the users of the log divided by the
-    /// simulated users, so that a population of any size speaks for the users of the log.
+    /// simulated users, so that a population of any size represents the users of the log.
     pub fn new(log_counts: &[u32], weight: f64) -> PopularityClock {
         let counts: Vec<f64> = log_counts.iter().map(|&count| f64::from(count)).collect();
         let (total, table) = (counts.iter().sum(), vec![0.0; counts.len() * CONTEXT]);

@@ -34,7 +34,7 @@ pub enum TickError {
     /// The log of a stopped run is not the beginning of this one.
     #[error(
         "policy `{policy}`, tick {tick}: the stored log has {problem} than the run comes to now: the data, the program or the \
-         policy is another one, or the policy does not repeat itself; run the scenario anew"
+         policy is another one, or the policy does not repeat itself; run the scenario again"
     )]
     Recorded {
         /// Name of the policy.

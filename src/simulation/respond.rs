@@ -1,7 +1,7 @@
 //! Respond: behaviour drawn from probabilities.
 //!
 //! Three uniform numbers a visitor and tick decide whether
-//! something is accepted, which slot, and which rating: under every policy the visitor has the same luck.
+//! something is accepted, which slot, and which rating: under every policy the visitor has the same numbers.
 
 use super::{Choices, Clock, Events, Surroundings, Visits};
 use crate::ids::UserId;

@@ -58,7 +58,7 @@ impl Sessions {
             return None;
         }
         self.here = false;
-        Some("the rules would have let it go on: the log does not tell why the user saw nothing after it".to_owned())
+        Some("the rules would have let it continue: the log does not say why the user saw nothing after it".to_owned())
     }
 
     /// The state of the user after the last slate; `last` is its step, if any, `ticks` are the steps of the run.
@@ -110,7 +110,7 @@ mod tests {
         sessions.slate();
         assert_eq!(sessions.response(true, &RULES), None);
         assert_eq!(sessions.gap(4, 4), None, "there is none");
-        assert!(sessions.gap(4, 6).is_some_and(|text| text.contains("does not tell")));
+        assert!(sessions.gap(4, 6).is_some_and(|text| text.contains("does not say")));
         assert_eq!(sessions.slate(), (true, 2, 1));
     }
 

@@ -129,7 +129,7 @@ impl Counts {
     fn check(&self) -> Result<(), String> {
         let used: Vec<bool> = (0..self.slots).map(|slot| self.column(&self.shown, slot) > 0.0).collect();
         if used.iter().filter(|&&used| used).count() < 2 {
-            return Err("all items stood in one slot, so that nothing tells how likely others are looked at".to_owned());
+            return Err("all items were in one slot, so the examination of other slots is unknown".to_owned());
         }
         if self.taken.iter().sum::<f64>() == 0.0 {
             return Err("nothing was taken from any list".to_owned());
@@ -151,7 +151,7 @@ impl Counts {
         if groups.len() > 1 {
             return Err(format!(
                 "the slots fall into {} groups that have no item in common: whether a slot is looked at more, or holds better \
-                 items, cannot be told apart",
+                 items, cannot be distinguished",
                 groups.len()
             ));
         }

@@ -235,7 +235,7 @@ impl Card {
 /// Names the command that makes a model of this version, where a card is of another one.
 fn remedy(problem: String) -> String {
     match problem.starts_with("version is") {
-        true => problem + "; fit the model anew: recmirror fit DATA --out MODEL",
+        true => problem + "; fit the model again: recmirror fit DATA --out MODEL",
         false => problem,
     }
 }

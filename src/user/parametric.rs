@@ -163,7 +163,7 @@ impl UserModel for Parametric {
     }
 
     fn notes(&self) -> Vec<String> {
-        let note = "the items have no field that tells them apart: tastes say nothing, and users choose by popularity and slot";
+        let note = "the items have no field that distinguishes them: tastes say nothing, and users choose by popularity and slot";
         if self.has_signal { Vec::new() } else { vec![note.to_owned()] }
     }
 
@@ -228,7 +228,7 @@ mod tests {
         );
         assert!(Parametric::new(PLAIN, &alone, "").expect("all fields").notes().is_empty());
         let blind = Parametric::new(PLAIN, &Catalogue::unknown(3), "").expect("no field is no error");
-        assert!(blind.notes()[0].contains("no field that tells them apart"), "{:?}", blind.notes());
+        assert!(blind.notes()[0].contains("no field that distinguishes them"), "{:?}", blind.notes());
     }
 
     #[test]

@@ -148,8 +148,8 @@ impl Cells {
                 ),
             };
             format!(
-                "{which} of the {} shown items were accepted, so that there is nothing to tell apart; exposures need both \
-                 what people accepted and what they did not{left_out}",
+                "{which} of the {} shown items were accepted, so there is nothing to separate; exposures need both \
+                 accepted and rejected items{left_out}",
                 self.len()
             )
         } else {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 /// A model that puts this share of the pairs right can rank policies, as far as these exposures say.
 const RANKS: f64 = 0.9;
-/// With less than this it is no better than a coin with luck.
+/// With less than this it is no better than a lucky coin.
 const GUESSES: f64 = 0.65;
 /// An AUC below this says little.
 const TELLS: f64 = 0.55;
@@ -21,12 +21,9 @@ pub(super) fn verdict(found: &Validation) -> Vec<String> {
     let mut said = Vec::new();
     let auc = found.auc;
     said.push(if auc.low > 0.5 && auc.estimate >= TELLS {
-        format!("The model tells what people accept of what they are shown: AUC {}.", interval(auc, 3))
+        format!("The model predicts which shown items users accept: AUC {}.", interval(auc, 3))
     } else {
-        format!(
-            "The model hardly tells what people accept of what they are shown: AUC {} (a guess: 0.5).",
-            interval(auc, 3)
-        )
+        format!("The model hardly predicts which shown items users accept: AUC {} (a guess: 0.5).", interval(auc, 3))
     });
     said.push(if found.loss.high < found.loss_of_base_rate {
         format!(
@@ -54,7 +51,7 @@ fn valued(found: &Validation, observed: &LoggedValue) -> Option<String> {
     let log = found.observed.estimate;
     let judged = if (low..=high).contains(&predicted) { "within" } else { "outside" };
     let told = if low <= log && log <= high {
-        format!(", and so is the log's own share {log:.5}: these exposures are too few to tell the two policies apart")
+        format!(", and so is the log's own share {log:.5}: these exposures are too few to separate the two policies")
     } else {
         format!("; the log's own share is {log:.5}")
     };
@@ -71,13 +68,15 @@ fn ranked(ranking: &Ranking) -> String {
     let judged = if *told == 0 {
         "these exposures are too few to say whether the model ranks policies"
     } else if share >= RANKS {
-        "the model ranks policies as people do"
+        "the model ranks policies as users do"
     } else if share < GUESSES {
         "do not rank policies with this model"
     } else {
         "the model's order of policies is right more often than not, and not to be relied on"
     };
-    format!("Of {told} pairs of policies that people's answers tell apart it puts {right} in their order: {judged}.")
+    format!(
+        "Of {told} pairs of policies that the users' responses separate, the model orders {right} in the same way: {judged}."
+    )
 }
 
 pub(super) fn interval(figure: Figure, digits: usize) -> String {
@@ -249,11 +248,11 @@ fn ranking_text(text: &mut String, ranking: &Ranking) {
     let tau = ranking.kendall_tau.map_or_else(|| "-".to_owned(), |tau| format!("{tau:.2}"));
     let _ = writeln!(
         text,
-        "  pairs told apart {}, right {}; Kendall tau {tau}; level RMSE {:.3} as it is, {:.3} with the level set",
+        "  pairs separated {}, right {}; Kendall tau {tau}; level RMSE {:.3} as it is, {:.3} with the level set",
         ranking.pairs_told, ranking.pairs_right, ranking.level_rmse_before, ranking.level_rmse
     );
     for (better, worse) in ranking.pairs_wrong.iter().take(MOST_WRONG) {
-        let _ = writeln!(text, "  wrong: people like {better} better than {worse}");
+        let _ = writeln!(text, "  wrong: users like {better} better than {worse}");
     }
     if let Some(more @ 1..) = ranking.pairs_wrong.len().checked_sub(MOST_WRONG) {
         let _ = writeln!(text, "  and {more} more");

@@ -119,7 +119,7 @@ fn the_true_model_is_right_in_all() {
     let ranking = found.ranking.as_ref().expect("a ranking");
     assert!(ranking.pairs_told >= 3 && ranking.pairs_right == ranking.pairs_told, "{ranking:?}");
     assert!(ranking.level_rmse_before < 0.06, "{ranking:?}");
-    assert!(found.verdict[2].contains("the model ranks policies as people do"), "{:?}", found.verdict);
+    assert!(found.verdict[2].contains("the model ranks policies as users do"), "{:?}", found.verdict);
     for table in &found.calibration {
         for row in table.rows.iter().filter(|row| row.cells > 100) {
             let slack = 0.08;
@@ -134,8 +134,8 @@ fn a_model_that_has_it_the_wrong_way_round_is_told() {
     assert!(found.auc.high < 0.3, "{:?}", found.auc);
     let ranking = found.ranking.as_ref().expect("a ranking");
     assert!(ranking.pairs_told >= 3 && ranking.pairs_right == 0, "{ranking:?}");
-    assert!(found.verdict[0].contains("hardly tells") && found.verdict[2].contains("do not rank policies"));
-    assert!(found.table().contains("wrong: people like") && found.csv().unwrap().contains("policy,item_mean,observed"));
+    assert!(found.verdict[0].contains("hardly predicts") && found.verdict[2].contains("do not rank policies"));
+    assert!(found.table().contains("wrong: users like") && found.csv().unwrap().contains("policy,item_mean,observed"));
 }
 
 #[test]

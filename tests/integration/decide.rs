@@ -343,7 +343,7 @@ fn other_settings_are_told_and_restart_starts_anew() {
     other.says(&["temperature: was 1, is 0.5", "--restart"]);
     ask("decide", root, &well, &["--temperature", "0.5", "--restart"]).expect(0);
     assert_eq!(well.requests().len(), 3);
-    ask("decide", root, &well, &[]).expect(2).says(&["the file is there, by toy", "--restart makes it anew"]);
+    ask("decide", root, &well, &[]).expect(2).says(&["the file is there, by toy", "--restart makes it again"]);
     let text = read(&root.join("datasets/x_train.jsonl")).replace("Old one", "New one");
     write(&root.join("datasets/x_train.jsonl"), text);
     ask("decide", root, &well, &["--temperature", "0.5"]).expect(2).says(&["from other scenes or settings"]);

@@ -58,7 +58,7 @@ fn what_needs_fields_says_so_and_what_is_undefined_is_not_0() {
     }
     assert!(final_of(&experiment, &outcome, "acceptance_rate").iter().all(Option::is_some));
     let manifest = Manifest::new(&experiment, &outcome);
-    assert!(manifest.user.notes.iter().any(|note| note.contains("no field that tells them apart")));
+    assert!(manifest.user.notes.iter().any(|note| note.contains("no field that distinguishes them")));
     assert_eq!((manifest.data.item_field, manifest.data.user_field, manifest.data.scale), (None, None, None));
     let problem = prepare(bare(), &["random"], "\n[[dynamic]]\nkind = 'satiation'\nstrength = 1.0\n", &[]);
     let problem = problem.err().expect("nothing can bore").to_string();

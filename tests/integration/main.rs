@@ -20,6 +20,7 @@ mod fields;
 mod fit;
 mod folders;
 mod foreign_tables;
+mod guides;
 mod hostile;
 mod import;
 mod import_faults;

@@ -166,18 +166,18 @@ fn what_is_not_the_beginning_of_this_run_is_refused_and_kept() {
     write(&out.join("manifest.json"), &seed);
     resume(&["the run has the seed 5, its scenario 6"]);
     write(&out.join("manifest.json"), seed.replace("\"seed\": 5", "\"seed\": 6"));
-    resume(&["the acceptance level is not the one of the run", "a run goes on with its own inputs only"]);
+    resume(&["the acceptance level is not the one of the run", "a run resumes with its own inputs only"]);
     // The manifest is JSON, the scenario in it TOML: a line of it ends in `\\n`.
     let patience = |value: u32| format!("patience = {value}\\n");
     assert!(manifest_text.contains(&patience(3)));
     write(&out.join("manifest.json"), manifest_text.replace(&patience(3), &patience(1)));
-    resume(&["policy `", "the stored log has other visitors", "run the scenario anew"]);
+    resume(&["policy `", "the stored log has other visitors", "run the scenario again"]);
     write(&out.join("manifest.json"), &manifest_text);
     let bytes = std::fs::read(&log).expect("a log");
     write(&log, &bytes[..bytes.len() / 2]);
     resume(&["00-popular-r000.parquet"]);
     std::fs::remove_file(&log).expect("removed");
-    resume(&["00-popular-r000.parquet", "put back what is missing or damaged, or run the scenario anew"]);
+    resume(&["00-popular-r000.parquet", "restore what is missing or damaged, or run the scenario again"]);
     // The log of another policy is whole and readable, and not this one's.
     let other = manifest(&out).trials.into_iter().find(|trial| trial.policy == "random").and_then(|trial| trial.events);
     std::fs::copy(out.join(other.expect("a log")), &log).expect("copied");
@@ -186,7 +186,7 @@ fn what_is_not_the_beginning_of_this_run_is_refused_and_kept() {
     let data = folder.path().join("data/small.inter");
     let rows = read(&data);
     write(&data, format!("{rows}1\t80\t5\t1\n"));
-    resume(&["the data set is not the one of the run", "a run goes on with its own inputs only"]);
+    resume(&["the data set is not the one of the run", "a run resumes with its own inputs only"]);
     write(&data, rows);
     let ticks = manifest_text.replacen("\"ticks\": ", "\"ticks\": 9", 1);
     write(&out.join("manifest.json"), ticks);
@@ -205,7 +205,7 @@ fn without_logs_there_is_nothing_to_go_on_from() {
     let mut record = manifest(&out);
     record.trials.iter_mut().for_each(|trial| trial.events = None);
     write(&out.join("manifest.json"), record.to_json());
-    recmirror(&["resume", text(&out)]).expect(2).says(&["has no logs to go on from", "run the scenario anew"]);
+    recmirror(&["resume", text(&out)]).expect(2).says(&["has no logs to resume from", "run the scenario again"]);
     recmirror(&["resume", text(folder.path())]).expect(2).says(&["manifest.json", "is this the folder of a run?"]);
 }
 
@@ -266,18 +266,18 @@ fn a_run_whose_process_was_killed_goes_on() {
     for name in ["manifest.json", "trials.jsonl"] {
         write(&other.join(name), if name == "trials.jsonl" { String::new() } else { read(&left.join(name)) });
     }
-    let told = format!("run.partial-{}-0 ({trials} whole trials)", child.id());
+    let told = format!("run.partial-{}-0 ({trials} completed trials)", child.id());
     recmirror(&["resume", text(&run)]).expect(2).says(&[
         "was killed or failed more than once",
         &told,
-        "partial-1-0 (0 whole trials)",
+        "partial-1-0 (0 completed trials)",
     ]);
-    recmirror(&["resume", text(&other)]).expect(2).says(&["no logs to go on from", "before a trial was"]);
+    recmirror(&["resume", text(&other)]).expect(2).says(&["no logs to resume from", "before a trial was"]);
     // A run that has the name stays; what is left beside it is reported.
     let again = recmirror(&["run", text(&scenario), "--out", text(&run), "--quiet"]).expect(0);
-    again.says(&["note: ", &format!("`recmirror resume {}` goes on from it", left.display())]);
-    assert!(!other.exists(), "nobody could go on from it");
-    recmirror(&["resume", text(&left)]).expect(2).says(&["exists already; move it away to go on from"]);
+    again.says(&["note: ", &format!("`recmirror resume {}` continues it", left.display())]);
+    assert!(!other.exists(), "nobody could resume it");
+    recmirror(&["resume", text(&left)]).expect(2).says(&["exists already; move it away to resume"]);
     recmirror(&["resume", text(&run)]).expect(2).says(&["note: ", "that was killed or failed", "was not interrupted"]);
     std::fs::remove_dir_all(&run).expect("a folder");
     // A log may be gone, as those of a policy are that failed later: its trial is run again.
@@ -302,7 +302,7 @@ fn fails_for_want_of_room(arguments: &[&str]) -> (String, String) {
     let out = std::process::Command::new("sh").args(command).args(arguments).output().expect("a shell");
     let said = String::from_utf8_lossy(&out.stderr).into_owned();
     assert_eq!(out.status.code(), Some(2), "{said}");
-    assert!(said.contains("report.html") && said.contains("the whole trials are kept"), "{said}");
+    assert!(said.contains("report.html") && said.contains("the completed trials are kept"), "{said}");
     let left = said.split('`').nth(1).and_then(|command| command.strip_prefix("recmirror resume ")).expect("a command");
     let left = left.to_owned();
     (said, left)
@@ -332,7 +332,7 @@ fn a_run_that_was_to_be_replaced_stays_until_it_is_moved_away() {
     recmirror(&[&["run"], &arguments[..]].concat()).expect(0);
     let before = (digests_of(&run), names_in(&run));
     let (said, left) = fails_for_want_of_room(&[&arguments[..], &["--force", "--seed", "9"]].concat());
-    assert!(said.contains(&format!("goes on from them, once {} is moved away", run.display())), "{said}");
+    assert!(said.contains(&format!("continues from them, once {} is moved away", run.display())), "{said}");
     assert_eq!((digests_of(&run), names_in(&run)), before);
     recmirror(&["resume", &left, "--quiet"]).expect(2);
     assert_eq!((digests_of(&run), names_in(&run)), before, "what has the name is not replaced");

@@ -92,7 +92,7 @@ fn changed_tables_are_refused() {
     twice.trials[1].replication = 0;
     write(&out.join("manifest.json"), twice.to_json());
     for command in ["compare", "replay", "resume"] {
-        recmirror(&[command, text(&out)]).expect(2).says(&["replication 0 of policy `popular` stands there twice"]);
+        recmirror(&[command, text(&out)]).expect(2).says(&["replication 0 of policy `popular` occurs twice"]);
     }
     drop(folder);
 }
@@ -119,12 +119,12 @@ fn a_changed_journal_is_refused() {
         recmirror(&["resume", text(&run), "--quiet"]).expect(2).says(words);
         write(&journal, &whole);
     };
-    let line = ["trials.jsonl:1: ", "`check` does not fit", "run the scenario anew"];
+    let line = ["trials.jsonl:1: ", "`check` does not fit", "run the scenario again"];
     refused("\"replication\":0", "\"replication\":2", &line);
     refused("\"seed\":5", "\"seed\":6", &line);
     refused("\"policy\":\"popular\"", "\"policy\":\"random\"", &line);
     let first = whole.lines().next().expect("a line");
-    refused(first, &format!("{first}\n{first}"), &["trials.jsonl:2: ", "stands there twice"]);
+    refused(first, &format!("{first}\n{first}"), &["trials.jsonl:2: ", "occurs twice"]);
     // The logs of two trials change places: both rows are as they were written.
     let trial = |line: &str| -> serde_json::Value { serde_json::from_str(line).expect("JSON") };
     let paths: Vec<PathBuf> =

@@ -79,7 +79,7 @@ fn a_user_model_is_held_to_lists_that_were_shown() {
     let exposures = shop.random("shown.csv", 5);
     let out = shop.path("found");
     let told = shop.validate(&exposures, &["--out", text(&out), "--best", "2"]).expect(0).stdout;
-    for word in ["AUC", "log loss of the base rate", "by popularity in the log", "by slot", "pairs told apart", "naive"]
+    for word in ["AUC", "log loss of the base rate", "by popularity in the log", "by slot", "pairs separated", "naive"]
     {
         assert!(told.contains(word), "no `{word}` in: {told}");
     }

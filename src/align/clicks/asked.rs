@@ -40,7 +40,7 @@ impl<'a> HeldOutLists<'a> {
         HeldOutLists { lists, histories, clock, catalogue: Catalogue::of(data) }
     }
 
-    /// Returns true if nothing is known of a list's user but the profile.
+    /// Returns true if only the profile of a list's user exists.
     pub(super) fn is_new_user(&self, list: usize) -> bool {
         self.histories[list].is_empty()
     }

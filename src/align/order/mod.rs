@@ -31,8 +31,8 @@ use serde::Serialize;
 pub use crate::validate::Figure as OrderFigure;
 
 /// The evidence in agreement with held-out interactions.
-pub const SELF_SELECTED: &str = "both sides are self-selected: held-out interactions are what people chose for themselves, and so \
-     is what the user model learned from; `recmirror validate` asks about items that they were shown";
+pub const SELF_SELECTED: &str = "both sides are self-selected: held-out interactions are what users chose for themselves, and so \
+     is the log that the user model learned from; `recmirror validate` asks about items that users were shown";
 
 /// How far the orders of the simulator and of the log agree.
 #[derive(Clone, Debug, PartialEq, Serialize)]

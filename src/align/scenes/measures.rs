@@ -1,6 +1,6 @@
 //! Measures of answers.
 //!
-//! Columns over scenes and statistics of their sums; docs/ALIGN.md has the definitions.
+//! Columns over scenes and statistics of their sums; docs/reference/alignment.md has the definitions.
 
 use super::answer::{Answer, Heard};
 use super::bootstrap::{Columns, mean};

@@ -5,7 +5,7 @@
 //!
 //! [`measure_scenes`] asks one or more models about every scene and sets beside them what needs no model: chance, rules that
 //! never look at the user, popularity and item-kNN where the log is known, another user's memory in place of the own one,
-//! and the memory that ends where the held-out part of the log begins. docs/ALIGN.md defines every figure.
+//! and the memory that ends where the held-out part of the log begins. docs/reference/alignment.md defines every figure.
 //!
 //! It does not decide whether a model is good: it says what it found, with intervals, on which scenes.
 

@@ -14,7 +14,7 @@ use std::path::Path;
 pub enum Scope {
     /// All of them.
     All,
-    /// Those that lie after the data on which a model was trained: see docs/ALIGN.md.
+    /// Those that lie after the data on which a model was trained: see docs/reference/alignment.md.
     Unseen,
 }
 

@@ -76,7 +76,7 @@ impl<'a> Lookup<'a> {
         };
         let ids = set.items(scene).ok_or_else(|| {
             let problem = lacks("`items` (the ids of the listed items)");
-            set.error(scene, problem + "; make the scenes anew with `recmirror scenes`")
+            set.error(scene, problem + "; make the scenes again with `recmirror scenes`")
         })?;
         let time = record.timestamp.ok_or_else(|| set.error(scene, lacks("`timestamp`")))?.0;
         let name = &self.data.name;

@@ -37,7 +37,7 @@ pub(super) fn write_measured(folder: &Path, found: &SceneAlignment) -> Result<()
     write(folder, &format!("{}\n{measured}", without_measured(&text)))
 }
 
-/// The card without its `[measured]`, wherever that stands.
+/// The card without its `[measured]`.
 fn without_measured(card: &str) -> String {
     let mut kept = String::new();
     let mut is_measured = false;

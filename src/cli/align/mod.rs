@@ -21,7 +21,7 @@ use std::path::PathBuf;
     recmirror align [OPTIONS] --endpoint <URL> --model <NAME> <SCENES>...\n       \
     recmirror align [OPTIONS] <MIRROR> <DATA>")]
 pub struct Align {
-    /// The model: the folder of a language model or of a mirror, or `parametric`. Leave it out with --endpoint.
+    /// The model: the folder of a language model or of a mirror, or `parametric`. Omit it with --endpoint.
     #[arg(value_name = "MODEL")]
     subject: PathBuf,
     /// Files of scenes: `datasets/NAME_eval.jsonl`, or the reference code's. With a data set's folder instead, lists are built
@@ -40,23 +40,24 @@ pub struct Align {
     /// Share of each user's latest interactions of the data set that no model was trained on.
     #[arg(long, default_value_t = 0.2)]
     holdout: f64,
-    /// A further model to ask about the same scenes; may be given several times.
+    /// A further model to ask about the same scenes. Repeatable.
     #[arg(long, value_name = "MODEL")]
     beside: Vec<PathBuf>,
-    /// The prompts of language models that have no `prompts.toml` in their folder; those that ship with the program unless given.
+    /// Prompts for language models without a `prompts.toml` in their folder; by default the built-in ones.
     #[arg(long, value_name = "FILE")]
     prompts: Option<PathBuf>,
-    /// The graph in a language model's folder; what its card says unless given.
+    /// The graph in a language model's folder; by default the one that its card names.
     #[arg(long, value_name = "FILE")]
     graph: Option<String>,
-    /// Ask each list in all its rotations, too.
+    /// Also ask each list in all its rotations.
     #[arg(long)]
     rotations: bool,
-    /// Ask little: the first 128 scenes of each file unless --scenes says more, and of the variations only another user's memory.
+    /// Ask less: the first 128 scenes of each file (or --scenes), and of the variations only another user's
+    /// memory.
     #[arg(long, conflicts_with = "rotations")]
     quick: bool,
-    /// Run this scenario with the model as its users, too, and compare the order of its policies with that on what people
-    /// really did later.
+    /// Also run this scenario with the model as its users, and compare the order of its policies with that on
+    /// held-out interactions.
     #[arg(long, value_name = "SCENARIO")]
     policy_order: Option<PathBuf>,
     #[command(flatten)]
@@ -64,13 +65,13 @@ pub struct Align {
     /// Drawn answers to each scene.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1_000))]
     repeats: u32,
-    /// They are drawn from the most probable options that together have this probability.
+    /// Answers are drawn from the most probable options that together have this probability.
     #[arg(long, value_name = "P", default_value_t = 0.9)]
     top_p: f64,
-    /// How a server is asked for the letter: `continue` where it goes on with an unfinished turn of the model.
+    /// How a server is asked for the option label: `continue` if it continues an unfinished turn of the model.
     #[arg(long, value_enum, default_value_t, help_heading = "Server")]
     letter: LetterStyle,
-    /// Most likely tokens that a server is asked for.
+    /// Number of most likely tokens to request from a server.
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..=1000), help_heading = "Server")]
     top_logprobs: u32,
     #[command(flatten)]
@@ -78,7 +79,7 @@ pub struct Align {
     /// Rows of one inference call of a mirror.
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(2..=65_536))]
     chunk: u32,
-    /// Worker threads; one for each core unless given. They change no result.
+    /// Worker threads; by default one for each core. They change no result.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
     threads: Option<u16>,
     /// Print JSON instead of a table.

@@ -138,7 +138,7 @@ impl Collector<'_> {
             side.store.push(dense, without_stand_in(id, fields));
         } else if self.publisher.is_strict() {
             let kind = if is_user { "user" } else { "item" };
-            return Err(refused(place, format!("{kind} id `{id}` stands here for the second time")));
+            return Err(refused(place, format!("{kind} id `{id}` occurs for the second time")));
         } else {
             let kind = if is_user { "user whose id stood before" } else { "item whose id stood before" };
             self.cleanup.count_at(Cleaner::Dropped(kind), || place.to_string());

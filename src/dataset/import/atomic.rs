@@ -56,7 +56,7 @@ fn open(folder: &Folder) -> Opened {
     let mut notes = Vec::new();
     for (kind, path) in [("item", &items), ("user", &users)] {
         if path.is_none() {
-            notes.push(format!("there is no `{stem}.{kind}`: nothing but the ids of {kind}s is known"));
+            notes.push(format!("there is no `{stem}.{kind}`: only the ids of {kind}s are known"));
         }
     }
     let (item_types, item_order) = types(items.as_deref(), "item_id")?;

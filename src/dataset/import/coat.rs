@@ -84,7 +84,7 @@ impl Coat {
     fn flags(&mut self, folder: &Folder, side: &str) -> Result<Option<Flags>, ImportError> {
         let name = format!("{side}_features.ascii");
         let Some(path) = folder.find(&[&name]) else {
-            self.notes.push(format!("there is no `{name}`: nothing is known of {side}s"));
+            self.notes.push(format!("there is no `{name}`: {side}s have no fields"));
             return Ok(None);
         };
         let (mut rows, mut matrix) = (Vec::new(), Matrix::open(&path)?);

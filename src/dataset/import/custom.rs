@@ -242,7 +242,7 @@ impl Publisher for Custom {
     fn notes(&self) -> Vec<String> {
         let files = [("items", &self.items), ("users", &self.users)];
         let missing = files.iter().filter(|(_, path)| path.is_none());
-        let missing = missing.map(|(kind, _)| format!("there is no file of {kind}: nothing but their ids is known"));
+        let missing = missing.map(|(kind, _)| format!("there is no file of {kind}: only their ids are known"));
         self.unit.iter().cloned().chain(missing).collect()
     }
 }

@@ -74,7 +74,7 @@ fn open_ucsd(folder: &Folder) -> Opened {
     ];
     for (kind, path, take) in readers {
         let Some(path) = path else {
-            data.notes.push(format!("there is no file of {kind}: what it tells is not shown"));
+            data.notes.push(format!("there is no file of {kind}: its fields are not shown"));
             continue;
         };
         let mut records = Records::open(&path)?;

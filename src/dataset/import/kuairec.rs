@@ -69,7 +69,7 @@ fn open(folder: &Folder) -> Opened {
                 data.has_videos |= name != "social_network.csv";
                 data.others.push(path);
             }
-            None => data.notes.push(format!("there is no `{name}`: what it tells is not shown")),
+            None => data.notes.push(format!("there is no `{name}`: its fields are not shown")),
         }
     }
     Ok(Some(Box::new(data)))

@@ -54,7 +54,7 @@ use crate::files::{Tally, Watch};
 #[cfg(feature = "all")]
 use std::path::{Path, PathBuf};
 
-/// How rows become text where nothing is known of the kind of items: every field, by its name.
+/// How rows become text for unknown kinds of items: every field, by its name.
 pub(crate) const GENERIC_TEMPLATE: &str = include_str!("templates/custom.toml");
 
 /// Every family that can be imported. A new one is a file and a line.

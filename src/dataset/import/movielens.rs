@@ -296,7 +296,7 @@ impl Publisher for MovieLens {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.movies.is_none() {
-            notes.push("there is no file of films: items have no title, only what the log tells".to_owned());
+            notes.push("there is no file of films: items have no title, only the fields of the log".to_owned());
         }
         if self.users.is_none() {
             notes.push("there is no file of users: profiles are empty".to_owned());

@@ -207,7 +207,7 @@ pub(in crate::dataset) trait Publisher {
     /// Gives the rows of the log.
     fn rows(&self, visit: &mut Visit<'_, RawRow>) -> Result<(), ImportError>;
 
-    /// Gives everything that users did, without the filters that the pipeline wants.
+    /// Gives everything that users did, without the filters that the pipeline applies.
     fn all_rows(&self, visit: &mut Visit<'_, RawRow>) -> Result<(), ImportError> {
         self.rows(visit)
     }

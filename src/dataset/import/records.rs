@@ -14,7 +14,7 @@ pub(super) struct Records {
 
 impl Records {
     pub(super) fn open(path: &Path) -> Result<Records, ImportError> {
-        let source = Source::open(path, "fetch it from the publisher (docs/DATASETS.md)")?;
+        let source = Source::open(path, "fetch it from the publisher (docs/reference/datasets.md)")?;
         Ok(Records { source, python: None })
     }
 

@@ -78,7 +78,7 @@ impl Publisher for Steam {
     }
 
     fn notes(&self) -> Vec<String> {
-        let missing = || "there is no file of games: items have no title, only what the log tells".to_owned();
+        let missing = || "there is no file of games: items have no title, only the fields of the log".to_owned();
         self.games.is_none().then(missing).into_iter().collect()
     }
 }

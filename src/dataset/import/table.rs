@@ -9,7 +9,7 @@ use crate::files::{FileError, Reader, Source, charset};
 use csv::{ByteRecord, ReaderBuilder, Terminator};
 use std::path::{Path, PathBuf};
 
-const REMEDY: &str = "fetch it from the publisher (docs/DATASETS.md)";
+const REMEDY: &str = "fetch it from the publisher (docs/reference/datasets.md)";
 
 /// One table, read row by row.
 pub(super) struct Table {

@@ -166,7 +166,7 @@ fn check(path: &Path, columns: &[String]) -> Result<(), FileError> {
     }
     let twice = (1..columns.len()).find(|&at| !columns[at].is_empty() && columns[..at].contains(&columns[at]));
     match twice {
-        Some(at) => Err(FileError::line(path, 1, format!("the column `{}` stands there twice", columns[at]))),
+        Some(at) => Err(FileError::line(path, 1, format!("the column `{}` occurs twice", columns[at]))),
         None => Ok(()),
     }
 }

@@ -131,7 +131,7 @@ impl Sheet {
     pub(super) fn of(name: &Path, table: Arc<dyn MemoryTable>) -> Result<Sheet, FileError> {
         let columns = table.columns().to_vec();
         if let Some(twice) = columns.iter().enumerate().find(|(at, column)| columns[..*at].contains(column)) {
-            return Err(FileError::whole(name, format!("the column `{}` stands there twice", twice.1)));
+            return Err(FileError::whole(name, format!("the column `{}` occurs twice", twice.1)));
         }
         let cells = vec![Cell::Missing; columns.len()];
         Ok(Sheet { path: name.to_owned(), input: Input::Memory(table, 0), cells, columns, line: 0 })
@@ -312,7 +312,7 @@ mod tests {
         let problem = |bytes: &[u8]| rows("t.csv", bytes).expect_err("wrong").to_string();
         assert!(problem(b"u,i\n1\n").contains("t.csv:2: 1 fields separated by `,`, the header has 2"));
         assert!(problem(b"u,i\n1,\xb5\xe7\xd3\xb0\n").contains("t.csv:2: field 2 is not UTF-8, it looks like GBK"));
-        assert!(problem(b"u,i,u\n").contains("t.csv:1: the column `u` stands there twice"));
+        assert!(problem(b"u,i,u\n").contains("t.csv:1: the column `u` occurs twice"));
         assert!(problem(b"1,2,3,4,5\n6,7,8,9,10\n").contains("t.csv:1: the first line is no header"));
         assert!(problem(b" \n").contains("the file is empty"));
         assert!(problem(b"[{\"u\": 1}]").contains("one record a line"));

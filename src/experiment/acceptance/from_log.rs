@@ -84,8 +84,8 @@ pub(super) fn from_log(
 ) -> Result<(Calibrated, String), UserError> {
     if data.impressions.is_empty() {
         return Err(fail(
-            "the data have no impressions (lists that were shown, with what was taken), so that nothing tells how often \
-             people accept; give the level as a number from 0.001 to 0.999",
+            "the data have no impressions (lists that were shown, with what was taken), so the acceptance \
+             level is unknown; give the level as a number from 0.001 to 0.999",
         ));
     }
     let (places, which) = Exposure::of(data, start).after().ok_or_else(|| {
@@ -153,8 +153,8 @@ impl Answers {
         }
         if rated.is_empty() {
             return Err(fail(
-                "no item that was taken from an impression has a rating, so that nothing tells how often people like what they \
-                 are shown; set `user.accept` to \"take\", or give the level as a number",
+                "no item that was taken from an impression has a rating, so the share of liked items \
+                 is unknown; set `user.accept` to \"take\", or give the level as a number",
             ));
         }
         let share = rated.len() as f64 / (rated.len() + unrated) as f64;

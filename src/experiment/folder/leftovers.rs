@@ -66,7 +66,7 @@ impl StoppedFolder {
             (false, 2.., _) => {
                 let told = |one: &StoppedFolder| {
                     let trials = one.killed.as_ref().map_or(0, |noted| noted.trials.len());
-                    format!("{} ({trials} whole trials)", one.path.display())
+                    format!("{} ({trials} completed trials)", one.path.display())
                 };
                 Err(FolderError::Several { folders: left.iter().map(told).collect(), target: folder })
             }

@@ -114,7 +114,7 @@ pub(super) fn lines(text: &str) -> std::result::Result<(Vec<Line>, usize), (usiz
                 ));
             }
             Ok(line) if all.iter().any(|known| name(&known.trial) == name(&line.trial)) => {
-                return Err((number, format!("the trial of {} stands there twice", line.trial.trial_name(line.seed))));
+                return Err((number, format!("the trial of {} occurs twice", line.trial.trial_name(line.seed))));
             }
             Ok(line) => all.push(line),
             Err(problem) if problem.is_data() => return Err((number, problem.to_string())),

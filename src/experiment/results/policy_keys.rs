@@ -11,7 +11,7 @@ const LONGEST: usize = 100;
 
 /// A key for each name, in order: the name itself wherever it can be.
 pub(super) fn keys<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
-    // What is a key as it stands stays so, whoever comes first.
+    // A name that is a valid key stays unchanged, in any order.
     let mut taken: BTreeSet<String> =
         names.clone().filter(|name| plain(name) == *name).map(str::to_ascii_lowercase).collect();
     let mut own: BTreeSet<String> = taken.clone();

@@ -122,13 +122,13 @@ impl Address {
                 }
             )),
             404 | 405 => Outcome::Useless(format!(
-                "{} answers with status {status}: {message}\ncheck --endpoint (what stands before `/chat/completions`) and --model",
+                "{} answers with status {status}: {message}\ncheck --endpoint (the address before `/chat/completions`) and --model",
                 self.url
             )),
             300..=399 => Outcome::Useless(format!(
                 "{} has moved to {}; set --endpoint to it",
                 self.url,
-                self.shown(text(response.headers(), "location").unwrap_or("an address that it does not tell"))
+                self.shown(text(response.headers(), "location").unwrap_or("an address that it does not name"))
             )),
             status => Outcome::Refused(status, message),
         }

@@ -13,10 +13,10 @@ const ASK: &str = "Which option do you take? Answer with its letter alone.";
 /// How a server is asked for the letter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LetterStyle {
-    /// The last message is an unfinished turn of the model, which the server goes on with.
+    /// The last message is an unfinished turn of the model, which the server continues.
     #[default]
     Continue,
-    /// The decision is a turn of its own, followed by a question for the letter.
+    /// The decision is a separate turn, followed by a question for the option label.
     Ask,
 }
 

@@ -1,7 +1,7 @@
 //! A language model of one's own, run in process by ONNX Runtime.
 //!
 //! Any causal language model that Hugging Face Optimum has exported with keys and values runs from its folder: the graph, the
-//! tokenizer, the chat template, the end-of-text tokens. docs/LANGUAGE_MODELS.md lists the files.
+//! tokenizer, the chat template, the end-of-text tokens. docs/reference/language-models.md lists the files.
 //!
 //! The bits of an answer depend on its request alone: not on the other requests, not on the number of threads, not on what
 //! was read before. It does not shorten prompts: [`LocalModel::count_tokens`] is for callers who do.

@@ -57,7 +57,7 @@ impl Tokens {
         let alike = |other: &Vec<u32>| first.iter().zip(other).take_while(|(a, b)| a == b).count();
         let shared = whole.iter().map(|tokens| alike(tokens).min(tokens.len().saturating_sub(1))).min().unwrap_or(0);
         if shared == 0 {
-            return Err(LanguageError::Answer("no text stands before the letter".to_owned()));
+            return Err(LanguageError::Answer("there is no text before the option label".to_owned()));
         }
         let own: Vec<Vec<u32>> = whole.iter().map(|tokens| tokens[shared..].to_vec()).collect();
         for (place, tokens) in own.iter().enumerate() {
@@ -65,7 +65,7 @@ impl Tokens {
                 own[..place].iter().position(|other| other.starts_with(tokens) || tokens.starts_with(other))
             {
                 let problem =
-                    format!("the tokenizer does not tell the letters {} and {} apart", letters[twin], letters[place]);
+                    format!("the tokenizer does not distinguish the labels {} and {}", letters[twin], letters[place]);
                 return Err(LanguageError::Setup(problem));
             }
         }

@@ -95,7 +95,7 @@ pub(in crate::pipeline) fn short(binding: &Binding) -> String {
 /// The message for an answer to a request for something else.
 pub(in crate::pipeline) fn foreign(custom_id: &str, digest: &str) -> String {
     format!(
-        "custom_id `{custom_id}` belongs to other scenes, prompts or settings (it would end in {digest}); call the command with those, or write the requests anew with --batch-out"
+        "custom_id `{custom_id}` belongs to other scenes, prompts or settings (it would end in {digest}); call the command with those, or write the requests again with --batch-out"
     )
 }
 

@@ -98,7 +98,7 @@ pub enum DecideError {
     #[error(transparent)]
     Language(#[from] LanguageError),
     /// Somebody stopped it.
-    #[error("stopped: {have} of {all} answers are in {}; {again} to go on", journal.display())]
+    #[error("stopped: {have} of {all} answers are in {}; {again} to continue", journal.display())]
     Stopped {
         /// Answers that are there.
         have: u64,

@@ -82,7 +82,7 @@ impl<'a> Work<'a> {
             Ok(()) => Ok(true),
             Err(model) => Err(FileError::whole(
                 &self.target,
-                format!("the file is there, by {model} and from other scenes or settings; --restart makes it anew"),
+                format!("the file is there, by {model} and from other scenes or settings; --restart makes it again"),
             )),
         }
     }

@@ -80,7 +80,7 @@ impl JudgedScenes {
                     found.push(row.decisions(scene, probs).map_err(|problem| reader.error(problem))?);
                 }
                 (Some(_), None) => return Err(uneven(path, self.row, "ends before")),
-                (None, Some(_)) => return Err(uneven(path, self.row, "goes on after")),
+                (None, Some(_)) => return Err(uneven(path, self.row, "continues after")),
             }
         }
         let Some((scene, answer)) = scene.and_then(|scene| scene.answer().map(|answer| (scene, answer))) else {
@@ -93,7 +93,7 @@ impl JudgedScenes {
 }
 
 fn uneven(path: &std::path::Path, row: u64, how: &str) -> FileError {
-    let problem = format!("the file {how} the scenes do, at record {row}; `recmirror judge` makes it anew");
+    let problem = format!("the file {how} the scenes do, at record {row}; `recmirror judge` makes it again");
     FileError::whole(path, problem)
 }
 
@@ -109,7 +109,7 @@ impl Row<'_> {
     fn decisions(&self, scene: &SceneRecord, probs: ProbsRecord) -> Result<Decisions, String> {
         if (&probs.user_id, &probs.item_id) != (&scene.user_id, &scene.item_id) {
             return Err(format!(
-                "user {} and item {} are not those of the scene on this line ({} and {}); `recmirror judge` makes the file anew",
+                "user {} and item {} are not those of the scene on this line ({} and {}); `recmirror judge` makes the file again",
                 probs.user_id, probs.item_id, scene.user_id, scene.item_id
             ));
         }

@@ -42,9 +42,9 @@ pub enum DistillError {
 pub struct DistillOptions<'a> {
     /// The data sets, by name.
     pub datasets: &'a [String],
-    /// Pairs at most.
+    /// Maximum number of pairs.
     pub keep: usize,
-    /// By what scenes are ranked.
+    /// The order of scenes.
     pub rank: Rank,
     /// Root of the draws.
     pub streams: Streams,

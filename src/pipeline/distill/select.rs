@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 /// By what scenes are ranked. `gap` is the paper's; the others are its ablation.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Rank {
-    /// Weak less strong mean entropy, the largest first: what the strong model knows and the weak does not.
+    /// Weak minus strong mean entropy, the largest first: what the strong model knows and the weak one does not.
     #[default]
     Gap,
     /// A seeded shuffle.
@@ -18,7 +18,7 @@ pub enum Rank {
     Accuracy,
     /// The same, the smallest first.
     Inaccuracy,
-    /// Instruction-following difficulty of the chosen decision, the largest first; where it could not be measured, last.
+    /// Instruction-following difficulty of the chosen decision, the largest first; unmeasured ones last.
     Ifd,
 }
 

@@ -16,7 +16,7 @@ use super::{PairRecord, PromptError, Prompts, Watch};
 use crate::files::{FileError, Jsonl, JsonlWriter};
 use std::path::Path;
 
-/// The names of the columns.
+/// The form of the columns.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Form {
     /// Those of the paper's reference code.
@@ -33,7 +33,7 @@ pub enum Task {
     Sft,
     /// Preference optimisation on chosen and rejected decisions.
     Preference,
-    /// Supervised fine-tuning on what the users of the scenes did, without a decision.
+    /// Supervised fine-tuning on the real choices of the scenes' users, without a decision.
     Choice,
 }
 
@@ -48,10 +48,10 @@ impl Task {
     }
 }
 
-/// How rows are stored.
+/// The storage of rows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Storage {
-    /// JSON, one row a line.
+    /// JSON, one row on each line.
     #[default]
     Jsonl,
     /// Parquet with nested columns.

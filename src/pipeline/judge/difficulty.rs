@@ -80,7 +80,7 @@ impl Work<'_> {
             return Ok(true);
         }
         let by = by.unwrap_or_else(|| "an unknown model".to_owned());
-        let problem = format!("the file is there, by {by} and not {}; --restart makes it anew", self.predictor);
+        let problem = format!("the file is there, by {by} and not {}; --restart makes it again", self.predictor);
         Err(FileError::whole(&self.target, problem))
     }
 

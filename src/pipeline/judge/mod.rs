@@ -87,7 +87,7 @@ pub enum JudgeError {
     #[error(transparent)]
     Language(#[from] LanguageError),
     /// Somebody stopped it.
-    #[error("stopped: {have} of {all} decisions are judged, kept in {}; {again} to go on", journal.display())]
+    #[error("stopped: {have} of {all} decisions are judged, kept in {}; {again} to continue", journal.display())]
     Stopped {
         /// Answers that are there.
         have: u64,

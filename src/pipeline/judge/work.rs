@@ -88,7 +88,7 @@ impl<'a> Work<'a> {
             return Ok(true);
         }
         let by = by.unwrap_or_else(|| "an unknown predictor".to_owned());
-        let problem = format!("the file is there, by {by} and not {}; --restart makes it anew", self.predictor);
+        let problem = format!("the file is there, by {by} and not {}; --restart makes it again", self.predictor);
         Err(FileError::whole(&self.target, problem))
     }
 

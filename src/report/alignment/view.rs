@@ -66,13 +66,13 @@ impl View {
         let [reliability, positions] = answers(found, all, &class);
         let (answer, more) = told(found);
         View {
-            title: format!("How well {} mirrors people", found.model),
+            title: format!("Alignment of {} with users", found.model),
             style,
             version: found.version,
             answer,
             more,
             groups: groups.iter().enumerate().map(|(nth, figures)| group(nth, figures, found, &class)).collect(),
-            legend: legend.chain([("people and rules".to_owned(), NEUTRAL)]).collect(),
+            legend: legend.chain([("users and rules".to_owned(), NEUTRAL)]).collect(),
             reliability,
             positions,
             notes: notes(found),

@@ -41,7 +41,7 @@ impl View {
         let mut said = found.verdict.iter().cloned();
         let figure = |name: &str, figure: Figure| [name.to_owned(), number(figure.estimate), ends(figure)];
         View {
-            title: format!("How far {} agrees with people", found.model),
+            title: format!("Agreement of {} with users", found.model),
             style,
             version: found.version,
             answer: said.next().unwrap_or_default(),
@@ -102,7 +102,7 @@ fn policies(ranking: &Ranking) -> Policies {
     Policies {
         told: format!(
             "Each policy orders the items of {} lists ({:.1} items each on average); its best {} are worth the share of them that \
-             people accepted. People tell {} pairs of policies apart, and the model has {} of them right. Kendall's tau of both orders is \
+             users accepted. The users' responses separate {} pairs of policies, and the model orders {} of them in the same way. Kendall's tau of both orders is \
              {tau}. Predicted and observed values differ by {} (root mean square) as the model is, and by {} with its level set.",
             ranking.lists,
             ranking.items,
@@ -114,7 +114,7 @@ fn policies(ranking: &Ranking) -> Policies {
         ),
         svg: diagonal(&caption, &dots, true, false),
         rows: rows.collect(),
-        wrong: ranking.pairs_wrong.iter().map(|(a, b)| format!("people like {a} better than {b}")).collect(),
+        wrong: ranking.pairs_wrong.iter().map(|(a, b)| format!("users like {a} better than {b}")).collect(),
         left_out: ranking.left_out.clone(),
     }
 }

@@ -223,7 +223,7 @@ fn check(spec: &LanguageSpec, data: &Dataset, slate: usize) -> Result<(), UserEr
     let most = Letter::MOST - 1;
     if slate > most {
         return Err(UserError::Setup(format!(
-            "`slate` is {slate}, but a language user tells options apart by letters: {most} items and \"none of these\" are the most"
+            "`slate` is {slate}, but a language user identifies options by labels: {most} items and \"none of these\" are the most"
         )));
     }
     if spec.mode == LanguageMode::Rationale && spec.rotations > 1 {

@@ -193,9 +193,7 @@ fn what_cannot_work_is_told_at_load() {
         4,
     );
     assert!(told.starts_with("DIR/prompts.toml does not exist; card.toml lists it"), "{told}");
-    assert!(
-        refused(|_, _| (), 26).starts_with("`slate` is 26, but a language user tells options apart by letters: 25")
-    );
+    assert!(refused(|_, _| (), 26).starts_with("`slate` is 26, but a language user identifies options by labels: 25"));
     let told = refused(|_, spec| (spec.mode, spec.rotations) = (LanguageMode::Rationale, 2), 4);
     assert!(told.starts_with("`user.rotations` is 2, but a rationale speaks of one order of the list"), "{told}");
     let told = refused(|_, spec| (spec.mode, spec.sampling.max_tokens) = (LanguageMode::Rationale, 250), 4);

@@ -148,7 +148,7 @@ fn policies_that_do_not_know_are_refused_by_name() {
     let refusal = |target: &str, from: &str, trials: &[TrialRecord]| {
         ask(&experiment, trials, target, from).expect_err("a refusal").to_string()
     };
-    assert!(refusal("thompson", "wide", &trials).contains("`thompson` draws its slates and cannot tell"));
+    assert!(refusal("thompson", "wide", &trials).contains("`thompson` draws its slates and cannot report"));
     assert!(refusal("wide", "thompson", &trials).contains("`thompson` draws its slates and does not know"));
     let unknown = refusal("absent", "wide", &trials);
     assert!(unknown.contains("no policy `absent`") && unknown.contains("`item_knn`"), "{unknown}");
@@ -175,7 +175,7 @@ fn the_command_prints_and_writes_its_table() {
     let rows = csv_rows(&table);
     assert_eq!(rows.iter().map(|row| row[2].as_str()).collect::<Vec<_>>(), recmirror::off_policy::ESTIMATORS);
     assert!(rows.iter().all(|row| row[0] == "narrow" && row[1] == "wide" && !row[13].is_empty()));
-    evaluate(&["--target", "thompson", "--from", "wide"]).expect(2).says(&["`thompson`", "cannot tell"]);
+    evaluate(&["--target", "thompson", "--from", "wide"]).expect(2).says(&["`thompson`", "cannot report"]);
     evaluate(&["--target", "narrow", "--from", "nobody"]).expect(2).says(&["no policy `nobody`", "`wide`"]);
     recmirror(&["evaluate", text(folder.path()), "--target", "a", "--from", "b"]).expect(2).says(&["manifest.json"]);
 }

@@ -1,4 +1,4 @@
-//! What users did before the log: a table with a row a user, items and times in lists.
+//! Interactions before the log: a table with lists of items and times.
 
 use super::find;
 use super::reading::entries;

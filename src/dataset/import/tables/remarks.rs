@@ -1,4 +1,4 @@
-//! Notes on how tables are understood, and a time column that no name shows.
+//! Notes on the reading of tables, and unnamed columns of times.
 
 use super::super::ImportError;
 use super::Tables;
@@ -78,7 +78,7 @@ impl Tables {
         }
         for (kind, path) in [("items", &self.found.items), ("users", &self.found.users)] {
             if path.is_none() {
-                notes.push(format!("there is no table of {kind}: nothing but their ids is known"));
+                notes.push(format!("there is no table of {kind}: only their ids are known"));
             }
         }
         let file =
