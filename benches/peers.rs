@@ -17,7 +17,7 @@
 use recmirror::Registry;
 use recmirror::dataset::{Catalogue, Dataset, TrainingLog};
 use recmirror::experiment::Experiment;
-use recmirror::ids::LogUserId;
+use recmirror::ids::{LogUserId, simulated};
 use recmirror::log::CountSink;
 use recmirror::policy::{Blocked, Fits, Policy, PolicyContext, Requests, SeenItems, Slates};
 use recmirror::random::Streams;
@@ -85,7 +85,7 @@ impl Bench {
             self.fit(kind)?;
         }
         let policy = self.policies.get_mut(kind).ok_or("it was built just now")?;
-        let (users, blocked) = (self.context.sources.clone(), Blocked::seen(&self.seen));
+        let (users, blocked) = (simulated(&self.context.sources), Blocked::seen(&self.seen));
         let (slate, items, streams) = (SLATE, self.context.log.items, self.context.streams);
         let requests = Requests { tick: 0, slate, items, users: &users, blocked, streams, oracle_access: None };
         let mut slates = Slates::default();

@@ -108,7 +108,7 @@ pub mod prelude {
     pub use crate::dataset::Dataset;
     pub use crate::environment::{Environment, EnvironmentError, Observation, Outcome};
     pub use crate::experiment::{Experiment, Results, Run, RunEvent, RunFolder};
-    pub use crate::ids::ItemId;
+    pub use crate::ids::{ItemId, LogUserId, UserId};
     pub use crate::log::EventBatch;
     pub use crate::policy::{
         Policy, PolicyContext, PolicyError, Request, Requests, SlateRow, Slates, factory, rank_candidates,
