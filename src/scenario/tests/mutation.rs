@@ -135,6 +135,10 @@ fn one_syntax_error_brings_no_second_problem() {
     let base = reference_text(&registry());
     for ((at, letter), patch) in base.char_indices().zip(PATCHES.iter().cycle()) {
         let text = format!("{}{patch}{}", &base[..at], &base[at + letter.len_utf8()..]);
+        // A list that comes after a line break is a header.
+        if *patch == "\n" && base[at + letter.len_utf8()..].starts_with('[') {
+            continue;
+        }
         let (_, syntax) = raw::parse(&text);
         // Without its line break a comment takes in the header below it: then keys do be in the wrong table.
         if syntax.is_empty() || letter == '\n' {
