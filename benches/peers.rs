@@ -21,7 +21,7 @@ use recmirror::ids::{LogUserId, simulated};
 use recmirror::log::CountSink;
 use recmirror::policy::{Blocked, Fits, Policy, PolicyContext, Requests, SeenItems, Slates};
 use recmirror::random::Streams;
-use recmirror::scenario::{Params, Scenario};
+use recmirror::scenario::Scenario;
 use recmirror::simulation::Trial;
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -67,7 +67,7 @@ impl Bench {
         // Fits that no earlier line has made.
         let context = PolicyContext { fits: Fits::default(), ..self.context.clone() };
         let kind = context.kinds.iter().find(|known| known.name == kind).ok_or("no such kind of policy")?;
-        Ok((kind.build)(&Params::new(&kind.defaults()), &context)?)
+        Ok(kind.build(&toml::Table::new(), &context)?)
     }
 
     #[expect(clippy::disallowed_methods, reason = "a bench measures wall-clock time")]

@@ -3,22 +3,24 @@
 //! The kind has keys like every other, so scenario files, `--set`, the JSON Schema and messages know `[[dynamic]]` tables of
 //! it. Run it with `cargo run --example custom_dynamic`; with arguments it is the whole `recmirror` command with one kind more.
 
-use recmirror::dynamics::{Dynamic, DynamicKind, Moment, Shown, Step};
-use recmirror::params::{Key, Kind};
+use recmirror::dynamics::{BuildDynamic, Dynamic, DynamicContext, DynamicError, DynamicKind, Moment, Shown, Step};
 use recmirror::prelude::*;
 use std::process::ExitCode;
 
-const KIND: DynamicKind = DynamicKind {
-    name: "sulking",
-    summary: "rejected slates make the next one harder",
-    keys: &[Key {
-        name: "strength",
-        kind: Kind::Number { min: 0.0, max: 100.0, default: None },
-        doc: "logits that \"reject all\" gains with each rejected slate of the session; 0 = nobody sulks",
-    }],
-    strengths: &["strength"],
-    build: |params, _| Ok(Box::new(Sulking { strength: params.number("strength") as f32 })),
-};
+recmirror::parameters! {
+    /// rejected slates make the next one harder
+    struct SulkingSpec = "sulking" {
+        /// logits that "reject all" gains with each rejected slate of the session; 0 = nobody sulks
+        #[range(0.0..=100.0)]
+        strength: f32,
+    }
+}
+
+impl BuildDynamic for SulkingSpec {
+    fn build(self, _: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
+        Ok(Box::new(Sulking { strength: self.strength }))
+    }
+}
 
 struct Sulking {
     strength: f32,
@@ -46,14 +48,14 @@ impl Dynamic for Sulking {
 }
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let registry = Registry::builtin().with(KIND);
+    let registry = Registry::builtin().with(DynamicKind::of::<SulkingSpec>());
     if std::env::args().len() > 1 {
         return Ok(recmirror::cli::main_with(&registry));
     }
     let row = |n: i64| ((n % 40).to_string(), ((n * 7 + n / 40) % 60).to_string(), None, Some(n));
     let data = Dataset::from_rows("shop", (0..600).map(row))?;
     for strength in [0.0, 1.0] {
-        let settings = Experiment::builder(&data).register(KIND).dynamic("sulking", &[("strength", &strength)]);
+        let settings = Experiment::builder(&data).dynamic_of(&SulkingSpec { strength });
         let settings = settings.population(500).slate(5).steps(20).replications(2).policy("popular", &[]);
         let run = settings.experiment()?.run_observed(None, &mut |_| ())?;
         let summary = run.results.summary();

@@ -1,7 +1,7 @@
 //! A policy of your own: the newest items of each user's favourite category.
 //!
-//! A policy is a type that implements [`Policy`] and a [`PolicyKind`] that says how a scenario's
-//! `[[policy]]` table becomes one. Register the kind, and scenario files may name it:
+//! A policy is a type that implements [`Policy`], and a struct of parameters that says how a scenario's `[[policy]]` table
+//! becomes one. Register the kind, and scenario files may name it:
 //!
 //! ```toml
 //! [[policy]]
@@ -16,26 +16,35 @@ use recmirror::dataset::{Catalogue, Column, Field, Fields, Interaction, ItemCate
 use recmirror::ids::{ItemId, LogUserId, UserId};
 use recmirror::log::EventBatch;
 use recmirror::policy::{
-    Blocked, Fits, Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, SeenItems, Slates,
+    Blocked, BuildPolicy, Fits, Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, SeenItems, Slates,
     rank_candidates,
 };
 use recmirror::random::Streams;
-use recmirror::scenario::{Key, Kind, Params};
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-/// What scenario files may say about the policy, and how it is built.
-const KIND: PolicyKind = PolicyKind {
-    name: "fresh_favourites",
-    summary: "the newest items of the user's favourite category",
-    keys: &[Key {
-        name: "memory",
-        kind: Kind::Integer { min: 1, max: 1000, default: Some(20) },
-        doc: "latest items of the history that decide the favourite category",
-    }],
-    build: |params, context| Ok(Box::new(FreshFavourites::new(params, context)?)),
-};
+// What scenario files may say about the policy.
+recmirror::parameters! {
+    /// the newest items of the user's favourite category
+    struct FreshFavouritesSpec = "fresh_favourites" {
+        /// latest items of the history that decide the favourite category
+        #[range(1..=1000)]
+        memory: usize = 20,
+    }
+}
+
+impl BuildPolicy for FreshFavouritesSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(FreshFavourites {
+            memory: self.memory,
+            catalogue: context.catalogue.clone(),
+            // An empty name stands for the category field of the scenario.
+            categories: context.catalogue.categories("").map_err(PolicyError::of)?,
+            histories: Histories::new(context),
+        }))
+    }
+}
 
 struct FreshFavourites {
     memory: usize,
@@ -45,16 +54,6 @@ struct FreshFavourites {
 }
 
 impl FreshFavourites {
-    /// An empty name stands for the category field of the scenario.
-    fn new(params: &Params<'_>, context: &PolicyContext) -> Result<FreshFavourites, PolicyError> {
-        Ok(FreshFavourites {
-            memory: params.integer("memory") as usize,
-            catalogue: context.catalogue.clone(),
-            categories: context.catalogue.categories("").map_err(PolicyError::of)?,
-            histories: Histories::new(context),
-        })
-    }
-
     /// The most frequent category of the user's latest items; the first of several.
     fn favourite(&self, user: UserId) -> Option<u32> {
         let latest: Vec<ItemId> = self.histories.of(user).rev().take(self.memory).map(|(item, _)| item).collect();
@@ -91,15 +90,14 @@ impl Policy for FreshFavourites {
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let registry = Registry::builtin().with(KIND);
+    let registry = Registry::builtin().with(PolicyKind::of::<FreshFavouritesSpec>());
     // With arguments this is the whole `recmirror` command with one policy more:
     // cargo run --example custom_policy -- run my_scenario.toml --out runs/mine
     if std::env::args().len() > 1 {
         return Ok(recmirror::cli::main_with(&registry));
     }
     let context = small_world();
-    let kind = registry.policy("fresh_favourites").ok_or("the kind was just registered")?;
-    let mut policy = (kind.build)(&Params::new(&kind.defaults()), &context)?;
+    let mut policy = FreshFavouritesSpec { memory: 20 }.build(&context)?;
 
     let users: Vec<UserId> = (0..context.sources.len() as u32).map(UserId).collect();
     // Nobody is shown an item of the own log.

@@ -3,25 +3,31 @@
 //! The kind has keys like every other, so scenario files, `--set`, the JSON Schema and messages know `user.kind = "loyal"`.
 //! Run it with `cargo run --example custom_user`; with arguments it is the whole `recmirror` command with one kind more.
 
-use recmirror::params::{Key, number};
+use recmirror::params::Parameters;
 use recmirror::prelude::*;
 use recmirror::scene::SceneBatch;
-use recmirror::user::{EMPTY_SLOT, Memorised, MemoryShape, Responses, UserError, UserKind, UserModel};
+use recmirror::user::{
+    BuildUser, EMPTY_SLOT, Memorised, MemoryShape, Responses, UserContext, UserError, UserKind, UserModel,
+};
 use std::process::ExitCode;
 use std::sync::Arc;
 
-const KEYS: &[Key] = &[number("loyalty", "Logits of an item of the category that was taken last.", (0.0, 10.0), 2.0)];
+recmirror::parameters! {
+    /// takes what is of the same part of the catalogue as the last thing taken.
+    struct LoyalSpec = "loyal" {
+        /// Logits of an item of the category that was taken last.
+        #[range(0.0..=10.0)]
+        loyalty: f32 = 2.0,
+    }
+}
 
-const KIND: UserKind = UserKind {
-    name: "loyal",
-    summary: "takes what is of the same part of the catalogue as the last thing taken.",
-    keys: KEYS,
-    build: |params, context| {
+impl BuildUser for LoyalSpec {
+    fn build(self, context: &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError> {
         // Without categories, ten neighbours in the catalogue are a part of it.
         let part_of = (0..context.catalogue.len()).map(|item| item / 10).collect();
-        Ok(Arc::new(Loyal { loyalty: params.number("loyalty") as f32, part_of }))
-    },
-};
+        Ok(Arc::new(Loyal { loyalty: self.loyalty, part_of }))
+    }
+}
 
 struct Loyal {
     loyalty: f32,
@@ -30,7 +36,7 @@ struct Loyal {
 
 impl UserModel for Loyal {
     fn kind(&self) -> &'static str {
-        KIND.name
+        LoyalSpec::NAME
     }
 
     /// One number: the part of the catalogue of the item that was taken last.
@@ -67,14 +73,14 @@ impl UserModel for Loyal {
 }
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let registry = Registry::builtin().with(KIND);
+    let registry = Registry::builtin().with(UserKind::of::<LoyalSpec>());
     if std::env::args().len() > 1 {
         return Ok(recmirror::cli::main_with(&registry));
     }
     let row = |n: i64| ((n % 40).to_string(), ((n * 7 + n / 40) % 60).to_string(), None, Some(n));
     let data = Dataset::from_rows("shop", (0..600).map(row))?;
     for loyalty in [0.0, 4.0] {
-        let settings = Experiment::builder(&data).register(KIND).user("loyal", &[("loyalty", &loyalty)]);
+        let settings = Experiment::builder(&data).user_of(&LoyalSpec { loyalty });
         let settings = settings.population(500).slate(5).steps(20).replications(2).policy("popular", &[]);
         let run = settings.policy("item_knn", &[]).experiment()?.run_observed(None, &mut |_| ())?;
         let summary = run.results.summary();

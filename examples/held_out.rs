@@ -15,7 +15,7 @@ use recmirror::dataset::{Catalogue, Dataset, TrainingLog};
 use recmirror::ids::{LogUserId, simulated};
 use recmirror::policy::{Blocked, Fits, PolicyContext, Requests, SeenItems, Slates};
 use recmirror::random::Streams;
-use recmirror::scenario::{Params, Scenario};
+use recmirror::scenario::Scenario;
 use std::error::Error;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 streams: Streams::new(scenario.seed, replication),
                 fits: fits.clone(),
             };
-            let mut policy = (kind.build)(&Params::new(&spec.params), &context)?;
+            let mut policy = kind.build(&spec.params, &context)?;
             let (slate, streams) = (scenario.slate, context.streams);
             let requests = Requests {
                 tick: 0,

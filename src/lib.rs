@@ -41,10 +41,9 @@
 //! | [`log`] | events: what was shown and what came back |
 //! | [`registry`], [`params`] | kinds, and their keys |
 //! | `fit`, `align`, `validate`, `off_policy` | learning a user model, and how far to trust it |
-//! | `story` | the life of one user in a run |
 //! | `pipeline`, `language` | the pipeline that makes training data for language models |
 //! | [`simulation`] | the users of a replication, and the stages of one step |
-//! | [`scene`], [`onnx`], [`linalg`], [`random`], [`files`], [`ids`] | what the rest is on |
+//! | [`scene`], [`onnx`], [`random`], [`files`], [`ids`] | what the rest is on |
 //!
 //! With `default-features = false` the crate is the environment, experiments, policies, metrics, dynamics, and parametric and
 //! mirror users, without the client of servers, tokenizers, templates, reports and the command line.
@@ -52,10 +51,13 @@
 // The few helpers that only the left-out modules call.
 #![cfg_attr(not(feature = "all"), allow(dead_code, unused_imports))]
 
+// The macros of `params` name the crate as programs do.
+extern crate self as recmirror;
+
 #[cfg(feature = "all")]
 pub mod align;
 #[cfg(feature = "all")]
-pub mod augment;
+mod augment;
 mod card_header;
 #[cfg(feature = "all")]
 pub mod cli;
@@ -72,7 +74,7 @@ pub mod ids;
 mod jinja;
 #[cfg(feature = "all")]
 pub mod language;
-pub mod linalg;
+mod linalg;
 pub mod log;
 pub mod metrics;
 #[cfg(feature = "all")]
@@ -90,7 +92,7 @@ pub mod scenario;
 pub mod scene;
 pub mod simulation;
 #[cfg(feature = "all")]
-pub mod story;
+mod story;
 pub mod user;
 #[cfg(feature = "all")]
 pub mod validate;

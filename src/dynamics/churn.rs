@@ -8,36 +8,34 @@
 //! Hong and Shi (2017), "Returning is believing: optimizing long-term user engagement in recommender systems".
 
 use super::satisfaction::{MEMORY, Satisfaction};
-use super::{Dynamic, DynamicKind, Step};
+use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Step};
 use crate::ids::UserId;
-use crate::params::{Key, Kind};
+use crate::params::parameters;
 
-pub(super) const KIND: DynamicKind = DynamicKind {
-    name: "churn",
-    summary: "discontented users leave for good, by a proportional hazard (Cox 1972; Wu et al. 2017)",
-    keys: &[
-        Key {
-            name: "hazard",
-            kind: Kind::Number { min: 0.0, max: 1.0, default: None },
-            doc: "probability that a user of average satisfaction leaves at the end of a session; 0 = nobody leaves",
-        },
-        Key {
-            name: "sensitivity",
-            kind: Kind::Number { min: 0.0, max: 20.0, default: Some(3.0) },
-            doc: "logarithm of the factor on the hazard for a satisfaction of 1 below the acceptance level",
-        },
-        MEMORY,
-    ],
-    strengths: &["hazard"],
-    build: |params, context| {
-        let (memory, reference) = (params.number("memory") as f32, context.acceptance as f32);
+parameters! {
+    /// discontented users leave for good, by a proportional hazard (Cox 1972; Wu et al. 2017)
+    pub(super) struct ChurnSpec = "churn" {
+        /// probability that a user of average satisfaction leaves at the end of a session; 0 = nobody leaves
+        #[range(0.0..=1.0)]
+        hazard: f64,
+        /// logarithm of the factor on the hazard for a satisfaction of 1 below the acceptance level
+        #[range(0.0..=20.0)]
+        sensitivity: f64 = 3.0,
+        #[key(MEMORY)]
+        memory: f64,
+    }
+}
+
+impl BuildDynamic for ChurnSpec {
+    fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
+        let (memory, reference) = (self.memory as f32, context.acceptance as f32);
         Ok(Box::new(Churn {
-            hazard: params.number("hazard"),
-            sensitivity: params.number("sensitivity"),
+            hazard: self.hazard,
+            sensitivity: self.sensitivity,
             satisfaction: Satisfaction { memory, reference },
         }))
-    },
-};
+    }
+}
 
 struct Churn {
     hazard: f64,

@@ -5,7 +5,7 @@ use super::{Dynamic, DynamicContext, DynamicKind, Dynamics, Pull, Shown, Step, a
 use crate::dataset::ItemCategories;
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
-use crate::params::{Kind, Params};
+use crate::params::Kind;
 use crate::random::{Purpose, Streams, below, unit};
 use std::sync::Arc;
 
@@ -17,8 +17,8 @@ const TICKS: u32 = 40;
 const STRONG: f64 = 0.5;
 
 fn build(kind: &DynamicKind, strength: f64) -> Box<dyn Dynamic> {
-    let given: Vec<(&str, toml::Value)> = kind.strengths.iter().map(|&name| (name, strength.into())).collect();
-    (kind.build)(&Params::new(&params(kind.name, &given)), &own_context()).expect("parameters that build")
+    let given: Vec<(&str, toml::Value)> = kind.strengths().map(|name| (name, strength.into())).collect();
+    kind.build(&params(kind.name, &given), &own_context()).expect("parameters that build")
 }
 
 /// Seven providers of ten items each; the last one's are rarely shown.
@@ -179,9 +179,9 @@ fn asking_for_a_shift_changes_nothing() {
 #[test]
 fn an_empty_catalogue_and_nobody() {
     for kind in all() {
-        let given: Vec<(&str, toml::Value)> = kind.strengths.iter().map(|&name| (name, STRONG.into())).collect();
+        let given: Vec<(&str, toml::Value)> = kind.strengths().map(|name| (name, STRONG.into())).collect();
         let context = DynamicContext { ticks: 1, ..context(0, 0) };
-        let built = (kind.build)(&Params::new(&params(kind.name, &given)), &context).expect("parameters that build");
+        let built = kind.build(&params(kind.name, &given), &context).expect("parameters that build");
         let mut dynamics = Dynamics::of(vec![built], &context);
         for tick in 0..3 {
             assert!(dynamics.supply(tick).is_empty());
@@ -208,12 +208,12 @@ fn two_of_one_kind_draw_differently() {
 #[test]
 fn kinds_are_described_and_start_at_nothing() {
     for kind in all() {
-        assert!(!kind.summary.is_empty() && !kind.strengths.is_empty(), "{}", kind.name);
+        assert!(!kind.summary.is_empty() && kind.strengths().count() > 0, "{}", kind.name);
         assert!(std::ptr::eq(super::get(kind.name).expect("registered"), kind), "`{}` twice", kind.name);
-        for name in kind.strengths {
-            let key = kind.keys.iter().find(|key| key.name == *name).expect("a strength is a key");
+        for name in kind.strengths() {
+            let key = kind.keys.iter().find(|key| key.name == name).expect("a strength is a key");
             let Kind::Number { min, max, default } = key.kind else { panic!("{}: {name} is no number", kind.name) };
-            assert!(min == 0.0 && max >= STRONG && default.is_none_or(|value| value == 0.0), "{}: {name}", kind.name);
+            assert!(min == 0.0 && max >= STRONG && default.is_none(), "{}: {name}", kind.name);
         }
         for key in kind.keys {
             let inside = match key.kind {
@@ -251,7 +251,7 @@ fn the_recipe_of_contributing_works_as_it_stands() {
     assert!(include_str!("../../CONTRIBUTING.md").contains(&block), "CONTRIBUTING.md shows another `sulking`");
     let build = |strength: f64| {
         let params = toml::Table::from_iter([("strength".to_owned(), strength.into())]);
-        (super::recipe::KIND.build)(&Params::new(&params), &own_context()).expect("a dynamic")
+        DynamicKind::of::<super::recipe::SulkingSpec>().build(&params, &own_context()).expect("a dynamic")
     };
     let base = rollout(build(STRONG), &EVERYBODY);
     assert!(rollout(build(STRONG), &EVERYBODY) == base && rollout(build(0.0), &EVERYBODY) != base);

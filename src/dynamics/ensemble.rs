@@ -5,7 +5,6 @@ use super::{
 };
 use crate::ids::{ItemId, UserId};
 use crate::log::EventBatch;
-use crate::params::Params;
 use crate::random::Streams;
 use std::collections::BTreeMap;
 
@@ -67,7 +66,7 @@ impl Dynamics {
             let unknown = || (spec.name.clone(), DynamicError(format!("there is no kind `{}`", spec.kind)));
             let kind = kinds.iter().find(|kind| kind.name == spec.kind).ok_or_else(unknown)?;
             let own = DynamicContext { streams, ..context.clone() };
-            let dynamic = (kind.build)(&Params::new(&spec.params), &own);
+            let dynamic = kind.build(&spec.params, &own);
             parts.push((spec.name.clone(), dynamic.map_err(|problem| (spec.name.clone(), problem))?));
         }
         Ok(Dynamics::named(parts, context))

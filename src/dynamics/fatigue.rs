@@ -4,21 +4,24 @@
 //! begins fresh. That click rates fall with the number of impressions a user has had is the finding of Ma, Liu and Shen
 //! (2016), "User fatigue in online news recommendation"; the linear form in logits is the simplest that has it.
 
-use super::{Dynamic, DynamicKind, Moment, Shown, Step};
+use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment, Shown, Step};
 use crate::ids::UserId;
-use crate::params::{Key, Kind};
+use crate::params::parameters;
 
-pub(super) const KIND: DynamicKind = DynamicKind {
-    name: "fatigue",
-    summary: "every slate of a session makes rejecting the next one easier (Ma, Liu and Shen 2016)",
-    keys: &[Key {
-        name: "strength",
-        kind: Kind::Number { min: 0.0, max: 100.0, default: None },
-        doc: "logits that \"reject all\" gains with each slate seen in the session; 0 = nobody tires",
-    }],
-    strengths: &["strength"],
-    build: |params, _| Ok(Box::new(Fatigue { strength: params.number("strength") as f32 })),
-};
+parameters! {
+    /// every slate of a session makes rejecting the next one easier (Ma, Liu and Shen 2016)
+    pub(super) struct FatigueSpec = "fatigue" {
+        /// logits that "reject all" gains with each slate seen in the session; 0 = nobody tires
+        #[range(0.0..=100.0)]
+        strength: f64,
+    }
+}
+
+impl BuildDynamic for FatigueSpec {
+    fn build(self, _: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
+        Ok(Box::new(Fatigue { strength: self.strength as f32 }))
+    }
+}
 
 struct Fatigue {
     strength: f32,

@@ -7,25 +7,26 @@
 //! mere exposure"; that a recommender which feeds on it narrows interests is analysed by Jiang, Chiappa, Lattimore,
 //! Gyorgy and Kohli (2019), "Degenerate feedback loops in recommender systems".
 
-use super::{Dynamic, DynamicKind, Pull, Step};
+use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Pull, Step};
 use crate::ids::ItemId;
-use crate::params::{Key, Kind};
+use crate::params::parameters;
 use crate::random::{Purpose, Streams, below};
 
-pub(super) const KIND: DynamicKind = DynamicKind {
-    name: "interest_drift",
-    summary: "what is shown shifts tastes towards itself (Zajonc 1968; Jiang et al. 2019)",
-    keys: &[Key {
-        name: "rate",
-        kind: Kind::Number { min: 0.0, max: 1.0, default: None },
-        doc: "share of the way that one noticed item of a slate draws the taste towards itself; 0 = only what is \
-              accepted changes a taste",
-    }],
-    strengths: &["rate"],
-    build: |params, context| {
-        Ok(Box::new(InterestDrift { rate: params.number("rate") as f32, streams: context.streams }))
-    },
-};
+parameters! {
+    /// what is shown shifts tastes towards itself (Zajonc 1968; Jiang et al. 2019)
+    pub(super) struct InterestDriftSpec = "interest_drift" {
+        /// share of the way that one noticed item of a slate draws the taste towards itself; 0 = only what is accepted
+        /// changes a taste
+        #[range(0.0..=1.0)]
+        rate: f64,
+    }
+}
+
+impl BuildDynamic for InterestDriftSpec {
+    fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
+        Ok(Box::new(InterestDrift { rate: self.rate as f32, streams: context.streams }))
+    }
+}
 
 struct InterestDrift {
     rate: f32,

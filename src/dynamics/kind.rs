@@ -2,15 +2,22 @@
 
 use super::Dynamic;
 use crate::dataset::Catalogue;
-use crate::params::{Key, Params};
+use crate::params::{Key, Kind, Parameters};
 use crate::random::Streams;
 use std::sync::Arc;
 
-/// Builds a dynamic from checked parameters.
-pub type Build = fn(&Params<'_>, &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError>;
+/// The parameters of a kind of dynamic, and how they become one. A number without a default is a strength: its range begins
+/// at 0, and with all strengths at 0 the dynamic changes nothing.
+pub trait BuildDynamic: Parameters {
+    /// Builds the dynamic.
+    ///
+    /// # Errors
+    /// When these parameters, or this data, make no such dynamic.
+    fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError>;
+}
 
 /// A kind of dynamic.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct DynamicKind {
     /// The value of `kind`.
     pub name: &'static str,
@@ -18,11 +25,31 @@ pub struct DynamicKind {
     pub summary: &'static str,
     /// Its parameters with types, ranges and defaults.
     pub keys: &'static [Key],
-    /// The numbers among the keys that say how much of it there is: with all of them at 0 the kind changes nothing. They
-    /// have no default other than 0.
-    pub strengths: &'static [&'static str],
-    /// Builds it.
-    pub build: Build,
+    build: fn(&toml::Table, &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError>,
+}
+
+impl DynamicKind {
+    /// The kind with these parameters.
+    pub const fn of<P: BuildDynamic>() -> DynamicKind {
+        let build = |table: &toml::Table, context: &DynamicContext| {
+            P::read(table).map_err(|problem| DynamicError(problem.to_string()))?.build(context)
+        };
+        DynamicKind { name: P::NAME, summary: P::SUMMARY, keys: P::KEYS, build }
+    }
+
+    /// Builds a dynamic from a table of its keys; what the table does not have takes its default.
+    ///
+    /// # Errors
+    /// When a strength is absent, a value has another type, or these parameters and this data make no dynamic.
+    pub fn build(&self, table: &toml::Table, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
+        (self.build)(table, context)
+    }
+
+    /// The numbers that say how much of it there is: those without a default.
+    pub fn strengths(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let is_strength = |key: &&Key| matches!(key.kind, Kind::Number { default: None, .. });
+        self.keys.iter().filter(is_strength).map(|key| key.name)
+    }
 }
 
 /// The data that a dynamic may read before the first step.

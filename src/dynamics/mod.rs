@@ -65,7 +65,7 @@ mod testing;
 mod time_budget;
 
 pub use self::ensemble::Dynamics;
-pub use self::kind::{DynamicContext, DynamicError, DynamicFault, DynamicKind, DynamicSpec};
+pub use self::kind::{BuildDynamic, DynamicContext, DynamicError, DynamicFault, DynamicKind, DynamicSpec};
 pub use self::offer::Offer;
 
 use crate::ids::{ItemId, UserId};
@@ -74,17 +74,17 @@ use crate::log::EventBatch;
 /// The kinds that a scenario may name, in the order of the reference file: one line each.
 pub fn all() -> &'static [DynamicKind] {
     static ALL: &[DynamicKind] = &[
-        satiation::KIND,
-        fatigue::KIND,
-        time_budget::KIND,
-        interest_drift::KIND,
-        rhythm::KIND,
-        return_time::KIND,
-        churn::KIND,
-        new_users::KIND,
-        releases::KIND,
-        retirement::KIND,
-        provider_exit::KIND,
+        DynamicKind::of::<satiation::SatiationSpec>(),
+        DynamicKind::of::<fatigue::FatigueSpec>(),
+        DynamicKind::of::<time_budget::TimeBudgetSpec>(),
+        DynamicKind::of::<interest_drift::InterestDriftSpec>(),
+        DynamicKind::of::<rhythm::RhythmSpec>(),
+        DynamicKind::of::<return_time::ReturnTimeSpec>(),
+        DynamicKind::of::<churn::ChurnSpec>(),
+        DynamicKind::of::<new_users::NewUsersSpec>(),
+        DynamicKind::of::<releases::ReleasesSpec>(),
+        DynamicKind::of::<retirement::RetirementSpec>(),
+        DynamicKind::of::<provider_exit::ProviderExitSpec>(),
     ];
     ALL
 }

@@ -5,32 +5,29 @@
 //! The taste is that of the mirrored person. It is the cold-start problem of users: Schein, Popescul, Ungar and Pennock
 //! (2002), "Methods and metrics for cold-start recommendations".
 
-use super::{Dynamic, DynamicKind};
+use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError};
 use crate::ids::UserId;
-use crate::params::{Key, Kind};
+use crate::params::parameters;
 use crate::random::{Purpose, Streams, below, unit};
 
-pub(super) const KIND: DynamicKind = DynamicKind {
-    name: "new_users",
-    summary: "part of the users join during the run, without a known past (Schein et al. 2002)",
-    keys: &[
-        Key {
-            name: "share",
-            kind: Kind::Number { min: 0.0, max: 1.0, default: None },
-            doc: "probability that a user joins during the run and is not there from the start; 0 = all are there",
-        },
-        Key {
-            name: "until",
-            kind: Kind::Integer { min: 0, max: 100_000, default: Some(0) },
-            doc: "tick before which all have joined, evenly spread; 0 = the horizon",
-        },
-    ],
-    strengths: &["share"],
-    build: |params, context| {
-        let until = if params.integer("until") > 0 { params.integer("until") as u32 } else { context.ticks };
-        Ok(Box::new(NewUsers { share: params.number("share"), until, streams: context.streams }))
-    },
-};
+parameters! {
+    /// part of the users join during the run, without a known past (Schein et al. 2002)
+    pub(super) struct NewUsersSpec = "new_users" {
+        /// probability that a user joins during the run and is not there from the start; 0 = all are there
+        #[range(0.0..=1.0)]
+        share: f64,
+        /// tick before which all have joined, evenly spread; 0 = the horizon
+        #[range(0..=100_000)]
+        until: u32 = 0,
+    }
+}
+
+impl BuildDynamic for NewUsersSpec {
+    fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
+        let until = if self.until > 0 { self.until } else { context.ticks };
+        Ok(Box::new(NewUsers { share: self.share, until, streams: context.streams }))
+    }
+}
 
 struct NewUsers {
     share: f64,

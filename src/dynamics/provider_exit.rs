@@ -6,36 +6,37 @@
 //! and Boutilier (2020), "Optimizing long-term social welfare in recommender systems: a constrained matching approach".
 //! The key `data.providers` decides the provider of an item.
 
-use super::{Dynamic, DynamicContext, DynamicError, DynamicKind, Moment, Offer};
+use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment, Offer};
 use crate::dataset::Catalogue;
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::params::{Key, Kind, Params};
+use crate::params::{parameters, words};
 use std::sync::Arc;
 
-pub(super) const KIND: DynamicKind = DynamicKind {
-    name: "provider_exit",
-    summary: "providers who are shown too little leave with their items (Mladenov et al. 2020)",
-    keys: &[
-        Key {
-            name: "need",
-            kind: Kind::Number { min: 0.0, max: 100.0, default: None },
-            doc: "exposure that a provider needs to stay, as a share of the fair share; 0 = none leaves",
-        },
-        Key {
-            name: "period",
-            kind: Kind::Integer { min: 1, max: 100_000, default: Some(10) },
-            doc: "ticks after which providers draw the balance",
-        },
-        Key {
-            name: "by",
-            kind: Kind::Word { words: &["exposure", "acceptance"], default: Some("exposure") },
-            doc: "what counts for a provider: items that were shown, or accepted",
-        },
-    ],
-    strengths: &["need"],
-    build: |params, context| ProviderExit::new(params, context).map(|made| Box::new(made) as Box<dyn Dynamic>),
-};
+words! {
+    /// What counts for a provider.
+    pub(super) enum By { Exposure = "exposure", Acceptance = "acceptance" }
+}
+
+parameters! {
+    /// providers who are shown too little leave with their items (Mladenov et al. 2020)
+    pub(super) struct ProviderExitSpec = "provider_exit" {
+        /// exposure that a provider needs to stay, as a share of the fair share; 0 = none leaves
+        #[range(0.0..=100.0)]
+        need: f64,
+        /// ticks after which providers draw the balance
+        #[range(1..=100_000)]
+        period: u32 = 10,
+        /// what counts for a provider: items that were shown, or accepted
+        by: By = By::Exposure,
+    }
+}
+
+impl BuildDynamic for ProviderExitSpec {
+    fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
+        ProviderExit::new(&self, context).map(|made| Box::new(made) as Box<dyn Dynamic>)
+    }
+}
 
 struct ProviderExit {
     catalogue: Arc<Catalogue>,
@@ -49,8 +50,8 @@ struct ProviderExit {
 }
 
 impl ProviderExit {
-    fn new(params: &Params<'_>, context: &DynamicContext) -> Result<ProviderExit, DynamicError> {
-        let (need, catalogue) = (params.number("need"), context.catalogue.clone());
+    fn new(params: &ProviderExitSpec, context: &DynamicContext) -> Result<ProviderExit, DynamicError> {
+        let (need, catalogue) = (params.need, context.catalogue.clone());
         let mut items = vec![0; catalogue.providers().map_or(0, |providers| providers.len())];
         if need > 0.0 && items.is_empty() {
             let problem = "the data say nobody who provides an item; set `data.providers` to \"seeded\" or \"category\", \
@@ -60,7 +61,7 @@ impl ProviderExit {
         for provider in (0..catalogue.len() as u32).filter_map(|item| catalogue.provider_of(ItemId(item))) {
             items[provider as usize] += 1;
         }
-        let (period, by_acceptance) = (params.integer("period") as u32, params.text("by") == "acceptance");
+        let (period, by_acceptance) = (params.period, params.by == By::Acceptance);
         Ok(ProviderExit { counts: vec![0; items.len()], items, catalogue, need, period, by_acceptance })
     }
 
@@ -108,7 +109,7 @@ impl Dynamic for ProviderExit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dynamics::testing::{context, moment, params};
+    use crate::dynamics::testing::{context, moment};
     use crate::ids::UserId;
     use crate::log::REJECTED;
 
@@ -126,8 +127,8 @@ mod tests {
     #[test]
     fn who_gets_less_than_the_need_leaves() {
         // Providers of the test catalogue: items 0, 2, 4 of the first, 1, 3, 5 of the second.
-        let table = params("provider_exit", &[("need", 0.5.into()), ("period", 2.into())]);
-        let mut exit = ProviderExit::new(&Params::new(&table), &context(1, 6)).expect("providers");
+        let params = ProviderExitSpec { need: 0.5, period: 2, by: By::Exposure };
+        let mut exit = ProviderExit::new(&params, &context(1, 6)).expect("providers");
         let mut offer = Offer::new(6, []);
         exit.observe(&shown(0, &[0, 2, 1]));
         exit.supply(&moment(1), &mut offer);
@@ -148,8 +149,8 @@ mod tests {
     fn without_providers_there_is_something_to_do() {
         let mut context = context(1, 6);
         context.catalogue = Arc::new(Catalogue::unknown(6));
-        let table = params("provider_exit", &[("need", 0.5.into())]);
-        let problem = ProviderExit::new(&Params::new(&table), &context).err().expect("a problem");
+        let params = ProviderExitSpec { need: 0.5, period: 10, by: By::Exposure };
+        let problem = ProviderExit::new(&params, &context).err().expect("a problem");
         assert!(problem.to_string().contains("data.providers"), "{problem}");
     }
 }

@@ -6,45 +6,46 @@
 //! before its release: its rows of the log are taken out. It is the cold-start problem of items: Schein, Popescul, Ungar
 //! and Pennock (2002), "Methods and metrics for cold-start recommendations".
 
-use super::{Dynamic, DynamicContext, DynamicKind};
+use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError};
 use crate::ids::ItemId;
-use crate::params::{Key, Kind, Params};
+use crate::params::{parameters, words};
 use crate::random::{Purpose, below, unit};
 
-pub(super) const KIND: DynamicKind = DynamicKind {
-    name: "releases",
-    summary: "part of the items come out during the run, without known interactions (Schein et al. 2002)",
-    keys: &[
-        Key {
-            name: "share",
-            kind: Kind::Number { min: 0.0, max: 1.0, default: None },
-            doc: "share of the items that come out during the run; 0 = all are there from the start",
-        },
-        Key {
-            name: "until",
-            kind: Kind::Integer { min: 0, max: 100_000, default: Some(0) },
-            doc: "tick before which all have come out, evenly spread; 0 = the horizon",
-        },
-        Key {
-            name: "order",
-            kind: Kind::Word { words: &["random", "newest"], default: Some("random") },
-            doc: "which items come late: `random` ones, or those that came out last in their order",
-        },
-    ],
-    strengths: &["share"],
-    build: |params, context| Ok(Box::new(Releases { ticks: ticks(params, context) })),
-};
+words! {
+    /// Which items come late.
+    pub(super) enum Order { Random = "random", Newest = "newest" }
+}
+
+parameters! {
+    /// part of the items come out during the run, without known interactions (Schein et al. 2002)
+    pub(super) struct ReleasesSpec = "releases" {
+        /// share of the items that come out during the run; 0 = all are there from the start
+        #[range(0.0..=1.0)]
+        share: f64,
+        /// tick before which all have come out, evenly spread; 0 = the horizon
+        #[range(0..=100_000)]
+        until: u32 = 0,
+        /// which items come late: `random` ones, or those that came out last in their order
+        order: Order = Order::Random,
+    }
+}
+
+impl BuildDynamic for ReleasesSpec {
+    fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
+        Ok(Box::new(Releases { ticks: ticks(&self, context) }))
+    }
+}
 
 /// The tick at which each item comes out.
 struct Releases {
     ticks: Vec<u32>,
 }
 
-fn ticks(params: &Params<'_>, context: &DynamicContext) -> Vec<u32> {
-    let (share, items) = (params.number("share"), context.catalogue.len());
-    let until = if params.integer("until") > 0 { params.integer("until") as u32 } else { context.ticks };
+fn ticks(params: &ReleasesSpec, context: &DynamicContext) -> Vec<u32> {
+    let (share, items) = (params.share, context.catalogue.len());
+    let until = if params.until > 0 { params.until } else { context.ticks };
     let span = until.saturating_sub(1).max(1);
-    if params.text("order") == "random" {
+    if params.order == Order::Random {
         let tick = |item: u32| {
             let mut rng = context.streams.derive(Purpose::Release, u64::from(item), 0);
             if unit(&mut rng) < share { 1 + below(&mut rng, span) } else { 0 }
@@ -71,23 +72,22 @@ impl Dynamic for Releases {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dynamics::testing::{context, params};
+    use crate::dynamics::testing::context;
 
-    fn of(share: f64, order: &str, items: usize) -> Vec<u32> {
-        let table = params("releases", &[("share", share.into()), ("until", 6.into()), ("order", order.into())]);
-        ticks(&Params::new(&table), &context(1, items))
+    fn of(share: f64, order: Order, items: usize) -> Vec<u32> {
+        ticks(&ReleasesSpec { share, until: 6, order }, &context(1, items))
     }
 
     #[test]
     fn the_newest_come_in_the_order_of_their_years() {
         // Items 0, 1 of 1980, 2, 3 of 1981, 4, 5 of 1982, 6, 7 of 1983, 8 without a year, 9 of 1984.
-        assert_eq!(of(0.5, "newest", 10), [0, 0, 0, 0, 1, 2, 3, 4, 0, 5]);
-        assert_eq!(of(1.0, "newest", 10)[8], 0);
+        assert_eq!(of(0.5, Order::Newest, 10), [0, 0, 0, 0, 1, 2, 3, 4, 0, 5]);
+        assert_eq!(of(1.0, Order::Newest, 10)[8], 0);
     }
 
     #[test]
     fn a_random_share_comes_before_the_end() {
-        let ticks = of(0.5, "random", 4_000);
+        let ticks = of(0.5, Order::Random, 4_000);
         let late = ticks.iter().filter(|&&tick| tick > 0).count() as i64;
         assert!((late - 2_000).abs() < 160, "{late}");
         assert!(ticks.iter().all(|&tick| tick < 6));

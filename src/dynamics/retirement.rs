@@ -5,22 +5,25 @@
 //! fact that a recommender has to live with: Das, Datar, Garg and Rajaram (2007), "Google news personalization: scalable
 //! online collaborative filtering".
 
-use super::{Dynamic, DynamicContext, DynamicKind, Moment, Offer};
+use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment, Offer};
 use crate::ids::ItemId;
-use crate::params::{Key, Kind};
+use crate::params::parameters;
 use crate::random::{Purpose, unit};
 
-pub(super) const KIND: DynamicKind = DynamicKind {
-    name: "retirement",
-    summary: "items leave the catalogue for good (Das et al. 2007)",
-    keys: &[Key {
-        name: "hazard",
-        kind: Kind::Number { min: 0.0, max: 1.0, default: None },
-        doc: "probability that an item leaves at a tick; 0 = none leaves",
-    }],
-    strengths: &["hazard"],
-    build: |params, context| Ok(Box::new(Retirement::new(params.number("hazard"), context))),
-};
+parameters! {
+    /// items leave the catalogue for good (Das et al. 2007)
+    pub(super) struct RetirementSpec = "retirement" {
+        /// probability that an item leaves at a tick; 0 = none leaves
+        #[range(0.0..=1.0)]
+        hazard: f64,
+    }
+}
+
+impl BuildDynamic for RetirementSpec {
+    fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
+        Ok(Box::new(Retirement::new(self.hazard, context)))
+    }
+}
 
 /// The items that leave within the horizon, by tick; those before `next` are gone.
 struct Retirement {

@@ -5,29 +5,29 @@
 //! satisfaction, a moving average of responses, and `s0` the scenario's acceptance level, at which everybody starts.
 
 use super::satisfaction::{MEMORY, Satisfaction};
-use super::{Dynamic, DynamicKind, Moment, Step};
+use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment, Step};
 use crate::ids::UserId;
-use crate::params::{Key, Kind};
+use crate::params::parameters;
 
-pub(super) const KIND: DynamicKind = DynamicKind {
-    name: "return_time",
-    summary: "content users come back sooner, by a proportional hazard (Kapoor et al. 2014)",
-    keys: &[
-        Key {
-            name: "strength",
-            kind: Kind::Number { min: 0.0, max: 20.0, default: None },
-            doc: "logarithm of the factor on the probability of coming for a satisfaction of 1 above the acceptance \
-                  level; 0 = satisfaction does not matter",
-        },
-        MEMORY,
-    ],
-    strengths: &["strength"],
-    build: |params, context| {
-        let (memory, reference) = (params.number("memory") as f32, context.acceptance as f32);
+parameters! {
+    /// content users come back sooner, by a proportional hazard (Kapoor et al. 2014)
+    pub(super) struct ReturnTimeSpec = "return_time" {
+        /// logarithm of the factor on the probability of coming for a satisfaction of 1 above the acceptance level; 0 =
+        /// satisfaction does not matter
+        #[range(0.0..=20.0)]
+        strength: f64,
+        #[key(MEMORY)]
+        memory: f64,
+    }
+}
+
+impl BuildDynamic for ReturnTimeSpec {
+    fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
+        let (memory, reference) = (self.memory as f32, context.acceptance as f32);
         let satisfaction = Satisfaction { memory, reference };
-        Ok(Box::new(ReturnTime { strength: params.number("strength"), satisfaction }))
-    },
-};
+        Ok(Box::new(ReturnTime { strength: self.strength, satisfaction }))
+    }
+}
 
 struct ReturnTime {
     strength: f64,

@@ -6,9 +6,9 @@
 //! are those of Malmgren, Stouffer, Motter and Amaral (2008), "A Poissonian explanation for heavy tails in e-mail
 //! communication"; the cosine is the simplest periodic form.
 
-use super::{Dynamic, DynamicKind, Moment};
+use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment};
 use crate::ids::UserId;
-use crate::params::{Key, Kind};
+use crate::params::{parameters, words};
 use std::f64::consts::TAU;
 
 /// Seconds of an hour, a day and a week.
@@ -18,44 +18,46 @@ const WEEK: f64 = 7.0 * DAY;
 /// 1970 began on a Thursday; weeks begin on Monday.
 const THURSDAY: f64 = 3.0 * DAY;
 
-const DAYS: &[&str] = &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+words! {
+    /// A day of the week.
+    pub(super) enum Day {
+        Monday = "monday",
+        Tuesday = "tuesday",
+        Wednesday = "wednesday",
+        Thursday = "thursday",
+        Friday = "friday",
+        Saturday = "saturday",
+        Sunday = "sunday",
+    }
+}
 
-pub(super) const KIND: DynamicKind = DynamicKind {
-    name: "rhythm",
-    summary: "users come more at some hours and on some days (Malmgren et al. 2008)",
-    keys: &[
-        Key {
-            name: "daily",
-            kind: Kind::Number { min: 0.0, max: 1.0, default: None },
-            doc: "how much more than on average users come at the peak hour, as a share; 0 = no daily rhythm",
-        },
-        Key {
-            name: "weekly",
-            kind: Kind::Number { min: 0.0, max: 1.0, default: None },
-            doc: "how much more than on average users come on the peak day, as a share; 0 = no weekly rhythm",
-        },
-        Key {
-            name: "peak_hour",
-            kind: Kind::Number { min: 0.0, max: 24.0, default: Some(20.0) },
-            doc: "hour of the day (UTC) at which most come",
-        },
-        Key {
-            name: "peak_day",
-            kind: Kind::Word { words: DAYS, default: Some("saturday") },
-            doc: "day at whose noon (UTC) most come",
-        },
-    ],
-    strengths: &["daily", "weekly"],
-    build: |params, _| {
-        let day = DAYS.iter().position(|&day| day == params.text("peak_day")).unwrap_or_default();
+parameters! {
+    /// users come more at some hours and on some days (Malmgren et al. 2008)
+    pub(super) struct RhythmSpec = "rhythm" {
+        /// how much more than on average users come at the peak hour, as a share; 0 = no daily rhythm
+        #[range(0.0..=1.0)]
+        daily: f64,
+        /// how much more than on average users come on the peak day, as a share; 0 = no weekly rhythm
+        #[range(0.0..=1.0)]
+        weekly: f64,
+        /// hour of the day (UTC) at which most come
+        #[range(0.0..=24.0)]
+        peak_hour: f64 = 20.0,
+        /// day at whose noon (UTC) most come
+        peak_day: Day = Day::Saturday,
+    }
+}
+
+impl BuildDynamic for RhythmSpec {
+    fn build(self, _: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         Ok(Box::new(Rhythm {
-            daily: params.number("daily"),
-            weekly: params.number("weekly"),
-            peak_of_day: params.number("peak_hour") * HOUR,
-            peak_of_week: (day as f64 + 0.5) * DAY,
+            daily: self.daily,
+            weekly: self.weekly,
+            peak_of_day: self.peak_hour * HOUR,
+            peak_of_week: (f64::from(self.peak_day as u8) + 0.5) * DAY,
         }))
-    },
-};
+    }
+}
 
 struct Rhythm {
     daily: f64,

@@ -6,41 +6,39 @@
 //! utility `b - strength s` are those of Leqi, Kilinc-Karzan, Lipton and Montgomery (2021), "Rebounding bandits for
 //! modeling satiation effects".
 
-use super::{Dynamic, DynamicContext, DynamicError, DynamicKind, Shown, Step};
+use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Shown, Step};
 use crate::dataset::{FieldError, ItemCategories};
 use crate::ids::{ItemId, UserId};
-use crate::params::{Key, Kind, Params};
+use crate::params::{parameters, words};
 use std::sync::Arc;
 
-pub(super) const KIND: DynamicKind = DynamicKind {
-    name: "satiation",
-    summary: "a category that was consumed or seen appeals less, and recovers (Leqi et al. 2021)",
-    keys: &[
-        Key {
-            name: "strength",
-            kind: Kind::Number { min: 0.0, max: 100.0, default: None },
-            doc: "logits that a slot loses for each unit of satiation with its categories; 0 = nothing bores",
-        },
-        Key {
-            name: "half_life",
-            kind: Kind::Number { min: 0.01, max: 1e6, default: Some(5.0) },
-            doc: "ticks after which half of the satiation is gone",
-        },
-        Key {
-            name: "by",
-            kind: Kind::Word { words: &["acceptance", "exposure"], default: Some("acceptance") },
-            doc: "what satiates: `acceptance` adds 1 to each category of an accepted item, `exposure` adds to each category \
-                  its share of the slate",
-        },
-        Key {
-            name: "field",
-            kind: Kind::Text { default: Some("") },
-            doc: "field of the items whose categories bore; empty takes `data.item_field`",
-        },
-    ],
-    strengths: &["strength"],
-    build: |params, context| Satiation::new(params, context).map(|made| Box::new(made) as Box<dyn Dynamic>),
-};
+words! {
+    /// What satiates.
+    pub(super) enum By { Acceptance = "acceptance", Exposure = "exposure" }
+}
+
+parameters! {
+    /// a category that was consumed or seen appeals less, and recovers (Leqi et al. 2021)
+    pub(super) struct SatiationSpec = "satiation" {
+        /// logits that a slot loses for each unit of satiation with its categories; 0 = nothing bores
+        #[range(0.0..=100.0)]
+        strength: f64,
+        /// ticks after which half of the satiation is gone
+        #[range(0.01..=1e6)]
+        half_life: f64 = 5.0,
+        /// what satiates: `acceptance` adds 1 to each category of an accepted item, `exposure` adds to each category
+        /// its share of the slate
+        by: By = By::Acceptance,
+        /// field of the items whose categories bore; empty takes `data.item_field`
+        field: String = "",
+    }
+}
+
+impl BuildDynamic for SatiationSpec {
+    fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
+        Satiation::new(&self, context).map(|made| Box::new(made) as Box<dyn Dynamic>)
+    }
+}
 
 struct Satiation {
     categories: Arc<ItemCategories>,
@@ -50,15 +48,15 @@ struct Satiation {
 }
 
 impl Satiation {
-    fn new(params: &Params<'_>, context: &DynamicContext) -> Result<Satiation, DynamicError> {
-        let (found, strength) = (context.catalogue.categories(params.text("field")), params.number("strength") as f32);
+    fn new(params: &SatiationSpec, context: &DynamicContext) -> Result<Satiation, DynamicError> {
+        let (found, strength) = (context.catalogue.categories(&params.field), params.strength as f32);
         // What has no strength needs no categories.
         let found = if strength == 0.0 { found.or_else(|_| Ok(Arc::default())) } else { found };
         Ok(Satiation {
             categories: found.map_err(|problem: FieldError| DynamicError(problem.to_string()))?,
             strength,
-            half_life: params.number("half_life"),
-            by_exposure: params.text("by") == "exposure",
+            half_life: params.half_life,
+            by_exposure: params.by == By::Exposure,
         })
     }
 
@@ -115,23 +113,17 @@ impl Dynamic for Satiation {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dynamics::testing::{context, params, step};
+    use crate::dynamics::testing::{context, step};
 
-    fn build(by: &str) -> Satiation {
+    fn build(by: By) -> Satiation {
         // Item 0 is Drama + Western, item 2 Comedy + Western (see the test catalogue).
-        Satiation::new(
-            &Params::new(&params(
-                "satiation",
-                &[("strength", 2.0.into()), ("half_life", 1.0.into()), ("by", by.into())],
-            )),
-            &context(3, 8),
-        )
-        .expect("categories")
+        let params = SatiationSpec { strength: 2.0, half_life: 1.0, by, field: String::new() };
+        Satiation::new(&params, &context(3, 8)).expect("categories")
     }
 
     #[test]
     fn levels_by_hand() {
-        let satiation = build("acceptance");
+        let satiation = build(By::Acceptance);
         let mut state = vec![0.0; satiation.width()];
         satiation.remember(&step(0, 0, &[0, 2], Some(0)), &mut state);
         let items = [ItemId(0), ItemId(2), ItemId::NONE];
@@ -151,8 +143,8 @@ mod tests {
     fn without_categories_there_is_something_to_do() {
         let context = DynamicContext { catalogue: Arc::new(crate::dataset::Catalogue::unknown(8)), ..context(3, 8) };
         let build = |strength: f64| {
-            let table = params("satiation", &[("strength", strength.into())]);
-            Satiation::new(&Params::new(&table), &context).map(|made| made.width())
+            let params = SatiationSpec { strength, half_life: 5.0, by: By::Acceptance, field: String::new() };
+            Satiation::new(&params, &context).map(|made| made.width())
         };
         let problem = build(1.0).expect_err("nothing can bore").to_string();
         assert!(problem.contains("data.item_field"), "{problem}");
@@ -161,7 +153,7 @@ mod tests {
 
     #[test]
     fn being_shown_satiates_by_the_share_of_the_slate() {
-        let satiation = build("exposure");
+        let satiation = build(By::Exposure);
         let mut state = vec![0.0; satiation.width()];
         satiation.remember(&step(0, 0, &[0, 2], None), &mut state);
         let items = [ItemId(0)];

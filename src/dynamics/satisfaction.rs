@@ -4,14 +4,11 @@
 //! a user who gets what random slates would give stays there.
 
 use super::Step;
-use crate::params::{Key, Kind};
+use crate::params::{Key, number};
 
 /// How much of the average one response replaces.
-pub(super) const MEMORY: Key = Key {
-    name: "memory",
-    kind: Kind::Number { min: 0.0, max: 1.0, default: Some(0.2) },
-    doc: "share of the satisfaction that one response replaces; near 0 it changes slowly",
-};
+pub(super) const MEMORY: Key =
+    number("memory", "share of the satisfaction that one response replaces; near 0 it changes slowly", (0.0, 1.0), 0.2);
 
 /// The part of a dynamic that follows satisfaction; it takes one number of a user's row.
 #[derive(Clone, Copy, Debug)]

@@ -30,16 +30,10 @@ pub(super) fn context(users: usize, items: usize) -> DynamicContext {
     }
 }
 
-/// The parameters of a kind: these, else the defaults, and strengths of 0.
+/// The parameters of a kind: these, and strengths of 0.
 pub(super) fn params(kind: &str, given: &[(&str, toml::Value)]) -> toml::Table {
     let kind = super::get(kind).expect("a registered kind");
-    let mut table: toml::Table =
-        kind.strengths.iter().map(|name| ((*name).to_owned(), toml::Value::Float(0.0))).collect();
-    for key in kind.keys {
-        if let Some(value) = key.kind.default_value() {
-            table.insert(key.name.to_owned(), value);
-        }
-    }
+    let mut table: toml::Table = kind.strengths().map(|name| (name.to_owned(), 0.0.into())).collect();
     table.extend(given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     table
 }

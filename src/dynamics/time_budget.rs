@@ -5,47 +5,40 @@
 //! slate that uses up the rest. The budget that consumption uses up is that of RecSim: Ie, Hsu, Mladenov, Jain,
 //! Narvekar, Wang, Wu and Boutilier (2019), "RecSim: a configurable simulation platform for recommender systems".
 
-use super::{Dynamic, DynamicKind, Moment, Step};
+use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment, Step};
 use crate::ids::UserId;
-use crate::params::{Key, Kind};
+use crate::params::parameters;
 use crate::random::{Purpose, Streams, unit};
 
-pub(super) const KIND: DynamicKind = DynamicKind {
-    name: "time_budget",
-    summary: "looking and consuming use up the time of a session (Ie et al. 2019)",
-    keys: &[
-        Key {
-            name: "looking",
-            kind: Kind::Number { min: 0.0, max: 1e6, default: None },
-            doc: "time that looking at one slate takes, in the unit of `budget`",
-        },
-        Key {
-            name: "accepting",
-            kind: Kind::Number { min: 0.0, max: 1e6, default: None },
-            doc: "time that an accepted item takes, in the unit of `budget`",
-        },
-        Key {
-            name: "budget",
-            kind: Kind::Number { min: 1e-6, max: 1e6, default: Some(1.0) },
-            doc: "mean time of a session, in a unit of your choice",
-        },
-        Key {
-            name: "spread",
-            kind: Kind::Number { min: 0.0, max: 5.0, default: Some(0.0) },
-            doc: "standard deviation of the logarithm of the time of a session; 0 = all sessions have the same",
-        },
-    ],
-    strengths: &["looking", "accepting"],
-    build: |params, context| {
+parameters! {
+    /// looking and consuming use up the time of a session (Ie et al. 2019)
+    pub(super) struct TimeBudgetSpec = "time_budget" {
+        /// time that looking at one slate takes, in the unit of `budget`
+        #[range(0.0..=1e6)]
+        looking: f64,
+        /// time that an accepted item takes, in the unit of `budget`
+        #[range(0.0..=1e6)]
+        accepting: f64,
+        /// mean time of a session, in a unit of your choice
+        #[range(1e-6..=1e6)]
+        budget: f64 = 1.0,
+        /// standard deviation of the logarithm of the time of a session; 0 = all sessions have the same
+        #[range(0.0..=5.0)]
+        spread: f64 = 0.0,
+    }
+}
+
+impl BuildDynamic for TimeBudgetSpec {
+    fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         Ok(Box::new(TimeBudget {
-            looking: params.number("looking") as f32,
-            accepting: params.number("accepting") as f32,
-            budget: params.number("budget"),
-            spread: params.number("spread"),
+            looking: self.looking as f32,
+            accepting: self.accepting as f32,
+            budget: self.budget,
+            spread: self.spread,
             streams: context.streams,
         }))
-    },
-};
+    }
+}
 
 struct TimeBudget {
     looking: f32,

@@ -4,11 +4,13 @@
 
 use super::{Environment, EnvironmentError};
 use crate::dataset::Dataset;
+use crate::dynamics::{BuildDynamic, DynamicKind};
 use crate::experiment::Experiment;
-use crate::policy::Factory;
+use crate::params::{ParameterError, Parameters};
+use crate::policy::{BuildPolicy, Factory, PolicyKind};
 use crate::registry::{Entry, Registry};
 use crate::scenario::{PolicySpec, Scenario};
-use crate::user::UserModel;
+use crate::user::{BuildUser, UserKind, UserModel};
 use std::fmt::{Display, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -23,6 +25,7 @@ pub struct EnvironmentBuilder {
     policies: String,
     own: Vec<String>,
     dynamics: String,
+    problem: Option<ParameterError>,
 }
 
 /// The kind of a policy that code builds, in manifests and tables.
@@ -39,6 +42,7 @@ impl Environment {
             policies: String::new(),
             own: Vec::new(),
             dynamics: String::new(),
+            problem: None,
         }
     }
 }
@@ -104,6 +108,12 @@ impl EnvironmentBuilder {
         keys.iter().fold(with_kind, |builder, (key, value)| builder.set(&format!("user.{key}"), value))
     }
 
+    /// Users who follow the model of a kind of your own, by its parameters; the settings may name the kind then.
+    pub fn user_of<P: BuildUser>(self, parameters: &P) -> Self {
+        let known = self.register(UserKind::of::<P>());
+        known.with_keys(parameters, |builder, keys| builder.user(P::NAME, keys))
+    }
+
     /// Users who follow a model of your own; keys of `user` besides `acceptance` and `temperature` then mean nothing.
     pub fn users(mut self, model: impl UserModel + 'static) -> Self {
         self.model = Some(Arc::new(model));
@@ -122,6 +132,12 @@ impl EnvironmentBuilder {
         self
     }
 
+    /// Adds a policy of a kind of your own, by its parameters; the settings may name the kind then.
+    pub fn policy_of<P: BuildPolicy>(self, parameters: &P) -> Self {
+        let known = self.register(PolicyKind::of::<P>());
+        known.with_keys(parameters, |builder, keys| builder.policy(P::NAME, keys))
+    }
+
     /// Adds a policy that `factory` builds, once a replication.
     pub fn own_policy(mut self, name: &str, factory: Factory) -> Self {
         self.registry = self.registry.with_policy(name, factory);
@@ -133,6 +149,31 @@ impl EnvironmentBuilder {
     pub fn dynamic(mut self, kind: &str, keys: &[(&str, &dyn Display)]) -> Self {
         table(&mut self.dynamics, "dynamic", kind, keys);
         self
+    }
+
+    /// Adds a dynamic of a kind of your own, by its parameters: `dynamic_of(&Sulking { strength: 0.3 })`; the settings may
+    /// name the kind then.
+    pub fn dynamic_of<P: BuildDynamic>(self, parameters: &P) -> Self {
+        let known = self.register(DynamicKind::of::<P>());
+        known.with_keys(parameters, |builder, keys| builder.dynamic(P::NAME, keys))
+    }
+
+    /// Gives the fields of a struct of parameters as keys.
+    fn with_keys<P: Parameters>(
+        mut self,
+        parameters: &P,
+        add: impl FnOnce(Self, &[(&str, &dyn Display)]) -> Self,
+    ) -> Self {
+        match toml::Table::try_from(parameters) {
+            Ok(table) => {
+                let keys: Vec<_> = table.iter().map(|(key, value)| (key.as_str(), value as &dyn Display)).collect();
+                add(self, &keys)
+            }
+            Err(problem) => {
+                self.problem.get_or_insert(ParameterError { kind: P::NAME, problem: problem.to_string() });
+                self
+            }
+        }
     }
 
     /// Builds the environment, at step 0 of replication 0.
@@ -148,6 +189,9 @@ impl EnvironmentBuilder {
     /// # Errors
     /// As [`EnvironmentBuilder::build`].
     pub fn experiment(self) -> Result<Experiment, EnvironmentError> {
+        if let Some(problem) = self.problem {
+            return Err(problem.into());
+        }
         // Policies are optional for an environment, not for a scenario.
         let policies = if self.policies.is_empty() { "[[policy]]\nkind = \"random\"\n" } else { &self.policies };
         let text = format!("data.path = '.'\n{policies}{}", self.dynamics);

@@ -137,7 +137,7 @@ fn a_policy_of_code_runs_beside_built_in_ones() {
     let options = RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None };
     let factory = std::sync::Arc::new(|context: &crate::policy::PolicyContext| {
         let kind = context.kinds.iter().find(|kind| kind.name == "popular").expect("a kind");
-        (kind.build)(&crate::scenario::Params::new(&kind.defaults()), context)
+        kind.build(&toml::Table::new(), context)
     });
     let experiment = builder().own_policy("mine", factory.clone()).set("replications", 2).experiment().expect("one");
     let outcome = experiment.run(&options).expect("a run");

@@ -361,5 +361,5 @@ fn user_model(
     let unknown = || UserError::Setup(format!("`user.kind` is `{}`, which no registered kind is called", spec.kind));
     let kind = registry.user(&spec.kind).ok_or_else(unknown)?;
     let (slate, chunk, cache) = (scenario.slate, scenario.engine.chunk, scenario.engine.cache_mb << 20);
-    (kind.build)(&spec.params(), &UserContext { data, catalogue, log, slate, chunk, cache })
+    kind.build(&spec.params, &UserContext { data, catalogue, log, slate, chunk, cache })
 }

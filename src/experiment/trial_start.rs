@@ -6,7 +6,7 @@ use crate::ids::LogUserId;
 use crate::log::EventSink;
 use crate::policy::{Policy, PolicyContext};
 use crate::random::Streams;
-use crate::scenario::{Params, PolicySpec};
+use crate::scenario::PolicySpec;
 use crate::simulation::Population;
 use crate::simulation::{Setup, Simulation, Trial};
 use std::sync::Arc;
@@ -108,7 +108,7 @@ impl Experiment {
         }
         let unknown = || fail(crate::policy::PolicyError::new(format!("kind `{}` is not registered", spec.kind)));
         let kind = self.registry.policy(&spec.kind).ok_or_else(unknown)?;
-        (kind.build)(&Params::new(&spec.params), &context).map_err(fail)
+        kind.build(&spec.params, &context).map_err(fail)
     }
 
     /// A policy of the scenario whose users are those of the log, in the order of their numbers.

@@ -52,9 +52,7 @@ impl<T: DeserializeOwned> Jsonl<T> {
     }
 
     /// All records.
-    ///
-    /// # Errors
-    /// As [`Jsonl::step`].
+    #[cfg(test)]
     pub fn all(mut self) -> Result<Vec<T>, FileError> {
         let mut records = Vec::new();
         while let Some((_, record)) = self.step()? {

@@ -6,7 +6,7 @@
 //! Gzip and zstd are read transparently. Nothing here knows what the records mean.
 
 mod bounded;
-pub mod charset;
+pub(crate) mod charset;
 mod claim;
 mod jsonl;
 mod output_folder;
@@ -17,12 +17,15 @@ pub mod spreadsheet;
 mod tally;
 mod watch;
 
-pub use self::bounded::{MOST_OF_MANIFEST, MOST_OF_TEXT, MOST_OF_TOKENIZER, open_regular, read_bounded, read_text};
-pub use self::claim::{Claim, ClaimError, Listing};
-pub use self::jsonl::{Jsonl, JsonlWriter};
+pub(crate) use self::bounded::{
+    MOST_OF_MANIFEST, MOST_OF_TEXT, MOST_OF_TOKENIZER, open_regular, read_bounded, read_text,
+};
+pub(crate) use self::claim::Claim;
+pub use self::claim::{ClaimError, Listing};
+pub(crate) use self::jsonl::{Jsonl, JsonlWriter};
 pub use self::output_folder::OutputFolder;
 pub use self::owned::FileRecord;
-pub use self::partial::Partial;
+pub(crate) use self::partial::Partial;
 pub use self::source::{Reader, Source};
 pub use self::tally::{Drops, Tally};
 pub use self::watch::{Quiet, Watch};

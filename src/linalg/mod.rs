@@ -17,5 +17,5 @@ mod wide;
 pub use self::inverse::inverse_of_positive;
 pub use self::least_squares::{LeastSquares, Symmetric};
 pub use self::sparse::Sparse;
-pub use self::svd::{Gram, Precision, TruncatedSvd, rotate_onto, truncated_svd, truncated_svd_of};
+pub use self::svd::{Gram, Precision, rotate_onto, truncated_svd, truncated_svd_of};
 pub use self::wide::{Loop, widest};

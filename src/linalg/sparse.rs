@@ -35,16 +35,6 @@ impl Sparse {
         Sparse { rows, columns, offsets, entries }
     }
 
-    /// Number of rows.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
-
-    /// Number of columns.
-    pub fn columns(&self) -> usize {
-        self.columns
-    }
-
     /// The `(column, value)` pairs of one row, by ascending column.
     pub fn row(&self, row: usize) -> &[(u32, f64)] {
         &self.entries[self.offsets[row]..self.offsets[row + 1]]

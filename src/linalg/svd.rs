@@ -15,8 +15,6 @@ pub struct TruncatedSvd {
     /// `[columns, k]`, row-major: row `i` is the vector of column `i` of the matrix. Each column of this
     /// array has length 1, and its entry of largest magnitude is positive.
     pub vectors: Vec<f64>,
-    /// Number of values.
-    pub rank: usize,
 }
 
 /// The products with a matrix `A` that the decomposition needs; the matrix may be in a file.
@@ -60,7 +58,7 @@ pub fn truncated_svd(matrix: &Sparse, rank: usize) -> TruncatedSvd {
 pub fn truncated_svd_of<G: Gram>(matrix: &G, rank: usize, precision: Precision) -> Result<TruncatedSvd, G::Error> {
     let size = matrix.columns();
     if size == 0 {
-        return Ok(TruncatedSvd { values: vec![0.0; rank], vectors: Vec::new(), rank });
+        return Ok(TruncatedSvd { values: vec![0.0; rank], vectors: Vec::new() });
     }
     let mut lanczos = Lanczos::new(size);
     let wanted = rank.min(size);
@@ -181,7 +179,7 @@ impl Lanczos {
         }
         let mut values: Vec<f64> = values.iter().map(|value| value.max(0.0).sqrt()).collect();
         values.resize(rank, 0.0);
-        TruncatedSvd { values, vectors, rank }
+        TruncatedSvd { values, vectors }
     }
 }
 

@@ -53,11 +53,6 @@ impl Sequences {
     pub fn tokens(&self) -> usize {
         self.tokens
     }
-
-    /// Texts.
-    pub fn rows(&self) -> usize {
-        self.rows
-    }
 }
 
 impl CausalGraph {

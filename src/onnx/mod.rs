@@ -23,15 +23,15 @@ mod values;
 mod watch;
 
 #[cfg(feature = "all")]
-pub use self::causal::{CausalGraph, Piece, Sequences};
+pub(crate) use self::causal::{CausalGraph, Piece, Sequences};
 #[cfg(feature = "all")]
-pub use self::encoder::Encoder;
+pub(crate) use self::encoder::Encoder;
 pub use self::graph::{Graph, GraphSpec, Port};
 pub use self::model_file::weights_of;
 pub(crate) use self::model_proto::{Axis, GraphWriter};
 pub(crate) use self::row_rule::{check_rows, row_bits};
-pub use self::runtime::{Attempt, Runtime, library_name, search_places};
-pub use self::watch::on_hang;
+pub use self::runtime::{Attempt, Runtime, library_name};
+pub(crate) use self::watch::on_hang;
 
 /// Errors between a model file and its numbers.
 #[derive(Debug, thiserror::Error)]

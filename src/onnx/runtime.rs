@@ -72,7 +72,7 @@ impl Runtime {
 }
 
 /// The files to try, in order, and the rule behind each.
-pub fn search_places() -> Vec<(&'static str, PathBuf)> {
+fn search_places() -> Vec<(&'static str, PathBuf)> {
     if let Some(path) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
         return vec![("ORT_DYLIB_PATH", PathBuf::from(path))];
     }

@@ -2,18 +2,29 @@
 //!
 //! The keys of the kinds that a scenario names, and the values that were given.
 //!
-//! A kind (of policy, user model, dynamic) describes its keys once, as [`Key`]s; checks, messages, the JSON Schema and the
-//! reference file follow from them, and [`Params`] gives the checked values.
+//! A kind (of policy, user model, dynamic) declares a struct of parameters with [`parameters!`](crate::parameters): its
+//! fields are the keys. Checks, messages, the JSON Schema and the reference file follow from them, and the kind is built
+//! from the values.
 
 mod keys;
+mod macros;
 mod nearest;
 mod renamed;
 mod sections;
 
 pub use self::keys::{number, text, whole, word};
+pub(crate) use self::macros::defaults;
+pub use self::macros::{ParameterError, Parameters, PolicyTable, PolicyTables, Texts, Words};
+#[doc(hidden)]
+pub use self::macros::{key, kind_of_key, maybe};
+pub use self::macros::{parameters, words};
 pub use self::nearest::{did_you_mean, listed, nearest, short};
 pub use self::renamed::renamed;
 pub use self::sections::{Section, Variant};
+
+/// What [`parameters!`](crate::parameters) and [`words!`](crate::words) derive.
+#[doc(hidden)]
+pub use serde;
 
 use toml::Value;
 
@@ -198,88 +209,4 @@ fn policy_of(kind: &str) -> Value {
 
 fn quoted(words: &[&str]) -> String {
     words.iter().map(|word| format!("\"{word}\"")).collect::<Vec<_>>().join(", ")
-}
-
-/// Checked values of one table, such as the parameters of a policy: every key of its kind is present and has the
-/// right type.
-pub struct Params<'a> {
-    table: &'a toml::Table,
-}
-
-impl<'a> Params<'a> {
-    /// Wraps a table that was checked against the keys of its kind, defaults filled in.
-    pub fn new(table: &'a toml::Table) -> Params<'a> {
-        Params { table }
-    }
-
-    /// The table itself.
-    pub fn table(&self) -> &'a toml::Table {
-        self.table
-    }
-
-    /// A whole number; 0 when the kind has no such key (a mistake in the kind's own code).
-    pub fn integer(&self, name: &str) -> i64 {
-        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        self.table.get(name).and_then(Value::as_integer).unwrap_or_default()
-    }
-
-    /// A number.
-    pub fn number(&self, name: &str) -> f64 {
-        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        let value = self.table.get(name);
-        value
-            .and_then(|value| value.as_float().or_else(|| value.as_integer().map(|whole| whole as f64)))
-            .unwrap_or_default()
-    }
-
-    /// The whole number of a key that also takes words; `None` when it is one of the words.
-    pub fn optional_integer(&self, name: &str) -> Option<i64> {
-        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        self.table.get(name).and_then(Value::as_integer)
-    }
-
-    /// The number of a key that also takes words; `None` when it is one of the words.
-    pub fn optional_number(&self, name: &str) -> Option<f64> {
-        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        self.table.get(name).and_then(Value::as_float)
-    }
-
-    /// A list of numbers.
-    pub fn numbers(&self, name: &str) -> Vec<f64> {
-        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        let list = self.table.get(name).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_float).collect()
-    }
-
-    /// The table of a policy inside a policy: `kind` and its keys.
-    pub fn policy(&self, name: &str) -> Option<&'a toml::Table> {
-        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        self.table.get(name).and_then(Value::as_table)
-    }
-
-    /// The tables of a list of policies.
-    pub fn policies(&self, name: &str) -> Vec<&'a toml::Table> {
-        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        let list = self.table.get(name).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_table).collect()
-    }
-
-    /// A list of words or texts.
-    pub fn words(&self, name: &str) -> Vec<&'a str> {
-        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        let list = self.table.get(name).and_then(Value::as_array);
-        list.into_iter().flatten().filter_map(Value::as_str).collect()
-    }
-
-    /// A word, text or path (paths are absolute).
-    pub fn text(&self, name: &str) -> &'a str {
-        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        self.table.get(name).and_then(Value::as_str).unwrap_or_default()
-    }
-
-    /// True or false.
-    pub fn flag(&self, name: &str) -> bool {
-        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this kind");
-        self.table.get(name).and_then(Value::as_bool).unwrap_or_default()
-    }
 }

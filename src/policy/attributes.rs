@@ -7,7 +7,7 @@
 use super::PolicyError;
 use crate::dataset::{Catalogue, FieldError};
 use crate::ids::ItemId;
-use crate::params::{Key, Kind};
+use crate::params::{Key, text};
 use crate::scene::unit_fields;
 use std::collections::BTreeMap;
 
@@ -15,19 +15,16 @@ use std::collections::BTreeMap;
 const ALL: &str = "*";
 
 /// A field of categories.
-pub(super) const FIELD: Key = Key {
-    name: "field",
-    kind: Kind::Text { default: Some("") },
-    doc: "field of the items whose categories count; empty takes `data.item_field`",
-};
+pub(super) const FIELD: Key =
+    text("field", "field of the items whose categories count; empty takes `data.item_field`", "");
 
 /// A field of categories, or all fields.
-pub(super) const TRAITS: Key = Key {
-    name: "field",
-    kind: Kind::Text { default: Some("") },
-    doc: "field of the items whose categories count, `*` for all fields as numbers; empty takes `data.item_field`, and all \
-          fields where the items have no categories",
-};
+pub(super) const TRAITS: Key = text(
+    "field",
+    "field of the items whose categories count, `*` for all fields as numbers; empty takes `data.item_field`, and all fields \
+     where the items have no categories",
+    "",
+);
 
 /// The attributes of all items. Items that are alike in everything share a row.
 pub(super) struct Attributes {

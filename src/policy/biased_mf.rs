@@ -15,47 +15,41 @@
 
 use super::item_table::{ItemTable, Taste};
 use super::levels::{Entry, Levels, Rated};
-use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
+use super::{BuildPolicy, Histories, Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::ids::UserId;
 use crate::linalg::{LeastSquares, Loop, widest};
 use crate::log::EventBatch;
-use crate::params::{Key, Kind, Params};
+use crate::params::{Parameters, parameters};
 use crate::random::{Purpose, Streams, unit};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "biased_mf",
-    summary: "the best predicted ratings, matrix factorisation with biases (Koren, Bell and Volinsky 2009)",
-    keys: &[
-        Key {
-            name: "factors",
-            kind: Kind::Integer { min: 0, max: 256, default: Some(16) },
-            doc: "length of the vectors of users and items; 0 = biases alone",
-        },
-        Key {
-            name: "regularisation",
-            kind: Kind::Number { min: 1e-3, max: 1e9, default: Some(8.0) },
-            doc: "weight of the squared norm of a vector against the sum of squared errors",
-        },
-        Key {
-            name: "bias_regularisation",
-            kind: Kind::Number { min: 1e-3, max: 1e9, default: Some(3.0) },
-            doc: "weight of a squared bias against the sum of squared errors",
-        },
-        Key {
-            name: "iterations",
-            kind: Kind::Integer { min: 1, max: 1000, default: Some(15) },
-            doc: "sweeps over users and items before the first tick",
-        },
-        Key {
-            name: "retrain_every",
-            kind: Kind::Integer { min: 0, max: 1_000_000, default: Some(10) },
-            doc: "ticks between further sweeps; 0 = items from the log only",
-        },
-    ],
-    build: |params, context| Ok(Box::new(BiasedMf::new(params, context)?)),
-};
+parameters! {
+    /// the best predicted ratings, matrix factorisation with biases (Koren, Bell and Volinsky 2009)
+    pub(super) struct BiasedMfSpec = "biased_mf" {
+        /// length of the vectors of users and items; 0 = biases alone
+        #[range(0..=256)]
+        factors: usize = 16,
+        /// weight of the squared norm of a vector against the sum of squared errors
+        #[range(1e-3..=1e9)]
+        regularisation: f64 = 8.0,
+        /// weight of a squared bias against the sum of squared errors
+        #[range(1e-3..=1e9)]
+        bias_regularisation: f64 = 3.0,
+        /// sweeps over users and items before the first tick
+        #[range(1..=1000)]
+        iterations: usize = 15,
+        /// ticks between further sweeps; 0 = items from the log only
+        #[range(0..=1_000_000)]
+        retrain_every: u32 = 10,
+    }
+}
+
+impl BuildPolicy for BiasedMfSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(BiasedMf::new(&self, context)?))
+    }
+}
 
 /// The quantity that is fitted.
 #[derive(Clone, Copy, Debug)]
@@ -170,22 +164,22 @@ struct BiasedMf {
 }
 
 impl BiasedMf {
-    fn new(params: &Params<'_>, context: &PolicyContext) -> Result<BiasedMf, PolicyError> {
+    fn new(params: &BiasedMfSpec, context: &PolicyContext) -> Result<BiasedMf, PolicyError> {
         let objective = Objective {
-            factors: params.integer("factors") as usize,
-            regularisation: params.number("regularisation"),
-            bias_regularisation: params.number("bias_regularisation"),
+            factors: params.factors,
+            regularisation: params.regularisation,
+            bias_regularisation: params.bias_regularisation,
         };
-        let levels = Levels::new(context, KIND.name)?;
-        let sweeps = params.integer("iterations") as usize;
-        let model = context.fit_drawn(KIND.name, &(objective, sweeps), || {
+        let levels = Levels::new(context, BiasedMfSpec::NAME)?;
+        let sweeps = params.iterations;
+        let model = context.fit_drawn(BiasedMfSpec::NAME, &(objective, sweeps), || {
             let matrix = levels.matrix();
             let mut model = Model::new(objective, context.log.items, matrix.mean(), &context.streams);
             model.fit(&matrix, sweeps);
             model
         });
         Ok(BiasedMf {
-            retrain_every: params.integer("retrain_every") as u32,
+            retrain_every: params.retrain_every,
             levels,
             histories: Histories::new(context),
             users: vec![0.0; context.sources.len() * model.width()],

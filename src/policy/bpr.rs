@@ -12,10 +12,10 @@
 
 use super::feedback::{Feedback, Sparse};
 use super::item_table::{ItemTable, Taste};
-use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
+use super::{BuildPolicy, Histories, Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::EventBatch;
-use crate::params::{Key, Kind, Params};
+use crate::params::{Parameters, parameters};
 use crate::random::{Purpose, Streams, below, unit};
 use std::sync::Arc;
 
@@ -25,43 +25,35 @@ const ONLINE_STEPS: u32 = 5;
 /// Ids of the streams for training; those of users and of other policies' vectors lie below.
 const TRAINING: u64 = 1 << 40;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "bpr",
-    summary: "matrix factorisation for ranking, pairwise by stochastic gradients (Rendle et al. 2009)",
-    keys: &[
-        Key {
-            name: "factors",
-            kind: Kind::Integer { min: 1, max: 256, default: Some(32) },
-            doc: "length of the vectors of users and items",
-        },
-        Key {
-            name: "learning_rate",
-            kind: Kind::Number { min: 1e-6, max: 1.0, default: Some(0.05) },
-            doc: "length of a step",
-        },
-        Key {
-            name: "regularisation",
-            kind: Kind::Number { min: 0.0, max: 10.0, default: Some(0.01) },
-            doc: "how fast vectors shrink, as a share of their length in each step",
-        },
-        Key {
-            name: "iterations",
-            kind: Kind::Integer { min: 1, max: 10_000, default: Some(50) },
-            doc: "epochs before the first tick",
-        },
-        Key {
-            name: "retrain_every",
-            kind: Kind::Integer { min: 0, max: 1_000_000, default: Some(10) },
-            doc: "ticks between further training; 0 = item vectors from the log only",
-        },
-        Key {
-            name: "retrain_iterations",
-            kind: Kind::Integer { min: 1, max: 10_000, default: Some(5) },
-            doc: "epochs of each further training",
-        },
-    ],
-    build: |params, context| Ok(Box::new(Bpr::new(params, context))),
-};
+parameters! {
+    /// matrix factorisation for ranking, pairwise by stochastic gradients (Rendle et al. 2009)
+    pub(super) struct BprSpec = "bpr" {
+        /// length of the vectors of users and items
+        #[range(1..=256)]
+        factors: usize = 32,
+        /// length of a step
+        #[range(1e-6..=1.0)]
+        learning_rate: f64 = 0.05,
+        /// how fast vectors shrink, as a share of their length in each step
+        #[range(0.0..=10.0)]
+        regularisation: f64 = 0.01,
+        /// epochs before the first tick
+        #[range(1..=10_000)]
+        iterations: u32 = 50,
+        /// ticks between further training; 0 = item vectors from the log only
+        #[range(0..=1_000_000)]
+        retrain_every: u32 = 10,
+        /// epochs of each further training
+        #[range(1..=10_000)]
+        retrain_iterations: u32 = 5,
+    }
+}
+
+impl BuildPolicy for BprSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(Bpr::new(&self, context)))
+    }
+}
 
 /// The vectors and how they are trained.
 #[derive(Clone)]
@@ -90,8 +82,8 @@ struct Bpr {
 }
 
 impl Vectors {
-    fn new(params: &Params<'_>, context: &PolicyContext) -> Vectors {
-        let factors = params.integer("factors") as usize;
+    fn new(params: &BprSpec, context: &PolicyContext) -> Vectors {
+        let factors = params.factors;
         let rows = |rows: usize, kind: u64, last: f32| {
             let values = (0..rows as u64).flat_map(|row| {
                 let mut rng = context.streams.derive(Purpose::Policy, TRAINING + (kind << 36) + row, 0);
@@ -104,8 +96,8 @@ impl Vectors {
         };
         Vectors {
             factors,
-            rate: params.number("learning_rate") as f32,
-            regularisation: params.number("regularisation") as f32,
+            rate: params.learning_rate as f32,
+            regularisation: params.regularisation as f32,
             items: rows(context.log.items, 1, 0.0),
             people: rows(context.log.users(), 2, 1.0),
             streams: context.streams,
@@ -184,18 +176,18 @@ fn two_rows(matrix: &mut [f32], width: usize, first: usize, second: usize) -> (&
 }
 
 impl Bpr {
-    fn new(params: &Params<'_>, context: &PolicyContext) -> Bpr {
+    fn new(params: &BprSpec, context: &PolicyContext) -> Bpr {
         let feedback = Feedback::new(context);
-        let epochs = params.integer("iterations") as u32;
-        let trained = ["factors", "learning_rate", "regularisation"].map(|key| params.number(key));
-        let vectors = context.fit_drawn(KIND.name, &(trained, epochs), || {
+        let epochs = params.iterations;
+        let trained = (params.factors, params.learning_rate, params.regularisation);
+        let vectors = context.fit_drawn(BprSpec::NAME, &(trained, epochs), || {
             let mut vectors = Vectors::new(params, context);
             vectors.train(&feedback.matrix(), epochs);
             vectors
         });
         let mut bpr = Bpr {
-            retrain_every: params.integer("retrain_every") as u32,
-            retrain_iterations: params.integer("retrain_iterations") as u32,
+            retrain_every: params.retrain_every,
+            retrain_iterations: params.retrain_iterations,
             sources: context.sources.clone(),
             feedback,
             histories: Histories::new(context),
@@ -262,9 +254,8 @@ mod tests {
     use crate::policy::testing::{World, build_with, mask};
 
     fn vectors(world: &World) -> Vectors {
-        let mut params = KIND.defaults();
-        params.extend(toml::from_str::<toml::Table>("factors = 1\nlearning_rate = 0.5\nregularisation = 0.1").unwrap());
-        Vectors::new(&Params::new(&params), &world.context())
+        let params = toml::from_str("factors = 1\nlearning_rate = 0.5\nregularisation = 0.1").expect("parameters");
+        Vectors::new(&BprSpec::read(&params).expect("parameters"), &world.context())
     }
 
     #[test]

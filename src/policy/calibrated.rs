@@ -10,39 +10,42 @@
 
 use super::attributes::FIELD;
 use super::inner::{INNER, Inner, List, POOL};
-use super::{Histories, Policy, PolicyError, PolicyKind, Request, Requests, SlateRow, Slates};
+use super::{BuildPolicy, Histories, Policy, PolicyContext, PolicyError, Request, Requests, SlateRow, Slates};
 use crate::dataset::ItemCategories;
 use crate::ids::{ItemId, UserId};
 use crate::log::EventBatch;
-use crate::params::{Key, Kind};
+use crate::params::{PolicyTable, parameters};
 use std::sync::Arc;
 
 /// The paper's alpha: how much of `p` is mixed into `q`.
 const SHARE_OF_HISTORY: f64 = 0.01;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "calibrated",
-    summary: "another policy re-ranked to the category shares of each history (Steck 2018)",
-    keys: &[
-        Key {
-            name: "calibration",
-            kind: Kind::Number { min: 0.0, max: 1.0, default: Some(0.5) },
-            doc: "weight of the divergence from the history's categories; the rest is the weight of the inner policy's scores",
-        },
-        FIELD,
-        POOL,
-        INNER,
-    ],
-    build: |params, context| {
+parameters! {
+    /// another policy re-ranked to the category shares of each history (Steck 2018)
+    pub(super) struct CalibratedSpec = "calibrated" {
+        /// weight of the divergence from the history's categories; the rest is the weight of the inner policy's scores
+        #[range(0.0..=1.0)]
+        calibration: f64 = 0.5,
+        #[key(FIELD)]
+        field: String,
+        #[key(POOL)]
+        pool: usize,
+        #[key(INNER)]
+        inner: PolicyTable,
+    }
+}
+
+impl BuildPolicy for CalibratedSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(Calibrated {
-            calibration: params.number("calibration"),
-            pool: params.integer("pool") as usize,
-            categories: context.catalogue.categories(params.text("field")).map_err(PolicyError::of)?,
+            calibration: self.calibration,
+            pool: self.pool,
+            categories: context.catalogue.categories(&self.field).map_err(PolicyError::of)?,
             histories: Histories::new(context),
-            inner: Inner::new(params.policy("inner").unwrap_or(&toml::Table::new()), 0, context)?,
+            inner: Inner::new(&self.inner, 0, context)?,
         }))
-    },
-};
+    }
+}
 
 struct Calibrated {
     calibration: f64,

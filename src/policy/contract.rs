@@ -1,9 +1,8 @@
 //! The contract of every registered policy: registering a policy tests it.
 
 use super::testing::{World, build, build_with, has_runtime, mask};
-use super::{Slates, all};
+use super::{PolicyKind, Slates, all};
 use crate::ids::{ItemId, UserId};
-use crate::params::Params;
 
 /// All kinds; `external` with the example, where there is a Python, `onnx` with a fixture, where there is a runtime.
 fn kinds() -> Vec<&'static str> {
@@ -249,7 +248,7 @@ fn the_recipe_of_contributing_works_as_it_stands() {
     let (users, blocked) = world.everyone();
     let build = |until: i64| {
         let params = toml::Table::from_iter([("until".to_owned(), until.into())]);
-        (super::recipe::KIND.build)(&Params::new(&params), &world.context()).expect("a policy")
+        PolicyKind::of::<super::recipe::NewestSpec>().build(&params, &world.context()).expect("a policy")
     };
     for until in [9999, 1990] {
         let slates = world.recommend(build(until).as_mut(), 0, &users, &blocked);

@@ -12,44 +12,42 @@
 //! matrices of 8 bytes a number at a time: 8 GB for 20,000 items, and larger catalogues are refused. `run --dry-run` says what a scenario needs.
 
 use super::feedback::{Feedback, Sparse};
-use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
+use super::{BuildPolicy, Histories, Policy, PolicyContext, PolicyError, Requests, Slates, rank_candidates};
 use crate::ids::UserId;
 use crate::linalg::{Loop, inverse_of_positive, widest};
 use crate::log::EventBatch;
-use crate::params::{Key, Kind, Params};
+use crate::params::{Parameters, parameters};
 use rayon::prelude::*;
 use std::sync::Arc;
 
 /// The largest catalogue.
 const MOST_ITEMS: usize = 20_000;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "ease",
-    summary: "linear autoencoder over items in closed form (Steck 2019)",
-    keys: &[
-        Key {
-            name: "regularisation",
-            kind: Kind::Number { min: 1e-3, max: 1e9, default: Some(250.0) },
-            doc: "users added to the diagonal of the item-item counts: lowers weights that rest on few users",
-        },
-        Key {
-            name: "retrain_every",
-            kind: Kind::Integer { min: 0, max: 1_000_000, default: Some(25) },
-            doc: "ticks between computations of the weights; 0 = from the log only",
-        },
-    ],
-    build: |params, context| {
+parameters! {
+    /// linear autoencoder over items in closed form (Steck 2019)
+    pub(super) struct EaseSpec = "ease" {
+        /// users added to the diagonal of the item-item counts: lowers weights that rest on few users
+        #[range(1e-3..=1e9)]
+        regularisation: f64 = 250.0,
+        /// ticks between computations of the weights; 0 = from the log only
+        #[range(0..=1_000_000)]
+        retrain_every: u32 = 25,
+    }
+}
+
+impl BuildPolicy for EaseSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         let items = context.log.items;
         if items > MOST_ITEMS {
             return Err(PolicyError::new(format!(
                 "`ease` needs the square of the number of items, for {items} items {:.0} GB of memory; the most is {MOST_ITEMS} items \
-                 (8 GB): use `item_knn` or `ials`",
+             (8 GB): use `item_knn` or `ials`",
                 items as f64 * items as f64 * 20.0 / 1e9
             )));
         }
-        Ok(Box::new(Ease::new(params, context)))
-    },
-};
+        Ok(Box::new(Ease::new(&self, context)))
+    }
+}
 
 struct Ease {
     regularisation: f64,
@@ -61,13 +59,13 @@ struct Ease {
 }
 
 impl Ease {
-    fn new(params: &Params<'_>, context: &PolicyContext) -> Ease {
+    fn new(params: &EaseSpec, context: &PolicyContext) -> Ease {
         let feedback = Feedback::new(context);
-        let regularisation = params.number("regularisation");
+        let regularisation = params.regularisation;
         Ease {
             regularisation,
-            retrain_every: params.integer("retrain_every") as u32,
-            weights: context.fit(KIND.name, &regularisation, || weights(&feedback.matrix(), regularisation)),
+            retrain_every: params.retrain_every,
+            weights: context.fit(EaseSpec::NAME, &regularisation, || weights(&feedback.matrix(), regularisation)),
             histories: Histories::new(context),
             feedback,
         }

@@ -10,28 +10,29 @@
 use super::explored;
 use super::inner::{INNER, Inner};
 use super::random::draw;
-use super::{Chance, Policy, PolicyError, PolicyKind, Request, Requests, Slates};
+use super::{BuildPolicy, Chance, Policy, PolicyContext, PolicyError, Request, Requests, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::params::{Key, Kind};
+use crate::params::{PolicyTable, parameters};
 use crate::random::unit;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "epsilon_greedy",
-    summary: "another policy with a share of slots given to chance (Sutton and Barto 2018)",
-    keys: &[
-        Key {
-            name: "epsilon",
-            kind: Kind::Number { min: 0.0, max: 1.0, default: Some(0.1) },
-            doc: "probability that a slot shows a random candidate",
-        },
-        INNER,
-    ],
-    build: |params, context| {
-        let inner = Inner::new(params.policy("inner").unwrap_or(&toml::Table::new()), 0, context)?;
-        Ok(Box::new(EpsilonGreedy { epsilon: params.number("epsilon"), inner }))
-    },
-};
+parameters! {
+    /// another policy with a share of slots given to chance (Sutton and Barto 2018)
+    pub(super) struct EpsilonGreedySpec = "epsilon_greedy" {
+        /// probability that a slot shows a random candidate
+        #[range(0.0..=1.0)]
+        epsilon: f64 = 0.1,
+        #[key(INNER)]
+        inner: PolicyTable,
+    }
+}
+
+impl BuildPolicy for EpsilonGreedySpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        let inner = Inner::new(&self.inner, 0, context)?;
+        Ok(Box::new(EpsilonGreedy { epsilon: self.epsilon, inner }))
+    }
+}
 
 struct EpsilonGreedy {
     epsilon: f64,

@@ -15,43 +15,37 @@
 use super::factors::{Factors, Objective, UserVectors};
 use super::feedback::Feedback;
 use super::item_table::{ItemTable, Taste};
-use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
+use super::{BuildPolicy, Histories, Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::log::EventBatch;
-use crate::params::{Key, Kind, Params};
+use crate::params::parameters;
 use std::sync::Arc;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "ials",
-    summary: "implicit matrix factorisation, alternating least squares (Hu, Koren and Volinsky 2008)",
-    keys: &[
-        Key {
-            name: "factors",
-            kind: Kind::Integer { min: 1, max: 256, default: Some(32) },
-            doc: "length of the vectors of users and items",
-        },
-        Key {
-            name: "alpha",
-            kind: Kind::Number { min: 0.0, max: 1e6, default: Some(1.0) },
-            doc: "confidence that an item of the history gains over the others, which have 1",
-        },
-        Key {
-            name: "regularisation",
-            kind: Kind::Number { min: 1e-3, max: 1e9, default: Some(5.0) },
-            doc: "weight of the squared norm of a vector against the sum of squared errors",
-        },
-        Key {
-            name: "iterations",
-            kind: Kind::Integer { min: 1, max: 1000, default: Some(10) },
-            doc: "sweeps over users and items before the first tick",
-        },
-        Key {
-            name: "retrain_every",
-            kind: Kind::Integer { min: 0, max: 1_000_000, default: Some(10) },
-            doc: "ticks between further sweeps; 0 = item vectors from the log only",
-        },
-    ],
-    build: |params, context| Ok(Box::new(Ials::new(params, context))),
-};
+parameters! {
+    /// implicit matrix factorisation, alternating least squares (Hu, Koren and Volinsky 2008)
+    pub(super) struct IalsSpec = "ials" {
+        /// length of the vectors of users and items
+        #[range(1..=256)]
+        factors: usize = 32,
+        /// confidence that an item of the history gains over the others, which have 1
+        #[range(0.0..=1e6)]
+        alpha: f64 = 1.0,
+        /// weight of the squared norm of a vector against the sum of squared errors
+        #[range(1e-3..=1e9)]
+        regularisation: f64 = 5.0,
+        /// sweeps over users and items before the first tick
+        #[range(1..=1000)]
+        iterations: usize = 10,
+        /// ticks between further sweeps; 0 = item vectors from the log only
+        #[range(0..=1_000_000)]
+        retrain_every: u32 = 10,
+    }
+}
+
+impl BuildPolicy for IalsSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(Ials::new(&self, context)))
+    }
+}
 
 struct Ials {
     retrain_every: u32,
@@ -63,15 +57,12 @@ struct Ials {
 }
 
 impl Ials {
-    fn new(params: &Params<'_>, context: &PolicyContext) -> Ials {
-        let objective = Objective {
-            factors: params.integer("factors") as usize,
-            alpha: params.number("alpha"),
-            regularisation: params.number("regularisation"),
-        };
-        let factors = Factors::of_log(objective, params.integer("iterations") as usize, context);
+    fn new(params: &IalsSpec, context: &PolicyContext) -> Ials {
+        let objective =
+            Objective { factors: params.factors, alpha: params.alpha, regularisation: params.regularisation };
+        let factors = Factors::of_log(objective, params.iterations, context);
         Ials {
-            retrain_every: params.integer("retrain_every") as u32,
+            retrain_every: params.retrain_every,
             users: UserVectors::new(context, objective.factors),
             histories: Histories::new(context),
             feedback: Feedback::new(context),

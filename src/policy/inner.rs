@@ -7,7 +7,7 @@
 use super::{Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::params::{Key, Kind};
+use crate::params::{Key, Kind, PolicyTable, whole};
 
 /// The wrapped policy.
 pub(super) const INNER: Key = Key {
@@ -17,11 +17,8 @@ pub(super) const INNER: Key = Key {
 };
 
 /// Items of the inner list among which is chosen.
-pub(super) const POOL: Key = Key {
-    name: "pool",
-    kind: Kind::Integer { min: 1, max: 10_000, default: Some(100) },
-    doc: "best items of the inner policy among which is chosen; at least a slate is taken",
-};
+pub(super) const POOL: Key =
+    whole("pool", "best items of the inner policy among which is chosen; at least a slate is taken", (1, 10_000), 100);
 
 /// A wrapped policy and its latest lists.
 pub(super) struct Inner {
@@ -43,7 +40,7 @@ pub(super) struct List<'a> {
 
 impl Inner {
     /// Builds part number `part` of a policy from its table.
-    pub fn new(table: &toml::Table, part: u32, context: &PolicyContext) -> Result<Inner, PolicyError> {
+    pub fn new(table: &PolicyTable, part: u32, context: &PolicyContext) -> Result<Inner, PolicyError> {
         Ok(Inner { policy: context.inner(table)?, part, slates: Slates::default() })
     }
 

@@ -12,40 +12,36 @@
 //! its histories is informative, and `half_life_items = 20` raises that to 0.20.
 
 use super::feedback::{Feedback, Sparse};
-use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
+use super::{BuildPolicy, Histories, Policy, PolicyContext, PolicyError, Requests, Slates, rank_candidates};
 use crate::ids::UserId;
 use crate::log::EventBatch;
-use crate::params::{Key, Kind, Params};
+use crate::params::{Parameters, parameters};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "item_knn",
-    summary: "items similar to those the user has, shrunk cosine (Sarwar et al. 2001)",
-    keys: &[
-        Key {
-            name: "neighbours",
-            kind: Kind::Integer { min: 1, max: 100_000, default: Some(50) },
-            doc: "similar items kept for each item",
-        },
-        Key {
-            name: "shrink",
-            kind: Kind::Number { min: 0.0, max: 1e6, default: Some(10.0) },
-            doc: "users added to the denominator: lowers similarities that rest on few users",
-        },
-        Key {
-            name: "half_life_items",
-            kind: Kind::Number { min: 0.0, max: 1e6, default: Some(0.0) },
-            doc: "newer items after which an item of the history counts half; 0 = all count the same",
-        },
-        Key {
-            name: "retrain_every",
-            kind: Kind::Integer { min: 0, max: 1_000_000, default: Some(10) },
-            doc: "ticks between computations of the similarities; 0 = from the log only",
-        },
-    ],
-    build: |params, context| Ok(Box::new(ItemKnn::new(params, context))),
-};
+parameters! {
+    /// items similar to those the user has, shrunk cosine (Sarwar et al. 2001)
+    pub(super) struct ItemKnnSpec = "item_knn" {
+        /// similar items kept for each item
+        #[range(1..=100_000)]
+        neighbours: usize = 50,
+        /// users added to the denominator: lowers similarities that rest on few users
+        #[range(0.0..=1e6)]
+        shrink: f64 = 10.0,
+        /// newer items after which an item of the history counts half; 0 = all count the same
+        #[range(0.0..=1e6)]
+        half_life_items: f64 = 0.0,
+        /// ticks between computations of the similarities; 0 = from the log only
+        #[range(0..=1_000_000)]
+        retrain_every: u32 = 10,
+    }
+}
+
+impl BuildPolicy for ItemKnnSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(ItemKnn::new(&self, context)))
+    }
+}
 
 struct ItemKnn {
     neighbours: usize,
@@ -59,16 +55,16 @@ struct ItemKnn {
 }
 
 impl ItemKnn {
-    fn new(params: &Params<'_>, context: &PolicyContext) -> ItemKnn {
+    fn new(params: &ItemKnnSpec, context: &PolicyContext) -> ItemKnn {
         let feedback = Feedback::new(context);
-        let (neighbours, shrink) = (params.integer("neighbours") as usize, params.number("shrink"));
+        let (neighbours, shrink) = (params.neighbours, params.shrink);
         ItemKnn {
             neighbours,
             shrink,
-            half_life: params.number("half_life_items"),
-            retrain_every: params.integer("retrain_every") as u32,
+            half_life: params.half_life_items,
+            retrain_every: params.retrain_every,
             similar: context
-                .fit(KIND.name, &(neighbours, shrink), || similarities(&feedback.matrix(), neighbours, shrink)),
+                .fit(ItemKnnSpec::NAME, &(neighbours, shrink), || similarities(&feedback.matrix(), neighbours, shrink)),
             histories: Histories::new(context),
             feedback,
         }

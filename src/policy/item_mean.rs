@@ -7,28 +7,27 @@
 //! accepted without a rating does not. It needs a log with ratings.
 
 use super::levels::Levels;
-use super::{Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
+use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::params::{Key, Kind, Params};
+use crate::params::{Parameters, parameters};
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "item_mean",
-    summary: "the items with the best mean rating, shrunken (Ekstrand, Riedl and Konstan 2011)",
-    keys: &[
-        Key {
-            name: "shrinkage",
-            kind: Kind::Number { min: 0.0, max: 1e9, default: Some(5.0) },
-            doc: "ratings of the mean of all items that each item gets besides its own",
-        },
-        Key {
-            name: "learn",
-            kind: Kind::Bool { default: Some(true) },
-            doc: "whether ratings of accepted items count, besides the log",
-        },
-    ],
-    build: |params, context| Ok(Box::new(ItemMean::new(params, context)?)),
-};
+parameters! {
+    /// the items with the best mean rating, shrunken (Ekstrand, Riedl and Konstan 2011)
+    pub(super) struct ItemMeanSpec = "item_mean" {
+        /// ratings of the mean of all items that each item gets besides its own
+        #[range(0.0..=1e9)]
+        shrinkage: f64 = 5.0,
+        /// whether ratings of accepted items count, besides the log
+        learn: bool = true,
+    }
+}
+
+impl BuildPolicy for ItemMeanSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(ItemMean::new(&self, context)?))
+    }
+}
 
 struct ItemMean {
     shrinkage: f64,
@@ -41,14 +40,14 @@ struct ItemMean {
 }
 
 impl ItemMean {
-    fn new(params: &Params<'_>, context: &PolicyContext) -> Result<ItemMean, PolicyError> {
+    fn new(params: &ItemMeanSpec, context: &PolicyContext) -> Result<ItemMean, PolicyError> {
         // Says what is wrong with a log without ratings.
-        Levels::new(context, KIND.name)?;
+        Levels::new(context, ItemMeanSpec::NAME)?;
         let mut sums = vec![(0.0, 0.0); context.log.items];
         for row in context.log.rows.iter().filter(|row| !row.rating.is_nan()) {
             add(&mut sums[row.item.index()], row.rating);
         }
-        let (shrinkage, learn) = (params.number("shrinkage"), params.flag("learn"));
+        let (shrinkage, learn) = (params.shrinkage, params.learn);
         Ok(ItemMean { shrinkage, learn, sums, scores: Vec::new(), ranking: Vec::new() })
     }
 
@@ -154,7 +153,7 @@ mod tests {
             log.rows.iter_mut().for_each(|row| row.rating = f32::NAN);
             context.log = log.into();
             let params = kind.defaults();
-            let problem = (kind.build)(&crate::params::Params::new(&params), &context).err().expect("an error");
+            let problem = kind.build(&params, &context).err().expect("an error");
             assert!(problem.to_string().contains("the log before the start has none"), "{problem}");
         }
     }

@@ -3,7 +3,7 @@
 use super::{Fits, Policy, PolicyError};
 use crate::dataset::{Catalogue, TrainingLog};
 use crate::ids::LogUserId;
-use crate::params::{Key, Params};
+use crate::params::{Key, Parameters, defaults};
 use crate::random::Streams;
 use std::sync::Arc;
 
@@ -28,11 +28,17 @@ pub struct PolicyContext {
     pub fits: Fits,
 }
 
-/// Builds a policy from checked parameters.
-pub type Build = fn(&Params<'_>, &PolicyContext) -> Result<Box<dyn Policy>, PolicyError>;
+/// The parameters of a kind of policy, and how they become one.
+pub trait BuildPolicy: Parameters {
+    /// Builds the policy.
+    ///
+    /// # Errors
+    /// When these parameters, or this data, make no such policy.
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError>;
+}
 
 /// A kind of policy: its name in scenario files, its parameters, and how to build one.
-#[derive(Clone)]
+#[derive(Clone, Copy, Debug)]
 pub struct PolicyKind {
     /// The value of `kind`.
     pub name: &'static str,
@@ -40,15 +46,28 @@ pub struct PolicyKind {
     pub summary: &'static str,
     /// Its parameters with types, ranges and defaults.
     pub keys: &'static [Key],
-    /// Builds it.
-    pub build: Build,
+    build: fn(&toml::Table, &PolicyContext) -> Result<Box<dyn Policy>, PolicyError>,
 }
 
 impl PolicyKind {
+    /// The kind with these parameters.
+    pub const fn of<P: BuildPolicy>() -> PolicyKind {
+        let build =
+            |table: &toml::Table, context: &PolicyContext| P::read(table).map_err(PolicyError::of)?.build(context);
+        PolicyKind { name: P::NAME, summary: P::SUMMARY, keys: P::KEYS, build }
+    }
+
+    /// Builds a policy from a table of its keys; what the table does not have takes its default.
+    ///
+    /// # Errors
+    /// When a key without a default is absent, a value has another type, or these parameters and this data make no policy.
+    pub fn build(&self, table: &toml::Table, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        (self.build)(table, context)
+    }
+
     /// Parameters that hold the default of every key; a key that must be given is absent.
     pub fn defaults(&self) -> toml::Table {
-        let value_of = |key: &Key| Some((key.name.to_owned(), key.kind.default_value()?));
-        self.keys.iter().filter_map(value_of).collect()
+        defaults(self.keys)
     }
 }
 
@@ -64,9 +83,7 @@ impl PolicyContext {
             .iter()
             .find(|kind| kind.name == name)
             .ok_or_else(|| PolicyError::new(format!("kind `{name}` is not registered")))?;
-        let mut params = kind.defaults();
-        params.extend(table.iter().map(|(key, value)| (key.clone(), value.clone())));
-        (kind.build)(&Params::new(&params), self).map_err(|problem| problem.inside(format_args!("`{name}`")))
+        kind.build(table, self).map_err(|problem| problem.inside(format_args!("`{name}`")))
     }
 }
 
@@ -94,26 +111,26 @@ pub struct PolicySpec {
 /// All kinds that ship with the crate, in the order of the reference file. A new one is a file and a line.
 pub fn all() -> &'static [PolicyKind] {
     static ALL: &[PolicyKind] = &[
-        super::random::KIND,
-        super::popular::KIND,
-        super::item_mean::KIND,
-        super::item_knn::KIND,
-        super::user_knn::KIND,
-        super::ease::KIND,
-        super::ials::KIND,
-        super::biased_mf::KIND,
-        super::bpr::KIND,
-        super::markov::KIND,
-        super::linucb::KIND,
-        super::thompson::KIND,
-        super::ucb::KIND,
-        super::epsilon_greedy::KIND,
-        super::mmr::KIND,
-        super::calibrated::KIND,
-        super::mix::KIND,
-        super::oracle::KIND,
-        super::onnx::KIND,
-        super::external::KIND,
+        PolicyKind::of::<super::random::RandomSpec>(),
+        PolicyKind::of::<super::popular::PopularSpec>(),
+        PolicyKind::of::<super::item_mean::ItemMeanSpec>(),
+        PolicyKind::of::<super::item_knn::ItemKnnSpec>(),
+        PolicyKind::of::<super::user_knn::UserKnnSpec>(),
+        PolicyKind::of::<super::ease::EaseSpec>(),
+        PolicyKind::of::<super::ials::IalsSpec>(),
+        PolicyKind::of::<super::biased_mf::BiasedMfSpec>(),
+        PolicyKind::of::<super::bpr::BprSpec>(),
+        PolicyKind::of::<super::markov::MarkovSpec>(),
+        PolicyKind::of::<super::linucb::LinucbSpec>(),
+        PolicyKind::of::<super::thompson::ThompsonSpec>(),
+        PolicyKind::of::<super::ucb::UcbSpec>(),
+        PolicyKind::of::<super::epsilon_greedy::EpsilonGreedySpec>(),
+        PolicyKind::of::<super::mmr::MmrSpec>(),
+        PolicyKind::of::<super::calibrated::CalibratedSpec>(),
+        PolicyKind::of::<super::mix::MixSpec>(),
+        PolicyKind::of::<super::oracle::OracleSpec>(),
+        PolicyKind::of::<super::onnx::OnnxSpec>(),
+        PolicyKind::of::<super::external::ExternalSpec>(),
     ];
     ALL
 }

@@ -7,27 +7,33 @@
 
 use super::attributes::TRAITS;
 use super::ridge::{FACTORS, REGULARISATION, Ridge, UpperBound};
-use super::{Policy, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
+use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, Slates, rank_candidates};
 use crate::log::EventBatch;
-use crate::params::{Key, Kind};
+use crate::params::parameters;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "linucb",
-    summary: "contextual linear bandit with upper confidence bounds (Li et al. 2010)",
-    keys: &[
-        Key {
-            name: "alpha",
-            kind: Kind::Number { min: 0.0, max: 1e3, default: Some(0.3) },
-            doc: "standard deviations added to the expected reward for exploration",
-        },
-        TRAITS,
-        REGULARISATION,
-        FACTORS,
-    ],
-    build: |params, context| {
-        Ok(Box::new(LinUcb { alpha: params.number("alpha") as f32, ridge: Ridge::new(params, context)? }))
-    },
-};
+parameters! {
+    /// contextual linear bandit with upper confidence bounds (Li et al. 2010)
+    pub(super) struct LinucbSpec = "linucb" {
+        /// standard deviations added to the expected reward for exploration
+        #[range(0.0..=1e3)]
+        alpha: f64 = 0.3,
+        #[key(TRAITS)]
+        field: String,
+        #[key(REGULARISATION)]
+        regularisation: f64,
+        #[key(FACTORS)]
+        factors: usize,
+    }
+}
+
+impl BuildPolicy for LinucbSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(LinUcb {
+            alpha: self.alpha as f32,
+            ridge: Ridge::new(&self.field, self.regularisation, self.factors, context)?,
+        }))
+    }
+}
 
 struct LinUcb {
     alpha: f32,

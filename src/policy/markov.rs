@@ -16,35 +16,33 @@
 //! On MovieLens 100K (last fifth of each user held out) the defaults reach an NDCG@10 of 0.22: the order of its
 //! histories is partly that in which the site showed the films.
 
-use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
+use super::{BuildPolicy, Histories, Policy, PolicyContext, PolicyError, Requests, Slates, rank_candidates};
 use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::EventBatch;
-use crate::params::{Key, Kind, Params};
+use crate::params::parameters;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "markov",
-    summary: "items that come after the latest ones, smoothed transitions (Shani et al. 2005)",
-    keys: &[
-        Key {
-            name: "memory",
-            kind: Kind::Integer { min: 1, max: 1000, default: Some(20) },
-            doc: "latest items of the history from which transitions start",
-        },
-        Key {
-            name: "decay",
-            kind: Kind::Number { min: 0.0, max: 1.0, default: Some(0.9) },
-            doc: "weight of an item against the next newer one; 0 = the newest alone",
-        },
-        Key {
-            name: "smoothing",
-            kind: Kind::Number { min: 1e-3, max: 1e6, default: Some(20.0) },
-            doc: "transitions to popular items that are imagined for each item",
-        },
-    ],
-    build: |params, context| Ok(Box::new(Markov::new(params, context))),
-};
+parameters! {
+    /// items that come after the latest ones, smoothed transitions (Shani et al. 2005)
+    pub(super) struct MarkovSpec = "markov" {
+        /// latest items of the history from which transitions start
+        #[range(1..=1000)]
+        memory: usize = 20,
+        /// weight of an item against the next newer one; 0 = the newest alone
+        #[range(0.0..=1.0)]
+        decay: f64 = 0.9,
+        /// transitions to popular items that are imagined for each item
+        #[range(1e-3..=1e6)]
+        smoothing: f64 = 20.0,
+    }
+}
+
+impl BuildPolicy for MarkovSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(Markov::new(&self, context)))
+    }
+}
 
 struct Markov {
     memory: usize,
@@ -63,14 +61,14 @@ struct Markov {
 }
 
 impl Markov {
-    fn new(params: &Params<'_>, context: &PolicyContext) -> Markov {
+    fn new(params: &MarkovSpec, context: &PolicyContext) -> Markov {
         let items = context.log.items;
         let mut copies = vec![0u32; context.log.users()];
         context.sources.iter().for_each(|source| copies[source.index()] += 1);
         let mut markov = Markov {
-            memory: params.integer("memory") as usize,
-            decay: params.number("decay"),
-            smoothing: params.number("smoothing"),
+            memory: params.memory,
+            decay: params.decay,
+            smoothing: params.smoothing,
             sources: context.sources.clone(),
             weights: copies.into_iter().map(|copies| 1.0 / f64::from(copies.max(1))).collect(),
             histories: Histories::new(context),

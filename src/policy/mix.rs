@@ -7,28 +7,28 @@
 //! Every part learns from all slates that were shown.
 
 use super::inner::{Inner, List};
-use super::{Chance, Policy, PolicyError, PolicyKind, Request, Requests, SlateRow, Slates};
+use super::{BuildPolicy, Chance, Policy, PolicyContext, PolicyError, Request, Requests, SlateRow, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::params::{Key, Kind};
+use crate::params::{PolicyTable, PolicyTables, parameters};
 use crate::random::unit;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "mix",
-    summary: "several policies that share the slots by weight (Hofmann et al. 2011)",
-    keys: &[Key {
-        name: "parts",
-        kind: Kind::Policies { default: &["item_knn", "popular"] },
-        doc: "the policies, each with a `weight` (default 1); also written as tables of their own, [[policy.parts]]",
-    }],
-    build: |params, context| {
-        let tables = params.policies("parts");
-        let weight = |table: &toml::Table| table.get("weight").and_then(toml::Value::as_float).unwrap_or(1.0);
-        let weights = tables.iter().map(|table| weight(table)).collect();
-        let parts = (0..).zip(tables).map(|(part, table)| Inner::new(table, part, context));
+parameters! {
+    /// several policies that share the slots by weight (Hofmann et al. 2011)
+    pub(super) struct MixSpec = "mix" {
+        /// the policies, each with a `weight` (default 1); also written as tables of their own, [[policy.parts]]
+        parts: PolicyTables = &["item_knn", "popular"],
+    }
+}
+
+impl BuildPolicy for MixSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        let weight = |table: &PolicyTable| table.get("weight").and_then(toml::Value::as_float).unwrap_or(1.0);
+        let weights = self.parts.iter().map(weight).collect();
+        let parts = (0..).zip(&self.parts).map(|(part, table)| Inner::new(table, part, context));
         Ok(Box::new(Mix { weights, parts: parts.collect::<Result<_, _>>()? }))
-    },
-};
+    }
+}
 
 /// Slates of which all are looked at.
 const MOST_SLATES: usize = 4_096;

@@ -7,34 +7,32 @@
 
 use super::attributes::{Attributes, TRAITS};
 use super::inner::{INNER, Inner, List, POOL};
-use super::{Policy, PolicyError, PolicyKind, Requests, SlateRow, Slates};
+use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, SlateRow, Slates};
 use crate::log::EventBatch;
-use crate::params::{Key, Kind};
+use crate::params::{PolicyTable, parameters};
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "mmr",
-    summary: "another policy re-ranked so that the items of a slate differ (Carbonell and Goldstein 1998)",
-    keys: &[
-        Key {
-            name: "relevance",
-            kind: Kind::Number { min: 0.0, max: 1.0, default: Some(0.7) },
-            doc: "weight of the inner policy's score; the rest is the weight of being unlike the items above",
-        },
-        TRAITS,
-        POOL,
-        INNER,
-    ],
-    build: |params, context| {
-        let inner = Inner::new(params.policy("inner").unwrap_or(&toml::Table::new()), 0, context)?;
-        let (relevance, pool) = (params.number("relevance") as f32, params.integer("pool") as usize);
-        Ok(Box::new(Mmr {
-            relevance,
-            pool,
-            attributes: Attributes::new(params.text("field"), &context.catalogue)?,
-            inner,
-        }))
-    },
-};
+parameters! {
+    /// another policy re-ranked so that the items of a slate differ (Carbonell and Goldstein 1998)
+    pub(super) struct MmrSpec = "mmr" {
+        /// weight of the inner policy's score; the rest is the weight of being unlike the items above
+        #[range(0.0..=1.0)]
+        relevance: f64 = 0.7,
+        #[key(TRAITS)]
+        field: String,
+        #[key(POOL)]
+        pool: usize,
+        #[key(INNER)]
+        inner: PolicyTable,
+    }
+}
+
+impl BuildPolicy for MmrSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        let inner = Inner::new(&self.inner, 0, context)?;
+        let (relevance, pool) = (self.relevance as f32, self.pool);
+        Ok(Box::new(Mmr { relevance, pool, attributes: Attributes::new(&self.field, &context.catalogue)?, inner }))
+    }
+}
 
 struct Mmr {
     relevance: f32,

@@ -78,7 +78,7 @@ pub use self::blocked::{Blocked, SeenItems};
 pub use self::error::PolicyError;
 pub use self::fits::Fits;
 pub use self::histories::Histories;
-pub use self::kind::{Factory, PolicyContext, PolicyKind, PolicySpec, all, factory};
+pub use self::kind::{BuildPolicy, Factory, PolicyContext, PolicyKind, PolicySpec, all, factory};
 pub(crate) use self::onnx::note_on_kind;
 pub use self::request::{Chance, OracleAccess, Request, Requests};
 pub use self::slates::{SlateRow, Slates, rank_candidates};

@@ -6,16 +6,21 @@
 //! both that ship do, the slate of the best items, best first, has the largest probability of any acceptance at this
 //! tick; what an acceptance does to later ticks it does not see.
 
-use super::{Policy, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
+use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, Slates, rank_candidates};
 use crate::ids::ItemId;
+use crate::params::parameters;
 use std::sync::Mutex;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "oracle",
-    summary: "what the user model itself says is most likely to be accepted: the ceiling, no recommender",
-    keys: &[],
-    build: |_, context| Ok(Box::new(Oracle { items: (0..context.log.items as u32).map(ItemId).collect() })),
-};
+parameters! {
+    /// what the user model itself says is most likely to be accepted: the ceiling, no recommender
+    pub(super) struct OracleSpec = "oracle" {}
+}
+
+impl BuildPolicy for OracleSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(Oracle { items: (0..context.log.items as u32).map(ItemId).collect() }))
+    }
+}
 
 struct Oracle {
     /// All items.

@@ -8,39 +8,34 @@
 //! non-personalised baseline (Cremonesi, Koren and Turrin 2010, "TopPop"; Ji, Sun, Zhang and Li 2020 on why
 //! its window matters).
 
-use super::{Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
+use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::params::{Key, Kind, Params};
+use crate::params::parameters;
 use std::collections::VecDeque;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "popular",
-    summary: "the most frequent items of the log and the responses so far (Cremonesi et al. 2010)",
-    keys: &[
-        Key {
-            name: "learn",
-            kind: Kind::Bool { default: Some(true) },
-            doc: "whether accepted responses count, besides the log",
-        },
-        Key {
-            name: "half_life",
-            kind: Kind::Number { min: 0.0, max: 1e9, default: Some(0.0) },
-            doc: "ticks after which a count is worth half; 0 = counts keep their worth",
-        },
-        Key {
-            name: "window",
-            kind: Kind::Integer { min: 0, max: 1_000_000, default: Some(0) },
-            doc: "latest ticks that count, those of the log before the start included; 0 = all time",
-        },
-    ],
-    build: |params, context| {
-        if params.number("half_life") > 0.0 && params.integer("window") > 0 {
+parameters! {
+    /// the most frequent items of the log and the responses so far (Cremonesi et al. 2010)
+    pub(super) struct PopularSpec = "popular" {
+        /// whether accepted responses count, besides the log
+        learn: bool = true,
+        /// ticks after which a count is worth half; 0 = counts keep their worth
+        #[range(0.0..=1e9)]
+        half_life: f64 = 0.0,
+        /// latest ticks that count, those of the log before the start included; 0 = all time
+        #[range(0..=1_000_000)]
+        window: i64 = 0,
+    }
+}
+
+impl BuildPolicy for PopularSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        if self.half_life > 0.0 && self.window > 0 {
             return Err(PolicyError::new("`half_life` and `window` exclude each other; set one of them to 0"));
         }
-        Ok(Box::new(Popular::new(params, context)))
-    },
-};
+        Ok(Box::new(Popular::new(&self, context)))
+    }
+}
 
 struct Popular {
     learn: bool,
@@ -55,13 +50,13 @@ struct Popular {
 }
 
 impl Popular {
-    fn new(params: &Params<'_>, context: &PolicyContext) -> Popular {
+    fn new(params: &PopularSpec, context: &PolicyContext) -> Popular {
         let all: Vec<f64> = context.log.item_counts().into_iter().map(f64::from).collect();
-        let ticks = params.integer("window");
+        let ticks = params.window;
         let window = (ticks > 0).then(|| Window::new(ticks, all.clone(), context));
         Popular {
-            learn: params.flag("learn"),
-            half_life: params.number("half_life"),
+            learn: params.learn,
+            half_life: params.half_life,
             counts: window.as_ref().map_or(all, |window| window.counts(context.log.items)),
             window,
             tick: 0,
@@ -235,11 +230,8 @@ mod tests {
 
     #[test]
     fn a_window_and_a_half_life_exclude_each_other() {
-        let kind = super::KIND;
-        let mut params = kind.defaults();
-        params.insert("window".into(), 2.into());
-        params.insert("half_life".into(), 1.0.into());
-        let problem = (kind.build)(&crate::params::Params::new(&params), &world().context()).err();
+        let both = super::PopularSpec { learn: true, half_life: 1.0, window: 2 };
+        let problem = super::BuildPolicy::build(both, &world().context()).err();
         assert!(problem.is_some_and(|problem| problem.to_string().contains("exclude each other")));
     }
 }

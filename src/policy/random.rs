@@ -4,17 +4,22 @@
 //! Draws come from [`Request::rng`], so a user's slate depends on (seed, replication, user, tick) alone.
 //! It has no scores: they are NaN. Its propensities are exact: with `n` candidates left, one slot's is `1 / n`.
 
-use super::{Chance, Policy, PolicyError, PolicyKind, Request, Requests, SlateRow, Slates};
+use super::{BuildPolicy, Chance, Policy, PolicyContext, PolicyError, Request, Requests, SlateRow, Slates};
 use crate::ids::ItemId;
+use crate::params::parameters;
 use crate::random::below;
 use rand_chacha::rand_core::Rng;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "random",
-    summary: "candidates drawn uniformly without replacement",
-    keys: &[],
-    build: |_, _| Ok(Box::new(Random)),
-};
+parameters! {
+    /// candidates drawn uniformly without replacement
+    pub(super) struct RandomSpec = "random" {}
+}
+
+impl BuildPolicy for RandomSpec {
+    fn build(self, _: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(Random))
+    }
+}
 
 /// Draws for each slot before the remaining candidates are listed instead.
 const TRIES_PER_SLOT: usize = 4;

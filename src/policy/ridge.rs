@@ -14,22 +14,16 @@ use super::{Histories, PolicyContext, PolicyError};
 use crate::ids::UserId;
 use crate::linalg::{Loop, widest};
 use crate::log::{EventBatch, REJECTED};
-use crate::params::{Key, Kind, Params};
+use crate::params::{Key, number, whole};
 use nalgebra::{Cholesky, DMatrix, DVector};
 
 /// Weight of the squared norm of the coefficients.
-pub(super) const REGULARISATION: Key = Key {
-    name: "regularisation",
-    kind: Kind::Number { min: 1e-6, max: 1e6, default: Some(1.0) },
-    doc: "weight of the squared norm of the coefficients, in examples",
-};
+pub(super) const REGULARISATION: Key =
+    number("regularisation", "weight of the squared norm of the coefficients, in examples", (1e-6, 1e6), 1.0);
 
 /// Dimensions of the collaborative features.
-pub(super) const FACTORS: Key = Key {
-    name: "factors",
-    kind: Kind::Integer { min: 1, max: MAX_PRODUCTS as i64, default: Some(8) },
-    doc: "dimensions of the collaborative features",
-};
+pub(super) const FACTORS: Key =
+    whole("factors", "dimensions of the collaborative features", (1, MAX_PRODUCTS as i64), 8);
 
 /// The examples so far and the model of the current tick.
 pub(super) struct Ridge {
@@ -47,15 +41,18 @@ pub(super) struct Ridge {
 }
 
 impl Ridge {
-    /// No examples yet; reads the keys [`TRAITS`](super::attributes::TRAITS), [`REGULARISATION`] and [`FACTORS`].
+    /// No examples yet; the first three are the keys [`TRAITS`](super::attributes::TRAITS), [`REGULARISATION`] and [`FACTORS`].
     ///
     /// # Errors
     /// When the items have no such field.
-    pub fn new(params: &Params<'_>, context: &PolicyContext) -> Result<Ridge, PolicyError> {
-        let products = params.integer("factors") as usize;
-        let features = Features::new(context, params.text("field"), products)?;
+    pub fn new(
+        field: &str,
+        regularisation: f64,
+        products: usize,
+        context: &PolicyContext,
+    ) -> Result<Ridge, PolicyError> {
+        let features = Features::new(context, field, products)?;
         let size = features.len();
-        let regularisation = params.number("regularisation");
         let (outer, reward) = (vec![0.0; size * size], vec![0.0; size]);
         Ok(Ridge {
             regularisation,
@@ -314,10 +311,9 @@ mod tests {
     fn slots_behind_the_accepted_one_are_no_examples() {
         let world = World::new(2, 20).slate(3);
         let kind = all().iter().find(|kind| kind.name == "linucb").expect("a kind");
-        let mut params = kind.defaults();
-        params.insert("factors".into(), 1.into());
-        let mut ridge = Ridge::new(&Params::new(&params), &world.context()).expect("categories");
-        let mut policy: Box<dyn Policy> = (kind.build)(&Params::new(&params), &world.context()).expect("a policy");
+        let params = toml::Table::from_iter([("factors".to_owned(), 1.into())]);
+        let mut ridge = Ridge::new("", 1.0, 1, &world.context()).expect("categories");
+        let mut policy: Box<dyn Policy> = kind.build(&params, &world.context()).expect("a policy");
         let slates = world.recommend(policy.as_mut(), 0, &world.users(), &world.everyone().1);
         let mut events = world.respond(0, &world.users(), &slates, |_, _| false);
         events.accepted[0] = 1;

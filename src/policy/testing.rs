@@ -6,7 +6,6 @@ use crate::files::sha256;
 use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::{EventBatch, REJECTED};
 pub(super) use crate::onnx::testing_graphs::has_runtime;
-use crate::params::Params;
 use crate::random::{Purpose, Streams, below, unit};
 use std::sync::Arc;
 
@@ -275,7 +274,7 @@ pub(super) fn build(kind: &str, context: &PolicyContext) -> Box<dyn Policy> {
 /// A policy with some parameters of its own.
 pub(super) fn build_with(kind: &str, params: toml::Table, context: &PolicyContext) -> Box<dyn Policy> {
     let kind = super::all().iter().find(|known| known.name == kind).expect("a registered kind");
-    let mut table = kind.defaults();
+    let mut table = toml::Table::new();
     if kind.name == "external" {
         table.insert("command".to_owned(), vec!["python3", "examples/external_policy.py"].into());
         table.insert("folder".to_owned(), env!("CARGO_MANIFEST_DIR").into());
@@ -283,7 +282,7 @@ pub(super) fn build_with(kind: &str, params: toml::Table, context: &PolicyContex
     let ranker = (kind.name == "onnx").then(|| ranker_folder("ranker", &context.catalogue));
     table.extend(ranker.iter().map(|folder| ("path".to_owned(), folder.path().display().to_string().into())));
     table.extend(params);
-    (kind.build)(&Params::new(&table), context).expect("default parameters build")
+    kind.build(&table, context).expect("default parameters build")
 }
 
 /// The folder of a ranker for this catalogue, over a graph of `tests/fixtures/ranker`.

@@ -9,29 +9,35 @@
 
 use super::attributes::TRAITS;
 use super::ridge::{FACTORS, Linear, REGULARISATION, Ridge};
-use super::{Policy, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
+use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, Slates, rank_candidates};
 use crate::log::EventBatch;
-use crate::params::{Key, Kind};
+use crate::params::parameters;
 use crate::random::unit;
 use rand_chacha::rand_core::Rng;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "thompson",
-    summary: "contextual linear bandit with posterior sampling (Agrawal and Goyal 2013)",
-    keys: &[
-        Key {
-            name: "scale",
-            kind: Kind::Number { min: 0.0, max: 1e3, default: Some(0.3) },
-            doc: "standard deviations by which the drawn coefficients leave the expected ones; 0 = no exploration",
-        },
-        TRAITS,
-        REGULARISATION,
-        FACTORS,
-    ],
-    build: |params, context| {
-        Ok(Box::new(Thompson { scale: params.number("scale") as f32, ridge: Ridge::new(params, context)? }))
-    },
-};
+parameters! {
+    /// contextual linear bandit with posterior sampling (Agrawal and Goyal 2013)
+    pub(super) struct ThompsonSpec = "thompson" {
+        /// standard deviations by which the drawn coefficients leave the expected ones; 0 = no exploration
+        #[range(0.0..=1e3)]
+        scale: f64 = 0.3,
+        #[key(TRAITS)]
+        field: String,
+        #[key(REGULARISATION)]
+        regularisation: f64,
+        #[key(FACTORS)]
+        factors: usize,
+    }
+}
+
+impl BuildPolicy for ThompsonSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(Thompson {
+            scale: self.scale as f32,
+            ridge: Ridge::new(&self.field, self.regularisation, self.factors, context)?,
+        }))
+    }
+}
 
 struct Thompson {
     scale: f32,

@@ -12,28 +12,28 @@
 //! that contextual ones have to beat.
 
 use super::ridge::examined;
-use super::{Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
+use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::params::{Key, Kind, Params};
+use crate::params::parameters;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "ucb",
-    summary: "one bandit arm for each item, upper confidence bounds (Auer et al. 2002)",
-    keys: &[
-        Key {
-            name: "alpha",
-            kind: Kind::Number { min: 0.0, max: 1e3, default: Some(0.2) },
-            doc: "weight of the confidence width; 1 is UCB1, which explores for long when few slots are accepted",
-        },
-        Key {
-            name: "prior",
-            kind: Kind::Number { min: 0.0, max: 1e6, default: Some(0.0) },
-            doc: "imagined looks at each item that ended in no acceptance; 0 = every item is shown before one is repeated",
-        },
-    ],
-    build: |params, context| Ok(Box::new(Ucb::new(params, context))),
-};
+parameters! {
+    /// one bandit arm for each item, upper confidence bounds (Auer et al. 2002)
+    pub(super) struct UcbSpec = "ucb" {
+        /// weight of the confidence width; 1 is UCB1, which explores for long when few slots are accepted
+        #[range(0.0..=1e3)]
+        alpha: f64 = 0.2,
+        /// imagined looks at each item that ended in no acceptance; 0 = every item is shown before one is repeated
+        #[range(0.0..=1e6)]
+        prior: f64 = 0.0,
+    }
+}
+
+impl BuildPolicy for UcbSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(Ucb::new(&self, context)))
+    }
+}
 
 struct Ucb {
     alpha: f64,
@@ -47,11 +47,11 @@ struct Ucb {
 }
 
 impl Ucb {
-    fn new(params: &Params<'_>, context: &PolicyContext) -> Ucb {
+    fn new(params: &UcbSpec, context: &PolicyContext) -> Ucb {
         let items = context.log.items;
         Ucb {
-            alpha: params.number("alpha"),
-            prior: params.number("prior"),
+            alpha: params.alpha,
+            prior: params.prior,
             popularity: context.log.item_counts(),
             looks: vec![0.0; items],
             accepted: vec![0.0; items],

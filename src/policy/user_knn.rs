@@ -10,34 +10,32 @@
 //! On MovieLens 100K (last fifth of each user held out) the defaults reach an NDCG@10 of 0.19.
 
 use super::feedback::{Feedback, Sparse};
-use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Request, Requests, Slates, rank_candidates};
+use super::{BuildPolicy, Histories, Policy, PolicyContext, PolicyError, Request, Requests, Slates, rank_candidates};
 use crate::ids::{LogUserId, UserId};
 use crate::log::EventBatch;
-use crate::params::{Key, Kind, Params};
+use crate::params::{Parameters, parameters};
 use std::sync::Arc;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "user_knn",
-    summary: "items of the most similar users, shrunk cosine (Resnick et al. 1994)",
-    keys: &[
-        Key {
-            name: "neighbours",
-            kind: Kind::Integer { min: 1, max: 100_000, default: Some(50) },
-            doc: "similar users that count for each user",
-        },
-        Key {
-            name: "shrink",
-            kind: Kind::Number { min: 0.0, max: 1e6, default: Some(10.0) },
-            doc: "items added to the denominator: lowers similarities that rest on few items",
-        },
-        Key {
-            name: "retrain_every",
-            kind: Kind::Integer { min: 0, max: 1_000_000, default: Some(10) },
-            doc: "ticks between updates of the users' items; 0 = from the log only",
-        },
-    ],
-    build: |params, context| Ok(Box::new(UserKnn::new(params, context))),
-};
+parameters! {
+    /// items of the most similar users, shrunk cosine (Resnick et al. 1994)
+    pub(super) struct UserKnnSpec = "user_knn" {
+        /// similar users that count for each user
+        #[range(1..=100_000)]
+        neighbours: usize = 50,
+        /// items added to the denominator: lowers similarities that rest on few items
+        #[range(0.0..=1e6)]
+        shrink: f64 = 10.0,
+        /// ticks between updates of the users' items; 0 = from the log only
+        #[range(0..=1_000_000)]
+        retrain_every: u32 = 10,
+    }
+}
+
+impl BuildPolicy for UserKnnSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(UserKnn::new(&self, context)))
+    }
+}
 
 struct UserKnn {
     neighbours: usize,
@@ -66,14 +64,14 @@ struct Scratch {
 }
 
 impl UserKnn {
-    fn new(params: &Params<'_>, context: &PolicyContext) -> UserKnn {
+    fn new(params: &UserKnnSpec, context: &PolicyContext) -> UserKnn {
         let feedback = Feedback::new(context);
         UserKnn {
-            neighbours: params.integer("neighbours") as usize,
-            shrink: params.number("shrink"),
-            retrain_every: params.integer("retrain_every") as u32,
+            neighbours: params.neighbours,
+            shrink: params.shrink,
+            retrain_every: params.retrain_every,
             sources: context.sources.clone(),
-            people: context.fit(KIND.name, &(), || People::new(feedback.matrix())),
+            people: context.fit(UserKnnSpec::NAME, &(), || People::new(feedback.matrix())),
             histories: Histories::new(context),
             feedback,
         }

@@ -3,9 +3,10 @@
 use super::check::Checked;
 use super::keys::ALL_METRICS;
 use super::load::folder_of;
+use super::params::Params;
 use super::{
     AcceptSpec, AcceptanceSpec, ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ExaminationRule, ExaminationWeights,
-    ModelSpec, Params, PopulationSpec, ProviderSpec, Scenario, SessionSpec, UserSpec,
+    ModelSpec, PopulationSpec, ProviderSpec, Scenario, SessionSpec, UserSpec,
 };
 use crate::dataset::Cut;
 use crate::registry::Registry;

@@ -4,11 +4,12 @@
 
 use super::error::{Place, Problem};
 use super::keys::{DYNAMIC, POLICY};
+use super::params::Params;
 use super::raw::{RawEntry, RawTable, RawValue};
 use super::scope::Scope;
 use super::sections::sections_of;
 use super::value;
-use super::{DynamicSpec, Key, Kind, Params, PolicySpec, Section};
+use super::{DynamicSpec, Key, Kind, PolicySpec, Section};
 use crate::params::{did_you_mean, listed, short};
 use crate::registry::Registry;
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 //! Names, ranges, defaults, documentation.
 //!
 //! Defaults live here and nowhere else. The checker, the JSON Schema, `--set`, the reference file and
-//! [`super::to_toml`] read this table; the keys of a policy kind are next to the policy, in its
-//! [`crate::policy::PolicyKind`].
+//! [`super::to_toml`] read this table; the keys of a kind are next to it, see
+//! [`parameters!`](crate::parameters).
 
 use super::data_keys::DATA;
 use super::user_keys::{USER, USER_KINDS};

@@ -10,6 +10,7 @@ mod dynamics;
 mod error;
 mod keys;
 mod load;
+mod params;
 mod policies;
 mod programs;
 mod raw;
@@ -29,7 +30,7 @@ pub use self::reference::reference_text;
 pub use self::schema::json_schema;
 pub use self::write::to_toml;
 pub use crate::dynamics::DynamicSpec;
-pub use crate::params::{Key, Kind, Params, Section, Variant};
+pub use crate::params::{Key, Kind, Section, Variant};
 pub use crate::policy::PolicySpec;
 
 use crate::dataset::Cut;
@@ -86,7 +87,7 @@ impl Scenario {
         let spec = &self.user.model;
         let is_there = |path: &Path| match spec.kind.as_str() {
             "mirror" => has(path, &["card.toml"]),
-            "language" => match spec.params().text("graph") {
+            "language" => match spec.params.get("graph").and_then(toml::Value::as_str).unwrap_or_default() {
                 "" => has(path, &["card.toml", "model.onnx", "onnx/model.onnx"]),
                 graph => has(path, &[graph]),
             },
@@ -229,11 +230,6 @@ impl ModelSpec {
     /// Returns true if it is of this kind.
     pub fn is(&self, kind: &str) -> bool {
         self.kind == kind
-    }
-
-    /// Its parameters.
-    pub fn params(&self) -> Params<'_> {
-        Params::new(&self.params)
     }
 
     /// The folder of the model, for kinds that have the key `path`.

@@ -18,11 +18,11 @@ pub use self::batch::{SceneBatch, SceneDraws};
 pub use self::encoding::{
     Drift, Encoded, Encoding, EncodingError, EncodingOptions, FieldEncoding, LIMIT, SkippedField,
 };
-pub use self::features::{CONTEXT, LogClock, PopularityClock, context};
-pub use self::field_features::FieldFeatures;
-pub use self::neighbours::CoOccurrence;
+pub use self::features::{CONTEXT, context};
+pub(crate) use self::features::{LogClock, PopularityClock};
+pub(crate) use self::field_features::FieldFeatures;
+pub(crate) use self::neighbours::CoOccurrence;
 pub use self::sampled_lists::{ListBuilder, ListKind, ListScene, ListShape, SeenInLog};
-pub use self::unit::unit_fields;
-pub use self::vectors::{FOLDS, fold_of, item_vectors};
-
-pub(crate) use self::vectors::vector_tables;
+pub(crate) use self::unit::unit_fields;
+pub use self::vectors::item_vectors;
+pub(crate) use self::vectors::{FOLDS, fold_of, vector_tables};

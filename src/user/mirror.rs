@@ -6,6 +6,7 @@
 //! neither on the batch nor on the number of threads.
 
 mod row_trial;
+pub(super) mod spec;
 #[cfg(test)]
 mod tests;
 

@@ -48,12 +48,13 @@ pub(crate) mod testing;
 pub use self::calibrated::{Calibrated, Probabilities, Shift};
 pub(crate) use self::calibrated::{softmax, utilities};
 pub use self::examination::{ExaminationEstimate, estimate_examination, estimate_examination_by};
-pub use self::kind::{KINDS, UserContext, UserKind};
+pub use self::kind::{BuildUser, KINDS, UserContext, UserKind};
 #[cfg(feature = "all")]
 pub use self::language::{LanguageMode, LanguageSpec, LanguageUser};
 pub use self::level::{FittedLevel, ListResponse, fit_level};
 pub use self::memory::{memories_after, memories_at, memories_of};
 pub use self::mirror::Mirror;
+pub use self::mirror::spec::MirrorSpec;
 pub(crate) use self::mirror_card::VERSION as CARD_VERSION;
 pub use self::mirror_card::{Card, CardError, Dims, FileEntry};
 pub use self::parametric::{Parametric, ParametricSpec};

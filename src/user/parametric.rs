@@ -7,12 +7,14 @@
 //! unit-length attributes and `p` its popularity so far. Rejecting has utility 0, shifted by the acceptance level.
 //! The choice is the logit of McFadden (1974), "Conditional logit analysis of qualitative choice behavior".
 
-use super::{EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
+use super::{BuildUser, EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserContext, UserError, UserModel};
 use crate::dataset::Catalogue;
 use crate::ids::{ItemId, LogUserId};
+use crate::params::parameters;
 use crate::scene::{CONTEXT, SceneBatch, unit_fields};
 use ndarray::Array2;
 use rayon::prelude::*;
+use std::sync::Arc;
 
 /// Rows that one parallel task answers.
 const ROWS_PER_TASK: usize = 128;
@@ -21,17 +23,31 @@ const NAMES: usize = 64;
 /// Ratings below this level do not move the interest.
 const LIKED: f32 = 3.5;
 
-/// The weights of the utility.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct ParametricSpec {
-    /// Weight of the match between interest and item.
-    pub taste: f64,
-    /// Weight of the popularity so far.
-    pub popularity: f64,
-    /// Utility lost per doubling of the slot number.
-    pub position: f64,
-    /// How far one accepted item moves the interest.
-    pub learning: f64,
+parameters! {
+    /// a multinomial logit over the match of interest and item, popularity and slot.
+    pub struct ParametricSpec = "parametric" {
+        /// Weight of the match between a user's interest and an item, in logits.
+        #[range(0.0..=100.0)]
+        taste: f64 = 3.0,
+        /// Weight of an item's popularity so far, in logits; negative for users who avoid what all others take.
+        #[range(-10.0..=10.0)]
+        popularity: f64 = 0.3,
+        /// Logits lost with every doubling of the slot number: how much less the lower slots are looked at.
+        #[range(0.0..=10.0)]
+        position: f64 = 0.2,
+        /// How far one accepted item moves the interest towards it, as a share of the distance; 0 keeps tastes fixed.
+        #[range(0.0..=1.0)]
+        learning: f64 = 0.05,
+        /// Field of the items whose categories a taste is about, `*` for all fields as numbers. Empty: `data.item_field`, and
+        /// all fields where the items have no categories.
+        field: String = "",
+    }
+}
+
+impl BuildUser for ParametricSpec {
+    fn build(self, context: &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError> {
+        Ok(Arc::new(Parametric::new(self, context.catalogue)?))
+    }
 }
 
 /// See the module's documentation.
@@ -50,8 +66,8 @@ impl Parametric {
     ///
     /// # Errors
     /// When the items have no such field.
-    pub fn new(spec: ParametricSpec, catalogue: &Catalogue, field: &str) -> Result<Parametric, UserError> {
-        let attributes = attributes(catalogue, field).map_err(UserError::Setup)?;
+    pub fn new(spec: ParametricSpec, catalogue: &Catalogue) -> Result<Parametric, UserError> {
+        let attributes = attributes(catalogue, &spec.field).map_err(UserError::Setup)?;
         // Padded to whole SIMD registers: the tail of each vector is zero.
         let known = attributes.ncols();
         let width = (known + 2).next_multiple_of(8);
@@ -202,7 +218,7 @@ mod tests {
     fn model(spec: ParametricSpec) -> Parametric {
         let mut catalogue = catalogue();
         catalogue.set_released(Some("year"));
-        Parametric::new(spec, &catalogue, "").expect("categories")
+        Parametric::new(spec, &catalogue).expect("categories")
     }
 
     fn catalogue() -> Catalogue {
@@ -215,7 +231,7 @@ mod tests {
 
     #[test]
     fn a_taste_is_about_the_named_field_and_a_model_without_signal_says_so() {
-        let named = |field: &str| Parametric::new(PLAIN, &catalogue(), field);
+        let named = |field: &str| Parametric::new(ParametricSpec { field: field.to_owned(), ..PLAIN }, &catalogue());
         assert_eq!(named("genres").expect("a field").items, named("").expect("a field").items);
         let problem = named("studio").err().expect("no such field").to_string();
         assert!(problem.contains("no field `studio`"), "{problem}");
@@ -226,8 +242,8 @@ mod tests {
                 column: Column::Number((0..9).map(|item| (item % 3) as f32).collect()),
             }]),
         );
-        assert!(Parametric::new(PLAIN, &alone, "").expect("all fields").notes().is_empty());
-        let blind = Parametric::new(PLAIN, &Catalogue::unknown(3), "").expect("no field is no error");
+        assert!(Parametric::new(PLAIN, &alone).expect("all fields").notes().is_empty());
+        let blind = Parametric::new(PLAIN, &Catalogue::unknown(3)).expect("no field is no error");
         assert!(blind.notes()[0].contains("no field that distinguishes them"), "{:?}", blind.notes());
     }
 
@@ -236,7 +252,7 @@ mod tests {
         let rows: Vec<Vec<String>> = (0..400).map(|item| vec![format!("shop {}", item % 200)]).collect();
         let fields = Fields::new(vec![Field { name: "shop".to_owned(), column: Column::of_names(&rows) }]);
         let catalogue = Catalogue::new(vec![String::new(); 400], fields);
-        let model = Parametric::new(PLAIN, &catalogue, "shop").expect("a field");
+        let model = Parametric::new(ParametricSpec { field: "shop".to_owned(), ..PLAIN }, &catalogue).expect("a field");
         assert_eq!(model.width, 72, "64 names, other, missing, year and constant");
         // Of equal frequency the first in alphabetical order: "shop 0", "shop 1", "shop 10", ...
         assert_eq!(model.item(ItemId(1)), model.item(ItemId(201)));
@@ -244,7 +260,8 @@ mod tests {
         assert_eq!(model.item(ItemId(98)), model.item(ItemId(99)), "others");
     }
 
-    const PLAIN: ParametricSpec = ParametricSpec { taste: 2.0, popularity: 0.5, position: 1.0, learning: 0.5 };
+    const PLAIN: ParametricSpec =
+        ParametricSpec { taste: 2.0, popularity: 0.5, position: 1.0, learning: 0.5, field: String::new() };
 
     fn scene(model: &Parametric, items: &[ItemId]) -> SceneBatch {
         let mut scenes = SceneBatch::default();

@@ -35,7 +35,7 @@ pub fn tables(strength: f64) -> String {
         if kind.keys.iter().any(|key| key.name == "period") {
             text += "period = 3\n";
         }
-        kind.strengths.iter().for_each(|name| text += &format!("{name} = {strength:?}\n"));
+        kind.strengths().for_each(|name| text += &format!("{name} = {strength:?}\n"));
     }
     text
 }

@@ -6,7 +6,7 @@ use crate::util::{csv_rows, manifest, place, prepare_with, recmirror, run_on, sc
 use recmirror::Registry;
 use recmirror::experiment::{Experiment, Outcome};
 use recmirror::log::{DigestState, REJECTED};
-use recmirror::policy::{Policy, PolicyError, PolicyKind, Requests, Slates};
+use recmirror::policy::{BuildPolicy, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
 
 /// Shows the first candidates to users of even numbers, and nothing to the others.
 struct Skipper;
@@ -23,12 +23,20 @@ impl Policy for Skipper {
     }
 }
 
-const KIND: PolicyKind =
-    PolicyKind { name: "skipper", summary: "skips every second user", keys: &[], build: |_, _| Ok(Box::new(Skipper)) };
+recmirror::parameters! {
+    /// skips every second user
+    struct SkipperSpec = "skipper" {}
+}
+
+impl BuildPolicy for SkipperSpec {
+    fn build(self, _: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(Skipper))
+    }
+}
 
 /// One slate a session, so that every policy meets the same visitors.
 fn experiment(folder: &std::path::Path, more: &[&str]) -> Experiment {
-    let registry = Registry::builtin().with(KIND);
+    let registry = Registry::builtin().with(PolicyKind::of::<SkipperSpec>());
     let settings = [&["session.slates=1", "metrics=all", "user.acceptance=0.6"], more].concat();
     prepare_with(registry, folder, &["skipper", "random", "linucb", "mix"], &settings)
 }

@@ -11,7 +11,6 @@ use recmirror::files::sha256;
 use recmirror::ids::{ItemId, LogUserId, simulated};
 use recmirror::policy::{Blocked, Fits, PolicyContext, Requests};
 use recmirror::random::Streams;
-use recmirror::scenario::Params;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -103,7 +102,7 @@ fn ndcg() -> f64 {
     };
     let params = toml::Table::from_iter([("path".to_owned(), text(&sasrec()).into())]);
     let kind = context.kinds.iter().find(|kind| kind.name == "onnx").expect("a kind");
-    let mut policy = (kind.build)(&Params::new(&params), &context).unwrap_or_else(|problem| panic!("{problem}"));
+    let mut policy = kind.build(&params, &context).unwrap_or_else(|problem| panic!("{problem}"));
     let (streams, items) = (context.streams, data.items.len());
     let requests = Requests {
         tick: 0,

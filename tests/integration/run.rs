@@ -9,7 +9,7 @@ use crate::util::{
 use recmirror::Registry;
 use recmirror::experiment::{ExperimentError, NoProgress, RunOptions};
 use recmirror::log::{DigestState, read_batches};
-use recmirror::policy::{Policy, PolicyError, PolicyKind, Requests, Slates};
+use recmirror::policy::{BuildPolicy, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
 use recmirror::random::{Purpose, Streams, below};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
@@ -277,6 +277,34 @@ impl Policy for Rogue {
     }
 }
 
+/// Kinds of rogues: name, parameters, and what is built.
+macro_rules! rogues {
+    ($($name:literal $spec:ident $made:expr),* $(,)?) => {
+        $(
+            recmirror::parameters! {
+                /// breaks its contract
+                struct $spec = $name {}
+            }
+
+            impl BuildPolicy for $spec {
+                fn build(self, _: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+                    let crime: Result<Crime, PolicyError> = $made;
+                    Ok(Box::new(Rogue(crime?)))
+                }
+            }
+        )*
+    };
+}
+
+rogues! {
+    "duplicate" DuplicateSpec Ok(Crime::Duplicate),
+    "blocked" BlockedSpec Ok(Crime::Blocked),
+    "out_of_range" OutOfRangeSpec Ok(Crime::OutOfRange),
+    "gap" GapSpec Ok(Crime::Gap),
+    "panics" PanicSpec Ok(Crime::Panic),
+    "unbuildable" UnbuildableSpec Err(PolicyError::new("no good day")),
+}
+
 /// The digests of `random` without company.
 fn experiment_alone(registry: &Registry, folder: &std::path::Path, settings: &[&str]) -> Vec<String> {
     let outcome = run_on(2, &prepare_with(registry.clone(), folder, &["random"], settings));
@@ -285,14 +313,13 @@ fn experiment_alone(registry: &Registry, folder: &std::path::Path, settings: &[&
 
 #[test]
 fn a_policy_that_breaks_its_contract_is_named_and_the_others_go_on() {
-    let kind = |name, build| PolicyKind { name, summary: "breaks its contract", keys: &[], build };
     let registry = Registry::builtin()
-        .with(kind("duplicate", |_, _| Ok(Box::new(Rogue(Crime::Duplicate)))))
-        .with(kind("blocked", |_, _| Ok(Box::new(Rogue(Crime::Blocked)))))
-        .with(kind("out_of_range", |_, _| Ok(Box::new(Rogue(Crime::OutOfRange)))))
-        .with(kind("gap", |_, _| Ok(Box::new(Rogue(Crime::Gap)))))
-        .with(kind("panics", |_, _| Ok(Box::new(Rogue(Crime::Panic)))))
-        .with(kind("unbuildable", |_, _| Err(recmirror::policy::PolicyError::new("no good day"))));
+        .with(PolicyKind::of::<DuplicateSpec>())
+        .with(PolicyKind::of::<BlockedSpec>())
+        .with(PolicyKind::of::<OutOfRangeSpec>())
+        .with(PolicyKind::of::<GapSpec>())
+        .with(PolicyKind::of::<PanicSpec>())
+        .with(PolicyKind::of::<UnbuildableSpec>());
     let folder = with_data();
     // Everybody comes at tick 0 and stays.
     let settings = ["arrival.probability=1", "arrival.rate=uniform", "session.slates=100", "session.patience=0"];
@@ -329,15 +356,10 @@ fn a_policy_that_breaks_its_contract_is_named_and_the_others_go_on() {
 
 #[test]
 fn a_run_of_failures_alone_is_an_error() {
-    let kind = PolicyKind {
-        name: "gap",
-        summary: "breaks its contract",
-        keys: &[],
-        build: |_, _| Ok(Box::new(Rogue(Crime::Gap))),
-    };
     let folder = with_data();
     let settings = ["arrival.probability=1", "arrival.rate=uniform", "session.slates=100", "session.patience=0"];
-    let experiment = prepare_with(Registry::builtin().with(kind), folder.path(), &["gap"], &settings);
+    let experiment =
+        prepare_with(Registry::builtin().with(PolicyKind::of::<GapSpec>()), folder.path(), &["gap"], &settings);
     let stop = AtomicBool::new(false);
     let problem = experiment.run(&RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None }).err();
     let problem: ExperimentError = problem.expect("no policy is left");

@@ -7,6 +7,7 @@ use crate::cli::language::{LetterArgs, local};
 use crate::dataset::{Catalogue, Dataset, TrainingLog};
 use crate::language::LanguageModel;
 use crate::language::endpoint::Endpoint;
+use crate::params::Parameters;
 use crate::pipeline::Prompts;
 use crate::registry::Registry;
 use crate::scenario::Scenario;
@@ -113,11 +114,10 @@ fn prompts(path: Option<&PathBuf>) -> Result<Prompts, Failure> {
 fn parametric(data: &Dataset) -> Result<(Parametric, String), Failure> {
     let text = "data.path = '.'\nuser.kind = 'parametric'\npolicy = [{ kind = 'random' }]";
     let scenario = Scenario::parse(text, Path::new("parametric"), &Registry::builtin(), &[]).map_err(Failure::other)?;
-    let params = scenario.user.model.params();
-    let spec = ParametricSpec::of(&params);
-    let ParametricSpec { taste, popularity, position, learning } = spec;
+    let spec = ParametricSpec::read(&scenario.user.model.params).map_err(Failure::other)?;
+    let ParametricSpec { taste, popularity, position, learning, .. } = &spec;
     let fingerprint = format!("taste {taste}, popularity {popularity}, position {position}, learning {learning}");
-    Ok((Parametric::new(spec, &Catalogue::of(data), params.text("field")).map_err(Failure::input)?, fingerprint))
+    Ok((Parametric::new(spec, &Catalogue::of(data)).map_err(Failure::input)?, fingerprint))
 }
 
 impl Loaded {

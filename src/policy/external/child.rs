@@ -44,7 +44,7 @@ pub(super) struct Child {
 
 impl Child {
     /// Starts the program `command[0]` with the rest as arguments in `folder`.
-    pub fn start(command: &[&str], folder: &Path) -> Result<Child, String> {
+    pub fn start(command: &[String], folder: &Path) -> Result<Child, String> {
         let name = command.join(" ");
         let (program, arguments) = command.split_first().ok_or("`command` is empty; name the program")?;
         let mut command = Command::new(program);

@@ -38,14 +38,14 @@ mod message;
 
 use self::child::Child;
 use self::message::{Answer, Item, Question, seconds};
-use super::{Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
+use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::dataset::{Field, number};
 use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::{EventBatch, REJECTED};
-use crate::params::{Key, Kind, Params};
+use crate::params::{Texts, parameters};
 use crate::random::Purpose;
 use rand_chacha::rand_core::Rng;
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The number that a program may check.
@@ -54,29 +54,27 @@ const PROTOCOL: u32 = 2;
 /// Id of the stream from which the program's seed comes; above those of users and of training.
 const SEED: u64 = 1 << 41;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "external",
-    summary: "a program of your own in any language, asked in lines of JSON (protocol: src/policy/external/mod.rs)",
-    keys: &[
-        Key { name: "command", kind: Kind::Texts, doc: "the program and its arguments" },
-        Key {
-            name: "folder",
-            kind: Kind::Path { default: Some(".") },
-            doc: "folder in which the program is started, relative to the folder of this file",
-        },
-        Key {
-            name: "timeout",
-            kind: Kind::Number { min: 0.01, max: 1e6, default: Some(60.0) },
-            doc: "seconds that one answer may take",
-        },
-        Key {
-            name: "start_timeout",
-            kind: Kind::Number { min: 0.01, max: 1e6, default: Some(600.0) },
-            doc: "seconds that the program may take to get ready, with training on the log",
-        },
-    ],
-    build: |params, context| Ok(Box::new(External::new(params, context)?)),
-};
+parameters! {
+    /// a program of your own in any language, asked in lines of JSON (protocol: src/policy/external/mod.rs)
+    pub(super) struct ExternalSpec = "external" {
+        /// the program and its arguments
+        command: Texts,
+        /// folder in which the program is started, relative to the folder of this file
+        folder: PathBuf = ".",
+        /// seconds that one answer may take
+        #[range(0.01..=1e6)]
+        timeout: f64 = 60.0,
+        /// seconds that the program may take to get ready, with training on the log
+        #[range(0.01..=1e6)]
+        start_timeout: f64 = 600.0,
+    }
+}
+
+impl BuildPolicy for ExternalSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(External::new(&self, context)?))
+    }
+}
 
 struct External {
     child: Child,
@@ -84,11 +82,10 @@ struct External {
 }
 
 impl External {
-    fn new(params: &Params<'_>, context: &PolicyContext) -> Result<External, PolicyError> {
-        let command = params.words("command");
-        let child = Child::start(&command, Path::new(params.text("folder"))).map_err(PolicyError::new)?;
-        let mut external = External { child, timeout: Duration::from_secs_f64(params.number("timeout")) };
-        let ready = Duration::from_secs_f64(params.number("start_timeout"));
+    fn new(params: &ExternalSpec, context: &PolicyContext) -> Result<External, PolicyError> {
+        let child = Child::start(&params.command, &params.folder).map_err(PolicyError::new)?;
+        let mut external = External { child, timeout: Duration::from_secs_f64(params.timeout) };
+        let ready = Duration::from_secs_f64(params.start_timeout);
         match external.child.ask(&start(context), "start", ready, "start_timeout") {
             Ok(Answer::Ready) => Ok(external),
             Ok(other) => Err(PolicyError::new(external.child.unexpected("start", "ready", &other))),

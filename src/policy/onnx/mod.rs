@@ -18,27 +18,30 @@ mod ranker_card;
 pub(crate) use self::ranker_card::note_on_kind;
 
 use self::ranker::{ROWS, Ranker};
-use super::{Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates, rank_candidates};
+use super::{BuildPolicy, Histories, Policy, PolicyContext, PolicyError, Requests, Slates, rank_candidates};
 use crate::ids::UserId;
 use crate::log::EventBatch;
-use crate::params::{Key, Kind};
+use crate::params::parameters;
 use rayon::prelude::*;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Scores in memory at most: 128 MiB. With more users than that, scores are recomputed for every slate.
 const MOST_SCORES: usize = 1 << 25;
 
-pub(super) const KIND: PolicyKind = PolicyKind {
-    name: "onnx",
-    summary: "the scores of a neural network for the latest items of a user (contract: models/README.md, Rankers; \
-        models/sasrec is Kang and McAuley 2018)",
-    keys: &[Key {
-        name: "path",
-        kind: Kind::Path { default: None },
-        doc: "folder of the ranker: its card and its graph",
-    }],
-    build: |params, context| Ok(Box::new(Onnx::new(Path::new(params.text("path")), context, MOST_SCORES)?)),
-};
+parameters! {
+    /// the scores of a neural network for the latest items of a user (contract: models/README.md, Rankers;
+    /// models/sasrec is Kang and McAuley 2018)
+    pub(super) struct OnnxSpec = "onnx" {
+        /// folder of the ranker: its card and its graph
+        path: PathBuf,
+    }
+}
+
+impl BuildPolicy for OnnxSpec {
+    fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Ok(Box::new(Onnx::new(&self.path, context, MOST_SCORES)?))
+    }
+}
 
 struct Onnx {
     ranker: Ranker,
@@ -144,7 +147,7 @@ mod tests {
     use super::*;
     use crate::files::sha256;
     use crate::onnx::testing_graphs::GraphBuilder;
-    use crate::params::Params;
+    use crate::policy::PolicyKind;
     use crate::policy::testing::{World, has_runtime, mask, ranker_folder};
 
     /// A policy over one of the graphs of `tests/fixtures/ranker`, with `most` scores in memory.
@@ -290,7 +293,7 @@ mod tests {
         let mut table = toml::Table::new();
         table.insert("path".to_owned(), "/no/such/ranker".into());
         let context = World::new(3, 10).context();
-        let problem = (KIND.build)(&Params::new(&table), &context).err().expect("no policy").to_string();
+        let problem = PolicyKind::of::<OnnxSpec>().build(&table, &context).err().expect("no policy").to_string();
         assert!(problem.contains("/no/such/ranker/card.toml") && problem.contains("a ranker is a folder"), "{problem}");
     }
 }

@@ -45,7 +45,7 @@ fn the_reference_says_what_the_defaults_are() {
     let dynamics: String = crate::dynamics::all()
         .iter()
         .map(|kind| {
-            let strengths: String = kind.strengths.iter().map(|name| format!("{name} = 0\n")).collect();
+            let strengths: String = kind.strengths().map(|name| format!("{name} = 0\n")).collect();
             format!("[[dynamic]]\nkind = '{}'\n{strengths}", kind.name)
         })
         .collect();

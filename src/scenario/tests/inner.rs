@@ -36,11 +36,11 @@ parts = [{ kind = 'random', weight = 3.0 }, { kind = 'mmr', inner = { kind = 'te
 ";
     let scenario = parse(WRAPPED);
     assert_eq!(parse(inline), scenario);
-    let inner = Params::new(&scenario.policies[0].params).policy("inner").unwrap();
+    let inner = scenario.policies[0].params["inner"].as_table().unwrap();
     let wanted: toml::Table =
         toml::from_str("kind = 'test_knn'\nneighbours = 7\nshrinkage = 10.0\nweights = 'none'").unwrap();
     assert_eq!(*inner, wanted, "defaults are filled in");
-    let parts = Params::new(&scenario.policies[1].params).policies("parts");
+    let parts = scenario.policies[1].params["parts"].as_array().unwrap();
     assert_eq!((parts[0]["weight"].as_float(), parts[1]["weight"].as_float()), (Some(3.0), Some(1.0)));
     // Paths start from the folder of the file, however deep they stand.
     assert_eq!(parts[1]["inner"]["scores"].as_str(), Some("/project/x/y.csv"));
@@ -51,9 +51,9 @@ parts = [{ kind = 'random', weight = 3.0 }, { kind = 'mmr', inner = { kind = 'te
 #[test]
 fn defaults_are_whole_policies() {
     let scenario = parse("data.path = 'd'\npolicy = [{ kind = 'epsilon_greedy' }, { kind = 'mix' }]");
-    let inner = Params::new(&scenario.policies[0].params).policy("inner").unwrap();
+    let inner = scenario.policies[0].params["inner"].as_table().unwrap();
     assert_eq!((inner["kind"].as_str(), inner["window"].as_integer()), (Some("popular"), Some(0)));
-    let parts = Params::new(&scenario.policies[1].params).policies("parts");
+    let parts = scenario.policies[1].params["parts"].as_array().unwrap();
     assert_eq!((parts[0]["neighbours"].as_integer(), parts[1]["weight"].as_float()), (Some(50), Some(1.0)));
 }
 
@@ -117,12 +117,12 @@ fn settings_reach_inside() {
         "policy.a.b.epsilon=0.5",
     ];
     let scenario = parse_with(WRAPPED, &settings).unwrap();
-    let inner = Params::new(&scenario.policies[0].params).policy("inner").unwrap();
+    let inner = scenario.policies[0].params["inner"].as_table().unwrap();
     assert_eq!(inner["neighbours"].as_integer(), Some(9));
-    let parts = Params::new(&scenario.policies[1].params).policies("parts");
+    let parts = scenario.policies[1].params["parts"].as_array().unwrap();
     assert_eq!((parts[0]["weight"].as_float(), parts[1]["inner"]["sorted"].as_bool()), (Some(5.0), Some(true)));
     let whole = parse_with(WRAPPED, &["policy.a.b.inner={kind='random'}"]).unwrap();
-    assert_eq!(Params::new(&whole.policies[0].params).policy("inner").unwrap().len(), 1);
+    assert_eq!(whole.policies[0].params["inner"].as_table().unwrap().len(), 1);
 
     let wrong = [
         "policy.a.b.inner.neighbours=0",

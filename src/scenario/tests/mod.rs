@@ -7,39 +7,59 @@ mod problems;
 mod round_trip;
 
 use super::*;
-use crate::policy::PolicyKind;
+use crate::params::{Parameters, parameters, words};
+use crate::policy::{BuildPolicy, Policy, PolicyContext, PolicyError, PolicyKind};
 use crate::registry::Registry;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The shipped kinds, and two with keys of every type.
 fn registry() -> Registry {
-    const KNN: &[Key] = &[
-        Key {
-            name: "neighbours",
-            doc: "Neighbours of an item.",
-            kind: Kind::Integer { min: 1, max: 1000, default: Some(50) },
-        },
-        Key {
-            name: "shrinkage",
-            doc: "Added to the denominator of a similarity.",
-            kind: Kind::Number { min: 0.0, max: f64::MAX, default: Some(10.0) },
-        },
-        Key {
-            name: "weights",
-            doc: "How to weigh.",
-            kind: Kind::Word { words: &["idf", "none"], default: Some("none") },
-        },
-    ];
-    const FILE: &[Key] = &[
-        Key { name: "scores", doc: "File of scores.", kind: Kind::Path { default: None } },
-        Key { name: "cache", doc: "Folder of the cache.", kind: Kind::Path { default: Some("cache") } },
-        Key { name: "label", doc: "Shown nowhere.", kind: Kind::Text { default: Some("") } },
-        Key { name: "sorted", doc: "Whether the file is sorted.", kind: Kind::Bool { default: Some(false) } },
-    ];
-    let build: fn(&Params<'_>, &crate::policy::PolicyContext) -> _ =
-        |_, _| Err(crate::policy::PolicyError::new("not built in tests"));
-    let kind = |name, keys| PolicyKind { name, summary: "For tests.", keys, build };
-    Registry::builtin().with(kind("test_knn", KNN)).with(kind("test_file", FILE))
+    Registry::builtin().with(PolicyKind::of::<KnnSpec>()).with(PolicyKind::of::<FileSpec>())
+}
+
+words! {
+    /// How to weigh.
+    enum Weights { Idf = "idf", None = "none" }
+}
+
+parameters! {
+    /// For tests.
+    struct KnnSpec = "test_knn" {
+        /// Neighbours of an item.
+        #[range(1..=1000)]
+        neighbours: i64 = 50,
+        /// Added to the denominator of a similarity.
+        #[range(0.0..=f64::MAX)]
+        shrinkage: f64 = 10.0,
+        /// How to weigh.
+        weights: Weights = Weights::None,
+    }
+}
+
+parameters! {
+    /// For tests.
+    struct FileSpec = "test_file" {
+        /// File of scores.
+        scores: PathBuf,
+        /// Folder of the cache.
+        cache: PathBuf = "cache",
+        /// Shown nowhere.
+        label: String = "",
+        /// Whether the file is sorted.
+        sorted: bool = false,
+    }
+}
+
+impl BuildPolicy for KnnSpec {
+    fn build(self, _: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Err(PolicyError::new("not built in tests"))
+    }
+}
+
+impl BuildPolicy for FileSpec {
+    fn build(self, _: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
+        Err(PolicyError::new("not built in tests"))
+    }
 }
 
 /// Checks a text as if it were the file `/project/s.toml`, with `--set` texts `KEY=VALUE`.

@@ -272,8 +272,8 @@ fn settings_replace_what_the_file_says() {
         ("mirror", Some(Path::new("/models/x")))
     );
     assert_eq!((scenario.population.users, scenario.engine.events), (Some(17), false));
-    let params = Params::new(&scenario.policies[0].params);
-    assert_eq!((params.integer("neighbours"), params.number("shrinkage"), params.text("weights")), (20, 3.0, "idf"));
+    let params = KnnSpec::read(&scenario.policies[0].params).unwrap();
+    assert_eq!(params, KnnSpec { neighbours: 20, shrinkage: 3.0, weights: Weights::Idf });
 }
 
 #[test]

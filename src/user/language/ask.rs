@@ -79,11 +79,11 @@ impl LanguageUser {
             Some((from, user)) => {
                 let id = u64::from(user.0);
                 let draws = Draws { streams: from.streams, purpose: from.purpose, id, first: from.tick };
-                (draws, self.spec.sampling)
+                (draws, self.spec.sampling())
             }
             None => {
                 let draws = Draws { streams: Streams::new(0, 0), purpose: Purpose::Rationale, id: 0, first: 0 };
-                (draws, Sampling { temperature: 0.0, ..self.spec.sampling })
+                (draws, Sampling { temperature: 0.0, ..self.spec.sampling() })
             }
         }
     }

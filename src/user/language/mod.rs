@@ -18,46 +18,86 @@ mod text;
 
 use self::ratings::RatingPrior;
 use self::text::{Lines, SceneTexts};
-use super::{EMPTY_SLOT, Identity, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
+use super::{
+    BuildUser, EMPTY_SLOT, Identity, Memorised, MemoryShape, RATINGS, Responses, UserContext, UserError, UserModel,
+};
 use crate::dataset::{Dataset, TrainingLog};
 use crate::ids::{ItemId, LogUserId};
 use crate::language::{LanguageError, LanguageModel, Letter, LocalModel, LocalOptions, PromptKind, Prompts, Sampling};
 use crate::language::{PROMPTS_FILE, SceneText, TEMPLATE_FILE};
 use crate::log::Decision;
+use crate::params::{parameters, words};
 use crate::scene::SceneBatch;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Tokens that are left free for a letter.
 const LETTER_TOKENS: usize = 8;
 
-/// The text of a language user before the option label.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LanguageMode {
-    /// Nothing.
-    Direct,
-    /// The decision: why it acts as it does.
-    Rationale,
+words! {
+    /// The text of a language user before the option label.
+    pub enum LanguageMode {
+        /// Nothing.
+        Direct = "direct",
+        /// The decision: why it acts as it does.
+        Rationale = "rationale",
+    }
 }
 
-/// A language user's settings.
-#[derive(Clone, Debug, PartialEq)]
-pub struct LanguageSpec {
-    /// The model's folder.
-    pub path: PathBuf,
-    /// The graph's file in it; without one, what its card says.
-    pub graph: Option<String>,
-    /// The text before the option label.
-    pub mode: LanguageMode,
-    /// Entries of the history at most.
-    pub history: usize,
-    /// Rotations of the list that are averaged; 1 takes the list as it is.
-    pub rotations: usize,
+parameters! {
+    /// a causal language model in ONNX form that reads the history and the list; slates of 25 items at most.
+    pub struct LanguageSpec = "language" {
+        /// Folder of the model with its tokenizer and chat template, relative to the folder of this file; `make lm` makes the
+        /// default one. Its `prompts.toml` and `template.toml` say how a scene is put into words, where they are there.
+        path: PathBuf = "../models/lm",
+        /// The graph's file in that folder; empty takes what the model's card says, else `model.onnx`. The `model.onnx` of
+        /// `make lm` has 32-bit weights; without AVX-512 it reads half as fast again as the 8-bit one, writes slower, and takes
+        /// two fifths more memory.
+        graph: String = "",
+        /// `direct` asks only for the letter of the choice; with `rationale` the model first says why. What it says is kept in
+        /// the run's folder, and takes many times as long.
+        mode: LanguageMode = LanguageMode::Direct,
+        /// Entries of a user's history that the model reads at most. A full one loses its older half in one go, so that what
+        /// was read of it can be used again.
+        #[range(1..=1_000)]
+        history: usize = 20,
+        /// Rotations of the list whose probabilities are averaged (geometric mean), against a liking for places of the list; 1
+        /// asks once. Each costs a question, and only `direct` can have more than 1.
+        #[range(1..=25)]
+        rotations: usize = 1,
+        /// Divides the logits of a rationale's tokens; 0 takes the most likely.
+        #[range(0.0..=10.0)]
+        rationale_temperature: f64 = 1.0,
+        /// A rationale's tokens are drawn from the smallest set with this probability.
+        #[range(0.01..=1.0)]
+        rationale_top_p: f64 = 0.9,
+        /// Tokens of a rationale at most; longer ones are cut off.
+        #[range(1..=4_096)]
+        rationale_tokens: usize = 160,
+        /// Scenes on which the acceptance level is set; each takes as long as a step of a user.
+        #[range(1..=100_000)]
+        probe: usize = 64,
+    }
+}
+
+impl BuildUser for LanguageSpec {
+    fn build(self, context: &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError> {
+        let UserContext { data, log, slate, chunk, cache, .. } = *context;
+        Ok(Arc::new(LanguageUser::load(&self, data, log, slate, chunk, cache)?))
+    }
+}
+
+impl LanguageSpec {
     /// How a rationale is drawn.
-    pub sampling: Sampling,
-    /// Scenes on which the acceptance level is set.
-    pub probe: usize,
+    fn sampling(&self) -> Sampling {
+        Sampling {
+            temperature: self.rationale_temperature,
+            top_p: self.rationale_top_p,
+            max_tokens: self.rationale_tokens,
+        }
+    }
 }
 
 /// See the module's documentation.
@@ -92,7 +132,11 @@ impl LanguageUser {
         cache_bytes: usize,
     ) -> Result<LanguageUser, UserError> {
         check(spec, data, slate)?;
-        let options = LocalOptions { graph: spec.graph.clone(), cache_bytes, ..LocalOptions::default() };
+        let options = LocalOptions {
+            graph: Some(spec.graph.clone()).filter(|name| !name.is_empty()),
+            cache_bytes,
+            ..LocalOptions::default()
+        };
         let model = LocalModel::load(&spec.path, &options)?;
         let own = |name: &str| model.text(name).map(str::to_owned);
         let prompts = match own(PROMPTS_FILE) {
@@ -131,7 +175,7 @@ impl LanguageUser {
         let written = match self.spec.mode {
             LanguageMode::Direct => 0,
             // A text may be split into more tokens than it was written with.
-            LanguageMode::Rationale => self.spec.sampling.max_tokens + self.spec.sampling.max_tokens / 4,
+            LanguageMode::Rationale => self.spec.rationale_tokens + self.spec.rationale_tokens / 4,
         };
         let longest = self.model.longest_prompt();
         longest.checked_sub(lead + written).filter(|&room| room > 0).ok_or_else(|| {

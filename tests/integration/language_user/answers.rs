@@ -6,11 +6,13 @@ use recmirror::dataset::{Column, Field, Fields};
 fn spec(path: &Path) -> LanguageSpec {
     LanguageSpec {
         path: path.to_owned(),
-        graph: None,
+        graph: String::new(),
         mode: LanguageMode::Direct,
         history: 6,
         rotations: 1,
-        sampling: Sampling { temperature: 1.0, top_p: 0.9, max_tokens: 12 },
+        rationale_temperature: 1.0,
+        rationale_top_p: 0.9,
+        rationale_tokens: 12,
         probe: 4,
     }
 }
@@ -171,7 +173,7 @@ fn what_cannot_work_is_told_at_load() {
     };
     let told = refused(remove("tokenizer.json"), 4);
     assert!(told.starts_with("DIR/tokenizer.json does not exist; copy it from the checkpoint"), "{told}");
-    let told = refused(|_, spec| spec.graph = Some("other.onnx".to_owned()), 4);
+    let told = refused(|_, spec| spec.graph = "other.onnx".to_owned(), 4);
     assert!(told.starts_with("DIR/other.onnx does not exist; the folder has: halves.onnx, model.onnx"), "{told}");
     let told = refused(|folder, _| write(&folder.join("model.onnx"), b"short"), 4);
     assert!(told.contains("DIR/model.onnx"), "{told}");
@@ -196,7 +198,7 @@ fn what_cannot_work_is_told_at_load() {
     assert!(refused(|_, _| (), 26).starts_with("`slate` is 26, but a language user identifies options by labels: 25"));
     let told = refused(|_, spec| (spec.mode, spec.rotations) = (LanguageMode::Rationale, 2), 4);
     assert!(told.starts_with("`user.rotations` is 2, but a rationale speaks of one order of the list"), "{told}");
-    let told = refused(|_, spec| (spec.mode, spec.sampling.max_tokens) = (LanguageMode::Rationale, 250), 4);
+    let told = refused(|_, spec| (spec.mode, spec.rationale_tokens) = (LanguageMode::Rationale, 250), 4);
     assert!(told.contains("reads at most 256 tokens") && told.contains("`user.rationale_tokens`"), "{told}");
 }
 
