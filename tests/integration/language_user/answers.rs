@@ -2,6 +2,7 @@
 
 use super::*;
 use recmirror::dataset::{Column, Field, Fields};
+use recmirror::ids::LogUserId;
 
 fn spec(path: &Path) -> LanguageSpec {
     LanguageSpec {
