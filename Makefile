@@ -14,13 +14,14 @@ PEERS := .recmirror/peers
 PYTHON_TOOLS := .recmirror/python
 RL := .recmirror/rl
 SPELLING := .recmirror/spelling
+RECBOLE := .recmirror/recbole
 GGUF := .recmirror/gguf/SmolLM2-135M-Instruct.Q4_1.gguf
 
 MEANINGS := movielens cold_start_items cold_start_users exploration_pays_late fatigue feedback_loop filter_bubble \
 	popularity_bias provider_fairness satiation time_on_site
 
 .DEFAULT_GOAL := help
-.PHONY: help demo runtime data datasets build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train meanings peers bench-peers test-server deny clean
+.PHONY: help demo runtime data datasets build test test-scripts test-python wheel rl bench model sasrec embedder lm test-lm test-train meanings peers recbole bench-peers test-server deny clean
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' Makefile
@@ -147,6 +148,16 @@ peers: runtime data build ## compare the policies with public implementations, a
 	$(CARGO) run --release --locked --quiet --example held_out -- benches/peers/policies.toml .recmirror/held_out
 	$(PEERS)/bin/python benches/peers/policies.py .recmirror/held_out
 	$(CARGO) test --release --locked --test integration -- open_bandit wraps_a_library --nocapture
+
+# torch 1.12.1 is one wheel of PyPI (776 MB on Linux) and needs Python 3.10: make recbole PYTHON=python3.10
+# For fewer models or passes: make recbole RECBOLE_OPTIONS="--models DiffRec --seeds 1 --epochs 20"
+recbole: runtime data build ## train RecBole's LightGCN, SASRec, NARM and DiffRec with and without simulated feedback (needs Python 3.10)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 10))' || \
+		{ echo "error: this needs Python 3.10; name it: make recbole PYTHON=python3.10" >&2; exit 2; }
+	@test -x $(RECBOLE)/bin/python || $(PYTHON) -m venv $(RECBOLE)
+	$(RECBOLE)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r scripts/recbole_models.txt
+	$(RECMIRROR) augment scenarios/augment.toml --no-measure --out .recmirror/augment --force
+	$(RECBOLE)/bin/python -W ignore::FutureWarning scripts/recbole_models.py .recmirror/augment $(RECBOLE_OPTIONS)
 
 embedder: $(EMBEDDER)/ready ## fetch a sentence encoder and put it into .recmirror/embedder, for `recmirror scenes`
 	@$(EMBEDDER)/bin/python models/embedder/build.py

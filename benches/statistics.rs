@@ -1,7 +1,7 @@
 //! True if the statistics of a run hold what they promise, by simulation: how often the 95% intervals hold the true mean,
 //! how often policies without a difference are distinguished, and what looking after every replication does to that.
 //!
-//! Prints tables; nothing is timed. `cargo bench --bench statistics`
+//! Prints tables; nothing is timed. `cargo bench --bench statistics`, or some of them: `cargo bench --bench statistics -- together users`
 
 #[path = "statistics/shapes.rs"]
 mod shapes;
@@ -108,8 +108,8 @@ fn peeking(shape: Shape) -> [f64; 3] {
     })
 }
 
-fn main() {
-    println!("{SIMULATIONS} simulations each; in percent\n\nA pair alone\n");
+fn print_alone() {
+    println!("\nA pair alone\n");
     println!("shape                replications   t covers   bootstrap covers   A/A permutation");
     for (shape, name) in Shape::ALL {
         for count in SIZES {
@@ -117,6 +117,9 @@ fn main() {
             println!("{name:<20} {count:>12} {t:>10.1} {resampled:>18.1} {permutation:>17.1}");
         }
     }
+}
+
+fn print_together() {
     println!(
         "\nEqual policies: share of runs with a false difference (3, 10, 66, 10 pairs; the last without adjustment)\n"
     );
@@ -127,11 +130,25 @@ fn main() {
             println!("{name:<20} {count:>12} {three:>12.1} {five:>12.1} {twelve:>13.1} {uneven:>10.1} {t:>12.1}");
         }
     }
+}
+
+fn print_peeking() {
     println!("\nEqual policies, looked at after each of {LONGEST} replications: ever a false difference\n");
     println!("shape                t interval   sequence, 1 pair   sequences, any of 10 pairs");
     for (shape, name) in Shape::ALL {
         let [t, one, ten] = peeking(shape);
         println!("{name:<20} {t:>10.1} {one:>18.1} {ten:>28.1}");
     }
-    users::print();
+}
+
+fn main() {
+    let tables: [(&str, fn()); 4] =
+        [("alone", print_alone), ("together", print_together), ("peeking", print_peeking), ("users", users::print)];
+    let named: Vec<String> = std::env::args().skip(1).filter(|name| !name.starts_with('-')).collect();
+    println!("{SIMULATIONS} simulations each; in percent");
+    for (name, print) in tables {
+        if named.is_empty() || named.iter().any(|other| other == name) {
+            print();
+        }
+    }
 }

@@ -71,7 +71,7 @@ type Values = Vec<Vec<f64>>;
 /// # Errors
 /// When a policy or the user model fails.
 pub fn measure(
-    of: &Augmentation<'_>,
+    of: &mut Augmentation<'_>,
     ask: &Measurement,
     mut told: impl FnMut(&str),
 ) -> Result<Vec<GainRow>, ExperimentError> {

@@ -13,11 +13,13 @@
 
 mod controls;
 mod measure;
+mod walk;
 mod write;
 
 pub use self::measure::{GainRow, Measurement, measure};
 pub use self::write::{write_log, write_recbole};
 
+use self::walk::Walk;
 use crate::align::blocked;
 use crate::dataset::{Impression, Interaction, Split, TrainingLog};
 use crate::experiment::{Experiment, ExperimentError, first_responses};
@@ -26,7 +28,7 @@ use crate::policy::{Blocked, Policy, PolicyError, Requests};
 use crate::random::{Purpose, Streams, unit};
 use crate::user::RATINGS;
 use serde::Serialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Where added rows come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -115,12 +117,14 @@ pub struct Augmentation<'a> {
     split: &'a Split,
     /// The policy whose list is shown, by its name in the scenario.
     policy: &'a str,
+    /// By draw: how far each user has gone.
+    walks: BTreeMap<u32, Vec<Walk>>,
 }
 
 impl<'a> Augmentation<'a> {
     /// Additions to the log of `experiment`, whose split is `split`, from the list of one of its policies.
     pub fn new(experiment: &'a Experiment, split: &'a Split, policy: &'a str) -> Augmentation<'a> {
-        Augmentation { experiment, split, policy }
+        Augmentation { experiment, split, policy, walks: BTreeMap::new() }
     }
 
     fn log(&self) -> &'a TrainingLog {
@@ -133,11 +137,12 @@ impl<'a> Augmentation<'a> {
         (0..self.log().users() as u32).map(of).collect()
     }
 
-    /// What is added: for each user `amount` times the own log. `seed` is the number of the draw.
+    /// What is added: for each user `amount` times the own log. `seed` is the number of the draw. What users answered before is not
+    /// asked again.
     ///
     /// # Errors
     /// When the policy or the user model fails.
-    pub fn additions(&self, kind: AdditionKind, amount: f64, seed: u32) -> Result<Additions, ExperimentError> {
+    pub fn additions(&mut self, kind: AdditionKind, amount: f64, seed: u32) -> Result<Additions, ExperimentError> {
         let quotas = self.quotas(amount);
         match kind {
             AdditionKind::Simulated => self.simulated(&quotas, seed),
@@ -146,7 +151,8 @@ impl<'a> Augmentation<'a> {
             AdditionKind::Popular => Ok(self.top(&controls::popular(self.log()), &quotas)),
             AdditionKind::Random => Ok(self.top(&controls::random(self.log(), &self.streams(seed)), &quotas)),
             AdditionKind::Swapped => {
-                Ok(self.top(&controls::swapped(self.log(), &self.simulated(&quotas, seed)?), &quotas))
+                let accepted = self.simulated(&quotas, seed)?;
+                Ok(self.top(&controls::swapped(self.log(), &accepted), &quotas))
             }
         }
     }
@@ -207,56 +213,62 @@ impl<'a> Augmentation<'a> {
     }
 
     /// Users go down the policy's list until each has accepted the own quota.
-    fn simulated(&self, quotas: &[usize], seed: u32) -> Result<Additions, ExperimentError> {
-        let lists = self.lists(self.policy, seed)?;
-        let mut state: Vec<Walk> = lists.into_iter().map(Walk::new).collect();
-        let (slate, streams) = (self.experiment.scenario.slate.max(1), self.streams(seed));
-        let mut found = Additions { accepted: vec![Vec::new(); state.len()], ..Additions::default() };
-        for round in 0.. {
-            let open: Vec<usize> = (0..state.len())
-                .filter(|&user| found.accepted[user].len() < quotas[user] && state[user].goes_on())
-                .collect();
-            if open.is_empty() {
-                break;
-            }
-            let shown: Vec<Vec<ItemId>> = open.iter().map(|&user| state[user].next(slate)).collect();
-            let answers = self.answers(&open, &shown, &streams, round)?;
-            for ((&user, shown), answer) in open.iter().zip(&shown).zip(answers) {
-                found.slates += 1;
-                state[user].answered(shown, answer.map(|(slot, _)| slot));
-                if let Some((slot, rating)) = answer {
-                    let place = found.accepted[user].len();
-                    let row = self.row(LogUserId(user as u32), shown[slot], rating, place);
-                    found.accepted[user].push(row);
-                }
-            }
+    fn simulated(&mut self, quotas: &[usize], seed: u32) -> Result<Additions, ExperimentError> {
+        let walks = match self.walks.remove(&seed) {
+            Some(walks) => walks,
+            None => self.lists(self.policy, seed)?.into_iter().map(Walk::new).collect(),
+        };
+        let walks = self.walked(walks, quotas, seed)?;
+        let mut found = Additions::default();
+        for ((user, walk), &quota) in (0..).map(LogUserId).zip(&walks).zip(quotas) {
+            let taken = walk.taken(quota).iter().enumerate();
+            let rows: Vec<Interaction> =
+                taken.map(|(place, taken)| self.row(user, taken.item, taken.rating, place)).collect();
+            let (slates, rejected) = walk.until(quota);
+            found.slates += u64::from(slates);
+            found.missing += (quota - rows.len()) as u64;
+            found.accepted.push(rows);
+            found.rejected.push(rejected);
         }
-        found.missing = quotas.iter().zip(&found.accepted).map(|(quota, rows)| (quota - rows.len()) as u64).sum();
-        found.rejected = state.into_iter().map(Walk::rejected).collect();
+        self.walks.insert(seed, walks);
         Ok(found)
     }
 
+    /// The walks after each has gone on to its quota.
+    fn walked(&self, mut walks: Vec<Walk>, quotas: &[usize], seed: u32) -> Result<Vec<Walk>, ExperimentError> {
+        let (slate, streams) = (self.experiment.scenario.slate.max(1), self.streams(seed));
+        loop {
+            let open: Vec<usize> = (0..walks.len()).filter(|&user| walks[user].goes_on(quotas[user])).collect();
+            if open.is_empty() {
+                return Ok(walks);
+            }
+            let asked: Vec<Asked> = open
+                .iter()
+                .map(|&user| {
+                    let number = walks[user].slates();
+                    Asked { user: LogUserId(user as u32), number, items: walks[user].next(slate) }
+                })
+                .collect();
+            let answers = self.answers(&asked, &streams)?;
+            for ((&user, asked), answer) in open.iter().zip(&asked).zip(answers) {
+                walks[user].answered(answer.map(|(slot, rating)| (asked.items[slot], rating)));
+            }
+        }
+    }
+
     /// What users take of these slates: slot and rating, or nothing.
-    fn answers(
-        &self,
-        users: &[usize],
-        shown: &[Vec<ItemId>],
-        streams: &Streams,
-        round: u32,
-    ) -> Result<Vec<Option<(usize, f32)>>, ExperimentError> {
-        let list = |(&user, items): (&usize, &'_ Vec<ItemId>)| (LogUserId(user as u32), items.clone());
-        let lists: Vec<(LogUserId, Vec<ItemId>)> = users.iter().zip(shown).map(list).collect();
-        let lists: Vec<Impression<'_>> = lists
+    fn answers(&self, asked: &[Asked], streams: &Streams) -> Result<Vec<Option<(usize, f32)>>, ExperimentError> {
+        let lists: Vec<Impression<'_>> = asked
             .iter()
-            .map(|(user, items)| Impression { user: *user, time: 0, items, taken: &[], slots: &[] })
+            .map(|asked| Impression { user: asked.user, time: 0, items: &asked.items, taken: &[], slots: &[] })
             .collect();
         let rated = self.experiment.data.scale.is_some();
         let mut answers = vec![None; lists.len()];
         first_responses(self.experiment, &lists, |place, found, row| {
-            let list = &lists[place];
-            let mut rng = streams.derive(Purpose::Augmentation, u64::from(list.user.0), round);
+            let asked = &asked[place];
+            let mut rng = streams.derive(Purpose::Augmentation, u64::from(asked.user.0), asked.number);
             let (choice, level) = (unit(&mut rng), unit(&mut rng));
-            let slot = drawn(&found.choice(row)[..list.items.len()], choice);
+            let slot = drawn(&found.choice(row)[..asked.items.len()], choice);
             answers[place] = slot.map(|slot| {
                 let rating = drawn(&found.rating(row, slot), level).unwrap_or(RATINGS - 1) as f32 + 1.0;
                 (slot, if rated { rating } else { f32::NAN })
@@ -266,11 +278,16 @@ impl<'a> Augmentation<'a> {
     }
 }
 
+/// A slate that a user is shown.
+struct Asked {
+    user: LogUserId,
+    /// Slates of this user before.
+    number: u32,
+    items: Vec<ItemId>,
+}
+
 /// Users whose lists are made in one call.
 const BATCH: usize = 512;
-
-/// How often a list is gone through at most.
-const ROUNDS: u32 = 20;
 
 /// A policy that cannot recommend.
 fn failed(policy: &str, source: PolicyError) -> ExperimentError {
@@ -290,51 +307,6 @@ fn drawn(chances: &[f32], number: f64) -> Option<usize> {
 fn mean_rating(rows: &[Interaction]) -> f32 {
     let ratings: Vec<f32> = rows.iter().map(|row| row.rating).filter(|rating| rating.is_finite()).collect();
     if ratings.is_empty() { f32::NAN } else { (ratings.iter().sum::<f32>() / ratings.len() as f32).round() }
-}
-
-/// A user's way down a list.
-struct Walk {
-    list: Vec<ItemId>,
-    place: usize,
-    rounds: u32,
-    seen: BTreeSet<ItemId>,
-    taken: BTreeSet<ItemId>,
-}
-
-impl Walk {
-    fn new(list: Vec<ItemId>) -> Walk {
-        Walk { list, place: 0, rounds: 0, seen: BTreeSet::new(), taken: BTreeSet::new() }
-    }
-
-    fn goes_on(&self) -> bool {
-        !self.list.is_empty() && self.rounds < ROUNDS
-    }
-
-    /// The next slate; at the end of the list it begins again without what was taken.
-    fn next(&mut self, slate: usize) -> Vec<ItemId> {
-        let end = (self.place + slate).min(self.list.len());
-        let items = self.list[self.place..end].to_vec();
-        self.place = end;
-        if end == self.list.len() {
-            self.place = 0;
-            self.rounds += 1;
-        }
-        items
-    }
-
-    fn answered(&mut self, shown: &[ItemId], slot: Option<usize>) {
-        self.seen.extend(shown);
-        if let Some(slot) = slot {
-            self.taken.insert(shown[slot]);
-        }
-        if self.place == 0 {
-            self.list.retain(|item| !self.taken.contains(item));
-        }
-    }
-
-    fn rejected(self) -> Vec<ItemId> {
-        self.seen.difference(&self.taken).copied().collect()
-    }
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ fn additions_are_new_items_and_as_many_as_asked_for() {
     let folder = tempfile::tempdir().unwrap();
     let experiment = experiment(folder.path());
     let split = experiment.data.split_by(0.2, Cut::User).unwrap();
-    let of = Augmentation::new(&experiment, &split, "popular");
+    let mut of = Augmentation::new(&experiment, &split, "popular");
     for kind in AdditionKind::ALL {
         let added = of.additions(kind, 0.5, 0).unwrap();
         assert_eq!((added.rows(), added.missing), (24 * 4, 0), "{kind:?}: half of 8 rows each");
@@ -54,11 +54,25 @@ fn additions_are_new_items_and_as_many_as_asked_for() {
 }
 
 #[test]
+fn fewer_additions_are_the_first_of_more() {
+    let folder = tempfile::tempdir().unwrap();
+    let experiment = experiment(folder.path());
+    let split = experiment.data.split_by(0.2, Cut::User).unwrap();
+    let mut of = Augmentation::new(&experiment, &split, "popular");
+    for kind in [AdditionKind::Simulated, AdditionKind::Swapped] {
+        for amount in [2.0, 0.25, 1.0, 10.0, 0.5] {
+            let apart = Augmentation::new(&experiment, &split, "popular").additions(kind, amount, 0).unwrap();
+            assert_eq!(of.additions(kind, amount, 0).unwrap(), apart, "{kind:?} {amount}: after other amounts");
+        }
+    }
+}
+
+#[test]
 fn what_no_list_has_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let experiment = experiment(folder.path());
     let split = experiment.data.split_by(0.2, Cut::User).unwrap();
-    let of = Augmentation::new(&experiment, &split, "popular");
+    let mut of = Augmentation::new(&experiment, &split, "popular");
     let items = experiment.data.items.len();
     let added = of.additions(AdditionKind::Policy, 10.0, 0).unwrap();
     assert_eq!((added.rows(), added.missing as usize), (24 * (items - 8), 24 * (80 - (items - 8))));
@@ -69,7 +83,7 @@ fn items_of_the_own_kind_help_and_random_ones_do_not() {
     let folder = tempfile::tempdir().unwrap();
     let experiment = experiment(folder.path());
     let split = experiment.data.split_by(0.2, Cut::User).unwrap();
-    let of = Augmentation::new(&experiment, &split, "popular");
+    let mut of = Augmentation::new(&experiment, &split, "popular");
     let ask = Measurement {
         targets: vec!["item_knn".to_owned(), "popular".to_owned()],
         amounts: vec![0.5],
@@ -77,7 +91,7 @@ fn items_of_the_own_kind_help_and_random_ones_do_not() {
         seeds: 2,
     };
     let mut trained = 0;
-    let rows = measure(&of, &ask, |_| trained += 1).unwrap();
+    let rows = measure(&mut of, &ask, |_| trained += 1).unwrap();
     assert_eq!((rows.len(), trained), (2 * 2 * 6, 4));
     for row in &rows {
         assert!((row.gain - (row.augmented - row.plain)).abs() < 1e-12 && row.users == 24);

@@ -76,16 +76,16 @@ impl Augment {
         let (holdout, cut) = (scenario.data.holdout, scenario.data.cut);
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
         let split = experiment.data.split_by(holdout, cut).map_err(Failure::input)?;
-        let of = Augmentation::new(&experiment, &split, &policy);
+        let mut of = Augmentation::new(&experiment, &split, &policy);
         let kinds = if self.no_controls { vec![AdditionKind::Simulated] } else { AdditionKind::ALL.to_vec() };
-        let mut text = self.write(&of, &kinds, &experiment, &split, folder.path())?;
+        let mut text = self.write(&mut of, &kinds, &experiment, &split, folder.path())?;
         let ask = Measurement { targets, amounts: self.amounts.clone(), kinds, seeds: self.seeds };
         let told = |what: &str| {
             if !self.quiet {
                 say!("training {what}");
             }
         };
-        let rows = if self.no_measure { Vec::new() } else { measure(&of, &ask, told).map_err(Failure::input)? };
+        let rows = if self.no_measure { Vec::new() } else { measure(&mut of, &ask, told).map_err(Failure::input)? };
         let path = folder.path().join(TABLE);
         let file = std::fs::File::create(&path)
             .map_err(|problem| Failure::input(format!("cannot write {}: {problem}", path.display())))?;
@@ -109,7 +109,7 @@ impl Augment {
     /// Writes the logs of the first draw; says how many rows they have.
     fn write(
         &self,
-        of: &Augmentation<'_>,
+        of: &mut Augmentation<'_>,
         kinds: &[AdditionKind],
         experiment: &Experiment,
         split: &Split,

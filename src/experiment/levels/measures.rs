@@ -1,15 +1,16 @@
 //! The measures of [`super`], from counts that both sides have.
 
-use crate::dataset::{ItemCategories, TrainingLog};
+use crate::dataset::{Interaction, ItemCategories, TrainingLog};
 use crate::experiment::acceptance::later_lists;
 use crate::experiment::prepare::Experiment;
 use crate::experiment::user_totals::UserTotals;
 use crate::ids::{ItemId, LogUserId};
+use crate::scenario::AcceptSpec;
 use crate::user::RATINGS;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Seconds of a day.
+/// Seconds of a day; the log counts in milliseconds.
 const DAY: i64 = 86_400;
 
 /// A measure.
@@ -32,6 +33,9 @@ const fn distance(name: &'static str, of: fn(&Side, &Reference) -> Option<f64>) 
 pub(super) const MEASURES: [Measure; 9] = [
     level("accepted_share", |side, _| ratio(side.accepted_lists, side.lists)),
     level("liked_share", |side, reference| {
+        if reference.only_liked {
+            return None;
+        }
         let liked: f64 = side.ratings[reference.like_level - 1..].iter().sum();
         ratio(liked, side.ratings.iter().sum())
     }),
@@ -113,15 +117,16 @@ impl Side {
             if rows.is_empty() {
                 continue;
             }
-            side.add_user(rows.len() as f64, weight);
-            for row in rows {
+            let accepted = || rows.iter().filter(|row| reference.is_accepted(row));
+            side.add_user(accepted().count() as f64, weight);
+            for row in accepted() {
                 side.items[row.item.index()] += weight;
                 if row.rating >= 1.0 {
                     side.ratings[(row.rating.round() as usize - 1).min(RATINGS - 1)] += weight;
                 }
             }
-            let days: BTreeSet<i64> = rows.iter().map(|row| row.time.div_euclid(DAY)).collect();
-            if let (Some(first), Some(last)) = (days.first(), days.last()) {
+            let days: BTreeSet<i64> = rows.iter().map(|row| row.time.div_euclid(1_000 * DAY)).collect();
+            if let Some((first, last)) = days.first().zip(days.last()) {
                 side.gaps += weight * (days.len() - 1) as f64;
                 side.gap_days += weight * (last - first) as f64;
             }
@@ -140,6 +145,8 @@ impl Side {
 /// What the measures compare with.
 pub(super) struct Reference {
     like_level: usize,
+    /// True if accepting means liking: then what was rated lower, or not rated, was not accepted in the log either.
+    only_liked: bool,
     /// By item: the share of the catalogue that was more popular before the cut, equal ones in the middle.
     ranks: Vec<f64>,
     /// Items by rank.
@@ -163,6 +170,7 @@ impl Reference {
             group.iter().for_each(|&item| ranks[item] = middle);
             place += group.len();
         }
+        let only_liked = experiment.scenario.user.accept == AcceptSpec::Like;
         let mut lists = Vec::new();
         for place in later_lists(&experiment.data, start) {
             let list = experiment.data.impressions.get(place);
@@ -173,14 +181,21 @@ impl Reference {
             lists[user].0 += 1;
             lists[user].1 += u32::from(list.taken.contains(&true));
         }
-        Reference {
+        let mut found = Reference {
             like_level: usize::from(experiment.acceptance().like_level).clamp(1, RATINGS),
+            only_liked,
             ranks,
             order,
             categories: experiment.catalogue().category().cloned(),
-            held_out: held_out.item_counts().into_iter().map(f64::from).collect(),
+            held_out: Vec::new(),
             lists,
-        }
+        };
+        found.held_out = Side::of_log(held_out, &found, |_| 1).items;
+        found
+    }
+
+    fn is_accepted(&self, row: &Interaction) -> bool {
+        !self.only_liked || row.rating.round() >= self.like_level as f32
     }
 
     /// All measures of a side.
@@ -218,13 +233,13 @@ impl Reference {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dataset::Interaction;
 
     fn reference(counts: [u32; 4]) -> Reference {
         let mut order: Vec<usize> = (0..4).collect();
         order.sort_by_key(|&item| std::cmp::Reverse(counts[item]));
         Reference {
             like_level: 4,
+            only_liked: false,
             ranks: vec![0.0, 0.25, 0.5, 0.75],
             order,
             categories: Some(Arc::new(ItemCategories::single(
@@ -247,7 +262,7 @@ mod tests {
             user: LogUserId(user),
             item: ItemId(item),
             rating,
-            time: day * DAY,
+            time: day * 86_400_000 + i64::from(item),
         };
         let log = TrainingLog::from_sorted(
             vec![row(0, 0, 5.0, 1), row(0, 2, 3.0, 4), row(0, 2, 4.0, 4), row(1, 0, f32::NAN, 9)],
@@ -270,6 +285,14 @@ mod tests {
         );
         let twice = reference.figures(&Side::of_log(&log, &reference, |user| 2 * (1 - user.0)));
         assert_eq!(value(&twice, "popularity_rank"), Some(1.0 / 3.0), "the second user was not drawn");
+        let rows: Vec<Interaction> = log.rows.iter().map(|row| Interaction { time: 0, ..*row }).collect();
+        let timeless = reference.figures(&Side::of_log(&TrainingLog::from_sorted(rows, 2, 4), &reference, |_| 1));
+        assert_eq!(value(&timeless, "days_between_visits"), None, "a log without times has no days");
+        let liking = Reference { only_liked: true, ..reference };
+        let figures = liking.figures(&Side::of_log(&log, &liking, |_| 1));
+        assert_eq!((value(&figures, "liked_share"), value(&figures, "mean_level")), (None, Some(4.5)));
+        // 2 and 0: mean 1, deviation 1. The days are those of all interactions.
+        assert_eq!((value(&figures, "user_spread"), value(&figures, "days_between_visits")), (Some(1.0), Some(3.0)));
     }
 
     #[test]
