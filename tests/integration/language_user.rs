@@ -9,8 +9,7 @@ use crate::util::{
 };
 use recmirror::dataset::{Dataset, TrainingLog};
 use recmirror::experiment::{DecisionFileRecord, NoProgress, RunOptions};
-use recmirror::ids::{ItemId, LogUserId, UserId};
-use recmirror::language::Sampling;
+use recmirror::ids::{ItemId, UserId};
 use recmirror::log::{read_batches, read_decisions};
 use recmirror::random::{Purpose, Streams};
 use recmirror::scene::{SceneBatch, SceneDraws};
