@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Other simulators, measured on request by `speed.py`: each runs in an environment of its own, because their pins exclude one another.
 
-    python simulators.py numpy 10000      # or: sardine, recsim_ng
+    python simulators.py numpy 10000      # or: sardine, recsim, recsim_ng
 
 It says `ready`, then measures at least one second for each line that it reads, and answers with seconds and user-steps. Slates
 have 10 of 1,000 items; the policy is random, in RecSim NG its untrained collaborative filter.
@@ -78,6 +78,37 @@ def sardine(users):
     return tick
 
 
+def recsim(users):
+    """The users of interest evolution in RecSim's own environment of several users."""
+    import numpy as np
+    from recsim import choice_model
+    from recsim.environments import interest_evolution
+    from recsim.simulator import environment
+
+    random = np.random.default_rng(0)
+    people = [
+        interest_evolution.IEvUserModel(
+            SLATE,
+            choice_model_ctor=choice_model.MultinomialProportionalChoiceModel,
+            response_model_ctor=interest_evolution.IEvResponse,
+            user_state_ctor=interest_evolution.IEvUserState,
+            seed=seed,
+        )
+        for seed in range(users)
+    ]
+    documents = interest_evolution.UtilityModelVideoSampler(doc_ctor=interest_evolution.IEvVideo, seed=0)
+    everyone = environment.MultiUserEnvironment(people, documents, ITEMS, SLATE, resample_documents=False)
+    everyone.reset()
+
+    def tick():
+        live = sum(1 for user in people if not user.is_terminal())
+        if everyone.step(list(random.integers(0, ITEMS, (users, SLATE))))[3]:
+            everyone.reset()
+        return live
+
+    return tick
+
+
 def recsim_ng(users):
     """The story of interest evolution as one graph of 20 steps."""
     import functools
@@ -117,7 +148,7 @@ def recsim_ng(users):
 
 
 def main():
-    kinds = {"numpy": numpy_user, "sardine": sardine, "recsim_ng": recsim_ng}
+    kinds = {"numpy": numpy_user, "sardine": sardine, "recsim": recsim, "recsim_ng": recsim_ng}
     tick = kinds[sys.argv[1]](int(sys.argv[2]))
     tick()
     print("ready", flush=True)

@@ -1,17 +1,20 @@
 """Steps a second from Python, beside the same loop in Rust, in pairs that take turns.
 
-    python benches/python/steps.py .recmirror/data/ml-100k --mirror models/mirror
+    python benches/python/steps.py .recmirror/data/ml-100k --mirror models/mirror --simulator sardine=PYTHON
 
 A step of a user is one slate and one response. `rust` is a loop in Rust around the policy `random`, started by one call; `python`
 calls the policy and the environment from Python at each step; `gymnasium` steps lanes with random slates of NumPy, which is what
-other simulators are measured with. Medians of the pairs, and the median of their ratios.
+other simulators are measured with. Other simulators (`sardine`, `recsim`, of benches/peers/simulators.py) run in the environment whose
+PYTHON is named, in the same turns. Medians of the turns, and the median of their ratios.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import gymnasium
@@ -52,7 +55,35 @@ def lanes_of(envs: Any, random: np.random.Generator, steps: int) -> float:
     return shown / (time.perf_counter() - started)
 
 
-def measure(data: rm.Dataset, kind: str, users: Any, lanes: int, pairs: int) -> None:
+class Simulator:
+    """Another simulator in a process of its own, with as many users at a time as it is fast with."""
+
+    USERS = 100
+
+    def __init__(self, name: str, python: str) -> None:
+        self.name = name
+        script = Path(__file__).parents[1] / "peers" / "simulators.py"
+        command = [python, str(script), name, str(self.USERS)]
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # Libraries may print as they load.
+        for line in self._out():
+            if line.strip() == "ready":
+                return
+        raise SystemExit(f"{name} did not start: {' '.join(command)}")
+
+    def _out(self) -> Any:
+        assert self.process.stdout is not None
+        return iter(self.process.stdout.readline, "")
+
+    def steps_per_second(self) -> float:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        seconds, steps = next(self._out()).split()
+        return float(steps) / float(seconds)
+
+
+def measure(data: rm.Dataset, kind: str, users: Any, lanes: int, turns: int, others: list[Simulator]) -> None:
     steps = max(2, 200_000 // lanes)
     one, other = environment(data, users, lanes), environment(data, users, lanes)
     policies = one.policy("random"), other.policy("random")
@@ -62,8 +93,9 @@ def measure(data: rm.Dataset, kind: str, users: Any, lanes: int, pairs: int) -> 
     envs.reset()
     random = np.random.default_rng(0)
     rows = []
-    for number in range(pairs + 1):
-        row = (rust(one, policies[0], steps), python(other, policies[1], steps), lanes_of(envs, random, steps))
+    for number in range(turns + 1):
+        row = [rust(one, policies[0], steps), python(other, policies[1], steps), lanes_of(envs, random, steps)]
+        row += [simulator.steps_per_second() for simulator in others]
         if number:
             rows.append(row)
     told = [statistics.median(column) for column in zip(*rows)]
@@ -73,6 +105,9 @@ def measure(data: rm.Dataset, kind: str, users: Any, lanes: int, pairs: int) -> 
         f"gymnasium {told[2]:>10,.0f}/s ({ratios[1]:.0%})",
         flush=True,
     )
+    for place, simulator in enumerate(others, start=3):
+        times = statistics.median(row[2] / row[place] for row in rows)
+        print(f"    {simulator.name:<10} {told[place]:>10,.0f}/s; gymnasium lanes have {times:,.0f} times as many", flush=True)
 
 
 def main() -> None:
@@ -80,13 +115,15 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--mirror", help="folder of a mirror model")
     parser.add_argument("--lanes", type=int, nargs="+", default=[1_024, 100_000])
-    parser.add_argument("--pairs", type=int, default=7)
+    parser.add_argument("--turns", type=int, default=7)
+    parser.add_argument("--simulator", action="append", default=[], metavar="NAME=PYTHON")
     arguments = parser.parse_args()
     data = rm.Dataset.read(arguments.data)
+    others = [Simulator(*entry.split("=", 1)) for entry in arguments.simulator]
     kinds = {"parametric": "parametric"} | ({"mirror": arguments.mirror} if arguments.mirror else {})
     for kind, users in kinds.items():
         for lanes in arguments.lanes:
-            measure(data, kind, users, lanes, arguments.pairs)
+            measure(data, kind, users, lanes, arguments.turns, others)
 
 
 if __name__ == "__main__":

@@ -23,10 +23,7 @@ import numpy as np
 import recmirror as rm
 from agent import Agent, improve, initial, weigh, worth
 from signals import NAMES, Signals, categories_of
-
-# Policies that know more than a recommender can, or that plan ahead by hand.
-NOT_MYOPIC = ("oracle", "diverse")
-T_95 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 8: 2.365, 10: 2.262}
+from tell import late_of, means_of, plot, table, tell
 
 
 def lanes(scenario: dict[str, Any], data: rm.Dataset, seed: int) -> Any:
@@ -138,51 +135,9 @@ class Watch:
         return np.zeros((len(observation), observation.items), dtype=np.float32)
 
 
-def interval(values: list[float]) -> tuple[float, float, float]:
-    """Mean and 95% t interval."""
-    mean, error = float(np.mean(values)), float(np.std(values, ddof=1) / np.sqrt(len(values)))
-    return mean, mean - T_95[len(values)] * error, mean + T_95[len(values)] * error
-
-
 def compare(scenario: dict[str, Any], data: rm.Dataset, agents: dict[str, Agent], replications: int) -> rm.Result:
     settings = {"replications": replications}
     return rm.run(scenario["path"], data=data, policies=agents, settings=settings)
-
-
-def tell(result: rm.Result, metric: str) -> dict[str, Any]:
-    """The agents against each policy, with intervals over the training seeds."""
-    means = {row["policy"]: row["mean"] for row in result.summary if row["metric"] == metric}
-    agents = [value for policy, value in means.items() if policy.startswith("agent-")]
-    others = {policy: value for policy, value in means.items() if not policy.startswith("agent-")}
-    best = max((policy for policy in others if policy not in NOT_MYOPIC), key=lambda policy: others[policy])
-    told = {"metric": metric, "best_myopic": best, "agent": interval(agents), "policies": others}
-    return told | {"agent_over": {policy: interval([one - value for one in agents]) for policy, value in others.items()}}
-
-
-def plot(result: rm.Result, metric: str, path: Path) -> None:
-    """Each policy over time; the agents as their mean with an interval over the training seeds."""
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError:
-        return
-    series: dict[str, list[float]] = {}
-    for row in result.series:
-        if row["metric"] == metric:
-            series.setdefault(row["policy"], []).append(np.nan if row["mean"] is None else row["mean"])
-    smooth = lambda values: np.convolve(values, np.ones(5) / 5, mode="valid")  # noqa: E731
-    agents = np.array([smooth(values) for policy, values in series.items() if policy.startswith("agent-")])
-    figure, axes = plt.subplots(figsize=(8, 4.5))
-    for policy, values in series.items():
-        if not policy.startswith("agent-"):
-            axes.plot(smooth(values), label=policy, linewidth=1)
-    mean = agents.mean(axis=0)
-    spread = T_95[len(agents)] * agents.std(axis=0, ddof=1) / np.sqrt(len(agents)) if len(agents) > 1 else 0
-    axes.plot(mean, label="agent", color="black")
-    axes.fill_between(np.arange(len(mean)), mean - spread, mean + spread, color="black", alpha=0.2)
-    axes.set_xlabel("step (mean of five)")
-    axes.set_ylabel(metric)
-    axes.legend(fontsize=8)
-    figure.savefig(path, dpi=120, bbox_inches="tight")
 
 
 def main() -> None:
@@ -205,14 +160,16 @@ def main() -> None:
         print({name: round(float(value), 2) for name, value in zip(NAMES, np.asarray(parameters["a2b"]))}, flush=True)
     result = compare(scenario, data, agents, arguments.replications)
     name = arguments.scenario.stem
-    told = [tell(result, metric) for metric in ("accepted_per_user", "acceptance_rate")]
-    (arguments.out / f"{name}.json").write_text(json.dumps({"told": told, "training": curves, "digest": result.digest}, indent=1))
+    whole, late = tell("accepted_per_user", means_of(result, "accepted_per_user")), tell("late", late_of(result))
+    told = {"told": [whole, late], "training": curves, "digest": result.digest}
+    (arguments.out / f"{name}.json").write_text(json.dumps(told, indent=1))
+    (arguments.out / f"{name}.md").write_text(table(whole, late, scenario["ticks"]))
     result.report(arguments.out / f"{name}.html")
-    plot(result, "acceptance_rate", arguments.out / f"{name}.png")
+    plot(result, curves, arguments.out / f"{name}.svg")
     print(result)
-    for one in told:
+    for one in (whole, late):
         mean, low, high = one["agent_over"][one["best_myopic"]]
-        print(f"{one['metric']}: agent {one['agent'][0]:.4f}, over {one['best_myopic']} {mean:+.4f} [{low:+.4f}, {high:+.4f}]")
+        print(f"{one['measure']}: agent {one['agent'][0]:.4f}, over {one['best_myopic']} {mean:+.4f} [{low:+.4f}, {high:+.4f}]")
 
 
 if __name__ == "__main__":

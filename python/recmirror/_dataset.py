@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import os
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from . import _native
 from ._native import DataError
+from ._settings import inline, quoted
 
 Cells = list[Any]
 
@@ -240,20 +240,4 @@ def _moment(value: Any) -> _Moment | None:
 
 def _toml(told: Mapping[str, Any]) -> str:
     """Nested dicts as TOML."""
-    return "".join(f"{_quoted(str(key))} = {_inline(value)}\n" for key, value in told.items())
-
-
-def _inline(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, Mapping):
-        return "{" + ", ".join(f"{_quoted(str(key))} = {_inline(entry)}" for key, entry in value.items()) + "}"
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_inline(entry) for entry in value) + "]"
-    if isinstance(value, (int, float)):
-        return repr(value)
-    return _quoted(str(value))
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return "".join(f"{quoted(str(key))} = {inline(value)}\n" for key, value in told.items())

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from . import _native
 from ._dataset import Dataset
 from ._fit import folder_of
 from ._settings import pairs
 from ._table import Table
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 TABLES = ("summary", "compare", "pairs", "finals", "series")
 
@@ -96,43 +100,84 @@ class Result:
         return str(self)
 
 
-def prepare(
-    scenario: str | os.PathLike[str],
-    *,
-    policies: Mapping[str, Any] | None = None,
-    data: Dataset | None = None,
-    users: Any = None,
-    settings: Mapping[str, Any] | None = None,
-    allow_external: bool = False,
-) -> _native.Experiment:
+class Options(TypedDict, total=False):
+    """What every way of running a scenario takes besides the scenario."""
+
+    policies: Mapping[str, Any] | None
+    """Policies of your own by their names."""
+    data: Dataset | None
+    """In place of the data set that the file names."""
+    users: Any
+    """In place of its user model: a fitted model, its folder, or an object with `respond(scenes)`."""
+    settings: Mapping[str, Any] | None
+    """In place of its keys: `{"ticks": 10, "policy.ials.factors": 16}`."""
+    allow_external: bool
+    """Whether a scenario may start programs, policies of the kind `external`."""
+
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def shows_options(function: Function) -> Function:
+    """Makes `help` and notebooks show the keys of `Options` where the function has `**options`."""
+    signature = inspect.signature(function)
+    own = [one for one in signature.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    defaults = {"allow_external": False}
+    more = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=defaults.get(name),
+            annotation=getattr(kind, "__forward_arg__", kind),
+        )
+        for name, kind in Options.__annotations__.items()
+    ]
+    function.__signature__ = signature.replace(parameters=own + more)  # type: ignore[attr-defined]
+    return function
+
+
+def check_options(function: str, options: Mapping[str, Any]) -> None:
+    """Refuses keywords that no option has."""
+    for name in options:
+        if name not in Options.__annotations__:
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+
+
+def prepare(scenario: str | os.PathLike[str], options: Options) -> _native.Experiment:
     """A scenario with its data and user model, ready to run."""
     path = Path(scenario)
     try:
         text = path.read_text(encoding="utf-8")
     except OSError as problem:
         raise _native.ScenarioError(f"cannot read the scenario {path}: {problem.strerror}") from None
-    named = dict(settings or {})
+    users = options.get("users")
+    own_users = None if isinstance(users, str) or folder_of(users) is not None else users
+    own = list((options.get("policies") or {}).items())
+    data = options.get("data")
+    native = None if data is None else data._native
+    allow_external = options.get("allow_external", False)
+    return _native.Experiment(text, os.path.abspath(path), own, settings_of(options), native, own_users, allow_external)
+
+
+def settings_of(options: Options) -> list[tuple[str, str]]:
+    """The keys of the scenario that the options set, users without an object of their own included."""
+    named = dict(options.get("settings") or {})
+    users = options.get("users")
     folder = folder_of(users)
     if folder is not None:
         named |= {"user.kind": "mirror", "user.path": folder}
-    elif users == "parametric":
-        named |= {"user.kind": "parametric"}
-    own_users = None if folder is not None or isinstance(users, str) else users
-    own = list((policies or {}).items())
-    native = None if data is None else data._native
-    return _native.Experiment(text, os.path.abspath(path), own, pairs(named), native, own_users, allow_external)
+    elif isinstance(users, str):
+        named |= {"user.kind": users}
+    return pairs(named)
 
 
+@shows_options
 def run(
     scenario: str | os.PathLike[str],
     *,
-    policies: Mapping[str, Any] | None = None,
-    data: Dataset | None = None,
-    users: Any = None,
-    settings: Mapping[str, Any] | None = None,
     until: str | None = None,
     events: str | os.PathLike[str] | None = None,
-    allow_external: bool = False,
+    **options: Unpack[Options],
 ) -> Result:
     """Runs a scenario file, with policies of your own beside those of the file.
 
@@ -144,9 +189,8 @@ def run(
     precise as the rule asks (`"ci<0.5%"`). `events` is a folder for the event logs, Parquet files; nothing is written unless
     it is given. A scenario that starts programs (policies of the kind `external`) runs only with `allow_external=True`.
     """
-    experiment = prepare(
-        scenario, policies=policies, data=data, users=users, settings=settings, allow_external=allow_external
-    )
+    check_options("run", options)
+    experiment = prepare(scenario, options)
     folder = None
     if events is not None:
         folder = os.fspath(events)

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
+
+import numpy as np
 
 Tables: TypeAlias = "Sequence[str | tuple[str, Mapping[str, Any]]]"
 
 
 def value(given: object) -> str:
-    """A value as TOML has it."""
+    """A value as `--set` takes it: TOML, and texts as they are."""
+    if isinstance(given, os.PathLike):
+        given = os.fspath(given)
+    return given if isinstance(given, str) else inline(given)
+
+
+def inline(given: Any) -> str:
+    """A value as TOML has it on one line."""
+    if isinstance(given, (np.generic, np.ndarray)):
+        given = given.tolist()
     if isinstance(given, bool):
         return "true" if given else "false"
+    if isinstance(given, Mapping):
+        return "{" + ", ".join(f"{quoted(str(key))} = {inline(entry)}" for key, entry in given.items()) + "}"
     if isinstance(given, (list, tuple)):
-        return "[" + ", ".join(value(each) for each in given) + "]"
-    return str(given)
+        return "[" + ", ".join(inline(entry) for entry in given) + "]"
+    if isinstance(given, (int, float)):
+        return repr(given)
+    return quoted(str(given))
+
+
+def quoted(text: str) -> str:
+    """A text as TOML has it."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def pairs(settings: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 
 from ._dataset import Dataset
 from ._environment import Environment
-from ._native import Outcome, ScenarioError, SlateError
+from ._native import Error, Outcome, ScenarioError, SlateError
 from ._settings import Tables
 
 Observations: TypeAlias = "dict[str, NDArray[Any]]"
@@ -50,6 +50,10 @@ _MODES = {
     "same_step": AutoresetMode.SAME_STEP,
     "disabled": AutoresetMode.DISABLED,
 }
+
+
+class ClosedError(Error, gym.error.ClosedEnvironmentError):
+    """An environment that was closed."""
 
 
 class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
@@ -134,7 +138,16 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
     @property
     def environment(self) -> Environment:
         """The simulation behind the lanes. What steps it besides `step` leaves the lanes behind."""
+        self._check_open()
         return self._env
+
+    def close_extras(self, **kwargs: Any) -> None:
+        """Gives the simulation's memory back."""
+        del self._env
+
+    def _check_open(self) -> None:
+        if self.closed:
+            raise ClosedError("the environment is closed; make another one")
 
     def _begin_lanes(self) -> None:
         """All lanes are at the start of an episode."""
@@ -166,10 +179,9 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         width = self._items if self._actions == "scores" or self._vectors is None else self._vectors.shape[1]
         return spaces.Box(-1.0, 1.0, (width,), np.float32)
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observations, Infos]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observations, Infos]:
         """Begins again: all lanes, or those of `options["reset_mask"]`. Another seed gives other users and draws."""
+        self._check_open()
         super().reset(seed=seed)
         mask = (options or {}).get("reset_mask")
         if mask is not None:
@@ -190,10 +202,9 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         self._begin_lanes()
         return self._observe(), {}
 
-    def step(
-        self, actions: NDArray[Any]
-    ) -> tuple[Observations, NDArray[Any], NDArray[Any], NDArray[Any], Infos]:
+    def step(self, actions: NDArray[Any]) -> tuple[Observations, NDArray[Any], NDArray[Any], NDArray[Any], Infos]:
         """Shows each lane's slate and gives observations, rewards, terminations, truncations and infos."""
+        self._check_open()
         if self._mode == AutoresetMode.DISABLED and self._ended.any():
             lanes = np.flatnonzero(self._ended)[:5].tolist()
             raise SlateError(f"the episodes of lanes {lanes} are over; reset(options={{'reset_mask': ...}}) first")
@@ -357,13 +368,15 @@ class SlatesEnv(gym.Env[Observations, NDArray[Any]]):
         self.observation_space = self._lane.single_observation_space
         self.action_space = self._lane.single_action_space
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Observations, Infos]:
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observations, Infos]:
         """Begins again with the user's first draws, or with those of another seed."""
         super().reset(seed=seed)
         observations, infos = self._lane.reset(seed=seed, options=options)
         return _first(observations), infos
+
+    def close(self) -> None:
+        """Gives the simulation's memory back."""
+        self._lane.close()
 
     def step(self, action: NDArray[Any]) -> tuple[Observations, float, bool, bool, Infos]:
         """Shows a slate."""

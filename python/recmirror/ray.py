@@ -19,7 +19,7 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -31,10 +31,12 @@ except ImportError as problem:  # pragma: no cover
 
 from . import _native
 from ._dataset import Dataset
-from ._experiment import Result, prepare
+from ._experiment import Options, Result, check_options, prepare, settings_of, shows_options
 from ._native import Error
-from ._settings import pairs
 from ._table import Table
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 # Tasks that wait for a processor, for each one that runs: enough that none is idle, and few that a rule cancels.
 AHEAD = 2
@@ -67,19 +69,22 @@ class _Store:
 class _Job:
     """A run: its local state, and the inputs of its tasks."""
 
-    def __init__(self, asked: dict[str, Any], settings: dict[str, Any], threads: int, events: str | None, store: _Store) -> None:
-        self.experiment = prepare(**asked, settings=settings)
+    def __init__(
+        self, scenario: str | os.PathLike[str], options: Options, threads: int, events: str | None, store: _Store
+    ) -> None:
+        self.experiment = prepare(scenario, options)
         self.name = uuid.uuid4().hex
         self.done: dict[int, bytes] = {}
-        own_users = asked["users"] if hasattr(asked["users"], "respond") else None
+        users = options.get("users")
+        own_users = users if hasattr(users, "respond") else None
         self.spec = ray.put(
             {
-                "text": Path(asked["scenario"]).read_text(encoding="utf-8"),
-                "origin": os.path.abspath(asked["scenario"]),
-                "policies": list((asked["policies"] or {}).items()),
-                "settings": pairs(settings),
+                "text": Path(scenario).read_text(encoding="utf-8"),
+                "origin": os.path.abspath(scenario),
+                "policies": list((options.get("policies") or {}).items()),
+                "settings": settings_of(options),
                 "users": own_users,
-                "allow_external": asked["allow_external"],
+                "allow_external": options.get("allow_external", False),
                 "threads": threads,
                 "model": None if own_users is not None else store.of_model(self.experiment.model_path),
                 "data": store.of_data(Dataset._of(self.experiment.data())),
@@ -93,19 +98,16 @@ class _Job:
         return [self.done[replication] for replication in found]
 
 
+@shows_options
 def run(
     scenario: str | os.PathLike[str],
     *,
-    policies: Mapping[str, Any] | None = None,
-    data: Dataset | None = None,
-    users: Any = None,
-    settings: Mapping[str, Any] | None = None,
     until: str | None = None,
     events: str | os.PathLike[str] | None = None,
-    allow_external: bool = False,
     threads: int = 1,
     retries: int = 3,
     progress: Callable[[int, int], None] | None = None,
+    **options: Unpack[Options],
 ) -> Result:
     """Runs a scenario file on Ray; arguments that `recmirror.run` has mean the same here.
 
@@ -114,16 +116,10 @@ def run(
     `fsspec` (`"s3://bucket/run"`): a log gets its name there when it is whole. `progress` is called for each replication that
     is done: how many are, and how many there are at most.
     """
+    check_options("run", options)
     _start()
-    asked = {
-        "scenario": scenario,
-        "policies": policies,
-        "data": data,
-        "users": users,
-        "allow_external": allow_external,
-    }
     target = _target(events)
-    job = _Job(asked, dict(settings or {}), threads, target, _Store())
+    job = _Job(scenario, options, threads, target, _Store())
     most = job.experiment.replications
     for ended in _carry_out(iter([job]), until, threads, retries):
         if ended is not None:
@@ -137,19 +133,16 @@ def run(
     return result
 
 
+@shows_options
 def sweep(
     scenario: str | os.PathLike[str],
     space: Mapping[str, Any],
     *,
     samples: int = 1,
     seed: int = 0,
-    policies: Mapping[str, Any] | None = None,
-    data: Dataset | None = None,
-    users: Any = None,
-    settings: Mapping[str, Any] | None = None,
-    allow_external: bool = False,
     threads: int = 1,
     retries: int = 3,
+    **options: Unpack[Options],
 ) -> Table:
     """Runs a scenario file for each point of a space of its keys, and gives one table: the summary of each point, with a
     column for each key.
@@ -158,20 +151,15 @@ def sweep(
     of Ray Tune (`ray.tune.uniform(0, 1)`), which are drawn `samples` times with `seed` (`ray.tune.grid_search` is a list).
     Points with the same data share them.
     """
+    check_options("sweep", options)
     _start()
-    asked = {
-        "scenario": scenario,
-        "policies": policies,
-        "data": data,
-        "users": users,
-        "allow_external": allow_external,
-    }
     store, points, places = _Store(), list(_points(space, samples, seed)), {}
 
     def jobs() -> Iterator[_Job]:
         # One after the other, when its first task can be given out: an experiment holds a copy of its data.
         for place, point in enumerate(points):
-            job = _Job(asked, dict(settings or {}) | point, threads, None, store)
+            settings = dict(options.get("settings") or {}) | point
+            job = _Job(scenario, {**options, "settings": settings}, threads, None, store)
             places[job.name] = place
             yield job
 

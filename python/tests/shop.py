@@ -1,8 +1,12 @@
-"""Small logs that are made here."""
+"""Small logs that are made here, and a policy for them."""
 
 from __future__ import annotations
 
 from typing import Any
+
+import numpy as np
+
+import recmirror as rm
 
 
 def table() -> dict[str, list[Any]]:
@@ -28,3 +32,16 @@ def taste() -> dict[str, list[Any]]:
             ratings.append(5.0 if liked else 1.0)
             times.append(user * 1_000_000 + step * 3_600)
     return {"user_id": users, "item_id": items, "rating": ratings, "timestamp": times}
+
+
+class Counts:
+    """A policy that shows most what was accepted most."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros(60)
+
+    def recommend(self, observation: rm.Observation) -> np.ndarray:
+        return np.tile(self.counts.astype(np.float32), (len(observation), 1))
+
+    def observe(self, outcome: rm.Outcome) -> None:
+        np.add.at(self.counts, outcome.accepted_items[outcome.accepted >= 0], 1)

@@ -156,6 +156,17 @@ def test_users_of_python_remember(data: rm.Dataset) -> None:
     assert after.mean() > before.mean() + 2, "and what is accepted since"
 
 
+def test_settings_take_lists_numpy_and_paths(data: rm.Dataset, tmp_path: Path) -> None:
+    settings = {"metrics": ["acceptance_rate", "coverage"], "arrival.probability": np.float64(0.5), "seed": np.int64(3)}
+    env = rm.Environment(data, steps=2, policies=[("popular", {"learn": np.True_})], settings=settings)
+    env.run(env.policy("popular"))
+    assert set(env.metrics()) == {"acceptance_rate", "coverage"}
+    with pytest.raises(rm.ScenarioError, match="did you mean"):
+        rm.Environment(data, settings={"metrics": ["acceptance_rat"]})
+    with pytest.raises(rm.Error, match="nowhere"):
+        rm.Environment(data, settings={"user.kind": "mirror", "user.path": tmp_path / "nowhere"})
+
+
 MOVIELENS = Path(__file__).parents[2] / ".recmirror/data/ml-100k"
 
 

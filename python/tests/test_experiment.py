@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 import recmirror as rm
 
-from shop import table
+from shop import Counts, table
 
 SCENARIO = """
 data.path = "."
@@ -23,19 +24,6 @@ policy = [{ kind = "popular" }, { kind = "random" }]
 """
 
 
-class Popular:
-    """Counts what was accepted, on top of the log."""
-
-    def __init__(self) -> None:
-        self.counts = np.zeros(60)
-
-    def recommend(self, observation: rm.Observation) -> np.ndarray:
-        return np.tile(self.counts.astype(np.float32), (len(observation), 1))
-
-    def observe(self, outcome: rm.Outcome) -> None:
-        np.add.at(self.counts, outcome.accepted_items[outcome.accepted >= 0], 1)
-
-
 @pytest.fixture()
 def scenario(tmp_path: Path) -> Path:
     path = tmp_path / "shop.toml"
@@ -45,7 +33,7 @@ def scenario(tmp_path: Path) -> Path:
 
 def test_own_policies_run_beside_those_of_the_file(scenario: Path) -> None:
     data = rm.Dataset(table(), name="shop")
-    policies = {"mine": Popular, "copied": Popular(), "function": Popular().recommend}
+    policies = {"mine": Counts, "copied": Counts(), "function": Counts().recommend}
     result = rm.run(scenario, data=data, policies=policies, settings={"ticks": 5})
     assert {row["policy"] for row in result.summary} == {"popular", "random", "mine", "copied", "function"}
     assert "mine" in str(result) and not result.failures
@@ -72,6 +60,14 @@ def test_problems_of_a_scenario_are_exceptions(scenario: Path) -> None:
         rm.run(scenario, settings={"tics": 3})
     with pytest.raises(rm.Error):
         rm.run(scenario)
+
+
+def test_unknown_keywords_are_refused_and_known_ones_shown(scenario: Path) -> None:
+    with pytest.raises(TypeError, match=r"run\(\) got an unexpected keyword argument 'polices'"):
+        rm.run(scenario, polices={"mine": Counts})  # type: ignore[call-arg, unused-ignore]
+    shown = inspect.signature(rm.run).parameters
+    assert list(shown) == ["scenario", "until", "events", "policies", "data", "users", "settings", "allow_external"]
+    assert shown["allow_external"].default is False and shown["policies"].default is None
 
 
 def test_programs_of_a_scenario_are_asked_for(scenario: Path) -> None:

@@ -167,3 +167,15 @@ def test_wrong_arguments_are_named(data: rm.Dataset) -> None:
             lanes(data, **wrong)
     with pytest.raises(rm.Error, match="expected \\(16, 4\\)"):
         lanes(data).step(np.zeros((2, 4), dtype=int))
+
+
+def test_a_closed_environment_says_so(data: rm.Dataset) -> None:
+    env, one = lanes(data), gymnasium.make("recmirror/Slates-v0", data=data, slate=4).unwrapped
+    for opened in (env, one):
+        opened.reset(seed=1)
+        opened.close()
+        opened.close()
+        for call in (opened.reset, lambda: opened.step(opened.action_space.sample())):
+            with pytest.raises(gymnasium.error.ClosedEnvironmentError, match="make another one") as problem:
+                call()
+            assert isinstance(problem.value, rm.Error)

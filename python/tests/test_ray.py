@@ -14,7 +14,7 @@ ray = pytest.importorskip("ray")
 
 import recmirror as rm  # noqa: E402
 import recmirror.ray  # noqa: E402
-from shop import table  # noqa: E402
+from shop import Counts, table  # noqa: E402
 
 SCENARIO = """
 data.path = "."
@@ -26,25 +26,12 @@ policy = [{ kind = "popular" }, { kind = "random" }]
 """
 
 
-class Clicks:
-    """Counts what was accepted."""
-
-    def __init__(self) -> None:
-        self.counts = np.zeros(60)
-
-    def recommend(self, observation: rm.Observation) -> np.ndarray:
-        return np.tile(self.counts.astype(np.float32), (len(observation), 1))
-
-    def observe(self, outcome: rm.Outcome) -> None:
-        np.add.at(self.counts, outcome.accepted_items[outcome.accepted >= 0], 1)
-
-
 class DiesOnce:
     """Kills its worker the first time that it is made anywhere, then counts."""
 
     def __init__(self, mark: Path) -> None:
         self.mark, self.driver = mark, os.getpid()
-        self.inner = Clicks()
+        self.inner = Counts()
 
     def fit(self, log: rm.Log) -> None:
         try:
@@ -81,7 +68,7 @@ def scenario(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("workers", [1, 2, 4])
 def test_the_result_is_that_of_one_machine(cluster: None, scenario: Path, workers: int) -> None:
     data = rm.Dataset(table())
-    policies = {"mine": Clicks}
+    policies = {"mine": Counts}
     local = rm.run(scenario, data=data, policies=policies)
     heard: list[tuple[int, int]] = []
     # A task asks for so many of the four processors that no more workers run at a time.
@@ -100,7 +87,7 @@ def test_the_result_is_that_of_one_machine(cluster: None, scenario: Path, worker
 
 def test_a_worker_that_dies_is_replaced_and_nothing_counts_twice(cluster: None, scenario: Path, tmp_path: Path) -> None:
     data = rm.Dataset(table())
-    local = rm.run(scenario, data=data, policies={"mine": Clicks})
+    local = rm.run(scenario, data=data, policies={"mine": Counts})
     mark = tmp_path / "died"
     logs = tmp_path / "run"
     spread = rm.ray.run(scenario, data=data, policies={"mine": DiesOnce(mark)}, events=logs)
