@@ -291,7 +291,7 @@ impl Trust {
             let rest = match claims - surviving - turning {
                 0 => String::new(),
                 unsure => format!(
-                    " {unsure} turn round in none, but are no longer sure in all: a scenario with few users is sure of little."
+                    " {unsure} reverse in none, but are no longer sure in all: a scenario with few users is sure of little."
                 ),
             };
             sentences.push(format!(

@@ -17,7 +17,7 @@ use rayon::prelude::*;
 /// By what the content candidates of a list are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ContentKind {
-    /// TfIdf of the items' texts (TF-IDF); needs no model.
+    /// Words of the items' texts (TF-IDF); needs no model.
     #[default]
     Tfidf,
     /// Sentence embeddings of the items' texts by the model of `--embedder`.
