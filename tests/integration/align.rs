@@ -100,7 +100,7 @@ fn a_user_model_is_measured_beside_chance_and_rules() {
     assert_eq!(rows.len(), found["figures"].as_array().expect("figures").len());
     assert!(rows.iter().any(|row| row[1] == "random" && row[4] == "parametric" && row[5] == "accuracy"));
     let page = read(&out.join("align.html"));
-    for words in ["How well parametric mirrors people", "random lists", "(best that sees no user)"] {
+    for words in ["Alignment of parametric with users", "random lists", "(best that sees no user)"] {
         assert!(page.contains(words), "no `{words}`");
     }
 }

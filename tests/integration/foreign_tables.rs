@@ -56,7 +56,7 @@ fn a_header_in_data_toml_names_the_columns() {
     let bought = read(&[log, ("data.toml", &format!("{spec}[where]\nevent = [\"buy\", \"cart\"]\n"))]);
     assert_eq!(rows(&bought).iter().map(|row| (row.0, row.1)).collect::<Vec<_>>(), [("1", "23"), ("2", "22")]);
     let notes = bought.notes.join("\n");
-    assert!(!notes.contains("without a meaning"), "{notes}");
+    assert!(notes.contains("without a meaning here: `category`;"), "{notes}");
     assert!(notes.contains("2 of 3 rows of the log count: those where `event` is `buy`, `cart`"), "{notes}");
     let problem = refused(&[log, ("data.toml", &format!("{spec}[where]\nevent = \"sold\"\n"))]);
     assert!(problem.contains("no row is left where `event` is `sold`") && problem.contains("`buy`, `pv`"), "{problem}");

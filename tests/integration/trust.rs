@@ -102,7 +102,7 @@ fn few_people_meet_the_policies_as_language_users_too() {
     let trust: Value = serde_json::from_str(&read(&run.join("trust.json"))).expect("JSON");
     let scenarios = trust["scenarios"].as_array().expect("scenarios");
     let names: Vec<&str> = scenarios.iter().filter_map(|sensitivity| sensitivity["name"].as_str()).collect();
-    assert_eq!(names[names.len() - 2..], ["4 people", "4 language users"]);
+    assert_eq!(names[names.len() - 2..], ["4 users", "4 language users"]);
     let [people, language] = [scenarios.len() - 2, scenarios.len() - 1].map(|place| &scenarios[place]["means"]);
     assert_ne!(people, language, "other users");
     // And nothing but the users is another.
