@@ -199,8 +199,8 @@ impl Default for Registry {
 
 impl Entry for PolicyKind {
     fn enter(self, registry: &mut Registry) {
-        let others = registry.policies.iter().filter(|known| known.name != self.name).cloned();
-        registry.policies = others.chain([self.clone()]).collect();
+        let others = registry.policies.iter().filter(|known| known.name != self.name).copied();
+        registry.policies = others.chain([self]).collect();
     }
 }
 

@@ -16,6 +16,9 @@ pub trait BuildDynamic: Parameters {
     fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError>;
 }
 
+/// Builds a dynamic from the parameters of a scenario file.
+type DynamicMaker = fn(&toml::Table, &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError>;
+
 /// A kind of dynamic.
 #[derive(Clone, Copy, Debug)]
 pub struct DynamicKind {
@@ -25,7 +28,7 @@ pub struct DynamicKind {
     pub summary: &'static str,
     /// Its parameters with types, ranges and defaults.
     pub keys: &'static [Key],
-    build: fn(&toml::Table, &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError>,
+    build: DynamicMaker,
 }
 
 impl DynamicKind {

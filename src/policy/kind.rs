@@ -37,6 +37,9 @@ pub trait BuildPolicy: Parameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError>;
 }
 
+/// Builds a policy from the parameters of a scenario file.
+type PolicyMaker = fn(&toml::Table, &PolicyContext) -> Result<Box<dyn Policy>, PolicyError>;
+
 /// A kind of policy: its name in scenario files, its parameters, and how to build one.
 #[derive(Clone, Copy, Debug)]
 pub struct PolicyKind {
@@ -46,7 +49,7 @@ pub struct PolicyKind {
     pub summary: &'static str,
     /// Its parameters with types, ranges and defaults.
     pub keys: &'static [Key],
-    build: fn(&toml::Table, &PolicyContext) -> Result<Box<dyn Policy>, PolicyError>,
+    build: PolicyMaker,
 }
 
 impl PolicyKind {

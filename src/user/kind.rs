@@ -18,6 +18,9 @@ pub trait BuildUser: Parameters {
     fn build(self, context: &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError>;
 }
 
+/// Builds a user model from the parameters of a scenario file.
+type UserMaker = fn(&toml::Table, &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError>;
+
 /// A kind of user model.
 #[derive(Clone, Copy, Debug)]
 pub struct UserKind {
@@ -27,7 +30,7 @@ pub struct UserKind {
     pub summary: &'static str,
     /// Its parameters with types, ranges and defaults; `user.accept` and the other keys of all kinds are not among them.
     pub keys: &'static [Key],
-    build: fn(&toml::Table, &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError>,
+    build: UserMaker,
 }
 
 impl UserKind {
