@@ -1,7 +1,7 @@
 //! Files of records.
 //!
 //! Read line by line with errors that name file and line, written beside their name and
-//! renamed when they are complete; folders likewise, whose names are claimed before ([`Claim`]).
+//! renamed when they are complete; folders likewise, whose names are claimed before (`Claim`).
 //!
 //! Gzip and zstd are read transparently. Nothing here knows what the records mean.
 

@@ -12,7 +12,7 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Claims `target` as [`Claim::new`] does, and starts the folder. What killed processes have left of it is removed.
+    /// Claims `target` as `Claim::new` does, and starts the folder. What killed processes have left of it is removed.
     ///
     /// # Errors
     /// When the name cannot be had.
@@ -31,7 +31,7 @@ impl OutputFolder {
     /// Gives the folder its name, which is given back.
     ///
     /// # Errors
-    /// As [`Claim::give`].
+    /// As `Claim::give`.
     pub fn finish(mut self) -> Result<PathBuf, ClaimError> {
         match self.claim.take() {
             Some(claim) => claim.give(&self.partial),
