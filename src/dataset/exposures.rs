@@ -60,47 +60,29 @@ pub fn read_exposures(path: &Path, data: &Dataset) -> Result<Exposures, DataErro
             FileError::Missing { path: path.to_owned(), remedy: "give the file of exposures".to_owned() }.into()
         );
     }
-    let is_matrix = is_matrix(path, data)?;
-    let mut read = Lists::default();
-    let (mut unknown, mut notes) = (Unknown::default(), Vec::new());
-    if is_matrix {
-        read_matrix(path, data, &mut read, &mut unknown)?;
+    let (mut lists, mut unknown) = (Lists::default(), Unknown::default());
+    let mut notes = Vec::new();
+    if is_matrix(path, data)? {
+        read_matrix(path, data, &mut lists, &mut unknown)?;
     } else {
-        notes = read_rows(path, data, Grouping::AsShown, &mut read, &mut unknown)?;
+        notes = read_rows(path, data, &mut lists, &mut unknown)?;
     }
-    let mut impressions = finished(read, path, data, &unknown)?;
-    let is_alone = impressions.items.len() == impressions.len() && impressions.slots.iter().all(|&slot| slot == 0);
-    if !is_matrix && is_alone && impressions.propensities.is_empty() {
-        let (mut lists, mut again) = (Lists::default(), Unknown::default());
-        read_rows(path, data, Grouping::ByUser, &mut lists, &mut again)?;
-        impressions = finished(lists, path, data, &again)?;
-        notes.push("each item was shown alone: what was shown to a user is one list, in no order".to_owned());
-    }
-    let ratings = || impressions.ratings.iter().copied();
-    let scale =
-        if ratings().any(|rating| !rating.is_nan()) { data.scale.or_else(|| RatingScale::of(ratings())) } else { None };
-    notes.extend(unknown.notes());
-    Ok(Exposures { impressions, scale, notes })
-}
-
-/// The lists, of which there must be one.
-fn finished(lists: Lists, path: &Path, data: &Dataset, unknown: &Unknown) -> Result<Impressions, DataError> {
     if lists.is_empty() {
         let found = unknown.notes().join("; ");
         let problem =
             format!("no row is of a user and an item of the log {}: are the ids the same? {found}", data.name);
         return Err(FileError::whole(path, problem).into());
     }
-    Ok(lists.finish())
-}
-
-/// Which rows are one list.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Grouping {
-    /// As the file says: by an id of the list, or by user and time.
-    AsShown,
-    /// All rows of a user.
-    ByUser,
+    if lists.are_single_items() {
+        lists.join_by_user();
+        notes.push("each item was shown alone: what was shown to a user is one list, in no order".to_owned());
+    }
+    let impressions = lists.finish();
+    let ratings = || impressions.ratings.iter().copied();
+    let scale =
+        if ratings().any(|rating| !rating.is_nan()) { data.scale.or_else(|| RatingScale::of(ratings())) } else { None };
+    notes.extend(unknown.notes());
+    Ok(Exposures { impressions, scale, notes })
 }
 
 /// Columns that a log without a header line may have: user, item, rating, time.
@@ -135,22 +117,11 @@ fn read_matrix(path: &Path, data: &Dataset, lists: &mut Lists, unknown: &mut Unk
     Ok(())
 }
 
-fn read_rows(
-    path: &Path,
-    data: &Dataset,
-    grouping: Grouping,
-    lists: &mut Lists,
-    unknown: &mut Unknown,
-) -> Result<Vec<String>, DataError> {
+fn read_rows(path: &Path, data: &Dataset, lists: &mut Lists, unknown: &mut Unknown) -> Result<Vec<String>, DataError> {
     let found = super::detect::open(path, None, None)?;
     let publisher: &dyn Publisher = found.publisher.as_ref();
     let has_lists = publisher.shown(&mut |place, verdict| match verdict {
-        Ok(mut row) => {
-            if grouping == Grouping::ByUser {
-                (row.list, row.time, row.slot) = (Some(row.user.to_string()), None, None);
-            }
-            take(place, &row, data, lists, unknown)
-        }
+        Ok(row) => take(place, &row, data, lists, unknown),
         Err(reason) => Err(FileError::line(place.path, place.line, format!("{reason}{}", place.shown())).into()),
     })?;
     if has_lists {

@@ -201,7 +201,20 @@ impl Dataset {
         if !path.exists() {
             return Err(DataError::NoFolder { path: path.to_owned() });
         }
-        Dataset::collect(path, &detect::open(path, None, Some(exposures))?)
+        let name = exposures.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let found = detect::open(path, None, Some(exposures)).map_err(|problem| match problem {
+            DataError::UnknownFormat { path, found } => {
+                let found = format!("{found}, besides {name}, which holds the exposures and is no log");
+                DataError::UnknownFormat { path, found }
+            }
+            other => other,
+        })?;
+        let mut data = Dataset::collect(path, &found)?;
+        let folders = (path.canonicalize(), exposures.parent().map(Path::canonicalize));
+        if matches!(folders, (Ok(folder), Some(Ok(parent))) if folder == parent) {
+            data.notes.push(format!("{name} holds the exposures: it is no part of the log"));
+        }
+        Ok(data)
     }
 
     fn collect(path: &Path, found: &detect::Detected) -> Result<Dataset, DataError> {

@@ -19,7 +19,6 @@ mod families;
 mod fields;
 mod fit;
 mod folders;
-mod foreign_tables;
 mod guides;
 mod hostile;
 mod import;

@@ -1,5 +1,7 @@
 //! One's own tables as data sets: any form, any names, any scale, any spelling of times.
 
+mod published;
+
 use crate::util::{dataset, place, write};
 use recmirror::dataset::{Cleaner, Column, Dataset, read_exposures};
 use recmirror::ids::ItemId;
@@ -12,7 +14,7 @@ fn read(files: &[(&str, &str)]) -> Dataset {
     dataset(folder.path())
 }
 
-/// What is said of files that cannot be read.
+/// The error on files that are no data set.
 fn refused(files: &[(&str, &str)]) -> String {
     let folder = place();
     files.iter().for_each(|(name, text)| write(&folder.path().join(name), text));

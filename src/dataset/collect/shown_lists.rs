@@ -7,6 +7,7 @@ use crate::dataset::clock::Instant;
 use crate::dataset::import::ShownRow;
 use crate::dataset::{IdTable, Impressions};
 use crate::ids::{ItemId, LogUserId};
+use std::collections::BTreeSet;
 
 /// One item that was shown.
 #[derive(Clone, Copy, Debug)]
@@ -88,6 +89,20 @@ impl Lists {
 
     pub(in crate::dataset) fn is_empty(&self) -> bool {
         self.entries.is_empty()
+    }
+
+    /// Returns true if each list has one item, and nothing says in which slot or how likely it was shown.
+    pub(in crate::dataset) fn are_single_items(&self) -> bool {
+        let is_bare = |entry: &Entry| entry.slot == NO_SLOT && entry.propensity.is_nan();
+        let mut seen = BTreeSet::new();
+        self.entries.iter().all(|entry| is_bare(entry) && seen.insert((entry.time, entry.user, entry.list)))
+    }
+
+    /// Makes one list of all that was shown to a user, in the order of the rows.
+    pub(in crate::dataset) fn join_by_user(&mut self) {
+        for entry in &mut self.entries {
+            (entry.time, entry.list) = (Instant::default(), u32::MAX);
+        }
     }
 
     /// Gives users and items their final numbers.

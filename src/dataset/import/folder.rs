@@ -27,7 +27,7 @@ impl Folder {
         Ok(Folder { root: root.to_owned(), chosen: Some(source.to_owned()), names: names(root)? })
     }
 
-    /// The same folder without a file, which counts as not there.
+    /// The same folder, whose list of files leaves out one of them.
     pub(in crate::dataset) fn without(mut self, file: &Path) -> Folder {
         let is_it = |name: &String| {
             let path = self.root.join(name);

@@ -40,7 +40,8 @@ impl Delimited {
         input.read(path, &mut cells, &mut line)?;
         let first: Vec<String> =
             cells.iter().map(|cell| cell.text().trim_start_matches('\u{feff}').trim().to_owned()).collect();
-        let guessed = if form.header.is_none() { columns_without_header(&first) } else { None };
+        let may_guess = form.header.is_none() && form.is_maybe_log;
+        let guessed = if may_guess { columns_without_header(&first) } else { None };
         (input.is_guessed, input.is_held) = (guessed.is_some(), guessed.is_some() || form.header.is_some());
         *columns = match (form.header, guessed) {
             (Some(header), _) => named(path, header, &first)?,

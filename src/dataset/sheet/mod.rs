@@ -83,6 +83,8 @@ pub(super) struct Form<'f> {
     pub(super) separator: Option<u8>,
     /// The names of the columns of a table without a header line.
     pub(super) header: Option<&'f [String]>,
+    /// True if columns of numbers without a header may be those of a log.
+    pub(super) is_maybe_log: bool,
 }
 
 /// One table, read row by row.
@@ -95,7 +97,7 @@ pub(super) struct Sheet {
 }
 
 impl Sheet {
-    /// Opens a table whose first line is its header, or whose columns are those of a log without one.
+    /// Opens a table whose first line is its header.
     ///
     /// # Errors
     /// When the file cannot be read, is empty, or its first line is no header.
@@ -313,7 +315,7 @@ mod tests {
         assert!(problem(b"u,i\n1\n").contains("t.csv:2: 1 fields separated by `,`, the header has 2"));
         assert!(problem(b"u,i\n1,\xb5\xe7\xd3\xb0\n").contains("t.csv:2: field 2 is not UTF-8, it looks like GBK"));
         assert!(problem(b"u,i,u\n").contains("t.csv:1: the column `u` occurs twice"));
-        assert!(problem(b"1,2,3,4,5\n6,7,8,9,10\n").contains("t.csv:1: the first line is no header"));
+        assert!(problem(b"1,2,3\n4,5,6\n").contains("t.csv:1: the first line is no header"));
         assert!(problem(b" \n").contains("the file is empty"));
         assert!(problem(b"[{\"u\": 1}]").contains("one record a line"));
         assert!(problem(b"{\"u\": 1}\n[2]\n").contains("t.csv:2:"));

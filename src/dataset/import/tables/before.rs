@@ -21,8 +21,8 @@ struct Layout {
 
 impl Layout {
     fn of(columns: &[String], told: &History, path: &Path) -> Result<Layout, FileError> {
-        let find = |name: &Option<String>, guess: Option<usize>, key: &str| match name {
-            Some(name) => columns.iter().position(|column| column == name).map(Some).ok_or_else(|| {
+        let column = |name: &Option<String>, guess: Option<usize>, key: &str| match name {
+            Some(name) => columns.iter().position(|other| other == name).map(Some).ok_or_else(|| {
                 let known = columns.join("`, `");
                 let problem =
                     format!("no column `{name}`, which {NAME} names (`[history]`, `{key}`); the columns are `{known}`");
@@ -37,9 +37,9 @@ impl Layout {
             FileError::line(path, 1, problem)
         };
         Ok(Layout {
-            user: find(&told.user, find::user_id(columns), "user")?.ok_or_else(|| missing("user"))?,
-            items: find(&told.items, history_column(columns), "items")?.ok_or_else(|| missing("items"))?,
-            times: find(&told.times, history_times_column(columns), "times")?,
+            user: column(&told.user, find::user_id(columns), "user")?.ok_or_else(|| missing("user"))?,
+            items: column(&told.items, history_column(columns), "items")?.ok_or_else(|| missing("items"))?,
+            times: column(&told.times, history_times_column(columns), "times")?,
         })
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Found {
 struct Table {
     path: PathBuf,
     columns: Vec<String>,
+    /// True if the columns have no names in the file.
+    is_guessed: bool,
 }
 
 /// Looks at the tables of `folder`; `None` where none is a log.
@@ -53,7 +55,7 @@ pub(super) fn find(folder: &Folder, spec: &Spec) -> Result<Option<Found>, Import
         let header = header_of(folder, spec, &path);
         headers.extend(header.map(|header| (path.clone(), header.clone())));
         if let Ok(sheet) = Sheet::open_as(&path, spec.form(header)) {
-            tables.push(Table { columns: sheet.columns().to_vec(), path });
+            tables.push(Table { columns: sheet.columns().to_vec(), is_guessed: sheet.is_guessed(), path });
         }
     }
     let logs = match (&spec.log, folder.chosen()) {
@@ -108,7 +110,11 @@ fn parts(folder: &Folder, spec: &Spec, tables: &[Table]) -> Result<Vec<PathBuf>,
         wanted.into_iter().all(|name| table.columns.contains(name))
     };
     let is = |table: &&Table| if named { has_named(table) } else { is_log(&table.columns) };
-    let logs: Vec<&Table> = tables.iter().filter(is).collect();
+    let mut logs: Vec<&Table> = tables.iter().filter(is).collect();
+    if logs.iter().any(|table| !table.is_guessed) {
+        // Numbers without a header may be anything where another table is called like a log.
+        logs.retain(|table| !table.is_guessed);
+    }
     if logs.windows(2).any(|pair| pair[0].columns != pair[1].columns) {
         let names = logs.iter().map(|table| name(&table.path)).collect::<Vec<_>>().join(", ");
         return Err(ImportError::Several { path: folder.root().to_owned(), found: names });

@@ -12,7 +12,7 @@ const SAMPLE: usize = 200;
 impl Tables {
     /// Takes a column of dates for the time where no column is called like one.
     pub(super) fn find_time(&mut self) -> Result<(), ImportError> {
-        if self.layout.time.is_some() || self.memory.is_some() && self.spec.columns.time.is_some() {
+        if self.layout.time.is_some() {
             return Ok(());
         }
         let log = self.found.logs[0].clone();

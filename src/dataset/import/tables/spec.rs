@@ -174,7 +174,7 @@ impl Spec {
     /// The form of a text table with this header; `None`: its first line is the header.
     pub(super) fn form<'f>(&self, header: Option<&'f Vec<String>>) -> Form<'f> {
         let separator = self.separator.and_then(|separator| u8::try_from(separator).ok());
-        Form { separator, header: header.map(Vec::as_slice) }
+        Form { separator, header: header.map(Vec::as_slice), is_maybe_log: true }
     }
 
     /// Reads `data.toml` of a folder; the default where there is none.

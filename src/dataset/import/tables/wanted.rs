@@ -1,7 +1,7 @@
 //! The rows of a log that count, by the values of columns.
 
 use super::spec::{self, NAME};
-use crate::dataset::sheet::Sheet;
+use crate::dataset::sheet::{Sheet, number};
 use crate::files::FileError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -102,6 +102,11 @@ impl Wanted {
 impl Column {
     fn has(&self, sheet: &Sheet) -> bool {
         let text = sheet.text(self.at);
-        self.values.iter().any(|value| value == text)
+        self.values.iter().any(|value| value == text || is_same_number(value, text))
     }
+}
+
+/// Returns true for `1` and `1.0`: tables write whole numbers as fractions where a column has empty cells.
+fn is_same_number(one: &str, other: &str) -> bool {
+    matches!((number(one, false), number(other, false)), (Some(one), Some(other)) if one == other)
 }

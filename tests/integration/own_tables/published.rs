@@ -1,29 +1,6 @@
 //! Tables as others publish them: without a header, with history lists, with many kinds of events.
 
-use crate::util::{dataset, place, write};
-use recmirror::dataset::{Column, Dataset, read_exposures};
-
-/// A data set of these files.
-fn read(files: &[(&str, &str)]) -> Dataset {
-    let folder = place();
-    files.iter().for_each(|(name, text)| write(&folder.path().join(name), text));
-    dataset(folder.path())
-}
-
-/// The message about files that cannot be read.
-fn refused(files: &[(&str, &str)]) -> String {
-    let folder = place();
-    files.iter().for_each(|(name, text)| write(&folder.path().join(name), text));
-    Dataset::read(folder.path()).expect_err("refused").to_string()
-}
-
-/// The rows as (user, item, rating, time in milliseconds).
-fn rows(data: &Dataset) -> Vec<(&str, &str, f32, i64)> {
-    let row = |row: &recmirror::dataset::Interaction| {
-        (data.users.external(row.user.0), data.items.external(row.item.0), row.rating, row.time)
-    };
-    data.interactions.iter().map(row).collect()
-}
+use super::*;
 
 #[test]
 fn numbers_without_a_header_are_user_item_rating_and_time() {
@@ -37,11 +14,13 @@ fn numbers_without_a_header_are_user_item_rating_and_time() {
     let timed = read(&[("log.csv", "7,8,1577934246\n7,9,1577934240\n")]);
     assert_eq!(
         rows(&timed).iter().map(|row| (row.1, row.3)).collect::<Vec<_>>(),
-        [("9", 1_577_934_240_000), ("8", 1_577_934_246_000)]
+        [("9", 1_577_934_240), ("8", 1_577_934_246)]
     );
     assert_eq!(timed.scale, None, "a time is no rating");
     let problem = refused(&[("log.csv", "1,2,3,4,5\n1,3,3,4,5\n")]);
-    assert!(problem.contains("header"), "{problem}");
+    assert!(problem.contains("with `header` where a table has no header line"), "{problem}");
+    let beside = read(&[("log.csv", "user_id,item_id,rating\n1,2,3\n"), ("similar.csv", "7,8,0.5\n8,7,0.5\n")]);
+    assert_eq!(rows(&beside).len(), 1, "numbers beside a log are no part of it");
 }
 
 #[test]
@@ -58,6 +37,9 @@ fn a_header_in_data_toml_names_the_columns() {
     let notes = bought.notes.join("\n");
     assert!(notes.contains("without a meaning here: `category`;"), "{notes}");
     assert!(notes.contains("2 of 3 rows of the log count: those where `event` is `buy`, `cart`"), "{notes}");
+    let fractions = ("log.csv", "user_id,item_id,organic\n1,2,1.0\n1,3,\n1,4,0.0\n");
+    let organic = read(&[fractions, ("data.toml", "[where]\norganic = 1\n")]);
+    assert_eq!(rows(&organic).iter().map(|row| row.1).collect::<Vec<_>>(), ["2"]);
     let problem = refused(&[log, ("data.toml", &format!("{spec}[where]\nevent = \"sold\"\n"))]);
     assert!(problem.contains("no row is left where `event` is `sold`") && problem.contains("`buy`, `pv`"), "{problem}");
     let problem = refused(&[log, ("data.toml", &format!("{spec}[where]\nkind = 1\n"))]);
@@ -137,4 +119,20 @@ fn items_that_were_shown_alone_are_one_list_of_a_user() {
     let found = read_exposures(&folder.path().join("random.csv"), &data).expect("exposures");
     assert_eq!((found.impressions.len(), found.impressions.items.len()), (2, 3));
     assert!(found.notes.join("\n").contains("each item was shown alone"), "{:?}", found.notes);
+}
+
+#[test]
+fn exposures_beside_their_log_are_no_part_of_it() {
+    let folder = place();
+    let columns = "user_id,item_id,rating\n";
+    write(&folder.path().join("chosen.csv"), format!("{columns}1,7,5\n1,8,4\n2,8,2\n2,9,1\n"));
+    write(&folder.path().join("random.csv"), format!("{columns}1,9,1\n2,7,5\n"));
+    let random = folder.path().join("random.csv");
+    let data = Dataset::read_beside(folder.path(), &random).expect("a log");
+    assert_eq!(rows(&data).len(), 4);
+    assert!(data.notes.join("\n").contains("random.csv holds the exposures: it is no part of the log"));
+    assert_eq!(read_exposures(&random, &data).expect("exposures").impressions.items.len(), 2);
+    std::fs::remove_file(folder.path().join("chosen.csv")).expect("removed");
+    let problem = Dataset::read_beside(folder.path(), &random).expect_err("no log").to_string();
+    assert!(problem.contains("besides random.csv, which holds the exposures"), "{problem}");
 }
