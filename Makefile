@@ -131,7 +131,7 @@ sasrec: runtime data build $(TRAIN)/ready ## train the ranker of the policy `onn
 		--name sasrec-ml-100k --texts models/train/movielens.toml --figures .recmirror/sasrec/figures.txt
 
 # Simulators whose environments exist are measured too: make bench-peers SIMULATORS="--simulator sardine=PYTHON"
-bench-peers: runtime data ## measure speed beside other programs, in pairs; prints the table of the README
+bench-peers: runtime data ## measure speed beside other programs, in pairs; prints a table of medians and ratios
 	@test -x $(PEERS)/bin/python || $(PYTHON) -m venv $(PEERS)
 	$(PEERS)/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -r benches/peers/requirements.txt
 	$(CARGO) bench --locked --no-run --bench peers

@@ -24,6 +24,9 @@ OLD_WORDS = {
     r"\bgoes on with\b": "continues",
     r"\bnothing is known of\b": "name the thing",
     r"\bmirror flow\b": "pipeline",
+    r"\bforetell": "predict",
+    r"\btell (?:\S+ ){1,8}?apart\b": "distinguish, or: differ significantly",
+    r"\bof people\b": "of users",
 }
 
 #: Words that open a clause, not a noun phrase.
@@ -55,6 +58,21 @@ def prose(path):
             fenced = not fenced
         elif not fenced:
             yield number, re.sub(r"`[^`]*`", "", line)
+
+
+def paragraphs(path):
+    """(first line number, text) of the paragraphs of a file's prose: phrases run over the ends of lines."""
+    first, parts, last = 0, [], -1
+    for number, line in prose(path):
+        if parts and (number != last + 1 or not line.strip()):
+            yield first, " ".join(parts)
+            parts = []
+        if line.strip():
+            first = first if parts else number
+            parts.append(line.strip())
+        last = number
+    if parts:
+        yield first, " ".join(parts)
 
 
 def anchors(path):
@@ -89,7 +107,7 @@ class Prose(unittest.TestCase):
         found = []
         scenarios = (ROOT / "scenarios").glob("*.toml")
         for path in [*files(".md", ".rs"), *sorted(scenarios)]:
-            for number, line in prose(path):
+            for number, line in paragraphs(path):
                 for pattern, instead in OLD_WORDS.items():
                     hit = re.search(pattern, line)
                     if hit:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""How fast is recmirror beside other programs? `make bench-peers` runs this file and prints the table of the README.
+"""How fast is recmirror beside other programs? `make bench-peers` runs this file and prints a table of medians and ratios.
 
 Each row is a number of pairs: recmirror and the other program measure in turn on the same cores, and the ratio is taken within a
 pair, so that a machine that is shared changes both sides. The table has medians and, of the ratios, quartiles. What

@@ -40,6 +40,8 @@ def timed(run: Any, path: Path, data: rm.Dataset) -> tuple[float, str]:
 
 
 def main() -> None:
+    if len(sys.argv) != 2:
+        raise SystemExit("usage: tasks.py DATA")
     data = rm.Dataset.read(sys.argv[1])
     ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
     with tempfile.TemporaryDirectory() as folder:

@@ -3,7 +3,7 @@
     python examples/rl/train.py examples/rl/satiation.toml --out runs/rl
 
 The agent learns in Gymnasium lanes, on users and draws of other seeds than those of the comparison. Each training seed gives an agent; all
-agents and policies then meet in one experiment, and what is told is the difference from the best policy that looks one
+agents and policies then meet in one experiment, and the result is the difference from the best policy that looks one
 step ahead, with an interval over the seeds.
 """
 
@@ -22,8 +22,8 @@ import numpy as np
 
 import recmirror as rm
 from agent import Agent, improve, initial, weigh, worth
+from comparison import T_95, compare_agents, late_of, means_of, plot, table
 from signals import NAMES, Signals, categories_of
-from tell import late_of, means_of, plot, table, tell
 
 
 def lanes(scenario: dict[str, Any], data: rm.Dataset, seed: int) -> Any:
@@ -57,15 +57,15 @@ def episode(envs: Any, seen: Any, parameters: Any, make: Any, random: np.random.
     spread = parameters["spread"]
     for step in range(horizon):
         signals.step = step
-        told = signals.observe(everyone, seen["history"], seen["history_ratings"])
-        mean, value = weigh(parameters, told["state"]), worth(parameters, told["state"])
+        signal = signals.observe(everyone, seen["history"], seen["history_ratings"])
+        mean, value = weigh(parameters, signal["state"]), worth(parameters, signal["state"])
         action = mean + np.exp(spread) * random.standard_normal(mean.shape).astype(np.float32)
         visiting = (seen["visiting"][:, 0] == 1) & alive
-        seen, rewards, terminated, _, infos = envs.step(signals.scores(told, action).astype(np.float32))
+        seen, rewards, terminated, _, infos = envs.step(signals.scores(signal, action).astype(np.float32))
         shown = np.flatnonzero(visiting)
         signals.learn(shown, infos["slates"][shown], infos["accepted_item"][shown])
         likelihood = (-0.5 * ((action - mean) / np.exp(spread)) ** 2 - spread - 0.919).sum(axis=1)
-        parts = (told["state"], action, likelihood, value, rewards * alive, visiting, alive.copy())
+        parts = (signal["state"], action, likelihood, value, rewards * alive, visiting, alive.copy())
         for key, part in zip(kept, parts):
             kept[key].append(part)
         # A user who left is gone for the rest of the scenario; lanes would bring the user back.
@@ -145,7 +145,7 @@ def main() -> None:
     parser.add_argument("scenario", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--data", type=Path, help="another copy of the data set")
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--seeds", type=int, default=5, choices=sorted(T_95))
     parser.add_argument("--updates", type=int, default=80)
     parser.add_argument("--replications", type=int, default=5)
     arguments = parser.parse_args()
@@ -160,9 +160,9 @@ def main() -> None:
         print({name: round(float(value), 2) for name, value in zip(NAMES, np.asarray(parameters["a2b"]))}, flush=True)
     result = compare(scenario, data, agents, arguments.replications)
     name = arguments.scenario.stem
-    whole, late = tell("accepted_per_user", means_of(result, "accepted_per_user")), tell("late", late_of(result))
-    told = {"told": [whole, late], "training": curves, "digest": result.digest}
-    (arguments.out / f"{name}.json").write_text(json.dumps(told, indent=1))
+    whole, late = compare_agents("accepted_per_user", means_of(result, "accepted_per_user")), compare_agents("late", late_of(result))
+    found = {"measures": [whole, late], "training": curves, "digest": result.digest}
+    (arguments.out / f"{name}.json").write_text(json.dumps(found, indent=1))
     (arguments.out / f"{name}.md").write_text(table(whole, late, scenario["ticks"]))
     result.report(arguments.out / f"{name}.html")
     plot(result, curves, arguments.out / f"{name}.svg")

@@ -186,13 +186,17 @@ def run(
     replication has a policy of its own: a class is made, an object is copied; then `fit(log)` is called, once, with the log
     before the start. `data` replaces the data set of the file, `users` its user model (a fitted model, its folder, or an object with `respond(scenes)`), `settings` its
     keys: `{"ticks": 10, "policy.ials.factors": 16}`. `until` stops early, once the differences from the baseline are as
-    precise as the rule asks (`"ci<0.5%"`). `events` is a folder for the event logs, Parquet files; nothing is written unless
-    it is given. A scenario that starts programs (policies of the kind `external`) runs only with `allow_external=True`.
+    precise as the rule asks (`"ci<0.5%"`). `events` is a folder: it gets `manifest.json` and the event logs, Parquet files in
+    `events`; nothing is written unless it is given. A scenario that starts programs (policies of the kind `external`) runs only with `allow_external=True`.
     """
     check_options("run", options)
     experiment = prepare(scenario, options)
     folder = None
     if events is not None:
-        folder = os.fspath(events)
+        folder = os.path.join(os.fspath(events), "events")
         os.makedirs(folder, exist_ok=True)
-    return Result(experiment.run(until, folder))
+    result = Result(experiment.run(until, folder))
+    if events is not None:
+        with open(os.path.join(os.fspath(events), "manifest.json"), "w", encoding="utf-8") as file:
+            file.write(result._native.manifest)
+    return result

@@ -26,12 +26,15 @@ def inline(given: Any) -> str:
     if isinstance(given, bool):
         return "true" if given else "false"
     if isinstance(given, Mapping):
-        return "{" + ", ".join(f"{quoted(str(key))} = {inline(entry)}" for key, entry in given.items()) + "}"
+        entries = ((key, entry) for key, entry in given.items() if entry is not None)
+        return "{" + ", ".join(f"{quoted(str(key))} = {inline(entry)}" for key, entry in entries) + "}"
     if isinstance(given, (list, tuple)):
         return "[" + ", ".join(inline(entry) for entry in given) + "]"
     if isinstance(given, (int, float)):
         return repr(given)
-    return quoted(str(given))
+    if isinstance(given, (str, os.PathLike)):
+        return quoted(os.fspath(given))
+    raise TypeError(f"{given!r} has no form in a scenario: give numbers, texts, paths, lists or mappings of them")
 
 
 def quoted(text: str) -> str:

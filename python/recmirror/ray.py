@@ -27,7 +27,7 @@ try:
     import ray
     from ray.exceptions import RayTaskError, WorkerCrashedError
 except ImportError as problem:  # pragma: no cover
-    raise ImportError("recmirror.ray needs Ray: pip install 'recmirror[ray]'") from problem
+    raise ImportError("recmirror.ray needs Ray and fsspec: pip install ray fsspec") from problem
 
 from . import _native
 from ._dataset import Dataset
@@ -284,7 +284,16 @@ def _target(events: str | os.PathLike[str] | None) -> str | None:
     if events is None:
         return None
     target = os.fspath(events)
-    return target.rstrip("/") if "://" in target else os.path.abspath(target)
+    if "://" not in target:
+        target = os.path.abspath(target)
+        is_used = any((Path(target) / "events").glob("*"))
+    else:
+        target = target.rstrip("/")
+        system, root = _system(target)
+        is_used = bool(system.exists(f"{root}/events") and system.ls(f"{root}/events", detail=False))
+    if is_used:
+        raise Error(f"{target} has event logs already; name another folder, or remove its folder `events`")
+    return target
 
 
 def _upload(log: Path, target: str, name: str) -> None:

@@ -82,3 +82,8 @@ def test_the_command_comes_with_the_package() -> None:
     assert shown.stdout.strip() == f"recmirror {rm.__version__}"
     wrong = subprocess.run([*command, "run", "none.toml", "--out", "x"], capture_output=True, text=True)
     assert wrong.returncode == 2 and "none.toml" in wrong.stderr
+
+
+def test_a_value_without_a_form_in_toml_is_refused(scenario: Path) -> None:
+    with pytest.raises(TypeError, match="has no form in a scenario"):
+        rm.run(scenario, data=rm.Dataset(table()), settings={"metrics": {"regret"}})

@@ -97,6 +97,12 @@ def test_a_worker_that_dies_is_replaced_and_nothing_counts_twice(cluster: None, 
     assert len(written) == 18 and all(name.endswith(".parquet") for name in written)
     rows = polars.read_parquet(logs / "events" / written[0])
     assert len(rows) > 0 and (logs / "manifest.json").is_file()
+    with pytest.raises(rm.Error, match="has event logs already"):
+        rm.ray.run(scenario, data=data, events=logs)
+    alone = tmp_path / "alone"
+    rm.run(scenario, data=data, policies={"mine": Counts}, events=alone)
+    assert sorted(path.name for path in (alone / "events").iterdir()) == written, "the same folder as on one machine"
+    assert (alone / "manifest.json").is_file()
 
 
 def test_a_rule_ends_the_run_where_it_ends_it_on_one_machine(cluster: None, scenario: Path) -> None:

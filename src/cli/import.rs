@@ -51,7 +51,7 @@ pub struct Import {
 }
 
 fn families() -> PossibleValuesParser {
-    let auto = PossibleValue::new(AUTO).help("whatever the files tell");
+    let auto = PossibleValue::new(AUTO).help("recognised by the names of files and columns");
     let families = FAMILIES.iter().map(|family| PossibleValue::new(family.name).help(family.summary));
     PossibleValuesParser::new([auto].into_iter().chain(families))
 }

@@ -32,7 +32,7 @@ pub(super) struct TrustArgs {
     /// Two further sensitivity scenarios for --trust: this many users for ten ticks, with the scenario's user
     /// model and as language users (`make lm` makes their model; one of their choices takes a fifth of a second or
     /// more).
-    #[arg(long, value_name = "PEOPLE", requires = "trust", value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "N", requires = "trust", value_parser = clap::value_parser!(u32).range(1..))]
     language_users: Option<u32>,
 }
 

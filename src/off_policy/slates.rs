@@ -3,7 +3,7 @@
 //! All arrays are row-major `[n, slots]`. The value is the mean over slates of the sum over slots of `w r`; what differs is
 //! the weight of a slot, and with it what is assumed of users:
 //! - [`whole`]: the ratio of the probabilities of the whole slate, in each slot. Nothing is assumed ("standard" IPS).
-//! - [`down_to`]: of the slots down to this one. A slot's reward may depend on what is above, not on what stands
+//! - [`down_to`]: of the slots down to this one. A slot's reward may depend on what is above, not on what is
 //!   below: the cascade model (McInerney et al. 2020, reward interaction IPS).
 //! - the ratio of the probabilities that this item is in this slot, whatever the others show: a slot's reward depends on
 //!   its own item alone, the item-position model (Li et al. 2018, independent IPS). A log of probabilities that are given the

@@ -101,7 +101,7 @@ mod tests {
     #[test]
     fn two_slots_by_hand() {
         // Four candidates, two of them listed, epsilon 1/2. First slot: 5/8, 1/8, and 1/8 for each other.
-        // Second slot: item 0 is shown when another was above, by 1/2 + 1/6 each time: 3/8 2/3 = 1/4. Item 1 stands
+        // Second slot: item 0 is shown when another was above, by 1/2 + 1/6 each time: 3/8 2/3 = 1/4. Item 1 is
         // below item 0 by 2/3, below one of the others by 1/6: 5/8 2/3 + 2/8 1/6 = 11/24. The rest is for the others.
         let found = alone(0.5, 4, 2, 2);
         let wanted = [5.0 / 8.0, 1.0 / 8.0, 1.0 / 8.0, 1.0 / 4.0, 11.0 / 24.0, 7.0 / 48.0];

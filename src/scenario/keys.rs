@@ -118,8 +118,8 @@ const ROOT: &[Key] = &[
     text("baseline", "Name of the policy with which the others are compared. Empty: the first policy of the file.", ""),
     Key {
         name: "metrics",
-        doc: "What is measured at every tick and over the whole run; docs/reference/metrics.md explains each. `all` stands for \
-              every one of them. Their cost is there too.",
+        doc: "What is measured at every tick and over the whole run; docs/reference/metrics.md explains each. `all` selects \
+              every metric, at their cost.",
         kind: Kind::Words { words: METRIC_WORDS, default: DEFAULT_METRICS },
     },
 ];

@@ -218,7 +218,7 @@ pub(super) fn rejects(rows: impl Iterator<Item = Option<(f64, bool)>>) -> Measur
     let row = |row: Option<(f64, bool)>| row.map(|(chosen, real)| vec![chosen, f64::from(u8::from(real)), 1.0]);
     let statistics: Vec<(String, Statistic)> = vec![
         ("reject rate".to_owned(), Box::new(|sums: &[f64]| sums[0] / sums[2])),
-        ("reject rate of people".to_owned(), Box::new(|sums: &[f64]| sums[1] / sums[2])),
+        ("reject rate of users".to_owned(), Box::new(|sums: &[f64]| sums[1] / sums[2])),
         ("reject gap".to_owned(), Box::new(|sums: &[f64]| (sums[0] - sums[1]) / sums[2])),
     ];
     Measured { columns: Columns::new(3, rows.map(row)), statistics }
@@ -257,7 +257,7 @@ pub(super) fn popularity(rows: impl Iterator<Item = Option<(f64, f64)>>) -> Meas
     let row = |row: Option<(f64, f64)>| row.map(|(chosen, real)| vec![chosen, real, 1.0]);
     let statistics: Vec<(String, Statistic)> = vec![
         ("popularity rank".to_owned(), Box::new(|sums: &[f64]| sums[0] / sums[2])),
-        ("popularity rank of people".to_owned(), Box::new(|sums: &[f64]| sums[1] / sums[2])),
+        ("popularity rank of users".to_owned(), Box::new(|sums: &[f64]| sums[1] / sums[2])),
         ("popularity gap".to_owned(), Box::new(|sums: &[f64]| (sums[0] - sums[1]) / sums[2])),
     ];
     Measured { columns: Columns::new(3, rows.map(row)), statistics }

@@ -1,4 +1,4 @@
-"""What came of a comparison: intervals over the training seeds, a table and a figure."""
+"""The result of a comparison: intervals over the training seeds, a table and a figure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import recmirror as rm
 # Policies that know what a recommender cannot, or that plan ahead by hand.
 NOT_MYOPIC = ("oracle", "diverse")
 KINDS = {"oracle": "asks the users", "diverse": "rule made by hand"} | dict.fromkeys(("linucb", "thompson", "exploring"), "bandit")
-T_95 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 8: 2.365, 10: 2.262}
+T_95 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776, 6: 2.571, 7: 2.447, 8: 2.365, 9: 2.306, 10: 2.262}
 
 Interval = tuple[float, float, float]
 
@@ -47,13 +47,13 @@ def is_agent(policy: str) -> bool:
     return policy.startswith("agent-")
 
 
-def tell(name: str, means: dict[str, float]) -> dict[str, Any]:
+def compare_agents(name: str, means: dict[str, float]) -> dict[str, Any]:
     """The agents against each policy, with intervals over the training seeds."""
     agents = [value for policy, value in means.items() if is_agent(policy)]
     others = {policy: value for policy, value in means.items() if not is_agent(policy)}
     best = max((policy for policy in others if policy not in NOT_MYOPIC), key=lambda policy: others[policy])
-    told = {"measure": name, "best_myopic": best, "agent": interval(agents), "policies": others}
-    return told | {"agent_over": {policy: interval([one - value for one in agents]) for policy, value in others.items()}}
+    found = {"measure": name, "best_myopic": best, "agent": interval(agents), "policies": others}
+    return found | {"agent_over": {policy: interval([one - value for one in agents]) for policy, value in others.items()}}
 
 
 def written(one: Interval, scale: float, digits: int, sign: str = "") -> str:
