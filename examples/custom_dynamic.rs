@@ -12,13 +12,13 @@ recmirror::parameters! {
     struct SulkingSpec = "sulking" {
         /// logits that "reject all" gains with each rejected slate of the session; 0 = nobody sulks
         #[range(0.0..=100.0)]
-        strength: f32,
+        strength: f64,
     }
 }
 
 impl BuildDynamic for SulkingSpec {
     fn build(self, _: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
-        Ok(Box::new(Sulking { strength: self.strength }))
+        Ok(Box::new(Sulking { strength: self.strength as f32 }))
     }
 }
 

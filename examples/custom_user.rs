@@ -17,7 +17,7 @@ recmirror::parameters! {
     struct LoyalSpec = "loyal" {
         /// Logits of an item of the category that was taken last.
         #[range(0.0..=10.0)]
-        loyalty: f32 = 2.0,
+        loyalty: f64 = 2.0,
     }
 }
 
@@ -25,7 +25,7 @@ impl BuildUser for LoyalSpec {
     fn build(self, context: &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError> {
         // Without categories, ten neighbours in the catalogue are a part of it.
         let part_of = (0..context.catalogue.len()).map(|item| item / 10).collect();
-        Ok(Arc::new(Loyal { loyalty: self.loyalty, part_of }))
+        Ok(Arc::new(Loyal { loyalty: self.loyalty as f32, part_of }))
     }
 }
 

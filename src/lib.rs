@@ -104,6 +104,11 @@ pub use self::registry::Registry;
 #[doc = include_str!("../docs/guides/own-policy.md")]
 pub struct OwnPolicyGuide;
 
+/// The Rust of the guide on embedding.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/guides/embedding.md")]
+pub struct EmbeddingGuide;
+
 /// What most programs need: `use recmirror::prelude::*`.
 pub mod prelude {
     pub use crate::Registry;

@@ -59,6 +59,9 @@ impl Resume {
         let had = manifest.trials.iter().filter(|trial| trial.ticks == scenario.ticks).cloned().collect();
         let folder = RunFolder::going_on(&left, had).map_err(Failure::input)?;
         let experiment = Experiment::prepare(scenario, registry.clone()).map_err(Failure::input)?;
+        if !self.quiet {
+            experiment.forecast().iter().for_each(|sentence| say!("note: {sentence}"));
+        }
         let changes = manifest.changes(&experiment).map_err(|problem| {
             Failure::input(format!("{}: {problem}; a run resumes with its own inputs only", self.folder.display()))
         })?;

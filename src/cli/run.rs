@@ -15,8 +15,7 @@ use crate::experiment::{
 use crate::registry::Registry;
 use crate::report::{self, WriteError, failures};
 use crate::scenario::{Scenario, ScenarioError};
-use crate::simulation::ShortSlates;
-use crate::simulation::TickError;
+use crate::simulation::{ShortSlates, TickError};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

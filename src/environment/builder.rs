@@ -151,7 +151,7 @@ impl EnvironmentBuilder {
         self
     }
 
-    /// Adds a dynamic of a kind of your own, by its parameters: `dynamic_of(&Sulking { strength: 0.3 })`; the settings may
+    /// Adds a dynamic of a kind of your own, by its parameters: `dynamic_of(&SulkingSpec { strength: 0.3 })`; the settings may
     /// name the kind then.
     pub fn dynamic_of<P: BuildDynamic>(self, parameters: &P) -> Self {
         let known = self.register(DynamicKind::of::<P>());

@@ -50,8 +50,7 @@ use crate::metrics::MetricSet;
 use crate::params::ParameterError;
 use crate::policy::{Policy, Slates};
 use crate::scenario::{PolicySpec, ScenarioError};
-use crate::simulation::{HistoryEntry, Population};
-use crate::simulation::{Simulation, TickError};
+use crate::simulation::{HistoryEntry, Population, Simulation, TickError};
 use std::sync::Arc;
 
 /// An environment that cannot be built or stepped.

@@ -3,8 +3,7 @@
 use crate::ids::{LogUserId, UserId};
 use crate::log::EventBatch;
 use crate::policy::Requests;
-use crate::simulation::HistoryEntry;
-use crate::simulation::Simulation;
+use crate::simulation::{HistoryEntry, Simulation};
 use std::ops::Deref;
 
 /// The users who want a slate now. Derefs to [`Requests`], which policies take: step, slots, users, and candidates of each row.

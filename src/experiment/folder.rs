@@ -278,7 +278,7 @@ fn own_files(folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
     }
     let manifest = Manifest::read(folder).map_err(|problem| problem.to_string())?;
     let files = manifest.files.iter().map(|file| file.path.split('/').collect());
-    Ok(files.chain([MANIFEST, JOURNAL].map(PathBuf::from)).collect())
+    Ok(files.chain([MANIFEST, JOURNAL, EARLIER_JOURNAL].map(PathBuf::from)).collect())
 }
 
 impl Drop for RunFolder {
@@ -307,6 +307,7 @@ fn io(path: &Path, source: std::io::Error) -> FolderError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::experiment::RankerRecord;
 
     /// A manifest of a run without trials that says `text` of itself.
     fn manifest(text: &str) -> Manifest {
@@ -331,10 +332,16 @@ mod tests {
     #[test]
     fn a_manifest_with_earlier_names_is_read() {
         let place = tempfile::tempdir().unwrap();
-        let text = manifest("old").to_json().replace("\"trials\":", "\"arms\":");
-        assert!(text.contains("\"arms\":"));
+        let mut manifest = manifest("old");
+        manifest.rankers = vec![RankerRecord { policy: "net".to_owned(), hash: "a".to_owned() }];
+        let text = manifest.to_json().replace("\"trials\":", "\"arms\":").replace("\"rankers\":", "\"scorers\":");
+        assert!(text.contains("\"arms\":") && text.contains("\"scorers\":"));
         std::fs::write(place.path().join(MANIFEST), text).unwrap();
-        assert_eq!(said(place.path()), "old");
+        let read = Manifest::read(place.path()).unwrap();
+        assert_eq!((read.recmirror.as_str(), read.rankers.len()), ("old", 1));
+        std::fs::write(place.path().join(EARLIER_JOURNAL), "").unwrap();
+        make(place.path(), true, "new").unwrap();
+        assert_eq!(said(place.path()), "new", "a journal that an earlier version left is its own");
     }
 
     fn make(target: &Path, force: bool, text: &str) -> Result<PathBuf, FolderError> {

@@ -10,8 +10,7 @@ use super::until::Until;
 use crate::files::{FileRecord, MOST_OF_MANIFEST, read_text};
 use crate::log::{DecisionTally, Digest};
 use crate::scenario::to_toml;
-use crate::simulation::ShortSlates;
-use crate::simulation::Training;
+use crate::simulation::{ShortSlates, Training};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 

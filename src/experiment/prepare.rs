@@ -12,8 +12,7 @@ use crate::policy::{Fits, PolicyError};
 use crate::random::Streams;
 use crate::registry::Registry;
 use crate::scenario::Scenario;
-use crate::simulation::TickError;
-use crate::simulation::{Population, StartingPoint};
+use crate::simulation::{Population, StartingPoint, TickError};
 use crate::user::{Calibrated, Card, UserContext, UserError, UserModel};
 use std::sync::Arc;
 

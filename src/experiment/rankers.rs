@@ -25,7 +25,7 @@ pub(super) fn rankers(scenario: &Scenario) -> (Vec<RankerRecord>, Vec<String>) {
         for path in folders.into_iter().map(|folder| Path::new(folder).join("card.toml")) {
             let Ok(card) = read_bounded(&path, MOST_OF_TEXT) else { continue };
             found.push(RankerRecord { policy: policy.name.clone(), hash: sha256(&card) });
-            notes.extend(note_on_kind(&path, &card));
+            notes.extend(note_on_kind(&path, &card).filter(|note| !notes.contains(note)));
         }
     }
     (found, notes)
@@ -48,6 +48,21 @@ fn collect<'t>(kind: &str, params: &'t toml::Table, folders: &mut Vec<&'t str>) 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_earlier_kind_of_card_is_said_once() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("card.toml"), "kind = \"scorer\"\n").unwrap();
+        let path = folder.path().display();
+        let text = format!(
+            "name = 's'\ndata.path = 'd'\n[[policy]]\nkind = 'onnx'\npath = '{path}'\n[[policy]]\nname = 'two'\nkind = 'onnx'\npath = \
+             '{path}'\n"
+        );
+        let scenario = Scenario::parse(&text, Path::new("s.toml"), &crate::Registry::builtin(), &[]).unwrap();
+        let (found, notes) = rankers(&scenario);
+        assert_eq!((found.len(), notes.len()), (2, 1), "{notes:?}");
+        assert!(notes[0].contains("`scorer` is now `ranker`"), "{notes:?}");
+    }
 
     #[test]
     fn rankers_are_found_inside_other_policies() {

@@ -7,8 +7,7 @@ use crate::log::EventSink;
 use crate::policy::{Policy, PolicyContext};
 use crate::random::Streams;
 use crate::scenario::PolicySpec;
-use crate::simulation::Population;
-use crate::simulation::{Setup, Simulation, Trial};
+use crate::simulation::{Population, Setup, Simulation, Trial};
 use std::sync::Arc;
 
 impl Experiment {
@@ -148,8 +147,7 @@ impl Experiment {
         log: Arc<TrainingLog>,
         replication: u32,
     ) -> Result<Box<dyn Policy>, ExperimentError> {
-        let params = self.registry.policy(kind).map(crate::policy::PolicyKind::defaults).unwrap_or_default();
-        let spec = PolicySpec { name: kind.to_owned(), kind: kind.to_owned(), params };
+        let spec = PolicySpec { name: kind.to_owned(), kind: kind.to_owned(), params: toml::Table::new() };
         let sources: Arc<[LogUserId]> = (0..log.users() as u32).map(LogUserId).collect();
         self.policy_with(&spec, replication, (log, sources))
     }

@@ -203,7 +203,7 @@ impl Claim {
     }
 }
 
-/// The order of the policies.
+/// The order of the policies in one sensitivity scenario.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ScenarioOrder {
     /// The sensitivity scenario.
@@ -229,7 +229,7 @@ pub struct Trust {
     pub policies: Vec<String>,
     /// Their means in the run.
     pub means: Vec<Option<f64>>,
-    /// the sensitivity scenarios, in the order in which they were given.
+    /// The sensitivity scenarios, in the order in which they were given.
     pub scenarios: Vec<ScenarioOrder>,
     /// The conclusion of the run, with policies in the run's order.
     pub claims: Vec<Claim>,
@@ -305,7 +305,7 @@ impl Trust {
             let place = |verdict: &Verdict| *verdict == Verdict::Turns;
             let names = self.scenarios.iter().zip(&claim.verdicts).filter(|(_, verdict)| place(verdict));
             let names: Vec<String> = names.map(|(sensitivity, _)| format!("`{}`", sensitivity.name)).collect();
-            format!("`{}` ahead of `{}` turns round in {}.", claim.ahead, claim.behind, names.join(", "))
+            format!("`{}` ahead of `{}` reverses in {}.", claim.ahead, claim.behind, names.join(", "))
         }));
         let same = self.scenarios.iter().filter(|sensitivity| sensitivity.flips == 0).count();
         sentences.push(format!(
@@ -390,7 +390,7 @@ mod tests {
             "{words:?}"
         );
         assert!(words[0].contains(" 2 reverse in none, but"), "{words:?}");
-        assert_eq!(words[1], "`a` ahead of `b` turns round in `turned`.");
+        assert_eq!(words[1], "`a` ahead of `b` reverses in `turned`.");
     }
 
     #[test]

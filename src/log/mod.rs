@@ -1,7 +1,7 @@
 //! Events: slates and responses, the interface between running and reporting.
 //!
 //! A tick's events are one columnar [`EventBatch`]. Everything downstream (metrics, digests, Parquet,
-//! reports) reads batches and never the world, so a live run and a replayed log give equal numbers. Whoever takes batches
+//! reports) reads batches and never the simulation, so a live run and a replayed log give equal numbers. Whoever takes batches
 //! is an [`EventSink`], and may be borrowed:
 //!
 //! ```

@@ -34,8 +34,10 @@ pub trait Parameters: Serialize + DeserializeOwned {
     fn read(table: &Table) -> Result<Self, ParameterError> {
         let mut values = defaults(Self::KEYS);
         values.extend(table.iter().map(|(key, value)| (key.clone(), value.clone())));
-        let fail =
-            |problem: toml::de::Error| ParameterError { kind: Self::NAME, problem: problem.message().to_owned() };
+        let fail = |problem: toml::de::Error| ParameterError {
+            kind: Self::NAME,
+            problem: problem.to_string().trim_end().replace('\n', " "),
+        };
         values.try_into().map_err(fail)
     }
 }
@@ -51,7 +53,7 @@ pub struct ParameterError {
 }
 
 /// The default of each key that has one.
-pub(crate) fn defaults(keys: &[Key]) -> Table {
+fn defaults(keys: &[Key]) -> Table {
     let value_of = |key: &Key| Some((key.name.to_owned(), key.kind.default_value()?));
     keys.iter().filter_map(value_of).collect()
 }
@@ -79,7 +81,7 @@ pub trait Words {
 /// Declares the parameters of a kind: a struct with a doc, a range and a default for each field. Scenario files, `--set`, the
 /// JSON Schema, the reference file and messages know the keys from it, and the kind is built from its values.
 ///
-/// The doc of the struct is the summary of the kind. A field without a default must be given. The types are `f64`, `f32`,
+/// The doc of the struct is the summary of the kind. A field without a default must be given. The types are `f64`,
 /// `u32`, `u64`, `usize` and `i64` with a range, `bool`, `String`, [`PathBuf`](std::path::PathBuf) (relative to the folder
 /// of the scenario file), [`Texts`], [`PolicyTable`], [`PolicyTables`], and an enum of [`words!`](crate::words). With
 /// `#[key(KEY)]` a field has the type, doc and default of a [`Key`] that several kinds share.
@@ -93,11 +95,11 @@ pub trait Words {
 /// }
 ///
 /// recmirror::parameters! {
-///     /// asks people one after the other
+///     /// asks users one after the other
 ///     pub struct QueueSpec = "queue" {
-///         /// people who are asked at one step
+///         /// users who are asked at one step
 ///         #[range(1..=100)]
-///         people: usize = 10,
+///         users: usize = 10,
 ///         /// seconds that one answer takes
 ///         #[range(0.0..=60.0)]
 ///         pause: f64,
@@ -107,9 +109,11 @@ pub trait Words {
 /// }
 ///
 /// let queue = QueueSpec::read(&toml::from_str("pause = 2").expect("TOML"))?;
-/// assert_eq!(queue, QueueSpec { people: 10, pause: 2.0, order: Order::Oldest });
+/// assert_eq!(queue, QueueSpec { users: 10, pause: 2.0, order: Order::Oldest });
 /// assert_eq!(QueueSpec::KEYS[1].doc, "seconds that one answer takes");
 /// assert!(QueueSpec::read(&toml::Table::new()).is_err());
+/// let problem = QueueSpec::read(&toml::from_str("pause = 'long'").expect("TOML")).expect_err("a text");
+/// assert!(problem.to_string().contains("`pause`"), "{problem}");
 /// # Ok::<(), recmirror::params::ParameterError>(())
 /// ```
 #[macro_export]
@@ -194,7 +198,6 @@ macro_rules! key {
 #[macro_export]
 macro_rules! kind_of_key {
     (f64 [$range:expr] [$($default:expr)?]) => { $crate::params::Kind::number($range, $crate::params::maybe!($($default)?)) };
-    (f32 [$range:expr] [$($default:expr)?]) => { $crate::params::Kind::number($range, $crate::params::maybe!($($default)?)) };
     (u32 [$range:expr] [$($default:expr)?]) => { $crate::params::Kind::integer($range, $crate::params::maybe!($($default)?)) };
     (u64 [$range:expr] [$($default:expr)?]) => { $crate::params::Kind::integer($range, $crate::params::maybe!($($default)?)) };
     (i64 [$range:expr] [$($default:expr)?]) => { $crate::params::Kind::integer($range, $crate::params::maybe!($($default)?)) };

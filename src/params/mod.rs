@@ -13,7 +13,6 @@ mod renamed;
 mod sections;
 
 pub use self::keys::{number, text, whole, word};
-pub(crate) use self::macros::defaults;
 pub use self::macros::{ParameterError, Parameters, PolicyTable, PolicyTables, Texts, Words};
 #[doc(hidden)]
 pub use self::macros::{key, kind_of_key, maybe};

@@ -3,7 +3,7 @@
 use super::{Fits, Policy, PolicyError};
 use crate::dataset::{Catalogue, TrainingLog};
 use crate::ids::LogUserId;
-use crate::params::{Key, Parameters, defaults};
+use crate::params::{Key, Parameters};
 use crate::random::Streams;
 use std::sync::Arc;
 
@@ -66,11 +66,6 @@ impl PolicyKind {
     /// When a key without a default is absent, a value has another type, or these parameters and this data make no policy.
     pub fn build(&self, table: &toml::Table, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         (self.build)(table, context)
-    }
-
-    /// Parameters that hold the default of every key; a key that must be given is absent.
-    pub fn defaults(&self) -> toml::Table {
-        defaults(self.keys)
     }
 }
 

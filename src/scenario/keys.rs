@@ -119,7 +119,7 @@ const ROOT: &[Key] = &[
     Key {
         name: "metrics",
         doc: "What is measured at every tick and over the whole run; docs/reference/metrics.md explains each. `all` selects \
-              every metric, at their cost.",
+              every metric, at its cost.",
         kind: Kind::Words { words: METRIC_WORDS, default: DEFAULT_METRICS },
     },
 ];

@@ -31,7 +31,13 @@ const fn distance(name: &'static str, of: fn(&Side, &Reference) -> Option<f64>) 
 
 /// All measures, in the order of tables.
 pub(super) const MEASURES: [Measure; 9] = [
-    level("accepted_share", |side, _| ratio(side.accepted_lists, side.lists)),
+    level("accepted_share", |side, reference| {
+        // Lists say what was taken; a slate from which nothing was liked may have been taken from.
+        if reference.only_liked {
+            return None;
+        }
+        ratio(side.accepted_lists, side.lists)
+    }),
     level("liked_share", |side, reference| {
         if reference.only_liked {
             return None;
@@ -291,6 +297,7 @@ mod tests {
         let liking = Reference { only_liked: true, ..reference };
         let figures = liking.figures(&Side::of_log(&log, &liking, |_| 1));
         assert_eq!((value(&figures, "liked_share"), value(&figures, "mean_level")), (None, Some(4.5)));
+        assert_eq!(value(&figures, "accepted_share"), None, "lists say what was taken, not what was liked");
         // 2 and 0: mean 1, deviation 1. The days are those of all interactions.
         assert_eq!((value(&figures, "user_spread"), value(&figures, "days_between_visits")), (Some(1.0), Some(3.0)));
     }

@@ -17,8 +17,8 @@
 //! | `categories` | effective number of categories, `exp` of the entropy of their shares (Hill 1973) | the same |
 //! | `category_distance` | Jensen-Shannon divergence in bits between the two distributions over categories (Lin 1991) | 0 |
 //!
-//! Where accepting means liking (`user.accept = "like"`), held-out interactions count from the like level on, `liked_share` is left
-//! out, and days with any interaction are visits.
+//! Where accepting means liking (`user.accept = "like"`), held-out interactions count from the like level on, `accepted_share`
+//! and `liked_share` are left out, and days with any interaction are visits.
 //!
 //! Simulated figures are means over replications with t intervals, held-out ones have percentile intervals over resamples of users,
 //! and differences the root of the summed squares of both halves. A distance is not negative, so it has a level of its own: `noise` is

@@ -17,8 +17,7 @@ use crate::files::FileRecord;
 use crate::log::{DecisionBatch, EventBatch, EventSink, LogError, NoSink, Recording};
 use crate::metrics::MetricSet;
 use crate::scenario::PolicySpec;
-use crate::simulation::ShortSlates;
-use crate::simulation::{TickError, Training};
+use crate::simulation::{ShortSlates, TickError, Training};
 use std::path::{Path, PathBuf};
 
 /// A stopped run.

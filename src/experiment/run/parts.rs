@@ -1,6 +1,6 @@
 //! Replications that are carried out elsewhere.
 //!
-//! Replications that are carried out elsewhere, in another process or on another machine, and assembled here.
+//! They run in another process or on another machine, and are assembled here.
 //!
 //! A [`Part`] is one replication with all its policies, so that comparisons stay paired wherever it ran. Parts may come in
 //! any order and more than once; what they make is what one process would have made, digest included.
