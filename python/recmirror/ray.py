@@ -15,6 +15,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -178,6 +179,9 @@ def sweep(
 
 def _start() -> None:
     if not ray.is_initialized():
+        if any(letter.isspace() for letter in sys.executable):
+            # Ray passes the interpreter to a shell unquoted, and waits for workers for ever.
+            raise Error(f"Ray starts no workers by {sys.executable}, whose path has a space: use an environment elsewhere")
         ray.init(include_dashboard=False, log_to_driver=False)
 
 

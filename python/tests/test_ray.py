@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -50,6 +51,8 @@ class DiesOnce:
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
+    if " " in sys.executable:
+        pytest.skip("Ray starts no workers by an interpreter whose path has a space")
     here = str(Path(__file__).parent)
     ray.init(
         num_cpus=4, include_dashboard=False, log_to_driver=False, runtime_env={"env_vars": {"PYTHONPATH": here}}
@@ -63,6 +66,13 @@ def scenario(tmp_path: Path) -> Path:
     path = tmp_path / "shop.toml"
     path.write_text(SCENARIO)
     return path
+
+
+def test_an_interpreter_that_ray_cannot_start_is_an_error(scenario: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ray.shutdown()
+    monkeypatch.setattr(sys, "executable", "/a folder/bin/python")
+    with pytest.raises(rm.Error, match="whose path has a space"):
+        rm.ray.run(scenario, data=rm.Dataset(table()))
 
 
 @pytest.mark.parametrize("workers", [1, 2, 4])
