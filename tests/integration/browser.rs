@@ -86,7 +86,7 @@ fn the_report_stands_in_a_browser() {
     assert_ne!(light["background"], narrow["background"], "dark is another colour");
     let columns = light["columns"].as_array().expect("columns");
     // Of the summary, of the differences and of the pairs; each in both orders.
-    assert_eq!(columns.len(), 2 * (1 + 6 + 6 + 10));
+    assert_eq!(columns.len(), 2 * (1 + 6 + 6 + 11));
     for (place, column) in columns.iter().enumerate() {
         let falling = column["order"] == "descending";
         for (group, first) in column["groups"].as_array().unwrap().iter().zip(column["first"].as_array().unwrap()) {
