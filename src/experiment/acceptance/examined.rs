@@ -1,6 +1,6 @@
 //! The examination of slots in a scenario.
 //!
-//! Which slots a scenario's users look at: from keys, or estimated from impressions, to a rule in words.
+//! Keys, or an estimate from impressions, become the examination rule and a sentence about it.
 
 use super::from_log::Exposure;
 use crate::dataset::{Dataset, Impressions};
@@ -11,7 +11,7 @@ use crate::user::{Examination, ExaminationEstimate, UserError, estimate_examinat
 /// Resamples of the intervals of estimated weights.
 const RESAMPLES: usize = 200;
 
-/// What the scenario's users look at, and the same in words.
+/// The examination of the scenario's users, and a sentence about it.
 ///
 /// # Errors
 /// When the weights do not fit the slate or the rule, or the impressions do not determine them.

@@ -9,7 +9,7 @@ use shapes::Shape;
 
 const SIMULATIONS: u32 = 400;
 
-/// The share of simulated samples of which something is true.
+/// The share of simulated samples with a property.
 fn share(shape: Shape, count: usize, is_true: impl Fn(&[f64], &Streams) -> bool) -> f64 {
     let holds = |number: &u32| {
         let streams = Streams::new(11, 0).fork(*number);
@@ -69,7 +69,7 @@ fn looking_again_and_again_fools_t_intervals_and_not_the_sequence() {
     }
 }
 
-/// Returns true if any pair of five equal policies is distinguished after some replications.
+/// True if any pair of five equal policies differs significantly after some replications.
 fn any_pair(family: &Family, shape: Shape, looks: &[usize], streams: &Streams) -> bool {
     let longest = looks.iter().copied().max().unwrap_or(0);
     let values: Vec<Vec<f64>> = (0..5)
