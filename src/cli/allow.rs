@@ -1,9 +1,9 @@
-//! Programs of others run only where that was asked for.
+//! Permission to run the programs of a scenario.
 
 use super::Failure;
 use crate::scenario::{Program, Scenario};
 
-/// Allows as `--allow-external` does, for a user whose scenarios are all their own.
+/// The environment variable with the effect of `--allow-external`, for users whose scenarios are all their own.
 const VARIABLE: &str = "RECMIRROR_ALLOW_EXTERNAL";
 
 /// Whether programs may run.

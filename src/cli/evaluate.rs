@@ -1,6 +1,6 @@
 //! `recmirror evaluate`: off-policy estimates beside the simulator's truth.
 //!
-//! `recmirror evaluate`: what a policy of a run would have earned, from the log of another one, beside the simulator's truth.
+//! Estimates the value of a policy of a run from the log of another policy.
 
 use super::allow::AllowArgs;
 use super::progress::Bar;
@@ -77,7 +77,7 @@ impl Evaluate {
     }
 }
 
-/// The acceptance rate of the target's own trials, from their logs; `None` when the run kept none.
+/// The acceptance rate of the target's own trials, from their logs; `None` if the run kept none.
 fn own_path(folder: &Path, manifest: &Manifest, target: &str) -> Result<Option<Estimate>, Failure> {
     let mut rates = Vec::new();
     for trial in manifest.trials.iter().filter(|trial| trial.policy == target) {
@@ -145,7 +145,7 @@ fn line(row: &Row, truth: f64) -> String {
     )
 }
 
-/// A share in percent; what rounds to 0 has no sign.
+/// A share in percent; a value that rounds to 0 has no sign.
 fn percent(value: f64) -> String {
     format!("{:.2}%", (10_000.0 * value).round() / 100.0 + 0.0)
 }

@@ -110,7 +110,7 @@ impl Judge {
         Ok(())
     }
 
-    /// What changes a server's answers.
+    /// The settings that change a server's answers.
     fn settings(&self) -> String {
         if self.overlap {
             return String::new();

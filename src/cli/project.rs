@@ -1,6 +1,6 @@
 //! Arguments shared by the stages of the pipeline.
 //!
-//! What the stages of the pipeline share on the command line.
+//! Folder, data sets, seed, threads and dry run.
 
 use super::{Failure, use_threads};
 use crate::pipeline::Project;

@@ -1,4 +1,4 @@
-//! `recmirror align`: how well a user model mirrors people.
+//! `recmirror align`: how well a user model mirrors users.
 
 mod data_set;
 mod measured_card;
@@ -130,7 +130,7 @@ impl Align {
         }
     }
 
-    /// Options that say nothing when lists are built from a data set.
+    /// Refuses options that have no effect on lists built from a data set.
     fn check_lists(&self) -> Result<(), Failure> {
         let given = [
             ("--data", self.data.is_some()),
@@ -151,7 +151,7 @@ impl Align {
 /// The check of --min-accuracy.
 fn gate(least: Option<f64>, accuracy: f64, lists: &str) -> Result<(), Failure> {
     match least {
-        // An accuracy that is undefined does not pass either.
+        // An undefined accuracy does not pass either.
         Some(least) if accuracy.is_nan() || accuracy < least => {
             Err(Failure::Check(format!("choice accuracy on {lists} is {accuracy:.3}, less than {least}")))
         }
