@@ -2,10 +2,10 @@
 //!
 //! At the end of a session the probability rises with dissatisfaction.
 //!
-//! The probability is `min(1, hazard exp(-sensitivity (s - s0)))`: proportional hazards, Cox (1972), "Regression models and
-//! life-tables", over sessions, with the satisfaction `s` as covariate, `s0` the scenario's acceptance level. That
-//! whether users return depends on what they were recommended, and that a recommender should plan for it, is Wu, Wang,
-//! Hong and Shi (2017), "Returning is believing: optimizing long-term user engagement in recommender systems".
+//! The probability is `min(1, hazard exp(-sensitivity (s - s0)))`: proportional hazards, Cox (1972), "Regression models
+//! and life-tables", over sessions, with the satisfaction `s` as covariate, and `s0` the scenario's acceptance level.
+//! Wu, Wang, Hong and Shi (2017), "Returning is believing: optimizing long-term user engagement in recommender
+//! systems", show that recommendations affect whether users return, and that a recommender should plan for it.
 
 use super::satisfaction::{MEMORY, Satisfaction};
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Step};

@@ -30,7 +30,7 @@ fn own_context() -> DynamicContext {
     DynamicContext { catalogue: Arc::new(catalogue), tick_seconds: 3 * 3600, ticks: TICKS, ..context(USERS, ITEMS) }
 }
 
-/// Everything that a dynamic did to one user, or to what is on offer.
+/// Everything that a dynamic did to one user or to the offer.
 #[derive(Clone, Debug, PartialEq)]
 enum Deed {
     Arrival(u64),
@@ -41,8 +41,8 @@ enum Deed {
     Joins(u32),
 }
 
-/// Forty ticks in which users come, look at seeded slates and accept some items; only `users` take part. Gives the deeds of
-/// each user, and what was withheld at each tick.
+/// Forty ticks in which users come, look at seeded slates and accept some items; only `users` take part. Returns the
+/// deeds of each user, and the withheld items at each tick.
 fn rollout(dynamic: Box<dyn Dynamic>, users: &[u32]) -> (Vec<Vec<Deed>>, Vec<Vec<u64>>) {
     let mut all = Dynamics::of(vec![dynamic], &own_context());
     let (mut deeds, mut withheld) = (vec![Vec::new(); USERS], Vec::new());

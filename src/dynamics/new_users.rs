@@ -1,8 +1,8 @@
 //! `new_users`: part of the users join during the run, unknown to everybody.
 //!
-//! Each user joins late with probability `share`, at a tick drawn uniformly from 1 up to but without `until`. Before,
-//! the user does not come. Policies know nothing of such a user: the rows of the log are taken out, and the history starts empty.
-//! The taste is that of the mirrored person. It is the cold-start problem of users: Schein, Popescul, Ungar and Pennock
+//! Each user joins late with probability `share`, at a tick drawn uniformly from 1 to below `until`, and does not come
+//! before. Policies have no data of such a user: the rows of the log are removed, and the history starts empty. The
+//! taste is that of the mirrored user. This is the cold-start problem of users: Schein, Popescul, Ungar and Pennock
 //! (2002), "Methods and metrics for cold-start recommendations".
 
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError};

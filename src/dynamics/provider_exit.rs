@@ -1,10 +1,10 @@
 //! `provider_exit`: providers who leave with their items.
 //!
-//! At the end of every `period` ticks a provider whose items got less than `need` times their fair share leaves for good;
-//! the fair share is the providers' items over all items of providers who are still there, times the slots shown (or the
-//! acceptances). Viability thresholds of providers over epochs are those of Mladenov, Creager, Ben-Porat, Swersky, Zemel
-//! and Boutilier (2020), "Optimizing long-term social welfare in recommender systems: a constrained matching approach".
-//! The key `data.providers` decides the provider of an item.
+//! At the end of every `period` ticks a provider whose items got less than `need` times their fair share leaves
+//! permanently. The fair share is the provider's items over all items of the remaining providers, times the slots shown
+//! (or the acceptances). Viability thresholds of providers over epochs are those of Mladenov, Creager, Ben-Porat,
+//! Swersky, Zemel and Boutilier (2020), "Optimizing long-term social welfare in recommender systems: a constrained
+//! matching approach". The key `data.providers` sets the provider of an item.
 
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment, Offer};
 use crate::dataset::Catalogue;
@@ -43,7 +43,7 @@ struct ProviderExit {
     need: f64,
     period: u32,
     by_acceptance: bool,
-    /// Items of each provider who is there; 0 for those who have left.
+    /// Items of each remaining provider; 0 for those who have left.
     items: Vec<u64>,
     /// The exposure of each provider since the last balance.
     counts: Vec<u64>,
@@ -71,7 +71,7 @@ impl ProviderExit {
         }
     }
 
-    /// Which providers leave, and new counts.
+    /// The providers who leave; resets the counts.
     fn balance(&mut self) -> Vec<bool> {
         let total: u64 = self.counts.iter().sum();
         let items: u64 = self.items.iter().sum();
@@ -139,7 +139,7 @@ mod tests {
         exit.observe(&shown(2, &[0, 2, 4]));
         exit.supply(&moment(4), &mut offer);
         assert_eq!(offer.withheld(), [0b10_1010]);
-        // The last provider has the whole share.
+        // The last provider has the entire share.
         exit.observe(&shown(4, &[0]));
         exit.supply(&moment(6), &mut offer);
         assert_eq!(offer.withheld(), [0b10_1010]);

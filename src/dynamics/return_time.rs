@@ -1,8 +1,9 @@
 //! `return_time`: content users come back sooner.
 //!
-//! The probability of coming is multiplied by `exp(strength (s - s0))`, the proportional-hazards form of return times in
-//! Kapoor, Sun, Srivastava and Ye (2014), "A hazard based approach to user return time prediction"; `s` is the
-//! satisfaction, a moving average of responses, and `s0` the scenario's acceptance level, at which everybody starts.
+//! The probability of coming is multiplied by `exp(strength (s - s0))`, the proportional-hazards form of return times
+//! in Kapoor, Sun, Srivastava and Ye (2014), "A hazard based approach to user return time prediction"; `s` is the
+//! satisfaction, a moving average of responses, and `s0` the scenario's acceptance level, the start value of every
+//! user.
 
 use super::satisfaction::{MEMORY, Satisfaction};
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment, Step};

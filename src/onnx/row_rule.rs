@@ -3,8 +3,8 @@
 use super::OnnxError;
 use std::path::Path;
 
-/// Runs a graph with rows in one order, in it again, in the opposite one, and with the first row alone. `run` gives the bits
-/// of the rows at some places, in their order.
+/// Runs a graph with rows in one order, again in that order, in reverse, and with the first row alone. `run` returns
+/// the bits of the rows with some indices, in their order.
 ///
 /// # Errors
 /// When a row changes, and those of `run`.

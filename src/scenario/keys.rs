@@ -2,9 +2,8 @@
 //!
 //! Names, ranges, defaults, documentation.
 //!
-//! Defaults live here and nowhere else. The checker, the JSON Schema, `--set`, the reference file and
-//! [`super::to_toml`] read this table; the keys of a kind are next to it, see
-//! [`parameters!`](crate::parameters).
+//! Defaults are only here. The checker, the JSON Schema, `--set`, the reference file and [`super::to_toml`] read this
+//! table; the keys of a kind are in its own file, see [`parameters!`](crate::parameters).
 
 use super::data_keys::DATA;
 use super::user_keys::{USER, USER_KINDS};
@@ -14,10 +13,10 @@ use crate::params::{Key, Kind, Section, number, text, whole, word};
 /// The metrics that a scenario may name, in the order of the reports.
 pub const METRIC_NAMES: &[&str] = &metrics::NAMES;
 
-/// Stands for every metric in a scenario file.
+/// The word for every metric in a scenario file.
 pub(super) const ALL_METRICS: &str = "all";
 
-/// The words of the key `metrics`: the metrics and, last, what stands for all of them.
+/// The words of the key `metrics`: the metrics, then the word for all of them.
 const METRIC_WORDS: &[&str] = &{
     let mut words = [ALL_METRICS; METRIC_NAMES.len() + 1];
     let mut place = 0;
@@ -28,7 +27,7 @@ const METRIC_WORDS: &[&str] = &{
     words
 };
 
-/// The metrics that are measured unless a scenario says otherwise: those that cost next to nothing.
+/// The default metrics: those that cost next to nothing.
 pub const DEFAULT_METRICS: &[&str] = METRIC_NAMES.split_at(6).0;
 
 /// The table name of the policies.
@@ -38,13 +37,14 @@ pub const POLICY: &str = "policy";
 pub const POLICY_HEADING: &str = "The policies that compete, one [[policy]] table each. They all meet the same users, \
     the same arrivals and random numbers, so that their differences are paired.";
 
-/// The keys that every `[[policy]]` has besides those of its kind.
+/// The keys of every `[[policy]]`, in addition to those of its kind.
 pub const POLICY_KEYS: &[Key] = &[
     Key { name: "kind", doc: "What the policy does; each kind has its own keys.", kind: Kind::Text { default: None } },
     text("name", "Name in reports and in `--set policy.NAME.KEY=VALUE`, unique within the file. Empty: the kind.", ""),
 ];
 
-/// The keys of a policy inside a policy besides those of its kind. It has no name: reports know the outer one.
+/// The keys of an inner policy, in addition to those of its kind. It has no name, because reports name the outer
+/// policy.
 pub const INNER_KEYS: &[Key] = &[POLICY_KEYS[0]];
 
 /// The keys of a policy in a list of policies.
@@ -65,7 +65,7 @@ pub const DYNAMIC_HEADING: &str = "What changes during the run, one [[dynamic]] 
     They act on all policies alike. The strengths below are 0, at which a dynamic changes nothing; docs/reference/dynamics.md has \
     the formulas.";
 
-/// The keys that every `[[dynamic]]` has besides those of its kind.
+/// The keys of every `[[dynamic]]`, in addition to those of its kind.
 pub const DYNAMIC_KEYS: &[Key] = &[
     Key { name: "kind", doc: "What changes; each kind has its own keys.", kind: Kind::Text { default: None } },
     text(
@@ -175,7 +175,7 @@ const CANDIDATES: &[Key] = &[word(
 )];
 
 const ENGINE: &[Key] = &[
-    // Never 1: a matrix product of one row takes another kernel and rounds differently.
+    // Never 1: another kernel computes a matrix product of one row and rounds differently.
     whole("chunk", "Scenes that go through the user model in one call.", (2, 65_536), 128),
     Key {
         name: "events",

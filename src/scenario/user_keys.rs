@@ -1,4 +1,4 @@
-//! The keys of the section `user`: how the users decide.
+//! The keys of the section `user`: how users decide.
 
 use crate::params::{Key, Kind, Variant, number, word};
 use crate::user::{self, UserKind};
@@ -73,7 +73,7 @@ pub(super) const USER_KINDS: &[Variant] = &{
     variants
 };
 
-/// A kind as the choice that a section offers.
+/// A kind as a choice of its section.
 pub(super) const fn variant(kind: &UserKind) -> Variant {
     Variant { name: kind.name, summary: kind.summary, keys: kind.keys }
 }

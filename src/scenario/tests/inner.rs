@@ -1,4 +1,4 @@
-//! Policies inside policies.
+//! Inner policies.
 
 use super::*;
 
@@ -42,7 +42,7 @@ parts = [{ kind = 'random', weight = 3.0 }, { kind = 'mmr', inner = { kind = 'te
     assert_eq!(*inner, wanted, "defaults are filled in");
     let parts = scenario.policies[1].params["parts"].as_array().unwrap();
     assert_eq!((parts[0]["weight"].as_float(), parts[1]["weight"].as_float()), (Some(3.0), Some(1.0)));
-    // Paths start from the folder of the file, however deep they stand.
+    // Paths start from the folder of the file at any depth.
     assert_eq!(parts[1]["inner"]["scores"].as_str(), Some("/project/x/y.csv"));
     let back = Scenario::parse(&to_toml(&scenario), Path::new("/elsewhere/m.toml"), &registry(), &[]);
     assert_eq!(Scenario { folder: scenario.folder.clone(), ..back.unwrap() }, scenario);
