@@ -3,9 +3,9 @@
 //! Posterior sampling (Agrawal and Goyal 2013, "Thompson Sampling for
 //! Contextual Bandits with Linear Payoffs").
 //!
-//! The regression of `linucb` ([`super::ridge`]) as a posterior: for each request coefficients are drawn from
-//! `N(theta, scale^2 A^-1)`, and the score is their product with the features. It learns online, after each tick.
-//! The probability of a slate has no closed form: its propensities are unknown.
+//! The regression of `linucb` ([`super::ridge`]) serves as a posterior: for each request coefficients are drawn from
+//! `N(theta, scale^2 A^-1)`, and the score is their product with the features. It learns online, after each tick. The
+//! probability of a slate has no closed form, so propensities are unknown.
 
 use super::attributes::TRAITS;
 use super::ridge::{FACTORS, Linear, REGULARISATION, Ridge};

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// Rows that one parallel task answers.
 const ROWS_PER_TASK: usize = 128;
-/// Categories that each have a number of their own.
+/// Categories with a column of their own.
 const NAMES: usize = 64;
 /// Ratings below this level do not move the interest.
 const LIKED: f32 = 3.5;
@@ -61,14 +61,14 @@ pub struct Parametric {
 }
 
 impl Parametric {
-    /// A user model over the categories of a field, and the years, of a catalogue. An empty `field` takes the category field;
-    /// `*`, or no such field, all fields as numbers.
+    /// A user model over the categories of a field, and the years, of a catalogue. An empty `field` means the category
+    /// field; `*`, or no such field, all fields as numbers.
     ///
     /// # Errors
     /// When the items have no such field.
     pub fn new(spec: ParametricSpec, catalogue: &Catalogue) -> Result<Parametric, UserError> {
         let attributes = attributes(catalogue, &spec.field).map_err(UserError::Setup)?;
-        // Padded to whole SIMD registers: the tail of each vector is zero.
+        // Padded to complete SIMD registers: the tail of each vector is zero.
         let known = attributes.ncols();
         let width = (known + 2).next_multiple_of(8);
         let mut items = vec![0.0; catalogue.len() * width];
@@ -115,8 +115,8 @@ impl Parametric {
     }
 }
 
-/// `[items, columns]`: 1 for each category of an item. Fields with more than [`NAMES`] categories, and all fields together,
-/// go through their encoding, each field at length 1.
+/// `[items, columns]`: 1 for each category of an item. Fields with more than [`NAMES`] categories, and all fields
+/// together, are encoded, each field at length 1.
 fn attributes(catalogue: &Catalogue, field: &str) -> Result<Array2<f32>, String> {
     let all = field == "*" || (field.is_empty() && catalogue.category().is_none());
     if all {
@@ -254,7 +254,7 @@ mod tests {
         let catalogue = Catalogue::new(vec![String::new(); 400], fields);
         let model = Parametric::new(ParametricSpec { field: "shop".to_owned(), ..PLAIN }, &catalogue).expect("a field");
         assert_eq!(model.width, 72, "64 names, other, missing, year and constant");
-        // Of equal frequency the first in alphabetical order: "shop 0", "shop 1", "shop 10", ...
+        // Categories of equal frequency come in alphabetical order: "shop 0", "shop 1", "shop 10", ...
         assert_eq!(model.item(ItemId(1)), model.item(ItemId(201)));
         assert_ne!(model.item(ItemId(1)), model.item(ItemId(10)));
         assert_eq!(model.item(ItemId(98)), model.item(ItemId(99)), "others");
