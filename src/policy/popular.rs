@@ -1,4 +1,4 @@
-//! `popular`: the items with the most interactions, the same ranking for all users.
+//! `popular`: the items with the most interactions, one ranking for all users.
 //!
 //! An item's count is its interactions in the log plus, with `learn`, the acceptances of this policy's own users so
 //! far; the count is the score, and equal counts are ordered by item id. With a `half_life` of `h` ticks all counts are

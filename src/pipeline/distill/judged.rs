@@ -14,18 +14,18 @@ pub(super) struct Decisions {
     pub texts: Vec<String>,
     /// A cleaned distribution over the scene's options for each text.
     pub distributions: Vec<Vec<f64>>,
-    /// The letter that each decision ends in.
+    /// The option label of each decision.
     pub behaviors: Vec<Letter>,
 }
 
-/// A scene and what both models made of it.
+/// A scene with the decisions of both models.
 #[derive(Clone, Debug)]
 pub(super) struct JudgedScene {
     /// The row, counted from 0: `cid` in the reference's files.
     pub row: u64,
     /// The scene.
     pub scene: SceneRecord,
-    /// The letter of what the user really did.
+    /// The label of what the user really did.
     pub answer: Letter,
     /// The strong model's decisions.
     pub strong: Decisions,
@@ -97,7 +97,7 @@ fn uneven(path: &std::path::Path, row: u64, how: &str) -> FileError {
     FileError::whole(path, problem)
 }
 
-/// Where a row of probabilities stands: what its draws are derived from.
+/// The position of a row of probabilities, from which its draws are derived.
 struct Row<'a> {
     dataset: &'a str,
     strength: Strength,
@@ -147,8 +147,8 @@ impl Row<'_> {
         Ok(Decisions { texts: probs.decision_list, distributions, behaviors })
     }
 
-    /// A letter for each distribution. The draws depend on the data set's name, the model, the row and the
-    /// decision's place, so neither other data sets nor other rows change them.
+    /// A label for each distribution. The draws depend on the data set's name, the model, the row and the decision's
+    /// index, so neither other data sets nor other rows change them.
     fn drawn(&self, distributions: &[Vec<f64>]) -> Vec<Letter> {
         let key = format!("{}/{}/{}", self.dataset, self.strength.name(), self.row);
         let hash = blake3::hash(key.as_bytes());

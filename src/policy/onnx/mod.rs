@@ -1,4 +1,4 @@
-//! `onnx`: the highest scores of a neural network for the user's latest items.
+//! `onnx`: the scores of a neural network for the latest items.
 //!
 //! Any network that reads the user's latest items, oldest first, and scores every item of the catalogue: a folder with
 //! a card and a graph that ONNX Runtime runs. The section "Rankers" of `models/README.md` is the contract; a folder
