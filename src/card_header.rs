@@ -4,7 +4,8 @@
 
 use serde::de::DeserializeOwned;
 
-/// Reads a card of this kind and version. A card of another one is recognised by that, and not by the keys that it has besides.
+/// Reads a card of this kind and version. A card of another kind or version is reported as such, and not by its unknown
+/// keys.
 pub(crate) fn parse_card<T: DeserializeOwned>(text: &str, kind: &str, version: u32) -> Result<T, String> {
     let told = |problem: toml::de::Error| problem.to_string();
     let table: toml::Table = toml::from_str(text).map_err(told)?;

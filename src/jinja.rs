@@ -1,7 +1,8 @@
 //! Templates of Jinja that come with models and data, rendered within bounds.
 //!
-//! A template is a program. Fuel bounds what it may compute and allocate (minijinja charges both, `Environment::set_fuel`); what
-//! it may nest is bounded before it is parsed, because parsing goes as deep as the template does.
+//! A template is a program. Fuel bounds its computation and allocation (minijinja charges both,
+//! `Environment::set_fuel`); its nesting is bounded before it is parsed, because the depth of parsing is that of the
+//! template.
 
 mod growth;
 
@@ -13,19 +14,19 @@ use minijinja_contrib::pycompat::unknown_method_callback;
 /// Fuel of one rendering: about half a million steps, or 32 MB.
 const FUEL: u64 = 500_000;
 
-/// Tags of a template at most.
+/// The most tags of a template.
 const MOST_TAGS: usize = 2_000;
 
-/// Spaces of an indentation at most.
+/// The most spaces of an indentation.
 const MOST_INDENT: u64 = 16;
 
 /// Stack of a rendering whose loops may nest lists as deep as its fuel reaches: each is taken apart by a call of its own.
 const DEEP_STACK: usize = 256 << 20;
 
-/// Words and signs of one tag at most. Each may be one step deeper: `not not not ... x`.
+/// The most words and signs of one tag. Each may nest one step deeper: `not not not ... x`.
 const MOST_WORDS: usize = 500;
 
-/// `elif` of one template at most: each is one step deeper than the one before it.
+/// The most `elif` of one template: each nests one step deeper than the one before it.
 const MOST_BRANCHES: usize = 200;
 
 /// An environment whose templates have little fuel.
@@ -62,7 +63,7 @@ pub(crate) fn python_method(
     unknown_method_callback(state, value, method, given)
 }
 
-/// Returns true if a format may fill a text up to ten thousand letters or more.
+/// True if a format may pad a text to ten thousand characters or more.
 fn is_wide(format: &str) -> bool {
     let (mut digits, mut open) = (0, 0);
     for letter in format.replace("{{", "").replace("}}", "").chars() {
@@ -91,7 +92,7 @@ pub(crate) fn render_text(environment: &Environment<'_>, source: &str, values: &
     bounded(source, || template.render(values))
 }
 
-/// Runs a rendering; a panic in it is an error.
+/// Runs a rendering; a panic in it becomes an error.
 fn bounded(source: &str, render: impl FnOnce() -> Result<String, Error> + Send) -> Result<String, Error> {
     let failed = |problem: String| Error::new(ErrorKind::InvalidOperation, problem);
     let work = move || guarded(render).unwrap_or_else(|panic| Err(failed(panic)));
@@ -245,7 +246,7 @@ mod tests {
             let of = |count: usize| format!("{before}{}{after}", again.repeat(count));
             let problem = render(&of(40_000)).expect_err(again);
             assert!(problem.contains("more than"), "{again}: {problem}");
-            // What is just admitted does no harm.
+            // The largest admitted template does no harm.
             let _ = render(&of(MOST_BRANCHES));
             let words = (Words { rest: again, end: "" }).count().max(1);
             let _ = render(&of((MOST_WORDS - 8) / words));

@@ -77,7 +77,7 @@ impl Alignment {
         let doubt = |text: String| Verdict { is_trusted: false, text };
         if self.scenes < LEAST_SCENES {
             return doubt(format!(
-                "only {} held-out scenes, {LEAST_SCENES} are needed to say anything: do not trust this model",
+                "only {} held-out scenes, {LEAST_SCENES} are needed for a verdict: do not trust this model",
                 self.scenes
             ));
         }
@@ -102,7 +102,8 @@ impl Alignment {
         }
         let how = if knn[2] < 0.0 { "is worse than" } else { "is no better than" };
         doubt(format!(
-            "{how} item-kNN on {JUDGED} lists ({}): what it says of policies is worth no more than a nearest-neighbour rule",
+            "{how} item-kNN on {JUDGED} lists ({}): its ranking of policies is worth no more than that of a \
+             nearest-neighbour rule",
             points(knn)
         ))
     }

@@ -25,7 +25,7 @@ impl AllowArgs {
         }
         let told: Vec<String> = programs.iter().map(Program::to_string).collect();
         Err(Failure::input(format!(
-            "{}\nwhoever wrote it chose the program: look at it, then add --allow-external (or set {VARIABLE}=1)",
+            "{}\nits author chose the program: inspect it, then add --allow-external (or set {VARIABLE}=1)",
             told.join("\n")
         )))
     }

@@ -120,8 +120,8 @@ fn same(folder: &Path, then: &str, now: &str) -> Result<(), Failure> {
         return Ok(());
     }
     Err(Failure::input(format!(
-        "{} has the digest {then}, made again it is {now}: the data, the user model, the program or the machine is \
-         another one; run the scenario again with --trust",
+        "{} has the digest {then}, but its repetition has {now}: the data, the user model, the program or the \
+         machine has changed; run the scenario again with --trust",
         folder.display()
     )))
 }

@@ -53,7 +53,8 @@ impl Decide {
     pub(super) fn run(self) -> Result<(), Failure> {
         if !self.composed && self.language.is_none() {
             return Err(Failure::input(
-                "nobody is to decide; name a back end: --composed, --endpoint URL --model NAME, --local DIR, --batch-out FILE or --batch-in FILE",
+                "no back end is named; give one of --composed, --endpoint URL --model NAME, --local DIR, --batch-out \
+                 FILE or --batch-in FILE",
             ));
         }
         let project = self.project.open()?;

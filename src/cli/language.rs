@@ -201,7 +201,7 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(1);
         }
-        say!("stopping: what is under way is finished and kept; Ctrl-C again stops at once");
+        say!("stopping: active requests are finished and stored; Ctrl-C again stops at once");
     };
     ctrlc::set_handler(handler).map_err(Failure::other)?;
     Ok(stop)
@@ -223,7 +223,7 @@ pub(super) fn told(usage: Usage) -> String {
     let mut text = format!("asked {} times ({} of them again), {} tokens", usage.requests, usage.retries, usage.tokens);
     if usage.letters > 0 {
         text.push_str(&format!(
-            "; {} of {} letters were not among the most likely tokens and got their upper bound",
+            "; {} of {} option labels were not among the most likely tokens and got their upper bound",
             usage.letters_missing, usage.letters
         ));
     }

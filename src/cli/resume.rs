@@ -78,7 +78,8 @@ impl Resume {
         let mut manifest = Manifest::read(&left.path).map_err(Failure::input)?;
         for other in left.others.iter().map(|path| path.display()) {
             say!(
-                "note: {other} is what a process has left of this run that was killed or failed; it may be named instead"
+                "note: {other} has completed trials of this run from a process that was killed or failed; it can be \
+                 resumed instead"
             );
         }
         if let Some(noted) = &left.killed {

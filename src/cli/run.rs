@@ -297,7 +297,7 @@ fn short_slates(outcome: &Outcome) -> String {
     let sum = outcome.trials.iter().fold(ShortSlates::default(), |sum, trial| sum + trial.short);
     let visits: u64 = outcome.trials.iter().map(|trial| trial.steps).sum();
     if visits == 0 {
-        return "nobody came in the whole run: there is nothing to measure; see `arrival.probability` and `ticks`\n"
+        return "no user came during the run, so there is nothing to measure; see `arrival.probability` and `ticks`\n"
             .to_owned();
     }
     let mut said = String::new();
@@ -316,7 +316,7 @@ fn short_slates(outcome: &Outcome) -> String {
             outcome.trials.iter().filter(|trial| trial.policy == policy).map(number).sum()
         };
         if of(|trial| trial.steps) == of(|trial| trial.short.empty) {
-            said += &format!("`{policy}` served nobody: every slate was empty\n");
+            said += &format!("`{policy}` served no user: every slate was empty\n");
         }
     }
     said

@@ -18,7 +18,7 @@ pub enum TemplateError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         problem: String,
     },
     /// A template is wrong, or fails on a row.
@@ -26,7 +26,7 @@ pub enum TemplateError {
     Template {
         /// The file.
         path: PathBuf,
-        /// Which template.
+        /// The key of the template.
         key: &'static str,
         /// The problem.
         problem: String,
@@ -152,7 +152,7 @@ fn words(value: &Value, most: usize) -> Result<String, Error> {
     Ok(kept)
 }
 
-/// A value of any kind for readers: lists joined with commas, texts cut, all else as it is.
+/// A value of any kind for readers: lists joined with commas, texts cut, everything else unchanged.
 fn shown(value: &Value) -> Result<Value, Error> {
     const MOST: usize = 30;
     match value.kind() {

@@ -15,7 +15,7 @@ use crate::params::parameters;
 parameters! {
     /// discontented users leave for good, by a proportional hazard (Cox 1972; Wu et al. 2017)
     pub(super) struct ChurnSpec = "churn" {
-        /// probability that a user of average satisfaction leaves at the end of a session; 0 = nobody leaves
+        /// probability that a user of average satisfaction leaves at the end of a session; 0 = no user leaves
         #[range(0.0..=1.0)]
         hazard: f64,
         /// logarithm of the factor on the hazard for a satisfaction of 1 below the acceptance level

@@ -11,7 +11,7 @@ use crate::params::parameters;
 parameters! {
     /// every slate of a session makes rejecting the next one easier (Ma, Liu and Shen 2016)
     pub(super) struct FatigueSpec = "fatigue" {
-        /// logits that "reject all" gains with each slate seen in the session; 0 = nobody tires
+        /// logits that "reject all" gains with each slate seen in the session; 0 = no fatigue
         #[range(0.0..=100.0)]
         strength: f64,
     }

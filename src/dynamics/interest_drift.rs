@@ -15,8 +15,8 @@ use crate::random::{Purpose, Streams, below};
 parameters! {
     /// what is shown shifts tastes towards itself (Zajonc 1968; Jiang et al. 2019)
     pub(super) struct InterestDriftSpec = "interest_drift" {
-        /// share of the way that one noticed item of a slate draws the taste towards itself; 0 = only what is accepted
-        /// changes a taste
+        /// share of the distance by which one noticed item of a slate pulls the taste towards itself; 0 = only accepted
+        /// items change a taste
         #[range(0.0..=1.0)]
         rate: f64,
     }

@@ -13,10 +13,10 @@ use crate::random::{Purpose, Streams, below, unit};
 parameters! {
     /// part of the users join during the run, without a known past (Schein et al. 2002)
     pub(super) struct NewUsersSpec = "new_users" {
-        /// probability that a user joins during the run and is not there from the start; 0 = all are there
+        /// probability that a user joins during the run; 0 = all users are present from the start
         #[range(0.0..=1.0)]
         share: f64,
-        /// tick before which all have joined, evenly spread; 0 = the horizon
+        /// tick before which all users have joined, evenly spread; 0 = the horizon
         #[range(0..=100_000)]
         until: u32 = 0,
     }

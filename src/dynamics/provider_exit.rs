@@ -21,10 +21,10 @@ words! {
 parameters! {
     /// providers who are shown too little leave with their items (Mladenov et al. 2020)
     pub(super) struct ProviderExitSpec = "provider_exit" {
-        /// exposure that a provider needs to stay, as a share of the fair share; 0 = none leaves
+        /// exposure that a provider needs to stay, as a share of the fair share; 0 = no provider leaves
         #[range(0.0..=100.0)]
         need: f64,
-        /// ticks after which providers draw the balance
+        /// ticks between the decisions of providers
         #[range(1..=100_000)]
         period: u32 = 10,
         /// what counts for a provider: items that were shown, or accepted
@@ -54,8 +54,8 @@ impl ProviderExit {
         let (need, catalogue) = (params.need, context.catalogue.clone());
         let mut items = vec![0; catalogue.providers().map_or(0, |providers| providers.len())];
         if need > 0.0 && items.is_empty() {
-            let problem = "the data say nobody who provides an item; set `data.providers` to \"seeded\" or \"category\", \
-                or `data.provider_field` to the field of the items that says it";
+            let problem = "the data have no providers of items; set `data.providers` to \"seeded\" or \"category\", \
+                           or `data.provider_field` to the field of the items that names them";
             return Err(DynamicError(problem.to_owned()));
         }
         for provider in (0..catalogue.len() as u32).filter_map(|item| catalogue.provider_of(ItemId(item))) {

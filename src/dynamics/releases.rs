@@ -17,15 +17,15 @@ words! {
 }
 
 parameters! {
-    /// part of the items come out during the run, without known interactions (Schein et al. 2002)
+    /// part of the items are released during the run, without known interactions (Schein et al. 2002)
     pub(super) struct ReleasesSpec = "releases" {
-        /// share of the items that come out during the run; 0 = all are there from the start
+        /// share of the items that are released during the run; 0 = all are on offer from the start
         #[range(0.0..=1.0)]
         share: f64,
-        /// tick before which all have come out, evenly spread; 0 = the horizon
+        /// tick before which all items are released, evenly spread; 0 = the horizon
         #[range(0..=100_000)]
         until: u32 = 0,
-        /// which items come late: `random` ones, or those that came out last in their order
+        /// which items are released late: `random` ones, or the newest in their order
         order: Order = Order::Random,
     }
 }

@@ -13,7 +13,7 @@ use crate::random::{Purpose, unit};
 parameters! {
     /// items leave the catalogue for good (Das et al. 2007)
     pub(super) struct RetirementSpec = "retirement" {
-        /// probability that an item leaves at a tick; 0 = none leaves
+        /// probability that an item leaves at a tick; 0 = no item leaves
         #[range(0.0..=1.0)]
         hazard: f64,
     }

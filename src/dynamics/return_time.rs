@@ -14,7 +14,7 @@ parameters! {
     /// content users come back sooner, by a proportional hazard (Kapoor et al. 2014)
     pub(super) struct ReturnTimeSpec = "return_time" {
         /// logarithm of the factor on the probability of coming for a satisfaction of 1 above the acceptance level; 0 =
-        /// satisfaction does not matter
+        /// satisfaction has no effect
         #[range(0.0..=20.0)]
         strength: f64,
         #[key(MEMORY)]

@@ -34,16 +34,16 @@ words! {
 parameters! {
     /// users come more at some hours and on some days (Malmgren et al. 2008)
     pub(super) struct RhythmSpec = "rhythm" {
-        /// how much more than on average users come at the peak hour, as a share; 0 = no daily rhythm
+        /// additional arrivals at the peak hour, as a share of the average; 0 = no daily rhythm
         #[range(0.0..=1.0)]
         daily: f64,
-        /// how much more than on average users come on the peak day, as a share; 0 = no weekly rhythm
+        /// additional arrivals on the peak day, as a share of the average; 0 = no weekly rhythm
         #[range(0.0..=1.0)]
         weekly: f64,
-        /// hour of the day (UTC) at which most come
+        /// hour of the day (UTC) with the most arrivals
         #[range(0.0..=24.0)]
         peak_hour: f64 = 20.0,
-        /// day at whose noon (UTC) most come
+        /// day at whose noon (UTC) most users arrive
         peak_day: Day = Day::Saturday,
     }
 }

@@ -20,7 +20,7 @@ words! {
 parameters! {
     /// a category that was consumed or seen appeals less, and recovers (Leqi et al. 2021)
     pub(super) struct SatiationSpec = "satiation" {
-        /// logits that a slot loses for each unit of satiation with its categories; 0 = nothing bores
+        /// logits that a slot loses for each unit of satiation with its categories; 0 = no satiation
         #[range(0.0..=100.0)]
         strength: f64,
         /// ticks after which half of the satiation is gone
@@ -29,7 +29,7 @@ parameters! {
         /// what satiates: `acceptance` adds 1 to each category of an accepted item, `exposure` adds to each category
         /// its share of the slate
         by: By = By::Acceptance,
-        /// field of the items whose categories bore; empty takes `data.item_field`
+        /// field of the items whose categories satiate; empty takes `data.item_field`
         field: String = "",
     }
 }

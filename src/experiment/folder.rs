@@ -65,7 +65,7 @@ pub enum FolderError {
         problem: String,
     },
     /// The journal of a process cannot be read.
-    #[error("cannot read {}: {source}; is this what a run that was killed or failed has left?", path.display())]
+    #[error("cannot read {}: {source}; is this the folder of a killed or failed run?", path.display())]
     Read {
         /// The file.
         path: PathBuf,

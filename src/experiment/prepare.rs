@@ -74,8 +74,8 @@ pub enum ExperimentError {
     },
     /// The user model has no tastes that could drift.
     #[error(
-        "`interest_drift` and what is like it need a user model whose tastes can drift, and those of `{kind}` cannot; \
-         remove the [[dynamic]] table, or set `user.kind` to \"parametric\" or \"mirror\""
+        "`interest_drift` and similar dynamics need a user model with drifting tastes, and `{kind}` has none; remove \
+         the [[dynamic]] table, or set `user.kind` to \"parametric\" or \"mirror\""
     )]
     NoDrift {
         /// The user model.

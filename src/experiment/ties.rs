@@ -56,7 +56,7 @@ pub(super) fn repeated(trials: &[TrialRecord]) -> Option<String> {
 pub(super) fn listed(files: &[FileRecord], folder: &Path, name: &str) -> Result<PathBuf, FileError> {
     let path = folder.join(name);
     let Some(record) = files.iter().find(|file| file.path == name) else {
-        let problem = "the list of files in manifest.json does not name it, so nothing says that it is of this run";
+        let problem = "manifest.json does not list it, so it may belong to another run";
         return Err(FileError::whole(path, problem));
     };
     record.check(folder)?;

@@ -311,9 +311,7 @@ impl Trust {
             format!("`{}` ahead of `{}` reverses in {}.", claim.ahead, claim.behind, names.join(", "))
         }));
         let same = self.scenarios.iter().filter(|sensitivity| sensitivity.flips == 0).count();
-        sentences.push(format!(
-            "{same} of {scenarios} sensitivity scenarios put the policies into exactly the run's order."
-        ));
+        sentences.push(format!("{same} of {scenarios} sensitivity scenarios have exactly the run's order."));
         sentences
     }
 }

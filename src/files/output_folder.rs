@@ -12,7 +12,7 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Claims `target` as `Claim::new` does, and starts the folder. What killed processes have left of it is removed.
+    /// Claims `target` as `Claim::new` does, and starts the folder. Leftovers of killed processes are removed.
     ///
     /// # Errors
     /// When the name cannot be had.
@@ -23,7 +23,7 @@ impl OutputFolder {
         Ok(OutputFolder { claim: Some(claim), partial })
     }
 
-    /// Where files go until the folder is finished.
+    /// The folder for files until it is finished.
     pub fn path(&self) -> &Path {
         &self.partial
     }

@@ -57,7 +57,7 @@ impl DecisionBatch<'_> {
     }
 }
 
-/// How many decisions there were, and their hash so far.
+/// The number of decisions, and their hash so far.
 #[derive(Clone, Default)]
 pub struct DecisionTally {
     hasher: blake3::Hasher,

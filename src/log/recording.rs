@@ -27,12 +27,12 @@ impl Recording {
         Ok(Recording { ticks, events, decisions: decisions.map(open).transpose()?, next })
     }
 
-    /// Returns true if the log has this tick.
+    /// True if the log has this tick.
     pub fn has(&self, tick: u32) -> bool {
         tick < self.ticks
     }
 
-    /// The events of a tick, and what its users thought; ticks are asked for in order.
+    /// The events of a tick, and the rationales of its users; ticks must be requested in order.
     ///
     /// # Errors
     /// When a file is damaged, or the decisions are not those of the events.

@@ -5,9 +5,9 @@
 //! ```
 //!
 //! where `k_i` of the `U` users of the log before the start have item `i`. Zhou et al. 2010, "Solving the apparent
-//! diversity-accuracy dilemma of recommender systems": their self-information `log2(U / k_i)`, with one user more who has
-//! everything, so that items that nobody has have a value too. Popularity stays that of the start, so that policies and
-//! ticks are measured with one ruler. Undefined without a log.
+//! diversity-accuracy dilemma of recommender systems": their self-information `log2(U / k_i)`, with one additional user
+//! who has every item, so that items without users have a value too. Popularity stays that of the start, so policies
+//! and ticks are measured on one scale. Undefined without a log.
 //!
 //! ```
 //! use recmirror::dataset::{Catalogue, Fields, Interaction, TrainingLog};

@@ -1,7 +1,7 @@
 //! Starts of sessions, shared by session metrics.
 //!
-//! A user's session begins where the number of the session changes. A log without the column `session` does not say
-//! two sessions in consecutive ticks apart; there a session begins where the user was absent at the tick before.
+//! A user's session begins where the number of the session changes. A log without the column `session` does not
+//! separate two sessions in consecutive ticks; there a session begins if the user was absent at the tick before.
 
 use crate::log::EventBatch;
 

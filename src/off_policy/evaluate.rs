@@ -34,7 +34,7 @@ pub struct Question<'a> {
 pub struct Row {
     /// A name of [`ESTIMATORS`].
     pub estimator: &'static str,
-    /// The estimated reward of a slate; `None` where it cannot be determined.
+    /// The estimated reward of a slate; `None` if it cannot be determined.
     pub value: Option<f64>,
     /// Its 95% interval, normal, with the rounds of a user as one group.
     pub normal: Option<Interval>,
@@ -42,7 +42,7 @@ pub struct Row {
     pub bootstrap: Option<Interval>,
     /// The support of the target in the log; `None` where no weights are used or they are unknown.
     pub overlap: Option<Overlap>,
-    /// Why it should not be trusted, or why there is no value.
+    /// The reason to distrust the value, or for its absence.
     pub problem: Option<String>,
 }
 

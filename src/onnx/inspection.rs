@@ -155,7 +155,7 @@ impl<'a> Inspection<'a> {
 
     fn nodes(&mut self, nodes: &[&'a [u8]], scope: &mut Scope<'_, 'a>, depth: usize) -> Result<(), String> {
         if depth > DEEPEST {
-            return Err(format!("subgraphs or functions lie more than {DEEPEST} deep in one another"));
+            return Err(format!("subgraphs or functions are nested more than {DEEPEST} deep"));
         }
         for bytes in nodes {
             self.nodes += 1;

@@ -14,7 +14,7 @@ pub(super) enum Admission {
     Unknown,
 }
 
-const RANDOM: &str = "draws random numbers, so that no answer could be had twice";
+const RANDOM: &str = "draws random numbers, so no answer could be repeated";
 const ENDLESS: &str = "may run without an end; unroll it";
 
 /// Operators of the standard, of the domain `ai.onnx`.

@@ -125,7 +125,7 @@ impl Watch {
         } else if looks == self.seconds.saturating_add(GRACE).saturating_mul(LOOKS)
             && let Some(end) = HANG.get()
         {
-            end(&format!("{}: {}; it did not stop when it was told to", self.path.display(), self.message()));
+            end(&format!("{}: {}; it did not stop on request", self.path.display(), self.message()));
         }
     }
 }

@@ -391,7 +391,7 @@ fn check(path: &Path, header: &[u8], binding: &Binding) -> Result<(), FileError>
         return Ok(());
     }
     let problem = format!(
-        "these answers belong to something else ({}); run with what they belong to, or start again with --restart",
+        "these answers have other inputs ({}); run with those inputs, or start again with --restart",
         was.differences(binding)
     );
     Err(FileError::whole(path, problem))

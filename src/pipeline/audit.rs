@@ -117,8 +117,8 @@ pub fn told(file: &str, findings: &[Finding]) -> String {
         let (found, above) = (100.0 * of.found, 100.0 * (of.found - of.chance));
         let _ = writeln!(
             text,
-            "  warning: in {} lists the rule `{}` finds {found:.1}%, {above:.1} points above chance: whoever sees the whole \
-             list can learn it instead of the user",
+            "  warning: in {} lists the rule `{}` finds {found:.1}%, {above:.1} points above chance: a model that \
+             sees the whole list can learn it instead of the user",
             of.lists, of.rule
         );
     }
@@ -158,7 +158,7 @@ mod tests {
           lists                rule                      scenes   chance    found  95% interval
           x                    half                         200    20.0%    50.0%  43.1% to 56.9%  WARNING
           x                    first                        200    20.0%    20.0%  15.0% to 26.1%
-          warning: in x lists the rule `half` finds 50.0%, 30.0 points above chance: whoever sees the whole list can learn it instead of the user
+          warning: in x lists the rule `half` finds 50.0%, 30.0 points above chance: a model that sees the whole list can learn it instead of the user
         ");
     }
 }

@@ -35,7 +35,7 @@ parameters! {
         /// length of a step
         #[range(1e-6..=1.0)]
         learning_rate: f64 = 0.05,
-        /// how fast vectors shrink, as a share of their length in each step
+        /// shrinkage of vectors in each step, as a share of their length
         #[range(0.0..=10.0)]
         regularisation: f64 = 0.01,
         /// epochs before the first tick

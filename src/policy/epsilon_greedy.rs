@@ -17,7 +17,7 @@ use crate::params::{PolicyTable, parameters};
 use crate::random::unit;
 
 parameters! {
-    /// another policy with a share of slots given to chance (Sutton and Barto 2018)
+    /// another policy with a share of random slots (Sutton and Barto 2018)
     pub(super) struct EpsilonGreedySpec = "epsilon_greedy" {
         /// probability that a slot shows a random candidate
         #[range(0.0..=1.0)]

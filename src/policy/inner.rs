@@ -13,12 +13,12 @@ use crate::params::{Key, Kind, PolicyTable, whole};
 pub(super) const INNER: Key = Key {
     name: "inner",
     kind: Kind::Policy { default: "popular" },
-    doc: "the policy that is wrapped; also written as a table of its own, [policy.inner]",
+    doc: "the inner policy; also written as a separate table, [policy.inner]",
 };
 
 /// The number of items of the inner list to choose from.
 pub(super) const POOL: Key =
-    whole("pool", "best items of the inner policy among which is chosen; at least a slate is taken", (1, 10_000), 100);
+    whole("pool", "best items of the inner policy to choose from, at least a slate", (1, 10_000), 100);
 
 /// A wrapped policy and its latest lists.
 pub(super) struct Inner {

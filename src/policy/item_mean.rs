@@ -15,7 +15,7 @@ use crate::params::{Parameters, parameters};
 parameters! {
     /// the items with the best mean rating, shrunken (Ekstrand, Riedl and Konstan 2011)
     pub(super) struct ItemMeanSpec = "item_mean" {
-        /// ratings of the mean of all items that each item gets besides its own
+        /// ratings at the mean of all items that are added to each item's own
         #[range(0.0..=1e9)]
         shrinkage: f64 = 5.0,
         /// whether ratings of accepted items count, besides the log

@@ -32,7 +32,7 @@ parameters! {
         /// weight of an item against the next newer one; 0 = the newest alone
         #[range(0.0..=1.0)]
         decay: f64 = 0.9,
-        /// transitions to popular items that are imagined for each item
+        /// imagined transitions to popular items, added for each item
         #[range(1e-3..=1e6)]
         smoothing: f64 = 20.0,
     }

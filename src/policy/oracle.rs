@@ -12,7 +12,7 @@ use crate::params::parameters;
 use std::sync::Mutex;
 
 parameters! {
-    /// what the user model itself says is most likely to be accepted: the ceiling, no recommender
+    /// the items that the user model is most likely to accept: an upper reference, no recommender
     pub(super) struct OracleSpec = "oracle" {}
 }
 

@@ -18,10 +18,10 @@ parameters! {
     pub(super) struct PopularSpec = "popular" {
         /// whether accepted responses count, besides the log
         learn: bool = true,
-        /// ticks after which a count is worth half; 0 = counts keep their worth
+        /// ticks after which a count is worth half; 0 = counts do not decay
         #[range(0.0..=1e9)]
         half_life: f64 = 0.0,
-        /// latest ticks that count, those of the log before the start included; 0 = all time
+        /// latest ticks that count, including those of the log before the start; 0 = all time
         #[range(0..=1_000_000)]
         window: i64 = 0,
     }

@@ -18,7 +18,7 @@ use rand_chacha::rand_core::Rng;
 parameters! {
     /// contextual linear bandit with posterior sampling (Agrawal and Goyal 2013)
     pub(super) struct ThompsonSpec = "thompson" {
-        /// standard deviations by which the drawn coefficients leave the expected ones; 0 = no exploration
+        /// standard deviations of the drawn coefficients around the expected ones; 0 = no exploration
         #[range(0.0..=1e3)]
         scale: f64 = 0.3,
         #[key(TRAITS)]

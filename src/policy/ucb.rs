@@ -23,7 +23,7 @@ parameters! {
         /// weight of the confidence width; 1 is UCB1, which explores for long when few slots are accepted
         #[range(0.0..=1e3)]
         alpha: f64 = 0.2,
-        /// imagined looks at each item that ended in no acceptance; 0 = every item is shown before one is repeated
+        /// imagined examinations of each item without an acceptance; 0 = every item is shown before one is repeated
         #[range(0.0..=1e6)]
         prior: f64 = 0.0,
     }

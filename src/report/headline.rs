@@ -98,7 +98,7 @@ impl Subject<'_> {
         let end = |value: f64| minus(&self.kind.format.difference(Some(value)));
         let (space, verdict) = (
             if goes_on { " " } else { "" },
-            if low > 0.0 || high < 0.0 { "" } else { ": other users may turn this around" },
+            if low > 0.0 || high < 0.0 { "" } else { ": other users may reverse this" },
         );
         let text = format!(
             "{space}The interval is that of another seed. With other users like these the difference from the baseline lies between \
@@ -134,7 +134,8 @@ impl Subject<'_> {
             None => {
                 let middle = format!(" reached {} in {metric}, the baseline ", self.value(rival));
                 let end = format!(
-                    " {}. One replication, or differences that do not vary, give no interval: another seed may turn this around.",
+                    " {}. One replication, or differences that do not vary, give no interval: another seed may \
+                     reverse this.",
                     self.value(baseline)
                 );
                 words(&["", rival, &middle, baseline, &end])

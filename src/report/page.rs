@@ -39,9 +39,7 @@ impl Page<'_> {
     fn add_life(&self, input: &mut ReportInput<'_>) {
         let Some(events) = self.events else { return };
         if self.experiment.data.family == "memory" {
-            input
-                .notes
-                .push("The data set was made in memory, so that the life of a user cannot be read back.".to_owned());
+            input.notes.push("The data set is in memory only, so no user's timeline can be shown.".to_owned());
             return;
         }
         let story = || -> Result<Option<Story>, StoryError> {

@@ -34,8 +34,8 @@ pub const DEFAULT_METRICS: &[&str] = METRIC_NAMES.split_at(6).0;
 pub const POLICY: &str = "policy";
 
 /// The purpose of the `[[policy]]` tables.
-pub const POLICY_HEADING: &str = "The policies that compete, one [[policy]] table each. They all meet the same users, \
-    the same arrivals and random numbers, so that their differences are paired.";
+pub const POLICY_HEADING: &str = "The policies that compete, one [[policy]] table each. All of them have the same \
+                                  users, arrivals and random numbers, so their differences are paired.";
 
 /// The keys of every `[[policy]]`, in addition to those of its kind.
 pub const POLICY_KEYS: &[Key] = &[
@@ -61,9 +61,9 @@ pub const PART_KEYS: &[Key] = &[
 pub const DYNAMIC: &str = "dynamic";
 
 /// The purpose of the `[[dynamic]]` tables.
-pub const DYNAMIC_HEADING: &str = "What changes during the run, one [[dynamic]] table each; without any, nothing does. \
-    They act on all policies alike. The strengths below are 0, at which a dynamic changes nothing; docs/reference/dynamics.md has \
-    the formulas.";
+pub const DYNAMIC_HEADING: &str = "Changes during the run, one [[dynamic]] table each; by default there are none. \
+    They act on all policies alike. The strengths below are 0, at which a dynamic changes nothing; \
+                                   docs/reference/dynamics.md has the formulas.";
 
 /// The keys of every `[[dynamic]]`, in addition to those of its kind.
 pub const DYNAMIC_KEYS: &[Key] = &[
@@ -133,7 +133,7 @@ const POPULATION: &[Key] = &[
     },
     whole(
         "min_history",
-        "Interactions before the holdout that a user of the data needs to be taken; users with fewer are left out.",
+        "The least interactions of a user before the holdout; users with fewer are left out.",
         (0, 1_000_000),
         5,
     ),
@@ -151,7 +151,7 @@ const ARRIVAL: &[Key] = &[
 ];
 
 const SESSION: &[Key] = &[
-    whole("slates", "Slates that a session has at most; a session sees one slate a tick.", (1, 10_000), 5),
+    whole("slates", "The most slates of a session; a session has one slate a tick.", (1, 10_000), 5),
     whole(
         "patience",
         "Rejected slates in a row after which a user ends the session; 0 means that rejection never ends it.",
@@ -179,20 +179,19 @@ const ENGINE: &[Key] = &[
     whole("chunk", "Scenes that go through the user model in one call.", (2, 65_536), 128),
     Key {
         name: "events",
-        doc: "Whether every event is written to Parquet files in the run's folder. `story` and `replay` need them.",
+        doc: "Write every event to Parquet files in the run's folder. `story` and `replay` need them.",
         kind: Kind::Bool { default: Some(true) },
     },
     whole(
         "memory_mb",
-        "Megabytes that a run may need by the estimate that is made before it starts; 0 takes what the machine has free. A run \
+        "The most megabytes that a run may need, by an estimate before it starts; 0 means the free memory. A run \
          that would need more does not start.",
         (0, 1 << 30),
         0,
     ),
     whole(
         "cache_mb",
-        "Megabytes for what a language model has read, so that it need not read it again; all policies and replications \
-         share them.",
+        "Megabytes for the cache of texts that a language model has read; all policies and replications share it.",
         (0, 1 << 20),
         1_024,
     ),

@@ -11,9 +11,9 @@ use toml::Value;
 const INTRODUCTION: &str = "Every key of a scenario file. The values below are the defaults; a scenario of your own \
     needs only the keys that differ, a data set and at least one policy.";
 
-const USE: &str = "Check a file with `recmirror scenario check FILE`. Any key can be replaced for one run with `--set`, \
-    for example `--set arrival.probability=0.3` or `--set policy.NAME.KEY=VALUE`. Relative paths start from the folder \
-    of the file in which they stand.";
+const USE: &str = "Check a file with `recmirror scenario check FILE`. Any key can be replaced for one run with \
+    `--set`, for example `--set arrival.probability=0.3` or `--set policy.NAME.KEY=VALUE`. Relative paths start from \
+    the folder of their file.";
 
 /// Editors look for this line at the very start.
 const DIRECTIVE: &str = "#:schema schema.json";

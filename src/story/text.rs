@@ -61,7 +61,7 @@ fn write_step(out: &mut Formatter<'_>, step: &Step) -> fmt::Result {
     wrap(out, "  ", &decided(step))?;
     wrap(out, "  ", &outcome(step))?;
     if !step.traced {
-        let text = "the log says otherwise than these draws: it was changed, or comes from another version";
+        let text = "the log differs from these draws: it was changed, or comes from another version";
         wrap(out, "  ", text)?;
     }
     step.end.as_ref().map_or(Ok(()), |end| wrap(out, "  ", &format!("the session ends: {end}")))
@@ -76,7 +76,7 @@ fn write_shown(out: &mut Formatter<'_>, slot: usize, shown: &Shown, accepted: bo
     writeln!(out, "{mark}{slot:>3} {title} {score:>10} {propensity:>10} {:>11.6}", shown.probability)
 }
 
-/// How the draws decide.
+/// The effect of the draws.
 fn decided(step: &Step) -> String {
     let (draws, total) = (step.draws, 1.0 - step.reject);
     if draws.accept >= total {

@@ -44,7 +44,7 @@ pub fn fit_level(rule: &ResponseRule, lists: &[ListResponse<'_>]) -> Result<Fitt
     if taken == 0 || taken == lists.len() {
         let which = if taken == 0 { "none" } else { "all" };
         return Err(format!(
-            "something was taken from {which} of the {} lists, so that they tell no level; give it as a number",
+            "something was taken from {which} of the {} lists, so they determine no level; give it as a number",
             lists.len()
         ));
     }

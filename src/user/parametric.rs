@@ -29,17 +29,17 @@ parameters! {
         /// Weight of the match between a user's interest and an item, in logits.
         #[range(0.0..=100.0)]
         taste: f64 = 3.0,
-        /// Weight of an item's popularity so far, in logits; negative for users who avoid what all others take.
+        /// Weight of an item's popularity so far, in logits; negative for users who avoid popular items.
         #[range(-10.0..=10.0)]
         popularity: f64 = 0.3,
-        /// Logits lost with every doubling of the slot number: how much less the lower slots are looked at.
+        /// Logits lost with every doubling of the slot number: how much less lower slots are examined.
         #[range(0.0..=10.0)]
         position: f64 = 0.2,
         /// How far one accepted item moves the interest towards it, as a share of the distance; 0 keeps tastes fixed.
         #[range(0.0..=1.0)]
         learning: f64 = 0.05,
-        /// Field of the items whose categories a taste is about, `*` for all fields as numbers. Empty: `data.item_field`, and
-        /// all fields where the items have no categories.
+        /// Field of the items whose categories define tastes, `*` for all fields as numbers. Empty: `data.item_field`,
+        /// and all fields if the items have no categories.
         field: String = "",
     }
 }
@@ -179,7 +179,8 @@ impl UserModel for Parametric {
     }
 
     fn notes(&self) -> Vec<String> {
-        let note = "the items have no field that distinguishes them: tastes say nothing, and users choose by popularity and slot";
+        let note = "the items have no field that distinguishes them: tastes have no effect, and users choose by \
+                    popularity and slot";
         if self.has_signal { Vec::new() } else { vec![note.to_owned()] }
     }
 

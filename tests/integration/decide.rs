@@ -171,7 +171,7 @@ fn an_answer_without_letters_costs_itself_alone_once_letters_were_read() {
     let server = Server::start(empty);
     let answer = ask("judge", folder.path(), &server, &["--concurrency", "1"]).expect(0);
     assert!(answer.stdout.contains("11 judged decisions"), "{}", answer.stdout);
-    assert!(answer.stdout.contains("for which the predictor named no letter"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("for which the predictor named no option label"), "{}", answer.stdout);
 }
 
 #[test]
@@ -289,7 +289,7 @@ fn an_interrupt_finishes_what_is_under_way() {
 fn interrupt(child: &mut std::process::Child) {
     let kill = std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
     assert!(kill.is_ok_and(|status| status.success()));
-    heard(child, "stopping: what is under way is finished");
+    heard(child, "stopping: active requests are finished");
 }
 
 #[cfg(unix)]

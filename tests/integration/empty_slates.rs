@@ -161,11 +161,11 @@ fn the_command_counts_tells_and_reads_back_empty_slates() {
     let out = folder.path().join("out");
     let more = ["--quiet", "--allow-external", "--set", "session.slates=1"];
     let answer = recmirror(&[&["run", text(&path), "--out", text(&out)][..], &more].concat()).expect(0);
-    let words = ["slates had fewer items than slots: 0 because no candidates were left", "`mute` served nobody"];
+    let words = ["slates had fewer items than slots: 0 because no candidates were left", "`mute` served no user"];
     for word in words {
         assert!(answer.stdout.contains(word), "no `{word}` in {}", answer.stdout);
     }
-    assert!(!answer.stdout.contains("`skips` served nobody"));
+    assert!(!answer.stdout.contains("`skips` served no user"));
     let rates: Vec<(String, String)> = csv_rows(&out.join("finals.csv"))
         .into_iter()
         .filter(|row| row[2] == "acceptance_rate")
@@ -189,5 +189,5 @@ fn slates_that_are_short_because_nothing_is_left_are_counted_and_so_is_a_run_wit
     let out = out.path().join("out");
     let nobody = ["--set", "arrival.probability=0", "--quiet"];
     let answer = recmirror(&[&["run", text(&path), "--out", text(&out)][..], &nobody].concat()).expect(0);
-    assert!(answer.stdout.contains("nobody came in the whole run"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("no user came during the run"), "{}", answer.stdout);
 }

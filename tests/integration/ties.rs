@@ -86,7 +86,7 @@ fn changed_tables_are_refused() {
     let mut fewer = manifest(&out);
     fewer.files.retain(|file| file.path != "finals.csv");
     write(&out.join("manifest.json"), fewer.to_json());
-    recmirror(&["compare", text(&out)]).expect(2).says(&["finals.csv", "does not name it"]);
+    recmirror(&["compare", text(&out)]).expect(2).says(&["finals.csv", "does not list it"]);
     // A trial twice would count a replication twice.
     let mut twice = manifest(&out);
     twice.trials[1].replication = 0;

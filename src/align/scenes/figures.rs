@@ -271,7 +271,7 @@ impl Desk<'_> {
             format!("the log of {name} is not known (no --data, no raws/ beside the scenes, or no times): no popularity and no item-kNN")
         }));
         if !ruled.iter().any(|rule| rule.name == "item-kNN") && notes.is_empty() {
-            notes.push("no listed item is in the log: popularity and item-kNN say nothing".to_owned());
+            notes.push("no listed item is in the log: popularity and item-kNN are undefined".to_owned());
         }
         notes
     }

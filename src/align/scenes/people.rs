@@ -64,8 +64,8 @@ impl<'a> Lookup<'a> {
         let record = &set.scenes[scene].record;
         if record.timestamp.is_none() {
             let problem = format!(
-                "the scene has no time, so that nothing says which interactions of {} its user had before it; a model that \
-                 knows ids is measured on the data set itself: `recmirror align MODEL DATA`",
+                "the scene has no time, so the earlier interactions of its user in {} are unknown; measure a model \
+                 that knows ids on the data set itself: `recmirror align MODEL DATA`",
                 self.data.name
             );
             return Err(set.error(scene, problem));

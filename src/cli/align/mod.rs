@@ -119,11 +119,12 @@ impl Align {
         let folder = self.over.iter().find(|path| path.is_dir());
         match (self.over.as_slice(), folder) {
             ([], _) => Err(Failure::input(
-                "on what? name files of scenes (`recmirror scenes` makes datasets/NAME_eval.jsonl), or the folder of a data set",
+                "no data: name files of scenes (`recmirror scenes` makes datasets/NAME_eval.jsonl), or the folder of \
+                 a data set",
             )),
             ([folder], Some(_)) => self.check_lists().and_then(|()| data_set::run(&self, registry, folder)),
             (_, Some(folder)) => Err(Failure::input(format!(
-                "{} is a folder: give files of scenes, or one folder alone",
+                "{} is a folder: give files of scenes, or a single folder",
                 folder.display()
             ))),
             (_, None) => scenes::run(&self, registry),

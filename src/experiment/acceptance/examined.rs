@@ -103,7 +103,10 @@ fn estimated(
     let found = match estimate_examination(&lists, RESAMPLES, seed) {
         Ok(found) => found,
         Err(problem) => {
-            return fail(&format!("is \"log\", and the {} impressions {which} do not say it: {problem}", lists.len()));
+            return fail(&format!(
+                "is \"log\", and the {} impressions {which} do not determine them: {problem}",
+                lists.len()
+            ));
         }
     };
     if let Some(slot) = (0..slate).find(|&slot| found.weights.get(slot).is_none_or(|&weight| weight == 0.0)) {

@@ -142,7 +142,7 @@ pub(crate) fn too_narrow(replications: usize) -> Option<String> {
     let most = 1.0 - 2.0 / libm::exp2(replications as f64);
     (replications > 1 && most < 0.95).then(|| {
         format!(
-            "No bootstrap interval of {replications} replications holds the truth more often than in {}% of runs: go by \
+            "No bootstrap interval of {replications} replications contains the truth in more than {}% of runs: use \
              the other intervals.",
             round(100.0 * most)
         )

@@ -277,9 +277,9 @@ impl Endpoint {
                 Ok(letters.probabilities)
             }
             // The server returned labels before, so only this answer lacks them.
-            Ok(Err(NoLetters::Unsupported)) if self.letters.load(Ordering::Relaxed) > 0 => {
-                Err(Fault::One(LanguageError::Answer("no letter: the answer has no log-probabilities".to_owned())))
-            }
+            Ok(Err(NoLetters::Unsupported)) if self.letters.load(Ordering::Relaxed) > 0 => Err(Fault::One(
+                LanguageError::Answer("no option label: the answer has no log-probabilities".to_owned()),
+            )),
             Ok(Err(NoLetters::Unsupported)) => Err(Fault::All(LanguageError::Setup(format!(
                 "{} gives no log-probabilities (`logprobs` with `top_logprobs`); use another server or --local",
                 self.address.url()

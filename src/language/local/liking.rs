@@ -81,7 +81,7 @@ impl Liking {
                 return Err(format!("`liking` has {wrong}, expected numbers from -{MOST} to {MOST}"));
             }
             if found.insert(items, liking).is_some() {
-                return Err(format!("lists of {items} items stand there twice"));
+                return Err(format!("lists of {items} items occur twice"));
             }
         }
         Ok(Liking { places: found, temperature })
@@ -136,7 +136,7 @@ mod tests {
         assert!(problem("[[list]]\nliking = [0.5]").contains("has 1 numbers"));
         assert!(problem("[[list]]\nliking = [0.5, nan]").contains("has NaN, expected numbers from -10 to 10"));
         assert!(problem("[[list]]\nliking = [0.5, 11]").contains("has 11"));
-        assert!(problem(&"[[list]]\nliking = [0.5, 0.0]\n".repeat(2)).contains("lists of 2 items stand there twice"));
+        assert!(problem(&"[[list]]\nliking = [0.5, 0.0]\n".repeat(2)).contains("lists of 2 items occur twice"));
         assert!(problem("temperature = 0.0").contains("`temperature` is 0, expected a number from 0.1 to 10"));
         assert!(problem("temperature = nan").contains("`temperature` is NaN"));
         assert!(problem("[[list]]\nlike = [0.5]").contains("unknown field `like`"));

@@ -309,7 +309,7 @@ fn begins_alike(a: &[Message], b: &[Message]) -> bool {
 /// The longest text that the model reads, and the tokens that end one.
 fn limits(folder: &Folder, tokens: &Tokens, tokenizer: &TokenizerConfig) -> Result<(usize, Vec<u32>), LanguageError> {
     const CONFIG: &str = "config.json";
-    let remedy = "copy it from the checkpoint; it says how long a text may be";
+    let remedy = "copy it from the checkpoint; it states the longest text";
     let missing = || FileError::Missing { path: folder.path(CONFIG), remedy: remedy.to_owned() };
     let config: Config = folder.json(CONFIG)?.ok_or_else(missing)?;
     let generation: Config = folder.json("generation_config.json")?.unwrap_or_default();

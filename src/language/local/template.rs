@@ -142,8 +142,8 @@ impl ChatTemplate {
                 Err(problem) => return Err(problem),
             };
             if !text.contains(question) {
-                let problem = "the chat template leaves out what the user says: a conversation of one question gives a text without \
-                               it; it must write `message.content` of each of the `messages`";
+                let problem = "the chat template leaves out the user's message: the text of a conversation with one \
+                               question lacks it; it must write `message.content` of each of the `messages`";
                 return Err(FileError::whole(&self.path, problem).into());
             }
         }

@@ -52,7 +52,7 @@ impl Tokens {
         let whole = letters.iter().map(|letter| self.of(&format!("{text}{letter}")));
         let whole: Vec<Vec<u32>> = whole.collect::<Result<_, _>>()?;
         let Some(first) = whole.first() else {
-            return Err(LanguageError::Answer("there is no letter to choose".to_owned()));
+            return Err(LanguageError::Answer("there is no option label".to_owned()));
         };
         let alike = |other: &Vec<u32>| first.iter().zip(other).take_while(|(a, b)| a == b).count();
         let shared = whole.iter().map(|tokens| alike(tokens).min(tokens.len().saturating_sub(1))).min().unwrap_or(0);

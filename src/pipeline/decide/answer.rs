@@ -34,10 +34,10 @@ impl Malformed {
     pub fn reason(self) -> &'static str {
         match self {
             Malformed::Empty => "malformed: empty answer",
-            Malformed::CutOff => "malformed: cut off by the token limit before its letter",
+            Malformed::CutOff => "malformed: cut off by the token limit before its option label",
             Malformed::NoBehavior => "malformed: no `Behavior:`",
-            Malformed::NoLetter => "malformed: no letter in brackets after `Behavior:`",
-            Malformed::Beyond => "malformed: a letter beyond the list",
+            Malformed::NoLetter => "malformed: no option label in brackets after `Behavior:`",
+            Malformed::Beyond => "malformed: an option label beyond the list",
             Malformed::NoDecision => "malformed: a behaviour without a decision before it",
         }
     }

@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(found[0][0], Decision { text: "v".to_owned(), letter: Letter::of(0).expect("A") });
         let reasons: Vec<(&str, u64)> = tally.reasons().map(|(reason, drops)| (reason, drops.count)).collect();
         let wanted = [
-            ("malformed: a letter beyond the list", 1),
+            ("malformed: an option label beyond the list", 1),
             ("malformed: no `Behavior:`", 1),
             ("scenes that the file does not have", 1),
             ("scenes without an answer", 1),

@@ -129,7 +129,7 @@ impl Row<'_> {
                 *slot = probability;
             }
             if distribution.iter().all(|&probability| probability == 0.0) {
-                return Err("a distribution in `choice` has no letter with a positive probability".to_owned());
+                return Err("a distribution in `choice` has no option label with a positive probability".to_owned());
             }
             clean(&mut distribution);
             distributions.push(distribution);
@@ -222,7 +222,7 @@ mod tests {
                 r#""decision_list": ["t"], "choice": [{"A": -0.5}]"#,
                 "the probability -0.5 of `A` is not between 0 and 1",
             ),
-            (r#""decision_list": ["t"], "choice": [{"A": 0.0}]"#, "no letter with a positive probability"),
+            (r#""decision_list": ["t"], "choice": [{"A": 0.0}]"#, "no option label with a positive probability"),
             (r#""decision_list": ["t"], "choice": [{"A": 1.0}], "behavior": []"#, "but 0 in `behavior`"),
         ] {
             let problem = read(rest).expect_err("wrong");

@@ -159,7 +159,7 @@ fn usable_decisions_are_judged_and_lines_stay_in_step() {
     std::fs::write(&path, format!("{}\n{first}\n", second.replace("Behavior", "behavior"))).expect("written");
     let tally = judged(&project, Predictor::Model(&Toy::new(99))).expect("probabilities");
     assert_eq!((tally.count("usable decisions"), tally.count("judged decisions")), (Some(3), Some(3)));
-    assert_eq!(tally.dropped("malformed: a letter beyond the list"), 1);
+    assert_eq!(tally.dropped("malformed: an option label beyond the list"), 1);
     assert_eq!(tally.dropped("malformed: no `Behavior:`"), 6);
     let rows = rows(&project);
     assert_eq!(rows.len(), 2);
@@ -283,14 +283,14 @@ fn refused_requests_are_asked_again_and_lasting_ones_are_not() {
     let run = |model: &dyn LanguageModel| judge(&project, "x", &skipping, Predictor::Model(model), &Quiet);
     let tally = run(&picky(LanguageError::Refused)).expect("the file");
     assert_eq!(tally.dropped("usable decisions whose request failed (asked again next time)"), 3);
-    assert_eq!(tally.dropped("usable decisions for which the predictor named no letter"), 0);
+    assert_eq!(tally.dropped("usable decisions for which the predictor named no option label"), 0);
     let second = Toy::new(99);
     let tally = run(&second).expect("the file");
     assert_eq!((second.asked.into_inner(), tally.count("judged decisions")), (3, Some(6)));
     // An answer without a label would not change, so no request is left.
     let anew = JudgeOptions { restart: true, ..options(&prompts, &stop) };
     let tally = judge(&project, "x", &anew, Predictor::Model(&picky(LanguageError::Answer)), &Quiet).expect("the file");
-    assert_eq!(tally.dropped("usable decisions for which the predictor named no letter"), 3);
+    assert_eq!(tally.dropped("usable decisions for which the predictor named no option label"), 3);
     assert!(!crate::pipeline::answer_journal::journal_path(&project.probs("x", Strength::Strong)).exists());
 }
 

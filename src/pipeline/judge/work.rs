@@ -259,7 +259,7 @@ impl<'a> Work<'a> {
             false => 0,
         };
         self.tally.drop_many(
-            "usable decisions for which the predictor named no letter",
+            "usable decisions for which the predictor named no option label",
             lost.saturating_sub(failed),
             String::new,
         );

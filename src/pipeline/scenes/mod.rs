@@ -188,8 +188,8 @@ fn none_eligible(part: Part, log: &Log, options: &SceneOptions<'_>) -> Result<St
     let [flat, users] = log.at_one_moment()?;
     let remedy = if 2 * flat > users {
         format!(
-            "{flat} of {users} users have all their interactions at one moment, so that none of them is earlier than another: \
-             the log does not say in which order, and gives no scenes; take its times out, and the order of the rows counts"
+            "{flat} of {users} users have all their interactions at one moment, so their order is unknown and the \
+             log gives no scenes; remove its times to use the order of the rows"
         )
     } else {
         format!("move --eval-from, or ask for no {} scenes", part.name())

@@ -102,7 +102,7 @@ impl Child {
             Err(problem) => {
                 let text = shortened(&String::from_utf8_lossy(&answer));
                 Err(self.with_last_words(format!(
-                    "`{}` answered `{what}` with what is none of the protocol's lines ({problem}): {text}",
+                    "`{}` answered `{what}` with a line that is not in the protocol ({problem}): {text}",
                     self.name
                 )))
             }

@@ -56,16 +56,16 @@ const PROTOCOL: u32 = 2;
 const SEED: u64 = 1 << 41;
 
 parameters! {
-    /// a program of your own in any language, asked in lines of JSON (protocol: src/policy/external/mod.rs)
+    /// your own program in any language, through lines of JSON (protocol: src/policy/external/mod.rs)
     pub(super) struct ExternalSpec = "external" {
         /// the program and its arguments
         command: Texts,
         /// folder in which the program is started, relative to the folder of this file
         folder: PathBuf = ".",
-        /// seconds that one answer may take
+        /// the most seconds for one answer
         #[range(0.01..=1e6)]
         timeout: f64 = 60.0,
-        /// seconds that the program may take to get ready, with training on the log
+        /// the most seconds for the program to get ready, including training on the log
         #[range(0.01..=1e6)]
         start_timeout: f64 = 600.0,
     }

@@ -167,7 +167,7 @@ fn told(found: &SceneAlignment) -> (String, Vec<String>) {
     };
     let lists = list.or_else(|| found.only_list()).map_or("all scenes".to_owned(), |list| format!("{list} lists"));
     let answer = format!(
-        "On {lists} ({} scenes of {} users), {model} picks what the person took in {}; a guess in {}.",
+        "On {lists} ({} scenes of {} users), {model} picks what the user took in {}; a guess in {}.",
         own.scenes,
         own.users,
         with_interval(own),

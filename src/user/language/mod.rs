@@ -49,22 +49,22 @@ words! {
 parameters! {
     /// a causal language model in ONNX form that reads the history and the list; slates of 25 items at most.
     pub struct LanguageSpec = "language" {
-        /// Folder of the model with its tokenizer and chat template, relative to the folder of this file; `make lm` makes the
-        /// default one. Its `prompts.toml` and `template.toml` say how a scene is put into words, where they are there.
+        /// Folder of the model with its tokenizer and chat template, relative to the folder of this file; `make lm`
+        /// makes the default one. Its `prompts.toml` and `template.toml`, if present, word the scenes.
         path: PathBuf = "../models/lm",
-        /// The graph's file in that folder; empty takes what the model's card says, else `model.onnx`. The `model.onnx` of
-        /// `make lm` has 32-bit weights; without AVX-512 it reads half as fast again as the 8-bit one, writes slower, and takes
-        /// two fifths more memory.
+        /// The graph's file in that folder; empty means that of the model's card, else `model.onnx`. The `model.onnx`
+        /// of `make lm` has 32-bit weights; without AVX-512 it reads half as fast again as the 8-bit one, writes
+        /// slower, and takes two fifths more memory.
         graph: String = "",
-        /// `direct` asks only for the letter of the choice; with `rationale` the model first says why. What it says is kept in
-        /// the run's folder, and takes many times as long.
+        /// `direct` asks only for the option label; with `rationale` the model first writes a rationale, which is
+        /// stored in the run's folder and takes many times as long.
         mode: LanguageMode = LanguageMode::Direct,
-        /// Entries of a user's history that the model reads at most. A full one loses its older half in one go, so that what
-        /// was read of it can be used again.
+        /// The most entries of a user's history that the model reads. A full history loses its older half at once, so
+        /// that the cache of the rest can be used again.
         #[range(1..=1_000)]
         history: usize = 20,
-        /// Rotations of the list whose probabilities are averaged (geometric mean), against a liking for places of the list; 1
-        /// asks once. Each costs a question, and only `direct` can have more than 1.
+        /// Rotations of the list whose probabilities are averaged (geometric mean), against position bias; 1 asks once.
+        /// Each costs a question, and only `direct` can have more than 1.
         #[range(1..=25)]
         rotations: usize = 1,
         /// Divides the logits of a rationale's tokens; 0 takes the most likely.
@@ -73,7 +73,7 @@ parameters! {
         /// A rationale's tokens are drawn from the smallest set with this probability.
         #[range(0.01..=1.0)]
         rationale_top_p: f64 = 0.9,
-        /// Tokens of a rationale at most; longer ones are cut off.
+        /// The most tokens of a rationale; longer ones are cut off.
         #[range(1..=4_096)]
         rationale_tokens: usize = 160,
         /// Scenes on which the acceptance level is set; each takes as long as a step of a user.

@@ -111,7 +111,7 @@ fn what_does_not_go_together_is_told() {
     align("parametric", &data, &[]).expect(2).says(&["`parametric` is measured on files of scenes", "--data DIR"]);
     let speaks = language(folder.path(), "llama");
     align(text(&speaks), &data, &[]).expect(2).says(&["the language model", "is measured on files of scenes"]);
-    recmirror(&["align", "parametric"]).expect(2).says(&["on what?"]);
+    recmirror(&["align", "parametric"]).expect(2).says(&["no data: name files"]);
     let twice = recmirror(&["align", "parametric", text(&scenes), text(&scenes), "--data", text(&data)]);
     twice.expect(2).says(&["named twice"]);
     write(&folder.path().join("m/card.toml"), "kind = \"oracle\"\n");
@@ -129,7 +129,7 @@ fn write_parquet(path: &Path, scenes: &[Value]) {
     let schema = "message m { optional group text { optional group action_list (LIST) { repeated group list { optional binary \
         element (STRING); } } optional binary history (STRING); optional binary profile (STRING); } optional binary user_id \
         (STRING); optional binary item_id (STRING); optional int64 timestamp (TIMESTAMP(NANOS,false)); optional int64 item_pos; \
-        optional int64 choice_cnt; optional binary dataset (STRING); }";
+                  optional int64 choice_cnt; optional binary dataset (STRING); }";
     let schema = std::sync::Arc::new(parquet::schema::parser::parse_message_type(schema).expect("a schema"));
     let properties = WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY).build();
     let file = std::fs::File::create(path).expect("a file");

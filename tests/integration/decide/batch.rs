@@ -155,7 +155,7 @@ fn wrong_files_and_flags_are_told() {
         all.extend_from_slice(more);
         recmirror(&all).expect(2)
     };
-    plain(&[]).says(&["name a back end: --composed, --endpoint"]);
+    plain(&[]).says(&["give one of --composed, --endpoint"]);
     plain(&["--composed", "--endpoint", "http://127.0.0.1:9"]).says(&["cannot be used with"]);
     plain(&["--endpoint", "http://127.0.0.1:9"]).says(&["--model"]);
     plain(&["--composed", "--top-p", "2"]).says(&["is not a number from"]);

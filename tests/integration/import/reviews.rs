@@ -125,7 +125,7 @@ fn amazon_5core_tells_items_by_their_style_where_nothing_else_does() {
     shows(
         &answer,
         &[
-            "note: there is no file of products: items are told by their style and number",
+            "note: there is no file of products: items are identified by style and number",
             "item:    product B0; Size: 7 oz",
             "history: product B0; Size: 7 oz; rated 5 of 5; \"Five Stars\"; review: \"good\"; just now",
         ],

@@ -154,7 +154,7 @@ fn policies_that_do_not_know_are_refused_by_name() {
     assert!(unknown.contains("no policy `absent`") && unknown.contains("`item_knn`"), "{unknown}");
     let wide = trials.iter_mut().find(|trial| trial.policy == "wide").expect("a trial");
     wide.digest = "0".repeat(64);
-    assert!(refusal("popular", "wide", &trials).contains("run again it has"));
+    assert!(refusal("popular", "wide", &trials).contains("its repetition has"));
 }
 
 #[test]
