@@ -37,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kind_is_told_before_the_keys() {
+    fn the_kind_is_reported_before_the_keys() {
         let read = |text: &str| parse_card::<Card>(text, "ranker", 1);
         let card = read("kind = \"ranker\"\nversion = 1").unwrap();
         assert!(card.kind == "ranker" && card.version == 1);

@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nests_too_deep_is_refused_before_it_is_parsed() {
+    fn deep_nesting_is_refused_before_it_is_parsed() {
         for (before, again, after) in [
             ("{{ ", "not ", "x }}"),
             ("{{ ", "-", "n }}"),
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_computes_or_allocates_without_an_end_runs_out_of_fuel() {
+    fn endless_computation_and_allocation_run_out_of_fuel() {
         let doubling =
             "{% set ns = namespace(s='x') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}";
         let adding = doubling.replace('~', "+");
@@ -320,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_may_not_be_put_into_itself_again_and_again() {
+    fn a_list_may_not_contain_itself_repeatedly() {
         let turns = |set: &str, more: &str| {
             format!("{{% set ns = namespace(s=[1], t=[1]) %}}{{% for i in range(60) %}}{set}{{% endfor %}}{more}")
         };
@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_chat_templates_do_is_admitted() {
+    fn usual_chat_templates_are_admitted() {
         for source in [
             "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] }}{% endfor %}",
             "{% set ns = namespace(is_first=false, system_prompt='') %}{% for message in messages %}\

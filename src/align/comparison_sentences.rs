@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_loses_or_knows_nobody_says_so() {
+    fn a_model_that_loses_or_is_impersonal_is_named() {
         let said = |model, near, stranger| {
             comparison_sentences("popularity-matched", share(model), Some(share(near)), Some(share(stranger))).join(" ")
         };

@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_walk_goes_on_and_remembers_where_it_was() {
+    fn a_walk_continues_and_remembers_its_position() {
         let mut walk = Walk::new([4, 1, 7, 2, 9].map(ItemId).to_vec());
         assert_eq!((walk.goes_on(0), walk.goes_on(2)), (false, true));
         assert_eq!(walk.next(2), [4, 1].map(ItemId));

@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_screen_tells_what_was_understood() {
+    fn one_screen_summarises_a_data_set() {
         let rows = [
             ("a", "x", Some(1.0), Some(10_000)),
             ("a", "y", Some(5.0), Some(10_000)),

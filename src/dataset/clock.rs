@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_told_apart_by_their_size() {
+    fn units_follow_from_the_size_of_numbers() {
         use Spelling::{Microseconds, Milliseconds, Nanoseconds, Seconds};
         assert_eq!(at("1577934245"), (1_577_934_245, 0, Seconds));
         assert_eq!(at("1577934245.25"), (1_577_934_245, 250_000_000, Seconds));

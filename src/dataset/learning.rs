@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_what_was_taken_from_them_are_cut_at_one_moment() {
+    fn lists_and_their_taken_items_are_cut_at_one_moment() {
         let split = shown(true).split_to_learn(0.25);
         assert_eq!((split.lists.len(), split.held_out.len(), split.moment), (150, 50, Some(151)));
         assert!(split.log.before.rows.iter().all(|row| row.time < 151) && split.log.before.rows.len() == 75);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn without_times_users_are_held_out_whole() {
+    fn without_times_complete_users_are_held_out() {
         let data = shown(false);
         let split = data.split_to_learn(0.25);
         assert!(split.moment.is_none() && split.has_lists() && !split.held_out.is_empty());

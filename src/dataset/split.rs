@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_did_later_by_hand() {
+    fn later_rows_of_others_by_hand() {
         // Before the cuts: user 0 has times 1 and 2, user 1 has 5 and 6; held out are 3 and 7.
         let split = timed(&[(0, 1), (0, 2), (0, 3), (1, 5), (1, 6), (1, 7)]).split(0.4);
         // User 0's cut is at 3, and both rows of user 1 are later; user 1's is at 7, and none of user 0's is.

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_policy_is_said() {
+    fn invalid_policies_are_reported() {
         let problem = read("item_id,probability\ni0,0.5\ni1,0.4\n").expect_err("too little");
         assert!(problem.contains("add up to 0.9000") && problem.contains("target.csv"), "{problem}");
         let problem = read("item_id,probability\ni0,1.5\n").expect_err("too much");

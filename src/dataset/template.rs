@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_told_in_the_largest_unit() {
+    fn spans_are_written_in_the_largest_unit() {
         for (span, text) in [
             (0, "just now"),
             (59_999, "just now"),
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_files_are_told_with_their_key() {
+    fn wrong_files_are_reported_with_their_key() {
         let path = Path::new("x.toml");
         let problem = TextTemplates::parse(&FILE.replace("{% endif %}", ""), path).err().expect("wrong").to_string();
         assert!(problem.contains("x.toml: `item`"), "{problem}");

@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_tells_how_much_was_shown() {
+    fn a_head_has_the_number_of_shown_items() {
         let shown = |columns: &str| {
             let text = format!(r#"{{"user_id": 1, "item_id": "a", "behavior_features": {{{columns}}}}}"#);
             serde_json::from_str::<InteractionHead>(&text).expect("a head").behavior.shown

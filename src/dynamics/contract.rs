@@ -177,7 +177,7 @@ fn asking_for_a_shift_changes_nothing() {
 }
 
 #[test]
-fn an_empty_catalogue_and_nobody() {
+fn an_empty_catalogue_and_no_user() {
     for kind in all() {
         let given: Vec<(&str, toml::Value)> = kind.strengths().map(|name| (name, STRONG.into())).collect();
         let context = DynamicContext { ticks: 1, ..context(0, 0) };
@@ -244,7 +244,7 @@ fn the_document_has_every_kind_and_key() {
 }
 
 #[test]
-fn the_recipe_of_contributing_works_as_it_stands() {
+fn the_recipe_of_contributing_works_unchanged() {
     let recipe = include_str!("../../tests/fixtures/recipes/sulking.rs");
     let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("   {line}\n") };
     let block: String = recipe.lines().map(line).collect();

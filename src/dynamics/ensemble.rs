@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_a_fault_and_never_a_no() {
+    fn numbers_that_are_not_finite_are_faults() {
         let of = |arrival: f64, leaving: f64, rate: f32| {
             let good = Wrong { arrival: 0.5, leaving: 0.5, rate: 0.5 };
             let parts: Vec<Box<dyn Dynamic>> = vec![Box::new(good), Box::new(Wrong { arrival, leaving, rate })];

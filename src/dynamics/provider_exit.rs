@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn who_gets_less_than_the_need_leaves() {
+    fn providers_below_the_need_leave() {
         // Providers of the test catalogue: items 0, 2, 4 of the first, 1, 3, 5 of the second.
         let params = ProviderExitSpec { need: 0.5, period: 2, by: By::Exposure };
         let mut exit = ProviderExit::new(&params, &context(1, 6)).expect("providers");

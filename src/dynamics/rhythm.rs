@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn peaks_lie_where_they_should() {
+    fn peaks_are_at_their_times() {
         // 1998-04-23 00:00 UTC, a Thursday: Saturday begins two days later.
         let thursday = 893_289_600;
         let daily = rhythm(0.5, 0.0);

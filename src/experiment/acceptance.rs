@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_accepted_is_liked_where_accepting_means_so() {
+    fn accepted_items_are_liked_if_accepting_means_liking() {
         let settings = [("user.accept", "like"), ("user.like_at", "8"), ("metrics", "acceptance_rate,like_rate")];
         let experiment = experiment(&data(0), &settings).expect("an experiment");
         let record = experiment.acceptance();
@@ -249,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn impressions_tell_the_level() {
+    fn impressions_determine_the_level() {
         let experiment = experiment(&data(400), &[("user.acceptance", "log")]).expect("an experiment");
         let record = experiment.acceptance();
         assert!(record.level.contains("fitted on 400 impressions after the cut, from 20.0% of which"), "{record:?}");
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn rated_impressions_tell_how_often_something_is_liked() {
+    fn rated_impressions_determine_the_level_of_liking() {
         let like = [("user.acceptance", "log"), ("user.accept", "like"), ("user.like_at", "8")];
         let mut data = data(400);
         // Every fifth list has something taken; every second of these is rated 9, then 2, and every fourth is not
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn impressions_tell_which_slots_are_looked_at() {
+    fn impressions_determine_the_examination_of_slots() {
         let mut data = data(0);
         let streams = Streams::new(3, 0);
         let truth = [1.0, 0.5, 0.25, 0.4];

@@ -153,7 +153,7 @@ mod tests {
     const RANDOM: &str = "policy = [{ kind = 'random' }]\n";
 
     #[test]
-    fn what_ships_fits_and_what_explodes_is_refused_with_its_key() {
+    fn shipped_scenarios_fit_and_huge_ones_are_refused_with_their_key() {
         let four = Some(4e9);
         let plain = budget(&format!("user.kind = 'mirror'\n{RANDOM}"), 943, 1_682, 2);
         assert_eq!(plain.check(0, four), Ok(vec![]));
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_ones_own_counts_and_what_takes_long_is_said() {
+    fn a_given_limit_counts_and_slow_steps_are_announced() {
         let ease = budget("replications = 3\npolicy = [{ kind = 'ease' }]\n", 10, 10_000, 1);
         let said = ease.check(100_000, Some(1.0)).expect("allowed");
         assert!(

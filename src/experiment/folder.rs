@@ -349,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_appears_whole_or_not_at_all() {
+    fn a_run_appears_completely_or_not_at_all() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("run");
         let folder = RunFolder::create(&target, false).unwrap();
@@ -382,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_has_left_is_found() {
+    fn leftovers_of_a_killed_process_are_found() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("run");
         assert!(StoppedFolder::find(&target).unwrap().killed.is_none(), "there is nothing");
@@ -421,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_has_the_name_of_a_killed_one_stays_what_it_is() {
+    fn a_run_with_the_name_of_a_killed_one_is_unchanged() {
         let place = tempfile::tempdir().unwrap();
         let (target, partial) = (place.path().join("run"), place.path().join(".run.partial-1-0"));
         std::fs::create_dir(&partial).unwrap();
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopped_run_does_not_replace_a_whole_one() {
+    fn a_stopped_run_does_not_replace_a_complete_one() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("run");
         make(&target, false, "whole").unwrap();
@@ -453,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn force_spares_what_is_no_run() {
+    fn force_keeps_folders_that_are_no_run() {
         let place = tempfile::tempdir().unwrap();
         std::fs::write(place.path().join("precious.txt"), "x").unwrap();
         let problem = RunFolder::create(place.path(), true).map(|_| ()).unwrap_err().to_string();

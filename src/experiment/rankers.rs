@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_earlier_kind_of_card_is_said_once() {
+    fn an_earlier_kind_of_card_is_noted_once() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("card.toml"), "kind = \"scorer\"\n").unwrap();
         let path = folder.path().display();

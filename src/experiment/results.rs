@@ -449,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_run_is_refused() {
+    fn incomplete_runs_are_refused() {
         let one = || trial("a", 0, vec![Some(0.5)]);
         let new = |baseline: &str, trials| Results::new(coverage(), baseline, trials).unwrap_err().to_string();
         assert!(new("a", vec![]).contains("no trials"));

@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_and_what_turns_round() {
+    fn conclusions_hold_or_reverse() {
         let run = results(&[("b", 2.0), ("a", 3.0), ("c", 1.0)]);
         let scenarios = [
             ("same".to_owned(), results(&[("a", 30.0), ("b", 20.0), ("c", 10.0)])),

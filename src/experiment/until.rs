@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rule_is_refused() {
+    fn invalid_rules_are_refused() {
         for text in ["", "ci", "ci>1", "width<1", "gini<0.1", "a b ci<1"] {
             assert!(parse(text).unwrap_err().contains("is not a rule; write `ci<0.5%`"), "{text}");
         }

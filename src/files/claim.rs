@@ -409,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_wrote_stays_whenever_they_wrote_it() {
+    fn files_of_others_stay() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("out");
         for force in [false, true] {
@@ -456,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn what_killed_processes_left_is_ended_or_named() {
+    fn leftovers_of_killed_processes_are_removed_or_named() {
         let place = tempfile::tempdir().unwrap();
         let (target, old) = (place.path().join("out"), place.path().join(".out.old-1-0"));
         make(&target, false, "whole").unwrap();

@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_appears_whole_or_not_at_all() {
+    fn a_folder_appears_completely_or_not_at_all() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("out");
         let folder = OutputFolder::create(&target, None, "").unwrap();

@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_changed_file_is_told_from_the_listed_one() {
+    fn a_changed_file_differs_from_the_listed_one() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("deep")).unwrap();
         std::fs::write(folder.path().join("deep/a.txt"), "abc").unwrap();

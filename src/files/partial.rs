@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_killed_processes_left_is_removed_and_nothing_else() {
+    fn leftovers_of_killed_processes_alone_are_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.txt");
         let live = Partial::create(&path).expect("a file");

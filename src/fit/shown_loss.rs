@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_counts_as_often_as_it_stands_for_items() {
+    fn a_slot_counts_for_each_item_that_it_represents() {
         let mut few = slots(&[1.0, 1.0]);
         few[1].stands_for = libm::logf(3.0);
         let (mut logits, mut all) = ([0.5, 0.1, 0.2], [0.5, 0.1, 0.1, 0.1, 0.2]);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_looked_at_is_no_trap() {
+    fn slots_that_are_never_examined_do_no_harm() {
         let mut logits = [0.0, 0.0];
         let loss = shown_loss(&mut logits, &slots(&[0.0]), 1);
         assert!(loss.is_finite() && logits.iter().all(|slope| slope.is_finite()), "{loss} {logits:?}");

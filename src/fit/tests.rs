@@ -114,7 +114,7 @@ impl Watch for StopAfter<'_> {
 }
 
 #[test]
-fn a_fit_that_was_stopped_goes_on_to_the_same_weights() {
+fn a_stopped_fit_continues_to_the_same_weights() {
     let data = data(true, true, true);
     let whole = fitted(&data, quick(), 1);
     let folder = tempfile::tempdir().expect("a folder");

@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_and_places_are_one_to_one() {
+    fn labels_and_indices_are_one_to_one() {
         for place in 0..26 {
             let letter = Letter::of(place).expect("a letter");
             assert_eq!(letter.place(), place);

@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_end_in_the_letter() {
+    fn answers_end_in_the_label() {
         let prompts = Prompts::load(None).expect("prompts");
         let letter = Letter::of(1).expect("a letter");
         assert_eq!(prompts.answer("Thought:\nx", letter).expect("an answer").content, "Thought:\nx\nBehavior: [B]");
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_files_are_told() {
+    fn wrong_files_are_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("mine.toml");
         std::fs::write(&path, EKB.replace("none = ", "nothing = ")).expect("written");

@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_positive_definite_has_no_solution() {
+    fn indefinite_matrices_have_no_solution() {
         let mut system = LeastSquares::new(2);
         for (weight, ridge) in [(-2.0, 1.0), (0.0, 0.0), (f64::NAN, 1.0)] {
             system.start_from_zero();

@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_comes_back_and_has_the_digest_of_what_is_counted() {
+    fn written_decisions_are_restored_with_the_counted_digest() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("decisions/a.jsonl");
         let mut sink = DecisionSink::new(path.clone(), Box::new(NoSink));

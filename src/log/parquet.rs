@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_says_whose_it_is() {
+    fn a_log_names_its_trial() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events.parquet");
         let mut writer = ParquetWriter::create(&path, &trial(2), 2).unwrap();

@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_come_back_in_order_with_what_was_thought() {
+    fn ticks_come_back_in_order_with_their_rationales() {
         let folder = tempfile::tempdir().unwrap();
         let (events, decisions) = (folder.path().join("a.parquet"), folder.path().join("a.jsonl"));
         let writer = ParquetWriter::create(&events, &trial(), 2).unwrap();

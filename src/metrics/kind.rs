@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_for_people() {
+    fn numbers_for_readers() {
         let percent = Format::Percent { digits: 1 };
         assert_eq!(percent.value(Some(0.0)), "0.0%");
         assert_eq!(percent.value(Some(f64::NAN)), "\u{2013}");

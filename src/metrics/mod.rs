@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn every_metric_bears_what_may_come() {
+    fn every_metric_accepts_any_events() {
         let empty = batch(0, 2, &[]);
         let unknown_items = batch(1, 2, &[(0, &[7, 9], Some(0), 4.0)]);
         let no_slots = batch(2, 0, &[(0, &[], None, f32::NAN)]);

@@ -263,7 +263,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shards_of_users_merge_to_the_whole(
+        fn shards_of_users_merge_to_the_complete_value(
             log in prop::collection::vec(prop::collection::vec(row(), 0..9), 0..7),
             shards in 1..4u32,
             genres in prop::collection::vec(0..64u64, 12),

@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn operators_that_draw_are_refused_wherever_they_stand() {
+    fn operators_that_draw_are_refused_everywhere() {
         for name in
             ["RandomNormalLike", "RandomUniformLike", "Bernoulli", "RandomNormal", "RandomUniform", "Multinomial"]
         {
@@ -352,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn divisions_of_whole_numbers_need_a_divisor_that_is_no_zero() {
+    fn divisions_of_integers_need_a_positive_divisor() {
         let whole = |divisor: &str, operator: &str| {
             let graph = GraphBuilder::default().input("x", &[-1, 2]).typed_output("y", INT64, &[-1, 2]);
             let graph = graph.ints("zero", &[0]).ints("four", &[4]).ints("minus", &[-1]).ints("mixed", &[3, 0]);
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_weights_are_named_wherever_they_stand() {
+    fn files_of_weights_are_found_everywhere() {
         let inner = outside("b", &[2], "b.bin");
         let graph =
             base().tensor(&outside("a", &[2], "a.bin")).node_with("Constant", &[], "b", &[tensor("value", &inner)]);
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_graph_is_told() {
+    fn invalid_graphs_are_reported() {
         for bytes in [&b""[..], b"this is no graph", &[0xff; 100], &base().model()[..40]] {
             assert!(inspect(bytes).is_err(), "{bytes:?}");
         }

@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_tell_the_layer() {
+    fn names_contain_the_layer() {
         assert_eq!(part_of(&past(12, 1)), Some(12));
         assert_eq!(present(3, 0), "present.3.key");
         for other in ["past_key_values.x.key", "past_key_values.1.keys", "past.1.key", "input_ids"] {

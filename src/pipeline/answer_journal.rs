@@ -472,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_line_alone_is_no_answer_and_what_is_no_number_is_not_kept() {
+    fn a_first_line_is_no_answer_and_infinite_numbers_are_not_stored() {
         let folder = tempfile::tempdir().expect("a folder");
         let target = folder.path().join("a.jsonl");
         let holds = || Journal::<f64>::holds_answers(&target).expect("readable");
@@ -489,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn other_settings_damage_and_a_second_process_are_told() {
+    fn other_settings_damage_and_a_second_process_are_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         let target = folder.path().join("a.jsonl");
         let journal = open(&target, false).expect("a journal");
@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_tell_names_from_values() {
+    fn digests_separate_names_from_values() {
         let one = Binding::default().with("a", "bc");
         assert_ne!(one.digest(), Binding::default().with("ab", "c").digest());
         assert_eq!(one.digest(), one.clone().digest());

@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_count_what_tells_options_apart() {
+    fn shares_count_words_that_separate_options() {
         // `film` is in both and has no weight; each other word has ln 2.
         let options = Options::new(["film war space", "film love"].into_iter());
         assert_eq!(options.shares(&words("a film of war")), [0.5, 0.0]);

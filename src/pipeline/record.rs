@@ -164,13 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn the_letter_after_the_last_item_means_none_of_these() {
+    fn the_label_after_the_last_item_means_none_of_these() {
         let scene = SceneRecord { item_pos: 2, offers_none: true, ..scene() };
         assert_eq!((scene.options(), scene.answer(), scene.fault()), (3, Letter::of(2), None));
     }
 
     #[test]
-    fn faults_are_told() {
+    fn faults_are_reported() {
         let beyond = SceneRecord { item_pos: 2, ..scene() };
         assert_eq!(beyond.fault().as_deref(), Some("item_pos 2 is beyond the list of 2 options"));
         let short = SceneRecord { choice_cnt: 3, ..scene() };
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turned_list_keeps_what_was_taken_and_none_last() {
+    fn a_rotated_list_keeps_the_taken_item_and_none_last() {
         let mut three = SceneRecord { choice_cnt: 3, offers_none: true, ..scene() };
         three.text.action_list.push("c".to_owned());
         three.items = Some([7, 8, 9].map(ExternalId::Number).to_vec());

@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn blocked_is_what_was_seen_and_what_nobody_can_have() {
+    fn seen_and_withheld_items_are_blocked() {
         let seen = seen();
         // Items 1 and 5 are withheld; the last bit is beyond the catalogue.
         let withheld = [0b10_0010, 1 << 63];

@@ -109,7 +109,7 @@ fn fewer_candidates_than_slots_give_a_shorter_slate() {
 }
 
 #[test]
-fn nobody_asks() {
+fn without_requests() {
     check(&World::new(4, 20), &[], &[], 20);
 }
 
@@ -181,7 +181,7 @@ fn each_default_is_inside_its_range() {
 }
 
 #[test]
-fn what_is_said_of_own_slates_is_what_was_logged() {
+fn reported_chances_of_own_slates_are_the_logged_ones() {
     let world = World::new(20, 30);
     let (users, blocked) = world.everyone();
     let mut telling = Vec::new();
@@ -239,7 +239,7 @@ fn chances_of_all_slates_add_up() {
 }
 
 #[test]
-fn the_recipe_of_contributing_works_as_it_stands() {
+fn the_recipe_of_contributing_works_unchanged() {
     let recipe = include_str!("../../tests/fixtures/recipes/newest.rs");
     let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("   {line}\n") };
     let block: String = recipe.lines().map(line).collect();

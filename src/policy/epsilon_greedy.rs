@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_inner_policy_draws_is_unknown() {
+    fn draws_of_the_inner_policy_are_unknown() {
         let world = World::new(3, 20);
         let (users, blocked) = world.everyone();
         let mut policy = build(0.5, "random", &world);

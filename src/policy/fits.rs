@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fit_that_nobody_asks_for_any_more_is_dropped() {
+    fn an_unused_fit_is_dropped() {
         let base = World::new(6, 20).context();
         let at = |replication| PolicyContext { streams: Streams::new(5, replication), ..base.clone() };
         for replication in 0..10 {

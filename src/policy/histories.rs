@@ -135,7 +135,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_distinct_has_the_order_of_the_whole_history(accepted in prop::collection::vec(prop::option::of(0_u32..6), 0..40)) {
+        fn distinct_items_have_the_order_of_the_complete_history(accepted in prop::collection::vec(prop::option::of(0_u32..6), 0..40)) {
             let world = World::with_log(1, 6, &[&[4, 1]]);
             let mut histories = Histories::new(&world.context());
             for (tick, &item) in accepted.iter().enumerate() {

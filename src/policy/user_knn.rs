@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn retraining_learns_what_others_took() {
+    fn retraining_learns_from_other_users() {
         let world = World::with_log(4, 6, &[&[0], &[0], &[0], &[0]]).slate(1);
         let mut policy = build_with("user_knn", params("retrain_every = 2"), &world.context());
         for tick in 0..2 {

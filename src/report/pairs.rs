@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn p_values_for_people() {
+    fn p_values_for_readers() {
         let texts = [Some(0.000_4), Some(0.0412), Some(1.0), None].map(p_value);
         assert_eq!(texts, ["< 0.001", "0.041", "1.000", "\u{2013}"]);
     }

@@ -59,7 +59,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn programs_are_found_inside_other_policies_and_told_as_they_are() {
+    fn programs_are_found_inside_other_policies_and_shown_unchanged() {
         let text = "data.path = 'x'\n[[policy]]\nkind = 'random'\n[[policy]]\nkind = 'mmr'\nname = 'wrapped'\n\
             inner = { kind = 'external', command = ['sh', \"-c\", \"rm\\u001b[2K x\"] }\n\
             [[policy]]\nkind = 'external'\ncommand = ['python3', 'own.py']\nfolder = '/tmp'\n";

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_population_of_any_size_speaks_for_the_log() {
+    fn a_population_of_any_size_represents_the_log() {
         let catalogue = Catalogue::unknown(2);
         let context_after = |accepted: u32, weight: f64| {
             let mut clock = PopularityClock::new(&[10, 20], weight);

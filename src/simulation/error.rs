@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lowest_user_is_told_and_nothing_that_was_told_before_is_lost() {
+    fn the_lowest_user_is_reported_and_earlier_faults_are_kept() {
         let fault = |user: u32| DynamicFault {
             dynamic: "x".to_owned(),
             user,

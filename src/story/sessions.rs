@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_log_does_not_tell_is_said() {
+    fn unknown_ends_are_reported() {
         let mut sessions = Sessions::default();
         sessions.slate();
         assert_eq!(sessions.response(true, &RULES), None);

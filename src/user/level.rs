@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_which_all_or_nothing_was_taken_tell_no_level() {
+    fn lists_with_all_or_nothing_taken_determine_no_level() {
         let rule = ResponseRule::default();
         for taken in [[true], [false]] {
             let list = ListResponse { utilities: &[1.0, 0.0], slots: &[0], taken: &taken };

@@ -129,7 +129,7 @@ fn the_true_model_is_right_in_all() {
 }
 
 #[test]
-fn a_model_that_has_it_the_wrong_way_round_is_told() {
+fn a_reversed_model_is_reported() {
     let found = validated(&Truth { slope: -1.0, users: USERS });
     assert!(found.auc.high < 0.3, "{:?}", found.auc);
     let ranking = found.ranking.as_ref().expect("a ranking");
@@ -232,7 +232,7 @@ fn targets(data: &Dataset) -> [TargetPolicy; 2] {
 }
 
 #[test]
-fn a_target_is_worth_what_its_own_users_say() {
+fn a_target_has_the_value_of_its_own_users() {
     let data = log();
     let lists = random_rounds(&data, 6_000);
     let truth = (30..ITEMS).map(liked).sum::<f64>() / 10.0;

@@ -63,7 +63,7 @@ fn number(cell: &str) -> Option<f64> {
 }
 
 #[test]
-fn the_report_stands_in_a_browser() {
+fn the_report_renders_in_a_browser() {
     if chromium().is_none() {
         eprintln!("skipped: no Chromium; CHROME names one");
         return;

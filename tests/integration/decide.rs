@@ -134,7 +134,7 @@ fn faults_are_waited_out_and_leave_no_trace() {
 }
 
 #[test]
-fn a_refused_letter_is_asked_again_and_too_many_stop_the_run() {
+fn a_refused_label_is_asked_again_and_too_many_stop_the_run() {
     let folder = ready("judge", 5);
     let root = folder.path();
     let longest = |request: &Request| match (request.scene, request.before) {
@@ -160,7 +160,7 @@ fn a_refused_letter_is_asked_again_and_too_many_stop_the_run() {
 }
 
 #[test]
-fn an_answer_without_letters_costs_itself_alone_once_letters_were_read() {
+fn an_answer_without_labels_costs_only_itself_once_labels_were_read() {
     let folder = ready("judge", 3);
     let empty = |request: &Request| match (request.scene, request.before) {
         (1, 0) => Reply::Body(
@@ -227,7 +227,7 @@ fn wait_for(command: &str, root: &Path, answers: usize) {
 }
 
 #[test]
-fn a_killed_run_goes_on_without_losing_an_answer_or_asking_twice() {
+fn a_killed_run_continues_without_losing_an_answer_or_asking_twice() {
     // Keys of what was delivered: `decide` has a seed for each sample, `judge` none.
     killed_and_resumed("decide", 20);
     killed_and_resumed("judge", 5);
@@ -271,7 +271,7 @@ fn killed_and_resumed(command: &str, keys: usize) {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_finishes_what_is_under_way() {
+fn an_interrupt_finishes_active_requests() {
     let folder = project(4);
     let root = folder.path();
     let server = Server::start(|request| if request.answered < 5 { Reply::One } else { Reply::Late });
@@ -324,7 +324,7 @@ fn the_budget_holds_and_the_rest_is_asked_with_a_larger_one() {
 }
 
 #[test]
-fn a_dry_run_tells_requests_and_tokens_and_sends_nothing() {
+fn a_dry_run_prints_requests_and_tokens_and_sends_nothing() {
     let folder = project(3);
     let answer = ask("decide", folder.path(), &Server::start(|_| Reply::Drop), &["--dry-run"]).expect(0);
     let told = answer.stdout.replace(text(folder.path()), "PROJECT");
@@ -333,7 +333,7 @@ fn a_dry_run_tells_requests_and_tokens_and_sends_nothing() {
 }
 
 #[test]
-fn other_settings_are_told_and_restart_starts_anew() {
+fn other_settings_are_reported_and_restart_starts_again() {
     let folder = project(3);
     let root = folder.path();
     let holding = Server::start(|request| if request.answered < 4 { Reply::Answers } else { Reply::Drop });

@@ -103,7 +103,7 @@ fn drawn_behaviors_follow_the_seed_and_not_the_threads() {
 }
 
 #[test]
-fn wrong_files_are_told_and_nothing_is_written() {
+fn wrong_files_are_reported_and_nothing_is_written() {
     type Damage = fn(&str) -> String;
     let damages: [(&str, Damage, &str); 5] = [
         (
@@ -136,7 +136,7 @@ fn wrong_files_are_told_and_nothing_is_written() {
 }
 
 #[test]
-fn missing_files_and_wrong_names_are_told() {
+fn missing_files_and_wrong_names_are_reported() {
     let (folder, _) = project("small");
     for (datasets, more, told) in [
         ("ml-1m,steam", &[][..], "steam_train.jsonl does not exist; `recmirror scenes` makes it"),

@@ -81,7 +81,7 @@ fn a_policy_cannot_skip_hard_users() {
 }
 
 #[test]
-fn a_run_with_empty_slates_goes_on_as_if_nothing_had_happened() {
+fn a_run_with_empty_slates_continues_as_usual() {
     let folder = with_data();
     let experiment = experiment(folder.path(), &["session.slates=3"]);
     let run = |name: &str| folder.path().join(name);
@@ -144,7 +144,7 @@ fn program(slates: &str) -> String {
 }
 
 #[test]
-fn the_command_counts_tells_and_reads_back_empty_slates() {
+fn the_command_counts_reports_and_restores_empty_slates() {
     if std::process::Command::new("python3").arg("--version").output().is_err() {
         return;
     }

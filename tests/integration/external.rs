@@ -158,7 +158,7 @@ fn runs(number: &str) -> bool {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_a_program_has_started_ends_with_it() {
+fn programs_that_a_program_started_end_with_it() {
     if !has_python() {
         return;
     }

@@ -121,7 +121,7 @@ fn choice(history: &[&str], list: &[&str]) -> LetterRequest {
 
 #[test]
 #[ignore = "needs make lm"]
-fn the_tuned_model_chooses_for_the_person() {
+fn the_tuned_model_chooses_for_the_user() {
     let space = ["Star Wars", "Star Trek: The Wrath of Khan", "Alien", "Terminator, The", "Empire Strikes Back, The"];
     let romance = ["Sense and Sensibility", "Emma", "English Patient, The", "Sabrina", "Jane Eyre"];
     // What goes with these histories in the eyes of those who took them: Aliens and Fargo, Indiana Jones and Evita.

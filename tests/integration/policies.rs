@@ -24,7 +24,7 @@ fn acceptance(events: &EventBatch) -> Vec<f64> {
 }
 
 #[test]
-fn nobody_is_offered_better_than_by_the_oracle() {
+fn no_policy_offers_better_slates_than_the_oracle() {
     let folder = with_data();
     let all = Registry::builtin();
     // A kind with keys that must be given needs a program or a model.

@@ -41,7 +41,7 @@ fn the_report_shows_the_beginning_of_the_life_of_the_user_of_the_middle() {
 }
 
 #[test]
-fn every_slate_of_every_user_is_told_and_traced() {
+fn every_slate_of_every_user_is_shown_and_traced() {
     let extra = ["--set", "population.users=12", "--set", "session.leave_after=1", "--set", "ticks=12"];
     let (_folder, out) = finished(&extra);
     for (policy, file) in [("popular", "00-popular-r001"), ("chance", "01-chance-r001")] {
@@ -120,7 +120,7 @@ fn a_log_that_was_changed_does_not_follow_from_the_draws() {
 }
 
 #[test]
-fn what_is_not_there_is_told() {
+fn missing_users_and_policies_are_reported() {
     let (folder, out) = finished(&["--set", "population.users=5"]);
     let wrong = |extra: &[&str], words: &[&str]| {
         recmirror(&[&["story", text(&out)], extra].concat()).expect(2).says(words);

@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_card_loses_what_was_measured_and_nothing_else() {
+    fn a_card_loses_only_its_measured_table() {
         let card = "kind = \"language\"\n\n[measured]\ndata = \"x\"\n\n[[measured.figure]]\nname = \"[a]\"\n\n[files.\"a\"]\nsha256 = \"1\"\n\n[measured_by]\nx = 1\n";
         let kept = "kind = \"language\"\n\n[files.\"a\"]\nsha256 = \"1\"\n\n[measured_by]\nx = 1\n";
         assert_eq!(without_measured(card), kept);

@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn types_are_told_by_the_values() {
+    fn types_follow_from_the_values() {
         for (name, kind, values) in [
             ("price", "number", vec![json!(1.5), json!(null), json!(3)]),
             ("zip", "category", vec![json!(55105), json!("00123"), json!(55105)]),
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_in_a_column_of_numbers_is_told() {
+    fn a_wrong_value_in_a_column_of_numbers_is_reported() {
         let mut store = Store::default();
         for row in 0..20 {
             let value = if row == 7 { json!("old") } else { json!(row) };

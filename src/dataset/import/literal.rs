@@ -270,7 +270,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_python_writes_is_read() {
+    fn literals_of_python_are_read() {
         for (text, wanted) in [
             (
                 r"{u'hours': 0.1, 'ok': True, 'no': False, 'x': None}",
@@ -291,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_literal_is_refused_with_its_column() {
+    fn other_texts_are_refused_with_their_column() {
         for (text, told) in [
             ("", "the text ends before a value (column 1)"),
             ("{'a': 1", "the text ends before `}` (column 8)"),
@@ -367,7 +367,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_python_can_write_comes_back(value in values()) {
+        fn any_literal_of_python_is_restored(value in values()) {
             prop_assert_eq!(parse(&python(&value)), Ok(value));
         }
 

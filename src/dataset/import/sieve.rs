@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn repeats_are_told_by_pair_or_by_moment() {
+    fn repeats_are_found_by_pair_or_by_moment() {
         let mut same = sieve(Rules { repeats: Repeats::Same, ..Rules::FIVE });
         assert!(same.take(&row(1, 1, 5)).is_ok() && same.take(&row(1, 1, 6)).is_ok());
         assert!(same.take(&row(1, 1, 5)).is_err());

@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_rows_are_told_or_skipped() {
+    fn wrong_rows_are_reported_or_skipped() {
         let (_folder, path) = file(b"id,name\n1\n2,b\n3,\xff\n");
         let mut table = Table::csv(&path).expect("a table");
         let problem = table.step().expect_err("wrong").to_string();

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_read_as_people_write_them() {
+    fn numbers_read_as_users_write_them() {
         assert_eq!(number(" 4.0 ").map(|number| number.to_string()).as_deref(), Some("4"));
         assert_eq!(number("3.5").map(|number| number.to_string()).as_deref(), Some("3.5"));
         assert_eq!((number("nan"), number("inf"), number("")), (None, None, None));

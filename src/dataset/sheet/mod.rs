@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_files_are_told_with_their_line() {
+    fn wrong_files_are_reported_with_their_line() {
         let problem = |bytes: &[u8]| rows("t.csv", bytes).expect_err("wrong").to_string();
         assert!(problem(b"u,i\n1\n").contains("t.csv:2: 1 fields separated by `,`, the header has 2"));
         assert!(problem(b"u,i\n1,\xb5\xe7\xd3\xb0\n").contains("t.csv:2: field 2 is not UTF-8, it looks like GBK"));

@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_stays_where_there_is_more_to_go_on_from_than_before() {
+    fn failed_runs_stay_if_they_have_more_trials_to_resume() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("run");
         let create = || RunFolder::create(&target, false).unwrap();

@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_has_no_figure() {
+    fn unknown_measures_have_no_figure() {
         let reference = Reference { categories: None, lists: Vec::new(), ..reference([1, 1, 1, 1]) };
         let empty = reference.figures(&Side::default());
         assert!(empty.iter().all(Option::is_none), "{empty:?}");

@@ -386,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn the_extension_tells_the_format() {
+    fn the_extension_determines_the_format() {
         assert_eq!(TableFormat::of(Path::new("a/b.json")), Some(TableFormat::Json));
         assert_eq!(TableFormat::of(Path::new("a/b.txt")), None);
         assert_eq!(TableFormat::of(Path::new("csv")), None);

@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_by_user_has_none() {
+    fn metrics_without_counts_by_user_have_none() {
         let one: &[&[Option<f64>]] = &[&[Some(0.5)], &[Some(0.7)]];
         let run = results(&["gini", "acceptance_rate"], "a", &[("a", &[&[Some(0.5), Some(0.1)]])], 1);
         assert_eq!((run.other_users("a", "a", 0), run.other_users("a", "a", 1)), (None, None));

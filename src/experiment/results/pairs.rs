@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_few_replications_cannot_resample() {
+    fn limits_of_resampling_few_replications() {
         assert_eq!(
             too_narrow(5).unwrap(),
             "No bootstrap interval of 5 replications holds the truth more often than in 93.75% of runs: go by the other intervals."
@@ -247,7 +247,7 @@ mod tests {
     }
 
     #[test]
-    fn how_many_pairs_differ_and_what_would_tell_the_others_apart() {
+    fn pairs_that_differ_and_replications_for_the_others() {
         let row = three(&[("base", [0.0, 0.0, 0.0]), ("x", [1.0, 2.0, 3.0])]).remove(0);
         let told = |needed: Option<u64>| PairRow { low: Some(0.5), replications_needed: needed, ..row.clone() };
         let open = |needed: Option<u64>| PairRow { low: Some(-0.5), replications_needed: needed, ..row.clone() };

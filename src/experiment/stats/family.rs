@@ -286,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_vary_proves_nothing() {
+    fn constant_differences_have_no_verdict() {
         for family in [whole(3, 3), Family::of_pairs(3), Family::sequential(3)] {
             assert_eq!(family.judge(&[0.5; 4]), Judged::NOTHING);
             assert_eq!(family.judge(&[0.5]), Judged::NOTHING);

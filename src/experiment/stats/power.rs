@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_large_form_goes_on_where_the_iteration_ends() {
+    fn the_large_form_continues_the_iteration() {
         // (1.959964 + 0.841621)^2 = 7.848880, plus 1.920729 for the form of large numbers.
         let effect = |count: f64| (7.848_880_f64 / count).sqrt();
         assert_eq!(replications_needed(1.0, effect(9_999.5)), Some(10_002));

@@ -43,7 +43,7 @@ fn intervals_hold_the_mean_as_often_as_they_say() {
 }
 
 #[test]
-fn equal_policies_are_rarely_told_apart() {
+fn equal_policies_rarely_differ() {
     for shape in shapes() {
         let p_value = |sample: &[f64], streams: &Streams| {
             sign_flip(sample, &mut streams.derive(Purpose::SignFlips, sample.len() as u64, 0)).unwrap()
@@ -87,7 +87,7 @@ fn any_pair(family: &Family, shape: Shape, looks: &[usize], streams: &Streams) -
 }
 
 #[test]
-fn all_pairs_of_equal_policies_together_are_rarely_told_apart() {
+fn all_pairs_of_equal_policies_together_rarely_differ() {
     for shape in shapes() {
         for count in [3, 6] {
             let family = Family::fixed(&vec![vec![Some(0.0); count]; 5]);

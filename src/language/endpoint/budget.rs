@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_that_may_go_beyond_the_limit_does_not_start() {
+    fn a_request_that_could_exceed_the_limit_does_not_start() {
         let budget = Budget::new(Some(100));
         assert_eq!(budget.reserve(60), Ok(()));
         budget.settle(60, 50);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_waits_for_what_others_give_back() {
+    fn a_request_waits_for_the_reservations_of_others() {
         let budget = Budget::new(Some(100));
         budget.reserve(90).expect("room");
         std::thread::scope(|scope| {

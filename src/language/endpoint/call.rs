@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_leaves_this_machine_without_encryption_is_exposed() {
+    fn only_unencrypted_requests_to_other_machines_are_exposed() {
         let exposed = |base| Address::new(base, None, Duration::from_secs(1)).expect("an address").is_exposed();
         assert!(exposed("http://a.example/v1") && exposed("http://localhost.example"));
         assert!(!exposed("http://[::1]:8080") && !exposed("http://127.0.0.1") && !exposed("https://a.example/v1"));

@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_wish_is_kept() {
+    fn the_requested_wait_is_respected() {
         let five = Some(Duration::from_secs(5));
         let found = delay(Streams::new(1, 0), 1, 1, Duration::from_secs(1), five);
         assert!(found >= Duration::from_secs(5) && found < Duration::from_secs(6));

@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_hold_what_was_set_and_what_the_user_adds() {
+    fn bodies_have_the_settings_and_the_users_own_keys() {
         let body = completion_body("m", &request(), 0, 3, &Extra::new());
         assert_eq!(body["messages"], json!([{"role": "user", "content": "Which?"}]));
         assert_eq!((&body["n"], &body["top_p"], &body["max_tokens"]), (&json!(3), &json!(0.9), &json!(8)));
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_letter_is_continued_or_asked_for() {
+    fn the_label_is_continued_or_asked_for() {
         let said = Message::new(Role::Assistant, "Thought:\nx Behavior: [");
         let messages = vec![Message::new(Role::User, "Which?"), said.clone()];
         let request = LetterRequest { messages, options: 3, items: 3, said: 10 };
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_are_added_up_over_the_tokens_that_spell_them() {
+    fn labels_are_summed_over_the_tokens_that_spell_them() {
         let body = listed(&[("A", 0.4), (" A", 0.1), ("B]", 0.3), ("The", 0.1), ("D", 0.1)]);
         let found = read_letters(&body, 2).expect("letters");
         near(&found.probabilities, &[5.0 / 8.0, 3.0 / 8.0]);
@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_letter_gets_the_smaller_bound() {
+    fn a_missing_label_gets_the_smaller_bound() {
         // The rest is 0.2 for two labels: 0.1 each, and the least listed token has 0.15.
         let found = read_letters(&listed(&[("A", 0.65), ("The", 0.15)]), 3).expect("letters");
         near(&found.probabilities, &[0.65 / 0.85, 0.1 / 0.85, 0.1 / 0.85]);
@@ -289,7 +289,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_logarithm_of_a_probability_is_told() {
+    fn invalid_log_probabilities_are_reported() {
         for log in [0.5, 1e300] {
             let top = json!([{"token": "A", "logprob": log}, {"token": "B", "logprob": -1.0}]);
             let body = json!({"choices": [{"logprobs": {"content": [{"token": "A", "top_logprobs": top}]}}]});
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn no_letter_and_no_probabilities_are_told_apart() {
+    fn no_label_and_no_probabilities_are_distinguished() {
         assert!(
             matches!(read_letters(&listed(&[("The", 0.5)]), 2), Err(NoLetters::None(tokens)) if tokens == "[\"The\"]")
         );

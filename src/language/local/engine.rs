@@ -234,7 +234,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_to_read_is_of_whole_steps() {
+    fn the_rest_of_a_text_has_complete_steps() {
         // Cached tokens of each block, and the tokens kept for texts of some lengths.
         for (known, tokens, wanted) in [
             (&[16, 16, 5][..], 60, &[16, 12][..]),

@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_liking_is_gone_and_lists_of_other_lengths_stay_as_they_are() {
+    fn the_bias_is_removed_and_lists_of_other_lengths_are_unchanged() {
         let liking = Liking::parse("[[list]]\nlists = 9\nliking = [0.5, 0.0, -0.5]\n").unwrap();
         // Three items and none, with weights 1, 2, 3 and 4 times those of the positions.
         let weights = [libm::exp(0.5), 2.0, 3.0 * libm::exp(-0.5), 4.0];
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_liking_is_refused() {
+    fn invalid_biases_are_refused() {
         let problem = |text: &str| Liking::parse(text).unwrap_err();
         assert!(problem("[[list]]\nliking = [0.5]").contains("has 1 numbers"));
         assert!(problem("[[list]]\nliking = [0.5, nan]").contains("has NaN, expected numbers from -10 to 10"));

@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_part_within_a_block_share_what_is_before() {
+    fn texts_that_diverge_within_a_block_share_the_tokens_before() {
         let prefixes = Prefixes::new(3 * 16);
         keep(&prefixes, &[1, 2]);
         let parts = |taken: usize| [&text(&[1])[..], &text(&[2])[..taken], &text(&[9])[..]].concat();

@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_drawn_from_what_is_no_number() {
+    fn nothing_is_drawn_from_logits_that_are_no_numbers() {
         for wrong in [&[f32::NAN, 1.0][..], &[f32::INFINITY, 1.0], &[f32::NEG_INFINITY], &[]] {
             assert_eq!(next_token(wrong, &sampling(1.0, 0.9), 0.5), None);
             assert_eq!(log_probability(wrong, 0), None);

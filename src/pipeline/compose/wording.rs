@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_files_are_told() {
+    fn wrong_files_are_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("mine.toml");
         for (from, to, told) in [

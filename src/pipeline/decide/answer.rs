@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn decisions_end_in_the_letter_after_behavior() {
+    fn decisions_end_in_the_label_after_behavior() {
         for (text, wanted) in [
             ("Thought:\nx\nBehavior: [B]", ("Thought:\nx", 1)),
             ("x Behavior:[ C ] because of y", ("x", 2)),

@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_tell_the_scene_the_sample_and_what_they_belong_to() {
+    fn ids_have_the_scene_the_sample_and_the_digest() {
         assert_eq!(parts("a.b-1-12", "a.b-1"), Some((12, 0, None)));
         assert_eq!(parts("a.b-1-12.3.0a1b", "a.b-1"), Some((12, 3, Some("0a1b"))));
         for other in ["a.b-1-12.3.0a1b", "a.b-1", "a-1-2.0.x", "a-1.0", "a-1.x.y", "b-1"] {

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_lines_are_told() {
+    fn wrong_lines_are_reported() {
         for (lines, told) in [
             (vec![line(0, &["x"]), line(0, &["x"])], ":2: custom_id `a-b-0` is there twice"),
             (vec![line(7, &["x"])], "`a-b-7` names no scene; `a-b-0` to `a-b-1` do"),

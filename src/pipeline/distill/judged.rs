@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_rows_are_told() {
+    fn wrong_rows_are_reported() {
         for (rest, told) in [
             (
                 r#""decision_list": ["t"], "choice": [{"C": 1.0}]"#,

@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_that_are_none_are_told() {
+    fn invalid_pairs_are_reported() {
         let open = PairRecord { messages_rejected: vec![Message::new(Role::User, "u")], ..pair() };
         let problem = of(open, Form::Trl, Task::Sft).expect_err("no answer");
         assert_eq!(problem, "`messages_rejected` does not end with what the assistant says to a user");

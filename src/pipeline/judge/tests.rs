@@ -123,7 +123,7 @@ fn rows(project: &Project) -> Vec<ProbsRecord> {
 }
 
 #[test]
-fn a_stage_that_was_stopped_anywhere_goes_on_and_gives_the_same_bytes() {
+fn a_stage_stopped_anywhere_continues_to_the_same_bytes() {
     let whole = tempfile::tempdir().expect("a folder");
     let one = project(whole.path());
     decided(&one, &Toy::new(99), 5).expect("decisions");
@@ -195,7 +195,7 @@ fn shared_words_predict_where_there_is_no_model() {
 }
 
 #[test]
-fn difficulties_stand_in_the_order_of_the_decisions() {
+fn difficulties_have_the_order_of_the_decisions() {
     let folder = tempfile::tempdir().expect("a folder");
     let project = project(folder.path());
     decided(&project, &Toy::new(99), 5).expect("decisions");
@@ -311,7 +311,7 @@ fn a_journal_without_answers_does_not_make_a_finished_file_unfinished() {
 }
 
 #[test]
-fn what_to_do_depends_on_what_failed_and_on_restart() {
+fn the_remedy_depends_on_the_failure_and_on_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let project = project(folder.path());
     let (prompts, stop) = (Prompts::load(None).expect("prompts"), AtomicBool::new(false));

@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_time_is_in_every_snapshot() {
+    fn rows_without_times_are_in_every_snapshot() {
         let folder = tempfile::tempdir().expect("a folder");
         let scratch = Scratch::new(folder.path());
         let vectors = |past: i64| {
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_later_and_the_number_of_threads_change_nothing() {
+    fn later_rows_and_the_number_of_threads_change_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let scratch = Scratch::new(folder.path());
         let rows = rows(80, 40, 20);

@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_user_did_earlier_is_counted_by_the_clock() {
+    fn earlier_rows_of_a_user_are_counted_by_the_clock() {
         let folder = tempfile::tempdir().expect("a folder");
         let scratch = Scratch::new(folder.path());
         let rows = [(0, 3, UNDATED), (0, 7, 1), (0, 1, 2), (0, 2, 2), (0, 4, 3), (2, 3, 0)];

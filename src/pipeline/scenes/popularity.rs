@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_time_counts_from_the_first_moment_on() {
+    fn rows_without_times_count_from_the_first_moment_on() {
         let folder = tempfile::tempdir().expect("a folder");
         let scratch = Scratch::new(folder.path());
         let rows = [(0, 2, UNDATED), (0, 1, 5), (1, 2, UNDATED), (1, 3, UNDATED), (1, 0, 9), (2, 1, 9)];
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn shelves_hold_what_was_taken_and_the_ranks_around() {
+    fn shelves_have_taken_items_and_the_ranks_around() {
         let mut ranking = Ranking::new(200);
         [7, 7, 3].into_iter().for_each(|item| ranking.add(item));
         let shelf = ranking.shelf(3);

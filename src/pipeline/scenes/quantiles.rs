@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_time_moves_no_quantile() {
+    fn rows_without_times_move_no_quantile() {
         let folder = tempfile::tempdir().expect("a folder");
         let scratch = Scratch::new(folder.path());
         let mut rows: Vec<_> = (0..300).map(|row| (0, row as u32, row * row * 1_000)).collect();

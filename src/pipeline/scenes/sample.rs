@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_gives_no_scene_is_known_before_anything_is_drawn() {
+    fn rows_without_a_scene_are_known_before_anything_is_drawn() {
         assert_eq!((unusable(None, 26, false), unusable(Some(26), 26, true)), (None, None));
         assert!(unusable(None, 26, true).is_some_and(|reason| reason.contains("came out later")));
         assert!(unusable(Some(1), 26, false).is_some_and(|reason| reason.contains("fewer than two")));

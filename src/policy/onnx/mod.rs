@@ -173,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_changes_no_slate() {
+    fn the_cache_changes_no_slate() {
         if !has_runtime() {
             return;
         }
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_items_stand_last() {
+    fn the_latest_items_are_last() {
         if !has_runtime() {
             return;
         }

@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_close_dots_stand_on_lines_of_their_own() {
+    fn names_of_close_dots_are_on_separate_lines() {
         let close = [100.0, 101.0, 100.5, 250.0, 277.0, 276.0];
         let found = spread(&close);
         let mut sorted = found.clone();

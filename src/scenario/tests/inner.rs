@@ -49,7 +49,7 @@ parts = [{ kind = 'random', weight = 3.0 }, { kind = 'mmr', inner = { kind = 'te
 }
 
 #[test]
-fn defaults_are_whole_policies() {
+fn defaults_are_complete_policies() {
     let scenario = parse("data.path = 'd'\npolicy = [{ kind = 'epsilon_greedy' }, { kind = 'mix' }]");
     let inner = scenario.policies[0].params["inner"].as_table().unwrap();
     assert_eq!((inner["kind"].as_str(), inner["window"].as_integer()), (Some("popular"), Some(0)));
@@ -58,7 +58,7 @@ fn defaults_are_whole_policies() {
 }
 
 #[test]
-fn what_is_wrong_inside_is_named_with_its_line() {
+fn errors_inside_are_named_with_their_line() {
     let text = "data.path = 'd'
 [[policy]]
 kind = 'epsilon_greedy'

@@ -191,7 +191,7 @@ fn few_clicks_are_enough_where_lists_are_many() {
 }
 
 #[test]
-fn what_cannot_be_told_apart_is_an_error() {
+fn slots_that_cannot_be_distinguished_are_an_error() {
     let list = |lists: &mut Impressions, entries: &[(u32, bool, u16)]| {
         let entries: Vec<_> = entries.iter().map(|&(item, taken, slot)| (ItemId(item), taken, slot)).collect();
         lists.push(LogUserId(lists.len() as u32), 0, entries.into_iter());

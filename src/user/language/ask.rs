@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_put_in_order_and_the_first_problem_is_told() {
+    fn answers_are_ordered_and_the_first_problem_is_reported() {
         let found = gather(3, |arrived| {
             [2, 0, 1].into_iter().for_each(|place| arrived(place, Ok(place * 10)));
             Ok(())

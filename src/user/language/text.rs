@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_tell_what_is_known() {
+    fn profiles_have_the_known_fields() {
         let unknown = "Nothing is known of this person but what they watched.";
         assert_eq!(texts("movielens").profiles, ["female, age 24.", unknown, "x, age 30.5."]);
         let unknown = "Nothing is known of this person but what they did.";
@@ -171,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_told_and_ratings_are_in_the_scale_of_the_data() {
+    fn every_field_is_written_and_ratings_are_in_the_scale_of_the_data() {
         let mut data = data("memory");
         let mut fields: Vec<Field> = data.item_fields.iter().cloned().collect();
         let (prices, days) = (vec![9.5, f32::NAN, 3.0], vec![None, None, Some(86_400_000)]);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn items_without_titles_are_told_apart_by_their_ids() {
+    fn items_without_titles_have_their_ids() {
         let bare = Dataset { title: None, released: None, item_fields: Fields::default(), ..data("memory") };
         let texts = SceneTexts::new(None, Path::new(""), &bare).expect("texts");
         let row = vec![0.0; memory::width(4)];
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_fails_on_an_item_is_told() {
+    fn a_template_that_fails_on_an_item_is_reported() {
         let own = "profile = ''\nhistory = ''\nitem = '{{ item.title|words(1.5) }}'\n";
         let problem = SceneTexts::new(Some(own), Path::new("m/template.toml"), &data("memory"));
         let problem = problem.err().expect("refused").to_string();

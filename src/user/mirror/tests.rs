@@ -129,7 +129,7 @@ fn refuse(name: &str, words: &[&str], end: impl Fn(GraphBuilder) -> GraphBuilder
 }
 
 #[test]
-fn graphs_as_they_should_be_are_loaded() {
+fn correct_graphs_are_loaded() {
     if !has_runtime() {
         return;
     }

@@ -40,7 +40,7 @@ fn evaluation_sets_of_the_reference_load_as_they_are() {
 }
 
 #[test]
-fn prompts_that_are_too_long_are_left_out_and_told() {
+fn prompts_that_are_too_long_are_left_out_and_counted() {
     if !has_runtime() {
         return;
     }
@@ -59,7 +59,7 @@ fn prompts_that_are_too_long_are_left_out_and_told() {
 }
 
 #[test]
-fn wrong_scenes_are_told_with_file_and_line() {
+fn wrong_scenes_are_reported_with_file_and_line() {
     let folder = project(&["--eval", "12"]);
     let (path, data) = (folder.path().join("eval.jsonl"), folder.path().join("data"));
     let good = reference(1, 5, 0, "");
@@ -99,7 +99,7 @@ fn wrong_scenes_are_told_with_file_and_line() {
 }
 
 #[test]
-fn what_does_not_go_together_is_told() {
+fn conflicting_arguments_are_reported() {
     let folder = project(&["--eval", "12"]);
     let (scenes, data) = (scenes_of(folder.path()), folder.path().join("data"));
     let nowhere = folder.path().join("nowhere");

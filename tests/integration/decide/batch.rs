@@ -97,7 +97,7 @@ fn batch_answers_have_their_places_and_belong_to_their_requests() {
 }
 
 #[test]
-fn a_server_judges_and_letters_that_it_does_not_list_are_counted() {
+fn a_server_judges_and_labels_that_it_does_not_list_are_counted() {
     let folder = project(3);
     let root = folder.path();
     let server = Server::start(|_| Reply::Answers);
@@ -147,7 +147,7 @@ fn without_a_model_the_flow_runs_and_gives_the_same_bytes_for_any_threads() {
 }
 
 #[test]
-fn wrong_files_and_flags_are_told() {
+fn wrong_files_and_flags_are_reported() {
     let folder = project(2);
     let root = folder.path();
     let plain = |more: &[&str]| {

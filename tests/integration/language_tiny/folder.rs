@@ -52,7 +52,7 @@ fn edit(folder: &Path, name: &str, from: &str, to: &str) {
 }
 
 #[test]
-fn what_a_folder_lacks_is_told() {
+fn missing_files_of_a_folder_are_reported() {
     if !has_runtime() {
         return;
     }
@@ -83,7 +83,7 @@ fn what_a_folder_lacks_is_told() {
 }
 
 #[test]
-fn what_is_wrong_in_a_folder_is_told() {
+fn errors_in_a_folder_are_reported() {
     if !has_runtime() {
         return;
     }
@@ -117,7 +117,7 @@ fn what_is_wrong_in_a_folder_is_told() {
 }
 
 #[test]
-fn graphs_that_cannot_be_used_are_told() {
+fn unusable_graphs_are_reported() {
     if !has_runtime() {
         return;
     }
@@ -145,7 +145,7 @@ fn graphs_that_cannot_be_used_are_told() {
 }
 
 #[test]
-fn a_card_that_lies_is_told() {
+fn a_wrong_card_is_reported() {
     if !has_runtime() {
         return;
     }

@@ -51,7 +51,7 @@ fn respond(user: &LanguageUser, scenes: &SceneBatch) -> Responses {
 const NONE: u32 = u32::MAX;
 
 #[test]
-fn logits_are_probabilities_of_letters_and_empty_slots_get_none() {
+fn logits_are_probabilities_of_labels_and_empty_slots_get_none() {
     if !has_runtime() {
         return;
     }
@@ -103,7 +103,7 @@ fn all_rotations_of_a_list_get_the_same_answer() {
 }
 
 #[test]
-fn a_thought_comes_from_the_draws_of_its_user_and_tick() {
+fn a_rationale_depends_on_the_draws_of_its_user_and_tick() {
     if !has_runtime() {
         return;
     }
@@ -165,7 +165,7 @@ fn refused(damage: impl FnOnce(&Path, &mut LanguageSpec), slate: usize) -> Strin
 }
 
 #[test]
-fn what_cannot_work_is_told_at_load() {
+fn impossible_settings_are_reported_at_load() {
     if !has_runtime() {
         return;
     }

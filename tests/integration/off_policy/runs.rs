@@ -118,7 +118,7 @@ fn a_policy_on_its_own_log_is_its_mean_reward() {
 }
 
 #[test]
-fn too_little_overlap_is_said() {
+fn too_little_overlap_is_reported() {
     let folder = with_data();
     let experiment = prepared(folder.path(), &[]);
     let trials = trials(&experiment);

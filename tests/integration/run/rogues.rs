@@ -78,7 +78,7 @@ fn experiment_alone(registry: &Registry, folder: &std::path::Path, settings: &[&
 }
 
 #[test]
-fn a_policy_that_breaks_its_contract_is_named_and_the_others_go_on() {
+fn a_policy_that_breaks_its_contract_is_named_and_the_others_continue() {
     let registry = Registry::builtin()
         .with(PolicyKind::of::<DuplicateSpec>())
         .with(PolicyKind::of::<BlockedSpec>())

@@ -63,7 +63,7 @@ fn positions_by_hand() {
 }
 
 #[test]
-fn who_follows_the_place_and_who_the_item() {
+fn models_that_follow_the_position_or_the_item() {
     let heard = |plain: &[f64], turned: &[&[f64]]| Heard {
         plain: Some(answer(plain)),
         turned: turned.iter().map(|options| Some(answer(options))).collect(),
@@ -117,7 +117,7 @@ fn ratings_by_hand() {
 }
 
 #[test]
-fn who_knows_when_to_take_nothing_by_hand() {
+fn reject_order_by_hand() {
     let rows = [Some((0.9, true)), Some((0.2, false)), None, Some((0.5, true)), Some((0.5, false))];
     // Of four pairs three are in order and one is equal.
     near(value(&reject_order(&rows), 5, "reject AUC"), 3.5 / 4.0);

@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_with_the_columns_that_are_there() {
+    fn missing_columns_are_reported_with_the_existing_ones() {
         let columns = ["who", "what"].map(str::to_owned);
         let problem = Layout::of(&columns, &Columns::default(), Path::new("log.csv")).expect_err("no user").to_string();
         assert!(problem.contains("no column `user_id`; the columns are `who`, `what`"), "{problem}");
