@@ -6,7 +6,7 @@ use crate::scenario::{Program, Scenario};
 /// The environment variable with the effect of `--allow-external`, for users whose scenarios are all their own.
 const VARIABLE: &str = "RECMIRROR_ALLOW_EXTERNAL";
 
-/// Whether programs may run.
+/// The permission to run programs.
 #[derive(clap::Args)]
 pub(super) struct AllowArgs {
     /// Start the programs of policies of the kind `external`. A scenario or a run's folder from somebody else may

@@ -14,7 +14,7 @@ use crate::params::{parameters, words};
 use std::sync::Arc;
 
 words! {
-    /// What counts for a provider.
+    /// The exposure of a provider that counts.
     pub(super) enum By { Exposure = "exposure", Acceptance = "acceptance" }
 }
 

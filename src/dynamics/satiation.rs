@@ -13,7 +13,7 @@ use crate::params::{parameters, words};
 use std::sync::Arc;
 
 words! {
-    /// What satiates.
+    /// The events that satiate.
     pub(super) enum By { Acceptance = "acceptance", Exposure = "exposure" }
 }
 

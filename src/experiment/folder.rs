@@ -38,7 +38,7 @@ pub enum FolderError {
         /// Several runs could be continued.
         path: PathBuf,
     },
-    /// There is more than one to go on from.
+    /// Several runs could be continued.
     #[error("{} was killed or failed more than once; name the one to resume: {}", target.display(), folders.join(", "))]
     Several {
         /// The run.

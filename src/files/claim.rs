@@ -118,7 +118,7 @@ impl Claim {
     /// files. Folders above it are made. `remedy` ends the message about a folder that is in the way.
     ///
     /// # Errors
-    /// When the name cannot be had.
+    /// When the name cannot be claimed.
     pub fn new(target: &Path, replaces: Option<Listing>, remedy: &'static str) -> Result<Claim, ClaimError> {
         let target = plain(target)?;
         let above: Vec<PathBuf> = target.ancestors().skip(1).map(Path::to_owned).collect();

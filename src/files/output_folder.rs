@@ -15,7 +15,7 @@ impl OutputFolder {
     /// Claims `target` as `Claim::new` does, and starts the folder. Leftovers of killed processes are removed.
     ///
     /// # Errors
-    /// When the name cannot be had.
+    /// When the name cannot be claimed.
     pub fn create(target: &Path, replaces: Option<Listing>, remedy: &'static str) -> Result<OutputFolder, ClaimError> {
         let mut claim = Claim::new(target, replaces, remedy)?;
         claim.remove_leftovers();

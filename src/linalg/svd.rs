@@ -54,7 +54,7 @@ pub fn truncated_svd(matrix: &Sparse, rank: usize) -> TruncatedSvd {
 /// [`truncated_svd`] of any matrix that can be multiplied.
 ///
 /// # Errors
-/// When a product cannot be had.
+/// When a product fails.
 pub fn truncated_svd_of<G: Gram>(matrix: &G, rank: usize, precision: Precision) -> Result<TruncatedSvd, G::Error> {
     let size = matrix.columns();
     if size == 0 {

@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn by_hand() {
         let items = catalogue(&[1; 3]);
-        // Seven users, of whom three have item 0 (one of them twice) and one has item 1.
+        // Seven users: three have item 0 (one of them twice) and one has item 1.
         let start = background(&[0], &[&[0, 0], &[0, 1], &[0], &[], &[], &[], &[]], &items);
         let log = [batch(0, 2, &[(0, &[0, 1], None, NAN)]), batch(1, 2, &[(0, &[2, GAP], Some(0), 4.0)])];
         // log2(8/4) = 1, log2(8/2) = 2, log2(8/1) = 3.

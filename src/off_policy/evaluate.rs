@@ -66,8 +66,8 @@ pub struct Evaluation {
     pub rows: Vec<Row>,
 }
 
-/// Estimates what `question.target` would have earned in the rounds of `trials`, those of the log's policy in the run: each is
-/// run again with the target as a passenger, and must come out with its digest.
+/// Estimates the value of `question.target` in the rounds of `trials`, those of the logging policy in the run: each trial is
+/// repeated with the target policy observing, and must have its old digest.
 ///
 /// # Errors
 /// When a policy is unknown or does not know its probabilities, or the run is not reproduced.

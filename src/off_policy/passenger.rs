@@ -10,7 +10,7 @@ use crate::log::EventBatch;
 use crate::policy::{Chance, OracleAccess, Policy, PolicyError, Requests, Slates};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The first of the forks that the passenger draws from; the parts of a policy are numbered from 0.
+/// The first of the target policy's forks; the parts of a policy are numbered from 0.
 const FORK: u32 = 1 << 30;
 
 /// An empty slot is certainly empty.
@@ -34,7 +34,7 @@ pub(super) struct Found {
     pub problem: Option<Problem>,
 }
 
-/// The policy of the log with its passenger.
+/// The logging policy with the target policy beside it.
 pub(super) struct Passenger {
     driver: Box<dyn Policy>,
     target: Box<dyn Policy>,

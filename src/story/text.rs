@@ -54,9 +54,9 @@ fn write_step(out: &mut Formatter<'_>, step: &Step) -> fmt::Result {
     if let Some(thought) = &step.thought {
         let letters: Vec<String> = thought.letters.iter().map(|share| format!("{share:.4}")).collect();
         let text = if thought.text.is_empty() { "(nothing)" } else { thought.text.as_str() };
-        writeln!(out, "  thought (its draws begin with {:.6}):", thought.draw)?;
+        writeln!(out, "  rationale (its draws begin with {:.6}):", thought.draw)?;
         text.lines().filter(|line| !line.trim().is_empty()).try_for_each(|line| wrap(out, "    ", line))?;
-        wrap(out, "  ", &format!("its letters, the last for none: {}", letters.join(" ")))?;
+        wrap(out, "  ", &format!("its option labels, the last for none: {}", letters.join(" ")))?;
     }
     wrap(out, "  ", &decided(step))?;
     wrap(out, "  ", &outcome(step))?;

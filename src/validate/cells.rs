@@ -235,7 +235,7 @@ impl Cells {
         weight / (1.0 + libm::exp(shift - gap))
     }
 
-    /// The shift at which the mean chance is the share of cells that were accepted, or the nearest that there is.
+    /// The shift at which the mean probability is the accepted share of cells, or the nearest possible shift.
     pub fn shift_to_observed(&self) -> f64 {
         let share = self.accepted.iter().filter(|&&accepted| accepted).count() as f64 / self.len() as f64;
         let (mut low, mut high) = (-60.0, 60.0);

@@ -82,7 +82,7 @@ fn a_user_model_is_measured_beside_chance_and_rules() {
     assert_eq!((found["scenes"].as_u64(), found["left_out"].as_u64()), (Some(120), Some(0)));
     assert!((estimate(&found, "chance", "accuracy") - 0.2).abs() < 1e-9);
     assert!((estimate(&found, "chance", "log loss") - libm::log(5.0)).abs() < 1e-9);
-    // The groups of the synthetic users are plain to see for whoever looks at the history.
+    // The groups of the synthetic users are evident from the history.
     let own = estimate(&found, "parametric", "accuracy");
     let swapped = estimate(&found, "parametric, another user's memory", "accuracy");
     assert!(own > 0.25 && own > swapped, "{own} and {swapped}");

@@ -75,7 +75,7 @@ fn ready(command: &str, scenes: usize) -> tempfile::TempDir {
     folder
 }
 
-/// What a server without faults gives.
+/// The result of a server without faults.
 fn undisturbed_by(command: &str, scenes: usize, reply: fn() -> Reply) -> String {
     let folder = ready(command, scenes);
     let server = Server::start(move |_| reply());
@@ -284,7 +284,7 @@ fn an_interrupt_finishes_active_requests() {
     assert_eq!(journal(root).lines().count(), 1 + 6);
 }
 
-/// What Ctrl-C does, up to where the handler has run.
+/// The effect of Ctrl-C, after the handler has run.
 #[cfg(unix)]
 fn interrupt(child: &mut std::process::Child) {
     let kill = std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();

@@ -1,4 +1,4 @@
-//! What changes during a run: it is the same for all policies, the same bit for bit, and nothing at a strength of 0.
+//! Dynamics: the same for all policies, the same bit for bit, and without effect at a strength of 0.
 
 use crate::resume::stopped_after;
 use crate::util::{
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// What the tests need besides: providers, and time for things to happen.
+/// Further keys of the tests: providers, and time for events.
 const MORE: &[&str] = &["data.providers=seeded", "data.provider_count=7", "ticks=14"];
 
 /// All kinds of policy that need no parameter.
@@ -183,7 +183,7 @@ fn no_policy_shows_withheld_items() {
                 late_shown += u32::from(late.contains(item));
             }
         }
-        // Popularity alone never reaches what nobody has had; whoever draws does.
+        // Popularity alone never shows items without interactions; policies that draw do.
         assert!(shown > 1000 && (late_shown > 100 || *name != "random"), "{name}: {late_shown} of {shown}");
     }
 }

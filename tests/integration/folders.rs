@@ -1,4 +1,4 @@
-//! What commands do with the names of folders: claimed at the start, and nothing of anybody else's is ever removed.
+//! Names of folders: claimed at the start, and files of others are never removed.
 
 use crate::util::{Answer, manifest, names_in, read, recmirror, start, text, wait, with_data, write, write_scenario};
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ fn a_run_is_replaced_only_where_all_files_are_its_own() {
     std::fs::remove_file(out.join("events/notes.md")).expect("removed");
     run(&scenario, &out, &["--force", "--seed", "9"]).expect(0);
     assert_eq!((names_in(&out), manifest(&out).seed), (files, 9));
-    // What is put into it while another run is made of it stays, and that run has another name.
+    // Files that are put into it while another run is made of it stay, and that run has another name.
     let child = working(&scenario, &out, &["--force", "--seed", "10"]);
     write(&out.join("notes.md"), "mine");
     wait(child).expect(2).says(&["(notes.md)", "out-2"]);

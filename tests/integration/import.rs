@@ -323,7 +323,7 @@ fn custom_reads_the_unified_form_as_jsonl_and_as_csv() {
     shows(&other.run("custom"), &["note: `timestamp` holds milliseconds since 1970"]);
     assert_eq!(other.interactions()[0]["timestamp"], json!(1_577_934_245));
 
-    // What was written reads back unchanged, templates that came along included.
+    // The written files read back unchanged, including templates.
     let again = Import::of(&[]);
     for kind in ["interaction", "item_feature", "user_feature"] {
         let name = format!("x_{kind}.jsonl");

@@ -125,7 +125,7 @@ fn a_sample_is_the_same_whatever_is_asked_beside_it() {
         let mut found = complete(&model, &turned);
         found.reverse();
         assert_eq!(found, expected, "{kind}: in another order, with hardly any cache");
-        // What a stopped run still lacks: other numbers of samples, from another first one.
+        // The requests that a stopped run still lacks: other numbers of samples, from another first one.
         let rest: Vec<_> = (0..7).map(|number| completion(number, 4, 2)).collect();
         for (found, expected) in complete(&model, &rest).iter().zip(&expected) {
             assert_eq!(found.as_slice(), &expected[4..], "{kind}: resumed");
@@ -155,7 +155,7 @@ fn labels_do_not_depend_on_other_requests() {
     }
 }
 
-/// `[A` and `[B` are one token each, `[C` is two: the letters have the shares of the texts that they end.
+/// `[A` and `[B` are one token each, `[C` is two: the labels have the shares of the texts that they end.
 #[test]
 fn labels_that_merge_with_the_text_have_the_likelihood_of_their_texts() {
     if !has_runtime() {

@@ -203,7 +203,7 @@ fn a_run_keeps_rationales_and_replays() {
     assert_eq!(thought(&bare), thought(&out));
 }
 
-/// What the users of a run thought is reported in their stories, with the draws that it came from.
+/// The rationales of a run's users are in their timelines, with their draws.
 fn stories_tell_thoughts(out: &Path) {
     let mut thoughts = Vec::new();
     read_decisions(&out.join("decisions/01-random-r000.jsonl"), |line| thoughts.push(line)).expect("decisions");

@@ -1,4 +1,4 @@
-//! What the shipped scenarios of changing worlds show, on their own seeds: each test asserts the direction that the file
+//! Results of the shipped scenarios about change, on their own seeds: each test asserts the direction that the file
 //! promises.
 
 use crate::util::{has_data_and_runtime, model, movielens, package, settings};
@@ -142,7 +142,7 @@ impl Run {
         }))
     }
 
-    /// Providers of whom something was shown, a mean over replications.
+    /// Providers with a shown item, a mean over replications.
     fn providers(&self, policy: &str, ticks: Range<u32>) -> f64 {
         let shown = self.rows(policy, ticks).flat_map(|(replication, (batch, row))| {
             let items = batch.slate_of(row).iter().filter(|item| item.is_some());

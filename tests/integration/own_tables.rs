@@ -283,7 +283,7 @@ fn exposures_are_aligned_to_the_log() {
         write(&folder.path().join(name), text);
         read_exposures(&folder.path().join(name), &data)
     };
-    // Two users and three items: 0 stands for "not shown".
+    // Two users and three items: 0 means "not shown".
     let dense = read("test.ascii", "0 4 5\n1 0 0\n").expect("a matrix");
     let first = dense.impressions.get(0);
     assert_eq!((first.items, dense.impressions.len()), (&[ItemId(1), ItemId(2)][..], 2));

@@ -1,5 +1,5 @@
-//! What the shipped policies promise inside a simulation: the oracle is the ceiling, wrappers hand on its sight, and
-//! propensities reach the log.
+//! Promises of the shipped policies inside a simulation: the oracle is the upper reference, wrappers pass on its
+//! access, and propensities reach the log.
 
 use crate::util::{names_in, prepare, recmirror, scenario_text, text, with_data, write};
 use recmirror::Registry;

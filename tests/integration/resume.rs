@@ -1,4 +1,4 @@
-//! A run that was stopped goes on, and is the run that was never stopped, bit for bit.
+//! A stopped and resumed run equals the uninterrupted one, bit for bit.
 
 use crate::dynamics::{policies, prepare, tables};
 use crate::util::{digests_of, manifest, names_in, read, recmirror, start, text, with_data, write, write_scenario};
@@ -137,7 +137,7 @@ fn a_stopping_rule_continues_too() {
     let answer = recmirror(&[&["run", text(&scenario), "--out", text(&whole)], &rule[..]].concat()).expect(0);
     let ran = manifest(&whole).until.expect("a rule").ran;
     assert!((4..40).contains(&ran), "{ran}: {}", answer.stdout);
-    // As it stands when it is stopped in its third replication.
+    // The state when it is stopped in its third replication.
     let experiment = crate::util::prepare(folder.path(), &["popular", "random"], &["replications=3"]);
     stopped_after(31, 1, &experiment, &out, None);
     let mut record: Manifest = manifest(&out);
@@ -293,8 +293,8 @@ fn a_run_whose_process_was_killed_resumes() {
     assert!(!left.exists(), "all that it had is in the run");
 }
 
-/// Runs where no file may have more than 40,960 bytes: the logs have less, and the report has more. What was said, and the folder
-/// that it says to go on from.
+/// Runs with a limit of 40,960 bytes a file: the logs have less, and the report has more. Returns the message, and the folder to
+/// resume.
 #[cfg(unix)]
 fn fails_for_want_of_room(arguments: &[&str]) -> (String, String) {
     let limited = "trap '' XFSZ; ulimit -f 80; exec \"$@\"";

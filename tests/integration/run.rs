@@ -11,7 +11,7 @@ use recmirror::log::{DigestState, read_batches};
 use recmirror::random::{Purpose, Streams, below};
 use std::path::{Path, PathBuf};
 
-/// What a complete run leaves.
+/// The files of a complete run.
 const FILES: [&str; 15] = [
     "compare.csv",
     "curves.csv",

@@ -134,7 +134,7 @@ fn missing_users_and_policies_are_reported() {
     recmirror(&["story", text(&bare), "--user", "0"]).expect(2).says(&["has no events", "engine.events=true"]);
     std::fs::remove_file(out.join("items.csv")).expect("removed");
     wrong(&["--user", "0"], &["items.csv"]);
-    // A person of the data set whose name is no user's number.
+    // A user of the data set whose name is no user's number.
     let users = read(&out.join("users.csv"));
     let row: Vec<&str> = users.lines().find(|line| line.starts_with("0,3,")).expect("a row").split(',').collect();
     if row[2].parse::<u32>().is_ok_and(|person| person >= 5) {

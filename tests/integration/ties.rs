@@ -13,7 +13,7 @@ fn finished() -> (tempfile::TempDir, PathBuf) {
     (folder, out)
 }
 
-/// Lists a file as it is now: whoever exchanges a file may mend the list, too.
+/// Lists a file in its current state: an attacker who exchanges a file may change the list, too.
 fn list_anew(out: &Path, name: &str) {
     let mut manifest = manifest(out);
     let record = manifest.files.iter_mut().find(|file| file.path == name).expect("a listed file");

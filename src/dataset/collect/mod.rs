@@ -1,4 +1,4 @@
-//! From a publisher's files, or one's own tables, to a [`Dataset`].
+//! From a publisher's files, or your own tables, to a [`Dataset`].
 //!
 //! Users and items are in the order of their tables; those that only the log knows come after them, numbers by value,
 //! then texts by their bytes, so that no number hangs on the order of the log's lines.

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What OpenAI's batch interface would make of a file of requests; `failing` lines fail.
+/// The output of OpenAI's batch interface for a file of requests; `failing` lines fail.
 fn batched(requests: &str, failing: &[&str]) -> Vec<String> {
     let answer = |line: &str| {
         let request: Value = serde_json::from_str(line).expect("a request");

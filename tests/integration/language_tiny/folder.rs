@@ -1,4 +1,4 @@
-//! What a model's folder has, lacks, or says wrongly.
+//! The content of a model's folder: present, missing, or wrong.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn models_of_one_name_and_other_bytes_have_other_fingerprints() {
             let path = other.path().join(name);
             let mut bytes = std::fs::read(&path).expect("the file");
             match name.ends_with(".json") {
-                // A blank more, which means nothing to whoever reads the file.
+                // An additional blank, which has no meaning for readers of the file.
                 true => bytes.push(b' '),
                 false => {
                     let place = place_of_weight(&bytes, kind);
@@ -36,7 +36,7 @@ fn place_of_weight(bytes: &[u8], kind: &str) -> usize {
     if kind == "qwen2" { 0 } else { bytes.len() / 2 }
 }
 
-/// What is said of a damaged folder, its path taken out.
+/// The message about a damaged folder, without its path.
 fn refused(kind: &str, graph: Option<&str>, damage: impl FnOnce(&Path)) -> String {
     let folder = copy(kind);
     damage(folder.path());

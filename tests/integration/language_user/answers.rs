@@ -1,4 +1,4 @@
-//! What the user model answers, asked without a simulation.
+//! Answers of the user model without a simulation.
 
 use super::*;
 use recmirror::dataset::{Column, Field, Fields};
@@ -112,7 +112,7 @@ fn a_rationale_depends_on_the_draws_of_its_user_and_tick() {
     let list: &[u32] = &[1, 2, 3, 7];
     let thoughts = |users: &[u32], draws: Option<(u32, u32)>| -> Vec<String> {
         let mut scenes = scenes(&user, &log, &[list; 3]);
-        // The same person three times: only the draws distinguish them.
+        // The same user three times: only the draws distinguish them.
         let width = scenes.width;
         scenes.memory.copy_within(0..width, width);
         scenes.memory.copy_within(0..width, 2 * width);
@@ -155,7 +155,7 @@ fn a_user_without_history_and_titles_of_all_scripts_get_an_answer() {
     assert!(without.iter().chain(&with).all(|logit| logit.is_finite()) && without != with);
 }
 
-/// What is said of a model that was damaged, or of settings that do not go together; the folder's path is taken out.
+/// The message about a damaged model, or about conflicting settings, without the folder's path.
 fn refused(damage: impl FnOnce(&Path, &mut LanguageSpec), slate: usize) -> String {
     let ((_folder, data, log), model) = (data(), model("llama"));
     let mut spec = spec(model.path());

@@ -125,7 +125,7 @@ fn too_little_overlap_is_reported() {
     let problem = |found: &Evaluation, estimator: &str| {
         found.rows.iter().find(|row| row.estimator == estimator).and_then(|row| row.problem.clone())
     };
-    // What `popular` shows never changes within a tick: it says nothing of most of what `random` does.
+    // The slate of `popular` never changes within a tick, so its log does not support most slates of `random`.
     let found = ask(&experiment, &trials, "random", "popular").expect("estimates");
     assert!(problem(&found, "ips").is_some_and(|problem| problem.starts_with("biased")), "{found:?}");
     // One in some thousand slates of `random` is that of `popular`.
