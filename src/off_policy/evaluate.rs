@@ -23,7 +23,7 @@ pub struct Question<'a> {
     pub target: &'a str,
     /// Name of the policy whose log is used.
     pub from: &'a str,
-    /// Slates that a target which draws is asked for in each round; for the direct method and for the truth.
+    /// Slates drawn from a stochastic target in each round, for the direct method and the truth.
     pub draws: u32,
     /// Resamples of the bootstrap.
     pub resamples: usize,
@@ -59,8 +59,8 @@ pub struct Evaluation {
     pub slots: usize,
     /// Mean reward of the log's own slates.
     pub logged: f64,
-    /// The truth that the estimators are after: the user model's probability that something of the target's slates is
-    /// accepted, in the situations of the log, the mean over rounds.
+    /// The true value that the estimators aim at: the user model's probability of accepting an item of the target's
+    /// slates in the situations of the log, averaged over rounds.
     pub truth: f64,
     /// One for each of [`ESTIMATORS`].
     pub rows: Vec<Row>,

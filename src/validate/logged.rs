@@ -32,7 +32,7 @@ pub struct LoggedValue {
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
-    /// Rounds of equal weight that would be as sure.
+    /// The number of equally weighted rounds with the same variance.
     pub effective: f64,
     /// The reason why the log does not support the estimate, if so.
     pub problem: Option<String>,
