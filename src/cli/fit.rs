@@ -184,7 +184,7 @@ impl Fit {
             if lists.long > 0 {
                 let _ = writeln!(
                     text,
-                    "{} lists are long: a part of what was passed over is drawn in each epoch",
+                    "{} lists are long: each epoch samples a part of the items that were not taken",
                     lists.long
                 );
             }
@@ -196,7 +196,7 @@ impl Fit {
             text += &super::align::table(found);
         }
         if self.licence.is_empty() {
-            text += "the card states no terms: say those of the data with --licence\n";
+            text += "the card states no licence: give the terms of the data with --licence\n";
         }
         print(&text);
         Ok(())

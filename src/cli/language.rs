@@ -210,7 +210,7 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
 /// The exit code for an error of a model: wrong input, or a problem that may be gone next time.
 pub(super) fn failure(error: &LanguageError, mut message: String, restart: bool) -> Failure {
     if restart {
-        message.push_str("\nwhat was answered is kept: leave --restart out next time, it would throw that away");
+        message.push_str("\nanswers so far are kept; leave out --restart next time, because it deletes them");
     }
     match error {
         LanguageError::Budget { .. } | LanguageError::Unanswered(_) => Failure::other(message),

@@ -66,7 +66,7 @@ impl Resume {
             Failure::input(format!("{}: {problem}; a run resumes with its own inputs only", self.folder.display()))
         })?;
         for change in changes {
-            say!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
+            say!("note: {change}; the last bits, and with them the digest, may differ from an uninterrupted run");
         }
         let stopped = Some((left.path.as_path(), &manifest));
         Job { experiment, folder, until, scenarios, stopped, registry, quiet: self.quiet }.carry_out()
@@ -111,8 +111,8 @@ impl Resume {
         }
         if manifest.trials.iter().all(|trial| trial.events.is_none()) {
             return Err(Failure::input(format!(
-                "{folder} has no logs to resume from (engine.events = false, or no tick was complete, or it was killed or failed \
-                 before a trial was); run the scenario again"
+                "{folder} has no logs to resume from (engine.events = false, or no tick was complete, or it was \
+                 killed or failed before a trial was complete); run the scenario again"
             )));
         }
         Ok(())

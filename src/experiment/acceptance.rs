@@ -124,8 +124,8 @@ impl Liking {
         if !scale.contains(rating) || level < 2.0 {
             let RatingScale { min, max } = scale;
             return Err(UserError::Setup(format!(
-                "`user.like_at` is {rating}, but the ratings of the data go from {min} to {max}; give one above {}, so that \
-                 some rating is no liking",
+                "`user.like_at` is {rating}, but the ratings of the data go from {min} to {max}; give one above {}, \
+                 so that some ratings do not count as liked",
                 scale.rating(1.5)
             )));
         }
@@ -220,7 +220,7 @@ mod tests {
     fn the_order_of_a_slate_counts_where_slots_are_examined_by_place() {
         let like = ("user.accept", "like");
         let [best_first, turned] = accepted(&[like]);
-        assert!((best_first - turned).abs() < 1e-6, "all slots are looked at: {best_first} {turned}");
+        assert!((best_first - turned).abs() < 1e-6, "all slots are examined: {best_first} {turned}");
         for examination in ["position", "cascade"] {
             let [best_first, turned] = accepted(&[like, ("user.examination", examination)]);
             assert!(best_first > turned + 1e-3, "{examination}: {best_first} {turned}");
@@ -350,7 +350,7 @@ mod tests {
             (&none, &[position, learned], "no impression comes before the cut"),
             (&early, &[position, learned], "nothing was taken from slot 1 of the 40 impressions before the cut"),
             (&data(0), &[("user.like_at", "11")], "the ratings of the data go from 0 to 10; give one above 1.25"),
-            (&data(0), &[("user.like_at", "1")], "so that some rating is no liking"),
+            (&data(0), &[("user.like_at", "1")], "so that some ratings do not count as liked"),
             (&data(0), &[("user.examination", "position"), ("user.examination_weights", "[1]")], "one for each slot"),
             (&data(0), &[("user.examination_weights", "[1, 1, 1, 1]")], "means nothing with"),
             (

@@ -71,7 +71,7 @@ pub enum CompareError {
         folder: PathBuf,
     },
     /// Runs that answer different questions.
-    #[error("these runs cannot be compared:\n{}\nWith --anyway they are, as samples that have nothing in common.", problems.join("\n"))]
+    #[error("these runs cannot be compared:\n{}\n--anyway compares them as independent samples.", problems.join("\n"))]
     Incomparable {
         /// The differences, one sentence each.
         problems: Vec<String>,

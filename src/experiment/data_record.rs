@@ -53,7 +53,7 @@ impl DataRecord {
         match (self.cut.as_str(), self.later_share) {
             ("global", _) => "The log is cut at one moment for all users.".to_owned(),
             ("user", Some(share)) => format!(
-                "The log is cut for each user apart: of the other users' log at the start, {:.0}% is not earlier than a \
+                "Each user's log is cut separately: of the other users' log at the start, {:.0}% is not earlier than a \
                  user's own cut, the mean over users, and statistics such as popularity and similarity use it (`data.cut = \
                  \"global\"` cuts at one moment).",
                 100.0 * share

@@ -33,7 +33,7 @@ pub enum FolderError {
     #[error(transparent)]
     Claim(#[from] ClaimError),
     /// The run to continue is still active.
-    #[error("{} is being filled by a process that runs; end that first", path.display())]
+    #[error("{} is in use by a running process; stop that first", path.display())]
     Running {
         /// Several runs could be continued.
         path: PathBuf,

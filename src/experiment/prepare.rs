@@ -357,7 +357,7 @@ fn user_model(
     log: &Arc<TrainingLog>,
 ) -> Result<Arc<dyn UserModel>, UserError> {
     let spec = &scenario.user.model;
-    let unknown = || UserError::Setup(format!("`user.kind` is `{}`, which no registered kind is called", spec.kind));
+    let unknown = || UserError::Setup(format!("`user.kind` is `{}`, but no registered kind has this name", spec.kind));
     let kind = registry.user(&spec.kind).ok_or_else(unknown)?;
     let (slate, chunk, cache) = (scenario.slate, scenario.engine.chunk, scenario.engine.cache_mb << 20);
     kind.build(&spec.params, &UserContext { data, catalogue, log, slate, chunk, cache })

@@ -139,8 +139,8 @@ fn responses(base: &Scenario, origin: &Path, registry: &Registry) -> Result<Vec<
         AcceptSpec::Like => ("accepting means taking", vec![("user.accept", "take")]),
     };
     let examination = match base.user.examination {
-        ExaminationRule::None => ("slots looked at by place", vec![("user.examination", "position")]),
-        _ => ("all slots looked at", vec![("user.examination", "none"), ("user.examination_weights", "[]")]),
+        ExaminationRule::None => ("slots examined by position", vec![("user.examination", "position")]),
+        _ => ("all slots examined", vec![("user.examination", "none"), ("user.examination_weights", "[]")]),
     };
     let sensitivity = |(name, changes): (&str, Vec<(&str, &str)>)| {
         let changes: Vec<_> = changes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -287,18 +287,20 @@ impl Trust {
         let (scenarios, claims) = (self.scenarios.len(), self.claims.len());
         let mut sentences = Vec::new();
         if claims == 0 {
-            sentences.push(format!("{}: the run is sure of no order between two policies.", self.title));
+            sentences.push(format!("{}: the run separates no two policies.", self.title));
         } else {
             let surviving = self.surviving().count();
             let turning = self.claims.iter().filter(|claim| claim.count(Verdict::Turns) > 0).count();
             let rest = match claims - surviving - turning {
                 0 => String::new(),
                 unsure => format!(
-                    " {unsure} reverse in none, but are no longer sure in all: a scenario with few users is sure of little."
+                    " {unsure} reverse in none, but are not significant in all: a scenario with few users separates \
+                     few policies."
                 ),
             };
             sentences.push(format!(
-                "{}: the run is sure of {claims} of {} orders between two policies; {surviving} of them hold in all {scenarios} sensitivity scenarios.{rest}",
+                "{}: the run separates {claims} of {} pairs of policies; {surviving} of these orders hold in all \
+                 {scenarios} sensitivity scenarios.{rest}",
                 self.title,
                 pairs(self.policies.len()).count(),
             ));
@@ -387,7 +389,7 @@ mod tests {
         assert_eq!(trust.surviving().count(), 0);
         let words = trust.sentences();
         assert!(
-            words[0].contains("sure of 3 of 3 orders") && words[0].contains("0 of them hold in all 4"),
+            words[0].contains("separates 3 of 3 pairs") && words[0].contains("0 of these orders hold in all 4"),
             "{words:?}"
         );
         assert!(words[0].contains(" 2 reverse in none, but"), "{words:?}");
@@ -413,7 +415,7 @@ mod tests {
                 "parametric users"
             ]
         );
-        assert_eq!(names[names.len() - 2..], ["accepting means liking", "slots looked at by place"]);
+        assert_eq!(names[names.len() - 2..], ["accepting means liking", "slots examined by position"]);
         for sensitivity in &scenarios {
             assert_eq!(
                 (sensitivity.scenario.seed, &sensitivity.scenario.policies),

@@ -236,9 +236,9 @@ impl UntilRecord {
         };
         let intervals: Vec<String> = self.sequences.iter().map(interval).collect();
         let what = format!(
-            "Differences from `{}` in {name}{unit} with 95% intervals that hold for all pairs of policies at once although they \
-             were looked at after every replication: {}. The verdicts on pairs are of this kind; the intervals of means, and what \
-             is said of a pair alone, are those of a number of replications fixed before.",
+            "Differences from `{}` in {name}{unit} with 95% intervals that hold for all pairs of policies at once \
+             although they were checked after every replication: {}. The verdicts on pairs use these intervals; \
+             intervals of means and of single pairs assume a number of replications fixed in advance.",
             self.baseline,
             intervals.join("; ")
         );
@@ -326,9 +326,10 @@ mod tests {
             [
                 "Ran 7 of at most 30 replications until `acceptance_rate ci<0.5%`: every interval is as narrow as the rule asks.",
                 "Differences from `random` in acceptance_rate in percentage points with 95% intervals that hold for all pairs of \
-                 policies at once although they were looked at after every replication: popular +6.50 [+6.25, +6.75]; als – (too \
-                 few replications). The verdicts on pairs are of this kind; the intervals of means, and what is said of a pair \
-                 alone, are those of a number of replications fixed before.",
+                 policies at once although they were checked after every replication: popular +6.50 [+6.25, +6.75]; \
+                 als – (too few replications). \
+                 The verdicts on pairs use these intervals; intervals of means and of single pairs \
+                 assume a number of replications fixed in advance.",
             ]
         );
     }

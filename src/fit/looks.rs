@@ -37,7 +37,7 @@ pub struct Looks {
 
 /// Finds out.
 pub(super) fn looks(shown: &ShownLists<'_>, seed: u64) -> Looks {
-    let all = |reason: String| Looks { reason: format!("all slots count as looked at: {reason}"), ..Looks::default() };
+    let all = |reason: String| Looks { reason: format!("all slots count as examined: {reason}"), ..Looks::default() };
     let step = shown.len().div_ceil(MOST_LISTS);
     let lists: Vec<Impression<'_>> = shown.lists().step_by(step).collect();
     let groups = groups(&lists);
@@ -65,7 +65,7 @@ pub(super) fn looks(shown: &ShownLists<'_>, seed: u64) -> Looks {
             Looks {
                 weights: by_slot(&found.weights, &groups).into_iter().map(|weight| weight as f32).collect(),
                 intervals: ends.map(|(low, high)| [low as f32, high as f32]).collect(),
-                reason: format!("slots are looked at by their place, as {} lists say: {told}", found.lists),
+                reason: format!("slots are examined by position, as {} lists say: {told}", found.lists),
             }
         }
         Err(problem) => all(problem),

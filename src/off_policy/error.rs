@@ -15,7 +15,7 @@ pub enum OffPolicyError {
     },
     /// A log without propensities.
     #[error(
-        "policy `{policy}` draws its slates and does not know with which probabilities, so its log supports no \
+        "policy `{policy}` draws its slates with unknown probabilities, so its log supports no \
          estimate for other policies; choose another one with --from, such as a `random`, an `epsilon_greedy` or \
          a `mix`"
     )]
@@ -25,8 +25,8 @@ pub enum OffPolicyError {
     },
     /// A target that does not know the probability of a slate.
     #[error(
-        "policy `{policy}` draws its slates and cannot report how likely it would have shown another policy's; targets are \
-         the policies that draw nothing, `random`, and `epsilon_greedy` and `mix` around policies that draw nothing"
+        "policy `{policy}` draws its slates and cannot report the probability of another policy's slate; targets are \
+         deterministic policies, `random`, and `epsilon_greedy` and `mix` around deterministic policies"
     )]
     TargetUnknown {
         /// The target.

@@ -150,7 +150,8 @@ impl Counts {
         groups.dedup();
         if groups.len() > 1 {
             return Err(format!(
-                "the slots fall into {} groups that have no item in common: whether a slot is looked at more, or holds better \
+                "the slots fall into {} groups that have no item in common: whether a slot is examined more, or holds \
+                 better \
                  items, cannot be distinguished",
                 groups.len()
             ));

@@ -72,7 +72,7 @@ fn ranked(ranking: &Ranking) -> String {
     } else if share < GUESSES {
         "do not rank policies with this model"
     } else {
-        "the model's order of policies is right more often than not, and not to be relied on"
+        "the model's order of policies is right more often than not, but is not reliable"
     };
     format!(
         "Of {told} pairs of policies that the users' responses separate, the model orders {right} in the same way: {judged}."
@@ -210,11 +210,8 @@ fn calibration(text: &mut String, table: &CalibrationTable) {
 }
 
 fn examined(text: &mut String, found: &ExaminationEstimate) {
-    let _ = writeln!(
-        text,
-        "\nhow likely slots are looked at, relative to the most (position-based model, {} lists)",
-        found.lists
-    );
+    let _ =
+        writeln!(text, "\nexamination of slots, relative to the highest (position-based model, {} lists)", found.lists);
     let _ = writeln!(text, "  slot  examined {:<16}  naive", "");
     for (slot, &estimate) in found.weights.iter().enumerate().take(MOST_SLOTS) {
         let figure = Figure { estimate, low: found.low[slot], high: found.high[slot] };

@@ -255,7 +255,7 @@ fn a_run_whose_process_was_killed_resumes() {
         assert!(child.try_wait().expect("a process").is_none(), "it was over before it could be killed");
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
-    recmirror(&["resume", text(&run)]).expect(2).says(&["is being filled by a process that runs"]);
+    recmirror(&["resume", text(&run)]).expect(2).says(&["is in use by a running process"]);
     child.kill().expect("a process");
     child.wait().expect("a process");
     assert!(names_in(&run).is_empty() && left.exists(), "the name is held, and the trials are kept");

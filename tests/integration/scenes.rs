@@ -323,7 +323,7 @@ fn lists_that_no_scene_can_show_are_never_drawn() {
     raws.write(folder.path(), "x");
     let answer = scenes(folder.path(), "x", &["--train", "60", "--eval", "5"]).expect(0);
     assert_eq!(records(folder.path(), "x_train.jsonl").len(), 60);
-    for told in ["a row that shows fewer than two items", "a row that shows more items than there are letters"] {
+    for told in ["a row that shows fewer than two items", "a row that shows more items than there are option labels"] {
         assert!(answer.stdout.contains(told), "{told} in {}", answer.stdout);
     }
     assert!(!answer.stdout.contains("wanted"), "{}", answer.stdout);

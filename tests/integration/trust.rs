@@ -42,7 +42,7 @@ fn policies_run_in_sensitivity_scenarios_and_the_run_is_unchanged() {
             "half the temperature",
             "twice the temperature",
             "accepting means liking",
-            "slots looked at by place",
+            "slots examined by position",
             "one slate"
         ]
     );

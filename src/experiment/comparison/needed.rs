@@ -61,7 +61,8 @@ impl Comparison {
         let family = Family::of_pairs((rows.len() + 1) * rows.len() / 2);
         let title = format!(
             "Replications that would show a difference of {} in {} from `{}` with a chance of 80% (paired t test \
-             at 0.05 over {} pairs of policies); the deviation is that of the differences within a replication, an estimate itself",
+             at 0.05 over {} pairs of policies); the deviation is the estimated standard deviation of the paired \
+             differences",
             [&plain(kind.format, difference), unit].join(" ").trim_end(),
             kind.name,
             name(&self.baseline.0, &self.baseline.1),

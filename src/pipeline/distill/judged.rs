@@ -167,7 +167,7 @@ impl Row<'_> {
 }
 
 fn beyond(key: &str, letter: Letter, options: usize) -> String {
-    format!("the letter `{letter}` in `{key}` is beyond the scene's {options} options")
+    format!("the option label `{letter}` in `{key}` is beyond the scene's {options} options")
 }
 
 #[cfg(test)]

@@ -119,7 +119,7 @@ pub(super) fn sample(
 fn unusable(shown: Option<u8>, letters: usize, is_later: bool) -> Option<&'static str> {
     match shown {
         Some(..2) => Some("a row that shows fewer than two items"),
-        Some(count) if usize::from(count) > letters => Some("a row that shows more items than there are letters"),
+        Some(count) if usize::from(count) > letters => Some("a row that shows more items than there are option labels"),
         Some(_) => None,
         None => is_later.then_some("a scene whose real item came out later"),
     }

@@ -149,7 +149,7 @@ fn policies_that_do_not_know_are_refused_by_name() {
         ask(&experiment, trials, target, from).expect_err("a refusal").to_string()
     };
     assert!(refusal("thompson", "wide", &trials).contains("`thompson` draws its slates and cannot report"));
-    assert!(refusal("wide", "thompson", &trials).contains("`thompson` draws its slates and does not know"));
+    assert!(refusal("wide", "thompson", &trials).contains("`thompson` draws its slates with unknown probabilities"));
     let unknown = refusal("absent", "wide", &trials);
     assert!(unknown.contains("no policy `absent`") && unknown.contains("`item_knn`"), "{unknown}");
     let wide = trials.iter_mut().find(|trial| trial.policy == "wide").expect("a trial");
