@@ -356,7 +356,7 @@ mod tests {
             (
                 &data(0),
                 &[("user.examination", "cascade"), ("user.examination_weights", "[0.5, 1, 0, 0]")],
-                "grows from one slot to the next",
+                "increases from one slot to the next",
             ),
         ];
         for (data, settings, wanted) in cases {
