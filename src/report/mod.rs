@@ -218,7 +218,7 @@ mod tests {
         let none: Vec<&[Option<f64>]> = none.iter().map(Vec::as_slice).collect();
         let run = results(&default_metrics(), "some", &[("some", &half), ("never", &none)], 2);
         let page = checked(&input(&run));
-        assert!(page.contains("<td>\u{2013}</td>") && page.contains("stands for a value that is undefined"));
+        assert!(page.contains("<td>\u{2013}</td>") && page.contains("marks a value that is undefined"));
         assert!(page.contains("Undefined in every replication."));
         let run = results(&default_metrics(), "never", &[("never", &none)], 2);
         assert!(checked(&input(&run)).contains("Undefined at every tick."));
