@@ -1,10 +1,10 @@
 //! Trust in an order of policies, by sensitivity scenarios.
 //!
-//! A simulator's answer rests on assumptions that its log cannot check: who the users are, how often they accept, how
-//! sure they are of their taste. A [`SensitivityScenario`] changes one of them and nothing else, seeds included. A
-//! conclusion of the run (one policy ahead of another, by the verdict over all pairs) then holds there, is no longer
-//! sure, or reverses. Verdicts in sensitivity scenarios are adjusted over all pairs and all sensitivity scenarios: with
-//! a chance of 95%, none of them is false.
+//! A simulator's answer depends on assumptions that its log cannot check: the users, how often they accept, the
+//! strength of their taste. A [`SensitivityScenario`] changes one of them and nothing else, seeds included. A
+//! conclusion of the run (one policy ahead of another, by the verdict over all pairs) then holds, is no longer
+//! significant, or reverses. The verdicts are adjusted over all pairs and all sensitivity scenarios: with a chance of
+//! 95%, none of them is false.
 
 use super::results::Results;
 use super::stats::kendall_tau;
