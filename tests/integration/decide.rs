@@ -155,7 +155,7 @@ fn a_refused_label_is_asked_again_and_too_many_stop_the_run() {
     assert_eq!(read(&made("judge", root)), undisturbed_by("judge", 5, || Reply::Answers));
     let never = Server::start(|_| Reply::Status(400, "", "{}".to_owned()));
     let answer = ask("judge", root, &never, &["--skip-failed", "--concurrency", "1", "--restart"]).expect(2);
-    answer.says(&["refuses the request (status 400)", "leave --restart out next time"]);
+    answer.says(&["refuses the request (status 400)", "leave out --restart next time"]);
     assert_eq!(never.requests().len(), 3);
 }
 

@@ -141,7 +141,7 @@ fn missing_files_and_wrong_names_are_reported() {
     for (datasets, more, told) in [
         ("ml-1m,steam", &[][..], "steam_train.jsonl does not exist; `recmirror scenes` makes it"),
         ("ml-1m,ml-1m", &[], "--datasets names `ml-1m` twice"),
-        ("../ml-1m", &[], "`../ml-1m` is no name of a data set"),
+        ("../ml-1m", &[], "`../ml-1m` is not a valid name of a data set"),
         ("ml-1m", &["--rank", "ifd"], "ml-1m_ifd.jsonl does not exist; `recmirror judge --ifd` makes it"),
         ("ml-1m", &["--prompts", "nowhere.toml"], "cannot read the prompts nowhere.toml"),
     ] {

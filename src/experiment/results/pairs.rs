@@ -241,7 +241,7 @@ mod tests {
     fn limits_of_resampling_few_replications() {
         assert_eq!(
             too_narrow(5).unwrap(),
-            "No bootstrap interval of 5 replications holds the truth more often than in 93.75% of runs: go by the other intervals."
+            "No bootstrap interval of 5 replications contains the truth in more than 93.75% of runs: use the other intervals."
         );
         assert!(too_narrow(2).unwrap().contains(" 50% of runs"));
         assert_eq!((too_narrow(1), too_narrow(6)), (None, None));

@@ -96,7 +96,7 @@ fn errors_in_a_folder_are_reported() {
     // A text that is the same whatever is asked, or has the roles alone.
     for template in ["Hello.", "{% for message in messages %}<{{ message.role }}>{% endfor %}"] {
         let told = refused("llama", None, |folder| write(&folder.join("chat_template.jinja"), template));
-        assert!(told.starts_with("DIR/chat_template.jinja: the chat template leaves out what the user says"), "{told}");
+        assert!(told.starts_with("DIR/chat_template.jinja: the chat template leaves out the user's message"), "{told}");
     }
     let told = refused("llama", None, |folder| write(&folder.join("tokenizer.json"), "{\"version\": 1"));
     assert!(told.starts_with("DIR/tokenizer.json: "), "{told}");
