@@ -86,7 +86,7 @@ fn wrong_scenes_are_reported_with_file_and_line() {
         (good.clone(), "the scene has no `items`"),
         (with("items", json!([1, 2, 3, 4, 5])), "user u1 is not in data"),
         (with("items", json!(null)), "make the scenes again"),
-        (with("timestamp", json!(null)), "the scene has no time, so that nothing says which interactions of data"),
+        (with("timestamp", json!(null)), "the scene has no time, so the earlier interactions of its user in data"),
         (with("timestamp", json!(null)), "`recmirror align MODEL DATA`"),
     ];
     for (scene, words) in unfit {
