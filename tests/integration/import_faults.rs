@@ -174,7 +174,9 @@ fn failed_imports_are_reported() {
         .expect(2)
         .says(&["`movielens` has no format `tsv`", "`recbole`"]);
     import("movielens", folder.path(), &["--latest", "0"]).expect(2).says(&["expected a share above 0"]);
-    import("movielens", folder.path(), &["--name", "../x"]).expect(2).says(&["`../x` is not a valid name of a data set"]);
+    import("movielens", folder.path(), &["--name", "../x"])
+        .expect(2)
+        .says(&["`../x` is not a valid name of a data set"]);
     write(&folder.path().join("from/user_artists.dat"), "userID\tartistID\tweight\n1\t2\t3\n");
     import("lastfm", folder.path(), &["--latest", "0.5"])
         .expect(2)

@@ -214,9 +214,12 @@ mod tests {
         for (rest, told) in [
             (
                 r#""decision_list": ["t"], "choice": [{"C": 1.0}]"#,
-                "the letter `C` in `choice` is beyond the scene's 2 options",
+                "the option label `C` in `choice` is beyond the scene's 2 options",
             ),
-            (r#""decision_list": ["t"], "choice": [{"A": 1.0}], "behavior": ["D"]"#, "the letter `D` in `behavior`"),
+            (
+                r#""decision_list": ["t"], "choice": [{"A": 1.0}], "behavior": ["D"]"#,
+                "the option label `D` in `behavior`",
+            ),
             (r#""decision_list": ["t"], "choice": []"#, "1 decisions in `decision_list` but 0 in `choice`"),
             (
                 r#""decision_list": ["t"], "choice": [{"A": -0.5}]"#,

@@ -59,12 +59,12 @@ parameters! {
         /// `direct` asks only for the option label; with `rationale` the model first writes a rationale, which is
         /// stored in the run's folder and takes many times as long.
         mode: LanguageMode = LanguageMode::Direct,
-        /// The most entries of a user's history that the model reads. A full history loses its older half at once, so
-        /// that the cache of the rest can be used again.
+        /// The most entries of a user's history that the model reads. The older half of a full history is dropped at
+        /// once, so that the cache of the rest can be used again.
         #[range(1..=1_000)]
         history: usize = 20,
-        /// Rotations of the list whose probabilities are averaged (geometric mean), against position bias; 1 asks once.
-        /// Each costs a question, and only `direct` can have more than 1.
+        /// Rotations of the list whose probabilities are averaged (geometric mean), against position bias. With 1 the
+        /// model is asked once. Each costs a question, and only `direct` can have more than 1.
         #[range(1..=25)]
         rotations: usize = 1,
         /// Divides the logits of a rationale's tokens; 0 takes the most likely.

@@ -104,7 +104,11 @@ fn a_server_judges_and_labels_that_it_does_not_list_are_counted() {
     ask("decide", root, &server, &[]).expect(0);
     let answer = ask("judge", root, &server, &[]).expect(0);
     assert!(answer.stdout.contains("12 judged decisions"), "{}", answer.stdout);
-    assert!(answer.stdout.contains("12 of 36 option labels were not among the most likely tokens"), "{}", answer.stdout);
+    assert!(
+        answer.stdout.contains("12 of 36 option labels were not among the most likely tokens"),
+        "{}",
+        answer.stdout
+    );
     let first: Value =
         serde_json::from_str(read(&root.join("probs/x_probs_strong.jsonl")).lines().next().expect("a line"))
             .expect("a record");
