@@ -28,7 +28,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 /// How a run is carried out; nothing here changes a result.
 pub struct RunOptions<'a> {
-    /// Folder for the event logs; what users thought goes to `decisions` beside it. `None`: all is counted and not written.
+    /// Folder for the event logs; rationales go to `decisions` beside it. `None`: all is counted and not written.
     pub events: Option<&'a Path>,
     /// The receiver of progress.
     pub progress: &'a dyn Progress,

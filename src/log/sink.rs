@@ -10,7 +10,7 @@ pub trait EventSink: Send + Sync {
     /// When the events cannot be stored; the replication stops.
     fn write(&mut self, batch: &EventBatch) -> Result<(), LogError>;
 
-    /// Takes what the users of the same tick thought; called after [`EventSink::write`], where the user model writes.
+    /// Takes the rationales of the users of the same tick; called after [`EventSink::write`], where the user model writes.
     ///
     /// # Errors
     /// When it cannot be stored; the replication stops.

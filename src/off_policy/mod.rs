@@ -17,7 +17,7 @@
 //!
 //! [`rounds`] and [`slates`] are these formulas over arrays, equal to the Python package obp 0.4.1 where it has them;
 //! [`interval`] and [`Overlap`] say how far they can be trusted. [`evaluate()`] applies them to a trial of a run: it runs the
-//! trial again, with the target as a silent passenger, and sets the simulator's truth beside the estimates.
+//! trial again, with the target beside its policy, and sets the simulator's truth beside the estimates.
 //!
 //! Not here: estimators for long horizons. What is estimated is the reward of the target's slates in the situations that
 //! the log's policy led to; where its own slates would have led is another question.
@@ -28,13 +28,13 @@ pub mod interval;
 #[cfg(test)]
 mod laws;
 mod overlap;
-mod passenger;
 mod replay;
+mod rerun;
 mod reward_model;
-mod ride;
 pub mod rounds;
 pub mod slates;
 mod valuation;
+mod with_target;
 
 pub use self::error::OffPolicyError;
 pub use self::evaluate::{ESTIMATORS, Evaluation, Question, Row, evaluate};

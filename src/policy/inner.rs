@@ -7,18 +7,14 @@
 use super::{Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::params::{Key, Kind, PolicyTable, whole};
+use crate::params::{PolicyTable, shared_key};
 
-/// The wrapped policy.
-pub(super) const INNER: Key = Key {
-    name: "inner",
-    kind: Kind::Policy { default: "popular" },
-    doc: "the policy that is wrapped; also written as a table of its own, [policy.inner]",
-};
-
-/// Items of the inner list among which is chosen.
-pub(super) const POOL: Key =
-    whole("pool", "best items of the inner policy among which is chosen; at least a slate is taken", (1, 10_000), 100);
+shared_key!(
+    pub(super) inner_key = "popular", "the policy that is wrapped; also written as a table of its own, [policy.inner]"
+);
+shared_key!(
+    pub(super) pool_key = 100, "best items of the inner policy among which is chosen; at least a slate is taken", 1..=10_000
+);
 
 /// A wrapped policy and its latest lists.
 pub(super) struct Inner {

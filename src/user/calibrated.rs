@@ -63,7 +63,7 @@ impl Probabilities {
         }
     }
 
-    /// `[n]`: what each user thought before; empty where the model writes nothing.
+    /// `[n]`: the rationale of each user; empty where the model writes nothing.
     pub fn decisions(&self) -> &[Decision] {
         &self.logits.decisions
     }
