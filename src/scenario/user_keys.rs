@@ -16,8 +16,7 @@ pub(super) const USER: &[Key] = &[
     Key {
         name: "like_at",
         doc: "The lowest rating, on the scale of the data, that counts as liking. `auto` is four fifths of the way: 4 of 1 \
-              to 5, 7.75 of 1 to 10. User models know five levels: it, and every rating, \
-              counts as the nearest one.",
+              to 5, 7.75 of 1 to 10. User models know five levels: it, and every rating, counts as the nearest one.",
         kind: Kind::WordOrNumber { words: &["auto"], min: -1e9, max: 1e9, default: None },
     },
     word(
