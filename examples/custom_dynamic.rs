@@ -9,14 +9,14 @@ use std::process::ExitCode;
 
 recmirror::parameters! {
     /// rejected slates make the next one harder
-    struct SulkingSpec = "sulking" {
+    struct SulkingParameters = "sulking" {
         /// logits that "reject all" gains with each rejected slate of the session; 0 = nobody sulks
         #[range(0.0..=100.0)]
         strength: f64,
     }
 }
 
-impl BuildDynamic for SulkingSpec {
+impl BuildDynamic for SulkingParameters {
     fn build(self, _: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         Ok(Box::new(Sulking { strength: self.strength as f32 }))
     }
@@ -48,14 +48,14 @@ impl Dynamic for Sulking {
 }
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let registry = Registry::builtin().with(DynamicKind::of::<SulkingSpec>());
+    let registry = Registry::builtin().with(DynamicKind::of::<SulkingParameters>());
     if std::env::args().len() > 1 {
         return Ok(recmirror::cli::main_with(&registry));
     }
     let row = |n: i64| ((n % 40).to_string(), ((n * 7 + n / 40) % 60).to_string(), None, Some(n));
     let data = Dataset::from_rows("shop", (0..600).map(row))?;
     for strength in [0.0, 1.0] {
-        let settings = Experiment::builder(&data).dynamic_of(&SulkingSpec { strength });
+        let settings = Experiment::builder(&data).dynamic_of(&SulkingParameters { strength });
         let settings = settings.population(500).slate(5).steps(20).replications(2).policy("popular", &[]);
         let run = settings.experiment()?.run_observed(None, &mut |_| ())?;
         let summary = run.results.summary();

@@ -9,17 +9,12 @@
 //! memory = 20
 //! ```
 //!
-//! Run it with `cargo run --example custom_policy`.
+//! Run it with `cargo run --example custom_policy`; with arguments it is the whole `recmirror` command with one kind more:
+//! `cargo run --example custom_policy -- run my_scenario.toml --out runs/mine`.
 
-use recmirror::Registry;
-use recmirror::dataset::{Catalogue, Column, Field, Fields, Interaction, ItemCategories, TrainingLog};
-use recmirror::ids::{ItemId, LogUserId, UserId};
-use recmirror::log::EventBatch;
-use recmirror::policy::{
-    Blocked, BuildPolicy, Fits, Histories, Policy, PolicyContext, PolicyError, PolicyKind, Requests, SeenItems, Slates,
-    rank_candidates,
-};
-use recmirror::random::Streams;
+use recmirror::dataset::{Catalogue, Column, DataError, Field, Fields, ItemCategories};
+use recmirror::policy::{BuildPolicy, Histories, PolicyKind};
+use recmirror::prelude::*;
 use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,14 +22,14 @@ use std::sync::Arc;
 // The keys of the policy in scenario files.
 recmirror::parameters! {
     /// the newest items of the user's favourite category
-    struct FreshFavouritesSpec = "fresh_favourites" {
+    struct FreshFavouritesParameters = "fresh_favourites" {
         /// latest items of the history that decide the favourite category
         #[range(1..=1000)]
         memory: usize = 20,
     }
 }
 
-impl BuildPolicy for FreshFavouritesSpec {
+impl BuildPolicy for FreshFavouritesParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(FreshFavourites {
             memory: self.memory,
@@ -90,62 +85,33 @@ impl Policy for FreshFavourites {
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
-    let registry = Registry::builtin().with(PolicyKind::of::<FreshFavouritesSpec>());
-    // With arguments this is the whole `recmirror` command with one policy more:
-    // cargo run --example custom_policy -- run my_scenario.toml --out runs/mine
+    let registry = Registry::builtin().with(PolicyKind::of::<FreshFavouritesParameters>());
     if std::env::args().len() > 1 {
         return Ok(recmirror::cli::main_with(&registry));
     }
-    let context = small_world();
-    let mut policy = FreshFavouritesSpec { memory: 20 }.build(&context)?;
-
-    let users: Vec<UserId> = (0..context.sources.len() as u32).map(UserId).collect();
-    // Nobody is shown an item of the own log.
-    let seen = SeenItems::new(SeenItems::of_log(&context.log), context.sources.clone(), context.log.items);
-    let requests = Requests {
-        tick: 0,
-        slate: context.slate,
-        items: context.catalogue.len(),
-        users: &users,
-        blocked: Blocked::seen(&seen),
-        streams: context.streams,
-        oracle_access: None,
-    };
-    let slates = policy.slates(&requests)?;
-    for (user, slate) in users.iter().zip(slates.items.chunks(slates.slate)) {
-        let titles: Vec<&str> =
-            slate.iter().filter(|item| item.is_some()).map(|item| context.catalogue.title(*item)).collect();
-        println!("user {}: {}", user.0, titles.join(", "));
-    }
+    let data = films()?;
+    let settings = Experiment::builder(&data).population(200).slate(5).steps(10).replications(3);
+    let settings = settings.policy_of(&FreshFavouritesParameters { memory: 10 }).policy("popular", &[]);
+    let run = settings.policy("random", &[]).experiment()?.run_observed(None, &mut |_| ())?;
+    println!("{}", run.results.table(100));
     Ok(ExitCode::SUCCESS)
 }
 
-/// Six films and two users: one of them likes comedies, the other one dramas.
-fn small_world() -> PolicyContext {
-    let films = [
-        ("Old Comedy", 1931.0, "Comedy"),
-        ("Old Drama", 1941.0, "Drama"),
-        ("Comedy", 1983.0, "Comedy"),
-        ("Drama", 1985.0, "Drama"),
-        ("New Comedy", 1996.0, "Comedy"),
-        ("New Drama", 1997.0, "Drama"),
-    ];
-    let fields = Fields::new(vec![
-        Field { name: "genres".to_owned(), column: Column::of_names(films.iter().map(|film| [film.2])) },
-        Field { name: "year".to_owned(), column: Column::Number(films.iter().map(|film| film.1).collect()) },
+/// 60 films with a category and a year each, and what 40 users saw of them.
+fn films() -> Result<Dataset, DataError> {
+    let row = |n: i64| ((n % 40).to_string(), ((n * 7 + n / 40) % 60).to_string(), None, Some(n));
+    let mut data = Dataset::from_rows("films", (0..600).map(row))?;
+    let films = data.items.len();
+    data.item_fields = Fields::new(vec![
+        Field {
+            name: "genre".to_owned(),
+            column: Column::of_names((0..films).map(|film| [["Comedy", "Drama", "War"][film % 3]])),
+        },
+        Field {
+            name: "year".to_owned(),
+            column: Column::Number((0..films).map(|film| 1960.0 + film as f32).collect()),
+        },
     ]);
-    let mut catalogue = Catalogue::new(films.iter().map(|film| film.0.to_owned()).collect(), fields);
-    catalogue.set_released(Some("year"));
-    let seen = |user, item| Interaction { user: LogUserId(user), item: ItemId(item), rating: f32::NAN, time: 0 };
-    let log = TrainingLog::from_sorted(vec![seen(0, 0), seen(1, 1)], 2, catalogue.len());
-    PolicyContext {
-        catalogue: Arc::new(catalogue),
-        log: Arc::new(log),
-        sources: Arc::new([LogUserId(0), LogUserId(1)]),
-        slate: 3,
-        tick_seconds: 86_400,
-        kinds: Registry::builtin().policies().clone(),
-        streams: Streams::new(1, 0),
-        fits: Fits::default(),
-    }
+    data.released = Some("year".to_owned());
+    Ok(data)
 }

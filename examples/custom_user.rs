@@ -3,7 +3,6 @@
 //! The kind has keys like every other, so scenario files, `--set`, the JSON Schema and messages know `user.kind = "loyal"`.
 //! Run it with `cargo run --example custom_user`; with arguments it is the whole `recmirror` command with one kind more.
 
-use recmirror::params::Parameters;
 use recmirror::prelude::*;
 use recmirror::scene::SceneBatch;
 use recmirror::user::{
@@ -14,14 +13,14 @@ use std::sync::Arc;
 
 recmirror::parameters! {
     /// takes what is of the same part of the catalogue as the last thing taken.
-    struct LoyalSpec = "loyal" {
+    struct LoyalParameters = "loyal" {
         /// Logits of an item of the category that was taken last.
         #[range(0.0..=10.0)]
         loyalty: f64 = 2.0,
     }
 }
 
-impl BuildUser for LoyalSpec {
+impl BuildUser for LoyalParameters {
     fn build(self, context: &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError> {
         // Without categories, ten neighbours in the catalogue are a part of it.
         let part_of = (0..context.catalogue.len()).map(|item| item / 10).collect();
@@ -36,7 +35,7 @@ struct Loyal {
 
 impl UserModel for Loyal {
     fn kind(&self) -> &'static str {
-        LoyalSpec::NAME
+        LoyalParameters::NAME
     }
 
     /// One number: the part of the catalogue of the item that was taken last.
@@ -73,14 +72,14 @@ impl UserModel for Loyal {
 }
 
 fn main() -> Result<ExitCode, Box<dyn std::error::Error>> {
-    let registry = Registry::builtin().with(UserKind::of::<LoyalSpec>());
+    let registry = Registry::builtin().with(UserKind::of::<LoyalParameters>());
     if std::env::args().len() > 1 {
         return Ok(recmirror::cli::main_with(&registry));
     }
     let row = |n: i64| ((n % 40).to_string(), ((n * 7 + n / 40) % 60).to_string(), None, Some(n));
     let data = Dataset::from_rows("shop", (0..600).map(row))?;
     for loyalty in [0.0, 4.0] {
-        let settings = Experiment::builder(&data).user_of(&LoyalSpec { loyalty });
+        let settings = Experiment::builder(&data).user_of(&LoyalParameters { loyalty });
         let settings = settings.population(500).slate(5).steps(20).replications(2).policy("popular", &[]);
         let run = settings.policy("item_knn", &[]).experiment()?.run_observed(None, &mut |_| ())?;
         let summary = run.results.summary();

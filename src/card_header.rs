@@ -4,19 +4,21 @@
 
 use serde::de::DeserializeOwned;
 
-/// Reads a card of this kind and version. A card of another kind or version is reported as such, and not by its unknown
-/// keys.
-pub(crate) fn parse_card<T: DeserializeOwned>(text: &str, kind: &str, version: u32) -> Result<T, String> {
+/// Reads a card of one of these kinds, the current name first, and this version. A card of another kind or version is
+/// reported as such, and not by its unknown keys.
+pub(crate) fn parse_card<T: DeserializeOwned>(text: &str, kinds: &[&str], version: u32) -> Result<T, String> {
     let told = |problem: toml::de::Error| problem.to_string();
     let table: toml::Table = toml::from_str(text).map_err(told)?;
-    if let Some(found) = table.get("kind").and_then(toml::Value::as_str).filter(|&found| found != kind) {
-        return Err(format!("kind is `{found}`, expected `{kind}`"));
+    let (known, now) = (|found: &&str| kinds.contains(found), kinds.first().copied().unwrap_or_default());
+    if let Some(found) = table.get("kind").and_then(toml::Value::as_str).filter(|found| !known(found)) {
+        return Err(format!("kind is `{found}`, expected `{now}`"));
     }
     let found = table.get("version").and_then(toml::Value::as_integer);
     if let Some(found) = found.filter(|&found| found != i64::from(version)) {
         return Err(format!("version is {found}, this build reads version {version}"));
     }
-    toml::from_str(text).map_err(told)
+    // A table has no lines: a message needs the text.
+    table.try_into().or_else(|_| toml::from_str(text).map_err(told))
 }
 
 /// The kind that a card names.
@@ -38,9 +40,10 @@ mod tests {
 
     #[test]
     fn the_kind_is_reported_before_the_keys() {
-        let read = |text: &str| parse_card::<Card>(text, "ranker", 1);
+        let read = |text: &str| parse_card::<Card>(text, &["ranker", "scorer"], 1);
         let card = read("kind = \"ranker\"\nversion = 1").unwrap();
         assert!(card.kind == "ranker" && card.version == 1);
+        assert_eq!(read("kind = \"scorer\"\nversion = 1").unwrap().kind, "scorer", "an earlier name");
         for (text, told) in [
             ("kind = \"mirror\"\nversion = 1\ndims = 3", "kind is `mirror`, expected `ranker`"),
             ("kind = \"ranker\"\nversion = 2\nshape = 3", "version is 2, this build reads version 1"),

@@ -118,6 +118,7 @@ pub mod prelude {
     pub use crate::experiment::{Experiment, Results, Run, RunEvent, RunFolder};
     pub use crate::ids::{ItemId, LogUserId, UserId};
     pub use crate::log::EventBatch;
+    pub use crate::params::Parameters;
     pub use crate::policy::{
         Policy, PolicyContext, PolicyError, Request, Requests, SlateRow, Slates, factory, rank_candidates,
     };

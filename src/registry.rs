@@ -62,10 +62,10 @@ impl Registry {
     /// All kinds that ship with the crate.
     pub fn builtin() -> Registry {
         Registry {
-            policies: policy::all().into(),
+            policies: policy::KINDS.into(),
             built_outside: BTreeMap::new(),
             users: user::KINDS.to_vec(),
-            dynamics: dynamics::all().to_vec(),
+            dynamics: dynamics::KINDS.to_vec(),
             metrics: metrics::all().iter().collect(),
             readers: Vec::new(),
             sections: Arc::default(),
@@ -178,10 +178,11 @@ impl Registry {
         }
     }
 
-    /// True if every kind whose name is a word of a section ships with the crate.
+    /// True if every kind whose name or keys are in a section ships with the crate.
     pub(crate) fn has_builtin_sections(&self) -> bool {
         let metrics = self.metrics.iter().map(|kind| kind.name).eq(metrics::all().iter().map(|kind| kind.name));
-        let users = self.users.iter().map(|kind| kind.name).eq(user::KINDS.iter().map(|kind| kind.name));
+        let of = |kind: &UserKind| (kind.name, kind.keys);
+        let users = self.users.iter().map(of).eq(user::KINDS.iter().map(of));
         metrics && users && self.readers.is_empty()
     }
 
@@ -199,35 +200,76 @@ impl Default for Registry {
 
 impl Entry for PolicyKind {
     fn enter(self, registry: &mut Registry) {
-        let others = registry.policies.iter().filter(|known| known.name != self.name).copied();
-        registry.policies = others.chain([self]).collect();
+        let mut policies = registry.policies.to_vec();
+        put(&mut policies, self, |kind| kind.name);
+        registry.policies = policies.into();
     }
 }
 
 impl Entry for UserKind {
     fn enter(self, registry: &mut Registry) {
-        registry.users.retain(|known| known.name != self.name);
-        registry.users.push(self);
+        put(&mut registry.users, self, |kind| kind.name);
     }
 }
 
 impl Entry for DynamicKind {
     fn enter(self, registry: &mut Registry) {
-        registry.dynamics.retain(|known| known.name != self.name);
-        registry.dynamics.push(self);
+        put(&mut registry.dynamics, self, |kind| kind.name);
     }
 }
 
 impl Entry for &'static MetricKind {
     fn enter(self, registry: &mut Registry) {
-        registry.metrics.retain(|known| known.name != self.name);
-        registry.metrics.push(self);
+        put(&mut registry.metrics, self, |kind| kind.name);
     }
 }
 
 impl Entry for Reader {
     fn enter(self, registry: &mut Registry) {
-        registry.readers.retain(|known| known.name != self.name);
-        registry.readers.push(self);
+        put(&mut registry.readers, self, |reader| reader.name);
+    }
+}
+
+/// Puts a kind in the place of the one of its name, else at the end.
+fn put<T>(kinds: &mut Vec<T>, kind: T, name: fn(&T) -> &'static str) {
+    match kinds.iter().position(|known| name(known) == name(&kind)) {
+        Some(place) => kinds[place] = kind,
+        None => kinds.push(kind),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::params::{Parameters, parameters};
+    use crate::scenario::{Scenario, json_schema};
+    use crate::user::{BuildUser, UserContext, UserError, UserModel};
+
+    parameters! {
+        /// users of another kind under a name that ships
+        struct OtherParameters = "parametric" {
+            /// a key of its own
+            #[range(0..=9)]
+            depth: u32 = 4,
+        }
+    }
+
+    impl BuildUser for OtherParameters {
+        fn build(self, _: &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError> {
+            Err(UserError::Setup(format!("depth {}", self.depth)))
+        }
+    }
+
+    #[test]
+    fn a_kind_takes_the_place_of_the_one_of_its_name() {
+        let names = |registry: &Registry| registry.users().iter().map(|kind| kind.name).collect::<Vec<_>>();
+        let registry = Registry::builtin().with(UserKind::of::<OtherParameters>());
+        assert_eq!(names(&registry), names(&Registry::builtin()));
+        assert_eq!(registry.user("parametric").map(|kind| kind.keys), Some(OtherParameters::KEYS));
+        let with = |key: &str| format!("data.path = '.'\nuser.{key} = 3\npolicy = [{{ kind = 'random' }}]");
+        let parse = |key: &str| Scenario::parse(&with(key), Path::new("one.toml"), &registry, &[]);
+        assert_eq!(parse("depth").expect("a scenario").user.model.params["depth"].as_integer(), Some(3));
+        assert!(parse("taste").expect_err("no key of this kind").to_string().contains("unknown key `taste`"));
+        assert!(json_schema(&registry).to_string().contains("a key of its own"));
     }
 }

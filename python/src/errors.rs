@@ -104,7 +104,7 @@ pub(crate) fn of_environment(problem: EnvironmentError) -> PyErr {
         EnvironmentError::Experiment(problem) => of_experiment(problem),
         EnvironmentError::Step(TickError::Policy { .. }) => of_slates(problem),
         EnvironmentError::Step(TickError::User { .. }) => of_users(problem),
-        EnvironmentError::NoPolicy { .. } | EnvironmentError::Parameters(_) => of_settings(problem),
+        EnvironmentError::NoPolicy { .. } => of_settings(problem),
         other => refusal(other),
     }
 }

@@ -88,14 +88,14 @@ fn compare(manifest: &Manifest, outcome: &Outcome) -> Vec<String> {
         let again = outcome.trials.iter().zip(&outcome.ticks).zip(&outcome.decisions);
         let mut again =
             again.filter(|((found, _), _)| found.policy == trial.policy && found.replication == trial.replication);
-        let thought = |record: &Option<DecisionFileRecord>| record.as_ref().map(|record| record.digest.clone());
+        let digest = |record: &Option<DecisionFileRecord>| record.as_ref().map(|record| record.digest.clone());
         match again.next() {
             Some(((_, &ticks), _)) if ticks != trial.ticks => {}
             Some(((found, _), _)) if found.digest != trial.digest => {
                 problems.push(format!("{}: digest {}, now {}", title(trial), trial.digest, found.digest));
             }
-            Some((_, now)) if thought(now) != thought(&trial.decisions) => {
-                let told = |record: &_| thought(record).unwrap_or_else(|| "none".to_owned());
+            Some((_, now)) if digest(now) != digest(&trial.decisions) => {
+                let told = |record: &_| digest(record).unwrap_or_else(|| "none".to_owned());
                 let (then, now) = (told(&trial.decisions), told(now));
                 problems.push(format!("{}: decisions with digest {then}, now {now}", title(trial)));
             }

@@ -47,7 +47,7 @@ pub(crate) use self::learning::is_drawn;
 pub use self::learning::{LEAST_LISTS, LearningSplit};
 pub use self::memory_tables::{MemoryTable, MemoryTables, TableValue};
 pub use self::reader::Reader;
-pub use self::scale::{LEVELS, RatingScale};
+pub use self::scale::{LEVELS, RatingScale, is_liked};
 pub use self::split::{Cut, CutError, Split, TrainingLog};
 pub use self::target::{TargetPolicy, TargetRound, read_target};
 #[cfg(feature = "all")]

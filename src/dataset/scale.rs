@@ -57,6 +57,11 @@ impl RatingScale {
         1.0 + (LEVELS - 1) as f32 * (rating - self.min) / (self.max - self.min)
     }
 
+    /// Returns true if a rating is liking where liking begins at `like_level`, see [`is_liked`].
+    pub fn is_liked(self, rating: f32, like_level: u8) -> bool {
+        is_liked(self.level(rating), like_level)
+    }
+
     /// A level from 1 to [`LEVELS`] as a rating of this scale; NaN stays NaN.
     #[inline]
     pub fn rating(self, level: f32) -> f32 {
@@ -67,9 +72,24 @@ impl RatingScale {
     }
 }
 
+/// Returns true if a level is liking where liking begins at `like_level`. User models know whole levels, so that a level between
+/// two of them, of a log with other ratings, counts as the nearest one. NaN is no liking.
+pub fn is_liked(level: f32, like_level: u8) -> bool {
+    level.round() >= f32::from(like_level)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_rating_is_liked_by_its_nearest_level() {
+        let ten = RatingScale { min: 0.0, max: 10.0 };
+        let liked = |from: u8| (0..=10).filter(|&rating| ten.is_liked(rating as f32, from)).collect::<Vec<i32>>();
+        // 6 is level 3.4, and 7 is level 3.8; 8 is 4.2, and 9 is 4.6.
+        assert_eq!((liked(4), liked(5)), (vec![7, 8, 9, 10], vec![9, 10]));
+        assert!(is_liked(3.5, 4) && !is_liked(3.4, 4) && !is_liked(f32::NAN, 1));
+    }
 
     #[test]
     fn the_scale_of_a_log_is_the_narrowest_common_one_that_holds_it() {

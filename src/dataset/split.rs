@@ -4,6 +4,7 @@
 
 use super::{Dataset, Interaction};
 use crate::ids::LogUserId;
+use crate::params::words;
 
 /// The part of a log before the start, grouped by user and ordered by time. Its ratings are levels from 1 to 5
 /// ([`super::RatingScale::level`]), whatever the scale of the data set, so that its readers have one scale.
@@ -55,25 +56,17 @@ impl TrainingLog {
     }
 }
 
-/// The rule by which a log is cut.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Cut {
-    /// For each user apart: of `n` rows the first `ceil((1 - holdout) n)` come before the cut, in the order of the data set.
-    /// Statistics over all users then know what others did later than one user's cut ([`Split::later_share`]).
-    #[default]
-    User,
-    /// At one moment for all: the latest moment with at most `1 - holdout` of all rows before it. All rows of that
-    /// moment are held out, so the order of the log's lines has no effect.
-    Global,
-}
-
-impl Cut {
-    /// The word of a scenario.
-    pub fn word(self) -> &'static str {
-        match self {
-            Cut::User => "user",
-            Cut::Global => "global",
-        }
+words! {
+    /// The rule by which a log is cut.
+    #[derive(Default)]
+    pub enum Cut {
+        /// For each user apart: of `n` rows the first `ceil((1 - holdout) n)` come before the cut, in the order of the
+        /// data set. Statistics over all users then know what others did later than one user's cut ([`Split::later_share`]).
+        #[default]
+        User = "user",
+        /// At one moment for all: the latest moment with at most `1 - holdout` of all rows before it. All rows of that
+        /// moment are held out, so the order of the log's lines has no effect.
+        Global = "global",
     }
 }
 

@@ -7,26 +7,26 @@
 //! Wu, Wang, Hong and Shi (2017), "Returning is believing: optimizing long-term user engagement in recommender
 //! systems", show that recommendations affect whether users return, and that a recommender should plan for it.
 
-use super::satisfaction::{MEMORY, Satisfaction};
+use super::satisfaction::{Satisfaction, memory_key};
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Step};
 use crate::ids::UserId;
 use crate::params::parameters;
 
 parameters! {
     /// discontented users leave for good, by a proportional hazard (Cox 1972; Wu et al. 2017)
-    pub(super) struct ChurnSpec = "churn" {
+    pub struct ChurnParameters = "churn" {
         /// probability that a user of average satisfaction leaves at the end of a session; 0 = no user leaves
         #[range(0.0..=1.0)]
         hazard: f64,
         /// logarithm of the factor on the hazard for a satisfaction of 1 below the acceptance level
         #[range(0.0..=20.0)]
         sensitivity: f64 = 3.0,
-        #[key(MEMORY)]
+        #[key(memory_key)]
         memory: f64,
     }
 }
 
-impl BuildDynamic for ChurnSpec {
+impl BuildDynamic for ChurnParameters {
     fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         let (memory, reference) = (self.memory as f32, context.acceptance as f32);
         Ok(Box::new(Churn {

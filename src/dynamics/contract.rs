@@ -1,7 +1,7 @@
 //! The contract of every registered dynamic: registering a dynamic tests it.
 
 use super::testing::{context, params};
-use super::{Dynamic, DynamicContext, DynamicKind, Dynamics, Pull, Shown, Step, all};
+use super::{Dynamic, DynamicContext, DynamicKind, Dynamics, KINDS, Pull, Shown, Step};
 use crate::dataset::ItemCategories;
 use crate::ids::{ItemId, UserId};
 use crate::log::{EventBatch, REJECTED};
@@ -94,7 +94,7 @@ const EVERYBODY: [u32; USERS] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11];
 #[test]
 fn a_strength_of_zero_changes_nothing_bit_for_bit() {
     let plain: Vec<u32> = (0..=SLATE).map(|slot| (slot as f32 / 4.0).to_bits()).collect();
-    for kind in all() {
+    for kind in KINDS {
         let (deeds, withheld) = rollout(build(kind, 0.0), &EVERYBODY);
         for deed in deeds.into_iter().flatten() {
             let neutral = match &deed {
@@ -115,14 +115,14 @@ fn a_strength_of_zero_changes_nothing_bit_for_bit() {
 
 #[test]
 fn a_strength_above_zero_does_something() {
-    for kind in all() {
+    for kind in KINDS {
         assert!(rollout(build(kind, STRONG), &EVERYBODY) != rollout(build(kind, 0.0), &EVERYBODY), "{}", kind.name);
     }
 }
 
 #[test]
 fn every_number_is_one_that_the_engine_can_use() {
-    for kind in all() {
+    for kind in KINDS {
         for deed in rollout(build(kind, STRONG), &EVERYBODY).0.into_iter().flatten() {
             let right = match &deed {
                 Deed::Arrival(factor) => f64::from_bits(*factor).is_finite() && f64::from_bits(*factor) >= 0.0,
@@ -140,7 +140,7 @@ fn every_number_is_one_that_the_engine_can_use() {
 
 #[test]
 fn two_instances_agree() {
-    for kind in all() {
+    for kind in KINDS {
         assert!(rollout(build(kind, STRONG), &EVERYBODY) == rollout(build(kind, STRONG), &EVERYBODY), "{}", kind.name);
     }
 }
@@ -148,7 +148,7 @@ fn two_instances_agree() {
 #[test]
 fn a_user_depends_neither_on_the_others_nor_on_their_order() {
     let turned: Vec<u32> = EVERYBODY.iter().rev().copied().collect();
-    for kind in all() {
+    for kind in KINDS {
         let base = rollout(build(kind, STRONG), &EVERYBODY);
         assert!(rollout(build(kind, STRONG), &turned) == base, "{}: order", kind.name);
         for few in [&[3][..], &[1, 7, 8]] {
@@ -164,7 +164,7 @@ fn a_user_depends_neither_on_the_others_nor_on_their_order() {
 fn asking_for_a_shift_changes_nothing() {
     // The oracle asks about slates that are never shown.
     let items = [ItemId(0), ItemId(3)];
-    for kind in all() {
+    for kind in KINDS {
         let dynamics = Dynamics::of(vec![build(kind, STRONG)], &own_context());
         let ask = |items: &[ItemId]| {
             let mut logits = vec![0.0; items.len() + 1];
@@ -178,7 +178,7 @@ fn asking_for_a_shift_changes_nothing() {
 
 #[test]
 fn an_empty_catalogue_and_no_user() {
-    for kind in all() {
+    for kind in KINDS {
         let given: Vec<(&str, toml::Value)> = kind.strengths().map(|name| (name, STRONG.into())).collect();
         let context = DynamicContext { ticks: 1, ..context(0, 0) };
         let built = kind.build(&params(kind.name, &given), &context).expect("parameters that build");
@@ -198,7 +198,7 @@ fn two_of_one_kind_draw_differently() {
         params: params("new_users", &[("share", STRONG.into())]),
     };
     let joins = |specs: &[crate::dynamics::DynamicSpec]| {
-        Dynamics::new(specs, all(), &DynamicContext { users: 500, ..own_context() }).expect("dynamics").joins().to_vec()
+        Dynamics::new(specs, KINDS, &DynamicContext { users: 500, ..own_context() }).expect("dynamics").joins().to_vec()
     };
     let late = |joins: &[u32]| joins.iter().filter(|&&tick| tick > 0).count();
     let (one, two) = (joins(&[spec("a")]), joins(&[spec("a"), spec("b")]));
@@ -207,22 +207,15 @@ fn two_of_one_kind_draw_differently() {
 
 #[test]
 fn kinds_are_described_and_start_at_nothing() {
-    for kind in all() {
+    for kind in KINDS {
         assert!(!kind.summary.is_empty() && kind.strengths().count() > 0, "{}", kind.name);
-        assert!(std::ptr::eq(super::get(kind.name).expect("registered"), kind), "`{}` twice", kind.name);
+        assert_eq!(KINDS.iter().filter(|other| other.name == kind.name).count(), 1, "`{}` twice", kind.name);
         for name in kind.strengths() {
             let key = kind.keys.iter().find(|key| key.name == name).expect("a strength is a key");
             let Kind::Number { min, max, default } = key.kind else { panic!("{}: {name} is no number", kind.name) };
             assert!(min == 0.0 && max >= STRONG && default.is_none(), "{}: {name}", kind.name);
         }
-        for key in kind.keys {
-            let inside = match key.kind {
-                Kind::Integer { min, max, default } => default.is_none_or(|value| (min..=max).contains(&value)),
-                Kind::Number { min, max, default } => default.is_none_or(|value| (min..=max).contains(&value)),
-                _ => true,
-            };
-            assert!(inside && !key.doc.is_empty(), "{}: {}", kind.name, key.name);
-        }
+        assert!(kind.keys.iter().all(|key| !key.doc.is_empty()), "{}", kind.name);
     }
 }
 
@@ -230,7 +223,7 @@ fn kinds_are_described_and_start_at_nothing() {
 fn the_document_has_every_kind_and_key() {
     let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/reference/dynamics.md");
     let text = std::fs::read_to_string(path).expect("docs/reference/dynamics.md");
-    for kind in all() {
+    for kind in KINDS {
         assert!(text.contains(&format!("`{}`", kind.name)), "docs/reference/dynamics.md lacks `{}`", kind.name);
         for key in kind.keys {
             assert!(
@@ -251,7 +244,7 @@ fn the_recipe_of_contributing_works_unchanged() {
     assert!(include_str!("../../CONTRIBUTING.md").contains(&block), "CONTRIBUTING.md shows another `sulking`");
     let build = |strength: f64| {
         let params = toml::Table::from_iter([("strength".to_owned(), strength.into())]);
-        DynamicKind::of::<super::recipe::SulkingSpec>().build(&params, &own_context()).expect("a dynamic")
+        DynamicKind::of::<super::recipe::SulkingParameters>().build(&params, &own_context()).expect("a dynamic")
     };
     let base = rollout(build(STRONG), &EVERYBODY);
     assert!(rollout(build(STRONG), &EVERYBODY) == base && rollout(build(0.0), &EVERYBODY) != base);

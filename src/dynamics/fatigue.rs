@@ -10,14 +10,14 @@ use crate::params::parameters;
 
 parameters! {
     /// every slate of a session makes rejecting the next one easier (Ma, Liu and Shen 2016)
-    pub(super) struct FatigueSpec = "fatigue" {
+    pub struct FatigueParameters = "fatigue" {
         /// logits that "reject all" gains with each slate seen in the session; 0 = no fatigue
         #[range(0.0..=100.0)]
         strength: f64,
     }
 }
 
-impl BuildDynamic for FatigueSpec {
+impl BuildDynamic for FatigueParameters {
     fn build(self, _: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         Ok(Box::new(Fatigue { strength: self.strength as f32 }))
     }

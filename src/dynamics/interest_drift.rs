@@ -14,7 +14,7 @@ use crate::random::{Purpose, Streams, below};
 
 parameters! {
     /// what is shown shifts tastes towards itself (Zajonc 1968; Jiang et al. 2019)
-    pub(super) struct InterestDriftSpec = "interest_drift" {
+    pub struct InterestDriftParameters = "interest_drift" {
         /// share of the distance by which one noticed item of a slate pulls the taste towards itself; 0 = only accepted
         /// items change a taste
         #[range(0.0..=1.0)]
@@ -22,7 +22,7 @@ parameters! {
     }
 }
 
-impl BuildDynamic for InterestDriftSpec {
+impl BuildDynamic for InterestDriftParameters {
     fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         Ok(Box::new(InterestDrift { rate: self.rate as f32, streams: context.streams }))
     }

@@ -2,7 +2,7 @@
 
 use super::Dynamic;
 use crate::dataset::Catalogue;
-use crate::params::{Key, Kind, Parameters};
+use crate::params::{Key, Kind, KindSpec, Parameters, Variant};
 use crate::random::Streams;
 use std::sync::Arc;
 
@@ -38,6 +38,11 @@ impl DynamicKind {
             P::read(table).map_err(|problem| DynamicError(problem.to_string()))?.build(context)
         };
         DynamicKind { name: P::NAME, summary: P::SUMMARY, keys: P::KEYS, build }
+    }
+
+    /// Name, summary and keys.
+    pub const fn variant(&self) -> Variant {
+        Variant { name: self.name, summary: self.summary, keys: self.keys }
     }
 
     /// Builds a dynamic from a table of its keys; what the table does not have takes its default.
@@ -96,12 +101,4 @@ pub struct DynamicFault {
 pub struct DynamicError(pub String);
 
 /// One `[[dynamic]]` table.
-#[derive(Clone, Debug, PartialEq)]
-pub struct DynamicSpec {
-    /// Unique name; the kind when not given.
-    pub name: String,
-    /// A kind of [`crate::Registry::dynamics`].
-    pub kind: String,
-    /// Its parameters, defaults filled in.
-    pub params: toml::Table,
-}
+pub type DynamicSpec = KindSpec;

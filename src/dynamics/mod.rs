@@ -1,6 +1,6 @@
 //! Dynamics: changes of users and catalogue during a run.
 //!
-//! Without a `[[dynamic]]` table there are no dynamics. A dynamic is one file and one line in [`all`]. It acts beside
+//! Without a `[[dynamic]]` table there are no dynamics. A dynamic is one file and one line in [`KINDS`]. It acts beside
 //! any user model: it shifts the logits of a choice, multiplies the probability of coming, ends sessions, lets users
 //! leave, pulls tastes, or changes the offer.
 //!
@@ -67,31 +67,29 @@ mod time_budget;
 pub use self::ensemble::Dynamics;
 pub use self::kind::{BuildDynamic, DynamicContext, DynamicError, DynamicFault, DynamicKind, DynamicSpec};
 pub use self::offer::Offer;
+pub use self::provider_exit::ExitBy;
+pub use self::releases::ReleaseOrder;
+pub use self::rhythm::Day;
+pub use self::satiation::SatiatedBy;
 
 use crate::ids::{ItemId, UserId};
 use crate::log::EventBatch;
+use crate::params::builtin_kinds;
 
-/// The kinds that a scenario may name, in the order of the reference file: one line each.
-pub fn all() -> &'static [DynamicKind] {
-    static ALL: &[DynamicKind] = &[
-        DynamicKind::of::<satiation::SatiationSpec>(),
-        DynamicKind::of::<fatigue::FatigueSpec>(),
-        DynamicKind::of::<time_budget::TimeBudgetSpec>(),
-        DynamicKind::of::<interest_drift::InterestDriftSpec>(),
-        DynamicKind::of::<rhythm::RhythmSpec>(),
-        DynamicKind::of::<return_time::ReturnTimeSpec>(),
-        DynamicKind::of::<churn::ChurnSpec>(),
-        DynamicKind::of::<new_users::NewUsersSpec>(),
-        DynamicKind::of::<releases::ReleasesSpec>(),
-        DynamicKind::of::<retirement::RetirementSpec>(),
-        DynamicKind::of::<provider_exit::ProviderExitSpec>(),
-    ];
-    ALL
-}
-
-/// The kind with this name.
-pub fn get(name: &str) -> Option<&'static DynamicKind> {
-    all().iter().find(|kind| kind.name == name)
+builtin_kinds! {
+    /// All kinds that ship with the crate, in the order of the reference file. A new one is a file and a line.
+    KINDS: DynamicKind;
+    self::satiation::SatiationParameters,
+    self::fatigue::FatigueParameters,
+    self::time_budget::TimeBudgetParameters,
+    self::interest_drift::InterestDriftParameters,
+    self::rhythm::RhythmParameters,
+    self::return_time::ReturnTimeParameters,
+    self::churn::ChurnParameters,
+    self::new_users::NewUsersParameters,
+    self::releases::ReleasesParameters,
+    self::retirement::RetirementParameters,
+    self::provider_exit::ProviderExitParameters,
 }
 
 /// The time of an event.

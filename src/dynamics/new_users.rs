@@ -12,7 +12,7 @@ use crate::random::{Purpose, Streams, below, unit};
 
 parameters! {
     /// part of the users join during the run, without a known past (Schein et al. 2002)
-    pub(super) struct NewUsersSpec = "new_users" {
+    pub struct NewUsersParameters = "new_users" {
         /// probability that a user joins during the run; 0 = all users are present from the start
         #[range(0.0..=1.0)]
         share: f64,
@@ -22,7 +22,7 @@ parameters! {
     }
 }
 
-impl BuildDynamic for NewUsersSpec {
+impl BuildDynamic for NewUsersParameters {
     fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         let until = if self.until > 0 { self.until } else { context.ticks };
         Ok(Box::new(NewUsers { share: self.share, until, streams: context.streams }))

@@ -15,12 +15,12 @@ use std::sync::Arc;
 
 words! {
     /// The exposure of a provider that counts.
-    pub(super) enum By { Exposure = "exposure", Acceptance = "acceptance" }
+    pub enum ExitBy { Exposure = "exposure", Acceptance = "acceptance" }
 }
 
 parameters! {
     /// providers who are shown too little leave with their items (Mladenov et al. 2020)
-    pub(super) struct ProviderExitSpec = "provider_exit" {
+    pub struct ProviderExitParameters = "provider_exit" {
         /// exposure that a provider needs to stay, as a share of the fair share; 0 = no provider leaves
         #[range(0.0..=100.0)]
         need: f64,
@@ -28,11 +28,11 @@ parameters! {
         #[range(1..=100_000)]
         period: u32 = 10,
         /// what counts for a provider: items that were shown, or accepted
-        by: By = By::Exposure,
+        by: ExitBy = ExitBy::Exposure,
     }
 }
 
-impl BuildDynamic for ProviderExitSpec {
+impl BuildDynamic for ProviderExitParameters {
     fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         ProviderExit::new(&self, context).map(|made| Box::new(made) as Box<dyn Dynamic>)
     }
@@ -50,7 +50,7 @@ struct ProviderExit {
 }
 
 impl ProviderExit {
-    fn new(params: &ProviderExitSpec, context: &DynamicContext) -> Result<ProviderExit, DynamicError> {
+    fn new(params: &ProviderExitParameters, context: &DynamicContext) -> Result<ProviderExit, DynamicError> {
         let (need, catalogue) = (params.need, context.catalogue.clone());
         let mut items = vec![0; catalogue.providers().map_or(0, |providers| providers.len())];
         if need > 0.0 && items.is_empty() {
@@ -61,7 +61,7 @@ impl ProviderExit {
         for provider in (0..catalogue.len() as u32).filter_map(|item| catalogue.provider_of(ItemId(item))) {
             items[provider as usize] += 1;
         }
-        let (period, by_acceptance) = (params.period, params.by == By::Acceptance);
+        let (period, by_acceptance) = (params.period, params.by == ExitBy::Acceptance);
         Ok(ProviderExit { counts: vec![0; items.len()], items, catalogue, need, period, by_acceptance })
     }
 
@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn providers_below_the_need_leave() {
         // Providers of the test catalogue: items 0, 2, 4 of the first, 1, 3, 5 of the second.
-        let params = ProviderExitSpec { need: 0.5, period: 2, by: By::Exposure };
+        let params = ProviderExitParameters { need: 0.5, period: 2, by: ExitBy::Exposure };
         let mut exit = ProviderExit::new(&params, &context(1, 6)).expect("providers");
         let mut offer = Offer::new(6, []);
         exit.observe(&shown(0, &[0, 2, 1]));
@@ -149,7 +149,7 @@ mod tests {
     fn without_providers_there_is_something_to_do() {
         let mut context = context(1, 6);
         context.catalogue = Arc::new(Catalogue::unknown(6));
-        let params = ProviderExitSpec { need: 0.5, period: 10, by: By::Exposure };
+        let params = ProviderExitParameters { need: 0.5, period: 10, by: ExitBy::Exposure };
         let problem = ProviderExit::new(&params, &context).err().expect("a problem");
         assert!(problem.to_string().contains("data.providers"), "{problem}");
     }

@@ -13,12 +13,12 @@ use crate::random::{Purpose, below, unit};
 
 words! {
     /// Which items come late.
-    pub(super) enum Order { Random = "random", Newest = "newest" }
+    pub enum ReleaseOrder { Random = "random", Newest = "newest" }
 }
 
 parameters! {
     /// part of the items are released during the run, without known interactions (Schein et al. 2002)
-    pub(super) struct ReleasesSpec = "releases" {
+    pub struct ReleasesParameters = "releases" {
         /// share of the items that are released during the run; 0 = all are on offer from the start
         #[range(0.0..=1.0)]
         share: f64,
@@ -26,11 +26,11 @@ parameters! {
         #[range(0..=100_000)]
         until: u32 = 0,
         /// which items are released late: `random` ones, or the newest in their order
-        order: Order = Order::Random,
+        order: ReleaseOrder = ReleaseOrder::Random,
     }
 }
 
-impl BuildDynamic for ReleasesSpec {
+impl BuildDynamic for ReleasesParameters {
     fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         Ok(Box::new(Releases { ticks: ticks(&self, context) }))
     }
@@ -41,11 +41,11 @@ struct Releases {
     ticks: Vec<u32>,
 }
 
-fn ticks(params: &ReleasesSpec, context: &DynamicContext) -> Vec<u32> {
+fn ticks(params: &ReleasesParameters, context: &DynamicContext) -> Vec<u32> {
     let (share, items) = (params.share, context.catalogue.len());
     let until = if params.until > 0 { params.until } else { context.ticks };
     let span = until.saturating_sub(1).max(1);
-    if params.order == Order::Random {
+    if params.order == ReleaseOrder::Random {
         let tick = |item: u32| {
             let mut rng = context.streams.derive(Purpose::Release, u64::from(item), 0);
             if unit(&mut rng) < share { 1 + below(&mut rng, span) } else { 0 }
@@ -74,20 +74,20 @@ mod tests {
     use super::*;
     use crate::dynamics::testing::context;
 
-    fn of(share: f64, order: Order, items: usize) -> Vec<u32> {
-        ticks(&ReleasesSpec { share, until: 6, order }, &context(1, items))
+    fn of(share: f64, order: ReleaseOrder, items: usize) -> Vec<u32> {
+        ticks(&ReleasesParameters { share, until: 6, order }, &context(1, items))
     }
 
     #[test]
     fn the_newest_come_in_the_order_of_their_years() {
         // Items 0, 1 of 1980, 2, 3 of 1981, 4, 5 of 1982, 6, 7 of 1983, 8 without a year, 9 of 1984.
-        assert_eq!(of(0.5, Order::Newest, 10), [0, 0, 0, 0, 1, 2, 3, 4, 0, 5]);
-        assert_eq!(of(1.0, Order::Newest, 10)[8], 0);
+        assert_eq!(of(0.5, ReleaseOrder::Newest, 10), [0, 0, 0, 0, 1, 2, 3, 4, 0, 5]);
+        assert_eq!(of(1.0, ReleaseOrder::Newest, 10)[8], 0);
     }
 
     #[test]
     fn a_random_share_comes_before_the_end() {
-        let ticks = of(0.5, Order::Random, 4_000);
+        let ticks = of(0.5, ReleaseOrder::Random, 4_000);
         let late = ticks.iter().filter(|&&tick| tick > 0).count() as i64;
         assert!((late - 2_000).abs() < 160, "{late}");
         assert!(ticks.iter().all(|&tick| tick < 6));

@@ -12,14 +12,14 @@ use crate::random::{Purpose, unit};
 
 parameters! {
     /// items leave the catalogue for good (Das et al. 2007)
-    pub(super) struct RetirementSpec = "retirement" {
+    pub struct RetirementParameters = "retirement" {
         /// probability that an item leaves at a tick; 0 = no item leaves
         #[range(0.0..=1.0)]
         hazard: f64,
     }
 }
 
-impl BuildDynamic for RetirementSpec {
+impl BuildDynamic for RetirementParameters {
     fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         Ok(Box::new(Retirement::new(self.hazard, context)))
     }

@@ -5,24 +5,24 @@
 //! satisfaction, a moving average of responses, and `s0` the scenario's acceptance level, the start value of every
 //! user.
 
-use super::satisfaction::{MEMORY, Satisfaction};
+use super::satisfaction::{Satisfaction, memory_key};
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment, Step};
 use crate::ids::UserId;
 use crate::params::parameters;
 
 parameters! {
     /// content users come back sooner, by a proportional hazard (Kapoor et al. 2014)
-    pub(super) struct ReturnTimeSpec = "return_time" {
+    pub struct ReturnTimeParameters = "return_time" {
         /// logarithm of the factor on the probability of coming for a satisfaction of 1 above the acceptance level; 0 =
         /// satisfaction has no effect
         #[range(0.0..=20.0)]
         strength: f64,
-        #[key(MEMORY)]
+        #[key(memory_key)]
         memory: f64,
     }
 }
 
-impl BuildDynamic for ReturnTimeSpec {
+impl BuildDynamic for ReturnTimeParameters {
     fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         let (memory, reference) = (self.memory as f32, context.acceptance as f32);
         let satisfaction = Satisfaction { memory, reference };

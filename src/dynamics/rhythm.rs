@@ -20,7 +20,7 @@ const THURSDAY: f64 = 3.0 * DAY;
 
 words! {
     /// A day of the week.
-    pub(super) enum Day {
+    pub enum Day {
         Monday = "monday",
         Tuesday = "tuesday",
         Wednesday = "wednesday",
@@ -33,7 +33,7 @@ words! {
 
 parameters! {
     /// users come more at some hours and on some days (Malmgren et al. 2008)
-    pub(super) struct RhythmSpec = "rhythm" {
+    pub struct RhythmParameters = "rhythm" {
         /// additional arrivals at the peak hour, as a share of the average; 0 = no daily rhythm
         #[range(0.0..=1.0)]
         daily: f64,
@@ -48,7 +48,7 @@ parameters! {
     }
 }
 
-impl BuildDynamic for RhythmSpec {
+impl BuildDynamic for RhythmParameters {
     fn build(self, _: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         Ok(Box::new(Rhythm {
             daily: self.daily,

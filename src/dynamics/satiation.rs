@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 words! {
     /// The events that satiate.
-    pub(super) enum By { Acceptance = "acceptance", Exposure = "exposure" }
+    pub enum SatiatedBy { Acceptance = "acceptance", Exposure = "exposure" }
 }
 
 parameters! {
     /// a category that was consumed or seen appeals less, and recovers (Leqi et al. 2021)
-    pub(super) struct SatiationSpec = "satiation" {
+    pub struct SatiationParameters = "satiation" {
         /// logits that a slot loses for each unit of satiation with its categories; 0 = no satiation
         #[range(0.0..=100.0)]
         strength: f64,
@@ -28,13 +28,13 @@ parameters! {
         half_life: f64 = 5.0,
         /// what satiates: `acceptance` adds 1 to each category of an accepted item, `exposure` adds to each category
         /// its share of the slate
-        by: By = By::Acceptance,
+        by: SatiatedBy = SatiatedBy::Acceptance,
         /// field of the items whose categories satiate; empty takes `data.item_field`
         field: String = "",
     }
 }
 
-impl BuildDynamic for SatiationSpec {
+impl BuildDynamic for SatiationParameters {
     fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         Satiation::new(&self, context).map(|made| Box::new(made) as Box<dyn Dynamic>)
     }
@@ -48,7 +48,7 @@ struct Satiation {
 }
 
 impl Satiation {
-    fn new(params: &SatiationSpec, context: &DynamicContext) -> Result<Satiation, DynamicError> {
+    fn new(params: &SatiationParameters, context: &DynamicContext) -> Result<Satiation, DynamicError> {
         let (found, strength) = (context.catalogue.categories(&params.field), params.strength as f32);
         // Without strength no categories are needed.
         let found = if strength == 0.0 { found.or_else(|_| Ok(Arc::default())) } else { found };
@@ -56,7 +56,7 @@ impl Satiation {
             categories: found.map_err(|problem: FieldError| DynamicError(problem.to_string()))?,
             strength,
             half_life: params.half_life,
-            by_exposure: params.by == By::Exposure,
+            by_exposure: params.by == SatiatedBy::Exposure,
         })
     }
 
@@ -115,15 +115,15 @@ mod tests {
     use super::*;
     use crate::dynamics::testing::{context, step};
 
-    fn build(by: By) -> Satiation {
+    fn build(by: SatiatedBy) -> Satiation {
         // Item 0 is Drama + Western, item 2 Comedy + Western (see the test catalogue).
-        let params = SatiationSpec { strength: 2.0, half_life: 1.0, by, field: String::new() };
+        let params = SatiationParameters { strength: 2.0, half_life: 1.0, by, field: String::new() };
         Satiation::new(&params, &context(3, 8)).expect("categories")
     }
 
     #[test]
     fn levels_by_hand() {
-        let satiation = build(By::Acceptance);
+        let satiation = build(SatiatedBy::Acceptance);
         let mut state = vec![0.0; satiation.width()];
         satiation.remember(&step(0, 0, &[0, 2], Some(0)), &mut state);
         let items = [ItemId(0), ItemId(2), ItemId::NONE];
@@ -143,7 +143,8 @@ mod tests {
     fn without_categories_there_is_something_to_do() {
         let context = DynamicContext { catalogue: Arc::new(crate::dataset::Catalogue::unknown(8)), ..context(3, 8) };
         let build = |strength: f64| {
-            let params = SatiationSpec { strength, half_life: 5.0, by: By::Acceptance, field: String::new() };
+            let params =
+                SatiationParameters { strength, half_life: 5.0, by: SatiatedBy::Acceptance, field: String::new() };
             Satiation::new(&params, &context).map(|made| made.width())
         };
         let problem = build(1.0).expect_err("nothing can bore").to_string();
@@ -153,7 +154,7 @@ mod tests {
 
     #[test]
     fn being_shown_satiates_by_the_share_of_the_slate() {
-        let satiation = build(By::Exposure);
+        let satiation = build(SatiatedBy::Exposure);
         let mut state = vec![0.0; satiation.width()];
         satiation.remember(&step(0, 0, &[0, 2], None), &mut state);
         let items = [ItemId(0)];

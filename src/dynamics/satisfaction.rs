@@ -4,16 +4,16 @@
 //! by random slates stays there.
 
 use super::Step;
-use crate::params::{Key, number};
+use crate::params::shared_key;
 
-/// The weight of the latest response in the average.
-pub(super) const MEMORY: Key =
-    number("memory", "share of the satisfaction that one response replaces; near 0 it changes slowly", (0.0, 1.0), 0.2);
+shared_key!(
+    pub(super) memory_key = 0.2, "share of the satisfaction that one response replaces; near 0 it changes slowly", 0.0..=1.0
+);
 
 /// The satisfaction state of a dynamic; it uses one number of a user's row.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Satisfaction {
-    /// See [`MEMORY`].
+    /// How much of the average one response replaces.
     pub memory: f32,
     /// The acceptance level.
     pub reference: f32,

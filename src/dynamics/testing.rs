@@ -32,7 +32,7 @@ pub(super) fn context(users: usize, items: usize) -> DynamicContext {
 
 /// The parameters of a kind: these, and strengths of 0.
 pub(super) fn params(kind: &str, given: &[(&str, toml::Value)]) -> toml::Table {
-    let kind = super::get(kind).expect("a registered kind");
+    let kind = super::KINDS.iter().find(|known| known.name == kind).expect("a registered kind");
     let mut table: toml::Table = kind.strengths().map(|name| (name.to_owned(), 0.0.into())).collect();
     table.extend(given.iter().map(|(name, value)| ((*name).to_owned(), value.clone())));
     table

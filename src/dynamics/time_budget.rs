@@ -12,7 +12,7 @@ use crate::random::{Purpose, Streams, unit};
 
 parameters! {
     /// looking and consuming use up the time of a session (Ie et al. 2019)
-    pub(super) struct TimeBudgetSpec = "time_budget" {
+    pub struct TimeBudgetParameters = "time_budget" {
         /// time that looking at one slate takes, in the unit of `budget`
         #[range(0.0..=1e6)]
         looking: f64,
@@ -28,7 +28,7 @@ parameters! {
     }
 }
 
-impl BuildDynamic for TimeBudgetSpec {
+impl BuildDynamic for TimeBudgetParameters {
     fn build(self, context: &DynamicContext) -> Result<Box<dyn Dynamic>, DynamicError> {
         Ok(Box::new(TimeBudget {
             looking: self.looking as f32,

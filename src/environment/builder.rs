@@ -6,10 +6,10 @@ use super::{Environment, EnvironmentError};
 use crate::dataset::Dataset;
 use crate::dynamics::{BuildDynamic, DynamicKind};
 use crate::experiment::Experiment;
-use crate::params::{ParameterError, Parameters};
+use crate::params::Parameters;
 use crate::policy::{BuildPolicy, Factory, PolicyKind};
 use crate::registry::{Entry, Registry};
-use crate::scenario::{PolicySpec, Scenario};
+use crate::scenario::{Place, PolicySpec, Problem, Scenario, ScenarioError};
 use crate::user::{BuildUser, UserKind, UserModel};
 use std::fmt::{Display, Write};
 use std::path::Path;
@@ -25,7 +25,7 @@ pub struct EnvironmentBuilder {
     policies: String,
     own: Vec<String>,
     dynamics: String,
-    problem: Option<ParameterError>,
+    problems: Vec<Problem>,
 }
 
 /// The kind of a policy that code builds, in manifests and tables.
@@ -42,7 +42,7 @@ impl Environment {
             policies: String::new(),
             own: Vec::new(),
             dynamics: String::new(),
-            problem: None,
+            problems: Vec::new(),
         }
     }
 }
@@ -108,10 +108,10 @@ impl EnvironmentBuilder {
         keys.iter().fold(with_kind, |builder, (key, value)| builder.set(&format!("user.{key}"), value))
     }
 
-    /// Users who follow the model of a kind of your own, by its parameters; the settings may name the kind then.
+    /// Users who follow the model of a kind, by its parameters: `user_of(&ParametricParameters { taste: 2.0, ..Default::default() })`.
+    /// A kind of your own is known to the settings from then on.
     pub fn user_of<P: BuildUser>(self, parameters: &P) -> Self {
-        let known = self.register(UserKind::of::<P>());
-        known.with_keys(parameters, |builder, keys| builder.user(P::NAME, keys))
+        self.register(UserKind::of::<P>()).with_keys("user", parameters, |builder, keys| builder.user(P::NAME, keys))
     }
 
     /// Users who follow a model of your own; keys of `user` other than `acceptance` and `temperature` then have no
@@ -133,10 +133,19 @@ impl EnvironmentBuilder {
         self
     }
 
-    /// Adds a policy of a kind of your own, by its parameters; the settings may name the kind then.
+    /// Adds a policy by its parameters: `policy_of(&MmrParameters { relevance: 0.3, ..Default::default() })`. A kind of your own
+    /// is known to the settings from then on. Its name is its kind.
     pub fn policy_of<P: BuildPolicy>(self, parameters: &P) -> Self {
-        let known = self.register(PolicyKind::of::<P>());
-        known.with_keys(parameters, |builder, keys| builder.policy(P::NAME, keys))
+        self.policy_as(P::NAME, parameters)
+    }
+
+    /// Adds a policy by its parameters under a name, so that there may be several of one kind.
+    pub fn policy_as<P: BuildPolicy>(self, name: &str, parameters: &P) -> Self {
+        let named = |builder: Self, keys: &[(&str, &dyn Display)]| {
+            let name: &dyn Display = &toml::Value::from(name);
+            builder.policy(P::NAME, &[keys, &[("name", name)]].concat())
+        };
+        self.register(PolicyKind::of::<P>()).with_keys("policy", parameters, named)
     }
 
     /// Adds a policy that `factory` builds, once a replication.
@@ -152,26 +161,28 @@ impl EnvironmentBuilder {
         self
     }
 
-    /// Adds a dynamic of a kind of your own, by its parameters: `dynamic_of(&SulkingSpec { strength: 0.3 })`; the settings may
-    /// name the kind then.
+    /// Adds a dynamic by its parameters: `dynamic_of(&SatiationParameters { strength: 0.3, ..Default::default() })`. A kind of your
+    /// own is known to the settings from then on.
     pub fn dynamic_of<P: BuildDynamic>(self, parameters: &P) -> Self {
-        let known = self.register(DynamicKind::of::<P>());
-        known.with_keys(parameters, |builder, keys| builder.dynamic(P::NAME, keys))
+        self.register(DynamicKind::of::<P>())
+            .with_keys("dynamic", parameters, |builder, keys| builder.dynamic(P::NAME, keys))
     }
 
-    /// Gives the fields of a struct of parameters as keys.
+    /// Gives the fields of a struct of parameters as keys; `sort` is how messages call what they are of.
     fn with_keys<P: Parameters>(
         mut self,
+        sort: &str,
         parameters: &P,
         add: impl FnOnce(Self, &[(&str, &dyn Display)]) -> Self,
     ) -> Self {
-        match toml::Table::try_from(parameters) {
+        match parameters.table() {
             Ok(table) => {
                 let keys: Vec<_> = table.iter().map(|(key, value)| (key.as_str(), value as &dyn Display)).collect();
                 add(self, &keys)
             }
             Err(problem) => {
-                self.problem.get_or_insert(ParameterError { kind: P::NAME, problem: problem.to_string() });
+                let place = Place::Setting(format!("{sort}.{}", P::NAME));
+                self.problems.push(Problem { place, message: problem.problem });
                 self
             }
         }
@@ -190,13 +201,11 @@ impl EnvironmentBuilder {
     /// # Errors
     /// As [`EnvironmentBuilder::build`].
     pub fn experiment(self) -> Result<Experiment, EnvironmentError> {
-        if let Some(problem) = self.problem {
-            return Err(problem.into());
-        }
         // Policies are optional for an environment, not for a scenario.
         let policies = if self.policies.is_empty() { "[[policy]]\nkind = \"random\"\n" } else { &self.policies };
         let text = format!("data.path = '.'\n{policies}{}", self.dynamics);
-        let mut scenario = Scenario::parse(&text, Path::new("settings"), &self.registry, &self.settings)?;
+        let parsed = Scenario::parse(&text, Path::new(ORIGIN), &self.registry, &self.settings);
+        let mut scenario = and_also(parsed, self.problems)?;
         if self.policies.is_empty() && !self.own.is_empty() {
             scenario.policies.clear();
             scenario.baseline = self.own[0].clone();
@@ -204,6 +213,20 @@ impl EnvironmentBuilder {
         add_own(&mut scenario, &self.own);
         Ok(Experiment::with_model(scenario, self.data, self.registry, self.model)?)
     }
+}
+
+/// How messages call what is no file.
+const ORIGIN: &str = "settings";
+
+/// A scenario, or all that is wrong with it and with what never became part of it.
+fn and_also(parsed: Result<Scenario, ScenarioError>, mut more: Vec<Problem>) -> Result<Scenario, ScenarioError> {
+    if more.is_empty() {
+        return parsed;
+    }
+    if let Err(error) = &parsed {
+        more.extend_from_slice(error.problems());
+    }
+    Err(ScenarioError::Invalid { file: ORIGIN.into(), problems: more })
 }
 
 /// Adds the policies that code builds to a scenario, after its own; one of the same name is replaced.

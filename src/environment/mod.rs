@@ -47,7 +47,6 @@ use crate::experiment::{Experiment, ExperimentError};
 use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::{Digest, DigestState, EventBatch};
 use crate::metrics::MetricSet;
-use crate::params::ParameterError;
 use crate::policy::{Policy, Slates};
 use crate::scenario::{PolicySpec, ScenarioError};
 use crate::simulation::{HistoryEntry, Population, Simulation, TickError};
@@ -59,9 +58,6 @@ pub enum EnvironmentError {
     /// Settings that are wrong: all of them at once.
     #[error(transparent)]
     Settings(#[from] ScenarioError),
-    /// Parameters that cannot be written as keys, such as a path that is not UTF-8.
-    #[error(transparent)]
-    Parameters(#[from] ParameterError),
     /// The data, the user model or a dynamic cannot be used.
     #[error(transparent)]
     Experiment(#[from] ExperimentError),

@@ -1,7 +1,14 @@
 use super::*;
+use crate::Registry;
 use crate::dataset::Dataset;
+use crate::dynamics::{FatigueParameters, ReturnTimeParameters};
 use crate::experiment::{NoProgress, RunOptions};
 use crate::ids::ItemId;
+use crate::params::Parameters;
+use crate::policy::{EpsilonGreedyParameters, ExternalParameters, ItemKnnParameters, OnnxParameters};
+use crate::scenario::Scenario;
+use crate::user::ParametricParameters;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 fn data() -> Dataset {
@@ -183,4 +190,74 @@ fn users_restart_and_retire_between_steps() {
     assert!(!environment.observation().users.contains(&UserId(0)));
     environment.open_again();
     assert!(environment.observation().users.contains(&UserId(0)), "the step is open again");
+}
+
+/// The digests of all trials.
+fn digests(experiment: &Experiment) -> Vec<String> {
+    let stop = AtomicBool::new(false);
+    let options = RunOptions { events: None, progress: &NoProgress, stop: &stop, stopped: None };
+    experiment.run(&options).expect("a run").trials.into_iter().map(|trial| trial.digest).collect()
+}
+
+#[test]
+fn parameters_as_structs_and_as_toml_give_the_same_digests() {
+    let toml = "data.path = '.'\nname = 'settings'\nticks = 6\nslate = 4\nreplications = 2\npopulation.users = 60\n\
+        [user]\ntaste = 1.5\n[[dynamic]]\nkind = 'return_time'\nstrength = 2.5\n\
+        [[policy]]\nkind = 'epsilon_greedy'\nepsilon = 0.3\ninner = { kind = 'item_knn', neighbours = 7 }\n\
+        [[policy]]\nkind = 'epsilon_greedy'\nname = 'bold'\nepsilon = 0.9\n";
+    let scenario = Scenario::parse(toml, Path::new("settings"), &Registry::builtin(), &[]).expect("a scenario");
+    let files = Experiment::with_model(scenario, data(), Registry::builtin(), None).expect("an experiment");
+    let structs = |taste: f64, strength: f64, neighbours: usize| {
+        let inner = ItemKnnParameters { neighbours, ..Default::default() }.with_kind().expect("a table");
+        Experiment::builder(&data())
+            .population(60)
+            .slate(4)
+            .steps(6)
+            .replications(2)
+            .user_of(&ParametricParameters { taste, ..Default::default() })
+            .dynamic_of(&ReturnTimeParameters { strength, ..Default::default() })
+            .policy_of(&EpsilonGreedyParameters { epsilon: 0.3, inner })
+            .policy_as("bold", &EpsilonGreedyParameters { epsilon: 0.9, ..Default::default() })
+            .experiment()
+            .expect("an experiment")
+    };
+    let same = structs(1.5, 2.5, 7);
+    assert_eq!(same.scenario.policies, files.scenario.policies);
+    assert_eq!(digests(&same), digests(&files));
+    for other in [structs(1.0, 2.5, 7), structs(1.5, 0.0, 7), structs(1.5, 2.5, 1)] {
+        assert_ne!(digests(&other), digests(&files), "each parameter counts");
+    }
+}
+
+#[test]
+fn parameters_that_are_wrong_or_forgotten_are_named_with_what_they_may_be() {
+    let wrong = builder()
+        .user_of(&ParametricParameters { taste: f64::INFINITY, ..Default::default() })
+        .dynamic_of(&FatigueParameters::default())
+        .policy_of(&EpsilonGreedyParameters { epsilon: 1.5, ..Default::default() })
+        .policy_of(&ExternalParameters::default())
+        .policy_of(&OnnxParameters::default());
+    let problem = wrong.build().err().expect("a refusal").to_string();
+    for part in [
+        "`user.taste` must be a number from 0 to 100, found inf",
+        "`dynamic.fatigue.strength` must be a number from 0 to 100, found nan",
+        "`policy.epsilon_greedy.epsilon` must be a number from 0 to 1, found 1.5",
+        "`policy.external.command` must be a list of at least one text in quotes, found an empty list",
+        "`policy.onnx.path` must be a path in quotes, found an empty text",
+        "5 problems",
+    ] {
+        assert!(problem.contains(part), "{part}: {problem}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn parameters_that_no_key_can_hold_are_named_beside_the_other_problems() {
+    use std::os::unix::ffi::OsStrExt;
+    let path = Path::new(std::ffi::OsStr::from_bytes(b"models/\xff")).to_owned();
+    let wrong = builder().slate(0).policy_of(&OnnxParameters { path });
+    let problem = wrong.build().err().expect("a refusal").to_string();
+    for part in ["policy.onnx: `path` must be a path in quotes, found", "models/", "`slate` must be", "2 problems"] {
+        assert!(problem.contains(part), "{part}: {problem}");
+    }
 }

@@ -35,12 +35,17 @@ pub struct AcceptanceRecord {
     pub temperature: f64,
     /// The lowest of the levels 1 to 5 that counts as liking.
     pub like_level: u8,
-    /// The lowest rating that counts as liking, on the scale of the data.
+    /// Where liking begins, on the scale of the data; ratings count by their nearest level.
     pub like_rating: f64,
 }
 
 impl AcceptanceRecord {
-    /// The record in one line.
+    /// Returns true if a rating on this scale counts as liking.
+    pub fn is_liking(&self, rating: f32, scale: Option<RatingScale>) -> bool {
+        scale.unwrap_or(RatingScale::STARS).is_liked(rating, self.like_level)
+    }
+
+    /// All of it in a line.
     pub fn sentence(&self) -> String {
         format!("accepted = {}; {}; {}", self.accepted, self.examination, self.level)
     }
@@ -76,7 +81,7 @@ pub(super) fn settle(
                 format!("the acceptance level is an assumption of the scenario: {share} on random slates at the start"),
             )
         }
-        AcceptanceSpec::Log => from_log(model, rule, liking.rating, data, start, streams)?,
+        AcceptanceSpec::Log => from_log(model, rule, liking, data, start, streams)?,
     };
     let on_random_slates = match spec.acceptance {
         AcceptanceSpec::Share(share) => share,
@@ -130,6 +135,11 @@ impl Liking {
             )));
         }
         Ok(Liking { level: level as u8, rating, scale, is_rated: true })
+    }
+
+    /// Returns true if a rating on the scale of the data counts.
+    fn holds(&self, rating: f32) -> bool {
+        self.scale.is_liked(rating, self.level)
     }
 
     fn words(&self) -> String {

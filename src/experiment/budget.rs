@@ -52,7 +52,7 @@ impl Budget {
     /// The estimate for a scenario on these data and number of threads.
     pub(super) fn of(scenario: &Scenario, data: &Dataset, threads: usize) -> Budget {
         let (items, slate) = (data.items.len() as f64, scenario.slate as f64);
-        let users = scenario.population.users.map_or(data.users.len() as f64, f64::from);
+        let users = scenario.population.users.number().map_or(data.users.len() as f64, f64::from);
         let policies = scenario.policies.len() as f64;
         let trials = (policies * f64::from(scenario.replications)).min(threads as f64).max(1.0);
         let (seen, memory) = (items / 8.0, MEMORY * 4.0);

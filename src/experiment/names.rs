@@ -42,7 +42,7 @@ impl Experiment {
     /// When a file cannot be written.
     pub fn write_names(&self, folder: &Path) -> Result<(), ResultsError> {
         // A population of all users is the same in every replication.
-        let sampled = self.scenario.population.users.is_some();
+        let sampled = self.scenario.population.users.number().is_some();
         let name = |replication: u32| if sampled { replication.to_string() } else { "all".to_owned() };
         let names: Vec<String> = (0..if sampled { self.scenario.replications } else { 1 }).map(name).collect();
         let data = &self.data;

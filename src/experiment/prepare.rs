@@ -332,7 +332,7 @@ fn catalogue(scenario: &Scenario, data: &Dataset) -> Result<Catalogue, Experimen
     if !scenario.data.item_field.is_empty() {
         catalogue.set_category(&scenario.data.item_field)?;
     }
-    providers::assign(&mut catalogue, &scenario.data.providers, scenario.seed)?;
+    providers::assign(&mut catalogue, &scenario.data, scenario.seed)?;
     Ok(catalogue)
 }
 

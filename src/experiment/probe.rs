@@ -61,7 +61,7 @@ fn sample(mut users: Vec<LogUserId>, count: usize, streams: &Streams) -> Vec<Log
 fn slate(scenario: &Scenario, start: &StartingPoint, user: LogUserId, row: usize, streams: &Streams) -> Vec<ItemId> {
     let mut rng = streams.derive(Purpose::Calibration, row as u64, 0);
     let seen = start.seen_by(user);
-    let blocked = |item: u32| scenario.candidates.unseen && seen.contains(ItemId(item));
+    let blocked = |item: u32| scenario.candidates.unseen() && seen.contains(ItemId(item));
     let mut left: Vec<u32> = (0..start.catalogue.len() as u32).filter(|&item| !blocked(item)).collect();
     let mut items = Vec::with_capacity(scenario.slate);
     while items.len() < scenario.slate && !left.is_empty() {

@@ -3,7 +3,7 @@
 use crate::dataset::{Catalogue, FieldError, ItemCategories};
 use crate::ids::ItemId;
 use crate::random::{Purpose, Streams, below};
-use crate::scenario::ProviderSpec;
+use crate::scenario::{DataSpec, ProviderRule};
 
 /// Sets the providers of a catalogue. `column` uses the named field, or the data's own provider. `category` makes each
 /// category a provider: an item belongs to its rarest category in the catalogue (the first of equals), and items
@@ -12,11 +12,11 @@ use crate::scenario::ProviderSpec;
 ///
 /// # Errors
 /// When the items have no such field.
-pub(super) fn assign(catalogue: &mut Catalogue, spec: &ProviderSpec, seed: u64) -> Result<(), FieldError> {
+pub(super) fn assign(catalogue: &mut Catalogue, spec: &DataSpec, seed: u64) -> Result<(), FieldError> {
     let items = || (0..catalogue.len() as u32).map(ItemId);
-    let made = match spec.rule.as_str() {
-        "category" => {
-            let own = catalogue.categories(&spec.field)?;
+    let made = match spec.providers {
+        ProviderRule::Category => {
+            let own = catalogue.categories(&spec.provider_field)?;
             let mut sizes = vec![0u32; own.len()];
             items().flat_map(|item| own.of(item)).for_each(|&code| sizes[code as usize] += 1);
             let rarest = |item| own.of(item).iter().copied().min_by_key(|&code| (sizes[code as usize], code));
@@ -25,18 +25,19 @@ pub(super) fn assign(catalogue: &mut Catalogue, spec: &ProviderSpec, seed: u64) 
             let of = items().map(|item| Some(rarest(item).unwrap_or(sizes.len() as u32)));
             ItemCategories::single(own.field(), names, of)
         }
-        "seeded" => {
+        ProviderRule::Seeded => {
             let streams = Streams::new(seed, 0);
-            let one = |item: ItemId| below(&mut streams.derive(Purpose::Provider, u64::from(item.0), 0), spec.count);
-            let names = (1..=spec.count).map(|number| format!("provider {number}")).collect();
+            let one =
+                |item: ItemId| below(&mut streams.derive(Purpose::Provider, u64::from(item.0), 0), spec.provider_count);
+            let names = (1..=spec.provider_count).map(|number| format!("provider {number}")).collect();
             ItemCategories::single("seeded", names, items().map(|item| Some(one(item))))
         }
-        _ if !spec.field.is_empty() => {
-            let own = catalogue.categories(&spec.field)?;
+        ProviderRule::Column if !spec.provider_field.is_empty() => {
+            let own = catalogue.categories(&spec.provider_field)?;
             let of = items().map(|item| own.of(item).first().copied());
             ItemCategories::single(own.field(), own.names().to_vec(), of)
         }
-        _ => return Ok(()),
+        ProviderRule::Column => return Ok(()),
     };
     catalogue.set_providers(Some(made));
     Ok(())
@@ -46,11 +47,11 @@ pub(super) fn assign(catalogue: &mut Catalogue, spec: &ProviderSpec, seed: u64) 
 mod tests {
     use super::*;
 
-    fn assigned(rule: &str, field: &str, rows: &[&[&str]]) -> Result<Catalogue, FieldError> {
+    fn assigned(providers: ProviderRule, field: &str, rows: &[&[&str]]) -> Result<Catalogue, FieldError> {
         let mut catalogue = Catalogue::of_categories("genres", rows);
         let own = ItemCategories::single("maker", vec!["own".to_owned()], rows.iter().map(|_| Some(0)));
         catalogue.set_providers(Some(own));
-        let spec = ProviderSpec { rule: rule.to_owned(), field: field.to_owned(), count: 4 };
+        let spec = DataSpec { providers, provider_field: field.to_owned(), provider_count: 4, ..Default::default() };
         assign(&mut catalogue, &spec, 7).map(|()| catalogue)
     }
 
@@ -63,29 +64,29 @@ mod tests {
     #[test]
     fn the_rarest_category_provides() {
         // Drama in three items, War in two, Crime in two.
-        let catalogue = assigned("category", "", &FILMS).expect("categories");
+        let catalogue = assigned(ProviderRule::Category, "", &FILMS).expect("categories");
         assert_eq!(providers(&catalogue), [0, 1, 2, 1, 3].map(Some));
         assert_eq!(catalogue.providers().expect("providers").names(), ["Drama", "War", "Crime", "no genres"]);
     }
 
     #[test]
     fn a_seeded_rule_is_fair_and_the_column_stays() {
-        let catalogue = assigned("seeded", "", &vec![&["Drama"][..]; 4_000]).expect("a rule");
+        let catalogue = assigned(ProviderRule::Seeded, "", &vec![&["Drama"][..]; 4_000]).expect("a rule");
         assert_eq!(catalogue.providers().expect("providers").len(), 4);
         for provider in 0..4 {
             let items = providers(&catalogue).iter().filter(|&&found| found == Some(provider)).count() as i64;
             // Standard deviation 27.
             assert!((items - 1_000).abs() < 137, "{items}");
         }
-        let stays = assigned("column", "", &FILMS).expect("the data's own");
+        let stays = assigned(ProviderRule::Column, "", &FILMS).expect("the data's own");
         assert_eq!(stays.providers().expect("providers").names(), ["own"]);
     }
 
     #[test]
     fn a_named_field_provides_by_its_first_category() {
-        let catalogue = assigned("column", "genres", &FILMS).expect("a field");
+        let catalogue = assigned(ProviderRule::Column, "genres", &FILMS).expect("a field");
         assert_eq!(providers(&catalogue), [Some(0), Some(0), Some(0), Some(1), None]);
-        let problem = assigned("column", "studio", &FILMS).expect_err("no such field").to_string();
+        let problem = assigned(ProviderRule::Column, "studio", &FILMS).expect_err("no such field").to_string();
         assert!(problem.contains("no field `studio`") && problem.contains("`genres` (categories)"), "{problem}");
     }
 }

@@ -156,9 +156,9 @@ mod tests {
         let path = folder.path().join("decisions/a.jsonl");
         let mut sink = DecisionSink::new(path.clone(), Box::new(NoSink));
         let mut tally = DecisionTally::default();
-        let (users, thoughts) = ([UserId(0), UserId(7)], [decision("Café:\n\"x\""), decision("")]);
+        let (users, rationales) = ([UserId(0), UserId(7)], [decision("Café:\n\"x\""), decision("")]);
         for tick in 0..2 {
-            let batch = DecisionBatch { tick, users: &users, decisions: &thoughts };
+            let batch = DecisionBatch { tick, users: &users, decisions: &rationales };
             sink.decide(&batch).unwrap();
             tally.update(&batch);
         }

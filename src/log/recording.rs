@@ -82,12 +82,12 @@ mod tests {
         TrialName { policy: "random".to_owned(), replication: 0, seed: 1 }
     }
 
-    fn thought(text: &str) -> Decision {
+    fn rationale(text: &str) -> Decision {
         Decision { text: text.to_owned(), letters: vec![0.25, 0.25, 0.5] }
     }
 
     #[test]
-    fn ticks_come_back_in_order_with_their_rationales() {
+    fn ticks_come_back_in_order_with_rationales() {
         let folder = tempfile::tempdir().unwrap();
         let (events, decisions) = (folder.path().join("a.parquet"), folder.path().join("a.jsonl"));
         let writer = ParquetWriter::create(&events, &trial(), 2).unwrap();
@@ -95,14 +95,14 @@ mod tests {
         let batches = [batch(0, &[1, 4]), batch(2, &[3])];
         for batch in &batches {
             sink.write(batch).unwrap();
-            let thoughts: Vec<Decision> = batch.users.iter().map(|user| thought(&user.0.to_string())).collect();
-            sink.decide(&DecisionBatch { tick: batch.tick, users: &batch.users, decisions: &thoughts }).unwrap();
+            let rationales: Vec<Decision> = batch.users.iter().map(|user| rationale(&user.0.to_string())).collect();
+            sink.decide(&DecisionBatch { tick: batch.tick, users: &batch.users, decisions: &rationales }).unwrap();
         }
         sink.finish().unwrap();
         let mut recording = Recording::open(&events, &trial(), Some(&decisions), 4).unwrap();
-        assert_eq!(recording.tick(0).unwrap(), (batches[0].clone(), vec![thought("1"), thought("4")]));
+        assert_eq!(recording.tick(0).unwrap(), (batches[0].clone(), vec![rationale("1"), rationale("4")]));
         assert!(recording.tick(1).unwrap().0.is_empty(), "nobody came");
-        assert_eq!(recording.tick(2).unwrap(), (batches[1].clone(), vec![thought("3")]));
+        assert_eq!(recording.tick(2).unwrap(), (batches[1].clone(), vec![rationale("3")]));
         assert!(recording.has(3) && recording.tick(3).unwrap().0.is_empty());
         assert!(!recording.has(4));
         let mut without = Recording::open(&events, &trial(), None, 4).unwrap();

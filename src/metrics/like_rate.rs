@@ -26,7 +26,7 @@
 //! ```
 
 use super::{Better, Format, Metric, MetricKind, Window, accumulator};
-use crate::dataset::Catalogue;
+use crate::dataset::{Catalogue, is_liked};
 use crate::log::{EventBatch, REJECTED};
 
 /// The metric.
@@ -38,11 +38,11 @@ pub const KIND: MetricKind = MetricKind {
     better: Better::Higher,
     window: Window::Tick,
     against: None,
-    make: |background| accumulator(LikeRate { level: f32::from(background.past.like_level), liked: 0, slates: 0 }),
+    make: |background| accumulator(LikeRate { level: background.past.like_level, liked: 0, slates: 0 }),
 };
 
 struct LikeRate {
-    level: f32,
+    level: u8,
     liked: u64,
     slates: u64,
 }
@@ -52,7 +52,7 @@ impl Metric for LikeRate {
         for (&slot, &rating) in batch.accepted.iter().zip(&batch.ratings) {
             if slot == REJECTED || !rating.is_nan() {
                 self.slates += 1;
-                self.liked += u64::from(slot != REJECTED && rating >= self.level);
+                self.liked += u64::from(slot != REJECTED && is_liked(rating, self.level));
             }
         }
     }

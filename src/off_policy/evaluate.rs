@@ -2,8 +2,8 @@
 
 use super::interval::{Groups, bootstrap, normal};
 use super::replay::Replay;
+use super::rerun::rerun;
 use super::reward_model::{RewardModel, part};
-use super::ride::ride;
 use super::valuation::{Valuation, mean};
 use super::{OffPolicyError, Overlap, rounds, slates};
 use crate::experiment::side_by_side;
@@ -79,9 +79,9 @@ pub fn evaluate(
 ) -> Result<Evaluation, OffPolicyError> {
     let (target, from) = (policy(experiment, question.target)?, policy(experiment, question.from)?);
     let trials: Vec<&TrialRecord> = trials.iter().filter(|trial| trial.policy == question.from).collect();
-    let rides = side_by_side(&trials, |trial| ride(experiment, from, target, question.draws, trial, progress));
+    let reruns = side_by_side(&trials, |trial| rerun(experiment, from, target, question.draws, trial, progress));
     let (mut all, mut numbers, mut groups) = (Replay::default(), BTreeMap::new(), Vec::new());
-    for (replication, replay) in rides.into_iter().enumerate() {
+    for (replication, replay) in reruns.into_iter().enumerate() {
         let replay = replay?;
         for user in &replay.users {
             let next = numbers.len() as u32;

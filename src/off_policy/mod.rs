@@ -28,13 +28,13 @@ pub mod interval;
 #[cfg(test)]
 mod laws;
 mod overlap;
-mod passenger;
 mod replay;
+mod rerun;
 mod reward_model;
-mod ride;
 pub mod rounds;
 pub mod slates;
 mod valuation;
+mod with_target;
 
 pub use self::error::OffPolicyError;
 pub use self::evaluate::{ESTIMATORS, Evaluation, Question, Row, evaluate};

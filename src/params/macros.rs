@@ -1,90 +1,16 @@
-//! The struct of a kind's parameters.
+//! The macros that declare parameters.
 //!
-//! The one definition of a kind's parameters: a struct from whose fields everything else follows.
-
-use super::{Key, Kind};
-use serde::Serialize;
-use serde::de::DeserializeOwned;
-use std::ops::RangeInclusive;
-use toml::Table;
-
-/// A list of texts, at least one.
-pub type Texts = Vec<String>;
-
-/// A policy inside a policy: its `kind` and the keys of that kind.
-pub type PolicyTable = Table;
-
-/// Inner policies, each with an additional `weight`.
-pub type PolicyTables = Vec<Table>;
-
-/// The parameters of a kind; [`parameters!`](crate::parameters) implements it.
-pub trait Parameters: Serialize + DeserializeOwned {
-    /// The value of `kind`.
-    const NAME: &'static str;
-    /// A description of the kind in a line, with the source.
-    const SUMMARY: &'static str;
-    /// The keys in the order of the fields.
-    const KEYS: &'static [Key];
-
-    /// Reads the fields from a table; what the table does not have takes its default. Ranges are not checked: a scenario
-    /// file or a builder has done that.
-    ///
-    /// # Errors
-    /// When a key without a default is absent, or a value has another type.
-    fn read(table: &Table) -> Result<Self, ParameterError> {
-        let mut values = defaults(Self::KEYS);
-        values.extend(table.iter().map(|(key, value)| (key.clone(), value.clone())));
-        let fail = |problem: toml::de::Error| ParameterError {
-            kind: Self::NAME,
-            problem: problem.to_string().trim_end().replace('\n', " "),
-        };
-        values.try_into().map_err(fail)
-    }
-}
-
-/// A table from which a kind cannot be built.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("parameters of `{kind}`: {problem}")]
-pub struct ParameterError {
-    /// The kind.
-    pub kind: &'static str,
-    /// The outcome.
-    pub problem: String,
-}
-
-/// The default of each key that has one.
-fn defaults(keys: &[Key]) -> Table {
-    let value_of = |key: &Key| Some((key.name.to_owned(), key.kind.default_value()?));
-    keys.iter().filter_map(value_of).collect()
-}
-
-impl Kind {
-    /// Numbers of a range.
-    #[doc(hidden)]
-    pub const fn number(range: RangeInclusive<f64>, default: Option<f64>) -> Kind {
-        Kind::Number { min: *range.start(), max: *range.end(), default }
-    }
-
-    /// Whole numbers of a range.
-    #[doc(hidden)]
-    pub const fn integer(range: RangeInclusive<i64>, default: Option<i64>) -> Kind {
-        Kind::Integer { min: *range.start(), max: *range.end(), default }
-    }
-}
-
-/// Values that are one of some words; [`words!`](crate::words) implements it.
-pub trait Words {
-    /// All words, in the order of the variants.
-    const WORDS: &'static [&'static str];
-}
+//! A struct is the one definition of a kind's parameters: everything else follows from its fields.
 
 /// Declares the parameters of a kind: a struct with a doc, a range and a default for each field. Scenario files, `--set`, the
 /// JSON Schema, the reference file and messages know the keys from it, and the kind is built from its values.
 ///
 /// The doc of the struct is the summary of the kind. A field without a default must be given. The types are `f64`,
-/// `u32`, `u64`, `usize` and `i64` with a range, `bool`, `String`, [`PathBuf`](std::path::PathBuf) (relative to the folder
-/// of the scenario file), [`Texts`], [`PolicyTable`], [`PolicyTables`], and an enum of [`words!`](crate::words). With
-/// `#[key(KEY)]` a field has the type, doc and default of a [`Key`] that several kinds share.
+/// `u32`, `u64`, `usize` and `i64` with a range, `bool`, `String` (with a list of words as its range, one of them), [`PathBuf`](std::path::PathBuf) (relative to the folder
+/// of the scenario file, from code to the current folder), [`Texts`](crate::params::Texts),
+/// [`PolicyTable`](crate::params::PolicyTable), [`PolicyTables`](crate::params::PolicyTables), and an enum of
+/// [`words!`](crate::words). With `#[key(NAME)]` a field has the doc, range and default of a
+/// [`shared_key!`](crate::shared_key).
 ///
 /// ```
 /// use recmirror::params::Parameters;
@@ -96,7 +22,7 @@ pub trait Words {
 ///
 /// recmirror::parameters! {
 ///     /// asks users one after the other
-///     pub struct QueueSpec = "queue" {
+///     pub struct QueueParameters = "queue" {
 ///         /// users who are asked at one step
 ///         #[range(1..=100)]
 ///         users: usize = 10,
@@ -108,11 +34,13 @@ pub trait Words {
 ///     }
 /// }
 ///
-/// let queue = QueueSpec::read(&toml::from_str("pause = 2").expect("TOML"))?;
-/// assert_eq!(queue, QueueSpec { users: 10, pause: 2.0, order: Order::Oldest });
-/// assert_eq!(QueueSpec::KEYS[1].doc, "seconds that one answer takes");
-/// assert!(QueueSpec::read(&toml::Table::new()).is_err());
-/// let problem = QueueSpec::read(&toml::from_str("pause = 'long'").expect("TOML")).expect_err("a text");
+/// let queue = QueueParameters::read(&toml::from_str("pause = 2").expect("TOML"))?;
+/// assert_eq!(queue, QueueParameters { pause: 2.0, ..Default::default() });
+/// assert_eq!((queue.users, queue.order), (10, Order::Oldest));
+/// assert_eq!(QueueParameters::KEYS[1].doc, "seconds that one answer takes");
+/// assert!(QueueParameters::read(&toml::Table::new()).is_err());
+/// assert!(QueueParameters::default().pause.is_nan(), "it must be given");
+/// let problem = QueueParameters::read(&toml::from_str("pause = 'long'").expect("TOML")).expect_err("a text");
 /// assert!(problem.to_string().contains("`pause`"), "{problem}");
 /// # Ok::<(), recmirror::params::ParameterError>(())
 /// ```
@@ -124,7 +52,7 @@ macro_rules! parameters {
             $(
                 $(#[doc = $doc:literal])*
                 $(#[range($range:expr)])?
-                $(#[key($key:expr)])?
+                $(#[key($key:ident)])?
                 $field:ident: $type:ident $(= $default:expr)?
             ),* $(,)?
         }
@@ -135,7 +63,9 @@ macro_rules! parameters {
         $visibility struct $name {
             $(
                 $(#[doc = $doc])*
-                $(#[doc = concat!("See `", stringify!($key), "`.")])?
+                $(#[doc = $key!(doc)])?
+                #[doc = ""]
+                #[doc = $crate::params::limits!([$($range)?] [$($key)?] [$($default)?])]
                 pub $field: $type
             ),*
         }
@@ -149,6 +79,26 @@ macro_rules! parameters {
                     ..$crate::params::key!($type [$($doc)*] [$($range)?] [$($key)?] [$($default)?])
                 }),*
             ];
+
+            #[allow(unused_mut, reason = "a kind may have no keys")]
+            fn table(&self) -> Result<$crate::params::toml::Table, $crate::params::ParameterError> {
+                let mut table = $crate::params::toml::Table::new();
+                let mut _keys = Self::KEYS.iter();
+                $(if let Some(key) = _keys.next() {
+                    $crate::params::write_field($kind, key, &self.$field, &mut table)?;
+                })*
+                Ok(table)
+            }
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                $name {
+                    $($field: <$type as $crate::params::FieldValue>::default_of(
+                        &$crate::params::key!($type [$($doc)*] [$($range)?] [$($key)?] [$($default)?]).kind
+                    )),*
+                }
+            }
         }
     };
 }
@@ -176,6 +126,68 @@ macro_rules! words {
         impl $crate::params::Words for $name {
             const WORDS: &'static [&'static str] = &[$($word),*];
         }
+
+        impl $crate::params::FieldValue for $name {
+            fn default_of(kind: &$crate::params::Kind) -> Self {
+                let all = [$($name::$variant),*];
+                let value = kind.default_value();
+                let is_default = |one: &$name| value.as_ref().is_some_and(|value| value.as_str() == Some(one.word()));
+                all.into_iter().find(is_default).unwrap_or(all[0])
+            }
+        }
+    };
+}
+
+/// Declares a key that several kinds share: `#[key(NAME)]` in [`parameters!`](crate::parameters) gives a field its
+/// default, doc and range.
+///
+/// ```
+/// use recmirror::params::Parameters;
+///
+/// recmirror::shared_key!(pause_key = 1.5, "seconds that one answer takes", 0.0..=60.0);
+///
+/// recmirror::parameters! {
+///     /// asks users one after the other
+///     struct QueueParameters = "queue" {
+///         #[key(pause_key)]
+///         pause: f64,
+///     }
+/// }
+///
+/// assert_eq!(QueueParameters::default().pause, 1.5);
+/// assert_eq!(QueueParameters::KEYS[0].kind.wanted(), "a number from 0 to 60");
+/// ```
+#[macro_export]
+macro_rules! shared_key {
+    ($visibility:vis $name:ident = $default:literal, $doc:literal $(, $range:expr)?) => {
+        macro_rules! $name {
+            (doc) => { $doc };
+            (limits) => { $crate::params::limits!([$($range)?] [] [$default]) };
+            (range) => { $($range)? };
+            (default) => { $default };
+        }
+        $visibility use $name;
+    };
+}
+
+/// The range and default of a field, for its documentation.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! limits {
+    ([] [$key:ident] []) => {
+        $key!(limits)
+    };
+    ([] [] []) => {
+        "It must be given."
+    };
+    ([$range:expr] [] []) => {
+        concat!("Range `", stringify!($range), "`; it must be given.")
+    };
+    ([] [] [$default:expr]) => {
+        concat!("Default `", stringify!($default), "`.")
+    };
+    ([$range:expr] [] [$default:expr]) => {
+        concat!("Range `", stringify!($range), "`, default `", stringify!($default), "`.")
     };
 }
 
@@ -183,7 +195,9 @@ macro_rules! words {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! key {
-    ($type:ident [] [] [$key:expr] []) => { $key };
+    ($type:ident [] [] [$key:ident] []) => {
+        $crate::params::Key { name: "", doc: $key!(doc), kind: $crate::params::kind_of_shared!($type $key) }
+    };
     ($type:ident [$($doc:literal)+] [$($range:expr)?] [] [$($default:expr)?]) => {
         $crate::params::Key {
             name: "",
@@ -204,6 +218,8 @@ macro_rules! kind_of_key {
     (usize [$range:expr] [$($default:expr)?]) => { $crate::params::Kind::integer($range, $crate::params::maybe!($($default)?)) };
     (bool [] [$($default:expr)?]) => { $crate::params::Kind::Bool { default: $crate::params::maybe!($($default)?) } };
     (String [] [$($default:expr)?]) => { $crate::params::Kind::Text { default: $crate::params::maybe!($($default)?) } };
+    (String [$words:expr] [$default:expr]) => { $crate::params::Kind::Word { words: $words, default: Some($default) } };
+    (Count [$range:expr] [$default:expr]) => { $crate::params::Kind::count($range, $default) };
     (PathBuf [] [$($default:expr)?]) => { $crate::params::Kind::Path { default: $crate::params::maybe!($($default)?) } };
     (Texts [] []) => { $crate::params::Kind::Texts };
     (PolicyTable [] [$default:expr]) => { $crate::params::Kind::Policy { default: $default } };
@@ -214,6 +230,17 @@ macro_rules! kind_of_key {
     ($words:ident [] [$default:expr]) => {
         $crate::params::Kind::Word { words: <$words as $crate::params::Words>::WORDS, default: Some($default.word()) }
     };
+}
+
+/// The values of a [`shared_key!`](crate::shared_key), by its type.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! kind_of_shared {
+    (bool $key:ident) => { $crate::params::kind_of_key!(bool [] [$key!(default)]) };
+    (String $key:ident) => { $crate::params::kind_of_key!(String [] [$key!(default)]) };
+    (PathBuf $key:ident) => { $crate::params::kind_of_key!(PathBuf [] [$key!(default)]) };
+    (PolicyTable $key:ident) => { $crate::params::kind_of_key!(PolicyTable [] [$key!(default)]) };
+    ($number:ident $key:ident) => { $crate::params::kind_of_key!($number [$key!(range)] [$key!(default)]) };
 }
 
 /// A value that may be missing.
@@ -228,4 +255,23 @@ macro_rules! maybe {
     };
 }
 
-pub use {key, kind_of_key, maybe, parameters, words};
+/// Lists the kinds of a sort that ship with the crate, and exports their parameters.
+macro_rules! builtin_kinds {
+    ($(#[$meta:meta])* $name:ident: $sort:ident; $($(#[$attribute:meta])* $($step:ident)::+),* $(,)?) => {
+        $($(#[$attribute])* pub use $($step)::+;)*
+
+        $(#[$meta])*
+        pub const $name: &[$sort] = &[$($(#[$attribute])* $sort::of::<$($step)::+>()),*];
+
+        /// The parameters of each kind as code leaves them when it sets none.
+        #[cfg(test)]
+        pub(crate) fn unset_parameters() -> Vec<$crate::params::toml::Table> {
+            use $crate::params::Parameters;
+            let tables = [$($(#[$attribute])* <$($step)::+>::default().with_kind()),*];
+            tables.into_iter().map(|table| table.expect("a table")).collect()
+        }
+    };
+}
+
+pub(crate) use builtin_kinds;
+pub use {key, kind_of_key, kind_of_shared, limits, maybe, parameters, shared_key, words};

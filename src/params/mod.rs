@@ -8,22 +8,24 @@
 
 mod keys;
 mod macros;
-mod nearest;
-mod renamed;
+mod messages;
+mod parameters;
 mod sections;
 
-pub use self::keys::{number, text, whole, word};
-pub use self::macros::{ParameterError, Parameters, PolicyTable, PolicyTables, Texts, Words};
+pub(crate) use self::keys::{number, text, whole, word};
+pub(crate) use self::macros::builtin_kinds;
 #[doc(hidden)]
-pub use self::macros::{key, kind_of_key, maybe};
-pub use self::macros::{parameters, words};
-pub use self::nearest::{did_you_mean, listed, nearest, short};
-pub use self::renamed::renamed;
-pub use self::sections::{Section, Variant};
+pub use self::macros::{key, kind_of_key, kind_of_shared, limits, maybe};
+pub use self::macros::{parameters, shared_key, words};
+pub use self::messages::{did_you_mean, listed, nearest, renamed, short};
+pub use self::parameters::{Count, ParameterError, Parameters, PolicyTable, PolicyTables, Texts, Words};
+#[doc(hidden)]
+pub use self::parameters::{FieldValue, write_field};
+pub use self::sections::{KindList, KindSpec, Section, Variant};
 
 /// The derives of [`parameters!`](crate::parameters) and [`words!`](crate::words) use it.
 #[doc(hidden)]
-pub use serde;
+pub use {serde, toml};
 
 use toml::Value;
 

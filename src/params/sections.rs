@@ -1,6 +1,4 @@
 //! The tables of a scenario file.
-//!
-//! The tables of a scenario file that are not lists.
 
 use super::Key;
 
@@ -17,7 +15,31 @@ pub struct Section {
     pub variants: &'static [Variant],
 }
 
-/// One kind of a section that comes in several kinds.
+/// One table of a list of kinds: a `[[policy]]`, a `[[dynamic]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KindSpec {
+    /// Unique name; the kind when not given.
+    pub name: String,
+    /// A kind of the registry.
+    pub kind: String,
+    /// Its parameters, defaults filled in.
+    pub params: toml::Table,
+}
+
+/// A list of tables of kinds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct KindList {
+    /// The name in double brackets, which is how messages call one of them.
+    pub name: &'static str,
+    /// How messages call several.
+    pub plural: &'static str,
+    /// The purpose of the list, in a sentence.
+    pub heading: &'static str,
+    /// The keys that every table has besides those of its kind.
+    pub keys: &'static [Key],
+}
+
+/// One kind of a section or list that comes in several kinds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Variant {
     /// The value of `kind`.

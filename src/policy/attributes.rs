@@ -7,24 +7,19 @@
 use super::PolicyError;
 use crate::dataset::{Catalogue, FieldError};
 use crate::ids::ItemId;
-use crate::params::{Key, text};
+use crate::params::shared_key;
 use crate::scene::unit_fields;
 use std::collections::BTreeMap;
 
 /// The word for all fields.
 const ALL: &str = "*";
 
-/// A field of categories.
-pub(super) const FIELD: Key =
-    text("field", "field of the items whose categories count; empty takes `data.item_field`", "");
+// A field of categories.
+shared_key!(pub(super) field_key = "", "field of the items whose categories count; empty takes `data.item_field`");
 
-/// A field of categories, or all fields.
-pub(super) const TRAITS: Key = text(
-    "field",
-    "field of the items whose categories count, `*` for all fields as numbers; empty takes `data.item_field`, and all fields \
-     where the items have no categories",
-    "",
-);
+// A field of categories, or all fields.
+shared_key!(pub(super) traits_key = "", "field of the items whose categories count, `*` for all fields as numbers; empty takes \
+    `data.item_field`, and all fields where the items have no categories");
 
 /// The attributes of all items. Items with equal attributes share a row.
 pub(super) struct Attributes {

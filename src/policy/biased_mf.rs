@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 parameters! {
     /// the best predicted ratings, matrix factorisation with biases (Koren, Bell and Volinsky 2009)
-    pub(super) struct BiasedMfSpec = "biased_mf" {
+    pub struct BiasedMfParameters = "biased_mf" {
         /// length of the vectors of users and items; 0 = biases alone
         #[range(0..=256)]
         factors: usize = 16,
@@ -44,7 +44,7 @@ parameters! {
     }
 }
 
-impl BuildPolicy for BiasedMfSpec {
+impl BuildPolicy for BiasedMfParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(BiasedMf::new(&self, context)?))
     }
@@ -163,15 +163,15 @@ struct BiasedMf {
 }
 
 impl BiasedMf {
-    fn new(params: &BiasedMfSpec, context: &PolicyContext) -> Result<BiasedMf, PolicyError> {
+    fn new(params: &BiasedMfParameters, context: &PolicyContext) -> Result<BiasedMf, PolicyError> {
         let objective = Objective {
             factors: params.factors,
             regularisation: params.regularisation,
             bias_regularisation: params.bias_regularisation,
         };
-        let levels = Levels::new(context, BiasedMfSpec::NAME)?;
+        let levels = Levels::new(context, BiasedMfParameters::NAME)?;
         let sweeps = params.iterations;
-        let model = context.fit_drawn(BiasedMfSpec::NAME, &(objective, sweeps), || {
+        let model = context.fit_drawn(BiasedMfParameters::NAME, &(objective, sweeps), || {
             let matrix = levels.matrix();
             let mut model = Model::new(objective, context.log.items, matrix.mean(), &context.streams);
             model.fit(&matrix, sweeps);

@@ -28,7 +28,7 @@ const TRAINING: u64 = 1 << 40;
 
 parameters! {
     /// matrix factorisation for ranking, pairwise by stochastic gradients (Rendle et al. 2009)
-    pub(super) struct BprSpec = "bpr" {
+    pub struct BprParameters = "bpr" {
         /// length of the vectors of users and items
         #[range(1..=256)]
         factors: usize = 32,
@@ -50,7 +50,7 @@ parameters! {
     }
 }
 
-impl BuildPolicy for BprSpec {
+impl BuildPolicy for BprParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(Bpr::new(&self, context)))
     }
@@ -83,7 +83,7 @@ struct Bpr {
 }
 
 impl Vectors {
-    fn new(params: &BprSpec, context: &PolicyContext) -> Vectors {
+    fn new(params: &BprParameters, context: &PolicyContext) -> Vectors {
         let factors = params.factors;
         let rows = |rows: usize, kind: u64, last: f32| {
             let values = (0..rows as u64).flat_map(|row| {
@@ -177,11 +177,11 @@ fn two_rows(matrix: &mut [f32], width: usize, first: usize, second: usize) -> (&
 }
 
 impl Bpr {
-    fn new(params: &BprSpec, context: &PolicyContext) -> Bpr {
+    fn new(params: &BprParameters, context: &PolicyContext) -> Bpr {
         let feedback = Feedback::new(context);
         let epochs = params.iterations;
         let trained = (params.factors, params.learning_rate, params.regularisation);
-        let vectors = context.fit_drawn(BprSpec::NAME, &(trained, epochs), || {
+        let vectors = context.fit_drawn(BprParameters::NAME, &(trained, epochs), || {
             let mut vectors = Vectors::new(params, context);
             vectors.train(&feedback.matrix(), epochs);
             vectors
@@ -256,7 +256,7 @@ mod tests {
 
     fn vectors(world: &World) -> Vectors {
         let params = toml::from_str("factors = 1\nlearning_rate = 0.5\nregularisation = 0.1").expect("parameters");
-        Vectors::new(&BprSpec::read(&params).expect("parameters"), &world.context())
+        Vectors::new(&BprParameters::read(&params).expect("parameters"), &world.context())
     }
 
     #[test]

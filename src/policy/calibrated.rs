@@ -8,8 +8,8 @@
 //! slate has no scores, because the gain of an item depends on those above. A user without categories in the history
 //! gets the inner list. The inner policy learns from the slates that were shown.
 
-use super::attributes::FIELD;
-use super::inner::{INNER, Inner, List, POOL};
+use super::attributes::field_key;
+use super::inner::{Inner, List, inner_key, pool_key};
 use super::{BuildPolicy, Histories, Policy, PolicyContext, PolicyError, Request, Requests, SlateRow, Slates};
 use crate::dataset::ItemCategories;
 use crate::ids::{ItemId, UserId};
@@ -22,20 +22,20 @@ const SHARE_OF_HISTORY: f64 = 0.01;
 
 parameters! {
     /// another policy re-ranked to the category shares of each history (Steck 2018)
-    pub(super) struct CalibratedSpec = "calibrated" {
+    pub struct CalibratedParameters = "calibrated" {
         /// weight of the divergence from the history's categories; the rest is the weight of the inner policy's scores
         #[range(0.0..=1.0)]
         calibration: f64 = 0.5,
-        #[key(FIELD)]
+        #[key(field_key)]
         field: String,
-        #[key(POOL)]
+        #[key(pool_key)]
         pool: usize,
-        #[key(INNER)]
+        #[key(inner_key)]
         inner: PolicyTable,
     }
 }
 
-impl BuildPolicy for CalibratedSpec {
+impl BuildPolicy for CalibratedParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(Calibrated {
             calibration: self.calibration,

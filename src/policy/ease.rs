@@ -26,7 +26,7 @@ const MOST_ITEMS: usize = 20_000;
 
 parameters! {
     /// linear autoencoder over items in closed form (Steck 2019)
-    pub(super) struct EaseSpec = "ease" {
+    pub struct EaseParameters = "ease" {
         /// users added to the diagonal of the item-item counts: lowers weights that rest on few users
         #[range(1e-3..=1e9)]
         regularisation: f64 = 250.0,
@@ -36,7 +36,7 @@ parameters! {
     }
 }
 
-impl BuildPolicy for EaseSpec {
+impl BuildPolicy for EaseParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         let items = context.log.items;
         if items > MOST_ITEMS {
@@ -60,13 +60,13 @@ struct Ease {
 }
 
 impl Ease {
-    fn new(params: &EaseSpec, context: &PolicyContext) -> Ease {
+    fn new(params: &EaseParameters, context: &PolicyContext) -> Ease {
         let feedback = Feedback::new(context);
         let regularisation = params.regularisation;
         Ease {
             regularisation,
             retrain_every: params.retrain_every,
-            weights: context.fit(EaseSpec::NAME, &regularisation, || weights(&feedback.matrix(), regularisation)),
+            weights: context.fit(EaseParameters::NAME, &regularisation, || weights(&feedback.matrix(), regularisation)),
             histories: Histories::new(context),
             feedback,
         }

@@ -8,7 +8,7 @@
 //! inner policy's item. The inner policy learns from the slates that were shown.
 
 use super::explored;
-use super::inner::{INNER, Inner};
+use super::inner::{Inner, inner_key};
 use super::random::draw;
 use super::{BuildPolicy, Chance, Policy, PolicyContext, PolicyError, Request, Requests, Slates};
 use crate::ids::ItemId;
@@ -18,16 +18,16 @@ use crate::random::unit;
 
 parameters! {
     /// another policy with a share of random slots (Sutton and Barto 2018)
-    pub(super) struct EpsilonGreedySpec = "epsilon_greedy" {
+    pub struct EpsilonGreedyParameters = "epsilon_greedy" {
         /// probability that a slot shows a random candidate
         #[range(0.0..=1.0)]
         epsilon: f64 = 0.1,
-        #[key(INNER)]
+        #[key(inner_key)]
         inner: PolicyTable,
     }
 }
 
-impl BuildPolicy for EpsilonGreedySpec {
+impl BuildPolicy for EpsilonGreedyParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         let inner = Inner::new(&self.inner, 0, context)?;
         Ok(Box::new(EpsilonGreedy { epsilon: self.epsilon, inner }))

@@ -22,7 +22,7 @@ use std::sync::Arc;
 
 parameters! {
     /// implicit matrix factorisation, alternating least squares (Hu, Koren and Volinsky 2008)
-    pub(super) struct IalsSpec = "ials" {
+    pub struct IalsParameters = "ials" {
         /// length of the vectors of users and items
         #[range(1..=256)]
         factors: usize = 32,
@@ -41,7 +41,7 @@ parameters! {
     }
 }
 
-impl BuildPolicy for IalsSpec {
+impl BuildPolicy for IalsParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(Ials::new(&self, context)))
     }
@@ -57,7 +57,7 @@ struct Ials {
 }
 
 impl Ials {
-    fn new(params: &IalsSpec, context: &PolicyContext) -> Ials {
+    fn new(params: &IalsParameters, context: &PolicyContext) -> Ials {
         let objective =
             Objective { factors: params.factors, alpha: params.alpha, regularisation: params.regularisation };
         let factors = Factors::of_log(objective, params.iterations, context);

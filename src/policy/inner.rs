@@ -7,18 +7,14 @@
 use super::{Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::params::{Key, Kind, PolicyTable, whole};
+use crate::params::{PolicyTable, shared_key};
 
-/// The wrapped policy.
-pub(super) const INNER: Key = Key {
-    name: "inner",
-    kind: Kind::Policy { default: "popular" },
-    doc: "the inner policy; also written as a separate table, [policy.inner]",
-};
-
-/// The number of items of the inner list to choose from.
-pub(super) const POOL: Key =
-    whole("pool", "best items of the inner policy to choose from, at least a slate", (1, 10_000), 100);
+shared_key!(
+    pub(super) inner_key = "popular", "the inner policy; also written as a separate table, [policy.inner]"
+);
+shared_key!(
+    pub(super) pool_key = 100, "best items of the inner policy to choose from, at least a slate", 1..=10_000
+);
 
 /// A wrapped policy and its latest lists.
 pub(super) struct Inner {

@@ -20,7 +20,7 @@ use std::sync::Arc;
 
 parameters! {
     /// items similar to those the user has, shrunk cosine (Sarwar et al. 2001)
-    pub(super) struct ItemKnnSpec = "item_knn" {
+    pub struct ItemKnnParameters = "item_knn" {
         /// similar items kept for each item
         #[range(1..=100_000)]
         neighbours: usize = 50,
@@ -36,7 +36,7 @@ parameters! {
     }
 }
 
-impl BuildPolicy for ItemKnnSpec {
+impl BuildPolicy for ItemKnnParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(ItemKnn::new(&self, context)))
     }
@@ -54,7 +54,7 @@ struct ItemKnn {
 }
 
 impl ItemKnn {
-    fn new(params: &ItemKnnSpec, context: &PolicyContext) -> ItemKnn {
+    fn new(params: &ItemKnnParameters, context: &PolicyContext) -> ItemKnn {
         let feedback = Feedback::new(context);
         let (neighbours, shrink) = (params.neighbours, params.shrink);
         ItemKnn {
@@ -62,8 +62,9 @@ impl ItemKnn {
             shrink,
             half_life: params.half_life_items,
             retrain_every: params.retrain_every,
-            similar: context
-                .fit(ItemKnnSpec::NAME, &(neighbours, shrink), || similarities(&feedback.matrix(), neighbours, shrink)),
+            similar: context.fit(ItemKnnParameters::NAME, &(neighbours, shrink), || {
+                similarities(&feedback.matrix(), neighbours, shrink)
+            }),
             histories: Histories::new(context),
             feedback,
         }

@@ -14,7 +14,7 @@ use crate::params::{Parameters, parameters};
 
 parameters! {
     /// the items with the best mean rating, shrunken (Ekstrand, Riedl and Konstan 2011)
-    pub(super) struct ItemMeanSpec = "item_mean" {
+    pub struct ItemMeanParameters = "item_mean" {
         /// ratings at the mean of all items that are added to each item's own
         #[range(0.0..=1e9)]
         shrinkage: f64 = 5.0,
@@ -23,7 +23,7 @@ parameters! {
     }
 }
 
-impl BuildPolicy for ItemMeanSpec {
+impl BuildPolicy for ItemMeanParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(ItemMean::new(&self, context)?))
     }
@@ -40,9 +40,9 @@ struct ItemMean {
 }
 
 impl ItemMean {
-    fn new(params: &ItemMeanSpec, context: &PolicyContext) -> Result<ItemMean, PolicyError> {
+    fn new(params: &ItemMeanParameters, context: &PolicyContext) -> Result<ItemMean, PolicyError> {
         // Refuses a log without ratings.
-        Levels::new(context, ItemMeanSpec::NAME)?;
+        Levels::new(context, ItemMeanParameters::NAME)?;
         let mut sums = vec![(0.0, 0.0); context.log.items];
         for row in context.log.rows.iter().filter(|row| !row.rating.is_nan()) {
             add(&mut sums[row.item.index()], row.rating);
@@ -147,7 +147,7 @@ mod tests {
     #[test]
     fn a_log_without_ratings_is_an_error_that_names_policies_without() {
         for kind in ["item_mean", "biased_mf"] {
-            let kind = crate::policy::all().iter().find(|known| known.name == kind).unwrap();
+            let kind = crate::policy::KINDS.iter().find(|known| known.name == kind).unwrap();
             let mut context = world().context();
             let mut log = (*context.log).clone();
             log.rows.iter_mut().for_each(|row| row.rating = f32::NAN);

@@ -3,7 +3,7 @@
 use super::{Fits, Policy, PolicyError};
 use crate::dataset::{Catalogue, TrainingLog};
 use crate::ids::LogUserId;
-use crate::params::{Key, Parameters};
+use crate::params::{Key, KindSpec, Parameters, Variant, builtin_kinds};
 use crate::random::Streams;
 use std::sync::Arc;
 
@@ -60,6 +60,11 @@ impl PolicyKind {
         PolicyKind { name: P::NAME, summary: P::SUMMARY, keys: P::KEYS, build }
     }
 
+    /// Name, summary and keys.
+    pub const fn variant(&self) -> Variant {
+        Variant { name: self.name, summary: self.summary, keys: self.keys }
+    }
+
     /// Builds a policy from a table of its keys; missing keys have their defaults.
     ///
     /// # Errors
@@ -97,39 +102,29 @@ pub fn factory<P: Policy + 'static>(
 }
 
 /// One `[[policy]]` table.
-#[derive(Clone, Debug, PartialEq)]
-pub struct PolicySpec {
-    /// Unique name; by default the kind.
-    pub name: String,
-    /// A kind of the registry.
-    pub kind: String,
-    /// Its parameters, defaults filled in.
-    pub params: toml::Table,
-}
+pub type PolicySpec = KindSpec;
 
-/// All kinds that ship with the crate, in the order of the reference file. A new one is a file and a line.
-pub fn all() -> &'static [PolicyKind] {
-    static ALL: &[PolicyKind] = &[
-        PolicyKind::of::<super::random::RandomSpec>(),
-        PolicyKind::of::<super::popular::PopularSpec>(),
-        PolicyKind::of::<super::item_mean::ItemMeanSpec>(),
-        PolicyKind::of::<super::item_knn::ItemKnnSpec>(),
-        PolicyKind::of::<super::user_knn::UserKnnSpec>(),
-        PolicyKind::of::<super::ease::EaseSpec>(),
-        PolicyKind::of::<super::ials::IalsSpec>(),
-        PolicyKind::of::<super::biased_mf::BiasedMfSpec>(),
-        PolicyKind::of::<super::bpr::BprSpec>(),
-        PolicyKind::of::<super::markov::MarkovSpec>(),
-        PolicyKind::of::<super::linucb::LinucbSpec>(),
-        PolicyKind::of::<super::thompson::ThompsonSpec>(),
-        PolicyKind::of::<super::ucb::UcbSpec>(),
-        PolicyKind::of::<super::epsilon_greedy::EpsilonGreedySpec>(),
-        PolicyKind::of::<super::mmr::MmrSpec>(),
-        PolicyKind::of::<super::calibrated::CalibratedSpec>(),
-        PolicyKind::of::<super::mix::MixSpec>(),
-        PolicyKind::of::<super::oracle::OracleSpec>(),
-        PolicyKind::of::<super::onnx::OnnxSpec>(),
-        PolicyKind::of::<super::external::ExternalSpec>(),
-    ];
-    ALL
+builtin_kinds! {
+    /// All kinds that ship with the crate, in the order of the reference file. A new one is a file and a line.
+    KINDS: PolicyKind;
+    super::random::RandomParameters,
+    super::popular::PopularParameters,
+    super::item_mean::ItemMeanParameters,
+    super::item_knn::ItemKnnParameters,
+    super::user_knn::UserKnnParameters,
+    super::ease::EaseParameters,
+    super::ials::IalsParameters,
+    super::biased_mf::BiasedMfParameters,
+    super::bpr::BprParameters,
+    super::markov::MarkovParameters,
+    super::linucb::LinucbParameters,
+    super::thompson::ThompsonParameters,
+    super::ucb::UcbParameters,
+    super::epsilon_greedy::EpsilonGreedyParameters,
+    super::mmr::MmrParameters,
+    super::calibrated::CalibratedParameters,
+    super::mix::MixParameters,
+    super::oracle::OracleParameters,
+    super::onnx::OnnxParameters,
+    super::external::ExternalParameters,
 }

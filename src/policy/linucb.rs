@@ -5,56 +5,45 @@
 //! The paper's hybrid model without the separate part of each item: one ridge regression ([`super::ridge`]) for all
 //! users and items. The score is `theta' x + alpha sqrt(x' A^-1 x)`. It learns online, after each tick.
 
-use super::attributes::TRAITS;
-use super::ridge::{FACTORS, REGULARISATION, Ridge, UpperBound};
-use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, Slates, rank_candidates};
-use crate::log::EventBatch;
+use super::attributes::traits_key;
+use super::linear_bandit::{Exploration, LinearBandit};
+use super::ridge::{Ridge, UpperBound, factors_key, regularisation_key};
+use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Request};
 use crate::params::parameters;
 
 parameters! {
     /// contextual linear bandit with upper confidence bounds (Li et al. 2010)
-    pub(super) struct LinucbSpec = "linucb" {
+    pub struct LinucbParameters = "linucb" {
         /// standard deviations added to the expected reward for exploration
         #[range(0.0..=1e3)]
         alpha: f64 = 0.3,
-        #[key(TRAITS)]
+        #[key(traits_key)]
         field: String,
-        #[key(REGULARISATION)]
+        #[key(regularisation_key)]
         regularisation: f64,
-        #[key(FACTORS)]
+        #[key(factors_key)]
         factors: usize,
     }
 }
 
-impl BuildPolicy for LinucbSpec {
+impl BuildPolicy for LinucbParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
-        Ok(Box::new(LinUcb {
-            alpha: self.alpha as f32,
-            ridge: Ridge::new(&self.field, self.regularisation, self.factors, context)?,
-        }))
+        let ridge = Ridge::new(&self.field, self.regularisation, self.factors, context)?;
+        Ok(Box::new(LinearBandit { ridge, exploration: Upper { alpha: self.alpha as f32 } }))
     }
 }
 
-struct LinUcb {
+/// Upper confidence bounds.
+struct Upper {
     alpha: f32,
-    ridge: Ridge,
 }
 
-impl Policy for LinUcb {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
-        self.ridge.refresh(requests.users);
-        let (ridge, alpha) = (&self.ridge, self.alpha);
-        slates.fill_with(requests, Vec::new, |scores, request, slate| {
-            ridge.score(request.user, request.items, scores, UpperBound { model: ridge.model(), alpha });
-            rank_candidates(&request, scores, slate);
-        });
-        slates.mark_certain();
-        Ok(())
-    }
+impl Exploration for Upper {
+    const CERTAIN: bool = true;
 
-    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
-        self.ridge.observe(events);
-        Ok(())
+    fn score(&self, ridge: &Ridge, request: &Request<'_>, scores: &mut Vec<f32>) {
+        let bound = UpperBound { model: ridge.model(), alpha: self.alpha };
+        ridge.score(request.user, request.items, scores, bound);
     }
 }
 

@@ -25,7 +25,7 @@ use std::sync::Arc;
 
 parameters! {
     /// items that come after the latest ones, smoothed transitions (Shani et al. 2005)
-    pub(super) struct MarkovSpec = "markov" {
+    pub struct MarkovParameters = "markov" {
         /// latest items of the history from which transitions start
         #[range(1..=1000)]
         memory: usize = 20,
@@ -38,7 +38,7 @@ parameters! {
     }
 }
 
-impl BuildPolicy for MarkovSpec {
+impl BuildPolicy for MarkovParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(Markov::new(&self, context)))
     }
@@ -61,7 +61,7 @@ struct Markov {
 }
 
 impl Markov {
-    fn new(params: &MarkovSpec, context: &PolicyContext) -> Markov {
+    fn new(params: &MarkovParameters, context: &PolicyContext) -> Markov {
         let items = context.log.items;
         let mut copies = vec![0u32; context.log.users()];
         context.sources.iter().for_each(|source| copies[source.index()] += 1);

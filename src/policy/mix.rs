@@ -15,13 +15,13 @@ use crate::random::unit;
 
 parameters! {
     /// several policies that share the slots by weight (Hofmann et al. 2011)
-    pub(super) struct MixSpec = "mix" {
+    pub struct MixParameters = "mix" {
         /// the policies, each with a `weight` (default 1); also written as tables of their own, [[policy.parts]]
         parts: PolicyTables = &["item_knn", "popular"],
     }
 }
 
-impl BuildPolicy for MixSpec {
+impl BuildPolicy for MixParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         let weight = |table: &PolicyTable| table.get("weight").and_then(toml::Value::as_float).unwrap_or(1.0);
         let weights = self.parts.iter().map(weight).collect();

@@ -6,28 +6,28 @@
 //! ([`super::attributes`]): of their categories, `|A and B| / sqrt(|A| |B|)`, or of all fields as numbers. That value
 //! is the score. The inner policy learns from the slates that were shown.
 
-use super::attributes::{Attributes, TRAITS};
-use super::inner::{INNER, Inner, List, POOL};
+use super::attributes::{Attributes, traits_key};
+use super::inner::{Inner, List, inner_key, pool_key};
 use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, SlateRow, Slates};
 use crate::log::EventBatch;
 use crate::params::{PolicyTable, parameters};
 
 parameters! {
     /// another policy re-ranked so that the items of a slate differ (Carbonell and Goldstein 1998)
-    pub(super) struct MmrSpec = "mmr" {
+    pub struct MmrParameters = "mmr" {
         /// weight of the inner policy's score; the rest is the weight of being unlike the items above
         #[range(0.0..=1.0)]
         relevance: f64 = 0.7,
-        #[key(TRAITS)]
+        #[key(traits_key)]
         field: String,
-        #[key(POOL)]
+        #[key(pool_key)]
         pool: usize,
-        #[key(INNER)]
+        #[key(inner_key)]
         inner: PolicyTable,
     }
 }
 
-impl BuildPolicy for MmrSpec {
+impl BuildPolicy for MmrParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         let inner = Inner::new(&self.inner, 0, context)?;
         let (relevance, pool) = (self.relevance as f32, self.pool);

@@ -1,7 +1,7 @@
 //! Recommender policies: slates for the users who arrived, learning from their responses.
 //!
 //! A policy has the information of a real recommender: the catalogue, the log before the start, and the responses of
-//! its own users. It never sees the user model. One policy is one file plus one line in [`all`].
+//! its own users. It never sees the user model. One policy is one file plus one line in [`KINDS`].
 //!
 //! ```
 //! use recmirror::policy::{Policy, PolicyError, Requests, Slates};
@@ -53,6 +53,7 @@ mod item_mean;
 mod item_table;
 mod kind;
 mod levels;
+mod linear_bandit;
 mod linucb;
 mod markov;
 mod mix;
@@ -77,7 +78,7 @@ pub use self::blocked::{Blocked, SeenItems};
 pub use self::error::PolicyError;
 pub use self::fits::Fits;
 pub use self::histories::Histories;
-pub use self::kind::{BuildPolicy, Factory, PolicyContext, PolicyKind, PolicySpec, all, factory};
+pub use self::kind::*;
 pub(crate) use self::onnx::note_on_kind;
 pub use self::request::{Chance, OracleAccess, Request, Requests};
 pub use self::slates::{SlateRow, Slates, rank_candidates};

@@ -13,10 +13,10 @@ use std::sync::Mutex;
 
 parameters! {
     /// the items that the user model is most likely to accept: an upper reference, no recommender
-    pub(super) struct OracleSpec = "oracle" {}
+    pub struct OracleParameters = "oracle" {}
 }
 
-impl BuildPolicy for OracleSpec {
+impl BuildPolicy for OracleParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(Oracle { items: (0..context.log.items as u32).map(ItemId).collect() }))
     }

@@ -15,7 +15,7 @@ use std::collections::VecDeque;
 
 parameters! {
     /// the most frequent items of the log and the responses so far (Cremonesi et al. 2010)
-    pub(super) struct PopularSpec = "popular" {
+    pub struct PopularParameters = "popular" {
         /// whether accepted responses count, besides the log
         learn: bool = true,
         /// ticks after which a count is worth half; 0 = counts do not decay
@@ -27,7 +27,7 @@ parameters! {
     }
 }
 
-impl BuildPolicy for PopularSpec {
+impl BuildPolicy for PopularParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         if self.half_life > 0.0 && self.window > 0 {
             return Err(PolicyError::new("`half_life` and `window` exclude each other; set one of them to 0"));
@@ -49,7 +49,7 @@ struct Popular {
 }
 
 impl Popular {
-    fn new(params: &PopularSpec, context: &PolicyContext) -> Popular {
+    fn new(params: &PopularParameters, context: &PolicyContext) -> Popular {
         let all: Vec<f64> = context.log.item_counts().into_iter().map(f64::from).collect();
         let ticks = params.window;
         let window = (ticks > 0).then(|| Window::new(ticks, all.clone(), context));
@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_window_and_a_half_life_exclude_each_other() {
-        let both = super::PopularSpec { learn: true, half_life: 1.0, window: 2 };
+        let both = super::PopularParameters { learn: true, half_life: 1.0, window: 2 };
         let problem = super::BuildPolicy::build(both, &world().context()).err();
         assert!(problem.is_some_and(|problem| problem.to_string().contains("exclude each other")));
     }

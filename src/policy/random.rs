@@ -12,10 +12,10 @@ use rand_chacha::rand_core::Rng;
 
 parameters! {
     /// candidates drawn uniformly without replacement
-    pub(super) struct RandomSpec = "random" {}
+    pub struct RandomParameters = "random" {}
 }
 
-impl BuildPolicy for RandomSpec {
+impl BuildPolicy for RandomParameters {
     fn build(self, _: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(Random))
     }

@@ -14,16 +14,12 @@ use super::{Histories, PolicyContext, PolicyError};
 use crate::ids::UserId;
 use crate::linalg::{Loop, widest};
 use crate::log::{EventBatch, REJECTED};
-use crate::params::{Key, number, whole};
+use crate::params::shared_key;
 use nalgebra::{Cholesky, DMatrix, DVector};
 
-/// Weight of the squared norm of the coefficients.
-pub(super) const REGULARISATION: Key =
-    number("regularisation", "weight of the squared norm of the coefficients, in examples", (1e-6, 1e6), 1.0);
-
-/// Dimensions of the collaborative features.
-pub(super) const FACTORS: Key =
-    whole("factors", "dimensions of the collaborative features", (1, MAX_PRODUCTS as i64), 8);
+shared_key!(pub(super) regularisation_key = 1.0, "weight of the squared norm of the coefficients, in examples", 1e-6..=1e6);
+shared_key!(pub(super) factors_key = 8, "dimensions of the collaborative features", 1..=16);
+const _: () = assert!(MAX_PRODUCTS == 16, "the largest `factors`");
 
 /// The examples so far and the model of the current tick.
 pub(super) struct Ridge {
@@ -263,7 +259,7 @@ fn linear(theta: &[f32], block: &Block) -> [f32; LANES] {
 mod tests {
     use super::*;
     use crate::policy::testing::World;
-    use crate::policy::{Policy, all};
+    use crate::policy::{KINDS, Policy};
 
     /// A = [[2, 1], [1, 2]] + I, b = [1, 2]: A^-1 = [[3, -1], [-1, 3]] / 8, theta = [1, 5] / 8.
     fn by_hand() -> Model {
@@ -311,7 +307,7 @@ mod tests {
     #[test]
     fn slots_behind_the_accepted_one_are_no_examples() {
         let world = World::new(2, 20).slate(3);
-        let kind = all().iter().find(|kind| kind.name == "linucb").expect("a kind");
+        let kind = KINDS.iter().find(|kind| kind.name == "linucb").expect("a kind");
         let params = toml::Table::from_iter([("factors".to_owned(), 1.into())]);
         let mut ridge = Ridge::new("", 1.0, 1, &world.context()).expect("categories");
         let mut policy: Box<dyn Policy> = kind.build(&params, &world.context()).expect("a policy");

@@ -80,7 +80,7 @@ impl World {
             sources: self.sources.clone(),
             slate: self.slate,
             tick_seconds: 1,
-            kinds: super::all().into(),
+            kinds: super::KINDS.into(),
             streams: self.streams,
             fits: Fits::default(),
         }
@@ -200,9 +200,9 @@ impl World {
             users.iter().map(|&user| all.clone().map(|item| rate(user, item)).fold(0.0, f64::max)).collect();
         let lost = (0..ticks).map(|tick| {
             let slates = self.recommend(policy.as_mut(), tick, &users, &open);
-            let luck = |user: UserId| unit(&mut self.streams.derive(Purpose::Response, u64::from(user.0), tick));
+            let drawn = |user: UserId| unit(&mut self.streams.derive(Purpose::Response, u64::from(user.0), tick));
             policy
-                .observe(&self.respond(tick, &users, &slates, |user, item| luck(user) < rate(user, item)))
+                .observe(&self.respond(tick, &users, &slates, |user, item| drawn(user) < rate(user, item)))
                 .expect("a policy that learns");
             users.iter().zip(&slates.items).zip(&best).map(|((&user, &item), best)| best - rate(user, item)).sum()
         });
@@ -274,7 +274,7 @@ pub(super) fn build(kind: &str, context: &PolicyContext) -> Box<dyn Policy> {
 
 /// A policy with some parameters of its own.
 pub(super) fn build_with(kind: &str, params: toml::Table, context: &PolicyContext) -> Box<dyn Policy> {
-    let kind = super::all().iter().find(|known| known.name == kind).expect("a registered kind");
+    let kind = super::KINDS.iter().find(|known| known.name == kind).expect("a registered kind");
     let mut table = toml::Table::new();
     if kind.name == "external" {
         table.insert("command".to_owned(), vec!["python3", "examples/external_policy.py"].into());

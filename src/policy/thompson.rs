@@ -7,59 +7,48 @@
 //! `N(theta, scale^2 A^-1)`, and the score is their product with the features. It learns online, after each tick. The
 //! probability of a slate has no closed form, so propensities are unknown.
 
-use super::attributes::TRAITS;
-use super::ridge::{FACTORS, Linear, REGULARISATION, Ridge};
-use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, Slates, rank_candidates};
-use crate::log::EventBatch;
+use super::attributes::traits_key;
+use super::linear_bandit::{Exploration, LinearBandit};
+use super::ridge::{Linear, Ridge, factors_key, regularisation_key};
+use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Request};
 use crate::params::parameters;
 use crate::random::unit;
 use rand_chacha::rand_core::Rng;
 
 parameters! {
     /// contextual linear bandit with posterior sampling (Agrawal and Goyal 2013)
-    pub(super) struct ThompsonSpec = "thompson" {
+    pub struct ThompsonParameters = "thompson" {
         /// standard deviations of the drawn coefficients around the expected ones; 0 = no exploration
         #[range(0.0..=1e3)]
         scale: f64 = 0.3,
-        #[key(TRAITS)]
+        #[key(traits_key)]
         field: String,
-        #[key(REGULARISATION)]
+        #[key(regularisation_key)]
         regularisation: f64,
-        #[key(FACTORS)]
+        #[key(factors_key)]
         factors: usize,
     }
 }
 
-impl BuildPolicy for ThompsonSpec {
+impl BuildPolicy for ThompsonParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
-        Ok(Box::new(Thompson {
-            scale: self.scale as f32,
-            ridge: Ridge::new(&self.field, self.regularisation, self.factors, context)?,
-        }))
+        let ridge = Ridge::new(&self.field, self.regularisation, self.factors, context)?;
+        Ok(Box::new(LinearBandit { ridge, exploration: Sampled { scale: self.scale as f32 } }))
     }
 }
 
-struct Thompson {
+/// Coefficients drawn from the posterior.
+struct Sampled {
     scale: f32,
-    ridge: Ridge,
 }
 
-impl Policy for Thompson {
-    fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
-        self.ridge.refresh(requests.users);
-        let (ridge, scale) = (&self.ridge, self.scale);
-        slates.fill_with(requests, Vec::new, |scores, request, slate| {
-            let z = normals(&mut request.rng(), ridge.model().len());
-            let theta = ridge.model().shifted(&z, scale);
-            ridge.score(request.user, request.items, scores, Linear(&theta));
-            rank_candidates(&request, scores, slate);
-        });
-        Ok(())
-    }
+impl Exploration for Sampled {
+    const CERTAIN: bool = false;
 
-    fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
-        self.ridge.observe(events);
-        Ok(())
+    fn score(&self, ridge: &Ridge, request: &Request<'_>, scores: &mut Vec<f32>) {
+        let z = normals(&mut request.rng(), ridge.model().len());
+        let theta = ridge.model().shifted(&z, self.scale);
+        ridge.score(request.user, request.items, scores, Linear(&theta));
     }
 }
 

@@ -19,7 +19,7 @@ use crate::params::parameters;
 
 parameters! {
     /// one bandit arm for each item, upper confidence bounds (Auer et al. 2002)
-    pub(super) struct UcbSpec = "ucb" {
+    pub struct UcbParameters = "ucb" {
         /// weight of the confidence width; 1 is UCB1, which explores for long when few slots are accepted
         #[range(0.0..=1e3)]
         alpha: f64 = 0.2,
@@ -29,7 +29,7 @@ parameters! {
     }
 }
 
-impl BuildPolicy for UcbSpec {
+impl BuildPolicy for UcbParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(Ucb::new(&self, context)))
     }
@@ -47,7 +47,7 @@ struct Ucb {
 }
 
 impl Ucb {
-    fn new(params: &UcbSpec, context: &PolicyContext) -> Ucb {
+    fn new(params: &UcbParameters, context: &PolicyContext) -> Ucb {
         let items = context.log.items;
         Ucb {
             alpha: params.alpha,

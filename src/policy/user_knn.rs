@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 parameters! {
     /// items of the most similar users, shrunk cosine (Resnick et al. 1994)
-    pub(super) struct UserKnnSpec = "user_knn" {
+    pub struct UserKnnParameters = "user_knn" {
         /// similar users that count for each user
         #[range(1..=100_000)]
         neighbours: usize = 50,
@@ -31,7 +31,7 @@ parameters! {
     }
 }
 
-impl BuildPolicy for UserKnnSpec {
+impl BuildPolicy for UserKnnParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(UserKnn::new(&self, context)))
     }
@@ -64,14 +64,14 @@ struct Scratch {
 }
 
 impl UserKnn {
-    fn new(params: &UserKnnSpec, context: &PolicyContext) -> UserKnn {
+    fn new(params: &UserKnnParameters, context: &PolicyContext) -> UserKnn {
         let feedback = Feedback::new(context);
         UserKnn {
             neighbours: params.neighbours,
             shrink: params.shrink,
             retrain_every: params.retrain_every,
             sources: context.sources.clone(),
-            people: context.fit(UserKnnSpec::NAME, &(), || People::new(feedback.matrix())),
+            people: context.fit(UserKnnParameters::NAME, &(), || People::new(feedback.matrix())),
             histories: Histories::new(context),
             feedback,
         }

@@ -26,7 +26,7 @@ struct LifeStep {
     reject: String,
     rejected: bool,
     rating: Option<String>,
-    thought: Option<String>,
+    rationale: Option<String>,
     end: Option<String>,
 }
 
@@ -75,7 +75,11 @@ fn step(step: &Step) -> LifeStep {
         reject: percent(step.reject.max(0.0)),
         rejected: step.accepted.is_none(),
         rating: step.rating.map(|rating| format!("rated {rating}")),
-        thought: step.thought.as_ref().map(|thought| thought.text.trim().to_owned()).filter(|text| !text.is_empty()),
+        rationale: step
+            .rationale
+            .as_ref()
+            .map(|rationale| rationale.text.trim().to_owned())
+            .filter(|text| !text.is_empty()),
         end: step.end.clone(),
     }
 }

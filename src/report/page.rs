@@ -153,7 +153,7 @@ fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> 
         ("Fields", data.fields_in_words()),
         (
             "Population",
-            scenario.population.users.map_or_else(
+            scenario.population.users.number().map_or_else(
                 || "every user of the data".to_owned(),
                 |count| format!("{count} users drawn with replacement"),
             ),

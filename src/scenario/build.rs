@@ -4,21 +4,21 @@ use super::check::Checked;
 use super::keys::ALL_METRICS;
 use super::load::folder_of;
 use super::params::Params;
-use super::{
-    AcceptSpec, AcceptanceSpec, ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, ExaminationRule, ExaminationWeights,
-    ModelSpec, PopulationSpec, ProviderSpec, Scenario, SessionSpec, UserSpec,
-};
-use crate::dataset::Cut;
+use super::{AcceptSpec, AcceptanceSpec, ExaminationRule, ExaminationWeights, ModelSpec, Scenario, UserSpec};
+use crate::params::{ParameterError, Parameters};
 use crate::registry::Registry;
 use std::path::Path;
 use toml::Table;
 
 /// Builds the scenario that came from the file `origin`.
-pub(super) fn build(checked: &Checked, origin: &Path, registry: &Registry) -> Scenario {
+///
+/// # Errors
+/// When a checked table does not fit its struct: a mistake in the code.
+pub(super) fn build(checked: &Checked, origin: &Path, registry: &Registry) -> Result<Scenario, ParameterError> {
     let absent = Table::new();
     let section = |name: &str| Params::new(checked.sections.get(name).unwrap_or(&absent));
     let root = section("");
-    Scenario {
+    Ok(Scenario {
         name: name_or_stem(root.text("name"), origin),
         folder: folder_of(origin),
         question: root.text("question").to_owned(),
@@ -29,16 +29,16 @@ pub(super) fn build(checked: &Checked, origin: &Path, registry: &Registry) -> Sc
         slate: root.integer("slate") as usize,
         baseline: root.text("baseline").to_owned(),
         metrics: metrics(&root.words("metrics"), registry),
-        data: data(&section("data")),
-        population: population(&section("population")),
+        data: spec(checked)?,
+        population: spec(checked)?,
         user: user(&section("user"), registry),
-        arrival: arrival(&section("arrival")),
-        session: session(&section("session")),
-        candidates: CandidateSpec { unseen: section("candidates").text("rule") == "unseen" },
-        engine: engine(&section("engine")),
+        arrival: spec(checked)?,
+        session: spec(checked)?,
+        candidates: spec(checked)?,
+        engine: spec(checked)?,
         policies: checked.policies.clone(),
         dynamics: checked.dynamics.clone(),
-    }
+    })
 }
 
 fn name_or_stem(name: &str, origin: &Path) -> String {
@@ -54,27 +54,9 @@ fn metrics(words: &[&str], registry: &Registry) -> Vec<String> {
     named.iter().map(|&name| name.to_owned()).collect()
 }
 
-fn data(params: &Params<'_>) -> DataSpec {
-    DataSpec {
-        path: params.text("path").into(),
-        format: params.text("format").to_owned(),
-        holdout: params.number("holdout"),
-        cut: if params.text("cut") == Cut::Global.word() { Cut::Global } else { Cut::User },
-        item_field: params.text("item_field").to_owned(),
-        user_field: params.text("user_field").to_owned(),
-        providers: ProviderSpec {
-            rule: params.text("providers").to_owned(),
-            field: params.text("provider_field").to_owned(),
-            count: params.integer("provider_count") as u32,
-        },
-    }
-}
-
-fn population(params: &Params<'_>) -> PopulationSpec {
-    PopulationSpec {
-        users: params.optional_integer("users").map(|users| users as u32),
-        min_history: params.integer("min_history") as u32,
-    }
+/// The section of a struct.
+fn spec<P: Parameters>(checked: &Checked) -> Result<P, ParameterError> {
+    checked.sections.get(P::NAME).map_or_else(|| P::read(&Table::new()), P::read)
 }
 
 fn user(params: &Params<'_>, registry: &Registry) -> UserSpec {
@@ -100,26 +82,5 @@ fn user(params: &Params<'_>, registry: &Registry) -> UserSpec {
         acceptance: params.optional_number("acceptance").map_or(AcceptanceSpec::Log, AcceptanceSpec::Share),
         temperature: params.number("temperature"),
         model,
-    }
-}
-
-fn arrival(params: &Params<'_>) -> ArrivalSpec {
-    ArrivalSpec { probability: params.number("probability"), rate: params.text("rate").to_owned() }
-}
-
-fn session(params: &Params<'_>) -> SessionSpec {
-    SessionSpec {
-        slates: params.integer("slates") as u32,
-        patience: params.integer("patience") as u32,
-        leave_after: params.integer("leave_after") as u32,
-    }
-}
-
-fn engine(params: &Params<'_>) -> EngineSpec {
-    EngineSpec {
-        chunk: params.integer("chunk") as usize,
-        events: params.flag("events"),
-        memory_mb: params.integer("memory_mb") as usize,
-        cache_mb: params.integer("cache_mb") as usize,
     }
 }

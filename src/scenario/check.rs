@@ -3,7 +3,7 @@
 //! Reports all problems at once.
 
 use super::error::{Place, Problem};
-use super::keys::{DYNAMIC, POLICY};
+use super::keys::{DYNAMICS, POLICIES};
 use super::params::Params;
 use super::raw::{RawEntry, RawTable, RawValue};
 use super::scope::Scope;
@@ -37,8 +37,8 @@ pub(super) fn check(
         let table = if section.name.is_empty() { checker.root(section, raw) } else { checker.section(section, raw) };
         sections.insert(section.name, table);
     }
-    let policies = checker.policies(raw.get(POLICY));
-    let dynamics = checker.dynamics(raw.get(DYNAMIC));
+    let policies = checker.policies(raw.get(POLICIES.name));
+    let dynamics = checker.dynamics(raw.get(DYNAMICS.name));
     if let (Some(names), Some(root), false) = (policies.names, sections.get_mut(""), partial) {
         checker.baseline(root, raw.get("baseline"), &names);
     }

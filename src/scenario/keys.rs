@@ -2,13 +2,14 @@
 //!
 //! Names, ranges, defaults, documentation.
 //!
-//! Defaults are only here. The checker, the JSON Schema, `--set`, the reference file and [`super::to_toml`] read this
-//! table; the keys of a kind are in its own file, see [`parameters!`](crate::parameters).
+//! The checker, the JSON Schema, `--set`, the reference file and [`super::to_toml`] read this table. Most sections are structs of
+//! [`super::specs`], the keys of a kind are next to it, see [`parameters!`](crate::parameters); the others are here, and their
+//! defaults nowhere else.
 
-use super::data_keys::DATA;
+use super::specs::{ArrivalSpec, CandidateSpec, DataSpec, EngineSpec, PopulationSpec, SessionSpec, section};
 use super::user_keys::{USER, USER_KINDS};
 use crate::metrics;
-use crate::params::{Key, Kind, Section, number, text, whole, word};
+use crate::params::{Key, Kind, KindList, Section, text, whole};
 
 /// The metrics that a scenario may name, in the order of the reports.
 pub const METRIC_NAMES: &[&str] = &metrics::NAMES;
@@ -30,18 +31,19 @@ const METRIC_WORDS: &[&str] = &{
 /// The default metrics: those that cost next to nothing.
 pub const DEFAULT_METRICS: &[&str] = METRIC_NAMES.split_at(6).0;
 
-/// The table name of the policies.
-pub const POLICY: &str = "policy";
-
-/// The purpose of the `[[policy]]` tables.
-pub const POLICY_HEADING: &str = "The policies that compete, one [[policy]] table each. All of them have the same \
-                                  users, arrivals and random numbers, so their differences are paired.";
-
-/// The keys of every `[[policy]]`, in addition to those of its kind.
+/// The keys that every `[[policy]]` has besides those of its kind.
 pub const POLICY_KEYS: &[Key] = &[
     Key { name: "kind", doc: "What the policy does; each kind has its own keys.", kind: Kind::Text { default: None } },
     text("name", "Name in reports and in `--set policy.NAME.KEY=VALUE`, unique within the file. Empty: the kind.", ""),
 ];
+
+/// The policies.
+pub const POLICIES: KindList = KindList {
+    name: "policy",
+    plural: "policies",
+    heading: "The policies that compete, one [[policy]] table each. All of them have the same users, arrivals and random numbers, so their differences are paired.",
+    keys: POLICY_KEYS,
+};
 
 /// The keys of an inner policy, in addition to those of its kind. It has no name, because reports name the outer
 /// policy.
@@ -57,15 +59,7 @@ pub const PART_KEYS: &[Key] = &[
     },
 ];
 
-/// The table name of the dynamics.
-pub const DYNAMIC: &str = "dynamic";
-
-/// The purpose of the `[[dynamic]]` tables.
-pub const DYNAMIC_HEADING: &str = "Changes during the run, one [[dynamic]] table each; by default there are none. \
-    They act on all policies alike. The strengths below are 0, at which a dynamic changes nothing; \
-                                   docs/reference/dynamics.md has the formulas.";
-
-/// The keys of every `[[dynamic]]`, in addition to those of its kind.
+/// The keys that every `[[dynamic]]` has besides those of its kind.
 pub const DYNAMIC_KEYS: &[Key] = &[
     Key { name: "kind", doc: "What changes; each kind has its own keys.", kind: Kind::Text { default: None } },
     text(
@@ -75,21 +69,24 @@ pub const DYNAMIC_KEYS: &[Key] = &[
     ),
 ];
 
+/// The dynamics.
+pub const DYNAMICS: KindList = KindList {
+    name: "dynamic",
+    plural: "dynamics",
+    heading: "Changes during the run, one [[dynamic]] table each; by default there are none. They act on all policies alike. The strengths below are 0, at which a dynamic changes nothing; docs/reference/dynamics.md has the formulas.",
+    keys: DYNAMIC_KEYS,
+};
+
 /// All sections in the order of the reference file, the top of the file first; policies come after them.
 pub const SECTIONS: &[Section] = &[
     Section { name: "", heading: "What is asked, and how large the experiment is.", keys: ROOT, variants: &[] },
-    Section { name: "data", heading: "The feedback log that the simulation starts from.", keys: DATA, variants: &[] },
-    Section { name: "population", heading: "Who the simulated users are.", keys: POPULATION, variants: &[] },
+    section::<DataSpec>(),
+    section::<PopulationSpec>(),
     Section { name: "user", heading: "How the users decide.", keys: USER, variants: USER_KINDS },
-    Section { name: "arrival", heading: "When the users come.", keys: ARRIVAL, variants: &[] },
-    Section { name: "session", heading: "How long the users stay.", keys: SESSION, variants: &[] },
-    Section { name: "candidates", heading: "What the users may be shown.", keys: CANDIDATES, variants: &[] },
-    Section {
-        name: "engine",
-        heading: "How the run is computed; nothing here changes a result.",
-        keys: ENGINE,
-        variants: &[],
-    },
+    section::<ArrivalSpec>(),
+    section::<SessionSpec>(),
+    section::<CandidateSpec>(),
+    section::<EngineSpec>(),
 ];
 
 const ROOT: &[Key] = &[
@@ -122,77 +119,4 @@ const ROOT: &[Key] = &[
               every metric, at its cost.",
         kind: Kind::Words { words: METRIC_WORDS, default: DEFAULT_METRICS },
     },
-];
-
-const POPULATION: &[Key] = &[
-    Key {
-        name: "users",
-        doc: "Number of simulated users, drawn from the users of the data with replacement; `all` takes every user of \
-              the data once.",
-        kind: Kind::WordOrInteger { words: &["all"], min: 1, max: 10_000_000, default: Some("all") },
-    },
-    whole(
-        "min_history",
-        "The least interactions of a user before the holdout; users with fewer are left out.",
-        (0, 1_000_000),
-        5,
-    ),
-];
-
-const ARRIVAL: &[Key] = &[
-    number("probability", "Mean probability that an absent user starts a session at a tick.", (0.0, 1.0), 0.5),
-    word(
-        "rate",
-        "How the probability is spread over the users: `uniform` is the same for all, `log` is proportional to the \
-         number of a user's interactions in the log (the mean is kept, no user exceeds 1).",
-        &["uniform", "log"],
-        "log",
-    ),
-];
-
-const SESSION: &[Key] = &[
-    whole("slates", "The most slates of a session; a session has one slate a tick.", (1, 10_000), 5),
-    whole(
-        "patience",
-        "Rejected slates in a row after which a user ends the session; 0 means that rejection never ends it.",
-        (0, 1_000_000),
-        3,
-    ),
-    whole(
-        "leave_after",
-        "Sessions in a row without an acceptance after which a user leaves for good; 0 means never.",
-        (0, 1_000_000),
-        0,
-    ),
-];
-
-const CANDIDATES: &[Key] = &[word(
-    "rule",
-    "`unseen` offers a user only items that the user has accepted neither in the log nor in the run; `repeats` \
-     offers all items.",
-    &["unseen", "repeats"],
-    "unseen",
-)];
-
-const ENGINE: &[Key] = &[
-    // Never 1: another kernel computes a matrix product of one row and rounds differently.
-    whole("chunk", "Scenes that go through the user model in one call.", (2, 65_536), 128),
-    Key {
-        name: "events",
-        doc: "Write every event to Parquet files in the run's folder. `story` and `replay` need them.",
-        kind: Kind::Bool { default: Some(true) },
-    },
-    whole(
-        "memory_mb",
-        "The most megabytes that a run may need, by an estimate before it starts; 0 means the free memory. A run \
-         that would need more does not start.",
-        (0, 1 << 30),
-        0,
-    ),
-    whole(
-        "cache_mb",
-        "Megabytes for the cache of texts that a language model has read; all policies and replications share it.",
-        (0, 1 << 20),
-        1_024,
-    ),
 ];

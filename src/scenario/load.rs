@@ -63,7 +63,8 @@ impl Scenario {
         problems.extend(settings::apply(&mut root, overrides));
         let folder = folder_of(origin);
         match check::check(&root, registry, &folder, partial) {
-            Ok(checked) if problems.is_empty() => Ok(build::build(&checked, origin, registry)),
+            Ok(checked) if problems.is_empty() => build::build(&checked, origin, registry)
+                .map_err(|problem| invalid(vec![Problem { place: Place::Line(1), message: problem.to_string() }])),
             Ok(_) => Err(invalid(problems)),
             Err(more) => {
                 // A line that could not be read is reported only once.

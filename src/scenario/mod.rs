@@ -1,17 +1,15 @@
 //! Scenario files, from TOML text to a checked [`Scenario`].
 //!
-//! The table of keys in `keys` is the one source of names, types, ranges, defaults and documentation: the checker, the
+//! The table of keys in `keys`, with the structs of `specs`, is the one source of names, types, ranges, defaults and documentation: the checker, the
 //! JSON Schema, `--set` and the completeness test of `scenarios/reference.toml` read it.
 
 mod build;
 mod check;
-mod data_keys;
-mod dynamics;
 mod error;
 mod keys;
+mod lists;
 mod load;
 mod params;
-mod policies;
 mod programs;
 mod raw;
 mod reference;
@@ -19,6 +17,7 @@ mod schema;
 mod scope;
 mod sections;
 mod settings;
+mod specs;
 mod user_keys;
 mod value;
 mod write;
@@ -28,12 +27,15 @@ pub use self::keys::{DEFAULT_METRICS, DYNAMIC_KEYS, METRIC_NAMES, POLICY_KEYS, S
 pub use self::programs::Program;
 pub use self::reference::reference_text;
 pub use self::schema::json_schema;
+pub use self::specs::{
+    ArrivalRate, ArrivalSpec, CandidateRule, CandidateSpec, DataSpec, EngineSpec, PopulationSpec, ProviderRule,
+    SessionSpec,
+};
 pub use self::write::to_toml;
 pub use crate::dynamics::DynamicSpec;
 pub use crate::params::{Key, Kind, Section, Variant};
 pub use crate::policy::PolicySpec;
 
-use crate::dataset::Cut;
 use std::path::{Path, PathBuf};
 
 /// A checked scenario. Only a `Scenario` reaches the simulation.
@@ -98,45 +100,6 @@ impl Scenario {
         }
         spec.path().filter(|path| !is_there(path)).map(|path| ("user.path", path))
     }
-}
-
-/// `[data]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct DataSpec {
-    /// The data set, a folder or a log in it, resolved against the scenario file's folder.
-    pub path: PathBuf,
-    /// `auto`, or a family of data sets.
-    pub format: String,
-    /// Share of each user's latest interactions that is held out.
-    pub holdout: f64,
-    /// Where the log is cut.
-    pub cut: Cut,
-    /// The default field of items for categories; empty: the widest one.
-    pub item_field: String,
-    /// The field of users whose categories define groups; empty: the widest one.
-    pub user_field: String,
-    /// The providers of the items.
-    pub providers: ProviderSpec,
-}
-
-/// `data.providers`, `data.provider_field` and `data.provider_count`
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ProviderSpec {
-    /// `column`, `category` or `seeded`.
-    pub rule: String,
-    /// The field of items that `column` and `category` read; empty: the data's provider field, and `item_field`.
-    pub field: String,
-    /// Providers of the rule `seeded`.
-    pub count: u32,
-}
-
-/// `[population]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct PopulationSpec {
-    /// `None`: every user of the data once. `Some(n)`: n drawn with replacement.
-    pub users: Option<u32>,
-    /// Users with fewer interactions before the cut are left out.
-    pub min_history: u32,
 }
 
 /// `[user]`
@@ -236,46 +199,6 @@ impl ModelSpec {
     pub fn path(&self) -> Option<&Path> {
         self.params.get("path").and_then(toml::Value::as_str).map(Path::new)
     }
-}
-
-/// `[arrival]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct ArrivalSpec {
-    /// Mean probability that an absent user starts a session at a tick.
-    pub probability: f64,
-    /// `uniform`: the same for all; `log`: proportional to the user's interactions in the log (mean kept, capped at 1).
-    pub rate: String,
-}
-
-/// `[session]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct SessionSpec {
-    /// The most slates of a session; one at each tick.
-    pub slates: u32,
-    /// Rejected slates in a row after which the user leaves the session; 0 = never.
-    pub patience: u32,
-    /// Sessions in a row without an acceptance after which the user never returns; 0 = never.
-    pub leave_after: u32,
-}
-
-/// `[candidates]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct CandidateSpec {
-    /// `true`: items that the user has not accepted (in the log or the simulation); `false`: all items.
-    pub unseen: bool,
-}
-
-/// `[engine]`
-#[derive(Clone, Debug, PartialEq)]
-pub struct EngineSpec {
-    /// Rows of one inference call.
-    pub chunk: usize,
-    /// True if events are written to Parquet.
-    pub events: bool,
-    /// The most megabytes of the estimated need of a run; 0: the free memory.
-    pub memory_mb: usize,
-    /// Megabytes for the cache of a language model.
-    pub cache_mb: usize,
 }
 
 #[cfg(test)]

@@ -33,13 +33,7 @@ impl<'a> Params<'a> {
             .unwrap_or_default()
     }
 
-    /// The integer of a key that also takes words; `None` for a word.
-    pub(super) fn optional_integer(&self, name: &str) -> Option<i64> {
-        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this section");
-        self.table.get(name).and_then(Value::as_integer)
-    }
-
-    /// The number of a key that also takes words; `None` for a word.
+    /// The number of a key that also takes words; `None` when it is one of the words.
     pub(super) fn optional_number(&self, name: &str) -> Option<f64> {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this section");
         self.table.get(name).and_then(Value::as_float)
@@ -63,11 +57,5 @@ impl<'a> Params<'a> {
     pub(super) fn text(&self, name: &str) -> &'a str {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this section");
         self.table.get(name).and_then(Value::as_str).unwrap_or_default()
-    }
-
-    /// True or false.
-    pub(super) fn flag(&self, name: &str) -> bool {
-        debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this section");
-        self.table.get(name).and_then(Value::as_bool).unwrap_or_default()
     }
 }

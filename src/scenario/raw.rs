@@ -93,6 +93,7 @@ impl RawValue {
             RawValue::List(items) if !items.is_empty() && items.iter().all(|item| item.value.table().is_some()) => {
                 "a list of tables".to_owned()
             }
+            RawValue::List(items) if items.is_empty() => "an empty list".to_owned(),
             RawValue::List(_) => "a list".to_owned(),
             RawValue::Table(_) => "a table".to_owned(),
             RawValue::Argument(text) if text.is_empty() => "nothing".to_owned(),

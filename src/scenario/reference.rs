@@ -2,9 +2,12 @@
 //!
 //! The file is the manual. It is generated from the table of keys, so it cannot lack a key or contradict the checker.
 
-use super::keys::{DYNAMIC, DYNAMIC_HEADING, DYNAMIC_KEYS, POLICY, POLICY_HEADING, POLICY_KEYS};
+use super::keys::{DYNAMICS, POLICIES};
 use super::sections::sections_of;
 use super::{Key, Kind, Section, Variant};
+use crate::dynamics::DynamicKind;
+use crate::params::KindList;
+use crate::policy::PolicyKind;
 use crate::registry::Registry;
 use toml::Value;
 
@@ -27,15 +30,14 @@ pub fn reference_text(registry: &Registry) -> String {
     for section in sections_of(registry) {
         text += &section_text(section);
     }
-    text += &format!("\n\n{}", comment(POLICY_HEADING));
-    for (index, kind) in registry.policies().iter().enumerate() {
-        text += &entry_text(POLICY, POLICY_KEYS, (kind.name, kind.summary, kind.keys), index == 0);
-    }
-    text += &format!("\n\n{}", comment(DYNAMIC_HEADING));
-    for (index, kind) in registry.dynamics().iter().enumerate() {
-        text += &entry_text(DYNAMIC, DYNAMIC_KEYS, (kind.name, kind.summary, kind.keys), index == 0);
-    }
-    text
+    text += &list_text(&POLICIES, registry.policies().iter().map(PolicyKind::variant));
+    text + &list_text(&DYNAMICS, registry.dynamics().iter().map(DynamicKind::variant))
+}
+
+/// One table for each kind; the first one explains the keys that all have.
+fn list_text(list: &KindList, kinds: impl Iterator<Item = Variant>) -> String {
+    let tables = kinds.enumerate().map(|(index, kind)| entry_text(list, &kind, index == 0));
+    format!("\n\n{}{}", comment(list.heading), tables.collect::<String>())
 }
 
 fn section_text(section: &Section) -> String {
@@ -70,18 +72,18 @@ fn other_variant(section: &Section, variant: &Variant) -> String {
     format!("\n{}", marked.collect::<String>())
 }
 
-/// One table of a list of policies or dynamics: its kind is (name, summary, keys).
-fn entry_text(list: &str, head: &[Key], (name, summary, keys): (&str, &str, &[Key]), first: bool) -> String {
-    let mut text = format!("\n{}[[{list}]]\n", if summary.is_empty() { String::new() } else { comment(summary) });
-    for key in head {
-        let value = if key.name == "kind" { Value::from(name) } else { example(list, key) };
+fn entry_text(list: &KindList, kind: &Variant, first: bool) -> String {
+    let about = if kind.summary.is_empty() { String::new() } else { comment(kind.summary) };
+    let mut text = format!("\n{about}[[{}]]\n", list.name);
+    for key in list.keys {
+        let value = if key.name == "kind" { Value::from(kind.name) } else { example(list.name, key) };
         if first {
             let range = if key.name == "kind" { "It must be given.".to_owned() } else { range(key) };
             text += &(comment(&sentence(key.doc)) + &comment(&range));
         }
         text += &format!("{} = {value}\n", key.name);
     }
-    text.extend(keys.iter().map(|key| key_text(list, key, &[])));
+    text.extend(kind.keys.iter().map(|key| key_text(list.name, key, &[])));
     text
 }
 

@@ -1,9 +1,10 @@
 //! The JSON Schema of scenario files.
 
-use super::keys::{DYNAMIC, DYNAMIC_HEADING, DYNAMIC_KEYS, INNER_KEYS, PART_KEYS, POLICY, POLICY_HEADING, POLICY_KEYS};
+use super::keys::{DYNAMICS, INNER_KEYS, PART_KEYS, POLICIES};
 use super::sections::sections_of;
-use super::{Key, Kind, Section};
+use super::{Key, Kind, Section, Variant};
 use crate::dynamics::DynamicKind;
+use crate::params::KindList;
 use crate::policy::PolicyKind;
 use crate::registry::Registry;
 use serde_json::{Map, Value, json};
@@ -11,7 +12,7 @@ use serde_json::{Map, Value, json};
 /// The schema (draft 2020-12) of scenario files that may name the policies of `registry`.
 pub fn json_schema(registry: &Registry) -> Value {
     let mut properties = Map::new();
-    let mut required = vec![POLICY];
+    let mut required = vec![POLICIES.name];
     for section in sections_of(registry) {
         if section.name.is_empty() {
             properties.extend(section.keys.iter().map(|key| (key.name.to_owned(), key_schema(key))));
@@ -20,8 +21,16 @@ pub fn json_schema(registry: &Registry) -> Value {
             required.extend(section.keys.iter().any(Key::is_required).then_some(section.name));
         }
     }
-    properties.insert(POLICY.to_owned(), policies_schema(registry));
-    properties.insert(DYNAMIC.to_owned(), dynamics_schema(registry));
+    let policies: Vec<Variant> = registry.policies().iter().map(PolicyKind::variant).collect();
+    let dynamics: Vec<Variant> = registry.dynamics().iter().map(DynamicKind::variant).collect();
+    let mut competing = list_schema(&POLICIES, &policies);
+    competing["minItems"] = json!(1);
+    properties.insert(POLICIES.name.to_owned(), competing);
+    properties.insert(DYNAMICS.name.to_owned(), list_schema(&DYNAMICS, &dynamics));
+    let inner = |head: &'static [Key], description: &str| {
+        let kinds = branches(head, &policies, None);
+        json!({ "description": description, "type": "object", "oneOf": kinds })
+    };
     required.sort_unstable();
     json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
@@ -32,20 +41,19 @@ pub fn json_schema(registry: &Registry) -> Value {
         "required": required,
         "additionalProperties": false,
         "$defs": {
-            "inner_policy": kinds_schema(registry, INNER_KEYS, "A policy inside a policy."),
-            "weighted_policy": kinds_schema(registry, PART_KEYS, "A policy of a list, with its weight."),
+            "inner_policy": inner(INNER_KEYS, "A policy inside a policy."),
+            "weighted_policy": inner(PART_KEYS, "A policy of a list, with its weight."),
         },
     })
 }
 
-/// A policy of any kind, with the keys `head` in addition to those of the kind.
-fn kinds_schema(registry: &Registry, head: &'static [Key], description: &str) -> Value {
-    let branch = |kind: &PolicyKind| {
-        let choice = Choice { name: kind.name, summary: kind.summary, required: true };
+/// One table for each kind, with the keys `head` in addition to those of the kind; the default kind need not be named.
+fn branches(head: &'static [Key], kinds: &[Variant], default: Option<&str>) -> Value {
+    let branch = |kind: &Variant| {
+        let choice = Choice { name: kind.name, summary: kind.summary, required: default != Some(kind.name) };
         object(head.iter().chain(kind.keys), Some(&choice))
     };
-    let branches: Vec<Value> = registry.policies().iter().map(branch).collect();
-    json!({ "description": description, "type": "object", "oneOf": branches })
+    kinds.iter().map(branch).collect()
 }
 
 fn section_schema(section: &Section) -> Value {
@@ -53,45 +61,20 @@ fn section_schema(section: &Section) -> Value {
         object(section.keys.iter(), None)
     } else {
         let default = section.keys.iter().find(|key| key.name == "kind").and_then(|key| key.kind.default_value());
-        let branches = section.variants.iter().map(|variant| {
-            let choice = Choice {
-                name: variant.name,
-                summary: variant.summary,
-                required: default.as_ref().and_then(toml::Value::as_str) != Some(variant.name),
-            };
-            object(section.keys.iter().chain(variant.keys), Some(&choice))
-        });
-        json!({ "type": "object", "oneOf": branches.collect::<Vec<_>>() })
+        let default = default.as_ref().and_then(toml::Value::as_str);
+        json!({ "type": "object", "oneOf": branches(section.keys, section.variants, default) })
     };
     schema["title"] = json!(format!("[{}]", section.name));
     schema["description"] = json!(section.heading);
     schema
 }
 
-fn policies_schema(registry: &Registry) -> Value {
-    let branch = |kind: &PolicyKind| {
-        let choice = Choice { name: kind.name, summary: kind.summary, required: true };
-        object(POLICY_KEYS.iter().chain(kind.keys), Some(&choice))
-    };
+fn list_schema(list: &KindList, kinds: &[Variant]) -> Value {
     json!({
-        "title": format!("[[{POLICY}]]"),
-        "description": POLICY_HEADING,
+        "title": format!("[[{}]]", list.name),
+        "description": list.heading,
         "type": "array",
-        "minItems": 1,
-        "items": { "type": "object", "oneOf": registry.policies().iter().map(branch).collect::<Vec<_>>() },
-    })
-}
-
-fn dynamics_schema(registry: &Registry) -> Value {
-    let branch = |kind: &DynamicKind| {
-        let choice = Choice { name: kind.name, summary: kind.summary, required: true };
-        object(DYNAMIC_KEYS.iter().chain(kind.keys), Some(&choice))
-    };
-    json!({
-        "title": format!("[[{DYNAMIC}]]"),
-        "description": DYNAMIC_HEADING,
-        "type": "array",
-        "items": { "type": "object", "oneOf": registry.dynamics().iter().map(branch).collect::<Vec<_>>() },
+        "items": { "type": "object", "oneOf": branches(list.keys, kinds, None) },
     })
 }
 

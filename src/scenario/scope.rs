@@ -1,12 +1,9 @@
 //! The keys of a table, and messages for others.
 
-use super::keys::{DYNAMIC, DYNAMIC_KEYS, POLICY, POLICY_KEYS, SECTIONS};
+use super::keys::{DYNAMICS, POLICIES, SECTIONS};
 use super::raw::{RawEntry, RawTable, RawValue};
 use super::settings::name_of;
-use crate::dynamics::DynamicKind;
-use crate::params::{Key, Section, listed, nearest, short};
-use crate::policy::PolicyKind;
-use crate::registry::Registry;
+use crate::params::{Key, KindList, Section, Variant, listed, nearest, short};
 
 /// The keys of one table.
 pub(super) struct Scope {
@@ -21,66 +18,52 @@ pub(super) struct Scope {
     /// The chosen kind; `None` if the choice itself is wrong.
     kind: Option<&'static str>,
     /// The other kinds, with their keys.
-    others: Vec<(&'static str, &'static [Key])>,
+    others: Vec<Variant>,
 }
 
 impl Scope {
-    /// A section with the chosen kind `variant`.
-    pub fn section(section: &'static Section, variant: Option<&'static str>) -> Scope {
-        let chosen = section.variants.iter().find(|candidate| Some(candidate.name) == variant);
-        let others = section.variants.iter().filter(|candidate| Some(candidate.name) != variant);
+    /// A section with the chosen kind `chosen`.
+    pub fn section(section: &'static Section, chosen: Option<&'static str>) -> Scope {
         let top = section.name.is_empty();
-        Scope {
-            title: if top { "at the top of the file".to_owned() } else { format!("in [{}]", section.name) },
-            prefix: if top { String::new() } else { format!("{}.", section.name) },
-            section: Some(section.name),
-            keys: section.keys.iter().chain(chosen.map_or(&[][..], |variant| variant.keys)).collect(),
-            kind: variant,
-            others: others.map(|variant| (variant.name, variant.keys)).collect(),
-        }
+        let title = if top { "at the top of the file".to_owned() } else { format!("in [{}]", section.name) };
+        let prefix = if top { String::new() } else { format!("{}.", section.name) };
+        Scope { section: Some(section.name), ..Scope::of(title, prefix, section.keys, section.variants, chosen) }
     }
 
-    /// The policy table number `index`.
-    pub fn policy(index: usize, raw: &RawTable, kind: Option<&PolicyKind>, registry: &Registry) -> Scope {
-        let chosen = kind.map(|kind| kind.name);
+    /// The table number `index` of a list.
+    pub fn entry(
+        list: &KindList,
+        index: usize,
+        raw: &RawTable,
+        kinds: &[Variant],
+        chosen: Option<&'static str>,
+    ) -> Scope {
         let label = name_of(raw).map_or_else(|| format!("#{}", index + 1), short);
-        let others = registry.policies().iter().filter(|other| Some(other.name) != chosen);
-        Scope {
-            title: format!("in [[{POLICY}]] `{label}`"),
-            prefix: format!("{POLICY}.{label}."),
-            section: None,
-            keys: POLICY_KEYS.iter().chain(kind.map_or(&[][..], |kind| kind.keys)).collect(),
-            kind: chosen,
-            others: others.map(|other| (other.name, other.keys)).collect(),
-        }
+        let title = format!("in [[{}]] `{label}`", list.name);
+        Scope::of(title, format!("{}.{label}.", list.name), list.keys, kinds, chosen)
     }
 
-    /// The dynamic table number `index`.
-    pub fn dynamic(index: usize, raw: &RawTable, kind: Option<&DynamicKind>, registry: &Registry) -> Scope {
-        let chosen = kind.map(|kind| kind.name);
-        let label = name_of(raw).map_or_else(|| format!("#{}", index + 1), short);
-        let others = registry.dynamics().iter().filter(|other| Some(other.name) != chosen);
-        Scope {
-            title: format!("in [[{DYNAMIC}]] `{label}`"),
-            prefix: format!("{DYNAMIC}.{label}."),
-            section: None,
-            keys: DYNAMIC_KEYS.iter().chain(kind.map_or(&[][..], |kind| kind.keys)).collect(),
-            kind: chosen,
-            others: others.map(|other| (other.name, other.keys)).collect(),
-        }
+    /// A policy inside a policy; `path` is how messages call it, `head` the keys that it has whatever its kind.
+    pub fn inner(path: &str, head: &'static [Key], kinds: &[Variant], chosen: Option<&'static str>) -> Scope {
+        Scope::of(format!("in `{path}`"), format!("{path}."), head, kinds, chosen)
     }
 
-    /// An inner policy; `path` is its name in messages, `head` the keys that do not depend on its kind.
-    pub fn inner(path: &str, head: &'static [Key], kind: Option<&PolicyKind>, registry: &Registry) -> Scope {
-        let chosen = kind.map(|kind| kind.name);
-        let others = registry.policies().iter().filter(|other| Some(other.name) != chosen);
+    /// A table with the keys `head` and those of the chosen kind.
+    fn of(
+        title: String,
+        prefix: String,
+        head: &'static [Key],
+        kinds: &[Variant],
+        chosen: Option<&'static str>,
+    ) -> Scope {
+        let (own, others): (Vec<&Variant>, Vec<&Variant>) = kinds.iter().partition(|kind| Some(kind.name) == chosen);
         Scope {
-            title: format!("in `{path}`"),
-            prefix: format!("{path}."),
+            title,
+            prefix,
             section: None,
-            keys: head.iter().chain(kind.map_or(&[][..], |kind| kind.keys)).collect(),
+            keys: head.iter().chain(own.iter().flat_map(|kind| kind.keys)).collect(),
             kind: chosen,
-            others: others.map(|other| (other.name, other.keys)).collect(),
+            others: others.into_iter().copied().collect(),
         }
     }
 
@@ -97,7 +80,7 @@ impl Scope {
     /// The required value of a missing key.
     pub fn wanted(&self, key: &Key) -> String {
         if self.section.is_none() && key.name == "kind" {
-            return format!("one of {}", listed(self.others.iter().map(|(kind, _)| *kind)));
+            return format!("one of {}", listed(self.others.iter().map(|kind| kind.name)));
         }
         key.kind.wanted()
     }
@@ -108,7 +91,7 @@ impl Scope {
         if self.section == Some("") && sections().any(|section| section == name) {
             return None;
         }
-        let owners: Vec<&str> = self.others.iter().filter(|(_, keys)| has(keys, name)).map(|(kind, _)| *kind).collect();
+        let owners: Vec<&str> = self.others.iter().filter(|kind| has(kind.keys, name)).map(|kind| kind.name).collect();
         match (owners.is_empty(), self.kind) {
             (false, None) => None,
             (false, Some(kind)) => {
@@ -155,7 +138,7 @@ pub(super) fn unknown_section(name: &str) -> String {
 
 /// The names of the sections, policies and dynamics included.
 pub(super) fn sections() -> impl Iterator<Item = &'static str> {
-    SECTIONS.iter().map(|section| section.name).filter(|name| !name.is_empty()).chain([POLICY, DYNAMIC])
+    SECTIONS.iter().map(|section| section.name).filter(|name| !name.is_empty()).chain([POLICIES.name, DYNAMICS.name])
 }
 
 fn owns(section: &Section, name: &str) -> bool {

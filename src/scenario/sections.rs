@@ -3,10 +3,10 @@
 //! Kinds that a program adds join the built-in ones.
 
 use super::keys::SECTIONS;
-use super::user_keys::variant;
 use super::{Key, Kind, Section, Variant};
 use crate::dataset::FORMATS;
 use crate::registry::Registry;
+use crate::user::UserKind;
 
 /// The sections over the kinds of `registry`.
 pub(super) fn sections_of(registry: &Registry) -> &'static [Section] {
@@ -24,7 +24,7 @@ fn kept<T>(made: Vec<T>) -> &'static [T] {
 fn widened(section: &Section, registry: &Registry) -> Section {
     let keys = section.keys.iter().map(|key| Key { kind: with_own_words(section.name, key, registry), ..*key });
     let keys = kept(keys.collect());
-    let variants: Vec<Variant> = registry.users().iter().map(variant).collect();
+    let variants: Vec<Variant> = registry.users().iter().map(UserKind::variant).collect();
     Section { keys, variants: if section.name == "user" { kept(variants) } else { section.variants }, ..*section }
 }
 

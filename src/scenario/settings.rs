@@ -4,7 +4,8 @@
 //! TOML, and quotes around text may be omitted.
 
 use super::error::{Place, Problem};
-use super::keys::{DYNAMIC, POLICY};
+use super::keys::{DYNAMICS, POLICIES};
+
 use super::raw::{RawEntry, RawTable, RawValue};
 use super::scope::{sections, unknown_section};
 use crate::params::{did_you_mean, listed, short};
@@ -29,27 +30,22 @@ fn apply_one(root: &mut RawTable, key: &str, value: &str, place: &Place) -> Resu
     };
     match key.split_once('.') {
         None if key.is_empty() => Err("the key is empty; write --set KEY=VALUE".to_owned()),
-        None if key == POLICY || key == DYNAMIC => Err(usage(key)),
+        None if is_list(key) => Err(usage(key)),
         None if is_section(key) => Err(format!("`{key}` is a section; set one of its keys: --set {key}.KEY=VALUE")),
         None => {
             root.set(entry(key));
             Ok(())
         }
-        Some((POLICY, rest)) => {
-            if let Some((table, key)) = inner(root, rest)? {
+        Some((list, rest)) if is_list(list) => {
+            if list == POLICIES.name
+                && let Some((table, key)) = inner(root, rest)?
+            {
                 table.set(entry(key));
                 return Ok(());
             }
             // The name may contain dots, a key may not.
-            let (name, key) = rest.rsplit_once('.').ok_or_else(|| usage(POLICY))?;
-            if let Some(table) = one_of(root, POLICY, name)? {
-                table.set(entry(key));
-            }
-            Ok(())
-        }
-        Some((DYNAMIC, rest)) => {
-            let (name, key) = rest.rsplit_once('.').ok_or_else(|| usage(DYNAMIC))?;
-            if let Some(table) = one_of(root, DYNAMIC, name)? {
+            let (name, key) = rest.rsplit_once('.').ok_or_else(|| usage(list))?;
+            if let Some(table) = one_of(root, list, name)? {
                 table.set(entry(key));
             }
             Ok(())
@@ -68,8 +64,12 @@ fn usage(list: &str) -> String {
     format!("name the {list} and its key: --set {list}.NAME.KEY=VALUE")
 }
 
+fn is_list(name: &str) -> bool {
+    [POLICIES.name, DYNAMICS.name].contains(&name)
+}
+
 fn is_section(name: &str) -> bool {
-    ![POLICY, DYNAMIC].contains(&name) && sections().any(|section| section == name)
+    !is_list(name) && sections().any(|section| section == name)
 }
 
 /// The table of a section, added if absent; `None` if the file has another value in its place.
@@ -86,7 +86,7 @@ fn one_of<'a>(root: &'a mut RawTable, list: &str, name: &str) -> Result<Option<&
     let Some(entry) = root.entries.iter_mut().find(|entry| entry.name == list) else {
         let absent = || format!("the file has no [[{list}]] table; write it into the file first");
         // A file without policies is refused anyway.
-        return if list == POLICY { Ok(None) } else { Err(absent()) };
+        return if list == POLICIES.name { Ok(None) } else { Err(absent()) };
     };
     let RawValue::List(items) = &mut entry.value else { return Ok(None) };
     let tables = || items.iter().filter_map(|item| item.value.table());
@@ -103,7 +103,7 @@ fn one_of<'a>(root: &'a mut RawTable, list: &str, name: &str) -> Result<Option<&
 /// For `NAME.inner.KEY` and deeper: the table of the inner policy, and the key; a policy of a list is named by its
 /// index from 1. `Ok(None)` if this names no inner policy.
 fn inner<'a, 'k>(root: &'a mut RawTable, rest: &'k str) -> Result<Option<(&'a mut RawTable, &'k str)>, String> {
-    let Some(entry) = root.entries.iter_mut().find(|entry| entry.name == POLICY) else { return Ok(None) };
+    let Some(entry) = root.entries.iter_mut().find(|entry| entry.name == POLICIES.name) else { return Ok(None) };
     let RawValue::List(items) = &mut entry.value else { return Ok(None) };
     let after = |table: &RawTable| rest.strip_prefix(name_of(table)?)?.strip_prefix('.');
     let tables = items.iter_mut().filter_map(|item| item.value.table_mut());

@@ -1,7 +1,7 @@
 //! The keys of the section `user`: how users decide.
 
 use crate::params::{Key, Kind, Variant, number, word};
-use crate::user::{self, UserKind};
+use crate::user;
 
 pub(super) const USER: &[Key] = &[
     word("kind", "Which user model decides; each kind has its own keys.", KIND_NAMES, user::KINDS[0].name),
@@ -16,8 +16,8 @@ pub(super) const USER: &[Key] = &[
     ),
     Key {
         name: "like_at",
-        doc: "The lowest rating, on the scale of the data, that counts as liking. `auto` is four fifths of the way: \
-              4 of 1 to 5, 7.75 of 1 to 10. User models have five levels, and it is rounded to the nearest.",
+        doc: "The lowest rating, on the scale of the data, that counts as liking. `auto` is four fifths of the way: 4 of 1 \
+              to 5, 7.75 of 1 to 10. User models know five levels: it, and every rating, counts as the nearest one.",
         kind: Kind::WordOrNumber { words: &["auto"], min: -1e9, max: 1e9, default: None },
     },
     word(
@@ -66,16 +66,11 @@ const KIND_NAMES: &[&str] = &{
 
 /// The kinds that ship with the crate.
 pub(super) const USER_KINDS: &[Variant] = &{
-    let mut variants = [variant(&user::KINDS[0]); user::KINDS.len()];
+    let mut variants = [user::KINDS[0].variant(); user::KINDS.len()];
     let mut place = 1;
     while place < variants.len() {
-        variants[place] = variant(&user::KINDS[place]);
+        variants[place] = user::KINDS[place].variant();
         place += 1;
     }
     variants
 };
-
-/// A kind as a choice of its section.
-pub(super) const fn variant(kind: &UserKind) -> Variant {
-    Variant { name: kind.name, summary: kind.summary, keys: kind.keys }
-}

@@ -33,7 +33,7 @@ pub use self::resources::{
     Candidates, Choices, Clock, Events, Fault, Forces, Habits, Model, Popularity, Proposals, Recorded, Scenes, Seen,
     ShortSlates, Surroundings, Visits,
 };
-pub use self::respond::{accepted_slot, luck};
+pub use self::respond::{accepted_slot, response_draws};
 pub use self::spawn::{restart, spawn};
 pub use self::stages::{Stage, install_closing, install_opening};
 pub use self::steps::{Setup, Simulation};

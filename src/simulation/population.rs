@@ -4,9 +4,10 @@ use super::Known;
 use crate::dataset::{Catalogue, TrainingLog};
 use crate::dynamics::Dynamics;
 use crate::ids::{ItemSet, LogUserId};
+use crate::params::Count;
 use crate::policy::SeenItems;
 use crate::random::{Purpose, Streams, below};
-use crate::scenario::{ArrivalSpec, PopulationSpec};
+use crate::scenario::{ArrivalRate, ArrivalSpec, PopulationSpec};
 use crate::user::{UserError, UserModel, memories_of};
 use std::sync::Arc;
 
@@ -92,14 +93,18 @@ impl Population {
             eligible[below(&mut rng, eligible.len() as u32) as usize]
         };
         let sources: Vec<LogUserId> = match spec.users {
-            None => eligible.clone(),
-            Some(count) => (0..count).map(one).collect(),
+            Count::All => eligible.clone(),
+            Count::Of(count) => (0..count).map(one).collect(),
         };
         let weight = eligible.len() as f64 / sources.len().max(1) as f64;
         let mean = sources.iter().map(|&user| log.of(user).len() as f64).sum::<f64>() / sources.len().max(1) as f64;
         let rate = |user: &LogUserId| {
             let relative = log.of(*user).len() as f64 / mean.max(1e-9);
-            if arrival.rate == "log" { (arrival.probability * relative).min(1.0) } else { arrival.probability }
+            if arrival.rate == ArrivalRate::Log {
+                (arrival.probability * relative).min(1.0)
+            } else {
+                arrival.probability
+            }
         };
         Some(Population { rates: sources.iter().map(rate).collect(), sources: sources.into(), weight, known: None })
     }
@@ -122,27 +127,29 @@ mod tests {
         TrainingLog::from_sorted(vec![row(0, 0), row(0, 1), row(0, 2), row(1, 0), row(3, 1), row(3, 2)], 4, 3)
     }
 
-    fn arrival(rate: &str) -> ArrivalSpec {
-        ArrivalSpec { probability: 0.4, rate: rate.to_owned() }
+    fn arrival(rate: ArrivalRate) -> ArrivalSpec {
+        ArrivalSpec { probability: 0.4, rate }
     }
 
     #[test]
     fn all_users_with_enough_history_once() {
-        let spec = PopulationSpec { users: None, min_history: 2 };
-        let found = Population::draw(&log(), &spec, &arrival("log"), &Streams::new(1, 0)).unwrap();
+        let spec = PopulationSpec { users: Count::All, min_history: 2 };
+        let found = Population::draw(&log(), &spec, &arrival(ArrivalRate::Log), &Streams::new(1, 0)).unwrap();
         assert_eq!(*found.sources, [LogUserId(0), LogUserId(3)]);
         // 3 and 2 interactions, mean 2.5
         assert!((found.rates[0] - 0.48).abs() < 1e-12 && (found.rates[1] - 0.32).abs() < 1e-12);
         assert_eq!(found.weight, 1.0);
-        let spec = PopulationSpec { users: None, min_history: 4 };
-        assert!(Population::draw(&log(), &spec, &arrival("log"), &Streams::new(1, 0)).is_none());
+        let spec = PopulationSpec { users: Count::All, min_history: 4 };
+        assert!(Population::draw(&log(), &spec, &arrival(ArrivalRate::Log), &Streams::new(1, 0)).is_none());
     }
 
     #[test]
     fn a_sample_differs_between_replications_and_not_otherwise() {
-        let spec = PopulationSpec { users: Some(50), min_history: 1 };
+        let spec = PopulationSpec { users: Count::Of(50), min_history: 1 };
         let draw = |replication| {
-            Population::draw(&log(), &spec, &arrival("uniform"), &Streams::new(1, replication)).unwrap().sources
+            Population::draw(&log(), &spec, &arrival(ArrivalRate::Uniform), &Streams::new(1, replication))
+                .unwrap()
+                .sources
         };
         assert_eq!(draw(0), draw(0));
         assert_ne!(draw(0), draw(1));

@@ -32,7 +32,7 @@ pub(super) fn respond(
     let drawn = batch.accepted.par_iter_mut().zip(&mut batch.ratings);
     let rows = drawn.zip(batch.probabilities.par_chunks_exact_mut(slate)).zip(&visits.users);
     rows.with_min_len(ROWS_PER_TASK).enumerate().for_each(|(row, (((accepted, rating), shown), user))| {
-        let draws = luck(&clock.streams, *user, clock.tick);
+        let draws = response_draws(&clock.streams, *user, clock.tick);
         shown.copy_from_slice(&choices.0.choice(row)[..slate]);
         (*accepted, *rating) = behave(&choices.0, row, draws);
         if !surroundings.rated {
@@ -42,12 +42,12 @@ pub(super) fn respond(
 }
 
 /// The uniform numbers that decide what a user does at a tick: whether something is accepted, which slot, which rating.
-pub fn luck(streams: &Streams, user: UserId, tick: u32) -> [f64; 3] {
+pub fn response_draws(streams: &Streams, user: UserId, tick: u32) -> [f64; 3] {
     let mut rng = streams.derive(Purpose::Response, u64::from(user.0), tick);
     [unit(&mut rng), unit(&mut rng), unit(&mut rng)]
 }
 
-/// The slot that is accepted, given the probability of each and the first two numbers of [`luck`].
+/// The slot that is accepted, given the probability of each and the first two numbers of [`response_draws`].
 pub fn accepted_slot(slots: &[f32], accept: f64, slot: f64) -> Option<usize> {
     let total: f64 = slots.iter().map(|&probability| f64::from(probability)).sum();
     if accept >= total { None } else { draw(slots, slot * total) }

@@ -60,7 +60,7 @@ impl Simulation {
             catalogue: start.catalogue.clone(),
             policy: name,
             slate: scenario.slate,
-            unseen: scenario.candidates.unseen,
+            unseen: scenario.candidates.unseen(),
             rated: start.is_rated(),
             start: start.log.end(),
             tick_seconds: scenario.tick_seconds as i64,

@@ -59,9 +59,9 @@ pub struct Step {
     pub reject: f64,
     /// The user's rationale, where the user model writes one.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub thought: Option<Thought>,
+    pub rationale: Option<Rationale>,
     /// The numbers, uniform in [0, 1), that decided.
-    pub draws: Luck,
+    pub draws: Draws,
     /// The slot accepted, counted from 1; absent when all were rejected.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accepted: Option<usize>,
@@ -94,7 +94,7 @@ pub struct Shown {
 
 /// The text of a language model.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Thought {
+pub struct Rationale {
     /// The rationale.
     pub text: String,
     /// The model's own probability of each item, then of none, before temperature and acceptance level.
@@ -106,7 +106,7 @@ pub struct Thought {
 
 /// The numbers that decide what a user does with a slate.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Luck {
+pub struct Draws {
     /// Below the sum of the items' probabilities, something is accepted.
     pub accept: f64,
     /// The draw of the slot: its position in that sum decides.

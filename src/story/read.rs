@@ -1,7 +1,7 @@
 //! A story from the files of a run's folder.
 
 use super::sessions::Sessions;
-use super::{Luck, Shown, Step, Story, Thought};
+use super::{Draws, Rationale, Shown, Step, Story};
 use crate::experiment::{Manifest, ManifestError, TrialRecord};
 use crate::files::FileError;
 use crate::files::spreadsheet::from_cell;
@@ -11,7 +11,7 @@ use crate::params::{did_you_mean, listed};
 use crate::random::{Purpose, Streams, unit};
 use crate::registry::Registry;
 use crate::scenario::{Scenario, ScenarioError};
-use crate::simulation::{accepted_slot, luck};
+use crate::simulation::{accepted_slot, response_draws};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -109,12 +109,12 @@ impl Story {
         let titles = titles(&manifest.file(folder, "items.csv")?)?;
         let streams = Streams::new(manifest.seed, choice.replication);
         let decisions = trial.files()[1].map(|file| manifest.file(folder, file)).transpose()?;
-        let mut thoughts = thoughts(decisions.as_deref(), choice.user, &streams)?;
+        let mut rationales = rationales(decisions.as_deref(), choice.user, &streams)?;
         let mut steps = Vec::new();
         manifest.read_log(folder, trial, |batch| {
             if let Ok(row) = batch.users.binary_search(&UserId(choice.user)) {
                 let mut step = step(batch, row, &streams, &titles);
-                step.thought = thoughts.remove(&batch.tick);
+                step.rationale = rationales.remove(&batch.tick);
                 steps.push(step);
             }
         })?;
@@ -220,17 +220,17 @@ fn mirrored(users: &Path, choice: &StoryChoice) -> Result<String, StoryError> {
 }
 
 /// The user's rationale at each step.
-fn thoughts(decisions: Option<&Path>, user: u32, streams: &Streams) -> Result<BTreeMap<u32, Thought>, StoryError> {
-    let mut thoughts = BTreeMap::new();
+fn rationales(decisions: Option<&Path>, user: u32, streams: &Streams) -> Result<BTreeMap<u32, Rationale>, StoryError> {
+    let mut rationales = BTreeMap::new();
     if let Some(path) = decisions {
         read_decisions(path, |line| {
             if line.user == UserId(user) {
                 let draw = unit(&mut streams.derive(Purpose::Rationale, u64::from(user), line.tick));
-                thoughts.insert(line.tick, Thought { text: line.text, letters: line.letters, draw });
+                rationales.insert(line.tick, Rationale { text: line.text, letters: line.letters, draw });
             }
         })?;
     }
-    Ok(thoughts)
+    Ok(rationales)
 }
 
 /// A row of the events; sessions are filled in later.
@@ -245,7 +245,7 @@ fn step(batch: &EventBatch, row: usize, streams: &Streams, titles: &[String]) ->
         probability: batch.probabilities[place],
     });
     let probabilities = &batch.probabilities[slots];
-    let [accept, slot, rating] = luck(streams, batch.users[row], batch.tick);
+    let [accept, slot, rating] = response_draws(streams, batch.users[row], batch.tick);
     let accepted = batch.accepted_item(row).map(|_| usize::from(batch.accepted[row]));
     Step {
         tick: batch.tick,
@@ -254,8 +254,8 @@ fn step(batch: &EventBatch, row: usize, streams: &Streams, titles: &[String]) ->
         arrival: None,
         shown: shown.collect(),
         reject: 1.0 - probabilities.iter().map(|&probability| f64::from(probability)).sum::<f64>(),
-        thought: None,
-        draws: Luck { accept, slot, rating },
+        rationale: None,
+        draws: Draws { accept, slot, rating },
         accepted: accepted.map(|slot| slot + 1),
         rating: accepted.and_then(|_| known(batch.ratings.get(row))),
         traced: accepted_slot(probabilities, accept, slot) == accepted,

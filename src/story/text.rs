@@ -51,10 +51,10 @@ fn write_step(out: &mut Formatter<'_>, step: &Step) -> fmt::Result {
     }
     let mark = if step.accepted.is_none() { '>' } else { ' ' };
     writeln!(out, "{mark}    {:TITLE$} {:>10} {:>10} {:>11.6}", "reject all", "", "", step.reject)?;
-    if let Some(thought) = &step.thought {
-        let letters: Vec<String> = thought.letters.iter().map(|share| format!("{share:.4}")).collect();
-        let text = if thought.text.is_empty() { "(nothing)" } else { thought.text.as_str() };
-        writeln!(out, "  rationale (its draws begin with {:.6}):", thought.draw)?;
+    if let Some(rationale) = &step.rationale {
+        let letters: Vec<String> = rationale.letters.iter().map(|share| format!("{share:.4}")).collect();
+        let text = if rationale.text.is_empty() { "(nothing)" } else { rationale.text.as_str() };
+        writeln!(out, "  rationale (its draws begin with {:.6}):", rationale.draw)?;
         text.lines().filter(|line| !line.trim().is_empty()).try_for_each(|line| wrap(out, "    ", line))?;
         wrap(out, "  ", &format!("its option labels, the last for none: {}", letters.join(" ")))?;
     }
@@ -137,7 +137,7 @@ fn wrap(out: &mut Formatter<'_>, margin: &str, text: &str) -> fmt::Result {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Luck, Thought};
+    use super::super::{Draws, Rationale};
     use super::*;
 
     fn step(tick: u32) -> Step {
@@ -155,12 +155,12 @@ mod tests {
             arrival: Some(0.25),
             shown: vec![shown(0, "Café Müller", 0.25), shown(1, "東京物語", 0.125)],
             reject: 0.625,
-            thought: Some(Thought {
+            rationale: Some(Rationale {
                 text: "Thought:\n\nNothing new.".to_owned(),
                 letters: vec![0.5, 0.25, 0.25],
                 draw: 0.375,
             }),
-            draws: Luck { accept: 0.125, slot: 0.75, rating: 0.5 },
+            draws: Draws { accept: 0.125, slot: 0.75, rating: 0.5 },
             accepted: Some(2),
             rating: Some(4.0),
             traced: true,
@@ -173,8 +173,8 @@ mod tests {
         let second = Step {
             slate: 2,
             arrival: None,
-            thought: None,
-            draws: Luck { accept: 0.75, ..step(0).draws },
+            rationale: None,
+            draws: Draws { accept: 0.75, ..step(0).draws },
             accepted: None,
             rating: None,
             end: Some("a session has 2 slates at most".to_owned()),

@@ -2,11 +2,9 @@
 //!
 //! Registers the kinds that ship, and builds them.
 
-#[cfg(feature = "all")]
-use super::LanguageSpec;
-use super::{MirrorSpec, ParametricSpec, UserError, UserModel};
+use super::{UserError, UserModel};
 use crate::dataset::{Catalogue, Dataset, TrainingLog};
-use crate::params::{Key, Parameters};
+use crate::params::{Key, Parameters, Variant, builtin_kinds};
 use std::sync::Arc;
 
 /// The parameters of a kind of user model, and its constructor.
@@ -42,6 +40,11 @@ impl UserKind {
         UserKind { name: P::NAME, summary: P::SUMMARY, keys: P::KEYS, build }
     }
 
+    /// Name, summary and keys.
+    pub const fn variant(&self) -> Variant {
+        Variant { name: self.name, summary: self.summary, keys: self.keys }
+    }
+
     /// Builds a user model from a table of its keys; missing keys have their defaults.
     ///
     /// # Errors
@@ -69,10 +72,11 @@ pub struct UserContext<'a> {
     pub cache: usize,
 }
 
-/// The kinds that ship with the crate, in the order of the reference file; the first is the default. A new one is a line.
-pub const KINDS: &[UserKind] = &[
-    UserKind::of::<ParametricSpec>(),
-    UserKind::of::<MirrorSpec>(),
+builtin_kinds! {
+    /// The kinds that ship with the crate, in the order of the reference file; the first is the default. A new one is a line.
+    KINDS: UserKind;
+    super::parametric::ParametricParameters,
+    super::mirror::spec::MirrorParameters,
     #[cfg(feature = "all")]
-    UserKind::of::<LanguageSpec>(),
-];
+    super::language::LanguageParameters,
+}

@@ -122,7 +122,7 @@ impl Card {
         let text = read_text(&path, MOST_OF_TEXT)
             .map_err(|problem| CardError::Read { path: path.clone(), problem: problem.to_string() })?;
         let content = |problem: String| CardError::Content { path: path.clone(), problem };
-        let card: Card = parse_card(&text, "mirror", VERSION).map_err(|problem| content(remedy(problem)))?;
+        let card: Card = parse_card(&text, &["mirror"], VERSION).map_err(|problem| content(remedy(problem)))?;
         card.check_dims().map_err(content)?;
         card.looks().map_err(content)?;
         let graphs = ["item", "start", "update", "choice"];

@@ -48,16 +48,19 @@ pub(crate) mod testing;
 pub use self::calibrated::{Calibrated, Probabilities, Shift};
 pub(crate) use self::calibrated::{softmax, utilities};
 pub use self::examination::{ExaminationEstimate, estimate_examination, estimate_examination_by};
-pub use self::kind::{BuildUser, KINDS, UserContext, UserKind};
 #[cfg(feature = "all")]
-pub use self::language::{LanguageMode, LanguageSpec, LanguageUser};
+pub use self::kind::LanguageParameters;
+#[cfg(test)]
+pub(crate) use self::kind::unset_parameters;
+pub use self::kind::{BuildUser, KINDS, MirrorParameters, ParametricParameters, UserContext, UserKind};
+#[cfg(feature = "all")]
+pub use self::language::{LanguageMode, LanguageUser};
 pub use self::level::{FittedLevel, ListResponse, fit_level};
 pub use self::memory::{memories_after, memories_at, memories_of};
 pub use self::mirror::Mirror;
-pub use self::mirror::spec::MirrorSpec;
 pub(crate) use self::mirror_card::VERSION as CARD_VERSION;
 pub use self::mirror_card::{Card, CardError, Dims, FileEntry};
-pub use self::parametric::{Parametric, ParametricSpec};
+pub use self::parametric::Parametric;
 pub use self::response_rule::{Accept, Examination, ResponseRule};
 
 #[cfg(feature = "all")]
@@ -104,7 +107,7 @@ pub struct Responses {
     pub choice: Vec<f32>,
     /// `[n, slate, RATINGS]`: logits of the ratings 1 to 5 of the slot's item if it is accepted.
     pub rating: Vec<f32>,
-    /// `[n]`: the rationale of each user; empty for models without rationales.
+    /// `[n]`: the rationale of each user, from models that write one; empty from others.
     pub decisions: Vec<Decision>,
 }
 

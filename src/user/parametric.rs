@@ -25,7 +25,7 @@ const LIKED: f32 = 3.5;
 
 parameters! {
     /// a multinomial logit over the match of interest and item, popularity and slot.
-    pub struct ParametricSpec = "parametric" {
+    pub struct ParametricParameters = "parametric" {
         /// Weight of the match between a user's interest and an item, in logits.
         #[range(0.0..=100.0)]
         taste: f64 = 3.0,
@@ -44,7 +44,7 @@ parameters! {
     }
 }
 
-impl BuildUser for ParametricSpec {
+impl BuildUser for ParametricParameters {
     fn build(self, context: &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError> {
         Ok(Arc::new(Parametric::new(self, context.catalogue)?))
     }
@@ -52,7 +52,7 @@ impl BuildUser for ParametricSpec {
 
 /// See the module's documentation.
 pub struct Parametric {
-    spec: ParametricSpec,
+    spec: ParametricParameters,
     width: usize,
     items: Vec<f32>,
     penalties: Vec<f32>,
@@ -66,7 +66,7 @@ impl Parametric {
     ///
     /// # Errors
     /// When the items have no such field.
-    pub fn new(spec: ParametricSpec, catalogue: &Catalogue) -> Result<Parametric, UserError> {
+    pub fn new(spec: ParametricParameters, catalogue: &Catalogue) -> Result<Parametric, UserError> {
         let attributes = attributes(catalogue, &spec.field).map_err(UserError::Setup)?;
         // Padded to complete SIMD registers: the tail of each vector is zero.
         let known = attributes.ncols();
@@ -216,7 +216,7 @@ mod tests {
     use super::*;
     use crate::dataset::{Column, Field, Fields};
 
-    fn model(spec: ParametricSpec) -> Parametric {
+    fn model(spec: ParametricParameters) -> Parametric {
         let mut catalogue = catalogue();
         catalogue.set_released(Some("year"));
         Parametric::new(spec, &catalogue).expect("categories")
@@ -232,7 +232,8 @@ mod tests {
 
     #[test]
     fn a_taste_is_about_the_named_field_and_a_model_without_signal_says_so() {
-        let named = |field: &str| Parametric::new(ParametricSpec { field: field.to_owned(), ..PLAIN }, &catalogue());
+        let named =
+            |field: &str| Parametric::new(ParametricParameters { field: field.to_owned(), ..PLAIN }, &catalogue());
         assert_eq!(named("genres").expect("a field").items, named("").expect("a field").items);
         let problem = named("studio").err().expect("no such field").to_string();
         assert!(problem.contains("no field `studio`"), "{problem}");
@@ -253,7 +254,8 @@ mod tests {
         let rows: Vec<Vec<String>> = (0..400).map(|item| vec![format!("shop {}", item % 200)]).collect();
         let fields = Fields::new(vec![Field { name: "shop".to_owned(), column: Column::of_names(&rows) }]);
         let catalogue = Catalogue::new(vec![String::new(); 400], fields);
-        let model = Parametric::new(ParametricSpec { field: "shop".to_owned(), ..PLAIN }, &catalogue).expect("a field");
+        let model =
+            Parametric::new(ParametricParameters { field: "shop".to_owned(), ..PLAIN }, &catalogue).expect("a field");
         assert_eq!(model.width, 72, "64 names, other, missing, year and constant");
         // Categories of equal frequency come in alphabetical order: "shop 0", "shop 1", "shop 10", ...
         assert_eq!(model.item(ItemId(1)), model.item(ItemId(201)));
@@ -261,8 +263,8 @@ mod tests {
         assert_eq!(model.item(ItemId(98)), model.item(ItemId(99)), "others");
     }
 
-    const PLAIN: ParametricSpec =
-        ParametricSpec { taste: 2.0, popularity: 0.5, position: 1.0, learning: 0.5, field: String::new() };
+    const PLAIN: ParametricParameters =
+        ParametricParameters { taste: 2.0, popularity: 0.5, position: 1.0, learning: 0.5, field: String::new() };
 
     fn scene(model: &Parametric, items: &[ItemId]) -> SceneBatch {
         let mut scenes = SceneBatch::default();
@@ -298,7 +300,7 @@ mod tests {
 
     #[test]
     fn a_pull_moves_the_interest_by_its_own_rate() {
-        let model = model(ParametricSpec { learning: 0.0, ..PLAIN });
+        let model = model(ParametricParameters { learning: 0.0, ..PLAIN });
         let mut memory = vec![0.0; model.memory().total];
         model.drift(&mut [&mut memory], &[(ItemId(0), 0.25)]).unwrap();
         assert!((memory[0] - 0.25 / 1.25f32.sqrt()).abs() < 1e-6);

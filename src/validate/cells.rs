@@ -49,7 +49,7 @@ impl Cells {
     /// # Errors
     /// When the model fails, or the exposures do not determine what was accepted.
     pub fn new(experiment: &Experiment, exposed: &Exposed<'_>) -> Result<Cells, ValidateError> {
-        let threshold = threshold(experiment, exposed)?;
+        let is_liking = counts_liking(experiment, exposed)?;
         let lists: Vec<Impression<'_>> = exposed.lists.iter().collect();
         let (model, start) = (experiment.model(), experiment.start());
         let utilities = shown_utilities(model.model(), model.rule(), start, &lists)?;
@@ -60,7 +60,7 @@ impl Cells {
         };
         let mut cells = Cells::empty();
         cells.own_shift = own_shift;
-        let unseen = experiment.scenario.candidates.unseen;
+        let unseen = experiment.scenario.candidates.unseen();
         let mut at = 0;
         for (list, utilities) in lists.iter().zip(&utilities) {
             let seen = start.seen_by(list.user);
@@ -72,7 +72,7 @@ impl Cells {
                     cells.repeated += 1;
                     continue;
                 }
-                if threshold.is_some() && rating.is_nan() {
+                if is_liking && rating.is_nan() {
                     cells.unrated += 1;
                     continue;
                 }
@@ -80,7 +80,8 @@ impl Cells {
                 cells.user.push(list.user.0);
                 cells.item.push(item);
                 cells.slot.push(list.slots[place]);
-                let accepted = threshold.map_or(list.taken[place], |threshold| rating >= threshold);
+                let is_liked = || experiment.acceptance().is_liking(rating, experiment.data.scale);
+                let accepted = if is_liking { is_liked() } else { list.taken[place] };
                 cells.accepted.push(accepted);
                 cells.known += usize::from(accepted && is_in_log);
                 cells.propensity.extend(exposed.lists.propensities.get(entry));
@@ -258,8 +259,8 @@ impl Cells {
     }
 }
 
-/// The rating from which a cell is accepted; `None` where taking counts.
-fn threshold(experiment: &Experiment, exposed: &Exposed<'_>) -> Result<Option<f32>, ValidateError> {
+/// Returns true if a cell is accepted by its rating, and false where taking counts.
+fn counts_liking(experiment: &Experiment, exposed: &Exposed<'_>) -> Result<bool, ValidateError> {
     let spec = &experiment.scenario.user;
     if spec.accept == AcceptSpec::Take {
         let all = exposed.lists.taken.iter().all(|&taken| taken);
@@ -268,12 +269,12 @@ fn threshold(experiment: &Experiment, exposed: &Exposed<'_>) -> Result<Option<f3
                 "the exposures have ratings and no record of taken items; use --accept like".to_owned(),
             ));
         }
-        return Ok(None);
+        return Ok(false);
     }
     if exposed.ratings.iter().all(|rating| rating.is_nan()) {
         return Err(ValidateError::Exposures(
             "--accept like needs exposures with ratings, and these have none; ask with --accept take".to_owned(),
         ));
     }
-    Ok(Some(experiment.acceptance().like_rating as f32))
+    Ok(true)
 }

@@ -64,11 +64,11 @@ pub(super) fn values(
 /// The responses of users to the target's own slates.
 fn observed(experiment: &Experiment, target: &TargetPolicy) -> Option<LoggedValue> {
     let is_liking = experiment.scenario.user.accept == AcceptSpec::Like;
-    let accepted = is_liking.then_some(experiment.acceptance().like_rating as f32);
-    let rated = target.rounds.iter().filter(|round| accepted.is_none() || !round.rating.is_nan());
+    let rated = target.rounds.iter().filter(|round| !is_liking || !round.rating.is_nan());
     let answers: Vec<(u32, f64)> = rated
         .map(|round| {
-            let yes = accepted.map_or(round.taken, |threshold| round.rating >= threshold);
+            let is_liked = || experiment.acceptance().is_liking(round.rating, experiment.data.scale);
+            let yes = if is_liking { is_liked() } else { round.taken };
             (round.user, f64::from(u8::from(yes)))
         })
         .collect();

@@ -29,7 +29,7 @@ pub fn policies() -> Vec<&'static str> {
 /// A `[[dynamic]]` table of each kind, with this strength.
 pub fn tables(strength: f64) -> String {
     let mut text = String::new();
-    for kind in dynamics::all() {
+    for kind in dynamics::KINDS {
         let _ = write!(text, "\n[[dynamic]]\nkind = '{}'\n", kind.name);
         // The run is shorter than a period of its default.
         if kind.keys.iter().any(|key| key.name == "period") {

@@ -25,10 +25,10 @@ impl Policy for Skipper {
 
 recmirror::parameters! {
     /// skips every second user
-    struct SkipperSpec = "skipper" {}
+    struct SkipperParameters = "skipper" {}
 }
 
-impl BuildPolicy for SkipperSpec {
+impl BuildPolicy for SkipperParameters {
     fn build(self, _: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(Skipper))
     }
@@ -36,7 +36,7 @@ impl BuildPolicy for SkipperSpec {
 
 /// One slate a session, so that every policy meets the same visitors.
 fn experiment(folder: &std::path::Path, more: &[&str]) -> Experiment {
-    let registry = Registry::builtin().with(PolicyKind::of::<SkipperSpec>());
+    let registry = Registry::builtin().with(PolicyKind::of::<SkipperParameters>());
     let settings = [&["session.slates=1", "metrics=all", "user.acceptance=0.6"], more].concat();
     prepare_with(registry, folder, &["skipper", "random", "linucb", "mix"], &settings)
 }

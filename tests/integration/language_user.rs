@@ -14,7 +14,7 @@ use recmirror::log::{read_batches, read_decisions};
 use recmirror::random::{Purpose, Streams};
 use recmirror::scene::{SceneBatch, SceneDraws};
 use recmirror::user::{
-    EMPTY_SLOT, LanguageMode, LanguageSpec, LanguageUser, Memorised, RATINGS, Responses, UserModel, memories_of,
+    EMPTY_SLOT, LanguageMode, LanguageParameters, LanguageUser, Memorised, RATINGS, Responses, UserModel, memories_of,
 };
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -176,7 +176,7 @@ fn a_run_keeps_rationales_and_replays() {
         assert_eq!(lines, events);
         assert!(texts.len() * 2 > lines.len(), "texts differ: {} of {}", texts.len(), lines.len());
     }
-    stories_tell_thoughts(&out);
+    stories_tell_rationales(&out);
     let replay = |extra: &[&str]| recmirror(&[&["replay", text(&out), "--quiet"], extra].concat());
     replay(&["--threads", "1", "--set", "engine.chunk=3", "--set", "engine.cache_mb=0"]).expect(0);
     // A decision that was touched is found, as is one that is gone.
@@ -193,20 +193,20 @@ fn a_run_keeps_rationales_and_replays() {
     recmirror(&no_events.concat()).expect(0);
     assert!(!names_in(&bare).contains(&"decisions".to_owned()));
     assert_eq!(digests_of(&bare), digests_of(&out));
-    let thought = |folder: &Path| -> Vec<String> {
+    let rationale = |folder: &Path| -> Vec<String> {
         crate::util::manifest(folder)
             .trials
             .into_iter()
             .map(|trial| trial.decisions.expect("decisions").digest)
             .collect()
     };
-    assert_eq!(thought(&bare), thought(&out));
+    assert_eq!(rationale(&bare), rationale(&out));
 }
 
-/// The rationales of a run's users are in their timelines, with their draws.
-fn stories_tell_thoughts(out: &Path) {
-    let mut thoughts = Vec::new();
-    read_decisions(&out.join("decisions/01-random-r000.jsonl"), |line| thoughts.push(line)).expect("decisions");
+/// What the users of a run wrote is reported in their stories, with the draws that it came from.
+fn stories_tell_rationales(out: &Path) {
+    let mut rationales = Vec::new();
+    read_decisions(&out.join("decisions/01-random-r000.jsonl"), |line| rationales.push(line)).expect("decisions");
     let mut told = 0;
     for user in 0..6 {
         let number = user.to_string();
@@ -214,16 +214,17 @@ fn stories_tell_thoughts(out: &Path) {
         let story: serde_json::Value = serde_json::from_str(&answer.stdout).expect("JSON");
         for step in story["steps"].as_array().expect("steps") {
             let tick = step["tick"].as_u64().expect("a tick") as u32;
-            let line = thoughts.iter().find(|line| (line.user, line.tick) == (UserId(user), tick)).expect("a thought");
+            let line =
+                rationales.iter().find(|line| (line.user, line.tick) == (UserId(user), tick)).expect("a rationale");
             let mut draws = Streams::new(5, 0).derive(Purpose::Rationale, u64::from(user), tick);
             let draw = recmirror::random::unit(&mut draws);
-            assert_eq!(step["thought"]["text"], line.text.as_str());
-            assert!(step["thought"]["draw"].as_f64().is_some_and(|told| (told - draw).abs() < 1e-12), "{step}");
+            assert_eq!(step["rationale"]["text"], line.text.as_str());
+            assert!(step["rationale"]["draw"].as_f64().is_some_and(|told| (told - draw).abs() < 1e-12), "{step}");
             assert_eq!(step["traced"], true, "{step}");
             told += 1;
         }
     }
-    assert_eq!(told, thoughts.len());
+    assert_eq!(told, rationales.len());
 }
 
 #[test]

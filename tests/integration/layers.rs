@@ -41,7 +41,7 @@ const ORDER: [&str; 31] = [
 /// Files of tests alone, which may use whatever they test with.
 fn is_of_tests(path: &Path) -> bool {
     let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let named = ["tests", "testing", "contract", "row_trial", "testing_graphs", "simulated"].contains(&stem.as_str());
+    let named = ["tests", "testing", "contract", "testing_graphs", "simulated"].contains(&stem.as_str());
     named || path.iter().any(|part| part == "tests")
 }
 

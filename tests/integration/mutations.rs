@@ -353,7 +353,7 @@ fn mutate_text(text: &str, rng: &mut ChaCha8Rng) -> String {
 /// Returns true if a run of it would take long.
 fn is_large(scenario: &Scenario, folder: &Path) -> bool {
     let elsewhere = scenario.data.path != folder.join("data");
-    let users = scenario.population.users.unwrap_or(0) > 200;
+    let users = scenario.population.users.number().unwrap_or(0) > 200;
     elsewhere || users || u64::from(scenario.ticks) * u64::from(scenario.replications) > 20
 }
 

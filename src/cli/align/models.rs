@@ -11,7 +11,7 @@ use crate::params::Parameters;
 use crate::pipeline::Prompts;
 use crate::registry::Registry;
 use crate::scenario::Scenario;
-use crate::user::{Mirror, Parametric, ParametricSpec, UserModel};
+use crate::user::{Mirror, Parametric, ParametricParameters, UserModel};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -114,8 +114,8 @@ fn prompts(path: Option<&PathBuf>) -> Result<Prompts, Failure> {
 fn parametric(data: &Dataset) -> Result<(Parametric, String), Failure> {
     let text = "data.path = '.'\nuser.kind = 'parametric'\npolicy = [{ kind = 'random' }]";
     let scenario = Scenario::parse(text, Path::new("parametric"), &Registry::builtin(), &[]).map_err(Failure::other)?;
-    let spec = ParametricSpec::read(&scenario.user.model.params).map_err(Failure::other)?;
-    let ParametricSpec { taste, popularity, position, learning, .. } = &spec;
+    let spec = ParametricParameters::read(&scenario.user.model.params).map_err(Failure::other)?;
+    let ParametricParameters { taste, popularity, position, learning, .. } = &spec;
     let fingerprint = format!("taste {taste}, popularity {popularity}, position {position}, learning {learning}");
     Ok((Parametric::new(spec, &Catalogue::of(data)).map_err(Failure::input)?, fingerprint))
 }

@@ -1,5 +1,6 @@
 //! Temperature and acceptance level from the impressions of a log.
 
+use super::Liking;
 use crate::dataset::{Dataset, Impression, Impressions};
 use crate::experiment::shown::shown_utilities;
 use crate::ids::{ItemId, LogUserId};
@@ -77,7 +78,7 @@ fn fail(problem: &str) -> UserError {
 pub(super) fn from_log(
     model: Arc<dyn UserModel>,
     rule: ResponseRule,
-    like_rating: f32,
+    liking: Liking,
     data: &Dataset,
     start: &StartingPoint,
     streams: &Streams,
@@ -93,7 +94,7 @@ pub(super) fn from_log(
     })?;
     let answers = match rule.accept {
         Accept::Take => Answers::taken(&data.impressions, places),
-        Accept::Like { .. } => Answers::liked(data, places, like_rating, streams)?,
+        Accept::Like { .. } => Answers::liked(data, places, liking, streams)?,
     };
     let (all, answers) = (answers.places.len(), answers.sample(streams));
     let lists: Vec<Impression<'_>> = answers.places.iter().map(|&place| data.impressions.get(place)).collect();
@@ -132,10 +133,10 @@ impl Answers {
         Answers { places, accepted, left_out: String::new() }
     }
 
-    /// The items that were taken and rated at or above the threshold, by the lists or by the log. Lists with a taken
+    /// The items that were taken and are liked by their rating, in the lists or in the log. Lists with a taken
     /// item without a rating are left out, and the same share of the lists from which nothing was taken: which items
     /// are rated must not change how often something is taken.
-    fn liked(data: &Dataset, places: Vec<usize>, threshold: f32, streams: &Streams) -> Result<Answers, UserError> {
+    fn liked(data: &Dataset, places: Vec<usize>, liking: Liking, streams: &Streams) -> Result<Answers, UserError> {
         let ratings = Ratings::of(data);
         let mut rated = Vec::new();
         let mut unrated = 0usize;
@@ -144,7 +145,7 @@ impl Answers {
             let list = data.impressions.get(place);
             let of = |slot: usize| ratings.of_slot(place, slot, list.user, list.items[slot]);
             let taken = || (0..list.items.len()).filter(|&slot| list.taken[slot]);
-            let liked = || (0..list.items.len()).map(|slot| list.taken[slot] && of(slot) >= threshold).collect();
+            let liked = || (0..list.items.len()).map(|slot| list.taken[slot] && liking.holds(of(slot))).collect();
             match () {
                 () if taken().next().is_none() => empty.push((place, vec![false; list.items.len()])),
                 () if taken().any(|slot| of(slot).is_nan()) => unrated += 1,

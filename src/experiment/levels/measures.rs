@@ -1,6 +1,6 @@
 //! The measures of [`super`], from counts that both sides have.
 
-use crate::dataset::{Interaction, ItemCategories, TrainingLog};
+use crate::dataset::{Interaction, ItemCategories, TrainingLog, is_liked};
 use crate::experiment::acceptance::later_lists;
 use crate::experiment::prepare::Experiment;
 use crate::experiment::user_totals::UserTotals;
@@ -202,7 +202,7 @@ impl Reference {
     }
 
     fn is_accepted(&self, row: &Interaction) -> bool {
-        !self.only_liked || row.rating.round() >= self.like_level as f32
+        !self.only_liked || is_liked(row.rating, self.like_level as u8)
     }
 
     /// All measures of a side.

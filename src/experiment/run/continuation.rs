@@ -116,9 +116,9 @@ pub(super) fn check(record: &TrialRecord, ticks: u32, tally: &Tally) -> Result<(
     if record.ticks != ticks {
         return Ok(());
     }
-    let thought = record.decisions.as_ref().map(|decisions| decisions.digest.clone());
+    let digest = record.decisions.as_ref().map(|decisions| decisions.digest.clone());
     let events = tally.digest.finish().to_string() == record.digest;
-    let decisions = thought.is_none_or(|digest| digest == tally.decisions.digest().to_string());
+    let decisions = digest.is_none_or(|digest| digest == tally.decisions.digest().to_string());
     if events && decisions {
         return Ok(());
     }

@@ -78,7 +78,7 @@ impl Folder {
     fn checked(&self, bytes: &[u8]) -> Result<Card, LanguageError> {
         let path = self.path.join(CARD);
         let text = String::from_utf8_lossy(bytes);
-        parse_card(&text, "language", VERSION).map_err(|problem| FileError::whole(&path, problem).into())
+        parse_card(&text, &["language"], VERSION).map_err(|problem| FileError::whole(&path, problem).into())
     }
 
     /// The model's name: that of the card, or of the folder.

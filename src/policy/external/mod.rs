@@ -57,7 +57,7 @@ const SEED: u64 = 1 << 41;
 
 parameters! {
     /// your own program in any language, through lines of JSON (protocol: src/policy/external/mod.rs)
-    pub(super) struct ExternalSpec = "external" {
+    pub struct ExternalParameters = "external" {
         /// the program and its arguments
         command: Texts,
         /// folder in which the program is started, relative to the folder of this file
@@ -71,7 +71,7 @@ parameters! {
     }
 }
 
-impl BuildPolicy for ExternalSpec {
+impl BuildPolicy for ExternalParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(External::new(&self, context)?))
     }
@@ -83,7 +83,7 @@ struct External {
 }
 
 impl External {
-    fn new(params: &ExternalSpec, context: &PolicyContext) -> Result<External, PolicyError> {
+    fn new(params: &ExternalParameters, context: &PolicyContext) -> Result<External, PolicyError> {
         let child = Child::start(&params.command, &params.folder).map_err(PolicyError::new)?;
         let mut external = External { child, timeout: Duration::from_secs_f64(params.timeout) };
         let ready = Duration::from_secs_f64(params.start_timeout);

@@ -30,13 +30,13 @@ const MOST_SCORES: usize = 1 << 25;
 parameters! {
     /// the scores of a neural network for the latest items of a user (contract: models/README.md, Rankers;
     /// models/sasrec is Kang and McAuley 2018)
-    pub(super) struct OnnxSpec = "onnx" {
+    pub struct OnnxParameters = "onnx" {
         /// folder of the ranker: its card and its graph
         path: PathBuf,
     }
 }
 
-impl BuildPolicy for OnnxSpec {
+impl BuildPolicy for OnnxParameters {
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Ok(Box::new(Onnx::new(&self.path, context, MOST_SCORES)?))
     }
@@ -292,7 +292,7 @@ mod tests {
         let mut table = toml::Table::new();
         table.insert("path".to_owned(), "/no/such/ranker".into());
         let context = World::new(3, 10).context();
-        let problem = PolicyKind::of::<OnnxSpec>().build(&table, &context).err().expect("no policy").to_string();
+        let problem = PolicyKind::of::<OnnxParameters>().build(&table, &context).err().expect("no policy").to_string();
         assert!(problem.contains("/no/such/ranker/card.toml") && problem.contains("a ranker is a folder"), "{problem}");
     }
 }

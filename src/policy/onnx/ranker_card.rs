@@ -64,8 +64,7 @@ impl Card {
         let bytes = bytes(&path, MOST_OF_TEXT)?;
         let whole = |problem: String| FileError::Whole { path: path.clone(), problem };
         let text = String::from_utf8(bytes).map_err(|problem| whole(format!("this is no text in UTF-8: {problem}")))?;
-        let kind = if is_earlier(&text) { EARLIER_KIND } else { KIND };
-        let card: Card = parse_card(&text, kind, VERSION).map_err(whole)?;
+        let card: Card = parse_card(&text, &[KIND, EARLIER_KIND], VERSION).map_err(whole)?;
         card.check().map_err(whole)?;
         card.check_catalogue(catalogue).map_err(whole)?;
         let graph = card.graph(folder)?;
@@ -150,15 +149,10 @@ impl Card {
     }
 }
 
-fn is_earlier(card: &str) -> bool {
-    kind_of(card).is_some_and(|kind| kind == EARLIER_KIND)
-}
-
 /// A note on a card with the kind of an earlier version.
 pub(crate) fn note_on_kind(path: &Path, card: &[u8]) -> Option<String> {
-    let is_earlier = std::str::from_utf8(card).is_ok_and(is_earlier);
-    let note = || format!("{}: kind {}", path.display(), renamed(EARLIER_KIND, KIND));
-    is_earlier.then(note)
+    let kind = kind_of(std::str::from_utf8(card).ok()?)?;
+    (kind == EARLIER_KIND).then(|| format!("{}: kind {}", path.display(), renamed(EARLIER_KIND, KIND)))
 }
 
 fn differs(path: PathBuf, found: &str, wanted: &str) -> FileError {

@@ -42,7 +42,7 @@ fn the_reference_says_what_the_defaults_are() {
         Registry::builtin().policies().iter().map(|kind| format!("[[policy]]\nkind = '{}'\n", kind.name)).collect();
     let kinds = kinds.replace("kind = 'external'\n", "kind = 'external'\ncommand = ['your-command']\n");
     let kinds = kinds.replace("kind = 'onnx'\n", "kind = 'onnx'\npath = 'your-path'\n");
-    let dynamics: String = crate::dynamics::all()
+    let dynamics: String = crate::dynamics::KINDS
         .iter()
         .map(|kind| {
             let strengths: String = kind.strengths().map(|name| format!("{name} = 0\n")).collect();
@@ -92,8 +92,8 @@ fn the_reference_has_every_key() {
         kind.keys.iter().chain(POLICY_KEYS).for_each(|key| shows(&block, key));
     }
     let dynamics = text.split("[[dynamic]]\n").skip(1);
-    assert_eq!(dynamics.clone().count(), crate::dynamics::all().len());
-    for (kind, rest) in crate::dynamics::all().iter().zip(dynamics) {
+    assert_eq!(dynamics.clone().count(), crate::dynamics::KINDS.len());
+    for (kind, rest) in crate::dynamics::KINDS.iter().zip(dynamics) {
         let block: Vec<&str> = rest.lines().collect();
         assert!(block.contains(&format!("kind = \"{}\"", kind.name).as_str()), "{block:#?}");
         kind.keys.iter().chain(DYNAMIC_KEYS).for_each(|key| shows(&block, key));
@@ -130,7 +130,7 @@ fn every_key_is_sound() {
     });
     let builtin = Registry::builtin();
     let policies = builtin.policies().iter().map(|kind| POLICY_KEYS.iter().chain(kind.keys).collect());
-    let dynamics = crate::dynamics::all().iter().map(|kind| DYNAMIC_KEYS.iter().chain(kind.keys).collect());
+    let dynamics = crate::dynamics::KINDS.iter().map(|kind| DYNAMIC_KEYS.iter().chain(kind.keys).collect());
     for keys in sections.chain(policies).chain(dynamics) {
         let names: std::collections::BTreeSet<&str> = keys.iter().map(|key| key.name).collect();
         assert_eq!(names.len(), keys.len(), "a key twice in {names:?}");

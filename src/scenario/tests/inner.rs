@@ -100,7 +100,7 @@ parts = [1]
         ":18: `policy.mix.parts.1.kind` is missing; it must be one of POLICIES",
         ":19: `policy.mix.parts.1.weight` must be a number from 0.000001 to 1000000, found 0",
         ":22: unknown key `neigbours` in `policy.mix.parts.2`; did you mean `neighbours`?",
-        ":26: `policy.other.parts` must be a list of policies: tables with a `kind`, its keys, and a `weight`, found a list",
+        ":26: `policy.other.parts` must be a list of policies: tables with a `kind`, its keys, and a `weight`, found an empty list",
         ":30: `policy.third.parts.1` must be a policy: a table with a `kind` and the keys of that kind, found 1",
         "10 problems in",
     ] {

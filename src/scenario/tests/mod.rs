@@ -1,5 +1,6 @@
 //! Tests of scenario files: exact messages, shipped files, round trips, mutated texts.
 
+mod defaults;
 mod files;
 mod inner;
 mod mutation;
@@ -14,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 /// The shipped kinds, and two with keys of every type.
 fn registry() -> Registry {
-    Registry::builtin().with(PolicyKind::of::<KnnSpec>()).with(PolicyKind::of::<FileSpec>())
+    Registry::builtin().with(PolicyKind::of::<KnnParameters>()).with(PolicyKind::of::<FileParameters>())
 }
 
 words! {
@@ -24,7 +25,7 @@ words! {
 
 parameters! {
     /// For tests.
-    struct KnnSpec = "test_knn" {
+    struct KnnParameters = "test_knn" {
         /// Neighbours of an item.
         #[range(1..=1000)]
         neighbours: i64 = 50,
@@ -38,7 +39,7 @@ parameters! {
 
 parameters! {
     /// For tests.
-    struct FileSpec = "test_file" {
+    struct FileParameters = "test_file" {
         /// File of scores.
         scores: PathBuf,
         /// Folder of the cache.
@@ -50,13 +51,13 @@ parameters! {
     }
 }
 
-impl BuildPolicy for KnnSpec {
+impl BuildPolicy for KnnParameters {
     fn build(self, _: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Err(PolicyError::new("not built in tests"))
     }
 }
 
-impl BuildPolicy for FileSpec {
+impl BuildPolicy for FileParameters {
     fn build(self, _: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         Err(PolicyError::new("not built in tests"))
     }
@@ -92,7 +93,7 @@ fn without_lists(text: &str) -> String {
     };
     let registry = registry();
     text.replace(&list(&mut registry.policies().iter().map(|kind| kind.name), '`'), "POLICIES")
-        .replace(&list(&mut crate::dynamics::all().iter().map(|kind| kind.name), '`'), "DYNAMICS")
+        .replace(&list(&mut crate::dynamics::KINDS.iter().map(|kind| kind.name), '`'), "DYNAMICS")
         .replace(&list(&mut METRIC_NAMES.iter().copied(), '"'), "METRICS")
 }
 

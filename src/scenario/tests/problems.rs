@@ -271,9 +271,9 @@ fn settings_replace_what_the_file_says() {
         (scenario.user.model.kind.as_str(), scenario.user.model.path()),
         ("mirror", Some(Path::new("/models/x")))
     );
-    assert_eq!((scenario.population.users, scenario.engine.events), (Some(17), false));
-    let params = KnnSpec::read(&scenario.policies[0].params).unwrap();
-    assert_eq!(params, KnnSpec { neighbours: 20, shrinkage: 3.0, weights: Weights::Idf });
+    assert_eq!((scenario.population.users.number(), scenario.engine.events), (Some(17), false));
+    let params = KnnParameters::read(&scenario.policies[0].params).unwrap();
+    assert_eq!(params, KnnParameters { neighbours: 20, shrinkage: 3.0, weights: Weights::Idf });
 }
 
 #[test]
@@ -288,7 +288,7 @@ fn defaults_are_filled_in() {
     let scenario = parse("data.path = '../d'\npolicy = [{ kind = 'test_knn' }, { kind = 'popular', name = 'all' }]");
     assert_eq!((scenario.name.as_str(), scenario.baseline.as_str()), ("s", "test_knn"));
     assert_eq!(scenario.metrics, DEFAULT_METRICS);
-    assert_eq!(scenario.population, PopulationSpec { users: None, min_history: 5 });
+    assert_eq!(scenario.population, PopulationSpec::default());
     assert_eq!(scenario.policies[1].name, "all");
     let wanted: toml::Table = toml::from_str("neighbours = 50\nshrinkage = 10.0\nweights = 'none'").unwrap();
     assert_eq!(scenario.policies[0].params, wanted);

@@ -16,13 +16,13 @@ impl LanguageUser {
     ///
     /// Rotations are combined by the geometric mean. Position bias adds to a label's logit; when each item was at each
     /// position once, the bias adds the same to all of them and cancels.
-    pub(super) fn shares(&self, scenes: &[SceneText], thoughts: &[String]) -> Result<Vec<Vec<f64>>, UserError> {
+    pub(super) fn shares(&self, scenes: &[SceneText], rationales: &[String]) -> Result<Vec<Vec<f64>>, UserError> {
         let mut requests = Vec::with_capacity(scenes.len() * self.spec.rotations);
-        for (scene, thought) in scenes.iter().zip(thoughts) {
+        for (scene, rationale) in scenes.iter().zip(rationales) {
             for shift in self.shifts(scene.action_list.len()) {
                 let mut turned = scene.clone();
                 turned.action_list.rotate_left(shift);
-                requests.push(self.letter_request(&turned, thought)?);
+                requests.push(self.letter_request(&turned, rationale)?);
             }
         }
         let answers = gather(requests.len(), |arrived| self.model.letters(&requests, arrived))?;
@@ -37,7 +37,7 @@ impl LanguageUser {
     }
 
     /// Rationales before the choice, one text for each scene; `rows` are the scenes' rows in `batch`.
-    pub(super) fn thoughts(
+    pub(super) fn rationales(
         &self,
         scenes: &[SceneText],
         batch: &SceneBatch,
@@ -57,19 +57,19 @@ impl LanguageUser {
 
     /// A rationale that leaves room for the label. One within its limit may still be too long, because its text may be
     /// tokenised into more tokens than were written. Then its end is cut.
-    fn cut(&self, scene: &SceneText, mut thought: String) -> Result<String, UserError> {
+    fn cut(&self, scene: &SceneText, mut rationale: String) -> Result<String, UserError> {
         let most = self.model.longest_prompt() - LETTER_TOKENS;
         let question = self.prompts.question(self.question(scene), self.kind)?;
         loop {
             let mut messages = question.clone();
-            messages.push(self.prompts.unfinished(&thought)?.0);
+            messages.push(self.prompts.unfinished(&rationale)?.0);
             let over = self.model.count_tokens(&messages)?.saturating_sub(most);
-            if over == 0 || thought.is_empty() {
-                return Ok(thought);
+            if over == 0 || rationale.is_empty() {
+                return Ok(rationale);
             }
-            let letters: Vec<usize> = thought.char_indices().map(|(at, _)| at).collect();
-            let kept = thought[..letters[letters.len().saturating_sub(over)]].trim_end().len();
-            thought.truncate(kept);
+            let letters: Vec<usize> = rationale.char_indices().map(|(at, _)| at).collect();
+            let kept = rationale[..letters[letters.len().saturating_sub(over)]].trim_end().len();
+            rationale.truncate(kept);
         }
     }
 
@@ -92,11 +92,11 @@ impl LanguageUser {
         Question { dataset: &self.dataset, text, offers_none: true }
     }
 
-    fn letter_request(&self, scene: &SceneText, thought: &str) -> Result<LetterRequest, UserError> {
+    fn letter_request(&self, scene: &SceneText, rationale: &str) -> Result<LetterRequest, UserError> {
         let question = self.question(scene);
         let options = question.options();
         let mut messages = self.prompts.question(question, self.kind)?;
-        let (unfinished, said) = self.prompts.unfinished(thought)?;
+        let (unfinished, said) = self.prompts.unfinished(rationale)?;
         messages.push(unfinished);
         Ok(LetterRequest { messages, options, items: scene.action_list.len(), said })
     }

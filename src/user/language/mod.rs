@@ -48,7 +48,7 @@ words! {
 
 parameters! {
     /// a causal language model in ONNX form that reads the history and the list; slates of 25 items at most.
-    pub struct LanguageSpec = "language" {
+    pub struct LanguageParameters = "language" {
         /// Folder of the model with its tokenizer and chat template, relative to the folder of this file; `make lm`
         /// makes the default one. Its `prompts.toml` and `template.toml`, if present, word the scenes.
         path: PathBuf = "../models/lm",
@@ -82,14 +82,14 @@ parameters! {
     }
 }
 
-impl BuildUser for LanguageSpec {
+impl BuildUser for LanguageParameters {
     fn build(self, context: &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError> {
         let UserContext { data, log, slate, chunk, cache, .. } = *context;
         Ok(Arc::new(LanguageUser::load(&self, data, log, slate, chunk, cache)?))
     }
 }
 
-impl LanguageSpec {
+impl LanguageParameters {
     /// How a rationale is drawn.
     fn sampling(&self) -> Sampling {
         Sampling {
@@ -102,7 +102,7 @@ impl LanguageSpec {
 
 /// See the module's documentation.
 pub struct LanguageUser {
-    spec: LanguageSpec,
+    spec: LanguageParameters,
     dataset: String,
     model: LocalModel,
     prompts: Prompts,
@@ -125,7 +125,7 @@ impl LanguageUser {
     /// A folder without a complete language model, prompts or templates that fail, a list with more options than
     /// labels.
     pub fn load(
-        spec: &LanguageSpec,
+        spec: &LanguageParameters,
         data: &Dataset,
         log: &TrainingLog,
         slate: usize,
@@ -171,7 +171,7 @@ impl LanguageUser {
 
     /// The most tokens of a question, with room for the text after it.
     fn room(&self) -> Result<usize, UserError> {
-        // The text between rationale and label; a few tokens more than it has alone, whatever is before it.
+        // The text from the rationale to the option label, with a few tokens more than it has alone.
         let lead = self.model.count_text(&self.prompts.unfinished("")?.0.content)? + LETTER_TOKENS;
         let written = match self.spec.mode {
             LanguageMode::Direct => 0,
@@ -223,12 +223,12 @@ impl LanguageUser {
             self.scene(batch.memory_of(row), &items, batch.times.get(row).copied())
         };
         let scenes = asked.iter().map(scene).collect::<Result<Vec<SceneText>, UserError>>()?;
-        let thoughts = match self.spec.mode {
+        let rationales = match self.spec.mode {
             LanguageMode::Direct => vec![String::new(); scenes.len()],
-            LanguageMode::Rationale => self.thoughts(&scenes, batch, &asked)?,
+            LanguageMode::Rationale => self.rationales(&scenes, batch, &asked)?,
         };
-        let shares = self.shares(&scenes, &thoughts)?;
-        let mut answers = asked.iter().zip(shares.into_iter().zip(thoughts)).peekable();
+        let shares = self.shares(&scenes, &rationales)?;
+        let mut answers = asked.iter().zip(shares.into_iter().zip(rationales)).peekable();
         for row in rows {
             let own = answers.next_if(|(asked, _)| **asked == row);
             let (shares, text) = own.map_or_else(|| (vec![1.0], String::new()), |(_, answer)| answer);
@@ -264,7 +264,7 @@ impl LanguageUser {
 }
 
 /// Refuses settings that no model supports.
-fn check(spec: &LanguageSpec, data: &Dataset, slate: usize) -> Result<(), UserError> {
+fn check(spec: &LanguageParameters, data: &Dataset, slate: usize) -> Result<(), UserError> {
     let most = Letter::MOST - 1;
     if slate > most {
         return Err(UserError::Setup(format!(

@@ -8,13 +8,13 @@ use std::sync::Arc;
 
 parameters! {
     /// the compact ONNX model that was trained to mirror the users of feedback logs.
-    pub struct MirrorSpec = "mirror" {
+    pub struct MirrorParameters = "mirror" {
         /// Folder of the model with its card, relative to the folder of this file.
         path: PathBuf = "../models/mirror",
     }
 }
 
-impl BuildUser for MirrorSpec {
+impl BuildUser for MirrorParameters {
     fn build(self, context: &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError> {
         Ok(Arc::new(Mirror::load(&self.path, context.data, context.log, context.chunk)?))
     }

@@ -4,8 +4,8 @@ use super::*;
 use recmirror::dataset::{Column, Field, Fields};
 use recmirror::ids::LogUserId;
 
-fn spec(path: &Path) -> LanguageSpec {
-    LanguageSpec {
+fn spec(path: &Path) -> LanguageParameters {
+    LanguageParameters {
         path: path.to_owned(),
         graph: String::new(),
         mode: LanguageMode::Direct,
@@ -25,7 +25,7 @@ fn data() -> (TempDir, Dataset, TrainingLog) {
     (folder, data, log)
 }
 
-fn load(spec: &LanguageSpec, data: &Dataset, log: &TrainingLog, slate: usize) -> LanguageUser {
+fn load(spec: &LanguageParameters, data: &Dataset, log: &TrainingLog, slate: usize) -> LanguageUser {
     LanguageUser::load(spec, data, log, slate, 8, 1 << 24).unwrap_or_else(|problem| panic!("{problem}"))
 }
 
@@ -81,7 +81,7 @@ fn all_rotations_of_a_list_get_the_same_answer() {
     }
     let ((_folder, data, log), model) = (data(), model("llama"));
     let answers = |rotations: usize| -> Vec<Vec<f32>> {
-        let user = load(&LanguageSpec { rotations, ..spec(model.path()) }, &data, &log, 4);
+        let user = load(&LanguageParameters { rotations, ..spec(model.path()) }, &data, &log, 4);
         let items = [3, 11, 17, 40];
         let answer = |shift: usize| {
             let mut list = items.to_vec();
@@ -103,14 +103,14 @@ fn all_rotations_of_a_list_get_the_same_answer() {
 }
 
 #[test]
-fn a_rationale_depends_on_the_draws_of_its_user_and_tick() {
+fn a_rationale_comes_from_the_draws_of_its_user_and_tick() {
     if !has_runtime() {
         return;
     }
     let ((_folder, data, log), model) = (data(), model("llama"));
-    let user = load(&LanguageSpec { mode: LanguageMode::Rationale, ..spec(model.path()) }, &data, &log, 4);
+    let user = load(&LanguageParameters { mode: LanguageMode::Rationale, ..spec(model.path()) }, &data, &log, 4);
     let list: &[u32] = &[1, 2, 3, 7];
-    let thoughts = |users: &[u32], draws: Option<(u32, u32)>| -> Vec<String> {
+    let rationales = |users: &[u32], draws: Option<(u32, u32)>| -> Vec<String> {
         let mut scenes = scenes(&user, &log, &[list; 3]);
         // The same user three times: only the draws distinguish them.
         let width = scenes.width;
@@ -124,12 +124,12 @@ fn a_rationale_depends_on_the_draws_of_its_user_and_tick() {
         });
         respond(&user, &scenes).decisions.into_iter().map(|decision| decision.text).collect()
     };
-    let base = thoughts(&[4, 5, 4], Some((0, 3)));
+    let base = rationales(&[4, 5, 4], Some((0, 3)));
     assert!(base[0] == base[2] && base[0] != base[1], "{base:?}");
-    assert_eq!(thoughts(&[5, 4, 9], Some((0, 3)))[..2], [base[1].clone(), base[0].clone()]);
-    assert_ne!(thoughts(&[4, 5, 4], Some((0, 4))), base, "another tick");
-    assert_ne!(thoughts(&[4, 5, 4], Some((1, 3))), base, "another replication");
-    let likely = thoughts(&[], None);
+    assert_eq!(rationales(&[5, 4, 9], Some((0, 3)))[..2], [base[1].clone(), base[0].clone()]);
+    assert_ne!(rationales(&[4, 5, 4], Some((0, 4))), base, "another tick");
+    assert_ne!(rationales(&[4, 5, 4], Some((1, 3))), base, "another replication");
+    let likely = rationales(&[], None);
     assert!(likely[0] == likely[1] && likely[1] == likely[2], "without draws the most likely text: {likely:?}");
 }
 
@@ -156,7 +156,7 @@ fn a_user_without_history_and_titles_of_all_scripts_get_an_answer() {
 }
 
 /// The message about a damaged model, or about conflicting settings, without the folder's path.
-fn refused(damage: impl FnOnce(&Path, &mut LanguageSpec), slate: usize) -> String {
+fn refused(damage: impl FnOnce(&Path, &mut LanguageParameters), slate: usize) -> String {
     let ((_folder, data, log), model) = (data(), model("llama"));
     let mut spec = spec(model.path());
     damage(model.path(), &mut spec);
@@ -170,7 +170,7 @@ fn impossible_settings_are_reported_at_load() {
         return;
     }
     let remove = |name: &'static str| {
-        move |folder: &Path, _: &mut LanguageSpec| std::fs::remove_file(folder.join(name)).unwrap()
+        move |folder: &Path, _: &mut LanguageParameters| std::fs::remove_file(folder.join(name)).unwrap()
     };
     let told = refused(remove("tokenizer.json"), 4);
     assert!(told.starts_with("DIR/tokenizer.json does not exist; copy it from the checkpoint"), "{told}");

@@ -55,3 +55,8 @@ pub fn short(text: &str) -> String {
     }
     shown
 }
+
+/// The note on a name of an earlier version in a file or an option: it keeps working for one version.
+pub fn renamed(earlier: &str, now: &str) -> String {
+    format!("`{earlier}` is now `{now}`; this version still takes the earlier name, the next one does not")
+}

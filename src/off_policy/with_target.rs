@@ -27,7 +27,7 @@ pub(super) enum Problem {
     TargetFailed { tick: u32, user: Option<u32>, problem: String },
 }
 
-/// The result of a ride.
+/// The result of a repeated trial.
 #[derive(Default)]
 pub(super) struct Found {
     pub replay: Replay,
@@ -35,8 +35,8 @@ pub(super) struct Found {
 }
 
 /// The logging policy with the target policy beside it.
-pub(super) struct Passenger {
-    driver: Box<dyn Policy>,
+pub(super) struct WithTarget {
+    logging: Box<dyn Policy>,
     target: Box<dyn Policy>,
     draws: u32,
     own: Slates,
@@ -55,13 +55,13 @@ struct Moment {
     truth: Vec<f64>,
 }
 
-impl Passenger {
+impl WithTarget {
     /// The second value reads the recorded rounds. `draws` slates of the target are drawn for a round, or one if the
     /// target does not draw at all.
-    pub fn new(driver: Box<dyn Policy>, target: Box<dyn Policy>, draws: u32) -> (Passenger, Arc<Mutex<Found>>) {
+    pub fn new(logging: Box<dyn Policy>, target: Box<dyn Policy>, draws: u32) -> (WithTarget, Arc<Mutex<Found>>) {
         let found = Arc::new(Mutex::new(Found::default()));
         let (own, moment) = (Slates::default(), Moment::default());
-        (Passenger { driver, target, draws, own, moment, found: found.clone() }, found)
+        (WithTarget { logging, target, draws, own, moment, found: found.clone() }, found)
     }
 
     fn look(
@@ -70,7 +70,7 @@ impl Passenger {
         shown: &Slates,
         oracle_access: &dyn OracleAccess,
     ) -> Result<(), Problem> {
-        let logged = logged_chances(self.driver.as_ref(), requests, shown).ok_or(Problem::LogUnknown)?;
+        let logged = logged_chances(self.logging.as_ref(), requests, shown).ok_or(Problem::LogUnknown)?;
         self.moment.logged = logged;
         self.moment.own.clear();
         self.moment.truth.clear();
@@ -141,11 +141,11 @@ impl Passenger {
     }
 }
 
-impl Policy for Passenger {
+impl Policy for WithTarget {
     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
-        self.driver.recommend(requests, slates)?;
+        self.logging.recommend(requests, slates)?;
         self.moment.users.clear();
-        // A driver that breaks its contract is refused by the stage that follows.
+        // A logging policy that breaks its contract is refused by the stage that follows.
         let whole = slates.items.len() == requests.len() * requests.slate;
         let Some(oracle_access) = requests.oracle_access.filter(|_| whole && !requests.is_empty()) else {
             return Ok(());
@@ -164,7 +164,7 @@ impl Policy for Passenger {
 
     fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.remember(events);
-        self.driver.observe(events)?;
+        self.logging.observe(events)?;
         if let Err(PolicyError { user, problem }) = self.target.observe(events) {
             let user = user.map(|user| user.0);
             self.found().problem.get_or_insert(Problem::TargetFailed { tick: events.tick, user, problem });
@@ -186,7 +186,7 @@ fn is_certain(slates: &Slates, row: usize) -> bool {
 
 /// The probability with which the logging policy showed its slate: the propensities that it logs, and those that it
 /// reports on request.
-fn logged_chances(driver: &dyn Policy, requests: &Requests<'_>, shown: &Slates) -> Option<Vec<Chance>> {
+fn logged_chances(logging: &dyn Policy, requests: &Requests<'_>, shown: &Slates) -> Option<Vec<Chance>> {
     let mut chances = vec![CERTAIN; shown.items.len()];
     for (row, chances) in chances.chunks_mut(requests.slate).enumerate() {
         if is_certain(shown, row) {
@@ -194,7 +194,7 @@ fn logged_chances(driver: &dyn Policy, requests: &Requests<'_>, shown: &Slates) 
         }
         let start = row * requests.slate;
         let items = &shown.items[start..start + requests.slate];
-        if !driver.chances(&requests.get(row), items, chances) {
+        if !logging.chances(&requests.get(row), items, chances) {
             chances.iter_mut().for_each(|chance| chance.alone = f32::NAN);
         }
         for (slot, chance) in chances.iter_mut().enumerate().take_while(|(slot, _)| items[*slot].is_some()) {

@@ -1,15 +1,15 @@
 //! A repeated trial of a run, with the target policy observing.
 
 use super::OffPolicyError;
-use super::passenger::{Found, Passenger, Problem};
 use super::replay::Replay;
+use super::with_target::{Found, Problem, WithTarget};
 use crate::experiment::{Experiment, ExperimentError, Progress, TickDone, TrialRecord};
 use crate::log::{DigestState, EventBatch, EventSink, LogError};
 use crate::scenario::PolicySpec;
 use std::sync::PoisonError;
 
 /// Repeats a trial with the target policy observing.
-pub(super) fn ride(
+pub(super) fn rerun(
     experiment: &Experiment,
     from: &PolicySpec,
     target: &PolicySpec,
@@ -20,9 +20,9 @@ pub(super) fn ride(
     let replication = record.replication;
     let Some(population) = experiment.population(replication) else { return Ok(Replay::default()) };
     let build = |spec| experiment.policy(spec, replication, &population);
-    let (passenger, found) = Passenger::new(build(from)?, build(target)?, draws);
+    let (policies, found) = WithTarget::new(build(from)?, build(target)?, draws);
     let mut digest = DigestSink::default();
-    let mut trial = experiment.trial_of(Box::new(passenger), &from.name, replication, &population, &mut digest)?;
+    let mut trial = experiment.trial_of(Box::new(policies), &from.name, replication, &population, &mut digest)?;
     for tick in 0..record.ticks {
         trial.tick().map_err(ExperimentError::from)?;
         if let Some(problem) = found.lock().unwrap_or_else(PoisonError::into_inner).problem.take() {
