@@ -59,11 +59,11 @@ fn write(model: &LocalModel, samples: u32) {
     println!("  {samples} samples of a prompt that was read: {speed:.0} tokens/s");
 }
 
-/// What `benches/peers/llama.py` asks, a line at a time.
+/// The requests of `benches/peers/llama.py`, a line at a time.
 #[derive(serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Task {
-    /// Letter questions, all at once.
+    /// Requests for option labels, all at once.
     Rounds(Vec<Talk>),
     /// A conversation that is new: how fast it is read, and an answer written.
     Speeds(Vec<Message>),

@@ -38,7 +38,7 @@ fn data_folder() -> std::path::PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(".recmirror/data/ml-100k")
 }
 
-/// What was built for earlier lines.
+/// Programs built for earlier lines.
 struct Bench {
     context: PolicyContext,
     seen: SeenItems,

@@ -25,7 +25,7 @@ type Failed = Box<dyn Error>;
 /// Interactions of a user of the log.
 const HISTORY: usize = 100;
 
-/// What a process measures.
+/// The measurements of a process.
 #[derive(Clone, Copy)]
 struct Cell {
     user: &'static str,

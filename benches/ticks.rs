@@ -141,7 +141,8 @@ impl EventSink for Hashed {
     }
 }
 
-/// What stepping from outside costs: the same users, policy and digest, driven by a trial inside and by a loop outside.
+/// The cost of stepping from outside: the same users, policy and digest, driven by a trial inside and by a loop
+/// outside.
 fn outside(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("outside");
     group.sampling_mode(SamplingMode::Flat).sample_size(20).measurement_time(Duration::from_secs(4));
@@ -229,7 +230,7 @@ fn batches(criterion: &mut Criterion) {
     group.bench_function(format!("mirror choice alone/{rows} rows x slate {SLATE}, chunks of {CHUNK}"), |bencher| {
         bencher.iter(|| choice.run(rows));
     });
-    // What a tick asks of the model: one choice each, and an update for those who accepted (3 of 10 by default).
+    // The calls of a tick to the model: one choice each, and an update for those who accepted (3 of 10 by default).
     group.bench_function(format!("mirror choice and update of 30% alone/{rows} rows x slate {SLATE}"), |bencher| {
         bencher.iter(|| {
             choice.run(rows);
@@ -306,7 +307,7 @@ fn share(_: &mut Criterion) {
     );
 }
 
-/// What each metric takes of a tick, and the ones that are measured by default together.
+/// The time of each metric in a tick, and of the default ones together.
 fn metrics(criterion: &mut Criterion) {
     let users = 10_000;
     let experiment = experiment("[user]\nkind = \"parametric\"", users);

@@ -24,7 +24,7 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-// What scenario files may say about the policy.
+// The keys of the policy in scenario files.
 recmirror::parameters! {
     /// the newest items of the user's favourite category
     struct FreshFavouritesSpec = "fresh_favourites" {
@@ -39,7 +39,7 @@ impl BuildPolicy for FreshFavouritesSpec {
         Ok(Box::new(FreshFavourites {
             memory: self.memory,
             catalogue: context.catalogue.clone(),
-            // An empty name stands for the category field of the scenario.
+            // An empty name means the category field of the scenario.
             categories: context.catalogue.categories("").map_err(PolicyError::of)?,
             histories: Histories::new(context),
         }))

@@ -62,7 +62,7 @@ def changes(take: Conclusions, like: Conclusions) -> tuple[str, str]:
             sure += 1
             held += one == other
         if one * other < 0:
-            told.append(f"{ahead} over {behind} turns round")
+            told.append(f"{ahead} over {behind} reverses")
         elif other == 0:
             told.append(f"{ahead} over {behind} is no longer sure")
         elif one == 0:

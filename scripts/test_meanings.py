@@ -36,7 +36,7 @@ class Meanings(unittest.TestCase):
         self.assertEqual(meanings.order(take), "a 50.0, b 40.0, c 30.0")
         held, told = meanings.changes(take, like)
         self.assertEqual(held, "1 of 2")
-        self.assertEqual(told, "a over b turns round; b over c only when liked")
+        self.assertEqual(told, "a over b reverses; b over c only when liked")
         unsure = like._replace(pairs={})
         self.assertIn("a over b is no longer sure", meanings.changes(take, unsure)[1])
         self.assertEqual(meanings.changes(unsure, unsure), ("0 of 0", "nothing"))

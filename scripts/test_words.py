@@ -26,7 +26,18 @@ OLD_WORDS = {
     r"\bmirror flow\b": "pipeline",
     r"\bforetell": "predict",
     r"\btell (?:\S+ ){1,8}?apart\b": "distinguish, or: differ significantly",
-    r"\bof people\b": "of users",
+    r"\bpeople\b": "users, or readers",
+    r"\bpersons?\b": "user",
+    r"\bwhoever\b": "name the user, the program, or the caller",
+    r"\bpassengers?\b": "target policy",
+    r"\bgo(?:es)? on\b": "continue",
+    r"\bturned round\b": "reversed",
+    r"\bstands? (?:for|where)\b": "means, represents, or is",
+    r"\bsays? nothing\b": "is unknown, or has no effect",
+    r"\bone's own\b": "your own",
+    r"\b(?:can|cannot) be had\b": "name the action",
+    r"\bas ever\b": "as usual",
+    r"\bthe (?:option |next )?letters?\b": "option label",
 }
 
 #: Words that open a clause, not a noun phrase.

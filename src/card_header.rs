@@ -4,7 +4,8 @@
 
 use serde::de::DeserializeOwned;
 
-/// Reads a card of this kind and version. A card of another one is recognised by that, and not by the keys that it has besides.
+/// Reads a card of this kind and version. A card of another kind or version is reported as such, and not by its unknown
+/// keys.
 pub(crate) fn parse_card<T: DeserializeOwned>(text: &str, kind: &str, version: u32) -> Result<T, String> {
     let told = |problem: toml::de::Error| problem.to_string();
     let table: toml::Table = toml::from_str(text).map_err(told)?;
@@ -36,7 +37,7 @@ mod tests {
     }
 
     #[test]
-    fn the_kind_is_told_before_the_keys() {
+    fn the_kind_is_reported_before_the_keys() {
         let read = |text: &str| parse_card::<Card>(text, "ranker", 1);
         let card = read("kind = \"ranker\"\nversion = 1").unwrap();
         assert!(card.kind == "ranker" && card.version == 1);

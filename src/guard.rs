@@ -8,7 +8,7 @@ thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`; a panic in it is the error, with its message.
+/// Runs `work`; a panic in it becomes an error with its message.
 pub(crate) fn guarded<R>(work: impl FnOnce() -> R) -> Result<R, String> {
     let before = GUARDED.replace(true);
     let outcome = catch_unwind(AssertUnwindSafe(work));

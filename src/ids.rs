@@ -58,7 +58,7 @@ impl ItemId {
         self.0 as usize
     }
 
-    /// Returns true if the slot holds an item.
+    /// True if the slot holds an item.
     #[inline]
     pub fn is_some(self) -> bool {
         self != ItemId::NONE

@@ -1,7 +1,8 @@
 //! Templates of Jinja that come with models and data, rendered within bounds.
 //!
-//! A template is a program. Fuel bounds what it may compute and allocate (minijinja charges both, `Environment::set_fuel`); what
-//! it may nest is bounded before it is parsed, because parsing goes as deep as the template does.
+//! A template is a program. Fuel bounds its computation and allocation (minijinja charges both,
+//! `Environment::set_fuel`); its nesting is bounded before it is parsed, because the depth of parsing is that of the
+//! template.
 
 mod growth;
 
@@ -13,19 +14,19 @@ use minijinja_contrib::pycompat::unknown_method_callback;
 /// Fuel of one rendering: about half a million steps, or 32 MB.
 const FUEL: u64 = 500_000;
 
-/// Tags of a template at most.
+/// The most tags of a template.
 const MOST_TAGS: usize = 2_000;
 
-/// Spaces of an indentation at most.
+/// The most spaces of an indentation.
 const MOST_INDENT: u64 = 16;
 
 /// Stack of a rendering whose loops may nest lists as deep as its fuel reaches: each is taken apart by a call of its own.
 const DEEP_STACK: usize = 256 << 20;
 
-/// Words and signs of one tag at most. Each may be one step deeper: `not not not ... x`.
+/// The most words and signs of one tag. Each may nest one step deeper: `not not not ... x`.
 const MOST_WORDS: usize = 500;
 
-/// `elif` of one template at most: each is one step deeper than the one before it.
+/// The most `elif` of one template: each nests one step deeper than the one before it.
 const MOST_BRANCHES: usize = 200;
 
 /// An environment whose templates have little fuel.
@@ -62,7 +63,7 @@ pub(crate) fn python_method(
     unknown_method_callback(state, value, method, given)
 }
 
-/// Returns true if a format may fill a text up to ten thousand letters or more.
+/// True if a format may pad a text to ten thousand characters or more.
 fn is_wide(format: &str) -> bool {
     let (mut digits, mut open) = (0, 0);
     for letter in format.replace("{{", "").replace("}}", "").chars() {
@@ -91,7 +92,7 @@ pub(crate) fn render_text(environment: &Environment<'_>, source: &str, values: &
     bounded(source, || template.render(values))
 }
 
-/// Runs a rendering; a panic in it is an error.
+/// Runs a rendering; a panic in it becomes an error.
 fn bounded(source: &str, render: impl FnOnce() -> Result<String, Error> + Send) -> Result<String, Error> {
     let failed = |problem: String| Error::new(ErrorKind::InvalidOperation, problem);
     let work = move || guarded(render).unwrap_or_else(|panic| Err(failed(panic)));
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nests_too_deep_is_refused_before_it_is_parsed() {
+    fn deep_nesting_is_refused_before_it_is_parsed() {
         for (before, again, after) in [
             ("{{ ", "not ", "x }}"),
             ("{{ ", "-", "n }}"),
@@ -245,7 +246,7 @@ mod tests {
             let of = |count: usize| format!("{before}{}{after}", again.repeat(count));
             let problem = render(&of(40_000)).expect_err(again);
             assert!(problem.contains("more than"), "{again}: {problem}");
-            // What is just admitted does no harm.
+            // The largest admitted template does no harm.
             let _ = render(&of(MOST_BRANCHES));
             let words = (Words { rest: again, end: "" }).count().max(1);
             let _ = render(&of((MOST_WORDS - 8) / words));
@@ -270,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_computes_or_allocates_without_an_end_runs_out_of_fuel() {
+    fn endless_computation_and_allocation_run_out_of_fuel() {
         let doubling =
             "{% set ns = namespace(s='x') %}{% for i in range(60) %}{% set ns.s = ns.s ~ ns.s %}{% endfor %}";
         let adding = doubling.replace('~', "+");
@@ -319,7 +320,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_may_not_be_put_into_itself_again_and_again() {
+    fn a_list_may_not_contain_itself_repeatedly() {
         let turns = |set: &str, more: &str| {
             format!("{{% set ns = namespace(s=[1], t=[1]) %}}{{% for i in range(60) %}}{set}{{% endfor %}}{more}")
         };
@@ -348,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn what_chat_templates_do_is_admitted() {
+    fn usual_chat_templates_are_admitted() {
         for source in [
             "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] }}{% endfor %}",
             "{% set ns = namespace(is_first=false, system_prompt='') %}{% for message in messages %}\

@@ -1,11 +1,12 @@
 //! Evaluation of recommender policies on simulated users.
 //!
-//! A feedback log becomes users, items and a user model; policies serve the users; responses, metrics and comparisons come
-//! back. The same seed gives the same digest on one machine, whatever the number of threads, whoever drives.
+//! A feedback log becomes users, items and a user model; policies serve the users; responses, metrics and comparisons
+//! come back. The same seed gives the same digest on one machine, whatever the number of threads and whether the crate,
+//! Python or the command line runs it.
 //!
 //! # An environment, stepped from outside
 //!
-//! An [`environment::Environment`] asks for slates and gives back what the users did with them:
+//! An [`environment::Environment`] asks for slates and returns the users' responses:
 //!
 //! ```
 #![doc = include_str!("../examples/environment.rs")]
@@ -109,7 +110,7 @@ pub struct OwnPolicyGuide;
 #[doc = include_str!("../docs/guides/embedding.md")]
 pub struct EmbeddingGuide;
 
-/// What most programs need: `use recmirror::prelude::*`.
+/// The usual imports of a program: `use recmirror::prelude::*`.
 pub mod prelude {
     pub use crate::Registry;
     pub use crate::dataset::Dataset;

@@ -3,9 +3,9 @@
 //! Every draw of a run comes from a generator that is a pure function of
 //! (seed, replication, purpose, id, tick).
 //!
-//! There is no shared and no global generator, so the order in which users are visited, the number
-//! of threads and the batch size cannot change a draw. The policy's name is not part of the key:
-//! all policies of a scenario meet the same arrivals and draws (common random numbers).
+//! There is no shared and no global generator, so the order of users, the number of threads and the batch size cannot
+//! change a draw. The policy's name is not part of the key: all policies of a scenario have the same arrivals and draws
+//! (common random numbers).
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -14,41 +14,41 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Purpose {
-    /// Which data-set users make up a sampled population.
+    /// The data-set users of a sampled population.
     Population = 1,
     /// True if an absent user starts a session at a tick.
     Arrival = 2,
-    /// True if a scene ends in an acceptance, of which slot, with which rating.
+    /// The response to a scene: acceptance, slot and rating.
     Response = 3,
     /// The draws of a stochastic policy.
     Policy = 4,
-    /// Which scenes and negatives are sampled from a log.
+    /// The scenes and negatives that are sampled from a log.
     Scenes = 5,
     /// Bootstrap resamples of an interval.
     Bootstrap = 6,
     /// The probe slates on which the acceptance level is calibrated.
     Calibration = 7,
-    /// Which fold a user belongs to when vectors are computed without that user.
+    /// The fold of a user for vectors that are computed without that user.
     Folds = 8,
-    /// Which interactions of a log become scenes, and how each scene's list is filled.
+    /// The interactions of a log that become scenes, and the lists of scenes.
     SceneSampling = 9,
     /// The answer of a language model.
     Decision = 11,
-    /// The letter that a decision ends in, where the record does not say it.
+    /// The label of a decision without a recorded one.
     Behavior = 12,
     /// The random order of distilled scenes.
     Distillation = 13,
-    /// How long a request to a server waits before it is tried again.
+    /// The wait before a request to a server is retried.
     Retry = 20,
-    /// Which signs a permutation test flips.
+    /// The signs that a permutation test flips.
     SignFlips = 30,
     /// Simulated experiments of equal policies, a table of quantiles.
     EqualPolicies = 31,
     /// Simulated feedback that is added to a log.
     Augmentation = 32,
-    /// How much time a session has.
+    /// The time of a session.
     Budget = 40,
-    /// Which item of a slate is noticed.
+    /// The noticed item of a slate.
     Notice = 41,
     /// When a user joins.
     Joining = 42,
@@ -56,7 +56,7 @@ pub enum Purpose {
     Release = 43,
     /// When an item leaves the catalogue.
     Retirement = 44,
-    /// True if a user leaves for good at the end of a session.
+    /// The permanent departure of a user at the end of a session.
     Leaving = 45,
     /// The provider of an item, where the data have none.
     Provider = 46,

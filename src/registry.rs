@@ -2,8 +2,8 @@
 //!
 //! One registry of all kinds that a scenario may name: policies, user models, dynamics, metrics and readers of data sets.
 //!
-//! What ships with the crate is in [`Registry::builtin`]; a program of its own adds kinds of every sort with
-//! [`Registry::with`], and scenario files, `--set`, the JSON Schema and messages know them from then on:
+//! [`Registry::builtin`] has the kinds that ship with the crate; a program adds kinds of every sort with
+//! [`Registry::with`], and scenario files, `--set`, the JSON Schema and messages then know them:
 //!
 //! ```
 //! use recmirror::Registry;
@@ -178,7 +178,7 @@ impl Registry {
         }
     }
 
-    /// Returns true if every kind whose name is a word of a section ships with the crate.
+    /// True if every kind whose name is a word of a section ships with the crate.
     pub(crate) fn has_builtin_sections(&self) -> bool {
         let metrics = self.metrics.iter().map(|kind| kind.name).eq(metrics::all().iter().map(|kind| kind.name));
         let users = self.users.iter().map(|kind| kind.name).eq(user::KINDS.iter().map(|kind| kind.name));

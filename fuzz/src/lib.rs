@@ -1,4 +1,4 @@
-//! What the fuzz targets share: a folder for the files that they write.
+//! Shared by the fuzz targets: a folder for the files that they write.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;

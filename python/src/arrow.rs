@@ -20,7 +20,7 @@ const INDEX: &str = "__index_level_";
 
 const DAY: i64 = 86_400_000_000;
 
-/// Arrow record batches, which belong to whoever made them.
+/// Arrow record batches, which their maker owns.
 pub(crate) struct ArrowTable {
     columns: Vec<String>,
     /// The place of each column in the batches.

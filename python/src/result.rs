@@ -81,7 +81,7 @@ impl Result {
         self.manifest.until.as_ref().map(UntilRecord::sentences).unwrap_or_default()
     }
 
-    /// Policy, replication and message of each policy that could not go on.
+    /// Policy, replication and message of each policy that failed.
     #[getter]
     fn failures(&self) -> Vec<(String, u32, String)> {
         let told = self.manifest.failures.iter();

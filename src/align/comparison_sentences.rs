@@ -1,7 +1,7 @@
 //! Sentences that compare a model with item-kNN and with another user's memory.
 //!
-//! Two figures differ where their 95% intervals do not overlap. That is stricter than an interval of the difference: what is
-//! said is said on the safe side.
+//! Two figures differ if their 95% intervals do not overlap. That is stricter than an interval of the difference, so
+//! the sentences err on the safe side.
 
 /// An estimate with its interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -20,8 +20,8 @@ impl Share {
     }
 }
 
-/// The sentences for the accuracies of a model, of item-kNN and of the model with another user's memory on lists that are
-/// called `lists`. What is not known is not spoken of.
+/// The sentences for the accuracies of a model, of item-kNN and of the model with another user's memory on lists called
+/// `lists`. An undefined figure is not mentioned.
 pub fn comparison_sentences(lists: &str, model: Share, near: Option<Share>, stranger: Option<Share>) -> Vec<String> {
     let percent = |share: Share| format!("{:.1}%", 100.0 * share.estimate);
     let points = |a: Share, b: Share| format!("{:.1}", 100.0 * (a.estimate - b.estimate).abs());
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_model_that_loses_or_knows_nobody_says_so() {
+    fn a_model_that_loses_or_is_impersonal_is_named() {
         let said = |model, near, stranger| {
             comparison_sentences("popularity-matched", share(model), Some(share(near)), Some(share(stranger))).join(" ")
         };

@@ -12,21 +12,21 @@ use crate::scene::{CoOccurrence, ListKind, ListScene};
 use crate::user::{RATINGS, Responses, UserError, UserModel, softmax};
 use serde::Serialize;
 
-/// The model with another user's memory in place of the own one.
+/// The model with another user's memory instead of the user's own.
 const STRANGER: &str = "model, another user's memory";
 /// Slots of a choice list.
 const CHOICES: usize = 5;
-/// Interactions below which a history counts as short.
+/// Histories with fewer interactions count as short.
 const SHORT: usize = 10;
 /// Bins of the calibration error.
 const BINS: usize = 15;
 /// Bootstrap resamples of an interval.
 const RESAMPLES: usize = 1_000;
 
-/// The measured quantity.
+/// Options of an alignment.
 #[derive(Clone, Copy, Debug)]
 pub struct AlignOptions {
-    /// Held-out scenes of each list type at most.
+    /// The most held-out scenes of each list type.
     pub scenes: usize,
     /// Root of the random streams.
     pub seed: u64,
@@ -65,7 +65,7 @@ pub struct Alignment {
     pub seed: u64,
     /// The figures.
     pub figures: Vec<Figure>,
-    /// What held-out impressions say; `None` where none are held out.
+    /// Figures on held-out impressions; `None` if there are none.
     pub lists: Option<ClickAlignment>,
 }
 
@@ -77,7 +77,7 @@ impl Alignment {
     }
 }
 
-/// Measures `model` on held-out users of `data`. `near` must come from the log before the cut.
+/// Measures `model` on held-out users of `data`; `near` must come from the log before the cut.
 ///
 /// # Errors
 /// When the model fails.
@@ -163,7 +163,7 @@ impl Bench<'_> {
             places.iter().for_each(|&place| of_group[place] = Some(own[place]));
             let mean = |places: &[usize]| {
                 let known: Vec<f64> = places.iter().filter_map(|&place| of_group[place]).collect();
-                // A resample without any scene of the group says nothing.
+                // A resample without a scene of the group is undefined.
                 known.iter().sum::<f64>() / known.len() as f64
             };
             let estimate = mean(&places);
@@ -179,7 +179,7 @@ impl Bench<'_> {
         strangers.iter().flat_map(|&other| memory[other * width..(other + 1) * width].iter().copied()).collect()
     }
 
-    /// Expected rating against the rating given, both as levels; no figure for a log without ratings.
+    /// Expected rating against the given one, both as levels; no figure for a log without ratings.
     fn rating(&mut self, memory: &[f32]) -> Result<(), UserError> {
         let lists = self.held_out.lists(ListKind::Single, 1, true);
         let mut responses = self.answer(&lists, memory.to_vec())?;

@@ -1,4 +1,4 @@
-//! Held-out scenes, and the memories that go with them.
+//! Held-out scenes and their memories.
 
 use crate::dataset::{Catalogue, Dataset, Interaction, TrainingLog};
 use crate::ids::LogUserId;
@@ -8,12 +8,12 @@ use crate::scene::{
 };
 use crate::user::{UserError, UserModel, memories_at};
 
-/// Interactions that must come before a scene.
+/// The least interactions before a scene.
 const PREDECESSORS: usize = 3;
 /// Id of the stream that picks the scenes, far from the ids of rows.
 const PICK: u64 = 1 << 40;
 
-/// A sample of held-out moments of a data set.
+/// A sample of held-out interactions of a data set.
 pub(crate) struct HeldOut<'a> {
     catalogue: &'a Catalogue,
     whole: TrainingLog,
@@ -49,24 +49,24 @@ impl<'a> HeldOut<'a> {
         HeldOut { catalogue, whole, before, moments, near, clock: LogClock::new(before), seen, streams }
     }
 
-    /// Number of moments.
+    /// Number of sampled interactions.
     pub(crate) fn len(&self) -> usize {
         self.moments.len()
     }
 
-    /// The user of each moment.
+    /// The user of each.
     pub(crate) fn users(&self) -> impl Iterator<Item = LogUserId> + '_ {
         self.moments.iter().map(|moment| moment.0)
     }
 
-    /// The interaction of a moment, and what its user had done before.
+    /// A sampled interaction, and the earlier interactions of its user.
     pub(crate) fn moment(&self, place: usize) -> (&Interaction, &[Interaction]) {
         let (user, position) = self.moments[place];
         let rows = self.whole.of(user);
         (&rows[position], &rows[..position])
     }
 
-    /// One list for each moment.
+    /// One list for each sampled interaction.
     pub(crate) fn lists(&self, kind: ListKind, length: usize, with_real: bool) -> Vec<ListScene> {
         let builder = ListBuilder::new(self.before, self.near);
         let one = |place: usize| {
@@ -78,19 +78,19 @@ impl<'a> HeldOut<'a> {
         (0..self.moments.len()).map(one).collect()
     }
 
-    /// `[moments, read]`: each user's memory just before the moment.
+    /// `[scenes, read]`: each user's memory just before the interaction.
     pub(crate) fn memories(&self, model: &dyn UserModel) -> Result<Vec<f32>, UserError> {
         memories_at(model, &self.whole, &self.moments)
     }
 
-    /// `[moments, read]`: each user's memory at the cut.
+    /// `[scenes, read]`: each user's memory at the cut.
     pub(crate) fn frozen(&self, model: &dyn UserModel) -> Result<Vec<f32>, UserError> {
         let at_cut: Vec<(LogUserId, usize)> =
             self.moments.iter().map(|&(user, _)| (user, self.before.of(user).len())).collect();
         memories_at(model, &self.whole, &at_cut)
     }
 
-    /// For each moment another moment, of another user, whose memory is in for the own one.
+    /// For each scene another scene, of another user, whose memory replaces the user's own.
     pub(crate) fn strangers(&self) -> Vec<usize> {
         let mut rng = self.streams.derive(Purpose::Scenes, PICK, 1);
         let count = self.moments.len() as u32;

@@ -7,7 +7,7 @@ use crate::files::FileError;
 use crate::user::{Card, Mirror, UserError};
 use std::path::Path;
 
-/// Rows of one inference call while a model is measured.
+/// Rows of one inference call during measurement.
 const CHUNK: usize = 128;
 
 /// A model that cannot be measured, or a card that cannot be written.
@@ -19,7 +19,7 @@ pub enum MeasureError {
     /// The card cannot be written.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The card has what TOML cannot say.
+    /// The card has a value that TOML cannot express.
     #[error("the card of the model: {0}")]
     Card(#[from] toml::ser::Error),
 }
@@ -39,7 +39,7 @@ pub fn measure(folder: &Path, data: &Dataset, options: AlignOptions) -> Result<A
     Ok(found)
 }
 
-/// A figure as reports show it: its name, the estimate with its interval, and what to compare it with.
+/// A figure in the form of reports: its name, the estimate with its interval, and a yardstick.
 pub fn shown(name: String, figure: [f64; 3], percent: bool, note: &str) -> toml::Value {
     let show = |value: f64| if percent { format!("{:.1}%", 100.0 * value) } else { format!("{value:.3}") };
     let [estimate, low, high] = figure.map(show);
@@ -48,7 +48,7 @@ pub fn shown(name: String, figure: [f64; 3], percent: bool, note: &str) -> toml:
     toml::Value::Table(entries.collect())
 }
 
-/// The figures that a reader of a report needs, in its words.
+/// The figures for readers of a report, with their names there.
 fn headline(figure: &Figure) -> Option<(String, &'static str)> {
     let of_model = figure.who == "model";
     match figure.measure {

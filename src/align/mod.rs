@@ -2,13 +2,13 @@
 //!
 //! Compares the choices of the model with those of held-out users.
 //!
-//! Scenes are built from the interactions after the cut: the memory is what the user had done before, the exposure
-//! list holds the real item and sampled negatives ([`crate::scene::ListKind`] says how). Beside the model stand
-//! rules that never look at the user, and two controls: another user's memory, and the memory frozen at the cut. Impressions
-//! that are held out show what it says of what was taken and passed over ([`ClickAlignment`]).
-//! [`scenes`] measures any user model on scenes from files.
+//! Scenes are built from the interactions after the cut: the memory is the user's earlier interactions, and the list
+//! holds the real item and sampled negatives (see [`crate::scene::ListKind`]). The model is compared with rules that
+//! ignore the user, and with two controls: another user's memory, and the memory frozen at the cut. On held-out
+//! impressions, [`ClickAlignment`] measures its predictions of taken and passed-over items. [`scenes`] measures any
+//! user model on scenes from files.
 //!
-//! Figures become sentences only where their intervals do not overlap:
+//! Figures become sentences only if their intervals do not overlap:
 //!
 //! ```
 //! use recmirror::align::{Share, comparison_sentences};

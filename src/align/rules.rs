@@ -7,7 +7,7 @@ use crate::dataset::Catalogue;
 use crate::ids::ItemId;
 use crate::scene::{CoOccurrence, ListScene};
 
-/// Latest items that item-kNN compares with.
+/// The number of latest items that item-kNN uses.
 const RECENT: usize = 20;
 
 /// A rule that picks one item of a list.
@@ -17,7 +17,7 @@ pub(super) enum Rule {
     Popularity,
     /// The newest.
     Newest,
-    /// The one most similar to the others of the list (co-occurrence): a rule that never looks at the user.
+    /// The item most similar to the others of the list (co-occurrence): a rule that ignores the user.
     ListCentre,
     /// The first slot.
     First,
@@ -38,7 +38,7 @@ impl Rule {
         }
     }
 
-    /// The name of the model's lead over this rule; `None` where no lead is of interest.
+    /// The name of the model's lead over this rule; `None` if it is not reported.
     pub(super) fn lead(self) -> Option<&'static str> {
         match self {
             Rule::Popularity => Some("model over popularity"),
@@ -48,7 +48,7 @@ impl Rule {
         }
     }
 
-    /// Returns true if the rule finds the real item of each list; of equal scores the earliest slot counts.
+    /// True for each list in which the rule finds the real item; the earliest slot wins ties.
     pub(super) fn hits(
         self,
         held_out: &HeldOut<'_>,

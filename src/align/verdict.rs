@@ -5,24 +5,24 @@
 use super::clicks::{BY_SLOT, GAIN, LISTS, POPULARITY};
 use super::{Alignment, ClickAlignment};
 
-/// Held-out scenes below which nothing is said.
+/// The least held-out scenes for a verdict.
 const LEAST_SCENES: usize = 200;
-/// A lead over another user's memory below which a model is called impersonal.
+/// A model with a smaller lead over another user's memory is called impersonal.
 const PERSONAL: f64 = 0.02;
-/// The list type on which a model is judged: the popularity of an item says nothing there.
+/// The list type of the verdict: popularity does not help there.
 const JUDGED: &str = "popularity-matched";
 
-/// The results of an alignment of a model.
+/// The verdict on a user model.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Verdict {
-    /// True if the model knows users better than item-kNN does, and users apart.
+    /// True if the model predicts users better than item-kNN, and distinguishes users.
     pub is_trusted: bool,
     /// One sentence for readers.
     pub text: String,
 }
 
 impl Alignment {
-    /// The verdict on the model: from held-out impressions where there are any, otherwise from paired differences on
+    /// The verdict on the model: from held-out impressions if there are any, otherwise from paired differences on
     /// popularity-matched lists.
     pub fn verdict(&self) -> Verdict {
         match &self.lists {
@@ -31,7 +31,7 @@ impl Alignment {
         }
     }
 
-    /// From paired differences of click log losses.
+    /// The verdict from paired differences of click log losses.
     fn of_clicks(&self, lists: &ClickAlignment) -> Verdict {
         let gain = |over: &str| {
             let who = format!("model over {over}");
@@ -77,7 +77,7 @@ impl Alignment {
         let doubt = |text: String| Verdict { is_trusted: false, text };
         if self.scenes < LEAST_SCENES {
             return doubt(format!(
-                "only {} held-out scenes, {LEAST_SCENES} are needed to say anything: do not trust this model",
+                "only {} held-out scenes, {LEAST_SCENES} are needed for a verdict: do not trust this model",
                 self.scenes
             ));
         }
@@ -102,7 +102,8 @@ impl Alignment {
         }
         let how = if knn[2] < 0.0 { "is worse than" } else { "is no better than" };
         doubt(format!(
-            "{how} item-kNN on {JUDGED} lists ({}): what it says of policies is worth no more than a nearest-neighbour rule",
+            "{how} item-kNN on {JUDGED} lists ({}): its ranking of policies is worth no more than that of a \
+             nearest-neighbour rule",
             points(knn)
         ))
     }

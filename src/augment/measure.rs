@@ -25,7 +25,7 @@ pub struct Measurement {
     pub targets: Vec<String>,
     /// Rows to add, as shares of each user's log.
     pub amounts: Vec<f64>,
-    /// Where they come from.
+    /// Their sources.
     pub kinds: Vec<AdditionKind>,
     /// Draws of additions, each with its own training.
     pub seeds: u32,
@@ -36,7 +36,7 @@ pub struct Measurement {
 pub struct GainRow {
     /// The policy that learned.
     pub policy: String,
-    /// Where the additions come from.
+    /// The source of the additions.
     pub additions: &'static str,
     /// Their share of the log.
     pub amount: f64,
@@ -154,7 +154,7 @@ fn gain(plain: &[f64], found: &[f64], family: &Family) -> GainRow {
     }
 }
 
-/// Users with held-out items, and what they may not be shown: what they really had.
+/// Users with held-out items, and the items of their original log, which are not shown.
 struct Test<'a> {
     users: Vec<LogUserId>,
     blocked: Vec<u64>,

@@ -2,14 +2,15 @@
 //!
 //! Simulated feedback in the training log: what users would accept of a policy's list at the cut, as further rows.
 //!
-//! The paper's experiment on recommenders (arXiv 2508.18142, research question 2) adds simulated feedback to the training log and asks
-//! whether recommenders that learn from both predict held-out interactions better. [`Additions`] are such rows: each user goes down a
-//! policy's list in slates, and what the user model accepts is added until the user has a given share of the own log more. Four
-//! [`AdditionKind`]s without a user model, with as many rows for each user, are the controls. [`measure`] trains policies
-//! on both logs and tests them on what was held out.
+//! The paper's experiment on recommenders (arXiv 2508.18142, research question 2) adds simulated feedback to the
+//! training log and asks whether recommenders that learn from both predict held-out interactions better. [`Additions`]
+//! are such rows: each user goes down a policy's list in slates, and the items that the user model accepts are added
+//! until the user has a given share of the original log more. Four [`AdditionKind`]s without a user model, with as many
+//! rows for each user, are the controls. [`measure`] trains policies on both logs and tests them on the held-out
+//! interactions.
 //!
-//! Users answer as they are at the cut: their memory does not change while they answer. What a user has in the log is never
-//! added; a slate's items come again only when the list is at its end.
+//! Users answer in their state at the cut: their memory does not change while they answer. Items of a user's log are
+//! never added; items of a slate repeat only when the list is exhausted.
 
 mod controls;
 mod measure;
@@ -30,7 +31,7 @@ use crate::user::RATINGS;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Where added rows come from.
+/// The source of added rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AdditionKind {
@@ -42,7 +43,7 @@ pub enum AdditionKind {
     ItemKnn,
     /// The most popular items that the user does not have.
     Popular,
-    /// What simulated users like this one in activity accepted.
+    /// Items that simulated users of similar activity accepted.
     Swapped,
     /// Items drawn uniformly.
     Random,
@@ -111,7 +112,7 @@ impl Additions {
     }
 }
 
-/// What a run of additions is made from.
+/// The inputs of a run of additions.
 pub struct Augmentation<'a> {
     experiment: &'a Experiment,
     split: &'a Split,
@@ -137,8 +138,8 @@ impl<'a> Augmentation<'a> {
         (0..self.log().users() as u32).map(of).collect()
     }
 
-    /// What is added: for each user `amount` times the own log. `seed` is the number of the draw. What users answered before is not
-    /// asked again.
+    /// The additions: for each user `amount` times the original log. `seed` is the number of the draw. Earlier answers
+    /// are not requested again.
     ///
     /// # Errors
     /// When the policy or the user model fails.
@@ -161,7 +162,7 @@ impl<'a> Augmentation<'a> {
         Streams::new(self.experiment.scenario.seed, seed)
     }
 
-    /// A policy's whole order of what each user does not have.
+    /// A policy's complete order of the items that each user does not have.
     fn lists(&self, policy: &str, seed: u32) -> Result<Vec<Vec<ItemId>>, ExperimentError> {
         let log = self.experiment.start().log.clone();
         let mut policy = self.experiment.policy_on(policy, log, seed)?;
@@ -256,7 +257,7 @@ impl<'a> Augmentation<'a> {
         }
     }
 
-    /// What users take of these slates: slot and rating, or nothing.
+    /// The users' responses to these slates: slot and rating, or nothing.
     fn answers(&self, asked: &[Asked], streams: &Streams) -> Result<Vec<Option<(usize, f32)>>, ExperimentError> {
         let lists: Vec<Impression<'_>> = asked
             .iter()

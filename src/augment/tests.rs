@@ -68,7 +68,7 @@ fn fewer_additions_are_the_first_of_more() {
 }
 
 #[test]
-fn what_no_list_has_is_counted() {
+fn additions_outside_the_lists_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     let experiment = experiment(folder.path());
     let split = experiment.data.split_by(0.2, Cut::User).unwrap();

@@ -1,12 +1,12 @@
 //! Users on their way down a policy's list.
 //!
-//! What a user takes depends on the own slates alone, and draws are keyed by user and slate. So fewer rows are the first of more: a
-//! walk goes on where it stopped, and says what it was at any number of acceptances.
+//! A user's responses depend on the user's own slates alone, and draws are keyed by user and slate. So fewer rows are a
+//! prefix of more rows: a walk continues where it stopped, and reports its state at any number of acceptances.
 
 use crate::ids::ItemId;
 use std::collections::BTreeSet;
 
-/// How often a list is gone through at most.
+/// The most passes over a list.
 const ROUNDS: u32 = 20;
 
 /// An item that was accepted, and how far the walk was then.
@@ -35,7 +35,7 @@ impl Walk {
         Walk { list, place: 0, rounds: 0, slates: 0, shown: Vec::new(), taken: Vec::new() }
     }
 
-    /// Returns true if the user has yet to accept something for `quota`, and the list has something left.
+    /// True if the user still has to accept something for `quota`, and the list is not exhausted.
     pub(super) fn goes_on(&self, quota: usize) -> bool {
         self.taken.len() < quota && !self.list.is_empty() && self.rounds < ROUNDS
     }
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_walk_goes_on_and_remembers_where_it_was() {
+    fn a_walk_continues_and_remembers_its_position() {
         let mut walk = Walk::new([4, 1, 7, 2, 9].map(ItemId).to_vec());
         assert_eq!((walk.goes_on(0), walk.goes_on(2)), (false, true));
         assert_eq!(walk.next(2), [4, 1].map(ItemId));

@@ -1,12 +1,12 @@
-//! Programs of others run only where that was asked for.
+//! Permission to run the programs of a scenario.
 
 use super::Failure;
 use crate::scenario::{Program, Scenario};
 
-/// Allows as `--allow-external` does, for a user whose scenarios are all their own.
+/// The environment variable with the effect of `--allow-external`, for users whose scenarios are all their own.
 const VARIABLE: &str = "RECMIRROR_ALLOW_EXTERNAL";
 
-/// Whether programs may run.
+/// The permission to run programs.
 #[derive(clap::Args)]
 pub(super) struct AllowArgs {
     /// Start the programs of policies of the kind `external`. A scenario or a run's folder from somebody else may
@@ -25,7 +25,7 @@ impl AllowArgs {
         }
         let told: Vec<String> = programs.iter().map(Program::to_string).collect();
         Err(Failure::input(format!(
-            "{}\nwhoever wrote it chose the program: look at it, then add --allow-external (or set {VARIABLE}=1)",
+            "{}\nits author chose the program: inspect it, then add --allow-external (or set {VARIABLE}=1)",
             told.join("\n")
         )))
     }

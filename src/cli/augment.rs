@@ -1,6 +1,6 @@
 //! `recmirror augment`: simulated feedback in the training log.
 //!
-//! `recmirror augment`: simulated feedback in the training log, and what recommenders learn from it.
+//! The command writes logs with additions and measures what recommenders learn from them.
 
 use super::allow::AllowArgs;
 use super::scenario::parse_settings;
@@ -16,9 +16,9 @@ use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// What can be done about a folder that is in the way.
+/// The remedy for an existing output folder.
 const REMEDY: &str = "; --force replaces that of an earlier `augment`";
-/// The file by which the folder is known.
+/// The file that identifies the folder.
 const TABLE: &str = "augment.csv";
 
 /// Arguments of `augment`.
@@ -106,7 +106,7 @@ impl Augment {
         Err(Failure::input(format!("--policy is `{wanted}`; the scenario has {}", names.join(", "))))
     }
 
-    /// Writes the logs of the first draw; says how many rows they have.
+    /// Writes the logs of the first draw, and prints their numbers of rows.
     fn write(
         &self,
         of: &mut Augmentation<'_>,
@@ -149,7 +149,7 @@ impl Augment {
     }
 }
 
-/// One log in both formats.
+/// Writes one log in both formats.
 fn put(folder: &Path, name: &str, experiment: &Experiment, split: &Split, added: &Additions) -> Result<(), Failure> {
     let recbole = folder.join("recbole").join(name);
     std::fs::create_dir_all(&recbole)
@@ -158,7 +158,7 @@ fn put(folder: &Path, name: &str, experiment: &Experiment, split: &Split, added:
     write_recbole(&recbole, name, &experiment.data, split, added).map_err(Failure::input)
 }
 
-/// The files of a folder that was written here.
+/// The files of a folder that this command wrote.
 fn own_files(folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
     if !folder.join(TABLE).is_file() {
         return Err(format!("it is not the folder of `augment` (no {TABLE})"));

@@ -1,6 +1,6 @@
 //! `recmirror compare`: finished runs side by side.
 //!
-//! `recmirror compare`: the policies of several finished runs in one table, or those of one run in sensitivity scenarios.
+//! One table of the policies of several finished runs, or of those of one run in sensitivity scenarios.
 
 use super::allow::AllowArgs;
 use super::trust::{TrustArgs, assess, simulate, told};
@@ -79,7 +79,7 @@ impl Compare {
         Ok(())
     }
 
-    /// The run's policies in sensitivity scenarios. The run itself is made again: its folder has no more than its tables.
+    /// The run's policies in sensitivity scenarios. The run itself is repeated, because its folder has only its tables.
     fn sensitivity_scenarios(&self, registry: &Registry) -> Result<(), Failure> {
         let [folder] = self.folders.as_slice() else {
             return Err(Failure::input("--trust asks about one run; name one folder"));
@@ -114,19 +114,19 @@ impl Compare {
     }
 }
 
-/// Whether a run that was made again is the one of the folder.
+/// Refuses a repeated run that differs from the one in the folder.
 fn same(folder: &Path, then: &str, now: &str) -> Result<(), Failure> {
     if then == now {
         return Ok(());
     }
     Err(Failure::input(format!(
-        "{} has the digest {then}, made again it is {now}: the data, the user model, the program or the machine is \
-         another one; run the scenario again with --trust",
+        "{} has the digest {then}, but its repetition has {now}: the data, the user model, the program or the \
+         machine has changed; run the scenario again with --trust",
         folder.display()
     )))
 }
 
-/// Replaces files of a run, and what its manifest says of them, together.
+/// Replaces files of a run together with their entries in the manifest.
 fn replace(folder: &Path, manifest: &Manifest, files: &[(&str, String)]) -> Result<(), Failure> {
     let start = |name: &str, text: &str| -> Result<Partial, Failure> {
         let mut file = Partial::create(&folder.join(name)).map_err(Failure::input)?;

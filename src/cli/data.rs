@@ -1,4 +1,4 @@
-//! `recmirror data`: what is understood of a data set, in one screen.
+//! `recmirror data`: a summary of a data set in one screen.
 
 use super::{Failure, print};
 use crate::dataset::{Column, Dataset, Field, Fields, Interaction};
@@ -32,7 +32,7 @@ impl Data {
     }
 }
 
-/// What a program needs of the screen.
+/// The summary as JSON.
 fn as_json(data: &Dataset) -> serde_json::Value {
     let fields = |fields: &Fields| -> Vec<serde_json::Value> {
         let one = |field: &Field| {
@@ -54,10 +54,10 @@ fn as_json(data: &Dataset) -> serde_json::Value {
     })
 }
 
-/// Names that are shown of a field, at most.
+/// The most category names printed for a field.
 const EXAMPLES: usize = 3;
 
-/// Fields that are shown of users and of items, at most.
+/// The most fields printed of users and of items.
 const MOST_FIELDS: usize = 24;
 
 fn told(data: &Dataset) -> String {
@@ -126,7 +126,7 @@ fn log(text: &mut String, data: &Dataset) {
     }
 }
 
-/// Rows at the same time as the row before of the same user.
+/// Rows with the time of the previous row of the same user.
 fn same_times(rows: &[Interaction]) -> usize {
     rows.windows(2).filter(|pair| (pair[0].user, pair[0].time) == (pair[1].user, pair[1].time)).count()
 }
@@ -212,7 +212,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_screen_tells_what_was_understood() {
+    fn one_screen_summarises_a_data_set() {
         let rows = [
             ("a", "x", Some(1.0), Some(10_000)),
             ("a", "y", Some(5.0), Some(10_000)),

@@ -1,6 +1,6 @@
 //! `recmirror decide`: decisions of a language model.
 //!
-//! `recmirror decide`: decisions of a strong or a weak language model for each scene.
+//! A strong or a weak language model decides in each scene.
 
 use super::language::{LanguageArgs, LetterArgs, Model, failure, stop_flag, told};
 use super::project::ProjectArgs;
@@ -13,7 +13,7 @@ use crate::pipeline::decide::{DecideError, DecideOptions, Decider, Plan, decide,
 use crate::pipeline::{Project, Prompts, Strength};
 use std::path::PathBuf;
 
-/// Tokens of an answer where nothing is known: what a dry run reckons with.
+/// The assumed tokens of an answer in a dry run.
 const EXPECTED_ANSWER: u64 = 256;
 
 /// Arguments of `decide`.
@@ -53,7 +53,8 @@ impl Decide {
     pub(super) fn run(self) -> Result<(), Failure> {
         if !self.composed && self.language.is_none() {
             return Err(Failure::input(
-                "nobody is to decide; name a back end: --composed, --endpoint URL --model NAME, --local DIR, --batch-out FILE or --batch-in FILE",
+                "no back end is named; give one of --composed, --endpoint URL --model NAME, --local DIR, --batch-out \
+                 FILE or --batch-in FILE",
             ));
         }
         let project = self.project.open()?;
@@ -112,7 +113,7 @@ impl Decide {
         Sampling { temperature: self.temperature, top_p: self.top_p, max_tokens: self.max_tokens as usize }
     }
 
-    /// The expected requests and tokens; each line says by which rule.
+    /// The expected requests and tokens; each line names its rule.
     fn planned(&self, plan: Plan) -> String {
         if plan.complete {
             return format!("  {} scenes, all answers are there: nothing to do\n", plan.scenes);

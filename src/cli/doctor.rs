@@ -1,6 +1,6 @@
 //! `recmirror doctor`: the ONNX Runtime in use.
 //!
-//! `recmirror doctor`: which ONNX Runtime is used, and where it was looked for.
+//! Prints the library in use and the places that were searched.
 
 use super::{Failure, print};
 use crate::onnx::{OnnxError, Runtime};

@@ -1,6 +1,6 @@
 //! `recmirror evaluate`: off-policy estimates beside the simulator's truth.
 //!
-//! `recmirror evaluate`: what a policy of a run would have earned, from the log of another one, beside the simulator's truth.
+//! Estimates the value of a policy of a run from the log of another policy.
 
 use super::allow::AllowArgs;
 use super::progress::Bar;
@@ -77,7 +77,7 @@ impl Evaluate {
     }
 }
 
-/// The acceptance rate of the target's own trials, from their logs; `None` when the run kept none.
+/// The acceptance rate of the target's own trials, from their logs; `None` if the run kept none.
 fn own_path(folder: &Path, manifest: &Manifest, target: &str) -> Result<Option<Estimate>, Failure> {
     let mut rates = Vec::new();
     for trial in manifest.trials.iter().filter(|trial| trial.policy == target) {
@@ -100,7 +100,7 @@ fn text(question: &Question<'_>, found: &Evaluation, own: Option<&Estimate>) -> 
         "`{}`, from the log of `{}`: {} replications, {} users, {} slates of {}\n\n",
         question.target, question.from, found.replications, found.users, found.rounds, found.slots
     );
-    let _ = writeln!(text, "share of slates of which something is accepted");
+    let _ = writeln!(text, "share of slates with an accepted item");
     let path = own.map_or_else(
         || "not known: the run kept no events".to_owned(),
         |own| format!("{}  {}", percent(own.mean), own.interval.map(interval).unwrap_or_default()),
@@ -122,9 +122,9 @@ fn text(question: &Question<'_>, found: &Evaluation, own: Option<&Estimate>) -> 
         "estimator", "value", "95% normal", "95% bootstrap", "truth", "effective", "largest"
     );
     found.rows.iter().for_each(|row| text += &line(row, found.truth));
-    text += "\nIntervals take what one user did as one. effective: rounds of equal weight that would be as sure; largest: weight.\n\
-        iips and rips assume that a slot is accepted for its own item, or for those down to it, which a user who compares\n\
-        the slots of a slate does not do.\n";
+    text += "\nThe intervals treat all rounds of a user as one unit. effective: rounds of equal weight with the same variance.\n\
+        largest: the largest weight. iips assumes that a slot is accepted for its own item, rips for the items down to it;\n\
+        users who compare the slots of a slate violate both.\n";
     text
 }
 
@@ -145,7 +145,7 @@ fn line(row: &Row, truth: f64) -> String {
     )
 }
 
-/// A share in percent; what rounds to 0 has no sign.
+/// A share in percent; a value that rounds to 0 has no sign.
 fn percent(value: f64) -> String {
     format!("{:.2}%", (10_000.0 * value).round() / 100.0 + 0.0)
 }

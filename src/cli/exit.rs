@@ -5,34 +5,34 @@
 use crate::cli::terminal::say;
 use std::fmt;
 
-/// Why a command did not succeed.
+/// The reason why a command failed.
 #[derive(Debug)]
 pub enum Failure {
-    /// The user can mend it: bad input, a missing file, a wrong option. Exit code 2.
+    /// The user can correct it: bad input, a missing file, a wrong option. Exit code 2.
     Input(String),
-    /// A check that the user asked for did not hold. Exit code 3.
+    /// A check that the user requested failed. Exit code 3.
     Check(String),
     /// Anything else. Exit code 1.
     Other(String),
 }
 
-/// Ends the process for an input that nothing else can end.
+/// Ends the process for an input that cannot be reported otherwise.
 pub(super) fn end(message: &str) {
     std::process::exit(i32::from(Failure::input(message).report()))
 }
 
 impl Failure {
-    /// A failure that the user can mend.
+    /// A failure that the user can correct.
     pub fn input(problem: impl fmt::Display) -> Failure {
         Failure::Input(problem.to_string())
     }
 
-    /// A failure that is nobody's input.
+    /// A failure that is not caused by input.
     pub fn other(problem: impl fmt::Display) -> Failure {
         Failure::Other(problem.to_string())
     }
 
-    /// The same with more to say.
+    /// The failure with `more` after its message.
     pub fn and(self, more: &str) -> Failure {
         let with = |message: String| format!("{message}\n{more}");
         match self {
@@ -42,7 +42,7 @@ impl Failure {
         }
     }
 
-    /// Prints the message to stderr and gives the exit code.
+    /// Prints the message to stderr and returns the exit code.
     pub fn report(self) -> u8 {
         let (code, message) = match self {
             Failure::Input(message) => (2, message),

@@ -1,6 +1,6 @@
 //! `recmirror export`: training files for language models.
 //!
-//! `recmirror export`: distilled pairs, or what users did in scenes, as training files.
+//! Exports distilled pairs, or the choices of users in scenes.
 
 use super::project::check_name;
 use super::stage_bar::StageBar;
@@ -77,7 +77,7 @@ impl Export {
         Ok(())
     }
 
-    /// The file that is read.
+    /// The file to read.
     fn source(&self) -> Result<PathBuf, Failure> {
         let project = Project::new(&self.project);
         match (&self.scenes, self.task) {

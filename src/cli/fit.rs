@@ -1,4 +1,4 @@
-//! `recmirror fit`: a user model of one's own log.
+//! `recmirror fit`: a user model from your own log.
 
 use super::stage_bar::StageBar;
 use super::terminal::say;
@@ -91,14 +91,14 @@ impl Fit {
         self.tell(&fitted, found.as_ref())
     }
 
-    /// A name beside the folder of the model.
+    /// A path beside the folder of the model.
     fn beside(&self, ending: &str) -> PathBuf {
         let mut name = self.out.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{ending}"));
         self.out.with_file_name(name)
     }
 
-    /// Where an interrupted fit is kept.
+    /// The path of an interrupted fit.
     fn state(&self) -> PathBuf {
         self.beside("fit")
     }
@@ -184,7 +184,7 @@ impl Fit {
             if lists.long > 0 {
                 let _ = writeln!(
                     text,
-                    "{} lists are long: a part of what was passed over is drawn in each epoch",
+                    "{} lists are long: each epoch samples a part of the items that were not taken",
                     lists.long
                 );
             }
@@ -196,7 +196,7 @@ impl Fit {
             text += &super::align::table(found);
         }
         if self.licence.is_empty() {
-            text += "the card states no terms: say those of the data with --licence\n";
+            text += "the card states no licence: give the terms of the data with --licence\n";
         }
         print(&text);
         Ok(())

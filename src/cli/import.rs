@@ -10,7 +10,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-/// The family of a data set whose files tell it.
+/// The family `auto`, which the files determine.
 const AUTO: &str = "auto";
 
 /// Arguments of `import`.
@@ -91,7 +91,7 @@ impl Import {
     }
 }
 
-/// A data set is called after its folder, or after the log that was singled out.
+/// The default name of a data set: its folder, or the log that was named.
 pub(super) fn name_of(source: &Path) -> Option<String> {
     let absolute = source.canonicalize().ok()?;
     let name = absolute.file_name()?.to_string_lossy().into_owned();

@@ -43,7 +43,8 @@ impl Judge {
     pub(super) fn run(self) -> Result<(), Failure> {
         if !self.overlap && self.language.is_none() {
             return Err(Failure::input(
-                "nobody is to judge; name a back end: --overlap, --endpoint URL --model NAME, --local DIR, --batch-out FILE or --batch-in FILE",
+                "no back end is named; give one of --overlap, --endpoint URL --model NAME, --local DIR, --batch-out \
+                 FILE or --batch-in FILE",
             ));
         }
         let project = self.project.open()?;
@@ -110,7 +111,7 @@ impl Judge {
         Ok(())
     }
 
-    /// What changes a server's answers.
+    /// The settings that change a server's answers.
     fn settings(&self) -> String {
         if self.overlap {
             return String::new();

@@ -1,6 +1,6 @@
 //! The choice of a language model on the command line.
 //!
-//! Which language model answers: what `decide` and `judge` share on the command line.
+//! Arguments that `decide` and `judge` share.
 
 use super::Failure;
 use crate::cli::terminal::say;
@@ -70,14 +70,14 @@ pub(super) struct ServerArgs {
     request_extra: Option<Extra>,
 }
 
-/// How the letter is asked for; only `judge` has this.
+/// The request for the option label; only `judge` has it.
 #[derive(Clone, Copy, Default)]
 pub(super) struct LetterArgs {
     pub style: LetterStyle,
     pub top: u32,
 }
 
-/// A model that can be asked.
+/// A language model.
 pub(super) enum Model {
     /// Behind a server.
     Endpoint(Box<Endpoint>),
@@ -93,7 +93,7 @@ impl Model {
         }
     }
 
-    /// What was asked of a server.
+    /// The requests to a server.
     pub(super) fn usage(&self) -> Option<Usage> {
         match self {
             Model::Endpoint(endpoint) => Some(endpoint.usage()),
@@ -103,7 +103,7 @@ impl Model {
 }
 
 impl LanguageArgs {
-    /// Whether no back end is named.
+    /// True if no back end is named.
     pub(super) fn is_none(&self) -> bool {
         self.server.is_none() && self.local.is_none() && self.batch_out.is_none() && self.batch_in.is_empty()
     }
@@ -118,7 +118,7 @@ impl LanguageArgs {
         self.server.extra()
     }
 
-    /// The settings that change answers and that nothing else records.
+    /// The settings that change answers and are recorded nowhere else.
     pub(super) fn settings(&self) -> String {
         let extra = self.server.request_extra.as_ref();
         extra.map(|extra| serde_json::Value::Object(extra.clone()).to_string()).unwrap_or_default()
@@ -135,7 +135,7 @@ impl LanguageArgs {
 }
 
 impl ServerArgs {
-    /// Whether no server is named.
+    /// True if no server is named.
     pub(super) fn is_none(&self) -> bool {
         self.endpoint.is_none()
     }
@@ -149,7 +149,7 @@ impl ServerArgs {
         self.request_extra.clone().unwrap_or_default()
     }
 
-    /// The server's model; `None` where no server is named.
+    /// The server's model; `None` if no server is named.
     pub(super) fn open(
         &self,
         seed: u64,
@@ -192,7 +192,8 @@ pub(super) fn local(
     Ok(Box::new(LocalModel::load(folder, &options).map_err(Failure::input)?))
 }
 
-/// A flag that the first Ctrl-C sets; the second ends the process. What has arrived is in the journal either way.
+/// A flag that the first Ctrl-C sets; the second ends the process. Answers received so far are in the journal either
+/// way.
 pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&stop);
@@ -200,16 +201,16 @@ pub(super) fn stop_flag() -> Result<Arc<AtomicBool>, Failure> {
         if flag.swap(true, Ordering::Relaxed) {
             std::process::exit(1);
         }
-        say!("stopping: what is under way is finished and kept; Ctrl-C again stops at once");
+        say!("stopping: active requests are finished and stored; Ctrl-C again stops at once");
     };
     ctrlc::set_handler(handler).map_err(Failure::other)?;
     Ok(stop)
 }
 
-/// What an error of a model means for the exit code: wrong input, or something that another time may not be there.
+/// The exit code for an error of a model: wrong input, or a problem that may be gone next time.
 pub(super) fn failure(error: &LanguageError, mut message: String, restart: bool) -> Failure {
     if restart {
-        message.push_str("\nwhat was answered is kept: leave --restart out next time, it would throw that away");
+        message.push_str("\nanswers so far are kept; leave out --restart next time, because it deletes them");
     }
     match error {
         LanguageError::Budget { .. } | LanguageError::Unanswered(_) => Failure::other(message),
@@ -217,12 +218,12 @@ pub(super) fn failure(error: &LanguageError, mut message: String, restart: bool)
     }
 }
 
-/// What was asked of a server, in a line.
+/// The requests to a server in one line.
 pub(super) fn told(usage: Usage) -> String {
     let mut text = format!("asked {} times ({} of them again), {} tokens", usage.requests, usage.retries, usage.tokens);
     if usage.letters > 0 {
         text.push_str(&format!(
-            "; {} of {} letters were not among the most likely tokens and got their upper bound",
+            "; {} of {} option labels were not among the most likely tokens and got their upper bound",
             usage.letters_missing, usage.letters
         ));
     }

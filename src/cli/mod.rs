@@ -1,6 +1,6 @@
 //! The command line.
 //!
-//! The command line: arguments in, exit codes out. Results go to stdout, progress and errors to stderr.
+//! Arguments in, exit codes out. Results go to stdout, progress and errors to stderr.
 
 mod align;
 mod allow;
@@ -105,13 +105,13 @@ pub fn main_with(registry: &crate::registry::Registry) -> ExitCode {
     ExitCode::from(carry_out(Arguments::parse().command, registry))
 }
 
-/// Runs the command line with these arguments, the program's name first, in a process of another language; gives the exit
-/// code. Help and mistakes in the arguments are printed.
+/// Runs the command line with these arguments, the program's name first, in a process of another language; returns the
+/// exit code. Help and argument errors are printed.
 pub fn run_arguments(arguments: Vec<String>) -> u8 {
     match Arguments::try_parse_from(arguments) {
         Ok(arguments) => carry_out(arguments.command, &crate::registry::Registry::builtin()),
         Err(problem) => {
-            // The terminal is gone where this fails, and the code says the rest.
+            // Printing fails if the terminal is gone; the exit code still reports the problem.
             let _ = problem.print();
             problem.exit_code() as u8
         }
@@ -150,10 +150,11 @@ fn carry_out(command: Command, registry: &crate::registry::Registry) -> u8 {
     }
 }
 
-/// The first problem of [`print`]. The process ends with it, after the command has kept what it made.
+/// The first problem of [`print`]. The process reports it at its end, after the command has stored its results.
 static STDOUT_PROBLEM: OnceLock<std::io::Error> = OnceLock::new();
 
-/// Prints to stdout, with nothing that steers a terminal. A reader that has gone away (`| head`) is no failure; any other problem makes the command fail.
+/// Prints to stdout, without control sequences. A closed pipe (`| head`) is no failure; any other problem makes the
+/// command fail.
 fn print(text: &str) {
     let mut out = std::io::stdout().lock();
     if let Err(problem) = out.write_all(terminal::harmless(text).as_bytes()).and_then(|()| out.flush())

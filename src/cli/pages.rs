@@ -72,7 +72,7 @@ fn words(command: &str) -> Vec<String> {
     found
 }
 
-/// A variable of a loop in a shell block takes the first of its values.
+/// Replaces a variable of a shell loop by its first value.
 fn without_variables(command: &str) -> String {
     command.replace("$strength", "strong")
 }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// Time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Shows how far a run is.
+/// The progress of a run.
 pub(super) struct Bar {
     bar: ProgressBar,
     total: u64,
@@ -26,7 +26,7 @@ pub(super) struct Bar {
 }
 
 impl Bar {
-    /// A bar over `total` ticks of all trials; nothing is shown when `quiet`.
+    /// A bar over `total` ticks of all trials; hidden if `quiet`.
     pub(super) fn new(total: u64, quiet: bool) -> Bar {
         let terminal = std::io::stderr().is_terminal();
         let target =
@@ -39,7 +39,7 @@ impl Bar {
         Bar { bar, total, ticks: AtomicU64::new(0), steps: AtomicU64::new(0), started, plain }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }
@@ -69,7 +69,7 @@ impl Progress for Bar {
     }
 }
 
-/// A rate for readers: language users take their time, so that a small one has a decimal.
+/// A rate for readers: rates below 10, as with language users, have a decimal.
 pub(super) fn rate(rate: f64) -> String {
     if rate < 10.0 { format!("{rate:.1}") } else { format!("{rate:.0}") }
 }

@@ -1,6 +1,6 @@
 //! Arguments shared by the stages of the pipeline.
 //!
-//! What the stages of the pipeline share on the command line.
+//! Folder, data sets, seed, threads and dry run.
 
 use super::{Failure, use_threads};
 use crate::pipeline::Project;
@@ -57,7 +57,7 @@ pub(super) fn check_name(name: &str) -> Result<(), Failure> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if name.is_empty() || name.starts_with('.') || !name.bytes().all(allowed) {
         return Err(Failure::input(format!(
-            "`{name}` is no name of a data set; use letters, digits, `-`, `_` and `.`"
+            "`{name}` is not a valid name of a data set; use letters, digits, `-`, `_` and `.`"
         )));
     }
     Ok(())

@@ -1,6 +1,6 @@
 //! `recmirror replay`: a check of a run's digests.
 //!
-//! `recmirror replay`: a run is run again; equal digests mean the same experiment, bit for bit.
+//! Repeats a run; equal digests mean the same experiment, bit for bit.
 
 use super::allow::AllowArgs;
 use super::progress::Bar;
@@ -81,7 +81,7 @@ impl Replay {
     }
 }
 
-/// The trials whose digest differs. A trial that was interrupted has no counterpart and is left out.
+/// The trials whose digest differs. An interrupted trial has no counterpart and is left out.
 fn compare(manifest: &Manifest, outcome: &Outcome) -> Vec<String> {
     let mut problems = Vec::new();
     for trial in &manifest.trials {
@@ -106,7 +106,7 @@ fn compare(manifest: &Manifest, outcome: &Outcome) -> Vec<String> {
     problems
 }
 
-/// The stored files that are not those of the manifest. What has another hash is not read any further.
+/// The stored files that differ from the manifest. A file with another hash is not read any further.
 fn check_files(folder: &Path, manifest: &Manifest) -> Vec<String> {
     let mut problems = Vec::new();
     for trial in &manifest.trials {
@@ -119,7 +119,7 @@ fn check_files(folder: &Path, manifest: &Manifest) -> Vec<String> {
     problems
 }
 
-/// Whether the stored files of a trial are its own, and have its digests.
+/// Checks the stored files of a trial against its name and digests.
 fn check_trial(folder: &Path, manifest: &Manifest, trial: &TrialRecord) -> Result<(), String> {
     let told = |problem: &dyn std::fmt::Display| problem.to_string();
     if let Some(file) = &trial.events {
@@ -140,7 +140,7 @@ fn check_trial(folder: &Path, manifest: &Manifest, trial: &TrialRecord) -> Resul
     }
 }
 
-/// Whether the run's digest is the one over its trials.
+/// Checks the run's digest against those of its trials.
 fn check_digest(manifest: &Manifest) -> Option<String> {
     let digests: Option<Vec<Digest>> = manifest.trials.iter().map(|trial| Digest::parse(&trial.digest)).collect();
     let found = digests.map_or_else(|| "none".to_owned(), |digests| Digest::combine(digests).to_string());

@@ -1,6 +1,6 @@
 //! `recmirror resume`: continuation of an interrupted run.
 //!
-//! `recmirror resume`: a run that was interrupted goes on, and ends as if it had not been.
+//! The result equals that of an uninterrupted run.
 
 use super::allow::AllowArgs;
 use super::run::Job;
@@ -40,7 +40,7 @@ impl Resume {
         let (left, manifest) = self.left()?;
         let mut settings = parse_settings(&self.settings)?;
         if let Some(until) = &manifest.until {
-            // The scenario in the manifest has the replications that were begun.
+            // The scenario in the manifest has the replications that were begun, not the maximum.
             settings.push(("replications".to_owned(), until.most.to_string()));
         }
         let origin = manifest.origin(&left.path);
@@ -66,19 +66,20 @@ impl Resume {
             Failure::input(format!("{}: {problem}; a run resumes with its own inputs only", self.folder.display()))
         })?;
         for change in changes {
-            say!("note: {change}; the last bits, and with them the digest, may not be those of an unstopped run");
+            say!("note: {change}; the last bits, and with them the digest, may differ from an uninterrupted run");
         }
         let stopped = Some((left.path.as_path(), &manifest));
         Job { experiment, folder, until, scenarios, stopped, registry, quiet: self.quiet }.carry_out()
     }
 
-    /// What there is of the run, and what it had done.
+    /// The unfinished folder and its manifest.
     fn left(&self) -> Result<(StoppedFolder, Manifest), Failure> {
         let left = StoppedFolder::find(&self.folder).map_err(Failure::input)?;
         let mut manifest = Manifest::read(&left.path).map_err(Failure::input)?;
         for other in left.others.iter().map(|path| path.display()) {
             say!(
-                "note: {other} is what a process has left of this run that was killed or failed; it may be named instead"
+                "note: {other} has completed trials of this run from a process that was killed or failed; it can be \
+                 resumed instead"
             );
         }
         if let Some(noted) = &left.killed {
@@ -91,10 +92,10 @@ impl Resume {
             if noted.torn > 0 {
                 say!("note: {} lines of trials.jsonl are cut off; their trials are run again", noted.torn);
             }
-            // It may have been killed after its last tick, with all tables still to be written.
+            // The process may have been killed after its last tick, before it wrote tables.
             manifest.status = "interrupted".to_owned();
             (manifest.trials, manifest.files) = (noted.trials.clone(), noted.files.clone());
-            // Those of a policy that failed later are gone.
+            // Logs of a policy that failed later are gone.
             manifest.trials.retain(|trial| trial.events.as_ref().is_none_or(|file| left.path.join(file).is_file()));
             manifest.user.shortened_scenes = manifest.user.shortened_scenes.max(noted.shortened_scenes);
         }
@@ -102,7 +103,7 @@ impl Resume {
         Ok((left, manifest))
     }
 
-    /// Whether the run can go on.
+    /// Checks that the run can be continued.
     fn check(&self, manifest: &Manifest) -> Result<(), Failure> {
         let folder = self.folder.display();
         if manifest.status != "interrupted" {
@@ -110,15 +111,15 @@ impl Resume {
         }
         if manifest.trials.iter().all(|trial| trial.events.is_none()) {
             return Err(Failure::input(format!(
-                "{folder} has no logs to resume from (engine.events = false, or no tick was complete, or it was killed or failed \
-                 before a trial was); run the scenario again"
+                "{folder} has no logs to resume from (engine.events = false, or no tick was complete, or it was \
+                 killed or failed before a trial was complete); run the scenario again"
             )));
         }
         Ok(())
     }
 }
 
-/// Whether the trials are of the run's own scenario.
+/// Checks that the trials belong to the run's own scenario.
 fn check_trials(manifest: &Manifest, scenario: &Scenario) -> Result<(), String> {
     if manifest.seed != scenario.seed {
         return Err(format!("the run has the seed {}, its scenario {}", manifest.seed, scenario.seed));

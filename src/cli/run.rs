@@ -1,6 +1,6 @@
 //! `recmirror run`: from a scenario file to a run folder.
 //!
-//! `recmirror run`: the main job, from a scenario file to a folder with logs, tables and a report.
+//! The folder gets logs, tables and a report.
 
 use super::allow::AllowArgs;
 use super::progress::{Bar, rate};
@@ -91,24 +91,24 @@ impl Run {
     }
 }
 
-/// An experiment, and what is wanted of it.
+/// An experiment and the options of its run.
 pub(super) struct Job<'a> {
     pub(super) experiment: Experiment,
     pub(super) folder: RunFolder,
     pub(super) until: Option<Until>,
     pub(super) scenarios: Option<Vec<SensitivityScenario>>,
-    /// The interrupted run that it goes on from, and its manifest.
+    /// The interrupted run to continue, and its manifest.
     pub(super) stopped: Option<(&'a Path, &'a Manifest)>,
     pub(super) registry: &'a Registry,
     pub(super) quiet: bool,
 }
 
 impl Job<'_> {
-    /// Simulates, writes everything into the folder, names it, prints the tables.
+    /// Simulates, writes all files into the folder, names it, and prints the tables.
     pub(super) fn carry_out(self) -> Result<(), Failure> {
         let (partial, target) = (self.folder.path().to_owned(), self.folder.target().to_owned());
         self.simulate_and_write().map_err(|problem| {
-            // A folder that could not be removed may be there with nothing to go on from.
+            // A folder that could not be removed may remain, with nothing to continue.
             let left = StoppedFolder::find(&partial).ok().and_then(|left| left.killed);
             if left.is_none_or(|noted| noted.trials.iter().all(|trial| trial.events.is_none())) {
                 return problem;
@@ -125,14 +125,14 @@ impl Job<'_> {
         let data = &self.experiment.data;
         self.say(&data.name, &data.cleanup.to_string());
         let stop = stop_on_interrupt()?;
-        // Scenes of the probe count in every run, and once.
+        // Scenes of the probe occur in every run but count once.
         let probe = self.experiment.model().model().shortened_scenes();
         let before = self.stopped.map_or(0, |(_, manifest)| manifest.user.shortened_scenes.saturating_sub(probe));
         let mut begun = Manifest::begun(&self.experiment, self.until.as_ref());
         begun.user.shortened_scenes += before;
         self.folder.write("manifest.json", &begun.to_json()).map_err(Failure::input)?;
         let outcome = self.simulate(&stop, before)?;
-        // From here on it is an experiment of as many replications as ran, which is what a replay repeats.
+        // The manifest records the replications that ran, because a replay repeats those.
         self.experiment.scenario.replications = outcome.replications;
         self.say("trained", &training(&outcome));
         let mut manifest = Manifest::new(&self.experiment, &outcome);
@@ -149,7 +149,7 @@ impl Job<'_> {
         finish(folder, &experiment, &outcome, manifest, trust)
     }
 
-    /// `shortened` scenes were too long in the run that it goes on from.
+    /// Simulates; `shortened` scenes were too long in the run that this one continues.
     fn simulate(&self, stop: &AtomicBool, shortened: u64) -> Result<Outcome, Failure> {
         let scenario = &self.experiment.scenario;
         let all = u64::from(scenario.replications) * u64::from(scenario.ticks) * scenario.policies.len() as u64;
@@ -180,7 +180,7 @@ impl Job<'_> {
             let Some((folder, _)) = self.stopped.filter(|(folder, _)| problem.is_of_stopped(folder)) else {
                 return Failure::input(problem);
             };
-            // What was simulated beside logs that are not this run's is worth nothing.
+            // Results beside logs of another run are worthless.
             self.folder.forget();
             let told =
                 matches!(problem, ExperimentError::Stopped { .. } | ExperimentError::Tick(TickError::Recorded { .. }));
@@ -202,7 +202,7 @@ impl Job<'_> {
     }
 }
 
-/// Shows how far a run is, and notes what a killed one can go on from.
+/// Shows the progress of a run, and journals completed trials for `resume`.
 struct Watch<'a> {
     bar: &'a Bar,
     job: &'a Job<'a>,
@@ -220,7 +220,7 @@ impl Progress for Watch<'_> {
     }
 }
 
-/// The seconds that each policy trained, those that took longest first.
+/// The training seconds of each policy, longest first.
 fn training(outcome: &Outcome) -> String {
     let mut policies: Vec<(&str, f64)> = Vec::new();
     for (trial, training) in outcome.trials.iter().zip(&outcome.training) {
@@ -250,7 +250,7 @@ fn stop_on_interrupt() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
-/// Writes everything that follows from the events, names the folder, prints the tables.
+/// Writes everything that is derived from the events, names the folder, and prints the tables.
 fn finish(
     folder: RunFolder,
     experiment: &Experiment,
@@ -284,7 +284,7 @@ fn finish(
     failed.or(lost).map_or(Ok(()), Err)
 }
 
-/// What a user can mend is one's input; a report that cannot be rendered is not.
+/// Problems that a user can correct are input; a report that cannot be rendered is not.
 fn write_failure(problem: WriteError) -> Failure {
     match problem {
         WriteError::Folder(problem) => Failure::input(problem),
@@ -292,12 +292,12 @@ fn write_failure(problem: WriteError) -> Failure {
     }
 }
 
-/// What a reader must know of slates with fewer items than slots, and of policies that showed nothing.
+/// A note on slates with fewer items than slots, and on policies that showed nothing.
 fn short_slates(outcome: &Outcome) -> String {
     let sum = outcome.trials.iter().fold(ShortSlates::default(), |sum, trial| sum + trial.short);
     let visits: u64 = outcome.trials.iter().map(|trial| trial.steps).sum();
     if visits == 0 {
-        return "nobody came in the whole run: there is nothing to measure; see `arrival.probability` and `ticks`\n"
+        return "no user came during the run, so there is nothing to measure; see `arrival.probability` and `ticks`\n"
             .to_owned();
     }
     let mut said = String::new();
@@ -316,7 +316,7 @@ fn short_slates(outcome: &Outcome) -> String {
             outcome.trials.iter().filter(|trial| trial.policy == policy).map(number).sum()
         };
         if of(|trial| trial.steps) == of(|trial| trial.short.empty) {
-            said += &format!("`{policy}` served nobody: every slate was empty\n");
+            said += &format!("`{policy}` served no user: every slate was empty\n");
         }
     }
     said
@@ -329,7 +329,7 @@ fn shortened_scenes(manifest: &Manifest) -> String {
     }
 }
 
-/// Keeps what was simulated; a run that `goes_on` takes the place of the one that it went on from, all of which it has.
+/// Keeps what was simulated; a run that `goes_on` replaces the one that it continues, because it has all of its trials.
 fn interrupted(folder: RunFolder, experiment: &Experiment, outcome: &Outcome) -> Result<(), Failure> {
     let done = outcome.ticks.iter().filter(|&&ticks| ticks == experiment.scenario.ticks).count();
     let (all, started) =

@@ -5,7 +5,7 @@ use crate::registry::Registry;
 use crate::scenario::{Scenario, json_schema, reference_text};
 use std::path::PathBuf;
 
-/// What to do with scenario files.
+/// Commands for scenario files.
 #[derive(clap::Subcommand)]
 pub enum ScenarioCommand {
     /// Report all errors of scenario files with their lines.
@@ -67,7 +67,7 @@ fn check(files: &[PathBuf], settings: &[String], registry: &Registry) -> Result<
     if broken.is_empty() { Ok(()) } else { Err(Failure::Input(broken.join("\n"))) }
 }
 
-/// What a run would say of the scenario's data. Data that are not here yet are no fault of the scenario.
+/// The problem that a run would report about the scenario's data. Missing data are no error of the scenario.
 fn data_problem(scenario: &Scenario, registry: &Registry) -> Option<String> {
     let family = Some(scenario.data.format.as_str()).filter(|name| *name != "auto");
     if !scenario.data.path.exists() {

@@ -94,7 +94,7 @@ impl Scenes {
     }
 }
 
-/// One data set that gives no scenes does not keep the others from theirs; the command fails all the same.
+/// A data set without scenes does not prevent those of others; the command fails nevertheless.
 fn outcome(failed: &[(&str, String)], of: usize) -> Result<(), Failure> {
     match failed {
         [] => Ok(()),
@@ -107,7 +107,7 @@ fn outcome(failed: &[(&str, String)], of: usize) -> Result<(), Failure> {
 }
 
 impl Scenes {
-    /// Imports what is given by its path, and adds the names to those of the project's data sets.
+    /// Imports data sets given by path, and adds their names to those of the project.
     fn bring_in(&mut self, bar: &StageBar) -> Result<(), Failure> {
         for source in &self.data {
             let name = name_of(source).ok_or_else(|| {

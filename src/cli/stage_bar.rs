@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 /// Time between two plain lines.
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
-/// Shows how far a stage is, part after part.
+/// The progress of a stage, part after part.
 pub(super) struct StageBar {
     bar: ProgressBar,
     plain: bool,
@@ -28,7 +28,7 @@ struct Part {
 }
 
 impl StageBar {
-    /// A bar; nothing is shown when `quiet`.
+    /// A bar; hidden if `quiet`.
     pub(super) fn new(quiet: bool) -> StageBar {
         let terminal = std::io::stderr().is_terminal();
         let hidden = quiet || !terminal;
@@ -39,7 +39,7 @@ impl StageBar {
         StageBar { bar, plain: !quiet && !terminal, part: Mutex::new(part) }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub(super) fn finish(&self) {
         self.bar.finish_and_clear();
     }

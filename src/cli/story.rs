@@ -1,4 +1,4 @@
-//! `recmirror story`: one user's life in a run, tick by tick.
+//! `recmirror story`: one user's timeline in a run, tick by tick.
 
 use super::{Failure, print};
 use crate::registry::Registry;

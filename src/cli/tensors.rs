@@ -1,4 +1,4 @@
-//! `recmirror tensors`: what the training of rankers in Python reads.
+//! `recmirror tensors`: arrays for the training of rankers in Python.
 
 use super::{Failure, print};
 use crate::cli::terminal::say;

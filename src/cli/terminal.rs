@@ -1,9 +1,9 @@
 //! Printing for readers.
 //!
-//! Names, titles and messages of servers come from others; none of them may control a terminal.
+//! Names, titles and messages of servers come from others and must not control a terminal.
 //!
-//! Control characters, and the marks that turn the direction of writing, are shown as `\u001b`, which is also how JSON
-//! writes them. Line feeds and tabs stay.
+//! Control characters, and the marks that reverse the direction of writing, are printed as `\u001b`, the form that JSON
+//! also uses. Line feeds and tabs stay.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
@@ -15,12 +15,12 @@ macro_rules! say {
 }
 pub(crate) use say;
 
-/// Prints on stderr. Nobody can be determined that this failed.
+/// Prints on stderr; a failure to do so cannot be reported anywhere.
 pub(crate) fn tell(text: &str) {
     let _ = std::io::stderr().lock().write_all(harmless(text).as_bytes());
 }
 
-/// The text with nothing in it that a terminal would obey.
+/// The text without anything that a terminal would obey.
 pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     if !text.contains(steers) {
         return Cow::Borrowed(text);
@@ -51,7 +51,7 @@ mod tests {
         assert_eq!(harmless("a\rb\u{7}\u{9b}2J\u{7f}\u{202e}c"), "a\\u000db\\u0007\\u009b2J\\u007f\\u202ec");
         let plain = "Größe\tΔ\n…";
         assert!(matches!(harmless(plain), Cow::Borrowed(text) if text == plain));
-        // JSON stays the JSON that it was.
+        // JSON with such characters keeps its meaning.
         let json = serde_json::json!({"title": "\u{1b}]0;x\u{7}\u{9b}1m"}).to_string();
         let read: serde_json::Value = serde_json::from_str(&harmless(&json)).unwrap();
         assert_eq!(read["title"], "\u{1b}]0;x\u{7}\u{9b}1m");

@@ -1,6 +1,6 @@
 //! Sensitivity scenarios of a run: `--trust`.
 //!
-//! The policies of a run in sensitivity scenarios: `run --trust` and `compare RUN --trust`.
+//! `run --trust` and `compare RUN --trust` repeat the comparison under other assumptions.
 
 use super::Failure;
 use super::progress::Bar;
@@ -14,7 +14,7 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How the sensitivity scenarios are chosen.
+/// The choice of sensitivity scenarios.
 #[derive(clap::Args)]
 pub(super) struct TrustArgs {
     /// Test how robust the order of the policies is: repeat the comparison with other acceptance levels,
@@ -37,8 +37,8 @@ pub(super) struct TrustArgs {
 }
 
 impl TrustArgs {
-    /// The usual sensitivity scenarios and those of the command line; `origin` is the file of the scenario. Whether their folders are there
-    /// is looked at before the first of them runs.
+    /// The default sensitivity scenarios and those of the command line; `origin` is the file of the scenario. Their
+    /// folders are checked before the first of them runs.
     pub(super) fn scenarios(
         &self,
         base: &Scenario,
@@ -66,7 +66,7 @@ impl TrustArgs {
             scenarios
                 .push(sensitivity.map_err(|problem| Failure::input(format!("--sensitivity `{name}`: {problem}")))?);
         }
-        // The run itself reports better what it lacks.
+        // The run itself reports missing files of its own scenario.
         for sensitivity in scenarios.iter().filter(|_| base.missing_folder().is_none()) {
             if let Some((key, path)) = sensitivity.scenario.missing_folder() {
                 let (name, path) = (&sensitivity.name, path.display());
@@ -78,8 +78,8 @@ impl TrustArgs {
     }
 }
 
-/// Runs the policies in each sensitivity scenario and compares them with `run`, in its first metric. A sensitivity scenario that fails is left out, and why
-/// the first did is said; an interrupt leaves out all.
+/// Runs the policies in each sensitivity scenario and compares them with `run` in its first metric. A sensitivity
+/// scenario that fails is left out, and the first reason is printed; an interrupt leaves out all.
 pub(super) fn assess(
     run: &Results,
     scenarios: Vec<SensitivityScenario>,
@@ -146,7 +146,7 @@ pub(super) fn simulate(
     Ok((experiment, outcome))
 }
 
-/// The tables for people.
+/// The tables for the terminal.
 pub(super) fn told(trust: &Trust) -> String {
     let mut text = format!("\ntrust: {} of the policies in sensitivity scenarios\n", trust.title);
     for sentence in trust.sentences() {

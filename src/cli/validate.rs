@@ -1,6 +1,6 @@
 //! `recmirror validate`: a user model against real exposures.
 //!
-//! `recmirror validate`: a user model against what people did with what they were shown.
+//! Compares predictions with the responses of users to what they were shown.
 
 use super::scenario::parse_settings;
 use super::{Failure, print, use_threads};
@@ -14,13 +14,13 @@ use crate::validate::{Exposed, Question, Validation, validate};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-/// What is written into a folder.
+/// The files of an output folder.
 const FILES: [&str; 3] = ["validate.json", "validate.csv", "validate.html"];
 
-/// What can be done about a folder that is in the way.
+/// The remedy for an existing output folder.
 const REMEDY: &str = "; --force replaces that of an earlier `validate --out`";
 
-/// The policies that are ranked unless others are named.
+/// The default policies to rank.
 const POLICIES: [&str; 9] =
     ["random", "popular", "item_mean", "biased_mf", "item_knn", "user_knn", "ials", "ease", "bpr"];
 
@@ -98,7 +98,7 @@ impl Validate {
         folder.map_or(Ok(()), |folder| write(folder, &found))
     }
 
-    /// The scenario of which the user model and the policies are taken.
+    /// The scenario that provides the user model and the policies.
     fn scenario(&self, registry: &Registry) -> Result<Scenario, Failure> {
         let quoted = |text: &str| toml::Value::from(text).to_string();
         let path =
@@ -123,7 +123,7 @@ impl Validate {
     }
 }
 
-/// A target of the command line, by its name or that of its file.
+/// A target of the command line, with its given name or that of its file.
 fn named_target(target: &str, data: &Dataset) -> Result<TargetPolicy, DataError> {
     let (name, path) = target.split_once('=').filter(|(_, path)| !path.is_empty()).unwrap_or(("", target));
     let path = Path::new(path);
@@ -142,7 +142,7 @@ fn write(folder: OutputFolder, found: &Validation) -> Result<(), Failure> {
     folder.finish().map(|_| ()).map_err(Failure::input)
 }
 
-/// The files of a folder that was written here.
+/// The files of a folder that this command wrote.
 fn own_files(folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
     if !folder.join(FILES[0]).is_file() {
         return Err(format!("it is not the folder of `validate --out` (no {})", FILES[0]));

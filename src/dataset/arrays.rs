@@ -42,7 +42,7 @@ fn write<T: WritableElement>(folder: &Path, name: &str, array: &Array1<T>) -> st
     write_npy(folder.join(format!("{name}.npy")), array).map_err(std::io::Error::other)
 }
 
-/// The part of each row: the split of [`Dataset::split`], and the last tenth of what comes before the cut.
+/// The part of each row: the split of [`Dataset::split`], and the last tenth of the rows before the cut.
 fn parts(data: &Dataset, holdout: f64) -> Vec<u8> {
     let log = TrainingLog::from_sorted(data.interactions.clone(), data.users.len(), data.items.len());
     let mut parts = Vec::with_capacity(data.interactions.len());

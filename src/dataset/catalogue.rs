@@ -1,7 +1,7 @@
 //! The catalogue: items with their fields.
 //!
-//! Nothing here knows what a field means. Three roles are named: when an item came out, who provides it, and the *category
-//! field*, whose categories stand for what an item is about wherever a scenario names no other field.
+//! No code here depends on the meaning of a field. Three roles are named: the release of an item, its provider, and the
+//! *category field*, the default field for an item's categories in scenarios.
 
 use super::{Column, Dataset, Field, Fields, ItemCategories};
 use crate::files::sha256;
@@ -12,7 +12,7 @@ use std::sync::Arc;
 /// have one in common.
 pub const TELLING: std::ops::RangeInclusive<usize> = 2..=1_000;
 
-/// The provider of items of which none is known.
+/// The provider of items without a known one.
 const UNKNOWN: &str = "unknown";
 
 /// Milliseconds of a mean Gregorian year.
@@ -97,7 +97,7 @@ impl Catalogue {
         Catalogue { years: vec![f32::NAN; titles.len()], titles, fields, released: None, category, providers: None }
     }
 
-    /// `items` items of which nothing is known.
+    /// `items` items without further information.
     pub fn unknown(items: usize) -> Catalogue {
         Catalogue::new((0..items).map(|item| format!("item {item}")).collect(), Fields::default())
     }
@@ -116,7 +116,7 @@ impl Catalogue {
         self.titles.len()
     }
 
-    /// Returns true if there is no item.
+    /// True without any item.
     pub fn is_empty(&self) -> bool {
         self.titles.is_empty()
     }
@@ -126,8 +126,8 @@ impl Catalogue {
         self.titles.get(item.index()).map_or("", String::as_str)
     }
 
-    /// Which items these are, in which order: the sha256 of their titles in UTF-8, a line feed after each. Models that know
-    /// items by their number are made for one such hash.
+    /// The identity of the items and their order: the sha256 of their titles in UTF-8, a line feed after each. Models
+    /// that know items by their number are made for one such hash.
     pub fn hash(&self) -> String {
         let lines: String = self.titles.iter().flat_map(|title| [title.as_str(), "\n"]).collect();
         sha256(lines.as_bytes())
@@ -138,13 +138,13 @@ impl Catalogue {
         &self.fields
     }
 
-    /// The year in which an item came out, with its part of a year where the data say it; NaN where it is not known.
+    /// The release year of an item, with its fraction if the data have it; NaN if unknown.
     #[inline]
     pub fn year(&self, item: ItemId) -> f32 {
         self.years.get(item.index()).copied().unwrap_or(f32::NAN)
     }
 
-    /// The field that says when an item came out.
+    /// The field with the release of an item.
     pub fn released(&self) -> Option<&str> {
         self.released.as_deref()
     }
@@ -161,7 +161,7 @@ impl Catalogue {
         self.years = years.unwrap_or_else(|| vec![f32::NAN; self.titles.len()]);
     }
 
-    /// The category field, where there is one.
+    /// The category field, if any.
     pub fn category(&self) -> Option<&Arc<ItemCategories>> {
         self.category.as_ref()
     }
@@ -194,7 +194,7 @@ impl Catalogue {
         ItemCategories::of_field(categories_named(&self.fields, "items", field)?).ok_or(FieldError::NoCategories)
     }
 
-    /// The providers of the items, where they are known.
+    /// The providers of the items, if known.
     pub fn providers(&self) -> Option<&Arc<ItemCategories>> {
         self.providers.as_ref()
     }
@@ -204,8 +204,8 @@ impl Catalogue {
         self.providers = providers.map(Arc::new);
     }
 
-    /// The provider of an item: an index into [`Catalogue::providers`]. `None` where it is not known, and for empty
-    /// slots. An item with several providers counts for the first of them.
+    /// The provider of an item: an index into [`Catalogue::providers`]. `None` if unknown, and for empty slots. An item
+    /// with several providers counts for the first of them.
     #[inline]
     pub fn provider_of(&self, item: ItemId) -> Option<u32> {
         self.providers.as_ref()?.of(item).first().copied()

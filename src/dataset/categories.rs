@@ -3,7 +3,7 @@
 use super::{Column, Field};
 use crate::ids::ItemId;
 
-/// Which categories each item has, by one field of the catalogue.
+/// The categories of each item, by one field of the catalogue.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ItemCategories {
     field: String,
@@ -34,7 +34,7 @@ impl ItemCategories {
         Some(ItemCategories::new(field.name.clone(), names, offsets, codes))
     }
 
-    /// Each item has at most one category: a place in `names`.
+    /// Each item has at most one category: an index into `names`.
     pub fn single(field: &str, names: Vec<String>, of: impl IntoIterator<Item = Option<u32>>) -> ItemCategories {
         let (mut offsets, mut codes) = (vec![0], Vec::new());
         for code in of {
@@ -61,7 +61,7 @@ impl ItemCategories {
         self.names.len()
     }
 
-    /// Returns true if there is no category.
+    /// True without any category.
     pub fn is_empty(&self) -> bool {
         self.names.is_empty()
     }
@@ -83,7 +83,7 @@ impl ItemCategories {
 }
 
 impl ItemCategories {
-    /// How many categories two items have in common.
+    /// The number of categories that two items share.
     #[inline]
     pub fn shared(&self, a: ItemId, b: ItemId) -> usize {
         match (self.masks.get(a.index()), self.masks.get(b.index())) {
@@ -93,7 +93,7 @@ impl ItemCategories {
     }
 }
 
-/// How many numbers two ascending lists have in common.
+/// The number of values that two ascending lists share.
 fn shared(a: &[u32], b: &[u32]) -> usize {
     let (mut left, mut right, mut count) = (0, 0, 0);
     while let (Some(x), Some(y)) = (a.get(left), b.get(right)) {

@@ -14,7 +14,7 @@ pub enum Cleaner {
     ContradictingRow,
     /// The same user and item at another time: the earliest row is kept, a user model sees an item once.
     RepeatedItem,
-    /// An item that nobody interacted with and that has no title (or is called "unknown").
+    /// An item without interactions and without a title (or called "unknown").
     UntitledItem,
     /// A title that is not valid UTF-8 was read as Latin-1.
     Latin1Title,
@@ -22,7 +22,7 @@ pub enum Cleaner {
     MissingYear,
     /// A row of an item that the table of items does not have: the item is kept, without fields.
     UnknownItem,
-    /// A row of a user whom the table of users does not have: the user is kept, without fields.
+    /// A row of a user who is not in the table of users: the user is kept, without fields.
     UnknownUser,
     /// A row without a time in a log with times: it counts as earlier than all that have one.
     UndatedRow,
@@ -47,7 +47,7 @@ impl Cleaner {
     }
 }
 
-/// How often each repair was made, and where first: `file:line`, or empty where no place is known.
+/// The number of each repair, and the place of the first: `file:line`, or empty if unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cleanup(BTreeMap<Cleaner, (usize, String)>);
 
@@ -62,19 +62,19 @@ impl Cleanup {
         self.count_many(cleaner, 1, place);
     }
 
-    /// Counts several repairs of which the first is at a place.
+    /// Counts several repairs, the first of them at a place.
     pub fn count_many(&mut self, cleaner: Cleaner, count: usize, place: impl FnOnce() -> String) {
         if count > 0 {
             self.0.entry(cleaner).or_insert_with(|| (0, place())).0 += count;
         }
     }
 
-    /// How often `cleaner` was used.
+    /// The number of repairs by `cleaner`.
     pub fn of(&self, cleaner: Cleaner) -> usize {
         self.0.get(&cleaner).map_or(0, |(count, _)| *count)
     }
 
-    /// Returns true if nothing had to be repaired.
+    /// True without any repair.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

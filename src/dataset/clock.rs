@@ -2,8 +2,8 @@
 //!
 //! Numbers of seconds and finer units, days, and dates with or without a zone.
 //!
-//! The unit of a number is recognised by its magnitude: below 10^11 it is seconds, below 10^14 milliseconds, below 10^17
-//! microseconds, else nanoseconds. A whole number of eight digits that is a date (`20200119`) is one, where all times of
+//! The unit of a number is recognised by its magnitude: below 10^11 it is seconds, below 10^14 milliseconds, below
+//! 10^17 microseconds, else nanoseconds. An integer of eight digits that is a date (`20200119`) is one if all times of
 //! its column are. A column has one spelling; two in one column are an error. Dates without a zone are in UTC.
 
 use super::Moment;
@@ -44,7 +44,7 @@ impl Instant {
     }
 }
 
-/// How times of a column are written.
+/// The spelling of the times of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Spelling {
     /// Numbers of seconds.
@@ -78,7 +78,7 @@ impl Spelling {
     }
 }
 
-/// Reads one time. `None` when the text is none.
+/// Reads one time. `None` for a text that is no time.
 pub(super) fn read(text: &str) -> Option<(Instant, Spelling)> {
     let text = text.trim();
     let first = *text.as_bytes().first()?;
@@ -107,7 +107,7 @@ fn whole_number(number: i64, digits: usize) -> Option<(Instant, Spelling)> {
 fn fraction(number: f64) -> Option<(Instant, Spelling)> {
     let (factor, spelling) = unit(number.abs())?;
     let whole = number.floor();
-    // A microsecond is the most that a double says of the seconds of today.
+    // A double resolves the current time in seconds only to a microsecond.
     let step = (factor / 1_000).max(1);
     let parts = ((number - whole) * (factor / step) as f64).round() as i128;
     Some((Instant::of_nanos(whole as i128 * factor + parts * step), spelling))
@@ -171,7 +171,7 @@ fn digits(bytes: &[u8]) -> Option<i64> {
     Some(bytes.iter().fold(0, |number, digit| number * 10 + i64::from(digit - b'0')))
 }
 
-/// Seconds and nanoseconds of the day, and what is behind.
+/// Seconds and nanoseconds of the day, and the rest of the text.
 fn time_of_day(text: &str) -> Option<(i64, u32, &str)> {
     let bytes = text.as_bytes();
     let (hour, minute) = (digits(bytes.get(..2)?)?, digits(bytes.get(3..5)?)?);
@@ -231,7 +231,7 @@ fn named(text: &str) -> Option<(Instant, Spelling)> {
     })
 }
 
-/// `YYYY-MM-DD HH:MM:SS` in UTC; the number itself where it is no date of the calendar.
+/// `YYYY-MM-DD HH:MM:SS` in UTC; the number itself if it is no date of the calendar.
 pub(super) fn written(seconds: i64) -> String {
     jiff::Timestamp::from_second(seconds)
         .map_or_else(|_| seconds.to_string(), |stamp| stamp.strftime("%Y-%m-%d %H:%M:%S").to_string())
@@ -244,7 +244,7 @@ pub(super) struct Spellings {
 }
 
 impl Spellings {
-    /// Looks at one time. Zero means the same in every unit and says nothing.
+    /// Looks at one time. Zero means the same in every unit and is uninformative.
     ///
     /// # Errors
     /// When the text is no time.
@@ -257,7 +257,7 @@ impl Spellings {
         Ok(())
     }
 
-    /// How the column's numbers of eight digits are meant, and all others; `None` when it holds no time but zeros.
+    /// The meaning of the column's numbers of eight digits, and of all others; `None` if it has only zeros.
     ///
     /// # Errors
     /// When the column has two spellings: line and message.
@@ -283,7 +283,7 @@ impl Spellings {
         }
     }
 
-    /// Returns true if some dates have a zone and some do not.
+    /// True if some dates have a zone and some do not.
     pub(super) fn has_some_zones(&self) -> bool {
         self.found.contains_key(&Spelling::Zoned) && self.found.contains_key(&Spelling::Civil)
     }
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_told_apart_by_their_size() {
+    fn units_follow_from_the_size_of_numbers() {
         use Spelling::{Microseconds, Milliseconds, Nanoseconds, Seconds};
         assert_eq!(at("1577934245"), (1_577_934_245, 0, Seconds));
         assert_eq!(at("1577934245.25"), (1_577_934_245, 250_000_000, Seconds));

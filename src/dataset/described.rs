@@ -8,7 +8,7 @@ use serde_json::{Map, Number, Value};
 const UNKNOWN: &str = "unknown";
 
 impl Column {
-    /// The value of one row as JSON; `None` where it is missing. Times are milliseconds since 1970.
+    /// The value of one row as JSON; `None` if missing. Times are milliseconds since 1970.
     pub fn value(&self, row: usize) -> Option<Value> {
         match self {
             Column::Category { names, .. } => Some(Value::from(names.external(*self.categories(row).first()?))),
@@ -28,7 +28,7 @@ impl Column {
     }
 }
 
-/// Whole numbers without a point; `None` for what is not finite.
+/// Integers without a point; `None` for numbers that are not finite.
 pub(crate) fn number(value: f32) -> Option<Value> {
     if value.fract() == 0.0 && value.abs() < 1e9 {
         return Some(Value::from(value as i64));
@@ -38,7 +38,7 @@ pub(crate) fn number(value: f32) -> Option<Value> {
 }
 
 impl Dataset {
-    /// All fields of an item for text templates, its title (its id where it has none) as `title`, and when it came out.
+    /// All fields of an item for text templates, its title (or id) as `title`, and its release.
     pub fn item_row(&self, item: ItemId) -> ItemRow {
         let place = item.index();
         let mut item_description = described(&self.item_fields, place);
@@ -69,7 +69,7 @@ impl Dataset {
     }
 }
 
-/// What the fields say of a row, except vectors and names that are called unknown. Times are dates.
+/// The fields of a row, except vectors and names that are called unknown. Times are dates.
 fn described(fields: &Fields, row: usize) -> Map<String, Value> {
     let value = |field: &Field| match &field.column {
         Column::Vector { .. } => None,

@@ -7,7 +7,7 @@ use super::import::{Family, Folder, ImportError, Publisher};
 use super::sheet::Sheet;
 use std::path::Path;
 
-/// Words for what a data set is: `auto`, every family, and an older name of one.
+/// Names of kinds of data sets: `auto`, every family, and an older name of one.
 pub const FORMATS: [&str; 14] = [
     "auto",
     "movielens",
@@ -56,7 +56,7 @@ pub(super) struct Detected {
     pub(super) publisher: Box<dyn Publisher>,
 }
 
-/// The data set at `path`, of one family where it is given, `without` a file that belongs to something else.
+/// The data set at `path`, of the given family if any, `without` a file that belongs to something else.
 pub(super) fn open(path: &Path, family: Option<&str>, without: Option<&Path>) -> Result<Detected, DataError> {
     let mut folder = Folder::open(path)?;
     if let Some(file) = without {
@@ -123,7 +123,7 @@ fn attempt(folder: &Folder, family: &str, format: &'static str) -> Result<Option
     Ok(family.attempt(folder, format)?.map(|publisher| Detected { family, format, publisher }))
 }
 
-/// Returns true if the log, or one of the files called so, has all of these columns.
+/// True if the log, or one of the files with these names, has all of these columns.
 fn has_columns(folder: &Folder, names: &[&str], columns: &[&str]) -> bool {
     let named = if names.is_empty() { None } else { folder.log(names) };
     let files: Vec<_> = match (named, folder.chosen()) {

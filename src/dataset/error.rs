@@ -4,7 +4,7 @@ use super::import::ImportError;
 use crate::files::FileError;
 use std::path::PathBuf;
 
-/// A data set that cannot be read. Every message says where and what to do.
+/// A data set that cannot be read. Every message names the place and a remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
     /// The folder does not exist.
@@ -34,7 +34,7 @@ pub enum DataError {
         /// All names.
         known: String,
     },
-    /// A file cannot be read, or a line of it cannot be understood.
+    /// A file cannot be read, or a line of it cannot be parsed.
     #[error(transparent)]
     File(#[from] FileError),
     /// The publisher's files cannot be used.

@@ -8,18 +8,18 @@ use super::{DataError, Dataset, ExternalId, Impressions, RatingScale};
 use crate::files::FileError;
 use std::path::Path;
 
-/// Exposures of a data set's users, with what was taken and how it was rated.
+/// Exposures of a data set's users, with taken items and ratings.
 #[derive(Clone, Debug, Default)]
 pub struct Exposures {
     /// The lists. Users and items have the numbers of the data set.
     pub impressions: Impressions,
-    /// The scale of the ratings: that of the data set where it has one; `None` where nothing is rated.
+    /// The scale of the ratings: that of the data set if it has one; `None` without ratings.
     pub scale: Option<RatingScale>,
     /// Guesses and omissions, one sentence each.
     pub notes: Vec<String>,
 }
 
-/// Counts of rows that name users or items whom the data set does not have.
+/// Counts of rows with users or items that are not in the data set.
 #[derive(Default)]
 struct Unknown {
     users: (u64, String),
@@ -45,11 +45,11 @@ impl Unknown {
     }
 }
 
-/// Reads exposures for the users and items of `data`: a dense matrix of ratings (one row a user, one column an item, 0 = not
-/// shown; a user's row is one list), or a table as of a log in which each row is an item that was shown, with a column like
-/// `clicked`, or a rating, or a whole list; Open Bandit's tables have that form.
+/// Reads exposures for the users and items of `data`: a dense matrix of ratings (one row a user, one column an item, 0
+/// = not shown; a user's row is one list), or a table like a log in which each row is a shown item, with a column like
+/// `clicked`, or a rating, or a complete list; Open Bandit's tables have that form.
 ///
-/// In a table without a column of clicks an item was taken where it is rated; what that means is for the reader to say.
+/// In a table without a column of clicks a rated item counts as taken; the caller decides what that means.
 ///
 /// # Errors
 /// A file that cannot be read, a row that cannot be understood, a rating outside the scale of `data`, or no row at all of a
@@ -88,8 +88,8 @@ pub fn read_exposures(path: &Path, data: &Dataset) -> Result<Exposures, DataErro
 /// Columns that a log without a header line may have: user, item, rating, time.
 const COLUMNS_OF_LOG: std::ops::RangeInclusive<usize> = 3..=4;
 
-/// Returns true if a file is a matrix: numbers and spaces alone in its first line, more than one of them, and not as few as a
-/// log without a header line has, unless there are as few items.
+/// True if a file is a matrix: its first line has only numbers and spaces, more than one number, and not as few as a
+/// log without a header line, unless there are as few items.
 fn is_matrix(path: &Path, data: &Dataset) -> Result<bool, DataError> {
     if !path.is_file() {
         return Ok(false);

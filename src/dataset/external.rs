@@ -6,11 +6,11 @@ use serde::de::{Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 
-/// An id as the data set's publisher wrote it: text or a whole number.
+/// An id in the publisher's spelling: text or an integer.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(untagged)]
 pub enum ExternalId {
-    /// A whole number.
+    /// An integer.
     Number(i64),
     /// Text.
     Text(String),

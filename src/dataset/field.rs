@@ -11,7 +11,7 @@ pub const NO_CATEGORY: u32 = u32::MAX;
 /// The values of one field, a row for each user or item in the order of their dense ids.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub enum Column {
-    /// One category a row, [`NO_CATEGORY`] where it is missing.
+    /// One category a row, [`NO_CATEGORY`] if missing.
     Category {
         /// The categories in order of appearance.
         names: IdTable,
@@ -27,13 +27,13 @@ pub enum Column {
         /// Places in `names`, ascending within a row.
         codes: Vec<u32>,
     },
-    /// One number a row, NaN where it is missing.
+    /// One number a row, NaN if missing.
     Number(Vec<f32>),
-    /// Milliseconds since 1970, `None` where it is missing: a release date, a registration.
+    /// Milliseconds since 1970, `None` if missing: a release date, a registration.
     Time(Vec<Option<i64>>),
-    /// Text, empty where it is missing.
+    /// Text, empty if missing.
     Text(Vec<String>),
-    /// A vector of `width` numbers a row, all NaN where it is missing.
+    /// A vector of `width` numbers a row, all NaN if missing.
     Vector {
         /// Numbers in a row.
         width: usize,
@@ -55,7 +55,7 @@ impl Column {
         }
     }
 
-    /// Returns true if there is no row.
+    /// True without any row.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -72,7 +72,7 @@ impl Column {
         }
     }
 
-    /// The categories of one row, ascending; empty where they are missing and for fields of other types.
+    /// The categories of one row, ascending; empty if missing and for fields of other types.
     pub fn categories(&self, row: usize) -> &[u32] {
         match self {
             Column::Category { codes, .. } if codes[row] != NO_CATEGORY => std::slice::from_ref(&codes[row]),
@@ -169,9 +169,9 @@ impl Fields {
         self.fields.iter()
     }
 
-    /// The field of categories that distinguishes most rows: of those with a number of names within `names` the one that the
-    /// most rows have, of equals one with several categories a row, then the first. `last` is taken only where there is no
-    /// other.
+    /// The field of categories that separates most rows: of those with a number of names within `names` the one that
+    /// most rows have; among equals one with several categories a row, then the first. `last` is used only if there is
+    /// no other.
     pub fn widest(&self, names: RangeInclusive<usize>, last: Option<&str>) -> Option<&Field> {
         let fits = |field: &&Field| field.column.names().is_some_and(|table| names.contains(&table.len()));
         let rank = |field: &&Field| {
@@ -187,7 +187,7 @@ impl Fields {
         self.fields.len()
     }
 
-    /// Returns true if there is no field.
+    /// True without any field.
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }

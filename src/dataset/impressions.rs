@@ -1,9 +1,9 @@
-//! Impressions: lists that were shown, and what was taken from each.
+//! Impressions: shown lists with their taken items.
 
 use crate::ids::{ItemId, LogUserId};
 use serde::{Deserialize, Serialize};
 
-/// Lists as they were shown, with nothing, one or more items taken from each. Columns by impression, items flat.
+/// Shown lists with none, one or more taken items. Columns by impression, items flat.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Impressions {
     /// `[n]`: who saw the list.
@@ -14,13 +14,13 @@ pub struct Impressions {
     pub offsets: Vec<u64>,
     /// The items in the order shown.
     pub items: Vec<ItemId>,
-    /// Which of them were taken.
+    /// True for taken items.
     pub taken: Vec<bool>,
-    /// The slot of each item, counted from 0, where the log gives one; otherwise the place in the list.
+    /// The slot of each item, from 0, if the log has one; otherwise the position in the list.
     pub slots: Vec<u16>,
-    /// How likely the logging policy was to show each item in its slot; empty where the log does not say it.
+    /// The logging policy's probability of showing each item in its slot; empty if the log has none.
     pub propensities: Vec<f32>,
-    /// How each item was rated, in the data set's own scale, NaN where it was not; empty where the log has no ratings.
+    /// The rating of each item, in the data set's own scale, NaN without one; empty if the log has no ratings.
     pub ratings: Vec<f32>,
 }
 
@@ -33,7 +33,7 @@ pub struct Impression<'a> {
     pub time: i64,
     /// The items in the order shown.
     pub items: &'a [ItemId],
-    /// Which of them were taken.
+    /// True for taken items.
     pub taken: &'a [bool],
     /// The slot of each item, counted from 0.
     pub slots: &'a [u16],
@@ -45,7 +45,7 @@ impl Impressions {
         self.users.len()
     }
 
-    /// Returns true if there is no list.
+    /// True without any list.
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()
     }

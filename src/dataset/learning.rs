@@ -1,10 +1,11 @@
 //! The learning part and the held-out part of a log.
 //!
-//! What a user model learns from, and what is held out to measure it.
+//! The training data of a user model, and the held-out data that measure it.
 //!
-//! A log without impressions is cut for each user apart ([`Dataset::split`]). Where lists were shown, lists are the unit: most users
-//! have few, and what was taken from one must not be known before it. So such a log is cut at one moment: lists and interactions of
-//! that moment or later are held out. Without times, users are drawn, and all that they did is held out.
+//! A log without impressions is cut for each user separately ([`Dataset::split`]). With impressions, lists are the
+//! unit: most users have few, and the response to a list must not be known before it. So such a log is cut at one
+//! moment: lists and interactions of that moment or later are held out. Without times, users are drawn, and all their
+//! data are held out.
 
 use super::{Dataset, Split};
 use crate::ids::LogUserId;
@@ -22,17 +23,17 @@ pub struct LearningSplit {
     pub lists: Vec<u32>,
     /// The lists that are held out.
     pub held_out: Vec<u32>,
-    /// The moment of the cut, in seconds since 1970; `None` where it is not one for all.
+    /// The moment of the cut, in seconds since 1970; `None` if users have different ones.
     pub moment: Option<i64>,
 }
 
 impl LearningSplit {
-    /// Returns true if lists teach.
+    /// True if training uses lists.
     pub fn has_lists(&self) -> bool {
         !self.lists.is_empty()
     }
 
-    /// What is held out, as a clause.
+    /// The held-out part, as a clause.
     pub fn rule(&self) -> &'static str {
         match (self.has_lists(), self.moment) {
             (false, _) => "by time, per user: the latest interactions are held out",
@@ -45,7 +46,7 @@ impl LearningSplit {
 }
 
 impl Dataset {
-    /// Cuts the log for a fit: by lists where there are at least [`LEAST_LISTS`], otherwise as [`Dataset::split`].
+    /// Cuts the log for a fit: by lists if there are at least [`LEAST_LISTS`], otherwise as [`Dataset::split`].
     pub fn split_to_learn(&self, holdout: f64) -> LearningSplit {
         let filled: Vec<u32> = (0..self.impressions.len())
             .filter(|&list| !self.impressions.get(list).items.is_empty())
@@ -71,7 +72,7 @@ impl Dataset {
     }
 }
 
-/// Returns true if a user is held out of a log that has no times: a fixed function of the user's number.
+/// True if a user of a log without times is held out: a fixed function of the user's number.
 pub(crate) fn is_drawn(user: LogUserId, share: f64) -> bool {
     unit(&mut Streams::new(0, 0).derive(Purpose::Folds, u64::from(user.0), 1)) < share
 }
@@ -97,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_and_what_was_taken_from_them_are_cut_at_one_moment() {
+    fn lists_and_their_taken_items_are_cut_at_one_moment() {
         let split = shown(true).split_to_learn(0.25);
         assert_eq!((split.lists.len(), split.held_out.len(), split.moment), (150, 50, Some(151)));
         assert!(split.log.before.rows.iter().all(|row| row.time < 151) && split.log.before.rows.len() == 75);
@@ -105,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn without_times_users_are_held_out_whole() {
+    fn without_times_complete_users_are_held_out() {
         let data = shown(false);
         let split = data.split_to_learn(0.25);
         assert!(split.moment.is_none() && split.has_lists() && !split.held_out.is_empty());

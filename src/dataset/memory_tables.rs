@@ -2,8 +2,8 @@
 //!
 //! A data set from tables in memory, with the columns that files may have.
 //!
-//! Tables are read as one's own files are ([`super::import`]): columns have the same names, the same roles and the same
-//! checks, so that a log gives the same data set from memory and from a file. Nothing is copied but what is kept.
+//! Tables are read like files ([`super::import`]): columns have the same names, roles and checks, so that a log gives
+//! the same data set from memory and from a file. Only the kept data are copied.
 
 use super::import::{MemoryNames, tables_in_memory};
 use super::sheet::Cell;
@@ -18,7 +18,7 @@ pub enum TableValue<'a> {
     Missing,
     /// A text, or a number as it should be written.
     Text(Cow<'a, str>),
-    /// A whole number.
+    /// An integer.
     Whole(i64),
     /// A number; NaN is missing.
     Number(f64),
@@ -38,7 +38,7 @@ impl TableValue<'_> {
             TableValue::Number(number) if number.is_nan() => *cell = Cell::Missing,
             TableValue::Text(text) => cell.write(&text),
             TableValue::Whole(number) => cell.write(&number.to_string()),
-            // Shortest text that gives the number back.
+            // The shortest text that restores the number.
             TableValue::Number(number) => cell.write(&number.to_string()),
             TableValue::Truth(truth) => cell.write(if truth { "true" } else { "false" }),
             TableValue::Time(micros) => *cell = Cell::Time(micros),
@@ -47,7 +47,7 @@ impl TableValue<'_> {
     }
 }
 
-/// A table that is in memory already, of whatever library.
+/// A table in memory, of any library.
 pub trait MemoryTable: Send + Sync {
     /// Names of the columns.
     fn columns(&self) -> &[String];
@@ -68,7 +68,7 @@ pub struct MemoryTables {
     pub items: Option<Arc<dyn MemoryTable>>,
     /// A row for each user.
     pub users: Option<Arc<dyn MemoryTable>>,
-    /// What columns mean whose names do not say it: the text of a `data.toml`. Empty for none.
+    /// Roles of columns that cannot be recognised by name: the text of a `data.toml`. Empty for none.
     pub roles: String,
 }
 

@@ -2,9 +2,8 @@
 //!
 //! Reads publishers' files and own tables.
 //!
-//! [`import::FAMILIES`] is the one table of what can be read. A [`Dataset`] is immutable after reading;
-//! [`Dataset::split`] cuts it by time into what happened before the start of a simulation
-//! ([`TrainingLog`]) and what is held out.
+//! [`import::FAMILIES`] is the one table of readable data. A [`Dataset`] is immutable after reading; [`Dataset::split`]
+//! cuts it by time into the log before the start of a simulation ([`TrainingLog`]) and the held-out part.
 
 mod arrays;
 mod catalogue;
@@ -73,7 +72,7 @@ pub struct Interaction {
     pub time: i64,
 }
 
-/// Dense ids and the external ids that they stand for.
+/// Dense ids and their external ids.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(from = "Vec<String>", into = "Vec<String>")]
 pub struct IdTable {
@@ -82,7 +81,7 @@ pub struct IdTable {
 }
 
 impl IdTable {
-    /// The dense number of `external`, adding it when it is new. The second value says whether it was.
+    /// The dense number of `external`, adding it if it is new. The second value is true for a new one.
     pub fn insert(&mut self, external: &str) -> (u32, bool) {
         if let Some(&dense) = self.dense.get(external) {
             return (dense, false);
@@ -108,7 +107,7 @@ impl IdTable {
         self.external.len()
     }
 
-    /// Returns true if there is none.
+    /// True without any id.
     pub fn is_empty(&self) -> bool {
         self.external.is_empty()
     }
@@ -135,7 +134,7 @@ impl From<IdTable> for Vec<String> {
 pub struct Dataset {
     /// Name of the folder or file that it came from.
     pub name: String,
-    /// Which reader read it: the name of a family, as in `data.format`.
+    /// The reader: the name of a family, as in `data.format`.
     #[serde(deserialize_with = "static_names::read")]
     pub family: static_names::StaticName,
     /// External ids of users.
@@ -148,20 +147,19 @@ pub struct Dataset {
     pub item_fields: Fields,
     /// The item field that is shown as an item's name; `None` where the log names items by their ids alone.
     pub title: Option<String>,
-    /// The item field that says when an item came out: a [`Column::Number`] (a year) or a [`Column::Time`].
+    /// The item field with the release: a [`Column::Number`] (a year) or a [`Column::Time`].
     pub released: Option<String>,
-    /// The item field that says who provides an item: a [`Column::Category`].
+    /// The item field with the provider: a [`Column::Category`].
     pub provider: Option<String>,
     /// Sorted by user, then time. A user has each item once, at the first time.
     pub interactions: Vec<Interaction>,
     /// The scale of the ratings; `None` where the log has none.
     pub scale: Option<RatingScale>,
-    /// How rows become text, as the reader of these data has it; empty where the reader knows nothing of the kind of items.
+    /// The text template of the reader; empty if it does not know the kind of items.
     pub template: String,
     /// Lists as they were shown; empty where the log has none.
     pub impressions: Impressions,
-    /// How much each interaction counts (plays, pieces, a share that was watched), NaN where the log does not say it; empty
-    /// where no row does.
+    /// The weight of each interaction (plays, pieces, a watched share), NaN without one; empty if no row has one.
     pub weights: Vec<f32>,
     /// True if the log has times. Without them all times are equal, and the order of a user's rows is that of the file.
     pub has_times: bool,
@@ -174,7 +172,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// Reads the data set at `path`, a folder or a log in it. The files decide how.
+    /// Reads the data set at `path`, a folder or a log in it. The files determine the reader.
     ///
     /// # Errors
     /// A missing file, or the first line that cannot be understood, with file and line.
@@ -221,7 +219,7 @@ impl Dataset {
         collect::collect(found.publisher.as_ref(), found.family.name, collect::name_of(path, found.family.name))
     }
 
-    /// The displayed name of an item: its title, or its id where it has none.
+    /// The displayed name of an item: its title, or its id without one.
     pub fn title_of(&self, item: ItemId) -> &str {
         let titles = self.title.as_deref().and_then(|name| self.item_fields.get(name));
         let title = match titles.map(|field| &field.column) {

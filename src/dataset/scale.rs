@@ -36,7 +36,7 @@ impl RatingScale {
         Some(RatingScale { min, max })
     }
 
-    /// Returns true if a rating is within the scale. NaN is not.
+    /// True if a rating is within the scale. NaN is not.
     pub fn contains(self, rating: f32) -> bool {
         self.min <= rating && rating <= self.max
     }

@@ -5,8 +5,8 @@
 use super::{Dataset, Interaction};
 use crate::ids::LogUserId;
 
-/// The part of a log that happened before the start, grouped by user and ordered by time. Its ratings are levels from 1 to
-/// 5 ([`super::RatingScale::level`]), whatever the scale of the data set: all that reads it works on one scale.
+/// The part of a log before the start, grouped by user and ordered by time. Its ratings are levels from 1 to 5
+/// ([`super::RatingScale::level`]), whatever the scale of the data set, so that its readers have one scale.
 #[derive(Clone, Debug, Default)]
 pub struct TrainingLog {
     /// Items of the catalogue.
@@ -28,7 +28,7 @@ impl TrainingLog {
         &self.rows[self.offsets[user.index()]..self.offsets[user.index() + 1]]
     }
 
-    /// How many interactions each item has.
+    /// The number of interactions of each item.
     pub fn item_counts(&self) -> Vec<u32> {
         let mut counts = vec![0; self.items];
         for row in &self.rows {
@@ -37,7 +37,7 @@ impl TrainingLog {
         counts
     }
 
-    /// The latest time of the log, or 0 when it is empty.
+    /// The latest time of the log, or 0 if it is empty.
     pub fn end(&self) -> i64 {
         self.rows.iter().map(|row| row.time).max().unwrap_or(0)
     }
@@ -55,15 +55,15 @@ impl TrainingLog {
     }
 }
 
-/// Where a log is cut.
+/// The rule by which a log is cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cut {
     /// For each user apart: of `n` rows the first `ceil((1 - holdout) n)` come before the cut, in the order of the data set.
     /// Statistics over all users then know what others did later than one user's cut ([`Split::later_share`]).
     #[default]
     User,
-    /// At one moment for all: as late as at most `1 - holdout` of all rows are earlier. Rows of that very moment are held out,
-    /// all of them, so that the order of the log's lines decides nothing.
+    /// At one moment for all: the latest moment with at most `1 - holdout` of all rows before it. All rows of that
+    /// moment are held out, so the order of the log's lines has no effect.
     Global,
 }
 
@@ -130,7 +130,7 @@ impl Dataset {
         }
     }
 
-    /// The moment before which at most `1 - holdout` of the rows lie; all rows of that moment lie after it.
+    /// The moment with at most `1 - holdout` of the rows before it; all rows of that moment are after the cut.
     fn moment(&self, holdout: f64) -> Result<i64, CutError> {
         let mut times: Vec<i64> = self.interactions.iter().map(|row| row.time).collect();
         times.sort_unstable();
@@ -163,9 +163,9 @@ impl Dataset {
 }
 
 impl Split {
-    /// How much of what is known at the start was not known when the users' parts ended: of each user with held-out rows the
-    /// share of the *other* users' rows before their cuts that are not earlier than the own first held-out row, the mean over
-    /// these users. `None` when nothing is held out. After a cut at one moment it is 0.
+    /// The share of facts at the start that were unknown when the users' parts ended: for each user with held-out rows,
+    /// the share of the *other* users' rows before their cuts that are not earlier than the user's own first held-out
+    /// row; the mean over these users. `None` if nothing is held out. After a cut at one moment it is 0.
     pub fn later_share(&self) -> Option<f64> {
         let mut times: Vec<i64> = self.before.rows.iter().map(|row| row.time).collect();
         times.sort_unstable();
@@ -211,9 +211,9 @@ mod tests {
         let of = |holdout: f64| {
             data.split_by(holdout, Cut::Global).map(|split| (times(&split.before), times(&split.held_out)))
         };
-        // Five of eight rows are to stay, and the sixth has time 4.
+        // Five of eight rows may stay, and the sixth has time 4.
         assert_eq!(of(0.4), Ok((vec![1, 2, 3, 3, 3], vec![9, 4, 5])));
-        // Four are to stay, and the fifth has time 3: all of time 3 are held out.
+        // Four may stay, and the fifth has time 3: all rows of time 3 are held out.
         assert_eq!(of(0.5), Ok((vec![1, 2], vec![3, 3, 3, 9, 4, 5])));
         assert_eq!(of(0.0).map(|(_, held_out)| held_out), Ok(vec![]));
         let split = data.split_by(0.4, Cut::Global).expect("times");
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_did_later_by_hand() {
+    fn later_rows_of_others_by_hand() {
         // Before the cuts: user 0 has times 1 and 2, user 1 has 5 and 6; held out are 3 and 7.
         let split = timed(&[(0, 1), (0, 2), (0, 3), (1, 5), (1, 6), (1, 7)]).split(0.4);
         // User 0's cut is at 3, and both rows of user 1 are later; user 1's is at 7, and none of user 0's is.

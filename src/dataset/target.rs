@@ -1,6 +1,6 @@
 //! Target policies from files.
 //!
-//! A policy whose value is asked, given by what it does: a table of its probabilities, or its own log.
+//! A target policy that is given by its actions: a table of its probabilities, or its own log.
 
 use super::import::{ProbabilityRow, read_probabilities};
 use super::{DataError, Dataset};
@@ -12,19 +12,19 @@ use std::path::Path;
 /// One item that the target showed in its own log.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TargetRound {
-    /// To whom, numbered from 0 in the target's own log.
+    /// The user, numbered from 0 in the target's own log.
     pub user: u32,
-    /// What; `None` where the data set does not have the item.
+    /// The item; `None` if the data set does not have it.
     pub item: Option<ItemId>,
     /// In which slot, counted from 0.
     pub slot: u16,
     /// True if it was taken.
     pub taken: bool,
-    /// How it was rated; NaN where it was not.
+    /// The rating; NaN without one.
     pub rating: f32,
 }
 
-/// A user and a slot; `None` stands for all of them.
+/// A user and a slot; `None` means all of them.
 type Place = (Option<LogUserId>, Option<u16>);
 
 /// See the module's documentation.
@@ -32,9 +32,9 @@ type Place = (Option<LogUserId>, Option<u16>);
 pub struct TargetPolicy {
     /// Its name.
     pub name: String,
-    /// What it showed itself; empty where it is given by its probabilities.
+    /// Its own exposures; empty if it is given by its probabilities.
     pub rounds: Vec<TargetRound>,
-    /// By user and slot; `None` stands for all of them.
+    /// By user and slot; `None` means all of them.
     shares: BTreeMap<Place, Vec<(ItemId, f64)>>,
     /// The share of its probability that lies on items that the data set does not have.
     pub unknown: f64,
@@ -45,12 +45,12 @@ pub struct TargetPolicy {
 /// Probabilities of a user and slot may miss 1 by this much: they are often rounded.
 const SLACK: f64 = 0.02;
 
-/// Reads a target policy for the items of `data`: a table with an item, a probability and, where the policy depends on them,
-/// a slot and a user; or a log of the policy as of [`super::read_exposures`]. Of a log the probability of an item is the share
-/// of the rows of its slot that show it: the policy is taken to choose without a look at the user.
+/// Reads a target policy for the items of `data`: a table with an item, a probability and, if the policy depends on
+/// them, a slot and a user; or a log of the policy as in [`super::read_exposures`]. In a log the probability of an item
+/// is the share of the rows of its slot that show it: the policy is assumed to ignore the user.
 ///
 /// # Errors
-/// A file that cannot be read, probabilities that are none, or no item of `data` in it.
+/// A file that cannot be read, invalid probabilities, or no item of `data` in it.
 pub fn read_target(name: &str, path: &Path, data: &Dataset) -> Result<TargetPolicy, DataError> {
     if !path.is_file() {
         let remedy = "give the file with the target's log or its probabilities".to_owned();
@@ -158,7 +158,7 @@ impl TargetPolicy {
         keys.iter().find_map(|key| self.shares.get(key)).map_or(&[], Vec::as_slice)
     }
 
-    /// How likely it shows an item to a user in a slot.
+    /// The probability of showing an item to a user in a slot.
     pub fn probability(&self, user: LogUserId, slot: u16, item: ItemId) -> f64 {
         let shares = self.shares(user, slot);
         shares.binary_search_by_key(&item, |&(item, _)| item).map_or(0.0, |place| shares[place].1)
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_policy_is_said() {
+    fn invalid_policies_are_reported() {
         let problem = read("item_id,probability\ni0,0.5\ni1,0.4\n").expect_err("too little");
         assert!(problem.contains("add up to 0.9000") && problem.contains("target.csv"), "{problem}");
         let problem = read("item_id,probability\ni0,1.5\n").expect_err("too much");

@@ -18,7 +18,7 @@ pub enum TemplateError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         problem: String,
     },
     /// A template is wrong, or fails on a row.
@@ -26,7 +26,7 @@ pub enum TemplateError {
     Template {
         /// The file.
         path: PathBuf,
-        /// Which template.
+        /// The key of the template.
         key: &'static str,
         /// The problem.
         problem: String,
@@ -152,7 +152,7 @@ fn words(value: &Value, most: usize) -> Result<String, Error> {
     Ok(kept)
 }
 
-/// A value of any kind for readers: lists joined with commas, texts cut, all else as it is.
+/// A value of any kind for readers: lists joined with commas, texts cut, everything else unchanged.
 fn shown(value: &Value) -> Result<Value, Error> {
     const MOST: usize = 30;
     match value.kind() {
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn spans_are_told_in_the_largest_unit() {
+    fn spans_are_written_in_the_largest_unit() {
         for (span, text) in [
             (0, "just now"),
             (59_999, "just now"),
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_files_are_told_with_their_key() {
+    fn wrong_files_are_reported_with_their_key() {
         let path = Path::new("x.toml");
         let problem = TextTemplates::parse(&FILE.replace("{% endif %}", ""), path).err().expect("wrong").to_string();
         assert!(problem.contains("x.toml: `item`"), "{problem}");

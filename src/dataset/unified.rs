@@ -30,7 +30,7 @@ pub struct ItemRow {
     /// The displayed fields of the item.
     #[serde(default)]
     pub item_description: Map<String, Value>,
-    /// Fields of the item for code: `year` or `time` of its release where it is known.
+    /// Fields of the item for code: `year` or `time` of its release if known.
     #[serde(default)]
     pub item_features: Map<String, Value>,
 }
@@ -68,7 +68,7 @@ pub struct InteractionRow {
     pub behavior_features: Map<String, Value>,
 }
 
-/// What a first pass over `NAME_interaction.jsonl` needs: who, what and when, and little of what the user did.
+/// The parts of `NAME_interaction.jsonl` that a first pass needs: user, item and time, and little of the behaviour.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct InteractionHead {
     /// The user.
@@ -83,13 +83,13 @@ pub struct InteractionHead {
     pub behavior: BehaviorHead,
 }
 
-/// How much the log says was shown in a row, and the rating.
+/// The number of shown items in a row, and the rating.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Deserialize)]
 #[serde(from = "BehaviorColumns")]
 pub struct BehaviorHead {
     /// Entries of `impression_list`; `None` for a row without one. What is no list has none.
     pub shown: Option<usize>,
-    /// `rating`, where it is a number.
+    /// `rating`, if it is a number.
     pub rating: Option<f64>,
 }
 
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_tells_how_much_was_shown() {
+    fn a_head_has_the_number_of_shown_items() {
         let shown = |columns: &str| {
             let text = format!(r#"{{"user_id": 1, "item_id": "a", "behavior_features": {{{columns}}}}}"#);
             serde_json::from_str::<InteractionHead>(&text).expect("a head").behavior.shown

@@ -2,10 +2,10 @@
 //!
 //! At the end of a session the probability rises with dissatisfaction.
 //!
-//! The probability is `min(1, hazard exp(-sensitivity (s - s0)))`: proportional hazards, Cox (1972), "Regression models and
-//! life-tables", over sessions, with the satisfaction `s` as covariate, `s0` the scenario's acceptance level. That
-//! whether users return depends on what they were recommended, and that a recommender should plan for it, is Wu, Wang,
-//! Hong and Shi (2017), "Returning is believing: optimizing long-term user engagement in recommender systems".
+//! The probability is `min(1, hazard exp(-sensitivity (s - s0)))`: proportional hazards, Cox (1972), "Regression models
+//! and life-tables", over sessions, with the satisfaction `s` as covariate, and `s0` the scenario's acceptance level.
+//! Wu, Wang, Hong and Shi (2017), "Returning is believing: optimizing long-term user engagement in recommender
+//! systems", show that recommendations affect whether users return, and that a recommender should plan for it.
 
 use super::satisfaction::{MEMORY, Satisfaction};
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Step};
@@ -15,7 +15,7 @@ use crate::params::parameters;
 parameters! {
     /// discontented users leave for good, by a proportional hazard (Cox 1972; Wu et al. 2017)
     pub(super) struct ChurnSpec = "churn" {
-        /// probability that a user of average satisfaction leaves at the end of a session; 0 = nobody leaves
+        /// probability that a user of average satisfaction leaves at the end of a session; 0 = no user leaves
         #[range(0.0..=1.0)]
         hazard: f64,
         /// logarithm of the factor on the hazard for a satisfaction of 1 below the acceptance level

@@ -30,7 +30,7 @@ fn own_context() -> DynamicContext {
     DynamicContext { catalogue: Arc::new(catalogue), tick_seconds: 3 * 3600, ticks: TICKS, ..context(USERS, ITEMS) }
 }
 
-/// Everything that a dynamic did to one user, or to what is on offer.
+/// Everything that a dynamic did to one user or to the offer.
 #[derive(Clone, Debug, PartialEq)]
 enum Deed {
     Arrival(u64),
@@ -41,8 +41,8 @@ enum Deed {
     Joins(u32),
 }
 
-/// Forty ticks in which users come, look at seeded slates and accept some items; only `users` take part. Gives the deeds of
-/// each user, and what was withheld at each tick.
+/// Forty ticks in which users come, look at seeded slates and accept some items; only `users` take part. Returns the
+/// deeds of each user, and the withheld items at each tick.
 fn rollout(dynamic: Box<dyn Dynamic>, users: &[u32]) -> (Vec<Vec<Deed>>, Vec<Vec<u64>>) {
     let mut all = Dynamics::of(vec![dynamic], &own_context());
     let (mut deeds, mut withheld) = (vec![Vec::new(); USERS], Vec::new());
@@ -177,7 +177,7 @@ fn asking_for_a_shift_changes_nothing() {
 }
 
 #[test]
-fn an_empty_catalogue_and_nobody() {
+fn an_empty_catalogue_and_no_user() {
     for kind in all() {
         let given: Vec<(&str, toml::Value)> = kind.strengths().map(|name| (name, STRONG.into())).collect();
         let context = DynamicContext { ticks: 1, ..context(0, 0) };
@@ -244,7 +244,7 @@ fn the_document_has_every_kind_and_key() {
 }
 
 #[test]
-fn the_recipe_of_contributing_works_as_it_stands() {
+fn the_recipe_of_contributing_works_unchanged() {
     let recipe = include_str!("../../tests/fixtures/recipes/sulking.rs");
     let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("   {line}\n") };
     let block: String = recipe.lines().map(line).collect();

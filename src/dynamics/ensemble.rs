@@ -8,8 +8,8 @@ use crate::log::EventBatch;
 use crate::random::Streams;
 use std::collections::BTreeMap;
 
-/// The dynamics of a scenario, in the order of the file. They act one after the other: logits are added up, factors and
-/// the probabilities of staying multiplied, so that the order changes at most the last bit of a number.
+/// The dynamics of a scenario, in the order of the file. They act in sequence: logits are added, factors and the
+/// probabilities of staying are multiplied, so the order changes at most the last bit of a number.
 #[derive(Default)]
 pub struct Dynamics {
     parts: Vec<Part>,
@@ -17,9 +17,9 @@ pub struct Dynamics {
     width: usize,
     /// `[users, width]`.
     state: Vec<f32>,
-    /// The tick at which each user joins; empty when all are there from the start.
+    /// The tick at which each user joins; empty if all are present from the start.
     joins: Vec<u32>,
-    /// Items that come later, by tick; those before `next` are on offer.
+    /// Items with later releases, by tick; those before `next` are on offer.
     releases: Vec<(u32, ItemId)>,
     next: usize,
     offer: Offer,
@@ -27,7 +27,7 @@ pub struct Dynamics {
     seconds: i64,
 }
 
-/// A dynamic and the place of its numbers in a user's row.
+/// A dynamic and the offset of its numbers in a user's row.
 struct Part {
     name: String,
     dynamic: Box<dyn Dynamic>,
@@ -36,7 +36,7 @@ struct Part {
 }
 
 impl Part {
-    /// The value, which is from 0 to `most`.
+    /// The value if it is from 0 to `most`, else an error.
     fn checked(&self, what: &'static str, user: UserId, value: f64, most: f64) -> Result<f64, DynamicFault> {
         if (0.0..=most).contains(&value) {
             return Ok(value);
@@ -47,10 +47,10 @@ impl Part {
 }
 
 impl Dynamics {
-    /// Builds the dynamics of a scenario, which are of some of `kinds`. Two of one kind draw from different streams.
+    /// Builds the dynamics of a scenario; `kinds` are the known kinds. Two of one kind draw from different streams.
     ///
     /// # Errors
-    /// The name of the first dynamic that cannot be built, and why.
+    /// The name of the first dynamic that cannot be built, and the reason.
     pub fn new(
         specs: &[DynamicSpec],
         kinds: &[DynamicKind],
@@ -60,7 +60,7 @@ impl Dynamics {
         let mut parts = Vec::with_capacity(specs.len());
         for spec in specs {
             let copy = copies.entry(&spec.kind).or_default();
-            // The first of a kind draws the same whatever else the scenario has.
+            // The first of a kind has the same draws whatever else the scenario has.
             let streams: Streams = if *copy == 0 { context.streams } else { context.streams.fork(*copy) };
             *copy += 1;
             let unknown = || (spec.name.clone(), DynamicError(format!("there is no kind `{}`", spec.kind)));
@@ -72,7 +72,7 @@ impl Dynamics {
         Ok(Dynamics::named(parts, context))
     }
 
-    /// The same from dynamics that were built already.
+    /// Combines dynamics that are already built.
     pub fn of(dynamics: Vec<Box<dyn Dynamic>>, context: &DynamicContext) -> Dynamics {
         let numbered = dynamics.into_iter().zip(1..);
         Dynamics::named(numbered.map(|(dynamic, number)| (number.to_string(), dynamic)).collect(), context)
@@ -102,18 +102,18 @@ impl Dynamics {
         all
     }
 
-    /// Returns true if there is none: then nothing needs to be asked.
+    /// True without any dynamic: then no hook needs a call.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
     }
 
-    /// When a tick takes place.
+    /// The moment of a tick.
     pub fn moment(&self, tick: u32) -> Moment {
         Moment { tick, time: self.start + i64::from(tick) * self.seconds * 1_000, seconds: self.seconds }
     }
 
-    /// The tick at which each user joins; empty when all are there from the start.
+    /// The tick at which each user joins; empty if all are present from the start.
     pub fn joins(&self) -> &[u32] {
         &self.joins
     }
@@ -123,7 +123,7 @@ impl Dynamics {
         &self.releases
     }
 
-    /// Returns true if tastes may be pulled.
+    /// True if tastes may be pulled.
     pub fn pulls(&self) -> bool {
         self.parts.iter().any(|part| part.dynamic.pulls())
     }
@@ -144,14 +144,14 @@ impl Dynamics {
         Ok(product)
     }
 
-    /// Brings what is remembered of a user back to the start.
+    /// Resets the state of a user to the start.
     pub fn restart(&mut self, user: UserId) {
         let row = &mut self.state[user.index() * self.width..(user.index() + 1) * self.width];
         row.fill(0.0);
         self.parts.iter().for_each(|part| part.dynamic.start(user, &mut row[part.first..part.end]));
     }
 
-    /// A session begins.
+    /// Begins a session.
     pub fn begin(&mut self, moment: &Moment, user: UserId) {
         let row = &mut self.state[user.index() * self.width..(user.index() + 1) * self.width];
         for part in &self.parts {
@@ -165,7 +165,7 @@ impl Dynamics {
         self.parts.iter().for_each(|part| part.dynamic.shift(shown, &row[part.first..part.end], logits));
     }
 
-    /// Takes note of a response; says whether the session ends with it.
+    /// Processes a response; returns true if the session ends with it.
     pub fn remember(&mut self, step: &Step<'_>) -> bool {
         let row = &mut self.state[step.user.index() * self.width..(step.user.index() + 1) * self.width];
         let mut ends = false;
@@ -205,7 +205,7 @@ impl Dynamics {
         Ok(pulls)
     }
 
-    /// Changes what is on offer at the beginning of a tick, and says what is not.
+    /// Updates the offer at the start of a tick, and returns the withheld items.
     pub fn supply(&mut self, tick: u32) -> &[u64] {
         while let Some(&(_, item)) = self.releases.get(self.next).filter(|release| release.0 <= tick) {
             self.offer.release(item);
@@ -218,7 +218,7 @@ impl Dynamics {
         self.offer.withheld()
     }
 
-    /// Shows all of them the events of a tick.
+    /// Passes the events of a tick to all dynamics.
     pub fn observe(&mut self, events: &EventBatch) {
         self.parts.iter_mut().for_each(|part| part.dynamic.observe(events));
     }
@@ -233,7 +233,7 @@ mod tests {
     use super::*;
     use crate::dynamics::testing::{context, moment, step};
 
-    /// Gives these numbers, whatever they are.
+    /// A dynamic with these fixed numbers.
     struct Wrong {
         arrival: f64,
         leaving: f64,
@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_a_fault_and_never_a_no() {
+    fn numbers_that_are_not_finite_are_faults() {
         let of = |arrival: f64, leaving: f64, rate: f32| {
             let good = Wrong { arrival: 0.5, leaving: 0.5, rate: 0.5 };
             let parts: Vec<Box<dyn Dynamic>> = vec![Box::new(good), Box::new(Wrong { arrival, leaving, rate })];

@@ -1,8 +1,8 @@
 //! `fatigue`: rejection that grows within a session.
 //!
 //! The logit of "reject all" rises by `strength` for each slate that the user has seen in this session; a new session
-//! begins fresh. That click rates fall with the number of impressions a user has had is the finding of Ma, Liu and Shen
-//! (2016), "User fatigue in online news recommendation"; the linear form in logits is the simplest that has it.
+//! starts fresh. Ma, Liu and Shen (2016), "User fatigue in online news recommendation", found that click rates fall
+//! with the number of impressions; a linear effect on the logit is the simplest form.
 
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment, Shown, Step};
 use crate::ids::UserId;
@@ -11,7 +11,7 @@ use crate::params::parameters;
 parameters! {
     /// every slate of a session makes rejecting the next one easier (Ma, Liu and Shen 2016)
     pub(super) struct FatigueSpec = "fatigue" {
-        /// logits that "reject all" gains with each slate seen in the session; 0 = nobody tires
+        /// logits that "reject all" gains with each slate seen in the session; 0 = no fatigue
         #[range(0.0..=100.0)]
         strength: f64,
     }

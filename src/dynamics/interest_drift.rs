@@ -1,11 +1,11 @@
 //! `interest_drift`: exposure that shifts tastes.
 //!
-//! At every slate one of its items, drawn uniformly for user and tick, is noticed and draws the taste towards itself by
-//! the share `rate` of the way. The way depends on the user model: the parametric user's interest moves towards the
-//! item's attributes, `w <- w + rate (x - w)`; the mirror's memory moves towards what its `update` graph makes of an
-//! acceptance without a rating. That mere exposure makes users like a thing is Zajonc (1968), "Attitudinal effects of
-//! mere exposure"; that a recommender which feeds on it narrows interests is analysed by Jiang, Chiappa, Lattimore,
-//! Gyorgy and Kohli (2019), "Degenerate feedback loops in recommender systems".
+//! At every slate one of its items, drawn uniformly for user and tick, is noticed and pulls the taste towards itself by
+//! the share `rate` of the distance. The distance depends on the user model: the parametric user's interest moves
+//! towards the item's attributes, `w <- w + rate (x - w)`; the mirror's memory moves towards the result of its `update`
+//! graph for an acceptance without a rating. Zajonc (1968), "Attitudinal effects of mere exposure", shows that exposure
+//! alone creates liking; Jiang, Chiappa, Lattimore, Gyorgy and Kohli (2019), "Degenerate feedback loops in recommender
+//! systems", analyse how a recommender that learns from it narrows interests.
 
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Pull, Step};
 use crate::ids::ItemId;
@@ -15,8 +15,8 @@ use crate::random::{Purpose, Streams, below};
 parameters! {
     /// what is shown shifts tastes towards itself (Zajonc 1968; Jiang et al. 2019)
     pub(super) struct InterestDriftSpec = "interest_drift" {
-        /// share of the way that one noticed item of a slate draws the taste towards itself; 0 = only what is accepted
-        /// changes a taste
+        /// share of the distance by which one noticed item of a slate pulls the taste towards itself; 0 = only accepted
+        /// items change a taste
         #[range(0.0..=1.0)]
         rate: f64,
     }

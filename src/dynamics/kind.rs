@@ -82,11 +82,11 @@ pub struct DynamicFault {
     pub dynamic: String,
     /// The user, numbered within the population.
     pub user: u32,
-    /// What it says.
+    /// The name of the number.
     pub what: &'static str,
-    /// What it says it is.
+    /// The number.
     pub value: f64,
-    /// What it may be.
+    /// The allowed numbers.
     pub expected: &'static str,
 }
 

@@ -1,15 +1,15 @@
 //! Dynamics: changes of users and catalogue during a run.
 //!
-//! Without a `[[dynamic]]` table nothing of this exists. A dynamic is one file and one line in [`all`]. It acts
-//! beside the user model and does not depend on which one it is: it shifts the logits of a choice, multiplies the
-//! probability of coming, ends sessions, lets users leave, pulls tastes, or changes what is on offer.
+//! Without a `[[dynamic]]` table there are no dynamics. A dynamic is one file and one line in [`all`]. It acts beside
+//! any user model: it shifts the logits of a choice, multiplies the probability of coming, ends sessions, lets users
+//! leave, pulls tastes, or changes the offer.
 //!
-//! Its state of a user is a row of numbers that it receives, as a user model receives a memory: it cannot read
-//! another user's row, so the order and the batches in which users are visited cannot change a result. Only what
-//! concerns the catalogue may be kept in the dynamic itself ([`Dynamic::supply`], [`Dynamic::observe`]). The engine
-//! draws arrivals and departures; a dynamic that draws something itself takes [`DynamicContext::streams`] with a
-//! [`crate::random::Purpose`] of its own, by the id of a user or item and the tick, so that all policies meet the same
-//! random numbers. docs/reference/dynamics.md has the formulas and sources of all kinds.
+//! Its state of a user is a row of numbers that it receives, like the memory of a user model: it cannot read another
+//! user's row, so the order and the batches of users cannot change a result. Only state about the catalogue may be
+//! stored in the dynamic itself ([`Dynamic::supply`], [`Dynamic::observe`]). The engine draws arrivals and departures;
+//! a dynamic that draws itself uses [`DynamicContext::streams`] with a [`crate::random::Purpose`] of its own, by the id
+//! of a user or item and the tick, so that all policies have the same random numbers. docs/reference/dynamics.md has
+//! the formulas and sources of all kinds.
 //!
 //! ```
 //! use recmirror::dynamics::{Dynamic, Shown};
@@ -94,18 +94,18 @@ pub fn get(name: &str) -> Option<&'static DynamicKind> {
     all().iter().find(|kind| kind.name == name)
 }
 
-/// When something happens.
+/// The time of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
     /// The tick.
     pub tick: u32,
-    /// Milliseconds since 1970 at the beginning of the tick, by the calendar of the log.
+    /// Milliseconds since 1970 at the start of the tick, by the calendar of the log.
     pub time: i64,
     /// Seconds of the tick.
     pub seconds: i64,
 }
 
-/// The input of a user model about one user.
+/// The slate shown to one user.
 #[derive(Clone, Copy, Debug)]
 pub struct Shown<'a> {
     /// The tick.
@@ -127,101 +127,100 @@ pub struct Step<'a> {
     pub items: &'a [ItemId],
     /// The accepted item.
     pub accepted: Option<ItemId>,
-    /// Its rating, 1 to 5; NaN when nothing was accepted or it has none.
+    /// Its rating, 1 to 5; NaN if nothing was accepted or it has none.
     pub rating: f32,
     /// Slates of this session, this one included.
     pub slates: u32,
 }
 
-/// An item that draws a user's taste towards itself without having been accepted.
+/// An item that pulls a user's taste towards itself without an acceptance.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pull {
     /// The item.
     pub item: ItemId,
-    /// How far, as a share of the whole way (0 = not at all).
+    /// The share of the distance (0 = none).
     pub rate: f32,
 }
 
-/// Something that changes during a run. Every hook does nothing unless it is written. Hooks with `&self` are given the
-/// user's own row of `width` numbers and nothing else of the run.
+/// A change of users or catalogue during a run. The default of every hook does nothing. Hooks with `&self` receive only
+/// the user's own row of `width` numbers.
 pub trait Dynamic: Send + Sync {
-    /// Numbers that it keeps of each user.
+    /// Numbers of its state for each user.
     fn width(&self) -> usize {
         0
     }
 
-    /// Writes the row of a user before the first tick; it holds zeros.
+    /// Writes the row of a user before the first tick; the row is zero before.
     fn start(&self, user: UserId, state: &mut [f32]) {
         let _ = (user, state);
     }
 
-    /// The first tick at which the user can come; 0: there from the start. Nobody knows the past of a user who joins
-    /// later.
+    /// The first tick at which the user can come; 0: present from the start. A user who joins later has no known past.
     fn joins(&self, user: UserId) -> u32 {
         let _ = user;
         0
     }
 
-    /// The first tick at which the item is on offer; 0: there from the start. Nobody has interacted with an item before.
+    /// The first tick at which the item is on offer; 0: on offer from the start. An item has no interactions before its
+    /// release.
     fn released(&self, item: ItemId) -> u32 {
         let _ = item;
         0
     }
 
-    /// Factor on the probability that an absent user starts a session at this tick. A run ends with an error where it is not a
-    /// number of at least 0.
+    /// Factor on the probability that an absent user starts a session at this tick. A number that is negative or not
+    /// finite ends the run with an error.
     fn arrival(&self, moment: &Moment, user: UserId, state: &[f32]) -> f64 {
         let _ = (moment, user, state);
         1.0
     }
 
-    /// A session begins.
+    /// Called when a session begins.
     fn begin(&self, moment: &Moment, user: UserId, state: &mut [f32]) {
         let _ = (moment, user, state);
     }
 
-    /// Adds to the logits of a choice, `[slate + 1]`: one a slot, then "reject all". It may be asked about slates that
-    /// are never shown (the oracle asks), hence it changes nothing else.
+    /// Adds to the logits of a choice, `[slate + 1]`: one for each slot, then "reject all". The oracle also calls it
+    /// for slates that are never shown, so it must not change state.
     fn shift(&self, shown: &Shown<'_>, state: &[f32], logits: &mut [f32]) {
         let _ = (shown, state, logits);
     }
 
-    /// Takes note of a response.
+    /// Updates the state after a response.
     fn remember(&self, step: &Step<'_>, state: &mut [f32]) {
         let _ = (step, state);
     }
 
-    /// Returns true if the session ends with this response. Called after [`Dynamic::remember`].
+    /// True if the session ends with this response. Called after [`Dynamic::remember`].
     fn ends(&self, step: &Step<'_>, state: &[f32]) -> bool {
         let _ = (step, state);
         false
     }
 
-    /// The probability that a user whose session ends with this response never returns. A run ends with an error where it is
-    /// not 0 to 1.
+    /// The probability that a user whose session ends with this response never returns. A number outside 0 to 1 ends
+    /// the run with an error.
     fn leaving(&self, step: &Step<'_>, state: &[f32]) -> f64 {
         let _ = (step, state);
         0.0
     }
 
-    /// Returns true if [`Dynamic::pull`] may give something: then the user model must know how tastes drift.
+    /// True if [`Dynamic::pull`] may return a pull: then the user model must support drifting tastes.
     fn pulls(&self) -> bool {
         false
     }
 
-    /// What draws the user's taste towards itself at this response. A run ends with an error where its rate is not a number of
-    /// at least 0.
+    /// The pull on the user's taste at this response. A rate that is negative or not finite ends the run with an error.
     fn pull(&self, step: &Step<'_>) -> Option<Pull> {
         let _ = step;
         None
     }
 
-    /// Changes what is on offer, at the beginning of each tick.
+    /// Changes the offer, at the start of each tick.
     fn supply(&mut self, moment: &Moment, offer: &mut Offer) {
         let _ = (moment, offer);
     }
 
-    /// Sees the events of a tick at its end.
+    /// Receives the events of a tick at its end.
     fn observe(&mut self, events: &EventBatch) {
         let _ = events;
     }

@@ -1,8 +1,8 @@
 //! `new_users`: part of the users join during the run, unknown to everybody.
 //!
-//! Each user joins late with probability `share`, at a tick drawn uniformly from 1 up to but without `until`. Before,
-//! the user does not come. Policies know nothing of such a user: the rows of the log are taken out, and the history starts empty.
-//! The taste is that of the mirrored person. It is the cold-start problem of users: Schein, Popescul, Ungar and Pennock
+//! Each user joins late with probability `share`, at a tick drawn uniformly from 1 to below `until`, and does not come
+//! before. Policies have no data of such a user: the rows of the log are removed, and the history starts empty. The
+//! taste is that of the mirrored user. This is the cold-start problem of users: Schein, Popescul, Ungar and Pennock
 //! (2002), "Methods and metrics for cold-start recommendations".
 
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError};
@@ -13,10 +13,10 @@ use crate::random::{Purpose, Streams, below, unit};
 parameters! {
     /// part of the users join during the run, without a known past (Schein et al. 2002)
     pub(super) struct NewUsersSpec = "new_users" {
-        /// probability that a user joins during the run and is not there from the start; 0 = all are there
+        /// probability that a user joins during the run; 0 = all users are present from the start
         #[range(0.0..=1.0)]
         share: f64,
-        /// tick before which all have joined, evenly spread; 0 = the horizon
+        /// tick before which all users have joined, evenly spread; 0 = the horizon
         #[range(0..=100_000)]
         until: u32 = 0,
     }

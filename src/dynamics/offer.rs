@@ -2,17 +2,17 @@
 
 use crate::ids::ItemId;
 
-/// The items on offer. An item is withheld until its release and after its withdrawal.
+/// The items on offer. An item is withheld before its release and after its withdrawal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Offer {
     unreleased: Vec<u64>,
     withdrawn: Vec<u64>,
-    /// Either of them.
+    /// Unreleased or withdrawn items.
     withheld: Vec<u64>,
 }
 
 impl Offer {
-    /// Everything but what `unreleased` says is on offer.
+    /// An offer of all items except `unreleased`.
     pub fn new(items: usize, unreleased: impl IntoIterator<Item = ItemId>) -> Offer {
         let mut bits = vec![0; items.div_ceil(64)];
         for item in unreleased {
@@ -27,18 +27,18 @@ impl Offer {
         self.refresh(item);
     }
 
-    /// Takes an item from the offer for good.
+    /// Withdraws an item permanently.
     pub fn withdraw(&mut self, item: ItemId) {
         self.withdrawn[item.index() / 64] |= 1 << (item.index() % 64);
         self.refresh(item);
     }
 
-    /// Returns true if the item can be shown.
+    /// True if the item can be shown.
     pub fn has(&self, item: ItemId) -> bool {
         self.withheld[item.index() / 64] >> (item.index() % 64) & 1 == 0
     }
 
-    /// One bit for each item, set when it cannot be shown.
+    /// One bit for each item, set if it cannot be shown.
     pub fn withheld(&self) -> &[u64] {
         &self.withheld
     }

@@ -1,10 +1,10 @@
 //! `provider_exit`: providers who leave with their items.
 //!
-//! At the end of every `period` ticks a provider whose items got less than `need` times their fair share leaves for good;
-//! the fair share is the providers' items over all items of providers who are still there, times the slots shown (or the
-//! acceptances). Viability thresholds of providers over epochs are those of Mladenov, Creager, Ben-Porat, Swersky, Zemel
-//! and Boutilier (2020), "Optimizing long-term social welfare in recommender systems: a constrained matching approach".
-//! The key `data.providers` decides the provider of an item.
+//! At the end of every `period` ticks a provider whose items got less than `need` times their fair share leaves
+//! permanently. The fair share is the provider's items over all items of the remaining providers, times the slots shown
+//! (or the acceptances). Viability thresholds of providers over epochs are those of Mladenov, Creager, Ben-Porat,
+//! Swersky, Zemel and Boutilier (2020), "Optimizing long-term social welfare in recommender systems: a constrained
+//! matching approach". The key `data.providers` sets the provider of an item.
 
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment, Offer};
 use crate::dataset::Catalogue;
@@ -14,17 +14,17 @@ use crate::params::{parameters, words};
 use std::sync::Arc;
 
 words! {
-    /// What counts for a provider.
+    /// The exposure of a provider that counts.
     pub(super) enum By { Exposure = "exposure", Acceptance = "acceptance" }
 }
 
 parameters! {
     /// providers who are shown too little leave with their items (Mladenov et al. 2020)
     pub(super) struct ProviderExitSpec = "provider_exit" {
-        /// exposure that a provider needs to stay, as a share of the fair share; 0 = none leaves
+        /// exposure that a provider needs to stay, as a share of the fair share; 0 = no provider leaves
         #[range(0.0..=100.0)]
         need: f64,
-        /// ticks after which providers draw the balance
+        /// ticks between the decisions of providers
         #[range(1..=100_000)]
         period: u32 = 10,
         /// what counts for a provider: items that were shown, or accepted
@@ -43,7 +43,7 @@ struct ProviderExit {
     need: f64,
     period: u32,
     by_acceptance: bool,
-    /// Items of each provider who is there; 0 for those who have left.
+    /// Items of each remaining provider; 0 for those who have left.
     items: Vec<u64>,
     /// The exposure of each provider since the last balance.
     counts: Vec<u64>,
@@ -54,8 +54,8 @@ impl ProviderExit {
         let (need, catalogue) = (params.need, context.catalogue.clone());
         let mut items = vec![0; catalogue.providers().map_or(0, |providers| providers.len())];
         if need > 0.0 && items.is_empty() {
-            let problem = "the data say nobody who provides an item; set `data.providers` to \"seeded\" or \"category\", \
-                or `data.provider_field` to the field of the items that says it";
+            let problem = "the data have no providers of items; set `data.providers` to \"seeded\" or \"category\", \
+                           or `data.provider_field` to the field of the items that names them";
             return Err(DynamicError(problem.to_owned()));
         }
         for provider in (0..catalogue.len() as u32).filter_map(|item| catalogue.provider_of(ItemId(item))) {
@@ -71,7 +71,7 @@ impl ProviderExit {
         }
     }
 
-    /// Which providers leave, and new counts.
+    /// The providers who leave; resets the counts.
     fn balance(&mut self) -> Vec<bool> {
         let total: u64 = self.counts.iter().sum();
         let items: u64 = self.items.iter().sum();
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn who_gets_less_than_the_need_leaves() {
+    fn providers_below_the_need_leave() {
         // Providers of the test catalogue: items 0, 2, 4 of the first, 1, 3, 5 of the second.
         let params = ProviderExitSpec { need: 0.5, period: 2, by: By::Exposure };
         let mut exit = ProviderExit::new(&params, &context(1, 6)).expect("providers");
@@ -139,7 +139,7 @@ mod tests {
         exit.observe(&shown(2, &[0, 2, 4]));
         exit.supply(&moment(4), &mut offer);
         assert_eq!(offer.withheld(), [0b10_1010]);
-        // The last provider has the whole share.
+        // The last provider has the entire share.
         exit.observe(&shown(4, &[0]));
         exit.supply(&moment(6), &mut offer);
         assert_eq!(offer.withheld(), [0b10_1010]);

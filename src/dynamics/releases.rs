@@ -1,10 +1,10 @@
 //! `releases`: part of the catalogue comes out during the run.
 //!
-//! With `order = "random"` each item comes late with probability `share`, at a tick drawn uniformly from 1 up to but
-//! without `until`. With `order = "newest"` the share of the items with the latest years comes late, in the order of their
-//! years and evenly spread; items without a year are there from the start. Policies know nobody's opinion of an item
-//! before its release: its rows of the log are taken out. It is the cold-start problem of items: Schein, Popescul, Ungar
-//! and Pennock (2002), "Methods and metrics for cold-start recommendations".
+//! With `order = "random"` each item is released late with probability `share`, at a tick drawn uniformly from 1 to
+//! below `until`. With `order = "newest"` the share of the items with the latest years is released late, in the order
+//! of their years and evenly spread; items without a year are on offer from the start. Policies have no interactions
+//! with an item before its release: its rows of the log are removed. This is the cold-start problem of items: Schein,
+//! Popescul, Ungar and Pennock (2002), "Methods and metrics for cold-start recommendations".
 
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError};
 use crate::ids::ItemId;
@@ -17,15 +17,15 @@ words! {
 }
 
 parameters! {
-    /// part of the items come out during the run, without known interactions (Schein et al. 2002)
+    /// part of the items are released during the run, without known interactions (Schein et al. 2002)
     pub(super) struct ReleasesSpec = "releases" {
-        /// share of the items that come out during the run; 0 = all are there from the start
+        /// share of the items that are released during the run; 0 = all are on offer from the start
         #[range(0.0..=1.0)]
         share: f64,
-        /// tick before which all have come out, evenly spread; 0 = the horizon
+        /// tick before which all items are released, evenly spread; 0 = the horizon
         #[range(0..=100_000)]
         until: u32 = 0,
-        /// which items come late: `random` ones, or those that came out last in their order
+        /// which items are released late: `random` ones, or the newest in their order
         order: Order = Order::Random,
     }
 }
@@ -36,7 +36,7 @@ impl BuildDynamic for ReleasesSpec {
     }
 }
 
-/// The tick at which each item comes out.
+/// The release tick of each item.
 struct Releases {
     ticks: Vec<u32>,
 }

@@ -1,9 +1,9 @@
 //! `retirement`: items leave the catalogue.
 //!
-//! At every tick after the first, each item leaves for good with probability `hazard`, so that the time on offer is
-//! geometric with mean `1 / hazard` ticks. The tick is drawn once for each item, the same under every policy. Item churn as a
-//! fact that a recommender has to live with: Das, Datar, Garg and Rajaram (2007), "Google news personalization: scalable
-//! online collaborative filtering".
+//! At every tick after the first, each item leaves permanently with probability `hazard`, so its time on offer is
+//! geometric with mean `1 / hazard` ticks. The tick is drawn once for each item, the same under every policy. Das,
+//! Datar, Garg and Rajaram (2007), "Google news personalization: scalable online collaborative filtering", describe
+//! item churn as a fact for recommenders.
 
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment, Offer};
 use crate::ids::ItemId;
@@ -13,7 +13,7 @@ use crate::random::{Purpose, unit};
 parameters! {
     /// items leave the catalogue for good (Das et al. 2007)
     pub(super) struct RetirementSpec = "retirement" {
-        /// probability that an item leaves at a tick; 0 = none leaves
+        /// probability that an item leaves at a tick; 0 = no item leaves
         #[range(0.0..=1.0)]
         hazard: f64,
     }
@@ -25,7 +25,7 @@ impl BuildDynamic for RetirementSpec {
     }
 }
 
-/// The items that leave within the horizon, by tick; those before `next` are gone.
+/// The items that leave within the horizon, by tick; those before `next` have left.
 struct Retirement {
     leaving: Vec<(u32, ItemId)>,
     next: usize,

@@ -1,8 +1,9 @@
 //! `return_time`: content users come back sooner.
 //!
-//! The probability of coming is multiplied by `exp(strength (s - s0))`, the proportional-hazards form of return times in
-//! Kapoor, Sun, Srivastava and Ye (2014), "A hazard based approach to user return time prediction"; `s` is the
-//! satisfaction, a moving average of responses, and `s0` the scenario's acceptance level, at which everybody starts.
+//! The probability of coming is multiplied by `exp(strength (s - s0))`, the proportional-hazards form of return times
+//! in Kapoor, Sun, Srivastava and Ye (2014), "A hazard based approach to user return time prediction"; `s` is the
+//! satisfaction, a moving average of responses, and `s0` the scenario's acceptance level, the start value of every
+//! user.
 
 use super::satisfaction::{MEMORY, Satisfaction};
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment, Step};
@@ -13,7 +14,7 @@ parameters! {
     /// content users come back sooner, by a proportional hazard (Kapoor et al. 2014)
     pub(super) struct ReturnTimeSpec = "return_time" {
         /// logarithm of the factor on the probability of coming for a satisfaction of 1 above the acceptance level; 0 =
-        /// satisfaction does not matter
+        /// satisfaction has no effect
         #[range(0.0..=20.0)]
         strength: f64,
         #[key(MEMORY)]

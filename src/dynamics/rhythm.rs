@@ -1,9 +1,9 @@
 //! `rhythm`: arrivals by hour and weekday.
 //!
-//! The probability of coming is multiplied by `(1 + daily c_day)(1 + weekly c_week)`, where `c` is the mean of
-//! `cos(2 pi (time - peak) / period)` over the tick. A tick of a day or a week averages its rhythm away, so that the mean
-//! over a period is 1 whatever the length of a tick. Times are those of the log, in UTC. Periodic daily and weekly rates
-//! are those of Malmgren, Stouffer, Motter and Amaral (2008), "A Poissonian explanation for heavy tails in e-mail
+//! The probability of coming is multiplied by `(1 + daily c_day)(1 + weekly c_week)`, where `c` is the mean of `cos(2
+//! pi (time - peak) / period)` over the tick. A tick of a day or a week averages its rhythm out, so the mean over a
+//! period is 1 whatever the length of a tick. Times are those of the log, in UTC. Periodic daily and weekly rates are
+//! those of Malmgren, Stouffer, Motter and Amaral (2008), "A Poissonian explanation for heavy tails in e-mail
 //! communication"; the cosine is the simplest periodic form.
 
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment};
@@ -34,16 +34,16 @@ words! {
 parameters! {
     /// users come more at some hours and on some days (Malmgren et al. 2008)
     pub(super) struct RhythmSpec = "rhythm" {
-        /// how much more than on average users come at the peak hour, as a share; 0 = no daily rhythm
+        /// additional arrivals at the peak hour, as a share of the average; 0 = no daily rhythm
         #[range(0.0..=1.0)]
         daily: f64,
-        /// how much more than on average users come on the peak day, as a share; 0 = no weekly rhythm
+        /// additional arrivals on the peak day, as a share of the average; 0 = no weekly rhythm
         #[range(0.0..=1.0)]
         weekly: f64,
-        /// hour of the day (UTC) at which most come
+        /// hour of the day (UTC) with the most arrivals
         #[range(0.0..=24.0)]
         peak_hour: f64 = 20.0,
-        /// day at whose noon (UTC) most come
+        /// day at whose noon (UTC) most users arrive
         peak_day: Day = Day::Saturday,
     }
 }
@@ -78,7 +78,7 @@ impl Dynamic for Rhythm {
 
 /// The mean of `cos(2 pi (time - peak) / period)` over a tick.
 fn mean_cosine(moment: &Moment, peak: f64, period: f64) -> f64 {
-    // Whole periods are taken off before the angle is formed, so that it is precise.
+    // Complete periods are subtracted before the angle is computed, to keep its precision.
     let since = (moment.time.rem_euclid(period as i64 * 1_000) as f64 / 1_000.0 - peak) / period;
     let length = moment.seconds as f64 / period;
     (libm::sin(TAU * (since + length)) - libm::sin(TAU * since)) / (TAU * length)
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn peaks_lie_where_they_should() {
+    fn peaks_are_at_their_times() {
         // 1998-04-23 00:00 UTC, a Thursday: Saturday begins two days later.
         let thursday = 893_289_600;
         let daily = rhythm(0.5, 0.0);

@@ -1,10 +1,10 @@
 //! `satiation`: categories that lose appeal after use.
 //!
-//! For each user and category of the items, `s(t) = g (s(t-1) + u(t-1))` with `g = 2^(-1 / half_life)`; `u` is 1 for each category of an
-//! accepted item, or with `by = "exposure"` the share of the slate that has the category. A slot loses `strength` times the
-//! mean of `s` over the categories of its item, in logits. Items without categories never bore. The linear system and the
-//! utility `b - strength s` are those of Leqi, Kilinc-Karzan, Lipton and Montgomery (2021), "Rebounding bandits for
-//! modeling satiation effects".
+//! For each user and category of the items, `s(t) = g (s(t-1) + u(t-1))` with `g = 2^(-1 / half_life)`; `u` is 1 for
+//! each category of an accepted item, or with `by = "exposure"` the share of the slate that has the category. A slot
+//! loses `strength` times the mean of `s` over the categories of its item, in logits. Items without categories do not
+//! satiate. The linear system and the utility `b - strength s` are those of Leqi, Kilinc-Karzan, Lipton and Montgomery
+//! (2021), "Rebounding bandits for modeling satiation effects".
 
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Shown, Step};
 use crate::dataset::{FieldError, ItemCategories};
@@ -13,14 +13,14 @@ use crate::params::{parameters, words};
 use std::sync::Arc;
 
 words! {
-    /// What satiates.
+    /// The events that satiate.
     pub(super) enum By { Acceptance = "acceptance", Exposure = "exposure" }
 }
 
 parameters! {
     /// a category that was consumed or seen appeals less, and recovers (Leqi et al. 2021)
     pub(super) struct SatiationSpec = "satiation" {
-        /// logits that a slot loses for each unit of satiation with its categories; 0 = nothing bores
+        /// logits that a slot loses for each unit of satiation with its categories; 0 = no satiation
         #[range(0.0..=100.0)]
         strength: f64,
         /// ticks after which half of the satiation is gone
@@ -29,7 +29,7 @@ parameters! {
         /// what satiates: `acceptance` adds 1 to each category of an accepted item, `exposure` adds to each category
         /// its share of the slate
         by: By = By::Acceptance,
-        /// field of the items whose categories bore; empty takes `data.item_field`
+        /// field of the items whose categories satiate; empty takes `data.item_field`
         field: String = "",
     }
 }
@@ -50,7 +50,7 @@ struct Satiation {
 impl Satiation {
     fn new(params: &SatiationSpec, context: &DynamicContext) -> Result<Satiation, DynamicError> {
         let (found, strength) = (context.catalogue.categories(&params.field), params.strength as f32);
-        // What has no strength needs no categories.
+        // Without strength no categories are needed.
         let found = if strength == 0.0 { found.or_else(|_| Ok(Arc::default())) } else { found };
         Ok(Satiation {
             categories: found.map_err(|problem: FieldError| DynamicError(problem.to_string()))?,
@@ -60,7 +60,7 @@ impl Satiation {
         })
     }
 
-    /// The decayed levels at `tick` of levels that hold for the step in the last number.
+    /// The decayed levels at `tick`; the last number is the tick of the stored levels.
     fn left(&self, tick: u32, state: &[f32]) -> f32 {
         let passed = f64::from(tick) - f64::from(state[self.categories.len()]);
         libm::exp2(-passed / self.half_life) as f32
@@ -72,7 +72,7 @@ impl Satiation {
 }
 
 impl Dynamic for Satiation {
-    /// One level a category, and the tick for which they hold.
+    /// One level for each category, and the tick of the levels.
     fn width(&self) -> usize {
         self.categories.len() + 1
     }
@@ -130,7 +130,7 @@ mod tests {
         let shown = Shown { tick: 1, user: UserId(0), items: &items };
         let mut logits = [0.0; 4];
         satiation.shift(&shown, &state, &mut logits);
-        // A tick later half is left: item 0 has both genres at 1/2, item 2 one of its two.
+        // A tick later half remains: item 0 has both genres at 1/2, item 2 one of its two.
         assert_eq!(logits, [-1.0, -0.5, 0.0, 0.0]);
         satiation.remember(&step(1, 0, &[2], None), &mut state);
         satiation.remember(&step(3, 0, &[0], Some(0)), &mut state);

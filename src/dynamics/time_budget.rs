@@ -1,9 +1,9 @@
 //! `time_budget`: a session ends when its time is used up.
 //!
-//! A session begins with `budget exp(spread z - spread^2 / 2)`, `z` standard normal and drawn for user and tick, so that
-//! the mean is `budget`. Looking at a slate takes `looking`, an accepted item `accepting`; the session ends with the
-//! slate that uses up the rest. The budget that consumption uses up is that of RecSim: Ie, Hsu, Mladenov, Jain,
-//! Narvekar, Wang, Wu and Boutilier (2019), "RecSim: a configurable simulation platform for recommender systems".
+//! A session begins with `budget exp(spread z - spread^2 / 2)`, where `z` is standard normal and drawn for user and
+//! tick, so the mean is `budget`. Looking at a slate takes `looking`, an accepted item `accepting`; the session ends
+//! with the slate that uses up the rest. The consumable budget is that of RecSim: Ie, Hsu, Mladenov, Jain, Narvekar,
+//! Wang, Wu and Boutilier (2019), "RecSim: a configurable simulation platform for recommender systems".
 
 use super::{BuildDynamic, Dynamic, DynamicContext, DynamicError, Moment, Step};
 use crate::ids::UserId;

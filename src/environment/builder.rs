@@ -15,8 +15,8 @@ use std::fmt::{Display, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// Collects settings; what is not set has the default of scenario files, and what is wrong is reported at once by
-/// [`EnvironmentBuilder::build`], all problems together.
+/// Collects settings. Settings that are not given have the defaults of scenario files; [`EnvironmentBuilder::build`]
+/// reports all errors at once.
 pub struct EnvironmentBuilder {
     data: Dataset,
     registry: Registry,
@@ -81,7 +81,7 @@ impl EnvironmentBuilder {
         self.set("replications", replications)
     }
 
-    /// What is measured: names of metrics.
+    /// The metrics to compute, by name.
     pub fn metrics(self, names: &[&str]) -> Self {
         self.set("metrics", names.join(","))
     }
@@ -114,7 +114,8 @@ impl EnvironmentBuilder {
         known.with_keys(parameters, |builder, keys| builder.user(P::NAME, keys))
     }
 
-    /// Users who follow a model of your own; keys of `user` besides `acceptance` and `temperature` then mean nothing.
+    /// Users who follow a model of your own; keys of `user` other than `acceptance` and `temperature` then have no
+    /// effect.
     pub fn users(mut self, model: impl UserModel + 'static) -> Self {
         self.model = Some(Arc::new(model));
         self

@@ -1,8 +1,8 @@
-//! The environment: simulated users, a catalogue and what changes, stepped from outside.
+//! The environment: simulated users, a catalogue and dynamics, stepped from outside.
 //!
-//! An [`Environment`] asks for slates and gives back what the users did with them, one step at a time. Whoever gives the
-//! slates decides: a built-in policy, a policy of your own, an agent that learns, another process. The same slates give
-//! the same events, and the same [`Environment::digest`], as in an experiment.
+//! An [`Environment`] asks for slates and returns the users' responses, one step at a time. The slates may come from a
+//! built-in policy, a policy of your own, a learning agent or another process. The same slates give the same events,
+//! and the same [`Environment::digest`], as in an experiment.
 //!
 //! ```
 //! use recmirror::dataset::Dataset;
@@ -96,8 +96,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    /// The users of replication `replication` of an experiment, at step 0. The seed and all settings are the experiment's,
-    /// so that the slates of one of its policies give that policy's digest.
+    /// The users of replication `replication` of an experiment, at step 0. The seed and all settings are the
+    /// experiment's, so the slates of one of its policies give that policy's digest.
     ///
     /// # Errors
     /// When no user can take part, or a dynamic cannot be built for this data.
@@ -110,8 +110,8 @@ impl Environment {
         Ok(Environment { experiment, replication, population, simulation, metrics, digest, left })
     }
 
-    /// Begins again at step 0 of another replication: other users and other draws of the same settings. The same number gives
-    /// the same users and draws each time.
+    /// Restarts at step 0 of another replication: other users and other draws of the same settings. The same number
+    /// always gives the same users and draws.
     ///
     /// # Errors
     /// As [`Environment::of`].
@@ -140,7 +140,7 @@ impl Environment {
         Observation::new(&self.simulation, !self.is_done())
     }
 
-    /// Shows `slates`, one for each row of the observation, and gives what the users did.
+    /// Shows `slates`, one for each row of the observation, and returns the users' responses.
     ///
     /// # Errors
     /// A slate with an item that is repeated, unknown or no candidate, or a wrong number of slots: the message names user
@@ -177,25 +177,25 @@ impl Environment {
         }
     }
 
-    /// Brings users back to the start, as if each had come new: history, memory and sessions. What all users share goes on:
-    /// time, popularity, catalogue. Draws differ from those of the user's first time, because time went on.
+    /// Resets users to the start, like new users: history, memory and sessions. Shared state continues: time,
+    /// popularity, catalogue. Draws differ from those of the user's first time, because time has passed.
     pub fn restart(&mut self, users: impl IntoIterator<Item = UserId>) {
         users.into_iter().for_each(|user| self.simulation.restart(user, &self.population, self.experiment.start()));
     }
 
-    /// Lets users leave for good.
+    /// Lets users leave permanently.
     pub fn retire(&mut self, users: impl IntoIterator<Item = UserId>) {
         users.into_iter().for_each(|user| self.simulation.retire(user));
     }
 
-    /// Opens the step that is open once more, so that users who restarted in it come.
+    /// Opens the current step again, so that users who restarted in it come.
     pub fn open_again(&mut self) {
         if !self.is_done() {
             self.simulation.open_again();
         }
     }
 
-    /// The latest accepted items of any user, oldest first, at most 20, those of the log included.
+    /// The latest accepted items of any user, oldest first, at most 20, including those of the log.
     pub fn history(&self, user: UserId) -> impl Iterator<Item = &HistoryEntry> {
         self.simulation.history_of(user)
     }
@@ -210,7 +210,7 @@ impl Environment {
         self.simulation.events()
     }
 
-    /// The users who left for good in the last step, ascending.
+    /// The users who left permanently in the last step, ascending.
     pub fn left(&self) -> &[UserId] {
         &self.left
     }
@@ -225,7 +225,7 @@ impl Environment {
         self.experiment.scenario.ticks
     }
 
-    /// Returns true if the last step is done.
+    /// True after the last step.
     pub fn is_done(&self) -> bool {
         self.time_step() >= self.steps()
     }
@@ -245,7 +245,7 @@ impl Environment {
         &self.experiment.data
     }
 
-    /// Name and value of each metric over the steps so far; `None` where it is undefined.
+    /// Name and value of each metric over the steps so far; `None` if undefined.
     pub fn metrics(&self) -> Vec<(&'static str, Option<f64>)> {
         self.metrics.kinds().iter().map(|kind| kind.name).zip(self.metrics.finals()).collect()
     }

@@ -23,12 +23,12 @@ impl<'a> Observation<'a> {
         self.simulation.time()
     }
 
-    /// The latest accepted items of the user of `row`, oldest first, at most 20, those of the log included.
+    /// The latest accepted items of the user of `row`, oldest first, at most 20, including those of the log.
     pub fn history(&self, row: usize) -> impl Iterator<Item = &HistoryEntry> {
         self.simulation.history(row)
     }
 
-    /// The user of the data set whom the user of `row` mirrors; `None` for a row that there is not.
+    /// The user of the data set whom the user of `row` mirrors; `None` for a row that does not exist.
     pub fn source(&self, row: usize) -> Option<LogUserId> {
         self.simulation.source(row)
     }
@@ -61,12 +61,12 @@ impl<'a> Outcome<'a> {
         (0..events.len()).map(|row| if events.accepted_item(row).is_some() { 1.0 } else { 0.0 })
     }
 
-    /// The users who left for good in this step, ascending: terminated.
+    /// The users who left permanently in this step, ascending: terminated.
     pub fn left(&self) -> &'a [UserId] {
         self.left
     }
 
-    /// Returns true if this was the last step: truncated.
+    /// True if this was the last step: truncated.
     pub fn is_done(&self) -> bool {
         self.is_done
     }

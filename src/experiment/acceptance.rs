@@ -1,7 +1,6 @@
 //! Acceptance in a scenario.
 //!
-//! Meaning, examination and level, from keys to a calibrated
-//! user model, and in words.
+//! Keys for meaning, examination and level become a calibrated user model and sentences for reports.
 
 mod examined;
 mod from_log;
@@ -18,17 +17,17 @@ use crate::user::{Accept, Calibrated, ResponseRule, UserError, UserModel};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// The level that counts as liking unless a scenario says otherwise.
+/// The default level that counts as liking.
 const USUAL_LEVEL: f32 = 4.0;
 
 /// The meaning of "accepted" in the results of a run, in words.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AcceptanceRecord {
-    /// The response of a user who accepts an item.
+    /// The response that counts as accepting.
     pub accepted: String,
-    /// Which slots are looked at.
+    /// The slots that users examine.
     pub examination: String,
-    /// Where the acceptance level and the temperature come from.
+    /// The source of acceptance level and temperature.
     pub level: String,
     /// The mean probability of accepting something from a slate of random candidates at the start.
     pub on_random_slates: f64,
@@ -41,19 +40,19 @@ pub struct AcceptanceRecord {
 }
 
 impl AcceptanceRecord {
-    /// All of it in a line.
+    /// The record in one line.
     pub fn sentence(&self) -> String {
         format!("accepted = {}; {}; {}", self.accepted, self.examination, self.level)
     }
 }
 
-/// A user model that is ready for a scenario.
+/// A user model that is calibrated for a scenario.
 pub(super) struct Settled {
     pub model: Calibrated,
     pub record: AcceptanceRecord,
 }
 
-/// Settles what a scenario says of acceptance on its data; `probe` are slates of random candidates.
+/// Applies the scenario's acceptance keys to its data; `probe` are slates of random candidates.
 ///
 /// # Errors
 /// When the keys do not fit the data or the model, or the level cannot be reached.
@@ -98,7 +97,7 @@ pub(super) fn settle(
     Ok(Settled { model, record })
 }
 
-/// Where liking begins.
+/// The threshold of liking.
 #[derive(Clone, Copy)]
 struct Liking {
     level: u8,
@@ -125,8 +124,8 @@ impl Liking {
         if !scale.contains(rating) || level < 2.0 {
             let RatingScale { min, max } = scale;
             return Err(UserError::Setup(format!(
-                "`user.like_at` is {rating}, but the ratings of the data go from {min} to {max}; give one above {}, so that \
-                 some rating is no liking",
+                "`user.like_at` is {rating}, but the ratings of the data go from {min} to {max}; give one above {}, \
+                 so that some ratings do not count as liked",
                 scale.rating(1.5)
             )));
         }
@@ -166,8 +165,8 @@ mod tests {
     use crate::user::testing::Scripted;
     use crate::user::{RATINGS, Responses};
 
-    /// Users who rate items with high numbers better, from 0 to 10; `lists` of three items, of every fifth one the second
-    /// item is taken.
+    /// Users who rate items with high numbers better, from 0 to 10; `lists` of three items, with the second item taken
+    /// in every fifth list.
     fn data(lists: u32) -> Dataset {
         let rows = (0..600i64).map(|n| {
             let (user, item) = (n % 29, (n * 11 + n / 29) % 43);
@@ -197,7 +196,7 @@ mod tests {
         }
     }
 
-    /// The mean probability of accepting something from the slates of `item_mean`, and from the same turned round.
+    /// The mean probability of accepting something from the slates of `item_mean`, and from the reversed slates.
     fn accepted(settings: &[(&str, &str)]) -> [f64; 2] {
         let mut builder = Environment::builder(&data(0)).users(Scripted(admire)).population(400).slate(4).steps(1);
         builder = builder.policy("item_mean", &[]).set("arrival.probability", 1);
@@ -221,19 +220,19 @@ mod tests {
     fn the_order_of_a_slate_counts_where_slots_are_examined_by_place() {
         let like = ("user.accept", "like");
         let [best_first, turned] = accepted(&[like]);
-        assert!((best_first - turned).abs() < 1e-6, "all slots are looked at: {best_first} {turned}");
+        assert!((best_first - turned).abs() < 1e-6, "all slots are examined: {best_first} {turned}");
         for examination in ["position", "cascade"] {
             let [best_first, turned] = accepted(&[like, ("user.examination", examination)]);
             assert!(best_first > turned + 1e-3, "{examination}: {best_first} {turned}");
         }
-        // The last slot alone is looked at: only the best item at the end is ever accepted.
+        // Only the last slot is examined, so only the best item in it is ever accepted.
         let last = [like, ("user.examination", "position"), ("user.examination_weights", "[0, 0, 0, 0.9]")];
         let [best_first, turned] = accepted(&last);
         assert!(turned > best_first, "{best_first} {turned}");
     }
 
     #[test]
-    fn what_is_accepted_is_liked_where_accepting_means_so() {
+    fn accepted_items_are_liked_if_accepting_means_liking() {
         let settings = [("user.accept", "like"), ("user.like_at", "8"), ("metrics", "acceptance_rate,like_rate")];
         let experiment = experiment(&data(0), &settings).expect("an experiment");
         let record = experiment.acceptance();
@@ -250,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn impressions_tell_the_level() {
+    fn impressions_determine_the_level() {
         let experiment = experiment(&data(400), &[("user.acceptance", "log")]).expect("an experiment");
         let record = experiment.acceptance();
         assert!(record.level.contains("fitted on 400 impressions after the cut, from 20.0% of which"), "{record:?}");
@@ -268,10 +267,11 @@ mod tests {
     }
 
     #[test]
-    fn rated_impressions_tell_how_often_something_is_liked() {
+    fn rated_impressions_determine_the_level_of_liking() {
         let like = [("user.acceptance", "log"), ("user.accept", "like"), ("user.like_at", "8")];
         let mut data = data(400);
-        // Every fifth list has something taken; of these every second is rated 9, then 2, and every fourth is not rated.
+        // Every fifth list has something taken; every second of these is rated 9, then 2, and every fourth is not
+        // rated.
         let rated = |entry: usize| match entry / 3 / 5 % 4 {
             0 | 2 => 9.0,
             1 => 2.0,
@@ -298,7 +298,7 @@ mod tests {
     }
 
     #[test]
-    fn impressions_tell_which_slots_are_looked_at() {
+    fn impressions_determine_the_examination_of_slots() {
         let mut data = data(0);
         let streams = Streams::new(3, 0);
         let truth = [1.0, 0.5, 0.25, 0.4];
@@ -350,13 +350,13 @@ mod tests {
             (&none, &[position, learned], "no impression comes before the cut"),
             (&early, &[position, learned], "nothing was taken from slot 1 of the 40 impressions before the cut"),
             (&data(0), &[("user.like_at", "11")], "the ratings of the data go from 0 to 10; give one above 1.25"),
-            (&data(0), &[("user.like_at", "1")], "so that some rating is no liking"),
+            (&data(0), &[("user.like_at", "1")], "so that some ratings do not count as liked"),
             (&data(0), &[("user.examination", "position"), ("user.examination_weights", "[1]")], "one for each slot"),
             (&data(0), &[("user.examination_weights", "[1, 1, 1, 1]")], "means nothing with"),
             (
                 &data(0),
                 &[("user.examination", "cascade"), ("user.examination_weights", "[0.5, 1, 0, 0]")],
-                "grows from one slot to the next",
+                "increases from one slot to the next",
             ),
         ];
         for (data, settings, wanted) in cases {

@@ -1,29 +1,31 @@
 //! Estimates of a run's needs before it starts.
 //!
-//! Settings that are each within their range can ask for more memory
-//! than a machine has, or for hours of one policy.
+//! Settings within their ranges can still ask for more memory than a machine has, or for hours of training.
 //!
-//! The estimate is rough and errs upwards. It counts what grows: users of all trials that run at a time, the
-//! slates of a tick, a chunk of scenes in the user model, matrices over items, and pairs of policies.
+//! The estimate is rough and errs upwards. It counts what grows: users of all concurrent trials, the slates of a tick,
+//! a chunk of scenes in the user model, matrices over items, and pairs of policies.
 
 use crate::dataset::Dataset;
 use crate::scenario::Scenario;
 
-/// Bytes of a simulated user beside memory and seen items: history, engagement, the entity, what policies keep.
+/// Bytes of a simulated user without memory and seen items: history, engagement, the entity, the state of policies.
 const USER: f64 = 900.0;
-/// Numbers of a user's memory, of the models that ship.
+/// Numbers in a user's memory, for the models that ship.
 const MEMORY: f64 = 160.0;
 /// Bytes of one slot of a slate in the columns of a tick: item, score, propensity, probability, context, logits.
 const SLOT: f64 = 64.0;
-/// Bytes of one slot of a chunk while the mirror answers, in each worker: 65,536 slates of 60 took over 6 GB on two.
+/// Bytes of one slot of a chunk while the mirror runs, in each worker: 65,536 slates of 60 took over 6 GB on two
+/// workers.
 const CHUNK_SLOT: f64 = 900.0;
-/// Bytes of a pair of policies in one metric: the row and what tables and tests make of it.
+/// Bytes of a pair of policies in one metric: its row and the work of tables and tests.
 const PAIR: f64 = 1_200.0;
-/// Matrices of items by items, of 8 bytes a number, that `ease` has at a time: two while it inverts, and half a one of weights.
+/// Matrices of items by items, of 8 bytes a number, that `ease` holds at a time: two during inversion, and half a one
+/// of weights.
 const SQUARES: f64 = 2.5;
-/// The cube of the items that one thread inverts in a second, for `ease`: 1.1e10 with AVX-512, about half with AVX2.
+/// The cube of the number of items that one thread inverts in a second, for `ease`: 1.1e10 with AVX-512, about half
+/// with AVX2.
 const INVERSE_SPEED: f64 = 5e9;
-/// Seconds of a policy from which on it is worth saying before the run.
+/// Training seconds of a policy above which a run announces it.
 const LONG: f64 = 60.0;
 
 /// A run that would need more memory than there is.
@@ -40,14 +42,14 @@ pub struct TooLarge {
 
 /// The estimated needs of a run.
 pub(super) struct Budget {
-    /// The parts that need memory, with the keys that decide, in bytes.
+    /// The parts that need memory, in bytes, with the keys that determine them.
     parts: Vec<(String, f64)>,
-    /// The steps that will take long.
+    /// The slow steps.
     long: Vec<String>,
 }
 
 impl Budget {
-    /// The estimate for a scenario over these data on so many threads.
+    /// The estimate for a scenario on these data and number of threads.
     pub(super) fn of(scenario: &Scenario, data: &Dataset, threads: usize) -> Budget {
         let (items, slate) = (data.items.len() as f64, scenario.slate as f64);
         let users = scenario.population.users.map_or(data.users.len() as f64, f64::from);
@@ -91,8 +93,8 @@ impl Budget {
         self.parts.iter().map(|part| part.1).sum()
     }
 
-    /// Refuses what needs more than `allowed_mb`, or than what is free where that is 0; gives what a reader should know before
-    /// the run begins.
+    /// Refuses a run that needs more than `allowed_mb`, or more than the free memory if that is 0; returns notes to
+    /// print before the run.
     pub(super) fn check(&self, allowed_mb: usize, free: Option<f64>) -> Result<Vec<String>, TooLarge> {
         let (needed, own) = (self.bytes(), allowed_mb as f64 * 1e6);
         let limit = if allowed_mb > 0 { Some(own) } else { free };
@@ -118,8 +120,8 @@ fn size(bytes: f64) -> String {
     if bytes >= 1e9 { format!("{:.1} GB", bytes / 1e9) } else { format!("{:.0} MB", bytes / 1e6) }
 }
 
-/// Bytes of memory that this process may take, as far as the system says: the least of what is free and what its group of
-/// processes may still take.
+/// Bytes of memory that this process may use, if the system reports it: the smaller of the free memory and the rest of
+/// the process group's limit.
 pub(super) fn free_memory() -> Option<f64> {
     let read = |path: &str| std::fs::read_to_string(path).ok();
     let line = read("/proc/meminfo")?.lines().find_map(|line| line.strip_prefix("MemAvailable:").map(str::to_owned))?;
@@ -151,7 +153,7 @@ mod tests {
     const RANDOM: &str = "policy = [{ kind = 'random' }]\n";
 
     #[test]
-    fn what_ships_fits_and_what_explodes_is_refused_with_its_key() {
+    fn shipped_scenarios_fit_and_huge_ones_are_refused_with_their_key() {
         let four = Some(4e9);
         let plain = budget(&format!("user.kind = 'mirror'\n{RANDOM}"), 943, 1_682, 2);
         assert_eq!(plain.check(0, four), Ok(vec![]));
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_limit_of_ones_own_counts_and_what_takes_long_is_said() {
+    fn a_given_limit_counts_and_slow_steps_are_announced() {
         let ease = budget("replications = 3\npolicy = [{ kind = 'ease' }]\n", 10, 10_000, 1);
         let said = ease.check(100_000, Some(1.0)).expect("allowed");
         assert!(

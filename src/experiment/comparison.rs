@@ -1,11 +1,11 @@
 //! Finished runs side by side.
 //!
-//! Two policies are compared within each replication where both runs have the same setting and seed: their replication `r`
-//! then met the same users, arrivals and random numbers. Otherwise their means are compared as those of samples that have nothing to
-//! do with each other (Welch). Runs with other data or another user model ask different questions and are refused; with
-//! another seed, horizon or other part of the setting they are compared, and what differs is said ([`RunSetting`]).
+//! Two policies are compared within each replication if both runs have the same setting and seed: replication `r` then
+//! has the same users, arrivals and random numbers in both. Otherwise their means are compared as those of independent
+//! samples (Welch). Runs with other data or another user model answer different questions and are refused. Runs with
+//! another seed, horizon or other setting are compared, and the differences are listed ([`RunSetting`]).
 //!
-//! The numbers are those of `finals.csv` in the runs' folders, which must have the hash that the manifest says.
+//! The values come from `finals.csv` in the runs' folders; its hash must be the one in the manifest.
 
 mod needed;
 mod setting;
@@ -50,13 +50,13 @@ pub enum CompareError {
     Finals {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         problem: String,
     },
-    /// The values are not those of the run.
+    /// The values differ from those of the run.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A metric that this build does not know.
+    /// A metric that this build does not have.
     #[error("{}: there is no metric `{metric}` in this version of recmirror", path.display())]
     Metric {
         /// The file.
@@ -71,7 +71,7 @@ pub enum CompareError {
         folder: PathBuf,
     },
     /// Runs that answer different questions.
-    #[error("these runs cannot be compared:\n{}\nWith --anyway they are, as samples that have nothing in common.", problems.join("\n"))]
+    #[error("these runs cannot be compared:\n{}\n--anyway compares them as independent samples.", problems.join("\n"))]
     Incomparable {
         /// The differences, one sentence each.
         problems: Vec<String>,
@@ -86,7 +86,7 @@ pub enum CompareError {
     },
 }
 
-/// A run's folder, as far as a comparison needs it.
+/// The parts of a run's folder that a comparison needs.
 #[derive(Clone, Debug)]
 pub struct FinishedRun {
     /// Name of the folder.
@@ -239,8 +239,8 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Compares all policies of some runs with one: `baseline` is `RUN/POLICY`, or `POLICY` of the first run that has it;
-    /// `None` is the baseline of the first run. `anyway` also compares what is not comparable.
+    /// Compares all policies of some runs with one: `baseline` is `RUN/POLICY`, or `POLICY` of the first run that has
+    /// it; `None` is the baseline of the first run. `anyway` also compares runs that answer different questions.
     ///
     /// # Errors
     /// When the runs answer different questions, or there is no such baseline.
@@ -262,7 +262,7 @@ impl Comparison {
     }
 }
 
-/// Sees that the runs have names of their own.
+/// Makes the labels of the runs unique.
 fn label(runs: &mut [FinishedRun]) -> Result<(), CompareError> {
     let mut folders = BTreeSet::new();
     for run in runs.iter() {
@@ -278,7 +278,7 @@ fn label(runs: &mut [FinishedRun]) -> Result<(), CompareError> {
     Ok(())
 }
 
-/// The sentences on what differs; an error when something forbids a comparison.
+/// Sentences on the differences; an error if one forbids a comparison.
 fn check(runs: &[FinishedRun], anyway: bool) -> Result<Vec<String>, CompareError> {
     let (mut warnings, mut problems) = (Vec::new(), Vec::new());
     let Some((first, others)) = runs.split_first() else { return Ok(warnings) };
@@ -309,7 +309,7 @@ fn find<'a>(entries: &'a [Entry<'a>], baseline: Option<&str>) -> Result<&'a Entr
     })
 }
 
-/// How all pairs of policies are judged in a metric: as within a run where all have met the same random numbers.
+/// The rule for all pairs of policies in a metric: as within a run if all had the same random numbers.
 fn family(metric: &str, entries: &[Entry<'_>]) -> Family {
     if entries.iter().any(|entry| entry.run.looked) {
         return Family::sequential(entries.len());

@@ -20,25 +20,25 @@ pub struct DataRecord {
     pub items: usize,
     /// Interactions.
     pub interactions: usize,
-    /// The repairs while reading.
+    /// Repairs while reading.
     pub cleanup: String,
     /// `user`: the log is cut for each user apart; `global`: at one moment.
     #[serde(default)]
     pub cut: String,
-    /// Of a user with held-out rows the share of facts about others at the start that is not earlier than these rows, the
-    /// mean over users.
+    /// For a user with held-out rows, the share of facts about other users at the start that is not earlier than these
+    /// rows; the mean over users.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub later_share: Option<f64>,
-    /// The field of items whose categories count where a scenario names no other; absent where the items have none.
+    /// The default field of items for categories; absent if the items have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub item_field: Option<String>,
-    /// The field of users by whose categories groups are distinguished.
+    /// The field of users whose categories define groups.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user_field: Option<String>,
-    /// The field of items that says who provides them, or the rule.
+    /// The field of items with their provider, or the rule.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_field: Option<String>,
-    /// The scale of the log's ratings; absent where it has none. Ratings of events are levels from 1 to 5.
+    /// The scale of the log's ratings; absent if it has none. Ratings of events are levels from 1 to 5.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<RatingScale>,
     /// Guesses and gaps.
@@ -47,12 +47,13 @@ pub struct DataRecord {
 }
 
 impl DataRecord {
-    /// How the log was cut, and what that means for statistics over all users; empty for runs of versions that did not say.
+    /// How the log was cut, and what that means for statistics over all users; empty for runs of versions that did not
+    /// record it.
     pub fn cut_in_words(&self) -> String {
         match (self.cut.as_str(), self.later_share) {
             ("global", _) => "The log is cut at one moment for all users.".to_owned(),
             ("user", Some(share)) => format!(
-                "The log is cut for each user apart: of the other users' log at the start, {:.0}% is not earlier than a \
+                "Each user's log is cut separately: of the other users' log at the start, {:.0}% is not earlier than a \
                  user's own cut, the mean over users, and statistics such as popularity and similarity use it (`data.cut = \
                  \"global\"` cuts at one moment).",
                 100.0 * share
@@ -61,7 +62,7 @@ impl DataRecord {
         }
     }
 
-    /// Which fields stand for what where a scenario names no other.
+    /// The default fields for categories, groups and providers.
     pub fn fields_in_words(&self) -> String {
         let roles = [
             ("items are distinguished by", &self.item_field),

@@ -1,10 +1,10 @@
 //! The folder of a run.
 //!
-//! Its name is claimed at the start and given when the folder is complete.
+//! Its name is claimed at the start and assigned when the folder is complete.
 //!
-//! The manifest lists all files with their hashes, so that each is known as the run's own. Until then it has a manifest without trials and `trials.jsonl`, a line for each trial that is whole, and that file is locked. So
-//! of a process that was killed all whole trials are left, and whoever goes on from them knows that it is dead. Those of a run
-//! that failed are left in the same way.
+//! The manifest lists all files with their hashes. Before it is complete, the folder has a manifest without trials and
+//! the locked journal `trials.jsonl`, with a line for each completed trial. Completed trials therefore survive a killed
+//! or failed process, and the free lock shows that the process has ended.
 
 mod leftovers;
 mod trial_journal;
@@ -18,27 +18,27 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The run.
+/// The manifest of the run.
 const MANIFEST: &str = "manifest.json";
 
-/// The trials that are whole so far, a line each.
+/// The journal of completed trials.
 const JOURNAL: &str = "trials.jsonl";
-/// Its name in earlier versions.
+/// The journal's name in earlier versions.
 const EARLIER_JOURNAL: &str = "arms.jsonl";
 
 /// A run folder that cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum FolderError {
-    /// The name cannot be had.
+    /// The name cannot be claimed.
     #[error(transparent)]
     Claim(#[from] ClaimError),
-    /// The run that was to be gone on from is not over.
-    #[error("{} is being filled by a process that runs; end that first", path.display())]
+    /// The run to continue is still active.
+    #[error("{} is in use by a running process; stop that first", path.display())]
     Running {
-        /// The folder.
+        /// Several runs could be continued.
         path: PathBuf,
     },
-    /// There is more than one to go on from.
+    /// Several runs could be continued.
     #[error("{} was killed or failed more than once; name the one to resume: {}", target.display(), folders.join(", "))]
     Several {
         /// The run.
@@ -46,7 +46,7 @@ pub enum FolderError {
         /// The folders beside it.
         folders: Vec<String>,
     },
-    /// A run that was killed or failed is to get a name that something has.
+    /// The name for a killed or failed run is taken.
     #[error("{} exists already; move it away to resume {}", target.display(), path.display())]
     Taken {
         /// The content.
@@ -54,7 +54,7 @@ pub enum FolderError {
         /// The leftovers of its process.
         path: PathBuf,
     },
-    /// The leftovers of a process differ from what it wrote.
+    /// The journal of a process was changed.
     #[error("{}:{line}: {problem}; restore what the process wrote, or run the scenario again", path.display())]
     Journal {
         /// The file.
@@ -64,18 +64,18 @@ pub enum FolderError {
         /// The problem.
         problem: String,
     },
-    /// The leftovers of a process cannot be read.
-    #[error("cannot read {}: {source}; is this what a run that was killed or failed has left?", path.display())]
+    /// The journal of a process cannot be read.
+    #[error("cannot read {}: {source}; is this the folder of a killed or failed run?", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// Why.
         source: std::io::Error,
     },
-    /// A file of the run cannot be read back.
+    /// A file of the run cannot be read again.
     #[error(transparent)]
     File(#[from] FileError),
-    /// The file system refused.
+    /// The file system refused an operation.
     #[error("cannot write {}: {source}", path.display())]
     Io {
         /// The file or folder.
@@ -85,37 +85,37 @@ pub enum FolderError {
     },
 }
 
-/// A run's folder while it is being filled. Dropped before [`RunFolder::finish`], it is removed, unless there is something to
-/// go on from.
+/// A run's folder while it is being filled. If it is dropped before [`RunFolder::finish`], it is removed, unless it can
+/// be resumed.
 pub struct RunFolder {
     target: PathBuf,
-    /// The name; `None` when it is given.
+    /// The claim on the name; `None` once the name is assigned.
     claim: Option<Claim>,
     /// Leftovers of the same run from killed or failed processes.
     left: Vec<PathBuf>,
     partial: PathBuf,
     journal: Mutex<Journal>,
-    /// The whole trials of the run that this one goes on from.
+    /// The completed trials of the run that this one continues.
     had: Vec<TrialRecord>,
-    /// A folder that has nothing which this one lacks when it is finished.
+    /// A folder whose whole content is in this one when it is finished.
     replaces: Option<PathBuf>,
-    /// True if all that `target` has will be in it.
+    /// True if everything in `target` will be in it.
     in_place: bool,
     finished: bool,
 }
 
 impl RunFolder {
-    /// Claims `target` and makes a folder beside it. With `force`, a run that is there is replaced at the end, not before.
+    /// Claims `target` and makes a folder beside it. With `force`, an existing run is replaced at the end, not before.
     ///
     /// # Errors
-    /// When `target` exists and may not be replaced, another process writes it, or nothing can be written there.
+    /// When `target` exists and may not be replaced, another process writes it, or the place is not writable.
     pub fn create(target: &Path, force: bool) -> Result<RunFolder, FolderError> {
         let claim = Claim::new(target, force.then_some(own_files as Listing), "; --force replaces a run")?;
         let target = claim.target().to_owned();
         let mut left = Vec::new();
         for path in claim.leftovers() {
             match StoppedFolder::find(path) {
-                // Nobody can go on from it.
+                // No trial of it can be continued.
                 Ok(StoppedFolder { killed: Some(noted), .. })
                     if noted.trials.iter().all(|trial| trial.events.is_none()) =>
                 {
@@ -143,11 +143,11 @@ impl RunFolder {
         })
     }
 
-    /// The same, to go on from a run that `had` these whole trials: it has the run's place, and the folder of a killed one is
-    /// removed when it has all of them.
+    /// Continues a run that `had` these completed trials: it takes over the run's place. The folder of a killed run is
+    /// removed once this one has all its trials.
     ///
     /// # Errors
-    /// As [`RunFolder::create`]; when something has the name of a run whose process was killed.
+    /// As [`RunFolder::create`]; when the name of a killed run is taken.
     pub fn going_on(from: &StoppedFolder, had: Vec<TrialRecord>) -> Result<RunFolder, FolderError> {
         let killed = from.killed.is_some();
         let folder = RunFolder::create(&from.target, !killed).map_err(|problem| match problem {
@@ -162,17 +162,16 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Notes that a trial of a run with this seed is whole, should the process be killed later, and how many scenes were too
-    /// long so far.
+    /// Journals a completed trial of a run with this seed, and the number of scenes that were too long so far.
     pub fn note(&self, trial: &TrialRecord, seed: u64, shortened_scenes: u64) {
         let files = trial.files().into_iter().flatten().map(|file| FileRecord::of(&self.partial, Path::new(file)));
-        // Nobody goes on from a log that cannot be read.
+        // A log that cannot be read cannot be continued.
         if let Ok(files) = files.collect() {
             self.journal().note(trial, files, seed, shortened_scenes);
         }
     }
 
-    /// Lets nobody go on from this run: what was noted is not right.
+    /// Removes the journal, so that the run cannot be resumed: its content is wrong.
     pub fn forget(&self) {
         self.journal().forget();
     }
@@ -181,12 +180,12 @@ impl RunFolder {
         self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Where files go until the run is finished.
+    /// The folder for files until the run is finished.
     pub fn path(&self) -> &Path {
         &self.partial
     }
 
-    /// Where the run will be.
+    /// The final path of the run.
     pub fn target(&self) -> &Path {
         &self.target
     }
@@ -196,7 +195,7 @@ impl RunFolder {
         &self.left
     }
 
-    /// Writes a text file, whole or not at all: a process that is killed in it must leave what was there.
+    /// Writes a text file atomically: a process killed meanwhile leaves the old content.
     ///
     /// # Errors
     /// When it cannot be written.
@@ -206,7 +205,7 @@ impl RunFolder {
         written.map_err(|source| io(&path, source))
     }
 
-    /// Writes the manifest with a list of all files that are there; those that it lists already are not read again.
+    /// Writes the manifest with a list of all files in the folder; files that it lists already are not read again.
     ///
     /// # Errors
     /// When a file cannot be read, or the manifest cannot be written.
@@ -215,8 +214,7 @@ impl RunFolder {
         self.write(MANIFEST, &manifest.to_json())
     }
 
-    /// Gives the folder of a stopped run its name: `target`, or, where a run is that it does not go on from, a name beside it
-    /// that is free.
+    /// Names the folder of a stopped run: `target`, or a free name beside it if another run is there.
     ///
     /// # Errors
     /// When it cannot be renamed.
@@ -235,9 +233,8 @@ impl RunFolder {
 
     /// Gives the folder its final name.
     ///
-    /// # Errors
-    /// When it cannot be renamed; the old run, if any, is kept then. When somebody else has filled the folder of that name
-    /// meanwhile, the run has another name.
+    /// When it cannot be renamed; an old run is kept then. If another process has taken the name meanwhile, the run
+    /// gets another name.
     pub fn finish(mut self) -> Result<PathBuf, FolderError> {
         self.close();
         let Some(claim) = self.claim.take() else { return Ok(self.target.clone()) };
@@ -252,26 +249,26 @@ impl RunFolder {
         Ok(given?)
     }
 
-    /// All is written.
+    /// Ends the journal: all files are written.
     fn close(&self) {
         self.journal().close();
         // An empty folder would look like a log that was lost.
         let _ = std::fs::remove_dir(self.partial.join("events"));
     }
 
-    /// The folder is complete and has a name.
+    /// Cleans up after the folder has its name.
     fn end(&mut self, path: &Path) {
         self.finished = true;
-        // The manifest has all that it says.
+        // The manifest has all of its content.
         let _ = std::fs::remove_file(path.join(JOURNAL));
-        // What cannot be removed is only a copy.
+        // A folder that cannot be removed is only a copy.
         self.replaces.iter().for_each(|replaced| {
             let _ = std::fs::remove_dir_all(replaced);
         });
     }
 }
 
-/// The files that are a run's own.
+/// The files that belong to a run.
 fn own_files(folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
     if !folder.join(MANIFEST).is_file() {
         return Err(format!("it is not the folder of a run (no {MANIFEST})"));
@@ -288,7 +285,7 @@ impl Drop for RunFolder {
         if self.finished {
             return;
         }
-        // What cannot be removed is in the way of nothing.
+        // Leftovers that cannot be removed do no harm.
         if !journal.has_more_than(&self.had) {
             let _ = std::fs::remove_dir_all(&self.partial);
             return;
@@ -309,7 +306,7 @@ mod tests {
     use super::*;
     use crate::experiment::RankerRecord;
 
-    /// A manifest of a run without trials that says `text` of itself.
+    /// A manifest of a run without trials, with `text` as its status.
     fn manifest(text: &str) -> Manifest {
         let none =
             |names: &[&str]| names.iter().map(|&name| (name.to_owned(), "".into())).collect::<serde_json::Map<_, _>>();
@@ -352,7 +349,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_appears_whole_or_not_at_all() {
+    fn a_run_appears_completely_or_not_at_all() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("run");
         let folder = RunFolder::create(&target, false).unwrap();
@@ -385,7 +382,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_killed_process_has_left_is_found() {
+    fn leftovers_of_a_killed_process_are_found() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("run");
         assert!(StoppedFolder::find(&target).unwrap().killed.is_none(), "there is nothing");
@@ -395,7 +392,7 @@ mod tests {
         for named in [&target, &partial] {
             assert!(matches!(StoppedFolder::find(named), Err(FolderError::Running { .. })));
         }
-        // As if the process had ended: its locks are gone, and what it wrote is there, the last line half.
+        // As if the process had ended: its locks are released, its files are there, and the last line is incomplete.
         let trial = r#"{"policy":"a","replication":0,"ticks":1,"user_steps":1,"short_slates":0,"seconds":0,"digest":"d","events":"events/a.parquet"}"#;
         running.journal().close();
         let line = trial_journal::Line::new(&serde_json::from_str(trial).unwrap(), Vec::new(), 5, 7);
@@ -408,11 +405,11 @@ mod tests {
             assert_eq!(noted.trials.iter().map(|trial| trial.policy.as_str()).collect::<Vec<_>>(), ["a"]);
             assert_eq!(noted.shortened_scenes, 7);
         }
-        // An earlier version wrote other names.
+        // An earlier version used other names.
         std::fs::remove_file(partial.join(JOURNAL)).unwrap();
         std::fs::write(partial.join(EARLIER_JOURNAL), line.replace("\"trial\":", "\"arm\":")).unwrap();
         assert_eq!(StoppedFolder::find(&target).unwrap().killed.unwrap().trials.len(), 1);
-        // A process of the same number does not write there.
+        // The claim is released, as when no process with this number writes there.
         drop(running.claim.take());
         assert_ne!(RunFolder::create(&target, false).unwrap().path(), partial);
         let other = place.path().join(".run.partial-1-0");
@@ -424,7 +421,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_that_has_the_name_of_a_killed_one_stays_what_it_is() {
+    fn a_run_with_the_name_of_a_killed_one_is_unchanged() {
         let place = tempfile::tempdir().unwrap();
         let (target, partial) = (place.path().join("run"), place.path().join(".run.partial-1-0"));
         std::fs::create_dir(&partial).unwrap();
@@ -444,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stopped_run_does_not_replace_a_whole_one() {
+    fn a_stopped_run_does_not_replace_a_complete_one() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("run");
         make(&target, false, "whole").unwrap();
@@ -456,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn force_spares_what_is_no_run() {
+    fn force_keeps_folders_that_are_no_run() {
         let place = tempfile::tempdir().unwrap();
         std::fs::write(place.path().join("precious.txt"), "x").unwrap();
         let problem = RunFolder::create(place.path(), true).map(|_| ()).unwrap_err().to_string();

@@ -5,8 +5,8 @@ use super::manifest::{Manifest, user_record};
 use super::prepare::Experiment;
 
 impl Manifest {
-    /// The changes since then: `Err` for an input, which would make one run out of two experiments; `Ok` for what may
-    /// change the last bit of an inference, and no more.
+    /// Changes of the inputs since the run: `Err` for a change that would mix two experiments; `Ok` for changes that
+    /// affect at most the last bit of an inference.
     ///
     /// # Errors
     /// A sentence about the first input that differs.

@@ -1,4 +1,4 @@
-//! `manifest.json`: what ran, exactly enough to run it again.
+//! `manifest.json`: the record from which a run can be repeated.
 
 use super::acceptance::AcceptanceRecord;
 use super::data_record::DataRecord;
@@ -14,7 +14,7 @@ use crate::simulation::{ShortSlates, Training};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// The version of the manifest's form.
+/// The version of the format.
 const VERSION: u32 = 2;
 
 /// A manifest that cannot be read.
@@ -25,7 +25,7 @@ pub enum ManifestError {
     Io {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
     /// The file is not a manifest.
@@ -41,15 +41,15 @@ pub enum ManifestError {
 /// The run.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Manifest {
-    /// Version of this form.
+    /// Version of the format.
     pub version: u32,
     /// Version of recmirror.
     pub recmirror: String,
-    /// `complete`; `interrupted`; or `partial`: policies that failed are missing.
+    /// `complete`; `interrupted`; or `partial`: some policies failed and are missing.
     pub status: String,
-    /// The whole effective scenario as TOML, every key given, paths absolute.
+    /// The complete effective scenario as TOML, with every key and absolute paths.
     pub scenario: String,
-    /// Where the scenario file was: folders that it does not name are looked for from there.
+    /// The folder of the scenario file; default folders are resolved from there.
     #[serde(default)]
     pub folder: Option<PathBuf>,
     /// Root of all random streams.
@@ -58,28 +58,28 @@ pub struct Manifest {
     pub data: DataRecord,
     /// The user model.
     pub user: UserRecord,
-    /// The networks that policies run. Manifests of earlier versions say `scorers`.
+    /// The networks of policies. Manifests of earlier versions say `scorers`.
     #[serde(default, alias = "scorers", skip_serializing_if = "Vec::is_empty")]
     pub rankers: Vec<RankerRecord>,
-    /// The machine, where it can change the last bit of an inference.
+    /// The machine, for models whose last bit depends on it.
     pub machine: MachineRecord,
     /// Policies x replications, in the order of the scenario. Manifests of earlier versions say `arms`.
     #[serde(alias = "arms")]
     pub trials: Vec<TrialRecord>,
-    /// The rule that the run was to end by, if any; `scenario` then has the replications that ran.
+    /// The stopping rule, if any; `scenario` then has the replications that ran.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<UntilRecord>,
-    /// The policies that could not go on; they have no trials.
+    /// The policies that failed; they have no trials.
     #[serde(default)]
     pub failures: Vec<FailureRecord>,
     /// The digest over all trials' digests.
     pub digest: String,
-    /// All other files of the folder; empty until the run is over.
+    /// All other files of the folder; empty until the run is complete.
     #[serde(default)]
     pub files: Vec<FileRecord>,
 }
 
-/// A rule to stop by, and what came of it.
+/// A stopping rule and its outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct UntilRecord {
     /// The rule with its metric, such as `acceptance_rate ci<0.5%`.
@@ -88,11 +88,11 @@ pub struct UntilRecord {
     pub met: bool,
     /// Why the run ended.
     pub reason: String,
-    /// The most replications that would have run.
+    /// The maximum number of replications.
     pub most: u32,
     /// The replications that ran.
     pub ran: u32,
-    /// The policy that the others were compared with.
+    /// The policy that the others are compared with.
     pub baseline: String,
     /// The intervals of the others at the last look.
     pub sequences: Vec<SequenceRecord>,
@@ -105,20 +105,20 @@ pub struct SequenceRecord {
     pub policy: String,
     /// Mean over replications of policy minus baseline.
     pub difference: Option<f64>,
-    /// Lower end; absent while there is none.
+    /// Lower end; absent if the interval is infinite.
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
 }
 
-/// A policy that could not go on.
+/// A policy that failed.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct FailureRecord {
     /// Name of the policy.
     pub policy: String,
     /// The first replication in which it failed.
     pub replication: u32,
-    /// The outcome.
+    /// The error message.
     pub problem: String,
 }
 
@@ -129,7 +129,7 @@ pub struct TrainingRecord {
     pub before: f64,
     /// Learning from responses, in all ticks.
     pub during: f64,
-    /// The part of the tick in which that took longest.
+    /// The longest training within one tick.
     pub longest: f64,
     /// That tick.
     pub longest_tick: u32,
@@ -149,30 +149,30 @@ pub struct UserRecord {
     /// The meaning of "accepted", the examination of slots, and the source of the level.
     #[serde(default)]
     pub acceptance: AcceptanceRecord,
-    /// Version of ONNX Runtime; empty where neither user model nor policies need it.
+    /// Version of ONNX Runtime; empty if neither user model nor policies need it.
     pub runtime: String,
-    /// Scenes, those included on which the acceptance level was set, that were too long for a language model and lost the
-    /// oldest part of their history.
+    /// Scenes that were too long for a language model and lost the oldest part of their history, including those of the
+    /// probe for the acceptance level.
     #[serde(default)]
     pub shortened_scenes: u64,
-    /// Notes on the model for readers of the results on this data set.
+    /// Notes about the model on this data set, for readers of the results.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
 }
 
-/// The file with the rationales of a trial's users, where the user model writes them.
+/// The file with the rationales of a trial's users, if the user model writes rationales.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DecisionFileRecord {
     /// Decisions: one for each slate answered.
     pub lines: u64,
     /// Hash over the lines of the file.
     pub digest: String,
-    /// The file inside the run's folder; absent when events were not written.
+    /// The file inside the run's folder; absent if events were not written.
     pub file: Option<String>,
 }
 
 impl DecisionFileRecord {
-    /// Describes a trial's decisions; `None` when there were none. `path` is where they were written.
+    /// Describes a trial's decisions; `None` without decisions. `path` is their file.
     pub(super) fn of(tally: &DecisionTally, path: Option<&Path>) -> Option<DecisionFileRecord> {
         let name = path.and_then(Path::file_name).map(|name| format!("decisions/{}", name.to_string_lossy()));
         let record = || DecisionFileRecord { lines: tally.lines(), digest: tally.digest().to_string(), file: name };
@@ -193,22 +193,22 @@ pub struct TrialRecord {
     pub user_steps: u64,
     /// Slates with fewer items than slots, the empty ones included.
     pub short_slates: u64,
-    /// Short slates that have all items that were left for their user.
+    /// Short slates that hold all items left for their user.
     #[serde(default)]
     pub exhausted_slates: u64,
-    /// Short slates without an item: visits that count, and to whom nothing was shown.
+    /// Short slates without an item: visits that count although nothing was shown.
     #[serde(default)]
     pub empty_slates: u64,
     /// Wall-clock seconds; no result depends on it.
     pub seconds: f64,
-    /// The part of them in which the policy trained.
+    /// The part of them spent in training.
     #[serde(default)]
     pub training: TrainingRecord,
     /// Hash over the events.
     pub digest: String,
-    /// The event log inside the run's folder; absent when events were not written.
+    /// The event log inside the run's folder; absent if events were not written.
     pub events: Option<String>,
-    /// The users' rationales, where the user model writes them.
+    /// The users' rationales, if the user model writes them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decisions: Option<DecisionFileRecord>,
 }
@@ -243,7 +243,7 @@ impl Manifest {
         }
     }
 
-    /// Describes a run of which nothing is done yet: what it would go on from if it were killed now.
+    /// Describes a run that has just started: `resume` uses it if the run is killed.
     pub fn begun(experiment: &Experiment, until: Option<&Until>) -> Manifest {
         let outcome = Outcome {
             interrupted: true,
@@ -256,7 +256,7 @@ impl Manifest {
     /// Reads the manifest of a run's folder.
     ///
     /// # Errors
-    /// When there is none, or it is not one.
+    /// When there is none, or the file is no manifest.
     pub fn read(folder: &Path) -> Result<Manifest, ManifestError> {
         let path = folder.join("manifest.json");
         let text =
@@ -278,14 +278,14 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// As what file its scenario is to be read, which is in `run`: folders are looked for where they were then.
+    /// The path from which the scenario of the run in `run` is read: folders are resolved as they were then.
     pub fn origin(&self, run: &Path) -> PathBuf {
         self.folder.as_deref().unwrap_or(run).join("manifest.json")
     }
 
     /// The text of `manifest.json`.
     pub fn to_json(&self) -> String {
-        // A value made of strings and numbers always has a JSON form.
+        // A value of strings and numbers always has a JSON form.
         serde_json::to_string_pretty(self).map(|text| text + "\n").unwrap_or_default()
     }
 }

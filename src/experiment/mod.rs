@@ -1,8 +1,8 @@
 //! Results of a run, summarised and compared in pairs.
 //!
-//! [`Experiment::prepare`] turns a scenario into everything that its replications share, [`Experiment::run`] runs
-//! policies x replications, [`Results`] says which policy is better. [`RunFolder`] and [`Manifest`] are the files.
-//! [`Experiment::run_observed`] does it in one call, with an observer that is borrowed:
+//! [`Experiment::prepare`] turns a scenario into the shared inputs of its replications, [`Experiment::run`] runs
+//! policies x replications, and [`Results`] compares the policies. [`RunFolder`] and [`Manifest`] are the files.
+//! [`Experiment::run_observed`] does all of it in one call, with a borrowed observer:
 //!
 //! ```
 //! use recmirror::prelude::*;

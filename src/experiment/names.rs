@@ -9,7 +9,7 @@ use crate::ids::{ItemId, LogUserId};
 use serde::Serialize;
 use std::path::Path;
 
-/// There may be millions of users, and as JSON they take much room.
+/// There may be millions of users, and JSON takes much room.
 const FORMATS: [TableFormat; 2] = [TableFormat::Csv, TableFormat::Parquet];
 
 /// A row of `items`.
@@ -18,7 +18,7 @@ struct ItemRow<'a> {
     item: u32,
     external_id: &'a str,
     title: &'a str,
-    /// Empty where nobody is known to provide it.
+    /// Empty if the provider is unknown.
     provider: &'a str,
 }
 
@@ -27,7 +27,7 @@ table_row!(ItemRow<'_> { item: Whole, external_id: Text, title: Text, provider: 
 /// A row of `users`.
 #[derive(Serialize)]
 struct UserRow<'a> {
-    /// `all` where the population is the same in every replication.
+    /// `all` if the population is the same in every replication.
     replication: &'a str,
     user: u32,
     external_id: &'a str,

@@ -1,6 +1,6 @@
 //! An experiment run in one call, with an observer.
 //!
-//! An experiment run in one call: what an observer hears meanwhile, and what comes of it.
+//! [`RunEvent`]s reach the observer during the run; the call returns a [`Run`].
 
 use super::folder::{FolderError, RunFolder};
 use super::manifest::{Manifest, TrialRecord};
@@ -11,34 +11,34 @@ use super::run::{Outcome, RunOptions};
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
-/// What happens while an experiment runs. Trials run side by side: the events of one come in its order, those of several in
-/// any.
+/// An event of a running experiment. Trials run concurrently: events of one trial arrive in order, those of several
+/// trials in any order.
 #[derive(Clone, Copy, Debug)]
 pub enum RunEvent<'a> {
-    /// A policy in a replication has done a tick.
+    /// A policy has completed a tick of a replication.
     Tick(TickDone<'a>),
-    /// A policy has done all ticks of a replication, and its files are whole.
+    /// A policy has completed all ticks of a replication, and its files are complete.
     Trial(&'a TrialRecord),
 }
 
-/// Who hears of [`RunEvent`]s: it is borrowed, and called by one thread at a time.
+/// A receiver of [`RunEvent`]s: borrowed, and called by one thread at a time.
 pub type Observer<'a> = dyn FnMut(RunEvent<'_>) + Send + 'a;
 
-/// An experiment that was run.
+/// A completed experiment.
 pub struct Run {
-    /// What each policy did in each replication, and which policies could not go on.
+    /// The trials of each policy, and the policies that failed.
     pub outcome: Outcome,
-    /// The metrics: summaries, comparisons, series, as rows.
+    /// The metrics: summaries, comparisons and series, as rows.
     pub results: Results,
 }
 
-/// An experiment that could not be run whole.
+/// An experiment that could not be completed.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// The run failed, or every policy did.
     #[error(transparent)]
     Experiment(#[from] ExperimentError),
-    /// What the policies gave is no run.
+    /// The outputs of the policies are not a complete run.
     #[error(transparent)]
     Results(#[from] ResultsError),
     /// The run's folder cannot be written.
@@ -47,8 +47,9 @@ pub enum RunError {
 }
 
 impl Experiment {
-    /// Runs every policy in every replication; events and decisions go to `folder`, where there is one, and the rest into it
-    /// by [`crate::report::write`]. A policy that cannot go on is in [`Outcome::failures`], and the others go on.
+    /// Runs every policy in every replication. Events and decisions go to `folder`, if there is one;
+    /// [`crate::report::write`] writes the rest. A policy that fails is in [`Outcome::failures`], and the others
+    /// continue.
     ///
     /// # Errors
     /// When the run itself fails, every policy does, or the folder cannot be written.
@@ -65,8 +66,8 @@ impl Experiment {
         Ok(Run { outcome, results })
     }
 
-    /// What an outcome says of the scenario's metrics; differences are from the scenario's baseline, or from the first policy
-    /// that did not fail when the baseline did.
+    /// Results of an outcome in the scenario's metrics. Differences are from the scenario's baseline, or from the first
+    /// policy that did not fail if the baseline did.
     ///
     /// # Errors
     /// When nothing ran.
@@ -79,7 +80,7 @@ impl Experiment {
     }
 }
 
-/// Hands progress on to a borrowed observer, and notes whole trials in the folder.
+/// Forwards progress to a borrowed observer, and journals completed trials in the folder.
 struct Heard<'a, 'o> {
     observer: Mutex<&'a mut Observer<'o>>,
     folder: Option<&'a RunFolder>,

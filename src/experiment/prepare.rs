@@ -1,4 +1,4 @@
-//! From a checked scenario to everything that its replications share.
+//! From a checked scenario to the shared inputs of its replications.
 
 use super::acceptance::{AcceptanceRecord, Settled, settle};
 use super::budget::{Budget, TooLarge, free_memory};
@@ -22,19 +22,19 @@ pub enum ExperimentError {
     /// The data set cannot be read.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// More memory than there is.
+    /// The run needs more memory than there is.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
-    /// A log that cannot be cut so.
+    /// The log cannot be cut as requested.
     #[error(transparent)]
     Cut(#[from] CutError),
-    /// A field that the data do not have, or not so.
+    /// A field that the data do not have, or have with another type.
     #[error("{0} (`data.item_field`, `data.user_field`, `data.provider_field`)")]
     Field(#[from] FieldError),
     /// The user model cannot be loaded or failed on the probe.
     #[error(transparent)]
     User(#[from] UserError),
-    /// Nobody can take part.
+    /// No user can take part.
     #[error(
         "no user of {data} has `population.min_history` = {min_history} interactions before the cut; the most is {most}"
     )]
@@ -61,7 +61,7 @@ pub enum ExperimentError {
     Policy {
         /// Name of the policy.
         policy: String,
-        /// Why.
+        /// The reason.
         source: PolicyError,
     },
     /// A dynamic cannot be built.
@@ -69,13 +69,13 @@ pub enum ExperimentError {
     Dynamic {
         /// Name of the dynamic.
         dynamic: String,
-        /// Why.
+        /// The reason.
         source: DynamicError,
     },
-    /// The user model does not know how tastes drift.
+    /// The user model has no tastes that could drift.
     #[error(
-        "`interest_drift` and what is like it need a user model whose tastes can drift, and those of `{kind}` cannot; \
-         remove the [[dynamic]] table, or set `user.kind` to \"parametric\" or \"mirror\""
+        "`interest_drift` and similar dynamics need a user model with drifting tastes, and `{kind}` has none; remove \
+         the [[dynamic]] table, or set `user.kind` to \"parametric\" or \"mirror\""
     )]
     NoDrift {
         /// The user model.
@@ -89,29 +89,29 @@ pub enum ExperimentError {
         /// The message of the panic.
         problem: String,
     },
-    /// A policy failed in a replication that was carried out elsewhere.
+    /// A policy failed in a replication that ran elsewhere.
     #[error("{problem}")]
     Elsewhere {
-        /// What happened there.
+        /// The error message.
         problem: String,
     },
-    /// Replications that were carried out elsewhere have a gap.
+    /// Replications that ran elsewhere have a gap.
     #[error("replication {replication} is missing: the others cannot be compared without it")]
     Missing {
-        /// The first one that is not there.
+        /// The first missing replication.
         replication: u32,
     },
-    /// A replication that was carried out elsewhere has other policies.
+    /// A replication that ran elsewhere has other policies.
     #[error("replication {replication} has {found} policies and not {wanted}: it is of another scenario")]
     OtherExperiment {
         /// The replication.
         replication: u32,
         /// Its policies.
         found: usize,
-        /// Those of the scenario.
+        /// Policies of the scenario.
         wanted: usize,
     },
-    /// The logs of a stopped run are not what its manifest says.
+    /// The logs of a stopped run differ from its manifest.
     #[error(
         "policy `{policy}`, replication {replication}: the {what} that are stored are not those of the stopped run (another \
          digest); run the scenario again"
@@ -136,7 +136,7 @@ pub enum ExperimentError {
 }
 
 impl ExperimentError {
-    /// Returns true if it is one policy's failure, without which the others can go on.
+    /// True for a failure of a single policy: the others can continue.
     pub fn is_of_policy(&self) -> bool {
         matches!(
             self,
@@ -158,15 +158,15 @@ pub struct Experiment {
     pub(super) start: StartingPoint,
     pub(super) model: Arc<Calibrated>,
     forecast: Vec<String>,
-    /// How much of facts about others is later than a user's own cut.
+    /// The share of facts about other users that is later than a user's own cut.
     pub(super) later_share: Option<f64>,
     /// The data that metrics may read.
     pub(super) past: Arc<Past>,
     card: Option<Card>,
     acceptance: AcceptanceRecord,
-    /// The networks that policies run, as they were before anything ran.
+    /// The networks of policies, as they were before the run.
     pub(super) rankers: Vec<RankerRecord>,
-    /// What policies have learned from the log.
+    /// Models that policies fitted to the log.
     pub(super) fits: Fits,
     kinds: Vec<&'static MetricKind>,
 }
@@ -175,25 +175,25 @@ impl Experiment {
     /// Reads the data, loads the user model, plays the log through it and sets the acceptance level.
     ///
     /// # Errors
-    /// Whatever the scenario promised and the files do not keep.
+    /// When the files do not fit the scenario.
     pub fn prepare(scenario: Scenario, registry: Registry) -> Result<Experiment, ExperimentError> {
         let family = Some(scenario.data.format.as_str()).filter(|name| *name != "auto");
         let data = registry.read(&scenario.data.path, family)?;
         Experiment::with_data(scenario, data, registry)
     }
 
-    /// Like [`Experiment::prepare`] with a data set that was read or made already; `data.path` is not looked at.
+    /// Like [`Experiment::prepare`], with a data set in memory; `data.path` is ignored.
     ///
     /// # Errors
-    /// Whatever the scenario promised and the data do not keep.
+    /// When the data do not fit the scenario.
     pub fn with_data(scenario: Scenario, data: Dataset, registry: Registry) -> Result<Experiment, ExperimentError> {
         Experiment::with_model(scenario, data, registry, None)
     }
 
-    /// Like [`Experiment::with_data`] with users who follow `model`, where there is one; `user.kind` is then not looked at.
+    /// Like [`Experiment::with_data`], with users who follow `model`, if given; `user.kind` is then ignored.
     ///
     /// # Errors
-    /// Whatever the scenario promised and the data do not keep.
+    /// When the data do not fit the scenario.
     pub fn with_model(
         scenario: Scenario,
         data: Dataset,
@@ -242,14 +242,14 @@ impl Experiment {
             fits: Fits::default(),
             kinds,
         };
-        // What is wrong with a dynamic is known before anything runs.
+        // An error in a dynamic is reported before the run.
         if experiment.dynamics(0, 0)?.pulls() && !experiment.model.model().drifts() {
             return Err(ExperimentError::NoDrift { kind: experiment.model.model().kind() });
         }
         Ok(experiment)
     }
 
-    /// Notes before the run begins: steps that may take long or use much memory, and names of earlier versions.
+    /// Notes before the run: slow steps, large memory, and names of earlier versions.
     pub fn forecast(&self) -> &[String] {
         &self.forecast
     }
@@ -284,7 +284,7 @@ impl Experiment {
         &self.start
     }
 
-    /// The card of the user model, when it is a mirror.
+    /// The card of the user model, if it is a mirror.
     pub fn card(&self) -> Option<&Card> {
         self.card.as_ref()
     }
@@ -302,7 +302,7 @@ impl Experiment {
         Some(population.changing(&self.start.log, &dynamics))
     }
 
-    /// The changing state of one replication, at its start.
+    /// The dynamics of one replication at its start.
     ///
     /// # Errors
     /// When a dynamic cannot be built for this data.
@@ -357,7 +357,7 @@ fn user_model(
     log: &Arc<TrainingLog>,
 ) -> Result<Arc<dyn UserModel>, UserError> {
     let spec = &scenario.user.model;
-    let unknown = || UserError::Setup(format!("`user.kind` is `{}`, which no registered kind is called", spec.kind));
+    let unknown = || UserError::Setup(format!("`user.kind` is `{}`, but no registered kind has this name", spec.kind));
     let kind = registry.user(&spec.kind).ok_or_else(unknown)?;
     let (slate, chunk, cache) = (scenario.slate, scenario.engine.chunk, scenario.engine.cache_mb << 20);
     kind.build(&spec.params, &UserContext { data, catalogue, log, slate, chunk, cache })

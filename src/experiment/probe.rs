@@ -9,8 +9,8 @@ use crate::scene::{CONTEXT, PopularityClock, SceneBatch, SceneDraws};
 use crate::simulation::StartingPoint;
 use crate::user::UserModel;
 
-/// As many scenes as the model wants: users in turn, or a random sample where there are more users than scenes; slates of
-/// uniform candidates, at tick 0. The same for all replications and policies.
+/// As many scenes as the model requests: users in turn, or a random sample if there are more users than scenes; slates
+/// of uniform candidates at tick 0. All replications and policies share the probe.
 pub(super) fn probe(
     scenario: &Scenario,
     start: &StartingPoint,
@@ -42,7 +42,7 @@ pub(super) fn probe(
     scenes
 }
 
-/// `count` of the users, each equally likely, in the order of their ids; all of them where there are no more.
+/// `count` of the users, each equally likely, in the order of their ids; all users if there are no more.
 fn sample(mut users: Vec<LogUserId>, count: usize, streams: &Streams) -> Vec<LogUserId> {
     if users.len() <= count {
         return users;

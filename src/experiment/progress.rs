@@ -1,10 +1,10 @@
 //! Receivers of a run's progress.
 //!
-//! Who hears how far a run is.
+//! `tick` and `trial` are called from worker threads.
 
 use super::manifest::TrialRecord;
 
-/// A tick that a policy has done in a replication.
+/// A completed tick of a policy in a replication.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TickDone<'a> {
     /// Name of the policy.
@@ -17,16 +17,16 @@ pub struct TickDone<'a> {
     pub steps: u64,
 }
 
-/// Hears of each completed tick, from any thread.
+/// Receives each completed tick, from any thread.
 pub trait Progress: Sync {
-    /// One tick of one trial is done.
+    /// Called after one tick of one trial.
     fn tick(&self, done: &TickDone<'_>);
 
-    /// A trial is whole, and so are its files.
+    /// Called when a trial and its files are complete.
     fn trial(&self, _trial: &TrialRecord) {}
 }
 
-/// Hears nothing.
+/// Ignores all progress.
 pub struct NoProgress;
 
 impl Progress for NoProgress {

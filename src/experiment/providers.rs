@@ -5,9 +5,10 @@ use crate::ids::ItemId;
 use crate::random::{Purpose, Streams, below};
 use crate::scenario::ProviderSpec;
 
-/// Sets the providers of a catalogue. `column` takes the named field, or leaves what the data say. `category` makes each
-/// category a provider, of the items of which it is the rarest category of the catalogue (the first of equals), and of those
-/// without a category one more. `seeded` draws one of `count` providers for each item, the same for all replications.
+/// Sets the providers of a catalogue. `column` uses the named field, or the data's own provider. `category` makes each
+/// category a provider: an item belongs to its rarest category in the catalogue (the first of equals), and items
+/// without a category have one more provider. `seeded` draws one of `count` providers for each item, the same for all
+/// replications.
 ///
 /// # Errors
 /// When the items have no such field.
@@ -19,7 +20,7 @@ pub(super) fn assign(catalogue: &mut Catalogue, spec: &ProviderSpec, seed: u64) 
             let mut sizes = vec![0u32; own.len()];
             items().flat_map(|item| own.of(item)).for_each(|&code| sizes[code as usize] += 1);
             let rarest = |item| own.of(item).iter().copied().min_by_key(|&code| (sizes[code as usize], code));
-            // Items without a category have a provider of their own, behind the categories.
+            // Items without a category have a provider of their own, after the categories.
             let names = own.names().iter().cloned().chain([format!("no {}", own.field())]).collect();
             let of = items().map(|item| Some(rarest(item).unwrap_or(sizes.len() as u32)));
             ItemCategories::single(own.field(), names, of)

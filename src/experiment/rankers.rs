@@ -6,12 +6,12 @@ use crate::scenario::Scenario;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
-/// A network that scores for a policy.
+/// A network that ranks for a policy.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RankerRecord {
-    /// Name of the policy that runs it, by itself or inside.
+    /// Name of the policy that runs it, directly or as an inner policy.
     pub policy: String,
-    /// Hash of its `card.toml`, which has that of the graph.
+    /// Hash of its `card.toml`, which contains the hash of the graph.
     pub hash: String,
 }
 
@@ -21,7 +21,7 @@ pub(super) fn rankers(scenario: &Scenario) -> (Vec<RankerRecord>, Vec<String>) {
     for policy in &scenario.policies {
         let mut folders = Vec::new();
         collect(&policy.kind, &policy.params, &mut folders);
-        // A card that cannot be read is the policy's to report, when it is built.
+        // The policy reports an unreadable card when it is built.
         for path in folders.into_iter().map(|folder| Path::new(folder).join("card.toml")) {
             let Ok(card) = read_bounded(&path, MOST_OF_TEXT) else { continue };
             found.push(RankerRecord { policy: policy.name.clone(), hash: sha256(&card) });
@@ -31,7 +31,7 @@ pub(super) fn rankers(scenario: &Scenario) -> (Vec<RankerRecord>, Vec<String>) {
     (found, notes)
 }
 
-/// The folders that a policy of this kind and the policies in its tables read.
+/// The folders that a policy of this kind reads, including those of its inner policies.
 fn collect<'t>(kind: &str, params: &'t toml::Table, folders: &mut Vec<&'t str>) {
     if kind == "onnx" {
         folders.extend(params.get("path").and_then(toml::Value::as_str));
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_earlier_kind_of_card_is_said_once() {
+    fn an_earlier_kind_of_card_is_noted_once() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("card.toml"), "kind = \"scorer\"\n").unwrap();
         let path = folder.path().display();

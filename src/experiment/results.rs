@@ -1,7 +1,7 @@
 //! The outputs of all trials of a run.
 //!
-//! A trial is one policy in one replication. [`Results`] puts the trials in order, so that nothing here depends
-//! on which trial was finished first, and derives summaries, paired comparisons and bands over time from them.
+//! A trial is one policy in one replication. [`Results`] orders the trials, so that nothing depends on which trial
+//! finished first, and derives summaries, paired comparisons and bands over time.
 
 pub(super) mod files;
 mod order;
@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-/// Outputs that do not make a run, or that cannot be written.
+/// Outputs that are not a complete run, or cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum ResultsError {
     /// There is nothing to summarise.
@@ -45,7 +45,7 @@ pub enum ResultsError {
     Duplicate {
         /// The policy.
         policy: String,
-        /// The replication.
+        /// The number of final values differs from the number of metrics.
         replication: u32,
     },
     /// Not one final value for each metric.
@@ -65,7 +65,7 @@ pub enum ResultsError {
     Write {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         problem: String,
     },
 }
@@ -92,7 +92,7 @@ pub struct TrialResult {
     pub seconds: f64,
     /// Slates with fewer items than slots.
     pub short: ShortSlates,
-    /// What each user of the log was shown and accepted.
+    /// Slates shown to and accepted by each user of the log.
     #[serde(default)]
     pub users: UserTotals,
 }
@@ -153,17 +153,17 @@ pub struct Results {
     baseline: String,
     policies: Vec<String>,
     replications: Vec<u32>,
-    /// True if the run might have stopped after each replication.
+    /// True if the run could have stopped after each replication.
     looked: bool,
-    /// By place of the policy and by replication.
+    /// By index of the policy and by replication.
     trials: BTreeMap<(usize, u32), TrialResult>,
 }
 
 impl Results {
-    /// Puts a run together. Policies keep the order in which they first appear in `trials`.
+    /// Assembles a run. Policies keep the order in which they first appear in `trials`.
     ///
     /// # Errors
-    /// When the trials do not make a run: see [`ResultsError`].
+    /// When the trials are not a complete run: see [`ResultsError`].
     pub fn new(
         metrics: Vec<&'static MetricKind>,
         baseline: &str,
@@ -191,7 +191,8 @@ impl Results {
         Ok(results)
     }
 
-    /// The same outputs of a run that might have stopped after each replication: pairs are judged by confidence sequences.
+    /// The same outputs as those of a run that could have stopped after each replication: pairs are judged by
+    /// confidence sequences.
     pub fn looked_at(mut self, looked: bool) -> Results {
         self.looked = looked;
         self
@@ -252,7 +253,7 @@ impl Results {
 
     /// The trials of a policy, replications ascending.
     fn trials_of(&self, policy: &str) -> impl Iterator<Item = &TrialResult> {
-        // A policy that did not run has the place of none.
+        // A policy that did not run has an index after all others.
         let place = self.place(policy).unwrap_or(self.policies.len());
         self.trials.range((place, 0)..=(place, u32::MAX)).map(|(_, trial)| trial)
     }
@@ -269,14 +270,14 @@ impl Results {
         estimate(self.finals(policy, metric))
     }
 
-    /// How all pairs of policies are judged in a metric.
+    /// The rule by which all pairs of policies are judged in a metric.
     pub fn family(&self, metric: usize) -> Family {
         let values: Vec<_> = self.policies.iter().map(|policy| self.finals(policy, metric)).collect();
         if self.looked { Family::sequential(values.len()) } else { Family::fixed(&values) }
     }
 
-    /// How the final values of two policies differ; `None` when no replication defines both. Interval and p value are the one
-    /// verdict on this pair among all pairs of the metric ([`Family`]).
+    /// The difference between the final values of two policies; `None` if no replication defines both. Interval and p
+    /// value are the verdict on this pair among all pairs of the metric ([`Family`]).
     pub fn paired(&self, policy: &str, other: &str, metric: usize) -> Option<Paired> {
         let (own, others) = (self.finals(policy, metric), self.finals(other, metric));
         let mut found = paired(&own, &others)?;
@@ -315,7 +316,7 @@ impl Results {
         self.policies.iter().flat_map(|policy| metrics().map(move |(place, kind)| row(policy, place, kind))).collect()
     }
 
-    /// Every policy but the baseline, and every metric.
+    /// Every policy except the baseline, and every metric.
     pub fn compare(&self) -> Vec<CompareRow> {
         let row = |policy: &str, metric: usize, kind: &MetricKind| {
             let found = self.paired(policy, &self.baseline, metric);
@@ -448,7 +449,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_run_is_refused() {
+    fn incomplete_runs_are_refused() {
         let one = || trial("a", 0, vec![Some(0.5)]);
         let new = |baseline: &str, trials| Results::new(coverage(), baseline, trials).unwrap_err().to_string();
         assert!(new("a", vec![]).contains("no trials"));

@@ -26,15 +26,15 @@ use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-/// How a run is carried out; nothing here changes a result.
+/// Options of a run; they do not change a result.
 pub struct RunOptions<'a> {
-    /// Folder for the event logs; what users thought goes to `decisions` beside it. `None`: all is counted and not written.
+    /// Folder for the event logs; rationales go to `decisions` beside it. `None`: events are counted and not written.
     pub events: Option<&'a Path>,
     /// The receiver of progress.
     pub progress: &'a dyn Progress,
-    /// Set it to stop after the current tick.
+    /// A flag that stops the run after the current tick.
     pub stop: &'a AtomicBool,
-    /// The stopped run that this one goes on from.
+    /// The stopped run that this one continues.
     pub stopped: Option<Stopped<'a>>,
 }
 
@@ -45,34 +45,34 @@ pub struct Outcome {
     pub trials: Vec<TrialResult>,
     /// Ticks that each trial completed, in the same order.
     pub ticks: Vec<u32>,
-    /// The event log of each trial, in the same order, when events were written.
+    /// The event log of each trial, in the same order, if events were written.
     pub files: Vec<Option<String>>,
-    /// The rationales of each trial's users, in the same order, where the user model writes them.
+    /// The rationales of each trial's users, in the same order, if the user model writes them.
     pub decisions: Vec<Option<DecisionFileRecord>>,
-    /// How long each trial's policy trained, in the same order.
+    /// The training times of each trial's policy, in the same order.
     pub training: Vec<Training>,
-    /// The policies that could not go on, each with its first replication that failed; they have no trials here.
+    /// The policies that failed, each with its first failing replication; they have no trials here.
     pub failures: Vec<TrialFailure>,
-    /// Replications that were begun: those of the scenario, or fewer when a rule was met.
+    /// Replications that were begun: those of the scenario, or fewer if a rule was met.
     pub replications: u32,
     /// True if the run was stopped before its end.
     pub interrupted: bool,
-    /// The rule of [`Experiment::run_until`], and why the run ended.
+    /// The rule of [`Experiment::run_until`], and the reason for the end of the run.
     pub until: Option<UntilRecord>,
 }
 
-/// A policy that could not go on.
+/// A policy that failed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrialFailure {
     /// Name of the policy.
     pub policy: String,
     /// The first replication in which it failed.
     pub replication: u32,
-    /// The event; names policy, step and user as far as they are known.
+    /// The error; it names policy, step and user as far as they are known.
     pub problem: String,
 }
 
-/// A policy in a replication, and what became of it; `None` when it was not begun.
+/// A policy in a replication with its result; `None` if it was not begun.
 pub(super) struct TrialOutcome {
     replication: u32,
     policy: usize,
@@ -103,12 +103,12 @@ impl Finished {
     }
 }
 
-/// The signal that stops trials before their end.
+/// The signals that stop trials before their end.
 pub(super) struct Brakes<'a> {
     stop: &'a AtomicBool,
-    /// Set when the run itself failed, and not one of its policies.
+    /// Set if the run itself failed, not one of its policies.
     failed: AtomicBool,
-    /// For each policy the first replication that failed; `u32::MAX` while there is none.
+    /// The first failing replication of each policy; `u32::MAX` without a failure.
     first_failures: Vec<AtomicU32>,
 }
 
@@ -125,7 +125,7 @@ impl Brakes<'_> {
         (0..self.first_failures.len()).all(|policy| self.has_failed(policy))
     }
 
-    /// Takes note of the policies that failed in trials that were not run here.
+    /// Records the policies that failed in trials that ran elsewhere.
     pub(super) fn note(&self, trials: &[TrialOutcome]) {
         for trial in
             trials.iter().filter(|trial| matches!(&trial.finished, Some(Err(problem)) if problem.is_of_policy()))
@@ -134,16 +134,16 @@ impl Brakes<'_> {
         }
     }
 
-    /// A policy that failed in a replication is not worth the later ones. The earlier ones go on, so that the failure that
-    /// is reported does not depend on which trial was faster.
+    /// True if the trial is not needed, because its policy failed in an earlier replication. Earlier replications
+    /// continue, so that the reported failure does not depend on which trial was faster.
     fn holds(&self, policy: usize, replication: u32) -> bool {
         self.all() || self.first_failures[policy].load(Ordering::Relaxed) < replication
     }
 }
 
 impl Experiment {
-    /// Runs every policy in every replication. A policy that breaks its contract or cannot go on is in
-    /// [`Outcome::failures`], and the others go on without it.
+    /// Runs every policy in every replication. A policy that breaks its contract or fails is in [`Outcome::failures`],
+    /// and the others continue without it.
     ///
     /// # Errors
     /// When the run itself fails (the user model, the event logs), or every policy does.
@@ -168,7 +168,7 @@ impl Experiment {
         options: &RunOptions<'_>,
         brakes: &Brakes<'_>,
     ) -> Vec<TrialOutcome> {
-        // Replications outermost, so that a stopped run has whole replications of all policies.
+        // Replications are the outer loop, so a stopped run has complete replications of all policies.
         let order: Vec<(u32, usize)> = replications
             .flat_map(|replication| (0..self.scenario.policies.len()).map(move |policy| (replication, policy)))
             .collect();
@@ -207,7 +207,7 @@ impl Experiment {
         Some(self.kept_trial(spec, policy, record, options, stopped))
     }
 
-    /// A trial of which a panic is a failure of its policy.
+    /// A trial whose panic counts as a failure of its policy.
     fn guarded_trial(
         &self,
         policy: usize,
@@ -216,7 +216,7 @@ impl Experiment {
         brakes: &Brakes<'_>,
     ) -> Result<Finished, ExperimentError> {
         let spec = &self.scenario.policies[policy];
-        // Nothing that the trial has touched is looked at afterwards.
+        // State that the trial has touched is not used afterwards.
         let trial = AssertUnwindSafe(|| self.run_trial(spec, policy, replication, options, brakes));
         std::panic::catch_unwind(trial).unwrap_or_else(|payload| {
             let text = payload.downcast_ref::<String>().map(String::as_str);
@@ -225,7 +225,7 @@ impl Experiment {
         })
     }
 
-    /// Puts the trials of the first `replications` together.
+    /// Assembles the trials of the first `replications`.
     pub(super) fn gather(
         &self,
         trials: Vec<TrialOutcome>,
@@ -233,7 +233,7 @@ impl Experiment {
         options: &RunOptions<'_>,
     ) -> Result<Outcome, ExperimentError> {
         let mut finished = Vec::with_capacity(trials.len());
-        // Replications come in ascending order: the first failure of a policy is that of its first replication.
+        // Replications come in ascending order, so the first failure of a policy is that of its first replication.
         let mut failed: BTreeMap<usize, (u32, ExperimentError)> = BTreeMap::new();
         for TrialOutcome { replication, policy, finished: outcome } in trials {
             match outcome {
@@ -251,7 +251,7 @@ impl Experiment {
             return Err(problem);
         }
         for (_, _, trial) in finished.iter().filter(|(policy, ..)| failed.contains_key(policy)) {
-            // Half of a policy's replications compare with nothing.
+            // An incomplete set of a policy's replications cannot be compared.
             if let Some((folder, file)) = options.events.zip(trial.file.as_ref()) {
                 let path = folder.join(file);
                 let _ = std::fs::remove_file(decisions_beside(&path));
@@ -340,7 +340,7 @@ impl Experiment {
         Ok(Finished { result, ticks, file, decisions, training })
     }
 
-    /// A trial before its first tick, and the seconds that its policy took to be built.
+    /// A trial before its first tick, and the seconds that building its policy took.
     #[expect(clippy::disallowed_methods, reason = "the seconds of a trial are reported and never enter a result")]
     fn begin(
         &self,
@@ -360,7 +360,7 @@ impl Experiment {
     /// The users of a replication.
     ///
     /// # Errors
-    /// When no user of the log can.
+    /// When no user of the log is eligible.
     pub fn users(&self, replication: u32) -> Result<Population, ExperimentError> {
         self.population(replication).ok_or_else(|| ExperimentError::NoUsers {
             data: self.data.name.clone(),
@@ -377,7 +377,7 @@ impl Experiment {
         Ok(MetricSet::of(self.metrics(), &self.background(population)))
     }
 
-    /// Where the events of a trial go.
+    /// The destination of a trial's events.
     fn log(&self, path: Option<&Path>, policy: &str, replication: u32) -> Result<Box<dyn EventSink>, ExperimentError> {
         Ok(match path {
             Some(path) => {

@@ -1,7 +1,6 @@
 //! Utilities of lists that were shown to real users.
 //!
-//! Computed for the memory with which each
-//! user starts.
+//! Computed for the memory with which each user starts.
 
 use super::prepare::{Experiment, ExperimentError};
 use crate::dataset::Impression;
@@ -10,14 +9,14 @@ use crate::scene::{CONTEXT, PopularityClock, SceneBatch};
 use crate::simulation::StartingPoint;
 use crate::user::{Probabilities, ResponseRule, UserError, UserModel, utilities};
 
-/// Lists that go through the user model in one call.
+/// Lists in one call of the user model.
 const BATCH: usize = 512;
 
-/// The utilities of each list, those of its items and last that of rejecting all, before temperature and level. Memories and
-/// popularity are those of the start.
+/// The utilities of each list: its items, and last "reject all", before temperature and level. Memories and popularity
+/// are those of the start.
 ///
 /// # Errors
-/// When the model fails or gives a number that is not finite.
+/// When the model fails or returns a number that is not finite.
 pub fn shown_utilities(
     model: &dyn UserModel,
     rule: &ResponseRule,
@@ -27,7 +26,7 @@ pub fn shown_utilities(
     let mut popularity = PopularityClock::new(&start.log.item_counts(), 1.0);
     popularity.refresh(&start.catalogue, start.log.end());
     let mut order: Vec<usize> = (0..lists.len()).collect();
-    // Lists of like length go together, since shorter ones are filled up with empty slots.
+    // Lists of similar length go together, because shorter ones are padded with empty slots.
     order.sort_by_key(|&place| (lists[place].items.len(), place));
     let mut found = vec![Vec::new(); lists.len()];
     for places in order.chunks(BATCH) {
@@ -43,11 +42,11 @@ pub fn shown_utilities(
     Ok(found)
 }
 
-/// What users would do with lists at the start: hands `each` the place of a list, the response probabilities of its batch, and its
-/// row there. A list may be as long as the scenario's slate or shorter.
+/// Responses of users to lists at the start: calls `each` with the index of a list, the response probabilities of its
+/// batch, and its row there. A list may be as long as the scenario's slate or shorter.
 ///
 /// # Errors
-/// When the model fails or gives a number that is not finite.
+/// When the model fails or returns a number that is not finite.
 pub fn first_responses(
     experiment: &Experiment,
     lists: &[Impression<'_>],

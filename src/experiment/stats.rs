@@ -1,10 +1,10 @@
 //! Means over replications and paired differences, with 95% intervals.
 //!
-//! A replication is one independent draw of the whole experiment, so replications (not users, not ticks)
-//! are the sample. Policies of one replication meet the same users, arrivals and random numbers, so they are compared
-//! by their difference within each replication.
+//! A replication is one independent draw of the whole experiment, so replications (not users, not ticks) are the
+//! sample. Policies of one replication have the same users, arrivals and random numbers, so they are compared by their
+//! difference within each replication.
 //!
-//! The limit of an interval: it does not cover how well the simulated users mirror real ones.
+//! An interval does not cover how well the simulated users mirror real ones.
 
 mod family;
 mod multiple;
@@ -28,7 +28,7 @@ pub use self::unpaired::{Unpaired, unpaired};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 use std::sync::OnceLock;
 
-/// Share of the intervals that hold the true mean.
+/// Share of the intervals that contain the true mean.
 const CONFIDENCE: f64 = 0.95;
 
 /// Two ends of an interval.
@@ -59,27 +59,27 @@ pub struct Estimate {
     pub mean: f64,
     /// Its two-sided 95% Student-t interval; `None` with fewer than two replications.
     pub interval: Option<Interval>,
-    /// Replications that it is the mean of.
+    /// Replications in the mean.
     pub used: usize,
     /// Replications left out because the value is undefined there.
     pub left_out: usize,
 }
 
-/// How one policy differs from another over the replications that both have.
+/// The difference of one policy from another over the replications that both have.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Paired {
-    /// Mean of the differences within a replication. It has no interval where all differences are the same number other
-    /// than 0: replications that do not vary say nothing of how the next one may.
+    /// Mean of the differences within a replication. It has no interval if all differences are the same number other
+    /// than 0: replications that do not vary are no evidence about the next one.
     pub difference: Estimate,
-    /// Two-sided p value of "the mean difference is 0" (t test); `None` with fewer than two replications, and where all
+    /// Two-sided p value of "the mean difference is 0" (t test); `None` with fewer than two replications, and if all
     /// differences are the same number other than 0.
     pub p_value: Option<f64>,
     /// The difference in percent of the other's mean; `None` when that is 0.
     pub relative_percent: Option<f64>,
     /// Pearson correlation of the two across replications; `None` when one of them does not vary.
     pub correlation: Option<f64>,
-    /// Variance of the difference had the two been independent, divided by its variance as paired: how many
-    /// times the replications an unpaired comparison would need. `None` when the paired difference does not vary.
+    /// Variance of the difference if the two were independent, divided by its paired variance: an unpaired comparison
+    /// needs this many times the replications. `None` if the paired difference does not vary.
     pub variance_ratio: Option<f64>,
 }
 
@@ -149,7 +149,7 @@ pub(super) fn deviation(sample: &[f64]) -> Option<f64> {
 /// The factor of a two-sided 95% interval: the 0.975 quantile of Student's t distribution.
 /// `None` without a degree of freedom.
 pub fn student_t(freedom: usize) -> Option<f64> {
-    // Found by search, and asked for at every tick of every metric with the same few degrees of freedom.
+    // The quantile is found by search, and every tick of every metric needs it for the same few degrees of freedom.
     static KNOWN: [OnceLock<Option<f64>>; 128] = [const { OnceLock::new() }; 128];
     match KNOWN.get(freedom) {
         Some(known) => *known.get_or_init(|| quantile(freedom)),
@@ -161,7 +161,7 @@ fn quantile(freedom: usize) -> Option<f64> {
     t_quantile(freedom as f64, 1.0 - CONFIDENCE)
 }
 
-/// What the absolute value of Student's t exceeds with this chance; `None` without a degree of freedom.
+/// The value that the absolute value of Student's t exceeds with this chance; `None` without a degree of freedom.
 fn t_quantile(freedom: f64, chance: f64) -> Option<f64> {
     Some(StudentsT::new(0.0, 1.0, freedom).ok()?.inverse_cdf(1.0 - chance / 2.0))
 }
@@ -170,20 +170,20 @@ fn finite(value: &f64) -> bool {
     value.is_finite()
 }
 
-/// Taken from the first value on, so that the mean of equal values is exactly that value.
+/// Sums differences from the first value, so that the mean of equal values is exactly that value.
 fn mean(sample: &[f64]) -> Option<f64> {
     let first = *sample.first()?;
     Some(first + sample.iter().map(|value| value - first).sum::<f64>() / sample.len() as f64)
 }
 
-/// Unbiased; 0 for a single value.
+/// Unbiased variance; 0 for a single value.
 fn variance(sample: &[f64]) -> Option<f64> {
     let mean = mean(sample)?;
     let squares: f64 = sample.iter().map(|value| (value - mean) * (value - mean)).sum();
     Some(squares / (sample.len() - 1).max(1) as f64)
 }
 
-/// Of the mean; `None` with fewer than two values.
+/// Standard error of the mean; `None` with fewer than two values.
 fn standard_error(sample: &[f64]) -> Option<f64> {
     if sample.len() < 2 { None } else { variance(sample).map(|variance| (variance / sample.len() as f64).sqrt()) }
 }
@@ -198,7 +198,7 @@ fn p_value(differences: &[f64]) -> Option<f64> {
     Some((2.0 * distribution.sf((mean / error).abs())).min(1.0))
 }
 
-/// Returns true if the values differ by rounding alone.
+/// True if the values differ by rounding alone.
 pub(super) fn is_constant(sample: &[f64]) -> bool {
     mean(sample).zip(deviation(sample)).is_some_and(|(mean, deviation)| deviation <= 1e-12 * mean.abs())
 }

@@ -26,7 +26,7 @@ impl Experiment {
         self.trial_of(policy, &spec.name, replication, population, sink)
     }
 
-    /// A trial of a policy that was built already; `name` is for messages.
+    /// A trial of a policy that is already built; `name` is for messages.
     ///
     /// # Errors
     /// When a dynamic cannot be built for this data.
@@ -42,7 +42,7 @@ impl Experiment {
         Ok(Trial::new(simulation, name, policy, sink))
     }
 
-    /// The users of one replication at tick 0, without a policy; `name` is of whoever gives the slates, for messages.
+    /// The users of one replication at tick 0, without a policy; `name` is the source of slates, for messages.
     ///
     /// # Errors
     /// When a dynamic cannot be built for this data.
@@ -64,7 +64,7 @@ impl Experiment {
         }))
     }
 
-    /// A policy as it is before the first tick of a replication.
+    /// A policy before the first tick of a replication.
     ///
     /// # Errors
     /// When it cannot be built.
@@ -81,7 +81,7 @@ impl Experiment {
         self.policy_with(spec, replication, known)
     }
 
-    /// A policy that knows a log, and of which user of it each of its users has the history.
+    /// A policy that knows a log; `sources` are the users of the log whose histories its users have.
     fn policy_with(
         &self,
         spec: &PolicySpec,
@@ -99,7 +99,7 @@ impl Experiment {
             tick_seconds: self.scenario.tick_seconds as i64,
             kinds: self.registry.policies().clone(),
             streams,
-            // What was learned from another log is of no use to other trials.
+            // Models fitted to another log are of no use to other trials.
             fits: if is_own { self.fits.clone() } else { crate::policy::Fits::default() },
         };
         if let Some(factory) = self.registry.factory(&spec.name) {
@@ -110,7 +110,7 @@ impl Experiment {
         kind.build(&spec.params, &context).map_err(fail)
     }
 
-    /// A policy of the scenario whose users are those of the log, in the order of their numbers.
+    /// A policy of the scenario that serves the users of the log, in the order of their numbers.
     ///
     /// # Errors
     /// When there is no such policy, or it cannot be built.
@@ -118,7 +118,7 @@ impl Experiment {
         self.policy_on(name, self.start.log.clone(), 0)
     }
 
-    /// A policy of the scenario that knows another log of the same users and items, and whose users are those of the log.
+    /// A policy of the scenario that knows another log of the same users and items, and serves the users of the log.
     ///
     /// # Errors
     /// As [`Experiment::policy_for_log`].
@@ -137,7 +137,7 @@ impl Experiment {
         self.policy_with(spec, replication, (log, sources))
     }
 
-    /// A policy of a kind with its default keys, in the place of [`Experiment::policy_on`].
+    /// Like [`Experiment::policy_on`], for a policy of a kind with its default keys.
     ///
     /// # Errors
     /// When there is no such kind, or it cannot be built.

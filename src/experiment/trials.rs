@@ -1,14 +1,14 @@
-//! Trials side by side, each with worker threads of its own.
+//! Concurrent trials, each with worker threads of its own.
 //!
-//! A trial is parallel inside. On one pool for all, a worker that waits for an inner loop of its trial looks for other work
-//! meanwhile and may begin another trial inside the first, and so on: trials then hold each other up, and what the clock
-//! says of one is the time of several. So the threads are shared out: as many trials run at a time as there are threads, and
-//! each has its part of them for its inner loops. No result depends on it.
+//! A trial is parallel inside. In one pool for all trials, a worker that waits for an inner loop would look for other
+//! work and might begin another trial inside the first: trials would hold each other up, and the measured time of one
+//! would include others. So the threads are divided: as many trials run at a time as there are threads, and each has
+//! its share of threads for its inner loops. No result depends on it.
 
 use rayon::ThreadPoolBuilder;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// Does all jobs, the first ones first, and gives what came of them in their order.
+/// Runs all jobs, first ones first, and returns their results in order.
 ///
 /// # Panics
 /// When a job panics.
@@ -23,7 +23,7 @@ pub(crate) fn side_by_side<T: Sync, R: Send>(jobs: &[T], run: impl Fn(&T) -> R +
         loop {
             let place = next.fetch_add(1, Ordering::Relaxed);
             let Some(job) = jobs.get(place) else { return done };
-            // Without a pool of its own a trial's inner loops run on that of the process: slower, and the same.
+            // Without a pool of its own a trial uses that of the process: slower, with the same result.
             done.push((place, pool.as_ref().map_or_else(|| run(job), |pool| pool.install(|| run(job)))));
         }
     };

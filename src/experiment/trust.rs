@@ -1,9 +1,10 @@
 //! Trust in an order of policies, by sensitivity scenarios.
 //!
-//! A simulator's answer rests on assumptions that its log cannot check: who the users are, how often they accept, how sure
-//! they are of their taste. A [`SensitivityScenario`] changes one of them and nothing else, seeds included. What a run concluded
-//! (one policy ahead of another, by the verdict over all pairs) then holds there, or is no longer sure, or reverses. What is
-//! said of a pair in a sensitivity scenario is adjusted over all pairs and all sensitivity scenarios: with a chance of 95%, none of it is false.
+//! A simulator's answer depends on assumptions that its log cannot check: the users, how often they accept, the
+//! strength of their taste. A [`SensitivityScenario`] changes one of them and nothing else, seeds included. A
+//! conclusion of the run (one policy ahead of another, by the verdict over all pairs) then holds, is no longer
+//! significant, or reverses. The verdicts are adjusted over all pairs and all sensitivity scenarios: with a chance of
+//! 95%, none of them is false.
 
 use super::results::Results;
 use super::stats::kendall_tau;
@@ -13,30 +14,31 @@ use crate::scenario::{AcceptSpec, AcceptanceSpec, ExaminationRule, Scenario, Sce
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
-/// Ticks at most of a sensitivity scenario with language users: a language model needs a fifth of a second and more for a choice.
+/// The most ticks of a sensitivity scenario with language users: a language model needs a fifth of a second and more
+/// for a choice.
 const LANGUAGE_TICKS: u32 = 10;
-/// The chance that anything sure is false.
+/// The chance of any false verdict.
 const LEVEL: f64 = 0.05;
-/// How many accepted items a language user of such a sensitivity scenario remembers.
+/// The accepted items that a language user of such a sensitivity scenario remembers.
 const LANGUAGE_HISTORY: &str = "10";
 
-/// A scenario in which one assumption is another.
+/// A scenario with one changed assumption.
 #[derive(Clone, Debug)]
 pub struct SensitivityScenario {
     /// Its name, in tables.
     pub name: String,
     /// The scenario.
     pub scenario: Scenario,
-    /// True if it asks for what data or user model may not have, such as ratings; it is then left out where they do not.
+    /// True if it needs what data or user model may lack, such as ratings; it is then left out if they lack it.
     pub is_optional: bool,
 }
 
 impl SensitivityScenario {
-    /// `base` with some keys set to other values. A new `user.kind` takes the defaults of that kind; a folder among them
-    /// starts from that of `origin`, the file of `base`.
+    /// `base` with some keys changed. A new `user.kind` has the defaults of that kind; relative folders among them
+    /// start from `origin`, the file of `base`.
     ///
     /// # Errors
-    /// When the keys or values are not those of a scenario.
+    /// When the keys or values are not valid in a scenario.
     pub fn new(
         name: &str,
         base: &Scenario,
@@ -54,13 +56,13 @@ impl SensitivityScenario {
         Ok(SensitivityScenario { name: name.to_owned(), scenario, is_optional: false })
     }
 
-    /// The sensitivity scenarios that are tried unless others are named: half and twice the acceptance level, half and twice the
-    /// temperature, parametric users for a mirror, the other meaning of accepting (take or like), slots that are looked at by
-    /// their place (or all of them, where the scenario says otherwise), the mirror that a scenario beside `origin` would have by default where it is
-    /// there, and the models in `replicates/` of a mirror's folder, which were trained on bootstrap samples of its users.
+    /// The default sensitivity scenarios: half and twice the acceptance level, half and twice the temperature,
+    /// parametric users for a mirror, the other meaning of accepting (take or like), examination by position (or of all
+    /// slots, if the scenario uses another), the default mirror beside `origin` if it exists, and the models in
+    /// `replicates/` of a mirror's folder, which were trained on bootstrap samples of its users.
     ///
     /// # Errors
-    /// When a changed scenario is none: a defect.
+    /// When a changed scenario is invalid: a defect.
     pub fn usual(
         base: &Scenario,
         origin: &Path,
@@ -104,11 +106,12 @@ impl SensitivityScenario {
         Ok(scenarios)
     }
 
-    /// Few users for a few ticks, as they are and as language users: what differs between the two is the user model's.
-    /// The model is the one that a scenario beside `origin` would have by default, and answers with the letter alone.
+    /// Few users for a few ticks, once with the scenario's user model and once as language users: the difference
+    /// between the two is that of the user models. The language model is the default one of a scenario beside `origin`,
+    /// and answers with the label alone.
     ///
     /// # Errors
-    /// When a changed scenario is none: a defect.
+    /// When a changed scenario is invalid: a defect.
     pub fn language(
         people: u32,
         base: &Scenario,
@@ -136,8 +139,8 @@ fn responses(base: &Scenario, origin: &Path, registry: &Registry) -> Result<Vec<
         AcceptSpec::Like => ("accepting means taking", vec![("user.accept", "take")]),
     };
     let examination = match base.user.examination {
-        ExaminationRule::None => ("slots looked at by place", vec![("user.examination", "position")]),
-        _ => ("all slots looked at", vec![("user.examination", "none"), ("user.examination_weights", "[]")]),
+        ExaminationRule::None => ("slots examined by position", vec![("user.examination", "position")]),
+        _ => ("all slots examined", vec![("user.examination", "none"), ("user.examination_weights", "[]")]),
     };
     let sensitivity = |(name, changes): (&str, Vec<(&str, &str)>)| {
         let changes: Vec<_> = changes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
@@ -150,7 +153,7 @@ fn responses(base: &Scenario, origin: &Path, registry: &Registry) -> Result<Vec<
 /// The keys of `user` that all user models have.
 const SHARED: [&str; 6] = ["accept", "like_at", "examination", "examination_weights", "acceptance", "temperature"];
 
-/// The text without what belongs to the user model alone.
+/// The text without the keys of the user model.
 fn without_user_model(text: &str) -> String {
     let mut inside = false;
     let keep = |line: &&str| {
@@ -182,7 +185,7 @@ pub enum Verdict {
     Unsure,
     /// The other policy is ahead by such a p value.
     Turns,
-    /// One of the two could not run there.
+    /// One of the two could not run.
     Unknown,
 }
 
@@ -279,23 +282,25 @@ impl Trust {
         self.claims.iter().filter(|claim| claim.count(Verdict::Holds) == claim.verdicts.len())
     }
 
-    /// The answer in plain words, a sentence each.
+    /// The answer in sentences.
     pub fn sentences(&self) -> Vec<String> {
         let (scenarios, claims) = (self.scenarios.len(), self.claims.len());
         let mut sentences = Vec::new();
         if claims == 0 {
-            sentences.push(format!("{}: the run is sure of no order between two policies.", self.title));
+            sentences.push(format!("{}: the run separates no two policies.", self.title));
         } else {
             let surviving = self.surviving().count();
             let turning = self.claims.iter().filter(|claim| claim.count(Verdict::Turns) > 0).count();
             let rest = match claims - surviving - turning {
                 0 => String::new(),
                 unsure => format!(
-                    " {unsure} reverse in none, but are no longer sure in all: a scenario with few users is sure of little."
+                    " {unsure} reverse in none, but are not significant in all: a scenario with few users separates \
+                     few policies."
                 ),
             };
             sentences.push(format!(
-                "{}: the run is sure of {claims} of {} orders between two policies; {surviving} of them hold in all {scenarios} sensitivity scenarios.{rest}",
+                "{}: the run separates {claims} of {} pairs of policies; {surviving} of these orders hold in all \
+                 {scenarios} sensitivity scenarios.{rest}",
                 self.title,
                 pairs(self.policies.len()).count(),
             ));
@@ -308,14 +313,12 @@ impl Trust {
             format!("`{}` ahead of `{}` reverses in {}.", claim.ahead, claim.behind, names.join(", "))
         }));
         let same = self.scenarios.iter().filter(|sensitivity| sensitivity.flips == 0).count();
-        sentences.push(format!(
-            "{same} of {scenarios} sensitivity scenarios put the policies into exactly the run's order."
-        ));
+        sentences.push(format!("{same} of {scenarios} sensitivity scenarios have exactly the run's order."));
         sentences
     }
 }
 
-/// What becomes of "`ahead` is better than `behind`" in one of `scenarios` sensitivity scenarios.
+/// The verdict on "`ahead` is better than `behind`" in one of `scenarios` sensitivity scenarios.
 fn verdict(
     results: &Results,
     (ahead, behind): (&str, &str),
@@ -331,7 +334,7 @@ fn verdict(
     }
 }
 
-/// All pairs of places, the smaller first.
+/// All pairs of indices, the smaller first.
 fn pairs(count: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..count).flat_map(move |a| (a + 1..count).map(move |b| (a, b)))
 }
@@ -341,7 +344,7 @@ mod tests {
     use super::*;
     use crate::experiment::TrialResult;
 
-    /// Three replications of policies with these means, one apart each.
+    /// Three replications of policies with these means, one apart.
     fn results(means: &[(&str, f64)]) -> Results {
         let trial = |policy: &str, replication: u32, mean: f64| TrialResult {
             policy: policy.to_owned(),
@@ -363,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn what_holds_and_what_turns_round() {
+    fn conclusions_hold_or_reverse() {
         let run = results(&[("b", 2.0), ("a", 3.0), ("c", 1.0)]);
         let scenarios = [
             ("same".to_owned(), results(&[("a", 30.0), ("b", 20.0), ("c", 10.0)])),
@@ -386,7 +389,7 @@ mod tests {
         assert_eq!(trust.surviving().count(), 0);
         let words = trust.sentences();
         assert!(
-            words[0].contains("sure of 3 of 3 orders") && words[0].contains("0 of them hold in all 4"),
+            words[0].contains("separates 3 of 3 pairs") && words[0].contains("0 of these orders hold in all 4"),
             "{words:?}"
         );
         assert!(words[0].contains(" 2 reverse in none, but"), "{words:?}");
@@ -412,7 +415,7 @@ mod tests {
                 "parametric users"
             ]
         );
-        assert_eq!(names[names.len() - 2..], ["accepting means liking", "slots looked at by place"]);
+        assert_eq!(names[names.len() - 2..], ["accepting means liking", "slots examined by position"]);
         for sensitivity in &scenarios {
             assert_eq!(
                 (sensitivity.scenario.seed, &sensitivity.scenario.policies),

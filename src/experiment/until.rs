@@ -1,10 +1,10 @@
 //! Early stopping at a requested precision.
 //!
-//! `ci<0.5%` and `METRIC ci<0.01` are rules. After every replication the confidence sequence of each policy's difference
-//! from the baseline is looked at, and when half the width of every one is below the number, the run ends. Confidence
-//! sequences stay valid under such looks ([`confidence_sequence_at`](super::confidence_sequence_at)); with 95% chance those of all
-//! pairs of policies hold together. The tables of such a run have the same intervals. A rule asks for precision and never for a
-//! result: it does not stop because a policy is ahead.
+//! Rules are `ci<0.5%` and `METRIC ci<0.01`. After every replication the run computes the confidence sequence of each
+//! policy's difference from the baseline, and ends when half the width of every one is below the number. Confidence
+//! sequences stay valid under such looks ([`confidence_sequence_at`](super::confidence_sequence_at)); with a chance of
+//! 95% those of all pairs of policies hold together. The tables of such a run have the same intervals. A rule asks for
+//! precision and never for a result: it does not stop because a policy is ahead.
 
 use super::manifest::{SequenceRecord, UntilRecord};
 use super::prepare::{Experiment, ExperimentError};
@@ -14,7 +14,7 @@ use crate::metrics::{Format, MetricError, MetricKind};
 use crate::registry::Registry;
 use crate::scenario::Scenario;
 
-/// A rule that cannot be followed.
+/// A rule that is invalid for the scenario.
 #[derive(Debug, thiserror::Error)]
 pub enum UntilError {
     /// The text is not a rule.
@@ -26,7 +26,7 @@ pub enum UntilError {
         /// The given value.
         text: String,
     },
-    /// The number is no width.
+    /// The number is not a valid width.
     #[error("--until `{text}`: the width must be a number above 0")]
     Width {
         /// The given value.
@@ -42,7 +42,7 @@ pub enum UntilError {
         /// Those of the scenario.
         known: String,
     },
-    /// A share of something that is no share.
+    /// A percentage of a metric that is no share.
     #[error(
         "--until `{text}`: `{metric}` is not a share, so its differences have no percentage points; leave out the `%`"
     )]
@@ -52,7 +52,7 @@ pub enum UntilError {
         /// The metric of the rule.
         metric: String,
     },
-    /// Nothing is compared.
+    /// There is nothing to compare.
     #[error("--until needs two policies or more: it looks at their differences from the baseline")]
     OnePolicy,
     /// The rule cannot be met.
@@ -61,7 +61,7 @@ pub enum UntilError {
          is the most that will run, so set it to what you can afford"
     )]
     TooFew {
-        /// After so many an interval is finite.
+        /// Looks after which an interval is finite.
         fewest: u32,
         /// The scenario's value.
         most: u32,
@@ -75,9 +75,9 @@ pub enum UntilError {
 #[derive(Clone, Debug)]
 pub struct Until {
     kind: &'static MetricKind,
-    /// The metric's place among the finals of a trial.
+    /// The metric's index among the final values of a trial.
     metric: usize,
-    /// In the metric's own unit.
+    /// In the unit of the metric.
     width: f64,
 }
 
@@ -85,7 +85,7 @@ impl Until {
     /// Reads a rule for a scenario.
     ///
     /// # Errors
-    /// When it is not one, or the scenario cannot follow it.
+    /// When it is no rule, or invalid for the scenario.
     pub fn parse(text: &str, scenario: &Scenario, registry: &Registry) -> Result<Until, UntilError> {
         let (metric, width) = parts(text)?;
         let place = match metric {
@@ -117,12 +117,12 @@ impl Until {
     /// The rule in full: its metric, and percentage points for a share.
     fn rule(&self) -> String {
         let scaled = self.width * self.kind.format.scale();
-        // Without the digits that scaling adds.
+        // Removes the digits that scaling adds.
         let number = (scaled * 1e9).round() / 1e9;
         format!("{} ci<{number}{}", self.kind.name, if self.kind.format.is_percent() { "%" } else { "" })
     }
 
-    /// The manifest before anything ran, of at most so many replications.
+    /// The record before the run, with the maximum number of replications.
     pub(super) fn begun(&self, most: u32) -> UntilRecord {
         let (rule, reason) = (self.rule(), "the process ended".to_owned());
         UntilRecord { rule, met: false, reason, most, ran: 0, baseline: String::new(), sequences: Vec::new() }
@@ -148,8 +148,8 @@ fn parts(text: &str) -> Result<(&str, &str), UntilError> {
 }
 
 impl Experiment {
-    /// Like [`Experiment::run`], but one replication after the other, until `until` is met or the scenario's replications
-    /// are done. The trials of a replication run at once; where it stops depends on their outputs alone.
+    /// Like [`Experiment::run`], but one replication after the other, until `until` is met or the scenario's
+    /// replications are done. The trials of a replication run concurrently; the end depends on their outputs alone.
     ///
     /// # Errors
     /// As [`Experiment::run`].
@@ -159,7 +159,7 @@ impl Experiment {
         })
     }
 
-    /// Looks at one replication after the other, of which `trials_of` gives the trials; there are `there`.
+    /// Looks at one replication after the other; `trials_of` returns its trials, and there are `there` replications.
     pub(super) fn until(
         &self,
         until: &Until,
@@ -170,7 +170,7 @@ impl Experiment {
         let (most, brakes) = (self.scenario.replications, self.brakes(options));
         let (mut trials, mut ran, mut met) = (Vec::new(), 0, false);
         let mut looked = (String::new(), Vec::new());
-        // What a stopped run has is taken over even where this one is stopped, too.
+        // Trials of a stopped run are taken over even if this run is stopped, too.
         let kept = options.stopped.map_or(0, |stopped| stopped.replications());
         while ran < there && !met && (ran < kept || !brakes.all()) && !brakes.every_policy_failed() {
             let next = trials_of(ran, &brakes);
@@ -195,7 +195,7 @@ impl Experiment {
         Ok(outcome)
     }
 
-    /// The baseline (the first policy left when the scenario's failed) and the sequences of the others.
+    /// The baseline (or the first remaining policy, if it failed) and the sequences of the others.
     fn look(&self, until: &Until, trials: &[TrialOutcome], brakes: &Brakes<'_>) -> (String, Vec<SequenceRecord>) {
         let policies = &self.scenario.policies;
         let left: Vec<usize> = (0..policies.len()).filter(|&policy| !brakes.has_failed(policy)).collect();
@@ -219,7 +219,7 @@ impl Experiment {
 }
 
 impl UntilRecord {
-    /// Why the run stopped, and the intervals that it stopped at: sentences for readers.
+    /// Why the run stopped, and the intervals at that point, as sentences.
     pub fn sentences(&self) -> Vec<String> {
         let name = self.rule.split(' ').next().unwrap_or_default();
         let format = crate::metrics::get(name).map_or(Format::Number { digits: 6 }, |kind| kind.format);
@@ -236,9 +236,9 @@ impl UntilRecord {
         };
         let intervals: Vec<String> = self.sequences.iter().map(interval).collect();
         let what = format!(
-            "Differences from `{}` in {name}{unit} with 95% intervals that hold for all pairs of policies at once although they \
-             were looked at after every replication: {}. The verdicts on pairs are of this kind; the intervals of means, and what \
-             is said of a pair alone, are those of a number of replications fixed before.",
+            "Differences from `{}` in {name}{unit} with 95% intervals that hold for all pairs of policies at once \
+             although they were checked after every replication: {}. The verdicts on pairs use these intervals; \
+             intervals of means and of single pairs assume a number of replications fixed in advance.",
             self.baseline,
             intervals.join("; ")
         );
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rule_is_refused() {
+    fn invalid_rules_are_refused() {
         for text in ["", "ci", "ci>1", "width<1", "gini<0.1", "a b ci<1"] {
             assert!(parse(text).unwrap_err().contains("is not a rule; write `ci<0.5%`"), "{text}");
         }
@@ -326,9 +326,10 @@ mod tests {
             [
                 "Ran 7 of at most 30 replications until `acceptance_rate ci<0.5%`: every interval is as narrow as the rule asks.",
                 "Differences from `random` in acceptance_rate in percentage points with 95% intervals that hold for all pairs of \
-                 policies at once although they were looked at after every replication: popular +6.50 [+6.25, +6.75]; als – (too \
-                 few replications). The verdicts on pairs are of this kind; the intervals of means, and what is said of a pair \
-                 alone, are those of a number of replications fixed before.",
+                 policies at once although they were checked after every replication: popular +6.50 [+6.25, +6.75]; \
+                 als – (too few replications). \
+                 The verdicts on pairs use these intervals; intervals of means and of single pairs \
+                 assume a number of replications fixed in advance.",
             ]
         );
     }

@@ -1,7 +1,7 @@
 //! Totals of each user of the log.
 //!
-//! What each user of the log accepted through the simulated users who mirror them, and what was accepted altogether: the data of the
-//! second source of uncertainty, other users, and of real levels.
+//! Items accepted by each user of the log, through the simulated users who mirror that user, and totals: the data for
+//! the second source of uncertainty, other users, and for real levels.
 
 use crate::ids::{ItemId, LogUserId};
 use crate::log::{EventBatch, REJECTED};
@@ -9,14 +9,14 @@ use crate::user::RATINGS;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Slates shown and accepted, by user of the log (as long as the last one who was served needs), and what else was counted.
+/// Slates shown and accepted, by user of the log (up to the last one served), and further counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserTotals {
     /// Slates shown.
     pub shown: Vec<u32>,
     /// Slates from which something was accepted.
     pub accepted: Vec<u32>,
-    /// Times that each item was accepted; as long as the last one that was needs.
+    /// Acceptances of each item, up to the last accepted one.
     #[serde(default)]
     pub items: Vec<u32>,
     /// Accepted items by the level of their rating, 1 to 5.
@@ -61,7 +61,7 @@ pub(super) struct UserTally {
 }
 
 impl UserTally {
-    /// For simulated users who mirror these users of the log.
+    /// A tally for simulated users who mirror these users of the log.
     pub(super) fn new(sources: Arc<[LogUserId]>) -> UserTally {
         UserTally { visits: vec![0; sources.len()], sources, totals: UserTotals::default() }
     }

@@ -1,7 +1,7 @@
-//! Small files that are read as a whole.
+//! Small files, read at once.
 //!
-//! Cards, manifests, graphs. A name may lead to a device, a pipe or a file without
-//! end; such a name is an error here, not a program that waits or fills the memory.
+//! Cards, manifests, graphs. A name may lead to a device, a pipe or an endless file; such a name is an error here,
+//! instead of a program that waits or fills the memory.
 
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read};
@@ -14,7 +14,7 @@ pub const MOST_OF_TOKENIZER: u64 = 64 << 20;
 /// Bytes of a manifest.
 pub const MOST_OF_MANIFEST: u64 = 256 << 20;
 
-/// The bytes of a regular file that has at most `most` of them.
+/// The bytes of a regular file of at most `most` bytes.
 ///
 /// # Errors
 /// When the file cannot be read, is no regular file, or is larger.
@@ -22,7 +22,7 @@ pub fn read_bounded(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     let file = open_regular(path)?;
     let length = file.metadata()?.len();
     let mut bytes = Vec::with_capacity(usize::try_from(length.min(most)).unwrap_or(0));
-    // The length that a file states may be wrong: some files have none and go on for ever.
+    // The length that a file states may be wrong: some files have none and never end.
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(Error::new(ErrorKind::FileTooLarge, format!("it is larger than {}", told(most))));

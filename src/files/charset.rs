@@ -1,6 +1,6 @@
 //! Names of encodings other than UTF-8.
 
-/// The encoding of a file that begins with these bytes, where its first bytes say that it is not UTF-8.
+/// The encoding of a file that begins with these bytes, if they show that it is not UTF-8.
 pub fn named(head: &[u8]) -> Option<&'static str> {
     match head {
         [0xff, 0xfe, 0, 0, ..] => Some("UTF-32LE"),

@@ -1,8 +1,8 @@
 //! Claims of folder names before the work begins.
 //!
-//! The claim is a locked file beside the name, which ends with its process, and an empty folder where nothing was, so that
-//! neither this program nor another one takes the name meanwhile. What is there and is not this program's is never
-//! removed: a folder is replaced only if its own list names every file in it, and only these files are removed.
+//! The claim is a locked file beside the name, which ends with its process, and an empty folder if there was none, so
+//! that neither this program nor another one takes the name meanwhile. Files of others are never removed: a folder is
+//! replaced only if its own list names every file in it, and only these files are removed.
 
 use super::owned::{Contents, contents, remove_own};
 use std::collections::BTreeSet;
@@ -29,7 +29,7 @@ pub enum ClaimError {
     NotOwn {
         /// The folder.
         path: PathBuf,
-        /// Why it is not known as this program's.
+        /// The reason why it is not recognised as this program's.
         problem: String,
     },
     /// Beside this program's files lies another one.
@@ -43,12 +43,12 @@ pub enum ClaimError {
         /// The file.
         file: PathBuf,
     },
-    /// A name that stands for another one.
+    /// A name that is a link.
     #[error("{} is a symbolic link{to}; name the folder itself", path.display())]
     Link {
         /// The name.
         path: PathBuf,
-        /// Where it leads.
+        /// Its target.
         to: String,
     },
     /// The folder in which the program was started, or one above it.
@@ -68,7 +68,7 @@ pub enum ClaimError {
     Taken {
         /// The folder.
         path: PathBuf,
-        /// Its number, where it is known.
+        /// Its number, if known.
         process: String,
     },
     /// Somebody used the name while this program worked.
@@ -78,7 +78,7 @@ pub enum ClaimError {
         path: PathBuf,
         /// Its content.
         file: PathBuf,
-        /// Where the new folder is.
+        /// The place of the new folder.
         kept: PathBuf,
     },
     /// The folder has its name, but what it replaced holds more than its own files.
@@ -94,7 +94,7 @@ pub enum ClaimError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: Error,
     },
 }
@@ -104,7 +104,7 @@ pub enum ClaimError {
 pub struct Claim {
     target: PathBuf,
     replaces: Option<Listing>,
-    /// The locked file; `None` when it is over.
+    /// The locked file; `None` after the end.
     lock: Option<(PathBuf, File)>,
     /// True if an empty folder was made to hold the name.
     is_held: bool,
@@ -118,7 +118,7 @@ impl Claim {
     /// files. Folders above it are made. `remedy` ends the message about a folder that is in the way.
     ///
     /// # Errors
-    /// When the name cannot be had.
+    /// When the name cannot be claimed.
     pub fn new(target: &Path, replaces: Option<Listing>, remedy: &'static str) -> Result<Claim, ClaimError> {
         let target = plain(target)?;
         let above: Vec<PathBuf> = target.ancestors().skip(1).map(Path::to_owned).collect();
@@ -139,7 +139,7 @@ impl Claim {
         Ok(claim)
     }
 
-    /// Returns true if what is there may be replaced.
+    /// Checks that the existing folder may be replaced.
     fn check(&self, remedy: &'static str) -> Result<(), ClaimError> {
         let path = self.target.clone();
         match (contents(&path, self.replaces).map_err(|source| io(&path, source))?, self.replaces) {
@@ -156,7 +156,7 @@ impl Claim {
             if matches!(contents(&self.target, None), Ok(Contents::Nothing)) {
                 std::fs::rename(&old, &self.target).map_err(|source| io(&old, source))?;
             } else if let Some(Ok(own)) = self.replaces.map(|list| list(&old)) {
-                // What it holds besides stays.
+                // Other files in it stay.
                 remove_own(&old, &own);
             }
         }
@@ -185,16 +185,17 @@ impl Claim {
         Ok(partial)
     }
 
-    /// Removes the leftovers, which nobody can go on from.
+    /// Removes leftovers that cannot be resumed.
     pub fn remove_leftovers(&mut self) {
-        // What cannot be removed is in the way of nothing.
+        // Leftovers that cannot be removed do no harm.
         self.leftovers.drain(..).for_each(|path| drop(std::fs::remove_dir_all(path)));
     }
 
-    /// Gives the name to the folder `partial`. Where somebody else has filled it meanwhile, the folder gets another name.
+    /// Gives the name to the folder `partial`. If another process has filled it meanwhile, the folder gets another
+    /// name.
     ///
     /// # Errors
-    /// When the name could not be given; the message says where the folder is.
+    /// When the name could not be given; the message has the place of the folder.
     pub fn give(mut self, partial: &Path) -> Result<PathBuf, ClaimError> {
         let found = contents(&self.target, self.replaces).map_err(|source| io(&self.target, source))?;
         let file = match found {
@@ -252,15 +253,15 @@ impl Claim {
 impl Drop for Claim {
     fn drop(&mut self) {
         if self.is_held {
-            // It stays where somebody has put something into it.
+            // It stays if another process has put something into it.
             let _ = std::fs::remove_dir(&self.target);
         }
         if let Some((path, file)) = self.lock.take() {
-            // Removed while it is locked: whoever waits for it sees that it is gone.
+            // Removed while it is locked, so that a waiting process sees that it is gone.
             let _ = std::fs::remove_file(path);
             drop(file);
         }
-        // Those that hold something stay.
+        // Folders that are not empty stay.
         self.made.iter().for_each(|folder| drop(std::fs::remove_dir(folder)));
     }
 }
@@ -299,7 +300,7 @@ fn take_lock(target: &Path) -> Result<(PathBuf, File), ClaimError> {
             }
             // The process that had it has removed it meanwhile.
             Ok(()) if !super::is_at(&file, &path) => {}
-            // Where files cannot be locked, the folder that holds the name keeps others out.
+            // On file systems without locks, the folder with the name keeps others out.
             Ok(()) | Err(TryLockError::Error(_)) => {
                 let _ = file.set_len(0).and_then(|()| file.rewind());
                 let _ = file.write_all(std::process::id().to_string().as_bytes());
@@ -408,7 +409,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_wrote_stays_whenever_they_wrote_it() {
+    fn files_of_others_stay() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("out");
         for force in [false, true] {
@@ -455,7 +456,7 @@ mod tests {
     }
 
     #[test]
-    fn what_killed_processes_left_is_ended_or_named() {
+    fn leftovers_of_killed_processes_are_removed_or_named() {
         let place = tempfile::tempdir().unwrap();
         let (target, old) = (place.path().join("out"), place.path().join(".out.old-1-0"));
         make(&target, false, "whole").unwrap();

@@ -14,7 +14,7 @@ pub struct Jsonl<T> {
 }
 
 impl<T: DeserializeOwned> Jsonl<T> {
-    /// Opens `path`, plain or packed; `remedy` says what to do when it does not exist.
+    /// Opens `path`, plain or packed; `remedy` is the advice if it does not exist.
     ///
     /// # Errors
     /// When the file is missing or cannot be read.
@@ -36,7 +36,7 @@ impl<T: DeserializeOwned> Jsonl<T> {
         }
     }
 
-    /// Bytes of the file that were read so far: of what is packed the packed ones.
+    /// Bytes read from the file so far; of a packed file the packed bytes.
     pub fn taken(&self) -> u64 {
         self.source.taken()
     }

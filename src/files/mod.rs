@@ -33,7 +33,7 @@ pub use self::watch::{Quiet, Watch};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// A file that cannot be read or written. Every message says where and what to do.
+/// A file that cannot be read or written. Every message names the place and a remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// The file system refused.
@@ -43,7 +43,7 @@ pub enum FileError {
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         source: std::io::Error,
     },
     /// The file is not there.
@@ -64,7 +64,7 @@ pub enum FileError {
         /// The problem, with the value and the remedy.
         problem: String,
     },
-    /// The file as a whole cannot be used.
+    /// The file as a whole is unusable.
     #[error("{}: {problem}", path.display())]
     Whole {
         /// The file.
@@ -111,7 +111,7 @@ pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Returns true if an open file still has its name.
+/// True if an open file still has its name.
 fn is_at(file: &std::fs::File, path: &Path) -> bool {
     let (Ok(open), Ok(named)) = (file.metadata(), path.symlink_metadata()) else { return false };
     #[cfg(unix)]

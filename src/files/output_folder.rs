@@ -12,10 +12,10 @@ pub struct OutputFolder {
 }
 
 impl OutputFolder {
-    /// Claims `target` as `Claim::new` does, and starts the folder. What killed processes have left of it is removed.
+    /// Claims `target` as `Claim::new` does, and starts the folder. Leftovers of killed processes are removed.
     ///
     /// # Errors
-    /// When the name cannot be had.
+    /// When the name cannot be claimed.
     pub fn create(target: &Path, replaces: Option<Listing>, remedy: &'static str) -> Result<OutputFolder, ClaimError> {
         let mut claim = Claim::new(target, replaces, remedy)?;
         claim.remove_leftovers();
@@ -23,7 +23,7 @@ impl OutputFolder {
         Ok(OutputFolder { claim: Some(claim), partial })
     }
 
-    /// Where files go until the folder is finished.
+    /// The folder for files until it is finished.
     pub fn path(&self) -> &Path {
         &self.partial
     }
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_folder_appears_whole_or_not_at_all() {
+    fn a_folder_appears_completely_or_not_at_all() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("out");
         let folder = OutputFolder::create(&target, None, "").unwrap();

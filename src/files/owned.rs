@@ -59,7 +59,7 @@ impl FileRecord {
         files.par_iter().map(record).collect()
     }
 
-    /// Returns true if the file in `folder` is still the one that was described.
+    /// Checks that the file in `folder` is still the described one.
     ///
     /// # Errors
     /// When it is not, or cannot be read.
@@ -111,7 +111,7 @@ pub(super) enum Contents {
     Empty,
     /// A folder all of whose files its own list names: the list.
     Own(BTreeSet<PathBuf>),
-    /// A folder without such a list: why.
+    /// A folder without such a list, with the reason.
     Unlisted(String),
     /// A folder that holds something else: what.
     Foreign(PathBuf),
@@ -150,21 +150,21 @@ fn folders_of(own: &BTreeSet<PathBuf>) -> BTreeSet<PathBuf> {
     own.iter().flat_map(|file| file.ancestors().skip(1)).map(Path::to_owned).collect()
 }
 
-/// Removes the listed files of a folder, and it and its folders where they are then empty; whether nothing is left.
+/// Removes the listed files of a folder, and then the folders that are empty; returns true if nothing is left.
 pub(super) fn remove_own(folder: &Path, own: &BTreeSet<PathBuf>) -> bool {
     let is_inside = |path: &&PathBuf| path.components().all(|part| matches!(part, std::path::Component::Normal(_)));
     for file in own.iter().filter(is_inside) {
         let _ = std::fs::remove_file(folder.join(file));
     }
-    // The deepest first: a folder is before those in it.
+    // The deepest first: a folder is sorted before its subfolders.
     for inner in folders_of(own).iter().rev().filter(is_inside) {
         let _ = std::fs::remove_dir(folder.join(inner));
     }
     folder.symlink_metadata().is_err()
 }
 
-/// Tells `each` of everything below `at` in `folder` that is a file (or no folder), or a folder; those for which it says yes
-/// are entered. Links are not followed.
+/// Calls `each` for everything below `at` in `folder`: files (or other non-folders), and folders; it enters folders for
+/// which `each` returns true. Links are not followed.
 fn walk(folder: &Path, at: &Path, each: &mut impl FnMut(&Path, bool) -> bool) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder.join(at))? {
         let entry = entry?;
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_changed_file_is_told_from_the_listed_one() {
+    fn a_changed_file_differs_from_the_listed_one() {
         let folder = tempfile::tempdir().unwrap();
         std::fs::create_dir(folder.path().join("deep")).unwrap();
         std::fs::write(folder.path().join("deep/a.txt"), "abc").unwrap();

@@ -1,8 +1,8 @@
 //! A file that gets its name when it is complete.
 //!
-//! It is a temporary file of the crate `tempfile` beside its name. What that crate does not do: files that belong together
-//! get their names together, and what processes that were killed have left is removed. Such a file is known by its name and
-//! by its lock, which ended with its process.
+//! It is a temporary file of the crate `tempfile` beside its name. In addition to that crate, files that belong
+//! together get their names together, and leftovers of killed processes are removed. A leftover is recognised by its
+//! name and by its lock, which ended with its process.
 
 use super::{FileError, is_at};
 use std::fs::File;
@@ -105,7 +105,7 @@ fn locked(folder: &Path, start: &str) -> std::io::Result<NamedTempFile> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            // Those of any new file: what is not wanted is taken away by the process's mask.
+            // The usual permissions of a new file; the process's mask restricts them.
             builder.permissions(std::fs::Permissions::from_mode(0o666));
         }
         let file = builder.tempfile_in(folder)?;
@@ -125,7 +125,7 @@ fn remove_leftovers(folder: &Path, start: &str) {
         if is_one && entry.file_type().is_ok_and(|kind| kind.is_file()) {
             let file = File::options().read(true).write(true).open(entry.path());
             if file.as_ref().is_ok_and(|file| file.try_lock().is_ok()) {
-                // What cannot be removed is in the way of nothing.
+                // Leftovers that cannot be removed do no harm.
                 let _ = std::fs::remove_file(entry.path());
             }
         }
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn what_killed_processes_left_is_removed_and_nothing_else() {
+    fn leftovers_of_killed_processes_alone_are_removed() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("a.txt");
         let live = Partial::create(&path).expect("a file");

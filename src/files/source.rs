@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Lines longer than this are refused: no known data set comes near, a binary file does.
 const LONGEST_LINE: usize = 16 << 20;
 
-/// Bytes at the beginning of a file that say how it is written.
+/// Bytes at the start of a file from which its form is recognised.
 const HEAD: u64 = 1 << 16;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
@@ -35,12 +35,12 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Bytes of the file that were read so far: of what is packed the packed ones.
+    /// Bytes read from the file so far; of a packed file the packed bytes.
     pub fn taken(&self) -> u64 {
         self.taken.load(Ordering::Relaxed)
     }
 
-    /// A record begins: what reads on past [`Reader::LONGEST_RECORD`] in it is an error.
+    /// Begins a record: reading past [`Reader::LONGEST_RECORD`] in it is an error.
     pub fn begin_record(&mut self) {
         self.left = Reader::LONGEST_RECORD;
     }
@@ -76,7 +76,7 @@ impl Read for Counted {
 }
 
 impl Source {
-    /// Opens `path`; `remedy` says what to do when it does not exist.
+    /// Opens `path`; `remedy` is the advice if it does not exist.
     ///
     /// # Errors
     /// When the file is missing or cannot be read.
@@ -87,13 +87,13 @@ impl Source {
         Ok(Source { path: path.to_owned(), input, bytes: Vec::new(), line: 0, end })
     }
 
-    /// The first unpacked bytes of `path`, 64 KiB at most: what says how the rest is written.
+    /// The first unpacked bytes of `path`, at most 64 KiB, from which its form is recognised.
     ///
     /// # Errors
     /// When the file is missing, cannot be read, or is text in an encoding that its first bytes name.
     pub fn head(path: &Path, remedy: &str) -> Result<Vec<u8>, FileError> {
         let mut head = Vec::new();
-        // What is damaged is an error where it is read, with its line.
+        // Damage is reported where the file is read, with the line.
         let _ = unpacked(path, remedy)?.take(HEAD).read_to_end(&mut head);
         match super::charset::named(&head) {
             Some(encoding) => {
@@ -155,7 +155,7 @@ impl Source {
         })
     }
 
-    /// The current line, read as Latin-1 where it is not UTF-8. The flag says whether it was Latin-1.
+    /// The current line, read as Latin-1 if it is not UTF-8. The flag is true for Latin-1.
     pub fn lossless(&self) -> (String, bool) {
         match std::str::from_utf8(&self.bytes) {
             Ok(text) => (text.to_owned(), false),

@@ -1,12 +1,12 @@
 //! Text in CSV files that spreadsheets open.
 //!
-//! A spreadsheet takes a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return for a formula. An apostrophe
-//! before it makes text of it (OWASP, CSV Injection). One more apostrophe is before texts that would look like that, so
-//! that every text is read back as it was. Numbers stay as they are.
+//! A spreadsheet takes a cell that begins with `=`, `+`, `-`, `@`, a tab or a carriage return for a formula. An
+//! apostrophe before it makes it text (OWASP, CSV Injection). Texts that already look like that get one more
+//! apostrophe, so that every text is restored exactly on reading. Numbers are not changed.
 
 use std::borrow::Cow;
 
-/// The text of a cell as it is written.
+/// The text of a cell in written form.
 pub fn as_cell(text: &str) -> Cow<'_, str> {
     if looks_like_a_formula(text) { Cow::Owned(format!("'{text}")) } else { Cow::Borrowed(text) }
 }
@@ -16,7 +16,7 @@ pub fn from_cell(cell: &str) -> &str {
     cell.strip_prefix('\'').filter(|text| looks_like_a_formula(text)).unwrap_or(cell)
 }
 
-/// Returns true if a text is a formula, or one behind apostrophes.
+/// True if a text is a formula, or one behind apostrophes.
 fn looks_like_a_formula(text: &str) -> bool {
     text.trim_start_matches('\'').starts_with(['=', '+', '-', '@', '\t', '\r'])
 }

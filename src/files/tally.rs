@@ -6,7 +6,7 @@ use std::fmt;
 /// Rows dropped for one reason.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Drops {
-    /// How many.
+    /// The count.
     pub count: u64,
     /// The first place, as `file:line` or an id.
     pub first: String,

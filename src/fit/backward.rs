@@ -26,7 +26,7 @@ pub(super) fn gradient(network: &Network, tables: &Tables, shard: &Shard, into: 
     loss
 }
 
-/// Gradients of what the tape holds.
+/// Gradients of the values on the tape.
 struct Backward<'a> {
     tape: &'a Tape,
     item: Array2<f32>,
@@ -158,7 +158,7 @@ impl<'a> Backward<'a> {
                 at = shard.scenes[scene].after;
                 let state = self.query.row(scene);
                 averages.iter_mut().zip(state).for_each(|(into, from)| *into += from);
-                // The state holds the sums divided; the last one says by what.
+                // The state holds weighted means of the sums; its last number is the divisor.
                 let share = 1.0 - tape.state[(scene, AVERAGES + SUMS - 1)];
                 let from = state.iter().skip(AVERAGES);
                 sums.iter_mut().zip(from).for_each(|(into, from)| *into += from * share / PRIOR);
@@ -292,7 +292,7 @@ mod tests {
         let (tables, shard) = (tables(), shard());
         let mut rng = Streams::new(1, 0).derive(Purpose::Fitting, 0, 0);
         let mut network = Network::random(&mut rng, INPUTS);
-        // A user without anything would stand exactly on the kinks of the rectifiers if all biases were 0.
+        // With biases of 0, a user without any input would lie exactly on the kinks of the rectifiers.
         for layer in network.layers_mut() {
             layer.bias.iter_mut().for_each(|bias| *bias += (0.4 * unit(&mut rng) - 0.2) as f32);
         }

@@ -1,9 +1,9 @@
 //! The checkpoint of a stopped fit.
 //!
-//! The weights after the last whole epoch, and the inputs that must be equal to continue.
+//! The weights after the last complete epoch, and the inputs that must be equal to continue.
 //!
-//! The first line is JSON; 32-bit floats follow, low byte first. An epoch draws from streams of its own, so a fit that
-//! goes on gives the bytes of one that never stopped.
+//! The first line is JSON; 32-bit floats follow, low byte first. An epoch draws from streams of its own, so a continued
+//! fit gives the bytes of an uninterrupted one.
 
 use super::network::{Inputs, Network};
 use super::training::Learner;
@@ -28,13 +28,13 @@ pub(super) struct Bound {
     pub(super) inputs: Inputs,
 }
 
-/// How far a fit is.
+/// The progress of a fit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Standing {
     /// The trainings without the latest interactions that are done.
     pub(super) trials: Vec<Course>,
-    /// True if the one that gives the model runs.
+    /// True during the training of the final model.
     pub(super) is_final: bool,
     /// The training that runs.
     pub(super) course: Course,
@@ -51,7 +51,7 @@ struct Head {
     sha256: String,
 }
 
-/// Writes the state, in place of what was there.
+/// Writes the state, replacing the old one.
 pub(super) fn write(path: &Path, bound: &Bound, standing: &Standing, learner: &Learner) -> Result<(), FileError> {
     let parts = [&learner.network, &learner.moments[0], &learner.moments[1], &learner.mean];
     let numbers: Vec<u8> = parts.iter().flat_map(|part| part.values()).flat_map(|value| value.to_le_bytes()).collect();
@@ -70,7 +70,7 @@ pub(super) fn write(path: &Path, bound: &Bound, standing: &Standing, learner: &L
     output.finish()
 }
 
-/// Reads the state; `None` where there is no file.
+/// Reads the state; `None` if there is no file.
 ///
 /// # Errors
 /// A file that is damaged, or of another fit.

@@ -43,7 +43,7 @@ fn item(network: &Network, inputs: Inputs) -> Vec<u8> {
     graph.finish("item")
 }
 
-/// Averages and sums of a user without history are 0: zero columns in front of the profile's weights.
+/// Averages and sums of a user without history are 0: zero columns before the profile's weights.
 fn start(network: &Network, inputs: Inputs) -> Vec<u8> {
     let mut graph = GraphWriter::default();
     graph.input("profile", &[ROWS, Axis::Fixed(inputs.profile)]);

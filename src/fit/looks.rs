@@ -1,20 +1,20 @@
 //! Examination of slots in a fit.
 //!
-//! Which slots are looked at, so that what is at the top is not taken for what attracts.
+//! Estimates the examination of slots, so that position is not mistaken for attraction.
 //!
-//! Neighbouring slots are pooled until each group has [`LEAST_TAKEN`] items that were taken; then the position-based model with an
-//! attraction for each item ([`estimate_examination_by`]) gives a weight to each group. The weights are used where they predict the late
-//! lists surely better than attraction alone does; otherwise all slots count as looked at. What the estimate cannot know is in its
-//! module: it takes what attracts for a property of the item, so a recommender that puts an item high for those who like it makes the
-//! first slots look better than they are.
+//! Neighbouring slots are pooled until each group has [`LEAST_TAKEN`] taken items; then the position-based model with
+//! an attraction for each item ([`estimate_examination_by`]) gives a weight to each group. The weights are used only if
+//! they predict the late lists significantly better than attraction alone; otherwise all slots count as examined. Its
+//! module states the limits: attraction counts as a property of the item, so a recommender that puts an item high for
+//! users who like it makes the first slots look better than they are.
 
 use super::shown::ShownLists;
 use crate::dataset::{Impression, Impressions};
 use crate::user::{ExaminationEstimate, estimate_examination_by};
 
-/// Items taken from a group of slots at least.
+/// The least taken items in a group of slots.
 const LEAST_TAKEN: usize = 100;
-/// Lists that are looked at, at most.
+/// The most lists used.
 const MOST_LISTS: usize = 100_000;
 /// Resamples of the intervals.
 const RESAMPLES: usize = 100;
@@ -23,10 +23,11 @@ const PRIOR: f64 = 10.0;
 /// Standard errors by which the late lists must be predicted better.
 const SURE: f64 = 2.0;
 
-/// How slots are looked at, and why.
+/// The examination of slots, with the reason.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Looks {
-    /// `[slots]`: how likely each is looked at, relative to the one that is looked at most; empty where all count as looked at.
+    /// `[slots]`: the examination probability of each, relative to the slot that is examined most; empty if all count
+    /// as examined.
     pub weights: Vec<f32>,
     /// `[slots]`: ends of 95% intervals, a bootstrap over users; empty with `weights`.
     pub intervals: Vec<[f32; 2]>,
@@ -36,7 +37,7 @@ pub struct Looks {
 
 /// Finds out.
 pub(super) fn looks(shown: &ShownLists<'_>, seed: u64) -> Looks {
-    let all = |reason: String| Looks { reason: format!("all slots count as looked at: {reason}"), ..Looks::default() };
+    let all = |reason: String| Looks { reason: format!("all slots count as examined: {reason}"), ..Looks::default() };
     let step = shown.len().div_ceil(MOST_LISTS);
     let lists: Vec<Impression<'_>> = shown.lists().step_by(step).collect();
     let groups = groups(&lists);
@@ -64,7 +65,7 @@ pub(super) fn looks(shown: &ShownLists<'_>, seed: u64) -> Looks {
             Looks {
                 weights: by_slot(&found.weights, &groups).into_iter().map(|weight| weight as f32).collect(),
                 intervals: ends.map(|(low, high)| [low as f32, high as f32]).collect(),
-                reason: format!("slots are looked at by their place, as {} lists say: {told}", found.lists),
+                reason: format!("slots are examined by position, as {} lists say: {told}", found.lists),
             }
         }
         Err(problem) => all(problem),
@@ -106,7 +107,7 @@ fn groups(lists: &[Impression<'_>]) -> Vec<usize> {
         groups.push(group);
         size += count;
         left -= count;
-        // What is left must be enough for a group of its own.
+        // The rest must be enough for a group of its own.
         if size >= LEAST_TAKEN && left >= LEAST_TAKEN {
             (group, size) = (group + 1, 0);
         }

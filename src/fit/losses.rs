@@ -61,7 +61,7 @@ pub(super) fn choice_gradient(tape: &Tape, shard: &Shard, place: usize) -> (f64,
     (loss * f64::from(scene.weight), shares)
 }
 
-/// Turns logits into shares; gives minus the logarithm of the share of `label`.
+/// Turns logits into shares; returns minus the logarithm of the share of `label`.
 fn softmax_loss(logits: &mut [f32], label: usize) -> f64 {
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let own = logits[label] - top;

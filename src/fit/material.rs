@@ -21,7 +21,7 @@ pub(super) struct Material<'a> {
     folds: Vec<usize>,
     tables: Tables,
     shown: Option<ShownLists<'a>>,
-    /// How slots of lists that were shown are looked at.
+    /// The examination of slots of shown lists.
     pub(super) looks: Looks,
 }
 
@@ -44,7 +44,7 @@ impl<'a> Material<'a> {
         let folds = folds(&Streams::new(seed, 0), data.users.len());
         let vectors = vector_tables(log, features.rank, &folds);
         let mut no_vector = vec![0.0; features.vector_width()];
-        // What `scene::vectors` gives an item without interactions: ln(1 + 0) / 2 - 1.2.
+        // The value of `scene::vectors` for an item without interactions: ln(1 + 0) / 2 - 1.2.
         no_vector[features.rank + 1] = -1.2;
         let (attributes, profiles) = (features.attributes(data)?.table, features.profiles(data)?.table);
         let tables = Tables { attributes, vectors, profiles, no_vector };
@@ -70,7 +70,7 @@ impl<'a> Material<'a> {
         &self.tables
     }
 
-    /// The vectors of the whole log before the cut.
+    /// The vectors of the complete log before the cut.
     pub(super) fn whole_vectors(&self) -> &Array2<f32> {
         &self.tables.vectors[FOLDS]
     }

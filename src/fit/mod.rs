@@ -45,19 +45,19 @@ use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-/// What the logging policy's chances of showing what it showed do to lists that are learned.
+/// The use of logged propensities in training.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Propensities {
-    /// Nothing: each list counts alike. What is taken of what is shown is learned either way.
+    /// None: all lists have equal weight. The choice among shown items is learned either way.
     #[default]
     Ignore,
-    /// A list counts by the mean of `1 / propensity` of its items (Schnabel et al. 2016), at most 20 times the mean of all lists: as if
-    /// items had been shown at random.
+    /// A list is weighted by the mean of `1 / propensity` of its items (Schnabel et al. 2016), at most 20 times the
+    /// mean of all lists: as if items had been shown at random.
     Inverse,
 }
 
-/// How a model is fitted.
+/// Options of a fit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FitOptions {
@@ -75,7 +75,7 @@ pub struct FitOptions {
     pub rating_decay: Option<f64>,
     /// Dimensions of the item vectors; the number of items decides unless given.
     pub rank: Option<usize>,
-    /// What propensities of the lists do.
+    /// The use of propensities.
     pub propensities: Propensities,
     /// A replicate: users are drawn again, with replacement, by this number.
     pub replicate: Option<u32>,
@@ -165,14 +165,14 @@ pub enum FitError {
 /// Interactions that a fit needs.
 const LEAST_ROWS: usize = 100;
 
-/// How a fit is watched, stopped, and continued.
+/// Progress, interruption and continuation of a fit.
 #[derive(Clone, Copy)]
 pub struct Control<'a> {
     /// Hears of progress.
     pub watch: &'a dyn Watch,
     /// Set to stop after the present batch.
     pub stop: &'a AtomicBool,
-    /// Where the state is kept between epochs; a fit goes on from there, and removes it in the end.
+    /// The file of the state between epochs; a fit continues from it, and removes it at the end.
     pub state: Option<&'a Path>,
 }
 
@@ -182,10 +182,10 @@ pub struct Control<'a> {
 pub struct Course {
     /// Weight decay, times the learning rate.
     pub decay: f64,
-    /// Weight decay of the weights that serve ratings alone; `None` where it is the same.
+    /// Weight decay of the weights that serve ratings alone; `None` if it is the same.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rating_decay: Option<f64>,
-    /// Which part of the log stayed out, where several take turns.
+    /// The part of the log that was held out, if several take turns.
     #[serde(default, skip_serializing_if = "is_first")]
     pub fold: u32,
     /// Epochs of the schedule of the learning rate.
@@ -224,20 +224,20 @@ pub struct Fitted {
     pub lists: Option<FittedLists>,
 }
 
-/// What a model learned from lists that were shown.
+/// Statistics of learning from shown lists.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FittedLists {
     /// Lists, items in them, and items taken.
     pub counts: [usize; 3],
-    /// Lists of which a part of the items that were passed over is drawn in each epoch, because they are long.
+    /// Long lists, from which each epoch draws a part of the passed-over items.
     pub long: usize,
-    /// How many lists of equal weight teach as much; `None` where all weigh the same.
+    /// The equivalent number of lists of equal weight; `None` if all have the same weight.
     pub effective: Option<f64>,
     /// The moment of the cut; `None` in a log without times.
     pub moment: Option<i64>,
-    /// What is held out, as a clause.
+    /// The held-out part, as a clause.
     pub rule: &'static str,
-    /// Which slots are looked at.
+    /// The examination of slots.
     pub looks: Looks,
 }
 
@@ -262,7 +262,7 @@ pub fn fit(data: &Dataset, options: FitOptions, control: Control<'_>) -> Result<
     let search = Search { material: &material, log, bound: &bound, control };
     let (learner, trials, course) = search.run()?;
     if let Some(path) = control.state {
-        // It may not be there; if it cannot be removed, the next fit says what it belongs to.
+        // It may be absent; if it cannot be removed, the next fit reports its inputs.
         let _ = std::fs::remove_file(path);
     }
     let vectors = material.whole_vectors().slice(ndarray::s![.., ..rank]).to_owned();
@@ -291,7 +291,7 @@ pub fn fit(data: &Dataset, options: FitOptions, control: Control<'_>) -> Result<
     })
 }
 
-/// Returns true if there is something to learn from.
+/// True if there is enough data to learn from.
 fn enough(data: &Dataset, split: &LearningSplit) -> Result<(), FitError> {
     let log = &split.log.before;
     let learned = (0..log.users() as u32).map(|user| log.of(LogUserId(user)).len()).filter(|&rows| rows > 1);
@@ -312,7 +312,7 @@ fn rank(items: usize) -> usize {
 }
 
 impl Fitted {
-    /// How it was fitted.
+    /// The options of the fit.
     pub fn options(&self) -> FitOptions {
         self.options
     }

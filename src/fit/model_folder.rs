@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 pub struct CardTexts {
     /// Name of the model.
     pub name: String,
-    /// Terms of the data, and so of the model; empty where nobody said them.
+    /// Terms of the data, and so of the model; empty if not stated.
     pub licence: String,
 }
 
@@ -24,12 +24,12 @@ pub const REPLICATES: &str = "replicates";
 /// The files of a model that was fitted here, those of its replicates included.
 ///
 /// # Errors
-/// In words, when the folder holds no model.
+/// A sentence, when the folder is no model.
 pub fn own_files(folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
     let mut files = model_files(folder, Path::new(""))?;
     for replicate in std::fs::read_dir(folder.join(REPLICATES)).into_iter().flatten().flatten() {
         let place = Path::new(REPLICATES).join(replicate.file_name());
-        // What is no model is not ours, and is then named as such.
+        // A folder that is no model is not ours, and is named in the error.
         files.extend(model_files(&replicate.path(), &place).unwrap_or_default());
     }
     Ok(files)
@@ -112,10 +112,11 @@ fn summary(fitted: &Fitted, data: &Dataset) -> String {
         if data.scale.is_some() { ", and with which rating" } else { "; the log has no ratings, so it knows none" };
     let level = match &fitted.lists {
         Some(lists) => format!(
-            "How often people accept what they are shown it learned from {} lists, of {} items, of which {} were taken.",
+            "It learned how often users accept what they are shown from {} lists, of {} items, of which {} were \
+             taken.",
             lists.counts[0], lists.counts[1], lists.counts[2]
         ),
-        None => "How often people accept what they are shown, a log without impressions does not say.".to_owned(),
+        None => "A log without impressions does not contain how often users accept what they are shown.".to_owned(),
     };
     format!(
         "User model fitted to {}: which of the shown items a user takes next, whether any{rated}. It knows {} users and {} items \
@@ -188,7 +189,7 @@ fn training(fitted: &Fitted, data: &Dataset) -> toml::Table {
 
 fn licence(data: &Dataset, texts: &CardTexts) -> toml::Table {
     let said = match texts.licence.as_str() {
-        "" => format!("not stated: ask whoever gave you {} before you pass the model on", data.name),
+        "" => format!("not stated: ask the owner of {} before you pass the model on", data.name),
         said => said.to_owned(),
     };
     let mut table = toml::Table::new();

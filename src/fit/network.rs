@@ -2,7 +2,7 @@
 //!
 //! [`super::passes`] computes it, [`super::graphs`] writes it.
 //!
-//! A user is a state: exponential averages of what was accepted at several decays, sums of what was rated, and the profile.
+//! A user is a state: exponential averages of accepted items at several decays, sums of rated items, and the profile.
 //! The state gives a query, and a query scores every slot on its own, so that no rule about lists can be learned:
 //!
 //! ```text
@@ -21,17 +21,17 @@
 //! rating = W13 hidden + like (-2, -1, 0, 1, 2): logits of the levels 1 to 5
 //! ```
 //!
-//! `like` is matrix factorisation with biases (Koren, Bell and Volinsky 2009, "Matrix factorization techniques for recommender
-//! systems"), where factors are functions of features and history instead of tables of ids (Paterek 2007, NSVD): it says
-//! what users think of items that they would not have picked. As logits it is an adjacent-categories model (Agresti 2010, "Analysis
-//! of ordinal categorical data", section 4.1).
+//! `like` is matrix factorisation with biases (Koren, Bell and Volinsky 2009, "Matrix factorization techniques for
+//! recommender systems"), where factors are functions of features and history instead of tables of ids (Paterek 2007,
+//! NSVD): it predicts ratings of items that users would not have picked. As logits it is an adjacent-categories model
+//! (Agresti 2010, "Analysis of ordinal categorical data", section 4.1).
 
 use super::layer::Layer;
 use crate::user::RATINGS;
 use rand_chacha::rand_core::Rng;
 use serde::{Deserialize, Serialize};
 
-/// Columns of an item that the gate meets.
+/// Columns of an item that are gated.
 pub(super) const GATED: usize = 48;
 /// Columns of an item that an event reads.
 pub(super) const EVENT_ITEM: usize = 48;
@@ -57,7 +57,7 @@ pub(super) const DECAYS: [f32; 5] = [0.3, 0.7, 0.9, 0.97, 0.995];
 pub(super) const AVERAGES: usize = DECAYS.len() * EVENT_ITEM;
 /// Columns of a state.
 pub(super) const STATE: usize = AVERAGES + SUMS + START;
-/// Ratings that a user is assumed to have given at the mean, besides the own ones.
+/// Assumed ratings of a user at the mean, in addition to the user's own.
 pub(super) const PRIOR: f32 = 5.0;
 /// Columns of an event.
 pub(super) const EVENT: usize = 3;
@@ -76,7 +76,7 @@ pub(super) struct Inputs {
     pub(super) vectors: usize,
     /// Columns of a user's fields.
     pub(super) profile: usize,
-    /// Columns of what depends on item and moment.
+    /// Columns of the features of item and moment.
     pub(super) context: usize,
 }
 
@@ -99,7 +99,7 @@ pub(super) struct Network {
 }
 
 impl Network {
-    /// Random weights. The gate starts at 1, so that an unknown user sees every item as it is.
+    /// Random weights. The gate starts at 1, so that items are not changed for an unknown user.
     pub(super) fn random<R: Rng>(rng: &mut R, inputs: Inputs) -> Network {
         let mut layer = |[from, to]: [usize; 2], scale: f64| Layer::random(rng, from, to, scale);
         let [
@@ -225,9 +225,9 @@ impl Network {
         self.layers_mut().into_iter().flat_map(Layer::values_mut)
     }
 
-    /// Which of [`Network::values`] serve ratings alone: weights and biases towards taste and bias of items and of users, and
-    /// weights towards the logits of the levels. The biases of the levels are the intercepts of the ratings and are not
-    /// among them: their decay would move all ratings to the middle level.
+    /// True for [`Network::values`] that serve ratings alone: weights and biases towards taste and bias of items and of
+    /// users, and weights towards the logits of the levels. The biases of the levels are the intercepts of the ratings
+    /// and are not among them: their decay would move all ratings to the middle level.
     pub(super) fn serve_ratings(&self) -> Vec<bool> {
         let mut flags = self.zeroed();
         let item = (GATED..CHOICE_ITEM).chain(CHOICE_ITEM + EVENT_ITEM..ITEM);

@@ -1,6 +1,6 @@
 //! The forward pass of the network on one shard.
 //!
-//! [`super::losses`] measures it, [`super::backward`] goes back through it.
+//! [`super::losses`] computes its loss, [`super::backward`] its gradients.
 //!
 //! A shard is computed by one thread in one order, so its bits depend on nothing else.
 

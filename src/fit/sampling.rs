@@ -4,8 +4,8 @@
 //! several kinds ([`crate::scene::ListKind`]), again in every epoch. Scenes come in chunks of neighbouring interactions of
 //! one user, because the history in front of them is then computed once. All draws of a chunk come from a stream of its own.
 //!
-//! Where a log has impressions, the lists are those that were shown ([`super::shown`]). An interaction that no list shows is
-//! then a comparison with drawn items: it says which of them is taken, and not whether any is.
+//! If a log has impressions, the lists are the shown ones ([`super::shown`]). An interaction in no list becomes a
+//! comparison with drawn items: it teaches which item is taken, not whether any is.
 
 use super::shard::{Event, Origin, Pair, Scene, Shard, Slot, Span};
 use super::shown::ShownLists;
@@ -17,9 +17,9 @@ use rand_chacha::rand_core::Rng;
 use std::collections::HashMap;
 use std::ops::Range;
 
-/// Scenes of a chunk at most, and of a shard about.
+/// The most scenes of a chunk, and the approximate size of a shard.
 pub(super) const SHARD: usize = 128;
-/// Events in front of a chunk at most: what is older has faded from all averages but the slowest.
+/// The most events before a chunk: older ones have faded from all averages except the slowest.
 const HISTORY: usize = 512;
 
 /// The kinds of training list and how often each is used, in hundredths.
@@ -35,7 +35,7 @@ const KINDS: [(ListKind, u32); 6] = [
 /// Lengths of training lists and how often each is used, in hundredths.
 const LENGTHS: [(usize, u32); 7] = [(2, 12), (3, 8), (4, 10), (5, 40), (8, 10), (10, 10), (12, 10)];
 
-/// Shares of inputs that training hides from the network, so that it learns to do without.
+/// Shares of inputs that training hides from the network, so that it learns to do without them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Drops {
     /// Chunks whose ratings are all hidden.
@@ -87,7 +87,7 @@ pub(super) struct Sampler<'a> {
     pub(super) shown: Option<&'a ShownLists<'a>>,
 }
 
-/// Which draws: those of an epoch.
+/// The key of an epoch's draws.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Draws {
     pub(super) streams: Streams,
@@ -95,13 +95,13 @@ pub(super) struct Draws {
     pub(super) drops: Drops,
 }
 
-/// Chunks of the interactions that `rows` gives for each user.
+/// Chunks of the interactions that `rows` returns for each user.
 pub(super) fn chunks(log: &TrainingLog, rows: impl Fn(LogUserId, usize) -> Range<usize>) -> Vec<Chunk> {
     let users = (0..log.users() as u32).map(LogUserId);
     users.flat_map(|user| pieces(user, rows(user, log.of(user).len()), Of::Rows)).collect()
 }
 
-/// Places of one user in chunks of like size, of at most [`SHARD`].
+/// Ranges of one user in chunks of similar size, of at most [`SHARD`].
 pub(super) fn pieces(user: LogUserId, all: Range<usize>, of: Of) -> impl Iterator<Item = Chunk> {
     let pieces = all.len().div_ceil(SHARD).max(1);
     let cut = move |piece: usize| all.start + all.len() * piece / pieces;
@@ -144,7 +144,7 @@ pub(super) fn epoch(chunks: &[Chunk], draws: Draws, scenes: usize) -> Vec<Chunk>
 pub(super) type Known = HashMap<(usize, usize), usize>;
 
 impl Sampler<'_> {
-    /// The shard of some chunks. Every scene and every rating has weight 1, comparisons what [`ShownLists`] says.
+    /// The shard of some chunks. Every scene and every rating has weight 1, comparisons the weight of [`ShownLists`].
     pub(super) fn shard(&self, chunks: &[Chunk], draws: Draws) -> Shard {
         let mut shard = Shard::default();
         let mut known = HashMap::new();
@@ -179,7 +179,7 @@ impl Sampler<'_> {
         })
     }
 
-    /// Adds the events of these interactions; says whether the profile is known.
+    /// Adds the events of these interactions; returns true if the profile is known.
     pub(super) fn history<'r, R: Rng>(
         &self,
         rows: impl Iterator<Item = &'r Interaction>,
@@ -256,8 +256,8 @@ impl Sampler<'_> {
         self.builder.build(rng, ListShape { kind, length, with_real: true }, real, history, &self.seen)
     }
 
-    /// The context of an item of a list at `time`. In a log without times popularity is that of the whole log, less
-    /// what was taken from the list itself.
+    /// The context of an item of a list at `time`. In a log without times popularity is that of the whole log, without
+    /// the interactions of the list itself.
     pub(super) fn context_at(&self, time: i64, item: ItemId, is_taken: bool) -> [f32; crate::scene::CONTEXT] {
         let own = f64::from(u8::from(is_taken && self.clock.is_timeless()));
         self.clock.context_without(self.catalogue, item, time, own)

@@ -1,6 +1,6 @@
 //! The trainings of a fit: search, then the model.
 //!
-//! The trainings of a fit: those that find out how, without a part of the log, and then the one that gives the model.
+//! The trainings of a fit: a search without a part of the log, and then the training of the final model.
 
 use super::checkpoint::{self, Bound, Standing};
 use super::material::Material;
@@ -15,7 +15,7 @@ use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-/// Scenes of a fit at most: larger logs are sampled.
+/// The most scenes of a fit: larger logs are sampled.
 const MOST_SCENES: usize = 6_000_000;
 /// Epochs of a log that is large enough.
 const EPOCHS: u32 = 32;
@@ -25,17 +25,17 @@ const LEAST_STEPS: usize = 1_500;
 const ROUNDS: u32 = 32;
 /// Measurements without a better one, after which training stops.
 const PATIENCE: u32 = 6;
-/// Scenes on which that loss is measured at most.
+/// The most scenes for that loss.
 const VALIDATION_SCENES: usize = 20_000;
 /// Share of the interactions before the cut on which it is measured: the latest of each user.
 const VALIDATION: f64 = 0.1;
 
 /// Interactions above which the first of them is taken without a search.
 const SEARCHED: usize = 200_000;
-/// Interactions up to which a tenth of the log says too little: ratings then get a decay of their own, and where the order of rows
-/// means nothing, other tenths take turns.
+/// Interactions up to which a tenth of the log is too little: ratings then get a decay of their own, and if the order
+/// of rows is arbitrary, other tenths take turns.
 const FEW: usize = 20_000;
-/// How many of them do.
+/// The number of these tenths.
 const FOLDS: usize = 4;
 /// Steps of progress in an epoch.
 const PROGRESS: u64 = 1_000;
@@ -55,7 +55,7 @@ struct Task<'a> {
     /// The log before the cut, the rows of a user in an order in which the last ones may stay out.
     log: &'a TrainingLog,
     fold: usize,
-    /// Which streams.
+    /// The number of its streams.
     stream: u32,
     chunks: Vec<Chunk>,
     /// Epochs of the schedule.
@@ -66,7 +66,7 @@ struct Task<'a> {
 }
 
 impl Search<'_> {
-    /// The trainings that find out how, and the one that gives the model.
+    /// Runs the search and the training of the final model.
     pub(super) fn run(&self) -> Result<(Learner, Vec<Course>, Course), FitError> {
         let options = self.bound.options;
         let state = self.control.state.map(|path| checkpoint::read(path, self.bound)).transpose()?.flatten();
@@ -105,13 +105,13 @@ impl Search<'_> {
         Ok((learner, trials, course))
     }
 
-    /// The decays that the options say.
+    /// The decays of the options.
     fn given(&self) -> Option<Decays> {
         let options = self.bound.options;
         options.decay.map(|all| Decays { all, rating: options.rating_decay.unwrap_or(all) })
     }
 
-    /// What is tried.
+    /// The settings to try.
     fn settings(&self) -> Settings {
         let (rows, given) = (&self.log.rows, self.given());
         let is_small = rows.len() <= FEW;
@@ -163,7 +163,8 @@ impl Search<'_> {
         drawn.map(|place| chunks[place].clone()).collect()
     }
 
-    /// Trains until `task.last`, or until the loss on `later` gets no better. `kept` is what a state says of the others.
+    /// Trains until `task.last`, or until the loss on `later` no longer improves. `kept` are the courses of earlier
+    /// trainings in a state.
     fn train(
         &self,
         task: Task<'_>,
@@ -202,7 +203,7 @@ impl Search<'_> {
         Ok((learner, course))
     }
 
-    /// One epoch; where somebody stops it, the state before it is kept.
+    /// One epoch; an interruption leaves the state before it.
     fn epoch(
         &self,
         learner: &mut Learner,
@@ -237,7 +238,7 @@ impl Search<'_> {
     }
 }
 
-/// How many of a user's interactions are learned while the others show when to stop.
+/// The number of a user's interactions that are learned while the others determine the end.
 fn fitting(count: usize) -> usize {
     ((count as f64) * (1.0 - VALIDATION) - 1e-9).ceil() as usize
 }
@@ -280,7 +281,7 @@ fn best_epoch(course: &Course) -> Option<u32> {
     course.later.iter().min_by(|a, b| a.1.total_cmp(&b.1)).map(|&(epoch, _)| epoch)
 }
 
-/// Returns true if the loss on later interactions has not become better for long.
+/// True if the loss on later interactions has not improved for long.
 fn is_over(course: &Course, every: u32) -> bool {
     best_epoch(course).is_some_and(|best| course.epochs - best >= PATIENCE * every)
 }

@@ -1,14 +1,14 @@
 //! The settings that a search tries.
 //!
-//! Which trainings of a search come next, and what they say: weight decays, parts of the log that stay out, epochs.
+//! The sequence of trainings in a search, and their results: weight decays, held-out parts of the log, epochs.
 //!
-//! First one decay is found for all weights, the least first, for as long as larger ones lower the loss. Where ratings are
-//! few, larger ones are then tried for the weights that serve ratings alone. A setting is trained once for each part that
-//! stays out, and what counts is the mean of the losses over the parts.
+//! First one decay is found for all weights, from the smallest up, as long as larger ones lower the loss. If ratings
+//! are few, larger ones are then tried for the weights that serve ratings alone. A setting is trained once for each
+//! held-out part, and the mean of the losses over the parts counts.
 
 use super::Course;
 
-/// Weight decays for all weights, the least first. A log with little in it needs a larger one.
+/// Weight decays for all weights, the smallest first. A log with little data needs a larger one.
 pub(super) const DECAYS: [f64; 3] = [0.1, 1.0, 6.0];
 /// Weight decays for the weights that serve ratings alone.
 const RATING_DECAYS: [f64; 2] = [6.0, 30.0];
@@ -32,13 +32,13 @@ impl Decays {
         Decays { all: course.decay, rating: course.rating_decay.unwrap_or(course.decay) }
     }
 
-    /// The decay of ratings where it is another one.
+    /// The decay of ratings if it differs.
     pub(super) fn own_rating(self) -> Option<f64> {
         (self.rating != self.all).then_some(self.rating)
     }
 }
 
-/// What a search may try.
+/// The settings that a search may try.
 pub(super) struct Settings {
     /// Decays for all weights.
     pub(super) decays: Vec<f64>,
@@ -48,7 +48,7 @@ pub(super) struct Settings {
     pub(super) folds: usize,
 }
 
-/// A setting of which all parts were trained.
+/// A setting whose parts are all trained.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Tried {
     pub(super) decays: Decays,
@@ -83,7 +83,7 @@ impl Settings {
         groups.filter(|group| group.len() == self.folds).map(Tried::of).collect()
     }
 
-    /// The decays and the part of the training that comes next; `None` when the search is over.
+    /// The decays and the part of the next training; `None` at the end of the search.
     pub(super) fn next(&self, trials: &[Course]) -> Option<(Decays, usize)> {
         let tried = self.tried(trials);
         let left = trials.len() - tried.len() * self.folds;
@@ -107,7 +107,7 @@ impl Settings {
     }
 }
 
-/// Returns true if the last is worse than the best before it.
+/// True if the last setting is worse than the best before it.
 fn is_worse(tried: &[Tried]) -> bool {
     let Some((last, before)) = tried.split_last() else { return false };
     last.least() > best_of(before).map_or(f64::INFINITY, Tried::least)

@@ -14,14 +14,14 @@ pub(super) struct Tables {
     pub(super) vectors: Vec<Array2<f32>>,
     /// `[users, profile]`.
     pub(super) profiles: Array2<f32>,
-    /// `[vectors]`: the vector of an item that nobody interacted with.
+    /// `[vectors]`: the vector of an item without interactions.
     pub(super) no_vector: Vec<f32>,
 }
 
 /// An item as the users of one fold see it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Pair {
-    /// Which of [`Tables::vectors`].
+    /// The index in [`Tables::vectors`].
     pub(super) table: usize,
     /// The item.
     pub(super) item: usize,
@@ -36,7 +36,7 @@ pub(super) struct Event {
     pub(super) pair: usize,
     /// The rating, encoded as for the `update` graph.
     pub(super) rating: [f32; 3],
-    /// Factor on what it adds to the averages; 0 where it leaves no trace at all.
+    /// Factor of its contribution to the averages; 0 for none.
     pub(super) trace: f32,
 }
 
@@ -47,16 +47,16 @@ pub(super) struct Slot {
     pub(super) pair: usize,
     /// Inputs that depend on item and time.
     pub(super) context: [f32; CONTEXT],
-    /// How likely it is looked at.
+    /// Its examination probability.
     pub(super) look: f32,
-    /// Logarithm of the number of items that it stands for.
+    /// Logarithm of the number of items that it represents.
     pub(super) stands_for: f32,
 }
 
-/// Where a list comes from, and so what its loss is.
+/// The origin of a list, which determines its loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Origin {
-    /// It was drawn around an item that was taken: all is looked at, and nothing may be taken.
+    /// Drawn around a taken item: all slots are examined, and nothing may be taken.
     Drawn,
     /// It was drawn, and is a comparison: something is taken.
     Contrast,
@@ -64,21 +64,21 @@ pub(super) enum Origin {
     Shown,
 }
 
-/// A list and what was taken from it.
+/// A list with its taken items.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Scene {
     /// Events before it: it sees those from the beginning of its span to this place in [`Shard::events`].
     pub(super) after: usize,
     /// Its slots in [`Shard::slots`].
     pub(super) slots: Range<usize>,
-    /// The places in [`Shard::slots`] of what was taken: several of a list that was shown, where they come first; none where
-    /// nothing was.
+    /// The indices in [`Shard::slots`] of taken items: several in a shown list, where they come first; none if nothing
+    /// was taken.
     pub(super) taken: Range<usize>,
-    /// Where it comes from.
+    /// Its origin.
     pub(super) origin: Origin,
     /// Items of the list; of a long one that was shown, not all have a slot.
     pub(super) length: usize,
-    /// Its rating as a level from 1 to 5; NaN where there is none.
+    /// Its rating as a level from 1 to 5; NaN without a rating.
     pub(super) level: f32,
     /// Weight of the choice.
     pub(super) weight: f32,

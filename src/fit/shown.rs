@@ -1,6 +1,6 @@
 //! The impressions that a fit learns from.
 //!
-//! The lists that a fit learns from: what was shown, in which slots, and what was taken of it.
+//! The lists that a fit learns from: shown items, their slots, and the taken ones.
 //!
 //! A list is one scene, one from which nothing was taken as well. Its user's state is made of the interactions before it; in a log
 //! without times, of all but those that come from the list itself. A list of more than [`MOST_SLOTS`] items keeps what was
@@ -16,11 +16,11 @@ use rand_chacha::rand_core::Rng;
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// Slots of a training scene at most.
+/// The most slots of a training scene.
 pub(super) const MOST_SLOTS: usize = 64;
-/// Items taken from one list that are learned at most.
+/// The most taken items of one list that are learned.
 const MOST_TAKEN: usize = MOST_SLOTS / 2;
-/// Times the mean weight that a list weighs at most.
+/// The largest weight of a list, relative to the mean.
 const MOST_WEIGHT: f64 = 20.0;
 /// Share of the lists before the cut that show when to stop: the latest.
 const LATE: f64 = 0.1;
@@ -37,9 +37,9 @@ pub(super) struct ShownLists<'a> {
     comparison: f32,
     /// `[lists]`: the weight of each, 1 on average; empty where all weigh 1.
     weights: Vec<f32>,
-    /// `[slots]`: how likely each is looked at; empty where all are.
+    /// `[slots]`: the examination probability of each; empty if all are examined.
     pub(super) looks: Vec<f32>,
-    /// Where a list counts as late; `None` in a log without times.
+    /// The time from which a list counts as late; `None` in a log without times.
     late: Option<i64>,
     is_timed: bool,
 }
@@ -119,7 +119,7 @@ impl<'a> ShownLists<'a> {
         Ok(())
     }
 
-    /// How many lists of equal weight teach as much (Kish 1965); `None` where all weigh the same.
+    /// The equivalent number of lists of equal weight (Kish 1965); `None` if all have the same weight.
     pub(super) fn effective(&self) -> Option<f64> {
         let sum: f64 = self.weights.iter().map(|&weight| f64::from(weight)).sum();
         let squares: f64 = self.weights.iter().map(|&weight| f64::from(weight) * f64::from(weight)).sum();
@@ -152,7 +152,7 @@ impl<'a> ShownLists<'a> {
         self.places.iter().map(|&place| self.impressions.get(place as usize))
     }
 
-    /// Returns true if a list is one of those that show when to stop.
+    /// True if a list is one of those that determine the end of training.
     pub(super) fn is_late(&self, list: &Impression<'_>) -> bool {
         self.late.map_or_else(|| is_late_user(list.user), |late| list.time >= late)
     }
@@ -192,7 +192,7 @@ impl<'a> ShownLists<'a> {
         })
     }
 
-    /// How many of a user's interactions and lists are early.
+    /// The numbers of a user's early interactions and lists.
     fn cut(&self, log: &TrainingLog, user: LogUserId, rows: usize, lists: usize) -> [usize; 2] {
         match self.late {
             Some(late) => [
@@ -287,8 +287,8 @@ impl<'a> ShownLists<'a> {
     }
 }
 
-/// Returns true if a user's lists show when to stop, in a log without times. The split holds out the users with the least numbers of
-/// [`is_drawn`]; these have the largest.
+/// True if a user's lists determine the end of training, in a log without times. The split holds out the users with the
+/// smallest numbers of [`is_drawn`]; these have the largest.
 fn is_late_user(user: LogUserId) -> bool {
     !is_drawn(user, 1.0 - LATE)
 }
@@ -297,11 +297,11 @@ fn taken(list: Impression<'_>) -> impl Iterator<Item = ItemId> {
     list.items.iter().zip(list.taken).filter(|(_, taken)| **taken).map(|(&item, _)| item)
 }
 
-/// What is kept of a list: places, those of taken items first.
+/// The kept part of a list: places, with taken items first.
 struct Kept {
     places: Vec<usize>,
     taken: usize,
-    /// Logarithm of the number of items that each of the others stands for.
+    /// Logarithm of the number of items that each of the others represents.
     stands_for: f32,
 }
 

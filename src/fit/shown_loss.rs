@@ -1,8 +1,8 @@
 //! The loss of a list that was shown, and its exact gradient.
 //!
-//! The response is that of a simulation with `user.examination = "position"` ([`crate::user::ResponseRule`]): a level drawn uniformly
-//! from 0 to 1 is looked down to, so that the `d` slots with the largest weights are looked at with probability `w_d - w_(d+1)`, and one of
-//! them or nothing is taken:
+//! The response is that of a simulation with `user.examination = "position"` ([`crate::user::ResponseRule`]): with a
+//! level drawn uniformly from 0 to 1, the `d` slots with the largest weights are examined with probability `w_d -
+//! w_(d+1)`, and one of them or nothing is taken:
 //!
 //! ```text
 //! E_j = n_j exp(u_j), R = exp(r), S_d = R + E_1 + ... + E_d       slots by weight, the largest first
@@ -10,18 +10,18 @@
 //! P(none) = 1 - w_1 + R sum over d of (w_d - w_(d+1)) / S_d
 //! ```
 //!
-//! Where all weights are 1 it is the multinomial logit. `n_j` is the number of items that slot `j` stands for: of a long list some of the
-//! items that were passed over are drawn, and each stands for as many as were left out (Bengio and Senécal 2008, "Adaptive importance
-//! sampling to accelerate training of a neural probabilistic language model"). Of `m` items taken each counts `1 / m`, because a user
-//! of the simulator takes one item of a slate.
+//! If all weights are 1 it is the multinomial logit. `n_j` is the number of items that slot `j` represents: from a long
+//! list some of the passed-over items are drawn, and each represents as many as were left out (Bengio and Senécal 2008,
+//! "Adaptive importance sampling to accelerate training of a neural probabilistic language model"). Each of `m` taken
+//! items counts `1 / m`, because a simulated user takes one item of a slate.
 
 use super::shard::Slot;
 
 /// A chance of zero would outweigh all other lists.
 const LEAST: f64 = 1e-12;
 
-/// Turns the logits of the slots and, last, of taking nothing into their gradient; gives the loss in nats. The first `taken` slots were
-/// taken.
+/// Turns the logits of the slots and, last, of taking nothing into their gradient; returns the loss in nats. The first
+/// `taken` slots were taken.
 pub(super) fn shown_loss(logits: &mut [f32], slots: &[Slot], taken: usize) -> f64 {
     let count = slots.len();
     let logit = |slot: usize, logits: &[f32]| f64::from(logits[slot]) + f64::from(slots[slot].stands_for);
@@ -60,7 +60,7 @@ pub(super) fn shown_loss(logits: &mut [f32], slots: &[Slot], taken: usize) -> f6
     loss
 }
 
-/// Fills the gradient by depth; gives the loss and the gradient of taking nothing.
+/// Fills the gradient by depth; returns the loss and the gradient of taking nothing.
 fn some_taken(
     order: &[usize],
     odds: &[f64],
@@ -70,7 +70,7 @@ fn some_taken(
     gradient: &mut [f64],
 ) -> (f64, f64) {
     let (mut loss, share) = (0.0, 1.0 / taken as f64);
-    // Of what was taken at or above a depth 1 / (m q), and of what was taken below it the same times the second sum.
+    // For items taken at or above a depth 1 / (m q), and for those taken below it the same times the second sum.
     let (mut above, mut below) = (0.0, 0.0);
     let weight = |depth: usize| {
         let is_possible = odds[depth] * first[depth] > LEAST;
@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slot_counts_as_often_as_it_stands_for_items() {
+    fn a_slot_counts_for_each_item_that_it_represents() {
         let mut few = slots(&[1.0, 1.0]);
         few[1].stands_for = libm::logf(3.0);
         let (mut logits, mut all) = ([0.5, 0.1, 0.2], [0.5, 0.1, 0.1, 0.1, 0.2]);
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_looked_at_is_no_trap() {
+    fn slots_that_are_never_examined_do_no_harm() {
         let mut logits = [0.0, 0.0];
         let loss = shown_loss(&mut logits, &slots(&[0.0]), 1);
         assert!(loss.is_finite() && logits.iter().all(|slope| slope.is_finite()), "{loss} {logits:?}");

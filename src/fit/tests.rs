@@ -114,12 +114,12 @@ impl Watch for StopAfter<'_> {
 }
 
 #[test]
-fn a_fit_that_was_stopped_goes_on_to_the_same_weights() {
+fn a_stopped_fit_continues_to_the_same_weights() {
     let data = data(true, true, true);
     let whole = fitted(&data, quick(), 1);
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("model.fit");
-    // In the middle of the first training, in the last epoch of it, and in the second one.
+    // Interrupted in the middle of the first training, in its last epoch, and in the second training.
     for batches in [2, 4, 6] {
         let stop = AtomicBool::new(false);
         let watch = StopAfter { stop: &stop, batches: batches.into() };

@@ -13,7 +13,7 @@ const USERS: u32 = 400;
 const KINDS: u32 = 8;
 const ITEMS: u32 = 4 * KINDS;
 const SLATE: usize = 4;
-/// How likely each slot is looked at.
+/// The examination probability of each slot.
 const LOOKS: [f64; SLATE] = [1.0, 0.6, 0.4, 0.3];
 
 /// The utility of a kind of item for everybody, that of nothing being 0; kinds with high numbers attract, and are shown rarely.
@@ -53,7 +53,7 @@ fn shown(lists: u32) -> Dataset {
                 items.push(item);
             }
         }
-        // What is shown often is at the top, mostly.
+        // Frequently shown items are mostly on top.
         items.sort_by_key(|&item| kind(item) + below(&mut rng, 6));
         let depth = LOOKS.iter().filter(|&&look| unit_at(list) < look).count();
         let odds: Vec<f64> = items[..depth].iter().map(|&item| libm::exp(utility(kind(item)))).collect();
@@ -131,12 +131,12 @@ fn lists_teach_what_attracts_and_how_often_nothing_does() {
     assert!(correlation(&own, &truth) > 0.85, "{own:?}");
     let off = own.iter().zip(&truth).map(|(own, truth)| own - truth).sum::<f64>() / truth.len() as f64;
     assert!(off.abs() < 0.6, "the level is {off} off: {own:?}");
-    // The first slot is looked at most, and the estimate is near the truth.
+    // The first slot is examined most, and the estimate is near the truth.
     assert_eq!(lists.looks.weights.len(), SLATE, "{}", lists.looks.reason);
     for (weight, truth) in lists.looks.weights.iter().zip(LOOKS) {
         assert!((f64::from(*weight) - truth).abs() < 0.25, "{:?}", lists.looks);
     }
-    // The same log without its lists: what was taken is distinguished from what was not, and that is what was shown.
+    // The same log without its lists: training separates taken items from others, which depends on what was shown.
     let naive = Dataset { impressions: crate::dataset::Impressions::default(), ..data };
     let naive_fit = fitted(&naive, options, 2);
     let naive: Vec<f64> = gaps(&naive, &naive_fit).iter().map(|&gap| f64::from(gap)).collect();

@@ -37,9 +37,9 @@ pub(super) struct Lesson<'a> {
     /// Chunks of the interactions that are learned.
     pub(super) chunks: Vec<Chunk>,
     pub(super) streams: Streams,
-    /// Epochs of the whole schedule.
+    /// Epochs of the complete schedule.
     pub(super) epochs: u32,
-    /// Scenes of an epoch at most.
+    /// The most scenes of an epoch.
     pub(super) scenes: usize,
     /// Decoupled weight decay (Loshchilov and Hutter 2019), times the learning rate.
     pub(super) decays: Decays,
@@ -82,8 +82,8 @@ impl Learner {
         Learner { mean: network.clone(), network, moments, steps: 0, epochs: 0 }
     }
 
-    /// One epoch. `step` hears the share of it that is done after each batch and says whether to go on; `None` when it
-    /// says no, and the learner must not be used any more.
+    /// One epoch. `step` receives the completed share of it after each batch and returns true to continue; `None` if it
+    /// stops, and the learner must not be used any more.
     pub(super) fn epoch(&mut self, lesson: &Lesson<'_>, mut step: impl FnMut(f64) -> bool) -> Option<Mean> {
         let draws = Draws { streams: lesson.streams, epoch: self.epochs, drops: Drops::TRAINING };
         let chunks = epoch(&lesson.chunks, draws, lesson.scenes);
@@ -143,7 +143,8 @@ fn rate(step: f64, last: f64) -> f64 {
     LEARNING_RATE * (LAST_RATE + (1.0 - LAST_RATE) * cosine)
 }
 
-/// Brings the weights of a batch to sums of 1 for the choices and [`RATING_WEIGHT`] for the ratings; gives how many there are.
+/// Scales the weights of a batch to sums of 1 for the choices and [`RATING_WEIGHT`] for the ratings; returns their
+/// numbers.
 fn weigh(shards: &mut [Shard]) -> (f64, f64) {
     let scenes = || shards.iter().flat_map(|shard| &shard.scenes);
     let choices: f64 = scenes().map(|scene| f64::from(scene.weight)).sum();

@@ -1,7 +1,7 @@
 //! A set of items that takes no more memory than it must.
 //!
-//! Few items are sorted numbers; where a bit for each item of the catalogue takes less, it is bits. So a set of a catalogue of a
-//! million items with a hundred in it takes 400 bytes, and none of a catalogue of 2,000 more than 250.
+//! A small set is sorted numbers; a larger one is a bit for each item of the catalogue if that takes less. So a set of
+//! a hundred items in a catalogue of a million takes 400 bytes, and no set in a catalogue of 2,000 takes more than 250.
 
 use super::ItemId;
 
@@ -20,7 +20,7 @@ impl Default for ItemSet {
     }
 }
 
-/// Returns true if `count` sorted numbers take more than a bit for each of `items`.
+/// True if `count` sorted numbers take more than a bit for each of `items`.
 fn is_dense(count: usize, items: usize) -> bool {
     32 * count > items.next_multiple_of(64)
 }
@@ -39,7 +39,7 @@ impl ItemSet {
         ItemSet::Sorted(sorted)
     }
 
-    /// Adds an item of a catalogue of `items`; `false` when it is in the set already, or not in the catalogue.
+    /// Adds an item of a catalogue of `items`; `false` if it is in the set already, or not in the catalogue.
     pub fn insert(&mut self, item: ItemId, items: usize) -> bool {
         if item.index() >= items {
             return false;
@@ -62,7 +62,7 @@ impl ItemSet {
         }
     }
 
-    /// Returns true if the item is in the set.
+    /// True if the item is in the set.
     #[inline]
     pub fn contains(&self, item: ItemId) -> bool {
         match self {
@@ -79,7 +79,7 @@ impl ItemSet {
         }
     }
 
-    /// Returns true if it has no item.
+    /// True without any item.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }

@@ -1,11 +1,11 @@
 //! A check against templates whose output explodes.
 //!
-//! Such a template builds a list of lists that is small in memory and endless when it is written.
+//! Such a template builds a list of lists that is small in memory and huge when it is rendered.
 //!
-//! A list holds other lists without copying them: after `a = [a, a]` sixty times `a` takes a few kilobytes, but its text has 2^60
-//! parts. Fuel pays for the few kilobytes alone. So a value that lives from one turn of a loop to the next may grow by
-//! itself once at a time, and the other assignments of a template may multiply a value so often only. Texts are free:
-//! they are copied, and paid for.
+//! A list holds other lists without copies: after `a = [a, a]` sixty times `a` takes a few kilobytes, but its text has
+//! 2^60 parts. Fuel counts only the few kilobytes. So a value that lives from one turn of a loop to the next may grow
+//! only once at a time by itself, and the other assignments of a template may multiply a value only a limited number of
+//! times. Texts are exempt: they are copied, and count.
 
 use super::Words;
 use std::collections::BTreeSet;
@@ -25,7 +25,7 @@ const REPEATERS: [&str; 7] = ["map", "batch", "slice", "zip", "groupby", "chain"
 /// Words that make a value depend on more than the texts beside it.
 const CHOICES: [&str; 7] = ["if", "in", "is", "and", "or", "not", "else"];
 
-/// Refuses a template that may. `tags` are what stands between the delimiters.
+/// Refuses a template that may grow so. `tags` are the texts between the delimiters.
 pub(super) fn check(tags: &[&str]) -> Result<(), String> {
     let tags: Vec<Vec<&str>> = tags.iter().map(|tag| words(tag)).collect();
     let own = own_names(&tags);
@@ -55,7 +55,7 @@ fn words(tag: &str) -> Vec<&str> {
     Words { rest: tag.trim_start_matches('-'), end: "" }.collect()
 }
 
-/// The variable that a tag sets and its value; for other tags the whole tag is the value.
+/// The variable that a tag sets and its value; for other tags the complete tag is the value.
 fn assignment<'t, 'a>(tag: &'t [&'a str]) -> (&'t [&'a str], &'t [&'a str]) {
     let at = tag.iter().position(|&word| word == "=");
     match (tag.first(), at) {
@@ -66,7 +66,7 @@ fn assignment<'t, 'a>(tag: &'t [&'a str]) -> (&'t [&'a str], &'t [&'a str]) {
     }
 }
 
-/// The names that the template gives values that it has made.
+/// The names of values that the template creates.
 fn own_names<'a>(tags: &[Vec<&'a str>]) -> BTreeSet<&'a str> {
     let mut own = BTreeSet::new();
     let is_name = |word: &&str| word.starts_with(|letter: char| letter.is_alphabetic() || letter == '_');
@@ -98,7 +98,7 @@ fn own_names<'a>(tags: &[Vec<&'a str>]) -> BTreeSet<&'a str> {
     own
 }
 
-/// How often an expression may hold a value of the template.
+/// The number of times that an expression may hold a value of the template.
 fn multiplied(value: &[&str], own: &BTreeSet<&str>) -> f64 {
     let count = mentions(value, own);
     if count == 0 || is_text(value) {
@@ -117,7 +117,7 @@ fn mentions(value: &[&str], own: &BTreeSet<&str>) -> usize {
     (0..value.len()).filter(counts).count()
 }
 
-/// Returns true if an expression makes a list, a map, or a longer list.
+/// True if an expression makes a list, a map, or a longer list.
 fn grows(value: &[&str]) -> bool {
     let begins = |at: usize| {
         let before = at.checked_sub(1).map_or("", |before| value[before]);
@@ -131,7 +131,7 @@ fn grows(value: &[&str]) -> bool {
     })
 }
 
-/// Returns true if an expression can be nothing but a text: a text in quotes is added, and nothing is chosen, called or listed.
+/// True if an expression can only be a text: a text in quotes is added, and nothing is chosen, called or listed.
 fn is_text(value: &[&str]) -> bool {
     let quoted = value.iter().any(|word| word.starts_with(['"', '\'']));
     let plain = |at: usize| match value[at] {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// An option of a list. A list has at most [`Letter::MOST`] of them.
+/// The label of an option. A list has at most [`Letter::MOST`] options.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Letter(u8);
@@ -14,20 +14,20 @@ pub struct Letter(u8);
 pub struct LetterError(String);
 
 impl Letter {
-    /// Options at most.
+    /// The most options.
     pub const MOST: usize = 26;
 
-    /// The letter of a place, counted from 0; `None` beyond Z.
+    /// The label of an index from 0; `None` beyond Z.
     pub fn of(place: usize) -> Option<Letter> {
         u8::try_from(place).ok().filter(|&place| usize::from(place) < Letter::MOST).map(Letter)
     }
 
-    /// The place, counted from 0.
+    /// The index, from 0.
     pub fn place(self) -> usize {
         usize::from(self.0)
     }
 
-    /// The first `options` letters, at most 26.
+    /// The first `options` labels, at most 26.
     pub fn first(options: usize) -> impl Iterator<Item = Letter> {
         (0..options.min(Letter::MOST) as u8).map(Letter)
     }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_and_places_are_one_to_one() {
+    fn labels_and_indices_are_one_to_one() {
         for place in 0..26 {
             let letter = Letter::of(place).expect("a letter");
             assert_eq!(letter.place(), place);

@@ -1,7 +1,7 @@
-//! Language models: what continues a conversation, behind one trait.
+//! Language models that continue conversations, behind one trait.
 //!
-//! Back ends differ (a server, an ONNX file, a template); callers give prompts and get texts, or the
-//! probabilities of the letters that may come next.
+//! Back ends differ (a server, an ONNX file, a template); callers pass prompts and receive texts, or the probabilities
+//! of option labels.
 
 pub mod endpoint;
 mod letter;
@@ -45,14 +45,14 @@ impl Message {
     }
 }
 
-/// How a text is drawn from a model's distributions.
+/// How texts are drawn from a model's distributions.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sampling {
     /// Divides the logits; 0 takes the most likely token.
     pub temperature: f64,
-    /// The smallest set of most likely tokens with at least this probability is drawn from.
+    /// Draws from the smallest set of most likely tokens with at least this probability.
     pub top_p: f64,
-    /// Tokens of an answer at most.
+    /// The most tokens of an answer.
     pub max_tokens: usize,
 }
 
@@ -63,9 +63,9 @@ pub struct Draws {
     pub streams: Streams,
     /// The purpose of the draws.
     pub purpose: Purpose,
-    /// Which request: the same request has the same id in every run.
+    /// The id of the request, the same in every run.
     pub id: u64,
-    /// The first sample's number: a resumed request asks only for the samples that it has not.
+    /// The first sample's number: a resumed request asks only for missing samples.
     pub first: u32,
 }
 
@@ -74,15 +74,15 @@ pub struct Draws {
 pub struct CompletionRequest {
     /// The conversation; it ends with a turn of the user.
     pub messages: Vec<Message>,
-    /// Answers wanted.
+    /// Requested answers.
     pub samples: u32,
-    /// How they are drawn.
+    /// How they are sampled.
     pub sampling: Sampling,
-    /// From which draws.
+    /// The key of their draws.
     pub draws: Draws,
 }
 
-/// Why an answer ends where it ends.
+/// The reason for the end of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Finish {
@@ -97,24 +97,24 @@ pub enum Finish {
 pub struct Completion {
     /// The text.
     pub text: String,
-    /// Why it ends.
+    /// The reason for its end.
     pub finish: Finish,
 }
 
-/// Which letter comes next.
+/// A request for the probabilities of option labels.
 #[derive(Clone, Debug)]
 pub struct LetterRequest {
-    /// The conversation. A last turn of the assistant is one that it is still saying: the letter continues it.
+    /// The conversation. A last turn of the assistant is unfinished, and the label continues it.
     pub messages: Vec<Message>,
-    /// The letters to choose from: A to this one.
+    /// The number of labels, from A.
     pub options: usize,
-    /// How many of them are items of the list: all, or all but the last, which is "none of these".
+    /// The number of items among them: all, or all except the last, which is "none of these".
     pub items: usize,
-    /// Bytes of that last turn that stand for themselves; what follows only leads to the letter.
+    /// Bytes of the decision in that last turn; the rest only leads to the label.
     pub said: usize,
 }
 
-/// How likely a text is.
+/// A request for the likelihood of a text.
 #[derive(Clone, Debug)]
 pub struct LikelihoodRequest {
     /// The conversation before the text; empty for the text alone.
@@ -132,20 +132,19 @@ pub struct Likelihood {
     pub log: f64,
 }
 
-/// Answers of a model, given as each arrives: the request's index and the answers or what went wrong with it.
-/// Several answers to one request may come in parts, in the order of the samples.
+/// A receiver of answers as they arrive: the request's index, and the answers or the error. Several answers to one
+/// request may come in parts, in the order of the samples.
 pub type Arrived<'a, T> = &'a (dyn Fn(usize, Result<T, LanguageError>) + Sync);
 
 /// A model that continues conversations.
 ///
-/// Requests are independent. An error of one request is given to `arrived` and does not stop the others; an
-/// error that makes going on pointless (no server, no budget left, a wrong key) is returned.
+/// Requests are independent. An error of one request goes to `arrived` and does not stop the others; an error that
+/// affects all of them (no server, no budget left, a wrong key) is returned.
 pub trait LanguageModel: Sync {
-    /// The name under which the model's answers are kept.
+    /// The name under which the model's answers are stored.
     fn name(&self) -> &str;
 
-    /// The owner of the answers: the name where nothing more is known, and more where the model itself can be identified
-    /// from another of the same name.
+    /// The identity of the answers' model: its name, and more if models of the same name can be distinguished.
     fn fingerprint(&self) -> &str {
         self.name()
     }
@@ -153,23 +152,23 @@ pub trait LanguageModel: Sync {
     /// Draws the answers to each request.
     ///
     /// # Errors
-    /// When nothing more can be asked.
+    /// When no further request can succeed.
     fn complete(
         &self,
         requests: &[CompletionRequest],
         arrived: Arrived<'_, Vec<Completion>>,
     ) -> Result<(), LanguageError>;
 
-    /// The probabilities of the letters for each request; they sum to 1.
+    /// The probabilities of the labels for each request; they sum to 1.
     ///
     /// # Errors
-    /// When nothing more can be asked.
+    /// When no further request can succeed.
     fn letters(&self, requests: &[LetterRequest], arrived: Arrived<'_, Vec<f64>>) -> Result<(), LanguageError>;
 
     /// The likelihood of each request's text. Most servers do not return it.
     ///
     /// # Errors
-    /// When the back end gives no likelihoods, or nothing more can be asked.
+    /// When the back end has no likelihoods, or no further request can succeed.
     fn likelihoods(
         &self,
         _requests: &[LikelihoodRequest],
@@ -183,19 +182,19 @@ pub trait LanguageModel: Sync {
 /// Errors of a language model.
 #[derive(Debug, thiserror::Error)]
 pub enum LanguageError {
-    /// The user can mend it: a wrong key, address, folder or setting.
+    /// The user can correct it: a wrong key, address, folder or setting.
     #[error("{0}")]
     Setup(String),
-    /// One answer cannot be used; asking again would give no other.
+    /// An unusable answer; another attempt would not change it.
     #[error("{0}")]
     Answer(String),
-    /// The server refuses this request as it is; with other settings of the server it may not.
+    /// The server refuses this request; with other settings it may accept it.
     #[error("{0}")]
     Refused(String),
-    /// Somebody stopped it before the answer was whole.
+    /// The run was interrupted before the answer was complete.
     #[error("stopped")]
     Stopped,
-    /// There is no answer after all tries; another time there may be one.
+    /// No answer after all tries; a later attempt may succeed.
     #[error("{0}")]
     Unanswered(String),
     /// The budget is used up.

@@ -17,34 +17,34 @@ pub const BEHAVIOR: &str = "Behavior:";
 pub struct SceneText {
     /// The user's profile.
     pub profile: String,
-    /// The last things that the user did, the oldest first, one a line.
+    /// The user's last interactions, the oldest first, one a line.
     pub history: String,
-    /// The exposed items, without their letters.
+    /// The listed items, without their labels.
     pub action_list: Vec<String>,
 }
 
-/// A scene to be put to a model.
+/// A scene for a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Question<'a> {
     /// The data set's name.
     pub dataset: &'a str,
     /// The input of the model.
     pub text: &'a SceneText,
-    /// True if "none of these" is an option too: the letter after the last item's.
+    /// True if "none of these" is an option too: the label after the last item's.
     pub offers_none: bool,
 }
 
 impl Question<'_> {
-    /// Options that the user has: the items, and "none of these" where it is offered.
+    /// The number of options: the items, and "none of these" if it is offered.
     pub fn options(&self) -> usize {
         self.text.action_list.len() + usize::from(self.offers_none)
     }
 }
 
-/// The decision of an answer: what is before the first `Behavior:`, all of it where there is none.
+/// The decision of an answer: the text before the first `Behavior:`, or all of it.
 pub fn rationale(answer: &str) -> &str {
     let before = answer.split(BEHAVIOR).next().unwrap_or_default();
-    // Emphasis may be around the word: `**Behavior:** [B]`.
+    // The word may be emphasised: `**Behavior:** [B]`.
     before.trim().trim_end_matches(['*', '_', '#']).trim()
 }
 
@@ -65,7 +65,7 @@ pub enum PromptError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         problem: String,
     },
     /// A template is wrong.
@@ -73,7 +73,7 @@ pub enum PromptError {
     Template {
         /// The file.
         path: PathBuf,
-        /// Which template.
+        /// The key of the template.
         key: &'static str,
         /// The problem.
         problem: String,
@@ -91,7 +91,7 @@ struct File {
     assistant: String,
 }
 
-/// The prompts of a file, ready to be filled in.
+/// The compiled prompts of a file.
 pub struct Prompts {
     name: String,
     digest: String,
@@ -101,7 +101,7 @@ pub struct Prompts {
 }
 
 impl Prompts {
-    /// The prompts that ship with the crate, or those of a file in the same form.
+    /// The built-in prompts, or those of a file in the same form.
     ///
     /// # Errors
     /// When the file cannot be read or a template is wrong.
@@ -117,7 +117,7 @@ impl Prompts {
         Prompts::parse(&text, &path)
     }
 
-    /// Reads the text of a prompt file; errors speak of `path`.
+    /// Reads the text of a prompt file; errors name `path`.
     ///
     /// # Errors
     /// When a key is missing or unknown, or a template is wrong.
@@ -192,12 +192,13 @@ impl Prompts {
         Ok(Message::new(Role::Assistant, text))
     }
 
-    /// The model's text up to the option label, which comes next: `... Behavior: [`, and where in it the decision ends.
+    /// The model's text up to the option label, which comes next: `... Behavior: [`, and the index in it at which the
+    /// decision ends.
     ///
     /// # Errors
     /// When the template fails.
     pub fn unfinished(&self, decision: &str) -> Result<(Message, usize), PromptError> {
-        // A mark that the decision does not have, whatever a model wrote.
+        // A mark that does not occur in the decision.
         let marks = (0u32..).map(|number| format!("\u{0}{number}\u{0}"));
         let mark = marks.into_iter().find(|mark| !decision.contains(mark.as_str())).unwrap_or_default();
         let whole = self.said(decision, &mark)?;
@@ -207,7 +208,7 @@ impl Prompts {
         Ok((Message::new(Role::Assistant, before), end))
     }
 
-    /// The template of what the model says. Where there is no decision, what would part it from the letter goes, too.
+    /// The model's text. Without a decision, the separator before the label is dropped, too.
     fn said(&self, decision: &str, letter: &str) -> Result<String, PromptError> {
         let text = self.render("assistant", &context! { decision, letter })?;
         Ok(if decision.is_empty() { text.trim_start().to_owned() } else { text })
@@ -261,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_end_in_the_letter() {
+    fn answers_end_in_the_label() {
         let prompts = Prompts::load(None).expect("prompts");
         let letter = Letter::of(1).expect("a letter");
         assert_eq!(prompts.answer("Thought:\nx", letter).expect("an answer").content, "Thought:\nx\nBehavior: [B]");
@@ -290,7 +291,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_files_are_told() {
+    fn wrong_files_are_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("mine.toml");
         std::fs::write(&path, EKB.replace("none = ", "nothing = ")).expect("written");

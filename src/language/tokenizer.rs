@@ -5,13 +5,13 @@ use serde::Deserialize;
 use serde_json::Value;
 use tokenizers::{Tokenizer, TruncationParams};
 
-/// By how much a tokenizer may lengthen a text at most.
+/// The most times that a tokenizer may lengthen a text.
 const MOST_GROWTH: f64 = 64.0;
 
-/// Bytes of a text at most.
+/// The most bytes of a text.
 const LONGEST_TEXT: usize = 1 << 20;
 
-/// `tokenizer.json`, as far as it is looked at.
+/// The inspected parts of `tokenizer.json`.
 #[derive(Deserialize)]
 struct Content {
     #[serde(default)]
@@ -32,7 +32,7 @@ struct Model {
 pub(crate) struct SafeTokenizer(Tokenizer);
 
 impl SafeTokenizer {
-    /// Reads the bytes of `tokenizer.json`; texts are cut after `most` tokens, where it is given.
+    /// Reads the bytes of `tokenizer.json`; texts are cut after `most` tokens, if given.
     pub(crate) fn parse(bytes: &[u8], most: Option<usize>) -> Result<SafeTokenizer, String> {
         let content: Content = serde_json::from_slice(bytes).map_err(|problem| problem.to_string())?;
         if let Some(dropout) = content.model.dropout.filter(|&dropout| dropout != 0.0) {
@@ -53,7 +53,7 @@ impl SafeTokenizer {
         Ok(SafeTokenizer(tokenizer))
     }
 
-    /// The tokens of a text, with the special ones that the tokenizer adds or without.
+    /// The tokens of a text, with or without the special ones that the tokenizer adds.
     pub(crate) fn encode(&self, text: &str, special: bool) -> Result<Vec<u32>, String> {
         if text.len() > LONGEST_TEXT {
             return Err(format!("it has {} bytes; {LONGEST_TEXT} are the most", text.len()));
@@ -71,7 +71,7 @@ impl SafeTokenizer {
         self.0.token_to_id(token)
     }
 
-    /// How many tokens there are.
+    /// Tokens of the vocabulary.
     pub(crate) fn count(&self) -> usize {
         self.0.get_vocab_size(true)
     }
@@ -84,7 +84,7 @@ fn flat<R>(outcome: Result<Result<R, tokenizers::Error>, String>) -> Result<R, S
     }
 }
 
-/// How many times as long a normaliser or decoder may make a text, at most about.
+/// An upper estimate of how many times longer a normaliser or decoder makes a text.
 fn growth(part: &Value) -> f64 {
     let length = |value: &Value| value.as_str().map_or(0, str::len) as f64;
     match part["type"].as_str().unwrap_or_default() {
@@ -96,11 +96,11 @@ fn growth(part: &Value) -> f64 {
             let content = length(&part["content"]);
             match part["pattern"]["String"].as_str().filter(|pattern| !pattern.is_empty()) {
                 Some(pattern) => (content / pattern.len() as f64).max(1.0),
-                // It may match between all letters.
+                // It may match between all characters.
                 None => 1.0 + content,
             }
         }
-        // Decompositions make a letter some letters.
+        // Decompositions turn a character into several.
         "NFC" | "NFD" | "NFKC" | "NFKD" | "Nmt" | "Precompiled" | "BertNormalizer" => 4.0,
         "ByteLevel" => 2.0,
         _ => 1.0,

@@ -1,8 +1,8 @@
 //! The Cholesky decomposition of a large matrix, panel by panel.
 //!
-//! A panel of [`PANEL`] columns is decomposed, and what it takes from the columns behind it is subtracted in tiles that stay in
-//! registers, columns in parallel. Each number is one sum in ascending order of the columns, so that the bits are those of
-//! nalgebra's decomposition, whatever the number of threads and the registers.
+//! A panel of [`PANEL`] columns is decomposed, and its contribution to later columns is subtracted in tiles that stay
+//! in registers, columns in parallel. Each number is one sum in ascending order of the columns, so that the bits are
+//! those of nalgebra's decomposition, whatever the number of threads and the registers.
 
 use super::wide::{Loop, first, plus_scaled, widest, write_first};
 use rayon::prelude::*;
@@ -29,7 +29,7 @@ pub(super) fn decompose(matrix: &mut [f64], size: usize) -> bool {
         let Some(corner) = decompose_corner(columns, size, first, width) else { return false };
         solve_panel(columns, size, first + width, &corner, &mut panel);
         let panel = &panel;
-        // Columns of a block each, of which the rows from the diagonal on change.
+        // A block of columns each, whose rows from the diagonal on change.
         behind.par_chunks_mut(size * LANES).enumerate().for_each(|(block, columns)| {
             widest(Subtract { columns, size, behind: first + width, block, panel, width });
         });
@@ -37,7 +37,7 @@ pub(super) fn decompose(matrix: &mut [f64], size: usize) -> bool {
     true
 }
 
-/// Decomposes the square on the diagonal; gives its columns, each from its diagonal on.
+/// Decomposes the square on the diagonal; returns its columns, each from its diagonal on.
 fn decompose_corner(columns: &mut [f64], size: usize, first: usize, width: usize) -> Option<Vec<Vec<f64>>> {
     let mut corner: Vec<Vec<f64>> = (0..width)
         .map(|column| columns[column * size + first + column..column * size + first + width].to_vec())
@@ -105,7 +105,7 @@ impl Loop for SolveBlock<'_> {
     }
 }
 
-/// What the panel takes from a block of columns.
+/// The contribution of the panel to a block of columns.
 struct Subtract<'a> {
     columns: &'a mut [f64],
     size: usize,

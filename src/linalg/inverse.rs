@@ -18,11 +18,11 @@ const ROWS: usize = 4;
 
 type Row = [f64; COLUMNS];
 
-/// The inverse of a symmetric positive definite matrix `[size, size]`, of which the lower triangle (column-major) is
-/// read; `None` when it is not positive definite.
+/// The inverse of a symmetric positive definite matrix `[size, size]`, from its lower triangle (column-major); `None`
+/// if it is not positive definite.
 ///
-/// `A = L L'`, then `A^-1 = L^-T L^-1`. Each entry is one sum in a fixed order, whatever the number of threads and the vector
-/// unit of the processor. At most two matrices of this size are in memory at a time, the one that is given included.
+/// `A = L L'`, then `A^-1 = L^-T L^-1`. Each entry is one sum in a fixed order, whatever the number of threads and the
+/// vector unit of the processor. At most two matrices of this size are in memory at a time, including the argument.
 pub fn inverse_of_positive(mut matrix: Vec<f64>, size: usize) -> Option<Vec<f64>> {
     if size == 0 {
         return Some(Vec::new());
@@ -56,7 +56,7 @@ fn mirror(matrix: &mut [f64], size: usize) {
     }
 }
 
-/// Solves `L X = I` for groups of columns, the first of which has this number; all are zero.
+/// Solves `L X = I` for groups of columns, starting with this number; all are zero before.
 struct Substitute<'a> {
     lower: &'a [f64],
     size: usize,
@@ -105,8 +105,8 @@ fn solve_corner(lower: &[f64], size: usize, start: usize, rows: &mut [Row]) {
     }
 }
 
-/// Subtracts what the solved rows of a panel, whose first is `start`, take from the first rows of `rows`, whose first is
-/// `below`.
+/// Subtracts the contribution of the solved rows of a panel, from `start` on, to the first rows of `rows`, from `below`
+/// on.
 #[inline(always)]
 fn subtract(lower: &[f64], size: usize, start: usize, solved: &[Row], below: usize, rows: &mut [Row]) {
     let count = ROWS.min(rows.len());

@@ -2,10 +2,11 @@
 //!
 //! Ridge regressions by their normal equations, one after the other in the same memory.
 //!
-//! `(start + sum w v v' + diag(ridge)) x = sum b v`, by Cholesky. Matrices are small (a few hundred rows at most) and there
-//! are many of them, so all that matters is that nothing is allocated and that registers are full: columns are cut into blocks of
-//! [`LANES`] numbers, and a tile of [`COLUMNS`] blocks stays in registers while the rows of a group are added to it. Each number
-//! is one sum in the order of the rows, as in the plain loops, and the bits of the solution are those of nalgebra's Cholesky.
+//! `(start + sum w v v' + diag(ridge)) x = sum b v`, by Cholesky. Matrices are small (a few hundred rows at most) and
+//! numerous, so speed depends on avoiding allocations and filling registers: columns are cut into blocks of [`LANES`]
+//! numbers, and a tile of [`COLUMNS`] blocks stays in registers while the rows of a group are added to it. Each number
+//! is one sum in the order of the rows, as in the plain loops, and the bits of the solution are those of nalgebra's
+//! Cholesky.
 //!
 //! Run it inside a [`Loop`](super::Loop).
 
@@ -14,7 +15,7 @@ use super::wide::plus_scaled;
 /// Numbers of a block.
 const LANES: usize = 8;
 
-/// Columns of a tile: four blocks and what is added to them fit into the registers of AVX2.
+/// Columns of a tile: four blocks and their sums fit into the registers of AVX2.
 const COLUMNS: usize = 4;
 
 /// Rows that are added to one tile after the other while they are in the cache.
@@ -31,12 +32,12 @@ pub struct LeastSquares {
     size: usize,
     /// Blocks of a row.
     blocks: usize,
-    /// Columns of the lower triangle, each of `blocks + 1` blocks: the last one begins with the target, a further row of the
-    /// matrix, which makes the forward substitution a part of the decomposition. Above the diagonal stands what the blocks
-    /// bring along.
+    /// Columns of the lower triangle, each of `blocks + 1` blocks: the last one begins with the target, a further row
+    /// of the matrix, which makes the forward substitution a part of the decomposition. Numbers above the diagonal are
+    /// by-products of the blocks.
     matrix: Vec<Block>,
     target: Vec<Block>,
-    /// Rows that are to be added, and the same times their weights.
+    /// Rows to add, and the same times their weights.
     rows: Vec<Block>,
     scaled: Vec<Block>,
     waiting: usize,
@@ -105,7 +106,7 @@ impl LeastSquares {
         let (blocks, height) = (self.blocks, self.blocks + 1);
         let used = self.waiting * blocks;
         for block in 0..blocks {
-            // A tile that the diagonal runs through is whole; what lies above it is never read.
+            // A tile on the diagonal is computed completely; numbers above the diagonal are never read.
             for tile in 0..((block + 1) * (LANES / COLUMNS)).min(self.size.div_ceil(COLUMNS)) {
                 let (half, lane) = (tile * COLUMNS / LANES, tile * COLUMNS % LANES);
                 let first = tile * COLUMNS * height + block;
@@ -132,7 +133,7 @@ impl LeastSquares {
         Symmetric(self.matrix.clone())
     }
 
-    /// Solves with `ridge(place)` added to the diagonal; `None` when the matrix is not positive definite.
+    /// Solves with `ridge(place)` added to the diagonal; `None` if the matrix is not positive definite.
     #[inline(always)]
     pub fn solve(&mut self, ridge: impl Fn(usize) -> f64) -> Option<&[f64]> {
         self.add_waiting();
@@ -150,7 +151,8 @@ impl LeastSquares {
         Some(&self.solution)
     }
 
-    /// `L` in place of the matrix, and `L^-1` times the target in its row; `false` when the matrix is not positive definite.
+    /// Writes `L` over the matrix, and `L^-1` times the target into its row; `false` if the matrix is not positive
+    /// definite.
     #[inline(always)]
     fn decompose(&mut self) -> bool {
         let height = self.blocks + 1;
@@ -262,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_positive_definite_has_no_solution() {
+    fn indefinite_matrices_have_no_solution() {
         let mut system = LeastSquares::new(2);
         for (weight, ridge) in [(-2.0, 1.0), (0.0, 0.0), (f64::NAN, 1.0)] {
             system.start_from_zero();

@@ -19,7 +19,7 @@ pub struct TruncatedSvd {
 
 /// The products with a matrix `A` that the decomposition needs; the matrix may be in a file.
 pub trait Gram {
-    /// Why a product cannot be had.
+    /// The error of a product.
     type Error;
 
     /// Columns of `A`.
@@ -35,9 +35,9 @@ pub trait Gram {
 /// When the process stops.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Precision {
-    /// A singular value counts as converged when the residual of its square is below this share of the largest.
+    /// A singular value is converged if the residual of its square is below this share of the largest.
     pub tolerance: f64,
-    /// Products at most; what has not converged by then is as good as it is.
+    /// The most products; values that have not converged by then are used unchanged.
     pub most_products: usize,
 }
 
@@ -54,7 +54,7 @@ pub fn truncated_svd(matrix: &Sparse, rank: usize) -> TruncatedSvd {
 /// [`truncated_svd`] of any matrix that can be multiplied.
 ///
 /// # Errors
-/// When a product cannot be had.
+/// When a product fails.
 pub fn truncated_svd_of<G: Gram>(matrix: &G, rank: usize, precision: Precision) -> Result<TruncatedSvd, G::Error> {
     let size = matrix.columns();
     if size == 0 {
@@ -122,7 +122,7 @@ impl Lanczos {
         }
     }
 
-    /// A unit vector orthogonal to the basis, for when the process has found an invariant subspace.
+    /// A unit vector orthogonal to the basis, for an invariant subspace.
     fn fresh_direction(&self) -> Vec<f64> {
         for axis in 0..self.size {
             let mut vector = vec![0.0; self.size];

@@ -7,7 +7,7 @@
 
 /// Work that gains from wide registers: plain loops over slices and arrays, without calls that are not inlined.
 pub trait Loop {
-    /// What it computes.
+    /// The result.
     type Output;
 
     /// Does it. Implementations are marked `#[inline(always)]`, and so is what they call: a function of its own would be
@@ -66,7 +66,7 @@ pub(super) fn first<const N: usize>(values: &[f64]) -> [f64; N] {
     })
 }
 
-/// Writes `from` over the beginning of a slice, as far as the slice goes.
+/// Writes `from` over the start of a slice, up to its length.
 #[inline(always)]
 pub(super) fn write_first<const N: usize>(values: &mut [f64], from: [f64; N]) {
     match values.first_chunk_mut() {

@@ -57,7 +57,7 @@ impl DecisionBatch<'_> {
     }
 }
 
-/// How many decisions there were, and their hash so far.
+/// The number of decisions, and their hash so far.
 #[derive(Clone, Default)]
 pub struct DecisionTally {
     hasher: blake3::Hasher,
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_written_comes_back_and_has_the_digest_of_what_is_counted() {
+    fn written_decisions_are_restored_with_the_counted_digest() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("decisions/a.jsonl");
         let mut sink = DecisionSink::new(path.clone(), Box::new(NoSink));

@@ -44,10 +44,10 @@ pub struct DigestState {
 }
 
 impl DigestState {
-    /// Adds one tick's events. Every column but the propensities and the sessions counts, floating-point numbers by their
-    /// bits (all NaN alike). Propensities follow from the policy, the slates and the candidates, all of which the digest
-    /// stands for already; without them, a log keeps its digest when a policy learns to report them. Sessions follow from the
-    /// responses. A tick without visitors leaves no trace in a log and none here.
+    /// Adds one tick's events. Every column except the propensities and the sessions counts, floating-point numbers by
+    /// their bits (all NaN alike). Propensities follow from the policy, the slates and the candidates, which the digest
+    /// covers already; without them, a log keeps its digest if a policy starts to report them. Sessions follow from the
+    /// responses. A tick without visitors has no rows in a log and no effect here.
     pub fn update(&mut self, batch: &EventBatch) {
         if batch.is_empty() {
             return;

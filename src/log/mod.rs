@@ -1,8 +1,8 @@
 //! Events: slates and responses, the interface between running and reporting.
 //!
-//! A tick's events are one columnar [`EventBatch`]. Everything downstream (metrics, digests, Parquet,
-//! reports) reads batches and never the simulation, so a live run and a replayed log give equal numbers. Whoever takes batches
-//! is an [`EventSink`], and may be borrowed:
+//! A tick's events are one columnar [`EventBatch`]. Everything downstream (metrics, digests, Parquet, reports) reads
+//! batches and never the simulation, so a live run and a replayed log give equal numbers. A receiver of batches is an
+//! [`EventSink`], and may be borrowed:
 //!
 //! ```
 //! use recmirror::ids::{ItemId, UserId};
@@ -54,7 +54,7 @@ pub use self::trial_name::TrialName;
 
 use crate::ids::{ItemId, UserId};
 
-/// The slot index that stands for "accepted nothing" in [`EventBatch::accepted`].
+/// The slot index of "accepted nothing" in [`EventBatch::accepted`].
 pub const REJECTED: u8 = u8::MAX;
 
 /// The events of one tick of one replication under one policy.
@@ -68,16 +68,16 @@ pub struct EventBatch {
     pub slate: usize,
     /// `[n]`, ascending.
     pub users: Vec<UserId>,
-    /// `[n]`: which of the user's sessions the slate belongs to, from 1; empty where that is not known, as in logs of
-    /// versions before it was recorded. A session that ends is followed by one that may begin at the very next tick: no other
-    /// column distinguishes the two. Not part of the digest, for it follows from the scenario and the other columns.
+    /// `[n]`: the number of the user's session, from 1; empty if unknown, as in logs of versions before it was
+    /// recorded. A session may begin at the tick after the end of another: no other column distinguishes the two. Not
+    /// part of the digest, because it follows from the scenario and the other columns.
     pub sessions: Vec<u32>,
     /// `[n, slate]`; [`ItemId::NONE`] where a slate has fewer items than slots.
     pub items: Vec<ItemId>,
     /// `[n, slate]`: the policy's score of the item; NaN where the policy has none.
     pub scores: Vec<f32>,
-    /// `[n, slate]`: the probability with which the policy put this item into this slot, given the slots above it; NaN
-    /// where the policy does not know it. The product over a row is the propensity of the slate. Not part of the digest.
+    /// `[n, slate]`: the policy's probability of this item in this slot, given the slots above it; NaN if the policy
+    /// does not know it. The product over a row is the propensity of the slate. Not part of the digest.
     pub propensities: Vec<f32>,
     /// `[n, slate]`: the user model's probability that this slot is the one accepted.
     pub probabilities: Vec<f32>,
@@ -93,7 +93,7 @@ impl EventBatch {
         self.users.len()
     }
 
-    /// Returns true if nobody was served.
+    /// True without any row.
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()
     }
@@ -103,7 +103,7 @@ impl EventBatch {
         &self.items[row * self.slate..(row + 1) * self.slate]
     }
 
-    /// The session of row `row`, where it is known.
+    /// The session of row `row`, if known.
     pub fn session_of(&self, row: usize) -> Option<u32> {
         self.sessions.get(row).copied()
     }

@@ -1,10 +1,10 @@
 //! Events as Parquet.
 //!
-//! One file for each policy and replication, one row for each user, tick and filled slot. A visit to whom
-//! nothing was shown has one row, too, with slot and item -1.
+//! One file for each policy and replication, one row for each user, tick and filled slot. A visit without a shown item
+//! has one row, too, with slot and item -1.
 //!
-//! A file is written beside its final name and renamed when it is complete. [`read_batches`] gives back the
-//! batches bit for bit, so the digest of a stored log can be checked.
+//! A file is written beside its final name and renamed when it is complete. [`read_batches`] returns the batches bit
+//! for bit, so the digest of a stored log can be checked.
 
 mod read;
 
@@ -45,7 +45,7 @@ const SCHEMA: &str = "message events {
   optional int32 session;
 }";
 
-/// Slot and item of the row of a visit to whom nothing was shown.
+/// Slot and item in the row of a visit without a shown item.
 const EMPTY: i32 = -1;
 
 /// The columns that all logs have; the rest may be absent, in this order.
@@ -66,7 +66,7 @@ struct Columns {
     session: Nullable<i32>,
 }
 
-/// Numbers of which some are absent: levels (1 = present) and the present values.
+/// Optional numbers: levels (1 = present) and the present values.
 struct Nullable<T> {
     levels: Vec<i16>,
     values: Vec<T>,
@@ -143,7 +143,7 @@ impl Columns {
         }
     }
 
-    /// The one row of a visit to whom nothing was shown.
+    /// The single row of a visit without a shown item.
     fn push_empty(&mut self, batch: &EventBatch, row: usize) {
         self.tick.push(batch.tick as i32);
         self.user.push(batch.users[row].0 as i32);
@@ -179,7 +179,7 @@ pub struct ParquetWriter {
 }
 
 impl ParquetWriter {
-    /// Starts a file that will be named `path` when it is complete, and says whose log it is.
+    /// Starts a file that will be named `path` when it is complete, and records its trial.
     ///
     /// # Errors
     /// When the file cannot be made.
@@ -357,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn a_log_says_whose_it_is() {
+    fn a_log_names_its_trial() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("events.parquet");
         let mut writer = ParquetWriter::create(&path, &trial(2), 2).unwrap();
@@ -373,7 +373,7 @@ mod tests {
         }
         write_old(&path, &batch(3), FIRST_COLUMNS);
         let problem = read_trial(&path, &trial(2), |_| ()).unwrap_err().to_string();
-        assert!(problem.contains("does not say of which policy"), "{problem}");
+        assert!(problem.contains("does not name its policy"), "{problem}");
     }
 
     #[test]

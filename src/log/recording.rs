@@ -27,12 +27,12 @@ impl Recording {
         Ok(Recording { ticks, events, decisions: decisions.map(open).transpose()?, next })
     }
 
-    /// Returns true if the log has this tick.
+    /// True if the log has this tick.
     pub fn has(&self, tick: u32) -> bool {
         tick < self.ticks
     }
 
-    /// The events of a tick, and what its users thought; ticks are asked for in order.
+    /// The events of a tick, and the rationales of its users; ticks must be requested in order.
     ///
     /// # Errors
     /// When a file is damaged, or the decisions are not those of the events.
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn ticks_come_back_in_order_with_what_was_thought() {
+    fn ticks_come_back_in_order_with_their_rationales() {
         let folder = tempfile::tempdir().unwrap();
         let (events, decisions) = (folder.path().join("a.parquet"), folder.path().join("a.jsonl"));
         let writer = ParquetWriter::create(&events, &trial(), 2).unwrap();

@@ -10,7 +10,8 @@ pub trait EventSink: Send + Sync {
     /// When the events cannot be stored; the replication stops.
     fn write(&mut self, batch: &EventBatch) -> Result<(), LogError>;
 
-    /// Takes what the users of the same tick thought; called after [`EventSink::write`], where the user model writes.
+    /// Receives the rationales of the users of the same tick; called after [`EventSink::write`], if the user model
+    /// writes rationales.
     ///
     /// # Errors
     /// When it cannot be stored; the replication stops.
@@ -71,7 +72,7 @@ impl EventSink for NoSink {
 pub struct CountSink {
     /// Slates answered.
     pub steps: u64,
-    /// Slates of which an item was accepted.
+    /// Slates with an accepted item.
     pub accepted: u64,
 }
 

@@ -9,10 +9,10 @@
 //! ```
 //!
 //! Ekstrand et al. 2018, "All The Cool Kids, How Do They Fit In?: Popularity and Demographic Biases in Recommender
-//! Evaluation and Effectiveness", compare the utility that demographic groups get. Ages fall into the bands of
-//! MovieLens-1M: under 18, 18-24, 25-34, 35-44, 45-49, 50-55, 56 and over. Groups to whom nothing was shown, and users
-//! without the attribute, are left out; undefined with fewer than two groups. Many small groups differ by chance
-//! alone: compare policies, not a gap with 0.
+//! Evaluation and Effectiveness", compare the utility of demographic groups. Ages fall into the bands of MovieLens-1M:
+//! under 18, 18-24, 25-34, 35-44, 45-49, 50-55, 56 and over. Groups without a shown slate, and users without the
+//! attribute, are left out; undefined with fewer than two groups. Many small groups differ by chance alone: compare
+//! policies, not a gap with 0.
 //!
 //! ```
 //! use recmirror::dataset::{Catalogue, Column, Field, Fields, TrainingLog};

@@ -1,4 +1,4 @@
-//! Share of the slates of which something was accepted.
+//! Share of slates with an accepted item.
 //!
 //! ```text
 //! accepted slates / slates shown
@@ -60,7 +60,7 @@ impl Metric for AcceptanceRate {
     }
 }
 
-/// Rows of which something was accepted.
+/// Rows with an accepted item.
 pub(super) fn accepted_slates(batch: &EventBatch) -> u64 {
     batch.accepted.iter().filter(|&&slot| slot != REJECTED).count() as u64
 }

@@ -4,7 +4,7 @@
 //! accepted items / users of the population
 //! ```
 //!
-//! Users who never came or who left for good count too: losing them costs.
+//! Users who never came or who left permanently count too, so losing them lowers it.
 //!
 //! ```
 //! use recmirror::dataset::Catalogue;

@@ -15,7 +15,7 @@ pub trait Metric: Send + Sync + 'static {
     /// Takes what another state has folded.
     fn merge(&mut self, other: &Self);
 
-    /// The value over everything folded; `None`, or a number that is not finite, when it is undefined.
+    /// The value over everything folded; `None`, or a number that is not finite, if undefined.
     fn value(&self) -> Option<f64>;
 
     /// The points of a curve over everything folded, with x not negative and ascending. Most
@@ -31,7 +31,7 @@ pub trait Accumulator: Send + Sync + sealed::Sealed {
     /// See [`Metric::fold`].
     fn fold(&mut self, batch: &EventBatch, catalogue: &Catalogue);
 
-    /// See [`Metric::merge`]. `false`, and nothing changes, when the other is of another type.
+    /// See [`Metric::merge`]. `false`, without a change, if the other has another type.
     #[must_use]
     fn merge(&mut self, other: &dyn Accumulator) -> bool;
 

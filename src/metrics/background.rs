@@ -1,7 +1,7 @@
 //! The data of metrics before the first event.
 //!
-//! Everything here is known to whoever has the run's data set and its `users.csv`, so that a stored log gives the
-//! numbers of the live run.
+//! All of it can be derived from the run's data set and its `users.csv`, so a stored log gives the numbers of the live
+//! run.
 
 use crate::dataset::{Catalogue, Fields, TrainingLog};
 use crate::ids::{LogUserId, UserId};
@@ -19,7 +19,7 @@ pub struct Background {
     pub users: usize,
     /// Items of the catalogue.
     pub items: usize,
-    /// The user of the data set whom each user of the population mirrors; empty when unknown.
+    /// The user of the data set whom each user of the population mirrors; empty if unknown.
     pub sources: Arc<[LogUserId]>,
     /// The log before the start.
     pub past: Arc<Past>,
@@ -31,7 +31,7 @@ impl Background {
         Background { users: sources.len(), items: past.catalogue.len(), sources, past }
     }
 
-    /// A population of `users` and a catalogue of `items` of which nothing else is known.
+    /// A population of `users` and a catalogue of `items` without further information.
     pub fn unknown(users: usize, items: usize) -> Background {
         Background { users, items, sources: Arc::new([]), past: Arc::new(Past::default()) }
     }
@@ -48,13 +48,13 @@ impl Background {
 }
 
 impl PartialEq for Background {
-    /// Two states merge when they are of one population and catalogue.
+    /// Two states merge if they have the same population and catalogue.
     fn eq(&self, other: &Background) -> bool {
         self.users == other.users && self.items == other.items && self.sources == other.sources
     }
 }
 
-/// The log before the start with its users and items, and what metrics have derived from it.
+/// The log before the start with its users and items, and tables that metrics derived from it.
 pub struct Past {
     /// The interactions, by user of the data set.
     pub log: Arc<TrainingLog>,
@@ -62,14 +62,14 @@ pub struct Past {
     pub catalogue: Arc<Catalogue>,
     /// Fields of the users of the data set.
     pub user_fields: Fields,
-    /// The field of users by whose categories they are put into groups, where there is one.
+    /// The field of users whose categories define groups, if any.
     pub user_field: Option<String>,
     /// The lowest of the levels 1 to 5 that counts as liking.
     pub like_level: u8,
     tables: Mutex<BTreeMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
-/// The level from which an item is liked, where nothing else is said.
+/// The default level from which an item counts as liked.
 const LIKED: u8 = 4;
 
 impl Default for Past {
@@ -79,7 +79,7 @@ impl Default for Past {
 }
 
 impl Past {
-    /// A past of which nothing was worked out yet.
+    /// A past without derived tables.
     pub fn new(log: Arc<TrainingLog>, catalogue: Arc<Catalogue>, user_fields: Fields) -> Past {
         let user_field = user_fields.widest(GROUPS, None).map(|field| field.name.clone());
         Past { log, catalogue, user_fields, user_field, like_level: LIKED, tables: Mutex::default() }
@@ -90,7 +90,7 @@ impl Past {
         Past { like_level: level, ..self }
     }
 
-    /// The table of type `T`, which `make` gives; all metrics of all replications share it. Two tables need two types.
+    /// The table of type `T` from `make`; all metrics of all replications share it. Two tables need two types.
     pub fn table<T: Any + Send + Sync>(&self, make: fn(&Past) -> T) -> Arc<T> {
         let tables = || self.tables.lock().unwrap_or_else(PoisonError::into_inner);
         let known = tables().get(&TypeId::of::<T>()).cloned();

@@ -9,9 +9,9 @@
 //! ```
 //!
 //! A hazard: the probability of the event given that it has not happened before (Cox 1972, "Regression Models and
-//! Life-Tables"; of users who go, Kapoor et al. 2014, "A Hazard Based Approach to User Return Time Prediction"). A log
-//! does not say that a user left for good, only that nothing came any more; sessions of the last 14 ticks are censored and
-//! count in neither number. The curve is the hazard by the tick of the session's last slate.
+//! Life-Tables"; for leaving users Kapoor et al. 2014, "A Hazard Based Approach to User Return Time Prediction"). A log
+//! does not state that a user left permanently, only that no event followed; sessions of the last 14 ticks are censored
+//! and count in neither number. The curve is the hazard by the tick of the session's last slate.
 //!
 //! ```
 //! use recmirror::dataset::Catalogue;
@@ -59,7 +59,7 @@ struct ChurnHazard {
     ended: Vec<Ended>,
     /// The sum of the ticks that are decided, so that a value takes no longer late in a run.
     decided: Ended,
-    /// How many ticks that are.
+    /// The same in ticks.
     decided_ticks: usize,
     now: u32,
 }
@@ -68,7 +68,7 @@ struct ChurnHazard {
 #[derive(Clone, Copy, Default)]
 struct Ended {
     sessions: u64,
-    /// Those of them that were followed by an absence; those whose user has not come back are taken for such.
+    /// Sessions among them that were followed by an absence; users who have not returned count as absent.
     churned: u64,
 }
 
@@ -109,7 +109,7 @@ impl Metric for ChurnHazard {
         self.now = self.now.max(batch.tick);
         for row in 0..batch.len() {
             match self.visits.take(batch, row) {
-                // The session goes on, and ends later than it seemed to.
+                // The session continues, and ends later than assumed.
                 Some(Visit::Continues { since }) => self.change(since, |ended| {
                     ended.sessions -= 1;
                     ended.churned -= 1;

@@ -1,7 +1,6 @@
 //! Gini coefficient of the exposure of items.
 //!
-//! 0 when every item was shown equally often,
-//! near 1 when one item got everything.
+//! 0 if every item was shown equally often, near 1 if one item was shown always.
 //!
 //! ```text
 //! G = sum over i of (2 i - n - 1) x_i / (n * sum over i of x_i)
@@ -82,8 +81,8 @@ pub(super) fn gini(counts: &[u64]) -> Option<f64> {
     (total > 0).then(|| weighted as f64 / (parts * total) as f64)
 }
 
-/// The curve of Lorenz of counts in steps of a hundredth: the share of the total (y) that the least part (x) has, where x
-/// is rounded down to whole counts. Empty when all are 0.
+/// The Lorenz curve of counts in steps of a hundredth: the share of the total (y) of the smallest counts (share x),
+/// where x is rounded down to complete counts. Empty if all are 0.
 pub(super) fn lorenz(counts: &[u64]) -> Vec<(f64, f64)> {
     const STEPS: usize = 100;
     let mut sorted = counts.to_vec();

@@ -7,12 +7,13 @@
 //! S / (2 T - S),   S = sum over items of c_i (c_i - 1),   T = (n - 1) * sum over items of c_i
 //! ```
 //!
-//! where item `i` is in `c_i` of `n` slates. `S` is the sum of `|A and B|` over all ordered pairs of slates and `2 T - S` that
-//! of `|A or B|`: the mean intersection over the mean union, the index of Jaccard for two slates, without looking at pairs.
-//! Chaney, Stewart and Engelhardt 2018, "How Algorithmic Confounding in Recommendation Systems Increases Homogeneity and
-//! Decreases Utility", compare what users consumed by their Jaccard index. At a tick the slates are those of that
-//! tick, one of each visitor; over the run they are all slates. `homogenisation_accepted` takes the accepted items alone, of
-//! which a slate has one or none; those without one are left out. Undefined with fewer than two slates.
+//! where item `i` is in `c_i` of `n` slates. `S` is the sum of `|A and B|` over all ordered pairs of slates and `2 T -
+//! S` that of `|A or B|`: the mean intersection over the mean union, the Jaccard index for two slates, without
+//! enumerating pairs. Chaney, Stewart and Engelhardt 2018, "How Algorithmic Confounding in Recommendation Systems
+//! Increases Homogeneity and Decreases Utility", compare users' consumption by the Jaccard index. At a tick the slates
+//! are those of that tick, one for each visitor; over the run they are all slates. `homogenisation_accepted` uses only
+//! accepted items, of which a slate has one or none; slates without one are left out. Undefined with fewer than two
+//! slates.
 //!
 //! ```
 //! use recmirror::dataset::Catalogue;
@@ -37,7 +38,7 @@ use crate::dataset::Catalogue;
 use crate::ids::ItemId;
 use crate::log::EventBatch;
 
-/// The metric of what was shown.
+/// The metric of shown items.
 pub const KIND: MetricKind = MetricKind {
     name: "homogenisation",
     title: "Homogenisation",
@@ -49,7 +50,7 @@ pub const KIND: MetricKind = MetricKind {
     make: |start| accumulator(Overlap::<false>::new(start.items)),
 };
 
-/// The metric of what was accepted.
+/// The metric of accepted items.
 pub const ACCEPTED: MetricKind = MetricKind {
     name: "homogenisation_accepted",
     title: "Homogenisation of the accepted",
@@ -74,7 +75,7 @@ impl<const ACCEPTED: bool> Overlap<ACCEPTED> {
     fn add(&mut self, slate: &[ItemId]) {
         let mut any = false;
         for (slot, item) in slate.iter().enumerate() {
-            // A set has an item once, whatever a foreign log says.
+            // A set has an item once, even if a foreign log repeats it.
             if let Some(count) = self.counts.get_mut(item.index())
                 && !slate[..slot].contains(item)
             {

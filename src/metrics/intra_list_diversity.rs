@@ -5,8 +5,8 @@
 //!     (mean over the pairs of items of  1 - |A and B| / |A or B|)
 //! ```
 //!
-//! where `A` and `B` are the categories of the two items by the category field (`data.item_field`). Two items without any are at
-//! distance 0. Undefined for a catalogue without such a field.
+//! where `A` and `B` are the categories of the two items by the category field (`data.item_field`). Two items without
+//! categories have distance 0. Undefined for a catalogue without such a field.
 //!
 //! ```
 //! use recmirror::dataset::Catalogue;
@@ -25,9 +25,9 @@
 //! assert_eq!(value.unwrap(), Some(2.0 / 3.0));
 //! ```
 //!
-//! Pairs are counted, not summed: the state is how many pairs shared `s` of `u` categories in slates of `k`
-//! items. Counts are whole numbers, so the value is the same to the last bit whatever the order of users
-//! and however the log was cut.
+//! Pairs are counted, not summed: the state is the number of pairs that share `s` of `u` categories in slates of `k`
+//! items. Counts are integers, so the value is the same to the last bit whatever the order of users and the division of
+//! the log.
 
 use super::{Better, Format, Metric, MetricKind, Window, accumulator};
 use crate::dataset::{Catalogue, ItemCategories};
@@ -57,7 +57,7 @@ struct IntraListDiversity {
 #[derive(Default)]
 struct Pairs {
     slates: u64,
-    /// Pairs that share nothing, of which at least one item has a category: at distance 1.
+    /// Pairs that share no category, although at least one item has one: at distance 1.
     apart: u64,
     /// Pairs by how many categories both have, and how many at least one has.
     counts: BTreeMap<(usize, usize), u64>,

@@ -12,20 +12,20 @@ pub struct MetricKind {
     pub title: &'static str,
     /// The formula, in a line.
     pub formula: &'static str,
-    /// How its values are written.
+    /// The format of its values.
     pub format: Format,
-    /// Which direction is better.
+    /// The better direction.
     pub better: Better,
-    /// Which events the value at a tick covers.
+    /// The events in the value at a tick.
     pub window: Window,
-    /// The kind of policy from whose value this one's is subtracted in each replication, if any: one log alone does not
-    /// have such a metric, a run does (see [`super::regret`]).
+    /// The kind of policy whose value is subtracted in each replication, if any: a single log does not have such a
+    /// metric, a run does (see [`super::regret`]).
     pub against: Option<&'static str>,
     /// Makes an empty state. What it takes from [`Background::table`] is worked out once an experiment.
     pub make: fn(&Background) -> Box<dyn Accumulator>,
 }
 
-/// Which direction of a metric is better.
+/// The better direction of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Better {
@@ -37,7 +37,7 @@ pub enum Better {
     Neither,
 }
 
-/// Which events the value at a tick covers. The final value always covers all events.
+/// The events in the value at a tick. The final value always covers all events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Window {
@@ -47,7 +47,7 @@ pub enum Window {
     SoFar,
 }
 
-/// How values are written for readers.
+/// The format of values for readers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Format {
@@ -67,7 +67,7 @@ impl Format {
     /// Stands for a value that is undefined.
     pub const UNDEFINED: &'static str = "\u{2013}";
 
-    /// A value with its unit; an en dash where it is undefined.
+    /// A value with its unit; an en dash if undefined.
     ///
     /// ```
     /// use recmirror::metrics::Format;
@@ -104,7 +104,7 @@ impl Format {
         if self.is_percent() { 100.0 } else { 1.0 }
     }
 
-    /// Returns true if it is a share.
+    /// True if it is a share.
     pub fn is_percent(self) -> bool {
         matches!(self, Format::Percent { .. })
     }
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_for_people() {
+    fn numbers_for_readers() {
         let percent = Format::Percent { digits: 1 };
         assert_eq!(percent.value(Some(0.0)), "0.0%");
         assert_eq!(percent.value(Some(f64::NAN)), "\u{2013}");

@@ -4,9 +4,9 @@
 //! accepted slates whose item got a rating at or above `user.like_at` / slates shown
 //! ```
 //!
-//! Where accepting means to like (`user.accept = "like"`), it is the acceptance rate; where it means to take, it says how much
-//! of what was taken was worth it. Slates with an accepted item that has no rating are left out. Of a log of which the
-//! threshold is not known, it is level 4 of 5.
+//! If accepting means to like (`user.accept = "like"`), it is the acceptance rate; if it means to take, it is the share
+//! of slates with a taken and liked item. Slates with an accepted item without a rating are left out. If the log's
+//! threshold is unknown, it is level 4 of 5.
 //!
 //! ```
 //! use recmirror::dataset::Catalogue;

@@ -4,7 +4,7 @@
 //! sum of the ratings / number of ratings
 //! ```
 //!
-//! Acceptances without a rating are left out; undefined when there is no rating.
+//! Acceptances without a rating are left out; undefined without any rating.
 //!
 //! ```
 //! use recmirror::dataset::Catalogue;

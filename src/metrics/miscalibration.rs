@@ -6,12 +6,12 @@
 //! mean over slates of  sum over categories g of  p(g) ln(p(g) / q~(g)),   q~ = 0.99 q + 0.01 p
 //! ```
 //!
-//! Steck 2018, "Calibrated Recommendations", with the paper's alpha of 0.01. Every item spreads one unit over its categories
-//! (`data.item_field`);
-//! `p` is the mean of that over the user's items in the log before the start, `q` over the items of the slate. 0 is a slate
-//! with the categories of the history in their shares. Items without categories count in neither; slates of users without
-//! categories in their history, and slates without any, are left out. Undefined for a catalogue without such a field. `p` stays that of the start: the metric says how far
-//! users are led from where they came from. (Steck's policy, `calibrated`, follows what users accept in the run as well.)
+//! Steck 2018, "Calibrated Recommendations", with the paper's alpha of 0.01. Every item divides one unit over its
+//! categories (`data.item_field`); `p` is the mean of that over the user's items in the log before the start, `q` over
+//! the items of the slate. 0 is a slate with the history's shares of categories. Items without categories count in
+//! neither; slates of users without categories in their history, and slates without categories, are left out. Undefined
+//! for a catalogue without such a field. `p` stays that of the start: the metric measures how far users are led away
+//! from it. (Steck's policy, `calibrated`, also follows what users accept in the run.)
 //!
 //! ```
 //! use recmirror::dataset::{Catalogue, Fields, Interaction, TrainingLog};

@@ -5,7 +5,7 @@
 //! policies, replications or uncertainty; that is [`crate::experiment`]. What it may know before the first event is its
 //! [`Background`]. docs/reference/metrics.md has the table of all metrics.
 //!
-//! A metric of your own, whole:
+//! A complete metric of your own:
 //!
 //! ```
 //! use recmirror::dataset::Catalogue;
@@ -130,7 +130,7 @@ pub fn get(name: &str) -> Option<&'static MetricKind> {
     all().iter().find(|kind| kind.name == name)
 }
 
-/// The value of one metric over a whole log, by name, when nothing is known from before the first event.
+/// The value of one metric over a complete log, by name, without information from before the first event.
 ///
 /// # Errors
 /// When no metric has this name.
@@ -143,8 +143,8 @@ pub fn value(
     value_with(name, batches, &Background::unknown(users, catalogue.len()), catalogue)
 }
 
-/// The value of one metric over a whole log, by name; `None` for one that stands [`MetricKind::against`] a policy, whose
-/// log is not here.
+/// The value of one metric over a complete log, by name; `None` for one that is measured [`MetricKind::against`] a
+/// policy, whose log is not given.
 ///
 /// # Errors
 /// When no metric has this name.
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn every_metric_bears_what_may_come() {
+    fn every_metric_accepts_any_events() {
         let empty = batch(0, 2, &[]);
         let unknown_items = batch(1, 2, &[(0, &[7, 9], Some(0), 4.0)]);
         let no_slots = batch(2, 0, &[(0, &[], None, f32::NAN)]);

@@ -5,9 +5,9 @@
 //! ```
 //!
 //! where `k_i` of the `U` users of the log before the start have item `i`. Zhou et al. 2010, "Solving the apparent
-//! diversity-accuracy dilemma of recommender systems": their self-information `log2(U / k_i)`, with one user more who has
-//! everything, so that items that nobody has have a value too. Popularity stays that of the start, so that policies and
-//! ticks are measured with one ruler. Undefined without a log.
+//! diversity-accuracy dilemma of recommender systems": their self-information `log2(U / k_i)`, with one additional user
+//! who has every item, so that items without users have a value too. Popularity stays that of the start, so policies
+//! and ticks are measured on one scale. Undefined without a log.
 //!
 //! ```
 //! use recmirror::dataset::{Catalogue, Fields, Interaction, TrainingLog};
@@ -97,7 +97,7 @@ mod tests {
     #[test]
     fn by_hand() {
         let items = catalogue(&[1; 3]);
-        // Seven users, of whom three have item 0 (one of them twice) and one has item 1.
+        // Seven users: three have item 0 (one of them twice) and one has item 1.
         let start = background(&[0], &[&[0, 0], &[0, 1], &[0], &[], &[], &[], &[]], &items);
         let log = [batch(0, 2, &[(0, &[0, 1], None, NAN)]), batch(1, 2, &[(0, &[2, GAP], Some(0), 4.0)])];
         // log2(8/4) = 1, log2(8/2) = 2, log2(8/1) = 3.

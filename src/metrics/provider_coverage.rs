@@ -1,4 +1,4 @@
-//! Share of the providers of whom anything was shown so far.
+//! Share of the providers with a shown item so far.
 //!
 //! ```text
 //! providers with an item that was shown / providers of the catalogue

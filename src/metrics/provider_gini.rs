@@ -1,7 +1,6 @@
 //! Gini coefficient of the exposure of providers.
 //!
-//! 0 when each was shown equally often, near 1 when one got
-//! everything.
+//! 0 if each provider was shown equally often, near 1 if one was shown always.
 //!
 //! ```text
 //! G = sum over j of (2 j - m - 1) y_j / (m * sum over j of y_j)

@@ -4,14 +4,14 @@
 //! R(t) = (acceptances of the oracle up to t - acceptances of the policy up to t) / users of the population
 //! ```
 //!
-//! Regret as in Lai and Robbins 1985, "Asymptotically Efficient Adaptive Allocation Rules": the loss against who knows
-//! the probabilities. Both sums are of the same replication, in which both policies met the same users and random numbers,
-//! so that what chance gave to both cancels. The oracle is greedy: it takes the best slate of the tick and does not see
-//! what an acceptance does to later ticks. A policy that does can fall below 0, and each follows its own course: it is the
-//! regret against a policy, not against the best slate in the state that the policy brought about, which no log holds.
-//! Undefined in a run without a policy of kind `oracle`.
+//! Regret as in Lai and Robbins 1985, "Asymptotically Efficient Adaptive Allocation Rules": the loss against a policy
+//! that knows the probabilities. Both sums are of the same replication, in which both policies had the same users and
+//! random numbers, so common noise cancels. The oracle is greedy: it takes the best slate of the tick and ignores the
+//! effects of an acceptance on later ticks. A policy that considers them can fall below 0, and each policy follows its
+//! own course: it is the regret against a policy, not against the best slate in the state that the policy brought
+//! about, which no log contains. Undefined in a run without a policy of kind `oracle`.
 //!
-//! One log alone has the sum that is subtracted and no regret; a run puts the two together with [`subtracted`].
+//! A single log has the sum to subtract and no regret; a run combines the two with [`subtracted`].
 //!
 //! ```
 //! use recmirror::dataset::Catalogue;

@@ -86,7 +86,7 @@ impl Retention {
             users += self.began.get(tick).copied().unwrap_or(0);
             lived.push(users);
         }
-        // Who came first at a tick up to `now - d`.
+        // Users whose first tick is at most `now - d`.
         let visits = (0..).map(|since: usize| self.visits.get(since).copied().unwrap_or(0));
         visits.zip(lived.into_iter().rev()).take_while(|&(_, users)| users > 0).collect()
     }

@@ -86,7 +86,7 @@ mod tests {
     }
 
     #[test]
-    fn undefined_before_anybody_came_back() {
+    fn undefined_before_the_first_return() {
         let log = [visit(0, &[(0, 1)]), visit(1, &[(0, 1), (1, 1)])];
         assert_eq!(value_of("return_time", &log, 2, &catalogue(&[1])), None);
     }

@@ -45,7 +45,7 @@ pub const KIND: MetricKind = MetricKind {
 
 #[derive(Default)]
 struct Reward {
-    /// Nobody rates anything: a reward of 0 would only say that slates were rejected.
+    /// True without any rating: a reward of 0 would only mean that slates were rejected.
     unrated: bool,
     sum: f64,
     slates: u64,

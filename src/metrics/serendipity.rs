@@ -6,10 +6,11 @@
 //! accepted items outside the head / slates shown
 //! ```
 //!
-//! Ge, Delgado-Battenfeld and Jannach 2010, "Beyond Accuracy: Evaluating Recommender Systems by Coverage and Serendipity":
-//! a recommendation is serendipitous when it is useful and a primitive model would not have given it. Useful is what was
-//! accepted; the primitive model recommends by popularity. Its items are the head: the most popular items of the log before
-//! the start that together have half of its interactions (equal ones by item id). Undefined without a log.
+//! Ge, Delgado-Battenfeld and Jannach 2010, "Beyond Accuracy: Evaluating Recommender Systems by Coverage and
+//! Serendipity": a recommendation is serendipitous if it is useful and a primitive model would not have made it.
+//! Accepted items are useful; the primitive model recommends by popularity. Its items are the head: the most popular
+//! items of the log before the start that together have half of its interactions (equal ones by item id). Undefined
+//! without a log.
 //!
 //! ```
 //! use recmirror::dataset::{Catalogue, Fields, Interaction, TrainingLog};

@@ -4,8 +4,8 @@
 //! slates shown / sessions started
 //! ```
 //!
-//! Sessions that still go on at the end count with what they have so far. Depth of visit is one of the engagement
-//! measures of Lehmann, Lalmas, Yom-Tov and Dupret 2012, "Models of User Engagement".
+//! Sessions that continue at the end count with their slates so far. Depth of visit is one of the engagement measures
+//! of Lehmann, Lalmas, Yom-Tov and Dupret 2012, "Models of User Engagement".
 //!
 //! ```
 //! use recmirror::dataset::Catalogue;

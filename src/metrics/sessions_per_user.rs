@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn zero_when_nobody_came_and_undefined_without_users() {
+    fn zero_without_visits_and_undefined_without_users() {
         assert_eq!(value_of("sessions_per_user", &[visit(0, &[])], 3, &catalogue(&[1])), Some(0.0));
         assert_eq!(value_of("sessions_per_user", &[], 0, &catalogue(&[1])), None);
     }

@@ -36,7 +36,7 @@ pub struct TickValue {
     pub tick: u32,
     /// The metric's place in its set.
     pub metric: usize,
-    /// The value; `None` when it is undefined.
+    /// The value; `None` if undefined.
     pub value: Option<f64>,
 }
 
@@ -81,8 +81,8 @@ impl MetricSet {
         self.entries.iter().map(|entry| entry.kind).collect()
     }
 
-    /// Takes the events of one tick and gives each metric's value at this tick. Of a metric that stands
-    /// [`MetricKind::against`] a policy this is the log's own part.
+    /// Folds the events of one tick and returns each metric's value at this tick. For a metric that is measured
+    /// [`MetricKind::against`] a policy it is the log's own part.
     pub fn fold(&mut self, batch: &EventBatch, catalogue: &Catalogue) -> Vec<TickValue> {
         let background = &self.background;
         let values = self.entries.iter_mut().map(|entry| entry.fold(batch, catalogue, background));
@@ -151,7 +151,7 @@ pub fn named<S: AsRef<str>>(names: &[S]) -> Result<Vec<&'static MetricKind>, Met
     named_among(&super::all().iter().collect::<Vec<_>>(), names)
 }
 
-/// Those of `kinds` with these names, in the order of the names.
+/// The kinds with these names, in the order of the names.
 ///
 /// # Errors
 /// When there is no metric with one of the names.
@@ -263,7 +263,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn shards_of_users_merge_to_the_whole(
+        fn shards_of_users_merge_to_the_complete_value(
             log in prop::collection::vec(prop::collection::vec(row(), 0..9), 0..7),
             shards in 1..4u32,
             genres in prop::collection::vec(0..64u64, 12),

@@ -1,7 +1,7 @@
 //! Starts of sessions, shared by session metrics.
 //!
-//! A user's session begins where the number of the session changes. A log without the column `session` does not say
-//! two sessions in consecutive ticks apart; there a session begins where the user was absent at the tick before.
+//! A user's session begins where the number of the session changes. A log without the column `session` does not
+//! separate two sessions in consecutive ticks; there a session begins if the user was absent at the tick before.
 
 use crate::log::EventBatch;
 
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_tell_sessions_of_consecutive_ticks_apart() {
+    fn numbers_separate_sessions_of_consecutive_ticks() {
         let log = [visit(2, &[(0, 1)]), visit(3, &[(0, 1)]), visit(4, &[(0, 2)]), visit(9, &[(0, 2)])];
         let continues = |since| Visit::Continues { since };
         let expected = [Visit::First, continues(2), Visit::Returns { gap: 1, since: 3 }, continues(4)];

@@ -10,22 +10,23 @@ pub enum OffPolicyError {
     NoPolicy {
         /// The name.
         name: String,
-        /// Those that there are.
+        /// The existing ones.
         known: String,
     },
     /// A log without propensities.
     #[error(
-        "policy `{policy}` draws its slates and does not know with which probabilities, so its log says nothing of other \
-         policies; choose another one with --from, such as a `random`, an `epsilon_greedy` or a `mix`"
+        "policy `{policy}` draws its slates with unknown probabilities, so its log supports no \
+         estimate for other policies; choose another one with --from, such as a `random`, an `epsilon_greedy` or \
+         a `mix`"
     )]
     LogUnknown {
         /// The policy of the log.
         policy: String,
     },
-    /// A target that cannot say how likely it would have shown a slate.
+    /// A target that does not know the probability of a slate.
     #[error(
-        "policy `{policy}` draws its slates and cannot report how likely it would have shown another policy's; targets are \
-         the policies that draw nothing, `random`, and `epsilon_greedy` and `mix` around policies that draw nothing"
+        "policy `{policy}` draws its slates and cannot report the probability of another policy's slate; targets are \
+         deterministic policies, `random`, and `epsilon_greedy` and `mix` around deterministic policies"
     )]
     TargetUnknown {
         /// The target.
@@ -47,8 +48,8 @@ pub enum OffPolicyError {
     },
     /// The trial does not come out as it did in the run.
     #[error(
-        "policy `{policy}`, replication {replication}: the log has digest {stored}, run again it has {found}; \
-         `recmirror replay` says more"
+        "policy `{policy}`, replication {replication}: the log has digest {stored}, its repetition has {found}; \
+         `recmirror replay` has the details"
     )]
     Differs {
         /// The policy of the log.
@@ -60,7 +61,7 @@ pub enum OffPolicyError {
         /// Digest now.
         found: String,
     },
-    /// Nobody was shown anything.
+    /// No slate was shown.
     #[error("the log of policy `{policy}` has no rounds")]
     NoRounds {
         /// The policy of the log.

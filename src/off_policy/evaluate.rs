@@ -23,7 +23,7 @@ pub struct Question<'a> {
     pub target: &'a str,
     /// Name of the policy whose log is used.
     pub from: &'a str,
-    /// Slates that a target which draws is asked for in each round; for the direct method and for the truth.
+    /// Slates drawn from a stochastic target in each round, for the direct method and the truth.
     pub draws: u32,
     /// Resamples of the bootstrap.
     pub resamples: usize,
@@ -34,7 +34,7 @@ pub struct Question<'a> {
 pub struct Row {
     /// A name of [`ESTIMATORS`].
     pub estimator: &'static str,
-    /// The estimated reward of a slate; `None` where it cannot be determined.
+    /// The estimated reward of a slate; `None` if it cannot be determined.
     pub value: Option<f64>,
     /// Its 95% interval, normal, with the rounds of a user as one group.
     pub normal: Option<Interval>,
@@ -42,7 +42,7 @@ pub struct Row {
     pub bootstrap: Option<Interval>,
     /// The support of the target in the log; `None` where no weights are used or they are unknown.
     pub overlap: Option<Overlap>,
-    /// Why it should not be trusted, or why there is no value.
+    /// The reason to distrust the value, or for its absence.
     pub problem: Option<String>,
 }
 
@@ -59,15 +59,15 @@ pub struct Evaluation {
     pub slots: usize,
     /// Mean reward of the log's own slates.
     pub logged: f64,
-    /// The truth that the estimators are after: the user model's probability that something of the target's slates is
-    /// accepted, in the situations of the log, the mean over rounds.
+    /// The true value that the estimators aim at: the user model's probability of accepting an item of the target's
+    /// slates in the situations of the log, averaged over rounds.
     pub truth: f64,
     /// One for each of [`ESTIMATORS`].
     pub rows: Vec<Row>,
 }
 
-/// Estimates what `question.target` would have earned in the rounds of `trials`, those of the log's policy in the run: each is
-/// run again with the target as a passenger, and must come out with its digest.
+/// Estimates the value of `question.target` in the rounds of `trials`, those of the logging policy in the run: each trial is
+/// repeated with the target policy observing, and must have its old digest.
 ///
 /// # Errors
 /// When a policy is unknown or does not know its probabilities, or the run is not reproduced.

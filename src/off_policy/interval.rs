@@ -1,8 +1,7 @@
 //! 95% intervals of estimates over rounds or groups.
 //!
-//! Rounds of one user are not independent: tastes stay, and what was accepted changes what comes next. A group is
-//! everything that one user did; groups are drawn or summed as a whole. With one round a group both intervals are the
-//! usual ones.
+//! Rounds of one user depend on each other: tastes persist, and acceptances change later rounds. A group is all rounds
+//! of one user; groups are drawn or summed as units. With one round in each group both intervals are the usual ones.
 
 use super::valuation::Valuation;
 use crate::experiment::Interval;
@@ -40,7 +39,7 @@ impl Groups {
         self.counts.len()
     }
 
-    /// Returns true if there is no group.
+    /// True without any group.
     pub fn is_empty(&self) -> bool {
         self.counts.is_empty()
     }
@@ -74,8 +73,9 @@ pub fn normal(valuation: &Valuation, groups: &Groups) -> Option<Interval> {
 }
 
 /// The percentile interval of the mean of `values` over resampled groups; `None` without a group or a resample. `draw`
-/// gives a number below its argument. With [`Groups::single`] and the contributions of an estimator it is obp's interval,
-/// which takes the mean weight of self-normalised estimators for fixed; with `value + deviations` it is not.
+/// returns a number below its argument. With [`Groups::single`] and the contributions of an estimator it is obp's
+/// interval, which treats the mean weight of self-normalised estimators as fixed; with `value + deviations` it does
+/// not.
 pub fn bootstrap(
     values: &[f64],
     groups: &Groups,

@@ -15,9 +15,9 @@
 //! | `dr` | `mean(E_q f(x, .) + w (r - f(x, a)))` | Dudik, Langford and Li 2011 |
 //! | `sndr` | `dr` with `w` divided by its mean | Thomas and Brunskill 2016; Kallus and Uehara 2019 |
 //!
-//! [`rounds`] and [`slates`] are these formulas over arrays, equal to the Python package obp 0.4.1 where it has them;
-//! [`interval`] and [`Overlap`] say how far they can be trusted. [`evaluate()`] applies them to a trial of a run: it runs the
-//! trial again, with the target as a silent passenger, and sets the simulator's truth beside the estimates.
+//! [`rounds`] and [`slates`] are these formulas over arrays, equal to the Python package obp 0.4.1 if it has them;
+//! [`interval`] and [`Overlap`] report how far they can be trusted. [`evaluate()`] applies them to a trial of a run: it
+//! repeats the trial with the target policy observing, and compares the estimates with the simulator's truth.
 //!
 //! Not here: estimators for long horizons. What is estimated is the reward of the target's slates in the situations that
 //! the log's policy led to; where its own slates would have led is another question.

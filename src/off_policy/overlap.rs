@@ -9,28 +9,28 @@ const FEWEST_EFFECTIVE: f64 = 100.0;
 /// A single round must not carry more than this share of the weight.
 const LARGEST_SHARE: f64 = 0.05;
 
-/// How far the mean weight may be from 1 before it says that the log's policy leaves something out: in standard errors,
-/// and as such.
+/// The largest distance of the mean weight from 1 without a warning that the log's policy leaves slates out: in
+/// standard errors, and absolute.
 const MEAN_ERRORS: f64 = 4.0;
 const MEAN_SLACK: f64 = 0.1;
 
 /// Figures over the weights of rounds; for slates those of the slot with the fewest effective rounds.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Overlap {
-    /// Rounds of equal weight that would be as sure: `(sum w)^2 / sum(w^2)` (Kish 1965).
+    /// The number of equally weighted rounds with the same variance: `(sum w)^2 / sum(w^2)` (Kish 1965).
     pub effective: f64,
     /// The largest weight.
     pub largest: f64,
     /// Its share of all weight; 0 without weight.
     pub largest_share: f64,
-    /// The mean weight: 1 except chance where the log's policy can show whatever the target shows.
+    /// The mean weight: 1 up to noise if the logging policy can show every slate of the target.
     pub mean: f64,
     /// Standard error of the mean weight, rounds taken as independent.
     pub mean_error: f64,
 }
 
 impl Overlap {
-    /// Of rounds; `None` without one.
+    /// The figures of single rounds; `None` without a round.
     pub fn of(weights: &[f64]) -> Option<Overlap> {
         let (mean, count) = (mean(weights)?, weights.len() as f64);
         let (sum, squares) = (mean * count, weights.iter().map(|weight| weight * weight).sum::<f64>());
@@ -44,13 +44,13 @@ impl Overlap {
         })
     }
 
-    /// Of slates, `[n, slots]`; `None` without one.
+    /// The figures of slates, `[n, slots]`; `None` without a slate.
     pub fn of_slates(slots: usize, weights: &[f64]) -> Option<Overlap> {
         let found = (0..slots).filter_map(|slot| Overlap::of(&column(slots, weights, slot)));
         found.min_by(|a, b| a.effective.total_cmp(&b.effective))
     }
 
-    /// The problem, in a few words; `None` when there is enough.
+    /// The problem in a few words; `None` if the overlap suffices.
     pub fn problem(&self) -> Option<String> {
         if self.effective == 0.0 {
             return Some("none: the log shows nothing of the target".to_owned());

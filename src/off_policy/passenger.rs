@@ -1,8 +1,8 @@
 //! A target policy that observes another policy's trial.
 //!
-//! The policy of the log recommends as it did in the run, from the same streams, so the trial comes out bit for bit. The
-//! passenger is asked the same requests, draws from streams of its own, says how likely it would have shown what was
-//! shown, and learns from what happened, as it would learn from this log.
+//! The logging policy recommends as in the run, from the same streams, so the trial is repeated bit for bit. The target
+//! policy gets the same requests, draws from streams of its own, reports the probability of the shown slates, and
+//! learns from the responses, as it would learn from this log.
 
 use super::replay::Replay;
 use crate::ids::{ItemId, UserId};
@@ -10,13 +10,13 @@ use crate::log::EventBatch;
 use crate::policy::{Chance, OracleAccess, Policy, PolicyError, Requests, Slates};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// The first of the forks that the passenger draws from; the parts of a policy are numbered from 0.
+/// The first of the target policy's forks; the parts of a policy are numbered from 0.
 const FORK: u32 = 1 << 30;
 
 /// An empty slot is certainly empty.
 const CERTAIN: Chance = Chance { given_above: 1.0, alone: 1.0 };
 
-/// Why there is nothing to estimate.
+/// The reason why no estimate is possible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
     /// The policy of the log does not know its propensities.
@@ -34,7 +34,7 @@ pub(super) struct Found {
     pub problem: Option<Problem>,
 }
 
-/// The policy of the log with its passenger.
+/// The logging policy with the target policy beside it.
 pub(super) struct Passenger {
     driver: Box<dyn Policy>,
     target: Box<dyn Policy>,
@@ -56,7 +56,7 @@ struct Moment {
 }
 
 impl Passenger {
-    /// The second value reads what the ride gives. `draws` slates of the target are drawn for a round, one where the
+    /// The second value reads the recorded rounds. `draws` slates of the target are drawn for a round, or one if the
     /// target does not draw at all.
     pub fn new(driver: Box<dyn Policy>, target: Box<dyn Policy>, draws: u32) -> (Passenger, Arc<Mutex<Found>>) {
         let found = Arc::new(Mutex::new(Found::default()));
@@ -158,7 +158,7 @@ impl Policy for Passenger {
     }
 
     fn needs_oracle_access(&self) -> bool {
-        // For the truth; and whoever of the two wants to.
+        // For the truth, and for a policy of the two that asks for it.
         true
     }
 
@@ -177,14 +177,15 @@ fn failed(requests: &Requests<'_>, user: Option<UserId>, problem: String) -> Pro
     Problem::TargetFailed { tick: requests.tick, user: user.map(|user| user.0), problem }
 }
 
-/// Returns true if nothing of a slate was drawn.
+/// True if no item of a slate was drawn.
 fn is_certain(slates: &Slates, row: usize) -> bool {
     let slots = row * slates.slate..(row + 1) * slates.slate;
     let slots = slates.items[slots.clone()].iter().zip(&slates.propensities[slots]);
     slots.take_while(|(item, _)| item.is_some()).all(|(_, &propensity)| propensity == 1.0)
 }
 
-/// How likely the log's policy showed what it showed: by the propensities that it logs, and by what it says besides.
+/// The probability with which the logging policy showed its slate: the propensities that it logs, and those that it
+/// reports on request.
 fn logged_chances(driver: &dyn Policy, requests: &Requests<'_>, shown: &Slates) -> Option<Vec<Chance>> {
     let mut chances = vec![CERTAIN; shown.items.len()];
     for (row, chances) in chances.chunks_mut(requests.slate).enumerate() {
@@ -207,7 +208,7 @@ fn logged_chances(driver: &dyn Policy, requests: &Requests<'_>, shown: &Slates) 
     Some(chances)
 }
 
-/// How likely a policy that has just filled `own` would have shown `shown` instead; `None`: it does not know.
+/// The probability with which a policy that has just filled `own` would have shown `shown` instead; `None`: unknown.
 fn chances_of(policy: &dyn Policy, requests: &Requests<'_>, own: &Slates, shown: &[ItemId]) -> Option<Vec<Chance>> {
     let mut chances = vec![CERTAIN; shown.len()];
     let slates = own.items.chunks(requests.slate).zip(shown.chunks(requests.slate));

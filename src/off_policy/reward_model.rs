@@ -149,7 +149,7 @@ mod tests {
     fn a_part_is_predicted_from_the_others() {
         let users: Vec<UserId> = (0..10).map(UserId).collect();
         let slates = vec![ItemId(0); 10];
-        // Users 0 and 5, the first part, accept; nobody else does.
+        // Users 0 and 5, the first part, accept; the others do not.
         let accepted: Vec<u8> = (0..10).map(|user| if user % 5 == 0 { 0 } else { REJECTED }).collect();
         let models = RewardModel::cross_fitted(1, 1, &users, &slates, &accepted);
         assert_eq!(models.len(), PARTS);

@@ -1,4 +1,4 @@
-//! A trial of a run, run once more with a passenger.
+//! A repeated trial of a run, with the target policy observing.
 
 use super::OffPolicyError;
 use super::passenger::{Found, Passenger, Problem};
@@ -8,7 +8,7 @@ use crate::log::{DigestState, EventBatch, EventSink, LogError};
 use crate::scenario::PolicySpec;
 use std::sync::PoisonError;
 
-/// Runs a trial again, with the target as a passenger.
+/// Repeats a trial with the target policy observing.
 pub(super) fn ride(
     experiment: &Experiment,
     from: &PolicySpec,

@@ -1,9 +1,9 @@
 //! Estimators over rounds with one action each.
 //!
-//! Arrays have one entry for each round: `rewards`; `weights`, the target's probability of the action divided by that of
-//! the log's policy; `predictions`, what a model says of the reward of the action that was taken; `expectations`, the mean
-//! of what it says of the target's actions. All have the same length; of longer ones the rest is not looked at. The result
-//! is `None` without a round, and where weights are divided by their mean and all are 0.
+//! Arrays have one entry for each round: `rewards`; `weights`, the target's probability of the action divided by that
+//! of the logging policy; `predictions`, a model's prediction of the reward of the logged action; `expectations`, its
+//! mean prediction for the target's actions. All have the same length; the excess of longer ones is ignored. The result
+//! is `None` without a round, and if weights are divided by their mean and all are 0.
 //!
 //! ```
 //! use recmirror::off_policy::rounds;
@@ -15,8 +15,8 @@
 
 use super::valuation::{Valuation, mean, mean_weight};
 
-/// Inverse propensity scoring: `mean(w r)` (Horvitz and Thompson 1952). Unbiased when the log's policy can take every
-/// action that the target takes; its variance grows with the weights.
+/// Inverse propensity scoring: `mean(w r)` (Horvitz and Thompson 1952). Unbiased if the logging policy can take every
+/// action of the target; its variance grows with the weights.
 pub fn ips(rewards: &[f64], weights: &[f64]) -> Option<Valuation> {
     Valuation::plain(rewards.iter().zip(weights).map(|(reward, weight)| weight * reward).collect())
 }
@@ -31,7 +31,7 @@ pub fn snips(rewards: &[f64], weights: &[f64]) -> Option<Valuation> {
     Valuation::new(contributions, deviations)
 }
 
-/// The direct method: what the model says of the target's actions. As wrong as the model is.
+/// The direct method: the model's prediction for the target's actions. As biased as the model.
 pub fn dm(expectations: &[f64]) -> Option<Valuation> {
     Valuation::plain(expectations.to_vec())
 }

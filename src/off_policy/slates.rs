@@ -5,9 +5,9 @@
 //! - [`whole`]: the ratio of the probabilities of the whole slate, in each slot. Nothing is assumed ("standard" IPS).
 //! - [`down_to`]: of the slots down to this one. A slot's reward may depend on what is above, not on what is
 //!   below: the cascade model (McInerney et al. 2020, reward interaction IPS).
-//! - the ratio of the probabilities that this item is in this slot, whatever the others show: a slot's reward depends on
-//!   its own item alone, the item-position model (Li et al. 2018, independent IPS). A log of probabilities that are given the
-//!   slots above does not hold them; they are the caller's to bring.
+//! - the ratio of the probabilities that this item is in this slot, whatever the others show: a slot's reward depends
+//!   on its own item alone, the item-position model (Li et al. 2018, independent IPS). A log of probabilities given the
+//!   slots above does not contain them; the caller provides them.
 //!
 //! The less is assumed, the larger are the weights. Users who compare the slots of a slate, as in a choice model, fit
 //! neither of the last two exactly.

@@ -31,7 +31,7 @@ pub(super) fn mean(values: &[f64]) -> Option<f64> {
     (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64)
 }
 
-/// The mean of weights by which something is divided; `None` when there is nothing to divide by.
+/// The mean of weights as a divisor; `None` if it is 0 or there are no weights.
 pub(super) fn mean_weight(weights: &[f64]) -> Option<f64> {
     mean(weights).filter(|&mean| mean > 0.0 && mean.is_finite())
 }

@@ -1,12 +1,12 @@
 //! A causal language model: tokens to logits.
 //!
-//! Any export with the names of Hugging Face Optimum runs; what the graph lacks or has too much is reported at load. Weights
-//! in files of the graph's folder are read by the runtime.
+//! Any export with the names of Hugging Face Optimum runs; missing or additional tensors are reported at load. The
+//! runtime reads weights from files in the graph's folder.
 //!
-//! One session a worker, each with one thread. The bits of a token depend on the tokens before it alone, as long as the
-//! number of rows of a call, texts times tokens, is a multiple of [`CausalGraph::STEP`] (prompts) or of
-//! [`CausalGraph::ROWS`] (a token for each of some texts): the kernels of the runtime take rows in blocks, and a single row,
-//! or a rest, is computed by another kernel. This is asked for here and tested.
+//! Each worker has one session with one thread. The bits of a token depend only on the tokens before it, if the number
+//! of rows of a call, texts times tokens, is a multiple of [`CausalGraph::STEP`] (prompts) or of [`CausalGraph::ROWS`]
+//! (a token for each of several texts): the kernels of the runtime process rows in blocks, and another kernel computes
+//! a single row or a remainder. This is checked here and tested.
 
 use super::layout::{Layout, past, present};
 use super::watch::{OF_LANGUAGE_MODEL, WatchedSession};
@@ -24,7 +24,7 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 pub struct CausalGraph {
     path: PathBuf,
     layout: Layout,
-    /// Logits of a token; known once the graph has run.
+    /// Logits of a token; set after the first run.
     vocabulary: OnceLock<usize>,
     sessions: Vec<Mutex<WatchedSession>>,
 }
@@ -37,14 +37,14 @@ pub struct Sequences {
     tokens: usize,
 }
 
-/// Keys and values of some tokens, as [`CausalGraph::read`] gives them, and how many of the first are wanted.
+/// Keys and values of some tokens, from [`CausalGraph::read`], and the number of leading tokens to use.
 #[derive(Clone, Copy)]
 pub struct Piece<'a> {
     /// `[layers and parts, heads, tokens, size]`.
     pub data: &'a [f32],
     /// Tokens in it.
     pub tokens: usize,
-    /// Tokens of it that are wanted.
+    /// Leading tokens to use.
     pub taken: usize,
 }
 
@@ -56,15 +56,15 @@ impl Sequences {
 }
 
 impl CausalGraph {
-    /// A prompt's tokens are given in multiples of this.
+    /// The tokens of a prompt come in multiples of this.
     pub const STEP: usize = 16;
-    /// Texts that grow by a token each are given in multiples of this.
+    /// Texts that grow by a token each come in multiples of this.
     pub const ROWS: usize = 4;
 
     /// Loads `path` with a session for each of `workers`.
     ///
     /// # Errors
-    /// No runtime, an unreadable file, a graph that is not run, or one that is no causal language model.
+    /// No runtime, an unreadable file, a refused graph, or one that is no causal language model.
     pub fn load(path: &Path, workers: usize) -> Result<CausalGraph, OnnxError> {
         let runtime = Runtime::get()?;
         super::weights_of(path)?;
@@ -79,20 +79,20 @@ impl CausalGraph {
         Ok(CausalGraph { path: path.to_owned(), layout, vocabulary: OnceLock::new(), sessions })
     }
 
-    /// Numbers that a token's keys and values are.
+    /// Numbers in a token's keys and values.
     pub fn token_width(&self) -> usize {
         2 * self.layout.layers * self.layout.heads * self.layout.size
     }
 
-    /// Sessions, and so calls at one time.
+    /// Sessions, and so concurrent calls.
     pub fn workers(&self) -> usize {
         self.sessions.len()
     }
 
-    /// `rows` texts, each made of the same `pieces`.
+    /// `rows` texts, each of the same `pieces`.
     ///
     /// # Errors
-    /// When the runtime refuses.
+    /// When the runtime fails.
     pub fn sequences(&self, pieces: &[Piece<'_>], rows: usize) -> Result<Sequences, OnnxError> {
         let Layout { layers, heads, size, .. } = self.layout;
         let tokens: usize = pieces.iter().map(|piece| piece.taken).sum();
@@ -127,7 +127,7 @@ impl CausalGraph {
     /// The keys and values of the first text at these tokens: `[layers and parts, heads, tokens, size]`.
     ///
     /// # Errors
-    /// When the runtime refuses, or there are not so many tokens.
+    /// When the runtime fails, or there are not so many tokens.
     pub fn read(&self, sequences: &Sequences, range: Range<usize>) -> Result<Vec<f32>, OnnxError> {
         let Layout { heads, size, .. } = self.layout;
         let mut all = Vec::with_capacity(self.token_width() * range.len());
@@ -145,11 +145,11 @@ impl CausalGraph {
         Ok(all)
     }
 
-    /// Reads the next `tokens`, `[rows, n]`, after those in `before`. Gives the logits after the `wanted` ones of the n
-    /// tokens, `[rows, wanted, vocabulary]`, and the keys and values of all.
+    /// Reads the next `tokens`, `[rows, n]`, after those in `before`. Returns the logits after the `wanted` ones of the
+    /// n tokens, `[rows, wanted, vocabulary]`, and the keys and values of all.
     ///
     /// # Errors
-    /// When the runtime refuses or fails, or a shape is not the promised one.
+    /// When the runtime fails, or a shape differs from the expected one.
     pub fn run(
         &self,
         before: &Sequences,
@@ -163,7 +163,7 @@ impl CausalGraph {
         let ids = [rows as i64, count as i64];
         let mask = vec![1_i64; rows * total];
         let places: Vec<i64> = (0..rows).flat_map(|_| before.tokens as i64..total as i64).collect();
-        // Their product, too, has rows in whole blocks.
+        // The rows of the final product must be complete blocks, too.
         let kept = (count - wanted.start).next_multiple_of(Self::ROWS).min(count);
         let fail = |problem: ort::Error| self.failed(&problem);
         let tensor = |shape, data| TensorRef::from_array_view((shape, data)).map(SessionInputValue::from).map_err(fail);
@@ -191,7 +191,7 @@ impl CausalGraph {
         Ok((logits, Sequences { values, rows, tokens: total }))
     }
 
-    /// The logits of the wanted tokens, of the last `kept` of `count`.
+    /// The logits of the wanted tokens, from those of the last `kept` of `count`.
     fn logits(
         &self,
         outputs: &SessionOutputs<'_>,
@@ -255,7 +255,7 @@ impl CausalGraph {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, WatchedSession> {
         let worker = rayon::current_thread_index().unwrap_or(0);
-        // A poisoned lock only says that another thread panicked; a session keeps no state between runs.
+        // A poisoned lock only means that another thread panicked; a session has no state between runs.
         self.sessions[worker % self.sessions.len()].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -301,7 +301,7 @@ mod tests {
             .node("Unsqueeze", &["rows", "one"], "new")
             .node_with("Concat", &["past_key_values.0.key", "new"], "k", &[int("axis", 2)])
             .node_with("Concat", &["past_key_values.0.value", "new"], "v", &[int("axis", 2)])
-            // Whole numbers that are known only when the graph runs.
+            // Integers that are known only at run time.
             .ints("twice_last", &[1, 1, 2])
             .ints("twice_tokens", &[1, 1, 2, 1])
             .ints("zeros", &[0])
@@ -361,7 +361,7 @@ mod tests {
         if !has_runtime() {
             return;
         }
-        // As many logits as the text has tokens before these ones, twice 8 at most.
+        // As many logits as the text has earlier tokens, at most twice 8.
         let graph = load(|graph| {
             let graph = graph.node("Shape", &["past_key_values.0.key"], "shape").ints("two", &[2]).ints("eight", &[8]);
             let graph = graph.node("Gather", &["shape", "two"], "tokens").node("Add", &["tokens", "eight"], "count");

@@ -1,7 +1,7 @@
-//! True if a shared library is whole, before the loader sees it.
+//! A completeness check of shared libraries before the loader reads them.
 //!
-//! The loader maps as many bytes as the headers of an ELF file promise. Where the file ends before (a download that
-//! broke off), the first touch of a missing page ends the process with a bus error, and nobody learns why.
+//! The loader maps as many bytes as the headers of an ELF file state. If the file is shorter (an interrupted download),
+//! the first access to a missing page ends the process with a bus error and no message.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
@@ -15,8 +15,8 @@ const SEGMENT: usize = 56;
 /// The kind of segment that is mapped.
 const LOAD: u64 = 1;
 
-/// Refuses a 64-bit little-endian ELF file that is shorter than its headers say. Of other files, and of those that
-/// cannot be read, the loader itself says what is wrong.
+/// Refuses a 64-bit little-endian ELF file that is shorter than its headers state. The loader itself reports problems
+/// of other and unreadable files.
 pub(super) fn check_whole(path: &Path) -> Result<(), String> {
     match shortfall(path) {
         Ok(Some((length, wanted))) => Err(format!("incomplete: {length} bytes of at least {wanted}")),
@@ -24,7 +24,7 @@ pub(super) fn check_whole(path: &Path) -> Result<(), String> {
     }
 }
 
-/// The file's length and the length that its headers ask for, when it is shorter.
+/// The file's length and the length that its headers state, if it is shorter.
 fn shortfall(path: &Path) -> std::io::Result<Option<(u64, u64)>> {
     let mut file = File::open(path)?;
     let length = file.metadata()?.len();

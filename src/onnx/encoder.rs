@@ -15,8 +15,8 @@ const MASK: &str = "attention_mask";
 const KINDS: &str = "token_type_ids";
 const OUTPUT: &str = "last_hidden_state";
 
-/// A loaded encoder with one session for each worker thread: `input_ids`, `attention_mask` and, where the graph has
-/// it, `token_type_ids` (all `i64`, `[batch, tokens]`) -> `last_hidden_state` (`f32`, `[batch, tokens, width]`).
+/// A loaded encoder with one session for each worker thread: `input_ids`, `attention_mask` and, if the graph has it,
+/// `token_type_ids` (all `i64`, `[batch, tokens]`) -> `last_hidden_state` (`f32`, `[batch, tokens, width]`).
 pub struct Encoder {
     path: PathBuf,
     width: usize,
@@ -45,7 +45,7 @@ impl Encoder {
         &self.path
     }
 
-    /// The files beside it that hold weights, each with its sha256.
+    /// The weight files beside it, each with its sha256.
     pub fn weights(&self) -> &BTreeMap<String, String> {
         &self.weights
     }
@@ -58,7 +58,7 @@ impl Encoder {
     /// Runs `rows` texts of `tokens` tokens each; `read` gets `[rows, tokens, width]`.
     ///
     /// # Errors
-    /// When the runtime refuses or fails, or the output has another shape or numbers that are not finite.
+    /// When the runtime fails, or the output has another shape or numbers that are not finite.
     pub fn run<R>(
         &self,
         rows: usize,
@@ -94,12 +94,12 @@ impl Encoder {
 
     fn lock(&self) -> MutexGuard<'_, WatchedSession> {
         let worker = rayon::current_thread_index().unwrap_or(0);
-        // A poisoned lock only says that another thread panicked; a session keeps no state between runs.
+        // A poisoned lock only means that another thread panicked; a session has no state between runs.
         self.sessions[worker % self.sessions.len()].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 }
 
-/// The width of the output, and whether the graph takes token types.
+/// The width of the output, and true if the graph takes token types.
 fn check(session: &Session) -> Result<(usize, bool), String> {
     let inputs = session.inputs();
     for name in [IDS, MASK] {

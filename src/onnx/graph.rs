@@ -20,9 +20,9 @@ pub struct Port {
 }
 
 impl Port {
-    /// A dimension of any size that is the same in all tensors of a call.
+    /// A dimension of any size, equal in all tensors of a call.
     pub const SLOTS: i64 = -1;
-    /// One more than that.
+    /// One more than [`Port::SLOTS`].
     pub const SLOTS_AND_NONE: i64 = -2;
 }
 
@@ -31,7 +31,7 @@ impl Port {
 pub struct GraphSpec {
     /// Inputs, in the order of the arguments of [`Graph::run`].
     pub inputs: Vec<Port>,
-    /// Outputs, in the order in which [`Graph::run`] gives them.
+    /// Outputs, in the order in which [`Graph::run`] passes them.
     pub outputs: Vec<Port>,
 }
 
@@ -63,7 +63,7 @@ impl Graph {
         &self.path
     }
 
-    /// The files beside it that hold weights, each with its sha256.
+    /// The weight files beside it, each with its sha256.
     pub fn weights(&self) -> &BTreeMap<String, String> {
         &self.weights
     }
@@ -92,13 +92,13 @@ impl Graph {
         OnnxError::Contract { path: self.path.clone(), problem }
     }
 
-    /// A session that is free, the worker's own first: workers of several pools have the same numbers.
+    /// A free session, the worker's own first: workers of several pools share numbers.
     fn lock(&self, worker: usize) -> std::sync::MutexGuard<'_, WatchedSession> {
         let (own, count) = (worker % self.sessions.len(), self.sessions.len());
         for place in (0..count).map(|step| (own + step) % count) {
             match self.sessions[place].try_lock() {
                 Ok(session) => return session,
-                // It only says that another thread panicked; a session keeps no state between runs.
+                // A poisoned lock only means that another thread panicked; a session has no state between runs.
                 Err(TryLockError::Poisoned(poisoned)) => return poisoned.into_inner(),
                 Err(TryLockError::WouldBlock) => {}
             }
@@ -106,11 +106,11 @@ impl Graph {
         self.sessions[own].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    /// Runs the graph on one chunk. `inputs` are the tensors in the order of the contract, each with its shape;
-    /// `read` gets the outputs in the order of the contract, each of the size that the contract says.
+    /// Runs the graph on one chunk. `inputs` are the tensors in the order of the contract, each with its shape; `read`
+    /// receives the outputs in the order of the contract, each of the contract's size.
     ///
     /// # Errors
-    /// When the runtime refuses or fails, or an output has another shape than promised.
+    /// When the runtime fails, or an output has another shape than in the contract.
     pub fn run<R>(&self, inputs: &[(&[i64], &[f32])], read: impl FnOnce(&[&[f32]]) -> R) -> Result<R, OnnxError> {
         let failed = |problem: String| OnnxError::Run { path: self.path.clone(), problem };
         let fail = |problem: ort::Error| failed(super::memory::told(&problem.to_string()));
@@ -135,7 +135,7 @@ impl Graph {
         Ok(read(&slices))
     }
 
-    /// Like [`Graph::run`], of a graph whose outputs are finite numbers.
+    /// Like [`Graph::run`], for a graph whose outputs are finite numbers.
     ///
     /// # Errors
     /// Those of [`Graph::run`], and a number that is not finite.
@@ -158,7 +158,7 @@ impl Graph {
         })?
     }
 
-    /// The shape that an output must have after these inputs.
+    /// The expected shape of an output for these inputs.
     fn promised(&self, port: &Port, inputs: &[(&[i64], &[f32])]) -> Vec<i64> {
         let rows = inputs.first().and_then(|(shape, _)| shape.first()).copied().unwrap_or(0);
         let given = self.spec.inputs.iter().zip(inputs);
@@ -232,7 +232,7 @@ mod tests {
             (more(1), vec![Port::SLOTS_AND_NONE], "[2, 6], expected [2, 4]"),
             (more(1), vec![5], "[2, 6], expected [2, 5]"),
             (more(0), vec![Port::SLOTS], "[4, 3], expected [2, 3]"),
-            // As many numbers as wanted, in another order.
+            // The expected number of values, in another order.
             (base().node("Transpose", &["x"], "y"), vec![Port::SLOTS], "[3, 2], expected [2, 3]"),
         ] {
             let graph = load(&graph, spec(&wanted)).expect("a graph");
@@ -240,7 +240,7 @@ mod tests {
                 let problem = run(&graph, 2, 3).expect_err("another shape").to_string();
                 assert!(problem.contains(&format!("g.onnx: output `y` has shape {told}")), "{problem}");
             }
-            // For one slot the doubled one is "slots + 1" as promised.
+            // For one slot the doubled size equals the expected "slots + 1".
             assert_eq!(run(&graph, 2, 1).is_ok(), wanted == [Port::SLOTS_AND_NONE], "{told}");
         }
     }
@@ -281,7 +281,7 @@ mod tests {
         }
         let (folder, path) = with_weights("w.bin");
         let weights = floats(&[10.0, 20.0]);
-        // One in the current folder is none of the model's.
+        // A file in the current folder does not belong to the model.
         let own = std::path::Path::new("w.bin");
         assert!(!own.exists());
         let problem = Graph::load(&path, spec_of_two(), 1).err().expect("no weights").to_string();

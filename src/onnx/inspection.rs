@@ -1,24 +1,23 @@
 //! Static inspection of a graph before it is loaded.
 //!
-//! Does it end, does it give the same answer twice, is it of a bearable
-//! size, and which files does it read?
+//! Does it terminate, is it deterministic, is its size acceptable, and which files does it read?
 //!
-//! ONNX Runtime draws random numbers, runs loops without an end, divides by zero (which ends the process) and expands
-//! functions of functions without asking. All of that is refused here, with the name of the operator. What a graph allocates
-//! while it runs is bounded in [`super::memory`]; whether rows depend on each other shows only when it runs.
+//! ONNX Runtime draws random numbers, runs endless loops, divides by zero (which ends the process) and expands nested
+//! functions without limits. All of that is refused here, with the name of the operator. [`super::memory`] bounds what
+//! a graph allocates while it runs; dependence between rows shows only at run time.
 
 use super::operators::{Admission, admission};
 use super::protobuf::{Content, Fields};
 use super::values::{Known, Scope};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Nodes of a graph at most, those of functions counted as often as they are called.
+/// The most nodes of a graph; those of functions count at each call.
 const MOST_NODES: usize = 200_000;
 
-/// Subgraphs and functions inside one another at most.
+/// The deepest nesting of subgraphs and functions.
 const DEEPEST: usize = 32;
 
-/// Refuses a graph that this program does not run; gives the names of the files with weights that it reads.
+/// Refuses a graph that this program does not run; returns the names of its weight files.
 pub(super) fn inspect(model: &[u8]) -> Result<BTreeSet<String>, String> {
     let mut inspection = Inspection::default();
     let mut graphs = Vec::new();
@@ -87,7 +86,7 @@ impl<'a> Node<'a> {
         Ok(None)
     }
 
-    /// How messages call it.
+    /// The name in messages.
     fn title(&self) -> String {
         match self.name {
             "" => format!("the operator `{}`", self.operator),
@@ -130,7 +129,7 @@ impl<'a> Inspection<'a> {
         Ok(())
     }
 
-    /// Looks through a graph; gives facts about its outputs.
+    /// Inspects a graph; returns facts about its outputs.
     fn graph(&mut self, bytes: &'a [u8], outer: &Scope<'_, 'a>, depth: usize) -> Result<Vec<Known>, String> {
         let (mut scope, mut nodes, mut outputs) = (outer.inner(), Vec::new(), Vec::new());
         for field in Fields(bytes) {
@@ -156,7 +155,7 @@ impl<'a> Inspection<'a> {
 
     fn nodes(&mut self, nodes: &[&'a [u8]], scope: &mut Scope<'_, 'a>, depth: usize) -> Result<(), String> {
         if depth > DEEPEST {
-            return Err(format!("subgraphs or functions lie more than {DEEPEST} deep in one another"));
+            return Err(format!("subgraphs or functions are nested more than {DEEPEST} deep"));
         }
         for bytes in nodes {
             self.nodes += 1;
@@ -172,7 +171,7 @@ impl<'a> Inspection<'a> {
         Ok(())
     }
 
-    /// Looks at a node; gives facts about its outputs.
+    /// Inspects a node; returns facts about its outputs.
     fn node(&mut self, node: &Node<'a>, scope: &Scope<'_, 'a>, depth: usize) -> Result<Vec<Known>, String> {
         let mut inner = Vec::new();
         for attribute in &node.attributes {
@@ -215,7 +214,7 @@ impl<'a> Inspection<'a> {
         Ok(outputs.into_iter().map(|name| own.known(name)).collect())
     }
 
-    /// Notes the file in which a tensor keeps its numbers.
+    /// Records the file in which a tensor stores its numbers.
     fn tensor(&mut self, bytes: &'a [u8]) -> Result<(), String> {
         for field in Fields(bytes) {
             let (13, content) = field? else { continue };
@@ -249,7 +248,7 @@ fn check_operator(node: &Node<'_>, scope: &Scope<'_, '_>) -> Result<(), String> 
         }
     }
     match node.operator {
-        // ONNX Runtime has no version of it from before the mode was an input but those that only infer.
+        // ONNX Runtime's versions from before the mode was an input only infer.
         "Dropout" if !scope.is_off(node.inputs.get(2).copied().unwrap_or_default()) => {
             Err(format!("{title} is in training mode and draws random numbers; export the model for inference"))
         }
@@ -287,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn operators_that_draw_are_refused_wherever_they_stand() {
+    fn operators_that_draw_are_refused_everywhere() {
         for name in
             ["RandomNormalLike", "RandomUniformLike", "Bernoulli", "RandomNormal", "RandomUniform", "Multinomial"]
         {
@@ -353,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    fn divisions_of_whole_numbers_need_a_divisor_that_is_no_zero() {
+    fn divisions_of_integers_need_a_positive_divisor() {
         let whole = |divisor: &str, operator: &str| {
             let graph = GraphBuilder::default().input("x", &[-1, 2]).typed_output("y", INT64, &[-1, 2]);
             let graph = graph.ints("zero", &[0]).ints("four", &[4]).ints("minus", &[-1]).ints("mixed", &[3, 0]);
@@ -380,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_weights_are_named_wherever_they_stand() {
+    fn files_of_weights_are_found_everywhere() {
         let inner = outside("b", &[2], "b.bin");
         let graph =
             base().tensor(&outside("a", &[2], "a.bin")).node_with("Constant", &[], "b", &[tensor("value", &inner)]);
@@ -389,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_graph_is_told() {
+    fn invalid_graphs_are_reported() {
         for bytes in [&b""[..], b"this is no graph", &[0xff; 100], &base().model()[..40]] {
             assert!(inspect(bytes).is_err(), "{bytes:?}");
         }

@@ -1,8 +1,8 @@
 //! The signature of a causal language model's graph.
 //!
 //! The names are those of Hugging Face Optimum: `input_ids`, `attention_mask`, `position_ids` and
-//! `past_key_values.N.key/value` give `logits` and `present.N.key/value`. `num_logits_to_keep` is the input of the exports for
-//! transformers.js that says for how many of the last tokens logits are wanted.
+//! `past_key_values.N.key/value` produce `logits` and `present.N.key/value`. The input `num_logits_to_keep` of exports
+//! for transformers.js states for how many of the last tokens logits are computed.
 
 use ort::session::Session;
 use ort::value::{Outlet, TensorElementType, ValueType};
@@ -19,18 +19,18 @@ pub(super) struct Layout {
     pub heads: usize,
     /// Numbers of a head.
     pub size: usize,
-    /// True if it asks which tokens are real.
+    /// True if it takes a mask of real tokens.
     pub mask: bool,
-    /// True if it asks for the places of the tokens.
+    /// True if it takes the positions of the tokens.
     pub positions: bool,
-    /// True if it can leave out logits that nobody wants.
+    /// True if it can omit unused logits.
     pub keep: bool,
-    /// True if keys, values and logits have half precision: each in turn.
+    /// True if keys and values, or logits, have half precision: each in turn.
     pub half: [bool; 2],
 }
 
 impl Layout {
-    /// Reads the layout, or says why the graph cannot be used.
+    /// Reads the layout, or returns the reason why the graph cannot be used.
     pub(super) fn of(session: &Session) -> Result<Layout, String> {
         let (inputs, outputs) = (session.inputs(), session.outputs());
         let has = |name: &str| inputs.iter().any(|input| input.name() == name);
@@ -92,7 +92,7 @@ fn check_known(input: &Outlet) -> Result<(), String> {
     Ok(())
 }
 
-/// Heads, numbers of a head, and whether they have half precision; all layers must agree.
+/// Heads, numbers of a head, and half precision; all layers must agree.
 fn cache(inputs: &[Outlet], outputs: &[Outlet], layers: usize) -> Result<(usize, usize, bool), String> {
     let mut found = None;
     for layer in 0..layers {
@@ -138,7 +138,7 @@ fn is_half(kind: &str, name: &str, found: TensorElementType) -> Result<bool, Str
     }
 }
 
-/// The first names, of a graph that may have hundreds.
+/// The first names of a graph that may have hundreds.
 fn names(outlets: &[Outlet]) -> String {
     let mut names: Vec<&str> = outlets.iter().map(Outlet::name).take(6).collect();
     if outlets.len() > names.len() {
@@ -152,7 +152,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_tell_the_layer() {
+    fn names_contain_the_layer() {
         assert_eq!(part_of(&past(12, 1)), Some(12));
         assert_eq!(present(3, 0), "present.3.key");
         for other in ["past_key_values.x.key", "past_key_values.1.keys", "past.1.key", "input_ids"] {

@@ -1,17 +1,17 @@
 //! The memory limit of graphs.
 //!
-//! A few bytes of a graph can ask for any number of them (`ConstantOfShape`, `Expand`, `Tile`, ...), at load already. All
-//! graphs but those of language models share one allocator that has a limit; past it ONNX Runtime gives an error.
+//! A few bytes of a graph can allocate any amount of memory (`ConstantOfShape`, `Expand`, `Tile`, ...), even at load.
+//! All graphs except language models share one allocator with a limit; beyond it ONNX Runtime returns an error.
 
 use ort::AsPointer;
 use ort::environment::Environment;
 use ort::sys::{OrtAllocatorType, OrtMemType};
 use std::ptr::null_mut;
 
-/// Sets the limit.
+/// The environment variable with the limit.
 const VARIABLE: &str = "RECMIRROR_GRAPH_MEMORY_MB";
 
-/// MiB of each thread, and of one more.
+/// MiB for each thread, and for one more.
 const OF_THREAD: usize = 512;
 
 /// The limit in MiB.
@@ -21,7 +21,7 @@ fn limit() -> usize {
     wanted.filter(|&wanted| wanted > 0).unwrap_or(OF_THREAD.saturating_mul(threads + 1))
 }
 
-/// Gives sessions that ask for it an allocator with the limit.
+/// Registers an allocator with the limit, for sessions that use it.
 #[expect(unsafe_code, reason = "ort has no function for it; the C interface is called as it is documented")]
 pub(super) fn bound(environment: &Environment) -> Result<(), String> {
     let api = ort::api();
@@ -49,7 +49,7 @@ pub(super) fn bound(environment: &Environment) -> Result<(), String> {
     }
 }
 
-/// A message of the runtime, with what to do where the limit was met.
+/// A message of the runtime, with a remedy if the limit was reached.
 pub(super) fn told(problem: &str) -> String {
     if problem.contains("Available memory of") || problem.contains("Failed to allocate memory") {
         return format!("{problem}; graphs may take {} MiB together, {VARIABLE} sets another limit", limit());

@@ -39,7 +39,7 @@ pub enum OnnxError {
     /// No usable runtime library.
     #[error("ONNX Runtime cannot be loaded; run `make runtime` (fetches the pinned version), then `recmirror doctor`\n{}", attempts.iter().map(|attempt| format!("  {attempt}")).collect::<Vec<_>>().join("\n"))]
     NoRuntime {
-        /// Where it was looked for and what was wrong there.
+        /// The places searched, and the problem with each.
         attempts: Vec<Attempt>,
     },
     /// A model file cannot be loaded.
@@ -47,15 +47,15 @@ pub enum OnnxError {
     Load {
         /// The file.
         path: std::path::PathBuf,
-        /// Why.
+        /// The reason.
         problem: String,
     },
-    /// A graph's inputs or outputs are not those that its card promises.
+    /// A graph's inputs or outputs differ from its card.
     #[error("{}: {problem}", path.display())]
     Contract {
         /// The file.
         path: std::path::PathBuf,
-        /// Which tensor and how it differs.
+        /// The tensor and the difference.
         problem: String,
     },
     /// Inference failed.
@@ -63,7 +63,7 @@ pub enum OnnxError {
     Run {
         /// The file.
         path: std::path::PathBuf,
-        /// Why.
+        /// The reason.
         problem: String,
     },
 }

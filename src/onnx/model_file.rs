@@ -1,7 +1,7 @@
 //! A graph with its external weights.
 //!
-//! ONNX Runtime would look for weights in the current folder, where others may put files; here they are beside the graph,
-//! in its folder, and what is hashed is what runs.
+//! ONNX Runtime would search the current folder for weights, where others may put files. Here weights must be in the
+//! graph's folder, and the hashed bytes are the bytes that run.
 
 use super::inspection::inspect;
 use super::watch::{OF_GRAPH, WatchedSession};
@@ -13,17 +13,17 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
-/// Bytes of a graph and its weights at most, where they are read into memory.
+/// The most bytes of a graph and its weights that are read into memory.
 const MOST_BYTES: u64 = 1 << 30;
 
-/// Bytes of a graph whose weights ONNX Runtime reads itself: protocol buffers have no more.
+/// The most bytes of a graph whose weights ONNX Runtime reads itself: the limit of protocol buffers.
 const MOST_OF_GRAPH: u64 = (1 << 31) - 1;
 
 /// A graph and its weights.
 pub(super) struct ModelFile {
     path: PathBuf,
     graph: Vec<u8>,
-    /// By the name that the graph has for them.
+    /// By their names in the graph.
     weights: BTreeMap<String, Arc<[u8]>>,
 }
 
@@ -31,7 +31,7 @@ impl ModelFile {
     /// Reads the graph at `path` and its weights.
     ///
     /// # Errors
-    /// When a file cannot be read, lies outside the graph's folder, or the graph is one that is not run.
+    /// When a file cannot be read, lies outside the graph's folder, or the graph is refused.
     pub(super) fn read(path: &Path) -> Result<ModelFile, OnnxError> {
         let fail = |path: &Path, problem: String| OnnxError::Load { path: path.to_owned(), problem };
         let graph = read_bounded(path, MOST_BYTES).map_err(|problem| fail(path, problem.to_string()))?;
@@ -45,7 +45,7 @@ impl ModelFile {
         Ok(ModelFile { path: path.to_owned(), graph, weights })
     }
 
-    /// The sha256 of each file of weights, by its name.
+    /// The sha256 of each weight file, by its name.
     pub(super) fn hashes(&self) -> BTreeMap<String, String> {
         self.weights.iter().map(|(name, bytes)| (name.clone(), sha256(bytes))).collect()
     }
@@ -58,7 +58,7 @@ impl ModelFile {
         self.open_within(runtime, OF_GRAPH)
     }
 
-    /// Like [`ModelFile::open`], with a limit of so many seconds on the load and on each call.
+    /// Like [`ModelFile::open`], with a limit in seconds for the load and each call.
     pub(super) fn open_within(&self, runtime: &Runtime, seconds: u64) -> Result<WatchedSession, OnnxError> {
         let prepare = || -> ort::Result<SessionBuilder> {
             let builder = Session::builder(&runtime.environment)?.with_intra_threads(1)?.with_inter_threads(1)?;
@@ -75,10 +75,10 @@ impl ModelFile {
     }
 }
 
-/// The names of the files of weights of the graph at `path`, which lie in its folder. The graph is looked through.
+/// The names of the weight files of the graph at `path`, in its folder. The graph is inspected.
 ///
 /// # Errors
-/// Those of a graph that cannot be read or is not run, and a file outside the folder.
+/// When the graph cannot be read or is refused, or a file lies outside the folder.
 pub fn weights_of(path: &Path) -> Result<Vec<String>, OnnxError> {
     let fail = |problem: String| OnnxError::Load { path: path.to_owned(), problem };
     let graph = read_bounded(path, MOST_OF_GRAPH).map_err(|problem| fail(problem.to_string()))?;

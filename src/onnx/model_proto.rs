@@ -1,7 +1,7 @@
 //! Writes small ONNX models: graphs of standard operators with their weights inside.
 //!
-//! The file is a `ModelProto` in protobuf's wire format (protobuf.dev, "Encoding"; the field numbers are those of `onnx.proto3`).
-//! Only what a small dense network needs is here: float and int64 tensors, whole-number attributes.
+//! The file is a `ModelProto` in protobuf's wire format (protobuf.dev, "Encoding"; the field numbers are those of
+//! `onnx.proto3`). It supports only what a small dense network needs: float and int64 tensors, integer attributes.
 
 use ndarray::ArrayView2;
 
@@ -11,10 +11,10 @@ const OPSET: u64 = 17;
 const IR_VERSION: u64 = 8;
 const FLOAT: u64 = 1;
 const INT64: u64 = 7;
-/// `AttributeProto.type` of a whole number.
+/// `AttributeProto.type` of an integer.
 const WHOLE: u64 = 2;
 
-/// A message in the making.
+/// A message under construction.
 #[derive(Clone, Debug, Default)]
 struct Message(Vec<u8>);
 
@@ -54,7 +54,7 @@ pub(crate) enum Axis {
     Any(&'static str),
 }
 
-/// Collects nodes and constants. Every call names the tensor that it makes, so equal weights give equal bytes.
+/// Collects nodes and constants. Every call names its result, so equal weights give equal bytes.
 #[derive(Debug, Default)]
 pub(crate) struct GraphWriter {
     nodes: Message,
@@ -80,7 +80,7 @@ impl GraphWriter {
         self.constant(name, FLOAT, shape, &raw);
     }
 
-    /// A stored list of whole numbers.
+    /// A stored list of integers.
     pub(crate) fn wholes(&mut self, name: &str, values: &[i64]) {
         let raw: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.constant(name, INT64, &[values.len()], &raw);
@@ -95,7 +95,7 @@ impl GraphWriter {
         });
     }
 
-    /// A node; its attributes are whole numbers.
+    /// A node with integer attributes.
     pub(crate) fn node(&mut self, operator: &str, inputs: &[&str], outputs: &[&str], attributes: &[(&str, i64)]) {
         self.nodes.message(1, |node| {
             inputs.iter().for_each(|name| node.bytes(1, name.as_bytes()));

@@ -1,12 +1,12 @@
 //! The operators that a graph may use.
 //!
-//! A graph comes with a model, and a model may come from anywhere. What is admitted is a function of its inputs that ends.
-//! An operator that is not in the list is refused by name: a new one is admitted by adding it here.
+//! A graph comes with a model, and a model may come from anywhere. An admitted operator is a terminating function of
+//! its inputs. Other operators are refused by name: to admit one, add it here.
 
 /// The status of an operator in this program.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Admission {
-    /// A function of its inputs that ends.
+    /// A terminating function of its inputs.
     Admitted,
     /// Refused for a reason.
     Refused(&'static str),
@@ -14,7 +14,7 @@ pub(super) enum Admission {
     Unknown,
 }
 
-const RANDOM: &str = "draws random numbers, so that no answer could be had twice";
+const RANDOM: &str = "draws random numbers, so no answer could be repeated";
 const ENDLESS: &str = "may run without an end; unroll it";
 
 /// Operators of the standard, of the domain `ai.onnx`.
@@ -37,7 +37,7 @@ const CONTRIBUTED: &str = "Attention BiasAdd BiasGelu BiasSplitGelu DynamicQuant
     MatMulIntegerToFloat MatMulNBits MultiHeadAttention QAttention QGemm QuickGelu RotaryEmbedding \
     SimplifiedLayerNormalization SkipLayerNormalization SkipSimplifiedLayerNormalization";
 
-/// Returns true if a graph may use this operator.
+/// The admission of an operator.
 pub(super) fn admission(domain: &str, name: &str) -> Admission {
     let known = match domain {
         "" | "ai.onnx" => STANDARD,

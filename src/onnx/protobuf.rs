@@ -1,16 +1,16 @@
 //! The wire format of protocol buffers.
 //!
-//! As far as the inspection of graphs needs it: fields one after the other, nothing
-//! copied. Format: <https://protobuf.dev/programming-guides/encoding/>.
+//! Reads only what the inspection of graphs needs: fields one after the other, without copies. Format:
+//! <https://protobuf.dev/programming-guides/encoding/>.
 
 /// The content of a field.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) enum Content<'a> {
-    /// A whole number.
+    /// An integer.
     Number(u64),
     /// A text, a message, or packed numbers.
     Bytes(&'a [u8]),
-    /// Four or eight bytes of a number that nobody here reads.
+    /// Four or eight bytes of a number that is ignored here.
     Fixed,
 }
 
@@ -30,7 +30,7 @@ impl<'a> Content<'a> {
         std::str::from_utf8(self.bytes()).map_err(|_| "a name is not UTF-8".to_owned())
     }
 
-    /// Whole numbers, one alone or packed.
+    /// Integers, single or packed.
     pub(super) fn numbers(self) -> Result<Vec<i64>, String> {
         let mut rest = match self {
             Content::Number(number) => return Ok(vec![number as i64]),

@@ -3,8 +3,8 @@
 use super::OnnxError;
 use std::path::Path;
 
-/// Runs a graph with rows in one order, in it again, in the opposite one, and with the first row alone. `run` gives the bits
-/// of the rows at some places, in their order.
+/// Runs a graph with rows in one order, again in that order, in reverse, and with the first row alone. `run` returns
+/// the bits of the rows with some indices, in their order.
 ///
 /// # Errors
 /// When a row changes, and those of `run`.
@@ -24,7 +24,7 @@ pub(crate) fn check_rows<E: From<OnnxError>>(
         Ok(places.iter().zip(&found).any(|(&place, row)| base.get(place) != Some(row)))
     };
     let why = if differs(&forward)? {
-        "gives other numbers when it is asked again; a model must be a function of its inputs"
+        "gives different numbers for the same input; a model must be a function of its inputs"
     } else if differs(&backward)? || differs(&forward[..1])? {
         "mixes the rows of a call; a row must depend on itself alone (no statistic over the batch, no dynamic int8 \
          quantisation: models/README.md, Rows and chunks)"
@@ -69,6 +69,6 @@ mod tests {
             calls += 1.0;
             rows.iter().map(|row| row + calls).collect()
         });
-        assert!(problem.expect_err("chance").to_string().contains("when it is asked again"));
+        assert!(problem.expect_err("chance").to_string().contains("different numbers for the same input"));
     }
 }

@@ -1,9 +1,10 @@
 //! Finding and loading the ONNX Runtime library.
 //!
 //! Search order:
-//! 1. `ORT_DYLIB_PATH`, when set: that file and no other;
-//! 2. the project's folder: `.recmirror/onnxruntime/` in the folder of the executable or the nearest of its parents that has
-//!    one, then in the current folder, whose parents are not looked at: others may write there;
+//! 1. `ORT_DYLIB_PATH`, if set: that file and no other;
+//! 2. the project's folder: `.recmirror/onnxruntime/` in the folder of the executable or the nearest of its parents
+//!    that has one, then in the current folder; parents of the current folder are not searched, because others may
+//!    write there;
 //! 3. beside the executable;
 //! 4. the system's library search path.
 //!
@@ -29,14 +30,14 @@ pub fn library_name() -> &'static str {
     }
 }
 
-/// One place of the search and what was found there.
+/// One searched place and the result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attempt {
-    /// Why this place is searched.
+    /// The rule that names this place.
     pub rule: &'static str,
     /// The file.
     pub path: PathBuf,
-    /// The outcome; `None` when it was loaded.
+    /// The problem; `None` if it was loaded.
     pub problem: Option<String>,
 }
 
@@ -54,24 +55,24 @@ pub struct Runtime {
     pub library: PathBuf,
     /// Its version, such as `1.32.0`.
     pub version: String,
-    /// The whole search, the last attempt being the one that worked.
+    /// All attempts; the last one succeeded.
     pub attempts: Vec<Attempt>,
 }
 
 static RUNTIME: OnceLock<Result<Runtime, Vec<Attempt>>> = OnceLock::new();
 
 impl Runtime {
-    /// Loads the library on first use; later calls give the same one.
+    /// Loads the library on first use; later calls return the same one.
     ///
     /// # Errors
-    /// When no place of the search has a usable library: all places with their reasons.
+    /// When no place has a usable library: all places with their reasons.
     pub fn get() -> Result<&'static Runtime, OnnxError> {
         let loaded = RUNTIME.get_or_init(load);
         loaded.as_ref().map_err(|attempts| OnnxError::NoRuntime { attempts: attempts.clone() })
     }
 }
 
-/// The files to try, in order, and the rule behind each.
+/// The files to try, in order, each with its rule.
 fn search_places() -> Vec<(&'static str, PathBuf)> {
     if let Some(path) = std::env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
         return vec![("ORT_DYLIB_PATH", PathBuf::from(path))];
@@ -120,10 +121,10 @@ fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment,
         super::elf::check_whole(path)?;
     }
     let version = version_of(path)?;
-    // ort asserts where a library answers with nonsense; that must not end the process.
+    // ort panics on invalid answers of a library; that must not end the process.
     let outcome = crate::guard::guarded(|| {
         let builder = ort::init_from(path).map_err(|problem| problem.to_string())?.with_telemetry(false);
-        // What it says of a failure comes as an error, too; its own lines on stderr would be coloured and come under --quiet.
+        // The library also returns its errors; its own coloured lines on stderr would appear even under --quiet.
         let is_wanted = std::env::var_os("ORT_LOG").is_some();
         let builder = if is_wanted { builder } else { builder.with_logger(Arc::new(silent)) };
         let environment = builder.build().map_err(|problem| problem.to_string())?;
@@ -133,7 +134,7 @@ fn open(path: &Path, must_exist: bool) -> Result<(ort::environment::Environment,
     Ok((environment, version))
 }
 
-/// The loader's own reason, which is behind "dlopen failed".
+/// The loader's own reason, after "dlopen failed".
 fn cannot_be_loaded(problem: &dyn std::error::Error) -> String {
     let mut words = String::from("cannot be loaded");
     let mut next = Some(problem);
@@ -144,18 +145,18 @@ fn cannot_be_loaded(problem: &dyn std::error::Error) -> String {
     words
 }
 
-/// The head of the C interface `OrtApiBase`, which has had this form in all versions.
+/// The head of the C interface `OrtApiBase`, which is the same in all versions.
 #[repr(C)]
 struct ApiBase {
     get_api: *const c_void,
     version: Option<unsafe extern "C" fn() -> *const c_char>,
 }
 
-/// Asks the library for its version before ort sees it.
+/// Reads the library's version before ort loads it.
 #[expect(unsafe_code, reason = "a library loaded at run time can only be called this way")]
 fn version_of(path: &Path) -> Result<String, String> {
-    // SAFETY: loading a library runs its initialisers; that is what the user asks for by placing it there. The one
-    // symbol used has this signature in every ONNX Runtime, and null pointers are checked.
+    // SAFETY: loading a library runs its initialisers; the user requests that by placing it there. The one symbol used
+    // has this signature in every ONNX Runtime, and null pointers are checked.
     unsafe {
         let library = libloading::Library::new(path).map_err(|problem| cannot_be_loaded(&problem))?;
         let base = library.get::<unsafe extern "C" fn() -> *const ApiBase>(b"OrtGetApiBase\0");

@@ -4,7 +4,7 @@
 pub(crate) const FLOAT: u64 = 1;
 pub(crate) const INT64: u64 = 7;
 
-/// A graph that grows node by node.
+/// A graph under construction.
 #[derive(Clone, Default)]
 pub(crate) struct GraphBuilder {
     fields: Vec<u8>,
@@ -33,12 +33,12 @@ pub(crate) fn text(field: u64, content: &str) -> Vec<u8> {
     bytes(field, content.as_bytes())
 }
 
-/// An attribute that is a whole number.
+/// An integer attribute.
 pub(crate) fn int(name: &str, value: i64) -> Vec<u8> {
     [text(1, name), number(3, value), number(20, 2)].concat()
 }
 
-/// An attribute of whole numbers.
+/// An attribute of integers.
 pub(crate) fn ints(name: &str, values: &[i64]) -> Vec<u8> {
     let values: Vec<u8> = values.iter().flat_map(|&value| number(8, value)).collect();
     [text(1, name), values, number(20, 7)].concat()
@@ -54,13 +54,13 @@ pub(crate) fn tensor(name: &str, tensor: &[u8]) -> Vec<u8> {
     [text(1, name), bytes(5, tensor), number(20, 4)].concat()
 }
 
-/// A tensor whose numbers are in it.
+/// A tensor with its numbers inside.
 pub(crate) fn inside(name: &str, kind: u64, dims: &[i64], raw: &[u8]) -> Vec<u8> {
     let dims: Vec<u8> = dims.iter().flat_map(|&size| number(1, size)).collect();
     [dims, number(2, kind as i64), text(8, name), bytes(9, raw)].concat()
 }
 
-/// A tensor of floats whose numbers are in a file.
+/// A tensor of floats with its numbers in a file.
 pub(crate) fn outside(name: &str, dims: &[i64], location: &str) -> Vec<u8> {
     let dims: Vec<u8> = dims.iter().flat_map(|&size| number(1, size)).collect();
     let entry = bytes(13, &[text(1, "location"), text(2, location)].concat());
@@ -179,7 +179,7 @@ impl GraphBuilder {
     }
 }
 
-/// Returns true if ONNX Runtime is there; without it, only `RECMIRROR_OFFLINE=1` lets tests pass it by.
+/// True if ONNX Runtime is available; without it, only `RECMIRROR_OFFLINE=1` lets tests skip it.
 pub(crate) fn has_runtime() -> bool {
     let found = super::Runtime::get();
     let offline = std::env::var("RECMIRROR_OFFLINE").is_ok_and(|value| value == "1");

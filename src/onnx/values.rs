@@ -1,6 +1,6 @@
 //! Static facts about the values of a graph.
 //!
-//! Their type, and whether whole numbers are at least 1.
+//! Their type, and whether integers are at least 1.
 
 use super::inspection::Node;
 use super::protobuf::Fields;
@@ -19,7 +19,7 @@ const FLOATS: [u64; 4] = [FLOAT, 10, 11, 16];
 pub(super) struct Known {
     /// The number of its element type; 0 = unknown.
     pub kind: u64,
-    /// True if all of it is 1 to 2^31 - 1.
+    /// True if all of its numbers are 1 to 2^31 - 1.
     pub positive: bool,
     /// True if it is a constant `false`.
     off: bool,
@@ -50,7 +50,7 @@ impl<'a> Scope<'_, 'a> {
         Known::default()
     }
 
-    /// Notes what is known; nothing takes a declared type away.
+    /// Records facts; a declared type stays.
     pub(super) fn set(&mut self, name: &'a str, known: Known) {
         let kind = self.own.get(name).map_or(0, |known| known.kind);
         let kind = if known.kind == 0 { kind } else { known.kind };
@@ -69,7 +69,7 @@ impl<'a> Scope<'_, 'a> {
         Ok(())
     }
 
-    /// An input, an output or another value with a declared type; gives its name.
+    /// Records an input, an output or another value with a declared type; returns its name.
     pub(super) fn declared(&mut self, value: &'a [u8]) -> Result<&'a str, String> {
         let (mut name, mut kind) = ("", 0);
         for field in Fields(value) {
@@ -85,12 +85,12 @@ impl<'a> Scope<'_, 'a> {
         Ok(name)
     }
 
-    /// Returns true if this optional input of a node is absent or a constant `false`.
+    /// True if this optional input of a node is absent or a constant `false`.
     pub(super) fn is_off(&self, name: &str) -> bool {
         name.is_empty() || self.known(name).off
     }
 
-    /// Returns true if a division is of floats, or by whole numbers of at least 1.
+    /// True if a division is of floats, or by integers of at least 1.
     pub(super) fn is_safe_division(&self, node: &Node<'_>) -> bool {
         let of = |place: usize| self.known(node.inputs.get(place).copied().unwrap_or_default());
         let (above, below) = (of(0), of(1));
@@ -113,7 +113,7 @@ impl<'a> Scope<'_, 'a> {
             }
             "Cast" => {
                 let to = number("to", 0)?;
-                // Another type may cut numbers off.
+                // Another type may truncate numbers.
                 Known { kind: to, positive: first.positive && [INT32, INT64].contains(&to), off: false }
             }
             "CastLike" | "Where" => kind(of(1).kind),
@@ -159,7 +159,7 @@ fn constant_of(node: &Node<'_>) -> Result<Known, String> {
     }
     for (name, field) in [("value_int", 3), ("value_ints", 8)] {
         if let Some(content) = node.attribute(name, field)? {
-            // Several numbers may be in several fields, of which one is seen here.
+            // Several numbers may be in several fields, and only one of them is read here.
             let positive = field == 3 && content.numbers()?.iter().all(is_positive);
             return Ok(Known { kind: INT64, positive, off: false });
         }

@@ -1,13 +1,13 @@
 //! Time limits of graph calls and loads.
 //!
-//! A limit on the time that one call of a graph takes, and its load.
+//! Calls and loads that exceed a limit are stopped.
 //!
-//! A graph that draws nothing and has no loops can still compute for hours: a few hundred products of large matrices need few
-//! bytes. One thread of the process looks at all calls that are under way, ten times a second, and stops those that take too
-//! long: ONNX Runtime then gives an error before its next node. A single node that does not come back cannot be stopped from
-//! inside; the program ends for it, where it said how ([`on_hang`]).
+//! A graph without random numbers and loops can still compute for hours: a few hundred products of large matrices need
+//! few bytes. One thread of the process inspects all active calls ten times a second, and stops those that take too
+//! long: ONNX Runtime then returns an error before its next node. A single node that does not return cannot be stopped
+//! from inside; the program ends instead, if it registered [`on_hang`].
 //!
-//! Time is counted in looks, not by a clock, so that a process that was suspended loses none.
+//! Time is counted in inspections, not by a clock, so that a suspended process loses none.
 
 use super::OnnxError;
 use ort::session::builder::{LoadCanceler, SessionBuilder};
@@ -17,32 +17,32 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, Once, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-/// Sets the limit.
+/// The environment variable with the limit.
 const VARIABLE: &str = "RECMIRROR_GRAPH_SECONDS";
 
-/// Seconds of a call of a mirror, a ranker or an encoder: thousands of times what they take.
+/// Seconds for a call of a mirror, a ranker or an encoder: thousands of times what they need.
 pub(super) const OF_GRAPH: u64 = 60;
 
-/// Seconds of a call of a language model, which may read long texts with large weights.
+/// Seconds for a call of a language model, which may read long texts with large weights.
 pub(super) const OF_LANGUAGE_MODEL: u64 = 1_800;
 
-/// Seconds that a call has after it was asked to stop.
+/// Seconds between the request to stop and the end of the process.
 const GRACE: u64 = 10;
 
-/// Looks a second.
+/// Inspections a second.
 const LOOKS: u64 = 10;
 
 static CALLS: Mutex<Vec<Weak<Watch>>> = Mutex::new(Vec::new());
 static HANG: OnceLock<fn(&str)> = OnceLock::new();
 
-/// What is done about a graph that takes too long and does not stop when it is reported to: `end` gets the message and should end
-/// the process. Without it such a call goes on; a library does not end the program that it is part of.
+/// Registers the reaction to a graph that takes too long and does not stop: `end` receives the message and should end
+/// the process. Without it such a call continues, because a library does not end its program.
 pub fn on_hang(end: fn(&str)) {
-    // The first one counts.
+    // The first registration counts.
     let _ = HANG.set(end);
 }
 
-/// How a call is asked to stop.
+/// The way to stop a call.
 enum Stop {
     Call(Arc<RunOptions>),
     Load(LoadCanceler),
@@ -53,16 +53,16 @@ struct Watch {
     path: PathBuf,
     seconds: u64,
     stop: Stop,
-    /// Grows when a call begins and when it ends: odd while one is under way.
+    /// Incremented when a call begins and when it ends: odd during a call.
     count: AtomicU64,
-    /// The count at the last look, and how many looks it has been the same.
+    /// The count at the last inspection, and the number of inspections since it changed.
     seen: AtomicU64,
     looks: AtomicU64,
     is_told: AtomicBool,
 }
 
 impl Watch {
-    /// A watch that the thread looks at.
+    /// A watch that the thread inspects.
     fn begin(path: &Path, seconds: u64, stop: Stop) -> Arc<Watch> {
         static THREAD: Once = Once::new();
         let zero = AtomicU64::default;
@@ -79,7 +79,7 @@ impl Watch {
         CALLS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&watch));
         THREAD.call_once(|| {
             let thread = std::thread::Builder::new().name("graph-watch".to_owned());
-            // A machine that gives no thread has no limit.
+            // Without the thread there is no limit.
             let _ = thread.spawn(look_on);
         });
         watch
@@ -108,7 +108,7 @@ impl Watch {
         format!("{what} takes more than {} s; {VARIABLE} sets another limit", self.seconds)
     }
 
-    /// One look: counts, and stops what takes too long.
+    /// One inspection: counts, and stops calls that take too long.
     fn look(&self) {
         let count = self.count.load(Ordering::SeqCst);
         if count.is_multiple_of(2) || self.seen.swap(count, Ordering::SeqCst) != count {
@@ -117,7 +117,7 @@ impl Watch {
         let looks = self.looks.fetch_add(1, Ordering::SeqCst) + 1;
         if looks == self.seconds.saturating_mul(LOOKS) {
             self.is_told.store(true, Ordering::SeqCst);
-            // What cannot be determined to stop is ended below.
+            // A call that cannot be stopped is ended below.
             let _ = match &self.stop {
                 Stop::Call(options) => options.terminate(),
                 Stop::Load(canceler) => canceler.cancel(),
@@ -125,7 +125,7 @@ impl Watch {
         } else if looks == self.seconds.saturating_add(GRACE).saturating_mul(LOOKS)
             && let Some(end) = HANG.get()
         {
-            end(&format!("{}: {}; it did not stop when it was told to", self.path.display(), self.message()));
+            end(&format!("{}: {}; it did not stop on request", self.path.display(), self.message()));
         }
     }
 }
@@ -147,7 +147,7 @@ fn limit(of_kind: u64) -> u64 {
     wanted.filter(|&wanted| wanted > 0).unwrap_or(of_kind)
 }
 
-/// A session whose calls have a limit of time.
+/// A session whose calls have a time limit.
 pub(super) struct WatchedSession {
     session: Session,
     options: Arc<RunOptions>,
@@ -155,7 +155,7 @@ pub(super) struct WatchedSession {
 }
 
 impl WatchedSession {
-    /// Opens a session: `commit` makes it of the builder. `seconds` is the limit of the load and of each call.
+    /// Opens a session: `commit` builds it. `seconds` is the limit of the load and of each call.
     ///
     /// # Errors
     /// When the runtime refuses the graph, or its load takes too long.
@@ -182,7 +182,7 @@ impl WatchedSession {
     /// Runs the graph.
     ///
     /// # Errors
-    /// When the runtime fails, or the call takes too long: what happened, in words.
+    /// When the runtime fails, or the call takes too long: the problem as a sentence.
     pub(super) fn run<'r, 's: 'r, 'i, 'v: 'i>(
         &'s mut self,
         inputs: impl Into<SessionInputs<'i, 'v>>,
@@ -202,7 +202,7 @@ mod tests {
     use ort::value::TensorRef;
     use std::borrow::Cow;
 
-    /// Products of a matrix with itself, one after the other: `first` is its name.
+    /// Repeated products of a matrix with itself; `first` is its name.
     fn products(graph: GraphBuilder, first: &str, count: usize) -> GraphBuilder {
         let mut graph = graph;
         let mut before = first.to_owned();
@@ -249,7 +249,7 @@ mod tests {
         if !has_runtime() {
             return;
         }
-        // What does not depend on the input is computed at load.
+        // Values that do not depend on the input are computed at load.
         let one = inside("", 1, &[1], &floats(&[0.5]));
         let graph = GraphBuilder::default()
             .input("x", &[-1, -2])

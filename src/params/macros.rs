@@ -14,14 +14,14 @@ pub type Texts = Vec<String>;
 /// A policy inside a policy: its `kind` and the keys of that kind.
 pub type PolicyTable = Table;
 
-/// Policies inside a policy, each with a `weight` besides.
+/// Inner policies, each with an additional `weight`.
 pub type PolicyTables = Vec<Table>;
 
 /// The parameters of a kind; [`parameters!`](crate::parameters) implements it.
 pub trait Parameters: Serialize + DeserializeOwned {
     /// The value of `kind`.
     const NAME: &'static str;
-    /// What the kind does, in a line, and the source.
+    /// A description of the kind in a line, with the source.
     const SUMMARY: &'static str;
     /// The keys in the order of the fields.
     const KEYS: &'static [Key];

@@ -21,13 +21,13 @@ pub use self::nearest::{did_you_mean, listed, nearest, short};
 pub use self::renamed::renamed;
 pub use self::sections::{Section, Variant};
 
-/// What [`parameters!`](crate::parameters) and [`words!`](crate::words) derive.
+/// The derives of [`parameters!`](crate::parameters) and [`words!`](crate::words) use it.
 #[doc(hidden)]
 pub use serde;
 
 use toml::Value;
 
-/// A key: its name, the values that it takes, and what it means.
+/// A key: its name, its allowed values, and its meaning.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Key {
     /// The name within its table.
@@ -39,7 +39,7 @@ pub struct Key {
 }
 
 impl Key {
-    /// Returns true if the key must be given because it has no default.
+    /// True if the key has no default and must be given.
     pub fn is_required(&self) -> bool {
         self.kind.default_value().is_none()
     }
@@ -133,7 +133,7 @@ pub enum Kind {
         /// The kind when the key is absent.
         default: &'static str,
     },
-    /// A list of policies inside a policy, each with a `weight` besides.
+    /// A list of inner policies, each with an additional `weight`.
     Policies {
         /// The kinds when the key is absent.
         default: &'static [&'static str],
@@ -188,7 +188,7 @@ impl Kind {
         }
     }
 
-    /// The words of which the value may be one.
+    /// The allowed words.
     pub fn words(&self) -> &'static [&'static str] {
         match *self {
             Kind::Word { words, .. }

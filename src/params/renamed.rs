@@ -1,6 +1,6 @@
 //! Names of earlier versions.
 //!
-//! A name in a file or an option that has changed keeps working for one version, with a note that says the new one.
+//! An old name in a file or an option works for one more version, with a note that gives the new one.
 
 /// The note on an earlier name.
 pub fn renamed(earlier: &str, now: &str) -> String {

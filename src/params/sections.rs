@@ -1,6 +1,6 @@
 //! The tables of a scenario file.
 //!
-//! The tables of a scenario file, as far as they are not lists.
+//! The tables of a scenario file that are not lists.
 
 use super::Key;
 

@@ -1,12 +1,12 @@
 //! The journal of a stage that asks a model.
 //!
-//! Answers in it are not requested again.
+//! A restarted stage does not request answers in it again.
 //!
-//! It is beside the file that the stage makes, with `.part` at its end, and is removed when that file is
-//! complete. Its first line says what the answers belong to (scenes, model, settings, prompts); the others are
-//! `[scene, place, answer]` in the order of arrival. Each arrival is one write, so that a killed process loses
-//! nothing that had arrived; the disk is synchronised every [`SYNC_EVERY`] answers. A line that was cut off by a
-//! crash is taken away. Answers are not kept in memory, only where they stand.
+//! It is beside the file that the stage makes, with the ending `.part`, and is removed when that file is complete. Its
+//! first line records the inputs of the answers (scenes, model, settings, prompts); the others are `[scene, place,
+//! answer]` in the order of arrival. Each arrival is one write, so a killed process loses no answer; the disk is
+//! synchronised every [`SYNC_EVERY`] answers. A line that a crash cut off is removed. Memory holds only the positions
+//! of answers.
 
 use super::Watch;
 use crate::files::FileError;
@@ -24,7 +24,7 @@ use std::sync::{Mutex, MutexGuard};
 /// Answers between two synchronisations of the disk.
 const SYNC_EVERY: usize = 256;
 
-/// Which answer: the scene's row and the place among its answers, both counted from 0.
+/// The index of an answer: the scene's row and its place among the scene's answers, both from 0.
 pub(super) type Place = (u64, u32);
 
 /// The inputs of a file of answers: names and values, in a fixed order.
@@ -38,7 +38,7 @@ impl Binding {
         self
     }
 
-    /// Adds a model: its name, and what else distinguishes it from another of the same name.
+    /// Adds a model: its name, and what distinguishes it from others with that name.
     pub(super) fn with_model(self, what: &str, name: &str, fingerprint: Option<&str>) -> Binding {
         let binding = self.with(what, name);
         match fingerprint.filter(|fingerprint| *fingerprint != name) {
@@ -59,7 +59,7 @@ impl Binding {
         hasher.finalize().to_hex()[..16].to_owned()
     }
 
-    /// `model: was a, is b` for each value that differs.
+    /// `model: was a, is b` for each differing value.
     fn differences(&self, now: &Binding) -> String {
         let value = |of: &Binding, name: &str| {
             of.0.iter().find(|(other, _)| other == name).map_or("nothing", |(_, value)| value).to_owned()
@@ -86,7 +86,7 @@ pub(super) fn file_hash(path: &Path, remedy: &str) -> Result<String, FileError> 
     Ok(hasher.finalize().to_hex()[..16].to_owned())
 }
 
-/// Where a line is in the file.
+/// The position of a line in the file.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     offset: u64,
@@ -97,7 +97,7 @@ struct Span {
 #[derive(Debug, Default)]
 struct Content {
     places: BTreeMap<Place, Span>,
-    /// The end of the last whole line; 0 where not even the first one is whole.
+    /// The end of the last complete line; 0 if the first line is incomplete.
     end: u64,
 }
 
@@ -122,7 +122,7 @@ pub(super) fn journal_path(target: &Path) -> PathBuf {
 }
 
 impl<T: Serialize + DeserializeOwned> Journal<T> {
-    /// Opens the journal of `target`, a new one where there is none or `restart` is set.
+    /// Opens the journal of `target`, a new one if there is none or `restart` is set.
     ///
     /// # Errors
     /// When it belongs to other scenes, another model or other settings, is damaged, or is in use.
@@ -156,7 +156,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         Ok(Journal { path, output, answers: PhantomData })
     }
 
-    /// Returns true if there is an answer in the journal of `target`; a first line alone is none.
+    /// True if the journal of `target` has an answer; the first line is none.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -175,7 +175,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         Ok(bytes.last() == Some(&b'\n'))
     }
 
-    /// The places that the journal of `target` has; empty where there is none. Nothing is changed.
+    /// The places in the journal of `target`; empty without a journal. Changes nothing.
     ///
     /// # Errors
     /// As [`Journal::open`], except the lock.
@@ -188,7 +188,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         }
     }
 
-    /// Returns true if an answer is there.
+    /// True if the answer exists.
     pub(super) fn has(&self, place: Place) -> bool {
         self.output().content.places.contains_key(&place)
     }
@@ -198,17 +198,17 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         self.output().content.places.len() as u64
     }
 
-    /// Adds answers with one write. What is there already stays as it is.
+    /// Adds answers with one write. Existing answers stay unchanged.
     ///
     /// # Errors
-    /// When the file system refuses.
+    /// When the file cannot be written.
     pub(super) fn push(&self, answers: &[(Place, T)]) -> Result<(), FileError> {
         let mut output = self.output();
         let mut bytes = Vec::new();
         let mut spans = Vec::with_capacity(answers.len());
         for ((scene, place), answer) in answers {
             let line = line(&self.path, &(scene, place, answer))?;
-            // A number that is none becomes `null`, which a later run could not read.
+            // A number that is not finite becomes `null`, which a later run could not read.
             if let Err(problem) = serde_json::from_slice::<(u64, u32, T)>(&line) {
                 let problem = format!("an answer of scene {scene} cannot be kept: {problem}");
                 return Err(FileError::whole(&self.path, problem));
@@ -218,10 +218,10 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
             bytes.extend_from_slice(&line);
         }
         let fail = |source| FileError::write(&self.path, source);
-        // Reading an answer back moves the position, and may fail in the middle: every write says where it goes.
+        // Reading an answer moves the position and may fail halfway, so every write sets its position.
         let end = output.content.end;
         if let Err(source) = output.file.seek(SeekFrom::Start(end)).and_then(|_| output.file.write_all(&bytes)) {
-            // A half line in the middle would make the rest unreadable.
+            // An incomplete line in the middle would make the rest unreadable.
             let _ = output.file.set_len(end).and_then(|()| output.file.seek(SeekFrom::Start(end)));
             return Err(fail(source));
         }
@@ -237,7 +237,7 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         Ok(())
     }
 
-    /// Reads an answer back; `None` where it is not there.
+    /// Reads an answer; `None` if it does not exist.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -252,18 +252,18 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
         Ok(Some(answer))
     }
 
-    /// Takes the journal away: its file is complete.
+    /// Removes the journal: its file is complete.
     ///
     /// # Errors
-    /// When the file system refuses.
+    /// When the file cannot be removed.
     pub(super) fn remove(self) -> Result<(), FileError> {
         std::fs::remove_file(&self.path).map_err(|source| FileError::write(&self.path, source))
     }
 
-    /// Makes sure that what has arrived is on the disk.
+    /// Writes all answers through to the disk.
     ///
     /// # Errors
-    /// When the file system refuses.
+    /// When the disk cannot be synchronised.
     pub(super) fn sync(&self) -> Result<(), FileError> {
         self.output().file.sync_data().map_err(|source| FileError::write(&self.path, source))
     }
@@ -278,20 +278,20 @@ impl<T: Serialize + DeserializeOwned> Journal<T> {
     }
 }
 
-/// Why there is no answer.
+/// The reason for a missing answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
     pub why: String,
-    /// True if asking again would give no other.
+    /// True if another request would not help.
     pub lasting: bool,
 }
 
-/// How to go on after a stop: what `--restart` would throw away must not be asked again.
+/// How to continue after a stop: without `--restart`, which would discard the answers.
 pub(super) fn again(restart: bool) -> &'static str {
     if restart { "run the command again without --restart" } else { "run the command again" }
 }
 
-/// Takes the answers of a model as they arrive, from any thread, and keeps what went wrong for the end.
+/// Stores the answers of a model as they arrive, from any thread, and keeps failures for the end.
 pub(super) struct Collector<'a, T> {
     journal: &'a Journal<T>,
     watch: &'a dyn Watch,
@@ -301,12 +301,13 @@ pub(super) struct Collector<'a, T> {
 }
 
 impl<'a, T: Serialize + DeserializeOwned> Collector<'a, T> {
-    /// A collector that writes to `journal` and sets `stop` when that fails: what cannot be kept is not asked.
+    /// A collector that writes to `journal` and sets `stop` if that fails: an answer that cannot be stored is not
+    /// requested.
     pub(super) fn new(journal: &'a Journal<T>, watch: &'a dyn Watch, stop: &'a AtomicBool) -> Collector<'a, T> {
         Collector { journal, watch, stop, problem: Mutex::default(), failures: Mutex::default() }
     }
 
-    /// Keeps answers.
+    /// Stores answers.
     pub(super) fn keep(&self, answers: &[(Place, T)]) {
         if let Err(problem) = self.journal.push(answers) {
             self.stop.store(true, Ordering::Relaxed);
@@ -317,12 +318,12 @@ impl<'a, T: Serialize + DeserializeOwned> Collector<'a, T> {
         self.watch.advance(answers.len() as u64);
     }
 
-    /// Notes that there is no answer, and why.
+    /// Records a missing answer with its reason.
     pub(super) fn fail(&self, place: Place, why: String) {
         self.note(place, Failure { why, lasting: false });
     }
 
-    /// Notes that a model gave no answer.
+    /// Records the failure of a model.
     pub(super) fn fail_by(&self, place: Place, error: &LanguageError) {
         self.note(place, Failure { why: error.to_string(), lasting: matches!(error, LanguageError::Answer(_)) });
     }
@@ -333,10 +334,10 @@ impl<'a, T: Serialize + DeserializeOwned> Collector<'a, T> {
         }
     }
 
-    /// The failure, after the journal is safe on the disk.
+    /// The failures, once the journal is synchronised.
     ///
     /// # Errors
-    /// When an answer could not be kept.
+    /// When an answer could not be stored.
     pub(super) fn finish(self) -> Result<BTreeMap<Place, Failure>, FileError> {
         if let Ok(Some(problem)) = self.problem.into_inner() {
             return Err(problem);
@@ -352,7 +353,7 @@ fn line(path: &Path, value: &impl Serialize) -> Result<Vec<u8>, FileError> {
     Ok(bytes)
 }
 
-/// Reads the whole file once: where each answer stands, and where the last whole line ends.
+/// Reads the whole file once: the positions of answers, and the end of the last complete line.
 fn scan<T: DeserializeOwned>(path: &Path, file: &File, binding: &Binding) -> Result<Content, FileError> {
     let mut content = Content::default();
     let mut foreign = None;
@@ -379,7 +380,7 @@ fn scan<T: DeserializeOwned>(path: &Path, file: &File, binding: &Binding) -> Res
         })?;
         content.places.entry((scene, place)).or_insert(span);
     }
-    // Nothing is lost with a journal of something else that has no answers.
+    // A foreign journal without answers can be overwritten without loss.
     if foreign.is_some() { Ok(Content::default()) } else { Ok(content) }
 }
 
@@ -390,7 +391,7 @@ fn check(path: &Path, header: &[u8], binding: &Binding) -> Result<(), FileError>
         return Ok(());
     }
     let problem = format!(
-        "these answers belong to something else ({}); run with what they belong to, or start again with --restart",
+        "these answers have other inputs ({}); run with those inputs, or start again with --restart",
         was.differences(binding)
     );
     Err(FileError::whole(path, problem))
@@ -456,7 +457,7 @@ mod tests {
         let target = folder.path().join("answers.jsonl");
         let journal = open(&target, false).expect("a journal");
         journal.push(&[((0, 0), "one".to_owned()), ((1, 0), "two".to_owned())]).expect("kept");
-        // The second answer cannot be read as long as its line is cut short.
+        // The second answer cannot be read while its line is cut short.
         let whole = std::fs::read(journal.path()).expect("bytes");
         let other = OpenOptions::new().write(true).open(journal.path()).expect("the file");
         other.set_len(whole.len() as u64 - 3).expect("cut");
@@ -471,7 +472,7 @@ mod tests {
     }
 
     #[test]
-    fn a_first_line_alone_is_no_answer_and_what_is_no_number_is_not_kept() {
+    fn a_first_line_is_no_answer_and_infinite_numbers_are_not_stored() {
         let folder = tempfile::tempdir().expect("a folder");
         let target = folder.path().join("a.jsonl");
         let holds = || Journal::<f64>::holds_answers(&target).expect("readable");
@@ -488,7 +489,7 @@ mod tests {
     }
 
     #[test]
-    fn other_settings_damage_and_a_second_process_are_told() {
+    fn other_settings_damage_and_a_second_process_are_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         let target = folder.path().join("a.jsonl");
         let journal = open(&target, false).expect("a journal");
@@ -511,7 +512,7 @@ mod tests {
     }
 
     #[test]
-    fn digests_tell_names_from_values() {
+    fn digests_separate_names_from_values() {
         let one = Binding::default().with("a", "bc");
         assert_ne!(one.digest(), Binding::default().with("ab", "c").digest());
         assert_eq!(one.digest(), one.clone().digest());

@@ -1,19 +1,19 @@
 //! Artefact audit of lists by user-free rules.
 //!
-//! Lists are built around the real item in one way or another, and what sees the whole list can learn how. A rule
-//! that finds the real item far more often than chance shows that a list measures its builder and not the user.
-//! A rule picks the item of highest score; among equal scores each counts as picked with equal share.
+//! Lists are built around the real item in one way or another, and a model that sees the whole list can learn how. If a
+//! rule finds the real item far more often than chance, a list measures its builder and not the user. A rule picks the
+//! item of highest score; equal scores share the pick.
 
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// A rule is warned of when it is this far above chance.
+/// A rule that exceeds chance by this gets a warning.
 const MARGIN: f64 = 0.10;
 /// The 97.5% quantile of the normal distribution.
 const Z: f64 = 1.959_963_984_540_054;
 
-/// How often one rule finds the real item of one kind of lists.
+/// How often one rule finds the real item in one kind of lists.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Finding {
     /// How the lists were built.
@@ -22,27 +22,27 @@ pub struct Finding {
     pub rule: String,
     /// Lists.
     pub scenes: u64,
-    /// Share that a uniform guess finds.
+    /// The expected share of a uniform guess.
     pub chance: f64,
-    /// Share that the rule finds.
+    /// The share of the rule.
     pub found: f64,
     /// Lower end of the 95% interval (Wilson, 1927).
     pub low: f64,
     /// Upper end.
     pub high: f64,
-    /// True if the rule is 10 points above chance, and chance below the interval.
+    /// True if the rule exceeds chance by 10 points, and chance is below the interval.
     pub warning: bool,
 }
 
 #[derive(Default)]
 struct Sums {
     scenes: u64,
-    /// How many lists have each length.
+    /// The number of lists of each length.
     lengths: BTreeMap<usize, u64>,
     found: f64,
 }
 
-/// Collects what rules find.
+/// Collects the hits of rules.
 #[derive(Default)]
 pub struct Audit {
     sums: BTreeMap<(String, usize), Sums>,
@@ -50,7 +50,7 @@ pub struct Audit {
 }
 
 impl Audit {
-    /// Adds what a rule says of one list: a score for each item, and the slot of the real one. NaN is the lowest.
+    /// Adds a rule's scores for one list, and the slot of the real item. NaN is the lowest.
     pub fn add(&mut self, lists: &str, rule: &str, scores: &[f64], real: usize) {
         let place = self.rules.iter().position(|known| known == rule).unwrap_or_else(|| {
             self.rules.push(rule.to_owned());
@@ -117,8 +117,8 @@ pub fn told(file: &str, findings: &[Finding]) -> String {
         let (found, above) = (100.0 * of.found, 100.0 * (of.found - of.chance));
         let _ = writeln!(
             text,
-            "  warning: in {} lists the rule `{}` finds {found:.1}%, {above:.1} points above chance: whoever sees the whole \
-             list can learn it instead of the user",
+            "  warning: in {} lists the rule `{}` finds {found:.1}%, {above:.1} points above chance: a model that \
+             sees the whole list can learn it instead of the user",
             of.lists, of.rule
         );
     }
@@ -158,7 +158,7 @@ mod tests {
           lists                rule                      scenes   chance    found  95% interval
           x                    half                         200    20.0%    50.0%  43.1% to 56.9%  WARNING
           x                    first                        200    20.0%    20.0%  15.0% to 26.1%
-          warning: in x lists the rule `half` finds 50.0%, 30.0 points above chance: whoever sees the whole list can learn it instead of the user
+          warning: in x lists the rule `half` finds 50.0%, 30.0 points above chance: a model that sees the whole list can learn it instead of the user
         ");
     }
 }

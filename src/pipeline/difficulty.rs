@@ -19,31 +19,31 @@ pub struct DifficultyRecord {
     pub user_id: ExternalId,
     /// The item that the user took.
     pub item_id: ExternalId,
-    /// The difficulty of each of the strong model's decisions, in the order of its `decision_list`; `null` where it could not
-    /// be measured.
+    /// The difficulty of each of the strong model's decisions, in the order of its `decision_list`; `null` if it could
+    /// not be measured.
     pub ifd: Vec<Option<f64>>,
     /// The hash of the file of probabilities whose decisions were measured.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probs: Option<String>,
-    /// Which model measured, and a hash of all that the file was made from.
+    /// The measuring model, and a hash of all inputs of the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predictor: Option<String>,
 }
 
-/// Difficulties that cannot be had.
+/// Difficulties that are missing or invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum DifficultyError {
-    /// A file.
+    /// A problem of a file.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A scene or decision that the file does not have.
+    /// A scene or decision that is not in the file.
     #[error("{}: no difficulty of decision {decision} of scene {scene}; `recmirror judge --ifd` makes the file again", path.display())]
     Absent {
         /// The file.
         path: PathBuf,
         /// The scene's row, counted from 0.
         scene: u64,
-        /// The decision's place, counted from 0.
+        /// The decision's index, from 0.
         decision: usize,
     },
 }
@@ -55,7 +55,7 @@ pub(super) struct Difficulties {
 }
 
 impl Difficulties {
-    /// Reads `probs/NAME_ifd.jsonl`, and refuses one of other scenes or of other decisions.
+    /// Reads `probs/NAME_ifd.jsonl`, and refuses one for other scenes or decisions.
     pub(super) fn read(project: &Project, dataset: &str) -> Result<Difficulties, DifficultyError> {
         let path = project.difficulties(dataset);
         let mut rows = Vec::new();
@@ -81,7 +81,7 @@ impl Difficulties {
         Ok(Difficulties { path, rows })
     }
 
-    /// The difficulty of one decision; `None` where it could not be measured.
+    /// The difficulty of one decision; `None` if it could not be measured.
     pub(super) fn get(&self, scene: u64, decision: usize) -> Result<Option<f64>, DifficultyError> {
         let row = usize::try_from(scene).ok().and_then(|scene| self.rows.get(scene));
         let absent = || DifficultyError::Absent { path: self.path.clone(), scene, decision };

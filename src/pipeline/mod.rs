@@ -1,10 +1,10 @@
 //! The pipeline of the paper.
 //!
-//! Feedback logs -> scenes -> decisions by two language models -> behaviour probabilities ->
-//! uncertainty -> distilled preference pairs -> training files.
+//! Feedback logs -> scenes -> decisions by two language models -> behaviour probabilities -> uncertainty -> distilled
+//! preference pairs -> training files.
 //!
-//! Each stage is a function over a [`Project`], a folder in the layout of the paper's reference code, and reads
-//! and writes one JSONL file a data set. Source: "Mirroring Users: Towards Building Preference-aligned User
+//! Each stage is a function over a [`Project`], a folder in the layout of the paper's reference code, and reads and
+//! writes one JSONL file for each data set. Source: "Mirroring Users: Towards Building Preference-aligned User
 //! Simulator with User Feedback in Recommendation" (arXiv 2508.18142).
 
 mod answer_journal;

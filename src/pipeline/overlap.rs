@@ -1,14 +1,14 @@
 //! Word overlap of two texts, weighted by rarity.
 //!
-//! `composed` decides by it, and `judge --overlap` predicts by it. It is a stand-in so that the flow runs with no
-//! model at all; it knows nothing of what words mean.
+//! `composed` decides by it, and `judge --overlap` predicts by it. It lets the pipeline run without any model and does
+//! not understand words.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Shorter words say little.
+/// Shorter words carry little information.
 const SHORTEST: usize = 3;
 
-/// Words that are in titles of any kind.
+/// Words that occur in titles of any kind.
 const EMPTY: [&str; 4] = ["the", "and", "for", "with"];
 
 /// The words of a text: runs of letters and digits in lower case, each once.
@@ -19,7 +19,7 @@ pub(super) fn words(text: &str) -> BTreeSet<String> {
     runs.filter(telling).map(str::to_owned).collect()
 }
 
-/// The options of a list as words, with the weight of each word: less where more options have it, 0 where all have.
+/// The options of a list as words, with the weight of each word: less for words in more options, 0 for words in all.
 pub(super) struct Options {
     words: Vec<BTreeSet<String>>,
     weights: BTreeMap<String, f64>,
@@ -38,7 +38,7 @@ impl Options {
         Options { words, weights }
     }
 
-    /// For each option the share of its weight that lies in words of `other`: 0 nothing, 1 all.
+    /// For each option the share of its weight in words of `other`, from 0 (none) to 1 (all).
     pub(super) fn shares(&self, other: &BTreeSet<String>) -> Vec<f64> {
         let weight = |word: &String| self.weights.get(word).copied().unwrap_or(0.0);
         let share = |option: &BTreeSet<String>| {
@@ -49,7 +49,7 @@ impl Options {
         self.words.iter().map(share).collect()
     }
 
-    /// The words that an option shares with `other`, the weightiest first, without those that all options have.
+    /// The words that an option shares with `other`, the weightiest first, without those of all options.
     pub(super) fn shared(&self, place: usize, other: &BTreeSet<String>) -> Vec<String> {
         let Some(option) = self.words.get(place) else { return Vec::new() };
         let weight = |word: &String| self.weights.get(word).copied().unwrap_or(0.0);
@@ -78,8 +78,8 @@ mod tests {
     }
 
     #[test]
-    fn shares_count_what_tells_options_apart() {
-        // `film` is in both and weighs nothing; each other word weighs ln 2.
+    fn shares_count_words_that_separate_options() {
+        // `film` is in both and has no weight; each other word has ln 2.
         let options = Options::new(["film war space", "film love"].into_iter());
         assert_eq!(options.shares(&words("a film of war")), [0.5, 0.0]);
         assert_eq!(options.shares(&words("love film")), [0.0, 1.0]);

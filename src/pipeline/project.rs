@@ -31,7 +31,7 @@ pub struct Project {
 }
 
 impl Project {
-    /// The project in `root`. Nothing is made or checked: a stage says which of its files is missing.
+    /// The project in `root`. Nothing is created or checked: a stage reports its missing files.
     pub fn new(root: impl Into<PathBuf>) -> Project {
         Project { root: root.into() }
     }
@@ -46,22 +46,22 @@ impl Project {
         self.root.join("raws")
     }
 
-    /// `embeddings/`: vectors that can be computed again.
+    /// `embeddings/`: vectors that can be recomputed.
     pub fn embeddings(&self) -> PathBuf {
         self.root.join("embeddings")
     }
 
-    /// `datasets/NAME_train.jsonl`: the scenes that decisions are made for.
+    /// `datasets/NAME_train.jsonl`: the scenes for decisions.
     pub fn train(&self, dataset: &str) -> PathBuf {
         self.root.join("datasets").join(format!("{dataset}_train.jsonl"))
     }
 
-    /// `datasets/NAME_eval.jsonl`: the scenes that alignment is measured on.
+    /// `datasets/NAME_eval.jsonl`: the scenes for alignment.
     pub fn eval(&self, dataset: &str) -> PathBuf {
         self.root.join("datasets").join(format!("{dataset}_eval.jsonl"))
     }
 
-    /// `datasets/NAME_audit.json`: how the scenes were made, and what rules that never look at the user find in them.
+    /// `datasets/NAME_audit.json`: how the scenes were made, and what rules that ignore the user find in them.
     pub fn audit(&self, dataset: &str) -> PathBuf {
         self.root.join("datasets").join(format!("{dataset}_audit.json"))
     }

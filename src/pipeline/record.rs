@@ -14,16 +14,16 @@ pub struct SceneRecord {
     pub user_id: ExternalId,
     /// The item that the user took at this moment.
     pub item_id: ExternalId,
-    /// When; absent in logs without times.
+    /// The time; absent in logs without times.
     #[serde(default)]
     pub timestamp: Option<Moment>,
-    /// The place of the real item, counted from 0; `choice_cnt` where the list does not hold it.
+    /// The position of the real item, from 0; `choice_cnt` if the list lacks it.
     pub item_pos: usize,
     /// Items in the list.
     pub choice_cnt: usize,
     /// The data set's name.
     pub dataset: String,
-    /// True if "none of these" is an option too: the letter after the last item's.
+    /// True if "none of these" is an option too: the label after the last item's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub offers_none: bool,
     /// How the list was built.
@@ -35,17 +35,17 @@ pub struct SceneRecord {
 }
 
 impl SceneRecord {
-    /// Options that a user has: the items, and "none of these" where it is offered.
+    /// The number of options: the items, and "none of these" if it is offered.
     pub fn options(&self) -> usize {
         self.choice_cnt + usize::from(self.offers_none)
     }
 
-    /// The letter of what the user really did.
+    /// The label of what the user really did.
     pub fn answer(&self) -> Option<Letter> {
         Letter::of(self.item_pos)
     }
 
-    /// The same scene, its list turned so that the item at place `by` is first. "None of these" stays last.
+    /// The same scene with its list rotated so that the item at position `by` is first. "None of these" stays last.
     ///
     /// # Panics
     /// When `by` is beyond the list.
@@ -78,8 +78,8 @@ impl SceneRecord {
     }
 }
 
-/// The new place of the entry at `place` when a list of `length` items is turned so that the item at place `by` is first; what
-/// is behind the items stays.
+/// The new position of the entry at `place` when a list of `length` items is rotated so that the item at position `by`
+/// is first; entries after the items stay.
 pub(crate) fn turned_place(place: usize, length: usize, by: usize) -> usize {
     if place < length { (place + length - by) % length } else { place }
 }
@@ -90,14 +90,15 @@ impl<'a> From<&'a SceneRecord> for Question<'a> {
     }
 }
 
-/// A line of `decisions/NAME_decisions_STRENGTH.jsonl`: a line of an OpenAI batch output file. Only what is read is named.
+/// A line of `decisions/NAME_decisions_STRENGTH.jsonl`: a line of an OpenAI batch output file, with the fields that are
+/// read.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DecisionRecord {
     /// `DATASET-LINE`, the line of the scene in `NAME_train.jsonl` counted from 0.
     pub custom_id: String,
-    /// The answer; absent where the request failed.
+    /// The answer; absent if the request failed.
     pub response: Option<serde_json::Value>,
-    /// Why the request failed.
+    /// The error, if the request failed.
     #[serde(default)]
     pub error: Option<serde_json::Value>,
 }
@@ -111,9 +112,9 @@ pub struct ProbsRecord {
     pub item_id: ExternalId,
     /// The texts of the decisions, each without its behaviour.
     pub decision_list: Vec<String>,
-    /// The probability of each letter, for each decision.
+    /// The probability of each label, for each decision.
     pub choice: Vec<BTreeMap<Letter, f64>>,
-    /// The letter that each decision ends in; drawn from `choice` where it is absent.
+    /// The label of each decision; drawn from `choice` if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub behavior: Option<Vec<Letter>>,
     /// The source of the probabilities: the predictor's name and a hash of all inputs.
@@ -130,16 +131,16 @@ pub struct PairRecord {
     pub user_id: ExternalId,
     /// The item that the user took.
     pub item_id: ExternalId,
-    /// When.
+    /// The time.
     #[serde(default)]
     pub timestamp: Option<Moment>,
     /// System, user and assistant: the decision that hit.
     pub messages_chosen: Vec<Message>,
     /// System, user and assistant: the decision that missed.
     pub messages_rejected: Vec<Message>,
-    /// The letter of the chosen decision.
+    /// The label of the chosen decision.
     pub behavior_chosen: Letter,
-    /// The letter of the rejected decision.
+    /// The label of the rejected decision.
     pub behavior_rejected: Letter,
 }
 
@@ -163,13 +164,13 @@ mod tests {
     }
 
     #[test]
-    fn the_letter_after_the_last_item_means_none_of_these() {
+    fn the_label_after_the_last_item_means_none_of_these() {
         let scene = SceneRecord { item_pos: 2, offers_none: true, ..scene() };
         assert_eq!((scene.options(), scene.answer(), scene.fault()), (3, Letter::of(2), None));
     }
 
     #[test]
-    fn faults_are_told() {
+    fn faults_are_reported() {
         let beyond = SceneRecord { item_pos: 2, ..scene() };
         assert_eq!(beyond.fault().as_deref(), Some("item_pos 2 is beyond the list of 2 options"));
         let short = SceneRecord { choice_cnt: 3, ..scene() };
@@ -179,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn a_turned_list_keeps_what_was_taken_and_none_last() {
+    fn a_rotated_list_keeps_the_taken_item_and_none_last() {
         let mut three = SceneRecord { choice_cnt: 3, offers_none: true, ..scene() };
         three.text.action_list.push("c".to_owned());
         three.items = Some([7, 8, 9].map(ExternalId::Number).to_vec());

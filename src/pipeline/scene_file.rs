@@ -7,7 +7,7 @@ use std::path::Path;
 /// The maker of the file.
 pub(super) const REMEDY: &str = "`recmirror scenes` makes it";
 
-/// Reads and checks the scenes; gives the number of options of each.
+/// Reads and checks the scenes; returns the number of options of each.
 pub(super) fn scene_lengths(path: &Path) -> Result<Vec<usize>, FileError> {
     let mut lengths = Vec::new();
     each_scene(path, &mut |_, scene| {
@@ -20,7 +20,7 @@ pub(super) fn scene_lengths(path: &Path) -> Result<Vec<usize>, FileError> {
     Ok(lengths)
 }
 
-/// Gives each scene with its row.
+/// Passes each scene with its row.
 pub(super) fn each_scene<E: From<FileError>>(
     path: &Path,
     see: &mut dyn FnMut(u64, SceneRecord) -> Result<(), E>,

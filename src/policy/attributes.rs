@@ -1,8 +1,8 @@
 //! Item attributes as sparse rows, for `mmr` and bandits.
 //!
-//! By a field of categories a row has 1 for each category of the item. By [`ALL`] it has the columns of the encoding of all
-//! fields ([`unit_fields`]), each field brought to length 1, so that a field with many columns counts no more than
-//! one with few. Unasked it is the category field, and all fields where the data have none.
+//! For a field of categories a row has 1 for each category of the item. For [`ALL`] it has the columns of the encoding
+//! of all fields ([`unit_fields`]), each field scaled to length 1, so that fields count alike whatever their number of
+//! columns. The default is the category field, or all fields if the data have none.
 
 use super::PolicyError;
 use crate::dataset::{Catalogue, FieldError};
@@ -11,7 +11,7 @@ use crate::params::{Key, text};
 use crate::scene::unit_fields;
 use std::collections::BTreeMap;
 
-/// The field that stands for all of them.
+/// The word for all fields.
 const ALL: &str = "*";
 
 /// A field of categories.
@@ -26,7 +26,7 @@ pub(super) const TRAITS: Key = text(
     "",
 );
 
-/// The attributes of all items. Items that are alike in everything share a row.
+/// The attributes of all items. Items with equal attributes share a row.
 pub(super) struct Attributes {
     /// The row of each item; row 0 is empty.
     row_of: Vec<u32>,
@@ -34,7 +34,7 @@ pub(super) struct Attributes {
     offsets: Vec<usize>,
     columns: Vec<u32>,
     values: Vec<f32>,
-    /// The squared length of each row; 0 of the empty one.
+    /// The squared length of each row; 0 for the empty one.
     squares: Vec<f32>,
     width: usize,
 }
@@ -43,7 +43,7 @@ impl Attributes {
     /// The attributes by a field of categories, by all fields, or by the default (an empty name).
     ///
     /// # Errors
-    /// When there is no such field, or nothing that distinguishes items.
+    /// When there is no such field, or no attribute that distinguishes items.
     pub fn new(field: &str, catalogue: &Catalogue) -> Result<Attributes, PolicyError> {
         if field == ALL || (field.is_empty() && catalogue.category().is_none() && !catalogue.is_empty()) {
             return Attributes::encoded(catalogue);
@@ -78,7 +78,7 @@ impl Attributes {
         Attributes { row_of: Vec::new(), offsets, columns: Vec::new(), values: Vec::new(), squares, width }
     }
 
-    /// Adds an item; `key` is equal for equal rows.
+    /// Adds an item; equal rows have equal keys.
     fn push(&mut self, known: &mut BTreeMap<Vec<u32>, u32>, key: Vec<u32>, entries: impl Iterator<Item = (u32, f32)>) {
         let next = self.squares.len() as u32;
         let row = *known.entry(key).or_insert(next);
@@ -100,7 +100,7 @@ impl Attributes {
         self.width
     }
 
-    /// The row of an item; that of nothing for items that the catalogue does not have.
+    /// The row of an item; the empty row for items that are not in the catalogue.
     #[inline]
     pub fn row_of(&self, item: ItemId) -> usize {
         self.row_of.get(item.index()).map_or(0, |&row| row as usize)

@@ -1,13 +1,12 @@
 //! The best items of one user, from a stream of scores.
 //!
-//! The best items of one user while scores arrive in ascending order of items: nothing is sorted, and no row of scores has to be
-//! kept.
+//! Scores arrive in ascending order of items; they are neither sorted nor stored.
 
 use super::request::Request;
 use super::slates::SlateRow;
 use crate::ids::ItemId;
 
-/// Scores that are offered at a time.
+/// Scores offered at a time.
 pub(super) const TILE: usize = 16;
 
 /// The best items so far.
@@ -15,23 +14,23 @@ pub(super) struct Best {
     size: usize,
     /// Best first; equal scores by ascending item.
     entries: Vec<(f32, ItemId)>,
-    /// What a score must exceed when all places are taken.
+    /// The score to exceed if all places are taken.
     least: f32,
 }
 
 impl Best {
-    /// None yet, of at most `size`.
+    /// An empty list of at most `size` items.
     pub fn new(size: usize) -> Best {
         Best { size, entries: Vec::with_capacity(size + 1), least: f32::INFINITY }
     }
 
-    /// Offers the first `count` scores of a tile, those of the items from `first` on. A NaN counts as the lowest score.
+    /// Offers the first `count` scores of a tile of items from `first` on. A NaN counts as the lowest score.
     #[inline(always)]
     pub fn offer(&mut self, request: &Request<'_>, first: usize, scores: &[f32; TILE], count: usize) {
         let is_free = self.entries.len() < self.size;
         let mut passes = [false; TILE];
         for (passes, score) in passes.iter_mut().zip(scores) {
-            // What NaN means is decided below.
+            // NaN is handled below.
             *passes = *score > self.least || score.is_nan() || is_free;
         }
         if !passes.iter().fold(false, |any, &passes| any | passes) {
@@ -60,7 +59,7 @@ impl Best {
         }
     }
 
-    /// Pushes the items, best first; none are left.
+    /// Pushes the items, best first, and empties the list.
     pub fn fill(&mut self, slot: &mut SlateRow<'_>) {
         for (score, item) in self.entries.drain(..) {
             slot.push(item, score);

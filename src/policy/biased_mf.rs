@@ -2,16 +2,15 @@
 //!
 //! Koren, Bell and Volinsky (2009).
 //!
-//! `rating(u, j) = m + b_u + c_j + x_u . y_j`, `m` the mean of all ratings. Minimises
-//! `sum_(u, j rated) w (r - rating(u, j))^2 + bias_regularisation (b^2 + c^2) + regularisation (|X|^2 + |Y|^2)` by alternating
-//! least squares: with the items fixed, a user's bias and vector are the solution of one linear system, and the other way
-//! round. `iterations` sweeps over the log come before the first tick, and every `retrain_every` ticks one more over the
-//! log and all ratings that the policy's own users gave. A user's bias and vector are solved for exactly from all ratings
-//! of the user whenever these or the items changed; who has rated nothing gets `m + c_j`. Ratings are levels from 1 to 5; it
-//! needs a log with ratings. Rows are solved in parallel, each by itself and with sums in the order of its entries.
+//! `rating(u, j) = m + b_u + c_j + x_u . y_j`, where `m` is the mean of all ratings. Minimises `sum_(u, j rated) w (r -
+//! rating(u, j))^2 + bias_regularisation (b^2 + c^2) + regularisation (|X|^2 + |Y|^2)` by alternating least squares:
+//! with the items fixed, a user's bias and vector solve one linear system, and vice versa. It makes `iterations` sweeps
+//! over the log before the first tick, and every `retrain_every` ticks one more over the log and all ratings of the
+//! policy's own users. A user's bias and vector are solved for exactly from all ratings of the user whenever these or
+//! the items change; a user without ratings gets `m + c_j`. Ratings are levels from 1 to 5; it needs a log with
+//! ratings. Rows are solved in parallel and independently, with sums in the order of their entries.
 //!
-//! It predicts the rating of what is not rated as if ratings were missing at random, which in a log of users' own
-//! choices they are not.
+//! It predicts missing ratings as if they were missing at random, which is not true for a log of users' own choices.
 
 use super::item_table::{ItemTable, Taste};
 use super::levels::{Entry, Levels, Rated};
@@ -68,7 +67,7 @@ struct Model {
 }
 
 impl Model {
-    /// No biases and small random vectors, from streams whose ids lie above those of all users.
+    /// Zero biases and small random vectors, from streams with ids above those of all users.
     fn new(objective: Objective, items: usize, mean: f64, streams: &Streams) -> Model {
         let scale = 0.2 / (objective.factors.max(1) as f64).sqrt();
         let rows = (0..items as u64).flat_map(|item| {
@@ -103,7 +102,7 @@ impl Model {
         solved
     }
 
-    /// Room for the equations of one row.
+    /// Memory for the equations of one row.
     fn system(&self) -> LeastSquares {
         LeastSquares::new(self.width())
     }
@@ -139,7 +138,7 @@ impl Loop for Regression<'_> {
             let start = entry.column as usize * width;
             other.copy_from_slice(&self.fixed[start..start + width]);
             let left = f64::from(entry.level) - self.model.mean - f64::from(other[0]);
-            // The bias of this side is the factor of a constant.
+            // The bias of this side is the coefficient of a constant.
             other[0] = 1.0;
             let weight = f64::from(entry.weight);
             system.add(&other, weight, weight * left);
@@ -189,7 +188,7 @@ impl BiasedMf {
         })
     }
 
-    /// Solves for these users where they are out of date.
+    /// Solves for these users if they are out of date.
     fn refresh(&mut self, users: &[UserId]) {
         let stale: Vec<UserId> = users.iter().copied().filter(|user| !self.fresh[user.index()]).collect();
         let (model, histories, width) = (&self.model, &self.histories, self.model.width());
@@ -251,7 +250,7 @@ mod tests {
         widest(Regression { model, system: &mut model.system(), row, fixed: &model.items, solved });
     }
 
-    /// The predicted rating, for the bias and vector of a user and those of an item.
+    /// The predicted rating from the bias and vector of a user and an item.
     fn rating(model: &Model, user: &[f32], item: &[f32]) -> f32 {
         let product: f32 = user[1..].iter().zip(&item[1..]).map(|(a, b)| a * b).sum();
         model.mean as f32 + user[0] + item[0] + product

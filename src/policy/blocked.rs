@@ -1,32 +1,32 @@
 //! The items that users may not be shown.
 //!
-//! Which items users may not be shown: what each has had, and what nobody can have now.
+//! Items that a user already has, and items that are not on offer.
 
 use crate::dataset::TrainingLog;
 use crate::ids::{ItemId, ItemSet, LogUserId, UserId, ones};
 use std::sync::Arc;
 
-/// The items that each simulated user has accepted, those of the log included. Users that start from the same user of the log
+/// The items that each simulated user has accepted, including those of the log. Users with the same source in the log
 /// share its items.
 #[derive(Clone, Debug)]
 pub struct SeenItems {
     items: usize,
     /// By user of the log.
     before: Arc<[ItemSet]>,
-    /// The user of the log with whose items each user starts.
+    /// The user of the log whose items each user starts with.
     sources: Arc<[LogUserId]>,
-    /// What each user accepted since, without what was in the log.
+    /// Items that each user accepted since, without those of the log.
     since: Vec<ItemSet>,
 }
 
 impl SeenItems {
-    /// The items of each user of a log, to start from.
+    /// The items of each user of a log, as a start.
     pub fn of_log(log: &TrainingLog) -> Arc<[ItemSet]> {
         let of = |user| ItemSet::new(log.of(LogUserId(user)).iter().map(|row| row.item), log.items);
         (0..log.users() as u32).map(of).collect()
     }
 
-    /// Users at the start, who have what their `sources` have in `before`, out of a catalogue of `items`.
+    /// Users at the start, with the items that their `sources` have in `before`, from a catalogue of `items`.
     pub fn new(before: Arc<[ItemSet]>, sources: Arc<[LogUserId]>, items: usize) -> SeenItems {
         let since = vec![ItemSet::default(); sources.len()];
         SeenItems { items, before, sources, since }
@@ -41,59 +41,59 @@ impl SeenItems {
         }
     }
 
-    /// Brings a user back to the start.
+    /// Resets a user to the start.
     pub fn restart(&mut self, user: UserId) {
         self.since[user.index()] = ItemSet::default();
     }
 
-    /// The items of a user in the log, and those since.
+    /// The items of a user in the log, and those accepted since.
     #[inline]
     fn sets(&self, user: UserId) -> [&ItemSet; 2] {
         [&self.before[self.sources[user.index()].index()], &self.since[user.index()]]
     }
 
-    /// The items of a user: those of the log ascending, then those since.
+    /// The items of a user: those of the log ascending, then those accepted since.
     pub fn of(&self, user: UserId) -> impl Iterator<Item = ItemId> + '_ {
         self.sets(user).into_iter().flat_map(ItemSet::iter)
     }
 }
 
-/// Which items users may not be shown.
+/// The items that users may not be shown.
 #[derive(Clone, Copy, Debug)]
 pub struct Blocked<'a> {
-    /// Bits of items; of one row after the other, or of one for all.
+    /// Bits of items; of one row after the other, or one row for all.
     bits: &'a [u64],
-    /// Words of a row in `bits`; 0: the same ones for all rows.
+    /// Words of a row in `bits`; 0: one row for all.
     row: usize,
     seen: Option<&'a SeenItems>,
 }
 
 impl<'a> Blocked<'a> {
-    /// Nothing is.
+    /// No item is blocked.
     pub const NOTHING: Blocked<'static> = Blocked { bits: &[], row: 0, seen: None };
 
-    /// What each user has accepted.
+    /// Blocks the items that each user has accepted.
     pub fn seen(seen: &'a SeenItems) -> Blocked<'a> {
         Blocked { seen: Some(seen), ..Blocked::NOTHING }
     }
 
-    /// And for everybody what `bits` says: bit `i` is set when item `i` may not be shown.
+    /// Also blocks item `i` for all users if bit `i` of `bits` is set.
     pub fn and_for_all(self, bits: &'a [u64]) -> Blocked<'a> {
         Blocked { bits, row: 0, ..self }
     }
 
-    /// What `bits` says of each row, a bit for each of `items` and row, rows in whole words: for few rows with sets of any
-    /// kind.
+    /// Blocks the items of `bits`, which has a bit for each of `items` and row, with rows in complete words: for few
+    /// rows with arbitrary sets.
     pub fn rows(bits: &'a [u64], items: usize) -> Blocked<'a> {
         Blocked { bits, row: items.div_ceil(64), seen: None }
     }
 
-    /// The rows from `first` on, which count from 0 again.
+    /// The rows from `first` on, numbered from 0.
     pub(super) fn part_from(self, first: usize) -> Blocked<'a> {
         Blocked { bits: &self.bits[first * self.row..], ..self }
     }
 
-    /// What the user of one row may not be shown.
+    /// The blocked items of one row.
     #[inline]
     pub(super) fn of(&self, row: usize, user: UserId) -> RowBlocked<'a> {
         let bits = if self.row == 0 { self.bits } else { &self.bits[row * self.row..(row + 1) * self.row] };
@@ -101,7 +101,7 @@ impl<'a> Blocked<'a> {
     }
 }
 
-/// What one user may not be shown.
+/// The blocked items of one user.
 #[derive(Clone, Copy)]
 pub(super) struct RowBlocked<'a> {
     bits: &'a [u64],
@@ -119,10 +119,10 @@ impl<'a> RowBlocked<'a> {
         self.has_bit(item) || self.seen.is_some_and(|sets| sets.iter().any(|set| set.contains(item)))
     }
 
-    /// How many of `items` are blocked.
+    /// The number of blocked items among `items`.
     pub fn count(&self, items: usize) -> usize {
         let bits: usize = self.bits.iter().map(|word| word.count_ones() as usize).sum();
-        // The bits behind the last item are no items, whether they are set or not.
+        // Bits beyond the last item may be set and do not count.
         let beyond = self.bits.get(items / 64).filter(|_| !items.is_multiple_of(64));
         let beyond = beyond.map_or(0, |word| (word >> (items % 64)).count_ones() as usize);
         let seen = self.seen.into_iter().flatten();
@@ -133,7 +133,7 @@ impl<'a> RowBlocked<'a> {
         bits - beyond + seen
     }
 
-    /// The items that are blocked, ascending.
+    /// The blocked items, ascending.
     pub fn items(self, items: usize) -> impl Iterator<Item = ItemId> + use<'a> {
         let mut found: Vec<ItemId> = self.seen.into_iter().flatten().flat_map(ItemSet::iter).collect();
         found.extend(ones(self.bits).filter(|item| item.index() < items));
@@ -179,9 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn blocked_is_what_was_seen_and_what_nobody_can_have() {
+    fn seen_and_withheld_items_are_blocked() {
         let seen = seen();
-        // Items 1 and 5 are withheld; the last bit is behind the catalogue.
+        // Items 1 and 5 are withheld; the last bit is beyond the catalogue.
         let withheld = [0b10_0010, 1 << 63];
         let of = |blocked: Blocked<'_>, user| {
             let row = blocked.of(0, UserId(user));

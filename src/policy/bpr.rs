@@ -1,14 +1,15 @@
 //! `bpr`: Bayesian personalised ranking.
 //!
 //! Rendle, Freudenthaler, Gantner and Schmidt-Thieme 2009, "BPR: Bayesian Personalized Ranking from Implicit Feedback":
-//! `max sum ln sigmoid(x_ui - x_uj) - regularisation |.|^2` over items `i` that `u` has and `j` that `u` has not, with
-//! `x_ui = b_i + p_u . q_i`, by stochastic gradient ascent. An epoch draws as many entries of the matrix of who has
-//! what ([`super::feedback`]; ratings are not used) as there are, a step is weighed with its entry.
+//! `max sum ln sigmoid(x_ui - x_uj) - regularisation |.|^2` over items `i` that `u` has and items `j` that `u` lacks,
+//! with `x_ui = b_i + p_u . q_i`, by stochastic gradient ascent. An epoch draws as many entries of the user-item matrix
+//! ([`super::feedback`]; ratings are not used) as it has, and weights each step with its entry.
 //!
-//! `iterations` epochs run before the first tick, `retrain_iterations` every `retrain_every` ticks on the log and
-//! everything that the policy's own users accepted, starting from the vectors so far. A user starts with the vector of
-//! the user of the log; in between, each accepted item moves the vector of its user alone by [`ONLINE_STEPS`] steps
-//! against drawn items. On MovieLens 100K (last fifth of each user held out) the defaults reach an NDCG@10 of 0.18. Steps are taken one after the other: equal seeds give equal vectors on any number of threads.
+//! `iterations` epochs run before the first tick, and `retrain_iterations` every `retrain_every` ticks on the log and
+//! all items accepted by the policy's own users, starting from the current vectors. A user starts with the vector of
+//! the user of the log; in between, each accepted item moves only the vector of its user by [`ONLINE_STEPS`] steps
+//! against drawn items. On MovieLens 100K (last fifth of each user held out) the defaults reach an NDCG@10 of 0.18.
+//! Steps are sequential: equal seeds give equal vectors on any number of threads.
 
 use super::feedback::{Feedback, Sparse};
 use super::item_table::{ItemTable, Taste};
@@ -19,10 +20,10 @@ use crate::params::{Parameters, parameters};
 use crate::random::{Purpose, Streams, below, unit};
 use std::sync::Arc;
 
-/// Steps that one accepted item moves its user's vector.
+/// Steps by which one accepted item moves its user's vector.
 const ONLINE_STEPS: u32 = 5;
 
-/// Ids of the streams for training; those of users and of other policies' vectors lie below.
+/// First id of the streams for training, above those of users and of other policies' vectors.
 const TRAINING: u64 = 1 << 40;
 
 parameters! {
@@ -34,7 +35,7 @@ parameters! {
         /// length of a step
         #[range(1e-6..=1.0)]
         learning_rate: f64 = 0.05,
-        /// how fast vectors shrink, as a share of their length in each step
+        /// shrinkage of vectors in each step, as a share of their length
         #[range(0.0..=10.0)]
         regularisation: f64 = 0.01,
         /// epochs before the first tick
@@ -55,7 +56,7 @@ impl BuildPolicy for BprSpec {
     }
 }
 
-/// The vectors and how they are trained.
+/// The vectors and their training parameters.
 #[derive(Clone)]
 struct Vectors {
     factors: usize,
@@ -63,7 +64,7 @@ struct Vectors {
     regularisation: f32,
     /// `[items, factors + 1]`: `q` and the bias `b`.
     items: Vec<f32>,
-    /// `[users of the log, factors + 1]`: `p` and a 1, so that the bias is part of the inner product.
+    /// `[users of the log, factors + 1]`: `p` and a 1, so that the inner product includes the bias.
     people: Vec<f32>,
     streams: Streams,
     epoch: u32,
@@ -109,7 +110,7 @@ impl Vectors {
         self.factors + 1
     }
 
-    /// Takes `epochs` epochs of steps.
+    /// Trains for `epochs` epochs.
     fn train(&mut self, matrix: &Sparse, epochs: u32) {
         let owners: Vec<u32> =
             (0..matrix.rows()).flat_map(|row| matrix.row(row).iter().map(move |_| row as u32)).collect();
@@ -150,7 +151,7 @@ impl Vectors {
         other[factors] += -pull - shrink * other[factors];
     }
 
-    /// Moves a user's own vector alone.
+    /// Moves only a user's own vector.
     fn step_user(&self, user: &mut [f32], item: usize, other: usize) {
         let (width, rate) = (self.width(), self.rate);
         let (item, other) = (&self.items[item * width..][..width], &self.items[other * width..][..width]);
@@ -199,7 +200,7 @@ impl Bpr {
         bpr
     }
 
-    /// Every simulated user takes the vector of the user of the log.
+    /// Copies the vector of each simulated user from the user of the log.
     fn start_users(&mut self) {
         let width = self.vectors.width();
         let row = |source: &LogUserId| self.vectors.people[source.index() * width..][..width].iter().copied();

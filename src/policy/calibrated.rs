@@ -1,12 +1,12 @@
 //! `calibrated`: re-ranking by the categories of the history.
 //!
-//! Steck 2018, "Calibrated Recommendations": of the `pool` best items of the inner policy a slate `I` is built greedily
-//! for the largest `(1 - calibration) sum r(i) - calibration KL(p, q~)`. Every item spreads one unit over its categories;
-//! `p(g)` is the mean of that over the user's distinct items, `q(g)` over `I`, and `q~ = 0.99 q + 0.01 p` keeps the
-//! divergence finite. `r` are the inner scores, moved and stretched to 0..1 within the pool (the places where there are
-//! no scores). The categories are those of one field of the items. Items without any count in neither share. The slate has no
-//! scores, because what an item adds depends on those above. A user without categories in the history gets the inner list.
-//! The inner policy learns from the slates that were shown.
+//! Steck 2018, "Calibrated Recommendations": from the `pool` best items of the inner policy a slate `I` is built
+//! greedily for the largest `(1 - calibration) sum r(i) - calibration KL(p, q~)`. Every item divides one unit over its
+//! categories; `p(g)` is the mean of that over the user's distinct items, `q(g)` over `I`, and `q~ = 0.99 q + 0.01 p`
+//! keeps the divergence finite. `r` are the inner scores, scaled to 0..1 within the pool (ranks if there are no
+//! scores). The categories are those of one field of the items. Items without a category count in neither share. The
+//! slate has no scores, because the gain of an item depends on those above. A user without categories in the history
+//! gets the inner list. The inner policy learns from the slates that were shown.
 
 use super::attributes::FIELD;
 use super::inner::{INNER, Inner, List, POOL};
@@ -17,7 +17,7 @@ use crate::log::EventBatch;
 use crate::params::{PolicyTable, parameters};
 use std::sync::Arc;
 
-/// The paper's alpha: how much of `p` is mixed into `q`.
+/// The paper's alpha: the share of `p` in `q~`.
 const SHARE_OF_HISTORY: f64 = 0.01;
 
 parameters! {
@@ -55,7 +55,7 @@ struct Calibrated {
     inner: Inner,
 }
 
-/// Category shares that are being collected: units by category, and how many items have any.
+/// Category shares under construction: units by category, and the number of items with a category.
 struct Shares {
     units: Vec<f64>,
     items: f64,
@@ -114,7 +114,7 @@ impl Calibrated {
                 (1.0 - self.calibration) * gain - self.calibration * history.divergence(&shown, own)
             };
             let values: Vec<f64> = left.iter().map(value).collect();
-            // Of equal values the one that stands higher in the inner list.
+            // Of equal values the higher one in the inner list.
             let best = (1..values.len()).fold(0, |best, next| if values[next] > values[best] { next } else { best });
             let item = list.items[left.remove(best)];
             shown.add(self.categories.of(item));
@@ -156,7 +156,7 @@ mod tests {
         let wanted = 0.75 * libm::log(0.75 / q[0]) + 0.25 * libm::log(0.25 / q[1]);
         assert!((history.divergence(&shown, &[1]) - wanted).abs() < 1e-12);
         assert_eq!(Shares::new(2).divergence(&shown, &[1]), 0.0, "no history");
-        // An item without categories leaves the shares as they are: the slate is all of the first genre.
+        // An item without categories does not change the shares: the slate is all of the first genre.
         let alone = 0.75 * libm::log(0.75 / (0.99 + 0.0075)) + 0.25 * libm::log(100.0);
         assert!((history.divergence(&shown, &[]) - alone).abs() < 1e-12);
     }

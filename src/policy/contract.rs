@@ -4,7 +4,7 @@ use super::testing::{World, build, build_with, has_runtime, mask};
 use super::{PolicyKind, Slates, all};
 use crate::ids::{ItemId, UserId};
 
-/// All kinds; `external` with the example, where there is a Python, `onnx` with a fixture, where there is a runtime.
+/// All kinds; `external` with the example if Python is available, `onnx` with a fixture if the runtime is available.
 fn kinds() -> Vec<&'static str> {
     let python = std::process::Command::new("python3").arg("--version").output().is_ok();
     let able = |name: &&str| match *name {
@@ -15,7 +15,7 @@ fn kinds() -> Vec<&'static str> {
     all().iter().map(|kind| kind.name).filter(able).collect()
 }
 
-/// Slates of a dozen ticks (past a retraining), the users accepting some of what they are shown.
+/// Slates of a dozen ticks (past a retraining) in which users accept some of the shown items.
 fn rollout(world: &World, kind: &str, batches: usize) -> Vec<Slates> {
     let mut policy = build(kind, &world.context());
     let (users, mut blocked) = world.everyone();
@@ -50,8 +50,8 @@ fn assert_same(left: &[Slates], right: &[Slates], what: &str) {
     }
 }
 
-/// Items are distinct, allowed and in front of the empty slots; scores do not increase; propensities are probabilities
-/// where they are known.
+/// Checks that items are distinct, allowed and before the empty slots, that scores do not increase, and that known
+/// propensities are probabilities.
 fn assert_valid(slates: &Slates, blocked: &[Vec<u64>], items: usize, kind: &str) {
     let numbers = slates.scores.chunks(slates.slate).zip(slates.propensities.chunks(slates.slate));
     for ((row, (scores, propensities)), blocked) in slates.items.chunks(slates.slate).zip(numbers).zip(blocked) {
@@ -75,7 +75,7 @@ fn assert_valid(slates: &Slates, blocked: &[Vec<u64>], items: usize, kind: &str)
     }
 }
 
-/// Recommends once and once more after an observed tick, and checks both.
+/// Recommends once, and again after an observed tick, and checks both.
 fn check(world: &World, users: &[UserId], blocked: &[Vec<u64>], items: usize) {
     for kind in kinds() {
         let mut policy = build(kind, &world.context());
@@ -109,7 +109,7 @@ fn fewer_candidates_than_slots_give_a_shorter_slate() {
 }
 
 #[test]
-fn nobody_asks() {
+fn without_requests() {
     check(&World::new(4, 20), &[], &[], 20);
 }
 
@@ -181,7 +181,7 @@ fn each_default_is_inside_its_range() {
 }
 
 #[test]
-fn what_is_said_of_own_slates_is_what_was_logged() {
+fn reported_chances_of_own_slates_are_the_logged_ones() {
     let world = World::new(20, 30);
     let (users, blocked) = world.everyone();
     let mut telling = Vec::new();
@@ -202,7 +202,7 @@ fn what_is_said_of_own_slates_is_what_was_logged() {
     assert!(known.iter().all(|kind| telling.contains(kind)), "{telling:?}");
 }
 
-/// Parts of which every second slate differs.
+/// Parts of a mix whose second slates differ.
 const MIX: &str = "parts = [{ kind = 'popular', weight = 3.0 }, { kind = 'user_knn' }, { kind = 'markov' }]";
 
 #[test]
@@ -239,7 +239,7 @@ fn chances_of_all_slates_add_up() {
 }
 
 #[test]
-fn the_recipe_of_contributing_works_as_it_stands() {
+fn the_recipe_of_contributing_works_unchanged() {
     let recipe = include_str!("../../tests/fixtures/recipes/newest.rs");
     let line = |line: &str| if line.is_empty() { "\n".to_owned() } else { format!("   {line}\n") };
     let block: String = recipe.lines().map(line).collect();

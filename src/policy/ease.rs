@@ -1,15 +1,16 @@
 //! `ease`: a linear autoencoder over items, in closed form.
 //!
 //! Steck 2019, "Embarrassingly Shallow Autoencoders for Sparse Data": `min |X - X B|^2 + regularisation |B|^2` with a
-//! zero diagonal has the solution `B = I - P diag(1 / diag P)`, `P = (X'X + regularisation I)^-1`, and
-//! `score(u, .) = x_u B`. `X` is the matrix of who has what ([`super::feedback`]; ratings are not used) and `x_u`
-//! marks the distinct items of the user. Every `retrain_every` ticks `B` is recomputed from the log and
-//! everything that the policy's own users accepted; histories grow at once.
+//! zero diagonal has the solution `B = I - P diag(1 / diag P)`, `P = (X'X + regularisation I)^-1`, and `score(u, .) =
+//! x_u B`. `X` is the user-item matrix ([`super::feedback`]; ratings are not used) and `x_u` marks the distinct items
+//! of the user. Every `retrain_every` ticks `B` is recomputed from the log and all items accepted by the policy's own
+//! users; histories grow at once.
 //!
 //! On MovieLens 100K (last fifth of each user held out) the defaults reach an NDCG@10 of 0.20.
 //!
 //! `B` has (items)^2 numbers and takes (items)^3 operations, whatever the number of users. A fit holds two and a half
-//! matrices of 8 bytes a number at a time: 8 GB for 20,000 items, and larger catalogues are refused. `run --dry-run` says what a scenario needs.
+//! matrices of 8 bytes a number at a time: 8 GB for 20,000 items; larger catalogues are refused. `run --dry-run` prints
+//! the needs of a scenario.
 
 use super::feedback::{Feedback, Sparse};
 use super::{BuildPolicy, Histories, Policy, PolicyContext, PolicyError, Requests, Slates, rank_candidates};

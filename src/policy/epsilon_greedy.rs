@@ -2,8 +2,8 @@
 //!
 //! Sutton and Barto (2018), section 2.2.
 //!
-//! Slot by slot, with probability `epsilon` a candidate that is not in the slate yet is drawn uniformly, otherwise the
-//! best item of the inner policy that is not in it follows. Explored slots have no score. Where the inner list was not
+//! Slot by slot, with probability `epsilon` a candidate that is not in the slate yet is drawn uniformly; otherwise the
+//! best item of the inner policy that is not in it follows. Explored slots have no score. If the inner list was not
 //! drawn, the propensity of an item in a slot is `epsilon / n`, with `n` candidates left, plus `1 - epsilon` for the
 //! inner policy's item. The inner policy learns from the slates that were shown.
 
@@ -17,7 +17,7 @@ use crate::params::{PolicyTable, parameters};
 use crate::random::unit;
 
 parameters! {
-    /// another policy with a share of slots given to chance (Sutton and Barto 2018)
+    /// another policy with a share of random slots (Sutton and Barto 2018)
     pub(super) struct EpsilonGreedySpec = "epsilon_greedy" {
         /// probability that a slot shows a random candidate
         #[range(0.0..=1.0)]
@@ -49,7 +49,7 @@ impl Policy for EpsilonGreedy {
             let candidates = request.candidate_count();
             while !slate.is_full() && slate.items().len() < candidates {
                 let greedy = list.next(slate.items());
-                // Where the inner policy has nothing left, chance alone fills the slot.
+                // If the inner list is exhausted, the slot is drawn.
                 let share = if greedy.is_some() { epsilon } else { 1.0 };
                 let explored = if unit(&mut rng) < share { draw(&request, slate.items(), &mut rng) } else { None };
                 let Some((item, score)) = explored.map(|item| (item, f32::NAN)).or(greedy) else { return };
@@ -87,7 +87,7 @@ impl Policy for EpsilonGreedy {
     }
 }
 
-/// Of an item in a slot for which `left` candidates are left and the inner policy would show `greedy`.
+/// The propensity of an item in a slot with `left` candidates if the inner policy would show `greedy`.
 fn propensity(epsilon: f64, left: usize, greedy: Option<ItemId>, item: ItemId) -> f32 {
     let epsilon = if greedy.is_some() { epsilon } else { 1.0 };
     (epsilon / left as f64 + if greedy == Some(item) { 1.0 - epsilon } else { 0.0 }) as f32
@@ -134,7 +134,7 @@ mod tests {
                 counts[items[0].index()] += 1.0;
                 ticks += 1;
                 assert_eq!(propensities[0], if items[0].0 == 0 { 0.6 } else { 0.1 });
-                // Below stand four candidates and the best of the list that is left.
+                // The second slot has four candidates and the best remaining item of the list.
                 let follows = items[1].0 == u32::from(items[0].0 == 0);
                 assert_eq!(propensities[1], if follows { 0.625 } else { 0.125 });
             }
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_inner_policy_draws_is_unknown() {
+    fn draws_of_the_inner_policy_are_unknown() {
         let world = World::new(3, 20);
         let (users, blocked) = world.everyone();
         let mut policy = build(0.5, "random", &world);

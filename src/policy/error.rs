@@ -1,36 +1,36 @@
 //! Errors of policies.
 //!
-//! What goes wrong in a policy, as a value.
+//! An error names the user if it is about one slate.
 
 use crate::ids::UserId;
 use std::fmt::{Display, Formatter};
 
-/// A policy that cannot be built, or cannot go on: its part of an experiment ends with it, and the other policies go on.
+/// A policy that cannot be built or has failed: an experiment leaves it out and continues with the others.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PolicyError {
-    /// Whose slate it is about; `None`: all of them.
+    /// The user of the slate; `None`: all of them.
     pub user: Option<UserId>,
-    /// The outcome.
+    /// The message.
     pub problem: String,
 }
 
 impl PolicyError {
-    /// An error that is about the policy as a whole.
+    /// An error about the policy as a whole.
     pub fn new(problem: impl Into<String>) -> PolicyError {
         PolicyError { user: None, problem: problem.into() }
     }
 
-    /// An error that is about the slate of one user.
+    /// An error about the slate of one user.
     pub fn of_user(user: UserId, problem: impl Into<String>) -> PolicyError {
         PolicyError { user: Some(user), problem: problem.into() }
     }
 
-    /// Another error as the reason.
+    /// Wraps another error.
     pub fn of(problem: impl Display) -> PolicyError {
         PolicyError::new(problem.to_string())
     }
 
-    /// The same error inside another policy or place, which `name` names.
+    /// The same error inside another policy or context, called `name`.
     pub fn inside(self, name: impl Display) -> PolicyError {
         PolicyError { user: self.user, problem: format!("{name}: {}", self.problem) }
     }

@@ -1,11 +1,11 @@
 //! Marginal propensities of `epsilon_greedy`.
 //!
-//! The items above have three parts: the head of the list, up to the first that is free; some behind it; and
-//! some that are not in the list. The last two were drawn uniformly, so that of each only the number matters: given
-//! that `b` of the `m` items behind the first free one are taken, each set of `b` is as likely as any other. One pass over the
-//! slots carries the probability of each pair of numbers.
+//! The items above a slot have three parts: the head of the list, up to the first free item; items of the list behind
+//! it; and items that are not in the list. The last two were drawn uniformly, so only their numbers matter: if `b` of
+//! the `m` items behind the first free one are taken, all sets of `b` are equally likely. One pass over the slots
+//! carries the probability of each pair of numbers.
 
-/// The longest slates for which it is worked out.
+/// The longest slates with marginal propensities.
 pub(super) const LONGEST: usize = 32;
 
 /// `[slots, listed + 1]`: for each slot the probability of each item of the list, best first, and last that of any
@@ -34,18 +34,19 @@ struct Above {
     epsilon: f64,
     /// Items of the list.
     listed: usize,
-    /// Those at its head that are taken, up to the first free one.
+    /// Taken items at its head, up to the first free one.
     passed: usize,
-    /// Those behind that one that are taken.
+    /// Taken items behind that one.
     behind: usize,
     /// Candidates that are not in the list.
     others: usize,
-    /// Those of them that are taken.
+    /// Taken ones of them.
     taken: usize,
 }
 
 impl Above {
-    /// Of each free candidate by chance, and of the first free item of the list; without one, chance alone decides.
+    /// The probability of each free candidate by exploration, and of the first free item of the list; without such an
+    /// item, exploration alone decides.
     fn odds(&self, left: usize) -> (f64, f64) {
         if self.passed == self.listed {
             return (1.0 / left as f64, 0.0);
@@ -54,7 +55,7 @@ impl Above {
         (each, each + (1.0 - self.epsilon))
     }
 
-    /// Adds what the slot shows.
+    /// Adds the probabilities of the slot's item.
     fn show(&self, left: usize, share: f64, found: &mut [f64]) {
         let (each, first) = self.odds(left);
         if self.others > 0 {
@@ -68,7 +69,7 @@ impl Above {
         }
     }
 
-    /// Adds what is above the slot below.
+    /// Adds the probabilities of the state at the next slot.
     fn step(&self, left: usize, share: f64, next: &mut [f64]) {
         let (each, first) = self.odds(left);
         let place = |passed: usize, behind: usize| passed * (self.listed + 1) + behind;
@@ -80,7 +81,7 @@ impl Above {
         if rest > self.behind {
             next[place(self.passed, self.behind + 1)] += share * each * (rest - self.behind) as f64;
         }
-        // The first free item is taken: the next free one is found behind a run of taken ones.
+        // The first free item is taken: the next free one follows a run of taken ones.
         let mut run = share * first;
         for length in 0..=self.behind {
             let (taken, open) = ((self.behind - length) as f64, (rest - length) as f64);

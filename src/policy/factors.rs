@@ -1,10 +1,10 @@
 //! Item factors by implicit alternating least squares.
 //!
-//! Hu, Koren and Volinsky 2008: minimise `sum_ui c_ui (p_ui - x_u . y_i)^2 + reg (|X|^2 + |Y|^2)` with
-//! `p = 1` where the user has the item and 0 elsewhere, and confidence `c = 1 + alpha w` (`w` is the
-//! weight in [`super::feedback`]). With one side fixed each row of the other solves
-//! `(Y'Y + alpha sum w y y' + reg I) x = sum (1 + alpha w) y`, by Cholesky. Rows are solved in parallel, each
-//! by itself and with sums in the order of its entries, so the number of threads changes no bit.
+//! Hu, Koren and Volinsky 2008: minimise `sum_ui c_ui (p_ui - x_u . y_i)^2 + reg (|X|^2 + |Y|^2)` with `p = 1` if the
+//! user has the item and 0 otherwise, and confidence `c = 1 + alpha w` (`w` is the weight in [`super::feedback`]). With
+//! one side fixed each row of the other solves `(Y'Y + alpha sum w y y' + reg I) x = sum (1 + alpha w) y`, by Cholesky.
+//! Rows are solved in parallel and independently, with sums in the order of their entries, so the number of threads
+//! changes no bit.
 
 use super::feedback::{Feedback, Sparse};
 use super::item_table::ItemTable;
@@ -40,7 +40,7 @@ pub(super) struct Factors {
 const ROWS_PER_TASK: usize = 16;
 
 impl Factors {
-    /// Small random vectors, from streams whose ids lie above those of all users.
+    /// Small random vectors, from streams with ids above those of all users.
     pub fn new(objective: Objective, items: usize, streams: &Streams) -> Factors {
         let scale = 0.2 / (objective.factors as f64).sqrt();
         let values = (0..items as u64).flat_map(|item| {
@@ -80,7 +80,7 @@ impl Factors {
         self.objective.factors
     }
 
-    /// The vectors of all items, to be compared with users.
+    /// The vectors of all items, for comparison with users.
     pub fn table(&self) -> ItemTable {
         ItemTable::new(&self.values, self.objective.factors, false)
     }
@@ -90,7 +90,7 @@ impl Factors {
         &self.values
     }
 
-    /// The regressions of rows whose entries `row` writes, against the items.
+    /// The regressions of rows against the items; `row` writes their entries.
     fn rows<R: Fn(usize, &mut Vec<(u32, f32)>)>(&self, row: R) -> Rows<'_, R> {
         Rows { objective: &self.objective, fixed: &self.values, gram: &self.gram, row }
     }
@@ -126,7 +126,7 @@ impl<R: Fn(usize, &mut Vec<(u32, f32)>) + Sync> Rows<'_, R> {
     }
 }
 
-/// One of them.
+/// The regression of one row.
 struct Regression<'a, 'b, R> {
     rows: &'a Rows<'b, R>,
     system: &'a mut LeastSquares,
@@ -176,18 +176,18 @@ impl Loop for Gram<'_> {
     }
 }
 
-/// The vectors of simulated users, folded in from their distinct items when they are asked for and out of date.
+/// The vectors of simulated users, folded in on request from their distinct items if they are out of date.
 pub(super) struct UserVectors {
     factors: usize,
     values: Vec<f32>,
     fresh: Vec<bool>,
-    /// The distinct items of each user in ascending order, once somebody asked for the user: a history in which items repeat
-    /// grows without end, what is distinct in it does not.
+    /// The distinct items of each user in ascending order, from the first request on: a history with repeats grows
+    /// without bound, its distinct items do not.
     distinct: Vec<Option<Vec<u32>>>,
 }
 
 impl UserVectors {
-    /// All out of date.
+    /// Vectors that are all out of date.
     pub fn new(context: &PolicyContext, factors: usize) -> UserVectors {
         let users = context.sources.len();
         UserVectors {
@@ -198,7 +198,7 @@ impl UserVectors {
         }
     }
 
-    /// Adds an accepted item; the user is out of date where it is a new one.
+    /// Adds an accepted item; a new one makes the user out of date.
     pub fn accept(&mut self, user: UserId, item: ItemId) {
         if let Some(known) = &mut self.distinct[user.index()]
             && let Err(place) = known.binary_search(&item.0)
@@ -213,7 +213,7 @@ impl UserVectors {
         self.fresh.fill(false);
     }
 
-    /// Brings these users up to date.
+    /// Updates these users.
     pub fn refresh(&mut self, users: &[UserId], histories: &Histories, factors: &Factors) {
         let stale: Vec<UserId> = users.iter().copied().filter(|user| !self.fresh[user.index()]).collect();
         for &user in &stale {
@@ -235,7 +235,7 @@ impl UserVectors {
         }
     }
 
-    /// The vector of a user who is up to date.
+    /// The vector of an up-to-date user.
     pub fn of(&self, user: UserId) -> &[f32] {
         &self.values[user.index() * self.factors..][..self.factors]
     }

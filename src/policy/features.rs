@@ -9,7 +9,7 @@
 //! | match | inner product of small factors of item and user, fitted on the log ([`super::factors`]) |
 //! | products | its terms, one feature for each dimension |
 //!
-//! All of them come in blocks of [`LANES`] items, a form that the compiler turns into vector instructions.
+//! Features come in blocks of [`LANES`] items, a form that the compiler turns into vector instructions.
 
 use super::attributes::Attributes;
 use super::factors::{Factors, Objective};
@@ -35,7 +35,7 @@ const YEARS_PER_UNIT: f32 = 20.0;
 /// The features of [`LANES`] items for one user, feature by feature.
 pub(super) type Block = [[f32; LANES]; MAX_FEATURES];
 
-/// The part that does not depend on the user, by item and padded to whole blocks.
+/// The features that do not depend on the user, by item and padded to complete blocks.
 pub(super) struct Features {
     catalogue_years: Vec<f32>,
     popularity: Vec<f32>,
@@ -53,7 +53,7 @@ pub(super) struct Past {
     dated: f32,
 }
 
-/// Features of one user's history, ready to be compared with items.
+/// Features of one user's history, for comparison with items.
 pub(super) struct Taste {
     /// Cosine with each distinct row of attributes.
     affinity: Vec<f32>,
@@ -62,13 +62,13 @@ pub(super) struct Taste {
 }
 
 impl Features {
-    /// The features of this catalogue and log, by the field of `attributes`, with `products` dimensions of collaborative
-    /// factors.
+    /// The features of this catalogue and log, by the field of `attributes`, with `products` dimensions of
+    /// collaborative factors.
     ///
     /// # Errors
     /// When the items have no such field.
     pub fn new(context: &PolicyContext, field: &str, products: usize) -> Result<Features, PolicyError> {
-        // Mild on purpose: small logs must not shrink the vectors to zero, and the bandit rescales them anyway.
+        // Deliberately mild: small logs must not shrink the vectors to zero, and the bandit rescales them anyway.
         let objective = Objective { factors: products, alpha: 10.0, regularisation: 10.0 };
         let attributes = Attributes::new(field, &context.catalogue)?;
         let factors = Factors::of_log(objective, 10, context);
@@ -91,7 +91,7 @@ impl Features {
         FIXED + self.factors.factors()
     }
 
-    /// The factors in which users are folded in.
+    /// The factors into which users are folded.
     pub fn factors(&self) -> &Factors {
         &self.factors
     }

@@ -1,10 +1,9 @@
 //! The sparse user-item matrix for similarity and factor models.
 //!
-//! One row for each user of the data set. An item of its log weighs 1; an item accepted since weighs the
-//! share of the simulated users starting from this user who accepted it. So a log is counted once however
-//! many simulated users share it, a weight never exceeds 1, and the matrix cannot outgrow
-//! (users of the data set) x (items). With one simulated user for each data-set user it is the plain
-//! binary matrix of the log and everything observed.
+//! One row for each user of the data set. An item of the user's log has weight 1; an item accepted since has the share
+//! of the simulated users with this source who accepted it. So a log counts once however many simulated users share it,
+//! a weight never exceeds 1, and the matrix cannot outgrow (users of the data set) x (items). With one simulated user
+//! for each data-set user it is the plain binary matrix of the log and all observed acceptances.
 
 use super::{Histories, PolicyContext};
 use crate::dataset::TrainingLog;
@@ -13,18 +12,18 @@ use crate::log::EventBatch;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// The log and the responses since, counted by data-set user.
+/// The log and the acceptances since, by data-set user.
 pub(super) struct Feedback {
     log: Arc<TrainingLog>,
     sources: Arc<[LogUserId]>,
-    /// How many simulated users start from each data-set user.
+    /// The number of simulated users with each data-set user as their source.
     copies: Vec<u32>,
-    /// How many of them have accepted an item, by item; items of the log are left out.
+    /// How many of them accepted an item; items of the log are left out.
     accepted: Vec<BTreeMap<u32, u32>>,
 }
 
 impl Feedback {
-    /// The log alone.
+    /// The log without acceptances.
     pub fn new(context: &PolicyContext) -> Feedback {
         let mut copies = vec![0; context.log.users()];
         for source in context.sources.iter() {
@@ -44,7 +43,7 @@ impl Feedback {
         }
     }
 
-    /// The matrix as of now: rows are data-set users, columns items.
+    /// The current matrix: rows are data-set users, columns items.
     pub fn matrix(&self) -> Sparse {
         let mut matrix = Sparse::new(self.log.items);
         for (source, accepted) in self.accepted.iter().enumerate() {
@@ -60,7 +59,7 @@ impl Feedback {
     }
 }
 
-/// A sparse matrix stored by rows, the entries of a row in the order in which they were given.
+/// A sparse matrix stored by rows; the entries of a row keep the order in which they were added.
 pub(super) struct Sparse {
     columns: usize,
     offsets: Vec<usize>,
@@ -68,7 +67,7 @@ pub(super) struct Sparse {
 }
 
 impl Sparse {
-    /// No rows yet.
+    /// A matrix without rows.
     pub fn new(columns: usize) -> Sparse {
         Sparse { columns, offsets: vec![0], entries: Vec::new() }
     }
@@ -90,7 +89,7 @@ impl Sparse {
         &self.entries[self.offsets[row]..self.offsets[row + 1]]
     }
 
-    /// Rows become columns.
+    /// The transposed matrix.
     pub fn transposed(&self) -> Sparse {
         let mut offsets = vec![0; self.columns + 1];
         for entry in &self.entries {

@@ -1,6 +1,6 @@
 //! Fits to the log, shared by trials.
 //!
-//! Fits to the log before the start, each made once for all trials that begin alike.
+//! A fit is made once for all trials with the same log and parameters.
 
 use super::PolicyContext;
 use crate::dataset::TrainingLog;
@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-/// What policies have learned from the log, for the trials of one experiment. Copies share what they hold. A fit is kept
-/// until two replications have begun since its last use.
+/// Models that policies fitted to the log, for the trials of one experiment. Clones share them. A fit is kept until two
+/// replications have begun since its last use.
 #[derive(Clone, Default)]
 pub struct Fits(Arc<Mutex<BTreeMap<Key, Slot>>>);
 
@@ -21,7 +21,7 @@ struct Key {
     params: String,
     /// The address of the log, which the slot keeps alive.
     log: usize,
-    /// `None`: nothing is drawn, and all replications share the fit.
+    /// `None`: the fit draws nothing, and all replications share it.
     streams: Option<Streams>,
     kind: TypeId,
 }
@@ -34,7 +34,7 @@ struct Slot {
 }
 
 impl Fits {
-    /// The place of a fit; whoever comes first fills it, the others wait.
+    /// The slot of a fit; the first trial fills it, the others wait.
     fn slot(&self, key: Key, log: &Arc<TrainingLog>, replication: u32) -> Arc<OnceLock<Arc<dyn Any + Send + Sync>>> {
         let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         slots.retain(|_, slot| slot.used.saturating_add(1) >= replication);
@@ -44,7 +44,7 @@ impl Fits {
         slot.fit.clone()
     }
 
-    /// How many fits are kept.
+    /// The number of stored fits.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
@@ -52,8 +52,8 @@ impl Fits {
 }
 
 impl PolicyContext {
-    /// What a policy learns from the log before the start, made once for all trials with this log: `what` names it, `params`
-    /// are all parameters on which it depends. `fit` must not look at [`PolicyContext::sources`] and must not draw.
+    /// A fit to the log before the start, made once for all trials with this log: `what` names it, `params` are all
+    /// parameters on which it depends. `fit` must not read [`PolicyContext::sources`] and must not draw.
     pub fn fit<T: Send + Sync + 'static>(
         &self,
         what: &'static str,
@@ -63,7 +63,8 @@ impl PolicyContext {
         self.shared(what, params, None, fit)
     }
 
-    /// The same where `fit` draws from [`PolicyContext::streams`]: once for all trials with this log in one replication.
+    /// Like [`PolicyContext::fit`], if `fit` draws from [`PolicyContext::streams`]: once for all trials with this log
+    /// in one replication.
     pub fn fit_drawn<T: Send + Sync + 'static>(
         &self,
         what: &'static str,
@@ -110,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fit_that_nobody_asks_for_any_more_is_dropped() {
+    fn an_unused_fit_is_dropped() {
         let base = World::new(6, 20).context();
         let at = |replication| PolicyContext { streams: Streams::new(5, replication), ..base.clone() };
         for replication in 0..10 {

@@ -1,7 +1,7 @@
 //! A policy's histories of its users.
 //!
-//! Where items may be shown again a history grows without end, and what is distinct in it does not: whoever asks which items a
-//! user has asks [`Histories::first_of`] or [`Histories::latest_of`], whose length has the number of items as its limit.
+//! If items may repeat, a history grows without bound, but its distinct items do not. Use [`Histories::first_of`] or
+//! [`Histories::latest_of`], whose length is bounded by the number of items, to ask which items a user has.
 
 use super::PolicyContext;
 use crate::dataset::TrainingLog;
@@ -9,7 +9,7 @@ use crate::ids::{ItemId, LogUserId, UserId};
 use crate::log::EventBatch;
 use std::sync::Arc;
 
-/// Each simulated user's items, oldest first. Users that start from the same source share its log.
+/// Each simulated user's items, oldest first. Users with the same source share its log.
 #[derive(Clone)]
 pub struct Histories {
     log: Arc<TrainingLog>,
@@ -17,20 +17,20 @@ pub struct Histories {
     since: Vec<Since>,
 }
 
-/// What a user accepted since the start.
+/// Items that a user accepted since the start.
 #[derive(Clone, Default)]
 struct Since {
     rows: Vec<(ItemId, f32)>,
-    /// Once an item was accepted again.
+    /// `None` until an item is accepted again.
     distinct: Option<Box<Distinct>>,
 }
 
 /// Each item of some rows once.
 #[derive(Clone, Default)]
 struct Distinct {
-    /// In the order in which each was accepted first, with its first rating.
+    /// In the order of first acceptance, with the first rating.
     first: Vec<(ItemId, f32)>,
-    /// In the order in which each was accepted last, with its last rating.
+    /// In the order of last acceptance, with the last rating.
     latest: Vec<(ItemId, f32)>,
 }
 
@@ -83,19 +83,20 @@ impl Histories {
         }
     }
 
-    /// All that one user accepted, with ratings (NaN = none), oldest first: an item comes as often as it was accepted.
+    /// All items that one user accepted, with ratings (NaN = none), oldest first: an item occurs as often as it was
+    /// accepted.
     pub fn of(&self, user: UserId) -> impl DoubleEndedIterator<Item = (ItemId, f32)> + '_ {
         self.logged(user).chain(self.since[user.index()].rows.iter().copied())
     }
 
-    /// The items of one user in the order in which each came first, with its first rating. An item of the log that was accepted
-    /// again comes twice, no other one does.
+    /// The items of one user in the order of first acceptance, with the first rating. Only an item of the log that was
+    /// accepted again occurs twice.
     pub fn first_of(&self, user: UserId) -> impl Iterator<Item = (ItemId, f32)> + '_ {
         self.logged(user).chain(self.since[user.index()].first().iter().copied())
     }
 
-    /// The items of one user in the order in which each came last, the newest first. An item of the log that was accepted
-    /// again comes twice, no other one does.
+    /// The items of one user in the order of last acceptance, the newest first. Only an item of the log that was
+    /// accepted again occurs twice.
     pub fn latest_of(&self, user: UserId) -> impl Iterator<Item = (ItemId, f32)> + '_ {
         self.logged(user).chain(self.since[user.index()].latest().iter().copied()).rev()
     }
@@ -104,7 +105,7 @@ impl Histories {
         self.log.of(self.sources[user.index()]).iter().map(|row| (row.item, row.rating))
     }
 
-    /// Returns true if the user has the item already.
+    /// True if the user has the item already.
     pub fn contains(&self, user: UserId, item: ItemId) -> bool {
         self.first_of(user).any(|(held, _)| held == item)
     }
@@ -134,7 +135,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_distinct_has_the_order_of_the_whole_history(accepted in prop::collection::vec(prop::option::of(0_u32..6), 0..40)) {
+        fn distinct_items_have_the_order_of_the_complete_history(accepted in prop::collection::vec(prop::option::of(0_u32..6), 0..40)) {
             let world = World::with_log(1, 6, &[&[4, 1]]);
             let mut histories = Histories::new(&world.context());
             for (tick, &item) in accepted.iter().enumerate() {

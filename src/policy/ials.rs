@@ -2,15 +2,15 @@
 //!
 //! Alternating least squares, Hu, Koren and Volinsky (2008).
 //!
-//! `score(u, j) = x_u . y_j`. Item vectors `y` are fitted on the log with `iterations` sweeps, and every
-//! `retrain_every` ticks with one more sweep over the log and everything that the policy's own users
-//! accepted, starting from the vectors so far. A user's vector `x` is solved for exactly from the
-//! user's distinct items whenever these or the item vectors changed. The objective is in [`super::factors`].
+//! `score(u, j) = x_u . y_j`. Item vectors `y` are fitted to the log with `iterations` sweeps, and every
+//! `retrain_every` ticks with one more sweep over the log and all items accepted by the policy's own users, starting
+//! from the current vectors. A user's vector `x` is solved for exactly from the user's distinct items whenever these or
+//! the item vectors change. The objective is in [`super::factors`].
 //!
-//! The paper's `alpha = 40` weighs hours of watching television. For logs in which an item occurs once the
-//! defaults are `alpha = 1` and `regularisation = 5`: on MovieLens 100K (last fifth of each user held out)
-//! they reach an NDCG@10 of 0.198, `alpha = 40` at most 0.155. A stronger regularisation is as good there
-//! (`alpha = 2`, `regularisation = 20`: 0.200) but shrinks all vectors to zero on small logs.
+//! The paper's `alpha = 40` weights hours of watching television. For logs in which an item occurs once the defaults
+//! are `alpha = 1` and `regularisation = 5`: on MovieLens 100K (last fifth of each user held out) they reach an NDCG@10
+//! of 0.198, `alpha = 40` at most 0.155. A stronger regularisation is as good there (`alpha = 2`, `regularisation =
+//! 20`: 0.200) but shrinks all vectors to zero on small logs.
 
 use super::factors::{Factors, Objective, UserVectors};
 use super::feedback::Feedback;

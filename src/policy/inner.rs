@@ -1,8 +1,8 @@
-//! Policies inside policies: what `epsilon_greedy`, `mmr`, `calibrated` and `mix` wrap.
+//! Inner policies: what `epsilon_greedy`, `mmr`, `calibrated` and `mix` wrap.
 //!
-//! The inner policy is asked for a list of its own and learns from the slates that were shown, as if they were its own.
-//! It draws from streams of its own ([`crate::random::Streams::fork`]), so that what the outer policy draws says
-//! nothing about what the inner one drew.
+//! The inner policy recommends a list of its own and learns from the slates that were shown, as if they were its own.
+//! It draws from streams of its own ([`crate::random::Streams::fork`]), so its draws are independent of those of the
+//! outer policy.
 
 use super::{Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::ids::ItemId;
@@ -13,12 +13,12 @@ use crate::params::{Key, Kind, PolicyTable, whole};
 pub(super) const INNER: Key = Key {
     name: "inner",
     kind: Kind::Policy { default: "popular" },
-    doc: "the policy that is wrapped; also written as a table of its own, [policy.inner]",
+    doc: "the inner policy; also written as a separate table, [policy.inner]",
 };
 
-/// Items of the inner list among which is chosen.
+/// The number of items of the inner list to choose from.
 pub(super) const POOL: Key =
-    whole("pool", "best items of the inner policy among which is chosen; at least a slate is taken", (1, 10_000), 100);
+    whole("pool", "best items of the inner policy to choose from, at least a slate", (1, 10_000), 100);
 
 /// A wrapped policy and its latest lists.
 pub(super) struct Inner {
@@ -32,9 +32,9 @@ pub(super) struct Inner {
 pub(super) struct List<'a> {
     /// Best first.
     pub items: &'a [ItemId],
-    /// NaN where there is none.
+    /// NaN without a score.
     pub scores: &'a [f32],
-    /// True if nothing of it was drawn.
+    /// True if no part of it was drawn.
     pub certain: bool,
 }
 
@@ -44,7 +44,7 @@ impl Inner {
         Ok(Inner { policy: context.inner(table)?, part, slates: Slates::default() })
     }
 
-    /// Lets the inner policy fill lists of `length` items.
+    /// Makes the inner policy fill lists of `length` items.
     pub fn ask(&mut self, requests: &Requests<'_>, length: usize) -> Result<(), PolicyError> {
         let own = Requests { slate: length, streams: requests.streams.fork(self.part), ..*requests };
         self.policy.recommend(&own, &mut self.slates)
@@ -81,8 +81,8 @@ impl List<'_> {
         free.next().map(|(&item, &score)| (item, score))
     }
 
-    /// How relevant each item of the list is, from 0 (the last) to 1 (the first): the scores, moved and stretched, or
-    /// the places where scores are missing, infinite or all the same.
+    /// The relevance of each item of the list, from 0 (the last) to 1 (the first): the scaled scores, or the ranks if
+    /// scores are missing, infinite or all equal.
     pub fn relevances(&self) -> Vec<f32> {
         let least = self.scores.iter().copied().fold(f32::INFINITY, f32::min);
         let most = self.scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);

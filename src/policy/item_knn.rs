@@ -1,12 +1,11 @@
 //! `item_knn`: item neighbours by co-occurrence.
 //!
-//! Item-based collaborative filtering (Sarwar et al. 2001; Deshpande and Karypis 2004) on the matrix of
-//! who has what ([`super::feedback`]; ratings are not used). With columns `r_i` the similarity is the
-//! cosine with shrinkage `s(i, j) = <r_i, r_j> / (|r_i| |r_j| + shrink)`, of which each item keeps its
-//! `neighbours` largest, and `score(u, j)` is the sum over the user's distinct items `i` of
-//! `w(i) s(i, j)`. The weight `w` is 1, or `2^(-age / half_life_items)` where `age` counts the user's
-//! newer items. Every `retrain_every` ticks the similarities are recomputed from the log and
-//! everything that the policy's own users accepted; histories grow at once.
+//! Item-based collaborative filtering (Sarwar et al. 2001; Deshpande and Karypis 2004) on the user-item matrix
+//! ([`super::feedback`]; ratings are not used). With columns `r_i` the similarity is the cosine with shrinkage `s(i, j)
+//! = <r_i, r_j> / (|r_i| |r_j| + shrink)`; each item keeps its `neighbours` largest, and `score(u, j)` is the sum over
+//! the user's distinct items `i` of `w(i) s(i, j)`. The weight `w` is 1, or `2^(-age / half_life_items)` where `age`
+//! counts the user's newer items. Every `retrain_every` ticks the similarities are recomputed from the log and all
+//! items accepted by the policy's own users; histories grow at once.
 //!
 //! On MovieLens 100K (last fifth of each user held out) the defaults reach an NDCG@10 of 0.19; the order of
 //! its histories is informative, and `half_life_items = 20` raises that to 0.20.
@@ -50,7 +49,7 @@ struct ItemKnn {
     retrain_every: u32,
     feedback: Feedback,
     histories: Histories,
-    /// Row `i`: the items like item `i`, most similar first.
+    /// Row `i`: the items similar to item `i`, most similar first.
     similar: Arc<Sparse>,
 }
 
@@ -95,7 +94,7 @@ impl Policy for ItemKnn {
 }
 
 impl ItemKnn {
-    /// Scores of all items, newest item of the history first; an item met again counts once.
+    /// Scores of all items, newest item of the history first; a repeated item counts once.
     fn score(&self, user: UserId, decay: f32, scores: &mut [f32], counted: &mut [u64]) {
         scores.fill(0.0);
         counted.fill(0);
@@ -113,8 +112,8 @@ impl ItemKnn {
     }
 }
 
-/// The `keep` most similar items of each item, most similar first, equal ones by id. Items are handled in
-/// parallel and each sums over its users in ascending order.
+/// The `keep` most similar items of each item, most similar first, equal ones by id. Items are processed in parallel,
+/// and each sums over its users in ascending order.
 fn similarities(by_user: &Sparse, keep: usize, shrink: f64) -> Sparse {
     let by_item = by_user.transposed();
     let norm = |item: usize| by_item.row(item).iter().map(|entry| f64::from(entry.1 * entry.1)).sum::<f64>().sqrt();
@@ -140,7 +139,7 @@ fn similarities(by_user: &Sparse, keep: usize, shrink: f64) -> Sparse {
     similar
 }
 
-/// Adds the product of one column with every other to `products`, and lists the items that it meets.
+/// Adds the product of one column with every other to `products`, and lists the items with a product.
 fn multiply(by_user: &Sparse, column: &[(u32, f32)], products: &mut [f32], touched: &mut Vec<u32>) {
     for &(user, weight) in column {
         for &(other, share) in by_user.row(user as usize) {

@@ -1,10 +1,10 @@
 //! `item_mean`: items by their mean rating.
 //!
-//! `score(j) = (sum of the ratings of j + shrinkage * mean of all ratings) / (ratings of j + shrinkage)`: a mean that is
-//! drawn towards that of all items as if each had `shrinkage` ratings more, so that one enthusiastic rating does not lead
-//! the list (a normal prior; the "damped mean" of Ekstrand, Riedl and Konstan 2011, section 2.1). Equal scores go by item
-//! id. Ratings are levels from 1 to 5. With `learn` the ratings that the policy's own users gave count as well; what was
-//! accepted without a rating does not. It needs a log with ratings.
+//! `score(j) = (sum of the ratings of j + shrinkage * mean of all ratings) / (ratings of j + shrinkage)`: a mean that
+//! is shrunk towards that of all items as if each had `shrinkage` more ratings, so that one enthusiastic rating does
+//! not lead the list (a normal prior; the "damped mean" of Ekstrand, Riedl and Konstan 2011, section 2.1). Equal scores
+//! are ordered by item id. Ratings are levels from 1 to 5. With `learn` the ratings of the policy's own users count as
+//! well; acceptances without a rating do not. It needs a log with ratings.
 
 use super::levels::Levels;
 use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, Slates};
@@ -15,7 +15,7 @@ use crate::params::{Parameters, parameters};
 parameters! {
     /// the items with the best mean rating, shrunken (Ekstrand, Riedl and Konstan 2011)
     pub(super) struct ItemMeanSpec = "item_mean" {
-        /// ratings of the mean of all items that each item gets besides its own
+        /// ratings at the mean of all items that are added to each item's own
         #[range(0.0..=1e9)]
         shrinkage: f64 = 5.0,
         /// whether ratings of accepted items count, besides the log
@@ -32,7 +32,7 @@ impl BuildPolicy for ItemMeanSpec {
 struct ItemMean {
     shrinkage: f64,
     learn: bool,
-    /// By item: the sum of its ratings, and how many.
+    /// By item: the sum of its ratings, and their number.
     sums: Vec<(f64, f64)>,
     scores: Vec<f32>,
     /// All items, best first; empty while out of date.
@@ -41,7 +41,7 @@ struct ItemMean {
 
 impl ItemMean {
     fn new(params: &ItemMeanSpec, context: &PolicyContext) -> Result<ItemMean, PolicyError> {
-        // Says what is wrong with a log without ratings.
+        // Refuses a log without ratings.
         Levels::new(context, ItemMeanSpec::NAME)?;
         let mut sums = vec![(0.0, 0.0); context.log.items];
         for row in context.log.rows.iter().filter(|row| !row.rating.is_nan()) {
@@ -54,7 +54,7 @@ impl ItemMean {
     fn rank(&mut self) {
         let all = self.sums.iter().fold((0.0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1));
         let mean = if all.1 > 0.0 { all.0 / all.1 } else { 0.0 };
-        // Without shrinkage an item that nobody rated has no mean of its own.
+        // Without shrinkage an item without ratings has no mean.
         let score = |&(sum, count): &(f64, f64)| {
             let weight = count + self.shrinkage;
             if weight > 0.0 { ((sum + self.shrinkage * mean) / weight) as f32 } else { mean as f32 }

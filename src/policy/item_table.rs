@@ -1,10 +1,10 @@
 //! Inner products of all items with many users.
 //!
-//! All items against many users: inner products and the best of them, without a row of scores.
+//! Inner products of all items with many users, and the best items, without a row of scores.
 //!
-//! Vectors are kept in tiles of [`TILE`] items, number by number, so that the lanes of a register are items. A tile is
-//! compared with the users of a group, a few at a time, while it is in the cache. Each score has the bits of
-//! eight running sums over the numbers `k`, `k + 8`, ..., added in order and then what is left of the vector, whatever the
+//! Vectors are stored in tiles of [`TILE`] items, number by number, so that the lanes of a register are items. A tile
+//! is compared with the users of a group, a few at a time, while it is in the cache. Each score has the bits of eight
+//! running sums over the numbers `k`, `k + 8`, ..., added in order, and then the rest of the vector, whatever the
 //! registers.
 
 use super::best::{Best, TILE};
@@ -12,7 +12,7 @@ use super::request::{Request, Requests};
 use super::slates::Slates;
 use crate::linalg::{Loop, widest};
 
-/// Users that are compared with a tile at a time.
+/// Users compared with a tile at a time.
 const USERS: usize = 4;
 
 /// Running sums of an inner product.
@@ -30,17 +30,17 @@ pub(super) struct ItemTable {
     offsets: Vec<Tile>,
 }
 
-/// What a user is compared with items by.
+/// A user's side of the comparison with items.
 #[derive(Clone, Copy)]
 pub(super) struct Taste<'a> {
-    /// As long as the vectors of items.
+    /// Of the same length as the vectors of items.
     pub vector: &'a [f32],
     /// Added to the item's own number.
     pub offset: f32,
 }
 
 impl ItemTable {
-    /// Rows `[items, offset + width]` of which the first number is the item's own if there is an `offset`.
+    /// Rows `[items, offset + width]`; their first number is the item's own if there is an `offset`.
     pub fn new(rows: &[f32], width: usize, has_offset: bool) -> ItemTable {
         let row = width + usize::from(has_offset);
         let items = rows.len().checked_div(row).unwrap_or(0);
@@ -91,7 +91,7 @@ impl Loop for Compare<'_> {
             let count = TILE.min(table.items - place * TILE);
             let groups = tastes.chunks(USERS).zip(best.chunks_mut(USERS)).zip(asked.chunks(USERS));
             for ((tastes, best), asked) in groups {
-                // Where there are fewer users, the last one takes the places that are left.
+                // If there are fewer users, the last one fills the remaining places.
                 let users: [&Taste<'_>; USERS] = std::array::from_fn(|user| &tastes[user.min(tastes.len() - 1)]);
                 let scores = scores(tile, offsets, users);
                 for ((best, request), scores) in best.iter_mut().zip(asked).zip(&scores) {
@@ -130,7 +130,7 @@ fn scores(tile: &[Tile], offsets: &Tile, users: [&Taste<'_>; USERS]) -> [Tile; U
 
 #[inline(always)]
 fn add_products(sums: &mut [Tile; USERS], values: &Tile, factors: [f32; USERS]) {
-    // By value: the compiler then knows that they are apart.
+    // By value: the compiler then knows that they do not alias.
     let values = *values;
     for (sums, factor) in sums.iter_mut().zip(factors) {
         for lane in 0..TILE {
@@ -155,7 +155,7 @@ mod tests {
     use crate::policy::{Blocked, rank_candidates};
     use crate::random::{Purpose, Streams, unit};
 
-    /// The product of two vectors by the plain loops.
+    /// The product of two vectors by plain loops.
     fn dot(left: &[f32], right: &[f32]) -> f32 {
         let ((lefts, left), (rights, right)) = (left.as_chunks::<8>(), right.as_chunks::<8>());
         let rest: f32 = left.iter().zip(right).map(|(a, b)| a * b).sum();

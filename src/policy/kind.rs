@@ -18,22 +18,22 @@ pub struct PolicyContext {
     pub sources: Arc<[LogUserId]>,
     /// Slots of a slate.
     pub slate: usize,
-    /// Seconds that one tick stands for.
+    /// Seconds of one tick.
     pub tick_seconds: i64,
-    /// The kinds of policy that may be inside a policy.
+    /// The kinds of policy that may be inner policies.
     pub kinds: Arc<[PolicyKind]>,
     /// Random streams for initialisation; draws for users come from [`super::Request::rng`].
     pub streams: Streams,
-    /// What the trials of an experiment have learned from the log, see [`PolicyContext::fit`].
+    /// Models fitted to the log by the trials of an experiment, see [`PolicyContext::fit`].
     pub fits: Fits,
 }
 
-/// The parameters of a kind of policy, and how they become one.
+/// The parameters of a kind of policy, and its constructor.
 pub trait BuildPolicy: Parameters {
     /// Builds the policy.
     ///
     /// # Errors
-    /// When these parameters, or this data, make no such policy.
+    /// When these parameters, or these data, do not allow such a policy.
     fn build(self, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError>;
 }
 
@@ -60,17 +60,18 @@ impl PolicyKind {
         PolicyKind { name: P::NAME, summary: P::SUMMARY, keys: P::KEYS, build }
     }
 
-    /// Builds a policy from a table of its keys; what the table does not have takes its default.
+    /// Builds a policy from a table of its keys; missing keys have their defaults.
     ///
     /// # Errors
-    /// When a key without a default is absent, a value has another type, or these parameters and this data make no policy.
+    /// When a key without a default is absent, a value has another type, or these parameters and data do not allow a
+    /// policy.
     pub fn build(&self, table: &toml::Table, context: &PolicyContext) -> Result<Box<dyn Policy>, PolicyError> {
         (self.build)(table, context)
     }
 }
 
 impl PolicyContext {
-    /// Builds a policy inside a policy from its table: `kind` and its keys.
+    /// Builds an inner policy from its table: `kind` and its keys.
     ///
     /// # Errors
     /// When there is no such kind, or it cannot be built.
@@ -85,10 +86,10 @@ impl PolicyContext {
     }
 }
 
-/// Builds a policy of the program that embeds the simulator, once a replication.
+/// Builds a policy of the embedding program, once a replication.
 pub type Factory = Arc<dyn Fn(&PolicyContext) -> Result<Box<dyn Policy>, PolicyError> + Send + Sync>;
 
-/// A [`Factory`] of a function: `factory(|context| Ok(Newest::new(context)))`.
+/// A [`Factory`] from a function: `factory(|context| Ok(Newest::new(context)))`.
 pub fn factory<P: Policy + 'static>(
     build: impl Fn(&PolicyContext) -> Result<P, PolicyError> + Send + Sync + 'static,
 ) -> Factory {
@@ -98,7 +99,7 @@ pub fn factory<P: Policy + 'static>(
 /// One `[[policy]]` table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PolicySpec {
-    /// Unique name; the kind when not given.
+    /// Unique name; by default the kind.
     pub name: String,
     /// A kind of the registry.
     pub kind: String,

@@ -1,8 +1,8 @@
 //! The rating matrix for policies that use ratings.
 //!
-//! One row for each user of the data set. A rating of its log weighs 1. An item rated since is there with the mean level
-//! of the simulated users starting from this user who rated it, and weighs their share. So a log is counted once however
-//! many simulated users share it. What was accepted without a rating is left out.
+//! One row for each user of the data set. A rating of the user's log has weight 1. An item rated since has the mean
+//! level of the simulated users with this source who rated it, weighted by their share. So a log counts once however
+//! many simulated users share it. Acceptances without a rating are left out.
 
 use super::{Histories, PolicyContext, PolicyError};
 use crate::dataset::TrainingLog;
@@ -15,17 +15,17 @@ use std::sync::Arc;
 pub(super) struct Levels {
     log: Arc<TrainingLog>,
     sources: Arc<[LogUserId]>,
-    /// How many simulated users start from each data-set user.
+    /// The number of simulated users with each data-set user as their source.
     copies: Vec<u32>,
-    /// By data-set user and item: the sum of the levels since, and how many.
+    /// By data-set user and item: the sum of the levels since, and their number.
     since: Vec<BTreeMap<u32, (f64, u32)>>,
 }
 
 impl Levels {
-    /// The log alone. An empty one is as good as any: everything is learned from the policy's own users.
+    /// The log without later ratings. It may be empty: then everything is learned from the policy's own users.
     ///
     /// # Errors
-    /// When the log has interactions and none is rated; `kind` is the policy that needs it.
+    /// When the log has interactions and none is rated; `kind` is the policy that needs ratings.
     pub fn new(context: &PolicyContext, kind: &str) -> Result<Levels, PolicyError> {
         if !context.log.rows.is_empty() && context.log.rows.iter().all(|row| row.rating.is_nan()) {
             return Err(PolicyError::new(format!(
@@ -53,7 +53,7 @@ impl Levels {
         }
     }
 
-    /// The matrix as of now: rows are data-set users, columns items.
+    /// The current matrix: rows are data-set users, columns items.
     pub fn matrix(&self) -> Rated {
         let mut matrix = Rated { columns: self.log.items, offsets: vec![0], entries: Vec::new() };
         for (source, since) in self.since.iter().enumerate() {
@@ -81,7 +81,7 @@ pub(super) struct Entry {
     pub column: u32,
     /// From 1 to 5.
     pub level: f32,
-    /// How much it counts.
+    /// Its weight.
     pub weight: f32,
 }
 
@@ -109,7 +109,7 @@ impl Rated {
         mean(&self.entries)
     }
 
-    /// Rows become columns.
+    /// The transposed matrix.
     pub fn transposed(&self) -> Rated {
         let mut offsets = vec![0; self.columns + 1];
         for entry in &self.entries {

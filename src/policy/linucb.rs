@@ -2,8 +2,8 @@
 //!
 //! Upper confidence bounds, Li, Chu, Langford and Schapire (2010).
 //!
-//! The paper's hybrid model without its per-arm part: one ridge regression ([`super::ridge`]) for all users and items.
-//! The score is `theta' x + alpha sqrt(x' A^-1 x)`. It learns online, after each tick.
+//! The paper's hybrid model without the separate part of each item: one ridge regression ([`super::ridge`]) for all
+//! users and items. The score is `theta' x + alpha sqrt(x' A^-1 x)`. It learns online, after each tick.
 
 use super::attributes::TRAITS;
 use super::ridge::{FACTORS, REGULARISATION, Ridge, UpperBound};

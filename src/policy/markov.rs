@@ -1,8 +1,8 @@
-//! `markov`: what comes after what: item-to-item transitions.
+//! `markov`: item-to-item transitions.
 //!
 //! A first-order Markov chain over histories (the baseline of Shani, Heckerman and Brafman 2005 and of Rendle,
 //! Freudenthaler and Schmidt-Thieme 2010) with Dirichlet smoothing (Zhai and Lafferty 2004): with `n(i, j)` times that
-//! `j` came right after `i` in somebody's history and `p(j)` the share of `j` in all histories,
+//! `j` came right after `i` in a history and `p(j)` the share of `j` in all histories,
 //!
 //! ```text
 //! P(j | i)    = (n(i, j) + smoothing p(j)) / (sum_j n(i, j) + smoothing)
@@ -10,11 +10,11 @@
 //! ```
 //!
 //! over the user's latest `memory` items `i_0` (the newest), `i_1`, ... A user without history gets `p(j)`. It learns
-//! online, after each tick: an accepted item counts as one over the simulated users who start from the same user of
-//! the log, so that a log is counted once however many share it.
+//! online, after each tick: an accepted item has the weight one over the number of simulated users with the same
+//! source, so that a log counts once however many share it.
 //!
 //! On MovieLens 100K (last fifth of each user held out) the defaults reach an NDCG@10 of 0.22: the order of its
-//! histories is partly that in which the site showed the films.
+//! histories is partly the order in which the site showed the films.
 
 use super::{BuildPolicy, Histories, Policy, PolicyContext, PolicyError, Requests, Slates, rank_candidates};
 use crate::ids::{ItemId, LogUserId, UserId};
@@ -32,7 +32,7 @@ parameters! {
         /// weight of an item against the next newer one; 0 = the newest alone
         #[range(0.0..=1.0)]
         decay: f64 = 0.9,
-        /// transitions to popular items that are imagined for each item
+        /// imagined transitions to popular items, added for each item
         #[range(1e-3..=1e6)]
         smoothing: f64 = 20.0,
     }
@@ -56,7 +56,7 @@ struct Markov {
     transitions: Vec<BTreeMap<u32, f64>>,
     /// `sum_j n(i, j)`.
     totals: Vec<f64>,
-    /// How often each item is in a history.
+    /// Occurrences of each item in histories.
     counts: Vec<f64>,
 }
 
@@ -167,7 +167,7 @@ mod tests {
         assert!((f64::from(score(0, 2)) - of_two).abs() < 1e-6);
         let of_one = (0.375 + 0.5 * 0.375 / 3.0) / 1.5;
         assert!((f64::from(score(0, 1)) - of_one).abs() < 1e-6);
-        // User 3 has item 1 alone.
+        // User 3 has only item 1.
         assert!((f64::from(score(3, 3)) - 1.125 / 3.0).abs() < 1e-6);
     }
 

@@ -1,10 +1,10 @@
 //! `mix`: several policies in one slate.
 //!
-//! Slot by slot one of the parts is drawn, with probabilities in proportion to their weights, and its best item that is
-//! not in the slate yet follows (probabilistic interleaving with fixed weights; Hofmann, Whiteson and de Rijke 2011). A
-//! part that has nothing left is not drawn. Scores of different policies cannot be compared: the slate has none. Where
-//! no part's list was drawn, the propensity of an item in a slot is the share of the parts whose next item it is.
-//! Every part learns from all slates that were shown.
+//! For each slot one of the parts is drawn, with probabilities in proportion to their weights, and its best item that
+//! is not in the slate yet follows (probabilistic interleaving with fixed weights; Hofmann, Whiteson and de Rijke
+//! 2011). An exhausted part is not drawn. Scores of different policies cannot be compared, so the slate has none. If no
+//! part's list was drawn, the propensity of an item in a slot is the share of the parts whose next item it is. Every
+//! part learns from all slates that were shown.
 
 use super::inner::{Inner, List};
 use super::{BuildPolicy, Chance, Policy, PolicyContext, PolicyError, Request, Requests, SlateRow, Slates};
@@ -30,7 +30,7 @@ impl BuildPolicy for MixSpec {
     }
 }
 
-/// Slates of which all are looked at.
+/// The most slates that are enumerated.
 const MOST_SLATES: usize = 4_096;
 
 struct Mix {
@@ -51,14 +51,14 @@ impl Mix {
         }
     }
 
-    /// The next item below `taken` of each part that has items left, and the part's weight.
+    /// For each part that is not exhausted, its next item that is not in `taken`, and its weight.
     fn next(&self, lists: &[List<'_>], taken: &[ItemId]) -> Vec<(ItemId, f64)> {
         let next = lists.iter().zip(&self.weights);
         next.filter_map(|(list, &weight)| Some((list.next(taken)?.0, weight))).collect()
     }
 
-    /// How likely each item of `shown` is in its slot whatever is above, over all slates that the parts can
-    /// make; NaN when there are too many.
+    /// The marginal probability of each item of `shown` in its slot, over all slates that the parts can make; NaN if
+    /// there are too many.
     fn alone(&self, lists: &[List<'_>], shown: &[ItemId]) -> Vec<f64> {
         let slates = (0..shown.len()).try_fold(1_usize, |slates, _| slates.checked_mul(lists.len()));
         if slates.is_none_or(|slates| slates > MOST_SLATES) {
@@ -95,7 +95,7 @@ fn pick(next: &[(ItemId, f64)], point: f64) -> Option<ItemId> {
         sum += entry.1;
         point < sum
     });
-    // Rounding may leave a rest behind the last one.
+    // Rounding may leave a remainder after the last one.
     found.or(next.last()).map(|entry| entry.0)
 }
 

@@ -1,9 +1,10 @@
-//! `mmr`: any policy, re-ranked so that the items of a slate differ.
+//! `mmr`: any policy, re-ranked for dissimilar items in a slate.
 //!
-//! Maximal marginal relevance (Carbonell and Goldstein 1998): of the `pool` best items of the inner policy the next one
-//! is that with the largest `relevance r(i) - (1 - relevance) max_{j in slate} s(i, j)`. `r` are the inner scores,
-//! moved and stretched to 0..1 within the pool (the places where there are no scores); `s` is the cosine of the items
-//! ([`super::attributes`]): of their categories, `|A and B| / sqrt(|A| |B|)`, or of all fields as numbers. That value is the score. The inner policy learns from the slates that were shown.
+//! Maximal marginal relevance (Carbonell and Goldstein 1998): from the `pool` best items of the inner policy the next
+//! one is that with the largest `relevance r(i) - (1 - relevance) max_{j in slate} s(i, j)`. `r` are the inner scores,
+//! scaled to 0..1 within the pool (ranks if there are no scores); `s` is the cosine of the items
+//! ([`super::attributes`]): of their categories, `|A and B| / sqrt(|A| |B|)`, or of all fields as numbers. That value
+//! is the score. The inner policy learns from the slates that were shown.
 
 use super::attributes::{Attributes, TRAITS};
 use super::inner::{INNER, Inner, List, POOL};
@@ -48,7 +49,7 @@ impl Mmr {
         let mut left: Vec<usize> = (0..list.items.len()).collect();
         while !slate.is_full() && !left.is_empty() {
             let value = |place: usize| self.relevance * relevances[place] - (1.0 - self.relevance) * likeness[place];
-            // Of equal values the one that stands higher in the inner list.
+            // Of equal values the higher one in the inner list.
             let better = |a: &usize, b: &usize| if value(left[*b]) > value(left[*a]) { *b } else { *a };
             let Some(best) = (0..left.len()).reduce(|a, b| better(&a, &b)) else { return };
             let (place, score) = (left[best], value(left[best]));
@@ -97,8 +98,8 @@ mod tests {
             (slates.items.iter().map(|item| item.0).collect::<Vec<_>>(), slates.scores)
         };
         assert_eq!(show(1.0).0, [0, 1, 2]);
-        // After 0: item 1 has 3/8 - 1/2, item 2 1/4 - 1/4, item 6 1/8 - 1/4. After 2: 1 stays, 6 stays at -1/8 as well,
-        // and of equal values the inner order decides.
+        // After 0: item 1 has 3/8 - 1/2, item 2 1/4 - 1/4, item 6 1/8 - 1/4. After 2: 1 and 6 are both at -1/8, and the
+        // inner order decides.
         let (items, scores) = show(0.5);
         assert_eq!(items, [0, 2, 1]);
         for (found, wanted) in scores.iter().zip([0.5, 0.0, -0.125]) {

@@ -1,8 +1,7 @@
 //! Recommender policies: slates for the users who arrived, learning from their responses.
 //!
-//! A policy sees what a real recommender would see: the catalogue, the log before the start, and the
-//! responses of its own users. It never sees the user model. One policy is one file plus one line in
-//! [`all`].
+//! A policy has the information of a real recommender: the catalogue, the log before the start, and the responses of
+//! its own users. It never sees the user model. One policy is one file plus one line in [`all`].
 //!
 //! ```
 //! use recmirror::policy::{Policy, PolicyError, Requests, Slates};
@@ -22,12 +21,12 @@
 //! }
 //! ```
 //!
-//! Every kind that learns says in its doc when: `retrain_every` ticks on the log and all responses of its own users
-//! so far (0 = on the log alone), or online after each tick. What it learns from the log before the start it makes in
-//! [`PolicyContext::fit`], so that trials that begin alike share it. A user without history gets what the method gives to an
-//! empty history. What a policy draws it draws from [`Request::rng`]; where it can say the probability of what it
-//! drew, it says so ([`SlateRow::push_drawn`], [`Slates::mark_certain`]), for off-policy work on its log, and
-//! [`Policy::chances`] says the same of slates that it did not draw.
+//! The doc of every kind that learns says when: `retrain_every` ticks on the log and all responses of its own users so
+//! far (0 = on the log alone), or online after each tick. It fits to the log before the start in
+//! [`PolicyContext::fit`], so that trials with the same log share the fit. A user without history gets the method's
+//! result for an empty history. Draws come from [`Request::rng`]; a policy that knows the probability of a drawn item
+//! reports it ([`SlateRow::push_drawn`], [`Slates::mark_certain`]) for off-policy evaluation, and [`Policy::chances`]
+//! reports the probability of slates that it did not draw.
 
 mod attributes;
 mod best;
@@ -88,14 +87,14 @@ use crate::log::EventBatch;
 
 /// A recommender policy.
 pub trait Policy: Send + Sync {
-    /// Fills one slate for each request, best item first. The result must not depend on the order of
-    /// the requests or on how they are batched. `slates` is a buffer that is used again: what it held is written over.
+    /// Fills one slate for each request, best item first. The result must not depend on the order of the requests or on
+    /// their batches. `slates` is a reused buffer, whose content is overwritten.
     ///
     /// # Errors
-    /// When it has no slates: the policy is not asked again. What `slates` then holds is not looked at.
+    /// When it has no slates: the policy is not called again, and the content of `slates` is ignored.
     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError>;
 
-    /// Like [`Policy::recommend`], in slates of their own.
+    /// Like [`Policy::recommend`], in new slates.
     ///
     /// # Errors
     /// As [`Policy::recommend`].
@@ -105,24 +104,24 @@ pub trait Policy: Send + Sync {
         Ok(slates)
     }
 
-    /// Returns true if it wants [`Requests::oracle_access`]: to know what the users would accept. No recommender can; only the
-    /// `oracle` does, and what is wrapped around it.
+    /// True if it needs [`Requests::oracle_access`]: what the users would accept. No real recommender has it; only the
+    /// `oracle` and policies around it do.
     fn needs_oracle_access(&self) -> bool {
         false
     }
 
-    /// How likely it would have shown `shown`, another policy's slate, to the user of `request`: writes the chance of each
-    /// filled slot, empty ones are left as they are. Asked after [`Policy::recommend`] with the same requests, and only of
-    /// policies that draw: a slate of propensity 1 is evident. `false`: it does not know.
+    /// The probability of showing `shown`, another policy's slate, to the user of `request`: writes the chance of each
+    /// filled slot and leaves empty ones unchanged. Called after [`Policy::recommend`] with the same requests, and only
+    /// on policies that draw: a slate of propensity 1 is evident. `false`: unknown.
     fn chances(&self, request: &Request<'_>, shown: &[ItemId], chances: &mut [Chance]) -> bool {
         let _ = (request, shown, chances);
         false
     }
 
-    /// Learns from what its users did with the slates of one tick. Called once a tick, after all responses.
+    /// Learns from the responses to the slates of one tick. Called once a tick, after all responses.
     ///
     /// # Errors
-    /// When it cannot learn: the policy is not asked again.
+    /// When it cannot learn: the policy is not called again.
     fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         let _ = events;
         Ok(())

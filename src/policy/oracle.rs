@@ -1,10 +1,10 @@
 //! `oracle`: the items most likely to be accepted.
 //!
-//! No recommender can do this. It is the ceiling against which the others are measured, and the zero of regret: the
-//! only policy to which the simulation lends [`OracleAccess`](super::OracleAccess). The score is the probability that
-//! the user accepts the item when it is shown alone. For user models that score a slot without seeing the others, as
-//! both that ship do, the slate of the best items, best first, has the largest probability of any acceptance at this
-//! tick; what an acceptance does to later ticks it does not see.
+//! No recommender can do this. It is the upper reference for other policies, and the zero of regret: the only policy
+//! with [`OracleAccess`](super::OracleAccess). The score is the probability that the user accepts the item when it is
+//! shown alone. For user models that score each slot independently, as both that ship do, the slate of the best items,
+//! best first, has the largest probability of any acceptance at this tick; effects of an acceptance on later ticks are
+//! ignored.
 
 use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, Slates, rank_candidates};
 use crate::ids::ItemId;
@@ -12,7 +12,7 @@ use crate::params::parameters;
 use std::sync::Mutex;
 
 parameters! {
-    /// what the user model itself says is most likely to be accepted: the ceiling, no recommender
+    /// the items that the user model is most likely to accept: an upper reference, no recommender
     pub(super) struct OracleSpec = "oracle" {}
 }
 

@@ -1,12 +1,11 @@
-//! `popular`: the items with the most interactions, the same ranking for everybody.
+//! `popular`: the items with the most interactions, one ranking for all users.
 //!
-//! An item's count is its interactions in the log plus, with `learn`, the responses that this policy's
-//! own users accepted so far; the count is the score and equal counts go by item id. With a `half_life`
-//! of `h` ticks all counts are multiplied by `2^(-1/h)` a tick, so the ranking follows what is accepted
-//! now. With a `window` of `w` ticks only the last `w` ticks count, the interactions of the log by their
-//! time before its end; items with equal counts in the window go by their count of all time. It is the usual
-//! non-personalised baseline (Cremonesi, Koren and Turrin 2010, "TopPop"; Ji, Sun, Zhang and Li 2020 on why
-//! its window matters).
+//! An item's count is its interactions in the log plus, with `learn`, the acceptances of this policy's own users so
+//! far; the count is the score, and equal counts are ordered by item id. With a `half_life` of `h` ticks all counts are
+//! multiplied by `2^(-1/h)` each tick, so the ranking follows recent acceptances. With a `window` of `w` ticks only the
+//! last `w` ticks count, where interactions of the log count by their time before its end; items with equal counts in
+//! the window are ordered by their total count. It is the usual non-personalised baseline (Cremonesi, Koren and Turrin
+//! 2010, "TopPop"; Ji, Sun, Zhang and Li 2020 on why its window matters).
 
 use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, Slates};
 use crate::ids::ItemId;
@@ -19,10 +18,10 @@ parameters! {
     pub(super) struct PopularSpec = "popular" {
         /// whether accepted responses count, besides the log
         learn: bool = true,
-        /// ticks after which a count is worth half; 0 = counts keep their worth
+        /// ticks after which a count is worth half; 0 = counts do not decay
         #[range(0.0..=1e9)]
         half_life: f64 = 0.0,
-        /// latest ticks that count, those of the log before the start included; 0 = all time
+        /// latest ticks that count, including those of the log before the start; 0 = all time
         #[range(0..=1_000_000)]
         window: i64 = 0,
     }
@@ -41,9 +40,9 @@ struct Popular {
     learn: bool,
     half_life: f64,
     window: Option<Window>,
-    /// The ranking count: all time, decayed, or the window.
+    /// The count for the ranking: total, decayed, or in the window.
     counts: Vec<f64>,
-    /// The tick as of which `counts` is decayed.
+    /// The tick of the decayed `counts`.
     tick: u32,
     /// All items, best first; empty while out of date.
     ranking: Vec<ItemId>,
@@ -75,7 +74,7 @@ impl Popular {
 
     fn rank(&mut self) {
         let counts = &self.counts;
-        // Behind the window, all time decides; without a window it is the same count.
+        // Ties in the window are ordered by total count; without a window it is the same count.
         let all = self.window.as_ref().map_or(counts, |window| &window.all_time);
         let more = |counts: &[f64], a: ItemId, b: ItemId| counts[b.index()].total_cmp(&counts[a.index()]);
         self.ranking.extend((0..counts.len() as u32).map(ItemId));
@@ -95,7 +94,7 @@ struct Window {
 impl Window {
     fn new(ticks: i64, all_time: Vec<f64>, context: &PolicyContext) -> Window {
         let end = context.log.end();
-        // What happened at the end of the log is one tick old at tick 0.
+        // An event at the end of the log is one tick old at tick 0.
         let tick = |time: i64| -1 - (end - time) / (context.tick_seconds.max(1) * 1_000);
         let dated = context.log.rows.iter().map(|row| (tick(row.time), row.item));
         let mut recent: Vec<(i64, ItemId)> = dated.filter(|&(tick, _)| tick >= -ticks).collect();
@@ -109,7 +108,7 @@ impl Window {
         counts
     }
 
-    /// Takes out what is too old at `tick`; says whether there was any.
+    /// Removes events that are too old at `tick`; returns true if there were any.
     fn expire(&mut self, tick: u32, counts: &mut [f64]) -> bool {
         let before = self.recent.len();
         while let Some(&(_, item)) = self.recent.front().filter(|entry| entry.0 < i64::from(tick) - self.ticks) {

@@ -1,8 +1,8 @@
 //! `random`: slots candidates drawn uniformly without replacement.
 //!
-//! The floor that every other policy has to clear, and the unbiased logging policy of off-policy work.
-//! Draws come from [`Request::rng`], so a user's slate depends on (seed, replication, user, tick) alone.
-//! It has no scores: they are NaN. Its propensities are exact: with `n` candidates left, one slot's is `1 / n`.
+//! The lower reference for every other policy, and the unbiased logging policy of off-policy evaluation. Draws come
+//! from [`Request::rng`], so a user's slate depends on (seed, replication, user, tick) alone. It has no scores: they
+//! are NaN. Its propensities are exact: with `n` candidates left, one slot's is `1 / n`.
 
 use super::{BuildPolicy, Chance, Policy, PolicyContext, PolicyError, Request, Requests, SlateRow, Slates};
 use crate::ids::ItemId;
@@ -45,15 +45,15 @@ impl Policy for Random {
     }
 }
 
-/// Rejection sampling: no list of candidates is made while most items are allowed. How many draws were
-/// in vain says nothing about which candidates were found, so the change to the list keeps the draw uniform.
+/// Rejection sampling: no list of candidates is made while most items are allowed. The number of rejected draws is
+/// independent of the drawn candidates, so switching to the list keeps the draw uniform.
 fn sample(request: Request<'_>, slate: &mut SlateRow<'_>) {
     if request.items == 0 {
         return;
     }
     let mut rng = request.rng();
     let candidates = request.candidate_count();
-    // Bit `i % 64` is set for each item `i` of the slate: most repeats are ruled out without a search.
+    // Bit `i % 64` is set for each item `i` of the slate: it rules out most repeats without a search.
     let mut taken = 0u64;
     for _ in 0..TRIES_PER_SLOT * request.slate {
         let item = ItemId(below(&mut rng, request.items as u32));
@@ -69,13 +69,13 @@ fn sample(request: Request<'_>, slate: &mut SlateRow<'_>) {
     sample_listed(request, slate, &mut rng, candidates);
 }
 
-/// Each of the candidates that are left was equally likely.
+/// Pushes an item; each of the remaining candidates was equally likely.
 fn push(slate: &mut SlateRow<'_>, item: ItemId, candidates: usize) {
     let left = candidates - slate.items().len();
     slate.push_drawn(item, f32::NAN, 1.0 / left as f32);
 }
 
-/// One candidate that is not in `taken`, each with the same probability; `None` when there is none.
+/// A uniformly drawn candidate that is not in `taken`; `None` if there is none.
 pub(super) fn draw<R: Rng>(request: &Request<'_>, taken: &[ItemId], rng: &mut R) -> Option<ItemId> {
     for _ in 0..if request.items > 0 { TRIES_PER_DRAW } else { 0 } {
         let item = ItemId(below(rng, request.items as u32));

@@ -16,17 +16,17 @@ pub struct Requests<'a> {
     pub items: usize,
     /// `[n]`.
     pub users: &'a [UserId],
-    /// Which items each may not be shown.
+    /// The blocked items of each.
     pub blocked: Blocked<'a>,
     /// The random streams of this replication.
     pub streams: Streams,
-    /// The users' own answers; `None` unless the policy [`needs_oracle_access`](super::Policy::needs_oracle_access).
+    /// The user model's answers; `None` unless the policy [`needs_oracle_access`](super::Policy::needs_oracle_access).
     pub oracle_access: Option<&'a dyn OracleAccess>,
 }
 
-/// The user model's own answer: the privilege of the `oracle`, which no recommender has.
+/// The user model's answers: only the `oracle` may ask for them.
 pub trait OracleAccess: Sync {
-    /// Writes the probability that the user of row `row` of the requests accepts each of `items`, were it shown alone.
+    /// Writes the probability that the user of row `row` of the requests accepts each of `items` if it is shown alone.
     ///
     /// # Errors
     /// When the user model fails.
@@ -40,25 +40,25 @@ pub trait OracleAccess: Sync {
     fn slates(&self, slate: usize, slates: &[ItemId], out: &mut Vec<f64>) -> Result<(), String>;
 }
 
-/// How likely a policy would have shown an item in a slot.
+/// The probability that a policy shows an item in a slot.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Chance {
     /// Given the slots above.
     pub given_above: f32,
-    /// Whatever the slots above show; NaN where the policy does not know it.
+    /// Averaged over the slots above; NaN if the policy does not know it.
     pub alone: f32,
 }
 
 impl<'a> Requests<'a> {
-    /// 64-bit words that have a bit for each item.
+    /// The number of 64-bit words with a bit for each item.
     pub fn words(items: usize) -> usize {
         items.div_ceil(64)
     }
 
-    /// The requests of these rows; they count from 0 again.
+    /// The requests of these rows, numbered from 0.
     pub fn part(&self, rows: std::ops::Range<usize>) -> Requests<'a> {
         let blocked = self.blocked.part_from(rows.start);
-        // What the user model would say goes by the row.
+        // The user model's answers are addressed by row.
         Requests { users: &self.users[rows], blocked, oracle_access: None, ..*self }
     }
 
@@ -67,7 +67,7 @@ impl<'a> Requests<'a> {
         self.users.len()
     }
 
-    /// Returns true if nobody wants a slate.
+    /// True without any request.
     pub fn is_empty(&self) -> bool {
         self.users.is_empty()
     }
@@ -90,9 +90,9 @@ impl<'a> Requests<'a> {
 /// One user's request for a slate.
 #[derive(Clone, Copy)]
 pub struct Request<'a> {
-    /// Its place among the requests.
+    /// Its index among the requests.
     pub row: usize,
-    /// The asking party.
+    /// The user.
     pub user: UserId,
     /// The tick.
     pub tick: u32,
@@ -105,7 +105,7 @@ pub struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Returns true if the user may be shown `item`.
+    /// True if the user may be shown `item`.
     #[inline]
     pub fn allows(&self, item: ItemId) -> bool {
         !self.blocked.contains(item)

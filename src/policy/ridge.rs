@@ -1,12 +1,12 @@
 //! Ridge regression of `linucb` and `thompson`.
 //!
-//! One ridge model is shared by all users and items: with the features `x` of a pair, `A = regularisation I + sum x x'`
-//! and `b = sum r x`, the coefficients are `theta = A^-1 b` and their uncertainty is `A^-1`.
+//! All users and items share one ridge model: with the features `x` of a pair, `A = regularisation I + sum x x'` and `b
+//! = sum r x`, the coefficients are `theta = A^-1 b` and their uncertainty is `A^-1`.
 //!
-//! It learns from responses only, by the cascade: of a slate the slots up to and including the accepted one
-//! are examples (all of them when nothing was accepted), with `r = 1` for the accepted item and 0 for the
-//! others. What came after an acceptance may never have been looked at and says nothing. `A` and `b` are
-//! summed in row order and inverted once a tick, so no order of requests can change a score.
+//! It learns from responses only, by the cascade: the slots of a slate up to and including the accepted one are
+//! examples (all slots if nothing was accepted), with `r = 1` for the accepted item and 0 for the others. Slots after
+//! an acceptance may not have been examined, so they are no examples. `A` and `b` are summed in row order and inverted
+//! once a tick, so no order of requests can change a score.
 
 use super::factors::{UserVectors, add_outer};
 use super::features::{Block, Features, LANES, MAX_FEATURES, MAX_PRODUCTS, Past, Taste};
@@ -31,7 +31,7 @@ pub(super) struct Ridge {
     features: Features,
     histories: Histories,
     users: UserVectors,
-    /// The sums of each user's history, once somebody asked for them.
+    /// The sums of each user's history, from the first request on.
     pasts: Vec<Option<Past>>,
     /// `sum x x'`, column-major, lower triangle.
     outer: Vec<f64>,
@@ -41,7 +41,8 @@ pub(super) struct Ridge {
 }
 
 impl Ridge {
-    /// No examples yet; the first three are the keys [`TRAITS`](super::attributes::TRAITS), [`REGULARISATION`] and [`FACTORS`].
+    /// A model without examples; the first three arguments are the keys [`TRAITS`](super::attributes::TRAITS),
+    /// [`REGULARISATION`] and [`FACTORS`].
     ///
     /// # Errors
     /// When the items have no such field.
@@ -71,7 +72,7 @@ impl Ridge {
         &self.model
     }
 
-    /// Brings these users up to date, before their scores are asked for.
+    /// Updates these users, before their scores are computed.
     pub fn refresh(&mut self, users: &[UserId]) {
         self.users.refresh(users, &self.histories, self.features.factors());
         for user in users {
@@ -80,7 +81,7 @@ impl Ridge {
         }
     }
 
-    /// Writes the scores of all items for one user who is up to date, a block at a time.
+    /// Writes the scores of all items for one up-to-date user, a block at a time.
     pub fn score(&self, user: UserId, items: usize, scores: &mut Vec<f32>, score: impl Score) {
         let taste = self.taste(user);
         scores.resize(items.next_multiple_of(LANES), 0.0);
@@ -112,7 +113,7 @@ impl Ridge {
         }
     }
 
-    /// Adds the examples of one row, with the features that the items had when they were shown.
+    /// Adds the examples of one row, with the items' features at the time of exposure.
     fn learn(&mut self, events: &EventBatch, row: usize) {
         let taste = self.taste(events.users[row]);
         let (accepted, size) = (events.accepted[row], self.features.len());
@@ -128,7 +129,7 @@ impl Ridge {
     }
 }
 
-/// How a block of items is scored.
+/// A score of a block of items.
 pub(super) trait Score {
     /// The scores. Marked `#[inline(always)]`, see [`Loop`].
     fn of(&self, block: &Block) -> [f32; LANES];
@@ -138,7 +139,7 @@ pub(super) trait Score {
 pub(super) struct UpperBound<'a> {
     /// The model of the tick.
     pub model: &'a Model,
-    /// Standard deviations that are added.
+    /// Standard deviations to add.
     pub alpha: f32,
 }
 
@@ -180,7 +181,7 @@ impl<S: Score> Loop for Blocks<'_, S> {
     }
 }
 
-/// The slots of one row that were looked at: up to the accepted one, or all of them.
+/// The examined slots of one row: up to the accepted one, or all of them.
 pub(super) fn examined(events: &EventBatch, row: usize) -> impl Iterator<Item = (usize, crate::ids::ItemId)> + '_ {
     let accepted = events.accepted[row];
     let examined = if accepted == REJECTED { events.slate } else { usize::from(accepted) + 1 };
@@ -293,7 +294,7 @@ mod tests {
 
     #[test]
     fn linear_bandits_stop_losing_in_a_stationary_world() {
-        // Items of the own cluster are accepted with probability 0.5, others with 0.1; see the test world.
+        // Items of the user's own cluster are accepted with probability 0.5, others with 0.1; see the test world.
         let world = World::new(40, 60).slate(1);
         let rate = |user: UserId, item: crate::ids::ItemId| if user.0 % 2 == item.0 % 2 { 0.5 } else { 0.1 };
         let halves = |kind: &str| -> Vec<f64> {

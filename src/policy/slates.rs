@@ -16,15 +16,15 @@ pub struct Slates {
     pub slate: usize,
     /// `[n, slate]`, [`ItemId::NONE`] in empty slots.
     pub items: Vec<ItemId>,
-    /// `[n, slate]`, NaN where the policy has no score.
+    /// `[n, slate]`, NaN without a score.
     pub scores: Vec<f32>,
-    /// `[n, slate]`: the probability with which the policy puts this item into this slot, given the slots above it; NaN
-    /// where the policy does not know it. The propensity of a slate is their product.
+    /// `[n, slate]`: the probability with which the policy shows this item in this slot, given the slots above it; NaN
+    /// if the policy does not know it. The propensity of a slate is their product.
     pub propensities: Vec<f32>,
 }
 
 impl Slates {
-    /// Empties all slates and makes room for `rows` of `slate` slots.
+    /// Empties all slates and resizes them to `rows` of `slate` slots.
     pub fn reset(&mut self, rows: usize, slate: usize) {
         self.slate = slate;
         self.items.clear();
@@ -35,7 +35,8 @@ impl Slates {
         }
     }
 
-    /// Says that nothing was drawn: each slate follows from its request and what was observed, with propensity 1.
+    /// Declares that nothing was drawn: each slate follows from its request and the observed responses, with propensity
+    /// 1.
     pub fn mark_certain(&mut self) {
         self.propensities.clear();
         self.propensities.extend(self.items.iter().map(|item| if item.is_some() { 1.0 } else { f32::NAN }));
@@ -63,8 +64,8 @@ impl Slates {
         });
     }
 
-    /// Like [`Slates::fill`], a group of rows at a time: `fill` gets the number of the first one and all of them. A row's
-    /// result must depend on its own request alone.
+    /// Like [`Slates::fill`], a group of rows at a time: `fill` receives the number of the first row and all of them. A
+    /// row's result must depend on its own request alone.
     pub(super) fn fill_groups<F>(&mut self, requests: &Requests<'_>, fill: F)
     where
         F: Fn(usize, &mut [SlateRow<'_>]) + Sync,
@@ -82,7 +83,7 @@ impl Slates {
             |(task, (items, (scores, propensities)))| {
                 let numbers = scores.chunks_mut(slate).zip(propensities.chunks_mut(slate));
                 let rows = items.chunks_mut(slate).zip(numbers).map(|(items, (scores, propensities))| {
-                    // Emptied here, while the row is in the cache, and not all of them beforehand.
+                    // Emptied here, while the row is in the cache, and not all rows beforehand.
                     items.fill(ItemId::NONE);
                     scores.fill(f32::NAN);
                     propensities.fill(f32::NAN);
@@ -103,7 +104,7 @@ pub struct SlateRow<'a> {
 }
 
 impl SlateRow<'_> {
-    /// Puts `item` into the next slot; ignored when the slate is full.
+    /// Puts `item` into the next slot; ignored if the slate is full.
     #[inline]
     pub fn push(&mut self, item: ItemId, score: f32) {
         if self.len < self.items.len() {
@@ -113,8 +114,8 @@ impl SlateRow<'_> {
         }
     }
 
-    /// Like [`SlateRow::push`], for an item that was drawn: `propensity` is the probability with which it got this slot,
-    /// given the slots above.
+    /// Like [`SlateRow::push`], for a drawn item: `propensity` is the probability of this item in this slot, given the
+    /// slots above.
     #[inline]
     pub fn push_drawn(&mut self, item: ItemId, score: f32, propensity: f32) {
         if self.len < self.items.len() {
@@ -128,13 +129,13 @@ impl SlateRow<'_> {
         &self.items[..self.len]
     }
 
-    /// Returns true if every slot has an item.
+    /// True if every slot has an item.
     pub fn is_full(&self) -> bool {
         self.len == self.items.len()
     }
 }
 
-/// Pushes the allowed items with the highest scores, best first; equal scores go by ascending item id.
+/// Pushes the allowed items with the highest scores, best first; equal scores are ordered by ascending item id.
 /// `scores` has one entry for each item of the catalogue; a NaN score counts as the lowest.
 pub fn rank_candidates(request: &Request<'_>, scores: &[f32], slot: &mut SlateRow<'_>) {
     let mut best = Best::new(request.slate);

@@ -20,8 +20,8 @@ pub(super) struct World {
 }
 
 impl World {
-    /// Two clusters: the items of one parity each, user `u` prefers the parity of `u`. Each user has 12
-    /// interactions, 11 of 12 with the own cluster. Genres and years say nothing about the cluster.
+    /// Two clusters of items by parity; user `u` prefers the parity of `u`. Each user has 12 interactions, 11 of them
+    /// with the own cluster. Genres and years are independent of the cluster.
     pub fn new(users: usize, items: usize) -> World {
         let streams = Streams::new(77, 0);
         let mut rows: Vec<Vec<u32>> = Vec::new();
@@ -101,7 +101,7 @@ impl World {
         self.ask(policy, tick, users, blocked).expect("slates")
     }
 
-    /// Why a policy has no slates.
+    /// The reason why a policy has no slates.
     pub fn refusal(&self, policy: &mut dyn Policy, users: &[UserId], blocked: &[Vec<u64>]) -> PolicyError {
         self.ask(policy, 0, users, blocked).expect_err("no slates")
     }
@@ -122,7 +122,8 @@ impl World {
         policy.slates(&requests)
     }
 
-    /// The propensities of other slates under a policy asked by [`World::recommend`]; `None` where the policy does not know them.
+    /// The propensities of other slates under a policy after [`World::recommend`]; `None` if the policy does not know
+    /// them.
     pub fn chances(
         &self,
         policy: &dyn Policy,
@@ -148,7 +149,7 @@ impl World {
         known.all(|known| known).then_some(chances)
     }
 
-    /// The response when `chooses(user, item)` decides which items a user accepts: the first such slot.
+    /// The response if `chooses(user, item)` decides which items a user accepts: the first such slot.
     pub fn respond(
         &self,
         tick: u32,
@@ -185,13 +186,13 @@ impl World {
         self.respond(tick, &self.users()[..choices.len()], &slates, |_, _| true)
     }
 
-    /// The loss of each step against the best item of each user, when a user accepts an item with probability
-    /// `rate(user, item)` and nothing is blocked; for slates of one slot.
+    /// The loss of each step against the best item of each user, if a user accepts an item with probability `rate(user,
+    /// item)` and nothing is blocked; for slates of one slot.
     pub fn regret(&self, kind: &str, ticks: u32, rate: impl Fn(UserId, ItemId) -> f64) -> Vec<f64> {
         self.regret_of(build(kind, &self.context()), ticks, rate)
     }
 
-    /// Like [`World::regret`], of a policy with parameters of its own.
+    /// Like [`World::regret`], for a policy with parameters of its own.
     pub fn regret_of(&self, mut policy: Box<dyn Policy>, ticks: u32, rate: impl Fn(UserId, ItemId) -> f64) -> Vec<f64> {
         let (users, open) = (self.users(), vec![mask(self.log.items, &[]); self.sources.len()]);
         let all = (0..self.log.items as u32).map(ItemId);
@@ -246,7 +247,7 @@ impl OracleAccess for Likes<'_> {
     }
 
     fn slates(&self, slate: usize, slates: &[ItemId], out: &mut Vec<f64>) -> Result<(), String> {
-        // Something of a slate is accepted with the mean chance of its items alone.
+        // The probability of accepting something of a slate is the mean of its items' probabilities.
         out.clear();
         for (row, items) in slates.chunks(slate).enumerate() {
             let mut found = Vec::new();
@@ -290,7 +291,7 @@ pub(super) fn ranker_folder(graph: &str, catalogue: &Catalogue) -> tempfile::Tem
     let folder = tempfile::tempdir().expect("a temporary folder");
     let fixture = format!("{}/tests/fixtures/ranker/{graph}.onnx", env!("CARGO_MANIFEST_DIR"));
     let mut bytes = std::fs::read(&fixture).unwrap_or_else(|problem| panic!("{fixture}: {problem}"));
-    // The graphs have this number of items; its place is known by its value.
+    // The graphs have this number of items, found by its value.
     let mark = 7_777_777i64.to_le_bytes();
     let places: Vec<usize> = (0..bytes.len().saturating_sub(7)).filter(|&at| bytes[at..at + 8] == mark).collect();
     assert_eq!(places.len(), 1, "{fixture}");

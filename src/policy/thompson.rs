@@ -3,9 +3,9 @@
 //! Posterior sampling (Agrawal and Goyal 2013, "Thompson Sampling for
 //! Contextual Bandits with Linear Payoffs").
 //!
-//! The regression of `linucb` ([`super::ridge`]) as a posterior: for each request coefficients are drawn from
-//! `N(theta, scale^2 A^-1)`, and the score is their product with the features. It learns online, after each tick.
-//! The probability of a slate has no closed form: its propensities are unknown.
+//! The regression of `linucb` ([`super::ridge`]) serves as a posterior: for each request coefficients are drawn from
+//! `N(theta, scale^2 A^-1)`, and the score is their product with the features. It learns online, after each tick. The
+//! probability of a slate has no closed form, so propensities are unknown.
 
 use super::attributes::TRAITS;
 use super::ridge::{FACTORS, Linear, REGULARISATION, Ridge};
@@ -18,7 +18,7 @@ use rand_chacha::rand_core::Rng;
 parameters! {
     /// contextual linear bandit with posterior sampling (Agrawal and Goyal 2013)
     pub(super) struct ThompsonSpec = "thompson" {
-        /// standard deviations by which the drawn coefficients leave the expected ones; 0 = no exploration
+        /// standard deviations of the drawn coefficients around the expected ones; 0 = no exploration
         #[range(0.0..=1e3)]
         scale: f64 = 0.3,
         #[key(TRAITS)]

@@ -2,14 +2,14 @@
 //!
 //! Upper confidence bounds, the same ranking for every user.
 //!
-//! UCB1 (Auer, Cesa-Bianchi and Fischer 2002) over slates: with `n` times that an item was looked at, `s` times that
-//! it was accepted and `N` looks at all items, `score = s / n + alpha sqrt(2 ln N / n)`. Which slots were looked at
-//! follows from the cascade: those up to the accepted one, all of them when nothing was accepted. The log counts as
-//! nothing, because it does not say what was passed over; it only decides between equal scores, so that items that
-//! were never shown come in order of their popularity. It learns online, after each tick.
+//! UCB1 (Auer, Cesa-Bianchi and Fischer 2002) over slates: with `n` examinations of an item, `s` acceptances of it and
+//! `N` examinations of all items, `score = s / n + alpha sqrt(2 ln N / n)`. Examined slots follow from the cascade:
+//! those up to the accepted one, all of them if nothing was accepted. The log does not count, because it does not
+//! contain what was passed over; it only orders equal scores, so that items that were never shown come in order of
+//! popularity. It learns online, after each tick.
 //!
-//! Its regret grows with the logarithm of time when acceptance does not depend on who asks; it is the plain bandit
-//! that contextual ones have to beat.
+//! Its regret grows with the logarithm of time if acceptance does not depend on the user; it is the plain bandit that
+//! contextual ones have to beat.
 
 use super::ridge::examined;
 use super::{BuildPolicy, Policy, PolicyContext, PolicyError, Requests, Slates};
@@ -23,7 +23,7 @@ parameters! {
         /// weight of the confidence width; 1 is UCB1, which explores for long when few slots are accepted
         #[range(0.0..=1e3)]
         alpha: f64 = 0.2,
-        /// imagined looks at each item that ended in no acceptance; 0 = every item is shown before one is repeated
+        /// imagined examinations of each item without an acceptance; 0 = every item is shown before one is repeated
         #[range(0.0..=1e6)]
         prior: f64 = 0.0,
     }
@@ -38,7 +38,7 @@ impl BuildPolicy for UcbSpec {
 struct Ucb {
     alpha: f64,
     prior: f64,
-    /// How often each item was in the log.
+    /// Interactions of each item in the log.
     popularity: Vec<u32>,
     looks: Vec<f64>,
     accepted: Vec<f64>,
@@ -131,7 +131,7 @@ mod tests {
         assert!((f64::from(second.scores[1]) - wanted).abs() < 1e-6);
     }
 
-    /// How much of the course of `values` over `times` a straight line leaves unexplained (1 - R squared).
+    /// The part of `values` over `times` that a straight line does not explain (1 - R squared).
     fn unexplained(times: &[f64], values: &[f64]) -> f64 {
         let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
         let (time, value) = (mean(times), mean(values));
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn regret_grows_with_the_logarithm_of_time_in_a_stationary_world() {
-        // Four items, accepted with these probabilities by whoever is asked; every item may come again.
+        // Four items, accepted with these probabilities by any user; every item may repeat.
         let rates = [0.9, 0.6, 0.5, 0.3];
         let world = World::with_log(4, 4, &[]).slate(1);
         let course = |kind: &str, params: &str| -> Vec<f64> {
@@ -164,7 +164,7 @@ mod tests {
         assert!(bent < 0.05 && bent < 0.2 * straight, "ucb: {bent} of a logarithm, {straight} of a line");
         let (straight, bent) = (unexplained(&ticks, &random[99..]), unexplained(&logarithms, &random[99..]));
         assert!(straight < 0.001 && straight < 0.2 * bent, "random: {bent} of a logarithm, {straight} of a line");
-        // Each item that is not the best is looked at about 2 ln N / gap^2 times, which costs 2 ln N / gap.
+        // Each item that is not the best is examined about 2 ln N / gap^2 times, which costs 2 ln N / gap.
         let looks = libm::log(4.0 * 4_000.0);
         let expected: f64 = rates[1..].iter().map(|rate| 2.0 * looks / (rates[0] - rate)).sum();
         assert!((ucb1[3_999] / expected - 1.0).abs() < 0.25, "{} and not about {expected}", ucb1[3_999]);

@@ -1,11 +1,11 @@
 //! `user_knn`: user neighbours by co-occurrence.
 //!
-//! User-based collaborative filtering (Resnick et al. 1994; Herlocker et al. 1999) on the matrix of who has
-//! what ([`super::feedback`]; ratings are not used). With rows `r_v` and the user's distinct items as the
-//! binary row `r_u` the similarity is the cosine with shrinkage `s(u, v) = <r_u, r_v> / (|r_u| |r_v| + shrink)`;
-//! of the `neighbours` most similar users `score(u, j) = sum_v s(u, v) r_vj`. The person of the data set from
-//! whom the user starts is left out. Every `retrain_every` ticks the rows of the users are taken again from the
-//! log and everything that the policy's own users accepted; a user's own row grows at once.
+//! User-based collaborative filtering (Resnick et al. 1994; Herlocker et al. 1999) on the user-item matrix
+//! ([`super::feedback`]; ratings are not used). With rows `r_v` and the user's distinct items as the binary row `r_u`
+//! the similarity is the cosine with shrinkage `s(u, v) = <r_u, r_v> / (|r_u| |r_v| + shrink)`; over the `neighbours`
+//! most similar users `score(u, j) = sum_v s(u, v) r_vj`. The source of the user in the data set is left out. Every
+//! `retrain_every` ticks the rows of the users are rebuilt from the log and all items accepted by the policy's own
+//! users; a user's own row grows at once.
 //!
 //! On MovieLens 100K (last fifth of each user held out) the defaults reach an NDCG@10 of 0.19.
 
@@ -55,7 +55,7 @@ struct People {
     norms: Vec<f64>,
 }
 
-/// Buffers that many requests reuse; all zero between them.
+/// Reused buffers of requests; all zero between them.
 struct Scratch {
     products: Vec<f32>,
     touched: Vec<u32>,
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn retraining_learns_what_others_took() {
+    fn retraining_learns_from_other_users() {
         let world = World::with_log(4, 6, &[&[0], &[0], &[0], &[0]]).slate(1);
         let mut policy = build_with("user_knn", params("retrain_every = 2"), &world.context());
         for tick in 0..2 {

@@ -15,7 +15,7 @@ pub struct Curve {
     svg: Value,
 }
 
-/// How the curve of a metric is read.
+/// The interpretation of a metric's curve.
 struct Reading {
     metric: &'static str,
     title: &'static str,

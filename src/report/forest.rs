@@ -14,11 +14,11 @@ pub struct Row<'a> {
     pub name: &'a str,
     /// Class of its colour.
     pub class: &'a str,
-    /// The difference; `None` when it is undefined.
+    /// The difference; `None` if undefined.
     pub difference: Option<Estimate>,
 }
 
-/// Draws the chart; `None` when no difference is defined.
+/// Draws the chart; `None` if no difference is defined.
 pub fn chart(caption: &Caption<'_>, format: Format, axis_title: &str, rows: &[Row<'_>]) -> Option<String> {
     let longest = rows.iter().map(|row| row.name.chars().count().min(LABEL)).max()?;
     let written: Vec<String> = rows.iter().map(|row| written(row, format)).collect();
@@ -45,17 +45,17 @@ pub fn chart(caption: &Caption<'_>, format: Format, axis_title: &str, rows: &[Ro
     Some(svg::document(caption, bottom + 42.0, &body))
 }
 
-/// The mean, as it is at the end of the row.
+/// The mean at the end of the row.
 fn written(row: &Row<'_>, format: Format) -> String {
     svg::minus(&format.difference(row.difference.map(|found| found.mean)))
 }
 
-/// Returns true if the interval excludes 0.
+/// True if the interval excludes 0.
 fn is_shown(row: &Row<'_>) -> bool {
     row.difference.and_then(|found| found.interval).is_some_and(|interval| !interval.contains(0.0))
 }
 
-/// A filled dot when the interval excludes 0, else a hollow one.
+/// A filled dot if the interval excludes 0, else a hollow one.
 fn mark(row: &Row<'_>, axis: &Axis, span: (f64, f64), y: f64, scale: f64) -> String {
     let class = row.class;
     let x = |value: f64| axis.place(value * scale, span);

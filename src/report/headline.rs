@@ -1,4 +1,4 @@
-//! The answer of a run in plain words.
+//! The answer of a run in a sentence.
 
 use super::svg::minus;
 use crate::experiment::{Interval, Paired, Results};
@@ -10,7 +10,7 @@ use serde::Serialize;
 pub struct Span {
     /// The words.
     pub text: String,
-    /// True if they stand out: names.
+    /// True for names, which are set in bold.
     pub strong: bool,
 }
 
@@ -32,7 +32,7 @@ pub fn headline(results: &Results) -> Headline {
     Subject { results, kind }.headline()
 }
 
-/// A name in a metric's title, as inside a sentence.
+/// A metric's title as used inside a sentence.
 pub fn lower(title: &str) -> String {
     let mut characters = title.chars();
     characters.next().map(|first| first.to_lowercase().chain(characters).collect()).unwrap_or_default()
@@ -68,7 +68,7 @@ impl Subject<'_> {
         }
     }
 
-    /// Returns true if the interval of the difference lies wholly on the better side.
+    /// True if the interval of the difference lies entirely on the better side.
     fn is_ahead(&self, policy: &str, other: &str) -> bool {
         let interval = self.results.paired(policy, other, 0).and_then(|found| found.difference.interval);
         interval.is_some_and(|interval| match self.kind.better {
@@ -92,13 +92,13 @@ impl Subject<'_> {
         }
     }
 
-    /// What other users would change.
+    /// The effect of other users on the answer.
     fn other_users(&self, policy: &str, baseline: &str, goes_on: bool) -> Vec<Span> {
         let Some(Interval { low, high }) = self.results.other_users(policy, baseline, 0) else { return Vec::new() };
         let end = |value: f64| minus(&self.kind.format.difference(Some(value)));
         let (space, verdict) = (
             if goes_on { " " } else { "" },
-            if low > 0.0 || high < 0.0 { "" } else { ": other users may turn this around" },
+            if low > 0.0 || high < 0.0 { "" } else { ": other users may reverse this" },
         );
         let text = format!(
             "{space}The interval is that of another seed. With other users like these the difference from the baseline lies between \
@@ -134,7 +134,8 @@ impl Subject<'_> {
             None => {
                 let middle = format!(" reached {} in {metric}, the baseline ", self.value(rival));
                 let end = format!(
-                    " {}. One replication, or differences that do not vary, give no interval: another seed may turn this around.",
+                    " {}. One replication, or differences that do not vary, give no interval: another seed may \
+                     reverse this.",
                     self.value(baseline)
                 );
                 words(&["", rival, &middle, baseline, &end])
@@ -143,7 +144,7 @@ impl Subject<'_> {
         Headline { answer, more: Vec::new(), paired }
     }
 
-    /// How the winner is measured against the best of the rest.
+    /// The comparison of the winner with the best of the rest.
     fn rival(&self, winner: &str, rival: &str) -> Vec<Span> {
         let end = |after: &str| format!(" ({}){after}.", self.value(rival));
         if self.is_ahead(winner, rival) {

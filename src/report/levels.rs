@@ -1,6 +1,6 @@
 //! Real levels on the report page.
 //!
-//! What simulated users accepted beside what held-out users did: every number already written.
+//! Acceptance of simulated users beside that of held-out users, with all numbers formatted.
 
 use super::svg::minus;
 use crate::experiment::LevelRow;
@@ -28,7 +28,7 @@ struct Cell {
     differs: bool,
 }
 
-/// Names of measures as users read them, whether they are shares, and digits.
+/// Titles of the measures for readers, whether they are shares, and digits.
 const TITLES: [(&str, &str, bool, usize); 9] = [
     ("accepted_share", "Lists from which something is accepted", true, 1),
     ("liked_share", "Accepted items that are liked", true, 1),

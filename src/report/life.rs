@@ -4,7 +4,7 @@ use super::percent;
 use crate::story::{Shown, Step, Story};
 use serde::Serialize;
 
-/// Slates of the table at most; `recmirror story` says all.
+/// The most slates in the table; `recmirror story` prints all.
 const STEPS: usize = 8;
 
 /// The view of a [`Story`] for the template.
@@ -38,7 +38,7 @@ struct LifeItem {
 }
 
 impl Life {
-    /// `folder`: the name that the run's folder will have.
+    /// `folder` is the final name of the run's folder.
     pub fn new(story: &Story, folder: &str) -> Life {
         let Story { policy, replication, user, mirrors, data, ticks, .. } = story;
         let accepted = story.steps.iter().filter(|step| step.accepted.is_some()).count();
@@ -71,7 +71,7 @@ fn step(step: &Step) -> LifeStep {
         tick: step.tick,
         place,
         shown: (1..).zip(&step.shown).map(|(slot, shown)| item(shown, step.accepted == Some(slot))).collect(),
-        // Rounding of the items' sum may leave less than nothing.
+        // Rounding of the items' sum may leave a negative rest.
         reject: percent(step.reject.max(0.0)),
         rejected: step.accepted.is_none(),
         rating: step.rating.map(|rating| format!("rated {rating}")),

@@ -8,10 +8,10 @@ const HEIGHT: f64 = 264.0;
 const LEFT: f64 = 50.0;
 const TOP: f64 = 12.0;
 const BOTTOM: f64 = HEIGHT - 40.0;
-/// Ticks that are drawn at most; more could not be distinguished.
+/// The most ticks drawn; more could not be distinguished.
 const DRAWN: usize = 240;
 const LABEL: usize = 14;
-/// Between two names at the end of lines.
+/// The distance between two names at the ends of lines.
 const LABEL_GAP: f64 = 16.0;
 
 /// One policy's line.
@@ -24,7 +24,7 @@ pub struct Series<'a> {
     pub points: Vec<BandPoint>,
 }
 
-/// Where things are.
+/// The layout of the chart.
 struct Plot {
     x: Axis,
     y: Axis,
@@ -34,12 +34,12 @@ struct Plot {
     scale: f64,
 }
 
-/// Every how many ticks a point is drawn.
+/// The step between drawn ticks.
 pub fn stride(ticks: usize) -> usize {
     ticks.div_ceil(DRAWN).max(1)
 }
 
-/// Draws the chart; `None` when there is no point at all.
+/// Draws the chart; `None` without any point.
 pub fn chart(caption: &Caption<'_>, format: Format, tick: &str, series: &[Series<'_>]) -> Option<String> {
     let plot = Plot::new(format, series)?;
     let clip = format!("{}-clip", caption.id);
@@ -107,7 +107,7 @@ impl Plot {
         body + &svg::text("tick", ((LEFT + self.right) / 2.0, HEIGHT - 5.0), "middle", tick)
     }
 
-    /// The drawn points of a policy, cut where a drawn tick has none.
+    /// The drawn points of a policy, split at drawn ticks without a value.
     fn runs<'p>(&self, series: &'p Series<'_>) -> Vec<Vec<&'p BandPoint>> {
         let mut points = series.points.iter().peekable();
         let mut runs = vec![Vec::new()];
@@ -144,7 +144,7 @@ impl Plot {
         }
     }
 
-    /// Names beside the ends of their lines, moved apart where they would overlap.
+    /// Names beside the ends of their lines, moved apart if they would overlap.
     fn names(&self, series: &[Series<'_>]) -> String {
         let end = |one: &Series<'_>| one.points.last().map(|point| self.xy(point.tick, point.estimate.mean).1);
         let mut places: Vec<(f64, &Series<'_>)> = series.iter().filter_map(|one| Some((end(one)?, one))).collect();
@@ -160,7 +160,7 @@ impl Plot {
     }
 }
 
-/// The values to show: all means, and the bands as far as they do not squeeze the means into a thin strip.
+/// The range to show: all means, and the bands unless they would squeeze the means into a thin strip.
 fn domain(series: &[Series<'_>], scale: f64) -> Option<(f64, f64)> {
     let points = || series.iter().flat_map(|one| &one.points).map(|point| &point.estimate);
     let least = |values: &mut dyn Iterator<Item = f64>| values.min_by(f64::total_cmp);
@@ -176,14 +176,14 @@ fn domain(series: &[Series<'_>], scale: f64) -> Option<(f64, f64)> {
     let mut top = if flat { band_high } else { band_high.min(high + reach) };
     let room = if top > bottom { 0.05 * (top - bottom) } else { (0.1 * top.abs()).max(0.01 / scale) };
     (bottom, top) = (bottom - room, top + room);
-    // A scale that nearly reaches zero may as well start there; no metric that is never negative shows less.
+    // A scale that nearly reaches zero starts there; no metric is hidden by that.
     if low >= 0.0 && bottom < 0.3 * top {
         bottom = 0.0;
     }
     Some((bottom * scale, top * scale))
 }
 
-/// Moves ascending places at least `gap` apart within the limits as far as there is room.
+/// Moves ascending positions at least `gap` apart within the limits, as far as there is room.
 fn apart(places: &[f64], gap: f64, (least, most): (f64, f64)) -> Vec<f64> {
     let mut moved: Vec<f64> = Vec::with_capacity(places.len());
     for &place in places {
@@ -236,7 +236,7 @@ mod tests {
         let full = series((0..5).map(|tick| point(tick, &[0.1, 0.2])).collect());
         let gap = series([0, 1, 4].map(|tick| point(tick, &[0.1, 0.3])).into());
         let drawn = draw(&[full, gap]).unwrap();
-        // A path of two ticks and a dot for the last; its band there is a whisker.
+        // A path of two ticks and a dot for the last, whose band is a whisker.
         assert_eq!(drawn.matches("class=\"dot s0\"").count(), 1);
         assert_eq!(drawn.matches("class=\"whisker s0\"").count(), 1);
         assert_eq!(drawn.matches("class=\"band s0\"").count(), 2);

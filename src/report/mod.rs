@@ -1,10 +1,9 @@
 //! A run as one self-contained HTML file.
 //!
-//! Its one script sorts columns; without it
-//! everything is there.
+//! Its one script sorts columns; all content is visible without it.
 //!
-//! Everything that is said is computed from [`Results`]; the template `report.html.j2` only lays it out.
-//! Charts are inline SVG drawn here. Policy names and all other text of the caller are escaped.
+//! All content is computed from [`Results`]; the template `report.html.j2` only lays it out. Charts are inline SVG
+//! drawn here. Policy names and all other text of the caller are escaped.
 //!
 //! [`write()`] completes the folder of a run:
 //!
@@ -75,15 +74,15 @@ pub struct ReportInput<'a> {
     pub results: &'a Results,
     /// All pairs of its policies, see [`Results::pairs`]; without them the table of pairs is left out.
     pub pairs: Vec<PairRow>,
-    /// The same policies in sensitivity scenarios, if they met there.
+    /// The same policies in sensitivity scenarios, if they ran there.
     pub trust: Option<Trust>,
-    /// What its users accepted beside what held-out users did; may be empty.
+    /// Acceptance of its users beside that of held-out users; may be empty.
     pub levels: Vec<LevelRow>,
-    /// The life of one of the users, and the name that the run's folder will have; not for runs without events.
+    /// The timeline of one of the users, and the final name of the run's folder; `None` for runs without events.
     pub life: Option<(Story, String)>,
     /// Name and kind of the user model.
     pub user_model: String,
-    /// How well the user model was measured to mirror users, from its card; may be empty.
+    /// Figures of the user model on held-out users, from its card; may be empty.
     pub measures: Vec<Measure>,
     /// Further sentences about trust, such as what was left out of the simulation.
     pub notes: Vec<String>,
@@ -96,9 +95,9 @@ pub struct ReportInput<'a> {
 pub struct Measure {
     /// The measured figures.
     pub name: String,
-    /// The figure as it should be read, with its unit.
+    /// The figure in readable form, with its unit.
     pub value: String,
-    /// On what, and what would be perfect or chance; may be empty.
+    /// The data of the figure, and the values of a perfect model or of chance; may be empty.
     pub note: String,
 }
 
@@ -112,7 +111,7 @@ pub fn html(input: &ReportInput<'_>) -> Result<String, ReportError> {
     Ok(environment.get_template("report.html")?.render(Serde(view::View::new(input)))?)
 }
 
-/// A share as users read it.
+/// A share in readable form.
 fn percent(share: f64) -> String {
     format!("{:.1}%", 100.0 * share)
 }
@@ -219,7 +218,7 @@ mod tests {
         let none: Vec<&[Option<f64>]> = none.iter().map(Vec::as_slice).collect();
         let run = results(&default_metrics(), "some", &[("some", &half), ("never", &none)], 2);
         let page = checked(&input(&run));
-        assert!(page.contains("<td>\u{2013}</td>") && page.contains("stands for a value that is undefined"));
+        assert!(page.contains("<td>\u{2013}</td>") && page.contains("marks a value that is undefined"));
         assert!(page.contains("Undefined in every replication."));
         let run = results(&default_metrics(), "never", &[("never", &none)], 2);
         assert!(checked(&input(&run)).contains("Undefined at every tick."));

@@ -6,13 +6,13 @@ use crate::registry::Registry;
 use crate::story::{Story, StoryError, typical};
 use std::path::Path;
 
-/// The inputs of a report besides the results.
+/// The inputs of a report apart from the results.
 pub struct Page<'a> {
     /// The run.
     pub experiment: &'a Experiment,
-    /// What it says of itself.
+    /// Its manifest.
     pub manifest: &'a Manifest,
-    /// The run's folder with its manifest and events; `None` when it has none, and no user's life is shown.
+    /// The run's folder with its manifest and events; `None` if there are none, and no timeline is shown.
     pub events: Option<&'a Path>,
     /// The name of the run's folder.
     pub name: String,
@@ -34,13 +34,12 @@ impl Page<'_> {
         super::html(&input)
     }
 
-    /// Adds the life of a typical user, where there are events. The run is kept when it cannot be determined.
+    /// Adds the timeline of a typical user, if there are events. The report is written without it if it cannot be
+    /// determined.
     fn add_life(&self, input: &mut ReportInput<'_>) {
         let Some(events) = self.events else { return };
         if self.experiment.data.family == "memory" {
-            input
-                .notes
-                .push("The data set was made in memory, so that the life of a user cannot be read back.".to_owned());
+            input.notes.push("The data set is in memory only, so no user's timeline can be shown.".to_owned());
             return;
         }
         let story = || -> Result<Option<Story>, StoryError> {
@@ -54,14 +53,14 @@ impl Page<'_> {
     }
 }
 
-/// The scenario's baseline, or the first policy that did not fail when the baseline did.
+/// The scenario's baseline, or the first policy that did not fail if the baseline did.
 pub fn baseline<'a>(manifest: &'a Manifest, experiment: &'a Experiment) -> &'a str {
     let wanted = &experiment.scenario.baseline;
     let ran = manifest.trials.iter().any(|trial| trial.policy == *wanted);
     if ran { wanted } else { manifest.trials.first().map_or(wanted, |trial| &trial.policy) }
 }
 
-/// A sentence for each policy that failed, and what follows for the comparison.
+/// A sentence for each policy that failed, and its consequence for the comparison.
 pub fn failures<'a>(manifest: &'a Manifest, experiment: &'a Experiment) -> impl Iterator<Item = String> + 'a {
     manifest.failures.iter().map(|failure| {
         let lost = failure.policy == experiment.scenario.baseline;

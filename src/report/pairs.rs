@@ -1,4 +1,4 @@
-//! The table of all pairs of policies: every number already written.
+//! The table of all pairs of policies, with all numbers formatted.
 
 use super::svg::minus;
 use crate::experiment::{PairRow, Results, proposal, too_narrow};
@@ -11,7 +11,7 @@ pub struct Pairs {
     /// Pairs of policies.
     count: usize,
     groups: Vec<Group>,
-    /// How many pairs differ in the first metric, and what resampling so few replications cannot do.
+    /// The number of pairs that differ in the first metric, and the limits of resampling so few replications.
     few: Vec<String>,
 }
 
@@ -40,7 +40,7 @@ struct Row {
 }
 
 impl Pairs {
-    /// Without groups when there is only one policy.
+    /// Has no groups if there is only one policy.
     pub fn new(results: &Results, pairs: &[PairRow]) -> Pairs {
         let rows_of = |kind: &MetricKind| -> Vec<Row> {
             pairs.iter().filter(|pair| pair.metric == kind.name).map(|pair| row(kind.format, pair)).collect()
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn p_values_for_people() {
+    fn p_values_for_readers() {
         let texts = [Some(0.000_4), Some(0.0412), Some(1.0), None].map(p_value);
         assert_eq!(texts, ["< 0.001", "0.041", "1.000", "\u{2013}"]);
     }

@@ -3,10 +3,10 @@
 /// Width of every chart in its own units; a page scales it to fit.
 pub const WIDTH: f64 = 440.0;
 
-/// Mean width of a character of a label, for room.
+/// Mean width of a character of a label, for layout.
 pub const CHARACTER: f64 = 8.4;
 
-/// A chart's name and description, for readers who hear it.
+/// A chart's name and description, for screen readers.
 pub struct Caption<'a> {
     /// Unique in the page.
     pub id: String,
@@ -55,12 +55,12 @@ pub fn shorten(text: &str, limit: usize) -> String {
     kept.trim_end().to_owned() + "\u{2026}"
 }
 
-/// The typographic minus for numbers that users read.
+/// A number with the typographic minus.
 pub fn minus(number: &str) -> String {
     number.replace('-', "\u{2212}")
 }
 
-/// A coordinate.
+/// A formatted coordinate.
 pub fn at(value: f64) -> String {
     let text = format!("{value:.1}");
     text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
@@ -91,7 +91,7 @@ pub struct Axis {
     pub high: f64,
     /// Round values within.
     pub ticks: Vec<f64>,
-    /// Digits that the ticks need after the point.
+    /// Digits of the ticks after the point.
     pub digits: usize,
 }
 
@@ -108,7 +108,7 @@ impl Axis {
         Axis { low, high, ticks: ticks.collect(), digits }
     }
 
-    /// Where a value lies when the axis runs over the coordinates `from..to`.
+    /// The coordinate of a value if the axis covers the coordinates `from..to`.
     pub fn place(&self, value: f64, (from, to): (f64, f64)) -> f64 {
         let span = self.high - self.low;
         let share = if span > 0.0 { (value - self.low) / span } else { 0.5 };

@@ -147,7 +147,7 @@ fn enumerate<T>(results: &Results, make: impl Fn(&Results, usize, &MetricKind) -
     results.metrics().iter().enumerate().map(|(place, kind)| make(results, place, kind)).collect()
 }
 
-/// The class of a policy's colour: by its place among the challengers.
+/// The class of a policy's colour: by its index among the challengers.
 fn style(results: &Results, policy: &str) -> &'static str {
     let place = results.challengers().position(|challenger| challenger == policy);
     place.and_then(|place| STYLES.get(place % STYLES.len())).copied().unwrap_or(BASELINE_STYLE)
@@ -182,7 +182,7 @@ fn cell(format: Format, found: Option<Estimate>) -> Cell {
     }
 }
 
-/// Returns true if some replication left some metric undefined.
+/// True if a metric is undefined in some replication.
 fn any_undefined(results: &Results) -> bool {
     results.trials().any(|trial| trial.finals.iter().any(Option::is_none))
 }
@@ -231,7 +231,7 @@ fn chart(results: &Results, place: usize, kind: &MetricKind, tick: &str) -> Char
         .iter()
         .map(|name| line::Series { name, class: style(results, name), points: results.band(name, place) })
         .collect();
-    // The baseline is drawn first, so that it lies below the others.
+    // The baseline is drawn first, below the others.
     series.sort_by_key(|one| one.name != results.baseline());
     let last = |one: &line::Series<'_>| one.points.last().map(|point| point.estimate);
     let ends: Vec<_> = series.iter().map(|one| (one.name, last(one))).collect();
@@ -302,7 +302,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_for_people() {
+    fn numbers_for_readers() {
         assert_eq!(thousands(999), "999");
         assert_eq!(thousands(1_234_567), "1\u{202f}234\u{202f}567");
     }

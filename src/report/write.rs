@@ -1,6 +1,6 @@
 //! The writer of a run's folder.
 //!
-//! What a run's folder gets besides logs: tables, names, the manifest and the report.
+//! Writes tables, names, the manifest and the report beside the logs.
 
 use super::page::Page;
 use super::{ReportError, sensitivity};
@@ -14,10 +14,10 @@ use std::path::PathBuf;
 /// A run that cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum WriteError {
-    /// The folder refuses.
+    /// The folder refuses an operation.
     #[error(transparent)]
     Folder(#[from] FolderError),
-    /// The results are none, or a table cannot be written.
+    /// The results are incomplete, or a table cannot be written.
     #[error(transparent)]
     Results(#[from] ResultsError),
     /// The report cannot be rendered.
@@ -28,11 +28,11 @@ pub enum WriteError {
     Table(String),
 }
 
-/// Completes the folder of a run that [`Experiment::run_observed`] filled: tables, names, manifest and report; gives where it
-/// is.
+/// Completes the folder of a run that [`Experiment::run_observed`] filled: tables, names, manifest and report; returns
+/// its path.
 ///
 /// # Errors
-/// When a file cannot be written. What was simulated is kept beside the folder's name then.
+/// When a file cannot be written. The simulated logs are then kept beside the folder's name.
 pub fn write(folder: RunFolder, experiment: &Experiment, run: &Run) -> Result<PathBuf, WriteError> {
     let mut manifest = Manifest::new(experiment, &run.outcome);
     experiment.write_names(folder.path()).map_err(|problem| WriteError::Table(problem.to_string()))?;
@@ -41,11 +41,11 @@ pub fn write(folder: RunFolder, experiment: &Experiment, run: &Run) -> Result<Pa
     Ok(folder.finish()?)
 }
 
-/// The results of an outcome, their pairs, and what a sensitivity analysis says of them.
+/// The results of an outcome, their pairs, and the sensitivity analysis.
 pub type Filled = (Results, Vec<PairRow>, Option<Trust>);
 
-/// Writes everything that follows from the events into a folder that has its logs; `trust` may ask how far the results can be
-/// trusted, once they are safe.
+/// Writes everything that is derived from the events into a folder with its logs; `trust` may run a sensitivity
+/// analysis once the results are stored.
 ///
 /// # Errors
 /// When a file cannot be written.
@@ -60,7 +60,7 @@ pub fn fill(
     let pairs = results.pairs(&Streams::new(experiment.scenario.seed, 0));
     results.write(folder.path(), &pairs)?;
     write_tables(folder.path(), "levels", &experiment.levels(&results))?;
-    // A run that is complete is kept, whatever becomes of the sensitivity scenarios.
+    // A complete run is kept, whatever happens in the sensitivity scenarios.
     let trust = trust(&results);
     for (name, text) in trust.iter().map(sensitivity::files).collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
         folder.write(name, &text)?;

@@ -16,15 +16,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use toml::Table;
 
-/// A scenario in which every key is present and right, by section (the top of the file is `""`).
+/// A scenario with valid values for all keys, by section (the top of the file is `""`).
 pub(super) struct Checked {
     pub sections: BTreeMap<&'static str, Table>,
     pub policies: Vec<PolicySpec>,
     pub dynamics: Vec<DynamicSpec>,
 }
 
-/// Checks a raw scenario. Relative paths start from `folder`. With `partial`, lines of the file could not be read:
-/// then nothing is reported that those lines might have settled.
+/// Checks a raw scenario. Relative paths start from `folder`. With `partial`, some lines of the file could not be read:
+/// problems that those lines might solve are then not reported.
 pub(super) fn check(
     raw: &RawTable,
     registry: &Registry,
@@ -80,7 +80,7 @@ impl Checker<'_> {
         self.table(&Scope::section(section, self.variant(section, raw)), raw)
     }
 
-    /// The kind that a section chooses; `None` when that cannot be determined.
+    /// The kind that a section chooses; `None` if it cannot be determined.
     fn variant(&self, section: &Section, raw: &RawTable) -> Option<&'static str> {
         let key = section.keys.iter().find(|key| key.name == "kind")?;
         let word = match raw.get("kind") {
@@ -91,7 +91,7 @@ impl Checker<'_> {
         section.variants.iter().map(|variant| variant.name).find(|name| word.as_str() == Some(name))
     }
 
-    /// Checks every entry of a table, and fills in the defaults of the keys that it lacks.
+    /// Checks every entry of a table, and fills in the defaults of missing keys.
     pub fn table(&mut self, scope: &Scope, raw: &RawTable) -> Table {
         let mut table = Table::new();
         for entry in &raw.entries {
@@ -133,7 +133,7 @@ impl Checker<'_> {
             let written = super::raw::parse_value(&inner.to_string(), &raw.place)?;
             return self.inner(&scope.path(key.name), &key.kind, &written, &raw.place);
         }
-        // A relative default path starts from the file's folder like a written one.
+        // A relative default path starts from the file's folder, like a written one.
         let default = key.kind.default_value().map(|value| match (&key.kind, value) {
             (Kind::Path { .. }, toml::Value::String(text)) => {
                 let written = RawValue::Text(text);
@@ -154,7 +154,7 @@ impl Checker<'_> {
     }
 
     fn baseline(&mut self, root: &mut Table, entry: Option<&RawEntry>, names: &[String]) {
-        // Absent from the table when its value was wrong: that is reported already.
+        // It is absent from the table if its value was wrong, which is already reported.
         let Some(baseline) = root.contains_key("baseline").then(|| Params::new(root).text("baseline").to_owned())
         else {
             return;

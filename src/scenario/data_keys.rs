@@ -5,14 +5,14 @@ use crate::params::{Key, Kind, number, text, whole, word};
 pub(super) const DATA: &[Key] = &[
     Key {
         name: "path",
-        doc: "The data set, relative to the folder of this file: a folder with a publisher's files, with your own tables (CSV, \
-              JSON lines, Parquet), or of an imported project; or the log in it, where a folder holds several.",
+        doc: "The data set, relative to the folder of this file: a folder with a publisher's files, with your own \
+              tables (CSV, JSON lines, Parquet), or of an imported project; or one log of a folder with several.",
         kind: Kind::Path { default: None },
     },
     word(
         "format",
-        "Family of the data set, as `recmirror import --help` lists them (`tables`: your own tables; `grouplens` is an \
-         older name for MovieLens-100K), or `auto` to tell by the files' names and columns.",
+        "Family of the data set, as `recmirror import --help` lists them (`tables`: your own tables; `grouplens` is \
+         an older name for MovieLens-100K), or `auto` to recognise it by the files' names and columns.",
         &crate::dataset::FORMATS,
         "auto",
     ),
@@ -25,17 +25,18 @@ pub(super) const DATA: &[Key] = &[
     ),
     word(
         "cut",
-        "Where the log is cut: `user` holds out the latest share of each user's interactions, so that statistics over all \
-         users know what others did after a user's cut; `global` cuts at one moment for all, and users who came later have no \
-         history. The manifest and the report say which, and how much lies after the cuts.",
+        "Where the log is cut: `user` holds out the latest share of each user's interactions, so that statistics \
+         over all users know what others did after a user's cut; `global` cuts at one moment for all, and users \
+         who came later have no history. The manifest and the report state the rule and the share of rows after \
+         the cuts.",
         &["user", "global"],
         "user",
     ),
     text(
         "item_field",
-        "Field of the items whose categories tell what an item is about: for diversity, calibration, satiation, taste and \
-         features, where these name no field of their own. Empty: the field of 2 to 1000 categories that most items have; the \
-         run's manifest says which.",
+        "Field of the items whose categories describe an item: for diversity, calibration, satiation, taste and \
+         features, where these name no field of their own. Empty: the field of 2 to 1000 categories that most \
+         items have; the run's manifest says which.",
         "",
     ),
     text(
@@ -46,9 +47,9 @@ pub(super) const DATA: &[Key] = &[
     ),
     word(
         "providers",
-        "Who provides the items: `column` takes `provider_field`, else what the data say; `category` makes each category of \
-         `provider_field`, else of `item_field`, a provider of the items of which it is the rarest one; `seeded` draws one of \
-         `provider_count` providers for each item.",
+        "Who provides the items: `column` takes `provider_field`, else the providers that the data name; `category` \
+         makes each category of `provider_field`, else of `item_field`, a provider, and an item belongs to its \
+         rarest category; `seeded` draws one of `provider_count` providers for each item.",
         &["column", "category", "seeded"],
         "column",
     ),

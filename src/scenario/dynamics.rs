@@ -11,7 +11,7 @@ use crate::params::{did_you_mean, listed, short};
 use std::collections::BTreeMap;
 
 impl Checker<'_> {
-    /// The dynamics of a scenario; none is right.
+    /// The dynamics of a scenario, which may have none.
     pub(super) fn dynamics(&mut self, entry: Option<&RawEntry>) -> Vec<DynamicSpec> {
         let items = match entry.map(|entry| (&entry.value, &entry.place)) {
             None => return Vec::new(),
@@ -42,7 +42,7 @@ impl Checker<'_> {
         self.report(place, format!("dynamics are written [[dynamic]], one table each; found {}", value.describe()));
     }
 
-    /// One dynamic; `None` when its name or kind is wrong.
+    /// One dynamic; `None` if its name or kind is wrong.
     fn dynamic(&mut self, index: usize, raw: &RawTable) -> Option<DynamicSpec> {
         let written = raw.get("kind").and_then(|entry| {
             let key = DYNAMIC_KEYS.iter().find(|key| key.name == "kind")?;

@@ -21,10 +21,10 @@ impl fmt::Display for Place {
     }
 }
 
-/// One thing that is wrong.
+/// One problem.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
-    /// Where.
+    /// Its place.
     pub place: Place,
     /// The problem and the remedy.
     pub message: String,
@@ -38,15 +38,15 @@ pub enum ScenarioError {
     Unreadable {
         /// The file.
         file: PathBuf,
-        /// Why, and what to do about it.
+        /// The reason and a remedy.
         reason: String,
     },
-    /// The file was read; what it says is wrong.
+    /// The file was read, and its content is wrong.
     #[error("{}", list(.file, .problems))]
     Invalid {
         /// The file.
         file: PathBuf,
-        /// All that is wrong, in the order of the lines; settings of the command line come last.
+        /// All problems in the order of the lines; settings of the command line come last.
         problems: Vec<Problem>,
     },
 }
@@ -61,7 +61,7 @@ impl ScenarioError {
     }
 }
 
-/// More would only scroll the first ones away.
+/// More would scroll the first ones away.
 const MOST_SHOWN: usize = 100;
 
 fn list(file: &std::path::Path, problems: &[Problem]) -> String {

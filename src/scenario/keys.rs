@@ -2,9 +2,8 @@
 //!
 //! Names, ranges, defaults, documentation.
 //!
-//! Defaults live here and nowhere else. The checker, the JSON Schema, `--set`, the reference file and
-//! [`super::to_toml`] read this table; the keys of a kind are next to it, see
-//! [`parameters!`](crate::parameters).
+//! Defaults are only here. The checker, the JSON Schema, `--set`, the reference file and [`super::to_toml`] read this
+//! table; the keys of a kind are in its own file, see [`parameters!`](crate::parameters).
 
 use super::data_keys::DATA;
 use super::user_keys::{USER, USER_KINDS};
@@ -14,10 +13,10 @@ use crate::params::{Key, Kind, Section, number, text, whole, word};
 /// The metrics that a scenario may name, in the order of the reports.
 pub const METRIC_NAMES: &[&str] = &metrics::NAMES;
 
-/// Stands for every metric in a scenario file.
+/// The word for every metric in a scenario file.
 pub(super) const ALL_METRICS: &str = "all";
 
-/// The words of the key `metrics`: the metrics and, last, what stands for all of them.
+/// The words of the key `metrics`: the metrics, then the word for all of them.
 const METRIC_WORDS: &[&str] = &{
     let mut words = [ALL_METRICS; METRIC_NAMES.len() + 1];
     let mut place = 0;
@@ -28,23 +27,24 @@ const METRIC_WORDS: &[&str] = &{
     words
 };
 
-/// The metrics that are measured unless a scenario says otherwise: those that cost next to nothing.
+/// The default metrics: those that cost next to nothing.
 pub const DEFAULT_METRICS: &[&str] = METRIC_NAMES.split_at(6).0;
 
 /// The table name of the policies.
 pub const POLICY: &str = "policy";
 
 /// The purpose of the `[[policy]]` tables.
-pub const POLICY_HEADING: &str = "The policies that compete, one [[policy]] table each. They all meet the same users, \
-    the same arrivals and random numbers, so that their differences are paired.";
+pub const POLICY_HEADING: &str = "The policies that compete, one [[policy]] table each. All of them have the same \
+                                  users, arrivals and random numbers, so their differences are paired.";
 
-/// The keys that every `[[policy]]` has besides those of its kind.
+/// The keys of every `[[policy]]`, in addition to those of its kind.
 pub const POLICY_KEYS: &[Key] = &[
     Key { name: "kind", doc: "What the policy does; each kind has its own keys.", kind: Kind::Text { default: None } },
     text("name", "Name in reports and in `--set policy.NAME.KEY=VALUE`, unique within the file. Empty: the kind.", ""),
 ];
 
-/// The keys of a policy inside a policy besides those of its kind. It has no name: reports know the outer one.
+/// The keys of an inner policy, in addition to those of its kind. It has no name, because reports name the outer
+/// policy.
 pub const INNER_KEYS: &[Key] = &[POLICY_KEYS[0]];
 
 /// The keys of a policy in a list of policies.
@@ -61,11 +61,11 @@ pub const PART_KEYS: &[Key] = &[
 pub const DYNAMIC: &str = "dynamic";
 
 /// The purpose of the `[[dynamic]]` tables.
-pub const DYNAMIC_HEADING: &str = "What changes during the run, one [[dynamic]] table each; without any, nothing does. \
-    They act on all policies alike. The strengths below are 0, at which a dynamic changes nothing; docs/reference/dynamics.md has \
-    the formulas.";
+pub const DYNAMIC_HEADING: &str = "Changes during the run, one [[dynamic]] table each; by default there are none. \
+    They act on all policies alike. The strengths below are 0, at which a dynamic changes nothing; \
+                                   docs/reference/dynamics.md has the formulas.";
 
-/// The keys that every `[[dynamic]]` has besides those of its kind.
+/// The keys of every `[[dynamic]]`, in addition to those of its kind.
 pub const DYNAMIC_KEYS: &[Key] = &[
     Key { name: "kind", doc: "What changes; each kind has its own keys.", kind: Kind::Text { default: None } },
     text(
@@ -133,7 +133,7 @@ const POPULATION: &[Key] = &[
     },
     whole(
         "min_history",
-        "Interactions before the holdout that a user of the data needs to be taken; users with fewer are left out.",
+        "The least interactions of a user before the holdout; users with fewer are left out.",
         (0, 1_000_000),
         5,
     ),
@@ -151,7 +151,7 @@ const ARRIVAL: &[Key] = &[
 ];
 
 const SESSION: &[Key] = &[
-    whole("slates", "Slates that a session has at most; a session sees one slate a tick.", (1, 10_000), 5),
+    whole("slates", "The most slates of a session; a session has one slate a tick.", (1, 10_000), 5),
     whole(
         "patience",
         "Rejected slates in a row after which a user ends the session; 0 means that rejection never ends it.",
@@ -175,24 +175,23 @@ const CANDIDATES: &[Key] = &[word(
 )];
 
 const ENGINE: &[Key] = &[
-    // Never 1: a matrix product of one row takes another kernel and rounds differently.
+    // Never 1: another kernel computes a matrix product of one row and rounds differently.
     whole("chunk", "Scenes that go through the user model in one call.", (2, 65_536), 128),
     Key {
         name: "events",
-        doc: "Whether every event is written to Parquet files in the run's folder. `story` and `replay` need them.",
+        doc: "Write every event to Parquet files in the run's folder. `story` and `replay` need them.",
         kind: Kind::Bool { default: Some(true) },
     },
     whole(
         "memory_mb",
-        "Megabytes that a run may need by the estimate that is made before it starts; 0 takes what the machine has free. A run \
+        "The most megabytes that a run may need, by an estimate before it starts; 0 means the free memory. A run \
          that would need more does not start.",
         (0, 1 << 30),
         0,
     ),
     whole(
         "cache_mb",
-        "Megabytes for what a language model has read, so that it need not read it again; all policies and replications \
-         share them.",
+        "Megabytes for the cache of texts that a language model has read; all policies and replications share it.",
         (0, 1 << 20),
         1_024,
     ),

@@ -8,23 +8,23 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf, absolute};
 
-/// Larger files are no scenarios: somebody has named a data file.
+/// Larger files are no scenarios but data files.
 const LARGEST: u64 = 1 << 20;
 
 impl Scenario {
     /// Reads and checks the scenario file at `path`.
     ///
-    /// `overrides` are the `--set KEY=VALUE` of the command line, in order; they replace what the file says.
-    /// Relative paths in the file start from the file's folder, those of overrides from the current one.
+    /// `overrides` are the `--set KEY=VALUE` of the command line, in order; they replace values of the file. Relative
+    /// paths in the file start from the file's folder, those of overrides from the current one.
     ///
     /// # Errors
-    /// The file cannot be read, or there are problems: then all of them at once.
+    /// The file cannot be read, or there are problems, which are all reported at once.
     pub fn load(path: &Path, registry: &Registry, overrides: &[(String, String)]) -> Result<Scenario, ScenarioError> {
         let text = read(path).map_err(|reason| ScenarioError::Unreadable { file: path.to_owned(), reason })?;
         Scenario::parse(&text, path, registry, overrides)
     }
 
-    /// Checks the text of a scenario file; `origin` is where it comes from.
+    /// Checks the text of a scenario file; `origin` is its path.
     ///
     /// ```
     /// use recmirror::Registry;
@@ -66,7 +66,7 @@ impl Scenario {
             Ok(checked) if problems.is_empty() => Ok(build::build(&checked, origin, registry)),
             Ok(_) => Err(invalid(problems)),
             Err(more) => {
-                // What is left of a line that could not be read is not worth a second problem.
+                // A line that could not be read is reported only once.
                 let broken: BTreeSet<Place> = problems.iter().map(|problem| problem.place.clone()).collect();
                 problems.extend(more.into_iter().filter(|problem| !broken.contains(&problem.place)));
                 Err(invalid(problems))
@@ -96,17 +96,17 @@ fn read(path: &Path) -> Result<String, String> {
     })
 }
 
-/// The folder of a file, absolute where the current folder is known.
+/// The folder of a file, absolute if the current folder is known.
 pub(super) fn folder_of(origin: &Path) -> PathBuf {
     let folder = origin.parent().unwrap_or(Path::new(""));
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     absolute(folder).unwrap_or_else(|_| folder.to_owned())
 }
 
-/// Returns true if all syntax errors keep to single `KEY = VALUE` lines. A broken header, string or list also changes the
-/// meaning of lines that are right.
+/// True if all syntax errors affect single `KEY = VALUE` lines. A broken header, string or list also changes the
+/// meaning of correct lines.
 fn are_local(text: &str, errors: &[Problem]) -> bool {
-    // How the parser calls the values that may go on over several lines.
+    // The parser's names of values that may span several lines.
     const OVER_LINES: [&str; 3] = ["multi-line", "array", "inline table"];
     let lines: Vec<&str> = text.lines().collect();
     let is_assignment = |line: &&str| {

@@ -1,7 +1,7 @@
-//! Scenario files: what is simulated, from TOML text to a checked [`Scenario`].
+//! Scenario files, from TOML text to a checked [`Scenario`].
 //!
-//! The table of keys in `keys` is the one source of names, types, ranges, defaults and documentation:
-//! the checker, the JSON Schema, `--set` and the completeness test of `scenarios/reference.toml` read it.
+//! The table of keys in `keys` is the one source of names, types, ranges, defaults and documentation: the checker, the
+//! JSON Schema, `--set` and the completeness test of `scenarios/reference.toml` read it.
 
 mod build;
 mod check;
@@ -41,7 +41,7 @@ use std::path::{Path, PathBuf};
 pub struct Scenario {
     /// Name shown in reports.
     pub name: String,
-    /// The folder of its file, absolute: where folders that it names begin.
+    /// The absolute folder of its file, from which relative paths start.
     pub folder: PathBuf,
     /// The question of the experiment, in a sentence (may be empty).
     pub question: String,
@@ -51,7 +51,7 @@ pub struct Scenario {
     pub replications: u32,
     /// Horizon in ticks.
     pub ticks: u32,
-    /// Seconds that one tick stands for (items age by it).
+    /// Seconds in one tick (items age by it).
     pub tick_seconds: u64,
     /// Slots of a slate.
     pub slate: usize,
@@ -63,15 +63,15 @@ pub struct Scenario {
     pub data: DataSpec,
     /// The population.
     pub population: PopulationSpec,
-    /// How they decide.
+    /// How users decide.
     pub user: UserSpec,
-    /// When they come.
+    /// When users come.
     pub arrival: ArrivalSpec,
-    /// How long they stay.
+    /// How long users stay.
     pub session: SessionSpec,
-    /// Their candidates.
+    /// The candidates of users.
     pub candidates: CandidateSpec,
-    /// How it is computed; nothing here changes a result.
+    /// Settings of the computation; they change no result.
     pub engine: EngineSpec,
     /// The policies, in the order of the file; names are unique.
     pub policies: Vec<PolicySpec>,
@@ -80,9 +80,9 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// The folder of its data or user model in which there is none, and the key that names it.
+    /// The folder of its data or user model that is missing, with the key that names it.
     pub fn missing_folder(&self) -> Option<(&'static str, &Path)> {
-        // A folder alone is not enough: that of the language model is there before the model is made.
+        // The folder alone is not enough: that of the language model exists before the model is made.
         let has = |path: &Path, files: &[&str]| files.iter().any(|file| path.join(file).is_file());
         let spec = &self.user.model;
         let is_there = |path: &Path| match spec.kind.as_str() {
@@ -111,9 +111,9 @@ pub struct DataSpec {
     pub holdout: f64,
     /// Where the log is cut.
     pub cut: Cut,
-    /// The field of items whose categories count where nothing else is named; empty: the widest one.
+    /// The default field of items for categories; empty: the widest one.
     pub item_field: String,
-    /// The field of users by whose categories groups are distinguished; empty: the widest one.
+    /// The field of users whose categories define groups; empty: the widest one.
     pub user_field: String,
     /// The providers of the items.
     pub providers: ProviderSpec,
@@ -124,7 +124,7 @@ pub struct DataSpec {
 pub struct ProviderSpec {
     /// `column`, `category` or `seeded`.
     pub rule: String,
-    /// The field of items that `column` and `category` read; empty: what the data say, and `item_field`.
+    /// The field of items that `column` and `category` read; empty: the data's provider field, and `item_field`.
     pub field: String,
     /// Providers of the rule `seeded`.
     pub count: u32,
@@ -146,15 +146,15 @@ pub struct UserSpec {
     pub accept: AcceptSpec,
     /// The lowest rating that counts as liking, on the scale of the data; `None`: level 4 of 5.
     pub like_at: Option<f64>,
-    /// Which slots are looked at.
+    /// The rule by which slots are examined.
     pub examination: ExaminationRule,
-    /// How likely each slot is looked at.
+    /// The probability that each slot is examined.
     pub examination_weights: ExaminationWeights,
     /// How often users accept.
     pub acceptance: AcceptanceSpec,
     /// Divides the logits of the choice before the acceptance level is set.
     pub temperature: f64,
-    /// Which user model.
+    /// The user model.
     pub model: ModelSpec,
 }
 
@@ -191,7 +191,7 @@ impl AcceptSpec {
 pub enum ExaminationRule {
     /// All slots.
     None,
-    /// By their place.
+    /// By position.
     Position,
     /// From the top until one is taken.
     Cascade,
@@ -213,7 +213,7 @@ impl ExaminationRule {
 pub enum AcceptanceSpec {
     /// Mean probability of accepting something from a slate of random candidates at the start.
     Share(f64),
-    /// As the impressions of the log say.
+    /// Fitted to the impressions of the log.
     Log,
 }
 
@@ -227,7 +227,7 @@ pub struct ModelSpec {
 }
 
 impl ModelSpec {
-    /// Returns true if it is of this kind.
+    /// True if it is of this kind.
     pub fn is(&self, kind: &str) -> bool {
         self.kind == kind
     }
@@ -250,9 +250,9 @@ pub struct ArrivalSpec {
 /// `[session]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct SessionSpec {
-    /// Slates of a session at most; one each tick.
+    /// The most slates of a session; one at each tick.
     pub slates: u32,
-    /// Rejected slates in a row after which the user goes; 0 = never.
+    /// Rejected slates in a row after which the user leaves the session; 0 = never.
     pub patience: u32,
     /// Sessions in a row without an acceptance after which the user never returns; 0 = never.
     pub leave_after: u32,
@@ -261,7 +261,7 @@ pub struct SessionSpec {
 /// `[candidates]`
 #[derive(Clone, Debug, PartialEq)]
 pub struct CandidateSpec {
-    /// `true`: items that the user has not accepted yet (and has not in the log); `false`: all items.
+    /// `true`: items that the user has not accepted (in the log or the simulation); `false`: all items.
     pub unseen: bool,
 }
 
@@ -272,9 +272,9 @@ pub struct EngineSpec {
     pub chunk: usize,
     /// True if events are written to Parquet.
     pub events: bool,
-    /// Megabytes that a run may be estimated to need; 0: what the machine has free.
+    /// The most megabytes of the estimated need of a run; 0: the free memory.
     pub memory_mb: usize,
-    /// Megabytes for what a language model has read.
+    /// Megabytes for the cache of a language model.
     pub cache_mb: usize,
 }
 

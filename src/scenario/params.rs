@@ -18,7 +18,7 @@ impl<'a> Params<'a> {
         self.table
     }
 
-    /// A whole number; 0 when the section has no such key (a mistake in the code).
+    /// An integer; 0 if the section has no such key (a defect).
     pub(super) fn integer(&self, name: &str) -> i64 {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this section");
         self.table.get(name).and_then(Value::as_integer).unwrap_or_default()
@@ -33,13 +33,13 @@ impl<'a> Params<'a> {
             .unwrap_or_default()
     }
 
-    /// The whole number of a key that also takes words; `None` when it is one of the words.
+    /// The integer of a key that also takes words; `None` for a word.
     pub(super) fn optional_integer(&self, name: &str) -> Option<i64> {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this section");
         self.table.get(name).and_then(Value::as_integer)
     }
 
-    /// The number of a key that also takes words; `None` when it is one of the words.
+    /// The number of a key that also takes words; `None` for a word.
     pub(super) fn optional_number(&self, name: &str) -> Option<f64> {
         debug_assert!(self.table.contains_key(name), "`{name}` is not a key of this section");
         self.table.get(name).and_then(Value::as_float)

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 /// The policies of a scenario.
 pub(super) struct Policies {
     pub specs: Vec<PolicySpec>,
-    /// Their names, each once; `None` when some name could not be determined.
+    /// Their names, each once; `None` if some name could not be determined.
     pub names: Option<Vec<String>>,
 }
 
@@ -67,7 +67,7 @@ impl Checker<'_> {
         self.report(place, format!("policies are written [[policy]], one table each; found {}", value.describe()));
     }
 
-    /// One policy; `None` when its name or kind is wrong.
+    /// One policy; `None` if its name or kind is wrong.
     fn policy(&mut self, index: usize, raw: &RawTable) -> Option<PolicySpec> {
         let written = self.written_kind(raw);
         let kind = written.as_deref().and_then(|name| self.registry.policy(name));
@@ -78,7 +78,7 @@ impl Checker<'_> {
         Some(PolicySpec { name: if name.is_empty() { kind.clone() } else { name }, kind, params: table })
     }
 
-    /// The policies inside a policy: one table, or a list of tables with weights.
+    /// The inner policies of a policy: one table, or a list of tables with weights.
     pub(super) fn inner(&mut self, path: &str, kind: &Kind, value: &RawValue, place: &Place) -> Option<toml::Value> {
         let interpreted;
         let value = match value {
@@ -115,7 +115,7 @@ impl Checker<'_> {
         }
     }
 
-    /// The table of one policy inside a policy; `None` when its kind is wrong.
+    /// The table of an inner policy; `None` if its kind is wrong.
     fn inner_policy(&mut self, path: &str, head: &'static [Key], raw: &RawTable) -> Option<toml::Table> {
         let written = self.written_kind(raw);
         let kind = written.as_deref().and_then(|name| self.registry.policy(name));
@@ -124,7 +124,7 @@ impl Checker<'_> {
         table.contains_key("kind").then_some(table)
     }
 
-    /// Says so when `kind` names no kind.
+    /// Reports a `kind` that does not exist.
     fn known_kind(&mut self, raw: &RawTable, written: Option<&str>, known: bool) {
         if let (Some(written), false, Some(entry)) = (written, known, raw.get("kind")) {
             let hint = did_you_mean(written, self.kinds());
@@ -133,7 +133,7 @@ impl Checker<'_> {
         }
     }
 
-    /// The text of `kind`, whether there is such a kind or not.
+    /// The text of `kind`, valid or not.
     fn written_kind(&self, raw: &RawTable) -> Option<String> {
         let entry = raw.get("kind")?;
         let key = POLICY_KEYS.iter().find(|key| key.name == "kind")?;

@@ -6,7 +6,7 @@ use std::fmt;
 /// A program that a policy of a scenario would start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Program {
-    /// Name of the policy that starts it, by itself or inside.
+    /// Name of the policy that starts it, directly or as an inner policy.
     pub policy: String,
     /// The program and its arguments.
     pub command: String,
@@ -22,7 +22,7 @@ impl fmt::Display for Program {
 }
 
 impl Scenario {
-    /// The programs that the policies would start, those inside other policies included, in the order of the policies.
+    /// The programs that the policies would start, including those of inner policies, in the order of the policies.
     pub fn programs(&self) -> Vec<Program> {
         let mut found = Vec::new();
         for policy in &self.policies {
@@ -47,7 +47,7 @@ fn collect(policy: &str, kind: &str, params: &toml::Table, found: &mut Vec<Progr
     }
 }
 
-/// A text of a stranger as a terminal may show it: nothing in it moves the cursor or hides a part.
+/// A foreign text in a form that is safe for a terminal: it cannot move the cursor or hide a part.
 fn shown(text: &str) -> String {
     text.chars().map(|letter| if letter.is_control() { '\u{fffd}' } else { letter }).collect()
 }
@@ -59,7 +59,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn programs_are_found_inside_other_policies_and_told_as_they_are() {
+    fn programs_are_found_inside_other_policies_and_shown_unchanged() {
         let text = "data.path = 'x'\n[[policy]]\nkind = 'random'\n[[policy]]\nkind = 'mmr'\nname = 'wrapped'\n\
             inner = { kind = 'external', command = ['sh', \"-c\", \"rm\\u001b[2K x\"] }\n\
             [[policy]]\nkind = 'external'\ncommand = ['python3', 'own.py']\nfolder = '/tmp'\n";

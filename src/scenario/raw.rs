@@ -24,14 +24,14 @@ pub(super) struct RawEntry {
 #[derive(Clone, Debug)]
 pub(super) enum RawValue {
     Text(String),
-    /// `None` when the number does not fit.
+    /// `None` if the number does not fit.
     Integer(Option<i64>, String),
     Number(f64, String),
     Bool(bool),
     Date(String),
     List(Vec<RawItem>),
     Table(RawTable),
-    /// The text of a `--set`: what it is depends on the key.
+    /// The text of a `--set`, whose type depends on the key.
     Argument(String),
 }
 
@@ -51,7 +51,7 @@ impl RawTable {
         self.entries.iter().find(|entry| entry.name == name)
     }
 
-    /// Sets a key, whatever it was before.
+    /// Sets a key, replacing any earlier value.
     pub fn set(&mut self, entry: RawEntry) {
         match self.entries.iter_mut().find(|known| known.name == entry.name) {
             Some(known) => *known = entry,
@@ -101,7 +101,7 @@ impl RawValue {
     }
 }
 
-/// Parses TOML text. Syntax errors do not stop it: what could be read comes back along with them.
+/// Parses TOML text. Syntax errors do not stop it: the readable part is returned with them.
 pub(super) fn parse(text: &str) -> (RawTable, Vec<Problem>) {
     let lines = Lines::new(text);
     let (table, errors) = DeTable::parse_recoverable(text);
@@ -123,7 +123,7 @@ pub(super) fn parse_value(text: &str, place: &Place) -> Option<RawValue> {
     Some(convert(value.get_ref(), &Lines::Nowhere(place.clone()), place.clone(), 0))
 }
 
-/// Turns offsets into lines.
+/// Converts offsets to lines.
 enum Lines {
     Starts(Vec<usize>),
     Nowhere(Place),
@@ -144,7 +144,7 @@ impl Lines {
 }
 
 fn convert_table(table: &DeTable<'_>, place: Place, lines: &Lines, depth: usize) -> RawTable {
-    // No key lies deeper than a few tables; dotted keys could otherwise nest far enough to fill the stack.
+    // No key is deeper than a few tables; dotted keys could otherwise nest deeply enough to overflow the stack.
     const DEEPEST: usize = 8;
     if depth > DEEPEST {
         return RawTable::empty(place);

@@ -1,7 +1,6 @@
 //! The text of `scenarios/reference.toml`.
 //!
-//! The file is the manual. It is written from the table of keys, so that it can neither lack a key nor
-//! contradict the checker.
+//! The file is the manual. It is generated from the table of keys, so it cannot lack a key or contradict the checker.
 
 use super::keys::{DYNAMIC, DYNAMIC_HEADING, DYNAMIC_KEYS, POLICY, POLICY_HEADING, POLICY_KEYS};
 use super::sections::sections_of;
@@ -12,11 +11,11 @@ use toml::Value;
 const INTRODUCTION: &str = "Every key of a scenario file. The values below are the defaults; a scenario of your own \
     needs only the keys that differ, a data set and at least one policy.";
 
-const USE: &str = "Check a file with `recmirror scenario check FILE`. Any key can be replaced for one run with `--set`, \
-    for example `--set arrival.probability=0.3` or `--set policy.NAME.KEY=VALUE`. Relative paths start from the folder \
-    of the file in which they stand.";
+const USE: &str = "Check a file with `recmirror scenario check FILE`. Any key can be replaced for one run with \
+    `--set`, for example `--set arrival.probability=0.3` or `--set policy.NAME.KEY=VALUE`. Relative paths start from \
+    the folder of their file.";
 
-/// Editors look for this at the very beginning.
+/// Editors look for this line at the very start.
 const DIRECTIVE: &str = "#:schema schema.json";
 
 /// Text width of the comments, marks included.
@@ -60,7 +59,7 @@ fn section_text(section: &Section) -> String {
     text
 }
 
-/// The keys of a kind that was not chosen: all commented, because they cannot be beside those of the chosen kind.
+/// The keys of a kind that was not chosen: all commented out, because they conflict with those of the chosen kind.
 fn other_variant(section: &Section, variant: &Variant) -> String {
     let mut block = format!("The keys of kind `{}`, in place of those above:\n\n", variant.name);
     block += &format!("kind = {}\n", Value::from(variant.name));
@@ -94,7 +93,7 @@ fn key_text(section: &str, key: &Key, variants: &[Variant]) -> String {
     format!("\n{about}{}\n", assignment(key.name, &example(section, key)))
 }
 
-/// `key = value`, lists that are too long for a line with one word a line.
+/// `key = value`; lists that are too long for a line have one word a line.
 fn assignment(name: &str, value: &Value) -> String {
     let line = format!("{name} = {value}");
     match value {
@@ -106,7 +105,7 @@ fn assignment(name: &str, value: &Value) -> String {
     }
 }
 
-/// The default, or for a key that must be given something that may be there.
+/// The default, or a plausible value for a required key.
 fn example(section: &str, key: &Key) -> Value {
     let fallback = || match key.kind {
         Kind::Integer { min, .. } => Value::from(min),

@@ -38,7 +38,7 @@ pub fn json_schema(registry: &Registry) -> Value {
     })
 }
 
-/// A policy of any kind, with the keys `head` besides those of the kind.
+/// A policy of any kind, with the keys `head` in addition to those of the kind.
 fn kinds_schema(registry: &Registry, head: &'static [Key], description: &str) -> Value {
     let branch = |kind: &PolicyKind| {
         let choice = Choice { name: kind.name, summary: kind.summary, required: true };
@@ -95,11 +95,11 @@ fn dynamics_schema(registry: &Registry) -> Value {
     })
 }
 
-/// The kind for which one branch of a `oneOf` stands.
+/// The kind of one branch of a `oneOf`.
 struct Choice {
     name: &'static str,
     summary: &'static str,
-    /// True if `kind` must be written to get it.
+    /// True if `kind` must be written to choose it.
     required: bool,
 }
 

@@ -10,22 +10,22 @@ use crate::registry::Registry;
 
 /// The keys of one table.
 pub(super) struct Scope {
-    /// How messages call the table.
+    /// The name of the table in messages.
     title: String,
     /// The prefix of a key in messages and in `--set`.
     prefix: String,
     /// The section; `None` for a policy or a dynamic.
     section: Option<&'static str>,
-    /// The keys that it takes.
+    /// The valid keys.
     pub keys: Vec<&'static Key>,
-    /// The kind that was chosen; `None` when the choice itself is wrong.
+    /// The chosen kind; `None` if the choice itself is wrong.
     kind: Option<&'static str>,
-    /// The kinds that were not chosen, with their keys.
+    /// The other kinds, with their keys.
     others: Vec<(&'static str, &'static [Key])>,
 }
 
 impl Scope {
-    /// A section of which the kind `variant` was chosen.
+    /// A section with the chosen kind `variant`.
     pub fn section(section: &'static Section, variant: Option<&'static str>) -> Scope {
         let chosen = section.variants.iter().find(|candidate| Some(candidate.name) == variant);
         let others = section.variants.iter().filter(|candidate| Some(candidate.name) != variant);
@@ -70,7 +70,7 @@ impl Scope {
         }
     }
 
-    /// A policy inside a policy; `path` is how messages call it, `head` the keys that it has whatever its kind.
+    /// An inner policy; `path` is its name in messages, `head` the keys that do not depend on its kind.
     pub fn inner(path: &str, head: &'static [Key], kind: Option<&PolicyKind>, registry: &Registry) -> Scope {
         let chosen = kind.map(|kind| kind.name);
         let others = registry.policies().iter().filter(|other| Some(other.name) != chosen);
@@ -126,7 +126,7 @@ impl Scope {
     }
 
     fn advice(&self, name: &str) -> String {
-        // Policies themselves have the key: this is one inside another.
+        // Outer policies have this key, so this is an inner one.
         if self.section.is_none() && name == "name" {
             return "; a policy inside a policy has no name of its own".to_owned();
         }

@@ -1,6 +1,6 @@
 //! The sections of a scenario file over a registry's kinds.
 //!
-//! The sections of a scenario file over the kinds of a registry: what a program adds joins the words that ship.
+//! Kinds that a program adds join the built-in ones.
 
 use super::keys::SECTIONS;
 use super::user_keys::variant;
@@ -16,7 +16,7 @@ pub(super) fn sections_of(registry: &Registry) -> &'static [Section] {
     registry.sections_or(|| kept(SECTIONS.iter().map(|section| widened(section, registry)).collect()))
 }
 
-/// Kinds are known as long as the program runs, and so are the words that name them; a registry makes them once.
+/// Kinds and the words that name them live as long as the program; a registry creates them once.
 fn kept<T>(made: Vec<T>) -> &'static [T] {
     Box::leak(made.into_boxed_slice())
 }

@@ -1,7 +1,7 @@
 //! `--set KEY=VALUE`: settings of the command line.
 //!
-//! A key is written as in messages: `seed`, `arrival.probability`, `policy.NAME.KEY`, `dynamic.NAME.KEY`. The value is TOML,
-//! and quotes around text may be left out.
+//! A key has the form of messages: `seed`, `arrival.probability`, `policy.NAME.KEY`, `dynamic.NAME.KEY`. The value is
+//! TOML, and quotes around text may be omitted.
 
 use super::error::{Place, Problem};
 use super::keys::{DYNAMIC, POLICY};
@@ -9,7 +9,7 @@ use super::raw::{RawEntry, RawTable, RawValue};
 use super::scope::{sections, unknown_section};
 use crate::params::{did_you_mean, listed, short};
 
-/// Writes the settings into the raw scenario, in order: of two settings of one key the last one counts.
+/// Writes the settings into the raw scenario in order; the last setting of a key counts.
 pub(super) fn apply(root: &mut RawTable, settings: &[(String, String)]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (key, value) in settings {
@@ -40,7 +40,7 @@ fn apply_one(root: &mut RawTable, key: &str, value: &str, place: &Place) -> Resu
                 table.set(entry(key));
                 return Ok(());
             }
-            // The name may hold dots, a key does not.
+            // The name may contain dots, a key may not.
             let (name, key) = rest.rsplit_once('.').ok_or_else(|| usage(POLICY))?;
             if let Some(table) = one_of(root, POLICY, name)? {
                 table.set(entry(key));
@@ -72,7 +72,7 @@ fn is_section(name: &str) -> bool {
     ![POLICY, DYNAMIC].contains(&name) && sections().any(|section| section == name)
 }
 
-/// The table of a section, added when absent; `None` when the file has something else in its place.
+/// The table of a section, added if absent; `None` if the file has another value in its place.
 fn section_table<'a>(root: &'a mut RawTable, section: &str) -> Option<&'a mut RawTable> {
     if root.get(section).is_none() {
         let value = RawValue::Table(RawTable::empty(Place::Line(1)));
@@ -81,7 +81,7 @@ fn section_table<'a>(root: &'a mut RawTable, section: &str) -> Option<&'a mut Ra
     root.entries.iter_mut().find(|entry| entry.name == section).and_then(|entry| entry.value.table_mut())
 }
 
-/// The policy or dynamic, by `list`, that the file calls `name`; `Ok(None)` when the file has no list of policies.
+/// The policy or dynamic in `list` with the name `name`; `Ok(None)` if the file has no list of policies.
 fn one_of<'a>(root: &'a mut RawTable, list: &str, name: &str) -> Result<Option<&'a mut RawTable>, String> {
     let Some(entry) = root.entries.iter_mut().find(|entry| entry.name == list) else {
         let absent = || format!("the file has no [[{list}]] table; write it into the file first");
@@ -100,14 +100,14 @@ fn one_of<'a>(root: &'a mut RawTable, list: &str, name: &str) -> Result<Option<&
     Ok(tables.find(|table| name_of(table) == Some(name)))
 }
 
-/// For `NAME.inner.KEY` and deeper: the table of the policy inside the policy, and the key; a policy of a list goes by
-/// its place, counted from 1. `Ok(None)` when this names no policy inside a policy.
+/// For `NAME.inner.KEY` and deeper: the table of the inner policy, and the key; a policy of a list is named by its
+/// index from 1. `Ok(None)` if this names no inner policy.
 fn inner<'a, 'k>(root: &'a mut RawTable, rest: &'k str) -> Result<Option<(&'a mut RawTable, &'k str)>, String> {
     let Some(entry) = root.entries.iter_mut().find(|entry| entry.name == POLICY) else { return Ok(None) };
     let RawValue::List(items) = &mut entry.value else { return Ok(None) };
     let after = |table: &RawTable| rest.strip_prefix(name_of(table)?)?.strip_prefix('.');
     let tables = items.iter_mut().filter_map(|item| item.value.table_mut());
-    // Of names that begin alike, the longest is meant.
+    // Of several matching names, the longest counts.
     let found = tables.filter_map(|table| after(table).map(|path| (table, path))).min_by_key(|(_, path)| path.len());
     let Some((mut table, path)) = found else { return Ok(None) };
     let Some((parents, key)) = path.rsplit_once('.') else { return Ok(None) };
@@ -131,7 +131,7 @@ fn inner<'a, 'k>(root: &'a mut RawTable, rest: &'k str) -> Result<Option<(&'a mu
     Ok(Some((table, key)))
 }
 
-/// The display name of a policy or a dynamic: its name, or else its kind.
+/// The display name of a policy or a dynamic: its name, else its kind.
 pub(super) fn name_of(table: &RawTable) -> Option<&str> {
     table.text("name").or_else(|| table.text("kind"))
 }

@@ -1,4 +1,4 @@
-//! The keys of the section `user`: how the users decide.
+//! The keys of the section `user`: how users decide.
 
 use crate::params::{Key, Kind, Variant, number, word};
 use crate::user::{self, UserKind};
@@ -7,45 +7,47 @@ pub(super) const USER: &[Key] = &[
     word("kind", "Which user model decides; each kind has its own keys.", KIND_NAMES, user::KINDS[0].name),
     word(
         "accept",
-        "What \"accepted\" means. `take`: the user takes an item, by the utilities that the model learned from what got into \
-         its log. `like`: the user takes an item and rates it at `like_at` or above; the utilities are the log odds of such \
-         a rating for a user who is shown the item. Language users know `take` alone. docs/concepts/acceptance.md.",
+        "What \"accepted\" means. `take`: the user takes an item, by the utilities that the model learned from the \
+         log. `like`: the user takes an item and rates it at `like_at` or above; the utilities are the log odds \
+         of such a rating for a user who is shown the item. Language users support only `take`. See \
+         docs/concepts/acceptance.md.",
         &["take", "like"],
         "take",
     ),
     Key {
         name: "like_at",
-        doc: "The lowest rating, on the scale of the data, that counts as liking. `auto` is four fifths of the way: 4 of 1 \
-              to 5, 7.75 of 1 to 10. User models know five levels: it is taken to the nearest.",
+        doc: "The lowest rating, on the scale of the data, that counts as liking. `auto` is four fifths of the way: \
+              4 of 1 to 5, 7.75 of 1 to 10. User models have five levels, and it is rounded to the nearest.",
         kind: Kind::WordOrNumber { words: &["auto"], min: -1e9, max: 1e9, default: None },
     },
     word(
         "examination",
-        "Which slots a user looks at. `none`: all, whatever their order (of parametric users see `position`). `position`: \
-         a slot by its place, with `examination_weights`. `cascade`: the slots from the top until one is taken, as far as \
-         `examination_weights` goes.",
+        "Which slots a user examines. `none`: all, in any order (for parametric users see `position`). `position`: \
+         each slot with its probability in `examination_weights`. `cascade`: the slots from the top until one is \
+         taken or, by `examination_weights`, the user stops.",
         &["none", "position", "cascade"],
         "none",
     ),
     Key {
         name: "examination_weights",
-        doc: "Probability that each slot is looked at, the first slot first, for `position` and `cascade`. Empty: \
-              1 / log2(slot + 1), slots counted from 1. `log`, for `position` alone, estimates them from the impressions of \
-              the data.",
+        doc: "Probability that each slot is examined, the first slot first, for `position` and `cascade`. Empty: 1 / \
+              log2(slot + 1), slots counted from 1. `log`, for `position` alone, estimates them from the impressions \
+              of the data.",
         kind: Kind::Numbers { words: &["log"], min: 0.0, max: 1.0 },
     },
     Key {
         name: "acceptance",
-        doc: "Mean probability that a user accepts something from a slate of random candidates, at the start of the run. \
-              Logs without exposures do not determine how often users accept, therefore it is a parameter. `log` takes it, \
-              and the temperature, from the impressions of the data that come after the cut; with `accept = \"like\"` \
-              from what was taken of them and rated.",
+        doc: "Mean probability that a user accepts something from a slate of random candidates, at the start of the \
+              run. Logs without exposures do not determine how often users accept, so it is a parameter. `log` fits \
+              it, and the temperature, to the impressions of the data after the cut; with `accept = \"like\"` to their \
+              taken and rated items.",
         kind: Kind::WordOrNumber { words: &["log"], min: 0.001, max: 0.999, default: Some(0.3) },
     },
     number(
         "temperature",
         "Divides the utilities (logits) of a choice, before the acceptance level is set. Below 1 the users are more \
-         certain of what they like, above 1 less. With `acceptance = \"log\"` it is fitted, and this is not looked at.",
+         certain of what they like, above 1 less. With `acceptance = \"log\"` it is fitted, and this key is \
+         ignored.",
         (0.05, 20.0),
         1.0,
     ),
@@ -73,7 +75,7 @@ pub(super) const USER_KINDS: &[Variant] = &{
     variants
 };
 
-/// A kind as the choice that a section offers.
+/// A kind as a choice of its section.
 pub(super) const fn variant(kind: &UserKind) -> Variant {
     Variant { name: kind.name, summary: kind.summary, keys: kind.keys }
 }

@@ -6,7 +6,7 @@ use crate::params::{Kind, did_you_mean};
 use std::path::{Path, absolute};
 use toml::Value;
 
-/// Checks a value. `key` is how messages call it, `folder` what relative paths start from.
+/// Checks a value. `key` is its name in messages; relative paths start from `folder`.
 pub(super) fn check(
     key: &str,
     kind: &Kind,
@@ -43,7 +43,7 @@ fn check_single(key: &str, kind: &Kind, value: &RawValue, folder: &Path) -> Resu
         {
             Ok(Value::Float(*whole as f64))
         }
-        // NaN lies in no range; an open range still ends before infinity. Adding zero turns -0 into 0.
+        // NaN lies in no range; an open range excludes infinity. Adding zero turns -0 into 0.
         (Kind::Number { min, max, .. } | Kind::WordOrNumber { min, max, .. }, RawValue::Number(number, _))
             if number.is_finite() && (min..=max).contains(&number) =>
         {
@@ -72,7 +72,7 @@ pub(super) fn wrong(key: &str, kind: &Kind, value: &RawValue) -> String {
     format!("`{key}` must be {}, found {}{hint}", kind.wanted(), value.describe())
 }
 
-/// Returns true if a text would be right as a number, `true` or `false`.
+/// True if a text would be valid as a number, `true` or `false`.
 fn needs_no_quotes(text: &str, kind: &Kind) -> bool {
     matches!(
         (kind, raw::parse_value(text, &Place::Line(1))),
@@ -110,7 +110,7 @@ fn check_list(
     if items.is_empty() {
         problems.push((place.clone(), format!("`{key}` must be {}, found an empty list", kind.wanted())));
     }
-    // The order of the table, so that two scenarios that measure the same are equal.
+    // Uses the order of the table, so that two scenarios with the same metrics are equal.
     let ordered: Vec<&str> = words.iter().copied().filter(|word| found.contains(word)).collect();
     if problems.is_empty() { Ok(Value::from(ordered)) } else { Err(problems) }
 }
@@ -149,7 +149,7 @@ fn check_texts(key: &str, items: &[RawItem]) -> Result<Value, Vec<(Place, String
     if problems.is_empty() { Ok(Value::Array(texts)) } else { Err(problems) }
 }
 
-/// Reads the text of a `--set` as a value of `kind`. Quotes may be left out around text.
+/// Reads the text of a `--set` as a value of `kind`. Quotes around text may be omitted.
 pub(super) fn interpret(argument: &str, kind: &Kind, place: &Place) -> RawValue {
     let parsed = raw::parse_value(argument, place);
     let text = |text: &str| RawValue::Text(text.to_owned());

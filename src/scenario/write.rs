@@ -5,8 +5,8 @@ use super::{AcceptanceSpec, ExaminationWeights, Scenario};
 use std::path::Path;
 use toml::{Table, Value};
 
-/// A scenario as TOML text: every key that applies, paths absolute, so that it parses back to an equal scenario
-/// wherever the text is kept and whatever the defaults of a later version are.
+/// A scenario as TOML text: every applicable key, paths absolute, so that it parses back to an equal scenario wherever
+/// the text is stored and whatever the defaults of a later version are.
 pub fn to_toml(scenario: &Scenario) -> String {
     let mut text = String::new();
     for section in SECTIONS {
@@ -15,11 +15,11 @@ pub fn to_toml(scenario: &Scenario) -> String {
         }
         let values = values(scenario, section.name);
         let kind = values.get("kind").and_then(Value::as_str);
-        // Kinds may have keys of the same name.
+        // Different kinds may have keys of the same name.
         let chosen = section.variants.iter().filter(|variant| Some(variant.name) == kind);
         let ordered = section.keys.iter().chain(chosen.flat_map(|variant| variant.keys)).map(|key| key.name);
         let ordered: Vec<&str> = ordered.filter(|key| values.contains_key(*key)).collect();
-        // Those of a kind that a program adds come last.
+        // Keys of a kind that a program adds come last.
         let others = values.keys().map(String::as_str).filter(|key| !ordered.contains(key));
         for key in ordered.iter().copied().chain(others) {
             text += &format!("{key} = {}\n", values[key]);
@@ -38,7 +38,7 @@ fn table(title: &str, kind: &str, name: &str, params: &Table) -> String {
     format!("\n[[{title}]]\n{}", head.chain(params).collect::<String>())
 }
 
-/// The values of one section; the keys that no one kind has are absent.
+/// The values of one section; keys of kinds other than the chosen one are absent.
 pub(super) fn values(scenario: &Scenario, section: &str) -> Table {
     let pairs: Vec<(&str, Value)> = match section {
         "" => root(scenario),

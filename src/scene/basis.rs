@@ -27,14 +27,14 @@ pub struct VectorBasis {
     table: Array2<f32>,
 }
 
-/// Where the vectors of a catalogue's items come from.
+/// The sources of the vectors of a catalogue's items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct VectorCoverage {
     /// Items with the vector that the model was trained with.
     pub known: usize,
     /// Items that are folded in from the present log.
     pub folded: usize,
-    /// Items without a vector: nobody interacted with them, or only users without any known item.
+    /// Items without a vector: without interactions, or only with users without any known item.
     pub without: usize,
 }
 
@@ -112,7 +112,7 @@ impl VectorBasis {
     }
 }
 
-/// Fills the rows of unknown items; gives how many have a vector then.
+/// Fills the rows of unknown items; returns how many get a vector.
 fn fold_in(log: &TrainingLog, is_known: &[bool], table: &mut Array2<f32>) -> usize {
     let (items, rank) = table.dim();
     let weights: Vec<f64> = log.item_counts().iter().map(|&count| 1.0 / (f64::from(count) + SHRINK).sqrt()).collect();
@@ -158,7 +158,7 @@ mod tests {
     const ITEMS: u32 = 40;
     const RANK: usize = 4;
 
-    /// Users of four tastes, each with ten items of which eight are of the taste; item `i` is of taste `i % 4`.
+    /// Users of four tastes, each with ten items, eight of them of the taste; item `i` is of taste `i % 4`.
     fn log(users: u32, number: impl Fn(u32) -> u32) -> TrainingLog {
         let mut rows = Vec::new();
         for user in 0..users {

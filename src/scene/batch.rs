@@ -4,8 +4,8 @@ use super::CONTEXT;
 use crate::ids::{ItemId, UserId};
 use crate::random::{Purpose, Streams};
 
-/// Where a model that writes before it chooses takes its draws from: for user `u` of the batch, from
-/// `streams.derive(purpose, u, tick)`.
+/// The source of draws for a model that writes before it chooses: for user `u` of the batch, `streams.derive(purpose,
+/// u, tick)`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SceneDraws {
     /// The replication's streams.
@@ -29,11 +29,11 @@ pub struct SceneBatch {
     pub items: Vec<ItemId>,
     /// `[n, slate, CONTEXT]`: what depends on item and moment, see [`super::context`].
     pub context: Vec<f32>,
-    /// `[n]`, or empty where it is not known: the moment of each scene, in milliseconds since 1970.
+    /// `[n]`, or empty if unknown: the moment of each scene, in milliseconds since 1970.
     pub times: Vec<i64>,
     /// `[n]`, or empty: the user of each scene, as an id of draws.
     pub users: Vec<UserId>,
-    /// Where draws come from; `None` where nothing may be drawn.
+    /// The source of draws; `None` if nothing may be drawn.
     pub draws: Option<SceneDraws>,
 }
 
@@ -64,7 +64,7 @@ impl SceneBatch {
         self.items.len().checked_div(self.slate).unwrap_or(0)
     }
 
-    /// Returns true if there is no scene.
+    /// True without any scene.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }

@@ -11,8 +11,8 @@
 //! | text | words hashed into `width` columns with signs (Weinberger et al. 2009, "Feature hashing for large scale multitask learning"), weight `1 + ln(count)`, length 1; *missing* |
 //! | vector | as it is; *missing* |
 //!
-//! Where a value is missing, *missing* is 1 and the other columns of the field are 0. Standardised numbers are cut at
-//! [`LIMIT`] deviations, so that one wild value cannot drown a row.
+//! If a value is missing, *missing* is 1 and the other columns of the field are 0. Standardised numbers are cut at
+//! [`LIMIT`] deviations, so that one extreme value cannot dominate a row.
 
 mod write;
 
@@ -28,10 +28,10 @@ pub const LIMIT: f64 = 8.0;
 /// Skewness above which non-negative numbers are taken as `ln(1 + x)`.
 const SKEWED: f64 = 2.0;
 
-/// How [`Encoding::fit`] chooses columns.
+/// Options of [`Encoding::fit`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EncodingOptions {
-    /// Names of a category field that get a column of their own, at most.
+    /// The most names of a category field with a column of their own.
     pub names: usize,
     /// Rows that a name needs for a column of its own.
     pub least: u32,
@@ -45,7 +45,7 @@ impl Default for EncodingOptions {
     }
 }
 
-/// How the fields of users, or of items, become columns of numbers.
+/// The encoding of the fields of users, or of items, as columns of numbers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Encoding {
@@ -53,7 +53,7 @@ pub struct Encoding {
     pub fields: Vec<FieldEncoding>,
 }
 
-/// How one field becomes columns of numbers.
+/// The encoding of one field as columns of numbers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 pub enum FieldEncoding {
@@ -105,7 +105,7 @@ pub enum FieldEncoding {
 pub struct SkippedField {
     /// The field's name.
     pub field: String,
-    /// Why, as a clause without a subject: "has the same value in every row".
+    /// The reason, as a clause without a subject: "has the same value in every row".
     pub reason: &'static str,
 }
 
@@ -114,11 +114,11 @@ pub struct SkippedField {
 pub struct Encoded {
     /// `[rows, width]`.
     pub table: Array2<f32>,
-    /// Where the data differ from those that the encoding was made of, in the order of the encoding's fields.
+    /// Differences of the data from those of the encoding, in the order of the encoding's fields.
     pub drift: Vec<Drift>,
 }
 
-/// How a field differs from the one that the encoding was made of, and what was done about it.
+/// A difference of a field from that of the encoding, and its treatment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Drift {
@@ -294,7 +294,7 @@ impl FieldEncoding {
         }
     }
 
-    /// Its columns, the last of which marks what is missing.
+    /// Its columns, including the last one, which marks missing values.
     pub fn width(&self) -> usize {
         match self {
             FieldEncoding::Category { names, .. } => names.len() + 2,
@@ -377,7 +377,7 @@ struct Moments {
 }
 
 impl Moments {
-    /// Those of `values`; summed in ascending order, so that the order of the rows changes no bit.
+    /// The moments of `values`; summed in ascending order, so that the order of the rows changes no bit.
     fn of(mut values: Vec<f64>) -> Result<Moments, &'static str> {
         values.sort_unstable_by(f64::total_cmp);
         let (Some(&low), Some(&high)) = (values.first(), values.last()) else { return Err(EMPTY) };

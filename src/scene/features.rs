@@ -11,9 +11,9 @@ pub const CONTEXT: usize = 2;
 /// Seconds of a mean Gregorian year.
 const YEAR_SECONDS: f64 = 31_556_952.0;
 
-/// The context of one item at one moment:
-/// `ln((count + 1) / (total + 1000)) + 7` with the item's and all items' interactions so far, and the item's age
-/// in tens of years (0 when the year is unknown, NaN). `time` is in milliseconds since 1970.
+/// The context of one item at one moment: `ln((count + 1) / (total + 1000)) + 7` with the item's and all items'
+/// interactions so far, and the item's age in tens of years (0 if the year is unknown, NaN). `time` is in milliseconds
+/// since 1970.
 pub fn context(count: f64, total: f64, year: f32, time: i64) -> [f32; CONTEXT] {
     let share = (count + 1.0) / (total + 1000.0);
     let now = 1970.0 + time as f64 / 1_000.0 / YEAR_SECONDS;
@@ -21,8 +21,8 @@ pub fn context(count: f64, total: f64, year: f32, time: i64) -> [f32; CONTEXT] {
     [(libm::log(share) + 7.0) as f32, age as f32]
 }
 
-/// Popularity so far at any moment of a log (interactions strictly before the moment). Where all interactions have the same
-/// time, a log has no order: the popularity is that of the whole log.
+/// Popularity so far at any moment of a log (interactions strictly before the moment). If all interactions have the
+/// same time, a log has no order, and the popularity is that of the whole log.
 pub struct LogClock {
     by_item: Vec<Vec<i64>>,
     all: Vec<i64>,
@@ -57,7 +57,7 @@ impl LogClock {
         context((count - own).max(0.0), (total - own).max(0.0), catalogue.year(item), time)
     }
 
-    /// Returns true if all interactions have the same time.
+    /// True if all interactions have the same time.
     pub(crate) fn is_timeless(&self) -> bool {
         self.all.first() == self.all.last()
     }
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn a_population_of_any_size_speaks_for_the_log() {
+    fn a_population_of_any_size_represents_the_log() {
         let catalogue = Catalogue::unknown(2);
         let context_after = |accepted: u32, weight: f64| {
             let mut clock = PopularityClock::new(&[10, 20], weight);

@@ -16,9 +16,9 @@ pub struct FieldFeatures {
     /// The scale of the ratings in training; `None` where the log had none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub scale: Option<RatingScale>,
-    /// How the fields of items become columns.
+    /// The encoding of the fields of items.
     pub items: Encoding,
-    /// How the fields of users become columns.
+    /// The encoding of the fields of users.
     pub users: Encoding,
 }
 
@@ -30,12 +30,12 @@ impl FieldFeatures {
         (FieldFeatures { rank, scale: data.scale, items, users }, [no_items, no_users])
     }
 
-    /// Columns of an item's fields; at least 1, a column of zeros where there is no field.
+    /// Columns of an item's fields; at least 1, a column of zeros without fields.
     pub fn attribute_width(&self) -> usize {
         self.items.width().max(1)
     }
 
-    /// Columns of a user's fields; at least 1, a column of zeros where there is no field.
+    /// Columns of a user's fields; at least 1, a column of zeros without fields.
     pub fn profile_width(&self) -> usize {
         self.users.width().max(1)
     }

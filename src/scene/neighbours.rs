@@ -70,7 +70,7 @@ impl CoOccurrence {
         f64::from(both) / ((left.len() * right.len()) as f64).sqrt()
     }
 
-    /// How many users each item has.
+    /// The number of users of each item.
     pub fn count(&self, item: ItemId) -> usize {
         self.users_of[item.index()].len()
     }

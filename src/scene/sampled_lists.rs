@@ -1,8 +1,8 @@
 //! Sampled lists of a target item and negatives.
 //!
-//! How negatives are drawn decides what a list can measure. A list whose negatives are drawn around the real
-//! item (`Mixed`) is solved by a rule that never looks at the user; `PopularityMatched` and `Anchored` treat
-//! the real item and the negatives alike.
+//! The sampling of negatives decides what a list can measure. A rule that ignores the user solves a list whose
+//! negatives are drawn around the real item (`Mixed`); `PopularityMatched` and `Anchored` treat the real item and the
+//! negatives alike.
 
 use super::CoOccurrence;
 use crate::dataset::{Interaction, TrainingLog};
@@ -10,16 +10,16 @@ use crate::ids::{ItemId, LogUserId};
 use crate::random::below;
 use rand_chacha::rand_core::Rng;
 
-/// How many of the most popular items count as popular.
+/// The number of most popular items that count as popular.
 const POPULAR: usize = 300;
 /// Half the width of the window of popularity ranks.
 const WINDOW: i64 = 25;
-/// How many of a user's latest items a history-similar negative may start from.
+/// The number of a user's latest items from which a history-similar negative may start.
 const RECENT: usize = 20;
 /// Draws from a list's own source before a uniform item is taken.
 const TRIES: usize = 45;
 
-/// Where a negative comes from.
+/// The source of a negative.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source {
     Uniform,
@@ -84,7 +84,7 @@ impl ListKind {
 /// The composition of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ListShape {
-    /// How negatives are drawn.
+    /// The sampling of negatives.
     pub kind: ListKind,
     /// Items, the real one included.
     pub length: usize,
@@ -97,11 +97,11 @@ pub struct ListShape {
 pub struct ListScene {
     /// The exposed items.
     pub items: Vec<ItemId>,
-    /// The slot of the real item; `None` when the list does not hold it.
+    /// The slot of the real item; `None` if the list lacks it.
     pub real: Option<usize>,
 }
 
-/// Which items each user has interacted with: sorted lists, so that memory grows with interactions and not with users times items.
+/// The items of each user: sorted lists, so that memory grows with interactions and not with users times items.
 pub struct SeenInLog {
     /// `[users + 1]`.
     offsets: Vec<usize>,
@@ -119,7 +119,7 @@ impl SeenInLog {
         SeenInLog { offsets: log.offsets.clone(), items }
     }
 
-    /// Returns true if `user` has interacted with `item`.
+    /// True if `user` has interacted with `item`.
     pub fn has(&self, user: LogUserId, item: ItemId) -> bool {
         self.items[self.offsets[user.index()]..self.offsets[user.index() + 1]].binary_search(&item).is_ok()
     }

@@ -27,7 +27,7 @@ pub fn item_vectors(log: &TrainingLog, rank: usize) -> Array2<f32> {
     assemble(log, &spectral(log, rank, |_| true), rank, |_| true)
 }
 
-/// The item vectors of the users that are kept, rotated onto the vectors of the whole log.
+/// The item vectors of the kept users, rotated onto the vectors of the whole log.
 fn without_fold(log: &TrainingLog, rank: usize, whole: &[f64], keep: impl Fn(LogUserId) -> bool + Copy) -> Array2<f32> {
     let part = rotate_onto(&spectral(log, rank, keep), whole, rank);
     assemble(log, &part, rank, keep)

@@ -22,7 +22,7 @@ pub(super) fn arrive(
         let away = engagement.status == Status::Away;
         let factor = if away && changes { forces.arrival(&moment, user.id) } else { Ok(1.0) };
         let factor = factor.unwrap_or_else(|source| {
-            // The closing of the tick says the first user's.
+            // The tick reports the first user's fault when it closes.
             problem.keep(clock.tick, source);
             0.0
         });

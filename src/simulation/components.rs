@@ -14,7 +14,7 @@ pub struct User {
     pub id: UserId,
 }
 
-/// Where the static attributes are: the user of the data set whom this one mirrors.
+/// The user of the data set whom this one mirrors, with the static attributes.
 #[derive(Component, Clone, Copy, Debug)]
 pub struct Profile {
     /// A user of the data set.
@@ -28,7 +28,7 @@ pub struct HistoryEntry {
     pub item: ItemId,
     /// Its rating; NaN when unknown.
     pub rating: f32,
-    /// The tick; `None` for what the log brought along.
+    /// The tick; `None` for entries of the log.
     pub tick: Option<u32>,
 }
 
@@ -50,7 +50,7 @@ impl History {
         history
     }
 
-    /// Adds the newest entry, over the oldest one when the ring is full.
+    /// Adds the newest entry, replacing the oldest one if the ring is full.
     pub fn push(&mut self, entry: HistoryEntry) {
         self.ring[self.total % HISTORY] = entry;
         self.total += 1;
@@ -72,7 +72,7 @@ impl History {
 #[derive(Component, Clone, Debug)]
 pub struct Interest(pub Box<[f32]>);
 
-/// Where a user is.
+/// The presence of a user.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Status {
     /// Not here; may start a session.
@@ -80,16 +80,16 @@ pub enum Status {
     Away,
     /// In a session: sees one slate a tick.
     Here,
-    /// Gone for good.
+    /// Left permanently.
     Left,
 }
 
-/// How a user's visits go.
+/// The course of a user's visits.
 #[derive(Component, Clone, Copy, Debug, Default)]
 pub struct Engagement {
     /// Probability of starting a session at a tick.
     pub rate: f64,
-    /// Where the user is.
+    /// The presence of the user.
     pub status: Status,
     /// Slates seen in this session.
     pub slates: u32,

@@ -42,11 +42,11 @@ pub(super) fn drift(
     forces.0.observe(&events.0);
 }
 
-/// A visitor's memory, and what draws it.
+/// A visitor's memory, and the pulls on it.
 struct Drawn<'w> {
     /// The visitor's place.
     row: usize,
-    /// The whole memory.
+    /// The complete memory.
     memory: &'w mut [f32],
     /// Items with their rates, one a dynamic.
     pulls: Vec<(ItemId, f32)>,

@@ -4,7 +4,7 @@ use crate::dynamics::DynamicFault;
 use crate::log::LogError;
 use crate::user::UserError;
 
-/// Why a tick could not be completed.
+/// The reason why a tick could not be completed.
 #[derive(Debug, thiserror::Error)]
 pub enum TickError {
     /// The user model failed.
@@ -12,7 +12,7 @@ pub enum TickError {
     User {
         /// The tick.
         tick: u32,
-        /// Why.
+        /// The reason.
         source: UserError,
     },
     /// A dynamic gave a number that is none.
@@ -20,7 +20,7 @@ pub enum TickError {
     Dynamic {
         /// The tick.
         tick: u32,
-        /// Which, and what it gave.
+        /// The dynamic and its number.
         source: DynamicFault,
     },
     /// The events could not be stored.
@@ -28,7 +28,7 @@ pub enum TickError {
     Log {
         /// The tick.
         tick: u32,
-        /// Why.
+        /// The reason.
         source: LogError,
     },
     /// The log of a stopped run is not the beginning of this one.
@@ -44,14 +44,14 @@ pub enum TickError {
         /// The differences.
         problem: &'static str,
     },
-    /// A policy broke its contract, or could not go on.
+    /// A policy broke its contract, or failed.
     #[error("policy `{policy}`, tick {tick}{}: {problem}", .user.map(|user| format!(", user {user}")).unwrap_or_default())]
     Policy {
         /// Name of the policy.
         policy: String,
         /// The tick.
         tick: u32,
-        /// The user, numbered within the population; `None` when it is about all of them.
+        /// The user, numbered within the population; `None` if it concerns all of them.
         user: Option<u32>,
         /// The fault of the slate, or the reason why there is none.
         problem: String,
@@ -70,7 +70,7 @@ impl FirstFault {
         }
     }
 
-    /// Hands the fault over, where there is one and none before it.
+    /// Reports the fault, if there is one and none was reported before.
     pub fn tell(self, fault: &mut Option<TickError>) {
         if let Some((tick, source)) = self.0
             && fault.is_none()
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_lowest_user_is_told_and_nothing_that_was_told_before_is_lost() {
+    fn the_lowest_user_is_reported_and_earlier_faults_are_kept() {
         let fault = |user: u32| DynamicFault {
             dynamic: "x".to_owned(),
             user,

@@ -36,7 +36,7 @@ pub(super) fn evolve(
     let mut sessions = std::mem::take(&mut events.0.sessions);
     sessions.clear();
     sessions.resize(visits.users.len(), 0);
-    // One pass in storage order: it reads memory in a line, and gives each user once and mutably.
+    // One pass in storage order: it reads memory sequentially, and borrows each user once and mutably.
     for (user, mut engagement, history, interest) in users.iter_mut() {
         let Some(row) = position(&visits.users, next, user.id) else { continue };
         next = row + 1;
@@ -84,14 +84,14 @@ fn live(
     let over = forces.remember(step);
     tire(engagement, habits, step.accepted.is_some(), over);
     let hazard = if engagement.status == Status::Away { forces.leaving(step)? } else { 0.0 };
-    // What cannot happen needs no draw.
+    // An impossible event needs no draw.
     if hazard > 0.0 && unit(&mut clock.streams.derive(Purpose::Leaving, u64::from(step.user.0), clock.tick)) < hazard {
         engagement.status = Status::Left;
     }
     Ok(())
 }
 
-/// A visitor who accepted an item, and what remembers it.
+/// A visitor who accepted an item, with the components that remember it.
 struct Acceptance<'w> {
     row: usize,
     event: Memorised,
@@ -99,7 +99,7 @@ struct Acceptance<'w> {
     memory: &'w mut [f32],
 }
 
-/// The place of `user` among `visitors`, which are in ascending order; `next` is where it is expected.
+/// The index of `user` among `visitors`, which are in ascending order; `next` is the expected index.
 fn position(visitors: &[UserId], next: usize, user: UserId) -> Option<usize> {
     if visitors.get(next) == Some(&user) {
         return Some(next);
@@ -109,7 +109,7 @@ fn position(visitors: &[UserId], next: usize, user: UserId) -> Option<usize> {
     if absent { None } else { visitors.binary_search(&user).ok() }
 }
 
-/// Counts one slate and ends the session where it is too long, the user impatient, or a dynamic says that it is over.
+/// Counts one slate and ends the session if it is too long, the user is impatient, or a dynamic ends it.
 fn tire(engagement: &mut Engagement, habits: &SessionSpec, accepted: bool, over: bool) {
     engagement.slates += 1;
     engagement.accepted += u32::from(accepted);

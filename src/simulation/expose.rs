@@ -85,8 +85,8 @@ struct Exposure<'a, 'w, 's> {
 }
 
 impl Exposure<'_, '_, '_> {
-    /// Checks all slates and fills `scenes`, in one pass over the rows; gives the numbers of short slates, or the first
-    /// broken row.
+    /// Checks all slates and fills `scenes`, in one pass over the rows; returns the numbers of short slates, or the
+    /// first broken row.
     fn gather(&self, items: &[ItemId], scenes: &mut SceneBatch) -> Result<ShortSlates, (usize, String)> {
         let (slate, width) = (self.checker.requests.slate, scenes.width);
         self.checker.check_size(self.visitors.len(), items)?;
@@ -138,8 +138,8 @@ impl Exposure<'_, '_, '_> {
     }
 }
 
-/// Refuses propensities that are infinite, and scores below all numbers. A score above all numbers is that of an item which
-/// must be tried; a number that is none stands for what the policy does not know.
+/// Refuses infinite propensities, and scores of minus infinity. Plus infinity is the score of an item that must be
+/// tried; NaN means unknown to the policy.
 fn check_numbers(slates: &Slates, slate: usize) -> Result<(), (usize, String)> {
     let bad_score = slates.scores.iter().position(|&score| score == f32::NEG_INFINITY);
     let bad_propensity = slates.propensities.iter().position(|propensity| propensity.is_infinite());
@@ -167,13 +167,13 @@ impl Checker<'_> {
         Err((0, format!("{} slots for {rows} slates of {}", items.len(), slate)))
     }
 
-    /// Which error a parallel search meets first is chance; the message must not be.
+    /// The first broken row: a parallel search finds an arbitrary one, but the message must not depend on that.
     fn first_broken(&self, items: &[ItemId]) -> Option<(usize, String)> {
         let mut rows = items.chunks_exact(self.requests.slate).enumerate();
         rows.find_map(|(row, slate)| self.check_row(row, slate).err().map(|problem| (row, problem)))
     }
 
-    /// Returns true if the slate is short, and why; or what is broken.
+    /// The kind of short slate, if it is one; or the defect.
     fn check_row(&self, row: usize, slate: &[ItemId]) -> Result<ShortSlates, String> {
         let request = self.requests.get(row);
         let filled = slate.iter().take_while(|item| item.is_some()).count();

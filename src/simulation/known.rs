@@ -15,8 +15,8 @@ pub struct Known {
 }
 
 impl Known {
-    /// `None` when all are there from the start. `joins` is the tick at which each simulated user joins, or empty;
-    /// `releases` are the items that come out later. The rows of a person whom only late users mirror are not known.
+    /// `None` if all are present from the start. `joins` is the tick at which each simulated user joins, or empty;
+    /// `releases` are the items with later releases. The rows of a user whom only late users mirror are unknown.
     pub fn new(log: &TrainingLog, sources: &[LogUserId], joins: &[u32], releases: &[(u32, ItemId)]) -> Option<Known> {
         if joins.is_empty() && releases.is_empty() {
             return None;
@@ -54,7 +54,7 @@ mod tests {
         let log = TrainingLog::from_sorted(rows, 3, 70);
         let sources = [0, 1, 1, 2].map(LogUserId);
         assert!(Known::new(&log, &sources, &[], &[]).is_none());
-        // Simulated users 2 and 3 join later; person 1 is mirrored by user 1 as well, person 2 by nobody else.
+        // Simulated users 2 and 3 join later; user 1 of the log also has simulated user 1, user 2 has no other.
         let known = Known::new(&log, &sources, &[0, 0, 4, 1], &[(3, ItemId(0))]).expect("something is late");
         assert_eq!(*known.sources, [0, 1, 3, 4].map(LogUserId));
         assert_eq!(known.log.users(), 5);

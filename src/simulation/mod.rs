@@ -1,8 +1,9 @@
 //! The users of one replication.
 //!
-//! Users are entities with components, and shared data are resources, spawned from a [`Population`]. A [`Simulation`] holds the
-//! users and no policy: it says who wants a slate, and takes the slates. A [`Trial`] is a simulation that one policy serves;
-//! whoever drives a simulation with the same slates gets the same events. Nothing outside this module names `bevy_ecs`.
+//! Users are entities with components, and shared data are resources, spawned from a [`Population`]. A [`Simulation`]
+//! holds the users and no policy: it returns the users who want a slate, and receives the slates. A [`Trial`] is a
+//! simulation that one policy serves; any other source of the same slates gets the same events. Nothing outside this
+//! module names `bevy_ecs`.
 
 mod arrive;
 mod candidates;

@@ -43,7 +43,8 @@ impl StartingPoint {
         &self.memory[source.index() * self.width..(source.index() + 1) * self.width]
     }
 
-    /// Returns true if the log has ratings. Users of a log without them give none: a user model's would mean nothing.
+    /// True if the log has ratings. Users of a log without ratings give none, because those of a user model would be
+    /// meaningless.
     pub fn is_rated(&self) -> bool {
         self.rated
     }
@@ -66,9 +67,9 @@ pub struct Population {
     pub sources: Arc<[LogUserId]>,
     /// Each user's probability of starting a session at a tick.
     pub rates: Vec<f64>,
-    /// Users of the log for whom one simulated user speaks.
+    /// Users of the log whom one simulated user represents.
     pub weight: f64,
-    /// The log of the users and the catalogue at the first step; `None`: the whole log.
+    /// The part of the log about users and catalogue at the first step; `None`: the complete log.
     pub known: Option<Known>,
 }
 

@@ -29,7 +29,7 @@ pub struct Clock {
 pub struct Surroundings {
     /// The items.
     pub catalogue: Arc<Catalogue>,
-    /// Name of whoever gives the slates, for messages.
+    /// Name of the source of slates, for messages.
     pub policy: String,
     /// Slots of a slate.
     pub slate: usize,
@@ -58,7 +58,7 @@ pub struct Habits(pub SessionSpec);
 #[derive(Resource)]
 pub struct Popularity(pub PopularityClock);
 
-/// How users decide.
+/// The calibrated user model.
 #[derive(Resource)]
 pub struct Model(pub Arc<Calibrated>);
 
@@ -79,7 +79,7 @@ pub struct Visits {
     pub users: Vec<UserId>,
 }
 
-/// Which items each user has accepted, the log included. Users of one source share its items in the log.
+/// The items that each user has accepted, including those of the log. Users of one source share its items in the log.
 #[derive(Resource)]
 pub struct Seen(pub SeenItems);
 
@@ -94,15 +94,15 @@ impl Seen {
     }
 }
 
-/// Which items nobody can be shown at this tick.
+/// The items that cannot be shown at this tick.
 #[derive(Resource, Default)]
 pub struct Candidates {
-    /// A bit for each item, set when it is withheld; empty when none is.
+    /// A bit for each item, set if it is withheld; empty if none is.
     pub withheld: Vec<u64>,
 }
 
 impl Candidates {
-    /// What visitors may not be shown.
+    /// The blocked items of visitors.
     pub fn blocked<'a>(&'a self, seen: &'a Seen, surroundings: &Surroundings) -> Blocked<'a> {
         let own = if surroundings.unseen { Blocked::seen(&seen.0) } else { Blocked::NOTHING };
         own.and_for_all(&self.withheld)
@@ -130,9 +130,9 @@ pub struct Events(pub EventBatch);
 pub struct ShortSlates {
     /// All of them, the empty ones included.
     pub short: u64,
-    /// Those that have all items that were left for their user.
+    /// Short slates that hold all items left for their user.
     pub exhausted: u64,
-    /// Those without an item: visits to whom nothing was shown.
+    /// Slates without an item: visits without a shown item.
     pub empty: u64,
 }
 

@@ -3,17 +3,17 @@
 use super::{Fault, arrive, candidates, decide, drift, evolve, expose, respond};
 use bevy_ecs::prelude::{IntoScheduleConfigs, Res, Schedule, SystemSet};
 
-/// The stages of a tick. Their order is the order of [`Stage::OPENING`] and [`Stage::CLOSING`] and stands nowhere else;
+/// The stages of a tick. Their order is that of [`Stage::OPENING`] and [`Stage::CLOSING`], and is defined nowhere else;
 /// other systems hook in by stage, never by the name of a system. The policy acts between the two halves.
 #[derive(SystemSet, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
     /// Users start a session or are in one.
     Arrive,
-    /// Which items each may be shown.
+    /// The items that each may be shown.
     Candidates,
     /// Slates are checked and become scenes.
     Expose,
-    /// The user model gives probabilities.
+    /// The user model computes probabilities.
     Decide,
     /// Behaviour is drawn from them; no other stage draws behaviour.
     Respond,

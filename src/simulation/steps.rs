@@ -28,9 +28,9 @@ pub struct Setup<'a> {
     pub start: &'a StartingPoint,
     /// The users of the replication.
     pub population: &'a Population,
-    /// How users decide.
+    /// The calibrated user model.
     pub model: Arc<Calibrated>,
-    /// Name of whoever gives the slates, for messages.
+    /// Name of the source of slates, for messages.
     pub name: String,
     /// The changing state of the run, at its start.
     pub dynamics: Dynamics,
@@ -38,8 +38,8 @@ pub struct Setup<'a> {
     pub streams: Streams,
 }
 
-/// Users, catalogue and dynamics of one replication. Each tick is opened, which says who wants a slate, and closed with the
-/// slates, which gives the events.
+/// Users, catalogue and dynamics of one replication. Opening a tick returns the users who want a slate; closing it with
+/// the slates returns the events.
 pub struct Simulation {
     world: World,
     /// By user.
@@ -89,8 +89,8 @@ impl Simulation {
         Simulation { world, entities, opening, closing, is_open: false }
     }
 
-    /// Takes the answers of users from `recording` as far as it goes, and asks the user model from there on. All else is
-    /// computed as ever, so that policies, dynamics and memories come to stand where they stood.
+    /// Takes the answers of users from `recording` as far as it reaches, and then from the user model. Everything else
+    /// is computed as usual, so that policies, dynamics and memories reach the same state.
     pub fn recall(&mut self, recording: Recording) {
         self.world.resource_mut::<Recorded>().0 = Some(recording);
     }
@@ -132,9 +132,8 @@ impl Simulation {
 
     /// Closes the tick: the visitors see `slates` and respond. The events are in [`Simulation::events`].
     ///
-    /// # Errors
     /// [`TickError::Policy`] for slates that break the contract: the tick stays open, and other slates may be given.
-    /// After a failing user model the simulation must not go on.
+    /// After a failure of the user model the simulation must not continue.
     pub fn close(&mut self, slates: &mut Slates) -> Result<(), TickError> {
         std::mem::swap(&mut self.world.resource_mut::<Proposals>().0, slates);
         self.closing.run(&mut self.world);
@@ -147,15 +146,15 @@ impl Simulation {
         Ok(())
     }
 
-    /// Brings a user back to the start, as if the user had come new: history, memory, sessions, and what dynamics remember.
-    /// Popularity and catalogue go on. The user comes when the next tick opens, or this one again.
+    /// Resets a user to the start, like a new user: history, memory, sessions, and the state of dynamics. Popularity
+    /// and catalogue continue. The user comes when the next tick opens, or this one is opened again.
     pub fn restart(&mut self, user: UserId, population: &Population, start: &StartingPoint) {
         let Some(&entity) = self.entities.get(user.index()) else { return };
         restart(&mut self.world, user, entity, population, start);
         self.world.resource_mut::<Forces>().0.restart(user);
     }
 
-    /// Lets a user leave for good, before the next tick opens.
+    /// Lets a user leave permanently, before the next tick opens.
     pub fn retire(&mut self, user: UserId) {
         let entity = self.entities.get(user.index());
         if let Some(mut engagement) = entity.and_then(|&entity| self.world.get_mut::<Engagement>(entity)) {
@@ -163,8 +162,8 @@ impl Simulation {
         }
     }
 
-    /// Opens the tick that is open once more, so that users who restarted in it come. Those who are here stay; others draw
-    /// what they drew before.
+    /// Opens the current tick again, so that users who restarted in it come. Present users stay; others repeat their
+    /// draws.
     pub fn open_again(&mut self) {
         self.is_open = false;
         self.open();
@@ -176,7 +175,7 @@ impl Simulation {
         entity.and_then(|&entity| self.world.get::<History>(entity)).into_iter().flat_map(History::iter)
     }
 
-    /// The items that any user may not be shown because of what was accepted; none where items may be repeated.
+    /// The items that any user may not be shown because of acceptances; none if items may repeat.
     pub fn seen_of(&self, user: UserId) -> impl Iterator<Item = ItemId> + '_ {
         let known = self.entities.get(user.index()).filter(|_| self.world.resource::<Surroundings>().unseen);
         known.into_iter().flat_map(move |_| self.world.resource::<Seen>().0.of(user))
@@ -202,7 +201,7 @@ impl Simulation {
         self.world.resource::<Choices>().0.decisions()
     }
 
-    /// The latest accepted items of the visitor of `row`, oldest first, at most 20; empty for a row that is no request.
+    /// The latest accepted items of the visitor of `row`, oldest first, at most 20; empty for a row without a request.
     pub fn history(&self, row: usize) -> impl Iterator<Item = &HistoryEntry> {
         let visitor = self.world.resource::<Visits>().entities.get(row);
         visitor.and_then(|&visitor| self.world.get::<History>(visitor)).into_iter().flat_map(History::iter)
@@ -214,7 +213,7 @@ impl Simulation {
         self.world.get::<Profile>(*visitor).map(|profile| profile.source)
     }
 
-    /// Returns true if the visitor of `row` of the tick that closed last has left for good.
+    /// True if the visitor of `row` of the last closed tick has left permanently.
     pub fn has_left(&self, row: usize) -> bool {
         let visitor = self.world.resource::<Visits>().entities.get(row);
         let engagement = visitor.and_then(|&visitor| self.world.get::<Engagement>(visitor));

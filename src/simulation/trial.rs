@@ -6,7 +6,7 @@ use crate::log::{DecisionBatch, EventBatch, EventSink, Recording};
 use crate::policy::{OracleAccess, Policy, PolicyError, Requests, Slates};
 use serde::{Deserialize, Serialize};
 
-/// How long a policy trained, by the wall clock: for the manifest, never for a result.
+/// The wall-clock training time of a policy: for the manifest, never for a result.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Training {
     /// Seconds before the first tick.
@@ -36,7 +36,7 @@ impl<S: EventSink> Trial<S> {
         Trial { simulation, name: name.to_owned(), policy, sink, slates, training }
     }
 
-    /// Takes the answers of users from `recording` as far as it goes, see [`Simulation::recall`].
+    /// Takes the answers of users from `recording` as far as it reaches, see [`Simulation::recall`].
     pub fn recall(&mut self, recording: Recording) {
         self.simulation.recall(recording);
     }
@@ -44,7 +44,7 @@ impl<S: EventSink> Trial<S> {
     /// Computes one tick.
     ///
     /// # Errors
-    /// A failing user model or sink, or a policy that breaks its contract. The trial must not go on after it.
+    /// When the user model or the sink fails, or a policy breaks its contract. The trial must not continue after it.
     pub fn tick(&mut self) -> Result<(), TickError> {
         self.recommend()?;
         self.simulation.close(&mut self.slates)?;
@@ -95,7 +95,7 @@ impl<S: EventSink> Trial<S> {
         self.simulation.events()
     }
 
-    /// Where the events went.
+    /// The sink of the events.
     pub fn sink(&self) -> &S {
         &self.sink
     }
@@ -105,12 +105,12 @@ impl<S: EventSink> Trial<S> {
         self.simulation.short_slates()
     }
 
-    /// How long the policy learned in the ticks so far.
+    /// The training time in the ticks so far.
     pub fn training(&self) -> Training {
         self.training
     }
 
-    /// Completes the sink and gives it back.
+    /// Completes the sink and returns it.
     ///
     /// # Errors
     /// When the sink cannot be completed.

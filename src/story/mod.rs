@@ -2,9 +2,9 @@
 //!
 //! Read from the run's folder alone.
 //!
-//! The uniform numbers that decided are derived again from seed, replication, user and tick, and what they give is compared
-//! with the log, so that each line can be traced. Why a session ended follows from the scenario's rules and the responses;
-//! what neither says is said to be unknown. Works for every user model.
+//! The uniform numbers of the draws are derived again from seed, replication, user and tick, and their results are
+//! compared with the log, so that each line can be traced. The reason for the end of a session follows from the
+//! scenario's rules and the responses; otherwise it is reported as unknown. Works for every user model.
 
 mod read;
 mod sessions;
@@ -29,7 +29,7 @@ pub struct Story {
     pub mirrors: String,
     /// The data set.
     pub data: String,
-    /// The user model: its kind, and its name where it has one.
+    /// The user model: its kind, and its name if it has one.
     pub model: String,
     /// Root of the draws.
     pub seed: u64,
@@ -68,9 +68,9 @@ pub struct Step {
     /// The rating of the accepted item.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rating: Option<f32>,
-    /// True if the draws and the probabilities give what the log says.
+    /// True if the draws and the probabilities give the logged response.
     pub traced: bool,
-    /// Why the session ended with this slate.
+    /// The reason for the end of the session, if it ended with this slate.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub end: Option<String>,
 }
@@ -85,7 +85,7 @@ pub struct Shown {
     /// The policy's score.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub score: Option<f32>,
-    /// The probability with which the policy put it there.
+    /// The policy's probability for it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub propensity: Option<f32>,
     /// The probability with which the user accepts it.
@@ -109,8 +109,8 @@ pub struct Thought {
 pub struct Luck {
     /// Below the sum of the items' probabilities, something is accepted.
     pub accept: f64,
-    /// Where in that sum it falls says which.
+    /// The draw of the slot: its position in that sum decides.
     pub slot: f64,
-    /// Where in the ratings' probabilities it falls says which.
+    /// The draw of the rating: its position in the ratings' probabilities decides.
     pub rating: f64,
 }

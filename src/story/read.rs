@@ -46,12 +46,13 @@ pub enum StoryError {
     Names {
         /// The table.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         problem: String,
     },
     /// The run wrote no events.
     #[error(
-        "{} has no events to tell a story from: the run had `engine.events` = false; run it again with `--set engine.events=true`",
+        "{} has no events for a timeline: the run had `engine.events` = false; run it again with `--set \
+         engine.events=true`",
         folder.display()
     )]
     NoEvents {
@@ -75,7 +76,7 @@ pub enum StoryError {
         policy: String,
         /// The requested value.
         replication: u32,
-        /// Those that are there.
+        /// The existing ones.
         known: String,
     },
     /// A user who is not in the run.
@@ -135,8 +136,8 @@ impl Story {
     }
 }
 
-/// The user of the middle under the scenario's baseline in the first replication: as many accept fewer items as accept more.
-/// Of several, the first; `None` without events, or when nobody saw a slate.
+/// The median user under the scenario's baseline in the first replication: as many users accept fewer items as accept
+/// more. Of several, the first; `None` without events, or if no user saw a slate.
 ///
 /// # Errors
 /// A folder without a run, or with damaged events.
@@ -232,7 +233,7 @@ fn thoughts(decisions: Option<&Path>, user: u32, streams: &Streams) -> Result<BT
     Ok(thoughts)
 }
 
-/// A row of the events; what sessions say comes later.
+/// A row of the events; sessions are filled in later.
 fn step(batch: &EventBatch, row: usize, streams: &Streams, titles: &[String]) -> Step {
     let slots = row * batch.slate..(row + 1) * batch.slate;
     let known = |value: Option<&f32>| value.copied().filter(|value| !value.is_nan());
@@ -262,7 +263,7 @@ fn step(batch: &EventBatch, row: usize, streams: &Streams, titles: &[String]) ->
     }
 }
 
-/// Fills in what the scenario's rules say of sessions; gives what became of the user in the end.
+/// Fills in sessions by the scenario's rules; returns the final state of the user.
 fn sessions(steps: &mut [Step], scenario: &Scenario, streams: &Streams, user: u32, ticks: u32) -> String {
     let mut sessions = Sessions::default();
     let next_ticks: Vec<u32> = steps.iter().skip(1).map(|step| step.tick).chain([ticks]).collect();

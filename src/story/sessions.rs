@@ -15,7 +15,7 @@ pub(super) struct Sessions {
 }
 
 impl Sessions {
-    /// Counts a slate that the user saw; says whether it began a session, the session, and the slate within it.
+    /// Counts a slate that the user saw; returns true if it began a session, the session, and the slate within it.
     pub(super) fn slate(&mut self) -> (bool, u32, u32) {
         let begins = !self.here;
         if begins {
@@ -27,7 +27,7 @@ impl Sessions {
         (begins, self.session, self.slates)
     }
 
-    /// Counts the response to it; gives the reason where the session is over.
+    /// Counts the response to it; returns the reason if the session is over.
     pub(super) fn response(&mut self, accepted: bool, rules: &SessionSpec) -> Option<String> {
         self.accepted += u32::from(accepted);
         self.rejected = if accepted { 0 } else { self.rejected + 1 };
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_log_does_not_tell_is_said() {
+    fn unknown_ends_are_reported() {
         let mut sessions = Sessions::default();
         sessions.slate();
         assert_eq!(sessions.response(true, &RULES), None);

@@ -54,14 +54,14 @@ fn write_step(out: &mut Formatter<'_>, step: &Step) -> fmt::Result {
     if let Some(thought) = &step.thought {
         let letters: Vec<String> = thought.letters.iter().map(|share| format!("{share:.4}")).collect();
         let text = if thought.text.is_empty() { "(nothing)" } else { thought.text.as_str() };
-        writeln!(out, "  thought (its draws begin with {:.6}):", thought.draw)?;
+        writeln!(out, "  rationale (its draws begin with {:.6}):", thought.draw)?;
         text.lines().filter(|line| !line.trim().is_empty()).try_for_each(|line| wrap(out, "    ", line))?;
-        wrap(out, "  ", &format!("its letters, the last for none: {}", letters.join(" ")))?;
+        wrap(out, "  ", &format!("its option labels, the last for none: {}", letters.join(" ")))?;
     }
     wrap(out, "  ", &decided(step))?;
     wrap(out, "  ", &outcome(step))?;
     if !step.traced {
-        let text = "the log says otherwise than these draws: it was changed, or comes from another version";
+        let text = "the log differs from these draws: it was changed, or comes from another version";
         wrap(out, "  ", text)?;
     }
     step.end.as_ref().map_or(Ok(()), |end| wrap(out, "  ", &format!("the session ends: {end}")))
@@ -76,7 +76,7 @@ fn write_shown(out: &mut Formatter<'_>, slot: usize, shown: &Shown, accepted: bo
     writeln!(out, "{mark}{slot:>3} {title} {score:>10} {propensity:>10} {:>11.6}", shown.probability)
 }
 
-/// How the draws decide.
+/// The effect of the draws.
 fn decided(step: &Step) -> String {
     let (draws, total) = (step.draws, 1.0 - step.reject);
     if draws.accept >= total {

@@ -3,9 +3,9 @@
 //! Applies acceptance, temperature, level and examination.
 //!
 //! A log without exposures does not determine how often users accept what they are shown. The level is therefore a
-//! parameter: the mean probability of accepting something from a slate of random candidates at the start. It fixes
-//! one number, a shift of the "reject all" logit, that is the same for all users, policies and ticks. Where there are
-//! impressions, they determine it.
+//! parameter: the mean probability of accepting something from a slate of random candidates at the start. It fixes one
+//! number, a shift of the "reject all" logit, which is the same for all users, policies and ticks. Impressions
+//! determine it.
 
 use super::response_rule::{Looks, ResponseRule};
 use super::{RATINGS, Responses, UserError, UserModel};
@@ -44,7 +44,8 @@ impl Probabilities {
         &self.logits.choice[row * width..(row + 1) * width]
     }
 
-    /// Takes the probabilities from a log. It has the rating that was drawn and not its chances, so that one is certain.
+    /// Takes the probabilities from a log. It has the drawn rating without its probabilities, so that rating is
+    /// certain.
     pub(crate) fn recall(&mut self, events: &EventBatch, decisions: Vec<Decision>) {
         let (rows, slate) = (events.len(), events.slate);
         self.logits.reset(rows, slate);
@@ -63,12 +64,12 @@ impl Probabilities {
         }
     }
 
-    /// `[n]`: what each user thought before; empty where the model writes nothing.
+    /// `[n]`: the rationale of each user; empty if the model writes none.
     pub fn decisions(&self) -> &[Decision] {
         &self.logits.decisions
     }
 
-    /// The probabilities of the ratings 1 to 5 for the item of one slot, should it be accepted.
+    /// The probabilities of the ratings 1 to 5 for the item of one slot, if it is accepted.
     pub fn rating(&self, row: usize, slot: usize) -> [f32; RATINGS] {
         let start = (row * self.logits.slate + slot) * RATINGS;
         let mut classes = [0.0; RATINGS];
@@ -79,12 +80,12 @@ impl Probabilities {
 }
 
 impl Calibrated {
-    /// The model as it is: temperature 1, no shift.
+    /// The model without calibration: temperature 1, no shift.
     pub fn plain(model: Arc<dyn UserModel>) -> Calibrated {
         Calibrated::given(model, 1.0, 0.0, ResponseRule::default())
     }
 
-    /// The model with a rule, a temperature and a shift of "reject all" that are known already.
+    /// The model with a known rule, temperature and shift of "reject all".
     pub fn given(model: Arc<dyn UserModel>, temperature: f64, reject_shift: f64, rule: ResponseRule) -> Calibrated {
         Calibrated { model, temperature: temperature as f32, reject_shift: reject_shift as f32, rule }
     }
@@ -93,7 +94,7 @@ impl Calibrated {
     /// something from the `probe` scenes is `acceptance`, under `rule`.
     ///
     /// # Errors
-    /// When the model fails on the probe, gives a number that is not finite, or no shift reaches `acceptance`.
+    /// When the model fails on the probe, returns a number that is not finite, or no shift reaches `acceptance`.
     pub fn fit(
         model: Arc<dyn UserModel>,
         rule: ResponseRule,
@@ -151,18 +152,19 @@ impl Calibrated {
         self.reject_shift
     }
 
-    /// Gives the response probabilities for a batch of scenes.
+    /// Computes the response probabilities for a batch of scenes.
     ///
     /// # Errors
-    /// When the model fails or gives a number that is not finite.
+    /// When the model fails or returns a number that is not finite.
     pub fn probabilities(&self, scenes: &SceneBatch, out: &mut Probabilities) -> Result<(), UserError> {
         self.shifted(scenes, None, out)
     }
 
-    /// The same, with `shift` adding to the logits `[slate + 1]` of each row, after temperature and acceptance level.
+    /// Like [`Calibrated::probabilities`], with `shift` added to the logits `[slate + 1]` of each row, after
+    /// temperature and acceptance level.
     ///
     /// # Errors
-    /// When the model fails, or it or the shift gives a number that is not finite.
+    /// When the model fails, or it or the shift returns a number that is not finite.
     pub fn shifted(
         &self,
         scenes: &SceneBatch,
@@ -194,7 +196,7 @@ impl Calibrated {
         }
     }
 
-    /// Turns the logits of one row into probabilities; `false` when a number is not finite.
+    /// Turns the logits of one row into probabilities; `false` if a number is not finite.
     fn answer(
         &self,
         scenes: &SceneBatch,
@@ -225,7 +227,7 @@ impl Calibrated {
 /// The utilities `[n, slate + 1]` of a batch under `rule`, before temperature and level.
 ///
 /// # Errors
-/// When the model fails or gives a number that is not finite.
+/// When the model fails or returns a number that is not finite.
 pub(crate) fn utilities(
     model: &dyn UserModel,
     rule: &ResponseRule,
@@ -247,8 +249,8 @@ pub(crate) fn utilities(
     Ok(choice)
 }
 
-/// Returns true if the choice logits of a row, and the rating logits of its filled slots, are finite. A rating may be impossible
-/// (minus infinity) as long as another one is possible.
+/// True if the choice logits of a row, and the rating logits of its filled slots, are finite. A rating may be
+/// impossible (minus infinity) if another one is possible.
 fn is_finite_row(choice: &[f32], rating: &[f32], scenes: &SceneBatch, row: usize) -> bool {
     let mut slots = scenes.items_of(row).iter().zip(rating.chunks_exact(RATINGS));
     let is_rated = |classes: &[f32]| {
@@ -257,7 +259,7 @@ fn is_finite_row(choice: &[f32], rating: &[f32], scenes: &SceneBatch, row: usize
     choice.iter().all(|logit| logit.is_finite()) && slots.all(|(item, classes)| !item.is_some() || is_rated(classes))
 }
 
-/// How far the mean acceptance may miss the level that was asked for.
+/// The tolerated error of the mean acceptance.
 const LEVEL_TOLERANCE: f64 = 1e-3;
 
 /// The shift of "reject all" at which `sum`, over `count` scenes, has the mean `acceptance`; 0 without scenes. `sum` falls with
@@ -295,7 +297,7 @@ fn sigmoid(value: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-value))
 }
 
-/// Turns logits into probabilities in place, in a fixed order; `false` when the result is not finite.
+/// Turns logits into probabilities in place, in a fixed order; `false` if the result is not finite.
 pub(crate) fn softmax(logits: &mut [f32]) -> bool {
     let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut sum = 0.0f32;
@@ -314,7 +316,7 @@ mod tests {
     use crate::ids::ItemId;
     use crate::user::testing::Scripted;
 
-    /// Logits 1 and 2 for two slots, one for rejecting and those of the ratings, the same for everyone.
+    /// Logits 1 and 2 for two slots, one for rejecting and those of the ratings, the same for all users.
     fn answers(reject: f32, ratings: [f32; RATINGS]) -> Arc<dyn UserModel> {
         Arc::new(Scripted(move |_: &SceneBatch, out: &mut Responses| {
             out.choice.chunks_exact_mut(3).for_each(|row| row.copy_from_slice(&[1.0, 2.0, reject]));

@@ -1,42 +1,42 @@
 //! Estimates of examination by slot: the position-based model.
 //!
-//! `P(taken) = e_slot a_part`: a slot is looked at, and what is there attracts, independently (Richardson, Dominowska and
-//! Ragno 2007). The part is the item, unless cells are parted in another way. Both are those of the largest likelihood (Chuklin,
-//! Markov and de Rijke 2015, who find it by expectation maximisation, as do Wang et al. 2018): each number in turn makes a Newton
-//! step, because expectation maximisation hardly moves where few items are taken.
+//! `P(taken) = e_slot a_part`: a slot is examined, and its item attracts, independently (Richardson, Dominowska and
+//! Ragno 2007). The part is the item, unless cells are grouped otherwise. Both are maximum-likelihood estimates
+//! (Chuklin, Markov and de Rijke 2015 compute them by expectation maximisation, as do Wang et al. 2018): each number in
+//! turn makes a Newton step, because expectation maximisation hardly moves if few items are taken.
 //!
-//! **What it cannot know.** Only products are seen, so `e` is relative to the slot that is looked at most, which gets 1. Slots
-//! are distinguished by parts that were in several of them; slots without a part in common are an error. And it takes what
-//! attracts for a property of the part: where a recommender puts an item high for those who like it, the first slots look
-//! better than they are. Randomised slots, or parts by user and item, are free of that (Joachims, Swaminathan and Schnabel
-//! 2017).
+//! **Not identified.** Only products are observed, so `e` is relative to the slot that is examined most, which gets 1.
+//! Slots are identified by parts that occurred in several of them; slots without a common part are an error. Attraction
+//! is assumed to be a property of the part: if a recommender puts an item high for users who like it, the first slots
+//! look better than they are. Randomised slots, or parts by user and item, avoid that (Joachims, Swaminathan and
+//! Schnabel 2017).
 
 use crate::dataset::Impressions;
 use crate::random::{Purpose, Streams, below};
 use std::collections::BTreeMap;
 
-/// Sweeps of the search at most, and the change at which it ends.
+/// The most sweeps of the search, and the change at which it ends.
 const SWEEPS: usize = 500;
 const SMALL: f64 = 1e-7;
-/// The longest step of the logarithm of a number.
+/// The longest step in the logarithm of a number.
 const LONGEST: f64 = 1.0;
-/// A number is at least this far from 0 and 1.
+/// The least distance of a number from 0 and 1.
 const LEAST: f64 = 1e-9;
-/// Cells that the prior of a part's attraction is worth; its mean is that of all cells.
+/// The weight, in cells, of the prior of a part's attraction; its mean is that of all cells.
 const PRIOR: f64 = 1.0;
 
-/// How likely slots are looked at, relative to the one that is looked at most.
+/// The examination probability of slots, relative to the slot that is examined most.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
 pub struct ExaminationEstimate {
-    /// `[slots]`: the estimate, 1 for the slot that is looked at most.
+    /// `[slots]`: the estimate, 1 for the slot that is examined most.
     pub weights: Vec<f64>,
     /// `[slots]`: lower ends of 95% intervals, a bootstrap over users; NaN without one.
     pub low: Vec<f64>,
     /// `[slots]`: upper ends.
     pub high: Vec<f64>,
-    /// `[slots]`: what the share of taken items alone says, relative to the largest: the naive estimate.
+    /// `[slots]`: the share of taken items, relative to the largest: the naive estimate.
     pub naive: Vec<f64>,
-    /// Lists that were looked at.
+    /// Lists used.
     pub lists: usize,
 }
 
@@ -60,13 +60,13 @@ struct Shown {
 /// Estimates examination with an attraction for each item.
 ///
 /// # Errors
-/// When lists have one slot alone, nothing was taken, or slots cannot be distinguished: then why.
+/// When lists have only one slot, nothing was taken, or slots are not identified; the error has the reason.
 pub fn estimate_examination(lists: &Impressions, resamples: usize, seed: u64) -> Result<ExaminationEstimate, String> {
     let parts: Vec<u32> = lists.items.iter().map(|item| item.0).collect();
     estimate_examination_by(lists, &parts, resamples, seed)
 }
 
-/// The same with an attraction for each part: `parts` has the number of the part of each entry of the lists.
+/// The same with an attraction for each part: `parts` has the part of each entry of the lists.
 ///
 /// # Errors
 /// As [`estimate_examination`].
@@ -134,7 +134,7 @@ impl Counts {
         if self.taken.iter().sum::<f64>() == 0.0 {
             return Err("nothing was taken from any list".to_owned());
         }
-        // Slots are joined by each part that was in both.
+        // Each part that occurred in two slots joins them.
         let mut group: Vec<usize> = (0..self.slots).collect();
         for row in self.shown.chunks(self.slots) {
             let held: Vec<usize> = (0..self.slots).filter(|&slot| row[slot] > 0.0).collect();
@@ -150,7 +150,8 @@ impl Counts {
         groups.dedup();
         if groups.len() > 1 {
             return Err(format!(
-                "the slots fall into {} groups that have no item in common: whether a slot is looked at more, or holds better \
+                "the slots fall into {} groups that have no item in common: whether a slot is examined more, or holds \
+                 better \
                  items, cannot be distinguished",
                 groups.len()
             ));
@@ -167,7 +168,7 @@ impl Counts {
         relative((0..self.slots).map(share).collect())
     }
 
-    /// The weights of the largest likelihood, by a Newton step for the logarithm of each number in turn.
+    /// The maximum-likelihood weights, by a Newton step in the logarithm of each number in turn.
     fn examination(&self) -> Vec<f64> {
         let parts = self.shown.len() / self.slots;
         let mean = self.taken.iter().sum::<f64>() / self.shown.iter().sum::<f64>();
@@ -184,7 +185,7 @@ impl Counts {
                 let places = examined.iter().enumerate().map(|(slot, &other)| (part * self.slots + slot, other));
                 *attraction = self.step(*attraction, places, [PRIOR * centre, PRIOR * (1.0 - centre)]);
             }
-            // Only products are seen: the scale is that of the slot that is looked at most.
+            // Only products are observed: the scale is that of the slot that is examined most.
             let most = examined.iter().copied().fold(0.0, f64::max);
             if most > 0.0 {
                 examined.iter_mut().for_each(|weight| *weight = (*weight / most).min(1.0));
@@ -198,8 +199,9 @@ impl Counts {
         relative(examined)
     }
 
-    /// `value` after one step towards the largest likelihood, given the others at `places`; `prior` are cells that were taken
-    /// and that were not. With `x = ln value` the likelihood `sum taken x + left ln(1 - other exp(x))` is concave.
+    /// `value` after one step towards the maximum likelihood, given the others at `places`; `prior` are cells that were
+    /// taken and that were not. With `x = ln value` the likelihood `sum taken x + left ln(1 - other exp(x))` is
+    /// concave.
     fn step(&self, value: f64, places: impl Iterator<Item = (usize, f64)>, prior: [f64; 2]) -> f64 {
         let (mut taken, mut left, mut bend, mut largest) = (prior[0], 0.0, 0.0, 0.0f64);
         let mut against = |count: f64, other: f64| {
@@ -219,7 +221,7 @@ impl Counts {
         if taken == 0.0 {
             return 0.0;
         }
-        // Where nothing speaks against it, it is as large as it can be.
+        // Without opposing evidence it is as large as possible.
         let most = (1.0 - LEAST) / largest.max(LEAST);
         let far = if bend > 0.0 { ((taken - left) / bend).clamp(-LONGEST, LONGEST) } else { LONGEST };
         (value * libm::exp(far)).clamp(LEAST, most)

@@ -1,6 +1,6 @@
 //! Kinds of user models, with keys and constructors.
 //!
-//! Which kinds of user model there are, their keys, and how to build one.
+//! Registers the kinds that ship, and builds them.
 
 #[cfg(feature = "all")]
 use super::LanguageSpec;
@@ -9,12 +9,12 @@ use crate::dataset::{Catalogue, Dataset, TrainingLog};
 use crate::params::{Key, Parameters};
 use std::sync::Arc;
 
-/// The parameters of a kind of user model, and how they become one.
+/// The parameters of a kind of user model, and its constructor.
 pub trait BuildUser: Parameters {
     /// Builds the user model.
     ///
     /// # Errors
-    /// When these parameters, or this data, make no such user model.
+    /// When these parameters, or these data, do not allow such a user model.
     fn build(self, context: &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError>;
 }
 
@@ -26,9 +26,9 @@ type UserMaker = fn(&toml::Table, &UserContext<'_>) -> Result<Arc<dyn UserModel>
 pub struct UserKind {
     /// The value of `user.kind`.
     pub name: &'static str,
-    /// What it is, in a line, to be read after its name and a colon.
+    /// A description in a line, read after its name and a colon.
     pub summary: &'static str,
-    /// Its parameters with types, ranges and defaults; `user.accept` and the other keys of all kinds are not among them.
+    /// Its parameters with types, ranges and defaults, without `user.accept` and the other keys of all kinds.
     pub keys: &'static [Key],
     build: UserMaker,
 }
@@ -42,16 +42,17 @@ impl UserKind {
         UserKind { name: P::NAME, summary: P::SUMMARY, keys: P::KEYS, build }
     }
 
-    /// Builds a user model from a table of its keys; what the table does not have takes its default.
+    /// Builds a user model from a table of its keys; missing keys have their defaults.
     ///
     /// # Errors
-    /// When a key without a default is absent, a value has another type, or these parameters and this data make no user model.
+    /// When a key without a default is absent, a value has another type, or these parameters and data do not allow a
+    /// user model.
     pub fn build(&self, table: &toml::Table, context: &UserContext<'_>) -> Result<Arc<dyn UserModel>, UserError> {
         (self.build)(table, context)
     }
 }
 
-/// What a user model may know before the first tick.
+/// The data that a user model may read before the first tick.
 #[derive(Clone, Copy)]
 pub struct UserContext<'a> {
     /// The data set.
@@ -62,9 +63,9 @@ pub struct UserContext<'a> {
     pub log: &'a Arc<TrainingLog>,
     /// Slots of a slate.
     pub slate: usize,
-    /// Scenes that go through the model in one call (`engine.chunk`).
+    /// Scenes in one call of the model (`engine.chunk`).
     pub chunk: usize,
-    /// Bytes for what a language model has read (`engine.cache_mb`).
+    /// Bytes for the cache of a language model (`engine.cache_mb`).
     pub cache: usize,
 }
 

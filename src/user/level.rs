@@ -1,50 +1,50 @@
 //! Temperature and acceptance level from impressions.
 //!
-//! For each temperature, the shift of "reject all" is the one at which the mean probability of taking something is the share
-//! of the lists from which something was taken: the condition that the likelihood has at its maximum in the shift, where all
-//! slots are looked at. The temperature is the one of the largest likelihood, searched by golden section on its logarithm.
-//! From a list several items may have been taken, and a user of the simulator takes one: each of `m` counts with `1 / m`.
+//! For each temperature, the shift of "reject all" is the one at which the mean probability of taking something is the
+//! share of the lists from which something was taken: the condition for the maximum of the likelihood in the shift if
+//! all slots are examined. The temperature maximises the likelihood, by golden section on its logarithm. Several items
+//! of a list may have been taken, while a simulated user takes one: each of `m` counts `1 / m`.
 
 use super::response_rule::{Looks, ResponseRule};
 
-/// A list, the utilities of its items and last that of rejecting all, and what was taken.
+/// A list: the utilities of its items and last that of rejecting all, and the taken items.
 #[derive(Clone, Copy, Debug)]
 pub struct ListResponse<'a> {
     /// `[items + 1]`.
     pub utilities: &'a [f32],
     /// The slot of each item.
     pub slots: &'a [u16],
-    /// Which items were taken.
+    /// True for taken items.
     pub taken: &'a [bool],
 }
 
-/// The fitted quantity.
+/// The fitted temperature and level.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct FittedLevel {
     /// Divides the utilities.
     pub temperature: f64,
     /// Added to "reject all" after that.
     pub reject_shift: f64,
-    /// Mean logarithm of the likelihood of a list.
+    /// Mean log-likelihood of a list.
     pub likelihood: f64,
 }
 
 /// The range of temperatures.
 const RANGE: (f64, f64) = (0.05, 20.0);
-/// Steps of each search: the temperature is then known to 0.3%, the shift to 1e-7.
+/// Steps of each search: they determine the temperature to 0.3%, the shift to 1e-7.
 const TEMPERATURE_STEPS: usize = 20;
 const SHIFT_STEPS: usize = 32;
 
 /// Fits both under a rule.
 ///
 /// # Errors
-/// When something was taken from all lists or from none, so that no level is the right one, or no shift reaches the share.
+/// When something was taken from all lists or from none, so that no level fits, or no shift reaches the share.
 pub fn fit_level(rule: &ResponseRule, lists: &[ListResponse<'_>]) -> Result<FittedLevel, String> {
     let taken = lists.iter().filter(|list| list.taken.contains(&true)).count();
     if taken == 0 || taken == lists.len() {
         let which = if taken == 0 { "none" } else { "all" };
         return Err(format!(
-            "something was taken from {which} of the {} lists, so that they tell no level; give it as a number",
+            "something was taken from {which} of the {} lists, so they determine no level; give it as a number",
             lists.len()
         ));
     }
@@ -90,7 +90,7 @@ fn at_temperature(lists: &[ListResponse<'_>], looks: &[Looks], temperature: f64,
             .sum();
         sum / lists.len() as f64
     };
-    // Utilities of a cold temperature are large, and the shift must outweigh them.
+    // Utilities at a low temperature are large, and the shift must outweigh them.
     let most = scaled.iter().flatten().fold(0.0f32, |most, utility| most.max(utility.abs()));
     let bound = 2.0 * f64::from(most) + 50.0;
     let (mut low, mut high) = (-bound, bound);
@@ -104,7 +104,7 @@ fn at_temperature(lists: &[ListResponse<'_>], looks: &[Looks], temperature: f64,
 }
 
 fn likelihood(lists: &[ListResponse<'_>], looks: &[Looks], scaled: &[Vec<f32>], shift: f64) -> f64 {
-    // A chance of zero would outweigh all other lists.
+    // A probability of zero would outweigh all other lists.
     const LEAST: f64 = 1e-12;
     let mut found = Vec::new();
     let rows = lists.iter().zip(looks).zip(scaled).map(|((list, looks), row)| {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_of_which_all_or_nothing_was_taken_tell_no_level() {
+    fn lists_with_all_or_nothing_taken_determine_no_level() {
         let rule = ResponseRule::default();
         for taken in [[true], [false]] {
             let list = ListResponse { utilities: &[1.0, 0.0], slots: &[0], taken: &taken };

@@ -6,7 +6,7 @@ use super::{Memorised, UserError, UserModel};
 use crate::dataset::{Interaction, TrainingLog};
 use crate::ids::LogUserId;
 
-/// Histories that are played at once at most: their memories are held in full.
+/// The most histories played at once: their memories are held in full.
 const AT_ONCE: usize = 16_384;
 
 /// `[users, total]`: the memory of every user of `log` after all of that user's interactions.
@@ -21,7 +21,7 @@ pub fn memories_of(model: &dyn UserModel, log: &TrainingLog) -> Result<Vec<f32>,
     Ok(memory)
 }
 
-/// `[moments, read]`: the readable memory of a user just before the interaction at `(user, position)`.
+/// `[scenes, read]`: the readable memory of a user just before the interaction at `(user, position)`.
 ///
 /// # Errors
 /// When the model fails.
@@ -38,7 +38,7 @@ pub fn memories_at(
     let groups: Vec<&[(LogUserId, usize, usize)]> = by_user.chunk_by(|a, b| a.0 == b.0).collect();
     for groups in groups.chunks(AT_ONCE) {
         let users: Vec<LogUserId> = groups.iter().map(|group| group[0].0).collect();
-        // What comes after the last moment of a user is not played.
+        // Interactions after the last scene of a user are not played.
         let last = |group: &[(LogUserId, usize, usize)]| group.iter().map(|moment| moment.1).max().unwrap_or(0);
         let histories: Vec<&[Interaction]> = groups
             .iter()
@@ -87,8 +87,8 @@ pub fn memories_after(
     Ok(found)
 }
 
-/// Plays histories in step: first every user's first interaction, then every second one, and so on.
-/// `before` sees all memories before each step, and once more at the end.
+/// Plays histories in parallel: first every user's first interaction, then every second one, and so on. Calls `before`
+/// with all memories before each step, and once more at the end.
 fn play(
     model: &dyn UserModel,
     users: &[LogUserId],

@@ -1,8 +1,8 @@
 //! The mirror: an ONNX user model of real feedback.
 //!
-//! Four graphs split what changes from what does not: `item` runs once a catalogue, `start` once a user, `update` once
-//! an accepted item, and `choice` once a scene. A memory is `[query | state]`; a choice reads the query alone.
-//! Every call has the same number of rows, the last one filled up with copies of a valid row: so a row's bits depend
+//! Four graphs separate what changes from what does not: `item` runs once a catalogue, `start` once a user, `update`
+//! once an accepted item, and `choice` once a scene. A memory is `[query | state]`; a choice reads the query alone.
+//! Every call has the same number of rows, the last one padded with copies of a valid row: so a row's bits depend
 //! neither on the batch nor on the number of threads.
 
 mod row_trial;
@@ -35,14 +35,14 @@ pub struct Mirror {
     coverage: Option<VectorCoverage>,
     drift: Vec<Drift>,
     looks: Vec<f32>,
-    /// True if the card names the log's data as those of its training.
+    /// True if the card names the log's data as its training data.
     is_training_data: bool,
     scratch: Mutex<Vec<Scratch>>,
 }
 
 impl Mirror {
-    /// Loads the model in `folder` for one data set: `log` is what happened before the start. `chunk` is the number of
-    /// rows of one inference call (at least 2: a product with a single row takes another kernel).
+    /// Loads the model in `folder` for one data set: `log` is the log before the start. `chunk` is the number of rows
+    /// of one inference call (at least 2: another kernel computes a product with a single row).
     ///
     /// # Errors
     /// A broken card or graph, a graph whose rows depend on each other, or no ONNX Runtime.
@@ -149,7 +149,7 @@ impl Mirror {
         let slots = self.chunk * slate;
         let mut scratch = self.take([0, slots * d.choice_item, 0, slots]);
         let Scratch { query, items, context, slots } = &mut scratch;
-        // A full chunk is read where it stands.
+        // A full chunk is read in place.
         let query = rows_or_copies(&scenes.memory, d.query, first, self.chunk, query);
         let context = rows_or_copies(&scenes.context, slate * CONTEXT, first, self.chunk, context);
         for row in 0..self.chunk {
@@ -175,7 +175,7 @@ impl Mirror {
             choice.copy_from_slice(&found[0][..choice.len()]);
             rating.copy_from_slice(&found[1][..rating.len()]);
         })?;
-        // The graph's own mark for empty slots is not trusted to be the same number.
+        // The graph's own value for empty slots is not trusted.
         for (row, choice) in choice.chunks_exact_mut(scenes.slate + 1).enumerate() {
             for (logit, item) in choice.iter_mut().zip(scenes.items_of(first + row)) {
                 if !item.is_some() {
@@ -239,8 +239,8 @@ impl Scratch {
     }
 }
 
-/// The rows `first..first + count` of `values`, `[n, width]`; where there are fewer, `spare` gets them and copies of the
-/// first one.
+/// The rows `first..first + count` of `values`, `[n, width]`; if there are fewer, they and copies of the first one are
+/// written to `spare`.
 fn rows_or_copies<'v>(
     values: &'v [f32],
     width: usize,
@@ -260,7 +260,7 @@ fn rows_or_copies<'v>(
     spare
 }
 
-/// A rating as the update graph reads it: (rating - 3.5) / 1.1, liked (4 or more), known.
+/// A rating in the form of the update graph: (rating - 3.5) / 1.1, liked (4 or more), known.
 fn encode(rating: f32) -> [f32; EVENT] {
     if rating.is_nan() { [0.0; EVENT] } else { [(rating - 3.5) / 1.1, f32::from(u8::from(rating >= 4.0)), 1.0] }
 }
@@ -337,7 +337,8 @@ impl UserModel for Mirror {
         chunks.try_for_each(|(memories, events)| self.update_chunk(memories, events))
     }
 
-    /// On a log other than that of its training: that the card's figures are not of this log, and where vectors come from.
+    /// On a log other than the training data: a note that the card's figures are not of this log, and the source of the
+    /// vectors.
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.is_training_data {
@@ -368,7 +369,7 @@ impl UserModel for Mirror {
         true
     }
 
-    /// The memory moves towards what the `update` graph makes of an acceptance without a rating.
+    /// The memory moves towards the result of the `update` graph for an acceptance without a rating.
     fn drift(&self, memories: &mut [&mut [f32]], pulls: &[(ItemId, f32)]) -> Result<(), UserError> {
         let before: Vec<Vec<f32>> = memories.iter().map(|memory| memory.to_vec()).collect();
         let events: Vec<Memorised> =

@@ -1,7 +1,7 @@
 //! The card of a mirror model.
 //!
 //! `models/README.md` is the contract. Names, shapes, types and hashes of the card are checked against the graphs at
-//! load; a difference is an error that says which.
+//! load; an error names the difference.
 
 use crate::card_header::parse_card;
 use crate::files::{MOST_OF_TEXT, read_bounded, read_text};
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 /// The version of the contract that this build reads.
 pub(crate) const VERSION: u32 = 2;
 
-/// Bytes of a graph or table at most.
+/// The most bytes of a graph or table.
 const MOST_OF_FILE: u64 = 1 << 30;
 
 /// The files of a model's item vectors, both or neither.
@@ -28,10 +28,10 @@ pub enum CardError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         problem: String,
     },
-    /// The card is not understood.
+    /// The card is invalid.
     #[error("{}: {problem}", path.display())]
     Content {
         /// The card.
@@ -39,7 +39,7 @@ pub enum CardError {
         /// The problem.
         problem: String,
     },
-    /// A file is not the one that the card describes.
+    /// A file differs from the card.
     #[error("{} has sha256 {found}, the card says {expected}; the file was changed or the card is of another version", path.display())]
     Hash {
         /// The file.
@@ -63,7 +63,7 @@ pub struct Card {
     pub name: String,
     /// A description for readers.
     pub summary: String,
-    /// Which attributes and vectors it reads.
+    /// The attributes and vectors that it reads.
     pub features: FieldFeatures,
     /// Sizes of its tensors.
     pub dims: Dims,
@@ -137,10 +137,10 @@ impl Card {
         Ok(card)
     }
 
-    /// Returns true if the weights that the graph `name` keeps in files of their own, with their sha256, are those of the card.
+    /// Checks that the weight files of the graph `name`, with their sha256, are those of the card.
     ///
     /// # Errors
-    /// When the card does not list a file, or with another hash.
+    /// When the card does not list a file, or lists another hash.
     pub(super) fn check_weights(
         &self,
         folder: &Path,
@@ -165,7 +165,7 @@ impl Card {
         Ok(())
     }
 
-    /// The item vectors in the model's folder; `None` for a model that ships none.
+    /// The item vectors in the model's folder; `None` if there are none.
     ///
     /// # Errors
     /// When they cannot be read or do not fit `features.rank`.
@@ -200,7 +200,7 @@ impl Card {
         Ok(())
     }
 
-    /// How likely each slot is looked at (`training.lists.looks`); empty where all count as looked at.
+    /// The examination probability of each slot (`training.lists.looks`); empty if all slots are examined.
     ///
     /// # Errors
     /// When an entry is no number from 0 to 1.
@@ -217,7 +217,7 @@ impl Card {
         looks.iter().enumerate().map(number).collect()
     }
 
-    /// The same of a card that was checked.
+    /// Like [`Card::looks`], for a checked card.
     pub(super) fn checked_looks(&self) -> Vec<f32> {
         self.looks().unwrap_or_default()
     }
@@ -232,7 +232,7 @@ impl Card {
     }
 }
 
-/// Names the command that makes a model of this version, where a card is of another one.
+/// Names the command that makes a model of this version, for a card of another one.
 fn remedy(problem: String) -> String {
     match problem.starts_with("version is") {
         true => problem + "; fit the model again: recmirror fit DATA --out MODEL",

@@ -1,7 +1,7 @@
 //! User models: a batch of scenes in, response probabilities out.
 //!
-//! A user model is stateless. What it knows of a user is that user's *memory*: a row of numbers that starts
-//! from the profile and is updated with each accepted item. It never draws; only `simulation/respond` does.
+//! A user model is stateless. What it knows about a user is that user's *memory*: a row of numbers that starts from the
+//! profile and is updated with each accepted item. It never draws; only `simulation/respond` does.
 //!
 //! ```
 //! use recmirror::scene::SceneBatch;
@@ -75,7 +75,7 @@ pub const RATINGS: usize = 5;
 /// Logit of a slot that holds no item.
 pub const EMPTY_SLOT: f32 = -1e9;
 
-/// How many numbers a user's memory has. The first `read` of them are all that a choice needs.
+/// The width of a user's memory. A choice reads only the first `read` numbers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MemoryShape {
     /// Numbers read by [`UserModel::respond`].
@@ -91,32 +91,32 @@ pub struct Memorised {
     pub item: ItemId,
     /// The rating, 1 to 5; NaN when unknown.
     pub rating: f32,
-    /// When, in milliseconds since 1970.
+    /// The time in milliseconds since 1970.
     pub time: i64,
 }
 
-/// The logits that a user model gives to a batch of scenes. Arrays are row-major.
+/// The logits of a user model for a batch of scenes. Arrays are row-major.
 #[derive(Clone, Debug, Default)]
 pub struct Responses {
     /// Slots of an exposure list.
     pub slate: usize,
-    /// `[n, slate + 1]`: one logit a slot, then "reject all".
+    /// `[n, slate + 1]`: one logit for each slot, then "reject all".
     pub choice: Vec<f32>,
-    /// `[n, slate, RATINGS]`: logits of the ratings 1 to 5 that the slot's item would get if accepted.
+    /// `[n, slate, RATINGS]`: logits of the ratings 1 to 5 of the slot's item if it is accepted.
     pub rating: Vec<f32>,
-    /// `[n]`: what each user thought, from models that write it; empty from others.
+    /// `[n]`: the rationale of each user; empty for models without rationales.
     pub decisions: Vec<Decision>,
 }
 
 impl Responses {
-    /// Sets all logits to 0 and makes room for `rows` scenes.
+    /// Sets all logits to 0 and resizes them to `rows` scenes.
     pub fn reset(&mut self, rows: usize, slate: usize) {
         self.choice.clear();
         self.rating.clear();
         self.resize(rows, slate);
     }
 
-    /// Makes room for `rows` scenes and leaves old logits where they are: for models that write every one.
+    /// Resizes to `rows` scenes and keeps old logits: for models that write every one.
     pub fn resize(&mut self, rows: usize, slate: usize) {
         self.slate = slate;
         self.choice.resize(rows * (slate + 1), 0.0);
@@ -125,22 +125,22 @@ impl Responses {
     }
 }
 
-/// Which model it was, for a run's manifest.
+/// The identity of a model, for a run's manifest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// Its name.
     pub name: String,
-    /// A hash over all of its files that decide.
+    /// A hash over all files that affect it.
     pub hash: String,
 }
 
-/// A user model that cannot answer.
+/// A failure of a user model.
 #[derive(Debug, thiserror::Error)]
 pub enum UserError {
     /// The ONNX model failed.
     #[error(transparent)]
     Onnx(#[from] OnnxError),
-    /// The model's folder is not what it should be.
+    /// The model's folder is invalid.
     #[error(transparent)]
     Card(#[from] CardError),
     /// The language model cannot be loaded or does not answer.
@@ -150,24 +150,24 @@ pub enum UserError {
     /// The data do not fit the model.
     #[error(transparent)]
     Encoding(#[from] EncodingError),
-    /// A scene cannot be put to the language model.
+    /// A prompt fails on a scene.
     #[cfg(feature = "all")]
     #[error(transparent)]
     Prompt(#[from] PromptError),
-    /// A user or item cannot be put into words.
+    /// A template fails on a user or item.
     #[cfg(feature = "all")]
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// Settings that do not go together.
+    /// Settings that conflict.
     #[error("{0}")]
     Setup(String),
-    /// The model does not know how a taste drifts.
+    /// The model does not support drifting tastes.
     #[error("the {kind} user model does not know how tastes drift without an acceptance")]
     NoDrift {
         /// The model.
         kind: &'static str,
     },
-    /// The model gave a number that is not finite.
+    /// The model returned a number that is not finite.
     #[error("the {kind} user model gave a logit that is not finite for row {row}")]
     NotFinite {
         /// The model.
@@ -179,7 +179,7 @@ pub enum UserError {
 
 /// Maps batches of scenes to responses. A row's result must not depend on the other rows of its batch.
 pub trait UserModel: Send + Sync {
-    /// The word for it in scenario files.
+    /// Its name in scenario files.
     fn kind(&self) -> &'static str;
 
     /// Size of a user's memory.
@@ -197,19 +197,18 @@ pub trait UserModel: Send + Sync {
     /// When the model fails.
     fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError>;
 
-    /// Returns true if its rating logits are its own answer about this user and this item, so that they can say what the user would
-    /// like.
+    /// True if its rating logits depend on this user and this item, so that they can predict liking.
     fn rates(&self) -> bool {
         true
     }
 
-    /// Returns true if tastes can drift without an acceptance, see [`UserModel::drift`].
+    /// True if tastes can drift without an acceptance, see [`UserModel::drift`].
     fn drifts(&self) -> bool {
         false
     }
 
-    /// Draws each of `n` memories of `total` numbers towards one item, by a share of the way from 0 (not at all) to 1. Only
-    /// called on models that say so in [`UserModel::drifts`].
+    /// Pulls each of `n` memories of `total` numbers towards one item, by a share of the distance from 0 to 1. Only
+    /// called on models for which [`UserModel::drifts`] is true.
     ///
     /// # Errors
     /// When the model fails.
@@ -218,13 +217,13 @@ pub trait UserModel: Send + Sync {
         Err(UserError::NoDrift { kind: self.kind() })
     }
 
-    /// Gives the logits for a batch of scenes.
+    /// Computes the logits for a batch of scenes.
     ///
     /// # Errors
     /// When the model fails.
     fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError>;
 
-    /// The card of a model that has one.
+    /// The model's card, if it has one.
     fn card(&self) -> Option<&Card> {
         None
     }
@@ -234,8 +233,8 @@ pub trait UserModel: Send + Sync {
         None
     }
 
-    /// How likely each slot of a list is looked at, as the lists of the model's training say, relative to the slot that is looked at
-    /// most; empty where all count as looked at.
+    /// The examination probability of each slot in the lists of the model's training, relative to the slot that is
+    /// examined most; empty if all slots are examined.
     fn looks(&self) -> &[f32] {
         &[]
     }
@@ -245,7 +244,7 @@ pub trait UserModel: Send + Sync {
         Vec::new()
     }
 
-    /// Scenes on which the acceptance level is set; fewer for a model that takes long over one.
+    /// Scenes for setting the acceptance level; fewer for a slow model.
     fn probe_scenes(&self) -> usize {
         2_000
     }

@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// Rows that one parallel task answers.
 const ROWS_PER_TASK: usize = 128;
-/// Categories that each have a number of their own.
+/// Categories with a column of their own.
 const NAMES: usize = 64;
 /// Ratings below this level do not move the interest.
 const LIKED: f32 = 3.5;
@@ -29,17 +29,17 @@ parameters! {
         /// Weight of the match between a user's interest and an item, in logits.
         #[range(0.0..=100.0)]
         taste: f64 = 3.0,
-        /// Weight of an item's popularity so far, in logits; negative for users who avoid what all others take.
+        /// Weight of an item's popularity so far, in logits; negative for users who avoid popular items.
         #[range(-10.0..=10.0)]
         popularity: f64 = 0.3,
-        /// Logits lost with every doubling of the slot number: how much less the lower slots are looked at.
+        /// Logits lost with every doubling of the slot number: how much less lower slots are examined.
         #[range(0.0..=10.0)]
         position: f64 = 0.2,
         /// How far one accepted item moves the interest towards it, as a share of the distance; 0 keeps tastes fixed.
         #[range(0.0..=1.0)]
         learning: f64 = 0.05,
-        /// Field of the items whose categories a taste is about, `*` for all fields as numbers. Empty: `data.item_field`, and
-        /// all fields where the items have no categories.
+        /// Field of the items whose categories define tastes, `*` for all fields as numbers. Empty: `data.item_field`,
+        /// and all fields if the items have no categories.
         field: String = "",
     }
 }
@@ -61,14 +61,14 @@ pub struct Parametric {
 }
 
 impl Parametric {
-    /// A user model over the categories of a field, and the years, of a catalogue. An empty `field` takes the category field;
-    /// `*`, or no such field, all fields as numbers.
+    /// A user model over the categories of a field, and the years, of a catalogue. An empty `field` means the category
+    /// field; `*`, or no such field, all fields as numbers.
     ///
     /// # Errors
     /// When the items have no such field.
     pub fn new(spec: ParametricSpec, catalogue: &Catalogue) -> Result<Parametric, UserError> {
         let attributes = attributes(catalogue, &spec.field).map_err(UserError::Setup)?;
-        // Padded to whole SIMD registers: the tail of each vector is zero.
+        // Padded to complete SIMD registers: the tail of each vector is zero.
         let known = attributes.ncols();
         let width = (known + 2).next_multiple_of(8);
         let mut items = vec![0.0; catalogue.len() * width];
@@ -115,8 +115,8 @@ impl Parametric {
     }
 }
 
-/// `[items, columns]`: 1 for each category of an item. Fields with more than [`NAMES`] categories, and all fields together,
-/// go through their encoding, each field at length 1.
+/// `[items, columns]`: 1 for each category of an item. Fields with more than [`NAMES`] categories, and all fields
+/// together, are encoded, each field at length 1.
 fn attributes(catalogue: &Catalogue, field: &str) -> Result<Array2<f32>, String> {
     let all = field == "*" || (field.is_empty() && catalogue.category().is_none());
     if all {
@@ -179,7 +179,8 @@ impl UserModel for Parametric {
     }
 
     fn notes(&self) -> Vec<String> {
-        let note = "the items have no field that distinguishes them: tastes say nothing, and users choose by popularity and slot";
+        let note = "the items have no field that distinguishes them: tastes have no effect, and users choose by \
+                    popularity and slot";
         if self.has_signal { Vec::new() } else { vec![note.to_owned()] }
     }
 
@@ -254,7 +255,7 @@ mod tests {
         let catalogue = Catalogue::new(vec![String::new(); 400], fields);
         let model = Parametric::new(ParametricSpec { field: "shop".to_owned(), ..PLAIN }, &catalogue).expect("a field");
         assert_eq!(model.width, 72, "64 names, other, missing, year and constant");
-        // Of equal frequency the first in alphabetical order: "shop 0", "shop 1", "shop 10", ...
+        // Categories of equal frequency come in alphabetical order: "shop 0", "shop 1", "shop 10", ...
         assert_eq!(model.item(ItemId(1)), model.item(ItemId(201)));
         assert_ne!(model.item(ItemId(1)), model.item(ItemId(10)));
         assert_eq!(model.item(ItemId(98)), model.item(ItemId(99)), "others");

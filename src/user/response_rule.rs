@@ -1,20 +1,21 @@
 //! The response to a slate: examine, take, rate.
 //!
-//! **Attraction.** Slot `k` has a utility `u_k` and rejecting all has `r`. Where accepting means to *take* an item, both are
-//! the user model's choice logits. Where it means to *like* it, `u_k` is the logit of the probability that the item is rated
-//! at or above a threshold, as the user model's rating logits say for this user and item, and `r` is 0: an item that is
-//! shown alone is accepted with the probability that it is liked. What is accepted then has a rating at or above the
-//! threshold. Temperature and acceptance level come after.
+//! **Attraction.** Slot `k` has a utility `u_k`, and rejecting all has `r`. If accepting means to *take* an item, both
+//! are the user model's choice logits. If it means to *like* it, `u_k` is the logit of the probability that the item is
+//! rated at or above a threshold, from the user model's rating logits for this user and item, and `r` is 0: an item
+//! that is shown alone is accepted with the probability that it is liked. An accepted item then has a rating at or
+//! above the threshold. Temperature and acceptance level come after.
 //!
-//! **Examination.** Slot `k` is looked at with probability `w_k`; by default `1 / log2(k + 2)`, the discount of Jarvelin and
-//! Kekalainen 2002.
-//! - `position`: the looks are nested. The user looks at the `d` slots with the highest `w` (a level drawn uniformly from 0 to
-//!   1, and all slots with `w_k` above it) and chooses among them: `P(k) = sum_d P(d) [k in d] exp(u_k) / (sum_(j in d) exp(u_j) +
-//!   exp(r))`. With one slot it is the position-based model `w_k sigmoid(u_k - r)` (Richardson et al. 2007).
-//! - `cascade`: the user goes down the slate, takes an item with `a_k = sigmoid(u_k - r)` and stops there, or else goes on to
-//!   the next slot with probability `w_(k + 1) / w_k` (Craswell et al. 2008, with abandonment).
+//! **Examination.** Slot `k` is examined with probability `w_k`; by default `1 / log2(k + 2)`, the discount of Jarvelin
+//! and Kekalainen 2002.
+//! - `position`: examination is nested. The user examines the `d` slots with the highest `w` (a level drawn uniformly
+//!   from 0 to 1, and all slots with `w_k` above it) and chooses among them: `P(k) = sum_d P(d) [k in d] exp(u_k) /
+//!   (sum_(j in d) exp(u_j) + exp(r))`. With one slot it is the position-based model `w_k sigmoid(u_k - r)` (Richardson
+//!   et al. 2007).
+//! - `cascade`: the user goes down the slate, takes an item with `a_k = sigmoid(u_k - r)` and stops there, or continues
+//!   to the next slot with probability `w_(k + 1) / w_k` (Craswell et al. 2008, with abandonment).
 //!
-//! The probabilities are exact: nothing is drawn for the looks.
+//! The probabilities are exact: examination is not drawn.
 
 use super::RATINGS;
 
@@ -30,27 +31,27 @@ pub enum Accept {
     },
 }
 
-/// Which slots a user looks at.
+/// The examination of slots.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Examination {
-    /// All, whatever their order.
+    /// All slots.
     #[default]
     All,
-    /// By their place: a probability for each slot, empty for the logarithmic discount.
+    /// By position: a probability for each slot; empty for the logarithmic discount.
     Position(Vec<f32>),
-    /// From the top until one is taken: a probability for each slot that does not grow, empty for the logarithmic discount.
+    /// From the top until one is taken: a non-increasing probability for each slot; empty for the logarithmic discount.
     Cascade(Vec<f32>),
 }
 
 impl Examination {
-    /// The probability that slot `slot` is looked at: in a cascade, by a user who takes nothing before.
+    /// The probability that slot `slot` is examined: in a cascade, by a user who takes nothing before.
     pub fn weight(&self, slot: usize) -> f64 {
         match self {
             Examination::All => 1.0,
             Examination::Position(table) | Examination::Cascade(table) if table.is_empty() => {
                 1.0 / libm::log2(slot as f64 + 2.0)
             }
-            // A table of a shorter slate says nothing of further slots but that they are looked at no more than the last.
+            // A table of a shorter slate does not cover further slots; they are examined as often as the last one.
             Examination::Position(table) | Examination::Cascade(table) => {
                 f64::from(table.get(slot).or(table.last()).copied().unwrap_or(1.0))
             }
@@ -58,12 +59,12 @@ impl Examination {
     }
 }
 
-/// How the logits of a user model become the probabilities of what a user does.
+/// The rule that turns the logits of a user model into probabilities of responses.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ResponseRule {
     /// The meaning of "accepted".
     pub accept: Accept,
-    /// Which slots are looked at.
+    /// The examination of slots.
     pub examination: Examination,
 }
 
@@ -74,7 +75,7 @@ impl Default for ResponseRule {
     }
 }
 
-/// The slots of a slate in the order in which they are looked at, and how likely it is that a user gets to each.
+/// The slots of a slate in the order of examination, and the probability that a user reaches each.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Looks {
     order: Vec<usize>,
@@ -82,12 +83,12 @@ pub(super) struct Looks {
     cascade: bool,
 }
 
-/// Probabilities of being liked are held within this distance from 0 and 1, so that their logits stay finite.
+/// The least distance of liking probabilities from 0 and 1, so that their logits are finite.
 const LEAST: f32 = 1e-6;
 
 impl ResponseRule {
-    /// Turns the choice logits `[slate + 1]` and the rating logits `[slate, RATINGS]` of one scene into those of the rule:
-    /// utilities, and ratings that what is accepted can have.
+    /// Turns the choice logits `[slate + 1]` and the rating logits `[slate, RATINGS]` of one scene into those of the
+    /// rule: utilities, and ratings that an accepted item can have.
     pub(super) fn prepare(&self, choice: &mut [f32], rating: &mut [f32], is_filled: impl Fn(usize) -> bool) {
         let Accept::Like { level } = self.accept else { return };
         let slate = choice.len() - 1;
@@ -104,17 +105,18 @@ impl ResponseRule {
         }
     }
 
-    /// How a slate of `slate` slots is looked at; `None` where all slots always are.
+    /// The examination of a slate of `slate` slots; `None` if all slots are always examined.
     pub(super) fn looks(&self, slate: usize) -> Option<Looks> {
         (self.examination != Examination::All).then(|| self.looks_of((0..slate).collect()))
     }
 
-    /// How a list is looked at whose items are in these slots.
+    /// The examination of a list whose items are in these slots.
     pub(super) fn looks_at(&self, slots: &[u16]) -> Looks {
         self.looks_of(slots.iter().map(|&slot| usize::from(slot)).collect())
     }
 
-    /// The chance that each item of a list is accepted, from the logits `[items + 1]` of the list. Items are in `slots`.
+    /// The probability that each item of a list is accepted, from the logits `[items + 1]` of the list. Items are in
+    /// `slots`.
     pub(crate) fn chances(&self, slots: &[u16], logits: &[f32], temperature: f64, shift: f64) -> Vec<f64> {
         let scaled: Vec<f32> = logits.iter().map(|&logit| (f64::from(logit) / temperature) as f32).collect();
         let mut found = vec![0.0; slots.len()];
@@ -147,7 +149,7 @@ pub(super) fn liked(classes: &[f32], level: u8) -> f32 {
 }
 
 impl Looks {
-    /// Turns the logits `[slate + 1]` of one scene into probabilities in place; `false` when one is not finite.
+    /// Turns the logits `[slate + 1]` of one scene into probabilities in place; `false` if one is not finite.
     pub(super) fn probabilities(&self, logits: &mut [f32]) -> bool {
         let mut found = vec![0.0; self.order.len()];
         let total = self.accepted(logits, 0.0, &mut found);
@@ -158,7 +160,8 @@ impl Looks {
         total.is_finite()
     }
 
-    /// The probability of accepting each slot, for the logits `[slate + 1]` with `shift` on "reject all"; gives their sum.
+    /// The probability of accepting each slot, for the logits `[slate + 1]` with `shift` on "reject all"; returns their
+    /// sum.
     pub(super) fn accepted(&self, logits: &[f32], shift: f64, found: &mut [f64]) -> f64 {
         let slate = self.order.len();
         let reject = f64::from(logits[slate]) + shift;
@@ -171,7 +174,7 @@ impl Looks {
         for (place, &slot) in self.order.iter().enumerate() {
             sum += libm::exp(f64::from(logits[slot]) - most);
             let next = self.order.get(place + 1).map_or(0.0, |&slot| self.weights[slot]);
-            // Nothing is taken where all that is looked at is out of the question.
+            // Nothing is taken if all examined slots are impossible.
             shares.push(if sum + none > 0.0 { (self.weights[slot] - next) / (sum + none) } else { 0.0 });
         }
         let (mut share, mut total) = (0.0, 0.0);
@@ -223,14 +226,14 @@ mod tests {
 
     #[test]
     fn positions_by_hand() {
-        // Weights of the odds 1, 3 and 1 (reject): with 1/2 both are looked at, with 1/4 the first alone, with 1/4 none.
+        // Weights of the odds 1, 3 and 1 (reject): with 1/2 both are examined, with 1/4 only the first, with 1/4 none.
         let log3 = libm::logf(3.0);
         let found = probabilities(Examination::Position(vec![0.75, 0.5]), &[0.0, log3, 0.0]);
         near(&found, &[0.25 / 2.0 + 0.5 / 5.0, 0.5 * 3.0 / 5.0, 0.25 + 0.25 / 2.0 + 0.5 / 5.0]);
-        // The second slot is looked at more than the first.
+        // The second slot is examined more than the first.
         let found = probabilities(Examination::Position(vec![0.5, 0.75]), &[0.0, log3, 0.0]);
         near(&found, &[0.5 / 5.0, 0.25 * 3.0 / 4.0 + 0.5 * 3.0 / 5.0, 0.25 + 0.25 / 4.0 + 0.5 / 5.0]);
-        // All are looked at: the plain choice.
+        // All are examined: the plain choice.
         near(&probabilities(Examination::Position(vec![1.0, 1.0]), &[0.0, log3, 0.0]), &[0.2, 0.6, 0.2]);
     }
 

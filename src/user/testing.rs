@@ -4,7 +4,7 @@ use super::{Memorised, MemoryShape, Responses, UserError, UserModel};
 use crate::ids::LogUserId;
 use crate::scene::SceneBatch;
 
-/// Answers by a function, which finds all logits at 0.
+/// A model whose function receives logits of 0 and writes the answer.
 pub(crate) struct Scripted<F>(pub F);
 
 impl<F: Fn(&SceneBatch, &mut Responses) + Send + Sync> UserModel for Scripted<F> {

@@ -8,9 +8,9 @@ use crate::ids::ItemId;
 use serde::Serialize;
 use std::collections::BTreeSet;
 
-/// Parts of equal size of what is ordered.
+/// Parts of equal size of an ordered quantity.
 const PARTS: usize = 5;
-/// Parts of what has names at most; the rest goes together.
+/// The most parts of a named quantity; the others are pooled.
 const MOST_PARTS: usize = 12;
 
 /// The cells in parts.
@@ -25,11 +25,11 @@ pub struct CalibrationTable {
 /// A part of the cells.
 #[derive(Clone, Debug, Serialize)]
 pub struct CalibrationRow {
-    /// Which part.
+    /// Name of the part.
     pub part: String,
-    /// Cells in it.
+    /// Cells in the part.
     pub cells: usize,
-    /// The mean of what is predicted, the level set.
+    /// The mean prediction, with the level set.
     pub predicted: f64,
     /// The share that was accepted.
     pub observed: Figure,
@@ -68,7 +68,7 @@ fn slot_name(slot: u16) -> String {
     }
 }
 
-/// Returns true if slots mean something: in lists whose order the file does not know the items are in the order of their numbers.
+/// True if slots are known: in lists without a known order the items are in the order of their numbers.
 pub(super) fn have_order(cells: &Cells) -> bool {
     let lists = cells.list_ranges();
     let is_sorted = |list: &std::ops::Range<usize>| cells.items()[list.clone()].is_sorted();

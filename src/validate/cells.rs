@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 pub struct Exposed<'a> {
     /// The lists.
     pub lists: &'a Impressions,
-    /// The rating of each item of the lists, on the scale of the log, NaN where it was not rated; empty without ratings.
+    /// The rating of each item of the lists, on the scale of the log, NaN without a rating; empty without any ratings.
     pub ratings: &'a [f32],
     /// Guesses and omissions while reading.
     pub notes: &'a [String],
@@ -26,11 +26,11 @@ pub struct Cells {
     item: Vec<ItemId>,
     slot: Vec<u16>,
     accepted: Vec<bool>,
-    /// The logging policy's probability; empty where it is not known.
+    /// The logging policy's probability; empty if unknown.
     propensity: Vec<f32>,
     /// `(u - r) / T`.
     gap: Vec<f64>,
-    /// How likely the slot is looked at.
+    /// The examination probability of the slot.
     weight: Vec<f64>,
     /// The shift of the reject logit before the level is set.
     pub(super) own_shift: f64,
@@ -47,7 +47,7 @@ impl Cells {
     /// Asks the model of the experiment about all lists.
     ///
     /// # Errors
-    /// When the model fails, or the exposures do not say what was accepted.
+    /// When the model fails, or the exposures do not determine what was accepted.
     pub fn new(experiment: &Experiment, exposed: &Exposed<'_>) -> Result<Cells, ValidateError> {
         let threshold = threshold(experiment, exposed)?;
         let lists: Vec<Impression<'_>> = exposed.lists.iter().collect();
@@ -163,7 +163,7 @@ impl Cells {
         self.list.len()
     }
 
-    /// Returns true if there is none.
+    /// True without any cell.
     pub fn is_empty(&self) -> bool {
         self.list.is_empty()
     }
@@ -178,7 +178,7 @@ impl Cells {
         self.sources.len()
     }
 
-    /// Returns true if each cell was accepted.
+    /// True for each accepted cell.
     pub fn accepted(&self) -> &[bool] {
         &self.accepted
     }
@@ -198,12 +198,12 @@ impl Cells {
         &self.user
     }
 
-    /// The logging policy's probability of each cell; empty where it is not known.
+    /// The logging policy's probability of each cell; empty if unknown.
     pub fn propensities(&self) -> &[f32] {
         if self.propensity.len() == self.len() && !self.lack_propensities() { &self.propensity } else { &[] }
     }
 
-    /// Returns true if some cells have a propensity above 0, and others do not.
+    /// True if some cells have a propensity above 0, and others do not.
     pub(super) fn lack_propensities(&self) -> bool {
         // A missing propensity is NaN.
         let known = self.propensity.iter().filter(|&&propensity| propensity > 0.0).count();
@@ -230,12 +230,12 @@ impl Cells {
         all.map(|(gap, weight)| weight / (1.0 + libm::exp(shift - gap))).collect()
     }
 
-    /// The chance of a cell with another item's gap, for what was not shown.
+    /// The probability of a cell with another item's gap, for items that were not shown.
     pub(super) fn chance_of(gap: f64, shift: f64, weight: f64) -> f64 {
         weight / (1.0 + libm::exp(shift - gap))
     }
 
-    /// The shift at which the mean chance is the share of cells that were accepted, or the nearest that there is.
+    /// The shift at which the mean probability is the accepted share of cells, or the nearest possible shift.
     pub fn shift_to_observed(&self) -> f64 {
         let share = self.accepted.iter().filter(|&&accepted| accepted).count() as f64 / self.len() as f64;
         let (mut low, mut high) = (-60.0, 60.0);
@@ -265,7 +265,7 @@ fn threshold(experiment: &Experiment, exposed: &Exposed<'_>) -> Result<Option<f3
         let all = exposed.lists.taken.iter().all(|&taken| taken);
         if all && !exposed.ratings.is_empty() {
             return Err(ValidateError::Exposures(
-                "the exposures say how items were rated and not what was taken; ask with --accept like".to_owned(),
+                "the exposures have ratings and no record of taken items; use --accept like".to_owned(),
             ));
         }
         return Ok(None);

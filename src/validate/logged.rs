@@ -1,11 +1,11 @@
 //! Off-policy values from logged propensities.
 //!
-//! What policies are worth on the whole catalogue, from exposures with logged propensities.
+//! Values of policies on the whole catalogue, from exposures with logged propensities.
 //!
-//! A round is a shown item; of lists with several items each is a round of its slot, which is accepted for its own item alone
-//! (the item-position model of Li et al. 2018). The target's action is the item that the policy likes best among those that the log shows at all;
-//! its weight is 1 over the propensity where that is what was shown, else 0. The user model is the model of the direct
-//! method, so that its own prediction is beside estimates that do not trust it.
+//! A round is a shown item; in lists with several items each is a round of its slot, which is accepted for its own item
+//! alone (the item-position model of Li et al. 2018). The target's action is the policy's best item among those that
+//! the log shows at all; its weight is 1 over the propensity if it is the shown item, else 0. The user model is the
+//! model of the direct method, so its own prediction is reported beside estimates that do not rely on it.
 
 use super::ValidateError;
 use super::cells::Cells;
@@ -23,8 +23,8 @@ use serde::Serialize;
 pub struct LoggedValue {
     /// Its name.
     pub policy: String,
-    /// The estimator: `ips`, `snips`, `dm` (the user model's own prediction) or `dr`; `observed` is no estimate, but what users
-    /// did with what the policy itself showed.
+    /// The estimator: `ips`, `snips`, `dm` (the user model's own prediction) or `dr`; `observed` is no estimate but the
+    /// users' responses to the policy's own slates.
     pub estimator: &'static str,
     /// The estimate.
     pub value: f64,
@@ -32,9 +32,9 @@ pub struct LoggedValue {
     pub low: Option<f64>,
     /// Upper end.
     pub high: Option<f64>,
-    /// Rounds of equal weight that would be as sure.
+    /// The number of equally weighted rounds with the same variance.
     pub effective: f64,
-    /// Why the log does not support the estimate; `None` where it does.
+    /// The reason why the log does not support the estimate, if so.
     pub problem: Option<String>,
 }
 
@@ -44,18 +44,18 @@ pub(super) struct Rounds {
     pub(super) policy: String,
     /// `[n]`: 1 where the shown item was accepted.
     pub(super) rewards: Vec<f64>,
-    /// `[n]`: the other policy's probability of it over the logging policy's.
+    /// `[n]`: the other policy's probability divided by the logging policy's.
     pub(super) weights: Vec<f64>,
-    /// `[n]`: what the user model says of the shown item.
+    /// `[n]`: the user model's prediction for the shown item.
     pub(super) predictions: Vec<f64>,
-    /// `[n]`: what it says of the other policy's items, on average.
+    /// `[n]`: its mean prediction for the other policy's items.
     pub(super) expectations: Vec<f64>,
     /// The users.
     pub(super) groups: Groups,
 }
 
 impl Rounds {
-    /// All estimates; that of the user model alone where there are no propensities.
+    /// All estimates; only that of the user model without propensities.
     pub(super) fn estimates(&self, has_propensities: bool) -> Vec<LoggedValue> {
         let overlap = Overlap::of(&self.weights).filter(|_| has_propensities);
         let Rounds { rewards, weights, predictions, expectations, .. } = self;
@@ -122,7 +122,7 @@ pub(super) fn values(
     Ok(found)
 }
 
-/// The item that a policy likes best for each user, among those that were shown to anybody.
+/// The best item of a policy for each user, among all shown items.
 fn picks(experiment: &Experiment, policy: &str, cells: &Cells) -> Result<Vec<ItemId>, String> {
     let mut policy = experiment.policy_for_log(policy).map_err(|problem| problem.to_string())?;
     let (items, words) = (experiment.data.items.len(), Requests::words(experiment.data.items.len()));

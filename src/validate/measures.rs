@@ -28,12 +28,12 @@ pub(super) fn losses(chances: &[f64], accepted: &[bool]) -> Vec<f64> {
     chances.iter().zip(accepted).map(of).collect()
 }
 
-/// The mean logarithmic loss of saying `share` of events of which that share happens.
+/// The mean log loss of the constant prediction `share` if it is the true share.
 pub(super) fn entropy(share: f64) -> f64 {
     -(share * libm::log(share) + (1.0 - share) * libm::log(1.0 - share))
 }
 
-/// How often each user is drawn in each resample.
+/// The number of times that each user is drawn in each resample.
 pub struct Resamples {
     counts: Vec<Vec<f64>>,
     users: usize,

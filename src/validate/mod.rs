@@ -1,20 +1,22 @@
 //! Validation of a user model on real exposures.
 //!
-//! Every shown item is a *cell*. Users accepted it or not: they took it, or rated it at or above a threshold. The user model
-//! says `p = w_slot sigmoid((u - r) / T - shift)` of it, the item alone in its slot. Cells whose item is in the log of their
-//! user are left out, unless the scenario lets users repeat items (`candidates.rule = "repeats"`). Three questions are asked:
+//! Every shown item is a *cell*. Users accepted it or not: they took it, or rated it at or above a threshold. The user
+//! model predicts `p = w_slot sigmoid((u - r) / T - shift)`, for the item alone in its slot. Cells whose item is in the
+//! log of their user are left out, unless the scenario lets users repeat items (`candidates.rule = "repeats"`). There
+//! are three questions:
 //!
 //! - **Does it predict what is accepted?** The area under the ROC curve (AUC), the logarithmic loss before and after one number,
 //!   the level, is set to that of the cells, and predicted against observed shares by slot, popularity, and group of items.
-//! - **Does it rank policies?** Each policy puts the shown items of a list into its order, and its best `k` are worth the share
-//!   that was accepted of them. Where items were shown at random this is the policy's true value on `k` of the list
-//!   (the replay idea of Li et al. 2011, for whole lists). The user model predicts the same value; a pair of policies is *separated*
-//!   by the truth when the 95% interval of its difference excludes 0, and the model is right where its order is the same.
+//! - **Does it rank policies?** Each policy orders the shown items of a list, and the value of its best `k` is their
+//!   accepted share. If items were shown at random this is the policy's true value on `k` of the list (the replay idea
+//!   of Li et al. 2011, for whole lists). The user model predicts the same value. A pair of policies is *separated* by
+//!   the truth if the 95% interval of its difference excludes 0, and the model is right if its order is the same.
 //! - **How far off is its level?** Root mean square of predicted minus observed value over policies, before and after the level
 //!   is set.
 //!
-//! Where propensities are logged, values are estimated for items of the whole catalogue ([`crate::off_policy::rounds`]): those of
-//! the scenario's policies, and of target policies that are given by their probabilities or by their own log. Intervals are percentiles of a bootstrap over users.
+//! If propensities are logged, values are estimated for items of the whole catalogue ([`crate::off_policy::rounds`]):
+//! those of the scenario's policies, and of target policies that are given by their probabilities or by their own log.
+//! Intervals are percentiles of a bootstrap over users.
 
 mod calibration;
 mod cells;
@@ -44,11 +46,11 @@ pub struct Question {
     pub best: usize,
     /// Resamples of the bootstrap.
     pub resamples: usize,
-    /// Policies whose value is asked and that are given by what they do.
+    /// Policies to value that are given by their actions.
     pub targets: Vec<TargetPolicy>,
 }
 
-/// Exposures that say nothing.
+/// Unusable exposures.
 #[derive(Debug, thiserror::Error)]
 pub enum ValidateError {
     /// The model or a policy fails.
@@ -62,7 +64,7 @@ pub enum ValidateError {
     Exposures(String),
 }
 
-/// How far a user model agrees with users on what was shown to them.
+/// The agreement of a user model with users' responses to shown items.
 #[derive(Clone, Debug, Serialize)]
 pub struct Validation {
     /// Version of recmirror.
@@ -95,12 +97,12 @@ pub struct Validation {
     pub loss_of_base_rate: f64,
     /// Predicted (level set) against observed shares.
     pub calibration: Vec<CalibrationTable>,
-    /// How likely each slot is looked at, where users took items from lists whose order is known.
+    /// The examination of slots, if users took items from lists with a known order.
     pub examination: Option<ExaminationEstimate>,
     /// Values of policies on lists, and the model's order of them; `None` where no list has more than `best`
     /// items.
     pub ranking: Option<Ranking>,
-    /// What target policies, then the scenario's, are worth on the whole catalogue; of the latter nothing without propensities.
+    /// Values of target policies, then of the scenario's, on the whole catalogue; the latter need propensities.
     pub logged: Vec<LoggedValue>,
     /// The verdict, in sentences.
     pub verdict: Vec<String>,
@@ -108,8 +110,8 @@ pub struct Validation {
     pub notes: Vec<String>,
 }
 
-/// Holds the user model of an experiment to exposures. The policies are those of its scenario; the log is the whole one when
-/// its holdout is 0.
+/// Compares the user model of an experiment with exposures. The policies are those of its scenario; the log is complete
+/// if its holdout is 0.
 ///
 /// # Errors
 /// When the model or a policy fails, or there is no cell, or all cells or none are accepted.
@@ -127,7 +129,7 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
     let (logged, told) = logged(experiment, exposed, &cells, ask, &level_set)?;
     let mut notes = exposed.notes.to_vec();
     notes.extend(experiment.model().model().notes());
-    notes.extend(problem.map(|problem| format!("How likely slots are looked at cannot be estimated: {problem}.")));
+    notes.extend(problem.map(|problem| format!("The examination of slots cannot be estimated: {problem}.")));
     notes.extend(notes_of(&cells, ranking.is_some()));
     notes.extend(told);
     let mut found = Validation {
@@ -156,7 +158,7 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
     Ok(found)
 }
 
-/// What is worth knowing of the cells.
+/// Notes on the cells for readers.
 fn notes_of(cells: &Cells, has_ranking: bool) -> Vec<String> {
     let mut notes = Vec::new();
     if cells.repeated > 0 {
@@ -180,7 +182,7 @@ fn notes_of(cells: &Cells, has_ranking: bool) -> Vec<String> {
     notes
 }
 
-/// Values of targets and of the scenario's policies on the whole catalogue, and what a reader must know of them.
+/// Values of targets and of the scenario's policies on the whole catalogue, with notes for readers.
 fn logged(
     experiment: &Experiment,
     exposed: &Exposed<'_>,
@@ -214,7 +216,7 @@ fn name(experiment: &Experiment) -> String {
 /// Resamples of the intervals of examination.
 const EXAMINATION_RESAMPLES: usize = 200;
 
-/// The estimate, or why there is none where there could be one.
+/// The estimate, or the reason why a possible estimate is missing.
 fn examination(
     experiment: &Experiment,
     exposed: &Exposed<'_>,

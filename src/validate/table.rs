@@ -4,11 +4,11 @@ use super::{CalibrationTable, Figure, LoggedValue, Ranking, Validation};
 use crate::user::ExaminationEstimate;
 use std::fmt::Write as _;
 
-/// A model that puts this share of the pairs right can rank policies, as far as these exposures say.
+/// A model that orders this share of the pairs correctly can rank policies, as far as these exposures show.
 const RANKS: f64 = 0.9;
 /// With less than this it is no better than a lucky coin.
 const GUESSES: f64 = 0.65;
-/// An AUC below this says little.
+/// A lower AUC is uninformative.
 const TELLS: f64 = 0.55;
 
 /// Wrong pairs that are reported one by one.
@@ -43,7 +43,7 @@ pub(super) fn verdict(found: &Validation) -> Vec<String> {
     said
 }
 
-/// What is predicted of a target against what its own users did.
+/// The predictions for a target against its own users' responses.
 fn valued(found: &Validation, observed: &LoggedValue) -> Option<String> {
     let of_model = |one: &&LoggedValue| one.policy == observed.policy && one.estimator == "dm";
     let predicted = found.logged.iter().find(of_model)?.value;
@@ -72,7 +72,7 @@ fn ranked(ranking: &Ranking) -> String {
     } else if share < GUESSES {
         "do not rank policies with this model"
     } else {
-        "the model's order of policies is right more often than not, and not to be relied on"
+        "the model's order of policies is right more often than not, but is not reliable"
     };
     format!(
         "Of {told} pairs of policies that the users' responses separate, the model orders {right} in the same way: {judged}."
@@ -210,11 +210,8 @@ fn calibration(text: &mut String, table: &CalibrationTable) {
 }
 
 fn examined(text: &mut String, found: &ExaminationEstimate) {
-    let _ = writeln!(
-        text,
-        "\nhow likely slots are looked at, relative to the most (position-based model, {} lists)",
-        found.lists
-    );
+    let _ =
+        writeln!(text, "\nexamination of slots, relative to the highest (position-based model, {} lists)", found.lists);
     let _ = writeln!(text, "  slot  examined {:<16}  naive", "");
     for (slot, &estimate) in found.weights.iter().enumerate().take(MOST_SLOTS) {
         let figure = Figure { estimate, low: found.low[slot], high: found.high[slot] };

@@ -1,14 +1,15 @@
 //! Values of target policies from files.
 //!
-//! What target policies are worth that are given by what they do: by a table of probabilities, or by their own log.
+//! Values of target policies that are given by their actions: by a table of probabilities, or by their own log.
 //!
-//! Each shown item is a round of the logging policy. Its weight is `q(item | user, slot) / p`, with the target's probability `q`
-//! and the logged propensity `p`; a slot is accepted for its own item alone (the item-position model of Li et al. 2018, where
-//! lists have several items). The user model is the model of the direct method, so that its prediction is beside
-//! estimates that do not trust it, and beside what users did with what the target itself showed, where there is its log.
+//! Each shown item is a round of the logging policy. Its weight is `q(item | user, slot) / p`, with the target's
+//! probability `q` and the logged propensity `p`; a slot is accepted for its own item alone (the item-position model of
+//! Li et al. 2018, for lists with several items). The user model is the model of the direct method, so its prediction
+//! is reported beside estimates that do not rely on it and, if the target has a log, beside the responses of its users.
 //!
-//! **Intervals.** Where `q` comes from a log it is an estimate, too: its share of the variance is added. All estimates are linear
-//! in `q`, so that it is that of `sum q(a | s) G(s, a)` over the target's own users, with the gain `G` of an item in a slot.
+//! **Intervals.** If `q` comes from a log it is an estimate, too: its share of the variance is added. All estimates are
+//! linear in `q`, so this share is the variance of `sum q(a | s) G(s, a)` over the target's own users, with the gain
+//! `G` of an item in a slot.
 
 use super::ValidateError;
 use super::cells::Cells;
@@ -24,10 +25,10 @@ use std::collections::BTreeMap;
 /// Users whose items go through the user model in one call.
 const USERS: usize = 64;
 
-/// What an item in a slot adds to an estimate for each unit of the target's probability.
+/// The contribution of an item in a slot to an estimate for each unit of the target's probability.
 type Gains = BTreeMap<(u16, ItemId), f64>;
 
-/// Estimates for all targets, and what a reader must know of them besides what is `said` of the exposures.
+/// Estimates for all targets, and notes for readers that are not in `said` already.
 pub(super) fn values(
     experiment: &Experiment,
     cells: &Cells,
@@ -60,7 +61,7 @@ pub(super) fn values(
     Ok((found, notes))
 }
 
-/// What users did with what the target itself showed.
+/// The responses of users to the target's own slates.
 fn observed(experiment: &Experiment, target: &TargetPolicy) -> Option<LoggedValue> {
     let is_liking = experiment.scenario.user.accept == AcceptSpec::Like;
     let accepted = is_liking.then_some(experiment.acceptance().like_rating as f32);
@@ -98,14 +99,14 @@ fn numbered(users: impl Iterator<Item = u32>) -> Vec<u32> {
     users.map(&mut number).collect()
 }
 
-/// The cells of whose user and slot the target says what it shows.
+/// The cells for whose user and slot the target has probabilities.
 fn known_cells(cells: &Cells, target: &TargetPolicy, notes: &mut Vec<String>) -> Vec<usize> {
     let user_of = |cell: usize| cells.sources[cells.user_numbers()[cell] as usize];
     let is_known = |&cell: &usize| !target.shares(user_of(cell), cells.slots()[cell]).is_empty();
     let known: Vec<usize> = (0..cells.len()).filter(is_known).collect();
     if known.len() < cells.len() {
         notes.push(format!(
-            "`{}` says nothing of {} of the {} shown items' users and slots; its estimates leave them out.",
+            "`{}` has no probabilities for {} of the {} shown items' users and slots; its estimates leave them out.",
             target.name,
             cells.len() - known.len(),
             cells.len()
@@ -191,7 +192,7 @@ fn widen(row: &mut LoggedValue, target: &TargetPolicy, gains: &Gains) {
     (row.low, row.high) = (Some(row.value - reach), Some(row.value + reach));
 }
 
-/// `[rounds]`: what the user model says of the target's items for each round's user and slot; and the gains of that.
+/// `[rounds]`: the user model's prediction for the target's items for each round's user and slot; and its gains.
 fn expectations(
     experiment: &Experiment,
     cells: &Cells,
@@ -229,7 +230,7 @@ fn expectations(
 /// A user's number and the rounds of each slot.
 type Rows = (u32, BTreeMap<u16, Vec<usize>>);
 
-/// What the user model says of the items that the target may show to some users, each item alone: `(u - r) / T`.
+/// The user model's prediction for the items that the target may show to some users, each item alone: `(u - r) / T`.
 fn gaps(
     experiment: &Experiment,
     cells: &Cells,

@@ -30,11 +30,11 @@ fn odds(item: u32, slope: f32) -> f32 {
     slope * (item as f32 - ITEMS as f32 / 2.0) / 10.0 - 0.5
 }
 
-/// Users who like item `i` with the odds that a model of slope 1 gives, and the model that is held to them.
+/// Users who like item `i` with the odds of a model of slope 1, and the model to compare with them.
 pub(crate) struct Truth {
     /// The slope of the model: 1 is right.
     pub slope: f32,
-    /// Users to whom something is shown.
+    /// Users with exposures.
     pub users: u32,
 }
 
@@ -129,7 +129,7 @@ fn the_true_model_is_right_in_all() {
 }
 
 #[test]
-fn a_model_that_has_it_the_wrong_way_round_is_told() {
+fn a_reversed_model_is_reported() {
     let found = validated(&Truth { slope: -1.0, users: USERS });
     assert!(found.auc.high < 0.3, "{:?}", found.auc);
     let ranking = found.ranking.as_ref().expect("a ranking");
@@ -166,7 +166,7 @@ fn auc_and_losses_by_hand() {
     assert!((measures::entropy(0.5) - libm::log(2.0)).abs() < 1e-12);
 }
 
-/// One of the 40 items at random in each round, taken as it is liked; with propensities.
+/// One of the 40 items at random in each round, taken if liked; with propensities.
 fn random_rounds(data: &Dataset, rounds: u32) -> Impressions {
     let mut lists = Impressions::default();
     for round in 0..rounds {
@@ -205,7 +205,7 @@ fn logged_propensities_are_weighed() {
         let one = found.logged.iter().find(|one| one.policy == policy && one.estimator == estimator);
         one.unwrap_or_else(|| panic!("{policy} {estimator}")).clone()
     };
-    // What `item_mean` shows to everybody is among the best of items.
+    // The item that `item_mean` shows to all users is one of the best.
     for estimator in ["ips", "snips", "dr"] {
         let (best, popular) = (value("item_mean", estimator), value("popular", estimator));
         assert!(best.value > 0.6 && best.value < 1.05 && best.problem.is_none(), "{best:?}");
@@ -232,7 +232,7 @@ fn targets(data: &Dataset) -> [TargetPolicy; 2] {
 }
 
 #[test]
-fn a_target_is_worth_what_its_own_users_say() {
+fn a_target_has_the_value_of_its_own_users() {
     let data = log();
     let lists = random_rounds(&data, 6_000);
     let truth = (30..ITEMS).map(liked).sum::<f64>() / 10.0;
@@ -256,7 +256,7 @@ fn a_target_is_worth_what_its_own_users_say() {
         let observed = value(&found, "best 2", "observed");
         assert!((observed.value - truth).abs() < 0.03 && observed.effective == 3_000.0, "{truth} {observed:?}");
         assert!(found.logged.iter().all(|one| one.policy != "best 1" || one.estimator != "observed"));
-        // A log says its shares less surely than a table does.
+        // A log determines its shares less precisely than a table.
         let width = |policy| value(&found, policy, "ips").high.unwrap() - value(&found, policy, "ips").low.unwrap();
         assert!(width("best 2") > width("best 1"), "{} {}", width("best 2"), width("best 1"));
         let said =
@@ -277,7 +277,7 @@ fn exposures_that_do_not_fit_the_question_say_what_to_do() {
         let exposed = Exposed { lists, ratings, notes: &[] };
         validate(&experiment, &exposed, &ask).err().map(|problem| problem.to_string()).unwrap_or_default()
     };
-    assert!(problem("take", &lists, &ratings).contains("ask with --accept like"));
+    assert!(problem("take", &lists, &ratings).contains("use --accept like"));
     assert!(problem("like", &lists, &[]).contains("ask with --accept take"));
     assert!(problem("like", &lists, &vec![5.0; ratings.len()]).contains("all of the"));
     lists.taken.fill(false);

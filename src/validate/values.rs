@@ -17,7 +17,7 @@ const BATCH: usize = 256;
 pub struct PolicyValue {
     /// Its name.
     pub policy: String,
-    /// How well its scores say what is accepted.
+    /// The AUC of its scores for acceptance.
     pub auc: Figure,
     /// The share of its best items that users accepted.
     pub observed: Figure,
@@ -38,11 +38,11 @@ pub struct Ranking {
     pub items: f64,
     /// The policies, the best observed first.
     pub policies: Vec<PolicyValue>,
-    /// The model's own order of each list, which is no policy and is in no pair: what it predicts of it is too good.
+    /// The model's own order of each list, which is no policy and in no pair: its prediction is too optimistic.
     pub own: PolicyValue,
     /// Pairs of policies whose observed values differ, their 95% interval without 0.
     pub pairs_told: usize,
-    /// Those of them that the user model puts in the same order.
+    /// Pairs among them that the user model orders in the same way.
     pub pairs_right: usize,
     /// The others, the observed better one first.
     pub pairs_wrong: Vec<(String, String)>,
@@ -91,7 +91,7 @@ pub(super) fn rank(
 
 /// A policy's scores of the cells of the lists; NaN for other items.
 struct Answers {
-    /// Higher for what stands higher in the policy's order of its list.
+    /// Higher for higher ranks in the policy's order of its list.
     ranks: Vec<f64>,
     /// The policy's own scores.
     scores: Vec<f64>,
@@ -106,7 +106,7 @@ fn answers(
     let mut policy = experiment.policy_for_log(policy).map_err(|problem| problem.to_string())?;
     let (items, words) = (experiment.data.items.len(), Requests::words(experiment.data.items.len()));
     let mut answers = Answers { ranks: vec![f64::NAN; cells.len()], scores: vec![f64::NAN; cells.len()] };
-    // A user may have several lists, and a request is a user's: each list of a user goes into a call of its own.
+    // A request belongs to a user, who may have several lists: each list of a user goes into a separate call.
     let mut rounds: Vec<Vec<usize>> = Vec::new();
     let mut seen = vec![0usize; cells.users()];
     for (place, list) in lists.iter().enumerate() {

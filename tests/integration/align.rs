@@ -82,7 +82,7 @@ fn a_user_model_is_measured_beside_chance_and_rules() {
     assert_eq!((found["scenes"].as_u64(), found["left_out"].as_u64()), (Some(120), Some(0)));
     assert!((estimate(&found, "chance", "accuracy") - 0.2).abs() < 1e-9);
     assert!((estimate(&found, "chance", "log loss") - libm::log(5.0)).abs() < 1e-9);
-    // The groups of the synthetic users are plain to see for whoever looks at the history.
+    // The groups of the synthetic users are evident from the history.
     let own = estimate(&found, "parametric", "accuracy");
     let swapped = estimate(&found, "parametric, another user's memory", "accuracy");
     assert!(own > 0.25 && own > swapped, "{own} and {swapped}");
@@ -106,7 +106,7 @@ fn a_user_model_is_measured_beside_chance_and_rules() {
 }
 
 #[test]
-fn words_that_a_model_was_not_trained_with_are_told() {
+fn words_that_a_model_was_not_trained_with_are_reported() {
     if !has_runtime() {
         return;
     }
@@ -130,7 +130,7 @@ fn words_that_a_model_was_not_trained_with_are_told() {
 }
 
 #[test]
-fn a_liking_for_letters_is_taken_away() {
+fn position_bias_is_removed() {
     if !has_runtime() {
         return;
     }
@@ -185,7 +185,7 @@ fn a_language_model_gives_the_same_on_any_threads() {
 }
 
 #[test]
-fn models_stand_beside_each_other_and_the_gate_speaks_of_the_first() {
+fn models_are_compared_and_the_gate_is_about_the_first() {
     if !has_runtime() {
         return;
     }

@@ -30,7 +30,7 @@ fn logs_with_additions_and_what_policies_learn_from_them() {
 }
 
 #[test]
-fn what_cannot_be_added_is_refused() {
+fn impossible_additions_are_refused() {
     let folder = with_data();
     let scenario = write_scenario(folder.path(), &["popular", "item_knn"]);
     let out = folder.path().join("out");

@@ -63,7 +63,7 @@ fn number(cell: &str) -> Option<f64> {
 }
 
 #[test]
-fn the_report_stands_in_a_browser() {
+fn the_report_renders_in_a_browser() {
     if chromium().is_none() {
         eprintln!("skipped: no Chromium; CHROME names one");
         return;
@@ -100,7 +100,7 @@ fn the_report_stands_in_a_browser() {
             assert!(cells.len() >= 3 && (first == 1) == (place >= 14), "{column}");
         }
     }
-    // The pictures stay, for whoever wants to look.
+    // The pictures stay for inspection.
     let pictures = Path::new(env!("CARGO_TARGET_TMPDIR"));
     let taken = ["light", "dark"].map(|scheme| {
         let picture = pictures.join(format!("report-{scheme}.png"));

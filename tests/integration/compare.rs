@@ -46,7 +46,7 @@ fn runs_of_one_setting_are_paired() {
 }
 
 #[test]
-fn what_differs_is_said_or_refused() {
+fn differences_are_reported_or_refused() {
     let folder = with_data();
     let base = run(folder.path(), "base", &[]);
     let seed = run(folder.path(), "seed", &["seed=6", "ticks=5"]);

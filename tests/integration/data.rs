@@ -333,7 +333,7 @@ fn tables_of_users_and_items_may_be_missing_and_rows_of_unknown_ones_are_counted
 }
 
 #[test]
-fn folders_without_a_log_or_with_several_are_told() {
+fn folders_without_a_log_or_with_several_are_reported() {
     let log = Log::synthetic(8, 24);
     let folder = place();
     log.write_recbole(folder.path());

@@ -75,7 +75,7 @@ fn ready(command: &str, scenes: usize) -> tempfile::TempDir {
     folder
 }
 
-/// What a server without faults gives.
+/// The result of a server without faults.
 fn undisturbed_by(command: &str, scenes: usize, reply: fn() -> Reply) -> String {
     let folder = ready(command, scenes);
     let server = Server::start(move |_| reply());
@@ -134,7 +134,7 @@ fn faults_are_waited_out_and_leave_no_trace() {
 }
 
 #[test]
-fn a_refused_letter_is_asked_again_and_too_many_stop_the_run() {
+fn a_refused_label_is_asked_again_and_too_many_stop_the_run() {
     let folder = ready("judge", 5);
     let root = folder.path();
     let longest = |request: &Request| match (request.scene, request.before) {
@@ -155,12 +155,12 @@ fn a_refused_letter_is_asked_again_and_too_many_stop_the_run() {
     assert_eq!(read(&made("judge", root)), undisturbed_by("judge", 5, || Reply::Answers));
     let never = Server::start(|_| Reply::Status(400, "", "{}".to_owned()));
     let answer = ask("judge", root, &never, &["--skip-failed", "--concurrency", "1", "--restart"]).expect(2);
-    answer.says(&["refuses the request (status 400)", "leave --restart out next time"]);
+    answer.says(&["refuses the request (status 400)", "leave out --restart next time"]);
     assert_eq!(never.requests().len(), 3);
 }
 
 #[test]
-fn an_answer_without_letters_costs_itself_alone_once_letters_were_read() {
+fn an_answer_without_labels_costs_only_itself_once_labels_were_read() {
     let folder = ready("judge", 3);
     let empty = |request: &Request| match (request.scene, request.before) {
         (1, 0) => Reply::Body(
@@ -171,7 +171,7 @@ fn an_answer_without_letters_costs_itself_alone_once_letters_were_read() {
     let server = Server::start(empty);
     let answer = ask("judge", folder.path(), &server, &["--concurrency", "1"]).expect(0);
     assert!(answer.stdout.contains("11 judged decisions"), "{}", answer.stdout);
-    assert!(answer.stdout.contains("for which the predictor named no letter"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("for which the predictor named no option label"), "{}", answer.stdout);
 }
 
 #[test]
@@ -227,7 +227,7 @@ fn wait_for(command: &str, root: &Path, answers: usize) {
 }
 
 #[test]
-fn a_killed_run_goes_on_without_losing_an_answer_or_asking_twice() {
+fn a_killed_run_continues_without_losing_an_answer_or_asking_twice() {
     // Keys of what was delivered: `decide` has a seed for each sample, `judge` none.
     killed_and_resumed("decide", 20);
     killed_and_resumed("judge", 5);
@@ -271,7 +271,7 @@ fn killed_and_resumed(command: &str, keys: usize) {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupt_finishes_what_is_under_way() {
+fn an_interrupt_finishes_active_requests() {
     let folder = project(4);
     let root = folder.path();
     let server = Server::start(|request| if request.answered < 5 { Reply::One } else { Reply::Late });
@@ -284,12 +284,12 @@ fn an_interrupt_finishes_what_is_under_way() {
     assert_eq!(journal(root).lines().count(), 1 + 6);
 }
 
-/// What Ctrl-C does, up to where the handler has run.
+/// The effect of Ctrl-C, after the handler has run.
 #[cfg(unix)]
 fn interrupt(child: &mut std::process::Child) {
     let kill = std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status();
     assert!(kill.is_ok_and(|status| status.success()));
-    heard(child, "stopping: what is under way is finished");
+    heard(child, "stopping: active requests are finished");
 }
 
 #[cfg(unix)]
@@ -324,7 +324,7 @@ fn the_budget_holds_and_the_rest_is_asked_with_a_larger_one() {
 }
 
 #[test]
-fn a_dry_run_tells_requests_and_tokens_and_sends_nothing() {
+fn a_dry_run_prints_requests_and_tokens_and_sends_nothing() {
     let folder = project(3);
     let answer = ask("decide", folder.path(), &Server::start(|_| Reply::Drop), &["--dry-run"]).expect(0);
     let told = answer.stdout.replace(text(folder.path()), "PROJECT");
@@ -333,7 +333,7 @@ fn a_dry_run_tells_requests_and_tokens_and_sends_nothing() {
 }
 
 #[test]
-fn other_settings_are_told_and_restart_starts_anew() {
+fn other_settings_are_reported_and_restart_starts_again() {
     let folder = project(3);
     let root = folder.path();
     let holding = Server::start(|request| if request.answered < 4 { Reply::Answers } else { Reply::Drop });

@@ -110,7 +110,7 @@ fn visits(experiment: &Experiment, policy: usize, replication: u32) -> Vec<(u32,
 }
 
 #[test]
-fn all_policies_meet_the_same_arrivals() {
+fn all_policies_have_the_same_arrivals() {
     let folder = with_data();
     for settings in [&["session.slates=1"][..], &["session.slates=1", "population.users=40", "arrival.rate=uniform"]] {
         let experiment = prepare(folder.path(), &kinds(), settings);

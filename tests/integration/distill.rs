@@ -103,7 +103,7 @@ fn drawn_behaviors_follow_the_seed_and_not_the_threads() {
 }
 
 #[test]
-fn wrong_files_are_told_and_nothing_is_written() {
+fn wrong_files_are_reported_and_nothing_is_written() {
     type Damage = fn(&str) -> String;
     let damages: [(&str, Damage, &str); 5] = [
         (
@@ -136,12 +136,12 @@ fn wrong_files_are_told_and_nothing_is_written() {
 }
 
 #[test]
-fn missing_files_and_wrong_names_are_told() {
+fn missing_files_and_wrong_names_are_reported() {
     let (folder, _) = project("small");
     for (datasets, more, told) in [
         ("ml-1m,steam", &[][..], "steam_train.jsonl does not exist; `recmirror scenes` makes it"),
         ("ml-1m,ml-1m", &[], "--datasets names `ml-1m` twice"),
-        ("../ml-1m", &[], "`../ml-1m` is no name of a data set"),
+        ("../ml-1m", &[], "`../ml-1m` is not a valid name of a data set"),
         ("ml-1m", &["--rank", "ifd"], "ml-1m_ifd.jsonl does not exist; `recmirror judge --ifd` makes it"),
         ("ml-1m", &["--prompts", "nowhere.toml"], "cannot read the prompts nowhere.toml"),
     ] {

@@ -1,4 +1,4 @@
-//! What changes during a run: it is the same for all policies, the same bit for bit, and nothing at a strength of 0.
+//! Dynamics: the same for all policies, the same bit for bit, and without effect at a strength of 0.
 
 use crate::resume::stopped_after;
 use crate::util::{
@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 
-/// What the tests need besides: providers, and time for things to happen.
+/// Further keys of the tests: providers, and time for events.
 const MORE: &[&str] = &["data.providers=seeded", "data.provider_count=7", "ticks=14"];
 
 /// All kinds of policy that need no parameter.
@@ -92,7 +92,7 @@ fn neither_threads_nor_chunks_nor_a_second_run_change_a_digest() {
 }
 
 #[test]
-fn programs_and_networks_repeat_and_go_on_too() {
+fn programs_and_networks_repeat_and_continue_too() {
     if !has_data_and_runtime() {
         return;
     }
@@ -166,7 +166,7 @@ const CATALOGUE: &str = "\n[[dynamic]]\nkind = 'releases'\nshare = 0.5\nuntil = 
     [[dynamic]]\nkind = 'retirement'\nhazard = 0.05\n";
 
 #[test]
-fn no_policy_shows_what_is_not_on_offer() {
+fn no_policy_shows_withheld_items() {
     let folder = with_data();
     let experiment = prepare(folder.path(), &policies(), CATALOGUE, &[]);
     let users = experiment.population(0).expect("users").sources.len();
@@ -183,13 +183,13 @@ fn no_policy_shows_what_is_not_on_offer() {
                 late_shown += u32::from(late.contains(item));
             }
         }
-        // Popularity alone never reaches what nobody has had; whoever draws does.
+        // Popularity alone never shows items without interactions; policies that draw do.
         assert!(shown > 1000 && (late_shown > 100 || *name != "random"), "{name}: {late_shown} of {shown}");
     }
 }
 
 #[test]
-fn nobody_knows_the_past_of_those_who_join_later() {
+fn users_who_join_later_have_no_known_past() {
     let folder = with_data();
     let table = "\n[[dynamic]]\nkind = 'new_users'\nshare = 0.5\nuntil = 8\n";
     let experiment = prepare(folder.path(), &["popular", "item_knn"], table, &[]);
@@ -215,7 +215,7 @@ fn nobody_knows_the_past_of_those_who_join_later() {
 }
 
 #[test]
-fn who_leaves_does_not_come_back() {
+fn users_who_leave_do_not_come_back() {
     let folder = with_data();
     let table = "\n[[dynamic]]\nkind = 'churn'\nhazard = 0.5\nsensitivity = 0.0\n";
     let more = ["ticks=40", "arrival.probability=1", "arrival.rate=uniform", "session.slates=2", "session.patience=0"];
@@ -231,7 +231,7 @@ fn who_leaves_does_not_come_back() {
 }
 
 #[test]
-fn providers_of_whom_nobody_knows_are_said_so() {
+fn unknown_providers_are_reported() {
     let folder = with_data();
     let file = folder.path().join("small.toml");
     write(&file, scenario_text(&["popular"]) + "\n[[dynamic]]\nkind = 'provider_exit'\nname = 'exit'\nneed = 0.5\n");

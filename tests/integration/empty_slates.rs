@@ -81,7 +81,7 @@ fn a_policy_cannot_skip_hard_users() {
 }
 
 #[test]
-fn a_run_with_empty_slates_goes_on_as_if_nothing_had_happened() {
+fn a_run_with_empty_slates_continues_as_usual() {
     let folder = with_data();
     let experiment = experiment(folder.path(), &["session.slates=3"]);
     let run = |name: &str| folder.path().join(name);
@@ -144,7 +144,7 @@ fn program(slates: &str) -> String {
 }
 
 #[test]
-fn the_command_counts_tells_and_reads_back_empty_slates() {
+fn the_command_counts_reports_and_restores_empty_slates() {
     if std::process::Command::new("python3").arg("--version").output().is_err() {
         return;
     }
@@ -161,11 +161,11 @@ fn the_command_counts_tells_and_reads_back_empty_slates() {
     let out = folder.path().join("out");
     let more = ["--quiet", "--allow-external", "--set", "session.slates=1"];
     let answer = recmirror(&[&["run", text(&path), "--out", text(&out)][..], &more].concat()).expect(0);
-    let words = ["slates had fewer items than slots: 0 because no candidates were left", "`mute` served nobody"];
+    let words = ["slates had fewer items than slots: 0 because no candidates were left", "`mute` served no user"];
     for word in words {
         assert!(answer.stdout.contains(word), "no `{word}` in {}", answer.stdout);
     }
-    assert!(!answer.stdout.contains("`skips` served nobody"));
+    assert!(!answer.stdout.contains("`skips` served no user"));
     let rates: Vec<(String, String)> = csv_rows(&out.join("finals.csv"))
         .into_iter()
         .filter(|row| row[2] == "acceptance_rate")
@@ -189,5 +189,5 @@ fn slates_that_are_short_because_nothing_is_left_are_counted_and_so_is_a_run_wit
     let out = out.path().join("out");
     let nobody = ["--set", "arrival.probability=0", "--quiet"];
     let answer = recmirror(&[&["run", text(&path), "--out", text(&out)][..], &nobody].concat()).expect(0);
-    assert!(answer.stdout.contains("nobody came in the whole run"), "{}", answer.stdout);
+    assert!(answer.stdout.contains("no user came during the run"), "{}", answer.stdout);
 }

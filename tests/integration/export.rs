@@ -92,7 +92,7 @@ fn what_users_did_in_scenes_is_exported_in_the_words_of_the_prompts() {
 }
 
 #[test]
-fn with_rotations_no_letter_is_taken_more_often() {
+fn with_rotations_no_label_is_taken_more_often() {
     let folder = distilled();
     let prompts = package().join("models/lm-adapter/prompts.toml").to_string_lossy().into_owned();
     export(folder.path(), &["--task", "choice", "--name", "ml-1m", "--prompts", &prompts, "--rotations"]).expect(0);
@@ -123,7 +123,7 @@ fn with_rotations_no_letter_is_taken_more_often() {
 }
 
 #[test]
-fn what_cannot_be_exported_is_told() {
+fn failed_exports_are_reported() {
     let folder = distilled();
     export(folder.path(), &["--task", "sft", "--name", "other"]).expect(2).says(&["other_pref.jsonl does not exist"]);
     let path = folder.path().join("datasets/recmirror_pref.jsonl");

@@ -105,7 +105,7 @@ fn a_program_that_misbehaves_is_named_and_the_others_are_kept() {
         ("sys.exit(7)", vec!["tick 2: ", "did not answer `recommend`: it ended with exit status: 7"]),
         ("raise ValueError('no good day')", vec!["tick 2: ", "its last words", "ValueError: no good day"]),
         ("time.sleep(600)", vec!["tick 2: ", "did not answer `recommend` within 0.5 s (key `timeout`)"]),
-        ("answer = 5", vec!["tick 2: ", "none of the protocol's lines", ": 5"]),
+        ("answer = 5", vec!["tick 2: ", "a line that is not in the protocol", ": 5"]),
         ("answer['slates'].pop()", vec!["tick 2: ", "slates for"]),
         ("answer = {'type': 'ready'}", vec!["tick 2: ", "answered `recommend` with `ready`, not with `slates`"]),
         ("answer = {'type': 'error', 'message': 'no model'}", vec!["tick 2: ", "no model"]),
@@ -116,7 +116,10 @@ fn a_program_that_misbehaves_is_named_and_the_others_are_kept() {
         ("answer['scores'] = [[1.0]] * len(users)", vec!["tick 2, user ", "1 numbers for 5 items"]),
         ("answer['scores'] = [[1e39] * 5] * len(users)", vec!["tick 2, user ", "a score is inf"]),
         ("answer['scores'] = [[-1e39] * 5] * len(users)", vec!["tick 2, user ", "a score is -inf"]),
-        ("answer['scores'] = [[float('nan')] * 5] * len(users)", vec!["tick 2: ", "none of the protocol's lines"]),
+        (
+            "answer['scores'] = [[float('nan')] * 5] * len(users)",
+            vec!["tick 2: ", "a line that is not in the protocol"],
+        ),
         ("answer['propensities'] = [[2.0] * 5] * len(users)", vec!["tick 2, user ", "above 0 and at most 1"]),
     ] {
         let folder = with_data();
@@ -155,7 +158,7 @@ fn runs(number: &str) -> bool {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn what_a_program_has_started_ends_with_it() {
+fn programs_that_a_program_started_end_with_it() {
     if !has_python() {
         return;
     }

@@ -89,7 +89,7 @@ const BEHAVIORS: &str = "1\tU1\t11/13/2019 9:00:00 AM\tN1 N2\tN6-0 N7-1 N8-1\n\
     3\tU2\t11/12/2019 12:00:01 AM\t\tN6-1\n";
 
 #[test]
-fn lists_of_news_are_read_whole() {
+fn lists_of_news_are_read_completely() {
     let news = "N6\tsports\tsoccer\tA Title\tWords\thttp://x\t[]\t[]\nN7\tnews\tworld\tOther\tMore\thttp://y\t[]\t[]\n";
     let data = read(&[("behaviors.tsv", BEHAVIORS), ("news.tsv", news)]);
     assert_eq!(data.impressions.counts_by_taken(), [1, 1, 1]);

@@ -45,7 +45,7 @@ fn final_of(experiment: &Experiment, outcome: &Outcome, metric: &str) -> Vec<Opt
 }
 
 #[test]
-fn what_needs_fields_says_so_and_what_is_undefined_is_not_0() {
+fn missing_fields_are_reported_and_undefined_values_are_not_0() {
     let experiment = prepare(bare(), &["random", "popular", "mmr", "calibrated", "linucb"], "", &[]).expect("prepared");
     let outcome = run_on(2, &experiment);
     let failed: Vec<&str> = outcome.failures.iter().map(|failure| failure.policy.as_str()).collect();
@@ -66,7 +66,7 @@ fn what_needs_fields_says_so_and_what_is_undefined_is_not_0() {
 }
 
 #[test]
-fn fields_of_any_name_serve_and_the_manifest_says_which() {
+fn fields_of_any_name_serve_and_the_manifest_names_them() {
     let tables = "\n[[dynamic]]\nkind = 'satiation'\nstrength = 1.0\n";
     let more = ["data.providers=column", "data.provider_field=shop"];
     let experiment = prepare(shops(), &["random", "mmr", "calibrated", "linucb"], tables, &more).expect("prepared");

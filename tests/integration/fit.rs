@@ -63,7 +63,7 @@ fn the_same_log_gives_the_same_bytes_on_any_number_of_threads() {
 }
 
 #[test]
-fn what_cannot_be_fitted_is_said_before_anything_is_computed() {
+fn unusable_logs_are_reported_before_anything_is_computed() {
     let folder = place();
     let data = folder.path().join("shop");
     Log::synthetic(20, 10).write_recbole(&data);

@@ -1,4 +1,4 @@
-//! What commands do with the names of folders: claimed at the start, and nothing of anybody else's is ever removed.
+//! Names of folders: claimed at the start, and files of others are never removed.
 
 use crate::util::{Answer, manifest, names_in, read, recmirror, start, text, wait, with_data, write, write_scenario};
 use std::path::{Path, PathBuf};
@@ -34,7 +34,7 @@ fn working(scenario: &Path, out: &Path, more: &[&str]) -> Child {
 }
 
 #[test]
-fn what_is_put_where_a_run_will_be_stays() {
+fn files_at_the_place_of_a_run_stay() {
     let (folder, scenario, out) = place();
     let child = working(&scenario, &out, &[]);
     assert!(std::fs::create_dir(&out).is_err(), "the name is held from the start");
@@ -72,7 +72,7 @@ fn a_run_is_replaced_only_where_all_files_are_its_own() {
     std::fs::remove_file(out.join("events/notes.md")).expect("removed");
     run(&scenario, &out, &["--force", "--seed", "9"]).expect(0);
     assert_eq!((names_in(&out), manifest(&out).seed), (files, 9));
-    // What is put into it while another run is made of it stays, and that run has another name.
+    // Files that are put into it while another run is made of it stay, and that run has another name.
     let child = working(&scenario, &out, &["--force", "--seed", "10"]);
     write(&out.join("notes.md"), "mine");
     wait(child).expect(2).says(&["(notes.md)", "out-2"]);
@@ -99,7 +99,7 @@ fn links_and_the_current_folder_are_refused_at_the_start() {
 }
 
 #[test]
-fn what_is_wrong_with_the_name_is_said_before_anything_is_computed() {
+fn a_wrong_name_is_reported_before_anything_is_computed() {
     let (folder, scenario, out) = place();
     write(&out.join("thesis.txt"), "years");
     let data = folder.path().join("nowhere");
@@ -120,7 +120,7 @@ fn what_is_wrong_with_the_name_is_said_before_anything_is_computed() {
 }
 
 #[test]
-fn what_killed_processes_left_is_cleaned() {
+fn leftovers_of_killed_processes_are_cleaned() {
     let (folder, _, out) = place();
     let left = folder.path().join(".out.partial-1-0");
     write(&left.join("meta.json"), "{");

@@ -41,7 +41,7 @@ fn guides() -> Vec<(String, Vec<Block>)> {
     found
 }
 
-/// What is wrong with a scenario, or with a part of one, to which data and a policy are added where it has none.
+/// The problem of a scenario, or of a part of one, to which data and a policy are added if it has none.
 fn problem(text: &str) -> Option<String> {
     let folder = place();
     let data = if text.contains("[data]") { "" } else { "data.path = \".\"\n" };

@@ -89,7 +89,7 @@ fn padded(line: &str, both: bool) -> String {
 }
 
 #[test]
-fn external_ids_stay_text_and_providers_stand_in_a_file() {
+fn external_ids_stay_text_and_providers_are_in_a_file() {
     let folder = with_data();
     // Ids of the data set as a publisher may write them.
     for name in ["small.inter", "small.item", "small.user"] {

@@ -216,7 +216,7 @@ const BEHAVIORS: &str = "1\tU1\t11/13/2019 9:00:00 AM\tN1 N2 N3 N4 N5\tN6-0 N7-1
     5\tU4\t11/14/2019 9:00:00 AM\tN1 N2 N3 N4 N5\tN1-1 N2-0 N3-0 N4-0 N5-0 N6-0 N7-0 N8-0 N9-0 N10-0 N11-0\n";
 
 #[test]
-fn mind_keeps_real_impressions_and_what_was_read_before() {
+fn mind_keeps_real_impressions_and_earlier_clicks() {
     let news: String =
         (1..=9).map(|news| format!("N{news}\tsports\tgolf\tTitle {news}\tAbout {news}\thttps://x\t[]\t[]\n")).collect();
     let import = Import::of(&[("behaviors.tsv", BEHAVIORS), ("news.tsv", &news)]);
@@ -323,7 +323,7 @@ fn custom_reads_the_unified_form_as_jsonl_and_as_csv() {
     shows(&other.run("custom"), &["note: `timestamp` holds milliseconds since 1970"]);
     assert_eq!(other.interactions()[0]["timestamp"], json!(1_577_934_245));
 
-    // What was written reads back unchanged, templates that came along included.
+    // The written files read back unchanged, including templates.
     let again = Import::of(&[]);
     for kind in ["interaction", "item_feature", "user_feature"] {
         let name = format!("x_{kind}.jsonl");

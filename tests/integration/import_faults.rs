@@ -26,7 +26,7 @@ fn ratings() -> String {
 }
 
 #[test]
-fn wrong_files_are_told_with_their_line_and_nothing_is_written() {
+fn wrong_files_are_reported_with_their_line_and_nothing_is_written() {
     let bad_line = format!("{}1::7\n", ratings());
     let cases: [(&str, &str, &[u8], &[&str]); 14] = [
         ("movielens", "ratings.dat", b"", &["ratings.dat: the file is empty"]),
@@ -101,7 +101,7 @@ fn a_deeply_nested_literal_is_refused() {
 }
 
 #[test]
-fn packed_files_that_are_cut_off_are_errors_and_keep_what_was_imported_before() {
+fn truncated_packed_files_are_errors_and_keep_earlier_imports() {
     let folder = place();
     let plain = folder.path().join("from/ratings.dat");
     write(&plain, ratings());
@@ -161,7 +161,7 @@ fn ids_of_one_side_and_missing_values_are_counted_drops() {
 }
 
 #[test]
-fn what_cannot_be_imported_is_told() {
+fn failed_imports_are_reported() {
     let folder = place();
     write(&folder.path().join("from/readme.txt"), "hello");
     import("movilens", folder.path(), &[]).expect(2).says(&["a similar value exists: 'movielens'"]);
@@ -174,7 +174,9 @@ fn what_cannot_be_imported_is_told() {
         .expect(2)
         .says(&["`movielens` has no format `tsv`", "`recbole`"]);
     import("movielens", folder.path(), &["--latest", "0"]).expect(2).says(&["expected a share above 0"]);
-    import("movielens", folder.path(), &["--name", "../x"]).expect(2).says(&["`../x` is no name of a data set"]);
+    import("movielens", folder.path(), &["--name", "../x"])
+        .expect(2)
+        .says(&["`../x` is not a valid name of a data set"]);
     write(&folder.path().join("from/user_artists.dat"), "userID\tartistID\tweight\n1\t2\t3\n");
     import("lastfm", folder.path(), &["--latest", "0.5"])
         .expect(2)
@@ -188,7 +190,7 @@ fn what_cannot_be_imported_is_told() {
 }
 
 #[test]
-fn a_format_can_be_asked_for_where_several_lie_together() {
+fn a_format_can_be_named_if_a_folder_has_several() {
     let folder = place();
     write(&folder.path().join("from/ratings.dat"), ratings());
     write(&folder.path().join("from/ratings.csv"), "userId,movieId,rating,timestamp\n1,2,3,4\n");

@@ -89,7 +89,7 @@ fn check_prints_every_problem_with_its_line() {
 }
 
 #[test]
-fn check_reads_several_files_and_tells_the_good_from_the_bad() {
+fn check_reads_several_files_and_separates_valid_from_invalid() {
     let folder = with_data();
     let good = write_scenario(folder.path(), &["random", "popular"]);
     let bad = folder.path().join("bad.toml");

@@ -104,7 +104,7 @@ fn eight_bits_say_what_all_bits_say() {
     assert!(off < 0.2);
 }
 
-/// Someone with this history in front of five films, in the words of `models/lm-adapter`.
+/// A user with this history and five films, worded as in `models/lm-adapter`.
 fn choice(history: &[&str], list: &[&str]) -> LetterRequest {
     let history: String = history.iter().map(|film| format!("{film} +\n")).collect();
     let options: String = list.iter().zip('A'..).map(|(film, letter)| format!("{film} [{letter}]\n")).collect();
@@ -121,7 +121,7 @@ fn choice(history: &[&str], list: &[&str]) -> LetterRequest {
 
 #[test]
 #[ignore = "needs make lm"]
-fn the_tuned_model_chooses_for_the_person() {
+fn the_tuned_model_chooses_for_the_user() {
     let space = ["Star Wars", "Star Trek: The Wrath of Khan", "Alien", "Terminator, The", "Empire Strikes Back, The"];
     let romance = ["Sense and Sensibility", "Emma", "English Patient, The", "Sabrina", "Jane Eyre"];
     // What goes with these histories in the eyes of those who took them: Aliens and Fargo, Indiana Jones and Evita.

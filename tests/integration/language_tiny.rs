@@ -95,7 +95,7 @@ fn bits(values: &[Vec<f64>]) -> Vec<Vec<u64>> {
 }
 
 #[test]
-fn a_text_is_as_likely_as_the_reference_says() {
+fn a_text_has_the_likelihood_of_the_reference() {
     if !has_runtime() {
         return;
     }
@@ -125,7 +125,7 @@ fn a_sample_is_the_same_whatever_is_asked_beside_it() {
         let mut found = complete(&model, &turned);
         found.reverse();
         assert_eq!(found, expected, "{kind}: in another order, with hardly any cache");
-        // What a stopped run still lacks: other numbers of samples, from another first one.
+        // The requests that a stopped run still lacks: other numbers of samples, from another first one.
         let rest: Vec<_> = (0..7).map(|number| completion(number, 4, 2)).collect();
         for (found, expected) in complete(&model, &rest).iter().zip(&expected) {
             assert_eq!(found.as_slice(), &expected[4..], "{kind}: resumed");
@@ -134,7 +134,7 @@ fn a_sample_is_the_same_whatever_is_asked_beside_it() {
 }
 
 #[test]
-fn letters_are_the_same_whatever_is_asked_beside_them() {
+fn labels_do_not_depend_on_other_requests() {
     if !has_runtime() {
         return;
     }
@@ -155,9 +155,9 @@ fn letters_are_the_same_whatever_is_asked_beside_them() {
     }
 }
 
-/// `[A` and `[B` are one token each, `[C` is two: the letters have the shares of the texts that they end.
+/// `[A` and `[B` are one token each, `[C` is two: the labels have the shares of the texts that they end.
 #[test]
-fn letters_that_merge_with_the_text_before_them_are_as_likely_as_their_texts() {
+fn labels_that_merge_with_the_text_have_the_likelihood_of_their_texts() {
     if !has_runtime() {
         return;
     }
@@ -199,7 +199,7 @@ fn keys_values_and_logits_may_have_half_precision() {
 }
 
 #[test]
-fn a_prompt_that_is_too_long_costs_its_request_alone() {
+fn a_prompt_that_is_too_long_fails_only_its_request() {
     if !has_runtime() {
         return;
     }

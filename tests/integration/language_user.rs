@@ -72,7 +72,7 @@ fn outcome(threads: usize, folder: &Path, settings: &[&str]) -> Found {
 }
 
 #[test]
-fn neither_threads_nor_chunks_nor_what_was_read_before_change_a_bit() {
+fn neither_threads_nor_chunks_nor_the_cache_change_a_bit() {
     if !has_runtime() {
         return;
     }
@@ -104,7 +104,7 @@ fn neither_threads_nor_chunks_nor_what_was_read_before_change_a_bit() {
 }
 
 #[test]
-fn a_run_that_was_stopped_and_goes_on_is_the_whole_one() {
+fn a_stopped_and_resumed_run_equals_the_complete_one() {
     if !has_runtime() {
         return;
     }
@@ -143,7 +143,7 @@ fn a_run_that_was_stopped_and_goes_on_is_the_whole_one() {
 }
 
 #[test]
-fn a_run_keeps_what_users_thought_and_replays() {
+fn a_run_keeps_rationales_and_replays() {
     if !has_runtime() {
         return;
     }
@@ -203,7 +203,7 @@ fn a_run_keeps_what_users_thought_and_replays() {
     assert_eq!(thought(&bare), thought(&out));
 }
 
-/// What the users of a run thought is reported in their stories, with the draws that it came from.
+/// The rationales of a run's users are in their timelines, with their draws.
 fn stories_tell_thoughts(out: &Path) {
     let mut thoughts = Vec::new();
     read_decisions(&out.join("decisions/01-random-r000.jsonl"), |line| thoughts.push(line)).expect("decisions");

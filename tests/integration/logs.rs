@@ -47,7 +47,7 @@ fn of_two_ratings_at_one_time_the_highest_is_kept() {
 }
 
 #[test]
-fn items_without_a_file_are_told_apart_by_their_ids() {
+fn items_without_a_file_have_their_ids() {
     let data = data("noitems");
     assert_eq!((data.title_of(ItemId(0)), data.title_of(ItemId(4))), ("a", "e"));
     let (_, told) = imported("noitems");

@@ -124,7 +124,7 @@ fn tables_follow_from_the_stored_events() {
 }
 
 #[test]
-fn also_with_ticks_that_nobody_visits_and_short_slates() {
+fn also_with_ticks_without_visits_and_short_slates() {
     check(&["arrival.probability=0.01", "ticks=12"]);
     check(&["slate=75", "population.users=20", "replications=3", "user.acceptance=0.9"]);
 }
@@ -189,7 +189,7 @@ fn the_regret_of_learners_flattens_and_that_of_chance_does_not() {
 }
 
 #[test]
-fn sessions_that_follow_at_once_are_told_apart() {
+fn consecutive_sessions_are_separated() {
     let folder = with_data();
     let every_tick = ["metrics=all", "arrival.probability=1", "arrival.rate=uniform", "session.patience=0", "ticks=6"];
     let run = |slates: &str| prepare(folder.path(), &["random"], &[&every_tick[..], &[slates]].concat());

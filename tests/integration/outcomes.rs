@@ -1,4 +1,4 @@
-//! What the shipped scenarios of changing worlds show, on their own seeds: each test asserts the direction that the file
+//! Results of the shipped scenarios about change, on their own seeds: each test asserts the direction that the file
 //! promises.
 
 use crate::util::{has_data_and_runtime, model, movielens, package, settings};
@@ -142,7 +142,7 @@ impl Run {
         }))
     }
 
-    /// Providers of whom something was shown, a mean over replications.
+    /// Providers with a shown item, a mean over replications.
     fn providers(&self, policy: &str, ticks: Range<u32>) -> f64 {
         let shown = self.rows(policy, ticks).flat_map(|(replication, (batch, row))| {
             let items = batch.slate_of(row).iter().filter(|item| item.is_some());
@@ -178,7 +178,7 @@ fn exploration_pays_late() {
 }
 
 #[test]
-fn people_become_alike_who_are_shown_the_same() {
+fn users_who_are_shown_the_same_become_alike() {
     let Some(run) = run("feedback_loop.toml", &[]) else { return };
     let alike = |policy: &str| run.alike(policy, 0..20);
     assert!(alike("learning") > 2.0 * alike("item_knn"), "{} {}", alike("learning"), alike("item_knn"));
@@ -220,7 +220,7 @@ fn the_popular_serves_newcomers_better_at_first_only() {
 }
 
 #[test]
-fn what_is_new_is_shown_by_features_and_chance_alone() {
+fn new_items_are_shown_by_features_and_chance_alone() {
     let Some(run) = run("cold_start_items.toml", &[]) else { return };
     let users = run.experiment.population(0).expect("users").sources.len();
     // In the order of years, the same in all replications.
@@ -236,7 +236,7 @@ fn what_is_new_is_shown_by_features_and_chance_alone() {
 }
 
 #[test]
-fn collaborative_policies_show_more_of_the_popular_than_people_chose() {
+fn collaborative_policies_show_more_popular_items_than_users_chose() {
     let Some(run) = run("popularity_bias.toml", &[]) else { return };
     let log = run.experiment.data.split(run.experiment.scenario.data.holdout).before;
     let counts = log.item_counts();
@@ -268,7 +268,7 @@ fn a_bubble_narrows_further_when_tastes_drift() {
 }
 
 #[test]
-fn a_worse_policy_loses_more_people() {
+fn a_worse_policy_loses_more_users() {
     let Some(tired) = run("fatigue.toml", &[]) else { return };
     let Some(fresh) = run("fatigue.toml", &["dynamic.fatigue.strength=0"]) else { return };
     let kept = |run: &Run, policy: &str| run.visits(policy, 50..60) as f64 / run.visits(policy, 0..10) as f64;
@@ -294,7 +294,7 @@ fn sharing_slots_keeps_the_providers() {
 }
 
 #[test]
-fn who_finds_something_looks_at_fewer_lists() {
+fn users_who_find_something_see_fewer_lists() {
     let Some(run) = run("time_on_site.toml", &[]) else { return };
     // A session of one slate a tick is a row of ticks without a gap.
     let depth = |policy: &str| {

@@ -47,7 +47,7 @@ fn zones_order_rows_and_days_are_days() {
 }
 
 #[test]
-fn milliseconds_are_told_and_order_rows_of_one_second() {
+fn milliseconds_are_noted_and_order_rows_of_one_second() {
     let text = "user_id,item_id,timestamp,rating\nu1,8,1577934246500,3\nu1,7,1577934246100,4\nu2,7,1577934247000,5\n";
     let data = read(&[("log.csv", text)]);
     let found = |data: &Dataset| -> Vec<(String, i64)> {
@@ -67,7 +67,7 @@ fn milliseconds_are_told_and_order_rows_of_one_second() {
 }
 
 #[test]
-fn scales_are_read_or_told_and_what_is_outside_has_a_line() {
+fn scales_are_read_or_given_and_ratings_outside_have_a_line() {
     let scale = |ratings: &str| {
         let lines: String = ratings.split(' ').enumerate().map(|(at, rating)| format!("u{at},i,{rating}\n")).collect();
         let scale = read(&[("log.csv", &format!("user,item,rating\n{lines}"))]).scale.expect("a scale");
@@ -176,7 +176,7 @@ const ITEMS: &str = "sku,name,price,tags,zip,launched,blurb,maker\n\
     003,Bowl,,small,0456,,A bowl for soup or for fish that nobody wants,Bolt\n";
 
 #[test]
-fn fields_are_typed_by_their_values_or_as_told() {
+fn fields_are_typed_by_their_values_or_as_given() {
     let log = ("orders.csv", "customer_id,sku,qty,when\n9,001,2,2022-01-01\n9,003,1,2022-01-02\n10,002,5,2022-01-03\n");
     let data = read(&[
         log,
@@ -232,7 +232,7 @@ const FLAT: &str = "user_id,item_id,timestamp,clicked,position,propensity\n\
     u1,b,100,0,2,0.2\nu1,a,100,1,1,0.5\nu1,c,100,1,3,0.3\nu2,a,90,0,1,0.5\nu2,b,90,0,2,0.2\nu1,c,200,1,1,0.3\n";
 
 #[test]
-fn flat_tables_of_what_was_shown_are_lists() {
+fn flat_tables_of_exposures_are_lists() {
     let data = read(&[("log.csv", FLAT)]);
     assert_eq!(data.impressions.counts_by_taken(), [1, 1, 1]);
     let list = data.impressions.get(1);
@@ -262,7 +262,7 @@ fn columns_of_lists_are_lists() {
 }
 
 #[test]
-fn parts_of_a_log_are_one_log_and_other_logs_are_told() {
+fn parts_of_a_log_are_one_log_and_other_logs_are_reported() {
     let data = read(&[("2020.csv", "user,item,time\nu,a,5\n"), ("2021.csv", "user,item,time\nu,b,6\n")]);
     assert_eq!(data.interactions.len(), 2);
     let problem = refused(&[("a.csv", "user,item\nu,a\n"), ("b.csv", "user,item,rating\nu,a,1\n")]);
@@ -283,7 +283,7 @@ fn exposures_are_aligned_to_the_log() {
         write(&folder.path().join(name), text);
         read_exposures(&folder.path().join(name), &data)
     };
-    // Two users and three items: 0 stands for "not shown".
+    // Two users and three items: 0 means "not shown".
     let dense = read("test.ascii", "0 4 5\n1 0 0\n").expect("a matrix");
     let first = dense.impressions.get(0);
     assert_eq!((first.items, dense.impressions.len()), (&[ItemId(1), ItemId(2)][..], 2));

@@ -1,5 +1,5 @@
-//! What the shipped policies promise inside a simulation: the oracle is the ceiling, wrappers hand on its sight, and
-//! propensities reach the log.
+//! Promises of the shipped policies inside a simulation: the oracle is the upper reference, wrappers pass on its
+//! access, and propensities reach the log.
 
 use crate::util::{names_in, prepare, recmirror, scenario_text, text, with_data, write};
 use recmirror::Registry;
@@ -24,7 +24,7 @@ fn acceptance(events: &EventBatch) -> Vec<f64> {
 }
 
 #[test]
-fn nobody_is_offered_better_than_by_the_oracle() {
+fn no_policy_offers_better_slates_than_the_oracle() {
     let folder = with_data();
     let all = Registry::builtin();
     // A kind with keys that must be given needs a program or a model.

@@ -55,7 +55,7 @@ fn the_ranker_runs_on_movielens_and_repeats() {
     assert!(!told.user.runtime.is_empty(), "the users need no runtime, the policies do");
     assert_eq!(manifest(&one).trials.iter().map(|trial| trial.short_slates).sum::<u64>(), 0);
     recmirror(&["replay", text(&one)]).expect(0);
-    // What users of MovieLens take next is taken more often than anything.
+    // The next items of users of MovieLens are taken more often than others.
     let mean = |policy: &str| {
         let rows = csv_rows(&one.join("summary.csv"));
         let row = rows.iter().find(|row| row[0] == policy && row[1] == "acceptance_rate").expect("a row");

@@ -1,4 +1,4 @@
-//! A run that was stopped goes on, and is the run that was never stopped, bit for bit.
+//! A stopped and resumed run equals the uninterrupted one, bit for bit.
 
 use crate::dynamics::{policies, prepare, tables};
 use crate::util::{digests_of, manifest, names_in, read, recmirror, start, text, with_data, write, write_scenario};
@@ -55,7 +55,7 @@ pub fn told(outcome: &Outcome) -> Vec<String> {
 }
 
 #[test]
-fn every_policy_and_dynamic_goes_on_from_any_tick() {
+fn every_policy_and_dynamic_continues_from_any_tick() {
     let folder = with_data();
     let experiment = prepare(folder.path(), &policies(), &tables(0.1), &[]);
     let run = |name: &str| folder.path().join(name);
@@ -78,7 +78,7 @@ fn every_policy_and_dynamic_goes_on_from_any_tick() {
 }
 
 #[test]
-fn what_is_stopped_again_loses_nothing() {
+fn a_run_that_is_stopped_again_loses_nothing() {
     let folder = with_data();
     let experiment = prepare(folder.path(), &["popular", "random", "ials"], &tables(0.1), &[]);
     let run = |name: &str| folder.path().join(name);
@@ -111,7 +111,7 @@ fn stopped(folder: &Path, settings: &[&str]) -> (PathBuf, PathBuf) {
 }
 
 #[test]
-fn the_command_ends_as_if_nothing_had_happened() {
+fn the_resumed_command_gives_the_uninterrupted_result() {
     let folder = with_data();
     let (scenario, out) = stopped(folder.path(), &[]);
     let whole = folder.path().join("whole");
@@ -129,7 +129,7 @@ fn the_command_ends_as_if_nothing_had_happened() {
 }
 
 #[test]
-fn a_rule_to_stop_by_goes_on_too() {
+fn a_stopping_rule_continues_too() {
     let folder = with_data();
     let scenario = write_scenario(folder.path(), &["popular", "random"]);
     let (whole, out) = (folder.path().join("whole"), folder.path().join("run"));
@@ -137,7 +137,7 @@ fn a_rule_to_stop_by_goes_on_too() {
     let answer = recmirror(&[&["run", text(&scenario), "--out", text(&whole)], &rule[..]].concat()).expect(0);
     let ran = manifest(&whole).until.expect("a rule").ran;
     assert!((4..40).contains(&ran), "{ran}: {}", answer.stdout);
-    // As it stands when it is stopped in its third replication.
+    // The state when it is stopped in its third replication.
     let experiment = crate::util::prepare(folder.path(), &["popular", "random"], &["replications=3"]);
     stopped_after(31, 1, &experiment, &out, None);
     let mut record: Manifest = manifest(&out);
@@ -151,7 +151,7 @@ fn a_rule_to_stop_by_goes_on_too() {
 }
 
 #[test]
-fn what_is_not_the_beginning_of_this_run_is_refused_and_kept() {
+fn files_of_another_run_are_refused_and_kept() {
     let folder = with_data();
     let (_, out) = stopped(folder.path(), &[]);
     let before = digests_of(&out);
@@ -199,7 +199,7 @@ fn what_is_not_the_beginning_of_this_run_is_refused_and_kept() {
 }
 
 #[test]
-fn without_logs_there_is_nothing_to_go_on_from() {
+fn without_logs_there_is_nothing_to_resume() {
     let folder = with_data();
     let (_, out) = stopped(folder.path(), &[]);
     let mut record = manifest(&out);
@@ -210,7 +210,7 @@ fn without_logs_there_is_nothing_to_go_on_from() {
 }
 
 #[test]
-fn users_answer_from_the_log_as_far_as_it_goes() {
+fn users_answer_from_the_log_to_its_end() {
     let folder = with_data();
     let experiment = crate::util::prepare(folder.path(), &["popular"], &["arrival.probability=1"]);
     let population = experiment.population(0).expect("users");
@@ -242,7 +242,7 @@ fn users_answer_from_the_log_as_far_as_it_goes() {
 }
 
 #[test]
-fn a_run_whose_process_was_killed_goes_on() {
+fn a_run_whose_process_was_killed_resumes() {
     let folder = with_data();
     let scenario = write_scenario(folder.path(), &["popular", "random", "item_knn"]);
     let (whole, run) = (folder.path().join("whole"), folder.path().join("run"));
@@ -255,7 +255,7 @@ fn a_run_whose_process_was_killed_goes_on() {
         assert!(child.try_wait().expect("a process").is_none(), "it was over before it could be killed");
         std::thread::sleep(std::time::Duration::from_millis(1));
     }
-    recmirror(&["resume", text(&run)]).expect(2).says(&["is being filled by a process that runs"]);
+    recmirror(&["resume", text(&run)]).expect(2).says(&["is in use by a running process"]);
     child.kill().expect("a process");
     child.wait().expect("a process");
     assert!(names_in(&run).is_empty() && left.exists(), "the name is held, and the trials are kept");
@@ -293,8 +293,8 @@ fn a_run_whose_process_was_killed_goes_on() {
     assert!(!left.exists(), "all that it had is in the run");
 }
 
-/// Runs where no file may have more than 40,960 bytes: the logs have less, and the report has more. What was said, and the folder
-/// that it says to go on from.
+/// Runs with a limit of 40,960 bytes a file: the logs have less, and the report has more. Returns the message, and the folder to
+/// resume.
 #[cfg(unix)]
 fn fails_for_want_of_room(arguments: &[&str]) -> (String, String) {
     let limited = "trap '' XFSZ; ulimit -f 80; exec \"$@\"";
@@ -310,7 +310,7 @@ fn fails_for_want_of_room(arguments: &[&str]) -> (String, String) {
 
 #[test]
 #[cfg(unix)]
-fn what_a_full_disk_has_left_goes_on() {
+fn leftovers_of_a_full_disk_resume() {
     let folder = with_data();
     let scenario = write_scenario(folder.path(), &["popular", "random"]);
     let (whole, run) = (folder.path().join("whole"), folder.path().join("run"));

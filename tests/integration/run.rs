@@ -11,7 +11,7 @@ use recmirror::log::{DigestState, read_batches};
 use recmirror::random::{Purpose, Streams, below};
 use std::path::{Path, PathBuf};
 
-/// What a complete run leaves.
+/// The files of a complete run.
 const FILES: [&str; 15] = [
     "compare.csv",
     "curves.csv",
@@ -193,7 +193,7 @@ fn until_stops_early_and_replays_as_many_replications() {
 }
 
 #[test]
-fn until_refuses_what_is_no_rule() {
+fn until_refuses_invalid_rules() {
     let folder = with_data();
     let scenario = write_scenario(folder.path(), &["popular", "random"]);
     for (rule, count, words) in [

@@ -25,14 +25,14 @@ fn good() -> PathBuf {
 }
 
 #[test]
-fn what_is_no_file_is_refused() {
+fn other_names_than_files_are_refused() {
     let folder = place();
     refuse(&folder.path().join("libonnxruntime.so"));
     refuse(folder.path());
 }
 
 #[test]
-fn what_is_no_library_is_refused() {
+fn other_files_than_libraries_are_refused() {
     let folder = place();
     let path = folder.path().join("libonnxruntime.so");
     for content in [&b""[..], b"#!/bin/sh\necho no library\n", b"\x7fELF", &[0; 4096]] {
@@ -101,7 +101,7 @@ fn the_fetched_library_is_found_and_named() {
 }
 
 #[test]
-fn a_library_that_lies_above_the_current_folder_is_not_loaded() {
+fn a_library_above_the_current_folder_is_not_loaded() {
     let folder = place();
     let planted = folder.path().join(".recmirror/onnxruntime").join(recmirror::onnx::library_name());
     write(&planted, "not a library");

@@ -99,7 +99,7 @@ fn user(scene: &SceneRecord) -> usize {
 }
 
 #[test]
-fn scenes_hold_the_past_and_a_list_of_what_could_be_shown() {
+fn scenes_have_the_past_and_a_list_of_available_items() {
     let (folder, raws) = (place(), Raws::new());
     raws.write(folder.path(), "x");
     for builder in ["reference", "random", "popularity-matched", "anchored", "history-similar"] {
@@ -262,7 +262,7 @@ fn a_data_set_without_scenes_does_not_keep_the_others_from_theirs() {
 }
 
 #[test]
-fn lists_of_the_log_are_kept_as_they_are() {
+fn lists_of_the_log_are_unchanged() {
     let (folder, mut raws) = (place(), Raws::new());
     for (line, row) in raws.rows.iter_mut().enumerate() {
         let other = (row.1 + 1 + line % 50) % 120;
@@ -323,7 +323,7 @@ fn lists_that_no_scene_can_show_are_never_drawn() {
     raws.write(folder.path(), "x");
     let answer = scenes(folder.path(), "x", &["--train", "60", "--eval", "5"]).expect(0);
     assert_eq!(records(folder.path(), "x_train.jsonl").len(), 60);
-    for told in ["a row that shows fewer than two items", "a row that shows more items than there are letters"] {
+    for told in ["a row that shows fewer than two items", "a row that shows more items than there are option labels"] {
         assert!(answer.stdout.contains(told), "{told} in {}", answer.stdout);
     }
     assert!(!answer.stdout.contains("wanted"), "{}", answer.stdout);

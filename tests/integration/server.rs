@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
-/// What the server does with a request.
+/// The server's reaction to a request.
 pub enum Reply {
     /// Answers with as many choices as were asked for.
     Answers,
@@ -167,7 +167,7 @@ impl Shared {
 
     fn answer(&self, stream: &mut TcpStream, request: &Request, count: u64) -> std::io::Result<()> {
         let body = answers(request.scene, &request.body, count);
-        // Counted before it is sent: whoever has it may look at once.
+        // Counted before it is sent, because the receiver may check at once.
         let seed = request.body["seed"].as_u64().unwrap_or(0);
         *self.state.lock().expect("the state").delivered.entry((request.scene, seed)).or_default() += count as usize;
         send(stream, 200, "", &body.to_string())

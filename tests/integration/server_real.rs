@@ -75,7 +75,7 @@ fn killed_and_resumed(command: &str, root: &Path, file: &Path, more: &[&str]) ->
 
 #[test]
 #[ignore = "fetches a server and a model: make test-server"]
-fn a_real_server_decides_and_judges_and_what_was_answered_stays() {
+fn a_real_server_decides_and_judges_and_answers_are_kept() {
     let server = Served::start();
     let folder = project();
     let root = folder.path();

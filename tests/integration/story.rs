@@ -41,7 +41,7 @@ fn the_report_shows_the_beginning_of_the_life_of_the_user_of_the_middle() {
 }
 
 #[test]
-fn every_slate_of_every_user_is_told_and_traced() {
+fn every_slate_of_every_user_is_shown_and_traced() {
     let extra = ["--set", "population.users=12", "--set", "session.leave_after=1", "--set", "ticks=12"];
     let (_folder, out) = finished(&extra);
     for (policy, file) in [("popular", "00-popular-r001"), ("chance", "01-chance-r001")] {
@@ -93,7 +93,7 @@ fn a_story_reads_as_text() {
     {
         assert!(told.contains(words), "no `{words}` in: {told}");
     }
-    assert!(!told.contains("the log says otherwise"), "{told}");
+    assert!(!told.contains("the log differs from these draws"), "{told}");
 }
 
 #[test]
@@ -120,7 +120,7 @@ fn a_log_that_was_changed_does_not_follow_from_the_draws() {
 }
 
 #[test]
-fn what_is_not_there_is_told() {
+fn missing_users_and_policies_are_reported() {
     let (folder, out) = finished(&["--set", "population.users=5"]);
     let wrong = |extra: &[&str], words: &[&str]| {
         recmirror(&[&["story", text(&out)], extra].concat()).expect(2).says(words);
@@ -134,7 +134,7 @@ fn what_is_not_there_is_told() {
     recmirror(&["story", text(&bare), "--user", "0"]).expect(2).says(&["has no events", "engine.events=true"]);
     std::fs::remove_file(out.join("items.csv")).expect("removed");
     wrong(&["--user", "0"], &["items.csv"]);
-    // A person of the data set whose name is no user's number.
+    // A user of the data set whose name is no user's number.
     let users = read(&out.join("users.csv"));
     let row: Vec<&str> = users.lines().find(|line| line.starts_with("0,3,")).expect("a row").split(',').collect();
     if row[2].parse::<u32>().is_ok_and(|person| person >= 5) {

@@ -13,7 +13,7 @@ fn finished() -> (tempfile::TempDir, PathBuf) {
     (folder, out)
 }
 
-/// Lists a file as it is now: whoever exchanges a file may mend the list, too.
+/// Lists a file in its current state: an attacker who exchanges a file may change the list, too.
 fn list_anew(out: &Path, name: &str) {
     let mut manifest = manifest(out);
     let record = manifest.files.iter_mut().find(|file| file.path == name).expect("a listed file");
@@ -86,7 +86,7 @@ fn changed_tables_are_refused() {
     let mut fewer = manifest(&out);
     fewer.files.retain(|file| file.path != "finals.csv");
     write(&out.join("manifest.json"), fewer.to_json());
-    recmirror(&["compare", text(&out)]).expect(2).says(&["finals.csv", "does not name it"]);
+    recmirror(&["compare", text(&out)]).expect(2).says(&["finals.csv", "does not list it"]);
     // A trial twice would count a replication twice.
     let mut twice = manifest(&out);
     twice.trials[1].replication = 0;

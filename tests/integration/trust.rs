@@ -12,7 +12,7 @@ use recmirror::user::Card;
 use serde_json::Value;
 
 #[test]
-fn policies_meet_again_in_sensitivity_scenarios_and_the_run_stays_what_it_is() {
+fn policies_run_in_sensitivity_scenarios_and_the_run_is_unchanged() {
     let folder = with_data();
     let scenario = write_scenario(folder.path(), &["popular", "random", "item_knn"]);
     let (plain, trusted) = (folder.path().join("plain"), folder.path().join("trusted"));
@@ -21,7 +21,7 @@ fn policies_meet_again_in_sensitivity_scenarios_and_the_run_stays_what_it_is() {
     let arguments =
         ["run", text(&scenario), "--out", text(&trusted), "--quiet", "--trust", "--sensitivity", sensitivity];
     let told = recmirror(&arguments).expect(0).stdout;
-    for words in ["trust: ", "sensitivity scenarios put the policies into exactly the run's order", "one slate"] {
+    for words in ["trust: ", "sensitivity scenarios have exactly the run's order", "one slate"] {
         assert!(told.contains(words), "no `{words}` in {told}");
     }
     assert_eq!(digests_of(&plain), digests_of(&trusted));
@@ -42,7 +42,7 @@ fn policies_meet_again_in_sensitivity_scenarios_and_the_run_stays_what_it_is() {
             "half the temperature",
             "twice the temperature",
             "accepting means liking",
-            "slots looked at by place",
+            "slots examined by position",
             "one slate"
         ]
     );
@@ -86,7 +86,7 @@ fn a_run_that_is_there_is_asked_where_its_scenario_was() {
 }
 
 #[test]
-fn few_people_meet_the_policies_as_language_users_too() {
+fn few_users_run_the_policies_as_language_users_too() {
     if !has_runtime() {
         return;
     }
@@ -116,14 +116,14 @@ fn few_people_meet_the_policies_as_language_users_too() {
 }
 
 #[test]
-fn a_run_that_cannot_be_made_again_is_told() {
+fn a_run_that_cannot_be_repeated_is_reported() {
     let folder = with_data();
     let scenario = write_scenario(folder.path(), &["popular", "random"]);
     let run = folder.path().join("run");
     recmirror(&["run", text(&scenario), "--out", text(&run), "--quiet"]).expect(0);
     let (path, report) = (run.join("manifest.json"), read(&run.join("report.html")));
     write(&path, read(&path).replace(&manifest(&run).digest, "0123"));
-    recmirror(&["compare", text(&run), "--trust"]).expect(2).says(&["has the digest", "made again it is"]);
+    recmirror(&["compare", text(&run), "--trust"]).expect(2).says(&["has the digest", "but its repetition has"]);
     write(&path, read(&path).replace("\"complete\"", "\"interrupted\""));
     recmirror(&["compare", text(&run), "--trust"]).expect(2).says(&["was interrupted"]);
     assert_eq!(read(&run.join("report.html")), report);
@@ -151,7 +151,7 @@ fn a_run_is_kept_when_a_sensitivity_scenario_fails() {
 }
 
 #[test]
-fn sensitivity_scenarios_that_are_none_are_told_before_anything_runs() {
+fn invalid_sensitivity_scenarios_are_reported_before_anything_runs() {
     let folder = with_data();
     let scenario = write_scenario(folder.path(), &["popular", "random"]);
     let out = folder.path().join("out");
@@ -183,7 +183,7 @@ fn sensitivity_scenarios_that_are_none_are_told_before_anything_runs() {
 }
 
 #[test]
-fn a_mirror_stands_beside_those_of_other_samples_of_people() {
+fn a_mirror_is_compared_with_those_of_other_samples_of_users() {
     let registry = Registry::builtin();
     let origin = package().join("scenarios/movielens.toml");
     let scenario = Scenario::load(&origin, &registry, &[]).expect("a scenario");

@@ -73,7 +73,7 @@ pub struct Film {
     pub genres: Vec<&'static str>,
 }
 
-/// A person of the synthetic data.
+/// A user of the synthetic data.
 pub struct Person {
     pub age: u32,
     pub gender: &'static str,
@@ -233,7 +233,7 @@ pub fn prepare(folder: &Path, policies: &[&str], overrides: &[&str]) -> Experime
     prepare_with(Registry::builtin(), folder, policies, overrides)
 }
 
-/// Like [`prepare`], with policies of one's own.
+/// Like [`prepare`], with policies of your own.
 pub fn prepare_with(registry: Registry, folder: &Path, policies: &[&str], overrides: &[&str]) -> Experiment {
     let origin = folder.join("small.toml");
     let scenario = Scenario::parse(&scenario_text(policies), &origin, &registry, &settings(overrides));
@@ -275,7 +275,7 @@ pub fn dataset(folder: &Path) -> Dataset {
     Dataset::read(folder).unwrap_or_else(|problem| panic!("{problem}"))
 }
 
-/// What a command gave.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Answer {
     /// Exit code; `None` when a signal ended the process.

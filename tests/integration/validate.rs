@@ -158,7 +158,7 @@ fn exposures_and_targets_that_do_not_fit_say_what_to_do() {
     shop.validate(&exposures, &["--set", "user.examination_weights=log"]).expect(2).says(&["is \"log\"", "position"]);
 }
 
-/// The mean probability of accepting something from random slates, and from the same turned round.
+/// The mean probability of accepting something from random slates, and from the reversed slates.
 fn accepted(experiment: &Arc<Experiment>) -> [f64; 2] {
     [false, true].map(|turned| {
         let mut environment = Environment::of(experiment.clone(), 0).expect("an environment");

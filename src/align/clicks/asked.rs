@@ -1,6 +1,6 @@
 //! Held-out lists, as a user model sees them.
 //!
-//! Held-out lists as a user model sees them: each user's memory before the list, and the model's answer to it.
+//! Each user's memory before the list, and the model's answer to it.
 
 use crate::dataset::{Catalogue, Dataset, Impression, Interaction, LearningSplit, TrainingLog};
 use crate::ids::{ItemId, LogUserId};
@@ -8,15 +8,15 @@ use crate::random::{Purpose, Streams, below};
 use crate::scene::{CONTEXT, LogClock, SceneBatch};
 use crate::user::{Responses, UserError, UserModel, memories_after};
 
-/// Slots of one batch of scenes at most.
+/// The most slots in a batch of scenes.
 const SLOTS: usize = 32_768;
 /// Id of the stream that draws the lists.
 const PICK: u64 = 2 << 40;
 
-/// Some of the lists that are held out.
+/// A sample of the held-out lists.
 pub(super) struct HeldOutLists<'a> {
     pub(super) lists: Vec<Impression<'a>>,
-    /// `[lists]`: what each user had done before.
+    /// `[lists]`: the earlier interactions of each user.
     histories: Vec<Vec<Interaction>>,
     clock: LogClock,
     catalogue: Catalogue,
@@ -40,17 +40,17 @@ impl<'a> HeldOutLists<'a> {
         HeldOutLists { lists, histories, clock, catalogue: Catalogue::of(data) }
     }
 
-    /// Returns true if only the profile of a list's user exists.
+    /// True if the user of a list has a profile and no history.
     pub(super) fn is_new_user(&self, list: usize) -> bool {
         self.histories[list].is_empty()
     }
 
-    /// `[lists][items + 1]`: the model's logits of the items, and last of taking nothing.
+    /// `[lists][items + 1]`: the model's logits of the items, and last of "reject all".
     pub(super) fn logits(&self, model: &dyn UserModel) -> Result<Vec<Vec<f32>>, UserError> {
         let users: Vec<LogUserId> = self.lists.iter().map(|list| list.user).collect();
         let memories = memories_after(model, &users, &self.histories)?;
         let read = model.memory().read;
-        // Lists of like length go together, since shorter ones are filled up with empty slots.
+        // Lists of similar length go together, because shorter ones are padded with empty slots.
         let mut order: Vec<usize> = (0..self.lists.len()).collect();
         order.sort_by_key(|&list| (self.lists[list].items.len(), list));
         let mut found = vec![Vec::new(); self.lists.len()];
@@ -96,7 +96,7 @@ impl<'a> HeldOutLists<'a> {
     }
 }
 
-/// What the user had done before a list; without times, all but what was taken from the list itself.
+/// The user's interactions before a list; without times, all except those of the list itself.
 fn history(whole: &TrainingLog, list: &Impression<'_>, is_timed: bool) -> Vec<Interaction> {
     let rows = whole.of(list.user);
     if is_timed {

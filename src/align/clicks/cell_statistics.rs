@@ -1,6 +1,6 @@
 //! Statistics of shown items.
 //!
-//! Statistics of cells (an item that was shown): log loss, AUC, calibration, all under weights by user for a bootstrap.
+//! A cell is an item that was shown. Log loss, AUC and calibration take weights by user, for a bootstrap.
 
 use crate::random::{Purpose, Streams, below};
 use rayon::prelude::*;
@@ -10,7 +10,7 @@ const RESAMPLES: usize = 500;
 /// Bins of the calibration error.
 const BINS: usize = 10;
 
-/// Minus the logarithm of the chance of what happened.
+/// Minus the logarithm of the probability of the response.
 pub(super) fn log_loss(chance: f64, taken: bool) -> f64 {
     let chance = chance.clamp(1e-9, 1.0 - 1e-9);
     -libm::log(if taken { chance } else { 1.0 - chance })
@@ -26,8 +26,8 @@ fn sigmoid(x: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-x))
 }
 
-/// Scores brought to chances by `sigmoid(a + b score)`, where `a` and `b` are those of the other half: what a contender is worth, whatever
-/// its own level. `half` says to which half a cell belongs.
+/// Scores as probabilities `sigmoid(a + b score)`, with `a` and `b` fitted on the other half: the value of a contender
+/// without its level. `half` is the half of each cell.
 pub(super) fn recalibrated(scores: &[f64], taken: &[bool], half: &[bool]) -> Vec<f64> {
     let of = |wanted: bool| line(scores, taken, |cell| half[cell] == wanted);
     let lines = [of(true), of(false)];
@@ -38,7 +38,8 @@ pub(super) fn recalibrated(scores: &[f64], taken: &[bool], half: &[bool]) -> Vec
     scores.iter().enumerate().map(one).collect()
 }
 
-/// The logistic regression on one score by Newton's method, with a ridge that holds it where a score says nothing.
+/// Logistic regression on one score by Newton's method, with a ridge that keeps it stable if the score is
+/// uninformative.
 fn line(scores: &[f64], taken: &[bool], keep: impl Fn(usize) -> bool) -> [f64; 2] {
     let cells: Vec<usize> = (0..scores.len()).filter(|&cell| keep(cell)).collect();
     let count = cells.len().max(1) as f64;
@@ -62,7 +63,7 @@ fn line(scores: &[f64], taken: &[bool], keep: impl Fn(usize) -> bool) -> [f64; 2
             (slope[0] * bend[2] - slope[1] * bend[1]) / determinant,
             (slope[1] * bend[0] - slope[0] * bend[1]) / determinant,
         ];
-        // A long step would leave the region where the quadratic holds.
+        // A long step would leave the region of the quadratic approximation.
         let shorten = 2.0 / (step[0].abs() + step[1].abs()).max(2.0);
         (a, b) = (a + shorten * step[0], b + shorten * step[1]);
         if step[0].abs() + step[1].abs() < 1e-9 {
@@ -79,7 +80,8 @@ pub(super) fn by_score(scores: &[f64]) -> Vec<u32> {
     order
 }
 
-/// The chance that a taken cell scores above one that was passed over, ties counting half. `weight` is that of a cell.
+/// The probability that a taken cell scores above one that was passed over; ties count half. `weight` is that of a
+/// cell.
 pub(super) fn auc(order: &[u32], scores: &[f64], taken: &[bool], weight: impl Fn(usize) -> f64) -> f64 {
     let (mut below, mut pairs, mut all) = (0.0, 0.0, 0.0);
     for equal in order.chunk_by(|&a, &b| scores[a as usize] == scores[b as usize]) {
@@ -94,13 +96,13 @@ pub(super) fn auc(order: &[u32], scores: &[f64], taken: &[bool], weight: impl Fn
     pairs / (all * below)
 }
 
-/// The AUC within one list; `None` where all or nothing was taken.
+/// The AUC within one list; `None` if all or nothing was taken.
 pub(super) fn auc_of_list(scores: &[f64], taken: &[bool]) -> Option<f64> {
     Some(auc(&by_score(scores), scores, taken, |_| 1.0)).filter(|auc| auc.is_finite())
 }
 
-/// The mean distance between the mean chance and the share taken over bins of equal size by chance (Guo et al. 2017, with equal
-/// numbers in place of equal widths, because most chances are small).
+/// The mean distance between the mean probability and the share taken over bins of equal size by probability (Guo et
+/// al. 2017, with equal counts instead of equal widths, because most probabilities are small).
 pub(super) fn calibration_error(order: &[u32], chances: &[f64], taken: &[bool], weight: impl Fn(usize) -> f64) -> f64 {
     let mut sums = [0.0; 2];
     let size = order.len().div_ceil(BINS).max(1);
@@ -116,7 +118,7 @@ pub(super) fn calibration_error(order: &[u32], chances: &[f64], taken: &[bool], 
     sums[0] / sums[1]
 }
 
-/// Resamples of users: how often each is drawn.
+/// Resamples of users: the number of times that each is drawn.
 pub(super) struct Resamples {
     users: usize,
     seed: u64,
@@ -127,7 +129,7 @@ impl Resamples {
         Resamples { users, seed }
     }
 
-    /// An estimate with its 95% percentile interval; `statistic` is given the weight of each user.
+    /// An estimate with its 95% percentile interval; `statistic` receives the weight of each user.
     pub(super) fn interval(&self, statistic: impl Fn(&[f64]) -> f64 + Sync) -> [f64; 3] {
         let estimate = statistic(&vec![1.0; self.users]);
         let one = |resample: usize| {

@@ -1,6 +1,6 @@
 //! Baselines of a user model on held-out lists.
 //!
-//! What is beside a user model on held-out lists: rules that know lists and interactions before the cut alone.
+//! The rules know only lists and interactions before the cut.
 
 use super::asked::HeldOutLists;
 use super::cell_statistics::logit;
@@ -10,7 +10,7 @@ pub(super) const CONSTANT: &str = "constant";
 pub(in crate::align) const BY_SLOT: &str = "constant by slot";
 pub(in crate::align) const POPULARITY: &str = "popularity";
 
-/// Cells that the mean click rate is worth where that of a slot or an item predicts them.
+/// The weight, in cells, of the mean click rate in the rate of a slot or an item.
 const PRIOR: f64 = 20.0;
 
 /// A rule with a score for each cell.
@@ -39,7 +39,7 @@ impl Rates {
         self.taken[key] += f64::from(u8::from(is_taken));
     }
 
-    /// The logit of the click rate, drawn towards the mean of all.
+    /// The logit of the click rate, shrunk towards the overall mean.
     fn logit(&self, key: usize, mean: f64) -> f64 {
         let of = |values: &[f64]| values.get(key).copied().unwrap_or(0.0);
         logit((of(&self.taken) + PRIOR * mean) / (of(&self.shown) + PRIOR))

@@ -1,14 +1,16 @@
 //! Alignment on held-out impressions.
 //!
-//! Measures whether a user model knows what users take of what they are shown: held-out impressions.
+//! Measures whether a user model predicts the response to shown items: held-out impressions.
 //!
-//! A *cell* is one item of a held-out list. The model answers each list from the user's history before it, under the examination that
-//! its training estimated; `P` is the chance that it takes the item. Beside it stand contenders that know lists before the cut alone:
-//! one constant, a constant by slot, popularity (interactions), and the click rate of the item. Log losses compare what each
-//! contender says of the *differences* between cells: each one's scores become chances by a line in the logits that is fitted on the other half
-//! of the users, so a contender neither gains nor loses by its level. *As it is* the model's chance counts as a simulation takes it.
+//! A *cell* is one item of a held-out list. The model answers each list from the user's history before it, under the
+//! examination that its training estimated; `P` is the probability that it takes the item. It is compared with
+//! contenders that know only lists before the cut: one constant, a constant by slot, popularity (interactions), and the
+//! click rate of the item. Log losses compare what each contender predicts about the *differences* between cells: its
+//! scores become probabilities by a line in the logits that is fitted on the other half of the users, so a contender
+//! neither gains nor loses by its level. *As it is* uses the model's probability as a simulation does.
 //!
-//! The level is a separate figure: temperature and shift of "reject all" that fit all these lists best ([`crate::user::fit_level`]).
+//! The level is a separate figure: the temperature and the shift of "reject all" that fit all these lists best
+//! ([`crate::user::fit_level`]).
 
 mod asked;
 mod cell_statistics;
@@ -30,15 +32,15 @@ const LOSS: &str = "click log loss";
 pub(super) const GAIN: &str = "click gain";
 const AUC: &str = "click AUC";
 const CALIBRATION: &str = "click calibration";
-/// Where the figures are of all held-out lists.
+/// The list type of figures over all held-out lists.
 pub(super) const LISTS: &str = "held-out lists";
-/// The model as a contender.
+/// The name of the model among the contenders.
 const MODEL: &str = "model";
 
-/// What held-out impressions say of a user model.
+/// Figures of a user model on held-out impressions.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct ClickAlignment {
-    /// Lists that were asked about.
+    /// Lists that the model answered.
     pub lists: usize,
     /// Items in them.
     pub cells: usize,
@@ -46,11 +48,12 @@ pub struct ClickAlignment {
     pub taken: usize,
     /// Lists from which something was taken.
     pub lists_taken: usize,
-    /// Temperature that fits them best, together with `reject_shift`; `None` where something was taken from all lists or from none.
+    /// The temperature that fits them best, together with `reject_shift`; `None` if something was taken from all lists
+    /// or from none.
     pub temperature: Option<f64>,
-    /// What is added to "reject all" after the temperature.
+    /// The shift of "reject all" after the temperature.
     pub reject_shift: Option<f64>,
-    /// How likely slots are looked at in the model's answers; empty where all are.
+    /// The examination probability of slots in the model's answers; empty if all slots are examined.
     pub looks: Vec<f32>,
 }
 
@@ -61,7 +64,7 @@ struct Cells {
     /// `[cells]`: the number of its user.
     user: Vec<usize>,
     taken: Vec<bool>,
-    /// `[cells]`: to which half of the users it belongs.
+    /// `[cells]`: the half of its user.
     half: Vec<bool>,
     users: usize,
 }
@@ -84,7 +87,7 @@ impl Cells {
         cells
     }
 
-    /// The mean of a value of some cells, under weights by user.
+    /// The mean of a value over some cells, under weights by user.
     fn mean(&self, values: &[f64], keep: &[bool], weights: &[f64]) -> f64 {
         let (mut sum, mut total) = (0.0, 0.0);
         for (cell, value) in values.iter().enumerate().filter(|(cell, _)| keep[*cell]) {
@@ -96,7 +99,7 @@ impl Cells {
     }
 }
 
-/// Measures the model on the lists that are held out; `None` where there are none.
+/// Measures the model on the held-out lists; `None` if there are none.
 ///
 /// # Errors
 /// When the model fails.
@@ -137,7 +140,7 @@ pub(super) fn clicks(
     Ok(Some((found, bench.figures)))
 }
 
-/// The level of some lists; `None` where they give none.
+/// The level of some lists; `None` if they do not determine one.
 fn level(
     held_out: &HeldOutLists<'_>,
     logits: &[Vec<f32>],
@@ -150,7 +153,7 @@ fn level(
     fit_level(rule, &responses).ok()
 }
 
-/// The model's chances of each cell: as it is, and with the level of the other half of the users.
+/// The model's probabilities of each cell: unchanged, and with the level of the other half of the users.
 struct Answers {
     plain: Vec<f64>,
     leveled: Option<Vec<f64>>,
@@ -227,7 +230,7 @@ impl Bench<'_> {
         self.calibration(chances);
     }
 
-    /// Cells of new users and of items that were never shown or taken before.
+    /// Figures on cells of new users, and of items that were never shown or taken before.
     fn groups(&mut self, gain: &[f64]) {
         let new_user: Vec<bool> = self.cells.list.iter().map(|&list| self.held_out.is_new_user(list)).collect();
         let old_user: Vec<bool> = new_user.iter().map(|is_new| !is_new).collect();
@@ -257,7 +260,7 @@ impl Bench<'_> {
         self.push(AUC, who, "within lists", lists.len(), within);
     }
 
-    /// The AUC of each list from which some items were taken and some were not, with its user.
+    /// The AUC of each list from which some but not all items were taken, with its user.
     fn auc_by_list(&self, scores: &[f64]) -> Vec<(usize, f64)> {
         let cells: Vec<usize> = (0..scores.len()).collect();
         let lists = cells.chunk_by(|&a, &b| self.cells.list[a] == self.cells.list[b]);

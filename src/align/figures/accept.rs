@@ -1,10 +1,11 @@
 //! Accepting or rejecting a single item.
 //!
-//! Accept or reject one item: does a model say what a user took from random items, each shown alone?
+//! Accept or reject one item: does a model separate what a user took from random items, each shown alone?
 //!
-//! 1:1 is one real and one random item of each moment; a model accepts an item where taking it is more probable than taking
-//! nothing. 1:n adds n random items to each real one: the share of right answers and F1 over all items of all moments, and AUC, the
-//! share of a moment's random items that are less probable than the real one, equal ones half.
+//! 1:1 is one real and one random item of each scene; a model accepts an item if taking it is more probable than taking
+//! nothing. 1:n adds n random items to each real one. Its figures are the share of correct answers and F1 over all
+//! items of all scenes, and AUC, the share of a scene's random items that are less probable than the real one (equal
+//! ones count half).
 
 use super::{BINS, Bench};
 use crate::scene::{ListKind, ListScene};
@@ -13,18 +14,18 @@ use crate::user::{UserError, softmax};
 /// Random items beside a real one, with the names of the figures.
 const RATIOS: [(usize, &str); 2] = [(3, "1:3"), (9, "1:9")];
 
-/// Random items of a moment at most.
+/// The most random items of a scene.
 const MOST: usize = 9;
 
 /// The probabilities of taking items that are shown alone.
 struct Taken {
-    /// Of the real item of each moment.
+    /// Of the real item of each scene.
     real: Vec<f64>,
-    /// Of the random items of each moment.
+    /// Of the random items of each scene.
     random: Vec<Vec<f64>>,
 }
 
-/// A statistic of sums over moments, and their number.
+/// A statistic of sums over scenes, and of the number of scenes.
 type Statistic<'a> = &'a dyn Fn([f64; 5], f64) -> f64;
 
 impl Bench<'_> {
@@ -82,7 +83,7 @@ impl Bench<'_> {
     }
 
     fn one_to_many(&mut self, taken: &Taken, others: usize, name: &'static str) {
-        // Of each moment: right answers, all answers, accepted real, accepted random, real items, area.
+        // For each scene: correct answers, all answers, accepted real, accepted random, real items, area.
         let count = |place: usize| {
             let random = &taken.random[place][..others.min(taken.random[place].len())];
             let accepted = f64::from(u8::from(is_accepted(taken.real[place])));
@@ -99,7 +100,7 @@ impl Bench<'_> {
         };
         let statistics: [(&'static str, Statistic<'_>); 3] = [
             ("accept", &|sums, _| sums[0] / sums[1]),
-            // True positives against false positives and real items that are rejected.
+            // True positives against false positives and rejected real items.
             ("F1", &|sums, moments| 2.0 * sums[2] / (sums[2] + sums[3] + moments)),
             ("AUC", &|sums, moments| sums[4] / moments),
         ];
@@ -112,12 +113,12 @@ impl Bench<'_> {
     }
 }
 
-/// Returns true if an item is accepted that is taken with this probability.
+/// True if an item with this probability is accepted.
 fn is_accepted(probability: f64) -> bool {
     probability > 0.5
 }
 
-/// The share of `random` below `real`, equal ones half; half where there is none.
+/// The share of `random` below `real`, equal ones half; one half if there is none.
 fn area(real: f64, random: &[f64]) -> f64 {
     if random.is_empty() {
         return 0.5;
@@ -127,7 +128,7 @@ fn area(real: f64, random: &[f64]) -> f64 {
     below / random.len() as f64
 }
 
-/// Expected calibration error of (confidence, right) pairs over 15 equal bins (Guo et al. 2017).
+/// Expected calibration error of (confidence, correct) pairs over 15 equal bins (Guo et al. 2017).
 fn calibration_error(pairs: impl Iterator<Item = (f64, bool)>) -> f64 {
     let mut bins = [(0.0, 0.0, 0.0); BINS];
     let mut total = 0.0;

@@ -1,6 +1,6 @@
 //! Agreement of two orders of policies.
 //!
-//! How far two orders of policies agree: rank correlations over resamples of users, and each pair on its own.
+//! Rank correlations over resamples of users, and a verdict on each pair.
 
 use super::OrderFigure;
 use super::start::Start;
@@ -10,10 +10,10 @@ use serde::Serialize;
 
 /// Resamples of the intervals.
 pub(super) const RESAMPLES: usize = 1_000;
-/// From here on more users change no quantile that a reader would see.
+/// Above this number of users, quantiles do not change visibly.
 const MANY: usize = 120;
 
-/// How the order by simulated value agrees with the order by a measure of the log.
+/// The agreement of the order by simulated value with the order by a measure of the log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Agreement {
     /// The measure of the log: `precision`, `recall` or `ndcg`.
@@ -22,21 +22,21 @@ pub struct Agreement {
     pub spearman: OrderFigure,
     /// Kendall's tau-b.
     pub kendall: OrderFigure,
-    /// Pairs that both sides distinguish, in the same order.
+    /// Pairs that differ on both sides, in the same order.
     pub agree: usize,
-    /// Pairs that both sides distinguish, in opposite orders.
+    /// Pairs that differ on both sides, in opposite orders.
     pub disagree: usize,
-    /// Pairs that one side does not distinguish.
+    /// Pairs that do not differ on one side.
     pub too_close: usize,
 }
 
-/// What both sides say of a pair.
+/// The verdict of both sides on a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PairOrder {
-    /// Both distinguish the two, in the same order.
+    /// The two differ on both sides, in the same order.
     Agrees,
-    /// Both distinguish the two, in opposite orders.
+    /// The two differ on both sides, in opposite orders.
     Disagrees,
     /// One of the two intervals includes 0.
     TooClose,
@@ -62,7 +62,7 @@ fn weighted(values: &[f64], weights: &[f64]) -> f64 {
     total / weights.iter().sum::<f64>()
 }
 
-/// A measure of the log, and the values of a side in it.
+/// A measure of the log, and the function that returns a side's values.
 type Measure = (&'static str, fn(&Start) -> &[f64]);
 
 const MEASURES: [Measure; 3] =
@@ -142,7 +142,7 @@ pub(super) fn judged(sides: &[Side<'_>]) -> Vec<(OrderFigure, OrderFigure, PairO
     found
 }
 
-/// The correlation of ranks, equal values in the middle of theirs; NaN where one side has no differences.
+/// The correlation of ranks, equal values at the middle of theirs; NaN if all values of a side are equal.
 pub(super) fn spearman(left: &[f64], right: &[f64]) -> f64 {
     let ranks = |values: &[f64]| -> Vec<f64> {
         let rank = |value: &f64| {

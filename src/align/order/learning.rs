@@ -1,11 +1,12 @@
 //! The gain of policies from learning.
 //!
-//! The gain in the simulator over a run, on the log over the first half of what was held out.
+//! In the simulator over a run; on the log over the first half of the held-out interactions.
 //!
-//! On the log a policy learns by *replay*: at each of some steps it shows a slate to every user, who takes the first slot with an item
-//! of the first half of the own held-out interactions that was not taken before, and rejects the slate where there is none. So it
-//! hears of hits and of misses, as in the simulator, at the rate of real interactions. Then it is measured on the second half. The same
-//! policy that learned nothing, and the one that was trained again on the log and the first half (*refitted*), meet the same test.
+//! On the log a policy learns by *replay*: at each of some steps it shows a slate to every user. The user takes the
+//! first slot with an item of the first half of the held-out interactions that was not taken before, and otherwise
+//! rejects the slate. So the policy observes hits and misses, as in the simulator, at the rate of real interactions.
+//! Then it is measured on the second half, beside the same policy without learning, and beside the policy trained again
+//! on the log and the first half (*refitted*).
 
 use super::OrderFigure;
 use super::agreement::{RESAMPLES, Side, correlation, spearman};
@@ -20,10 +21,10 @@ use serde::Serialize;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Steps of the replay at most.
+/// The most steps of a replay.
 const STEPS: u32 = 20;
 
-/// What learning adds to one policy.
+/// The effect of learning on one policy.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LearnedPolicy {
     /// Its name in the scenario.
@@ -34,7 +35,7 @@ pub struct LearnedPolicy {
     pub simulated_last: f64,
     /// Share of the slates of the replay from which something was taken.
     pub replay_accepted: f64,
-    /// NDCG@10 on the second half of what was held out, without learning.
+    /// NDCG@10 on the second half of the held-out interactions, without learning.
     pub ndcg_before: OrderFigure,
     /// The same after the replay of the first half.
     pub ndcg_replayed: OrderFigure,
@@ -44,7 +45,7 @@ pub struct LearnedPolicy {
     pub gain: OrderFigure,
 }
 
-/// What learning adds, on both sides.
+/// The effect of learning, on both sides.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Learning {
     /// The metric of the simulator.
@@ -61,7 +62,7 @@ pub struct Learning {
     pub spearman_replayed: OrderFigure,
     /// The same with that of refitted policies.
     pub spearman_refitted: OrderFigure,
-    /// Spearman's correlation of what learning adds on both sides.
+    /// Spearman's correlation of the gains on both sides.
     pub spearman_gain: OrderFigure,
 }
 
@@ -76,14 +77,14 @@ struct Learned {
     refitted: Vec<f64>,
 }
 
-/// Both halves of what was held out, for users who have both.
+/// Both halves of the held-out interactions, for users who have both.
 struct Halves<'a> {
     users: Vec<LogUserId>,
     first: Vec<&'a [Interaction]>,
     second: TrainingLog,
     /// The log before the cut and the first half.
     refit: TrainingLog,
-    /// What may not be shown in the test: the log and the first half.
+    /// Items that the test does not show: those of the log and the first half.
     blocked: Vec<u64>,
 }
 
@@ -132,7 +133,8 @@ impl<'a> Halves<'a> {
     }
 }
 
-/// Measures what learning adds; `None` where no user has two held-out interactions. Policies that cannot take part join `left_out`.
+/// Measures the effect of learning; `None` if no user has two held-out interactions. Policies that cannot take part
+/// join `left_out`.
 pub(super) fn learn(
     experiment: &Experiment,
     held_out: &TrainingLog,
@@ -212,7 +214,7 @@ fn replayed(experiment: &Experiment, name: &str, halves: &Halves<'_>) -> Result<
     })
 }
 
-/// What users do with slates who take the first item that they want.
+/// The responses of users who take the first item that they want.
 fn answered(
     tick: u32,
     users: &[LogUserId],

@@ -1,18 +1,18 @@
 //! Policy order in the simulator and on held-out interactions.
 //!
-//! Policy order: whether policies are in the same order in the simulator as on what users really did later, like with like.
+//! Compares the order of policies in the simulator with their order on later interactions, like with like.
 //!
-//! **At the start, frozen.** Every policy shows one slate to every user of the log, before any response. The simulator values it
-//! by the probability that the user model accepts something of it; the log by precision, recall and NDCG@10 of what the user had
-//! after the cut. Users, slates and moment are the same on both sides.
+//! **At the start, frozen.** Every policy shows one slate to every user of the log, before any response. Its simulated
+//! value is the probability that the user model accepts something of it; its values on the log are precision, recall
+//! and NDCG@10 against the user's interactions after the cut. Users, slates and moment are the same on both sides.
 //!
-//! **What learning adds**, apart. In the simulator: acceptance at the first step and over the last tenth of a run. On the log: the
-//! policy learns on the first half of each user's held-out interactions, in their order, and is measured on the second half, beside
-//! the same policy that learned nothing ([`LearnedPolicy`]).
+//! **The effect of learning** is measured separately. In the simulator: acceptance at the first step and over the last
+//! tenth of a run. On the log: the policy learns on the first half of each user's held-out interactions, in their
+//! order, and is measured on the second half, beside the same policy without learning ([`LearnedPolicy`]).
 //!
-//! Correlations of orders come with percentile intervals over resamples of users; every pair of policies is judged on both sides by
-//! simultaneous intervals over users and *agrees*, *disagrees*, or is *too close* on one side. All of it is evidence on what
-//! users choose for themselves, not on what they make of what they are shown: [`SELF_SELECTED`].
+//! Correlations of orders have percentile intervals over resamples of users. Every pair of policies is judged on both
+//! sides by simultaneous intervals over users and *agrees*, *disagrees*, or is *too close* on one side. All of it is
+//! evidence on what users choose for themselves, not on their responses to what they are shown: [`SELF_SELECTED`].
 
 mod agreement;
 mod learning;
@@ -30,11 +30,11 @@ use serde::Serialize;
 
 pub use crate::validate::Figure as OrderFigure;
 
-/// The evidence in agreement with held-out interactions.
+/// The limit of agreement with held-out interactions, as a sentence.
 pub const SELF_SELECTED: &str = "both sides are self-selected: held-out interactions are what users chose for themselves, and so \
      is the log that the user model learned from; `recmirror validate` asks about items that users were shown";
 
-/// How far the orders of the simulator and of the log agree.
+/// The agreement of the orders of the simulator and of the log.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PolicyOrder {
     /// The scenario's name.
@@ -43,17 +43,17 @@ pub struct PolicyOrder {
     pub users: usize,
     /// The policies at the start, in the order of the scenario.
     pub policies: Vec<StartPolicy>,
-    /// How the order by simulated value agrees with that by each measure of the log.
+    /// The agreement of the order by simulated value with that by each measure of the log.
     pub agreements: Vec<Agreement>,
     /// Every pair of policies, by simulated value and NDCG@10.
     pub pairs: Vec<PairJudgement>,
-    /// What learning adds on both sides; `None` where no user has two held-out interactions.
+    /// The effect of learning on both sides; `None` if no user has two held-out interactions.
     pub learning: Option<Learning>,
-    /// The policies that are left out, and why.
+    /// The policies that are left out, with reasons.
     pub left_out: Vec<String>,
 }
 
-/// Compares the policies of a prepared experiment on both sides; runs the experiment for what learning adds.
+/// Compares the policies of a prepared experiment on both sides; runs the experiment for the effect of learning.
 ///
 /// # Errors
 /// When the user model or the run fails.

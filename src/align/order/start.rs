@@ -1,6 +1,6 @@
 //! Slates of policies at the start, with their values.
 //!
-//! The slates of policies at the start, valued by the user model and by what was held out.
+//! The user model and the held-out interactions each give a slate a value.
 
 use super::OrderFigure;
 use crate::dataset::{Impression, TrainingLog};
@@ -22,9 +22,9 @@ pub struct StartPolicy {
     pub policy: String,
     /// Mean probability that the user model accepts something of the first slate.
     pub simulated: OrderFigure,
-    /// Mean share of the first 10 slots that the user had after the cut.
+    /// Mean share of the first 10 slots with an item that the user took after the cut.
     pub precision: OrderFigure,
-    /// Mean share of what the user had after the cut that is among the first 10 slots.
+    /// Mean share of the user's items after the cut that are among the first 10 slots.
     pub recall: OrderFigure,
     /// Mean NDCG@10.
     pub ndcg: OrderFigure,
@@ -51,7 +51,7 @@ impl Start {
     }
 }
 
-/// All policies that can recommend on the log; the others, and why not.
+/// All policies that can recommend on the log; the others, with reasons.
 pub(super) fn starts(
     experiment: &Experiment,
     held_out: &TrainingLog,
@@ -71,7 +71,7 @@ pub(super) fn starts(
     Ok((starts, left_out))
 }
 
-/// What a policy shows to these users; the error is why it cannot.
+/// The slates of a policy for these users; the error says why there are none.
 pub(super) fn slates(
     experiment: &Experiment,
     policy: &mut dyn Policy,
@@ -115,7 +115,7 @@ fn start(
     })
 }
 
-/// What a user's slate finds of what was held out.
+/// The held-out items that a user's slate finds.
 pub(super) struct Hits {
     pub(super) count: usize,
     pub(super) relevant: usize,

@@ -10,25 +10,25 @@ use crate::user::RATINGS;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Memories whose questions are asked together. The first question of each is answered before the others are asked, which
-/// then find the beginning of their text read; more memories would push each other out of a language model's cache.
+/// Memories whose questions are asked together. The first question of each memory is answered first, so the others find
+/// the start of their text in the cache; more memories would evict each other from a language model's cache.
 const TOGETHER: usize = 32;
 
 /// The answer of a model to one question.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Answer {
-    /// The probability of each option: the items, then "none of these" where it is offered. They sum to 1.
+    /// The probability of each option: the items, then "none of these" if it is offered. They sum to 1.
     pub options: Vec<f64>,
     /// The probability of each rating of the real item, if it were taken.
     pub rating: Option<[f64; RATINGS]>,
 }
 
-/// The answers to some questions, and what became of the others.
+/// The answers to some questions, and the fate of the others.
 #[derive(Debug, Default)]
 pub struct Answers {
     /// In the order of the questions.
     pub(crate) given: Vec<Option<Answer>>,
-    /// Why the first question without an answer has none.
+    /// The reason why the first unanswered question has no answer.
     pub(crate) first_failure: Option<(usize, String)>,
 }
 
@@ -37,15 +37,15 @@ pub(crate) trait Answerer {
     /// Answers all questions.
     fn answer(&self, set: &SceneSet, questions: &[Question], watch: &dyn Watch) -> Result<Answers, AlignError>;
 
-    /// Returns true if a history can end early.
+    /// True if a history can end early.
     fn can_freeze(&self) -> bool;
 }
 
-/// A language model that is asked for the letter.
+/// A language model that answers with the option label.
 pub(crate) struct Speaker<'a> {
     pub model: &'a dyn LanguageModel,
     pub prompts: &'a Prompts,
-    /// For each scene the history up to the held-out part of the log, where it is known.
+    /// For each scene the history up to the held-out part of the log, if known.
     pub frozen: Option<&'a [String]>,
     pub stop: &'a AtomicBool,
 }
@@ -59,7 +59,7 @@ impl Speaker<'_> {
         Ok(LetterRequest { messages, options: record.options(), items: record.text.action_list.len(), said })
     }
 
-    /// The scene as the model reads it.
+    /// The scene in the form that the model reads.
     fn record(&self, set: &SceneSet, question: &Question) -> SceneRecord {
         let mut record = set.scenes[question.scene].record.clone();
         let memory = &set.scenes[question.memory].record.text;
@@ -75,7 +75,7 @@ impl Speaker<'_> {
         record
     }
 
-    /// Asks the questions at these places.
+    /// Asks the questions with these indices.
     fn ask(
         &self,
         set: &SceneSet,
@@ -108,7 +108,7 @@ impl Answers {
         Answers { given: vec![None; count], first_failure: None }
     }
 
-    /// Notes a failure; of several the one of the earliest question is reported.
+    /// Records a failure; the failure of the earliest question is reported.
     fn fail(&mut self, place: usize, problem: String) {
         if self.first_failure.as_ref().is_none_or(|first| place < first.0) {
             self.first_failure = Some((place, problem));
@@ -120,7 +120,7 @@ impl Answerer for Speaker<'_> {
     fn answer(&self, set: &SceneSet, questions: &[Question], watch: &dyn Watch) -> Result<Answers, AlignError> {
         let found = Mutex::new(Answers::none(questions.len()));
         let places: Vec<usize> = (0..questions.len()).collect();
-        // A frozen history is another text: it begins like the own one no longer than the profile.
+        // A frozen history is a different text: it shares only the profile with the user's own.
         let alike = |a: &usize, b: &usize| questions[*a].memory == questions[*b].memory;
         let memories: Vec<&[usize]> = places.chunk_by(alike).collect();
         for memories in memories.chunks(TOGETHER) {
@@ -146,9 +146,9 @@ pub(crate) struct Heard {
     pub plain: Option<Answer>,
     pub swapped: Option<Answer>,
     pub frozen: Option<Answer>,
-    /// By how far the list was turned: from 1.
+    /// By the rotation of the list, from 1.
     pub turned: Vec<Option<Answer>>,
-    /// By the order of [`super::question::RATIOS`], with the place of the real item.
+    /// In the order of [`super::question::RATIOS`], with the position of the real item.
     pub ratios: [Option<(usize, Answer)>; 4],
 }
 

@@ -21,22 +21,22 @@ pub struct AnswerRecord {
     pub user_id: ExternalId,
     /// The item that the user took.
     pub item_id: ExternalId,
-    /// When.
+    /// The time.
     #[serde(default)]
     pub timestamp: Option<Moment>,
-    /// The place of the real item, counted from 0; behind the last one where the list does not hold it.
+    /// The position of the real item, from 0; the number of items if the list lacks it.
     pub item_pos: usize,
-    /// True if "none of these" was an option too.
+    /// True if "none of these" was an option.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub offers_none: bool,
     /// The listed items.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<Vec<ExternalId>>,
-    /// By the name of the model the probability of each option: the items, then "none of these" where it is offered.
+    /// By the name of the model, the probability of each option: the items, then "none of these" if it is offered.
     pub probabilities: BTreeMap<String, Vec<f64>>,
 }
 
-/// The plain answers of each model, `heard[model][scene]`, to the scenes that all of them answered.
+/// The answers of each model, `heard[model][scene]`, to the scenes that all of them answered, without variations.
 pub(super) fn answers(set: &SceneSet, names: &[&str], heard: &[Vec<Heard>], kept: &[usize]) -> Vec<AnswerRecord> {
     let of = |&place: &usize| {
         let scene = &set.scenes[place];

@@ -1,6 +1,6 @@
 //! Bootstrap intervals over users.
 //!
-//! Scenes of one user depend on each other, so whole users are resampled.
+//! Scenes of one user depend on each other, so users are resampled with all their scenes.
 //!
 //! A statistic is a function of sums of columns over scenes. A resample draws as many users as there are, with
 //! replacement, and each draw brings all scenes of the user. The interval goes from the 2.5% to the 97.5% quantile of
@@ -17,7 +17,7 @@ const RESAMPLES: usize = 1_000;
 pub(super) struct Columns {
     width: usize,
     values: Vec<f64>,
-    /// Scenes whose row says something.
+    /// Rows that are defined.
     pub defined: usize,
 }
 
@@ -64,15 +64,15 @@ pub(super) struct Estimate {
 
 /// The resamples of one group of scenes.
 pub(super) struct Resamples {
-    /// For each scene of the group the place of its user.
+    /// For each scene of the group the index of its user.
     users: Vec<usize>,
     count: usize,
-    /// How often each resample draws each user.
+    /// The number of times that each resample draws each user.
     draws: Vec<Vec<u32>>,
 }
 
 impl Resamples {
-    /// Draws for scenes of these users.
+    /// Draws resamples for scenes of these users.
     pub(super) fn new(users: &[usize], seed: u64) -> Resamples {
         let mut known: Vec<usize> = users.to_vec();
         known.sort_unstable();

@@ -7,14 +7,14 @@ use crate::pipeline::Prompts;
 use crate::user::UserModel;
 use std::sync::atomic::AtomicBool;
 
-/// Which variations of its scenes a model is asked, beside the scenes as they stand.
+/// The variations that a model is asked, in addition to the scenes themselves.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Variations {
     /// The list in all rotations.
     pub rotations: bool,
     /// The real item among 1, 2, 3 and 9 others.
     pub discrimination: bool,
-    /// Another user's memory, and the frozen one where it is known.
+    /// Another user's memory, and the frozen one if known.
     pub controls: bool,
 }
 
@@ -29,8 +29,8 @@ pub struct Contender<'a> {
 }
 
 impl<'a> Contender<'a> {
-    /// A language model that is asked for the letter of each option. `frozen` has for each scene the history up to the
-    /// held-out part of the log, where it is known.
+    /// A language model that answers with the label of an option. `frozen` has for each scene the history up to the
+    /// held-out part of the log, if known.
     pub fn language(
         name: String,
         model: &'a dyn LanguageModel,

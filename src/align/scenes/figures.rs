@@ -17,7 +17,7 @@ use crate::pipeline::audit::share;
 /// The name of a figure without a model.
 pub(super) const CHANCE: &str = "chance";
 
-/// Everything that figures are computed from.
+/// The inputs of all figures.
 pub(super) struct Desk<'a> {
     pub set: &'a SceneSet,
     pub contenders: &'a [Contender<'a>],
@@ -29,7 +29,7 @@ pub(super) struct Desk<'a> {
     pub options: SceneOptions,
 }
 
-/// Somebody whose choices are right or wrong: for each scene how often, `None` where there is no choice.
+/// A chooser with its share of hits in each scene; `None` if it makes no choice.
 struct Chooser {
     name: String,
     hits: Vec<Option<f64>>,
@@ -68,7 +68,7 @@ impl Page<'_> {
 }
 
 impl Desk<'_> {
-    /// Everything that was found.
+    /// All results.
     pub(super) fn alignment(&self, contenders: Vec<ContenderRecord>) -> SceneAlignment {
         let answered = |scene: &usize| self.heard.iter().all(|heard| heard[*scene].plain.is_some());
         let kept: Vec<usize> = (0..self.set.len()).filter(answered).collect();
@@ -160,7 +160,7 @@ impl Desk<'_> {
         page.figures
     }
 
-    /// Everything that one model's answers say.
+    /// All figures of one model's answers.
     fn answers(&self, page: &mut Page<'_>, who: &str, heard: &[Heard]) {
         let scenes = &page.group.scenes.clone();
         let plain = |scene: usize| heard[scene].plain.as_ref();
@@ -198,7 +198,7 @@ impl Desk<'_> {
         page.add(who, &measures::ratings(scenes.iter().map(rated)));
     }
 
-    /// Where and what is chosen, against what users took.
+    /// The positions and items chosen, against those that users took.
     fn biases(&self, page: &mut Page<'_>, who: &str, heard: &[Heard]) {
         let scenes = &page.group.scenes.clone();
         let longest = scenes.iter().map(|&scene| self.set.scenes[scene].record.choice_cnt).max().unwrap_or_default();
@@ -224,8 +224,8 @@ impl Desk<'_> {
         page.add(who, &measures::popularity(scenes.iter().map(|&scene| self.ranks(scene, &items(scene)?))));
     }
 
-    /// The popularity ranks of what is chosen and of the real item; `None` where the list does not hold it, the log is not
-    /// known, or no item is chosen.
+    /// The popularity ranks of the chosen and of the real item; `None` if the list lacks it, the log is unknown, or no
+    /// item is chosen.
     fn ranks(&self, scene: usize, chosen: &[f64]) -> Option<(f64, f64)> {
         let of = &self.set.scenes[scene];
         let log = self.known[of.dataset].as_ref()?;
@@ -271,7 +271,7 @@ impl Desk<'_> {
             format!("the log of {name} is not known (no --data, no raws/ beside the scenes, or no times): no popularity and no item-kNN")
         }));
         if !ruled.iter().any(|rule| rule.name == "item-kNN") && notes.is_empty() {
-            notes.push("no listed item is in the log: popularity and item-kNN say nothing".to_owned());
+            notes.push("no listed item is in the log: popularity and item-kNN are undefined".to_owned());
         }
         notes
     }

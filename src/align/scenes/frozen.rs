@@ -1,4 +1,4 @@
-//! Histories that end where the held-out part begins.
+//! Histories that end at the start of the held-out part.
 //!
 //! They correspond to the open loop of a simulation.
 
@@ -16,9 +16,9 @@ const REMEDY: &str = "`recmirror import` makes it";
 type Done = BTreeMap<ExternalId, Vec<InteractionRow>>;
 
 impl SceneSet {
-    /// For each scene a history of as many lines as its own, which ends before the first scene of its data set. It is recognised by
-    /// the text templates of the project, at the moment of the scene. `None` where the files of some data set do not lie
-    /// beside the scenes, or scenes have no times.
+    /// For each scene a history with as many lines as its own, which ends before the first scene of its data set. It is
+    /// rendered by the text templates of the project, at the time of the scene. `None` if the files of some data set
+    /// are not beside the scenes, or scenes have no times.
     ///
     /// # Errors
     /// When a file of the project is damaged.
@@ -62,7 +62,7 @@ impl SceneSet {
     }
 }
 
-/// The rows of the items that somebody took.
+/// The rows of all items that occur in histories.
 fn items(path: &std::path::Path, done: &Done) -> Result<BTreeMap<ExternalId, ItemRow>, AlignError> {
     let mut items: BTreeMap<ExternalId, Option<ItemRow>> = BTreeMap::new();
     done.values().flatten().for_each(|row| {

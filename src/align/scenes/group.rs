@@ -3,10 +3,10 @@
 use super::outcome::Scope;
 use super::set::SceneSet;
 
-/// Lists of which a file does not say how they were built.
+/// The name of list types that a file does not state.
 const UNTOLD: &str = "not told";
 
-/// Some scenes, and what they have in common.
+/// Some scenes and their common properties.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Group {
     pub dataset: Option<String>,
@@ -17,17 +17,17 @@ pub(super) struct Group {
     pub scenes: Vec<usize>,
 }
 
-/// How the list of a scene was built.
+/// The list type of a scene.
 pub(super) fn list_of(set: &SceneSet, scene: usize) -> &str {
     set.scenes[scene].record.builder.as_deref().unwrap_or(UNTOLD)
 }
 
-/// How the lists of a set were built, in the order of their first scene.
+/// The list types of a set, in the order of their first scene.
 pub(super) fn lists(set: &SceneSet) -> Vec<String> {
     distinct((0..set.len()).map(|scene| list_of(set, scene).to_owned()))
 }
 
-/// The groups of some scenes. One that would be all scenes again is left out.
+/// The groups of some scenes. A group of all scenes is left out.
 pub(super) fn groups(set: &SceneSet, scenes: &[usize], scope: Scope) -> Vec<Group> {
     let all = Group { dataset: None, list: None, length: None, scope, scenes: scenes.to_vec() };
     let dataset = |scene: usize| set.datasets[set.scenes[scene].dataset].clone();
@@ -62,7 +62,7 @@ pub(super) fn groups(set: &SceneSet, scenes: &[usize], scope: Scope) -> Vec<Grou
     found
 }
 
-/// Each value once, in the order of the first.
+/// Each value once, in the order of its first occurrence.
 fn distinct<T: PartialEq>(values: impl Iterator<Item = T>) -> Vec<T> {
     let mut found = Vec::new();
     for value in values {

@@ -20,26 +20,27 @@ pub(crate) struct Known {
     whole: TrainingLog,
     /// By item, ascending.
     times: Vec<Vec<i64>>,
-    /// When each item came out, as far as it is known.
+    /// The release time of each item, if known.
     released: Vec<Option<i64>>,
     /// Counts before the first scene.
     near: CoOccurrence,
-    /// The share of items that are more popular before the first scene, items of equal counts in the middle of their rank.
+    /// The share of items that are more popular before the first scene; items of equal counts share the middle of their
+    /// ranks.
     ranks: Vec<f64>,
 }
 
 impl Known {
-    /// The log of a data set that was read already. `begin` is the time of the first scene.
+    /// The log of a data set in memory. `begin` is the time of the first scene.
     pub(crate) fn of_dataset(data: &Dataset, begin: i64) -> Known {
         let rows = data.interactions.clone();
-        // In thousandths of a year: whole numbers have an order.
+        // In thousandths of a year: integers have a total order.
         let catalogue = Catalogue::of(data);
         let released = (0..data.items.len() as u32).map(|item| catalogue.year(ItemId(item)));
         let released = released.map(|year| (!year.is_nan()).then_some((f64::from(year) * 1e3) as i64)).collect();
         Known::new(data.users.clone(), data.items.clone(), rows, released, begin)
     }
 
-    /// The log in the unified form; `None` where there is no such file.
+    /// The log in the unified form; `None` if there is no such file.
     pub(crate) fn of_raws(files: &UnifiedFiles, begin: i64) -> Result<Option<Known>, AlignError> {
         if !files.interactions.is_file() {
             return Ok(None);
@@ -49,7 +50,7 @@ impl Known {
         while let Some((_, row)) = reader.step()? {
             let (user, _) = users.insert(&row.user_id.to_string());
             let (item, _) = items.insert(&row.item_id.to_string());
-            // A row without a time is earlier than all others, as it is for `scenes`.
+            // A row without a time is earlier than all others, as in `scenes`.
             let time = row.timestamp.map_or(i64::MIN, |time| time.0);
             rows.push(Interaction { user: LogUserId(user), item: ItemId(item), rating: f32::NAN, time });
         }
@@ -91,17 +92,17 @@ impl Known {
         &rows[..rows.partition_point(|row| row.time < time)]
     }
 
-    /// How often an item had been taken before a moment.
+    /// The number of times that an item was taken before a moment.
     pub(crate) fn count(&self, item: ItemId, time: i64) -> usize {
         self.times[item.index()].partition_point(|&earlier| earlier < time)
     }
 
-    /// When an item came out, in a unit that only compares.
+    /// The release time of an item, in a unit for comparison alone.
     pub(crate) fn released(&self, item: ItemId) -> Option<i64> {
         self.released[item.index()]
     }
 
-    /// The cosine of two items' users before the first scene.
+    /// The cosine of the users of two items before the first scene.
     pub(crate) fn cosine(&self, a: ItemId, b: ItemId) -> f64 {
         self.near.cosine(a, b)
     }

@@ -14,13 +14,13 @@ use crate::user::RATINGS;
 pub(super) const BINS: usize = 15;
 /// Bins of the reject AUC.
 const RANKS: usize = 128;
-/// Probabilities below this count as this much in the log loss: a server does not return all of them.
+/// A lower bound of probabilities in the log loss: a server does not return all of them.
 const LEAST: f64 = 1e-9;
 
 /// A statistic of the sums of columns.
 pub(super) type Statistic = Box<dyn Fn(&[f64]) -> f64 + Sync>;
 
-/// Columns with the statistics that are taken of them, by name.
+/// Columns and the statistics computed from them, by name.
 pub(super) struct Measured {
     pub columns: Columns,
     pub statistics: Vec<(String, Statistic)>,
@@ -42,7 +42,7 @@ pub(super) fn accuracy(hits: &[Option<f64>], scenes: &[usize]) -> Measured {
     Measured::one("accuracy", scenes.iter().map(|&scene| hits[scene]))
 }
 
-/// By how much one is more often right than another, on the scenes of both.
+/// The lead of one chooser over another in accuracy, on the scenes of both.
 pub(super) fn lead(own: &[Option<f64>], other: &[Option<f64>], over: &str, scenes: &[usize]) -> Measured {
     let gap = |&scene: &usize| Some(own[scene]? - other[scene]?);
     Measured::one(&format!("lead over {over}"), scenes.iter().map(gap))
@@ -54,7 +54,7 @@ pub(super) fn log_loss<'a>(answers: impl Iterator<Item = (Option<&'a Answer>, us
     Measured::one("log loss", answers.map(loss))
 }
 
-/// The probability of what users did: the accuracy of ever more repeats.
+/// The mean probability of what users did: the limit of the accuracy over repeats.
 pub(super) fn probability<'a>(answers: impl Iterator<Item = (Option<&'a Answer>, usize)>) -> Measured {
     Measured::one("probability of the real option", answers.map(|(answer, real)| Some(answer?.options[real])))
 }
@@ -66,7 +66,7 @@ pub(super) fn sampled(seed: u64, scene: usize, options: &[f64], real: usize, rep
     let mut sum = 0.0;
     let reach = order.iter().position(|&option| {
         sum += options[option];
-        // 0.6 + 0.3 is less than 0.9 in binary: a rounding error must not draw in one option more.
+        // 0.6 + 0.3 is less than 0.9 in binary: a rounding error must not add an option.
         sum >= top_p - 1e-9
     });
     let nucleus = &order[..reach.map_or(order.len(), |last| last + 1)];
@@ -103,8 +103,8 @@ pub(super) fn calibration<'a>(answers: impl Iterator<Item = (Option<&'a Answer>,
     Measured { columns, statistics: vec![("calibration error".to_owned(), error)] }
 }
 
-/// Shares of the places chosen, of those of the real items, and the gaps between them. A row has the share of the pick of
-/// each item's place and 1 at the place of the real item.
+/// Shares of the chosen positions and of the positions of real items, and the gaps between them. A row has the share of
+/// the pick at each position, and 1 at the position of the real item.
 pub(super) fn positions(rows: impl Iterator<Item = Option<(Vec<f64>, usize)>>, longest: usize) -> Measured {
     let row = |row: Option<(Vec<f64>, usize)>| {
         let (chosen, real) = row?;
@@ -132,7 +132,7 @@ pub(super) fn positions(rows: impl Iterator<Item = Option<(Vec<f64>, usize)>>, l
     Measured { columns: Columns::new(2 * longest + 1, rows.map(row)), statistics }
 }
 
-/// The list in all rotations, the answer to the list as it is first.
+/// The answers to the list in all rotations, the original first.
 fn rotations(heard: &Heard) -> Option<Vec<&Answer>> {
     let plain = heard.plain.as_ref()?;
     if heard.turned.is_empty() {
@@ -142,7 +142,7 @@ fn rotations(heard: &Heard) -> Option<Vec<&Answer>> {
     Some([vec![plain], turned?].concat())
 }
 
-/// How far the choice follows the item when the list is turned, how far it follows the place, and the accuracy of the
+/// How far the choice follows the item under rotation, how far it follows the position, and the accuracy of the
 /// probabilities averaged over all rotations.
 pub(super) fn turned(heard: &[(&Heard, usize)]) -> Option<Measured> {
     let longest = heard.iter().filter_map(|(heard, _)| rotations(heard)).map(|all| all.len()).max()?;
@@ -182,7 +182,7 @@ pub(super) fn turned(heard: &[(&Heard, usize)]) -> Option<Measured> {
     Some(Measured { columns: Columns::new(longest + 3, heard.iter().map(row)), statistics })
 }
 
-/// Discrimination: in a list of the real item and `RATIOS[place]` others an item is taken to be accepted when its probability
+/// Discrimination: in a list of the real item and `RATIOS[place]` others, an item counts as accepted if its probability
 /// is above that of a guess.
 pub(super) fn discrimination(heard: &[(&Heard, usize)], place: usize) -> Measured {
     let guess = 1.0 / (RATIOS[place] + 1) as f64;
@@ -224,9 +224,9 @@ pub(super) fn rejects(rows: impl Iterator<Item = Option<(f64, bool)>>) -> Measur
     Measured { columns: Columns::new(3, rows.map(row)), statistics }
 }
 
-/// How well the probability of "none of these" separates lists from which users took nothing from others: the probability
-/// that it is higher for one of the first than for one of the second, equal ones half (the area under the ROC curve; Hanley and
-/// McNeil 1982). Probabilities in one of [`RANKS`] equally filled bins count as equal.
+/// How well the probability of "none of these" separates lists from which users took nothing from others: the
+/// probability that it is higher for one of the first than for one of the second, equal ones half (the area under the
+/// ROC curve; Hanley and McNeil 1982). Probabilities in one of [`RANKS`] equally filled bins count as equal.
 pub(super) fn reject_order(rows: &[Option<(f64, bool)>]) -> Measured {
     let mut sorted: Vec<f64> = rows.iter().flatten().map(|&(none, _)| none).collect();
     sorted.sort_by(f64::total_cmp);
@@ -246,13 +246,13 @@ pub(super) fn reject_order(rows: &[Option<(f64, bool)>]) -> Measured {
         }
         area / (below * rejected.iter().sum::<f64>())
     });
-    // Without lists of both kinds there is nothing to distinguish.
+    // Without lists of both kinds there is nothing to separate.
     let both = [true, false].iter().all(|kind| rows.iter().flatten().any(|(_, rejected)| rejected == kind));
     let columns = Columns::new(2 * RANKS, rows.iter().filter(|_| both).map(row));
     Measured { columns, statistics: vec![("reject AUC".to_owned(), area)] }
 }
 
-/// Popularity ranks (0 is the most popular item): of what is chosen, of what users took, and the gap between them.
+/// Popularity ranks (0 is the most popular item) of the chosen and of the taken items, and the gap between them.
 pub(super) fn popularity(rows: impl Iterator<Item = Option<(f64, f64)>>) -> Measured {
     let row = |row: Option<(f64, f64)>| row.map(|(chosen, real)| vec![chosen, real, 1.0]);
     let statistics: Vec<(String, Statistic)> = vec![
@@ -263,8 +263,8 @@ pub(super) fn popularity(rows: impl Iterator<Item = Option<(f64, f64)>>) -> Meas
     Measured { columns: Columns::new(3, rows.map(row)), statistics }
 }
 
-/// Ratings: the error of the expected one, and how far the distribution of all predicted ones is from that of those given.
-/// A row has the probabilities of the classes and the class that was given, counted from 1.
+/// Ratings: the error of the expected rating, and the distance between the distributions of predicted and given
+/// ratings. A row has the probabilities of the classes and the given class, counted from 1.
 pub(super) fn ratings(rows: impl Iterator<Item = Option<([f64; RATINGS], usize)>>) -> Measured {
     let row = |row: Option<([f64; RATINGS], usize)>| {
         let (shares, given) = row?;
@@ -288,7 +288,7 @@ fn normal(sums: &[f64]) -> [[f64; RATINGS]; 2] {
     [0, 1].map(|half| std::array::from_fn(|class| sums[half * RATINGS + class] / count))
 }
 
-/// The Jensen-Shannon divergence in bits: 0 for equal distributions, 1 for such that never overlap (Lin 1991).
+/// The Jensen-Shannon divergence in bits: 0 for equal distributions, 1 for disjoint ones (Lin 1991).
 fn jensen_shannon([p, q]: &[[f64; RATINGS]; 2]) -> f64 {
     let entropy = |value: f64| if value > 0.0 { -value * libm::log2(value) } else { 0.0 };
     let of = |(&p, &q): (&f64, &f64)| entropy(0.5 * (p + q)) - 0.5 * (entropy(p) + entropy(q));

@@ -3,11 +3,11 @@
 //! Reads scenes of `recmirror scenes` and evaluation sets of the
 //! paper's reference code.
 //!
-//! [`measure_scenes`] asks one or more models about every scene and sets beside them what needs no model: chance, rules that
-//! never look at the user, popularity and item-kNN where the log is known, another user's memory in place of the own one,
-//! and the memory that ends where the held-out part of the log begins. docs/reference/alignment.md defines every figure.
+//! [`measure_scenes`] asks one or more models about every scene and compares them with chance, rules that ignore the
+//! user, popularity and item-kNN if the log is known, another user's memory instead of the own one, and the memory that
+//! ends at the start of the held-out part of the log. docs/reference/alignment.md defines every figure.
 //!
-//! It does not decide whether a model is good: it says what it found, with intervals, on which scenes.
+//! It reports figures with intervals and does not decide whether a model is good.
 
 mod answer;
 mod answers;
@@ -47,22 +47,22 @@ use crate::user::UserError;
 /// An alignment on scene files that cannot be measured.
 #[derive(Debug, thiserror::Error)]
 pub enum AlignError {
-    /// A file.
+    /// A problem of a file.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A prompt.
+    /// A problem of a prompt.
     #[error(transparent)]
     Prompt(#[from] PromptError),
-    /// A language model.
+    /// A problem of a language model.
     #[error(transparent)]
     Language(#[from] LanguageError),
-    /// A user model.
+    /// A problem of a user model.
     #[error(transparent)]
     User(#[from] UserError),
-    /// A text template of the data set.
+    /// A problem of a text template of the data set.
     #[error(transparent)]
     Template(#[from] crate::dataset::TemplateError),
-    /// Scenes and model, or scenes and data, do not go together.
+    /// Scenes and model, or scenes and data, do not fit.
     #[error("{0}")]
     Unfit(String),
     /// A model answered nothing.
@@ -72,40 +72,40 @@ pub enum AlignError {
         who: String,
         /// Scenes asked.
         scenes: usize,
-        /// Why it did not answer the first.
+        /// The reason for the first missing answer.
         problem: String,
     },
-    /// Somebody stopped it.
+    /// The measurement was interrupted.
     #[error("stopped; nothing was written")]
     Stopped,
 }
 
-/// How scenes are measured.
+/// Options of a measurement.
 #[derive(Clone, Copy, Debug)]
 pub struct SceneOptions {
     /// Root of the random streams: controls, drawn repeats, bootstrap.
     pub seed: u64,
     /// Drawn answers to each scene, as in the paper.
     pub repeats: u32,
-    /// They are drawn from the most probable options that together have this probability.
+    /// The total probability of the most probable options from which answers are drawn.
     pub top_p: f64,
 }
 
-/// Facts about the log behind the scenes, besides the scenes themselves.
+/// Facts about the log behind the scenes.
 #[derive(Default)]
 pub struct Background<'a> {
-    /// The data set, where it was given.
+    /// The data set, if given.
     pub data: Option<&'a Dataset>,
-    /// The scenes as the data set knows them: ratings, and which scenes lie after a trained model's data.
+    /// The scenes in the data set: ratings, and which scenes follow a trained model's data.
     pub lookup: Option<&'a Lookup<'a>>,
     /// True if one of the models was trained on the part of the data set before the cut.
     pub is_trained: bool,
 }
 
-/// Measures the first of `contenders`, and the others beside it, on the same scenes: those that all of them answer.
+/// Measures the first of `contenders`, and the others beside it, on the scenes that all of them answer.
 ///
 /// # Errors
-/// A model that fails or answers nothing, or a data set whose files are damaged.
+/// When a model fails or answers nothing, or a data set's files are damaged.
 pub fn measure_scenes(
     set: &SceneSet,
     contenders: &[Contender<'_>],

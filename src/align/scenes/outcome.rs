@@ -14,7 +14,7 @@ use std::path::Path;
 pub enum Scope {
     /// All of them.
     All,
-    /// Those that lie after the data on which a model was trained: see docs/reference/alignment.md.
+    /// The scenes after the training data of a model: see docs/reference/alignment.md.
     Unseen,
 }
 
@@ -28,16 +28,16 @@ impl Scope {
     }
 }
 
-/// One figure with its 95% interval over users; NaN (`null`) where it is undefined.
+/// One figure with its 95% interval over users; NaN (`null`) if undefined.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SceneFigure {
     /// The data set; `None` for all together.
     pub dataset: Option<String>,
-    /// How lists were built; `None` for all together.
+    /// The list type; `None` for all together.
     pub list: Option<String>,
     /// Items of a list; `None` for all together.
     pub length: Option<usize>,
-    /// Which scenes of these.
+    /// The part of these scenes.
     pub scope: Scope,
     /// The answering model.
     pub who: String,
@@ -55,22 +55,22 @@ pub struct SceneFigure {
     pub high: f64,
 }
 
-/// A model that took part.
+/// A model in an alignment.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ContenderRecord {
     /// Its name, as in the figures.
     pub name: String,
     /// `language`, `mirror`, `parametric`, ...
     pub kind: &'static str,
-    /// The suffix that separates it from others of the name.
+    /// The suffix that separates it from others with its name.
     pub fingerprint: String,
     /// Name and hash of the prompts.
     pub prompts: Option<String>,
-    /// Questions that it was asked.
+    /// Questions to the model.
     pub questions: usize,
     /// Those without an answer.
     pub unanswered: usize,
-    /// Why the first of those has none.
+    /// The reason for the first missing answer.
     pub first_failure: Option<String>,
 }
 
@@ -87,11 +87,11 @@ pub struct ReliabilityBin {
     pub scenes: usize,
     /// Their mean confidence.
     pub confidence: f64,
-    /// How often the answer was right.
+    /// The share of correct answers.
     pub accuracy: f64,
 }
 
-/// Everything that was found.
+/// The results of an alignment.
 #[derive(Clone, Debug, Serialize)]
 pub struct SceneAlignment {
     /// Version of the program.
@@ -102,7 +102,7 @@ pub struct SceneAlignment {
     pub files: Vec<String>,
     /// The data sets.
     pub datasets: Vec<String>,
-    /// How lists were built, as far as the scenes say so.
+    /// The list types that the scenes state.
     pub lists: Vec<String>,
     /// Scenes that all models answered.
     pub scenes: usize,
@@ -110,7 +110,7 @@ pub struct SceneAlignment {
     pub users: usize,
     /// Scenes of the files that some model did not answer.
     pub left_out: usize,
-    /// Scenes that lie after the data on which a model was trained, where there is such a model.
+    /// Scenes after the training data of a model, if there is such a model.
     pub unseen: Option<usize>,
     /// Root of the random streams.
     pub seed: u64,
@@ -126,20 +126,20 @@ pub struct SceneAlignment {
     pub user_free: Vec<String>,
     /// The figures.
     pub figures: Vec<SceneFigure>,
-    /// How sure the models were, and how right, over all scenes.
+    /// Confidence and accuracy of the models over all scenes.
     pub reliability: Vec<ReliabilityBin>,
-    /// True if policies are in the same order in the simulator and on the log, where that was asked.
+    /// The order of policies in the simulator and on the log, if requested.
     pub policy_order: Option<PolicyOrder>,
-    /// The answers of the models to each scene; a file of its own.
+    /// The answers of the models to each scene; they have a file of their own.
     #[serde(skip)]
     pub answers: Vec<AnswerRecord>,
 }
 
 impl SceneAlignment {
-    /// A figure over all data sets and lengths: of one kind of lists, or of all together.
+    /// A figure over all data sets and lengths, for one list type or all together.
     pub fn figure(&self, list: Option<&str>, scope: Scope, who: &str, measure: &str) -> Option<&SceneFigure> {
         let only = self.only_list();
-        // With one kind of lists its figures are those of all together.
+        // If there is one list type, its figures are those of all together.
         let list = list.filter(|&list| only != Some(list));
         self.figures.iter().find(|of| {
             of.dataset.is_none()
@@ -151,17 +151,17 @@ impl SceneAlignment {
         })
     }
 
-    /// The kind of the lists, where there is but one.
+    /// The list type, if there is only one.
     pub fn only_list(&self) -> Option<&str> {
         self.lists.first().filter(|_| self.lists.len() == 1).map(String::as_str)
     }
 
-    /// The list on which a model is judged in one number: popularity-matched where there is such a list, else all.
+    /// The list type that the headline uses: popularity-matched if there are such lists, else all.
     pub fn headline_list(&self) -> Option<&str> {
         self.lists.iter().map(String::as_str).find(|&list| list == "popularity-matched")
     }
 
-    /// Writes the figures as CSV: a row each; an empty cell stands for all together, or for what is undefined.
+    /// Writes the figures as CSV, one a row; an empty cell means all together, or undefined.
     ///
     /// # Errors
     /// When the file cannot be written.

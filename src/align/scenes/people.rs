@@ -13,16 +13,16 @@ use crate::scene::{CONTEXT, LogClock, SceneBatch};
 use crate::user::{EMPTY_SLOT, RATINGS, Responses, UserModel, memories_at, softmax};
 use std::collections::BTreeMap;
 
-/// Scenes as a data set knows them.
+/// Scenes in a data set.
 pub struct Lookup<'a> {
     data: &'a Dataset,
     catalogue: Catalogue,
     whole: TrainingLog,
     /// The training data of the model.
     before: &'a TrainingLog,
-    /// For each scene the user, and how much that user had done.
+    /// For each scene the user, and the number of the user's earlier interactions.
     moments: Vec<(LogUserId, usize)>,
-    /// For each scene how much its user had done when the first scene took place.
+    /// For each scene the number of the user's interactions before the first scene.
     begins: Vec<(LogUserId, usize)>,
     items: Vec<Vec<ItemId>>,
     /// For each scene the time in seconds.
@@ -30,10 +30,10 @@ pub struct Lookup<'a> {
 }
 
 impl<'a> Lookup<'a> {
-    /// Finds the scenes of `set` in `data`, of which `before` is what models were trained on.
+    /// Finds the scenes of `set` in `data`; models were trained on `before`.
     ///
     /// # Errors
-    /// Scenes of several data sets, scenes without ids or times, ids that the data set does not have.
+    /// When scenes come from several data sets, lack ids or times, or have ids that are not in the data set.
     pub fn new(set: &SceneSet, data: &'a Dataset, before: &'a TrainingLog) -> Result<Lookup<'a>, AlignError> {
         if set.datasets.len() > 1 {
             return Err(AlignError::Unfit(format!(
@@ -64,8 +64,8 @@ impl<'a> Lookup<'a> {
         let record = &set.scenes[scene].record;
         if record.timestamp.is_none() {
             let problem = format!(
-                "the scene has no time, so that nothing says which interactions of {} its user had before it; a model that \
-                 knows ids is measured on the data set itself: `recmirror align MODEL DATA`",
+                "the scene has no time, so the earlier interactions of its user in {} are unknown; measure a model \
+                 that knows ids on the data set itself: `recmirror align MODEL DATA`",
                 self.data.name
             );
             return Err(set.error(scene, problem));
@@ -97,13 +97,13 @@ impl<'a> Lookup<'a> {
         Ok(())
     }
 
-    /// Returns true if a scene lies after what models were trained on of its user.
+    /// True if a scene follows the models' training data of its user.
     pub(crate) fn is_unseen(&self, scene: usize) -> bool {
         let (user, position) = self.moments[scene];
         position >= self.before.of(user).len()
     }
 
-    /// The rating that the user gave to the real item of a scene, rounded to a class from 1.
+    /// The user's rating of the real item of a scene, rounded to a class from 1.
     pub(crate) fn rating(&self, set: &SceneSet, scene: usize) -> Option<usize> {
         let (user, position) = self.moments[scene];
         let place = set.scenes[scene].record.item_pos;

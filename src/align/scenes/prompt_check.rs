@@ -7,11 +7,11 @@ use crate::dataset::TextTemplates;
 use std::path::Path;
 
 impl SceneSet {
-    /// A sentence for each data set whose scenes were put into other words than those of `own`, which is in the file
-    /// `origin`; as far as the templates of a project lie beside its scenes.
+    /// A sentence for each data set whose scenes are worded differently from `own`, the templates in the file `origin`;
+    /// only projects with templates beside their scenes are compared.
     ///
     /// # Errors
-    /// When a template is wrong.
+    /// When a template is invalid.
     pub fn other_words(&self, own: &str, origin: &Path) -> Result<Vec<String>, AlignError> {
         let own = TextTemplates::parse(own, origin)?;
         let mut found = Vec::new();

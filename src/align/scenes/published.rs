@@ -1,7 +1,7 @@
 //! Evaluation sets of the paper's authors, in Parquet.
 //!
-//! `text` is a group (`profile`, `history`, `action_list`), times are nanoseconds, and `impression_list` has the ids of the
-//! listed items where the log stated them. Files packed with Snappy or Zstandard can be read.
+//! `text` is a group (`profile`, `history`, `action_list`), times are nanoseconds, and `impression_list` has the ids of
+//! the listed items if the log stated them. Files packed with Snappy or Zstandard can be read.
 
 use crate::files::{FileError, open_regular};
 use crate::guard::guarded;
@@ -16,17 +16,17 @@ use std::path::Path;
 /// The unit of the file's times, as units in a millisecond.
 type Scale = i64;
 
-/// Returns true if a file is to be read here.
+/// True if a file has this form.
 pub(super) fn is_published(path: &Path) -> bool {
     path.extension().is_some_and(|ending| ending == "parquet")
 }
 
-/// Gives each scene with the number of its row, counted from 1.
+/// Calls `see` with each scene and its row number, counted from 1.
 pub(super) fn each_scene(
     path: &Path,
     see: &mut dyn FnMut(u64, SceneRecord) -> Result<(), FileError>,
 ) -> Result<(), FileError> {
-    // The library ends the thread on some kinds of damage: here that is an error like any other.
+    // The Parquet library panics on some kinds of damage, which becomes an error here.
     guarded(|| read(path, see)).unwrap_or_else(|_| Err(FileError::whole(path, "the file is damaged")))
 }
 
@@ -67,7 +67,7 @@ fn scene(row: &Row, scale: Scale) -> Value {
         let milliseconds = time.as_i64().map(|time| time.div_euclid(scale));
         scene.insert("timestamp".to_owned(), milliseconds.into());
     }
-    // The impressions are the list when they have its length and the real item in its place.
+    // The impressions are the list if they have its length and the real item at its position.
     if let Some(Value::Array(ids)) = scene.get("impression_list") {
         let place = scene.get("item_pos").and_then(Value::as_u64).and_then(|place| usize::try_from(place).ok());
         let is_list = scene.get("choice_cnt").and_then(Value::as_u64) == Some(ids.len() as u64);

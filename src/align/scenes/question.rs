@@ -8,15 +8,15 @@ use std::collections::BTreeSet;
 /// Negatives for each real item in the lists that measure discrimination.
 pub const RATIOS: [usize; 4] = [1, 2, 3, 9];
 
-/// Draws from other lists before a list stays too short.
+/// The most draws from other lists to fill a list.
 const TRIES: usize = 200;
 
 /// The variation of a question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Variation {
-    /// Nothing.
+    /// The scene itself.
     Plain,
-    /// The list, turned by this many places.
+    /// The list, rotated by this many positions.
     Turned(usize),
     /// The list: the real item among this many others.
     Ratio(usize),
@@ -33,22 +33,22 @@ pub(crate) struct Shown {
     pub slot: usize,
 }
 
-/// Whose memory, and which list.
+/// A memory and a list.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Question {
     /// The scene that is measured.
     pub scene: usize,
     pub variation: Variation,
-    /// The scene that profile and history are taken from.
+    /// The scene of profile and history.
     pub memory: usize,
     pub items: Vec<Shown>,
-    /// The place of the real item; the number of items where the list does not hold it.
+    /// The position of the real item; the number of items if the list lacks it.
     pub real: usize,
     pub offers_none: bool,
 }
 
 impl Question {
-    /// Returns true if the history ends early.
+    /// True if the history ends early.
     pub(crate) fn is_frozen(&self) -> bool {
         self.variation == Variation::Frozen
     }
@@ -63,8 +63,8 @@ pub(crate) struct Wanted {
     pub frozen: bool,
 }
 
-/// All questions about a set. Questions with one memory follow each other, the plain one first: who reads texts reads each
-/// memory once.
+/// All questions about a set. Questions with the same memory follow each other, the plain one first, so a language
+/// model reads each memory once.
 pub(crate) fn questions(set: &SceneSet, wanted: Wanted, seed: u64) -> Vec<Question> {
     let partners = if wanted.swapped { partners(set, seed) } else { Vec::new() };
     let lists = Lists { set, seed };
@@ -90,7 +90,7 @@ pub(crate) fn questions(set: &SceneSet, wanted: Wanted, seed: u64) -> Vec<Questi
     all
 }
 
-/// A list turned so that the item at place `by` is first.
+/// The list rotated so that the item at position `by` is first.
 fn turned(plain: &Question, by: usize) -> Question {
     let mut items = plain.items.clone();
     items.rotate_left(by);
@@ -98,8 +98,8 @@ fn turned(plain: &Question, by: usize) -> Question {
     Question { variation: Variation::Turned(by), items, real, ..plain.clone() }
 }
 
-/// For each scene another one of the same data set and of another user, each one used once; `None` where one user has
-/// most of the scenes.
+/// For each scene another one of the same data set and of another user, each used once; `None` if one user has most of
+/// the scenes.
 fn partners(set: &SceneSet, seed: u64) -> Vec<Option<usize>> {
     let mut found = vec![None; set.len()];
     for dataset in 0..set.datasets.len() {
@@ -114,7 +114,7 @@ fn partners(set: &SceneSet, seed: u64) -> Vec<Option<usize>> {
             ordered.push((places[of.user], scene));
         }
         ordered.sort_unstable();
-        // A user's scenes are together: whoever is as far away as the longest of these runs is somebody else.
+        // A user's scenes are adjacent, so a scene further away than the longest of these runs belongs to another user.
         let longest = ordered.chunk_by(|a, b| a.0 == b.0).map(<[_]>::len).max().unwrap_or_default();
         for (place, &(user, scene)) in ordered.iter().enumerate() {
             let (other, partner) = ordered[(place + longest) % ordered.len()];
@@ -137,9 +137,9 @@ impl Lists<'_> {
         Question { scene, variation: Variation::Plain, memory: scene, items, real, offers_none }
     }
 
-    /// The real item among `negatives` others: those of its own list first, in a drawn order, then items of other lists of
-    /// the data set. The real item is at a uniform place. `None` where the list does not hold the real item, or there
-    /// are not enough others.
+    /// The real item among `negatives` others: those of its own list first, in a drawn order, then items of other lists
+    /// of the data set. The real item is at a uniform position. `None` if the list lacks the real item, or there are
+    /// not enough others.
     fn ratio(&self, scene: usize, negatives: usize) -> Option<Question> {
         let of = &self.set.scenes[scene];
         if !of.holds_real() {

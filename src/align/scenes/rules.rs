@@ -2,8 +2,8 @@
 //!
 //! Most rules ignore the user; two read the history alone.
 //!
-//! A rule gives each item of a list a score and picks the highest; of equal scores each counts as picked with equal share,
-//! as in [`crate::pipeline::audit`]. Rules over texts are always there; rules over ids where the log is known.
+//! A rule scores each item of a list and picks the highest; equal scores share the pick, as in
+//! [`crate::pipeline::audit`]. Rules over texts always apply; rules over ids only if the log is known.
 
 use super::known::Known;
 use super::set::SceneSet;
@@ -12,14 +12,14 @@ use crate::pipeline::audit::share;
 use crate::pipeline::scenes::TfIdf;
 use std::collections::BTreeMap;
 
-/// Latest items that item-kNN compares with.
+/// The number of latest items that item-kNN uses.
 const RECENT: usize = 20;
 
-/// How often a rule finds the real item: for each scene a share, `None` where the rule says nothing or the list does not
-/// hold the real item.
+/// The share with which a rule finds the real item of each scene; `None` if the rule is undefined or the list lacks the
+/// real item.
 pub(super) struct Ruled {
     pub name: &'static str,
-    /// True if the rule never looks at the user.
+    /// True if the rule ignores the user.
     pub is_user_free: bool,
     pub hits: Vec<Option<f64>>,
 }
@@ -27,7 +27,7 @@ pub(super) struct Ruled {
 /// A score for each item of a list.
 type Scores = Vec<f64>;
 
-/// The findings of each rule. `known` has the log of each data set.
+/// The hits of each rule. `known` has the log of each data set.
 pub(super) fn rules(set: &SceneSet, known: &[Option<Known>]) -> Vec<Ruled> {
     let mut table = Table::new(set);
     let texts = Texts::new(set);
@@ -110,7 +110,7 @@ fn less(scores: &Scores) -> Scores {
 /// The words of all listed items and histories, each text once.
 struct Texts {
     words: TfIdf,
-    /// For each scene the places of the items' texts, and that of the history.
+    /// For each scene the indices of the items' texts, and that of the history.
     places: Vec<(Vec<u32>, u32)>,
 }
 
@@ -130,7 +130,7 @@ impl Texts {
         Texts { words: TfIdf::of(&texts), places }
     }
 
-    /// How alike each item's words are to those of the others.
+    /// The similarity of each item's words to those of the others.
     fn centre(&self, scene: usize) -> Scores {
         let items = &self.places[scene].0;
         let sum = |slot: usize| {
@@ -140,7 +140,7 @@ impl Texts {
         (0..items.len()).map(sum).collect()
     }
 
-    /// How alike each item's words are to those of the history.
+    /// The similarity of each item's words to those of the history.
     fn like_history(&self, scene: usize) -> Scores {
         let (items, history) = &self.places[scene];
         items.iter().map(|&item| f64::from(self.words.cosine(item, *history))).collect()

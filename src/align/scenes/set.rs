@@ -6,26 +6,26 @@ use crate::pipeline::SceneRecord;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// The maker of a file of scenes.
+/// The remedy for a file that is not of scenes.
 const REMEDY: &str = "`recmirror scenes` makes scenes: name a `datasets/NAME_eval.jsonl`";
 
-/// A scene and where it stands.
+/// A scene and its origin.
 #[derive(Clone, Debug)]
 pub(crate) struct Scene {
     /// The scene.
     pub record: SceneRecord,
-    /// The file's place in [`SceneSet::files`].
+    /// The file's index in [`SceneSet::files`].
     pub file: usize,
     /// The line, counted from 1.
     pub line: u64,
-    /// The place of the data set in [`SceneSet::datasets`].
+    /// The index of the data set in [`SceneSet::datasets`].
     pub dataset: usize,
     /// The user's number among the users of all scenes.
     pub user: usize,
 }
 
 impl Scene {
-    /// Returns true if the list holds the item that the user took.
+    /// True if the list holds the item that the user took.
     pub(crate) fn holds_real(&self) -> bool {
         self.record.item_pos < self.record.choice_cnt
     }
@@ -37,13 +37,14 @@ pub struct SceneSet {
     pub(crate) scenes: Vec<Scene>,
     pub(crate) files: Vec<PathBuf>,
     pub(crate) datasets: Vec<String>,
-    /// For each data set the earliest time of a scene in milliseconds, those that were left out by the limit included.
+    /// For each data set the earliest time of a scene in milliseconds, including scenes beyond the limit.
     pub(crate) begins: Vec<Option<i64>>,
 }
 
 impl SceneSet {
-    /// Reads files of scenes, in JSON lines or as the paper's authors publish them in Parquet; of each file at most `most` scenes are kept, the first ones. Files of `recmirror scenes`
-    /// are in the order in which scenes were drawn, so the first ones are a fair sample.
+    /// Reads files of scenes, in JSON lines or in the Parquet form of the paper's authors; at most the first `most`
+    /// scenes of each file are kept. `recmirror scenes` writes scenes in the order of drawing, so the first ones are a
+    /// fair sample.
     ///
     /// # Errors
     /// A missing file, a line that is no scene, a scene that contradicts itself, or no scene at all.
@@ -111,12 +112,12 @@ impl SceneSet {
         self.scenes.len()
     }
 
-    /// Returns true if there is no scene.
+    /// True without any scene.
     pub fn is_empty(&self) -> bool {
         self.scenes.is_empty()
     }
 
-    /// An error that speaks of the line of one scene.
+    /// An error at the line of a scene.
     pub(crate) fn error(&self, scene: usize, problem: impl Into<String>) -> AlignError {
         let scene = &self.scenes[scene];
         FileError::line(&self.files[scene.file], scene.line, problem).into()

@@ -3,7 +3,7 @@
 use super::outcome::{SceneAlignment, SceneFigure, Scope};
 use std::fmt::Write;
 
-/// Measures that have a column of their own.
+/// Measures with a column of their own.
 const COLUMNS: [(&str, &str); 4] = [
     ("accuracy", "accuracy"),
     ("accuracy of drawn answers", "drawn"),
@@ -12,8 +12,7 @@ const COLUMNS: [(&str, &str); 4] = [
 ];
 
 impl SceneAlignment {
-    /// The figures as tables: a table of who was how often right for each group of scenes, and what else was measured of
-    /// the model on all of them.
+    /// The figures as tables: accuracies for each group of scenes, and the other measures of the model on all scenes.
     pub fn table(&self) -> String {
         let mut text = format!(
             "{} on {} scenes of {} users ({}), seed {}\n",
@@ -58,7 +57,7 @@ impl SceneFigure {
         (self.dataset.as_deref(), self.list.as_deref(), self.length, self.scope)
     }
 
-    /// The group in words.
+    /// The name of the group.
     pub(crate) fn group_name(&self) -> String {
         let list = self.list.as_ref().map(|list| format!("{list} lists"));
         let length = self.length.map(|length| format!("lists of {length}"));
@@ -86,7 +85,8 @@ fn group(text: &mut String, figures: &[SceneFigure]) {
     }
 }
 
-/// Everything that has no column, of each who. Shares of places are in the files: the gaps say what they say.
+/// The measures without a column, for each model. Shares of positions are only in the files, because the gaps contain
+/// them.
 fn rest(text: &mut String, figures: &[SceneFigure]) {
     let is_left_out = |of: &&SceneFigure| {
         let has_column = COLUMNS.iter().any(|(measure, _)| *measure == of.measure);

@@ -10,7 +10,7 @@ use crate::user::{Card, Mirror};
 use std::fmt::Write;
 use std::path::Path;
 
-/// Held-out scenes of each list type unless something else is said.
+/// The default number of held-out scenes of each list type.
 const SCENES: u32 = 8_000;
 
 /// Measures the model on the data set in `folder`.
@@ -43,7 +43,7 @@ pub(super) fn run(arguments: &Align, registry: &Registry, folder: &Path) -> Resu
     super::gate(arguments.min_accuracy, accuracy, "popularity-matched lists")
 }
 
-/// Lists from a data set are for mirrors.
+/// Refuses a model other than a mirror: lists from a data set need one.
 fn check_kind(path: &Path) -> Result<(), Failure> {
     let what = match kind_of(path)? {
         Kind::Mirror => return Ok(()),
@@ -88,7 +88,7 @@ pub(in crate::cli) fn table(found: &Alignment) -> String {
         writeln!(text, "{:<measure$} {:<list$} {:<who$} {:>8}   95% interval", "measure", "list", "who", "estimate");
     let is_defined = |figure: &&Figure| figure.low.is_finite() && figure.high.is_finite();
     for figure in found.figures.iter().filter(is_defined) {
-        // Losses of clicks are small, and their differences more so.
+        // Click losses and their differences are small, so they get more digits.
         let digits = if figure.measure.starts_with("click") { 5 } else { 3 };
         let _ = writeln!(
             text,

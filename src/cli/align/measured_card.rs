@@ -7,7 +7,7 @@ use crate::files::Partial;
 use std::io::Write;
 use std::path::Path;
 
-/// Measures that are kept in full.
+/// Measures that the card keeps in full.
 const KEPT: [&str; 6] = [
     "accuracy",
     "accuracy of drawn answers",
@@ -25,7 +25,7 @@ pub(super) fn write(folder: &Path, text: &str) -> Result<(), Failure> {
     output.finish().map_err(Failure::input)
 }
 
-/// Writes the figures of a language model into its card; the rest of the card stays as it is.
+/// Writes the figures of a language model into its card, and leaves the rest unchanged.
 pub(super) fn write_measured(folder: &Path, found: &SceneAlignment) -> Result<(), Failure> {
     let path = folder.join("card.toml");
     let text = crate::files::read_text(&path, crate::files::MOST_OF_TEXT).map_err(|problem| {
@@ -72,7 +72,7 @@ fn table(found: &SceneAlignment) -> toml::Table {
     measured
 }
 
-/// The figures that a reader of a report needs, in its words.
+/// The figures for readers of a report, with their names there.
 fn shown(found: &SceneAlignment) -> Vec<toml::Value> {
     let mut figures = Vec::new();
     for list in &found.lists {
@@ -110,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_card_loses_what_was_measured_and_nothing_else() {
+    fn a_card_loses_only_its_measured_table() {
         let card = "kind = \"language\"\n\n[measured]\ndata = \"x\"\n\n[[measured.figure]]\nname = \"[a]\"\n\n[files.\"a\"]\nsha256 = \"1\"\n\n[measured_by]\nx = 1\n";
         let kept = "kind = \"language\"\n\n[files.\"a\"]\nsha256 = \"1\"\n\n[measured_by]\nx = 1\n";
         assert_eq!(without_measured(card), kept);

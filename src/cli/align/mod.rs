@@ -1,4 +1,4 @@
-//! `recmirror align`: how well a user model mirrors people.
+//! `recmirror align`: how well a user model mirrors users.
 
 mod data_set;
 mod measured_card;
@@ -119,18 +119,19 @@ impl Align {
         let folder = self.over.iter().find(|path| path.is_dir());
         match (self.over.as_slice(), folder) {
             ([], _) => Err(Failure::input(
-                "on what? name files of scenes (`recmirror scenes` makes datasets/NAME_eval.jsonl), or the folder of a data set",
+                "no data: name files of scenes (`recmirror scenes` makes datasets/NAME_eval.jsonl), or the folder of \
+                 a data set",
             )),
             ([folder], Some(_)) => self.check_lists().and_then(|()| data_set::run(&self, registry, folder)),
             (_, Some(folder)) => Err(Failure::input(format!(
-                "{} is a folder: give files of scenes, or one folder alone",
+                "{} is a folder: give files of scenes, or a single folder",
                 folder.display()
             ))),
             (_, None) => scenes::run(&self, registry),
         }
     }
 
-    /// Options that say nothing when lists are built from a data set.
+    /// Refuses options that have no effect on lists built from a data set.
     fn check_lists(&self) -> Result<(), Failure> {
         let given = [
             ("--data", self.data.is_some()),
@@ -151,7 +152,7 @@ impl Align {
 /// The check of --min-accuracy.
 fn gate(least: Option<f64>, accuracy: f64, lists: &str) -> Result<(), Failure> {
     match least {
-        // An accuracy that is undefined does not pass either.
+        // An undefined accuracy does not pass either.
         Some(least) if accuracy.is_nan() || accuracy < least => {
             Err(Failure::Check(format!("choice accuracy on {lists} is {accuracy:.3}, less than {least}")))
         }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// Prompts that belong to a model.
+/// The file of prompts in a model's folder.
 const PROMPTS: &str = "prompts.toml";
 
 /// The kind of a model, read from its folder.
@@ -27,14 +27,14 @@ pub(super) enum Kind {
     Parametric,
 }
 
-/// A model that is ready to be asked.
+/// A loaded model.
 pub(super) enum Loaded {
     Language { model: Box<dyn LanguageModel>, prompts: Prompts },
     Server { model: Box<Endpoint>, prompts: Prompts },
     User { name: String, fingerprint: String, model: Box<dyn UserModel> },
 }
 
-/// A data set with the part of its log that models were trained on.
+/// A data set with the part of its log on which models were trained.
 pub(super) struct Data {
     pub whole: Dataset,
     pub before: TrainingLog,
@@ -69,7 +69,7 @@ pub(super) fn kind_of(path: &Path) -> Result<Kind, Failure> {
     )))
 }
 
-/// Loads the model of `path`. `data` is there when its kind needs it.
+/// Loads the model at `path`; `data` is required for kinds that need it.
 pub(super) fn load(
     arguments: &Align,
     path: &Path,
@@ -110,7 +110,7 @@ fn prompts(path: Option<&PathBuf>) -> Result<Prompts, Failure> {
     Prompts::load(path.map(PathBuf::as_path)).map_err(Failure::input)
 }
 
-/// The parametric user as scenarios have it unless they say more.
+/// The parametric user with the default keys of scenarios.
 fn parametric(data: &Dataset) -> Result<(Parametric, String), Failure> {
     let text = "data.path = '.'\nuser.kind = 'parametric'\npolicy = [{ kind = 'random' }]";
     let scenario = Scenario::parse(text, Path::new("parametric"), &Registry::builtin(), &[]).map_err(Failure::other)?;
@@ -130,7 +130,7 @@ impl Loaded {
         }
     }
 
-    /// The model as one that takes part.
+    /// The model as a contender.
     pub(super) fn contender<'a>(
         &'a self,
         name: String,

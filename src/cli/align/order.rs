@@ -11,8 +11,8 @@ use crate::scenario::Scenario;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-/// Prepares the scenario of the command line, if there is one, with the model of this kind as its users, on the data set in `data`
-/// where one is named.
+/// Prepares the scenario of the command line, if there is one, with the measured model as its users, on the data set in
+/// `data`, if given.
 pub(super) fn prepare(
     arguments: &Align,
     kind: Option<Kind>,
@@ -40,7 +40,7 @@ pub(super) fn prepare(
     Experiment::prepare(scenario, registry.clone()).map(Some).map_err(Failure::input)
 }
 
-/// Runs it.
+/// Runs the experiment and compares the orders.
 pub(super) fn run(experiment: &Experiment, quiet: bool, stop: &AtomicBool) -> Result<PolicyOrder, Failure> {
     let scenario = &experiment.scenario;
     let ticks = u64::from(scenario.replications) * u64::from(scenario.ticks) * scenario.policies.len() as u64;

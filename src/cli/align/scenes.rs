@@ -20,10 +20,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-/// The files of a folder.
+/// The files of an output folder.
 const FILES: [&str; 4] = ["align.json", "align.csv", "answers.jsonl", "align.html"];
 
-/// The remedy for a folder that is in the way.
+/// The remedy for an existing output folder.
 const REMEDY: &str = "; --force replaces that of an earlier `align --out`";
 
 /// Scenes of each file with --quick.
@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Align, registry: &Registry) -> Result<(), Failure>
     let stop = stop_flag()?;
     let data = arguments.data.as_ref().map(|folder| read(folder, arguments.holdout)).transpose()?;
     warn(arguments, &set)?;
-    // True if the scenes have what is needed is said before a model takes its time to load.
+    // Missing ids or ratings are reported before a model takes its time to load.
     let lookup = data.as_ref().map(|data| Lookup::new(&set, &data.whole, &data.before));
     let lookup = lookup.transpose().map_err(Failure::input)?;
     let models = loaded(arguments, data.as_ref(), &stop)?;
@@ -75,7 +75,7 @@ pub(super) fn run(arguments: &Align, registry: &Registry) -> Result<(), Failure>
     finish(arguments, &found, folder)
 }
 
-/// The files of a folder that was written here.
+/// The files of a folder that this command wrote.
 fn own_files(folder: &Path) -> Result<BTreeSet<PathBuf>, String> {
     if !folder.join(FILES[0]).is_file() {
         return Err(format!("it is not the folder of `align --out` (no {})", FILES[0]));
@@ -89,7 +89,7 @@ fn read(folder: &Path, holdout: f64) -> Result<Data, Failure> {
     Ok(Data { whole, before })
 }
 
-/// The model that is measured, then those beside it.
+/// The measured model, then those beside it.
 fn loaded(arguments: &Align, data: Option<&Data>, stop: &Arc<AtomicBool>) -> Result<Vec<Loaded>, Failure> {
     let first = match server(arguments, stop)? {
         Some(model) => model,
@@ -102,7 +102,7 @@ fn loaded(arguments: &Align, data: Option<&Data>, stop: &Arc<AtomicBool>) -> Res
     Ok(all)
 }
 
-/// Says which models meet scenes in words that they were not trained with.
+/// Warns about models whose scenes are worded differently from their training.
 fn warn(arguments: &Align, set: &SceneSet) -> Result<(), Failure> {
     let own = arguments.server.is_none().then_some(&arguments.subject);
     for folder in own.into_iter().chain(&arguments.beside) {
@@ -131,7 +131,7 @@ fn contenders<'a>(
         let name = model.name().to_owned();
         let is_known = models[..place].iter().any(|other| other.name() == name);
         let name = if is_known { format!("{name} ({})", arguments.beside[place - 1].display()) } else { name };
-        // A user model answers thousands of questions in the time in which a language model answers one.
+        // A user model answers thousands of questions in the time that a language model needs for one.
         let is_fast = matches!(model, Loaded::User { .. });
         let variations = Variations {
             rotations: arguments.rotations && (place == 0 || is_fast),

@@ -2,7 +2,7 @@
 
 use crate::dataset::{Cleaner, Column, Dataset};
 
-/// Counts the items without a title and without a release, where the data have such a field.
+/// Counts the items without a title and without a release, if the data have such a field.
 pub(in crate::dataset) fn count_missing(data: &mut Dataset) {
     let field = |name: &Option<String>| name.as_deref().and_then(|name| data.item_fields.get(name));
     let untitled = match field(&data.title).map(|field| &field.column) {

@@ -1,4 +1,4 @@
-//! From a publisher's files, or one's own tables, to a [`Dataset`].
+//! From a publisher's files, or your own tables, to a [`Dataset`].
 //!
 //! Users and items are in the order of their tables; those that only the log knows come after them, numbers by value,
 //! then texts by their bytes, so that no number hangs on the order of the log's lines.
@@ -36,7 +36,7 @@ struct Collector<'p> {
     unrated: u64,
 }
 
-/// Reads everything that a publisher gives.
+/// Reads everything that a publisher provides.
 pub(super) fn collect(publisher: &dyn Publisher, family: &'static str, name: String) -> Result<Dataset, DataError> {
     let mut collector = Collector {
         publisher,
@@ -55,7 +55,7 @@ pub(super) fn collect(publisher: &dyn Publisher, family: &'static str, name: Str
     (data.family, data.name) = (family, name);
     let of_family = || Family::find(family).map_or_else(String::new, |family| family.template().to_owned());
     data.template = publisher.template()?.unwrap_or_else(of_family);
-    // Tables in memory have no files; whoever has them hashes their values.
+    // Tables in memory have no files; their owner hashes their values.
     data.hash = if family == "memory" { String::new() } else { hash(publisher)? };
     Ok(data)
 }
@@ -93,10 +93,10 @@ fn told(mut shown: Map<String, Value>, features: Map<String, Value>) -> Map<Stri
     shown
 }
 
-/// Words before an id in names that publishers' readers make of it.
+/// Words before an id in names that publishers' readers derive from it.
 const STAND_INS: [&str; 7] = ["", "item", "video", "book", "artist", "product", "news article"];
 
-/// Without names that publishers' readers make of an id, like "item 7": they say nothing.
+/// Removes names that publishers' readers derive from an id, like "item 7".
 fn without_stand_in(id: &ExternalId, mut fields: Map<String, Value>) -> Map<String, Value> {
     let is_stand_in = |text: &str| {
         let id = id.to_string();
@@ -113,7 +113,7 @@ fn refused(place: &Place<'_>, problem: impl Into<String>) -> ImportError {
 }
 
 impl Collector<'_> {
-    /// A row, or `None` where it is left out and counted. What a strict publisher gives must be right.
+    /// A row, or `None` if it is left out and counted. Rows of a strict publisher must be correct.
     fn accept<T>(&mut self, place: &Place<'_>, verdict: Verdict<T>) -> Result<Option<T>, ImportError> {
         match verdict {
             Ok(row) => Ok(Some(row)),
@@ -191,7 +191,7 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// The numbers of a user and an item. What only the log knows is counted where there is a table.
+    /// The numbers of a user and an item. Ids that only the log has are counted if there is a table.
     fn numbers(&mut self, place: &Place<'_>, user: &ExternalId, item: &ExternalId) -> (u32, u32) {
         let ((user, _), (item, _)) = (self.users.insert(user), self.items.insert(item));
         if !self.users.is_known(user) {
@@ -225,7 +225,7 @@ impl Collector<'_> {
         Ok(())
     }
 
-    /// The rating of a row, within the scale that is given; NaN where it has none.
+    /// The rating of a row, within the given scale; NaN without a rating.
     fn rating(&self, place: &Place<'_>, row: &RawRow) -> Result<f32, ImportError> {
         let written = row.rating.or_else(|| row.behavior.get("rating").and_then(Value::as_f64));
         let Some(rating) = written else { return Ok(f32::NAN) };

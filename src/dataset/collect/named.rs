@@ -36,7 +36,7 @@ const RELEASED: [&str; 9] = [
 const PROVIDER: [&str; 9] =
     ["provider", "providerid", "seller", "vendor", "merchant", "publisher", "brand", "store", "developer"];
 
-/// The column that names an item, where the name of one says.
+/// The column with the name of an item, recognised by its own name.
 pub(in crate::dataset) fn title_among(columns: &[String]) -> Option<&String> {
     TITLE.iter().find_map(|wanted| columns.iter().find(|name| plain(name) == *wanted))
 }

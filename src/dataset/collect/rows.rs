@@ -1,8 +1,8 @@
 //! Log rows, and the rules that make interactions of them.
 //!
-//! No rule looks at the order of lines of a log with times:
+//! No rule depends on the order of lines of a log with times:
 //! - of rows of one user, item and time with other ratings the highest rating is kept;
-//! - of rows of one user and item at other times the earliest is kept; weights of what is dropped are added to it;
+//! - of rows of one user and item at other times the earliest is kept; weights of dropped rows are added to it;
 //! - rows of a user at one time are in the order of the items' ids.
 //!
 //! A row without a time counts as earlier than all that have one, in the order of the file. Where that order means nothing
@@ -35,7 +35,7 @@ impl Row {
     }
 }
 
-/// The content of a row besides user and item.
+/// The content of a row apart from user and item.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::dataset) struct Told {
     pub(in crate::dataset) time: Option<Instant>,
@@ -60,7 +60,7 @@ pub(in crate::dataset) struct Finished {
     /// One for each interaction; empty where no row has a weight.
     pub(in crate::dataset) weights: Vec<f32>,
     pub(in crate::dataset) is_timed: bool,
-    /// True if some times are not whole milliseconds.
+    /// True if some times are finer than milliseconds.
     pub(in crate::dataset) is_finer: bool,
 }
 
@@ -105,8 +105,8 @@ impl Rows {
         }
     }
 
-    /// The interactions by user and time. `rank` orders items at one time; `scatter` orders the rows of a user that have no time, the order of the file where there is
-    /// none; `place` says where a line stands.
+    /// The interactions by user and time. `rank` orders items at one time; `scatter` orders a user's rows without a
+    /// time, by default in the order of the file; `place` returns the place of a line.
     pub(in crate::dataset) fn finish(
         mut self,
         rank: &[u32],
@@ -158,7 +158,7 @@ fn rated(rating: f32) -> f32 {
 
 const CLEANERS: [Cleaner; 3] = [Cleaner::DuplicateRow, Cleaner::ContradictingRow, Cleaner::RepeatedItem];
 
-/// Keeps the first of the rows of each user and item; gives counts and first lines for [`CLEANERS`].
+/// Keeps the first of the rows of each user and item; returns counts and first lines for [`CLEANERS`].
 fn merge(rows: &mut Vec<Row>, has_weights: bool) -> [(usize, u32); 3] {
     let mut dropped = [(0, u32::MAX); 3];
     rows.dedup_by(|row, kept| {

@@ -25,7 +25,7 @@ struct Entry {
     rating: f32,
 }
 
-/// The slot of an item of which the log has none.
+/// The slot of an item without one in the log.
 const NO_SLOT: u16 = u16::MAX;
 
 /// All items that were shown so far.
@@ -34,7 +34,7 @@ pub(in crate::dataset) struct Lists {
     entries: Vec<Entry>,
     names: IdTable,
     has_times: bool,
-    /// Lists of which one row stated no slot.
+    /// Lists with a row without a slot.
     unnamed: u32,
 }
 
@@ -64,7 +64,7 @@ impl Shown<'_> {
 
 impl Lists {
     pub(in crate::dataset) fn push(&mut self, user: u32, item: u32, told: &Shown<'_>) {
-        // Without an id and without a time nothing says which rows belong together: each is a list of its own.
+        // Without an id and a time it is unknown which rows belong together, so each is a list of its own.
         let list = match (told.list, told.time) {
             (Some(name), _) => self.names.insert(name).0,
             (None, Some(_)) => u32::MAX,
@@ -91,7 +91,7 @@ impl Lists {
         self.entries.is_empty()
     }
 
-    /// Returns true if each list has one item, and nothing says in which slot or how likely it was shown.
+    /// True if each list has one item, without a slot or propensity.
     pub(in crate::dataset) fn are_single_items(&self) -> bool {
         let is_bare = |entry: &Entry| entry.slot == NO_SLOT && entry.propensity.is_nan();
         let mut seen = BTreeSet::new();

@@ -7,7 +7,7 @@ use crate::dataset::{ExternalId, IdTable};
 #[derive(Default)]
 pub(super) struct Side {
     pub(super) ids: IdTable,
-    /// How many the table has; `None` where there is no table.
+    /// The number of rows in the table; `None` without a table.
     pub(super) known: Option<u32>,
     pub(super) store: Store,
     text: String,
@@ -27,12 +27,12 @@ impl Side {
         }
     }
 
-    /// Returns true if the table, if there is one, has this number.
+    /// True if the table, if there is one, has this number.
     pub(super) fn is_known(&self, dense: u32) -> bool {
         self.known.is_none_or(|known| dense < known)
     }
 
-    /// Puts ids that only the log knows into an order of their own; gives the new number of each.
+    /// Sorts ids that only the log has; returns the new number of each.
     pub(super) fn settle(&mut self) -> Vec<u32> {
         let known = self.known.unwrap_or(0) as usize;
         let mut order: Vec<u32> = (0..self.ids.len() as u32).collect();
@@ -49,7 +49,7 @@ impl Side {
     }
 }
 
-/// The key of an id's order: whole numbers by value, then texts by their bytes.
+/// The sort key of an id: integers by value, then texts by their bytes.
 fn natural(id: &str) -> (bool, u64, &str) {
     let is_number = id.bytes().all(|byte| byte.is_ascii_digit()) && (id.len() == 1 || !id.starts_with('0'));
     let number = if is_number { id.parse().ok() } else { None };

@@ -1,8 +1,8 @@
-//! From values as they are written to typed columns.
+//! Typed columns from raw values.
 //!
 //! Without a given type: lists of numbers of one length are a vector, other lists categories; numbers are a number
-//! unless the column is called like a code; texts are times where all are dates, categories where they are separated by `|`
-//! or commas and repeat, one category where few words repeat, else text.
+//! unless the column's name is that of a code; texts are times if all are dates, categories if they are separated by
+//! `|` or commas and repeat, one category if few words repeat, else text.
 
 use crate::dataset::clock;
 use crate::dataset::import::FieldType;
@@ -28,7 +28,7 @@ pub(super) struct Store {
     told: Vec<bool>,
 }
 
-/// Fields with what must be said of them.
+/// Fields with remarks about them.
 pub(super) struct Typed {
     pub(super) fields: Fields,
     pub(super) notes: Vec<String>,
@@ -167,8 +167,8 @@ fn infer_text(texts: &[&str]) -> FieldType {
     if is_short && (names * 2 <= all || (all < FEW && names < all)) { FieldType::Category } else { FieldType::Text }
 }
 
-/// Returns true if texts are lists like `Food, Bars`: many have commas, the parts are short, and repeat far more than the
-/// whole texts do.
+/// True if texts are lists like `Food, Bars`: many have commas, the parts are short, and repeat far more often than the
+/// complete texts do.
 fn has_lists(texts: &[&str]) -> bool {
     let parts = || texts.iter().flat_map(|text| text.split(',')).map(str::trim);
     let with_commas = texts.iter().filter(|text| text.contains(',')).count();
@@ -180,7 +180,7 @@ fn has_lists(texts: &[&str]) -> bool {
         && distinct(&mut parts()) * 4 <= parts().count()
 }
 
-/// A value as text: a text as it is, everything else as JSON writes it.
+/// A value as text: a text unchanged, everything else as JSON.
 fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
@@ -260,7 +260,7 @@ fn category(values: &[(u32, Value)], rows: usize) -> Column {
 
 fn categories(values: &[(u32, Value)], rows: usize) -> Column {
     let (mut names, mut of_row) = (IdTable::default(), HashMap::<u32, Vec<u32>>::new());
-    // Where bars separate, commas belong to names.
+    // If bars separate, commas belong to names.
     let has_bars = values.iter().any(|(_, value)| value.as_str().is_some_and(|text| text.contains('|')));
     let separator = if has_bars { '|' } else { ',' };
     for (row, value) in values {
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn types_are_told_by_the_values() {
+    fn types_follow_from_the_values() {
         for (name, kind, values) in [
             ("price", "number", vec![json!(1.5), json!(null), json!(3)]),
             ("zip", "category", vec![json!(55105), json!("00123"), json!(55105)]),
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_value_in_a_column_of_numbers_is_told() {
+    fn a_wrong_value_in_a_column_of_numbers_is_reported() {
         let mut store = Store::default();
         for row in 0..20 {
             let value = if row == 7 { json!("old") } else { json!(row) };

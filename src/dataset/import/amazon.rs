@@ -93,7 +93,7 @@ impl Publisher for Amazon {
     }
 
     fn notes(&self) -> Vec<String> {
-        let missing = || "there is no file of products: items are told by their style and number".to_owned();
+        let missing = || "there is no file of products: items are identified by style and number".to_owned();
         self.meta.is_none().then(missing).into_iter().collect()
     }
 }
@@ -118,7 +118,7 @@ fn time(record: &Fields) -> Verdict<Moment> {
         Some(milliseconds) => milliseconds?,
         None => read("unixReviewTime").ok_or(NO_TIME)??.saturating_mul(1_000),
     };
-    // As far as the unified form goes.
+    // The range of the unified form.
     let is_sane = milliseconds.unsigned_abs() <= 100_000_000_000_000;
     is_sane.then_some(Moment(milliseconds)).ok_or(WRONG_TIME)
 }

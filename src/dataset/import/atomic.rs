@@ -25,7 +25,7 @@ pub(super) const FAMILY: Family = Family {
     template: super::GENERIC_TEMPLATE,
 };
 
-/// Names that RecBole's conversions give to what other files call otherwise.
+/// RecBole's names for columns that other files name differently.
 const COMMON: [(&str, &str); 4] =
     [("movie_title", "title"), ("release_year", "year"), ("class", "genres"), ("genre", "genres")];
 

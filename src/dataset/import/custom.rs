@@ -4,9 +4,9 @@
 //! JSON lines in the columns of the paper's reference code or as CSV, in any form that own tables may have. `NAME_template.toml` beside them is taken too.
 //!
 //! In CSV the ids and `timestamp` are columns of that name. Of an item, `year` and `time` are for code and are shown as
-//! well. Of an interaction, `impression_list` holds ids separated by spaces and `item_pos` the place of the item in it.
-//! In a CSV log with times a row without one is left out; in JSON lines an explicit `null` stays, as the unified form has it.
-//! Every other column is shown under its name: numbers as numbers, empty fields not at all.
+//! well. Of an interaction, `impression_list` has ids separated by spaces and `item_pos` the index of the item in it.
+//! In a CSV log with times a row without one is left out; in JSON lines an explicit `null` stays, as in the unified
+//! form. Every other column is shown under its name: numbers as numbers, empty fields not at all.
 //!
 //! Only the interactions are needed. The filter of 5 interactions does not hold here: one is enough.
 
@@ -67,7 +67,7 @@ fn open(folder: &Folder, ending: &str) -> Opened {
     Ok(Some(Box::new(Custom { is_csv, is_dated, unit, log, items, users, template })))
 }
 
-/// Returns true if some row of a CSV log has a time, and what must be said of the unit.
+/// True if some row of a CSV log has a time, with a remark on the unit.
 fn times(log: &Path) -> Result<(bool, Option<String>), ImportError> {
     let mut table = Sheet::open(log)?;
     let Some(time) = find(&table, "timestamp") else { return Ok((false, None)) };

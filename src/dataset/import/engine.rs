@@ -4,8 +4,8 @@
 //! 2. Where only the end of the log is used: rows a day, for the cut.
 //! 3. Rows of each user and item.
 //! 4. The rows that stay are written, in the order of the publisher's log.
-//! 5. The items and users that those rows name are written, in the order of the publisher's files; in that of their
-//!    first row where there is no such file.
+//! 5. The items and users of those rows are written, in the order of the publisher's files, or of their first row if
+//!    there is no such file.
 //!
 //! Memory grows with users and items, not with rows.
 
@@ -20,7 +20,7 @@ use std::collections::BTreeMap;
 
 const DAY: i64 = 24 * 60 * 60 * 1_000;
 
-/// A kept row with its user and item, for readers to look at.
+/// A kept row with its user and item, as an example for readers.
 #[derive(Clone, Debug)]
 pub(super) struct Example {
     pub(super) done: InteractionRow,
@@ -162,7 +162,7 @@ fn cut(publisher: &dyn Publisher, share: f64, watch: &dyn Watch) -> Result<i64, 
     Ok(i64::MIN)
 }
 
-/// Counts the rows of users and items; gives the number of all rows.
+/// Counts the rows of users and items; returns the number of all rows.
 fn count_rows(publisher: &dyn Publisher, sieve: &mut Sieve, watch: &dyn Watch) -> Result<u64, ImportError> {
     let mut steps = Steps::over(watch, "counting interactions");
     publisher.rows(&mut |place, verdict| {
@@ -226,7 +226,7 @@ fn stays(sieve: &mut Sieve, verdict: Verdict<RawRow>) -> Result<(RawRow, u32, u3
     Ok((row, user, item))
 }
 
-/// Returns true if a row is earlier than the one before it of the same user.
+/// True if a row is earlier than the previous one of the same user.
 fn is_early(last: &mut Vec<i64>, user: u32, time: Option<Moment>) -> bool {
     let user = user as usize;
     if last.len() <= user {
@@ -314,7 +314,7 @@ fn write_users(
     Ok(())
 }
 
-/// Which rows of the publisher's items or users were written already.
+/// True for rows of the publisher's items or users that are already written.
 #[derive(Default)]
 struct Written(Vec<bool>);
 

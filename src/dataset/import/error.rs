@@ -5,7 +5,7 @@ use super::super::TemplateError;
 use crate::files::FileError;
 use std::path::PathBuf;
 
-/// An import that cannot be done. Every message says where and what to do.
+/// An import that failed. Every message names the place and a remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// A file of the publisher's, or one that is written.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 /// Endings of packed files. What is inside is recognised by the first bytes, not by the name.
 const PACKED: [&str; 3] = [".gz", ".zst", ".zstd"];
 
-/// A folder, or one file of it that was singled out.
+/// A folder, or one selected file of it.
 pub(in crate::dataset) struct Folder {
     root: PathBuf,
     chosen: Option<PathBuf>,
@@ -15,7 +15,7 @@ pub(in crate::dataset) struct Folder {
 }
 
 impl Folder {
-    /// Lists `source`: a folder, or a file in it where a folder holds several logs.
+    /// Lists `source`: a folder, or a file in a folder with several logs.
     pub(in crate::dataset) fn open(source: &Path) -> Result<Folder, ImportError> {
         if source.is_dir() {
             return Ok(Folder { root: source.to_owned(), chosen: None, names: names(source)? });

@@ -1,7 +1,7 @@
 //! Goodreads.
 //!
-//! UCSD's JSON lines (`goodreads_interactions_GENRE.json`, with books, genres, authors and reviews where they
-//! are there), and goodbooks-10k as CSV (`ratings.csv`, `books.csv`; no times).
+//! UCSD's JSON lines (`goodreads_interactions_GENRE.json`, with books, genres, authors and reviews if present), and
+//! goodbooks-10k as CSV (`ratings.csv`, `books.csv`; no times).
 //!
 //! The texts of reviews are joined from their own file: 50 words of each are held in memory. Leave that file out where
 //! this is too much; the log itself has the beginnings of reviews.
@@ -146,7 +146,7 @@ impl Ucsd {
             "is_read",
             record.get("is_read").or_else(|| record.get("isRead")).and_then(Value::as_bool),
         );
-        // 0 stands for "no rating".
+        // 0 means "no rating".
         let rating = number_at(record, &["rating"]).filter(|rating| rating.as_f64() != Some(0.0));
         put(&mut row.behavior, "rating", rating.map(Value::Number));
         let own = text_at(record, &["review_text_incomplete"]).and_then(|text| first_words(&text, WORDS));
@@ -159,7 +159,7 @@ impl Ucsd {
     }
 }
 
-/// When the book was put on the shelf, as "Wed Jan 09 14:39:14 -0800 2013".
+/// The time at which the book was put on the shelf, as "Wed Jan 09 14:39:14 -0800 2013".
 fn when(record: &Fields) -> Verdict<Moment> {
     let text = text_at(record, &["date_added"]).ok_or(NO_TIME)?;
     date_like("%a %b %d %H:%M:%S %z %Y", &text).ok_or(WRONG_TIME)

@@ -1,6 +1,6 @@
 //! KuaiRec, short videos of Kuaishou: `big_matrix.csv` or `small_matrix.csv`, with `user_features.csv`,
-//! `social_network.csv`, `item_categories.csv`, `item_daily_features.csv` and `kuairec_caption_category.csv` where they
-//! are there.
+//! `social_network.csv`, `item_categories.csv`, `item_daily_features.csv` and `kuairec_caption_category.csv` if
+//! present.
 //!
 //! Plays, likes, comments and shares of a video are those of its first day, so that no text reveals the future. Friends
 //! are in `user_features.friends`. Captions hold line breaks and broken characters: rows of a wrong width are left out
@@ -43,7 +43,7 @@ struct KuaiRec {
 struct Video {
     told: Fields,
     features: Fields,
-    /// The day of the reported counts, as it is written.
+    /// The day of the reported counts, in the file's spelling.
     day: String,
 }
 
@@ -75,14 +75,14 @@ fn open(folder: &Folder) -> Opened {
     Ok(Some(Box::new(data)))
 }
 
-/// The share of a video that counts as watching it: what plays by itself and is swiped away was not taken.
+/// The share of a video that counts as watching it: a video that starts by itself and is swiped away was not taken.
 const TAKEN: f64 = 0.5;
 
 fn is_taken(row: &RawRow) -> bool {
     row.weight.is_none_or(|share| share >= TAKEN)
 }
 
-/// Texts that stand for nothing.
+/// Texts that mean nothing.
 fn told(text: Option<&str>) -> Option<String> {
     text.filter(|text| !matches!(*text, "UNKNOWN" | "-124" | "nan")).and_then(filled)
 }
@@ -159,7 +159,7 @@ impl KuaiRec {
             }
             video.day = day;
             for (key, place) in counts {
-                // What a later day stated must not stay where this one says nothing.
+                // A value of an earlier day must not stay if this day has none.
                 video.told.remove(key);
                 put(&mut video.told, key, table.filled(place).and_then(number).map(Value::Number));
             }

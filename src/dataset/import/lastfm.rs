@@ -1,12 +1,12 @@
 //! LastFM of HetRec 2011.
 //!
-//! `user_artists.dat` with play counts, `artists.dat`, `user_friends.dat`, and, where they are
-//! there, `tags.dat` and `user_taggedartists-timestamps.dat` (or `user_taggedartists.dat`).
+//! `user_artists.dat` with play counts, `artists.dat`, `user_friends.dat`, and, if present, `tags.dat` and
+//! `user_taggedartists-timestamps.dat` (or `user_taggedartists.dat`).
 //!
 //! Plays have no times. With the file of tags an interaction is an artist that a user tagged, at the time of the first
-//! tag; artists that were played but never tagged are left out, because nobody knows when. Without it every artist that
-//! was played is an interaction without a time. Friends are in `user_features.friends`: how many of them listened
-//! depends on user and item and is for code to say.
+//! tag; artists that were played but never tagged are left out, because their time is unknown. Without it every played
+//! artist is an interaction without a time. Friends are in `user_features.friends`: the number of those who listened
+//! depends on user and item and is left to code.
 //!
 //! The data set has a fixed size, so its tags and plays are held in memory.
 
@@ -35,8 +35,8 @@ pub(super) const FAMILY: Family = Family {
 /// Tags of an artist that are shown.
 const MOST_TAGS: usize = 5;
 
-/// Users who must have given a tag to an artist for it to be shown: tags are those of the whole log, and one that a
-/// user alone gave would say in a list what this user is about to do.
+/// Users who must have given a tag to an artist for it to be shown: tags are those of the whole log, and a tag of a
+/// single user would reveal in a list what this user is about to do.
 const LEAST_GIVERS: u32 = 3;
 
 /// Earliest time that a tag can have: the service began in 2002. The publisher's data holds a few of 1956 and such.
@@ -50,7 +50,7 @@ struct LastFm {
     others: Vec<PathBuf>,
     friends: BTreeMap<i64, Vec<i64>>,
     tag_names: BTreeMap<i64, String>,
-    /// How many users gave each tag to an artist.
+    /// The number of users who gave each tag to an artist.
     tags: BTreeMap<i64, BTreeMap<i64, u32>>,
     counts: BTreeMap<(i64, i64), i64>,
     taggings: Vec<Tagging>,
@@ -94,7 +94,7 @@ fn open(folder: &Folder) -> Opened {
     Ok(Some(Box::new(data)))
 }
 
-/// Rows of whole numbers with their lines. A file of pairs may lack its header.
+/// Rows of integers with their lines. A file of pairs may lack its header.
 fn numbers<const N: usize>(path: &Path, columns: [&str; N], headed: bool) -> Result<Vec<(u64, [i64; N])>, ImportError> {
     let mut rows = Vec::new();
     let mut table = if headed {

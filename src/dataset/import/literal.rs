@@ -2,8 +2,8 @@
 //!
 //! Some publishers wrote such records: `{u'id': 7, 'tags': ['a', "b"], 'x': None}`.
 //!
-//! What `repr` writes of dictionaries, lists, tuples, strings, numbers, `True`, `False` and `None` is read; nothing is
-//! evaluated. Names, operators, comments, bytes and f-strings are refused. Nesting is bounded, so that no input can
+//! It reads the output of `repr` for dictionaries, lists, tuples, strings, numbers, `True`, `False` and `None`; nothing
+//! is evaluated. Names, operators, comments, bytes and f-strings are refused. Nesting is bounded, so that no input can
 //! exhaust the stack.
 
 use serde_json::{Map, Number, Value};
@@ -11,7 +11,7 @@ use serde_json::{Map, Number, Value};
 /// Containers within containers; real records have three.
 const DEEPEST: usize = 64;
 
-/// Why a text is no literal: what is wrong, and at which byte, counted from 1.
+/// The reason why a text is no literal, and its byte, counted from 1.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{problem} (column {column})")]
 pub(super) struct LiteralError {
@@ -19,7 +19,7 @@ pub(super) struct LiteralError {
     column: usize,
 }
 
-/// Reads one literal that fills the whole text. Tuples become arrays, keys that are numbers become text.
+/// Reads one literal that fills the complete text. Tuples become arrays, numeric keys become text.
 pub(super) fn parse(text: &str) -> Result<Value, LiteralError> {
     let mut parser = Parser { text, at: 0 };
     let value = parser.value(0)?;
@@ -65,7 +65,7 @@ impl<'t> Parser<'t> {
         }
         self.skip_space();
         match self.peek() {
-            None => Err(self.error("the text ends where a value should stand")),
+            None => Err(self.error("the text ends before a value")),
             Some('{') => self.dictionary(depth),
             Some('[') => self.sequence(']', depth),
             Some('(') => self.sequence(')', depth),
@@ -183,7 +183,7 @@ impl<'t> Parser<'t> {
         }
     }
 
-    /// The character after a backslash; an unknown escape stands for itself, backslash included, as in Python.
+    /// The character after a backslash; an unknown escape is kept, backslash included, as in Python.
     fn escape(&mut self) -> Result<Escaped, LiteralError> {
         let Some(kind) = self.next() else { return Err(self.error("the text ends after `\\`")) };
         Ok(Escaped::One(match kind {
@@ -270,7 +270,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn what_python_writes_is_read() {
+    fn literals_of_python_are_read() {
         for (text, wanted) in [
             (
                 r"{u'hours': 0.1, 'ok': True, 'no': False, 'x': None}",
@@ -291,9 +291,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_literal_is_refused_with_its_column() {
+    fn other_texts_are_refused_with_their_column() {
         for (text, told) in [
-            ("", "the text ends where a value should stand (column 1)"),
+            ("", "the text ends before a value (column 1)"),
             ("{'a': 1", "the text ends before `}` (column 8)"),
             ("{'a' 1}", "expected `:` after a key (column 6)"),
             ("{[1]: 1}", "a key must be text or a number (column 2)"),
@@ -367,7 +367,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_python_can_write_comes_back(value in values()) {
+        fn any_literal_of_python_is_restored(value in values()) {
             prop_assert_eq!(parse(&python(&value)), Ok(value));
         }
 

@@ -2,11 +2,11 @@
 //!
 //! `behaviors.tsv` has real impression lists, `news.tsv` the articles.
 //!
-//! As a data set, everything is read: each list with what was clicked of it, and each user's clicks before the log.
+//! As a data set, everything is read: each list with its clicks, and each user's clicks before the log.
 //!
-//! Filters of the pipeline: a history of at least 5, a list of at most 10 articles, exactly one click. The click is an interaction with
-//! `impression_list` and `item_pos`. What the publisher gives as a user's history, clicks before the log in their order
-//! but without times, comes once a user, before the user's first impression, as interactions without a time. An
+//! Filters of the pipeline: a history of at least 5, a list of at most 10 articles, exactly one click. The click is an
+//! interaction with `impression_list` and `item_pos`. The publisher's history of a user, earlier clicks in order but
+//! without times, occurs once for each user, before the user's first impression, as interactions without a time. An
 //! article's `time` is that of its first impression.
 
 use super::super::clock::Instant;
@@ -108,7 +108,7 @@ impl Mind {
         Table::bare(&self.log, "\t", Encoding::Utf8, &[BEHAVIORS])
     }
 
-    /// Finds when each article was first shown, in whatever impression.
+    /// Finds the time at which each article was first shown, in any impression.
     fn read_articles(&mut self) -> Result<(), ImportError> {
         let mut table = self.table()?;
         while table.step()? {

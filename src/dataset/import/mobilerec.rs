@@ -37,7 +37,7 @@ fn open(folder: &Folder) -> Opened {
     Ok(log.map(|log| Box::new(MobileRec { log, apps }) as Box<dyn Publisher>))
 }
 
-/// Where the columns of the log stand.
+/// The positions of the log's columns.
 struct Columns {
     user: usize,
     app: usize,
@@ -139,7 +139,7 @@ impl Publisher for MobileRec {
     }
 
     fn notes(&self) -> Vec<String> {
-        let missing = || "there is no `app_meta.csv`: apps are told by their package and category".to_owned();
+        let missing = || "there is no `app_meta.csv`: apps are identified by package and category".to_owned();
         self.apps.is_none().then(missing).into_iter().collect()
     }
 }

@@ -1,10 +1,10 @@
 //! Import of a publisher's files.
 //!
-//! [`FAMILIES`] is the one table of what can be read. A family is a file here: it knows the publisher's files and
-//! columns, the family's filters and what is worth showing. Everything else, the passes over the log, counting,
-//! dropping and writing, is the same for all of them. `templates/` holds how rows become text, for users to edit.
+//! [`FAMILIES`] is the one table of readable data. A family is a file here: it has the publisher's files and columns,
+//! the family's filters and the fields to show. Everything else, the passes over the log, counting, dropping and
+//! writing, is the same for all of them. `templates/` has the text templates of rows, for users to edit.
 //!
-//! Nothing here builds scenes or looks at embeddings; nothing is fetched.
+//! No code here builds scenes or reads embeddings, and nothing is fetched.
 
 mod amazon;
 mod atomic;
@@ -54,7 +54,7 @@ use crate::files::{Tally, Watch};
 #[cfg(feature = "all")]
 use std::path::{Path, PathBuf};
 
-/// How rows become text for unknown kinds of items: every field, by its name.
+/// The text template for unknown kinds of items: every field, by its name.
 pub(crate) const GENERIC_TEMPLATE: &str = include_str!("templates/custom.toml");
 
 /// Every family that can be imported. A new one is a file and a line.
@@ -88,7 +88,7 @@ struct Format {
     name: &'static str,
     /// The files, for messages.
     files: &'static str,
-    /// The data set in a folder; `None` when the files are others.
+    /// The data set in a folder; `None` for other files.
     open: fn(&Folder) -> Opened,
 }
 
@@ -100,7 +100,7 @@ type Opened = Result<Option<Box<dyn Publisher>>, ImportError>;
 pub struct ImportOptions<'a> {
     /// The family; the files decide unless given.
     pub family: Option<&'static Family>,
-    /// The folder with the publisher's files, or the log in it where there are several.
+    /// The folder with the publisher's files, or the log in it if there are several.
     pub source: &'a Path,
     /// The name of the format; the files decide unless given.
     pub format: Option<&'a str>,
@@ -144,7 +144,7 @@ pub struct ExampleText {
     pub profile: String,
     /// The entry in the history, seen from the end of the log.
     pub history: String,
-    /// The item in a list, at the moment when it was taken.
+    /// The item in a list, at the moment of the interaction.
     pub item: String,
 }
 
@@ -210,7 +210,7 @@ impl Family {
         FAMILIES.iter().find(|family| family.name == name)
     }
 
-    /// How its rows become text.
+    /// The text template of its rows.
     pub(crate) fn template(&self) -> &'static str {
         self.template
     }

@@ -55,7 +55,7 @@ const GENRES: [&str; 19] = [
 /// Columns of `u.item` before the genre flags.
 const TEXTS: [&str; 5] = ["item_id", "title", "release", "video", "address"];
 
-/// Where the genre flags of `u.item` begin.
+/// The first column of the genre flags of `u.item`.
 const FIRST_FLAG: usize = TEXTS.len();
 
 /// Columns of `u.item`: five texts and the genre flags.

@@ -21,7 +21,7 @@ impl Output {
         })
     }
 
-    /// Finishes the files and, as the last one, the text templates if those are to be written.
+    /// Finishes the files and, as the last one, the text templates if they are written.
     pub(super) fn finish(self, template: Option<Partial>) -> Result<(), FileError> {
         let writers = [self.users, self.items, self.interactions].into_iter();
         Partial::finish_all(writers.map(JsonlWriter::into_partial).chain(template).collect())

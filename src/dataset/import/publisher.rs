@@ -14,13 +14,13 @@ use std::path::{Path, PathBuf};
 /// Names and values, as in the unified form.
 pub(in crate::dataset) type Fields = Map<String, Value>;
 
-/// Where a row stands: its file and line; line 0 for what no single line says.
+/// The place of a row: its file and line; line 0 without a single line.
 pub(in crate::dataset) struct Place<'p> {
     pub(in crate::dataset) path: &'p Path,
     pub(in crate::dataset) line: u64,
     /// Bytes of the file that were read so far; 0 where rows come from memory.
     pub(in crate::dataset) taken: u64,
-    /// The fields of the row as they are written, where there are some.
+    /// The raw fields of the row, if any.
     pub(in crate::dataset) row: &'p [String],
     /// True if the row was no UTF-8 and was read as Latin-1.
     pub(in crate::dataset) is_latin1: bool,
@@ -70,13 +70,13 @@ pub(in crate::dataset) type Visit<'v, T> = dyn FnMut(&Place<'_>, Verdict<T>) -> 
 pub(in crate::dataset) struct RawRow {
     pub(in crate::dataset) user: ExternalId,
     pub(in crate::dataset) item: ExternalId,
-    /// `None` in logs without times, and for what a user did before the log begins.
+    /// `None` in logs without times, and for interactions before the log begins.
     pub(in crate::dataset) time: Option<Moment>,
     /// Nanoseconds within the millisecond of the time.
     pub(in crate::dataset) finer: u32,
-    /// How the item was rated, where the log says it in a column of its own.
+    /// The rating of the item, if the log has a column for it.
     pub(in crate::dataset) rating: Option<f64>,
-    /// How much the row counts: plays, pieces, a share that was watched.
+    /// The weight of the row: plays, pieces, a watched share.
     pub(in crate::dataset) weight: Option<f64>,
     pub(in crate::dataset) behavior: Fields,
     /// The user's fields from the log, where no file of users has them. The first row that is kept counts.
@@ -86,7 +86,7 @@ pub(in crate::dataset) struct RawRow {
 }
 
 impl RawRow {
-    /// A row that says nothing but who took what, and when.
+    /// A row with only a user, an item and a time.
     pub(in crate::dataset) fn new(user: ExternalId, item: ExternalId, time: Option<Moment>) -> RawRow {
         let (behavior, user_description, item_description) = (Fields::new(), Fields::new(), Fields::new());
         let (finer, rating, weight) = (0, None, None);
@@ -100,21 +100,21 @@ pub(in crate::dataset) struct ShownRow {
     pub(in crate::dataset) user: ExternalId,
     pub(in crate::dataset) item: ExternalId,
     pub(in crate::dataset) time: Option<Instant>,
-    /// The list in which it was shown; where the log does not say it, what was shown to a user at one time is one list.
+    /// The list of the row; without it, the items shown to a user at one time are one list.
     pub(in crate::dataset) list: Option<String>,
     /// The slot, counted from 0.
     pub(in crate::dataset) slot: Option<u16>,
     pub(in crate::dataset) taken: bool,
     pub(in crate::dataset) propensity: Option<f64>,
     pub(in crate::dataset) rating: Option<f64>,
-    /// What the row says of its user; nothing in the further rows of a list.
+    /// The row's fields of its user; empty in the further rows of a list.
     pub(in crate::dataset) user_description: Fields,
-    /// What the row says of its item.
+    /// The row's fields of its item.
     pub(in crate::dataset) item_description: Fields,
 }
 
 impl ShownRow {
-    /// An item of which nothing is known but who saw it, when, and whether it was taken.
+    /// A shown item with only its user, its time, and whether it was taken.
     pub(in crate::dataset) fn new(user: ExternalId, item: ExternalId, time: Option<Instant>, taken: bool) -> ShownRow {
         ShownRow {
             user,
@@ -136,28 +136,28 @@ impl ShownRow {
 pub(in crate::dataset) struct Roles {
     /// The field that names an item.
     pub(in crate::dataset) title: Option<String>,
-    /// The field that says when an item came out.
+    /// The field with the release of an item.
     pub(in crate::dataset) released: Option<String>,
-    /// The field that says who provides an item.
+    /// The field with the provider of an item.
     pub(in crate::dataset) provider: Option<String>,
     /// Worst and best rating that can be given.
     pub(in crate::dataset) scale: Option<[f32; 2]>,
-    /// Types of fields that their values alone do not say.
+    /// Types of fields that cannot be recognised by their values.
     pub(in crate::dataset) item_types: BTreeMap<String, FieldType>,
     pub(in crate::dataset) user_types: BTreeMap<String, FieldType>,
-    /// The order of the fields; those that are not in it come after, by name.
+    /// The order of the fields; other fields follow by name.
     pub(in crate::dataset) item_order: Vec<String>,
     pub(in crate::dataset) user_order: Vec<String>,
 }
 
-/// Which rows that repeat earlier ones are dropped.
+/// The rows that are dropped as repetitions of earlier ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::dataset) enum Repeats {
     /// None: the publisher has none, or means them.
     Keep,
     /// The same user, item and time once more.
     Same,
-    /// The same user and item once more, at whatever time.
+    /// The same user and item again, at any time.
     Pair,
 }
 
@@ -186,7 +186,7 @@ pub(in crate::dataset) trait Publisher {
     /// The log.
     fn log(&self) -> &Path;
 
-    /// The files that are read besides the log.
+    /// The files that are read in addition to the log.
     fn others(&self) -> Vec<PathBuf>;
 
     /// The family's filters.
@@ -194,12 +194,12 @@ pub(in crate::dataset) trait Publisher {
         Rules::FIVE
     }
 
-    /// Gives the items; `false` when the publisher has no file of them and items are those of the log.
+    /// Passes the items; `false` if the publisher has no file of them and items are those of the log.
     fn items(&self, _visit: &mut Visit<'_, ItemRow>) -> Result<bool, ImportError> {
         Ok(false)
     }
 
-    /// Gives the users; `false` when the publisher has no file of them and users are those of the log.
+    /// Passes the users; `false` if the publisher has no file of them and users are those of the log.
     fn users(&self, _visit: &mut Visit<'_, UserRow>) -> Result<bool, ImportError> {
         Ok(false)
     }
@@ -212,17 +212,17 @@ pub(in crate::dataset) trait Publisher {
         self.rows(visit)
     }
 
-    /// Gives everything that was shown; `false` when the log does not say it, or only as `impression_list` of rows.
+    /// Passes all exposures; `false` if the log has none, or only as `impression_list` of rows.
     fn shown(&self, _visit: &mut Visit<'_, ShownRow>) -> Result<bool, ImportError> {
         Ok(false)
     }
 
-    /// Returns true if a row that cannot be read is an error rather than a known defect of the publisher's data.
+    /// True if an unreadable row is an error rather than a known defect of the publisher's data.
     fn is_strict(&self) -> bool {
         false
     }
 
-    /// Returns true if the order of rows without times says nothing of what came first, as in a matrix or a table sorted by items.
+    /// True if the order of rows without times is arbitrary, as in a matrix or a table sorted by items.
     fn is_unordered(&self) -> bool {
         false
     }

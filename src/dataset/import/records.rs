@@ -31,7 +31,7 @@ impl Records {
             Some(false) => json(),
             None => {
                 let first = json();
-                // An error is reported in the terms of what the line looks like.
+                // The error is that of the format which the line resembles.
                 let other = if first.is_err() { python() } else { Err(String::new()) };
                 let is_python = other.is_ok() || (first.is_err() && !text.contains("\": "));
                 self.python = Some(is_python);
@@ -46,7 +46,7 @@ impl Records {
         }
     }
 
-    /// Where the current record stands.
+    /// The place of the current record.
     pub(super) fn place(&self) -> Place<'_> {
         Place::new(self.source.path(), self.source.line(), self.source.taken())
     }

@@ -17,7 +17,7 @@ pub(super) struct Ids {
     open: bool,
     counts: Vec<u32>,
     used: Vec<bool>,
-    /// Ids from the log in the order of their first kept row, with what that row says of them.
+    /// Ids from the log in the order of their first kept row, with that row's fields about them.
     pub(super) taken: Vec<(ExternalId, Fields)>,
 }
 
@@ -32,7 +32,7 @@ impl Ids {
         self.open = false;
     }
 
-    /// Returns true if ids come from the log itself.
+    /// True if ids come from the log itself.
     pub(super) fn is_open(&self) -> bool {
         self.open
     }
@@ -54,12 +54,12 @@ impl Ids {
         self.dense.get(id).copied()
     }
 
-    /// Returns true if a kept row names this one.
+    /// True if a kept row names this one.
     pub(super) fn is_used(&self, dense: u32) -> bool {
         self.used.get(dense as usize).copied().unwrap_or(false)
     }
 
-    /// How many are named by kept rows.
+    /// The number of ids in kept rows.
     pub(super) fn used(&self) -> u64 {
         self.used.iter().filter(|&&used| used).count() as u64
     }
@@ -85,7 +85,7 @@ impl Ids {
     }
 }
 
-/// The filters with what they must remember.
+/// The filters with their state.
 pub(super) struct Sieve {
     rules: Rules,
     pub(super) users: Ids,
@@ -160,7 +160,7 @@ impl Sieve {
         self.items.add(item);
     }
 
-    /// Returns true if user and item have the rows that they need, all of them counted.
+    /// True if user and item have the required rows, all of them counted.
     pub(super) fn fits(&self, user: u32, item: u32) -> Result<(), String> {
         let Rules { least_of_user, most_of_user, least_of_item, .. } = self.rules;
         let rows = self.users.count(user);
@@ -188,7 +188,7 @@ impl Sieve {
     }
 }
 
-/// The items that were shown, where the log has. What is no id in it can be no item either.
+/// The shown items, if the log has them. An entry that is no id cannot be an item.
 fn impression_list(behavior: &Fields) -> Option<Vec<ExternalId>> {
     let list = behavior.get("impression_list")?.as_array()?;
     Some(
@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn repeats_are_told_by_pair_or_by_moment() {
+    fn repeats_are_found_by_pair_or_by_moment() {
         let mut same = sieve(Rules { repeats: Repeats::Same, ..Rules::FIVE });
         assert!(same.take(&row(1, 1, 5)).is_ok() && same.take(&row(1, 1, 6)).is_ok());
         assert!(same.take(&row(1, 1, 5)).is_err());

@@ -193,7 +193,7 @@ fn csv_games(path: &Path, visit: &mut Visit<'_, ItemRow>) -> Result<(), ImportEr
     Ok(())
 }
 
-/// Adds when the game came out: the day where it is known, else the year.
+/// Adds the release of the game: the day if known, else the year.
 fn with_release(item_id: super::super::ExternalId, told: Fields) -> ItemRow {
     let mut item_features = Fields::new();
     if let Some(release) = told.get("release_date").and_then(Value::as_str) {

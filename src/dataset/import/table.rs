@@ -25,12 +25,12 @@ pub(super) struct Table {
     skipped: Option<(u64, u64)>,
 }
 
-/// How the bytes of a file are read. Some publishers wrote Latin-1.
+/// The encoding of a file. Some publishers wrote Latin-1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoding {
     /// UTF-8; other bytes are an error.
     Utf8,
-    /// UTF-8, or line by line Latin-1 where it is not.
+    /// UTF-8, or Latin-1 for lines that are not UTF-8.
     OrLatin1,
 }
 
@@ -200,7 +200,7 @@ impl Table {
         Ok(())
     }
 
-    /// Where the first of these columns stands.
+    /// The position of the first of these columns.
     pub(super) fn find(&self, names: &[&str]) -> Option<usize> {
         names.iter().find_map(|name| self.columns.iter().position(|column| column == name))
     }
@@ -219,7 +219,7 @@ impl Table {
         &self.columns
     }
 
-    /// The types of the columns, where the header says them.
+    /// The types of the columns, if the header has them.
     pub(super) fn kinds(&self) -> &[String] {
         &self.kinds
     }
@@ -229,12 +229,12 @@ impl Table {
         self.fields.get(place).map_or("", |field| field.trim())
     }
 
-    /// A field of a column that may be missing; `None` too where it is empty.
+    /// A field of a column that may be missing; `None` also if it is empty.
     pub(super) fn filled(&self, place: Option<usize>) -> Option<&str> {
         place.map(|place| self.get(place)).filter(|field| !field.is_empty())
     }
 
-    /// Where the current row stands.
+    /// The place of the current row.
     pub(super) fn place(&self) -> Place<'_> {
         let (path, line, taken) = (self.path.as_path(), self.line, self.taken());
         Place { path, line, taken, row: &self.fields, is_latin1: self.is_latin1 }
@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_rows_are_told_or_skipped() {
+    fn wrong_rows_are_reported_or_skipped() {
         let (_folder, path) = file(b"id,name\n1\n2,b\n3,\xff\n");
         let mut table = Table::csv(&path).expect("a table");
         let problem = table.step().expect_err("wrong").to_string();

@@ -6,16 +6,16 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use serde_json::{Number, Value};
 
-/// Why a row without a time is left out.
+/// The reason to leave out a row without a time.
 pub(super) const NO_TIME: &str = "row without a time";
-/// Why a row with a wrong time is left out.
+/// The reason to leave out a row with a wrong time.
 pub(super) const WRONG_TIME: &str = "row whose time cannot be read";
-/// Why a row without ids is left out.
+/// The reason to leave out a row without ids.
 pub(super) const NO_ID: &str = "row without a user's or an item's id";
-/// Why a row with a wrong rating is left out.
+/// The reason to leave out a row with a wrong rating.
 pub(super) const WRONG_RATING: &str = "row whose rating is not a number";
 
-/// An id: a whole number where it is written as one, without leading zeros, else text.
+/// An id: an integer if it is written as one, without leading zeros, else text.
 pub(super) fn id(text: &str) -> ExternalId {
     match text.parse::<i64>() {
         Ok(number) if number.to_string() == text => ExternalId::Number(number),
@@ -23,7 +23,7 @@ pub(super) fn id(text: &str) -> ExternalId {
     }
 }
 
-/// The id under one of these keys of a JSON record; `None` where it is missing or empty.
+/// The id under one of these keys of a JSON record; `None` if missing or empty.
 pub(super) fn id_at(record: &Fields, keys: &[&str]) -> Option<ExternalId> {
     text_at(record, keys).map(|text| id(&text))
 }
@@ -62,7 +62,7 @@ pub(super) fn filled(text: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// The first words of a text: what templates show is kept, not whole reviews.
+/// The first words of a text: only what templates show is kept, not complete reviews.
 pub(super) fn first_words(text: &str, most: usize) -> Option<String> {
     let mut words = text.split_whitespace();
     let mut kept = words.by_ref().take(most).collect::<Vec<_>>().join(" ");
@@ -72,7 +72,7 @@ pub(super) fn first_words(text: &str, most: usize) -> Option<String> {
     filled(&kept)
 }
 
-/// A finite number. `3.0` becomes 3, so that it reads as users write it.
+/// A finite number. `3.0` becomes 3, the usual spelling.
 pub(super) fn number(text: &str) -> Option<Number> {
     let text = text.trim();
     if let Ok(whole) = text.parse::<i64>() {
@@ -81,7 +81,7 @@ pub(super) fn number(text: &str) -> Option<Number> {
     whole_if_it_is(text.parse().ok()?)
 }
 
-/// A finite number, whole where nothing stands after the point.
+/// A finite number, as an integer if it has no fraction.
 pub(super) fn whole_if_it_is(value: f64) -> Option<Number> {
     if value.fract() == 0.0 && value.abs() < 9e15 { Some(Number::from(value as i64)) } else { Number::from_f64(value) }
 }
@@ -95,14 +95,14 @@ pub(super) fn number_or_text(text: &str) -> Value {
     }
 }
 
-/// Sets a field where there is a value.
+/// Sets a field if there is a value.
 pub(super) fn put<V: Into<Value>>(fields: &mut Fields, key: &str, value: Option<V>) {
     if let Some(value) = value {
         fields.insert(key.to_owned(), value.into());
     }
 }
 
-/// Sets a list where it has entries.
+/// Sets a list if it has entries.
 pub(super) fn put_list(fields: &mut Fields, key: &str, values: Vec<String>) {
     put(fields, key, (!values.is_empty()).then_some(values));
 }
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_read_as_people_write_them() {
+    fn numbers_read_as_users_write_them() {
         assert_eq!(number(" 4.0 ").map(|number| number.to_string()).as_deref(), Some("4"));
         assert_eq!(number("3.5").map(|number| number.to_string()).as_deref(), Some("3.5"));
         assert_eq!((number("nan"), number("inf"), number("")), (None, None, None));

@@ -48,7 +48,7 @@ fn cell(field: Field) -> Cell {
         Field::TimestampMicros(microseconds) => Cell::Time(microseconds),
         Field::Float(number) if number.is_nan() => Cell::Missing,
         Field::Double(number) if number.is_nan() => Cell::Missing,
-        // Shortest text that gives the number back: `Display` of a field rounds.
+        // The shortest text that restores the number: `Display` of a field rounds.
         Field::Float(number) => Cell::Text(number.to_string()),
         Field::Double(number) => Cell::Text(number.to_string()),
         Field::ListInternal(list) => Cell::List(list.elements().iter().filter_map(entry).collect()),

@@ -116,7 +116,7 @@ impl Delimited {
     }
 }
 
-/// The separator that stands most often in the first line, outside quotes.
+/// The most frequent separator in the first line, outside quotes.
 pub(in crate::dataset) fn separator_of(head: &[u8]) -> u8 {
     let first = head.split(|&byte| byte == b'\n' || byte == b'\r').find(|line| !line.is_empty()).unwrap_or_default();
     let mut counts = [0_usize; SEPARATORS.len()];

@@ -16,7 +16,7 @@ use serde_json::{Number, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Words that stand for "no value", besides nothing at all.
+/// Words for "no value", in addition to an empty cell.
 const MISSING: [&str; 8] = ["nan", "NaN", "NA", "N/A", "null", "NULL", "None", "\\N"];
 
 /// One field of a row.
@@ -24,16 +24,16 @@ const MISSING: [&str; 8] = ["nan", "NaN", "NA", "N/A", "null", "NULL", "None", "
 pub(super) enum Cell {
     /// No value.
     Missing,
-    /// A text, a number or a truth value as it is written.
+    /// A text, a number or a truth value in the file's spelling.
     Text(String),
     /// Several values.
     List(Vec<String>),
-    /// Microseconds since 1970, where the file itself says that it is a time.
+    /// Microseconds since 1970, if the file declares a time.
     Time(i64),
 }
 
 impl Cell {
-    /// The cell as written, without the space around it; empty for what is missing and for lists.
+    /// The cell in the file's spelling, without surrounding space; empty for missing values and lists.
     pub(super) fn text(&self) -> &str {
         match self {
             Cell::Text(text) => text.trim(),
@@ -41,7 +41,7 @@ impl Cell {
         }
     }
 
-    /// Returns true if the cell has a value. Words like `NaN` have none.
+    /// True if the cell has a value. Words like `NaN` are none.
     pub(super) fn is_filled(&self) -> bool {
         match self {
             Cell::Missing => false,
@@ -62,12 +62,12 @@ impl Cell {
     }
 }
 
-/// Returns true if a text stands for "no value".
+/// True if a text means "no value".
 pub(super) fn is_missing(text: &str) -> bool {
     text.is_empty() || MISSING.contains(&text)
 }
 
-/// Where the rows come from.
+/// The source of the rows.
 enum Input {
     Delimited(delimited::Delimited),
     Objects(object::Objects),
@@ -76,7 +76,7 @@ enum Input {
     Memory(Arc<dyn MemoryTable>, usize),
 }
 
-/// How a text table is written, where the table itself does not say it.
+/// The form of a text table, if the table itself does not state it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Form<'f> {
     /// The separator of fields; `None`: the first line decides between `,`, `;`, `|` and tabs.
@@ -170,7 +170,7 @@ impl Sheet {
         self.cells.get(place).unwrap_or(&Cell::Missing)
     }
 
-    /// A field as text without the space around it; empty where it has no value.
+    /// A field as text without surrounding space; empty without a value.
     pub(super) fn text(&self, place: usize) -> &str {
         self.cell(place).text()
     }
@@ -188,7 +188,7 @@ impl Sheet {
             .ok_or_else(|| self.error(format!("{what} `{text}` is not a finite number")))
     }
 
-    /// A field as a value of JSON: a number where it is written as one without leading zeros. `None` where it is missing.
+    /// A field as a value of JSON: a number if it is written as one without leading zeros. `None` if missing.
     pub(super) fn value(&self, place: usize) -> Option<Value> {
         let cell = self.cell(place);
         if !cell.is_filled() {
@@ -205,7 +205,7 @@ impl Sheet {
         matches!(&self.input, Input::Delimited(input) if input.separator() != b',')
     }
 
-    /// Returns true if the table has no header and its columns were named by what they hold.
+    /// True if the table has no header and its columns were named by their content.
     pub(super) fn is_guessed(&self) -> bool {
         matches!(&self.input, Input::Delimited(input) if input.is_guessed())
     }
@@ -215,7 +215,7 @@ impl Sheet {
         self.line
     }
 
-    /// Bytes of the file that were read so far; 0 for Parquet and for what is in memory.
+    /// Bytes read from the file so far; 0 for Parquet and for tables in memory.
     pub(super) fn taken(&self) -> u64 {
         match &self.input {
             Input::Delimited(input) => input.taken(),
@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_files_are_told_with_their_line() {
+    fn wrong_files_are_reported_with_their_line() {
         let problem = |bytes: &[u8]| rows("t.csv", bytes).expect_err("wrong").to_string();
         assert!(problem(b"u,i\n1\n").contains("t.csv:2: 1 fields separated by `,`, the header has 2"));
         assert!(problem(b"u,i\n1,\xb5\xe7\xd3\xb0\n").contains("t.csv:2: field 2 is not UTF-8, it looks like GBK"));

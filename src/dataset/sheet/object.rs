@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 
-/// Records that are looked at for their names before the first row is given.
+/// Records whose names are collected before the first row is passed.
 const LOOKED_AT: usize = 1_000;
 
 pub(super) struct Objects {

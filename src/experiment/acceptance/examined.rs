@@ -1,6 +1,6 @@
 //! The examination of slots in a scenario.
 //!
-//! Which slots a scenario's users look at: from keys, or estimated from impressions, to a rule in words.
+//! Keys, or an estimate from impressions, become the examination rule and a sentence about it.
 
 use super::from_log::Exposure;
 use crate::dataset::{Dataset, Impressions};
@@ -11,7 +11,7 @@ use crate::user::{Examination, ExaminationEstimate, UserError, estimate_examinat
 /// Resamples of the intervals of estimated weights.
 const RESAMPLES: usize = 200;
 
-/// What the scenario's users look at, and the same in words.
+/// The examination of the scenario's users, and a sentence about it.
 ///
 /// # Errors
 /// When the weights do not fit the slate or the rule, or the impressions do not determine them.
@@ -50,7 +50,7 @@ fn given(rule: ExaminationRule, weights: &[f64], slate: usize) -> Result<Examina
         }
         ExaminationRule::Position => Ok(Examination::Position(weights)),
         ExaminationRule::Cascade if weights.windows(2).any(|pair| pair[1] > pair[0]) => {
-            fail("grows from one slot to the next; a cascade goes down the slate, so give numbers that do not")
+            fail("increases from one slot to the next; a cascade goes down the slate, so the numbers must not increase")
         }
         ExaminationRule::Cascade => Ok(Examination::Cascade(weights)),
     }
@@ -59,16 +59,14 @@ fn given(rule: ExaminationRule, weights: &[f64], slate: usize) -> Result<Examina
 fn words(spec: &UserSpec) -> &'static str {
     let is_default = spec.examination_weights == ExaminationWeights::Given(Vec::new());
     match (spec.examination, is_default) {
-        (ExaminationRule::None, _) => "all slots are looked at",
-        (ExaminationRule::Position, true) => {
-            "slots are looked at by their place, with 1 / log2(slot + 1), an assumption"
-        }
-        (ExaminationRule::Position, false) => "slots are looked at by their place, as the scenario says",
+        (ExaminationRule::None, _) => "all slots are examined",
+        (ExaminationRule::Position, true) => "slots are examined by position, with 1 / log2(slot + 1), an assumption",
+        (ExaminationRule::Position, false) => "slots are examined by position, as the scenario says",
         (ExaminationRule::Cascade, true) => {
-            "slots are looked at from the top until one is taken, as far as 1 / log2(slot + 1) goes, an assumption"
+            "slots are examined from the top until one is taken, as far as 1 / log2(slot + 1) goes, an assumption"
         }
         (ExaminationRule::Cascade, false) => {
-            "slots are looked at from the top until one is taken, as far as the scenario says"
+            "slots are examined from the top until one is taken, as far as the scenario says"
         }
     }
 }
@@ -83,7 +81,7 @@ fn estimated(
 ) -> Result<(Examination, String), UserError> {
     if rule != ExaminationRule::Position {
         return fail(
-            "is \"log\", which estimates how likely slots are looked at by their place alone; set `user.examination` to \
+            "is \"log\", which estimates examination by position alone; set `user.examination` to \
              \"position\", or give numbers",
         );
     }
@@ -103,7 +101,10 @@ fn estimated(
     let found = match estimate_examination(&lists, RESAMPLES, seed) {
         Ok(found) => found,
         Err(problem) => {
-            return fail(&format!("is \"log\", and the {} impressions {which} do not say it: {problem}", lists.len()));
+            return fail(&format!(
+                "is \"log\", and the {} impressions {which} do not determine them: {problem}",
+                lists.len()
+            ));
         }
     };
     if let Some(slot) = (0..slate).find(|&slot| found.weights.get(slot).is_none_or(|&weight| weight == 0.0)) {
@@ -137,8 +138,8 @@ fn told(found: &ExaminationEstimate, slate: usize, which: &str) -> String {
     };
     let weights: Vec<String> = (0..slate).map(one).collect();
     format!(
-        "slots are looked at by their place, with {} [95% intervals] as estimated from {} impressions {which} (position-based \
-         model, relative to the slot that is looked at most)",
+        "slots are examined by position, with {} [95% intervals] as estimated from {} impressions {which} \
+         (position-based model, relative to the slot that is examined most)",
         weights.join(", "),
         found.lists
     )

@@ -9,7 +9,7 @@ use crate::user::{Accept, Calibrated, ListResponse, ResponseRule, UserError, Use
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Impressions on which the level is fitted at most: the share of lists with something taken is then known to 0.007.
+/// The most impressions on which the level is fitted: they determine the share of lists with something taken to 0.007.
 const MOST_LISTS: usize = 5_000;
 
 /// The impressions of a log on both sides of the cut.
@@ -19,7 +19,7 @@ pub(super) struct Exposure<'a> {
     has_times: bool,
 }
 
-/// The words for impressions of which nothing says on which side of the cut they are.
+/// The sentence about impressions without a time relative to the cut.
 const TIMELESS: &str = "(the log has no times: those that the model learned from may be among them)";
 
 impl<'a> Exposure<'a> {
@@ -40,8 +40,8 @@ impl<'a> Exposure<'a> {
         self.start.log.of(list.user).last().is_none_or(|row| row.time < list.time)
     }
 
-    /// The lists that were shown after the last interaction before the cut of their user, and which they are in words; all
-    /// lists where the log has no times. `None` when there is none.
+    /// The lists shown after the last interaction of their user before the cut, with a sentence about them; all lists
+    /// if the log has no times. `None` if there are none.
     fn after(&self) -> Option<(Vec<usize>, &'static str)> {
         let (found, words) = if self.has_times {
             (self.places(|list| self.is_after(list)), "after the cut")
@@ -51,7 +51,7 @@ impl<'a> Exposure<'a> {
         (!found.is_empty()).then_some((found, words))
     }
 
-    /// The other lists, and which they are in words; all lists where the log has no times.
+    /// The other lists, with a sentence about them; all lists if the log has no times.
     pub(super) fn before(&self) -> (Vec<usize>, &'static str) {
         if self.has_times {
             (self.places(|list| !self.is_after(list)), "before the cut")
@@ -61,7 +61,7 @@ impl<'a> Exposure<'a> {
     }
 }
 
-/// The impressions after the cut of their user, by their places; all where the log has no times.
+/// The indices of the impressions after the cut of their user; all if the log has no times.
 pub(in crate::experiment) fn later_lists(data: &Dataset, start: &StartingPoint) -> Vec<usize> {
     Exposure::of(data, start).after().map(|found| found.0).unwrap_or_default()
 }
@@ -70,10 +70,10 @@ fn fail(problem: &str) -> UserError {
     UserError::Setup(format!("`user.acceptance = \"log\"`: {problem}"))
 }
 
-/// Fits temperature and level on impressions after the cut; gives how in words.
+/// Fits temperature and level on impressions after the cut; returns a sentence about the fit.
 ///
 /// # Errors
-/// When there are no such impressions, or they do not say what the rule calls accepting.
+/// When there are no such impressions, or they do not determine what the rule calls accepting.
 pub(super) fn from_log(
     model: Arc<dyn UserModel>,
     rule: ResponseRule,
@@ -117,12 +117,12 @@ pub(super) fn from_log(
     Ok((Calibrated::given(model, fitted.temperature, fitted.reject_shift, rule), level))
 }
 
-/// What was accepted of lists.
+/// The accepted items of lists.
 struct Answers {
     places: Vec<usize>,
-    /// For each list, for each of its items.
+    /// For each list and each of its items.
     accepted: Vec<Vec<bool>>,
-    /// What was left out, in words; empty where nothing was.
+    /// A sentence about the lists left out; empty if there are none.
     left_out: String,
 }
 
@@ -132,9 +132,9 @@ impl Answers {
         Answers { places, accepted, left_out: String::new() }
     }
 
-    /// What was taken and rated at or above the threshold, by the lists themselves or by the log. Lists of which a taken item
-    /// has no rating are left out, and as large a share of those from which nothing was taken: which items are rated must not
-    /// move how often something is taken.
+    /// The items that were taken and rated at or above the threshold, by the lists or by the log. Lists with a taken
+    /// item without a rating are left out, and the same share of the lists from which nothing was taken: which items
+    /// are rated must not change how often something is taken.
     fn liked(data: &Dataset, places: Vec<usize>, threshold: f32, streams: &Streams) -> Result<Answers, UserError> {
         let ratings = Ratings::of(data);
         let mut rated = Vec::new();
@@ -192,7 +192,7 @@ impl Answers {
     }
 }
 
-/// The ratings of shown items: of the lists where they have them, else of the log.
+/// The ratings of shown items: from the lists if they have them, otherwise from the log.
 struct Ratings<'a> {
     lists: &'a Impressions,
     log: BTreeMap<(LogUserId, ItemId), f32>,

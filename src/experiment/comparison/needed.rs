@@ -6,11 +6,11 @@ use crate::experiment::stats::{Estimate, Family, replications_needed_at, student
 use crate::experiment::wrapped;
 use crate::metrics::{Format, MetricKind};
 
-/// A difference that is to be seen.
+/// A difference that a comparison should detect.
 #[derive(Clone, Copy, Debug)]
 pub struct ToSee {
     kind: &'static MetricKind,
-    /// In the metric's own unit.
+    /// In the unit of the metric.
     difference: f64,
 }
 
@@ -50,7 +50,8 @@ impl ToSee {
 }
 
 impl Comparison {
-    /// For each policy how many replications would show this difference from the baseline, as a table no wider than `width`.
+    /// The replications that would show this difference from the baseline for each policy, as a table at most `width`
+    /// wide.
     pub fn needed(&self, to_see: ToSee, width: usize) -> String {
         let ToSee { kind, difference } = to_see;
         let one_run = self.rows.windows(2).all(|two| two[0].run == two[1].run);
@@ -60,7 +61,8 @@ impl Comparison {
         let family = Family::of_pairs((rows.len() + 1) * rows.len() / 2);
         let title = format!(
             "Replications that would show a difference of {} in {} from `{}` with a chance of 80% (paired t test \
-             at 0.05 over {} pairs of policies); the deviation is that of the differences within a replication, an estimate itself",
+             at 0.05 over {} pairs of policies); the deviation is the estimated standard deviation of the paired \
+             differences",
             [&plain(kind.format, difference), unit].join(" ").trim_end(),
             kind.name,
             name(&self.baseline.0, &self.baseline.1),
@@ -86,12 +88,12 @@ impl Comparison {
     }
 }
 
-/// The difference as it was asked for, without the digits that scaling adds.
+/// The requested difference, without the digits that scaling adds.
 fn plain(format: Format, difference: f64) -> String {
     ((difference * format.scale() * 1e9).round() / 1e9).to_string()
 }
 
-/// The standard deviation of what an estimate is the mean of.
+/// The standard deviation of the values whose mean is an estimate.
 pub(super) fn deviation(of: &Estimate) -> Option<f64> {
     let reach = of.interval?.half_width() / student_t(of.used.checked_sub(1)?)?;
     Some(reach * (of.used as f64).sqrt())

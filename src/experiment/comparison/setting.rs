@@ -3,31 +3,31 @@
 use crate::experiment::manifest::Manifest;
 use std::collections::BTreeMap;
 
-/// The part of a run that its policies have no say in.
+/// The part of a run that its policies do not influence.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunSetting {
-    /// By dotted name; what the scenario says and what was found to be used.
+    /// By dotted name: the scenario's values and the inputs found.
     facts: BTreeMap<String, String>,
     seed: u64,
     /// Version of recmirror.
     version: String,
 }
 
-/// The keys of a scenario that are no part of the setting: texts, what is measured and how it is computed, and paths, for
-/// which the hashes of what was found there stand.
+/// The keys of a scenario that are no part of the setting: texts, measurement and computation, and paths, which the
+/// hashes of their content replace.
 const NO_SETTING: [&str; 10] =
     ["name", "question", "seed", "replications", "baseline", "metrics", "engine", "policy", "data.path", "user.path"];
 
-/// Something that differs between two settings.
+/// A difference between two settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Difference {
     /// A description.
     pub what: String,
     /// Of the first run.
     pub first: String,
-    /// Of the other one.
+    /// Of the other run.
     pub other: String,
-    /// True if the runs then answer different questions.
+    /// True if the runs answer different questions because of it.
     pub forbids: bool,
 }
 
@@ -66,7 +66,7 @@ impl RunSetting {
         differing.map(|(what, first, other)| Difference { forbids: forbids(&what), what, first, other }).collect()
     }
 
-    /// Returns true if replications of the same number met the same users, arrivals and random numbers.
+    /// True if equal replications of both runs had the same users, arrivals and random numbers.
     pub fn is_paired_with(&self, other: &RunSetting) -> bool {
         self == other
     }

@@ -74,7 +74,7 @@ fn one_run_is_judged_as_in_its_own_tables_and_looks_are_paid_for() {
 }
 
 #[test]
-fn another_seed_is_said_and_not_paired() {
+fn another_seed_is_reported_and_not_paired() {
     let other = run("other", 8, &[("ticks", "5")], &[("a", &[0.1, 0.2, 0.3])]);
     let found = Comparison::new(vec![first(), other], Some("other/a"), false).unwrap();
     assert_eq!(found.warnings, ["seed: 7 in first, 8 in other; their policies are not paired with each other"]);
@@ -103,7 +103,7 @@ fn other_data_and_other_users_are_refused() {
 }
 
 #[test]
-fn what_is_no_part_of_the_setting_does_not_matter() {
+fn other_keys_are_no_part_of_the_setting() {
     let facts = [("ticks", "5"), ("replications", "9"), ("name", "'x'"), ("data", "{ path = '/y' }")];
     let other = run("other", 7, &facts, &[("a", &[0.1, 0.2])]);
     assert!(first().setting.is_paired_with(&other.setting));
@@ -147,7 +147,7 @@ fn text_for_a_terminal() {
 }
 
 #[test]
-fn replications_for_a_difference_that_somebody_cares_about() {
+fn replications_for_a_given_difference() {
     let other = run("other", 8, &[("ticks", "5")], &[("c", &[0.2, 0.3, 0.5])]);
     let found = Comparison::new(vec![first(), other], None, false).unwrap();
     // b - a: 0.1, 0.2, 0.3; c is of another seed.

@@ -6,8 +6,8 @@ use crate::experiment::wrapped;
 use crate::metrics::MetricKind;
 
 impl Comparison {
-    /// The table policy x metric, and below it the differences from the baseline; no wider than `width` characters, names
-    /// permitting.
+    /// The table policy x metric, and below it the differences from the baseline; at most `width` characters wide if
+    /// names permit.
     pub fn table(&self, width: usize) -> String {
         let one_run = self.rows.windows(2).all(|two| two[0].run == two[1].run);
         let name = |run: &str, policy: &str| if one_run { policy.to_owned() } else { format!("{run}/{policy}") };

@@ -8,44 +8,44 @@ use std::fs::{File, TryLockError};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// The folder of a run that did not come to its end.
+/// The folder of an unfinished run.
 #[derive(Debug)]
 pub struct StoppedFolder {
-    /// Where it is.
+    /// Its path.
     pub path: PathBuf,
-    /// Where the run belongs.
+    /// The path of the finished run.
     pub target: PathBuf,
-    /// The progress when its process was killed or it failed; `None` where neither happened.
+    /// The progress when the process was killed or failed; `None` if neither happened.
     pub killed: Option<Noted>,
     /// Leftovers of the run from processes that were killed or failed.
     pub others: Vec<PathBuf>,
-    /// Held as long as somebody goes on from it.
+    /// Locked while a process continues the run.
     _journal: Option<File>,
-    /// True if it is known that no process fills it.
+    /// True if no process writes to it.
     pub(super) is_over: bool,
 }
 
 /// The content of a killed process's journal.
 #[derive(Debug, Default)]
 pub struct Noted {
-    /// The trials that were whole.
+    /// The completed trials.
     pub trials: Vec<TrialRecord>,
     /// Their files.
     pub files: Vec<FileRecord>,
-    /// The seed of their run; `None` when there is none.
+    /// The seed of the run; `None` without trials.
     pub seed: Option<u64>,
-    /// Scenes that were too long for a language model until the last of them was.
+    /// Scenes too long for a language model, up to the last completed trial.
     pub shortened_scenes: u64,
-    /// Lines that are half, whose trials are not known.
+    /// Incomplete lines, whose trials are unknown.
     pub torn: usize,
 }
 
 impl StoppedFolder {
-    /// Finds what there is of the run `folder`: itself, or, where a process was killed before it had its name, what that has
-    /// left beside it, which may also be named itself.
+    /// Finds the unfinished run of the path `folder`: the folder itself, or the leftovers beside it of a process that
+    /// was killed before the folder had its name. `folder` may also name the leftovers.
     ///
     /// # Errors
-    /// When its process runs, or several have left something.
+    /// When its process runs, or there are several leftovers.
     pub fn find(folder: &Path) -> Result<StoppedFolder, FolderError> {
         let folder = std::path::absolute(folder).map_err(|source| io(folder, source))?;
         if let Some(target) = belongs(&folder) {
@@ -88,13 +88,13 @@ impl StoppedFolder {
         let earlier = Some(path.join(EARLIER_JOURNAL)).filter(|earlier| earlier.is_file());
         let place = earlier.unwrap_or_else(|| path.join(JOURNAL));
         let fail = |source| FolderError::Read { path: place.clone(), source };
-        // Some file systems lock only what may be written.
+        // Some file systems lock only files that are open for writing.
         let mut journal = File::options().read(true).write(true).open(&place).map_err(fail)?;
         let lock = journal.try_lock();
         if matches!(lock, Err(TryLockError::WouldBlock)) {
             return Err(FolderError::Running { path });
         }
-        // Through the handle that has the lock: elsewhere it keeps all others out.
+        // Reads through the handle with the lock: on some systems the lock keeps all other handles out.
         let mut text = String::new();
         journal.read_to_string(&mut text).map_err(fail)?;
         let (lines, torn) =
@@ -108,7 +108,7 @@ impl StoppedFolder {
     }
 }
 
-/// The run that the folder of an unfinished one belongs to.
+/// The run that an unfinished folder belongs to.
 fn belongs(partial: &Path) -> Option<PathBuf> {
     let (name, process) = partial.file_name()?.to_str()?.strip_prefix('.')?.rsplit_once(".partial-")?;
     let (process, more) = process.split_once('-')?;
@@ -116,7 +116,7 @@ fn belongs(partial: &Path) -> Option<PathBuf> {
     numbers.then(|| partial.with_file_name(name))
 }
 
-/// Leftovers of a run from killed processes, in order of their names.
+/// The leftovers of a run from killed processes, in order of their names.
 fn left_beside(target: &Path) -> Vec<PathBuf> {
     let entries = target.parent().and_then(|above| std::fs::read_dir(above).ok()).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();

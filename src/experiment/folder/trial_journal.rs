@@ -14,12 +14,12 @@ pub(super) struct Line {
     /// The run's seed.
     pub seed: u64,
     pub shortened_scenes: u64,
-    /// Policy, replication, digest and the rest. Journals of earlier versions say `arm`.
+    /// Policy, replication, digest and so on. Journals of earlier versions say `arm`.
     #[serde(alias = "arm")]
     pub trial: TrialRecord,
     /// Its files.
     pub files: Vec<FileRecord>,
-    /// The beginning of the hash over all that.
+    /// The start of the hash over the other fields.
     pub check: String,
 }
 
@@ -37,30 +37,30 @@ impl Line {
     }
 }
 
-/// Notes each trial that is whole in a file, which is locked as long as the run goes on.
+/// Writes each completed trial to a file, which is locked during the run.
 pub(super) struct Journal {
-    /// A file that is open keeps its folder from being renamed or removed on some systems: `None` when it is over.
+    /// `None` after the end: on some systems an open file prevents its folder from being renamed or removed.
     file: Option<File>,
-    /// Its content with a log.
+    /// The trials in the file that have a log.
     noted: Vec<TrialRecord>,
-    /// True if the last line is half.
+    /// True if the last line is incomplete.
     torn: bool,
 }
 
 impl Journal {
     pub fn create(path: &Path) -> Result<Journal> {
         let file = File::create(path)?;
-        // Where files cannot be locked, nobody is kept from going on from a run that is not over.
+        // On file systems without locks, nothing prevents another process from continuing an active run.
         let _ = file.try_lock();
         Ok(Journal { file: Some(file), noted: Vec::new(), torn: false })
     }
 
-    /// Notes a trial and its `files`.
+    /// Writes a trial and its `files`.
     pub fn note(&mut self, trial: &TrialRecord, files: Vec<FileRecord>, seed: u64, shortened_scenes: u64) {
         let line = serde_json::to_string(&Line::new(trial, files, seed, shortened_scenes));
         let (Ok(line), Some(file)) = (line, self.file.as_mut()) else { return };
         let before = if self.torn { "\n" } else { "" };
-        // A disk that is full stops the run where its logs are written.
+        // A full disk stops the run elsewhere, where its logs are written.
         self.torn = file.write_all(format!("{before}{line}\n").as_bytes()).is_err();
         if !self.torn && trial.events.is_some() {
             self.noted.push(trial.clone());
@@ -85,7 +85,7 @@ impl Journal {
         had.iter().all(|trial| noted.contains(&name(trial)))
     }
 
-    /// Removes the logs of other trials from `folder`: nobody goes on from them, and a disk that is full needs the room.
+    /// Removes the logs of unfinished trials from `folder`: `resume` does not use them, and a full disk needs the room.
     pub fn keep_noted(&self, folder: &Path) {
         let decisions = self.noted.iter().filter_map(|trial| trial.decisions.as_ref()?.file.as_ref());
         let kept: BTreeSet<_> = self.noted.iter().filter_map(|trial| trial.events.as_ref()).chain(decisions).collect();
@@ -98,11 +98,11 @@ impl Journal {
     }
 }
 
-/// The lines of a journal, and how many more there are that are no JSON: a process that was killed, or a disk that was full,
-/// leaves half a line, which is no trial.
+/// The lines of a journal, and the number of lines that are not JSON: a killed process or a full disk leaves an
+/// incomplete line, which is no trial.
 ///
 /// # Errors
-/// The number of the first line that is not as it was written, counted from 1, and why.
+/// The number, counted from 1, of the first line that was changed, and the reason.
 pub(super) fn lines(text: &str) -> std::result::Result<(Vec<Line>, usize), (usize, String)> {
     let (mut all, mut torn): (Vec<Line>, _) = (Vec::new(), 0);
     for (line, number) in text.lines().zip(1..) {
@@ -143,7 +143,7 @@ mod tests {
         .unwrap()
     }
 
-    /// Fills a folder with these trials and one that is not whole, and gives up; where it was.
+    /// Fills a folder with these trials and an unfinished one, and stops; returns its path.
     fn fails(folder: RunFolder, trials: &[&TrialRecord]) -> std::path::PathBuf {
         folder.write("manifest.json", "{}").unwrap();
         for file in trials.iter().filter_map(|trial| trial.events.as_deref()).chain(["events/half.parquet"]) {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_stays_where_there_is_more_to_go_on_from_than_before() {
+    fn failed_runs_stay_if_they_have_more_trials_to_resume() {
         let place = tempfile::tempdir().unwrap();
         let target = place.path().join("run");
         let create = || RunFolder::create(&target, false).unwrap();
@@ -173,7 +173,7 @@ mod tests {
         };
         drop(left);
         assert!(!again(&[&a, &b]).exists() && first.exists(), "the first has as much");
-        // One that was not counted again yet, and one that is new: both are needed.
+        // One trial that was not counted again, and a new one: both are needed.
         let other = again(&[&a, &c]);
         assert!(other.exists() && first.exists());
         std::fs::remove_dir_all(&other).unwrap();
@@ -196,7 +196,7 @@ mod tests {
         let (all, torn) = lines(&text).unwrap();
         let trials: Vec<&str> = all.iter().map(|line| line.trial.policy.as_str()).collect();
         assert_eq!((trials, torn), (vec!["a", "b"], 1));
-        // Any change of a whole line is found.
+        // Any change of a complete line is found.
         for (then, now) in
             [("\"replication\":0", "\"replication\":2"), ("\"seed\":5", "\"seed\":6"), ("\"ticks\":1", "\"ticks\":2")]
         {

@@ -32,7 +32,7 @@ const fn distance(name: &'static str, of: fn(&Side, &Reference) -> Option<f64>) 
 /// All measures, in the order of tables.
 pub(super) const MEASURES: [Measure; 9] = [
     level("accepted_share", |side, reference| {
-        // Lists say what was taken; a slate from which nothing was liked may have been taken from.
+        // Lists record what was taken; a slate without a liked item may still have a taken one.
         if reference.only_liked {
             return None;
         }
@@ -80,22 +80,22 @@ fn entropy(shares: &[f64]) -> f64 {
     shares.iter().filter(|share| **share > 0.0).map(|share| -share * libm::log(*share)).sum()
 }
 
-/// What is counted on either side.
+/// The counts of one side.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Side {
     lists: f64,
     accepted_lists: f64,
     ratings: [f64; RATINGS],
-    /// Sum, sum of squares, and number of users, of what each accepted.
+    /// Sum, sum of squares, and number of users, of the accepted items of each.
     by_user: (f64, f64, f64),
     gap_days: f64,
     gaps: f64,
-    /// Accepted by item.
+    /// Accepted items by number.
     items: Vec<f64>,
 }
 
 impl Side {
-    /// What simulated users did in a trial.
+    /// The responses of simulated users in a trial.
     pub(super) fn of_trial(totals: &UserTotals, tick_seconds: u64) -> Side {
         let mut side = Side { items: totals.items.iter().map(|&count| f64::from(count)).collect(), ..Side::default() };
         for user in 0..totals.shown.len() {
@@ -112,7 +112,7 @@ impl Side {
         side
     }
 
-    /// What users did after the cut, each so many times as `weight` says.
+    /// The interactions of users after the cut, each counted `weight` times.
     pub(super) fn of_log(held_out: &TrainingLog, reference: &Reference, weight: impl Fn(LogUserId) -> u32) -> Side {
         let mut side = Side { items: vec![0.0; held_out.items], ..Side::default() };
         for user in (0..held_out.users() as u32).map(LogUserId) {
@@ -148,18 +148,19 @@ impl Side {
     }
 }
 
-/// What the measures compare with.
+/// The held-out data to compare with.
 pub(super) struct Reference {
     like_level: usize,
-    /// True if accepting means liking: then what was rated lower, or not rated, was not accepted in the log either.
+    /// True if accepting means liking: interactions rated lower, or not rated, do not count as accepted in the log
+    /// either.
     only_liked: bool,
-    /// By item: the share of the catalogue that was more popular before the cut, equal ones in the middle.
+    /// By item: the share of the catalogue that was more popular before the cut; equal items share the middle.
     ranks: Vec<f64>,
     /// Items by rank.
     order: Vec<usize>,
     categories: Option<Arc<ItemCategories>>,
     held_out: Vec<f64>,
-    /// By user: lists after the cut, and those from which something was taken.
+    /// By user: lists after the cut, and the lists from which something was taken.
     lists: Vec<(u32, u32)>,
 }
 
@@ -209,7 +210,7 @@ impl Reference {
         MEASURES.iter().map(|measure| (measure.of)(side, self).filter(|value| value.is_finite())).collect()
     }
 
-    /// The cumulative shares by rank of counts by item, where items of equal rank end.
+    /// The cumulative shares by rank of counts by item, at the ends of groups of equal rank.
     fn by_rank(&self, items: &[f64]) -> Option<Vec<f64>> {
         let all: f64 = items.iter().sum();
         let mut sum = 0.0;
@@ -222,7 +223,7 @@ impl Reference {
         (all > 0.0).then_some(steps)
     }
 
-    /// The distribution over categories of counts by item, an item's count in equal parts to each of its categories.
+    /// The distribution over categories of counts by item; an item's count is divided equally among its categories.
     fn shares(&self, items: &[f64]) -> Option<Vec<f64>> {
         let categories = self.categories.as_ref()?;
         let mut shares = vec![0.0; categories.len()];
@@ -324,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_has_no_figure() {
+    fn unknown_measures_have_no_figure() {
         let reference = Reference { categories: None, lists: Vec::new(), ..reference([1, 1, 1, 1]) };
         let empty = reference.figures(&Side::default());
         assert!(empty.iter().all(Option::is_none), "{empty:?}");

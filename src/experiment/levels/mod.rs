@@ -1,9 +1,10 @@
 //! Real levels: simulated beside held-out acceptance.
 //!
-//! Real levels: what simulated users accept beside what the log's users did after the cut.
+//! Compares what simulated users accept with what the log's users did after the cut.
 //!
-//! An order of policies may be right where the level is not, and a level that is far off makes learning policies meet feedback that
-//! no recommender gets. So a run says, for each policy, how its users' responses differ from held-out interactions:
+//! An order of policies may be right while the level is wrong, and a level that is far off gives learning policies
+//! feedback that no recommender gets. So a run reports, for each policy, how its users' responses differ from held-out
+//! interactions:
 //!
 //! | measure | simulated | held out |
 //! | --- | --- | --- |
@@ -17,12 +18,13 @@
 //! | `categories` | effective number of categories, `exp` of the entropy of their shares (Hill 1973) | the same |
 //! | `category_distance` | Jensen-Shannon divergence in bits between the two distributions over categories (Lin 1991) | 0 |
 //!
-//! Where accepting means liking (`user.accept = "like"`), held-out interactions count from the like level on, `accepted_share`
-//! and `liked_share` are left out, and days with any interaction are visits.
+//! If accepting means liking (`user.accept = "like"`), held-out interactions count from the like level on,
+//! `accepted_share` and `liked_share` are left out, and days with any interaction are visits.
 //!
-//! Simulated figures are means over replications with t intervals, held-out ones have percentile intervals over resamples of users,
-//! and differences the root of the summed squares of both halves. A distance is not negative, so it has a level of its own: `noise` is
-//! the mean distance between the held-out interactions and a resample of their users.
+//! Simulated figures are means over replications with t intervals. Held-out figures have percentile intervals over
+//! resamples of users. The half-width of a difference is the root of the summed squares of both halves. A distance is
+//! never negative, so `noise` gives its level under no difference: the mean distance between the held-out interactions
+//! and a resample of their users.
 
 mod measures;
 
@@ -52,7 +54,7 @@ pub struct LevelRow {
     pub simulated_low: Option<f64>,
     /// Upper end.
     pub simulated_high: Option<f64>,
-    /// The held-out figure; absent where the log does not say it.
+    /// The held-out figure; absent if the log does not contain it.
     pub held_out: Option<f64>,
     /// Lower end of its 95% interval over users.
     pub held_out_low: Option<f64>,
@@ -64,7 +66,7 @@ pub struct LevelRow {
     pub difference_low: Option<f64>,
     /// Upper end.
     pub difference_high: Option<f64>,
-    /// For distances: what a resample of the held-out users would show.
+    /// For distances: the value for a resample of the held-out users.
     pub noise: Option<f64>,
 }
 
@@ -87,8 +89,8 @@ table_row!(LevelRow {
 type Real = (Option<f64>, Option<Interval>);
 
 impl Experiment {
-    /// What the users of a run accepted beside what the log's users did after the cut, policy by policy. Empty where nothing was held
-    /// out, or the trials come from a version that did not count it.
+    /// Levels of a run's users beside those of the log's users after the cut, policy by policy. Empty if nothing was
+    /// held out, or if the trials come from a version that did not count it.
     pub fn levels(&self, results: &Results) -> Vec<LevelRow> {
         let Ok(split) = self.data.split_by(self.scenario.data.holdout, self.scenario.data.cut) else {
             return Vec::new();
@@ -110,7 +112,7 @@ impl Experiment {
         results.policies().iter().flat_map(row).collect()
     }
 
-    /// The held-out figures, with intervals over resamples of users; of a distance, its mean over resamples.
+    /// The held-out figures with intervals over resamples of users; for a distance, its mean over resamples.
     fn real(&self, held_out: &TrainingLog, reference: &Reference) -> Vec<Real> {
         let all = Side::of_log(held_out, reference, |_| 1);
         let figures = reference.figures(&all);

@@ -1,7 +1,6 @@
 //! A table as CSV, JSON and Parquet.
 //!
-//! Columns and numbers are the same. An undefined value is an empty field, `null`, and a
-//! null.
+//! Columns and numbers are the same in all formats. An undefined value is an empty field, `null`, and a null.
 //!
 //! JSON is an array with one object a row, one row a line. In Parquet, text is a UTF-8 column, whole numbers are `int64`
 //! and others `double`, both nullable.
@@ -21,7 +20,7 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The folder of the formats that are for programs.
+/// The folder of the formats for programs.
 const TABLES: &str = "tables";
 
 /// Rows of a Parquet row group.
@@ -30,7 +29,7 @@ const GROUP_ROWS: usize = 1 << 17;
 /// The content of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnKind {
-    /// Text, always there.
+    /// Text, never missing.
     Text,
     /// Whole numbers.
     Whole,
@@ -66,7 +65,7 @@ impl<R: TableRow> TableRow for &R {
     }
 }
 
-/// Makes a [`TableRow`] of a struct: its fields in order, each with the kind of its column.
+/// Implements [`TableRow`] for a struct: its fields in order, each with the kind of its column.
 macro_rules! table_row {
     ($row:ty { $($field:ident: $kind:ident),* $(,)? }) => {
         impl $crate::experiment::results::files::TableRow for $row {
@@ -147,7 +146,7 @@ impl TableFormat {
         }
     }
 
-    /// The format that the extension of a path asks for.
+    /// The format for the extension of a path.
     pub fn of(path: &Path) -> Option<TableFormat> {
         let extension = path.extension()?.to_str()?;
         TableFormat::ALL.into_iter().find(|format| format.extension() == extension)
@@ -184,7 +183,7 @@ pub fn write_table_file<R: TableRow>(
 /// Writes a table in one format.
 ///
 /// # Errors
-/// The problem in words, when the target does not take it.
+/// The problem in words, if writing fails.
 pub fn write_table<R: TableRow>(
     target: impl Write + Send,
     format: TableFormat,
@@ -197,8 +196,8 @@ pub fn write_table<R: TableRow>(
     }
 }
 
-/// The header is written by hand, so that a table without rows has one too. Text that a spreadsheet would take for a formula
-/// is guarded ([`crate::files::spreadsheet`]).
+/// The header is written by hand, because a table without rows has one too. Text that a spreadsheet would take for a
+/// formula is guarded ([`crate::files::spreadsheet`]).
 fn write_csv<R: TableRow>(target: impl Write, rows: impl IntoIterator<Item = R>) -> Result<(), csv::Error> {
     let mut writer = csv::WriterBuilder::new().has_headers(false).from_writer(target);
     writer.write_record(R::COLUMNS.iter().map(|column| column.0))?;
@@ -211,7 +210,7 @@ fn write_csv<R: TableRow>(target: impl Write, rows: impl IntoIterator<Item = R>)
     Ok(())
 }
 
-/// A cell of a CSV file: numbers as in JSON, and nothing for what is undefined.
+/// A cell of a CSV file: numbers as in JSON; empty if undefined.
 fn csv_text(cell: Cell<'_>) -> Cow<'_, str> {
     match cell {
         Cell::Text(text) => as_cell(text),
@@ -387,7 +386,7 @@ mod tests {
     }
 
     #[test]
-    fn the_extension_tells_the_format() {
+    fn the_extension_determines_the_format() {
         assert_eq!(TableFormat::of(Path::new("a/b.json")), Some(TableFormat::Json));
         assert_eq!(TableFormat::of(Path::new("a/b.txt")), None);
         assert_eq!(TableFormat::of(Path::new("csv")), None);

@@ -5,8 +5,8 @@ use super::{PairRow, Results, proposal};
 use crate::metrics::{Better, Format, MetricKind};
 
 impl Results {
-    /// Policies that have a value in a metric, best first; of equal ones the earlier in the scenario. A metric that
-    /// only describes is ordered by size.
+    /// Policies that have a value in a metric, best first; the earlier in the scenario wins ties. A descriptive metric
+    /// is ordered by size.
     pub fn ranking(&self, metric: usize) -> Vec<&str> {
         let lower = self.metrics.get(metric).is_some_and(|kind| kind.better == Better::Lower);
         let sign = if lower { 1.0 } else { -1.0 };
@@ -72,7 +72,7 @@ impl<'a> Step<'a> {
         pairs.iter().find(is_it).map(|row| Step { first, second, row, format })
     }
 
-    /// First minus second, whichever way round the row is.
+    /// First minus second, whichever order the row has.
     fn difference(&self) -> String {
         let row = self.row;
         let mark = if row.excludes_zero() { '*' } else { ' ' };
@@ -83,7 +83,7 @@ impl<'a> Step<'a> {
         }
     }
 
-    /// 1 where the row is first minus second.
+    /// 1 if the row is first minus second, otherwise -1.
     fn sign(&self) -> f64 {
         if self.row.policy_a == self.first { 1.0 } else { -1.0 }
     }
@@ -147,8 +147,8 @@ mod tests {
         als, popular      +1.00 [-10.56, +12.56]               –          0.866           4.0       77
         popular, random   +11.00 [+6.63, +15.37] *             –          0.008          13.0        3
 
-        1 of 3 pairs differ, with a chance of 5% that any of them does not. `--replications 77` would
-        separate the others if their differences are as large as here.
+        1 of 3 pairs differ, with a chance of 5% that any of these is a false positive. `--replications 77`
+        would separate the others if their differences are as large as here.
         ");
     }
 

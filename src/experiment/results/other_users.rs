@@ -1,27 +1,29 @@
 //! The second source of uncertainty: other users.
 //!
-//! The second source of uncertainty: what a comparison would give with other users like these.
+//! Estimates how a comparison would change with other users like these.
 //!
-//! Replications differ in seed; the users of the log are the same in all of them, or drawn from the same ones. The interval over
-//! replications therefore says how the difference varies with *another seed*, and not with *other users*. This module adds the second:
-//! the log's users are a sample, and a policy's acceptance rate is a ratio of sums over them. The variance of a difference of two such
-//! ratios over users is that of the linearised ratios (Taylor series; Woodruff 1971, Journal of the American Statistical Association
-//! 66(334)), which a bootstrap of users approaches. Half of the two-level interval is the root of the summed squares of both halves
-//! (Zou and Donner 2008, Statistics in Medicine 27(10)), both simultaneous over all pairs of policies.
+//! Replications differ in seed; all of them use the users of the log, or draw from them. The interval over replications
+//! therefore covers *another seed*, but not *other users*. This module adds the second source: the log's users are a
+//! sample, and a policy's acceptance rate is a ratio of sums over them. The variance of a difference of two such ratios
+//! over users is that of the linearised ratios (Taylor series; Woodruff 1971, Journal of the American Statistical
+//! Association 66(334)), which a bootstrap of users approaches. Half of the two-level interval is the root of the
+//! summed squares of both halves (Zou and Donner 2008, Statistics in Medicine 27(10)), both simultaneous over all pairs
+//! of policies.
 //!
-//! It holds for users like those of the log who answer as the user model does. How far that is from real users, no
-//! resampling says: `recmirror align` and `recmirror validate` measure it.
+//! It holds for users like those of the log who respond as the user model does. Resampling cannot measure how far that
+//! is from real users: `recmirror align` and `recmirror validate` do.
 
 use super::Results;
 use crate::experiment::stats::{Family, Interval};
 use crate::experiment::user_totals::UserTotals;
 
-/// The metric whose differences are known by user.
+/// The metric with counts by user.
 const METRIC: &str = "acceptance_rate";
 
 impl Results {
-    /// The 95% interval of a difference for another seed and other users, simultaneous over all pairs. `None` for metrics other
-    /// than the acceptance rate, for fewer than two replications or users, and where a seed has no interval.
+    /// The 95% interval of a difference for another seed and other users, simultaneous over all pairs. `None` for
+    /// metrics other than the acceptance rate, for fewer than two replications or users, and if there is no interval
+    /// over seeds.
     pub fn other_users(&self, policy: &str, other: &str, metric: usize) -> Option<Interval> {
         if self.metrics.get(metric)?.name != METRIC {
             return None;
@@ -48,10 +50,11 @@ impl Results {
     }
 }
 
-/// From here on more users change no quantile of t that a reader would see.
+/// Above this number of users, quantiles of t do not change visibly.
 const MANY: usize = 120;
 
-/// For each user who saw a slate the influence on the ratio of sums, times the users: `(accepted - rate shown) / mean shown`.
+/// The influence of each user who saw a slate on the ratio of sums, times the number of users: `(accepted - rate shown)
+/// / mean shown`.
 fn influences(totals: &[(f64, f64)]) -> Option<Vec<Option<f64>>> {
     let count = totals.iter().filter(|(shown, _)| *shown > 0.0).count() as f64;
     let (shown, accepted) = totals.iter().fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
@@ -63,7 +66,8 @@ fn influences(totals: &[(f64, f64)]) -> Option<Vec<Option<f64>>> {
     Some(totals.iter().map(of).collect())
 }
 
-/// The influences of users on a difference; a user whom one policy never served counts with the other's alone.
+/// The influences of users on a difference; a user whom one policy never served counts with the influence on the other
+/// alone.
 fn linearised(own: &[Option<f64>], others: &[Option<f64>]) -> Vec<f64> {
     let at = |values: &[Option<f64>], user: usize| values.get(user).copied().flatten();
     let of = |user| match (at(own, user), at(others, user)) {
@@ -137,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_known_by_user_has_none() {
+    fn metrics_without_counts_by_user_have_none() {
         let one: &[&[Option<f64>]] = &[&[Some(0.5)], &[Some(0.7)]];
         let run = results(&["gini", "acceptance_rate"], "a", &[("a", &[&[Some(0.5), Some(0.1)]])], 1);
         assert_eq!((run.other_users("a", "a", 0), run.other_users("a", "a", 1)), (None, None));

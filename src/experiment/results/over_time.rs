@@ -59,7 +59,7 @@ pub struct CurveRow<'a> {
     pub policy: &'a str,
     /// Name of the metric.
     pub metric: &'static str,
-    /// Where on the curve; what it is is in the metric's doc.
+    /// Position on the curve; the metric's doc defines it.
     pub x: f64,
     /// Mean over the replications whose curve has a point there.
     pub mean: Option<f64>,
@@ -141,7 +141,7 @@ impl Results {
     pub fn curve_rows(&self) -> Vec<CurveRow<'_>> {
         let mut rows = Vec::new();
         for policy in self.policies() {
-            // The bits of numbers that are not negative have the order of the numbers.
+            // The bits of non-negative numbers sort like the numbers.
             let mut values: BTreeMap<(usize, u64), Vec<Option<f64>>> = BTreeMap::new();
             for curve in self.trials_of(policy).flat_map(|trial| &trial.curves) {
                 for &(x, y) in &curve.points {

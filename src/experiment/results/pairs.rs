@@ -1,4 +1,4 @@
-//! Every policy against every other: `pairs.csv`, and what is said about it.
+//! Every policy against every other: `pairs.csv` and sentences about it.
 
 use super::Results;
 use crate::experiment::stats::{
@@ -14,7 +14,7 @@ pub struct PairRow {
     pub metric: &'static str,
     /// Name of a policy.
     pub policy_a: String,
-    /// Name of the other; the baseline is always this one.
+    /// Name of the other; a baseline is always policy b.
     pub policy_b: String,
     /// Mean over replications of a minus b.
     pub difference: Option<f64>,
@@ -38,7 +38,7 @@ pub struct PairRow {
     pub bootstrap_high: Option<f64>,
     /// Two-sided p value of the sign-flip permutation test of this pair alone (see [`sign_flip`]).
     pub p_permutation: Option<f64>,
-    /// Variance of the difference had the two been independent, divided by its variance as paired.
+    /// Variance of the difference if the two were independent, divided by its paired variance.
     pub variance_reduction: Option<f64>,
     /// Replications in which both are defined.
     pub replications: usize,
@@ -47,18 +47,18 @@ pub struct PairRow {
 }
 
 impl PairRow {
-    /// Returns true if the two policies differ, by the verdict over all pairs.
+    /// True if the two policies differ by the verdict over all pairs.
     pub fn excludes_zero(&self) -> bool {
         self.low.zip(self.high).is_some_and(|(low, high)| low > 0.0 || high < 0.0)
     }
 }
 
 impl Results {
-    /// All pairs of policies in all metrics, metric by metric. Challengers come in their order and the baseline last, so
-    /// that a difference from the baseline has the sign that it has in [`Results::compare`].
+    /// All pairs of policies in all metrics, metric by metric. Challengers come in their order and the baseline last,
+    /// so a difference from the baseline has the same sign as in [`Results::compare`].
     ///
-    /// Resamples and sign flips are drawn from `streams`, the same for all pairs with equally many replications: what is said
-    /// of a pair alone does not depend on which other policies and metrics there are.
+    /// Resamples and sign flips come from `streams` and are the same for all pairs with equally many replications: the
+    /// figures of a pair alone do not depend on the other policies and metrics.
     pub fn pairs(&self, streams: &Streams) -> Vec<PairRow> {
         let order: Vec<&str> = self.challengers().chain([self.baseline()]).collect();
         let mut rows = Vec::new();
@@ -104,17 +104,19 @@ impl Results {
     }
 }
 
-/// The largest number of replications that is worth proposing.
+/// The largest number of replications that is proposed.
 const MOST: u64 = 1_000;
 
-/// The number of pairs of a metric that differ, and the replications that would separate the others; `None` without a pair or an interval.
+/// The number of pairs of a metric that differ, and the replications that would separate the others; `None` without a
+/// pair or an interval.
 pub(crate) fn proposal(rows: &[&PairRow]) -> Option<String> {
     if !rows.iter().any(|row| row.low.is_some()) {
         return None;
     }
     let open: Vec<&&PairRow> = rows.iter().filter(|row| !row.excludes_zero()).collect();
     let told = rows.len() - open.len();
-    let start = format!("{told} of {} pairs differ, with a chance of 5% that any of them does not.", rows.len());
+    let start =
+        format!("{told} of {} pairs differ, with a chance of 5% that any of these is a false positive.", rows.len());
     if open.is_empty() {
         return Some(start);
     }
@@ -134,20 +136,21 @@ pub(crate) fn proposal(rows: &[&PairRow]) -> Option<String> {
     })
 }
 
-/// The limit of resampling so few replications; `None` when they are enough for an interval of 95%, or too few for any.
+/// A sentence on the limits of resampling so few replications; `None` if they suffice for a 95% interval, or are too
+/// few for any.
 pub(crate) fn too_narrow(replications: usize) -> Option<String> {
-    // The interval from the smallest to the largest difference misses the middle when all lie on one side of it.
+    // The interval from the smallest to the largest difference misses the middle if all lie on one side of it.
     let most = 1.0 - 2.0 / libm::exp2(replications as f64);
     (replications > 1 && most < 0.95).then(|| {
         format!(
-            "No bootstrap interval of {replications} replications holds the truth more often than in {}% of runs: go by \
+            "No bootstrap interval of {replications} replications contains the truth in more than {}% of runs: use \
              the other intervals.",
             round(100.0 * most)
         )
     })
 }
 
-/// With up to four digits after the point.
+/// Rounds to at most four digits after the point.
 fn round(value: f64) -> f64 {
     (value * 1e4).round() / 1e4
 }
@@ -235,23 +238,23 @@ mod tests {
     }
 
     #[test]
-    fn what_few_replications_cannot_resample() {
+    fn limits_of_resampling_few_replications() {
         assert_eq!(
             too_narrow(5).unwrap(),
-            "No bootstrap interval of 5 replications holds the truth more often than in 93.75% of runs: go by the other intervals."
+            "No bootstrap interval of 5 replications contains the truth in more than 93.75% of runs: use the other intervals."
         );
         assert!(too_narrow(2).unwrap().contains(" 50% of runs"));
         assert_eq!((too_narrow(1), too_narrow(6)), (None, None));
     }
 
     #[test]
-    fn how_many_pairs_differ_and_what_would_tell_the_others_apart() {
+    fn pairs_that_differ_and_replications_for_the_others() {
         let row = three(&[("base", [0.0, 0.0, 0.0]), ("x", [1.0, 2.0, 3.0])]).remove(0);
         let told = |needed: Option<u64>| PairRow { low: Some(0.5), replications_needed: needed, ..row.clone() };
         let open = |needed: Option<u64>| PairRow { low: Some(-0.5), replications_needed: needed, ..row.clone() };
         let say = |rows: &[PairRow]| proposal(&rows.iter().collect::<Vec<_>>());
         let start = |told: usize, all: usize| {
-            format!("{told} of {all} pairs differ, with a chance of 5% that any of them does not.")
+            format!("{told} of {all} pairs differ, with a chance of 5% that any of these is a false positive.")
         };
         assert_eq!(say(&[told(Some(3))]), Some(start(1, 1)));
         assert_eq!(

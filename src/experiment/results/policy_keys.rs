@@ -1,17 +1,17 @@
-//! Names of policies in a form that other programs take.
+//! Names of policies in a form that other programs accept.
 //!
-//! MLflow allows letters, digits, `_`, `-`, `.`, blanks and `/` in the key of a metric, which must also be a plain path of at
-//! most 250 characters; file systems and TensorBoard have rules like that. A key has letters, digits, `_`, `-` and `.`
-//! alone, begins with none of the last two, and two policies have different ones, whatever the case of letters.
+//! MLflow allows letters, digits, `_`, `-`, `.`, blanks and `/` in the key of a metric, which must also be a plain path
+//! of at most 250 characters; file systems and TensorBoard have similar rules. A key has only letters, digits, `_`, `-`
+//! and `.`, does not begin with `-` or `.`, and is unique even if case is ignored.
 
 use std::collections::BTreeSet;
 
 /// The most characters of a key.
 const LONGEST: usize = 100;
 
-/// A key for each name, in order: the name itself wherever it can be.
+/// A key for each name, in order: the name itself if it is a valid key.
 pub(super) fn keys<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
-    // A name that is a valid key stays unchanged, in any order.
+    // A valid name keeps its key in any order of names.
     let mut taken: BTreeSet<String> =
         names.clone().filter(|name| plain(name) == *name).map(str::to_ascii_lowercase).collect();
     let mut own: BTreeSet<String> = taken.clone();

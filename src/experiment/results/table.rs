@@ -4,15 +4,15 @@ use super::Results;
 use super::order::wrapped;
 use crate::metrics::{Format, MetricKind};
 
-/// Columns under one title: a heading and one cell a row.
+/// Columns under one title: a heading and one cell for each row.
 pub(in crate::experiment) struct Column {
     pub heading: String,
     pub cells: Vec<String>,
 }
 
 impl Results {
-    /// Summary and paired differences, no wider than `width` characters: what does not fit side by side goes
-    /// below. (One metric with very long policy names may still be wider.)
+    /// Summary and paired differences, at most `width` characters wide: columns that do not fit go below. (One metric
+    /// with very long policy names may still be wider.)
     pub fn table(&self, width: usize) -> String {
         let replications = self.replications.len();
         let mut text = match replications {
@@ -87,7 +87,7 @@ fn difference_heading(kind: &MetricKind) -> String {
     }
 }
 
-/// Puts as many columns beside the names as fit, the rest in blocks below.
+/// Places as many columns beside the names as fit, and the rest in blocks below.
 pub(in crate::experiment) fn layout(names: &Column, columns: Vec<Column>, width: usize) -> String {
     const GAP: usize = 3;
     let mut blocks: Vec<Vec<Column>> = Vec::new();

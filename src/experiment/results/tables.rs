@@ -63,7 +63,7 @@ table_row!(PairRow {
 #[derive(Serialize)]
 struct PolicyRow {
     policy: String,
-    /// Its name where not all characters are allowed, such as in keys of MLflow.
+    /// Its name for places with a restricted character set, such as keys of MLflow.
     key: String,
 }
 
@@ -121,7 +121,7 @@ mod tests {
         // Differences 0.10, 0.11 and 0.12: two of eight flips; one pair is judged as if alone.
         assert_eq!(lines[1][13], "0.25");
         assert_eq!(lines[1][4..6], lines[1][9..11]);
-        // Both differences in mean rating are 0: no variance, and nothing would show it.
+        // Both differences in mean rating are 0: no variance, and no number of replications shows it.
         assert_eq!(lines[2][3..], ["0.0", "0.0", "0.0", "1.0", "", "", "0.0", "0.0", "0.0", "0.0", "1.0", "", "2", ""]);
         small().write(folder.path(), &[]).unwrap();
         assert_eq!(read_to_string(folder.path().join("pairs.csv")).unwrap().lines().count(), 1);

@@ -6,7 +6,7 @@ use crate::metrics::regret::subtracted;
 use std::collections::BTreeMap;
 
 impl Experiment {
-    /// Sets the metrics that are measured against a policy right, now that its trials are done.
+    /// Completes the metrics that are measured against a policy, now that its trials are done.
     pub(super) fn set_against(&self, trials: &mut [TrialOutcome]) {
         for (metric, kind) in self.metrics().iter().enumerate() {
             let Some(wanted) = kind.against else { continue };

@@ -1,11 +1,11 @@
 //! Continuation of a stopped run.
 //!
-//! Plays its logs back and simulates the rest.
+//! Plays the logs of a stopped run back and simulates the rest.
 //!
-//! Nothing but the logs is read. A trial that was complete is counted again from its log. One that was stopped begins at tick 0
-//! with a fresh policy and takes the users' answers from its log, which costs no inference, until the log ends; there its
-//! digest must be the one of the stopped run. So a run that was stopped has the digest of one that was not, for every
-//! policy and every dynamic, and none has to know how to store itself.
+//! Only the logs are read. A complete trial is counted again from its log. A stopped trial begins at tick 0 with a
+//! fresh policy and takes the users' answers from its log, which costs no inference; where the log ends, the digest
+//! must be that of the stopped run. So a resumed run has the digest of an uninterrupted one for every policy and
+//! dynamic, and no policy or dynamic needs to store its state.
 
 use super::{Finished, RunOptions, decisions_beside, file_name};
 use crate::experiment::manifest::{DecisionFileRecord, TrialRecord};
@@ -32,13 +32,13 @@ pub struct Stopped<'a> {
 }
 
 impl Stopped<'_> {
-    /// Its outputs of a trial; `None` when the trial was not begun, or its events were not kept.
+    /// The trial in the stopped run; `None` if it was not begun, or its events were not kept.
     pub(super) fn trial(&self, policy: &str, replication: u32) -> Option<&TrialRecord> {
         let mut trials = self.trials.iter().filter(|trial| trial.policy == policy && trial.replication == replication);
         trials.next().filter(|trial| trial.events.is_some())
     }
 
-    /// How many replications it began.
+    /// The number of replications that it began.
     pub(in crate::experiment) fn replications(&self) -> u32 {
         self.trials.iter().map(|trial| trial.replication + 1).max().unwrap_or(0)
     }
@@ -59,7 +59,7 @@ impl Stopped<'_> {
 }
 
 impl Experiment {
-    /// A trial as the stopped run has it, complete or not.
+    /// A trial of the stopped run, complete or not.
     pub(super) fn kept_trial(
         &self,
         spec: &PolicySpec,
@@ -99,7 +99,7 @@ impl Experiment {
 }
 
 impl ExperimentError {
-    /// Returns true if it is about what `folder` has of a run that this one goes on from.
+    /// True if the error is about files in `folder` of the run that this one continues.
     pub fn is_of_stopped(&self, folder: &Path) -> bool {
         match self {
             ExperimentError::Stopped { .. } | ExperimentError::Tick(TickError::Recorded { .. }) => true,
@@ -111,7 +111,7 @@ impl ExperimentError {
     }
 }
 
-/// Returns true if what was counted in so many ticks is what the stopped run had counted, where that ended.
+/// True if the counts after so many ticks equal those of the stopped run at its end.
 pub(super) fn check(record: &TrialRecord, ticks: u32, tally: &Tally) -> Result<(), ExperimentError> {
     if record.ticks != ticks {
         return Ok(());
@@ -154,7 +154,7 @@ fn trained(record: &TrialRecord) -> Training {
     }
 }
 
-/// A file under a second name, or a copy where the file system has no such names.
+/// Gives a file a second name, or copies it if the file system has no links.
 fn keep(from: &Path, to: &Path) -> Result<(), ExperimentError> {
     let io = |source| LogError::Io { path: to.to_owned(), source };
     if let Some(folder) = to.parent() {

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-/// The file of a trial; what a policy's name has besides letters, digits, `-` and `_` becomes `_`, and the policy's
-/// number keeps names apart.
+/// The file name of a trial. Characters of the policy's name other than letters, digits, `-` and `_` become `_`; the
+/// policy's number makes names unique.
 pub(super) fn file_name(number: usize, policy: &str, replication: u32) -> String {
     let keep = |letter: char| if letter.is_ascii_alphanumeric() || "-_".contains(letter) { letter } else { '_' };
     let name: String = policy.chars().map(keep).take(60).collect();

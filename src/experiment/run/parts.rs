@@ -1,9 +1,9 @@
-//! Replications that are carried out elsewhere.
+//! Replications that run elsewhere.
 //!
 //! They run in another process or on another machine, and are assembled here.
 //!
-//! A [`Part`] is one replication with all its policies, so that comparisons stay paired wherever it ran. Parts may come in
-//! any order and more than once; what they make is what one process would have made, digest included.
+//! A [`Part`] is one replication with all its policies, so comparisons stay paired. Parts may arrive in any order and
+//! more than once; the result equals that of one process, digest included.
 
 use super::{Finished, RunOptions, TrialOutcome};
 use crate::experiment::prepare::{Experiment, ExperimentError};
@@ -13,12 +13,12 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// One replication with all its policies, as it can be sent.
+/// One replication with all its policies, in a form that can be sent.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Part {
     /// The replication, from 0.
     pub replication: u32,
-    /// What came of each policy, in the order of the scenario: its trial, or why it could not go on.
+    /// The trial of each policy, in the order of the scenario, or the reason for its failure.
     policies: Vec<Result<Finished, String>>,
 }
 
@@ -40,10 +40,10 @@ impl Part {
 }
 
 impl Experiment {
-    /// Runs all policies in one replication. `None` when it was stopped before its end.
+    /// Runs all policies in one replication. `None` if it was stopped before its end.
     ///
     /// # Errors
-    /// When the run itself fails. A policy that fails is part of what is given.
+    /// When the run itself fails. The failure of a policy is part of the result.
     pub fn run_part(&self, replication: u32, options: &RunOptions<'_>) -> Result<Option<Part>, ExperimentError> {
         let trials = self.run_trials(replication..replication + 1, options, &self.brakes(options));
         if options.stop.load(Ordering::Relaxed) {
@@ -61,8 +61,8 @@ impl Experiment {
         Ok(Some(Part { replication, policies }))
     }
 
-    /// The outcome of parts that were carried out elsewhere, the first replications of this experiment without a gap. With
-    /// `until`, what comes after the replication at which the rule is met counts for nothing.
+    /// Assembles the outcome of parts that ran elsewhere: the first replications of this experiment, without a gap.
+    /// With `until`, replications after the one that meets the rule are ignored.
     ///
     /// # Errors
     /// When a replication is missing, every policy failed, or a part is of another experiment.
@@ -106,7 +106,7 @@ mod tests {
         builder.policy("popular", &[]).policy("random", &[])
     }
 
-    /// With a policy that fails in replication 2.
+    /// An experiment with a policy that fails in replication 2.
     fn experiment() -> Experiment {
         let users = builder().experiment().expect("an experiment").users(2).expect("users").sources;
         let fails = std::sync::Arc::new(move |context: &PolicyContext| match context.sources == users {

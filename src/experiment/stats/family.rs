@@ -2,9 +2,10 @@
 //!
 //! One verdict for each pair of policies: intervals and p values that hold for all pairs of a metric at once.
 //!
-//! Looking at `m` pairs, each at 5%, finds a difference between equal policies in far more than 5% of runs. A [`Family`] knows how
-//! many policies were compared and how, and judges each pair so that even one false difference among all pairs is unlikely
-//! (5%). Interval and p value are two forms of the same verdict: the interval excludes 0 where the p value is 0.05 or less.
+//! Judging `m` pairs at 5% each finds a difference between equal policies in far more than 5% of runs. A [`Family`]
+//! judges each pair by the number of policies and the kind of comparison, so that the chance of even one false
+//! difference among all pairs is at most 5%. Interval and p value are two forms of the same verdict: the interval
+//! excludes 0 if the p value is 0.05 or less.
 //!
 //! | how the policies were compared | judged by |
 //! | --- | --- |
@@ -13,9 +14,10 @@
 //! | values are missing, or some are not paired | Student's t at `0.05 / m` (Bonferroni) |
 //! | looked at after every replication | the confidence sequence at `0.05 / m` |
 //!
-//! The largest t is that of independent policies with normal values. Policies that depend on each other or vary differently leave
-//! fewer independent pairs, so that their largest t is smaller: the verdict then errs on the side of no difference (Hayter 1984,
-//! Annals of Statistics 12(1), for unequal variances). `benches/statistics.rs` measures what is left of it for other shapes.
+//! The largest t is that of independent policies with normal values. Policies that depend on each other or vary
+//! differently leave fewer independent pairs, so their largest t is smaller: the verdict then errs towards no
+//! difference (Hayter 1984, Annals of Statistics 12(1), for unequal variances). `benches/statistics.rs` measures the
+//! error for other shapes.
 
 use super::sequence::{confidence_sequence_at, evidence};
 use super::unpaired::{Unpaired, unpaired_at};
@@ -31,7 +33,7 @@ pub(super) const ALPHA: f64 = 0.05;
 /// Simulated experiments; with the observed one they are 20,000.
 const SIMULATIONS: u64 = 19_999;
 
-/// How all pairs of some policies are judged together.
+/// The rule by which all pairs of some policies are judged together.
 #[derive(Clone, Debug)]
 pub struct Family {
     pairs: usize,
@@ -46,12 +48,12 @@ enum Rule {
     Sequence,
 }
 
-/// What is said of one pair.
+/// The verdict on one pair.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Judged {
-    /// Simultaneous 95% interval of the mean difference; `None` where nothing can be said.
+    /// Simultaneous 95% interval of the mean difference; `None` if there is no verdict.
     pub interval: Option<Interval>,
-    /// p value of "no difference", adjusted over all pairs; `None` where nothing can be said.
+    /// p value of "no difference", adjusted over all pairs; `None` if there is no verdict.
     pub p_value: Option<f64>,
 }
 
@@ -60,8 +62,8 @@ impl Judged {
 }
 
 impl Family {
-    /// The family of all pairs of policies with these values by replication, of a number of replications that was fixed before.
-    /// Policies without any value take no part.
+    /// The family of all pairs of policies with these values by replication, for a number of replications that was
+    /// fixed before. Policies without any value do not count.
     ///
     /// ```
     /// use recmirror::experiment::Family;
@@ -95,7 +97,7 @@ impl Family {
         Family { pairs, rule: Rule::Bonferroni }
     }
 
-    /// The family of all pairs of `policies` that are looked at after every replication.
+    /// The family of all pairs of `policies` for a look after every replication.
     pub fn sequential(policies: usize) -> Family {
         Family { pairs: policies * policies.saturating_sub(1) / 2, rule: Rule::Sequence }
     }
@@ -116,7 +118,7 @@ impl Family {
             return Judged::NOTHING;
         };
         if is_constant(differences) {
-            // Replications that do not vary say nothing of how the next one may, unless policies do the same.
+            // Replications that do not vary are no evidence about the next one, unless the policies are equal in all.
             let same = Judged { interval: Some(Interval { low: mean, high: mean }), p_value: Some(1.0) };
             return if mean == 0.0 { same } else { Judged::NOTHING };
         }
@@ -149,7 +151,7 @@ impl Family {
         Some(factor * error)
     }
 
-    /// Judges two policies whose replications have nothing to do with each other: Welch's t test at `0.05 / m`.
+    /// Judges two policies whose replications are independent: Welch's t test at `0.05 / m`.
     pub fn judge_unpaired(&self, sample: &[f64], other: &[f64]) -> Option<Unpaired> {
         let found = unpaired_at(sample, other, self.level())?;
         let adjusted = found.p_value.map(|p_value| (p_value * self.pairs.max(1) as f64).min(1.0));
@@ -167,7 +169,7 @@ fn beyond(largest: &[f64], t: f64) -> usize {
     largest.len() - largest.partition_point(|value| *value < t)
 }
 
-/// A t above it has a p value of 5% or less.
+/// The t above which the p value is 5% or less.
 fn critical(largest: &[f64]) -> f64 {
     let beyond = (ALPHA * (largest.len() + 1) as f64).floor() as usize;
     largest.get(largest.len().saturating_sub(beyond)).copied().unwrap_or(f64::INFINITY)
@@ -176,11 +178,11 @@ fn critical(largest: &[f64]) -> f64 {
 /// Tables of quantiles by policies and replications.
 type Tables = BTreeMap<(usize, usize), Arc<[f64]>>;
 
-/// What [`largest`] has simulated already.
+/// Results of [`largest`], by its arguments.
 static KNOWN: Mutex<Tables> = Mutex::new(BTreeMap::new());
 
-/// The largest absolute paired t between any two of some equal policies, in each of many simulated experiments, ascending. It
-/// depends on the two numbers alone, not on a seed: it stands for a table of quantiles.
+/// The largest absolute paired t between any two of some equal policies, in each of many simulated experiments,
+/// ascending. It depends on the two numbers alone, not on a seed: it serves as a table of quantiles.
 fn largest(policies: usize, replications: usize) -> Arc<[f64]> {
     let key = (policies, replications);
     let lock = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
@@ -219,7 +221,7 @@ fn largest_t(policies: usize, replications: usize, number: u64) -> f64 {
     largest.sqrt()
 }
 
-/// By the method of Box and Muller, from two uniform numbers in `[0, 1)`.
+/// A normal number by the method of Box and Muller, from two uniform numbers in `[0, 1)`.
 fn normal(first: f64, second: f64) -> f64 {
     (-2.0 * libm::log(1.0 - first)).sqrt() * libm::cos(2.0 * std::f64::consts::PI * second)
 }
@@ -284,7 +286,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_vary_proves_nothing() {
+    fn constant_differences_have_no_verdict() {
         for family in [whole(3, 3), Family::of_pairs(3), Family::sequential(3)] {
             assert_eq!(family.judge(&[0.5; 4]), Judged::NOTHING);
             assert_eq!(family.judge(&[0.5]), Judged::NOTHING);

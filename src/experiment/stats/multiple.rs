@@ -1,9 +1,9 @@
 //! Adjusted p values of several comparisons.
 //!
-//! A p value that is undefined (`None`) takes no part: it is neither adjusted nor counted.
+//! An undefined p value (`None`) is neither adjusted nor counted.
 
-/// Holm's adjustment (Holm 1979, Scandinavian Journal of Statistics 6(2)): with those below 0.05 called differences, the
-/// chance that even one of them is none stays under 5%, however the comparisons depend on each other.
+/// Holm's adjustment (Holm 1979, Scandinavian Journal of Statistics 6(2)): if adjusted values below 0.05 are called
+/// differences, the chance of even one false difference is at most 5%, however the comparisons depend on each other.
 ///
 /// ```
 /// use recmirror::experiment::holm;
@@ -20,8 +20,9 @@ pub fn holm(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
     adjusted
 }
 
-/// The adjustment of Benjamini and Hochberg (1995, Journal of the Royal Statistical Society B 57(1)): of those below 0.05,
-/// on average at most 5% are no differences, for comparisons that are independent or depend on each other positively.
+/// The adjustment of Benjamini and Hochberg (1995, Journal of the Royal Statistical Society B 57(1)): at most 5% of the
+/// adjusted values below 0.05 are false differences on average, for comparisons that are independent or depend on each
+/// other positively.
 ///
 /// ```
 /// use recmirror::experiment::benjamini_hochberg;
@@ -38,7 +39,7 @@ pub fn benjamini_hochberg(p_values: &[Option<f64>]) -> Vec<Option<f64>> {
     adjusted
 }
 
-/// The defined ones with their places, smallest first; equal ones stay in order.
+/// The defined values with their indices, smallest first; equal ones stay in order.
 fn ascending(p_values: &[Option<f64>]) -> Vec<(usize, f64)> {
     let mut order: Vec<(usize, f64)> =
         p_values.iter().enumerate().filter_map(|(place, p_value)| Some((place, (*p_value)?))).collect();

@@ -1,15 +1,15 @@
-//! Replications that show a difference.
+//! Replications needed to show a difference.
 
 use super::t_quantile;
 use statrs::distribution::{ContinuousCDF, Normal};
 
-/// The chance with which the difference is to be shown.
+/// The chance of showing the difference.
 const POWER: f64 = 0.8;
 
 /// The level of the test.
 const LEVEL: f64 = 0.05;
 
-/// From here on the t distribution is the normal one except the second term of its expansion.
+/// Above this number the t distribution equals the normal one up to the second term of its expansion.
 const LARGE: f64 = 10_000.0;
 
 /// Parts of the interval over which the power is integrated; even.
@@ -18,17 +18,17 @@ const PARTS: u32 = 2_000;
 /// Half the width of that interval, in deviations of `s` (about `1 / sqrt(2 freedom)`).
 const REACH: f64 = 11.0;
 
-/// Above this, the answer is "no number of replications that anybody would run".
+/// Above this number the answer is `None`: nobody would run so many replications.
 const MOST: f64 = 1e9;
 
-/// The fewest replications with which a true mean difference of `difference` is shown with power 0.8 by a two-sided
-/// paired t test at 0.05, when the differences within replications have the standard deviation `deviation`.
-/// `None` for a difference of 0 (nothing would show it), for numbers above 10^9, and for values that are not finite.
+/// The fewest replications with which a two-sided paired t test at 0.05 shows a true mean difference of `difference`
+/// with power 0.8, if the differences within replications have the standard deviation `deviation`. `None` for a
+/// difference of 0, for answers above 10^9, and for values that are not finite.
 ///
-/// It is the smallest `n >= 2` whose power by the noncentral t distribution with `n - 1` degrees of freedom is 0.8 or more,
-/// both tails counted. Above 10,000 it is the normal quantiles' number plus `z(0.975)^2 / 2` (Guenther 1981, The American
-/// Statistician 35(4)), which then is the same. The deviation is an estimate itself: from five replications, expect the
-/// number to be off by a factor of two and more.
+/// It is the smallest `n >= 2` whose power by the noncentral t distribution with `n - 1` degrees of freedom is 0.8 or
+/// more, both tails counted. Above 10,000 it is the number from normal quantiles plus `z(0.975)^2 / 2` (Guenther 1981,
+/// The American Statistician 35(4)), which equals it there. The deviation is itself an estimate: from five
+/// replications, expect the number to be off by a factor of two and more.
 ///
 /// ```
 /// use recmirror::experiment::replications_needed;
@@ -39,13 +39,13 @@ pub fn replications_needed(deviation: f64, difference: f64) -> Option<u64> {
     replications_needed_at(deviation, difference, LEVEL)
 }
 
-/// Like [`replications_needed`], by a test at another level: `0.05 / m` for one of `m` pairs that are judged together.
+/// Like [`replications_needed`], for a test at another level: `0.05 / m` for one of `m` pairs that are judged together.
 pub fn replications_needed_at(deviation: f64, difference: f64, at: f64) -> Option<u64> {
     let ratio = (deviation / difference) * (deviation / difference);
     if difference == 0.0 || !ratio.is_finite() {
         return None;
     }
-    // Quantiles of the normal distribution are smaller than those of t, so the answer is not below this.
+    // Quantiles of the normal distribution are smaller than those of t, so this is a lower bound.
     let (level, chance) = (Normal::standard().inverse_cdf(1.0 - at / 2.0), 0.841_621_233_572_914_3);
     let start = ratio * (level + chance) * (level + chance);
     if start > LARGE {
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn the_large_form_goes_on_where_the_iteration_ends() {
+    fn the_large_form_continues_the_iteration() {
         // (1.959964 + 0.841621)^2 = 7.848880, plus 1.920729 for the form of large numbers.
         let effect = |count: f64| (7.848_880_f64 / count).sqrt();
         assert_eq!(replications_needed(1.0, effect(9_999.5)), Some(10_002));

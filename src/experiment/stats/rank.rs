@@ -1,7 +1,8 @@
 //! Agreement of two orders.
 
-/// Kendall's tau-b (Kendall 1945): `(C - D) / sqrt((n - ties in x)(n - ties in y))` over the `n` pairs of places, `C` of them
-/// in the same order in both, `D` in opposite ones. `None` where one of the two has no order at all, or the lengths differ.
+/// Kendall's tau-b (Kendall 1945): `(C - D) / sqrt((n - ties in x)(n - ties in y))` over the `n` pairs of indices; `C`
+/// of them have the same order in both, `D` opposite ones. `None` if all values of one are equal, or the lengths
+/// differ.
 ///
 /// ```
 /// use recmirror::experiment::kendall_tau;

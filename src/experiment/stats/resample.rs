@@ -1,8 +1,8 @@
 //! Distribution-free inference on a mean difference: resampled intervals and sign flips.
 //!
-//! Both work on the differences within replications. Small samples are enumerated, larger ones drawn from a
-//! generator that the caller derives; neither can say more than the replications hold. With `n` of them no
-//! p value is below `2 / 2^n`, and no interval reaches beyond the smallest and the largest difference.
+//! Both work on the differences within replications. Small samples are enumerated, larger ones are drawn from a
+//! generator that the caller derives. With `n` replications no p value is below `2 / 2^n`, and no interval reaches
+//! beyond the smallest and the largest difference.
 
 use super::{Interval, mean, student_t};
 use crate::random::below;
@@ -12,7 +12,7 @@ use statrs::distribution::{ContinuousCDF, Normal};
 /// Resamples of a bootstrap, and the most that are enumerated: up to five replications have no more.
 const RESAMPLES: usize = 10_000;
 
-/// The longest sample of which all sign flips are taken: 2^12 = 4,096.
+/// The longest sample whose sign flips are enumerated: 2^12 = 4,096.
 const LONGEST_EXACT: usize = 12;
 
 /// Sign flips drawn for longer samples; with the observed one they are 10,000.
@@ -21,11 +21,12 @@ const FLIPS: usize = 9_999;
 /// The 95% bootstrap interval of the mean; `None` with fewer than two values.
 ///
 /// Its ends are quantiles of the means of resamples. The usual 2.5% and 97.5% give intervals that are too narrow for
-/// few values, so they are moved outwards to `Phi(-t(0.975, n - 1) sqrt(n / (n - 1)))` and its counterpart: the expanded
-/// percentile interval (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", The American Statistician
-/// 69(4)), which for a symmetric sample agrees with the t interval. Up to five values all `n^n` resamples are taken,
-/// else 10,000 are drawn. With five values even the interval from the smallest to the largest holds the middle of a
-/// symmetric distribution in no more than 1 - 2/32 = 93.75%, so fewer than seven are for the t interval.
+/// few values, so they are moved outwards to `Phi(-t(0.975, n - 1) sqrt(n / (n - 1)))` and its counterpart: the
+/// expanded percentile interval (Hesterberg 2015, "What Teachers Should Know About the Bootstrap", The American
+/// Statistician 69(4)), which agrees with the t interval for a symmetric sample. Up to five values all `n^n` resamples
+/// are enumerated, above that 10,000 are drawn. With five values even the interval from the smallest to the largest
+/// contains the middle of a symmetric distribution with a chance of only 1 - 2/32 = 93.75%; use the t interval for
+/// fewer than seven values.
 ///
 /// ```
 /// use recmirror::experiment::bootstrap;
@@ -54,7 +55,7 @@ fn tail(count: usize) -> Option<f64> {
     Some(Normal::standard().cdf(-reach))
 }
 
-/// The mean of resample number `number`, whose digits to the base of the sample's length are the places drawn.
+/// The mean of resample number `number`, whose digits to the base of the sample's length are the drawn indices.
 fn enumerated(sample: &[f64], number: usize) -> f64 {
     let mut rest = number;
     let places = std::iter::repeat_with(|| {
@@ -71,7 +72,7 @@ fn drawn<R: Rng>(sample: &[f64], rng: &mut R) -> Vec<f64> {
     (0..RESAMPLES).map(mean).collect()
 }
 
-/// Taken from the first value on, so that equal values resample to exactly that value.
+/// Sums differences from the first value, so that equal values resample to exactly that value.
 fn resampled_mean(sample: &[f64], places: impl Iterator<Item = usize>) -> f64 {
     let first = sample[0];
     let total: f64 = places.take(sample.len()).map(|place| sample[place] - first).sum();
@@ -81,9 +82,9 @@ fn resampled_mean(sample: &[f64], places: impl Iterator<Item = usize>) -> f64 {
 /// Two-sided p value of "the differences are symmetric around 0": the share of sign flips whose mean is at least as far
 /// from 0 as the observed one (Fisher 1935, The Design of Experiments, section 21). `None` with fewer than two values.
 ///
-/// Up to 12 values all `2^n` flips are taken. Of more, 9,999 are drawn and the observed one counts as the 10,000th, so
-/// that the p value is valid and never 0 (Phipson and Smyth 2010, Statistical Applications in Genetics and Molecular
-/// Biology 9(1)).
+/// Up to 12 values all `2^n` flips are enumerated. Above that, 9,999 are drawn and the observed one counts as the
+/// 10,000th, so that the p value is valid and never 0 (Phipson and Smyth 2010, Statistical Applications in Genetics and
+/// Molecular Biology 9(1)).
 ///
 /// ```
 /// use recmirror::experiment::sign_flip;
@@ -97,7 +98,7 @@ pub fn sign_flip<R: Rng>(differences: &[f64], rng: &mut R) -> Option<f64> {
         return None;
     }
     let observed = mean(differences)?.abs() * differences.len() as f64;
-    // Flips that are equal in exact arithmetic must count, whatever order their sum was taken in.
+    // Flips that are equal in exact arithmetic must count, whatever the order of their sum.
     let slack = 1e-12 * differences.iter().map(|difference| difference.abs()).sum::<f64>();
     let extreme = |sum: f64| sum.abs() >= observed - slack;
     if differences.len() <= LONGEST_EXACT {
@@ -109,7 +110,7 @@ pub fn sign_flip<R: Rng>(differences: &[f64], rng: &mut R) -> Option<f64> {
     Some((count + 1) as f64 / (FLIPS + 1) as f64)
 }
 
-/// The sum with signs from `word`, which is asked for each 64 values.
+/// The sum with signs from `word`, which is called once for each 64 values.
 fn flipped(differences: &[f64], mut word: impl FnMut() -> u64) -> f64 {
     let mut sum = 0.0;
     for some in differences.chunks(64) {

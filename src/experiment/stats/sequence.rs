@@ -1,17 +1,17 @@
-//! Intervals that stay valid when they are looked at after every replication.
+//! Intervals that stay valid when inspected after every replication.
 //!
-//! A 95% interval holds for a number of replications that was fixed before. Who looks after each one and stops when the
-//! result pleases misses the truth far more often than in 5%. A confidence sequence is a row of intervals of which,
-//! with 95% chance, all hold at once, so that one may stop at any of them, for any reason.
+//! A 95% interval holds for a number of replications that was fixed before. An experimenter who looks after each one
+//! and stops when the result pleases is wrong far more often than in 5%. A confidence sequence is a sequence of
+//! intervals that all hold at once with a chance of 95%, so that a run may stop at any of them, for any reason.
 //!
-//! This is the t-test confidence sequence of Wang and Ramdas ("Anytime-valid t-tests and confidence sequences for Gaussian
-//! means with unknown variance", arXiv 2310.03722) with a Gaussian mixture over the effect size, in the reduced filtration
-//! of the scale-invariant statistics. It is exact for normal differences of any unknown variance. Those of a replication
-//! are means over all users of a population, so normal is what they are close to; `benches/statistics.rs` measures what
-//! is left of it for other shapes: for very skewed ones (a single exponential user) less than is promised, as for t
-//! intervals. Sequences that need bounds only (Waudby-Smith and Ramdas 2024) would hold for shares whatever their shape,
-//! but without the normal shape an interval of half a percentage point takes of the order of a thousand replications,
-//! because nothing excludes a rare replication with a difference of 1.
+//! This is the t-test confidence sequence of Wang and Ramdas ("Anytime-valid t-tests and confidence sequences for
+//! Gaussian means with unknown variance", arXiv 2310.03722) with a Gaussian mixture over the effect size, in the
+//! reduced filtration of the scale-invariant statistics. It is exact for normal differences of any unknown variance.
+//! Differences of a replication are means over all users of a population, so they are close to normal;
+//! `benches/statistics.rs` measures other shapes: for very skewed ones (a single exponential user) the coverage is less
+//! than nominal, as for t intervals. Sequences that need only bounds (Waudby-Smith and Ramdas 2024) would hold for
+//! shares of any shape, but without the normal shape an interval of half a percentage point takes of the order of a
+//! thousand replications, because nothing excludes a rare replication with a difference of 1.
 
 use super::{Interval, deviation, is_constant, mean, standard_error};
 
@@ -22,13 +22,14 @@ const MIXTURE: f64 = 4.0;
 /// One minus the chance that all intervals hold.
 const ALPHA: f64 = 0.05;
 
-/// The interval at this many differences of the 95% confidence sequence of their mean; `None` with fewer than four,
-/// which exclude no value.
+/// The interval of the 95% confidence sequence of the mean at this many differences; `None` with fewer than four, which
+/// exclude no value.
 ///
-/// With `n` differences of mean `m` and standard deviation `s`, and `k = 1 + n g` for a mixture of variance `g = 4`, the
-/// mixture likelihood ratio of the mean `x` is `k^(-1/2) ((1 + u) / (1 + u / k))^(n/2)`, `u = n (m - x)^2 / ((n - 1) s^2)`. It
-/// is a martingale at the true mean, so by Ville's inequality it ever reaches 20 with a chance of 5% at most. Solved for
-/// `x`: `m +- s sqrt((n - 1) / n * (q - 1) / (1 - q / k))`, where `q = (20 sqrt(k))^(2/n)`, as long as `q < k`.
+/// With `n` differences of mean `m` and standard deviation `s`, and `k = 1 + n g` for a mixture of variance `g = 4`,
+/// the mixture likelihood ratio of the mean `x` is `k^(-1/2) ((1 + u) / (1 + u / k))^(n/2)`, `u = n (m - x)^2 / ((n -
+/// 1) s^2)`. It is a martingale at the true mean, so by Ville's inequality it ever reaches 20 with a chance of at most
+/// 5%. Solved for `x`: `m +- s sqrt((n - 1) / n * (q - 1) / (1 - q / k))`, where `q = (20 sqrt(k))^(2/n)`, as long as
+/// `q < k`.
 ///
 /// ```
 /// use recmirror::experiment::confidence_sequence;
@@ -42,7 +43,7 @@ pub fn confidence_sequence(differences: &[f64]) -> Option<Interval> {
     confidence_sequence_at(differences, ALPHA)
 }
 
-/// Like [`confidence_sequence`], whose intervals miss the mean at any time with the chance `level`.
+/// Like [`confidence_sequence`], with a chance of `level` that some interval misses the mean.
 pub fn confidence_sequence_at(differences: &[f64], level: f64) -> Option<Interval> {
     let (mean, deviation) = (mean(differences)?, deviation(differences)?);
     if is_constant(differences) && mean != 0.0 {
@@ -54,7 +55,7 @@ pub fn confidence_sequence_at(differences: &[f64], level: f64) -> Option<Interva
     Some(Interval { low: mean - reach, high: mean + reach })
 }
 
-/// `k` and `q` of the formula; `None` while no value is excluded.
+/// `k` and `q` of the formula; `None` if no value is excluded.
 fn bounds(count: f64, level: f64) -> Option<(f64, f64)> {
     let inflation = 1.0 + count * MIXTURE;
     let bound = libm::pow(inflation.sqrt() / level, 2.0 / count);
@@ -66,8 +67,8 @@ pub(in crate::experiment) fn fewest_looks(level: f64) -> u32 {
     (2..).find(|&count| bounds(f64::from(count), level).is_some()).unwrap_or(u32::MAX)
 }
 
-/// The mixture likelihood ratio of the mean 0: 1 over it is a p value that stays valid under looks. `None` where the sequence
-/// says nothing.
+/// The mixture likelihood ratio of the mean 0; its inverse is a p value that stays valid under looks. `None` if the
+/// sequence is undefined.
 pub(super) fn evidence(differences: &[f64]) -> Option<f64> {
     let (mean, error) = (mean(differences)?, standard_error(differences)?);
     if is_constant(differences) {
@@ -83,7 +84,7 @@ mod tests {
     use super::super::student_t;
     use super::*;
 
-    /// The mixture likelihood ratio of the mean `x`, as the doc has it.
+    /// The mixture likelihood ratio of the mean `x`, as in the doc of [`confidence_sequence`].
     fn ratio(sample: &[f64], x: f64) -> f64 {
         let (count, k) = (sample.len() as f64, 1.0 + 4.0 * sample.len() as f64);
         let t = (mean(sample).unwrap() - x) / (deviation(sample).unwrap() / count.sqrt());
@@ -107,8 +108,8 @@ mod tests {
 
     #[test]
     fn the_ratio_is_the_one_of_two_t_distributions() {
-        // Under an effect size from N(0, g), t / sqrt(k) has the t distribution that t has under none: with two degrees of
-        // freedom, density (2 + t^2)^(-3/2).
+        // Under an effect size from N(0, g), t / sqrt(k) has the distribution that t has without an effect: with two
+        // degrees of freedom, density (2 + t^2)^(-3/2).
         let sample = [1.0, 2.0, 6.0];
         let (k, t) = (13.0_f64, 3.0 / (7.0_f64 / 3.0).sqrt());
         let density = |t: f64| 1.0 / ((2.0 + t * t) * (2.0 + t * t).sqrt());

@@ -9,7 +9,7 @@ use shapes::Shape;
 
 const SIMULATIONS: u32 = 400;
 
-/// The share of simulated samples of which something is true.
+/// The share of simulated samples with a property.
 fn share(shape: Shape, count: usize, is_true: impl Fn(&[f64], &Streams) -> bool) -> f64 {
     let holds = |number: &u32| {
         let streams = Streams::new(11, 0).fork(*number);
@@ -43,7 +43,7 @@ fn intervals_hold_the_mean_as_often_as_they_say() {
 }
 
 #[test]
-fn equal_policies_are_rarely_told_apart() {
+fn equal_policies_rarely_differ() {
     for shape in shapes() {
         let p_value = |sample: &[f64], streams: &Streams| {
             sign_flip(sample, &mut streams.derive(Purpose::SignFlips, sample.len() as u64, 0)).unwrap()
@@ -69,7 +69,7 @@ fn looking_again_and_again_fools_t_intervals_and_not_the_sequence() {
     }
 }
 
-/// Returns true if any pair of five equal policies is distinguished after some replications.
+/// True if any pair of five equal policies differs significantly after some replications.
 fn any_pair(family: &Family, shape: Shape, looks: &[usize], streams: &Streams) -> bool {
     let longest = looks.iter().copied().max().unwrap_or(0);
     let values: Vec<Vec<f64>> = (0..5)
@@ -87,7 +87,7 @@ fn any_pair(family: &Family, shape: Shape, looks: &[usize], streams: &Streams) -
 }
 
 #[test]
-fn all_pairs_of_equal_policies_together_are_rarely_told_apart() {
+fn all_pairs_of_equal_policies_together_rarely_differ() {
     for shape in shapes() {
         for count in [3, 6] {
             let family = Family::fixed(&vec![vec![Some(0.0); count]; 5]);

@@ -3,14 +3,15 @@
 use super::{CONFIDENCE, Interval, mean, t_quantile, variance};
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
-/// How one mean differs from another.
+/// The difference of two independent means.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Unpaired {
-    /// The one minus the other.
+    /// The first minus the other.
     pub difference: f64,
-    /// Its two-sided 95% interval; `None` with fewer than two values on a side, and where neither side varies and they differ.
+    /// Its two-sided 95% interval; `None` with fewer than two values on a side, and if neither side varies and they
+    /// differ.
     pub interval: Option<Interval>,
-    /// Two-sided p value of "no difference"; `None` where there is no interval.
+    /// Two-sided p value of "no difference"; `None` without an interval.
     pub p_value: Option<f64>,
 }
 
@@ -33,7 +34,7 @@ pub(super) fn unpaired_at(sample: &[f64], other: &[f64], level: f64) -> Option<U
         return Some(Unpaired { difference, interval: None, p_value: None });
     };
     if error == 0.0 {
-        // Values that do not vary say nothing of how the next one may, unless all are the same.
+        // Values that do not vary are no evidence about the next one, unless all are the same.
         let same = (Some(Interval { low: 0.0, high: 0.0 }), Some(1.0));
         let (interval, p_value) = if difference == 0.0 { same } else { (None, None) };
         return Some(Unpaired { difference, interval, p_value });

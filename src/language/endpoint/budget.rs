@@ -1,8 +1,8 @@
-//! The tokens that may be used.
+//! The token budget of requests.
 
 use std::sync::{Condvar, Mutex, MutexGuard};
 
-/// Bytes of a token where no tokenizer is known: the common estimate for English text.
+/// Bytes of a token without a tokenizer: the common estimate for English text.
 const BYTES_A_TOKEN: u64 = 4;
 
 /// Tokens of `bytes` bytes of text, rounded up.
@@ -16,7 +16,7 @@ struct State {
     reserved: u64,
 }
 
-/// Counts tokens and keeps requests from starting that could go beyond the limit.
+/// Counts tokens and blocks requests that could exceed the limit.
 pub(super) struct Budget {
     limit: Option<u64>,
     state: Mutex<State>,
@@ -28,10 +28,10 @@ impl Budget {
         Budget { limit, state: Mutex::default(), settled: Condvar::new() }
     }
 
-    /// Sets `tokens` aside for a request. While others under way hold what it needs, it waits for them.
+    /// Reserves `tokens` for a request. If concurrent requests hold what it needs, it waits for them.
     ///
     /// # Errors
-    /// The limit and what is used, when it does not fit and nobody else is under way.
+    /// The limit and the tokens used, if the request does not fit and no other is active.
     pub(super) fn reserve(&self, tokens: u64) -> Result<(), (u64, u64)> {
         let mut state = self.state();
         if let Some(limit) = self.limit {
@@ -46,7 +46,7 @@ impl Budget {
         Ok(())
     }
 
-    /// Gives the reservation back and counts what was used.
+    /// Returns the reservation and counts the tokens used.
     pub(super) fn settle(&self, reserved: u64, used: u64) {
         let mut state = self.state();
         state.reserved -= reserved.min(state.reserved);
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_that_may_go_beyond_the_limit_does_not_start() {
+    fn a_request_that_could_exceed_the_limit_does_not_start() {
         let budget = Budget::new(Some(100));
         assert_eq!(budget.reserve(60), Ok(()));
         budget.settle(60, 50);
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_waits_for_what_others_give_back() {
+    fn a_request_waits_for_the_reservations_of_others() {
         let budget = Budget::new(Some(100));
         budget.reserve(90).expect("room");
         std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! One exchange with the server, distinguished by what to do next.
+//! One exchange with the server, classified by the next action.
 
 use super::wait;
 use super::wire::told;
@@ -10,31 +10,31 @@ use ureq::{Agent, Body, Error, Timeout};
 /// Answers longer than this are refused; ten answers of 8,192 tokens with log-probabilities stay far below.
 const LARGEST_ANSWER: u64 = 32 << 20;
 
-/// Letters of a server's own message that are shown.
+/// The most characters shown of a server's own message.
 const LONGEST_TOLD: usize = 400;
 
 /// The outcome of one attempt.
 pub(super) enum Outcome {
     /// An answer in JSON.
     Answer(Value),
-    /// It may work later. `begun` says that the server may have worked for it.
+    /// It may work later. `begun` means that the server may have worked for it.
     Again {
-        /// Why.
+        /// The reason.
         reason: String,
-        /// The wait that the server asks for.
+        /// The wait that the server requests.
         asked: Option<Duration>,
         /// True if tokens may have been used.
         begun: bool,
     },
-    /// Nothing answers at this address.
+    /// No server answers at this address.
     Absent(String),
-    /// The server will not answer this request: its status and message.
+    /// The server refuses this request: its status and message.
     Refused(u16, String),
     /// No request can succeed.
     Useless(String),
 }
 
-/// Where requests go.
+/// The address of requests.
 pub(super) struct Address {
     url: String,
     loopback: bool,
@@ -42,10 +42,10 @@ pub(super) struct Address {
     agent: Agent,
 }
 
-/// Characters that a key needs to be a secret.
+/// The least characters of a secret key.
 const SHORTEST_SECRET: usize = 8;
 
-/// A key and the variable that it came from. It is never printed.
+/// A key and its environment variable. The key is never printed.
 pub(super) struct Key {
     pub variable: String,
     pub value: String,
@@ -66,13 +66,13 @@ impl Address {
             .max_redirects_will_error(false)
             .user_agent(concat!("recmirror/", env!("CARGO_PKG_VERSION")));
         if loopback {
-            // A proxy for the outside cannot reach this machine's own servers.
+            // A proxy for the outside cannot reach servers on this machine.
             config = config.proxy(None);
         }
         Ok(Address { url, loopback, key, agent: config.build().new_agent() })
     }
 
-    /// Returns true if it is reached without encryption and is not on this machine.
+    /// True if it is unencrypted and not on this machine.
     pub(super) fn is_exposed(&self) -> bool {
         !self.loopback && self.url.starts_with("http://")
     }
@@ -143,7 +143,7 @@ impl Address {
                 let begun = !matches!(at, Timeout::Resolve | Timeout::Connect);
                 again("no whole answer in the time that --timeout allows".to_owned(), None, begun)
             }
-            // Once there is a connection the server may have read the request and worked for it.
+            // After the connection is made, the server may have read the request and worked for it.
             Error::Io(source) => again(format!("the connection broke ({reason})"), None, !unreachable(source)),
             Error::ConnectionFailed => again(format!("no connection ({reason})"), None, false),
             Error::Protocol(_) | Error::BodyStalled => again(format!("the connection broke ({reason})"), None, true),
@@ -174,8 +174,8 @@ impl Address {
         shown
     }
 
-    /// An answer whose texts do not repeat the key: it is kept in files, which are passed on. A key that is shorter than a
-    /// secret may be a word of the answer (servers that need none are often given `EMPTY`) and stays.
+    /// An answer without the key in its texts: answers are stored in files, which are passed on. A key shorter than a
+    /// secret may be a word of the answer (servers without keys are often given `EMPTY`) and stays.
     fn without_key(&self, mut answer: Value) -> Value {
         if self.key.as_ref().is_some_and(|key| key.value.len() >= SHORTEST_SECRET) {
             self.hide_in(&mut answer);
@@ -204,7 +204,7 @@ fn again(reason: String, asked: Option<Duration>, begun: bool) -> Outcome {
     Outcome::Again { reason, asked, begun }
 }
 
-/// Returns true if a problem is one of connecting.
+/// True for a problem of connecting.
 fn unreachable(problem: &std::io::Error) -> bool {
     use std::io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkDown, NetworkUnreachable};
     matches!(problem.kind(), AddrNotAvailable | HostUnreachable | NetworkDown | NetworkUnreachable)
@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_leaves_this_machine_without_encryption_is_exposed() {
+    fn only_unencrypted_requests_to_other_machines_are_exposed() {
         let exposed = |base| Address::new(base, None, Duration::from_secs(1)).expect("an address").is_exposed();
         assert!(exposed("http://a.example/v1") && exposed("http://localhost.example"));
         assert!(!exposed("http://[::1]:8080") && !exposed("http://127.0.0.1") && !exposed("https://a.example/v1"));

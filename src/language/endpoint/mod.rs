@@ -1,8 +1,8 @@
 //! Language models behind an OpenAI-compatible server: `/v1/chat/completions` over http or https.
 //!
-//! Requests run side by side on threads. What may work later is tried again: 429, 5xx, dropped connections,
-//! time-outs, answers that are no JSON or of another shape. What will not is reported at once. Servers that give fewer
-//! answers than asked for, or refuse to give several, are asked for one at a time from then on.
+//! Requests run concurrently on threads. Temporary failures are retried: 429, 5xx, dropped connections, time-outs,
+//! answers that are not JSON or have another shape. Permanent failures are reported at once. A server that returns
+//! fewer answers than requested, or refuses several, is asked for one at a time from then on.
 //!
 //! Out of scope: streaming, tools, and likelihoods of given texts, which such servers do not return.
 
@@ -25,51 +25,51 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering}
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// How a server is spoken to.
+/// Options of a server.
 #[derive(Clone, Debug)]
 pub struct EndpointOptions {
-    /// The address: what is before `/chat/completions`.
+    /// The address before `/chat/completions`.
     pub base: String,
     /// The model's name at the server.
     pub model: String,
-    /// The environment variable that holds the key; no key is sent without.
+    /// The environment variable with the key; without it no key is sent.
     pub key_variable: Option<String>,
-    /// Requests under way at once.
+    /// Concurrent requests.
     pub concurrency: usize,
     /// Time for a whole exchange, from connecting to the last byte.
     pub timeout: Duration,
     /// Tries after the first.
     pub retries: u32,
-    /// The wait before the second try; it doubles from try to try.
+    /// The wait before the second try; it doubles with each try.
     pub first_wait: Duration,
-    /// Tokens that may be used.
+    /// The token budget.
     pub budget: Option<u64>,
-    /// Go on when a single request fails for good.
+    /// Continue if a single request fails permanently.
     pub skip_failed: bool,
-    /// How the letter is asked for.
+    /// The form of label requests.
     pub letter_style: LetterStyle,
-    /// Most likely tokens that are asked for.
+    /// Most likely tokens to request.
     pub top: u32,
     /// The user's own keys of every request.
     pub extra: Extra,
     /// Root of the jitter of the waits.
     pub streams: Streams,
-    /// Set from elsewhere to stop: nothing new is asked, what is under way is finished.
+    /// A flag that stops: no new requests, active ones are finished.
     pub stop: Arc<AtomicBool>,
 }
 
 /// The requests to a server and its answers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Exchanges, those that failed included.
+    /// Exchanges, including failed ones.
     pub requests: u64,
     /// Of them, tries after the first.
     pub retries: u64,
-    /// Tokens that the server counted, or that were estimated where it does not count.
+    /// Tokens counted by the server, or estimated if it does not count.
     pub tokens: u64,
-    /// Letters whose probability was asked for.
+    /// Option labels whose probability was requested.
     pub letters: u64,
-    /// Of them, those that were not among the listed tokens.
+    /// Of them, labels that were not among the listed tokens.
     pub letters_missing: u64,
 }
 
@@ -78,10 +78,10 @@ pub struct Endpoint {
     options: EndpointOptions,
     address: Address,
     budget: Budget,
-    /// True if the server gives one answer at a time.
+    /// True if the server returns one answer at a time.
     single: AtomicBool,
     answered: AtomicBool,
-    /// True if one request found that nothing more can be asked.
+    /// True after a request found that no further one can succeed.
     halted: AtomicBool,
     failures: AtomicU32,
     requests: AtomicU64,
@@ -90,15 +90,15 @@ pub struct Endpoint {
     letters_missing: AtomicU64,
 }
 
-/// Why a request has no answer.
+/// The reason for a missing answer.
 enum Fault {
     /// The server refuses this very request.
     Refused(u16, String),
-    /// This request failed; others may go on.
+    /// This request failed; others may continue.
     One(LanguageError),
-    /// Nothing more can be asked.
+    /// No further request can succeed.
     All(LanguageError),
-    /// Somebody wants to stop.
+    /// The run was interrupted.
     Stopped,
 }
 
@@ -106,7 +106,7 @@ impl Endpoint {
     /// Checks the options; nothing is sent yet.
     ///
     /// # Errors
-    /// When the address is none, or the environment variable of the key is not set.
+    /// When the address is invalid, or the environment variable of the key is not set.
     pub fn new(options: EndpointOptions) -> Result<Endpoint, LanguageError> {
         let key = options.key_variable.as_ref().map(|variable| key(variable)).transpose()?;
         let address = Address::new(&options.base, key, options.timeout).map_err(LanguageError::Setup)?;
@@ -137,12 +137,12 @@ impl Endpoint {
         }
     }
 
-    /// Returns true if what is sent can be read on its way: it goes without encryption to another machine.
+    /// True if requests can be read on their way: they go unencrypted to another machine.
     pub fn is_exposed(&self) -> bool {
         self.address.is_exposed()
     }
 
-    /// Sends a body until there is an answer that `read` understands.
+    /// Sends a body until `read` understands the answer.
     fn ask<T>(&self, body: &Value, most_tokens: u64, read: impl Fn(&Value) -> Result<T, String>) -> Result<T, Fault> {
         let bytes = body.to_string().into_bytes();
         let id = blake3::hash(&bytes).as_bytes()[..8].iter().fold(0, |id, &byte| (id << 8) | u64::from(byte));
@@ -185,7 +185,7 @@ impl Endpoint {
         let reserved = prompt + most_tokens;
         let full = |(budget, used)| Fault::All(LanguageError::Budget { budget, used });
         self.budget.reserve(reserved).map_err(full)?;
-        // It may have waited for others, and somebody may have stopped it meanwhile.
+        // The request may have waited, and the run may have been interrupted meanwhile.
         if self.stopped() {
             self.budget.settle(reserved, 0);
             return Err(Fault::Stopped);
@@ -201,7 +201,7 @@ impl Endpoint {
         self.halted.load(Ordering::Relaxed) || self.options.stop.load(Ordering::Relaxed)
     }
 
-    /// Notes that the server is well.
+    /// Records a success of the server.
     fn well<T>(&self, answer: T) -> T {
         self.answered.store(true, Ordering::Relaxed);
         self.failures.store(0, Ordering::Relaxed);
@@ -225,9 +225,10 @@ impl Endpoint {
         self.failed(LanguageError::Refused(problem))
     }
 
-    /// A request has failed for good.
+    /// Handles a permanent failure of a request.
     fn failed(&self, error: LanguageError) -> Fault {
-        // As many failures in a row as there are requests under way: it is the server and not the request.
+        // As many failures in a row as there are concurrent requests indicate a problem of the server, not of a
+        // request.
         let in_a_row = self.failures.fetch_add(1, Ordering::Relaxed) + 1;
         let most = self.options.concurrency.max(3) as u32;
         if self.options.skip_failed && in_a_row < most { Fault::One(error) } else { Fault::All(error) }
@@ -275,10 +276,10 @@ impl Endpoint {
                 self.letters_missing.fetch_add(letters.missing, Ordering::Relaxed);
                 Ok(letters.probabilities)
             }
-            // Where letters were read before, the server returns them: this one answer has none.
-            Ok(Err(NoLetters::Unsupported)) if self.letters.load(Ordering::Relaxed) > 0 => {
-                Err(Fault::One(LanguageError::Answer("no letter: the answer has no log-probabilities".to_owned())))
-            }
+            // The server returned labels before, so only this answer lacks them.
+            Ok(Err(NoLetters::Unsupported)) if self.letters.load(Ordering::Relaxed) > 0 => Err(Fault::One(
+                LanguageError::Answer("no option label: the answer has no log-probabilities".to_owned()),
+            )),
             Ok(Err(NoLetters::Unsupported)) => Err(Fault::All(LanguageError::Setup(format!(
                 "{} gives no log-probabilities (`logprobs` with `top_logprobs`); use another server or --local",
                 self.address.url()
@@ -292,7 +293,7 @@ impl Endpoint {
         }
     }
 
-    /// Works through `count` requests on threads until all are done or nothing more can be asked.
+    /// Processes `count` requests on threads until all are done or no further one can succeed.
     fn each(
         &self,
         count: usize,
@@ -334,8 +335,8 @@ impl Endpoint {
     }
 }
 
-/// Tokens that an exchange used: what the server says, else an estimate from the texts; the whole reservation
-/// where the answer was lost on the way, nothing where the server refused.
+/// Tokens of an exchange: the server's count, else an estimate from the texts; the whole reservation if the answer was
+/// lost, and 0 if the server refused.
 fn used(outcome: &Outcome, prompt: u64, reserved: u64) -> u64 {
     let estimated = |value: &Value| {
         let answers = read_completions(value).unwrap_or_default();

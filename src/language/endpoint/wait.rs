@@ -3,17 +3,17 @@
 use crate::random::{Purpose, Streams, unit};
 use std::time::Duration;
 
-/// The longest wait that is not the server's wish.
+/// The longest wait without a request of the server.
 const LONGEST: f64 = 60.0;
 
-/// A server that asks for more is given up.
+/// A server that requests a longer wait is given up.
 pub(super) const MOST_ASKED: Duration = Duration::from_secs(15 * 60);
 
-/// A sleeping thread looks this often whether it should stop.
+/// How often a sleeping thread checks the stop flag.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// The wait before try `attempt` (the second try is 1) of the request `id`: exponential with jitter from half to
-/// one and a half times; where the server says how long, that long and a little more.
+/// The wait before try `attempt` (the second try is 1) of the request `id`: exponential with jitter from half to one
+/// and a half times; if the server requests a wait, that and a little more.
 pub(super) fn delay(streams: Streams, id: u64, attempt: u32, first: Duration, asked: Option<Duration>) -> Duration {
     let jitter = unit(&mut streams.derive(Purpose::Retry, id, attempt));
     let first = first.as_secs_f64();
@@ -24,7 +24,7 @@ pub(super) fn delay(streams: Streams, id: u64, attempt: u32, first: Duration, as
     Duration::from_secs_f64(doubled.min(LONGEST) * (0.5 + jitter))
 }
 
-/// Sleeps; earlier back when `stop` says so.
+/// Sleeps; returns early if `stop` is true.
 pub(super) fn sleep(mut left: Duration, stop: impl Fn() -> bool) {
     while !left.is_zero() && !stop() {
         let step = left.min(LOOK_EVERY);
@@ -33,8 +33,8 @@ pub(super) fn sleep(mut left: Duration, stop: impl Fn() -> bool) {
     }
 }
 
-/// The wait that `retry-after-ms` or `retry-after` asks for: a number, or a moment that is compared with the
-/// server's own `date`, so that clocks need not agree.
+/// The wait that `retry-after-ms` or `retry-after` requests: a number, or a time relative to the server's own `date`,
+/// so that clocks need not agree.
 pub(super) fn asked<'a>(header: impl Fn(&str) -> Option<&'a str>) -> Option<Duration> {
     let number = |text: &str| text.trim().parse::<f64>().ok().filter(|number| number.is_finite() && *number >= 0.0);
     let seconds = |seconds: f64| Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX);
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn the_servers_wish_is_kept() {
+    fn the_requested_wait_is_respected() {
         let five = Some(Duration::from_secs(5));
         let found = delay(Streams::new(1, 0), 1, 1, Duration::from_secs(1), five);
         assert!(found >= Duration::from_secs(5) && found < Duration::from_secs(6));

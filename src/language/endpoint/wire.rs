@@ -4,13 +4,13 @@ use crate::language::{Completion, CompletionRequest, Finish, Letter, LetterReque
 use rand_chacha::rand_core::Rng;
 use serde_json::{Map, Value, json};
 
-/// Keys of every request that are the user's own: `null` takes a key away.
+/// The user's own keys of every request; `null` removes a key.
 pub type Extra = Map<String, Value>;
 
-/// The text after a decision where the server cannot continue an unfinished turn of the model.
+/// The text after a decision if the server cannot continue an unfinished turn of the model.
 const ASK: &str = "Which option do you take? Answer with its letter alone.";
 
-/// How a server is asked for the letter.
+/// The form of a label request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum LetterStyle {
     /// The last message is an unfinished turn of the model, which the server continues.
@@ -24,7 +24,7 @@ pub enum LetterStyle {
 pub fn completion_body(model: &str, request: &CompletionRequest, first: u32, samples: u32, extra: &Extra) -> Value {
     let Sampling { temperature, top_p, max_tokens } = request.sampling;
     let draws = request.draws;
-    // 31 bits: some servers read a signed number of 32.
+    // 31 bits: some servers read a signed 32-bit number.
     let seed = draws.streams.derive(draws.purpose, draws.id, first).next_u32() >> 1;
     let mut body = json!({
         "model": model,
@@ -40,7 +40,7 @@ pub fn completion_body(model: &str, request: &CompletionRequest, first: u32, sam
     merged(body, extra)
 }
 
-/// The body of a request for the probabilities of the letter.
+/// The body of a request for the probabilities of option labels.
 pub fn letter_body(model: &str, request: &LetterRequest, style: LetterStyle, top: u32, extra: &Extra) -> Value {
     let body = json!({
         "model": model,
@@ -58,7 +58,7 @@ fn asked(request: &LetterRequest, style: LetterStyle) -> Vec<Message> {
     if let (LetterStyle::Ask, Some(last)) = (style, messages.last_mut())
         && last.role == Role::Assistant
     {
-        // Without the `Behavior: [` that the letter would have followed.
+        // Without the `Behavior: [` before the label.
         if let Some(decision) = last.content.get(..request.said) {
             last.content = decision.to_owned();
         }
@@ -82,14 +82,14 @@ fn merged(mut body: Value, extra: &Extra) -> Value {
 /// The answers in a body, in the order of their `index`.
 ///
 /// # Errors
-/// Says what the body lacks.
+/// When the body lacks a part, which the error names.
 pub fn read_completions(body: &Value) -> Result<Vec<Completion>, String> {
     let choices = choices(body)?;
     let mut answers = Vec::with_capacity(choices.len());
     for (place, choice) in choices.iter().enumerate() {
         let text = match &choice["message"]["content"] {
             Value::String(text) => text.clone(),
-            // A refusal, or nothing but a tool call.
+            // A refusal, or only a tool call.
             Value::Null if choice["message"].is_object() => String::new(),
             _ => return Err(format!("no text at `choices[{place}].message.content`")),
         };
@@ -112,7 +112,7 @@ fn choices(body: &Value) -> Result<&Vec<Value>, String> {
     }
 }
 
-/// The message of an error object, or the whole of it.
+/// The message of an error object, or the whole object.
 pub fn told(error: &Value) -> String {
     match (error, &error["message"]) {
         (Value::String(text), _) | (_, Value::String(text)) => text.clone(),
@@ -120,19 +120,19 @@ pub fn told(error: &Value) -> String {
     }
 }
 
-/// All tokens that a body says were used.
+/// The total tokens that a body reports.
 pub fn read_usage(body: &Value) -> Option<u64> {
     let usage = &body["usage"];
     let parts = || Some(usage["prompt_tokens"].as_u64()? + usage["completion_tokens"].as_u64()?);
     usage["total_tokens"].as_u64().or_else(parts)
 }
 
-/// The letters' probabilities in a body.
+/// The labels' probabilities in a body.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Letters {
     /// One for each option; they sum to 1.
     pub probabilities: Vec<f64>,
-    /// Options whose letter was not among the listed tokens.
+    /// Options whose label was not among the listed tokens.
     pub missing: u64,
 }
 
@@ -141,20 +141,20 @@ pub struct Letters {
 pub enum NoLetters {
     /// The server gives no log-probabilities.
     Unsupported,
-    /// No letter is among the listed tokens: what was listed.
+    /// No label is among the listed tokens, which are returned.
     None(String),
     /// The body is no answer.
     Shape(String),
 }
 
-/// Reads the probabilities of the letters of `options` options from the most likely first tokens.
+/// Reads the probabilities of the labels of `options` options from the most likely first tokens.
 ///
-/// Tokens that are a letter, with or without blanks and brackets around it, are added up. A letter that is not
-/// listed is at most as likely as the least likely listed token, and all that are not listed share what the
-/// list leaves: it gets the smaller of the two bounds. Then the letters are made to sum to 1.
+/// Tokens that are a label, with or without blanks and brackets, are summed. An unlisted label is at most as likely as
+/// the least likely listed token, and all unlisted labels share the rest of the probability: each gets the smaller of
+/// the two bounds. Then the labels are normalised to sum to 1.
 ///
 /// # Errors
-/// When there are no log-probabilities, or no letter among them.
+/// When there are no log-probabilities, or no label among them.
 pub fn read_letters(body: &Value, options: usize) -> Result<Letters, NoLetters> {
     let choices = choices(body).map_err(NoLetters::Shape)?;
     let token = &choices[0]["logprobs"]["content"][0];
@@ -166,7 +166,7 @@ pub fn read_letters(body: &Value, options: usize) -> Result<Letters, NoLetters> 
         let (Some(text), Some(log)) = (entry["token"].as_str(), entry["logprob"].as_f64()) else {
             return Err(NoLetters::Shape("an entry of `top_logprobs` without `token` and `logprob`".to_owned()));
         };
-        // A logarithm of a probability is at most 0; rounding may put it a little above.
+        // A logarithm of a probability is at most 0; rounding may exceed that a little.
         if log > 1e-3 || log.is_nan() {
             return Err(NoLetters::Shape(format!("the `logprob` {log} of {text:?}, which is no probability")));
         }
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn bodies_hold_what_was_set_and_what_the_user_adds() {
+    fn bodies_have_the_settings_and_the_users_own_keys() {
         let body = completion_body("m", &request(), 0, 3, &Extra::new());
         assert_eq!(body["messages"], json!([{"role": "user", "content": "Which?"}]));
         assert_eq!((&body["n"], &body["top_p"], &body["max_tokens"]), (&json!(3), &json!(0.9), &json!(8)));
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn the_letter_is_continued_or_asked_for() {
+    fn the_label_is_continued_or_asked_for() {
         let said = Message::new(Role::Assistant, "Thought:\nx Behavior: [");
         let messages = vec![Message::new(Role::User, "Which?"), said.clone()];
         let request = LetterRequest { messages, options: 3, items: 3, said: 10 };
@@ -270,7 +270,7 @@ mod tests {
     }
 
     #[test]
-    fn letters_are_added_up_over_the_tokens_that_spell_them() {
+    fn labels_are_summed_over_the_tokens_that_spell_them() {
         let body = listed(&[("A", 0.4), (" A", 0.1), ("B]", 0.3), ("The", 0.1), ("D", 0.1)]);
         let found = read_letters(&body, 2).expect("letters");
         near(&found.probabilities, &[5.0 / 8.0, 3.0 / 8.0]);
@@ -278,18 +278,18 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_letter_gets_the_smaller_bound() {
-        // The list leaves 0.2 to two letters: 0.1 each, and its least token has 0.15.
+    fn a_missing_label_gets_the_smaller_bound() {
+        // The rest is 0.2 for two labels: 0.1 each, and the least listed token has 0.15.
         let found = read_letters(&listed(&[("A", 0.65), ("The", 0.15)]), 3).expect("letters");
         near(&found.probabilities, &[0.65 / 0.85, 0.1 / 0.85, 0.1 / 0.85]);
         assert_eq!(found.missing, 2);
-        // It leaves 0.3 to one letter, but its least token has 0.05.
+        // The rest is 0.3 for one label, but the least listed token has 0.05.
         let found = read_letters(&listed(&[("A", 0.65), ("The", 0.05)]), 2).expect("letters");
         near(&found.probabilities, &[0.65 / 0.7, 0.05 / 0.7]);
     }
 
     #[test]
-    fn what_is_no_logarithm_of_a_probability_is_told() {
+    fn invalid_log_probabilities_are_reported() {
         for log in [0.5, 1e300] {
             let top = json!([{"token": "A", "logprob": log}, {"token": "B", "logprob": -1.0}]);
             let body = json!({"choices": [{"logprobs": {"content": [{"token": "A", "top_logprobs": top}]}}]});
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn no_letter_and_no_probabilities_are_told_apart() {
+    fn no_label_and_no_probabilities_are_distinguished() {
         assert!(
             matches!(read_letters(&listed(&[("The", 0.5)]), 2), Err(NoLetters::None(tokens)) if tokens == "[\"The\"]")
         );

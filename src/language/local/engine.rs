@@ -1,8 +1,8 @@
 //! Reading and continuing tokens, with a cache.
 //!
-//! A prompt is read in whole steps, the last one filled up; sampled tokens are read one at a time, for all samples of a
-//! prompt at once. Where a step begins depends on what is known already; a row of a step does not depend on its place, so that
-//! the bits depend on the request alone.
+//! A prompt is read in complete steps, with the last one padded; sampled tokens are read one at a time, for all samples
+//! of a prompt at once. The start of a step depends on the cached tokens, but a row of a step does not depend on its
+//! position, so the bits depend on the request alone.
 
 use super::prefixes::{Known, Prefixes};
 use super::sample::next_token;
@@ -13,26 +13,26 @@ use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Tokens of a prompt that one call reads at most: logits of more would fill the memory.
+/// The most tokens of a prompt in one call: logits of more would fill the memory.
 const CALL: usize = 256;
-/// Samples that are drawn side by side at most: more are no faster.
+/// The most samples drawn concurrently: more are no faster.
 const TOGETHER: usize = 32;
 
 /// See the module's documentation.
 pub(super) struct Engine {
     pub graph: CausalGraph,
     pub prefixes: Prefixes,
-    /// Tokens that the model can distinguish at most.
+    /// The most tokens of the model's context.
     pub context: usize,
     /// Tokens that end a text.
     pub ends: Vec<u32>,
-    /// Bytes for keys and values of the samples that one call of [`Engine::sample`] grows at one time.
+    /// Bytes for keys and values of the samples that one call of [`Engine::sample`] grows at a time.
     pub sample_bytes: usize,
-    /// Set from elsewhere to stop.
+    /// A flag that stops.
     pub stop: Arc<AtomicBool>,
 }
 
-/// A sample that grows.
+/// A growing sample.
 struct Sample {
     tokens: Vec<u32>,
     finish: Option<Finish>,
@@ -40,7 +40,7 @@ struct Sample {
 }
 
 impl Engine {
-    /// Returns true if somebody wants to stop.
+    /// True if the stop flag is set.
     pub(super) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
@@ -49,19 +49,19 @@ impl Engine {
         if self.stopped() { Err(LanguageError::Stopped) } else { Ok(()) }
     }
 
-    /// Samples of at most `tokens` tokens, prompt included, that grow side by side.
+    /// Samples of at most `tokens` tokens, prompt included, that grow concurrently.
     fn together(&self, tokens: usize) -> usize {
         // A call reads the keys and values of a step and writes those of the next one.
         let row = 2 * tokens * self.graph.token_width() * size_of::<f32>();
         rows_within(self.sample_bytes, row)
     }
 
-    /// Tokens that a prompt may have: it is read in whole steps.
+    /// The longest prompt in tokens: prompts are read in complete steps.
     pub(super) fn longest(&self) -> usize {
         self.context / CausalGraph::STEP * CausalGraph::STEP
     }
 
-    /// Refuses what the model cannot read.
+    /// Refuses a prompt that is too long.
     pub(super) fn check_length(&self, tokens: &[u32]) -> Result<(), LanguageError> {
         let most = self.longest();
         let problem = match tokens.len() {
@@ -76,8 +76,8 @@ impl Engine {
         Err(LanguageError::Answer(problem))
     }
 
-    /// Reads `tokens` and hands on the logits after each token from place `from`. What it gives holds keys and values of
-    /// the tokens, and of the filling after them.
+    /// Reads `tokens` and passes on the logits after each token from index `from`. The returned sequences hold keys and
+    /// values of the tokens and of the padding after them.
     pub(super) fn read(
         &self,
         tokens: &[u32],
@@ -88,7 +88,7 @@ impl Engine {
         let step = CausalGraph::STEP;
         let ids: Vec<i64> = tokens.iter().map(|&token| i64::from(token)).collect();
         let mut known = self.prefixes.find(&ids[..from]);
-        // Sums over all tokens are in groups of four at least: where the last call ends must not depend on what was cached.
+        // Sums over all tokens have groups of at least four: the end of the last call must not depend on the cache.
         shorten(&mut known, ids.len().next_multiple_of(CausalGraph::ROWS));
         let pieces: Vec<Piece<'_>> =
             known.iter().map(|block| Piece { data: &block.data, tokens: step, taken: block.taken }).collect();
@@ -100,7 +100,7 @@ impl Engine {
             let count = real.next_multiple_of(step);
             let mut call = ids[at..at + real].to_vec();
             call.resize(count, call[real - 1]);
-            // Where no logits are wanted, those of the last token are the fewest that can be asked for.
+            // If no logits are wanted, those of the last token are the smallest possible request.
             let wanted = if from < at + real { from.max(at) - at..real } else { count - 1..count };
             let rows = if from < at + real { wanted.len() } else { 0 };
             let (logits, next) = self.graph.run(&sequence, &call, wanted.clone())?;
@@ -146,7 +146,7 @@ impl Engine {
         Ok(answers)
     }
 
-    /// Grows samples until each has ended. `first` are the logits after the prompt, which all have in common.
+    /// Grows samples until each has ended. `first` are the logits after the prompt, which all share.
     fn grow(
         &self,
         prompt: usize,
@@ -167,7 +167,7 @@ impl Engine {
             if samples.iter().all(|sample| sample.finish.is_some()) {
                 return Ok(());
             }
-            // Rows that have ended, and rows that only fill up, go on with any token: nobody reads them.
+            // Ended and padding rows continue with any token, because their output is ignored.
             let last = |row: usize| samples.get(row).and_then(|sample| sample.tokens.last()).copied().unwrap_or(0);
             let tokens: Vec<i64> = (0..rows).map(|row| i64::from(last(row))).collect();
             let before = match sequences.take() {
@@ -209,8 +209,8 @@ impl Engine {
     }
 }
 
-/// Leaves out the last few known tokens, so that the rest of a text of `tokens` is of whole steps and nothing more fills it up.
-/// Where less than that is known, all of it is left out.
+/// Drops the last few cached tokens, so that the rest of a text of `tokens` needs complete steps and no padding. If
+/// fewer are cached, all are dropped.
 fn shorten(known: &mut Vec<Known>, tokens: usize) {
     let all: usize = known.iter().map(|block| block.taken).sum();
     let mut surplus = (tokens - all).next_multiple_of(CausalGraph::STEP) - (tokens - all);
@@ -223,7 +223,7 @@ fn shorten(known: &mut Vec<Known>, tokens: usize) {
     }
 }
 
-/// As many rows of `row` bytes as `budget` holds, in the multiples that the graph is given.
+/// The number of rows of `row` bytes within `budget`, in multiples that the graph accepts.
 fn rows_within(budget: usize, row: usize) -> usize {
     let rows = budget / row.max(1) / CausalGraph::ROWS * CausalGraph::ROWS;
     rows.clamp(CausalGraph::ROWS, TOGETHER)
@@ -234,8 +234,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_to_read_is_of_whole_steps() {
-        // Tokens known of each block, and those left of them for texts of some lengths.
+    fn the_rest_of_a_text_has_complete_steps() {
+        // Cached tokens of each block, and the tokens kept for texts of some lengths.
         for (known, tokens, wanted) in [
             (&[16, 16, 5][..], 60, &[16, 12][..]),
             (&[16, 16, 5], 53, &[16, 16, 5]),

@@ -1,7 +1,7 @@
 //! The folder of a language model, checked against its card.
 //!
-//! A folder as Hugging Face Optimum writes it needs no card. With a `card.toml` of the kind `language`, each file that is read is
-//! compared with its sha256 there.
+//! A folder written by Hugging Face Optimum needs no card. With a `card.toml` of the kind `language`, each file that is
+//! read is compared with its sha256 there.
 
 use crate::card_header::parse_card;
 use crate::files::{FileError, MOST_OF_TOKENIZER, open_regular, read_bounded};
@@ -18,7 +18,7 @@ use std::path::{Component, Path, PathBuf};
 const CARD: &str = "card.toml";
 /// The version of the contract that this build reads.
 const VERSION: u32 = 1;
-/// Where exports put the graph, in the order of the search.
+/// The graph files of exports, in the order of the search.
 const GRAPHS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
 
 /// `card.toml` of a language model.
@@ -89,7 +89,7 @@ impl Folder {
         name.unwrap_or_else(|| "local".to_owned())
     }
 
-    /// The graph's file: the wanted one, that of the card, or the first that exports are known to write.
+    /// The graph's file: the requested one, that of the card, or the first known export.
     pub(super) fn graph(&self, wanted: Option<&str>) -> Result<PathBuf, LanguageError> {
         let named = wanted.or(self.card.as_ref().map(|card| card.graph.as_str()));
         if let Some(name) = named {
@@ -108,7 +108,7 @@ impl Folder {
         self.whole(found.ok_or_else(missing)?)
     }
 
-    /// A graph with the weights that are in files beside it, which the runtime opens: those that it names, and those whose
+    /// A graph whose weights are in files beside it, which the runtime opens: files that it names, and files whose
     /// names begin with its own, as exports write them.
     fn whole(&self, name: &str) -> Result<PathBuf, LanguageError> {
         let path = self.path(name);
@@ -127,7 +127,7 @@ impl Folder {
         Ok(path)
     }
 
-    /// A short hash over all that was read so far.
+    /// A short hash over all files read so far.
     pub(super) fn fingerprint(&self) -> String {
         let mut hasher = Sha256::new();
         for (name, hash) in self.hashes.borrow().iter() {
@@ -148,13 +148,13 @@ impl Folder {
         }
     }
 
-    /// The text of a file that must be there.
+    /// The text of a required file.
     pub(super) fn text(&self, name: &str, remedy: &str) -> Result<String, LanguageError> {
         let missing = || FileError::Missing { path: self.path(name), remedy: remedy.to_owned() };
         self.optional_text(name)?.ok_or_else(|| missing().into())
     }
 
-    /// The text of a file that may be absent.
+    /// The text of an optional file.
     pub(super) fn optional_text(&self, name: &str) -> Result<Option<String>, LanguageError> {
         let Some(bytes) = self.bytes(name)? else { return Ok(None) };
         self.verify(name, hex(&Sha256::digest(&bytes)))?;
@@ -162,7 +162,7 @@ impl Folder {
         Ok(Some(text.map_err(|_| FileError::whole(self.path(name), "is not UTF-8"))?))
     }
 
-    /// The text of a file that is in some folders only; absent although the card lists it, it is an error.
+    /// The text of a file that only some folders have; if the card lists it and it is absent, that is an error.
     pub(super) fn beside(&self, name: &str) -> Result<Option<String>, LanguageError> {
         let text = self.optional_text(name)?;
         if text.is_none() && self.card.as_ref().is_some_and(|card| card.files.contains_key(name)) {
@@ -172,7 +172,7 @@ impl Folder {
         Ok(text)
     }
 
-    /// A JSON file that may be absent.
+    /// An optional JSON file.
     pub(super) fn json<T: DeserializeOwned>(&self, name: &str) -> Result<Option<T>, LanguageError> {
         let Some(text) = self.optional_text(name)? else { return Ok(None) };
         let parsed = serde_json::from_str(&text);
@@ -193,7 +193,7 @@ impl Folder {
         }
     }
 
-    /// Notes a file's hash and compares it with the card; a card that does not list a file says nothing about it.
+    /// Records a file's hash and compares it with the card, if the card lists the file.
     fn verify(&self, name: &str, found: String) -> Result<(), LanguageError> {
         self.hashes.borrow_mut().insert(name.to_owned(), found.clone());
         let Some(entry) = self.card.as_ref().and_then(|card| card.files.get(name)) else { return Ok(()) };

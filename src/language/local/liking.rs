@@ -1,10 +1,11 @@
 //! Position bias of a language model, and its correction.
 //!
-//! `letters.toml` of a model's folder says for lists of some lengths by how much the logarithm of each place's probability is too
-//! high on average. Lists are in random order, so that the mean over many of them should be the same for all places; what it is
-//! less its mean is the model's liking. No list's real choice goes into it (Zhou et al. 2023, arXiv 2309.17249, who take the
-//! mean of probabilities; a mean of logarithms is what a constant in the logits adds to). What is left is divided by `temperature`,
-//! which says how sure the model may be of what it has not been trained on (Guo et al. 2017).
+//! `letters.toml` of a model's folder states, for lists of some lengths, by how much the logarithm of each position's
+//! probability is too high on average. Lists are in random order, so the mean over many of them should be equal at all
+//! positions; a position's mean minus the overall mean is the model's position bias. The measure does not use the
+//! users' choices (Zhou et al. 2023, arXiv 2309.17249, average probabilities; a mean of logarithms corresponds to a
+//! constant in the logits). The rest is divided by `temperature`, which limits the model's confidence on data that it
+//! was not trained on (Guo et al. 2017).
 
 use super::folder::Folder;
 use super::sample::shares;
@@ -13,15 +14,15 @@ use crate::language::{LanguageError, Letter};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// How much a model likes the places of lists, in its folder.
+/// The file with a model's position bias, in its folder.
 const LETTERS_FILE: &str = "letters.toml";
-/// More than this is no liking for a place but a broken file: probabilities would differ by a factor of 20,000.
+/// A larger value indicates a broken file, not a bias: probabilities would differ by a factor of 20,000.
 const MOST: f64 = 10.0;
 
-/// Temperatures beyond this, or below its inverse, are of a broken file.
+/// Temperatures above this, or below its inverse, indicate a broken file.
 const MOST_TEMPERATURE: f64 = 10.0;
 
-/// For lists of some numbers of items the liking for each place, in nats, and what all logarithms are divided by.
+/// The bias of each position in nats, for lists of some lengths, and the divisor of all logarithms.
 #[derive(Clone, Debug)]
 pub(super) struct Liking {
     places: BTreeMap<usize, Vec<f64>>,
@@ -51,7 +52,7 @@ struct List {
 }
 
 impl Liking {
-    /// The bias that the folder states; none where it states none.
+    /// The bias that the folder states, if any.
     pub(super) fn load(folder: &Folder) -> Result<Liking, LanguageError> {
         let Some(text) = folder.beside(LETTERS_FILE)? else { return Ok(Liking::default()) };
         let read = Liking::parse(&text);
@@ -80,14 +81,14 @@ impl Liking {
                 return Err(format!("`liking` has {wrong}, expected numbers from -{MOST} to {MOST}"));
             }
             if found.insert(items, liking).is_some() {
-                return Err(format!("lists of {items} items stand there twice"));
+                return Err(format!("lists of {items} items occur twice"));
             }
         }
         Ok(Liking { places: found, temperature })
     }
 
-    /// Takes the liking away from the letters' probabilities, which are those of `items` items and of what follows them, and
-    /// makes them as sure as they may be.
+    /// Removes the bias from the labels' probabilities, those of `items` items and of the options after them, and
+    /// applies the temperature.
     pub(super) fn taken_from(&self, probabilities: Vec<f64>, items: usize) -> Vec<f64> {
         let liking = self.places.get(&items);
         if liking.is_none() && self.temperature == 1.0 {
@@ -105,9 +106,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_liking_is_gone_and_lists_of_other_lengths_stay_as_they_are() {
+    fn the_bias_is_removed_and_lists_of_other_lengths_are_unchanged() {
         let liking = Liking::parse("[[list]]\nlists = 9\nliking = [0.5, 0.0, -0.5]\n").unwrap();
-        // Three items and none, with the weights 1, 2, 3 and 4 times those of the places.
+        // Three items and none, with weights 1, 2, 3 and 4 times those of the positions.
         let weights = [libm::exp(0.5), 2.0, 3.0 * libm::exp(-0.5), 4.0];
         let total: f64 = weights.iter().sum();
         let said: Vec<f64> = weights.iter().map(|weight| weight / total).collect();
@@ -130,12 +131,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_liking_is_refused() {
+    fn invalid_biases_are_refused() {
         let problem = |text: &str| Liking::parse(text).unwrap_err();
         assert!(problem("[[list]]\nliking = [0.5]").contains("has 1 numbers"));
         assert!(problem("[[list]]\nliking = [0.5, nan]").contains("has NaN, expected numbers from -10 to 10"));
         assert!(problem("[[list]]\nliking = [0.5, 11]").contains("has 11"));
-        assert!(problem(&"[[list]]\nliking = [0.5, 0.0]\n".repeat(2)).contains("lists of 2 items stand there twice"));
+        assert!(problem(&"[[list]]\nliking = [0.5, 0.0]\n".repeat(2)).contains("lists of 2 items occur twice"));
         assert!(problem("temperature = 0.0").contains("`temperature` is 0, expected a number from 0.1 to 10"));
         assert!(problem("temperature = nan").contains("`temperature` is NaN"));
         assert!(problem("[[list]]\nlike = [0.5]").contains("unknown field `like`"));

@@ -1,10 +1,10 @@
-//! A language model of one's own, run in process by ONNX Runtime.
+//! A local language model, run in process by ONNX Runtime.
 //!
-//! Any causal language model that Hugging Face Optimum has exported with keys and values runs from its folder: the graph, the
-//! tokenizer, the chat template, the end-of-text tokens. docs/reference/language-models.md lists the files.
+//! Any causal language model that Hugging Face Optimum has exported with keys and values runs from its folder: the
+//! graph, the tokenizer, the chat template, the end-of-text tokens. docs/reference/language-models.md lists the files.
 //!
-//! The bits of an answer depend on its request alone: not on the other requests, not on the number of threads, not on what
-//! was read before. It does not shorten prompts: [`LocalModel::count_tokens`] is for callers who do.
+//! The bits of an answer depend on its request alone: not on other requests, the number of threads, or the cache. The
+//! model does not shorten prompts: callers can use [`LocalModel::count_tokens`].
 
 mod engine;
 mod folder;
@@ -39,19 +39,19 @@ pub const PROMPTS_FILE: &str = "prompts.toml";
 /// The text templates that a model was trained with, in its folder.
 pub const TEMPLATE_FILE: &str = "template.toml";
 
-/// How a local model is run. Nothing here changes an answer but the choice of the graph.
+/// Options of a local model. Only the choice of the graph changes an answer.
 #[derive(Clone, Debug)]
 pub struct LocalOptions {
-    /// The graph's file in the folder; without one, what the card says, else `model.onnx` or `onnx/model.onnx`.
+    /// The graph's file in the folder; without one, that of the card, else `model.onnx` or `onnx/model.onnx`.
     pub graph: Option<String>,
-    /// Requests answered at one time, each by a session of its own with one thread.
+    /// Concurrent requests, each with a session of its own and one thread.
     pub threads: usize,
-    /// Bytes for the keys and values of texts that may come again.
+    /// Bytes for the keys and values of texts that may recur.
     pub cache_bytes: usize,
-    /// Bytes for the keys and values of the samples that all threads together grow at one time. Below what four samples of
-    /// a request take on each thread it is not kept to.
+    /// Bytes for the keys and values of the samples that all threads grow at a time. A limit below four samples of a
+    /// request on each thread is exceeded.
     pub sample_bytes: usize,
-    /// Set from elsewhere to stop: what is not whole by then is given up.
+    /// A flag that stops: incomplete answers are given up.
     pub stop: Arc<AtomicBool>,
 }
 
@@ -69,7 +69,7 @@ pub struct LocalModel {
     tokens: Tokens,
     template: ChatTemplate,
     engine: Engine,
-    /// The texts of [`PROMPTS_FILE`] and [`TEMPLATE_FILE`], where they are there.
+    /// The texts of [`PROMPTS_FILE`] and [`TEMPLATE_FILE`], if present.
     texts: BTreeMap<&'static str, String>,
     /// Its position bias.
     liking: Liking,
@@ -78,7 +78,7 @@ pub struct LocalModel {
     threads: ThreadPool,
 }
 
-/// `config.json` and `generation_config.json`, as far as they are needed.
+/// The required parts of `config.json` and `generation_config.json`.
 #[derive(Default, Deserialize)]
 struct Config {
     eos_token_id: Option<Ids>,
@@ -97,7 +97,8 @@ impl LocalModel {
     /// Loads the model in `folder`.
     ///
     /// # Errors
-    /// A file that is missing, broken, or not the one of the card; a graph that is no causal language model; no runtime.
+    /// A file that is missing, broken, or not the one of the card; a graph that is no causal language model; no
+    /// runtime.
     pub fn load(folder: &Path, options: &LocalOptions) -> Result<LocalModel, LanguageError> {
         let folder = Folder::open(folder)?;
         let path = folder.graph(options.graph.as_deref())?;
@@ -115,7 +116,7 @@ impl LocalModel {
         let prefixes = Prefixes::new(options.cache_bytes);
         let (sample_bytes, stop) = (options.sample_bytes / threads, Arc::clone(&options.stop));
         let engine = Engine { graph, prefixes, context, ends, sample_bytes, stop };
-        // A graph that cannot run says so now, and not after the first request.
+        // A graph that cannot run is reported now, and not after the first request.
         let vocabulary = engine.logits(&[start])?.len();
         if vocabulary < tokens.count() {
             let problem = format!(
@@ -138,7 +139,7 @@ impl LocalModel {
         Ok(self.prompt(messages)?.len())
     }
 
-    /// Tokens of a text that stands alone.
+    /// Tokens of a text without context.
     ///
     /// # Errors
     /// When the tokenizer refuses it.
@@ -146,12 +147,12 @@ impl LocalModel {
         Ok(self.tokens.of(text)?.len())
     }
 
-    /// Tokens that the model can read at most.
+    /// The most tokens that the model can read.
     pub fn context(&self) -> usize {
         self.engine.context
     }
 
-    /// Tokens that a prompt may have.
+    /// The most tokens of a prompt.
     pub fn longest_prompt(&self) -> usize {
         self.engine.longest()
     }
@@ -187,7 +188,7 @@ impl LocalModel {
         Ok(shares(&logs.collect::<Result<Vec<_>, _>>()?))
     }
 
-    /// The sum of the logarithms of the probabilities of the tokens from place `from`, each after those before it.
+    /// The sum of the log-probabilities of the tokens from index `from`, each after those before it.
     fn log_likelihood(&self, tokens: &[u32], from: usize) -> Result<f64, LanguageError> {
         let mut wanted = tokens[from..].iter();
         let mut log = Some(0.0);
@@ -207,7 +208,8 @@ impl LocalModel {
             [] => [before.clone(), self.tokens.of(&request.text)?].concat(),
             messages => self.tokens.of(&(self.template.render(messages)? + &request.text))?,
         };
-        // The first token of the text may have merged with the end of the prompt: what differs is the text's.
+        // The first token of the text may have merged with the end of the prompt, so the text begins where the tokens
+        // differ.
         let from = before.iter().zip(&whole).take_while(|(a, b)| a == b).count();
         if from == 0 || from >= whole.len() {
             return Err(LanguageError::Answer("the text is empty: it has no likelihood".to_owned()));
@@ -245,8 +247,8 @@ impl LocalModel {
         self.threads.broadcast(|_| work()).into_iter().collect()
     }
 
-    /// Requests one after the other whose conversations begin alike belong to one thread, which then reads the beginning
-    /// once; unless there are too few of such groups to keep all threads busy.
+    /// Consecutive requests whose conversations begin alike form a group for one thread, which then reads the beginning
+    /// once; unless there are too few groups to keep all threads busy.
     fn groups(&self, count: usize, alike: impl Fn(usize, usize) -> bool) -> Vec<std::ops::Range<usize>> {
         let mut groups: Vec<std::ops::Range<usize>> = Vec::new();
         for place in 0..count {
@@ -299,7 +301,7 @@ impl LanguageModel for LocalModel {
     }
 }
 
-/// Returns true if two conversations differ in their last turn at most.
+/// True if two conversations differ at most in their last turn.
 fn begins_alike(a: &[Message], b: &[Message]) -> bool {
     a.len() == b.len() && a.len() > 1 && a[..a.len() - 1] == b[..b.len() - 1]
 }
@@ -307,7 +309,7 @@ fn begins_alike(a: &[Message], b: &[Message]) -> bool {
 /// The longest text that the model reads, and the tokens that end one.
 fn limits(folder: &Folder, tokens: &Tokens, tokenizer: &TokenizerConfig) -> Result<(usize, Vec<u32>), LanguageError> {
     const CONFIG: &str = "config.json";
-    let remedy = "copy it from the checkpoint; it says how long a text may be";
+    let remedy = "copy it from the checkpoint; it states the longest text";
     let missing = || FileError::Missing { path: folder.path(CONFIG), remedy: remedy.to_owned() };
     let config: Config = folder.json(CONFIG)?.ok_or_else(missing)?;
     let generation: Config = folder.json("generation_config.json")?.unwrap_or_default();

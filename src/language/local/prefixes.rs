@@ -1,10 +1,10 @@
-//! A cache of keys and values for common beginnings.
+//! A cache of keys and values for shared prefixes.
 //!
 //! It stays within a memory budget.
 //!
-//! A text is cut into blocks of [`CausalGraph::STEP`] tokens; a block is known by all tokens up to its end. Texts that begin
-//! alike share blocks, and of the block in which they part, the tokens before. What was not used for longest leaves first. What
-//! is here decides how fast an answer comes, never which.
+//! A text is cut into blocks of [`CausalGraph::STEP`] tokens; a block is identified by all tokens up to its end. Texts
+//! with a common prefix share its blocks, and in the block where they diverge, the tokens before that. The least
+//! recently used block is evicted first. The cache affects the speed of an answer, never its content.
 
 use crate::onnx::CausalGraph;
 use std::collections::BTreeMap;
@@ -24,9 +24,9 @@ pub(super) struct Prefixes {
 #[derive(Default)]
 struct Kept {
     blocks: BTreeMap<Key, Block>,
-    /// When each block was last used.
+    /// The last use of each block.
     uses: BTreeMap<u64, Key>,
-    /// The latest block behind each one.
+    /// The latest block after each one.
     next: BTreeMap<Key, Key>,
     clock: u64,
     bytes: usize,
@@ -39,37 +39,38 @@ struct Block {
     used: u64,
 }
 
-/// Keys and values of a block, of which the first `taken` tokens are those of a text.
+/// Keys and values of a block whose first `taken` tokens are those of a text.
 pub(super) struct Known {
     pub data: Arc<[f32]>,
     pub taken: usize,
 }
 
 impl Prefixes {
-    /// Nothing yet, and at most `budget` bytes ever.
+    /// An empty cache of at most `budget` bytes.
     pub(super) fn new(budget: usize) -> Prefixes {
         Prefixes { budget, kept: Mutex::new(Kept::default()) }
     }
 
-    /// The cached beginning of `tokens`: whole blocks, and the beginning of one more.
+    /// The cached prefix of `tokens`: complete blocks, and the beginning of one more.
     pub(super) fn find(&self, tokens: &[i64]) -> Vec<Known> {
         let keys = keys(tokens);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let whole = keys[1..].iter().take_while(|key| kept.blocks.contains_key(*key)).count();
-        // Of those that part from this text within the block, any would do: their tokens before that are the same.
+        // Several blocks may diverge from this text within the block; any of them serves, because their earlier tokens
+        // are the same.
         let parting = kept.next.get(&keys[whole]).copied();
         let alike = parting.and_then(|key| kept.blocks.get(&key)).map_or(0, |block| {
             block.tokens.iter().zip(&tokens[whole * STEP..]).take_while(|(known, wanted)| known == wanted).count()
         });
         let mut used: Vec<(Key, usize)> = keys[1..=whole].iter().map(|&key| (key, STEP)).collect();
         used.extend(parting.filter(|_| alike > 0).map(|key| (key, alike)));
-        // From the end: the beginning of a text, which others may share, then leaves after its end.
+        // From the end: the start of a text, which others may share, is then evicted after its end.
         used.iter().rev().for_each(|(key, _)| kept.touch(key));
         let found = used.iter().filter_map(|&(key, taken)| Some((kept.blocks.get(&key)?, taken)));
         found.map(|(block, taken)| Known { data: block.data.clone(), taken }).collect()
     }
 
-    /// Which blocks of `tokens` are still wanted here: their places.
+    /// The indices of blocks of `tokens` that are not cached.
     pub(super) fn missing(&self, tokens: &[i64]) -> Vec<usize> {
         if self.budget == 0 {
             return Vec::new();
@@ -79,7 +80,7 @@ impl Prefixes {
         (0..keys.len() - 1).filter(|&place| !kept.blocks.contains_key(&keys[place + 1])).collect()
     }
 
-    /// Keeps blocks of `tokens`, given by place.
+    /// Caches blocks of `tokens`, given by index.
     pub(super) fn keep(&self, tokens: &[i64], blocks: Vec<(usize, Vec<f32>)>) {
         let keys = keys(tokens);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -124,12 +125,12 @@ impl Kept {
         {
             self.next.remove(&block.before);
         }
-        // Without a block nothing is held, whatever was counted.
+        // Without a block the cache is empty, whatever was counted.
         self.bytes = oldest.map_or(0, |(_, block)| self.bytes - size_of_val(&*block.data));
     }
 }
 
-/// The key of what is before a text, and those of its whole blocks.
+/// The key of the empty text, and those of the complete blocks.
 fn keys(tokens: &[i64]) -> Vec<Key> {
     let mut hasher = blake3::Hasher::new();
     let nothing = *hasher.finalize().as_bytes();
@@ -161,7 +162,7 @@ mod tests {
         prefixes.find(tokens).iter().filter(|known| known.taken == STEP).map(|known| known.data[0]).collect()
     }
 
-    /// Which block, and how much of it.
+    /// The diverging block, and the shared part of it.
     fn parting(prefixes: &Prefixes, tokens: &[i64]) -> Option<(f32, usize)> {
         prefixes.find(tokens).pop().filter(|known| known.taken < STEP).map(|known| (known.data[0], known.taken))
     }
@@ -177,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_part_within_a_block_share_what_is_before() {
+    fn texts_that_diverge_within_a_block_share_the_tokens_before() {
         let prefixes = Prefixes::new(3 * 16);
         keep(&prefixes, &[1, 2]);
         let parts = |taken: usize| [&text(&[1])[..], &text(&[2])[..taken], &text(&[9])[..]].concat();
@@ -185,7 +186,7 @@ mod tests {
         assert_eq!(parting(&prefixes, &parts(5)[..STEP + 3]), Some((2.0, 3)));
         assert_eq!(parting(&prefixes, &parts(0)), None);
         assert_eq!(parting(&prefixes, &text(&[1])[..7]), Some((1.0, 7)), "of the first block, too");
-        // What left is not found, and what came last is.
+        // Evicted blocks are not found, the latest ones are.
         keep(&prefixes, &[1, 3]);
         keep(&prefixes, &[1, 4]);
         assert_eq!(parting(&prefixes, &parts(5)), None);
@@ -206,7 +207,7 @@ mod tests {
         assert_eq!(found(&prefixes, &text(&[1, 2])), [1.0, 2.0]);
         keep(&prefixes, &[7]);
         keep(&prefixes, &[8]);
-        // The end of a text leaves before its beginning.
+        // The end of a text is evicted before its beginning.
         assert_eq!(found(&prefixes, &text(&[1, 2])), [1.0]);
         assert!(prefixes.kept.lock().expect("a lock").bytes <= 48);
     }

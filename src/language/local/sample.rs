@@ -7,7 +7,7 @@ use crate::language::Sampling;
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
-/// A token and its share. Greater is more likely; of equally likely ones the lower id is greater.
+/// A token and its share, ordered by probability; equally likely tokens are ordered by id, lower first.
 #[derive(Clone, Copy, PartialEq)]
 struct Candidate {
     share: f64,
@@ -29,7 +29,8 @@ impl PartialOrd for Candidate {
 }
 
 /// The next token. `uniform`, in [0, 1), picks from the smallest set of most likely tokens whose probability reaches
-/// `top_p`, ordered by probability, then by id. Temperature 0 takes the most likely token. `None` when no logit is finite.
+/// `top_p`, ordered by probability, then by id. Temperature 0 takes the most likely token. `None` if no logit is
+/// finite.
 pub(super) fn next_token(logits: &[f32], sampling: &Sampling, uniform: f64) -> Option<u32> {
     let most = greatest(logits)?;
     if sampling.temperature <= 0.0 {
@@ -57,7 +58,7 @@ pub(super) fn next_token(logits: &[f32], sampling: &Sampling, uniform: f64) -> O
     nucleus.last().map(|candidate| candidate.token)
 }
 
-/// The probabilities of some logits among themselves.
+/// The probabilities of some logits relative to each other.
 pub(super) fn shares(logarithms: &[f64]) -> Vec<f64> {
     let most = logarithms.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let shares: Vec<f64> = logarithms.iter().map(|value| libm::exp(value - most)).collect();
@@ -72,7 +73,7 @@ pub(super) fn log_probability(logits: &[f32], token: u32) -> Option<f64> {
     Some(f64::from(*logits.get(token as usize)?) - most - libm::log(total))
 }
 
-/// The greatest logit; `None` when there is none or one is not a number.
+/// The greatest logit; `None` if there is none or one is not a number.
 fn greatest(logits: &[f32]) -> Option<f32> {
     let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     (most.is_finite() && !logits.iter().any(|logit| logit.is_nan())).then_some(most)
@@ -114,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_drawn_from_what_is_no_number() {
+    fn nothing_is_drawn_from_logits_that_are_no_numbers() {
         for wrong in [&[f32::NAN, 1.0][..], &[f32::INFINITY, 1.0], &[f32::NEG_INFINITY], &[]] {
             assert_eq!(next_token(wrong, &sampling(1.0, 0.9), 0.5), None);
             assert_eq!(log_probability(wrong, 0), None);

@@ -1,8 +1,8 @@
 //! Chat templates of language models.
 //!
-//! Templates are written for Python. The methods that they call on texts and lists are those of `minijinja-contrib`;
-//! `strftime_now` is not given, because a prompt must not depend on the clock: templates that use it have a fixed date to
-//! fall back to.
+//! Templates are written for Python. `minijinja-contrib` provides the methods that they call on texts and lists.
+//! `strftime_now` is absent, because a prompt must not depend on the clock: templates that use it fall back to a fixed
+//! date.
 
 use super::folder::Folder;
 use crate::files::FileError;
@@ -18,7 +18,7 @@ const NAME: &str = "chat";
 const FILE: &str = "chat_template.jinja";
 const CONFIG: &str = "tokenizer_config.json";
 
-/// `tokenizer_config.json`, as far as it is needed.
+/// The required parts of `tokenizer_config.json`.
 #[derive(Default, Deserialize)]
 pub(super) struct TokenizerConfig {
     chat_template: Option<Templates>,
@@ -125,7 +125,7 @@ impl ChatTemplate {
         Ok((template, config))
     }
 
-    /// Returns true if the text of a conversation has what the messages say. Otherwise the model would answer another question.
+    /// Checks that the text of a conversation contains the messages. Otherwise the model would answer another question.
     fn check(&self) -> Result<(), LanguageError> {
         let question = "What is 7 times 191?";
         let turns = [Message::new(Role::User, question)];
@@ -135,23 +135,23 @@ impl ChatTemplate {
             Message::new(Role::User, question),
         ];
         for messages in [&turns[..], &again] {
-            // Some templates allow one turn alone, and say so.
+            // Some templates allow only one turn, and report others.
             let text = match self.render(messages) {
                 Ok(text) => text,
                 Err(_) if messages.len() > 1 => return Ok(()),
                 Err(problem) => return Err(problem),
             };
             if !text.contains(question) {
-                let problem = "the chat template leaves out what the user says: a conversation of one question gives a text without \
-                               it; it must write `message.content` of each of the `messages`";
+                let problem = "the chat template leaves out the user's message: the text of a conversation with one \
+                               question lacks it; it must write `message.content` of each of the `messages`";
                 return Err(FileError::whole(&self.path, problem).into());
             }
         }
         Ok(())
     }
 
-    /// The text of a conversation up to where the model speaks. A last turn of the assistant is unfinished: it is at
-    /// the end as it is.
+    /// The text of a conversation up to the model's turn. A last turn of the assistant is unfinished: the text ends
+    /// with it, unchanged.
     pub(super) fn render(&self, messages: &[Message]) -> Result<String, LanguageError> {
         let (messages, unfinished) = match messages.split_last() {
             Some((last, rest)) if last.role == Role::Assistant => (rest, last.content.as_str()),
@@ -168,7 +168,7 @@ impl ChatTemplate {
     }
 }
 
-/// A problem with the line of the template.
+/// A problem with its line in the template.
 fn told(problem: &Error) -> String {
     let detail = match problem.kind() {
         ErrorKind::OutOfFuel => jinja::told(problem),

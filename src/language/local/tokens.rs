@@ -1,4 +1,4 @@
-//! Texts as tokens, and the tokens of the letters.
+//! Texts as tokens, and the tokens of option labels.
 
 use super::folder::Folder;
 use crate::files::FileError;
@@ -10,7 +10,7 @@ const FILE: &str = "tokenizer.json";
 /// A model's tokenizer.
 pub(super) struct Tokens(SafeTokenizer);
 
-/// The letters after a text: the tokens that all have in common, and how each goes on.
+/// The labels after a text: the tokens that all share, and the rest of each.
 pub(super) struct LetterTokens {
     pub shared: Vec<u32>,
     pub letters: Vec<Vec<u32>>,
@@ -25,7 +25,7 @@ impl Tokens {
         Ok(Tokens(tokenizer.map_err(|problem| FileError::whole(folder.path(FILE), problem))?))
     }
 
-    /// The tokens of a text that a template has given its special tokens.
+    /// The tokens of a text that already has its special tokens from a template.
     pub(super) fn of(&self, text: &str) -> Result<Vec<u32>, LanguageError> {
         self.0.encode(text, false).map_err(|problem| failed("split into", &problem))
     }
@@ -40,19 +40,19 @@ impl Tokens {
         self.0.id(token)
     }
 
-    /// How many there are.
+    /// Tokens of the vocabulary.
     pub(super) fn count(&self) -> usize {
         self.0.count()
     }
 
-    /// The first `options` letters after `text`. A letter may merge with the end of the text, `[A` being one token in some
-    /// vocabularies; so text and letter are split together, and what differs between the letters is theirs.
+    /// The first `options` labels after `text`. A label may merge with the end of the text (`[A` is one token in some
+    /// vocabularies), so text and label are tokenised together, and each label's tokens begin where they differ.
     pub(super) fn letters(&self, text: &str, options: usize) -> Result<LetterTokens, LanguageError> {
         let letters: Vec<Letter> = Letter::first(options).collect();
         let whole = letters.iter().map(|letter| self.of(&format!("{text}{letter}")));
         let whole: Vec<Vec<u32>> = whole.collect::<Result<_, _>>()?;
         let Some(first) = whole.first() else {
-            return Err(LanguageError::Answer("there is no letter to choose".to_owned()));
+            return Err(LanguageError::Answer("there is no option label".to_owned()));
         };
         let alike = |other: &Vec<u32>| first.iter().zip(other).take_while(|(a, b)| a == b).count();
         let shared = whole.iter().map(|tokens| alike(tokens).min(tokens.len().saturating_sub(1))).min().unwrap_or(0);

@@ -23,7 +23,7 @@ pub struct EventReader {
     group: usize,
     /// Whole batches that were read and not yet taken.
     ready: VecDeque<EventBatch>,
-    /// The batch of the last tick of the groups so far, which may go on in the next one.
+    /// The batch of the last tick of the groups so far, which may continue in the next group.
     open: EventBatch,
 }
 
@@ -44,14 +44,17 @@ impl EventReader {
     /// Opens the log of a trial.
     ///
     /// # Errors
-    /// As [`EventReader::open`]; when it is the log of another one.
+    /// As [`EventReader::open`]; when it is the log of another trial.
     pub fn open_trial(path: &Path, wanted: &TrialName) -> Result<EventReader, LogError> {
         let reader = EventReader::open(path)?;
         match &reader.trial {
             Some(found) if found == wanted => Ok(reader),
-            Some(found) => Err(reader.problem(format!("it is the log of {found}, not of {wanted}; put back the right file"))),
+            Some(found) => {
+                Err(reader.problem(format!("it is the log of {found}, not of {wanted}; put back the right file")))
+            }
             None => Err(reader.problem(
-                "it does not say of which policy, replication and seed it is; an older version wrote it: run the scenario again"
+                "it does not name its policy, replication and seed; an older version wrote it: run the scenario \
+                 again"
                     .to_owned(),
             )),
         }
@@ -107,7 +110,7 @@ pub fn read_trial(path: &Path, trial: &TrialName, mut each: impl FnMut(&EventBat
     Ok(())
 }
 
-/// Checks that the file has the schema of events and gives the slate size and the trial that it names.
+/// Checks that the file has the schema of events, and returns the slate size and the trial that it names.
 fn check_file(reader: &SerializedFileReader<File>) -> Result<(usize, Option<TrialName>), String> {
     let wanted = parse_message_type(SCHEMA).map_err(|problem| problem.to_string())?;
     let facts = reader.metadata().file_metadata();

@@ -1,9 +1,9 @@
 //! `composed`: template decisions without a model.
 //!
-//! The user's option is drawn from a softmax over how much of each option's words the latest history entries have;
-//! the text then says so in the form that the prompts ask for. The strong model looks further back and chooses more
-//! sharply than the weak one. What the user really did is never looked at. Such decisions carry the model name
-//! `composed`; they show that the flow works, not how users decide.
+//! The user's option is drawn from a softmax over the share of each option's words in the latest history entries; the
+//! text then states it in the form that the prompts require. The strong model uses more history and chooses more
+//! sharply than the weak one. What the user really did is never used. Such decisions carry the model name `composed`;
+//! they show that the pipeline works, not how users decide.
 
 mod wording;
 
@@ -19,7 +19,7 @@ use rand_chacha::ChaCha8Rng;
 /// The model name that composed decisions carry.
 pub const COMPOSED: &str = "composed";
 
-/// Letters of an option or a history entry that are shown.
+/// The most characters shown of an option or a history entry.
 const SHOWN: usize = 90;
 
 /// One decision for a scene, drawn from `draws`.
@@ -51,7 +51,7 @@ pub fn compose(
     Ok(Completion { text, finish: Finish::Stop })
 }
 
-/// The part of a scene that is compared.
+/// The parts of a scene for comparison.
 struct SceneView<'a> {
     texts: Vec<&'a str>,
     entries: Vec<&'a str>,
@@ -99,7 +99,7 @@ impl<'a> SceneView<'a> {
     }
 }
 
-/// A text in one line of at most [`SHOWN`] letters, without the marks that the form of an answer uses.
+/// A text in one line of at most [`SHOWN`] characters, without the marks that the form of an answer uses.
 fn short(text: &str) -> String {
     let line = text.split_whitespace().collect::<Vec<_>>().join(" ").replace(BEHAVIOR, "behaviour");
     match line.char_indices().nth(SHOWN) {

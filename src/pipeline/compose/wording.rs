@@ -19,7 +19,7 @@ pub enum WordingError {
     Read {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The reason.
         problem: String,
     },
     /// A value or a template is wrong.
@@ -27,18 +27,18 @@ pub enum WordingError {
     Value {
         /// The file.
         path: PathBuf,
-        /// Which value.
+        /// The key.
         key: String,
         /// The problem.
         problem: String,
     },
 }
 
-/// How far a model looks back and how sharply it chooses.
+/// The history length and sharpness of a model.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Habits {
-    /// Latest history entries that are looked at.
+    /// Latest history entries used.
     pub entries: usize,
     /// Factor of the softmax.
     pub sharpness: f64,
@@ -103,7 +103,7 @@ impl Facts {
     }
 }
 
-/// The sentences of a file, ready to be filled in.
+/// The compiled sentences of a file.
 pub struct Wording {
     path: PathBuf,
     digest: String,
@@ -112,7 +112,7 @@ pub struct Wording {
 }
 
 impl Wording {
-    /// The wording that ships with the crate, or that of a file in the same form.
+    /// The built-in wording, or that of a file in the same form.
     ///
     /// # Errors
     /// When the file cannot be read, or a value or a template is wrong.
@@ -179,7 +179,7 @@ impl Wording {
         }
     }
 
-    /// One of the step's sentences.
+    /// One sentence of the step.
     pub(super) fn sentence(
         &self,
         section: Section,
@@ -206,7 +206,7 @@ impl Wording {
         drawn.join(", ")
     }
 
-    /// A style that fits, and its sentence.
+    /// A matching style, and its sentence.
     pub(super) fn evaluation(&self, facts: &Facts, rng: &mut ChaCha8Rng) -> Result<(&str, String), WordingError> {
         let fitting = self.fitting(facts)?;
         if fitting.is_empty() {
@@ -266,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_files_are_told() {
+    fn wrong_files_are_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("mine.toml");
         for (from, to, told) in [

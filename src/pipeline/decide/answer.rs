@@ -3,41 +3,41 @@
 use crate::language::{Completion, Finish, Letter, rationale};
 use crate::pipeline::BEHAVIOR;
 
-/// A decision that can be judged.
+/// A usable decision.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Decision {
     /// The text before the behaviour.
     pub text: String,
-    /// The letter that it ends in.
+    /// Its option label.
     pub letter: Letter,
 }
 
-/// Why an answer is no decision.
+/// The reason why an answer is no decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Malformed {
-    /// Nothing was said.
+    /// The answer is empty.
     Empty,
-    /// The token limit came before the letter.
+    /// The token limit came before the label.
     CutOff,
     /// There is no `Behavior:`.
     NoBehavior,
-    /// There is no letter in brackets after it.
+    /// There is no label in brackets after it.
     NoLetter,
-    /// The letter is not one of the list.
+    /// The label is beyond the list.
     Beyond,
     /// There is a behaviour but no decision before it.
     NoDecision,
 }
 
 impl Malformed {
-    /// In words.
+    /// The reason as a sentence.
     pub fn reason(self) -> &'static str {
         match self {
             Malformed::Empty => "malformed: empty answer",
-            Malformed::CutOff => "malformed: cut off by the token limit before its letter",
+            Malformed::CutOff => "malformed: cut off by the token limit before its option label",
             Malformed::NoBehavior => "malformed: no `Behavior:`",
-            Malformed::NoLetter => "malformed: no letter in brackets after `Behavior:`",
-            Malformed::Beyond => "malformed: a letter beyond the list",
+            Malformed::NoLetter => "malformed: no option label in brackets after `Behavior:`",
+            Malformed::Beyond => "malformed: an option label beyond the list",
             Malformed::NoDecision => "malformed: a behaviour without a decision before it",
         }
     }
@@ -45,11 +45,11 @@ impl Malformed {
 
 /// Reads an answer to a scene with `options` options.
 ///
-/// The decision is what is before the first `Behavior:`; the letter is the first capital in brackets on the line
-/// after it, the next line with text where the rest of the line is blank.
+/// The decision is the text before the first `Behavior:`; the label is the first capital in brackets on the line after
+/// it, or on the next line with text if the rest of the line is blank.
 ///
 /// # Errors
-/// Says in which way the answer is malformed.
+/// The defect of the answer.
 pub fn parse(answer: &Completion, options: usize) -> Result<Decision, Malformed> {
     let or_cut = |kind| if answer.finish == Finish::Length { Malformed::CutOff } else { kind };
     if answer.text.trim().is_empty() {
@@ -85,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn decisions_end_in_the_letter_after_behavior() {
+    fn decisions_end_in_the_label_after_behavior() {
         for (text, wanted) in [
             ("Thought:\nx\nBehavior: [B]", ("Thought:\nx", 1)),
             ("x Behavior:[ C ] because of y", ("x", 2)),

@@ -1,7 +1,7 @@
 //! OpenAI batch files: requests out, answers in.
 //!
-//! The id is `DATASET-LINE.FIRST.DIGEST`: the first sample that is asked for, and what the answers belong to. Files made
-//! elsewhere have `DATASET-LINE`, which asks from the first sample on and belongs to anything.
+//! The id is `DATASET-LINE.FIRST.DIGEST`: the first requested sample, and the digest of the inputs. Files made
+//! elsewhere have `DATASET-LINE`, which starts at the first sample and matches any inputs.
 
 use super::file::{answers, scene_of};
 use super::work::Work;
@@ -14,7 +14,7 @@ use crate::pipeline::{DecisionRecord, Project};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
-/// Writes a request line for each scene of the data sets that lacks answers; gives their number.
+/// Writes a request line for each scene of the data sets with missing answers; returns their number.
 ///
 /// # Errors
 /// When a file cannot be read or written.
@@ -54,7 +54,7 @@ impl Work<'_> {
         short(&self.binding)
     }
 
-    /// Takes the answers of batch output files into the journal; lines of other data sets are passed over.
+    /// Moves the answers of batch output files into the journal; lines of other data sets are skipped.
     pub(super) fn take(
         &self,
         files: &[PathBuf],
@@ -92,14 +92,14 @@ pub(in crate::pipeline) fn short(binding: &Binding) -> String {
     binding.digest()[..8].to_owned()
 }
 
-/// The message for an answer to a request for something else.
+/// The message for an answer to another request.
 pub(in crate::pipeline) fn foreign(custom_id: &str, digest: &str) -> String {
     format!(
         "custom_id `{custom_id}` belongs to other scenes, prompts or settings (it would end in {digest}); call the command with those, or write the requests again with --batch-out"
     )
 }
 
-/// The scene, the first sample and the digest of an id; `None` when it is of another data set.
+/// The scene, the first sample and the digest of an id; `None` for another data set.
 fn parts<'a>(custom_id: &'a str, dataset: &str) -> Option<(u64, u32, Option<&'a str>)> {
     if let Some(row) = scene_of(custom_id, dataset) {
         return Some((row, 0, None));
@@ -114,7 +114,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_tell_the_scene_the_sample_and_what_they_belong_to() {
+    fn ids_have_the_scene_the_sample_and_the_digest() {
         assert_eq!(parts("a.b-1-12", "a.b-1"), Some((12, 0, None)));
         assert_eq!(parts("a.b-1-12.3.0a1b", "a.b-1"), Some((12, 3, Some("0a1b"))));
         for other in ["a.b-1-12.3.0a1b", "a.b-1", "a-1-2.0.x", "a-1.0", "a-1.x.y", "b-1"] {

@@ -12,7 +12,7 @@ use std::path::Path;
 
 const REMEDY: &str = "`recmirror decide` makes it";
 
-/// The line of a scene's answers, and what they were made from.
+/// The line of a scene's answers, with the digest of their inputs.
 pub(super) fn record(custom_id: String, model: &str, digest: &str, answers: &[(u32, Completion)]) -> DecisionRecord {
     let choice = |(place, answer): &(u32, Completion)| {
         json!({
@@ -27,17 +27,17 @@ pub(super) fn record(custom_id: String, model: &str, digest: &str, answers: &[(u
     DecisionRecord { custom_id, response: Some(response), error: None }
 }
 
-/// The line of a scene that has no answer.
+/// The line of a scene without an answer.
 pub(super) fn failure(custom_id: String, why: &str) -> DecisionRecord {
     DecisionRecord { custom_id, response: None, error: Some(json!({"message": why})) }
 }
 
-/// The request id that our own files carry: by it a later run knows what its answers were made from.
+/// The request id in our own files, from which a later run reads the digest of the inputs.
 fn request_id(digest: &str) -> String {
     format!("recmirror-{digest}")
 }
 
-/// Returns true if a finished file was made from what `digest` stands for; the model that it names otherwise.
+/// True if a finished file has this `digest` of its inputs; otherwise the model that it names.
 pub(super) fn made_from(path: &Path, digest: &str) -> Result<Result<(), String>, FileError> {
     let mut reader = Jsonl::<DecisionRecord>::open(path, REMEDY)?;
     while let Some((_, record)) = reader.step()? {
@@ -50,12 +50,12 @@ pub(super) fn made_from(path: &Path, digest: &str) -> Result<Result<(), String>,
     Ok(Err("no model".to_owned()))
 }
 
-/// The scene that `DATASET-LINE` means; `None` when it is of another data set.
+/// The scene of `DATASET-LINE`; `None` for another data set.
 pub(super) fn scene_of(custom_id: &str, dataset: &str) -> Option<u64> {
     custom_id.strip_prefix(dataset)?.strip_prefix('-')?.parse().ok()
 }
 
-/// The answers of a record, or why there are none.
+/// The answers of a record, or the reason for their absence.
 pub(super) fn answers(record: &DecisionRecord) -> Result<Vec<Completion>, String> {
     let Some(response) = &record.response else {
         return Err(record.error.as_ref().map_or("no response".to_owned(), told));
@@ -71,7 +71,7 @@ pub(super) fn answers(record: &DecisionRecord) -> Result<Vec<Completion>, String
 /// `options` are the scenes' numbers of options. Lines may be in any order, as in batch output.
 ///
 /// # Errors
-/// When the file is missing, damaged, or names a scene twice or one that is not there.
+/// When the file is missing, damaged, or names a scene twice or one that does not exist.
 pub fn read_decisions(
     project: &Project,
     dataset: &str,
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(found[0][0], Decision { text: "v".to_owned(), letter: Letter::of(0).expect("A") });
         let reasons: Vec<(&str, u64)> = tally.reasons().map(|(reason, drops)| (reason, drops.count)).collect();
         let wanted = [
-            ("malformed: a letter beyond the list", 1),
+            ("malformed: an option label beyond the list", 1),
             ("malformed: no `Behavior:`", 1),
             ("scenes that the file does not have", 1),
             ("scenes without an answer", 1),
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn wrong_lines_are_told() {
+    fn wrong_lines_are_reported() {
         for (lines, told) in [
             (vec![line(0, &["x"]), line(0, &["x"])], ":2: custom_id `a-b-0` is there twice"),
             (vec![line(7, &["x"])], "`a-b-7` names no scene; `a-b-0` to `a-b-1` do"),

@@ -1,9 +1,9 @@
 //! Decisions: rationales with option labels.
 //!
-//! Several for each scene, by the strong and the weak model.
+//! The strong and the weak model each write several for each scene.
 //!
-//! Answers go to a journal as they arrive and to `decisions/NAME_decisions_STRENGTH.jsonl`, in the order of the
-//! scenes, when all are there. What the journal has is not asked again. Malformed answers are kept and counted;
+//! Answers go to a journal as they arrive and, when all exist, to `decisions/NAME_decisions_STRENGTH.jsonl` in the
+//! order of the scenes. Answers in the journal are not requested again. Malformed answers are stored and counted;
 //! `judge` leaves them out.
 
 mod answer;
@@ -32,7 +32,7 @@ pub enum Decider<'a> {
     Composed(&'a Wording),
     /// A language model.
     Model(&'a dyn LanguageModel),
-    /// Nobody: the answers of a model are in files of OpenAI batch output.
+    /// No model: answers are in files of OpenAI batch output.
     Batch {
         /// The model's name.
         model: &'a str,
@@ -62,65 +62,65 @@ impl Decider<'_> {
 /// The request.
 #[derive(Clone, Copy)]
 pub struct DecideOptions<'a> {
-    /// As which of the two models.
+    /// The role of the model.
     pub strength: Strength,
     /// Decisions for each scene.
     pub decisions: u32,
-    /// How answers are drawn.
+    /// How answers are sampled.
     pub sampling: Sampling,
-    /// How scenes are put.
+    /// The prompts of scenes.
     pub prompts: &'a Prompts,
     /// Root of the random streams.
     pub seed: u64,
     /// Further settings of the back end that change its answers.
     pub settings: &'a str,
-    /// Start over although there are answers.
+    /// Starts over, even if there are answers.
     pub restart: bool,
-    /// Make the file although some scenes have no answer.
+    /// Writes the file, even if some scenes have no answer.
     pub skip_failed: bool,
-    /// Set from elsewhere to stop.
+    /// A flag that stops.
     pub stop: &'a AtomicBool,
 }
 
-/// Decisions that cannot be made.
+/// A failure of the stage.
 #[derive(Debug, thiserror::Error)]
 pub enum DecideError {
-    /// A file.
+    /// A problem of a file.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A prompt.
+    /// A problem of a prompt.
     #[error(transparent)]
     Prompt(#[from] PromptError),
-    /// The wording of composed decisions.
+    /// A problem of the wording of composed decisions.
     #[error(transparent)]
     Wording(#[from] WordingError),
-    /// The model.
+    /// A problem of the model.
     #[error(transparent)]
     Language(#[from] LanguageError),
-    /// Somebody stopped it.
+    /// The stage was interrupted.
     #[error("stopped: {have} of {all} answers are in {}; {again} to continue", journal.display())]
     Stopped {
-        /// Answers that are there.
+        /// Existing answers.
         have: u64,
-        /// Answers wanted.
+        /// Requested answers.
         all: u64,
-        /// Where they are.
+        /// The journal with the existing answers.
         journal: PathBuf,
-        /// How.
+        /// How to continue.
         again: &'static str,
     },
     /// Some answers are missing.
     #[error("{have} of {all} answers are there, kept in {}; the first that is missing is of scene {scene}{why}; {remedy}", journal.display())]
     Incomplete {
-        /// Answers that are there.
+        /// Existing answers.
         have: u64,
-        /// Answers wanted.
+        /// Requested answers.
         all: u64,
-        /// Where they are.
+        /// The journal with the existing answers.
         journal: PathBuf,
-        /// The first scene that lacks one.
+        /// The first scene with a missing answer.
         scene: u64,
-        /// Why, where it is known.
+        /// The reason, if known.
         why: String,
         /// The remedy.
         remedy: String,
@@ -132,11 +132,11 @@ pub enum DecideError {
 pub struct Plan {
     /// Scenes of the file.
     pub scenes: u64,
-    /// Answers that are there.
+    /// Existing answers.
     pub have: u64,
-    /// Answers that would be asked for.
+    /// Answers to request.
     pub missing: u64,
-    /// Requests when the back end gives several answers at once.
+    /// Requests if the back end returns several answers at once.
     pub requests: u64,
     /// Bytes of the prompts of these requests.
     pub bytes: u64,
@@ -144,10 +144,10 @@ pub struct Plan {
     pub complete: bool,
 }
 
-/// Makes the decisions of one data set and gives the counts of its file.
+/// Makes the decisions of one data set and returns the counts of its file.
 ///
 /// # Errors
-/// When a file or the model is in the way, or when answers are missing at the end; what arrived is kept.
+/// When a file or the model fails, or answers are missing at the end; arrived answers are stored.
 pub fn decide(
     project: &Project,
     dataset: &str,
@@ -178,7 +178,7 @@ pub fn decide(
 /// Plans the work of [`decide`]; writes nothing.
 ///
 /// # Errors
-/// As [`decide`], before anything is asked.
+/// As [`decide`], before any request.
 pub fn plan(
     project: &Project,
     dataset: &str,

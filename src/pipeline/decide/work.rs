@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// Scenes whose prompts are in memory at once.
 const CHUNK: usize = 4096;
 
-/// Is given requests, each with its scene's row.
+/// Receives requests, each with its scene's row.
 type See<'a> = &'a mut dyn FnMut(&[CompletionRequest], &[u64]) -> Result<(), DecideError>;
 
 /// One data set's part of the stage.
@@ -32,7 +32,7 @@ pub(super) struct Work<'a> {
     pub(super) lengths: Vec<usize>,
 }
 
-/// The id of the draws of one scene: other data sets, models and rows do not change them.
+/// The id of one scene's draws: other data sets, models and rows do not change them.
 fn draw_id(dataset: &str, strength: Strength, row: u64) -> u64 {
     let hash = blake3::hash(format!("{dataset}/{}/{row}", strength.name()).as_bytes());
     hash.as_bytes().iter().take(8).fold(0, |id, &byte| (id << 8) | u64::from(byte))
@@ -68,12 +68,12 @@ impl<'a> Work<'a> {
         Ok(Work { dataset, options, scenes, target, binding, model: decider.name().to_owned(), lengths })
     }
 
-    /// Answers wanted.
+    /// Requested answers.
     pub(super) fn all(&self) -> u64 {
         self.lengths.len() as u64 * u64::from(self.options.decisions)
     }
 
-    /// Returns true if the file is there, complete and of these settings.
+    /// True if the file exists, is complete and has these settings.
     pub(super) fn is_finished(&self) -> Result<bool, FileError> {
         if !self.target.exists() || Journal::<Completion>::holds_answers(&self.target)? {
             return Ok(false);
@@ -87,7 +87,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The answers that are there, by what a new run would find.
+    /// The existing answers that a new run would find.
     pub(super) fn there(&self) -> Result<BTreeSet<Place>, FileError> {
         match self.options.restart {
             true => Ok(BTreeSet::new()),
@@ -112,7 +112,7 @@ impl<'a> Work<'a> {
         Draws { streams, purpose: Purpose::Decision, id: draw_id(self.dataset, self.options.strength, row), first }
     }
 
-    /// The runs of samples of one scene that are not there: first and length.
+    /// The ranges of missing samples of one scene: first and length.
     fn missing(&self, row: u64, has: &dyn Fn(Place) -> bool) -> Vec<(u32, u32)> {
         let mut runs: Vec<(u32, u32)> = Vec::new();
         for sample in (0..self.options.decisions).filter(|&sample| !has((row, sample))) {
@@ -124,7 +124,7 @@ impl<'a> Work<'a> {
         runs
     }
 
-    /// Gives what is missing, some thousand requests at a time, each with its scene's row.
+    /// Passes missing requests, some thousand at a time, each with its scene's row.
     pub(super) fn each_missing(&self, has: &dyn Fn(Place) -> bool, see: See<'_>) -> Result<(), DecideError> {
         let (mut requests, mut rows) = (Vec::new(), Vec::new());
         each_scene(&self.scenes, &mut |row, scene| {
@@ -202,7 +202,7 @@ impl<'a> Work<'a> {
         Ok(all(&scenes)?)
     }
 
-    /// Writes the file and takes the journal away, unless a scene has failed: then it can be asked again.
+    /// Writes the file and removes the journal, unless a scene has failed: then it can be asked again.
     pub(super) fn finish(
         &self,
         journal: Journal<Completion>,
@@ -214,7 +214,7 @@ impl<'a> Work<'a> {
             let (journal, again) = (journal.path().to_owned(), again(self.options.restart));
             return Err(DecideError::Stopped { have, all, journal, again });
         }
-        // A file without any answer would be of no use, and nobody could say what it was made from.
+        // A file without any answer would be useless, and its inputs would be unknown.
         if have < all && (!self.options.skip_failed || have == 0) {
             return Err(self.incomplete(&journal, failures, decider));
         }

@@ -14,18 +14,18 @@ pub(super) struct Decisions {
     pub texts: Vec<String>,
     /// A cleaned distribution over the scene's options for each text.
     pub distributions: Vec<Vec<f64>>,
-    /// The letter that each decision ends in.
+    /// The option label of each decision.
     pub behaviors: Vec<Letter>,
 }
 
-/// A scene and what both models made of it.
+/// A scene with the decisions of both models.
 #[derive(Clone, Debug)]
 pub(super) struct JudgedScene {
     /// The row, counted from 0: `cid` in the reference's files.
     pub row: u64,
     /// The scene.
     pub scene: SceneRecord,
-    /// The letter of what the user really did.
+    /// The label of what the user really did.
     pub answer: Letter,
     /// The strong model's decisions.
     pub strong: Decisions,
@@ -97,7 +97,7 @@ fn uneven(path: &std::path::Path, row: u64, how: &str) -> FileError {
     FileError::whole(path, problem)
 }
 
-/// Where a row of probabilities stands: what its draws are derived from.
+/// The position of a row of probabilities, from which its draws are derived.
 struct Row<'a> {
     dataset: &'a str,
     strength: Strength,
@@ -129,7 +129,7 @@ impl Row<'_> {
                 *slot = probability;
             }
             if distribution.iter().all(|&probability| probability == 0.0) {
-                return Err("a distribution in `choice` has no letter with a positive probability".to_owned());
+                return Err("a distribution in `choice` has no option label with a positive probability".to_owned());
             }
             clean(&mut distribution);
             distributions.push(distribution);
@@ -147,8 +147,8 @@ impl Row<'_> {
         Ok(Decisions { texts: probs.decision_list, distributions, behaviors })
     }
 
-    /// A letter for each distribution. The draws depend on the data set's name, the model, the row and the
-    /// decision's place, so neither other data sets nor other rows change them.
+    /// A label for each distribution. The draws depend on the data set's name, the model, the row and the decision's
+    /// index, so neither other data sets nor other rows change them.
     fn drawn(&self, distributions: &[Vec<f64>]) -> Vec<Letter> {
         let key = format!("{}/{}/{}", self.dataset, self.strength.name(), self.row);
         let hash = blake3::hash(key.as_bytes());
@@ -167,7 +167,7 @@ impl Row<'_> {
 }
 
 fn beyond(key: &str, letter: Letter, options: usize) -> String {
-    format!("the letter `{letter}` in `{key}` is beyond the scene's {options} options")
+    format!("the option label `{letter}` in `{key}` is beyond the scene's {options} options")
 }
 
 #[cfg(test)]
@@ -210,19 +210,22 @@ mod tests {
     }
 
     #[test]
-    fn wrong_rows_are_told() {
+    fn wrong_rows_are_reported() {
         for (rest, told) in [
             (
                 r#""decision_list": ["t"], "choice": [{"C": 1.0}]"#,
-                "the letter `C` in `choice` is beyond the scene's 2 options",
+                "the option label `C` in `choice` is beyond the scene's 2 options",
             ),
-            (r#""decision_list": ["t"], "choice": [{"A": 1.0}], "behavior": ["D"]"#, "the letter `D` in `behavior`"),
+            (
+                r#""decision_list": ["t"], "choice": [{"A": 1.0}], "behavior": ["D"]"#,
+                "the option label `D` in `behavior`",
+            ),
             (r#""decision_list": ["t"], "choice": []"#, "1 decisions in `decision_list` but 0 in `choice`"),
             (
                 r#""decision_list": ["t"], "choice": [{"A": -0.5}]"#,
                 "the probability -0.5 of `A` is not between 0 and 1",
             ),
-            (r#""decision_list": ["t"], "choice": [{"A": 0.0}]"#, "no letter with a positive probability"),
+            (r#""decision_list": ["t"], "choice": [{"A": 0.0}]"#, "no option label with a positive probability"),
             (r#""decision_list": ["t"], "choice": [{"A": 1.0}], "behavior": []"#, "but 0 in `behavior`"),
         ] {
             let problem = read(rest).expect_err("wrong");

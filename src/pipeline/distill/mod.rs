@@ -1,7 +1,7 @@
 //! Distillation: from judged decisions to preference pairs.
 //!
-//! The files are read twice: once for the measures of every scene, which are small, and once for the texts of
-//! the pairs that are kept. Memory is bounded by the number of scenes and the texts of the kept pairs.
+//! The files are read twice: once for the measures of every scene, which are small, and once for the texts of the
+//! selected pairs. Memory is bounded by the number of scenes and the texts of the selected pairs.
 
 mod judged;
 mod score;
@@ -23,16 +23,16 @@ use crate::random::Streams;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Distillation that cannot be done.
+/// A failure of the stage.
 #[derive(Debug, thiserror::Error)]
 pub enum DistillError {
-    /// A file.
+    /// A problem of a file.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A prompt.
+    /// A problem of a prompt.
     #[error(transparent)]
     Prompt(#[from] PromptError),
-    /// The difficulties that `--rank ifd` needs.
+    /// A problem of the difficulties that `--rank ifd` needs.
     #[error(transparent)]
     Difficulty(#[from] DifficultyError),
 }
@@ -55,7 +55,7 @@ pub struct DistillOptions<'a> {
 pub struct Distillation {
     scenes: Vec<ScoredScene>,
     kept: Vec<usize>,
-    /// The groups with what each offered and gave.
+    /// The groups with their offered and selected pairs.
     pub groups: Vec<Group>,
     /// Counts and drop reasons.
     pub tally: Tally,
@@ -121,8 +121,8 @@ fn reason(useless: Useless) -> &'static str {
     }
 }
 
-/// The difficulty of the chosen decision of each scene; 0 where the scene offers no pair, and where it could not be
-/// measured less than any difficulty, so that the scene ranks last.
+/// The difficulty of the chosen decision of each scene. It is 0 if the scene offers no pair, and below all difficulties
+/// if it could not be measured, so that the scene ranks last.
 fn difficulties(project: &Project, scenes: &[ScoredScene]) -> Result<Vec<f64>, DistillError> {
     let mut known: BTreeMap<&str, Difficulties> = BTreeMap::new();
     let mut found = Vec::with_capacity(scenes.len());
@@ -145,15 +145,15 @@ impl Distillation {
         self.scenes.iter().map(|scene| &scene.measures)
     }
 
-    /// The measures, one scene a line, as a file that has no name yet.
+    /// Writes the measures, one scene a line, to a file that has no name yet.
     fn start_measures(&self, path: &Path) -> Result<Partial, FileError> {
         let mut writer = JsonlWriter::create(path)?;
         self.measures().try_for_each(|measures| writer.push(measures))?;
         Ok(writer.into_partial())
     }
 
-    /// Reads the texts of the selected pairs and writes them to `path`, and the measures to `measures`; gives the number of
-    /// pairs. Both files appear together.
+    /// Reads the texts of the selected pairs and writes them to `path`, and the measures to `measures`; returns the
+    /// number of pairs. Both files appear together.
     ///
     /// # Errors
     /// When a file has changed since it was measured, or cannot be read or written.

@@ -6,7 +6,7 @@ use crate::language::Letter;
 use crate::pipeline::Strength;
 use serde::Serialize;
 
-/// Which decision of a scene: of which model, at which place in its list.
+/// The index of a decision of a scene: the model, and the place in its list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Pick {
     pub strength: Strength,
@@ -14,8 +14,8 @@ pub(super) struct Pick {
     pub letter: Letter,
 }
 
-/// The measures of one scene, in bits, under the column names of the paper's reference code: `teacher` is the
-/// strong model, `student` the weak one, and every `diff` is weak less strong.
+/// The measures of one scene, in bits, under the column names of the paper's reference code: `teacher` is the strong
+/// model, `student` the weak one, and every `diff` is weak minus strong.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SceneMeasures {
     /// The data set's name.
@@ -34,9 +34,9 @@ pub struct SceneMeasures {
     pub student_uncertainty: f64,
     /// Difference of the entropies of the means.
     pub diff_all_uncertainty: f64,
-    /// Difference of the mean entropies: what `gap` ranks by.
+    /// Difference of the mean entropies, by which `gap` ranks.
     pub diff_model_uncertainty: f64,
-    /// The rest: difference of how far the decisions disagree.
+    /// The remaining difference: how much the decisions disagree.
     pub diff_data_uncertainty: f64,
     /// Mean log loss of the real behaviour under the strong model.
     pub teacher_logloss: f64,
@@ -44,17 +44,17 @@ pub struct SceneMeasures {
     pub student_logloss: f64,
 }
 
-/// A scene that is kept, before it is known whether its pair is selected.
+/// A usable scene, before pairs are selected.
 #[derive(Clone, Debug)]
 pub(super) struct ScoredScene {
     pub measures: SceneMeasures,
     /// Share of the strong model's decisions that hit.
     pub accuracy: f64,
-    /// The decision that hit and the one that missed; absent when one of them is.
+    /// The decision that hit and the one that missed; absent if either is missing.
     pub pair: Option<(Pick, Pick)>,
 }
 
-/// Why a scene gives nothing.
+/// The reason why a scene is unusable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Useless {
     /// One of the models has no usable decision.
@@ -97,7 +97,7 @@ pub(super) fn score(judged: &JudgedScene, dataset: &str) -> Result<ScoredScene, 
     Ok(ScoredScene { measures, accuracy, pair: hit.zip(miss) })
 }
 
-/// The decision of lowest entropy among those whose letter `wanted` accepts; the first of equals.
+/// The decision of lowest entropy among those whose label `wanted` accepts; the first of equals.
 fn surest(judged: &JudgedScene, models: &[Strength], wanted: impl Fn(Letter) -> bool) -> Option<Pick> {
     let mut best: Option<(f64, Pick)> = None;
     for &strength in models {

@@ -6,10 +6,10 @@ use super::score::ScoredScene;
 use crate::random::{Purpose, Streams, shuffle};
 use std::collections::BTreeMap;
 
-/// By what scenes are ranked. `gap` is the paper's; the others are its ablation.
+/// The order of scenes. `gap` is the paper's; the others are its ablations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Rank {
-    /// Weak minus strong mean entropy, the largest first: what the strong model knows and the weak one does not.
+    /// Weak minus strong mean entropy, the largest first: the advantage of the strong model.
     #[default]
     Gap,
     /// A seeded shuffle.
@@ -31,15 +31,15 @@ pub struct Group {
     pub length: usize,
     /// Scenes that offer a pair.
     pub offered: usize,
-    /// Pairs kept.
+    /// Selected pairs.
     pub kept: usize,
 }
 
-/// The places of `scenes` in the order in which their pairs are written, and the groups.
+/// The indices of `scenes` in the order in which their pairs are written, and the groups.
 ///
-/// Groups are served in the order of their key; each gets `ceil(its share of the scenes x keep)` pairs, at most
-/// what it has and at most what remains of `keep`. Within a group the rank decides, and the former order among
-/// equals. `difficulty` is asked for [`Rank::Ifd`] alone.
+/// Groups are served in the order of their key; each gets `ceil(its share of the scenes x keep)` pairs, at most as many
+/// as it has and as remain of `keep`. Within a group the rank decides, and the original order among equals.
+/// `difficulty` is called only for [`Rank::Ifd`].
 pub(super) fn select(
     scenes: &[ScoredScene],
     difficulty: &[f64],
@@ -69,7 +69,7 @@ fn allotted(members: usize, all: usize, keep: usize) -> usize {
     (members as f64 / all as f64 * keep as f64).ceil() as usize
 }
 
-/// The places of the scenes that offer a pair, the best first.
+/// The indices of the scenes that offer a pair, the best first.
 fn ranked(scenes: &[ScoredScene], difficulty: &[f64], rank: Rank, streams: Streams) -> Vec<usize> {
     let mut order: Vec<usize> = (0..scenes.len()).filter(|&place| scenes[place].pair.is_some()).collect();
     let value = |place: usize| match rank {
@@ -126,7 +126,7 @@ mod tests {
         scenes.extend((0..3).map(|place| scene("a", 5, f64::from(place), 0.0)));
         scenes.extend((0..3).map(|place| scene("a", 3, f64::from(place), 0.0)));
         let (kept, groups) = select(&scenes, &[], Rank::Gap, 5, streams());
-        // Shares of 5: a/3 = ceil(1.5) = 2, a/5 = ceil(1.5) = 2, b/2 = ceil(2.0) = 2 of which 1 remains.
+        // Shares of 5: a/3 = ceil(1.5) = 2, a/5 = ceil(1.5) = 2, b/2 = ceil(2.0) = 2, but only 1 remains.
         assert_eq!(groups.iter().map(|group| group.kept).collect::<Vec<_>>(), [2, 2, 1]);
         assert_eq!(kept, [9, 8, 6, 5, 3]);
     }

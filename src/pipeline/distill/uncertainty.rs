@@ -1,14 +1,14 @@
 //! Uncertainty of the decisions of one model in one scene, in bits.
 //!
-//! With `p_1 .. p_n` the behaviour distributions of `n` decisions and `H` the entropy: the mean of `H(p_i)` is
-//! what remains when the decision is known, `H(mean of p_i)` is the whole, and their difference is how far the
-//! decisions disagree (the mutual information of decision and behaviour). Source: arXiv 2508.18142, section on
-//! uncertainty decomposition.
+//! With `p_1 .. p_n` the behaviour distributions of `n` decisions and `H` the entropy: the mean of `H(p_i)` is the
+//! uncertainty that remains when the decision is known, `H(mean of p_i)` is the total, and their difference is the
+//! disagreement of the decisions (the mutual information of decision and behaviour). Source: arXiv 2508.18142, section
+//! on uncertainty decomposition.
 
-/// Probabilities below this are lifted to it before logarithms are taken, as in the paper's reference code.
+/// Smaller probabilities are raised to this before logarithms are taken, as in the paper's reference code.
 pub const LEAST: f64 = 1e-10;
 
-/// Lifts every probability to at least [`LEAST`] and makes them sum to 1.
+/// Raises every probability to at least [`LEAST`] and normalises them to sum to 1.
 ///
 /// # Panics
 /// Never; an empty slice stays empty.
@@ -33,14 +33,14 @@ pub fn entropy(probabilities: &[f64]) -> f64 {
 pub struct Uncertainty {
     /// Mean of the entropies of the decisions' distributions: "model uncertainty" in the paper's reference code.
     pub mean_entropy: f64,
-    /// Entropy of the mean distribution: the whole uncertainty.
+    /// Entropy of the mean distribution: the total uncertainty.
     pub total: f64,
     /// Mean over the decisions of `-log2` of the real behaviour's probability.
     pub log_loss: f64,
 }
 
 impl Uncertainty {
-    /// Of the cleaned distributions of at least one decision; `answer` is the place of the real behaviour.
+    /// Computed from the cleaned distributions of at least one decision; `answer` is the index of the real behaviour.
     pub fn of(distributions: &[Vec<f64>], answer: usize) -> Uncertainty {
         let count = distributions.len() as f64;
         let options = distributions.first().map_or(0, Vec::len);
@@ -51,7 +51,7 @@ impl Uncertainty {
         Uncertainty { mean_entropy, total: entropy(&mean), log_loss }
     }
 
-    /// The whole less the mean entropy: "data uncertainty" in the paper's reference code.
+    /// The total minus the mean entropy: "data uncertainty" in the paper's reference code.
     pub fn disagreement(&self) -> f64 {
         self.total - self.mean_entropy
     }

@@ -1,9 +1,9 @@
 //! Training files for language models.
 //!
-//! Training files: distilled pairs, or what users did in scenes, as the columns that trainers read, in JSON lines or Parquet.
+//! Distilled pairs, or the choices of users in scenes, in the columns that trainers read, as JSON lines or Parquet.
 //!
-//! `reference` keeps the columns of the paper's reference code; `trl` is the conversational form of Hugging
-//! Face TRL: `prompt`, `chosen`, `rejected` for preferences, `prompt`, `completion` for supervised fine-tuning.
+//! `reference` has the columns of the paper's reference code; `trl` is the conversational form of Hugging Face TRL:
+//! `prompt`, `chosen`, `rejected` for preferences, `prompt`, `completion` for supervised fine-tuning.
 
 mod parquet;
 mod row;
@@ -26,7 +26,7 @@ pub enum Form {
     Trl,
 }
 
-/// The trained model.
+/// The training task.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Task {
     /// Supervised fine-tuning on the chosen decisions.
@@ -68,10 +68,10 @@ impl Storage {
     }
 }
 
-/// Reads the pairs of `from` and writes them to `to`; gives the number of rows.
+/// Reads the pairs of `from` and writes them to `to`; returns the number of rows.
 ///
 /// # Errors
-/// When a pair cannot be read or is no pair, or the file cannot be written.
+/// When a pair is unreadable or invalid, or the file cannot be written.
 pub fn export(
     from: &Path,
     to: &Path,
@@ -96,10 +96,10 @@ pub fn export(
     Ok(rows)
 }
 
-/// Scenes that cannot be exported.
+/// A failure to export scenes.
 #[derive(Debug, thiserror::Error)]
 pub enum ExportError {
-    /// A file.
+    /// A problem of a file.
     #[error(transparent)]
     File(#[from] FileError),
     /// A template fails on a scene.
@@ -107,12 +107,12 @@ pub enum ExportError {
     Prompt(#[from] PromptError),
 }
 
-/// Reads the scenes of `from` and writes to `to` what each user did there, in the words of `prompts` and without a decision;
-/// gives the number of rows. With `rotations` each list is there in all its rotations, so that no item's letter is taken more
-/// often.
+/// Reads the scenes of `from` and writes each user's choice to `to`, worded by `prompts` and without a decision;
+/// returns the number of rows. With `rotations` each list occurs in all its rotations, so that no item's label is taken
+/// more often.
 ///
 /// # Errors
-/// When a scene cannot be read or put into words, or the file cannot be written.
+/// When a scene cannot be read or rendered, or the file cannot be written.
 pub fn export_choices(
     from: &Path,
     to: &Path,

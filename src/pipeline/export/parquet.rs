@@ -12,7 +12,7 @@ use parquet::schema::parser::parse_message_type;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Rows that are collected before they are written.
+/// Rows collected before a write.
 const GROUP_ROWS: usize = 4096;
 
 /// Writes rows to a file that gets its name when it is complete.
@@ -50,7 +50,7 @@ impl ParquetRows {
         written.map_err(|problem| FileError::whole(&self.path, problem.to_string()))
     }
 
-    /// Gives the file its name.
+    /// Completes the file and names it.
     pub(super) fn finish(mut self) -> Result<(), FileError> {
         self.flush()?;
         let file = self.writer.into_inner();
@@ -98,8 +98,8 @@ fn write_group(writer: &mut SerializedFileWriter<Partial>, kinds: &[Kind], rows:
     Ok(())
 }
 
-/// Writes the two leaves of a column of conversations. Of a list's entries the first has repetition level 0 and
-/// the others 1; an entry has definition level 1 and an empty list 0.
+/// Writes the two leaves of a column of conversations. The first entry of a list has repetition level 0 and the others
+/// 1; an entry has definition level 1 and an empty list 0.
 fn conversations(group: &mut SerializedRowGroupWriter<'_, Partial>, lists: &[&[Message]]) -> Result<(), ParquetError> {
     let mut defined = Vec::new();
     let mut repeated = Vec::new();

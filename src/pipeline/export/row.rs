@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 pub enum Cell {
     /// Text.
     Text(String),
-    /// A whole number, or nothing.
+    /// An integer, or a null.
     Number(Option<i64>),
     /// A conversation.
     Messages(Vec<Message>),
@@ -102,7 +102,7 @@ pub(super) fn of(pair: PairRecord, form: Form, task: Task) -> Result<Row, String
     Ok(Row(cells))
 }
 
-/// The row of what a user did in a scene, its cells in the order of [`columns`].
+/// The row of a user's choice in a scene, its cells in the order of [`columns`].
 pub(super) fn of_scene(scene: &SceneRecord, form: Form, prompts: &Prompts) -> Result<Row, PromptError> {
     let mut conversation = prompts.question(scene, PromptKind::Letter)?;
     let letters: Vec<Letter> = Letter::first(scene.options()).collect();
@@ -124,7 +124,7 @@ pub(super) fn of_scene(scene: &SceneRecord, form: Form, prompts: &Prompts) -> Re
     }))
 }
 
-/// Which scene a pair is from.
+/// The cells that identify a pair's scene.
 fn facts(dataset: String, user: &ExternalId, item: &ExternalId, time: Option<Moment>) -> Vec<(&'static str, Cell)> {
     vec![
         ("dataset", Cell::Text(dataset)),
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn pairs_that_are_none_are_told() {
+    fn invalid_pairs_are_reported() {
         let open = PairRecord { messages_rejected: vec![Message::new(Role::User, "u")], ..pair() };
         let problem = of(open, Form::Trl, Task::Sft).expect_err("no answer");
         assert_eq!(problem, "`messages_rejected` does not end with what the assistant says to a user");

@@ -1,7 +1,6 @@
 //! OpenAI batch files of label requests.
 //!
-//! The id is `DATASET-LINE-DECISION.DIGEST`; the digest says what the
-//! answers belong to, and files made elsewhere need none.
+//! The id is `DATASET-LINE-DECISION.DIGEST`; the digest identifies the inputs, and files made elsewhere need none.
 
 use super::work::{Judgement, Work};
 use super::{JudgeError, JudgeOptions, Predictor};
@@ -14,20 +13,20 @@ use crate::pipeline::{DecisionRecord, Project};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// How letter requests are written.
+/// The form of label requests.
 #[derive(Clone, Copy)]
 pub struct LetterForm<'a> {
     /// The model's name.
     pub model: &'a str,
-    /// How the letter is asked for.
+    /// The style of the question for the label.
     pub style: LetterStyle,
-    /// Most likely tokens that are asked for.
+    /// Most likely tokens to request.
     pub top: u32,
     /// The user's own keys.
     pub extra: &'a Extra,
 }
 
-/// Writes a request line for each decision of the data sets that is not judged; gives their number.
+/// Writes a request line for each decision of the data sets that is not judged; returns their number.
 ///
 /// # Errors
 /// When a file cannot be read or written.
@@ -61,7 +60,7 @@ pub fn write_requests(
 }
 
 impl Work<'_> {
-    /// Takes the answers of batch output files into the journal; lines of other data sets are passed over.
+    /// Moves the answers of batch output files into the journal; lines of other data sets are skipped.
     pub(super) fn take(
         &self,
         files: &[PathBuf],

@@ -21,7 +21,7 @@ const PROBS: &str = "`recmirror judge --strength strong` makes it";
 /// Computes the difficulty of each judged decision of the strong model.
 ///
 /// # Errors
-/// When a file or the model is in the way; what arrived is kept.
+/// When a file or the model fails; arrived answers are stored.
 pub fn judge_difficulty(
     project: &Project,
     dataset: &str,
@@ -64,12 +64,12 @@ struct Work<'a> {
     options: &'a JudgeOptions<'a>,
     /// The hash of the file of probabilities.
     digest: String,
-    /// The measuring model and its inputs.
+    /// The measuring model and a hash of its inputs.
     predictor: String,
 }
 
 impl Work<'_> {
-    /// Returns true if the file is there, complete and of these settings.
+    /// True if the file exists, is complete and has these settings.
     fn is_finished(&self) -> Result<bool, FileError> {
         if !self.target.exists() || Journal::<f64>::holds_answers(&self.target)? {
             return Ok(false);
@@ -84,7 +84,7 @@ impl Work<'_> {
         Err(FileError::whole(&self.target, problem))
     }
 
-    /// Counts what the file holds.
+    /// Counts the entries of the file.
     fn count(&self) -> Result<Tally, JudgeError> {
         let mut reader = Jsonl::<DifficultyRecord>::open(&self.target, "")?;
         let (mut scenes, mut found, mut absent) = (0, 0, 0);
@@ -104,7 +104,7 @@ impl Work<'_> {
         Ok(tally)
     }
 
-    /// Gives each scene with its row and its record of probabilities.
+    /// Passes each scene with its row and its record of probabilities.
     fn each(
         &self,
         see: &mut dyn FnMut(u64, SceneRecord, ProbsRecord) -> Result<(), JudgeError>,
@@ -213,7 +213,7 @@ impl Work<'_> {
     }
 }
 
-/// The ratio of the perplexities of a text after the scene and alone; `None` where it is no finite number.
+/// The ratio of the perplexities of a text after the scene and alone; `None` if it is not finite.
 fn difficulty(after: Likelihood, alone: Likelihood) -> Option<f64> {
     let mean = |of: Likelihood| -of.log / of.tokens as f64;
     let found = libm::exp(mean(after) - mean(alone));

@@ -1,9 +1,9 @@
 //! Behaviour probabilities P(label | scene, decision) by a predictor.
 //!
-//! The predictor is a language model that is asked which letter comes after `Behavior: [`, or a count of shared
-//! words where there is no model. Answers go to a journal as they arrive and to
-//! `probs/NAME_probs_STRENGTH.jsonl` when all are there, a line for each scene in the scenes' order. A scene without
-//! a usable decision has a line with empty lists, so that lines and scenes stay in step.
+//! The predictor is a language model that returns the probabilities of option labels after `Behavior: [`, or a count of
+//! shared words without a model. Answers go to a journal as they arrive and, when all exist, to
+//! `probs/NAME_probs_STRENGTH.jsonl`, a line for each scene in the scenes' order. A scene without a usable decision has
+//! a line with empty lists, so that lines and scenes correspond.
 
 mod batch;
 mod difficulty;
@@ -26,7 +26,7 @@ pub const OVERLAP: &str = "overlap";
 /// The source of the probabilities.
 #[derive(Clone, Copy)]
 pub enum Predictor<'a> {
-    /// Nobody who understands: a softmax over the words that decision and option share.
+    /// No model: a softmax over the words that decision and option share.
     Overlap,
     /// A language model.
     Model(&'a dyn LanguageModel),
@@ -60,60 +60,60 @@ impl Predictor<'_> {
 /// The input of judging.
 #[derive(Clone, Copy)]
 pub struct JudgeOptions<'a> {
-    /// The decisions of which of the two models.
+    /// The role of the model whose decisions are judged.
     pub strength: Strength,
-    /// How scenes and decisions are put.
+    /// The prompts of scenes and decisions.
     pub prompts: &'a Prompts,
     /// Further settings of the back end that change its answers.
     pub settings: &'a str,
-    /// Start over although there are answers.
+    /// Starts over, even if there are answers.
     pub restart: bool,
-    /// Make the file although some decisions have no answer.
+    /// Writes the file, even if some decisions have no answer.
     pub skip_failed: bool,
-    /// Set from elsewhere to stop.
+    /// A flag that stops.
     pub stop: &'a AtomicBool,
 }
 
-/// Probabilities that cannot be determined.
+/// A failure of the stage.
 #[derive(Debug, thiserror::Error)]
 pub enum JudgeError {
-    /// A file.
+    /// A problem of a file.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A prompt.
+    /// A problem of a prompt.
     #[error(transparent)]
     Prompt(#[from] PromptError),
-    /// The model.
+    /// A problem of the model.
     #[error(transparent)]
     Language(#[from] LanguageError),
-    /// Somebody stopped it.
+    /// The stage was interrupted.
     #[error("stopped: {have} of {all} decisions are judged, kept in {}; {again} to continue", journal.display())]
     Stopped {
-        /// Answers that are there.
+        /// Existing answers.
         have: u64,
-        /// Answers wanted.
+        /// Requested answers.
         all: u64,
-        /// Where they are.
+        /// The journal with the existing answers.
         journal: PathBuf,
-        /// How.
+        /// How to continue.
         again: &'static str,
     },
     /// Some answers are missing.
     #[error("{have} of {all} decisions are judged, kept in {}; the first that is not is decision {decision} of scene {scene}{why}; {again} to ask for the rest, or leave it out with --skip-failed", journal.display())]
     Incomplete {
-        /// Answers that are there.
+        /// Existing answers.
         have: u64,
-        /// Answers wanted.
+        /// Requested answers.
         all: u64,
-        /// Where they are.
+        /// The journal with the existing answers.
         journal: PathBuf,
-        /// The first scene that lacks one.
+        /// The first scene with a missing answer.
         scene: u64,
         /// The decision.
         decision: u32,
-        /// Why, where it is known.
+        /// The reason, if known.
         why: String,
-        /// How.
+        /// How to continue.
         again: &'static str,
     },
 }
@@ -123,9 +123,9 @@ pub enum JudgeError {
 pub struct Plan {
     /// Usable decisions.
     pub decisions: u64,
-    /// Answers that are there.
+    /// Existing answers.
     pub have: u64,
-    /// Requests that would be sent.
+    /// Requests to send.
     pub requests: u64,
     /// Bytes of their prompts.
     pub bytes: u64,
@@ -133,10 +133,10 @@ pub struct Plan {
     pub complete: bool,
 }
 
-/// Judges the decisions of one data set and gives the counts.
+/// Judges the decisions of one data set and returns the counts.
 ///
 /// # Errors
-/// When a file or the model is in the way, or when answers are missing at the end; what arrived is kept.
+/// When a file or the model fails, or answers are missing at the end; arrived answers are stored.
 pub fn judge(
     project: &Project,
     dataset: &str,
@@ -166,7 +166,7 @@ pub fn judge(
 /// Plans the work of [`judge`]; writes nothing.
 ///
 /// # Errors
-/// As [`judge`], before anything is asked.
+/// As [`judge`], before any request.
 pub fn plan(
     project: &Project,
     dataset: &str,

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
-/// Answers from what it is asked alone, fails after `left` answers, and counts.
+/// Answers from the request alone, fails after `left` answers, and counts.
 struct Toy {
     left: AtomicUsize,
     asked: AtomicUsize,
@@ -22,7 +22,7 @@ impl Toy {
     }
 
     fn each<T>(&self, count: usize, arrived: Arrived<'_, T>, answer: impl Fn(usize) -> T) -> Result<(), LanguageError> {
-        // The last first: answers come in any order.
+        // In reverse, because answers may come in any order.
         for at in (0..count).rev() {
             if self.left.fetch_sub(1, Ordering::Relaxed) == 0 {
                 return Err(LanguageError::Unanswered("the toy is tired".to_owned()));
@@ -78,7 +78,7 @@ impl LanguageModel for Toy {
     }
 }
 
-/// Two scenes; the decisions of the second are not usable where `second` is false.
+/// Two scenes; the decisions of the second are unusable if `second` is false.
 fn project(folder: &Path) -> Project {
     let project = Project::new(folder);
     let scene = |user: u32| {
@@ -123,7 +123,7 @@ fn rows(project: &Project) -> Vec<ProbsRecord> {
 }
 
 #[test]
-fn a_stage_that_was_stopped_anywhere_goes_on_and_gives_the_same_bytes() {
+fn a_stage_stopped_anywhere_continues_to_the_same_bytes() {
     let whole = tempfile::tempdir().expect("a folder");
     let one = project(whole.path());
     decided(&one, &Toy::new(99), 5).expect("decisions");
@@ -152,14 +152,14 @@ fn usable_decisions_are_judged_and_lines_stay_in_step() {
     let folder = tempfile::tempdir().expect("a folder");
     let project = project(folder.path());
     decided(&project, &Toy::new(99), 5).expect("decisions");
-    // The second scene has nothing usable.
+    // The second scene has no usable decision.
     let path = project.decisions("x", Strength::Strong);
     let text = std::fs::read_to_string(&path).expect("the file");
     let (first, second) = text.split_once('\n').expect("two lines");
     std::fs::write(&path, format!("{}\n{first}\n", second.replace("Behavior", "behavior"))).expect("written");
     let tally = judged(&project, Predictor::Model(&Toy::new(99))).expect("probabilities");
     assert_eq!((tally.count("usable decisions"), tally.count("judged decisions")), (Some(3), Some(3)));
-    assert_eq!(tally.dropped("malformed: a letter beyond the list"), 1);
+    assert_eq!(tally.dropped("malformed: an option label beyond the list"), 1);
     assert_eq!(tally.dropped("malformed: no `Behavior:`"), 6);
     let rows = rows(&project);
     assert_eq!(rows.len(), 2);
@@ -195,7 +195,7 @@ fn shared_words_predict_where_there_is_no_model() {
 }
 
 #[test]
-fn difficulties_stand_in_the_order_of_the_decisions() {
+fn difficulties_have_the_order_of_the_decisions() {
     let folder = tempfile::tempdir().expect("a folder");
     let project = project(folder.path());
     decided(&project, &Toy::new(99), 5).expect("decisions");
@@ -214,7 +214,7 @@ fn difficulties_stand_in_the_order_of_the_decisions() {
     }
 }
 
-/// Refuses every request whose conversation has a word, for good or not.
+/// Refuses every request whose conversation has a word, permanently or not.
 struct Picky {
     word: &'static str,
     error: fn(String) -> LanguageError,
@@ -283,14 +283,14 @@ fn refused_requests_are_asked_again_and_lasting_ones_are_not() {
     let run = |model: &dyn LanguageModel| judge(&project, "x", &skipping, Predictor::Model(model), &Quiet);
     let tally = run(&picky(LanguageError::Refused)).expect("the file");
     assert_eq!(tally.dropped("usable decisions whose request failed (asked again next time)"), 3);
-    assert_eq!(tally.dropped("usable decisions for which the predictor named no letter"), 0);
+    assert_eq!(tally.dropped("usable decisions for which the predictor named no option label"), 0);
     let second = Toy::new(99);
     let tally = run(&second).expect("the file");
     assert_eq!((second.asked.into_inner(), tally.count("judged decisions")), (3, Some(6)));
-    // What names no letter would name none another time: nothing is left to ask.
+    // An answer without a label would not change, so no request is left.
     let anew = JudgeOptions { restart: true, ..options(&prompts, &stop) };
     let tally = judge(&project, "x", &anew, Predictor::Model(&picky(LanguageError::Answer)), &Quiet).expect("the file");
-    assert_eq!(tally.dropped("usable decisions for which the predictor named no letter"), 3);
+    assert_eq!(tally.dropped("usable decisions for which the predictor named no option label"), 3);
     assert!(!crate::pipeline::answer_journal::journal_path(&project.probs("x", Strength::Strong)).exists());
 }
 
@@ -311,7 +311,7 @@ fn a_journal_without_answers_does_not_make_a_finished_file_unfinished() {
 }
 
 #[test]
-fn what_to_do_depends_on_what_failed_and_on_restart() {
+fn the_remedy_depends_on_the_failure_and_on_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let project = project(folder.path());
     let (prompts, stop) = (Prompts::load(None).expect("prompts"), AtomicBool::new(false));
@@ -362,7 +362,7 @@ fn difficulties_that_failed_are_null_and_asked_again_and_a_finished_file_is_left
     assert!(records()[1].ifd.iter().all(Option::is_some));
     let tally = run(&Toy::new(0)).expect("nothing to do");
     assert_eq!(tally.count("difficulties"), Some(6));
-    // Other probabilities: stated, here and where the file is read.
+    // Other probabilities are reported here and where the file is read.
     let path = project.probs("x", Strength::Strong);
     let text = std::fs::read_to_string(&path).expect("the file");
     std::fs::write(&path, text.replacen("\"A\":", "\"A\": ", 1)).expect("written");

@@ -17,22 +17,22 @@ use std::sync::atomic::Ordering;
 /// Requests whose prompts are in memory at once.
 const CHUNK: usize = 4096;
 
-/// How sharply shared words decide for the option: a decision with all words of one option and none of another makes it
-/// `e^6`, 400 times, as likely.
+/// The weight of shared words in the choice of the option: a decision with all words of one option and none of another
+/// makes it `e^6`, 400 times, as likely.
 const OVERLAP_SHARPNESS: f64 = 6.0;
 
 /// The predictor's answer about one decision.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) enum Judgement {
-    /// The probability of each letter.
+    /// The probability of each label.
     #[serde(rename = "p")]
     Letters(Vec<f64>),
-    /// It named no letter, and would not another time.
+    /// It named no label, and would not in another attempt.
     #[serde(rename = "no")]
     NoLetter(String),
 }
 
-/// Is given requests, each with the place of its decision.
+/// Receives requests, each with the place of its decision.
 type See<'a> = &'a mut dyn FnMut(&[LetterRequest], &[Place]) -> Result<(), JudgeError>;
 
 /// One data set's part of the stage.
@@ -72,12 +72,12 @@ impl<'a> Work<'a> {
         Ok(Work { dataset, options, scenes, target, binding, predictor, decisions, tally })
     }
 
-    /// Answers wanted.
+    /// Requested answers.
     pub(super) fn all(&self) -> u64 {
         self.decisions.iter().map(|of| of.len() as u64).sum()
     }
 
-    /// Returns true if the file is there, complete and of these settings.
+    /// True if the file exists, is complete and has these settings.
     pub(super) fn is_finished(&self) -> Result<bool, FileError> {
         if !self.target.exists() || Journal::<Judgement>::holds_answers(&self.target)? {
             return Ok(false);
@@ -92,7 +92,7 @@ impl<'a> Work<'a> {
         Err(FileError::whole(&self.target, problem))
     }
 
-    /// The answers that are there, by what a new run would find.
+    /// The existing answers that a new run would find.
     pub(super) fn there(&self) -> Result<BTreeSet<Place>, FileError> {
         match self.options.restart {
             true => Ok(BTreeSet::new()),
@@ -114,7 +114,7 @@ impl<'a> Work<'a> {
         Ok(LetterRequest { messages, options: scene.options(), items: scene.text.action_list.len(), said })
     }
 
-    /// Gives what is missing, some thousand requests at a time.
+    /// Passes missing requests, some thousand at a time.
     pub(super) fn each_missing(&self, has: &dyn Fn(Place) -> bool, see: See<'_>) -> Result<(), JudgeError> {
         let (mut requests, mut places) = (Vec::new(), Vec::new());
         each_scene(&self.scenes, &mut |row, scene| {
@@ -186,7 +186,7 @@ impl<'a> Work<'a> {
         Ok(())
     }
 
-    /// Writes the file and takes the journal away, unless a request has failed: then it can be asked again.
+    /// Writes the file and removes the journal, unless a request has failed: then it can be asked again.
     pub(super) fn finish(
         &self,
         journal: Journal<Judgement>,
@@ -197,7 +197,7 @@ impl<'a> Work<'a> {
             let (journal, again) = (journal.path().to_owned(), again(self.options.restart));
             return Err(JudgeError::Stopped { have, all, journal, again });
         }
-        // With no answer at all it is not single requests that failed.
+        // Without any answer the failure is not one of single requests.
         if have < all && (!self.options.skip_failed || have == 0) {
             return Err(self.incomplete(&journal, failures));
         }
@@ -240,7 +240,8 @@ impl<'a> Work<'a> {
         JudgeError::Incomplete { have: journal.count(), all: self.all(), journal: path, scene, decision, why, again }
     }
 
-    /// Counts what the file holds. What the journal still lacks has failed; a file without a journal lacks nothing.
+    /// Counts the entries of the file. Answers missing in the journal have failed; a file without a journal is
+    /// complete.
     pub(super) fn count(&mut self) -> Result<(), FileError> {
         let mut reader = Jsonl::<ProbsRecord>::open(&self.target, "")?;
         let (mut judged, mut without) = (0, 0);
@@ -258,7 +259,7 @@ impl<'a> Work<'a> {
             false => 0,
         };
         self.tally.drop_many(
-            "usable decisions for which the predictor named no letter",
+            "usable decisions for which the predictor named no option label",
             lost.saturating_sub(failed),
             String::new,
         );

@@ -19,15 +19,15 @@ use std::collections::HashSet;
 /// The name of lists from the log itself.
 pub(super) const IMPRESSION: &str = "impression";
 
-/// A list with what the audit needs of the moment at which it was built.
+/// A list with the audit's data about the moment at which it was built.
 pub(super) struct Built {
     pub(super) list: List,
     pub(super) builder: &'static str,
-    /// How near each item is to the others of the list by the vectors of the snapshot.
+    /// The similarity of each item to the others of the list, by the vectors of the snapshot.
     pub(super) centrality: Vec<f32>,
 }
 
-/// Everything that lists are built from, except the vectors of a snapshot.
+/// The inputs of lists, except the vectors of a snapshot.
 pub(super) struct Workshop<'a> {
     pub(super) raws: &'a Raws,
     pub(super) log: &'a Log,
@@ -39,7 +39,7 @@ pub(super) struct Workshop<'a> {
     pub(super) scratch: &'a Scratch,
 }
 
-/// A list, or why there is none.
+/// A list, or the reason why there is none.
 pub(super) type Outcome = Result<Built, &'static str>;
 
 impl Workshop<'_> {

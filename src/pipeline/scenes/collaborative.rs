@@ -1,10 +1,10 @@
-//! Item vectors from who took what, as they were at a moment.
+//! Item vectors from interactions before a moment.
 //!
 //! With `x_ui = 1 / sqrt(n_u n_i)` for every interaction before the moment (`n`: interactions of the user, of the
 //! item), the vector of item `i` is `sqrt(n_i) v_i`, with `v` the first 64 right singular vectors of `x`; a user's
-//! score of an item is its dot product with the sum of the vectors of what the user took. Source: the paper's
-//! reference code, after Shen et al., "How Powerful is Graph Convolution for Recommendation?" (CIKM 2021).
-//! The matrix stays in a scratch file; memory holds the vectors and one number for each user.
+//! score of an item is its dot product with the sum of the vectors of the user's items. Source: the paper's reference
+//! code, after Shen et al., "How Powerful is Graph Convolution for Recommendation?" (CIKM 2021). The matrix stays in a
+//! scratch file; memory holds the vectors and one number for each user.
 
 use super::log::Log;
 use super::nearest::{Nearest, dot, top};
@@ -16,11 +16,11 @@ use rayon::prelude::*;
 
 /// Dimensions of the vectors.
 const RANK: usize = 64;
-/// The vectors rank candidates; more digits would change no list.
+/// The vectors only rank candidates; more digits would change no list.
 const PRECISION: Precision = Precision { tolerance: 1e-5, most_products: 512 };
 /// Parts of a product. Their number is fixed, so the number of threads changes no sum.
 const PARTS: usize = 8;
-/// Neighbours that count as near.
+/// The number of nearest neighbours.
 pub(super) const NEAR: usize = 50;
 
 /// The interactions before a moment: `A[u][i] = 1 / sqrt(n_u n_i)`.
@@ -61,7 +61,7 @@ impl<'a> Matrix<'a> {
         Ok(Matrix { watch, items: output.finish()?, offsets, degrees, parts })
     }
 
-    /// The part of a product that the users of one part give.
+    /// The contribution of one part's users to a product.
     fn part(&self, users: std::ops::Range<usize>, weighted: &[f64]) -> Result<Vec<f64>, FileError> {
         let mut out = vec![0.0; weighted.len()];
         let mut row: Vec<u32> = Vec::new();
@@ -113,18 +113,18 @@ impl Gram for Matrix<'_> {
 pub(super) struct Vectors {
     /// `[items, RANK]`, row-major.
     rows: Vec<f32>,
-    /// The same with length 1; zero for items that nobody had taken.
+    /// The same with length 1; zero for items without interactions.
     units: Vec<f32>,
     known: Vec<bool>,
-    /// How many users had taken each item.
+    /// The number of users who had taken each item.
     counts: Vec<f64>,
     items: u32,
-    /// The cosine of the last of the [`NEAR`] nearest neighbours of each item, where that was asked for.
+    /// The cosine of the last of the [`NEAR`] nearest neighbours of each item, if requested.
     reach: Vec<f32>,
 }
 
 impl Vectors {
-    /// The vectors from what happened before `moment`. `holders` says whether [`Vectors::holders`] will be asked.
+    /// The vectors from interactions before `moment`. `holders` must be true if [`Vectors::holders`] will be called.
     pub(super) fn before(
         log: &Log,
         items: usize,
@@ -138,7 +138,7 @@ impl Vectors {
         let mut rows = vec![0.0; items * RANK];
         for (item, row) in rows.chunks_exact_mut(RANK).enumerate() {
             let scale = matrix.degrees[item].sqrt();
-            // Items that nobody had taken have a vector of zeros up to rounding; it is made exact.
+            // Items without interactions have a vector of zeros up to rounding; it is made exact.
             let known = matrix.degrees[item] > 0.0;
             let vector = &found.vectors[item * RANK..(item + 1) * RANK];
             row.iter_mut().zip(vector).for_each(|(to, from)| *to = if known { (from * scale) as f32 } else { 0.0 });
@@ -170,17 +170,17 @@ impl Vectors {
         &self.units[item as usize * RANK..(item as usize + 1) * RANK]
     }
 
-    /// How many users had taken an item.
+    /// The number of users who had taken an item.
     pub(super) fn count(&self, item: u32) -> f64 {
         self.counts[item as usize]
     }
 
-    /// The cosine of two items; 0 where one is not known.
+    /// The cosine of two items; 0 if one is unknown.
     pub(super) fn cosine(&self, a: u32, b: u32) -> f32 {
         dot(self.unit(a), self.unit(b))
     }
 
-    /// The `count` items of highest score for who took `taken`.
+    /// The `count` items of highest score for a user who took `taken`.
     pub(super) fn for_user(&self, taken: &[u32], count: usize) -> Vec<u32> {
         let mut sum = vec![0.0; RANK];
         for &item in taken {
@@ -277,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_time_is_in_every_snapshot() {
+    fn rows_without_times_are_in_every_snapshot() {
         let folder = tempfile::tempdir().expect("a folder");
         let scratch = Scratch::new(folder.path());
         let vectors = |past: i64| {
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn what_happens_later_and_the_number_of_threads_change_nothing() {
+    fn later_rows_and_the_number_of_threads_change_nothing() {
         let folder = tempfile::tempdir().expect("a folder");
         let scratch = Scratch::new(folder.path());
         let rows = rows(80, 40, 20);

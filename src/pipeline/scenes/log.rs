@@ -1,14 +1,13 @@
 //! The interactions of a log in a scratch file.
 //!
-//! Sorted by user and time; memory holds one number for each user, and at a
-//! time one of 64 parts of the log.
+//! Sorted by user and time; memory holds one number for each user, and one of 64 parts of the log at a time.
 //!
-//! The *clock* of an interaction is its time in milliseconds. In a log without times it is the interaction's place
-//! in its user's sequence, the order of the file, as a share of the sequence: 0 is the first, 2^32 would be after
-//! the last. What is said of "before" and "after" holds for either.
+//! The *clock* of an interaction is its time in milliseconds. In a log without times it is the interaction's place in
+//! its user's sequence, in the order of the file, as a share of the sequence: 0 is the first, and 2^32 would follow the
+//! last. "Before" and "after" refer to either.
 //!
-//! In a log with times a row without one had happened before all that have one, in the order of the file: what a
-//! publisher says of a user's past. It is nobody's scene, and no share of the log is counted by it.
+//! In a log with times a row without one precedes all rows with one, in the order of the file: publishers use such rows
+//! for a user's past. It becomes no scene, and shares of the log do not count it.
 
 use super::ScenesError;
 use super::raws::{Raws, place};
@@ -37,9 +36,9 @@ pub(super) struct Entry {
     pub(super) clock: i64,
     /// The row's line in the file.
     pub(super) line: u64,
-    /// The lower, the higher the row's rating: of rows of one user, item and time the highest rating is kept.
+    /// Lower for a higher rating: of rows of one user, item and time the highest rating is kept.
     pub(super) rank: u32,
-    /// How many items the row says were shown ([`MANY`] for as many or more); `None` where it says nothing.
+    /// The number of shown items in the row ([`MANY`] for as many or more); `None` if the row has none.
     pub(super) shown: Option<u8>,
 }
 
@@ -117,7 +116,7 @@ impl Log {
         Ok(Log { entries: output.finish()?, offsets, dated, undated })
     }
 
-    /// Number of users, those without interactions included.
+    /// Number of users, including those without interactions.
     pub(super) fn users(&self) -> u32 {
         (self.offsets.len() - 1) as u32
     }
@@ -127,7 +126,7 @@ impl Log {
         self.entries.records()
     }
 
-    /// Number of interactions that have a clock.
+    /// Number of interactions with a clock.
     pub(super) fn clocked(&self) -> u64 {
         self.len() - self.undated
     }
@@ -137,7 +136,7 @@ impl Log {
         self.entries.read(self.offsets[user as usize]..self.offsets[user as usize + 1])
     }
 
-    /// [`Log::pass`], as a part of the stage that is watched.
+    /// [`Log::pass`] with progress.
     pub(super) fn watched_pass(
         &self,
         what: &str,
@@ -155,7 +154,7 @@ impl Log {
         })
     }
 
-    /// How many users have all their interactions at one moment, and how many have any.
+    /// The number of users whose interactions are all at one moment, and of users with any.
     pub(super) fn at_one_moment(&self) -> Result<[u64; 2], FileError> {
         let (mut all, mut spread) = (0, 0);
         let (mut user, mut is_spread) = (u32::MAX, false);
@@ -172,7 +171,7 @@ impl Log {
         Ok([all - spread, all])
     }
 
-    /// Gives each interaction and how many of its user are earlier: those of the same moment are not.
+    /// Passes each interaction with the number of its user's earlier ones, which excludes those of the same moment.
     pub(super) fn pass(&self, mut each: impl FnMut(Entry, u32)) -> Result<(), FileError> {
         let (mut user, mut clock, mut place, mut earlier) = (u32::MAX, UNDATED, 0, 0);
         self.entries.pass(0..self.len(), |entry| {
@@ -186,16 +185,16 @@ impl Log {
     }
 }
 
-/// The place of a rating among others: the highest first, none last.
+/// The rank of a rating: the highest first, a missing one last.
 fn rank(rating: Option<f64>) -> u32 {
     let Some(rating) = rating.filter(|rating| !rating.is_nan()) else { return u32::MAX };
     let bits = (rating as f32).to_bits();
-    // The bits of a float in the order of its value.
+    // The bits of a float in the order of its values.
     let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
     u32::MAX - 1 - ascending
 }
 
-/// Reads the rows once and divides them by user; says whether the log has times.
+/// Reads the rows once and divides them by user; returns true if the log has times.
 fn divide(
     raws: &Raws,
     scratch: &Scratch,
@@ -245,7 +244,7 @@ struct Sorter<'a> {
 }
 
 impl Sorter<'_> {
-    /// Sorts the rows of some users and writes what is kept of them.
+    /// Sorts the rows of some users and writes the kept ones.
     fn sort(&mut self, mut rows: Vec<Entry>) -> Result<(), FileError> {
         rows.sort_unstable_by_key(|row| match self.dated {
             true if row.clock != UNDATED => (row.user, row.clock, row.item, row.rank, row.line),
@@ -322,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_user_did_earlier_is_counted_by_the_clock() {
+    fn earlier_rows_of_a_user_are_counted_by_the_clock() {
         let folder = tempfile::tempdir().expect("a folder");
         let scratch = Scratch::new(folder.path());
         let rows = [(0, 3, UNDATED), (0, 7, 1), (0, 1, 2), (0, 2, 2), (0, 4, 3), (2, 3, 0)];

@@ -1,16 +1,16 @@
 //! Scenes of a feedback log.
 //!
-//! Scenes: from a feedback log to what users had in front of them when they acted.
+//! A scene is what a user had on screen when acting.
 //!
-//! An interaction with at least three predecessors of the same user may become a scene: the user's profile, the last
-//! things that the user did before, and an exposure list, the real one where the log has it and a sampled one
-//! otherwise. Training and evaluation are disjoint by time. The log is read twice and kept in scratch files: memory
-//! grows with users, items and scenes, and of the log it holds one of 64 parts at a time: what 1/64 of the users did
-//! (32 bytes an interaction), or what happened in 1/64 of the log's time line (16 bytes), a part that is larger where
-//! many interactions share one moment.
+//! An interaction with at least three predecessors of the same user may become a scene: the user's profile, the user's
+//! latest earlier interactions, and an exposure list, the real one if the log has it and a sampled one otherwise.
+//! Training and evaluation are disjoint by time. The log is read twice and stored in scratch files: memory grows with
+//! users, items and scenes, and holds one of 64 parts of the log at a time: the interactions of 1/64 of the users (32
+//! bytes each), or of 1/64 of the log's time line (16 bytes each), a part that is larger if many interactions share one
+//! moment.
 //!
-//! Everything that a scene is built from had happened before it: popularity is exact at its moment, item vectors are
-//! those of the latest of a few snapshots of the log that end before it.
+//! A scene uses only earlier data: popularity is exact at its moment, and item vectors are those of the latest of a few
+//! snapshots of the log that end before it.
 
 mod build;
 mod collaborative;
@@ -50,16 +50,16 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Scenes that cannot be made.
+/// A failure to make scenes.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenesError {
-    /// A file.
+    /// A problem of a file.
     #[error(transparent)]
     File(#[from] FileError),
-    /// A text template.
+    /// A problem of a text template.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// Sentence embeddings.
+    /// A problem of sentence embeddings.
     #[error(transparent)]
     Embedder(#[from] EmbedderError),
 }
@@ -69,17 +69,17 @@ pub enum ScenesError {
 pub struct ScenesMade {
     /// Counts and drop reasons.
     pub tally: Tally,
-    /// The files, those of a dry run included.
+    /// The files, including those of a dry run.
     pub files: Vec<PathBuf>,
     /// The source of content candidates.
     pub content: String,
-    /// Where sentence embeddings came from.
+    /// The source of sentence embeddings.
     pub vectors: Option<&'static str>,
     /// The findings of the audit in each file of scenes.
     pub audit: Vec<(PathBuf, Vec<Finding>)>,
 }
 
-/// The file that says how scenes were made and what the audit found.
+/// The file that records how scenes were made and the audit's findings.
 #[derive(Serialize)]
 struct AuditFile<'a> {
     dataset: &'a str,
@@ -104,7 +104,7 @@ impl AuditFile<'_> {
     }
 }
 
-/// Makes the scenes of one data set. Its files appear together, when all of them are complete.
+/// Makes the scenes of one data set. Its files appear together, when all are complete.
 ///
 /// # Errors
 /// When a file of the data set is missing or damaged, nothing can be sampled, or a file cannot be written.
@@ -141,7 +141,7 @@ pub fn scenes(
     Ok(made)
 }
 
-/// The moments at which snapshots end, ascending, and the one at which evaluation begins.
+/// The moments at which snapshots end, ascending, and the start of evaluation.
 fn moments(log: &Log, options: &SceneOptions<'_>, watch: &dyn Watch) -> Result<(Vec<i64>, i64), FileError> {
     let shares: Vec<f64> = (1..=options.snapshots).map(|at| at as f64 / (options.snapshots + 1) as f64).collect();
     let mut snapshots = quantiles(log, &shares, watch)?;
@@ -156,7 +156,7 @@ fn files(project: &Project, name: &str, options: &SceneOptions<'_>) -> Vec<PathB
     wanted.chain([project.audit(name)]).collect()
 }
 
-/// Samples more than what is wanted, so that scenes whose list cannot be built have successors.
+/// Samples more than requested, so that scenes whose list cannot be built have replacements.
 fn drafts(
     log: &Log,
     raws: &Raws,
@@ -182,14 +182,14 @@ fn drafts(
     Ok(found.drafts)
 }
 
-/// Why no interaction can become a scene of this part, and what to do.
+/// The reason why no interaction can become a scene of this part, and a remedy.
 fn none_eligible(part: Part, log: &Log, options: &SceneOptions<'_>) -> Result<String, FileError> {
     let side = if part == Part::Train { "before" } else { "after" };
     let [flat, users] = log.at_one_moment()?;
     let remedy = if 2 * flat > users {
         format!(
-            "{flat} of {users} users have all their interactions at one moment, so that none of them is earlier than another: \
-             the log does not say in which order, and gives no scenes; take its times out, and the order of the rows counts"
+            "{flat} of {users} users have all their interactions at one moment, so their order is unknown and the \
+             log gives no scenes; remove its times to use the order of the rows"
         )
     } else {
         format!("move --eval-from, or ask for no {} scenes", part.name())
@@ -203,7 +203,7 @@ fn none_eligible(part: Part, log: &Log, options: &SceneOptions<'_>) -> Result<St
     ))
 }
 
-/// The scenes to write: in the order of priority, as many of either kind as are wanted.
+/// The scenes to write: in the order of priority, as many of either kind as requested.
 fn choose<'a>(
     plans: &'a [Plan],
     outcomes: &'a [Outcome],
@@ -234,7 +234,7 @@ fn choose<'a>(
     Ok(chosen)
 }
 
-/// Counts the scenes of a part, of which `left` are lacking; with none at all there is nothing to go on with.
+/// Counts the scenes of a part, `left` of which are missing; without any the stage fails.
 fn count_part(
     part: Part,
     left: [usize; 2],
@@ -258,7 +258,7 @@ fn count_part(
     Ok(())
 }
 
-/// Says of each part that has fewer scenes than are wanted how many those are.
+/// Reports each part with fewer scenes than requested.
 fn tell_shortage(chosen: &[Chosen<'_>], options: &SceneOptions<'_>, tally: &mut Tally) {
     for part in Part::BOTH {
         for (with_real, wanted, what) in [

@@ -2,10 +2,10 @@
 
 use std::cmp::Ordering;
 
-/// Sums kept side by side.
+/// Parallel sums.
 const LANES: usize = 16;
 
-/// The dot product of two vectors of equal length, added up in an order that depends on the length alone.
+/// The dot product of two vectors of equal length, summed in an order that depends on the length alone.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut sums = [0.0; LANES];
     let (wide_a, wide_b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
@@ -29,7 +29,7 @@ fn better(a: &Nearest, b: &Nearest) -> Ordering {
     b.score.total_cmp(&a.score).then(a.item.cmp(&b.item))
 }
 
-/// The `count` items of highest score, the best first; of equal scores the smaller item.
+/// The `count` items of highest score, the best first; the smaller item wins ties.
 pub(super) fn top(items: impl Iterator<Item = Nearest>, count: usize) -> Vec<u32> {
     let mut all: Vec<Nearest> = items.collect();
     if count == 0 {

@@ -8,7 +8,7 @@ use rand_chacha::rand_core::Rng;
 use std::fmt;
 use std::str::FromStr;
 
-/// Items of a list at most: "none of these" needs a letter too.
+/// The most items of a list: "none of these" needs a label too.
 pub const LONGEST: usize = Letter::MOST - 1;
 
 /// A range of numbers, both ends included: `2-12`, or `5` for 5 alone.
@@ -43,7 +43,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// A way to build exposure lists for logs without any.
+/// A way to build exposure lists for logs without impressions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BuilderKind {
     /// As the paper's reference code: random, popular, collaborative and content candidates in random interleave.
@@ -90,7 +90,7 @@ impl ListMix {
         self.0.iter().map(|&(kind, _)| kind)
     }
 
-    /// Returns true if a builder may be drawn.
+    /// True if a builder may be drawn.
     pub fn has(&self, wanted: BuilderKind) -> bool {
         self.kinds().any(|kind| kind == wanted)
     }
@@ -138,27 +138,27 @@ impl fmt::Display for ListMix {
 
 /// The scenes to make of each data set.
 pub struct SceneOptions<'a> {
-    /// Scenes with the real item in `NAME_train.jsonl` and in `NAME_eval.jsonl`, at most.
+    /// The most scenes with the real item in `NAME_train.jsonl` and in `NAME_eval.jsonl`.
     pub wanted: [usize; 2],
     /// Items of a sampled list, for training and for evaluation.
     pub lengths: [Span; 2],
-    /// Earlier interactions that a memory holds, at most as many as there are.
+    /// Earlier interactions in a memory, at most as many as there are.
     pub history: Span,
-    /// How lists are built where the log says none.
+    /// How lists are built if the log has none.
     pub lists: ListMix,
-    /// By what content candidates are found.
+    /// The source of content candidates.
     pub content: ContentKind,
     /// The model of [`ContentKind::Embedder`].
     pub embedder: Option<&'a Embedder>,
-    /// Share of the scenes whose list does not hold the real item; they come on top of `wanted`.
+    /// Share of scenes whose list lacks the real item, in addition to `wanted`.
     pub reject_share: f64,
     /// Share of the log, by time, after which evaluation begins.
     pub eval_from: f64,
-    /// Moments at which item vectors are computed.
+    /// The number of moments at which item vectors are computed.
     pub snapshots: usize,
     /// Root of the random streams.
     pub seed: u64,
-    /// Stop before lists are built, and write nothing.
+    /// Stops before lists are built, and writes nothing.
     pub dry_run: bool,
 }
 
@@ -193,7 +193,7 @@ impl SceneOptions<'_> {
         }
     }
 
-    /// Scenes without the real item that are wanted beside the others.
+    /// Requested scenes without the real item, in addition to the others.
     pub(super) fn rejects(&self, part: usize) -> usize {
         (self.wanted[part] as f64 * self.reject_share / (1.0 - self.reject_share)).round() as usize
     }

@@ -16,11 +16,11 @@ use std::collections::BTreeMap;
 /// Lines between two reports of progress.
 const STRIDE: u64 = 1 << 14;
 
-/// A draft with what was drawn for it.
+/// A draft with its draws.
 pub(super) struct Plan {
     pub(super) draft: Draft,
     pub(super) shape: Shape,
-    /// Lines of the rows that the memory says, the oldest first.
+    /// Lines of the rows in the memory, the oldest first.
     pub(super) history: Vec<u64>,
 }
 
@@ -44,7 +44,7 @@ impl Plan {
         drafts.par_iter().map(|&draft| Plan::draw(draft, log, options)).collect()
     }
 
-    /// The user's interactions before the scene, the latest last, and those at the very moment, the real one included.
+    /// The user's interactions before the scene, the latest last, and those at the same moment, including the real one.
     pub(super) fn split<'a>(&self, rows: &'a [Entry]) -> (&'a [Entry], &'a [Entry]) {
         let (earlier, rest) = rows.split_at(self.draft.earlier as usize);
         let now = rest.iter().take_while(|row| row.clock == self.draft.clock).count();
@@ -56,7 +56,7 @@ impl Plan {
 pub(super) struct Rows(BTreeMap<u64, Box<[u8]>>);
 
 impl Rows {
-    /// Reads the file once more and keeps the lines that some plan needs.
+    /// Reads the file again and keeps the lines that some plan needs.
     pub(super) fn of(plans: &[Plan], raws: &Raws, watch: &dyn Watch) -> Result<Rows, FileError> {
         let listed = plans.iter().filter(|plan| plan.draft.listed).map(|plan| plan.draft.line);
         let mut wanted: Vec<u64> = plans.iter().flat_map(|plan| plan.history.iter().copied()).chain(listed).collect();

@@ -12,9 +12,9 @@ use rayon::prelude::*;
 
 /// Parts into which the log is divided by time before each part is sorted.
 const PARTS: usize = 64;
-/// The most popular items that a scene's shelf holds.
+/// The number of most popular items on a scene's shelf.
 pub(super) const POPULAR: usize = 300;
-/// Ranks of a window of equal popularity, and the reach of windows around an item on either side.
+/// Ranks in a window of equal popularity, and the reach of windows around an item on either side.
 pub(super) const WINDOW: u32 = 51;
 
 #[derive(Clone, Copy)]
@@ -38,11 +38,11 @@ impl Record for Taken {
 
 /// The items on offer at the time of a scene, by popularity.
 pub(super) struct Shelf {
-    /// The most popular items that anybody had taken, the first the most popular.
+    /// The most popular items with interactions, the most popular first.
     pub(super) top: Vec<u32>,
     /// The ranks around the real item.
     pub(super) around: Vec<u32>,
-    /// The real item's place in `around`.
+    /// The real item's index in `around`.
     pub(super) real: u32,
 }
 
@@ -50,7 +50,7 @@ pub(super) struct Shelf {
 pub(super) struct Timeline<'a> {
     watch: &'a dyn Watch,
     parts: Vec<Spill<Taken>>,
-    /// How often each item had been taken before the first moment.
+    /// The count of each item before the first moment.
     earlier: Vec<u32>,
 }
 
@@ -83,7 +83,7 @@ impl<'a> Timeline<'a> {
         Ok(Timeline { watch, parts, earlier })
     }
 
-    /// Calls `at` for each moment (given in ascending order) with the ranking of what happened before it.
+    /// Calls `at` for each moment (in ascending order) with the ranking of earlier interactions.
     fn sweep(&self, clocks: &[i64], mut at: impl FnMut(usize, &Ranking)) -> Result<(), FileError> {
         let rows = self.parts.iter().map(Spill::records).sum();
         self.watch.begin("popularity at the scenes", rows);
@@ -117,7 +117,7 @@ impl<'a> Timeline<'a> {
         Ok(shelves.into_iter().flatten().collect())
     }
 
-    /// How many users had taken each of the items of some lists, each at the moment of its list.
+    /// The number of users who had taken each of the items of some lists, at the moment of each list.
     pub(super) fn counts(&self, lists: &[(i64, &[u32])]) -> Result<Vec<Vec<u32>>, FileError> {
         let order = by_clock(lists.iter().map(|&(clock, _)| clock));
         let clocks: Vec<i64> = order.iter().map(|&place| lists[place].0).collect();
@@ -136,13 +136,13 @@ fn by_clock(clocks: impl Iterator<Item = i64>) -> Vec<usize> {
     order.into_iter().map(|(_, place)| place).collect()
 }
 
-/// The items by popularity, kept in order while counts grow by one: a grown item changes places with the first of
-/// those that had its count.
+/// The items by popularity, maintained while counts grow by one: a grown item swaps places with the first item that had
+/// its count.
 struct Ranking {
     counts: Vec<u32>,
     ranked: Vec<u32>,
     rank_of: Vec<u32>,
-    /// How many items have more than this count.
+    /// The number of items above this count.
     above: Vec<u32>,
 }
 
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_time_counts_from_the_first_moment_on() {
+    fn rows_without_times_count_from_the_first_moment_on() {
         let folder = tempfile::tempdir().expect("a folder");
         let scratch = Scratch::new(folder.path());
         let rows = [(0, 2, UNDATED), (0, 1, 5), (1, 2, UNDATED), (1, 3, UNDATED), (1, 0, 9), (2, 1, 9)];
@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn shelves_hold_what_was_taken_and_the_ranks_around() {
+    fn shelves_have_taken_items_and_the_ranks_around() {
         let mut ranking = Ranking::new(200);
         [7, 7, 3].into_iter().for_each(|item| ranking.add(item));
         let shelf = ranking.shelf(3);

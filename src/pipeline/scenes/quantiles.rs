@@ -4,11 +4,11 @@ use super::log::{Entry, Log, UNDATED};
 use crate::files::FileError;
 use crate::pipeline::Watch;
 
-/// Spans into which a range of clocks is cut; each is cut as finely once more.
+/// The number of spans of a range of clocks; each is divided as finely once more.
 const SPANS: usize = 1 << 16;
 
-/// For each share (ascending, 0 to 1) the earliest moment before which at least that share of the interactions has
-/// happened. Interactions without a clock are not counted. Exact to 2^-32 of the log's range: to a second over 130 years.
+/// For each share (ascending, 0 to 1) the earliest moment before which at least that share of the interactions
+/// happened. Interactions without a clock do not count. Exact to 2^-32 of the log's range: to a second over 130 years.
 pub(super) fn quantiles(log: &Log, shares: &[f64], watch: &dyn Watch) -> Result<Vec<i64>, FileError> {
     let (mut first, mut last) = (i64::MAX, i64::MIN);
     clocks(log, watch, |clock| (first, last) = (first.min(clock), last.max(clock)))?;
@@ -59,7 +59,7 @@ fn crossing(counts: &[u64], start: u64, wanted: u64) -> (usize, u64) {
     (counts.len() - 1, before)
 }
 
-/// Equal spans of whole numbers.
+/// Equal spans of integers.
 #[derive(Clone, Copy)]
 struct Spans {
     first: i64,
@@ -121,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_no_time_moves_no_quantile() {
+    fn rows_without_times_move_no_quantile() {
         let folder = tempfile::tempdir().expect("a folder");
         let scratch = Scratch::new(folder.path());
         let mut rows: Vec<_> = (0..300).map(|row| (0, row as u32, row * row * 1_000)).collect();

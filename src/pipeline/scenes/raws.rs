@@ -1,6 +1,6 @@
 //! Ids of users and items, and item rows.
 //!
-//! Dense numbers follow the order of the external ids, so the order of the files changes nothing.
+//! Dense numbers follow the order of the external ids, so the order of the files has no effect.
 
 use super::ScenesError;
 use crate::dataset::{ExternalId, ItemRow, TextTemplates, UnifiedFiles, UserRow};
@@ -46,7 +46,7 @@ pub(super) struct Raws {
     pub(super) items: Ids,
     /// By dense number.
     pub(super) rows: Vec<ItemRow>,
-    /// When each item came out, in milliseconds since 1970; `i64::MIN` where that is not known.
+    /// The release time of each item, in milliseconds since 1970; `i64::MIN` if unknown.
     pub(super) released: Vec<i64>,
 }
 
@@ -92,7 +92,7 @@ impl Raws {
     }
 }
 
-/// A line of a file of the project, whatever folder the project is in.
+/// A line of a file of the project, without the project's folder.
 pub(super) fn place(path: &Path, line: u64) -> String {
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
     format!("{}:{line}", name.unwrap_or_default())

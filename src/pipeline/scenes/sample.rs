@@ -1,7 +1,7 @@
 //! Sampling of interactions that become scenes.
 //!
-//! An interaction's priority is a draw from a stream that depends on the seed, the data set's name, the user and
-//! the item alone; the smallest priorities win. So neither the order of files nor other rows change who is drawn.
+//! An interaction's priority is a draw from a stream that depends on the seed, the data set's name, the user and the
+//! item alone; the smallest priorities win. So neither the order of files nor other rows change the sample.
 
 use super::log::{Entry, Log};
 use super::options::SceneOptions;
@@ -17,7 +17,7 @@ use std::fmt::Write;
 /// Earlier interactions of the same user that a scene needs.
 pub(super) const PREDECESSORS: u32 = 3;
 
-/// Which of the two files a scene belongs to.
+/// The file of a scene.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Part {
     Train,
@@ -43,7 +43,7 @@ pub(super) struct Draft {
     pub(super) key: u64,
     pub(super) user: u32,
     pub(super) item: u32,
-    /// How many of the user's interactions are earlier.
+    /// The number of the user's earlier interactions.
     pub(super) earlier: u32,
     pub(super) clock: i64,
     pub(super) line: u64,
@@ -59,13 +59,13 @@ impl Draft {
     }
 }
 
-/// The drafts of both parts, and how many interactions there were to draw from.
+/// The drafts of both parts, and the number of interactions to draw from.
 pub(super) struct Drafts {
     pub(super) drafts: Vec<Draft>,
     pub(super) eligible: [u64; 2],
 }
 
-/// The moments that divide a log: scenes are taken from `from` on; those of `cut` and later are for evaluation.
+/// The moments that divide a log: scenes start at `from`; those at `cut` or later are for evaluation.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) from: i64,
@@ -114,12 +114,12 @@ pub(super) fn sample(
     Ok(Drafts { drafts, eligible })
 }
 
-/// Why an interaction gives no scene, as far as the first pass can say. A list that is sampled shows nothing that
-/// `is_later` than the scene, so the real item would be the only one; what a log says was shown was shown.
+/// The reason why an interaction gives no scene, as far as the first pass knows. A sampled list shows no item whose
+/// release `is_later` than the scene, so the real item would be the only one; a list in the log is used as it is.
 fn unusable(shown: Option<u8>, letters: usize, is_later: bool) -> Option<&'static str> {
     match shown {
         Some(..2) => Some("a row that shows fewer than two items"),
-        Some(count) if usize::from(count) > letters => Some("a row that shows more items than there are letters"),
+        Some(count) if usize::from(count) > letters => Some("a row that shows more items than there are option labels"),
         Some(_) => None,
         None => is_later.then_some("a scene whose real item came out later"),
     }
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_gives_no_scene_is_known_before_anything_is_drawn() {
+    fn rows_without_a_scene_are_known_before_anything_is_drawn() {
         assert_eq!((unusable(None, 26, false), unusable(Some(26), 26, true)), (None, None));
         assert!(unusable(None, 26, true).is_some_and(|reason| reason.contains("came out later")));
         assert!(unusable(Some(1), 26, false).is_some_and(|reason| reason.contains("fewer than two")));

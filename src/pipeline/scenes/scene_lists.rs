@@ -2,9 +2,9 @@
 //!
 //! The target item among negatives, for logs without impressions.
 //!
-//! How negatives are drawn decides what a list can measure, see [`crate::scene::ListBuilder`] for the same kinds
-//! over a log in memory. An item can be exposed that the user had not taken before or at the moment of the scene,
-//! and that was not released later. Nothing that happened at or after the moment enters.
+//! The sampling of negatives decides what a list can measure; [`crate::scene::ListBuilder`] has the same kinds over a
+//! log in memory. An item can be shown if the user had not taken it before or at the moment of the scene, and it was
+//! not released later. Later interactions have no effect.
 
 use super::collaborative::Vectors;
 use super::content::Content;
@@ -14,15 +14,15 @@ use crate::random::{below, shuffle, unit};
 use rand_chacha::rand_core::Rng;
 use std::collections::HashSet;
 
-/// How many of a user's latest items a history-similar negative may start from.
+/// The number of a user's latest items from which a history-similar negative may start.
 const RECENT: usize = 20;
-/// Draws from a list's own source before a uniform item is taken.
+/// Draws from a list's own source before a uniform item is used.
 const TRIES: usize = 45;
 
 /// The data shared by all lists at one snapshot.
 pub(super) struct Sources<'a> {
     pub(super) items: u32,
-    /// When items came out.
+    /// The release times of items.
     pub(super) released: &'a [i64],
     pub(super) vectors: &'a Vectors,
     pub(super) content: &'a Content<'a>,
@@ -34,11 +34,11 @@ pub(super) struct Sources<'a> {
 pub(super) struct Situation<'a> {
     /// The real item.
     pub(super) item: u32,
-    /// The items that the user took before, the latest last.
+    /// The user's earlier items, the latest last.
     pub(super) taken: &'a [u32],
     /// The items that the user took before or at this time, the target item included.
     pub(super) blocked: &'a HashSet<u32>,
-    /// Releases later than this are not shown; `i64::MAX` where the log has no times.
+    /// Items released later are not shown; `i64::MAX` if the log has no times.
     pub(super) now: i64,
     pub(super) shelf: &'a Shelf,
 }
@@ -56,11 +56,11 @@ pub(super) struct Shape {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct List {
     pub(super) items: Vec<u32>,
-    /// The slot of the real item; the length where the list does not hold it.
+    /// The slot of the real item; the length if the list lacks it.
     pub(super) real: usize,
 }
 
-/// Why a list cannot be built.
+/// The reason why a list cannot be built.
 pub(super) type Unbuilt = &'static str;
 
 const FEW: Unbuilt = "a scene with fewer items to show than the list needs";
@@ -69,7 +69,7 @@ const FEW_NEAR: Unbuilt = "a scene whose anchor has fewer neighbours to show tha
 const NO_ANCHOR: Unbuilt = "a scene whose real item is near no anchor: nobody had taken it before the snapshot";
 
 impl Sources<'_> {
-    /// A list for a situation. The real item, if it is in the list, is at a uniform position, the last included.
+    /// A list for a situation. The real item, if included, is at a uniform position, the last included.
     pub(super) fn build<R: Rng>(&self, rng: &mut R, shape: Shape, of: &Situation<'_>) -> Result<List, Unbuilt> {
         let wanted = shape.length - usize::from(shape.with_real);
         let mut items = match shape.kind {
@@ -87,8 +87,8 @@ impl Sources<'_> {
         Ok(List { items, real })
     }
 
-    /// The list with an item that can be shown, drawn uniformly, in the slot of the real one: a list from which the
-    /// real item were only taken out would be recognised by its length.
+    /// The list with a uniformly drawn item in the slot of the real one: if the real item were only removed, its length
+    /// would give the list away.
     pub(super) fn without_real<R: Rng>(
         &self,
         rng: &mut R,
@@ -104,7 +104,7 @@ impl Sources<'_> {
         !of.blocked.contains(&item) && self.released[item as usize] <= of.now
     }
 
-    /// The first `wanted` of `candidates` that can be shown, filled up with uniform items.
+    /// The first `wanted` of `candidates` that can be shown, completed with uniform items.
     fn filled<R: Rng>(
         &self,
         rng: &mut R,
@@ -138,7 +138,7 @@ impl Sources<'_> {
                 return Some(item);
             }
         }
-        // A user who has taken nearly everything: the next item that can be shown.
+        // For a user who has taken nearly everything: the next item that can be shown.
         let start = below(rng, self.items);
         (start..self.items).chain(0..start).find(fits)
     }
@@ -157,7 +157,7 @@ impl Sources<'_> {
         self.filled(rng, merged, wanted, of)
     }
 
-    /// Negatives from a window of popularity ranks that holds the real item at a uniform place.
+    /// Negatives from a window of popularity ranks with the real item at a uniform position.
     fn matched<R: Rng>(&self, rng: &mut R, wanted: usize, of: &Situation<'_>) -> Result<Vec<u32>, Unbuilt> {
         let (around, real) = (&of.shelf.around, of.shelf.real);
         let width = WINDOW.min(around.len() as u32);
@@ -176,9 +176,9 @@ impl Sources<'_> {
         if items.len() < wanted { Err(FEW_NEAR) } else { Ok(items) }
     }
 
-    /// Items in the order of draws without replacement in proportion to how many users had taken them by the
-    /// snapshot (Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006). Real items come about
-    /// in this proportion; uniform negatives would leave the real item as the most popular of its neighbourhood.
+    /// Items in the order of draws without replacement in proportion to their numbers of users at the snapshot
+    /// (Efraimidis and Spirakis, "Weighted random sampling with a reservoir", 2006). Real items occur in about this
+    /// proportion; uniform negatives would make the real item the most popular of its neighbourhood.
     fn by_popularity<R: Rng>(&self, rng: &mut R, items: Vec<u32>) -> Vec<u32> {
         let waiting = |item| -libm::log(1.0 - unit(rng)) / self.vectors.count(item);
         let mut drawn: Vec<(f64, u32)> = items.iter().copied().map(waiting).zip(items.iter().copied()).collect();
@@ -186,7 +186,7 @@ impl Sources<'_> {
         drawn.into_iter().map(|(_, item)| item).collect()
     }
 
-    /// A random item, a popular one and two neighbours of the user's latest items, again and again.
+    /// Repeats: a random item, a popular one and two neighbours of the user's latest items.
     fn history_similar<R: Rng>(&self, rng: &mut R, wanted: usize, of: &Situation<'_>) -> Result<Vec<u32>, Unbuilt> {
         let recent = &of.taken[of.taken.len().saturating_sub(RECENT)..];
         let mut places: Vec<usize> = (0..wanted).collect();
@@ -207,7 +207,7 @@ impl Sources<'_> {
     }
 }
 
-/// The members of all sources, each source in its own order, at places drawn for each member alike.
+/// The members of all sources, each source in its own order, with equally likely positions for each member.
 fn interleaved<R: Rng>(rng: &mut R, sources: [Vec<u32>; 4]) -> Vec<u32> {
     let mut turns: Vec<usize> = Vec::new();
     for (place, source) in sources.iter().enumerate() {

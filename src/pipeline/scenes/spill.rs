@@ -1,6 +1,6 @@
 //! Scratch files of records of fixed size.
 //!
-//! A scratch file loses its name as soon as it is open, so nothing is left however the program ends.
+//! A scratch file loses its name as soon as it is open, so no file remains, however the program ends.
 
 use crate::files::FileError;
 use std::fs::{File, OpenOptions};
@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Records read at once by a pass over a file.
+/// Records read at once in a pass over a file.
 const BLOCK: u64 = 1 << 15;
 
 /// A record of a scratch file.
@@ -115,7 +115,7 @@ impl<T: Record> Spill<T> {
         Ok(records)
     }
 
-    /// Gives the records of a range one after the other.
+    /// Passes the records of a range one after the other.
     pub(super) fn pass(&self, range: Range<u64>, mut each: impl FnMut(T)) -> Result<(), FileError> {
         let mut bytes = vec![0; (BLOCK.min(range.end - range.start) as usize) * T::SIZE];
         let mut next = range.start;

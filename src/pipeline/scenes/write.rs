@@ -20,7 +20,7 @@ const CHUNK: usize = 512;
 pub(super) struct Chosen<'a> {
     pub(super) plan: &'a Plan,
     pub(super) built: &'a Built,
-    /// How many users had taken each item of the list before the moment.
+    /// The number of users who had taken each item of the list before the moment.
     pub(super) counts: Vec<u32>,
 }
 
@@ -80,7 +80,7 @@ impl Renderer<'_> {
             item_pos: list.real,
             choice_cnt: list.items.len(),
             dataset: self.name.to_owned(),
-            // Were it offered only where it is right, its presence would be the answer.
+            // If it were offered only when it is correct, its presence would be the answer.
             offers_none: self.options.reject_share > 0.0,
             builder: Some(scene.built.builder.to_owned()),
             items: Some(list.items.iter().map(|&item| raws.items.external(item).clone()).collect()),

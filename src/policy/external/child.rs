@@ -1,7 +1,7 @@
 //! The child process of an external policy.
 //!
-//! Three threads are at its pipes, so that neither a program that does not read nor one that does not write can
-//! block the simulation: only the wait for an answer does, and that has a limit.
+//! Three threads serve its pipes, so that neither a program that does not read nor one that does not write can block
+//! the simulation: only the wait for an answer blocks, and it has a limit.
 
 use super::message::{Answer, Question};
 use std::collections::VecDeque;
@@ -13,32 +13,32 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Bytes of one answer at most: slates of a million users fit.
+/// The most bytes of one answer: slates of a million users fit.
 const LONGEST_ANSWER: u64 = 1 << 28;
 
-/// Lines of standard error that are kept for a message.
+/// Lines of standard error to keep for a message.
 const LAST_WORDS: usize = 12;
 
-/// Characters of one of them.
+/// The most characters of one of them.
 const WORD_LENGTH: usize = 300;
 
-/// How long a program may take to end once its standard input is closed, in steps of 10 ms.
+/// The time that a program has to end once its standard input is closed, in steps of 10 ms.
 const STEPS_TO_END: u32 = 100;
 
 /// A started program.
 pub(super) struct Child {
     process: std::process::Child,
-    /// How messages call it.
+    /// The name in messages.
     name: String,
-    /// To the thread that writes; `None` once the program is asked to end.
+    /// The channel to the writing thread; `None` once the program is asked to end.
     lines: Option<Sender<Vec<u8>>>,
-    /// From the thread that reads: one line each, or why there is none.
-    /// Behind a lock that is never waited for: a policy must be shareable between threads.
+    /// The channel from the reading thread: one line each, or the reason for its absence. The lock is never contended;
+    /// a policy must be shareable between threads.
     answers: Mutex<Receiver<Result<Vec<u8>, String>>>,
     last_words: Arc<Mutex<VecDeque<String>>>,
     /// The thread that reads standard error.
     listener: Option<JoinHandle<()>>,
-    /// True if its group was ended.
+    /// True if its process group was ended.
     is_over: bool,
 }
 
@@ -53,7 +53,7 @@ impl Child {
         #[cfg(unix)]
         {
             use std::os::unix::process::CommandExt;
-            // What it starts itself is of its group, and ends with it.
+            // Programs that it starts are in its group and end with it.
             command.process_group(0);
         }
         let mut process = command.spawn().map_err(|problem| {
@@ -80,7 +80,7 @@ impl Child {
     pub fn ask(&mut self, question: &Question<'_>, what: &str, limit: Duration, key: &str) -> Result<Answer, String> {
         let mut line = serde_json::to_vec(question).map_err(|problem| problem.to_string())?;
         line.push(b'\n');
-        // A program that is gone is found out by the wait for its answer.
+        // The wait for its answer detects a program that has ended.
         let _ = self.lines.as_ref().map(|lines| lines.send(line));
         let answers = self.answers.get_mut().unwrap_or_else(|poisoned| poisoned.into_inner());
         let answer = match answers.recv_timeout(limit) {
@@ -102,7 +102,7 @@ impl Child {
             Err(problem) => {
                 let text = shortened(&String::from_utf8_lossy(&answer));
                 Err(self.with_last_words(format!(
-                    "`{}` answered `{what}` with what is none of the protocol's lines ({problem}): {text}",
+                    "`{}` answered `{what}` with a line that is not in the protocol ({problem}): {text}",
                     self.name
                 )))
             }
@@ -120,7 +120,7 @@ impl Child {
             Some(status) => format!("it ended with {status}"),
             None => problem.to_owned(),
         };
-        // The program is gone: its last words are complete.
+        // The program has ended, so its standard error is complete.
         if let Some(listener) = self.listener.take() {
             let _ = listener.join();
         }
@@ -136,7 +136,7 @@ impl Child {
         format!("{message}; its last words:\n  {}", lines.join("\n  "))
     }
 
-    /// Waits a little for the program to end, then ends it, and in any case whatever it has started and left.
+    /// Waits briefly for the program to end, then ends it, and in any case all programs of its group.
     fn end(&mut self) -> Option<std::process::ExitStatus> {
         let mut has_ended = self.has_ended();
         for _ in 0..STEPS_TO_END {
@@ -150,8 +150,8 @@ impl Child {
         self.process.wait().ok().filter(|_| has_ended)
     }
 
-    /// Returns true if the program has ended. Its number stays its own until it is waited for, so that the group that is ended after
-    /// it cannot be another one.
+    /// True if the program has ended. Its process id stays reserved until it is waited for, so the group that is ended
+    /// after it cannot be another one.
     fn has_ended(&mut self) -> bool {
         #[cfg(unix)]
         {
@@ -166,7 +166,7 @@ impl Child {
         }
     }
 
-    /// Ends the program and all of its group. A program that leaves the group (as a daemon does) is not reached.
+    /// Ends the program and its group. A program that leaves the group (as a daemon does) is not reached.
     fn kill(&mut self) {
         let is_first = !std::mem::replace(&mut self.is_over, true);
         #[cfg(unix)]
@@ -182,7 +182,7 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // Closes its standard input, unless a line is still being written; then the program is stopped all the same.
+        // Closes its standard input, unless a line is still being written; then the program is stopped nevertheless.
         self.lines = None;
         self.end();
     }

@@ -1,4 +1,4 @@
-//! The lines that are exchanged; see the protocol in [`super`].
+//! The lines exchanged; see the protocol in [`super`].
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
@@ -42,7 +42,7 @@ pub(super) struct Item<'a> {
     pub fields: BTreeMap<&'a str, Value>,
 }
 
-/// A time in milliseconds as seconds: a whole number where it is one.
+/// A time in milliseconds as seconds: an integer if it is one.
 pub(super) fn seconds(time: i64) -> Number {
     let whole = Number::from(time.div_euclid(1_000));
     if time.rem_euclid(1_000) == 0 { whole } else { Number::from_f64(time as f64 / 1_000.0).unwrap_or(whole) }

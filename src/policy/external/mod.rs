@@ -1,10 +1,10 @@
 //! `external`: a policy in a child process.
 //!
-//! It speaks lines of JSON.
+//! The program reads and writes lines of JSON.
 //!
 //! The program is started once for each replication. It reads one line of JSON from its standard input at a time and
-//! answers each with one line on its standard output; what it writes to standard error is shown when it fails.
-//! Users and items are numbers from 0. `null` stands for what is unknown or absent.
+//! answers each with one line on its standard output; its standard error is shown if it fails. Users and items are
+//! numbers from 0. `null` means unknown or absent.
 //!
 //! ```text
 //! -> {"type":"start","protocol":2,"slate":10,"tick_seconds":86400,"seed":7,
@@ -21,16 +21,17 @@
 //! <- {"type":"observed"}
 //! ```
 //!
-//! All users of a tick come in one `recommend`, those who were shown something in one `observe`. A wrapper may ask for
-//! longer lists than `slate` of `start`: the number in `recommend` counts. `categories` are those of `data.item_field`,
-//! `fields` all that the data say of an item; ratings are levels from 1 to 5, whatever the scale of the data. `{"type":"error","message":"..."}` is an
-//! answer to anything and ends the policy. At the end its standard input is closed, and on Unix
-//! what it has started and not ended is ended with it, unless it has left its process group.
+//! All users of a tick come in one `recommend`, and all users with a shown slate in one `observe`. A wrapper may ask
+//! for longer lists than `slate` of `start`: the number in `recommend` counts. `categories` are those of
+//! `data.item_field`, `fields` all fields of an item; ratings are levels from 1 to 5, whatever the scale of the data.
+//! `{"type":"error","message":"..."}` is an answer to anything and ends the policy. At the end its standard input is
+//! closed; on Unix, programs that it started and did not end are ended with it, unless they have left its process
+//! group.
 //!
 //! The program must be a function of its messages, `seed` included, or the run cannot be repeated. It has
-//! `start_timeout` seconds to get ready and `timeout` for every other answer; one that fails, ends, is late or answers
-//! something else ends the policy's run with an error that names policy, tick and, where it is about one of them, the
-//! user. A slate with fewer items than slots although candidates were left is shown short and counted.
+//! `start_timeout` seconds to get ready and `timeout` for every other answer. A program that fails, ends, is late or
+//! answers something else ends the policy's run with an error that names policy, tick and, if it is about one of them,
+//! the user. A slate with fewer items than slots although candidates were left is shown short and counted.
 //! `examples/external_policy.py` needs only Python, `examples/external_implicit.py` wraps a library.
 
 mod child;
@@ -48,23 +49,23 @@ use rand_chacha::rand_core::Rng;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The number that a program may check.
+/// The protocol version, which a program may check.
 const PROTOCOL: u32 = 2;
 
-/// Id of the stream from which the program's seed comes; above those of users and of training.
+/// Id of the stream of the program's seed, above those of users and of training.
 const SEED: u64 = 1 << 41;
 
 parameters! {
-    /// a program of your own in any language, asked in lines of JSON (protocol: src/policy/external/mod.rs)
+    /// your own program in any language, through lines of JSON (protocol: src/policy/external/mod.rs)
     pub(super) struct ExternalSpec = "external" {
         /// the program and its arguments
         command: Texts,
         /// folder in which the program is started, relative to the folder of this file
         folder: PathBuf = ".",
-        /// seconds that one answer may take
+        /// the most seconds for one answer
         #[range(0.01..=1e6)]
         timeout: f64 = 60.0,
-        /// seconds that the program may take to get ready, with training on the log
+        /// the most seconds for the program to get ready, including training on the log
         #[range(0.01..=1e6)]
         start_timeout: f64 = 600.0,
     }
@@ -121,7 +122,7 @@ struct Lists {
 }
 
 impl Lists {
-    /// Checks the shape; what the items are is checked where every policy's are.
+    /// Checks the shape; the items are checked as those of every policy.
     fn check(&self, requests: &Requests<'_>) -> Result<(), (Option<UserId>, String)> {
         let rows = requests.len();
         let count = |what: &str, found: usize| {
@@ -190,7 +191,7 @@ fn start<'a>(context: &'a PolicyContext) -> Question<'a> {
         protocol: PROTOCOL,
         slate: context.slate,
         tick_seconds: context.tick_seconds,
-        // 53 bits: every reader of JSON gets them whole.
+        // 53 bits: every JSON reader keeps them exactly.
         seed: context.streams.derive(Purpose::Policy, SEED, 0).next_u64() >> 11,
         items: (0..catalogue.len()).map(item).collect(),
         log: (0..context.log.users() as u32).map(history).collect(),

@@ -1,16 +1,15 @@
-//! `onnx`: what a neural network scores highest for the user's latest items.
+//! `onnx`: the scores of a neural network for the latest items.
 //!
-//! Any network that reads the items that a user took last, oldest first, and gives a score to every item of the
-//! catalogue: a folder with a card and a graph that ONNX Runtime runs. The section "Rankers" of `models/README.md` is
-//! the contract; a folder that differs, or that was made for another catalogue, is refused. The network stays as it was
-//! trained, histories grow at once: what a user accepts is read the next time. A user without history is a row of
-//! zeros, and gets what the network makes of it.
+//! Any network that reads the user's latest items, oldest first, and scores every item of the catalogue: a folder with
+//! a card and a graph that ONNX Runtime runs. The section "Rankers" of `models/README.md` is the contract; a folder
+//! that differs from it, or was made for another catalogue, is refused. The network is not retrained; histories grow at
+//! once, so an accepted item is read the next time. A user without history is a row of zeros.
 //!
 //! On MovieLens 100K (last fifth of each user held out) `models/sasrec` reaches an NDCG@10 of 0.231; `popular` has
 //! 0.119, `item_knn` 0.192, `ials` 0.199, `ease` 0.203, `markov` 0.220.
 //!
-//! Users go through the graph in calls of a fixed number of rows, the last one filled up with copies, so that a user's
-//! scores depend on that user alone. They are kept until the user accepts something.
+//! Users go through the graph in calls of a fixed number of rows, the last one padded with copies, so that a user's
+//! scores depend on that user alone. They are cached until the user accepts something.
 
 mod ranker;
 mod ranker_card;
@@ -25,7 +24,7 @@ use crate::params::parameters;
 use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 
-/// Scores in memory at most: 128 MiB. With more users than that, scores are recomputed for every slate.
+/// The most scores in memory: 128 MiB. With more users, scores are recomputed for every slate.
 const MOST_SCORES: usize = 1 << 25;
 
 parameters! {
@@ -46,19 +45,19 @@ impl BuildPolicy for OnnxSpec {
 struct Onnx {
     ranker: Ranker,
     histories: Histories,
-    /// True if the scores of all users are kept: row `u` of `scores` is then user `u`'s. If not, users are answered in
-    /// parts, and row `r` is the part's user number `r`.
+    /// True if the scores of all users are cached: row `u` of `scores` is then user `u`'s. Otherwise users are
+    /// processed in parts, and row `r` is the part's user number `r`.
     keeps: bool,
     /// `[rows, items]`.
     scores: Vec<f32>,
-    /// Which rows are those of their user's history.
+    /// True for rows that match their user's history.
     fresh: Vec<bool>,
     /// The slates of one part.
     part: Slates,
 }
 
 impl Onnx {
-    /// With `most` scores in memory at most, but at least those of one call of the graph.
+    /// With at most `most` scores in memory, but at least those of one call of the graph.
     fn new(folder: &Path, context: &PolicyContext, most: usize) -> Result<Onnx, PolicyError> {
         let ranker = Ranker::load(folder, &context.catalogue).map_err(PolicyError::new)?;
         let (users, items) = (context.sources.len(), ranker.items());
@@ -74,12 +73,12 @@ impl Onnx {
         })
     }
 
-    /// The row of `scores` of the user who is number `place` of the part.
+    /// The row of `scores` for the user with index `place` in the part.
     fn row(&self, place: usize, user: UserId) -> usize {
         if self.keeps { user.index() } else { place }
     }
 
-    /// Brings the scores of these users up to date.
+    /// Updates the scores of these users.
     fn refresh(&mut self, users: &[UserId]) -> Result<(), PolicyError> {
         if !self.keeps {
             self.fresh.fill(false);
@@ -97,7 +96,7 @@ impl Onnx {
         }
         let (ranker, histories) = (&self.ranker, &self.histories);
         let done: Vec<_> = targets.par_chunks_mut(ROWS).map(|users| ranker.score(users, histories)).collect();
-        // The first failure in the order of users, whatever thread met one first.
+        // The first failure in the order of users, whichever thread failed first.
         done.into_iter().collect::<Result<(), PolicyError>>()?;
         stale.iter().for_each(|&(row, _)| self.fresh[row] = true);
         Ok(())
@@ -156,11 +155,11 @@ mod tests {
         Onnx::new(folder.path(), context, most).unwrap_or_else(|problem| panic!("{problem}"))
     }
 
-    /// Slates of some ticks in which users accept some of what they are shown.
+    /// Slates of some ticks in which users accept some of the shown items.
     fn rollout(world: &World, policy: &mut Onnx) -> Vec<Slates> {
         let (users, blocked) = world.everyone();
         let one = |tick: u32| {
-            // Others ask at every tick.
+            // Other users ask at every tick.
             let some = |place: &usize| !(place + tick as usize).is_multiple_of(3);
             let places: Vec<usize> = (0..users.len()).filter(some).collect();
             let users: Vec<UserId> = places.iter().map(|&place| users[place]).collect();
@@ -174,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_changes_no_slate() {
+    fn the_cache_changes_no_slate() {
         if !has_runtime() {
             return;
         }
@@ -212,20 +211,20 @@ mod tests {
             assert_eq!(after[2], before[2], "nothing happened to the third user");
             after
         };
-        // The tables of the fixture know even from odd items.
+        // The tables of the fixture distinguish even from odd items.
         assert_eq!(policy_of("ranker", 1.0)[..2], [[0; 3], [1; 3]]);
         assert_eq!(policy_of("rated", 5.0)[..2], [[0; 3], [1; 3]]);
-        // A bad rating turns the sign of an item there.
+        // A bad rating reverses the sign of an item there.
         assert_eq!(policy_of("rated", 1.0)[..2], [[1; 3], [0; 3]]);
         assert_eq!(policy_of("rated", f32::NAN)[..2], [[0; 3], [1; 3]], "no rating is no bad rating");
     }
 
     #[test]
-    fn the_latest_items_stand_last() {
+    fn the_latest_items_are_last() {
         if !has_runtime() {
             return;
         }
-        // The fixture reads 8 items, the newest weighs most: of nine, the first has no say.
+        // The fixture reads 8 items and weights the newest most: of nine, the first is ignored.
         let long: Vec<u32> = (0..9).map(|place| if place == 0 { 1 } else { place * 2 }).collect();
         let world = World::with_log(3, 40, &[&long, &long[1..], &[2, 3]]).slate(4);
         let mut policy = policy("ranker", &world.context(), MOST_SCORES);

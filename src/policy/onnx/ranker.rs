@@ -7,10 +7,11 @@ use crate::onnx::{Graph, GraphSpec, OnnxError, Port, check_rows, row_bits};
 use crate::policy::{Histories, PolicyError};
 use std::path::{Path, PathBuf};
 
-/// Users of one call of the graph. Never one: a product with a single row takes another kernel and rounds differently.
+/// Users of one call of the graph. Never one: another kernel computes a product with a single row and rounds
+/// differently.
 pub(super) const ROWS: usize = 32;
 
-/// A user and where the scores go, `[items]`.
+/// A user and the slice for the scores, `[items]`.
 pub(super) type Target<'a> = (UserId, &'a mut [f32]);
 
 /// See the module's documentation.
@@ -24,14 +25,14 @@ pub(super) struct Ranker {
 
 /// The content of one call.
 struct Inputs {
-    /// `[ROWS, history]`: item number + 1, the latest in the last column, 0 = nothing.
+    /// `[ROWS, history]`: item number + 1, the latest in the last column, 0 = none.
     numbers: Vec<f32>,
-    /// The same for ratings, 0 = none; empty where the graph does not read them.
+    /// The same for ratings, 0 = none; empty if the graph does not read them.
     ratings: Vec<f32>,
 }
 
 impl Ranker {
-    /// Loads the ranker in `folder` and tries it.
+    /// Loads the ranker in `folder` and tests it.
     pub(super) fn load(folder: &Path, catalogue: &Catalogue) -> Result<Ranker, String> {
         let (card, path) = Card::read(folder, catalogue).map_err(|problem| problem.to_string())?;
         let port = |name: &str, size: usize| Port { name: name.to_owned(), shape: vec![size as i64] };
@@ -46,7 +47,7 @@ impl Ranker {
         Ok(ranker)
     }
 
-    /// Items that it scores.
+    /// Items with a score.
     pub(super) fn items(&self) -> usize {
         self.items
     }
@@ -55,7 +56,7 @@ impl Ranker {
     pub(super) fn score(&self, users: &mut [Target<'_>], histories: &Histories) -> Result<(), PolicyError> {
         let mut inputs = self.blank();
         for row in 0..ROWS {
-            // The rows that nobody needs are copies of the first.
+            // Unused rows are copies of the first.
             let (user, _) = users[if row < users.len() { row } else { 0 }];
             let places = (row * self.history..(row + 1) * self.history).rev();
             for (place, (item, rating)) in places.zip(histories.of(user).rev()) {
@@ -88,7 +89,7 @@ impl Ranker {
         Inputs { numbers: vec![0.0; size], ratings: vec![0.0; if self.ratings { size } else { 0 }] }
     }
 
-    /// One call; `read` gets `[ROWS, items]`.
+    /// One call; `read` receives `[ROWS, items]`.
     fn run<R>(&self, inputs: &Inputs, read: impl FnOnce(&[f32]) -> R) -> Result<R, String> {
         let shape = [ROWS as i64, self.history as i64];
         let tensors: [(&[i64], &[f32]); 2] = [(&shape, &inputs.numbers), (&shape, &inputs.ratings)];
@@ -97,7 +98,8 @@ impl Ranker {
         self.graph.run(&tensors[..used], read).map_err(|problem| problem.to_string())
     }
 
-    /// Runs the graph on histories of all lengths: does it give what the card says, and does a row depend on itself alone?
+    /// Runs the graph on histories of all lengths: checks that the output matches the card, and that a row depends on
+    /// itself alone.
     fn try_out(&self) -> Result<(), String> {
         if self.items == 0 {
             return Ok(());
@@ -132,7 +134,7 @@ mod tests {
     use crate::policy::note_on_kind;
     use crate::policy::testing::{World, has_runtime, ranker_folder};
 
-    /// Loads a copy of a fixture that `change` has damaged, and expects it to be refused in these words.
+    /// Loads a copy of a fixture that `change` has damaged, and expects a refusal with these words.
     #[track_caller]
     fn refuse(words: &[&str], graph: &str, change: impl FnOnce(&Path)) {
         if !has_runtime() {
@@ -248,7 +250,7 @@ mod tests {
         };
         let words = ["ranker.onnx", "`scores` has shape", "expected [batch, 30]"];
         refuse(&words, "ranker", replace("ranker", fewer));
-        // What the graph does not say beforehand is known when it runs.
+        // A shape that the graph does not declare is known when it runs.
         let words = ["growing.onnx: output `scores` has shape", "expected [32, 30]"];
         refuse(&words, "growing", |_| ());
     }

@@ -14,16 +14,16 @@ const VERSION: u32 = 1;
 /// The kind of a card.
 const KIND: &str = "ranker";
 
-/// What earlier versions called it.
+/// Its name in earlier versions.
 const EARLIER_KIND: &str = "scorer";
 
-/// Latest items that a ranker may read at most.
+/// The most latest items that a ranker may read.
 const LONGEST: usize = 65_536;
 
-/// Bytes of a graph or its weights at most.
+/// The most bytes of a graph or its weights.
 const MOST_OF_FILE: u64 = 1 << 30;
 
-/// Items at most: their numbers go through the graph as `f32`, which has all whole numbers up to here.
+/// The most items: their numbers go through the graph as `f32`, which represents all integers up to here.
 const MOST_ITEMS: usize = 1 << 24;
 
 /// `card.toml` of a ranker.
@@ -50,7 +50,7 @@ pub(super) struct Card {
     measured: toml::Table,
 }
 
-/// A file of the folder.
+/// A file in the folder.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -86,7 +86,7 @@ impl Card {
         self.graph_name().map(|_| ())
     }
 
-    /// The name of the graph's file: the only one, or the only one that ends in `.onnx`, the others holding its weights.
+    /// The name of the graph's file: the only file, or the only one that ends in `.onnx` if the others are its weights.
     fn graph_name(&self) -> Result<&str, String> {
         let names: Vec<&str> = self.files.keys().map(String::as_str).collect();
         let mut graphs = names.iter().filter(|name| names.len() == 1 || name.ends_with(".onnx"));
@@ -100,7 +100,7 @@ impl Card {
         }
     }
 
-    /// Returns true if the files in which the graph keeps weights, with their sha256, are those of the card.
+    /// Checks that the weight files of the graph, with their sha256, are those of the card.
     pub(super) fn check_weights(&self, folder: &Path, weights: &BTreeMap<String, String>) -> Result<(), FileError> {
         for (name, found) in weights {
             match self.files.get(name) {
@@ -118,7 +118,7 @@ impl Card {
         Ok(())
     }
 
-    /// A ranker knows items by their number alone: another catalogue, or the same in another order, would be nonsense.
+    /// A ranker knows items only by number: scores for another catalogue, or another order of it, would be meaningless.
     fn check_catalogue(&self, catalogue: &Catalogue) -> Result<(), String> {
         let remedy = "train it on this data set (models/README.md, Rankers) or choose the data set that it knows";
         if self.items != catalogue.len() {
@@ -154,7 +154,7 @@ fn is_earlier(card: &str) -> bool {
     kind_of(card).is_some_and(|kind| kind == EARLIER_KIND)
 }
 
-/// The note on a card that has the kind of an earlier version.
+/// A note on a card with the kind of an earlier version.
 pub(crate) fn note_on_kind(path: &Path, card: &[u8]) -> Option<String> {
     let is_earlier = std::str::from_utf8(card).is_ok_and(is_earlier);
     let note = || format!("{}: kind {}", path.display(), renamed(EARLIER_KIND, KIND));

@@ -6,7 +6,7 @@ use crate::report::svg::{self, Axis, Caption, at};
 /// Height of a row of the forest: its name above, its interval below.
 const ROW: f64 = 40.0;
 const TOP: f64 = 8.0;
-/// Characters of a name at most.
+/// The most characters of a name.
 const LABEL: usize = 44;
 
 /// A row of the forest.
@@ -53,7 +53,7 @@ const LEFT: f64 = 52.0;
 const FLOOR: f64 = HEIGHT - 42.0;
 const RIGHT: f64 = svg::WIDTH - 20.0;
 
-/// The frame of a chart whose axis up is a share.
+/// The frame of a chart whose vertical axis is a share.
 fn frame(axis: &Axis, titles: [&str; 2]) -> String {
     let mut body = String::new();
     for &tick in &axis.ticks {
@@ -64,11 +64,11 @@ fn frame(axis: &Axis, titles: [&str; 2]) -> String {
     }
     body += &svg::line("axis", (LEFT, FLOOR), (RIGHT, FLOOR));
     body += &svg::text("tick", ((LEFT + RIGHT) / 2.0, HEIGHT - 4.0), "middle", titles[0]);
-    // The title of the axis up lies over the first line of the grid, where nothing else is written.
+    // The title of the vertical axis lies over the first grid line, where no other text is.
     body + &svg::text("tick", (LEFT + 4.0, TOP + 10.0), "start", titles[1])
 }
 
-/// How often answers of a confidence were right: on the diagonal both are the same. A dot's area is its number of scenes.
+/// How often answers of a confidence were right; on the diagonal both are equal. A dot's area is its number of scenes.
 pub(super) fn reliability(caption: &Caption<'_>, models: &[(&'static str, Vec<&ReliabilityBin>)]) -> Option<String> {
     let all = || models.iter().flat_map(|(_, bins)| bins.iter());
     let most = all().map(|bin| bin.scenes).max()? as f64;
@@ -92,7 +92,7 @@ pub(super) fn reliability(caption: &Caption<'_>, models: &[(&'static str, Vec<&R
     Some(svg::document(caption, HEIGHT, &body))
 }
 
-/// Shares of places, side by side for each who.
+/// Shares of positions, side by side for each model.
 pub(super) fn positions(caption: &Caption<'_>, series: &[(&'static str, Vec<&SceneFigure>)]) -> Option<String> {
     let places = series.iter().map(|(_, shares)| shares.len()).max().filter(|&places| places > 0)?;
     let all = || series.iter().flat_map(|(_, shares)| shares.iter());

@@ -19,7 +19,7 @@ pub fn alignment_html(found: &SceneAlignment) -> Result<String, ReportError> {
     Ok(environment.get_template("alignment.html")?.render(Serde(view::View::new(found, style())))?)
 }
 
-/// The style of a run's report, which all pages have.
+/// The style of a run's report, which all pages share.
 fn style() -> &'static str {
     let style = TEMPLATE.split_once("<style>").and_then(|(_, rest)| rest.split_once("</style>"));
     style.map_or("", |(style, _)| style)

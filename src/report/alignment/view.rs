@@ -7,11 +7,11 @@ use crate::report::percent;
 use crate::report::svg::{Caption, minus};
 use serde::Serialize;
 
-/// Colours of models; users and rules have the neutral one.
+/// Colours of models; users and rules are grey.
 const STYLES: [&str; 7] = ["s0", "s1", "s2", "s3", "s4", "s5", "s6"];
 const NEUTRAL: &str = "base";
 const CHANCE: &str = "chance";
-/// Rules that look at nothing but the list and are shown although another one is better.
+/// Rules that ignore the user and are shown even if another one is better.
 const SHOWN: [&str; 4] = [CHANCE, "popularity", "words of the history", "item-kNN"];
 
 #[derive(Serialize)]
@@ -83,7 +83,7 @@ impl View {
     }
 }
 
-/// The charts of confidence and of places.
+/// The charts of confidence and of positions.
 fn answers(found: &SceneAlignment, all: &[SceneFigure], class: &dyn Fn(&str) -> &'static str) -> [Option<String>; 2] {
     let bins =
         |model: &str| -> Vec<&ReliabilityBin> { found.reliability.iter().filter(|bin| bin.who == model).collect() };
@@ -108,7 +108,7 @@ fn accuracies(figures: &[SceneFigure]) -> impl Iterator<Item = &SceneFigure> {
     figures.iter().filter(|of| of.measure == "accuracy")
 }
 
-/// The best of the rules that never look at the user.
+/// The best of the rules that ignore the user.
 fn best<'a>(figures: &'a [SceneFigure], found: &SceneAlignment) -> Option<&'a SceneFigure> {
     let mut rules: Vec<&SceneFigure> = accuracies(figures).filter(|of| found.user_free.contains(&of.who)).collect();
     rules.sort_by(|a, b| b.estimate.total_cmp(&a.estimate));
@@ -167,7 +167,7 @@ fn told(found: &SceneAlignment) -> (String, Vec<String>) {
     };
     let lists = list.or_else(|| found.only_list()).map_or("all scenes".to_owned(), |list| format!("{list} lists"));
     let answer = format!(
-        "On {lists} ({} scenes of {} users), {model} picks what the person took in {}; a guess in {}.",
+        "On {lists} ({} scenes of {} users), {model} picks what the user took in {}; a guess in {}.",
         own.scenes,
         own.users,
         with_interval(own),
@@ -198,7 +198,7 @@ fn told(found: &SceneAlignment) -> (String, Vec<String>) {
     (answer, more)
 }
 
-/// How much of the accuracy another user's memory takes away.
+/// The accuracy lost with another user's memory.
 fn personal<'a>(model: &str, of: &dyn Fn(&str, &str) -> Option<&'a SceneFigure>) -> Option<String> {
     let swapped = format!("{model}, another user's memory");
     let (strange, lead) = (of("accuracy", &swapped)?, of(&format!("lead over {swapped}"), model)?);

@@ -18,7 +18,7 @@ pub(super) struct Dot<'a> {
     pub observed: Figure,
 }
 
-/// Dots with the intervals of what was observed; `named` writes names beside them and `path` joins them by a line.
+/// Dots with the intervals of the observed values; `named` writes names beside them and `path` joins them by a line.
 pub(super) fn diagonal(caption: &Caption<'_>, dots: &[Dot<'_>], named: bool, path: bool) -> Option<String> {
     let values =
         dots.iter().flat_map(|dot| [dot.predicted, dot.observed.estimate, dot.observed.high, dot.observed.low]);
@@ -49,7 +49,7 @@ pub(super) fn diagonal(caption: &Caption<'_>, dots: &[Dot<'_>], named: bool, pat
     Some(svg::document(caption, HEIGHT, &body))
 }
 
-/// The names of dots that are at `places`, each on a line of its own; one that had to move is joined to its dot.
+/// The names of dots at `places`, each on a line of its own; a name that was moved is joined to its dot.
 fn names(dots: &[Dot<'_>], places: &[(f64, f64)]) -> String {
     let mut body = String::new();
     let heights = spread(&places.iter().map(|place| place.1).collect::<Vec<f64>>());
@@ -65,7 +65,7 @@ fn names(dots: &[Dot<'_>], places: &[(f64, f64)]) -> String {
     body
 }
 
-/// The heights nearest to these that are a line apart, or as far apart as the chart allows.
+/// The nearest heights that are a line apart, or as far apart as the chart allows.
 fn spread(heights: &[f64]) -> Vec<f64> {
     let (first, last) = (TOP + 14.0, FLOOR - 4.0);
     let gap = LINE.min((last - first) / (heights.len().max(2) - 1) as f64);
@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_of_close_dots_stand_on_lines_of_their_own() {
+    fn names_of_close_dots_are_on_separate_lines() {
         let close = [100.0, 101.0, 100.5, 250.0, 277.0, 276.0];
         let found = spread(&close);
         let mut sorted = found.clone();

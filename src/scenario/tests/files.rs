@@ -5,7 +5,7 @@ use std::fs;
 
 const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios");
 
-/// Compares a shipped file with what it must be; `RECMIRROR_BLESS=1 cargo test --lib scenario` writes it.
+/// Compares a shipped file with its expected text; `RECMIRROR_BLESS=1 cargo test --lib scenario` writes it.
 fn assert_shipped(name: &str, wanted: &str, command: &str) {
     let path = Path::new(FOLDER).join(name);
     if std::env::var_os("RECMIRROR_BLESS").is_some() {
@@ -139,7 +139,7 @@ fn every_key_is_sound() {
             assert!(key.doc.len() > 10 && !key.doc.contains('\n'), "{} needs a doc of one line", key.name);
             let Some(default) = key.kind.default_value() else { continue };
             if matches!(key.kind, Kind::Policy { .. } | Kind::Policies { .. }) {
-                // Their defaults are policies: the reference file has them all, and is read above.
+                // Their defaults are policies; the reference file contains them all and is read above.
                 continue;
             }
             let written = raw::parse_value(&default.to_string(), &Place::Line(1)).unwrap();

@@ -1,4 +1,4 @@
-//! Policies inside policies.
+//! Inner policies.
 
 use super::*;
 
@@ -42,14 +42,14 @@ parts = [{ kind = 'random', weight = 3.0 }, { kind = 'mmr', inner = { kind = 'te
     assert_eq!(*inner, wanted, "defaults are filled in");
     let parts = scenario.policies[1].params["parts"].as_array().unwrap();
     assert_eq!((parts[0]["weight"].as_float(), parts[1]["weight"].as_float()), (Some(3.0), Some(1.0)));
-    // Paths start from the folder of the file, however deep they stand.
+    // Paths start from the folder of the file at any depth.
     assert_eq!(parts[1]["inner"]["scores"].as_str(), Some("/project/x/y.csv"));
     let back = Scenario::parse(&to_toml(&scenario), Path::new("/elsewhere/m.toml"), &registry(), &[]);
     assert_eq!(Scenario { folder: scenario.folder.clone(), ..back.unwrap() }, scenario);
 }
 
 #[test]
-fn defaults_are_whole_policies() {
+fn defaults_are_complete_policies() {
     let scenario = parse("data.path = 'd'\npolicy = [{ kind = 'epsilon_greedy' }, { kind = 'mix' }]");
     let inner = scenario.policies[0].params["inner"].as_table().unwrap();
     assert_eq!((inner["kind"].as_str(), inner["window"].as_integer()), (Some("popular"), Some(0)));
@@ -58,7 +58,7 @@ fn defaults_are_whole_policies() {
 }
 
 #[test]
-fn what_is_wrong_inside_is_named_with_its_line() {
+fn errors_inside_are_named_with_their_line() {
     let text = "data.path = 'd'
 [[policy]]
 kind = 'epsilon_greedy'

@@ -73,7 +73,7 @@ fn parse(text: &str) -> Scenario {
     parse_with(text, &[]).unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// The problems of a text as users see them.
+/// The problems of a text as printed.
 fn problems(text: &str) -> String {
     problems_with(text, &[])
 }
@@ -85,7 +85,7 @@ fn problems_with(text: &str, settings: &[&str]) -> String {
     }
 }
 
-/// Lists of everything that there is are as a word, so that a new policy, dynamic or metric changes no message here.
+/// Replaces lists of all kinds by a word, so that a new policy, dynamic or metric changes no message here.
 fn without_lists(text: &str) -> String {
     let list = |names: &mut dyn Iterator<Item = &str>, quote: char| {
         names.map(|name| format!("{quote}{name}{quote}")).collect::<Vec<_>>().join(", ")
@@ -96,5 +96,5 @@ fn without_lists(text: &str) -> String {
         .replace(&list(&mut METRIC_NAMES.iter().copied(), '"'), "METRICS")
 }
 
-/// A scenario with nothing but what has no default; more top-level keys may follow.
+/// A scenario with only the required keys; more top-level keys may follow.
 const VALID: &str = "policy = [{ kind = 'popular' }]\ndata.path = 'd'\n";

@@ -140,7 +140,7 @@ fn one_syntax_error_brings_no_second_problem() {
             continue;
         }
         let (_, syntax) = raw::parse(&text);
-        // Without its line break a comment takes in the header below it: then keys do be in the wrong table.
+        // Without its line break a comment absorbs the header below it: then keys are in the wrong table.
         if syntax.is_empty() || letter == '\n' {
             continue;
         }

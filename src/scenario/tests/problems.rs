@@ -4,7 +4,7 @@ use super::*;
 use insta::assert_snapshot;
 
 #[test]
-fn an_empty_file_lacks_what_has_no_default() {
+fn an_empty_file_lacks_the_keys_without_defaults() {
     assert_snapshot!(problems(""), @r"
     /project/s.toml:1: `data.path` is missing; it must be a path in quotes
     /project/s.toml:1: there is no policy; add a [[policy]] table with a `kind` out of POLICIES
@@ -71,7 +71,7 @@ fn values_of_the_wrong_type_or_out_of_range() {
 }
 
 #[test]
-fn metrics_are_known_and_stand_once() {
+fn metrics_are_known_and_occur_once() {
     let text = format!("{VALID}metrics = [\n  'gini',\n  'ginni',\n  'gini',\n  3,\n]\n");
     assert_snapshot!(problems(&text), @r#"
     /project/s.toml:5: each word of `metrics` must be one of METRICS, "all", found "ginni"; did you mean `gini`?
@@ -277,7 +277,7 @@ fn settings_replace_what_the_file_says() {
 }
 
 #[test]
-fn all_stands_for_every_metric() {
+fn all_means_every_metric() {
     for text in ["metrics=all", "metrics=[\"gini\", \"all\"]"] {
         assert_eq!(parse_with(VALID, &[text]).unwrap().metrics, METRIC_NAMES);
     }

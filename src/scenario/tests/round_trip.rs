@@ -7,7 +7,7 @@ fn again(scenario: &Scenario) -> Scenario {
     let text = to_toml(scenario);
     let back = Scenario::parse(&text, Path::new("/elsewhere/manifest.toml"), &registry(), &[]);
     let back = back.unwrap_or_else(|error| panic!("{error}\n{text}"));
-    // Where it is kept is all that differs.
+    // Only the folder differs.
     assert_eq!(back.folder, Path::new("/elsewhere"));
     Scenario { folder: scenario.folder.clone(), ..back }
 }

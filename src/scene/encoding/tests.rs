@@ -163,7 +163,7 @@ fn a_field_that_is_absent_counts_as_missing_and_one_of_another_type_is_refused()
 }
 
 #[test]
-fn fields_that_distinguish_nothing_are_left_out_and_said() {
+fn fields_that_distinguish_nothing_are_left_out_and_named() {
     let fields = [
         categories("same", &[&["a"], &["a"]]),
         categories("none", &[&[], &[]]),

@@ -97,7 +97,7 @@ impl<'a> Writer<'a> {
     }
 }
 
-/// Adds the words of a text to their columns and brings the row to length 1; `false` when the text has no word.
+/// Adds the words of a text to their columns and scales the row to length 1; `false` if the text has no word.
 pub(super) fn hash_words(text: &str, target: &mut [f32]) -> bool {
     let mut counts: BTreeMap<String, u32> = BTreeMap::new();
     for word in words(text) {

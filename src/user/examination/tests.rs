@@ -11,7 +11,7 @@ const SLOTS: usize = 4;
 const EXAMINED: [f64; SLOTS] = [1.0, 0.63, 0.5, 0.43];
 const LOGS: u64 = 30;
 
-/// Two kinds of user: three of four are drawn to items with high numbers, the others to those with low ones.
+/// Two kinds of user: three of four are attracted by items with high numbers, the others by those with low ones.
 fn kind(user: u32) -> u32 {
     u32::from(user.is_multiple_of(4))
 }
@@ -26,17 +26,17 @@ fn liking(user: u32, item: u32) -> f64 {
     0.15 + 0.9 * attraction(user, item) + if kind(user) == 0 { 0.1 } else { 0.0 }
 }
 
-/// A log, its cells, and how likely the policy was to put each item at its place.
+/// A log, its cells, and the probability with which the policy put each item at its position.
 struct Log {
     lists: Impressions,
-    /// True if the item was liked, where it was taken.
+    /// True if the taken item was liked.
     liked: Vec<Option<bool>>,
     /// The kind of user and the item of each entry.
     parts: Vec<u32>,
 }
 
-/// Popular items, those with high numbers, come to the top more often: slots are drawn one after the other with odds that grow
-/// with the item's number.
+/// Popular items, those with high numbers, are on top more often: slots are drawn one after the other with odds that
+/// grow with the item's number.
 fn log(seed: u64, users: u32, lists_each: u32) -> Log {
     let streams = Streams::new(seed, 0);
     let mut log = Log { lists: Impressions::default(), liked: Vec::new(), parts: Vec::new() };
@@ -65,7 +65,7 @@ fn log(seed: u64, users: u32, lists_each: u32) -> Log {
     log
 }
 
-/// Mean error and the share of intervals that hold the truth.
+/// Mean error and the share of intervals that contain the truth.
 #[derive(Default)]
 struct Tally {
     error: f64,
@@ -154,12 +154,12 @@ fn liking_is_recovered_with_the_chance_of_being_taken_and_not_from_what_was_take
     assert!(weighted.bias().abs() < 0.01 && weighted.coverage() > 0.88);
 }
 
-/// The chance that a user of a kind takes an item in one of the lists: shown in a slot, looked at, attracted.
+/// The probability that a user of a kind takes an item in one of the lists: shown in a slot, examined, attractive.
 fn chances_of_being_taken(log: &Log, examined: &[f64]) -> BTreeMap<u32, f64> {
     let mut counts: BTreeMap<u32, (f64, f64)> = BTreeMap::new();
     for (at, &part) in log.parts.iter().enumerate() {
         let sum = counts.entry(part).or_default();
-        // Looks, and what was taken.
+        // Examinations, and taken items.
         let slot = usize::from(log.lists.slots[at]);
         *sum = (sum.0 + examined[slot], sum.1 + f64::from(u8::from(log.lists.taken[at])));
     }
@@ -167,7 +167,7 @@ fn chances_of_being_taken(log: &Log, examined: &[f64]) -> BTreeMap<u32, f64> {
         let of_kind = log.lists.users.iter().filter(|user| kind(user.0) == part / ITEMS);
         of_kind.count() as f64
     };
-    // Attraction is what was taken over the looks; looks over the lists is how often an item is looked at.
+    // Attraction is taken items over examinations; examinations over lists is how often an item is examined.
     let chance = |part: u32, (looks, taken): (f64, f64)| (taken / looks) * (looks / lists(part));
     counts.into_iter().map(|(part, sums)| (part, chance(part, sums))).collect()
 }
@@ -185,13 +185,13 @@ fn few_clicks_are_enough_where_lists_are_many() {
     let found = estimate_examination(&lists, 60, 1).expect("an estimate");
     for (slot, truth) in truth.into_iter().enumerate() {
         let (estimate, naive) = (found.weights[slot], found.naive[slot]);
-        // Items are in random slots, so that what is taken says the same.
+        // Items are in random slots, so the share of taken items gives the same.
         assert!((estimate - naive).abs() < 0.02 && (estimate - truth).abs() < 0.1, "slot {slot}: {found:?}");
     }
 }
 
 #[test]
-fn what_cannot_be_told_apart_is_an_error() {
+fn slots_that_cannot_be_distinguished_are_an_error() {
     let list = |lists: &mut Impressions, entries: &[(u32, bool, u16)]| {
         let entries: Vec<_> = entries.iter().map(|&(item, taken, slot)| (ItemId(item), taken, slot)).collect();
         lists.push(LogUserId(lists.len() as u32), 0, entries.into_iter());

@@ -11,11 +11,11 @@ use crate::user::UserError;
 use std::sync::{Mutex, PoisonError};
 
 impl LanguageUser {
-    /// The probabilities of the letters for each scene: those of its items in order, then "none of these". A scene comes with
-    /// what was thought before, and may be asked in several rotations of its list.
+    /// The probabilities of the labels for each scene: those of its items in order, then "none of these". A scene comes
+    /// with its rationale, and may be asked in several rotations of its list.
     ///
-    /// Of rotations the geometric mean counts. A liking for a place in the list adds to a letter's logit; where each item has
-    /// was in each place once, it has added the same to all of them and is gone.
+    /// Rotations are combined by the geometric mean. Position bias adds to a label's logit; when each item was at each
+    /// position once, the bias adds the same to all of them and cancels.
     pub(super) fn shares(&self, scenes: &[SceneText], thoughts: &[String]) -> Result<Vec<Vec<f64>>, UserError> {
         let mut requests = Vec::with_capacity(scenes.len() * self.spec.rotations);
         for (scene, thought) in scenes.iter().zip(thoughts) {
@@ -36,7 +36,7 @@ impl LanguageUser {
         Ok(scenes.iter().map(mean).collect())
     }
 
-    /// Rationales before the choice, one text for each scene; `rows` are the scenes' places in `batch`.
+    /// Rationales before the choice, one text for each scene; `rows` are the scenes' rows in `batch`.
     pub(super) fn thoughts(
         &self,
         scenes: &[SceneText],
@@ -55,8 +55,8 @@ impl LanguageUser {
         scenes.iter().zip(texts).map(|(scene, text)| self.cut(scene, text)).collect()
     }
 
-    /// A thought that leaves room for the letter. One within its limit may still be too long: what is no text in the model's
-    /// bytes is read as other tokens than it was written with. Then its end goes.
+    /// A rationale that leaves room for the label. One within its limit may still be too long, because its text may be
+    /// tokenised into more tokens than were written. Then its end is cut.
     fn cut(&self, scene: &SceneText, mut thought: String) -> Result<String, UserError> {
         let most = self.model.longest_prompt() - LETTER_TOKENS;
         let question = self.prompts.question(self.question(scene), self.kind)?;
@@ -73,7 +73,7 @@ impl LanguageUser {
         }
     }
 
-    /// The draws of a row. A batch without draws, such as what a policy foresees, gets the most likely text.
+    /// The draws of a row. A batch without draws, such as one of the oracle, gets the most likely text.
     fn draws(&self, batch: &SceneBatch, row: usize) -> (Draws, Sampling) {
         match batch.draws.zip(batch.users.get(row)) {
             Some((from, user)) => {
@@ -101,14 +101,14 @@ impl LanguageUser {
         Ok(LetterRequest { messages, options, items: scene.action_list.len(), said })
     }
 
-    /// How far the list is turned, for each time that it is asked.
+    /// The rotation of the list for each question.
     fn shifts(&self, items: usize) -> Vec<usize> {
         let rotations = self.spec.rotations.clamp(1, items.max(1));
         (0..rotations).map(|number| number * items / rotations).collect()
     }
 }
 
-/// The means of the items' probabilities over rotations, and of the last letter's, scaled to sum to 1.
+/// The means of the items' probabilities over rotations, and of the last label's, scaled to sum to 1.
 fn geometric_mean(items: usize, turned: &[(usize, Vec<f64>)]) -> Vec<f64> {
     if let [(0, shares)] = turned {
         return shares.clone();
@@ -128,8 +128,8 @@ fn geometric_mean(items: usize, turned: &[(usize, Vec<f64>)]) -> Vec<f64> {
 
 /// The answers in the order of the requests.
 ///
-/// The model has threads of its own. A worker of the pool that runs the trials must really wait for them: were it to look for
-/// other work meanwhile, as workers do, it would begin one trial inside another, and so on, until its stack is full.
+/// The model has threads of its own. A worker of the pool that runs the trials must block here: if it looked for other
+/// work meanwhile, as workers do, it would begin one trial inside another until its stack overflows.
 fn gather<T: Send>(
     count: usize,
     ask: impl FnOnce(&(dyn Fn(usize, Result<T, LanguageError>) + Sync)) -> Result<(), LanguageError> + Send,
@@ -174,7 +174,7 @@ mod tests {
         let options = [0.1, 0.2, 0.3, 0.4];
         let turned: Vec<_> = (0..3).map(|shift| said(&[5.0, 1.0, 0.2, 1.0], &options, shift)).collect();
         near(&geometric_mean(3, &turned), &options);
-        // One rotation alone is what the model says.
+        // A single rotation returns the model's probabilities.
         let (_, shares) = &turned[0];
         near(&geometric_mean(3, &turned[..1]), shares);
         assert!(shares[0] > 0.4);
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_are_put_in_order_and_the_first_problem_is_told() {
+    fn answers_are_ordered_and_the_first_problem_is_reported() {
         let found = gather(3, |arrived| {
             [2, 0, 1].into_iter().for_each(|place| arrived(place, Ok(place * 10)));
             Ok(())

@@ -1,23 +1,23 @@
 //! A language user's memory, as a row of numbers.
 //!
-//! `[user, count, (item, rating, day, second) x history]`. All but the rating are whole numbers below 2^24, which `f32`
-//! holds exactly; a moment is split into days since 1970 and whole seconds of the day for that reason: no text says less than
+//! `[user, count, (item, rating, day, second) x history]`. All except the rating are integers below 2^24, which `f32`
+//! represents exactly; that is why a time is split into days since 1970 and seconds of the day: no text needs less than
 //! a minute.
 //!
-//! When the history is full, its older half goes at once. Were the oldest entry alone to go, every text would begin
-//! differently after each acceptance, and nothing that the model has read before could be used again.
+//! A full history loses its older half at once. If only the oldest entry were dropped, every text would begin
+//! differently after each acceptance, and the cache could not be used.
 
 use crate::ids::{ItemId, LogUserId};
 use crate::user::Memorised;
 
-/// Users and items that a memory can distinguish at most.
+/// The most users and items that a memory can distinguish.
 pub(super) const MOST: usize = 1 << 24;
 
 const HEAD: usize = 2;
 const ENTRY: usize = 4;
 const DAY: i64 = 86_400;
 
-/// Numbers of a memory that keeps `history` entries.
+/// The width of a memory with `history` entries.
 pub(super) fn width(history: usize) -> usize {
     HEAD + ENTRY * history
 }
@@ -28,7 +28,7 @@ pub(super) fn start(row: &mut [f32], user: LogUserId) {
     row[0] = user.0 as f32;
 }
 
-/// The user of the data set whom the memory belongs to.
+/// The user of the data set to whom the memory belongs.
 pub(super) fn user(row: &[f32]) -> LogUserId {
     LogUserId(row[0] as u32)
 }
@@ -42,7 +42,7 @@ pub(super) fn entries(row: &[f32]) -> impl Iterator<Item = Memorised> {
     })
 }
 
-/// Adds an entry; of a full history the older half goes before.
+/// Adds an entry; a full history first loses its older half.
 pub(super) fn push(row: &mut [f32], event: &Memorised) {
     let most = (row.len() - HEAD) / ENTRY;
     let mut count = row[1] as usize;
@@ -79,7 +79,7 @@ mod tests {
             let wanted: Vec<Memorised> = kept.iter().map(|&number| event(number)).collect();
             assert_eq!(entries(&row).collect::<Vec<_>>(), wanted);
         }
-        // What is gone leaves no trace: equal histories are equal rows.
+        // Dropped entries leave no trace: equal histories are equal rows.
         let mut fresh = vec![0.0; width(4)];
         start(&mut fresh, LogUserId(MOST as u32 - 1));
         (4..7).for_each(|number| push(&mut fresh, &event(number)));

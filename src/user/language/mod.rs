@@ -1,15 +1,15 @@
 //! The language user.
 //!
-//! A causal language model reads a user's history and a slate, and says which letter
-//! comes next. docs/research/fine-tuning.md describes how such a model is made.
+//! A causal language model reads a user's history and a slate, and returns the probabilities of option labels.
+//! docs/research/fine-tuning.md describes how such a model is made.
 //!
-//! A scene becomes a conversation by two files of the model's folder, else by built-in ones: `template.toml` makes texts of the
-//! profile, the history and the list; `prompts.toml` puts them in the order system, profile, history, list, so that all but
-//! the list is at the beginning and is read once. The letters' probabilities are the choice; "none of these" is the
-//! last one and means rejecting all. In `rationale` mode the model first writes why, and the letter continues that.
+//! Two files of the model's folder, or built-in ones, turn a scene into a conversation: `template.toml` renders the
+//! profile, the history and the list; `prompts.toml` orders them as system, profile, history, list, so that all except
+//! the list comes first and is read once. The labels' probabilities are the choice; "none of these" is the last label
+//! and means rejecting all. In `rationale` mode the model first writes a rationale, which the label follows.
 //!
-//! Texts are drawn from streams by user and tick, and an answer depends on its request alone; so a row depends on no
-//! other, and neither threads nor chunks nor what was read before change a bit.
+//! Texts are drawn from streams by user and tick, and an answer depends on its request alone; so rows are independent,
+//! and neither threads nor chunks nor the cache change a bit.
 
 mod ask;
 mod memory;
@@ -33,7 +33,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Tokens that are left free for a letter.
+/// Tokens reserved for a label.
 const LETTER_TOKENS: usize = 8;
 
 words! {
@@ -49,22 +49,22 @@ words! {
 parameters! {
     /// a causal language model in ONNX form that reads the history and the list; slates of 25 items at most.
     pub struct LanguageSpec = "language" {
-        /// Folder of the model with its tokenizer and chat template, relative to the folder of this file; `make lm` makes the
-        /// default one. Its `prompts.toml` and `template.toml` say how a scene is put into words, where they are there.
+        /// Folder of the model with its tokenizer and chat template, relative to the folder of this file; `make lm`
+        /// makes the default one. Its `prompts.toml` and `template.toml`, if present, word the scenes.
         path: PathBuf = "../models/lm",
-        /// The graph's file in that folder; empty takes what the model's card says, else `model.onnx`. The `model.onnx` of
-        /// `make lm` has 32-bit weights; without AVX-512 it reads half as fast again as the 8-bit one, writes slower, and takes
-        /// two fifths more memory.
+        /// The graph's file in that folder; empty means that of the model's card, else `model.onnx`. The `model.onnx`
+        /// of `make lm` has 32-bit weights; without AVX-512 it reads half as fast again as the 8-bit one, writes
+        /// slower, and takes two fifths more memory.
         graph: String = "",
-        /// `direct` asks only for the letter of the choice; with `rationale` the model first says why. What it says is kept in
-        /// the run's folder, and takes many times as long.
+        /// `direct` asks only for the option label; with `rationale` the model first writes a rationale, which is
+        /// stored in the run's folder and takes many times as long.
         mode: LanguageMode = LanguageMode::Direct,
-        /// Entries of a user's history that the model reads at most. A full one loses its older half in one go, so that what
-        /// was read of it can be used again.
+        /// The most entries of a user's history that the model reads. The older half of a full history is dropped at
+        /// once, so that the cache of the rest can be used again.
         #[range(1..=1_000)]
         history: usize = 20,
-        /// Rotations of the list whose probabilities are averaged (geometric mean), against a liking for places of the list; 1
-        /// asks once. Each costs a question, and only `direct` can have more than 1.
+        /// Rotations of the list whose probabilities are averaged (geometric mean), against position bias. With 1 the
+        /// model is asked once. Each costs a question, and only `direct` can have more than 1.
         #[range(1..=25)]
         rotations: usize = 1,
         /// Divides the logits of a rationale's tokens; 0 takes the most likely.
@@ -73,7 +73,7 @@ parameters! {
         /// A rationale's tokens are drawn from the smallest set with this probability.
         #[range(0.01..=1.0)]
         rationale_top_p: f64 = 0.9,
-        /// Tokens of a rationale at most; longer ones are cut off.
+        /// The most tokens of a rationale; longer ones are cut off.
         #[range(1..=4_096)]
         rationale_tokens: usize = 160,
         /// Scenes on which the acceptance level is set; each takes as long as a step of a user.
@@ -110,19 +110,20 @@ pub struct LanguageUser {
     texts: SceneTexts,
     ratings: RatingPrior,
     identity: Identity,
-    /// Scenes that the model is asked about together.
+    /// Scenes in one call of the model.
     chunk: usize,
-    /// Tokens that a question may have.
+    /// The most tokens of a question.
     room: usize,
     shortened: AtomicU64,
 }
 
 impl LanguageUser {
-    /// Loads the model for one data set: `log` is what happened before the start, `slate` the longest list. `chunk` scenes are
-    /// asked about together, and `cache_bytes` hold the keys and values of what was read; neither changes an answer.
+    /// Loads the model for one data set: `log` is the log before the start, `slate` the longest list. `chunk` scenes
+    /// are asked together, and `cache_bytes` hold cached keys and values; neither changes an answer.
     ///
     /// # Errors
-    /// A folder that holds no whole language model, prompts or templates that fail, a list longer than there are letters.
+    /// A folder without a complete language model, prompts or templates that fail, a list with more options than
+    /// labels.
     pub fn load(
         spec: &LanguageSpec,
         data: &Dataset,
@@ -163,18 +164,18 @@ impl LanguageUser {
         Ok(user)
     }
 
-    /// Scenes so far, those of the probe included, whose history was shortened because the text was too long.
+    /// Scenes so far, including those of the probe, whose history was shortened because the text was too long.
     pub fn shortened_scenes(&self) -> u64 {
         self.shortened.load(Ordering::Relaxed)
     }
 
-    /// Tokens that a question may have, with what is to come after it in mind.
+    /// The most tokens of a question, with room for the text after it.
     fn room(&self) -> Result<usize, UserError> {
-        // What leads from the thought to the letter; a few tokens more than it has alone, whatever is before it.
+        // The text between rationale and label; a few tokens more than it has alone, whatever is before it.
         let lead = self.model.count_text(&self.prompts.unfinished("")?.0.content)? + LETTER_TOKENS;
         let written = match self.spec.mode {
             LanguageMode::Direct => 0,
-            // A text may be split into more tokens than it was written with.
+            // A text may be tokenised into more tokens than were written.
             LanguageMode::Rationale => self.spec.rationale_tokens + self.spec.rationale_tokens / 4,
         };
         let longest = self.model.longest_prompt();
@@ -186,7 +187,7 @@ impl LanguageUser {
         })
     }
 
-    /// The text of a scene, without the oldest history where the whole would be too long.
+    /// The text of a scene, without the oldest part of the history if the text would be too long.
     fn scene(&self, row: &[f32], items: &[ItemId], now: Option<i64>) -> Result<SceneText, UserError> {
         let Lines { profile, history, list } = self.texts.lines(row, items, now)?;
         // In steps, so that the next scenes of this user begin alike.
@@ -215,7 +216,7 @@ impl LanguageUser {
     /// Answers some rows of the batch.
     fn answer(&self, batch: &SceneBatch, rows: Range<usize>, out: &mut Responses) -> Result<(), UserError> {
         let shown = |row: usize| batch.items_of(row).iter().copied().filter(|item| item.is_some());
-        // Who is shown nothing has nothing to choose from, and nothing to think of.
+        // A user with an empty slate has no choice and needs no rationale.
         let asked: Vec<usize> = rows.clone().filter(|&row| shown(row).next().is_some()).collect();
         let scene = |&row: &usize| {
             let items: Vec<ItemId> = shown(row).collect();
@@ -240,12 +241,12 @@ impl LanguageUser {
         Ok(())
     }
 
-    /// Writes the logits of one row; `shares` has an entry for each slot with an item, and the last is "none of these".
+    /// Writes the logits of one row; `shares` has an entry for each slot with an item, and last "none of these".
     fn write(&self, batch: &SceneBatch, row: usize, shares: &[f64], out: &mut Responses) {
         let slate = batch.slate;
         let choice = &mut out.choice[row * (slate + 1)..(row + 1) * (slate + 1)];
         let rating = &mut out.rating[row * slate * RATINGS..(row + 1) * slate * RATINGS];
-        // What cannot be is as good as impossible, and a number still.
+        // An impossible option gets a tiny probability, so that its logit is finite.
         let mut logits = shares.iter().map(|share| libm::log(share.max(1e-30)) as f32);
         let tilt = self.ratings.tilt(batch.memory_of(row));
         let slots = batch.items_of(row).iter().zip(choice.iter_mut()).zip(rating.chunks_exact_mut(RATINGS));
@@ -262,7 +263,7 @@ impl LanguageUser {
     }
 }
 
-/// Refuses what cannot work with any model.
+/// Refuses settings that no model supports.
 fn check(spec: &LanguageSpec, data: &Dataset, slate: usize) -> Result<(), UserError> {
     let most = Letter::MOST - 1;
     if slate > most {

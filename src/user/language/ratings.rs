@@ -1,19 +1,19 @@
 //! Ratings of accepted items, from the log.
 //!
-//! A question to the language model would cost as much as the choice.
-//! The log has instead.
+//! A question to the language model would cost as much as the choice, so ratings are drawn from the log.
 //!
-//! `P(r | item, user) ~ (n_ir + k g_r) / (n_i + k) exp(t_u r)`: the item's ratings in the log, `n_ir`, smoothed with the shares `g_r`
-//! of all ratings (k = 5), and tilted by the user. The tilt of an exponential family moves a mean by about `t_u` times the
-//! variance `v` of `g`; so `t_u = s_u / (m_u + k) / v`, where `s_u` sums, over the `m_u` rated entries of the memory, how far
-//! each rating is from its item's smoothed mean. Without ratings in the log, all five are alike.
+//! `P(r | item, user) ~ (n_ir + k g_r) / (n_i + k) exp(t_u r)`: the item's ratings in the log, `n_ir`, smoothed with
+//! the shares `g_r` of all ratings (k = 5), and tilted by the user. The tilt of an exponential family moves a mean by
+//! about `t_u` times the variance `v` of `g`; so `t_u = s_u / (m_u + k) / v`, where `s_u` sums, over the `m_u` rated
+//! entries of the memory, the deviation of each rating from its item's smoothed mean. Without ratings in the log, all
+//! five are equally likely.
 
 use super::memory;
 use crate::dataset::TrainingLog;
 use crate::ids::ItemId;
 use crate::user::RATINGS;
 
-/// Ratings of which the prior is worth as much, of an item and of a user.
+/// The weight of the prior in ratings, for an item and for a user.
 const SMOOTHING: f64 = 5.0;
 
 /// See the module's documentation.
@@ -26,7 +26,7 @@ pub(super) struct RatingPrior {
 }
 
 impl RatingPrior {
-    /// The prior of a log; ratings are taken to the nearest of 1 to 5.
+    /// The prior of a log; ratings are rounded to 1 to 5.
     pub(super) fn new(log: &TrainingLog) -> RatingPrior {
         let mut counts = vec![[0.0_f64; RATINGS]; log.items];
         let mut all = [0.0_f64; RATINGS];
@@ -54,7 +54,7 @@ impl RatingPrior {
         prior
     }
 
-    /// How far the ratings of this memory tilt those to come.
+    /// The tilt of future ratings by those of this memory.
     pub(super) fn tilt(&self, row: &[f32]) -> f64 {
         let (mut sum, mut count) = (0.0, 0.0);
         for entry in memory::entries(row).filter(|entry| !entry.rating.is_nan()) {
@@ -64,7 +64,7 @@ impl RatingPrior {
         sum / (count + SMOOTHING) / self.variance
     }
 
-    /// Writes the logits of the ratings that an item would get.
+    /// Writes the logits of an item's ratings.
     pub(super) fn write(&self, item: ItemId, tilt: f64, out: &mut [f32]) {
         let logs = &self.logs[item.index() * RATINGS..(item.index() + 1) * RATINGS];
         for ((out, log), rating) in out.iter_mut().zip(logs).zip(1..) {

@@ -1,8 +1,9 @@
 //! Scenes as text, by templates.
 //!
-//! The templates are those of the pipeline (`profile`, `item`, `history`), so that a model reads in a simulation what it
-//! read in training. In scope are what a simulation knows: every field of items and users by its name, the title of an item (its
-//! id where the data have none) and its year, the rating of what was accepted, how long ago that was, and how old an item is.
+//! The templates are those of the pipeline (`profile`, `item`, `history`), so a model reads the same texts in a
+//! simulation as in training. They have access to what a simulation knows: every field of items and users by its name,
+//! the title of an item (its id if the data have none) and its year, the rating of accepted items, the time since then,
+//! and the age of an item.
 
 use super::memory;
 use crate::dataset::import::GENERIC_TEMPLATE;
@@ -19,15 +20,15 @@ pub(super) struct SceneTexts {
     templates: TextTemplates,
     /// A short hash of the templates.
     digest: String,
-    /// What is known of each item.
+    /// The known fields of each item.
     items: Vec<ItemRow>,
     /// The profile of each user.
     profiles: Vec<String>,
-    /// The scale in which users of these data rate.
+    /// The scale of the data's ratings.
     scale: RatingScale,
 }
 
-/// The texts of a scene; the lines of the history apart, because a long one loses its oldest.
+/// The texts of a scene; the lines of the history are separate, because a long one loses its oldest.
 pub(super) struct Lines {
     pub profile: String,
     pub history: Vec<String>,
@@ -35,8 +36,8 @@ pub(super) struct Lines {
 }
 
 impl SceneTexts {
-    /// Texts by the templates `own`, which are in the file `origin`, else by those of the data, else by ones that name every
-    /// field. All profiles and items are tried: a template that fails on one says so now.
+    /// Texts by the templates `own` from the file `origin`, else by those of the data, else by ones that name every
+    /// field. All profiles and items are rendered once, so that a failing template is reported now.
     pub(super) fn new(own: Option<&str>, origin: &Path, data: &Dataset) -> Result<SceneTexts, UserError> {
         let of_data = if data.template.is_empty() { GENERIC_TEMPLATE } else { &data.template };
         let (text, path) = match own {
@@ -60,7 +61,8 @@ impl SceneTexts {
         &self.digest
     }
 
-    /// The texts of a scene at `now`, in milliseconds since 1970; without it, no text says how long ago something was.
+    /// The texts of a scene at `now`, in milliseconds since 1970; without it, texts do not mention the time since an
+    /// event.
     pub(super) fn lines(&self, row: &[f32], items: &[ItemId], now: Option<i64>) -> Result<Lines, UserError> {
         let profile = self.profiles.get(memory::user(row).index()).cloned().unwrap_or_default();
         let history = memory::entries(row).map(|entry| self.entry(&entry, now)).collect::<Result<_, UserError>>()?;
@@ -97,7 +99,7 @@ mod tests {
 
     const DAY: i64 = 86_400_000;
 
-    /// Films of a reader that has templates of its own, or of one that has none.
+    /// Films of a reader with templates of its own, or of one without.
     fn data(family: &'static str) -> Dataset {
         let ids = |count: usize| {
             let mut table = IdTable::default();
@@ -161,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn profiles_tell_what_is_known() {
+    fn profiles_have_the_known_fields() {
         let unknown = "Nothing is known of this person but what they watched.";
         assert_eq!(texts("movielens").profiles, ["female, age 24.", unknown, "x, age 30.5."]);
         let unknown = "Nothing is known of this person but what they did.";
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_is_told_and_ratings_are_in_the_scale_of_the_data() {
+    fn every_field_is_written_and_ratings_are_in_the_scale_of_the_data() {
         let mut data = data("memory");
         let mut fields: Vec<Field> = data.item_fields.iter().cloned().collect();
         let (prices, days) = (vec![9.5, f32::NAN, 3.0], vec![None, None, Some(86_400_000)]);
@@ -191,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn items_without_titles_are_told_apart_by_their_ids() {
+    fn items_without_titles_have_their_ids() {
         let bare = Dataset { title: None, released: None, item_fields: Fields::default(), ..data("memory") };
         let texts = SceneTexts::new(None, Path::new(""), &bare).expect("texts");
         let row = vec![0.0; memory::width(4)];
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_that_fails_on_an_item_is_told() {
+    fn a_template_that_fails_on_an_item_is_reported() {
         let own = "profile = ''\nhistory = ''\nitem = '{{ item.title|words(1.5) }}'\n";
         let problem = SceneTexts::new(Some(own), Path::new("m/template.toml"), &data("memory"));
         let problem = problem.err().expect("refused").to_string();

@@ -2,7 +2,7 @@
 //!
 //! Each row must depend on itself alone.
 //!
-//! The rows are those of the log, so that a graph meets numbers that it was made for.
+//! The rows come from the log, so that a graph is tested on realistic numbers.
 
 use super::Mirror;
 use crate::ids::{ItemId, LogUserId};
@@ -15,7 +15,7 @@ use ndarray::{Array2, Axis};
 const SLATE: usize = 5;
 
 impl Mirror {
-    /// Refuses graphs that mix the rows of a call, or that give other numbers when they are asked again.
+    /// Refuses graphs that mix the rows of a call, or whose results change when they are repeated.
     pub(super) fn try_rows(
         &self,
         item: &Graph,
@@ -37,7 +37,7 @@ impl Mirror {
             self.start(&users, &mut memory).map(|()| memory)
         };
         check_rows(self.start.path(), users, |places| Ok::<_, UserError>(row_bits(&started(places)?, total)))?;
-        // Users may begin alike; what they have taken makes them differ.
+        // Users may start with equal memories; the items that they have taken make them differ.
         let first = started(&(0..users).collect::<Vec<_>>())?;
         let updated = |places: &[usize]| self.updated(&first, places);
         check_rows(self.update.path(), users, |places| Ok::<_, UserError>(row_bits(&updated(places)?, total)))?;
@@ -45,7 +45,7 @@ impl Mirror {
         check_rows(self.choice.path(), users, |places| self.answers(&memory, places))
     }
 
-    /// The memories at these places after each has taken an item of its own.
+    /// The memories at these indices after each has taken an item of its own.
     fn updated(&self, memory: &[f32], places: &[usize]) -> Result<Vec<f32>, UserError> {
         let total = self.memory().total;
         let mut found: Vec<f32> =

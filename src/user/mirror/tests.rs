@@ -6,7 +6,7 @@ use crate::onnx::testing_graphs::has_runtime;
 use crate::onnx::testing_graphs::{GraphBuilder, INT64, floats, int, outside};
 use std::collections::BTreeMap;
 
-/// Six users, eight items; all that a mirror reads.
+/// Six users, eight items, and all other inputs of a mirror.
 fn data(folder: &Path) -> Dataset {
     let mut items = "item_id:token\tmovie_title:token_seq\trelease_year:token\tclass:token_seq\n".to_owned();
     let mut users = "user_id:token\tage:token\tgender:token\toccupation:token\tzip_code:token\n".to_owned();
@@ -30,7 +30,7 @@ fn numbers(count: usize, from: usize) -> Vec<f32> {
     (0..count).map(|place| ((place * 37 + from * 11) % 17) as f32 / 17.0 - 0.4).collect()
 }
 
-/// The four graphs as they should be: attributes 3, vectors 4, item 3, choice_item 2, profile 2, state 3, query 2.
+/// Four correct graphs: attributes 3, vectors 4, item 3, choice_item 2, profile 2, state 3, query 2.
 fn graphs() -> BTreeMap<&'static str, GraphBuilder> {
     let item = GraphBuilder::default()
         .input("attributes", &[-1, 3])
@@ -81,7 +81,7 @@ fn graphs() -> BTreeMap<&'static str, GraphBuilder> {
     [("item", item), ("start", start), ("update", update), ("choice", choice)].into()
 }
 
-/// The outputs of a graph as they should be.
+/// The correct outputs of a graph.
 fn ends(name: &str, graph: GraphBuilder) -> GraphBuilder {
     match name {
         "item" => graph.node("Identity", &["sum"], "item"),
@@ -95,7 +95,7 @@ fn ends(name: &str, graph: GraphBuilder) -> GraphBuilder {
     }
 }
 
-/// Writes a model whose graph `name` ends as `end` wants; the others are as they should be.
+/// Writes a model whose graph `name` ends as `end` says; the others are correct.
 fn write_model(folder: &Path, name: &str, end: impl Fn(GraphBuilder) -> GraphBuilder) {
     let mut card =
         "kind = 'mirror'\nversion = 2\nname = 'tiny'\nsummary = 'of tests'\n[features]\nrank = 2\n\
@@ -129,7 +129,7 @@ fn refuse(name: &str, words: &[&str], end: impl Fn(GraphBuilder) -> GraphBuilder
 }
 
 #[test]
-fn graphs_as_they_should_be_are_loaded() {
+fn correct_graphs_are_loaded() {
     if !has_runtime() {
         return;
     }
@@ -165,7 +165,7 @@ fn a_statistic_over_the_rows_of_a_call_is_refused() {
     }
 }
 
-/// The outputs of a graph, of which `value` is replaced by `mixed`.
+/// The outputs of a graph with `value` replaced by `mixed`.
 fn swap(name: &str, value: &str, graph: GraphBuilder) -> GraphBuilder {
     let of = |wanted: &'static str| if wanted == value { "mixed" } else { wanted };
     match name {
@@ -194,7 +194,7 @@ fn operators_that_draw_are_refused_by_name() {
     }
 }
 
-/// Whole numbers `of_run` that are known only when the graph runs.
+/// Integers `of_run` that are known only at run time.
 fn of_run(graph: GraphBuilder, value: &str, numbers: &[i64]) -> GraphBuilder {
     graph
         .ints("numbers", numbers)

@@ -40,7 +40,7 @@ fn evaluation_sets_of_the_reference_load_as_they_are() {
 }
 
 #[test]
-fn prompts_that_are_too_long_are_left_out_and_told() {
+fn prompts_that_are_too_long_are_left_out_and_counted() {
     if !has_runtime() {
         return;
     }
@@ -59,7 +59,7 @@ fn prompts_that_are_too_long_are_left_out_and_told() {
 }
 
 #[test]
-fn wrong_scenes_are_told_with_file_and_line() {
+fn wrong_scenes_are_reported_with_file_and_line() {
     let folder = project(&["--eval", "12"]);
     let (path, data) = (folder.path().join("eval.jsonl"), folder.path().join("data"));
     let good = reference(1, 5, 0, "");
@@ -86,7 +86,7 @@ fn wrong_scenes_are_told_with_file_and_line() {
         (good.clone(), "the scene has no `items`"),
         (with("items", json!([1, 2, 3, 4, 5])), "user u1 is not in data"),
         (with("items", json!(null)), "make the scenes again"),
-        (with("timestamp", json!(null)), "the scene has no time, so that nothing says which interactions of data"),
+        (with("timestamp", json!(null)), "the scene has no time, so the earlier interactions of its user in data"),
         (with("timestamp", json!(null)), "`recmirror align MODEL DATA`"),
     ];
     for (scene, words) in unfit {
@@ -99,7 +99,7 @@ fn wrong_scenes_are_told_with_file_and_line() {
 }
 
 #[test]
-fn what_does_not_go_together_is_told() {
+fn conflicting_arguments_are_reported() {
     let folder = project(&["--eval", "12"]);
     let (scenes, data) = (scenes_of(folder.path()), folder.path().join("data"));
     let nowhere = folder.path().join("nowhere");
@@ -111,7 +111,7 @@ fn what_does_not_go_together_is_told() {
     align("parametric", &data, &[]).expect(2).says(&["`parametric` is measured on files of scenes", "--data DIR"]);
     let speaks = language(folder.path(), "llama");
     align(text(&speaks), &data, &[]).expect(2).says(&["the language model", "is measured on files of scenes"]);
-    recmirror(&["align", "parametric"]).expect(2).says(&["on what?"]);
+    recmirror(&["align", "parametric"]).expect(2).says(&["no data: name files"]);
     let twice = recmirror(&["align", "parametric", text(&scenes), text(&scenes), "--data", text(&data)]);
     twice.expect(2).says(&["named twice"]);
     write(&folder.path().join("m/card.toml"), "kind = \"oracle\"\n");
@@ -129,7 +129,7 @@ fn write_parquet(path: &Path, scenes: &[Value]) {
     let schema = "message m { optional group text { optional group action_list (LIST) { repeated group list { optional binary \
         element (STRING); } } optional binary history (STRING); optional binary profile (STRING); } optional binary user_id \
         (STRING); optional binary item_id (STRING); optional int64 timestamp (TIMESTAMP(NANOS,false)); optional int64 item_pos; \
-        optional int64 choice_cnt; optional binary dataset (STRING); }";
+                  optional int64 choice_cnt; optional binary dataset (STRING); }";
     let schema = std::sync::Arc::new(parquet::schema::parser::parse_message_type(schema).expect("a schema"));
     let properties = WriterProperties::builder().set_compression(parquet::basic::Compression::SNAPPY).build();
     let file = std::fs::File::create(path).expect("a file");

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// What OpenAI's batch interface would make of a file of requests; `failing` lines fail.
+/// The output of OpenAI's batch interface for a file of requests; `failing` lines fail.
 fn batched(requests: &str, failing: &[&str]) -> Vec<String> {
     let answer = |line: &str| {
         let request: Value = serde_json::from_str(line).expect("a request");
@@ -97,14 +97,18 @@ fn batch_answers_have_their_places_and_belong_to_their_requests() {
 }
 
 #[test]
-fn a_server_judges_and_letters_that_it_does_not_list_are_counted() {
+fn a_server_judges_and_labels_that_it_does_not_list_are_counted() {
     let folder = project(3);
     let root = folder.path();
     let server = Server::start(|_| Reply::Answers);
     ask("decide", root, &server, &[]).expect(0);
     let answer = ask("judge", root, &server, &[]).expect(0);
     assert!(answer.stdout.contains("12 judged decisions"), "{}", answer.stdout);
-    assert!(answer.stdout.contains("12 of 36 letters were not among the most likely tokens"), "{}", answer.stdout);
+    assert!(
+        answer.stdout.contains("12 of 36 option labels were not among the most likely tokens"),
+        "{}",
+        answer.stdout
+    );
     let first: Value =
         serde_json::from_str(read(&root.join("probs/x_probs_strong.jsonl")).lines().next().expect("a line"))
             .expect("a record");
@@ -147,7 +151,7 @@ fn without_a_model_the_flow_runs_and_gives_the_same_bytes_for_any_threads() {
 }
 
 #[test]
-fn wrong_files_and_flags_are_told() {
+fn wrong_files_and_flags_are_reported() {
     let folder = project(2);
     let root = folder.path();
     let plain = |more: &[&str]| {
@@ -155,7 +159,7 @@ fn wrong_files_and_flags_are_told() {
         all.extend_from_slice(more);
         recmirror(&all).expect(2)
     };
-    plain(&[]).says(&["name a back end: --composed, --endpoint"]);
+    plain(&[]).says(&["give one of --composed, --endpoint"]);
     plain(&["--composed", "--endpoint", "http://127.0.0.1:9"]).says(&["cannot be used with"]);
     plain(&["--endpoint", "http://127.0.0.1:9"]).says(&["--model"]);
     plain(&["--composed", "--top-p", "2"]).says(&["is not a number from"]);

@@ -41,7 +41,7 @@ fn the_key_is_hidden_in_answers_that_repeat_it() {
 }
 
 #[test]
-fn refusals_are_told_at_once_and_without_the_key() {
+fn refusals_are_reported_at_once_and_without_the_key() {
     let key = [("TOY_KEY", "sk-very-secret")];
     let body = || json!({"error": {"message": "bad key sk-very-secret"}}).to_string();
     for (code, headers, told) in [

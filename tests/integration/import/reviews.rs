@@ -113,7 +113,7 @@ fn amazon_2023_uses_the_end_of_the_log_and_products_with_ratings() {
 }
 
 #[test]
-fn amazon_5core_tells_items_by_their_style_where_nothing_else_does() {
+fn amazon_5core_identifies_items_by_style_without_other_fields() {
     let review = |user: u32, item: u32| {
         format!(
             "{{\"overall\": 5.0, \"reviewTime\": \"09 1, 2016\", \"reviewerID\": \"A{user}\", \"asin\": \"B{item}\", \"style\": {{\"Size:\": \" 7 oz\"}}, \"reviewText\": \"good\", \"summary\": \"Five Stars\", \"unixReviewTime\": 14726880{user}{item}}}\n"
@@ -125,7 +125,7 @@ fn amazon_5core_tells_items_by_their_style_where_nothing_else_does() {
     shows(
         &answer,
         &[
-            "note: there is no file of products: items are told by their style and number",
+            "note: there is no file of products: items are identified by style and number",
             "item:    product B0; Size: 7 oz",
             "history: product B0; Size: 7 oz; rated 5 of 5; \"Five Stars\"; review: \"good\"; just now",
         ],

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn kuairec_joins_what_its_files_tell() {
+fn kuairec_joins_its_files() {
     let rows: String = (0..6)
         .map(|video| {
             format!(
@@ -93,7 +93,7 @@ fn lastfm_takes_the_times_of_tags_where_it_has_them() {
 }
 
 #[test]
-fn lastfm_shows_tags_that_several_people_gave() {
+fn lastfm_shows_tags_that_several_users_gave() {
     let plays: String = (1..=5).map(|user| format!("{user}\t1\t9\n")).collect();
     // Tag 1 by two users, one of them twice; tag 2 by three, tag 3 by one.
     let tagged = [(1, 1), (1, 1), (2, 1), (1, 2), (2, 2), (3, 2), (4, 3)];
@@ -173,7 +173,7 @@ fn goodbooks_has_no_times() {
 }
 
 #[test]
-fn mobilerec_lies_in_two_folders() {
+fn mobilerec_is_in_two_folders() {
     let rows: String =
         (1..=5).map(|app| format!("com.a{app},Great app,5,0,\"June 28, 2022\",u1,2022-06-2{app},,Puzzle\n")).collect();
     let apps: String = (1..=5)

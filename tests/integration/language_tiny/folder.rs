@@ -1,4 +1,4 @@
-//! What a model's folder has, lacks, or says wrongly.
+//! The content of a model's folder: present, missing, or wrong.
 
 use super::*;
 
@@ -18,7 +18,7 @@ fn models_of_one_name_and_other_bytes_have_other_fingerprints() {
             let path = other.path().join(name);
             let mut bytes = std::fs::read(&path).expect("the file");
             match name.ends_with(".json") {
-                // A blank more, which means nothing to whoever reads the file.
+                // An additional blank, which has no meaning for readers of the file.
                 true => bytes.push(b' '),
                 false => {
                     let place = place_of_weight(&bytes, kind);
@@ -36,7 +36,7 @@ fn place_of_weight(bytes: &[u8], kind: &str) -> usize {
     if kind == "qwen2" { 0 } else { bytes.len() / 2 }
 }
 
-/// What is said of a damaged folder, its path taken out.
+/// The message about a damaged folder, without its path.
 fn refused(kind: &str, graph: Option<&str>, damage: impl FnOnce(&Path)) -> String {
     let folder = copy(kind);
     damage(folder.path());
@@ -52,7 +52,7 @@ fn edit(folder: &Path, name: &str, from: &str, to: &str) {
 }
 
 #[test]
-fn what_a_folder_lacks_is_told() {
+fn missing_files_of_a_folder_are_reported() {
     if !has_runtime() {
         return;
     }
@@ -83,7 +83,7 @@ fn what_a_folder_lacks_is_told() {
 }
 
 #[test]
-fn what_is_wrong_in_a_folder_is_told() {
+fn errors_in_a_folder_are_reported() {
     if !has_runtime() {
         return;
     }
@@ -96,7 +96,7 @@ fn what_is_wrong_in_a_folder_is_told() {
     // A text that is the same whatever is asked, or has the roles alone.
     for template in ["Hello.", "{% for message in messages %}<{{ message.role }}>{% endfor %}"] {
         let told = refused("llama", None, |folder| write(&folder.join("chat_template.jinja"), template));
-        assert!(told.starts_with("DIR/chat_template.jinja: the chat template leaves out what the user says"), "{told}");
+        assert!(told.starts_with("DIR/chat_template.jinja: the chat template leaves out the user's message"), "{told}");
     }
     let told = refused("llama", None, |folder| write(&folder.join("tokenizer.json"), "{\"version\": 1"));
     assert!(told.starts_with("DIR/tokenizer.json: "), "{told}");
@@ -117,7 +117,7 @@ fn what_is_wrong_in_a_folder_is_told() {
 }
 
 #[test]
-fn graphs_that_cannot_be_used_are_told() {
+fn unusable_graphs_are_reported() {
     if !has_runtime() {
         return;
     }
@@ -145,7 +145,7 @@ fn graphs_that_cannot_be_used_are_told() {
 }
 
 #[test]
-fn a_card_that_lies_is_told() {
+fn a_wrong_card_is_reported() {
     if !has_runtime() {
         return;
     }

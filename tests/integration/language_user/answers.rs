@@ -1,4 +1,4 @@
-//! What the user model answers, asked without a simulation.
+//! Answers of the user model without a simulation.
 
 use super::*;
 use recmirror::dataset::{Column, Field, Fields};
@@ -51,7 +51,7 @@ fn respond(user: &LanguageUser, scenes: &SceneBatch) -> Responses {
 const NONE: u32 = u32::MAX;
 
 #[test]
-fn logits_are_probabilities_of_letters_and_empty_slots_get_none() {
+fn logits_are_probabilities_of_labels_and_empty_slots_get_none() {
     if !has_runtime() {
         return;
     }
@@ -103,7 +103,7 @@ fn all_rotations_of_a_list_get_the_same_answer() {
 }
 
 #[test]
-fn a_thought_comes_from_the_draws_of_its_user_and_tick() {
+fn a_rationale_depends_on_the_draws_of_its_user_and_tick() {
     if !has_runtime() {
         return;
     }
@@ -112,7 +112,7 @@ fn a_thought_comes_from_the_draws_of_its_user_and_tick() {
     let list: &[u32] = &[1, 2, 3, 7];
     let thoughts = |users: &[u32], draws: Option<(u32, u32)>| -> Vec<String> {
         let mut scenes = scenes(&user, &log, &[list; 3]);
-        // The same person three times: only the draws distinguish them.
+        // The same user three times: only the draws distinguish them.
         let width = scenes.width;
         scenes.memory.copy_within(0..width, width);
         scenes.memory.copy_within(0..width, 2 * width);
@@ -155,7 +155,7 @@ fn a_user_without_history_and_titles_of_all_scripts_get_an_answer() {
     assert!(without.iter().chain(&with).all(|logit| logit.is_finite()) && without != with);
 }
 
-/// What is said of a model that was damaged, or of settings that do not go together; the folder's path is taken out.
+/// The message about a damaged model, or about conflicting settings, without the folder's path.
 fn refused(damage: impl FnOnce(&Path, &mut LanguageSpec), slate: usize) -> String {
     let ((_folder, data, log), model) = (data(), model("llama"));
     let mut spec = spec(model.path());
@@ -165,7 +165,7 @@ fn refused(damage: impl FnOnce(&Path, &mut LanguageSpec), slate: usize) -> Strin
 }
 
 #[test]
-fn what_cannot_work_is_told_at_load() {
+fn impossible_settings_are_reported_at_load() {
     if !has_runtime() {
         return;
     }

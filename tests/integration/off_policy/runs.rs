@@ -118,14 +118,14 @@ fn a_policy_on_its_own_log_is_its_mean_reward() {
 }
 
 #[test]
-fn too_little_overlap_is_said() {
+fn too_little_overlap_is_reported() {
     let folder = with_data();
     let experiment = prepared(folder.path(), &[]);
     let trials = trials(&experiment);
     let problem = |found: &Evaluation, estimator: &str| {
         found.rows.iter().find(|row| row.estimator == estimator).and_then(|row| row.problem.clone())
     };
-    // What `popular` shows never changes within a tick: it says nothing of most of what `random` does.
+    // The slate of `popular` never changes within a tick, so its log does not support most slates of `random`.
     let found = ask(&experiment, &trials, "random", "popular").expect("estimates");
     assert!(problem(&found, "ips").is_some_and(|problem| problem.starts_with("biased")), "{found:?}");
     // One in some thousand slates of `random` is that of `popular`.
@@ -149,12 +149,12 @@ fn policies_that_do_not_know_are_refused_by_name() {
         ask(&experiment, trials, target, from).expect_err("a refusal").to_string()
     };
     assert!(refusal("thompson", "wide", &trials).contains("`thompson` draws its slates and cannot report"));
-    assert!(refusal("wide", "thompson", &trials).contains("`thompson` draws its slates and does not know"));
+    assert!(refusal("wide", "thompson", &trials).contains("`thompson` draws its slates with unknown probabilities"));
     let unknown = refusal("absent", "wide", &trials);
     assert!(unknown.contains("no policy `absent`") && unknown.contains("`item_knn`"), "{unknown}");
     let wide = trials.iter_mut().find(|trial| trial.policy == "wide").expect("a trial");
     wide.digest = "0".repeat(64);
-    assert!(refusal("popular", "wide", &trials).contains("run again it has"));
+    assert!(refusal("popular", "wide", &trials).contains("its repetition has"));
 }
 
 #[test]

@@ -95,7 +95,7 @@ fn replay_finds_a_changed_manifest() {
         write(&path, broken);
         recmirror(&["replay", text(&out)]).expect(2).says(&["manifest.json"]);
     }
-    // What an older version has left is distinguished from damage.
+    // Leftovers of an older version are distinguished from damage.
     write(&path, whole.replacen("\"version\": 2", "\"version\": 1", 1));
     for command in ["replay", "compare", "resume"] {
         recmirror(&[command, text(&out)]).expect(2).says(&["version 1 of the manifest", "run the scenario again"]);

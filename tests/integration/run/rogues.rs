@@ -1,4 +1,4 @@
-//! Policies that break their contract, beside policies that go on.
+//! Policies that break their contract, beside policies that continue.
 
 use crate::util::{names_in, place, prepare_with, run_on, with_data};
 use recmirror::Registry;
@@ -6,7 +6,7 @@ use recmirror::experiment::{ExperimentError, NoProgress, RunOptions};
 use recmirror::policy::{BuildPolicy, Policy, PolicyContext, PolicyError, PolicyKind, Requests, Slates};
 use std::sync::atomic::AtomicBool;
 
-/// What a rogue policy puts into the slate of users from 7 on, from tick 2 on.
+/// The items that a rogue policy puts into the slate of users from 7 on, from tick 2 on.
 #[derive(Clone, Copy)]
 enum Crime {
     Duplicate,
@@ -78,7 +78,7 @@ fn experiment_alone(registry: &Registry, folder: &std::path::Path, settings: &[&
 }
 
 #[test]
-fn a_policy_that_breaks_its_contract_is_named_and_the_others_go_on() {
+fn a_policy_that_breaks_its_contract_is_named_and_the_others_continue() {
     let registry = Registry::builtin()
         .with(PolicyKind::of::<DuplicateSpec>())
         .with(PolicyKind::of::<BlockedSpec>())

@@ -3,7 +3,7 @@
 use super::*;
 
 #[test]
-fn the_audit_finds_what_a_builder_gives_away() {
+fn the_audit_finds_artefacts_of_a_builder() {
     let (folder, raws) = (place(), Raws::new());
     raws.write(folder.path(), "x");
     // Texts share a word within a saga of six: what is most like the real item is of its saga.
@@ -29,7 +29,7 @@ fn the_audit_finds_what_a_builder_gives_away() {
 }
 
 #[test]
-fn sentence_embeddings_are_kept_and_made_anew_when_they_are_stale() {
+fn sentence_embeddings_are_stored_and_recomputed_when_stale() {
     if !has_data_and_runtime() {
         return;
     }

@@ -64,7 +64,7 @@ fn rows_without_a_time_are_the_past_of_those_with_one() {
 }
 
 #[test]
-fn wrong_files_are_told_and_nothing_is_written() {
+fn wrong_files_are_reported_and_nothing_is_written() {
     type Damage = fn(&Path);
     let damages: [(Damage, &str); 9] = [
         (|file| write(file, ""), "holds no usable interaction"),
@@ -139,7 +139,7 @@ fn packed_files_give_what_plain_ones_give() {
 }
 
 #[test]
-fn wrong_options_are_told() {
+fn wrong_options_are_reported() {
     let (folder, raws) = (place(), Raws::new());
     raws.write(folder.path(), "x");
     for (more, told) in [
@@ -157,7 +157,7 @@ fn wrong_options_are_told() {
 }
 
 #[test]
-fn the_runtime_says_nothing_of_its_own() {
+fn the_runtime_prints_nothing_itself() {
     if !crate::util::has_runtime() {
         return;
     }

@@ -53,7 +53,7 @@ fn draws_come_from_the_nucleus() {
 
 #[test]
 fn positions_by_hand() {
-    // Always the first place; the real items are at places A, B and nowhere.
+    // Always the first position; the real items are at positions A, B and nowhere.
     let rows = [(vec![1.0, 0.0], 0), (vec![1.0, 0.0], 1), (vec![0.0, 0.0], 2)].map(Some);
     let found = positions(rows.into_iter(), 2);
     near(value(&found, 3, "chosen at A"), 2.0 / 3.0);
@@ -63,20 +63,20 @@ fn positions_by_hand() {
 }
 
 #[test]
-fn who_follows_the_place_and_who_the_item() {
+fn models_that_follow_the_position_or_the_item() {
     let heard = |plain: &[f64], turned: &[&[f64]]| Heard {
         plain: Some(answer(plain)),
         turned: turned.iter().map(|options| Some(answer(options))).collect(),
         ..Heard::default()
     };
-    // The first letter whatever is there.
+    // The first label, whatever item it has.
     let place = heard(&[0.5, 0.25, 0.25], &[&[0.5, 0.25, 0.25], &[0.5, 0.25, 0.25]]);
     let found = turned(&[(&place, 1)]).expect("rotations");
     near(value(&found, 1, "same item in all rotations"), 0.0);
     near(value(&found, 1, "rotation gap at A"), 2.0 / 3.0);
     near(value(&found, 1, "largest rotation gap"), 2.0 / 3.0);
     near(value(&found, 1, "accuracy of the mean over rotations"), 1.0 / 3.0);
-    // The second item wherever it stands: turned by one it is first, turned by two it is last.
+    // The second item at any position: turned by one it is first, turned by two it is last.
     let item = heard(&[0.1, 0.8, 0.1], &[&[0.8, 0.1, 0.1], &[0.1, 0.1, 0.8]]);
     let found = turned(&[(&item, 1)]).expect("rotations");
     near(value(&found, 1, "same item in all rotations"), 1.0);
@@ -87,7 +87,7 @@ fn who_follows_the_place_and_who_the_item() {
 
 #[test]
 fn discrimination_by_hand() {
-    // 1:2. The real item above a guess and one other too; then the real item below both.
+    // 1:2. The real item and one other are above a guess; then the real item is below both.
     let heard = |real: usize, options: &[f64]| {
         let mut heard = Heard::default();
         heard.ratios[1] = Some((real, answer(options)));
@@ -117,7 +117,7 @@ fn ratings_by_hand() {
 }
 
 #[test]
-fn who_knows_when_to_take_nothing_by_hand() {
+fn reject_order_by_hand() {
     let rows = [Some((0.9, true)), Some((0.2, false)), None, Some((0.5, true)), Some((0.5, false))];
     // Of four pairs three are in order and one is equal.
     near(value(&reject_order(&rows), 5, "reject AUC"), 3.5 / 4.0);

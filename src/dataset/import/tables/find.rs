@@ -23,7 +23,7 @@ pub(super) struct Found {
     pub(super) logs: Vec<PathBuf>,
     pub(super) items: Option<PathBuf>,
     pub(super) users: Option<PathBuf>,
-    /// What users did before the log, a list a user.
+    /// Users' interactions before the log, a list for each user.
     pub(super) history: Option<PathBuf>,
     /// Tables that are not read.
     pub(super) unread: Vec<PathBuf>,
@@ -51,7 +51,7 @@ pub(super) fn find(folder: &Folder, spec: &Spec) -> Result<Option<Found>, Import
     let is_one_file = folder.chosen().is_some();
     let (mut tables, mut headers) = (Vec::new(), BTreeMap::new());
     for path in folder.files().filter(|path| is_table(path)) {
-        // What is no table may lie beside the tables; a log that is named is opened again, and then an error says.
+        // Other files may be beside the tables; a named log is opened again, and then an error is reported.
         let header = header_of(folder, spec, &path);
         headers.extend(header.map(|header| (path.clone(), header.clone())));
         if let Ok(sheet) = Sheet::open_as(&path, spec.form(header)) {
@@ -79,8 +79,8 @@ pub(super) fn find(folder: &Folder, spec: &Spec) -> Result<Option<Found>, Import
     Ok(Some(Found { unread: unread.collect(), logs, items, users, history, headers }))
 }
 
-/// The header that data.toml gives a table: that of items and users to their files, that of the log to any other text table
-/// that has no names in its first line, or is named as the log.
+/// The header that data.toml gives a table: that of items and users to their files, that of the log to any other text
+/// table without names in its first line, or to the named log.
 fn header_of<'s>(folder: &Folder, spec: &'s Spec, path: &Path) -> Option<&'s Vec<String>> {
     let is = |file: &Option<String>| file.as_ref().is_some_and(|name| folder.root().join(name) == path);
     if is(&spec.items.file) {
@@ -112,7 +112,7 @@ fn parts(folder: &Folder, spec: &Spec, tables: &[Table]) -> Result<Vec<PathBuf>,
     let is = |table: &&Table| if named { has_named(table) } else { is_log(&table.columns) };
     let mut logs: Vec<&Table> = tables.iter().filter(is).collect();
     if logs.iter().any(|table| !table.is_guessed) {
-        // Numbers without a header may be anything where another table is called like a log.
+        // A table of numbers without a header may be anything if another table has the name of a log.
         logs.retain(|table| !table.is_guessed);
     }
     if logs.windows(2).any(|pair| pair[0].columns != pair[1].columns) {

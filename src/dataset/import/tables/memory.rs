@@ -10,7 +10,7 @@ use crate::files::FileError;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-/// What the tables are called in messages.
+/// The names of the tables in messages.
 pub(in crate::dataset) struct MemoryNames;
 
 impl MemoryNames {

@@ -2,8 +2,8 @@
 //!
 //! An optional `data.toml` names columns.
 //!
-//! A row of the log is something that a user did (who, what, when, how it was rated), an item that was shown (then a
-//! column like `clicked` says whether it was taken), or a whole list (a column with the items shown, and what was taken).
+//! A row of the log is an interaction (user, item, time, rating), a shown item (then a column like `clicked` says
+//! whether it was taken), or a complete list (a column with the shown items and one with the taken ones).
 
 mod before;
 mod find;
@@ -48,15 +48,15 @@ pub(super) const FAMILY: Family = Family {
 };
 
 struct Tables {
-    /// Where tables are looked up by their names instead of opened as files.
+    /// Tables to look up by name instead of opening files.
     memory: Option<MemoryTables>,
     found: Found,
     spec: Spec,
     layout: Layout,
     columns: Vec<String>,
-    /// Which rows of the log count.
+    /// The rows of the log that count.
     wanted: Wanted,
-    /// How the log writes its times; `None` where it has none.
+    /// The spelling of the log's times; `None` without times.
     spelling: Option<Spelling>,
     /// The smallest position: lists are counted from 0 or from 1.
     first_position: u32,
@@ -101,7 +101,7 @@ impl Tables {
         }
     }
 
-    /// A part of the log. Its columns stand where those of the first part do.
+    /// A part of the log. Its columns have the positions of the first part.
     fn part(&self, path: &Path) -> Result<Sheet, ImportError> {
         let sheet = self.sheet(path)?;
         let is_same = sheet.columns().iter().zip(&self.columns).all(|(one, other)| one == other);
@@ -115,7 +115,7 @@ impl Tables {
         Ok(sheet)
     }
 
-    /// Looks through the log for what only all rows together say: the spelling of times, the first position.
+    /// Collects what depends on all rows: the spelling of times, the first position.
     fn look(&mut self) -> Result<(), ImportError> {
         if self.layout.time.is_none() && self.layout.position.is_none() && self.wanted.is_all() {
             return Ok(());
@@ -184,7 +184,7 @@ fn each(
     Ok(())
 }
 
-/// The column of the id: as `told`, else as its name says.
+/// The column of the id: the given one, else by its name.
 fn id_column(
     path: &Path,
     told: &Option<String>,

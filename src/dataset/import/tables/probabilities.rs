@@ -1,6 +1,6 @@
 //! A policy as a table of probabilities.
 //!
-//! A policy as a table: how likely it shows each item, in each slot or to each user where it depends on them.
+//! A policy as a table: its probability of each item, in each slot or for each user if it depends on them.
 
 use super::reading::position;
 use super::roles::{has_takes, item_column, probability_column, slot_column, user_column};

@@ -11,7 +11,7 @@ use crate::dataset::sheet::{Cell, Sheet};
 use crate::files::FileError;
 use serde_json::Value;
 
-/// How the rows of a log are read.
+/// The rules for reading the rows of a log.
 pub(super) struct Reading<'t> {
     pub(super) layout: &'t Layout,
     pub(super) columns: &'t [String],
@@ -22,7 +22,7 @@ pub(super) struct Reading<'t> {
     pub(super) has_items: bool,
 }
 
-/// Takes what a row of the log gives.
+/// Receives the content of a row.
 type Take<'v, T> = dyn FnMut(Verdict<T>) -> Result<(), ImportError> + 'v;
 
 /// The number of a slot.
@@ -68,7 +68,7 @@ fn as_value(id: &ExternalId) -> Value {
 }
 
 impl Reading<'_> {
-    /// Returns true if the log has what was shown.
+    /// True if the log has exposures.
     pub(super) fn has_lists(&self) -> bool {
         self.layout.clicked.is_some() || self.layout.shown.is_some()
     }
@@ -174,7 +174,7 @@ impl Reading<'_> {
         Ok((list, taken))
     }
 
-    /// The exposure in a log row: one item, or a whole list.
+    /// The exposure in a log row: one item, or a complete list.
     pub(super) fn shown(&self, sheet: &Sheet, take: &mut Take<'_, ShownRow>) -> Result<(), ImportError> {
         let Some(user) = self.user(sheet) else { return take(Err(NO_ID)) };
         let time = self.time(sheet)?;

@@ -94,7 +94,7 @@ impl Tables {
     }
 }
 
-/// Whether a cell holds a date; `None` where it is empty.
+/// True if a cell has a date; `None` if it is empty.
 fn is_date(sheet: &Sheet, at: usize) -> Option<bool> {
     match sheet.cell(at) {
         Cell::Time(_) => Some(true),

@@ -112,11 +112,11 @@ const SHOWN: &[&str] =
     &["articleidsinview", "impressionlist", "shown", "shownitems", "slate", "impressions", "candidates"];
 const TAKEN: &[&str] = &["articleidsclicked", "takenitems", "clickeditems", "clicks", "taken"];
 
-/// Columns of what users did before the log.
+/// Columns of interactions before the log.
 const HISTORY: &[&str] = &["articleidfixed", "itemhistory", "historyitems", "historyitemids"];
 const HISTORY_TIMES: &[&str] = &["impressiontimefixed", "timehistory", "historytimes", "historytimestamps"];
 
-/// Where the columns of a log stand.
+/// The positions of the columns of a log.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Layout {
     /// The columns that make a user's id.
@@ -147,48 +147,48 @@ fn find(columns: &[String], names: &[&str]) -> Option<usize> {
     names.iter().find_map(|name| columns.iter().position(|column| plain(column) == *name))
 }
 
-/// The column of a user's id, if the name of one says.
+/// The column of a user's id, recognised by its name.
 pub(super) fn user_column(columns: &[String]) -> Option<usize> {
     find(columns, USER)
 }
 
-/// The column of an item's id, if the name of one says.
+/// The column of an item's id, recognised by its name.
 pub(super) fn item_column(columns: &[String]) -> Option<usize> {
     find(columns, ITEM)
 }
 
-/// The column with lists of items that users took before the log, if the name of one says.
+/// The column with lists of items that users took before the log, recognised by its name.
 pub(super) fn history_column(columns: &[String]) -> Option<usize> {
     find(columns, HISTORY)
 }
 
-/// The column with their times, if the name of one says.
+/// The column with their times, recognised by its name.
 pub(super) fn history_times_column(columns: &[String]) -> Option<usize> {
     find(columns, HISTORY_TIMES)
 }
 
-/// The column of a slot, if the name of one says.
+/// The column of a slot, recognised by its name.
 pub(super) fn slot_column(columns: &[String]) -> Option<usize> {
     find(columns, POSITION)
 }
 
-/// The column of a policy's probabilities, if the name of one says.
+/// The column of a policy's probabilities, recognised by its name.
 pub(super) fn probability_column(columns: &[String]) -> Option<usize> {
     find(columns, PROBABILITY)
 }
 
-/// Returns true if rows say what was taken, or how it was rated.
+/// True if rows have taken items or ratings.
 pub(super) fn has_takes(columns: &[String]) -> bool {
     [CLICKED, SHOWN, TAKEN, RATING].iter().any(|names| find(columns, names).is_some())
 }
 
-/// Returns true if these columns are those of a log: who, and what.
+/// True for columns of a log: user and item.
 pub(super) fn is_log(columns: &[String]) -> bool {
     let has_user = user_column(columns).is_some() || !features_of_user(columns).is_empty();
     has_user && (item_column(columns).is_some() || find(columns, SHOWN).is_some())
 }
 
-/// Where a log has no ids of users: the columns whose values together distinguish users.
+/// In a log without user ids: the columns whose values together distinguish users.
 fn features_of_user(columns: &[String]) -> Vec<usize> {
     let is_feature = |name: &String| plain(name).strip_prefix("userfeature").is_some_and(|rest| !rest.is_empty());
     (0..columns.len()).filter(|&at| is_feature(&columns[at])).collect()
@@ -319,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_told_with_the_columns_that_are_there() {
+    fn missing_columns_are_reported_with_the_existing_ones() {
         let columns = ["who", "what"].map(str::to_owned);
         let problem = Layout::of(&columns, &Columns::default(), Path::new("log.csv")).expect_err("no user").to_string();
         assert!(problem.contains("no column `user_id`; the columns are `who`, `what`"), "{problem}");

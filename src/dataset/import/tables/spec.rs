@@ -48,7 +48,7 @@ pub(in crate::dataset) enum FieldType {
     Ignore,
 }
 
-/// The whole file.
+/// The complete file.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Spec {
@@ -65,7 +65,7 @@ pub(super) struct Spec {
     /// The rows of the log that count, by column: one value or several.
     #[serde(default, rename = "where")]
     pub(super) wanted: BTreeMap<String, Wanted>,
-    /// What users did before the log, a list a user.
+    /// Users' interactions before the log, a list for each user.
     #[serde(default)]
     pub(super) history: History,
     #[serde(default)]
@@ -74,7 +74,7 @@ pub(super) struct Spec {
     pub(super) users: Side,
 }
 
-/// Columns of the log by what they mean.
+/// Columns of the log by their meaning.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Columns {
@@ -88,9 +88,9 @@ pub(super) struct Columns {
     pub(super) clicked: Option<String>,
     /// The slot in which the item was shown.
     pub(super) position: Option<String>,
-    /// Which rows were one list.
+    /// The id of the list of a row.
     pub(super) impression: Option<String>,
-    /// How likely the item was to be shown in its slot.
+    /// The probability of showing the item in its slot.
     pub(super) propensity: Option<String>,
     /// A list of the items that were shown.
     pub(super) shown: Option<String>,
@@ -161,11 +161,11 @@ pub(super) struct Side {
     pub(super) id: Option<String>,
     /// The column that names an item.
     pub(super) title: Option<String>,
-    /// The column that says when an item came out.
+    /// The column with the release of an item.
     pub(super) released: Option<String>,
-    /// The column that says who provides an item.
+    /// The column with the provider of an item.
     pub(super) provider: Option<String>,
-    /// Types by column, where the values alone do not say.
+    /// Types by column, if the values do not determine them.
     #[serde(default)]
     pub(super) fields: BTreeMap<String, FieldType>,
 }
@@ -177,7 +177,7 @@ impl Spec {
         Form { separator, header: header.map(Vec::as_slice), is_maybe_log: true }
     }
 
-    /// Reads `data.toml` of a folder; the default where there is none.
+    /// Reads `data.toml` of a folder; the default if there is none.
     pub(super) fn read(folder: &Path) -> Result<Spec, FileError> {
         let path = folder.join(NAME);
         let text = match std::fs::read_to_string(&path) {

@@ -9,7 +9,7 @@ use std::path::Path;
 /// Other values of a column that are kept for messages.
 const MOST: usize = 8;
 
-/// What `where` in data.toml asks of the rows of a log.
+/// The condition of `where` in data.toml on the rows of a log.
 #[derive(Default)]
 pub(super) struct Wanted {
     columns: Vec<Column>,
@@ -26,7 +26,7 @@ struct Column {
 }
 
 impl Wanted {
-    /// What is asked of a log with these columns.
+    /// The condition for a log with these columns.
     ///
     /// # Errors
     /// When a column is not there.
@@ -47,12 +47,12 @@ impl Wanted {
         Ok(Wanted { columns, ..Wanted::default() })
     }
 
-    /// Returns true if every row counts.
+    /// True if every row counts.
     pub(super) fn is_all(&self) -> bool {
         self.columns.is_empty()
     }
 
-    /// Returns true if the current row counts.
+    /// True if the current row counts.
     pub(super) fn has(&self, sheet: &Sheet) -> bool {
         self.columns.iter().all(|column| column.has(sheet))
     }
@@ -106,7 +106,7 @@ impl Column {
     }
 }
 
-/// Returns true for `1` and `1.0`: tables write whole numbers as fractions where a column has empty cells.
+/// True for `1` and `1.0`: tables write integers as fractions if a column has empty cells.
 fn is_same_number(one: &str, other: &str) -> bool {
     matches!((number(one, false), number(other, false)), (Some(one), Some(other)) if one == other)
 }

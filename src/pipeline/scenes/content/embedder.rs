@@ -1,10 +1,10 @@
 //! Sentence embeddings by an ONNX model.
 //!
-//! The mean of the token vectors of a text, made length 1 (the pooling of
-//! Reimers and Gurevych, "Sentence-BERT", EMNLP 2019). A text is cut at 256 tokens.
+//! The mean of the token vectors of a text, scaled to length 1 (the pooling of Reimers and Gurevych, "Sentence-BERT",
+//! EMNLP 2019). A text is cut at 256 tokens.
 //!
-//! A text's vector depends on that text alone: it is padded to a length that follows from its own tokens, and runs
-//! in a chunk of 32 rows whatever else is in it.
+//! A text's vector depends on that text alone: it is padded to a length that follows from its own tokens, and runs in a
+//! chunk of 32 rows, whatever the other rows are.
 
 use super::super::spill::Record;
 use crate::files::{FileError, MOST_OF_TEXT, MOST_OF_TOKENIZER, Partial, read_bounded};
@@ -16,21 +16,21 @@ use serde::{Deserialize, Serialize};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// Tokens to which texts are padded: the least that holds the text.
+/// Padded lengths in tokens; a text gets the smallest that holds it.
 const LENGTHS: [usize; 5] = [16, 32, 64, 128, 256];
-/// Rows of a chunk; the last is filled up with copies.
+/// Rows of a chunk; the last is padded with copies.
 const ROWS: usize = 32;
-/// Bytes of the model at most.
+/// The most bytes of the model.
 const MOST_OF_FILE: u64 = 1 << 30;
-/// Bytes of kept vectors at most.
+/// The most bytes of stored vectors.
 const MOST_OF_VECTORS: u64 = 1 << 36;
-/// Part of the key of kept vectors: raised when the computation changes.
+/// Part of the key of stored vectors; increase it when the computation changes.
 const VERSION: &str = "mean-pooling/1";
 
-/// Embeddings that cannot be had.
+/// A failure to embed.
 #[derive(Debug, thiserror::Error)]
 pub enum EmbedderError {
-    /// The folder holds no embedder.
+    /// The folder has no embedder.
     #[error("{}: {problem}; `make embedder` builds one under .recmirror/embedder", path.display())]
     Folder {
         /// The folder or file.
@@ -38,10 +38,10 @@ pub enum EmbedderError {
         /// The problem.
         problem: String,
     },
-    /// The model or the runtime.
+    /// A problem of the model or the runtime.
     #[error(transparent)]
     Onnx(#[from] OnnxError),
-    /// A file of kept vectors.
+    /// A problem of a file of stored vectors.
     #[error(transparent)]
     File(#[from] FileError),
 }
@@ -89,7 +89,7 @@ impl Embedder {
         Ok(embedder)
     }
 
-    /// Refuses a model that mixes the rows of a call, or that gives other numbers when it is asked again.
+    /// Refuses a model that mixes the rows of a call, or whose results change when they are repeated.
     fn try_rows(&self) -> Result<(), OnnxError> {
         // Every vocabulary has some tokens.
         let most = self.tokenizer.count().clamp(1, 100) as i64;
@@ -105,10 +105,10 @@ impl Embedder {
         &self.hash
     }
 
-    /// The vectors of `texts`, `[texts, width]`, and whether they are those that `folder` kept.
+    /// The vectors of `texts`, `[texts, width]`, and true if they were stored in `folder`.
     ///
     /// # Errors
-    /// When the model fails, or the vectors cannot be kept.
+    /// When the model fails, or the vectors cannot be stored.
     pub(super) fn kept(
         &self,
         folder: &Path,
@@ -190,7 +190,7 @@ impl Embedder {
     }
 }
 
-/// The mean of token vectors, made length 1.
+/// The mean of token vectors, scaled to length 1.
 fn pooled(tokens: &[f32], width: usize) -> Vec<f32> {
     let mut sum = vec![0.0f64; width];
     for token in tokens.chunks_exact(width) {
@@ -210,7 +210,7 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), FileError> {
     output.finish()
 }
 
-/// The vectors in `file`, if `label` says that they are those of `key` and the bytes are those that were labelled.
+/// The vectors in `file`, if `label` has the key `key` and the hash of these bytes.
 fn read_kept(file: &Path, label: &Path, key: &str, rows: usize, width: usize) -> Option<Vec<f32>> {
     let label: Label = serde_json::from_slice(&read_bounded(label, MOST_OF_TEXT).ok()?).ok()?;
     let bytes = read_bounded(file, MOST_OF_VECTORS).ok()?;
@@ -226,7 +226,7 @@ fn read_kept(file: &Path, label: &Path, key: &str, rows: usize, width: usize) ->
 fn npy(rows: &[f32], width: usize) -> Vec<u8> {
     let count = rows.len() / width.max(1);
     let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({count}, {width}), }}");
-    // The whole head fills a multiple of 64 bytes.
+    // The header fills a multiple of 64 bytes.
     while (10 + header.len() + 1) % 64 != 0 {
         header.push(' ');
     }
@@ -272,7 +272,7 @@ mod tests {
         assert_ne!(together[..width], together[width..2 * width]);
     }
 
-    /// An embedder of `[tokens, 2]` numbers `h` of which `end` makes the output.
+    /// An embedder of `[tokens, 2]` numbers `h`; `end` makes its output.
     fn small(end: impl Fn(GraphBuilder) -> GraphBuilder) -> Result<Embedder, EmbedderError> {
         let folder = tempfile::tempdir().expect("a folder");
         let words = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/embedder/tokenizer.json");

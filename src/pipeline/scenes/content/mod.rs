@@ -1,6 +1,6 @@
 //! Similarity of item texts: TF-IDF or sentence embeddings.
 //!
-//! A text is what the item template says of the item outside any scene. No interaction enters.
+//! A text is the item template's text of the item outside any scene. Interactions do not affect it.
 
 mod embedder;
 mod tf_idf;
@@ -14,7 +14,7 @@ use super::{SceneOptions, ScenesError, ScenesMade};
 use crate::pipeline::{Project, Watch};
 use rayon::prelude::*;
 
-/// By what the content candidates of a list are found.
+/// The source of a list's content candidates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum ContentKind {
     /// Words of the items' texts (TF-IDF); needs no model.
@@ -39,7 +39,7 @@ impl ContentKind {
 
 /// The measure of similarity between texts of items.
 pub(super) struct Texts {
-    /// The audit asks for words whatever candidates come from.
+    /// The audit uses words, whatever the source of candidates.
     pub(super) words: TfIdf,
     pub(super) sentences: Option<Sentences>,
 }
@@ -52,7 +52,7 @@ pub(super) enum Content<'a> {
 }
 
 impl Texts {
-    /// Reads the texts of all items, and says in `made` what was used.
+    /// Reads the texts of all items, and records the source in `made`.
     pub(super) fn of(
         project: &Project,
         name: &str,
@@ -99,7 +99,7 @@ impl Sentences {
         dot(self.row(a), self.row(b))
     }
 
-    /// The `count` items whose texts are most like that of `item`.
+    /// The `count` items whose texts are most similar to that of `item`.
     pub(super) fn near(&self, item: u32, count: usize) -> Vec<u32> {
         let others = (0..(self.rows.len() / self.width.max(1)) as u32).filter(|&other| other != item);
         top(others.map(|other| Nearest { score: self.cosine(item, other), item: other }), count)

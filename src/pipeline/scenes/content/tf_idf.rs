@@ -54,7 +54,7 @@ impl TfIdf {
         sum
     }
 
-    /// The `count` items whose texts are most like that of `item`; only items that share a word with it.
+    /// The `count` items whose texts are most similar to that of `item`, among items that share a word with it.
     pub(in crate::pipeline::scenes) fn near(&self, item: u32, count: usize) -> Vec<u32> {
         let mut scores = vec![0.0; self.rows.len()];
         for &(word, weight) in &self.rows[item as usize] {
