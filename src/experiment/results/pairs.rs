@@ -114,7 +114,7 @@ pub(crate) fn proposal(rows: &[&PairRow]) -> Option<String> {
     }
     let open: Vec<&&PairRow> = rows.iter().filter(|row| !row.excludes_zero()).collect();
     let told = rows.len() - open.len();
-    let start = format!("{told} of {} pairs differ, with a chance of 5% that any of them does not.", rows.len());
+    let start = format!("{told} of {} pairs differ; the chance that any of them does not is at most 5%.", rows.len());
     if open.is_empty() {
         return Some(start);
     }
@@ -140,8 +140,8 @@ pub(crate) fn too_narrow(replications: usize) -> Option<String> {
     let most = 1.0 - 2.0 / libm::exp2(replications as f64);
     (replications > 1 && most < 0.95).then(|| {
         format!(
-            "No bootstrap interval of {replications} replications holds the truth more often than in {}% of runs: go by \
-             the other intervals.",
+            "With {replications} replications a bootstrap interval covers the truth in at most {}% of runs: read the \
+             other intervals.",
             round(100.0 * most)
         )
     })
@@ -238,7 +238,7 @@ mod tests {
     fn what_few_replications_cannot_resample() {
         assert_eq!(
             too_narrow(5).unwrap(),
-            "No bootstrap interval of 5 replications holds the truth more often than in 93.75% of runs: go by the other intervals."
+            "With 5 replications a bootstrap interval covers the truth in at most 93.75% of runs: read the other intervals."
         );
         assert!(too_narrow(2).unwrap().contains(" 50% of runs"));
         assert_eq!((too_narrow(1), too_narrow(6)), (None, None));
@@ -251,7 +251,7 @@ mod tests {
         let open = |needed: Option<u64>| PairRow { low: Some(-0.5), replications_needed: needed, ..row.clone() };
         let say = |rows: &[PairRow]| proposal(&rows.iter().collect::<Vec<_>>());
         let start = |told: usize, all: usize| {
-            format!("{told} of {all} pairs differ, with a chance of 5% that any of them does not.")
+            format!("{told} of {all} pairs differ; the chance that any of them does not is at most 5%.")
         };
         assert_eq!(say(&[told(Some(3))]), Some(start(1, 1)));
         assert_eq!(
