@@ -5,6 +5,7 @@ use crate::dataset::{Impression, Impressions};
 use crate::experiment::{Experiment, shown_utilities};
 use crate::ids::{ItemId, LogUserId};
 use crate::scenario::{AcceptSpec, AcceptanceSpec};
+use crate::user::{ResponseRule, UserError};
 use std::collections::BTreeMap;
 
 /// Exposures beside a log, with the numbers of its users and items.
@@ -21,6 +22,8 @@ pub struct Exposed<'a> {
 pub struct Cells {
     /// `[n]`: the list of each cell.
     list: Vec<u32>,
+    /// `[n]`: the place of each cell among all items of the exposures.
+    entry: Vec<usize>,
     /// `[n]`: the user of each cell, numbered from 0 without gaps.
     user: Vec<u32>,
     item: Vec<ItemId>,
@@ -50,9 +53,8 @@ impl Cells {
     /// When the model fails, or the exposures do not determine what was accepted.
     pub fn new(experiment: &Experiment, exposed: &Exposed<'_>) -> Result<Cells, ValidateError> {
         let is_liking = counts_liking(experiment, exposed)?;
-        let lists: Vec<Impression<'_>> = exposed.lists.iter().collect();
         let (model, start) = (experiment.model(), experiment.start());
-        let utilities = shown_utilities(model.model(), model.rule(), start, &lists)?;
+        let gaps = gaps(experiment, model.rule(), f64::from(model.temperature()), exposed)?;
         // A level that a scenario assumes is not the model's; one from impressions is.
         let own_shift = match experiment.scenario.user.acceptance {
             AcceptanceSpec::Share(_) => 0.0,
@@ -62,9 +64,8 @@ impl Cells {
         cells.own_shift = own_shift;
         let unseen = experiment.scenario.candidates.unseen();
         let mut at = 0;
-        for (list, utilities) in lists.iter().zip(&utilities) {
+        for list in exposed.lists.iter() {
             let seen = start.seen_by(list.user);
-            let reject = f64::from(utilities[list.items.len()]) / f64::from(model.temperature()) + own_shift;
             for (place, &item) in list.items.iter().enumerate() {
                 let (entry, rating) = (at + place, exposed.ratings.get(at + place).copied().unwrap_or(f32::NAN));
                 let is_in_log = seen.contains(item);
@@ -77,6 +78,7 @@ impl Cells {
                     continue;
                 }
                 cells.list.push(at as u32);
+                cells.entry.push(entry);
                 cells.user.push(list.user.0);
                 cells.item.push(item);
                 cells.slot.push(list.slots[place]);
@@ -85,7 +87,7 @@ impl Cells {
                 cells.accepted.push(accepted);
                 cells.known += usize::from(accepted && is_in_log);
                 cells.propensity.extend(exposed.lists.propensities.get(entry));
-                cells.gap.push(f64::from(utilities[place]) / f64::from(model.temperature()) - reject);
+                cells.gap.push(gaps[entry] - own_shift);
                 cells.weight.push(model.rule().examination.weight(usize::from(list.slots[place])));
             }
             at += list.items.len();
@@ -98,6 +100,7 @@ impl Cells {
     fn empty() -> Cells {
         Cells {
             list: Vec::new(),
+            entry: Vec::new(),
             user: Vec::new(),
             item: Vec::new(),
             slot: Vec::new(),
@@ -227,8 +230,17 @@ impl Cells {
 
     /// The model's probability of each cell with `shift` added to rejecting.
     pub fn chances(&self, shift: f64) -> Vec<f64> {
-        let all = self.gap.iter().zip(&self.weight);
-        all.map(|(gap, weight)| weight / (1.0 + libm::exp(shift - gap))).collect()
+        self.chances_from(&self.gap, shift)
+    }
+
+    /// The same with other gaps `[n]`.
+    pub(super) fn chances_from(&self, gaps: &[f64], shift: f64) -> Vec<f64> {
+        gaps.iter().zip(&self.weight).map(|(&gap, &weight)| Cells::chance_of(gap, shift, weight)).collect()
+    }
+
+    /// The gap of each cell, from those of all items of the exposures.
+    pub(super) fn picked(&self, gaps: &[f64]) -> Vec<f64> {
+        self.entry.iter().map(|&entry| gaps[entry]).collect()
     }
 
     /// The probability of a cell with another item's gap, for items that were not shown.
@@ -238,11 +250,16 @@ impl Cells {
 
     /// The shift at which the mean probability is the accepted share of cells, or the nearest possible shift.
     pub fn shift_to_observed(&self) -> f64 {
+        self.shift_from(&self.gap)
+    }
+
+    /// The same with other gaps `[n]`.
+    pub(super) fn shift_from(&self, gaps: &[f64]) -> f64 {
         let share = self.accepted.iter().filter(|&&accepted| accepted).count() as f64 / self.len() as f64;
         let (mut low, mut high) = (-60.0, 60.0);
         for _ in 0..60 {
             let middle = (low + high) / 2.0;
-            let mean = self.chances(middle).iter().sum::<f64>() / self.len() as f64;
+            let mean = self.chances_from(gaps, middle).iter().sum::<f64>() / self.len() as f64;
             if mean > share { low = middle } else { high = middle }
         }
         (low + high) / 2.0
@@ -257,6 +274,25 @@ impl Cells {
         }
         sums
     }
+}
+
+/// `(u - r) / T` of each item of the exposures under a rule, without a level.
+pub(super) fn gaps(
+    experiment: &Experiment,
+    rule: &ResponseRule,
+    temperature: f64,
+    exposed: &Exposed<'_>,
+) -> Result<Vec<f64>, UserError> {
+    let lists: Vec<Impression<'_>> = exposed.lists.iter().collect();
+    let utilities = shown_utilities(experiment.model().model(), rule, experiment.start(), &lists)?;
+    let mut gaps = Vec::with_capacity(exposed.lists.items.len());
+    for row in &utilities {
+        if let Some((reject, items)) = row.split_last() {
+            let reject = f64::from(*reject) / temperature;
+            gaps.extend(items.iter().map(|&utility| f64::from(utility) / temperature - reject));
+        }
+    }
+    Ok(gaps)
 }
 
 /// Returns true if a cell is accepted by its rating, and false where taking counts.

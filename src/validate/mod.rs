@@ -22,6 +22,7 @@ mod calibration;
 mod cells;
 mod logged;
 mod measures;
+mod readings;
 mod table;
 mod targets;
 mod values;
@@ -31,6 +32,7 @@ pub use self::cells::{Cells, Exposed};
 pub use self::logged::LoggedValue;
 pub use self::measures::Figure;
 pub(crate) use self::measures::Resamples;
+pub use self::readings::Reading;
 pub use self::values::{PolicyValue, Ranking};
 
 use crate::dataset::TargetPolicy;
@@ -102,6 +104,8 @@ pub struct Validation {
     /// Values of policies on lists, and the model's order of them; `None` where no list has more than `best`
     /// items.
     pub ranking: Option<Ranking>,
+    /// The meanings of acceptance that the model can answer, on the same cells; empty where there is only one.
+    pub readings: Vec<Reading>,
     /// Values of target policies, then of the scenario's, on the whole catalogue; the latter need propensities.
     pub logged: Vec<LoggedValue>,
     /// The verdict, in sentences.
@@ -125,7 +129,9 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
     let accepted: Vec<f64> = cells.accepted().iter().map(|&accepted| f64::from(u8::from(accepted))).collect();
     let observed = resamples.mean(&cells.of_users(&accepted));
     let (examination, problem) = examination(experiment, exposed, &cells);
-    let ranking = values::rank(experiment, &cells, [&plain, &level_set], ask.best, &resamples)?;
+    let contest = values::contest(experiment, &cells, ask.best, &resamples);
+    let ranking = contest.as_ref().map(|contest| contest.ranking([&plain, &level_set], &resamples));
+    let readings = readings::readings(experiment, exposed, &cells, contest.as_ref(), &resamples)?;
     let (logged, told) = logged(experiment, exposed, &cells, ask, &level_set)?;
     let mut notes = exposed.notes.to_vec();
     notes.extend(experiment.model().model().notes());
@@ -150,6 +156,7 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
         calibration: calibration::tables(experiment, &cells, &level_set, &resamples),
         examination,
         ranking,
+        readings,
         logged,
         verdict: Vec::new(),
         notes,

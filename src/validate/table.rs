@@ -1,6 +1,6 @@
 //! A validation in words and lines.
 
-use super::{CalibrationTable, Figure, LoggedValue, Ranking, Validation};
+use super::{CalibrationTable, Figure, LoggedValue, Ranking, Reading, Validation};
 use crate::user::ExaminationEstimate;
 use std::fmt::Write as _;
 
@@ -38,9 +38,22 @@ pub(super) fn verdict(found: &Validation) -> Vec<String> {
             found.loss_of_base_rate
         )
     });
+    said.extend(better_reading(&found.readings));
     said.extend(found.ranking.as_ref().map(ranked));
     said.extend(found.logged.iter().filter(|one| one.estimator == "observed").filter_map(|one| valued(found, one)));
     said
+}
+
+/// The reading that predicts better than the meaning that was asked, if one does.
+fn better_reading(readings: &[Reading]) -> Option<String> {
+    let asked = readings.iter().find(|reading| reading.is_asked)?;
+    let better = readings.iter().filter(|reading| reading.loss_difference.is_some_and(|figure| figure.high < 0.0));
+    let best = better.min_by(|a, b| a.loss.estimate.total_cmp(&b.loss.estimate))?;
+    let Figure { estimate, low, high } = best.loss_difference?;
+    Some(format!(
+        "`{}` predicts these answers better than `{}`, with both levels set: its log loss is lower by {:.3} [{:.3}, {:.3}].",
+        best.meaning, asked.meaning, -estimate, -high, -low
+    ))
 }
 
 /// The predictions for a target against its own users' responses.
@@ -104,6 +117,9 @@ impl Validation {
         ];
         for (name, value) in rows {
             let _ = writeln!(text, "{name:<30} {value}");
+        }
+        if !self.readings.is_empty() {
+            text += &readings_text(&self.readings);
         }
         self.calibration.iter().for_each(|table| calibration(&mut text, table));
         if let Some(examination) = &self.examination {
@@ -178,6 +194,17 @@ impl Validation {
                 row(&table.by, &part.part, "predicted", alone(part.predicted), Some(part.cells))?;
             }
         }
+        for reading in &self.readings {
+            row("reading", reading.meaning, "auc", reading.auc, None)?;
+            row("reading", reading.meaning, "log_loss", reading.loss, None)?;
+            let tau = reading.kendall_tau.map(|tau| ("kendall_tau", tau));
+            let right = reading.pairs_right.map(|right| ("pairs_right", right as f64));
+            for (measure, value) in
+                right.into_iter().chain(tau).chain(reading.level_rmse.map(|rmse| ("level_rmse", rmse)))
+            {
+                row("reading", reading.meaning, measure, alone(value), None)?;
+            }
+        }
         for policy in self.ranking.iter().flat_map(|ranking| &ranking.policies) {
             row("policy", &policy.policy, "auc", policy.auc, None)?;
             row("policy", &policy.policy, "observed", policy.observed, None)?;
@@ -191,6 +218,27 @@ impl Validation {
         let bytes = writer.into_inner().map_err(|problem| csv::Error::from(problem.into_error()))?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
+}
+
+fn readings_text(readings: &[Reading]) -> String {
+    let mut text = format!(
+        "\nmeanings of acceptance on the same items, each with its level set (* the one that is asked)\n  {:<16} {:<22} {:<22} {:>11} {:>11} {:>10}\n",
+        "meaning", "AUC", "log loss", "pairs right", "Kendall tau", "level RMSE"
+    );
+    let or_dash = |value: Option<f64>, digits: usize| value.map_or("-".to_owned(), |value| format!("{value:.digits$}"));
+    for reading in readings {
+        let name = format!("{}{}", reading.meaning, if reading.is_asked { " *" } else { "" });
+        let right = reading.pairs_right.map_or("-".to_owned(), |right| right.to_string());
+        let _ = writeln!(
+            text,
+            "  {name:<16} {:<22} {:<22} {right:>11} {:>11} {:>10}",
+            interval(reading.auc, 3),
+            interval(reading.loss, 3),
+            or_dash(reading.kendall_tau, 2),
+            or_dash(reading.level_rmse, 3)
+        );
+    }
+    text
 }
 
 fn calibration(text: &mut String, table: &CalibrationTable) {

@@ -12,11 +12,11 @@ use crate::user::{RATINGS, Responses};
 const USERS: u32 = 150;
 const ITEMS: u32 = 40;
 
-/// Says that item `i` is taken, and rated 5, with the odds of `slope i`, and rated 1 otherwise.
-fn admire(slope: f32, scenes: &SceneBatch, out: &mut Responses) {
+/// Says that item `i` is taken with odds of `choice_slope i`, and rated 5 with odds of `slope i`, and 1 otherwise.
+fn admire(slope: f32, choice_slope: f32, scenes: &SceneBatch, out: &mut Responses) {
     for (utilities, items) in out.choice.chunks_exact_mut(scenes.slate + 1).zip(scenes.items.chunks(scenes.slate)) {
         for (utility, item) in utilities.iter_mut().zip(items).filter(|(_, item)| item.is_some()) {
-            *utility = odds(item.0, slope);
+            *utility = odds(item.0, choice_slope);
         }
     }
     for (classes, item) in out.rating.chunks_exact_mut(RATINGS).zip(&scenes.items) {
@@ -32,15 +32,17 @@ fn odds(item: u32, slope: f32) -> f32 {
 
 /// Users who like item `i` with the odds of a model of slope 1, and the model to compare with them.
 pub(crate) struct Truth {
-    /// The slope of the model: 1 is right.
+    /// The slope of the model's ratings: 1 is right.
     pub slope: f32,
+    /// The slope of its choices.
+    pub choice_slope: f32,
     /// Users with exposures.
     pub users: u32,
 }
 
 impl Default for Truth {
     fn default() -> Truth {
-        Truth { slope: 1.0, users: USERS }
+        Truth { slope: 1.0, choice_slope: 1.0, users: USERS }
     }
 }
 
@@ -87,8 +89,8 @@ fn exposures(data: &Dataset, users: u32) -> (Impressions, Vec<f32>) {
 }
 
 fn experiment(data: &Dataset, truth: &Truth, settings: &[(&str, &str)]) -> Experiment {
-    let slope = truth.slope;
-    let users = Scripted(move |scenes: &SceneBatch, out: &mut Responses| admire(slope, scenes, out));
+    let (slope, choice) = (truth.slope, truth.choice_slope);
+    let users = Scripted(move |scenes: &SceneBatch, out: &mut Responses| admire(slope, choice, scenes, out));
     let mut builder = Environment::builder(data).users(users).slate(1);
     builder = builder.set("data.holdout", 0).set("population.min_history", 0);
     for (key, value) in settings {
@@ -130,12 +132,30 @@ fn the_true_model_is_right_in_all() {
 
 #[test]
 fn a_reversed_model_is_reported() {
-    let found = validated(&Truth { slope: -1.0, users: USERS });
+    let found = validated(&Truth { slope: -1.0, choice_slope: -1.0, users: USERS });
     assert!(found.auc.high < 0.3, "{:?}", found.auc);
     let ranking = found.ranking.as_ref().expect("a ranking");
     assert!(ranking.pairs_told >= 3 && ranking.pairs_right == 0, "{ranking:?}");
-    assert!(found.verdict[0].contains("hardly predicts") && found.verdict[2].contains("do not rank policies"));
+    assert!(found.verdict[0].contains("hardly predicts"));
+    assert!(found.verdict.iter().any(|said| said.contains("do not rank policies")), "{:?}", found.verdict);
     assert!(found.table().contains("wrong: users like") && found.csv().unwrap().contains("policy,item_mean,observed"));
+}
+
+#[test]
+fn the_meaning_that_fits_the_answers_is_named() {
+    let found = validated(&Truth { choice_slope: -1.0, ..Truth::default() });
+    let [take, like, both] = &found.readings[..] else { panic!("{:?}", found.readings) };
+    assert_eq!([take.meaning, like.meaning, both.meaning], ["take", "like", "take and like"]);
+    assert_eq!((like.is_asked, like.auc, like.loss), (true, found.auc, found.loss));
+    let ranking = found.ranking.as_ref().expect("a ranking");
+    assert_eq!((like.pairs_right, take.pairs_right), (Some(ranking.pairs_right), Some(0)));
+    assert!(take.auc.high < 0.3 && take.loss_difference.expect("a difference").low > 0.0, "{take:?}");
+    assert!(both.auc.estimate > take.auc.estimate && both.auc.estimate < like.auc.estimate, "{both:?}");
+    assert!(!found.verdict.iter().any(|said| said.contains("predicts these answers better")), "{:?}", found.verdict);
+    let wrong = validated(&Truth { slope: -1.0, ..Truth::default() });
+    let said = wrong.verdict.iter().find(|said| said.contains("predicts these answers better than `like`"));
+    assert!(said.expect("a sentence").starts_with("`take` "), "{:?}", wrong.verdict);
+    assert!(wrong.table().contains("like *") && wrong.csv().unwrap().contains("reading,take,auc"));
 }
 
 #[test]
@@ -241,7 +261,7 @@ fn a_target_has_the_value_of_its_own_users() {
         one.unwrap_or_else(|| panic!("{policy} {estimator}")).clone()
     };
     for slope in [1.0, 0.0] {
-        let truth_of_model = Truth { slope, users: USERS };
+        let truth_of_model = Truth { slope, choice_slope: slope, users: USERS };
         let experiment = experiment(&data, &truth_of_model, &[("user.accept", "take"), ("candidates.rule", "repeats")]);
         let exposed = Exposed { lists: &lists, ratings: &[], notes: &[] };
         let ask = Question { best: 3, resamples: 40, targets: targets(&data).into() };

@@ -1,6 +1,5 @@
 //! Values of policies on lists that were shown, observed and predicted.
 
-use super::ValidateError;
 use super::cells::Cells;
 use super::measures::{Figure, Resamples};
 use crate::experiment::{Experiment, kendall_tau};
@@ -8,6 +7,7 @@ use crate::ids::{ItemId, LogUserId, simulated};
 use crate::policy::{Blocked, Requests};
 use crate::random::Streams;
 use serde::Serialize;
+use std::ops::Range;
 
 /// Lists that a policy is asked about in one call.
 const BATCH: usize = 256;
@@ -56,37 +56,56 @@ pub struct Ranking {
     pub left_out: Vec<String>,
 }
 
-/// A policy's best cells in each list: sums by user, observed and predicted twice.
+/// A policy's best cells in each list.
 struct Side {
     policy: String,
     auc: Figure,
+    best: Vec<usize>,
+    /// Sum and number of what users accepted of them, by user.
     observed: Vec<(f64, f64)>,
-    predicted: [f64; 2],
+}
+
+/// Policies and what users did with their best items: the truth to which predictions are held.
+pub(super) struct Contest<'a> {
+    cells: &'a Cells,
+    lists: Vec<Range<usize>>,
+    best: usize,
+    /// The best observed first.
+    sides: Vec<Side>,
+    /// Pairs of `sides` whose observed values differ, the better one first.
+    separated: Vec<(usize, usize)>,
+    left_out: Vec<String>,
+}
+
+/// How well predictions agree with a contest.
+pub(super) struct Agreement {
+    pub(super) right: usize,
+    pub(super) wrong: Vec<(String, String)>,
+    pub(super) kendall_tau: Option<f64>,
+    pub(super) level_rmse: f64,
 }
 
 /// Asks all policies of the experiment's scenario; `None` where fewer than two can answer, or no list has more than `best` items.
-pub(super) fn rank(
+pub(super) fn contest<'a>(
     experiment: &Experiment,
-    cells: &Cells,
-    chances: [&[f64]; 2],
+    cells: &'a Cells,
     best: usize,
     resamples: &Resamples,
-) -> Result<Option<Ranking>, ValidateError> {
-    let lists = cells.list_ranges();
-    let lists: Vec<_> = lists.into_iter().filter(|list| list.len() > best).collect();
+) -> Option<Contest<'a>> {
+    let lists: Vec<_> = cells.list_ranges().into_iter().filter(|list| list.len() > best).collect();
     if lists.is_empty() {
-        return Ok(None);
+        return None;
     }
     let (mut sides, mut left_out) = (Vec::new(), Vec::new());
-    let own = Answers { ranks: chances[0].to_vec(), scores: chances[0].to_vec() };
-    let own = side("(the model itself)", &own, cells, &lists, chances, best, resamples);
     for spec in &experiment.scenario.policies {
         match answers(experiment, &spec.name, cells, &lists) {
-            Ok(answers) => sides.push(side(&spec.name, &answers, cells, &lists, chances, best, resamples)),
+            Ok(answers) => sides.push(Side::new(&spec.name, &answers, cells, &lists, best, resamples)),
             Err(problem) => left_out.push(format!("{}: {problem}", spec.name)),
         }
     }
-    Ok((!sides.is_empty()).then(|| ranking(&mut sides, &own, left_out, &lists, best, resamples)))
+    sides.sort_by(|a, b| b.value().total_cmp(&a.value()));
+    let separated = separated(&sides, resamples);
+    (!sides.is_empty()).then_some(Contest { cells, lists, best, sides, separated, left_out })
 }
 
 /// A policy's scores of the cells of the lists; NaN for other items.
@@ -97,12 +116,7 @@ struct Answers {
     scores: Vec<f64>,
 }
 
-fn answers(
-    experiment: &Experiment,
-    policy: &str,
-    cells: &Cells,
-    lists: &[std::ops::Range<usize>],
-) -> Result<Answers, String> {
+fn answers(experiment: &Experiment, policy: &str, cells: &Cells, lists: &[Range<usize>]) -> Result<Answers, String> {
     let mut policy = experiment.policy_for_log(policy).map_err(|problem| problem.to_string())?;
     let (items, words) = (experiment.data.items.len(), Requests::words(experiment.data.items.len()));
     let mut answers = Answers { ranks: vec![f64::NAN; cells.len()], scores: vec![f64::NAN; cells.len()] };
@@ -156,7 +170,12 @@ fn answers(
 }
 
 impl Answers {
-    fn place(&mut self, items: &[ItemId], list: std::ops::Range<usize>, shown: &[ItemId], scores: &[f32]) {
+    /// The scores, with the lowest for cells without one.
+    fn known_scores(&self) -> Vec<f64> {
+        self.scores.iter().map(|&score| if score.is_nan() { f64::NEG_INFINITY } else { score }).collect()
+    }
+
+    fn place(&mut self, items: &[ItemId], list: Range<usize>, shown: &[ItemId], scores: &[f32]) {
         for cell in list {
             let rank = shown.iter().position(|&item| item == items[cell]);
             self.ranks[cell] = -(rank.unwrap_or(shown.len()) as f64);
@@ -165,89 +184,110 @@ impl Answers {
     }
 }
 
-fn side(
-    policy: &str,
-    answers: &Answers,
-    cells: &Cells,
-    lists: &[std::ops::Range<usize>],
-    chances: [&[f64]; 2],
-    best: usize,
-    resamples: &Resamples,
-) -> Side {
-    let mut observed = vec![(0.0, 0.0); cells.users()];
-    let (mut predicted, mut count) = ([0.0; 2], 0.0);
-    for list in lists {
-        let mut order: Vec<usize> = list.clone().collect();
-        order.sort_by(|&a, &b| answers.ranks[b].total_cmp(&answers.ranks[a]).then(a.cmp(&b)));
-        for &cell in &order[..best] {
-            let sum = &mut observed[cells.user_numbers()[cell] as usize];
+impl Side {
+    fn new(
+        policy: &str,
+        answers: &Answers,
+        cells: &Cells,
+        lists: &[Range<usize>],
+        best: usize,
+        resamples: &Resamples,
+    ) -> Side {
+        let mut side = Side {
+            policy: policy.to_owned(),
+            auc: resamples.auc(&answers.known_scores(), cells),
+            best: Vec::with_capacity(lists.len() * best),
+            observed: vec![(0.0, 0.0); cells.users()],
+        };
+        for list in lists {
+            let mut order: Vec<usize> = list.clone().collect();
+            order.sort_by(|&a, &b| answers.ranks[b].total_cmp(&answers.ranks[a]).then(a.cmp(&b)));
+            side.best.extend(&order[..best]);
+        }
+        for &cell in &side.best {
+            let sum = &mut side.observed[cells.user_numbers()[cell] as usize];
             *sum = (sum.0 + f64::from(u8::from(cells.accepted()[cell])), sum.1 + 1.0);
-            predicted = [predicted[0] + chances[0][cell], predicted[1] + chances[1][cell]];
-            count += 1.0;
+        }
+        side
+    }
+
+    /// The share of its best items that users accepted.
+    fn value(&self) -> f64 {
+        let (sum, count) = self.observed.iter().fold((0.0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1));
+        sum / count
+    }
+
+    /// The share of them that users accept if these are the chances of all cells.
+    fn predicted(&self, chances: &[f64]) -> f64 {
+        self.best.iter().map(|&cell| chances[cell]).sum::<f64>() / self.best.len() as f64
+    }
+
+    fn report(&self, chances: [&[f64]; 2], resamples: &Resamples) -> PolicyValue {
+        PolicyValue {
+            policy: self.policy.clone(),
+            auc: self.auc,
+            observed: resamples.mean(&self.observed),
+            predicted_before: self.predicted(chances[0]),
+            predicted: self.predicted(chances[1]),
         }
     }
-    let known = answers.scores.iter().map(|score| if score.is_nan() { f64::NEG_INFINITY } else { *score });
-    let known: Vec<f64> = known.collect();
-    let auc = resamples.auc(&known, cells);
-    Side { policy: policy.to_owned(), auc, observed, predicted: predicted.map(|sum| sum / count) }
 }
 
-fn ranking(
-    sides: &mut [Side],
-    own: &Side,
-    left_out: Vec<String>,
-    lists: &[std::ops::Range<usize>],
-    best: usize,
-    resamples: &Resamples,
-) -> Ranking {
+/// The pairs whose difference has a 95% interval above 0.
+fn separated(sides: &[Side], resamples: &Resamples) -> Vec<(usize, usize)> {
     let value = |of: &[(f64, f64)], weights: &[f64]| {
         let all = of.iter().zip(weights);
         let (sum, count) = all.fold((0.0, 0.0), |all, (one, weight)| (all.0 + weight * one.0, all.1 + weight * one.1));
         sum / count
     };
-    let estimate = |side: &Side| side.observed.iter().fold((0.0, 0.0), |all, one| (all.0 + one.0, all.1 + one.1));
-    let mean = |side: &Side| estimate(side).0 / estimate(side).1;
-    sides.sort_by(|a, b| mean(b).total_cmp(&mean(a)));
-    let (mut told, mut right, mut wrong) = (0, 0, Vec::new());
-    for (place, better) in sides.iter().enumerate() {
-        for worse in &sides[place + 1..] {
+    let mut found = Vec::new();
+    for (better, side) in sides.iter().enumerate() {
+        for (worse, other) in sides.iter().enumerate().skip(better + 1) {
             let difference =
-                resamples.figure(|weights| value(&better.observed, weights) - value(&worse.observed, weights));
+                resamples.figure(|weights| value(&side.observed, weights) - value(&other.observed, weights));
             if difference.low > 0.0 {
-                told += 1;
-                if better.predicted[0] > worse.predicted[0] {
-                    right += 1;
-                } else {
-                    wrong.push((better.policy.clone(), worse.policy.clone()));
-                }
+                found.push((better, worse));
             }
         }
     }
-    let observed: Vec<f64> = sides.iter().map(mean).collect();
-    let predicted = |which: usize| sides.iter().map(|side| side.predicted[which]).collect::<Vec<f64>>();
-    let rmse = |which: usize| {
-        let squares = observed.iter().zip(predicted(which)).map(|(a, b)| (a - b) * (a - b));
-        libm::sqrt(squares.sum::<f64>() / observed.len() as f64)
-    };
-    let told_of = |side: &Side| PolicyValue {
-        policy: side.policy.clone(),
-        auc: side.auc,
-        observed: resamples.mean(&side.observed),
-        predicted_before: side.predicted[0],
-        predicted: side.predicted[1],
-    };
-    Ranking {
-        best,
-        lists: lists.len(),
-        items: lists.iter().map(|list| list.len() as f64).sum::<f64>() / lists.len() as f64,
-        own: told_of(own),
-        policies: sides.iter().map(told_of).collect(),
-        pairs_told: told,
-        pairs_right: right,
-        pairs_wrong: wrong,
-        kendall_tau: kendall_tau(&observed, &predicted(0)),
-        level_rmse_before: rmse(0),
-        level_rmse: rmse(1),
-        left_out,
+    found
+}
+
+impl Contest<'_> {
+    /// Holds the chances of all cells to the contest.
+    pub(super) fn agreement(&self, chances: &[f64]) -> Agreement {
+        let observed: Vec<f64> = self.sides.iter().map(Side::value).collect();
+        let predicted: Vec<f64> = self.sides.iter().map(|side| side.predicted(chances)).collect();
+        let wrong = self.separated.iter().filter(|&&(better, worse)| predicted[better] <= predicted[worse]);
+        let name = |side: usize| self.sides[side].policy.clone();
+        let wrong: Vec<_> = wrong.map(|&(better, worse)| (name(better), name(worse))).collect();
+        let squares = observed.iter().zip(&predicted).map(|(a, b)| (a - b) * (a - b));
+        Agreement {
+            right: self.separated.len() - wrong.len(),
+            wrong,
+            kendall_tau: kendall_tau(&observed, &predicted),
+            level_rmse: libm::sqrt(squares.sum::<f64>() / observed.len() as f64),
+        }
+    }
+
+    /// All figures of the model, from its chances as it is and with its level set.
+    pub(super) fn ranking(&self, chances: [&[f64]; 2], resamples: &Resamples) -> Ranking {
+        let own = Answers { ranks: chances[0].to_vec(), scores: chances[0].to_vec() };
+        let own = Side::new("(the model itself)", &own, self.cells, &self.lists, self.best, resamples);
+        let [before, set] = chances.map(|chances| self.agreement(chances));
+        Ranking {
+            best: self.best,
+            lists: self.lists.len(),
+            items: self.lists.iter().map(|list| list.len() as f64).sum::<f64>() / self.lists.len() as f64,
+            own: own.report(chances, resamples),
+            policies: self.sides.iter().map(|side| side.report(chances, resamples)).collect(),
+            pairs_told: self.separated.len(),
+            pairs_right: before.right,
+            pairs_wrong: before.wrong,
+            kendall_tau: before.kendall_tau,
+            level_rmse_before: before.level_rmse,
+            level_rmse: set.level_rmse,
+            left_out: self.left_out.clone(),
+        }
     }
 }

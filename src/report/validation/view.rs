@@ -2,7 +2,7 @@
 
 use super::charts::{Dot, diagonal};
 use crate::report::svg::{Caption, minus};
-use crate::validate::{CalibrationTable, Figure, Ranking, Validation};
+use crate::validate::{CalibrationTable, Figure, Ranking, Reading, Validation};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -13,6 +13,7 @@ pub(super) struct View {
     answer: String,
     more: Vec<String>,
     figures: Vec<[String; 3]>,
+    readings: Vec<[String; 6]>,
     policies: Option<Policies>,
     parts: Vec<Part>,
     logged: Vec<[String; 6]>,
@@ -54,6 +55,7 @@ impl View {
                 figure("log loss, level set", found.loss),
                 ["log loss of the base rate".to_owned(), number(found.loss_of_base_rate), "\u{2013}".to_owned()],
             ],
+            readings: found.readings.iter().map(reading).collect(),
             policies: found.ranking.as_ref().map(policies),
             parts: found.calibration.iter().enumerate().map(part).collect(),
             logged: logged(found),
@@ -80,6 +82,17 @@ fn ends(figure: Figure) -> String {
     } else {
         format!("{} to {}", number(figure.low), number(figure.high))
     }
+}
+
+fn reading(reading: &Reading) -> [String; 6] {
+    let with_ends = |figure: Figure| match figure.low.is_nan() {
+        true => number(figure.estimate),
+        false => format!("{} ({})", number(figure.estimate), ends(figure)),
+    };
+    let asked = if reading.is_asked { ", asked" } else { "" };
+    let right = reading.pairs_right.map_or_else(|| "\u{2013}".to_owned(), |right| right.to_string());
+    let [tau, rmse] = [reading.kendall_tau, reading.level_rmse].map(|value| number(value.unwrap_or(f64::NAN)));
+    [format!("{}{asked}", reading.meaning), with_ends(reading.auc), with_ends(reading.loss), right, tau, rmse]
 }
 
 fn policies(ranking: &Ranking) -> Policies {
