@@ -1,8 +1,8 @@
-//! Readings of a user model's answers as the probability that a shown item is accepted.
+//! Readings of a user model's answers as probabilities of acceptance.
 //!
-//! A user model gives choice logits and rating logits. *take* reads the first, *like* the second, and *take and like* multiplies
-//! both probabilities. All readings are held to the same cells and the same policies, each with its level set, so that exposures
-//! say which meaning of `user.accept` fits them.
+//! A user model gives choice logits and rating logits. *take* reads the first, *like* the second, and *take and like*
+//! multiplies both probabilities. All readings are compared on the same cells and the same policies, each with its level
+//! set, so the exposures show which meaning of `user.accept` fits them.
 
 use super::ValidateError;
 use super::cells::{Cells, Exposed, gaps};
@@ -34,7 +34,7 @@ pub struct Reading {
     pub level_rmse: Option<f64>,
 }
 
-/// All readings; empty where the model or the log has no ratings, so that there is only one.
+/// All readings; empty if the model or the log has no ratings, because then there is only one.
 pub(super) fn readings(
     experiment: &Experiment,
     exposed: &Exposed<'_>,
@@ -46,7 +46,7 @@ pub(super) fn readings(
         return Ok(Vec::new());
     }
     let examination = experiment.model().rule().examination.clone();
-    // The temperature of the scenario: one that was fitted belongs to one meaning.
+    // The scenario's temperature, because a fitted one belongs to one meaning.
     let temperature = experiment.scenario.user.temperature;
     let gaps_of = |accept| {
         let rule = ResponseRule { accept, examination: examination.clone() };
