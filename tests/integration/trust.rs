@@ -109,7 +109,11 @@ fn few_users_run_the_policies_as_language_users_too() {
     let registry = Registry::builtin();
     let scenario = Scenario::load(&moved, &registry, &settings(&["ticks=40"])).expect("a scenario");
     let [people, language] = SensitivityScenario::language(4, &scenario, &moved, &registry).expect("scenarios");
-    assert_eq!((people.scenario.ticks, people.scenario.population.users), (10, Some(4)), "for ten ticks at most");
+    assert_eq!(
+        (people.scenario.ticks, people.scenario.population.users.number()),
+        (10, Some(4)),
+        "for ten ticks at most"
+    );
     assert!(language.scenario.user.model.is("language"));
     assert_eq!(language.scenario.user.model.params["graph"].as_str(), Some(""));
     assert_eq!(Scenario { user: people.scenario.user.clone(), ..language.scenario }, people.scenario);
