@@ -43,6 +43,7 @@ pub(in crate::dataset) struct Lists {
     unnamed: u32,
     /// See [`Lists::settle`].
     remarks: Vec<String>,
+    is_settled: bool,
 }
 
 /// The content of a row about a shown item.
@@ -106,8 +107,10 @@ impl Lists {
         self.entries.iter().all(|entry| is_bare(entry) && seen.insert(list(entry)))
     }
 
-    /// Makes one list of all that was shown to a user, in the order of the rows.
+    /// Makes one list of all that was shown to a user, in the order of the rows. An item that was shown at several times stays as
+    /// often.
     pub(in crate::dataset) fn join_by_user(&mut self) {
+        self.settle();
         for entry in &mut self.entries {
             (entry.time, entry.list) = (Instant::default(), u32::MAX);
         }
@@ -122,6 +125,9 @@ impl Lists {
 
     /// Gives each list one time and each of its items one row in a slot. [`Lists::finish`] gives the remarks.
     fn settle(&mut self) {
+        if std::mem::replace(&mut self.is_settled, true) {
+            return;
+        }
         let key = |entry: &Entry| (entry.user, entry.list);
         let is_near = |one: &Entry, other: &Entry| {
             one.time == Instant::default() || other.time.seconds - one.time.seconds <= LONGEST_PAUSE
@@ -235,6 +241,23 @@ mod tests {
         assert_eq!(found.times, [20_000, 24_000, 86_430_000]);
         assert!(remarks[0].starts_with("1 lists have rows of several times, up to 9 seconds apart"), "{remarks:?}");
         assert!(remarks[1].starts_with("1 rows show an item once more"), "{remarks:?}");
+    }
+
+    #[test]
+    fn what_was_shown_alone_several_times_stays_in_the_list_of_its_user() {
+        let mut lists = Lists::default();
+        for (seconds, taken) in [(20, true), (30, false), (30, false)] {
+            lists.push(0, 5, &told(Some(seconds), None, None, taken));
+        }
+        assert!(!lists.are_single_items(), "two rows of one moment are a list");
+        let mut lists = Lists::default();
+        for (seconds, taken) in [(20, true), (30, false)] {
+            lists.push(0, 5, &told(Some(seconds), None, None, taken));
+        }
+        assert!(lists.are_single_items());
+        lists.join_by_user();
+        let (found, remarks) = lists.finish();
+        assert_eq!((found.len(), found.taken, remarks), (1, vec![true, false], Vec::new()));
     }
 
     #[test]
