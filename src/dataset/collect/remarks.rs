@@ -101,8 +101,7 @@ mod tests {
 
     #[test]
     fn words_for_nothing_and_foreign_tables_are_noted() {
-        let rows =
-            [("NA", "1.0"), ("NA", "2.0"), ("7", "1.0")].map(|(user, item)| (user.into(), item.into(), None, None));
+        let rows = [("NA", "1.0"), ("NA", "2.0"), ("7", "1.0")].map(|(user, item)| (user, item, None, None));
         let mut data = Dataset::from_rows("log", rows).expect("a data set");
         let seen = |known| Seen { is_finer: false, is_unordered: false, unrated: 0, known };
         let notes = notes_of(&data, &seen([None, None]));
@@ -113,7 +112,9 @@ mod tests {
         assert!(!notes.iter().any(|note| note.contains("table of")), "{notes:?}");
         // The table has one item more than the log names, and none of these.
         let mut items = IdTable::default();
-        ["1", "1.0", "2.0"].iter().for_each(|id| drop(items.insert(id)));
+        for id in ["1", "1.0", "2.0"] {
+            items.insert(id);
+        }
         data.items = items;
         data.interactions.iter_mut().for_each(|row| row.item.0 += 1);
         let notes = notes_of(&data, &seen([None, Some(1)]));
