@@ -54,7 +54,11 @@ impl Objects {
             let told = problem.to_string();
             let place = format!(" at line {} column {}", problem.line(), problem.column());
             let told = told.strip_suffix(&place).unwrap_or(&told);
-            let remedy = if problem.is_eof() { "; write one record a line (`jq -c .`)" } else { "" };
+            let remedy = if problem.is_eof() {
+                "; write one record a line (`jq -c .`), or fetch a file that is cut off again"
+            } else {
+                ""
+            };
             self.source.error(format!("not a valid JSON record: {told} (column {}){remedy}", problem.column()))
         })?;
         cells.iter_mut().for_each(|cell| *cell = Cell::Missing);
