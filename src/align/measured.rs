@@ -43,7 +43,11 @@ pub fn measure(folder: &Path, data: &Dataset, options: AlignOptions) -> Result<A
 pub fn shown(name: String, figure: [f64; 3], percent: bool, note: &str) -> toml::Value {
     let show = |value: f64| if percent { format!("{:.1}%", 100.0 * value) } else { format!("{value:.3}") };
     let [estimate, low, high] = figure.map(show);
-    let entries = [("name", name), ("value", format!("{estimate} ({low} to {high})")), ("note", note.to_owned())];
+    let value = match figure[1].is_finite() && figure[2].is_finite() {
+        true => format!("{estimate} ({low} to {high})"),
+        false => format!("{estimate} (no interval)"),
+    };
+    let entries = [("name", name), ("value", value), ("note", note.to_owned())];
     let entries = entries.into_iter().map(|(key, value)| (key.to_owned(), toml::Value::String(value)));
     toml::Value::Table(entries.collect())
 }
@@ -107,7 +111,9 @@ pub fn measured(found: &Alignment) -> toml::Table {
         }
         row.insert("scenes".to_owned(), toml::Value::Integer(figure.scenes as i64));
         for (key, value) in [("estimate", figure.estimate), ("low", figure.low), ("high", figure.high)] {
-            row.insert(key.to_owned(), toml::Value::Float((value * 1e4).round() / 1e4));
+            if value.is_finite() {
+                row.insert(key.to_owned(), toml::Value::Float((value * 1e4).round() / 1e4));
+            }
         }
         all.push(toml::Value::Table(row));
         if let Some((name, note)) = headline(figure) {

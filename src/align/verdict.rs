@@ -39,6 +39,9 @@ impl Alignment {
             self.figures.iter().find(fits).map_or([f64::NAN; 3], |of| [of.estimate, of.low, of.high])
         };
         let gains = [BY_SLOT, POPULARITY].map(|over| (over, gain(over)));
+        if gains.iter().any(|(_, gain)| lacks_interval(gain)) {
+            return of_one_user();
+        }
         let told = gains.map(|(over, [estimate, low, high])| {
             format!("{:.2} ({:.2} to {:.2}) than {over}", 1e3 * estimate, 1e3 * low, 1e3 * high)
         });
@@ -47,27 +50,19 @@ impl Alignment {
         let basis = format!("on {count} held-out lists with {taken} items taken");
         let is_above = |of: &(&str, [f64; 3])| of.1[1] > 0.0;
         let is_below = |of: &(&str, [f64; 3])| of.1[2] < 0.0;
-        let (is_trusted, text) = if gains.iter().all(is_above) {
-            (
-                true,
-                format!(
-                    "predicts what is taken {basis} better than chance rules: click log loss in thousandths lower by {told}"
-                ),
+        let is_trusted = gains.iter().all(is_above);
+        let text = if is_trusted {
+            format!(
+                "predicts what is taken {basis} better than chance rules: click log loss in thousandths lower by {told}"
             )
         } else if gains.iter().any(is_below) {
-            (
-                false,
-                format!(
-                    "is worse than a rule {basis}: click log loss in thousandths lower by {told}: do not trust this model"
-                ),
+            format!(
+                "is worse than a rule {basis}: click log loss in thousandths lower by {told}: do not trust this model"
             )
         } else {
-            (
-                false,
-                format!(
-                    "{count} held-out lists with {taken} items taken do not suffice to say that it predicts what is taken better than chance rules: click log loss in \
-                     thousandths lower by {told}; do not use it to compare personalised policies"
-                ),
+            format!(
+                "{count} held-out lists with {taken} items taken do not suffice to say that it predicts what is taken better than chance rules: click log loss in \
+                 thousandths lower by {told}; do not use it to compare personalised policies"
             )
         };
         Verdict { is_trusted, text }
@@ -89,6 +84,9 @@ impl Alignment {
         let (Some(knn), Some(swapped)) = (lead("model over item-kNN"), lead("model over another user's memory")) else {
             return doubt("nothing was measured on popularity-matched lists".to_owned());
         };
+        if lacks_interval(&knn) || lacks_interval(&swapped) {
+            return of_one_user();
+        }
         if swapped[1] <= 0.0 || swapped[2] < PERSONAL {
             return doubt(format!(
                 "nearly no personal signal: with another user's memory the model chooses as well ({} on {JUDGED} lists): do \
@@ -107,6 +105,17 @@ impl Alignment {
             points(knn)
         ))
     }
+}
+
+/// Returns true for a figure of one user alone.
+fn lacks_interval([estimate, low, _]: &[f64; 3]) -> bool {
+    estimate.is_finite() && low.is_nan()
+}
+
+fn of_one_user() -> Verdict {
+    let text =
+        "all held-out rows are of one user, so nothing says how the model does for others: do not trust this model";
+    Verdict { is_trusted: false, text: text.to_owned() }
 }
 
 fn points([estimate, low, high]: [f64; 3]) -> String {
@@ -147,6 +156,11 @@ mod tests {
             (alignment(1000, [0.06, 0.04, 0.08], [0.005, 0.001, 0.009]), false, "nearly no personal signal"),
             (alignment(1000, [0.06, 0.04, 0.08], [0.03, -0.01, 0.07]), false, "nearly no personal signal"),
             (alignment(50, [0.06, 0.04, 0.08], personal), false, "only 50 held-out scenes"),
+            (
+                alignment(1000, [0.06, f64::NAN, f64::NAN], [0.3, f64::NAN, f64::NAN]),
+                false,
+                "all held-out rows are of one user",
+            ),
         ];
         for (found, is_trusted, text) in cases {
             let verdict = found.verdict();

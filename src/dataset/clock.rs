@@ -208,15 +208,18 @@ fn zone(text: &str) -> Option<(i64, Spelling)> {
         .then_some((sign * (hours * 3_600 + minutes * 60), Spelling::Zoned))
 }
 
-/// Forms in which publishers write dates with words or in American order.
+/// Forms in which publishers write dates with words, in American order, or as day, month and year with points.
 fn named(text: &str) -> Option<(Instant, Spelling)> {
-    const FORMS: [&str; 6] = [
+    const FORMS: [&str; 9] = [
         "%m/%d/%Y %I:%M:%S %p",
         "%a %b %d %H:%M:%S %z %Y",
         "%a, %d %b %Y %H:%M:%S %z",
         "%b %d, %Y",
         "%d %b %Y",
         "%d %B %Y",
+        "%d.%m.%Y",
+        "%d.%m.%Y %H:%M",
+        "%d.%m.%Y %H:%M:%S",
     ];
     FORMS.iter().find_map(|form| {
         let parsed = jiff::fmt::strtime::parse(form, text).ok()?;
@@ -340,6 +343,8 @@ mod tests {
         assert_eq!(at("11/13/2019 11:23:03 PM"), (1_573_687_383, 0, Spelling::Civil));
         assert_eq!(at("Wed Jan 09 14:39:14 -0800 2013"), (1_357_771_154, 0, Spelling::Zoned));
         assert_eq!(at("1969-12-31 23:59:59"), (-1, 0, Spelling::Civil));
+        assert_eq!(at("31.01.2020"), (1_580_428_800, 0, Spelling::Civil));
+        assert_eq!((at("31.01.2020 13:45").0, at("1.2.2020 00:00:01").0), (1_580_478_300, 1_580_515_201));
         for wrong in
             ["2020-13-01", "2020-01-32", "2020-01-01 25:00", "2020-01-01 00:00:00+9", "2020-01-01x", "á020-01-01"]
         {

@@ -77,7 +77,8 @@ pub fn read_exposures(path: &Path, data: &Dataset) -> Result<Exposures, DataErro
         lists.join_by_user();
         notes.push("each item was shown alone: what was shown to a user is one list, in no order".to_owned());
     }
-    let impressions = lists.finish();
+    let (impressions, told_of_lists) = lists.finish();
+    notes.extend(told_of_lists);
     let ratings = || impressions.ratings.iter().copied();
     let scale =
         if ratings().any(|rating| !rating.is_nan()) { data.scale.or_else(|| RatingScale::of(ratings())) } else { None };
@@ -124,8 +125,10 @@ fn read_rows(path: &Path, data: &Dataset, lists: &mut Lists, unknown: &mut Unkno
         Ok(row) => take(place, &row, data, lists, unknown),
         Err(reason) => Err(FileError::line(place.path, place.line, format!("{reason}{}", place.shown())).into()),
     })?;
+    // Tables of users and items belong to the log, not to what lies beside the exposures.
+    let notes_of = || publisher.notes().into_iter().filter(|note| !note.starts_with("there is no table of"));
     if has_lists {
-        return Ok(publisher.notes());
+        return Ok(notes_of().collect());
     }
     // Without clicks, what was shown is what was rated.
     publisher.all_rows(&mut |place, verdict| match verdict {
@@ -143,7 +146,7 @@ fn read_rows(path: &Path, data: &Dataset, lists: &mut Lists, unknown: &mut Unkno
         Err(reason) => Err(FileError::line(place.path, place.line, format!("{reason}{}", place.shown())).into()),
     })?;
     let told = "there is no column of clicks: all rated items of a user are one list";
-    let mut notes = publisher.notes();
+    let mut notes: Vec<String> = notes_of().collect();
     notes.push(told.to_owned());
     Ok(notes)
 }

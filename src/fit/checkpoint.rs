@@ -2,8 +2,9 @@
 //!
 //! The weights after the last complete epoch, and the inputs that must be equal to continue.
 //!
-//! The first line is JSON; 32-bit floats follow, low byte first. An epoch draws from streams of its own, so a continued
-//! fit gives the bytes of an uninterrupted one.
+//! The first line is JSON; 32-bit floats follow, low byte first. An epoch draws from streams of its own, so a fit that
+//! goes on gives the bytes of one that never stopped. The losses so far are TOML in that line: it gives every number back to the
+//! last bit, which the reader of JSON does not.
 
 use super::network::{Inputs, Network};
 use super::training::Learner;
@@ -14,7 +15,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// Version of the file.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// Larger files are none of ours.
 const LARGEST: u64 = 1 << 30;
 
@@ -45,7 +46,8 @@ pub(super) struct Standing {
 struct Head {
     version: u32,
     bound: Bound,
-    standing: Standing,
+    /// A [`Standing`] as TOML.
+    standing: String,
     steps: u64,
     epochs: u32,
     sha256: String,
@@ -55,10 +57,11 @@ struct Head {
 pub(super) fn write(path: &Path, bound: &Bound, standing: &Standing, learner: &Learner) -> Result<(), FileError> {
     let parts = [&learner.network, &learner.moments[0], &learner.moments[1], &learner.mean];
     let numbers: Vec<u8> = parts.iter().flat_map(|part| part.values()).flat_map(|value| value.to_le_bytes()).collect();
+    let standing = toml::to_string(standing).map_err(|problem| FileError::whole(path, problem.to_string()))?;
     let head = Head {
         version: VERSION,
         bound: bound.clone(),
-        standing: standing.clone(),
+        standing,
         steps: learner.steps,
         epochs: learner.epochs,
         sha256: sha256(&numbers),
@@ -92,6 +95,7 @@ pub(super) fn read(path: &Path, bound: &Bound) -> Result<Option<(Standing, Learn
             "it belongs to a fit of other data, with other options, or by another version of the program",
         ));
     }
+    let standing: Standing = toml::from_str(&head.standing).map_err(|problem| broken(&problem.to_string()))?;
     let mut values = numbers.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
     let mut part = || {
         let mut network = Network::zeros(bound.inputs);
@@ -103,7 +107,7 @@ pub(super) fn read(path: &Path, bound: &Bound) -> Result<Option<(Standing, Learn
         return Err(broken("it has another number of weights"));
     }
     let learner = Learner { network, moments: [first, second], mean, steps: head.steps, epochs: head.epochs };
-    Ok(Some((head.standing, learner)))
+    Ok(Some((standing, learner)))
 }
 
 #[cfg(test)]
@@ -122,9 +126,14 @@ mod tests {
         let learner =
             Learner { network: random(1), moments: [random(2), random(3)], mean: random(4), steps: 7, epochs: 3 };
         let standing = Standing {
-            trials: vec![Course::default()],
+            trials: vec![Course::default(), Course { rating_decay: Some(6.0), fold: 2, ..Course::default() }],
             is_final: true,
-            course: Course { losses: vec![1.5], ..Course::default() },
+            // The reader of JSON gives a neighbour of each of these.
+            course: Course {
+                losses: vec![1.530_874_714_439_493_9, 1.584_062_915_004_443_9],
+                later: vec![(1, 1.587_677_625_860_768_5)],
+                ..Course::default()
+            },
         };
         write(&path, &bound, &standing, &learner).expect("written");
         assert_eq!(read(&path, &bound).expect("read"), Some((standing, learner)));

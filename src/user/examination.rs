@@ -13,6 +13,7 @@
 
 use crate::dataset::Impressions;
 use crate::random::{Purpose, Streams, below};
+use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// The most sweeps of the search, and the change at which it ends.
@@ -40,21 +41,79 @@ pub struct ExaminationEstimate {
     pub lists: usize,
 }
 
-/// Taken and shown, by part and slot.
+/// Taken and shown, by part and slot. Only pairs that occur are kept: logs have up to 65,536 slots, and any number of items.
 #[derive(Clone, Debug)]
-struct Counts {
-    slots: usize,
-    /// `[parts, slots]`.
+struct Counts<'p> {
+    pairs: &'p Pairs,
+    /// `[pairs]`.
     taken: Vec<f64>,
-    /// `[parts, slots]`.
+    /// `[pairs]`.
     shown: Vec<f64>,
+}
+
+/// The parts and slots that occur together.
+#[derive(Clone, Debug)]
+struct Pairs {
+    /// The slots that occur, ascending. Below, a slot is its place here: logs may number them up to 65,535.
+    slots: Vec<u16>,
+    parts: usize,
+    /// `[pairs]`: part and slot, ascending.
+    cells: Vec<(u32, u16)>,
+    /// `[parts + 1]`: part `p` has the pairs `of_part[p]..of_part[p + 1]`.
+    of_part: Vec<usize>,
+    /// `[slots]`: the pairs of each slot, ascending.
+    of_slot: Vec<Vec<u32>>,
 }
 
 /// One shown item.
 #[derive(Clone, Copy)]
 struct Shown {
-    place: usize,
+    pair: u32,
     taken: bool,
+}
+
+impl Pairs {
+    fn new(lists: &Impressions, parts: &[u32]) -> Pairs {
+        let mut slots = lists.slots.clone();
+        slots.sort_unstable();
+        slots.dedup();
+        let place = |slot: &u16| slots.partition_point(|other| other < slot) as u16;
+        let mut cells: Vec<(u32, u16)> = parts.iter().copied().zip(lists.slots.iter().map(place)).collect();
+        cells.sort_unstable();
+        cells.dedup();
+        let (mut of_part, mut of_slot) = (Vec::new(), vec![Vec::new(); slots.len()]);
+        for (pair, &(part, slot)) in cells.iter().enumerate() {
+            if pair == 0 || cells[pair - 1].0 != part {
+                of_part.push(pair);
+            }
+            of_slot[usize::from(slot)].push(pair as u32);
+        }
+        let parts = of_part.len();
+        of_part.push(cells.len());
+        Pairs { slots, parts, cells, of_part, of_slot }
+    }
+
+    /// The number of a part and slot that occur.
+    fn find(&self, part: u32, slot: u16) -> u32 {
+        let slot = self.slots.partition_point(|&other| other < slot) as u16;
+        self.cells.partition_point(|&cell| cell < (part, slot)) as u32
+    }
+
+    /// The pairs of each part.
+    fn by_part(&self) -> impl Iterator<Item = std::ops::Range<usize>> + '_ {
+        self.of_part.windows(2).map(|ends| ends[0]..ends[1])
+    }
+
+    fn slot(&self, pair: usize) -> usize {
+        usize::from(self.cells[pair].1)
+    }
+
+    /// Values of the slots that occur as values of all slots, 0 for those that do not.
+    fn of_all_slots(&self, values: &[f64]) -> Vec<f64> {
+        let mut all = vec![0.0; self.slots.last().map_or(0, |&most| usize::from(most) + 1)];
+        self.slots.iter().zip(values).for_each(|(&slot, &value)| all[usize::from(slot)] = value);
+        all
+    }
 }
 
 /// Estimates examination with an attraction for each item.
@@ -76,76 +135,66 @@ pub fn estimate_examination_by(
     resamples: usize,
     seed: u64,
 ) -> Result<ExaminationEstimate, String> {
-    let numbers: BTreeMap<u32, usize> = parts.iter().map(|&part| (part, 0)).collect();
-    let numbers: BTreeMap<u32, usize> = numbers.into_keys().enumerate().map(|(at, part)| (part, at)).collect();
-    let slots = lists.slots.iter().max().map_or(0, |&most| usize::from(most) + 1);
+    let pairs = Pairs::new(lists, parts);
     let mut by_user: BTreeMap<u32, Vec<Shown>> = BTreeMap::new();
     let mut at = 0;
     for list in lists.iter() {
         let entries = by_user.entry(list.user.0).or_default();
         for (&slot, &taken) in list.slots.iter().zip(list.taken) {
-            entries.push(Shown { place: numbers[&parts[at]] * slots + usize::from(slot), taken });
+            entries.push(Shown { pair: pairs.find(parts[at], slot), taken });
             at += 1;
         }
     }
     let users: Vec<Vec<Shown>> = by_user.into_values().collect();
-    let whole = Counts::new(numbers.len(), slots, users.iter());
+    let whole = Counts::new(&pairs, users.iter());
     whole.check()?;
     let weights = whole.examination();
     let streams = Streams::new(seed, 0);
     let draws: Vec<Vec<f64>> = (0..if users.len() < 2 { 0 } else { resamples })
+        .into_par_iter()
         .map(|number| {
             let mut rng = streams.derive(Purpose::Bootstrap, number as u64, 3);
             let drawn = (0..users.len()).map(|_| &users[below(&mut rng, users.len() as u32) as usize]);
-            Counts::new(numbers.len(), slots, drawn).examination()
+            Counts::new(&pairs, drawn).examination()
         })
         .collect();
-    let end = |slot: usize, high: bool| {
-        let mut values: Vec<f64> = draws.iter().map(|weights| weights[slot]).collect();
-        values.sort_by(f64::total_cmp);
-        let outside = values.len() / 40;
-        let place = if high { values.len().saturating_sub(1 + outside) } else { outside };
-        values.get(place).copied().unwrap_or(f64::NAN)
-    };
     Ok(ExaminationEstimate {
-        low: (0..slots).map(|slot| end(slot, false)).collect(),
-        high: (0..slots).map(|slot| end(slot, true)).collect(),
-        naive: whole.naive(),
+        low: pairs.of_all_slots(&ends(&draws, weights.len(), false)),
+        high: pairs.of_all_slots(&ends(&draws, weights.len(), true)),
+        naive: pairs.of_all_slots(&whole.naive()),
         lists: lists.len(),
-        weights,
+        weights: pairs.of_all_slots(&weights),
     })
 }
 
-impl Counts {
-    fn new<'a>(parts: usize, slots: usize, users: impl Iterator<Item = &'a Vec<Shown>>) -> Counts {
-        let mut counts = Counts { slots, taken: vec![0.0; parts * slots], shown: vec![0.0; parts * slots] };
+impl<'p> Counts<'p> {
+    fn new<'a>(pairs: &'p Pairs, users: impl Iterator<Item = &'a Vec<Shown>>) -> Counts<'p> {
+        let zeros = || vec![0.0; pairs.cells.len()];
+        let mut counts = Counts { pairs, taken: zeros(), shown: zeros() };
         for shown in users.flatten() {
-            counts.shown[shown.place] += 1.0;
-            counts.taken[shown.place] += f64::from(u8::from(shown.taken));
+            counts.shown[shown.pair as usize] += 1.0;
+            counts.taken[shown.pair as usize] += f64::from(u8::from(shown.taken));
         }
         counts
     }
 
     fn check(&self) -> Result<(), String> {
-        let used: Vec<bool> = (0..self.slots).map(|slot| self.column(&self.shown, slot) > 0.0).collect();
-        if used.iter().filter(|&&used| used).count() < 2 {
+        if self.pairs.slots.len() < 2 {
             return Err("all items were in one slot, so the examination of other slots is unknown".to_owned());
         }
         if self.taken.iter().sum::<f64>() == 0.0 {
             return Err("nothing was taken from any list".to_owned());
         }
-        // Each part that occurred in two slots joins them.
-        let mut group: Vec<usize> = (0..self.slots).collect();
-        for row in self.shown.chunks(self.slots) {
-            let held: Vec<usize> = (0..self.slots).filter(|&slot| row[slot] > 0.0).collect();
-            let Some(&first) = held.first() else { continue };
-            for slot in held {
-                let (from, to) = (group[slot], group[first]);
-                group.iter_mut().filter(|one| **one == from).for_each(|one| *one = to);
+        // Slots are joined by each part that was in both.
+        let mut group: Vec<usize> = (0..self.pairs.slots.len()).collect();
+        for held in self.pairs.by_part() {
+            let first = root(&mut group, self.pairs.slot(held.start));
+            for pair in held {
+                let from = root(&mut group, self.pairs.slot(pair));
+                group[from] = first;
             }
         }
-        let mut groups: Vec<usize> = (0..self.slots).filter(|&slot| used[slot]).map(|slot| group[slot]).collect();
-        groups.dedup();
+        let mut groups: Vec<usize> = (0..group.len()).map(|slot| root(&mut group, slot)).collect();
         groups.sort_unstable();
         groups.dedup();
         if groups.len() > 1 {
@@ -159,30 +208,31 @@ impl Counts {
         Ok(())
     }
 
-    fn column(&self, values: &[f64], slot: usize) -> f64 {
-        values.iter().skip(slot).step_by(self.slots).sum()
-    }
-
     fn naive(&self) -> Vec<f64> {
-        let share = |slot| self.column(&self.taken, slot) / self.column(&self.shown, slot).max(1.0);
-        relative((0..self.slots).map(share).collect())
+        let sum = |values: &[f64], slot: usize| {
+            self.pairs.of_slot[slot].iter().map(|&pair| values[pair as usize]).sum::<f64>()
+        };
+        let share = |slot| sum(&self.taken, slot) / sum(&self.shown, slot).max(1.0);
+        relative((0..self.pairs.slots.len()).map(share).collect())
     }
 
     /// The maximum-likelihood weights, by a Newton step in the logarithm of each number in turn.
     fn examination(&self) -> Vec<f64> {
-        let parts = self.shown.len() / self.slots;
+        let (pairs, parts) = (self.pairs, self.pairs.parts);
+        let part_of: Vec<u32> =
+            pairs.by_part().enumerate().flat_map(|(part, held)| held.map(move |_| part as u32)).collect();
         let mean = self.taken.iter().sum::<f64>() / self.shown.iter().sum::<f64>();
-        let mut examined = vec![0.5; self.slots];
+        let mut examined = vec![0.5; pairs.slots.len()];
         let mut attracts = vec![(2.0 * mean).min(0.5); parts];
         for _ in 0..SWEEPS {
             let before = examined.clone();
-            for (slot, weight) in examined.iter_mut().enumerate() {
-                let places = attracts.iter().enumerate().map(|(part, &other)| (part * self.slots + slot, other));
+            for (weight, held) in examined.iter_mut().zip(&pairs.of_slot) {
+                let places = held.iter().map(|&pair| (pair as usize, attracts[part_of[pair as usize] as usize]));
                 *weight = self.step(*weight, places, [0.0, 0.0]);
             }
             let centre = attracts.iter().sum::<f64>() / parts as f64;
-            for (part, attraction) in attracts.iter_mut().enumerate() {
-                let places = examined.iter().enumerate().map(|(slot, &other)| (part * self.slots + slot, other));
+            for (attraction, held) in attracts.iter_mut().zip(pairs.by_part()) {
+                let places = held.map(|pair| (pair, examined[pairs.slot(pair)]));
                 *attraction = self.step(*attraction, places, [PRIOR * centre, PRIOR * (1.0 - centre)]);
             }
             // Only products are observed: the scale is that of the slot that is examined most.
@@ -226,6 +276,27 @@ impl Counts {
         let far = if bend > 0.0 { ((taken - left) / bend).clamp(-LONGEST, LONGEST) } else { LONGEST };
         (value * libm::exp(far)).clamp(LEAST, most)
     }
+}
+
+/// `[slots]`: the lower or upper ends of 95% of the draws; NaN without a draw.
+fn ends(draws: &[Vec<f64>], slots: usize, high: bool) -> Vec<f64> {
+    let end = |slot: usize| {
+        let mut values: Vec<f64> = draws.iter().map(|weights| weights[slot]).collect();
+        values.sort_by(f64::total_cmp);
+        let outside = values.len() / 40;
+        let place = if high { values.len().saturating_sub(1 + outside) } else { outside };
+        values.get(place).copied().unwrap_or(f64::NAN)
+    };
+    (0..slots).map(end).collect()
+}
+
+/// The slot that stands for all slots joined with this one.
+fn root(group: &mut [usize], mut slot: usize) -> usize {
+    while group[slot] != slot {
+        group[slot] = group[group[slot]];
+        slot = group[slot];
+    }
+    slot
 }
 
 fn relative(weights: Vec<f64>) -> Vec<f64> {

@@ -1,5 +1,6 @@
 //! One's own tables as data sets: any form, any names, any scale, any spelling of times.
 
+mod doubtful;
 mod published;
 
 use crate::util::{dataset, place, write};

@@ -132,6 +132,9 @@ impl Resamples {
     /// An estimate with its 95% percentile interval; `statistic` receives the weight of each user.
     pub(super) fn interval(&self, statistic: impl Fn(&[f64]) -> f64 + Sync) -> [f64; 3] {
         let estimate = statistic(&vec![1.0; self.users]);
+        if self.users < 2 {
+            return [estimate, f64::NAN, f64::NAN];
+        }
         let one = |resample: usize| {
             let mut rng = Streams::new(self.seed, 0).derive(Purpose::Bootstrap, resample as u64, 1);
             let mut weights = vec![0.0; self.users];

@@ -86,14 +86,18 @@ pub(in crate::cli) fn table(found: &Alignment) -> String {
         (wide(12, |figure| figure.measure), wide(20, |figure| figure.list), wide(34, |figure| &figure.who));
     let _ =
         writeln!(text, "{:<measure$} {:<list$} {:<who$} {:>8}   95% interval", "measure", "list", "who", "estimate");
-    let is_defined = |figure: &&Figure| figure.low.is_finite() && figure.high.is_finite();
+    let is_defined = |figure: &&Figure| figure.estimate.is_finite();
     for figure in found.figures.iter().filter(is_defined) {
         // Click losses and their differences are small, so they get more digits.
         let digits = if figure.measure.starts_with("click") { 5 } else { 3 };
+        let ends = match figure.low.is_finite() && figure.high.is_finite() {
+            true => format!("{:.digits$} to {:.digits$}", figure.low, figure.high),
+            false => "none: one user".to_owned(),
+        };
         let _ = writeln!(
             text,
-            "{:<measure$} {:<list$} {:<who$} {:>8.digits$}   {:.digits$} to {:.digits$}",
-            figure.measure, figure.list, figure.who, figure.estimate, figure.low, figure.high
+            "{:<measure$} {:<list$} {:<who$} {:>8.digits$}   {ends}",
+            figure.measure, figure.list, figure.who, figure.estimate
         );
     }
     let undefined = found.figures.iter().filter(|figure| !is_defined(figure)).count();

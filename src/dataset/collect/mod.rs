@@ -5,6 +5,7 @@
 
 mod missing;
 mod named;
+mod remarks;
 mod rows;
 mod shown_lists;
 mod side;
@@ -18,7 +19,7 @@ use self::side::Side;
 pub(super) use self::side::ranks;
 use super::clock::{self, Instant};
 use super::import::{Family, ImportError, Place, Publisher, RawRow, Roles, ShownRow, Verdict};
-use super::{Cleaner, Cleanup, DataError, Dataset, ExternalId, Impressions, RatingScale};
+use super::{Cleaner, Cleanup, DataError, Dataset, ExternalId, RatingScale};
 use crate::files::FileError;
 use serde_json::{Map, Value};
 use std::io::Read;
@@ -138,7 +139,11 @@ impl Collector<'_> {
             side.store.push(dense, without_stand_in(id, fields));
         } else if self.publisher.is_strict() {
             let kind = if is_user { "user" } else { "item" };
-            return Err(refused(place, format!("{kind} id `{id}` occurs for the second time")));
+            let told = format!(
+                "{kind} id `{id}` occurs for the second time, but a table of {kind}s has one row for each; keep one row (for tables of \
+                 your own, data.toml can name another table, or none with `[{kind}s]`, `file = \"\"`)"
+            );
+            return Err(refused(place, told));
         } else {
             let kind = if is_user { "user whose id stood before" } else { "item whose id stood before" };
             self.cleanup.count_at(Cleaner::Dropped(kind), || place.to_string());
@@ -294,6 +299,7 @@ impl Collector<'_> {
         let (user_ids, item_ids) = (&self.users.ids, &self.items.ids);
         let scatter = |user: u32, item: u32| rows::scattered(user_ids.external(user), item_ids.external(item));
         let is_unordered = self.publisher.is_unordered();
+        let known = [self.users.known, self.items.known];
         let scatter: Option<rows::Scatter<'_>> = if is_unordered { Some(&scatter) } else { None };
         let finished = self.rows.finish(&rank, scatter, &mut self.cleanup, |line| format!("{log}:{line}"));
         let named = named::Names::of(&self.items.store, &self.roles);
@@ -309,11 +315,13 @@ impl Collector<'_> {
             Some([min, max]) => Some(RatingScale { min, max }).filter(|_| rated().any(|rating| !rating.is_nan())),
             None => RatingScale::of(rated()),
         };
+        let (impressions, told_of_lists) = self.lists.finish();
         let mut notes = self.publisher.notes();
+        notes.extend(told_of_lists);
         notes.extend(items.notes.into_iter().chain(users.notes));
         let mut data = Dataset {
             scale,
-            impressions: if self.lists.is_empty() { Impressions::default() } else { self.lists.finish() },
+            impressions,
             users: self.users.ids,
             items: self.items.ids,
             user_fields: users.fields,
@@ -326,31 +334,11 @@ impl Collector<'_> {
         };
         named.mark(&mut data);
         count_missing(&mut data);
-        notes.extend(notes_of(&data, finished.is_finer, is_unordered, unrated));
+        let seen = remarks::Seen { is_finer: finished.is_finer, is_unordered, unrated, known };
+        notes.extend(remarks::notes_of(&data, &seen));
         data.notes = notes;
         Ok(data)
     }
-}
-
-/// The notes on times and ratings.
-fn notes_of(data: &Dataset, is_finer: bool, is_unordered: bool, unrated: u64) -> Vec<String> {
-    let mut notes = Vec::new();
-    if !data.has_times {
-        let order = if is_unordered { "is drawn by a hash of the ids" } else { "is that of the file" };
-        notes.push(format!("the log has no times: the order of each user's rows {order}"));
-    }
-    if is_finer {
-        notes.push("fractions of milliseconds order the rows, then times are cut to whole milliseconds".to_owned());
-    }
-    match data.scale {
-        None => notes.push("the log has no ratings".to_owned()),
-        Some(_) if unrated > 0 => notes.push(format!("{unrated} rows have no rating")),
-        Some(_) => {}
-    }
-    if data.interactions.is_empty() {
-        notes.push("nothing was taken of anything that was shown".to_owned());
-    }
-    notes
 }
 
 /// The name of a data set: that of its folder, or of its file without endings.

@@ -8,7 +8,7 @@ use crate::dataset::{Column, Dataset};
 use std::collections::BTreeMap;
 
 /// Plain names of fields that name an item, the surest first.
-const TITLE: [&str; 12] = [
+const TITLE: [&str; 18] = [
     "title",
     "name",
     "movietitle",
@@ -16,6 +16,12 @@ const TITLE: [&str; 12] = [
     "itemtitle",
     "appname",
     "productname",
+    "prodname",
+    "songname",
+    "trackname",
+    "gamename",
+    "artistname",
+    "coursename",
     "producttitle",
     "booktitle",
     "originaltitle",

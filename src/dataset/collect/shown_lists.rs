@@ -1,7 +1,9 @@
 //! Lists as they were shown, while they are read.
 //!
 //! Items shown to a user at one time, or under one list id, are one list. Its items are ordered by slot, then in the order
-//! of the file. Lists are by time, then by user, then by their ids.
+//! of the file. Lists are by time, then by user, then by their ids. The time of a list is that of its earliest row: many logs
+//! give each row of a list the moment at which it was seen or clicked. Rows of one id more than a day apart are two lists. An item that is in one slot of a list several times, as
+//! where showing and clicking are rows of their own, counts once, and is taken if one of these rows says so.
 
 use crate::dataset::clock::Instant;
 use crate::dataset::import::ShownRow;
@@ -25,7 +27,10 @@ struct Entry {
     rating: f32,
 }
 
-/// The slot of an item without one in the log.
+/// Seconds between two rows of one id after which the id is used again, for another list.
+const LONGEST_PAUSE: i64 = 86_400;
+
+/// The slot of an item of which the log has none.
 const NO_SLOT: u16 = u16::MAX;
 
 /// All items that were shown so far.
@@ -34,8 +39,11 @@ pub(in crate::dataset) struct Lists {
     entries: Vec<Entry>,
     names: IdTable,
     has_times: bool,
-    /// Lists with a row without a slot.
+    /// Rows that are a list of their own, because neither an id nor a time joins them to others.
     unnamed: u32,
+    /// See [`Lists::settle`].
+    remarks: Vec<String>,
+    is_settled: bool,
 }
 
 /// The content of a row about a shown item.
@@ -95,11 +103,14 @@ impl Lists {
     pub(in crate::dataset) fn are_single_items(&self) -> bool {
         let is_bare = |entry: &Entry| entry.slot == NO_SLOT && entry.propensity.is_nan();
         let mut seen = BTreeSet::new();
-        self.entries.iter().all(|entry| is_bare(entry) && seen.insert((entry.time, entry.user, entry.list)))
+        let list = |entry: &Entry| (Some(entry.time).filter(|_| entry.list == u32::MAX), entry.user, entry.list);
+        self.entries.iter().all(|entry| is_bare(entry) && seen.insert(list(entry)))
     }
 
-    /// Makes one list of all that was shown to a user, in the order of the rows.
+    /// Makes one list of all that was shown to a user, in the order of the rows. An item that was shown at several times stays as
+    /// often.
     pub(in crate::dataset) fn join_by_user(&mut self) {
+        self.settle();
         for entry in &mut self.entries {
             (entry.time, entry.list) = (Instant::default(), u32::MAX);
         }
@@ -112,8 +123,56 @@ impl Lists {
         }
     }
 
-    /// The lists. Propensities and ratings are empty where no row has one.
-    pub(in crate::dataset) fn finish(mut self) -> Impressions {
+    /// Gives each list one time and each of its items one row in a slot. [`Lists::finish`] gives the remarks.
+    fn settle(&mut self) {
+        if std::mem::replace(&mut self.is_settled, true) {
+            return;
+        }
+        let key = |entry: &Entry| (entry.user, entry.list);
+        let is_near = |one: &Entry, other: &Entry| {
+            one.time == Instant::default() || other.time.seconds - one.time.seconds <= LONGEST_PAUSE
+        };
+        let is_one = |one: &Entry, other: &Entry| one.list != u32::MAX && key(one) == key(other) && is_near(one, other);
+        self.entries.sort_unstable_by_key(|entry| (key(entry), entry.time, entry.row));
+        let (mut spread, mut widest) = (0_u64, 0);
+        for list in self.entries.chunk_by_mut(is_one) {
+            let dated = || list.iter().map(|entry| entry.time).filter(|time| *time != Instant::default());
+            let (Some(first), Some(last)) = (dated().min(), dated().max()) else { continue };
+            spread += u64::from(first != last);
+            widest = widest.max(last.seconds - first.seconds);
+            list.iter_mut().for_each(|entry| entry.time = first);
+        }
+        if spread > 0 {
+            self.remarks.push(format!(
+                "{spread} lists have rows of several times, up to {widest} seconds apart; their earliest counts"
+            ));
+        }
+        let place = |entry: &Entry| (key(entry), entry.time, entry.item, entry.slot);
+        self.entries.sort_unstable_by_key(|entry| (place(entry), entry.row));
+        let before = self.entries.len();
+        self.entries.dedup_by(|again, kept| {
+            let is_again = place(again) == place(kept);
+            if is_again {
+                kept.taken |= again.taken;
+                kept.propensity = if kept.propensity.is_nan() { again.propensity } else { kept.propensity };
+                kept.rating = if kept.rating.is_nan() { again.rating } else { kept.rating };
+            }
+            is_again
+        });
+        let again = before - self.entries.len();
+        if again > 0 {
+            self.remarks.push(format!(
+                "{again} rows show an item once more in the same list and slot; it counts once, as taken if one row says so"
+            ));
+        }
+    }
+
+    /// The lists, and what must be said of them. Propensities and ratings are empty where no row has one.
+    pub(in crate::dataset) fn finish(mut self) -> (Impressions, Vec<String>) {
+        if self.is_empty() {
+            return (Impressions::default(), Vec::new());
+        }
+        self.settle();
         let rank = super::side::ranks(&self.names);
         let rank = |list: u32| rank.get(list as usize).map_or(u32::MAX, |rank| *rank);
         self.entries.sort_unstable_by_key(|entry| (entry.time, entry.user, rank(entry.list), entry.slot, entry.row));
@@ -133,7 +192,7 @@ impl Lists {
                 found.ratings.extend(list.iter().map(|entry| entry.rating));
             }
         }
-        found
+        (found, self.remarks)
     }
 }
 
@@ -155,7 +214,7 @@ mod tests {
         lists.push(0, 3, &told(Some(10), Some("b"), Some(1), true));
         lists.push(0, 2, &told(Some(10), Some("b"), Some(0), true));
         lists.push(0, 2, &told(Some(10), Some("a"), Some(0), false));
-        let found = lists.finish();
+        let (found, _) = lists.finish();
         let items: Vec<Vec<u32>> = found.iter().map(|list| list.items.iter().map(|item| item.0).collect()).collect();
         assert_eq!(items, [vec![2], vec![2, 3], vec![5, 4], vec![6]]);
         assert_eq!(found.counts_by_taken(), [2, 1, 1]);
@@ -164,12 +223,50 @@ mod tests {
     }
 
     #[test]
+    fn an_id_joins_rows_of_several_times_and_an_item_counts_once_in_a_slot() {
+        let mut lists = Lists::default();
+        lists.push(0, 5, &told(Some(20), Some("a"), None, false));
+        lists.push(0, 6, &told(Some(23), Some("a"), None, false));
+        lists.push(0, 6, &told(Some(29), Some("a"), None, true)); // the click is a row of its own
+        lists.push(1, 6, &told(Some(24), Some("a"), None, false)); // the list of another user
+        lists.push(0, 6, &told(None, Some("a"), Some(7), false)); // no time, and another slot
+        lists.push(0, 5, &told(Some(29 + 86_401), Some("a"), None, false)); // the id is used again
+        assert!(!lists.are_single_items());
+        let (found, remarks) = lists.finish();
+        let items: Vec<Vec<(u32, bool)>> = found
+            .iter()
+            .map(|list| list.items.iter().map(|item| item.0).zip(list.taken.iter().copied()).collect())
+            .collect();
+        assert_eq!(items, [vec![(6, false), (5, false), (6, true)], vec![(6, false)], vec![(5, false)]]);
+        assert_eq!(found.times, [20_000, 24_000, 86_430_000]);
+        assert!(remarks[0].starts_with("1 lists have rows of several times, up to 9 seconds apart"), "{remarks:?}");
+        assert!(remarks[1].starts_with("1 rows show an item once more"), "{remarks:?}");
+    }
+
+    #[test]
+    fn what_was_shown_alone_several_times_stays_in_the_list_of_its_user() {
+        let mut lists = Lists::default();
+        for (seconds, taken) in [(20, true), (30, false), (30, false)] {
+            lists.push(0, 5, &told(Some(seconds), None, None, taken));
+        }
+        assert!(!lists.are_single_items(), "two rows of one moment are a list");
+        let mut lists = Lists::default();
+        for (seconds, taken) in [(20, true), (30, false)] {
+            lists.push(0, 5, &told(Some(seconds), None, None, taken));
+        }
+        assert!(lists.are_single_items());
+        lists.join_by_user();
+        let (found, remarks) = lists.finish();
+        assert_eq!((found.len(), found.taken, remarks), (1, vec![true, false], Vec::new()));
+    }
+
+    #[test]
     fn without_ids_and_times_each_row_is_a_list() {
         let mut lists = Lists::default();
         for item in [7, 8] {
             lists.push(0, item, &told(None, None, Some(2), item == 8));
         }
-        let found = lists.finish();
+        let (found, _) = lists.finish();
         assert_eq!((found.len(), found.counts_by_taken(), found.get(1).slots), (2, [1, 1, 0], &[2_u16][..]));
     }
 }

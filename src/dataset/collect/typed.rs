@@ -127,8 +127,13 @@ fn infer(name: &str, values: &[(u32, Value)]) -> FieldType {
     if let Some(first) = lists.next() {
         let is_vector = |list: &Vec<Value>| list.len() == first.len() && list.iter().all(Value::is_number);
         let all = values.iter().all(|(_, value)| value.as_array().is_some_and(is_vector));
-        let has_fraction = first.iter().any(Value::is_f64);
-        return if all && first.len() > 1 && has_fraction { FieldType::Vector } else { FieldType::Categories };
+        // The first vector may be one of whole numbers, like zeros.
+        let mut entries = values.iter().filter_map(|(_, value)| value.as_array()).flatten();
+        return if all && first.len() > 1 && entries.any(Value::is_f64) {
+            FieldType::Vector
+        } else {
+            FieldType::Categories
+        };
     }
     if values.iter().all(|(_, value)| value.is_number()) {
         return if is_code(name) { FieldType::Category } else { FieldType::Number };
@@ -333,6 +338,8 @@ mod tests {
             ("title", "text", vec![json!("A | B"), json!("C"), json!("D")]),
             ("born", "time", vec![json!("2020-01-02"), json!("2020-01-03T10:00:00Z")]),
             ("embedding", "vector", vec![json!([0.5, 1]), json!([1, 2])]),
+            ("embedding", "vector", vec![json!([0, 1]), json!([0.5, 2])]),
+            ("codes", "categories", vec![json!([0, 1]), json!([2, 3])]),
             ("flag", "category", vec![json!(true), json!(false), json!(true)]),
         ] {
             assert_eq!(typed(name, &values).kind(), kind, "{name}: {values:?}");

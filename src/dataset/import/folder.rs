@@ -7,24 +7,30 @@ use std::path::{Path, PathBuf};
 /// Endings of packed files. What is inside is recognised by the first bytes, not by the name.
 const PACKED: [&str; 3] = [".gz", ".zst", ".zstd"];
 
-/// A folder, or one selected file of it.
+/// Endings of files that hold tables and are none.
+const ARCHIVES: [&str; 6] = [".zip", ".7z", ".rar", ".tar", ".tar.gz", ".xlsx"];
+
+/// A folder, or one file of it that was singled out.
 pub(in crate::dataset) struct Folder {
     root: PathBuf,
     chosen: Option<PathBuf>,
     names: Vec<String>,
+    folders: Vec<String>,
 }
 
 impl Folder {
     /// Lists `source`: a folder, or a file in a folder with several logs.
     pub(in crate::dataset) fn open(source: &Path) -> Result<Folder, ImportError> {
         if source.is_dir() {
-            return Ok(Folder { root: source.to_owned(), chosen: None, names: names(source)? });
+            let (names, folders) = entries(source)?;
+            return Ok(Folder { root: source.to_owned(), chosen: None, names, folders });
         }
         if !source.is_file() {
             return Err(ImportError::NoSource { path: source.to_owned() });
         }
         let root = source.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Ok(Folder { root: root.to_owned(), chosen: Some(source.to_owned()), names: names(root)? })
+        let (names, folders) = entries(root)?;
+        Ok(Folder { root: root.to_owned(), chosen: Some(source.to_owned()), names, folders })
     }
 
     /// The same folder, whose list of files leaves out one of them.
@@ -56,11 +62,18 @@ impl Folder {
     pub(in crate::dataset) fn listed(&self) -> String {
         const MOST: usize = 8;
         let shown: Vec<&str> = self.names.iter().take(MOST).map(String::as_str).collect();
-        match self.names.len() {
+        let files = match self.names.len() {
             0 => "no files".to_owned(),
             count if count > MOST => format!("{} and {} more", shown.join(", "), count - MOST),
             _ => shown.join(", "),
-        }
+        };
+        let is_archive = |name: &&str| ARCHIVES.iter().any(|ending| name.to_lowercase().ends_with(ending));
+        let archive = shown.iter().find(|name| is_archive(name));
+        let archive = archive.map(|name| format!("; {name} is an archive or a workbook: unpack or export it"));
+        let folders: Vec<&str> = self.folders.iter().take(MOST).map(String::as_str).collect();
+        let inner =
+            if folders.is_empty() { String::new() } else { format!(", and the folders {}", folders.join(", ")) };
+        format!("{files}{inner}{}", archive.unwrap_or_default())
     }
 
     /// The first of these files that is there, plain or packed. Names may have folders before them.
@@ -108,15 +121,20 @@ pub(super) fn plain_name(path: &Path) -> String {
     plain(&name).to_owned()
 }
 
-fn names(folder: &Path) -> Result<Vec<String>, ImportError> {
+/// The names of the files and of the folders in a folder.
+fn entries(folder: &Path) -> Result<(Vec<String>, Vec<String>), ImportError> {
     let fail = |source| FileError::read(folder, source);
-    let mut names = Vec::new();
+    let (mut names, mut folders) = (Vec::new(), Vec::new());
     for entry in std::fs::read_dir(folder).map_err(fail)? {
         let entry = entry.map_err(fail)?;
-        if entry.path().is_file() {
-            names.push(entry.file_name().to_string_lossy().into_owned());
+        let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
+        if path.is_file() {
+            names.push(name);
+        } else if path.is_dir() {
+            folders.push(name);
         }
     }
     names.sort();
-    Ok(names)
+    folders.sort();
+    Ok((names, folders))
 }

@@ -12,6 +12,8 @@ pub(super) struct Delimited {
     reader: csv::Reader<Reader>,
     record: ByteRecord,
     separator: u8,
+    /// The names of the columns, where the first line has them.
+    header: ByteRecord,
     /// True while the first record, which is a row and no header, waits to be given.
     is_held: bool,
     is_guessed: bool,
@@ -32,10 +34,12 @@ impl Delimited {
             .flexible(true)
             .delimiter(separator)
             .terminator(Terminator::Any(end))
+            .quoting(!form.is_unquoted)
             .buffer_capacity(1 << 17)
             .from_reader(Source::reader(path, "")?);
         let record = ByteRecord::new();
-        let mut input = Delimited { reader, record, separator, is_held: false, is_guessed: false };
+        let header = ByteRecord::new();
+        let mut input = Delimited { reader, record, separator, header, is_held: false, is_guessed: false };
         let (mut cells, mut line) = (Vec::new(), 1);
         input.read(path, &mut cells, &mut line)?;
         let first: Vec<String> =
@@ -49,6 +53,9 @@ impl Delimited {
             (None, None) => first,
         };
         check(path, columns)?;
+        if !input.is_held {
+            input.header = input.record.clone();
+        }
         Ok(input)
     }
 
@@ -74,7 +81,7 @@ impl Delimited {
             }
             let found = self.record.len();
             if found == wanted {
-                return Ok(true);
+                return self.check_header(path, *line);
             }
             if found == 1 && cells.first().is_some_and(|cell| cell.text().is_empty()) {
                 cells.resize(wanted, Cell::Missing);
@@ -105,6 +112,7 @@ impl Delimited {
         *line = self.record.position().map_or(*line, csv::Position::line);
         cells.resize(self.record.len(), Cell::Missing);
         for (place, (cell, field)) in cells.iter_mut().zip(&self.record).enumerate() {
+            self.check_quotes(path, place, field, *line)?;
             let text = std::str::from_utf8(field)
                 .map_err(|_| FileError::line(path, *line, charset::not_utf8(&format!("field {}", place + 1), field)))?;
             cell.write(text);
@@ -116,7 +124,35 @@ impl Delimited {
     }
 }
 
-/// The most frequent separator in the first line, outside quotes.
+impl Delimited {
+    /// Refuses the header line as a row: files that are put one behind the other hold it again, and its names are no ids.
+    fn check_header(&self, path: &Path, line: u64) -> Result<bool, FileError> {
+        let is_header = !self.header.is_empty() && self.record.iter().eq(self.header.iter());
+        if is_header && line > 1 {
+            let problem =
+                "the header line occurs again; take it out, and give several files as parts of one log instead";
+            return Err(FileError::line(path, line, problem));
+        }
+        Ok(true)
+    }
+
+    /// Refuses a field that seems to hold rows. In tables with tabs quotes are often letters of a text: where one opens a
+    /// field, all rows up to the next one would be lost.
+    fn check_quotes(&self, path: &Path, place: usize, field: &[u8], line: u64) -> Result<(), FileError> {
+        if self.separator != b'\t' || !field.contains(&b'\n') || !field.contains(&b'\t') {
+            return Ok(());
+        }
+        let lines = field.iter().filter(|&&byte| byte == b'\n').count();
+        let problem = format!(
+            "a quote opens in field {} and the field holds {lines} line ends with tabs; write `quotes = false` in data.toml if \
+             quotes are letters of the texts here",
+            place + 1
+        );
+        Err(FileError::line(path, line, problem))
+    }
+}
+
+/// The separator that stands most often in the first line, outside quotes.
 pub(in crate::dataset) fn separator_of(head: &[u8]) -> u8 {
     let first = head.split(|&byte| byte == b'\n' || byte == b'\r').find(|line| !line.is_empty()).unwrap_or_default();
     let mut counts = [0_usize; SEPARATORS.len()];

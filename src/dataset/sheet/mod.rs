@@ -16,8 +16,8 @@ use serde_json::{Number, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Words for "no value", in addition to an empty cell.
-const MISSING: [&str; 8] = ["nan", "NaN", "NA", "N/A", "null", "NULL", "None", "\\N"];
+/// Words that stand for "no value", besides nothing at all.
+pub(super) const MISSING: [&str; 8] = ["nan", "NaN", "NA", "N/A", "null", "NULL", "None", "\\N"];
 
 /// One field of a row.
 #[derive(Clone, Debug, PartialEq)]
@@ -85,6 +85,10 @@ pub(super) struct Form<'f> {
     pub(super) header: Option<&'f [String]>,
     /// True if columns of numbers without a header may be those of a log.
     pub(super) is_maybe_log: bool,
+    /// True if quotes are letters like any other.
+    pub(super) is_unquoted: bool,
+    /// True if records in the records of JSON lines have columns of their own, named by their path: `event.user.id`.
+    pub(super) is_nested: bool,
 }
 
 /// One table, read row by row.
@@ -116,7 +120,7 @@ impl Sheet {
         let input = match first {
             None => return Err(FileError::whole(path, "the file is empty: it holds no interactions")),
             Some(_) if head.starts_with(b"PAR1") => Input::Columnar(columnar::Columnar::open(path, &mut columns)?),
-            Some(b'{') => Input::Objects(object::Objects::open(path, &mut columns)?),
+            Some(b'{') => Input::Objects(object::Objects::open(path, form, &mut columns)?),
             Some(b'[') => {
                 let told = "the file is one JSON value; write one record a line (`jq -c '.[]'`)";
                 return Err(FileError::whole(path, told));
@@ -299,6 +303,26 @@ mod tests {
     }
 
     #[test]
+    fn quotes_between_tabs_do_not_swallow_rows_silently() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log.tsv");
+        std::fs::write(&path, "user\titem\ttrack\na\t1\t\"Heroes\nb\t2\tx\nc\t3\t\"Low\nd\t4\ty\n").expect("written");
+        let mut sheet = Sheet::open(&path).expect("a sheet");
+        let problem = sheet.step().expect_err("rows are swallowed").to_string();
+        assert!(
+            problem.contains("log.tsv:2: a quote opens in field 3") && problem.contains("`quotes = false`"),
+            "{problem}"
+        );
+        let form = Form { is_unquoted: true, ..Form::default() };
+        let mut sheet = Sheet::open_as(&path, form).expect("a sheet");
+        let mut tracks = Vec::new();
+        while sheet.step().expect("a row") {
+            tracks.push(sheet.text(2).to_owned());
+        }
+        assert_eq!(tracks, ["\"Heroes", "x", "\"Low", "y"]);
+    }
+
+    #[test]
     fn json_lines_give_columns_in_their_order_and_add_new_ones() {
         let text =
             b"{\"u\": \"a\", \"tags\": [\"x\", 7], \"n\": null}\n{\"u\": 3, \"late\": true, \"deep\": {\"a\": 1}}\n";
@@ -310,15 +334,35 @@ mod tests {
     }
 
     #[test]
-    fn wrong_files_are_reported_with_their_line() {
+    fn records_in_records_have_columns_by_their_path_where_asked() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("log.jsonl");
+        std::fs::write(&path, "{\"event\": {\"user\": {\"id\": \"u\"}, \"tags\": [1]}, \"n\": 2}\n{\"event\": null}\n")
+            .expect("written");
+        let mut sheet = Sheet::open_as(&path, Form { is_nested: true, ..Form::default() }).expect("a sheet");
+        assert_eq!(sheet.columns(), ["event.tags", "event.user.id", "n"]);
+        assert!(sheet.step().expect("a row"));
+        assert_eq!((sheet.text(1), sheet.cell(0), sheet.text(2)), ("u", &Cell::List(vec!["1".to_owned()]), "2"));
+        assert!(sheet.step().expect("a row"));
+        assert_eq!(sheet.cell(1), &Cell::Missing);
+        // As deep as the parser goes.
+        std::fs::write(&path, format!("{}1{}\n", "{\"a\":".repeat(100), "}".repeat(100))).expect("written");
+        let sheet = Sheet::open_as(&path, Form { is_nested: true, ..Form::default() }).expect("a sheet");
+        assert_eq!(sheet.columns()[0].matches("a.").count(), object::DEEPEST);
+    }
+
+    #[test]
+    fn wrong_files_are_told_with_their_line() {
         let problem = |bytes: &[u8]| rows("t.csv", bytes).expect_err("wrong").to_string();
         assert!(problem(b"u,i\n1\n").contains("t.csv:2: 1 fields separated by `,`, the header has 2"));
         assert!(problem(b"u,i\n1,\xb5\xe7\xd3\xb0\n").contains("t.csv:2: field 2 is not UTF-8, it looks like GBK"));
         assert!(problem(b"u,i,u\n").contains("t.csv:1: the column `u` occurs twice"));
         assert!(problem(b"1,2,3\n4,5,6\n").contains("t.csv:1: the first line is no header"));
         assert!(problem(b" \n").contains("the file is empty"));
+        assert!(problem(b"u,i\n1,2\nu,i\n3,4\n").contains("t.csv:3: the header line occurs again"));
         assert!(problem(b"[{\"u\": 1}]").contains("one record a line"));
         assert!(problem(b"{\"u\": 1}\n[2]\n").contains("t.csv:2:"));
+        assert!(problem(b"{\n \"u\": 1\n}\n").contains("write one record a line"));
     }
 
     #[test]

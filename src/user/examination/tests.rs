@@ -206,3 +206,18 @@ fn slots_that_cannot_be_distinguished_are_an_error() {
     assert!(problem(&[&[(0, false, 0), (1, false, 1)], &[(1, false, 0), (0, false, 1)]]).contains("nothing was taken"));
     assert_eq!(problem(&[&[(0, true, 0), (1, false, 1)], &[(1, false, 0), (0, true, 1)]]), "");
 }
+
+#[test]
+fn slots_far_apart_and_many_items_need_no_table_of_all_pairs() {
+    // 60,001 slots times 2,000 items would be 120 million pairs; 4,000 occur.
+    let (truth, mut lists) = ([1.0, 0.5], Impressions::default());
+    for round in 0..60_000u32 {
+        let mut rng = Streams::new(5, 0).derive(Purpose::Scenes, u64::from(round), 0);
+        let (item, far) = (below(&mut rng, 2_000), below(&mut rng, 2));
+        let taken = unit(&mut rng) < truth[far as usize] * 0.4;
+        lists.push(LogUserId(round % 500), 0, std::iter::once((ItemId(item), taken, far as u16 * 60_000)));
+    }
+    let found = estimate_examination(&lists, 4, 1).expect("an estimate");
+    assert_eq!((found.weights.len(), found.weights[0], found.weights[1]), (60_001, 1.0, 0.0));
+    assert!((found.weights[60_000] - 0.5).abs() < 0.1, "{}", found.weights[60_000]);
+}

@@ -27,6 +27,8 @@ pub(super) struct Found {
     pub(super) history: Option<PathBuf>,
     /// Tables that are not read.
     pub(super) unread: Vec<PathBuf>,
+    /// Why tables cannot be read, where nothing says that they belong to the data.
+    pub(super) unreadable: Vec<String>,
     /// The columns of tables without a header line, as data.toml names them.
     pub(super) headers: BTreeMap<PathBuf, Vec<String>>,
 }
@@ -40,6 +42,10 @@ struct Table {
 }
 
 /// Looks at the tables of `folder`; `None` where none is a log.
+///
+/// # Errors
+/// When several tables could have one role, or a table that seems to belong to the data cannot be read: it must not be left
+/// out silently.
 pub(super) fn find(folder: &Folder, spec: &Spec) -> Result<Option<Found>, ImportError> {
     let named = |name: &String| {
         let path = folder.root().join(name);
@@ -49,13 +55,14 @@ pub(super) fn find(folder: &Folder, spec: &Spec) -> Result<Option<Found>, Import
         Err(FileError::Missing { path, remedy: format!("{NAME} names it") })
     };
     let is_one_file = folder.chosen().is_some();
-    let (mut tables, mut headers) = (Vec::new(), BTreeMap::new());
+    let (mut tables, mut headers, mut unreadable) = (Vec::new(), BTreeMap::new(), Vec::new());
     for path in folder.files().filter(|path| is_table(path)) {
-        // Other files may be beside the tables; a named log is opened again, and then an error is reported.
         let header = header_of(folder, spec, &path);
         headers.extend(header.map(|header| (path.clone(), header.clone())));
-        if let Ok(sheet) = Sheet::open_as(&path, spec.form(header)) {
-            tables.push(Table { columns: sheet.columns().to_vec(), is_guessed: sheet.is_guessed(), path });
+        match Sheet::open_as(&path, spec.form(header)) {
+            Ok(sheet) => tables.push(Table { columns: sheet.columns().to_vec(), is_guessed: sheet.is_guessed(), path }),
+            // What is no table may lie beside the tables; a log that is named is opened again, and then an error says.
+            Err(problem) => unreadable.push((path, problem)),
         }
     }
     let logs = match (&spec.log, folder.chosen()) {
@@ -64,19 +71,33 @@ pub(super) fn find(folder: &Folder, spec: &Spec) -> Result<Option<Found>, Import
         (None, None) => parts(folder, spec, &tables)?,
     };
     if logs.is_empty() {
-        return Ok(None);
+        // A table that cannot be read may be the log.
+        let may_be_log = |path: &Path| tables.is_empty() || is_alike(path, path);
+        return match unreadable.into_iter().find(|(path, _)| may_be_log(path)) {
+            Some((_, problem)) => Err(problem.into()),
+            None => Ok(None),
+        };
     }
     let others: Vec<&Table> = tables.iter().filter(|table| !logs.contains(&table.path)).collect();
     let side = |told: &Option<String>, is: fn(&Table) -> bool, what: &'static str| match told {
+        Some(name) if name.is_empty() => Ok(None),
         Some(name) => named(name).map(Some).map_err(ImportError::from),
         None => one(folder, others.iter().filter(|table| is(table)).map(|table| &table.path), what),
     };
     let items = side(&spec.items.file, is_items, "items")?;
     let users = side(&spec.users.file, is_users, "users")?;
     let history = side(&spec.history.file, is_history, "history")?;
+    let belongs = |path: &Path| {
+        // A name that is empty says that there is no such table.
+        let lacks = |found: &Option<PathBuf>, told: &Option<String>| found.is_none() && told.is_none();
+        (spec.log.is_none() && logs.iter().any(|log| is_alike(log, path)))
+            || (lacks(&items, &spec.items.file) && is_called(path, &ITEMS))
+            || (lacks(&users, &spec.users.file) && is_called(path, &USERS))
+    };
+    let unreadable = if is_one_file { Vec::new() } else { noted(unreadable, belongs)? };
     let read = |path: &PathBuf| [&items, &users, &history].contains(&&Some(path.clone()));
     let unread = others.iter().map(|table| table.path.clone()).filter(|path| !read(path) && !is_one_file);
-    Ok(Some(Found { unread: unread.collect(), logs, items, users, history, headers }))
+    Ok(Some(Found { unread: unread.collect(), unreadable, logs, items, users, history, headers }))
 }
 
 /// The header that data.toml gives a table: that of items and users to their files, that of the log to any other text
@@ -133,8 +154,9 @@ fn one<'p>(
         [only] => Ok(Some((*only).clone())),
         several => {
             let names = several.iter().map(|path| name(path)).collect::<Vec<_>>().join(", ");
-            let problem =
-                format!("several tables could hold the {what} ({names}); name one in {NAME} (`[{what}]`, `file`)");
+            let problem = format!(
+                "several tables could hold the {what} ({names}); name one in {NAME} (`[{what}]`, `file`; `file = \"\"` for none)"
+            );
             Err(FileError::whole(folder.root(), problem).into())
         }
     }
@@ -144,8 +166,38 @@ fn name(path: &Path) -> String {
     path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-fn is_called(table: &Table, names: &[&str]) -> bool {
-    let stem = name(&table.path).to_lowercase();
+/// Why tables cannot be read, as notes.
+///
+/// # Errors
+/// When one of them seems to belong to the data.
+fn noted(unreadable: Vec<(PathBuf, FileError)>, belongs: impl Fn(&Path) -> bool) -> Result<Vec<String>, FileError> {
+    let note = |(path, problem): (PathBuf, FileError)| match belongs(&path) {
+        true => Err(left_out(&path, &problem)),
+        // Without the folder: notes go into manifests, which say nothing of a machine.
+        false => Ok(problem.to_string().replace(&path.display().to_string(), &name(&path))),
+    };
+    unreadable.into_iter().map(note).collect()
+}
+
+/// The error about a table that may belong to the data.
+fn left_out(path: &Path, problem: &FileError) -> FileError {
+    let told = problem.to_string();
+    let told = told.strip_prefix(&path.display().to_string()).unwrap_or(&told).trim_start_matches([':', ' ']);
+    let remedy = format!("repair the file, move it away if it is no part of the data, or name the tables in {NAME}");
+    FileError::whole(path, format!("{told}; {remedy}"))
+}
+
+/// Returns true if two files are tables of one form that hardly anything but a log is written in.
+fn is_alike(one: &Path, other: &Path) -> bool {
+    let ending = |path: &Path| {
+        let file = name(path).to_lowercase();
+        [".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"].into_iter().find(|ending| unpacked(&file).ends_with(ending))
+    };
+    ending(one).is_some() && ending(one) == ending(other)
+}
+
+fn is_called(path: &Path, names: &[&str]) -> bool {
+    let stem = name(path).to_lowercase();
     names.iter().any(|wanted| stem.starts_with(wanted) || stem.contains(&format!("_{wanted}")))
 }
 
@@ -161,13 +213,13 @@ pub(super) fn user_id(columns: &[String]) -> Option<usize> {
 
 fn is_items(table: &Table) -> bool {
     let has_id =
-        item_column(&table.columns).is_some() || (is_called(table, &ITEMS) && item_id(&table.columns).is_some());
+        item_column(&table.columns).is_some() || (is_called(&table.path, &ITEMS) && item_id(&table.columns).is_some());
     user_column(&table.columns).is_none() && has_id
 }
 
 fn is_users(table: &Table) -> bool {
     let has_id =
-        user_column(&table.columns).is_some() || (is_called(table, &USERS) && user_id(&table.columns).is_some());
+        user_column(&table.columns).is_some() || (is_called(&table.path, &USERS) && user_id(&table.columns).is_some());
     item_column(&table.columns).is_none() && has_id && !is_history(table)
 }
 

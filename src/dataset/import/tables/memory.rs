@@ -28,6 +28,7 @@ pub(in crate::dataset) fn tables_in_memory(tables: &MemoryTables) -> Result<Box<
         users: tables.users.as_ref().map(|_| PathBuf::from(MemoryNames::USERS)),
         history: None,
         unread: Vec::new(),
+        unreadable: Vec::new(),
         headers: BTreeMap::new(),
     };
     Ok(Box::new(Tables::new(found, spec, Some(tables.clone()))?))

@@ -115,39 +115,34 @@ impl Tables {
         Ok(sheet)
     }
 
-    /// Collects what depends on all rows: the spelling of times, the first position.
+    /// Looks through the log for what only all rows together say: the spelling of times, the first position, missing clicks.
     fn look(&mut self) -> Result<(), ImportError> {
-        if self.layout.time.is_none() && self.layout.position.is_none() && self.wanted.is_all() {
+        let is_needed = [self.layout.time, self.layout.position, self.layout.clicked].iter().any(Option::is_some);
+        if !is_needed && self.wanted.is_all() {
             return Ok(());
         }
-        let mut spellings = Spellings::default();
-        let (mut is_timed, mut is_typed, mut first) = (false, false, u32::MAX);
+        let mut seen = Seen { first_position: u32::MAX, ..Seen::default() };
         for path in &self.found.logs {
             let mut sheet = self.part(path)?;
             while sheet.step()? {
-                if !self.wanted.counts(&sheet) {
-                    continue;
-                }
-                if let Some(at) = self.layout.time.filter(|at| sheet.cell(*at).is_filled()) {
-                    is_timed = true;
-                    let text = sheet.text(at);
-                    is_typed |= text.is_empty();
-                    if !text.is_empty() {
-                        spellings.look(text, sheet.line()).map_err(|problem| sheet.error(problem))?;
-                    }
-                }
-                if let Some(at) = self.layout.position.filter(|at| sheet.cell(*at).is_filled()) {
-                    first = first.min(reading::position(&sheet, at)?);
+                if self.wanted.counts(&sheet) {
+                    seen.row(&self.layout, &sheet, path)?;
                 }
             }
         }
         self.notes.extend(self.wanted.note(&self.found.logs[0])?);
-        let decided = spellings.decide();
+        if let Some((at, first)) = self.layout.clicked.zip(seen.first_unclicked.as_ref()) {
+            let (column, rows) = (&self.columns[at], seen.unclicked);
+            self.notes.push(format!(
+                "{rows} rows have no value in `{column}`: their items count as shown and not taken (first: {first})"
+            ));
+        }
         let log = self.found.logs.last().map_or(Path::new(""), PathBuf::as_path);
-        let decided = decided.map_err(|(line, problem)| FileError::line(log, line, problem))?;
-        self.spelling = is_timed.then(|| decided.unwrap_or(if is_typed { Spelling::Zoned } else { Spelling::Seconds }));
-        self.first_position = if first == u32::MAX { 0 } else { first.min(1) };
-        if spellings.has_some_zones() {
+        let decided = seen.spellings.decide().map_err(|(line, problem)| FileError::line(log, line, problem))?;
+        let otherwise = if seen.is_typed { Spelling::Zoned } else { Spelling::Seconds };
+        self.spelling = seen.is_timed.then(|| decided.unwrap_or(otherwise));
+        self.first_position = if seen.first_position == u32::MAX { 0 } else { seen.first_position.min(1) };
+        if seen.spellings.has_some_zones() {
             self.notes.push("some times have a zone and some have none: those without are read as UTC".to_owned());
         }
         Ok(())
@@ -160,7 +155,43 @@ impl Tables {
             spelling: self.spelling,
             first: self.first_position,
             has_items: self.found.items.is_some(),
+            unrated: &self.spec.unrated,
         }
+    }
+}
+
+/// What the rows of a log say together.
+#[derive(Default)]
+struct Seen {
+    spellings: Spellings,
+    is_timed: bool,
+    /// Some times are times for the file itself.
+    is_typed: bool,
+    first_position: u32,
+    /// Rows without a value in the column of clicks, and the first of them.
+    unclicked: u64,
+    first_unclicked: Option<String>,
+}
+
+impl Seen {
+    fn row(&mut self, layout: &Layout, sheet: &Sheet, path: &Path) -> Result<(), FileError> {
+        let filled = |at: Option<usize>| at.filter(|at| sheet.cell(*at).is_filled());
+        if layout.clicked.is_some() && filled(layout.clicked).is_none() {
+            self.unclicked += 1;
+            self.first_unclicked.get_or_insert_with(|| Place::new(path, sheet.line(), 0).to_string());
+        }
+        if let Some(at) = filled(layout.time) {
+            self.is_timed = true;
+            let text = sheet.text(at);
+            self.is_typed |= text.is_empty();
+            if !text.is_empty() {
+                self.spellings.look(text, sheet.line()).map_err(|problem| sheet.error(problem))?;
+            }
+        }
+        if let Some(at) = filled(layout.position) {
+            self.first_position = self.first_position.min(reading::position(sheet, at)?);
+        }
+        Ok(())
     }
 }
 

@@ -20,6 +20,8 @@ pub(super) struct Reading<'t> {
     pub(super) first: u32,
     /// True if a table is about items.
     pub(super) has_items: bool,
+    /// Ratings that stand for none.
+    pub(super) unrated: &'t [f64],
 }
 
 /// Receives the content of a row.
@@ -35,10 +37,14 @@ pub(super) fn position(sheet: &Sheet, at: usize) -> Result<u32, FileError> {
 }
 
 /// A truth value: 0 or 1, true or false, yes or no.
+/// Nothing, and a word for nothing, is 0: joins leave the click of what was not clicked empty.
 fn truth(sheet: &Sheet, at: usize, column: &str) -> Result<bool, FileError> {
+    if !sheet.cell(at).is_filled() {
+        return Ok(false);
+    }
     match sheet.text(at).to_ascii_lowercase().as_str() {
         "1" | "1.0" | "true" | "yes" | "y" | "t" => Ok(true),
-        "0" | "0.0" | "false" | "no" | "n" | "f" | "" => Ok(false),
+        "0" | "0.0" | "false" | "no" | "n" | "f" => Ok(false),
         other => {
             Err(sheet.error(format!("{column} `{other}` is neither 0 nor 1; name the column of clicks in data.toml")))
         }
@@ -99,6 +105,10 @@ impl Reading<'_> {
         sheet.number(at, &self.columns[at]).map(Some)
     }
 
+    fn rating(&self, sheet: &Sheet) -> Result<Option<f64>, FileError> {
+        Ok(self.number(sheet, self.layout.rating)?.filter(|rating| !self.unrated.contains(rating)))
+    }
+
     fn fields(&self, sheet: &Sheet, places: &[usize]) -> Fields {
         let mut fields = Fields::new();
         for &at in places {
@@ -111,10 +121,11 @@ impl Reading<'_> {
         let time = self.time(sheet)?;
         let mut row = RawRow::new(user, item, time.map(Instant::moment));
         row.finer = time.map_or(0, |time| time.nanos % 1_000_000);
-        row.rating = self.number(sheet, self.layout.rating)?;
+        row.rating = self.rating(sheet)?;
         row.weight = self.number(sheet, self.layout.weight)?;
         row.behavior = self.fields(sheet, &self.layout.rest);
-        for at in [self.layout.rating, self.layout.weight].into_iter().flatten() {
+        let rating = self.layout.rating.filter(|_| row.rating.is_some());
+        for at in [rating, self.layout.weight].into_iter().flatten() {
             put(&mut row.behavior, &self.columns[at], sheet.value(at));
         }
         row.user_description = self.fields(sheet, &self.layout.user_fields);
@@ -167,7 +178,9 @@ impl Reading<'_> {
         }
         for name in names {
             let Some(place) = list.iter().position(|item| *item == name) else {
-                return Err(sheet.error(format!("`{name}` was taken, but it is not in the list that was shown")));
+                return Err(sheet.error(format!(
+                    "`{name}` was taken, but it is not in the list that was shown; add it there, or take it out"
+                )));
             };
             taken[place] = true;
         }
@@ -204,7 +217,7 @@ impl Reading<'_> {
             let text = sheet.text(self.layout.propensity.unwrap_or_default());
             return Err(sheet.error(format!("propensity `{text}` is not above 0 and at most 1")).into());
         }
-        row.rating = self.number(sheet, self.layout.rating)?;
+        row.rating = self.rating(sheet)?;
         row.user_description = self.fields(sheet, &self.layout.user_fields);
         row.item_description = self.fields(sheet, &self.layout.item_fields);
         take(Ok(row))

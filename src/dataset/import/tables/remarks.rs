@@ -81,16 +81,32 @@ impl Tables {
                 notes.push(format!("there is no table of {kind}: only their ids are known"));
             }
         }
+        notes.extend(self.remark_on_files());
+        self.notes.extend(notes);
+    }
+
+    /// Notes on what the files of the folder are.
+    fn remark_on_files(&self) -> Vec<String> {
+        let mut notes = Vec::new();
         let file =
             |path: &PathBuf| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         if let Some(path) = &self.found.history {
             notes.push(format!("{} holds what users did before the log", file(path)));
         }
+        if self.found.logs.len() > 1 {
+            let names = self.found.logs.iter().map(file).collect::<Vec<_>>().join(", ");
+            notes.push(format!(
+                "the log has {} parts with the same columns: {names}; give one of these files instead of the folder, or name \
+                 the parts in data.toml (`log`), where only some belong together",
+                self.found.logs.len()
+            ));
+        }
+        notes.extend(self.found.unreadable.iter().map(|problem| format!("not read: {problem}")));
         if !self.found.unread.is_empty() {
             let names = self.found.unread.iter().map(file).collect::<Vec<_>>().join(", ");
             notes.push(format!("not read: {names}"));
         }
-        self.notes.extend(notes);
+        notes
     }
 }
 

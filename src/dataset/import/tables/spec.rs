@@ -56,8 +56,13 @@ pub(super) struct Spec {
     pub(super) log: Option<Names>,
     /// Worst and best rating that can be given.
     pub(super) scale: Option<[f32; 2]>,
+    /// Values of the rating column that stand for no rating.
+    #[serde(default)]
+    pub(super) unrated: Vec<f64>,
     /// The separator of fields in text tables, one character.
     pub(super) separator: Option<char>,
+    /// False if quotes in text tables are letters like any other.
+    pub(super) quotes: Option<bool>,
     /// The columns of a log without a header line.
     pub(super) header: Option<Vec<String>>,
     #[serde(default)]
@@ -174,7 +179,26 @@ impl Spec {
     /// The form of a text table with this header; `None`: its first line is the header.
     pub(super) fn form<'f>(&self, header: Option<&'f Vec<String>>) -> Form<'f> {
         let separator = self.separator.and_then(|separator| u8::try_from(separator).ok());
-        Form { separator, header: header.map(Vec::as_slice), is_maybe_log: true }
+        Form {
+            separator,
+            header: header.map(Vec::as_slice),
+            is_maybe_log: true,
+            is_unquoted: self.quotes == Some(false),
+            is_nested: self.is_nested(),
+        }
+    }
+
+    /// Returns true if a column is named by a path like `event.user.id`: then records in records have columns of their own.
+    fn is_nested(&self) -> bool {
+        let Columns {
+            user, item, time, rating, weight, clicked, position, impression, propensity, shown, taken, ..
+        } = &self.columns;
+        let one = [item, time, rating, weight, clicked, position, impression, propensity, shown, taken];
+        let sides = [&self.items.id, &self.items.title, &self.items.released, &self.items.provider, &self.users.id];
+        let fields = self.columns.user_fields.iter().chain(&self.columns.item_fields);
+        let users = user.iter().flat_map(Names::list);
+        let mut names = one.into_iter().chain(sides).flatten().chain(fields).cloned().chain(users);
+        names.any(|name| name.contains('.')) || self.wanted.keys().any(|name| name.contains('.'))
     }
 
     /// Reads `data.toml` of a folder; the default if there is none.
