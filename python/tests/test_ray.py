@@ -179,7 +179,7 @@ def test_users_of_python_answer_in_the_workers(cluster: None, scenario: Path) ->
 
 
 def test_a_space_takes_samplers_of_ray_tune(cluster: None, scenario: Path) -> None:
-    tune = pytest.importorskip("ray.tune")
+    tune = pytest.importorskip("ray.tune", exc_type=ImportError, reason="Ray Tune needs pydantic")
     data, settings = rm.Dataset(table()), {"replications": 1, "ticks": 2}
     space = {
         "user.temperature": tune.uniform(0.5, 2.0),
@@ -195,3 +195,24 @@ def test_a_space_takes_samplers_of_ray_tune(cluster: None, scenario: Path) -> No
     assert again.equals(found), "the seed decides what is drawn"
     other = polars.DataFrame(rm.ray.sweep(scenario, space, samples=2, seed=6, data=data, settings=settings))
     assert set(other["user.temperature"]) != set(found["user.temperature"])
+
+
+class Drawn:
+    """A sampler with the method of those of Ray Tune."""
+
+    def sample(self, random_state: np.random.RandomState) -> float:
+        return float(random_state.uniform(0.5, 2.0))
+
+
+def test_a_space_takes_samplers(cluster: None, scenario: Path) -> None:
+    data, settings = rm.Dataset(table()), {"replications": 1, "ticks": 2}
+    space = {"user.temperature": Drawn(), "slate": {"grid_search": [2, 3]}}
+    tables = [
+        polars.DataFrame(rm.ray.sweep(scenario, space, samples=2, seed=seed, data=data, settings=settings))
+        for seed in (5, 5, 6)
+    ]
+    assert len(tables[0].select("slate", "user.temperature").unique()) == 4
+    assert tables[0].equals(tables[1]), "the seed decides what is drawn"
+    assert set(tables[0]["user.temperature"]).isdisjoint(tables[2]["user.temperature"])
+    with pytest.raises(rm.Error, match="expected a list of values, or a sampler"):
+        rm.ray.sweep(scenario, {"slate": object()}, data=data)
