@@ -6,12 +6,18 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Of each call that is going on: its number, and the thread by which Python knows it.
+/// The calls that are going on, by their numbers.
 static CALLS: Mutex<Calls> = Mutex::new(Calls { last: 0, threads: BTreeMap::new() });
 
 struct Calls {
     last: u64,
-    threads: BTreeMap<u64, u64>,
+    threads: BTreeMap<u64, Thread>,
+}
+
+struct Thread {
+    /// The number by which Python knows it.
+    ident: u64,
+    is_interrupted: bool,
 }
 
 thread_local! {
@@ -27,12 +33,12 @@ fn calls() -> MutexGuard<'static, Calls> {
 struct Call(u64);
 
 impl Call {
-    fn begin(thread: u64) -> Call {
+    fn begin(ident: u64) -> Call {
         DEPTH.set(DEPTH.get() + 1);
         let mut calls = calls();
         calls.last += 1;
         let number = calls.last;
-        calls.threads.insert(number, thread);
+        calls.threads.insert(number, Thread { ident, is_interrupted: false });
         Call(number)
     }
 }
@@ -66,16 +72,23 @@ pub(crate) fn is_asking() -> bool {
     !calls().threads.is_empty()
 }
 
-/// Raises `KeyboardInterrupt` inside the calls that are going on. It comes when Python code goes on, and so not in the middle
-/// of a long call of another library.
-pub(crate) fn interrupt(py: Python<'_>) -> PyResult<()> {
-    let threads: Vec<u64> = calls().threads.values().copied().collect();
+/// Raises `KeyboardInterrupt` inside the calls that are going on, in each once unless `again`. It comes when Python code goes
+/// on, and so not in the middle of a long call of another library.
+pub(crate) fn interrupt(py: Python<'_>, again: bool) -> PyResult<()> {
+    let mut idents = Vec::new();
+    for thread in calls().threads.values_mut().filter(|thread| again || !thread.is_interrupted) {
+        thread.is_interrupted = true;
+        idents.push(thread.ident);
+    }
+    if idents.is_empty() {
+        return Ok(());
+    }
     let ctypes = py.import("ctypes")?;
     let raise = ctypes.getattr("pythonapi")?.getattr("PyThreadState_SetAsyncExc")?;
-    for thread in threads {
-        let thread = ctypes.call_method1("c_ulong", (thread,))?;
+    for ident in idents {
+        let ident = ctypes.call_method1("c_ulong", (ident,))?;
         let exception = ctypes.call_method1("py_object", (py.get_type::<PyKeyboardInterrupt>(),))?;
-        raise.call1((thread, exception))?;
+        raise.call1((ident, exception))?;
     }
     Ok(())
 }

@@ -31,17 +31,18 @@ pub(crate) fn interruptible<T: Send>(py: Python<'_>, work: impl FnOnce(&AtomicBo
             // A panic leaves the flag as it was.
             while !is_done.load(Ordering::Acquire) && !worker.is_finished() {
                 std::thread::park_timeout(LOOK);
-                if signal.is_ok() {
-                    signal = Python::attach(|py| {
-                        py.check_signals().inspect_err(|_| {
-                            stop.store(true, Ordering::Relaxed);
-                            // Other work that asks Python goes on: whose call is whose is not known.
-                            if is_alone() {
-                                let _ = interrupt(py);
-                            }
-                        })
-                    });
-                }
+                Python::attach(|py| {
+                    let pressed = py.check_signals();
+                    let again = pressed.is_err();
+                    if again {
+                        stop.store(true, Ordering::Relaxed);
+                        signal = pressed;
+                    }
+                    // Other work that asks Python goes on: whose call is whose is not known.
+                    if signal.is_err() && is_alone() {
+                        let _ = interrupt(py, again);
+                    }
+                });
             }
             (worker.join(), signal)
         })
