@@ -14,7 +14,7 @@ use recmirror::user::{Memorised, MemoryShape, RATINGS, Responses, UserError, Use
 /// What users have in front of them.
 #[pyclass(frozen, module = "recmirror")]
 pub struct Scenes {
-    /// `[n]`: numbers of the users, or empty where they are not known.
+    /// `[n]`: numbers of the simulated users; of users of the log before the first step, while the level of acceptance is set.
     #[pyo3(get)]
     users: Py<PyArray1<u32>>,
     /// `[n, slate]`: the items shown, -1 in empty slots.

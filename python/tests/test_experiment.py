@@ -100,6 +100,6 @@ def test_users_replace_those_of_the_file_whatever_their_keys(scenario: Path) -> 
         assert rm.run(scenario, data=data, users=Likes(3)).digest == likes.digest
         with pytest.raises(rm.UserModelError, match="nowhere"):
             rm.run(scenario, data=data)
-    scenario.write_text(f'{SCENARIO}user = {{ kind = "parametric", taste = 3, tast = 3 }}\n')
-    with pytest.raises(rm.ScenarioError, match="unknown key `tast`"):
+    scenario.write_text(f'{SCENARIO}user = {{ kind = "parametric", taste = 3, tastes = 3 }}\n')
+    with pytest.raises(rm.ScenarioError, match="unknown key `tastes`"):
         rm.run(scenario, data=data, users="somewhere")

@@ -144,7 +144,7 @@ def test_wrong_arguments_are_named(data: rm.Dataset) -> None:
         ({"simulation_steps": 2.5}, "simulation_steps is 2.5"),
         ({"data": "ml-100k"}, "data is a str; expected a recmirror.Dataset"),
         ({"slate": 0}, "`slate` must be"),
-        ({"settings": {"sesion.patience": 3}}, "did you mean `session`"),
+        ({"settings": {"sessions.patience": 3}}, "did you mean `session`"),
     ):
         with pytest.raises(rm.Error, match=message):
             lanes(**({"data": data} | wrong))

@@ -302,7 +302,7 @@ fn a_setting_that_chooses_other_users_drops_the_keys_of_the_files_kind() {
         assert_eq!((user.model.kind.as_str(), user.model.path()), ("mirror", Some(Path::new("/models/x"))));
         assert_eq!(user.acceptance, AcceptanceSpec::Share(0.4), "a key of every kind stays");
     }
-    let wrong = text.replace("taste", "tast");
+    let wrong = text.replace("taste", "tastes");
     for (text, settings) in [(&*wrong, ["user.kind=mirror"]), (text, ["user.path=x"])] {
         assert!(parse_with(text, &settings).unwrap_err().to_string().contains("unknown key"), "{settings:?}");
     }
