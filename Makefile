@@ -55,7 +55,7 @@ test: runtime data ## run every check that a change must pass; stops at the firs
 	@echo "all checks passed"
 
 test-scripts: $(SPELLING)/ready ## check scripts, links, words and spelling (needs Python 3.11)
-	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models examples benches/peers tests/fixtures
+	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m compileall -q -f scripts models examples benches tests/fixtures
 	PYTHONPYCACHEPREFIX=.recmirror/pycache $(PYTHON) -m unittest discover -q -s scripts
 	git ls-files -z | xargs -0 $(SPELLING)/bin/codespell
 

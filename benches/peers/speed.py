@@ -11,37 +11,17 @@ Simulators run in environments of their own: `--simulator NAME=PYTHON` (sardine,
 import argparse
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
+from asked import Asked
+
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[2]
 HERE = Path(__file__).resolve().parent
 MODEL_OF_LANGUAGE = ROOT / "models" / "lm-base" / "model.onnx"
-
-
-class Asked:
-    """A program that measures once for each line and answers with seconds and a count."""
-
-    def __init__(self, command):
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT)
-        ready = self.process.stdout.readline().split()
-        if ready[:1] != ["ready"]:
-            raise RuntimeError(f"{Path(command[0]).name} did not start")
-        self.threads = int(ready[1]) if len(ready) > 1 else None
-
-    def measure(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        seconds, count = self.process.stdout.readline().split()
-        return int(count) / float(seconds)
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def implicit_sides(log, threads):
@@ -107,7 +87,7 @@ def main():
     left_out = []
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log.csv"
-        own = Asked([options.bench, str(log)])
+        own = Asked([options.bench, str(log)], ROOT)
         rows = []
 
         def add(what, line, name, other):
@@ -130,7 +110,7 @@ def main():
                 continue
             users = 100 if kind == "sardine" else 10_000
             try:
-                peer = Asked([simulators[kind], str(HERE / "simulators.py"), kind, str(users)])
+                peer = Asked([simulators[kind], str(HERE / "simulators.py"), kind, str(users)], ROOT)
             except (RuntimeError, OSError) as problem:
                 left_out.append(f"{names[kind]}: {problem}")
                 continue

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,11 @@ import gymnasium
 import numpy as np
 
 import recmirror as rm
+
+PEERS = Path(__file__).resolve().parents[1] / "peers"
+sys.path.insert(0, str(PEERS))
+
+from asked import Asked  # noqa: E402
 
 SETTINGS = {"arrival.probability": 1.0, "arrival.rate": "uniform", "session.slates": 10_000, "metrics": '["acceptance_rate"]'}
 
@@ -55,35 +60,12 @@ def lanes_of(envs: Any, random: np.random.Generator, steps: int) -> float:
     return shown / (time.perf_counter() - started)
 
 
-class Simulator:
+def simulator(name: str, python: str) -> Asked:
     """Another simulator in a process of its own, with as many users at a time as it is fast with."""
-
-    USERS = 100
-
-    def __init__(self, name: str, python: str) -> None:
-        self.name = name
-        script = Path(__file__).parents[1] / "peers" / "simulators.py"
-        command = [python, str(script), name, str(self.USERS)]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        # Libraries may print as they load.
-        for line in self._out():
-            if line.strip() == "ready":
-                return
-        raise SystemExit(f"{name} did not start: {' '.join(command)}")
-
-    def _out(self) -> Any:
-        assert self.process.stdout is not None
-        return iter(self.process.stdout.readline, "")
-
-    def steps_per_second(self) -> float:
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        seconds, steps = next(self._out()).split()
-        return float(steps) / float(seconds)
+    return Asked([python, str(PEERS / "simulators.py"), name, "100"])
 
 
-def measure(data: rm.Dataset, kind: str, users: Any, lanes: int, turns: int, others: list[Simulator]) -> None:
+def measure(data: rm.Dataset, kind: str, users: Any, lanes: int, turns: int, others: dict[str, Asked]) -> None:
     steps = max(2, 200_000 // lanes)
     one, other = environment(data, users, lanes), environment(data, users, lanes)
     policies = one.policy("random"), other.policy("random")
@@ -95,7 +77,7 @@ def measure(data: rm.Dataset, kind: str, users: Any, lanes: int, turns: int, oth
     rows = []
     for number in range(turns + 1):
         row = [rust(one, policies[0], steps), python(other, policies[1], steps), lanes_of(envs, random, steps)]
-        row += [simulator.steps_per_second() for simulator in others]
+        row += [other.measure() for other in others.values()]
         if number:
             rows.append(row)
     told = [statistics.median(column) for column in zip(*rows)]
@@ -105,9 +87,9 @@ def measure(data: rm.Dataset, kind: str, users: Any, lanes: int, turns: int, oth
         f"gymnasium {told[2]:>10,.0f}/s ({ratios[1]:.0%})",
         flush=True,
     )
-    for place, simulator in enumerate(others, start=3):
+    for place, name in enumerate(others, start=3):
         times = statistics.median(row[2] / row[place] for row in rows)
-        print(f"    {simulator.name:<10} {told[place]:>10,.0f}/s; gymnasium lanes have {times:,.0f} times as many", flush=True)
+        print(f"    {name:<10} {told[place]:>10,.0f}/s; gymnasium lanes have {times:,.0f} times as many", flush=True)
 
 
 def main() -> None:
@@ -119,7 +101,7 @@ def main() -> None:
     parser.add_argument("--simulator", action="append", default=[], metavar="NAME=PYTHON")
     arguments = parser.parse_args()
     data = rm.Dataset.read(arguments.data)
-    others = [Simulator(*entry.split("=", 1)) for entry in arguments.simulator]
+    others = {name: simulator(name, python) for name, python in (entry.split("=", 1) for entry in arguments.simulator)}
     kinds = {"parametric": "parametric"} | ({"mirror": arguments.mirror} if arguments.mirror else {})
     for kind, users in kinds.items():
         for lanes in arguments.lanes:

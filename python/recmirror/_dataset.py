@@ -152,6 +152,14 @@ class Dataset:
         return repr(self._native)
 
 
+def native_of(data: Any) -> _native.Dataset:
+    """The native half of a data set."""
+    if isinstance(data, Dataset):
+        return data._native
+    hint = ": recmirror.Dataset.read(path)" if isinstance(data, (str, os.PathLike)) else ""
+    raise DataError(f"data is a {type(data).__name__}; expected a recmirror.Dataset{hint}")
+
+
 def _load(stored: bytes) -> Dataset:
     """The data set that was pickled."""
     return Dataset._of(_native.Dataset._from_bytes(stored))
@@ -161,17 +169,10 @@ def _table(table: Any, what: str) -> Any:
     """A table as the native half takes it: itself where it is an Arrow stream, else names and columns."""
     if hasattr(table, "collect_schema") and hasattr(table, "collect"):
         raise DataError(f"{what} is lazy; collect it first: {what}.collect()")
-    if hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__"):
-        if not hasattr(table, "iloc"):
-            return table
-        try:
-            # pandas goes through PyArrow, which may be missing, and refuses columns with values of several types.
-            table.__arrow_c_stream__()
-            return table
-        except Exception:
-            pass
     if hasattr(table, "iloc"):
-        return [(str(name), _cells(table[name], what, name)) for name in table.columns]
+        return _of_pandas(table, what)
+    if hasattr(table, "__arrow_c_stream__") or hasattr(table, "__arrow_c_array__"):
+        return table
     if isinstance(table, Mapping):
         return [(str(name), _cells(column, what, name)) for name, column in table.items()]
     if getattr(getattr(table, "dtype", None), "names", None):
@@ -181,6 +182,29 @@ def _table(table: Any, what: str) -> Any:
     raise DataError(
         f"{what} is a {type(table).__name__}; expected a table of Polars, pandas or Arrow, or a dict of columns"
     )
+
+
+def _of_pandas(table: Any, what: str) -> Any:
+    """A frame as it is where PyArrow takes it, else as names and columns."""
+    if not hasattr(table, "columns"):
+        raise DataError(f"{what} is one column; expected a table with a column for users and one for items")
+    names = [str(name) for name in table.columns]
+    for name in names:
+        if names.count(name) > 1:
+            raise DataError(f"{what} has two columns called `{name}`; rename one of them")
+    try:
+        # PyArrow may be missing, and refuses columns with values of several types.
+        table.__arrow_c_stream__()
+        return table
+    except Exception:
+        pass
+    # PyArrow keeps an index with a name, such as that of a grouped table, and leaves out numbers of rows.
+    levels = [level for level in table.index.names if level is not None]
+    if levels and type(table.index).__name__ != "RangeIndex":
+        if set(map(str, levels)) & set(names):
+            raise DataError(f"{what} has a column and an index called `{levels[0]}`; rename one of them")
+        table = table.reset_index(level=levels)
+    return [(str(name), _cells(table[name], what, name)) for name in table.columns]
 
 
 def _cells(column: Iterable[Any], what: str, name: object) -> Cells:

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from . import _native
-from ._dataset import Dataset
+from ._dataset import Dataset, native_of
 from ._fit import folder_of
-from ._native import BuiltinPolicy, Observation, Outcome
+from ._native import BuiltinPolicy, Log, Observation, Outcome
 from ._settings import Tables, pairs, tables
 
 
@@ -51,7 +51,7 @@ class Environment:
         elif not isinstance(users, str):
             own = users
         named |= settings or {}
-        self._native = _native.Environment(data._native, pairs(named), tables(policies), tables(dynamics), own)
+        self._native = _native.Environment(native_of(data), pairs(named), tables(policies), tables(dynamics), own)
 
     def reset(self, replication: int = 0) -> Observation:
         """Restarts at step 0. The same number gives the same users and draws, another number gives others."""
@@ -73,14 +73,22 @@ class Environment:
         """A policy that was named in `policies`, fitted to the log before the first step."""
         return self._native.policy(name)
 
+    def log(self) -> Log:
+        """The log before the first step: what a policy may learn from."""
+        return self._native.log()
+
     def run(self, policy: Any) -> NDArray[np.float64]:
         """Steps a policy to the end and gives the mean reward of each step, NaN where nobody came.
 
-        `policy` is a built-in policy, an object with `recommend(observation)` and optionally `observe(outcome)`, or a
-        function of the observation.
+        `policy` is a built-in policy, an object with `recommend(observation)` and optionally `fit(log)` and
+        `observe(outcome)`, a class of such objects, or a function of the observation. `fit` is called once, with `log()`.
         """
         if isinstance(policy, BuiltinPolicy):
             return self._native._run(policy)
+        if isinstance(policy, type):
+            policy = policy()
+        if hasattr(policy, "fit"):
+            policy.fit(self.log())
         rewards = []
         while not self.is_done:
             observation = self.observation()

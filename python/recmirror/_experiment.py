@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 from . import _native
-from ._dataset import Dataset
+from ._dataset import Dataset, native_of
 from ._fit import folder_of
 from ._settings import pairs
 from ._table import Table
@@ -154,7 +154,7 @@ def prepare(scenario: str | os.PathLike[str], options: Options) -> _native.Exper
     own_users = None if isinstance(users, str) or folder_of(users) is not None else users
     own = list((options.get("policies") or {}).items())
     data = options.get("data")
-    native = None if data is None else data._native
+    native = None if data is None else native_of(data)
     allow_external = options.get("allow_external", False)
     return _native.Experiment(text, os.path.abspath(path), own, settings_of(options), native, own_users, allow_external)
 

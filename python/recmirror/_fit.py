@@ -7,7 +7,7 @@ from html import escape
 from typing import Any
 
 from . import _native
-from ._dataset import Dataset
+from ._dataset import Dataset, native_of
 from ._table import Table
 
 
@@ -86,7 +86,15 @@ def fit(
     terms of the data, which only its owner knows. A fit that Ctrl-C stops continues from `OUT.fit` at the next call.
     """
     folder = os.path.abspath(os.fspath(out))
-    found = _native.fit(data._native, folder, force, seed, holdout, epochs, rank, scenes, licence)
+    for name, number, low, high in (
+        ("seed", seed, 0, 2**63 - 1),
+        ("epochs", epochs, 1, 10_000),
+        ("rank", rank, 1, 512),
+        ("scenes", scenes, 0, 2**31),
+    ):
+        if number is not None and (not hasattr(number, "__index__") or not low <= number <= high):
+            raise _native.Error(f"{name} is {number!r}, expected {low} to {high}")
+    found = _native.fit(native_of(data), folder, force, seed, holdout, epochs, rank, scenes, licence)
     interactions, passes, skipped, aligned = found
     return Model(folder, interactions, passes, skipped, None if aligned is None else Alignment(*aligned))
 

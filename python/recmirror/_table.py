@@ -54,6 +54,9 @@ class Table:
 
         return pandas.DataFrame(self.columns)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _load, (list(self.columns.items()),)
+
     def __len__(self) -> int:
         return len(self._native)
 
@@ -77,6 +80,11 @@ class Table:
 
     def __repr__(self) -> str:
         return f"Table({len(self)} rows of {', '.join(self.columns)})"
+
+
+def _load(columns: list[tuple[str, list[Any]]]) -> Table:
+    """The table that was pickled."""
+    return Table(_native.Table.from_columns(columns))
 
 
 def _written(value: Any) -> str:

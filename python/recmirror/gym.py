@@ -25,7 +25,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from ._dataset import Dataset
+from ._dataset import Dataset, native_of
 from ._environment import Environment
 from ._native import Error, Outcome, ScenarioError, SlateError
 from ._settings import Tables
@@ -76,7 +76,8 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
 
     `policies`, `dynamics` and `settings` are those of `Environment`; `acceptance`, too.
 
-    Infos: `accepted_item` (-1 for none), `slates` (what was shown, -1 in empty slots), `skipped`.
+    Infos: `accepted_item` (-1 for none), `slates` (what was shown, -1 in empty slots), `skipped`; with
+    `autoreset="same_step"` also `final_obs` and `final_info` of the lanes whose episodes ended.
     """
 
     def __init__(
@@ -99,7 +100,8 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         simulation_steps: int = STEPS,
         seed: int = 0,
     ) -> None:
-        _check(actions, reward, autoreset, vectors, data)
+        _check(num_envs, episode_steps, simulation_steps)
+        _check_words(actions, reward, autoreset, vectors, data)
         self.num_envs = num_envs
         self.metadata = {"autoreset_mode": _MODES[autoreset], "render_modes": []}
         self._mode = _MODES[autoreset]
@@ -124,7 +126,8 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             "dynamics": dynamics,
             "settings": arriving | dict(settings or {}),
         }
-        self._seed, self._replication = seed, 0
+        # The first reset begins replication 0.
+        self._seed, self._replication = seed, -1
         self._env = Environment(seed=seed, **self._make)
         self._mask = mask
         self._known = data.user_features()[0]
@@ -140,6 +143,11 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         """The simulation behind the lanes. What steps it besides `step` leaves the lanes behind."""
         self._check_open()
         return self._env
+
+    @property
+    def is_over(self) -> bool:
+        """True if each lane waits for a reset."""
+        return bool(self._ended.all())
 
     def close_extras(self, **kwargs: Any) -> None:
         """Gives the simulation's memory back."""
@@ -180,27 +188,42 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         return spaces.Box(-1.0, 1.0, (width,), np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observations, Infos]:
-        """Begins again: all lanes, or those of `options["reset_mask"]`. Another seed gives other users and draws."""
+        """Begins again: all lanes, or those of `options["reset_mask"]`.
+
+        A seed gives the same users and draws each time. Without a seed the first reset begins with those of the argument
+        `seed`, and each later one goes on to other users and draws.
+        """
         self._check_open()
+        if seed is not None and not isinstance(seed, int):
+            raise SlateError(f"seed is {seed!r}; expected one whole number: all lanes live in one simulation")
         super().reset(seed=seed)
         mask = (options or {}).get("reset_mask")
         if mask is not None:
-            mask = np.asarray(mask, dtype=bool)
-            if mask.shape != (self.num_envs,):
-                raise SlateError(f"reset_mask has the shape {mask.shape}; expected ({self.num_envs},)")
-            if self._env.is_done:
-                self._renew()
-                return self._observe(), {}
-            # They come with the next opening; this step is open already, so it opens again.
-            self._restart(mask)
-            self._env._native._open_again()
+            self._reset_lanes(mask, seed)
             return self._observe(), {}
-        if seed is not None and seed != self._seed:
-            self._seed, self._env = seed, Environment(seed=seed, **self._make)
-        self._replication = 0
-        self._env.reset(0)
+        if seed is None:
+            self._replication += 1
+        else:
+            self._replication = 0
+            if seed != self._seed:
+                self._seed, self._env = seed, Environment(seed=seed, **self._make)
+        self._env.reset(self._replication)
         self._begin_lanes()
         return self._observe(), {}
+
+    def _reset_lanes(self, mask: Any, seed: int | None) -> None:
+        """Begins the episodes of some lanes again."""
+        mask = np.asarray(mask, dtype=bool)
+        if mask.shape != (self.num_envs,):
+            raise SlateError(f"reset_mask has the shape {mask.shape}; expected ({self.num_envs},)")
+        if seed is not None:
+            raise SlateError("a seed begins all lanes again; reset some lanes without a seed")
+        if self._env.is_done:
+            self._renew()
+            return
+        # They come with the next opening; this step is open already, so it opens again.
+        self._restart(mask)
+        self._env._native._open_again()
 
     def step(self, actions: NDArray[Any]) -> tuple[Observations, NDArray[Any], NDArray[Any], NDArray[Any], Infos]:
         """Shows each lane's slate and gives observations, rewards, terminations, truncations and infos."""
@@ -240,8 +263,10 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
                 native._open()
             observations = self._observe()
             if final is not None:
+                infos["final_info"] = dict(infos) | {f"_{key}": over.copy() for key in infos}
+                infos["_final_info"] = over.copy()
                 infos["final_obs"] = _lanes(final, over)
-                infos["_final_obs"] = over
+                infos["_final_obs"] = over.copy()
             return observations
         if truncated.any():
             native._retire(np.flatnonzero(truncated))
@@ -258,7 +283,7 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
 
     def _renew(self) -> None:
         """Begins the simulation again with the users of the next replication."""
-        self._replication += 1
+        self._replication = max(self._replication, 0) + 1
         self._env.reset(self._replication)
         self._begin_lanes()
 
@@ -308,6 +333,13 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             given = np.asarray(self._reward(outcome), dtype=np.float64)
             if given.shape != (len(outcome),):
                 raise ScenarioError(f"the reward has the shape {given.shape}; expected ({len(outcome)},)")
+            broken = np.flatnonzero(~np.isfinite(given))
+            if len(broken):
+                row = broken[0]
+                raise ScenarioError(
+                    f"the reward of lane {outcome.users[row]} is {given[row]}; expected a finite number (outcome.ratings is NaN"
+                    " where nothing was accepted)"
+                )
         elif self._reward == "accept":
             given = outcome.rewards.astype(np.float64)
         elif self._reward == "rating":
@@ -337,7 +369,14 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         }
 
 
-def _check(actions: str, reward: Reward, autoreset: str, vectors: Any, data: Dataset) -> None:
+def _check(num_envs: int, episode_steps: int, simulation_steps: int) -> None:
+    for name, number in (("num_envs", num_envs), ("episode_steps", episode_steps), ("simulation_steps", simulation_steps)):
+        if not isinstance(number, (int, np.integer)) or number < 1:
+            raise ScenarioError(f"{name} is {number!r}; expected a whole number from 1")
+
+
+def _check_words(actions: str, reward: Reward, autoreset: str, vectors: Any, data: Dataset) -> None:
+    native_of(data)
     for name, given, known in (
         ("actions", actions, ACTIONS),
         ("reward", "accept" if callable(reward) else reward, REWARDS),
@@ -369,7 +408,7 @@ class SlatesEnv(gym.Env[Observations, NDArray[Any]]):
         self.action_space = self._lane.single_action_space
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observations, Infos]:
-        """Begins again with the user's first draws, or with those of another seed."""
+        """Begins again: with a seed the same user and draws each time, without one another user and other draws."""
         super().reset(seed=seed)
         observations, infos = self._lane.reset(seed=seed, options=options)
         return _first(observations), infos
@@ -380,6 +419,8 @@ class SlatesEnv(gym.Env[Observations, NDArray[Any]]):
 
     def step(self, action: NDArray[Any]) -> tuple[Observations, float, bool, bool, Infos]:
         """Shows a slate."""
+        if self._lane.is_over:
+            raise SlateError("the episode is over; call reset() before the next step")
         seen, rewards, terminated, truncated, infos = self._lane.step(np.asarray(action)[None])
         return (
             _first(seen),

@@ -13,6 +13,7 @@ use arrow_schema::{DataType, TimeUnit};
 use pyo3::prelude::*;
 use pyo3_arrow::input::AnyRecordBatch;
 use recmirror::dataset::{MemoryTable, TableValue};
+use std::fmt::Display;
 use std::sync::Arc;
 
 /// What pandas calls the columns that it makes of an index without a name.
@@ -37,12 +38,13 @@ impl ArrowTable {
         let places: Vec<usize> =
             (0..schema.fields().len()).filter(|&at| !schema.field(at).name().starts_with(INDEX)).collect();
         for field in places.iter().map(|&at| schema.field(at)) {
-            if !is_known(field.data_type()) {
+            let is_period = field.metadata().get("ARROW:extension:name").is_some_and(|name| name == "pandas.period");
+            if !is_known(field.data_type()) || is_period {
                 return Err(of_data(format!(
                     "{what}: the column `{}` has the Arrow type {}; expected texts, numbers, truth values, times, or lists of \
                      them; leave the column out or cast it",
                     field.name(),
-                    field.data_type()
+                    if is_period { &"pandas.period" as &dyn Display } else { field.data_type() }
                 )));
             }
         }

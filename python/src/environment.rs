@@ -1,35 +1,46 @@
 //! The environment.
 
 use crate::data::Dataset;
-use crate::errors::{of_environment, of_policy, of_slates};
+use crate::errors::{of_environment, of_experiment, of_policy, of_slates};
 use crate::interrupt::interruptible;
+use crate::lock::{Held, Lock};
+use crate::names::Names;
 use crate::observation::{Observation, Shown};
 use crate::outcome::Outcome;
 use crate::policy::BuiltinPolicy;
 use crate::slates;
 use crate::threads::free;
+use crate::training::Log;
 use crate::users::OwnUsers;
 use numpy::ndarray::Array2;
 use numpy::{IntoPyArray, PyArray1, PyArray2, PyReadonlyArray1, PyReadonlyArray2, ToPyArray};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use recmirror::environment as native;
+use recmirror::experiment::Experiment;
 use recmirror::ids::{ItemId, UserId};
 use recmirror::policy::Slates;
+use recmirror::simulation::TickError;
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::sync::atomic::Ordering;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Simulated users, a catalogue and what changes, stepped from outside.
 #[pyclass(frozen, module = "recmirror")]
 pub struct Environment {
-    inner: Mutex<native::Environment>,
+    inner: Lock<native::Environment>,
+    names: Names,
+    experiment: Arc<Experiment>,
+    /// The replication that began last.
+    replication: AtomicU32,
+    /// Whether the users are a model of Python, which may take long.
+    asks_python: bool,
 }
 
 impl Environment {
-    pub(crate) fn inner(&self) -> MutexGuard<'_, native::Environment> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn hold(&self, py: Python<'_>) -> PyResult<Held<'_, native::Environment>> {
+        self.inner.hold(py)
     }
 }
 
@@ -59,14 +70,11 @@ pub(crate) fn builder(
 /// Slates, and how many items each lost.
 type Kept<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<i64>>);
 
+/// Items, and their ratings.
+type Histories<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<f32>>);
+
 fn pairs(keys: &BTreeMap<String, String>) -> Vec<(&str, &dyn Display)> {
     keys.iter().map(|(key, value)| (key.as_str(), value as &dyn Display)).collect()
-}
-
-/// What went wrong without the interpreter.
-enum Wrong {
-    Slates(String),
-    Environment(native::EnvironmentError),
 }
 
 fn contiguous<'a>(array: &'a PyReadonlyArray2<'_, f32>) -> PyResult<&'a [f32]> {
@@ -74,12 +82,29 @@ fn contiguous<'a>(array: &'a PyReadonlyArray2<'_, f32>) -> PyResult<&'a [f32]> {
 }
 
 impl Environment {
-    /// What the users did in the step that closed last.
-    fn outcome(&self, py: Python<'_>) -> PyResult<Outcome> {
-        let environment = self.inner();
+    /// Shows slates that were read, and gives what the users did.
+    fn close(&self, py: Python<'_>, environment: &mut native::Environment, slates: &Slates) -> PyResult<Outcome> {
+        if let Err(problem) = patiently(py, self.asks_python, || environment.close(slates))? {
+            let is_of_slates = matches!(problem, native::EnvironmentError::Step(TickError::Policy { .. }));
+            let checked = slates::check(slates, &environment.observation(), &self.names);
+            return Err(checked.err().filter(|_| is_of_slates).map_or_else(|| of_environment(problem), of_slates));
+        }
         let left = environment.left().iter().map(|user| user.0).collect();
         Outcome::of(py, environment.events(), left, environment.is_done())
     }
+}
+
+/// Does `work` with the interpreter free; where it asks Python, Ctrl-C ends what it asks.
+fn patiently<T: Send>(py: Python<'_>, asks_python: bool, work: impl FnOnce() -> T + Send) -> PyResult<T> {
+    if asks_python { interruptible(py, |_| work()) } else { Ok(free(py, work)) }
+}
+
+/// Who wants a slate now.
+fn observed(py: Python<'_>, environment: &native::Environment) -> Observation {
+    let observation = environment.observation();
+    let entries = |row: usize| observation.history(row).map(|entry| (entry.item, entry.rating));
+    let shown = Shown::new(observation.len(), entries);
+    Observation::new(py, &observation, shown, Some(observation.time()))
 }
 
 #[pymethods]
@@ -95,44 +120,49 @@ impl Environment {
         users: Option<Py<PyAny>>,
     ) -> PyResult<Environment> {
         let mut builder = builder(data, settings, policies, dynamics);
+        let names = Names::new(Some(&data.inner));
+        let asks_python = users.is_some();
         if let Some(users) = users {
-            builder = builder.users(OwnUsers::new(py, users)?);
+            builder = builder.users(OwnUsers::new(py, users, names.clone())?);
         }
-        let inner = free(py, || builder.build()).map_err(of_environment)?;
-        Ok(Environment { inner: Mutex::new(inner) })
+        let made = patiently(py, asks_python, || -> Result<_, native::EnvironmentError> {
+            let experiment = Arc::new(builder.experiment()?);
+            names.learn(&experiment);
+            Ok((experiment.clone(), native::Environment::of(experiment, 0)?))
+        });
+        let (experiment, environment) = made?.map_err(of_environment)?;
+        let (inner, replication) = (Lock::new("environment", environment), AtomicU32::new(0));
+        Ok(Environment { inner, names, experiment, replication, asks_python })
     }
 
     /// Begins again at step 0 of another replication: other users and draws of the same settings.
     #[pyo3(signature = (replication=0))]
     fn reset(&self, py: Python<'_>, replication: u32) -> PyResult<Observation> {
-        free(py, || self.inner().reset(replication)).map_err(of_environment)?;
-        Ok(self.observation(py))
+        let environment = &mut *self.hold(py)?;
+        patiently(py, self.asks_python, || environment.reset(replication))?.map_err(of_environment)?;
+        self.replication.store(replication, Ordering::Relaxed);
+        Ok(observed(py, environment))
     }
 
     /// Who wants a slate now.
-    fn observation(&self, py: Python<'_>) -> Observation {
-        let environment = self.inner();
-        let observation = environment.observation();
-        let entries = |row: usize| observation.history(row).map(|entry| (entry.item, entry.rating));
-        let shown = Shown::new(observation.len(), entries);
-        Observation::new(py, &observation, shown, Some(observation.time()))
+    fn observation(&self, py: Python<'_>) -> PyResult<Observation> {
+        Ok(observed(py, &*self.hold(py)?))
     }
 
     /// Shows slates to the users of the observation and gives what they did.
     fn step(&self, py: Python<'_>, slates: &Bound<'_, PyAny>) -> PyResult<Outcome> {
-        let outcome = self._close(py, slates)?;
-        self._open(py);
+        let environment = &mut *self.hold(py)?;
+        let slates = slates::read(slates, &environment.observation(), &self.names).map_err(of_slates)?;
+        let outcome = self.close(py, environment, &slates)?;
+        free(py, || environment.open());
         Ok(outcome)
     }
 
     /// The first half of a step: shows slates and takes the responses.
     fn _close(&self, py: Python<'_>, slates: &Bound<'_, PyAny>) -> PyResult<Outcome> {
-        let slates = {
-            let environment = self.inner();
-            slates::read(slates, &environment.observation()).map_err(of_slates)?
-        };
-        free(py, || self.inner().close(&slates)).map_err(of_environment)?;
-        self.outcome(py)
+        let environment = &mut *self.hold(py)?;
+        let slates = slates::read(slates, &environment.observation(), &self.names).map_err(of_slates)?;
+        self.close(py, environment, &slates)
     }
 
     /// The first half of a step with the candidates that are nearest to a vector for each visitor, by inner product.
@@ -144,67 +174,68 @@ impl Environment {
     ) -> PyResult<Outcome> {
         let (rows, width) = wanted.as_array().dim();
         let (wanted, vectors) = (contiguous(&wanted)?, contiguous(&vectors)?);
-        let closed = free(py, || {
-            let mut environment = self.inner();
+        let environment = &mut *self.hold(py)?;
+        let slates = {
             let observation = environment.observation();
             if rows != observation.len() || vectors.len() != observation.items * width {
-                return Err(Wrong::Slates(format!(
+                return Err(of_slates(format!(
                     "{rows} vectors of {width} numbers for {} users and {} items",
                     observation.len(),
                     observation.items
                 )));
             }
-            let slates = slates::nearest(wanted, vectors, width, &observation).map_err(Wrong::Slates)?;
-            environment.close(&slates).map_err(Wrong::Environment)
-        });
-        match closed {
-            Ok(()) => self.outcome(py),
-            Err(Wrong::Slates(problem)) => Err(of_slates(problem)),
-            Err(Wrong::Environment(problem)) => Err(of_environment(problem)),
-        }
+            free(py, || slates::nearest(wanted, vectors, width, &observation, &self.names)).map_err(of_slates)?
+        };
+        self.close(py, environment, &slates)
     }
 
     /// The second half of a step: users arrive.
-    fn _open(&self, py: Python<'_>) {
-        free(py, || self.inner().open());
+    fn _open(&self, py: Python<'_>) -> PyResult<()> {
+        let environment = &mut *self.hold(py)?;
+        free(py, || environment.open());
+        Ok(())
     }
 
     /// Opens the step once more, so that users who restarted in it come.
-    fn _open_again(&self, py: Python<'_>) {
-        free(py, || self.inner().open_again());
+    fn _open_again(&self, py: Python<'_>) -> PyResult<()> {
+        let environment = &mut *self.hold(py)?;
+        free(py, || environment.open_again());
+        Ok(())
     }
 
     /// Brings users back to the start.
-    fn _restart(&self, users: PyReadonlyArray1<'_, i64>) {
-        self.inner().restart(users.as_array().iter().map(|&user| UserId(user as u32)));
+    fn _restart(&self, py: Python<'_>, users: PyReadonlyArray1<'_, i64>) -> PyResult<()> {
+        self.hold(py)?.restart(users.as_array().iter().map(|&user| UserId(user as u32)));
+        Ok(())
     }
 
     /// Lets users leave for good.
-    fn _retire(&self, users: PyReadonlyArray1<'_, i64>) {
-        self.inner().retire(users.as_array().iter().map(|&user| UserId(user as u32)));
+    fn _retire(&self, py: Python<'_>, users: PyReadonlyArray1<'_, i64>) -> PyResult<()> {
+        self.hold(py)?.retire(users.as_array().iter().map(|&user| UserId(user as u32)));
+        Ok(())
     }
 
     /// Numbers of the users who want a slate now, and the milliseconds since 1970.
-    fn _visitors<'py>(&self, py: Python<'py>) -> (Bound<'py, PyArray1<i64>>, i64) {
-        let environment = self.inner();
+    fn _visitors<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyArray1<i64>>, i64)> {
+        let environment = self.hold(py)?;
         let observation = environment.observation();
-        (PyArray1::from_iter(py, observation.users.iter().map(|user| i64::from(user.0))), observation.time())
+        Ok((PyArray1::from_iter(py, observation.users.iter().map(|user| i64::from(user.0))), observation.time()))
     }
 
     /// History `[users, 20]` and its ratings of all users, those who are away included.
-    fn _histories<'py>(&self, py: Python<'py>) -> (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<f32>>) {
+    fn _histories<'py>(&self, py: Python<'py>) -> PyResult<Histories<'py>> {
+        let environment = &*self.hold(py)?;
         let (items, ratings) = free(py, || {
-            let environment = self.inner();
             let entries =
                 |user: usize| environment.history(UserId(user as u32)).map(|entry| (entry.item, entry.rating));
             Shown::new(environment.users(), entries).arrays(0.0)
         });
-        (items.into_pyarray(py), ratings.into_pyarray(py))
+        Ok((items.into_pyarray(py), ratings.into_pyarray(py)))
     }
 
     /// `[users, items]`: 1 where a user may be shown an item, those who are away included.
-    fn _masks<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray2<i8>> {
-        let environment = self.inner();
+    fn _masks<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray2<i8>>> {
+        let environment = self.hold(py)?;
         let (users, items) = (environment.users(), environment.data().items.len());
         let observation = environment.observation();
         let mut mask = Array2::ones((users, items));
@@ -214,12 +245,12 @@ impl Environment {
         for (row, user) in observation.users.iter().enumerate() {
             observation.get(row).blocked().for_each(|item| mask[[user.index(), item.index()]] = 0);
         }
-        mask.to_pyarray(py)
+        Ok(mask.to_pyarray(py))
     }
 
     /// Slates `[n, slate]` of the visitors without what is repeated, unknown or no candidate, and how many were left out.
     fn _keep_allowed<'py>(&self, py: Python<'py>, slates: PyReadonlyArray2<'py, i64>) -> PyResult<Kept<'py>> {
-        let environment = self.inner();
+        let environment = self.hold(py)?;
         let observation = environment.observation();
         let slates = slates.as_array();
         if slates.dim() != (observation.len(), observation.slate) {
@@ -246,13 +277,24 @@ impl Environment {
     }
 
     /// `[users]`: the user of the data set whom each simulated user mirrors.
-    fn sources<'py>(&self, py: Python<'py>) -> Bound<'py, PyArray1<u32>> {
-        PyArray1::from_iter(py, self.inner().sources().iter().map(|user| user.0))
+    fn sources<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyArray1<u32>>> {
+        Ok(PyArray1::from_iter(py, self.hold(py)?.sources().iter().map(|user| user.0)))
+    }
+
+    /// The log before the first step, as a policy of an experiment is given it.
+    fn log(&self, py: Python<'_>) -> PyResult<Log> {
+        let users = self.experiment.users(self.replication.load(Ordering::Relaxed)).map_err(of_experiment)?;
+        let slate = self.experiment.scenario.slate;
+        Ok(match &users.known {
+            None => Log::of(py, &self.experiment.start().log, &users.sources, slate),
+            Some(known) => Log::of(py, &known.log, &known.sources, slate),
+        })
     }
 
     /// A built-in policy that was named when the environment was made.
     fn policy(&self, py: Python<'_>, name: &str) -> PyResult<BuiltinPolicy> {
-        let policy = free(py, || self.inner().policy(name)).map_err(of_environment)?;
+        let environment = &*self.hold(py)?;
+        let policy = free(py, || environment.policy(name)).map_err(of_environment)?;
         Ok(BuiltinPolicy::new(policy))
     }
 
@@ -264,8 +306,8 @@ impl Environment {
         policy: &BuiltinPolicy,
         most: Option<u32>,
     ) -> PyResult<Bound<'py, PyArray1<f64>>> {
+        let (environment, policy) = (&mut *self.hold(py)?, &mut **policy.hold(py)?);
         let rewards = interruptible(py, |stop| -> PyResult<Vec<f64>> {
-            let (mut environment, mut policy) = (self.inner(), policy.inner());
             let (mut rewards, mut slates) = (Vec::new(), Slates::default());
             let most = most.map_or(usize::MAX, |most| most as usize);
             while !environment.is_done() && rewards.len() < most && !stop.load(Ordering::Relaxed) {
@@ -283,56 +325,52 @@ impl Environment {
 
     /// Steps done since the last reset.
     #[getter]
-    fn time_step(&self) -> u32 {
-        self.inner().time_step()
+    fn time_step(&self, py: Python<'_>) -> PyResult<u32> {
+        Ok(self.hold(py)?.time_step())
     }
 
     /// Steps in all.
     #[getter]
-    fn steps(&self) -> u32 {
-        self.inner().steps()
+    fn steps(&self, py: Python<'_>) -> PyResult<u32> {
+        Ok(self.hold(py)?.steps())
     }
 
     /// Simulated users, those who left included.
     #[getter]
-    fn users(&self) -> usize {
-        self.inner().users()
+    fn users(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.hold(py)?.users())
     }
 
     /// Items of the catalogue.
     #[getter]
-    fn items(&self) -> usize {
-        self.inner().data().items.len()
+    fn items(&self, py: Python<'_>) -> PyResult<usize> {
+        Ok(self.hold(py)?.data().items.len())
     }
 
     /// Returns true if the last step is done.
     #[getter]
-    fn is_done(&self) -> bool {
-        self.inner().is_done()
+    fn is_done(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.hold(py)?.is_done())
     }
 
     /// The hash over all events so far: that of an experiment in which a policy gave the same slates.
     #[getter]
-    fn digest(&self) -> String {
-        self.inner().digest().to_string()
+    fn digest(&self, py: Python<'_>) -> PyResult<String> {
+        Ok(self.hold(py)?.digest().to_string())
     }
 
     /// Name and value of each metric over the steps so far; `None` where it is undefined.
     fn metrics<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let values = PyDict::new(py);
-        for (name, value) in self.inner().metrics() {
+        for (name, value) in self.hold(py)?.metrics() {
             values.set_item(name, value)?;
         }
         Ok(values)
     }
 
-    fn __repr__(&self) -> String {
-        let environment = self.inner();
-        format!(
-            "Environment({} users, step {} of {})",
-            environment.users(),
-            environment.time_step(),
-            environment.steps()
-        )
+    fn __repr__(&self, py: Python<'_>) -> PyResult<String> {
+        let environment = self.hold(py)?;
+        let (users, step, steps) = (environment.users(), environment.time_step(), environment.steps());
+        Ok(format!("Environment({users} users, step {step} of {steps})"))
     }
 }

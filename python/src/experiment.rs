@@ -3,6 +3,7 @@
 use crate::data::Dataset;
 use crate::errors::{of_dataset, of_experiment, of_scenario, of_settings, refusal};
 use crate::interrupt::interruptible;
+use crate::names::Names;
 use crate::policy::factory;
 use crate::result::Result as RunResult;
 use crate::threads::free;
@@ -43,12 +44,13 @@ impl Experiment {
         allow_external: bool,
     ) -> PyResult<Experiment> {
         let mut registry = Registry::builtin();
+        let data = data.map(|data| data.inner.clone());
+        let users_by_name = Names::new(data.as_ref());
         let names: Vec<String> = policies.iter().map(|(name, _)| name.clone()).collect();
         for (name, object) in policies {
-            registry = registry.with_policy(&name, factory(object));
+            registry = registry.with_policy(&name, factory(object, users_by_name.clone()));
         }
-        let data = data.map(|data| data.inner.clone());
-        let users = users.map(|users| OwnUsers::new(py, users)).transpose()?;
+        let users = users.map(|users| OwnUsers::new(py, users, users_by_name.clone())).transpose()?;
         interruptible(py, |_| {
             let mut scenario = Scenario::parse(&text, &origin, &registry, &settings).map_err(of_scenario)?;
             allow(&scenario, allow_external)?;
@@ -60,7 +62,9 @@ impl Experiment {
             };
             let users = users.map(|users| Arc::new(users) as Arc<dyn UserModel>);
             let experiment = native::Experiment::with_model(scenario, data, registry, users);
-            Ok(Experiment { inner: Arc::new(experiment.map_err(of_experiment)?) })
+            let inner = Arc::new(experiment.map_err(of_experiment)?);
+            users_by_name.learn(&inner);
+            Ok(Experiment { inner })
         })?
     }
 

@@ -1,7 +1,8 @@
 //! Long work with the interpreter free: Ctrl-C is looked for many times a second and stops it.
 
+use crate::asking::interrupt;
 use crate::errors::refusal;
-use crate::threads::on_threads;
+use crate::threads::{is_alone, on_threads};
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -12,16 +13,36 @@ const LOOK: Duration = Duration::from_millis(20);
 /// Does `work`, which looks at the flag it is given and ends soon after it is set.
 pub(crate) fn interruptible<T: Send>(py: Python<'_>, work: impl FnOnce(&AtomicBool) -> T + Send) -> PyResult<T> {
     let stop = AtomicBool::new(false);
+    if rayon::current_thread_index().is_some() {
+        // A user model or a policy of Python calls. Its thread does the work: another one may never be free.
+        return Ok(py.detach(|| work(&stop)));
+    }
+    let is_done = AtomicBool::new(false);
+    let waiting = std::thread::current();
     let (done, signal) = py.detach(|| {
         std::thread::scope(|scope| {
-            let worker = scope.spawn(|| on_threads(|| work(&stop)));
+            let worker = scope.spawn(|| {
+                let done = on_threads(|| work(&stop));
+                is_done.store(true, Ordering::Release);
+                waiting.unpark();
+                done
+            });
             let mut signal = Ok(());
-            while !worker.is_finished() {
+            // A panic leaves the flag as it was.
+            while !is_done.load(Ordering::Acquire) && !worker.is_finished() {
                 std::thread::park_timeout(LOOK);
-                if signal.is_ok() {
-                    signal = Python::attach(|py| py.check_signals());
-                    stop.store(signal.is_err(), Ordering::Relaxed);
-                }
+                Python::attach(|py| {
+                    let pressed = py.check_signals();
+                    let again = pressed.is_err();
+                    if again {
+                        stop.store(true, Ordering::Relaxed);
+                        signal = pressed;
+                    }
+                    // Other work that asks Python goes on: whose call is whose is not known.
+                    if signal.is_err() && is_alone() {
+                        let _ = interrupt(py, again);
+                    }
+                });
             }
             (worker.join(), signal)
         })

@@ -1,12 +1,15 @@
 //! The native half of the Python package `recmirror`: data sets, environments and experiments, as the Rust library has them.
 
 mod arrow;
+mod asking;
 mod data;
 mod environment;
 mod errors;
 mod experiment;
 mod fit;
 mod interrupt;
+mod lock;
+mod names;
 mod observation;
 mod outcome;
 mod policy;

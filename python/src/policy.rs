@@ -1,7 +1,10 @@
 //! Policies: built-in ones for Python, and Python's own ones for experiments.
 
+use crate::asking::ask;
 use crate::environment::Environment;
 use crate::errors::{of_policy, refusal};
+use crate::lock::{Held, Lock};
+use crate::names::Names;
 use crate::observation::{HISTORY, Observation, Shown};
 use crate::slates;
 use crate::threads::free;
@@ -11,21 +14,22 @@ use pyo3::prelude::*;
 use pyo3::types::PyType;
 use recmirror::log::EventBatch;
 use recmirror::policy::{Factory, Histories, Policy, PolicyContext, PolicyError, Requests, Slates};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// A built-in policy, fitted to the log before the first step of an environment.
 #[pyclass(frozen, module = "recmirror")]
 pub struct BuiltinPolicy {
-    inner: Mutex<Box<dyn Policy>>,
+    inner: Lock<Box<dyn Policy>>,
 }
 
 impl BuiltinPolicy {
     pub(crate) fn new(inner: Box<dyn Policy>) -> BuiltinPolicy {
-        BuiltinPolicy { inner: Mutex::new(inner) }
+        BuiltinPolicy { inner: Lock::new("policy", inner) }
     }
 
-    pub(crate) fn inner(&self) -> MutexGuard<'_, Box<dyn Policy>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whoever holds an environment and a policy holds the environment first.
+    pub(crate) fn hold(&self, py: Python<'_>) -> PyResult<Held<'_, Box<dyn Policy>>> {
+        self.inner.hold(py)
     }
 }
 
@@ -33,11 +37,8 @@ impl BuiltinPolicy {
 impl BuiltinPolicy {
     /// `[n, slate]`: slates for the users who want one now, -1 in empty slots.
     fn recommend<'py>(&self, py: Python<'py>, environment: &Environment) -> PyResult<Bound<'py, PyArray2<i64>>> {
-        let slates = free(py, || {
-            let mut policy = self.inner();
-            let environment = environment.inner();
-            policy.slates(&environment.observation())
-        });
+        let (environment, policy) = (&*environment.hold(py)?, &mut **self.hold(py)?);
+        let slates = free(py, || policy.slates(&environment.observation()));
         let slates = slates.map_err(|problem| of_policy(problem.to_string()))?;
         let items = slates.items.iter().map(|item| if item.is_some() { i64::from(item.0) } else { -1 });
         let shape = [slates.items.len() / slates.slate.max(1), slates.slate];
@@ -46,10 +47,8 @@ impl BuiltinPolicy {
 
     /// Learns from the last step of the environment.
     fn observe(&self, py: Python<'_>, environment: &Environment) -> PyResult<()> {
-        let learned = free(py, || {
-            let mut policy = self.inner();
-            policy.observe(environment.inner().events())
-        });
+        let (environment, policy) = (&*environment.hold(py)?, &mut **self.hold(py)?);
+        let learned = free(py, || policy.observe(environment.events()));
         learned.map_err(|problem| of_policy(problem.to_string()))
     }
 }
@@ -58,6 +57,7 @@ impl BuiltinPolicy {
 struct Outside {
     object: Py<PyAny>,
     histories: Histories,
+    names: Names,
 }
 
 impl Outside {
@@ -67,7 +67,7 @@ impl Outside {
             self.histories.of(user).skip(self.histories.len_of(user).saturating_sub(HISTORY))
         };
         let shown = Shown::new(requests.len(), entries);
-        Python::attach(|py| {
+        ask(|py| {
             let object = self.object.bind(py);
             let observation = Bound::new(py, Observation::new(py, requests, shown, None));
             let observation = observation.map_err(|problem| problem.to_string())?;
@@ -76,7 +76,10 @@ impl Outside {
             } else {
                 object.call1((observation,))
             };
-            slates::read(&answer.map_err(|problem| traceback(py, &problem))?, requests)
+            let answer = answer.map_err(|problem| traceback(py, &problem))?;
+            let slates = slates::read(&answer, requests, &self.names)?;
+            slates::check(&slates, requests, &self.names)?;
+            Ok(slates)
         })
     }
 }
@@ -89,7 +92,7 @@ impl Policy for Outside {
 
     fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.histories.observe(events, |_, _, _| ());
-        let told = Python::attach(|py| -> PyResult<()> {
+        let told = ask(|py| -> PyResult<()> {
             let object = self.object.bind(py);
             if !object.hasattr("observe")? {
                 return Ok(());
@@ -109,12 +112,12 @@ pub(crate) fn traceback(py: Python<'_>, problem: &PyErr) -> String {
 
 /// Builds a Python policy once a replication: `object` is a policy, or a class without arguments that makes one. Where it has
 /// `fit`, it is given the log before the start.
-pub(crate) fn factory(object: Py<PyAny>) -> Factory {
+pub(crate) fn factory(object: Py<PyAny>, names: Names) -> Factory {
     Arc::new(move |context: &PolicyContext| {
-        let made = Python::attach(|py| {
-            made(py, object.bind(py), context).map_err(|problem| PolicyError::new(traceback(py, &problem)))
-        });
-        Ok(Box::new(Outside { object: made?, histories: Histories::new(context) }) as Box<dyn Policy>)
+        let made =
+            ask(|py| made(py, object.bind(py), context).map_err(|problem| PolicyError::new(traceback(py, &problem))));
+        let (histories, names) = (Histories::new(context), names.clone());
+        Ok(Box::new(Outside { object: made?, histories, names }) as Box<dyn Policy>)
     })
 }
 
@@ -123,10 +126,15 @@ fn made(py: Python<'_>, object: &Bound<'_, PyAny>, context: &PolicyContext) -> P
         object.call0()?
     } else {
         // Replications run side by side: each needs a state of its own.
-        py.import("copy")?.call_method1("deepcopy", (object,))?
+        py.import("copy")?.call_method1("deepcopy", (object,)).map_err(|problem| {
+            of_policy(format!(
+                "each replication needs a copy of the policy, which fails ({problem}); pass its class instead"
+            ))
+        })?
     };
     if made.hasattr("fit")? {
-        made.call_method1("fit", (Bound::new(py, Log::of(py, context))?,))?;
+        let log = Log::of(py, &context.log, &context.sources, context.slate);
+        made.call_method1("fit", (Bound::new(py, log)?,))?;
     }
     if !made.hasattr("recommend")? && !made.is_callable() {
         let name = made.get_type().name()?;

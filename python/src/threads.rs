@@ -1,14 +1,40 @@
 //! Worker threads that belong to this process: a process that was forked has none of its parent's, and gets its own.
 
+use crate::asking::is_asking;
 use crate::errors::refusal;
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The pool of a process.
 struct Owned {
     process: u32,
     pool: Arc<ThreadPool>,
+}
+
+/// Work that threads of Python have given to the pool and wait for.
+static JOBS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts a job for as long as it lasts, a panic included.
+struct Job;
+
+impl Job {
+    fn begin() -> Job {
+        JOBS.fetch_add(1, Ordering::SeqCst);
+        Job
+    }
+}
+
+impl Drop for Job {
+    fn drop(&mut self) {
+        JOBS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Returns true if threads of Python wait for no more than one job.
+pub(crate) fn is_alone() -> bool {
+    JOBS.load(Ordering::SeqCst) <= 1
 }
 
 static POOL: Mutex<Option<Owned>> = Mutex::new(None);
@@ -36,11 +62,18 @@ pub(crate) fn on_threads<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     if rayon::current_thread_index().is_some() {
         return work();
     }
-    match pool(None) {
-        Ok(pool) => pool.install(work),
+    let _job = Job::begin();
+    let Ok(pool) = pool(None) else {
         // Where no thread can be started, rayon's own pool says so.
-        Err(_) => work(),
+        return work();
+    };
+    if is_asking() {
+        // A user model or a policy of Python holds one of the threads, and may be waiting for this work.
+        if let Ok(other) = ThreadPoolBuilder::new().num_threads(pool.current_num_threads()).build() {
+            return other.install(work);
+        }
     }
+    pool.install(work)
 }
 
 /// Does `work` on the threads of this process, with the interpreter free.

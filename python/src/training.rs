@@ -2,8 +2,8 @@
 
 use numpy::{PyArray1, ToPyArray};
 use pyo3::prelude::*;
+use recmirror::dataset::TrainingLog;
 use recmirror::ids::LogUserId;
-use recmirror::policy::PolicyContext;
 
 /// What a policy may learn from before the first step, in numbers of users and items.
 #[pyclass(frozen, module = "recmirror")]
@@ -35,12 +35,11 @@ pub struct Log {
 }
 
 impl Log {
-    /// Copies what a policy may know.
-    pub(crate) fn of(py: Python<'_>, context: &PolicyContext) -> Log {
-        let log = &context.log;
+    /// Copies a log, and whose history each simulated user starts with.
+    pub(crate) fn of(py: Python<'_>, log: &TrainingLog, sources: &[LogUserId], slate: usize) -> Log {
         let users: Vec<u32> =
             (0..log.users() as u32).flat_map(|user| std::iter::repeat_n(user, log.of(LogUserId(user)).len())).collect();
-        let sources: Vec<u32> = context.sources.iter().map(|user| user.0).collect();
+        let sources: Vec<u32> = sources.iter().map(|user| user.0).collect();
         Log {
             users: PyArray1::from_vec(py, users).unbind(),
             items: PyArray1::from_iter(py, log.rows.iter().map(|row| row.item.0)).unbind(),
@@ -49,7 +48,7 @@ impl Log {
             sources: sources.to_pyarray(py).unbind(),
             n_users: log.users(),
             n_items: log.items,
-            slate: context.slate,
+            slate,
         }
     }
 }

@@ -45,3 +45,14 @@ class Counts:
 
     def observe(self, outcome: rm.Outcome) -> None:
         np.add.at(self.counts, outcome.accepted_items[outcome.accepted >= 0], 1)
+
+
+class Likes:
+    """Users who take items whose number is a multiple of `each`."""
+
+    def __init__(self, each: int) -> None:
+        self.each = each
+
+    def respond(self, scenes: rm.Scenes) -> np.ndarray:
+        liked = np.where(scenes.items % self.each == 0, 3.0, -3.0)
+        return np.hstack([liked, np.zeros((len(liked), 1))])

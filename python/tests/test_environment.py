@@ -82,9 +82,9 @@ def test_wrong_slates_are_refused_and_change_nothing(data: rm.Dataset) -> None:
         (good.astype(str), "dtype"),
         (np.full((len(good), 60), math.nan), "not a number"),
         (np.where(np.arange(4) == 2, good[:, :1], good), f"user {users[0]}.*slot 2"),
-        (np.where(np.arange(4) == 1, 60, good), f"user {users[0]}, slot 1: 60 is no item"),
+        (np.where(np.arange(4) == 1, 60, good), rf"user {users[0]} \(`u\d+`\), slot 1: 60 is no item"),
         ((good, good, good), "tuple of 3"),
-        ((good, np.where(np.arange(4) == 3, math.nan, 1.0) + 0 * good), f"user {users[0]}, slot 3: the score is not"),
+        ((good, np.where(np.arange(4) == 3, math.nan, 1.0) + 0 * good), rf"user {users[0]} \(`u\d+`\), slot 3: the score is not"),
         (None, "the answer is None; expected"),
         (object(), "dtype object"),
     ]

@@ -12,7 +12,7 @@ import pytest
 
 import recmirror as rm
 
-from shop import Counts, table
+from shop import Counts, Likes, table
 
 SCENARIO = """
 data.path = "."
@@ -87,3 +87,19 @@ def test_the_command_comes_with_the_package() -> None:
 def test_a_value_without_a_form_in_toml_is_refused(scenario: Path) -> None:
     with pytest.raises(TypeError, match="has no form in a scenario"):
         rm.run(scenario, data=rm.Dataset(table()), settings={"metrics": {"regret"}})
+
+
+def test_users_replace_those_of_the_file_whatever_their_keys(scenario: Path) -> None:
+    data = rm.Dataset(table())
+    plain = rm.run(scenario, data=data)
+    likes = rm.run(scenario, data=data, users=Likes(3))
+    assert plain.digest != likes.digest
+    for user in ('kind = "mirror", path = "nowhere"', 'kind = "mirror", path = "nowhere", temperature = 1.0'):
+        scenario.write_text(f"{SCENARIO}user = {{ {user} }}\n")
+        assert rm.run(scenario, data=data, users="parametric").digest == plain.digest
+        assert rm.run(scenario, data=data, users=Likes(3)).digest == likes.digest
+        with pytest.raises(rm.UserModelError, match="nowhere"):
+            rm.run(scenario, data=data)
+    scenario.write_text(f'{SCENARIO}user = {{ kind = "parametric", taste = 3, tastes = 3 }}\n')
+    with pytest.raises(rm.ScenarioError, match="unknown key `tastes`"):
+        rm.run(scenario, data=data, users="somewhere")

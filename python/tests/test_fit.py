@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from pathlib import Path
 
 import polars
@@ -21,6 +22,8 @@ def test_a_fitted_model_is_measured_and_serves_as_users(tmp_path: Path) -> None:
     assert set(figures.columns) >= {"measure", "who", "estimate", "low", "high"} and len(figures) > 5
     assert 0 <= (alignment.estimate("choice") or -1) <= 1
     assert "<table>" in alignment._repr_html_()
+    sent = pickle.loads(pickle.dumps(model))
+    assert sent.path == model.path and str(sent.alignment) == str(alignment)
     env = rm.Environment(data, users=model, population=30, slate=3, steps=2, policies=["popular"])
     assert env.run(env.policy("popular")).shape == (2,)
     with pytest.raises(rm.UserModelError, match="force=True"):

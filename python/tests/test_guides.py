@@ -28,7 +28,8 @@ def blocks(page: str) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_python_of_the_pages(page: Path, tmp_path: Path) -> None:
+def test_python_of_the_pages(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     found = blocks(page.read_text(encoding="utf-8"))
     scenario = tmp_path / "guide.toml"
     scenario.write_text(SCENARIO)

@@ -1,8 +1,7 @@
-"""Threads, several environments, forked and spawned processes, Ctrl-C, memory."""
+"""Threads, several environments, forked and spawned processes, Ctrl-C."""
 
 from __future__ import annotations
 
-import gc
 import multiprocessing
 import os
 import signal
@@ -11,15 +10,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-import gymnasium
-import numpy as np
 import pytest
 
 import recmirror as rm
 from shop import table
-
-STEPS = int(os.environ.get("RECMIRROR_LONG_STEPS", "2000"))
-
 
 def rollout(seed: int = 5) -> str:
     env = rm.Environment(rm.Dataset(table()), population=150, slate=3, steps=4, seed=seed, policies=["ials"])
@@ -117,32 +111,3 @@ def test_ctrl_c_stops_a_fit(tmp_path: Path) -> None:
         rm.fit(data, out=tmp_path / "model", epochs=10_000)
     assert time.monotonic() - stopped[0] < 1.0
     assert not (tmp_path / "model").exists()
-
-
-def memory() -> int:
-    """Bytes that the process holds."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise AssertionError("no VmRSS")
-
-
-@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs /proc")
-def test_memory_does_not_grow() -> None:
-    envs = gymnasium.make_vec(
-        "recmirror/Slates-v0", num_envs=32, data=rm.Dataset(table()), slate=3, episode_steps=20
-    ).unwrapped
-    actions = np.tile(np.arange(3), (32, 1))
-
-    def play(resets: int, steps: int) -> None:
-        for _ in range(resets):
-            envs.reset()
-        for _ in range(steps):
-            envs.step(actions)
-        gc.collect()
-
-    play(max(20, STEPS // 100), STEPS // 4)
-    before = memory()
-    play(max(20, STEPS // 100), STEPS)
-    grown = memory() - before
-    assert grown < 4 << 20, f"{grown / 2**20:.1f} MiB more after {STEPS} steps"

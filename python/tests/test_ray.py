@@ -15,7 +15,7 @@ ray = pytest.importorskip("ray")
 
 import recmirror as rm  # noqa: E402
 import recmirror.ray  # noqa: E402
-from shop import Counts, table  # noqa: E402
+from shop import Counts, Likes, table, taste  # noqa: E402
 
 SCENARIO = """
 data.path = "."
@@ -154,3 +154,65 @@ def test_a_sweep_gives_one_table(cluster: None, scenario: Path) -> None:
     assert part.select(list(one.columns)).equals(polars.DataFrame(one))
     with pytest.raises(rm.Error, match="expected a list of values"):
         rm.ray.sweep(scenario, {"slate": 3}, data=data)
+
+
+def test_users_of_a_mirror_are_sent_to_the_workers(cluster: None, tmp_path: Path) -> None:
+    data = rm.Dataset(taste())
+    model = rm.fit(data, out=tmp_path / "model", epochs=1, scenes=0)
+    path = tmp_path / "shop.toml"
+    # The file has users of another kind, with a key of their own.
+    path.write_text(SCENARIO.replace("replications = 6", "replications = 3") + 'user = { kind = "parametric", taste = 3 }\n')
+    local = rm.run(path, data=data, users=model)
+    assert rm.run(path, data=data).digest != local.digest
+    assert 'kind = "mirror"' in local.manifest["scenario"]
+    for users in (model, model.path):
+        assert rm.ray.run(path, data=data, users=users).digest == local.digest
+    kinds = rm.ray.sweep(path, {"user.temperature": [1.0, 2.0]}, data=data, users=model, settings={"replications": 1})
+    assert len(set(kinds["mean"])) > len(set(rm.run(path, data=data, users=model, settings={"replications": 1}).summary["mean"]))
+
+
+def test_users_of_python_answer_in_the_workers(cluster: None, scenario: Path) -> None:
+    data = rm.Dataset(table())
+    local = rm.run(scenario, data=data, users=Likes(7))
+    assert rm.ray.run(scenario, data=data, users=Likes(7)).digest == local.digest
+    assert rm.ray.run(scenario, data=data, users=Likes(8)).digest != local.digest
+
+
+def test_a_space_takes_samplers_of_ray_tune(cluster: None, scenario: Path) -> None:
+    tune = pytest.importorskip("ray.tune", exc_type=ImportError, reason="Ray Tune needs pydantic")
+    data, settings = rm.Dataset(table()), {"replications": 1, "ticks": 2}
+    space = {
+        "user.temperature": tune.uniform(0.5, 2.0),
+        "population.users": tune.randint(20, 60),
+        "slate": tune.grid_search([2, 3]),
+        "policy.popular.learn": tune.choice([True, False]),
+    }
+    found = polars.DataFrame(rm.ray.sweep(scenario, space, samples=2, seed=5, data=data, settings=settings))
+    points = found.select(list(space)).unique()
+    assert len(points) == 4 and set(points["slate"]) == {2, 3} and points["user.temperature"].n_unique() == 4
+    assert points["user.temperature"].is_between(0.5, 2.0).all() and points["population.users"].is_between(20, 59).all()
+    again = polars.DataFrame(rm.ray.sweep(scenario, space, samples=2, seed=5, data=data, settings=settings))
+    assert again.equals(found), "the seed decides what is drawn"
+    other = polars.DataFrame(rm.ray.sweep(scenario, space, samples=2, seed=6, data=data, settings=settings))
+    assert set(other["user.temperature"]) != set(found["user.temperature"])
+
+
+class Drawn:
+    """A sampler with the method of those of Ray Tune."""
+
+    def sample(self, random_state: np.random.RandomState) -> float:
+        return float(random_state.uniform(0.5, 2.0))
+
+
+def test_a_space_takes_samplers(cluster: None, scenario: Path) -> None:
+    data, settings = rm.Dataset(table()), {"replications": 1, "ticks": 2}
+    space = {"user.temperature": Drawn(), "slate": {"grid_search": [2, 3]}}
+    tables = [
+        polars.DataFrame(rm.ray.sweep(scenario, space, samples=2, seed=seed, data=data, settings=settings))
+        for seed in (5, 5, 6)
+    ]
+    assert len(tables[0].select("slate", "user.temperature").unique()) == 4
+    assert tables[0].equals(tables[1]), "the seed decides what is drawn"
+    assert set(tables[0]["user.temperature"]).isdisjoint(tables[2]["user.temperature"])
+    with pytest.raises(rm.Error, match="expected a list of values, or a sampler"):
+        rm.ray.sweep(scenario, {"slate": object()}, data=data)

@@ -60,7 +60,7 @@ impl Scenario {
             return Err(invalid(problems));
         }
         let partial = !problems.is_empty();
-        problems.extend(settings::apply(&mut root, overrides));
+        problems.extend(settings::apply(&mut root, overrides, registry));
         let folder = folder_of(origin);
         match check::check(&root, registry, &folder, partial) {
             Ok(checked) if problems.is_empty() => build::build(&checked, origin, registry)

@@ -9,13 +9,19 @@ use super::keys::{DYNAMICS, POLICIES};
 use super::raw::{RawEntry, RawTable, RawValue};
 use super::scope::{sections, unknown_section};
 use crate::params::{did_you_mean, listed, short};
+use crate::registry::Registry;
+use crate::user;
 
 /// Writes the settings into the raw scenario in order; the last setting of a key counts.
 pub(super) fn apply(root: &mut RawTable, settings: &[(String, String)]) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (key, value) in settings {
         let place = Place::Setting(format!("{}={}", short(key), short(value)));
-        if let Err(message) = apply_one(root, key.trim(), value.trim(), &place) {
+        let (key, value) = (key.trim(), value.trim());
+        if key == "user.kind" {
+            choose_users(root, value.trim_matches(['"', '\'']), registry);
+        }
+        if let Err(message) = apply_one(root, key, value, &place) {
             problems.push(Problem { place, message });
         }
     }
@@ -58,6 +64,15 @@ fn apply_one(root: &mut RawTable, key: &str, value: &str, place: &Place) -> Resu
         }
         Some((section, _)) => Err(unknown_section(section)),
     }
+}
+
+/// Drops the keys that belong to the file's kind of user model where a setting chooses another kind: they mean nothing to it.
+fn choose_users(root: &mut RawTable, kind: &str, registry: &Registry) {
+    let Some(table) = section_table(root, "user") else { return };
+    let before = registry.user(table.text("kind").unwrap_or(user::KINDS[0].name));
+    let (Some(before), Some(_)) = (before.filter(|before| before.name != kind), registry.user(kind)) else { return };
+    let is_own = |name: &str| before.keys.iter().any(|key| key.name == name);
+    table.entries.retain(|entry| matches!(entry.place, Place::Setting(_)) || !is_own(&entry.name));
 }
 
 fn usage(list: &str) -> String {

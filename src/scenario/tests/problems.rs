@@ -293,3 +293,17 @@ fn defaults_are_filled_in() {
     let wanted: toml::Table = toml::from_str("neighbours = 50\nshrinkage = 10.0\nweights = 'none'").unwrap();
     assert_eq!(scenario.policies[0].params, wanted);
 }
+
+#[test]
+fn a_setting_that_chooses_other_users_drops_the_keys_of_the_files_kind() {
+    let text = "policy = [{ kind = 'popular' }]\ndata.path = 'd'\nuser = { kind = 'parametric', taste = 3, acceptance = 0.4 }\n";
+    for settings in [["user.kind=mirror", "user.path=/models/x"], ["user.path=/models/x", "user.kind=\"mirror\""]] {
+        let user = parse_with(text, &settings).unwrap().user;
+        assert_eq!((user.model.kind.as_str(), user.model.path()), ("mirror", Some(Path::new("/models/x"))));
+        assert_eq!(user.acceptance, AcceptanceSpec::Share(0.4), "a key of every kind stays");
+    }
+    let wrong = text.replace("taste", "tastes");
+    for (text, settings) in [(&*wrong, ["user.kind=mirror"]), (text, ["user.path=x"])] {
+        assert!(parse_with(text, &settings).unwrap_err().to_string().contains("unknown key"), "{settings:?}");
+    }
+}
