@@ -265,10 +265,10 @@ macro_rules! builtin_kinds {
 
         /// The parameters of each kind as code leaves them when it sets none.
         #[cfg(test)]
-        pub(crate) fn unset_parameters() -> Vec<$crate::params::toml::Table> {
+        pub(crate) fn unset_parameters() -> Result<Vec<$crate::params::toml::Table>, $crate::params::ParameterError> {
             use $crate::params::Parameters;
             let tables = [$($(#[$attribute])* <$($step)::+>::default().with_kind()),*];
-            tables.into_iter().map(|table| table.expect("a table")).collect()
+            tables.into_iter().collect()
         }
     };
 }

@@ -39,9 +39,9 @@ fn check(head: &str, kinds: &[(&str, &[Key])], unset: Vec<Table>) {
 #[test]
 fn parameters_that_code_leaves_unset_are_the_defaults_of_files() {
     let kinds: Vec<_> = policy::KINDS.iter().map(|kind| (kind.name, kind.keys)).collect();
-    check("[[policy]]", &kinds, policy::unset_parameters());
+    check("[[policy]]", &kinds, policy::unset_parameters().expect("tables"));
     let kinds: Vec<_> = dynamics::KINDS.iter().map(|kind| (kind.name, kind.keys)).collect();
-    check("[[dynamic]]", &kinds, dynamics::unset_parameters());
+    check("[[dynamic]]", &kinds, dynamics::unset_parameters().expect("tables"));
     let kinds: Vec<_> = user::KINDS.iter().map(|kind| (kind.name, kind.keys)).collect();
-    check("[user]", &kinds, user::unset_parameters());
+    check("[user]", &kinds, user::unset_parameters().expect("tables"));
 }
