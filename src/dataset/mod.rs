@@ -191,7 +191,8 @@ impl Dataset {
         Dataset::collect(path, &detect::open(path, family, None)?)
     }
 
-    /// Like [`Dataset::read`], where a file of the folder holds exposures and is no part of the log.
+    /// Like [`Dataset::read`], where a file of the folder holds exposures and is no part of the log. If no other file is a log, that
+    /// file is the log, too, and a note says so.
     ///
     /// # Errors
     /// As [`Dataset::read`].
@@ -200,18 +201,21 @@ impl Dataset {
             return Err(DataError::NoFolder { path: path.to_owned() });
         }
         let name = exposures.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let found = detect::open(path, None, Some(exposures)).map_err(|problem| match problem {
-            DataError::UnknownFormat { path, found } => {
-                let found = format!("{found}, besides {name}, which holds the exposures and is no log");
-                DataError::UnknownFormat { path, found }
-            }
-            other => other,
-        })?;
-        let mut data = Dataset::collect(path, &found)?;
         let folders = (path.canonicalize(), exposures.parent().map(Path::canonicalize));
-        if matches!(folders, (Ok(folder), Some(Ok(parent))) if folder == parent) {
-            data.notes.push(format!("{name} holds the exposures: it is no part of the log"));
-        }
+        let is_beside = matches!(folders, (Ok(folder), Some(Ok(parent))) if folder == parent);
+        let mut note = is_beside.then(|| format!("{name} holds the exposures: it is no part of the log"));
+        let found = match detect::open(path, None, Some(exposures)) {
+            // Logged traffic may be all that there is: it is the log then, too.
+            Err(DataError::UnknownFormat { .. }) if is_beside => {
+                note = Some(format!(
+                    "{name} is the log and holds the exposures: the user model and the policies start from these responses"
+                ));
+                detect::open(path, None, None)?
+            }
+            found => found?,
+        };
+        let mut data = Dataset::collect(path, &found)?;
+        data.notes.extend(note);
         Ok(data)
     }
 

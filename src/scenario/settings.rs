@@ -5,7 +5,6 @@
 
 use super::error::{Place, Problem};
 use super::keys::{DYNAMICS, POLICIES};
-
 use super::raw::{RawEntry, RawTable, RawValue};
 use super::scope::{sections, unknown_section};
 use crate::params::{did_you_mean, listed, short};
@@ -13,7 +12,7 @@ use crate::registry::Registry;
 use crate::user;
 
 /// Writes the settings into the raw scenario in order; the last setting of a key counts.
-pub(super) fn apply(root: &mut RawTable, settings: &[(String, String)]) -> Vec<Problem> {
+pub(super) fn apply(root: &mut RawTable, settings: &[(String, String)], registry: &Registry) -> Vec<Problem> {
     let mut problems = Vec::new();
     for (key, value) in settings {
         let place = Place::Setting(format!("{}={}", short(key), short(value)));
