@@ -136,5 +136,4 @@ fn exposures_beside_their_log_are_no_part_of_it() {
     let data = Dataset::read_beside(folder.path(), &random).expect("traffic that is log and exposures");
     assert_eq!(rows(&data).len(), 2);
     assert!(data.notes.join("\n").contains("random.csv is the log and holds the exposures"), "{:?}", data.notes);
-}");
 }
