@@ -303,7 +303,11 @@ fn a_setting_that_chooses_other_users_drops_the_keys_of_the_files_kind() {
         assert_eq!(user.acceptance, AcceptanceSpec::Share(0.4), "a key of every kind stays");
     }
     let wrong = text.replace("taste", "tastes");
-    for (text, settings) in [(&*wrong, ["user.kind=mirror"]), (text, ["user.path=x"])] {
-        assert!(parse_with(text, &settings).unwrap_err().to_string().contains("unknown key"), "{settings:?}");
+    for (text, setting, expected) in [
+        (&*wrong, "user.kind=mirror", "unknown key `tastes`"),
+        (text, "user.path=x", "`user.path` is a key of kind `mirror`"),
+    ] {
+        let problem = parse_with(text, &[setting]).unwrap_err().to_string();
+        assert!(problem.contains(expected), "{setting}: {problem}");
     }
 }
