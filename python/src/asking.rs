@@ -72,8 +72,8 @@ pub(crate) fn is_asking() -> bool {
     !calls().threads.is_empty()
 }
 
-/// Raises `KeyboardInterrupt` inside the calls that are going on, in each once unless `again`. It comes when Python code goes
-/// on, and so not in the middle of a long call of another library.
+/// Raises `KeyboardInterrupt` inside the calls that are going on, in each once unless `again`. It comes when Python code runs
+/// again, and so not in the middle of a long call of another library.
 pub(crate) fn interrupt(py: Python<'_>, again: bool) -> PyResult<()> {
     let mut idents = Vec::new();
     for thread in calls().threads.values_mut().filter(|thread| again || !thread.is_interrupted) {

@@ -38,7 +38,7 @@ pub(crate) fn interruptible<T: Send>(py: Python<'_>, work: impl FnOnce(&AtomicBo
                         stop.store(true, Ordering::Relaxed);
                         signal = pressed;
                     }
-                    // Other work that asks Python goes on: whose call is whose is not known.
+                    // Other work that asks Python continues: whose call is whose is not known.
                     if signal.is_err() && is_alone() {
                         let _ = interrupt(py, again);
                     }

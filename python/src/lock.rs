@@ -1,6 +1,6 @@
 //! Locks around what Python may use from several threads.
 //!
-//! Nothing waits for a lock with the interpreter held: the holder may need the interpreter to go on. A call from inside a user
+//! Nothing waits for a lock with the interpreter held: the holder may need the interpreter to continue. A call from inside a user
 //! model or a policy never waits either, because the holder may be the very call that asks that model or policy.
 
 use crate::asking::is_asked;

@@ -3,7 +3,7 @@
 //! The weights after the last complete epoch, and the inputs that must be equal to continue.
 //!
 //! The first line is JSON; 32-bit floats follow, low byte first. An epoch draws from streams of its own, so a fit that
-//! goes on gives the bytes of one that never stopped. The losses so far are TOML in that line: it gives every number back to the
+//! continues gives the bytes of one that never stopped. The losses so far are TOML in that line: it gives every number back to the
 //! last bit, which the reader of JSON does not.
 
 use super::network::{Inputs, Network};

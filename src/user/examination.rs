@@ -290,7 +290,7 @@ fn ends(draws: &[Vec<f64>], slots: usize, high: bool) -> Vec<f64> {
     (0..slots).map(end).collect()
 }
 
-/// The slot that stands for all slots joined with this one.
+/// The slot that represents all slots joined with this one.
 fn root(group: &mut [usize], mut slot: usize) -> usize {
     while group[slot] != slot {
         group[slot] = group[group[slot]];

@@ -41,7 +41,7 @@ pub(super) fn notes_of(data: &Dataset, seen: &Seen) -> Vec<String> {
 /// Share of the ratings from which on a 0 below all others is doubtful.
 const DOUBTFUL: f64 = 0.2;
 
-/// A lowest rating that may stand for none: below 0 where all others are above, or a frequent 0 below a scale that begins at 1.
+/// A lowest rating that may mean "no rating": below 0 where all others are above, or a frequent 0 below a scale that begins at 1.
 fn number_for_nothing(data: &Dataset) -> Option<String> {
     let rated = || data.interactions.iter().map(|row| row.rating).filter(|rating| !rating.is_nan());
     let lowest = rated().fold(f32::INFINITY, f32::min);

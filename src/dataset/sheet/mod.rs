@@ -16,7 +16,7 @@ use serde_json::{Number, Value};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Words that stand for "no value", besides nothing at all.
+/// Words that mean "no value", besides nothing at all.
 pub(super) const MISSING: [&str; 8] = ["nan", "NaN", "NA", "N/A", "null", "NULL", "None", "\\N"];
 
 /// One field of a row.

@@ -147,8 +147,8 @@ mod tests {
         als, popular      +1.00 [-10.56, +12.56]               –          0.866           4.0       77
         popular, random   +11.00 [+6.63, +15.37] *             –          0.008          13.0        3
 
-        1 of 3 pairs differ, with a chance of 5% that any of these is a false positive. `--replications 77`
-        would separate the others if their differences are as large as here.
+        1 of 3 pairs differ. The chance of even one false difference among all pairs is at most 5%.
+        `--replications 77` would separate the others if their differences are as large as here.
         ");
     }
 

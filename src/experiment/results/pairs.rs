@@ -115,8 +115,10 @@ pub(crate) fn proposal(rows: &[&PairRow]) -> Option<String> {
     }
     let open: Vec<&&PairRow> = rows.iter().filter(|row| !row.excludes_zero()).collect();
     let told = rows.len() - open.len();
-    let start =
-        format!("{told} of {} pairs differ, with a chance of 5% that any of these is a false positive.", rows.len());
+    let start = format!(
+        "{told} of {} pairs differ. The chance of even one false difference among all pairs is at most 5%.",
+        rows.len()
+    );
     if open.is_empty() {
         return Some(start);
     }
@@ -254,7 +256,9 @@ mod tests {
         let open = |needed: Option<u64>| PairRow { low: Some(-0.5), replications_needed: needed, ..row.clone() };
         let say = |rows: &[PairRow]| proposal(&rows.iter().collect::<Vec<_>>());
         let start = |told: usize, all: usize| {
-            format!("{told} of {all} pairs differ, with a chance of 5% that any of these is a false positive.")
+            format!(
+                "{told} of {all} pairs differ. The chance of even one false difference among all pairs is at most 5%."
+            )
         };
         assert_eq!(say(&[told(Some(3))]), Some(start(1, 1)));
         assert_eq!(

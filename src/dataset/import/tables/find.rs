@@ -173,7 +173,7 @@ fn name(path: &Path) -> String {
 fn noted(unreadable: Vec<(PathBuf, FileError)>, belongs: impl Fn(&Path) -> bool) -> Result<Vec<String>, FileError> {
     let note = |(path, problem): (PathBuf, FileError)| match belongs(&path) {
         true => Err(left_out(&path, &problem)),
-        // Without the folder: notes go into manifests, which say nothing of a machine.
+        // Without the folder: notes go into manifests, which name no folder of a machine.
         false => Ok(problem.to_string().replace(&path.display().to_string(), &name(&path))),
     };
     unreadable.into_iter().map(note).collect()

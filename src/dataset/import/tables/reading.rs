@@ -20,7 +20,7 @@ pub(super) struct Reading<'t> {
     pub(super) first: u32,
     /// True if a table is about items.
     pub(super) has_items: bool,
-    /// Ratings that stand for none.
+    /// Values that mean "no rating".
     pub(super) unrated: &'t [f64],
 }
 

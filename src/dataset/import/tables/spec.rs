@@ -56,7 +56,7 @@ pub(super) struct Spec {
     pub(super) log: Option<Names>,
     /// Worst and best rating that can be given.
     pub(super) scale: Option<[f32; 2]>,
-    /// Values of the rating column that stand for no rating.
+    /// Values of the rating column that mean "no rating".
     #[serde(default)]
     pub(super) unrated: Vec<f64>,
     /// The separator of fields in text tables, one character.
