@@ -84,7 +84,10 @@ impl Validate {
         let data = registry.read_beside(&self.data, &self.exposures).map_err(Failure::input)?;
         let exposures = read_exposures(&self.exposures, &data).map_err(Failure::input)?;
         let experiment = Experiment::with_data(scenario, data, registry.clone()).map_err(Failure::input)?;
-        let notes: Vec<String> = experiment.data.notes.iter().chain(&exposures.notes).cloned().collect();
+        // Where the log and the exposures are one file, both readings note the same.
+        let of_log = &experiment.data.notes;
+        let others = exposures.notes.iter().filter(|note| !of_log.contains(note));
+        let notes: Vec<String> = of_log.iter().chain(others).cloned().collect();
         let exposed = Exposed { lists: &exposures.impressions, ratings: &exposures.impressions.ratings, notes: &notes };
         let targets = self.targets.iter().map(|target| named_target(target, &experiment.data));
         let targets = targets.collect::<Result<Vec<_>, DataError>>().map_err(Failure::input)?;

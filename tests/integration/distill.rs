@@ -109,7 +109,7 @@ fn wrong_files_are_reported_and_nothing_is_written() {
         (
             "probs/ml-1m_probs_weak.jsonl",
             |text| text.replacen("\"A\"", "\"Z\"", 1),
-            "the letter `Z` in `choice` is beyond",
+            "the option label `Z` in `choice` is beyond",
         ),
         (
             "probs/ml-1m_probs_weak.jsonl",

@@ -8,6 +8,8 @@ use std::path::PathBuf;
 
 /// Rows of the log that decide whether a column holds dates.
 const SAMPLE: usize = 200;
+/// Columns without a meaning that a note names.
+const MOST_NAMES: usize = 12;
 
 impl Tables {
     /// Takes a column of dates for the time where no column is called like one.
@@ -70,9 +72,14 @@ impl Tables {
         let is_asked = |at: &usize| self.spec.wanted.contains_key(&self.columns[*at]);
         let unknown: Vec<String> = self.layout.rest.iter().filter(|at| !is_asked(at)).map(|&at| name(at)).collect();
         if !unknown.is_empty() {
-            let names = unknown.join("`, `");
+            // Wide logs have hundreds of such columns.
+            let names = unknown[..unknown.len().min(MOST_NAMES)].join("`, `");
+            let more = match unknown.len().saturating_sub(MOST_NAMES) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
             notes.push(format!(
-                "columns of the log without a meaning here: `{names}`; data.toml can name them (`[columns]`), or keep \
+                "columns of the log without a meaning here: `{names}`{more}; data.toml can name them (`[columns]`), or keep \
                  rows by their values (`[where]`)"
             ));
         }
