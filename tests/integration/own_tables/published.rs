@@ -18,7 +18,7 @@ fn numbers_without_a_header_are_user_item_rating_and_time() {
     );
     assert_eq!(timed.scale, None, "a time is no rating");
     let problem = refused(&[("log.csv", "1,2,3,4,5\n1,3,3,4,5\n")]);
-    assert!(problem.contains("with `header` where a table has no header line"), "{problem}");
+    assert!(problem.contains("log.csv:1: the first line is no header") && problem.contains("header = ["), "{problem}");
     let beside = read(&[("log.csv", "user_id,item_id,rating\n1,2,3\n"), ("similar.csv", "7,8,0.5\n8,7,0.5\n")]);
     assert_eq!(rows(&beside).len(), 1, "numbers beside a log are no part of it");
 }
