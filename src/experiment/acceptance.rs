@@ -76,10 +76,7 @@ pub(super) fn settle(
     let (model, level) = match spec.acceptance {
         AcceptanceSpec::Share(share) => {
             let model = Calibrated::fit(model, rule, spec.temperature, share, probe)?;
-            (
-                model,
-                format!("the acceptance level is an assumption of the scenario: {share} on random slates at the start"),
-            )
+            (model, assumed(share, data))
         }
         AcceptanceSpec::Log => from_log(model, rule, liking, data, start, streams)?,
     };
@@ -256,6 +253,18 @@ mod tests {
         assert!(rated.len() > 20 && rated.iter().all(|&rating| rating >= 4.0), "{rated:?}");
         let metrics = environment.metrics();
         assert_eq!(metrics[0].1, metrics[1].1);
+    }
+
+    #[test]
+    fn acceptance_is_relative_without_ratings_and_impressions() {
+        let rows = (0..600i64).map(|n| (format!("u{}", n % 29), format!("i{}", n * 11 % 43), None, Some(1_000 + n)));
+        let implicit = Dataset::from_rows("clicks", rows).expect("a data set");
+        let level = |data: &Dataset| {
+            let builder = Environment::builder(data).population(50).slate(4).steps(1).policy("popular", &[]);
+            builder.experiment().expect("an experiment").acceptance().level.clone()
+        };
+        assert!(level(&implicit).ends_with("so acceptance is relative: it orders items and has no level"));
+        assert!(!level(&data(0)).contains("relative") && !level(&data(40)).contains("relative"));
     }
 
     #[test]

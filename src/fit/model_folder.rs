@@ -116,7 +116,9 @@ fn summary(fitted: &Fitted, data: &Dataset) -> String {
              taken.",
             lists.counts[0], lists.counts[1], lists.counts[2]
         ),
-        None => "A log without impressions does not contain how often users accept what they are shown.".to_owned(),
+        None => "A log without impressions does not contain how often users accept what they are shown: acceptance is \
+                 relative."
+            .to_owned(),
     };
     format!(
         "User model fitted to {}: which of the shown items a user takes next, whether any{rated}. It knows {} users and {} items \
