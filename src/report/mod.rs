@@ -234,7 +234,7 @@ mod tests {
         let page = checked(&input(&run));
         assert_eq!(page.matches("</th><th scope=\"row\" title=\"a\">a</th>").count(), 2 * 6, "b and c against a");
         assert_eq!(page.matches("</th><th scope=\"row\" title=\"c\">c</th>").count(), 6, "b against c");
-        assert!(page.contains(" of 3 pairs differ, with a chance of 5%"));
+        assert!(page.contains(" of 3 pairs differ. The chance of even one false difference"));
         let without = ReportInput { pairs: Vec::new(), ..input(&run) };
         assert!(!checked(&without).contains("Every policy against every other"));
     }
