@@ -101,12 +101,10 @@ pub(super) fn settle(
 
 /// The meaning of an assumed level on this log.
 fn assumed(share: f64, data: &Dataset) -> String {
+    const RELATIVE: &str =
+        "; the log has neither ratings nor lists as shown, so acceptance is relative: it orders items and has no level";
     let is_relative = data.scale.is_none() && data.impressions.is_empty();
-    let relative = if is_relative {
-        "; the log has neither ratings nor lists as shown, so acceptance is relative: it orders items and has no level"
-    } else {
-        ""
-    };
+    let relative = if is_relative { RELATIVE } else { "" };
     format!("the acceptance level is an assumption of the scenario: {share} on random slates at the start{relative}")
 }
 
