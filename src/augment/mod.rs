@@ -1,6 +1,6 @@
 //! Simulated feedback as further rows of a log.
 //!
-//! Simulated feedback in the training log: what users would accept of a policy's list at the cut, as further rows.
+//! The rows are what users would accept of a policy's list at the cut.
 //!
 //! The paper's experiment on recommenders (arXiv 2508.18142, research question 2) adds simulated feedback to the
 //! training log and asks whether recommenders that learn from both predict held-out interactions better. [`Additions`]

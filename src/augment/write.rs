@@ -1,6 +1,6 @@
 //! Augmented logs as files.
 //!
-//! Logs with additions as files: tables of our own format, and RecBole's atomic files.
+//! The files are tables of our own format, and RecBole's atomic files.
 
 use super::Additions;
 use crate::dataset::{Dataset, Interaction, Split};

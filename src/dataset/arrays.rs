@@ -1,7 +1,5 @@
 //! The rows of a log as arrays, for training in Python.
 //!
-//! The rows of a log as arrays: what the training of rankers in Python reads.
-//!
 //! | file | what it is |
 //! | --- | --- |
 //! | `rows_user.npy`, `rows_item.npy` | i32, numbers of user and item, by user and time |

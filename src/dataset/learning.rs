@@ -8,8 +8,9 @@
 //! data are held out.
 
 use super::{Dataset, Split};
-use crate::ids::LogUserId;
+use crate::ids::{ItemId, LogUserId};
 use crate::random::{Purpose, Streams, unit};
+use std::collections::BTreeSet;
 
 /// Lists below which impressions teach too little to be used.
 pub const LEAST_LISTS: usize = 100;
@@ -64,9 +65,16 @@ impl Dataset {
             None => is_drawn(user, holdout),
         };
         let log = self.split_at(is_held_out);
-        let (held_out, lists) = filled.into_iter().partition(|&list| {
+        let (held_out, mut lists): (Vec<u32>, Vec<u32>) = filled.into_iter().partition(|&list| {
             let list = list as usize;
             is_held_out(self.impressions.users[list], self.impressions.times[list])
+        });
+        // A list that was shown before the moment may have been answered after it: its answer is held out, so it is in no part.
+        let later: BTreeSet<(LogUserId, ItemId)> = log.held_out.rows.iter().map(|row| (row.user, row.item)).collect();
+        lists.retain(|&list| {
+            let list = self.impressions.get(list as usize);
+            let mut taken = list.items.iter().zip(list.taken).filter(|(_, taken)| **taken);
+            !taken.any(|(&item, _)| later.contains(&(list.user, item)))
         });
         LearningSplit { log, lists, held_out, moment }
     }
@@ -80,7 +88,6 @@ pub(crate) fn is_drawn(user: LogUserId, share: f64) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ids::ItemId;
 
     /// 200 lists of three items at the times 1 to 200, of users 0 to 39; of every second one the first item is taken.
     fn shown(has_times: bool) -> Dataset {
@@ -103,6 +110,16 @@ mod tests {
         assert_eq!((split.lists.len(), split.held_out.len(), split.moment), (150, 50, Some(151)));
         assert!(split.log.before.rows.iter().all(|row| row.time < 151) && split.log.before.rows.len() == 75);
         assert!(split.log.held_out.rows.iter().all(|row| row.time >= 151) && split.log.held_out.rows.len() == 25);
+    }
+
+    #[test]
+    fn a_list_that_is_answered_after_the_moment_is_in_no_part() {
+        let mut data = shown(true);
+        let row = data.interactions.iter_mut().find(|row| row.time == 149).expect("the answer to list 148");
+        row.time = 160;
+        let split = data.split_to_learn(0.25);
+        assert_eq!((split.lists.len(), split.held_out.len(), split.moment), (149, 50, Some(151)));
+        assert!(!split.lists.contains(&148) && !split.held_out.contains(&148));
     }
 
     #[test]

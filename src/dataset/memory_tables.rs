@@ -1,6 +1,6 @@
 //! A data set from tables in memory.
 //!
-//! A data set from tables in memory, with the columns that files may have.
+//! The tables have the columns that files may have.
 //!
 //! Tables are read like files ([`super::import`]): columns have the same names, roles and checks, so that a log gives
 //! the same data set from memory and from a file. Only the kept data are copied.

@@ -201,18 +201,27 @@ impl Dataset {
             return Err(DataError::NoFolder { path: path.to_owned() });
         }
         let name = exposures.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let folders = (path.canonicalize(), exposures.parent().map(Path::canonicalize));
-        let is_beside = matches!(folders, (Ok(folder), Some(Ok(parent))) if folder == parent);
-        let mut note = is_beside.then(|| format!("{name} holds the exposures: it is no part of the log"));
-        let found = match detect::open(path, None, Some(exposures)) {
-            // Logged traffic may be all that there is: it is the log then, too.
-            Err(DataError::UnknownFormat { .. }) if is_beside => {
-                note = Some(format!(
-                    "{name} is the log and holds the exposures: the user model and the policies start from these responses"
-                ));
-                detect::open(path, None, None)?
+        let is_same =
+            |one: &Path, other: &Path| matches!((one.canonicalize(), other.canonicalize()), (Ok(a), Ok(b)) if a == b);
+        let is_log = |found: &detect::Detected| {
+            let publisher = found.publisher.as_ref();
+            is_same(publisher.log(), exposures) || publisher.others().iter().any(|path| is_same(path, exposures))
+        };
+        // Logged traffic may be all that there is, or what data.toml names: it is the log then, too.
+        let (found, note) = match detect::open(path, None, Some(exposures)) {
+            Ok(found) if !is_log(&found) => {
+                let parent = exposures.parent().filter(|parent| !parent.as_os_str().is_empty());
+                let is_beside = is_same(path, parent.unwrap_or(Path::new(".")));
+                (found, is_beside.then(|| format!("{name} holds the exposures: it is no part of the log")))
             }
-            found => found?,
+            Err(problem) if !matches!(problem, DataError::UnknownFormat { .. }) => return Err(problem),
+            _ => {
+                let found = detect::open(path, None, None)?;
+                let told =
+                    "is the log and holds the exposures: the user model and the policies start from these responses";
+                let note = is_log(&found).then(|| format!("{name} {told}"));
+                (found, note)
+            }
         };
         let mut data = Dataset::collect(path, &found)?;
         data.notes.extend(note);

@@ -354,7 +354,7 @@ mod tests {
         assert!(said.contains("as estimated from") && said.contains("impressions before the cut"), "{said}");
         let all: usize =
             said.split("estimated from ").nth(1).and_then(|text| text.split(' ').next()).unwrap().parse().unwrap();
-        assert!(all > 1_000 && all < 4_000, "those after the cut are not looked at: {said}");
+        assert!(all > 1_000 && all < 4_000, "those after the cut are not used: {said}");
     }
 
     #[test]

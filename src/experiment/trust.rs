@@ -34,7 +34,7 @@ pub struct SensitivityScenario {
 }
 
 impl SensitivityScenario {
-    /// `base` with some keys changed. A new `user.kind` has the defaults of that kind; relative folders among them
+    /// `base` with some keys changed. Another `user.kind` has the defaults of that kind; relative folders among them
     /// start from `origin`, the file of `base`.
     ///
     /// # Errors
@@ -46,11 +46,7 @@ impl SensitivityScenario {
         registry: &Registry,
         changes: &[(String, String)],
     ) -> Result<SensitivityScenario, ScenarioError> {
-        let mut text = to_toml(base);
-        if changes.iter().any(|(key, _)| key == "user.kind") {
-            text = without_user_model(&text);
-        }
-        let mut scenario = Scenario::parse(&text, origin, registry, changes)?;
+        let mut scenario = Scenario::parse(&to_toml(base), origin, registry, changes)?;
         // Sensitivity scenarios leave no logs behind.
         scenario.engine.events = false;
         Ok(SensitivityScenario { name: name.to_owned(), scenario, is_optional: false })
@@ -148,22 +144,6 @@ fn responses(base: &Scenario, origin: &Path, registry: &Registry) -> Result<Vec<
         Ok(SensitivityScenario { is_optional: true, ..sensitivity })
     };
     [accept, examination].into_iter().map(sensitivity).collect()
-}
-
-/// The keys of `user` that all user models have.
-const SHARED: [&str; 6] = ["accept", "like_at", "examination", "examination_weights", "acceptance", "temperature"];
-
-/// The text without the keys of the user model.
-fn without_user_model(text: &str) -> String {
-    let mut inside = false;
-    let keep = |line: &&str| {
-        if line.starts_with('[') {
-            inside = *line == "[user]";
-        }
-        let key = line.split('=').next().unwrap_or_default().trim();
-        !inside || line.starts_with('[') || key.is_empty() || SHARED.contains(&key)
-    };
-    text.lines().filter(keep).map(|line| format!("{line}\n")).collect()
 }
 
 /// The folders with a card in `replicates/`, by name.

@@ -3,8 +3,7 @@
 //! The weights after the last complete epoch, and the inputs that must be equal to continue.
 //!
 //! The first line is JSON; 32-bit floats follow, low byte first. An epoch draws from streams of its own, so a fit that
-//! continues gives the bytes of one that never stopped. The losses so far are TOML in that line: it gives every number back to the
-//! last bit, which the reader of JSON does not.
+//! continues gives the bytes of one that never stopped.
 
 use super::network::{Inputs, Network};
 use super::training::Learner;
@@ -15,7 +14,7 @@ use std::io::Write;
 use std::path::Path;
 
 /// Version of the file.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 /// Larger files are none of ours.
 const LARGEST: u64 = 1 << 30;
 
@@ -46,8 +45,7 @@ pub(super) struct Standing {
 struct Head {
     version: u32,
     bound: Bound,
-    /// A [`Standing`] as TOML.
-    standing: String,
+    standing: Standing,
     steps: u64,
     epochs: u32,
     sha256: String,
@@ -57,11 +55,10 @@ struct Head {
 pub(super) fn write(path: &Path, bound: &Bound, standing: &Standing, learner: &Learner) -> Result<(), FileError> {
     let parts = [&learner.network, &learner.moments[0], &learner.moments[1], &learner.mean];
     let numbers: Vec<u8> = parts.iter().flat_map(|part| part.values()).flat_map(|value| value.to_le_bytes()).collect();
-    let standing = toml::to_string(standing).map_err(|problem| FileError::whole(path, problem.to_string()))?;
     let head = Head {
         version: VERSION,
         bound: bound.clone(),
-        standing,
+        standing: standing.clone(),
         steps: learner.steps,
         epochs: learner.epochs,
         sha256: sha256(&numbers),
@@ -95,7 +92,6 @@ pub(super) fn read(path: &Path, bound: &Bound) -> Result<Option<(Standing, Learn
             "it belongs to a fit of other data, with other options, or by another version of the program",
         ));
     }
-    let standing: Standing = toml::from_str(&head.standing).map_err(|problem| broken(&problem.to_string()))?;
     let mut values = numbers.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
     let mut part = || {
         let mut network = Network::zeros(bound.inputs);
@@ -107,7 +103,7 @@ pub(super) fn read(path: &Path, bound: &Bound) -> Result<Option<(Standing, Learn
         return Err(broken("it has another number of weights"));
     }
     let learner = Learner { network, moments: [first, second], mean, steps: head.steps, epochs: head.epochs };
-    Ok(Some((standing, learner)))
+    Ok(Some((head.standing, learner)))
 }
 
 #[cfg(test)]

@@ -1,5 +1,3 @@
-//! One dense layer with its exact gradient.
-//!
 //! One dense layer, `y = x W + b`, and its exact gradient.
 
 use crate::random::unit;

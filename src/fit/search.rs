@@ -1,6 +1,4 @@
-//! The trainings of a fit: search, then the model.
-//!
-//! The trainings of a fit: a search without a part of the log, and then the training of the final model.
+//! The trainings of a fit: a search, then the final model.
 
 use super::checkpoint::{self, Bound, Standing};
 use super::material::Material;

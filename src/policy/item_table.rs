@@ -1,6 +1,6 @@
 //! Inner products of all items with many users.
 //!
-//! Inner products of all items with many users, and the best items, without a row of scores.
+//! The best items are found without a row of scores.
 //!
 //! Vectors are stored in tiles of [`TILE`] items, number by number, so that the lanes of a register are items. A tile
 //! is compared with the users of a group, a few at a time, while it is in the cache. Each score has the bits of eight

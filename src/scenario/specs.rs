@@ -15,7 +15,7 @@ parameters! {
         /// (CSV, JSON lines, Parquet), or of an imported project; or one log of a folder with several.
         path: PathBuf,
         /// Family of the data set, as `recmirror import --help` lists them (`tables`: your own tables; `grouplens` is an
-        /// older name for MovieLens-100K), or `auto` to recognise it by the files' names and columns.
+        /// older name for the form `100k` of `movielens`), or `auto` to recognise it by the files' names and columns.
         #[range(&FORMATS)]
         format: String = "auto",
         /// Share of each user's latest interactions that is held out: policies do not train on it and users do not

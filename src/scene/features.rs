@@ -1,6 +1,6 @@
 //! Features for training and simulation alike.
 //!
-//! Features of moments: the one place that defines them, for training and simulation alike.
+//! This is the one place that defines them.
 
 use crate::dataset::{Catalogue, TrainingLog};
 use crate::ids::ItemId;

@@ -200,8 +200,7 @@ impl<'p> Counts<'p> {
         if groups.len() > 1 {
             return Err(format!(
                 "the slots fall into {} groups that have no item in common: whether a slot is examined more, or holds \
-                 better \
-                 items, cannot be distinguished",
+                 better items, cannot be distinguished",
                 groups.len()
             ));
         }

@@ -228,6 +228,11 @@ impl Cells {
         ranges
     }
 
+    /// `(u - r) / T` of each cell, with the model's own level.
+    pub(super) fn gaps(&self) -> &[f64] {
+        &self.gap
+    }
+
     /// The model's probability of each cell with `shift` added to rejecting.
     pub fn chances(&self, shift: f64) -> Vec<f64> {
         self.chances_from(&self.gap, shift)

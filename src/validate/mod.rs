@@ -102,7 +102,7 @@ pub struct Validation {
     /// The examination of slots, if users took items from lists with a known order.
     pub examination: Option<ExaminationEstimate>,
     /// Values of policies on lists, and the model's order of them; `None` where no list has more than `best`
-    /// items.
+    /// items, or no policy can rank them.
     pub ranking: Option<Ranking>,
     /// The meanings of acceptance that the model can answer, on the same cells; empty where there is only one.
     pub readings: Vec<Reading>,

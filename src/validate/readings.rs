@@ -45,26 +45,18 @@ pub(super) fn readings(
     if !experiment.model().model().rates() || experiment.data.scale.is_none() {
         return Ok(Vec::new());
     }
-    let examination = experiment.model().rule().examination.clone();
-    // The scenario's temperature, because a fitted one belongs to one meaning.
-    let temperature = experiment.scenario.user.temperature;
-    let gaps_of = |accept| {
-        let rule = ResponseRule { accept, examination: examination.clone() };
-        gaps(experiment, &rule, temperature, exposed).map(|gaps| cells.picked(&gaps))
-    };
-    let take = gaps_of(Accept::Take)?;
-    let like = gaps_of(Accept::Like { level: experiment.acceptance().like_level })?;
-    let both: Vec<f64> = take.iter().zip(&like).map(|(&take, &like)| gap_of_both(take, like)).collect();
-    let of_users = |gaps: &[f64]| {
-        let chances = cells.chances_from(gaps, cells.shift_from(gaps));
-        let losses = losses(&chances, cells.accepted());
-        (chances, losses)
-    };
-    let asked = if experiment.scenario.user.accept == AcceptSpec::Take { "take" } else { "like" };
-    let (_, losses_of_asked) = of_users(if asked == "take" { &take } else { &like });
-    let all = [("take", &take), ("like", &like), ("take and like", &both)];
-    let reading = |(meaning, gaps): (&'static str, &Vec<f64>)| {
-        let (chances, losses) = of_users(gaps);
+    let is_take = experiment.scenario.user.accept == AcceptSpec::Take;
+    let other = if is_take { Accept::Like { level: experiment.acceptance().like_level } } else { Accept::Take };
+    let rule = ResponseRule { accept: other, examination: experiment.model().rule().examination.clone() };
+    // The temperature of the scenario: one that was fitted belongs to the meaning that is asked.
+    let other = cells.picked(&gaps(experiment, &rule, experiment.scenario.user.temperature, exposed)?);
+    let (asked, own) = (if is_take { "take" } else { "like" }, cells.gaps());
+    let (take, like) = if is_take { (own, &other[..]) } else { (&other[..], own) };
+    let both: Vec<f64> = take.iter().zip(like).map(|(&take, &like)| gap_of_both(take, like)).collect();
+    let (_, losses_of_asked) = level_set(cells, own);
+    let all = [("take", take), ("like", like), ("take and like", &both)];
+    let reading = |(meaning, gaps): (&'static str, &[f64])| {
+        let (chances, losses) = level_set(cells, gaps);
         let is_asked = meaning == asked;
         let differences: Vec<f64> = losses.iter().zip(&losses_of_asked).map(|(loss, asked)| loss - asked).collect();
         let agreement = contest.map(|contest| contest.agreement(&chances));
@@ -80,6 +72,13 @@ pub(super) fn readings(
         }
     };
     Ok(all.into_iter().map(reading).collect())
+}
+
+/// The chance and the loss of each cell when the level is set to that of the cells.
+fn level_set(cells: &Cells, gaps: &[f64]) -> (Vec<f64>, Vec<f64>) {
+    let chances = cells.chances_from(gaps, cells.shift_from(gaps));
+    let losses = losses(&chances, cells.accepted());
+    (chances, losses)
 }
 
 /// The logit of the product of two probabilities with these logits: `ln(1 / (e^-a + e^-b + e^-(a + b)))`.

@@ -85,7 +85,7 @@ pub(super) struct Agreement {
     pub(super) level_rmse: f64,
 }
 
-/// Asks all policies of the experiment's scenario; `None` where fewer than two can answer, or no list has more than `best` items.
+/// Asks all policies of the experiment's scenario; `None` where none can answer, or no list has more than `best` items.
 pub(super) fn contest<'a>(
     experiment: &Experiment,
     cells: &'a Cells,

@@ -334,7 +334,8 @@ impl Collector<'_> {
         };
         named.mark(&mut data);
         count_missing(&mut data);
-        let seen = remarks::Seen { is_finer: finished.is_finer, is_unordered, unrated, known };
+        let may_name_unrated = self.publisher.reads_data_toml() && self.roles.scale.is_none();
+        let seen = remarks::Seen { is_finer: finished.is_finer, is_unordered, may_name_unrated, unrated, known };
         notes.extend(remarks::notes_of(&data, &seen));
         data.notes = notes;
         Ok(data)

@@ -8,6 +8,8 @@ pub(super) struct Seen {
     /// Some times were finer than a millisecond.
     pub(super) is_finer: bool,
     pub(super) is_unordered: bool,
+    /// data.toml may say which ratings mean "no rating", and no scale says that all are ratings.
+    pub(super) may_name_unrated: bool,
     /// Rows without a rating.
     pub(super) unrated: u64,
     /// Numbers of users and of items that have tables of their own; `None` without such a table.
@@ -29,7 +31,7 @@ pub(super) fn notes_of(data: &Dataset, seen: &Seen) -> Vec<String> {
         Some(_) if seen.unrated > 0 => notes.push(format!("{} rows have no rating", seen.unrated)),
         Some(_) => {}
     }
-    notes.extend(number_for_nothing(data));
+    notes.extend(number_for_nothing(data).filter(|_| seen.may_name_unrated));
     notes.extend(words_for_nothing(data));
     notes.extend(strangers(data, seen.known));
     if data.interactions.is_empty() {
@@ -69,9 +71,9 @@ fn words_for_nothing(data: &Dataset) -> Vec<String> {
     let found = MISSING.iter().flat_map(|word| {
         let rows =
             |is: &dyn Fn(u32, u32) -> bool| data.interactions.iter().filter(|row| is(row.user.0, row.item.0)).count();
-        let user = data.users.get(word).map(|one| note("user", word, rows(&|user, _| user == one)));
-        let item = data.items.get(word).map(|one| note("item", word, rows(&|_, item| item == one)));
-        user.into_iter().chain(item)
+        let user = data.users.get(word).map(|one| ("user", rows(&|user, _| user == one)));
+        let item = data.items.get(word).map(|one| ("item", rows(&|_, item| item == one)));
+        user.into_iter().chain(item).filter(|(_, rows)| *rows > 0).map(|(kind, rows)| note(kind, word, rows))
     });
     found.collect()
 }
@@ -103,7 +105,7 @@ mod tests {
     fn words_for_nothing_and_foreign_tables_are_noted() {
         let rows = [("NA", "1.0"), ("NA", "2.0"), ("7", "1.0")].map(|(user, item)| (user, item, None, None));
         let mut data = Dataset::from_rows("log", rows).expect("a data set");
-        let seen = |known| Seen { is_finer: false, is_unordered: false, unrated: 0, known };
+        let seen = |known| Seen { is_finer: false, is_unordered: false, may_name_unrated: true, unrated: 0, known };
         let notes = notes_of(&data, &seen([None, None]));
         assert!(
             notes.iter().any(|note| note.starts_with("`NA` is the id of one user with 2 interactions")),

@@ -2,7 +2,8 @@
 //!
 //! Items shown to a user at one time, or under one list id, are one list. Its items are ordered by slot, then in the order
 //! of the file. Lists are by time, then by user, then by their ids. The time of a list is that of its earliest row: many logs
-//! give each row of a list the moment at which it was seen or clicked. Rows of one id more than a day apart are two lists. An item that is in one slot of a list several times, as
+//! give each row of a list the moment at which it was seen or clicked. A pause of more than a day between rows of one id
+//! begins another list. An item that is in one slot of a list several times, as
 //! where showing and clicking are rows of their own, counts once, and is taken if one of these rows says so.
 
 use crate::dataset::clock::Instant;

@@ -7,11 +7,10 @@
 use super::super::clock::{self, Spelling, Spellings};
 use super::super::{ItemRow, UserRow};
 use super::folder::{Folder, plain_name};
-use super::movielens::nameless;
 use super::publisher::{Fields, Publisher, RawRow, Roles, Rules, Visit};
 use super::table::{Encoding, Table};
 use super::tables::FieldType;
-use super::values::{NO_ID, id, number, put};
+use super::values::{NO_ID, id, nameless, number, put};
 use super::{Family, Format, ImportError, Opened};
 use crate::dataset::sheet::is_missing;
 use serde_json::Value;

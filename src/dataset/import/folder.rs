@@ -16,6 +16,8 @@ pub(in crate::dataset) struct Folder {
     chosen: Option<PathBuf>,
     names: Vec<String>,
     folders: Vec<String>,
+    /// A file that is no part of it.
+    excluded: Option<PathBuf>,
 }
 
 impl Folder {
@@ -23,24 +25,26 @@ impl Folder {
     pub(in crate::dataset) fn open(source: &Path) -> Result<Folder, ImportError> {
         if source.is_dir() {
             let (names, folders) = entries(source)?;
-            return Ok(Folder { root: source.to_owned(), chosen: None, names, folders });
+            return Ok(Folder { root: source.to_owned(), chosen: None, names, folders, excluded: None });
         }
         if !source.is_file() {
             return Err(ImportError::NoSource { path: source.to_owned() });
         }
         let root = source.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let (names, folders) = entries(root)?;
-        Ok(Folder { root: root.to_owned(), chosen: Some(source.to_owned()), names, folders })
+        Ok(Folder { root: root.to_owned(), chosen: Some(source.to_owned()), names, folders, excluded: None })
     }
 
     /// The same folder, whose list of files leaves out one of them.
     pub(in crate::dataset) fn without(mut self, file: &Path) -> Folder {
-        let is_it = |name: &String| {
-            let path = self.root.join(name);
-            matches!((path.canonicalize(), file.canonicalize()), (Ok(one), Ok(other)) if one == other)
-        };
-        self.names.retain(|name| !is_it(name));
+        self.excluded = file.canonicalize().ok();
+        let names = std::mem::take(&mut self.names);
+        self.names = names.into_iter().filter(|name| !self.is_excluded(&self.root.join(name))).collect();
         self
+    }
+
+    fn is_excluded(&self, path: &Path) -> bool {
+        self.excluded.is_some() && path.canonicalize().ok() == self.excluded
     }
 
     /// The folder.
@@ -82,7 +86,11 @@ impl Folder {
             let packed = PACKED.map(|ending| format!("{name}{ending}"));
             std::iter::once((*name).to_owned()).chain(packed)
         };
-        wanted.iter().flat_map(forms).map(|name| self.root.join(name)).find(|path| path.is_file())
+        wanted
+            .iter()
+            .flat_map(forms)
+            .map(|name| self.root.join(name))
+            .find(|path| path.is_file() && !self.is_excluded(path))
     }
 
     /// The log that has one of these names; where a file was singled out that file, if its name is one of them.

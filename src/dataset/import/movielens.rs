@@ -5,13 +5,13 @@
 //!
 //! Shown: gender, age, occupation and place of a user; title, year and genres of a film; the rating given.
 
-use super::super::{ExternalId, ItemRow, UserRow};
+use super::super::{ItemRow, UserRow};
 use super::folder::Folder;
 use super::publisher::{Fields, Publisher, RawRow, Roles, Verdict, Visit};
 use super::table::{Encoding, Table};
 use super::tables::FieldType;
 use super::values::{
-    NO_ID, WRONG_RATING, filled, id, number, number_or_text, put, put_list, seconds, title_and_year, year,
+    NO_ID, WRONG_RATING, filled, id, nameless, number, number_or_text, put, put_list, seconds, title_and_year, year,
 };
 use super::{Family, Format, ImportError, Opened};
 use serde_json::{Number, Value};
@@ -322,11 +322,6 @@ impl MovieLens {
         }
         Ok(row)
     }
-}
-
-/// The title of an item without any.
-pub(in crate::dataset::import) fn nameless(item: &ExternalId) -> Fields {
-    Fields::from_iter([("title".to_owned(), Value::String(format!("item {item}")))])
 }
 
 fn age_group(code: &str) -> Value {

@@ -222,6 +222,11 @@ pub(in crate::dataset) trait Publisher {
         false
     }
 
+    /// True if a `data.toml` beside the files says what they do not show.
+    fn reads_data_toml(&self) -> bool {
+        false
+    }
+
     /// True if the order of rows without times is arbitrary, as in a matrix or a table sorted by items.
     fn is_unordered(&self) -> bool {
         false

@@ -11,8 +11,8 @@ use super::publisher::{Fields, Publisher, RawRow, Repeats, Rules, Verdict, Visit
 use super::records::Records;
 use super::table::Table;
 use super::values::{
-    NO_ID, NO_TIME, WRONG_TIME, date, filled, first_words, id, id_at, number_at, number_or_text, put, put_list,
-    text_at, texts_at, year,
+    NO_ID, NO_TIME, WRONG_TIME, date, filled, first_words, id, id_at, nameless, number_at, number_or_text, put,
+    put_list, text_at, texts_at, year,
 };
 use super::{Family, Format, ImportError, Opened};
 use serde_json::Value;
@@ -116,7 +116,7 @@ impl Steam {
     /// Without a file of games an item has at least its number for a name.
     fn named(&self, mut row: RawRow) -> RawRow {
         if self.games.is_none() {
-            row.item_description = super::movielens::nameless(&row.item);
+            row.item_description = nameless(&row.item);
         }
         row
     }

@@ -15,6 +15,11 @@ pub(super) const NO_ID: &str = "row without a user's or an item's id";
 /// The reason to leave out a row with a wrong rating.
 pub(super) const WRONG_RATING: &str = "row whose rating is not a number";
 
+/// The description of an item that has no title: `item ID`.
+pub(in crate::dataset::import) fn nameless(item: &ExternalId) -> Fields {
+    Fields::from_iter([("title".to_owned(), Value::String(format!("item {item}")))])
+}
+
 /// An id: an integer if it is written as one, without leading zeros, else text.
 pub(super) fn id(text: &str) -> ExternalId {
     match text.parse::<i64>() {

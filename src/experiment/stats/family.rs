@@ -12,7 +12,7 @@
 //! | two policies | Student's t |
 //! | all of them in the same replications, whose number was fixed before | all-pairs comparison by the largest t of simulated equal policies (Tukey 1953), each pair with its own standard error |
 //! | values are missing, or some are not paired | Student's t at `0.05 / m` (Bonferroni) |
-//! | looked at after every replication | the confidence sequence at `0.05 / m` |
+//! | checked after every replication | the confidence sequence at `0.05 / m` |
 //!
 //! The largest t is that of independent policies with normal values. Policies that depend on each other or vary
 //! differently leave fewer independent pairs, so their largest t is smaller: the verdict then errs towards no

@@ -29,7 +29,7 @@ const MOST_ITEMS: usize = 1 << 24;
 /// `card.toml` of a ranker.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "some keys are for people; a card without them is refused all the same")]
+#[expect(dead_code, reason = "some keys are for readers; a card without them is refused all the same")]
 pub(super) struct Card {
     kind: String,
     version: u32,

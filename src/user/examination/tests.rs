@@ -110,7 +110,7 @@ fn examination_is_recovered_from_a_log_of_a_popularity_biased_policy() {
         by_both.bias(),
         by_both.coverage()
     );
-    assert!(naive.bias() < -0.015, "the naive estimate takes what is better for what is looked at more");
+    assert!(naive.bias() < -0.015, "the naive estimate takes a better item for more examination");
     assert!(by_both.bias().abs() < 0.01 && by_both.coverage() > 0.85);
     assert!(by_item.bias().abs() < 0.015 && by_item.coverage() > 0.8);
 }

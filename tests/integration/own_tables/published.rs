@@ -136,4 +136,13 @@ fn exposures_beside_their_log_are_no_part_of_it() {
     let data = Dataset::read_beside(folder.path(), &random).expect("traffic that is log and exposures");
     assert_eq!(rows(&data).len(), 2);
     assert!(data.notes.join("\n").contains("random.csv is the log and holds the exposures"), "{:?}", data.notes);
+    write(&folder.path().join("later.csv"), format!("{columns}2,7,5\n"));
+    write(&folder.path().join("data.toml"), "log = \"random.csv\"\n");
+    let data = Dataset::read_beside(folder.path(), &random).expect("the log that data.toml names");
+    assert!(data.notes.join("\n").contains("random.csv is the log and holds the exposures"), "{:?}", data.notes);
+    let named = ("userId,movieId,rating,timestamp\n1,7,5,100\n1,8,4,200\n", "ratings.csv");
+    let publisher = place();
+    write(&publisher.path().join(named.1), named.0);
+    let data = Dataset::read_beside(publisher.path(), &publisher.path().join(named.1)).expect("a publisher's log");
+    assert!(data.notes.join("\n").contains("ratings.csv is the log and holds the exposures"), "{:?}", data.notes);
 }

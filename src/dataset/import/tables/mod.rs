@@ -261,6 +261,10 @@ impl Publisher for Tables {
         Rules { least_of_user: 1, ..Rules::FIVE }
     }
 
+    fn reads_data_toml(&self) -> bool {
+        true
+    }
+
     fn is_strict(&self) -> bool {
         true
     }

@@ -4,9 +4,8 @@ use super::roles::Layout;
 use crate::dataset::ExternalId;
 use crate::dataset::clock::{self, Instant, Spelling};
 use crate::dataset::import::ImportError;
-use crate::dataset::import::movielens::nameless;
 use crate::dataset::import::publisher::{Fields, RawRow, ShownRow, Verdict};
-use crate::dataset::import::values::{NO_ID, id, put};
+use crate::dataset::import::values::{NO_ID, id, nameless, put};
 use crate::dataset::sheet::{Cell, Sheet};
 use crate::files::FileError;
 use serde_json::Value;
@@ -124,6 +123,10 @@ impl Reading<'_> {
         row.rating = self.rating(sheet)?;
         row.weight = self.number(sheet, self.layout.weight)?;
         row.behavior = self.fields(sheet, &self.layout.rest);
+        if row.rating.is_none() && self.layout.rating.is_some() {
+            // Another column of that name is no rating.
+            row.behavior.remove("rating");
+        }
         let rating = self.layout.rating.filter(|_| row.rating.is_some());
         for at in [rating, self.layout.weight].into_iter().flatten() {
             put(&mut row.behavior, &self.columns[at], sheet.value(at));

@@ -196,8 +196,10 @@ impl Spec {
         let one = [item, time, rating, weight, clicked, position, impression, propensity, shown, taken];
         let sides = [&self.items.id, &self.items.title, &self.items.released, &self.items.provider, &self.users.id];
         let fields = self.columns.user_fields.iter().chain(&self.columns.item_fields);
+        let fields = fields.chain(self.items.fields.keys()).chain(self.users.fields.keys());
         let users = user.iter().flat_map(Names::list);
-        let mut names = one.into_iter().chain(sides).flatten().chain(fields).cloned().chain(users);
+        let history = [&self.history.user, &self.history.items, &self.history.times];
+        let mut names = one.into_iter().chain(sides).chain(history).flatten().chain(fields).cloned().chain(users);
         names.any(|name| name.contains('.')) || self.wanted.keys().any(|name| name.contains('.'))
     }
 
