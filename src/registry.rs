@@ -1,7 +1,6 @@
 //! The registry of all kinds that a scenario may name.
 //!
-//! One registry of all kinds that a scenario may name: policies, user models, dynamics, metrics and readers of data sets.
-//!
+//! Kinds are policies, user models, dynamics, metrics and readers of data sets.
 //! [`Registry::builtin`] has the kinds that ship with the crate; a program adds kinds of every sort with
 //! [`Registry::with`], and scenario files, `--set`, the JSON Schema and messages then know them:
 //!
@@ -181,7 +180,7 @@ impl Registry {
     /// True if every kind whose name or keys are in a section ships with the crate.
     pub(crate) fn has_builtin_sections(&self) -> bool {
         let metrics = self.metrics.iter().map(|kind| kind.name).eq(metrics::all().iter().map(|kind| kind.name));
-        let of = |kind: &UserKind| (kind.name, kind.keys);
+        let of = |kind: &UserKind| (kind.name, kind.summary, kind.keys);
         let users = self.users.iter().map(of).eq(user::KINDS.iter().map(of));
         metrics && users && self.readers.is_empty()
     }

@@ -10,7 +10,7 @@ use crate::params::Parameters;
 use crate::policy::{BuildPolicy, Factory, PolicyKind};
 use crate::registry::{Entry, Registry};
 use crate::scenario::{Place, PolicySpec, Problem, Scenario, ScenarioError};
-use crate::user::{BuildUser, UserKind, UserModel};
+use crate::user::{BuildUser, MirrorParameters, UserKind, UserModel};
 use std::fmt::{Display, Write};
 use std::path::Path;
 use std::sync::Arc;
@@ -98,8 +98,7 @@ impl EnvironmentBuilder {
 
     /// Users who follow the mirror model in this folder.
     pub fn mirror(self, folder: impl AsRef<Path>) -> Self {
-        let folder = std::path::absolute(folder.as_ref()).unwrap_or_else(|_| folder.as_ref().to_owned());
-        self.set("user.kind", "mirror").set("user.path", folder.display())
+        self.user_of(&MirrorParameters { path: folder.as_ref().to_owned() })
     }
 
     /// Users who follow the model of a kind, with its own keys: `user("parametric", &[("taste", &2.0)])`.
@@ -164,8 +163,16 @@ impl EnvironmentBuilder {
     /// Adds a dynamic by its parameters: `dynamic_of(&SatiationParameters { strength: 0.3, ..Default::default() })`. A kind of your
     /// own is known to the settings from then on.
     pub fn dynamic_of<P: BuildDynamic>(self, parameters: &P) -> Self {
-        self.register(DynamicKind::of::<P>())
-            .with_keys("dynamic", parameters, |builder, keys| builder.dynamic(P::NAME, keys))
+        self.dynamic_as(P::NAME, parameters)
+    }
+
+    /// Adds a dynamic by its parameters under a name, so that there may be several of one kind.
+    pub fn dynamic_as<P: BuildDynamic>(self, name: &str, parameters: &P) -> Self {
+        let named = |builder: Self, keys: &[(&str, &dyn Display)]| {
+            let name: &dyn Display = &toml::Value::from(name);
+            builder.dynamic(P::NAME, &[keys, &[("name", name)]].concat())
+        };
+        self.register(DynamicKind::of::<P>()).with_keys("dynamic", parameters, named)
     }
 
     /// Gives the fields of a struct of parameters as keys; `sort` is how messages call what they are of.

@@ -6,10 +6,11 @@
 /// JSON Schema, the reference file and messages know the keys from it, and the kind is built from its values.
 ///
 /// The doc of the struct is the summary of the kind. A field without a default must be given. The types are `f64`,
-/// `u32`, `u64`, `usize` and `i64` with a range, `bool`, `String` (with a list of words as its range, one of them), [`PathBuf`](std::path::PathBuf) (relative to the folder
-/// of the scenario file, from code to the current folder), [`Texts`](crate::params::Texts),
+/// `u32`, `u64`, `usize` and `i64` with a range, [`Count`](crate::params::Count) with a range and the default `Count::All`,
+/// `bool`, `String` (with a list of words as its range, one of them), [`PathBuf`](std::path::PathBuf) (relative to the
+/// folder of the scenario file, from code to the current folder), [`Texts`](crate::params::Texts),
 /// [`PolicyTable`](crate::params::PolicyTable), [`PolicyTables`](crate::params::PolicyTables), and an enum of
-/// [`words!`](crate::words). With `#[key(NAME)]` a field has the doc, range and default of a
+/// [`words!`](crate::words). Flags and words need a default. With `#[key(NAME)]` a field has the doc, range and default of a
 /// [`shared_key!`](crate::shared_key).
 ///
 /// ```
@@ -216,7 +217,7 @@ macro_rules! kind_of_key {
     (u64 [$range:expr] [$($default:expr)?]) => { $crate::params::Kind::integer($range, $crate::params::maybe!($($default)?)) };
     (i64 [$range:expr] [$($default:expr)?]) => { $crate::params::Kind::integer($range, $crate::params::maybe!($($default)?)) };
     (usize [$range:expr] [$($default:expr)?]) => { $crate::params::Kind::integer($range, $crate::params::maybe!($($default)?)) };
-    (bool [] [$($default:expr)?]) => { $crate::params::Kind::Bool { default: $crate::params::maybe!($($default)?) } };
+    (bool [] [$default:expr]) => { $crate::params::Kind::Bool { default: Some($default) } };
     (String [] [$($default:expr)?]) => { $crate::params::Kind::Text { default: $crate::params::maybe!($($default)?) } };
     (String [$words:expr] [$default:expr]) => { $crate::params::Kind::Word { words: $words, default: Some($default) } };
     (Count [$range:expr] [$default:expr]) => { $crate::params::Kind::count($range, $default) };
@@ -224,9 +225,6 @@ macro_rules! kind_of_key {
     (Texts [] []) => { $crate::params::Kind::Texts };
     (PolicyTable [] [$default:expr]) => { $crate::params::Kind::Policy { default: $default } };
     (PolicyTables [] [$default:expr]) => { $crate::params::Kind::Policies { default: $default } };
-    ($words:ident [] []) => {
-        $crate::params::Kind::Word { words: <$words as $crate::params::Words>::WORDS, default: None }
-    };
     ($words:ident [] [$default:expr]) => {
         $crate::params::Kind::Word { words: <$words as $crate::params::Words>::WORDS, default: Some($default.word()) }
     };

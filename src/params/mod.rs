@@ -1,7 +1,5 @@
 //! Keys of kinds, and the values given in a scenario.
 //!
-//! The keys of the kinds that a scenario names, and the values that were given.
-//!
 //! A kind (of policy, user model, dynamic) declares a struct of parameters with [`parameters!`](crate::parameters): its
 //! fields are the keys. Checks, messages, the JSON Schema and the reference file follow from them, and the kind is built
 //! from the values.

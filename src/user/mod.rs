@@ -48,11 +48,7 @@ pub(crate) mod testing;
 pub use self::calibrated::{Calibrated, Probabilities, Shift};
 pub(crate) use self::calibrated::{softmax, utilities};
 pub use self::examination::{ExaminationEstimate, estimate_examination, estimate_examination_by};
-#[cfg(feature = "all")]
-pub use self::kind::LanguageParameters;
-#[cfg(test)]
-pub(crate) use self::kind::unset_parameters;
-pub use self::kind::{BuildUser, KINDS, MirrorParameters, ParametricParameters, UserContext, UserKind};
+pub use self::kind::*;
 #[cfg(feature = "all")]
 pub use self::language::{LanguageMode, LanguageUser};
 pub use self::level::{FittedLevel, ListResponse, fit_level};

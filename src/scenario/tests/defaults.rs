@@ -1,7 +1,7 @@
 //! Defaults of code against defaults of files.
 
 use super::*;
-use crate::params::Key;
+use crate::params::{Key, Kind};
 use crate::{dynamics, policy, user};
 use toml::Table;
 
@@ -15,6 +15,16 @@ fn parse(head: &str, keys: &Table) -> Result<Scenario, ScenarioError> {
         &Registry::builtin(),
         &[],
     )
+}
+
+/// A value that a key without a default may have.
+fn some_value(key: &Key) -> toml::Value {
+    match key.kind {
+        Kind::Number { min, .. } => min.into(),
+        Kind::Integer { min, .. } => min.into(),
+        Kind::Texts => vec!["x"].into(),
+        _ => "x".into(),
+    }
 }
 
 fn check(head: &str, kinds: &[(&str, &[Key])], unset: Vec<Table>) {
@@ -31,6 +41,11 @@ fn check(head: &str, kinds: &[(&str, &[Key])], unset: Vec<Table>) {
                 let is_named =
                     |key: &Key| problems.iter().any(|problem| problem.message.contains(&format!(".{}`", key.name)));
                 assert!(needed.iter().all(|key| is_named(key)), "{name}: {error}");
+                let with = |table: &Table| {
+                    let given = needed.iter().map(|key| (key.name.to_owned(), some_value(key)));
+                    parse(head, &table.clone().into_iter().chain(given).collect()).expect(name)
+                };
+                assert_eq!(with(&table), with(&alone), "{name}: the keys with a default");
             }
         }
     }
