@@ -9,7 +9,7 @@
 An episode is one user's life: it terminates when the user leaves for good and is truncated after `episode_steps`. The
 user then comes back as at the start. After `simulation_steps`, 100,000 unless given, all episodes are truncated and the
 simulation begins again with other users. All lanes live in one simulation: they share time, popularity and catalogue, which
-go on over episodes. Lanes draw from streams of their own (seed, user, step), so one lane's actions change another lane's
+continue over episodes. Lanes draw from streams of their own (seed, user, step), so one lane's actions change another lane's
 draws in nothing but what they share.
 """
 
@@ -157,14 +157,21 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         if self.closed:
             raise ClosedError("the environment is closed; make another one")
 
+    def _check_whole(self) -> None:
+        if self._is_mid_step:
+            raise Error("the last step was interrupted; call reset, of all lanes, before the next step")
+
     def _begin_lanes(self) -> None:
         """All lanes are at the start of an episode."""
+        # True while the simulation is in the middle of a step: an exception then leaves lanes that no longer fit it.
+        self._is_mid_step = True
         self._visitors = self._env._native._visitors()[0]
         self._profiles = self._known[self._env._native.sources()]
         self._age = np.zeros(self.num_envs, dtype=np.int64)
         self._ended = np.zeros(self.num_envs, dtype=bool)
         self._in_session = np.zeros(self.num_envs, dtype=np.int64)
         self._session = np.zeros(self.num_envs, dtype=np.int64)
+        self._is_mid_step = False
 
     def _observation_space(self) -> spaces.Dict:
         parts: dict[str, spaces.Space[Any]] = {
@@ -191,7 +198,7 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         """Begins again: all lanes, or those of `options["reset_mask"]`.
 
         A seed gives the same users and draws each time. Without a seed the first reset begins with those of the argument
-        `seed`, and each later one goes on to other users and draws.
+        `seed`, and each later one begins with other users and draws.
         """
         self._check_open()
         if seed is not None and not isinstance(seed, int):
@@ -207,6 +214,7 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             self._replication = 0
             if seed != self._seed:
                 self._seed, self._env = seed, Environment(seed=seed, **self._make)
+        self._is_mid_step = True
         self._env.reset(self._replication)
         self._begin_lanes()
         return self._observe(), {}
@@ -218,16 +226,24 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             raise SlateError(f"reset_mask has the shape {mask.shape}; expected ({self.num_envs},)")
         if seed is not None:
             raise SlateError("a seed begins all lanes again; reset some lanes without a seed")
+        self._check_whole()
         if self._env.is_done:
             self._renew()
             return
+        self._is_mid_step = True
         # They come with the next opening; this step is open already, so it opens again.
         self._restart(mask)
         self._env._native._open_again()
+        self._is_mid_step = False
 
     def step(self, actions: NDArray[Any]) -> tuple[Observations, NDArray[Any], NDArray[Any], NDArray[Any], Infos]:
-        """Shows each lane's slate and gives observations, rewards, terminations, truncations and infos."""
+        """Shows each lane's slate and gives observations, rewards, terminations, truncations and infos.
+
+        What is wrong with the actions, or a user model that cannot respond, leaves the lanes as they were. After Ctrl-C, or an
+        error of the reward, in the middle of a step only a reset of all lanes continues.
+        """
         self._check_open()
+        self._check_whole()
         if self._mode == AutoresetMode.DISABLED and self._ended.any():
             lanes = np.flatnonzero(self._ended)[:5].tolist()
             raise SlateError(f"the episodes of lanes {lanes} are over; reset(options={{'reset_mask': ...}}) first")
@@ -249,6 +265,7 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             truncated = ~terminated
         infos = self._infos(outcome, skipped)
         observations = self._next(fresh, terminated | truncated, truncated, infos)
+        self._is_mid_step = False
         return observations, rewards, terminated, truncated, infos
 
     def _next(self, fresh: NDArray[Any], over: NDArray[Any], truncated: NDArray[Any], infos: Infos) -> Observations:
@@ -284,6 +301,7 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
     def _renew(self) -> None:
         """Begins the simulation again with the users of the next replication."""
         self._replication = max(self._replication, 0) + 1
+        self._is_mid_step = True
         self._env.reset(self._replication)
         self._begin_lanes()
 
@@ -322,11 +340,20 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             if actions.dtype.kind not in "iu":
                 raise SlateError(f"slates have dtype {actions.dtype}; expected whole numbers")
             slates, skipped[visitors] = native._keep_allowed(actions[visitors].astype(np.int64, copy=False))
-            return native._close(slates), skipped
+            return self._closed(native._close, slates), skipped
         numbers = actions[visitors].astype(np.float32, copy=False)
         if self._actions == "scores" or self._vectors is None:
-            return native._close(numbers), skipped
-        return native._close_nearest(np.ascontiguousarray(numbers), self._vectors), skipped
+            return self._closed(native._close, numbers), skipped
+        return self._closed(native._close_nearest, np.ascontiguousarray(numbers), self._vectors), skipped
+
+    def _closed(self, close: Callable[..., Outcome], *slates: NDArray[Any]) -> Outcome:
+        self._is_mid_step = True
+        try:
+            return close(*slates)
+        except Error:
+            # Nothing was done, or the simulation itself refuses the next step.
+            self._is_mid_step = False
+            raise
 
     def _rewards(self, outcome: Outcome) -> NDArray[np.float64]:
         if callable(self._reward):

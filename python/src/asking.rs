@@ -6,10 +6,12 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// The calls that are going on, by their numbers.
-static CALLS: Mutex<Calls> = Mutex::new(Calls { last: 0, threads: BTreeMap::new() });
+/// The present calls, by their numbers.
+static CALLS: Mutex<Calls> = Mutex::new(Calls { process: 0, last: 0, threads: BTreeMap::new() });
 
 struct Calls {
+    /// The process whose threads these are.
+    process: u32,
     last: u64,
     threads: BTreeMap<u64, Thread>,
 }
@@ -25,8 +27,15 @@ thread_local! {
     static DEPTH: Cell<usize> = const { Cell::new(0) };
 }
 
+/// The calls of this process: a forked process has none of its parent's threads.
 fn calls() -> MutexGuard<'static, Calls> {
-    CALLS.lock().unwrap_or_else(PoisonError::into_inner)
+    let mut calls = CALLS.lock().unwrap_or_else(PoisonError::into_inner);
+    let process = std::process::id();
+    if calls.process != process {
+        calls.process = process;
+        calls.threads.clear();
+    }
+    calls
 }
 
 /// A call for as long as it lasts, a panic included.
@@ -72,7 +81,7 @@ pub(crate) fn is_asking() -> bool {
     !calls().threads.is_empty()
 }
 
-/// Raises `KeyboardInterrupt` inside the calls that are going on, in each once unless `again`. It comes when Python code runs
+/// Raises `KeyboardInterrupt` inside the present calls, in each once unless `again`. It comes when Python code runs
 /// again, and so not in the middle of a long call of another library.
 pub(crate) fn interrupt(py: Python<'_>, again: bool) -> PyResult<()> {
     let mut idents = Vec::new();

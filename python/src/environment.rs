@@ -2,7 +2,7 @@
 
 use crate::data::Dataset;
 use crate::errors::{of_environment, of_experiment, of_policy, of_slates};
-use crate::interrupt::interruptible;
+use crate::interrupt::{Finished, finish, interruptible};
 use crate::lock::{Held, Lock};
 use crate::names::Names;
 use crate::observation::{Observation, Shown};
@@ -82,9 +82,21 @@ fn contiguous<'a>(array: &'a PyReadonlyArray2<'_, f32>) -> PyResult<&'a [f32]> {
 }
 
 impl Environment {
-    /// Shows slates that were read, and gives what the users did.
-    fn close(&self, py: Python<'_>, environment: &mut native::Environment, slates: &Slates) -> PyResult<Outcome> {
-        if let Err(problem) = patiently(py, self.asks_python, || environment.close(slates))? {
+    /// Shows slates that were read, and gives what the users did. After Ctrl-C the step is done as a whole, or not at all.
+    fn show(
+        &self,
+        py: Python<'_>,
+        environment: &mut native::Environment,
+        slates: &Slates,
+        extent: Extent,
+    ) -> PyResult<Outcome> {
+        let work = || match extent {
+            Extent::Half => environment.close(slates),
+            Extent::Whole => environment.step(slates).map(|_| ()),
+        };
+        let Finished { value, pressed } = patiently(py, self.asks_python, work)?;
+        pressed?;
+        if let Err(problem) = value {
             let is_of_slates = matches!(problem, native::EnvironmentError::Step(TickError::Policy { .. }));
             let checked = slates::check(slates, &environment.observation(), &self.names);
             return Err(checked.err().filter(|_| is_of_slates).map_or_else(|| of_environment(problem), of_slates));
@@ -94,9 +106,18 @@ impl Environment {
     }
 }
 
+/// How much of a step is done.
+#[derive(Clone, Copy)]
+enum Extent {
+    /// The users respond.
+    Half,
+    /// The users of the next step arrive, too.
+    Whole,
+}
+
 /// Does `work` with the interpreter free; where it asks Python, Ctrl-C ends what it asks.
-fn patiently<T: Send>(py: Python<'_>, asks_python: bool, work: impl FnOnce() -> T + Send) -> PyResult<T> {
-    if asks_python { interruptible(py, |_| work()) } else { Ok(free(py, work)) }
+fn patiently<T: Send>(py: Python<'_>, asks_python: bool, work: impl FnOnce() -> T + Send) -> PyResult<Finished<T>> {
+    if asks_python { finish(py, |_| work()) } else { Ok(Finished { value: free(py, work), pressed: Ok(()) }) }
 }
 
 /// Who wants a slate now.
@@ -130,7 +151,9 @@ impl Environment {
             names.learn(&experiment);
             Ok((experiment.clone(), native::Environment::of(experiment, 0)?))
         });
-        let (experiment, environment) = made?.map_err(of_environment)?;
+        let Finished { value, pressed } = made?;
+        pressed?;
+        let (experiment, environment) = value.map_err(of_environment)?;
         let (inner, replication) = (Lock::new("environment", environment), AtomicU32::new(0));
         Ok(Environment { inner, names, experiment, replication, asks_python })
     }
@@ -139,8 +162,12 @@ impl Environment {
     #[pyo3(signature = (replication=0))]
     fn reset(&self, py: Python<'_>, replication: u32) -> PyResult<Observation> {
         let environment = &mut *self.hold(py)?;
-        patiently(py, self.asks_python, || environment.reset(replication))?.map_err(of_environment)?;
-        self.replication.store(replication, Ordering::Relaxed);
+        let Finished { value, pressed } = patiently(py, self.asks_python, || environment.reset(replication))?;
+        if value.is_ok() {
+            self.replication.store(replication, Ordering::Relaxed);
+        }
+        pressed?;
+        value.map_err(of_environment)?;
         Ok(observed(py, environment))
     }
 
@@ -153,16 +180,14 @@ impl Environment {
     fn step(&self, py: Python<'_>, slates: &Bound<'_, PyAny>) -> PyResult<Outcome> {
         let environment = &mut *self.hold(py)?;
         let slates = slates::read(slates, &environment.observation(), &self.names).map_err(of_slates)?;
-        let outcome = self.close(py, environment, &slates)?;
-        free(py, || environment.open());
-        Ok(outcome)
+        self.show(py, environment, &slates, Extent::Whole)
     }
 
     /// The first half of a step: shows slates and takes the responses.
     fn _close(&self, py: Python<'_>, slates: &Bound<'_, PyAny>) -> PyResult<Outcome> {
         let environment = &mut *self.hold(py)?;
         let slates = slates::read(slates, &environment.observation(), &self.names).map_err(of_slates)?;
-        self.close(py, environment, &slates)
+        self.show(py, environment, &slates, Extent::Half)
     }
 
     /// The first half of a step with the candidates that are nearest to a vector for each visitor, by inner product.
@@ -186,7 +211,7 @@ impl Environment {
             }
             free(py, || slates::nearest(wanted, vectors, width, &observation, &self.names)).map_err(of_slates)?
         };
-        self.close(py, environment, &slates)
+        self.show(py, environment, &slates, Extent::Half)
     }
 
     /// The second half of a step: users arrive.

@@ -10,16 +10,29 @@ use std::time::Duration;
 /// How often Ctrl-C is looked for.
 const LOOK: Duration = Duration::from_millis(20);
 
-/// Does `work`, which looks at the flag it is given and ends soon after it is set.
+/// Finished work, and the exception of a signal that came meanwhile.
+pub(crate) struct Finished<T> {
+    pub(crate) value: T,
+    pub(crate) pressed: PyResult<()>,
+}
+
+/// Does `work`, which looks at the flag it is given and ends soon after it is set. Ctrl-C discards its value.
 pub(crate) fn interruptible<T: Send>(py: Python<'_>, work: impl FnOnce(&AtomicBool) -> T + Send) -> PyResult<T> {
+    let Finished { value, pressed } = finish(py, work)?;
+    pressed?;
+    Ok(value)
+}
+
+/// Does `work` as [`interruptible`], and keeps its value, for work that changes something that outlives the call.
+pub(crate) fn finish<T: Send>(py: Python<'_>, work: impl FnOnce(&AtomicBool) -> T + Send) -> PyResult<Finished<T>> {
     let stop = AtomicBool::new(false);
     if rayon::current_thread_index().is_some() {
         // A user model or a policy of Python calls. Its thread does the work: another one may never be free.
-        return Ok(py.detach(|| work(&stop)));
+        return Ok(Finished { value: py.detach(|| work(&stop)), pressed: Ok(()) });
     }
     let is_done = AtomicBool::new(false);
     let waiting = std::thread::current();
-    let (done, signal) = py.detach(|| {
+    let (done, pressed) = py.detach(|| {
         std::thread::scope(|scope| {
             let worker = scope.spawn(|| {
                 let done = on_threads(|| work(&stop));
@@ -27,26 +40,26 @@ pub(crate) fn interruptible<T: Send>(py: Python<'_>, work: impl FnOnce(&AtomicBo
                 waiting.unpark();
                 done
             });
-            let mut signal = Ok(());
+            let mut pressed = Ok(());
             // A panic leaves the flag as it was.
             while !is_done.load(Ordering::Acquire) && !worker.is_finished() {
                 std::thread::park_timeout(LOOK);
                 Python::attach(|py| {
-                    let pressed = py.check_signals();
-                    let again = pressed.is_err();
+                    let signal = py.check_signals();
+                    let again = signal.is_err();
                     if again {
                         stop.store(true, Ordering::Relaxed);
-                        signal = pressed;
+                        pressed = signal;
                     }
                     // Other work that asks Python continues: whose call is whose is not known.
-                    if signal.is_err() && is_alone() {
+                    if pressed.is_err() && is_alone() {
                         let _ = interrupt(py, again);
                     }
                 });
             }
-            (worker.join(), signal)
+            (worker.join(), pressed)
         })
     });
-    signal?;
-    done.map_err(|_| refusal("the work panicked, which is a defect of recmirror"))
+    let value = done.map_err(|_| refusal("the work panicked, which is a defect of recmirror"))?;
+    Ok(Finished { value, pressed })
 }

@@ -1,7 +1,8 @@
 //! Locks around what Python may use from several threads.
 //!
 //! Nothing waits for a lock with the interpreter held: the holder may need the interpreter to continue. A call from inside a user
-//! model or a policy never waits either, because the holder may be the very call that asks that model or policy.
+//! model or a policy never waits either, because the holder may be the very call that asks that model or policy. A
+//! thread that the model starts is no such call: if the model waits for it, both wait for ever.
 
 use crate::asking::is_asked;
 use crate::errors::refusal;

@@ -4,7 +4,7 @@ use crate::asking::is_asking;
 use crate::errors::refusal;
 use pyo3::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The pool of a process.
@@ -13,28 +13,43 @@ struct Owned {
     pool: Arc<ThreadPool>,
 }
 
-/// Work that threads of Python have given to the pool and wait for.
-static JOBS: AtomicUsize = AtomicUsize::new(0);
+/// Jobs that threads of Python have given to the pool and wait for: the process id above, their number in the lower half.
+/// A forked process begins without any, because the threads that wait are its parent's.
+static JOBS: AtomicU64 = AtomicU64::new(0);
 
 /// Counts a job for as long as it lasts, a panic included.
 struct Job;
 
+/// The state of [`JOBS`] after `change` of this process's number.
+fn jobs(state: u64, change: impl Fn(u32) -> u32) -> u64 {
+    let process = u64::from(std::process::id());
+    let number = if state >> 32 == process { state as u32 } else { 0 };
+    process << 32 | u64::from(change(number))
+}
+
+fn count(change: impl Fn(u32) -> u32) {
+    let mut state = JOBS.load(Ordering::SeqCst);
+    while let Err(newer) = JOBS.compare_exchange_weak(state, jobs(state, &change), Ordering::SeqCst, Ordering::SeqCst) {
+        state = newer;
+    }
+}
+
 impl Job {
     fn begin() -> Job {
-        JOBS.fetch_add(1, Ordering::SeqCst);
+        count(|number| number + 1);
         Job
     }
 }
 
 impl Drop for Job {
     fn drop(&mut self) {
-        JOBS.fetch_sub(1, Ordering::SeqCst);
+        count(|number| number.saturating_sub(1));
     }
 }
 
 /// Returns true if threads of Python wait for no more than one job.
 pub(crate) fn is_alone() -> bool {
-    JOBS.load(Ordering::SeqCst) <= 1
+    jobs(JOBS.load(Ordering::SeqCst), |number| number) as u32 <= 1
 }
 
 static POOL: Mutex<Option<Owned>> = Mutex::new(None);

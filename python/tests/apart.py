@@ -1,4 +1,4 @@
-"""Work in a process of its own: where it hangs, the test fails and the others go on."""
+"""Work in a process of its own: where it hangs, the test fails and the others continue."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 
-def _tell(work: Callable[..., Any], arguments: tuple[Any, ...], answers: Any) -> None:
+def _send(work: Callable[..., Any], arguments: tuple[Any, ...], answers: Any) -> None:
     try:
         answers.put((True, work(*arguments)))
     except BaseException as problem:
@@ -18,7 +18,7 @@ def apart(work: Callable[..., Any], *arguments: Any, seconds: float = 60) -> Any
     """What `work`, a function of a module, returns in another process."""
     context = multiprocessing.get_context("spawn")
     answers = context.Queue()
-    child = context.Process(target=_tell, args=(work, arguments, answers))
+    child = context.Process(target=_send, args=(work, arguments, answers))
     child.start()
     try:
         is_done, answer = answers.get(timeout=seconds)

@@ -135,7 +135,8 @@ def test_a_policy_without_its_log_says_so(data: rm.Dataset) -> None:
         Implicit(None).recommend(rm.Environment(data, steps=1).observation())
 
 
-def test_an_environment_has_the_log_that_an_experiment_gives(tmp_path: Path, data: rm.Dataset) -> None:
+def watching() -> tuple[type, list[rm.Log]]:
+    """A class of policies, and the logs that they are fitted to."""
     logs: list[rm.Log] = []
 
     class Watched:
@@ -145,12 +146,17 @@ def test_an_environment_has_the_log_that_an_experiment_gives(tmp_path: Path, dat
         def recommend(self, observation: rm.Observation) -> np.ndarray:
             return np.zeros((len(observation), observation.items), dtype=np.float32)
 
+    return Watched, logs
+
+
+def test_an_environment_has_the_log_that_an_experiment_gives(tmp_path: Path, data: rm.Dataset) -> None:
+    watched, logs = watching()
     scenario = tmp_path / "shop.toml"
     scenario.write_text(SCENARIO)
-    result = rm.run(scenario, data=data, policies={"mine": Watched}, settings={"replications": 1})
+    result = rm.run(scenario, data=data, policies={"mine": watched}, settings={"replications": 1})
     users = {"user.taste": 8, "user.field": "group"}
     env = rm.Environment(data, population=100, slate=5, steps=6, settings=users)
-    env.run(Watched)
+    env.run(watched)
     given, own = logs
     for name in ("users", "items", "ratings", "times", "sources"):
         assert np.array_equal(getattr(given, name), getattr(own, name), equal_nan=name == "ratings"), name
@@ -173,18 +179,10 @@ class _Popular:
 
 
 def test_fit_is_given_the_log_before_the_start(tmp_path: Path, data: rm.Dataset) -> None:
-    logs: list[rm.Log] = []
-
-    class Watched:
-        def fit(self, log: rm.Log) -> None:
-            logs.append(log)
-
-        def recommend(self, observation: rm.Observation) -> np.ndarray:
-            return np.zeros((len(observation), observation.items), dtype=np.float32)
-
+    watched, logs = watching()
     scenario = tmp_path / "shop.toml"
     scenario.write_text(SCENARIO)
-    rm.run(scenario, data=data, policies={"mine": Watched})
+    rm.run(scenario, data=data, policies={"mine": watched})
     assert len(logs) == 2
     log = logs[0]
     assert (log.n_users, log.n_items, log.slate, len(log.sources)) == (120, 90, 5, 100)

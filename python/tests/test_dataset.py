@@ -26,7 +26,7 @@ USERS = {"user_id": [f"u{n}" for n in range(40)], "age": [20 + n for n in range(
 
 
 def same(one: rm.Dataset, other: rm.Dataset) -> bool:
-    """Whether two data sets hold the same, told by the digest of a run on each."""
+    """Whether two data sets hold the same, by the digest of a run on each."""
 
     def digest(data: rm.Dataset) -> str:
         env = rm.Environment(data, population=50, slate=3, steps=3, seed=5, policies=["ials"])

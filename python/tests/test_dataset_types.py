@@ -21,7 +21,7 @@ FRAME = pandas.DataFrame(ROWS)
 MOMENTS = [datetime.datetime.fromtimestamp(second, datetime.timezone.utc) for second in ROWS["timestamp"]]
 
 
-def told(data: rm.Dataset) -> tuple[Any, ...]:
+def content(data: rm.Dataset) -> tuple[Any, ...]:
     """Everything that a run on it depends on."""
     env = rm.Environment(data, population=50, slate=3, steps=2, seed=5, policies=["ials"])
     env.run(env.policy("ials"))
@@ -70,13 +70,13 @@ SAME: dict[str, Callable[[], Any]] = {
 
 @pytest.mark.parametrize("case", SAME)
 def test_types_and_indexes_change_nothing(case: str) -> None:
-    assert told(rm.Dataset(SAME[case]())) == told(rm.Dataset(ROWS))
+    assert content(rm.Dataset(SAME[case]())) == content(rm.Dataset(ROWS))
 
 
 def test_missing_ratings_of_any_kind_are_missing() -> None:
     holes = [None if n % 5 == 0 else value for n, value in enumerate(ROWS["rating"])]
-    wanted = told(rm.Dataset(ROWS | {"rating": holes}))
-    assert wanted != told(rm.Dataset(ROWS))
+    wanted = content(rm.Dataset(ROWS | {"rating": holes}))
+    assert wanted != content(rm.Dataset(ROWS))
     for other in (
         ROWS | {"rating": [np.nan if value is None else value for value in holes]},
         FRAME.assign(rating=holes),
@@ -86,7 +86,7 @@ def test_missing_ratings_of_any_kind_are_missing() -> None:
         polars.DataFrame(ROWS | {"rating": holes}),
         pyarrow.table(ROWS | {"rating": holes}),
     ):
-        assert told(rm.Dataset(other)) == wanted, type(other)
+        assert content(rm.Dataset(other)) == wanted, type(other)
 
 
 def test_ids_of_numbers_are_their_digits() -> None:

@@ -100,7 +100,7 @@ def test_disabled_autoreset_waits_for_a_mask(data: rm.Dataset) -> None:
         env.reset(options={"reset_mask": np.ones(3)})
     seen, _ = env.reset(options={"reset_mask": over})
     assert (seen["step"][over] == 0).all() and (seen["visiting"][over] == 1).all()
-    assert (seen["step"][~over] > 0).all(), "the others go on"
+    assert (seen["step"][~over] > 0).all(), "the others continue"
     env.step(env.action_space.sample())
 
 
@@ -119,7 +119,7 @@ def test_the_end_of_the_simulation_ends_all_episodes(
     if autoreset == "disabled":
         seen, _ = env.reset(options={"reset_mask": np.ones(16, dtype=bool)})
     assert (seen["step"] == 0).all() and (seen["visiting"] == 1).all()
-    assert not env.step(env.action_space.sample())[3].any(), "another simulation goes on"
+    assert not env.step(env.action_space.sample())[3].any(), "another simulation continues"
 
 
 def test_a_seed_repeats_everything_and_another_does_not(data: rm.Dataset) -> None:

@@ -53,10 +53,10 @@ def test_rewards_of_every_kind(data: rm.Dataset) -> None:
     seen, total = {name: env.reset(seed=4)[0] for name, env in envs.items()}, 0.0
     for action in actions(envs["accept"], 20):
         visiting = seen["accept"]["visiting"][:, 0] == 1
-        told = {name: env.step(action) for name, env in envs.items()}
-        seen = {name: step[0] for name, step in told.items()}
-        rewards = {name: step[1] for name, step in told.items()}
-        taken = told["accept"][4]["accepted_item"] >= 0
+        steps = {name: env.step(action) for name, env in envs.items()}
+        seen = {name: step[0] for name, step in steps.items()}
+        rewards = {name: step[1] for name, step in steps.items()}
+        taken = steps["accept"][4]["accepted_item"] >= 0
         assert all(reward.dtype == np.float64 and reward.shape == (16,) for reward in rewards.values())
         assert (rewards["accept"] == taken).all()
         assert (rewards["session"] == visiting).all()
@@ -77,6 +77,53 @@ def test_rewards_that_are_no_numbers_are_named(data: rm.Dataset) -> None:
         env = lanes(data, reward=lambda outcome: outcome.ratings)
         for action in actions(env, 20):
             env.step(action)
+
+
+class Thinking:
+    """Users who accept nothing, and whose model is interrupted, or fails, on request."""
+
+    problem: BaseException | None = None
+
+    def respond(self, scenes: rm.Scenes) -> np.ndarray:
+        if self.problem is not None:
+            raise self.problem
+        return np.zeros((len(scenes.items), scenes.items.shape[1] + 1))
+
+
+def test_a_step_that_is_interrupted_needs_a_reset(data: rm.Dataset) -> None:
+    interrupted = [False]
+
+    def reward(outcome: rm.Outcome) -> np.ndarray:
+        if interrupted[0]:
+            raise KeyboardInterrupt
+        return outcome.rewards
+
+    env = lanes(data, reward=reward)
+    env.reset(seed=4)
+    action = env.action_space.sample()
+    interrupted[0] = True
+    with pytest.raises(KeyboardInterrupt):
+        env.step(action)
+    interrupted[0] = False
+    partial: dict[str, Any] = {"options": {"reset_mask": np.ones(16, dtype=bool)}}
+    calls: list[Any] = [lambda: env.step(action), lambda: env.reset(**partial)]
+    for call in calls:
+        with pytest.raises(rm.Error, match="call reset, of all lanes, before the next step"):
+            call()
+    again, other = env.reset(seed=4)[0], lanes(data).reset(seed=4)[0]
+    assert same(again, other) and np.isfinite(env.step(action)[1]).all()
+
+
+def test_a_user_model_that_fails_leaves_the_lanes(data: rm.Dataset) -> None:
+    users = Thinking()
+    env, other = lanes(data, users=users), lanes(data, users=Thinking())
+    env.reset(seed=4), other.reset(seed=4)
+    action = env.action_space.sample()
+    users.problem = RuntimeError("no answer")
+    with pytest.raises(rm.UserModelError, match="no answer"):
+        env.step(action)
+    users.problem = None
+    assert same(env.step(action)[0], other.step(action)[0])
 
 
 @pytest.mark.parametrize("autoreset", MODES)
@@ -124,9 +171,9 @@ def test_a_single_user_lives_another_life_each_episode(data: rm.Dataset) -> None
     rewards = []
     for episode in range(12):
         env.reset()
-        told = [env.step(np.arange(4) + 4 * step)[1] for step in range(5)]
-        rewards.append(told)
-    assert len({tuple(told) for told in rewards}) > 3, rewards
+        steps = [env.step(np.arange(4) + 4 * step)[1] for step in range(5)]
+        rewards.append(steps)
+    assert len({tuple(steps) for steps in rewards}) > 3, rewards
 
 
 def test_seeds_that_lanes_cannot_have_are_refused(data: rm.Dataset) -> None:

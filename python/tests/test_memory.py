@@ -18,7 +18,7 @@ import memory  # noqa: E402
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="needs /proc")
 
-# MiB. A leak of one array of 32 users and 60 items in each step would be 15 MiB.
+# MiB. A leak of one float32 array of 32 users and 60 items in each step would be 15 MiB.
 ALLOWED = 3.0
 
 

@@ -125,15 +125,16 @@ def threads_share_an_environment(number: int) -> str:
         while not stop.is_set():
             assert 0 <= env.time_step <= env.steps and env.metrics() is not None and repr(env)
 
-    watchers = [threading.Thread(target=watch) for _ in range(number)]
-    for watcher in watchers:
-        watcher.start()
-    for _ in range(20):
-        env.reset()
-        env.run(policy)
-    stop.set()
-    for watcher in watchers:
-        watcher.join()
+    with ThreadPoolExecutor(max(number, 1)) as pool:
+        watchers = [pool.submit(watch) for _ in range(number)]
+        try:
+            for _ in range(20):
+                env.reset()
+                env.run(policy)
+        finally:
+            stop.set()
+        for watcher in watchers:
+            watcher.result()
     return env.digest
 
 
@@ -144,12 +145,13 @@ def test_threads_wait_for_each_other_with_the_interpreter_free() -> None:
 def recommends_while_another_thread_runs() -> int:
     env = make()
     policy = env.policy("popular")
-    runner = threading.Thread(target=lambda: [(env.reset(), env.run(policy)) for _ in range(200)])
-    runner.start()
     times = 0
-    while runner.is_alive():
-        policy.recommend(env._native)
-        times += 1
+    with ThreadPoolExecutor(1) as pool:
+        runner = pool.submit(lambda: [(env.reset(), env.run(policy)) for _ in range(200)])
+        while not runner.done():
+            policy.recommend(env._native)
+            times += 1
+        runner.result()
     return times
 
 

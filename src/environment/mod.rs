@@ -140,7 +140,10 @@ impl Environment {
     ///
     /// # Errors
     /// A slate with an item that is repeated, unknown or no candidate, or a wrong number of slots: the message names user
-    /// and slot, the environment is as it was, and other slates may follow. [`EnvironmentError::Done`] after the last step.
+    /// and slot, the environment is as it was, and other slates may follow. A user model that cannot respond leaves the
+    /// environment as it was, too, but for [`Environment::events`]. A failure after users have begun to change, such as one of
+    /// [`UserModel::update`](crate::user::UserModel::update), breaks the environment: every further step is
+    /// [`TickError::Broken`] until [`Environment::reset`]. [`EnvironmentError::Done`] after the last step.
     pub fn step(&mut self, slates: &Slates) -> Result<Outcome<'_>, EnvironmentError> {
         self.close(slates)?;
         self.open();
@@ -201,7 +204,7 @@ impl Environment {
         self.simulation.seen_of(user)
     }
 
-    /// The events of the last step.
+    /// The events of the last step; none if the user model or a dynamic failed in it.
     pub fn events(&self) -> &EventBatch {
         self.simulation.events()
     }

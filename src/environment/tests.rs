@@ -7,9 +7,10 @@ use crate::ids::ItemId;
 use crate::params::Parameters;
 use crate::policy::{EpsilonGreedyParameters, ExternalParameters, ItemKnnParameters, OnnxParameters};
 use crate::scenario::Scenario;
-use crate::user::ParametricParameters;
+use crate::scene::SceneBatch;
+use crate::user::{Memorised, MemoryShape, ParametricParameters, Responses, UserError, UserModel};
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn data() -> Dataset {
     let rows = (0..400i64).map(|n| {
@@ -260,4 +261,80 @@ fn parameters_that_no_key_can_hold_are_named_beside_the_other_problems() {
     for part in ["policy.onnx: `path` must be a path in quotes, found", "models/", "`slate` must be", "2 problems"] {
         assert!(problem.contains(part), "{part}: {problem}");
     }
+}
+
+/// Users who follow item numbers and the last item, and whose model fails when a flag is set.
+#[derive(Default)]
+struct Failing {
+    respond: AtomicBool,
+    update: AtomicBool,
+}
+
+impl UserModel for Arc<Failing> {
+    fn kind(&self) -> &'static str {
+        "failing"
+    }
+    fn memory(&self) -> MemoryShape {
+        MemoryShape { read: 1, total: 1 }
+    }
+    fn start(&self, _: &[LogUserId], memory: &mut [f32]) -> Result<(), UserError> {
+        memory.fill(0.0);
+        Ok(())
+    }
+    fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError> {
+        let half = if self.update.load(Ordering::Relaxed) { events.len() / 2 } else { events.len() };
+        memories.iter_mut().zip(events).take(half).for_each(|(memory, event)| memory[0] = event.item.0 as f32);
+        if half < events.len() { Err(UserError::Setup("no update".to_owned())) } else { Ok(()) }
+    }
+    fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
+        if self.respond.load(Ordering::Relaxed) {
+            return Err(UserError::Setup("no response".to_owned()));
+        }
+        out.reset(scenes.len(), scenes.slate);
+        for (row, logits) in out.choice.chunks_exact_mut(scenes.slate + 1).enumerate() {
+            let items = &scenes.items[row * scenes.slate..(row + 1) * scenes.slate];
+            items
+                .iter()
+                .zip(logits)
+                .for_each(|(item, logit)| *logit = ((item.0 as f32 + scenes.memory[row]) % 3.0) - 1.0);
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn a_step_whose_responses_fail_may_be_repeated_and_one_that_fails_half_way_may_not() {
+    let users = Arc::new(Failing::default());
+    let mut environment = builder().users(users.clone()).build().expect("an environment");
+    let mut policy = environment.policy("popular").expect("a policy");
+    drive(&mut environment, policy.as_mut());
+    let wanted = environment.digest();
+    environment.reset(0).expect("a reset");
+    let mut policy = environment.policy("popular").expect("a policy");
+    let mut slates = Slates::default();
+    let message = |environment: &mut Environment, slates: &Slates| match environment.step(slates) {
+        Ok(_) => "a step".to_owned(),
+        Err(problem) => problem.to_string(),
+    };
+    policy.recommend(&environment.observation(), &mut slates).expect("slates");
+    let started = environment.digest();
+    users.respond.store(true, Ordering::Relaxed);
+    assert!(message(&mut environment, &slates).contains("no response"));
+    users.respond.store(false, Ordering::Relaxed);
+    assert!(environment.digest() == started && environment.time_step() == 0 && environment.events().is_empty());
+    drive(&mut environment, policy.as_mut());
+    assert_eq!(environment.digest(), wanted, "the failure changed nothing");
+    environment.reset(0).expect("a reset");
+    let mut policy = environment.policy("popular").expect("a policy");
+    users.update.store(true, Ordering::Relaxed);
+    assert!(message(&mut environment, &slates).contains("no update"));
+    users.update.store(false, Ordering::Relaxed);
+    assert_eq!(
+        message(&mut environment, &slates),
+        "the last step failed after users had begun to change; call reset before the next step"
+    );
+    assert!(environment.digest() == started && environment.events().is_empty());
+    environment.reset(0).expect("a reset");
+    drive(&mut environment, policy.as_mut());
+    assert_eq!(environment.digest(), wanted);
 }

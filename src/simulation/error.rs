@@ -44,6 +44,9 @@ pub enum TickError {
         /// The differences.
         problem: &'static str,
     },
+    /// An earlier step failed after users had begun to change.
+    #[error("the last step failed after users had begun to change; call reset before the next step")]
+    Broken,
     /// A policy broke its contract, or failed.
     #[error("policy `{policy}`, tick {tick}{}: {problem}", .user.map(|user| format!(", user {user}")).unwrap_or_default())]
     Policy {

@@ -30,8 +30,8 @@ pub use self::known::Known;
 pub use self::oracle::Sight;
 pub use self::population::{Population, StartingPoint};
 pub use self::resources::{
-    Candidates, Choices, Clock, Events, Fault, Forces, Habits, Model, Popularity, Proposals, Recorded, Scenes, Seen,
-    ShortSlates, Surroundings, Visits,
+    Begun, Candidates, Choices, Clock, Events, Fault, Forces, Habits, Model, Popularity, Proposals, Recorded, Scenes,
+    Seen, ShortSlates, Surroundings, Visits,
 };
 pub use self::respond::{accepted_slot, response_draws};
 pub use self::spawn::{restart, spawn};

@@ -157,3 +157,7 @@ impl std::ops::AddAssign for ShortSlates {
 /// The first error of the run; no stage runs after it.
 #[derive(Resource, Default)]
 pub struct Fault(pub Option<TickError>);
+
+/// True once users change in the tick that is being closed: it cannot be closed a second time.
+#[derive(Resource, Default)]
+pub struct Begun(pub bool);

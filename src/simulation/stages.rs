@@ -1,7 +1,7 @@
 //! The stages of a step in running order, one file each.
 
-use super::{Fault, arrive, candidates, decide, drift, evolve, expose, respond};
-use bevy_ecs::prelude::{IntoScheduleConfigs, Res, Schedule, SystemSet};
+use super::{Begun, Fault, arrive, candidates, decide, drift, evolve, expose, respond};
+use bevy_ecs::prelude::{IntoScheduleConfigs, Res, ResMut, Schedule, SystemSet};
 
 /// The stages of a tick. Their order is that of [`Stage::OPENING`] and [`Stage::CLOSING`], and is defined nowhere else;
 /// other systems hook in by stage, never by the name of a system. The policy acts between the two halves.
@@ -46,7 +46,7 @@ pub fn install_closing(schedule: &mut Schedule) {
         expose::expose.in_set(expose),
         decide::decide.in_set(decide),
         respond::respond.in_set(respond),
-        (evolve::evolve, drift::drift).chain().in_set(evolve),
+        (|mut begun: ResMut<Begun>| begun.0 = true, evolve::evolve, drift::drift).chain().in_set(evolve),
     ));
 }
 

@@ -2,9 +2,9 @@
 
 use super::oracle::Sight;
 use super::{
-    Candidates, Choices, Clock, Engagement, Events, Fault, Forces, Habits, History, HistoryEntry, Model, Popularity,
-    Population, Profile, Proposals, Recorded, Scenes, Seen, ShortSlates, StartingPoint, Status, Surroundings, Visits,
-    restart, spawn,
+    Begun, Candidates, Choices, Clock, Engagement, Events, Fault, Forces, Habits, History, HistoryEntry, Model,
+    Popularity, Population, Profile, Proposals, Recorded, Scenes, Seen, ShortSlates, StartingPoint, Status,
+    Surroundings, Visits, restart, spawn,
 };
 use super::{TickError, install_closing, install_opening};
 use crate::dynamics::Dynamics;
@@ -47,6 +47,8 @@ pub struct Simulation {
     opening: Schedule,
     closing: Schedule,
     is_open: bool,
+    /// A tick failed after something had changed.
+    is_broken: bool,
 }
 
 impl Simulation {
@@ -78,6 +80,7 @@ impl Simulation {
         world.init_resource::<Events>();
         world.init_resource::<ShortSlates>();
         world.init_resource::<Fault>();
+        world.init_resource::<Begun>();
         world.insert_resource(Seen::new(population, start));
         let entities = spawn(&mut world, population, start);
         let (mut opening, mut closing) = (Schedule::default(), Schedule::default());
@@ -86,7 +89,7 @@ impl Simulation {
         closing.set_executor(SingleThreadedExecutor::new());
         install_opening(&mut opening);
         install_closing(&mut closing);
-        Simulation { world, entities, opening, closing, is_open: false }
+        Simulation { world, entities, opening, closing, is_open: false, is_broken: false }
     }
 
     /// Takes the answers of users from `recording` as far as it reaches, and then from the user model. Everything else
@@ -132,13 +135,26 @@ impl Simulation {
 
     /// Closes the tick: the visitors see `slates` and respond. The events are in [`Simulation::events`].
     ///
-    /// [`TickError::Policy`] for slates that break the contract: the tick stays open, and other slates may be given.
-    /// After a failure of the user model the simulation must not continue.
+    /// [`TickError::Policy`] for slates that break the contract, and [`TickError::User`] when the user model cannot respond:
+    /// the tick stays open, and may be closed later. After any other failure, one of a memory's update included, each further
+    /// call is [`TickError::Broken`].
     pub fn close(&mut self, slates: &mut Slates) -> Result<(), TickError> {
+        if self.is_broken {
+            return Err(TickError::Broken);
+        }
+        let short = self.short_slates();
+        self.world.resource_mut::<Begun>().0 = false;
         std::mem::swap(&mut self.world.resource_mut::<Proposals>().0, slates);
         self.closing.run(&mut self.world);
         std::mem::swap(&mut self.world.resource_mut::<Proposals>().0, slates);
         if let Some(problem) = self.world.resource_mut::<Fault>().0.take() {
+            let can_repeat = matches!(problem, TickError::Policy { .. } | TickError::User { .. });
+            self.is_broken = !can_repeat || self.world.resource::<Begun>().0;
+            *self.world.resource_mut::<ShortSlates>() = short;
+            if !matches!(problem, TickError::Policy { .. }) {
+                // They have the slates of this tick, and responses of an earlier one.
+                self.world.resource_mut::<Events>().0 = EventBatch::default();
+            }
             return Err(problem);
         }
         self.world.resource_mut::<Clock>().tick += 1;
@@ -191,7 +207,7 @@ impl Simulation {
         self.world.resource::<Surroundings>().time(self.tick())
     }
 
-    /// The events of the tick that closed last.
+    /// The events of the tick that closed last; none after a failure, unless slates broke the contract.
     pub fn events(&self) -> &EventBatch {
         &self.world.resource::<Events>().0
     }
