@@ -52,7 +52,7 @@ def order(of: Conclusions) -> str:
 
 def changes(take: Conclusions, like: Conclusions) -> tuple[str, str]:
     """How many conclusions hold, and those that do not, in words."""
-    held, sure, told = 0, 0, []
+    held, sure, differing = 0, 0, []
     for names, one in sorted(take.pairs.items()):
         other = like.pairs.get(names, 0)
         if one == 0 and other == 0:
@@ -62,12 +62,12 @@ def changes(take: Conclusions, like: Conclusions) -> tuple[str, str]:
             sure += 1
             held += one == other
         if one * other < 0:
-            told.append(f"{ahead} over {behind} reverses")
+            differing.append(f"{ahead} over {behind} reverses")
         elif other == 0:
-            told.append(f"{ahead} over {behind} is no longer sure")
+            differing.append(f"{ahead} over {behind} is no longer sure")
         elif one == 0:
-            told.append(f"{ahead} over {behind} only when liked")
-    return f"{held} of {sure}", "; ".join(told) or "nothing"
+            differing.append(f"{ahead} over {behind} only when liked")
+    return f"{held} of {sure}", "; ".join(differing) or "nothing"
 
 
 def run(program: Path, scenario: Path, meaning: str, out: Path, settings: list[str]) -> Conclusions:
@@ -93,8 +93,8 @@ def main() -> None:
     print("| --- | --- | --- | --- | --- |", flush=True)
     for scenario in options.scenarios:
         take, like = (run(options.program, scenario, one, options.out, options.settings) for one in MEANINGS)
-        held, told = changes(take, like)
-        print(f"| `{scenario.stem}` | {order(take)} | {order(like)} | {held} | {told} |", flush=True)
+        held, differing = changes(take, like)
+        print(f"| `{scenario.stem}` | {order(take)} | {order(like)} | {held} | {differing} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from asked import Asked
+from measured_process import MeasuredProcess
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 ROOT = Path(__file__).resolve().parents[2]
@@ -87,7 +87,7 @@ def main():
     left_out = []
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder) / "log.csv"
-        own = Asked([options.bench, str(log)], ROOT)
+        own = MeasuredProcess([options.bench, str(log)], ROOT)
         rows = []
 
         def add(what, line, name, other):
@@ -110,7 +110,7 @@ def main():
                 continue
             users = 100 if kind == "sardine" else 10_000
             try:
-                peer = Asked([simulators[kind], str(HERE / "simulators.py"), kind, str(users)], ROOT)
+                peer = MeasuredProcess([simulators[kind], str(HERE / "simulators.py"), kind, str(users)], ROOT)
             except (RuntimeError, OSError) as problem:
                 left_out.append(f"{names[kind]}: {problem}")
                 continue

@@ -25,7 +25,7 @@ import recmirror as rm
 PEERS = Path(__file__).resolve().parents[1] / "peers"
 sys.path.insert(0, str(PEERS))
 
-from asked import Asked  # noqa: E402
+from measured_process import MeasuredProcess  # noqa: E402
 
 SETTINGS = {"arrival.probability": 1.0, "arrival.rate": "uniform", "session.slates": 10_000, "metrics": '["acceptance_rate"]'}
 
@@ -60,12 +60,12 @@ def lanes_of(envs: Any, random: np.random.Generator, steps: int) -> float:
     return shown / (time.perf_counter() - started)
 
 
-def simulator(name: str, python: str) -> Asked:
+def simulator(name: str, python: str) -> MeasuredProcess:
     """Another simulator in a process of its own, with as many users at a time as it is fast with."""
-    return Asked([python, str(PEERS / "simulators.py"), name, "100"])
+    return MeasuredProcess([python, str(PEERS / "simulators.py"), name, "100"])
 
 
-def measure(data: rm.Dataset, kind: str, users: Any, lanes: int, turns: int, others: dict[str, Asked]) -> None:
+def measure(data: rm.Dataset, kind: str, users: Any, lanes: int, turns: int, others: dict[str, MeasuredProcess]) -> None:
     steps = max(2, 200_000 // lanes)
     one, other = environment(data, users, lanes), environment(data, users, lanes)
     policies = one.policy("random"), other.policy("random")
@@ -80,16 +80,16 @@ def measure(data: rm.Dataset, kind: str, users: Any, lanes: int, turns: int, oth
         row += [other.measure() for other in others.values()]
         if number:
             rows.append(row)
-    told = [statistics.median(column) for column in zip(*rows)]
+    medians = [statistics.median(column) for column in zip(*rows)]
     ratios = [statistics.median(row[place] / row[0] for row in rows) for place in (1, 2)]
     print(
-        f"{kind:<10} {lanes:>7} lanes: rust {told[0]:>10,.0f}/s, python {told[1]:>10,.0f}/s ({ratios[0]:.0%}), "
-        f"gymnasium {told[2]:>10,.0f}/s ({ratios[1]:.0%})",
+        f"{kind:<10} {lanes:>7} lanes: rust {medians[0]:>10,.0f}/s, python {medians[1]:>10,.0f}/s ({ratios[0]:.0%}), "
+        f"gymnasium {medians[2]:>10,.0f}/s ({ratios[1]:.0%})",
         flush=True,
     )
     for place, name in enumerate(others, start=3):
         times = statistics.median(row[2] / row[place] for row in rows)
-        print(f"    {name:<10} {told[place]:>10,.0f}/s; gymnasium lanes have {times:,.0f} times as many", flush=True)
+        print(f"    {name:<10} {medians[place]:>10,.0f}/s; gymnasium lanes have {times:,.0f} times as many", flush=True)
 
 
 def main() -> None:
@@ -103,9 +103,13 @@ def main() -> None:
     data = rm.Dataset.read(arguments.data)
     others = {name: simulator(name, python) for name, python in (entry.split("=", 1) for entry in arguments.simulator)}
     kinds = {"parametric": "parametric"} | ({"mirror": arguments.mirror} if arguments.mirror else {})
-    for kind, users in kinds.items():
-        for lanes in arguments.lanes:
-            measure(data, kind, users, lanes, arguments.turns, others)
+    try:
+        for kind, users in kinds.items():
+            for lanes in arguments.lanes:
+                measure(data, kind, users, lanes, arguments.turns, others)
+    finally:
+        for other in others.values():
+            other.close()
 
 
 if __name__ == "__main__":

@@ -37,16 +37,16 @@ class Dataset:
         columns: Mapping[str, Any] | None = None,
         roles: Mapping[str, Any] | None = None,
     ) -> None:
-        told: dict[str, Any] = dict(roles or {})
+        spec: dict[str, Any] = dict(roles or {})
         if columns:
-            told["columns"] = dict(told.get("columns", {})) | dict(columns)
+            spec["columns"] = dict(spec.get("columns", {})) | dict(columns)
         try:
             self._native = _native.Dataset._from_tables(
                 name,
                 _table(interactions, "interactions"),
                 None if items is None else _table(items, "items"),
                 None if users is None else _table(users, "users"),
-                _toml(told) if told else "",
+                _toml(spec) if spec else "",
             )
         except DataError as problem:
             # Files say it in a `data.toml`, Python in arguments.
@@ -262,6 +262,6 @@ def _moment(value: Any) -> _Moment | None:
     return _Moment((value - _EPOCH) // datetime.timedelta(microseconds=1))
 
 
-def _toml(told: Mapping[str, Any]) -> str:
+def _toml(spec: Mapping[str, Any]) -> str:
     """Nested dicts as TOML."""
-    return "".join(f"{quoted(str(key))} = {inline(value)}\n" for key, value in told.items())
+    return "".join(f"{quoted(str(key))} = {inline(value)}\n" for key, value in spec.items())

@@ -173,10 +173,10 @@ class RecTools(_Learner):
         asked = min(log.n_items, observation.slate + SPARE)
         found = np.full((len(observation), log.n_items), -np.inf, dtype=np.float32)
         if len(known):
-            told = self.model.recommend(known, self._dataset, k=asked, filter_viewed=True)
-            rows = np.searchsorted(observation.users, told["user_id"].to_numpy())
+            found_rows = self.model.recommend(known, self._dataset, k=asked, filter_viewed=True)
+            rows = np.searchsorted(observation.users, found_rows["user_id"].to_numpy())
             # Ranks and not scores: these may be of any kind.
-            found[rows, told["item_id"].to_numpy().astype(np.int64)] = -told["rank"].to_numpy(dtype=np.float32)
+            found[rows, found_rows["item_id"].to_numpy().astype(np.int64)] = -found_rows["rank"].to_numpy(dtype=np.float32)
         return found
 
 
@@ -214,8 +214,8 @@ class PairScorer(_Learner):
         self.model.fit(rows, np.repeat([1, 0], [len(users), len(others)]))
 
     def _pairs(self, liked: NDArray[Any], items: NDArray[Any]) -> NDArray[Any]:
-        told = self.features[items]
-        return np.hstack([liked, told, liked * told])
+        fields = self.features[items]
+        return np.hstack([liked, fields, liked * fields])
 
     def _took(self, users: NDArray[Any], items: NDArray[Any]) -> None:
         if self._sums is not None:

@@ -243,13 +243,13 @@ def _replicate(name: str, spec: list[Any], replication: int) -> bytes:
 
 def replicate(name: str, spec: list[Any], replication: int) -> bytes:
     """Runs one replication of a job that is in the object store, and returns its results."""
-    told = ray.get(spec[0])
+    shared = ray.get(spec[0])
     if name not in _prepared:
         while len(_prepared) >= KEPT:
             _prepared.pop(next(iter(_prepared)))
-        _prepared[name] = _prepare(told)
+        _prepared[name] = _prepare(shared)
     experiment = _prepared[name]
-    if told["events"] is None:
+    if shared["events"] is None:
         return experiment.run_part(replication)
     with tempfile.TemporaryDirectory(prefix="recmirror-") as folder:
         logs = Path(folder) / "events"
@@ -257,24 +257,24 @@ def replicate(name: str, spec: list[Any], replication: int) -> bytes:
         part = experiment.run_part(replication, str(logs))
         for log in sorted(Path(folder).rglob("*")):
             if log.is_file():
-                _upload(log, told["events"], log.relative_to(folder).as_posix())
+                _upload(log, shared["events"], log.relative_to(folder).as_posix())
     return part
 
 
-def _prepare(told: dict[str, Any]) -> _native.Experiment:
-    _native.use_threads(told["threads"])
-    data = _native.Dataset._from_bytes(ray.get(told["data"]).tobytes())
+def _prepare(shared: dict[str, Any]) -> _native.Experiment:
+    _native.use_threads(shared["threads"])
+    data = _native.Dataset._from_bytes(ray.get(shared["data"]).tobytes())
 
     def experiment(settings: list[tuple[str, str]]) -> _native.Experiment:
-        text, origin, policies, users = told["text"], told["origin"], told["policies"], told["users"]
-        return _native.Experiment(text, origin, policies, settings, data, users, told["allow_external"])
+        text, origin, policies, users = shared["text"], shared["origin"], shared["policies"], shared["users"]
+        return _native.Experiment(text, origin, policies, settings, data, users, shared["allow_external"])
 
-    if told["model"] is None:
-        return experiment(told["settings"])
+    if shared["model"] is None:
+        return experiment(shared["settings"])
     with tempfile.TemporaryDirectory(prefix="recmirror-model-") as folder:
-        for file, content in ray.get(told["model"]).items():
+        for file, content in ray.get(shared["model"]).items():
             (Path(folder) / file).write_bytes(content.tobytes())
-        kept = [(key, value) for key, value in told["settings"] if key not in ("user.kind", "user.path")]
+        kept = [(key, value) for key, value in shared["settings"] if key not in ("user.kind", "user.path")]
         return experiment([*kept, ("user.kind", "mirror"), ("user.path", folder)])
 
 

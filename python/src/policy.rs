@@ -92,7 +92,7 @@ impl Policy for Outside {
 
     fn observe(&mut self, events: &EventBatch) -> Result<(), PolicyError> {
         self.histories.observe(events, |_, _, _| ());
-        let told = ask(|py| -> PyResult<()> {
+        let learned = ask(|py| -> PyResult<()> {
             let object = self.object.bind(py);
             if !object.hasattr("observe")? {
                 return Ok(());
@@ -100,7 +100,7 @@ impl Policy for Outside {
             let outcome = crate::outcome::Outcome::of(py, events, Vec::new(), false)?;
             object.call_method1("observe", (outcome,)).map(|_| ()).map_err(|problem| refusal(traceback(py, &problem)))
         });
-        told.map_err(PolicyError::of)
+        learned.map_err(PolicyError::of)
     }
 }
 

@@ -84,8 +84,11 @@ impl Result {
     /// Policy, replication and message of each policy that failed.
     #[getter]
     fn failures(&self) -> Vec<(String, u32, String)> {
-        let told = self.manifest.failures.iter();
-        told.map(|failure| (failure.policy.clone(), failure.replication, failure.problem.clone())).collect()
+        self.manifest
+            .failures
+            .iter()
+            .map(|failure| (failure.policy.clone(), failure.replication, failure.problem.clone()))
+            .collect()
     }
 
     /// What ran, exactly enough to run it again, as JSON.

@@ -97,19 +97,19 @@ impl OwnUsers {
 
 /// The numbers of an array of this shape.
 fn matrix(answer: &Bound<'_, PyAny>, shape: [usize; 2]) -> Result<Vec<f32>, String> {
-    let told = |problem: PyErr| problem.to_string();
+    let message = |problem: PyErr| problem.to_string();
     let wanted = format!("expected ({}, {}), a row for each scene", shape[0], shape[1]);
     if answer.is_none() {
         return Err(format!("the answer is None; {wanted}"));
     }
-    let numpy = answer.py().import("numpy").map_err(told)?;
+    let numpy = answer.py().import("numpy").map_err(message)?;
     let array =
         numpy.call_method1("asarray", (answer,)).map_err(|problem| format!("the answer is no array: {problem}"))?;
-    let kind: String = array.getattr("dtype").and_then(|kind| kind.getattr("kind")?.extract()).map_err(told)?;
+    let kind: String = array.getattr("dtype").and_then(|kind| kind.getattr("kind")?.extract()).map_err(message)?;
     if !["f", "i", "u", "b"].contains(&kind.as_str()) {
-        return Err(format!("the answer has dtype {}; expected numbers", array.getattr("dtype").map_err(told)?));
+        return Err(format!("the answer has dtype {}; expected numbers", array.getattr("dtype").map_err(message)?));
     }
-    let cast = numpy.call_method1("asarray", (array, "float32")).map_err(told)?;
+    let cast = numpy.call_method1("asarray", (array, "float32")).map_err(message)?;
     let found = cast.getattr("shape").map(|shape| shape.to_string()).unwrap_or_default();
     let cast = cast.cast_into::<PyArray2<f32>>().ok().filter(|cast| cast.shape() == shape);
     cast.ok_or_else(|| format!("the answer has the shape {found}; {wanted}"))?

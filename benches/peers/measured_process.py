@@ -1,4 +1,4 @@
-"""A program that measures when it is asked: one line in, seconds and a count out.
+"""A program that measures on request: one line in, seconds and a count out.
 
 It prints `ready` first, with its number of threads where it has some. What libraries print while they load is passed over.
 """
@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 
-class Asked:
+class MeasuredProcess:
     """A running program of this kind."""
 
     def __init__(self, command, folder=None):
