@@ -159,7 +159,7 @@ recbole: runtime data build ## train RecBole's LightGCN, SASRec, NARM and DiffRe
 	$(RECMIRROR) augment scenarios/augment.toml --no-measure --out .recmirror/augment --force
 	$(RECBOLE)/bin/python -W ignore::FutureWarning scripts/recbole_models.py .recmirror/augment $(RECBOLE_OPTIONS)
 
-embedder: $(EMBEDDER)/ready ## fetch a sentence encoder and put it into .recmirror/embedder, for `recmirror scenes`
+embedder: $(EMBEDDER)/ready ## fetch a sentence encoder and put it into .recmirror/embedder, for `recmirror encode` and `scenes`
 	@$(EMBEDDER)/bin/python models/embedder/build.py
 
 lm: $(EXPORT)/ready ## make the language models models/lm-base (SmolLM2-135M as ONNX) and models/lm (models/lm-adapter merged in)

@@ -1,5 +1,6 @@
 //! `recmirror data`: a summary of a data set in one screen.
 
+use super::data_format::DataFormat;
 use super::{Failure, print};
 use crate::dataset::{Column, Dataset, Field, Fields, Interaction};
 use crate::registry::Registry;
@@ -11,9 +12,8 @@ use std::path::PathBuf;
 pub struct Data {
     /// The folder of a data set, or the log in it.
     path: PathBuf,
-    /// The family of the data set, if the files do not determine it (`tables` for your own).
-    #[arg(long, value_name = "FAMILY")]
-    format: Option<String>,
+    #[command(flatten)]
+    format: DataFormat,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -21,8 +21,7 @@ pub struct Data {
 
 impl Data {
     pub(super) fn run(self, registry: &Registry) -> Result<(), Failure> {
-        let family = self.format.as_deref().filter(|name| *name != "auto");
-        let data = registry.read(&self.path, family).map_err(Failure::input)?;
+        let data = registry.read(&self.path, self.format.family()).map_err(Failure::input)?;
         if self.json {
             print(&format!("{:#}\n", as_json(&data)));
         } else {

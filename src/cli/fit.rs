@@ -1,5 +1,6 @@
 //! `recmirror fit`: a user model from your own log.
 
+use super::data_format::DataFormat;
 use super::stage_bar::StageBar;
 use super::terminal::say;
 use super::{Failure, print, use_threads};
@@ -21,6 +22,8 @@ pub struct Fit {
     /// The data set: a publisher's folder or a log of your own.
     #[arg(value_name = "DATA")]
     data: PathBuf,
+    #[command(flatten)]
+    format: DataFormat,
     /// Folder of the model. An interrupted fit continues from `DIR.fit`.
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -73,7 +76,7 @@ impl Fit {
         use_threads(self.threads.map(usize::from))?;
         let replaces = self.force.then_some(own_files as Listing);
         let folder = OutputFolder::create(&self.out, replaces, REMEDY).map_err(Failure::input)?;
-        let data = registry.read(&self.data, None).map_err(Failure::input)?;
+        let data = registry.read(&self.data, self.format.family()).map_err(Failure::input)?;
         say!("{}: {}", data.name, data.cleanup);
         data.notes.iter().for_each(|note| say!("note: {note}"));
         let stop = stop_on_interrupt()?;

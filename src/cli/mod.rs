@@ -7,9 +7,11 @@ mod allow;
 mod augment;
 mod compare;
 mod data;
+mod data_format;
 mod decide;
 mod distill;
 mod doctor;
+mod encode;
 mod evaluate;
 mod exit;
 mod export;
@@ -78,6 +80,8 @@ enum Command {
     Tensors(tensors::Tensors),
     /// Show how a data set is read: fields, scale, times, impressions, repairs.
     Data(data::Data),
+    /// Compute a vector of each item from its texts by a sentence encoder, for `fit` and policies.
+    Encode(encode::Encode),
     /// Convert a publisher's feedback log into the form that the pipeline reads.
     Import(import::Import),
     /// Build scenes from feedback logs: profile, history, the list of items, and the item that the user took.
@@ -134,6 +138,7 @@ fn carry_out(command: Command, registry: &crate::registry::Registry) -> u8 {
         Command::Augment(command) => command.run(registry),
         Command::Tensors(command) => command.run(),
         Command::Data(command) => command.run(registry),
+        Command::Encode(command) => command.run(registry),
         Command::Import(command) => command.run(),
         Command::Scenes(command) => command.run(),
         Command::Decide(command) => command.run(),

@@ -20,6 +20,7 @@ mod field;
 pub mod import;
 mod impressions;
 mod in_memory;
+mod item_vectors;
 mod learning;
 mod memory_tables;
 mod reader;
@@ -43,6 +44,7 @@ pub use self::exposures::{Exposures, read_exposures};
 pub use self::external::{ExternalId, Moment};
 pub use self::field::{Column, Field, Fields, NO_CATEGORY};
 pub use self::impressions::{Impression, Impressions};
+pub use self::item_vectors::{ITEM_VECTORS, item_vector_files, write_item_vectors};
 pub(crate) use self::learning::is_drawn;
 pub use self::learning::{LEAST_LISTS, LearningSplit};
 pub use self::memory_tables::{MemoryTable, MemoryTables, TableValue};
@@ -229,7 +231,11 @@ impl Dataset {
     }
 
     fn collect(path: &Path, found: &detect::Detected) -> Result<Dataset, DataError> {
-        collect::collect(found.publisher.as_ref(), found.family.name, collect::name_of(path, found.family.name))
+        let name = collect::name_of(path, found.family.name);
+        let mut data = collect::collect(found.publisher.as_ref(), found.family.name, name)?;
+        let parent = || path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        item_vectors::join(&mut data, if path.is_dir() { path } else { parent() })?;
+        Ok(data)
     }
 
     /// The displayed name of an item: its title, or its id without one.

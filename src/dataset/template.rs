@@ -2,7 +2,8 @@
 //!
 //! One editable file turns rows into the text that a language model reads.
 
-use super::{InteractionRow, ItemRow, Moment, UserRow};
+use super::import::GENERIC_TEMPLATE;
+use super::{Dataset, InteractionRow, ItemRow, Moment, UserRow};
 use crate::files::{MOST_OF_TEXT, read_text};
 use crate::jinja;
 use minijinja::value::{Serde, ValueKind};
@@ -52,7 +53,24 @@ pub struct TextTemplates {
     templates: Environment<'static>,
 }
 
+impl Dataset {
+    /// The text templates of the reader, or ones that name every field, with a path for messages.
+    pub(crate) fn text_template(&self) -> (&str, PathBuf) {
+        let text = if self.template.is_empty() { GENERIC_TEMPLATE } else { &self.template };
+        (text, PathBuf::from(format!("templates of {} data", self.family)))
+    }
+}
+
 impl TextTemplates {
+    /// The templates of a data set's reader, or ones that name every field.
+    ///
+    /// # Errors
+    /// When a template is wrong.
+    pub fn of(data: &Dataset) -> Result<TextTemplates, TemplateError> {
+        let (text, path) = data.text_template();
+        TextTemplates::parse(text, &path)
+    }
+
     /// Reads a template file.
     ///
     /// # Errors

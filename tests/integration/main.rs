@@ -13,6 +13,7 @@ mod distill;
 mod doors;
 mod dynamics;
 mod empty_slates;
+mod encode;
 mod export;
 mod external;
 mod families;

@@ -1,6 +1,7 @@
 //! The folder with a publisher's files, and which of them is where.
 
 use super::ImportError;
+use crate::dataset::item_vectors::is_item_vectors;
 use crate::files::FileError;
 use std::path::{Path, PathBuf};
 
@@ -137,7 +138,9 @@ fn entries(folder: &Path) -> Result<(Vec<String>, Vec<String>), ImportError> {
         let entry = entry.map_err(fail)?;
         let (path, name) = (entry.path(), entry.file_name().to_string_lossy().into_owned());
         if path.is_file() {
-            names.push(name);
+            if !is_item_vectors(&name) {
+                names.push(name);
+            }
         } else if path.is_dir() {
             folders.push(name);
         }

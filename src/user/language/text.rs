@@ -6,14 +6,13 @@
 //! and the age of an item.
 
 use super::memory;
-use crate::dataset::import::GENERIC_TEMPLATE;
 use crate::dataset::{
     Dataset, ExternalId, InteractionRow, ItemRow, Moment, RatingScale, TemplateError, TextTemplates, number,
 };
 use crate::ids::{ItemId, LogUserId};
 use crate::user::{Memorised, UserError};
 use serde_json::Map;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Writes the texts of one data set.
 pub(super) struct SceneTexts {
@@ -39,10 +38,9 @@ impl SceneTexts {
     /// Texts by the templates `own` from the file `origin`, else by those of the data, else by ones that name every
     /// field. All profiles and items are rendered once, so that a failing template is reported now.
     pub(super) fn new(own: Option<&str>, origin: &Path, data: &Dataset) -> Result<SceneTexts, UserError> {
-        let of_data = if data.template.is_empty() { GENERIC_TEMPLATE } else { &data.template };
         let (text, path) = match own {
             Some(own) => (own, origin.to_owned()),
-            None => (of_data, PathBuf::from(format!("templates of {} data", data.family))),
+            None => data.text_template(),
         };
         let templates = TextTemplates::parse(text, &path)?;
         let profiles = (0..data.users.len() as u32).map(|user| templates.profile(&data.user_row(LogUserId(user))));
