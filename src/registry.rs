@@ -143,6 +143,13 @@ impl Registry {
     /// # Errors
     /// As [`Dataset::read_as`].
     pub fn read(&self, path: &Path, format: Option<&str>) -> Result<Dataset, DataError> {
+        let mut data = self.read_without_vectors(path, format)?;
+        data.join_vectors(path)?;
+        Ok(data)
+    }
+
+    /// As [`Registry::read`], without vectors of items that are in a file beside the log.
+    pub(crate) fn read_without_vectors(&self, path: &Path, format: Option<&str>) -> Result<Dataset, DataError> {
         let reader = match format {
             Some(name) => self.readers.iter().find(|reader| reader.name == name),
             None => self.readers.iter().find(|reader| (reader.recognises)(path)),
@@ -150,7 +157,7 @@ impl Registry {
         match reader {
             Some(_) if !path.exists() => Err(DataError::NoFolder { path: path.to_owned() }),
             Some(reader) => Ok(Dataset { family: reader.name, ..(reader.read)(path)? }),
-            None => Dataset::read_as(path, format).map_err(|problem| self.with_own_names(problem)),
+            None => Dataset::read_without_vectors(path, format).map_err(|problem| self.with_own_names(problem)),
         }
     }
 

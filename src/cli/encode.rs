@@ -4,11 +4,14 @@ use super::data_format::DataFormat;
 use super::stage_bar::StageBar;
 use super::terminal::say;
 use super::{Failure, print, use_threads};
-use crate::dataset::{Dataset, ITEM_VECTORS, TemplateError, TextTemplates, item_vector_files, write_item_vectors};
+use crate::dataset::{
+    Dataset, ITEM_VECTORS, TemplateError, TextTemplates, item_vector_files, vectors_folder, write_item_vectors,
+};
+use crate::files::Partial;
 use crate::ids::ItemId;
 use crate::pipeline::scenes::Embedder;
 use crate::registry::Registry;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Arguments of `encode`.
 #[derive(clap::Args)]
@@ -35,15 +38,17 @@ pub struct Encode {
 impl Encode {
     pub(super) fn run(self, registry: &Registry) -> Result<(), Failure> {
         use_threads(self.threads.map(usize::from))?;
-        let parent = || self.data.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = if self.data.is_dir() { self.data.as_path() } else { parent() };
+        let folder = vectors_folder(&self.data);
         let there = item_vector_files(folder).into_iter().find(|path| path.exists());
         if let Some(path) = there.filter(|_| !self.force) {
             return Err(Failure::input(format!("{} exists; --force replaces it", path.display())));
         }
-        let data = registry.read(&self.data, self.format.family()).map_err(Failure::input)?;
+        let data = registry.read_without_vectors(&self.data, self.format.family()).map_err(Failure::input)?;
         say!("{}: {}", data.name, data.cleanup);
+        self.check(&data)?;
         let texts = texts_of(&data).map_err(Failure::input)?;
+        // A folder that cannot be written is reported before the work, and not after it.
+        drop(Partial::create(&folder.join(format!("{ITEM_VECTORS}.npy"))).map_err(Failure::input)?);
         let embedder = Embedder::load(&self.embedder, rayon::current_num_threads()).map_err(Failure::input)?;
         let bar = StageBar::new(self.quiet);
         let vectors = embedder.embed(&texts, &bar).map_err(Failure::input);
@@ -58,6 +63,24 @@ impl Encode {
             texts.len()
         ));
         Ok(())
+    }
+}
+
+impl Encode {
+    /// Refuses data whose items have no text, or a field of the name.
+    fn check(&self, data: &Dataset) -> Result<(), Failure> {
+        let path = self.data.display();
+        if data.item_fields.iter().next().is_none() {
+            return Err(Failure::input(format!(
+                "{path} knows its items by their ids alone: there is no text to encode"
+            )));
+        }
+        match data.item_fields.get(ITEM_VECTORS) {
+            Some(_) => {
+                Err(Failure::input(format!("the items of {path} have a field `{ITEM_VECTORS}` already; rename it")))
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -25,6 +25,9 @@ pub const FORMATS: [&str; 14] = [
     "grouplens",
 ];
 
+/// The family of own tables.
+const TABLES: &str = "tables";
+
 /// Families whose files have names of their own, in the order in which they are tried.
 const BY_NAME: [(&str, &str); 10] = [
     ("movielens", "100k"),
@@ -68,6 +71,41 @@ pub(super) fn open(path: &Path, family: Option<&str>, without: Option<&Path>) ->
     }
 }
 
+/// The data set at `path` where a file holds exposures, and a note on that file if it lies beside the log or is the log.
+pub(super) fn open_beside(path: &Path, exposures: &Path) -> Result<(Detected, Option<String>), DataError> {
+    let name = exposures.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let is_log = |found: &Detected| {
+        let publisher = found.publisher.as_ref();
+        is_same(publisher.log(), exposures) || publisher.others().iter().any(|path| is_same(path, exposures))
+    };
+    let note = format!(
+        "{name} is the log and holds the exposures: the user model and the policies start from these responses"
+    );
+    // The files of a publisher are known by their names: no other table of the folder takes the place of the log.
+    match open(path, None, None) {
+        Ok(found) if found.family.name != TABLES && is_log(&found) => return Ok((found, Some(note))),
+        _ => {}
+    }
+    // Logged traffic may be all that there is, or what data.toml names: it is the log then, too.
+    match open(path, None, Some(exposures)) {
+        Ok(found) if !is_log(&found) => {
+            let parent = exposures.parent().filter(|parent| !parent.as_os_str().is_empty());
+            let is_beside = is_same(path, parent.unwrap_or(Path::new(".")));
+            Ok((found, is_beside.then(|| format!("{name} holds the exposures: it is no part of the log"))))
+        }
+        Err(problem) if !matches!(problem, DataError::UnknownFormat { .. }) => Err(problem),
+        _ => {
+            let found = open(path, None, None)?;
+            let note = is_log(&found).then_some(note);
+            Ok((found, note))
+        }
+    }
+}
+
+fn is_same(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
 /// The names of all families, for messages and the scenario's key.
 pub fn names() -> String {
     let names = super::import::FAMILIES.iter().map(|family| format!("`{}`", family.name));
@@ -85,7 +123,7 @@ fn of_family(folder: &Folder, name: &str) -> Result<Detected, DataError> {
 
 fn detect(folder: &Folder, path: &Path) -> Result<Detected, DataError> {
     let is_told = folder.root().join("data.toml").is_file();
-    let tables = if is_told { attempt(folder, "tables", "tables")? } else { None };
+    let tables = if is_told { attempt(folder, TABLES, "tables")? } else { None };
     if let Some(found) = tables {
         return Ok(found);
     }
@@ -112,7 +150,7 @@ fn detect(folder: &Folder, path: &Path) -> Result<Detected, DataError> {
     {
         return Ok(found);
     }
-    match attempt(folder, "tables", "tables")? {
+    match attempt(folder, TABLES, "tables")? {
         Some(found) => Ok(found),
         None => Err(DataError::UnknownFormat { path: path.to_owned(), found: folder.listed() }),
     }

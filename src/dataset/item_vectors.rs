@@ -11,7 +11,7 @@
 use super::{Column, DataError, Dataset, ExternalId, Field, Fields, IdTable};
 use crate::files::{FileError, Partial, read_bounded};
 use ndarray::Array2;
-use ndarray_npy::{ReadNpyExt, WriteNpyExt};
+use ndarray_npy::{ReadNpyError, ReadNpyExt, WriteNpyExt};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +28,12 @@ pub fn item_vector_files(folder: &Path) -> [PathBuf; 2] {
     ["npy", "json"].map(|ending| folder.join(format!("{ITEM_VECTORS}.{ending}")))
 }
 
+/// The folder whose vectors belong to the data set at `path`: a folder, or a log in one.
+pub fn vectors_folder(path: &Path) -> &Path {
+    let parent = || path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if path.is_dir() { path } else { parent() }
+}
+
 /// Returns true for the names of these files, which are no log.
 pub(super) fn is_item_vectors(name: &str) -> bool {
     name.strip_prefix(ITEM_VECTORS).is_some_and(|ending| ending == ".npy" || ending == ".json")
@@ -42,17 +48,16 @@ pub(super) fn join(data: &mut Dataset, folder: &Path) -> Result<(), DataError> {
         (is_vectors, _) => {
             let (found, missing) = if is_vectors { (vectors, ids) } else { (ids, vectors) };
             let name = missing.file_name().unwrap_or_default().to_string_lossy().into_owned();
-            return Err(FileError::whole(found, format!("{name} is missing beside it")).into());
+            return Err(whole(found, format!("{name} is missing beside it")));
         }
     }
     if data.item_fields.get(ITEM_VECTORS).is_some() {
-        let problem = format!("the items have a field `{ITEM_VECTORS}` already; rename it, or remove this file");
-        return Err(FileError::whole(vectors, problem).into());
+        return Err(whole(vectors, format!("the items have a field `{ITEM_VECTORS}` already")));
     }
     let read = |path: &Path| read_bounded(path, LARGEST).map_err(|source| FileError::read(path, source));
     let (table_bytes, id_bytes) = (read(&vectors)?, read(&ids)?);
-    let table = table_of(&table_bytes).map_err(|problem| FileError::whole(&vectors, problem))?;
-    let rows = rows_of(&id_bytes, table.nrows()).map_err(|problem| FileError::whole(&ids, problem))?;
+    let table = table_of(&table_bytes).map_err(|problem| whole(vectors, problem))?;
+    let rows = rows_of(&id_bytes, table.nrows()).map_err(|problem| whole(ids, problem))?;
     let (column, filled) = column(data, &table, &rows);
     let mut hasher = blake3::Hasher::new();
     hasher.update(data.hash.as_bytes()).update(&table_bytes).update(&id_bytes);
@@ -73,6 +78,11 @@ pub(super) fn join(data: &mut Dataset, folder: &Path) -> Result<(), DataError> {
     Ok(())
 }
 
+fn whole(path: PathBuf, problem: String) -> DataError {
+    let remedy = "correct or remove both files, or write them again with `recmirror encode --force`";
+    FileError::whole(path, format!("{problem}; {remedy}")).into()
+}
+
 /// Writes the vectors of all items, `[items, width]`, beside a log.
 ///
 /// # Errors
@@ -88,30 +98,23 @@ pub fn write_item_vectors(folder: &Path, data: &Dataset, values: Vec<f32>, width
     let mut bytes = Vec::new();
     table.write_npy(&mut bytes).map_err(|problem| fail(&vectors, &problem))?;
     let names = serde_json::to_vec(&names).map_err(|problem| fail(&ids, &problem))?;
-    // Without the old vectors, no moment has vectors beside the ids of others.
-    match std::fs::remove_file(&vectors) {
-        Err(problem) if problem.kind() != std::io::ErrorKind::NotFound => {
-            return Err(FileError::write(&vectors, problem));
-        }
-        _ => {}
-    }
+    let mut files = Vec::new();
     for (path, bytes) in [(&ids, names), (&vectors, bytes)] {
         let mut output = Partial::create(path)?;
         output.write_all(&bytes).map_err(|source| FileError::write(path, source))?;
-        output.finish()?;
+        files.push(output);
     }
-    Ok(())
+    Partial::finish_all(files)
 }
 
 /// The matrix of a NumPy file.
 fn table_of(bytes: &[u8]) -> Result<Array2<f32>, String> {
+    let wide = || Array2::<f64>::read_npy(bytes).map(|table| table.mapv(|value| value as f32));
     let table = match Array2::<f32>::read_npy(bytes) {
-        Ok(table) => table,
-        Err(problem) => match Array2::<f64>::read_npy(bytes) {
-            Ok(table) => table.mapv(|value| value as f32),
-            Err(_) => return Err(format!("{problem}; expected f32 or f64 [items, width]")),
-        },
+        Err(ReadNpyError::WrongDescriptor(kind)) if kind.to_string().contains("f8") => wide(),
+        outcome => outcome,
     };
+    let table = table.map_err(|problem| format!("{problem}; expected f32 or f64 [items, width]"))?;
     if !(1..=WIDEST).contains(&table.ncols()) {
         return Err(format!("the vectors have {} numbers, expected 1 to {WIDEST}", table.ncols()));
     }
@@ -227,11 +230,15 @@ mod tests {
             let problem = message(table, ids);
             assert!(problem.contains(file) && problem.contains(expected), "{problem}");
         }
-        std::fs::write(folder.path().join("item_vectors.npy"), "no array").expect("a file");
+        let vectors = folder.path().join("item_vectors.npy");
+        write_npy(&vectors, &ndarray::arr1(&[1.0f64, 2.0])).expect("one dimension");
+        let problem = Dataset::read(folder.path()).expect_err("refused").to_string();
+        assert!(problem.contains("expected f32 or f64 [items, width]") && !problem.contains("descr"), "{problem}");
+        std::fs::write(vectors, "no array").expect("a file");
         let problem = Dataset::read(folder.path()).expect_err("refused").to_string();
         assert!(problem.contains("expected f32 or f64 [items, width]"), "{problem}");
         std::fs::remove_file(folder.path().join("item_vectors.npy")).expect("a file less");
         let problem = Dataset::read(folder.path()).expect_err("refused").to_string();
-        assert!(problem.contains("item_vectors.npy is missing beside it"), "{problem}");
+        assert!(problem.contains("item_vectors.npy is missing beside it") && problem.contains("--force"), "{problem}");
     }
 }

@@ -5,7 +5,7 @@
 //! A log without impressions is cut for each user separately ([`Dataset::split`]). With impressions, lists are the
 //! unit: most users have few, and the response to a list must not be known before it. So such a log is cut at one
 //! moment: lists and interactions of that moment or later are held out. Without times, users are drawn, and all their
-//! data are held out.
+//! data are held out. A list before the moment with a taken item of the held-out interactions is in neither part.
 
 use super::{Dataset, Split};
 use crate::ids::{ItemId, LogUserId};
@@ -20,7 +20,8 @@ pub const LEAST_LISTS: usize = 100;
 pub struct LearningSplit {
     /// The interactions. What comes before the cut of a user is the beginning of that user's rows.
     pub log: Split,
-    /// The lists to learn from, as places in [`Dataset::impressions`]; empty where the log has too few.
+    /// The lists to learn from, as places in [`Dataset::impressions`]; empty where the log has too few, or none without a
+    /// held-out answer.
     pub lists: Vec<u32>,
     /// The lists that are held out.
     pub held_out: Vec<u32>,
@@ -36,7 +37,7 @@ impl LearningSplit {
 
     /// The held-out part, as a clause.
     pub fn rule(&self) -> &'static str {
-        match (self.has_lists(), self.moment) {
+        match (self.has_lists() || !self.held_out.is_empty(), self.moment) {
             (false, _) => "by time, per user: the latest interactions are held out",
             (true, Some(_)) => "at one moment: lists and interactions of that moment or later are held out",
             (true, None) => {

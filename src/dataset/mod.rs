@@ -44,7 +44,7 @@ pub use self::exposures::{Exposures, read_exposures};
 pub use self::external::{ExternalId, Moment};
 pub use self::field::{Column, Field, Fields, NO_CATEGORY};
 pub use self::impressions::{Impression, Impressions};
-pub use self::item_vectors::{ITEM_VECTORS, item_vector_files, write_item_vectors};
+pub use self::item_vectors::{ITEM_VECTORS, item_vector_files, vectors_folder, write_item_vectors};
 pub(crate) use self::learning::is_drawn;
 pub use self::learning::{LEAST_LISTS, LearningSplit};
 pub use self::memory_tables::{MemoryTable, MemoryTables, TableValue};
@@ -187,10 +187,22 @@ impl Dataset {
     /// # Errors
     /// As [`Dataset::read`], and a family that no reader has.
     pub fn read_as(path: &Path, family: Option<&str>) -> Result<Dataset, DataError> {
+        let mut data = Dataset::read_without_vectors(path, family)?;
+        data.join_vectors(path)?;
+        Ok(data)
+    }
+
+    /// Like [`Dataset::read_as`], without the files of [`ITEM_VECTORS`].
+    pub(crate) fn read_without_vectors(path: &Path, family: Option<&str>) -> Result<Dataset, DataError> {
         if !path.exists() {
             return Err(DataError::NoFolder { path: path.to_owned() });
         }
         Dataset::collect(path, &detect::open(path, family, None)?)
+    }
+
+    /// Adds vectors of items that are in a file beside `path`, see [`ITEM_VECTORS`].
+    pub(crate) fn join_vectors(&mut self, path: &Path) -> Result<(), DataError> {
+        item_vectors::join(self, item_vectors::vectors_folder(path))
     }
 
     /// Like [`Dataset::read`], where a file of the folder holds exposures and is no part of the log. If no other file is a log, that
@@ -202,40 +214,15 @@ impl Dataset {
         if !path.exists() {
             return Err(DataError::NoFolder { path: path.to_owned() });
         }
-        let name = exposures.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let is_same =
-            |one: &Path, other: &Path| matches!((one.canonicalize(), other.canonicalize()), (Ok(a), Ok(b)) if a == b);
-        let is_log = |found: &detect::Detected| {
-            let publisher = found.publisher.as_ref();
-            is_same(publisher.log(), exposures) || publisher.others().iter().any(|path| is_same(path, exposures))
-        };
-        // Logged traffic may be all that there is, or what data.toml names: it is the log then, too.
-        let (found, note) = match detect::open(path, None, Some(exposures)) {
-            Ok(found) if !is_log(&found) => {
-                let parent = exposures.parent().filter(|parent| !parent.as_os_str().is_empty());
-                let is_beside = is_same(path, parent.unwrap_or(Path::new(".")));
-                (found, is_beside.then(|| format!("{name} holds the exposures: it is no part of the log")))
-            }
-            Err(problem) if !matches!(problem, DataError::UnknownFormat { .. }) => return Err(problem),
-            _ => {
-                let found = detect::open(path, None, None)?;
-                let told =
-                    "is the log and holds the exposures: the user model and the policies start from these responses";
-                let note = is_log(&found).then(|| format!("{name} {told}"));
-                (found, note)
-            }
-        };
+        let (found, note) = detect::open_beside(path, exposures)?;
         let mut data = Dataset::collect(path, &found)?;
+        data.join_vectors(path)?;
         data.notes.extend(note);
         Ok(data)
     }
 
     fn collect(path: &Path, found: &detect::Detected) -> Result<Dataset, DataError> {
-        let name = collect::name_of(path, found.family.name);
-        let mut data = collect::collect(found.publisher.as_ref(), found.family.name, name)?;
-        let parent = || path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        item_vectors::join(&mut data, if path.is_dir() { path } else { parent() })?;
-        Ok(data)
+        collect::collect(found.publisher.as_ref(), found.family.name, collect::name_of(path, found.family.name))
     }
 
     /// The displayed name of an item: its title, or its id without one.

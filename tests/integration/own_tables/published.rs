@@ -143,6 +143,10 @@ fn exposures_beside_their_log_are_no_part_of_it() {
     let named = ("userId,movieId,rating,timestamp\n1,7,5,100\n1,8,4,200\n", "ratings.csv");
     let publisher = place();
     write(&publisher.path().join(named.1), named.0);
+    // Other tables of the publisher look like a log and like items.
+    write(&publisher.path().join("tags.csv"), "userId,movieId,tag,timestamp\n1,7,dark,100\n2,8,slow,200\n");
+    write(&publisher.path().join("movies.csv"), "movieId,title,genres\n7,A (1999),Drama\n8,B (2001),Comedy\n");
+    write(&publisher.path().join("links.csv"), "movieId,imdbId,tmdbId\n7,1,2\n8,3,4\n");
     let data = Dataset::read_beside(publisher.path(), &publisher.path().join(named.1)).expect("a publisher's log");
     assert!(data.notes.join("\n").contains("ratings.csv is the log and holds the exposures"), "{:?}", data.notes);
 }
