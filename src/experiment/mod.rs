@@ -67,7 +67,7 @@ pub use self::results::{
     BandPoint, Cell, ColumnKind, CompareRow, CurveRow, FinalRow, PairRow, Results, ResultsError, SeriesRow, SummaryRow,
     TableFormat, TableRow, TickRow, TrialResult, write_table, write_tables,
 };
-pub(crate) use self::results::{proposal, too_narrow, wrapped};
+pub(crate) use self::results::{p_value_text, proposal, too_narrow, wrapped};
 pub use self::run::{Outcome, Part, RunOptions, Stopped, TrialFailure};
 pub use self::shown::{first_acceptance, first_responses, shown_utilities};
 pub use self::stats::{

@@ -13,7 +13,7 @@ pub(super) mod table;
 mod tables;
 
 pub use self::files::{Cell, ColumnKind, TableFormat, TableRow, write_table, write_tables};
-pub(crate) use self::order::wrapped;
+pub(crate) use self::order::{p_value_text, wrapped};
 pub use self::over_time::{CurveRow, FinalRow, SeriesRow, TickRow};
 pub use self::pairs::PairRow;
 pub(crate) use self::pairs::{proposal, too_narrow};

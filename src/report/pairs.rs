@@ -1,7 +1,7 @@
 //! The table of all pairs of policies, with all numbers formatted.
 
 use super::svg::minus;
-use crate::experiment::{PairRow, Results, proposal, too_narrow};
+use crate::experiment::{PairRow, Results, p_value_text, proposal, too_narrow};
 use crate::metrics::{Format, MetricKind};
 use serde::Serialize;
 
@@ -76,11 +76,11 @@ fn row(format: Format, pair: &PairRow) -> Row {
         difference: minus(&format.difference(pair.difference)),
         excludes_zero: pair.excludes_zero(),
         interval: interval(pair.low, pair.high),
-        p_adjusted: p_value(pair.p_adjusted),
+        p_adjusted: p_value_text(pair.p_adjusted),
         users: interval(pair.users_low, pair.users_high),
         alone: interval(pair.t_low, pair.t_high),
         bootstrap: interval(pair.bootstrap_low, pair.bootstrap_high),
-        p_permutation: p_value(pair.p_permutation),
+        p_permutation: p_value_text(pair.p_permutation),
         variance_reduction: or_dash(pair.variance_reduction.map(|ratio| format!("{ratio:.1}"))),
         replications_needed: or_dash(pair.replications_needed.map(|count| count.to_string())),
     }
@@ -88,20 +88,4 @@ fn row(format: Format, pair: &PairRow) -> Row {
 
 fn or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| Format::UNDEFINED.to_owned())
-}
-
-/// A p value for readers.
-pub fn p_value(value: Option<f64>) -> String {
-    or_dash(value.map(|value| if value < 0.001 { "< 0.001".to_owned() } else { format!("{value:.3}") }))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn p_values_for_readers() {
-        let texts = [Some(0.000_4), Some(0.0412), Some(1.0), None].map(p_value);
-        assert_eq!(texts, ["< 0.001", "0.041", "1.000", "\u{2013}"]);
-    }
 }

@@ -4,11 +4,11 @@ use super::curves::{Curve, curves};
 use super::headline::{Span, headline, lower};
 use super::levels::Levels;
 use super::life::Life;
-use super::pairs::{Pairs, p_value};
+use super::pairs::Pairs;
 use super::sensitivity_view::SensitivityView;
 use super::svg::{Caption, minus};
 use super::{Measure, ReportInput, forest, line};
-use crate::experiment::{Estimate, Results};
+use crate::experiment::{Estimate, Results, p_value_text};
 use crate::metrics::{Better, Format, MetricKind, Window};
 use minijinja::Value;
 use serde::Serialize;
@@ -220,7 +220,7 @@ fn difference_row(results: &Results, place: usize, format: Format, policy: &str)
         relative: relative.map_or_else(undefined, |percent| {
             minus(&Format::Percent { digits: 1 }.difference(Some(percent / 100.0))) + "%"
         }),
-        p_value: p_value(found.and_then(|found| found.p_value)),
+        p_value: p_value_text(found.and_then(|found| found.p_value)),
         replications: found.map_or(0, |found| found.difference.used),
     }
 }

@@ -34,7 +34,7 @@ impl Results {
         let columns = vec![
             column(&difference_heading(kind), &|step| step.difference()),
             column("other users", &|step| step.interval(step.row.users_low, step.row.users_high)),
-            column("p (adjusted)", &|step| number(step.row.p_adjusted, 3)),
+            column("p (adjusted)", &|step| p_value_text(step.row.p_adjusted)),
             column("paired gain", &|step| number(step.row.variance_reduction, 1)),
             column("needed", &|step| step.row.replications_needed.map_or_else(undefined, |count| count.to_string())),
         ];
@@ -103,6 +103,12 @@ fn number(value: Option<f64>, digits: usize) -> String {
     value.map_or_else(undefined, |value| format!("{value:.digits$}"))
 }
 
+/// A p value for readers.
+pub(crate) fn p_value_text(value: Option<f64>) -> String {
+    let text = |value: f64| if value < 0.001 { "< 0.001".to_owned() } else { format!("{value:.3}") };
+    value.map_or_else(undefined, text)
+}
+
 fn undefined() -> String {
     Format::UNDEFINED.to_owned()
 }
@@ -128,7 +134,14 @@ pub(crate) fn wrapped(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::testing::{results, small};
+    use super::p_value_text;
     use crate::random::Streams;
+
+    #[test]
+    fn p_values_for_readers() {
+        let texts = [Some(0.000_4), Some(0.0412), Some(1.0), None].map(p_value_text);
+        assert_eq!(texts, ["< 0.001", "0.041", "1.000", "\u{2013}"]);
+    }
 
     #[test]
     fn three_policies() {
