@@ -54,7 +54,10 @@ class Environment:
         self._native = _native.Environment(native_of(data), pairs(named), tables(policies), tables(dynamics), own)
 
     def reset(self, replication: int = 0) -> Observation:
-        """Restarts at step 0. The same number gives the same users and draws, another number gives others."""
+        """Restarts at step 0. The same number gives the same users and draws, another number gives others.
+
+        Raises `UserModelError` if the user model fails.
+        """
         return self._native.reset(replication)
 
     def observation(self) -> Observation:
@@ -66,6 +69,10 @@ class Environment:
 
         `slates` are whole numbers `[n, slate]` with -1 in empty slots, the same in a pair with scores `[n, slate]`, or
         scores of all items `[n, items]`, of which the best candidates are shown.
+
+        Raises `SlateError` for slates that break the contract, and `UserModelError` if the user model cannot respond: the
+        environment is then as it was. If `update` of the user model fails, users have begun to change, and each later step
+        raises `Error` until `reset`.
         """
         return self._native.step(slates)
 

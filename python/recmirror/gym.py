@@ -20,36 +20,31 @@ from typing import Any, TypeAlias
 
 import gymnasium as gym
 import numpy as np
-from gymnasium import spaces
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from ._dataset import Dataset, native_of
+from ._dataset import Dataset
 from ._environment import Environment
+from ._lanes import (
+    ARRIVING,
+    MODES,
+    Observations,
+    Reward,
+    action_space,
+    check_numbers,
+    check_words,
+    first_of,
+    lanes_of,
+    observation_space,
+)
 from ._native import Error, Outcome, ScenarioError, SlateError
 from ._settings import Tables
 
-Observations: TypeAlias = "dict[str, NDArray[Any]]"
 Infos: TypeAlias = "dict[str, Any]"
-Reward: TypeAlias = "str | Callable[[Outcome], NDArray[Any]]"
 
-ACTIONS = ("slate", "scores", "proto")
-REWARDS = ("accept", "rating", "session")
-HISTORY = 20
-RATINGS = 5.0
-# Numbers of a profile are at most so large: the encoding cuts what is further from the mean.
-PROFILE = 100.0
 # Steps of the simulation behind the lanes; it begins again with other users when they are done.
 STEPS = 100_000
-# Milliseconds since 1970 in the year 2200.
-LATEST = 7_258_118_400_000
-
-_MODES = {
-    "next_step": AutoresetMode.NEXT_STEP,
-    "same_step": AutoresetMode.SAME_STEP,
-    "disabled": AutoresetMode.DISABLED,
-}
 
 
 class ClosedError(Error, gym.error.ClosedEnvironmentError):
@@ -100,21 +95,14 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         simulation_steps: int = STEPS,
         seed: int = 0,
     ) -> None:
-        _check(num_envs, episode_steps, simulation_steps)
-        _check_words(actions, reward, autoreset, vectors, data)
+        check_numbers(num_envs, episode_steps, simulation_steps)
+        check_words(actions, reward, autoreset, vectors, data)
         self.num_envs = num_envs
-        self.metadata = {"autoreset_mode": _MODES[autoreset], "render_modes": []}
-        self._mode = _MODES[autoreset]
+        self.metadata = {"autoreset_mode": MODES[autoreset], "render_modes": []}
+        self._mode = MODES[autoreset]
         self._slate, self._items, self._horizon = slate, data.items, episode_steps
         self._actions, self._reward = actions, reward
         self._vectors = None if vectors is None else np.ascontiguousarray(vectors, dtype=np.float32)
-        # Lanes are to act: users come at each step, and stay until they are out of patience.
-        arriving = {
-            "arrival.probability": 1.0,
-            "arrival.rate": "uniform",
-            "session.slates": 10_000,
-            "metrics": '["acceptance_rate"]',
-        }
         self._make: dict[str, Any] = {
             "data": data,
             "users": users,
@@ -124,7 +112,7 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             "acceptance": acceptance,
             "policies": policies,
             "dynamics": dynamics,
-            "settings": arriving | dict(settings or {}),
+            "settings": ARRIVING | dict(settings or {}),
         }
         # The first reset begins replication 0.
         self._seed, self._replication = seed, -1
@@ -132,8 +120,10 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         self._mask = mask
         self._known = data.user_features()[0]
         self._profiles = self._known[self._env._native.sources()]
-        self.single_observation_space = self._observation_space()
-        self.single_action_space = self._action_space()
+        self.single_observation_space = observation_space(
+            self._items, self._known.shape[1], mask, simulation_steps, episode_steps
+        )
+        self.single_action_space = action_space(actions, self._items, slate, self._vectors)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._begin_lanes()
@@ -159,7 +149,7 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
 
     def _check_whole(self) -> None:
         if self._is_mid_step:
-            raise Error("the last step was interrupted; call reset, of all lanes, before the next step")
+            raise Error("the last step or reset did not finish; call reset without a mask before the next step")
 
     def _begin_lanes(self) -> None:
         """All lanes are at the start of an episode."""
@@ -172,27 +162,6 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         self._in_session = np.zeros(self.num_envs, dtype=np.int64)
         self._session = np.zeros(self.num_envs, dtype=np.int64)
         self._is_mid_step = False
-
-    def _observation_space(self) -> spaces.Dict:
-        parts: dict[str, spaces.Space[Any]] = {
-            "history": spaces.Box(-1, self._items - 1, (HISTORY,), np.int64),
-            "history_ratings": spaces.Box(0.0, RATINGS, (HISTORY,), np.float32),
-        }
-        if self._known.shape[1]:
-            parts["profile"] = spaces.Box(-PROFILE, PROFILE, (self._known.shape[1],), np.float32)
-        if self._mask:
-            parts["mask"] = spaces.MultiBinary(self._items)
-        parts["session"] = spaces.Box(0, self._make["steps"], (1,), np.int64)
-        parts["step"] = spaces.Box(0, self._horizon, (1,), np.int64)
-        parts["time"] = spaces.Box(-LATEST, LATEST, (1,), np.int64)
-        parts["visiting"] = spaces.MultiBinary(1)
-        return spaces.Dict(parts)
-
-    def _action_space(self) -> spaces.Space[Any]:
-        if self._actions == "slate":
-            return spaces.MultiDiscrete([self._items] * self._slate)
-        width = self._items if self._actions == "scores" or self._vectors is None else self._vectors.shape[1]
-        return spaces.Box(-1.0, 1.0, (width,), np.float32)
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Observations, Infos]:
         """Begins again: all lanes, or those of `options["reset_mask"]`.
@@ -208,14 +177,13 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         if mask is not None:
             self._reset_lanes(mask, seed)
             return self._observe(), {}
-        if seed is None:
-            self._replication += 1
-        else:
-            self._replication = 0
-            if seed != self._seed:
-                self._seed, self._env = seed, Environment(seed=seed, **self._make)
+        replication = self._replication + 1 if seed is None else 0
         self._is_mid_step = True
-        self._env.reset(self._replication)
+        if seed is not None and seed != self._seed:
+            self._env = Environment(seed=seed, **self._make)
+            self._seed = seed
+        self._env.reset(replication)
+        self._replication = replication
         self._begin_lanes()
         return self._observe(), {}
 
@@ -240,7 +208,7 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         """Shows each lane's slate and gives observations, rewards, terminations, truncations and infos.
 
         What is wrong with the actions, or a user model that cannot respond, leaves the lanes as they were. After Ctrl-C, or an
-        error of the reward, in the middle of a step only a reset of all lanes continues.
+        error of the reward, in the middle of a step only a reset without a mask continues.
         """
         self._check_open()
         self._check_whole()
@@ -282,7 +250,7 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             if final is not None:
                 infos["final_info"] = dict(infos) | {f"_{key}": over.copy() for key in infos}
                 infos["_final_info"] = over.copy()
-                infos["final_obs"] = _lanes(final, over)
+                infos["final_obs"] = lanes_of(final, over)
                 infos["_final_obs"] = over.copy()
             return observations
         if truncated.any():
@@ -300,9 +268,10 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
 
     def _renew(self) -> None:
         """Begins the simulation again with the users of the next replication."""
-        self._replication = max(self._replication, 0) + 1
         self._is_mid_step = True
-        self._env.reset(self._replication)
+        replication = max(self._replication, 0) + 1
+        self._env.reset(replication)
+        self._replication = replication
         self._begin_lanes()
 
     def _count_session(self, outcome: Outcome) -> None:
@@ -347,12 +316,12 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         return self._closed(native._close_nearest, np.ascontiguousarray(numbers), self._vectors), skipped
 
     def _closed(self, close: Callable[..., Outcome], *slates: NDArray[Any]) -> Outcome:
+        """Closes the step. After an error lanes that nothing happened to may continue."""
         self._is_mid_step = True
         try:
             return close(*slates)
         except Error:
-            # Nothing was done, or the simulation itself refuses the next step.
-            self._is_mid_step = False
+            self._is_mid_step = self._env._native._is_broken()
             raise
 
     def _rewards(self, outcome: Outcome) -> NDArray[np.float64]:
@@ -396,33 +365,6 @@ class SlatesVectorEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         }
 
 
-def _check(num_envs: int, episode_steps: int, simulation_steps: int) -> None:
-    for name, number in (("num_envs", num_envs), ("episode_steps", episode_steps), ("simulation_steps", simulation_steps)):
-        if not isinstance(number, (int, np.integer)) or number < 1:
-            raise ScenarioError(f"{name} is {number!r}; expected a whole number from 1")
-
-
-def _check_words(actions: str, reward: Reward, autoreset: str, vectors: Any, data: Dataset) -> None:
-    native_of(data)
-    for name, given, known in (
-        ("actions", actions, ACTIONS),
-        ("reward", "accept" if callable(reward) else reward, REWARDS),
-        ("autoreset", autoreset, tuple(_MODES)),
-    ):
-        if given not in known:
-            raise ScenarioError(f"{name} is {given!r}; expected one of {', '.join(known)}")
-    if actions == "proto" and (vectors is None or np.ndim(vectors) != 2 or len(vectors) != data.items):
-        raise ScenarioError(f"actions='proto' needs vectors of the shape [{data.items}, width]")
-
-
-def _lanes(observations: Observations, mask: NDArray[Any]) -> NDArray[Any]:
-    """The observation of each lane of the mask on its own, `None` for others."""
-    apart = np.full(len(mask), None, dtype=object)
-    for lane in np.flatnonzero(mask):
-        apart[lane] = {key: values[lane].copy() for key, values in observations.items()}
-    return apart
-
-
 class SlatesEnv(gym.Env[Observations, NDArray[Any]]):
     """A single user: one lane, without autoreset. Arguments are those of `SlatesVectorEnv`."""
 
@@ -438,7 +380,7 @@ class SlatesEnv(gym.Env[Observations, NDArray[Any]]):
         """Begins again: with a seed the same user and draws each time, without one another user and other draws."""
         super().reset(seed=seed)
         observations, infos = self._lane.reset(seed=seed, options=options)
-        return _first(observations), infos
+        return first_of(observations), infos
 
     def close(self) -> None:
         """Gives the simulation's memory back."""
@@ -450,13 +392,9 @@ class SlatesEnv(gym.Env[Observations, NDArray[Any]]):
             raise SlateError("the episode is over; call reset() before the next step")
         seen, rewards, terminated, truncated, infos = self._lane.step(np.asarray(action)[None])
         return (
-            _first(seen),
+            first_of(seen),
             float(rewards[0]),
             bool(terminated[0]),
             bool(truncated[0]),
             {key: value[0] for key, value in infos.items()},
         )
-
-
-def _first(observations: Observations) -> Observations:
-    return {key: values[0] for key, values in observations.items()}

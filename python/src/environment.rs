@@ -1,8 +1,9 @@
 //! The environment.
 
+use crate::building::{Table, builder};
 use crate::data::Dataset;
 use crate::errors::{of_environment, of_experiment, of_policy, of_slates};
-use crate::interrupt::{Finished, finish, interruptible};
+use crate::interrupt::{Finished, interruptible, patiently};
 use crate::lock::{Held, Lock};
 use crate::names::Names;
 use crate::observation::{Observation, Shown};
@@ -21,8 +22,6 @@ use recmirror::experiment::Experiment;
 use recmirror::ids::{ItemId, UserId};
 use recmirror::policy::Slates;
 use recmirror::simulation::TickError;
-use std::collections::BTreeMap;
-use std::fmt::Display;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -44,38 +43,11 @@ impl Environment {
     }
 }
 
-/// A table of a policy or a dynamic: its kind, and its keys as text.
-pub(crate) type Table = (String, BTreeMap<String, String>);
-
-/// Settings as `KEY`, `VALUE` in the words of scenario files.
-pub(crate) fn builder(
-    data: &Dataset,
-    settings: Vec<(String, String)>,
-    policies: Vec<Table>,
-    dynamics: Vec<Table>,
-) -> native::EnvironmentBuilder {
-    let mut builder = native::Environment::builder(&data.inner);
-    for (key, value) in settings {
-        builder = builder.set(&key, value);
-    }
-    for (kind, keys) in policies {
-        builder = builder.policy(&kind, &pairs(&keys));
-    }
-    for (kind, keys) in dynamics {
-        builder = builder.dynamic(&kind, &pairs(&keys));
-    }
-    builder
-}
-
 /// Slates, and how many items each lost.
 type Kept<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray1<i64>>);
 
 /// Items, and their ratings.
 type Histories<'py> = (Bound<'py, PyArray2<i64>>, Bound<'py, PyArray2<f32>>);
-
-fn pairs(keys: &BTreeMap<String, String>) -> Vec<(&str, &dyn Display)> {
-    keys.iter().map(|(key, value)| (key.as_str(), value as &dyn Display)).collect()
-}
 
 fn contiguous<'a>(array: &'a PyReadonlyArray2<'_, f32>) -> PyResult<&'a [f32]> {
     array.as_slice().map_err(|_| of_slates("the array is not contiguous; pass numpy.ascontiguousarray(...)"))
@@ -113,11 +85,6 @@ enum Extent {
     Half,
     /// The users of the next step arrive, too.
     Whole,
-}
-
-/// Does `work` with the interpreter free; where it asks Python, Ctrl-C ends what it asks.
-fn patiently<T: Send>(py: Python<'_>, asks_python: bool, work: impl FnOnce() -> T + Send) -> PyResult<Finished<T>> {
-    if asks_python { finish(py, |_| work()) } else { Ok(Finished { value: free(py, work), pressed: Ok(()) }) }
 }
 
 /// Who wants a slate now.
@@ -238,6 +205,11 @@ impl Environment {
     fn _retire(&self, py: Python<'_>, users: PyReadonlyArray1<'_, i64>) -> PyResult<()> {
         self.hold(py)?.retire(users.as_array().iter().map(|&user| UserId(user as u32)));
         Ok(())
+    }
+
+    /// True after a failure that left part of a step done.
+    fn _is_broken(&self, py: Python<'_>) -> PyResult<bool> {
+        Ok(self.hold(py)?.is_broken())
     }
 
     /// Numbers of the users who want a slate now, and the milliseconds since 1970.

@@ -2,7 +2,7 @@
 
 use crate::asking::interrupt;
 use crate::errors::refusal;
-use crate::threads::{is_alone, on_threads};
+use crate::threads::{free, is_alone, on_threads};
 use pyo3::prelude::*;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -62,4 +62,13 @@ pub(crate) fn finish<T: Send>(py: Python<'_>, work: impl FnOnce(&AtomicBool) -> 
     });
     let value = done.map_err(|_| refusal("the work panicked, which is a defect of recmirror"))?;
     Ok(Finished { value, pressed })
+}
+
+/// Does `work` with the interpreter free; where it asks Python, Ctrl-C ends what it asks.
+pub(crate) fn patiently<T: Send>(
+    py: Python<'_>,
+    asks_python: bool,
+    work: impl FnOnce() -> T + Send,
+) -> PyResult<Finished<T>> {
+    if asks_python { finish(py, |_| work()) } else { Ok(Finished { value: free(py, work), pressed: Ok(()) }) }
 }

@@ -2,6 +2,7 @@
 
 mod arrow;
 mod asking;
+mod building;
 mod data;
 mod environment;
 mod errors;

@@ -79,44 +79,90 @@ def test_rewards_that_are_no_numbers_are_named(data: rm.Dataset) -> None:
             env.step(action)
 
 
-class Thinking:
-    """Users who accept nothing, and whose model is interrupted, or fails, on request."""
+class Failing:
+    """Users whose model raises `problem` in the method `place`."""
 
+    memory = 1
     problem: BaseException | None = None
+    place = "respond"
+
+    def start(self, users: np.ndarray) -> np.ndarray:
+        return np.zeros((len(users), 1))
+
+    def update(self, memory: np.ndarray, items: np.ndarray, ratings: np.ndarray) -> np.ndarray:
+        self._raise("update")
+        return memory + 1
 
     def respond(self, scenes: rm.Scenes) -> np.ndarray:
-        if self.problem is not None:
-            raise self.problem
+        self._raise("respond")
         return np.zeros((len(scenes.items), scenes.items.shape[1] + 1))
 
+    def _raise(self, place: str) -> None:
+        if self.problem is not None and place == self.place:
+            raise self.problem
 
-def test_a_step_that_is_interrupted_needs_a_reset(data: rm.Dataset) -> None:
-    interrupted = [False]
 
-    def reward(outcome: rm.Outcome) -> np.ndarray:
-        if interrupted[0]:
-            raise KeyboardInterrupt
-        return outcome.rewards
-
-    env = lanes(data, reward=reward)
-    env.reset(seed=4)
-    action = env.action_space.sample()
-    interrupted[0] = True
-    with pytest.raises(KeyboardInterrupt):
-        env.step(action)
-    interrupted[0] = False
-    partial: dict[str, Any] = {"options": {"reset_mask": np.ones(16, dtype=bool)}}
+def refuses(env: SlatesVectorEnv, action: Any) -> None:
+    """Steps and partial resets are refused."""
+    partial: dict[str, Any] = {"options": {"reset_mask": np.ones(env.num_envs, dtype=bool)}}
     calls: list[Any] = [lambda: env.step(action), lambda: env.reset(**partial)]
     for call in calls:
-        with pytest.raises(rm.Error, match="call reset, of all lanes, before the next step"):
+        with pytest.raises(rm.Error, match="did not finish; call reset without a mask"):
             call()
+
+
+@pytest.mark.parametrize("autoreset", MODES)
+def test_a_step_that_a_reward_ends_needs_a_reset(data: rm.Dataset, autoreset: str) -> None:
+    problem: list[BaseException] = []
+
+    def reward(outcome: rm.Outcome) -> np.ndarray:
+        if problem:
+            raise problem.pop()
+        return outcome.rewards
+
+    env = lanes(data, reward=reward, autoreset=autoreset)
+    action = env.action_space.sample()
+    for cause in (KeyboardInterrupt(), ValueError("no reward")):
+        env.reset(seed=4)
+        problem.append(cause)
+        with pytest.raises(type(cause)):
+            env.step(action)
+        refuses(env, action)
     again, other = env.reset(seed=4)[0], lanes(data).reset(seed=4)[0]
     assert same(again, other) and np.isfinite(env.step(action)[1]).all()
 
 
-def test_a_user_model_that_fails_leaves_the_lanes(data: rm.Dataset) -> None:
-    users = Thinking()
-    env, other = lanes(data, users=users), lanes(data, users=Thinking())
+class Interrupted:
+    """The native environment, whose step is interrupted after it is done."""
+
+    def __init__(self, native: Any) -> None:
+        self.native = native
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.native, name)
+
+    def _close(self, slates: Any) -> Any:
+        self.native._close(slates)
+        raise KeyboardInterrupt
+
+
+def test_a_step_that_ctrl_c_ends_needs_a_reset(data: rm.Dataset) -> None:
+    env = lanes(data)
+    env.reset(seed=4)
+    action = env.action_space.sample()
+    native = env.environment._native
+    env.environment._native = Interrupted(native)  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        env.step(action)
+    env.environment._native = native
+    refuses(env, action)
+    assert same(env.reset(seed=4)[0], lanes(data).reset(seed=4)[0])
+
+
+@pytest.mark.parametrize("autoreset", MODES)
+def test_a_user_model_that_cannot_respond_leaves_the_lanes(data: rm.Dataset, autoreset: str) -> None:
+    users = Failing()
+    env, other = (lanes(data, users=model, autoreset=autoreset) for model in (users, Failing()))
     env.reset(seed=4), other.reset(seed=4)
     action = env.action_space.sample()
     users.problem = RuntimeError("no answer")
@@ -124,6 +170,37 @@ def test_a_user_model_that_fails_leaves_the_lanes(data: rm.Dataset) -> None:
         env.step(action)
     users.problem = None
     assert same(env.step(action)[0], other.step(action)[0])
+
+
+@pytest.mark.parametrize("autoreset", MODES)
+def test_a_user_model_that_fails_half_way_needs_a_reset(data: rm.Dataset, autoreset: str) -> None:
+    users = Failing()
+    env = lanes(data, users=users, autoreset=autoreset)
+    env.reset(seed=4)
+    action = env.action_space.sample()
+    users.problem, users.place = RuntimeError("no memory"), "update"
+    with pytest.raises(rm.UserModelError, match="no memory"):
+        env.step(action)
+    users.problem = None
+    refuses(env, action)
+    assert same(env.reset(seed=4)[0], lanes(data, users=Failing()).reset(seed=4)[0])
+
+
+def test_a_reset_that_fails_is_repeated(data: rm.Dataset) -> None:
+    env, other = lanes(data), lanes(data)
+    wanted = [other.reset()[0] for _ in range(2)]
+    native = env.environment._native
+
+    class Stopped(Interrupted):
+        def reset(self, replication: int) -> Any:
+            raise KeyboardInterrupt
+
+    env.environment._native = Stopped(native)  # type: ignore[assignment]
+    with pytest.raises(KeyboardInterrupt):
+        env.reset()
+    env.environment._native = native
+    refuses(env, env.action_space.sample())
+    assert all(same(env.reset()[0], first) for first in wanted), "no users are left out"
 
 
 @pytest.mark.parametrize("autoreset", MODES)

@@ -229,6 +229,11 @@ impl Environment {
         self.time_step() >= self.steps()
     }
 
+    /// True after a failure that left part of a step done: every further step is an error until [`Environment::reset`].
+    pub fn is_broken(&self) -> bool {
+        self.simulation.is_broken()
+    }
+
     /// Simulated users, those who left included.
     pub fn users(&self) -> usize {
         self.population.sources.len()

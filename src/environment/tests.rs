@@ -321,7 +321,12 @@ fn a_step_whose_responses_fail_may_be_repeated_and_one_that_fails_half_way_may_n
     users.respond.store(true, Ordering::Relaxed);
     assert!(message(&mut environment, &slates).contains("no response"));
     users.respond.store(false, Ordering::Relaxed);
-    assert!(environment.digest() == started && environment.time_step() == 0 && environment.events().is_empty());
+    assert!(
+        environment.digest() == started
+            && environment.time_step() == 0
+            && !environment.is_broken()
+            && environment.events().is_empty()
+    );
     drive(&mut environment, policy.as_mut());
     assert_eq!(environment.digest(), wanted, "the failure changed nothing");
     environment.reset(0).expect("a reset");
@@ -333,7 +338,7 @@ fn a_step_whose_responses_fail_may_be_repeated_and_one_that_fails_half_way_may_n
         message(&mut environment, &slates),
         "the last step failed after users had begun to change; call reset before the next step"
     );
-    assert!(environment.digest() == started && environment.events().is_empty());
+    assert!(environment.digest() == started && environment.events().is_empty() && environment.is_broken());
     environment.reset(0).expect("a reset");
     drive(&mut environment, policy.as_mut());
     assert_eq!(environment.digest(), wanted);

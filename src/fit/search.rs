@@ -191,7 +191,11 @@ impl Search<'_> {
             course.losses.push(mean.total());
             let is_round = learner.epochs.is_multiple_of(every);
             if let Some(later) = later.filter(|later| is_round && !later.is_empty()) {
-                course.later.push((learner.epochs, held_out(&learner.mean, &lesson, later).total()));
+                let loss = held_out(&learner.mean, &lesson, later).total();
+                if !loss.is_finite() {
+                    return Err(FitError::NotFinite { epoch: learner.epochs });
+                }
+                course.later.push((learner.epochs, loss));
             }
             (course.epochs, course.steps) = (learner.epochs, learner.steps);
             if is_round {

@@ -19,7 +19,7 @@ pub type PolicyTables = Vec<Table>;
 /// The parameters of a kind; [`parameters!`](crate::parameters) implements it.
 ///
 /// `Default` gives each key its default. A key without one holds a value that a scenario refuses, so that it cannot be
-/// forgotten: NaN for a number, a whole number above the range, an empty text, path or list. Flags and words need a default.
+/// forgotten: NaN for a number, a whole number outside the range, an empty text, path or list. Flags and words need a default.
 pub trait Parameters: Serialize + DeserializeOwned + Default {
     /// The value of `kind`.
     const NAME: &'static str;
@@ -167,9 +167,14 @@ macro_rules! whole_numbers {
     ($($type:ty)*) => {
         $(impl FieldValue for $type {
             fn default_of(kind: &Kind) -> $type {
-                let Kind::Integer { max, default, .. } = *kind else { return 0 };
+                let Kind::Integer { min, max, default } = *kind else { return 0 };
                 // Without a default: outside of the range, so that a scenario refuses it.
-                <$type>::try_from(default.unwrap_or(max.saturating_add(1))).unwrap_or(<$type>::MAX)
+                let above = max.checked_add(1).and_then(|above| <$type>::try_from(above).ok());
+                let below = || min.checked_sub(1).and_then(|below| <$type>::try_from(below).ok());
+                match default {
+                    Some(default) => <$type>::try_from(default).unwrap_or_default(),
+                    None => above.or_else(below).unwrap_or(<$type>::MAX),
+                }
             }
         })*
     };

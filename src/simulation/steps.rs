@@ -136,7 +136,7 @@ impl Simulation {
     /// Closes the tick: the visitors see `slates` and respond. The events are in [`Simulation::events`].
     ///
     /// [`TickError::Policy`] for slates that break the contract, and [`TickError::User`] when the user model cannot respond:
-    /// the tick stays open, and may be closed later. After any other failure, one of a memory's update included, each further
+    /// the tick stays open, and may be closed later, with slates that are filled again. After any other failure, one of a memory's update included, each further
     /// call is [`TickError::Broken`].
     pub fn close(&mut self, slates: &mut Slates) -> Result<(), TickError> {
         if self.is_broken {
@@ -144,6 +144,8 @@ impl Simulation {
         }
         let short = self.short_slates();
         self.world.resource_mut::<Begun>().0 = false;
+        // Until it is known what happened: a panic in a stage leaves an unknown part of the tick done.
+        self.is_broken = true;
         std::mem::swap(&mut self.world.resource_mut::<Proposals>().0, slates);
         self.closing.run(&mut self.world);
         std::mem::swap(&mut self.world.resource_mut::<Proposals>().0, slates);
@@ -158,8 +160,13 @@ impl Simulation {
             return Err(problem);
         }
         self.world.resource_mut::<Clock>().tick += 1;
-        self.is_open = false;
+        (self.is_open, self.is_broken) = (false, false);
         Ok(())
+    }
+
+    /// True after a failure that left part of a tick done: the simulation cannot continue.
+    pub fn is_broken(&self) -> bool {
+        self.is_broken
     }
 
     /// Resets a user to the start, like a new user: history, memory, sessions, and the state of dynamics. Popularity

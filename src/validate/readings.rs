@@ -48,12 +48,15 @@ pub(super) fn readings(
     let is_take = experiment.scenario.user.accept == AcceptSpec::Take;
     let other = if is_take { Accept::Like { level: experiment.acceptance().like_level } } else { Accept::Take };
     let rule = ResponseRule { accept: other, examination: experiment.model().rule().examination.clone() };
-    // The temperature of the scenario: one that was fitted belongs to the meaning that is asked.
-    let other = cells.picked(&gaps(experiment, &rule, experiment.scenario.user.temperature, exposed)?);
-    let (asked, own) = (if is_take { "take" } else { "like" }, cells.gaps());
-    let (take, like) = if is_take { (own, &other[..]) } else { (&other[..], own) };
+    // All at the temperature of the scenario, because a fitted one serves the meaning that is asked.
+    let temperature = f64::from(experiment.scenario.user.temperature as f32);
+    let ratio = f64::from(experiment.model().temperature()) / temperature;
+    let own: Vec<f64> = cells.gaps().iter().map(|gap| gap * ratio).collect();
+    let other = cells.picked(&gaps(experiment, &rule, temperature, exposed)?);
+    let asked = if is_take { "take" } else { "like" };
+    let (take, like) = if is_take { (&own[..], &other[..]) } else { (&other[..], &own[..]) };
     let both: Vec<f64> = take.iter().zip(like).map(|(&take, &like)| gap_of_both(take, like)).collect();
-    let (_, losses_of_asked) = level_set(cells, own);
+    let (_, losses_of_asked) = level_set(cells, &own);
     let all = [("take", take), ("like", like), ("take and like", &both)];
     let reading = |(meaning, gaps): (&'static str, &[f64])| {
         let (chances, losses) = level_set(cells, gaps);
