@@ -115,7 +115,7 @@ fn trial(user: &str, count: &str) -> Result<Trial<CountSink>, Failed> {
     let path = if user == "mirror" { format!("path = {model:?}\n") } else { String::new() };
     let text = format!(
         "ticks = 100000\nslate = {SLATE}\n[data]\npath = {:?}\n[population]\nusers = {count}\n[arrival]\nprobability = 1.0\n\
-         rate = \"uniform\"\n[session]\nslates = 100000\npatience = 0\n[user]\nkind = {user:?}\n{path}\
+         rate = \"uniform\"\n[session]\nslates = 10000\npatience = 0\n[user]\nkind = {user:?}\n{path}\
          [[policy]]\nkind = \"random\"\n",
         data_folder()
     );

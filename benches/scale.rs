@@ -113,7 +113,7 @@ fn experiment(cell: &Cell) -> Result<Experiment, Failed> {
     let path = if cell.user == "mirror" { format!("path = {model:?}\n") } else { String::new() };
     let text = format!(
         "ticks = 100000\nslate = 10\n[data]\npath = \".\"\n[population]\nusers = {}\n[arrival]\nprobability = 1.0\n\
-         rate = \"uniform\"\n[session]\nslates = 100000\npatience = 0\n[engine]\nmemory_mb = 1000000\n[user]\nkind = {:?}\n{path}\
+         rate = \"uniform\"\n[session]\nslates = 10000\npatience = 0\n[engine]\nmemory_mb = 1000000\n[user]\nkind = {:?}\n{path}\
          [[policy]]\nkind = {:?}\n",
         cell.users, cell.user, cell.policy
     );

@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 /// Reads a card of one of these kinds, the current name first, and this version. A card of another kind or version is
 /// reported as such, and not by its unknown keys.
 pub(crate) fn parse_card<T: DeserializeOwned>(text: &str, kinds: &[&str], version: u32) -> Result<T, String> {
-    let told = |problem: toml::de::Error| problem.to_string();
-    let table: toml::Table = toml::from_str(text).map_err(told)?;
+    let message = |problem: toml::de::Error| problem.to_string();
+    let table: toml::Table = toml::from_str(text).map_err(message)?;
     let (known, now) = (|found: &&str| kinds.contains(found), kinds.first().copied().unwrap_or_default());
     if let Some(found) = table.get("kind").and_then(toml::Value::as_str).filter(|found| !known(found)) {
         return Err(format!("kind is `{found}`, expected `{now}`"));
@@ -18,7 +18,7 @@ pub(crate) fn parse_card<T: DeserializeOwned>(text: &str, kinds: &[&str], versio
         return Err(format!("version is {found}, this build reads version {version}"));
     }
     // A table has no lines: a message needs the text.
-    table.try_into().or_else(|_| toml::from_str(text).map_err(told))
+    table.try_into().or_else(|_| toml::from_str(text).map_err(message))
 }
 
 /// The kind that a card names.
@@ -44,7 +44,7 @@ mod tests {
         let card = read("kind = \"ranker\"\nversion = 1").unwrap();
         assert!(card.kind == "ranker" && card.version == 1);
         assert_eq!(read("kind = \"scorer\"\nversion = 1").unwrap().kind, "scorer", "an earlier name");
-        for (text, told) in [
+        for (text, expected) in [
             ("kind = \"mirror\"\nversion = 1\ndims = 3", "kind is `mirror`, expected `ranker`"),
             ("kind = \"ranker\"\nversion = 2\nshape = 3", "version is 2, this build reads version 1"),
             ("kind = \"ranker\"\nversion = -1", "version is -1, this build reads version 1"),
@@ -54,7 +54,7 @@ mod tests {
             ("kind = ", "TOML"),
         ] {
             let problem = read(text).unwrap_err();
-            assert!(problem.contains(told), "{text}: {problem}");
+            assert!(problem.contains(expected), "{text}: {problem}");
         }
     }
 }

@@ -108,7 +108,7 @@ fn bounded(source: &str, render: impl FnOnce() -> Result<String, Error> + Send) 
 }
 
 /// The problem of a template, in words.
-pub(crate) fn told(problem: &Error) -> String {
+pub(crate) fn error_message(problem: &Error) -> String {
     match problem.kind() {
         ErrorKind::OutOfFuel => "it computes or allocates more than a template may".to_owned(),
         _ => problem.to_string(),
@@ -215,9 +215,9 @@ mod tests {
             check_template(&source)?;
             let mut environment = environment();
             environment.set_unknown_method_callback(python_method);
-            let told = |problem: minijinja::Error| told(&problem);
-            environment.add_template_owned("t", source).map_err(told)?;
-            super::render(&environment, "t", &context! { x => "abc", n => 3 }).map_err(told)
+            let message = |problem: minijinja::Error| error_message(&problem);
+            environment.add_template_owned("t", source).map_err(message)?;
+            super::render(&environment, "t", &context! { x => "abc", n => 3 }).map_err(message)
         };
         let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(work).expect("a thread");
         thread.join().expect("no panic")

@@ -42,10 +42,10 @@ impl Alignment {
         if gains.iter().any(|(_, gain)| lacks_interval(gain)) {
             return of_one_user();
         }
-        let told = gains.map(|(over, [estimate, low, high])| {
+        let margins = gains.map(|(over, [estimate, low, high])| {
             format!("{:.2} ({:.2} to {:.2}) than {over}", 1e3 * estimate, 1e3 * low, 1e3 * high)
         });
-        let told = told.join(", ");
+        let margins = margins.join(", ");
         let ClickAlignment { lists: count, taken, .. } = lists;
         let basis = format!("on {count} held-out lists with {taken} items taken");
         let is_above = |of: &(&str, [f64; 3])| of.1[1] > 0.0;
@@ -53,16 +53,18 @@ impl Alignment {
         let is_trusted = gains.iter().all(is_above);
         let text = if is_trusted {
             format!(
-                "predicts what is taken {basis} better than chance rules: click log loss in thousandths lower by {told}"
+                "predicts what is taken {basis} better than chance rules: click log loss in thousandths lower by \
+                 {margins}"
             )
         } else if gains.iter().any(is_below) {
             format!(
-                "is worse than a rule {basis}: click log loss in thousandths lower by {told}: do not trust this model"
+                "is worse than a rule {basis}: click log loss in thousandths lower by {margins}: do not trust \
+                 this model"
             )
         } else {
             format!(
                 "{count} held-out lists with {taken} items taken do not suffice to say that it predicts what is taken better than chance rules: click log loss in \
-                 thousandths lower by {told}; do not use it to compare personalised policies"
+                 thousandths lower by {margins}; do not use it to compare personalised policies"
             )
         };
         Verdict { is_trusted, text }

@@ -65,15 +65,15 @@ pub struct GainRow {
 /// The measures of a policy by user: `[measures][users]`.
 type Values = Vec<Vec<f64>>;
 
-/// Trains each target on the log and on the log with each kind and amount of additions, and tests it on what was held out. `told`
-/// hears of each training.
+/// Trains each target on the log and on the log with each kind and amount of additions, and tests it on what was
+/// held out. `progress` hears of each training.
 ///
 /// # Errors
 /// When a policy or the user model fails.
 pub fn measure(
     of: &mut Augmentation<'_>,
     ask: &Measurement,
-    mut told: impl FnMut(&str),
+    mut progress: impl FnMut(&str),
 ) -> Result<Vec<GainRow>, ExperimentError> {
     let test = Test::new(of.log(), &of.split.held_out);
     let plain = ask
@@ -93,7 +93,7 @@ pub fn measure(
             let (added, precision) = (share(&|one| one.rows() as f64), share(&|one| one.precision(&of.split.held_out)));
             let logs: Vec<Arc<TrainingLog>> = made.iter().map(|one| Arc::new(one.added_to(of.log()))).collect();
             for (target, plain) in ask.targets.iter().zip(&plain) {
-                told(&format!("{target}, {} {:.0}%", kind.word(), 100.0 * amount));
+                progress(&format!("{target}, {} {:.0}%", kind.word(), 100.0 * amount));
                 let found =
                     mean(0..ask.seeds, |seed| test.values(of.experiment, target, logs[seed as usize].clone(), seed))?;
                 for ((measure, plain), found) in NAMES.as_flattened().iter().zip(plain).zip(&found) {

@@ -23,10 +23,10 @@ impl AllowArgs {
         if programs.is_empty() || allowed {
             return Ok(());
         }
-        let told: Vec<String> = programs.iter().map(Program::to_string).collect();
+        let descriptions: Vec<String> = programs.iter().map(Program::to_string).collect();
         Err(Failure::input(format!(
             "{}\nits author chose the program: inspect it, then add --allow-external (or set {VARIABLE}=1)",
-            told.join("\n")
+            descriptions.join("\n")
         )))
     }
 }

@@ -80,12 +80,13 @@ impl Augment {
         let kinds = if self.no_controls { vec![AdditionKind::Simulated] } else { AdditionKind::ALL.to_vec() };
         let mut text = self.write(&mut of, &kinds, &experiment, &split, folder.path())?;
         let ask = Measurement { targets, amounts: self.amounts.clone(), kinds, seeds: self.seeds };
-        let told = |what: &str| {
+        let progress = |what: &str| {
             if !self.quiet {
                 say!("training {what}");
             }
         };
-        let rows = if self.no_measure { Vec::new() } else { measure(&mut of, &ask, told).map_err(Failure::input)? };
+        let rows =
+            if self.no_measure { Vec::new() } else { measure(&mut of, &ask, progress).map_err(Failure::input)? };
         let path = folder.path().join(TABLE);
         let file = std::fs::File::create(&path)
             .map_err(|problem| Failure::input(format!("cannot write {}: {problem}", path.display())))?;

@@ -3,7 +3,7 @@
 //! One table of the policies of several finished runs, or of those of one run in sensitivity scenarios.
 
 use super::allow::AllowArgs;
-use super::trust::{TrustArgs, assess, simulate, told};
+use super::trust::{TrustArgs, assess, simulate, summary};
 use super::{Failure, print, use_threads};
 use crate::cli::terminal::say;
 use crate::experiment::{
@@ -102,14 +102,14 @@ impl Compare {
             Results::new(kinds, baseline, outcome.trials).map_err(Failure::other)?.looked_at(manifest.until.is_some());
         let (trust, lost) = assess(&results, scenarios, registry, &stop, self.quiet);
         let Some(trust) = trust else { return lost.map_or(Ok(()), Err) };
-        let told = told(&trust);
+        let summary = summary(&trust);
         let tables = sensitivity_files(&trust).map_err(Failure::other)?;
         let name = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let page = Page { experiment: &experiment, manifest: &manifest, events: Some(folder), name, registry };
         let pairs = results.pairs(&Streams::new(scenario.seed, 0));
         let report = ("report.html", page.html(&results, pairs, Some(trust)).map_err(Failure::other)?);
         replace(folder, &manifest, &[report].into_iter().chain(tables).collect::<Vec<_>>())?;
-        print(&told);
+        print(&summary);
         lost.map_or(Ok(()), Err)
     }
 }

@@ -25,7 +25,7 @@ impl Data {
         if self.json {
             print(&format!("{:#}\n", as_json(&data)));
         } else {
-            print(&told(&data));
+            print(&rendered(&data));
         }
         Ok(())
     }
@@ -59,7 +59,7 @@ const EXAMPLES: usize = 3;
 /// The most fields printed of users and of items.
 const MOST_FIELDS: usize = 24;
 
-fn told(data: &Dataset) -> String {
+fn rendered(data: &Dataset) -> String {
     let mut text = format!("{} ({})\n", data.name, data.family);
     log(&mut text, data);
     lists(&mut text, data);
@@ -218,7 +218,7 @@ mod tests {
             ("b", "x", None, Some(86_410_000)),
         ];
         let data = Dataset::from_rows("mine", rows).expect("a data set");
-        let text = told(&data);
+        let text = rendered(&data);
         for line in [
             "log       3 interactions of 2 users with 2 items",
             "density   75.000% of all pairs; a user has 1 to 2 items, 2 in the middle",

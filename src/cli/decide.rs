@@ -2,7 +2,7 @@
 //!
 //! A strong or a weak language model decides in each scene.
 
-use super::language::{LanguageArgs, LetterArgs, Model, failure, stop_flag, told};
+use super::language::{LanguageArgs, LetterArgs, Model, failure, stop_flag, usage_summary};
 use super::project::ProjectArgs;
 use super::stage_bar::StageBar;
 use super::{Failure, print};
@@ -88,7 +88,7 @@ impl Decide {
         };
         let done = self.each(&project, &options, decider);
         if let Some(usage) = model.as_ref().and_then(Model::usage).filter(|usage| usage.requests > 0) {
-            print(&told(usage));
+            print(&usage_summary(usage));
         }
         done
     }

@@ -45,7 +45,7 @@ impl Distill {
             self.write(&project, &found, &prompts, &path, &bar)?;
         }
         bar.finish();
-        print(&told(&found, &path, self.project.dry_run));
+        print(&summary(&found, &path, self.project.dry_run));
         Ok(())
     }
 
@@ -63,7 +63,7 @@ impl Distill {
     }
 }
 
-fn told(found: &Distillation, path: &Path, dry: bool) -> String {
+fn summary(found: &Distillation, path: &Path, dry: bool) -> String {
     let mut text = format!("{} {}\n{}", if dry { "would write" } else { "wrote" }, path.display(), found.tally);
     let _ = writeln!(text, "  {:<20} {:>7} {:>8} {:>8}", "data set", "length", "offered", "kept");
     for group in &found.groups {

@@ -91,7 +91,7 @@ impl Fit {
         })?;
         let found = self.measure(&data, &fitted, folder.path())?;
         folder.finish().map_err(Failure::input)?;
-        self.tell(&fitted, found.as_ref())
+        self.print_summary(&fitted, found.as_ref())
     }
 
     /// A path beside the folder of the model.
@@ -153,7 +153,7 @@ impl Fit {
         Ok(Some(found))
     }
 
-    fn tell(&self, fitted: &Fitted, found: Option<&Alignment>) -> Result<(), Failure> {
+    fn print_summary(&self, fitted: &Fitted, found: Option<&Alignment>) -> Result<(), Failure> {
         if self.json {
             let out = serde_json::json!({
                 "model": self.out, "epochs": fitted.course.epochs, "steps": fitted.course.steps,

@@ -86,7 +86,7 @@ impl Import {
         let bar = StageBar::new(self.quiet);
         let imported = import(&options, &bar).map_err(Failure::input)?;
         bar.finish();
-        print(&told(&imported, &name, &files, self.dry_run));
+        print(&summary(&imported, &name, &files, self.dry_run));
         Ok(())
     }
 }
@@ -99,7 +99,7 @@ pub(super) fn name_of(source: &Path) -> Option<String> {
     check_name(&name).ok().map(|()| name)
 }
 
-pub(super) fn told(imported: &Imported, name: &str, files: &UnifiedFiles, dry: bool) -> String {
+pub(super) fn summary(imported: &Imported, name: &str, files: &UnifiedFiles, dry: bool) -> String {
     let folder = files.users.parent().unwrap_or(Path::new(""));
     let verb = if dry { "would write" } else { "wrote" };
     let mut text = format!("{verb} {name} ({}, {}) to {}\n", imported.family, imported.format, folder.display());

@@ -1,6 +1,6 @@
 //! `recmirror judge`: behaviour probabilities of decisions.
 
-use super::language::{LanguageArgs, LetterArgs, Model, failure, stop_flag, told};
+use super::language::{LanguageArgs, LetterArgs, Model, failure, stop_flag, usage_summary};
 use super::project::ProjectArgs;
 use super::stage_bar::StageBar;
 use super::{Failure, print};
@@ -76,7 +76,7 @@ impl Judge {
         let model = self.language.open(self.project.seed, letter, &stop)?;
         let done = self.each(&project, &options, model.as_ref());
         if let Some(usage) = model.as_ref().and_then(Model::usage).filter(|usage| usage.requests > 0) {
-            print(&told(usage));
+            print(&usage_summary(usage));
         }
         done
     }

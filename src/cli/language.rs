@@ -219,7 +219,7 @@ pub(super) fn failure(error: &LanguageError, mut message: String, restart: bool)
 }
 
 /// The requests to a server in one line.
-pub(super) fn told(usage: Usage) -> String {
+pub(super) fn usage_summary(usage: Usage) -> String {
     let mut text = format!("asked {} times ({} of them again), {} tokens", usage.requests, usage.retries, usage.tokens);
     if usage.letters > 0 {
         text.push_str(&format!(

@@ -95,8 +95,8 @@ fn compare(manifest: &Manifest, outcome: &Outcome) -> Vec<String> {
                 problems.push(format!("{}: digest {}, now {}", title(trial), trial.digest, found.digest));
             }
             Some((_, now)) if digest(now) != digest(&trial.decisions) => {
-                let told = |record: &_| digest(record).unwrap_or_else(|| "none".to_owned());
-                let (then, now) = (told(&trial.decisions), told(now));
+                let shown = |record: &_| digest(record).unwrap_or_else(|| "none".to_owned());
+                let (then, now) = (shown(&trial.decisions), shown(now));
                 problems.push(format!("{}: decisions with digest {then}, now {now}", title(trial)));
             }
             Some(_) => {}
@@ -121,10 +121,10 @@ fn check_files(folder: &Path, manifest: &Manifest) -> Vec<String> {
 
 /// Checks the stored files of a trial against its name and digests.
 fn check_trial(folder: &Path, manifest: &Manifest, trial: &TrialRecord) -> Result<(), String> {
-    let told = |problem: &dyn std::fmt::Display| problem.to_string();
+    let message = |problem: &dyn std::fmt::Display| problem.to_string();
     if let Some(file) = &trial.events {
         let mut digest = DigestState::default();
-        manifest.read_log(folder, trial, |batch| digest.update(batch)).map_err(|problem| told(&problem))?;
+        manifest.read_log(folder, trial, |batch| digest.update(batch)).map_err(|problem| message(&problem))?;
         let digest = digest.finish().to_string();
         if digest != trial.digest {
             return Err(format!("{file} has digest {digest}, manifest {}", trial.digest));
@@ -133,8 +133,8 @@ fn check_trial(folder: &Path, manifest: &Manifest, trial: &TrialRecord) -> Resul
     let Some((record, file)) = trial.decisions.as_ref().and_then(|it| Some((it, it.file.as_ref()?))) else {
         return Ok(());
     };
-    let path = manifest.file(folder, file).map_err(|problem| told(&problem))?;
-    match DecisionTally::of_file(&path).map_err(|problem| told(&problem))?.to_string() {
+    let path = manifest.file(folder, file).map_err(|problem| message(&problem))?;
+    match DecisionTally::of_file(&path).map_err(|problem| message(&problem))?.to_string() {
         digest if digest == record.digest => Ok(()),
         digest => Err(format!("{file} has digest {digest}, manifest {}", record.digest)),
     }

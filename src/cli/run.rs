@@ -5,7 +5,7 @@
 use super::allow::AllowArgs;
 use super::progress::{Bar, rate};
 use super::scenario::parse_settings;
-use super::trust::{TrustArgs, assess, told};
+use super::trust::{TrustArgs, assess, summary};
 use super::{Failure, print, use_threads};
 use crate::cli::terminal::say;
 use crate::experiment::{
@@ -182,10 +182,10 @@ impl Job<'_> {
             };
             // Results beside logs of another run are worthless.
             self.folder.forget();
-            let told =
+            let is_explained =
                 matches!(problem, ExperimentError::Stopped { .. } | ExperimentError::Tick(TickError::Recorded { .. }));
             let failure = Failure::input(problem);
-            if told {
+            if is_explained {
                 return failure;
             }
             failure.and(&format!(
@@ -267,7 +267,7 @@ fn finish(
     let filled = report::fill(&folder, experiment, outcome, &mut manifest, trust);
     let (results, pairs, trust) = filled.map_err(write_failure)?;
     let (table, order) = (results.table(TABLE_WIDTH), results.order(&pairs, TABLE_WIDTH));
-    let trusted = trust.as_ref().map(told).unwrap_or_default();
+    let trusted = trust.as_ref().map(summary).unwrap_or_default();
     let target = folder.finish().map_err(Failure::input)?;
     let until = outcome.until.as_ref().map(UntilRecord::sentences).unwrap_or_default();
     let stopped: String = until.iter().map(|sentence| wrapped(sentence, TABLE_WIDTH) + "\n").collect();

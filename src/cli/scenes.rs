@@ -86,7 +86,7 @@ impl Scenes {
             let made = scenes(&project, name, &options, &bar);
             bar.finish();
             match made {
-                Ok(made) => print(&told(name, &made, &options)),
+                Ok(made) => print(&summary(name, &made, &options)),
                 Err(problem) => failed.push((name, problem.to_string())),
             }
         }
@@ -111,8 +111,8 @@ impl Scenes {
     fn bring_in(&mut self, bar: &StageBar) -> Result<(), Failure> {
         for source in &self.data {
             let name = name_of(source).ok_or_else(|| {
-                let told = format!("{} has no name that may name a data set", source.display());
-                Failure::input(told + "; import it first: recmirror import auto SOURCE --name NAME --project DIR")
+                let message = format!("{} has no name that may name a data set", source.display());
+                Failure::input(message + "; import it first: recmirror import auto SOURCE --name NAME --project DIR")
             })?;
             let files = UnifiedFiles::of(&Project::new(&self.project.project).raws(), &name);
             let options = ImportOptions {
@@ -128,14 +128,14 @@ impl Scenes {
             };
             let imported = import(&options, bar).map_err(Failure::input);
             bar.finish();
-            print(&super::import::told(&imported?, &name, &files, false));
+            print(&super::import::summary(&imported?, &name, &files, false));
             self.project.datasets.push(name);
         }
         Ok(())
     }
 }
 
-fn told(name: &str, made: &ScenesMade, options: &SceneOptions<'_>) -> String {
+fn summary(name: &str, made: &ScenesMade, options: &SceneOptions<'_>) -> String {
     let vectors = made.vectors.map(|vectors| format!(" (vectors {vectors})")).unwrap_or_default();
     let mut text = format!("{name}: lists {}, content {}{vectors}\n{}", options.lists, made.content, made.tally);
     for file in &made.files {
@@ -143,7 +143,7 @@ fn told(name: &str, made: &ScenesMade, options: &SceneOptions<'_>) -> String {
     }
     for (file, findings) in &made.audit {
         let file = file.file_name().map(|file| file.to_string_lossy().into_owned()).unwrap_or_default();
-        text.push_str(&audit::told(&file, findings));
+        text.push_str(&audit::summary(&file, findings));
     }
     text
 }

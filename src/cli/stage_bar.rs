@@ -24,7 +24,7 @@ struct Part {
     total: u64,
     done: u64,
     started: Instant,
-    told: Instant,
+    printed: Instant,
 }
 
 impl StageBar {
@@ -34,7 +34,7 @@ impl StageBar {
         let hidden = quiet || !terminal;
         let target = if hidden { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr_with_hz(10) };
         let now = Instant::now();
-        let part = Part { what: String::new(), total: 0, done: 0, started: now, told: now };
+        let part = Part { what: String::new(), total: 0, done: 0, started: now, printed: now };
         let bar = ProgressBar::with_draw_target(None, target);
         StageBar { bar, plain: !quiet && !terminal, part: Mutex::new(part) }
     }
@@ -64,7 +64,7 @@ impl Part {
 impl Watch for StageBar {
     fn begin(&self, what: &str, total: u64) {
         let now = Instant::now();
-        *self.part() = Part { what: what.to_owned(), total, done: 0, started: now, told: now };
+        *self.part() = Part { what: what.to_owned(), total, done: 0, started: now, printed: now };
         let shape = if total == 0 {
             "{spinner} {msg}: {human_pos} done, {per_sec}, {elapsed} gone"
         } else {
@@ -83,8 +83,8 @@ impl Watch for StageBar {
         self.bar.inc(steps);
         let mut part = self.part();
         part.done += steps;
-        if self.plain && part.told.elapsed() >= LINE_EVERY {
-            part.told = Instant::now();
+        if self.plain && part.printed.elapsed() >= LINE_EVERY {
+            part.printed = Instant::now();
             say!("{}", part.line());
         }
     }

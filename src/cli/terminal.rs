@@ -11,12 +11,12 @@ use std::io::Write as _;
 
 /// Prints a line for readers on stderr.
 macro_rules! say {
-    ($($part:tt)*) => { $crate::cli::terminal::tell(&format!("{}\n", format_args!($($part)*))) };
+    ($($part:tt)*) => { $crate::cli::terminal::print_stderr(&format!("{}\n", format_args!($($part)*))) };
 }
 pub(crate) use say;
 
 /// Prints on stderr; a failure to do so cannot be reported anywhere.
-pub(crate) fn tell(text: &str) {
+pub(crate) fn print_stderr(text: &str) {
     let _ = std::io::stderr().lock().write_all(harmless(text).as_bytes());
 }
 

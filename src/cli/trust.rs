@@ -46,9 +46,9 @@ impl TrustArgs {
         registry: &Registry,
     ) -> Result<Vec<SensitivityScenario>, Failure> {
         let mut scenarios = SensitivityScenario::usual(base, origin, registry).map_err(Failure::input)?;
-        if let Some(people) = self.language_users {
-            let found = SensitivityScenario::language(people, base, origin, registry);
-            scenarios.extend(found.map_err(|problem| Failure::input(format!("--language-users {people}: {problem}")))?);
+        if let Some(users) = self.language_users {
+            let found = SensitivityScenario::language(users, base, origin, registry);
+            scenarios.extend(found.map_err(|problem| Failure::input(format!("--language-users {users}: {problem}")))?);
         }
         if !self.worlds.is_empty() {
             say!("note: {}", renamed("--world", "--sensitivity"));
@@ -147,7 +147,7 @@ pub(super) fn simulate(
 }
 
 /// The tables for the terminal.
-pub(super) fn told(trust: &Trust) -> String {
+pub(super) fn summary(trust: &Trust) -> String {
     let mut text = format!("\ntrust: {} of the policies in sensitivity scenarios\n", trust.title);
     for sentence in trust.sentences() {
         let _ = writeln!(text, "  {sentence}");

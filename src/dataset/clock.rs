@@ -65,7 +65,7 @@ pub(super) enum Spelling {
 
 impl Spelling {
     /// The words for messages.
-    pub(super) fn told(self) -> &'static str {
+    pub(super) fn description(self) -> &'static str {
         match self {
             Spelling::Seconds => "seconds since 1970",
             Spelling::Milliseconds => "milliseconds since 1970",
@@ -277,7 +277,7 @@ impl Spellings {
             [] => Ok(None),
             [(kind, _)] => Ok(Some(*kind)),
             [(one, (first, was)), (other, (line, text)), ..] => {
-                let (one, other) = (one.told(), other.told());
+                let (one, other) = (one.description(), other.description());
                 let problem = format!(
                     "the time `{text}` is in {other}, but `{was}` in line {first} is in {one}; write the column in one unit"
                 );

@@ -145,9 +145,9 @@ fn read_rows(path: &Path, data: &Dataset, lists: &mut Lists, unknown: &mut Unkno
         }
         Err(reason) => Err(FileError::line(place.path, place.line, format!("{reason}{}", place.shown())).into()),
     })?;
-    let told = "there is no column of clicks: all rated items of a user are one list";
+    let note = "there is no column of clicks: all rated items of a user are one list";
     let mut notes: Vec<String> = notes_of().collect();
-    notes.push(told.to_owned());
+    notes.push(note.to_owned());
     Ok(notes)
 }
 

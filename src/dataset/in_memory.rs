@@ -28,8 +28,8 @@ impl Dataset {
             }
             hash(&mut hasher, user, item, rating, time);
             let time = time.map(|time| Instant::of_moment(Moment(time)));
-            let told = Told { time, rating: rating.unwrap_or(f32::NAN), weight: f32::NAN, line: number as u64 + 1 };
-            log.push(users.insert(user).0, items.insert(item).0, told);
+            let values = Told { time, rating: rating.unwrap_or(f32::NAN), weight: f32::NAN, line: number as u64 + 1 };
+            log.push(users.insert(user).0, items.insert(item).0, values);
         }
         if log.is_empty() {
             return Err(DataError::Empty { path: origin.to_owned() });

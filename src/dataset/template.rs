@@ -151,7 +151,7 @@ impl TextTemplates {
 }
 
 fn template_error(path: &Path, key: &'static str, problem: &Error) -> TemplateError {
-    TemplateError::Template { path: path.to_owned(), key, problem: jinja::told(problem) }
+    TemplateError::Template { path: path.to_owned(), key, problem: jinja::error_message(problem) }
 }
 
 /// The first words of a text, with "..." where some are left out.

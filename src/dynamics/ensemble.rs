@@ -271,18 +271,18 @@ mod tests {
         assert_eq!(fine.pull(&step).map(|pulls| pulls.len()), Ok(1), "a rate of 0 pulls nothing");
         for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -0.5] {
             let wrong = of(value, value, value as f32);
-            let told = |problem: DynamicFault| problem.to_string();
+            let message = |problem: DynamicFault| problem.to_string();
             let number = format!("is {value}, expected a finite number of at least 0");
             assert_eq!(
-                wrong.arrival(&moment(0), UserId(2)).map_err(told),
+                wrong.arrival(&moment(0), UserId(2)).map_err(message),
                 Err(format!("dynamic `2`, user 2: the factor on coming {number}"))
             );
             assert_eq!(
-                wrong.pull(&step).map_err(told),
+                wrong.pull(&step).map_err(message),
                 Err(format!("dynamic `2`, user 2: the rate of drift {number}"))
             );
             assert_eq!(
-                wrong.leaving(&step).map_err(told),
+                wrong.leaving(&step).map_err(message),
                 Err(format!("dynamic `2`, user 2: the probability of leaving is {value}, expected 0 to 1"))
             );
         }

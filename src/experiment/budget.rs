@@ -56,10 +56,10 @@ impl Budget {
         let policies = scenario.policies.len() as f64;
         let trials = (policies * f64::from(scenario.replications)).min(threads as f64).max(1.0);
         let (seen, memory) = (items / 8.0, MEMORY * 4.0);
-        let people = trials * users * (USER + seen + memory) + data.users.len() as f64 * (seen + memory);
+        let of_users = trials * users * (USER + seen + memory) + data.users.len() as f64 * (seen + memory);
         let tick = trials * users * (seen + memory + slate * SLOT);
         let mut parts = vec![
-            (format!("{users} users (`population.users`) in {trials} trials at a time (`--threads`)"), people),
+            (format!("{users} users (`population.users`) in {trials} trials at a time (`--threads`)"), of_users),
             (format!("their slates of {slate} (`slate`)"), tick),
         ];
         if scenario.user.model.is("mirror") {

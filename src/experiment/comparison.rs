@@ -47,7 +47,7 @@ pub enum CompareError {
     },
     /// The values are missing or not readable.
     #[error("cannot read {}: {problem}; runs of older versions have no such file: run the scenario again", path.display())]
-    Finals {
+    FinalTable {
         /// The file.
         path: PathBuf,
         /// The reason.
@@ -155,7 +155,7 @@ impl FinishedRun {
 }
 
 fn read_finals(path: &Path) -> Result<Vec<FinalValue>, CompareError> {
-    let fail = |problem: csv::Error| CompareError::Finals { path: path.to_owned(), problem: problem.to_string() };
+    let fail = |problem: csv::Error| CompareError::FinalTable { path: path.to_owned(), problem: problem.to_string() };
     let mut reader = csv::Reader::from_path(path).map_err(fail)?;
     let mut values = reader.deserialize().collect::<Result<Vec<FinalValue>, csv::Error>>().map_err(fail)?;
     for value in &mut values {

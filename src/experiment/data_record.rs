@@ -69,8 +69,8 @@ impl DataRecord {
             ("users by", &self.user_field),
             ("provided by", &self.provider_field),
         ];
-        let told = roles.iter().filter_map(|(what, field)| Some(format!("{what} `{}`", field.as_deref()?)));
-        told.collect::<Vec<_>>().join(", ")
+        let phrases = roles.iter().filter_map(|(what, field)| Some(format!("{what} `{}`", field.as_deref()?)));
+        phrases.collect::<Vec<_>>().join(", ")
     }
 
     /// Describes the data of an experiment.

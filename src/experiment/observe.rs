@@ -88,7 +88,7 @@ struct Heard<'a, 'o> {
 }
 
 impl Heard<'_, '_> {
-    fn tell(&self, event: RunEvent<'_>) {
+    fn notify(&self, event: RunEvent<'_>) {
         let mut observer = self.observer.lock().unwrap_or_else(PoisonError::into_inner);
         (*observer)(event);
     }
@@ -96,7 +96,7 @@ impl Heard<'_, '_> {
 
 impl Progress for Heard<'_, '_> {
     fn tick(&self, done: &TickDone<'_>) {
-        self.tell(RunEvent::Tick(*done));
+        self.notify(RunEvent::Tick(*done));
     }
 
     fn trial(&self, trial: &TrialRecord) {
@@ -104,6 +104,6 @@ impl Progress for Heard<'_, '_> {
             let shortened = self.experiment.model().model().shortened_scenes();
             folder.note(trial, self.experiment.scenario.seed, shortened);
         }
-        self.tell(RunEvent::Trial(trial));
+        self.notify(RunEvent::Trial(trial));
     }
 }

@@ -109,12 +109,12 @@ impl SensitivityScenario {
     /// # Errors
     /// When a changed scenario is invalid: a defect.
     pub fn language(
-        people: u32,
+        users: u32,
         base: &Scenario,
         origin: &Path,
         registry: &Registry,
     ) -> Result<[SensitivityScenario; 2], ScenarioError> {
-        let few = [("population.users", people.to_string()), ("ticks", base.ticks.min(LANGUAGE_TICKS).to_string())];
+        let few = [("population.users", users.to_string()), ("ticks", base.ticks.min(LANGUAGE_TICKS).to_string())];
         let model = [("user.kind", "language"), ("user.mode", "direct"), ("user.history", LANGUAGE_HISTORY)];
         let model = model.map(|(key, value)| (key, value.to_owned()));
         let sensitivity = |name: String, changes: &[(&str, String)]| {
@@ -122,8 +122,8 @@ impl SensitivityScenario {
             SensitivityScenario::new(&name, base, origin, registry, &changes)
         };
         Ok([
-            sensitivity(format!("{people} users"), &few)?,
-            sensitivity(format!("{people} language users"), &[&few[..], &model[..]].concat())?,
+            sensitivity(format!("{users} users"), &few)?,
+            sensitivity(format!("{users} language users"), &[&few[..], &model[..]].concat())?,
         ])
     }
 }
@@ -164,7 +164,8 @@ pub enum Verdict {
     /// Neither policy is ahead by such a p value.
     Unsure,
     /// The other policy is ahead by such a p value.
-    Turns,
+    #[serde(rename = "turns")]
+    Reverses,
     /// One of the two could not run.
     Unknown,
 }
@@ -270,7 +271,7 @@ impl Trust {
             sentences.push(format!("{}: the run separates no two policies.", self.title));
         } else {
             let surviving = self.surviving().count();
-            let turning = self.claims.iter().filter(|claim| claim.count(Verdict::Turns) > 0).count();
+            let turning = self.claims.iter().filter(|claim| claim.count(Verdict::Reverses) > 0).count();
             let rest = match claims - surviving - turning {
                 0 => String::new(),
                 unsure => format!(
@@ -285,9 +286,9 @@ impl Trust {
                 pairs(self.policies.len()).count(),
             ));
         }
-        let turned = self.claims.iter().filter(|claim| claim.count(Verdict::Turns) > 0);
+        let turned = self.claims.iter().filter(|claim| claim.count(Verdict::Reverses) > 0);
         sentences.extend(turned.map(|claim| {
-            let place = |verdict: &Verdict| *verdict == Verdict::Turns;
+            let place = |verdict: &Verdict| *verdict == Verdict::Reverses;
             let names = self.scenarios.iter().zip(&claim.verdicts).filter(|(_, verdict)| place(verdict));
             let names: Vec<String> = names.map(|(sensitivity, _)| format!("`{}`", sensitivity.name)).collect();
             format!("`{}` ahead of `{}` reverses in {}.", claim.ahead, claim.behind, names.join(", "))
@@ -310,7 +311,7 @@ fn verdict(
     match (is_sure, sign * found.difference.mean > 0.0) {
         (false, _) => Verdict::Unsure,
         (true, true) => Verdict::Holds,
-        (true, false) => Verdict::Turns,
+        (true, false) => Verdict::Reverses,
     }
 }
 
@@ -360,11 +361,11 @@ mod tests {
         assert_eq!(taus[..2], [Some(1.0), Some(1.0 / 3.0)]);
         assert_eq!((taus[2], taus[3]), (None, Some(1.0)));
         assert_eq!(trust.scenarios.iter().map(|sensitivity| sensitivity.flips).collect::<Vec<_>>(), [0, 1, 0, 0]);
-        use Verdict::{Holds, Turns, Unknown, Unsure};
+        use Verdict::{Holds, Reverses, Unknown, Unsure};
         let verdicts: Vec<_> = trust.claims.iter().map(|claim| claim.verdicts.clone()).collect();
         assert_eq!(
             verdicts,
-            [[Holds, Turns, Unsure, Holds], [Holds, Holds, Unsure, Unknown], [Holds, Holds, Unsure, Unknown]]
+            [[Holds, Reverses, Unsure, Holds], [Holds, Holds, Unsure, Unknown], [Holds, Holds, Unsure, Unknown]]
         );
         assert_eq!(trust.surviving().count(), 0);
         let words = trust.sentences();

@@ -25,7 +25,7 @@ pub fn read_bounded(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
     // The length that a file states may be wrong: some files have none and never end.
     file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(Error::new(ErrorKind::FileTooLarge, format!("it is larger than {}", told(most))));
+        return Err(Error::new(ErrorKind::FileTooLarge, format!("it is larger than {}", readable_size(most))));
     }
     Ok(bytes)
 }
@@ -53,7 +53,7 @@ pub fn read_text(path: &Path, most: u64) -> std::io::Result<String> {
     })
 }
 
-fn told(bytes: u64) -> String {
+fn readable_size(bytes: u64) -> String {
     match bytes >> 20 {
         0 => format!("{bytes} bytes"),
         mebibytes => format!("{mebibytes} MiB"),

@@ -32,7 +32,7 @@ impl<T: DeserializeOwned> Jsonl<T> {
         }
         match serde_json::from_slice(self.source.bytes()) {
             Ok(record) => Ok(Some((self.source.line(), record))),
-            Err(problem) => Err(self.source.error(format!("not a valid record: {}", told(&problem)))),
+            Err(problem) => Err(self.source.error(format!("not a valid record: {}", error_message(&problem)))),
         }
     }
 
@@ -63,7 +63,7 @@ impl<T: DeserializeOwned> Jsonl<T> {
 }
 
 /// The parser counts lines within the record; of its place only the column means something to a reader.
-fn told(problem: &serde_json::Error) -> String {
+fn error_message(problem: &serde_json::Error) -> String {
     let text = problem.to_string();
     let place = format!(" at line {} column {}", problem.line(), problem.column());
     match text.strip_suffix(&place) {

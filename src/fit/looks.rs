@@ -54,10 +54,10 @@ pub(super) fn looks(shown: &ShownLists<'_>, seed: u64) -> Looks {
     };
     let weights = by_slot(&estimate.weights, &groups);
     let [gain, error] = gain(&early, &late, &weights);
-    let told =
+    let evidence =
         format!("the click log loss of late lists is {gain:.6} lower with weights by slot (standard error {error:.6})");
     if gain.is_nan() || gain < SURE * error || gain <= 0.0 {
-        return all(told);
+        return all(evidence);
     }
     match self::estimate(&lists, &groups, RESAMPLES, seed) {
         Ok(found) => {
@@ -65,7 +65,7 @@ pub(super) fn looks(shown: &ShownLists<'_>, seed: u64) -> Looks {
             Looks {
                 weights: by_slot(&found.weights, &groups).into_iter().map(|weight| weight as f32).collect(),
                 intervals: ends.map(|(low, high)| [low as f32, high as f32]).collect(),
-                reason: format!("slots are examined by position, as {} lists say: {told}", found.lists),
+                reason: format!("slots are examined by position, as {} lists say: {evidence}", found.lists),
             }
         }
         Err(problem) => all(problem),

@@ -183,8 +183,8 @@ fn training(fitted: &Fitted, data: &Dataset) -> toml::Table {
         put("lists", toml::Value::Table(of_lists(lists)));
     }
     for (key, fields) in [("item_fields_left_out", &fitted.skipped[0]), ("user_fields_left_out", &fitted.skipped[1])] {
-        let told = fields.iter().map(|field| format!("{}: {}", field.field, field.reason).into());
-        put(key, toml::Value::Array(told.collect()));
+        let left_out = fields.iter().map(|field| format!("{}: {}", field.field, field.reason).into());
+        put(key, toml::Value::Array(left_out.collect()));
     }
     table
 }

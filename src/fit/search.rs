@@ -215,11 +215,11 @@ impl Search<'_> {
     ) -> Result<Mean, FitError> {
         let before = self.control.state.is_some().then(|| learner.clone());
         let epochs = learner.epochs;
-        let mut told = 0;
+        let mut reported = 0;
         let mean = learner.epoch(lesson, |share| {
             let now = (share * PROGRESS as f64) as u64;
-            self.control.watch.advance(now - told);
-            told = now;
+            self.control.watch.advance(now - reported);
+            reported = now;
             !self.control.stop.load(Ordering::Relaxed)
         });
         let Some(mean) = mean else {

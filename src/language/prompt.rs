@@ -135,7 +135,7 @@ impl Prompts {
         ] {
             let wrong = |problem: String| PromptError::Template { path: path.clone(), key, problem };
             jinja::check_template(&source).map_err(wrong)?;
-            let fail = |problem: minijinja::Error| wrong(jinja::told(&problem));
+            let fail = |problem: minijinja::Error| wrong(jinja::error_message(&problem));
             templates.add_template_owned(key, source).map_err(fail)?;
         }
         let digest = blake3::hash(text.as_bytes()).to_hex()[..16].to_owned();
@@ -218,7 +218,7 @@ impl Prompts {
         let fail = |problem: minijinja::Error| PromptError::Template {
             path: self.path.clone(),
             key,
-            problem: jinja::told(&problem),
+            problem: jinja::error_message(&problem),
         };
         jinja::render(&self.templates, key, values).map_err(fail)
     }

@@ -368,8 +368,8 @@ mod tests {
             [TrialName { policy: "popular".to_owned(), ..trial(2) }, trial(0), TrialName { seed: 5, ..trial(2) }];
         for other in others {
             let problem = read_trial(&path, &other, |_| ()).unwrap_err().to_string();
-            let told = format!("it is the log of {}, not of {other}", trial(2));
-            assert!(problem.contains(&told), "{problem}");
+            let expected = format!("it is the log of {}, not of {other}", trial(2));
+            assert!(problem.contains(&expected), "{problem}");
         }
         write_old(&path, &batch(3), FIRST_COLUMNS);
         let problem = read_trial(&path, &trial(2), |_| ()).unwrap_err().to_string();

@@ -177,23 +177,23 @@ mod tests {
 
     const NAN: f32 = f32::NAN;
 
-    fn start(people: &[(&'static str, f32, &'static str)]) -> Background {
-        let log = crate::dataset::TrainingLog::from_sorted(Vec::new(), people.len(), 1);
-        let told = |name: &'static str| Some(name).filter(|name| !name.is_empty());
+    fn start(users: &[(&'static str, f32, &'static str)]) -> Background {
+        let log = crate::dataset::TrainingLog::from_sorted(Vec::new(), users.len(), 1);
+        let known = |name: &'static str| Some(name).filter(|name| !name.is_empty());
         let field = |name: &str, column| Field { name: name.to_owned(), column };
-        let ages = people.iter().map(|person| if person.1 > 0.0 { person.1 } else { NAN });
+        let ages = users.iter().map(|user| if user.1 > 0.0 { user.1 } else { NAN });
         let fields = Fields::new(vec![
-            field("gender", Column::of_names(people.iter().map(|person| told(person.0)))),
+            field("gender", Column::of_names(users.iter().map(|user| known(user.0)))),
             field("age", Column::Number(ages.collect())),
-            field("occupation", Column::of_names(people.iter().map(|person| told(person.2)))),
+            field("occupation", Column::of_names(users.iter().map(|user| known(user.2)))),
         ]);
         let past = Past::new(Arc::new(log), Arc::new(catalogue(&[1])), fields);
-        Background::new((0..people.len() as u32).map(LogUserId).collect(), Arc::new(past))
+        Background::new((0..users.len() as u32).map(LogUserId).collect(), Arc::new(past))
     }
 
     #[test]
     fn by_hand() {
-        let people = start(&[
+        let users = start(&[
             ("F", 17.0, "artist"),
             ("M", 18.0, "artist"),
             ("F", 24.0, "writer"),
@@ -209,7 +209,7 @@ mod tests {
             batch(2, 1, &[no(0)]),
         ];
         // F: 2 of 5, M: 1 of 4. Artists: 1 of 5, writers: 1 of 2. Under 18: 1 of 3, 18-24: 1 of 4, 56+: 1 of 4.
-        let value = |name| value_after(name, &log, &people, &items).unwrap();
+        let value = |name| value_after(name, &log, &users, &items).unwrap();
         assert_eq!(value("acceptance_gap_gender"), 2.0 / 5.0 - 1.0 / 4.0);
         assert_eq!(value("acceptance_gap_occupation"), 1.0 / 2.0 - 1.0 / 5.0);
         assert_eq!(value("acceptance_gap_age"), 1.0 / 3.0 - 1.0 / 4.0);
@@ -221,10 +221,10 @@ mod tests {
     fn undefined_with_fewer_than_two_groups() {
         let items = catalogue(&[1]);
         let log = [batch(0, 1, &[(0, &[0], Some(0), 4.0)])];
-        let people = start(&[("F", 20.0, ""), ("M", 21.0, "")]);
+        let users = start(&[("F", 20.0, ""), ("M", 21.0, "")]);
         for name in ["acceptance_gap_field", "acceptance_gap_gender", "acceptance_gap_age", "acceptance_gap_occupation"]
         {
-            assert_eq!(value_after(name, &log, &people, &items), None, "{name}: one group was shown anything");
+            assert_eq!(value_after(name, &log, &users, &items), None, "{name}: one group was shown anything");
             assert_eq!(value_of(name, &log, 1, &items), None, "{name}: no profiles");
         }
     }

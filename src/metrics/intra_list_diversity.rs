@@ -53,14 +53,26 @@ struct IntraListDiversity {
     by_size: BTreeMap<usize, Pairs>,
 }
 
+/// Pairs that share fewer categories than this are counted in a table, which is faster than a map.
+const FEW: usize = 8;
+/// The same for the categories that at least one item has.
+const MANY: usize = 32;
+
 /// Slates of one size.
-#[derive(Default)]
 struct Pairs {
     slates: u64,
     /// Pairs that share no category, although at least one item has one: at distance 1.
     apart: u64,
-    /// Pairs by how many categories both have, and how many at least one has.
+    /// `[FEW, MANY]`: pairs by how many categories both have, and how many at least one has.
+    table: Vec<u64>,
+    /// The pairs with larger numbers.
     counts: BTreeMap<(usize, usize), u64>,
+}
+
+impl Default for Pairs {
+    fn default() -> Self {
+        Pairs { slates: 0, apart: 0, table: vec![0; FEW * MANY], counts: BTreeMap::new() }
+    }
 }
 
 impl Pairs {
@@ -68,9 +80,12 @@ impl Pairs {
         self.slates += 1;
         for (place, &(a, a_len)) in slate.iter().enumerate() {
             for &(b, b_len) in slate.iter().skip(place + 1) {
-                match categories.shared(a, b) {
-                    0 => self.apart += u64::from(a_len + b_len > 0),
-                    shared => *self.counts.entry((shared, a_len + b_len - shared)).or_default() += 1,
+                let shared = categories.shared(a, b);
+                let total = a_len + b_len - shared;
+                match shared {
+                    0 => self.apart += u64::from(total > 0),
+                    1..FEW if total < MANY => self.table[shared * MANY + total] += 1,
+                    _ => *self.counts.entry((shared, total)).or_default() += 1,
                 }
             }
         }
@@ -79,16 +94,21 @@ impl Pairs {
     fn merge(&mut self, other: &Pairs) {
         self.slates += other.slates;
         self.apart += other.apart;
+        self.table.iter_mut().zip(&other.table).for_each(|(count, others)| *count += others);
         for (&pair, others) in &other.counts {
             *self.counts.entry(pair).or_default() += others;
         }
     }
 
-    /// Sum of the distances of all pairs.
+    /// Sum of the distances of all pairs, by shared and then all categories.
     fn distances(&self) -> f64 {
+        let table = self.table.iter().enumerate().filter(|(_, count)| **count > 0);
+        let table = table.map(|(place, &count)| ((place / MANY, place % MANY), count));
+        let all: BTreeMap<(usize, usize), u64> =
+            table.chain(self.counts.iter().map(|(&pair, &count)| (pair, count))).collect();
         let distance =
-            |(&(shared, total), &count): (&(usize, usize), &u64)| (total - shared) as f64 / total as f64 * count as f64;
-        self.counts.iter().map(distance).fold(self.apart as f64, |sum, distance| sum + distance)
+            |((shared, total), count): ((usize, usize), u64)| (total - shared) as f64 / total as f64 * count as f64;
+        all.into_iter().map(distance).fold(self.apart as f64, |sum, distance| sum + distance)
     }
 }
 

@@ -73,7 +73,7 @@ mod tests {
     use super::*;
     use crate::metrics::testing::visit;
 
-    fn told(log: &[EventBatch]) -> Vec<Option<Visit>> {
+    fn visits_of(log: &[EventBatch]) -> Vec<Option<Visit>> {
         let mut visits = Visits::new(1);
         log.iter().map(|batch| visits.take(batch, 0)).collect()
     }
@@ -83,7 +83,7 @@ mod tests {
         let log = [visit(2, &[(0, 1)]), visit(3, &[(0, 1)]), visit(4, &[(0, 2)]), visit(9, &[(0, 2)])];
         let continues = |since| Visit::Continues { since };
         let expected = [Visit::First, continues(2), Visit::Returns { gap: 1, since: 3 }, continues(4)];
-        assert_eq!(told(&log), expected.map(Some));
+        assert_eq!(visits_of(&log), expected.map(Some));
     }
 
     #[test]
@@ -91,7 +91,7 @@ mod tests {
         let mut log = [visit(2, &[(0, 1)]), visit(3, &[(0, 2)]), visit(5, &[(0, 3)])];
         log.iter_mut().for_each(|batch| batch.sessions.clear());
         let expected = [Visit::First, Visit::Continues { since: 2 }, Visit::Returns { gap: 2, since: 3 }];
-        assert_eq!(told(&log), expected.map(Some));
-        assert_eq!(told(&[visit(0, &[(7, 1)])]), [None], "not of the population");
+        assert_eq!(visits_of(&log), expected.map(Some));
+        assert_eq!(visits_of(&[visit(0, &[(7, 1)])]), [None], "not of the population");
     }
 }

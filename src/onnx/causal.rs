@@ -338,7 +338,7 @@ mod tests {
             let graph = graph.node("Tile", &["k", "repeat_tokens"], "k2").node("Tile", &["v", "repeat_tokens"], "v2");
             graph.ints("to", &[1]).ints("from", &[0]).ints("axis", &[1]).node("Add", &["to", "zero"], "end")
         };
-        for (names, told) in [
+        for (names, expected) in [
             (["l", "k2", "v"], "output `present.0.key` has shape [1, 1, 32, 2], expected [1, 1, 16, 2]"),
             (["l", "k", "v2"], "output `present.0.value` has shape [1, 1, 32, 2], expected [1, 1, 16, 2]"),
             (["short", "k", "v"], "output `logits` has shape [1, 1, 8], expected [1, 16, 8]"),
@@ -350,8 +350,8 @@ mod tests {
                 named(graph.node("Slice", &["l", "from", "nowhere", "last"], "empty"), names)
             });
             for _ in 0..2 {
-                let problem = run(&graph).expect_err(told).to_string();
-                assert!(problem.contains(told), "{problem}");
+                let problem = run(&graph).expect_err(expected).to_string();
+                assert!(problem.contains(expected), "{problem}");
             }
         }
     }

@@ -67,7 +67,7 @@ impl Encoder {
         read: impl FnOnce(&[f32]) -> R,
     ) -> Result<R, OnnxError> {
         let failed = |problem: String| OnnxError::Run { path: self.path.clone(), problem };
-        let fail = |problem: ort::Error| failed(super::memory::told(&problem.to_string()));
+        let fail = |problem: ort::Error| failed(super::memory::error_message(&problem.to_string()));
         let shape = [rows as i64, (ids.len() / rows.max(1)) as i64];
         let kinds = vec![0; ids.len()];
         let mut values: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(3);

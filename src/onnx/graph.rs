@@ -113,7 +113,7 @@ impl Graph {
     /// When the runtime fails, or an output has another shape than in the contract.
     pub fn run<R>(&self, inputs: &[(&[i64], &[f32])], read: impl FnOnce(&[&[f32]]) -> R) -> Result<R, OnnxError> {
         let failed = |problem: String| OnnxError::Run { path: self.path.clone(), problem };
-        let fail = |problem: ort::Error| failed(super::memory::told(&problem.to_string()));
+        let fail = |problem: ort::Error| failed(super::memory::error_message(&problem.to_string()));
         let mut values: Vec<(Cow<'_, str>, SessionInputValue<'_>)> = Vec::with_capacity(inputs.len());
         for (port, &(shape, data)) in self.spec.inputs.iter().zip(inputs) {
             let tensor = TensorRef::from_array_view((shape, data)).map_err(fail)?;
@@ -227,7 +227,7 @@ mod tests {
         let same = load(&base().node("Relu", &["x"], "y"), spec(&[Port::SLOTS])).expect("a graph");
         assert_eq!(run(&same, 2, 3).expect("an answer"), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
         let more = |axis: i64| base().node_with("Concat", &["x", "x"], "y", &[int("axis", axis)]);
-        for (graph, wanted, told) in [
+        for (graph, wanted, expected) in [
             (more(1), vec![Port::SLOTS], "[2, 6], expected [2, 3]"),
             (more(1), vec![Port::SLOTS_AND_NONE], "[2, 6], expected [2, 4]"),
             (more(1), vec![5], "[2, 6], expected [2, 5]"),
@@ -238,10 +238,10 @@ mod tests {
             let graph = load(&graph, spec(&wanted)).expect("a graph");
             for _ in 0..2 {
                 let problem = run(&graph, 2, 3).expect_err("another shape").to_string();
-                assert!(problem.contains(&format!("g.onnx: output `y` has shape {told}")), "{problem}");
+                assert!(problem.contains(&format!("g.onnx: output `y` has shape {expected}")), "{problem}");
             }
             // For one slot the doubled size equals the expected "slots + 1".
-            assert_eq!(run(&graph, 2, 1).is_ok(), wanted == [Port::SLOTS_AND_NONE], "{told}");
+            assert_eq!(run(&graph, 2, 1).is_ok(), wanted == [Port::SLOTS_AND_NONE], "{expected}");
         }
     }
 
@@ -252,10 +252,10 @@ mod tests {
         }
         let graph = GraphBuilder::default().input("x", &[-1, -2]).output("y", &[-1, -2]).node("Log", &["x"], "y");
         let graph = load(&graph, spec(&[Port::SLOTS])).expect("a graph");
-        for (value, told) in [(-1.0_f32, "NaN in row 1"), (0.0, "-inf in row 1"), (f32::INFINITY, "inf in row 1")] {
+        for (value, expected) in [(-1.0_f32, "NaN in row 1"), (0.0, "-inf in row 1"), (f32::INFINITY, "inf in row 1")] {
             let data = [1.0, 2.0, 3.0, value];
             let problem = graph.run_finite(&[(&[2, 2], &data)], |_| ()).expect_err("not finite").to_string();
-            assert!(problem.contains(&format!("g.onnx: output `y` has {told}")), "{problem}");
+            assert!(problem.contains(&format!("g.onnx: output `y` has {expected}")), "{problem}");
         }
         assert!(graph.run_finite(&[(&[2, 2], &[1.0; 4])], |_| ()).is_ok());
     }

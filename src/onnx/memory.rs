@@ -30,8 +30,8 @@ pub(super) fn bound(environment: &Environment) -> Result<(), String> {
     // SAFETY: the pointers are those that the library gave, each is released once, and the environment lives as long as
     // the process. A failed call leaves its pointer null, which the functions that release take.
     unsafe {
-        let told = |problem: ort::Error| problem.to_string();
-        let check = |status| ort::Error::result_from_status(status).map_err(told);
+        let message = |problem: ort::Error| problem.to_string();
+        let check = |status| ort::Error::result_from_status(status).map_err(message);
         let made = check((api.CreateCpuMemoryInfo)(
             OrtAllocatorType::OrtArenaAllocator,
             OrtMemType::OrtMemTypeDefault,
@@ -50,7 +50,7 @@ pub(super) fn bound(environment: &Environment) -> Result<(), String> {
 }
 
 /// A message of the runtime, with a remedy if the limit was reached.
-pub(super) fn told(problem: &str) -> String {
+pub(super) fn error_message(problem: &str) -> String {
     if problem.contains("Available memory of") || problem.contains("Failed to allocate memory") {
         return format!("{problem}; graphs may take {} MiB together, {VARIABLE} sets another limit", limit());
     }

@@ -96,7 +96,11 @@ impl Watch {
         let outcome = work();
         self.count.fetch_add(1, Ordering::SeqCst);
         outcome.map_err(|problem| {
-            if self.is_told.load(Ordering::SeqCst) { self.message() } else { super::memory::told(&problem.to_string()) }
+            if self.is_told.load(Ordering::SeqCst) {
+                self.message()
+            } else {
+                super::memory::error_message(&problem.to_string())
+            }
         })
     }
 
@@ -257,9 +261,12 @@ mod tests {
             .ints("size", &[512, 512])
             .node_with("ConstantOfShape", &["size"], "big", &[tensor("value", &one)]);
         let graph = products(graph, "big", 400);
-        let told = open(&graph, 1).err().map(|problem| problem.to_string());
-        let told = told.expect("too slow");
-        assert!(told.ends_with("its load takes more than 1 s; RECMIRROR_GRAPH_SECONDS sets another limit"), "{told}");
+        let message = open(&graph, 1).err().map(|problem| problem.to_string());
+        let message = message.expect("too slow");
+        assert!(
+            message.ends_with("its load takes more than 1 s; RECMIRROR_GRAPH_SECONDS sets another limit"),
+            "{message}"
+        );
     }
 
     #[test]

@@ -67,11 +67,11 @@ impl Binding {
         let mut names: Vec<&String> = self.0.iter().chain(&now.0).map(|(name, _)| name).collect();
         names.sort();
         names.dedup();
-        let told = |name: &&String| {
+        let change = |name: &&String| {
             let (was, is) = (value(self, name), value(now, name));
             (was != is).then(|| format!("{name}: was {was}, is {is}"))
         };
-        names.iter().filter_map(told).collect::<Vec<_>>().join("; ")
+        names.iter().filter_map(change).collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -97,7 +97,7 @@ fn wilson(share: f64, count: f64) -> (f64, f64) {
 }
 
 /// The findings as a table, and a line for each warning.
-pub fn told(file: &str, findings: &[Finding]) -> String {
+pub fn summary(file: &str, findings: &[Finding]) -> String {
     let mut text =
         format!("artefact audit of {file}: how often a rule that never looks at the user finds the real item\n");
     let _ =
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!((findings[1].found, findings[1].chance, findings[1].warning), (0.2, 0.2, false));
         // 100 of 200: (0.5 + z^2/400 -+ z sqrt(0.25/200 + z^2/160000)) / (1 + z^2/200)
         assert!((findings[0].low - 0.431_36).abs() < 1e-4 && (findings[0].high - 0.568_64).abs() < 1e-4);
-        insta::assert_snapshot!(told("x_eval.jsonl", &findings), @r"
+        insta::assert_snapshot!(summary("x_eval.jsonl", &findings), @r"
         artefact audit of x_eval.jsonl: how often a rule that never looks at the user finds the real item
           lists                rule                      scenes   chance    found  95% interval
           x                    half                         200    20.0%    50.0%  43.1% to 56.9%  WARNING

@@ -65,7 +65,7 @@ struct Vectors {
     /// `[items, factors + 1]`: `q` and the bias `b`.
     items: Vec<f32>,
     /// `[users of the log, factors + 1]`: `p` and a 1, so that the inner product includes the bias.
-    people: Vec<f32>,
+    users: Vec<f32>,
     streams: Streams,
     epoch: u32,
 }
@@ -100,7 +100,7 @@ impl Vectors {
             rate: params.learning_rate as f32,
             regularisation: params.regularisation as f32,
             items: rows(context.log.items, 1, 0.0),
-            people: rows(context.log.users(), 2, 1.0),
+            users: rows(context.log.users(), 2, 1.0),
             streams: context.streams,
             epoch: 0,
         }
@@ -124,26 +124,26 @@ impl Vectors {
             self.epoch += 1;
             for _ in 0..entries.len() {
                 let entry = below(&mut rng, entries.len() as u32) as usize;
-                let (person, (item, weight)) = (owners[entry] as usize, entries[entry]);
+                let (user, (item, weight)) = (owners[entry] as usize, entries[entry]);
                 let other = below(&mut rng, items);
                 // Rows are sorted by item.
-                if matrix.row(person).binary_search_by_key(&other, |held| held.0).is_err() {
-                    self.step(person, item as usize, other as usize, weight);
+                if matrix.row(user).binary_search_by_key(&other, |held| held.0).is_err() {
+                    self.step(user, item as usize, other as usize, weight);
                 }
             }
         }
     }
 
-    /// One step for "`person` has `item` and not `other`".
-    fn step(&mut self, person: usize, item: usize, other: usize, weight: f32) {
+    /// One step for "`user` has `item` and not `other`".
+    fn step(&mut self, user: usize, item: usize, other: usize, weight: f32) {
         let (width, factors) = (self.width(), self.factors);
-        let person = &mut self.people[person * width..][..width];
+        let user = &mut self.users[user * width..][..width];
         let (item, other) = two_rows(&mut self.items, width, item, other);
-        let pull = self.rate * weight * pull(person, item, other);
+        let pull = self.rate * weight * pull(user, item, other);
         let shrink = self.rate * weight * self.regularisation;
         for place in 0..factors {
-            let (p, q, r) = (person[place], item[place], other[place]);
-            person[place] += pull * (q - r) - shrink * p;
+            let (p, q, r) = (user[place], item[place], other[place]);
+            user[place] += pull * (q - r) - shrink * p;
             item[place] += pull * p - shrink * q;
             other[place] += -pull * p - shrink * r;
         }
@@ -203,7 +203,7 @@ impl Bpr {
     /// Copies the vector of each simulated user from the user of the log.
     fn start_users(&mut self) {
         let width = self.vectors.width();
-        let row = |source: &LogUserId| self.vectors.people[source.index() * width..][..width].iter().copied();
+        let row = |source: &LogUserId| self.vectors.users[source.index() * width..][..width].iter().copied();
         self.users = self.sources.iter().flat_map(row).collect();
     }
 
@@ -262,7 +262,7 @@ mod tests {
     #[test]
     fn one_step_by_hand() {
         let mut vectors = vectors(&World::with_log(1, 2, &[&[1]]));
-        vectors.people = vec![1.0, 1.0];
+        vectors.users = vec![1.0, 1.0];
         vectors.items = vec![-1.0, 0.5, 2.0, 0.0];
         // x_ui - x_uj = (2 + 0) - (-1 + 0.5) = 2.5
         let pull = 1.0 / (1.0 + libm::expf(2.5));
@@ -270,7 +270,7 @@ mod tests {
         let close = |found: &[f32], wanted: &[f32]| {
             assert!(found.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-6), "{found:?} {wanted:?}");
         };
-        close(&vectors.people, &[1.0 + 0.5 * (pull * 3.0 - 0.1), 1.0]);
+        close(&vectors.users, &[1.0 + 0.5 * (pull * 3.0 - 0.1), 1.0]);
         close(&vectors.items[2..], &[2.0 + 0.5 * (pull - 0.2), 0.5 * pull]);
         close(&vectors.items[..2], &[-1.0 + 0.5 * (-pull + 0.1), 0.5 + 0.5 * (-pull - 0.05)]);
     }

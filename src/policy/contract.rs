@@ -222,10 +222,10 @@ fn chances_of_all_slates_add_up() {
                 alone[slot][item.index()] = f64::from(chances[slot].alone);
             }
         }
-        for (slot, (counted, told)) in by_slot.iter().zip(&alone).enumerate() {
+        for (slot, (counted, stated)) in by_slot.iter().zip(&alone).enumerate() {
             assert!((counted.iter().sum::<f64>() - 1.0).abs() < 1e-6, "{kind}: {counted:?}");
-            let same = counted.iter().zip(told).all(|(counted, told)| (counted - told).abs() < 1e-6);
-            assert!(same, "{kind}: slot {slot} shows {counted:?}, it says {told:?}");
+            let same = counted.iter().zip(stated).all(|(counted, stated)| (counted - stated).abs() < 1e-6);
+            assert!(same, "{kind}: slot {slot} shows {counted:?}, it says {stated:?}");
         }
     }
 }

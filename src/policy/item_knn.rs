@@ -132,6 +132,8 @@ fn similarities(by_user: &Sparse, keep: usize, shrink: f64) -> Sparse {
                 }
             }
             truncate_to_best(&mut list, keep);
+            // A list that keeps room for all items it was chosen from makes the lists a matrix of items x items.
+            list.shrink_to_fit();
             list
         })
         .collect();

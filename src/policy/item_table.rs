@@ -174,7 +174,7 @@ mod tests {
             let streams = Streams::new(6, 0);
             let mut rng = streams.derive(Purpose::Scenes, width as u64, 0);
             let mut random = |count: usize| (0..count).map(|_| unit(&mut rng) as f32 - 0.5).collect::<Vec<f32>>();
-            let (rows, people) = (random(items * (width + 1)), random(users * (width + 1)));
+            let (rows, vectors) = (random(items * (width + 1)), random(users * (width + 1)));
             let mut blocked: Vec<u64> =
                 random(users * items.div_ceil(64)).iter().map(|x| u64::from(x.to_bits())).collect();
             blocked[0] = !0;
@@ -182,7 +182,7 @@ mod tests {
             let blocked = Blocked::rows(&blocked, items);
             let requests = Requests { tick: 0, slate: 6, items, users: &ids, blocked, streams, oracle_access: None };
             let (mut found, mut wanted) = (Slates::default(), Slates::default());
-            let of = |user: usize| &people[user * (width + 1)..(user + 1) * (width + 1)];
+            let of = |user: usize| &vectors[user * (width + 1)..(user + 1) * (width + 1)];
             let table = ItemTable::new(&rows, width, true);
             table.rank(&requests, &mut found, |row| Taste { vector: &of(row)[1..], offset: of(row)[0] });
             wanted.fill(&requests, |request, slot| {

@@ -44,11 +44,11 @@ struct UserKnn {
     sources: Arc<[LogUserId]>,
     feedback: Feedback,
     histories: Histories,
-    people: Arc<People>,
+    log_users: Arc<LogUsers>,
 }
 
 /// The user-item matrix, by user and by item.
-struct People {
+struct LogUsers {
     rows: Sparse,
     columns: Sparse,
     /// Euclidean norm of each row.
@@ -71,7 +71,7 @@ impl UserKnn {
             shrink: params.shrink,
             retrain_every: params.retrain_every,
             sources: context.sources.clone(),
-            people: context.fit(UserKnnParameters::NAME, &(), || People::new(feedback.matrix())),
+            log_users: context.fit(UserKnnParameters::NAME, &(), || LogUsers::new(feedback.matrix())),
             histories: Histories::new(context),
             feedback,
         }
@@ -88,21 +88,21 @@ impl UserKnn {
             }
             scratch.counted[word] |= bit;
             items += 1;
-            for &(person, weight) in self.people.columns.row(item.index()) {
-                let product = &mut scratch.products[person as usize];
+            for &(neighbour, weight) in self.log_users.columns.row(item.index()) {
+                let product = &mut scratch.products[neighbour as usize];
                 if *product == 0.0 {
-                    scratch.touched.push(person);
+                    scratch.touched.push(neighbour);
                 }
                 *product += weight;
             }
         }
         let (own, norm) = (self.sources[user.index()].0, f64::from(items).sqrt());
         let mut found = Vec::with_capacity(scratch.touched.len());
-        for person in scratch.touched.drain(..) {
-            let product = f64::from(std::mem::take(&mut scratch.products[person as usize]));
-            if person != own {
-                let similarity = product / (norm * self.people.norms[person as usize] + self.shrink);
-                found.push((person, similarity as f32));
+        for neighbour in scratch.touched.drain(..) {
+            let product = f64::from(std::mem::take(&mut scratch.products[neighbour as usize]));
+            if neighbour != own {
+                let similarity = product / (norm * self.log_users.norms[neighbour as usize] + self.shrink);
+                found.push((neighbour, similarity as f32));
             }
         }
         let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0));
@@ -117,18 +117,18 @@ impl UserKnn {
     fn score(&self, request: &Request<'_>, scratch: &mut Scratch) {
         let neighbours = self.neighbours(request.user, scratch);
         scratch.scores.fill(0.0);
-        for (person, similarity) in neighbours {
-            for &(item, weight) in self.people.rows.row(person as usize) {
+        for (neighbour, similarity) in neighbours {
+            for &(item, weight) in self.log_users.rows.row(neighbour as usize) {
                 scratch.scores[item as usize] += similarity * weight;
             }
         }
     }
 }
 
-impl People {
-    fn new(rows: Sparse) -> People {
+impl LogUsers {
+    fn new(rows: Sparse) -> LogUsers {
         let norm = |row: usize| rows.row(row).iter().map(|entry| f64::from(entry.1 * entry.1)).sum::<f64>().sqrt();
-        People { norms: (0..rows.rows()).map(norm).collect(), columns: rows.transposed(), rows }
+        LogUsers { norms: (0..rows.rows()).map(norm).collect(), columns: rows.transposed(), rows }
     }
 }
 
@@ -136,7 +136,7 @@ impl Policy for UserKnn {
     fn recommend(&mut self, requests: &Requests<'_>, slates: &mut Slates) -> Result<(), PolicyError> {
         let policy = &*self;
         let scratch = || Scratch {
-            products: vec![0.0; policy.people.rows.rows()],
+            products: vec![0.0; policy.log_users.rows.rows()],
             touched: Vec::new(),
             counted: vec![0; Requests::words(requests.items)],
             scores: vec![0.0; requests.items],
@@ -153,7 +153,7 @@ impl Policy for UserKnn {
         self.feedback.observe(events, &self.histories);
         self.histories.observe(events, |_, _, _| ());
         if self.retrain_every > 0 && (events.tick + 1).is_multiple_of(self.retrain_every) {
-            self.people = Arc::new(People::new(self.feedback.matrix()));
+            self.log_users = Arc::new(LogUsers::new(self.feedback.matrix()));
         }
         Ok(())
     }

@@ -87,7 +87,7 @@ fn report_input<'a>(
     let summary = card.map(|card| card.summary.trim().to_owned()).unwrap_or_default();
     let (users, users_notes) = (manifest.user.name.clone(), &manifest.user.notes);
     let cut = manifest.data.cut_in_words();
-    let told = card.filter(|_| users_notes.is_empty()).map(|card| verdict(&card.measured)).unwrap_or_default();
+    let verdict_note = card.filter(|_| users_notes.is_empty()).map(|card| verdict(&card.measured)).unwrap_or_default();
     ReportInput {
         title: scenario.name.clone(),
         question: scenario.question.clone(),
@@ -103,7 +103,7 @@ fn report_input<'a>(
         notes: users_notes
             .iter()
             .cloned()
-            .chain(told)
+            .chain(verdict_note)
             .chain([summary, acceptance, cut])
             .filter(|note| !note.is_empty())
             .collect(),
@@ -171,6 +171,6 @@ fn facts(experiment: &Experiment, manifest: &Manifest) -> Vec<(String, String)> 
     if !manifest.user.runtime.is_empty() {
         facts.push(("ONNX Runtime", manifest.user.runtime.clone()));
     }
-    let told = facts.into_iter().filter(|(_, value)| !value.is_empty());
-    told.map(|(name, value)| (name.to_owned(), value)).collect()
+    let stated = facts.into_iter().filter(|(_, value)| !value.is_empty());
+    stated.map(|(name, value)| (name.to_owned(), value)).collect()
 }

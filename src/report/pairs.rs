@@ -54,12 +54,12 @@ impl Pairs {
         let count = groups.first().map_or(0, |group| group.rows.len());
         let replications = results.replications().len();
         let first = |kind: &&MetricKind| pairs.iter().filter(|pair| pair.metric == kind.name).collect::<Vec<_>>();
-        let told = results
+        let note = results
             .metrics()
             .first()
             .copied()
             .and_then(|kind| Some(format!("{}: {}", kind.title, proposal(&first(&kind))?)));
-        let few = told.into_iter().chain(too_narrow(replications)).collect();
+        let few = note.into_iter().chain(too_narrow(replications)).collect();
         Pairs { count, groups, few }
     }
 }

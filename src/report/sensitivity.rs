@@ -21,7 +21,7 @@ fn rows(trust: &Trust) -> Result<String, csv::Error> {
             let verdict = match verdict {
                 Verdict::Holds => "holds",
                 Verdict::Unsure => "unsure",
-                Verdict::Turns => "turns",
+                Verdict::Reverses => "turns",
                 Verdict::Unknown => "unknown",
             };
             let [ahead, behind, sensitivity] = [ahead, behind, &sensitivity.name].map(|text| as_cell(text));

@@ -59,7 +59,7 @@ fn word(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Holds => "holds",
         Verdict::Unsure => "unsure",
-        Verdict::Turns => "reverses",
+        Verdict::Reverses => "reverses",
         Verdict::Unknown => "\u{2013}",
     }
 }

@@ -65,9 +65,12 @@ mod tests {
             [[policy]]\nkind = 'external'\ncommand = ['python3', 'own.py']\nfolder = '/tmp'\n";
         let scenario = Scenario::parse(text, Path::new("/s/a.toml"), &Registry::builtin(), &[]);
         let programs = scenario.unwrap_or_else(|problem| panic!("{problem}")).programs();
-        let told: Vec<String> = programs.iter().map(Program::to_string).collect();
-        assert_eq!(told.len(), 2, "{told:?}");
-        assert!(told[0].starts_with("policy `wrapped` would run the program `sh -c rm\u{fffd}[2K x` in "), "{told:?}");
-        assert_eq!(told[1], "policy `external` would run the program `python3 own.py` in /tmp");
+        let descriptions: Vec<String> = programs.iter().map(Program::to_string).collect();
+        assert_eq!(descriptions.len(), 2, "{descriptions:?}");
+        assert!(
+            descriptions[0].starts_with("policy `wrapped` would run the program `sh -c rm\u{fffd}[2K x` in "),
+            "{descriptions:?}"
+        );
+        assert_eq!(descriptions[1], "policy `external` would run the program `python3 own.py` in /tmp");
     }
 }

@@ -103,7 +103,10 @@ fn nearest(log: &TrainingLog, item: usize, users_of: &[Vec<u32>], counts: &mut [
         found.truncate(KEPT);
     }
     found.sort_unstable_by(order);
-    found.into_iter().map(|(_, other)| ItemId(other)).collect()
+    let mut kept: Vec<ItemId> = found.into_iter().map(|(_, other)| ItemId(other)).collect();
+    // Collecting in place keeps room for all items that were met.
+    kept.shrink_to_fit();
+    kept
 }
 
 #[cfg(test)]

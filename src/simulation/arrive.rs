@@ -38,7 +38,7 @@ pub(super) fn arrive(
             here.push((user.id, entity));
         }
     }
-    problem.tell(&mut fault.0);
+    problem.report(&mut fault.0);
     // The order of a query is the ECS's own business; the order of visitors is part of the contract.
     if !here.is_sorted_by_key(|visit| visit.0) {
         here.sort_unstable_by_key(|visit| visit.0);

@@ -33,7 +33,7 @@ pub(super) fn drift(
             let pulls = pulls.into_iter().map(|pull| (pull.item, pull.rate)).collect();
             drawn.push(Drawn { row, memory: &mut interest.into_inner().0, pulls });
         }
-        problem.tell(&mut fault.0);
+        problem.report(&mut fault.0);
         if let Err(source) = draw(model.0.model(), drawn) {
             fault.0 = Some(TickError::User { tick: events.0.tick, source });
             return;

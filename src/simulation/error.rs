@@ -74,7 +74,7 @@ impl FirstFault {
     }
 
     /// Reports the fault, if there is one and none was reported before.
-    pub fn tell(self, fault: &mut Option<TickError>) {
+    pub fn report(self, fault: &mut Option<TickError>) {
         if let Some((tick, source)) = self.0
             && fault.is_none()
         {
@@ -96,16 +96,16 @@ mod tests {
             value: f64::NAN,
             expected: "0 to 1",
         };
-        let told = |users: &[u32], before: Option<TickError>| {
+        let reported = |users: &[u32], before: Option<TickError>| {
             let (mut first, mut slot) = (FirstFault::default(), before);
             users.iter().for_each(|&user| first.keep(7, fault(user)));
-            first.tell(&mut slot);
+            first.report(&mut slot);
             slot.map(|problem| problem.to_string())
         };
-        assert_eq!(told(&[], None), None);
+        assert_eq!(reported(&[], None), None);
         let wanted = "tick 7: dynamic `x`, user 2: the factor on coming is NaN, expected 0 to 1";
-        assert_eq!(told(&[5, 2, 9], None).as_deref(), Some(wanted));
+        assert_eq!(reported(&[5, 2, 9], None).as_deref(), Some(wanted));
         let before = TickError::Dynamic { tick: 6, source: fault(1) };
-        assert!(told(&[5], Some(before)).is_some_and(|problem| problem.starts_with("tick 6")));
+        assert!(reported(&[5], Some(before)).is_some_and(|problem| problem.starts_with("tick 6")));
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn evolve(
     }
     let rows = 0..events.0.len();
     seen.0.insert(rows.filter_map(|row| Some((events.0.users[row], events.0.accepted_item(row)?))));
-    problem.tell(&mut fault.0);
+    problem.report(&mut fault.0);
     if let Err(source) = remember(clock.tick, model.0.model(), accepted) {
         fault.0 = Some(TickError::User { tick: clock.tick, source });
     }

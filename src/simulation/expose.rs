@@ -63,11 +63,11 @@ pub(super) fn expose(
     scenes.0.set_time(time);
     scenes.0.users.clone_from(&visits.users);
     scenes.0.draws = Some(SceneDraws { streams: clock.streams, purpose: Purpose::Rationale, tick: clock.tick });
-    tell(&clock, slate, &visits, &mut proposals.0, &mut events.0);
+    hand_over(&clock, slate, &visits, &mut proposals.0, &mut events.0);
 }
 
 /// Hands the slates over to the events of the tick.
-fn tell(clock: &Clock, slate: usize, visits: &Visits, proposals: &mut Slates, batch: &mut EventBatch) {
+fn hand_over(clock: &Clock, slate: usize, visits: &Visits, proposals: &mut Slates, batch: &mut EventBatch) {
     batch.tick = clock.tick;
     batch.slate = slate;
     batch.users.clone_from(&visits.users);

@@ -132,12 +132,12 @@ pub fn validate(experiment: &Experiment, exposed: &Exposed<'_>, ask: &Question) 
     let contest = values::contest(experiment, &cells, ask.best, &resamples);
     let ranking = contest.as_ref().map(|contest| contest.ranking([&plain, &level_set], &resamples));
     let readings = readings::readings(experiment, exposed, &cells, contest.as_ref(), &resamples)?;
-    let (logged, told) = logged(experiment, exposed, &cells, ask, &level_set)?;
+    let (logged, logged_notes) = logged(experiment, exposed, &cells, ask, &level_set)?;
     let mut notes = exposed.notes.to_vec();
     notes.extend(experiment.model().model().notes());
     notes.extend(problem.map(|problem| format!("The examination of slots cannot be estimated: {problem}.")));
     notes.extend(notes_of(&cells, ranking.is_some()));
-    notes.extend(told);
+    notes.extend(logged_notes);
     let mut found = Validation {
         version: env!("CARGO_PKG_VERSION"),
         model: name(experiment),

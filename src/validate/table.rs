@@ -63,22 +63,22 @@ fn valued(found: &Validation, observed: &LoggedValue) -> Option<String> {
     let (low, high) = (observed.low?, observed.high?);
     let log = found.observed.estimate;
     let judged = if (low..=high).contains(&predicted) { "within" } else { "outside" };
-    let told = if low <= log && log <= high {
+    let comparison = if low <= log && log <= high {
         format!(", and so is the log's own share {log:.5}: these exposures are too few to separate the two policies")
     } else {
         format!("; the log's own share is {log:.5}")
     };
     Some(format!(
         "Users accepted {:.5} [{low:.5}, {high:.5}] of what `{}` showed itself. The model's prediction {predicted:.5} is {judged} \
-         that interval{told}.",
+         that interval{comparison}.",
         observed.value, observed.policy
     ))
 }
 
 fn ranked(ranking: &Ranking) -> String {
-    let Ranking { pairs_told: told, pairs_right: right, .. } = ranking;
-    let share = *right as f64 / (*told).max(1) as f64;
-    let judged = if *told == 0 {
+    let Ranking { pairs_told: separated, pairs_right: right, .. } = ranking;
+    let share = *right as f64 / (*separated).max(1) as f64;
+    let judged = if *separated == 0 {
         "these exposures are too few to say whether the model ranks policies"
     } else if share >= RANKS {
         "the model ranks policies as users do"
@@ -88,7 +88,8 @@ fn ranked(ranking: &Ranking) -> String {
         "the model's order of policies is right more often than not, but is not reliable"
     };
     format!(
-        "Of {told} pairs of policies that the users' responses separate, the model orders {right} in the same way: {judged}."
+        "Of {separated} pairs of policies that the users' responses separate, the model orders {right} in the same \
+         way: {judged}."
     )
 }
 

@@ -119,11 +119,11 @@ fn words_that_a_model_was_not_trained_with_are_reported() {
     write(&model.join("template.toml"), format!("# mine\n{}\n", lines.join("\n")));
     assert!(!note().contains("in other words"));
     write(&model.join("template.toml"), TEMPLATE.replace("history = \"", "history = \"+"));
-    let told = note();
+    let message = note();
     for words in
         ["the scenes of small are in other words", "`history` of", "small_template.toml", "make the scenes again"]
     {
-        assert!(told.contains(words), "no `{words}` in: {told}");
+        assert!(message.contains(words), "no `{words}` in: {message}");
     }
     write(&model.join("template.toml"), "profile = 1\n");
     align(text(&model), &scenes, &["--quick"]).expect(2).says(&["template.toml"]);

@@ -8,8 +8,8 @@ fn logs_with_additions_and_what_policies_learn_from_them() {
     let scenario = write_scenario(folder.path(), &["popular", "item_knn"]);
     let out = folder.path().join("out");
     let command = ["augment", text(&scenario), "--out", text(&out), "--amounts", "0.5", "--seeds", "2"];
-    let told = recmirror(&command).expect(0).stdout;
-    assert!(told.contains("NDCG@10 on held-out interactions") && told.contains("simulated-50"), "{told}");
+    let output = recmirror(&command).expect(0).stdout;
+    assert!(output.contains("NDCG@10 on held-out interactions") && output.contains("simulated-50"), "{output}");
     let names = names_in(&out);
     assert_eq!(
         names,

@@ -327,8 +327,8 @@ fn the_budget_holds_and_the_rest_is_asked_with_a_larger_one() {
 fn a_dry_run_prints_requests_and_tokens_and_sends_nothing() {
     let folder = project(3);
     let answer = ask("decide", folder.path(), &Server::start(|_| Reply::Drop), &["--dry-run"]).expect(0);
-    let told = answer.stdout.replace(text(folder.path()), "PROJECT");
-    insta::assert_snapshot!(told);
+    let output = answer.stdout.replace(text(folder.path()), "PROJECT");
+    insta::assert_snapshot!(output);
     assert!(!folder.path().join("decisions").exists());
 }
 

@@ -124,13 +124,13 @@ fn wrong_files_are_reported_and_nothing_is_written() {
             "is beyond the list of",
         ),
     ];
-    for (file, damage, told) in damages {
+    for (file, damage, expected) in damages {
         let (folder, _) = project("small");
         let path = folder.path().join(file);
         write(&path, damage(&read(&path)));
         let answer = distill(folder.path(), "ml-1m", &["--name", "x"]).expect(2);
         let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-        answer.says(&[told, &name]);
+        answer.says(&[expected, &name]);
         assert_eq!(names_in(&folder.path().join("datasets")), ["ml-1m_train.jsonl"]);
     }
 }
@@ -138,14 +138,14 @@ fn wrong_files_are_reported_and_nothing_is_written() {
 #[test]
 fn missing_files_and_wrong_names_are_reported() {
     let (folder, _) = project("small");
-    for (datasets, more, told) in [
+    for (datasets, more, expected) in [
         ("ml-1m,steam", &[][..], "steam_train.jsonl does not exist; `recmirror scenes` makes it"),
         ("ml-1m,ml-1m", &[], "--datasets names `ml-1m` twice"),
         ("../ml-1m", &[], "`../ml-1m` is not a valid name of a data set"),
         ("ml-1m", &["--rank", "ifd"], "ml-1m_ifd.jsonl does not exist; `recmirror judge --ifd` makes it"),
         ("ml-1m", &["--prompts", "nowhere.toml"], "cannot read the prompts nowhere.toml"),
     ] {
-        distill(folder.path(), datasets, more).expect(2).says(&[told]);
+        distill(folder.path(), datasets, more).expect(2).says(&[expected]);
     }
 }
 

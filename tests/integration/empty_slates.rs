@@ -1,7 +1,7 @@
 //! Visits to whom a policy shows nothing: they are visits, in the numbers, in the log, and in what is read back from it.
 
 use crate::metrics::batches;
-use crate::resume::{stopped_after, told};
+use crate::resume::{stopped_after, trial_results};
 use crate::util::{csv_rows, manifest, place, prepare_with, recmirror, run_on, scenario_text, text, with_data, write};
 use recmirror::Registry;
 use recmirror::experiment::{Experiment, Outcome};
@@ -91,7 +91,7 @@ fn a_run_with_empty_slates_continues_as_usual() {
         let (half, joined) = (run(&format!("half-{ticks}")), run(&format!("joined-{ticks}")));
         stopped_after(ticks, 1, &experiment, &half, None);
         let outcome = stopped_after(u64::MAX, 2, &experiment, &joined, Some(&half));
-        assert_eq!(told(&outcome), told(&whole), "stopped after {ticks}");
+        assert_eq!(trial_results(&outcome), trial_results(&whole), "stopped after {ticks}");
     }
     assert_eq!(crate::util::digests(&run_on(1, &experiment)), crate::util::digests(&whole));
 }
@@ -174,8 +174,8 @@ fn the_command_counts_reports_and_restores_empty_slates() {
     assert!(rates.iter().filter(|(policy, _)| policy == "mute").all(|(_, rate)| rate.parse() == Ok(0.0)), "{rates:?}");
     recmirror(&["replay", text(&out), "--quiet", "--allow-external"]).expect(0);
     recmirror(&["replay", text(&out), "--quiet", "--logs-only", "--allow-external"]).expect(0);
-    let told = recmirror(&["story", text(&out), "--user", "0", "--policy", "mute"]).expect(0);
-    assert!(told.stdout.contains("(nothing: the policy left the slate empty)"), "{}", told.stdout);
+    let story = recmirror(&["story", text(&out), "--user", "0", "--policy", "mute"]).expect(0);
+    assert!(story.stdout.contains("(nothing: the policy left the slate empty)"), "{}", story.stdout);
 }
 
 #[test]

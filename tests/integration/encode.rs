@@ -18,8 +18,8 @@ fn vectors_of_texts_are_a_field_of_every_command() {
     Log::synthetic(60, 40).write_recbole(&data);
     let before = recmirror(&["data", text(&data)]).expect(0).stdout;
     assert!(!before.contains("item_vectors"), "{before}");
-    let told = encode(&data, &[]).expect(0).stdout;
-    assert!(told.contains("for each of 40 items, the field `item_vectors`"), "{told}");
+    let output = encode(&data, &[]).expect(0).stdout;
+    assert!(output.contains("for each of 40 items, the field `item_vectors`"), "{output}");
     let one = std::fs::read(data.join("item_vectors.npy")).expect("vectors");
     let after = recmirror(&["data", text(&data)]).expect(0).stdout;
     assert!(after.contains("item_vectors.npy has vectors of") && after.contains("for 40 of 40 items"), "{after}");
@@ -49,9 +49,9 @@ fn wrong_encoders_and_data_are_named() {
     let folder = place();
     let data = folder.path().join("shop");
     Log::synthetic(20, 20).write_recbole(&data);
-    let told = recmirror(&["encode", text(&data), "--embedder", "nowhere", "--quiet"]).expect(2).stderr;
-    assert!(told.contains("nowhere"), "{told}");
-    let told = encode(&folder.path().join("none"), &[]).expect(2).stderr;
-    assert!(told.contains("none") && told.contains("does not exist"), "{told}");
+    let error = recmirror(&["encode", text(&data), "--embedder", "nowhere", "--quiet"]).expect(2).stderr;
+    assert!(error.contains("nowhere"), "{error}");
+    let error = encode(&folder.path().join("none"), &[]).expect(2).stderr;
+    assert!(error.contains("none") && error.contains("does not exist"), "{error}");
     assert!(!data.join("item_vectors.npy").exists() && !data.join("item_vectors.json").exists());
 }

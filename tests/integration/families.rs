@@ -245,9 +245,9 @@ fn every_family_runs_as_data_of_a_scenario() {
     recmirror(&["scenario", "check", text(&scenario), "--set", "data.format=mind"]).expect(2).says(&["behaviors.tsv"]);
     let out = folder.path().join("out");
     recmirror(&["run", text(&folder.path().join("small.toml")), "--out", text(&out)]).expect(0);
-    let told = recmirror(&["data", text(&folder.path().join("data"))]).expect(0);
+    let answer = recmirror(&["data", text(&folder.path().join("data"))]).expect(0);
     for line in ["data (tables)", "colour category", "title  text", "on a scale from 1 to 5"] {
-        assert!(told.stdout.contains(line), "no `{line}` in:\n{}", told.stdout);
+        assert!(answer.stdout.contains(line), "no `{line}` in:\n{}", answer.stdout);
     }
     recmirror(&["data", "nowhere"]).expect(2).says(&["nowhere does not exist"]);
     recmirror(&["data", text(&folder.path().join("data")), "--format", "film"]).expect(2).says(&["`tables`"]);

@@ -17,9 +17,9 @@ fn a_log_becomes_a_model_that_is_measured_and_simulates() {
     let (data, model) = (folder.path().join("shop"), folder.path().join("models").join("mine"));
     Log::synthetic(80, 60).write_recbole(&data);
     let terms = ["--licence", "mine alone", "--replicates", "1"];
-    let told = fit(&data, &model, &terms).expect(0).stdout;
+    let output = fit(&data, &model, &terms).expect(0).stdout;
     for word in ["verdict:", "item-kNN", "another user's memory", "popularity-matched"] {
-        assert!(told.contains(word), "no `{word}` in: {told}");
+        assert!(output.contains(word), "no `{word}` in: {output}");
     }
     assert_eq!(names_in(&folder.path().join("models")), ["mine"], "nothing is left beside the model");
     let files = ["card.toml", "choice.onnx", "item.onnx", "replicates", "start.onnx", "training.json"];
@@ -30,8 +30,8 @@ fn a_log_becomes_a_model_that_is_measured_and_simulates() {
     assert_eq!(card["licence"]["data"].as_str(), Some("mine alone"));
     assert!(card["measured"]["verdict"].as_str().is_some_and(|verdict| !verdict.is_empty()));
     assert!(!read(&model.join("card.toml")).contains("MovieLens"), "no other data's words");
-    let told = recmirror(&["align", text(&model), text(&data), "--scenes", "100"]).expect(0).stdout;
-    assert!(told.contains("verdict: only 100 held-out scenes"), "{told}");
+    let output = recmirror(&["align", text(&model), text(&data), "--scenes", "100"]).expect(0).stdout;
+    assert!(output.contains("verdict: only 100 held-out scenes"), "{output}");
     recmirror(&["align", text(&model.join("replicates/bootstrap-1")), text(&data), "--scenes", "50"]).expect(0);
     let scenario = folder.path().join("try.toml");
     write(
@@ -157,7 +157,7 @@ fn lists_that_were_shown_are_learned_and_measured() {
     write(&data.join("log.csv"), &rows);
     write(&data.join("items.csv"), &items);
     write(&data.join("data.toml"), "[columns]\nuser_fields = [\"user_age\"]\n");
-    let told =
+    let output =
         recmirror(&["fit", text(&data), "--out", text(&model), "--epochs", "12", "--scenes", "500"]).expect(0).stdout;
     for word in [
         "learned from 480 lists that were shown: 2400 items",
@@ -166,11 +166,11 @@ fn lists_that_were_shown_are_learned_and_measured() {
         "constant by slot",
         "level of the held-out lists",
     ] {
-        assert!(told.contains(word), "no `{word}` in: {told}");
+        assert!(output.contains(word), "no `{word}` in: {output}");
     }
-    assert!(told.contains("verdict: ") && told.contains("120 held-out lists"), "{told}");
+    assert!(output.contains("verdict: ") && output.contains("120 held-out lists"), "{output}");
     let is_gain = |line: &&str| line.starts_with("click gain") && line.contains("model over constant by slot");
-    let gain = told.lines().find(is_gain).expect("a gain on all held-out lists");
+    let gain = output.lines().find(is_gain).expect("a gain on all held-out lists");
     let low = gain.split_whitespace().rev().nth(2).and_then(|low| low.parse::<f64>().ok());
     assert!(low.is_some_and(|low| low > 0.0), "lists teach more than the share by slot: {gain}");
     let card: toml::Table = toml::from_str(&read(&model.join("card.toml"))).expect("a card");
@@ -183,7 +183,7 @@ fn lists_that_were_shown_are_learned_and_measured() {
         users.iter().any(|field| field["field"].as_str() == Some("user_age")),
         "users of whom nothing was taken have an age"
     );
-    let told = recmirror(&["align", text(&model), text(&data), "--scenes", "100"]).expect(0).stdout;
-    assert!(told.contains("100 held-out lists as they were shown"), "{told}");
+    let output = recmirror(&["align", text(&model), text(&data), "--scenes", "100"]).expect(0).stdout;
+    assert!(output.contains("100 held-out lists as they were shown"), "{output}");
     fit(&data, &folder.path().join("weighed"), &["--propensities", "inverse"]).expect(2).says(&["has no propensities"]);
 }

@@ -57,8 +57,8 @@ fn names_are_no_formulas_and_are_read_back() {
     recmirror(&["run", text(&scenario), "--out", text(&out), "--quiet"]).expect(0);
     assert_eq!(csv_rows(&out.join("items.csv"))[0][2], "'-1+1");
     let stories = (0..60).map(|user| recmirror(&["story", text(&out), "--user", &user.to_string()]).expect(0).stdout);
-    let told: String = stories.collect();
-    assert!(told.contains("-1+1") && !told.contains("'-1+1"), "the title is read back as it was");
+    let output: String = stories.collect();
+    assert!(output.contains("-1+1") && !output.contains("'-1+1"), "the title is read back as it was");
     for name in ["ticks", "series", "finals", "summary", "compare", "pairs", "curves", "policies", "items", "users"] {
         let rows = csv_rows(&out.join(format!("{name}.csv")));
         for cell in rows.iter().flatten() {

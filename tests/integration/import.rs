@@ -56,7 +56,7 @@ impl Import {
     }
 
     /// User, item and time of each interaction.
-    fn told(&self) -> Vec<(Value, Value, Value)> {
+    fn triples(&self) -> Vec<(Value, Value, Value)> {
         let row = |row: Value| (row["user_id"].clone(), row["item_id"].clone(), row["timestamp"].clone());
         self.interactions().into_iter().map(row).collect()
     }
@@ -206,7 +206,7 @@ fn movietweetings_has_its_own_scale_and_keeps_its_ids() {
             "item:    [New release] Film 1 (2013); genres: Drama",
         ],
     );
-    assert_eq!(import.told()[0], (json!(1), json!("0001"), json!(1_365_029_101)));
+    assert_eq!(import.triples()[0], (json!(1), json!("0001"), json!(1_365_029_101)));
 }
 
 const BEHAVIORS: &str = "1\tU1\t11/13/2019 9:00:00 AM\tN1 N2 N3 N4 N5\tN6-0 N7-1\n\
@@ -234,7 +234,7 @@ fn mind_keeps_real_impressions_and_earlier_clicks() {
         ],
     );
     let before: Vec<_> = (1..=5).map(|news| (json!("U1"), json!(format!("N{news}")), Value::Null)).collect();
-    assert_eq!(import.told()[..5], before);
+    assert_eq!(import.triples()[..5], before);
     let click = json!({"user_id": "U1", "item_id": "N7", "timestamp": 1_573_635_600, "behavior_features": {"impression_list": ["N6", "N7"], "item_pos": 1}});
     assert_eq!(import.interactions()[5], click);
     // An article's time is that of its first impression, also of one that is left out; N8 was shown but never read.
@@ -298,11 +298,11 @@ fn custom_reads_the_unified_form_as_jsonl_and_as_csv() {
         let answer = import.run("custom");
         (answer.stdout, import.interactions().len())
     };
-    let (told, kept) = times(["2020-01-03", "", "2020-01-05"]);
-    assert!(told.contains("dropped         1  row without a time (first: y_interaction.csv:3)"), "{told}");
+    let (output, kept) = times(["2020-01-03", "", "2020-01-05"]);
+    assert!(output.contains("dropped         1  row without a time (first: y_interaction.csv:3)"), "{output}");
     assert_eq!(kept, 2);
-    let (told, kept) = times(["", "", ""]);
-    assert!(told.contains("the log has no times") && !told.contains("dropped"), "{told}");
+    let (output, kept) = times(["", "", ""]);
+    assert!(output.contains("the log has no times") && !output.contains("dropped"), "{output}");
     assert_eq!(kept, 3);
 
     // Zones, units and decimal commas are read as in every other table.
@@ -311,12 +311,12 @@ fn custom_reads_the_unified_form_as_jsonl_and_as_csv() {
         "user_id;item_id;timestamp;rating\nu;late;2020-01-01 02:00:00-08:00;4,5\nu;early;2020-01-01 09:00:00+09:00;2,0\n",
     )]);
     other.run("custom");
-    let told: Vec<_> = other
+    let times_and_ratings: Vec<_> = other
         .interactions()
         .iter()
         .map(|row| (row["timestamp"].clone(), row["behavior_features"]["rating"].clone()))
         .collect();
-    assert_eq!(told, [(json!(1_577_872_800), json!(4.5)), (json!(1_577_836_800), json!(2.0))]);
+    assert_eq!(times_and_ratings, [(json!(1_577_872_800), json!(4.5)), (json!(1_577_836_800), json!(2.0))]);
     shows(&other.run("custom"), &["item:    item late", "history: item late; rating: 4.5; just now"]);
     let other =
         Import::of(&[("m_interaction.csv", "user_id,item_id,timestamp\nu,a,1577934245000\nu,b,1577934246500\n")]);
@@ -338,9 +338,9 @@ fn custom_reads_the_unified_form_as_jsonl_and_as_csv() {
     // A row that says itself that it has no time is the past of the others, and that is reported.
     let log = again.from().join("x_interaction.jsonl");
     write(&log, read(&log) + "{\"user_id\":\"u1\",\"item_id\":8,\"timestamp\":null}\n");
-    let told =
+    let note =
         "note: interactions without a time: 1; they count as earlier than all that have one, in the order of the file";
-    shows(&again.run("custom"), &[told]);
+    shows(&again.run("custom"), &[note]);
 }
 
 #[test]

@@ -84,10 +84,10 @@ fn wrong_files_are_reported_with_their_line_and_nothing_is_written() {
             &["a_interaction.jsonl:1: not a valid record: the time `now`"],
         ),
     ];
-    for (family, name, bytes, told) in cases {
+    for (family, name, bytes, expected) in cases {
         let folder = place();
         write(&folder.path().join("from").join(name), bytes);
-        import(family, folder.path(), &[]).expect(2).says(told);
+        import(family, folder.path(), &[]).expect(2).says(expected);
         wrote_nothing(folder.path());
     }
 }
@@ -139,9 +139,9 @@ fn ids_of_one_side_and_missing_values_are_counted_drops() {
     );
     write(&at("users.dat"), "1::F::1::10::00000\n2::F::1::10::00000\n");
     let answer = import("movielens", folder.path(), &["--least", "1", "--examples", "0"]).expect(0);
-    let told: Vec<&str> = answer.stdout.lines().filter(|line| line.starts_with("  dropped")).map(str::trim).collect();
+    let drops: Vec<&str> = answer.stdout.lines().filter(|line| line.starts_with("  dropped")).map(str::trim).collect();
     assert_eq!(
-        told,
+        drops,
         [
             "dropped         1  item that no kept interaction names (first: movies.dat:3)",
             "dropped         1  item whose id stood before (first: movies.dat:4)",
@@ -194,9 +194,9 @@ fn a_format_can_be_named_if_a_folder_has_several() {
     let folder = place();
     write(&folder.path().join("from/ratings.dat"), ratings());
     write(&folder.path().join("from/ratings.csv"), "userId,movieId,rating,timestamp\n1,2,3,4\n");
-    let told = |more: &[&str]| import("movielens", folder.path(), more).expect(0).stdout;
-    assert!(told(&[]).contains("(movielens, colons)"));
-    assert!(told(&["--format", "csv", "--least", "1"]).contains("(movielens, csv)"));
+    let output = |more: &[&str]| import("movielens", folder.path(), more).expect(0).stdout;
+    assert!(output(&[]).contains("(movielens, colons)"));
+    assert!(output(&["--format", "csv", "--least", "1"]).contains("(movielens, csv)"));
 }
 
 #[test]
@@ -210,17 +210,17 @@ fn a_file_that_was_singled_out_is_the_log() {
         let source = from.join(file);
         recmirror(&["import", family, text(&source), "--project", text(&project), "--name", "x", "-q", "--least", "1"])
     };
-    let told = run("movielens", "ratings.csv").expect(0).stdout;
-    assert!(told.contains("(movielens, csv)") && told.contains("1 interactions kept"), "{told}");
-    assert!(told.contains("Two"), "the file of films beside it: {told}");
-    let told = run("movielens", "ratings.dat").expect(0).stdout;
-    assert!(told.contains("(movielens, colons)") && told.contains("300 interactions kept"), "{told}");
+    let output = run("movielens", "ratings.csv").expect(0).stdout;
+    assert!(output.contains("(movielens, csv)") && output.contains("1 interactions kept"), "{output}");
+    assert!(output.contains("Two"), "the file of films beside it: {output}");
+    let output = run("movielens", "ratings.dat").expect(0).stdout;
+    assert!(output.contains("(movielens, colons)") && output.contains("300 interactions kept"), "{output}");
     run("movielens", "movies.csv").expect(2).says(&["holds no log of `movielens`"]);
     write(&from.join("ratings.csv"), "user_id,book_id,rating\n1,2,3\n1,3,3\n");
     write(&from.join("ratings_sample.csv"), "user_id,book_id,rating\n1,2,3\n");
     for (file, kept) in [("ratings_sample.csv", 1), ("ratings.csv", 2)] {
-        let told = run("goodreads", file).expect(0).stdout;
-        assert!(told.contains(&format!("{kept} interactions kept")), "{file}: {told}");
+        let output = run("goodreads", file).expect(0).stdout;
+        assert!(output.contains(&format!("{kept} interactions kept")), "{file}: {output}");
     }
 }
 

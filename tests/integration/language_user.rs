@@ -134,11 +134,11 @@ fn a_stopped_and_resumed_run_equals_the_complete_one() {
             assert!(files("joined") == files("whole"), "{kind} {part}");
             assert_eq!(files("whole").len(), if part == "events" || kind == "llama" { 2 } else { 0 });
         }
-        let told = |name: &str| {
+        let recorded = |name: &str| {
             let manifest = manifest(&run(name));
             (manifest.digest, manifest.trials.into_iter().map(|trial| trial.decisions).collect::<Vec<_>>())
         };
-        assert_eq!(told("joined"), told("whole"));
+        assert_eq!(recorded("joined"), recorded("whole"));
     }
 }
 
@@ -207,7 +207,7 @@ fn a_run_keeps_rationales_and_replays() {
 fn stories_tell_rationales(out: &Path) {
     let mut rationales = Vec::new();
     read_decisions(&out.join("decisions/01-random-r000.jsonl"), |line| rationales.push(line)).expect("decisions");
-    let mut told = 0;
+    let mut checked = 0;
     for user in 0..6 {
         let number = user.to_string();
         let answer = recmirror(&["story", text(out), "--user", &number, "--policy", "random", "--json"]).expect(0);
@@ -219,12 +219,12 @@ fn stories_tell_rationales(out: &Path) {
             let mut draws = Streams::new(5, 0).derive(Purpose::Rationale, u64::from(user), tick);
             let draw = recmirror::random::unit(&mut draws);
             assert_eq!(step["rationale"]["text"], line.text.as_str());
-            assert!(step["rationale"]["draw"].as_f64().is_some_and(|told| (told - draw).abs() < 1e-12), "{step}");
+            assert!(step["rationale"]["draw"].as_f64().is_some_and(|value| (value - draw).abs() < 1e-12), "{step}");
             assert_eq!(step["traced"], true, "{step}");
-            told += 1;
+            checked += 1;
         }
     }
-    assert_eq!(told, rationales.len());
+    assert_eq!(checked, rationales.len());
 }
 
 #[test]

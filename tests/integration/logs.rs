@@ -27,10 +27,10 @@ fn imported(name: &str) -> (Vec<serde_json::Value>, String) {
     let folder = place();
     let project = folder.path().join("p");
     let source = fixture(name);
-    let told =
+    let output =
         recmirror(&["import", "custom", text(&source), "--project", text(&project), "--name", "x"]).expect(0).stdout;
     let lines = read(&project.join("raws/x_interaction.jsonl"));
-    (lines.lines().map(|line| serde_json::from_str(line).expect("a row")).collect(), told)
+    (lines.lines().map(|line| serde_json::from_str(line).expect("a row")).collect(), output)
 }
 
 #[test]
@@ -50,8 +50,8 @@ fn of_two_ratings_at_one_time_the_highest_is_kept() {
 fn items_without_a_file_have_their_ids() {
     let data = data("noitems");
     assert_eq!((data.title_of(ItemId(0)), data.title_of(ItemId(4))), ("a", "e"));
-    let (_, told) = imported("noitems");
-    assert!(told.contains("history: item ") && told.contains("item:    item "), "{told}");
+    let (_, output) = imported("noitems");
+    assert!(output.contains("history: item ") && output.contains("item:    item "), "{output}");
 }
 
 #[test]

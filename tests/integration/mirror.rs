@@ -275,8 +275,8 @@ fn a_broken_card_is_refused() {
     refuse(&["cannot read", "card.toml"], |folder| std::fs::remove_file(folder.join("card.toml")).expect("removed"));
     refuse(&["card.toml", "kind is `language`"], |folder| edit(folder, "kind = \"mirror\"", "kind = \"language\""));
     for version in [1, 3] {
-        let told = format!("version is {version}, this build reads version 2; fit the model again: recmirror fit");
-        refuse(&["card.toml", &told], |folder| edit(folder, "version = 2", &format!("version = {version}")));
+        let expected = format!("version is {version}, this build reads version 2; fit the model again: recmirror fit");
+        refuse(&["card.toml", &expected], |folder| edit(folder, "version = 2", &format!("version = {version}")));
     }
     refuse(&["card.toml", "colour"], |folder| edit(folder, "version = 2", "version = 2\ncolour = 3"));
     refuse(&["card.toml"], |folder| write(&folder.join("card.toml"), "x = "));

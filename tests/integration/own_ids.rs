@@ -50,8 +50,8 @@ fn ids_of_any_text_go_through_the_pipeline_alignment_and_runs() {
     tables(&shop);
     let wanted = ["--train", "40", "--eval", "20", "--lists", "random", "--train-lists", "5"];
     let made = [&["scenes", text(&shop), "--project", text(&project)], &wanted[..]].concat();
-    let told = recmirror(&made).expect(0).stdout;
-    assert!(told.contains("wrote shop (tables, tables)") && told.contains("eval scenes"), "{told}");
+    let output = recmirror(&made).expect(0).stdout;
+    assert!(output.contains("wrote shop (tables, tables)") && output.contains("eval scenes"), "{output}");
     let scenes = project.join("datasets/shop_eval.jsonl");
     let known: BTreeSet<String> = (0..60).map(user).collect();
     for line in read(&scenes).lines() {
@@ -95,11 +95,11 @@ fn lists_of_own_tables_are_those_of_scenes() {
         }
     }
     write(&shop.join("log.csv"), log);
-    let told = recmirror(&["scenes", text(&shop), "--project", text(&project), "--train", "20", "--eval", "10"])
+    let output = recmirror(&["scenes", text(&shop), "--project", text(&project), "--train", "20", "--eval", "10"])
         .expect(0)
         .stdout;
     let lines = read(&project.join("datasets/shop_eval.jsonl"));
-    assert!(lines.lines().count() >= 5, "{told}");
+    assert!(lines.lines().count() >= 5, "{output}");
     for line in lines.lines() {
         let scene: serde_json::Value = serde_json::from_str(line).expect("a scene");
         let list: Vec<usize> = scene["items"]

@@ -48,11 +48,11 @@ fn the_ranker_runs_on_movielens_and_repeats() {
     let (one, two) = (run("one", "1"), run("two", "2"));
     assert_eq!(digests_of(&one), digests_of(&two));
     assert_eq!(names_in(&one.join("events")).len(), 3);
-    let told = manifest(&one);
-    let named: Vec<(&str, &str)> = told.rankers.iter().map(|it| (it.policy.as_str(), it.hash.as_str())).collect();
+    let recorded = manifest(&one);
+    let named: Vec<(&str, &str)> = recorded.rankers.iter().map(|it| (it.policy.as_str(), it.hash.as_str())).collect();
     let hash = sha256(&std::fs::read(sasrec().join("card.toml")).expect("a card"));
     assert_eq!(named, [("onnx", hash.as_str()), ("mmr", hash.as_str())]);
-    assert!(!told.user.runtime.is_empty(), "the users need no runtime, the policies do");
+    assert!(!recorded.user.runtime.is_empty(), "the users need no runtime, the policies do");
     assert_eq!(manifest(&one).trials.iter().map(|trial| trial.short_slates).sum::<u64>(), 0);
     recmirror(&["replay", text(&one)]).expect(0);
     // The next items of users of MovieLens are taken more often than others.

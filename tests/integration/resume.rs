@@ -45,7 +45,7 @@ pub fn stopped_after(ticks: u64, threads: usize, experiment: &Experiment, out: &
 }
 
 /// All that follows from the events of a trial.
-pub fn told(outcome: &Outcome) -> Vec<String> {
+pub fn trial_results(outcome: &Outcome) -> Vec<String> {
     let trial = |((trial, ticks), file)| {
         let trial: &recmirror::experiment::TrialResult = trial;
         let numbers = format!("{:?} {:?} {:?} {:?}", trial.ticks, trial.finals, trial.curves, trial.short);
@@ -69,7 +69,7 @@ fn every_policy_and_dynamic_continues_from_any_tick() {
         assert!(threads == 2 || stopped.ticks.iter().any(|&ticks| (1..14).contains(&ticks)), "{:?}", stopped.ticks);
         let outcome = stopped_after(u64::MAX, 3 - threads, &experiment, &joined, Some(&half));
         assert!(!outcome.interrupted);
-        assert_eq!(told(&outcome), told(&whole), "stopped after {ticks} of {all} ticks");
+        assert_eq!(trial_results(&outcome), trial_results(&whole), "stopped after {ticks} of {all} ticks");
         for file in names_in(&run("whole/events")) {
             let bytes = |run: &Path| std::fs::read(run.join("events").join(&file)).expect("a log");
             assert!(bytes(&joined) == bytes(&run("whole")), "{file}");
@@ -98,7 +98,7 @@ fn a_run_that_is_stopped_again_loses_nothing() {
             assert!(again.next().is_some_and(|now| now.2 >= trial.2), "{trial:?}");
         }
         let third = stopped_after(u64::MAX, 2, &experiment, &run(&format!("third-{number}")), Some(&run(&name)));
-        assert_eq!(told(&third), told(&whole));
+        assert_eq!(trial_results(&third), trial_results(&whole));
     }
 }
 
@@ -266,10 +266,10 @@ fn a_run_whose_process_was_killed_resumes() {
     for name in ["manifest.json", "trials.jsonl"] {
         write(&other.join(name), if name == "trials.jsonl" { String::new() } else { read(&left.join(name)) });
     }
-    let told = format!("run.partial-{}-0 ({trials} completed trials)", child.id());
+    let expected = format!("run.partial-{}-0 ({trials} completed trials)", child.id());
     recmirror(&["resume", text(&run)]).expect(2).says(&[
         "was killed or failed more than once",
-        &told,
+        &expected,
         "partial-1-0 (0 completed trials)",
     ]);
     recmirror(&["resume", text(&other)]).expect(2).says(&["no logs to resume from", "before a trial was"]);

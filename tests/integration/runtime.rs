@@ -49,8 +49,8 @@ fn the_loaders_own_reason_is_given() {
     for (content, reason) in [(&b"\x7fELF"[..], "file too short"), (&[0; 4096], "invalid ELF header")] {
         write(&path, content);
         let doctor = recmirror_with(&[("ORT_DYLIB_PATH", text(&path))], &["doctor"]).expect(2);
-        let told = format!("cannot be loaded: dlopen failed: {}: {reason}", path.display());
-        assert!(doctor.stdout.contains(&told), "no `{told}` in {}", doctor.stdout);
+        let expected = format!("cannot be loaded: dlopen failed: {}: {reason}", path.display());
+        assert!(doctor.stdout.contains(&expected), "no `{expected}` in {}", doctor.stdout);
     }
 }
 

@@ -25,8 +25,8 @@ fn every_file_loads() {
         }
     }
     let arguments: Vec<&str> = ["scenario", "check"].into_iter().chain(files.iter().map(|file| text(file))).collect();
-    let told = recmirror(&arguments).expect(0).stdout;
-    assert_eq!(told.lines().filter(|line| line.contains(": fine;")).count(), files.len());
+    let output = recmirror(&arguments).expect(0).stdout;
+    assert_eq!(output.lines().filter(|line| line.contains(": fine;")).count(), files.len());
 }
 
 #[test]

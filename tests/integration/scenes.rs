@@ -279,12 +279,12 @@ fn lists_of_the_log_are_unchanged() {
     raws.rows.retain(|row| row.3["impression_list"].as_array().is_none_or(|shown| shown[2] != format!("i{}", row.1)));
     raws.write(folder.path(), "x");
     let answer = scenes(folder.path(), "x", &["--train", "500", "--eval", "20"]).expect(0);
-    for told in [
+    for reason in [
         "a row whose `item_pos` is not the place of its item in `impression_list` (first: ",
         "a row that shows an item without a row (first: ",
         "a row that shows an item twice (first: ",
     ] {
-        assert!(answer.stdout.contains(told), "{told} in {}", answer.stdout);
+        assert!(answer.stdout.contains(reason), "{reason} in {}", answer.stdout);
     }
     let train = records(folder.path(), "x_train.jsonl");
     let (shown, sampled): (Vec<_>, Vec<_>) =
@@ -323,8 +323,9 @@ fn lists_that_no_scene_can_show_are_never_drawn() {
     raws.write(folder.path(), "x");
     let answer = scenes(folder.path(), "x", &["--train", "60", "--eval", "5"]).expect(0);
     assert_eq!(records(folder.path(), "x_train.jsonl").len(), 60);
-    for told in ["a row that shows fewer than two items", "a row that shows more items than there are option labels"] {
-        assert!(answer.stdout.contains(told), "{told} in {}", answer.stdout);
+    for reason in ["a row that shows fewer than two items", "a row that shows more items than there are option labels"]
+    {
+        assert!(answer.stdout.contains(reason), "{reason} in {}", answer.stdout);
     }
     assert!(!answer.stdout.contains("wanted"), "{}", answer.stdout);
     let answer = scenes(folder.path(), "x", &["--train", "4000", "--eval", "5"]).expect(0);

@@ -24,8 +24,8 @@ fn story(out: &Path, extra: &[&str]) -> serde_json::Value {
 #[test]
 fn the_report_shows_the_beginning_of_the_life_of_the_user_of_the_middle() {
     let (_folder, out) = finished(&["--set", "population.users=15", "--set", "ticks=30"]);
-    let told = |user: u32| story(&out, &["--user", &user.to_string()]);
-    let stories: Vec<serde_json::Value> = (0..15).map(told).collect();
+    let story_of = |user: u32| story(&out, &["--user", &user.to_string()]);
+    let stories: Vec<serde_json::Value> = (0..15).map(story_of).collect();
     let steps = |story: &serde_json::Value| story["steps"].as_array().expect("steps").clone();
     let accepted = |story: &serde_json::Value| steps(story).iter().filter(|step| step["accepted"].is_u64()).count();
     let mut order: Vec<usize> = stories.iter().filter(|story| !steps(story).is_empty()).map(accepted).collect();
@@ -45,7 +45,7 @@ fn every_slate_of_every_user_is_shown_and_traced() {
     let extra = ["--set", "population.users=12", "--set", "session.leave_after=1", "--set", "ticks=12"];
     let (_folder, out) = finished(&extra);
     for (policy, file) in [("popular", "00-popular-r001"), ("chance", "01-chance-r001")] {
-        let (mut told, mut logged) = (BTreeSet::new(), BTreeSet::new());
+        let (mut in_stories, mut logged) = (BTreeSet::new(), BTreeSet::new());
         read_batches(&out.join(format!("events/{file}.parquet")), |batch| {
             for (row, user) in batch.users.iter().enumerate() {
                 let accepted = batch.accepted_item(row).map(|item| item.0);
@@ -67,13 +67,13 @@ fn every_slate_of_every_user_is_shown_and_traced() {
                 session_open = step["end"].is_null();
                 let slot = step["accepted"].as_u64().map(|slot| slot as usize);
                 let item = slot.map(|slot| step["shown"][slot - 1]["item"].as_u64().expect("an item"));
-                told.insert((user, step["tick"].as_u64().expect("a tick"), item));
+                in_stories.insert((user, step["tick"].as_u64().expect("a tick"), item));
                 let shown = step["shown"].as_array().expect("a slate").iter();
                 let sum: f64 = shown.map(|shown| shown["probability"].as_f64().expect("a number")).sum();
                 assert!((sum + step["reject"].as_f64().expect("a number") - 1.0).abs() < 1e-6);
             }
         }
-        assert_eq!(told, logged, "{policy}");
+        assert_eq!(in_stories, logged, "{policy}");
     }
 }
 
@@ -85,15 +85,15 @@ fn a_story_reads_as_text() {
         .map(|user| user.to_string())
         .find(|user| story(&out, &["--user", user])["steps"].as_array().is_some_and(|steps| !steps.is_empty()));
     let number = number.expect("somebody came");
-    let told = recmirror(&["story", text(&out), "--user", &number]).expect(0).stdout;
+    let output = recmirror(&["story", text(&out), "--user", &number]).expect(0).stdout;
     let first = format!("User {number} of `Small` under policy `popular`, replication 0\n");
-    assert!(told.starts_with(&first), "{told}");
+    assert!(output.starts_with(&first), "{output}");
     for words in
         ["mirrors user ", "user model parametric; seed 5", "session 1 begins (arrival draw ", "reject all", "draws: "]
     {
-        assert!(told.contains(words), "no `{words}` in: {told}");
+        assert!(output.contains(words), "no `{words}` in: {output}");
     }
-    assert!(!told.contains("the log differs from these draws"), "{told}");
+    assert!(!output.contains("the log differs from these draws"), "{output}");
 }
 
 #[test]

@@ -52,11 +52,12 @@ fn the_log_of_another_trial_is_refused() {
         }
         list_anew(&out, popular);
         let trial = if other == random { "`random`, replication 0" } else { "`popular`, replication 1" };
-        let told = format!("it is the log of policy {trial}, seed 5, not of policy `popular`, replication 0, seed 5");
+        let expected =
+            format!("it is the log of policy {trial}, seed 5, not of policy `popular`, replication 0, seed 5");
         for command in [&story[..], &evaluate] {
-            recmirror(command).expect(2).says(&[popular, &told]);
+            recmirror(command).expect(2).says(&[popular, &expected]);
         }
-        recmirror(&["replay", text(&out), "--logs-only"]).expect(3).says(&["1 differences", &told]);
+        recmirror(&["replay", text(&out), "--logs-only"]).expect(3).says(&["1 differences", &expected]);
     }
     write(&out.join(popular), own);
     list_anew(&out, popular);

@@ -20,9 +20,9 @@ fn policies_run_in_sensitivity_scenarios_and_the_run_is_unchanged() {
     let sensitivity = "one slate: session.slates=1, arrival.probability=0.9";
     let arguments =
         ["run", text(&scenario), "--out", text(&trusted), "--quiet", "--trust", "--sensitivity", sensitivity];
-    let told = recmirror(&arguments).expect(0).stdout;
+    let output = recmirror(&arguments).expect(0).stdout;
     for words in ["trust: ", "sensitivity scenarios have exactly the run's order", "one slate"] {
-        assert!(told.contains(words), "no `{words}` in {told}");
+        assert!(output.contains(words), "no `{words}` in {output}");
     }
     assert_eq!(digests_of(&plain), digests_of(&trusted));
     let names: Vec<String> = names_in(&trusted).into_iter().filter(|name| !names_in(&plain).contains(name)).collect();
@@ -56,7 +56,7 @@ fn policies_run_in_sensitivity_scenarios_and_the_run_is_unchanged() {
     // A run that is there already is asked in the same way.
     let later =
         recmirror(&["compare", text(&plain), "--trust", "--sensitivity", sensitivity, "--quiet"]).expect(0).stdout;
-    assert!(told.contains(later.trim()), "{later}");
+    assert!(output.contains(later.trim()), "{later}");
     assert_eq!(read(&plain.join("trust.json")), read(&trusted.join("trust.json")));
     recmirror(&["compare", text(&plain), text(&trusted), "--trust"]).expect(2).says(&["name one folder"]);
     for run in [&trusted, &plain] {
@@ -144,8 +144,8 @@ fn a_run_is_kept_when_a_sensitivity_scenario_fails() {
     std::fs::create_dir(&empty).expect("a folder");
     let sensitivity = format!("gone: data.path={}", empty.display());
     let arguments = ["run", text(&scenario), "--out", text(&run), "--trust", "--sensitivity", &sensitivity];
-    let told = recmirror(&arguments).expect(2).says(&["sensitivity scenario `gone`", text(&empty)]);
-    assert!(told.stdout.contains(&manifest(&run).digest), "its tables are printed: {}", told.stdout);
+    let answer = recmirror(&arguments).expect(2).says(&["sensitivity scenario `gone`", text(&empty)]);
+    assert!(answer.stdout.contains(&manifest(&run).digest), "its tables are printed: {}", answer.stdout);
     assert!(run.join("report.html").is_file());
     let trust = read(&run.join("trust.json"));
     assert!(

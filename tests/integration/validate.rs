@@ -78,10 +78,10 @@ fn a_user_model_is_held_to_lists_that_were_shown() {
     assert!(shop.log.ratings.iter().any(|Rating { rating, .. }| *rating > 3));
     let exposures = shop.random("shown.csv", 5);
     let out = shop.path("found");
-    let told = shop.validate(&exposures, &["--out", text(&out), "--best", "2"]).expect(0).stdout;
+    let output = shop.validate(&exposures, &["--out", text(&out), "--best", "2"]).expect(0).stdout;
     for word in ["AUC", "log loss of the base rate", "by popularity in the log", "by slot", "pairs separated", "naive"]
     {
-        assert!(told.contains(word), "no `{word}` in: {told}");
+        assert!(output.contains(word), "no `{word}` in: {output}");
     }
     assert_eq!(names_in(&out), ["validate.csv", "validate.html", "validate.json"]);
     let found: serde_json::Value = serde_json::from_str(&read(&out.join("validate.json"))).expect("JSON");
@@ -105,8 +105,8 @@ fn a_user_model_is_held_to_lists_that_were_shown() {
 fn liking_is_held_to_ratings() {
     let shop = Shop::new();
     let exposures = shop.random("shown.csv", 5);
-    let told = shop.validate(&exposures, &["--accept", "like", "--like-at", "4"]).expect(0).stdout;
-    assert!(told.contains("rates it 4 or more on 1 to 5"), "{told}");
+    let output = shop.validate(&exposures, &["--accept", "like", "--like-at", "4"]).expect(0).stdout;
+    assert!(output.contains("rates it 4 or more on 1 to 5"), "{output}");
     shop.validate(&exposures, &["--accept", "like", "--like-at", "9"]).expect(2).says(&["like_at", "from 1 to 5"]);
 }
 
@@ -199,12 +199,12 @@ fn the_order_of_a_slate_counts_for_every_user_model_that_looks_by_place() {
             let experiment =
                 Arc::new(builder.set("user.examination", examination).experiment().expect("an experiment"));
             let [there, back] = accepted(&experiment);
-            let told = format!("{:?} {examination}: {there} {back}", keys[0]);
+            let context = format!("{:?} {examination}: {there} {back}", keys[0]);
             if examination != "none" {
-                assert!((there - back).abs() > 1e-4, "{told}");
+                assert!((there - back).abs() > 1e-4, "{context}");
             } else if keys[0].1 != "language" {
                 // A language model reads the list, and may care for the order itself.
-                assert!((there - back).abs() < 1e-6, "{told}");
+                assert!((there - back).abs() < 1e-6, "{context}");
             }
         }
     }

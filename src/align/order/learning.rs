@@ -178,11 +178,11 @@ fn ends(outcome: &Outcome, policy: &str, ticks: u32) -> Option<(f64, f64)> {
 }
 
 fn replayed(experiment: &Experiment, name: &str, halves: &Halves<'_>) -> Result<Learned, String> {
-    let told = |problem: ExperimentError| problem.to_string();
+    let message = |problem: ExperimentError| problem.to_string();
     let users = &halves.users;
-    let mut policy = experiment.policy_for_log(name).map_err(told)?;
+    let mut policy = experiment.policy_for_log(name).map_err(message)?;
     let before = slates(experiment, policy.as_mut(), 0, users, &halves.blocked)?;
-    let mut policy = experiment.policy_for_log(name).map_err(told)?;
+    let mut policy = experiment.policy_for_log(name).map_err(message)?;
     let words = Requests::words(experiment.data.items.len());
     let mut may_not = blocked(&experiment.start().log, users);
     let mut wanted: Vec<BTreeSet<_>> =
@@ -201,7 +201,7 @@ fn replayed(experiment: &Experiment, name: &str, halves: &Halves<'_>) -> Result<
         policy.observe(&batch).map_err(|problem| problem.to_string())?;
     }
     let after = slates(experiment, policy.as_mut(), steps, users, &halves.blocked)?;
-    let mut policy = experiment.policy_on(name, Arc::new(halves.refit.clone()), 0).map_err(told)?;
+    let mut policy = experiment.policy_on(name, Arc::new(halves.refit.clone()), 0).map_err(message)?;
     let refitted = slates(experiment, policy.as_mut(), 0, users, &halves.blocked)?;
     Ok(Learned {
         policy: name.to_owned(),

@@ -1,7 +1,7 @@
 //! A model in an alignment: identity, answers and questions.
 
 use super::answer::{Answerer, Speaker};
-use super::people::{Lookup, Person};
+use super::scene_users::{Lookup, SceneUser};
 use crate::language::LanguageModel;
 use crate::pipeline::Prompts;
 use crate::user::UserModel;
@@ -57,7 +57,7 @@ impl<'a> Contender<'a> {
         lookup: &'a Lookup<'a>,
         variations: Variations,
     ) -> Contender<'a> {
-        let (kind, answerer) = (model.kind(), Box::new(Person { model, lookup }));
+        let (kind, answerer) = (model.kind(), Box::new(SceneUser { model, lookup }));
         Contender { name, kind, fingerprint, prompts: None, variations, answerer }
     }
 }

@@ -54,9 +54,10 @@ impl SceneSet {
             let record = &self.scenes[scene].record;
             let wanted = record.text.history.lines().count();
             let rows = done.get(&record.user_id).map(Vec::as_slice).unwrap_or_default();
-            let told = rows[rows.len().saturating_sub(wanted)..].iter();
-            let told = told.filter_map(|row| Some(templates.history(items.get(&row.item_id)?, row, record.timestamp)));
-            histories[scene] = told.collect::<Result<Vec<String>, _>>()?.join("\n");
+            let history = rows[rows.len().saturating_sub(wanted)..].iter();
+            let history =
+                history.filter_map(|row| Some(templates.history(items.get(&row.item_id)?, row, record.timestamp)));
+            histories[scene] = history.collect::<Result<Vec<String>, _>>()?.join("\n");
         }
         Ok(true)
     }

@@ -19,19 +19,19 @@ mod group;
 mod known;
 mod measures;
 mod outcome;
-mod people;
 mod prompt_check;
 mod published;
 mod question;
 mod rules;
+mod scene_users;
 mod set;
 mod table;
 
 pub use self::answers::{AnswerRecord, write_answers};
 pub use self::contender::{Contender, Variations};
 pub use self::outcome::{ContenderRecord, ReliabilityBin, SceneAlignment, SceneFigure, Scope, write_text};
-pub use self::people::Lookup;
 pub use self::question::RATIOS;
+pub use self::scene_users::Lookup;
 pub use self::set::SceneSet;
 
 use self::answer::{Heard, by_scene};

@@ -79,7 +79,7 @@ fn group(text: &mut String, figures: &[SceneFigure]) {
         let _ = write!(text, "  {:<48}", row.who);
         for (measure, _) in COLUMNS {
             let cell = figures.iter().find(|figure| figure.who == row.who && figure.measure == measure);
-            let _ = write!(text, " {:<24}", cell.map(told).unwrap_or_default());
+            let _ = write!(text, " {:<24}", cell.map(with_interval).unwrap_or_default());
         }
         let _ = writeln!(text, "{}", row.scenes);
     }
@@ -96,13 +96,13 @@ fn rest(text: &mut String, figures: &[SceneFigure]) {
     for rows in shown.chunk_by(|a, b| a.who == b.who) {
         let _ = writeln!(text, "  {}", rows[0].who);
         for of in rows {
-            let _ = writeln!(text, "    {:<60} {:<24} {}", of.measure, told(of), of.scenes);
+            let _ = writeln!(text, "    {:<60} {:<24} {}", of.measure, with_interval(of), of.scenes);
         }
     }
 }
 
 /// The estimate with its interval.
-pub(super) fn told(figure: &SceneFigure) -> String {
+pub(super) fn with_interval(figure: &SceneFigure) -> String {
     if !figure.estimate.is_finite() {
         return "-".to_owned();
     }

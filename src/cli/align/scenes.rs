@@ -6,9 +6,9 @@ use crate::align::scenes::{
     AlignError, Background, Contender, Lookup, SceneAlignment, SceneOptions, SceneSet, Scope, Variations,
     measure_scenes, write_answers, write_text,
 };
-use crate::cli::language::{failure, stop_flag, told};
+use crate::cli::language::{failure, stop_flag, usage_summary};
 use crate::cli::stage_bar::StageBar;
-use crate::cli::terminal::{say, tell};
+use crate::cli::terminal::{print_stderr, say};
 use crate::cli::{Failure, print};
 use crate::dataset::Dataset;
 use crate::files::{Listing, OutputFolder};
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Align, registry: &Registry) -> Result<(), Failure>
     let found = measure_scenes(&set, &contenders, &background, options, &bar);
     bar.finish();
     if let Some(Loaded::Server { model, .. }) = models.first() {
-        tell(&told(model.usage()));
+        print_stderr(&usage_summary(model.usage()));
     }
     let mut found = found.map_err(failed)?;
     if let Some(experiment) = &experiment {

@@ -80,7 +80,7 @@ fn hash(publisher: &dyn Publisher) -> Result<String, DataError> {
 }
 
 /// Fields of a user or item for code: features that are no lists, else the shown text.
-fn told(mut shown: Map<String, Value>, features: Map<String, Value>) -> Map<String, Value> {
+fn merged(mut shown: Map<String, Value>, features: Map<String, Value>) -> Map<String, Value> {
     for (name, value) in features.into_iter().filter(|(_, value)| !value.is_array() && !value.is_object()) {
         match (name.as_str(), value.as_f64()) {
             ("time", Some(seconds)) => {
@@ -139,11 +139,11 @@ impl Collector<'_> {
             side.store.push(dense, without_stand_in(id, fields));
         } else if self.publisher.is_strict() {
             let kind = if is_user { "user" } else { "item" };
-            let told = format!(
+            let message = format!(
                 "{kind} id `{id}` occurs for the second time, but a table of {kind}s has one row for each; keep one row (for tables of \
                  your own, data.toml can name another table, or none with `[{kind}s]`, `file = \"\"`)"
             );
-            return Err(refused(place, told));
+            return Err(refused(place, message));
         } else {
             let kind = if is_user { "user whose id stood before" } else { "item whose id stood before" };
             self.cleanup.count_at(Cleaner::Dropped(kind), || place.to_string());
@@ -157,7 +157,7 @@ impl Collector<'_> {
     fn read_items(&mut self) -> Result<(), DataError> {
         let publisher = self.publisher;
         let has_table = publisher.items(&mut |place, verdict| match self.accept(place, verdict)? {
-            Some(row) => self.take_side(false, place, &row.item_id, told(row.item_description, row.item_features)),
+            Some(row) => self.take_side(false, place, &row.item_id, merged(row.item_description, row.item_features)),
             None => Ok(()),
         })?;
         self.items.known = has_table.then_some(self.items.ids.len() as u32);
@@ -167,7 +167,7 @@ impl Collector<'_> {
     fn read_users(&mut self) -> Result<(), DataError> {
         let publisher = self.publisher;
         let has_table = publisher.users(&mut |place, verdict| match self.accept(place, verdict)? {
-            Some(row) => self.take_side(true, place, &row.user_id, told(row.user_description, row.user_features)),
+            Some(row) => self.take_side(true, place, &row.user_id, merged(row.user_description, row.user_features)),
             None => Ok(()),
         })?;
         self.users.known = has_table.then_some(self.users.ids.len() as u32);
@@ -240,8 +240,8 @@ impl Collector<'_> {
         }
         match self.roles.scale {
             Some([min, max]) if !RatingScale { min, max }.contains(rating) => {
-                let told = format!("rating {rating} is outside the scale from {min} to {max} that data.toml sets");
-                Err(refused(place, told))
+                let message = format!("rating {rating} is outside the scale from {min} to {max} that data.toml sets");
+                Err(refused(place, message))
             }
             _ => Ok(rating),
         }
@@ -272,8 +272,8 @@ impl Collector<'_> {
                 other => ExternalId::Text(other.as_str().map_or_else(|| other.to_string(), str::to_owned)),
             })
             .collect();
-        let told = row.behavior.get("item_pos").and_then(Value::as_u64).map(|place| place as usize);
-        let found = told.or_else(|| items.iter().position(|item| *item == row.item));
+        let given = row.behavior.get("item_pos").and_then(Value::as_u64).map(|place| place as usize);
+        let found = given.or_else(|| items.iter().position(|item| *item == row.item));
         let Some(taken) = found.filter(|&found| items.get(found) == Some(&row.item)) else {
             return Err(refused(
                 place,

@@ -79,19 +79,19 @@ pub(in crate::dataset) fn scattered(user: &str, item: &str) -> u64 {
 }
 
 impl Rows {
-    pub(in crate::dataset) fn push(&mut self, user: u32, item: u32, told: Told) {
-        let (seconds, nanos) = match told.time {
+    pub(in crate::dataset) fn push(&mut self, user: u32, item: u32, values: Told) {
+        let (seconds, nanos) = match values.time {
             Some(time) => (time.seconds, time.nanos),
             None => {
                 if self.undated == 0 {
-                    self.first_undated = told.line;
+                    self.first_undated = values.line;
                 }
                 self.undated += 1;
                 (UNDATED, self.undated)
             }
         };
-        let line = u32::try_from(told.line).unwrap_or(u32::MAX);
-        self.rows.push(Row { user, item, seconds, nanos, rating: told.rating, weight: told.weight, line });
+        let line = u32::try_from(values.line).unwrap_or(u32::MAX);
+        self.rows.push(Row { user, item, seconds, nanos, rating: values.rating, weight: values.weight, line });
     }
 
     pub(in crate::dataset) fn is_empty(&self) -> bool {
@@ -185,25 +185,25 @@ fn merge(rows: &mut Vec<Row>, has_weights: bool) -> [(usize, u32); 3] {
 mod tests {
     use super::*;
 
-    fn told(seconds: i64, rating: f32, line: u64) -> Told {
+    fn values(seconds: i64, rating: f32, line: u64) -> Told {
         Told { time: Some(Instant { seconds, nanos: 0 }), rating, weight: f32::NAN, line }
     }
 
     fn finish(rows: &[(u32, u32, Told)], cleanup: &mut Cleanup) -> Finished {
         let mut all = Rows::default();
-        rows.iter().for_each(|&(user, item, told)| all.push(user, item, told));
+        rows.iter().for_each(|&(user, item, values)| all.push(user, item, values));
         all.finish(&[0, 1, 2, 3], None, cleanup, |line| format!("log:{line}"))
     }
 
     #[test]
     fn no_rule_hangs_on_the_order_of_lines() {
         let mut rows = vec![
-            (0, 1, told(50, 4.0, 2)),
-            (0, 1, told(50, 5.0, 3)), // the same second, another rating
-            (0, 1, told(50, 5.0, 4)), // the same row
-            (0, 1, told(90, 1.0, 5)), // later
-            (0, 0, told(50, 2.0, 6)), // the same second, another item
-            (0, 2, told(10, 3.0, 7)),
+            (0, 1, values(50, 4.0, 2)),
+            (0, 1, values(50, 5.0, 3)), // the same second, another rating
+            (0, 1, values(50, 5.0, 4)), // the same row
+            (0, 1, values(90, 1.0, 5)), // later
+            (0, 0, values(50, 2.0, 6)), // the same second, another item
+            (0, 2, values(10, 3.0, 7)),
         ];
         let wanted = [(2, 3.0, 10_000), (0, 2.0, 50_000), (1, 5.0, 50_000)];
         for _ in 0..6 {
@@ -243,7 +243,7 @@ mod tests {
         assert_eq!(found.interactions.iter().map(|row| (row.item.0, row.time)).collect::<Vec<_>>(), [(3, 0), (1, 0)]);
         assert!(!found.is_timed);
         let mut cleanup = Cleanup::default();
-        let found = finish(&[(0, 2, told(100, 1.0, 2)), (0, 1, without(3))], &mut cleanup);
+        let found = finish(&[(0, 2, values(100, 1.0, 2)), (0, 1, without(3))], &mut cleanup);
         assert_eq!(
             found.interactions.iter().map(|row| (row.item.0, row.time)).collect::<Vec<_>>(),
             [(1, 99_000), (2, 100_000)]

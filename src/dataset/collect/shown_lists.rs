@@ -72,9 +72,9 @@ impl Shown<'_> {
 }
 
 impl Lists {
-    pub(in crate::dataset) fn push(&mut self, user: u32, item: u32, told: &Shown<'_>) {
+    pub(in crate::dataset) fn push(&mut self, user: u32, item: u32, shown: &Shown<'_>) {
         // Without an id and a time it is unknown which rows belong together, so each is a list of its own.
-        let list = match (told.list, told.time) {
+        let list = match (shown.list, shown.time) {
             (Some(name), _) => self.names.insert(name).0,
             (None, Some(_)) => u32::MAX,
             (None, None) => {
@@ -82,17 +82,17 @@ impl Lists {
                 self.names.insert(&format!("\u{0}{:010}", self.unnamed)).0
             }
         };
-        self.has_times |= told.time.is_some();
+        self.has_times |= shown.time.is_some();
         self.entries.push(Entry {
             user,
-            time: told.time.unwrap_or_default(),
+            time: shown.time.unwrap_or_default(),
             list,
-            slot: told.slot.unwrap_or(NO_SLOT),
+            slot: shown.slot.unwrap_or(NO_SLOT),
             item,
             row: self.entries.len() as u32,
-            taken: told.taken,
-            propensity: told.propensity.map_or(f32::NAN, |value| value as f32),
-            rating: told.rating.map_or(f32::NAN, |value| value as f32),
+            taken: shown.taken,
+            propensity: shown.propensity.map_or(f32::NAN, |value| value as f32),
+            rating: shown.rating.map_or(f32::NAN, |value| value as f32),
         });
     }
 
@@ -201,7 +201,7 @@ impl Lists {
 mod tests {
     use super::*;
 
-    fn told(seconds: Option<i64>, list: Option<&str>, slot: Option<u16>, taken: bool) -> Shown<'_> {
+    fn shown(seconds: Option<i64>, list: Option<&str>, slot: Option<u16>, taken: bool) -> Shown<'_> {
         let time = seconds.map(|seconds| Instant { seconds, nanos: 0 });
         Shown { time, list, slot, taken, propensity: None, rating: None }
     }
@@ -209,12 +209,12 @@ mod tests {
     #[test]
     fn rows_of_one_user_and_time_or_of_one_id_are_a_list() {
         let mut lists = Lists::default();
-        lists.push(0, 5, &told(Some(20), None, None, false));
-        lists.push(1, 6, &told(Some(20), None, None, true));
-        lists.push(0, 4, &told(Some(20), None, None, false));
-        lists.push(0, 3, &told(Some(10), Some("b"), Some(1), true));
-        lists.push(0, 2, &told(Some(10), Some("b"), Some(0), true));
-        lists.push(0, 2, &told(Some(10), Some("a"), Some(0), false));
+        lists.push(0, 5, &shown(Some(20), None, None, false));
+        lists.push(1, 6, &shown(Some(20), None, None, true));
+        lists.push(0, 4, &shown(Some(20), None, None, false));
+        lists.push(0, 3, &shown(Some(10), Some("b"), Some(1), true));
+        lists.push(0, 2, &shown(Some(10), Some("b"), Some(0), true));
+        lists.push(0, 2, &shown(Some(10), Some("a"), Some(0), false));
         let (found, _) = lists.finish();
         let items: Vec<Vec<u32>> = found.iter().map(|list| list.items.iter().map(|item| item.0).collect()).collect();
         assert_eq!(items, [vec![2], vec![2, 3], vec![5, 4], vec![6]]);
@@ -226,12 +226,12 @@ mod tests {
     #[test]
     fn an_id_joins_rows_of_several_times_and_an_item_counts_once_in_a_slot() {
         let mut lists = Lists::default();
-        lists.push(0, 5, &told(Some(20), Some("a"), None, false));
-        lists.push(0, 6, &told(Some(23), Some("a"), None, false));
-        lists.push(0, 6, &told(Some(29), Some("a"), None, true)); // the click is a row of its own
-        lists.push(1, 6, &told(Some(24), Some("a"), None, false)); // the list of another user
-        lists.push(0, 6, &told(None, Some("a"), Some(7), false)); // no time, and another slot
-        lists.push(0, 5, &told(Some(29 + 86_401), Some("a"), None, false)); // the id is used again
+        lists.push(0, 5, &shown(Some(20), Some("a"), None, false));
+        lists.push(0, 6, &shown(Some(23), Some("a"), None, false));
+        lists.push(0, 6, &shown(Some(29), Some("a"), None, true)); // the click is a row of its own
+        lists.push(1, 6, &shown(Some(24), Some("a"), None, false)); // the list of another user
+        lists.push(0, 6, &shown(None, Some("a"), Some(7), false)); // no time, and another slot
+        lists.push(0, 5, &shown(Some(29 + 86_401), Some("a"), None, false)); // the id is used again
         assert!(!lists.are_single_items());
         let (found, remarks) = lists.finish();
         let items: Vec<Vec<(u32, bool)>> = found
@@ -248,12 +248,12 @@ mod tests {
     fn what_was_shown_alone_several_times_stays_in_the_list_of_its_user() {
         let mut lists = Lists::default();
         for (seconds, taken) in [(20, true), (30, false), (30, false)] {
-            lists.push(0, 5, &told(Some(seconds), None, None, taken));
+            lists.push(0, 5, &shown(Some(seconds), None, None, taken));
         }
         assert!(!lists.are_single_items(), "two rows of one moment are a list");
         let mut lists = Lists::default();
         for (seconds, taken) in [(20, true), (30, false)] {
-            lists.push(0, 5, &told(Some(seconds), None, None, taken));
+            lists.push(0, 5, &shown(Some(seconds), None, None, taken));
         }
         assert!(lists.are_single_items());
         lists.join_by_user();
@@ -265,7 +265,7 @@ mod tests {
     fn without_ids_and_times_each_row_is_a_list() {
         let mut lists = Lists::default();
         for item in [7, 8] {
-            lists.push(0, item, &told(None, None, Some(2), item == 8));
+            lists.push(0, item, &shown(None, None, Some(2), item == 8));
         }
         let (found, _) = lists.finish();
         assert_eq!((found.len(), found.counts_by_taken(), found.get(1).slots), (2, [1, 1, 0], &[2_u16][..]));

@@ -25,7 +25,7 @@ pub(super) struct Store {
     places: BTreeMap<String, usize>,
     values: Vec<Vec<(u32, Value)>>,
     /// Of which rows the log stated something.
-    told: Vec<bool>,
+    stated: Vec<bool>,
 }
 
 /// Fields with remarks about them.
@@ -49,10 +49,10 @@ impl Store {
 
     /// Adds what the log has of a row, where nothing was reported before.
     pub(super) fn push_first(&mut self, row: u32, fields: Map<String, Value>) {
-        if self.told.len() <= row as usize {
-            self.told.resize(row as usize + 1, false);
+        if self.stated.len() <= row as usize {
+            self.stated.resize(row as usize + 1, false);
         }
-        if !std::mem::replace(&mut self.told[row as usize], true) {
+        if !std::mem::replace(&mut self.stated[row as usize], true) {
             self.push(row, fields);
         }
     }
@@ -297,8 +297,8 @@ fn vectors(name: &str, values: &[(u32, Value)], rows: usize) -> Result<Column, S
     let mut width = None;
     let mut all: Vec<f32> = Vec::new();
     for (row, value) in values {
-        let told = || format!("the field `{name}` has the value `{}`, which is no vector", text_of(value));
-        let vector = read(value).filter(|vector| !vector.is_empty()).ok_or_else(told)?;
+        let message = || format!("the field `{name}` has the value `{}`, which is no vector", text_of(value));
+        let vector = read(value).filter(|vector| !vector.is_empty()).ok_or_else(message)?;
         let wanted = *width.get_or_insert(vector.len());
         if vector.len() != wanted {
             return Err(format!(
@@ -363,8 +363,8 @@ mod tests {
             let value = if row == 7 { json!("old") } else { json!(row) };
             store.push(row, Map::from_iter([("age".to_owned(), value)]));
         }
-        let told = BTreeMap::from([("age".to_owned(), FieldType::Number)]);
-        let problem = store.finish(20, &[], &told).err().expect("wrong");
+        let given = BTreeMap::from([("age".to_owned(), FieldType::Number)]);
+        let problem = store.finish(20, &[], &given).err().expect("wrong");
         assert_eq!(problem, "the field `age` has the value `old`, which is no finite number");
         assert!(
             mixed("age", &(0..20).map(|row| (row, json!(row))).chain([(20, json!("old"))]).collect::<Vec<_>>())

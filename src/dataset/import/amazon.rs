@@ -131,19 +131,19 @@ fn product(record: &Fields, is_2023: bool) -> Verdict<ItemRow> {
     if is_2023 && many.is_none_or(|number| number < 10.0) {
         return Err("product with fewer than 10 ratings");
     }
-    let mut told = Fields::new();
-    put(&mut told, "title", text_at(record, &["title"]));
+    let mut fields = Fields::new();
+    put(&mut fields, "title", text_at(record, &["title"]));
     let mut categories = texts_at(record, "categories");
     if categories.is_empty() {
         categories = texts_at(record, "category");
     }
     let category = categories.pop().or_else(|| text_at(record, &["main_category", "main_cat"]));
-    put(&mut told, "category", category);
-    put(&mut told, "brand", text_at(record, &["store", "brand"]));
-    put(&mut told, "price", text_at(record, &["price"]).and_then(|price| price_of(&price)));
-    put(&mut told, "average_rating", number_at(record, &["average_rating"]).map(Value::Number));
-    put(&mut told, "rating_number", ratings.map(Value::Number));
-    Ok(ItemRow { item_id, item_description: told, item_features: Fields::new() })
+    put(&mut fields, "category", category);
+    put(&mut fields, "brand", text_at(record, &["store", "brand"]));
+    put(&mut fields, "price", text_at(record, &["price"]).and_then(|price| price_of(&price)));
+    put(&mut fields, "average_rating", number_at(record, &["average_rating"]).map(Value::Number));
+    put(&mut fields, "rating_number", ratings.map(Value::Number));
+    Ok(ItemRow { item_id, item_description: fields, item_features: Fields::new() })
 }
 
 /// "$14.99" as a number; a range or a piece of a page's code is no price.
@@ -164,8 +164,8 @@ fn style(record: &Fields) -> Option<String> {
 }
 
 fn by_style(item: &ExternalId, record: &Fields) -> Fields {
-    let mut told = Fields::new();
-    put(&mut told, "title", Some(format!("product {item}")));
-    put(&mut told, "style", style(record));
-    told
+    let mut fields = Fields::new();
+    put(&mut fields, "title", Some(format!("product {item}")));
+    put(&mut fields, "style", style(record));
+    fields
 }

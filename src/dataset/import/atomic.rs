@@ -136,8 +136,8 @@ impl Atomic {
         while table.step()? {
             let text = table.get(at);
             if !is_missing(text) {
-                let told = |problem| table.error(format!("timestamp {problem}"));
-                spellings.look(text, table.place().line).map_err(told)?;
+                let fail = |problem| table.error(format!("timestamp {problem}"));
+                spellings.look(text, table.place().line).map_err(fail)?;
                 self.spelling = self.spelling.or(Some(Spelling::Seconds));
             }
         }
@@ -145,7 +145,7 @@ impl Atomic {
         let decided = decided.map_err(|(line, problem)| crate::files::FileError::line(&self.log, line, problem))?;
         self.spelling = decided.or(self.spelling);
         if let Some(kind) = self.spelling.filter(|kind| *kind != Spelling::Seconds) {
-            self.notes.push(format!("`timestamp` holds {}", kind.told()));
+            self.notes.push(format!("`timestamp` holds {}", kind.description()));
         }
         Ok(())
     }

@@ -78,12 +78,12 @@ fn times(log: &Path) -> Result<(bool, Option<String>), ImportError> {
         }
     }
     let fine = [Spelling::Milliseconds, Spelling::Microseconds, Spelling::Nanoseconds, Spelling::Day];
-    let told: Vec<&str> = fine.into_iter().filter(|unit| units.contains(unit)).map(Spelling::told).collect();
-    if units.contains(&Spelling::Seconds) && !told.is_empty() {
-        let problem = format!("`timestamp` holds seconds and {}; write the column in one unit", told.join(" and "));
+    let names: Vec<&str> = fine.into_iter().filter(|unit| units.contains(unit)).map(Spelling::description).collect();
+    if units.contains(&Spelling::Seconds) && !names.is_empty() {
+        let problem = format!("`timestamp` holds seconds and {}; write the column in one unit", names.join(" and "));
         return Err(FileError::whole(log, problem).into());
     }
-    Ok((is_dated, (!told.is_empty()).then(|| format!("`timestamp` holds {}", told.join(" and ")))))
+    Ok((is_dated, (!names.is_empty()).then(|| format!("`timestamp` holds {}", names.join(" and ")))))
 }
 
 /// Gives every record of a JSONL file.
@@ -112,8 +112,8 @@ fn find(table: &Sheet, name: &str) -> Option<usize> {
 
 /// The column of this name, which the table must have.
 fn need(table: &Sheet, path: &Path, name: &str) -> Result<usize, FileError> {
-    let told = || format!("no column `{name}`; the columns are `{}`", table.columns().join("`, `"));
-    find(table, name).ok_or_else(|| FileError::line(path, 1, told()))
+    let message = || format!("no column `{name}`; the columns are `{}`", table.columns().join("`, `"));
+    find(table, name).ok_or_else(|| FileError::line(path, 1, message()))
 }
 
 /// The current row.

@@ -148,8 +148,8 @@ fn cut(publisher: &dyn Publisher, share: f64, watch: &dyn Watch) -> Result<i64, 
         Ok(())
     })?;
     if days.is_empty() {
-        let told = "the log has no times, which --latest needs";
-        return Err(FileError::whole(publisher.log(), told).into());
+        let message = "the log has no times, which --latest needs";
+        return Err(FileError::whole(publisher.log(), message).into());
     }
     let wanted = (days.values().sum::<u64>() as f64 * share).ceil() as u64;
     let mut later = 0;
@@ -258,8 +258,8 @@ fn write_items(
     };
     let Found { tally, examples, .. } = found;
     if items.is_open() {
-        for (id, told) in &items.taken {
-            let (item_id, item_description, item_features) = (id.clone(), told.clone(), Default::default());
+        for (id, fields) in &items.taken {
+            let (item_id, item_description, item_features) = (id.clone(), fields.clone(), Default::default());
             write(&Place::file(publisher.log()), ItemRow { item_id, item_description, item_features }, examples)?;
         }
     } else {
@@ -274,11 +274,11 @@ fn write_items(
 
 /// Gives an item its title under that name, where the publisher's column has another one.
 fn name_item(row: &mut ItemRow, column: Option<&str>) {
-    let told = &mut row.item_description;
-    if let Some(title) = column.and_then(|column| told.get(column)).cloned()
-        && !told.contains_key("title")
+    let fields = &mut row.item_description;
+    if let Some(title) = column.and_then(|column| fields.get(column)).cloned()
+        && !fields.contains_key("title")
     {
-        told.insert("title".to_owned(), title);
+        fields.insert("title".to_owned(), title);
     }
 }
 
@@ -300,8 +300,8 @@ fn write_users(
     };
     let Found { tally, examples, .. } = found;
     if users.is_open() {
-        for (id, told) in &users.taken {
-            let (user_id, user_description, user_features) = (id.clone(), told.clone(), Default::default());
+        for (id, fields) in &users.taken {
+            let (user_id, user_description, user_features) = (id.clone(), fields.clone(), Default::default());
             write(&Place::file(publisher.log()), UserRow { user_id, user_description, user_features }, examples)?;
         }
     } else {

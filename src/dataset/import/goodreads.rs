@@ -118,23 +118,23 @@ impl Ucsd {
 
     fn book(&self, record: &Fields) -> Verdict<ItemRow> {
         let item_id = id_at(record, &["book_id"]).ok_or("book without an id")?;
-        let mut told = Fields::new();
-        put(&mut told, "title", text_at(record, &["title", "title_without_series"]));
-        put_list(&mut told, "genres", self.genres.get(&item_id).cloned().unwrap_or_default());
+        let mut fields = Fields::new();
+        put(&mut fields, "title", text_at(record, &["title", "title_without_series"]));
+        put_list(&mut fields, "genres", self.genres.get(&item_id).cloned().unwrap_or_default());
         let authors = record.get("authors").and_then(Value::as_array).into_iter().flatten();
         let authors =
             authors.filter_map(|author| self.authors.get(&id_at(author.as_object()?, &["author_id"])?).cloned());
-        put_list(&mut told, "authors", authors.collect());
+        put_list(&mut fields, "authors", authors.collect());
         let year = number_at(record, &["publication_year"]).map(Value::Number);
-        put(&mut told, "year", year.clone());
-        put(&mut told, "publisher", text_at(record, &["publisher"]));
-        put(&mut told, "pages", number_at(record, &["num_pages"]).map(Value::Number));
-        put(&mut told, "average_rating", number_at(record, &["average_rating"]).map(Value::Number));
-        put(&mut told, "rating_number", number_at(record, &["ratings_count"]).map(Value::Number));
-        put(&mut told, "description", text_at(record, &["description"]).and_then(|text| first_words(&text, WORDS)));
+        put(&mut fields, "year", year.clone());
+        put(&mut fields, "publisher", text_at(record, &["publisher"]));
+        put(&mut fields, "pages", number_at(record, &["num_pages"]).map(Value::Number));
+        put(&mut fields, "average_rating", number_at(record, &["average_rating"]).map(Value::Number));
+        put(&mut fields, "rating_number", number_at(record, &["ratings_count"]).map(Value::Number));
+        put(&mut fields, "description", text_at(record, &["description"]).and_then(|text| first_words(&text, WORDS)));
         let mut item_features = Fields::new();
         put(&mut item_features, "year", year);
-        Ok(ItemRow { item_id, item_description: told, item_features })
+        Ok(ItemRow { item_id, item_description: fields, item_features })
     }
 
     fn reading(&self, record: &Fields) -> Verdict<RawRow> {
@@ -229,16 +229,16 @@ impl Publisher for Goodbooks {
             columns.iter().map(|&(key, column)| (key, table.find(&[column]))).collect();
         let authors_at = table.find(&["authors"]);
         while table.step()? {
-            let mut told = Fields::new();
-            put(&mut told, "title", filled(table.get(title_at)));
+            let mut fields = Fields::new();
+            put(&mut fields, "title", filled(table.get(title_at)));
             let authors = table.filled(authors_at).unwrap_or_default();
-            put_list(&mut told, "authors", authors.split(',').filter_map(filled).collect());
+            put_list(&mut fields, "authors", authors.split(',').filter_map(filled).collect());
             for (&key, &place) in &columns {
-                put(&mut told, key, table.filled(place).and_then(number).map(Value::Number));
+                put(&mut fields, key, table.filled(place).and_then(number).map(Value::Number));
             }
             let mut item_features = Fields::new();
-            put(&mut item_features, "year", told.get("year").cloned());
-            let row = ItemRow { item_id: id(table.get(id_at)), item_description: told, item_features };
+            put(&mut item_features, "year", fields.get("year").cloned());
+            let row = ItemRow { item_id: id(table.get(id_at)), item_description: fields, item_features };
             visit(&table.place(), if table.get(id_at).is_empty() { Err("book without an id") } else { Ok(row) })?;
         }
         Ok(true)

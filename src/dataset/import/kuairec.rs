@@ -41,7 +41,7 @@ struct KuaiRec {
 
 #[derive(Default)]
 struct Video {
-    told: Fields,
+    description: Fields,
     features: Fields,
     /// The day of the reported counts, in the file's spelling.
     day: String,
@@ -83,7 +83,7 @@ fn is_taken(row: &RawRow) -> bool {
 }
 
 /// Texts that mean nothing.
-fn told(text: Option<&str>) -> Option<String> {
+fn known(text: Option<&str>) -> Option<String> {
     text.filter(|text| !matches!(*text, "UNKNOWN" | "-124" | "nan")).and_then(filled)
 }
 
@@ -112,10 +112,14 @@ impl KuaiRec {
                 continue;
             };
             for (key, place) in texts {
-                put(&mut video.told, key, told(table.filled(place)).and_then(|text| first_words(&text, 100)));
+                put(&mut video.description, key, known(table.filled(place)).and_then(|text| first_words(&text, 100)));
             }
-            put_list(&mut video.told, "categories", levels.iter().filter_map(|&at| told(table.filled(at))).collect());
-            put_list(&mut video.told, "topics", list(table.filled(topics).unwrap_or_default()));
+            put_list(
+                &mut video.description,
+                "categories",
+                levels.iter().filter_map(|&at| known(table.filled(at))).collect(),
+            );
+            put_list(&mut video.description, "topics", list(table.filled(topics).unwrap_or_default()));
         }
         if let Some((rows, line)) = table.skipped() {
             let first = Place::new(path, line, 0);
@@ -160,12 +164,12 @@ impl KuaiRec {
             video.day = day;
             for (key, place) in counts {
                 // A value of an earlier day must not stay if this day has none.
-                video.told.remove(key);
-                put(&mut video.told, key, table.filled(place).and_then(number).map(Value::Number));
+                video.description.remove(key);
+                put(&mut video.description, key, table.filled(place).and_then(number).map(Value::Number));
             }
             let seconds = table.filled(duration).and_then(number).and_then(|milliseconds| milliseconds.as_f64());
             put(
-                &mut video.told,
+                &mut video.description,
                 "seconds",
                 seconds.map(|milliseconds| Value::from((milliseconds / 1e3).round() as i64)),
             );
@@ -200,7 +204,7 @@ impl Publisher for KuaiRec {
     fn items(&self, visit: &mut Visit<'_, ItemRow>) -> Result<bool, ImportError> {
         let path = self.others.first().unwrap_or(&self.log);
         for (&number, video) in &self.videos {
-            let (item_description, item_features) = (video.told.clone(), video.features.clone());
+            let (item_description, item_features) = (video.description.clone(), video.features.clone());
             let item_id = super::super::ExternalId::Number(number);
             visit(&Place::file(path), Ok(ItemRow { item_id, item_description, item_features }))?;
         }
@@ -228,7 +232,7 @@ impl Publisher for KuaiRec {
             for (key, place) in numbers {
                 put(&mut shown, key, table.filled(place).map(number_or_text));
             }
-            put(&mut shown, "activity", told(table.filled(active)).map(|degree| degree.replace('_', " ")));
+            put(&mut shown, "activity", known(table.filled(active)).map(|degree| degree.replace('_', " ")));
             let roles = roles.iter().filter(|(_, place)| table.filled(*place) == Some("1"));
             put_list(&mut shown, "roles", roles.map(|(role, _)| (*role).to_owned()).collect());
             let user_id = id(table.get(id_at));
@@ -276,9 +280,9 @@ impl Publisher for KuaiRec {
     }
 
     fn notes(&self) -> Vec<String> {
-        let told =
+        let note =
             "a video counts as taken where half of it or more was watched; the share that was watched is the weight";
-        self.notes.iter().cloned().chain([told.to_owned()]).collect()
+        self.notes.iter().cloned().chain([note.to_owned()]).collect()
     }
 }
 

@@ -242,12 +242,12 @@ impl Publisher for LastFm {
         let mut table = Table::headed(path, "\t", Encoding::OrLatin1)?;
         let (id_at, name_at) = (table.need(&["id"])?, table.need(&["name"])?);
         while table.step()? {
-            let mut told = Fields::new();
-            put(&mut told, "name", filled(table.get(name_at)));
+            let mut fields = Fields::new();
+            put(&mut fields, "name", filled(table.get(name_at)));
             let number = table.get(id_at).parse().unwrap_or_default();
-            put_list(&mut told, "tags", self.top_tags(number));
+            put_list(&mut fields, "tags", self.top_tags(number));
             let item_id = id(table.get(id_at));
-            visit(&table.place(), Ok(ItemRow { item_id, item_description: told, item_features: Fields::new() }))?;
+            visit(&table.place(), Ok(ItemRow { item_id, item_description: fields, item_features: Fields::new() }))?;
         }
         Ok(true)
     }
@@ -265,11 +265,11 @@ impl Publisher for LastFm {
             users.entry(tagging.user).or_default();
         }
         for (user, friends) in users {
-            let mut told = Fields::new();
-            put(&mut told, "friends", Some(friends.len()));
+            let mut fields = Fields::new();
+            put(&mut fields, "friends", Some(friends.len()));
             let mut user_features = Fields::new();
             put(&mut user_features, "friends", Some(friends));
-            let row = UserRow { user_id: ExternalId::Number(user), user_description: told, user_features };
+            let row = UserRow { user_id: ExternalId::Number(user), user_description: fields, user_features };
             visit(&Place::file(self.log()), Ok(row))?;
         }
         Ok(true)
@@ -285,8 +285,8 @@ impl Publisher for LastFm {
     fn notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if self.tagged.is_none() {
-            let told = "artists have no tags, and plays stand by their number, not by time";
-            notes.push(format!("there is no `user_taggedartists-timestamps.dat`: {told}"));
+            let reason = "artists have no tags, and plays stand by their number, not by time";
+            notes.push(format!("there is no `user_taggedartists-timestamps.dat`: {reason}"));
         }
         if self.friends.is_empty() {
             notes.push("there is no `user_friends.dat`: users have no friends".to_owned());

@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn other_texts_are_refused_with_their_column() {
-        for (text, told) in [
+        for (text, expected) in [
             ("", "the text ends before a value (column 1)"),
             ("{'a': 1", "the text ends before `}` (column 8)"),
             ("{'a' 1}", "expected `:` after a key (column 6)"),
@@ -307,7 +307,7 @@ mod tests {
             ("--1", "`--1` is not a number"),
         ] {
             let problem = parse(text).expect_err(text).to_string();
-            assert!(problem.starts_with(told), "{text}: {problem}");
+            assert!(problem.starts_with(expected), "{text}: {problem}");
         }
     }
 

@@ -125,21 +125,21 @@ impl Mind {
         Ok(())
     }
 
-    fn article(&self, item_id: ExternalId, told: Fields) -> ItemRow {
+    fn article(&self, item_id: ExternalId, fields: Fields) -> ItemRow {
         let first = self.places.get(&item_id).and_then(|&place| self.articles[place].1);
         let mut item_features = Fields::new();
         put(&mut item_features, "time", first.map(|time| time.0.div_euclid(1_000)));
-        ItemRow { item_id, item_description: told, item_features }
+        ItemRow { item_id, item_description: fields, item_features }
     }
 
     fn read_news(&self, path: &Path, visit: &mut Visit<'_, ItemRow>) -> Result<(), ImportError> {
         let mut table = Table::bare(path, "\t", Encoding::Utf8, &[NEWS])?;
         while table.step()? {
-            let mut told = Fields::new();
+            let mut fields = Fields::new();
             for (key, place) in [("category", 1), ("subcategory", 2), ("title", 3), ("abstract", 4)] {
-                put(&mut told, key, filled(table.get(place)));
+                put(&mut fields, key, filled(table.get(place)));
             }
-            visit(&table.place(), Ok(self.article(id(table.get(0)), told)))?;
+            visit(&table.place(), Ok(self.article(id(table.get(0)), fields)))?;
         }
         Ok(())
     }
@@ -165,19 +165,19 @@ impl Publisher for Mind {
             return Ok(true);
         }
         for (article, _) in &self.articles {
-            let told = Fields::from_iter([("title".to_owned(), Value::from(format!("news article {article}")))]);
-            visit(&Place::file(&self.log), Ok(self.article(article.clone(), told)))?;
+            let fields = Fields::from_iter([("title".to_owned(), Value::from(format!("news article {article}")))]);
+            visit(&Place::file(&self.log), Ok(self.article(article.clone(), fields)))?;
         }
         Ok(true)
     }
 
     fn rows(&self, visit: &mut Visit<'_, RawRow>) -> Result<(), ImportError> {
         let mut table = self.table()?;
-        let mut told: HashSet<ExternalId> = HashSet::new();
+        let mut seen_users: HashSet<ExternalId> = HashSet::new();
         while table.step()? {
             let impression = Impression::read(&table)?;
             let click = impression.click();
-            if click.is_ok() && told.insert(impression.user.clone()) {
+            if click.is_ok() && seen_users.insert(impression.user.clone()) {
                 for article in &impression.history {
                     let row = RawRow::new(impression.user.clone(), article.clone(), None);
                     visit(&table.place(), Ok(row))?;
@@ -191,14 +191,14 @@ impl Publisher for Mind {
     /// Every click of every list, and before them what users clicked before the log.
     fn all_rows(&self, visit: &mut Visit<'_, RawRow>) -> Result<(), ImportError> {
         let mut table = self.table()?;
-        let mut told: HashSet<ExternalId> = HashSet::new();
+        let mut seen_users: HashSet<ExternalId> = HashSet::new();
         while table.step()? {
             let impression = Impression::read(&table)?;
             let Some(time) = impression.time else {
                 visit(&table.place(), Err(WRONG_TIME))?;
                 continue;
             };
-            if told.insert(impression.user.clone()) {
+            if seen_users.insert(impression.user.clone()) {
                 for article in &impression.history {
                     visit(&table.place(), Ok(RawRow::new(impression.user.clone(), article.clone(), None)))?;
                 }

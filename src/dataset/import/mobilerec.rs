@@ -105,15 +105,15 @@ impl Publisher for MobileRec {
         let values = values.map(|(key, column)| (key, table.find(&[column])));
         let description = table.find(&["description"]);
         while table.step()? {
-            let mut told = Fields::new();
+            let mut fields = Fields::new();
             for (key, place) in texts {
-                put(&mut told, key, table.filled(place).map(str::to_owned));
+                put(&mut fields, key, table.filled(place).map(str::to_owned));
             }
             for (key, place) in values {
-                put(&mut told, key, table.filled(place).map(|text| number_or_text(text.trim_start_matches('$'))));
+                put(&mut fields, key, table.filled(place).map(|text| number_or_text(text.trim_start_matches('$'))));
             }
-            put(&mut told, "description", table.filled(description).and_then(|text| first_words(text, WORDS)));
-            let row = ItemRow { item_id: id(table.get(id_at)), item_description: told, item_features: Fields::new() };
+            put(&mut fields, "description", table.filled(description).and_then(|text| first_words(text, WORDS)));
+            let row = ItemRow { item_id: id(table.get(id_at)), item_description: fields, item_features: Fields::new() };
             visit(
                 &table.place(),
                 if table.get(id_at).is_empty() { Err("app without a name of its package") } else { Ok(row) },

@@ -172,8 +172,8 @@ pub fn import(options: &ImportOptions<'_>, watch: &dyn Watch) -> Result<Imported
     rules.latest = options.latest.unwrap_or(rules.latest);
     let mut output = if options.dry_run { None } else { Some(Output::create(options.files)?) };
     let found = engine::run(publisher.as_ref(), rules, options.examples, output.as_mut(), watch)?;
-    let told = |example: &Example| example_text(example, &template.templates, found.end);
-    let examples = found.examples.iter().filter_map(|example| told(example).transpose()).collect::<Result<_, _>>()?;
+    let render = |example: &Example| example_text(example, &template.templates, found.end);
+    let examples = found.examples.iter().filter_map(|example| render(example).transpose()).collect::<Result<_, _>>()?;
     if let Some(output) = output {
         output.finish(template.start(options.files)?)?;
     }

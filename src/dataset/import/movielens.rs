@@ -264,19 +264,19 @@ impl Publisher for MovieLens {
         let [gender, age, occupation, zip] =
             ["gender", "age", "occupation", "zip_code"].map(|name| table.find(&[name]));
         while table.step()? {
-            let mut told = Fields::new();
+            let mut fields = Fields::new();
             let coded = self.form == Form::Colons;
-            put(&mut told, "gender", table.filled(gender).map(str::to_owned));
+            put(&mut fields, "gender", table.filled(gender).map(str::to_owned));
             put(
-                &mut told,
+                &mut fields,
                 "age",
                 table.filled(age).map(|age| if coded { age_group(age) } else { number_or_text(age) }),
             );
             let job = table.filled(occupation).map(|job| if coded { occupation_of(job) } else { job });
-            put(&mut told, "occupation", job.map(str::to_owned));
-            put(&mut told, "zip_code", table.filled(zip).map(str::to_owned));
+            put(&mut fields, "occupation", job.map(str::to_owned));
+            put(&mut fields, "zip_code", table.filled(zip).map(str::to_owned));
             let features = Fields::new();
-            let row = UserRow { user_id: id(table.get(id_at)), user_description: told, user_features: features };
+            let row = UserRow { user_id: id(table.get(id_at)), user_description: fields, user_features: features };
             visit(&table.place(), if table.get(id_at).is_empty() { Err(NO_ID) } else { Ok(row) })?;
         }
         Ok(true)

@@ -65,11 +65,11 @@ impl Ids {
     }
 
     /// Marks one as named by a kept row; `true` the first time.
-    pub(super) fn mark(&mut self, dense: u32, id: &ExternalId, told: Fields) -> bool {
+    pub(super) fn mark(&mut self, dense: u32, id: &ExternalId, fields: Fields) -> bool {
         let Some(used) = self.used.get_mut(dense as usize) else { return false };
         let first = !std::mem::replace(used, true);
         if first && self.open {
-            self.taken.push((id.clone(), told));
+            self.taken.push((id.clone(), fields));
         }
         first
     }
@@ -225,14 +225,14 @@ mod tests {
             sieve.count(user, item);
         }
         sieve.restart();
-        let mut told = |user, item| {
+        let mut refusal = |user, item| {
             let (user, item) = sieve.take(&row(user, item, 0)).expect("taken");
             sieve.fits(user, item).err()
         };
-        assert_eq!(told(1, 7), None);
-        assert_eq!(told(1, 9).as_deref(), Some("row of an item with fewer than 2"));
-        assert_eq!(told(2, 7).as_deref(), Some("row of a user with fewer than 2"));
-        assert_eq!(told(3, 7).as_deref(), Some("row of a user with more than 3"));
+        assert_eq!(refusal(1, 7), None);
+        assert_eq!(refusal(1, 9).as_deref(), Some("row of an item with fewer than 2"));
+        assert_eq!(refusal(2, 7).as_deref(), Some("row of a user with fewer than 2"));
+        assert_eq!(refusal(3, 7).as_deref(), Some("row of a user with more than 3"));
     }
 
     #[test]
@@ -266,8 +266,8 @@ mod tests {
             sieve.take(&row).err()
         };
         assert_eq!(shown(serde_json::json!([2, 1]), 1), None);
-        assert!(shown(serde_json::json!([2, 1]), 0).is_some_and(|told| told.contains("item_pos")));
-        assert!(shown(serde_json::json!([2, 1]), -1).is_some_and(|told| told.contains("item_pos")));
-        assert!(shown(serde_json::json!([3, 1]), 1).is_some_and(|told| told.contains("impression_list shows")));
+        assert!(shown(serde_json::json!([2, 1]), 0).is_some_and(|reason| reason.contains("item_pos")));
+        assert!(shown(serde_json::json!([2, 1]), -1).is_some_and(|reason| reason.contains("item_pos")));
+        assert!(shown(serde_json::json!([3, 1]), 1).is_some_and(|reason| reason.contains("impression_list shows")));
     }
 }

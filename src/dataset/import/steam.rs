@@ -152,16 +152,16 @@ fn ucsd_games(path: &Path, visit: &mut Visit<'_, ItemRow>) -> Result<(), ImportE
             visit(&records.place(), Err("game without an id"))?;
             continue;
         };
-        let mut told = Fields::new();
-        put(&mut told, "title", text_at(&record, &["title", "app_name"]));
+        let mut fields = Fields::new();
+        put(&mut fields, "title", text_at(&record, &["title", "app_name"]));
         for key in ["genres", "tags", "specs"] {
-            put_list(&mut told, key, texts_at(&record, key));
+            put_list(&mut fields, key, texts_at(&record, key));
         }
         for key in ["developer", "publisher", "sentiment", "release_date"] {
-            put(&mut told, key, text_at(&record, &[key]));
+            put(&mut fields, key, text_at(&record, &[key]));
         }
-        put(&mut told, "price", text_at(&record, &["price"]).map(|price| number_or_text(&price)));
-        let row = with_release(item_id, told);
+        put(&mut fields, "price", text_at(&record, &["price"]).map(|price| number_or_text(&price)));
+        let row = with_release(item_id, fields);
         visit(&records.place(), Ok(row))?;
     }
     Ok(())
@@ -178,31 +178,31 @@ fn csv_games(path: &Path, visit: &mut Visit<'_, ItemRow>) -> Result<(), ImportEr
             visit(&table.place(), Err("game without an id"))?;
             continue;
         }
-        let mut told = Fields::new();
-        put(&mut told, "title", table.filled(Some(title_at)).map(str::to_owned));
+        let mut fields = Fields::new();
+        put(&mut fields, "title", table.filled(Some(title_at)).map(str::to_owned));
         for (key, place) in lists {
             let entries = table.filled(place).unwrap_or_default().split('|').filter_map(filled).collect();
-            put_list(&mut told, key, entries);
+            put_list(&mut fields, key, entries);
         }
         for (key, place) in texts {
-            put(&mut told, key, table.filled(place).map(str::to_owned));
+            put(&mut fields, key, table.filled(place).map(str::to_owned));
         }
-        put(&mut told, "price", table.filled(price_at).map(number_or_text));
-        visit(&table.place(), Ok(with_release(id(table.get(id_at)), told)))?;
+        put(&mut fields, "price", table.filled(price_at).map(number_or_text));
+        visit(&table.place(), Ok(with_release(id(table.get(id_at)), fields)))?;
     }
     Ok(())
 }
 
 /// Adds the release of the game: the day if known, else the year.
-fn with_release(item_id: super::super::ExternalId, told: Fields) -> ItemRow {
+fn with_release(item_id: super::super::ExternalId, fields: Fields) -> ItemRow {
     let mut item_features = Fields::new();
-    if let Some(release) = told.get("release_date").and_then(Value::as_str) {
+    if let Some(release) = fields.get("release_date").and_then(Value::as_str) {
         match date(release) {
             Some(day) => put(&mut item_features, "time", Some(day.0.div_euclid(1_000))),
             None => put(&mut item_features, "year", release.rsplit([' ', ',']).next().and_then(year)),
         }
     }
-    ItemRow { item_id, item_description: told, item_features }
+    ItemRow { item_id, item_description: fields, item_features }
 }
 
 /// A recommendation as a rating: 1 for yes, 0 for no.

@@ -85,8 +85,8 @@ impl Table {
         let found = source.lossless().0.split(separator).count();
         let Some(form) = forms.iter().find(|form| form.len() == found) else {
             let widths: Vec<String> = forms.iter().map(|form| form.len().to_string()).collect();
-            let told = shown(separator);
-            let problem = format!("{found} fields separated by {told}, expected {}", widths.join(" or "));
+            let separator_text = shown(separator);
+            let problem = format!("{found} fields separated by {separator_text}, expected {}", widths.join(" or "));
             return Err(source.error(problem).into());
         };
         let mut table = Table::new(path, Input::Lines { source, separator, encoding, first: true });
@@ -133,12 +133,12 @@ impl Table {
                 continue;
             }
             if !self.lenient {
-                let told = match &self.input {
+                let separator_text = match &self.input {
                     Input::Csv { separator: b',', .. } => "commas".to_owned(),
                     Input::Csv { separator, .. } => format!("`{}`", char::from(*separator)),
                     Input::Lines { separator, .. } => shown(separator),
                 };
-                return Err(self.error(format!("{found} fields separated by {told}, expected {wanted}")));
+                return Err(self.error(format!("{found} fields separated by {separator_text}, expected {wanted}")));
             }
             let (count, first) = self.skipped.unwrap_or((0, self.line));
             self.skipped = Some((count + 1, first));

@@ -87,8 +87,8 @@ impl Delimited {
                 cells.resize(wanted, Cell::Missing);
                 continue;
             }
-            let told = shown(self.separator);
-            let problem = format!("{found} fields separated by {told}, the header has {wanted}");
+            let separator_text = shown(self.separator);
+            let problem = format!("{found} fields separated by {separator_text}, the header has {wanted}");
             return Err(FileError::line(path, *line, problem));
         }
     }

@@ -122,8 +122,8 @@ impl Sheet {
             Some(_) if head.starts_with(b"PAR1") => Input::Columnar(columnar::Columnar::open(path, &mut columns)?),
             Some(b'{') => Input::Objects(object::Objects::open(path, form, &mut columns)?),
             Some(b'[') => {
-                let told = "the file is one JSON value; write one record a line (`jq -c '.[]'`)";
-                return Err(FileError::whole(path, told));
+                let message = "the file is one JSON value; write one record a line (`jq -c '.[]'`)";
+                return Err(FileError::whole(path, message));
             }
             Some(_) => Input::Delimited(delimited::Delimited::open(path, &head, form, &mut columns)?),
         };

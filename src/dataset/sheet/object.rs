@@ -51,15 +51,15 @@ impl Objects {
         }
         *line = self.source.line();
         let record = parse(self.source.bytes()).map_err(|problem| {
-            let told = problem.to_string();
+            let message = problem.to_string();
             let place = format!(" at line {} column {}", problem.line(), problem.column());
-            let told = told.strip_suffix(&place).unwrap_or(&told);
+            let message = message.strip_suffix(&place).unwrap_or(&message);
             let remedy = if problem.is_eof() {
                 "; write one record a line (`jq -c .`), or fetch a file that is cut off again"
             } else {
                 ""
             };
-            self.source.error(format!("not a valid JSON record: {told} (column {}){remedy}", problem.column()))
+            self.source.error(format!("not a valid JSON record: {message} (column {}){remedy}", problem.column()))
         })?;
         cells.iter_mut().for_each(|cell| *cell = Cell::Missing);
         for (name, value) in record.0 {

@@ -116,7 +116,7 @@ fn estimated(
         ));
     }
     let weights = found.weights.iter().map(|&weight| weight as f32).collect();
-    Ok((Examination::Position(weights), told(&found, slate, which)))
+    Ok((Examination::Position(weights), description(&found, slate, which)))
 }
 
 fn subset(lists: &Impressions, places: &[usize]) -> Impressions {
@@ -128,7 +128,7 @@ fn subset(lists: &Impressions, places: &[usize]) -> Impressions {
     found
 }
 
-fn told(found: &ExaminationEstimate, slate: usize, which: &str) -> String {
+fn description(found: &ExaminationEstimate, slate: usize, which: &str) -> String {
     let one = |slot: usize| {
         let ends = match (found.low[slot], found.high[slot]) {
             (low, high) if low < high => format!(" [{low:.2}, {high:.2}]"),

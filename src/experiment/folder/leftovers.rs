@@ -64,11 +64,11 @@ impl StoppedFolder {
             (false, 1, _) => Ok(left.remove(0)),
             (false, 0, Some(problem)) => Err(problem),
             (false, 2.., _) => {
-                let told = |one: &StoppedFolder| {
+                let describe = |one: &StoppedFolder| {
                     let trials = one.killed.as_ref().map_or(0, |noted| noted.trials.len());
                     format!("{} ({trials} completed trials)", one.path.display())
                 };
-                Err(FolderError::Several { folders: left.iter().map(told).collect(), target: folder })
+                Err(FolderError::Several { folders: left.iter().map(describe).collect(), target: folder })
             }
             _ => {
                 let others = left.into_iter().map(|one| one.path).collect();

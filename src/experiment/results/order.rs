@@ -45,8 +45,8 @@ impl Results {
             kind.name,
             pairs.len()
         );
-        let told = proposal(&pairs).map(|text| wrapped(&text, width) + "\n");
-        format!("\n{}\n\n{}\n{}", wrapped(&title, width), layout(&names, columns, width), told.unwrap_or_default())
+        let note = proposal(&pairs).map(|text| wrapped(&text, width) + "\n");
+        format!("\n{}\n\n{}\n{}", wrapped(&title, width), layout(&names, columns, width), note.unwrap_or_default())
     }
 }
 

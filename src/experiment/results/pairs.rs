@@ -114,9 +114,9 @@ pub(crate) fn proposal(rows: &[&PairRow]) -> Option<String> {
         return None;
     }
     let open: Vec<&&PairRow> = rows.iter().filter(|row| !row.excludes_zero()).collect();
-    let told = rows.len() - open.len();
+    let separated = rows.len() - open.len();
     let start = format!(
-        "{told} of {} pairs differ. The chance of even one false difference among all pairs is at most 5%.",
+        "{separated} of {} pairs differ. The chance of even one false difference among all pairs is at most 5%.",
         rows.len()
     );
     if open.is_empty() {
@@ -252,17 +252,17 @@ mod tests {
     #[test]
     fn pairs_that_differ_and_replications_for_the_others() {
         let row = three(&[("base", [0.0, 0.0, 0.0]), ("x", [1.0, 2.0, 3.0])]).remove(0);
-        let told = |needed: Option<u64>| PairRow { low: Some(0.5), replications_needed: needed, ..row.clone() };
+        let separated = |needed: Option<u64>| PairRow { low: Some(0.5), replications_needed: needed, ..row.clone() };
         let open = |needed: Option<u64>| PairRow { low: Some(-0.5), replications_needed: needed, ..row.clone() };
         let say = |rows: &[PairRow]| proposal(&rows.iter().collect::<Vec<_>>());
-        let start = |told: usize, all: usize| {
+        let start = |count: usize, all: usize| {
             format!(
-                "{told} of {all} pairs differ. The chance of even one false difference among all pairs is at most 5%."
+                "{count} of {all} pairs differ. The chance of even one false difference among all pairs is at most 5%."
             )
         };
-        assert_eq!(say(&[told(Some(3))]), Some(start(1, 1)));
+        assert_eq!(say(&[separated(Some(3))]), Some(start(1, 1)));
         assert_eq!(
-            say(&[told(Some(3)), open(Some(9)), open(Some(7))]).unwrap(),
+            say(&[separated(Some(3)), open(Some(9)), open(Some(7))]).unwrap(),
             start(1, 3) + " `--replications 9` would separate the others if their differences are as large as here."
         );
         assert_eq!(

@@ -1,7 +1,7 @@
 //! One exchange with the server, classified by the next action.
 
 use super::wait;
-use super::wire::told;
+use super::wire::error_message;
 use serde_json::Value;
 use std::time::Duration;
 use ureq::http::{HeaderMap, Response, Uri};
@@ -156,8 +156,8 @@ impl Address {
     fn message(&self, bytes: &[u8]) -> String {
         let text = match serde_json::from_slice::<Value>(bytes) {
             Ok(value) => match &value["error"] {
-                Value::Null => told(&value),
-                error => told(error),
+                Value::Null => error_message(&value),
+                error => error_message(error),
             },
             Err(_) => String::from_utf8_lossy(bytes).into_owned(),
         };
@@ -253,7 +253,7 @@ mod tests {
         ] {
             assert_eq!(chat_url(base), Ok((url.to_owned(), loopback)));
         }
-        for (base, told) in [
+        for (base, expected) in [
             ("127.0.0.1:80", "begins with neither"),
             ("ftp://a.example", "begins with neither"),
             ("http://", "begins with neither"),
@@ -261,7 +261,7 @@ mod tests {
             ("", "no address"),
         ] {
             let problem = chat_url(base).expect_err("wrong");
-            assert!(problem.contains(told), "{problem}");
+            assert!(problem.contains(expected), "{problem}");
         }
     }
 

@@ -13,7 +13,7 @@ mod wire;
 
 pub use self::budget::estimate_tokens;
 pub use self::wire::{
-    Extra, LetterStyle, Letters, NoLetters, completion_body, letter_body, read_completions, read_letters, told,
+    Extra, LetterStyle, Letters, NoLetters, completion_body, error_message, letter_body, read_completions, read_letters,
 };
 
 use self::budget::Budget;

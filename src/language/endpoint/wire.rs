@@ -107,13 +107,13 @@ fn choices(body: &Value) -> Result<&Vec<Value>, String> {
         Some(_) => Err("`choices` is empty".to_owned()),
         None => Err(match &body["error"] {
             Value::Null => "no `choices`".to_owned(),
-            error => format!("an error in place of an answer: {}", told(error)),
+            error => format!("an error in place of an answer: {}", error_message(error)),
         }),
     }
 }
 
 /// The message of an error object, or the whole object.
-pub fn told(error: &Value) -> String {
+pub fn error_message(error: &Value) -> String {
     match (error, &error["message"]) {
         (Value::String(text), _) | (_, Value::String(text)) => text.clone(),
         _ => error.to_string(),
@@ -293,7 +293,7 @@ mod tests {
         for log in [0.5, 1e300] {
             let top = json!([{"token": "A", "logprob": log}, {"token": "B", "logprob": -1.0}]);
             let body = json!({"choices": [{"logprobs": {"content": [{"token": "A", "top_logprobs": top}]}}]});
-            assert!(matches!(read_letters(&body, 2), Err(NoLetters::Shape(told)) if told.contains("no probability")));
+            assert!(matches!(read_letters(&body, 2), Err(NoLetters::Shape(text)) if text.contains("no probability")));
         }
         let top = json!([{"token": "A", "logprob": -0.1}, {"token": "B", "logprob": -1e300}]);
         let body = json!({"choices": [{"logprobs": {"content": [{"token": "A", "top_logprobs": top}]}}]});

@@ -107,7 +107,7 @@ impl ChatTemplate {
             Err(Error::new(ErrorKind::InvalidOperation, message))
         });
         let added = environment.add_template_owned(NAME, source);
-        added.map_err(|problem| wrong(told(&problem)))?;
+        added.map_err(|problem| wrong(error_message(&problem)))?;
         let tokens = [
             ("bos_token", &config.bos_token),
             ("eos_token", &config.eos_token),
@@ -160,7 +160,7 @@ impl ChatTemplate {
         let values = context! { messages => Value::from(Serde(messages)), add_generation_prompt => true };
         let rendered = jinja::render(&self.environment, NAME, &values);
         let mut text = rendered.map_err(|problem| {
-            let problem = format!("the chat template fails on this conversation: {}", told(&problem));
+            let problem = format!("the chat template fails on this conversation: {}", error_message(&problem));
             FileError::whole(&self.path, problem)
         })?;
         text.push_str(unfinished);
@@ -169,9 +169,9 @@ impl ChatTemplate {
 }
 
 /// A problem with its line in the template.
-fn told(problem: &Error) -> String {
+fn error_message(problem: &Error) -> String {
     let detail = match problem.kind() {
-        ErrorKind::OutOfFuel => jinja::told(problem),
+        ErrorKind::OutOfFuel => jinja::error_message(problem),
         kind => problem.detail().map_or_else(|| kind.to_string(), str::to_owned),
     };
     problem.line().map_or_else(|| detail.clone(), |line| format!("line {line}: {detail}"))

@@ -221,7 +221,7 @@ impl Wording {
         for style in &self.file.styles {
             jinja::check_expression(&style.when).map_err(|problem| self.wrong(&style.name, problem))?;
             let holds = self.templates.compile_expression(&style.when).and_then(|when| when.eval(facts.values()));
-            if holds.map_err(|problem| self.wrong(&style.when, jinja::told(&problem)))?.is_true() {
+            if holds.map_err(|problem| self.wrong(&style.when, jinja::error_message(&problem)))?.is_true() {
                 found.push(style);
             }
         }
@@ -238,7 +238,7 @@ impl Wording {
     fn render(&self, sentence: &str, facts: &Facts) -> Result<String, WordingError> {
         jinja::check_template(sentence).map_err(|problem| self.wrong("sentences", problem))?;
         let rendered = jinja::render_text(&self.templates, sentence, &facts.values());
-        rendered.map_err(|problem| self.wrong(sentence, jinja::told(&problem)))
+        rendered.map_err(|problem| self.wrong(sentence, jinja::error_message(&problem)))
     }
 
     fn wrong(&self, key: &str, problem: String) -> WordingError {
@@ -269,7 +269,7 @@ mod tests {
     fn wrong_files_are_reported() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("mine.toml");
-        for (from, to, told) in [
+        for (from, to, expected) in [
             ("{{ other }}", "{{ another }}", "undefined"),
             ("sharpness = 5.0", "sharpness = -5.0", "`strong.sharpness`: not a number of at least 0"),
             ("most = 3", "most = 30", "are not in 1 to 10"),
@@ -279,7 +279,7 @@ mod tests {
             let text = EKB.replace(from, to).replace("when = \"not shared\"", "when = \"shared\"");
             std::fs::write(&path, text).expect("written");
             let problem = Wording::load(Some(&path)).err().expect("wrong").to_string();
-            assert!(problem.contains("mine.toml") && problem.contains(told), "{problem}");
+            assert!(problem.contains("mine.toml") && problem.contains(expected), "{problem}");
         }
     }
 }

@@ -5,7 +5,7 @@
 use super::answer::{Decision, parse};
 use crate::files::{FileError, Jsonl, Tally};
 use crate::language::Completion;
-use crate::language::endpoint::{read_completions, told};
+use crate::language::endpoint::{error_message, read_completions};
 use crate::pipeline::{DecisionRecord, Project, Strength};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -58,11 +58,11 @@ pub(super) fn scene_of(custom_id: &str, dataset: &str) -> Option<u64> {
 /// The answers of a record, or the reason for their absence.
 pub(super) fn answers(record: &DecisionRecord) -> Result<Vec<Completion>, String> {
     let Some(response) = &record.response else {
-        return Err(record.error.as_ref().map_or("no response".to_owned(), told));
+        return Err(record.error.as_ref().map_or("no response".to_owned(), error_message));
     };
     match response["status_code"].as_u64() {
         None | Some(200..=299) => read_completions(&response["body"]),
-        Some(status) => Err(format!("status {status}: {}", told(&response["body"]["error"]))),
+        Some(status) => Err(format!("status {status}: {}", error_message(&response["body"]["error"]))),
     }
 }
 
@@ -169,14 +169,14 @@ mod tests {
 
     #[test]
     fn wrong_lines_are_reported() {
-        for (lines, told) in [
+        for (lines, expected) in [
             (vec![line(0, &["x"]), line(0, &["x"])], ":2: custom_id `a-b-0` is there twice"),
             (vec![line(7, &["x"])], "`a-b-7` names no scene; `a-b-0` to `a-b-1` do"),
             (vec!["{\"custom_id\": \"a-0\", \"response\": null}".to_owned()], "`a-0` names no scene"),
             (vec!["{}".to_owned()], ":1: not a valid record"),
         ] {
             let problem = read(&lines, &[2, 2]).expect_err("wrong");
-            assert!(problem.contains(told), "{problem}");
+            assert!(problem.contains(expected), "{problem}");
         }
     }
 }

@@ -211,7 +211,7 @@ mod tests {
 
     #[test]
     fn wrong_rows_are_reported() {
-        for (rest, told) in [
+        for (rest, expected) in [
             (
                 r#""decision_list": ["t"], "choice": [{"C": 1.0}]"#,
                 "the option label `C` in `choice` is beyond the scene's 2 options",
@@ -229,7 +229,7 @@ mod tests {
             (r#""decision_list": ["t"], "choice": [{"A": 1.0}], "behavior": []"#, "but 0 in `behavior`"),
         ] {
             let problem = read(rest).expect_err("wrong");
-            assert!(problem.contains(told), "{problem}");
+            assert!(problem.contains(expected), "{problem}");
         }
         let other = r#"{"user_id": 9, "item_id": 2, "decision_list": [], "choice": []}"#;
         let problem = row().decisions(&scene(), serde_json::from_str(other).expect("a record")).expect_err("wrong");

@@ -54,14 +54,14 @@ pub(super) fn select(
         groups.entry((&scene.measures.dataset, scene.measures.choice_cnt)).or_default().push(place);
     }
     let mut kept = Vec::with_capacity(keep.min(order.len()));
-    let mut told = Vec::with_capacity(groups.len());
+    let mut summary = Vec::with_capacity(groups.len());
     for ((dataset, length), members) in groups {
         let taken = if keep >= order.len() { members.len() } else { allotted(members.len(), order.len(), keep) };
         let taken = taken.min(members.len()).min(keep - kept.len());
         kept.extend_from_slice(&members[..taken]);
-        told.push(Group { dataset: dataset.to_owned(), length, offered: members.len(), kept: taken });
+        summary.push(Group { dataset: dataset.to_owned(), length, offered: members.len(), kept: taken });
     }
-    (kept, told)
+    (kept, summary)
 }
 
 /// `ceil(share x keep)`, rounded as the paper's reference code rounds it: the share first, then the product.

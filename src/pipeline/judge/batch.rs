@@ -5,7 +5,7 @@
 use super::work::{Judgement, Work};
 use super::{JudgeError, JudgeOptions, Predictor};
 use crate::files::{Jsonl, JsonlWriter};
-use crate::language::endpoint::{Extra, LetterStyle, NoLetters, letter_body, read_letters, told};
+use crate::language::endpoint::{Extra, LetterStyle, NoLetters, error_message, letter_body, read_letters};
 use crate::pipeline::answer_journal::{Collector, Place};
 use crate::pipeline::decide::{foreign, short};
 use crate::pipeline::scene_file::scene_lengths;
@@ -104,11 +104,11 @@ fn place_of(custom_id: &str, dataset: &str) -> Option<Place> {
 
 fn read(record: &DecisionRecord, options: usize) -> Result<Judgement, String> {
     let Some(response) = &record.response else {
-        return Err(record.error.as_ref().map_or("no response".to_owned(), told));
+        return Err(record.error.as_ref().map_or("no response".to_owned(), error_message));
     };
     match response.get("status_code").and_then(Value::as_u64) {
         None | Some(200..=299) => {}
-        Some(status) => return Err(format!("status {status}: {}", told(&response["body"]["error"]))),
+        Some(status) => return Err(format!("status {status}: {}", error_message(&response["body"]["error"]))),
     }
     match read_letters(&response["body"], options) {
         Ok(letters) => Ok(Judgement::Letters(letters.probabilities)),

@@ -315,7 +315,7 @@ fn the_remedy_depends_on_the_failure_and_on_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let project = project(folder.path());
     let (prompts, stop) = (Prompts::load(None).expect("prompts"), AtomicBool::new(false));
-    let told = |error, restart| {
+    let message = |error, restart| {
         let options = DecideOptions {
             strength: Strength::Strong,
             decisions: 2,
@@ -329,15 +329,15 @@ fn the_remedy_depends_on_the_failure_and_on_restart() {
         };
         decide(&project, "x", &options, Decider::Model(&picky(error)), &Quiet).expect_err("incomplete").to_string()
     };
-    let lasting = told(LanguageError::Answer, false);
+    let lasting = message(LanguageError::Answer, false);
     assert!(lasting.contains("shorter history; or leave it out with --skip-failed"), "{lasting}");
     assert!(!lasting.contains("run the command again"), "{lasting}");
-    let once = told(LanguageError::Refused, false);
+    let once = message(LanguageError::Refused, false);
     assert!(once.contains("run the command again to ask for the rest"), "{once}");
-    let anew = told(LanguageError::Refused, true);
+    let anew = message(LanguageError::Refused, true);
     assert!(anew.contains("run the command again without --restart to ask for the rest"), "{anew}");
     stop.store(true, Ordering::Relaxed);
-    let stopped = told(LanguageError::Refused, true);
+    let stopped = message(LanguageError::Refused, true);
     assert!(stopped.contains("stopped: ") && stopped.contains("without --restart"), "{stopped}");
 }
 

@@ -100,7 +100,7 @@ impl Workshop<'_> {
             let row = self.rows.get(plan.draft.line, self.raws)?;
             let list = match self.shown(plan, &row) {
                 Ok(list) if !plan.shape.with_real => sources.without_real(&mut rng, list, &situation),
-                told => told,
+                outcome => outcome,
             };
             (IMPRESSION, list)
         } else {
@@ -111,9 +111,9 @@ impl Workshop<'_> {
 
     /// The list in the log.
     fn shown(&self, plan: &Plan, row: &InteractionRow) -> Result<List, &'static str> {
-        let told = row.behavior_features.get("impression_list").cloned().unwrap_or_default();
+        let value = row.behavior_features.get("impression_list").cloned().unwrap_or_default();
         let ids: Vec<ExternalId> =
-            serde_json::from_value(told).map_err(|_| "a row whose `impression_list` is no list of ids")?;
+            serde_json::from_value(value).map_err(|_| "a row whose `impression_list` is no list of ids")?;
         let found: Option<Vec<u32>> = ids.iter().map(|id| self.raws.items.get(id)).collect();
         let items = found.ok_or("a row that shows an item without a row")?;
         let place = row.behavior_features.get("item_pos").and_then(serde_json::Value::as_u64);

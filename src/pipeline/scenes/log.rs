@@ -206,12 +206,12 @@ fn divide(
     let mut parts: Vec<SpillWriter<Entry>> = (0..PARTS).map(|_| scratch.start(BUFFER)).collect::<Result<_, _>>()?;
     let (mut read, mut dated) = (0, false);
     watch.begin("reading interactions (bytes)", reader.size());
-    let mut told = 0;
+    let mut reported = 0;
     while let Some((line, head)) = reader.step()? {
         read += 1;
         if read % STRIDE == 0 {
-            watch.advance(reader.taken() - told);
-            told = reader.taken();
+            watch.advance(reader.taken() - reported);
+            reported = reader.taken();
         }
         let place = || place(path, line);
         let Some(user) = raws.users.get(&head.user_id) else {

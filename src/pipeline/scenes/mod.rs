@@ -304,7 +304,7 @@ fn write(
         writers.push((part, writer));
     }
     let audit = writers.iter().zip(&made.audit).map(|((part, _), (_, findings))| (part.name(), findings.as_slice()));
-    let told = AuditFile {
+    let audit_file = AuditFile {
         dataset: name,
         seed: options.seed,
         lists: options.lists.to_string(),
@@ -315,7 +315,7 @@ fn write(
         counts: &made.tally,
         audit: audit.collect(),
     };
-    let output = told.start(&project.audit(name))?;
+    let output = audit_file.start(&project.audit(name))?;
     let writers = writers.into_iter().map(|(_, writer)| writer.into_partial());
     Ok(Partial::finish_all(writers.chain([output]).collect())?)
 }

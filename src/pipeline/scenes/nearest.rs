@@ -40,7 +40,10 @@ pub(super) fn top(items: impl Iterator<Item = Nearest>, count: usize) -> Vec<u32
         all.truncate(count);
     }
     all.sort_unstable_by(better);
-    all.into_iter().map(|near| near.item).collect()
+    let mut kept: Vec<u32> = all.into_iter().map(|near| near.item).collect();
+    // Collecting in place keeps room for all items.
+    kept.shrink_to_fit();
+    kept
 }
 
 #[cfg(test)]

@@ -214,13 +214,13 @@ mod tests {
         }
         let mix: ListMix = "reference:0.5, random".parse().expect("a mix");
         assert_eq!(mix.to_string(), "reference:0.5,random:1");
-        for (wrong, told) in [
+        for (wrong, expected) in [
             ("rnd", "`rnd` is no list builder; there are reference, random, popularity-matched"),
             ("random:-1", "the weight in `random:-1`"),
             ("random,random:2", "`random` is named twice"),
         ] {
             let problem = wrong.parse::<ListMix>().expect_err("wrong");
-            assert!(problem.contains(told), "{problem}");
+            assert!(problem.contains(expected), "{problem}");
         }
     }
 

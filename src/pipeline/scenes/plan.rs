@@ -31,11 +31,11 @@ impl Plan {
         let span = options.lengths[draft.part as usize];
         let length = span.least + below(&mut rng, (span.most - span.least) as u32 + 1) as usize;
         let kind = options.lists.draw(&mut rng);
-        let told =
+        let wanted =
             options.history.least + below(&mut rng, (options.history.most - options.history.least) as u32 + 1) as usize;
         let rows = log.of(draft.user)?;
         let earlier = &rows[..draft.earlier as usize];
-        let history = earlier[earlier.len().saturating_sub(told)..].iter().map(|row| row.line).collect();
+        let history = earlier[earlier.len().saturating_sub(wanted)..].iter().map(|row| row.line).collect();
         Ok(Plan { draft, shape: Shape { kind, length, with_real }, history })
     }
 
@@ -66,14 +66,14 @@ impl Rows {
         let mut kept = BTreeMap::new();
         let mut next = wanted.iter().peekable();
         watch.begin("fetching the rows of the scenes (bytes)", source.size());
-        let mut told = 0;
+        let mut reported = 0;
         while next.peek().is_some() && source.advance()? {
             if next.next_if(|&&line| line == source.line()).is_some() {
                 kept.insert(source.line(), source.bytes().into());
             }
             if source.line() % STRIDE == 0 {
-                watch.advance(source.taken() - told);
-                told = source.taken();
+                watch.advance(source.taken() - reported);
+                reported = source.taken();
             }
         }
         Ok(Rows(kept))

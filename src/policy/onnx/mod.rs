@@ -259,7 +259,7 @@ mod tests {
             return;
         }
         let world = World::with_log(3, 50, &[&[1, 2], &[7, 40], &[40]]);
-        for (number, told) in [(f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf"), (f32::NAN, "NaN")] {
+        for (number, printed) in [(f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf"), (f32::NAN, "NaN")] {
             let folder = ranker_folder("ranker", &world.context().catalogue);
             let path = folder.path().join("ranker.onnx");
             let before = sha256(&std::fs::read(&path).expect("a graph"));
@@ -283,7 +283,7 @@ mod tests {
             let mut policy = Onnx::new(folder.path(), &world.context(), MOST_SCORES).expect("a policy");
             let failure = world.refusal(&mut policy, &world.users(), &vec![mask(50, &[]); 3]);
             assert_eq!(failure.user, Some(UserId(1)));
-            assert!(failure.problem.contains(&format!("`scores` is {told} for item 0")), "{}", failure.problem);
+            assert!(failure.problem.contains(&format!("`scores` is {printed} for item 0")), "{}", failure.problem);
         }
     }
 

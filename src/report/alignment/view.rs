@@ -33,7 +33,7 @@ pub(super) struct View {
 
 #[derive(Serialize)]
 struct OrderView {
-    told: String,
+    summary: String,
     metric: String,
     rows: Vec<[String; 3]>,
     left_out: Vec<String>,
@@ -64,7 +64,7 @@ impl View {
         let legend = models.iter().map(|model| ((*model).to_owned(), class(model)));
         let all = groups.first().copied().unwrap_or_default();
         let [reliability, positions] = answers(found, all, &class);
-        let (answer, more) = told(found);
+        let (answer, more) = summary(found);
         View {
             title: format!("Alignment of {} with users", found.model),
             style,
@@ -156,7 +156,7 @@ fn with_interval(of: &SceneFigure) -> String {
 }
 
 /// A summary of the figures in a few sentences: the first one, and the others.
-fn told(found: &SceneAlignment) -> (String, Vec<String>) {
+fn summary(found: &SceneAlignment) -> (String, Vec<String>) {
     let list = found.headline_list();
     let of = |measure: &str, who: &str| -> Option<&SceneFigure> {
         found.figure(list, Scope::All, who, measure).filter(|of| of.estimate.is_finite())
@@ -271,15 +271,15 @@ fn order(found: &PolicyOrder) -> OrderView {
             of.too_close
         )
     };
-    let mut told = vec![format!(
+    let mut sentences = vec![format!(
         "First slates of {} frozen policies of {} for {} users: the probability that the model accepts something of them, and what \
          they find of the held-out interactions.",
         found.policies.len(),
         found.scenario,
         found.users
     )];
-    told.extend(found.agreements.iter().map(agreement));
-    told.extend(found.learning.iter().map(|of| {
+    sentences.extend(found.agreements.iter().map(agreement));
+    sentences.extend(found.learning.iter().map(|of| {
         format!(
             "What learning adds: the order at the end of a run correlates with that of policies that learned on half of the held-out \
              interactions at {}, what learning adds on both sides at {}.",
@@ -287,11 +287,11 @@ fn order(found: &PolicyOrder) -> OrderView {
             with(&of.spearman_gain)
         )
     }));
-    told.push(format!("But {SELF_SELECTED}."));
+    sentences.push(format!("But {SELF_SELECTED}."));
     let value = |of: &OrderFigure| format!("{:.4}", of.estimate);
     let row = |of: &StartPolicy| [of.policy.clone(), value(&of.simulated), value(&of.ndcg)];
     OrderView {
-        told: told.join(" "),
+        summary: sentences.join(" "),
         metric: "simulated value".to_owned(),
         rows: found.policies.iter().map(row).collect(),
         left_out: found.left_out.clone(),

@@ -23,7 +23,7 @@ pub(super) struct View {
 
 #[derive(Serialize)]
 struct Policies {
-    told: String,
+    summary: String,
     svg: Option<String>,
     rows: Vec<[String; 6]>,
     wrong: Vec<String>,
@@ -113,7 +113,7 @@ fn policies(ranking: &Ranking) -> Policies {
         [one.policy.clone(), auc, observed, ends(one.observed), number(one.predicted_before), predicted]
     });
     Policies {
-        told: format!(
+        summary: format!(
             "Each policy orders the items of {} lists ({:.1} items each on average); its best {} are worth the share of them that \
              users accepted. The users' responses separate {} pairs of policies, and the model orders {} of them in the same way. Kendall's tau of both orders is \
              {tau}. Predicted and observed values differ by {} (root mean square) as the model is, and by {} with its level set.",

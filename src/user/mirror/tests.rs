@@ -209,7 +209,7 @@ fn outputs_of_another_size_are_refused_and_never_misread() {
     if !has_runtime() {
         return;
     }
-    for (name, value, axis, told) in [
+    for (name, value, axis, expected) in [
         ("item", "sum", 1, "output `item` has shape [4, 6], expected [4, 3]"),
         ("item", "sum", 0, "output `item` has shape [8, 3], expected [4, 3]"),
         ("start", "state_sum", 1, "output `state` has shape [4, 6], expected [4, 3]"),
@@ -220,19 +220,19 @@ fn outputs_of_another_size_are_refused_and_never_misread() {
         ("choice", "rating_sum", 2, "output `rating` has shape [4, 5, 10], expected [4, 5, 5]"),
         ("choice", "rating_sum", 1, "output `rating` has shape [4, 10, 5], expected [4, 5, 5]"),
     ] {
-        refuse(name, &[told], |graph| {
+        refuse(name, &[expected], |graph| {
             let mut repeats = vec![1; if value == "rating_sum" { 3 } else { 2 }];
             repeats[axis] = 2;
             swap(name, value, of_run(graph, value, &repeats).node("Tile", &[value, "of_run"], "mixed"))
         });
     }
-    for (name, value, told) in [
+    for (name, value, expected) in [
         ("item", "sum", "output `item` has shape [4, 1], expected [4, 3]"),
         ("start", "query_sum", "output `query` has shape [4, 1], expected [4, 2]"),
         ("update", "state_sum", "output `state_next` has shape [4, 1], expected [4, 3]"),
         ("choice", "score_sum", "output `choice` has shape [4, 2], expected [4, 6]"),
     ] {
-        refuse(name, &[told], |graph| {
+        refuse(name, &[expected], |graph| {
             let graph = of_run(graph, value, &[1]).ints("from", &[0]).ints("axis", &[1]);
             swap(name, value, graph.node("Slice", &[value, "from", "of_run", "axis"], "mixed"))
         });
@@ -251,8 +251,8 @@ fn numbers_that_are_not_finite_are_refused() {
         ("update", "state_sum", "state_next"),
         ("update", "query_sum", "query"),
     ] {
-        for (number, told) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf")] {
-            refuse(name, &[&format!("output `{output}` has {told} in row 0, expected finite numbers")], |graph| {
+        for (number, text) in [(f32::NAN, "NaN"), (f32::INFINITY, "inf"), (f32::NEG_INFINITY, "-inf")] {
+            refuse(name, &[&format!("output `{output}` has {text} in row 0, expected finite numbers")], |graph| {
                 swap(name, value, graph.floats("broken", &[1], &[number]).node("Add", &[value, "broken"], "mixed"))
             });
         }

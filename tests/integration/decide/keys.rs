@@ -44,7 +44,7 @@ fn the_key_is_hidden_in_answers_that_repeat_it() {
 fn refusals_are_reported_at_once_and_without_the_key() {
     let key = [("TOY_KEY", "sk-very-secret")];
     let body = || json!({"error": {"message": "bad key sk-very-secret"}}).to_string();
-    for (code, headers, told) in [
+    for (code, headers, expected) in [
         (401, "", "check the environment variable TOY_KEY"),
         (403, "", "check the environment variable TOY_KEY"),
         (404, "", "check --endpoint"),
@@ -58,7 +58,7 @@ fn refusals_are_reported_at_once_and_without_the_key() {
         let base = server.base();
         let all = arguments("decide", folder.path(), &base, &["--api-key-env", "TOY_KEY", "--concurrency", "1"]);
         let answer = recmirror_with(&key, &all).expect(if code == 429 { 1 } else { 2 });
-        let answer = answer.says(&[told]);
+        let answer = answer.says(&[expected]);
         assert!(!answer.stderr.contains("very-secret"), "{}", answer.stderr);
         assert!(server.requests()[0].head.contains("authorization: bearer sk-very-secret"));
         let most = if code == 400 { 2 } else { 1 };

@@ -40,7 +40,10 @@ fn steam_takes_the_first_review_of_users_with_five_to_twenty() {
             "item:    Game 2; genres: Action, Indie; developer: Dev; publisher: Pub; released: 2016-01-04; tags: Fun; reviews: Mixed; price: $4.99",
         ],
     );
-    assert_eq!(import.told().iter().map(|row| row.1.clone()).collect::<Vec<_>>(), [2, 1, 3, 4, 5].map(|id| json!(id)));
+    assert_eq!(
+        import.triples().iter().map(|row| row.1.clone()).collect::<Vec<_>>(),
+        [2, 1, 3, 4, 5].map(|id| json!(id))
+    );
     let items = import.rows("item_feature");
     assert_eq!(items[0]["item_description"]["price"], "Free To Play");
     assert_eq!(items[0]["item_features"]["time"], 1_451_865_600);
@@ -107,7 +110,7 @@ fn amazon_2023_uses_the_end_of_the_log_and_products_with_ratings() {
             "item:    One two three four five six seven eight nine ten ...; category: All Beauty; price: $9.99; average rating: 4.5 (10 ratings)",
         ],
     );
-    assert_eq!(import.told()[0], (json!("U0"), json!("P0"), json!(86_400.0 * 17.0 + 0.5)));
+    assert_eq!(import.triples()[0], (json!("U0"), json!("P0"), json!(86_400.0 * 17.0 + 0.5)));
     let all = import.try_it("amazon", &["--latest", "1", "--least", "1"]).expect(0);
     assert!(all.stdout.contains("75 interactions kept"), "{}", all.stdout);
 }

@@ -68,7 +68,7 @@ fn lastfm_takes_the_times_of_tags_where_it_has_them() {
         ],
     );
     assert_eq!(import.rows("user_feature")[0]["user_features"]["friends"], json!([3, 5]));
-    assert_eq!(import.told()[0].2, Value::Null);
+    assert_eq!(import.triples()[0].2, Value::Null);
 
     write(&import.from().join("tags.dat"), b"tagID\ttagValue\n1\tm\xe9tal\n2\tpop\n".as_slice());
     let tagged: String = (2..=6)
@@ -89,7 +89,7 @@ fn lastfm_takes_the_times_of_tags_where_it_has_them() {
             "item:    Artist 2",
         ],
     );
-    assert_eq!(import.told()[0], (json!(2), json!(2), json!(1_238_536_700)));
+    assert_eq!(import.triples()[0], (json!(2), json!(2), json!(1_238_536_700)));
 }
 
 #[test]
@@ -147,7 +147,7 @@ fn goodreads_joins_books_genres_authors_and_reviews() {
         import.interactions()[1]["behavior_features"],
         json!({"is_read": true, "rating": 4, "review": "The whole review"})
     );
-    assert_eq!(import.told()[0], (json!("u"), json!(1), json!(1_357_079_954)));
+    assert_eq!(import.triples()[0], (json!("u"), json!(1), json!(1_357_079_954)));
 }
 
 #[test]
@@ -198,5 +198,5 @@ fn mobilerec_is_in_two_folders() {
             "item:    App 1; average rating: 4.2 (1,000 ratings); category: Puzzle; developer: Maker; price: free",
         ],
     );
-    assert_eq!(import.told()[0], (json!("u1"), json!("com.a1"), json!(1_655_769_600)));
+    assert_eq!(import.triples()[0], (json!("u1"), json!("com.a1"), json!(1_655_769_600)));
 }

@@ -62,24 +62,27 @@ fn missing_files_of_a_folder_are_reported() {
         ("config.json", "DIR/config.json does not exist; copy it from the checkpoint"),
         ("model.onnx", "DIR/model.onnx does not exist; the folder has: halves.onnx, strange.onnx"),
     ] {
-        let told = refused("llama", None, |folder| std::fs::remove_file(folder.join(name)).unwrap());
-        assert!(told.starts_with(expected), "{told}");
+        let error = refused("llama", None, |folder| std::fs::remove_file(folder.join(name)).unwrap());
+        assert!(error.starts_with(expected), "{error}");
     }
-    let told = refused("qwen2", None, |folder| std::fs::remove_file(folder.join("model.onnx_data")).unwrap());
-    assert!(told.starts_with("cannot load DIR/model.onnx: it keeps weights in `model.onnx_data`"), "{told}");
-    let told = refused("qwen2", None, |folder| {
+    let error = refused("qwen2", None, |folder| std::fs::remove_file(folder.join("model.onnx_data")).unwrap());
+    assert!(error.starts_with("cannot load DIR/model.onnx: it keeps weights in `model.onnx_data`"), "{error}");
+    let error = refused("qwen2", None, |folder| {
         std::fs::rename(folder.join("model.onnx_data"), folder.join("elsewhere")).unwrap();
         std::os::unix::fs::symlink("/etc/hostname", folder.join("model.onnx_data")).unwrap();
     });
-    assert!(told.contains("`model.onnx_data`, a link that leaves its folder"), "{told}");
-    let told = LocalModel::load(Path::new("no/such/folder"), &options(1, 0)).err().expect("refused").to_string();
-    assert!(told.starts_with("no/such/folder is no folder; a language model is a folder with `model.onnx`"), "{told}");
+    assert!(error.contains("`model.onnx_data`, a link that leaves its folder"), "{error}");
+    let error = LocalModel::load(Path::new("no/such/folder"), &options(1, 0)).err().expect("refused").to_string();
+    assert!(
+        error.starts_with("no/such/folder is no folder; a language model is a folder with `model.onnx`"),
+        "{error}"
+    );
     for graph in ["../model.onnx", "/model.onnx", "a/../../model.onnx"] {
-        let told = refused("llama", Some(graph), |_| ());
-        assert_eq!(told, format!("DIR: the graph `{graph}` is not a file in the model's folder"));
+        let error = refused("llama", Some(graph), |_| ());
+        assert_eq!(error, format!("DIR: the graph `{graph}` is not a file in the model's folder"));
     }
-    let told = refused("llama", Some("other.onnx"), |_| ());
-    assert!(told.starts_with("DIR/other.onnx does not exist; the folder has: halves.onnx, model.onnx"), "{told}");
+    let error = refused("llama", Some("other.onnx"), |_| ());
+    assert!(error.starts_with("DIR/other.onnx does not exist; the folder has: halves.onnx, model.onnx"), "{error}");
 }
 
 #[test]
@@ -88,32 +91,35 @@ fn errors_in_a_folder_are_reported() {
         return;
     }
     let config = "tokenizer_config.json";
-    let told = refused("llama", None, |folder| edit(folder, config, "{% endfor %}", ""));
-    assert!(told.starts_with("DIR/tokenizer_config.json: the chat template is wrong: line "), "{told}");
-    let told =
+    let error = refused("llama", None, |folder| edit(folder, config, "{% endfor %}", ""));
+    assert!(error.starts_with("DIR/tokenizer_config.json: the chat template is wrong: line "), "{error}");
+    let error =
         refused("llama", None, |folder| write(&folder.join("chat_template.jinja"), "{{ raise_exception('no') }}"));
-    assert_eq!(told, "DIR/chat_template.jinja: the chat template fails on this conversation: line 1: no");
+    assert_eq!(error, "DIR/chat_template.jinja: the chat template fails on this conversation: line 1: no");
     // A text that is the same whatever is asked, or has the roles alone.
     for template in ["Hello.", "{% for message in messages %}<{{ message.role }}>{% endfor %}"] {
-        let told = refused("llama", None, |folder| write(&folder.join("chat_template.jinja"), template));
-        assert!(told.starts_with("DIR/chat_template.jinja: the chat template leaves out the user's message"), "{told}");
+        let error = refused("llama", None, |folder| write(&folder.join("chat_template.jinja"), template));
+        assert!(
+            error.starts_with("DIR/chat_template.jinja: the chat template leaves out the user's message"),
+            "{error}"
+        );
     }
-    let told = refused("llama", None, |folder| write(&folder.join("tokenizer.json"), "{\"version\": 1"));
-    assert!(told.starts_with("DIR/tokenizer.json: "), "{told}");
-    let told = refused("llama", None, |folder| write(&folder.join(config), b"{\"chat_template\": \"\xff\"}"));
-    assert_eq!(told, "DIR/tokenizer_config.json: is not UTF-8");
-    let told = refused("llama", None, |folder| write(&folder.join("config.json"), "{\"eos_token_id\": \"two\"}"));
-    assert!(told.starts_with("DIR/config.json: "), "{told}");
-    let told = refused("llama", None, |folder| {
+    let error = refused("llama", None, |folder| write(&folder.join("tokenizer.json"), "{\"version\": 1"));
+    assert!(error.starts_with("DIR/tokenizer.json: "), "{error}");
+    let error = refused("llama", None, |folder| write(&folder.join(config), b"{\"chat_template\": \"\xff\"}"));
+    assert_eq!(error, "DIR/tokenizer_config.json: is not UTF-8");
+    let error = refused("llama", None, |folder| write(&folder.join("config.json"), "{\"eos_token_id\": \"two\"}"));
+    assert!(error.starts_with("DIR/config.json: "), "{error}");
+    let error = refused("llama", None, |folder| {
         edit(folder, "config.json", "\"eos_token_id\": 2", "\"eos_token_id\": null");
         edit(folder, config, "\"eos_token\"", "\"other_token\"");
         std::fs::remove_file(folder.join("generation_config.json")).unwrap();
     });
-    assert!(told.contains("no `eos_token_id`"), "{told}");
-    let told = refused("llama", None, |folder| {
+    assert!(error.contains("no `eos_token_id`"), "{error}");
+    let error = refused("llama", None, |folder| {
         edit(folder, "tokenizer.json", "\"[B\": 268", "\"[B\": 268, \"more\": 269");
     });
-    assert!(told.contains("gives logits for 269 tokens, but tokenizer.json has 270"), "{told}");
+    assert!(error.contains("gives logits for 269 tokens, but tokenizer.json has 270"), "{error}");
 }
 
 #[test]
@@ -123,25 +129,25 @@ fn unusable_graphs_are_reported() {
     }
     let whole = std::fs::read(fixture("llama").join("model.onnx")).expect("a graph");
     for length in [0, 100, whole.len() / 2, whole.len() - 1] {
-        let told = refused("llama", None, |folder| write(&folder.join("model.onnx"), &whole[..length]));
-        assert!(told.contains("DIR/model.onnx"), "{length}: {told}");
+        let error = refused("llama", None, |folder| write(&folder.join("model.onnx"), &whole[..length]));
+        assert!(error.contains("DIR/model.onnx"), "{length}: {error}");
     }
     // Weights that are beside the graph, cut off.
-    let told = refused("qwen2", None, |folder| {
+    let error = refused("qwen2", None, |folder| {
         let path = folder.join("model.onnx_data");
         let whole = std::fs::read(&path).expect("weights");
         write(&path, &whole[..whole.len() / 2]);
     });
-    assert!(told.starts_with("cannot load DIR/model.onnx"), "{told}");
-    let told = refused("llama", Some("strange.onnx"), |_| ());
+    assert!(error.starts_with("cannot load DIR/model.onnx"), "{error}");
+    let error = refused("llama", Some("strange.onnx"), |_| ());
     assert!(
-        told.starts_with("DIR/strange.onnx: unknown input `token_type_ids`; a causal language model has"),
-        "{told}"
+        error.starts_with("DIR/strange.onnx: unknown input `token_type_ids`; a causal language model has"),
+        "{error}"
     );
-    let told = refused("llama", None, |folder| {
+    let error = refused("llama", None, |folder| {
         std::fs::copy(package().join("models/mirror/item.onnx"), folder.join("model.onnx")).unwrap();
     });
-    assert_eq!(told, "DIR/model.onnx: no input `input_ids`; the graph has: attributes, vectors");
+    assert_eq!(error, "DIR/model.onnx: no input `input_ids`; the graph has: attributes, vectors");
 }
 
 #[test]
@@ -154,11 +160,11 @@ fn a_wrong_card_is_reported() {
     };
     let sha = "0".repeat(64);
     for name in ["model.onnx", "model.onnx_data", "tokenizer.json", "config.json", "tokenizer_config.json"] {
-        let told = refused("qwen2", None, |folder| {
+        let error = refused("qwen2", None, |folder| {
             let files = format!("[files.\"{name}\"]\nsha256 = \"{sha}\"");
             write(&folder.join("card.toml"), card("model.onnx", &files));
         });
-        assert!(told.starts_with(&format!("DIR/{name}: has sha256 ")) && told.contains(&sha), "{told}");
+        assert!(error.starts_with(&format!("DIR/{name}: has sha256 ")) && error.contains(&sha), "{error}");
     }
     for (from, to, expected) in [
         ("language", "mirror", "DIR/card.toml: kind is `mirror`, expected `language`"),
@@ -168,10 +174,10 @@ fn a_wrong_card_is_reported() {
         ("model.onnx", "other.onnx", "DIR/other.onnx does not exist; the folder has: model.onnx"),
         ("summary", "summery", "DIR/card.toml: "),
     ] {
-        let told = refused("qwen2", None, |folder| {
+        let error = refused("qwen2", None, |folder| {
             write(&folder.join("card.toml"), card("model.onnx", "[files]").replace(from, to));
         });
-        assert!(told.starts_with(expected), "{told}");
+        assert!(error.starts_with(expected), "{error}");
     }
     let folder = copy("qwen2");
     write(&folder.path().join("card.toml"), card("model.onnx", "[files]"));

@@ -172,35 +172,35 @@ fn impossible_settings_are_reported_at_load() {
     let remove = |name: &'static str| {
         move |folder: &Path, _: &mut LanguageParameters| std::fs::remove_file(folder.join(name)).unwrap()
     };
-    let told = refused(remove("tokenizer.json"), 4);
-    assert!(told.starts_with("DIR/tokenizer.json does not exist; copy it from the checkpoint"), "{told}");
-    let told = refused(|_, spec| spec.graph = "other.onnx".to_owned(), 4);
-    assert!(told.starts_with("DIR/other.onnx does not exist; the folder has: halves.onnx, model.onnx"), "{told}");
-    let told = refused(|folder, _| write(&folder.join("model.onnx"), b"short"), 4);
-    assert!(told.contains("DIR/model.onnx"), "{told}");
-    let told = refused(|folder, _| write(&folder.join("prompts.toml"), PROMPTS.replace("none =", "nothing =")), 4);
-    assert!(told.contains("DIR/prompts.toml") && told.contains("nothing"), "{told}");
-    let told = refused(|folder, _| write(&folder.join("template.toml"), TEMPLATE.replace("}}", "}")), 4);
-    assert!(told.starts_with("DIR/template.toml: `"), "{told}");
+    let error = refused(remove("tokenizer.json"), 4);
+    assert!(error.starts_with("DIR/tokenizer.json does not exist; copy it from the checkpoint"), "{error}");
+    let error = refused(|_, spec| spec.graph = "other.onnx".to_owned(), 4);
+    assert!(error.starts_with("DIR/other.onnx does not exist; the folder has: halves.onnx, model.onnx"), "{error}");
+    let error = refused(|folder, _| write(&folder.join("model.onnx"), b"short"), 4);
+    assert!(error.contains("DIR/model.onnx"), "{error}");
+    let error = refused(|folder, _| write(&folder.join("prompts.toml"), PROMPTS.replace("none =", "nothing =")), 4);
+    assert!(error.contains("DIR/prompts.toml") && error.contains("nothing"), "{error}");
+    let error = refused(|folder, _| write(&folder.join("template.toml"), TEMPLATE.replace("}}", "}")), 4);
+    assert!(error.starts_with("DIR/template.toml: `"), "{error}");
     let wrong = "profile = ''\nitem = '{{ item.title|words(item) }}'\nhistory = ''\n";
-    let told = refused(|folder, _| write(&folder.join("template.toml"), wrong), 4);
-    assert!(told.starts_with("DIR/template.toml: `item`"), "{told}");
+    let error = refused(|folder, _| write(&folder.join("template.toml"), wrong), 4);
+    assert!(error.starts_with("DIR/template.toml: `item`"), "{error}");
     let card = "kind = 'language'\nversion = 1\nname = 'x'\nsummary = ''\ngraph = 'model.onnx'\n[files.\"prompts.toml\"]\nsha256 = '00'\n";
-    let told = refused(|folder, _| write(&folder.join("card.toml"), card), 4);
-    assert!(told.starts_with("DIR/prompts.toml: has sha256 ") && told.contains("card.toml says 00"), "{told}");
-    let told = refused(
+    let error = refused(|folder, _| write(&folder.join("card.toml"), card), 4);
+    assert!(error.starts_with("DIR/prompts.toml: has sha256 ") && error.contains("card.toml says 00"), "{error}");
+    let error = refused(
         |folder, _| {
             write(&folder.join("card.toml"), card);
             std::fs::remove_file(folder.join("prompts.toml")).unwrap();
         },
         4,
     );
-    assert!(told.starts_with("DIR/prompts.toml does not exist; card.toml lists it"), "{told}");
+    assert!(error.starts_with("DIR/prompts.toml does not exist; card.toml lists it"), "{error}");
     assert!(refused(|_, _| (), 26).starts_with("`slate` is 26, but a language user identifies options by labels: 25"));
-    let told = refused(|_, spec| (spec.mode, spec.rotations) = (LanguageMode::Rationale, 2), 4);
-    assert!(told.starts_with("`user.rotations` is 2, but a rationale speaks of one order of the list"), "{told}");
-    let told = refused(|_, spec| (spec.mode, spec.rationale_tokens) = (LanguageMode::Rationale, 250), 4);
-    assert!(told.contains("reads at most 256 tokens") && told.contains("`user.rationale_tokens`"), "{told}");
+    let error = refused(|_, spec| (spec.mode, spec.rotations) = (LanguageMode::Rationale, 2), 4);
+    assert!(error.starts_with("`user.rotations` is 2, but a rationale speaks of one order of the list"), "{error}");
+    let error = refused(|_, spec| (spec.mode, spec.rationale_tokens) = (LanguageMode::Rationale, 250), 4);
+    assert!(error.contains("reads at most 256 tokens") && error.contains("`user.rationale_tokens`"), "{error}");
 }
 
 #[test]
@@ -218,8 +218,8 @@ fn a_list_has_25_items_at_most_and_must_fit() {
     let choice = respond_to(&load(&spec(model.path()), &data, &log, 25)).expect("an answer").choice;
     assert!(choice.len() == 26 && choice.iter().all(|logit| logit.is_finite()));
     write(&model.path().join("template.toml"), "profile = ''\nhistory = ''\nitem = 'a much longer text'\n");
-    let told = respond_to(&load(&spec(model.path()), &data, &log, 25)).expect_err("too long");
-    assert!(told.starts_with("a scene of 25 items has ") && told.contains("lower `slate`"), "{told}");
+    let error = respond_to(&load(&spec(model.path()), &data, &log, 25)).expect_err("too long");
+    assert!(error.starts_with("a scene of 25 items has ") && error.contains("lower `slate`"), "{error}");
     // In a scenario it is an error before anything runs.
     let folder = with_data();
     let scenario = write_scenario(folder.path(), &["random"]);

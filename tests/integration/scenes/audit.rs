@@ -40,19 +40,19 @@ fn sentence_embeddings_are_stored_and_recomputed_when_stale() {
         let answer = scenes(folder.path(), "x", &["--train", "40", "--eval", "10", "--embedder", &embedder]).expect(0);
         (answer.stdout, read(&folder.path().join("datasets/x_train.jsonl")))
     };
-    let (told, first) = made();
-    assert!(told.contains("(vectors computed now)") && told.contains("sentence centre"), "{told}");
+    let (output, first) = made();
+    assert!(output.contains("(vectors computed now)") && output.contains("sentence centre"), "{output}");
     assert_eq!(names_in(&folder.path().join("embeddings")), ["x_items.json", "x_items.npy"]);
-    let (told, second) = made();
-    assert!(told.contains("(vectors kept in embeddings/)"), "{told}");
+    let (output, second) = made();
+    assert!(output.contains("(vectors kept in embeddings/)"), "{output}");
     assert_eq!(first, second);
     let file = folder.path().join("embeddings/x_items.npy");
     let whole = std::fs::read(&file).expect("vectors");
     let mut bytes = whole.clone();
     *bytes.last_mut().expect("a byte") ^= 1;
     write(&file, &bytes);
-    let (told, third) = made();
-    assert!(told.contains("(vectors computed now)"), "a damaged file: {told}");
+    let (output, third) = made();
+    assert!(output.contains("(vectors computed now)"), "a damaged file: {output}");
     assert!(first == third && std::fs::read(&file).expect("vectors") == whole);
     let items = folder.path().join("raws/x_item_feature.jsonl");
     write(&items, read(&items).replacen("river saga0 t0", "a new film t0", 1));

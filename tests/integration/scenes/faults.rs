@@ -20,8 +20,8 @@ fn rows_that_cannot_be_used_are_counted() {
         ("an interaction with an item without a row", count),
         ("an interaction with an item that the user had taken before", count - 2),
     ] {
-        let told = format!("dropped         1  {reason} (first: ");
-        assert!(answer.stdout.contains(&told), "{reason} in {}", answer.stdout);
+        let expected = format!("dropped         1  {reason} (first: ");
+        assert!(answer.stdout.contains(&expected), "{reason} in {}", answer.stdout);
         assert!(answer.stdout.contains(&format!("x_interaction.jsonl:{line})")), "{reason}: {line}");
     }
     assert!(answer.stdout.contains("dropped         1  a user's row once more"));
@@ -108,12 +108,12 @@ fn wrong_files_are_reported_and_nothing_is_written() {
             "x_template.toml: `item`",
         ),
     ];
-    for (damage, told) in damages {
+    for (damage, expected) in damages {
         let (folder, raws) = (place(), Raws::new());
         raws.write(folder.path(), "x");
         damage(&folder.path().join("raws/x_interaction.jsonl"));
-        scenes(folder.path(), "x", &["--train", "20", "--eval", "10"]).expect(2).says(&[told]);
-        assert_eq!(names_in(folder.path()), ["raws"], "{told}");
+        scenes(folder.path(), "x", &["--train", "20", "--eval", "10"]).expect(2).says(&[expected]);
+        assert_eq!(names_in(folder.path()), ["raws"], "{expected}");
     }
 }
 
@@ -142,7 +142,7 @@ fn packed_files_give_what_plain_ones_give() {
 fn wrong_options_are_reported() {
     let (folder, raws) = (place(), Raws::new());
     raws.write(folder.path(), "x");
-    for (more, told) in [
+    for (more, expected) in [
         (&["--train-lists", "1-5"][..], "--train-lists 1-5: lists have 2 to 25 items"),
         (&["--eval-lists", "30"], "--eval-lists 30: lists have 2 to 25 items"),
         (&["--lists", "near"], "`near` is no list builder; there are reference, random"),
@@ -152,7 +152,7 @@ fn wrong_options_are_reported() {
         (&["--train", "0", "--eval", "0"], "there is nothing to make"),
         (&["--snapshots", "0"], "--snapshots 0: a number from 1 to 64"),
     ] {
-        scenes(folder.path(), "x", more).expect(2).says(&[told]);
+        scenes(folder.path(), "x", more).expect(2).says(&[expected]);
     }
 }
 

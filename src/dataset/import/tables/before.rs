@@ -20,7 +20,7 @@ struct Layout {
 }
 
 impl Layout {
-    fn of(columns: &[String], told: &History, path: &Path) -> Result<Layout, FileError> {
+    fn of(columns: &[String], given: &History, path: &Path) -> Result<Layout, FileError> {
         let column = |name: &Option<String>, guess: Option<usize>, key: &str| match name {
             Some(name) => columns.iter().position(|other| other == name).map(Some).ok_or_else(|| {
                 let known = columns.join("`, `");
@@ -37,9 +37,9 @@ impl Layout {
             FileError::line(path, 1, problem)
         };
         Ok(Layout {
-            user: column(&told.user, find::user_id(columns), "user")?.ok_or_else(|| missing("user"))?,
-            items: column(&told.items, history_column(columns), "items")?.ok_or_else(|| missing("items"))?,
-            times: column(&told.times, history_times_column(columns), "times")?,
+            user: column(&given.user, find::user_id(columns), "user")?.ok_or_else(|| missing("user"))?,
+            items: column(&given.items, history_column(columns), "items")?.ok_or_else(|| missing("items"))?,
+            times: column(&given.times, history_times_column(columns), "times")?,
         })
     }
 }
@@ -51,10 +51,10 @@ impl Layout {
 pub(super) fn rows(
     path: &Path,
     mut sheet: Sheet,
-    told: &History,
+    given: &History,
     visit: &mut Visit<'_, RawRow>,
 ) -> Result<(), ImportError> {
-    let layout = Layout::of(sheet.columns(), told, path)?;
+    let layout = Layout::of(sheet.columns(), given, path)?;
     while sheet.step()? {
         let place = Place::new(path, sheet.line(), 0);
         let user = sheet.text(layout.user).to_owned();

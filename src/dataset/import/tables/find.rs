@@ -79,7 +79,7 @@ pub(super) fn find(folder: &Folder, spec: &Spec) -> Result<Option<Found>, Import
         };
     }
     let others: Vec<&Table> = tables.iter().filter(|table| !logs.contains(&table.path)).collect();
-    let side = |told: &Option<String>, is: fn(&Table) -> bool, what: &'static str| match told {
+    let side = |given: &Option<String>, is: fn(&Table) -> bool, what: &'static str| match given {
         Some(name) if name.is_empty() => Ok(None),
         Some(name) => named(name).map(Some).map_err(ImportError::from),
         None => one(folder, others.iter().filter(|table| is(table)).map(|table| &table.path), what),
@@ -89,7 +89,7 @@ pub(super) fn find(folder: &Folder, spec: &Spec) -> Result<Option<Found>, Import
     let history = side(&spec.history.file, is_history, "history")?;
     let belongs = |path: &Path| {
         // A name that is empty says that there is no such table.
-        let lacks = |found: &Option<PathBuf>, told: &Option<String>| found.is_none() && told.is_none();
+        let lacks = |found: &Option<PathBuf>, given: &Option<String>| found.is_none() && given.is_none();
         (spec.log.is_none() && logs.iter().any(|log| is_alike(log, path)))
             || (lacks(&items, &spec.items.file) && is_called(path, &ITEMS))
             || (lacks(&users, &spec.users.file) && is_called(path, &USERS))
@@ -181,10 +181,10 @@ fn noted(unreadable: Vec<(PathBuf, FileError)>, belongs: impl Fn(&Path) -> bool)
 
 /// The error about a table that may belong to the data.
 fn left_out(path: &Path, problem: &FileError) -> FileError {
-    let told = problem.to_string();
-    let told = told.strip_prefix(&path.display().to_string()).unwrap_or(&told).trim_start_matches([':', ' ']);
+    let message = problem.to_string();
+    let message = message.strip_prefix(&path.display().to_string()).unwrap_or(&message).trim_start_matches([':', ' ']);
     let remedy = format!("repair the file, move it away if it is no part of the data, or name the tables in {NAME}");
-    FileError::whole(path, format!("{told}; {remedy}"))
+    FileError::whole(path, format!("{message}; {remedy}"))
 }
 
 /// Returns true if two files are tables of one form that hardly anything but a log is written in.

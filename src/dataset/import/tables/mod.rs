@@ -204,13 +204,13 @@ fn each(
 ) -> Result<(), ImportError> {
     let at = id_of(&sheet)?;
     while sheet.step()? {
-        let mut told = Fields::new();
+        let mut fields = Fields::new();
         for (place, column) in
             sheet.columns().iter().enumerate().filter(|(place, name)| *place != at && !name.is_empty())
         {
-            put(&mut told, column, sheet.value(place));
+            put(&mut fields, column, sheet.value(place));
         }
-        take(&Place::new(path, sheet.line(), 0), sheet.text(at), told)?;
+        take(&Place::new(path, sheet.line(), 0), sheet.text(at), fields)?;
     }
     Ok(())
 }
@@ -218,13 +218,13 @@ fn each(
 /// The column of the id: the given one, else by its name.
 fn id_column(
     path: &Path,
-    told: &Option<String>,
+    given: &Option<String>,
     by_name: fn(&[String]) -> Option<usize>,
     key: &str,
 ) -> impl Fn(&Sheet) -> Result<usize, FileError> {
     move |sheet| {
         let columns = sheet.columns();
-        let found = match told {
+        let found = match given {
             Some(name) => columns.iter().position(|column| column == name),
             None => by_name(columns),
         };

@@ -60,7 +60,7 @@ impl Tables {
         }
         match (self.layout.time, self.spelling) {
             (Some(at), Some(kind)) if kind != Spelling::Seconds => {
-                notes.push(format!("`{}` holds {}", name(at), kind.told()));
+                notes.push(format!("`{}` holds {}", name(at), kind.description()));
             }
             (Some(at), None) => notes.push(format!("`{}` is empty in all rows", name(at))),
             _ => {}

@@ -195,11 +195,11 @@ fn features_of_user(columns: &[String]) -> Vec<usize> {
 }
 
 impl Layout {
-    /// The layout of a log with these columns: as `told`, else by their names.
+    /// The layout of a log with these columns: as `given`, else by their names.
     ///
     /// # Errors
     /// When a column that is named is not there, or none is that of users or items.
-    pub(super) fn of(columns: &[String], told: &Columns, path: &Path) -> Result<Layout, FileError> {
+    pub(super) fn of(columns: &[String], given: &Columns, path: &Path) -> Result<Layout, FileError> {
         let known = || columns.iter().filter(|name| !name.is_empty()).cloned().collect::<Vec<_>>().join("`, `");
         let place = |name: &String| {
             columns.iter().position(|column| column == name).ok_or_else(|| {
@@ -207,31 +207,31 @@ impl Layout {
                 FileError::line(path, 1, problem)
             })
         };
-        let one = |told: &Option<String>, names: &[&str]| match told {
+        let one = |given: &Option<String>, names: &[&str]| match given {
             Some(name) => place(name).map(Some),
             None => Ok(find(columns, names)),
         };
         let all = |names: &[String]| names.iter().map(place).collect::<Result<Vec<usize>, FileError>>();
         let mut layout = Layout {
-            user: match &told.user {
+            user: match &given.user {
                 Some(names) => all(&Names::list(names))?,
                 None => user_column(columns).map_or_else(|| features_of_user(columns), |at| vec![at]),
             },
-            item: one(&told.item, ITEM)?,
-            time: one(&told.time, TIME)?,
-            rating: one(&told.rating, RATING)?,
-            weight: one(&told.weight, WEIGHT)?,
-            clicked: one(&told.clicked, CLICKED)?,
-            position: one(&told.position, POSITION)?,
-            impression: one(&told.impression, IMPRESSION)?,
-            propensity: one(&told.propensity, PROPENSITY)?,
-            shown: one(&told.shown, SHOWN)?,
-            taken: one(&told.taken, TAKEN)?,
-            user_fields: all(&told.user_fields)?,
-            item_fields: all(&told.item_fields)?,
+            item: one(&given.item, ITEM)?,
+            time: one(&given.time, TIME)?,
+            rating: one(&given.rating, RATING)?,
+            weight: one(&given.weight, WEIGHT)?,
+            clicked: one(&given.clicked, CLICKED)?,
+            position: one(&given.position, POSITION)?,
+            impression: one(&given.impression, IMPRESSION)?,
+            propensity: one(&given.propensity, PROPENSITY)?,
+            shown: one(&given.shown, SHOWN)?,
+            taken: one(&given.taken, TAKEN)?,
+            user_fields: all(&given.user_fields)?,
+            item_fields: all(&given.item_fields)?,
             rest: Vec::new(),
         };
-        if told.user.is_none() && layout.user.len() > 1 {
+        if given.user.is_none() && layout.user.len() > 1 {
             // The columns that distinguish users are also facts about them.
             layout.user_fields.extend(&layout.user);
         }
@@ -323,8 +323,8 @@ mod tests {
         let columns = ["who", "what"].map(str::to_owned);
         let problem = Layout::of(&columns, &Columns::default(), Path::new("log.csv")).expect_err("no user").to_string();
         assert!(problem.contains("no column `user_id`; the columns are `who`, `what`"), "{problem}");
-        let told = Columns { user: Some(Names::One("who".into())), item: Some("item".into()), ..Columns::default() };
-        let problem = Layout::of(&columns, &told, Path::new("log.csv")).expect_err("no item").to_string();
+        let given = Columns { user: Some(Names::One("who".into())), item: Some("item".into()), ..Columns::default() };
+        let problem = Layout::of(&columns, &given, Path::new("log.csv")).expect_err("no item").to_string();
         assert!(problem.contains("no column `item`, which data.toml names"), "{problem}");
     }
 }

@@ -217,7 +217,7 @@ impl Spec {
     /// Reads the text of a `data.toml`, which is in `path`.
     pub(super) fn parse(text: &str, path: &Path) -> Result<Spec, FileError> {
         let spec: Spec = toml::from_str(text).map_err(|problem| FileError::whole(path, problem.to_string()))?;
-        let wrong = |told: &str| Err(FileError::whole(path, told));
+        let wrong = |message: &str| Err(FileError::whole(path, message));
         if spec.scale.is_some_and(|[min, max]| !(min.is_finite() && max.is_finite() && min < max)) {
             return wrong("`scale` is two numbers, the worst rating and the best, like [1, 5]");
         }

@@ -31,7 +31,7 @@ impl Wanted {
     /// # Errors
     /// When a column is not there.
     pub(super) fn of(
-        told: &BTreeMap<String, spec::Wanted>,
+        given: &BTreeMap<String, spec::Wanted>,
         columns: &[String],
         log: &Path,
     ) -> Result<Wanted, FileError> {
@@ -43,7 +43,7 @@ impl Wanted {
             })?;
             Ok(Column { at, name: name.clone(), values: values.texts(), others: BTreeSet::new() })
         };
-        let columns = told.iter().map(column).collect::<Result<_, FileError>>()?;
+        let columns = given.iter().map(column).collect::<Result<_, FileError>>()?;
         Ok(Wanted { columns, ..Wanted::default() })
     }
 

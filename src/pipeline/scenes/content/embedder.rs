@@ -125,9 +125,9 @@ impl Embedder {
         let bytes = npy(&rows, width);
         let blake3 = blake3::hash(&bytes).to_hex().to_string();
         write(&file, &bytes)?;
-        let told =
+        let json =
             serde_json::to_string(&Label { key, rows: texts.len(), width, blake3 }).map_err(std::io::Error::from);
-        write(&label, told.map_err(|source| FileError::write(&label, source))?.as_bytes())?;
+        write(&label, json.map_err(|source| FileError::write(&label, source))?.as_bytes())?;
         Ok((width, rows, false))
     }
 
@@ -299,9 +299,9 @@ mod tests {
             graph.node("Add", &["h", "mean"], "last_hidden_state")
         });
         let drawn = small(|graph| graph.node("RandomNormalLike", &["h"], "last_hidden_state"));
-        for (outcome, told) in [(mixed, "mixes the rows of a call"), (drawn, "draws random numbers")] {
+        for (outcome, expected) in [(mixed, "mixes the rows of a call"), (drawn, "draws random numbers")] {
             let problem = outcome.err().expect("refused").to_string();
-            assert!(problem.contains("model.onnx") && problem.contains(told), "{problem}");
+            assert!(problem.contains("model.onnx") && problem.contains(expected), "{problem}");
         }
     }
 

@@ -115,12 +115,12 @@ impl<'a> Lookup<'a> {
 }
 
 /// A user model with the scenes that it answers.
-pub(crate) struct Person<'a> {
+pub(crate) struct SceneUser<'a> {
     pub model: &'a dyn UserModel,
     pub lookup: &'a Lookup<'a>,
 }
 
-impl Person<'_> {
+impl SceneUser<'_> {
     fn batch(&self, questions: &[&Question], memories: [&[f32]; 2], clock: &LogClock) -> SceneBatch {
         let (width, slate) = (self.model.memory().read, questions.first().map_or(1, |first| first.items.len()));
         let mut scenes = SceneBatch::default();
@@ -140,7 +140,7 @@ impl Person<'_> {
     }
 }
 
-impl Answerer for Person<'_> {
+impl Answerer for SceneUser<'_> {
     fn answer(&self, _: &SceneSet, questions: &[Question], watch: &dyn Watch) -> Result<Answers, AlignError> {
         let own = memories_at(self.model, &self.lookup.whole, &self.lookup.moments)?;
         let frozen = memories_at(self.model, &self.lookup.whole, &self.lookup.begins)?;
