@@ -162,6 +162,9 @@ fn outside(criterion: &mut Criterion) {
         let mut slates = Slates::default();
         group.bench_function(BenchmarkId::new("environment", format!("{users} users")), |bencher| {
             bencher.iter(|| {
+                if environment.is_done() {
+                    environment.reset(0).expect("a reset");
+                }
                 policy.recommend(&environment.observation(), &mut slates).expect("slates");
                 let outcome = environment.step(&slates).expect("a step");
                 policy.observe(outcome.events()).expect("a policy that learns");

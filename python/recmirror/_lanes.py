@@ -10,7 +10,7 @@ from gymnasium import spaces
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
-from ._dataset import native_of
+from ._dataset import Dataset, native_of
 from ._native import Outcome, ScenarioError
 
 Observations: TypeAlias = "dict[str, NDArray[Any]]"
