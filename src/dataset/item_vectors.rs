@@ -1,4 +1,4 @@
-//! Vectors of items in files beside a log, such as sentence embeddings of their texts.
+//! Vectors of items from files beside a log.
 //!
 //! A folder with `item_vectors.npy`, f32 or f64 `[n, width]`, and `item_vectors.json`, the external ids of its rows, gives the
 //! items of its data set one more field, whatever the family. `recmirror encode` writes both files; NumPy can, too:

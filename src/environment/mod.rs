@@ -141,7 +141,7 @@ impl Environment {
     /// # Errors
     /// A slate with an item that is repeated, unknown or no candidate, or a wrong number of slots: the message names user
     /// and slot, the environment is as it was, and other slates may follow. A user model that cannot respond leaves the
-    /// environment as it was, too, but for [`Environment::events`]. A failure after users have begun to change, such as one of
+    /// environment as it was, too, except [`Environment::events`]. A failure after users have begun to change, such as one of
     /// [`UserModel::update`](crate::user::UserModel::update), breaks the environment: every further step is
     /// [`TickError::Broken`] until [`Environment::reset`]. [`EnvironmentError::Done`] after the last step.
     pub fn step(&mut self, slates: &Slates) -> Result<Outcome<'_>, EnvironmentError> {

@@ -1,4 +1,4 @@
-//! One dense layer, `y = x W + b`, and its exact gradient.
+//! One dense layer `y = x W + b` with its gradient.
 
 use crate::random::unit;
 use ndarray::linalg::general_mat_mul;
