@@ -26,18 +26,8 @@ from numpy.typing import NDArray
 
 from ._dataset import Dataset
 from ._environment import Environment
-from ._lanes import (
-    ARRIVING,
-    MODES,
-    Observations,
-    Reward,
-    action_space,
-    check_numbers,
-    check_words,
-    first_of,
-    lanes_of,
-    observation_space,
-)
+from ._gym_arguments import ARRIVING, MODES, Reward, check_numbers, check_words
+from ._gym_spaces import Observations, action_space, first_of, lanes_of, observation_space
 from ._native import Error, Outcome, ScenarioError, SlateError
 from ._settings import Tables
 

@@ -64,9 +64,7 @@ impl Encode {
         ));
         Ok(())
     }
-}
 
-impl Encode {
     /// Refuses data whose items have no text, or a field of the name.
     fn check(&self, data: &Dataset) -> Result<(), Failure> {
         let path = self.data.display();

@@ -288,8 +288,9 @@ fn refused_requests_are_asked_again_and_lasting_ones_are_not() {
     let tally = run(&second).expect("the file");
     assert_eq!((second.asked.into_inner(), tally.count("judged decisions")), (3, Some(6)));
     // An answer without a label would not change, so no request is left.
-    let anew = JudgeOptions { restart: true, ..options(&prompts, &stop) };
-    let tally = judge(&project, "x", &anew, Predictor::Model(&picky(LanguageError::Answer)), &Quiet).expect("the file");
+    let restarted = JudgeOptions { restart: true, ..options(&prompts, &stop) };
+    let tally =
+        judge(&project, "x", &restarted, Predictor::Model(&picky(LanguageError::Answer)), &Quiet).expect("the file");
     assert_eq!(tally.dropped("usable decisions for which the predictor named no option label"), 3);
     assert!(!crate::pipeline::answer_journal::journal_path(&project.probs("x", Strength::Strong)).exists());
 }
@@ -301,8 +302,8 @@ fn a_journal_without_answers_does_not_make_a_finished_file_unfinished() {
     decided(&project, &Toy::new(99), 5).expect("decisions");
     judged(&project, Predictor::Model(&Toy::new(99))).expect("probabilities");
     let (prompts, stop) = (Prompts::load(None).expect("prompts"), AtomicBool::new(false));
-    let anew = JudgeOptions { restart: true, ..options(&prompts, &stop) };
-    judge(&project, "x", &anew, Predictor::Model(&Toy::new(0)), &Quiet).expect_err("tired at once");
+    let restarted = JudgeOptions { restart: true, ..options(&prompts, &stop) };
+    judge(&project, "x", &restarted, Predictor::Model(&Toy::new(0)), &Quiet).expect_err("tired at once");
     assert!(crate::pipeline::answer_journal::journal_path(&project.probs("x", Strength::Strong)).exists());
     judged(&project, Predictor::Model(&Toy::new(0))).expect("nothing to do");
     std::fs::write(crate::pipeline::answer_journal::journal_path(&project.decisions("x", Strength::Strong)), "[]\n")
@@ -334,8 +335,8 @@ fn the_remedy_depends_on_the_failure_and_on_restart() {
     assert!(!lasting.contains("run the command again"), "{lasting}");
     let once = message(LanguageError::Refused, false);
     assert!(once.contains("run the command again to ask for the rest"), "{once}");
-    let anew = message(LanguageError::Refused, true);
-    assert!(anew.contains("run the command again without --restart to ask for the rest"), "{anew}");
+    let refused = message(LanguageError::Refused, true);
+    assert!(refused.contains("run the command again without --restart to ask for the rest"), "{refused}");
     stop.store(true, Ordering::Relaxed);
     let stopped = message(LanguageError::Refused, true);
     assert!(stopped.contains("stopped: ") && stopped.contains("without --restart"), "{stopped}");
