@@ -271,7 +271,9 @@ impl<'a> Augmentation<'a> {
             let (choice, level) = (unit(&mut rng), unit(&mut rng));
             let slot = drawn(&found.choice(row)[..asked.items.len()], choice);
             answers[place] = slot.map(|slot| {
-                let rating = drawn(&found.rating(row, slot), level).unwrap_or(RATINGS - 1) as f32 + 1.0;
+                let rating = found.rating(row, slot).and_then(|classes| drawn(&classes, level)).unwrap_or(RATINGS - 1)
+                    as f32
+                    + 1.0;
                 (slot, if rated { rating } else { f32::NAN })
             });
         })?;

@@ -83,6 +83,11 @@ impl ItemCategories {
 }
 
 impl ItemCategories {
+    /// The categories of each item as bits; `None` if there are more than 64.
+    pub fn masks(&self) -> Option<&[u64]> {
+        (self.names.len() <= 64).then_some(&self.masks)
+    }
+
     /// The number of categories that two items share.
     #[inline]
     pub fn shared(&self, a: ItemId, b: ItemId) -> usize {

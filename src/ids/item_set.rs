@@ -10,8 +10,13 @@ use super::ItemId;
 pub enum ItemSet {
     /// Ascending.
     Sorted(Vec<u32>),
-    /// One bit for each item of the catalogue.
-    Bits(Vec<u64>),
+    /// One bit for each item of the catalogue, and the number of those that are set.
+    Bits {
+        /// Item `i` is bit `i % 64` of word `i / 64`.
+        words: Vec<u64>,
+        /// Number of items.
+        count: usize,
+    },
 }
 
 impl Default for ItemSet {
@@ -33,7 +38,7 @@ impl ItemSet {
         sorted.sort_unstable();
         sorted.dedup();
         if is_dense(sorted.len(), items) {
-            return ItemSet::Bits(bits_of(&sorted, items));
+            return bits_of(&sorted, items);
         }
         sorted.shrink_to_fit();
         ItemSet::Sorted(sorted)
@@ -49,14 +54,15 @@ impl ItemSet {
                 let Err(place) = sorted.binary_search(&item.0) else { return false };
                 sorted.insert(place, item.0);
                 if is_dense(sorted.len(), items) {
-                    *self = ItemSet::Bits(bits_of(sorted, items));
+                    *self = bits_of(sorted, items);
                 }
                 true
             }
-            ItemSet::Bits(bits) => {
-                let (word, bit) = (&mut bits[item.index() / 64], 1 << (item.index() % 64));
+            ItemSet::Bits { words, count } => {
+                let (word, bit) = (&mut words[item.index() / 64], 1 << (item.index() % 64));
                 let is_new = *word & bit == 0;
                 *word |= bit;
+                *count += usize::from(is_new);
                 is_new
             }
         }
@@ -67,7 +73,9 @@ impl ItemSet {
     pub fn contains(&self, item: ItemId) -> bool {
         match self {
             ItemSet::Sorted(sorted) => sorted.binary_search(&item.0).is_ok(),
-            ItemSet::Bits(bits) => bits.get(item.index() / 64).is_some_and(|word| word >> (item.index() % 64) & 1 == 1),
+            ItemSet::Bits { words, .. } => {
+                words.get(item.index() / 64).is_some_and(|word| word >> (item.index() % 64) & 1 == 1)
+            }
         }
     }
 
@@ -75,7 +83,7 @@ impl ItemSet {
     pub fn len(&self) -> usize {
         match self {
             ItemSet::Sorted(sorted) => sorted.len(),
-            ItemSet::Bits(bits) => bits.iter().map(|word| word.count_ones() as usize).sum(),
+            ItemSet::Bits { count, .. } => *count,
         }
     }
 
@@ -86,11 +94,11 @@ impl ItemSet {
 
     /// The items, ascending.
     pub fn iter(&self) -> impl Iterator<Item = ItemId> + '_ {
-        let (sorted, bits): (&[u32], &[u64]) = match self {
+        let (sorted, words): (&[u32], &[u64]) = match self {
             ItemSet::Sorted(sorted) => (sorted, &[]),
-            ItemSet::Bits(bits) => (&[], bits),
+            ItemSet::Bits { words, .. } => (&[], words),
         };
-        sorted.iter().map(|&item| ItemId(item)).chain(ones(bits))
+        sorted.iter().map(|&item| ItemId(item)).chain(ones(words))
     }
 }
 
@@ -106,10 +114,11 @@ pub fn ones(bits: &[u64]) -> impl Iterator<Item = ItemId> + '_ {
     })
 }
 
-fn bits_of(sorted: &[u32], items: usize) -> Vec<u64> {
-    let mut bits = vec![0; items.div_ceil(64)];
-    sorted.iter().for_each(|&item| bits[item as usize / 64] |= 1 << (item % 64));
-    bits
+/// The set of ascending items without repeats.
+fn bits_of(sorted: &[u32], items: usize) -> ItemSet {
+    let mut words = vec![0; items.div_ceil(64)];
+    sorted.iter().for_each(|&item| words[item as usize / 64] |= 1 << (item % 64));
+    ItemSet::Bits { words, count: sorted.len() }
 }
 
 #[cfg(test)]
@@ -140,9 +149,9 @@ mod tests {
     fn the_form_is_the_smaller_one() {
         let of = |count: u32, items| ItemSet::new((0..count).map(ItemId), items);
         assert!(matches!(of(2, 64), ItemSet::Sorted(_)));
-        assert!(matches!(of(3, 64), ItemSet::Bits(_)));
+        assert!(matches!(of(3, 64), ItemSet::Bits { .. }));
         assert!(matches!(of(31_250, 1_000_000), ItemSet::Sorted(_)));
-        assert!(matches!(of(31_300, 1_000_000), ItemSet::Bits(_)));
+        assert!(matches!(of(31_300, 1_000_000), ItemSet::Bits { .. }));
         assert!(of(0, 0).is_empty() && !ItemSet::default().insert(ItemId(0), 0));
     }
 }

@@ -21,12 +21,12 @@ pub fn widest<L: Loop>(work: L) -> L::Output {
     #[cfg(target_arch = "x86_64")]
     {
         use std::arch::is_x86_feature_detected as has;
-        if has!("avx512f") && has!("avx512vl") && has!("avx512bw") && has!("avx512dq") {
+        if has!("avx512f") && has!("avx512vl") && has!("avx512bw") && has!("avx512dq") && has!("popcnt") {
             #[expect(unsafe_code, reason = "the compiler cannot know that the processor was asked just now")]
             // SAFETY: the processor has these registers.
             return unsafe { on_avx512(work) };
         }
-        if has!("avx2") {
+        if has!("avx2") && has!("popcnt") {
             #[expect(unsafe_code, reason = "the compiler cannot know that the processor was asked just now")]
             // SAFETY: the processor has these registers.
             return unsafe { on_avx2(work) };
@@ -36,13 +36,13 @@ pub fn widest<L: Loop>(work: L) -> L::Output {
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
+#[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq,popcnt")]
 fn on_avx512<L: Loop>(work: L) -> L::Output {
     work.run()
 }
 
 #[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2")]
+#[target_feature(enable = "avx2,popcnt")]
 fn on_avx2<L: Loop>(work: L) -> L::Output {
     work.run()
 }

@@ -30,8 +30,8 @@
 //! the log.
 
 use super::{Better, Format, Metric, MetricKind, Window, accumulator};
-use crate::dataset::{Catalogue, ItemCategories};
-use crate::ids::ItemId;
+use crate::dataset::Catalogue;
+use crate::linalg::{Loop, widest};
 use crate::log::EventBatch;
 use std::collections::BTreeMap;
 
@@ -61,31 +61,31 @@ const MANY: usize = 32;
 /// Slates of one size.
 struct Pairs {
     slates: u64,
-    /// Pairs that share no category, although at least one item has one: at distance 1.
-    apart: u64,
-    /// `[FEW, MANY]`: pairs by how many categories both have, and how many at least one has.
-    table: Vec<u64>,
+    /// `[FEW, MANY]`: pairs by how many categories both have, and how many at least one has. Twice, because a processor
+    /// waits when it increments a count that it incremented just before.
+    table: Vec<[u64; 2]>,
     /// The pairs with larger numbers.
     counts: BTreeMap<(usize, usize), u64>,
 }
 
 impl Default for Pairs {
     fn default() -> Self {
-        Pairs { slates: 0, apart: 0, table: vec![0; FEW * MANY], counts: BTreeMap::new() }
+        Pairs { slates: 0, table: vec![[0; 2]; FEW * MANY], counts: BTreeMap::new() }
     }
 }
 
 impl Pairs {
-    fn add(&mut self, slate: &[(ItemId, usize)], categories: &ItemCategories) {
+    /// Counts the pairs of a slate of `len` items; `numbers` has the shared and then all categories of two of them.
+    #[inline(always)]
+    fn add(&mut self, len: usize, numbers: impl Fn(usize, usize) -> (usize, usize)) {
         self.slates += 1;
-        for (place, &(a, a_len)) in slate.iter().enumerate() {
-            for &(b, b_len) in slate.iter().skip(place + 1) {
-                let shared = categories.shared(a, b);
-                let total = a_len + b_len - shared;
-                match shared {
-                    0 => self.apart += u64::from(total > 0),
-                    1..FEW if total < MANY => self.table[shared * MANY + total] += 1,
-                    _ => *self.counts.entry((shared, total)).or_default() += 1,
+        for place in 0..len {
+            for later in place + 1..len {
+                let (shared, total) = numbers(place, later);
+                if shared < FEW && total < MANY {
+                    self.table[shared * MANY + total][later % 2] += 1;
+                } else {
+                    *self.counts.entry((shared, total)).or_default() += 1;
                 }
             }
         }
@@ -93,8 +93,9 @@ impl Pairs {
 
     fn merge(&mut self, other: &Pairs) {
         self.slates += other.slates;
-        self.apart += other.apart;
-        self.table.iter_mut().zip(&other.table).for_each(|(count, others)| *count += others);
+        for (counts, others) in self.table.iter_mut().zip(&other.table) {
+            counts.iter_mut().zip(others).for_each(|(count, others)| *count += others);
+        }
         for (&pair, others) in &other.counts {
             *self.counts.entry(pair).or_default() += others;
         }
@@ -102,26 +103,52 @@ impl Pairs {
 
     /// Sum of the distances of all pairs, by shared and then all categories.
     fn distances(&self) -> f64 {
-        let table = self.table.iter().enumerate().filter(|(_, count)| **count > 0);
-        let table = table.map(|(place, &count)| ((place / MANY, place % MANY), count));
+        let table = self.table.iter().map(|counts| counts[0] + counts[1]).enumerate();
+        // Two items without categories have distance 0.
+        let table = table.filter(|&(place, count)| count > 0 && place > 0);
+        let table = table.map(|(place, count)| ((place / MANY, place % MANY), count));
         let all: BTreeMap<(usize, usize), u64> =
             table.chain(self.counts.iter().map(|(&pair, &count)| (pair, count))).collect();
         let distance =
             |((shared, total), count): ((usize, usize), u64)| (total - shared) as f64 / total as f64 * count as f64;
-        all.into_iter().map(distance).fold(self.apart as f64, |sum, distance| sum + distance)
+        all.into_iter().map(distance).fold(0.0, |sum, distance| sum + distance)
+    }
+}
+
+/// The categories of a slate's items as bits.
+struct Masks<'a>(&'a mut Pairs, &'a [u64]);
+
+impl Loop for Masks<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let Masks(pairs, masks) = self;
+        let count = |mask: u64| mask.count_ones() as usize;
+        pairs.add(masks.len(), |a, b| (count(masks[a] & masks[b]), count(masks[a] | masks[b])));
     }
 }
 
 impl Metric for IntraListDiversity {
     fn fold(&mut self, batch: &EventBatch, catalogue: &Catalogue) {
         let Some(categories) = catalogue.category() else { return };
-        let mut slate: Vec<(ItemId, usize)> = Vec::with_capacity(batch.slate);
+        let (mut slate, mut masks) = (Vec::with_capacity(batch.slate), Vec::with_capacity(batch.slate));
         for row in batch.items.chunks_exact(batch.slate.max(1)) {
             slate.clear();
-            let known = row.iter().filter(|item| item.index() < catalogue.len());
-            slate.extend(known.map(|&item| (item, categories.of(item).len())));
-            if slate.len() >= 2 {
-                self.by_size.entry(slate.len()).or_default().add(&slate, categories);
+            slate.extend(row.iter().copied().filter(|item| item.index() < catalogue.len()));
+            if slate.len() < 2 {
+                continue;
+            }
+            let pairs = self.by_size.entry(slate.len()).or_default();
+            if let Some(all) = categories.masks() {
+                masks.clear();
+                masks.extend(slate.iter().map(|item| all.get(item.index()).copied().unwrap_or(0)));
+                widest(Masks(pairs, &masks));
+            } else {
+                pairs.add(slate.len(), |a, b| {
+                    let shared = categories.shared(slate[a], slate[b]);
+                    (shared, categories.of(slate[a]).len() + categories.of(slate[b]).len() - shared)
+                });
             }
         }
     }

@@ -49,11 +49,34 @@ impl Graph {
     /// # Errors
     /// No runtime, an unreadable file, or a tensor that differs from the contract.
     pub fn load(path: &Path, spec: GraphSpec, workers: usize) -> Result<Graph, OnnxError> {
-        let runtime = Runtime::get()?;
+        Graph::open(&ModelFile::read(path)?, spec, workers)
+    }
+
+    /// Loads `path`, checks it against `spec`, and also loads a part for each of its outputs, which computes that output
+    /// alone. No parts if the graph cannot be cut.
+    ///
+    /// # Errors
+    /// Those of [`Graph::load`].
+    pub(crate) fn load_with_parts(
+        path: &Path,
+        spec: GraphSpec,
+        workers: usize,
+    ) -> Result<(Graph, Vec<Graph>), OnnxError> {
         let file = ModelFile::read(path)?;
+        let part = |output: &Port| {
+            let spec = GraphSpec { inputs: spec.inputs.clone(), outputs: vec![output.clone()] };
+            file.part(&[&output.name]).and_then(|part| Graph::open(&part, spec, workers).ok())
+        };
+        let graph = Graph::open(&file, spec.clone(), workers)?;
+        let parts: Option<Vec<Graph>> = spec.outputs.iter().map(part).collect();
+        Ok((graph, parts.unwrap_or_default()))
+    }
+
+    fn open(file: &ModelFile, spec: GraphSpec, workers: usize) -> Result<Graph, OnnxError> {
+        let runtime = Runtime::get()?;
         let sessions = (0..workers.max(1)).map(|_| Ok(Mutex::new(file.open(runtime)?)));
         let sessions = sessions.collect::<Result<Vec<_>, OnnxError>>()?;
-        let graph = Graph { path: path.to_owned(), spec, weights: file.hashes(), sessions };
+        let graph = Graph { path: file.path().to_owned(), spec, weights: file.hashes(), sessions };
         graph.check()?;
         Ok(graph)
     }

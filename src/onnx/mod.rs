@@ -15,6 +15,7 @@ mod model_file;
 mod model_proto;
 mod operators;
 mod protobuf;
+mod prune;
 mod row_rule;
 mod runtime;
 #[cfg(test)]

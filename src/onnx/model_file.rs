@@ -4,6 +4,7 @@
 //! graph's folder, and the hashed bytes are the bytes that run.
 
 use super::inspection::inspect;
+use super::prune::prune;
 use super::watch::{OF_GRAPH, WatchedSession};
 use super::{OnnxError, Runtime};
 use crate::files::{read_bounded, sha256};
@@ -43,6 +44,17 @@ impl ModelFile {
             weights.insert(name, bytes.into());
         }
         Ok(ModelFile { path: path.to_owned(), graph, weights })
+    }
+
+    /// The file of the graph.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The same graph with these outputs alone; `None` if it cannot be cut.
+    pub(super) fn part(&self, outputs: &[&str]) -> Option<ModelFile> {
+        let graph = prune(&self.graph, outputs).ok().flatten()?;
+        Some(ModelFile { path: self.path.clone(), graph, weights: self.weights.clone() })
     }
 
     /// The sha256 of each weight file, by its name.

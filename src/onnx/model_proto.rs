@@ -16,7 +16,7 @@ const WHOLE: u64 = 2;
 
 /// A message under construction.
 #[derive(Clone, Debug, Default)]
-struct Message(Vec<u8>);
+pub(super) struct Message(pub(super) Vec<u8>);
 
 impl Message {
     fn varint(&mut self, mut value: u64) {
@@ -27,12 +27,12 @@ impl Message {
         self.0.push(value as u8);
     }
 
-    fn whole(&mut self, field: u64, value: u64) {
+    pub(super) fn whole(&mut self, field: u64, value: u64) {
         self.varint(field << 3);
         self.varint(value);
     }
 
-    fn bytes(&mut self, field: u64, bytes: &[u8]) {
+    pub(super) fn bytes(&mut self, field: u64, bytes: &[u8]) {
         self.varint(field << 3 | 2);
         self.varint(bytes.len() as u64);
         self.0.extend_from_slice(bytes);

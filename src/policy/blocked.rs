@@ -16,7 +16,46 @@ pub struct SeenItems {
     /// The user of the log whose items each user starts with.
     sources: Arc<[LogUserId]>,
     /// Items that each user accepted since, without those of the log.
-    since: Vec<ItemSet>,
+    since: Vec<Since>,
+}
+
+/// Items that a user accepted since the start.
+#[derive(Clone, Debug, Default)]
+struct Since {
+    /// Bit `i % 64` is set for each item `i` of the set: most items that are not in it need no search.
+    residues: u64,
+    set: ItemSet,
+}
+
+#[inline]
+fn residue(item: ItemId) -> u64 {
+    1 << (item.0 % 64)
+}
+
+#[inline]
+fn has_bit(words: &[u64], item: ItemId) -> bool {
+    words.get(item.index() / 64).is_some_and(|word| word & residue(item) != 0)
+}
+
+/// The items of one user.
+#[derive(Clone, Copy, Debug)]
+struct Seen<'a> {
+    before: &'a ItemSet,
+    /// The bits of `before`, if it is made of bits: found once a user and not once an item.
+    words: &'a [u64],
+    since: &'a Since,
+}
+
+impl<'a> Seen<'a> {
+    #[inline]
+    fn contains(&self, item: ItemId) -> bool {
+        let is_before = if self.words.is_empty() { self.before.contains(item) } else { has_bit(self.words, item) };
+        is_before || (self.since.residues & residue(item) != 0 && self.since.set.contains(item))
+    }
+
+    fn sets(self) -> [&'a ItemSet; 2] {
+        [self.before, &self.since.set]
+    }
 }
 
 impl SeenItems {
@@ -28,7 +67,7 @@ impl SeenItems {
 
     /// Users at the start, with the items that their `sources` have in `before`, from a catalogue of `items`.
     pub fn new(before: Arc<[ItemSet]>, sources: Arc<[LogUserId]>, items: usize) -> SeenItems {
-        let since = vec![ItemSet::default(); sources.len()];
+        let since = vec![Since::default(); sources.len()];
         SeenItems { items, before, sources, since }
     }
 
@@ -36,25 +75,28 @@ impl SeenItems {
     pub fn insert(&mut self, accepted: impl IntoIterator<Item = (UserId, ItemId)>) {
         for (user, item) in accepted {
             if !self.before[self.sources[user.index()].index()].contains(item) {
-                self.since[user.index()].insert(item, self.items);
+                let since = &mut self.since[user.index()];
+                since.residues |= residue(item);
+                since.set.insert(item, self.items);
             }
         }
     }
 
     /// Resets a user to the start.
     pub fn restart(&mut self, user: UserId) {
-        self.since[user.index()] = ItemSet::default();
+        self.since[user.index()] = Since::default();
     }
 
-    /// The items of a user in the log, and those accepted since.
     #[inline]
-    fn sets(&self, user: UserId) -> [&ItemSet; 2] {
-        [&self.before[self.sources[user.index()].index()], &self.since[user.index()]]
+    fn seen(&self, user: UserId) -> Seen<'_> {
+        let (before, since) = (&self.before[self.sources[user.index()].index()], &self.since[user.index()]);
+        let words: &[u64] = if let ItemSet::Bits { words, .. } = before { words } else { &[] };
+        Seen { before, words, since }
     }
 
     /// The items of a user: those of the log ascending, then those accepted since.
     pub fn of(&self, user: UserId) -> impl Iterator<Item = ItemId> + '_ {
-        self.sets(user).into_iter().flat_map(ItemSet::iter)
+        self.seen(user).sets().into_iter().flat_map(ItemSet::iter)
     }
 }
 
@@ -97,7 +139,7 @@ impl<'a> Blocked<'a> {
     #[inline]
     pub(super) fn of(&self, row: usize, user: UserId) -> RowBlocked<'a> {
         let bits = if self.row == 0 { self.bits } else { &self.bits[row * self.row..(row + 1) * self.row] };
-        RowBlocked { bits, seen: self.seen.map(|seen| seen.sets(user)) }
+        RowBlocked { bits, seen: self.seen.map(|seen| seen.seen(user)) }
     }
 }
 
@@ -105,18 +147,17 @@ impl<'a> Blocked<'a> {
 #[derive(Clone, Copy)]
 pub(super) struct RowBlocked<'a> {
     bits: &'a [u64],
-    seen: Option<[&'a ItemSet; 2]>,
+    seen: Option<Seen<'a>>,
 }
 
 impl<'a> RowBlocked<'a> {
-    #[inline]
-    fn has_bit(&self, item: ItemId) -> bool {
-        self.bits.get(item.index() / 64).is_some_and(|word| word >> (item.index() % 64) & 1 == 1)
+    fn sets(&self) -> impl Iterator<Item = &'a ItemSet> + use<'a> {
+        self.seen.into_iter().flat_map(Seen::sets)
     }
 
-    #[inline]
+    #[inline(always)]
     pub fn contains(&self, item: ItemId) -> bool {
-        self.has_bit(item) || self.seen.is_some_and(|sets| sets.iter().any(|set| set.contains(item)))
+        has_bit(self.bits, item) || self.seen.is_some_and(|seen| seen.contains(item))
     }
 
     /// The number of blocked items among `items`.
@@ -125,17 +166,17 @@ impl<'a> RowBlocked<'a> {
         // Bits beyond the last item may be set and do not count.
         let beyond = self.bits.get(items / 64).filter(|_| !items.is_multiple_of(64));
         let beyond = beyond.map_or(0, |word| (word >> (items % 64)).count_ones() as usize);
-        let seen = self.seen.into_iter().flatten();
+        let seen = self.sets();
         let seen: usize = match self.bits {
             [] => seen.map(ItemSet::len).sum(),
-            _ => seen.flat_map(ItemSet::iter).filter(|&item| !self.has_bit(item)).count(),
+            _ => seen.flat_map(ItemSet::iter).filter(|&item| !has_bit(self.bits, item)).count(),
         };
         bits - beyond + seen
     }
 
     /// The blocked items, ascending.
     pub fn items(self, items: usize) -> impl Iterator<Item = ItemId> + use<'a> {
-        let mut found: Vec<ItemId> = self.seen.into_iter().flatten().flat_map(ItemSet::iter).collect();
+        let mut found: Vec<ItemId> = self.sets().flat_map(ItemSet::iter).collect();
         found.extend(ones(self.bits).filter(|item| item.index() < items));
         found.sort_unstable();
         found.dedup();
@@ -144,14 +185,14 @@ impl<'a> RowBlocked<'a> {
 
     /// The items that are not blocked, ascending.
     pub fn others(self, items: usize) -> impl Iterator<Item = ItemId> + use<'a> {
-        let mut sets =
-            self.seen.unwrap_or([const { &ItemSet::Sorted(Vec::new()) }; 2]).map(|set| set.iter().peekable());
+        let empty = const { &ItemSet::Sorted(Vec::new()) };
+        let mut sets = self.seen.map_or([empty; 2], Seen::sets).map(|set| set.iter().peekable());
         (0..items as u32).map(ItemId).filter(move |item| {
             let mut is_seen = false;
             for set in &mut sets {
                 is_seen |= set.next_if_eq(item).is_some();
             }
-            !is_seen && !self.has_bit(*item)
+            !is_seen && !has_bit(self.bits, *item)
         })
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn decide(
         forces.0.shift(&shown, logits);
     };
     let shift: Option<&Shift<'_>> = if forces.0.is_empty() { None } else { Some(&shift) };
-    if let Err(source) = model.0.shifted(&scenes.0, shift, &mut choices.0) {
+    if let Err(source) = model.0.choices(&scenes.0, shift, &mut choices.0) {
         fault.0 = Some(TickError::User { tick: clock.tick, source });
     }
 }

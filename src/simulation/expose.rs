@@ -7,7 +7,7 @@ use super::{
 };
 use crate::ids::ItemId;
 use crate::log::EventBatch;
-use crate::policy::{Requests, Slates};
+use crate::policy::{Request, Requests, Slates};
 use crate::random::Purpose;
 use crate::scene::{CONTEXT, PopularityClock, SceneBatch, SceneDraws};
 use bevy_ecs::entity::Entity;
@@ -177,28 +177,36 @@ impl Checker<'_> {
     fn check_row(&self, row: usize, slate: &[ItemId]) -> Result<ShortSlates, String> {
         let request = self.requests.get(row);
         let filled = slate.iter().take_while(|item| item.is_some()).count();
-        for (slot, item) in slate.iter().enumerate() {
-            if slot >= filled {
-                if item.is_some() {
-                    return Err(format!("slot {slot} is filled behind an empty slot"));
-                }
-                continue;
+        // Bit `i % 64` is set for each item `i` above: most items need no search for a repeat.
+        let mut above = 0u64;
+        for (slot, &item) in slate[..filled].iter().enumerate() {
+            let bit = 1 << (item.0 % 64);
+            let is_new = above & bit == 0 || !slate[..slot].contains(&item);
+            if item.index() >= request.items || !request.allows(item) || !is_new {
+                return Err(defect(&request, slot, item));
             }
-            if item.index() >= request.items {
-                return Err(format!("slot {slot} shows item {}, the catalogue has {} items", item.0, request.items));
-            }
-            if !request.allows(*item) {
-                return Err(format!("slot {slot} shows item {}, which is not a candidate for this user", item.0));
-            }
-            if slate[..slot].contains(item) {
-                return Err(format!("slot {slot} shows item {} for the second time", item.0));
-            }
+            above |= bit;
         }
         if filled == request.slate {
             return Ok(ShortSlates::default());
         }
+        if let Some(place) = slate[filled..].iter().position(|item| item.is_some()) {
+            return Err(format!("slot {} is filled behind an empty slot", filled + place));
+        }
         let left = request.candidate_count();
         Ok(ShortSlates { short: 1, exhausted: u64::from(left <= filled), empty: u64::from(filled == 0) })
+    }
+}
+
+/// What is wrong with an item.
+fn defect(request: &Request<'_>, slot: usize, item: ItemId) -> String {
+    let id = item.0;
+    if item.index() >= request.items {
+        format!("slot {slot} shows item {id}, the catalogue has {} items", request.items)
+    } else if !request.allows(item) {
+        format!("slot {slot} shows item {id}, which is not a candidate for this user")
+    } else {
+        format!("slot {slot} shows item {id} for the second time")
     }
 }
 

@@ -58,7 +58,7 @@ impl OracleAccess for Sight<'_> {
             self.forces.shift(&Shown { tick: self.tick, user, items: &items[place..=place] }, logits);
         };
         let shift: Option<&Shift<'_>> = if self.forces.is_empty() { None } else { Some(&shift) };
-        self.model.shifted(&scenes, shift, &mut found).map_err(|problem| problem.to_string())?;
+        self.model.choices(&scenes, shift, &mut found).map_err(|problem| problem.to_string())?;
         out.clear();
         out.extend((0..items.len()).map(|place| found.choice(place)[0]));
         Ok(())
@@ -83,7 +83,7 @@ impl OracleAccess for Sight<'_> {
             self.forces.shift(&Shown { tick: self.tick, user, items }, logits);
         };
         let shift: Option<&Shift<'_>> = if self.forces.is_empty() { None } else { Some(&shift) };
-        self.model.shifted(&scenes, shift, &mut found).map_err(|problem| problem.to_string())?;
+        self.model.choices(&scenes, shift, &mut found).map_err(|problem| problem.to_string())?;
         let accepted = |row| found.choice(row)[..slate].iter().copied().map(f64::from).sum::<f64>();
         out.clear();
         out.extend((0..rows).map(accepted));

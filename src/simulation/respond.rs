@@ -3,42 +3,57 @@
 //! Three uniform numbers a visitor and tick decide whether
 //! something is accepted, which slot, and which rating: under every policy the visitor has the same numbers.
 
-use super::{Choices, Clock, Events, Surroundings, Visits};
+use super::{Choices, Clock, Events, Fault, Model, Scenes, Surroundings, TickError, Visits};
 use crate::ids::UserId;
 use crate::log::REJECTED;
 use crate::random::{Purpose, Streams, unit};
-use crate::user::Probabilities;
+use crate::user::RATINGS;
 use bevy_ecs::prelude::{Res, ResMut};
 use rayon::prelude::*;
 
 /// Rows that one parallel task draws for.
 const ROWS_PER_TASK: usize = 128;
 
+#[expect(clippy::too_many_arguments, reason = "each argument is one resource that the stage reads or writes")]
 pub(super) fn respond(
     clock: Res<Clock>,
     surroundings: Res<Surroundings>,
     visits: Res<Visits>,
+    model: Res<Model>,
+    scenes: Res<Scenes>,
     choices: Res<Choices>,
     mut events: ResMut<Events>,
+    mut fault: ResMut<Fault>,
 ) {
     let batch = &mut events.0;
     let (visitors, slate) = (visits.users.len(), batch.slate);
     batch.accepted.resize(visitors, REJECTED);
-    batch.ratings.resize(visitors, f32::NAN);
     batch.probabilities.resize(visitors * slate, 0.0);
+    batch.ratings.clear();
+    batch.ratings.resize(visitors, f32::NAN);
     if slate == 0 {
         return;
     }
-    let drawn = batch.accepted.par_iter_mut().zip(&mut batch.ratings);
+    // By visitor: the number that decides the rating.
+    let mut numbers = vec![0.0; visitors];
+    let drawn = batch.accepted.par_iter_mut().zip(&mut numbers);
     let rows = drawn.zip(batch.probabilities.par_chunks_exact_mut(slate)).zip(&visits.users);
-    rows.with_min_len(ROWS_PER_TASK).enumerate().for_each(|(row, (((accepted, rating), shown), user))| {
-        let draws = response_draws(&clock.streams, *user, clock.tick);
+    rows.with_min_len(ROWS_PER_TASK).enumerate().for_each(|(row, (((accepted, number), shown), user))| {
+        let [accept, slot, rating] = response_draws(&clock.streams, *user, clock.tick);
         shown.copy_from_slice(&choices.0.choice(row)[..slate]);
-        (*accepted, *rating) = behave(&choices.0, row, draws);
-        if !surroundings.rated {
-            *rating = f32::NAN;
-        }
+        *accepted = accepted_slot(shown, accept, slot).map_or(REJECTED, |slot| slot as u8);
+        *number = rating;
     });
+    if !surroundings.rated {
+        return;
+    }
+    let accepted = batch.accepted.iter().enumerate().filter(|(_, slot)| **slot != REJECTED);
+    let accepted: Vec<(usize, usize)> = accepted.map(|(row, &slot)| (row, usize::from(slot))).collect();
+    let ratings = &mut batch.ratings;
+    let rate = |place: usize, classes| ratings[accepted[place].0] = rating(classes, numbers[accepted[place].0]);
+    if let Err(source) = model.0.ratings(&scenes.0, &choices.0, &accepted, rate) {
+        fault.0 = Some(TickError::User { tick: clock.tick, source });
+    }
 }
 
 /// The uniform numbers that decide what a user does at a tick: whether something is accepted, which slot, which rating.
@@ -53,13 +68,10 @@ pub fn accepted_slot(slots: &[f32], accept: f64, slot: f64) -> Option<usize> {
     if accept >= total { None } else { draw(slots, slot * total) }
 }
 
-fn behave(choices: &Probabilities, row: usize, [accept, slot, rating]: [f64; 3]) -> (u8, f32) {
-    let choice = choices.choice(row);
-    let Some(slot) = accepted_slot(&choice[..choice.len() - 1], accept, slot) else { return (REJECTED, f32::NAN) };
-    let classes = choices.rating(row, slot);
+/// The rating that `number` picks, given the probabilities of the ratings 1 to 5.
+fn rating(classes: [f32; RATINGS], number: f64) -> f32 {
     let sum: f64 = classes.iter().map(|&probability| f64::from(probability)).sum();
-    let class = draw(&classes, rating * sum).unwrap_or(0);
-    (slot as u8, (class + 1) as f32)
+    (draw(&classes, number * sum).unwrap_or(0) + 1) as f32
 }
 
 /// The first index at which the running sum exceeds `point`; the last one with a positive share when rounding leaves a rest.

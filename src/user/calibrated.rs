@@ -7,7 +7,7 @@
 //! number, a shift of the "reject all" logit, which is the same for all users, policies and ticks. Impressions
 //! determine it.
 
-use super::response_rule::{Looks, ResponseRule};
+use super::response_rule::{Accept, Looks, ResponseRule};
 use super::{RATINGS, Responses, UserError, UserModel};
 use crate::log::{Decision, EventBatch};
 use crate::scene::SceneBatch;
@@ -69,13 +69,14 @@ impl Probabilities {
         &self.logits.decisions
     }
 
-    /// The probabilities of the ratings 1 to 5 for the item of one slot, if it is accepted.
-    pub fn rating(&self, row: usize, slot: usize) -> [f32; RATINGS] {
+    /// The probabilities of the ratings 1 to 5 for the item of one slot, if it is accepted; `None` after
+    /// [`Calibrated::choices`] of a model that [rates apart](UserModel::rates_apart).
+    pub fn rating(&self, row: usize, slot: usize) -> Option<[f32; RATINGS]> {
         let start = (row * self.logits.slate + slot) * RATINGS;
         let mut classes = [0.0; RATINGS];
-        classes.copy_from_slice(&self.logits.rating[start..start + RATINGS]);
+        classes.copy_from_slice(self.logits.rating.get(start..start + RATINGS)?);
         softmax(&mut classes);
-        classes
+        Some(classes)
     }
 }
 
@@ -127,7 +128,7 @@ impl Calibrated {
     /// As [`Calibrated::probabilities`].
     pub fn level(&self, probe: &SceneBatch) -> Result<f64, UserError> {
         let mut found = Probabilities::default();
-        self.probabilities(probe, &mut found)?;
+        self.choices(probe, None, &mut found)?;
         let sum: f64 = (0..probe.len()).map(|row| 1.0 - f64::from(found.choice(row)[probe.slate])).sum();
         Ok(sum / probe.len() as f64)
     }
@@ -152,45 +153,98 @@ impl Calibrated {
         self.reject_shift
     }
 
-    /// Computes the response probabilities for a batch of scenes.
+    /// Computes the probabilities of choices and ratings for a batch of scenes.
     ///
     /// # Errors
     /// When the model fails or returns a number that is not finite.
     pub fn probabilities(&self, scenes: &SceneBatch, out: &mut Probabilities) -> Result<(), UserError> {
-        self.shifted(scenes, None, out)
+        self.model.respond(scenes, &mut out.logits)?;
+        self.scale(scenes, None, &mut out.logits)
     }
 
-    /// Like [`Calibrated::probabilities`], with `shift` added to the logits `[slate + 1]` of each row, after
-    /// temperature and acceptance level.
+    /// Computes the probabilities of choices for a batch of scenes, with `shift` added to the logits `[slate + 1]` of each
+    /// row, after temperature and acceptance level. [`Calibrated::ratings`] has the ratings.
     ///
     /// # Errors
     /// When the model fails, or it or the shift returns a number that is not finite.
-    pub fn shifted(
+    pub fn choices(
         &self,
         scenes: &SceneBatch,
         shift: Option<&Shift<'_>>,
         out: &mut Probabilities,
     ) -> Result<(), UserError> {
-        self.model.respond(scenes, &mut out.logits)?;
+        if self.model.rates_apart() && self.rule.accept == Accept::Take {
+            self.model.choose(scenes, &mut out.logits)?;
+        } else {
+            self.model.respond(scenes, &mut out.logits)?;
+        }
+        self.scale(scenes, shift, &mut out.logits)
+    }
+
+    /// Calls `each` with the place of each of `slots`, rows and filled slots of the batch, and the probabilities of the
+    /// ratings 1 to 5 of its item, if it is accepted. `found` are the choices of the same scenes.
+    ///
+    /// # Errors
+    /// When the model fails or returns a number that is not finite.
+    pub fn ratings(
+        &self,
+        scenes: &SceneBatch,
+        found: &Probabilities,
+        slots: &[(usize, usize)],
+        mut each: impl FnMut(usize, [f32; RATINGS]),
+    ) -> Result<(), UserError> {
+        let mut logits = Vec::new();
+        if found.logits.rating.is_empty() && !slots.is_empty() {
+            logits.resize(slots.len() * RATINGS, 0.0);
+            self.model.rate(scenes, slots, &mut logits)?;
+        }
+        let mut apart = logits.as_chunks::<RATINGS>().0.iter();
+        for (place, &(row, slot)) in slots.iter().enumerate() {
+            let classes = match apart.next() {
+                Some(&logits) if !is_rated(&logits) => {
+                    return Err(UserError::NotFinite { kind: self.model.kind(), row });
+                }
+                Some(&logits) => {
+                    let mut classes = logits;
+                    softmax(&mut classes);
+                    classes
+                }
+                None => found.rating(row, slot).unwrap_or([f32::NAN; RATINGS]),
+            };
+            each(place, classes);
+        }
+        Ok(())
+    }
+
+    /// Turns logits into probabilities.
+    fn scale(&self, scenes: &SceneBatch, shift: Option<&Shift<'_>>, out: &mut Responses) -> Result<(), UserError> {
         if scenes.slate == 0 {
-            out.logits.choice.fill(1.0);
+            out.choice.fill(1.0);
             return Ok(());
         }
-        let (width, ratings, looks) = (scenes.slate + 1, scenes.slate * RATINGS, self.rule.looks(scenes.slate));
-        let Responses { choice, rating, .. } = &mut out.logits;
-        let tasks = choice.par_chunks_mut(width * ROWS_PER_TASK).zip(rating.par_chunks_mut(ratings * ROWS_PER_TASK));
-        let broken = tasks.enumerate().filter_map(|(task, (rows, ratings_of))| {
+        let (width, looks) = (scenes.slate + 1, self.rule.looks(scenes.slate));
+        let Responses { choice, rating, .. } = out;
+        let ratings = if rating.is_empty() { 0 } else { scenes.slate * RATINGS };
+        let first_broken = |task: usize, rows: &mut [f32], mut rating: &mut [f32]| {
             let mut broken = None;
-            let rows = rows.chunks_exact_mut(width).zip(ratings_of.chunks_exact_mut(ratings)).enumerate();
-            for (row, (logits, rating)) in rows {
-                let row = task * ROWS_PER_TASK + row;
-                if !self.answer(scenes, row, logits, rating, shift, looks.as_ref()) {
+            for (row, logits) in (task * ROWS_PER_TASK..).zip(rows.chunks_exact_mut(width)) {
+                let (own, rest) = std::mem::take(&mut rating).split_at_mut(ratings);
+                rating = rest;
+                if !self.answer(scenes, row, logits, own, shift, looks.as_ref()) {
                     broken = broken.or(Some(row));
                 }
             }
             broken
-        });
-        match broken.min() {
+        };
+        let tasks = choice.par_chunks_mut(width * ROWS_PER_TASK).enumerate();
+        let first = match ratings {
+            0 => tasks.filter_map(|(task, rows)| first_broken(task, rows, &mut [])).min(),
+            _ => {
+                let tasks = tasks.zip(rating.par_chunks_mut(ratings * ROWS_PER_TASK));
+                tasks.filter_map(|((task, rows), rating)| first_broken(task, rows, rating)).min()
+            }
+        };
+        match first {
             Some(row) => Err(UserError::NotFinite { kind: self.model.kind(), row }),
             None => Ok(()),
         }
@@ -249,14 +303,15 @@ pub(crate) fn utilities(
     Ok(choice)
 }
 
-/// True if the choice logits of a row, and the rating logits of its filled slots, are finite. A rating may be
+/// True if the choice logits of a row, and the rating logits of its filled slots, if there are any, are finite. A rating may be
 /// impossible (minus infinity) if another one is possible.
 fn is_finite_row(choice: &[f32], rating: &[f32], scenes: &SceneBatch, row: usize) -> bool {
-    let mut slots = scenes.items_of(row).iter().zip(rating.chunks_exact(RATINGS));
-    let is_rated = |classes: &[f32]| {
-        classes.iter().all(|&logit| logit < f32::INFINITY) && classes.iter().any(|&logit| logit > f32::NEG_INFINITY)
-    };
+    let mut slots = scenes.items_of(row).iter().zip(rating.as_chunks().0);
     choice.iter().all(|logit| logit.is_finite()) && slots.all(|(item, classes)| !item.is_some() || is_rated(classes))
+}
+
+fn is_rated(classes: &[f32; RATINGS]) -> bool {
+    classes.iter().all(|&logit| logit < f32::INFINITY) && classes.iter().any(|&logit| logit > f32::NEG_INFINITY)
 }
 
 /// The tolerated error of the mean acceptance.
@@ -361,7 +416,7 @@ mod tests {
                 assert!((fitted.level(&probe).unwrap() - 0.25).abs() < 1e-4, "{rule:?}");
                 let mut found = Probabilities::default();
                 fitted.probabilities(&probe, &mut found).unwrap();
-                let low: f32 = found.rating(0, 0)[..3].iter().sum();
+                let low: f32 = found.rating(0, 0).unwrap()[..3].iter().sum();
                 assert_eq!(low == 0.0, accept != Accept::Take, "what is liked has no low rating");
             }
         }
@@ -375,7 +430,7 @@ mod tests {
         let plain = Calibrated::plain(fixed(0.5));
         let shift = |row: usize, logits: &mut [f32]| logits[0] += row as f32;
         let mut found = Probabilities::default();
-        plain.shifted(&scenes(200), Some(&shift), &mut found).unwrap();
+        plain.choices(&scenes(200), Some(&shift), &mut found).unwrap();
         for row in [0, 1, 150] {
             // Logits row + 1, 2 and 0.5.
             let gap = libm::logf(found.choice(row)[0] / found.choice(row)[1]);

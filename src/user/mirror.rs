@@ -5,16 +5,18 @@
 //! Every call has the same number of rows, the last one padded with copies of a valid row: so a row's bits depend
 //! neither on the batch nor on the number of threads.
 
+mod choice;
 mod row_trial;
 pub(super) mod spec;
 #[cfg(test)]
 mod tests;
 
-use super::{Card, EMPTY_SLOT, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
+use self::choice::{Apart, choice_ports};
+use super::{Card, Memorised, MemoryShape, RATINGS, Responses, UserError, UserModel};
 use crate::dataset::{Dataset, TrainingLog};
 use crate::ids::{ItemId, LogUserId};
 use crate::onnx::{Graph, GraphSpec, Port};
-use crate::scene::{CONTEXT, Drift, SceneBatch, VectorCoverage, item_vectors};
+use crate::scene::{Drift, SceneBatch, VectorCoverage, item_vectors};
 use ndarray::Array2;
 use rayon::prelude::*;
 use std::path::Path;
@@ -30,7 +32,10 @@ pub struct Mirror {
     start: Graph,
     update: Graph,
     choice: Graph,
+    apart: Option<Apart>,
     items: Vec<f32>,
+    /// `[items, choice_item]`: what a choice reads of the items, close together.
+    choice_items: Vec<f32>,
     profiles: Array2<f32>,
     coverage: Option<VectorCoverage>,
     drift: Vec<Drift>,
@@ -64,7 +69,8 @@ impl Mirror {
                 &[("state_next", &[d.state]), ("query", &[d.query])],
             ),
         )?;
-        let choice = load("choice", choice_ports(&d))?;
+        let file = folder.join(card.files.get("choice").map_or("", |entry| entry.file.as_str()));
+        let (choice, parts) = Graph::load_with_parts(&file, choice_ports(&d), rayon::current_num_threads())?;
         let (attributes, profiles) = (card.features.attributes(data)?, card.features.profiles(data)?);
         let (vectors, coverage) = match card.basis(folder)? {
             Some(basis) => {
@@ -81,12 +87,14 @@ impl Mirror {
             coverage,
             is_training_data,
             items: Vec::new(),
+            choice_items: Vec::new(),
             scratch: Mutex::new(Vec::new()),
             card,
             chunk: chunk.max(2),
             start,
             update,
             choice,
+            apart: Apart::of(parts),
         };
         for (name, graph) in
             [("item", &item), ("start", &mirror.start), ("update", &mirror.update), ("choice", &mirror.choice)]
@@ -94,7 +102,11 @@ impl Mirror {
             mirror.card.check_weights(folder, name, graph.weights())?;
         }
         mirror.items = mirror.encode_items(&item, &attributes.table, &vectors)?;
-        mirror.try_rows(&item, &attributes.table, &vectors)?;
+        mirror.choice_items =
+            mirror.items.chunks_exact(d.item).flat_map(|item| &item[..d.choice_item]).copied().collect();
+        if !mirror.try_rows(&item, &attributes.table, &vectors)? {
+            mirror.apart = None;
+        }
         Ok(mirror)
     }
 
@@ -132,59 +144,15 @@ impl Mirror {
         self.chunk as i64
     }
 
-    fn item(&self, item: ItemId, width: usize) -> &[f32] {
-        let start = item.index() * self.card.dims.item;
-        &self.items[start..start + width]
+    fn item(&self, item: ItemId) -> &[f32] {
+        let width = self.card.dims.item;
+        &self.items[item.index() * width..(item.index() + 1) * width]
     }
 
-    /// Answers the rows `first..first + chunk` of the batch.
-    fn answer(
-        &self,
-        scenes: &SceneBatch,
-        first: usize,
-        choice: &mut [f32],
-        rating: &mut [f32],
-    ) -> Result<(), UserError> {
-        let (d, slate) = (self.card.dims, scenes.slate);
-        let slots = self.chunk * slate;
-        let mut scratch = self.take([0, slots * d.choice_item, 0, slots]);
-        let Scratch { query, items, context, slots } = &mut scratch;
-        // A full chunk is read in place.
-        let query = rows_or_copies(&scenes.memory, d.query, first, self.chunk, query);
-        let context = rows_or_copies(&scenes.context, slate * CONTEXT, first, self.chunk, context);
-        for row in 0..self.chunk {
-            let source = if first + row < scenes.len() { first + row } else { first };
-            let targets = items[row * slate * d.choice_item..].chunks_exact_mut(d.choice_item);
-            for ((&item, target), slot) in scenes.items_of(source).iter().zip(targets).zip(&mut slots[row * slate..]) {
-                *slot = f32::from(u8::from(item.is_some()));
-                if item.is_some() {
-                    target.copy_from_slice(self.item(item, d.choice_item));
-                } else {
-                    target.fill(0.0);
-                }
-            }
-        }
-        let (rows, slate) = (self.rows(), slate as i64);
-        let inputs: [(&[i64], &[f32]); 4] = [
-            (&[rows, d.query as i64], query),
-            (&[rows, slate, d.choice_item as i64], items),
-            (&[rows, slate, CONTEXT as i64], context),
-            (&[rows, slate], slots),
-        ];
-        self.choice.run(&inputs, |found| {
-            choice.copy_from_slice(&found[0][..choice.len()]);
-            rating.copy_from_slice(&found[1][..rating.len()]);
-        })?;
-        // The graph's own value for empty slots is not trusted.
-        for (row, choice) in choice.chunks_exact_mut(scenes.slate + 1).enumerate() {
-            for (logit, item) in choice.iter_mut().zip(scenes.items_of(first + row)) {
-                if !item.is_some() {
-                    *logit = EMPTY_SLOT;
-                }
-            }
-        }
-        self.give_back(scratch);
-        Ok(())
+    /// What a choice reads of an item.
+    fn choice_item(&self, item: ItemId) -> &[f32] {
+        let width = self.card.dims.choice_item;
+        &self.choice_items[item.index() * width..(item.index() + 1) * width]
     }
 
     fn take(&self, sizes: [usize; 4]) -> Scratch {
@@ -204,7 +172,7 @@ impl Mirror {
         for row in 0..self.chunk {
             let source = if row < events.len() { row } else { 0 };
             state[row * d.state..(row + 1) * d.state].copy_from_slice(&memories[source][d.query..]);
-            items[row * d.item..(row + 1) * d.item].copy_from_slice(self.item(events[source].item, d.item));
+            items[row * d.item..(row + 1) * d.item].copy_from_slice(self.item(events[source].item));
             rated[row * EVENT..(row + 1) * EVENT].copy_from_slice(&encode(events[source].rating));
         }
         let rows = self.rows();
@@ -281,22 +249,6 @@ fn ports(inputs: &[(&str, &[usize])], outputs: &[(&str, &[usize])]) -> GraphSpec
         list.iter().map(port).collect()
     };
     GraphSpec { inputs: make(inputs), outputs: make(outputs) }
-}
-
-fn choice_ports(d: &super::mirror_card::Dims) -> GraphSpec {
-    let slots = |name: &str, rest: &[i64]| Port { name: name.to_owned(), shape: [&[Port::SLOTS], rest].concat() };
-    GraphSpec {
-        inputs: vec![
-            Port { name: "query".to_owned(), shape: vec![d.query as i64] },
-            slots("item", &[d.choice_item as i64]),
-            slots("context", &[CONTEXT as i64]),
-            slots("slots", &[]),
-        ],
-        outputs: vec![
-            Port { name: "choice".to_owned(), shape: vec![Port::SLOTS_AND_NONE] },
-            slots("rating", &[RATINGS as i64]),
-        ],
-    }
 }
 
 impl UserModel for Mirror {
@@ -391,10 +343,25 @@ impl UserModel for Mirror {
         let slate = scenes.slate;
         let choice = out.choice.par_chunks_mut(self.chunk * (slate + 1));
         let rating = out.rating.par_chunks_mut(self.chunk * slate * RATINGS);
-        choice
-            .zip(rating)
-            .enumerate()
-            .try_for_each(|(task, (choice, rating))| self.answer(scenes, task * self.chunk, choice, rating))?;
-        Ok(())
+        choice.zip(rating).enumerate().try_for_each(|(task, (choice, rating))| {
+            let read = |found: &[&[f32]]| rating.copy_from_slice(&found[0][..rating.len()]);
+            self.answer(&self.choice, scenes, task * self.chunk, choice, read)
+        })
+    }
+
+    fn rates_apart(&self) -> bool {
+        self.apart.is_some()
+    }
+
+    fn choose(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
+        let Some(apart) = &self.apart else { return self.respond(scenes, out) };
+        out.resize_choices(scenes.len(), scenes.slate);
+        let chunks = out.choice.par_chunks_mut(self.chunk * (scenes.slate + 1)).enumerate();
+        chunks.try_for_each(|(task, choice)| self.answer(&apart.choose, scenes, task * self.chunk, choice, |_| {}))
+    }
+
+    fn rate(&self, scenes: &SceneBatch, slots: &[(usize, usize)], out: &mut [f32]) -> Result<(), UserError> {
+        let chunks = slots.par_chunks(self.chunk).zip(out.par_chunks_mut(self.chunk * RATINGS));
+        chunks.try_for_each(|(slots, out)| self.rate_chunk(scenes, slots, out))
     }
 }

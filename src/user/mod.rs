@@ -101,7 +101,8 @@ pub struct Responses {
     pub slate: usize,
     /// `[n, slate + 1]`: one logit for each slot, then "reject all".
     pub choice: Vec<f32>,
-    /// `[n, slate, RATINGS]`: logits of the ratings 1 to 5 of the slot's item if it is accepted.
+    /// `[n, slate, RATINGS]`: logits of the ratings 1 to 5 of the slot's item if it is accepted; empty after
+    /// [`UserModel::choose`].
     pub rating: Vec<f32>,
     /// `[n]`: the rationale of each user, from models that write one; empty from others.
     pub decisions: Vec<Decision>,
@@ -120,6 +121,14 @@ impl Responses {
         self.slate = slate;
         self.choice.resize(rows * (slate + 1), 0.0);
         self.rating.resize(rows * slate * RATINGS, 0.0);
+        self.decisions.clear();
+    }
+
+    /// Like [`Responses::resize`], without rating logits: for [`UserModel::choose`].
+    pub fn resize_choices(&mut self, rows: usize, slate: usize) {
+        self.slate = slate;
+        self.choice.resize(rows * (slate + 1), 0.0);
+        self.rating.clear();
         self.decisions.clear();
     }
 }
@@ -221,6 +230,36 @@ pub trait UserModel: Send + Sync {
     /// # Errors
     /// When the model fails.
     fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError>;
+
+    /// True if the model computes choices without ratings ([`UserModel::choose`]) and the ratings of single slots
+    /// ([`UserModel::rate`]), with the bits of [`UserModel::respond`]. A simulation needs the ratings of accepted slots alone.
+    fn rates_apart(&self) -> bool {
+        false
+    }
+
+    /// Computes the choice logits for a batch of scenes, and leaves `out` without rating logits. Only called on models for
+    /// which [`UserModel::rates_apart`] is true.
+    ///
+    /// # Errors
+    /// When the model fails.
+    fn choose(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
+        self.respond(scenes, out)
+    }
+
+    /// Writes the rating logits `[m, RATINGS]` of the items in `m` filled slots, each a row and a slot of the batch. Only
+    /// called on models for which [`UserModel::rates_apart`] is true.
+    ///
+    /// # Errors
+    /// When the model fails.
+    fn rate(&self, scenes: &SceneBatch, slots: &[(usize, usize)], out: &mut [f32]) -> Result<(), UserError> {
+        let mut all = Responses::default();
+        self.respond(scenes, &mut all)?;
+        for (&(row, slot), logits) in slots.iter().zip(out.chunks_exact_mut(RATINGS)) {
+            let start = (row * scenes.slate + slot) * RATINGS;
+            logits.copy_from_slice(&all.rating[start..start + RATINGS]);
+        }
+        Ok(())
+    }
 
     /// The model's card, if it has one.
     fn card(&self) -> Option<&Card> {

@@ -16,7 +16,7 @@ use ndarray::Array2;
 use rayon::prelude::*;
 use std::sync::Arc;
 
-/// Rows that one parallel task answers.
+/// Rows that one parallel task answers at least.
 const ROWS_PER_TASK: usize = 128;
 /// Categories with a column of their own.
 const NAMES: usize = 64;
@@ -93,7 +93,13 @@ impl Parametric {
         &self.items[item.index() * self.width..(item.index() + 1) * self.width]
     }
 
-    fn answer(&self, scenes: &SceneBatch, row: usize, choice: &mut [f32], rating: &mut [f32]) {
+    /// The match of a user's interest with an item, in logits.
+    #[inline]
+    fn fit(&self, interest: &[f32], item: ItemId) -> f32 {
+        dot(interest, self.item(item)) * self.spec.taste as f32
+    }
+
+    fn choose_row(&self, scenes: &SceneBatch, row: usize, choice: &mut [f32]) {
         let interest = scenes.memory_of(row);
         let context = scenes.context_of(row);
         choice[scenes.slate] = 0.0;
@@ -102,15 +108,22 @@ impl Parametric {
                 choice[slot] = EMPTY_SLOT;
                 continue;
             }
-            let fit = dot(interest, self.item(item)) * self.spec.taste as f32;
             let popularity = context[slot * CONTEXT] * self.spec.popularity as f32;
-            choice[slot] = fit + popularity - self.penalties[slot.min(255)];
-            // A normal-shaped spread around 3.5 plus the match: logit = -(r - mean)^2 / (2 s^2), s = 0.9.
-            let mean = 3.5 + 0.5 * fit.clamp(-3.0, 3.0);
-            for class in 0..RATINGS {
-                let distance = (class + 1) as f32 - mean;
-                rating[slot * RATINGS + class] = -distance * distance / 1.62;
-            }
+            choice[slot] = self.fit(interest, item) + popularity - self.penalties[slot.min(255)];
+        }
+    }
+
+    fn choose_rows(&self, scenes: &SceneBatch, choice: &mut [f32]) {
+        let rows = choice.par_chunks_mut(scenes.slate + 1).with_min_len(ROWS_PER_TASK).enumerate();
+        rows.for_each(|(row, choice)| self.choose_row(scenes, row, choice));
+    }
+
+    /// A normal-shaped spread around 3.5 plus the match: logit = -(r - mean)^2 / (2 s^2), s = 0.9.
+    fn rate_item(&self, interest: &[f32], item: ItemId, logits: &mut [f32]) {
+        let mean = 3.5 + 0.5 * self.fit(interest, item).clamp(-3.0, 3.0);
+        for (class, logit) in logits.iter_mut().enumerate() {
+            let distance = (class + 1) as f32 - mean;
+            *logit = -distance * distance / 1.62;
         }
     }
 }
@@ -195,18 +208,35 @@ impl UserModel for Parametric {
 
     fn respond(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
         out.resize(scenes.len(), scenes.slate);
-        if scenes.is_empty() {
+        self.choose_rows(scenes, &mut out.choice);
+        if scenes.slate == 0 {
             return Ok(());
         }
-        let (choices, ratings) = (scenes.slate + 1, scenes.slate * RATINGS);
-        let choice = out.choice.par_chunks_mut(choices * ROWS_PER_TASK);
-        let rating = out.rating.par_chunks_mut(ratings * ROWS_PER_TASK);
-        choice.zip(rating).enumerate().for_each(|(task, (choice, rating))| {
-            let rows = choice.chunks_exact_mut(choices).zip(rating.chunks_exact_mut(ratings));
-            for (row, (choice, rating)) in rows.enumerate() {
-                self.answer(scenes, task * ROWS_PER_TASK + row, choice, rating);
+        let rows = out.rating.par_chunks_mut(scenes.slate * RATINGS).with_min_len(ROWS_PER_TASK).enumerate();
+        rows.for_each(|(row, rating)| {
+            for (&item, logits) in scenes.items_of(row).iter().zip(rating.chunks_exact_mut(RATINGS)) {
+                if item.is_some() {
+                    self.rate_item(scenes.memory_of(row), item, logits);
+                }
             }
         });
+        Ok(())
+    }
+
+    fn rates_apart(&self) -> bool {
+        true
+    }
+
+    fn choose(&self, scenes: &SceneBatch, out: &mut Responses) -> Result<(), UserError> {
+        out.resize_choices(scenes.len(), scenes.slate);
+        self.choose_rows(scenes, &mut out.choice);
+        Ok(())
+    }
+
+    fn rate(&self, scenes: &SceneBatch, slots: &[(usize, usize)], out: &mut [f32]) -> Result<(), UserError> {
+        for (&(row, slot), logits) in slots.iter().zip(out.chunks_exact_mut(RATINGS)) {
+            self.rate_item(scenes.memory_of(row), scenes.items_of(row)[slot], logits);
+        }
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use recmirror::dataset::{Dataset, TrainingLog};
 use recmirror::ids::{ItemId, LogUserId};
 use recmirror::random::{Purpose, Streams, below, unit};
 use recmirror::scene::{CONTEXT, SceneBatch, item_vectors};
-use recmirror::user::{Card, Memorised, Mirror, Responses, UserModel, memories_of};
+use recmirror::user::{Card, Memorised, Mirror, RATINGS, Responses, UserModel, memories_of};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::OnceLock;
@@ -117,6 +117,27 @@ fn answers(model: &Mirror, scenes: &SceneBatch) -> Vec<Vec<u32>> {
     let (choice, rating) = (out.choice.len() / scenes.len(), out.rating.len() / scenes.len());
     let rows = out.choice.chunks_exact(choice).zip(out.rating.chunks_exact(rating));
     rows.map(|(choice, rating)| [bits(choice), bits(rating)].concat()).collect()
+}
+
+#[test]
+fn choices_and_ratings_apart_have_the_bits_of_both_together() {
+    if !has_data_and_runtime() {
+        return;
+    }
+    let (model, scenes) = (mirror(), scenes(200, 10));
+    assert!(model.rates_apart());
+    let (mut whole, mut apart) = (Responses::default(), Responses::default());
+    model.respond(&scenes, &mut whole).expect("answers");
+    model.choose(&scenes, &mut apart).expect("choices");
+    assert!(bits(&whole.choice) == bits(&apart.choice) && apart.rating.is_empty());
+    let filled = |&(row, slot): &(usize, usize)| scenes.items_of(row)[slot].is_some();
+    let slots: Vec<(usize, usize)> = (0..200).flat_map(|row| [(row, row % 10), (row, 0)]).filter(filled).collect();
+    let mut ratings = vec![0.0; slots.len() * RATINGS];
+    model.rate(&scenes, &slots, &mut ratings).expect("ratings");
+    for (&(row, slot), rating) in slots.iter().zip(ratings.chunks_exact(RATINGS)) {
+        let start = (row * 10 + slot) * RATINGS;
+        assert_eq!(bits(&whole.rating[start..start + RATINGS]), bits(rating), "scene {row}, slot {slot}");
+    }
 }
 
 #[test]

@@ -143,6 +143,24 @@ fn correct_graphs_are_loaded() {
 }
 
 #[test]
+fn a_graph_whose_ratings_depend_on_the_list_is_not_taken_apart() {
+    if !has_runtime() {
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    write_model(folder.path(), "", |graph| graph);
+    assert!(load(folder.path()).expect("a model").rates_apart());
+    for value in ["score_sum", "rating_sum"] {
+        write_model(folder.path(), "choice", |graph| {
+            let graph = graph.ints("slot_axis", &[1]).node("ReduceMax", &[value, "slot_axis"], "most");
+            swap("choice", value, graph.node("Add", &[value, "most"], "mixed"))
+        });
+        // Choices are computed for complete lists, ratings are not.
+        assert_eq!(load(folder.path()).expect("a model").rates_apart(), value == "score_sum", "{value}");
+    }
+}
+
+#[test]
 fn a_statistic_over_the_rows_of_a_call_is_refused() {
     if !has_runtime() {
         return;
