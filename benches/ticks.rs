@@ -18,7 +18,7 @@ use recmirror::random::{Purpose, Streams, below};
 use recmirror::scenario::{DEFAULT_METRICS, METRIC_NAMES, Scenario};
 use recmirror::scene::SceneBatch;
 use recmirror::simulation::Trial;
-use recmirror::user::{Card, Memorised, Mirror, Responses, UserModel, memories_of};
+use recmirror::user::{Card, Memorised, Mirror, RATINGS, Responses, UserModel, memories_of};
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -181,15 +181,13 @@ struct Prepared {
 }
 
 impl Prepared {
-    fn new(file: &str, inputs: &[(&str, &[usize])], outputs: &[(&str, usize)]) -> Prepared {
-        let port = |name: &str, rank: usize| Port { name: name.to_owned(), shape: vec![-1; rank] };
-        let spec = GraphSpec {
-            inputs: inputs.iter().map(|(name, shape)| port(name, shape.len())).collect(),
-            outputs: outputs.iter().map(|(name, rank)| port(name, *rank)).collect(),
-        };
+    fn new(file: &str, inputs: &[(&str, &[i64])], outputs: &[(&str, &[i64])]) -> Prepared {
+        let port = |(name, shape): &(&str, &[i64])| Port { name: (*name).to_owned(), shape: shape.to_vec() };
+        let spec = GraphSpec { inputs: inputs.iter().map(port).collect(), outputs: outputs.iter().map(port).collect() };
         let graph = Graph::load(&model_folder().join(file), spec, rayon::current_num_threads()).expect("a graph");
-        let tensor = |(_, shape): &(&str, &[usize])| {
-            let whole: Vec<i64> = std::iter::once(CHUNK).chain(shape.iter().copied()).map(|size| size as i64).collect();
+        let tensor = |(_, shape): &(&str, &[i64])| {
+            let sizes = shape.iter().map(|&size| if size == Port::SLOTS { SLATE as i64 } else { size });
+            let whole: Vec<i64> = std::iter::once(CHUNK as i64).chain(sizes).collect();
             let count = whole.iter().product::<i64>() as usize;
             (whole, (0..count).map(|place| 0.5 + (place % 7) as f32 / 14.0).collect())
         };
@@ -210,15 +208,18 @@ impl Prepared {
 /// The graphs of a choice and of an update.
 fn prepared() -> (Prepared, Prepared) {
     let d = Card::read(&model_folder()).expect("the card of the committed model").dims;
-    let choice: [(&str, &[usize]); 4] = [
-        ("query", &[d.query]),
-        ("item", &[SLATE, d.choice_item]),
-        ("context", &[SLATE, d.context]),
-        ("slots", &[SLATE]),
+    let [query, item, context] = [d.query, d.choice_item, d.context].map(|size| size as i64);
+    let choice: [(&str, &[i64]); 4] = [
+        ("query", &[query]),
+        ("item", &[Port::SLOTS, item]),
+        ("context", &[Port::SLOTS, context]),
+        ("slots", &[Port::SLOTS]),
     ];
-    let choice = Prepared::new("choice.onnx", &choice, &[("choice", 1), ("rating", 2)]);
-    let update: [(&str, &[usize]); 3] = [("state", &[d.state]), ("item", &[d.item]), ("event", &[d.event])];
-    (choice, Prepared::new("update.onnx", &update, &[("state_next", 1), ("query", 1)]))
+    let rating = [Port::SLOTS, RATINGS as i64];
+    let choice = Prepared::new("choice.onnx", &choice, &[("choice", &[Port::SLOTS_AND_NONE]), ("rating", &rating)]);
+    let [state, item, event] = [d.state, d.item, d.event].map(|size| size as i64);
+    let update: [(&str, &[i64]); 3] = [("state", &[state]), ("item", &[item]), ("event", &[event])];
+    (choice, Prepared::new("update.onnx", &update, &[("state_next", &[state]), ("query", &[query])]))
 }
 
 /// The graphs on prepared inputs: what inference alone could reach.
@@ -272,6 +273,15 @@ fn model(criterion: &mut Criterion) {
     let mut memories: Vec<&mut [f32]> = long.chunks_exact_mut(total).collect();
     group.bench_function(format!("mirror respond/{rows} rows x slate {SLATE}"), |bencher| {
         bencher.iter(|| model.respond(&scenes, &mut out).expect("an answer"));
+    });
+    group.bench_function(format!("mirror choose/{rows} rows x slate {SLATE}"), |bencher| {
+        bencher.iter(|| model.choose(&scenes, &mut out).expect("choices"));
+    });
+    // A slot of 3 in 10 rows is accepted by default.
+    let accepted: Vec<(usize, usize)> = (0..rows * 3 / 10).map(|row| (row, row % SLATE)).collect();
+    let mut ratings = vec![0.0; accepted.len() * RATINGS];
+    group.bench_function(format!("mirror rate/a slot of 30% of {rows} rows"), |bencher| {
+        bencher.iter(|| model.rate(&scenes, &accepted, &mut ratings).expect("ratings"));
     });
     group.bench_function(format!("mirror update/{rows} rows"), |bencher| {
         bencher.iter(|| model.update(&mut memories, &events).expect("an update"));

@@ -49,10 +49,13 @@ pub(super) fn respond(
     }
     let accepted = batch.accepted.iter().enumerate().filter(|(_, slot)| **slot != REJECTED);
     let accepted: Vec<(usize, usize)> = accepted.map(|(row, &slot)| (row, usize::from(slot))).collect();
-    let ratings = &mut batch.ratings;
-    let rate = |place: usize, classes| ratings[accepted[place].0] = rating(classes, numbers[accepted[place].0]);
-    if let Err(source) = model.0.ratings(&scenes.0, &choices.0, &accepted, rate) {
-        fault.0 = Some(TickError::User { tick: clock.tick, source });
+    match model.0.ratings(&scenes.0, &choices.0, &accepted) {
+        Err(source) => fault.0 = Some(TickError::User { tick: clock.tick, source }),
+        Ok(classes) => {
+            for (&(row, _), classes) in accepted.iter().zip(&classes) {
+                batch.ratings[row] = rating(classes, numbers[row]);
+            }
+        }
     }
 }
 
@@ -69,9 +72,9 @@ pub fn accepted_slot(slots: &[f32], accept: f64, slot: f64) -> Option<usize> {
 }
 
 /// The rating that `number` picks, given the probabilities of the ratings 1 to 5.
-fn rating(classes: [f32; RATINGS], number: f64) -> f32 {
+fn rating(classes: &[f32; RATINGS], number: f64) -> f32 {
     let sum: f64 = classes.iter().map(|&probability| f64::from(probability)).sum();
-    (draw(&classes, number * sum).unwrap_or(0) + 1) as f32
+    (draw(classes, number * sum).unwrap_or(0) + 1) as f32
 }
 
 /// The first index at which the running sum exceeds `point`; the last one with a positive share when rounding leaves a rest.

@@ -181,8 +181,8 @@ impl Calibrated {
         self.scale(scenes, shift, &mut out.logits)
     }
 
-    /// Calls `each` with the place of each of `slots`, rows and filled slots of the batch, and the probabilities of the
-    /// ratings 1 to 5 of its item, if it is accepted. `found` are the choices of the same scenes.
+    /// The probabilities of the ratings 1 to 5 of the items in `slots`, rows and filled slots of the batch, if they are
+    /// accepted. `found` are the choices of the same scenes.
     ///
     /// # Errors
     /// When the model fails or returns a number that is not finite.
@@ -191,29 +191,22 @@ impl Calibrated {
         scenes: &SceneBatch,
         found: &Probabilities,
         slots: &[(usize, usize)],
-        mut each: impl FnMut(usize, [f32; RATINGS]),
-    ) -> Result<(), UserError> {
-        let mut logits = Vec::new();
-        if found.logits.rating.is_empty() && !slots.is_empty() {
-            logits.resize(slots.len() * RATINGS, 0.0);
-            self.model.rate(scenes, slots, &mut logits)?;
+    ) -> Result<Vec<[f32; RATINGS]>, UserError> {
+        let slots_in_order = slots.par_iter().with_min_len(ROWS_PER_TASK);
+        if !found.logits.rating.is_empty() || slots.is_empty() {
+            let known = slots_in_order.map(|&(row, slot)| found.rating(row, slot).unwrap_or([f32::NAN; RATINGS]));
+            return Ok(known.collect());
         }
-        let mut apart = logits.as_chunks::<RATINGS>().0.iter();
-        for (place, &(row, slot)) in slots.iter().enumerate() {
-            let classes = match apart.next() {
-                Some(&logits) if !is_rated(&logits) => {
-                    return Err(UserError::NotFinite { kind: self.model.kind(), row });
-                }
-                Some(&logits) => {
-                    let mut classes = logits;
-                    softmax(&mut classes);
-                    classes
-                }
-                None => found.rating(row, slot).unwrap_or([f32::NAN; RATINGS]),
-            };
-            each(place, classes);
+        let mut ratings = vec![[0.0; RATINGS]; slots.len()];
+        self.model.rate(scenes, slots, ratings.as_flattened_mut())?;
+        if let Some(place) = ratings.iter().position(|classes| !is_rated(classes)) {
+            return Err(UserError::NotFinite { kind: self.model.kind(), row: slots[place].0 });
         }
-        Ok(())
+        ratings.par_iter_mut().with_min_len(ROWS_PER_TASK).for_each(|classes| {
+            // Ratings that are possible have a sum.
+            softmax(classes);
+        });
+        Ok(ratings)
     }
 
     /// Turns logits into probabilities.

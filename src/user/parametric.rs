@@ -176,14 +176,12 @@ impl UserModel for Parametric {
 
     fn update(&self, memories: &mut [&mut [f32]], events: &[Memorised]) -> Result<(), UserError> {
         let rate = self.spec.learning as f32;
-        for (interest, event) in memories.iter_mut().zip(events) {
-            if event.rating < LIKED {
-                continue;
-            }
+        let rows = memories.par_iter_mut().with_min_len(ROWS_PER_TASK).zip(events);
+        rows.filter(|(_, event)| event.rating.is_nan() || event.rating >= LIKED).for_each(|(interest, event)| {
             for (value, &target) in interest.iter_mut().zip(self.item(event.item)) {
                 *value += rate * (target - *value);
             }
-        }
+        });
         Ok(())
     }
 
@@ -234,9 +232,10 @@ impl UserModel for Parametric {
     }
 
     fn rate(&self, scenes: &SceneBatch, slots: &[(usize, usize)], out: &mut [f32]) -> Result<(), UserError> {
-        for (&(row, slot), logits) in slots.iter().zip(out.chunks_exact_mut(RATINGS)) {
+        let ratings = slots.par_iter().with_min_len(ROWS_PER_TASK).zip(out.par_chunks_exact_mut(RATINGS));
+        ratings.for_each(|(&(row, slot), logits)| {
             self.rate_item(scenes.memory_of(row), scenes.items_of(row)[slot], logits);
-        }
+        });
         Ok(())
     }
 }
