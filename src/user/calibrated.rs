@@ -8,6 +8,7 @@
 //! determine it.
 
 use super::response_rule::{Accept, Looks, ResponseRule};
+use super::softmax::softmax;
 use super::{RATINGS, Responses, UserError, UserModel};
 use crate::log::{Decision, EventBatch};
 use crate::scene::SceneBatch;
@@ -343,19 +344,6 @@ fn acceptance_gap(row: &[f32], temperature: f64) -> f64 {
 
 fn sigmoid(value: f64) -> f64 {
     1.0 / (1.0 + libm::exp(-value))
-}
-
-/// Turns logits into probabilities in place, in a fixed order; `false` if the result is not finite.
-pub(crate) fn softmax(logits: &mut [f32]) -> bool {
-    let most = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0f32;
-    for logit in logits.iter_mut() {
-        *logit = libm::expf(*logit - most);
-        sum += *logit;
-    }
-    let scale = 1.0 / sum;
-    logits.iter_mut().for_each(|value| *value *= scale);
-    scale.is_finite()
 }
 
 #[cfg(test)]

@@ -42,11 +42,12 @@ mod mirror;
 mod mirror_card;
 mod parametric;
 mod response_rule;
+mod softmax;
 #[cfg(test)]
 pub(crate) mod testing;
 
+pub(crate) use self::calibrated::utilities;
 pub use self::calibrated::{Calibrated, Probabilities, Shift};
-pub(crate) use self::calibrated::{softmax, utilities};
 pub use self::examination::{ExaminationEstimate, estimate_examination, estimate_examination_by};
 pub use self::kind::*;
 #[cfg(feature = "all")]
@@ -58,6 +59,7 @@ pub(crate) use self::mirror_card::VERSION as CARD_VERSION;
 pub use self::mirror_card::{Card, CardError, Dims, FileEntry};
 pub use self::parametric::Parametric;
 pub use self::response_rule::{Accept, Examination, ResponseRule};
+pub(crate) use self::softmax::softmax;
 
 #[cfg(feature = "all")]
 use crate::dataset::TemplateError;
