@@ -10,7 +10,7 @@
 //!
 //! | line | what is measured |
 //! | --- | --- |
-//! | `fit KIND` | a policy with its defaults is built on the log |
+//! | `fit KIND` | a policy with its defaults is built on the log; `fit ials cg` with the conjugate gradient |
 //! | `rank KIND` | ten items for every user of the log by that policy, nothing from the own log |
 //! | `step USER COUNT` | one whole step of `COUNT` users (`parametric` or `mirror`) with a random policy, events counted |
 
@@ -63,17 +63,17 @@ impl Bench {
         Bench { context, seen, policies: BTreeMap::new(), trials: BTreeMap::new() }
     }
 
-    fn build(&self, kind: &str) -> Result<Box<dyn Policy>, Failed> {
+    fn build(&self, kind: &str, params: &toml::Table) -> Result<Box<dyn Policy>, Failed> {
         // Fits that no earlier line has made.
         let context = PolicyContext { fits: Fits::default(), ..self.context.clone() };
         let kind = context.kinds.iter().find(|known| known.name == kind).ok_or("no such kind of policy")?;
-        Ok(kind.build(&toml::Table::new(), &context)?)
+        Ok(kind.build(params, &context)?)
     }
 
     #[expect(clippy::disallowed_methods, reason = "a bench measures wall-clock time")]
-    fn fit(&mut self, kind: &str) -> Result<(f64, usize), Failed> {
+    fn fit(&mut self, kind: &str, params: &toml::Table) -> Result<(f64, usize), Failed> {
         let before = Instant::now();
-        let policy = self.build(kind)?;
+        let policy = self.build(kind, params)?;
         let seconds = before.elapsed().as_secs_f64();
         self.policies.insert(kind.to_owned(), policy);
         Ok((seconds, 1))
@@ -82,7 +82,7 @@ impl Bench {
     #[expect(clippy::disallowed_methods, reason = "a bench measures wall-clock time")]
     fn rank(&mut self, kind: &str) -> Result<(f64, usize), Failed> {
         if !self.policies.contains_key(kind) {
-            self.fit(kind)?;
+            self.fit(kind, &toml::Table::new())?;
         }
         let policy = self.policies.get_mut(kind).ok_or("it was built just now")?;
         let (users, blocked) = (simulated(&self.context.sources), Blocked::seen(&self.seen));
@@ -153,7 +153,8 @@ fn main() -> Result<(), Failed> {
         let line = line?;
         let words: Vec<&str> = line.split_whitespace().collect();
         let (seconds, count) = match words.as_slice() {
-            ["fit", kind] => bench.fit(kind)?,
+            ["fit", "ials", "cg"] => bench.fit("ials", &toml::from_str("solver = 'conjugate_gradient'")?)?,
+            ["fit", kind] => bench.fit(kind, &toml::Table::new())?,
             ["rank", kind] => bench.rank(kind)?,
             ["step", user, count] => bench.step(user, count)?,
             _ => return Err(format!("`{line}` is none of fit KIND, rank KIND, step USER COUNT").into()),

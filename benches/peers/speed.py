@@ -97,8 +97,8 @@ def main():
 
         try:
             sides = implicit_sides(log, own.threads)
-            add("`ials` fits a second", "fit ials", "implicit 0.7.3, CG", sides["cg"])
-            add("`ials` fits a second", "fit ials", "implicit 0.7.3, Cholesky", sides["cholesky"])
+            add("`ials` fits a second, conjugate gradient", "fit ials cg", "implicit 0.7.3, CG", sides["cg"])
+            add("`ials` fits a second, Cholesky", "fit ials", "implicit 0.7.3, Cholesky", sides["cholesky"])
             add("users ranked a second, `ials`", "rank ials", "implicit 0.7.3, `recommend`", sides["rank"])
         except ImportError as problem:
             left_out.append(f"implicit: {problem}")

@@ -27,6 +27,13 @@ type Block = [f64; LANES];
 #[derive(Clone, Debug, PartialEq)]
 pub struct Symmetric(Vec<Block>);
 
+impl Symmetric {
+    /// A number on or below the diagonal of a matrix of `size` rows.
+    pub(super) fn at(&self, row: usize, column: usize, size: usize) -> f64 {
+        self.0[column * (size.div_ceil(LANES) + 1) + row / LANES][row % LANES]
+    }
+}
+
 /// The equations of one regression at a time.
 pub struct LeastSquares {
     size: usize,

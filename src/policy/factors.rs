@@ -2,7 +2,8 @@
 //!
 //! Hu, Koren and Volinsky 2008: minimise `sum_ui c_ui (p_ui - x_u . y_i)^2 + reg (|X|^2 + |Y|^2)` with `p = 1` if the
 //! user has the item and 0 otherwise, and confidence `c = 1 + alpha w` (`w` is the weight in [`super::feedback`]). With
-//! one side fixed each row of the other solves `(Y'Y + alpha sum w y y' + reg I) x = sum (1 + alpha w) y`, by Cholesky.
+//! one side fixed each row of the other solves `(Y'Y + alpha sum w y y' + reg I) x = sum (1 + alpha w) y`, by Cholesky, or
+//! approximately by three steps of the conjugate gradient from its vector of the sweep before.
 //! Rows are solved in parallel and independently, with sums in the order of their entries, so the number of threads
 //! changes no bit.
 
@@ -10,10 +11,19 @@ use super::feedback::{Feedback, Sparse};
 use super::item_table::ItemTable;
 use super::{Histories, PolicyContext};
 use crate::ids::{ItemId, UserId};
-use crate::linalg::{LeastSquares, Loop, Symmetric, widest};
+use crate::linalg::{ConjugateGradient, LeastSquares, Loop, Shared, Symmetric, widest};
+use crate::params::words;
 use crate::random::{Purpose, Streams, unit};
 use rayon::prelude::*;
 use std::sync::Arc;
+
+words! {
+    /// The solver of a sweep's regressions.
+    pub enum Solver { Cholesky = "cholesky", ConjugateGradient = "conjugate_gradient" }
+}
+
+/// Steps of the conjugate gradient for a row and sweep.
+const STEPS: usize = 3;
 
 /// The quantity that is fitted.
 #[derive(Clone, Copy, Debug)]
@@ -53,24 +63,32 @@ impl Factors {
     }
 
     /// Fitted to the log before the start with this many sweeps.
-    pub fn of_log(objective: Objective, sweeps: usize, context: &PolicyContext) -> Arc<Factors> {
-        context.fit_drawn("factors", &(objective, sweeps), || {
+    pub fn of_log(objective: Objective, sweeps: usize, solver: Solver, context: &PolicyContext) -> Arc<Factors> {
+        context.fit_drawn("factors", &(objective, sweeps, solver), || {
             let mut factors = Factors::new(objective, context.log.items, &context.streams);
-            factors.fit(&Feedback::new(context).matrix(), sweeps);
+            factors.fit(&Feedback::new(context).matrix(), sweeps, solver);
             factors
         })
     }
 
     /// Solves all users, then all items, `sweeps` times.
-    pub fn fit(&mut self, by_user: &Sparse, sweeps: usize) {
+    pub fn fit(&mut self, by_user: &Sparse, sweeps: usize, solver: Solver) {
         let by_item = by_user.transposed();
         let factors = self.objective.factors;
+        let mut users = vec![0.0; by_user.rows() * factors];
         for _ in 0..sweeps {
-            let users = self.rows(|row, entries| entries.extend_from_slice(by_user.row(row))).solve(by_user.rows());
+            let rows = self.rows(|row, entries| entries.extend_from_slice(by_user.row(row)));
+            users = match solver {
+                Solver::Cholesky => rows.solve(by_user.rows()),
+                Solver::ConjugateGradient => rows.improve(users),
+            };
             let gram = widest(Gram(&users, factors));
             let row = |row: usize, entries: &mut Vec<(u32, f32)>| entries.extend_from_slice(by_item.row(row));
             let rows = Rows { objective: &self.objective, fixed: &users, gram: &gram, row };
-            self.values = rows.solve(by_item.rows());
+            self.values = match solver {
+                Solver::Cholesky => rows.solve(by_item.rows()),
+                Solver::ConjugateGradient => rows.improve(std::mem::take(&mut self.values)),
+            };
             self.gram = widest(Gram(&self.values, factors));
         }
     }
@@ -123,6 +141,49 @@ impl<R: Fn(usize, &mut Vec<(u32, f32)>) + Sync> Rows<'_, R> {
             }
         });
         solved
+    }
+
+    /// The vectors of all rows, improved from those of the sweep before, in parallel; zero where a row is empty.
+    fn improve(&self, mut vectors: Vec<f32>) -> Vec<f32> {
+        let factors = self.objective.factors;
+        let shared = Shared::new(self.gram, self.objective.regularisation, factors);
+        let tasks = vectors.par_chunks_mut(factors * ROWS_PER_TASK).enumerate();
+        let scratch = || (ConjugateGradient::new(factors), Vec::new());
+        tasks.for_each_init(scratch, |(system, entries), (task, vectors)| {
+            for (vector, row) in vectors.chunks_exact_mut(factors).zip(task * ROWS_PER_TASK..) {
+                entries.clear();
+                (self.row)(row, entries);
+                if entries.is_empty() {
+                    vector.fill(0.0);
+                } else {
+                    widest(Improvement { rows: self, shared: &shared, system, entries, vector });
+                }
+            }
+        });
+        vectors
+    }
+}
+
+/// The approximation of one row.
+struct Improvement<'a, 'b, R> {
+    rows: &'a Rows<'b, R>,
+    shared: &'a Shared,
+    system: &'a mut ConjugateGradient,
+    entries: &'a [(u32, f32)],
+    vector: &'a mut [f32],
+}
+
+impl<R> Loop for Improvement<'_, '_, R> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        let alpha = self.rows.objective.alpha;
+        let rows = self.entries.iter().map(|&(column, weight)| {
+            let confidence = (alpha * f64::from(weight)) as f32;
+            (column as usize, confidence, 1.0 + confidence)
+        });
+        self.system.improve(self.shared, self.rows.fixed, rows, STEPS, self.vector);
     }
 }
 
@@ -259,12 +320,44 @@ mod tests {
         assert_eq!(fold_in(&factors, &[]), [0.0]);
     }
 
+    /// `sum_ui c_ui (p_ui - x_u . y_i)^2 + reg (|X|^2 + |Y|^2)` with exact vectors of users.
+    fn loss(factors: &Factors, log: &Sparse) -> f64 {
+        let Objective { factors: size, alpha, regularisation } = factors.objective;
+        let square = |vector: &[f32]| vector.iter().map(|&value| f64::from(value) * f64::from(value)).sum::<f64>();
+        let mut sum = regularisation * square(factors.items());
+        for row in 0..log.rows() {
+            let user = fold_in(factors, log.row(row));
+            sum += regularisation * square(&user);
+            for (item, vector) in factors.items().chunks(size).enumerate() {
+                let weight = log.row(row).iter().find(|entry| entry.0 as usize == item).map(|entry| f64::from(entry.1));
+                let predicted: f64 = user.iter().zip(vector).map(|(a, b)| f64::from(a * b)).sum();
+                let wanted = f64::from(u8::from(weight.is_some()));
+                sum += (1.0 + alpha * weight.unwrap_or(0.0)) * (wanted - predicted) * (wanted - predicted);
+            }
+        }
+        sum
+    }
+
+    #[test]
+    fn the_conjugate_gradient_comes_close_to_the_loss_of_the_exact_solution() {
+        let objective = Objective { factors: 8, alpha: 5.0, regularisation: 0.7 };
+        let log = Feedback::new(&World::new(60, 80).context()).matrix();
+        let after = |sweeps: usize, solver: Solver| {
+            let mut factors = Factors::new(objective, 80, &Streams::new(1, 0));
+            factors.fit(&log, sweeps, solver);
+            loss(&factors, &log)
+        };
+        let (exact, close) = (after(10, Solver::Cholesky), after(10, Solver::ConjugateGradient));
+        assert!((close / exact - 1.0).abs() < 0.02, "{close} and {exact}");
+        assert!(after(0, Solver::Cholesky) > 1.5 * exact, "a fit is better than none");
+    }
+
     #[test]
     fn the_normal_equations_hold() {
         let objective = Objective { factors: 3, alpha: 5.0, regularisation: 0.7 };
         let mut factors = Factors::new(objective, 40, &Streams::new(1, 0));
         let world = World::new(20, 40);
-        factors.fit(&Feedback::new(&world.context()).matrix(), 2);
+        factors.fit(&Feedback::new(&world.context()).matrix(), 2, Solver::Cholesky);
         let row = [(3, 1.0), (8, 0.5), (21, 1.0)];
         let user = fold_in(&factors, &row);
         // The gradient of the objective with respect to the user's vector is zero.

@@ -12,7 +12,7 @@
 //! Features come in blocks of [`LANES`] items, a form that the compiler turns into vector instructions.
 
 use super::attributes::Attributes;
-use super::factors::{Factors, Objective};
+use super::factors::{Factors, Objective, Solver};
 use super::{PolicyContext, PolicyError};
 use crate::dataset::Catalogue;
 use crate::ids::ItemId;
@@ -71,7 +71,7 @@ impl Features {
         // Deliberately mild: small logs must not shrink the vectors to zero, and the bandit rescales them anyway.
         let objective = Objective { factors: products, alpha: 10.0, regularisation: 10.0 };
         let attributes = Attributes::new(field, &context.catalogue)?;
-        let factors = Factors::of_log(objective, 10, context);
+        let factors = Factors::of_log(objective, 10, Solver::Cholesky, context);
         let padded = context.log.items.next_multiple_of(LANES);
         let mut vectors = vec![0.0; products * padded];
         for (item, vector) in factors.items().chunks_exact(products).enumerate() {

@@ -12,7 +12,7 @@
 //! of 0.198, `alpha = 40` at most 0.155. A stronger regularisation is as good there (`alpha = 2`, `regularisation =
 //! 20`: 0.200) but shrinks all vectors to zero on small logs.
 
-use super::factors::{Factors, Objective, UserVectors};
+use super::factors::{Factors, Objective, Solver, UserVectors};
 use super::feedback::Feedback;
 use super::item_table::{ItemTable, Taste};
 use super::{BuildPolicy, Histories, Policy, PolicyContext, PolicyError, Requests, Slates};
@@ -35,6 +35,9 @@ parameters! {
         /// sweeps over users and items before the first tick
         #[range(1..=1000)]
         iterations: usize = 10,
+        /// solver of the sweeps: `cholesky` is exact, `conjugate_gradient` takes three steps from the vectors of the sweep
+        /// before and is faster; users are solved exactly when they are ranked
+        solver: Solver = Solver::Cholesky,
         /// ticks between further sweeps; 0 = item vectors from the log only
         #[range(0..=1_000_000)]
         retrain_every: u32 = 10,
@@ -49,6 +52,7 @@ impl BuildPolicy for IalsParameters {
 
 struct Ials {
     retrain_every: u32,
+    solver: Solver,
     feedback: Feedback,
     histories: Histories,
     factors: Arc<Factors>,
@@ -60,9 +64,10 @@ impl Ials {
     fn new(params: &IalsParameters, context: &PolicyContext) -> Ials {
         let objective =
             Objective { factors: params.factors, alpha: params.alpha, regularisation: params.regularisation };
-        let factors = Factors::of_log(objective, params.iterations, context);
+        let factors = Factors::of_log(objective, params.iterations, params.solver, context);
         Ials {
             retrain_every: params.retrain_every,
+            solver: params.solver,
             users: UserVectors::new(context, objective.factors),
             histories: Histories::new(context),
             feedback: Feedback::new(context),
@@ -86,7 +91,7 @@ impl Policy for Ials {
         let users = &mut self.users;
         self.histories.observe(events, |user, item, _| users.accept(user, item));
         if self.retrain_every > 0 && (events.tick + 1).is_multiple_of(self.retrain_every) {
-            Arc::make_mut(&mut self.factors).fit(&self.feedback.matrix(), 1);
+            Arc::make_mut(&mut self.factors).fit(&self.feedback.matrix(), 1, self.solver);
             self.table = self.factors.table();
             self.users.outdate_all();
         }
