@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import math
+import os
 import sys
 import tempfile
 from collections import defaultdict
@@ -125,8 +126,14 @@ def gains(plain: list[list[float]], other: list[list[float]], together: int) -> 
 
 def values(name: str, log: Log, seed: int, epochs: int) -> list[list[float]]:
     """The measures of a model that was trained on the log, by user with held-out interactions."""
+    home = Path.cwd()
     with tempfile.TemporaryDirectory() as place:
-        scores, tokens = trained(name, log, seed, epochs, Path(place))
+        # RecBole writes logs for TensorBoard into the current folder.
+        os.chdir(place)
+        try:
+            scores, tokens = trained(name, log, seed, epochs, Path(place))
+        finally:
+            os.chdir(home)
     found = []
     for user, row in scores:
         own = set(log.own[user])
