@@ -1,4 +1,4 @@
-//! Calls of the graph `choice`: as it is, or choices and ratings apart.
+//! Calls of the graph `choice`, complete or in parts.
 //!
 //! A simulation needs the ratings of accepted items alone, at most one of a slate. So the graph is also loaded in two
 //! parts, one for each of its outputs.
