@@ -107,6 +107,8 @@ def states_of(base: Path, texts: list[str]) -> numpy.ndarray:
     import hints
     import prefix
 
+    # A text is a few tokens: threads that wait for each other would take more time than they save.
+    torch.set_num_threads(1)
     tokenizer, model = AutoTokenizer.from_pretrained(base), AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     layer = round(hints.ITEM * model.config.num_hidden_layers)
     found = []

@@ -1,6 +1,7 @@
 #!/bin/sh
 # From feedback logs to an adapter of a language model: scenes, rows, teacher, seven stages. One data set or several:
 #   sh models/train/recipe.sh WORK NAME=PATH...           (WORK: an empty folder, or one in which this was stopped)
+#   sh models/train/recipe.sh WORK NAME=PATH... lists     (ends with the lists: for data sets that are left out of training)
 #   sh models/train/recipe.sh WORK NAME=PATH... dpo       (goes on: preferences among the letters of 100 lists in all rotations)
 #   sh models/train/recipe.sh WORK NAME=PATH... reasons   (goes on: the model learns to write reasons)
 # PATH is what `recmirror data` reads. PATH@20 keeps the items with at least 20 interactions. TEXTS/NAME.toml, if there is one, tells how
@@ -25,8 +26,8 @@ for argument in "$@"; do
   case $argument in
     *" "*) echo "error: names and paths must not have a space: $argument" >&2; exit 2 ;;
     *=*) sets="$sets $argument" parts="$parts $WORK/${argument%%=*}" ;;
-    dpo | reasons) goal=$argument ;;
-    *) echo "error: $argument is neither NAME=PATH nor dpo nor reasons" >&2; exit 2 ;;
+    lists | dpo | reasons) goal=$argument ;;
+    *) echo "error: $argument is neither NAME=PATH nor lists, dpo or reasons" >&2; exit 2 ;;
   esac
 done
 [ -n "$sets" ] || { echo "error: name a data set: NAME=PATH" >&2; exit 2; }
@@ -56,7 +57,7 @@ projects() { for list in $LISTS; do echo "$WORK/$1/$list"; done; }
 rows() { for list in $LISTS; do echo "$WORK/$1$2/$list.jsonl"; done; }
 
 # All moments, for the teacher; the model reads lists of a few thousand of them.
-taught() { # NAME
+listed() { # NAME
   lists "$1" matched popularity-matched 5 "$MOST"
   lists "$1" anchored anchored 5 "$MOST"
   lists "$1" mixed reference:2,popularity-matched:1,anchored:1 2-10 "$MOST"
@@ -64,6 +65,8 @@ taught() { # NAME
   lists "$1" similar history-similar 5 "$MOST"
   lists "$1" matched-more popularity-matched 4-7 "$MOST" 0.3
   lists "$1" anchored-more anchored 4-7 "$MOST" 0.3
+}
+taught() { # NAME
   [ -f "$WORK/$1/moments/3.jsonl" ] && return
   # shellcheck disable=SC2046
   "$PYTHON" "$HERE/teacher.py" --project $(projects "$1") --name "$1" --rows $(rows "$1" "") --out "$WORK/$1/taught"
@@ -72,8 +75,10 @@ taught() { # NAME
 }
 for set in $sets; do
   imported "${set%%=*}" "${set#*=}"
-  taught "${set%%=*}"
+  listed "${set%%=*}"
+  [ "$goal" = lists ] || taught "${set%%=*}"
 done
+[ "$goal" != lists ] || exit 0
 [ -d "$WORK/base" ] || "$PYTHON" "$HERE/checkpoint.py" --source "$GGUF" --out "$WORK/base"
 # shellcheck disable=SC2086
 [ -f "$WORK/moments/3.jsonl" ] || "$PYTHON" "$HERE/join.py" --parts $parts --base "$WORK/base" --out "$WORK"
