@@ -2,9 +2,10 @@
 
     python frequent.py --project P --name DATASET --least 20
 
-It rewrites `P/raws/DATASET_*.jsonl`. Items with fewer than `--least` interactions go, with their interactions and with users
-who have none left. A user's interactions in a log without any times get times in the order of the file, by the share
-of the user's sequence that is over, after every release: the stages that follow need times. A second call changes nothing.
+It rewrites `P/raws/DATASET_*.jsonl`. Items with fewer than `--least` interactions go, with their interactions and
+with users who have none left. A user's interactions in a log without any times get times in the order of the file, by
+the share of the user's sequence that is over, after every release: the stages that follow need times. A second call
+changes nothing.
 """
 
 from __future__ import annotations

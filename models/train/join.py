@@ -2,16 +2,16 @@
 
     python join.py --parts WORK/A WORK/B --out WORK
 
-A part is a folder with `taught/` of `teacher.py` and `moments/` of `moments.py`. `OUT/taught/vectors.npz` has the vectors of all
-parts, one block after the other, each block as its teacher fitted it; `added` is told of every number, and is not 0 for taking
-nothing alone, which each block has at its end. `OUT/taught/catalogue.jsonl` and `OUT/moments/*.jsonl` have the rows of all parts
-with the numbers of these blocks. Moments are those of the parts; of the catalogues so many rows are taken that each item of every part is
-met about as often.
+A part is a folder with `taught/` of `teacher.py` and `moments/` of `moments.py`. `OUT/taught/vectors.npz` has the
+vectors of all parts, one block after the other, each block as its teacher fitted it; `added` is told of every number,
+and is not 0 for taking nothing alone, which each block has at its end. `OUT/taught/catalogue.jsonl` and
+`OUT/moments/*.jsonl` have the rows of all parts with the numbers of these blocks. Moments are those of the parts; of
+the catalogues so many rows are taken that each item of every part is met about as often.
 
-An affinity is a product of two vectors of one data set, so each block could be turned without a change. `--base CHECKPOINT` turns them
-so that texts which are alike to the model have vectors that are alike, whatever their data set: from the model's states the
-vectors of each block are foretold by a linear map, and blocks are turned until these maps agree (generalised Procrustes
-analysis; Gower 1975).
+An affinity is a product of two vectors of one data set, so each block could be turned without a change. `--base
+CHECKPOINT` turns them so that texts which are alike to the model have vectors that are alike, whatever their data
+set: from the model's states the vectors of each block are foretold by a linear map, and blocks are turned until these
+maps agree (generalised Procrustes analysis; Gower 1975).
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy
-
 import teacher
 from likeness import told
 
@@ -47,7 +46,9 @@ class Part:
         vectors, added = told(folder / "taught" / "vectors.npz")
         names = json.loads((folder / "taught" / "names.json").read_text(encoding="utf-8"))
         if len(names) + 1 != len(vectors):
-            raise ValueError(f"{folder}: {len(names)} names of {len(vectors) - 1} items; make them again with teacher.py")
+            raise ValueError(
+                f"{folder}: {len(names)} names of {len(vectors) - 1} items; make them again with teacher.py"
+            )
         return Part(folder, vectors, added, names)
 
     def rows(self, name: str, start: int) -> list[dict]:
@@ -77,7 +78,9 @@ def turns(maps: list[numpy.ndarray]) -> list[numpy.ndarray]:
     for _ in range(ROUNDS):
         for one, own in enumerate(maps):
             # Their mean without this one: with it, none would move.
-            others = sum(other @ turn for place, (other, turn) in enumerate(zip(maps, turned, strict=True)) if place != one)
+            others = sum(
+                other @ turn for place, (other, turn) in enumerate(zip(maps, turned, strict=True)) if place != one
+            )
             if len(maps) > 1:
                 left, _, right = numpy.linalg.svd(own.T @ others)
                 turned[one] = left @ right
@@ -85,7 +88,7 @@ def turns(maps: list[numpy.ndarray]) -> list[numpy.ndarray]:
 
 
 def maps_of(states: list[numpy.ndarray], vectors: list[numpy.ndarray]) -> list[numpy.ndarray]:
-    """Of each data set the ridge regression from its states to its vectors, from the leading directions of all states."""
+    """Of each data set the ridge regression to its vectors from the leading directions of all states."""
     pooled = numpy.concatenate(states)
     pooled = (pooled - pooled.mean(0)) / (pooled.std(0) + 1e-6)
     _, _, directions = numpy.linalg.svd(pooled - pooled.mean(0), full_matrices=False)
@@ -100,23 +103,29 @@ def maps_of(states: list[numpy.ndarray], vectors: list[numpy.ndarray]) -> list[n
 
 
 def states_of(base: Path, texts: list[str]) -> numpy.ndarray:
-    """`[texts, width]`: the mean state of each text's tokens where items are told (`hints.py`), in the model as it is published."""
+    """`[texts, width]`: the mean state of each text's tokens where items are told, in the published model."""
+    import hints
+    import prefix
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    import hints
-    import prefix
-
     # A text is a few tokens: threads that wait for each other would take more time than they save.
     torch.set_num_threads(1)
-    tokenizer, model = AutoTokenizer.from_pretrained(base), AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    tokenizer, model = (
+        AutoTokenizer.from_pretrained(base),
+        AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32),
+    )
     layer = round(hints.ITEM * model.config.num_hidden_layers)
     found = []
     with torch.no_grad():
         for text in texts:
             # A line break stands first: the first token's state means nothing.
             tokens = tokenizer("\n" + text)["input_ids"]
-            batch = {"input_ids": torch.tensor([tokens]), "position_ids": torch.arange(len(tokens))[None], "attention_mask": None}
+            batch = {
+                "input_ids": torch.tensor([tokens]),
+                "position_ids": torch.arange(len(tokens))[None],
+                "attention_mask": None,
+            }
             found.append(prefix.states_of(model, batch, layer)[layer][0, 1:].mean(0).numpy())
     return numpy.stack(found)
 
@@ -142,7 +151,11 @@ def join(parts: list[Part], out: Path, base: Path | None = None) -> None:
     vectors, added = numpy.concatenate(turned(parts, base)), numpy.concatenate([part.added for part in parts])
     numpy.savez(out / "taught" / "vectors.npz", vectors=vectors, added=added)
     for name in sorted(path.name for path in (parts[0].folder / "moments").glob("*.jsonl")):
-        rows = [row for part, start in zip(parts, starts.tolist(), strict=False) for row in part.rows(f"moments/{name}", start)]
+        rows = [
+            row
+            for part, start in zip(parts, starts.tolist(), strict=False)
+            for row in part.rows(f"moments/{name}", start)
+        ]
         teacher.write(out / "moments" / name, rows)
         print(f"{out}/moments/{name}: {len(rows)} rows")
     print(f"{out}/taught: {len(catalogue)} rows of the catalogue, {len(vectors)} numbers of {len(parts)} data sets")
@@ -150,7 +163,9 @@ def join(parts: list[Part], out: Path, base: Path | None = None) -> None:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Joins what teacher.py told of several data sets.")
-    parser.add_argument("--parts", type=Path, nargs="+", required=True, help="of each data set, the folder with taught/ and moments/")
+    parser.add_argument(
+        "--parts", type=Path, nargs="+", required=True, help="of each data set, the folder with taught/ and moments/"
+    )
     parser.add_argument("--base", type=Path, help="a checkpoint, to turn the vectors of data sets towards each other")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()

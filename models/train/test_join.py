@@ -40,7 +40,10 @@ def part(folder: Path, items: int, added: float, seed: int) -> None:
 
 
 def row(name: str, items: list[int], options: int) -> dict:
-    return {"prompt": [{"role": "user", "content": name}], "teacher": {"items": [[1, item] for item in items], "options": options}}
+    return {
+        "prompt": [{"role": "user", "content": name}],
+        "teacher": {"items": [[1, item] for item in items], "options": options},
+    }
 
 
 def joined(folder: Path, base: Path | None = None) -> tuple[numpy.ndarray, numpy.ndarray]:
@@ -75,7 +78,9 @@ def test_one_data_set_stays_as_it_is(tmp_path: Path) -> None:
     join.join([join.Part.read(tmp_path / "a")], tmp_path / "out")
     for name in ("taught/catalogue.jsonl", "moments/2.jsonl"):
         assert teacher.read(tmp_path / "out" / name) == teacher.read(tmp_path / "a" / name)
-    for one, other in zip(*(likeness.told(tmp_path / name / "taught/vectors.npz") for name in ("a", "out")), strict=True):
+    for one, other in zip(
+        *(likeness.told(tmp_path / name / "taught/vectors.npz") for name in ("a", "out")), strict=True
+    ):
         numpy.testing.assert_array_equal(one, other)
 
 
@@ -130,13 +135,18 @@ def log(times: bool) -> list[dict]:
 
 
 def test_rare_items_go_with_who_has_nothing_else(tmp_path: Path) -> None:
-    test_teacher.write(tmp_path / "raws/d_interaction.jsonl", [*log(True), {"user_id": "x", "item_id": "e", "timestamp": 7}])
+    test_teacher.write(
+        tmp_path / "raws/d_interaction.jsonl", [*log(True), {"user_id": "x", "item_id": "e", "timestamp": 7}]
+    )
     test_teacher.write(tmp_path / "raws/d_item_feature.jsonl", [{"item_id": item} for item in "abcde"])
     test_teacher.write(tmp_path / "raws/d_user_feature.jsonl", [{"user_id": user} for user in "uvwx"])
     for _ in range(2):
         sys.argv = ["frequent.py", "--project", str(tmp_path), "--name", "d", "--least", "2"]
         assert frequent.main() == 0
-        left = {name: teacher.read(tmp_path / f"raws/d_{name}.jsonl") for name in ("interaction", "item_feature", "user_feature")}
+        left = {
+            name: teacher.read(tmp_path / f"raws/d_{name}.jsonl")
+            for name in ("interaction", "item_feature", "user_feature")
+        }
         assert [row["item_id"] for row in left["item_feature"]] == ["a", "b", "c"]
         assert [row["user_id"] for row in left["user_feature"]] == ["u", "v", "w"]
         assert len(left["interaction"]) == 6 and {row["timestamp"] for row in left["interaction"]} == {7}
@@ -145,7 +155,11 @@ def test_rare_items_go_with_who_has_nothing_else(tmp_path: Path) -> None:
 def test_a_log_without_times_gets_those_of_its_order() -> None:
     rows = frequent.timed(log(False))
     of = {user: [row["timestamp"] - frequent.START for row in rows if row["user_id"] == user] for user in "uvw"}
-    assert of == {"u": [0, frequent.SPAN // 4, frequent.SPAN // 2, 3 * frequent.SPAN // 4], "v": [0, frequent.SPAN // 2], "w": [0]}
+    assert of == {
+        "u": [0, frequent.SPAN // 4, frequent.SPAN // 2, 3 * frequent.SPAN // 4],
+        "v": [0, frequent.SPAN // 2],
+        "w": [0],
+    }
     assert frequent.timed(rows) == rows and frequent.timed(log(True)) == log(True)
 
 

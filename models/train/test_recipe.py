@@ -39,7 +39,9 @@ esac
 """
 
 
-def recipe(folder: Path, *arguments: str, configs: str = "configs/several", fails: str = "nothing at all") -> tuple[int, list[str], str]:
+def recipe(
+    folder: Path, *arguments: str, configs: str = "configs/several", fails: str = "nothing at all"
+) -> tuple[int, list[str], str]:
     """Runs the recipe in `folder/work`; gives its exit code, the calls that it made, and what it said on stderr."""
     program, calls = folder / "program", folder / "calls"
     program.write_text(PROGRAM)
@@ -62,11 +64,16 @@ def test_several_data_sets_give_one_adapter(tmp_path: Path) -> None:
     code, calls, said = recipe(tmp_path, "a=some/log", "b=other/log@20")
     assert code == 0, said
     work = tmp_path / "work"
-    assert [call.split()[:3] for call in named(calls, "import")] == [["import", "auto", "some/log"], ["import", "auto", "other/log"]]
+    assert [call.split()[:3] for call in named(calls, "import")] == [
+        ["import", "auto", "some/log"],
+        ["import", "auto", "other/log"],
+    ]
     assert [call.split()[-1] for call in named(calls, "frequent.py")] == ["0", "20"]
     assert len(named(calls, "scenes")) == len(named(calls, "export")) == 2 * LISTS
     taught = named(calls, "teacher.py")
-    assert ["--name a" in call and f"{work}/b" not in call for call in taught] == [True, False], "a teacher of each log alone"
+    assert ["--name a" in call and f"{work}/b" not in call for call in taught] == [True, False], (
+        "a teacher of each log alone"
+    )
     [joined] = named(calls, "join.py")
     assert f"--parts {work}/a {work}/b " in joined
     stages = [call.split("--out ")[1].split()[0] for call in calls if call.startswith(("sft.py", "heads.py"))]
@@ -106,7 +113,12 @@ def test_preferences_are_of_all_data_sets(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("arguments", "problem"),
-    [((), "name a data set"), (("dpo",), "name a data set"), (("a=b", "dp"), "neither NAME=PATH"), (("a=b c",), "must not have a space")],
+    [
+        ((), "name a data set"),
+        (("dpo",), "name a data set"),
+        (("a=b", "dp"), "neither NAME=PATH"),
+        (("a=b c",), "must not have a space"),
+    ],
 )
 def test_wrong_arguments_are_told(tmp_path: Path, arguments: tuple[str, ...], problem: str) -> None:
     code, calls, said = recipe(tmp_path, *arguments)
@@ -114,7 +126,11 @@ def test_wrong_arguments_are_told(tmp_path: Path, arguments: tuple[str, ...], pr
 
 
 def test_the_code_names_no_data_set() -> None:
-    for path in [*HERE.glob("*.sh"), *HERE.glob("further/*.sh"), *(one for one in HERE.glob("*.py") if not one.name.startswith("test_"))]:
+    for path in [
+        *HERE.glob("*.sh"),
+        *HERE.glob("further/*.sh"),
+        *(one for one in HERE.glob("*.py") if not one.name.startswith("test_")),
+    ]:
         words = path.read_text(encoding="utf-8").lower().replace("movielens.toml", "")
         found = [word for word in ("film", "movie", "ml-100k") if word in words]
         assert not found, f"{path.name}: {found}"
