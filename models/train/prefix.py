@@ -109,10 +109,11 @@ def places_of(teacher: dict, offsets: list[tuple[int, int]], start: int) -> Taug
     return Taught(tuple((token[start + end - 1], item) for end, item in teacher["items"]), teacher["options"])
 
 
-def grouped(rows: list[Row], ends: int = ENDS) -> list[Group]:
-    """Groups of rows that share at least a third of their tokens."""
+def grouped(rows: list[Row], ends: int = ENDS, ordered: bool = True) -> list[Group]:
+    """Groups of rows that share at least a third of their tokens. Not `ordered`, rows that stand beside each other are grouped:
+    where all rows begin alike, those of one title would be together otherwise."""
     groups: list[Group] = []
-    for row in sorted(rows, key=lambda row: row.tokens):
+    for row in sorted(rows, key=lambda row: row.tokens) if ordered else rows:
         if groups and len(groups[-1].rows) < ends:
             last = groups[-1]
             shared = min(last.shared, common(last.rows[0].tokens, row.tokens), row.answer)

@@ -76,6 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
         prefix.grouped(
             [row for path in paths for row in prefix.read_rows(tokenizer, path, most=settings.most_tokens)],
             settings.ends,
+            ordered=settings.part != "items",
         )
         for paths in (arguments.train, arguments.held_out)
     )

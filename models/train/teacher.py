@@ -13,7 +13,7 @@ language model learns a choice in far fewer rows when it is told. For each row o
 - `probabilities`: of the options, softmax of `b` x the option's affinity with the history (`likeness.py`); `b` is the most
   likely one for what the file's people took.
 
-and `FOLDER/vectors.npz` what `likeness.py` fits to the lists of all files. Only interactions
+and `FOLDER/vectors.npz` what `likeness.py` fits to the lists of all files, `FOLDER/names.json` the text of each number. Only interactions
 before the first evaluation scene of any of the projects count, and training scenes, so nothing that is measured is told.
 
 `FOLDER/catalogue.jsonl` has rows without an answer, made of those of the first file, that name one item each, as an item of
@@ -52,7 +52,9 @@ class Log:
                 for scene in scenes(project / "datasets" / f"{name}_{part}.jsonl"):
                     self.texts |= zip(scene["items"], scene["text"]["action_list"], strict=False)
                     before = min(before, scene["timestamp"]) if part == "eval" else before
-        self.items = {item: number for number, item in enumerate(sorted({row["item_id"] for row in rows}))}
+        # Ids are numbers or texts, in some logs both.
+        ids = sorted({row["item_id"] for row in rows}, key=lambda item: (isinstance(item, str), item))
+        self.items = {item: number for number, item in enumerate(ids)}
         self.none = len(self.items)
         self.names = {self.items[item]: text for item, text in self.texts.items()}
         self.past: dict = {}
@@ -230,6 +232,8 @@ def main() -> int:
         ]
         likeness = Likeness.fit(eigenvectors(log.taken()), [choice for found in files for _, choice in found if choice])
         likeness.write(arguments.out / "vectors.npz")
+        names = json.dumps([log.names.get(number) for number in range(log.none)])
+        (arguments.out / "names.json").write_text(names, encoding="utf-8")
         for path, found in zip(arguments.rows, files, strict=True):
             b = teach(likeness, found)
             rows = [row for row, _ in found]

@@ -9,6 +9,7 @@ import hashlib
 import json
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -248,6 +249,15 @@ def test_a_stopped_run_ends_as_one_that_was_not(tmp_path: Path) -> None:
     assert len(losses) >= 2 and losses[-1] < losses[0], losses
     assert (tmp_path / "whole/curves.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "whole/adapter/adapter_model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("updates", [3, 12])
+def test_a_run_ends_after_its_updates(tmp_path: Path, updates: int) -> None:
+    """Nine groups of two are five updates an epoch: a run may end in the first one, and go on behind the last."""
+    settings = replace(SETTINGS, updates=updates)
+    found = prefix.shuffled(groups(tmp_path, 2), 1)
+    tune.tune(model(), tokenizer(), found, [], settings, tmp_path / "out", LOSS)
+    assert json.loads((tmp_path / "out/record.json").read_text())["updates"] == updates
 
 
 def test_wrong_files_and_settings_are_told(tmp_path: Path) -> None:

@@ -59,6 +59,8 @@ class Settings:
     seed: int = 1
     #: The run ends after this many minutes, its learning rate falling in time; 0: only after its epochs.
     minutes: float = 0.0
+    #: The run ends after this many updates: on a machine that others use, minutes say little; 0: only after its epochs.
+    updates: int = 0
     #: Rows that share their beginning are read together, at most this many; 1: each alone.
     ends: int = prefix.ENDS
     most_tokens: int = 2048
@@ -329,6 +331,7 @@ def tune(model, tokenizer, groups, held_out, settings: Settings, out: Path, loss
     arguments = TrainingArguments(
         output_dir=str(out / "checkpoints"),
         num_train_epochs=settings.epochs,
+        max_steps=settings.updates or -1,
         # A group at a time: the activations of one are all that is in memory.
         per_device_train_batch_size=1,
         gradient_accumulation_steps=settings.batch,

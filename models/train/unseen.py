@@ -26,7 +26,7 @@ def unseen(scenes: list[dict], seen: set[str]) -> list[dict]:
 def told(scene: dict) -> str:
     """A scene's moment as the prompts of `models/lm-adapter` tell it."""
     text = scene["text"]
-    return f"{text['profile']}\nHistory:\n{text['history']}"
+    return "\n".join([*([text["profile"]] if text["profile"] else []), "History:", text["history"]])
 
 
 def rotations(scene: dict) -> list[dict]:
