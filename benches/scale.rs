@@ -50,7 +50,9 @@ fn axes(largest: bool) -> Vec<Axis> {
     let sizes =
         |from: u32, to: u32| (0..).map(move |power| from * 10u32.pow(power)).take_while(move |&size| size <= to);
     let most = |small: u32, large: u32| if largest { large } else { small };
-    let users = |user, to| sizes(10_000, to).map(move |users| Cell { user, users, ..BASE }).collect();
+    let users = |user, to| sizes(10_000, to).map(move |users| Cell { user, users, ..BASE }).collect::<Vec<_>>();
+    let mut mirrored = users("mirror", most(100_000, 1_000_000));
+    mirrored.extend(largest.then_some(Cell { user: "mirror", users: 2_000_000, ..BASE }));
     let items = |policy, to| sizes(1_000, to).map(move |items| Cell { policy, items, users: 1_000, ..BASE }).collect();
     let interactions = |policy, to| {
         let cell = move |interactions: u32| Cell { policy, interactions: interactions as usize, items: 10_000, ..BASE };
@@ -59,7 +61,7 @@ fn axes(largest: bool) -> Vec<Axis> {
     let axis = |name, size, cells| Axis { name, size, cells };
     vec![
         axis("parametric users", |cell| f64::from(cell.users), users("parametric", most(1_000_000, 10_000_000))),
-        axis("mirrored users", |cell| f64::from(cell.users), users("mirror", most(100_000, 1_000_000))),
+        axis("mirrored users", |cell| f64::from(cell.users), mirrored),
         axis("items, random", |cell| f64::from(cell.items), items("random", 1_000_000)),
         axis("items, popular", |cell| f64::from(cell.items), items("popular", 1_000_000)),
         axis("items, ials", |cell| f64::from(cell.items), items("ials", most(100_000, 1_000_000))),

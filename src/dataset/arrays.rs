@@ -8,10 +8,9 @@
 //! | `rows_split.npy` | u8: 0 to learn, 1 to choose settings, 2 held out |
 //! | `meta.json` | data set, hash, catalogue, counts, share held out |
 
-use super::{Catalogue, Dataset, Interaction, TrainingLog};
+use super::{Catalogue, Dataset, TrainingLog};
+use crate::files::{Number, npy};
 use crate::ids::LogUserId;
-use ndarray::Array1;
-use ndarray_npy::{WritableElement, write_npy};
 use std::path::Path;
 
 /// Share of a user's interactions before the cut that is learned; the rest of them chooses settings.
@@ -23,12 +22,11 @@ const LEARNED: f64 = 0.9;
 /// When a file cannot be written.
 pub fn write_arrays(data: &Dataset, holdout: f64, folder: &Path) -> std::io::Result<()> {
     let rows = &data.interactions;
-    let column = |value: fn(&Interaction) -> i32| rows.iter().map(value).collect::<Array1<i32>>();
-    write(folder, "rows_user", &column(|row| row.user.0 as i32))?;
-    write(folder, "rows_item", &column(|row| row.item.0 as i32))?;
-    write(folder, "rows_rating", &rows.iter().map(|row| row.rating).collect::<Array1<f32>>())?;
-    write(folder, "rows_time", &rows.iter().map(|row| row.time).collect::<Array1<i64>>())?;
-    write(folder, "rows_split", &Array1::from(parts(data, holdout)))?;
+    write(folder, "rows_user", rows.iter().map(|row| row.user.0 as i32))?;
+    write(folder, "rows_item", rows.iter().map(|row| row.item.0 as i32))?;
+    write(folder, "rows_rating", rows.iter().map(|row| row.rating))?;
+    write(folder, "rows_time", rows.iter().map(|row| row.time))?;
+    write(folder, "rows_split", parts(data, holdout).into_iter())?;
     let meta = serde_json::json!({
         "data": data.name, "data_hash": data.hash, "catalogue": Catalogue::of(data).hash(),
         "users": data.users.len(), "items": data.items.len(), "rows": rows.len(), "holdout": holdout,
@@ -36,8 +34,9 @@ pub fn write_arrays(data: &Dataset, holdout: f64, folder: &Path) -> std::io::Res
     std::fs::write(folder.join("meta.json"), format!("{meta:#}\n"))
 }
 
-fn write<T: WritableElement>(folder: &Path, name: &str, array: &Array1<T>) -> std::io::Result<()> {
-    write_npy(folder.join(format!("{name}.npy")), array).map_err(std::io::Error::other)
+fn write<N: Number>(folder: &Path, name: &str, column: impl ExactSizeIterator<Item = N>) -> std::io::Result<()> {
+    let rows = column.len();
+    std::fs::write(folder.join(format!("{name}.npy")), npy(column, &[rows]))
 }
 
 /// The part of each row: the split of [`Dataset::split`], and the last tenth of the rows before the cut.

@@ -9,9 +9,8 @@
 //! ```
 
 use super::{Column, DataError, Dataset, ExternalId, Field, Fields, IdTable};
-use crate::files::{FileError, Partial, read_bounded};
+use crate::files::{FileError, Partial, npy, read_bounded, read_matrix};
 use ndarray::Array2;
-use ndarray_npy::{ReadNpyError, ReadNpyExt, WriteNpyExt};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -92,11 +91,8 @@ pub fn write_item_vectors(folder: &Path, data: &Dataset, values: Vec<f32>, width
     let fail = |path: &Path, problem: &dyn std::fmt::Display| {
         FileError::write(path, std::io::Error::other(problem.to_string()))
     };
-    let table = Array2::from_shape_vec((data.items.len(), width), values);
-    let table = table.map_err(|problem| fail(&vectors, &problem))?;
     let names: Vec<&str> = (0..data.items.len() as u32).map(|item| data.items.external(item)).collect();
-    let mut bytes = Vec::new();
-    table.write_npy(&mut bytes).map_err(|problem| fail(&vectors, &problem))?;
+    let bytes = npy(values, &[data.items.len(), width]);
     let names = serde_json::to_vec(&names).map_err(|problem| fail(&ids, &problem))?;
     let mut files = Vec::new();
     for (path, bytes) in [(&ids, names), (&vectors, bytes)] {
@@ -109,12 +105,7 @@ pub fn write_item_vectors(folder: &Path, data: &Dataset, values: Vec<f32>, width
 
 /// The matrix of a NumPy file.
 fn table_of(bytes: &[u8]) -> Result<Array2<f32>, String> {
-    let wide = || Array2::<f64>::read_npy(bytes).map(|table| table.mapv(|value| value as f32));
-    let table = match Array2::<f32>::read_npy(bytes) {
-        Err(ReadNpyError::WrongDescriptor(kind)) if kind.to_string().contains("f8") => wide(),
-        outcome => outcome,
-    };
-    let table = table.map_err(|problem| format!("{problem}; expected f32 or f64 [items, width]"))?;
+    let table = read_matrix(bytes).map_err(|problem| format!("{problem}; expected f32 or f64 [items, width]"))?;
     if !(1..=WIDEST).contains(&table.ncols()) {
         return Err(format!("the vectors have {} numbers, expected 1 to {WIDEST}", table.ncols()));
     }

@@ -10,7 +10,11 @@ use serde::Serialize;
 use std::path::Path;
 
 /// There may be millions of users, and JSON takes much room.
-const FORMATS: [TableFormat; 2] = [TableFormat::Csv, TableFormat::Parquet];
+const FORMATS: &[TableFormat] = &[
+    TableFormat::Csv,
+    #[cfg(feature = "parquet")]
+    TableFormat::Parquet,
+];
 
 /// A row of `items`.
 #[derive(Serialize)]
@@ -46,7 +50,7 @@ impl Experiment {
         let name = |replication: u32| if sampled { replication.to_string() } else { "all".to_owned() };
         let names: Vec<String> = (0..if sampled { self.scenario.replications } else { 1 }).map(name).collect();
         let data = &self.data;
-        for format in FORMATS {
+        for &format in FORMATS {
             let items = (0..self.data.items.len() as u32).map(ItemId).map(|item| self.item_row(item));
             write_table_file(folder, "items", format, items)?;
             let users = names.iter().zip(0..).flat_map(|(name, replication)| {

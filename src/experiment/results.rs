@@ -8,6 +8,8 @@ mod order;
 mod other_users;
 mod over_time;
 mod pairs;
+#[cfg(feature = "parquet")]
+mod parquet_table;
 mod policy_keys;
 pub(super) mod table;
 mod tables;

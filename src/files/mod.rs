@@ -9,6 +9,7 @@ mod bounded;
 pub(crate) mod charset;
 mod claim;
 mod jsonl;
+mod npy;
 mod output_folder;
 mod owned;
 mod partial;
@@ -23,6 +24,7 @@ pub(crate) use self::bounded::{
 pub(crate) use self::claim::Claim;
 pub use self::claim::{ClaimError, Listing};
 pub(crate) use self::jsonl::{Jsonl, JsonlWriter};
+pub(crate) use self::npy::{Number, npy, read_matrix};
 pub use self::output_folder::OutputFolder;
 pub use self::owned::FileRecord;
 pub(crate) use self::partial::Partial;

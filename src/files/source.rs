@@ -210,10 +210,22 @@ fn unpacked(path: &Path, remedy: &str) -> Result<Reader, FileError> {
         return Ok(reader(Box::new(BufReader::with_capacity(1 << 17, plain))));
     }
     if head.starts_with(&ZSTD) {
-        let plain = zstd::Decoder::with_buffer(packed).map_err(|source| FileError::read(path, source))?;
+        let plain = unzstd(packed).map_err(|source| FileError::read(path, source))?;
         return Ok(reader(Box::new(BufReader::with_capacity(1 << 17, plain))));
     }
     Ok(reader(Box::new(packed)))
+}
+
+#[cfg(feature = "parquet")]
+fn unzstd(packed: impl BufRead + Send + Sync) -> std::io::Result<impl Read + Send + Sync> {
+    zstd::Decoder::with_buffer(packed)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn unzstd(_packed: impl BufRead + Send + Sync) -> std::io::Result<std::io::Empty> {
+    Err(std::io::Error::other(
+        "this program is built without zstd; unpack the file, or build with the feature `parquet`",
+    ))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use super::graphs::graphs;
 use super::network::{CHOICE_ITEM, EVENT, ITEM, QUERY, STATE};
 use super::{Fitted, FittedLists};
 use crate::dataset::Dataset;
-use crate::files::{FileError, sha256};
+use crate::files::{FileError, npy, sha256};
 use crate::user::{CARD_VERSION, Card, Dims, FileEntry};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -54,7 +54,8 @@ pub(super) fn write(fitted: &Fitted, data: &Dataset, texts: &CardTexts, folder: 
     for (name, bytes) in graphs(&fitted.network, fitted.inputs) {
         put(name, format!("{name}.onnx"), &bytes)?;
     }
-    put("vectors", "vectors.npy".to_owned(), &npy(fitted)?)?;
+    let vectors = npy(fitted.vectors.iter().copied(), fitted.vectors.shape());
+    put("vectors", "vectors.npy".to_owned(), &vectors)?;
     let ids = serde_json::to_string(&fitted.items).map_err(|problem| other(folder, &problem))?;
     put("vector_items", "vector_items.json".to_owned(), (ids + "\n").as_bytes())?;
     let record = serde_json::json!({
@@ -71,14 +72,6 @@ pub(super) fn write(fitted: &Fitted, data: &Dataset, texts: &CardTexts, folder: 
 
 fn other(folder: &Path, problem: &dyn std::fmt::Display) -> FileError {
     FileError::whole(folder, problem.to_string())
-}
-
-fn npy(fitted: &Fitted) -> Result<Vec<u8>, FileError> {
-    use ndarray_npy::WriteNpyExt;
-    let mut bytes = Vec::new();
-    let written = fitted.vectors.write_npy(&mut bytes);
-    written.map_err(|problem| FileError::whole("vectors.npy", problem.to_string()))?;
-    Ok(bytes)
 }
 
 fn card(fitted: &Fitted, data: &Dataset, texts: &CardTexts, files: BTreeMap<String, FileEntry>) -> Card {

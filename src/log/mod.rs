@@ -38,7 +38,11 @@
 mod decisions;
 mod digest;
 mod error;
+#[cfg(not(feature = "parquet"))]
+mod no_parquet;
+#[cfg(feature = "parquet")]
 mod pages;
+#[cfg(feature = "parquet")]
 mod parquet;
 mod recording;
 mod sink;
@@ -47,6 +51,9 @@ mod trial_name;
 pub use self::decisions::{Decision, DecisionBatch, DecisionLine, DecisionSink, DecisionTally, read_decisions};
 pub use self::digest::{Digest, DigestState};
 pub use self::error::LogError;
+#[cfg(not(feature = "parquet"))]
+pub use self::no_parquet::{EventReader, ParquetWriter, read_batches, read_trial};
+#[cfg(feature = "parquet")]
 pub use self::parquet::{EventReader, ParquetWriter, read_batches, read_trial};
 pub use self::recording::Recording;
 pub use self::sink::{CountSink, EventSink, MemorySink, NoSink};

@@ -1,5 +1,6 @@
 //! The trial of a log, recorded in the log.
 
+#[cfg(feature = "parquet")]
 use parquet::file::metadata::KeyValue;
 use std::fmt;
 
@@ -14,6 +15,7 @@ pub struct TrialName {
     pub seed: u64,
 }
 
+#[cfg(feature = "parquet")]
 impl TrialName {
     /// The entries of a Parquet file.
     pub(super) fn entries(&self) -> [KeyValue; 3] {
@@ -33,6 +35,7 @@ impl TrialName {
 }
 
 /// The value of `recmirror.KEY`.
+#[cfg(feature = "parquet")]
 pub(super) fn entry<'e>(entries: &'e [KeyValue], key: &str) -> Option<&'e str> {
     let is_it = |entry: &&KeyValue| entry.key.strip_prefix("recmirror.") == Some(key);
     entries.iter().find(is_it).and_then(|entry| entry.value.as_deref())

@@ -9,7 +9,7 @@
 
 use super::vectors::{SHRINK, with_statistics};
 use crate::dataset::{IdTable, TrainingLog};
-use crate::files::read_bounded;
+use crate::files::{read_bounded, read_matrix};
 use crate::ids::{ItemId, LogUserId};
 use ndarray::Array2;
 use std::collections::HashMap;
@@ -84,8 +84,9 @@ impl VectorBasis {
         let text = read_bounded(ids, LARGEST).map_err(|problem| format!("cannot read {}: {problem}", ids.display()))?;
         let list: Vec<String> =
             serde_json::from_slice(&text).map_err(|problem| format!("{}: {problem}", ids.display()))?;
-        let table: Array2<f32> =
-            ndarray_npy::read_npy(vectors).map_err(|problem| format!("{}: {problem}", vectors.display()))?;
+        let bytes = read_bounded(vectors, LARGEST)
+            .map_err(|problem| format!("cannot read {}: {problem}", vectors.display()))?;
+        let table = read_matrix(&bytes).map_err(|problem| format!("{}: {problem}", vectors.display()))?;
         if table.ncols() != rank {
             let found = table.ncols();
             return Err(format!("{} has {found} columns, the card says features.rank = {rank}", vectors.display()));

@@ -4,11 +4,17 @@
 //!
 //! The first bytes of a file decide its format, not its name. Errors name file and line (for Parquet: the row).
 
+#[cfg(feature = "parquet")]
 mod columnar;
 mod delimited;
+#[cfg(not(feature = "parquet"))]
+mod no_columnar;
 mod object;
 
 pub(super) use self::delimited::separator_of;
+
+#[cfg(not(feature = "parquet"))]
+use self::no_columnar as columnar;
 
 use super::MemoryTable;
 use crate::files::{FileError, Source};

@@ -7,24 +7,14 @@
 
 use super::ResultsError;
 use crate::files::spreadsheet::as_cell;
-use parquet::basic::{Compression, ZstdLevel};
-use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
-use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
-use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
-use parquet::schema::parser::parse_message_type;
 use serde::Serialize;
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
-use std::sync::Arc;
 
 /// The folder of the formats for programs.
 const TABLES: &str = "tables";
-
-/// Rows of a Parquet row group.
-const GROUP_ROWS: usize = 1 << 17;
 
 /// The content of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -129,19 +119,26 @@ pub enum TableFormat {
     Csv,
     /// `.json`
     Json,
-    /// `.parquet`
+    /// `.parquet`; needs the feature `parquet`.
+    #[cfg(feature = "parquet")]
     Parquet,
 }
 
 impl TableFormat {
-    /// All formats.
-    pub const ALL: [TableFormat; 3] = [TableFormat::Csv, TableFormat::Json, TableFormat::Parquet];
+    /// All formats of this build.
+    pub const ALL: &'static [TableFormat] = &[
+        TableFormat::Csv,
+        TableFormat::Json,
+        #[cfg(feature = "parquet")]
+        TableFormat::Parquet,
+    ];
 
     /// The extension of its files.
     pub fn extension(self) -> &'static str {
         match self {
             TableFormat::Csv => "csv",
             TableFormat::Json => "json",
+            #[cfg(feature = "parquet")]
             TableFormat::Parquet => "parquet",
         }
     }
@@ -149,17 +146,17 @@ impl TableFormat {
     /// The format for the extension of a path.
     pub fn of(path: &Path) -> Option<TableFormat> {
         let extension = path.extension()?.to_str()?;
-        TableFormat::ALL.into_iter().find(|format| format.extension() == extension)
+        TableFormat::ALL.iter().copied().find(|format| format.extension() == extension)
     }
 }
 
 /// Writes a table in all formats into an existing folder: `NAME.csv`, and `NAME.json` and `NAME.parquet` in its folder
-/// `tables`.
+/// `tables`. A build without the feature `parquet` writes no Parquet.
 ///
 /// # Errors
 /// When a file cannot be written.
 pub fn write_tables<R: TableRow>(folder: &Path, name: &str, rows: &[R]) -> Result<(), ResultsError> {
-    TableFormat::ALL.into_iter().try_for_each(|format| write_table_file(folder, name, format, rows))
+    TableFormat::ALL.iter().try_for_each(|&format| write_table_file(folder, name, format, rows))
 }
 
 /// Writes a table in one format to its place in the folder of a run.
@@ -192,7 +189,8 @@ pub fn write_table<R: TableRow>(
     match format {
         TableFormat::Csv => write_csv(target, rows).map_err(|problem| problem.to_string()),
         TableFormat::Json => write_json(target, rows).map_err(|problem| problem.to_string()),
-        TableFormat::Parquet => write_parquet(target, rows).map_err(|problem| problem.to_string()),
+        #[cfg(feature = "parquet")]
+        TableFormat::Parquet => super::parquet_table::write(target, rows).map_err(|problem| problem.to_string()),
     }
 }
 
@@ -229,87 +227,6 @@ fn write_json<R: TableRow>(mut target: impl Write, rows: impl IntoIterator<Item 
     }
     target.write_all(b"\n]\n")?;
     target.flush()
-}
-
-fn write_parquet<R: TableRow>(
-    target: impl Write + Send,
-    rows: impl IntoIterator<Item = R>,
-) -> Result<(), ParquetError> {
-    let column = |&(name, kind): &(&str, ColumnKind)| match kind {
-        ColumnKind::Text => format!("required binary {name} (utf8);\n"),
-        ColumnKind::Whole => format!("optional int64 {name};\n"),
-        ColumnKind::Number => format!("optional double {name};\n"),
-    };
-    let schema = format!("message rows {{\n{}}}", R::COLUMNS.iter().map(column).collect::<String>());
-    let properties = WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build();
-    let schema = Arc::new(parse_message_type(&schema)?);
-    let mut writer = SerializedFileWriter::new(target, schema, Arc::new(properties))?;
-    let mut rows = rows.into_iter().peekable();
-    while rows.peek().is_some() {
-        let mut columns: Vec<Column> = R::COLUMNS.iter().map(|_| Column::default()).collect();
-        for row in rows.by_ref().take(GROUP_ROWS) {
-            columns.iter_mut().zip(row.cells()).for_each(|(column, cell)| column.push(cell));
-        }
-        let mut group = writer.next_row_group()?;
-        for (column, &(_, kind)) in columns.iter().zip(R::COLUMNS) {
-            column.write(&mut group, kind)?;
-        }
-        group.close()?;
-    }
-    writer.close()?;
-    Ok(())
-}
-
-/// A column that is being collected: levels (1 = present) and the present values of its kind.
-#[derive(Default)]
-struct Column {
-    levels: Vec<i16>,
-    texts: Vec<ByteArray>,
-    wholes: Vec<i64>,
-    numbers: Vec<f64>,
-}
-
-impl Column {
-    fn push(&mut self, cell: Cell<'_>) {
-        let is_there = match cell {
-            Cell::Text(text) => {
-                self.texts.push(ByteArray::from(text.as_bytes().to_vec()));
-                true
-            }
-            Cell::Whole(number) => {
-                self.wholes.extend(number);
-                number.is_some()
-            }
-            Cell::Number(number) => {
-                self.numbers.extend(number);
-                number.is_some()
-            }
-        };
-        self.levels.push(i16::from(is_there));
-    }
-
-    fn write<W: Write + Send>(
-        &self,
-        group: &mut SerializedRowGroupWriter<'_, W>,
-        kind: ColumnKind,
-    ) -> Result<(), ParquetError> {
-        match kind {
-            ColumnKind::Text => write_column::<ByteArrayType, W>(group, &self.texts, None),
-            ColumnKind::Whole => write_column::<Int64Type, W>(group, &self.wholes, Some(&self.levels)),
-            ColumnKind::Number => write_column::<DoubleType, W>(group, &self.numbers, Some(&self.levels)),
-        }
-    }
-}
-
-fn write_column<T: DataType, W: Write + Send>(
-    group: &mut SerializedRowGroupWriter<'_, W>,
-    values: &[T::T],
-    levels: Option<&[i16]>,
-) -> Result<(), ParquetError> {
-    let missing = || ParquetError::General("fewer columns than the schema has".to_owned());
-    let mut column = group.next_column()?.ok_or_else(missing)?;
-    column.typed::<T>().write_batch(values, levels, None)?;
-    column.close()
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@
 //! chunk of 32 rows, whatever the other rows are.
 
 use super::super::spill::Record;
-use crate::files::{FileError, MOST_OF_TEXT, MOST_OF_TOKENIZER, Partial, read_bounded};
+use crate::files::{FileError, MOST_OF_TEXT, MOST_OF_TOKENIZER, Partial, npy, read_bounded};
 use crate::language::SafeTokenizer;
 use crate::onnx::{Encoder, OnnxError, check_rows, row_bits};
 use crate::pipeline::Watch;
@@ -122,7 +122,7 @@ impl Embedder {
             return Ok((width, rows, true));
         }
         let rows = self.embed(texts, watch)?;
-        let bytes = npy(&rows, width);
+        let bytes = npy(rows.iter().copied(), &[rows.len() / width.max(1), width]);
         let blake3 = blake3::hash(&bytes).to_hex().to_string();
         write(&file, &bytes)?;
         let json =
@@ -222,22 +222,6 @@ fn read_kept(file: &Path, label: &Path, key: &str, rows: usize, width: usize) ->
     Some(data.chunks_exact(4).map(|value| f32::from_bits(u32::get(value))).collect())
 }
 
-/// A matrix as a NumPy file, version 1.0.
-fn npy(rows: &[f32], width: usize) -> Vec<u8> {
-    let count = rows.len() / width.max(1);
-    let mut header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({count}, {width}), }}");
-    // The header fills a multiple of 64 bytes.
-    while (10 + header.len() + 1) % 64 != 0 {
-        header.push(' ');
-    }
-    header.push('\n');
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend_from_slice(&(header.len() as u16).to_le_bytes());
-    bytes.extend_from_slice(header.as_bytes());
-    rows.iter().for_each(|value| bytes.extend_from_slice(&value.to_le_bytes()));
-    bytes
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -321,16 +305,5 @@ mod tests {
             small(|graph| graph.node_with("Transpose", &["h"], "last_hidden_state", &[ints("perm", &[1, 0, 2])]));
         let problem = turned.err().expect("refused").to_string();
         assert!(problem.contains("has shape [16, 32, 2], expected [32, 16, 2]"), "{problem}");
-    }
-
-    #[test]
-    fn files_are_numpy_arrays() {
-        let bytes = npy(&[1.0, 2.0, 3.0, 4.0], 2);
-        assert_eq!(bytes.len() % 64, 16);
-        let folder = tempfile::tempdir().expect("a folder");
-        let path = folder.path().join("a.npy");
-        std::fs::write(&path, bytes).expect("written");
-        let read: ndarray::Array2<f32> = ndarray_npy::read_npy(&path).expect("an array");
-        assert_eq!(read, ndarray::array![[1.0, 2.0], [3.0, 4.0]]);
     }
 }
