@@ -122,8 +122,8 @@ fn of_family(folder: &Folder, name: &str) -> Result<Detected, DataError> {
 }
 
 fn detect(folder: &Folder, path: &Path) -> Result<Detected, DataError> {
-    let is_told = folder.root().join("data.toml").is_file();
-    let tables = if is_told { attempt(folder, TABLES, "tables")? } else { None };
+    let is_described = folder.root().join("data.toml").is_file();
+    let tables = if is_described { attempt(folder, TABLES, "tables")? } else { None };
     if let Some(found) = tables {
         return Ok(found);
     }

@@ -1,7 +1,7 @@
 //! A data set from rows in memory.
 
 use super::clock::Instant;
-use super::collect::{Rows, Told, count_missing, ranks};
+use super::collect::{RowValues, Rows, count_missing, ranks};
 use super::{Cleanup, DataError, Dataset, IdTable, Moment, RatingScale};
 use crate::files::FileError;
 use std::path::Path;
@@ -28,7 +28,8 @@ impl Dataset {
             }
             hash(&mut hasher, user, item, rating, time);
             let time = time.map(|time| Instant::of_moment(Moment(time)));
-            let values = Told { time, rating: rating.unwrap_or(f32::NAN), weight: f32::NAN, line: number as u64 + 1 };
+            let values =
+                RowValues { time, rating: rating.unwrap_or(f32::NAN), weight: f32::NAN, line: number as u64 + 1 };
             log.push(users.insert(user).0, items.insert(item).0, values);
         }
         if log.is_empty() {

@@ -58,7 +58,7 @@ struct Watch {
     /// The count at the last inspection, and the number of inspections since it changed.
     seen: AtomicU64,
     looks: AtomicU64,
-    is_told: AtomicBool,
+    is_stopped: AtomicBool,
 }
 
 impl Watch {
@@ -66,7 +66,7 @@ impl Watch {
     fn begin(path: &Path, seconds: u64, stop: Stop) -> Arc<Watch> {
         static THREAD: Once = Once::new();
         let zero = AtomicU64::default;
-        let is_told = AtomicBool::default();
+        let is_stopped = AtomicBool::default();
         let watch = Arc::new(Watch {
             path: path.to_owned(),
             seconds,
@@ -74,7 +74,7 @@ impl Watch {
             count: zero(),
             seen: zero(),
             looks: zero(),
-            is_told,
+            is_stopped,
         });
         CALLS.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&watch));
         THREAD.call_once(|| {
@@ -88,7 +88,7 @@ impl Watch {
     /// Runs `work` under the limit.
     fn watched<R>(&self, work: impl FnOnce() -> ort::Result<R>) -> Result<R, String> {
         self.count.fetch_add(1, Ordering::SeqCst);
-        if self.is_told.swap(false, Ordering::SeqCst)
+        if self.is_stopped.swap(false, Ordering::SeqCst)
             && let Stop::Call(options) = &self.stop
         {
             options.unterminate().map_err(|problem| problem.to_string())?;
@@ -96,7 +96,7 @@ impl Watch {
         let outcome = work();
         self.count.fetch_add(1, Ordering::SeqCst);
         outcome.map_err(|problem| {
-            if self.is_told.load(Ordering::SeqCst) {
+            if self.is_stopped.load(Ordering::SeqCst) {
                 self.message()
             } else {
                 super::memory::error_message(&problem.to_string())
@@ -120,7 +120,7 @@ impl Watch {
         }
         let looks = self.looks.fetch_add(1, Ordering::SeqCst) + 1;
         if looks == self.seconds.saturating_mul(LOOKS) {
-            self.is_told.store(true, Ordering::SeqCst);
+            self.is_stopped.store(true, Ordering::SeqCst);
             // A call that cannot be stopped is ended below.
             let _ = match &self.stop {
                 Stop::Call(options) => options.terminate(),
@@ -276,20 +276,21 @@ mod tests {
         }
         let stop = Stop::Call(Arc::new(RunOptions::new().expect("options")));
         let zero = AtomicU64::default;
-        let is_told = AtomicBool::default();
-        let watch = Watch { path: "g".into(), seconds: 1, stop, count: zero(), seen: zero(), looks: zero(), is_told };
+        let is_stopped = AtomicBool::default();
+        let watch =
+            Watch { path: "g".into(), seconds: 1, stop, count: zero(), seen: zero(), looks: zero(), is_stopped };
         let look = |times: u64| (0..times).for_each(|_| watch.look());
         look(50);
-        assert!(!watch.is_told.load(Ordering::SeqCst), "nothing is under way");
+        assert!(!watch.is_stopped.load(Ordering::SeqCst), "nothing is under way");
         for _ in 0..5 {
             watch.count.fetch_add(2, Ordering::SeqCst);
             look(5);
         }
-        assert!(!watch.is_told.load(Ordering::SeqCst), "each call ended in time");
+        assert!(!watch.is_stopped.load(Ordering::SeqCst), "each call ended in time");
         watch.count.fetch_add(1, Ordering::SeqCst);
         look(LOOKS);
-        assert!(!watch.is_told.load(Ordering::SeqCst), "the first look saw it begin");
+        assert!(!watch.is_stopped.load(Ordering::SeqCst), "the first look saw it begin");
         look(1);
-        assert!(watch.is_told.load(Ordering::SeqCst));
+        assert!(watch.is_stopped.load(Ordering::SeqCst));
     }
 }

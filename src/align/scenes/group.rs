@@ -4,7 +4,7 @@ use super::outcome::Scope;
 use super::set::SceneSet;
 
 /// The name of list types that a file does not state.
-const UNTOLD: &str = "not told";
+const UNSTATED: &str = "not stated";
 
 /// Some scenes and their common properties.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,7 +19,7 @@ pub(super) struct Group {
 
 /// The list type of a scene.
 pub(super) fn list_of(set: &SceneSet, scene: usize) -> &str {
-    set.scenes[scene].record.builder.as_deref().unwrap_or(UNTOLD)
+    set.scenes[scene].record.builder.as_deref().unwrap_or(UNSTATED)
 }
 
 /// The list types of a set, in the order of their first scene.

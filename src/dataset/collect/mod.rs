@@ -13,7 +13,7 @@ mod typed;
 
 pub(super) use self::missing::count_missing;
 pub(super) use self::named::title_among;
-pub(super) use self::rows::{Rows, Told};
+pub(super) use self::rows::{RowValues, Rows};
 pub(super) use self::shown_lists::{Lists, Shown};
 use self::side::Side;
 pub(super) use self::side::ranks;
@@ -220,7 +220,7 @@ impl Collector<'_> {
         if weight.is_infinite() {
             return Err(refused(place, "the weight is too large"));
         }
-        self.rows.push(user, item, Told { time, rating, weight, line: place.line });
+        self.rows.push(user, item, RowValues { time, rating, weight, line: place.line });
         if !row.user_description.is_empty() {
             self.users.store.push_first(user, row.user_description);
         }

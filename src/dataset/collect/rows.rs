@@ -37,7 +37,7 @@ impl Row {
 
 /// The content of a row apart from user and item.
 #[derive(Clone, Copy, Debug)]
-pub(in crate::dataset) struct Told {
+pub(in crate::dataset) struct RowValues {
     pub(in crate::dataset) time: Option<Instant>,
     /// NaN where the row has none.
     pub(in crate::dataset) rating: f32,
@@ -79,7 +79,7 @@ pub(in crate::dataset) fn scattered(user: &str, item: &str) -> u64 {
 }
 
 impl Rows {
-    pub(in crate::dataset) fn push(&mut self, user: u32, item: u32, values: Told) {
+    pub(in crate::dataset) fn push(&mut self, user: u32, item: u32, values: RowValues) {
         let (seconds, nanos) = match values.time {
             Some(time) => (time.seconds, time.nanos),
             None => {
@@ -185,11 +185,11 @@ fn merge(rows: &mut Vec<Row>, has_weights: bool) -> [(usize, u32); 3] {
 mod tests {
     use super::*;
 
-    fn values(seconds: i64, rating: f32, line: u64) -> Told {
-        Told { time: Some(Instant { seconds, nanos: 0 }), rating, weight: f32::NAN, line }
+    fn values(seconds: i64, rating: f32, line: u64) -> RowValues {
+        RowValues { time: Some(Instant { seconds, nanos: 0 }), rating, weight: f32::NAN, line }
     }
 
-    fn finish(rows: &[(u32, u32, Told)], cleanup: &mut Cleanup) -> Finished {
+    fn finish(rows: &[(u32, u32, RowValues)], cleanup: &mut Cleanup) -> Finished {
         let mut all = Rows::default();
         rows.iter().for_each(|&(user, item, values)| all.push(user, item, values));
         all.finish(&[0, 1, 2, 3], None, cleanup, |line| format!("log:{line}"))
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn finer_times_order_rows_of_one_second_and_weights_add_up() {
-        let at = |micros: u32, weight| Told {
+        let at = |micros: u32, weight| RowValues {
             time: Some(Instant { seconds: 5, nanos: micros * 1_000 }),
             rating: f32::NAN,
             weight,
@@ -238,7 +238,7 @@ mod tests {
 
     #[test]
     fn rows_without_times_keep_their_order_and_come_first() {
-        let without = |line| Told { time: None, rating: f32::NAN, weight: f32::NAN, line };
+        let without = |line| RowValues { time: None, rating: f32::NAN, weight: f32::NAN, line };
         let found = finish(&[(0, 3, without(2)), (0, 1, without(3)), (0, 3, without(4))], &mut Cleanup::default());
         assert_eq!(found.interactions.iter().map(|row| (row.item.0, row.time)).collect::<Vec<_>>(), [(3, 0), (1, 0)]);
         assert!(!found.is_timed);
@@ -255,7 +255,7 @@ mod tests {
     fn rows_of_a_matrix_are_scattered_alike_whatever_their_order() {
         let order = |items: &[u32]| -> Vec<u32> {
             let mut rows = Rows::default();
-            let without = Told { time: None, rating: 1.0, weight: f32::NAN, line: 1 };
+            let without = RowValues { time: None, rating: 1.0, weight: f32::NAN, line: 1 };
             items.iter().for_each(|&item| rows.push(0, item, without));
             let scatter = |user: u32, item: u32| scattered(&user.to_string(), &item.to_string());
             let found =

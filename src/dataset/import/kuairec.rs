@@ -273,7 +273,7 @@ impl Publisher for KuaiRec {
                 (shown.slot, shown.list) = (Some(0), Some(format!("{:012}", place.line)));
                 visit(place, Ok(shown))
             }
-            // Told with the rows.
+            // The pass over the rows reports it.
             Err(_) => Ok(()),
         })?;
         Ok(true)

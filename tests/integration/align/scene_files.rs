@@ -29,7 +29,7 @@ fn evaluation_sets_of_the_reference_load_as_they_are() {
     write_scenes(&path, &scenes);
     let found = found(align(text(&model), &path, &["--json"]));
     assert_eq!((found["scenes"].as_u64(), found["users"].as_u64()), (Some(13), Some(5)));
-    assert_eq!(found["lists"], json!(["not told"]));
+    assert_eq!(found["lists"], json!(["not stated"]));
     let notes = found["notes"].to_string();
     assert!(
         notes.contains("13 of 13 scenes have no `items`") && notes.contains("the log of Ünï is not known"),
