@@ -73,6 +73,7 @@ pub fn read_trial(path: &Path, _trial: &TrialName, _each: impl FnMut(&EventBatch
 }
 
 fn missing(path: &Path) -> LogError {
-    let problem = "this program is built without Parquet; build it with the feature `parquet`, or write no events";
+    let problem =
+        "this program is built without Parquet; build it with the feature `parquet`, or set `engine.events = false`";
     LogError::Format { path: path.to_owned(), problem: problem.to_owned() }
 }

@@ -125,41 +125,51 @@ struct Rows<'a, R> {
 }
 
 impl<R: Fn(usize, &mut Vec<(u32, f32)>) + Sync> Rows<'_, R> {
-    /// The vectors of rows `0..count`, in parallel; zero where a row is empty.
+    /// The vectors of rows `0..count`.
     fn solve(&self, count: usize) -> Vec<f32> {
         let factors = self.objective.factors;
-        let mut solved = vec![0.0; count * factors];
-        let tasks = solved.par_chunks_mut(factors * ROWS_PER_TASK).enumerate();
-        let scratch = || (LeastSquares::new(factors), Vec::new());
-        tasks.for_each_init(scratch, |(system, entries), (task, vectors)| {
-            for (vector, row) in vectors.chunks_exact_mut(factors).zip(task * ROWS_PER_TASK..) {
-                entries.clear();
-                (self.row)(row, entries);
-                if !entries.is_empty() {
-                    widest(Regression { rows: self, system, entries, vector });
-                }
-            }
-        });
-        solved
+        let scratch = || LeastSquares::new(factors);
+        self.each(vec![0.0; count * factors], scratch, |system, entries, vector| {
+            widest(Regression { rows: self, system, entries, vector });
+        })
     }
 
-    /// The vectors of all rows, improved from those of the sweep before, in parallel; zero where a row is empty.
-    fn improve(&self, mut vectors: Vec<f32>) -> Vec<f32> {
+    /// The vectors of all rows, improved from those of the sweep before.
+    fn improve(&self, vectors: Vec<f32>) -> Vec<f32> {
         let factors = self.objective.factors;
         let shared = Shared::new(self.gram, self.objective.regularisation, factors);
+        self.each(
+            vectors,
+            || ConjugateGradient::new(factors),
+            |system, entries, vector| {
+                widest(Improvement { rows: self, shared: &shared, system, entries, vector });
+            },
+        )
+    }
+
+    /// Writes the vector of each row by `fit`, in parallel; zero where a row is empty.
+    fn each<S>(
+        &self,
+        mut vectors: Vec<f32>,
+        scratch: impl Fn() -> S + Send + Sync,
+        fit: impl Fn(&mut S, &[(u32, f32)], &mut [f32]) + Send + Sync,
+    ) -> Vec<f32> {
+        let factors = self.objective.factors;
         let tasks = vectors.par_chunks_mut(factors * ROWS_PER_TASK).enumerate();
-        let scratch = || (ConjugateGradient::new(factors), Vec::new());
-        tasks.for_each_init(scratch, |(system, entries), (task, vectors)| {
-            for (vector, row) in vectors.chunks_exact_mut(factors).zip(task * ROWS_PER_TASK..) {
-                entries.clear();
-                (self.row)(row, entries);
-                if entries.is_empty() {
-                    vector.fill(0.0);
-                } else {
-                    widest(Improvement { rows: self, shared: &shared, system, entries, vector });
+        tasks.for_each_init(
+            || (scratch(), Vec::new()),
+            |(system, entries), (task, vectors)| {
+                for (vector, row) in vectors.chunks_exact_mut(factors).zip(task * ROWS_PER_TASK..) {
+                    entries.clear();
+                    (self.row)(row, entries);
+                    if entries.is_empty() {
+                        vector.fill(0.0);
+                    } else {
+                        fit(system, entries, vector);
+                    }
                 }
-            }
-        });
+            },
+        );
         vectors
     }
 }

@@ -69,7 +69,7 @@ impl VectorBasis {
         Ok(VectorBasis { rows, table })
     }
 
-    /// Reads `vectors`, an `.npy` file of f32 `[items, rank]`, and `ids`, a JSON list of the external ids of its rows.
+    /// Reads `vectors`, an `.npy` file of f32 or f64 `[items, rank]`, and `ids`, a JSON list of the external ids of its rows.
     ///
     /// # Errors
     /// A file that cannot be read, is larger than 1 GiB or of another form. The message names the file.

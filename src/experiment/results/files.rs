@@ -2,8 +2,7 @@
 //!
 //! Columns and numbers are the same in all formats. An undefined value is an empty field, `null`, and a null.
 //!
-//! JSON is an array with one object a row, one row a line. In Parquet, text is a UTF-8 column, whole numbers are `int64`
-//! and others `double`, both nullable.
+//! JSON is an array with one object a row, one row a line.
 
 use super::ResultsError;
 use crate::files::spreadsheet::as_cell;
